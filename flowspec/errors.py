@@ -1,0 +1,90 @@
+"""What can go wrong, as values: places, diagnostics, and the few exceptions.
+
+    FlowspecError            a sentence, and what to do about it          exit 1
+    ├── SpecError            the document is wrong: all its diagnostics    exit 2
+    └── ServiceError         EMR (or S3) refused a call: code and text     exit 1
+
+A `Diagnostic` is about a document and is collected, never raised by itself; an exception ends the
+stage it is raised in. Exit codes are given only by `flowspec.cli`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Location:
+    """A stretch of one line of a file; lines and columns count from 1, columns in characters.
+
+    `width` is the number of characters that are meant (0: a point).
+    """
+
+    file: str
+    line: int = 1
+    column: int = 1
+    width: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+class Severity(str, Enum):
+    """How bad a diagnostic is; only an `ERROR` makes a document invalid."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding about a document, told in three beats: what, where and why, what to try.
+
+    `id` is stable ("FS104"); `message` says what is wrong; `hint` stands behind the carets and says
+    what to try; `notes` are further lines ("ON_DEMAND, SPOT"). `source` is the line of the file that
+    `location` speaks of, without its line end, kept here so that reports need no file.
+    """
+
+    id: str
+    message: str
+    location: Location | None = None
+    hint: str = ""
+    notes: tuple[str, ...] = ()
+    source: str = field(default="", compare=False)
+    severity: Severity = Severity.ERROR
+
+    @property
+    def sort_key(self) -> tuple[str, int, int, str]:
+        """Orders diagnostics by file, line and column, then id; those without a place come first."""
+        place = self.location
+        return (place.file, place.line, place.column, self.id) if place else ("", 0, 0, self.id)
+
+
+class FlowspecError(Exception):
+    """An error that the user can do something about: `message` says what is wrong, `remedy` what to do."""
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+class SpecError(FlowspecError):
+    """A document is invalid. `diagnostics` holds everything found, warnings too, sorted by place."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(sorted(diagnostics, key=lambda found: found.sort_key))
+        errors = [found for found in self.diagnostics if found.severity is Severity.ERROR]
+        super().__init__(errors[0].message if errors else "the document is invalid")
+
+
+class ServiceError(FlowspecError):
+    """A service answered a call with an error: its `code`, its text, and the `operation` that was called."""
+
+    def __init__(self, operation: str, code: str, message: str, *, remedy: str = "") -> None:
+        super().__init__(f"{operation}: {code}: {message}", remedy=remedy)
+        self.operation = operation
+        self.code = code
