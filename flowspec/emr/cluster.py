@@ -1,0 +1,180 @@
+"""What is alive: a cluster and its steps as EMR tells of them, straightened where they enter.
+
+`find` looks for the clusters of a flow by their tags, `describe` reads one. Everything else works on
+the values made here and never sees a raw answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flowspec.emr.client import Emr
+from flowspec.errors import FlowspecError, ServiceError
+
+# botocore shapes ClusterState and StepState.
+ENDED_STATES = frozenset({"TERMINATED", "TERMINATED_WITH_ERRORS"})
+ACTIVE_STATES = ("STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING")
+ENDED_STEP_STATES = frozenset({"COMPLETED", "CANCELLED", "FAILED", "INTERRUPTED"})
+
+FLOW_TAG, TARGET_TAG = "flowspec:flow", "flowspec:target"
+DIGEST_TAG, SUBMISSION_TAG, SOURCE_TAG = "flowspec:digest", "flowspec:submission", "flowspec:source"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of a live cluster. `reason`, `message`, `log_file` are EMR's FailureDetails ("" if none)."""
+
+    id: str
+    name: str
+    state: str
+    action_on_failure: str = ""
+    reason: str = ""
+    message: str = ""
+    log_file: str = ""
+    created: datetime | None = None
+    started: datetime | None = None
+    ended: datetime | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the step will not change any more."""
+        return self.state in ENDED_STEP_STATES
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster as it is now. `steps` are in the order they were added, oldest first."""
+
+    id: str
+    name: str
+    state: str
+    reason_code: str = ""
+    reason: str = ""
+    error_details: tuple[str, ...] = ()
+    tags: Mapping[str, str] = None  # type: ignore[assignment]  # always given by `describe`
+    log_uri: str = ""
+    keep_alive: bool = False
+    termination_protected: bool = False
+    release_label: str = ""
+    master_dns: str = ""
+    created: datetime | None = None
+    ready: datetime | None = None
+    ended: datetime | None = None
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the cluster is gone for good."""
+        return self.state in ENDED_STATES
+
+    @property
+    def digest(self) -> str:
+        """The digest of the request that made it, or "" if flowspec did not make it."""
+        return self.tags.get(DIGEST_TAG, "")
+
+
+def describe(emr: Emr, cluster_id: str, *, steps: bool = True) -> Cluster:
+    """Reads a cluster, with its steps unless `steps` is false (DescribeCluster, ListSteps).
+
+    Raises FlowspecError when there is no such cluster.
+    """
+    try:
+        raw = emr.call("DescribeCluster", ClusterId=cluster_id)["Cluster"]
+    except ServiceError as error:
+        # EMR's "not found": InvalidRequestException "Cluster id 'j-…' is not valid."
+        if error.code in {"InvalidRequestException", "ClusterNotFound"}:
+            where = "the embedded EMR" if emr.endpoint.backend == "local" else emr.region
+            remedy = "`flowspec list` shows the clusters there are"
+            raise FlowspecError(f"there is no cluster {cluster_id} in {where}", remedy=remedy) from error
+        raise
+    listed = emr.pages("ListSteps", "Steps", ClusterId=cluster_id) if steps else ()
+    # ListSteps gives the newest first.
+    return _cluster(raw, tuple(_step(item) for item in listed)[::-1])
+
+
+def find(emr: Emr, flow: str, target: str, *, ended: bool = False) -> list[Cluster]:
+    """The clusters that flowspec made for this flow and target, oldest first; `ended` ones only if asked.
+
+    ClusterSummary holds no tags, so the name narrows the search before each candidate is described.
+    """
+    states = {} if ended else {"ClusterStates": list(ACTIVE_STATES)}
+    found = []
+    for summary in emr.pages("ListClusters", "Clusters", **states):
+        if summary["Name"] == flow:
+            cluster = describe(emr, summary["Id"], steps=False)
+            if cluster.tags.get(FLOW_TAG) == flow and cluster.tags.get(TARGET_TAG, "") == target:
+                found.append(cluster)
+    return sorted(found, key=age)
+
+
+def submitted_as(emr: Emr, flow: str, submission: str, *, after: datetime) -> Cluster | None:
+    """The cluster that carries this submission's tag, in whatever state: it may have failed already."""
+    for summary in emr.pages("ListClusters", "Clusters", CreatedAfter=after):
+        if summary["Name"] == flow:
+            cluster = describe(emr, summary["Id"], steps=False)
+            if cluster.tags.get(SUBMISSION_TAG) == submission:
+                return cluster
+    return None
+
+
+def age(cluster: Cluster) -> tuple[float, str]:
+    """Sorts clusters oldest first; the id decides between two of the same moment, the same way for everyone."""
+    return (cluster.created.timestamp() if cluster.created else 0.0, cluster.id)
+
+
+def summaries(emr: Emr, *, ended: bool) -> Iterator[Cluster]:
+    """All clusters, as ListClusters tells of them (no tags, no steps)."""
+    states = {} if ended else {"ClusterStates": [*ACTIVE_STATES, "TERMINATING"]}
+    for raw in emr.pages("ListClusters", "Clusters", **states):
+        yield _cluster(raw, ())
+
+
+def _cluster(raw: Mapping[str, Any], steps: tuple[Step, ...]) -> Cluster:
+    status = raw.get("Status", {})
+    reason, timeline = status.get("StateChangeReason", {}), status.get("Timeline", {})
+    return Cluster(
+        id=raw["Id"],
+        name=raw["Name"],
+        state=status.get("State", ""),
+        reason_code=reason.get("Code", ""),
+        reason=reason.get("Message", ""),
+        error_details=tuple(
+            f"{detail.get('ErrorCode', '')}: {detail.get('ErrorMessage', '')}" for detail in status.get("ErrorDetails", ())
+        ),
+        tags={tag["Key"]: tag.get("Value", "") for tag in raw.get("Tags", ())},
+        log_uri=_log_uri(raw.get("LogUri", "")),
+        keep_alive=not raw.get("AutoTerminate", True),
+        termination_protected=raw.get("TerminationProtected", False),
+        release_label=raw.get("ReleaseLabel", ""),
+        master_dns=raw.get("MasterPublicDnsName", ""),
+        created=timeline.get("CreationDateTime"),
+        ready=timeline.get("ReadyDateTime"),
+        ended=timeline.get("EndDateTime"),
+        steps=steps,
+    )
+
+
+def _step(raw: Mapping[str, Any]) -> Step:
+    status = raw["Status"]
+    failure, timeline = status.get("FailureDetails", {}), status.get("Timeline", {})
+    return Step(
+        id=raw["Id"],
+        name=raw["Name"],
+        state=status["State"],
+        action_on_failure=raw.get("ActionOnFailure", ""),
+        reason=failure.get("Reason", ""),
+        message=failure.get("Message", ""),
+        log_file=failure.get("LogFile", ""),
+        created=timeline.get("CreationDateTime"),
+        started=timeline.get("StartDateTime"),
+        ended=timeline.get("EndDateTime"),
+    )
+
+
+def _log_uri(uri: str) -> str:
+    """EMR gives s3://b/p back as s3n://b/p/; people and boto3 know s3://."""
+    scheme, separator, rest = uri.partition("://")
+    return f"s3://{rest}" if separator and scheme in {"s3n", "s3a"} else uri
