@@ -1,4 +1,4 @@
-"""What is alive: a cluster and its steps as EMR tells of them, straightened where they enter.
+"""Reading what is alive. The service's quirks are straightened here, where they enter.
 
 `find` looks for the clusters of a flow by their tags, `describe` reads one. Everything else works on
 the values made here and never sees a raw answer.
@@ -7,74 +7,12 @@ the values made here and never sees a raw answer.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from flowspec.emr.client import Emr
 from flowspec.errors import FlowspecError, ServiceError
-
-# botocore shapes ClusterState and StepState.
-ENDED_STATES = frozenset({"TERMINATED", "TERMINATED_WITH_ERRORS"})
-ACTIVE_STATES = ("STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING")
-ENDED_STEP_STATES = frozenset({"COMPLETED", "CANCELLED", "FAILED", "INTERRUPTED"})
-
-FLOW_TAG, TARGET_TAG = "flowspec:flow", "flowspec:target"
-DIGEST_TAG, SUBMISSION_TAG, SOURCE_TAG = "flowspec:digest", "flowspec:submission", "flowspec:source"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A step of a live cluster. `reason`, `message`, `log_file` are EMR's FailureDetails ("" if none)."""
-
-    id: str
-    name: str
-    state: str
-    action_on_failure: str = ""
-    reason: str = ""
-    message: str = ""
-    log_file: str = ""
-    created: datetime | None = None
-    started: datetime | None = None
-    ended: datetime | None = None
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether the step will not change any more."""
-        return self.state in ENDED_STEP_STATES
-
-
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """A cluster as it is now. `steps` are in the order they were added, oldest first."""
-
-    id: str
-    name: str
-    state: str
-    reason_code: str = ""
-    reason: str = ""
-    error_details: tuple[str, ...] = ()
-    tags: Mapping[str, str] = None  # type: ignore[assignment]  # always given by `describe`
-    log_uri: str = ""
-    keep_alive: bool = False
-    termination_protected: bool = False
-    release_label: str = ""
-    master_dns: str = ""
-    created: datetime | None = None
-    ready: datetime | None = None
-    ended: datetime | None = None
-    steps: tuple[Step, ...] = ()
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether the cluster is gone for good."""
-        return self.state in ENDED_STATES
-
-    @property
-    def digest(self) -> str:
-        """The digest of the request that made it, or "" if flowspec did not make it."""
-        return self.tags.get(DIGEST_TAG, "")
-
+from flowspec.plan.cluster import ACTIVE_STATES, FLOW_TAG, SUBMISSION_TAG, TARGET_TAG, Cluster, Step, age
 
 def describe(emr: Emr, cluster_id: str, *, steps: bool = True) -> Cluster:
     """Reads a cluster, with its steps unless `steps` is false (DescribeCluster, ListSteps).
@@ -110,6 +48,12 @@ def find(emr: Emr, flow: str, target: str, *, ended: bool = False) -> list[Clust
     return sorted(found, key=age)
 
 
+def observe(emr: Emr, flow: str, target: str) -> Cluster | None:
+    """The active cluster of a flow on a target, with its steps, or None. The earliest, should there be several."""
+    found = find(emr, flow, target)
+    return describe(emr, found[0].id) if found else None
+
+
 def submitted_as(emr: Emr, flow: str, submission: str, *, after: datetime) -> Cluster | None:
     """The cluster that carries this submission's tag, in whatever state: it may have failed already."""
     for summary in emr.pages("ListClusters", "Clusters", CreatedAfter=after):
@@ -118,11 +62,6 @@ def submitted_as(emr: Emr, flow: str, submission: str, *, after: datetime) -> Cl
             if cluster.tags.get(SUBMISSION_TAG) == submission:
                 return cluster
     return None
-
-
-def age(cluster: Cluster) -> tuple[float, str]:
-    """Sorts clusters oldest first; the id decides between two of the same moment, the same way for everyone."""
-    return (cluster.created.timestamp() if cluster.created else 0.0, cluster.id)
 
 
 def summaries(emr: Emr, *, ended: bool) -> Iterator[Cluster]:

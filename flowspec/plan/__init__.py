@@ -1,0 +1,173 @@
+"""request + Cluster | None -> Plan: what would happen, and why. Pure: nothing is asked, nothing is changed.
+
+A plan is plain data, equal by value, and it is all that `flowspec.emr.apply` needs: what it does not
+say is not done. For a flow of which nothing runs, the plan is a submission. A running cluster made from
+the same request (the digest in its tags says so) is joined: there is nothing to do. One made from
+another request would have to be replaced, which is done only when it was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from flowspec.errors import Diagnostic, SpecError
+from flowspec.plan.cluster import Cluster
+from flowspec.request import Asset, Request
+from flowspec.spec import JobFlow
+
+PLAN_VERSION = 1
+
+
+class Action(str, Enum):
+    """What happens to the thing at a change's address; the values are the symbols shown."""
+
+    CREATE = "+"
+    REPLACE = "-/+"
+    SUBMIT = ">"
+    UPLOAD = "^"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of a plan: `address` names the thing, `reason` says why; values as in the request."""
+
+    action: Action
+    address: str
+    before: Any = None
+    after: Any = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiCall:
+    """One EMR operation to call, with its parameters, in the order of the plan."""
+
+    operation: str
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `apply` would do for one flow on one target.
+
+    `joins` is the running cluster that already is what the spec asks for; `replaces` the one that has to
+    go first. `blocked` says why the plan may not be applied as it stands ("" if it may), `remedy` what
+    would unblock it.
+    """
+
+    flow: str
+    target: str
+    digest: str
+    source: str
+    changes: tuple[Change, ...] = ()
+    calls: tuple[ApiCall, ...] = ()
+    uploads: tuple[Asset, ...] = ()
+    joins: str | None = None
+    replaces: str | None = None
+    blocked: str = ""
+    remedy: str = ""
+    warnings: tuple[Diagnostic, ...] = ()
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    version: int = PLAN_VERSION
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether applying it would change anything."""
+        return bool(self.calls)
+
+
+def plan(jobflow: JobFlow, request: Request, cluster: Cluster | None = None, *, replace: bool = False) -> Plan:
+    """Compares what is wanted with what runs (`cluster`: the flow's active cluster, if any).
+
+    Raises SpecError when a step could not run on this backend: better now than after the others ran.
+    """
+    _refuse_what_cannot_run(jobflow, request)
+    common: dict[str, Any] = {
+        "flow": jobflow.name,
+        "target": jobflow.target,
+        "digest": request.digest,
+        "source": str(jobflow.path),
+        "warnings": jobflow.warnings,
+        "secrets": request.secrets,
+    }
+    if cluster is None:
+        return Plan(**common, **_submission(jobflow, request))
+    if cluster.digest == request.digest:
+        return Plan(**common, joins=cluster.id)
+    blocked = {} if replace else _blocked(cluster)
+    calls = (ApiCall("TerminateJobFlows", {"JobFlowIds": [cluster.id]}),)
+    submission = _submission(jobflow, request)
+    change = Change(
+        Action.REPLACE, f"cluster {cluster.id}", cluster.digest[:12], request.digest[:12], reason=_blast_radius(cluster)
+    )
+    submission |= {"changes": (change, *submission["changes"]), "calls": calls + submission["calls"]}
+    return Plan(**common, **submission, replaces=cluster.id, **blocked)
+
+
+def _submission(jobflow: JobFlow, request: Request) -> dict[str, Any]:
+    uploads = request.assets if jobflow.backend == "emr" else ()
+    return {
+        "changes": tuple(_changes(request, uploads)),
+        "calls": (ApiCall("RunJobFlow", request.params),),
+        "uploads": uploads,
+    }
+
+
+def _changes(request: Request, uploads: Sequence[Asset]) -> Iterator[Change]:
+    params = request.params
+    for asset in uploads:
+        yield Change(Action.UPLOAD, asset.path.name, after=asset.uri, reason=f"{asset.size} bytes")
+    yield Change(Action.CREATE, f"cluster {params['Name']}", after=_cluster_line(params), reason="none is running")
+    for group in params.get("Instances", {}).get("InstanceGroups", ()):
+        yield Change(Action.CREATE, f"instance group {group['InstanceRole']}", after=_group_line(group))
+    for action in params.get("BootstrapActions", ()):
+        script = action["ScriptBootstrapAction"]
+        yield Change(Action.CREATE, f"bootstrap action {action['Name']}", after=[script["Path"], *script.get("Args", ())])
+    for step in params.get("Steps", ()):
+        jar = step["HadoopJarStep"]
+        yield Change(Action.SUBMIT, f"step {step['Name']}", after=[jar["Jar"], *jar.get("Args", ())])
+
+
+def _cluster_line(params: Mapping[str, Any]) -> str:
+    software = params.get("ReleaseLabel") or params.get("AmiVersion") or ""
+    applications = ", ".join(app.get("Name", "") for app in params.get("Applications", ()))
+    stays = "keeps running" if params.get("Instances", {}).get("KeepJobFlowAliveWhenNoSteps") else "ends after its steps"
+    return "; ".join(filter(None, [software, applications, stays]))
+
+
+def _group_line(group: Mapping[str, Any]) -> str:
+    price = f" at {group['BidPrice']}" if group.get("BidPrice") else ""
+    market = f" {group['Market']}{price}" if group.get("Market") else ""
+    return f"{group['InstanceCount']} x {group['InstanceType']}{market}"
+
+
+def _blocked(cluster: Cluster) -> dict[str, str]:
+    return {
+        "blocked": f"cluster {cluster.id} of this flow is {cluster.state} and was made from another request",
+        "remedy": "wait for it (flowspec wait), end it (flowspec destroy), or let this apply do so with --replace",
+    }
+
+
+def _blast_radius(cluster: Cluster) -> str:
+    running = [step.name for step in cluster.steps if step.state == "RUNNING"]
+    doing = f"running: {', '.join(running)}" if running else "no step is running"
+    since = f", up since {cluster.created:%Y-%m-%d %H:%M:%S}" if cluster.created else ""
+    return f"it is {cluster.state}, {doing}{since}"
+
+
+def _refuse_what_cannot_run(jobflow: JobFlow, request: Request) -> None:
+    if jobflow.backend != "local":
+        return
+    from flowspec.engines import unsupported
+
+    found = []
+    for index, step in enumerate(request.params.get("Steps", ())):
+        jar = step["HadoopJarStep"]
+        reason = unsupported(jar["Jar"], jar.get("MainClass"), jar.get("Args", ()))
+        if reason:
+            found.append(jobflow.document.diagnostic("FS501", ("steps", index), f"step '{step['Name']}' can't run here: {reason}"))
+    if found:
+        raise SpecError(found)
