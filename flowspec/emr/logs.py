@@ -1,0 +1,83 @@
+"""A step's logs, wherever they are: the live files of the embedded EMR, or what EMR has shipped to S3.
+
+EMR ships the logs of a step about every five minutes, and once more when it has ended (EMR Management
+Guide, "View log files"): absent does not mean never.
+"""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any, Protocol
+
+from flowspec.emr.client import Emr
+from flowspec.errors import ServiceError
+from flowspec.plan.cluster import Cluster
+
+NAMES = ("controller", "syslog", "stdout", "stderr")
+
+
+class Logs(Protocol):
+    """Reads the logs of one cluster's steps."""
+
+    live: bool
+
+    def read(self, step_id: str, name: str) -> bytes | None:
+        """The log `name` (one of NAMES) as far as it is there; None when it isn't there (yet)."""
+
+    def where(self, step_id: str) -> str:
+        """The folder or URI of a step's logs, for people; "" when there is none."""
+
+
+def logs_of(emr: Emr, cluster: Cluster) -> Logs:
+    """The logs of a cluster on the EMR it was read from."""
+    return _LiveLogs(cluster) if emr.endpoint.backend == "local" else _ShippedLogs(emr, cluster)
+
+
+class _LiveLogs:
+    live = True
+
+    def __init__(self, cluster: Cluster) -> None:
+        from flowspec.emulator.home import home
+
+        self._cluster, self._home = cluster, home()
+
+    def _folder(self, step_id: str) -> Path:
+        from flowspec.emulator.home import step_logs
+
+        return step_logs(self._home, self._cluster.id, step_id)
+
+    def read(self, step_id: str, name: str) -> bytes | None:
+        path = self._folder(step_id) / name
+        return path.read_bytes() if path.is_file() else None
+
+    def where(self, step_id: str) -> str:
+        uri = self._cluster.log_uri
+        return f"{uri.rstrip('/')}/{self._cluster.id}/steps/{step_id}/" if uri else str(self._folder(step_id))
+
+
+class _ShippedLogs:
+    live = False
+
+    def __init__(self, emr: Emr, cluster: Cluster) -> None:
+        self._emr, self._cluster = emr, cluster
+        self._s3: Any = None
+
+    def read(self, step_id: str, name: str) -> bytes | None:
+        if not self._cluster.log_uri.startswith("s3://"):
+            return None
+        from botocore.exceptions import ClientError
+
+        bucket, _, key = f"{self.where(step_id)}{name}.gz".removeprefix("s3://").partition("/")
+        self._s3 = self._s3 or self._emr.s3()
+        try:
+            return gzip.decompress(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        except ClientError as error:
+            detail = error.response["Error"]
+            if detail["Code"] in {"NoSuchKey", "404"}:
+                return None
+            raise ServiceError("GetObject", detail["Code"], f"s3://{bucket}/{key}: {detail['Message']}") from error
+
+    def where(self, step_id: str) -> str:
+        uri = self._cluster.log_uri
+        return f"{uri.rstrip('/')}/{self._cluster.id}/steps/{step_id}/" if uri else ""
