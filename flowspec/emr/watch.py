@@ -119,13 +119,14 @@ class _Seen:
 
     def changes(self, cluster: Cluster) -> Iterator[Event]:
         """News of the cluster and its steps, in the order in which they happened."""
-        for step in cluster.steps:
-            if self._steps.get(step.id) != step.state:
-                self._steps[step.id] = step.state
-                yield StepChanged(step)
+        news: list[Event] = [
+            StepChanged(step) for step in cluster.steps if self._steps.get(step.id) != step.state
+        ]
         if cluster.state != self._cluster:
-            self._cluster = cluster.state
-            yield ClusterChanged(cluster)
+            # A cluster comes before its steps and ends after them.
+            news.insert(len(news) if cluster.state.startswith("TERMINAT") else 0, ClusterChanged(cluster))
+        self._cluster, self._steps = cluster.state, {step.id: step.state for step in cluster.steps}
+        yield from news
 
     def progress(self, cluster: Cluster, logs: Logs) -> Iterator[Event]:
         """How far the running steps are; only where logs are live: shipped ones are minutes old."""

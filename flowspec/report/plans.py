@@ -1,0 +1,75 @@
+"""A plan, as text and as JSON."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from flowspec.plan import Action, Change, Plan
+from flowspec.report.masking import mask
+
+_COUNTED = {
+    Action.REPLACE: ("cluster to replace", "clusters to replace"),
+    Action.CREATE: ("to create", "to create"),
+    Action.SUBMIT: ("step to submit", "steps to submit"),
+    Action.UPLOAD: ("file to upload", "files to upload"),
+}
+
+
+def as_text(plan: Plan) -> str:
+    """The plan for people: a line for each change, its reason, and a count; secrets masked."""
+    where = f" on target {plan.target}" if plan.target else ""
+    lines = [f"{plan.flow}{where}", ""]
+    lines += [_line(change) for change in plan.changes]
+    if plan.joins:
+        lines += [f"  = cluster {plan.joins} is running this very request"]
+    lines += ["", "Plan: " + (", ".join(_counts(plan)) if plan.has_changes else "nothing to do") + "."]
+    if plan.blocked:
+        lines += [f"Blocked: {plan.blocked}", f"  {plan.remedy}"]
+    return str(mask("\n".join(lines), plan.secrets))
+
+
+def _line(change: Change) -> str:
+    after = shlex.join(map(str, change.after)) if isinstance(change.after, list) else change.after
+    moved = f"{change.before} -> {after}" if change.before is not None else after
+    what = f": {moved}" if moved else ""
+    reason = f"  ({change.reason})" if change.reason else ""
+    return f"  {change.action.value} {change.address}{what}{reason}"
+
+
+def _counts(plan: Plan) -> Iterator[str]:
+    counted = Counter(change.action for change in plan.changes)
+    for action, (one, many) in _COUNTED.items():
+        if counted[action]:
+            yield f"{counted[action]} {one if counted[action] == 1 else many}"
+
+
+def as_json(plan: Plan) -> str:
+    """The plan for programs; `version` says which shape this is. Secrets are masked."""
+    document: dict[str, Any] = {
+        "version": plan.version,
+        "flow": plan.flow,
+        "target": plan.target,
+        "digest": plan.digest,
+        "source": plan.source,
+        "has_changes": plan.has_changes,
+        "joins": plan.joins,
+        "replaces": plan.replaces,
+        "blocked": plan.blocked,
+        "changes": [
+            {
+                "action": change.action.value,
+                "address": change.address,
+                "before": change.before,
+                "after": change.after,
+                "reason": change.reason,
+            }
+            for change in plan.changes
+        ],
+        "calls": [{"operation": call.operation, "params": call.params} for call in plan.calls],
+        "uploads": [{"path": str(a.path), "uri": a.uri, "size": a.size} for a in plan.uploads],
+    }
+    return json.dumps(mask(document, plan.secrets), indent=2, ensure_ascii=False)

@@ -1,0 +1,113 @@
+"""A run as it goes and as it ended: one line for each event, a summary, the cause of a failure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from flowspec.emr.diagnose import Diagnosis
+from flowspec.emr.verdict import Verdict
+from flowspec.emr.watch import ClusterChanged, Event, StepChanged, StepProgress
+from flowspec.plan.cluster import Cluster, Step
+
+Counters = Mapping[str, Mapping[str, int]]
+
+
+def event_line(event: Event) -> str:
+    """One line for one state change; "" for what only a progress bar shows."""
+    if isinstance(event, ClusterChanged):
+        cluster = event.cluster
+        return f"cluster {cluster.id}: {cluster.state}{_because(cluster)}"
+    if isinstance(event, StepChanged):
+        return "" if event.step.state == "PENDING" else step_line(event.step)
+    return ""
+
+
+def step_line(step: Step) -> str:
+    """A step, its state, and how long it took or has been running."""
+    failure = f" ({step.reason})" if step.reason else ""
+    return f"step {step.id} {step.name}: {step.state}{_took(step.started, step.ended)}{failure}"
+
+
+def _because(cluster: Cluster) -> str:
+    return f" ({cluster.reason})" if cluster.reason else ""
+
+
+def _took(started: datetime | None, ended: datetime | None) -> str:
+    if not started or not ended:
+        return ""
+    return f" in {(ended - started).total_seconds():.1f} s"
+
+
+def progress_of(event: StepProgress) -> float:
+    """0..100: maps and reduces weigh the same, as in Hadoop's own displays."""
+    return (event.maps + event.reduces) / 2
+
+
+def summary(cluster: Cluster, verdict: Verdict, *, outputs: Sequence[str], logs: str, counters: Mapping[str, Counters]) -> str:
+    """The end of a run: the verdict, where the output and the logs are, what the steps counted."""
+    lines = [f"{cluster.name} ({cluster.id}): {verdict.outcome.value}{_took(cluster.created, cluster.ended)}"]
+    lines += [f"  output   {uri}" for uri in outputs]
+    lines += [f"  logs     {logs}"] if logs else []
+    for step, groups in counters.items():
+        lines += [f"  counters of step '{step}'"]
+        for group, values in groups.items():
+            lines += [f"    {group}", *(f"      {name:<28} {value:>14,}" for name, value in values.items())]
+    return "\n".join(lines)
+
+
+def failure(diagnosis: Diagnosis) -> str:
+    """Why it failed, for people."""
+    lines = [f"  {fact}" for fact in diagnosis.facts]
+    if diagnosis.excerpt:
+        lines += [f"  from its {diagnosis.excerpt_from}:", *(f"    | {line}" for line in diagnosis.excerpt)]
+    if diagnosis.logs:
+        lines += [f"  logs: {diagnosis.logs}"]
+    if diagnosis.logs_may_follow:
+        lines += ["  EMR ships logs about every five minutes; `flowspec logs` shows them when they are there"]
+    return "\n".join(lines)
+
+
+def status(cluster: Cluster) -> str:
+    """A cluster and its steps, for people."""
+    lines = [f"{cluster.name} ({cluster.id}): {cluster.state}{_because(cluster)}"]
+    facts = {
+        "created": cluster.created and f"{cluster.created:%Y-%m-%d %H:%M:%S %Z}",
+        "ended": cluster.ended and f"{cluster.ended:%Y-%m-%d %H:%M:%S %Z}",
+        "release": cluster.release_label,
+        "logs": cluster.log_uri,
+        "source": cluster.tags.get("flowspec:source", ""),
+    }
+    lines += [f"  {name:<8} {value}" for name, value in facts.items() if value]
+    return "\n".join(lines + [f"  {step_line(step)}" for step in cluster.steps])
+
+
+def table(clusters: Sequence[Cluster]) -> str:
+    """One line a cluster."""
+    rows = [
+        (one.id, one.state, f"{one.created:%Y-%m-%d %H:%M}" if one.created else "", one.name) for one in clusters
+    ]
+    head = ("CLUSTER", "STATE", "CREATED", "NAME")
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(3)]
+    return "\n".join(
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]) for row in [head, *rows]
+    )
+
+
+def cluster_document(cluster: Cluster) -> dict[str, Any]:
+    """A cluster for programs: plain data, times in ISO 8601."""
+    return {**asdict(cluster), "has_ended": cluster.has_ended}
+
+
+def as_json(value: Any) -> str:
+    """JSON of plain data; times become ISO 8601."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"not plain data: {type(value).__name__}")
