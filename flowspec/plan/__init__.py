@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowspec.errors import Diagnostic, SpecError
-from flowspec.plan.cluster import Cluster
-from flowspec.request import Asset, Request
-from flowspec.spec import JobFlow
+
+if TYPE_CHECKING:
+    from flowspec.plan.cluster import Cluster
+    from flowspec.request import Asset, Request
+    from flowspec.spec import JobFlow
 
 PLAN_VERSION = 1
 
@@ -62,6 +64,7 @@ class Plan:
     target: str
     digest: str
     source: str
+    request: Mapping[str, Any]
     changes: tuple[Change, ...] = ()
     calls: tuple[ApiCall, ...] = ()
     uploads: tuple[Asset, ...] = ()
@@ -90,6 +93,7 @@ def plan(jobflow: JobFlow, request: Request, cluster: Cluster | None = None, *, 
         "target": jobflow.target,
         "digest": request.digest,
         "source": str(jobflow.path),
+        "request": request.params,
         "warnings": jobflow.warnings,
         "secrets": request.secrets,
     }

@@ -102,6 +102,11 @@ def cluster_document(cluster: Cluster) -> dict[str, Any]:
     return {**asdict(cluster), "has_ended": cluster.has_ended}
 
 
+def diagnosis_document(diagnosis: Diagnosis) -> dict[str, Any]:
+    """The cause of a failure for programs: plain data."""
+    return asdict(diagnosis)
+
+
 def as_json(value: Any) -> str:
     """JSON of plain data; times become ISO 8601."""
     return json.dumps(value, indent=2, ensure_ascii=False, default=_plain)

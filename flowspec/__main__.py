@@ -1,0 +1,5 @@
+"""`python -m flowspec` is `flowspec`."""
+
+from flowspec.cli import main
+
+main()

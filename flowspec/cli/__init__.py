@@ -1,0 +1,79 @@
+"""argv -> stages -> stdout and stderr -> exit code. The only room that prints, and that knows exit codes.
+
+Results go to stdout, progress and errors to stderr. Every command returns one of `exits.Exit`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from flowspec.cli import offline, runs, views
+from flowspec.cli.exits import Exit
+from flowspec.errors import FlowspecError, SpecError
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Start with: flowspec apply examples/wordcount/job.yaml",
+)
+@click.version_option(package_name="flowspec", message="flowspec %(version)s")
+def cli() -> None:
+    """One YAML file, one Amazon EMR job flow: on AWS, or really run on this machine."""
+
+
+for command in (
+    offline.validate,
+    offline.render,
+    offline.compile_,
+    runs.plan,
+    runs.apply,
+    views.status,
+    views.list_,
+    views.logs,
+    runs.wait,
+    runs.destroy,
+    offline.schema,
+):
+    cli.add_command(command)
+
+
+def run(argv: Sequence[str]) -> int:
+    """Runs one command line and returns its exit code; errors are told on stderr."""
+    try:
+        # Outside standalone mode click hands back what the command returned.
+        return int(cli.main(list(argv), prog_name="flowspec", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        return Exit.USAGE
+    except click.Abort:
+        return Exit.INTERRUPTED
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except SpecError as error:
+        _show_diagnostics(error)
+        return Exit.USAGE
+    except FlowspecError as error:
+        remedy = f"\n  {error.remedy}" if error.remedy else ""
+        click.echo(f"error: {error.message}{remedy}", err=True)
+        return Exit.ERROR
+    except BrokenPipeError:
+        # The reader of our output went away (`flowspec logs | head`); there is nobody left to tell.
+        sys.stdout = None  # type: ignore[assignment]
+        return Exit.OK
+    except OSError as error:
+        click.echo(f"error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", err=True)
+        return Exit.ERROR
+
+
+def _show_diagnostics(error: SpecError) -> None:
+    from flowspec.report.diagnostics import as_text
+
+    click.echo(as_text(error.diagnostics, color=offline.wants_color()), err=True)
+
+
+def main() -> None:
+    """The `flowspec` command."""
+    sys.exit(run(sys.argv[1:]))

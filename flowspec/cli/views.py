@@ -1,0 +1,134 @@
+"""Commands that look: status, list, logs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowspec.cli.exits import Exit
+from flowspec.cli.locate import BACKEND, CHOOSING, Chosen, bare_endpoint, choose
+from flowspec.cli.options import CONNECTION, output_format
+from flowspec.errors import FlowspecError
+
+if TYPE_CHECKING:
+    from flowspec.plan.cluster import Cluster, Step
+
+_FOLLOW_INTERVAL = 0.2
+
+
+@click.command(epilog="Example: flowspec status job.yaml")
+@CHOOSING
+@output_format("text", "json")
+def status(what: str, format_: str, **options: Any) -> int:
+    """Show a cluster and its steps. WHAT is a spec, a cluster's id, or its name."""
+    from flowspec.emr.observe import describe
+    from flowspec.report import runs
+
+    chosen = choose(what, **options)
+    cluster = describe(chosen.emr, chosen.cluster_id)
+    click.echo(runs.as_json(runs.cluster_document(cluster)) if format_ == "json" else runs.status(cluster))
+    return Exit.OK
+
+
+@click.command("list", epilog="Example: flowspec list --all --region us-east-1")
+@CONNECTION
+@BACKEND
+@click.option("--all", "ended", is_flag=True, help="Ended clusters, too.")
+@output_format("text", "json")
+def list_(ended: bool, backend: str | None, format_: str, **options: Any) -> int:
+    """List clusters: those of the embedded EMR, or of AWS with --backend emr."""
+    from flowspec.emr.client import connect
+    from flowspec.emr.observe import summaries
+    from flowspec.plan.cluster import age
+    from flowspec.report import runs
+
+    found = sorted(summaries(connect(bare_endpoint(backend, **options)), ended=ended), key=age)
+    click.echo(runs.as_json([runs.cluster_document(one) for one in found]) if format_ == "json" else runs.table(found))
+    return Exit.OK
+
+
+@click.command(epilog="Example: flowspec logs job.yaml --step 'count words' --log stderr")
+@CHOOSING
+@click.option("--step", "wanted", metavar="STEP", help="A step's id or name; default: the failed one, else the last begun.")
+@click.option(
+    "--log",
+    "names",
+    multiple=True,
+    type=click.Choice(["controller", "syslog", "stdout", "stderr"]),
+    help="Which log; may be repeated; default: all four.",
+)
+@click.option("-f", "--follow", is_flag=True, help="Go on as the log grows, until the step ends (one --log only).")
+@output_format("text", "json")
+def logs(what: str, wanted: str | None, names: tuple[str, ...], follow: bool, format_: str, **options: Any) -> int:
+    """Print a step's logs. WHAT is a spec, a cluster's id, or its name."""
+    from flowspec.emr.logs import NAMES, logs_of
+    from flowspec.emr.observe import describe
+    from flowspec.report.runs import as_json
+
+    chosen = choose(what, **options)
+    cluster = describe(chosen.emr, chosen.cluster_id)
+    step = _wanted(cluster, wanted)
+    if follow:
+        if len(names) != 1:
+            raise click.UsageError("--follow follows one log: name it with --log")
+        return _follow(chosen, step, names[0])
+    reader = logs_of(chosen.emr, cluster)
+    found = {name: reader.read(step.id, name) for name in names or NAMES}
+    if format_ == "json":
+        text = {name: None if log is None else log.decode("utf-8", "replace") for name, log in found.items()}
+        click.echo(as_json({"cluster": cluster.id, "step": step.id, "where": reader.where(step.id), "logs": text}))
+        return Exit.OK
+    if all(log is None for log in found.values()):
+        raise FlowspecError(f"there are no logs of step {step.id} yet", remedy=_where_logs_are(cluster, reader.live))
+    for name, log in found.items():
+        if len(found) > 1:
+            click.echo(f"==> {name} of {step.id} <==", err=True)
+        _write(log or b"")
+    return Exit.OK
+
+
+def _where_logs_are(cluster: Cluster, live: bool) -> str:
+    if live:
+        return "it has not begun"
+    if not cluster.log_uri:
+        return "the cluster was started without `log_uri`, so EMR ships none"
+    return f"EMR ships them to {cluster.log_uri} about every five minutes"
+
+
+def _wanted(cluster: Cluster, wanted: str | None) -> Step:
+    if not cluster.steps:
+        raise FlowspecError(f"cluster {cluster.id} has no steps")
+    if wanted is None:
+        begun = [step for step in cluster.steps if step.state not in {"PENDING", "CANCELLED"}]
+        failed = [step for step in begun if step.state == "FAILED"]
+        return (failed or begun[-1:] or list(cluster.steps))[0]
+    found = [step for step in cluster.steps if wanted in {step.id, step.name}]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(f"{step.id} ({step.name})" for step in found or cluster.steps)
+    problem = f"{len(found)} steps are called {wanted}" if found else f"there is no step {wanted}"
+    raise FlowspecError(f"{problem} in cluster {cluster.id}", remedy=f"name one of {known}")
+
+
+def _follow(chosen: Chosen, step: Step, name: str) -> int:
+    from flowspec.emr.logs import logs_of
+    from flowspec.emr.observe import describe
+
+    shown = 0
+    while True:
+        cluster = describe(chosen.emr, chosen.cluster_id)
+        log = logs_of(chosen.emr, cluster).read(step.id, name) or b""
+        _write(log[shown:])
+        shown = max(shown, len(log))
+        if cluster.has_ended or next(one for one in cluster.steps if one.id == step.id).has_ended:
+            return Exit.OK
+        time.sleep(_FOLLOW_INTERVAL if chosen.emr.endpoint.backend == "local" else 10)
+
+
+def _write(content: bytes) -> None:
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
