@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowspec.emr.client import Emr
 from flowspec.errors import FlowspecError, ServiceError
-from flowspec.request import Asset
+
+if TYPE_CHECKING:
+    from flowspec.request import Asset
 
 
 def stage(emr: Emr, assets: Iterable[Asset]) -> Iterator[tuple[Asset, bool]]:

@@ -1,0 +1,251 @@
+"""apply on the embedded EMR, as a user does it: the run, its end, and what goes wrong."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections import Counter
+
+import pytest
+
+
+def counted_by_tr(folder):
+    """What `tr | sort | uniq -c` counts in a folder of texts."""
+    command = f"cat {folder}/* | tr 'A-Z' 'a-z' | tr -cs 'a-z' '\\n' | grep . | LC_ALL=C sort | uniq -c"
+    lines = subprocess.run(["sh", "-c", command], check=True, capture_output=True, text=True).stdout.split("\n")
+    return {word: int(count) for count, word in (line.split() for line in lines if line)}
+
+
+def counted_by_job(folder):
+    lines = [line for part in sorted(folder.glob("part-*")) for line in part.read_text().splitlines()]
+    return {word: int(count) for word, count in (line.split("\t") for line in lines)}
+
+
+def test_wordcount(flowspec, wordcount):
+    done = flowspec("apply", wordcount / "job.yaml")
+    assert done.code == 0, done.err
+    assert (wordcount / "counts/_SUCCESS").exists()
+    assert len(list((wordcount / "counts").glob("part-*"))) == 2
+    assert counted_by_job(wordcount / "counts") == counted_by_tr(wordcount / "input")
+    assert "> step count words: command-runner.jar hadoop-streaming" in done.err
+    for state in ("STARTING", "RUNNING", "TERMINATED (Steps completed)"):
+        assert re.search(rf"^cluster j-\w+: {re.escape(state)}", done.err, re.MULTILINE), done.err
+    assert re.search(r"^step s-\w+ count words: COMPLETED in [\d.]+ s$", done.err, re.MULTILINE)
+    assert f"  output   {wordcount}/counts\n" in done.out
+    assert re.search(r"^  logs     \S+", done.out, re.MULTILINE)
+    assert re.search(r"^      Reduce output records +\d+$", done.out, re.MULTILINE)
+    words = sum(counted_by_tr(wordcount / "input").values())
+    assert re.search(rf"^    Word count\n      lines +\d+\n      words +{words}$", done.out, re.MULTILINE)
+
+
+def test_the_result_for_programs(flowspec, wordcount):
+    done = flowspec("apply", wordcount / "job.yaml", "--format", "json")
+    document = json.loads(done.out)
+    assert (document["outcome"], document["exit_code"]) == ("succeeded", 0)
+    assert document["outputs"] == [f"{wordcount}/counts"]
+    assert document["cluster"]["steps"][0]["state"] == "COMPLETED"
+    assert document["counters"]["count words"]["Word count"]["lines"] == 31
+    assert document["diagnosis"] is None
+
+
+def test_logs_in_emrs_layout(flowspec, wordcount, tmp_path):
+    job = wordcount / "job.yaml"
+    job.write_text(job.read_text().replace("backend: local\n", "backend: local\n    log_uri: logs\n"))
+    done = flowspec("apply", job)
+    assert done.code == 0, done.err
+    (steps,) = (wordcount / "logs").glob("j-*/steps/s-*")
+    assert sorted(log.name for log in steps.iterdir()) == ["controller.gz", "stderr.gz", "stdout.gz", "syslog.gz"]
+    assert f"  logs     {steps.parent.parent}/\n" in done.out
+
+
+def test_a_command_step_and_its_logs(flowspec, job):
+    job("  - {name: hello, type: command, args: [bash, -c, 'echo out; echo err >&2']}")
+    assert flowspec("apply", "job.yaml").code == 0
+    assert flowspec("logs", "job.yaml", "--log", "stdout").out == "out\n"
+    assert flowspec("logs", "job.yaml", "--log", "stderr", "--step", "hello").out == "err\n"
+    shown = json.loads(flowspec("logs", "job.yaml", "--format", "json").out)
+    assert shown["logs"]["stdout"] == "out\n"
+
+
+def test_a_mapper_that_exits_with_3(flowspec, wordcount):
+    (wordcount / "mapper.py").write_text("#!/bin/sh\ncat >/dev/null\necho 'out of words' >&2\nexit 3\n")
+    done = flowspec("apply", wordcount / "job.yaml")
+    assert done.code == 4
+    assert "step failed" in done.out
+    assert "    | out of words\n" in done.err, "the mapper's own words are kept"
+    assert "subprocess failed with code 3" in done.err
+    assert re.search(r"more: flowspec logs j-\w+ --step s-\w+", done.err)
+    assert [part.name for part in (wordcount / "counts").iterdir()] == []
+
+
+def test_an_output_folder_that_exists(flowspec, wordcount):
+    (wordcount / "counts").mkdir()
+    (wordcount / "counts/mine.txt").write_text("precious")
+    done = flowspec("apply", wordcount / "job.yaml")
+    assert done.code == 4
+    assert f"Output directory file:{wordcount}/counts already exists" in done.err
+    assert "remove it, or write somewhere else" in done.err
+    assert [(path.name, path.read_text()) for path in (wordcount / "counts").iterdir()] == [("mine.txt", "precious")]
+
+
+def test_input_that_does_not_exist(flowspec, wordcount):
+    done = flowspec("apply", wordcount / "job.yaml", "--var", "texts=nowhere")
+    assert done.code == 4
+    assert f"Input path does not exist: file:{wordcount}/nowhere" in done.err
+    assert not (wordcount / "counts").exists()
+
+
+def test_detach_and_come_back(flowspec, job):
+    job("  - {name: slow, type: command, args: [bash, -c, 'sleep 2; echo done']}", name="slow")
+    started = time.monotonic()
+    done = flowspec("apply", "job.yaml", "--detach")
+    assert done.code == 0
+    assert time.monotonic() - started < 2
+    cluster_id = done.out.strip()
+    assert f"flowspec wait {cluster_id}" in done.err
+    assert flowspec("status", cluster_id).code == 0
+    assert cluster_id in flowspec("list").out
+    assert flowspec("wait", "job.yaml").code == 0
+    assert "COMPLETED" in flowspec("status", "slow").out
+    assert flowspec("list").out.count("\n") == 1, "only the heading: an ended cluster is shown with --all"
+    assert cluster_id in flowspec("list", "--all").out
+
+
+def test_a_second_apply_joins_the_run(flowspec, job):
+    job("  - {name: slow, type: command, args: [sleep, '2']}")
+    first = flowspec("apply", "job.yaml", "--detach").out
+    second = flowspec("apply", "job.yaml")
+    assert (second.code, f"joined cluster {first.strip()}" in second.err) == (0, True)
+    assert flowspec("list", "--all").out.count("j-") == 1
+
+
+def test_another_request_is_not_started_beside_a_running_one(flowspec, job):
+    job("  - {name: slow, type: command, args: [sleep, '30']}")
+    first = flowspec("apply", "job.yaml", "--detach").out.strip()
+    job("  - {name: quick, type: command, args: ['true']}")
+    refused = flowspec("apply", "job.yaml")
+    assert refused.code == 1
+    assert f"cluster {first} of this flow is" in refused.err
+    assert "--replace" in refused.err
+    planned = flowspec("plan", "job.yaml", "--exit-code")
+    assert (planned.code, "Blocked: " in planned.out) == (3, True)
+    replaced = flowspec("apply", "job.yaml", "--replace")
+    assert replaced.code == 0, replaced.err
+    assert flowspec("status", first).out.splitlines()[0].split(": ")[1].startswith("TERMINAT")
+
+
+def test_destroy_a_running_cluster(flowspec, job):
+    job("  - {name: slow, type: command, args: [sleep, '60']}")
+    cluster_id = flowspec("apply", "job.yaml", "--detach").out.strip()
+    gone = flowspec("destroy", "job.yaml")
+    assert (gone.code, gone.out) == (0, f"cluster {cluster_id}: TERMINATED\n")
+    again = flowspec("destroy", cluster_id)
+    assert (again.code, again.out) == (0, gone.out)
+    assert flowspec("wait", cluster_id).code == 7
+
+
+def test_waiting_has_a_limit(flowspec, job):
+    job("  - {name: slow, type: command, args: [sleep, '60']}")
+    done = flowspec("apply", "job.yaml", "--timeout", "0.3")
+    assert (done.code, "it goes on" in done.err) == (6, True)
+    flowspec("destroy", "job.yaml")
+
+
+def test_a_cluster_that_stays(flowspec, job):
+    job("  - {name: one, type: command, args: ['true']}", keep_alive="true")
+    assert flowspec("apply", "job.yaml").code == 0
+    assert "WAITING" in flowspec("status", "job.yaml").out
+    assert "nothing to do" in flowspec("plan", "job.yaml").out
+    assert flowspec("destroy", "job.yaml").code == 0
+
+
+def test_kill_9_of_the_command_line_changes_nothing(flowspec, start, job, tmp_path):
+    job("  - {name: slow, type: command, args: [bash, -c, 'sleep 1.5; echo there > %s/proof']}" % tmp_path)
+    process = start("apply", "job.yaml")
+    await_line(process.stderr, "RUNNING")
+    process.kill()
+    process.wait()
+    assert flowspec("wait", "job.yaml").code == 0
+    assert (tmp_path / "proof").read_text() == "there\n"
+
+
+def test_ctrl_c_detaches_and_says_how_to_come_back(flowspec, start, job):
+    job("  - {name: slow, type: command, args: [sleep, '60']}")
+    process = start("apply", "job.yaml")
+    await_line(process.stderr, "slow: RUNNING")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert re.search(r"goes on; follow it: flowspec wait j-\w+", err)
+    assert "Traceback" not in err
+    assert "RUNNING" in flowspec("status", "job.yaml").out
+    flowspec("destroy", "job.yaml")
+
+
+@pytest.mark.parametrize(("choice", "state"), [("cancel", "CANCELLED"), ("terminate", "TERMINAT")])
+def test_ctrl_c_may_end_the_run(flowspec, start, job, choice, state):
+    job("  - {name: slow, type: command, args: [sleep, '60']}")
+    process = start("apply", "job.yaml", "--on-interrupt", choice)
+    await_line(process.stderr, "slow: RUNNING")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert flowspec("wait", "job.yaml").code == 7
+    assert state in flowspec("status", "job.yaml").out
+
+
+def test_kill_9_of_the_worker_is_told(flowspec, job):
+    job("  - {name: slow, type: command, args: [sleep, '60']}")
+    cluster_id = flowspec("apply", "job.yaml", "--detach").out.strip()
+    while "slow: RUNNING" not in flowspec("status", cluster_id).out:
+        time.sleep(0.05)
+    found = subprocess.run(["pgrep", "-f", f"emulator.worker .*{cluster_id}"], capture_output=True, text=True, check=True)
+    for pid in found.stdout.split():
+        os.kill(int(pid), signal.SIGKILL)
+    done = flowspec("wait", cluster_id)
+    assert done.code == 5
+    assert "INTERNAL_ERROR" in done.err
+    assert "worker" in done.err
+    assert "TERMINATED_WITH_ERRORS" in flowspec("status", cluster_id).out
+
+
+def test_two_at_once_end_with_one_run(start, job, flowspec):
+    job("  - {name: slow, type: command, args: [sleep, '3']}")
+    both = [start("apply", "job.yaml") for _ in range(2)]
+    codes = [process.wait(timeout=60) for process in both]
+    assert codes == [0, 0]
+    states = Counter(one["steps"] and one["state"] for one in json.loads(flowspec("list", "--all", "--format", "json").out))
+    assert sum(states.values()) <= 2
+    assert "TERMINATED" in flowspec("status", "job.yaml").out
+
+
+def test_what_cannot_run_here_is_said_before_anything_starts(flowspec, job):
+    job(
+        "  - {name: fine, type: command, args: ['true']}\n"
+        "  - {name: hive, type: jar, jar: command-runner.jar, args: [hive-script, --run-hive-script]}"
+    )
+    for command in ("plan", "apply"):
+        refused = flowspec(command, "job.yaml")
+        assert refused.code == 2
+        assert "error[FS501]: step 'hive' can't run here" in refused.err
+        assert "job.yaml:10:" in refused.err
+    assert flowspec("list", "--all").out.count("j-") == 0
+
+
+def test_a_home_that_cannot_be_written(flowspec, job, monkeypatch, tmp_path):
+    job("  - {name: one, type: command, args: ['true']}")
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("FLOWSPEC_HOME", str(tmp_path / "file/home"))
+    refused = flowspec("apply", "job.yaml")
+    assert refused.code == 1
+    assert "FLOWSPEC_HOME" in refused.err
+    assert "Traceback" not in refused.err
+
+
+def await_line(stream, words):
+    for line in stream:
+        if words in line:
+            return
+    raise AssertionError(f"{words!r} never came")

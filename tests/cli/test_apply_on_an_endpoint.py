@@ -1,0 +1,123 @@
+"""The same spec on an EMR endpoint: moto's server stands for AWS and witnesses what is sent."""
+
+import json
+from hashlib import sha256
+
+import boto3
+import pytest
+
+from flowspec.emr.shapes import problems
+
+
+@pytest.fixture
+def aws(moto):
+    """boto3 clients of our own for the endpoint, and the bucket that the example stages to."""
+    options = {"region_name": "us-east-1", "endpoint_url": moto}
+    s3 = boto3.client("s3", **options)
+    s3.create_bucket(Bucket="acme-artifacts")
+    yield boto3.client("emr", **options), s3
+    s3.close()
+
+
+@pytest.fixture
+def prod(flowspec, wordcount, moto):
+    """Runs a command on the example's target prod at the endpoint."""
+
+    def call(command, *argv):
+        return flowspec(command, wordcount / "job.yaml", "--target", "prod", "--endpoint-url", moto, *argv)
+
+    return call
+
+
+def staged(s3):
+    return {found["Key"]: found for found in s3.list_objects_v2(Bucket="acme-artifacts").get("Contents", ())}
+
+
+def test_one_submission(prod, aws, wordcount):
+    emr, s3 = aws
+    done = prod("apply", "--detach", "--date", "2026-11-22")
+    assert done.code == 0, done.err
+    cluster_id = done.out.strip()
+
+    keys = {f"flowspec/{sha256((wordcount / name).read_bytes()).hexdigest()}/{name}" for name in ("mapper.py", "reducer.py")}
+    assert set(staged(s3)) == keys
+
+    (cluster,) = emr.list_clusters()["Clusters"]
+    assert cluster["Id"] == cluster_id
+    (step,) = emr.list_steps(ClusterId=cluster_id)["Steps"]
+    args = step["Config"]["Args"]
+    assert args[:3] == ["hadoop-streaming", "-D", "mapreduce.job.reduces=2"]
+    assert set(args[args.index("-files") + 1].split(",")) == {f"s3://acme-artifacts/{key}" for key in keys}
+    assert args[args.index("-output") + 1] == "s3://acme-texts/counts/2026-11-22/"
+    tags = {tag["Key"]: tag["Value"] for tag in emr.describe_cluster(ClusterId=cluster_id)["Cluster"]["Tags"]}
+    assert {"team", "flowspec:flow", "flowspec:target", "flowspec:digest", "flowspec:submission", "flowspec:source"} == set(tags)
+    assert (tags["flowspec:flow"], tags["flowspec:target"]) == ("wordcount", "prod")
+
+
+def test_a_second_apply_submits_nothing(prod, aws):
+    emr, s3 = aws
+    first = prod("apply", "--detach").out
+    before = staged(s3)
+    second = prod("apply", "--detach")
+    assert (second.code, second.out) == (0, first)
+    assert "nothing to do" in second.err
+    assert len(emr.list_clusters()["Clusters"]) == 1
+    assert staged(s3) == before, "nothing was uploaded again, either"
+
+
+def test_files_are_uploaded_once_for_all_runs(prod, aws):
+    emr, s3 = aws
+    prod("apply", "--detach")
+    before = staged(s3)
+    emr.terminate_job_flows(JobFlowIds=[emr.list_clusters()["Clusters"][0]["Id"]])
+    again = prod("apply", "--detach")
+    assert again.err.count("already there: s3://acme-artifacts/") == 2
+    assert {key: one["LastModified"] for key, one in staged(s3).items()} == {k: o["LastModified"] for k, o in before.items()}
+
+
+def test_a_changed_script_is_a_changed_request(prod, aws, wordcount):
+    prod("apply", "--detach")
+    with (wordcount / "mapper.py").open("a") as script:
+        script.write("# changed\n")
+    refused = prod("apply", "--detach")
+    assert refused.code == 1
+    assert "made from another request" in refused.err
+
+
+def test_the_request_is_one_that_botocore_accepts(prod):
+    planned = prod("plan", "--format", "json")
+    (call,) = json.loads(planned.out)["calls"]
+    assert call["operation"] == "RunJobFlow"
+    assert problems(call["params"]) == []
+
+
+def test_plan_says_what_would_be_uploaded_and_changes_nothing(prod, aws):
+    emr, s3 = aws
+    planned = prod("plan", "--exit-code")
+    assert planned.code == 3
+    assert planned.out.splitlines()[-1] == "Plan: 2 files to upload, 3 to create, 1 step to submit."
+    assert staged(s3) == {}
+    assert emr.list_clusters()["Clusters"] == []
+
+
+def test_status_and_destroy_find_it_by_its_spec(prod):
+    cluster_id = prod("apply", "--detach").out.strip()
+    assert cluster_id in prod("status").out
+    assert prod("destroy").out == f"cluster {cluster_id}: TERMINATED\n"
+
+
+def test_no_bucket_to_stage_to(prod, moto):
+    refused = prod("apply", "--detach")
+    assert refused.code == 1
+    assert "NoSuchBucket" in refused.err
+    assert "staging:" in refused.err
+
+
+def test_no_credentials(flowspec, wordcount):
+    refused = flowspec("apply", wordcount / "job.yaml", "--target", "prod", "--detach")
+    assert refused.code == 1
+    assert refused.err == (
+        "error: no AWS credentials were found\n"
+        "  run `aws configure` or `aws sso login`, name a profile with --profile, "
+        "or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY\n"
+    )

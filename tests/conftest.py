@@ -1,0 +1,20 @@
+"""What every test shares: a home of its own for the embedded EMR, and no AWS of the user's."""
+
+import os
+
+import pytest
+
+pytest_plugins = ["tests.endpoints"]
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory, monkeypatch):
+    """FLOWSPEC_HOME in a fresh folder; no variable, profile or region leaks in from outside."""
+    for name in [name for name in os.environ if name.startswith(("AWS_", "FLOWSPEC_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("FLOWSPEC_HOME", str(home))
+    return home

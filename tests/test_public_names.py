@@ -1,0 +1,53 @@
+"""`flowspec.__all__` is exactly what is public, and each name is what it says."""
+
+import subprocess
+import sys
+
+import flowspec
+
+EXPECTED = """
+    Applied Cluster Diagnosis Diagnostic Document Emr Endpoint Event FlowspecError JobFlow Location Outcome Plan
+    Request ServiceError Severity SpecError Verdict apply compile connect describe diagnose judge load observe plan
+    render validate watch
+""".split()
+
+
+def test_all_is_exact():
+    assert flowspec.__all__ == EXPECTED
+    assert dir(flowspec) == EXPECTED
+
+
+def test_every_name_can_be_had():
+    for name in flowspec.__all__:
+        assert getattr(flowspec, name) is not None
+
+
+def test_the_stages_are_functions_whatever_was_imported_before():
+    code = """
+import flowspec.plan.cluster, flowspec.spec.load, flowspec.spec.render, flowspec.spec.validate, flowspec.emr.apply
+import flowspec
+from types import FunctionType
+from flowspec import load, render, validate, compile, plan, apply, watch
+for stage in (load, render, validate, compile, plan, apply, watch):
+    assert isinstance(stage, FunctionType), stage
+assert flowspec.plan is plan
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_importing_flowspec_is_cheap():
+    code = "import flowspec, sys; print([name for name in HEAVY if name in sys.modules])"
+    heavy = ["yaml", "jinja2", "jsonschema", "boto3", "botocore", "click", "rich", "sqlite3"]
+    done = subprocess.run(
+        [sys.executable, "-c", f"HEAVY={heavy}\n{code}"], check=True, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_unknown_names_are_attribute_errors():
+    try:
+        flowspec.nothing_of_the_sort  # noqa: B018
+    except AttributeError as error:
+        assert "nothing_of_the_sort" in str(error)
+    else:
+        raise AssertionError("an AttributeError was due")
