@@ -3,7 +3,8 @@
 A spec becomes a running job flow in seven steps, each a function that hands an immutable value to the
 next; none reaches back.
 
-    text ─load→ Document ─render→ Document ─validate→ JobFlow ─compile→ Request ─plan→ Plan ─apply→ Applied ─watch→ events
+    text ─load→ Document ─render→ Document ─validate→ JobFlow ─compile→ Request
+         ─plan→ Plan ─apply→ Applied ─watch→ events
 
 - `load` reads YAML and remembers where everything stands.
 - `render` picks a target, resolves variables, writes loops and conditions out, fills templates in.

@@ -53,7 +53,7 @@ def test_one_library_one_door(path):
     for module, line in imports(path):
         library = module.partition(".")[0]
         doors = DOORS.get(library, ["" if library in sys.stdlib_module_names or library == "flowspec" else "nowhere"])
-        assert any(here == door or (door.endswith("/") or not door) and here.startswith(door) for door in doors), (
+        assert any(here == door or ((door.endswith("/") or not door) and here.startswith(door)) for door in doors), (
             f"{here}:{line} imports {module}, whose door is {doors}"
         )
 

@@ -65,7 +65,11 @@ def test_the_wheel_works_in_a_clean_environment(built, tmp_path):
         return done.stdout
 
     where = subprocess.run(
-        [python, "-c", "import flowspec; print(flowspec.__file__)"], capture_output=True, text=True, check=True, cwd=tmp_path
+        [python, "-c", "import flowspec; print(flowspec.__file__)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
     )
     assert str(site) in where.stdout
     assert flowspec("validate", "job.yaml") == "job.yaml: valid\n"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from flowspec import load, render, validate
 from flowspec.cli import cli
 from flowspec.cli.exits import Exit
 
@@ -42,8 +43,6 @@ def test_the_spec_in_the_readme_is_valid(tmp_path):
     (tmp_path / "job.yaml").write_text(re.search(r"```yaml\n(.*?)```", README, re.DOTALL)[1])
     for name in ("mapper.py", "reducer.py"):
         (tmp_path / name).write_text("#!/bin/sh\ncat\n")
-    from flowspec import load, render, validate
-
     flow = validate(render(load(tmp_path / "job.yaml")))
     assert flow.name == "wordcount"
 

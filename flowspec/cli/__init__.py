@@ -45,33 +45,33 @@ def run(argv: Sequence[str]) -> int:
     try:
         # Outside standalone mode click hands back what the command returned.
         return int(cli.main(list(argv), prog_name="flowspec", standalone_mode=False) or 0)
-    except click.ClickException as error:
-        error.show()
+    except (click.ClickException, SpecError) as error:
+        _show_mistakes(error)
         return Exit.USAGE
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
-    except KeyboardInterrupt:
-        return Exit.INTERRUPTED
-    except SpecError as error:
-        _show_diagnostics(error)
-        return Exit.USAGE
-    except FlowspecError as error:
-        remedy = f"\n  {error.remedy}" if error.remedy else ""
-        click.echo(f"error: {error.message}{remedy}", err=True)
-        return Exit.ERROR
     except BrokenPipeError:
         # The reader of our output went away (`flowspec logs | head`); there is nobody left to tell.
         sys.stdout = None  # type: ignore[assignment]
         return Exit.OK
-    except OSError as error:
-        click.echo(f"error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", err=True)
+    except (FlowspecError, OSError) as error:
+        click.echo(f"error: {_sentence(error)}", err=True)
         return Exit.ERROR
 
 
-def _show_diagnostics(error: SpecError) -> None:
+def _show_mistakes(error: click.ClickException | SpecError) -> None:
     from flowspec.report.diagnostics import as_text
 
-    click.echo(as_text(error.diagnostics, color=offline.wants_color()), err=True)
+    if isinstance(error, click.ClickException):
+        error.show()
+    else:
+        click.echo(as_text(error.diagnostics, color=offline.wants_color()), err=True)
+
+
+def _sentence(error: FlowspecError | OSError) -> str:
+    if isinstance(error, FlowspecError):
+        return f"{error.message}\n  {error.remedy}" if error.remedy else error.message
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
 
 
 def main() -> None:

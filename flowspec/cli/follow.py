@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -72,7 +73,12 @@ def _with_bar(events: Iterable[Event]) -> Iterator[Event]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True, highlight=False)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as progress:
         bars: dict[str, Any] = {}
         for event in events:
@@ -152,7 +158,7 @@ def _outputs(plan: Plan) -> list[str]:
     found = []
     for step in plan.request.get("Steps", ()):
         args = list(step["HadoopJarStep"].get("Args", ()))
-        found += [after for before, after in zip(args, args[1:], strict=False) if before == "-output"]
+        found += [after for before, after in pairwise(args) if before == "-output"]
     return found
 
 

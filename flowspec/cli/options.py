@@ -78,9 +78,7 @@ def rendered(
     from flowspec.spec import load, render
 
     now = date.replace(tzinfo=timezone.utc) if date else None
-    return render(
-        load(spec), target=target, variables=_pairs(assignments), variable_files=variable_files, now=now
-    )
+    return render(load(spec), target=target, variables=_pairs(assignments), variable_files=variable_files, now=now)
 
 
 def job_flow(spec: Path, **options: Any) -> JobFlow:

@@ -64,9 +64,7 @@ def _plan(spec: Path, *, replace: bool, run_bootstrap: bool, **options: Any) -> 
 @WATCHING
 @click.option("--run-bootstrap", is_flag=True, help="Local backend: run bootstrap actions on this machine, too.")
 @output_format("text", "json")
-def apply(
-    spec: Path, detach: bool, timeout: float | None, on_interrupt: str, format_: str, **options: Any
-) -> int:
+def apply(spec: Path, detach: bool, timeout: float | None, on_interrupt: str, format_: str, **options: Any) -> int:
     """Submit a spec, or join the run that is already there; watch it; say why it failed."""
     from flowspec.cli.follow import follow, handed_over
     from flowspec.emr.apply import apply as apply_plan

@@ -52,7 +52,12 @@ def list_(ended: bool, backend: str | None, format_: str, **options: Any) -> int
 
 @click.command(epilog="Example: flowspec logs job.yaml --step 'count words' --log stderr")
 @CHOOSING
-@click.option("--step", "wanted", metavar="STEP", help="A step's id or name; default: the failed one, else the last begun.")
+@click.option(
+    "--step",
+    "wanted",
+    metavar="STEP",
+    help="A step's id or name; default: the failed one, else the last begun.",
+)
 @click.option(
     "--log",
     "names",

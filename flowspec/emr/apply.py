@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 from flowspec.emr.client import Emr, OutcomeUnknown, is_throttled
@@ -42,7 +41,11 @@ class Applied:
 
 
 def apply(
-    plan: Plan, emr: Emr, *, notify: Callable[[str], None] = lambda _: None, sleep: Callable[[float], None] = time.sleep
+    plan: Plan,
+    emr: Emr,
+    *,
+    notify: Callable[[str], None] = lambda _: None,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Applied:
     """Does what `plan` says and returns as soon as EMR has accepted it; `watch` follows it from there.
 

@@ -90,7 +90,10 @@ class Emr:
             # Path addressing only for endpoints of one's own: there are no bucket names in their DNS.
             style = {"addressing_style": "path"} if self.endpoint.endpoint_url else {}
             return self._session.create_client(
-                "s3", region_name=self.region, endpoint_url=self.endpoint.endpoint_url, config=_config(5, s3=style)
+                "s3",
+                region_name=self.region,
+                endpoint_url=self.endpoint.endpoint_url,
+                config=_config(5, s3=style),
             )
 
 
@@ -157,7 +160,7 @@ def _send(client: Any, operation: str, params: dict[str, Any]) -> dict[str, Any]
 def _may_have_happened(response: dict[str, Any]) -> bool:
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     code = response.get("Error", {}).get("Code", "")
-    return code in _UNKNOWN_OUTCOME or (status >= 500 and code not in _THROTTLED)  # noqa: PLR2004
+    return code in _UNKNOWN_OUTCOME or (status >= 500 and code not in _THROTTLED)
 
 
 def is_throttled(error: ServiceError) -> bool:
@@ -166,7 +169,12 @@ def is_throttled(error: ServiceError) -> bool:
 
 
 def _never_sent(error: Exception) -> bool:
-    from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError, SSLError
+    from botocore.exceptions import (
+        ConnectTimeoutError,
+        EndpointConnectionError,
+        ProxyConnectionError,
+        SSLError,
+    )
 
     return isinstance(error, ConnectTimeoutError | EndpointConnectionError | ProxyConnectionError | SSLError)
 

@@ -7,7 +7,9 @@ then the step's own logs, where a program's last words are worth more than a fra
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
 
 from flowspec.emr.logs import Logs
 from flowspec.emr.verdict import Verdict
@@ -15,17 +17,28 @@ from flowspec.plan.cluster import Cluster
 
 _LINES = 12
 _TRACEBACK = re.compile(r"^Traceback \(most recent call last\):$", re.MULTILINE)
+# Hadoop's words for what goes wrong most often, and what helps.
+_ADVICE = {
+    r"Output directory \S+ already exists": "Hadoop never overwrites: remove it, or write somewhere else",
+    r"Input path does not exist|Input Pattern \S+ matches 0 files": "check `input:`, and that its data has arrived",
+    r"Cannot run program": "ship the program (`mapper: script.py`, `files:`), or install it by a bootstrap action",
+    r"No space left on device": "free some disk space; intermediate data needs about as much as the input",
+    r"Permission denied": "the user who runs the step may not read or write it",
+}
 _TELLING = re.compile(r"\b(ERROR|FATAL)\b|^Caused by: |^Exception in thread |Exception: ")
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What is known of a failure. `excerpt` are lines of the log `excerpt_from`; `logs` is where the rest is."""
+    """What is known of a failure: what EMR says, telling lines by the log they stand in, and what to try.
+
+    `logs` is where the rest is; `logs_may_follow` says that EMR may not have shipped them yet.
+    """
 
     state: str
     facts: tuple[str, ...]
-    excerpt: tuple[str, ...] = ()
-    excerpt_from: str = ""
+    excerpts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    advice: tuple[str, ...] = ()
     logs: str = ""
     logs_may_follow: bool = False
 
@@ -38,24 +51,32 @@ def diagnose(cluster: Cluster, verdict: Verdict, logs: Logs) -> Diagnosis:
     if step is None:
         return Diagnosis(cluster.state, tuple(filter(None, facts)))
     facts += [f"step '{step.name}' ({step.id}) is {step.state}", step.reason, step.message]
-    name, excerpt = _excerpt(logs, step.id)
+    excerpts = dict(_excerpts(logs, step.id))
     return Diagnosis(
         cluster.state,
         tuple(dict.fromkeys(filter(None, facts))),
-        excerpt,
-        name,
+        excerpts,
+        tuple(_advice([*facts, *chain.from_iterable(excerpts.values())])),
         logs.where(step.id),
-        logs_may_follow=not excerpt and not logs.live,
+        logs_may_follow=not excerpts and not logs.live,
     )
 
 
-def _excerpt(logs: Logs, step_id: str) -> tuple[str, tuple[str, ...]]:
+def _excerpts(logs: Logs, step_id: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The lines most likely to tell the cause, and the log they stand in."""
-    stderr = _text(logs.read(step_id, "stderr"))
-    if stderr.strip():
-        return "stderr", _last_words(stderr)
+    words = _last_words(_text(logs.read(step_id, "stderr")))
+    if words:
+        yield "stderr", words
     telling = [line for line in _text(logs.read(step_id, "syslog")).splitlines() if _TELLING.search(line)]
-    return ("syslog", tuple(telling[-_LINES:])) if telling else ("", ())
+    if telling:
+        yield "syslog", tuple(telling[-_LINES:])
+
+
+def _advice(lines: Iterable[str]) -> Iterator[str]:
+    text = "\n".join(lines)
+    for pattern, advice in _ADVICE.items():
+        if re.search(pattern, text):
+            yield advice
 
 
 def _last_words(text: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from flowspec.emr.client import Emr
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.plan.cluster import ACTIVE_STATES, FLOW_TAG, SUBMISSION_TAG, TARGET_TAG, Cluster, Step, age
 
+
 def describe(emr: Emr, cluster_id: str, *, steps: bool = True) -> Cluster:
     """Reads a cluster, with its steps unless `steps` is false (DescribeCluster, ListSteps).
 
@@ -81,7 +82,8 @@ def _cluster(raw: Mapping[str, Any], steps: tuple[Step, ...]) -> Cluster:
         reason_code=reason.get("Code", ""),
         reason=reason.get("Message", ""),
         error_details=tuple(
-            f"{detail.get('ErrorCode', '')}: {detail.get('ErrorMessage', '')}" for detail in status.get("ErrorDetails", ())
+            f"{detail.get('ErrorCode', '')}: {detail.get('ErrorMessage', '')}"
+            for detail in status.get("ErrorDetails", ())
         ),
         tags={tag["Key"]: tag.get("Value", "") for tag in raw.get("Tags", ())},
         log_uri=_log_uri(raw.get("LogUri", "")),

@@ -87,9 +87,7 @@ def watch(
             return
 
 
-def _looks(
-    emr: Emr, cluster_id: str, clock: Callable[[], float], sleep: Callable[[float], None]
-) -> Iterator[Cluster]:
+def _looks(emr: Emr, cluster_id: str, clock: Callable[[], float], sleep: Callable[[float], None]) -> Iterator[Cluster]:
     """The cluster, again and again; the caller stops when it has seen enough."""
     embedded = emr.endpoint.backend == "local"
     interval = _EMBEDDED_INTERVAL if embedded else _FIRST_INTERVAL
@@ -119,9 +117,7 @@ class _Seen:
 
     def changes(self, cluster: Cluster) -> Iterator[Event]:
         """News of the cluster and its steps, in the order in which they happened."""
-        news: list[Event] = [
-            StepChanged(step) for step in cluster.steps if self._steps.get(step.id) != step.state
-        ]
+        news: list[Event] = [StepChanged(step) for step in cluster.steps if self._steps.get(step.id) != step.state]
         if cluster.state != self._cluster:
             # A cluster comes before its steps and ends after them.
             news.insert(len(news) if cluster.state.startswith("TERMINAT") else 0, ClusterChanged(cluster))

@@ -105,7 +105,11 @@ def plan(jobflow: JobFlow, request: Request, cluster: Cluster | None = None, *, 
     calls = (ApiCall("TerminateJobFlows", {"JobFlowIds": [cluster.id]}),)
     submission = _submission(jobflow, request)
     change = Change(
-        Action.REPLACE, f"cluster {cluster.id}", cluster.digest[:12], request.digest[:12], reason=_blast_radius(cluster)
+        Action.REPLACE,
+        f"cluster {cluster.id}",
+        cluster.digest[:12],
+        request.digest[:12],
+        reason=_blast_radius(cluster),
     )
     submission |= {"changes": (change, *submission["changes"]), "calls": calls + submission["calls"]}
     return Plan(**common, **submission, replaces=cluster.id, **blocked)
@@ -129,7 +133,11 @@ def _changes(request: Request, uploads: Sequence[Asset]) -> Iterator[Change]:
         yield Change(Action.CREATE, f"instance group {group['InstanceRole']}", after=_group_line(group))
     for action in params.get("BootstrapActions", ()):
         script = action["ScriptBootstrapAction"]
-        yield Change(Action.CREATE, f"bootstrap action {action['Name']}", after=[script["Path"], *script.get("Args", ())])
+        yield Change(
+            Action.CREATE,
+            f"bootstrap action {action['Name']}",
+            after=[script["Path"], *script.get("Args", ())],
+        )
     for step in params.get("Steps", ()):
         jar = step["HadoopJarStep"]
         yield Change(Action.SUBMIT, f"step {step['Name']}", after=[jar["Jar"], *jar.get("Args", ())])
@@ -138,7 +146,9 @@ def _changes(request: Request, uploads: Sequence[Asset]) -> Iterator[Change]:
 def _cluster_line(params: Mapping[str, Any]) -> str:
     software = params.get("ReleaseLabel") or params.get("AmiVersion") or ""
     applications = ", ".join(app.get("Name", "") for app in params.get("Applications", ()))
-    stays = "keeps running" if params.get("Instances", {}).get("KeepJobFlowAliveWhenNoSteps") else "ends after its steps"
+    stays = (
+        "keeps running" if params.get("Instances", {}).get("KeepJobFlowAliveWhenNoSteps") else "ends after its steps"
+    )
     return "; ".join(filter(None, [software, applications, stays]))
 
 
@@ -172,6 +182,10 @@ def _refuse_what_cannot_run(jobflow: JobFlow, request: Request) -> None:
         jar = step["HadoopJarStep"]
         reason = unsupported(jar["Jar"], jar.get("MainClass"), jar.get("Args", ()))
         if reason:
-            found.append(jobflow.document.diagnostic("FS501", ("steps", index), f"step '{step['Name']}' can't run here: {reason}"))
+            found.append(
+                jobflow.document.diagnostic(
+                    "FS501", ("steps", index), f"step '{step['Name']}' can't run here: {reason}"
+                )
+            )
     if found:
         raise SpecError(found)

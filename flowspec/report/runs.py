@@ -47,7 +47,9 @@ def progress_of(event: StepProgress) -> float:
     return (event.maps + event.reduces) / 2
 
 
-def summary(cluster: Cluster, verdict: Verdict, *, outputs: Sequence[str], logs: str, counters: Mapping[str, Counters]) -> str:
+def summary(
+    cluster: Cluster, verdict: Verdict, *, outputs: Sequence[str], logs: str, counters: Mapping[str, Counters]
+) -> str:
     """The end of a run: the verdict, where the output and the logs are, what the steps counted."""
     lines = [f"{cluster.name} ({cluster.id}): {verdict.outcome.value}{_took(cluster.created, cluster.ended)}"]
     lines += [f"  output   {uri}" for uri in outputs]
@@ -62,8 +64,9 @@ def summary(cluster: Cluster, verdict: Verdict, *, outputs: Sequence[str], logs:
 def failure(diagnosis: Diagnosis) -> str:
     """Why it failed, for people."""
     lines = [f"  {fact}" for fact in diagnosis.facts]
-    if diagnosis.excerpt:
-        lines += [f"  from its {diagnosis.excerpt_from}:", *(f"    | {line}" for line in diagnosis.excerpt)]
+    for log, words in diagnosis.excerpts.items():
+        lines += [f"  from its {log}:", *(f"    | {line}" for line in words)]
+    lines += [f"  try: {advice}" for advice in diagnosis.advice]
     if diagnosis.logs:
         lines += [f"  logs: {diagnosis.logs}"]
     if diagnosis.logs_may_follow:
@@ -87,13 +90,12 @@ def status(cluster: Cluster) -> str:
 
 def table(clusters: Sequence[Cluster]) -> str:
     """One line a cluster."""
-    rows = [
-        (one.id, one.state, f"{one.created:%Y-%m-%d %H:%M}" if one.created else "", one.name) for one in clusters
-    ]
+    rows = [(one.id, one.state, f"{one.created:%Y-%m-%d %H:%M}" if one.created else "", one.name) for one in clusters]
     head = ("CLUSTER", "STATE", "CREATED", "NAME")
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(3)]
     return "\n".join(
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]) for row in [head, *rows]
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]])
+        for row in [head, *rows]
     )
 
 

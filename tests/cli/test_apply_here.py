@@ -56,7 +56,12 @@ def test_logs_in_emrs_layout(flowspec, wordcount, tmp_path):
     done = flowspec("apply", job)
     assert done.code == 0, done.err
     (steps,) = (wordcount / "logs").glob("j-*/steps/s-*")
-    assert sorted(log.name for log in steps.iterdir()) == ["controller.gz", "stderr.gz", "stdout.gz", "syslog.gz"]
+    assert sorted(log.name for log in steps.iterdir()) == [
+        "controller.gz",
+        "stderr.gz",
+        "stdout.gz",
+        "syslog.gz",
+    ]
     assert f"  logs     {steps.parent.parent}/\n" in done.out
 
 
@@ -86,7 +91,7 @@ def test_an_output_folder_that_exists(flowspec, wordcount):
     done = flowspec("apply", wordcount / "job.yaml")
     assert done.code == 4
     assert f"Output directory file:{wordcount}/counts already exists" in done.err
-    assert "remove it, or write somewhere else" in done.err
+    assert "try: Hadoop never overwrites: remove it, or write somewhere else" in done.err
     assert [(path.name, path.read_text()) for path in (wordcount / "counts").iterdir()] == [("mine.txt", "precious")]
 
 
@@ -162,7 +167,11 @@ def test_a_cluster_that_stays(flowspec, job):
 
 
 def test_kill_9_of_the_command_line_changes_nothing(flowspec, start, job, tmp_path):
-    job("  - {name: slow, type: command, args: [bash, -c, 'sleep 1.5; echo there > %s/proof']}" % tmp_path)
+    job(
+        "  - {name: slow, type: command, args: [bash, -c, 'sleep 1.5; echo there > proof']}".replace(
+            "proof", f"{tmp_path}/proof"
+        )
+    )
     process = start("apply", "job.yaml")
     await_line(process.stderr, "RUNNING")
     process.kill()
@@ -201,7 +210,9 @@ def test_kill_9_of_the_worker_is_told(flowspec, job):
     cluster_id = flowspec("apply", "job.yaml", "--detach").out.strip()
     while "slow: RUNNING" not in flowspec("status", cluster_id).out:
         time.sleep(0.05)
-    found = subprocess.run(["pgrep", "-f", f"emulator.worker .*{cluster_id}"], capture_output=True, text=True, check=True)
+    found = subprocess.run(
+        ["pgrep", "-f", f"emulator.worker .*{cluster_id}"], capture_output=True, text=True, check=True
+    )
     for pid in found.stdout.split():
         os.kill(int(pid), signal.SIGKILL)
     done = flowspec("wait", cluster_id)
@@ -216,7 +227,9 @@ def test_two_at_once_end_with_one_run(start, job, flowspec):
     both = [start("apply", "job.yaml") for _ in range(2)]
     codes = [process.wait(timeout=60) for process in both]
     assert codes == [0, 0]
-    states = Counter(one["steps"] and one["state"] for one in json.loads(flowspec("list", "--all", "--format", "json").out))
+    states = Counter(
+        one["steps"] and one["state"] for one in json.loads(flowspec("list", "--all", "--format", "json").out)
+    )
     assert sum(states.values()) <= 2
     assert "TERMINATED" in flowspec("status", "job.yaml").out
 

@@ -39,7 +39,9 @@ def test_one_submission(prod, aws, wordcount):
     assert done.code == 0, done.err
     cluster_id = done.out.strip()
 
-    keys = {f"flowspec/{sha256((wordcount / name).read_bytes()).hexdigest()}/{name}" for name in ("mapper.py", "reducer.py")}
+    keys = {
+        f"flowspec/{sha256((wordcount / name).read_bytes()).hexdigest()}/{name}" for name in ("mapper.py", "reducer.py")
+    }
     assert set(staged(s3)) == keys
 
     (cluster,) = emr.list_clusters()["Clusters"]
@@ -50,7 +52,14 @@ def test_one_submission(prod, aws, wordcount):
     assert set(args[args.index("-files") + 1].split(",")) == {f"s3://acme-artifacts/{key}" for key in keys}
     assert args[args.index("-output") + 1] == "s3://acme-texts/counts/2026-11-22/"
     tags = {tag["Key"]: tag["Value"] for tag in emr.describe_cluster(ClusterId=cluster_id)["Cluster"]["Tags"]}
-    assert {"team", "flowspec:flow", "flowspec:target", "flowspec:digest", "flowspec:submission", "flowspec:source"} == set(tags)
+    assert {
+        "team",
+        "flowspec:flow",
+        "flowspec:target",
+        "flowspec:digest",
+        "flowspec:submission",
+        "flowspec:source",
+    } == set(tags)
     assert (tags["flowspec:flow"], tags["flowspec:target"]) == ("wordcount", "prod")
 
 
@@ -72,7 +81,9 @@ def test_files_are_uploaded_once_for_all_runs(prod, aws):
     emr.terminate_job_flows(JobFlowIds=[emr.list_clusters()["Clusters"][0]["Id"]])
     again = prod("apply", "--detach")
     assert again.err.count("already there: s3://acme-artifacts/") == 2
-    assert {key: one["LastModified"] for key, one in staged(s3).items()} == {k: o["LastModified"] for k, o in before.items()}
+    assert {key: one["LastModified"] for key, one in staged(s3).items()} == {
+        k: o["LastModified"] for k, o in before.items()
+    }
 
 
 def test_a_changed_script_is_a_changed_request(prod, aws, wordcount):

@@ -136,7 +136,11 @@ def test_no_such_cluster(emr):
 
 def test_steps_are_told_oldest_first(emr):
     steps = [
-        {"Name": name, "ActionOnFailure": "CONTINUE", "HadoopJarStep": {"Jar": "command-runner.jar", "Args": ["true"]}}
+        {
+            "Name": name,
+            "ActionOnFailure": "CONTINUE",
+            "HadoopJarStep": {"Jar": "command-runner.jar", "Args": ["true"]},
+        }
         for name in ("one", "two", "three")
     ]
     request = {**REQUEST, "Steps": steps}

@@ -11,7 +11,10 @@ GOOD = {
 
 
 def group(**members):
-    return {"Name": "flow", "Instances": {"InstanceGroups": [{**GOOD["Instances"]["InstanceGroups"][0], **members}]}}
+    return {
+        "Name": "flow",
+        "Instances": {"InstanceGroups": [{**GOOD["Instances"]["InstanceGroups"][0], **members}]},
+    }
 
 
 def test_nothing_to_say():
@@ -27,7 +30,11 @@ def test_nothing_to_say():
         (group(InstanceCount="3"), ("Instances", "InstanceGroups", 0, "InstanceCount"), "Invalid type"),
         (group(InstanceType=""), ("Instances", "InstanceGroups", 0, "InstanceType"), "valid min length: 1"),
         (group(Typo=1), ("Instances", "InstanceGroups", 0), '"Typo"'),
-        (group(Market="SPOTT"), ("Instances", "InstanceGroups", 0, "Market"), "'SPOTT' is none of ON_DEMAND, SPOT"),
+        (
+            group(Market="SPOTT"),
+            ("Instances", "InstanceGroups", 0, "Market"),
+            "'SPOTT' is none of ON_DEMAND, SPOT",
+        ),
         ({**GOOD, "ScaleDownBehavior": "NEVER"}, ("ScaleDownBehavior",), "'NEVER' is none of"),
     ],
 )
