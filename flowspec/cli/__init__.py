@@ -52,7 +52,7 @@ def run(argv: Sequence[str]) -> int:
         return Exit.INTERRUPTED
     except BrokenPipeError:
         # The reader of our output went away (`flowspec logs | head`); there is nobody left to tell.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return Exit.OK
     except (FlowspecError, OSError) as error:
         click.echo(f"error: {_sentence(error)}", err=True)

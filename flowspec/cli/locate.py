@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BACKEND = click.option(
     "--backend",
     type=click.Choice(["local", "emr"]),
-    help="Where to look for an id or a name; default: emr if --region, --profile or --endpoint-url is given, else local.",
+    help="Where to look for an id or a name; default: emr with --region, --profile or --endpoint-url, else local.",
 )
 _ID = re.compile(r"j-[0-9A-Z]+")
 

@@ -23,6 +23,7 @@ from flowspec.errors import FlowspecError, ServiceError
 _UNKNOWN_OUTCOME = frozenset({"InternalServerError", "InternalServerException", "ServiceUnavailable"})
 _THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
 
+_READ_ATTEMPTS = 5
 EMBEDDED_REGION = "us-east-1"
 
 
@@ -93,7 +94,7 @@ class Emr:
                 "s3",
                 region_name=self.region,
                 endpoint_url=self.endpoint.endpoint_url,
-                config=_config(5, s3=style),
+                config=_config(_READ_ATTEMPTS, s3=style),
             )
 
 
@@ -109,9 +110,10 @@ def connect(endpoint: Endpoint) -> Emr:
         session = outer._session
         if outer.get_credentials() is None:
             raise _no_credentials()
-        options = {"region_name": endpoint.region, "endpoint_url": endpoint.endpoint_url}
-        reader = session.create_client("emr", **options, config=_config(5))
-        creator = session.create_client("emr", **options, config=_config(1))
+        reader, creator = (
+            session.create_client("emr", endpoint.region, endpoint_url=endpoint.endpoint_url, config=_config(attempts))
+            for attempts in (_READ_ATTEMPTS, 1)
+        )
     return Emr(endpoint, reader, creator, session)
 
 
@@ -157,7 +159,7 @@ def _send(client: Any, operation: str, params: dict[str, Any]) -> dict[str, Any]
     return answer
 
 
-def _may_have_happened(response: dict[str, Any]) -> bool:
+def _may_have_happened(response: Any) -> bool:
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     code = response.get("Error", {}).get("Code", "")
     return code in _UNKNOWN_OUTCOME or (status >= 500 and code not in _THROTTLED)

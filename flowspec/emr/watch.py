@@ -7,7 +7,7 @@ when the work is over or at the deadline that was asked for.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 from flowspec.emr.client import Emr
@@ -66,7 +66,7 @@ def watch(
     timeout: float | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """Yields an event for every change until the work is over, or `timeout` seconds have passed.
 
     The last event is always `Ended`. A connection that fails for a while is borne for five minutes.

@@ -8,6 +8,7 @@ another request would have to be replaced, which is done only when it was asked 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -88,40 +89,37 @@ def plan(jobflow: JobFlow, request: Request, cluster: Cluster | None = None, *, 
     Raises SpecError when a step could not run on this backend: better now than after the others ran.
     """
     _refuse_what_cannot_run(jobflow, request)
-    common: dict[str, Any] = {
-        "flow": jobflow.name,
-        "target": jobflow.target,
-        "digest": request.digest,
-        "source": str(jobflow.path),
-        "request": request.params,
-        "warnings": jobflow.warnings,
-        "secrets": request.secrets,
-    }
-    if cluster is None:
-        return Plan(**common, **_submission(jobflow, request))
-    if cluster.digest == request.digest:
-        return Plan(**common, joins=cluster.id)
-    blocked = {} if replace else _blocked(cluster)
-    calls = (ApiCall("TerminateJobFlows", {"JobFlowIds": [cluster.id]}),)
-    submission = _submission(jobflow, request)
-    change = Change(
-        Action.REPLACE,
-        f"cluster {cluster.id}",
-        cluster.digest[:12],
-        request.digest[:12],
-        reason=_blast_radius(cluster),
-    )
-    submission |= {"changes": (change, *submission["changes"]), "calls": calls + submission["calls"]}
-    return Plan(**common, **submission, replaces=cluster.id, **blocked)
-
-
-def _submission(jobflow: JobFlow, request: Request) -> dict[str, Any]:
     uploads = request.assets if jobflow.backend == "emr" else ()
-    return {
-        "changes": tuple(_changes(request, uploads)),
-        "calls": (ApiCall("RunJobFlow", request.params),),
-        "uploads": uploads,
-    }
+    submission = Plan(
+        flow=jobflow.name,
+        target=jobflow.target,
+        digest=request.digest,
+        source=str(jobflow.path),
+        request=request.params,
+        changes=tuple(_changes(request, uploads)),
+        calls=(ApiCall("RunJobFlow", request.params),),
+        uploads=uploads,
+        warnings=jobflow.warnings,
+        secrets=request.secrets,
+    )
+    if cluster is None:
+        return submission
+    if cluster.digest == request.digest:
+        return dataclasses.replace(submission, changes=(), calls=(), uploads=(), joins=cluster.id)
+    return _replacement(submission, cluster, allowed=replace)
+
+
+def _replacement(submission: Plan, cluster: Cluster, *, allowed: bool) -> Plan:
+    before, after = cluster.digest[:12], submission.digest[:12]
+    change = Change(Action.REPLACE, f"cluster {cluster.id}", before, after, reason=_blast_radius(cluster))
+    return dataclasses.replace(
+        submission,
+        changes=(change, *submission.changes),
+        calls=(ApiCall("TerminateJobFlows", {"JobFlowIds": [cluster.id]}), *submission.calls),
+        replaces=cluster.id,
+        blocked="" if allowed else f"cluster {cluster.id} of this flow is {cluster.state}, made from another request",
+        remedy="wait for it (flowspec wait), end it (flowspec destroy), or let this apply end it with --replace",
+    )
 
 
 def _changes(request: Request, uploads: Sequence[Asset]) -> Iterator[Change]:
@@ -156,13 +154,6 @@ def _group_line(group: Mapping[str, Any]) -> str:
     price = f" at {group['BidPrice']}" if group.get("BidPrice") else ""
     market = f" {group['Market']}{price}" if group.get("Market") else ""
     return f"{group['InstanceCount']} x {group['InstanceType']}{market}"
-
-
-def _blocked(cluster: Cluster) -> dict[str, str]:
-    return {
-        "blocked": f"cluster {cluster.id} of this flow is {cluster.state} and was made from another request",
-        "remedy": "wait for it (flowspec wait), end it (flowspec destroy), or let this apply do so with --replace",
-    }
 
 
 def _blast_radius(cluster: Cluster) -> str:
