@@ -1,0 +1,35 @@
+"""The embedded EMR: a service with EMR's API that really runs the steps, on this machine.
+
+A call comes in by a `transport` (a boto3 client in this process, for now) and reaches the `service`: a
+table of operations, one function each, grouped by subject (`clusters`, `steps`, `instances`, `policies`,
+`tags`). An operation works on the `store`, one SQLite file in the `home`, inside one transaction; what a
+request must not ask for is said in `admission`, what may follow what in `lifecycle`.
+
+RunJobFlow starts a `worker`: one detached process for each cluster, which runs bootstrap actions and steps
+(`execution`, `processes`; which program does a step's work is the business of `flowspec.engines`), writes
+and publishes their `logs`, and moves the cluster on until it ends. It needs no one: the command line that
+started it may go. A worker that dies is noticed by its free lock at the next call, whichever that is, and
+its cluster is ended with a reason (`workers`).
+
+Nothing is imported here until it is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flowspec.emulator.service import EmrError, Service
+    from flowspec.emulator.transport import attach
+
+__all__ = ["EmrError", "Service", "attach"]
+
+_PLACES = {"EmrError": "service", "Service": "service", "attach": "transport"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)

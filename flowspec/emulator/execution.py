@@ -1,0 +1,152 @@
+"""One process of a cluster, from start to logs: a step, or a bootstrap action.
+
+`start_step` and `start_bootstrap` give a `Running`; `finish` takes what it came to. What can't even be
+started is a failure like any other: its reason is in the logs.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from flowspec.emulator import home as place
+from flowspec.emulator import logs, processes
+from flowspec.emulator.steps import properties
+from flowspec.emulator.store import Record
+from flowspec.engines import Command, command_for, local_file, script_argv
+from flowspec.errors import FlowspecError
+
+GRACE_SECONDS = 5.0
+"""How long a process has to end after SIGTERM, before it is killed."""
+
+NOT_STARTED = 127
+"""The exit status of what could not be started, as a shell gives it."""
+
+
+@dataclass
+class Running:
+    """A process and its folder (of logs, and the note that identifies it).
+
+    `kill_at` is the monotonic time at which it is killed, should it then still run.
+    """
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+    logs: Path
+    argv: tuple[str, ...]
+    started: float
+    kill_at: float | None = None
+
+    def exit_code(self) -> int | None:
+        """The exit status as a shell gives it (128 + signal); None while it runs."""
+        code = self.process.poll()
+        return code if code is None or code >= 0 else 128 - code
+
+    def interrupt(self) -> None:
+        """Asks the process to end, and sees to it that it does within the grace."""
+        if self.kill_at is None:
+            processes.send(self.process, signal.SIGTERM)
+            self.kill_at = time.monotonic() + GRACE_SECONDS
+
+    def ask(self) -> None:
+        """Asks the process to end, and leaves it at that."""
+        processes.send(self.process, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Ends the process and its group."""
+        processes.send(self.process, signal.SIGKILL)
+
+
+class CannotStart(Exception):
+    """A step or bootstrap action whose process could not be started; its text is the reason."""
+
+
+def start_step(home: Path, cluster: Record, step: Record) -> Running:
+    """Starts a step's process in a fresh working directory. Raises CannotStart."""
+    folder = place.step_folder(home, cluster.id, step.id)
+    live = place.step_logs(home, cluster.id, step.id)
+    jar = step.doc["jar"]
+    try:
+        _make(folder / "work", live, logs.STEP_LOGS)
+        logs.write_controller(live, f"INFO Ensure step jar file {jar['Jar']}")
+        command = command_for(
+            jar["Jar"],
+            jar.get("MainClass"),
+            jar.get("Args", []),
+            s3_root=place.s3_root(home),
+            hdfs_root=place.hdfs_root(home, cluster.id),
+            syslog=live / "syslog",
+            properties=properties(step),
+        )
+        return _start(command, folder, folder / "work", live, {"FLOWSPEC_STEP_ID": step.id})
+    except FlowspecError as error:
+        raise CannotStart(f"{error.message}; {error.remedy}") from error
+    except (OSError, subprocess.SubprocessError) as error:
+        raise CannotStart(str(error)) from error
+
+
+def start_bootstrap(home: Path, cluster: Record, number: int) -> Running:
+    """Starts the cluster's bootstrap action `number` (from 1). Raises CannotStart."""
+    script = cluster.doc["request"]["BootstrapActions"][number - 1]["ScriptBootstrapAction"]
+    path = local_file(script["Path"], place.s3_root(home))
+    folder = place.bootstrap_folder(home, cluster.id, number)
+    try:
+        _make(folder / "work", folder, logs.BOOTSTRAP_LOGS)
+        if not Path(path).is_file():
+            raise CannotStart(f"{script['Path']}: there is no such file ({path})")
+        command = Command(script_argv(path, script.get("Args", [])), {})
+        return _start(command, folder, folder / "work", folder, {})
+    except (OSError, subprocess.SubprocessError) as error:
+        raise CannotStart(str(error)) from error
+
+
+def _make(work: Path, live: Path, names: tuple[str, ...]) -> None:
+    work.mkdir(parents=True)
+    live.mkdir(parents=True, exist_ok=True)
+    # All are there from the start, for those who follow them.
+    for name in names:
+        (live / name).touch()
+
+
+def _start(command: Command, folder: Path, work: Path, live: Path, extra: dict[str, str]) -> Running:
+    shown = shlex.join(command.argv)
+    logs.write_controller(
+        live,
+        f"INFO startExec '{shown}'",
+        f"INFO redirectOutput to {live / 'stdout'}",
+        f"INFO redirectError to {live / 'stderr'}",
+        f"INFO Working dir {work}",
+        stamped=False,
+    )
+    process = processes.start(
+        command.argv,
+        note=folder / "process",
+        folder=work,
+        stdout=live / "stdout",
+        stderr=live / "stderr",
+        environment={**os.environ, **command.environment, **extra},
+    )
+    logs.write_controller(live, f"INFO startRun() called. Child Pid: {process.pid}")
+    return Running(process, folder, live, command.argv, time.monotonic())
+
+
+def finish(running: Running, what: str) -> int:
+    """Takes the end of a process into its controller log; gives the exit status. `what` is "Step", for instance."""
+    code = running.exit_code()
+    assert code is not None, "the process has ended"
+    took = max(0, round(time.monotonic() - running.started))
+    logs.write_controller(
+        running.logs,
+        f"INFO waitProcessCompletion ended with exit code {code} : {shlex.join(running.argv)}",
+        f"INFO total process run time: {took} seconds",
+        stamped=False,
+    )
+    told = f"INFO {what} succeeded" if code == 0 else f"WARN {what} failed"
+    logs.write_controller(running.logs, f"{told} with exitCode {code} and took {took} seconds")
+    processes.forget_if_gone(running.process, running.folder / "process")
+    return code

@@ -1,0 +1,105 @@
+"""Where the embedded EMR lives on disk.
+
+<home>/emulator.db                      the store
+<home>/s3/<bucket>/<key>                what s3:// means here
+<home>/clusters/<cluster>/              worker.lock, worker.log, wake, hdfs/
+    bootstrap/<n>/                      logs of the n-th bootstrap action
+    steps/<step>/work/                  the step's working directory
+    steps/<step>/logs/                  controller, syslog, stdout, stderr: live, plain text
+    steps/<step>/process                which process runs it
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+from flowspec.errors import FlowspecError
+
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.ENOENT)
+
+
+def home() -> Path:
+    """The folder that holds all state: FLOWSPEC_HOME, else `flowspec` in the user's XDG state directory."""
+    chosen = os.environ.get("FLOWSPEC_HOME")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    state = os.environ.get("XDG_STATE_HOME", "")
+    # The XDG specification has relative paths ignored.
+    base = Path(state) if state.startswith("/") else Path.home() / ".local" / "state"
+    return base / "flowspec"
+
+
+def prepare(folder: Path) -> None:
+    """Makes the home where it is missing. Raises FlowspecError when that can't be done."""
+    try:
+        (folder / "clusters").mkdir(parents=True, exist_ok=True)
+        (folder / "s3").mkdir(exist_ok=True)
+    except OSError as error:
+        raise trouble(folder, error) from error
+
+
+def trouble(folder: Path, error: OSError) -> FlowspecError:
+    """What an error of the file system in the home comes to, in words a user can act on."""
+    if error.errno in _NOT_WRITABLE:
+        return not_writable(folder, error.strerror or str(error))
+    return FlowspecError(f"the embedded EMR in {folder}: {error}", remedy="set FLOWSPEC_HOME to another folder")
+
+
+def not_writable(folder: Path, why: str) -> FlowspecError:
+    """The error for a home in which nothing can be written."""
+    return FlowspecError(
+        f"FLOWSPEC_HOME is not writable: {folder}: {why}",
+        remedy="set FLOWSPEC_HOME to a folder you own, on a disk with space left",
+    )
+
+
+def database(folder: Path) -> Path:
+    """The SQLite file of the store."""
+    return folder / "emulator.db"
+
+
+def s3_root(folder: Path) -> Path:
+    """The folder that stands for s3://, s3n:// and s3a://; its folders are the buckets."""
+    return folder / "s3"
+
+
+def cluster_folder(folder: Path, cluster_id: str) -> Path:
+    """What belongs to one cluster: its lock, its worker's log, its HDFS, its steps."""
+    return folder / "clusters" / cluster_id
+
+
+def hdfs_root(folder: Path, cluster_id: str) -> Path:
+    """The folder that stands for the cluster's hdfs:///."""
+    return cluster_folder(folder, cluster_id) / "hdfs"
+
+
+def worker_lock(folder: Path, cluster_id: str) -> Path:
+    """The file whose lock says that the cluster's worker lives."""
+    return cluster_folder(folder, cluster_id) / "worker.lock"
+
+
+def worker_log(folder: Path, cluster_id: str) -> Path:
+    """What the cluster's worker has to say about itself."""
+    return cluster_folder(folder, cluster_id) / "worker.log"
+
+
+def wake_pipe(folder: Path, cluster_id: str) -> Path:
+    """The named pipe by which a call tells the worker to look into the store."""
+    return cluster_folder(folder, cluster_id) / "wake"
+
+
+def step_folder(folder: Path, cluster_id: str, step_id: str) -> Path:
+    """What belongs to one step."""
+    return cluster_folder(folder, cluster_id) / "steps" / step_id
+
+
+def step_logs(folder: Path, cluster_id: str, step_id: str) -> Path:
+    """The folder of a step's live logs: controller, syslog, stdout, stderr, as plain text."""
+    return step_folder(folder, cluster_id, step_id) / "logs"
+
+
+def bootstrap_folder(folder: Path, cluster_id: str, number: int) -> Path:
+    """What belongs to the bootstrap action `number` (from 1)."""
+    return cluster_folder(folder, cluster_id) / "bootstrap" / str(number)

@@ -1,0 +1,64 @@
+"""Ids and names as EMR and EC2 give them: some drawn, some derived so that they need not be kept."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import string
+
+ACCOUNT = "000000000000"
+
+_ALPHABET = string.ascii_uppercase + string.digits
+_LENGTHS = {"s": 19}
+_USUAL_LENGTH = 13
+
+
+def new_id(prefix: str) -> str:
+    """A new id: `j` cluster, `s` step, `ig` instance group, `if` instance fleet."""
+    length = _LENGTHS.get(prefix, _USUAL_LENGTH)
+    return f"{prefix}-" + "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+def cluster_arn(region: str, cluster_id: str) -> str:
+    """The cluster's ARN, in the partition that its region belongs to."""
+    return f"arn:{partition(region)}:elasticmapreduce:{region}:{ACCOUNT}:cluster/{cluster_id}"
+
+
+def partition(region: str) -> str:
+    """The AWS partition of a region: aws, aws-cn or aws-us-gov."""
+    for prefix, name in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov")):
+        if region.startswith(prefix):
+            return name
+    return "aws"
+
+
+def instance_id(group_id: str, number: int) -> str:
+    """EMR's own id of the `number`-th instance of a group or fleet: ci- and 13 characters."""
+    digest = hashlib.sha256(f"{group_id}:{number}".encode()).digest()
+    return "ci-" + "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in digest[:_USUAL_LENGTH])
+
+
+def ec2_instance_id(group_id: str, number: int) -> str:
+    """EC2's id of the same instance: i- and 17 hexadecimal digits."""
+    return "i-" + _hex(f"ec2:{group_id}:{number}")
+
+
+def volume_id(group_id: str, number: int, device: str) -> str:
+    """The id of the EBS volume at `device` of that instance."""
+    return "vol-" + _hex(f"{device}:{group_id}:{number}")
+
+
+def private_address(group_id: str, number: int) -> str:
+    """A private IPv4 address for that instance, in 10.0.0.0/8."""
+    digest = hashlib.sha256(f"ip:{group_id}:{number}".encode()).digest()
+    return f"10.{digest[0]}.{digest[1]}.{digest[2] % 254 + 1}"
+
+
+def private_dns_name(address: str, region: str) -> str:
+    """EC2's private DNS name of an address."""
+    domain = "ec2.internal" if region == "us-east-1" else f"{region}.compute.internal"
+    return f"ip-{address.replace('.', '-')}.{domain}"
+
+
+def _hex(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:17]

@@ -1,0 +1,133 @@
+"""The logs of steps and bootstrap actions: written live, published in EMR's layout, and read for a cause.
+
+    <log uri>/<cluster>/steps/<step>/{controller,syslog,stdout,stderr}.gz
+    <log uri>/<cluster>/node/<instance>/bootstrap-actions/<n>/{controller,stdout,stderr}.gz
+
+(Management Guide, "View log files"). The plain files stay where they were written, for whoever follows them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+from flowspec.emulator import clock
+from flowspec.emulator import home as place
+from flowspec.emulator.store import Record
+from flowspec.engines import local_file
+
+# The worker writes these warnings to its worker.log; a command line that buries a dead worker stays silent.
+_log = logging.getLogger(__name__)
+_log.addHandler(logging.NullHandler())
+
+STEP_LOGS = ("controller", "syslog", "stdout", "stderr")
+BOOTSTRAP_LOGS = ("controller", "stdout", "stderr")
+
+# A cause stands near the end; a log of gigabytes must not be read for it.
+_TAIL_BYTES = 256 * 1024
+
+# FailureDetails.Reason is a coarse class of the cause (Management Guide, "Enhanced step debugging").
+_REASONS = (
+    (re.compile(r"Output directory .* already exists"), "Output directory already exists."),
+    (re.compile(r"Input path does not exist|Input Pattern .* matches 0 files"), "Input path does not exist."),
+    (re.compile(r"No space left on device"), "No space left on device."),
+)
+_UNKNOWN = "Unknown Error."
+
+_LOG_PREFIX = re.compile(r"^\d{4}-\d\d-\d\d[ T][\d:.,]+Z? +[A-Z]+ +[^ ]+( \([^)]*\))?: +")
+_EXCEPTION = re.compile(r"^(Caused by: |Exception in thread |[\w.$]+(Exception|Error)\b)")
+_ERROR_LINE = re.compile(r"^\d{4}-\d\d-\d\d[ T][\d:.,]+Z? +(ERROR|FATAL) ")
+# Lines that say that a job failed, and not why.
+_EMPTY_WORDS = re.compile(r"Job not successful!|failed with state FAILED")
+
+
+def write_controller(folder: Path, *lines: str, stamped: bool = True) -> None:
+    """Appends lines to a controller log, in EMR's form. What can't be written (a full disk) is let go."""
+    stamp = datetime.fromtimestamp(clock.now(), timezone.utc).isoformat(timespec="milliseconds")[:-6] + "Z "
+    try:
+        with (folder / "controller").open("a", encoding="utf-8") as controller:
+            controller.writelines(f"{stamp if stamped else ''}{line}\n" for line in lines)
+    except OSError as error:
+        _log.warning("%s/controller: %s", folder, error)
+
+
+def publish_step(home: Path, cluster: Record, step: Record) -> None:
+    """Puts a finished step's logs where its LogUri (else the cluster's) points. Never raises for a full disk."""
+    uri = step.doc["log_uri"] or cluster.doc["request"].get("LogUri")
+    if uri:
+        source = place.step_logs(home, cluster.id, step.id)
+        _publish(source, STEP_LOGS, Path(local_file(uri, place.s3_root(home)), cluster.id, "steps", step.id))
+
+
+def publish_bootstrap(home: Path, cluster: Record, number: int, instance: str) -> None:
+    """Puts the logs of a bootstrap action where the cluster's LogUri points."""
+    uri = cluster.doc["request"].get("LogUri")
+    if uri:
+        node = Path(local_file(uri, place.s3_root(home)), cluster.id, "node", instance)
+        source = place.bootstrap_folder(home, cluster.id, number)
+        _publish(source, BOOTSTRAP_LOGS, node / "bootstrap-actions" / str(number))
+
+
+def published_uri(cluster: Record, step: Record, name: str) -> str | None:
+    """The URI at which a step's log is (or will be) published, None without a LogUri."""
+    uri: str | None = step.doc["log_uri"] or cluster.doc["request"].get("LogUri")
+    return f"{uri.rstrip('/')}/{cluster.id}/steps/{step.id}/{name}.gz" if uri else None
+
+
+def failure_details(home: Path, cluster: Record, step: Record, exit_code: int) -> dict[str, str]:
+    """Reason, Message and LogFile of a failed step, cut from its logs as EMR does."""
+    folder = place.step_logs(home, cluster.id, step.id)
+    name, message = _cause(folder)
+    if not message:
+        message = f"The process ended with exit status {exit_code} and wrote no error"
+    reason = next((reason for pattern, reason in _REASONS if pattern.search(message)), _UNKNOWN)
+    log_file = published_uri(cluster, step, name) or str(folder / name)
+    return {"Reason": reason, "Message": message, "LogFile": log_file}
+
+
+def _cause(folder: Path) -> tuple[str, str]:
+    """The log that tells why, and the line in it."""
+    lines = _tail(folder / "syslog")
+    for telling in (_EXCEPTION, _ERROR_LINE):
+        for line in reversed(lines):
+            if telling.search(line) and not _EMPTY_WORDS.search(line):
+                return "syslog", _LOG_PREFIX.sub("", line)
+    return "stderr", next(iter(reversed(_tail(folder / "stderr"))), "")
+
+
+def _tail(path: Path) -> list[str]:
+    try:
+        with path.open("rb") as log:
+            log.seek(max(0, os.fstat(log.fileno()).st_size - _TAIL_BYTES))
+            text = log.read().decode("utf-8", errors="replace")
+    except OSError:
+        return []
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _publish(source: Path, names: Sequence[str], target: Path) -> None:
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            if (source / name).exists():
+                _compress(source / name, target / f"{name}.gz")
+    except OSError as error:
+        _log.warning("logs were not published at %s: %s", target, error)
+
+
+def _compress(source: Path, target: Path) -> None:
+    """Writes `target` whole or not at all."""
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        with source.open("rb") as plain, gzip.open(unfinished, "wb", compresslevel=6) as packed:
+            shutil.copyfileobj(plain, packed, 1 << 20)
+        unfinished.replace(target)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,79 @@
+"""The way from a boto3 client into the service, without a socket.
+
+botocore asks `before-send` handlers for an answer before it opens a connection. Ours decodes the request
+(AWS's JSON 1.1 protocol), has the service carry it out and gives back the HTTP answer EMR would have
+given, so that botocore's serializer, validator and parser see nothing unusual. `respond` is that
+protocol alone, for whatever carries it.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flowspec.emulator.errors import EmrError
+from flowspec.emulator.service import Service
+
+CONTENT_TYPE = "application/x-amz-json-1.1"
+
+
+@dataclass(frozen=True)
+class Response:
+    """An HTTP answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def respond(service: Service, target: str, body: bytes) -> Response:
+    """Answers a request whose X-Amz-Target header is `target` ("ElasticMapReduce.RunJobFlow")."""
+    request_id = {"x-amzn-RequestId": str(uuid.uuid4()), "Content-Type": CONTENT_TYPE}
+    try:
+        answer = service.call(target.rpartition(".")[2], _decoded(body))
+    except EmrError as error:
+        told = {"__type": error.code, "message": error.message}
+        return Response(error.status, {**request_id, "x-amzn-ErrorType": error.code}, json.dumps(told).encode())
+    return Response(200, request_id, json.dumps(answer).encode())
+
+
+def _decoded(body: bytes) -> dict[str, Any]:
+    try:
+        params = json.loads(body or b"{}")
+    except ValueError as error:
+        raise EmrError("SerializationException", f"the request is not JSON: {error}") from error
+    if not isinstance(params, dict):
+        raise EmrError("SerializationException", "the request is not a JSON object")
+    return params
+
+
+def attach(client: Any, service: Service) -> None:
+    """Has a boto3 EMR client call the service in this process. FlowspecError passes through to the caller."""
+    from botocore.awsrequest import AWSResponse, HeadersDict
+
+    def answer(request: Any, **_: Any) -> Any:
+        body = request.body or b""
+        target = _text(request.headers["X-Amz-Target"])
+        response = respond(service, target, body if isinstance(body, bytes) else body.encode())
+        # Any: the stubs want the headers of an http.client message, botocore itself makes these.
+        headers: Any = HeadersDict(response.headers)
+        return AWSResponse(request.url, response.status, headers, _Raw(response.body))
+
+    client.meta.events.register("before-send.emr", answer)
+
+
+def _text(header: str | bytes) -> str:
+    return header.decode() if isinstance(header, bytes) else header
+
+
+class _Raw:
+    """The body of an answer, as botocore reads it from a connection."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
+        yield self._body

@@ -1,0 +1,296 @@
+"""The worker: the process that is a cluster.
+
+    python -m flowspec.emulator.worker HOME CLUSTER_ID [LOCK]
+
+    STARTING -> BOOTSTRAPPING -> RUNNING <-> WAITING -> TERMINATING -> TERMINATED / TERMINATED_WITH_ERRORS
+
+It has one thread and one loop. It sleeps until a child ends, a call wakes it through the pipe, or a time
+has come; then it takes in what ended, reads its orders from the store, and starts, signals or ends what
+they say. LOCK is the descriptor of the cluster's lock, inherited from the call that made the cluster.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from flowspec.emulator import execution, ids, instances, lifecycle, logs, processes, workers
+from flowspec.emulator import home as place
+from flowspec.emulator.execution import CannotStart, Running
+from flowspec.emulator.store import Record, Store
+from flowspec.errors import FlowspecError
+
+_log = logging.getLogger("flowspec.emulator.worker")
+
+# Not the way news travels (that is the pipe): only a bound, should a wake be lost with a killed caller.
+_LONGEST_SLEEP = 5.0
+_LAST_WORDS_TRIES = 3
+
+
+class Asked(Exception):
+    """The worker itself was asked to end (SIGTERM: a shutdown of the machine, or someone's kill)."""
+
+
+class Alarm:
+    """What the worker sleeps on: ended children, signals, and the pipe that calls write to."""
+
+    def __init__(self, pipe: Path) -> None:
+        self._children, waker = os.pipe()
+        os.set_blocking(self._children, False)
+        os.set_blocking(waker, False)
+        signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, self._ask)
+        self.asked = False
+        if not pipe.exists():
+            os.mkfifo(pipe, 0o600)
+        # Opened for both directions, so that it never reads as closed when a caller has gone.
+        self._calls = os.open(pipe, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def _ask(self, *_: object) -> None:
+        self.asked = True
+
+    def sleep(self, seconds: float | None) -> None:
+        """Sleeps until something happens, at most `seconds`. Raises Asked after a SIGTERM."""
+        longest = _LONGEST_SLEEP if seconds is None else max(0.0, min(seconds, _LONGEST_SLEEP))
+        ready, _, _ = select.select([self._children, self._calls], [], [], longest)
+        for descriptor in ready:
+            os.read(descriptor, 4096)
+        if self.asked:
+            raise Asked
+
+
+class Worker:
+    """A cluster at work: the processes it runs now, by the id of their step."""
+
+    def __init__(self, home: Path, cluster_id: str, store: Store, alarm: Alarm) -> None:
+        self._home = home
+        self._cluster_id = cluster_id
+        self._store = store
+        self._alarm = alarm
+        self._running: dict[str, Running] = {}
+
+    def run(self) -> None:
+        """Takes the cluster from STARTING to its end."""
+        if self._bootstrap():
+            self._serve()
+        self._stop_children()
+        self._change(lambda cluster: lifecycle.end(self._store, cluster))
+
+    def fail(self, why: str) -> None:
+        """Ends the cluster because of what happened to the worker itself."""
+        for running in self._running.values():
+            running.kill()
+        self._change(lambda cluster: lifecycle.fail(self._store, cluster, "INTERNAL_ERROR", why))
+
+    def kill_children(self) -> None:
+        """Leaves no process behind, background processes of finished steps included."""
+        for running in self._running.values():
+            running.kill()
+        for note in place.cluster_folder(self._home, self._cluster_id).glob("*/*/process"):
+            processes.kill_noted(note)
+
+    # -- bootstrap
+
+    def _bootstrap(self) -> bool:
+        """Goes through BOOTSTRAPPING; whether the cluster came out of it ready."""
+        cluster = self._change(self._enter_bootstrapping)
+        actions = cluster.doc["request"].get("BootstrapActions", ())
+        if actions and not cluster.doc["run_bootstrap"]:
+            _log.info("bootstrap actions are recorded and not run (%d)", len(actions))
+            actions = ()
+        for number, action in enumerate(actions, 1):
+            if not self._bootstrap_action(cluster, number, action["Name"]):
+                return False
+        return self._change(self._leave_bootstrapping).state != "TERMINATING"
+
+    def _enter_bootstrapping(self, cluster: Record) -> None:
+        if cluster.state == "STARTING":
+            lifecycle.set_state(self._store, cluster, "BOOTSTRAPPING", "Running bootstrap actions")
+
+    def _leave_bootstrapping(self, cluster: Record) -> None:
+        if cluster.state == "BOOTSTRAPPING":
+            lifecycle.set_state(self._store, cluster, "RUNNING", "Running step")
+
+    def _bootstrap_action(self, cluster: Record, number: int, name: str) -> bool:
+        group, first = instances.master(self._store, cluster)
+        instance = ids.ec2_instance_id(group.id, first)
+        try:
+            running = execution.start_bootstrap(self._home, cluster, number)
+        except CannotStart as error:
+            why = f"On the master instance ({instance}), bootstrap action {number} failed to start: {error}"
+            self._fail_bootstrap("BOOTSTRAP_FAILURE_BA_DOWNLOAD_FAILED_PRIMARY", why, instance, name)
+            return False
+        self._running[f"bootstrap {number}"] = running
+        while running.exit_code() is None:
+            self._alarm.sleep(self._until_kill())
+            if self._cluster().state == "TERMINATING":
+                return False
+        del self._running[f"bootstrap {number}"]
+        code = execution.finish(running, "Bootstrap action")
+        logs.publish_bootstrap(self._home, cluster, number, instance)
+        if code != 0:
+            why = f"On the master instance ({instance}), bootstrap action {number} returned a non-zero return code"
+            self._fail_bootstrap("BOOTSTRAP_FAILURE_PRIMARY_WITH_NON_ZERO_CODE", why, instance, name)
+        return code == 0
+
+    def _fail_bootstrap(self, error_code: str, why: str, instance: str, name: str) -> None:
+        data = [{"instance-id": instance, "bootstrap-action": name}]
+        detail = {"ErrorCode": error_code, "ErrorData": data, "ErrorMessage": why}
+
+        def change(cluster: Record) -> None:
+            cluster.doc["errors"].append(detail)
+            lifecycle.begin_termination(self._store, cluster, "BOOTSTRAP_FAILURE", why, with_errors=True)
+
+        self._change(change)
+
+    # -- steps
+
+    def _serve(self) -> None:
+        while True:
+            self._take_in_ended()
+            with self._store.writing():
+                orders = lifecycle.next_orders(self._store, self._cluster(), self._running.keys())
+            if orders.stop:
+                return
+            for step_id, option in orders.cancel.items():
+                self._cancel(step_id, option)
+            for step in orders.start:
+                self._start(step)
+            # What could not be started has ended already, and is taken in before any sleep.
+            if all(step.id in self._running for step in orders.start):
+                self._alarm.sleep(orders.wait)
+
+    def _start(self, step: Record) -> None:
+        try:
+            self._running[step.id] = execution.start_step(self._home, self._cluster(), step)
+        except CannotStart as error:
+            self._step_over(step.id, execution.NOT_STARTED, str(error))
+
+    def _cancel(self, step_id: str, option: str) -> None:
+        if option == "TERMINATE_PROCESS":
+            self._running[step_id].kill()
+        else:
+            self._running[step_id].ask()
+
+    def _take_in_ended(self) -> None:
+        for step_id, running in list(self._running.items()):
+            if running.exit_code() is not None:
+                del self._running[step_id]
+                self._step_over(step_id, execution.finish(running, "Step"))
+
+    def _step_over(self, step_id: str, code: int, not_started: str = "") -> None:
+        cluster, step = self._cluster(), self._step(step_id)
+        failure: dict[str, str] = {}
+        if not_started:
+            folder = place.step_logs(self._home, cluster.id, step_id)
+            logs.write_controller(folder, f"WARN Step could not be started: {not_started}")
+            log_file = logs.published_uri(cluster, step, "controller") or str(folder / "controller")
+            failure = {"Reason": "The step can't run here.", "Message": not_started, "LogFile": log_file}
+        elif code != 0:
+            failure = logs.failure_details(self._home, cluster, step, code)
+        # Published first: who sees that the step is over finds its logs.
+        logs.publish_step(self._home, cluster, step)
+        with self._store.writing():
+            cluster, step = self._cluster(), self._step(step_id)
+            lifecycle.step_over(self._store, cluster, step, succeeded=code == 0, failure=failure)
+
+    # -- the end
+
+    def _stop_children(self) -> None:
+        """Ends what still runs, gently and then not."""
+        for running in self._running.values():
+            running.interrupt()
+        while any(running.exit_code() is None for running in self._running.values()):
+            self._alarm.sleep(self._until_kill())
+            for running in self._running.values():
+                if running.kill_at is not None and time.monotonic() >= running.kill_at:
+                    running.kill()
+        steps = {step_id for step_id in self._running if not step_id.startswith("bootstrap")}
+        for step_id in steps:
+            self._step_over(step_id, execution.finish(self._running[step_id], "Step"))
+        self._running.clear()
+
+    def _until_kill(self) -> float | None:
+        times = [running.kill_at for running in self._running.values() if running.kill_at is not None]
+        return min(times) - time.monotonic() if times else None
+
+    # -- the store
+
+    def _cluster(self) -> Record:
+        cluster = self._store.get("cluster", self._cluster_id)
+        assert cluster is not None, "the cluster stays in the store while its worker holds the lock"
+        return cluster
+
+    def _step(self, step_id: str) -> Record:
+        step = self._store.get("step", step_id)
+        assert step is not None, "so do its steps"
+        return step
+
+    def _change(self, change: Callable[[Record], None]) -> Record:
+        with self._store.writing():
+            cluster = self._cluster()
+            if cluster.state in lifecycle.ALIVE:
+                change(cluster)
+        return cluster
+
+
+def main(argv: list[str]) -> int:
+    """Runs the worker of a cluster; 0 when it could bring the cluster to its end, whichever that was."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    home, cluster_id = Path(argv[0]), argv[1]
+    if not _hold_lock(home, cluster_id, int(argv[2]) if len(argv) > 2 else None):
+        _log.error("cluster %s has a worker already", cluster_id)
+        return 1
+    alarm = Alarm(place.wake_pipe(home, cluster_id))
+    with Store(home) as store:
+        return _run(Worker(home, cluster_id, store, alarm))
+
+
+def _hold_lock(home: Path, cluster_id: str, inherited: int | None) -> bool:
+    lock = workers.take_lock(home, cluster_id) if inherited is None else inherited
+    if lock is None:
+        return False
+    # No child may hold the lock: it would make a dead worker look alive.
+    os.set_inheritable(lock, False)
+    return True
+
+
+def _run(worker: Worker) -> int:
+    try:
+        worker.run()
+        return 0
+    except Asked:
+        return _last_words(worker, "the worker process of the embedded EMR was asked to end (SIGTERM)")
+    except (OSError, FlowspecError) as error:
+        _log.exception("the worker can't go on")
+        return _last_words(worker, f"the worker process of the embedded EMR could not go on: {error}")
+    finally:
+        worker.kill_children()
+
+
+def _last_words(worker: Worker, why: str) -> int:
+    """Ends the cluster with errors. On a full disk that may fail, too; then the next call buries the worker."""
+    for attempt in range(_LAST_WORDS_TRIES):
+        try:
+            worker.fail(why)
+            return 0
+        except (OSError, FlowspecError) as error:
+            _log.warning("the end could not be stored: %s", error)
+            time.sleep(0.2 * (attempt + 1))
+    return 1
+
+
+def _main() -> NoReturn:
+    sys.exit(main(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    _main()
