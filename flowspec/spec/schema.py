@@ -1,0 +1,152 @@
+"""The one schema file, in its two readings, and the walk along it.
+
+As it is written (`loose`) every value may be a template: that is what editors want, and what the parts
+of a spec that are not rendered are checked with. `strict` is the same without the alternative
+`{"anyOf": [X, {"$ref": "#/$defs/template"}]}`: what a rendered spec must be. In both, the type
+`["string", "number", "boolean"]` means text: the EMR API wants a string, and a plain YAML scalar gives
+it as it is written; `strict` says `string` and marks it `x-text`.
+
+Besides JSON Schema's words there are: `x-emr`, the member of RunJobFlow that a key becomes when that
+is not the key in CamelCase; `x-shape`, the compile function of a friendlier shape; `x-tool`, what is
+not carried over by rule; `x-also`, other words people use for a key; `x-sensitive`.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeAlias
+
+Schema: TypeAlias = "dict[str, Any]"
+
+_TEMPLATE = {"$ref": "#/$defs/template"}
+_TEXT = {"string", "number", "boolean"}
+_MAPS = ("properties", "$defs")
+_LISTS = ("anyOf", "allOf")
+_SINGLES = ("items", "additionalProperties", "propertyNames", "if", "then")
+
+
+def path() -> Path:
+    """Where the schema is: in the package, as a wheel has it, else beside it, as in a checkout."""
+    package = Path(__file__).parents[1]
+    found = (folder / "schemas" / "flowspec-v1.schema.json" for folder in (package, package.parent))
+    return next((one for one in found if one.is_file()), package / "schemas" / "flowspec-v1.schema.json")
+
+
+@cache
+def text() -> str:
+    """The schema file as it is."""
+    return path().read_text("utf-8")
+
+
+@cache
+def loose() -> Schema:
+    """The schema as editors use it: any value may be a template."""
+    schema: Schema = json.loads(text())
+    return schema
+
+
+@cache
+def strict() -> Schema:
+    """The schema of a rendered spec."""
+    return _strict(loose())
+
+
+def _strict(schema: Any) -> Any:
+    if not isinstance(schema, dict):
+        return schema
+    out = dict(schema)
+    for word in _MAPS:
+        if word in out:
+            out[word] = {name: _strict(one) for name, one in out[word].items()}
+    for word in _LISTS:
+        if word in out:
+            out[word] = [_strict(one) for one in out[word] if one != _TEMPLATE]
+    for word in _SINGLES:
+        if word in out:
+            out[word] = _strict(out[word])
+    types = out.get("type")
+    if isinstance(types, list) and set(types) >= _TEXT and not set(types) & {"object", "array"}:
+        kept = [one for one in types if one not in ("number", "boolean")]
+        out["type"] = kept[0] if len(kept) == 1 else kept
+        out["x-text"] = True
+    if len(out.get("anyOf", ())) == 1:
+        out.update(out.pop("anyOf")[0])
+    return out
+
+
+def kind(value: Any) -> str:
+    """What a plain value is to a schema, as far as the choice between shapes goes: object, array, scalar."""
+    return "object" if isinstance(value, dict) else "array" if isinstance(value, list) else "scalar"
+
+
+def meant(schema: Schema, of_kind: str, type_word: Any = None) -> Schema:
+    """The strict schema with references followed and the shape chosen that fits a value.
+
+    `of_kind` chooses between alternatives of different shape; `type_word`, the value of the key `type`,
+    between kinds of steps.
+    """
+    while True:
+        if "$ref" in schema:
+            schema = _referred(schema)
+        elif "anyOf" in schema:
+            rest = {word: value for word, value in schema.items() if word != "anyOf"}
+            schema = {**rest, **_alternative(schema["anyOf"], of_kind)}
+        elif "allOf" in schema:
+            schema = _conditional(schema, type_word)
+        else:
+            return schema
+
+
+def _referred(schema: Schema) -> Schema:
+    target: Schema = strict()["$defs"][schema["$ref"].removeprefix("#/$defs/")]
+    rest = {word: value for word, value in schema.items() if word != "$ref"}
+    return {**target, **rest} if rest else target
+
+
+def _alternative(options: list[Schema], of_kind: str) -> Schema:
+    for one in options:
+        if of_kind in {_shape(name) for name in types_of(one)}:
+            return _referred(one) if "$ref" in one else one
+    return options[0]
+
+
+def _shape(type_name: str) -> str:
+    return type_name if type_name in ("object", "array") else "scalar"
+
+
+def types_of(schema: Schema) -> list[str]:
+    """The types a schema (or what it refers to) allows, as a list."""
+    types = (_referred(schema) if "$ref" in schema else schema).get("type", [])
+    return types if isinstance(types, list) else [types]
+
+
+def is_template_option(schema: Schema) -> bool:
+    """Whether an alternative is the one that allows a template."""
+    return schema == _TEMPLATE
+
+
+def _conditional(schema: Schema, type_word: Any) -> Schema:
+    for one in schema["allOf"]:
+        if one["if"]["properties"]["type"].get("const") == type_word:
+            return _referred(one["then"])
+    return {word: value for word, value in schema.items() if word != "allOf"}
+
+
+def member(schema: Schema, key: str) -> Schema | None:
+    """The schema of a key's value in a schema that `meant` gave; None when the key is unknown."""
+    found = schema.get("properties", {}).get(key)
+    if found is None and isinstance(schema.get("additionalProperties"), dict):
+        found = schema["additionalProperties"]
+    return found
+
+
+def api_name(key: str, schema: Schema) -> str:
+    """The member of RunJobFlow that a key becomes: `x-emr` (a dotted path), else the key in CamelCase."""
+    return schema.get("x-emr") or camel_case(key)
+
+
+def camel_case(name: str) -> str:
+    """`auto_scaling_role` -> `AutoScalingRole`; what is CamelCase already stays."""
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))

@@ -1,0 +1,129 @@
+"""Rendered document -> JobFlow: schema and rules, every finding in one pass. The only door to jsonschema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any
+
+from flowspec.errors import Diagnostic, Severity, SpecError
+from flowspec.spec import schema as schemas
+from flowspec.spec.compose import render
+from flowspec.spec.document import Document, Mapping, Scalar, plain, settle
+from flowspec.spec.messages import Finding, tell
+from flowspec.spec.model import JobFlow
+from flowspec.spec.reading import Reading
+from flowspec.spec.rules import broken
+
+_TOOL = ("flowspec", "name", "description", "backend", "region", "profile", "endpoint_url", "staging")
+_ABOUT_TOOL = tuple(key for key in _TOOL if key != "name")
+
+
+def validate(document: Document) -> JobFlow:
+    """The job flow of a document (rendered first, with defaults, when it is not yet).
+
+    Raises `SpecError` with all that was found since the file was read, warnings too, when any of it is
+    an error.
+    """
+    document = render(document)
+    found = list(document.diagnostics)
+    reading = Reading()
+    data = reading.value(document.root, schemas.strict(), ())
+    findings = list(_against(schemas.strict(), data))
+    findings = [one for one in findings if not _failed(document, one)]
+    found += [_placed(document, one) for one in findings]
+    if document.declared is not None:
+        found += _declared_problems(document)
+    rejected = [*reading.failed, *(one.path for one in findings if one.whole)]
+    sound = _without(data, rejected)
+    found += [_placed(document, one) for one in broken(sound)]
+    settled = settle(found, document.target)
+    if any(one.severity is Severity.ERROR for one in settled):
+        raise SpecError(settled)
+    return _job_flow(document, data, document.secrets | reading.secrets, settled)
+
+
+def _job_flow(document: Document, data: dict[str, Any], secrets: frozenset[str], found: tuple[Diagnostic, ...]) -> JobFlow:
+    return JobFlow(
+        name=data["name"],
+        target=document.target,
+        backend=data.get("backend", "emr"),
+        region=data.get("region"),
+        profile=data.get("profile"),
+        endpoint_url=data.get("endpoint_url"),
+        staging=data.get("staging"),
+        path=document.path,
+        fields={key: value for key, value in data.items() if key not in _ABOUT_TOOL},
+        document=document,
+        secrets=secrets,
+        warnings=found,
+    )
+
+
+@cache
+def _validator(loose: bool) -> Any:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(schemas.loose() if loose else schemas.strict())
+
+
+def _against(schema: schemas.Schema, data: Any) -> Iterator[Finding]:
+    validator = _validator(schema is schemas.loose())
+    for error in validator.iter_errors(data):
+        yield from tell(error)
+
+
+def _failed(document: Document, finding: Finding) -> bool:
+    """Whether a finding is only about a template that failed, which is said already."""
+    if finding.key:
+        parent = document.find(finding.path[:-1])
+        entry = parent.entries.get(str(finding.path[-1])) if isinstance(parent, Mapping) else None
+        return entry is not None and entry[0].failed
+    node = document.find(finding.path)
+    return isinstance(node, Scalar) and node.failed
+
+
+def _placed(document: Document, finding: Finding) -> Diagnostic:
+    node = document.find(finding.path)
+    hint = finding.hint
+    if finding.id == "FS103" and isinstance(node, Scalar) and "drop the quotes" in hint and node.origin:
+        hint = "its template gives text: declare the variable with that type, or use the int filter"
+    return document.diagnostic(finding.id, finding.path, finding.message, hint=hint, notes=finding.notes, key=finding.key)
+
+
+def _declared_problems(document: Document) -> list[Diagnostic]:
+    """What is wrong with the blocks that are not rendered: the variables, and the targets not chosen too."""
+    assert document.declared is not None
+    data = plain(document.declared)
+    stand_in = {"flowspec": "v1", "name": "x", **data}
+    declared = Document(document.path, document.source, document.declared)
+    found = [one for one in _against(schemas.loose(), stand_in) if one.path[:1] in (("variables",), ("targets",))]
+    return [_placed(declared, one) for one in found if not _failed(declared, one)]
+
+
+def _without(data: Any, paths: Sequence[Sequence[str | int]]) -> Any:
+    """The data without what was found wrong, so that the rules need not know of it."""
+    out = _copied(data)
+    for path in paths:
+        owner = out
+        for step in path[:-1]:
+            owner = owner[step] if _has(owner, step) else None
+        if not path or not _has(owner, path[-1]):
+            continue
+        if isinstance(owner, dict):
+            del owner[path[-1]]
+        else:
+            owner[path[-1]] = None
+    return out
+
+
+def _has(owner: Any, step: Any) -> bool:
+    if isinstance(owner, dict):
+        return step in owner
+    return isinstance(owner, list) and isinstance(step, int) and step < len(owner)
+
+
+def _copied(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _copied(value) for key, value in data.items()}
+    return [_copied(item) for item in data] if isinstance(data, list) else data
