@@ -8,6 +8,6 @@ A request says exactly what the spec says, in the API's words; its digest is its
 from __future__ import annotations
 
 from flowspec.request.assets import Asset
-from flowspec.request.compile import Request, compile  # noqa: A004 - it is what the stage is called
+from flowspec.request.compile import Request, compile
 
 __all__ = ["Asset", "Request", "compile"]

@@ -117,7 +117,13 @@ class Files:
                 return False
             return True
         if path.is_dir():
-            self.report("FS402", at, f"'{text}' is a directory, a file is wanted", hint="name the file in it", notes=(f"looked at {path}",))
+            self.report(
+                "FS402",
+                at,
+                f"'{text}' is a directory, a file is wanted",
+                hint="name the file in it",
+                notes=(f"looked at {path}",),
+            )
         elif path.exists():
             self.report("FS402", at, f"'{text}' is not a regular file", notes=(f"looked at {path}",))
         else:
@@ -131,7 +137,13 @@ class Files:
         if not staging:
             if not any(one.id == "FS404" for one in self.found):
                 ways = "staging: s3://bucket/folder/ in the spec or its target, or --staging s3://bucket/folder/"
-                self.report("FS404", at, "a local file needs a place in S3 to be staged to", hint="give `staging`", notes=(ways,))
+                self.report(
+                    "FS404",
+                    at,
+                    "a local file needs a place in S3 to be staged to",
+                    hint="give `staging`",
+                    notes=(ways,),
+                )
             return None
         if not staging.startswith("s3://") or len(staging.rstrip("/")) <= len("s3:/"):
             if not any(one.id == "FS404" for one in self.found):

@@ -51,7 +51,7 @@ def compile(jobflow: JobFlow) -> Request:  # noqa: A001 - it is what the stage i
         params = merge_patch(params, jobflow.fields["api_params"])
         found += _refused(jobflow, params)
     if any(one.severity is Severity.ERROR for one in found):
-        raise SpecError(settle([*jobflow.warnings, *found], jobflow.target))
+        raise SpecError(settle([*jobflow.warnings, *found], jobflow.target, jobflow.secrets))
     assets = job.files.assets
     return Request(params, assets, digest(params, assets), jobflow.secrets)
 
@@ -153,7 +153,8 @@ def _tags(job: _Job, value: Mapping[str, Any], at: Path) -> list[dict[str, Any]]
 
 def _applications(job: _Job, value: list[Any], at: Path) -> list[dict[str, Any]]:
     return [
-        {"Name": one} if isinstance(one, str) else job.by_rule(one, "application", (*at, index)) for index, one in enumerate(value)
+        {"Name": one} if isinstance(one, str) else job.by_rule(one, "application", (*at, index))
+        for index, one in enumerate(value)
     ]
 
 

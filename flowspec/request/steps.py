@@ -88,7 +88,10 @@ def _streaming(step: Step, at: Path, world: World, files: Files) -> dict[str, An
         generic += ["-files", _comma_list([*shipped.commands, *listed])]
     for option in ("archives", "libjars"):
         if step.get(option):
-            generic += [f"-{option}", _comma_list(shipped.uri(text, (*at, option, i)) for i, text in enumerate(step[option]))]
+            generic += [
+                f"-{option}",
+                _comma_list(shipped.uri(text, (*at, option, i)) for i, text in enumerate(step[option])),
+            ]
     args = [*generic, *commands, *_paths(step, world, files), *_options(step), *step.get("args", ())]
     if world.ami_version is not None:
         return {"Jar": OLD_STREAMING, "Args": args}
@@ -185,7 +188,9 @@ class _Shipped:
         uri = self.uri(path, at)
         name = name or PurePosixPath(path).name
         if self._names.setdefault(name, uri) != uri:
-            self.files.report("FS405", at, f"another file is shipped as '{name}' already", hint="give it another name: path#name")
+            self.files.report(
+                "FS405", at, f"another file is shipped as '{name}' already", hint="give it another name: path#name"
+            )
         return _linked(uri, name)
 
     def uri(self, text: str, at: Path) -> str:
@@ -206,5 +211,3 @@ def _uri(asset: Asset) -> str:
 
 def _linked(uri: str, name: str) -> str:
     return uri if PurePosixPath(uri.partition("#")[0]).name == name else f"{uri.partition('#')[0]}#{name}"
-
-

@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from flowspec.errors import Diagnostic, SpecError
-from flowspec.spec.document import Document, Items, Mapping, Node, NodePath, Place, Scalar
+from flowspec.spec.document import Document, Items, Mapping, Node, Place, Scalar
 from flowspec.spec.nearest import did_you_mean
 from flowspec.spec.render import Budget, TemplateError, evaluate, is_template, names_in
 from flowspec.spec.variables import BUILTIN, Given, Variables, read_files, resolve, template_problem
@@ -34,7 +34,7 @@ def render(
     document: Document,
     *,
     target: str | None = None,
-    variables: MappingOf[str, Any] = {},  # noqa: B006 - never changed
+    variables: MappingOf[str, Any] = {},
     variable_files: Sequence[str | os.PathLike[str]] = (),
     environ: MappingOf[str, str] | None = None,
     now: datetime | None = None,
@@ -254,7 +254,11 @@ class _Filler:
             return replace(node, failed=True)
 
     def _origin(self, node: Scalar) -> str:
-        used = (f"variable {name} ({self.variables.origins[name]})" for name in sorted(names_in(node.text)) if name in self.variables.origins)
+        used = (
+            f"variable {name} ({self.variables.origins[name]})"
+            for name in sorted(names_in(node.text))
+            if name in self.variables.origins
+        )
         return ", ".join(part for part in (node.origin, *used) if part)
 
     def _report(self, id: str, message: str, at: Place, hint: str = "") -> None:  # noqa: A002
@@ -282,7 +286,11 @@ class _Filler:
 
         values = plain(filled)
         if not isinstance(values, list):
-            hint = "write a list, or a template that gives one" if not isinstance(values, str) else 'a template that gives a list stands alone: "{{ regions }}"'
+            hint = (
+                "write a list, or a template that gives one"
+                if not isinstance(values, str)
+                else 'a template that gives a list stands alone: "{{ regions }}"'
+            )
             self._report("FS326", "for_each wants a list", loop.at, hint)
             return ()
         self.expanded += len(values)
@@ -319,7 +327,12 @@ def value_node(value: Any, at: Place, origin: str = "") -> Node:
     if isinstance(value, dict):
         keys = {_scalar_text(key): key for key in value}
         return Mapping(
-            {text: (Scalar(text, text, at, False, origin), value_node(value[key], at, origin)) for text, key in keys.items()}, at, origin
+            {
+                text: (Scalar(text, text, at, False, origin), value_node(value[key], at, origin))
+                for text, key in keys.items()
+            },
+            at,
+            origin,
         )
     if isinstance(value, list):
         return Items(tuple(value_node(item, at, origin) for item in value), at, origin)
@@ -340,10 +353,12 @@ def _unused(document: Document) -> Iterator[Diagnostic]:
     words: set[str] = set()
     for text in _template_texts(document.root):
         words |= _words(text)
-    for name, (key, _) in declared.entries.items():
+    for name in declared.entries:
         if name not in words and name not in BUILTIN:
             hint = "remove it, or use it"
-            yield document.diagnostic("FS307", ("variables", name), f"nothing uses the variable '{name}'", hint=hint, key=True)
+            yield document.diagnostic(
+                "FS307", ("variables", name), f"nothing uses the variable '{name}'", hint=hint, key=True
+            )
 
 
 def _template_texts(node: Node) -> Iterator[str]:

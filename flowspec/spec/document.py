@@ -8,7 +8,7 @@ many things as strings and `0.10` must reach it as "0.10".
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 from flowspec.errors import Diagnostic, Location, Severity
 from flowspec.spec.catalog import severity
+from flowspec.spec.masking import mask
 
 NodePath: TypeAlias = "Sequence[str | int]"
 """The way from the root to a node: keys and indexes, as in `("steps", 0, "mapper")`."""
@@ -43,7 +44,13 @@ class Source:
         return self.lines[number - 1][:_LONGEST_LINE] if 0 < number <= len(self.lines) else ""
 
     def diagnostic(
-        self, id: str, message: str, at: Place | None = None, *, hint: str = "", notes: Sequence[str] = ()
+        self,
+        id: str,  # noqa: A002 - it is the word for it
+        message: str,
+        at: Place | None = None,
+        *,
+        hint: str = "",
+        notes: Sequence[str] = (),
     ) -> Diagnostic:
         """A finding at a place of this file, or about the file as a whole."""
         return Diagnostic(
@@ -174,7 +181,14 @@ class Document:
         return node
 
     def diagnostic(
-        self, id: str, path: NodePath, message: str, *, hint: str = "", notes: Sequence[str] = (), key: bool = False
+        self,
+        id: str,  # noqa: A002 - it is the word for it
+        path: NodePath,
+        message: str,
+        *,
+        hint: str = "",
+        notes: Sequence[str] = (),
+        key: bool = False,
     ) -> Diagnostic:
         """A finding about the node at `path` (or, with `key`, about its key), as a value to collect.
 
@@ -202,12 +216,20 @@ def ignored(found: Diagnostic) -> bool:
     if found.severity is Severity.ERROR:
         return False
     match = _IGNORE.search(found.source)
-    return bool(match) and found.id in re.split(r"[ ,]+", match[1]) if match else False
+    return match is not None and found.id in re.split(r"[ ,]+", match[1])
 
 
-def settle(found: Sequence[Diagnostic], target: str) -> tuple[Diagnostic, ...]:
-    """Diagnostics as they are handed out: silenced and double ones gone, the target noted, sorted by place."""
+def settle(found: Sequence[Diagnostic], target: str, secrets: Collection[str] = ()) -> tuple[Diagnostic, ...]:
+    """Diagnostics to hand out: silenced and double ones gone, secrets masked, the target noted, sorted by place."""
     note = (f"target {target}",) if target else ()
     unique = {(one.id, one.message, one.location): one for one in found if not ignored(one)}
-    noted = (replace(one, notes=(*one.notes, *note)) if note[:1] != one.notes[-1:] else one for one in unique.values())
-    return tuple(sorted(noted, key=lambda one: one.sort_key))
+    told = (_told(one, note, secrets) for one in unique.values())
+    return tuple(sorted(told, key=lambda one: one.sort_key))
+
+
+def _told(found: Diagnostic, note: tuple[str, ...], secrets: Collection[str]) -> Diagnostic:
+    notes = found.notes if found.notes[-1:] == note else (*found.notes, *note)
+    if not secrets:
+        return replace(found, notes=notes)
+    message, hint, source, *notes_ = mask([found.message, found.hint, found.source, *notes], secrets)
+    return replace(found, message=message, hint=hint, source=source, notes=tuple(notes_))

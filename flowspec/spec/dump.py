@@ -7,9 +7,9 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from flowspec.report.masking import mask
 from flowspec.spec import schema as schemas
 from flowspec.spec.document import Document
+from flowspec.spec.masking import mask
 from flowspec.spec.reading import Reading
 
 # Plain only what no reader could take for anything but text: letters first, and none of the words

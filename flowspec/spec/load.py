@@ -41,7 +41,7 @@ def _parser(text: str) -> Any:
     """A source of events: libyaml's parser, some ten times as fast, or PyYAML's own."""
     import yaml
 
-    return yaml.cyaml.CParser(text) if yaml.__with_libyaml__ else _python_parser(text)
+    return yaml.CSafeLoader(text) if yaml.__with_libyaml__ else _python_parser(text)
 
 
 def _python_parser(text: str) -> Any:
@@ -130,7 +130,7 @@ def compose(source: Source) -> tuple[Node | None, list[Diagnostic]]:
             composer.take(parser.get_event())
     except yaml.YAMLError as error:
         told = _syntax(source, error)
-        raise SpecError([one for one in composer.found if one.location != told.location] + [told]) from None
+        raise SpecError([*(one for one in composer.found if one.sort_key[:3] != told.sort_key[:3]), told]) from None
     finally:
         parser.dispose()
     return composer.root, composer.found
@@ -141,8 +141,8 @@ def _syntax(source: Source, error: Any) -> Diagnostic:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     context = getattr(error, "context_mark", None)
     for seen in (mark, context):
-        template = seen and _UNQUOTED.match(source.line(seen.line + 1))
-        if template:
+        template = _UNQUOTED.match(source.line(seen.line + 1)) if seen else None
+        if seen and template:
             at = Place(source, seen.line + 1, template.start(1) + 1, len(template[1]))
             return _unquoted(source, at, template[1])
     problem = getattr(error, "problem", None) or str(error)
@@ -166,7 +166,9 @@ def _retold(text: str, error: Any) -> Any:
 
 def _unquoted(source: Source, at: Place, text: str) -> Diagnostic:
     message = "a template without quotes is something else in YAML"
-    return source.diagnostic("FS008", message, at, hint=f'quote it: "{text}"' if '"' not in text else f"quote it: '{text}'")
+    return source.diagnostic(
+        "FS008", message, at, hint=f'quote it: "{text}"' if '"' not in text else f"quote it: '{text}'"
+    )
 
 
 def resolve(text: str) -> Any:
@@ -244,10 +246,7 @@ class _Composer:
     def _scalar(self, event: Any) -> None:
         at = self._place(event)
         is_plain = not event.style
-        if event.tag is None and is_plain:
-            value = resolve(event.value)
-        else:
-            value = self._tagged(event, at)
+        value = resolve(event.value) if event.tag is None and is_plain else self._tagged(event, at)
         self._add(Scalar(value, event.value, at, is_plain), 1, event.anchor)
 
     def _tagged(self, event: Any, at: Place) -> Any:

@@ -15,7 +15,8 @@ from flowspec.spec.schema import Schema, api_name, is_template_option, kind, typ
 class Finding:
     """A finding that knows its path in the document, not yet its place. `key`: it is about the key itself.
 
-    `whole`: what stands at the path is wrong as a whole, so that no rule should look at it.
+    `whole`: what stands at the path is wrong as a whole, so that no rule should look at it. `about`: the
+    key that is missing.
     """
 
     id: str
@@ -25,6 +26,7 @@ class Finding:
     notes: tuple[str, ...] = ()
     key: bool = False
     whole: bool = False
+    about: str = ""
 
 
 _TYPES = {
@@ -64,14 +66,20 @@ def _odd_name(error: Any) -> str:
         return f"'{name}' is none of {', '.join(error.validator_value)}"
     if error.validator == "pattern":
         return f"'{name}' can't be a name: letters, digits and _ make one"
-    return f"the key is {len(name)} characters long, up to {error.validator_value} are allowed" if name else "a key is empty"
+    return (
+        f"the key is {len(name)} characters long, up to {error.validator_value} are allowed"
+        if name
+        else "a key is empty"
+    )
 
 
 def _unknown(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
     known: Schema = error.schema.get("properties", {})
     for name in error.instance:
         if name not in known:
-            yield Finding("FS101", (*path, name), f"unknown key '{name}'", _meant_key(name, known, path), key=True, whole=True)
+            yield Finding(
+                "FS101", (*path, name), f"unknown key '{name}'", _meant_key(name, known, path), key=True, whole=True
+            )
 
 
 def _meant_key(name: str, known: Schema, path: tuple[str | int, ...]) -> str:
@@ -100,13 +108,19 @@ def _missing(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
     match = re.match(r"'(.*)' is a required property$", error.message)
     name = match[1] if match else "?"
     known = error.schema.get("properties", {}).get(name, {})
-    examples = known.get("examples") or [known.get("const", "…")]
-    example = examples[0] if kind(examples[0]) == "scalar" else "…"
-    yield Finding("FS102", path, f"the key '{name}' is missing", f"such as {name}: {_shown(example)}")
+    examples = known.get("examples") or [known.get("const")]
+    hint = f"such as {name}: {_shown(examples[0])}" if kind(examples[0]) == "scalar" and examples[0] is not None else ""
+    yield Finding("FS102", path, f"the key '{name}' is missing", hint, about=name)
 
 
 def _shown(value: Any) -> str:
-    return f'"{value}"' if isinstance(value, str) and "{" in value else str(value).lower() if isinstance(value, bool) else str(value)
+    return (
+        f'"{value}"'
+        if isinstance(value, str) and "{" in value
+        else str(value).lower()
+        if isinstance(value, bool)
+        else str(value)
+    )
 
 
 def _type(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
@@ -162,21 +176,33 @@ def _choice(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
     called = _CALLED.get(name, name.replace("_", " "))
     article = "an" if called[0] in "aeiou" else "a"
     hint = did_you_mean(error.instance, allowed)
-    yield Finding("FS104", path, f"'{error.instance[:60]}' is not {article} {called}", hint, (", ".join(allowed),), whole=True)
+    yield Finding(
+        "FS104", path, f"'{error.instance[:60]}' is not {article} {called}", hint, (", ".join(allowed),), whole=True
+    )
 
 
 def _constant(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
     wanted = error.validator_value
-    yield Finding("FS104", path, f"{_word(path)} is {_shown(wanted)} here, not {_shown(error.instance)}", f"write {wanted}", whole=True)
+    yield Finding(
+        "FS104",
+        path,
+        f"{_word(path)} is {_shown(wanted)} here, not {_shown(error.instance)}",
+        f"write {wanted}",
+        whole=True,
+    )
 
 
 def _pattern(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
-    yield Finding("FS105", path, f"{_word(path)}: '{str(error.instance)[:60]}' does not match {error.validator_value}", whole=True)
+    yield Finding(
+        "FS105", path, f"{_word(path)}: '{str(error.instance)[:60]}' does not match {error.validator_value}", whole=True
+    )
 
 
 def _range(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
     bound = "least" if error.validator == "minimum" else "greatest"
-    yield Finding("FS106", path, f"{_word(path)} is {error.instance}, the {bound} allowed is {error.validator_value}", whole=True)
+    yield Finding(
+        "FS106", path, f"{_word(path)} is {error.instance}, the {bound} allowed is {error.validator_value}", whole=True
+    )
 
 
 def _length(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
@@ -190,7 +216,7 @@ def _length(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
     yield Finding("FS107", path, message, whole=True)
 
 
-def _repeated(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
+def _repeated(_error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
     yield Finding("FS108", path, f"{_word(path)} has an item twice")
 
 

@@ -14,7 +14,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
             return one
     from difflib import get_close_matches
 
-    close = get_close_matches(word, words, 1) or get_close_matches(word.lower(), [one for one in words if one.islower()], 1)
+    close = get_close_matches(word, words, 1) or get_close_matches(
+        word.lower(), [one for one in words if one.islower()], 1
+    )
     return close[0] if close else ""
 
 

@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
+from math import isfinite
 from typing import Any, NoReturn
 
 from flowspec.spec.nearest import did_you_mean
@@ -198,7 +199,9 @@ def _written(value: Any) -> str:
     if isinstance(value, int | float):
         return str(value)
     if value is None:
-        raise TemplateError("FS323", "null can't stand inside of text", hint="give it a value, or use the default filter")
+        raise TemplateError(
+            "FS323", "null can't stand inside of text", hint="give it a value, or use the default filter"
+        )
     kind = "a mapping" if isinstance(value, dict) else "a list"
     raise TemplateError("FS323", f"{kind} can't stand inside of text", hint="use the join filter, or tojson")
 
@@ -209,7 +212,9 @@ def _written(value: Any) -> str:
 def _name(node: Any, run: _Run) -> Any:
     if node.name not in run.names:
         hint = did_you_mean(node.name, run.names)
-        raise TemplateError("FS321", f"'{node.name}' is undefined", word=node.name, hint=hint, notes=(_known(run.names),))
+        raise TemplateError(
+            "FS321", f"'{node.name}' is undefined", word=node.name, hint=hint, notes=(_known(run.names),)
+        )
     value = run.names[node.name]
     if value is MISSING:
         raise TemplateError("", f"'{node.name}' has no value")
@@ -226,7 +231,9 @@ def _member(owner: Any, key: Any) -> Any:
     if isinstance(owner, dict):
         if key not in owner:
             hint = did_you_mean(str(key), map(str, owner))
-            raise TemplateError("FS321", f"there is no '{key}' in it", word=str(key), hint=hint, notes=(_known(map(str, owner)),))
+            raise TemplateError(
+                "FS321", f"there is no '{key}' in it", word=str(key), hint=hint, notes=(_known(map(str, owner)),)
+            )
         return owner[key]
     if isinstance(owner, list | str) and isinstance(key, int):
         if not -len(owner) <= key < len(owner):
@@ -398,7 +405,9 @@ def _call(node: Any, run: _Run) -> Any:
         method = _METHODS.get((type(owner), callee.attr))
         if method:
             return method(run, owner, *args, **kwargs)
-        raise TemplateError("FS322", f"{_type(owner)} has no method '{callee.attr}' that can be called here", word=callee.attr)
+        raise TemplateError(
+            "FS322", f"{_type(owner)} has no method '{callee.attr}' that can be called here", word=callee.attr
+        )
     raise TemplateError("FS322", "only named functions can be called in templates")
 
 
@@ -534,7 +543,7 @@ def _as_int(run: _Run, value: Any) -> int:  # noqa: ARG001
 
 def _as_float(run: _Run, value: Any) -> float:  # noqa: ARG001
     number = float(value)
-    if number != number or abs(number) == float("inf"):
+    if not isfinite(number):
         raise ValueError("not a finite number")
     return number
 
@@ -542,7 +551,8 @@ def _as_float(run: _Run, value: Any) -> float:  # noqa: ARG001
 def _round(run: _Run, value: Any, precision: int = 0) -> float | int:  # noqa: ARG001
     _numbers("round", value)
     _small(abs(precision))
-    return round(value, precision) if precision > 0 else round(value)
+    rounded: float | int = round(value, precision) if precision > 0 else round(value)
+    return rounded
 
 
 def _unique(run: _Run, value: Any) -> list[Any]:

@@ -41,12 +41,18 @@ def _items(spec: Spec, key: str) -> list[tuple[int, Mapping[str, Any]]]:
 
 
 def _on_emr(spec: Spec) -> bool:
-    return spec.get("backend", "emr") == "emr"
+    return bool(spec.get("backend", "emr") == "emr")
 
 
 def _groups_or_fleets(spec: Spec) -> Iterator[Finding]:
     if spec.get("instance_groups") and spec.get("instance_fleets"):
-        yield Finding("FS201", ("instance_fleets",), "a cluster has instance groups or instance fleets, not both", "keep one", key=True)
+        yield Finding(
+            "FS201",
+            ("instance_fleets",),
+            "a cluster has instance groups or instance fleets, not both",
+            "keep one",
+            key=True,
+        )
 
 
 def _short_form_or_groups(spec: Spec) -> Iterator[Finding]:
@@ -78,14 +84,22 @@ def _bid_for_on_demand(spec: Spec) -> Iterator[Finding]:
     for index, group in _items(spec, "instance_groups"):
         if "bid_price" in group and group.get("market") == "ON_DEMAND":
             path = ("instance_groups", index, "bid_price")
-            yield Finding("FS204", path, "a bid price means nothing for ON_DEMAND instances", "market: SPOT, or no bid_price", key=True)
+            yield Finding(
+                "FS204",
+                path,
+                "a bid price means nothing for ON_DEMAND instances",
+                "market: SPOT, or no bid_price",
+                key=True,
+            )
 
 
 def _one_core(spec: Spec) -> Iterator[Finding]:
     for key, role in (("instance_groups", "role"), ("instance_fleets", "type")):
         cores = [index for index, item in _items(spec, key) if item.get(role) == "CORE"]
         for index in cores[1:]:
-            yield Finding("FS205", (key, index, role), "a second CORE; there is at most one", "further workers are TASK")
+            yield Finding(
+                "FS205", (key, index, role), "a second CORE; there is at most one", "further workers are TASK"
+            )
 
 
 def _task_needs_core(spec: Spec) -> Iterator[Finding]:
@@ -94,7 +108,9 @@ def _task_needs_core(spec: Spec) -> Iterator[Finding]:
         roles = [item.get(role) for _, item in items]
         if "TASK" in roles and "CORE" not in roles and None not in roles:
             index = items[roles.index("TASK")][0]
-            yield Finding("FS228", (key, index, role), "TASK instances need CORE instances beside them", "add a CORE one")
+            yield Finding(
+                "FS228", (key, index, role), "TASK instances need CORE instances beside them", "add a CORE one"
+            )
 
 
 def _release_or_ami(spec: Spec) -> Iterator[Finding]:
@@ -125,7 +141,9 @@ def _tags(spec: Spec) -> Iterator[Finding]:
             yield Finding("FS210", ("tags", key), "tags that begin with aws: belong to AWS", "another name", key=True)
         if key.lower().startswith("flowspec:"):
             hint = "another name"
-            yield Finding("FS211", ("tags", key), "tags that begin with flowspec: are written by flowspec", hint, key=True)
+            yield Finding(
+                "FS211", ("tags", key), "tags that begin with flowspec: are written by flowspec", hint, key=True
+            )
 
 
 def _name(spec: Spec) -> Iterator[Finding]:
@@ -141,7 +159,9 @@ def _generic_options(spec: Spec) -> Iterator[Finding]:
         for at, word in enumerate(step.get("args") or ()):
             if isinstance(word, str) and _GENERIC.match(word):
                 message = f"{word} is a generic option; Hadoop takes those only before all streaming options"
-                yield Finding("FS213", ("steps", index, "args", at), message, "use properties, files, archives or libjars")
+                yield Finding(
+                    "FS213", ("steps", index, "args", at), message, "use properties, files, archives or libjars"
+                )
 
 
 def _hadoop_version(spec: Spec) -> Iterator[Finding]:
@@ -165,12 +185,16 @@ def _one_ami(spec: Spec) -> Iterator[Finding]:
     for index, group in _items(spec, "instance_groups"):
         if "custom_ami_id" in group:
             message = "the cluster has a custom AMI already"
-            yield Finding("FS216", ("instance_groups", index, "custom_ami_id"), message, "give it in one of the places", key=True)
+            yield Finding(
+                "FS216", ("instance_groups", index, "custom_ami_id"), message, "give it in one of the places", key=True
+            )
     for index, fleet in _items(spec, "instance_fleets"):
         for at, config in _items(fleet, "instance_type_configs"):
             if "custom_ami_id" in config:
                 path = ("instance_fleets", index, "instance_type_configs", at, "custom_ami_id")
-                yield Finding("FS216", path, "the cluster has a custom AMI already", "give it in one of the places", key=True)
+                yield Finding(
+                    "FS216", path, "the cluster has a custom AMI already", "give it in one of the places", key=True
+                )
 
 
 def _upgrade_needs_ami(spec: Spec) -> Iterator[Finding]:
@@ -184,7 +208,9 @@ def _security_groups(spec: Spec) -> Iterator[Finding]:
     given = _given(spec, both)
     if len(given) == 1:
         other = both[1 - both.index(given[0])]
-        yield Finding("FS218", (given[0],), f"'{given[0]}' needs '{other}' beside it", "give both, or neither", key=True)
+        yield Finding(
+            "FS218", (given[0],), f"'{given[0]}' needs '{other}' beside it", "give both, or neither", key=True
+        )
 
 
 def _scaled_groups(spec: Spec) -> list[tuple[int, Mapping[str, Any]]]:
@@ -202,7 +228,13 @@ def _scaling_role(spec: Spec) -> Iterator[Finding]:
     scaled = _scaled_groups(spec)
     if scaled and "auto_scaling_role" not in spec:
         path = ("instance_groups", scaled[0][0], "auto_scaling_policy")
-        yield Finding("FS220", path, "automatic scaling needs an auto_scaling_role", "auto_scaling_role: EMR_AutoScaling_DefaultRole", key=True)
+        yield Finding(
+            "FS220",
+            path,
+            "automatic scaling needs an auto_scaling_role",
+            "auto_scaling_role: EMR_AutoScaling_DefaultRole",
+            key=True,
+        )
 
 
 def _two_scalings(spec: Spec) -> Iterator[Finding]:
@@ -227,15 +259,24 @@ def _many_subnets(spec: Spec) -> Iterator[Finding]:
 def _instances(spec: Spec) -> Iterator[Finding]:
     if _on_emr(spec) and not _given(spec, ("instance_groups", "instance_fleets", "master_instance_type", "api_params")):
         message = "no instances: EMR refuses a cluster without them"
-        yield Finding("FS224", (), message, "give instance_groups, instance_fleets, or master_instance_type and num_instances")
+        yield Finding(
+            "FS224", (), message, "give instance_groups, instance_fleets, or master_instance_type and num_instances"
+        )
 
 
 def _release(spec: Spec) -> Iterator[Finding]:
     if _on_emr(spec) and not _given(spec, ("release_label", "ami_version", "api_params")):
-        yield Finding("FS225", (), "no release: EMR falls back to an AMI that it no longer offers", "such as release_label: emr-7.5.0")
+        yield Finding(
+            "FS225",
+            (),
+            "no release: EMR falls back to an AMI that it no longer offers",
+            "such as release_label: emr-7.5.0",
+        )
     label = spec.get("release_label")
     if isinstance(label, str) and label and not re.fullmatch(r"emr-\d+\.\d+(\.\d+)?(-.+)?", label):
-        yield Finding("FS226", ("release_label",), f"'{label}' does not look like a release", "they look like emr-7.5.0")
+        yield Finding(
+            "FS226", ("release_label",), f"'{label}' does not look like a release", "they look like emr-7.5.0"
+        )
 
 
 def _debugging(spec: Spec) -> Iterator[Finding]:

@@ -50,7 +50,8 @@ def loose() -> Schema:
 @cache
 def strict() -> Schema:
     """The schema of a rendered spec."""
-    return _strict(loose())
+    schema: Schema = _strict(loose())
+    return schema
 
 
 def _strict(schema: Any) -> Any:
@@ -136,7 +137,7 @@ def _conditional(schema: Schema, type_word: Any) -> Schema:
 
 def member(schema: Schema, key: str) -> Schema | None:
     """The schema of a key's value in a schema that `meant` gave; None when the key is unknown."""
-    found = schema.get("properties", {}).get(key)
+    found: Schema | None = schema.get("properties", {}).get(key)
     if found is None and isinstance(schema.get("additionalProperties"), dict):
         found = schema["additionalProperties"]
     return found

@@ -29,21 +29,23 @@ def validate(document: Document) -> JobFlow:
     found = list(document.diagnostics)
     reading = Reading()
     data = reading.value(document.root, schemas.strict(), ())
-    findings = list(_against(schemas.strict(), data))
-    findings = [one for one in findings if not _failed(document, one)]
+    findings = _without_echoes([one for one in _against(schemas.strict(), data) if not _failed(document, one)])
     found += [_placed(document, one) for one in findings]
     if document.declared is not None:
         found += _declared_problems(document)
     rejected = [*reading.failed, *(one.path for one in findings if one.whole)]
     sound = _without(data, rejected)
     found += [_placed(document, one) for one in broken(sound)]
-    settled = settle(found, document.target)
+    secrets = document.secrets | reading.secrets
+    settled = settle(found, document.target, secrets)
     if any(one.severity is Severity.ERROR for one in settled):
         raise SpecError(settled)
-    return _job_flow(document, data, document.secrets | reading.secrets, settled)
+    return _job_flow(document, data, secrets, settled)
 
 
-def _job_flow(document: Document, data: dict[str, Any], secrets: frozenset[str], found: tuple[Diagnostic, ...]) -> JobFlow:
+def _job_flow(
+    document: Document, data: dict[str, Any], secrets: frozenset[str], found: tuple[Diagnostic, ...]
+) -> JobFlow:
     return JobFlow(
         name=data["name"],
         target=document.target,
@@ -73,6 +75,12 @@ def _against(schema: schemas.Schema, data: Any) -> Iterator[Finding]:
         yield from tell(error)
 
 
+def _without_echoes(findings: list[Finding]) -> list[Finding]:
+    """Not both "unknown key instance_role, did you mean role?" and "the key role is missing"."""
+    meant = {(one.path[:-1], one.hint) for one in findings if one.id == "FS101"}
+    return [one for one in findings if one.id != "FS102" or (one.path, f"did you mean {one.about}?") not in meant]
+
+
 def _failed(document: Document, finding: Finding) -> bool:
     """Whether a finding is only about a template that failed, which is said already."""
     if finding.key:
@@ -88,7 +96,9 @@ def _placed(document: Document, finding: Finding) -> Diagnostic:
     hint = finding.hint
     if finding.id == "FS103" and isinstance(node, Scalar) and "drop the quotes" in hint and node.origin:
         hint = "its template gives text: declare the variable with that type, or use the int filter"
-    return document.diagnostic(finding.id, finding.path, finding.message, hint=hint, notes=finding.notes, key=finding.key)
+    return document.diagnostic(
+        finding.id, finding.path, finding.message, hint=hint, notes=finding.notes, key=finding.key
+    )
 
 
 def _declared_problems(document: Document) -> list[Diagnostic]:

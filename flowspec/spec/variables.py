@@ -22,7 +22,24 @@ from flowspec.spec.render import MISSING, Budget, TemplateError, evaluate, is_te
 
 TYPES = ("string", "integer", "number", "boolean", "list", "mapping")
 BUILTIN = ("ds", "ts", "target")
-_RESERVED = {*BUILTIN, "item", "index", "true", "false", "none", "True", "False", "None", "and", "or", "not", "in", "is", "if", "else"}
+_RESERVED = {
+    *BUILTIN,
+    "item",
+    "index",
+    "true",
+    "false",
+    "none",
+    "True",
+    "False",
+    "None",
+    "and",
+    "or",
+    "not",
+    "in",
+    "is",
+    "if",
+    "else",
+}
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*$")
 _PREFIX = "FLOWSPEC_VAR_"
 
@@ -65,7 +82,9 @@ def _read_file(path: str | os.PathLike[str]) -> Mapping:
 def resolve(document: Document, given: Given, builtins: MappingOf[str, Any], budget: Budget) -> Variables:
     """All declared variables with their values; what can't be resolved is `MISSING` and a finding."""
     declared = document.root.get("variables")
-    resolver = _Resolver(document, declared if isinstance(declared, Mapping) else None, given, budget, Variables(dict(builtins)))
+    resolver = _Resolver(
+        document, declared if isinstance(declared, Mapping) else None, given, budget, Variables(dict(builtins))
+    )
     resolver.run()
     return resolver.result
 
@@ -113,7 +132,9 @@ class _Resolver:
             return
         key, definition = self.entries[name]
         if name in _RESERVED or not _NAME.match(name):
-            hint = "it has a meaning of its own in templates" if name in _RESERVED else "letters, digits and _ make a name"
+            hint = (
+                "it has a meaning of its own in templates" if name in _RESERVED else "letters, digits and _ make a name"
+            )
             self._report("FS308", f"a variable can't be called '{name}'", key.at, hint)
             return
         if name in self._open:
@@ -122,14 +143,14 @@ class _Resolver:
             self.result.names[name] = MISSING
             return
         self._open.append(name)
-        value = self._value(name, key, definition if isinstance(definition, Mapping) else None)
+        rules = plain(definition) if isinstance(definition, Mapping) else {}
+        value = self._value(name, key, definition if isinstance(definition, Mapping) else None, rules)
         self._open.pop()
         self.result.names.setdefault(name, value)
-        if isinstance(definition, Mapping) and plain(definition.get("sensitive") or definition) is True:
+        if rules.get("sensitive") is True:
             self.result.secrets.update(_texts(value))
 
-    def _value(self, name: str, key: Scalar, definition: Mapping | None) -> Any:
-        rules = {} if definition is None else {word: plain(node) for word, (_, node) in definition.entries.items()}
+    def _value(self, name: str, key: Scalar, definition: Mapping | None, rules: MappingOf[str, Any]) -> Any:
         wanted = rules.get("type", "string")
         if wanted not in TYPES:
             wanted = "string"
@@ -178,7 +199,11 @@ class _Resolver:
         if isinstance(value, Scalar):
             if value.failed:
                 raise TemplateError("", "")
-            return self._rendered(value, wanted) if isinstance(value.value, str) and is_template(value.text) else _from_node(value, wanted)
+            return (
+                self._rendered(value, wanted)
+                if isinstance(value.value, str) and is_template(value.text)
+                else _from_node(value, wanted)
+            )
         if hasattr(value, "at"):
             return _fit(self._filled(value), wanted)
         return _fit(value, wanted)

@@ -1,0 +1,188 @@
+"""Diagnostics -> text for people, JSON for programs, annotations for GitHub, SARIF for code scanning.
+
+Everything returns a string; nothing prints.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from flowspec.errors import Diagnostic, Location, Severity
+from flowspec.spec.catalog import CATALOG
+
+MAX_SHOWN = 50
+_WIDEST = 120
+
+_COLORS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.INFO: "36"}
+
+
+def as_text(diagnostics: Iterable[Diagnostic], *, color: bool = False) -> str:
+    """The diagnostics as a compiler would show them, with source line and carets.
+
+    At most 50 are shown, errors before warnings when there are more, and the rest is counted. "" when
+    there are none.
+    """
+    found = list(diagnostics)
+    shown = _most_telling(found)
+    blocks = [_block(one, color) for one in shown]
+    if len(found) > len(shown):
+        blocks.append(f"… and {_counted(found, minus=shown)} more\n")
+    return "\n".join(blocks)
+
+
+def _most_telling(found: Sequence[Diagnostic]) -> list[Diagnostic]:
+    if len(found) <= MAX_SHOWN:
+        return list(found)
+    chosen = sorted(range(len(found)), key=lambda at: (found[at].severity is not Severity.ERROR, at))[:MAX_SHOWN]
+    return [found[at] for at in sorted(chosen)]
+
+
+def _counted(found: Sequence[Diagnostic], minus: Sequence[Diagnostic] = ()) -> str:
+    counts = Counter(one.severity for one in found)
+    counts.subtract(one.severity for one in minus)
+    parts = [f"{counts[kind]} {kind.value}{'' if counts[kind] == 1 else 's'}" for kind in Severity if counts[kind]]
+    return " and ".join(parts)
+
+
+def _block(found: Diagnostic, color: bool) -> str:
+    paint = _painter(color, _COLORS[found.severity])
+    lines = [paint(f"{found.severity.value}[{found.id}]") + _bold(color)(f": {found.message}")]
+    place = found.location
+    margin = " " * len(str(place.line)) if place else " "
+    if place:
+        lines.append(f"{margin}--> {place if found.source else place.file if place.line == 1 else place}")
+    if place and found.source:
+        lines += _excerpt(found, place, margin, paint)
+    elif found.hint:
+        lines.append(f"{margin} = {found.hint}")
+    lines += [f"{margin} = {note}" for note in found.notes]
+    return "\n".join(lines) + "\n"
+
+
+def _painter(color: bool, code: str) -> Any:
+    return (lambda text: f"\x1b[1;{code}m{text}\x1b[0m") if color else str
+
+
+def _bold(color: bool) -> Any:
+    return (lambda text: f"\x1b[1m{text}\x1b[0m") if color else str
+
+
+def _excerpt(found: Diagnostic, place: Location, margin: str, paint: Any) -> list[str]:
+    source, start = _clipped(found.source, place.column - 1)
+    before, meant = source[:start], source[start : start + max(place.width, 1)]
+    carets = "^" * max(_columns(meant), 1)
+    pointer = paint(f"{carets} {found.hint}".rstrip())
+    return [f"{margin} |", f"{place.line} | {source}", f"{margin} | {_blank(before)}{pointer}"]
+
+
+def _clipped(source: str, start: int) -> tuple[str, int]:
+    """A long line is cut to what stands around the place."""
+    source = source.rstrip()
+    if len(source) <= _WIDEST:
+        return source, start
+    first = max(0, min(start - _WIDEST // 3, len(source) - _WIDEST))
+    last = first + _WIDEST
+    head, tail = "…" if first else "", "…" if last < len(source) else ""
+    return head + source[first:last] + tail, start - first + len(head)
+
+
+def _blank(text: str) -> str:
+    """As wide as the text on a terminal, and empty."""
+    return "".join("\t" if one == "\t" else " " * _columns(one) for one in text)
+
+
+def _columns(text: str) -> int:
+    return sum(
+        0 if unicodedata.combining(one) else 2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text
+    )
+
+
+def as_json(diagnostics: Iterable[Diagnostic]) -> str:
+    """The diagnostics as a JSON list of objects."""
+    return json.dumps([as_plain(one) for one in diagnostics], indent=2, ensure_ascii=False)
+
+
+def as_plain(found: Diagnostic) -> dict[str, Any]:
+    """One diagnostic as plain data; lines and columns count from 1."""
+    out: dict[str, Any] = {"id": found.id, "severity": found.severity.value, "message": found.message}
+    if found.location:
+        place = found.location
+        out |= {"file": place.file, "line": place.line, "column": place.column, "width": place.width}
+    if found.hint:
+        out["hint"] = found.hint
+    if found.notes:
+        out["notes"] = list(found.notes)
+    return out
+
+
+def as_github(diagnostics: Iterable[Diagnostic]) -> str:
+    """The diagnostics as workflow commands, which GitHub shows at their lines in a pull request."""
+    return "".join(f"{_annotation(one)}\n" for one in diagnostics)
+
+
+def _annotation(found: Diagnostic) -> str:
+    kind = "notice" if found.severity is Severity.INFO else found.severity.value
+    properties = []
+    if found.location:
+        place = found.location
+        properties += [f"file={_escaped(place.file)}", f"line={place.line}", f"col={place.column}"]
+        if place.width:
+            properties.append(f"endColumn={place.column + place.width - 1}")
+    properties.append(f"title={found.id}")
+    message = "\n".join(part for part in (found.message, found.hint, *found.notes) if part)
+    return f"::{kind} {','.join(properties)}::{_escaped(message, value=True)}"
+
+
+def _escaped(text: str, *, value: bool = False) -> str:
+    for plain, escape in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
+        text = text.replace(plain, escape)
+    return text if value else text.replace(":", "%3A").replace(",", "%2C")
+
+
+def as_sarif(diagnostics: Iterable[Diagnostic]) -> str:
+    """The diagnostics as a SARIF 2.1.0 log with stable rule ids."""
+    found = list(diagnostics)
+    ids = sorted({one.id for one in found})
+    driver = {
+        "name": "flowspec",
+        "rules": [
+            {"id": id_, "shortDescription": {"text": CATALOG[id_].title if id_ in CATALOG else id_}} for id_ in ids
+        ],
+    }
+    log = {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {"driver": driver},
+                "columnKind": "unicodeCodePoints",
+                "results": [_result(one, ids) for one in found],
+            }
+        ],
+    }
+    return json.dumps(log, indent=2, ensure_ascii=False)
+
+
+def _result(found: Diagnostic, ids: Sequence[str]) -> dict[str, Any]:
+    level = "note" if found.severity is Severity.INFO else found.severity.value
+    text = "; ".join(part for part in (found.message, found.hint, *found.notes) if part)
+    out: dict[str, Any] = {
+        "ruleId": found.id,
+        "ruleIndex": ids.index(found.id),
+        "level": level,
+        "message": {"text": text},
+    }
+    if found.location:
+        out["locations"] = [{"physicalLocation": _physical(found.location)}]
+    return out
+
+
+def _physical(place: Location) -> dict[str, Any]:
+    from urllib.parse import quote
+
+    region = {"startLine": place.line, "startColumn": place.column, "endColumn": place.column + max(place.width, 1)}
+    return {"artifactLocation": {"uri": quote(place.file)}, "region": region}
