@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from flowspec.emulator import releases
 from flowspec.emulator.errors import invalid_request, validation
+from flowspec.emulator.home import located
+from flowspec.errors import FlowspecError
 
 MAX_STEPS = 256
 MAX_TAGS = 50
@@ -61,8 +64,14 @@ def _check_release(params: Mapping[str, Any]) -> None:
 
 def check_log_uri(uri: str | None) -> None:
     """A log URI must say where: in S3, or (here) in a folder with an absolute path."""
-    if uri and not re.match(r"(s3|s3n|s3a)://[^/]|/|file:/", uri):
+    if not uri:
+        return
+    if not re.match(r"(s3|s3n|s3a)://[^/]|/|file:/", uri):
         raise validation(f"The log URI '{uri}' is neither an s3:// URI nor an absolute path.")
+    try:
+        located(Path("/"), uri)
+    except FlowspecError as error:
+        raise validation(f"The log URI '{uri}' is not valid: {error.message}") from error
 
 
 def _check_instances(instances: Mapping[str, Any]) -> None:

@@ -57,7 +57,7 @@ def _new_cluster(call: Call, params: Params) -> Record:
     # EMR turns protection on, and termination after the steps off, for a cluster with three masters.
     protected = wanted.get("TerminationProtected", False) or highly_available
     doc = {
-        "request": {name: value for name, value in params.items() if name not in {"Steps", "Tags"}},
+        "request": _kept(params),
         "reason": {},
         "ready": None,
         "ended": None,
@@ -76,6 +76,14 @@ def _new_cluster(call: Call, params: Params) -> Record:
     }
     cluster_id = ids.new_id("j")
     return Record("cluster", cluster_id, cluster_id, call.region, "STARTING", call.now, doc)
+
+
+def _kept(params: Params) -> Answer:
+    """The request without what is kept elsewhere, and without secrets: nothing here needs them."""
+    kept = {name: value for name, value in params.items() if name not in {"Steps", "Tags"}}
+    if "KerberosAttributes" in kept:
+        kept["KerberosAttributes"] = {"Realm": kept["KerberosAttributes"]["Realm"]}
+    return kept
 
 
 def _start_worker_after_commit(call: Call, cluster: Record) -> None:
@@ -118,7 +126,7 @@ def _cluster_answer(call: Call, cluster: Record) -> Answer:
         "Tags": [{"Key": key, "Value": value} for key, value in doc["tags"].items()],
         "Configurations": request.get("Configurations", []),
         "ScaleDownBehavior": request.get("ScaleDownBehavior", "TERMINATE_AT_TASK_COMPLETION"),
-        "KerberosAttributes": _kerberos(request),
+        "KerberosAttributes": request.get("KerberosAttributes", {}),
         "StepConcurrencyLevel": doc["concurrency"],
         "PlacementGroups": request.get("PlacementGroupConfigs", []),
         "MasterPublicDnsName": _master_dns(call, cluster),
@@ -187,12 +195,6 @@ def _applications(request: Mapping[str, Any]) -> list[Answer]:
     if request.get("ReleaseLabel") and not any(entry.get("Name", "").lower() == "hadoop" for entry in asked):
         asked.append({"Name": "Hadoop"})
     return asked
-
-
-def _kerberos(request: Mapping[str, Any]) -> Answer:
-    """The realm alone: passwords are never given back."""
-    attributes = request.get("KerberosAttributes", {})
-    return {name: attributes[name] for name in ("Realm",) if name in attributes}
 
 
 def _master_dns(call: Call, cluster: Record) -> str:

@@ -18,7 +18,7 @@ from flowspec.emulator import home as place
 from flowspec.emulator import logs, processes
 from flowspec.emulator.steps import properties
 from flowspec.emulator.store import Record
-from flowspec.engines import Command, command_for, local_file, script_argv
+from flowspec.engines import Command, command_for, script_argv
 from flowspec.errors import FlowspecError
 
 GRACE_SECONDS = 5.0
@@ -38,24 +38,26 @@ class Running:
     process: subprocess.Popen[bytes]
     folder: Path
     logs: Path
-    argv: tuple[str, ...]
+    shown: str
     started: float
     kill_at: float | None = None
+    asked: bool = False
 
     def exit_code(self) -> int | None:
         """The exit status as a shell gives it (128 + signal); None while it runs."""
         code = self.process.poll()
         return code if code is None or code >= 0 else 128 - code
 
-    def interrupt(self) -> None:
-        """Asks the process to end, and sees to it that it does within the grace."""
-        if self.kill_at is None:
-            processes.send(self.process, signal.SIGTERM)
-            self.kill_at = time.monotonic() + GRACE_SECONDS
-
     def ask(self) -> None:
-        """Asks the process to end, and leaves it at that."""
-        processes.send(self.process, signal.SIGTERM)
+        """Asks the process and its group to end (SIGTERM), once, and leaves it at that."""
+        if not self.asked:
+            processes.send(self.process, signal.SIGTERM)
+            self.asked = True
+
+    def interrupt(self) -> None:
+        """Asks the process to end, and gives it the grace to do so."""
+        self.ask()
+        self.kill_at = time.monotonic() + GRACE_SECONDS
 
     def kill(self) -> None:
         """Ends the process and its group."""
@@ -83,25 +85,27 @@ def start_step(home: Path, cluster: Record, step: Record) -> Running:
             syslog=live / "syslog",
             properties=properties(step),
         )
-        return _start(command, folder, folder / "work", live, {"FLOWSPEC_STEP_ID": step.id})
+        main_class = [jar["MainClass"]] if jar.get("MainClass") else []
+        shown = shlex.join([jar["Jar"], *main_class, *jar.get("Args", [])])
+        return _start(Command(command.argv, {**command.environment, "FLOWSPEC_STEP_ID": step.id}), folder, live, shown)
     except FlowspecError as error:
         raise CannotStart(f"{error.message}; {error.remedy}") from error
-    except (OSError, subprocess.SubprocessError) as error:
+    except OSError as error:
         raise CannotStart(str(error)) from error
 
 
 def start_bootstrap(home: Path, cluster: Record, number: int) -> Running:
     """Starts the cluster's bootstrap action `number` (from 1). Raises CannotStart."""
     script = cluster.doc["request"]["BootstrapActions"][number - 1]["ScriptBootstrapAction"]
-    path = local_file(script["Path"], place.s3_root(home))
     folder = place.bootstrap_folder(home, cluster.id, number)
     try:
         _make(folder / "work", folder, logs.BOOTSTRAP_LOGS)
-        if not Path(path).is_file():
+        path = place.located(home, script["Path"])
+        if not path.is_file():
             raise CannotStart(f"{script['Path']}: there is no such file ({path})")
-        command = Command(script_argv(path, script.get("Args", [])), {})
-        return _start(command, folder, folder / "work", folder, {})
-    except (OSError, subprocess.SubprocessError) as error:
+        argv = script_argv(str(path), script.get("Args", []))
+        return _start(Command(argv), folder, folder, shlex.join(argv))
+    except (FlowspecError, OSError) as error:
         raise CannotStart(str(error)) from error
 
 
@@ -113,26 +117,25 @@ def _make(work: Path, live: Path, names: tuple[str, ...]) -> None:
         (live / name).touch()
 
 
-def _start(command: Command, folder: Path, work: Path, live: Path, extra: dict[str, str]) -> Running:
-    shown = shlex.join(command.argv)
+def _start(command: Command, folder: Path, live: Path, shown: str) -> Running:
     logs.write_controller(
         live,
         f"INFO startExec '{shown}'",
         f"INFO redirectOutput to {live / 'stdout'}",
         f"INFO redirectError to {live / 'stderr'}",
-        f"INFO Working dir {work}",
+        f"INFO Working dir {folder / 'work'}",
         stamped=False,
     )
     process = processes.start(
         command.argv,
         note=folder / "process",
-        folder=work,
+        folder=folder / "work",
         stdout=live / "stdout",
         stderr=live / "stderr",
-        environment={**os.environ, **command.environment, **extra},
+        environment={**os.environ, **command.environment},
     )
     logs.write_controller(live, f"INFO startRun() called. Child Pid: {process.pid}")
-    return Running(process, folder, live, command.argv, time.monotonic())
+    return Running(process, folder, live, shown, time.monotonic())
 
 
 def finish(running: Running, what: str) -> int:
@@ -142,7 +145,7 @@ def finish(running: Running, what: str) -> int:
     took = max(0, round(time.monotonic() - running.started))
     logs.write_controller(
         running.logs,
-        f"INFO waitProcessCompletion ended with exit code {code} : {shlex.join(running.argv)}",
+        f"INFO waitProcessCompletion ended with exit code {code} : {running.shown}",
         f"INFO total process run time: {took} seconds",
         stamped=False,
     )

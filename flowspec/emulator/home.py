@@ -15,9 +15,10 @@ import errno
 import os
 from pathlib import Path
 
+from flowspec.engines.paths import FileSystems
 from flowspec.errors import FlowspecError
 
-_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.ENOENT)
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EEXIST)
 
 
 def home() -> Path:
@@ -34,7 +35,9 @@ def home() -> Path:
 def prepare(folder: Path) -> None:
     """Makes the home where it is missing. Raises FlowspecError when that can't be done."""
     try:
-        (folder / "clusters").mkdir(parents=True, exist_ok=True)
+        # Steps' arguments and logs may hold what is nobody else's business.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / "clusters").mkdir(exist_ok=True)
         (folder / "s3").mkdir(exist_ok=True)
     except OSError as error:
         raise trouble(folder, error) from error
@@ -63,6 +66,11 @@ def database(folder: Path) -> Path:
 def s3_root(folder: Path) -> Path:
     """The folder that stands for s3://, s3n:// and s3a://; its folders are the buckets."""
     return folder / "s3"
+
+
+def located(folder: Path, uri: str) -> Path:
+    """Where an s3:// URI, a file: URI or an absolute path lies. Raises FlowspecError for any other."""
+    return FileSystems(Path("/"), s3=s3_root(folder)).locate(uri)
 
 
 def cluster_folder(folder: Path, cluster_id: str) -> Path:

@@ -139,7 +139,7 @@ class Orders:
 def next_orders(store: Store, cluster: Record, running: Collection[str]) -> Orders:
     """Decides what comes next for a cluster whose steps `running` have processes; steps to start are RUNNING then."""
     if cluster.state not in READY:
-        return Orders(stop=cluster.state != "BOOTSTRAPPING")
+        return Orders(stop=True)
     cancelled = store.find("step", cluster_id=cluster.id, states=("CANCEL_PENDING",))
     cancel = {step.id: step.doc["cancel"] for step in cancelled if step.id in running}
     room = max(0, cluster.doc["concurrency"] - len(running))

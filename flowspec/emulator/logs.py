@@ -20,7 +20,6 @@ from pathlib import Path
 from flowspec.emulator import clock
 from flowspec.emulator import home as place
 from flowspec.emulator.store import Record
-from flowspec.engines import local_file
 
 # The worker writes these warnings to its worker.log; a command line that buries a dead worker stays silent.
 _log = logging.getLogger(__name__)
@@ -38,8 +37,6 @@ _REASONS = (
     (re.compile(r"Input path does not exist|Input Pattern .* matches 0 files"), "Input path does not exist."),
     (re.compile(r"No space left on device"), "No space left on device."),
 )
-_UNKNOWN = "Unknown Error."
-
 _LOG_PREFIX = re.compile(r"^\d{4}-\d\d-\d\d[ T][\d:.,]+Z? +[A-Z]+ +[^ ]+( \([^)]*\))?: +")
 _EXCEPTION = re.compile(r"^(Caused by: |Exception in thread |[\w.$]+(Exception|Error)\b)")
 _ERROR_LINE = re.compile(r"^\d{4}-\d\d-\d\d[ T][\d:.,]+Z? +(ERROR|FATAL) ")
@@ -62,14 +59,14 @@ def publish_step(home: Path, cluster: Record, step: Record) -> None:
     uri = step.doc["log_uri"] or cluster.doc["request"].get("LogUri")
     if uri:
         source = place.step_logs(home, cluster.id, step.id)
-        _publish(source, STEP_LOGS, Path(local_file(uri, place.s3_root(home)), cluster.id, "steps", step.id))
+        _publish(source, STEP_LOGS, place.located(home, uri) / cluster.id / "steps" / step.id)
 
 
 def publish_bootstrap(home: Path, cluster: Record, number: int, instance: str) -> None:
     """Puts the logs of a bootstrap action where the cluster's LogUri points."""
     uri = cluster.doc["request"].get("LogUri")
     if uri:
-        node = Path(local_file(uri, place.s3_root(home)), cluster.id, "node", instance)
+        node = place.located(home, uri) / cluster.id / "node" / instance
         source = place.bootstrap_folder(home, cluster.id, number)
         _publish(source, BOOTSTRAP_LOGS, node / "bootstrap-actions" / str(number))
 
@@ -86,9 +83,13 @@ def failure_details(home: Path, cluster: Record, step: Record, exit_code: int) -
     name, message = _cause(folder)
     if not message:
         message = f"The process ended with exit status {exit_code} and wrote no error"
-    reason = next((reason for pattern, reason in _REASONS if pattern.search(message)), _UNKNOWN)
     log_file = published_uri(cluster, step, name) or str(folder / name)
-    return {"Reason": reason, "Message": message, "LogFile": log_file}
+    return {"Reason": reason_of(message), "Message": message, "LogFile": log_file}
+
+
+def reason_of(message: str, otherwise: str = "Unknown Error.") -> str:
+    """The coarse class that a message falls into."""
+    return next((reason for pattern, reason in _REASONS if pattern.search(message)), otherwise)
 
 
 def _cause(folder: Path) -> tuple[str, str]:

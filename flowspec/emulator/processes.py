@@ -30,19 +30,22 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """Starts a process in `folder` with a session of its own, and has it noted in the file `note`.
 
-    Raises OSError (or subprocess.SubprocessError, when the note can't be written) if it can't be started.
+    Raises OSError if it can't be started.
     """
     with stdout.open("ab") as out, stderr.open("ab") as err:
-        # The workers have one thread, so that code between fork and exec is safe here.
-        return subprocess.Popen(
-            argv,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            env=dict(environment),
-            preexec_fn=_before_exec(note),  # noqa: PLW1509
-        )
+        try:
+            # The workers have one thread, so that code between fork and exec is safe here.
+            return subprocess.Popen(
+                argv,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                env=dict(environment),
+                preexec_fn=_before_exec(note),  # noqa: PLW1509
+            )
+        except subprocess.SubprocessError as error:
+            raise OSError(f"the process could not be noted in {note} (is there space left on the device?)") from error
 
 
 def send(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -37,7 +37,7 @@ class Service:
     """
 
     def __init__(self, home: Path, *, region: str = "us-east-1", run_bootstrap: bool = False) -> None:
-        self.home = home
+        self.home = home.absolute()
         self.region = region
         self.run_bootstrap = run_bootstrap
         self._start_worker: Callable[[Path, str, int], None] = workers.start

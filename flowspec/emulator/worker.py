@@ -49,18 +49,24 @@ class Alarm:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGTERM, self._ask)
         self.asked = False
-        if not pipe.exists():
-            os.mkfifo(pipe, 0o600)
-        # Opened for both directions, so that it never reads as closed when a caller has gone.
-        self._calls = os.open(pipe, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._watched = [self._children]
+        self._longest = _LONGEST_SLEEP
+        try:
+            if not pipe.exists():
+                os.mkfifo(pipe, 0o600)
+            # Opened for both directions, so that it never reads as closed when a caller has gone.
+            self._watched.append(os.open(pipe, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
+        except OSError as error:
+            _log.warning("no named pipe can be had here, the store is looked at ten times a second: %s", error)
+            self._longest = 0.1
 
     def _ask(self, *_: object) -> None:
         self.asked = True
 
     def sleep(self, seconds: float | None) -> None:
         """Sleeps until something happens, at most `seconds`. Raises Asked after a SIGTERM."""
-        longest = _LONGEST_SLEEP if seconds is None else max(0.0, min(seconds, _LONGEST_SLEEP))
-        ready, _, _ = select.select([self._children, self._calls], [], [], longest)
+        longest = self._longest if seconds is None else max(0.0, min(seconds, self._longest))
+        ready, _, _ = select.select(self._watched, [], [], longest)
         for descriptor in ready:
             os.read(descriptor, 4096)
         if self.asked:
@@ -82,6 +88,7 @@ class Worker:
         if self._bootstrap():
             self._serve()
         self._stop_children()
+        self.kill_children()
         self._change(lambda cluster: lifecycle.end(self._store, cluster))
 
     def fail(self, why: str) -> None:
@@ -102,6 +109,8 @@ class Worker:
     def _bootstrap(self) -> bool:
         """Goes through BOOTSTRAPPING; whether the cluster came out of it ready."""
         cluster = self._change(self._enter_bootstrapping)
+        if cluster.state != "BOOTSTRAPPING":
+            return False
         actions = cluster.doc["request"].get("BootstrapActions", ())
         if actions and not cluster.doc["run_bootstrap"]:
             _log.info("bootstrap actions are recorded and not run (%d)", len(actions))
@@ -193,7 +202,8 @@ class Worker:
             folder = place.step_logs(self._home, cluster.id, step_id)
             logs.write_controller(folder, f"WARN Step could not be started: {not_started}")
             log_file = logs.published_uri(cluster, step, "controller") or str(folder / "controller")
-            failure = {"Reason": "The step can't run here.", "Message": not_started, "LogFile": log_file}
+            reason = logs.reason_of(not_started, "The step can't run here.")
+            failure = {"Reason": reason, "Message": not_started, "LogFile": log_file}
         elif code != 0:
             failure = logs.failure_details(self._home, cluster, step, code)
         # Published first: who sees that the step is over finds its logs.

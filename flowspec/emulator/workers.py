@@ -21,8 +21,8 @@ from flowspec.engines import python_module
 
 WORKER_DIED = "the worker process of the embedded EMR died (kill -9, or the machine restarted)"
 
-# Workers are never waited for; those that have ended meanwhile are collected when the next one starts.
-_started: list[subprocess.Popen[bytes]] = []
+# The pids of workers that this process started: never waited for, and collected when the next one starts.
+_started: list[int] = []
 
 
 def take_lock(home: Path, cluster_id: str) -> int | None:
@@ -44,7 +44,7 @@ def release(lock: int) -> None:
 
 def start(home: Path, cluster_id: str, lock: int) -> None:
     """Starts the worker of a cluster; it outlives this process and inherits the lock. Raises OSError."""
-    _started[:] = [worker for worker in _started if worker.poll() is None]
+    _started[:] = [pid for pid in _started if not _collected(pid)]
     with place.worker_log(home, cluster_id).open("ab") as log:
         worker = subprocess.Popen(
             python_module("flowspec.emulator.worker", str(home), cluster_id, str(lock)),
@@ -55,7 +55,16 @@ def start(home: Path, cluster_id: str, lock: int) -> None:
             start_new_session=True,
             pass_fds=(lock,),
         )
-    _started.append(worker)
+    _started.append(worker.pid)
+    # It is meant to outlive us. Without this, Popen would complain of that when it is thrown away.
+    worker.returncode = 0
+
+
+def _collected(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return True
 
 
 def wake(home: Path, cluster_id: str) -> None:

@@ -25,6 +25,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from flowspec.engines.paths import FileSystems, split_uri
 from flowspec.errors import FlowspecError
 
 _COMMAND_RUNNER = "command-runner.jar"
@@ -45,14 +46,6 @@ _ABSENT = {
     "state-pusher-script": "Hadoop debugging was discontinued by AWS in 2023",
 }
 _ELSEWHERE = "leave the step out of this target with `when`, or run it on EMR"
-
-# -c and not -m: with -m Python would look for modules in the step's working directory first, where any file may
-# lie; and the package need not be installed (a bare checkout), so its place is made known.
-_RUN_MODULE = (
-    "import runpy, sys; root, name = sys.argv[1:3]; del sys.argv[1:3]; "
-    "sys.path[:1] = [] if root in sys.path else [root]; "
-    "runpy.run_module(name, run_name='__main__', alter_sys=True)"
-)
 
 
 @dataclass(frozen=True)
@@ -86,7 +79,8 @@ def command_for(
         inherited = os.environ.get("HADOOP_CLIENT_OPTS", "").split()
         defines = (f"-D{key}={value}" for key, value in properties.items())
         environment["HADOOP_CLIENT_OPTS"] = " ".join((*inherited, *defines))
-    return Command(_argv(jar, main_class, args, lambda uri: local_file(uri, s3_root)), environment)
+    systems = FileSystems(Path("/"), s3_root, hdfs_root)
+    return Command(_argv(jar, main_class, args, lambda uri: local_file(uri, systems)), environment)
 
 
 def unsupported(jar: str, main_class: str | None, args: Sequence[str]) -> str | None:
@@ -100,16 +94,16 @@ def unsupported(jar: str, main_class: str | None, args: Sequence[str]) -> str | 
 
 def python_module(name: str, *args: str) -> tuple[str, ...]:
     """The arguments that run a module of flowspec as a process, from whatever directory."""
-    root = Path(__file__).resolve().parent.parent.parent
-    return (sys.executable, "-c", _RUN_MODULE, str(root), name, *args)
+    return (sys.executable, str(Path(__file__).resolve().with_name("launch.py")), name, *args)
 
 
-def local_file(uri: str, s3_root: Path) -> str:
-    """The path that an s3:// URI, a file: URI or a plain path stands for."""
-    scheme, separator, rest = uri.partition("://")
-    if separator and scheme in {"s3", "s3n", "s3a"}:
-        return str(s3_root.joinpath(*(part for part in rest.split("/") if part not in {"", ".", ".."})))
-    return re.sub(r"^file:/*", "/", uri)
+def local_file(uri: str, systems: FileSystems) -> str:
+    """The path of a program or jar; a relative one is left to the process, whose working directory it is in.
+
+    Raises FlowspecError for a file system that is not here.
+    """
+    scheme, _, path = split_uri(uri)
+    return str(systems.locate(uri)) if scheme or path.startswith("/") else uri
 
 
 _Locate = Callable[[str], str]

@@ -1,0 +1,141 @@
+"""Two ways to have an embedded EMR: its service alone, and with real workers."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowspec.emulator import home as place
+from flowspec.emulator import lifecycle
+from flowspec.emulator.service import Service
+from flowspec.emulator.store import Store
+
+MASTER = {"InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1}
+CORE = {"InstanceRole": "CORE", "InstanceType": "m5.xlarge", "InstanceCount": 2}
+PATIENCE = 20.0
+
+
+def request(
+    *steps: dict[str, Any], keep_alive: bool = False, groups: Any = (MASTER,), **members: Any
+) -> dict[str, Any]:
+    """A RunJobFlow request; `members` are put over it."""
+    instances = {"InstanceGroups": list(groups), "KeepJobFlowAliveWhenNoSteps": keep_alive}
+    instances |= members.pop("instances", {})
+    return {"Name": "flow", "ReleaseLabel": "emr-7.5.0", "Instances": instances, "Steps": list(steps), **members}
+
+
+def bash(script: str, on_failure: str = "CONTINUE", name: str = "a step") -> dict[str, Any]:
+    """A step that runs a bash script."""
+    jar = {"Jar": "command-runner.jar", "Args": ["bash", "-c", script]}
+    return {"Name": name, "ActionOnFailure": on_failure, "HadoopJarStep": jar}
+
+
+class Emr:
+    """An embedded EMR under test, with a few verbs."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.home = service.home
+
+    def call(self, operation: str, **params: Any) -> dict[str, Any]:
+        return self.service.call(operation, params)
+
+    def run(self, *steps: dict[str, Any], **members: Any) -> str:
+        return str(self.service.call("RunJobFlow", request(*steps, **members))["JobFlowId"])
+
+    def add(self, cluster_id: str, *steps: dict[str, Any]) -> list[str]:
+        return list(self.call("AddJobFlowSteps", JobFlowId=cluster_id, Steps=list(steps))["StepIds"])
+
+    def cluster(self, cluster_id: str) -> dict[str, Any]:
+        return dict(self.call("DescribeCluster", ClusterId=cluster_id)["Cluster"])
+
+    def state(self, cluster_id: str) -> str:
+        return str(self.cluster(cluster_id)["Status"]["State"])
+
+    def reason(self, cluster_id: str) -> tuple[str, str]:
+        reason = self.cluster(cluster_id)["Status"]["StateChangeReason"]
+        return reason.get("Code", ""), reason.get("Message", "")
+
+    def steps(self, cluster_id: str) -> list[dict[str, Any]]:
+        """Oldest first."""
+        return list(self.call("ListSteps", ClusterId=cluster_id)["Steps"])[::-1]
+
+    def step_states(self, cluster_id: str) -> list[str]:
+        return [step["Status"]["State"] for step in self.steps(cluster_id)]
+
+    def until(self, cluster_id: str, *states: str) -> str:
+        """Waits until the cluster is in one of `states`; gives its id."""
+        self._patiently(lambda: self.state(cluster_id) in states, lambda: f"{self.state(cluster_id)}, not {states}")
+        return cluster_id
+
+    def until_ended(self, cluster_id: str) -> str:
+        return self.until(cluster_id, *lifecycle.ENDED)
+
+    def until_steps(self, cluster_id: str, *states: str) -> list[str]:
+        """Waits until the steps, oldest first, are in these states."""
+        self._patiently(lambda: self.step_states(cluster_id) == list(states), lambda: str(self.steps(cluster_id)))
+        return list(states)
+
+    def until_file(self, path: Path) -> str:
+        """Waits for a file with something in it; gives its text."""
+        self._patiently(lambda: path.exists() and path.stat().st_size > 0, lambda: f"no {path}")
+        return path.read_text()
+
+    def logs(self, cluster_id: str, number: int = 0) -> Path:
+        return place.step_logs(self.home, cluster_id, self.steps(cluster_id)[number]["Id"])
+
+    def _patiently(self, done: Any, told: Any) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not done():
+            assert time.monotonic() < deadline, told()
+            time.sleep(0.01)
+
+    def put_in_state(self, cluster_id: str, state: str) -> None:
+        """Moves a cluster that has no worker."""
+        with Store(self.home) as store, store.writing():
+            cluster = store.get("cluster", cluster_id)
+            assert cluster is not None
+            lifecycle.set_state(store, cluster, state)
+
+    def end_all(self) -> None:
+        """Ends every cluster, and waits for the workers' processes."""
+        for summary in self.call("ListClusters")["Clusters"]:
+            if summary["Status"]["State"] in lifecycle.OPEN:
+                ids = [summary["Id"]]
+                self.call("SetTerminationProtection", JobFlowIds=ids, TerminationProtected=False)
+                self.call("TerminateJobFlows", JobFlowIds=ids)
+        for folder in (self.home / "clusters").iterdir():
+            with (folder / "worker.lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "home"
+    monkeypatch.setenv("FLOWSPEC_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def emr(home: Path) -> Iterator[Emr]:
+    """An EMR with real workers, all ended afterwards."""
+    running = Emr(Service(home))
+    yield running
+    running.end_all()
+
+
+@pytest.fixture
+def still(home: Path) -> Iterator[Emr]:
+    """An EMR whose clusters stay as they are: in place of each worker, this process holds its lock."""
+    held: list[int] = []
+    service = Service(home)
+    service._start_worker = lambda _home, _cluster_id, lock: held.append(os.dup(lock))
+    yield Emr(service)
+    for lock in held:
+        os.close(lock)

@@ -1,0 +1,233 @@
+"""Every operation, through a real boto3 client, against the model that botocore has of its answer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import boto3
+import botocore.session
+import pytest
+from botocore.exceptions import ClientError
+
+from flowspec.emulator.service import OPERATIONS, Service
+from flowspec.emulator.transport import attach, respond
+from flowspec.errors import FlowspecError
+from tests.emulator.conftest import CORE, MASTER, bash, request
+from tests.emulator.test_instances import FLEETS
+
+MODEL = botocore.session.get_session().get_service_model("emr")
+
+RULE = {
+    "Name": "out",
+    "Action": {"SimpleScalingPolicyConfiguration": {"ScalingAdjustment": 1}},
+    "Trigger": {
+        "CloudWatchAlarmDefinition": {
+            "ComparisonOperator": "LESS_THAN",
+            "MetricName": "YARNMemory",
+            "Period": 300,
+            "Threshold": 15.0,
+        }
+    },
+}
+FULL = request(
+    bash("true"),
+    bash("exit 1"),
+    keep_alive=True,
+    groups=[
+        {**MASTER, "Name": "m"},
+        {
+            **CORE,
+            "BidPrice": "0.1",
+            "Market": "SPOT",
+            "Configurations": [{"Classification": "a", "Properties": {"b": "c"}}],
+            "AutoScalingPolicy": {"Constraints": {"MinCapacity": 1, "MaxCapacity": 2}, "Rules": [RULE]},
+        },
+    ],
+    LogUri="s3://b/logs",
+    JobFlowRole="EMR_EC2_DefaultRole",
+    ServiceRole="EMR_DefaultRole",
+    Tags=[{"Key": "a", "Value": "b"}],
+    Configurations=[{"Classification": "x", "Configurations": [{"Classification": "y", "Properties": {}}]}],
+    BootstrapActions=[{"Name": "b", "ScriptBootstrapAction": {"Path": "s3://b/x.sh"}}],
+    KerberosAttributes={"Realm": "R", "KdcAdminPassword": "p"},
+    AutoTerminationPolicy={},
+    ManagedScalingPolicy={"ComputeLimits": {"UnitType": "VCPU", "MinimumCapacityUnits": 1, "MaximumCapacityUnits": 2}},
+    PlacementGroupConfigs=[{"InstanceRole": "MASTER", "PlacementStrategy": "SPREAD"}],
+    MonitoringConfiguration={"CloudWatchLogConfiguration": {"Enabled": True, "LogTypes": {"STEP_LOGS": ["STDOUT"]}}},
+    instances={"Ec2SubnetId": "subnet-1", "AdditionalMasterSecurityGroups": ["sg-1"]},
+)
+
+
+@pytest.fixture
+def client(still):
+    """A boto3 client of the embedded EMR that also checks the raw answers against the model."""
+    made = boto3.client("emr", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="y")
+    attach(made, Checked(still.service))
+    return made
+
+
+class Checked:
+    """A service whose answers are checked on their way out."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.seen: set[str] = set()
+
+    def call(self, operation, params):
+        answer = self.service.call(operation, params)
+        shape = MODEL.operation_model(operation).output_shape
+        wrong = list(deviations(shape, answer, operation)) if shape else [str(answer)] * bool(answer)
+        assert wrong == []
+        return answer
+
+
+def deviations(shape, value, path):
+    """What in an answer is not as the model has it: members, types, enums."""
+    kind = shape.type_name
+    if kind == "structure":
+        yield from (f"{path}: unknown member {name}" for name in value.keys() - shape.members.keys())
+        for name in value.keys() & shape.members.keys():
+            yield from deviations(shape.members[name], value[name], f"{path}.{name}")
+    elif kind == "list":
+        for index, item in enumerate(value):
+            yield from deviations(shape.member, item, f"{path}[{index}]")
+    elif kind == "map":
+        for key, item in value.items():
+            yield from deviations(shape.value, item, f"{path}[{key}]")
+    else:
+        types = {
+            "string": str,
+            "boolean": bool,
+            "integer": int,
+            "long": int,
+            "double": float,
+            "timestamp": float,
+        }
+        if type(value) is not types[kind]:
+            yield f"{path}: {value!r} is no {kind}"
+        if kind == "string" and shape.enum and value not in shape.enum:
+            yield f"{path}: {value!r} is not one of {shape.enum}"
+
+
+def test_the_check_of_answers_finds_what_is_wrong():
+    shape = MODEL.operation_model("DescribeCluster").output_shape
+    wrong = {"Cluster": {"Id": 1, "Status": {"State": "ASLEEP"}, "Nonsense": "", "AutoTerminate": 0}}
+    assert sorted(deviations(shape, wrong, "answer")) == [
+        "answer.Cluster.AutoTerminate: 0 is no boolean",
+        "answer.Cluster.Id: 1 is no string",
+        "answer.Cluster.Status.State: 'ASLEEP' is not one of "
+        + str(shape.members["Cluster"].members["Status"].members["State"].enum),
+        "answer.Cluster: unknown member Nonsense",
+    ]
+
+
+def test_every_operation_of_the_table_is_one_of_emr():
+    assert set(OPERATIONS) <= set(MODEL.operation_names)
+
+
+def parameters(operation, cluster_id, step_id, group_id):
+    """A valid request of each operation."""
+    cluster, flow = {"ClusterId": cluster_id}, {"JobFlowIds": [cluster_id]}
+    return {
+        "RunJobFlow": FULL,
+        "AddJobFlowSteps": {"JobFlowId": cluster_id, "Steps": [bash("true")]},
+        "AddInstanceGroups": {
+            "JobFlowId": cluster_id,
+            "InstanceGroups": [{"InstanceRole": "TASK", "InstanceType": "m5.large", "InstanceCount": 1}],
+        },
+        "ModifyInstanceGroups": {**cluster, "InstanceGroups": [{"InstanceGroupId": group_id, "InstanceCount": 3}]},
+        "ModifyCluster": {**cluster, "StepConcurrencyLevel": 3},
+        "AddTags": {"ResourceId": cluster_id, "Tags": [{"Key": "k"}]},
+        "RemoveTags": {"ResourceId": cluster_id, "TagKeys": ["k"]},
+        "CancelSteps": {**cluster, "StepIds": [step_id]},
+        "DescribeStep": {**cluster, "StepId": step_id},
+        "ListClusters": {"ClusterStates": ["RUNNING"]},
+        "TerminateJobFlows": flow,
+        "SetTerminationProtection": {**flow, "TerminationProtected": True},
+        "SetKeepJobFlowAliveWhenNoSteps": {**flow, "KeepJobFlowAliveWhenNoSteps": True},
+        "SetUnhealthyNodeReplacement": {**flow, "UnhealthyNodeReplacement": True},
+        "SetVisibleToAllUsers": {**flow, "VisibleToAllUsers": True},
+        "PutManagedScalingPolicy": {**cluster, "ManagedScalingPolicy": FULL["ManagedScalingPolicy"]},
+        "PutAutoTerminationPolicy": {**cluster, "AutoTerminationPolicy": {"IdleTimeout": 60}},
+    }.get(operation, cluster)
+
+
+@pytest.mark.parametrize("operation", sorted(set(OPERATIONS) - {"ListInstanceFleets"}))
+def test_every_answer_is_as_the_model_has_it(still, client, operation):
+    cluster_id = client.run_job_flow(**FULL)["JobFlowId"]
+    still.put_in_state(cluster_id, "RUNNING")
+    step_id = still.steps(cluster_id)[0]["Id"]
+    group_id = still.call("ListInstanceGroups", ClusterId=cluster_id)["InstanceGroups"][1]["Id"]
+    method = getattr(client, botocore.xform_name(operation))
+    answer = method(**parameters(operation, cluster_id, step_id, group_id))
+    metadata = answer["ResponseMetadata"]
+    assert metadata["HTTPStatusCode"] == 200
+    assert len(metadata["RequestId"]) == 36
+
+
+@pytest.mark.parametrize("state", ["STARTING", "TERMINATED"])
+def test_fleets_are_as_the_model_has_them(still, client, state):
+    params = request(groups=[], instances={"InstanceFleets": FLEETS})
+    cluster_id = client.run_job_flow(**params)["JobFlowId"]
+    still.put_in_state(cluster_id, state)
+    assert len(client.list_instance_fleets(ClusterId=cluster_id)["InstanceFleets"]) == 2
+    assert len(client.list_instances(ClusterId=cluster_id)["Instances"]) == 6
+
+
+def test_boto3_pages_through_by_itself(still, client):
+    for _ in range(52):
+        still.run()
+    pages = client.get_paginator("list_clusters").paginate()
+    assert [len(page["Clusters"]) for page in pages] == [50, 2]
+
+
+def test_times_arrive_as_times(still, client):
+    before = still.cluster(still.run())["Status"]["Timeline"]["CreationDateTime"]
+    (summary,) = client.list_clusters()["Clusters"]
+    created = summary["Status"]["Timeline"]["CreationDateTime"]
+    assert created.timestamp() == before
+    assert client.list_clusters(CreatedAfter=created)["Clusters"] == [summary]
+
+
+def test_a_refusal_arrives_as_a_client_error(client):
+    with pytest.raises(ClientError) as caught:
+        client.describe_cluster(ClusterId="j-NONE")
+    assert caught.value.response["Error"] == {
+        "Code": "InvalidRequestException",
+        "Message": "Cluster id 'j-NONE' is not valid.",
+    }
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert isinstance(caught.value, client.exceptions.InvalidRequestException)
+
+
+def test_an_unusable_home_arrives_as_it_is(tmp_path):
+    (tmp_path / "file").write_text("")
+    made = boto3.client("emr", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="y")
+    attach(made, Service(tmp_path / "file"))
+    with pytest.raises(FlowspecError, match="FLOWSPEC_HOME is not writable"):
+        made.list_clusters()
+
+
+def test_the_protocol_by_itself(still):
+    answer = respond(still.service, "ElasticMapReduce.ListClusters", b"{}")
+    assert (answer.status, json.loads(answer.body)) == (200, {"Clusters": []})
+    assert answer.headers["Content-Type"] == "application/x-amz-json-1.1"
+    for body in (b"{", b"[]", b"\xff"):
+        refused = respond(still.service, "ElasticMapReduce.ListClusters", body)
+        assert refused.status == 400
+        assert json.loads(refused.body)["__type"] == "SerializationException"
+    unknown = respond(still.service, "ElasticMapReduce.Fly", b"")
+    assert json.loads(unknown.body)["__type"] == "UnknownOperationException"
+
+
+def test_no_socket_is_opened(still, monkeypatch, tmp_path: Path):
+    import socket
+
+    def forbidden(*_, **__):
+        raise AssertionError("a socket was opened")
+
+    monkeypatch.setattr(socket, "socket", forbidden)
+    made = boto3.client("emr", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="y")
+    attach(made, still.service)
+    assert made.list_clusters()["Clusters"] == []

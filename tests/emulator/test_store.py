@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from flowspec.emulator.home import database
+from flowspec.emulator.store import Record, Store
+from flowspec.errors import FlowspecError
+
+
+def put(store, *ids, kind="step", cluster="j-1", state="PENDING", created=1.0):
+    with store.writing():
+        for record_id in ids:
+            store.add(Record(kind, record_id, cluster, "us-east-1", state, created, {"of": record_id}))
+
+
+def test_a_record_comes_back_as_it_went_in(tmp_path):
+    with Store(tmp_path) as store:
+        record = Record("step", "s-1", "j-1", "us-east-1", "PENDING", 1.25, {"name": "é", "args": ["a", None, 1]})
+        with store.writing():
+            store.add(record)
+        assert store.get("step", "s-1") == record
+        assert store.get("cluster", "s-1") is None
+        assert store.get("step", "s-2") is None
+
+
+def test_a_saved_record_has_its_new_state_and_document(tmp_path):
+    with Store(tmp_path) as store:
+        put(store, "s-1")
+        step = store.get("step", "s-1")
+        step.state, step.doc["more"] = "RUNNING", 1
+        with store.writing():
+            store.save(step)
+        assert store.get("step", "s-1") == step
+
+
+def test_records_are_found_by_what_they_are_searched_by(tmp_path):
+    with Store(tmp_path) as store:
+        put(store, "s-1", "s-2", state="COMPLETED")
+        put(store, "s-3", created=5.0)
+        put(store, "s-4", cluster="j-2")
+
+        def found(**conditions):
+            return [record.id for record in store.find("step", **conditions)]
+
+        assert found() == ["s-1", "s-2", "s-3", "s-4"]
+        assert found(cluster_id="j-1", newest_first=True) == ["s-3", "s-2", "s-1"]
+        assert found(states=["COMPLETED"]) == ["s-1", "s-2"]
+        assert found(states=[]) == []
+        assert found(limit=1) == ["s-1"]
+        assert found(limit=0) == []
+        assert found(region="eu-west-1") == []
+        assert found(created_after=2.0) == ["s-3"]
+        assert found(created_before=2.0, cluster_id="j-1") == ["s-1", "s-2"]
+        assert found(before_seq=store.get("step", "s-3").seq) == ["s-1", "s-2"]
+        assert store.ids("step", ["PENDING"]) == ["s-3", "s-4"]
+
+
+def test_a_failed_transaction_leaves_nothing(tmp_path):
+    with Store(tmp_path) as store:
+        put(store, "s-1")
+        with pytest.raises(FlowspecError):
+            put(store, "s-2", "s-1")
+        assert [record.id for record in store.find("step")] == ["s-1"]
+
+
+def test_a_reader_sees_one_state_while_another_writes(tmp_path):
+    with Store(tmp_path) as reader, Store(tmp_path) as writer:
+        with reader.reading():
+            assert reader.find("step") == []
+            put(writer, "s-1")
+            assert reader.find("step") == []
+        assert len(reader.find("step")) == 1
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from flowspec.emulator.store import Record, Store
+name, home = sys.argv[1], Path(sys.argv[2])
+for number in range(50):
+    with Store(home) as store, store.writing():
+        store.add(Record("step", f"s-{name}-{number}", "j-1", "us-east-1", "PENDING", 1.0))
+"""
+
+
+def test_processes_that_open_a_new_store_and_write_at_once_lose_nothing(tmp_path):
+    def write(name):
+        return subprocess.run(
+            [sys.executable, "-c", WRITER, name, str(tmp_path / "home")], capture_output=True, text=True, check=False
+        )
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in pool.map(write, "abcd"):
+            assert done.returncode == 0, done.stderr
+    with Store(tmp_path / "home") as store:
+        assert len(store.find("step")) == 200
+
+
+def test_a_store_of_a_newer_flowspec_is_refused(tmp_path):
+    Store(tmp_path).close()
+    db = sqlite3.connect(database(tmp_path))
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(FlowspecError, match="written by a newer flowspec"):
+        Store(tmp_path)
+
+
+def test_a_damaged_store_is_told_with_a_remedy(tmp_path):
+    database(tmp_path).write_bytes(b"not a database, but long enough to be looked at" * 100)
+    with pytest.raises(FlowspecError, match="is damaged") as caught:
+        Store(tmp_path)
+    assert "move that file away" in caught.value.remedy
+
+
+def test_a_full_disk_is_told_as_such(tmp_path):
+    with Store(tmp_path) as store:
+        store._db.execute("PRAGMA max_page_count = 20")
+        with pytest.raises(FlowspecError, match="database or disk is full") as caught, store.writing():
+            store.add(Record("step", "s-1", "j-1", "us-east-1", "PENDING", 1.0, {"text": "x" * 1_000_000}))
+        assert "on a disk with space left" in caught.value.remedy
+        assert store.find("step") == []
