@@ -7,10 +7,9 @@ a changed request. Nothing is uploaded here.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from flowspec.errors import Diagnostic
@@ -59,14 +58,14 @@ def looks_like_file(word: str) -> bool:
     return "/" in word or bool(_SCRIPT.search(word))
 
 
-@dataclass(slots=True)
 class Files:
     """The local files of one job flow, each looked at once; `found` collects what is wrong with them."""
 
-    jobflow: JobFlow
-    found: list[Diagnostic] = field(default_factory=list)
-    _assets: dict[Path, Asset] = field(default_factory=dict)
-    _refused: set[Path] = field(default_factory=set)
+    def __init__(self, jobflow: JobFlow) -> None:
+        self.jobflow = jobflow
+        self.found: list[Diagnostic] = []
+        self._assets: dict[Path, Asset] = {}
+        self._refused: set[Path] = set()
 
     @property
     def assets(self) -> tuple[Asset, ...]:
@@ -153,6 +152,8 @@ class Files:
 
 
 def _hash(path: Path) -> tuple[str, int]:
+    import hashlib
+
     digest, size = hashlib.sha256(), 0
     with path.open("rb") as file:
         while block := file.read(1 << 20):

@@ -8,11 +8,10 @@ three different things.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from flowspec.errors import Diagnostic, Severity, SpecError
 from flowspec.request.assets import Asset, Files, is_relative
@@ -58,6 +57,8 @@ def compile(jobflow: JobFlow) -> Request:  # noqa: A001 - it is what the stage i
 
 def digest(params: Mapping[str, Any], assets: tuple[Asset, ...]) -> str:
     """sha256, in hex, over the canonical JSON of the parameters and the hashes of the assets."""
+    import hashlib
+
     content = {"params": params, "assets": [asset.sha256 for asset in assets]}
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
@@ -89,8 +90,7 @@ def _world(jobflow: JobFlow) -> World:
     return World(fields.get("ami_version"), jobflow.region or "us-east-1", jobflow.backend == "local")
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
+class _Job(NamedTuple):
     """One compilation: what it is of, and the files it comes across."""
 
     jobflow: JobFlow

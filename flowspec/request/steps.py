@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from flowspec.request.assets import Asset, Files, is_relative, is_s3, looks_like_file
 
@@ -26,8 +25,7 @@ OLD_STREAMING = "/home/hadoop/contrib/streaming/hadoop-streaming.jar"
 _FIRST_WORD = re.compile(r" *(?:'([^']*)'|\"([^\"]*)\"|([^ '\"]+))")
 
 
-@dataclass(frozen=True, slots=True)
-class World:
+class World(NamedTuple):
     """What decides the form of a step: the AMI version (None: a release label, or nothing said) and the region."""
 
     ami_version: str | None
@@ -143,13 +141,13 @@ _KINDS: dict[str, Callable[[Step, Path, World, Files], dict[str, Any]]] = {
 }
 
 
-@dataclass(slots=True)
 class _Shipped:
     """What one streaming step ships with -files, and under which names; no name stands for two contents."""
 
-    files: Files
-    commands: list[str] = field(default_factory=list)
-    _names: dict[str, str] = field(default_factory=dict)
+    def __init__(self, files: Files) -> None:
+        self.files = files
+        self.commands: list[str] = []
+        self._names: dict[str, str] = {}
 
     def command(self, command: str | None, at: Path) -> str:
         """The command with its first word replaced by the name it is shipped under, when that is a file."""

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -191,14 +191,12 @@ def _marked(node: Node, origin: str) -> Node:
 # --- templates and loops ---
 
 
-@dataclass(slots=True)
 class _Filler:
     """Fills in one tree. `found` collects; `variables.names` grows by item and index inside of a loop."""
 
-    variables: Variables
-    budget: Budget
-    found: list[Diagnostic]
-    expanded: int = 0
+    def __init__(self, variables: Variables, budget: Budget, found: list[Diagnostic]) -> None:
+        self.variables, self.budget, self.found = variables, budget, found
+        self.expanded = 0
 
     def root(self, node: Mapping) -> Mapping:
         entries: dict[str, tuple[Scalar, Node]] = {}

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -33,7 +32,7 @@ _WORDS = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 # What YAML calls printable; NUL, escape sequences and the like have no place in a text.
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _UNQUOTED = re.compile(r"^\s*(?:- +)*(?:[^\s'\"#{][^'\"#{]*?: +)?(\{[{%].*?)\s*$")
 
 
@@ -185,18 +184,18 @@ def resolve(text: str) -> Any:
     return text
 
 
-@dataclass(slots=True)
 class _Frame:
-    """A collection that is still open."""
+    """A collection that is still open: a mapping when it has `entries`, else a list."""
 
-    at: Place
-    anchor: str | None
-    flow: bool
-    entries: dict[str, tuple[Scalar, Node]] | None
-    items: list[Node] = field(default_factory=list)
-    key: Node | None = None
-    size: int = 1
-    template: bool = False
+    __slots__ = ("anchor", "at", "entries", "flow", "items", "key", "size", "template")
+
+    def __init__(self, at: Place, anchor: str | None, flow: bool, is_map: bool) -> None:
+        self.at, self.anchor, self.flow = at, anchor, flow
+        self.entries: dict[str, tuple[Scalar, Node]] | None = {} if is_map else None
+        self.items: list[Node] = []
+        self.key: Node | None = None
+        self.size = 1
+        self.template = False
 
 
 class _Composer:
@@ -287,7 +286,7 @@ class _Composer:
             self._fail("FS010", f"nested deeper than {MAX_DEPTH} levels", at)
         if event.anchor:
             self._anchors[event.anchor] = None
-        self._open.append(_Frame(at, event.anchor, bool(event.flow_style), {} if is_map else None))
+        self._open.append(_Frame(at, event.anchor, bool(event.flow_style), is_map))
 
     def _end(self, event: Any) -> None:
         frame = self._open.pop()

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from flowspec.spec.nearest import did_you_mean, nearest
 from flowspec.spec.schema import Schema, api_name, is_template_option, kind, types_of
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """A finding that knows its path in the document, not yet its place. `key`: it is about the key itself.
 
     `whole`: what stands at the path is wrong as a whole, so that no rule should look at it. `about`: the

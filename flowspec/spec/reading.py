@@ -5,19 +5,18 @@ So `bid_price: 0.10` is "0.10" and `spark.speculation: true` is "true", while `c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from flowspec.spec import schema as schemas
 from flowspec.spec.document import Items, Mapping, Node, Scalar, plain
 
 
-@dataclass(slots=True)
 class Reading:
     """One reading of a document. `failed`: the paths of what could not be rendered; `secrets`: values not to show."""
 
-    failed: list[tuple[str | int, ...]] = field(default_factory=list)
-    secrets: frozenset[str] = frozenset()
+    def __init__(self) -> None:
+        self.failed: list[tuple[str | int, ...]] = []
+        self.secrets: frozenset[str] = frozenset()
 
     def value(self, node: Node, schema: schemas.Schema | None, path: tuple[str | int, ...] = ()) -> Any:
         """The node as plain data, by its schema (None: as YAML means it)."""

@@ -14,10 +14,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from math import isfinite
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from flowspec.spec.nearest import did_you_mean
 
@@ -37,12 +36,11 @@ class TemplateError(Exception):
         self.id, self.message, self.word, self.hint, self.notes = id, message, word, hint, notes
 
 
-@dataclass(slots=True)
 class Budget:
     """What all templates of one document may use together: steps of evaluation, characters made."""
 
-    steps: int = 1_000_000
-    characters: int = 20_000_000
+    def __init__(self, steps: int = 1_000_000, characters: int = 20_000_000) -> None:
+        self.steps, self.characters = steps, characters
 
     def step(self, count: int = 1) -> None:
         """Counts before something is done; raises `TemplateError` FS324 when nothing is left."""
@@ -65,16 +63,14 @@ class Budget:
         self.step(count)
 
 
-@dataclass(frozen=True, slots=True)
-class _Parsed:
+class _Parsed(NamedTuple):
     body: Any
     names: frozenset[str]
 
 
-@dataclass(slots=True)
-class _Run:
+class _Run(NamedTuple):
     names: Mapping[str, Any]
-    budget: Budget = field(default_factory=Budget)
+    budget: Budget
 
 
 def is_template(text: str) -> bool:

@@ -10,6 +10,7 @@ from flowspec.errors import Diagnostic, Severity, SpecError
 from flowspec.spec import schema as schemas
 from flowspec.spec.compose import render
 from flowspec.spec.document import Document, Mapping, Scalar, plain, settle
+from flowspec.spec.fits import fits
 from flowspec.spec.messages import Finding, tell
 from flowspec.spec.model import JobFlow
 from flowspec.spec.reading import Reading
@@ -65,13 +66,18 @@ def _job_flow(
 @cache
 def _validator(loose: bool) -> Any:
     from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
 
-    return Draft202012Validator(schemas.loose() if loose else schemas.strict())
+    # To JSON Schema 2.0 is an integer; to botocore it is not.
+    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+    made: Any = extend(Draft202012Validator, type_checker=types)  # type: ignore[no-untyped-call]
+    return made(schemas.loose() if loose else schemas.strict())
 
 
 def _against(schema: schemas.Schema, data: Any) -> Iterator[Finding]:
-    validator = _validator(schema is schemas.loose())
-    for error in validator.iter_errors(data):
+    if fits(data, schema, schema):
+        return
+    for error in _validator(schema is schemas.loose()).iter_errors(data):
         yield from tell(error)
 
 

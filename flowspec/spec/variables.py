@@ -11,8 +11,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from flowspec.errors import Diagnostic, SpecError
 from flowspec.spec.document import Document, Mapping, Node, Place, Scalar, plain
@@ -44,8 +43,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*$")
 _PREFIX = "FLOWSPEC_VAR_"
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """The values that come from outside of the spec."""
 
     options: MappingOf[str, Any]
@@ -54,14 +52,14 @@ class Given:
     target: Mapping | None
 
 
-@dataclass(slots=True)
 class Variables:
-    """The resolved variables: `names` for templates, where each came from, and what is secret."""
+    """The resolved variables: `names` for templates, where each came from (`origins`), and what is secret."""
 
-    names: dict[str, Any]
-    origins: dict[str, str] = field(default_factory=dict)
-    secrets: set[str] = field(default_factory=set)
-    found: list[Diagnostic] = field(default_factory=list)
+    def __init__(self, names: dict[str, Any]) -> None:
+        self.names = names
+        self.origins: dict[str, str] = {}
+        self.secrets: set[str] = set()
+        self.found: list[Diagnostic] = []
 
 
 def read_files(paths: Sequence[str | os.PathLike[str]]) -> tuple[Mapping, ...]:
@@ -232,8 +230,7 @@ class _Resolver:
         self._report("FS302", f"the variable '{name}' has no value", key.at, "give it one", ways)
 
 
-@dataclass(frozen=True, slots=True)
-class _Data:
+class _Data(NamedTuple):
     """A node that is data and never a template."""
 
     node: Node
@@ -247,8 +244,7 @@ class _UnfitError(Exception):
         self.id = id
 
 
-@dataclass(frozen=True, slots=True)
-class _Unfit:
+class _Unfit(NamedTuple):
     """Says who gave the value that does not fit."""
 
     name: str
