@@ -12,7 +12,7 @@ from flowspec.emr.client import Endpoint, connect
 
 @pytest.fixture(scope="session")
 def moto_port():
-    server = ThreadedMotoServer(port=0)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     yield server.get_host_and_port()[1]
     server.stop()

@@ -72,6 +72,7 @@ def _is_bad(found: list[Diagnostic] | tuple[Diagnostic, ...], strict: bool) -> b
 def render(spec: Path, format_: str, **options: Any) -> int:
     """Show a spec as it is for one target: variables filled in, loops written out, secrets masked."""
     from flowspec.spec import dump, validate
+    from flowspec.spec.document import plain
 
     document = rendered(spec, **options)
     flow = validate(document)
@@ -79,7 +80,7 @@ def render(spec: Path, format_: str, **options: Any) -> int:
     if format_ == "yaml":
         click.echo(dump(document), nl=False)
         return Exit.OK
-    _show_json(document.plain(), flow.secrets)
+    _show_json(plain(document.root), flow.secrets)
     return Exit.OK
 
 
@@ -109,7 +110,7 @@ def _show_json(value: Any, secrets: frozenset[str]) -> None:
 @click.command(epilog="Example: flowspec schema > flowspec-v1.schema.json")
 def schema() -> int:
     """Print the JSON Schema of the spec: the reference of all its fields, for people and editors."""
-    from flowspec.spec.schema import schema_path
+    from flowspec.spec.schema import text
 
-    click.echo(schema_path().read_text(encoding="utf-8"), nl=False)
+    click.echo(text(), nl=False)
     return Exit.OK

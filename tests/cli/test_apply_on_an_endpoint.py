@@ -106,12 +106,12 @@ def test_plan_says_what_would_be_uploaded_and_changes_nothing(prod, aws):
     emr, s3 = aws
     planned = prod("plan", "--exit-code")
     assert planned.code == 3
-    assert planned.out.splitlines()[-1] == "Plan: 2 files to upload, 3 to create, 1 step to submit."
+    assert planned.out.splitlines()[-1] == "Plan: 3 to create, 1 step to submit, 2 files to upload."
     assert staged(s3) == {}
     assert emr.list_clusters()["Clusters"] == []
 
 
-def test_status_and_destroy_find_it_by_its_spec(prod):
+def test_status_and_destroy_find_it_by_its_spec(prod, aws):
     cluster_id = prod("apply", "--detach").out.strip()
     assert cluster_id in prod("status").out
     assert prod("destroy").out == f"cluster {cluster_id}: TERMINATED\n"
