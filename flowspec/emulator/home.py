@@ -2,7 +2,7 @@
 
 <home>/emulator.db                      the store
 <home>/s3/<bucket>/<key>                what s3:// means here
-<home>/clusters/<cluster>/              worker.lock, worker.log, wake, hdfs/
+<home>/clusters/<cluster>/              worker.lock, worker.log, wake, reserve, hdfs/
     bootstrap/<n>/                      logs of the n-th bootstrap action
     steps/<step>/work/                  the step's working directory
     steps/<step>/logs/                  controller, syslog, stdout, stderr: live, plain text
@@ -96,6 +96,11 @@ def worker_log(folder: Path, cluster_id: str) -> Path:
 def wake_pipe(folder: Path, cluster_id: str) -> Path:
     """The named pipe by which a call tells the worker to look into the store."""
     return cluster_folder(folder, cluster_id) / "wake"
+
+
+def reserve(folder: Path, cluster_id: str) -> Path:
+    """Space that the worker keeps for the day the disk is full, so that it can store how the cluster ended."""
+    return cluster_folder(folder, cluster_id) / "reserve"
 
 
 def step_folder(folder: Path, cluster_id: str, step_id: str) -> Path:

@@ -30,6 +30,7 @@ BOOTSTRAP_LOGS = ("controller", "stdout", "stderr")
 
 # A cause stands near the end; a log of gigabytes must not be read for it.
 _TAIL_BYTES = 256 * 1024
+_FULL_BYTES = 256 * 1024
 
 # FailureDetails.Reason is a coarse class of the cause (Management Guide, "Enhanced step debugging").
 _REASONS = (
@@ -82,9 +83,16 @@ def failure_details(home: Path, cluster: Record, step: Record, exit_code: int) -
     folder = place.step_logs(home, cluster.id, step.id)
     name, message = _cause(folder)
     if not message:
-        message = f"The process ended with exit status {exit_code} and wrote no error"
+        message = _without_words(folder, exit_code)
     log_file = published_uri(cluster, step, name) or str(folder / name)
     return {"Reason": reason_of(message), "Message": message, "LogFile": log_file}
+
+
+def _without_words(folder: Path, exit_code: int) -> str:
+    # A full disk takes the words of those who would tell of it, too.
+    if shutil.disk_usage(folder).free < _FULL_BYTES:
+        return f"The process ended with exit status {exit_code}: No space left on device ({folder})"
+    return f"The process ended with exit status {exit_code} and wrote no error"
 
 
 def reason_of(message: str, otherwise: str = "Unknown Error.") -> str:

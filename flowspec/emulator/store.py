@@ -218,6 +218,11 @@ class Store:
                 self._db.execute("ROLLBACK")
             raise
 
+    def make_room(self) -> None:
+        """On a full disk: has the write-ahead log begin anew in the space that it has already."""
+        with self._told():
+            self._db.execute("PRAGMA wal_checkpoint(RESTART)")
+
     @contextmanager
     def _told(self) -> Iterator[None]:
         """Turns what SQLite and the file system say into something a user can act on."""

@@ -11,6 +11,7 @@ they say. LOCK is the descriptor of the cluster's lock, inherited from the call 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import select
@@ -19,7 +20,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from flowspec.emulator import execution, ids, instances, lifecycle, logs, processes, workers
 from flowspec.emulator import home as place
@@ -31,7 +32,10 @@ _log = logging.getLogger("flowspec.emulator.worker")
 
 # Not the way news travels (that is the pipe): only a bound, should a wake be lost with a killed caller.
 _LONGEST_SLEEP = 5.0
-_LAST_WORDS_TRIES = 3
+_RETRY_SECONDS = (0.0, 0.1, 0.5, 1.0)
+_RESERVED_BYTES = 256 * 1024
+
+_T = TypeVar("_T")
 
 
 class Asked(Exception):
@@ -165,8 +169,7 @@ class Worker:
     def _serve(self) -> None:
         while True:
             self._take_in_ended()
-            with self._store.writing():
-                orders = lifecycle.next_orders(self._store, self._cluster(), self._running.keys())
+            orders = self._write(lambda cluster: lifecycle.next_orders(self._store, cluster, self._running.keys()))
             if orders.stop:
                 return
             for step_id, option in orders.cancel.items():
@@ -208,9 +211,11 @@ class Worker:
             failure = logs.failure_details(self._home, cluster, step, code)
         # Published first: who sees that the step is over finds its logs.
         logs.publish_step(self._home, cluster, step)
-        with self._store.writing():
-            cluster, step = self._cluster(), self._step(step_id)
-            lifecycle.step_over(self._store, cluster, step, succeeded=code == 0, failure=failure)
+
+        def change(cluster: Record) -> None:
+            lifecycle.step_over(self._store, cluster, self._step(step_id), succeeded=code == 0, failure=failure)
+
+        self._change(change)
 
     # -- the end
 
@@ -245,11 +250,31 @@ class Worker:
         return step
 
     def _change(self, change: Callable[[Record], None]) -> Record:
-        with self._store.writing():
-            cluster = self._cluster()
+        """Carries out a change of the cluster, unless it has ended; gives it as it then is."""
+
+        def unless_ended(cluster: Record) -> Record:
             if cluster.state in lifecycle.ALIVE:
                 change(cluster)
-        return cluster
+            return cluster
+
+        return self._write(unless_ended)
+
+    def _write(self, change: Callable[[Record], _T]) -> _T:
+        """Carries out a change in a transaction; on a full disk more than once, with room made in between."""
+        for seconds in _RETRY_SECONDS:
+            try:
+                return self._write_once(change)
+            except FlowspecError as error:
+                _log.warning("what happened could not be stored yet: %s", error)
+            place.reserve(self._home, self._cluster_id).unlink(missing_ok=True)
+            with contextlib.suppress(FlowspecError):
+                self._store.make_room()
+            time.sleep(seconds)
+        return self._write_once(change)
+
+    def _write_once(self, change: Callable[[Record], _T]) -> _T:
+        with self._store.writing():
+            return change(self._cluster())
 
 
 def main(argv: list[str]) -> int:
@@ -259,9 +284,14 @@ def main(argv: list[str]) -> int:
     if not _hold_lock(home, cluster_id, int(argv[2]) if len(argv) > 2 else None):
         _log.error("cluster %s has a worker already", cluster_id)
         return 1
+    with contextlib.suppress(OSError):
+        place.reserve(home, cluster_id).write_bytes(bytes(_RESERVED_BYTES))
     alarm = Alarm(place.wake_pipe(home, cluster_id))
     with Store(home) as store:
-        return _run(Worker(home, cluster_id, store, alarm))
+        try:
+            return _run(Worker(home, cluster_id, store, alarm))
+        finally:
+            place.reserve(home, cluster_id).unlink(missing_ok=True)
 
 
 def _hold_lock(home: Path, cluster_id: str, inherited: int | None) -> bool:
@@ -288,14 +318,12 @@ def _run(worker: Worker) -> int:
 
 def _last_words(worker: Worker, why: str) -> int:
     """Ends the cluster with errors. On a full disk that may fail, too; then the next call buries the worker."""
-    for attempt in range(_LAST_WORDS_TRIES):
-        try:
-            worker.fail(why)
-            return 0
-        except (OSError, FlowspecError) as error:
-            _log.warning("the end could not be stored: %s", error)
-            time.sleep(0.2 * (attempt + 1))
-    return 1
+    try:
+        worker.fail(why)
+    except (OSError, FlowspecError) as error:
+        _log.warning("the end could not be stored: %s", error)
+        return 1
+    return 0
 
 
 def _main() -> NoReturn:

@@ -1,0 +1,257 @@
+"""Whatever dies, and whenever: what is told afterwards is true, and nothing is left running."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from flowspec.emulator import home as place
+from flowspec.emulator import lifecycle, processes
+from flowspec.emulator.service import Service
+from flowspec.emulator.workers import WORKER_DIED
+from flowspec.errors import FlowspecError
+from tests.emulator.conftest import Emr, bash
+from tests.emulator.test_worker import gone, worker_pid
+
+ROOT = str(Path(__file__).parent.parent.parent)
+
+
+def sleeping(folder, name="step"):
+    """A step that starts a process of its own, notes both and sleeps."""
+    return bash(f"sleep 300 & echo $$ $! >{folder}/{name}.tmp; mv {folder}/{name}.tmp {folder}/{name}; wait")
+
+
+def test_a_killed_worker_ends_its_cluster_with_a_reason(emr, tmp_path):
+    cluster_id = emr.run(sleeping(tmp_path), bash("true"), keep_alive=True, LogUri=f"{tmp_path}/logs")
+    shell, child = map(int, emr.until_file(tmp_path / "step").split())
+    os.kill(worker_pid(emr, cluster_id), signal.SIGKILL)
+    emr.until_ended(cluster_id)
+    assert emr.state(cluster_id) == "TERMINATED_WITH_ERRORS"
+    assert emr.reason(cluster_id) == ("INTERNAL_ERROR", WORKER_DIED)
+    assert emr.step_states(cluster_id) == ["FAILED", "CANCELLED"]
+    details = emr.steps(cluster_id)[0]["Status"]["FailureDetails"]
+    assert details == {"Reason": "The cluster ended while the step ran.", "Message": WORKER_DIED}
+    assert gone(shell)
+    assert gone(child)
+    assert (tmp_path / "logs" / cluster_id / "steps" / emr.steps(cluster_id)[0]["Id"] / "controller.gz").exists()
+
+
+def test_a_worker_killed_while_it_waits_ends_its_cluster(emr):
+    cluster_id = emr.until(emr.run(keep_alive=True), "WAITING")
+    os.kill(worker_pid(emr, cluster_id), signal.SIGKILL)
+    emr.until_ended(cluster_id)
+    assert emr.reason(cluster_id) == ("INTERNAL_ERROR", WORKER_DIED)
+
+
+def test_a_worker_killed_at_once_ends_its_cluster(emr):
+    cluster_id = emr.run(bash("true"), keep_alive=True)
+    os.kill(worker_pid(emr, cluster_id), signal.SIGKILL)
+    emr.until_ended(cluster_id)
+    assert emr.reason(cluster_id) == ("INTERNAL_ERROR", WORKER_DIED)
+
+
+def test_every_call_sees_the_truth_first(emr):
+    cluster_id = emr.until(emr.run(keep_alive=True), "WAITING")
+    pid = worker_pid(emr, cluster_id)
+    os.kill(pid, signal.SIGKILL)
+    assert gone(pid)
+    summary = emr.call("ListClusters", ClusterStates=list(lifecycle.ENDED))["Clusters"]
+    assert [cluster["Id"] for cluster in summary] == [cluster_id]
+
+
+def test_a_caller_that_dies_before_it_starts_the_worker_leaves_no_living_dead(home):
+    service = Service(home)
+    service._start_worker = lambda *_: None
+    dying = Emr(service)
+    cluster_id = dying.run(bash("true"))
+    assert dying.state(cluster_id) == "TERMINATED_WITH_ERRORS"
+    assert dying.step_states(cluster_id) == ["CANCELLED"]
+
+
+def test_a_cluster_whose_folder_was_removed_is_ended(still):
+    cluster_id = still.run(bash("true"))
+    shutil.rmtree(place.cluster_folder(still.home, cluster_id))
+    assert still.state(cluster_id) == "TERMINATED_WITH_ERRORS"
+
+
+def test_a_dying_cluster_that_was_asked_to_end_has_ended_as_asked(home):
+    held = []
+    service = Service(home)
+    service._start_worker = lambda _home, _cluster_id, lock: held.append(os.dup(lock))
+    mine = Emr(service)
+    cluster_id = mine.run(bash("true"))
+    mine.call("TerminateJobFlows", JobFlowIds=[cluster_id])
+    os.close(held.pop())
+    assert mine.state(cluster_id) == "TERMINATED"
+    assert mine.reason(cluster_id) == ("USER_REQUEST", "Terminated by user request")
+
+
+SUBMIT_AND_DIE = """
+import os, signal, sys
+from pathlib import Path
+from flowspec.emulator.service import Service
+from tests.emulator.conftest import bash, request
+print(Service(Path(sys.argv[1])).call("RunJobFlow", request(bash("sleep 0.5")))["JobFlowId"], flush=True)
+os.killpg(0, signal.SIGKILL)
+"""
+
+
+def test_killing_who_submitted_changes_nothing(emr):
+    done = subprocess.run(
+        [sys.executable, "-c", SUBMIT_AND_DIE, str(emr.home)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": ROOT},
+        start_new_session=True,
+    )
+    assert done.returncode == -signal.SIGKILL
+    cluster_id = done.stdout.strip()
+    assert emr.state(emr.until_ended(cluster_id)) == "TERMINATED"
+    assert emr.step_states(cluster_id) == ["COMPLETED"]
+
+
+def test_a_killed_step_has_failed_and_the_cluster_goes_on(emr, tmp_path):
+    cluster_id = emr.run(sleeping(tmp_path), bash("true"))
+    shell, child = map(int, emr.until_file(tmp_path / "step").split())
+    os.kill(shell, signal.SIGKILL)
+    emr.until_ended(cluster_id)
+    assert emr.step_states(cluster_id) == ["FAILED", "COMPLETED"]
+    assert "with exitCode 137" in (emr.logs(cluster_id) / "controller").read_text()
+    assert gone(child)
+
+
+def test_a_worker_that_is_asked_to_end_does_so_in_good_order(emr, tmp_path):
+    cluster_id = emr.run(sleeping(tmp_path), bash("true"))
+    shell, child = map(int, emr.until_file(tmp_path / "step").split())
+    pid = worker_pid(emr, cluster_id)
+    os.kill(pid, signal.SIGTERM)
+    emr.until_ended(cluster_id)
+    assert emr.state(cluster_id) == "TERMINATED_WITH_ERRORS"
+    assert "SIGTERM" in emr.reason(cluster_id)[1]
+    assert emr.step_states(cluster_id) == ["FAILED", "CANCELLED"]
+    assert gone(shell)
+    assert gone(child)
+    assert gone(pid)
+
+
+def test_a_stranger_with_the_number_of_a_step_is_not_killed(tmp_path):
+    stranger = subprocess.Popen(["sleep", "300"], start_new_session=True)
+    try:
+        note = tmp_path / "process"
+        note.write_text(f"{stranger.pid} another-boot:1\n")
+        processes.kill_noted(note)
+        assert stranger.poll() is None
+        note.write_text(f"{stranger.pid} {processes.identity(stranger.pid)}\n")
+        processes.kill_noted(note)
+        assert stranger.wait(10) == -signal.SIGKILL
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "12"])
+def test_a_note_that_was_not_written_whole_means_no_one(tmp_path, text):
+    (tmp_path / "process").write_text(text)
+    processes.kill_noted(tmp_path / "process")
+    processes.kill_noted(tmp_path / "missing")
+
+
+def test_kills_at_random_leave_every_cluster_in_a_true_state(emr, tmp_path):
+    choose = random.Random(4)
+    steps = [bash("for _ in 1 2 3; do sleep 0.05; done")] * 3
+    made = [emr.run(*steps, StepConcurrencyLevel=choose.choice([1, 2])) for _ in range(12)]
+    deadline = time.monotonic() + 30
+    killed = 0
+    while emr.call("ListClusters", ClusterStates=list(lifecycle.ALIVE))["Clusters"]:
+        assert time.monotonic() < deadline
+        if killed < 8:
+            killed += kill_any(choose, emr.home)
+        time.sleep(0.03)
+    assert killed >= 3
+    for cluster_id in made:
+        state, states = emr.state(cluster_id), emr.step_states(cluster_id)
+        assert state in lifecycle.ENDED
+        assert not set(states) & {"PENDING", "RUNNING", "CANCEL_PENDING"}
+        if state == "TERMINATED_WITH_ERRORS":
+            assert emr.reason(cluster_id) == ("INTERNAL_ERROR", WORKER_DIED)
+        assert set(states) <= {"COMPLETED", "FAILED", "CANCELLED"}
+    assert ours(emr.home) == []
+
+
+def ours(home):
+    """The pids of all processes that speak of this home: workers by their arguments, steps by their directory."""
+    found = []
+    for entry in Path("/proc").iterdir() if Path("/proc").exists() else ():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                speaks = str(home) in (entry / "cmdline").read_text() or str(home) in str((entry / "cwd").readlink())
+            except OSError:
+                continue
+            if speaks:
+                found.append(int(entry.name))
+    return found
+
+
+def kill_any(choose, home):
+    pids = ours(home)
+    if not pids:
+        return 0
+    try:
+        os.kill(choose.choice(pids), signal.SIGKILL)
+    except ProcessLookupError:
+        return 0
+    return 1
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of two megabytes."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"needs the right to mount a tmpfs: {mounted.stderr.strip()}")
+    yield folder
+    # Lazily: a worker in its last moments may still stand in it.
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_disk_that_a_step_fills_fails_the_step_and_nothing_else(small_disk, tmp_path):
+    emr = Emr(Service(small_disk / "home"))
+    go = tmp_path / "go"
+    fill = f"while ! test -e {go}; do sleep 0.02; done; head -c 9000000 /dev/zero"
+    cluster_id = emr.run(bash(fill, "TERMINATE_CLUSTER"), bash("true"), LogUri=f"{small_disk}/logs")
+    emr.until_steps(cluster_id, "RUNNING", "PENDING")
+    go.touch()
+    emr.until_ended(cluster_id)
+    assert shutil.disk_usage(small_disk).free < 500_000
+    assert emr.state(cluster_id) == "TERMINATED_WITH_ERRORS"
+    assert emr.reason(cluster_id) == ("STEP_FAILURE", "Shut down as step failed")
+    assert emr.step_states(cluster_id) == ["FAILED", "CANCELLED"]
+    details = emr.steps(cluster_id)[0]["Status"]["FailureDetails"]
+    assert details["Reason"] == "No space left on device."
+    emr.end_all()
+
+
+def test_a_full_disk_is_told_to_who_submits(small_disk):
+    emr = Emr(Service(small_disk / "home"))
+    emr.call("ListClusters")
+    with contextlib.suppress(OSError):
+        (small_disk / "ballast").write_bytes(bytes(3_000_000))
+    with pytest.raises(FlowspecError, match=r"FLOWSPEC_HOME is not writable.*(full|space)") as caught:
+        emr.run(bash("true"))
+    assert "on a disk with space left" in caught.value.remedy
+    (small_disk / "ballast").unlink()
+    assert emr.call("ListClusters") == {"Clusters": []}

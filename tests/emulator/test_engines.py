@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flowspec.engines import Command, command_for, python_module, unsupported
+from flowspec.errors import FlowspecError
+
+ROOTS = {"s3_root": Path("/home-of-s3"), "hdfs_root": Path("/home-of-hdfs"), "syslog": Path("/logs/syslog")}
+STREAMING = python_module("flowspec.engines.streaming")
+ENVIRONMENT = {
+    "FLOWSPEC_S3_ROOT": "/home-of-s3",
+    "FLOWSPEC_HDFS_ROOT": "/home-of-hdfs",
+    "FLOWSPEC_SYSLOG": "/logs/syslog",
+}
+
+
+@pytest.mark.parametrize(
+    ("jar", "args"),
+    [
+        ("command-runner.jar", ["hadoop-streaming", "-mapper", "cat"]),
+        (
+            "/var/lib/aws/emr/step-runner/hadoop-jars/command-runner.jar",
+            ["/usr/bin/hadoop-streaming", "-mapper", "cat"],
+        ),
+        ("command-runner.jar", ["hadoop", "jar", "/usr/lib/hadoop/hadoop-streaming.jar", "-mapper", "cat"]),
+        ("command-runner.jar", ["hadoop", "jar", "/x/hadoop-streaming-3.4.1.jar", "-mapper", "cat"]),
+        ("/home/hadoop/contrib/streaming/hadoop-streaming.jar", ["-mapper", "cat"]),
+        ("s3://b/hadoop-streaming-2.7.jar", ("-mapper", "cat")),
+    ],
+)
+def test_every_way_to_name_hadoop_streaming(jar, args):
+    assert command_for(jar, None, args, **ROOTS) == Command((*STREAMING, "-mapper", "cat"), ENVIRONMENT)
+    assert unsupported(jar, None, args) is None
+
+
+def test_a_program_is_run_with_its_arguments_untouched():
+    args = ["bash", "-c", "echo $x | cat", "", "a b"]
+    assert command_for("command-runner.jar", None, args, **ROOTS).argv == tuple(args)
+
+
+@pytest.mark.parametrize(
+    "jar",
+    [
+        "s3://us-east-1.elasticmapreduce/libs/script-runner/script-runner.jar",
+        "s3n://eu-west-1.elasticmapreduce/libs/script-runner/script-runner.jar",
+    ],
+)
+@pytest.mark.parametrize(
+    ("script", "found"),
+    [("/opt/run.sh", "/opt/run.sh"), ("s3://b/x/run.sh", "/home-of-s3/b/x/run.sh"), ("./run.sh", "./run.sh")],
+)
+def test_script_runner_runs_a_script_of_this_machine_or_of_s3(jar, script, found):
+    argv = ("bash", found, "--day", "1")
+    assert command_for(jar, None, [script, "--day", "1"], **ROOTS).argv == argv
+    assert unsupported(jar, None, [script]) is None
+
+
+def test_an_executable_script_is_run_as_its_first_line_says(tmp_path):
+    script = tmp_path / "run.py"
+    script.write_text("#!/usr/bin/env python3\n")
+    script.chmod(0o755)
+    assert command_for("s3://r/script-runner.jar", None, [str(script)], **ROOTS).argv == (str(script),)
+
+
+REFUSED = [
+    ("command-runner.jar", ["spark-submit", "x.py"], "'spark-submit' can't run: Spark steps do not run here yet"),
+    ("command-runner.jar", ["s3-dist-cp", "--src=a"], "'s3-dist-cp' can't run: S3DistCp does not run here yet"),
+    ("command-runner.jar", ["hive-script", "-f", "x"], "'hive-script' can't run: there is no Hive"),
+    ("command-runner.jar", ["/usr/bin/pig-script"], "'pig-script' can't run: there is no Pig"),
+    ("command-runner.jar", ["presto-cli"], "'presto-cli' can't run: there is no Presto"),
+    (
+        "command-runner.jar",
+        ["state-pusher-script"],
+        "'state-pusher-script' can't run: Hadoop debugging was discontinued",
+    ),
+    ("command-runner.jar", ["no-such-program-here"], "there is no program 'no-such-program-here' on PATH"),
+    ("command-runner.jar", [], "command-runner.jar was given nothing to run"),
+    ("s3://r/script-runner.jar", [], "script-runner.jar was given no script"),
+    ("s3://r/script-runner.jar", ["s3://r.elasticmapreduce/libs/hive/hive-script"], "'hive-script' can't run"),
+    ("s3://r/script-runner.jar", ["s3://r.elasticmapreduce/libs/impala/setup-impala"], "'setup-impala' can't run"),
+]
+
+
+@pytest.mark.parametrize(("jar", "args", "reason"), REFUSED, ids=lambda value: str(value)[:30])
+def test_what_cannot_run_here_is_refused_with_a_remedy(jar, args, reason):
+    said = unsupported(jar, None, args)
+    assert said.startswith(reason)
+    assert "; " in said
+    with pytest.raises(FlowspecError) as caught:
+        command_for(jar, None, args, **ROOTS)
+    assert said == f"{caught.value.message}; {caught.value.remedy}"
+
+
+def test_a_path_is_not_judged_before_it_is_run():
+    assert unsupported("command-runner.jar", None, ["/made/by/an/earlier/step.sh"]) is None
+
+
+def test_a_jar_is_refused_where_there_is_no_hadoop(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    said = unsupported("s3://b/x.jar", "Main", [])
+    assert said.startswith("'s3://b/x.jar' needs a Hadoop, and there is no `hadoop` on PATH; install Hadoop")
+
+
+@pytest.mark.parametrize(("main_class", "given"), [(None, ()), ("com.acme.Main", ("com.acme.Main",))])
+def test_a_jar_is_run_by_the_hadoop_on_path(monkeypatch, tmp_path, main_class, given):
+    hadoop = tmp_path / "hadoop"
+    hadoop.write_text("#!/bin/sh\n")
+    hadoop.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("HADOOP_CLIENT_OPTS", "-Xmx1g")
+    command = command_for("s3://b/x.jar", main_class, ["a"], **ROOTS, properties={"k": "v"})
+    assert command.argv == (str(hadoop), "jar", "/home-of-s3/b/x.jar", *given, "a")
+    assert command.environment["HADOOP_CLIENT_OPTS"] == "-Xmx1g -Dk=v"
+    through_command_runner = ["hadoop", "jar", "s3://b/x.jar", *given, "a"]
+    assert command_for("command-runner.jar", None, through_command_runner, **ROOTS).argv == command.argv
+
+
+def test_a_module_is_run_from_any_directory_and_not_from_that_directory(tmp_path):
+    # A file that a step shipped under the name of a module of Python.
+    (tmp_path / "runpy.py").write_text("raise SystemExit('the wrong module')")
+    (tmp_path / "logging.py").write_text("raise SystemExit('the wrong module')")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        python_module("flowspec.emulator.worker", str(tmp_path), "j-none"),
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "the wrong module" not in done.stderr
+    assert "FileNotFoundError" in done.stderr, "it got as far as looking for the cluster's lock"
+    assert python_module("x")[0] == sys.executable
