@@ -30,9 +30,9 @@ NOT_STARTED = 127
 
 @dataclass
 class Running:
-    """A process and its folder (of logs, and the note that identifies it).
+    """A process, its folder (with the note that identifies it) and its logs.
 
-    `kill_at` is the monotonic time at which it is killed, should it then still run.
+    `shown` is what it runs, for the controller log; `started` a monotonic time; `asked` whether it was asked to end.
     """
 
     process: subprocess.Popen[bytes]
@@ -40,7 +40,6 @@ class Running:
     logs: Path
     shown: str
     started: float
-    kill_at: float | None = None
     asked: bool = False
 
     def exit_code(self) -> int | None:
@@ -49,15 +48,10 @@ class Running:
         return code if code is None or code >= 0 else 128 - code
 
     def ask(self) -> None:
-        """Asks the process and its group to end (SIGTERM), once, and leaves it at that."""
+        """Asks the process and its group to end (SIGTERM), once."""
         if not self.asked:
             processes.send(self.process, signal.SIGTERM)
             self.asked = True
-
-    def interrupt(self) -> None:
-        """Asks the process to end, and gives it the grace to do so."""
-        self.ask()
-        self.kill_at = time.monotonic() + GRACE_SECONDS
 
     def kill(self) -> None:
         """Ends the process and its group."""

@@ -18,7 +18,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -74,6 +74,7 @@ class Alarm:
         for descriptor in ready:
             os.read(descriptor, 4096)
         if self.asked:
+            self.asked = False
             raise Asked
 
 
@@ -89,22 +90,25 @@ class Worker:
 
     def run(self) -> None:
         """Takes the cluster from STARTING to its end."""
+        _log.info("pid %d works for cluster %s", os.getpid(), self._cluster_id)
         if self._bootstrap():
             self._serve()
-        self._stop_children()
+        self._end(self._running.values())
+        self._take_in_ended()
         self.kill_children()
-        self._change(lambda cluster: lifecycle.end(self._store, cluster))
+        ended = self._change(lambda cluster: lifecycle.end(self._store, cluster))
+        _log.info("%s %s", ended.state, ended.doc["reason"])
 
     def fail(self, why: str) -> None:
         """Ends the cluster because of what happened to the worker itself."""
-        for running in self._running.values():
-            running.kill()
-        self._change(lambda cluster: lifecycle.fail(self._store, cluster, "INTERNAL_ERROR", why))
+        self._end(self._running.values())
+        cluster = self._change(lambda cluster: lifecycle.fail(self._store, cluster, "INTERNAL_ERROR", why))
+        for step_id, running in self._running.items():
+            execution.finish(running, "Step")
+            logs.publish_step(self._home, cluster, self._step(step_id))
 
     def kill_children(self) -> None:
         """Leaves no process behind, background processes of finished steps included."""
-        for running in self._running.values():
-            running.kill()
         for note in place.cluster_folder(self._home, self._cluster_id).glob("*/*/process"):
             processes.kill_noted(note)
 
@@ -141,12 +145,11 @@ class Worker:
             why = f"On the master instance ({instance}), bootstrap action {number} failed to start: {error}"
             self._fail_bootstrap("BOOTSTRAP_FAILURE_BA_DOWNLOAD_FAILED_PRIMARY", why, instance, name)
             return False
-        self._running[f"bootstrap {number}"] = running
         while running.exit_code() is None:
-            self._alarm.sleep(self._until_kill())
+            self._alarm.sleep(None)
             if self._cluster().state == "TERMINATING":
+                self._end([running])
                 return False
-        del self._running[f"bootstrap {number}"]
         code = execution.finish(running, "Bootstrap action")
         logs.publish_bootstrap(self._home, cluster, number, instance)
         if code != 0:
@@ -199,6 +202,7 @@ class Worker:
                 self._step_over(step_id, execution.finish(running, "Step"))
 
     def _step_over(self, step_id: str, code: int, not_started: str = "") -> None:
+        _log.info("step %s ended with exit status %d", step_id, code)
         cluster, step = self._cluster(), self._step(step_id)
         failure: dict[str, str] = {}
         if not_started:
@@ -219,23 +223,20 @@ class Worker:
 
     # -- the end
 
-    def _stop_children(self) -> None:
-        """Ends what still runs, gently and then not."""
-        for running in self._running.values():
-            running.interrupt()
-        while any(running.exit_code() is None for running in self._running.values()):
-            self._alarm.sleep(self._until_kill())
-            for running in self._running.values():
-                if running.kill_at is not None and time.monotonic() >= running.kill_at:
-                    running.kill()
-        steps = {step_id for step_id in self._running if not step_id.startswith("bootstrap")}
-        for step_id in steps:
-            self._step_over(step_id, execution.finish(self._running[step_id], "Step"))
-        self._running.clear()
-
-    def _until_kill(self) -> float | None:
-        times = [running.kill_at for running in self._running.values() if running.kill_at is not None]
-        return min(times) - time.monotonic() if times else None
+    def _end(self, ending: Iterable[Running]) -> None:
+        """Has processes end, gently and after the grace not so, and waits until they have."""
+        running = list(ending)
+        for process in running:
+            process.ask()
+        deadline = time.monotonic() + execution.GRACE_SECONDS
+        while any(process.exit_code() is None for process in running):
+            left = deadline - time.monotonic()
+            if left > 0:
+                self._alarm.sleep(left)
+            else:
+                for process in running:
+                    process.kill()
+                self._alarm.sleep(None)
 
     # -- the store
 
