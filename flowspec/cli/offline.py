@@ -28,7 +28,7 @@ def show_warnings(diagnostics: tuple[Diagnostic, ...]) -> None:
 
 
 @click.command(epilog="Example: flowspec validate jobs/*.yaml --target prod --var day=2026-11-22")
-@click.argument("specs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SPEC...")
+@click.argument("specs", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False), metavar="SPEC...")
 @VARIABLES
 @click.option("--strict", is_flag=True, help="Warnings are errors.")
 @output_format("text", "json", "github", "sarif")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-SPEC = click.argument("spec", type=click.Path(path_type=Path), metavar="SPEC")
+SPEC = click.argument("spec", type=click.Path(path_type=Path, readable=False), metavar="SPEC")
 TARGET = click.option("-t", "--target", metavar="NAME", help="Target of the spec; default: the one marked default.")
 
 
@@ -36,7 +36,7 @@ VARIABLES = _together(
         "--var-file",
         "variable_files",
         multiple=True,
-        type=click.Path(path_type=Path),
+        type=click.Path(path_type=Path, readable=False),
         metavar="FILE",
         help="YAML or JSON file of variables; may be repeated.",
     ),
