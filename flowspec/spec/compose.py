@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from collections.abc import Mapping as MappingOf
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -62,7 +62,7 @@ def render(
     budget = Budget()
     resolved = resolve(document, given, {**_clock(now), "target": chosen}, budget)
     found += resolved.found
-    found += _unused(document)
+    found += _unused(document, resolved.names)
     filler = _Filler(resolved, budget, found)
     body = Mapping({key: entry for key, entry in root.entries.items() if key not in DECLARED}, root.at)
     declared = {key: entry for key, entry in document.root.entries.items() if key in DECLARED}
@@ -343,7 +343,7 @@ def _scalar_text(value: Any) -> str:
     return "null" if value is None else str(value)
 
 
-def _unused(document: Document) -> Iterator[Diagnostic]:
+def _unused(document: Document, names: Container[str]) -> Iterator[Diagnostic]:
     """Variables that no template of the spec speaks of, whatever the target."""
     declared = _mapping(document.root.get("variables"))
     if not declared:
@@ -352,7 +352,7 @@ def _unused(document: Document) -> Iterator[Diagnostic]:
     for text in _template_texts(document.root):
         words |= _words(text)
     for name in declared.entries:
-        if name not in words and name not in BUILTIN:
+        if name in names and name not in words and name not in BUILTIN:
             hint = "remove it, or use it"
             yield document.diagnostic(
                 "FS307", ("variables", name), f"nothing uses the variable '{name}'", hint=hint, key=True

@@ -149,9 +149,9 @@ def _type_hint(value: Any, wanted: list[str]) -> str:
             return "drop the quotes" if re.fullmatch(r"[-+]?\d+(\.\d+)?", value) else ""
         if "boolean" in wanted:
             return _boolean_hint(value)
-    if "array" in wanted and kind(value) == "scalar" and value is not None:
+    if wanted == ["array"] and kind(value) == "scalar" and value is not None:
         return "put it in brackets: [" + _shown(value)[:40] + "]"
-    return "quote it" if value is None and "string" in wanted else ""
+    return "give it one, or leave the key out" if value is None else ""
 
 
 def _boolean_hint(value: str) -> str:

@@ -7,17 +7,21 @@ from collections.abc import Iterable
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """The known word that is most like `word`, or "" when none is like it."""
-    words = list(known)
-    folded = word.replace("-", "_").lower()
-    for one in words:
-        if one.replace("-", "_").lower() == folded:
-            return one
+    by_form: dict[str, str] = {}
+    for one in known:
+        by_form.setdefault(_form(one), one)
+    form = _form(word)
+    if form in by_form:
+        return by_form[form]
     from difflib import get_close_matches
 
-    close = get_close_matches(word, words, 1) or get_close_matches(
-        word.lower(), [one for one in words if one.islower()], 1
-    )
-    return close[0] if close else ""
+    close = get_close_matches(form, by_form, 1)
+    return by_form[close[0]] if close else ""
+
+
+def _form(word: str) -> str:
+    """A word without what people confuse most: capitals, dashes."""
+    return word.replace("-", "_").lower()
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
