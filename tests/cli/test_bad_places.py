@@ -73,7 +73,7 @@ def in_a_small_world(folder, size, *argv, cwd):
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="needs unshare (util-linux)")
 def test_a_disk_that_is_full(wordcount, tmp_path):
     """The output's disk is small; the job's state is elsewhere. No half part file is left, and the reason is told."""
-    (wordcount / "mapper.py").write_text("#!/bin/sh\nseq 1 2000000\n")
+    (wordcount / "mapper.py").write_text("#!/bin/sh\nseq 1 600000\n")
     (wordcount / "reducer.py").write_text("#!/bin/sh\ncat\n")
     look = 'python="$0"; "$python" -m flowspec apply wordcount/job.yaml; code=$?; ls -A wordcount/counts; exit $code'
     done = in_a_small_world(wordcount, "4m", "sh", "-c", look, sys.executable, cwd=tmp_path)
