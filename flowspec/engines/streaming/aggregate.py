@@ -1,0 +1,143 @@
+"""`-reducer aggregate`: keys are `TYPE:id`, and the type says what becomes of the values.
+
+Source: org.apache.hadoop.mapred.lib.aggregate (ValueAggregatorReducer, ValueAggregatorCombiner and the
+aggregators).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+
+from flowspec.engines.streaming.failure import TaskFailure
+from flowspec.engines.streaming.records import Pair, Writable, as_bytes
+
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_DOUBLE = re.compile(r"[+-]?(NaN|Infinity|(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[fFdD]?)")
+_LONG = 1 << 64
+
+Aggregator = Callable[[Iterable[str]], list[str]]
+
+
+def reduce(key: Writable, values: Iterator[Writable]) -> Iterator[Pair]:
+    """The id of the key and the result of all values. Raises `TaskFailure` as Hadoop's classes do."""
+    kind, name = _cut(key)
+    yield name.encode(), _REPORTS[kind](_texts(values))[0].encode()
+
+
+def combine(key: Writable, values: Iterator[Writable]) -> Iterator[Pair]:
+    """The key as it is, with partial results: a sum so far, the distinct values, or their counts."""
+    kind, _ = _cut(key)
+    for text in _PARTIALS.get(kind, _REPORTS[kind])(_texts(values)):
+        yield key, text.encode()
+
+
+def _cut(key: Writable) -> tuple[str, str]:
+    text = as_bytes(key).decode("utf-8", "replace")
+    kind, colon, name = text.partition(":")
+    if not colon:
+        raise TaskFailure(f"java.lang.StringIndexOutOfBoundsException: begin 0, end -1, length {_utf16_length(text)}")
+    if kind.lower() not in _REPORTS:
+        raise TaskFailure("java.lang.NullPointerException")
+    return kind.lower(), name
+
+
+def _utf16_length(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
+
+
+def _utf16(text: str) -> bytes:
+    return text.encode("utf-16-be")
+
+
+def _texts(values: Iterable[Writable]) -> Iterator[str]:
+    return (as_bytes(value).decode("utf-8", "replace") for value in values)
+
+
+def _long(text: str) -> int:
+    if not _INTEGER.fullmatch(text) or not -_LONG // 2 <= int(text) < _LONG // 2:
+        raise TaskFailure(f'java.lang.NumberFormatException: For input string: "{text}"')
+    return int(text)
+
+
+def _double(text: str) -> float:
+    stripped = text.strip("".join(map(chr, range(33))))
+    if not stripped:
+        raise TaskFailure("java.lang.NumberFormatException: empty String")
+    if not _DOUBLE.fullmatch(stripped):
+        raise TaskFailure(f'java.lang.NumberFormatException: For input string: "{text}"')
+    return float(stripped.rstrip("fFdD") if not stripped.endswith("y") else stripped)
+
+
+def _long_sum(values: Iterable[str]) -> list[str]:
+    total = sum(map(_long, values))
+    return [str((total + _LONG // 2) % _LONG - _LONG // 2)]
+
+
+def _double_sum(values: Iterable[str]) -> list[str]:
+    total = 0.0
+    for value in values:  # one by one, as Java adds: sum() may carry more digits
+        total += _double(value)
+    return [java_double(total)]
+
+
+def _distinct(values: Iterable[str]) -> list[str]:
+    return sorted(set(values), key=_utf16)
+
+
+def _histogram(values: Iterable[str]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for text in values:
+        value, tab, count = text.rpartition("\t")
+        value, amount = (value, _long(count)) if tab else (text, 1)
+        counts[value] = counts.get(value, 0) + amount
+    return counts
+
+
+def _partial_histogram(values: Iterable[str]) -> list[str]:
+    counts = _histogram(values)
+    return [f"{value}\t{counts[value]}" for value in sorted(counts, key=_utf16)]
+
+
+def _histogram_report(values: Iterable[str]) -> list[str]:
+    """Distinct values; the least, the median and the greatest count; mean and standard deviation."""
+    counts = sorted(_histogram(values).values())
+    mean = sum(counts) * 1.0 / len(counts)
+    squares = 0.0
+    for count in counts:
+        squares += (count - mean) * (count - mean)
+    numbers = (len(counts), counts[0], counts[len(counts) // 2], counts[-1])
+    return ["\t".join([*map(str, numbers), java_double(mean), java_double(math.sqrt(squares / len(counts)))])]
+
+
+_REPORTS: dict[str, Aggregator] = {
+    "longvaluesum": _long_sum,
+    "longvaluemax": lambda values: [str(max(map(_long, values)))],
+    "longvaluemin": lambda values: [str(min(map(_long, values)))],
+    "doublevaluesum": _double_sum,
+    "stringvaluemax": lambda values: [max(values, key=_utf16)],
+    "stringvaluemin": lambda values: [min(values, key=_utf16)],
+    "uniqvaluecount": lambda values: [str(len(_distinct(values)))],
+    "valuehistogram": _histogram_report,
+}
+_PARTIALS: dict[str, Aggregator] = {"uniqvaluecount": _distinct, "valuehistogram": _partial_histogram}
+
+
+def java_double(number: float) -> str:
+    """A number as Double.toString writes it: plain between 1e-3 and 1e7, else `1.0E10`."""
+    if math.isnan(number) or math.isinf(number):
+        return "NaN" if math.isnan(number) else ("Infinity" if number > 0 else "-Infinity")
+    sign, digits, exponent = Decimal(repr(number)).as_tuple()
+    assert isinstance(exponent, int)
+    text = "".join(map(str, digits)).rstrip("0") or "0"
+    point = len(digits) + exponent  # where the point stands, counted from the first digit
+    prefix = "-" if sign else ""
+    if number == 0:
+        return prefix + "0.0"
+    if 1e-3 <= abs(number) < 1e7:
+        whole = text[:point].ljust(point, "0") if point > 0 else "0"
+        decimals = text[point:] if point > 0 else "0" * -point + text
+        return f"{prefix}{whole}.{decimals or '0'}"
+    return f"{prefix}{text[0]}.{text[1:] or '0'}E{point - 1}"

@@ -1,0 +1,65 @@
+"""The syslog of a job, line by line as Hadoop's client writes it.
+
+`2026-11-22 17:00:00,123 ERROR StreamJob: Job not successful!` - and plain lines (usage, traces).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class JobLog:
+    """Appends to a file, or to standard error; safe to share among the processes of a job.
+
+    A full disk must not hide what was to be logged: then the line goes to standard error.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._descriptor = 2 if path is None else os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        self._is_file = path is not None
+
+    def line(self, level: str, logger: str, message: str) -> None:
+        """Write a line with its time, level and logger."""
+        now = time.time()
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
+        self._write(f"{stamp},{int(now * 1000) % 1000:03d} {level} {logger}: {message}\n")
+
+    def info(self, logger: str, message: str) -> None:
+        """Write a line of level INFO."""
+        self.line("INFO", logger, message)
+
+    def warn(self, logger: str, message: str) -> None:
+        """Write a line of level WARN."""
+        self.line("WARN", logger, message)
+
+    def error(self, logger: str, message: str) -> None:
+        """Write a line of level ERROR."""
+        self.line("ERROR", logger, message)
+
+    def plain(self, lines: Iterable[str]) -> None:
+        """Write lines as they are, such as those of a trace."""
+        self._write("".join(f"{line}\n" for line in lines))
+
+    def client(self, message: str) -> None:
+        """Write what Hadoop's client prints on standard error, without a time; it is logged as well."""
+        if self._is_file:
+            self.plain([message])
+        sys.stderr.write(f"{message}\n")
+        sys.stderr.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._is_file:
+            os.close(self._descriptor)
+
+    def _write(self, text: str) -> None:
+        data = text.encode("utf-8", "surrogateescape")
+        try:
+            os.write(self._descriptor, data)
+        except OSError:
+            if self._is_file:
+                os.write(2, data)

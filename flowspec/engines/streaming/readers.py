@@ -1,0 +1,227 @@
+"""Reading a split: which bytes of the file belong to it, decompressed, and as what the mapper gets them.
+
+Two ways lead to a mapper. `text_chunks` passes the lines on in large pieces and looks at them only as
+a whole. `records` gives key and value one by one: for mappers that get the key, for other input
+formats, and for Java mappers.
+
+Sources: org.apache.hadoop.mapred.LineRecordReader (borders, byte order mark, maxlength),
+KeyValueLineRecordReader, org.apache.hadoop.io.compress.CompressionCodecFactory (suffixes).
+"""
+
+from __future__ import annotations
+
+import bz2
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import BinaryIO
+
+from flowspec.engines.streaming.classes import KEY_VALUE_INPUT
+from flowspec.engines.streaming.configuration import Configuration
+from flowspec.engines.streaming.failure import TaskFailure
+from flowspec.engines.streaming.inputs import Split
+from flowspec.engines.streaming.lines import BLOCK, delimited, text_lines, unify
+from flowspec.engines.streaming.records import Pair
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_SCAN = 1 << 16
+_NOT_HERE = (".snappy", ".lz4", ".zst")
+_UNLIMITED = (1 << 31) - 1
+
+Progress = Callable[[int], None]
+
+
+class SplitReader:
+    """An open split. `position` is how far the file has been read, in bytes of the (compressed) file.
+
+    Opening raises `TaskFailure` in Hadoop's words for a file that can't be read.
+    """
+
+    def __init__(self, split: Split, conf: Configuration, input_format: str) -> None:
+        self._split = split
+        self._conf = conf
+        self._input_format = input_format
+        self._delimiter = conf.get("textinputformat.record.delimiter").encode()
+        self._max_length = conf.integer("mapreduce.input.linerecordreader.line.maxlength", _UNLIMITED)
+        self._codec = split.file.path.suffix.lower()
+        self.position = split.start
+        try:
+            self._file: BinaryIO = split.file.path.open("rb", buffering=0)
+        except OSError as error:
+            name = split.file.path if split.file.uri.startswith("file:") else split.file.uri
+            raise TaskFailure(f"java.io.FileNotFoundException: {name} ({error.strerror})") from error
+        self._check_codec()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    @property
+    def is_plain_text(self) -> bool:
+        """Whether the records are lines without a limit, so that `text_chunks` tells all about them."""
+        return not self._delimiter and self._max_length >= _UNLIMITED
+
+    def text_chunks(self) -> Iterator[bytes]:
+        """The lines of the split, each ended by LF, in chunks of any size."""
+        if self._compressed:
+            return unify(_without_mark(self._decompressed()))
+        begin, end = self._bounds()
+        chunks = self._raw(begin, end)
+        return unify(_without_mark(chunks) if begin == 0 else chunks)
+
+    def records(self) -> Iterator[Pair]:
+        """Key and value of each record: offset and line, or the two parts of the line."""
+        pairs: Iterator[Pair] = ((offset, line) for offset, line in self._lines())
+        if self._input_format != KEY_VALUE_INPUT:
+            return pairs
+        separator = self._conf.get("mapreduce.input.keyvaluelinerecordreader.key.value.separator", "\t")
+        byte = bytes([ord(separator[0]) & 0xFF])
+        return ((key, value) for _, line in self._lines() for key, _, value in [line.partition(byte)])
+
+    def _lines(self) -> Iterator[tuple[int, bytes]]:
+        first = self._split.start == 0 or self._compressed
+        for offset, line, size in self._cut():
+            text = line
+            if first and offset == 0 and text.startswith(_BYTE_ORDER_MARK):
+                text = text[len(_BYTE_ORDER_MARK) :]
+            if size < self._max_length:
+                yield offset, text
+
+    def _cut(self) -> Iterator[tuple[int, bytes, int]]:
+        if self._compressed:
+            chunks: Iterable[bytes] = self._decompressed()
+            return delimited(chunks, self._delimiter) if self._delimiter else text_lines(chunks)
+        begin, end = self._bounds()
+        chunks = self._raw(begin, end)
+        return delimited(chunks, self._delimiter, begin) if self._delimiter else text_lines(chunks, begin)
+
+    @property
+    def _compressed(self) -> bool:
+        return self._codec in (".gz", ".deflate", ".bz2")
+
+    def _check_codec(self) -> None:
+        if self._codec in _NOT_HERE:
+            self.close()
+            raise TaskFailure(
+                f"java.lang.RuntimeException: native {self._codec[1:]} library not available: {self._split.file.uri}"
+            )
+        if self._codec == ".gz":
+            magic = self._file.read(2)
+            self._file.seek(0)
+            if magic and magic != b"\x1f\x8b":
+                self.close()
+                raise TaskFailure("java.io.IOException: not a gzip file")
+
+    def _bounds(self) -> tuple[int, int]:
+        """The first and last byte (exclusive) of the lines that begin in the split.
+
+        A split takes the lines that begin behind its first byte, up to one that begins right at its end.
+        """
+        begin = self._after_line_end(self._split.start) if self._split.start else 0
+        return begin, self._after_line_end(self._split.end)
+
+    def _after_line_end(self, position: int) -> int:
+        """The offset behind the first line end at or after `position`; the file's size when there is none."""
+        size = self._split.file.size
+        if self._delimiter:
+            return self._after(position, self._delimiter) or size
+        scan = position
+        while scan < size:
+            block = self._read_at(scan, _SCAN)
+            if not block:
+                break
+            ends = [at for at in (block.find(b"\n"), block.find(b"\r")) if at >= 0]
+            if ends:
+                end = scan + min(ends)
+                return end + (2 if self._read_at(end, 2) == b"\r\n" else 1)
+            scan += len(block)
+        return size
+
+    def _after(self, position: int, delimiter: bytes) -> int:
+        scan = position
+        while block := self._read_at(scan, _SCAN + len(delimiter) - 1):
+            at = block.find(delimiter)
+            if at >= 0:
+                return scan + at + len(delimiter)
+            scan += _SCAN
+        return 0
+
+    def _read_at(self, position: int, size: int) -> bytes:
+        self._file.seek(position)
+        return self._file.read(size)
+
+    def _raw(self, begin: int, end: int) -> Iterator[bytes]:
+        self._file.seek(begin)
+        left = end - begin
+        while left > 0:
+            block = self._file.read(min(BLOCK, left))
+            if not block:
+                return
+            left -= len(block)
+            self.position = end - left
+            yield block
+
+    def _decompressed(self) -> Iterator[bytes]:
+        if self._split.start:
+            return iter(())  # a .bz2 cut in several splits: the first one reads it all
+        return _bunzip(self._blocks()) if self._codec == ".bz2" else _inflate(self._blocks(), self._codec)
+
+    def _blocks(self) -> Iterator[bytes]:
+        while block := self._file.read(BLOCK):
+            self.position += len(block)
+            yield block
+
+
+def _without_mark(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The chunks without a UTF-8 byte order mark at the start; a file of nothing else has one empty line."""
+    chunks = iter(chunks)
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        if len(head) >= len(_BYTE_ORDER_MARK):
+            break
+    if head == _BYTE_ORDER_MARK:
+        rest = next(chunks, b"\n")
+        yield rest
+    elif head:
+        yield head.removeprefix(_BYTE_ORDER_MARK)
+    yield from chunks
+
+
+def _inflate(blocks: Iterator[bytes], codec: str) -> Iterator[bytes]:
+    """Decompress gzip (one member after the other) or zlib data. Raises `TaskFailure` where it is damaged."""
+    bits = 31 if codec == ".gz" else 15
+    engine = zlib.decompressobj(bits)
+    begun = False
+    for block in blocks:
+        data = block
+        while data:
+            try:
+                text = engine.decompress(data, 4 * BLOCK)
+            except zlib.error as error:
+                raise TaskFailure(f"java.io.IOException: {error}") from error
+            begun = True
+            if text:
+                yield text
+            data = engine.unconsumed_tail
+            if engine.eof:
+                data = engine.unused_data
+                engine, begun = zlib.decompressobj(bits), False
+    if begun:
+        raise TaskFailure("java.io.EOFException: Unexpected end of input stream")
+
+
+def _bunzip(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    engine = bz2.BZ2Decompressor()
+    for block in blocks:
+        data = block
+        while data or not engine.needs_input:
+            try:
+                text = engine.decompress(data, 4 * BLOCK)
+            except (OSError, ValueError) as error:
+                raise TaskFailure(f"java.io.IOException: {error}") from error
+            if text:
+                yield text
+            data = b""
+            if engine.eof:
+                data = engine.unused_data
+                engine = bz2.BZ2Decompressor()
