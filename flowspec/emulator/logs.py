@@ -41,8 +41,11 @@ _REASONS = (
 _LOG_PREFIX = re.compile(r"^\d{4}-\d\d-\d\d[ T][\d:.,]+Z? +[A-Z]+ +[^ ]+( \([^)]*\))?: +")
 _EXCEPTION = re.compile(r"^(Caused by: |Exception in thread |[\w.$]+(Exception|Error)\b)")
 _ERROR_LINE = re.compile(r"^\d{4}-\d\d-\d\d[ T][\d:.,]+Z? +(ERROR|FATAL) ")
+_ANYTHING = re.compile("")
 # Lines that say that a job failed, and not why.
-_EMPTY_WORDS = re.compile(r"Job not successful!|failed with state FAILED")
+_EMPTY_WORDS = re.compile(
+    r"Job not successful!|failed with state FAILED|^Streaming Command Failed!|^Try -help for more information"
+)
 
 
 def write_controller(folder: Path, *lines: str, stamped: bool = True) -> None:
@@ -102,12 +105,11 @@ def reason_of(message: str, otherwise: str = "Unknown Error.") -> str:
 
 def _cause(folder: Path) -> tuple[str, str]:
     """The log that tells why, and the line in it."""
-    lines = _tail(folder / "syslog")
-    for telling in (_EXCEPTION, _ERROR_LINE):
-        for line in reversed(lines):
+    for name, telling in (("syslog", _EXCEPTION), ("syslog", _ERROR_LINE), ("stderr", _ANYTHING)):
+        for line in reversed(_tail(folder / name)):
             if telling.search(line) and not _EMPTY_WORDS.search(line):
-                return "syslog", _LOG_PREFIX.sub("", line)
-    return "stderr", next(iter(reversed(_tail(folder / "stderr"))), "")
+                return name, _LOG_PREFIX.sub("", line)
+    return "stderr", ""
 
 
 def _tail(path: Path) -> list[str]:

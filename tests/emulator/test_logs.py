@@ -123,6 +123,11 @@ CAUSES = {
         "first\ncat: write error: No space left on device\n\n",
         ("stderr", "No space left on device.", "cat: write error: No space left on device"),
     ),
+    "a usage error": (
+        "-inputformat : class not found : x\nTry -help for more information\nStreaming Command Failed!\n",
+        "-inputformat : class not found : x\nTry -help for more information\nStreaming Command Failed!\n",
+        ("stderr", "Unknown Error.", "-inputformat : class not found : x"),
+    ),
     "no log at all": (
         "",
         "",
