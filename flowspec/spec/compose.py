@@ -166,16 +166,16 @@ def _same(kind: str, item: Node, over: Node) -> bool:
     """Whether an override means this item: groups by role, then name; everything else by name."""
     if not isinstance(item, Mapping) or not isinstance(over, Mapping):
         return False
-    role, name = _text(over, _ROLE.get(kind, "")), _text(over, "name")
+    role, name = _text(over, _ROLE.get(kind)), _text(over, "name")
     if role is None and name is None:
         return False
-    if role is not None and role != _text(item, _ROLE[kind]):
+    if role is not None and role != _text(item, _ROLE.get(kind)):
         return False
     return name is None or name == _text(item, "name") or (role in ("MASTER", "CORE") and _text(item, "name") is None)
 
 
-def _text(node: Mapping, key: str) -> str | None:
-    value = node.get(key)
+def _text(node: Mapping, key: str | None) -> str | None:
+    value = node.get(key) if key else None
     return value.text if isinstance(value, Scalar) else None
 
 

@@ -54,6 +54,9 @@ def _element(item: Any, indent: str) -> Iterator[str]:
 def _scalar(value: Any) -> str:
     if isinstance(value, dict | list | tuple):
         return "{}" if isinstance(value, dict) else "[]"
+    if isinstance(value, float):
+        # YAML 1.1 takes 1e-05 for text.
+        return re.sub(r"^(-?\d+)e", r"\1.0e", json.dumps(value))
     if not isinstance(value, str):
         return json.dumps(value)
     if _SAFE.match(value) and value.lower() not in _WORDS:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from flowspec.spec.schema import Schema
+from flowspec.spec.schema import Schema, referred
 
 # Words that say nothing about the data, or are read together with another one.
 _SILENT = frozenset(("$schema", "$defs", "title", "description", "examples", "default", "then", "else"))
@@ -71,7 +71,9 @@ def _equal(data: Any, other: Any) -> bool:
     return type(data) is type(other) and bool(data == other)
 
 
-def _sized(kind: type[str] | type[list[Any]], compare: Callable[[int, int], bool]) -> Callable[[Any, Any, Schema, Schema], bool]:
+def _sized(
+    kind: type[str] | type[list[Any]], compare: Callable[[int, int], bool]
+) -> Callable[[Any, Any, Schema, Schema], bool]:
     return lambda data, said, schema, root: not isinstance(data, kind) or compare(len(data), said)  # noqa: ARG005
 
 
@@ -82,7 +84,7 @@ def _bounded(compare: Callable[[float, float], bool]) -> Callable[[Any, Any, Sch
 
 
 _CHECKS: dict[str, Callable[[Any, Any, Schema, Schema], bool]] = {
-    "$ref": lambda data, said, schema, root: fits(data, _followed(said, root), root),  # noqa: ARG005
+    "$ref": lambda data, said, schema, root: fits(data, referred(said, root), root),  # noqa: ARG005
     "type": _type,
     "enum": lambda data, said, schema, root: any(_equal(data, one) for one in said),  # noqa: ARG005
     "const": lambda data, said, schema, root: _equal(data, said),  # noqa: ARG005
@@ -102,11 +104,3 @@ _CHECKS: dict[str, Callable[[Any, Any, Schema, Schema], bool]] = {
     "minItems": _sized(list, lambda size, said: size >= said),
     "maxItems": _sized(list, lambda size, said: size <= said),
 }
-
-
-def _followed(reference: str, root: Schema) -> Any:
-    """What a reference within the schema (`#/$defs/step`) leads to."""
-    found: Any = root
-    for step in reference.removeprefix("#/").split("/"):
-        found = found[step]
-    return found

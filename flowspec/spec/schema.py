@@ -100,8 +100,16 @@ def meant(schema: Schema, of_kind: str, type_word: Any = None) -> Schema:
             return schema
 
 
+def referred(reference: str, root: Schema) -> Any:
+    """What a reference within the schema (`#/$defs/step`) leads to."""
+    found: Any = root
+    for step in reference.removeprefix("#/").split("/"):
+        found = found[step]
+    return found
+
+
 def _referred(schema: Schema) -> Schema:
-    target: Schema = strict()["$defs"][schema["$ref"].removeprefix("#/$defs/")]
+    target: Schema = referred(schema["$ref"], strict())
     rest = {word: value for word, value in schema.items() if word != "$ref"}
     return {**target, **rest} if rest else target
 

@@ -80,7 +80,9 @@ def test_values_from_outside_are_never_templates(rendered):
 
 
 def test_a_value_can_not_break_out_of_its_place(rendered):
-    document = rendered("variables: {a: {}}\ntags: {x: '{{ a }}', y: 1}", variables={"a": "z\nkeep_alive: true\n- {b: c"})
+    document = rendered(
+        "variables: {a: {}}\ntags: {x: '{{ a }}', y: 1}", variables={"a": "z\nkeep_alive: true\n- {b: c"}
+    )
     assert plain(document.root) == {"tags": {"x": "z\nkeep_alive: true\n- {b: c", "y": 1}}
 
 

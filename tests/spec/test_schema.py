@@ -20,7 +20,9 @@ OWN_SHAPES = ("Tags", "Steps")
 def properties(schema, path=()):
     """Every property that the schema defines anywhere, with its path."""
     if isinstance(schema, dict):
-        for name, one in schema.get("properties", {}).items() if "then" not in path[-1:] and "if" not in path[-1:] else ():
+        for name, one in (
+            schema.get("properties", {}).items() if "then" not in path[-1:] and "if" not in path[-1:] else ()
+        ):
             yield (*path, name), one
             yield from properties(one, (*path, name))
         for word in ("items", "additionalProperties"):
@@ -32,7 +34,9 @@ def properties(schema, path=()):
 
 
 def followed(schema):
-    return {**DEFS[schema["$ref"].rsplit("/")[-1]], **schema} if schema.get("$ref", "").startswith("#/$defs/") else schema
+    return (
+        {**DEFS[schema["$ref"].rsplit("/")[-1]], **schema} if schema.get("$ref", "").startswith("#/$defs/") else schema
+    )
 
 
 def test_it_is_valid_and_stands_where_it_is_looked_for():
@@ -154,7 +158,12 @@ VALUES = st.recursive(
 
 
 @settings(max_examples=300, deadline=None)
-@given(VALUES, st.sampled_from(["step", "instance_group", "instance_fleet", "variable", "target", "bootstrap_action", "configuration_list"]))
+@given(
+    VALUES,
+    st.sampled_from(
+        ["step", "instance_group", "instance_fleet", "variable", "target", "bootstrap_action", "configuration_list"]
+    ),
+)
 def test_the_quick_check_never_accepts_what_jsonschema_refuses(value, name):
     for loose, schema in ((True, schemas.loose()), (False, schemas.strict())):
         judge = _validator(loose)
