@@ -24,7 +24,13 @@ def bound_by_file_modes():
 
 def flowspec(*argv, cwd, **options):
     return subprocess.run(
-        [sys.executable, "-m", "flowspec", *argv], cwd=cwd, capture_output=True, text=True, timeout=60, check=False, **options
+        [sys.executable, "-m", "flowspec", *argv],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        **options,
     )
 
 

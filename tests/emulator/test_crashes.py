@@ -185,7 +185,10 @@ def test_kills_at_random_leave_every_cluster_in_a_true_state(emr, tmp_path):
         if state == "TERMINATED_WITH_ERRORS":
             assert emr.reason(cluster_id) == ("INTERNAL_ERROR", WORKER_DIED)
         assert set(states) <= {"COMPLETED", "FAILED", "CANCELLED"}
-    assert ours(emr.home) == []
+    # A worker stores the end of its cluster a moment before its own.
+    while left := ours(emr.home):
+        assert time.monotonic() < deadline + 10, left
+        time.sleep(0.05)
 
 
 def ours(home):
