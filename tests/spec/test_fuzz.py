@@ -36,7 +36,7 @@ def places(value, path=()):
 def mutated(data, draw):
     spots = list(places(data))[1:]
     if not spots:
-        return draw(ODD)
+        return copy.deepcopy(draw(ODD))
     path = draw(st.sampled_from(spots))
     owner = data
     for step in path[:-1]:
@@ -45,7 +45,7 @@ def mutated(data, draw):
     if kind == "drop":
         del owner[path[-1]]
     elif kind == "replace":
-        owner[path[-1]] = draw(ODD)
+        owner[path[-1]] = copy.deepcopy(draw(ODD))
     elif kind == "nest":
         owner[path[-1]] = draw(st.sampled_from([[owner[path[-1]]], {"a": owner[path[-1]]}]))
     elif kind == "copy":
