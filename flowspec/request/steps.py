@@ -168,8 +168,8 @@ class _Shipped:
         path = self.files.absolute(word)
         if not looks_like_file(word) and not path.exists():
             return None
-        asset = self.files.asset(word, at)
-        return self._named(_uri(asset), asset.name, asset.sha256[:8]) if asset else None
+        asset = self._asset(word, at)
+        return self._named(asset.uri, asset.name, asset.sha256[:8]) if asset else None
 
     def _named(self, uri: str, name: str, mark: str) -> str:
         if self._names.get(name, uri) != uri:
@@ -196,15 +196,16 @@ class _Shipped:
         path, mark, name = text.partition("#")
         if not is_relative(path):
             return text
+        asset = self._asset(path, at)
+        return f"{asset.uri}{mark}{name}" if asset else text
+
+    def _asset(self, path: str, at: Path) -> Asset | None:
         asset = self.files.asset(path, at)
-        return f"{_uri(asset)}{mark}{name}" if asset else text
-
-
-def _uri(asset: Asset) -> str:
-    """An asset inside of a comma list of URIs: a path that is no URI as it stands is written as one."""
-    if "://" in asset.uri or re.fullmatch(r"[\w./+=@-]+", asset.uri):
-        return asset.uri
-    return asset.path.as_uri()
+        odd = re.search("[,#]", asset.uri) if asset else None
+        if asset and odd:
+            message = f"Hadoop can't ship a file whose path has '{odd[0]}' in it"
+            self.files.report("FS405", at, message, hint="move it to another folder", notes=(asset.uri,))
+        return asset
 
 
 def _linked(uri: str, name: str) -> str:

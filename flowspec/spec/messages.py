@@ -38,9 +38,9 @@ _TYPES = {
 }
 
 
-def tell(error: Any) -> Iterator[Finding]:
-    """A jsonschema `ValidationError` as findings."""
-    path = tuple(error.absolute_path)
+def tell(error: Any, before: tuple[str | int, ...] = ()) -> Iterator[Finding]:
+    """A jsonschema `ValidationError` as findings; `before` leads to the part of the document that was judged."""
+    path = (*before, *error.absolute_path)
     if "propertyNames" in error.relative_schema_path:
         yield Finding("FS105", (*path, error.instance), _odd_name(error), key=True, whole=True)
         return
@@ -228,7 +228,10 @@ def _alternatives(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
         types = types_of(option)
         wanted += types
         if shape in {one if one in ("object", "array") else "scalar" for one in types}:
-            yield from (one for part in error.context if part.relative_schema_path[0] == index for one in tell(part))
+            before = path[: len(path) - len(error.absolute_path)]
+            yield from (
+                one for part in error.context if part.relative_schema_path[0] == index for one in tell(part, before)
+            )
             return
     yield _wrong_type(error.instance, wanted, path)
 

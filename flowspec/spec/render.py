@@ -3,8 +3,8 @@
 Jinja parses; its tree is then walked here instead of being compiled to Python. That makes the sandbox
 small enough to read: what has no entry in the tables below can't be done, nothing of Python's objects
 can be reached, every operation is measured before it is carried out, and a scalar that is one
-`{{ expression }}` simply has that expression's value, with its type. Measured on wordcount's spec,
-walking is about ten times as fast as compiling and running once.
+`{{ expression }}` simply has that expression's value, with its type. Measured on the specs of the tests,
+parsing and walking takes a quarter of the time that Jinja takes to compile alone.
 
 There are expressions and `{% if %}`; no loops (`for_each` is the loop), assignments, macros, includes.
 """
@@ -39,7 +39,7 @@ class TemplateError(Exception):
 class Budget:
     """What all templates of one document may use together: steps of evaluation, characters made."""
 
-    def __init__(self, steps: int = 1_000_000, characters: int = 20_000_000) -> None:
+    def __init__(self, steps: int = 2_000_000, characters: int = 20_000_000) -> None:
         self.steps, self.characters = steps, characters
 
     def step(self, count: int = 1) -> None:
@@ -89,6 +89,8 @@ def evaluate(text: str, names: Mapping[str, Any], budget: Budget | None = None) 
     Raises `TemplateError`: not parsable, an undefined name, something not allowed, too large.
     """
     run = _Run(names, budget or Budget())
+    # Parsing is what costs most; a step of evaluation is about as dear as a character of it.
+    run.budget.step(len(text))
     try:
         body = _parse(text).body
         if len(body) == 1 and _kind(body[0]) == "Output" and len(body[0].nodes) == 1:

@@ -77,7 +77,15 @@ def _validator(loose: bool) -> Any:
 def _against(schema: schemas.Schema, data: Any) -> Iterator[Finding]:
     if fits(data, schema, schema):
         return
-    for error in _validator(schema is schemas.loose()).iter_errors(data):
+    judge = _validator(schema is schemas.loose())
+    for key in [key for key, value in data.items() if isinstance(value, list) and key in schema["properties"]]:
+        items = schemas.meant(schema["properties"][key], "array").get("items")
+        # jsonschema is not asked about each of a thousand steps when one of them is wrong.
+        for index in [at for at, item in enumerate(data[key]) if items and not fits(item, items, schema)]:
+            for error in judge.evolve(schema=items).iter_errors(data[key][index]):
+                yield from tell(error, (key, index))
+        data = {**data, key: []} if items else data
+    for error in judge.iter_errors(data):
         yield from tell(error)
 
 

@@ -127,14 +127,23 @@ def test_relative_data_starts_at_the_spec_wherever_the_command_runs(request_of, 
     assert step_of(request_of(EMR + text))["Args"][3:5] == ["-input", "../in/"]
 
 
-def test_a_folder_with_a_blank_in_its_name(tmp_path):
-    folder = tmp_path / "my jobs"
+def spec_in(folder):
     folder.mkdir()
     (folder / "m.py").write_text("x")
     (folder / "job.yaml").write_text("flowspec: v1\nname: x\nbackend: local\n" + STREAMING % "m.py")
-    args = step_of(compile(validate(render(load(folder / "job.yaml"), environ={}))))["Args"]
-    assert args[1:5] == ["-files", (folder / "m.py").as_uri(), "-mapper", "m.py"]
-    assert args[6] == f"{folder}/in"
+    return compile(validate(render(load(folder / "job.yaml"), environ={})))
+
+
+def test_a_folder_with_a_blank_in_its_name(tmp_path):
+    args = step_of(spec_in(tmp_path / "my jobs"))["Args"]
+    assert args[1:5] == ["-files", f"{tmp_path}/my jobs/m.py", "-mapper", "m.py"]
+    assert args[6] == f"{tmp_path}/my jobs/in"
+
+
+@pytest.mark.parametrize("name", ["a,b", "a#b"])
+def test_a_folder_that_would_break_a_list_of_uris(tmp_path, name):
+    with pytest.raises(SpecError, match="can't ship a file whose path has"):
+        spec_in(tmp_path / name)
 
 
 def test_a_jar_may_be_local_in_s3_or_on_the_master(request_of, tmp_path):

@@ -74,18 +74,18 @@ def test_five_megabytes_of_aliases_are_refused_at_once(tmp_path):
     text = "\n".join(levels) + f"\nz: [{', '.join(['*i'] * 1_300_000)}]\n"
     assert len(text) > 5_000_000
     path = write(tmp_path, text)
-    started = time.perf_counter()
+    started = time.process_time()
     found = refusal(path)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     assert found.id == "FS009"
     assert found.location.line <= 10
 
 
 def test_a_flat_list_of_aliases_is_refused_too(tmp_path):
     path = write(tmp_path, f"a: &a x\nz: [{', '.join(['*a'] * 1_300_000)}]\n")
-    started = time.perf_counter()
+    started = time.process_time()
     assert refusal(path).id == "FS009"
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_deep_nesting_is_refused(tmp_path):
@@ -103,9 +103,9 @@ def test_a_huge_file_is_refused_unread(tmp_path):
 def test_ten_thousand_steps_take_seconds(tmp_path):
     steps = "".join(f"  - {{name: s{n}, type: jar, jar: s3://b/{n}.jar, args: [a, b]}}\n" for n in range(10_000))
     path = write(tmp_path, f"flowspec: v1\nname: x\nsteps:\n{steps}")
-    started = time.perf_counter()
+    started = time.process_time()
     load(path)
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
 
 
 def test_a_special_file_is_read_and_found_wanting():

@@ -80,10 +80,10 @@ def test_values(text, value):
     ],
 )  # fmt: skip
 def test_refusals_are_quick_and_name_the_culprit(text, id_, word):
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(TemplateError) as caught:
         evaluate(text, NAMES)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
     assert (caught.value.id, caught.value.word) == (id_, word)
 
 
@@ -94,7 +94,7 @@ def test_the_nearest_name_is_suggested():
 
 
 @pytest.mark.parametrize(
-    ("budget", "text"), [(Budget(steps=100), "{{ n + 1 }}"), (Budget(characters=1000), "{{ 'a' * 50 }}")]
+    ("budget", "text"), [(Budget(steps=200), "{{ n + 1 }}"), (Budget(characters=1000), "{{ 'a' * 50 }}")]
 )
 def test_what_a_document_may_use_is_bounded_over_all_its_templates(budget, text):
     for _ in range(10):
