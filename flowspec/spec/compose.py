@@ -15,7 +15,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 from flowspec.errors import Diagnostic, SpecError
-from flowspec.spec.document import Document, Items, Mapping, Node, Place, Scalar
+from flowspec.spec.document import Document, Items, Mapping, Node, Place, Scalar, plain, scalars
+from flowspec.spec.extends import extended
+from flowspec.spec.merge import NAMED, merged
 from flowspec.spec.nearest import did_you_mean
 from flowspec.spec.render import Budget, TemplateError, evaluate, is_template, names_in
 from flowspec.spec.variables import BUILTIN, Given, Variables, read_files, resolve, template_problem
@@ -26,8 +28,11 @@ DECLARED = ("variables", "targets")
 _OWN = ("default", "variables", "description")
 """What a target says about itself; everything else in it overrides the spec."""
 
-LOOPED = ("steps", "instance_groups", "instance_fleets", "bootstrap_actions")
+LOOPED = NAMED
+"""The lists whose items may be repeated and left out."""
+
 MAX_EXPANDED = 10_000
+_INSIDE = re.compile(r"\{[{%](.*?)[%}]\}", re.DOTALL)
 
 
 def render(
@@ -50,6 +55,7 @@ def render(
     """
     if document.rendered:
         return document
+    document = extended(document)
     found = list(document.diagnostics)
     chosen, override = _choose(document, target, found)
     root = _overlaid(document.root, override, chosen, found)
@@ -124,68 +130,7 @@ def _overlaid(root: Mapping, override: Mapping | None, target: str, found: list[
     if override is None:
         return root
     body = Mapping({key: entry for key, entry in override.entries.items() if key not in _OWN}, override.at)
-    return _merged(root, body, f"target {target}", found)
-
-
-def _merged(base: Mapping, over: Mapping, origin: str, found: list[Diagnostic], path: tuple[str, ...] = ()) -> Mapping:
-    entries = dict(base.entries)
-    for name, (key, value) in over.entries.items():
-        here = entries.get(name)
-        if isinstance(value, Scalar) and value.value is None and not value.failed:
-            entries.pop(name, None)
-        elif here and isinstance(here[1], Mapping) and isinstance(value, Mapping):
-            entries[name] = (here[0], _merged(here[1], value, origin, found, (*path, name)))
-        elif here and not path and name in LOOPED and isinstance(here[1], Items) and isinstance(value, Items):
-            entries[name] = (here[0], _merged_items(name, here[1], value, origin, found))
-        else:
-            entries[name] = (here[0] if here else key, _marked(value, origin))
-    return Mapping(entries, base.at, base.origin)
-
-
-def _merged_items(kind: str, base: Items, over: Items, origin: str, found: list[Diagnostic]) -> Items:
-    items = list(base.items)
-    for one in over.items:
-        fits = [index for index, item in enumerate(base.items) if _same(kind, item, one)]
-        if len(fits) > 1:
-            message = f"this override fits {len(fits)} items"
-            found.append(one.at.source.diagnostic("FS312", message, one.at, hint="give the items different names"))
-        elif fits:
-            old = items[fits[0]]
-            assert isinstance(old, Mapping)
-            assert isinstance(one, Mapping)
-            items[fits[0]] = _merged(old, one, origin, found, (kind,))
-        else:
-            items.append(_marked(one, origin))
-    return Items(tuple(items), base.at, base.origin)
-
-
-_ROLE = {"instance_groups": "role", "instance_fleets": "type"}
-
-
-def _same(kind: str, item: Node, over: Node) -> bool:
-    """Whether an override means this item: groups by role, then name; everything else by name."""
-    if not isinstance(item, Mapping) or not isinstance(over, Mapping):
-        return False
-    role, name = _text(over, _ROLE.get(kind)), _text(over, "name")
-    if role is None and name is None:
-        return False
-    if role is not None and role != _text(item, _ROLE.get(kind)):
-        return False
-    return name is None or name == _text(item, "name") or (role in ("MASTER", "CORE") and _text(item, "name") is None)
-
-
-def _text(node: Mapping, key: str | None) -> str | None:
-    value = node.get(key) if key else None
-    return value.text if isinstance(value, Scalar) else None
-
-
-def _marked(node: Node, origin: str) -> Node:
-    if isinstance(node, Scalar):
-        return replace(node, origin=origin)
-    if isinstance(node, Mapping):
-        entries = {name: (key, _marked(value, origin)) for name, (key, value) in node.entries.items()}
-        return Mapping(entries, node.at, origin)
-    return Items(tuple(_marked(item, origin) for item in node.items), node.at, origin)
+    return merged(root, body, found, f"target {target}")
 
 
 # --- templates and loops ---
@@ -197,6 +142,7 @@ class _Filler:
     def __init__(self, variables: Variables, budget: Budget, found: list[Diagnostic]) -> None:
         self.variables, self.budget, self.found = variables, budget, found
         self.expanded = 0
+        self.loop = ""
 
     def root(self, node: Mapping) -> Mapping:
         entries: dict[str, tuple[Scalar, Node]] = {}
@@ -252,12 +198,16 @@ class _Filler:
             return replace(node, failed=True)
 
     def _origin(self, node: Scalar) -> str:
-        used = (
-            f"variable {name} ({self.variables.origins[name]})"
-            for name in sorted(names_in(node.text))
-            if name in self.variables.origins
-        )
+        used = (self._source(name) for name in sorted(names_in(node.text)))
         return ", ".join(part for part in (node.origin, *used) if part)
+
+    def _source(self, name: str) -> str:
+        """Who gave the value of a name: for a reader of `render --explain`."""
+        if name in self.variables.origins:
+            return f"variable {name} ({self.variables.origins[name]})"
+        if name in BUILTIN:
+            return f"{name} of this run"
+        return f"{name} ({self.loop})" if name in ("item", "index") else ""
 
     def _report(self, id: str, message: str, at: Place, hint: str = "") -> None:  # noqa: A002
         self.found.append(at.source.diagnostic(id, message, at, hint=hint))
@@ -271,6 +221,7 @@ class _Filler:
             yield from self._kept(node)
             return
         outer = self.variables.names
+        self.loop = f"for_each, {_where(loop)}"
         for index, value in enumerate(self._values(loop)):
             self.variables.names = {**outer, "item": value, "index": index}
             yield from self._kept(node)
@@ -280,8 +231,6 @@ class _Filler:
         filled = self.node(loop)
         if _any_failed(filled):
             return ()
-        from flowspec.spec.document import plain
-
         values = plain(filled)
         if not isinstance(values, list):
             hint = (
@@ -311,6 +260,10 @@ class _Filler:
             return filled.value is not False
         self._report("FS325", "when wants true or false", when.at, 'such as when: "{{ workers > 4 }}"')
         return True
+
+
+def _where(node: Node) -> str:
+    return f"{node.at.source.file}:{node.at.line}"
 
 
 def _any_failed(node: Node) -> bool:
@@ -348,25 +301,13 @@ def _unused(document: Document, names: Container[str]) -> Iterator[Diagnostic]:
     declared = _mapping(document.root.get("variables"))
     if not declared:
         return
-    words: set[str] = set()
-    for text in _template_texts(document.root):
-        words |= _words(text)
-    for name in declared.entries:
-        if name in names and name not in words and name not in BUILTIN:
+    templates = (one.text for one in scalars(document.root) if is_template(one.text))
+    words = {word for text in templates for part in _INSIDE.findall(text) for word in re.findall(r"\w+", part)}
+    for name, (key, _) in declared.entries.items():
+        # A base file declares for all that extend it.
+        is_own = key.at.source is document.source
+        if is_own and name in names and name not in words and name not in BUILTIN:
             hint = "remove it, or use it"
             yield document.diagnostic(
                 "FS307", ("variables", name), f"nothing uses the variable '{name}'", hint=hint, key=True
             )
-
-
-def _template_texts(node: Node) -> Iterator[str]:
-    from flowspec.spec.document import scalars
-
-    return (one.text for one in scalars(node) if is_template(one.text))
-
-
-def _words(text: str) -> frozenset[str]:
-    try:
-        return names_in(text)
-    except TemplateError:
-        return frozenset(re.findall(r"[A-Za-z]\w*", text))

@@ -153,7 +153,7 @@ class _Resolver:
         if wanted not in TYPES:
             wanted = "string"
         for source, value, at in self._candidates(name, key, definition, rules):
-            self.result.origins[name] = source
+            self.result.origins[name] = _placed(source, value)
             problem = _Unfit(name, source, at, bool(rules.get("sensitive")))
             try:
                 converted = self._converted(value, wanted)
@@ -228,6 +228,12 @@ class _Resolver:
             f"or in the spec: `default:` here, or `variables: {{{name}: …}}` of a target",
         )
         self._report("FS302", f"the variable '{name}' has no value", key.at, "give it one", ways)
+
+
+def _placed(source: str, value: Any) -> str:
+    """Who gave a value; with its line, when it stands in the spec."""
+    at = getattr(value, "at", None)
+    return f"{source}, {at.source.file}:{at.line}" if isinstance(at, Place) else source
 
 
 class _Data(NamedTuple):
