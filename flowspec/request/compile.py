@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from flowspec.errors import Diagnostic, Severity, SpecError
 from flowspec.request.assets import Asset, Files, is_relative
-from flowspec.request.steps import World, debugging_step, hadoop_jar_step, placed
+from flowspec.request.steps import World, debugging_step, hadoop_jar_step, key_value, placed
 from flowspec.spec import schema as schemas
 from flowspec.spec.document import settle
 from flowspec.spec.model import JobFlow
@@ -43,7 +43,7 @@ def compile(jobflow: JobFlow) -> Request:  # noqa: A001 - it is what the stage i
     Raises `SpecError` when local files are missing or unfit, when there is nowhere to stage them, or
     when the installed botocore refuses `api_params`.
     """
-    job = _Job(jobflow, Files(jobflow), _world(jobflow))
+    job = _Job(jobflow, Files(jobflow), World.of(jobflow.fields, jobflow.region, jobflow.backend))
     params = job.members()
     found = job.files.found
     if "api_params" in jobflow.fields:
@@ -82,12 +82,6 @@ def _refused(jobflow: JobFlow, params: Mapping[str, Any]) -> list[Diagnostic]:
 
     document = jobflow.document
     return [document.diagnostic("FS109", ("api_params", *one.path), one.message) for one in problems(params)]
-
-
-def _world(jobflow: JobFlow) -> World:
-    fields = jobflow.fields
-    # A spec for this machine alone says neither a release nor an AMI; it runs as the newest release does.
-    return World(fields.get("ami_version"), jobflow.region or "us-east-1", jobflow.backend == "local")
 
 
 class _Job(NamedTuple):
@@ -148,7 +142,7 @@ def _put(out: dict[str, Any], name: str, value: Any) -> None:
 
 
 def _tags(job: _Job, value: Mapping[str, Any], at: Path) -> list[dict[str, Any]]:  # noqa: ARG001 - shapes are called alike
-    return [{"Key": key, "Value": text} if text is not None else {"Key": key} for key, text in value.items()]
+    return [key_value(*one) for one in value.items()]
 
 
 def _applications(job: _Job, value: list[Any], at: Path) -> list[dict[str, Any]]:
@@ -186,7 +180,7 @@ def _bootstrap_actions(job: _Job, value: list[Any], at: Path) -> list[dict[str, 
     actions = []
     for index, one in enumerate(value):
         action = job.by_rule(one, "bootstrap_action", (*at, index))
-        if is_relative(one["path"]):
+        if one.get("stage", True) and is_relative(one["path"]):
             asset = job.files.asset(one["path"], (*at, index, "path"))
             action["ScriptBootstrapAction"]["Path"] = asset.uri if asset else one["path"]
         actions.append(action)
