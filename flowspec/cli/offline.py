@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import SPEC, VARIABLES, job_flow, output_format, rendered
 from flowspec.errors import Diagnostic, Severity, SpecError
+
+if TYPE_CHECKING:
+    from flowspec.spec import JobFlow
 
 
 def wants_color() -> bool:
@@ -65,23 +68,48 @@ def _is_bad(found: list[Diagnostic] | tuple[Diagnostic, ...], strict: bool) -> b
     return any(one.severity is Severity.ERROR or (strict and one.severity is Severity.WARNING) for one in found)
 
 
-@click.command(epilog="Example: flowspec render job.yaml --target prod")
+@click.command(epilog="Example: flowspec render job.yaml --target laptop --vs prod")
 @SPEC
 @VARIABLES
+@click.option("--explain", is_flag=True, help="Show with each value where it comes from.")
+@click.option("--vs", "other", metavar="NAME", help="Show what differs at this target.")
 @output_format("yaml", "json")
-def render(spec: Path, format_: str, **options: Any) -> int:
+def render(spec: Path, format_: str, explain: bool, other: str | None, **options: Any) -> int:
     """Show a spec as it is for one target: variables filled in, loops written out, secrets masked."""
-    from flowspec.spec import dump, validate
+    if explain and other is not None:
+        raise click.UsageError("--explain and --vs are two questions: ask one at a time")
+    flow = _checked(spec, options)
+    if other is not None:
+        click.echo(_differences(flow, _checked(spec, {**options, "target": other}), format_))
+    else:
+        click.echo(_shown(flow, format_, explain), nl=False)
+    return Exit.OK
+
+
+def _checked(spec: Path, options: dict[str, Any]) -> JobFlow:
+    from flowspec.spec import validate
+
+    flow = validate(rendered(spec, **options))
+    show_warnings(flow.warnings)
+    return flow
+
+
+def _shown(flow: JobFlow, format_: str, explain: bool) -> str:
+    from flowspec.spec import dump
     from flowspec.spec.document import plain
 
-    document = rendered(spec, **options)
-    flow = validate(document)
-    show_warnings(flow.warnings)
-    if format_ == "yaml":
-        click.echo(dump(document), nl=False)
-        return Exit.OK
-    _show_json(plain(document.root), flow.secrets)
-    return Exit.OK
+    if explain:
+        from flowspec.report.rendering import explained, explained_as_json
+
+        return explained(flow.document) if format_ == "yaml" else explained_as_json(flow.document) + "\n"
+    return dump(flow.document) if format_ == "yaml" else _json(plain(flow.document.root), flow.secrets) + "\n"
+
+
+def _differences(one: JobFlow, other: JobFlow, format_: str) -> str:
+    from flowspec.report.rendering import differences, differences_as_json, differences_as_text
+
+    show = differences_as_json if format_ == "json" else differences_as_text
+    return show(differences(one.document, other.document), one.target or "(no target)", other.target)
 
 
 @click.command("compile", epilog="Example: flowspec compile job.yaml > request.json")
@@ -95,16 +123,16 @@ def compile_(spec: Path, format_: str, **options: Any) -> int:  # noqa: ARG001 -
     flow = job_flow(spec, **options)
     show_warnings(flow.warnings)
     request = compile(flow)
-    _show_json(request.params, request.secrets)
+    click.echo(_json(request.params, request.secrets))
     return Exit.OK
 
 
-def _show_json(value: Any, secrets: frozenset[str]) -> None:
+def _json(value: Any, secrets: frozenset[str]) -> str:
     import json
 
     from flowspec.report.masking import mask
 
-    click.echo(json.dumps(mask(value, secrets), indent=2, ensure_ascii=False))
+    return json.dumps(mask(value, secrets), indent=2, ensure_ascii=False)
 
 
 @click.command(epilog="Example: flowspec schema > flowspec-v1.schema.json")

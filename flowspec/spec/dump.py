@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator
-from typing import Any
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, TypeAlias
 
 from flowspec.spec import schema as schemas
-from flowspec.spec.document import Document
+from flowspec.spec.document import Document, NodePath
 from flowspec.spec.masking import mask
 from flowspec.spec.reading import Reading
 
@@ -18,37 +18,51 @@ _SAFE = re.compile(r"[A-Za-z_/][\w./@%+=-]*( [\w./@%+=-]+)*$|s3[an]?://[\w./@%+=
 _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
 
 
-def dump(document: Any, secrets: Collection[str] = ()) -> str:
-    """A rendered `Document` (its secrets masked), or plain data, as YAML in block style, in the order it has."""
+_Line: TypeAlias = "tuple[str, tuple[str | int, ...]]"
+"""A line, and the path of what it shows; () when that is shown by the lines below."""
+
+_WIDEST = 60
+
+
+def dump(document: Any, secrets: Collection[str] = (), note: Callable[[NodePath], str] | None = None) -> str:
+    """A rendered `Document` (its secrets masked), or plain data, as YAML in block style, in the order it has.
+
+    `note` gives a comment for the value at a path, which is put behind it ("": none).
+    """
     if isinstance(document, Document):
         reading = Reading()
         document, secrets = reading.value(document.root, schemas.strict()), document.secrets | reading.secrets
-    return "".join(f"{line}\n" for line in _lines(mask(document, secrets), ""))
+    lines = list(_lines(mask(document, secrets), "", ()))
+    if note is None:
+        return "".join(f"{text}\n" for text, _ in lines)
+    width = min(_WIDEST, max((len(text) for text, path in lines if path), default=0))
+    noted = ((text, note(path) if path else "") for text, path in lines)
+    return "".join(f"{text:<{width}}  # {comment}\n" if comment else f"{text}\n" for text, comment in noted)
 
 
-def _lines(value: Any, indent: str) -> Iterator[str]:
+def _lines(value: Any, indent: str, path: tuple[str | int, ...]) -> Iterator[_Line]:
     if isinstance(value, dict) and value:
         for key, item in value.items():
-            yield from _entry(f"{indent}{_scalar(str(key))}:", item, indent)
+            yield from _entry(f"{indent}{_scalar(str(key))}:", item, indent, (*path, str(key)))
     elif isinstance(value, list | tuple) and value:
-        for item in value:
-            yield from _element(item, indent)
+        for index, item in enumerate(value):
+            yield from _element(item, indent, (*path, index))
     else:
-        yield indent + _scalar(value)
+        yield indent + _scalar(value), path
 
 
-def _entry(head: str, item: Any, indent: str) -> Iterator[str]:
+def _entry(head: str, item: Any, indent: str, path: tuple[str | int, ...]) -> Iterator[_Line]:
     if isinstance(item, dict | list | tuple) and item:
-        yield head
-        yield from _lines(item, f"{indent}  ")
+        yield head, ()
+        yield from _lines(item, f"{indent}  ", path)
     else:
-        yield f"{head} {_scalar(item)}"
+        yield f"{head} {_scalar(item)}", path
 
 
-def _element(item: Any, indent: str) -> Iterator[str]:
-    lines = list(_lines(item, f"{indent}  "))
-    yield f"{indent}- {lines[0].lstrip(' ')}"
-    yield from lines[1:]
+def _element(item: Any, indent: str, path: tuple[str | int, ...]) -> Iterator[_Line]:
+    (first, shown), *lines = _lines(item, f"{indent}  ", path)
+    yield f"{indent}- {first.lstrip(' ')}", shown
+    yield from lines
 
 
 def _scalar(value: Any) -> str:

@@ -1,0 +1,159 @@
+"""A rendered spec: where each of its values comes from, and what two targets make of it differently."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flowspec.report.masking import mask
+from flowspec.spec import Document, dump
+from flowspec.spec import schema as schemas
+from flowspec.spec.document import NodePath
+from flowspec.spec.reading import Reading
+
+ABSENT = object()
+"""What a target has where it has nothing: another thing than null."""
+
+# How the items of a list are told from each other; all other lists are compared place by place.
+_NAMES = {
+    "steps": ("name",),
+    "bootstrap_actions": ("name",),
+    "instance_groups": ("role", "name"),
+    "instance_fleets": ("type", "name"),
+    "applications": ("name",),
+}
+
+
+def explained(document: Document) -> str:
+    """The rendered spec as YAML, each value with a comment: the line it stands in, and who gave it."""
+    return dump(document, note=lambda path: _origin(document, path))
+
+
+def explained_as_json(document: Document) -> str:
+    """The same for programs: a list of `{path, value, file, line, origin}`; secrets are masked."""
+    values, secrets = _read(document)
+    shown = []
+    for path, value in _leaves(values, ()):
+        at = document.nearest(path).at
+        shown.append(
+            {
+                "path": _written(path),
+                "value": value,
+                "file": at.source.file,
+                "line": at.line,
+                "origin": _by(document, path),
+            }
+        )
+    return json.dumps(mask(shown, secrets), indent=2, ensure_ascii=False)
+
+
+def _origin(document: Document, path: NodePath) -> str:
+    at = document.nearest(path).at
+    place = f"{at.source.file}:{at.line}"
+    return ", ".join(filter(None, (place, _by(document, path))))
+
+
+def _by(document: Document, path: NodePath) -> str:
+    node = document.nearest(path)
+    base = "base file" if node.at.source is not document.source else ""
+    return ", ".join(filter(None, (base, node.origin)))
+
+
+def _read(document: Document) -> tuple[dict[str, Any], frozenset[str]]:
+    reading = Reading()
+    values = reading.value(document.root, schemas.strict())
+    return values, document.secrets | reading.secrets
+
+
+def _leaves(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    if isinstance(value, dict | list) and value:
+        steps = value.items() if isinstance(value, dict) else enumerate(value)
+        for step, item in steps:
+            yield from _leaves(item, (*path, step))
+    else:
+        yield path, value
+
+
+def _written(path: NodePath) -> str:
+    """A path as people write it: `steps[0].args[1]`."""
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return text.removeprefix(".")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What two targets have at one path; `ABSENT` where one has nothing."""
+
+    path: str
+    a: Any
+    b: Any
+
+
+def differences(a: Document, b: Document) -> tuple[Difference, ...]:
+    """What differs between two renderings of one spec, in the order of the spec; secrets are masked."""
+    (left, hidden), (right, also) = _read(a), _read(b)
+    secrets = hidden | also
+    return tuple(
+        Difference(one.path, *(value if value is ABSENT else mask(value, secrets) for value in (one.a, one.b)))
+        for one in _compared(left, right, ())
+    )
+
+
+def _compared(a: Any, b: Any, path: tuple[str | int, ...]) -> Iterator[Difference]:
+    if isinstance(a, dict) and isinstance(b, dict):
+        yield from _entries(a, b, path)
+    elif isinstance(a, list) and isinstance(b, list) and path[-1] in _NAMES:
+        words = _NAMES[str(path[-1])]
+        named, others = _by_name(a, words), _by_name(b, words)
+        if [name for name in named if name in others] != [name for name in others if name in named]:
+            yield Difference(f"{_written(path)} (order)", list(named), list(others))
+        yield from _entries(named, others, path)
+    elif type(a) is not type(b) or a != b:
+        yield Difference(_written(path), a, b)
+
+
+def _entries(a: Mapping[str, Any], b: Mapping[str, Any], path: tuple[str | int, ...]) -> Iterator[Difference]:
+    for key in dict.fromkeys((*a, *b)):
+        if key in a and key in b:
+            yield from _compared(a[key], b[key], (*path, key))
+        else:
+            yield Difference(_written((*path, key)), a.get(key, ABSENT), b.get(key, ABSENT))
+
+
+def _by_name(items: list[Any], words: tuple[str, ...]) -> dict[str, Any]:
+    """Items of a list by their name; the second of one name is `name#2`."""
+    found: dict[str, Any] = {}
+    seen: Counter[str] = Counter()
+    for item in items:
+        said = [str(item[word]) for word in words if word in item] if isinstance(item, dict) else [str(item)]
+        name = " ".join(said)
+        seen[name] += 1
+        found[f"{name}#{seen[name]}" if seen[name] > 1 else name] = item
+    return found
+
+
+def differences_as_text(found: tuple[Difference, ...], a: str, b: str) -> str:
+    """A block for each difference: its path, then what either target has."""
+    if not found:
+        return f"{a} and {b} do not differ"
+    width = max(len(a), len(b))
+    blocks = []
+    for one in found:
+        blocks += [one.path, f"  {a:<{width}}  {_shown(one.a)}", f"  {b:<{width}}  {_shown(one.b)}"]
+    return "\n".join(blocks)
+
+
+def _shown(value: Any) -> str:
+    return "(absent)" if value is ABSENT else json.dumps(value, ensure_ascii=False)
+
+
+def differences_as_json(found: tuple[Difference, ...], a: str, b: str) -> str:
+    """For programs: `{a, b, differences: [{path, a, b}]}`; a target that has nothing there has no key."""
+    listed = [
+        {"path": one.path, **{side: value for side, value in (("a", one.a), ("b", one.b)) if value is not ABSENT}}
+        for one in found
+    ]
+    return json.dumps({"a": a, "b": b, "differences": listed}, indent=2, ensure_ascii=False)
