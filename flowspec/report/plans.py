@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flowspec.plan import Action, Change, Plan
-from flowspec.report.masking import mask
+from flowspec.spec.masking import mask
 
 _COUNTED = {
     Action.REPLACE: ("cluster to replace", "clusters to replace"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flowspec.report.masking import mask
+from flowspec.spec.masking import mask
 
 
 @pytest.mark.parametrize(
