@@ -130,7 +130,7 @@ def compile_(spec: Path, format_: str, **options: Any) -> int:  # noqa: ARG001 -
 def _json(value: Any, secrets: frozenset[str]) -> str:
     import json
 
-    from flowspec.report.masking import mask
+    from flowspec.spec.masking import mask
 
     return json.dumps(mask(value, secrets), indent=2, ensure_ascii=False)
 
