@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flowspec.report.masking import mask
 from flowspec.spec import Document, dump
 from flowspec.spec import schema as schemas
 from flowspec.spec.document import NodePath
+from flowspec.spec.masking import mask
 from flowspec.spec.reading import Reading
 
 ABSENT = object()
