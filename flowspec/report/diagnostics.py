@@ -59,8 +59,17 @@ def _block(found: Diagnostic, color: bool) -> str:
         lines += _excerpt(found, place, margin, paint)
     elif found.hint:
         lines.append(f"{margin} = {found.hint}")
-    lines += [f"{margin} = {note}" for note in found.notes]
+    lines += [f"{margin} = {note}" for note in _told(found)]
     return "\n".join(lines) + "\n"
+
+
+def _told(found: Diagnostic) -> list[str]:
+    """The notes, the last of them with where to read more."""
+    if found.id not in CATALOG:
+        return list(found.notes)
+    more = f"flowspec explain {found.id}"
+    *notes, last = found.notes or ("",)
+    return [*notes, f"{last}; {more}"] if last.startswith("target ") else [*found.notes, more]
 
 
 def _painter(color: bool, code: str) -> Any:

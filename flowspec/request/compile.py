@@ -9,7 +9,7 @@ three different things.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
@@ -19,6 +19,8 @@ from flowspec.request.steps import World, debugging_step, hadoop_jar_step, key_v
 from flowspec.spec import schema as schemas
 from flowspec.spec.document import settle
 from flowspec.spec.model import JobFlow
+
+MAX_STEP_LENGTH = 10_240
 
 Path: TypeAlias = "tuple[str | int, ...]"
 
@@ -197,10 +199,27 @@ def _step(job: _Job, step: Mapping[str, Any], at: Path) -> dict[str, Any]:
     if on_failure is not None:
         out["ActionOnFailure"] = on_failure
     out["HadoopJarStep"] = hadoop_jar_step(step, at, job.world, job.files)
+    _check_length(job, out["HadoopJarStep"], at)
     if "step_monitoring_configuration" in step:
         schema = schemas.strict()["$defs"][f"{step['type']}_step"]["properties"]["step_monitoring_configuration"]
         out["StepMonitoringConfiguration"] = job.carried(step["step_monitoring_configuration"], schema, at)
     return out
+
+
+def _check_length(job: _Job, step: Mapping[str, Any], at: Path) -> None:
+    """Botocore's AddJobFlowSteps: all strings of a step together are up to 10,240 characters."""
+    length = sum(map(len, _strings(step)))
+    if length > MAX_STEP_LENGTH and not job.world.local:
+        message = f"the step is {length:,} characters long; EMR takes up to {MAX_STEP_LENGTH:,}"
+        hint = "put what is long into a file in S3 and name that"
+        job.files.found.append(job.jobflow.document.diagnostic("FS260", at, message, hint=hint))
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    for item in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
+        yield from _strings(item)
 
 
 _SHAPES: dict[str, Callable[[_Job, Any, Path], Any]] = {

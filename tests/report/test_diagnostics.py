@@ -23,13 +23,14 @@ def test_an_error_is_shown_as_a_compiler_would():
         "14 |     market: SPOTT\n"
         "   |             ^^^^^ did you mean SPOT?\n"
         "   = ON_DEMAND, SPOT\n"
-        "   = target prod\n"
+        "   = target prod; flowspec explain FS104\n"
     )
 
 
 def test_without_source_or_place_there_is_less_to_show():
     assert as_text([IDLE, PLACELESS]) == (
-        "warning[FS222]: it, costs: 100%\nreally\n --> a b,c.yaml:3:1\n\ninfo[FS001]: no such file\n  = look again\n"
+        "warning[FS222]: it, costs: 100%\nreally\n --> a b,c.yaml:3:1\n  = flowspec explain FS222\n\n"
+        "info[FS001]: no such file\n  = look again\n  = flowspec explain FS001\n"
     )
     assert as_text([]) == ""
 
@@ -44,14 +45,14 @@ def test_color_marks_and_changes_nothing_else():
 
 def test_carets_stand_under_tabs_and_wide_characters():
     found = Diagnostic("FS101", "m", Location("f", 1, 5, 2), source="\t日本 é字x")
-    _, source, pointer = as_text([found]).splitlines()[-3:]
+    _, source, pointer = as_text([found]).splitlines()[-4:-1]
     assert source == "1 | \t日本 é字x"
     assert pointer == "  | \t     ^^^"
 
 
 def test_a_long_line_is_cut_around_the_place():
     found = Diagnostic("FS101", "m", Location("f", 1, 5001, 4), source="a" * 5000 + "here" + "b" * 5000)
-    lines = as_text([found]).splitlines()
+    *lines, _ = as_text([found]).splitlines()
     assert all(len(line) < 140 for line in lines)
     start = lines[-1].index("^")
     assert lines[-2][start : start + 4] == "here"
