@@ -13,7 +13,9 @@ import shutil
 import subprocess
 import sys
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from flowspec.engines.counters import parse_counters
 
@@ -22,8 +24,28 @@ DIGITS = {"{JOB}": r"(local)?\d+_\d+", "{N}": r"\d+"}
 INFLATE = {".gz": gzip.decompress, ".bz2": bz2.decompress, ".deflate": zlib.decompress}
 
 
-def differences(case: Path, scratch: Path, environment: dict[str, str] | None = None) -> list[str]:
-    """Run the case; one line for each way in which the outcome is not what Hadoop's was."""
+@dataclass(frozen=True)
+class Job:
+    """A recorded job, laid out to be run: its arguments, with the tokens filled in, and where things are."""
+
+    case: Path
+    expected: dict[str, Any]
+    tokens: dict[str, str]
+    args: list[str]
+    output: Path
+    cwd: Path
+
+    def differences(self, status: int, log: str) -> list[str]:
+        """One line for each way in which the outcome is not what Hadoop's was; `log` is all that was logged."""
+        found = _different("exit status", self.expected["exit_status"], status, log)
+        if not self.expected["exit_status"]:
+            found += _output_differences(self.case / "expected", self.output, self.expected, self.tokens)
+        found += _failure_differences(self.expected, self.output, log, self.tokens)
+        return found + _counter_differences(self.expected, log)
+
+
+def lay_out(case: Path, scratch: Path) -> Job:
+    """Copies the case into the folder `scratch`, so that what runs may write where it likes."""
     expected = json.loads((case / "case.json").read_text())
     copy, output, cwd = scratch / "case", scratch / "out", scratch / "cwd"
     shutil.copytree(case, copy, ignore=shutil.ignore_patterns("expected"))
@@ -33,27 +55,24 @@ def differences(case: Path, scratch: Path, environment: dict[str, str] | None = 
         shutil.copytree(copy / "preexisting-output", output)
     cwd.mkdir()
     tokens = {"{CASE}": str(copy), "{OUT}": str(output), "{CWD}": str(cwd)}
-    ran = run([_filled(word, tokens) for word in expected["args"]], cwd, environment)
-    log = ran.stderr.decode("utf-8", "replace")
-    return [
-        *_different("exit status", expected["exit_status"], ran.returncode, log),
-        *(_output_differences(case / "expected", output, expected, tokens) if not expected["exit_status"] else []),
-        *_failure_differences(expected, output, log, tokens),
-        *_counter_differences(expected, log),
-        *_different("left in the working directory", _left(expected), sorted(path.name for path in cwd.iterdir())),
-    ]
+    return Job(case, expected, tokens, [_filled(word, tokens) for word in expected["args"]], output, cwd)
 
 
-def run(words: list[str], cwd: Path, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[bytes]:
+def differences(case: Path, scratch: Path) -> list[str]:
+    """Runs the case as a process of its own; one line for each way in which the outcome is not what Hadoop's was."""
+    job = lay_out(case, scratch)
+    ran = run(job.args, job.cwd)
+    found = job.differences(ran.returncode, ran.stderr.decode("utf-8", "replace"))
+    # Shipped files are taken away again.
+    return found + _different("left in the working directory", [], sorted(path.name for path in job.cwd.iterdir()))
+
+
+def run(words: list[str], cwd: Path) -> subprocess.CompletedProcess[bytes]:
     """Run the engine as a process, from `cwd`."""
     env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONPATH": str(REPOSITORY)}
-    env |= {name: value for name, value in os.environ.items() if name == "HOME"} | (environment or {})
+    env |= {name: value for name, value in os.environ.items() if name == "HOME"}
     command = [sys.executable, "-m", "flowspec.engines.streaming", *words]
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, check=False, timeout=60)
-
-
-def _left(expected: dict) -> list[str]:
-    return []  # shipped files are taken away again
 
 
 def _filled(text: str, tokens: dict[str, str]) -> str:

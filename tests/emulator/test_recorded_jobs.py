@@ -1,0 +1,56 @@
+"""The jobs recorded from real Hadoop, as steps of a cluster: what users of the embedded EMR get is what Hadoop gives."""
+
+import re
+import time
+
+import pytest
+
+from flowspec.emulator.home import step_logs
+from tests.engines.streaming.golden import lay_out
+from tests.engines.streaming.test_golden import CASES
+
+LIMIT = 600.0
+# What the recorded jobs were run in.
+ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
+
+
+@pytest.mark.skipif(not CASES, reason="the recorded jobs of ../shared/golden/streaming are not here")
+def test_recorded_jobs_as_steps(emr, tmp_path, monkeypatch):
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    jobs = {}
+    for case in CASES:
+        (tmp_path / case.name).mkdir()
+        jobs[case.name] = lay_out(case, tmp_path / case.name)
+    cluster_id = emr.run(*(streaming(name, job.args) for name, job in jobs.items()), StepConcurrencyLevel=2)
+    deadline = time.monotonic() + LIMIT
+    while not emr.cluster(cluster_id)["Status"]["State"].startswith("TERMINATED"):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    wrong = {}
+    for step in steps(emr, cluster_id):
+        job, logs = jobs[step["Name"]], step_logs(emr.home, cluster_id, step["Id"])
+        status = re.findall(r"with exitCode (\d+) and took", (logs / "controller").read_text())
+        log = "".join((logs / name).read_text(errors="replace") for name in ("syslog", "stdout", "stderr"))
+        found = job.differences(int(status[0]), log)
+        state = "FAILED" if job.expected["exit_status"] else "COMPLETED"
+        if step["Status"]["State"] != state:
+            found.append(f"state {step['Status']['State']}")
+        if found:
+            wrong[step["Name"]] = found
+    assert wrong == {}
+
+
+def streaming(name, args):
+    jar = {"Jar": "command-runner.jar", "Args": ["hadoop-streaming", *args]}
+    return {"Name": name, "ActionOnFailure": "CONTINUE", "HadoopJarStep": jar}
+
+
+def steps(emr, cluster_id):
+    marker = {}
+    while True:
+        answer = emr.call("ListSteps", ClusterId=cluster_id, **marker)
+        yield from answer["Steps"]
+        if "Marker" not in answer:
+            return
+        marker = {"Marker": answer["Marker"]}
