@@ -125,7 +125,7 @@ def _replacement(submission: Plan, cluster: Cluster, *, allowed: bool) -> Plan:
 def _changes(request: Request, uploads: Sequence[Asset]) -> Iterator[Change]:
     params = request.params
     for asset in uploads:
-        yield Change(Action.UPLOAD, asset.path.name, after=asset.uri, reason=f"{asset.size} bytes")
+        yield Change(Action.UPLOAD, asset.name, after=asset.uri, reason=_asset_line(asset))
     yield Change(Action.CREATE, f"cluster {params['Name']}", after=_cluster_line(params), reason="none is running")
     for group in params.get("Instances", {}).get("InstanceGroups", ()):
         yield Change(Action.CREATE, f"instance group {group['InstanceRole']}", after=_group_line(group))
@@ -139,6 +139,15 @@ def _changes(request: Request, uploads: Sequence[Asset]) -> Iterator[Change]:
     for step in params.get("Steps", ()):
         jar = step["HadoopJarStep"]
         yield Change(Action.SUBMIT, f"step {step['Name']}", after=[jar["Jar"], *jar.get("Args", ())])
+
+
+def _asset_line(asset: Asset) -> str:
+    size = f"{asset.size} bytes"
+    for unit, power in (("GB", 3), ("MB", 2), ("kB", 1)):
+        if asset.size >= 1000**power:
+            size = f"{asset.size / 1000**power:.1f} {unit}"
+            break
+    return size if asset.members is None else f"{size}, {len(asset.members)} files of {asset.path.name}/"
 
 
 def _cluster_line(params: Mapping[str, Any]) -> str:

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from flowspec.errors import Diagnostic
+from flowspec.request.archives import IGNORE_FILE, Member, PackingError, blocks, members, packed
+from flowspec.request.leaks import leak
 from flowspec.spec.document import NodePath
 from flowspec.spec.model import JobFlow
 from flowspec.spec.nearest import did_you_mean
@@ -21,6 +24,8 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _S3 = re.compile(r"s3[an]?://")
 # What would end, split or change a name in the comma lists of URIs that Hadoop's -files takes.
 _UNSHIPPABLE = re.compile(r"[\s,#%?\"'<>\\^`{|}\[\]]")
+# The keys whose directories are packed.
+_PACKED = frozenset(("archives", "cache_archives", "py_files"))
 _SCRIPT = re.compile(r"\.(py|sh|bash|rb|pl|awk|js|r|php|lua|exe|bin)$", re.IGNORECASE)
 
 
@@ -29,18 +34,30 @@ class Asset:
     """A local file that the job flow needs.
 
     `path` is absolute; `size` in bytes; `sha256` of the content, in hex. `uri` is how the request
-    names it: `s3://…/<sha256>/<name>` on emr, the absolute path on local.
+    names it: `s3://…/<sha256>/<name>` on emr, the absolute path on local. `members`: what is packed,
+    when the path is a directory; size and hash are the archive's then.
     """
 
     path: Path
     sha256: str
     size: int
     uri: str
+    members: tuple[Member, ...] | None = None
 
     @property
     def name(self) -> str:
         """The file's own name, by which it is run where it is shipped to."""
-        return self.path.name
+        return self.path.name if self.members is None else f"{self.path.name}.zip"
+
+    def content(self) -> Iterator[bytes]:
+        """What is uploaded, block by block. Raises OSError and `PackingError`."""
+        return blocks(self.path) if self.members is None else packed(self.members)
+
+    def linked(self, fragment: str, at: NodePath) -> str:
+        """The URI with its `#name`. What is packed for `archives` is unpacked under its directory's name."""
+        if self.members is not None and not fragment and not {"archives", "cache_archives"}.isdisjoint(at):
+            fragment = f"#{self.path.name}"
+        return self.uri + fragment
 
 
 def is_s3(text: str) -> bool:
@@ -66,28 +83,32 @@ class Files:
         self.found: list[Diagnostic] = []
         self._assets: dict[Path, Asset] = {}
         self._refused: set[Path] = set()
+        self._allowed = {self.absolute(text) for text in jobflow.fields.get("allow_secrets_in", ())}
 
     @property
     def assets(self) -> tuple[Asset, ...]:
         """All files asked for so far, each once, in that order."""
         return tuple(self._assets.values())
 
-    @property
-    def folder(self) -> Path:
-        """The folder of the spec, absolute; relative paths start here."""
-        return Path(os.path.abspath(self.jobflow.path)).parent  # noqa: PTH100 - links stay as they are named
+    def folder(self, at: NodePath = ()) -> Path:
+        """The folder, absolute, where relative paths start that are said at a path: that of the file that says it."""
+        said_in = self.jobflow.document.nearest(at).at.source.file if at else os.fspath(self.jobflow.path)
+        return Path(os.path.abspath(said_in)).parent  # noqa: PTH100 - links stay as they are named
 
-    def absolute(self, text: str) -> Path:
-        """A relative path, from the spec's folder; `..` is resolved, links are not."""
-        return Path(os.path.normpath(self.folder / text))
+    def absolute(self, text: str, at: NodePath = ()) -> Path:
+        """A relative path, from the folder of the spec, or of the base file; `..` is resolved, links are not."""
+        return Path(os.path.normpath(self.folder(at) / text))
 
     def report(self, id: str, at: NodePath, message: str, *, hint: str = "", notes: tuple[str, ...] = ()) -> None:  # noqa: A002
         """Collects a finding about the value at a path of the spec."""
         self.found.append(self.jobflow.document.diagnostic(id, at, message, hint=hint, notes=notes))
 
     def asset(self, text: str, at: NodePath) -> Asset | None:
-        """The local file at this relative path; None, with a finding, when there is no such file."""
-        path = self.absolute(text)
+        """The local file at this relative path; None, with a finding, when there is no such file.
+
+        A directory where an archive is wanted is packed.
+        """
+        path = self.absolute(text, at)
         if path not in self._assets and path not in self._refused:
             made = self._made(path, text, at)
             if made is None:
@@ -97,39 +118,65 @@ class Files:
         return self._assets.get(path)
 
     def _made(self, path: Path, text: str, at: NodePath) -> Asset | None:
-        if not self._usable(path, text, at):
+        is_packed = path.is_dir() and not _PACKED.isdisjoint(at)
+        if not self._usable(path, text, at, is_packed=is_packed):
             return None
         try:
-            digest, size = _hash(path)
+            files = members(path, self.folder(at)) if is_packed else None
+            digest, size = self._hash(path, files, at)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
-            self.report("FS403", at, f"'{text}' can't be read: {reason}", notes=(f"looked at {path}",))
+            self.report(
+                "FS403", at, f"'{text}' can't be read: {reason}", notes=(f"looked at {error.filename or path}",)
+            )
             return None
-        uri = self._uri(path, digest, at)
-        return Asset(path, digest, size, uri) if uri is not None else None
+        except PackingError as error:
+            hint = f"leave it out by a {IGNORE_FILE}"
+            self.report("FS402", at, f"'{text}' can't be packed: {error}", hint=hint, notes=(f"looked at {path}",))
+            return None
+        name = path.name if files is None else f"{path.name}.zip"
+        uri = self._uri(path, f"{digest}/{name}", at)
+        return Asset(path, digest, size, uri, files) if uri is not None else None
 
-    def _usable(self, path: Path, text: str, at: NodePath) -> bool:
-        if path.is_file():
+    def _hash(self, path: Path, files: tuple[Member, ...] | None, at: NodePath) -> tuple[str, int]:
+        import hashlib
+
+        for one in (path,) if files is None else (member.path for member in files):
+            self._look_for_secrets(one, at)
+        digest, size = hashlib.sha256(), 0
+        for block in blocks(path) if files is None else packed(files):
+            digest.update(block)
+            size += len(block)
+        return digest.hexdigest(), size
+
+    def _look_for_secrets(self, path: Path, at: NodePath) -> None:
+        if self.jobflow.backend == "local" or path in self._allowed:
+            return
+        found = leak(blocks(path))
+        if found:
+            name = os.path.relpath(path, self.folder())
+            hint = "keep it out of S3"
+            way = f"allow_secrets_in: [{name}] allows it"
+            self.report("FS406", at, f"'{name}' holds {found}", hint=hint, notes=(way,))
+
+    def _usable(self, path: Path, text: str, at: NodePath, *, is_packed: bool) -> bool:
+        if path.is_file() or is_packed:
             if _UNSHIPPABLE.search(path.name):
                 hint = "letters, digits and . _ - + = @ are safe"
                 self.report("FS405", at, f"Hadoop can't ship a file named '{path.name}'", hint=hint)
                 return False
             return True
+        where = (f"looked at {path}",)
         if path.is_dir():
-            self.report(
-                "FS402",
-                at,
-                f"'{text}' is a directory, a file is wanted",
-                hint="name the file in it",
-                notes=(f"looked at {path}",),
-            )
+            message = f"'{text}' is a directory, a file is wanted"
+            self.report("FS402", at, message, hint="name the file in it", notes=where)
         elif path.exists():
-            self.report("FS402", at, f"'{text}' is not a regular file", notes=(f"looked at {path}",))
+            self.report("FS402", at, f"'{text}' is not a regular file", notes=where)
         else:
             self.report("FS401", at, f"there is no file '{text}'", hint=_near(path), notes=(f"looked for {path}",))
         return False
 
-    def _uri(self, path: Path, digest: str, at: NodePath) -> str | None:
+    def _uri(self, path: Path, key: str, at: NodePath) -> str | None:
         if self.jobflow.backend == "local":
             return str(path)
         staging = self.jobflow.staging
@@ -148,18 +195,7 @@ class Files:
             if not any(one.id == "FS404" for one in self.found):
                 self.report("FS404", ("staging",), f"'{staging}' is no S3 folder", hint="such as s3://bucket/folder/")
             return None
-        return f"{staging.rstrip('/')}/{digest}/{path.name}"
-
-
-def _hash(path: Path) -> tuple[str, int]:
-    import hashlib
-
-    digest, size = hashlib.sha256(), 0
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-            size += len(block)
-    return digest.hexdigest(), size
+        return f"{staging.rstrip('/')}/{key}"
 
 
 def _near(path: Path) -> str:

@@ -98,7 +98,7 @@ class _Job(NamedTuple):
         fields = self.jobflow.fields
         params = {"Instances": {}, **self._object(fields, schemas.strict(), ())}
         if self.world.local and "log_uri" in fields:
-            params["LogUri"] = placed(fields["log_uri"], self.world, self.files)
+            params["LogUri"] = placed(fields["log_uri"], self.world, self.files, ("log_uri",))
         if fields.get("enable_debugging"):
             params["Steps"] = [debugging_step(self.world), *params.get("Steps", ())]
         return params

@@ -112,7 +112,7 @@ def _asset_uri(text: str, at: Path, files: Files) -> str:
     if not is_relative(path):
         return text
     asset = files.asset(path, at)
-    return f"{asset.uri}{mark}{name}" if asset else text
+    return asset.linked(f"{mark}{name}", at) if asset else text
 
 
 def _stages(step: Step) -> bool:
@@ -185,9 +185,12 @@ def _streaming_words(key: str, step: Step, at: Path, world: World, shipped: _Shi
     if key in _COMMANDS:
         value = shipped.command(value, (*at, key))
     elif key == "input":
-        value = [placed(one, world, shipped.files) for one in (value if isinstance(value, list) else [value])]
+        value = [
+            placed(one, world, shipped.files, (*at, key, index))
+            for index, one in enumerate(value if isinstance(value, list) else [value])
+        ]
     elif key == "output":
-        value = placed(value, world, shipped.files)
+        value = placed(value, world, shipped.files, (*at, key))
     elif key in ("cache_files", "cache_archives"):
         value = [shipped.uri(text, (*at, key, index)) for index, text in enumerate(value)]
     return options.words(options.STREAMING[key], value)
@@ -207,17 +210,17 @@ def _generic_words(step: Step, shipped: _Shipped) -> list[str]:
     return args
 
 
-def placed(text: str, world: World, files: Files) -> str:
+def placed(text: str, world: World, files: Files, at: Path) -> str:
     """A path of data: on this machine a relative one starts at the spec's folder; elsewhere it is left alone."""
     if not world.local:
         return text
-    return ",".join(_placed(part, files) for part in re.split(r",(?![^{]*\})", text))
+    return ",".join(_placed(part, files, at) for part in re.split(r",(?![^{]*\})", text))
 
 
-def _placed(text: str, files: Files) -> str:
+def _placed(text: str, files: Files, at: Path) -> str:
     if not is_relative(text):
         return text
-    return str(files.absolute(text)) + ("/" if text.endswith("/") else "")
+    return str(files.absolute(text, at)) + ("/" if text.endswith("/") else "")
 
 
 _KINDS: dict[str, Callable[[Step, Path, World, Files], dict[str, Any]]] = {
@@ -273,7 +276,7 @@ class _Shipped:
         # What is shipped by name already, or stands in an archive that is, is run from there.
         if not is_relative(word) or PurePosixPath(word).parts[:1] in {(link,) for link in self._links}:
             return None
-        path = self.files.absolute(word)
+        path = self.files.absolute(word, at)
         if not looks_like_file(word) and not path.exists():
             return None
         asset = self._asset(word, at)
@@ -304,7 +307,7 @@ class _Shipped:
         if not self.stages or not is_relative(path):
             return text
         asset = self._asset(path, at)
-        return f"{asset.uri}{mark}{name}" if asset else text
+        return asset.linked(f"{mark}{name}", at) if asset else text
 
     def _asset(self, path: str, at: Path) -> Asset | None:
         asset = self.files.asset(path, at)

@@ -137,6 +137,7 @@ CATALOG: dict[str, Kind] = {
     "FS403": Kind(ERROR, "a file that can't be read"),
     "FS404": Kind(ERROR, "no place to stage local files"),
     "FS405": Kind(ERROR, "a file name that Hadoop can't ship"),
+    "FS406": Kind(ERROR, "a secret in a file to be staged"),
     "FS501": Kind(ERROR, "a step that can't run on this backend"),
 }
 
