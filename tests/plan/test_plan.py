@@ -1,0 +1,122 @@
+"""Plans are plain data: from a request and what runs, what would happen and why."""
+
+import json
+from datetime import datetime, timezone
+
+import pytest
+
+import flowspec
+from flowspec.errors import SpecError
+from flowspec.plan import Action, plan
+from flowspec.plan.cluster import Cluster, Step
+from flowspec.report import plans
+
+SPEC = """\
+flowspec: v1
+name: nightly
+variables: {{password: {{type: string, sensitive: true, default: hunter2}}}}
+targets:
+  here: {{default: true, backend: local}}
+  aws: {{backend: emr, region: us-east-1, staging: "s3://acme/stage/"}}
+release_label: emr-7.5.0
+applications: [Hadoop]
+instance_groups: [{{role: MASTER, type: m5.xlarge, count: 1}}]
+bootstrap_actions: [{{name: tools, path: tools.sh, args: [--fast]}}]
+steps:
+  - {{name: one, type: command, args: [echo, "{{{{ password }}}}", {extra}]}}
+"""
+
+
+@pytest.fixture
+def job(tmp_path):
+    """The job flow and request of the spec for a target; `extra` makes it another request."""
+    (tmp_path / "tools.sh").write_text("#!/bin/sh\n")
+
+    def make(target="aws", extra="x"):
+        path = tmp_path / "job.yaml"
+        path.write_text(SPEC.format(extra=extra))
+        flow = flowspec.validate(flowspec.render(flowspec.load(path), target=target))
+        return flow, flowspec.compile(flow)
+
+    return make
+
+
+def cluster(digest, *steps, state="RUNNING"):
+    made = datetime(2026, 11, 22, 8, tzinfo=timezone.utc)
+    return Cluster("j-1", "nightly", state, tags={"flowspec:digest": digest}, created=made, steps=steps)
+
+
+def test_nothing_runs(job):
+    made = plan(*job())
+    assert [change.action for change in made.changes] == [
+        Action.UPLOAD,
+        Action.CREATE,
+        Action.CREATE,
+        Action.CREATE,
+        Action.SUBMIT,
+    ]
+    assert [call.operation for call in made.calls] == ["RunJobFlow"]
+    assert (made.has_changes, made.blocked, made.joins) == (True, "", None)
+
+
+def test_what_runs_is_what_is_wanted(job):
+    flow, request = job()
+    made = plan(flow, request, cluster(request.digest))
+    assert (made.changes, made.calls, made.uploads, made.joins) == ((), (), (), "j-1")
+    assert not made.has_changes
+
+
+def test_another_request_runs(job):
+    flow, request = job()
+    running = cluster("another", Step("s-1", "count", "RUNNING"))
+    made = plan(flow, request, running)
+    assert made.changes[0].action is Action.REPLACE
+    assert made.changes[0].reason == "it is RUNNING, running: count, up since 2026-11-22 08:00:00"
+    assert [call.operation for call in made.calls] == ["TerminateJobFlows", "RunJobFlow"]
+    assert made.blocked == "cluster j-1 of this flow is RUNNING, made from another request"
+    assert "--replace" in made.remedy
+    assert plan(flow, request, running, replace=True).blocked == ""
+
+
+def test_equal_inputs_make_equal_plans(job):
+    assert plan(*job()) == plan(*job())
+    assert plan(*job()) != plan(*job(extra="y"))
+
+
+def test_local_files_are_not_uploaded_for_the_embedded_emr(job):
+    assert plan(*job("here")).uploads == ()
+
+
+def test_what_cannot_run_here_is_refused_at_its_place(job):
+    flow, request = job("here", extra="x")
+    refused = {
+        **request.params,
+        "Steps": [
+            {**request.params["Steps"][0], "HadoopJarStep": {"Jar": "command-runner.jar", "Args": ["hive-script"]}}
+        ],
+    }
+    with pytest.raises(SpecError) as error:
+        plan(flow, flowspec.Request(refused, (), "d", frozenset()))
+    (found,) = error.value.diagnostics
+    assert (found.id, found.location.line) == ("FS501", 12)
+
+
+def test_secrets_are_in_no_report(job):
+    made = plan(*job())
+    assert "hunter2" not in plans.as_text(made)
+    assert "hunter2" not in plans.as_json(made)
+    assert "hunter2" in json.dumps(made.request), "but they are in what is sent"
+
+
+def test_a_plan_for_people(job):
+    text = plans.as_text(plan(*job()))
+    assert text.splitlines()[0] == "nightly on target aws"
+    assert "  + instance group MASTER: 1 x m5.xlarge" in text
+    assert "  > step one: command-runner.jar echo (sensitive) x" in text
+    assert text.splitlines()[-1] == "Plan: 3 to create, 1 step to submit, 1 file to upload."
+
+
+def test_a_plan_for_programs(job):
+    document = json.loads(plans.as_json(plan(*job())))
+    assert (document["version"], document["has_changes"], document["flow"]) == (1, True, "nightly")
+    assert {change["action"] for change in document["changes"]} == {"^", "+", ">"}
