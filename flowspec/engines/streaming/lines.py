@@ -22,6 +22,8 @@ _NOT_SKELETON = bytes(byte for byte in range(256) if byte > 10)
 _LINE_WITHOUT_TAB = re.compile(rb"^([^\t\n]*)$", re.MULTILINE)
 _KEY = re.compile(rb"^[^\t]*\t", re.MULTILINE)
 _SHORT = 128  # from here on the length of a Text takes more than one byte
+_LINE_SHAPE = bytes(byte if byte == 10 else 120 for byte in range(256))
+_LONG_RUN = b"x" * _SHORT
 
 
 def unify(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -127,7 +129,7 @@ def text_size(length: int) -> int:
 
 def _long_lengths(block: bytes, records: int) -> int:
     """How many bytes more than one the lengths of the keys and values take, all together."""
-    if len(block) < 64 * records and _all_short(block):
+    if _LONG_RUN not in block.translate(_LINE_SHAPE):
         return 0
     extra = 0
     for line in split_lines(block):
@@ -135,16 +137,6 @@ def _long_lengths(block: bytes, records: int) -> int:
             key = line.find(b"\t")
             extra += text_size(key) - key + text_size(len(line) - key - 1) - (len(line) - key - 1) - 2
     return extra
-
-
-def _all_short(block: bytes) -> bool:
-    position, end = 0, len(block)
-    find = block.rfind
-    while position < end:
-        position = find(b"\n", position, position + _SHORT) + 1
-        if not position:
-            return False
-    return True
 
 
 def runs(block: bytes) -> Iterator[tuple[int, int]]:
@@ -210,6 +202,6 @@ class GroupCounter:
 
     def _look(self, block: bytes) -> int:
         keys: list[bytes] = _KEY.findall(block)
-        groups = int(keys[0] != self._last) + sum(map(ne, keys, keys[1:]))
+        groups: int = (keys[0] != self._last) + sum(map(ne, keys, keys[1:]))
         self._last = keys[-1]
         return groups

@@ -70,7 +70,7 @@ class Site:
 
     def sort_settings(self, sorters: int) -> SortSettings:
         """Settings for each of `sorters` that run at once."""
-        return SortSettings.shared(self.scratch, sorters, self.job.parallel)
+        return SortSettings(self.scratch, max(1, self.job.parallel // sorters))
 
 
 def attempt(task: Task, work: Callable[[], None]) -> Outcome:
