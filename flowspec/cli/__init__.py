@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 import click
 
-from flowspec.cli import offline, runs, views
+from flowspec.cli import imports, offline, runs, views
 from flowspec.cli.exits import Exit
+from flowspec.cli.explain import explain
 from flowspec.errors import FlowspecError, SpecError
 
 
@@ -28,6 +29,7 @@ for command in (
     offline.validate,
     offline.render,
     offline.compile_,
+    imports.import_,
     runs.plan,
     runs.apply,
     views.status,
@@ -36,6 +38,7 @@ for command in (
     runs.wait,
     runs.destroy,
     offline.schema,
+    explain,
 ):
     cli.add_command(command)
 

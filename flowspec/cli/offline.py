@@ -14,6 +14,8 @@ from flowspec.cli.options import SPEC, VARIABLES, job_flow, output_format, rende
 from flowspec.errors import Diagnostic, Severity, SpecError
 
 if TYPE_CHECKING:
+    from flowspec.request import Request
+    from flowspec.request.policy import Policy
     from flowspec.spec import JobFlow
 
 
@@ -34,14 +36,25 @@ def show_warnings(diagnostics: tuple[Diagnostic, ...]) -> None:
 @click.argument("specs", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False), metavar="SPEC...")
 @VARIABLES
 @click.option("--strict", is_flag=True, help="Warnings are errors.")
+@click.option(
+    "--policy",
+    "policy_files",
+    multiple=True,
+    type=click.Path(path_type=Path, readable=False),
+    metavar="FILE",
+    help="JSON Schema (JSON or YAML) that the request must satisfy too; may be repeated.",
+)
 @output_format("text", "json", "github", "sarif")
-def validate(specs: tuple[Path, ...], strict: bool, format_: str, **options: Any) -> int:
+def validate(
+    specs: tuple[Path, ...], strict: bool, policy_files: tuple[Path, ...], format_: str, **options: Any
+) -> int:
     """Check specs offline: every error with its place and remedy, all in one go."""
     from flowspec.report import diagnostics as report
 
+    policies = _policies(policy_files)
     found: list[Diagnostic] = []
     for spec in specs:
-        errors = _findings(spec, options)
+        errors = _findings(spec, policies, options)
         found += errors
         if format_ == "text" and not _is_bad(errors, strict):
             click.echo(f"{spec}: valid")
@@ -53,15 +66,33 @@ def validate(specs: tuple[Path, ...], strict: bool, format_: str, **options: Any
     return Exit.USAGE if _is_bad(found, strict) else Exit.OK
 
 
-def _findings(spec: Path, options: dict[str, Any]) -> tuple[Diagnostic, ...]:
+def _policies(files: tuple[Path, ...]) -> list[Policy]:
+    if not files:
+        return []
+    from flowspec.request import policy
+
+    return [policy.read(file) for file in files]
+
+
+def _findings(spec: Path, policies: list[Policy], options: dict[str, Any]) -> tuple[Diagnostic, ...]:
     from flowspec.request import compile
 
     try:
         flow = job_flow(spec, **options)
-        compile(flow)
+        request = compile(flow)
     except SpecError as error:
         return error.diagnostics
-    return flow.warnings
+    return _held_against(policies, flow, request)
+
+
+def _held_against(policies: list[Policy], flow: JobFlow, request: Request) -> tuple[Diagnostic, ...]:
+    """The warnings of a valid spec, and what the policies have against it."""
+    if not policies:
+        return flow.warnings
+    from flowspec.request.policy import violations
+
+    found = [one for policy in policies for one in violations(policy, flow, request)]
+    return tuple(sorted((*flow.warnings, *found), key=lambda one: one.sort_key))
 
 
 def _is_bad(found: list[Diagnostic] | tuple[Diagnostic, ...], strict: bool) -> bool:
@@ -115,9 +146,10 @@ def _differences(one: JobFlow, other: JobFlow, format_: str) -> str:
 @click.command("compile", epilog="Example: flowspec compile job.yaml > request.json")
 @SPEC
 @VARIABLES
+@click.option("--reveal", is_flag=True, help="Show secrets as they are, so that the request can be sent or compared.")
 @output_format("json")
-def compile_(spec: Path, format_: str, **options: Any) -> int:  # noqa: ARG001 - JSON is the only format there is
-    """Print the RunJobFlow request that a spec becomes, secrets masked."""
+def compile_(spec: Path, format_: str, reveal: bool, **options: Any) -> int:  # noqa: ARG001 - JSON is the only format
+    """Print the RunJobFlow request that a spec becomes, secrets masked unless --reveal."""
     from flowspec.request import compile
 
     flow = job_flow(spec, **options)

@@ -1,7 +1,8 @@
 """Every finding about a document has a stable id. This is the one table of them.
 
 The hundreds tell the stage: 0 text and YAML, 1 schema, 2 rules across fields, 3 variables, targets and
-templates, 4 files and assets, 5 what a backend can't do.
+templates, 4 files and assets, 5 what a backend can't do, 6 an organisation's policy,
+7 a request to import.
 """
 
 from __future__ import annotations
@@ -139,6 +140,10 @@ CATALOG: dict[str, Kind] = {
     "FS405": Kind(ERROR, "a file name that Hadoop can't ship"),
     "FS406": Kind(ERROR, "a secret in a file to be staged"),
     "FS501": Kind(ERROR, "a step that can't run on this backend"),
+    "FS601": Kind(ERROR, "against a policy"),
+    "FS602": Kind(ERROR, "a policy that can't be used"),
+    "FS701": Kind(ERROR, "not a request of RunJobFlow"),
+    "FS702": Kind(ERROR, "a request that EMR's API does not know"),
 }
 
 

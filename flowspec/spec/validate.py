@@ -153,3 +153,25 @@ def _copied(data: Any) -> Any:
     if isinstance(data, dict):
         return {key: _copied(value) for key, value in data.items()}
     return [_copied(item) for item in data] if isinstance(data, list) else data
+
+
+def schema_fault(schema: schemas.Schema) -> str:
+    """What keeps a mapping from being a JSON Schema (2020-12 unless its `$schema` says another), or ""."""
+    from jsonschema import Draft202012Validator, SchemaError
+    from jsonschema.validators import validator_for
+
+    try:
+        validator_for(schema, default=Draft202012Validator).check_schema(schema)
+    except SchemaError as error:
+        where = "/".join(map(str, error.absolute_path))
+        return f"{where}: {error.message[:200]}" if where else error.message[:200]
+    return ""
+
+
+def schema_violations(data: Any, schema: schemas.Schema) -> Iterator[Any]:
+    """What another schema than ours has against data, as jsonschema's `ValidationError`s, in the data's order."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import validator_for
+
+    validator = validator_for(schema, default=Draft202012Validator)(schema)
+    yield from sorted(validator.iter_errors(data), key=lambda error: [str(step) for step in error.absolute_path])

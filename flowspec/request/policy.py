@@ -1,0 +1,207 @@
+"""An organisation's own rules: a JSON Schema over the compiled request, its violations shown in the spec.
+
+A policy is a JSON Schema (draft 2020-12 unless its `$schema` says another) in a YAML or JSON file. It
+is held against the parameters of RunJobFlow, in the API's own names, so it needs no knowledge of the
+spec's. The `description` (or `title`) of the part that is violated is shown with the error. Nothing is
+fetched: a `$ref` leads within the file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from flowspec.errors import Diagnostic, SpecError
+from flowspec.request.compile import Request
+from flowspec.request.origin import origin
+from flowspec.spec.document import Place, Source, plain, settle
+from flowspec.spec.load import compose
+from flowspec.spec.load import read as read_text
+from flowspec.spec.model import JobFlow
+from flowspec.spec.validate import schema_fault, schema_violations
+
+Path: TypeAlias = "tuple[str | int, ...]"
+
+_MAX_SHOWN = 60
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A policy file: its path as the user gave it, and the JSON Schema in it."""
+
+    file: str
+    schema: dict[str, Any]
+
+
+def read(path: str | os.PathLike[str]) -> Policy:
+    """A policy file. Raises `SpecError` when it can't be read, or is no JSON Schema that stands for itself."""
+    source = read_text(path, "FS602")
+    schema = _json(source) if source.file.endswith(".json") else _yaml(source)
+    if not isinstance(schema, dict):
+        raise _unfit(source, "a policy is a JSON Schema: a mapping")
+    fault = schema_fault(schema) or next(_faults(schema, schema), "")
+    if fault:
+        raise _unfit(source, f"this is no JSON Schema: {fault}")
+    return Policy(source.file, _placeable(schema))
+
+
+def _placeable(schema: Any) -> Any:
+    """The same schema, with `BidPrice: false` said so that jsonschema tells which member it is about."""
+    if isinstance(schema, list):
+        return [_placeable(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    out = {key: _placeable(value) for key, value in schema.items()}
+    for word in ("properties", "patternProperties"):
+        if isinstance(out.get(word), dict):
+            out[word] = {name: {"not": {}} if one is False else one for name, one in out[word].items()}
+    return out
+
+
+def _json(source: Source) -> Any:
+    try:
+        return json.loads(source.text)
+    except json.JSONDecodeError as error:
+        at = Place(source, error.lineno, error.colno)
+        raise SpecError([source.diagnostic("FS602", f"this is not JSON: {error.msg}", at)]) from None
+    except RecursionError:
+        raise _unfit(source, "this is nested too deeply") from None
+
+
+def _yaml(source: Source) -> Any:
+    root, found = compose(source)
+    if found:
+        raise SpecError(found)
+    return plain(root) if root else None
+
+
+def _unfit(source: Source, message: str) -> SpecError:
+    return SpecError([source.diagnostic("FS602", message)])
+
+
+def _faults(schema: Any, root: Mapping[str, Any]) -> Iterator[str]:
+    """What a meta-schema does not see: references that lead nowhere, or out of the file."""
+    if isinstance(schema, list):
+        for one in schema:
+            yield from _faults(one, root)
+    if not isinstance(schema, dict):
+        return
+    reference = schema.get("$ref")
+    if isinstance(reference, str) and not _leads_somewhere(reference, root):
+        yield f"$ref {reference!r} leads to nothing in the file"
+    for one in schema.values():
+        yield from _faults(one, root)
+
+
+def _leads_somewhere(reference: str, root: Mapping[str, Any]) -> bool:
+    if not reference.startswith("#"):
+        return False
+    if not reference.startswith("#/"):
+        return reference == "#" or f'"$anchor": {json.dumps(reference[1:])}' in json.dumps(root)
+    found: Any = root
+    for step in reference[2:].split("/"):
+        key = step.replace("~1", "/").replace("~0", "~")
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found is not None
+
+
+def violations(policy: Policy, jobflow: JobFlow, request: Request) -> tuple[Diagnostic, ...]:
+    """What a policy has against a job flow's request, at the lines of the spec that it came from."""
+    try:
+        found = [_placed(one, policy, jobflow) for one in schema_violations(request.params, policy.schema)]
+    except RecursionError:
+        raise _unfit(Source(policy.file), "the policy refers to itself without end") from None
+    return settle(found, jobflow.target, jobflow.secrets)
+
+
+def _placed(error: Any, policy: Policy, jobflow: JobFlow) -> Diagnostic:
+    path = (*error.absolute_path, *_extra(error))
+    message, hint = _TELLERS.get(error.validator, _plainly)(error)
+    value = error.instance if isinstance(error.instance, str) else None
+    place = origin(jobflow, path, value)
+    about = error.schema.get("description") or error.schema.get("title") if isinstance(error.schema, dict) else ""
+    notes = [f"{policy.file}: {about}" if about else f"{policy.file}: {_where(error.absolute_schema_path)}"]
+    is_key = path[-1:] in (("Key",), ("Classification",)) and place[-1:] != path[-1:]
+    text = f"{_shown(path)}: {message}"
+    return jobflow.document.diagnostic("FS601", place, text, hint=hint, notes=notes, key=is_key)
+
+
+def _extra(error: Any) -> Path:
+    """The member that is not wanted, where one is not."""
+    if error.validator != "additionalProperties" or not isinstance(error.instance, Mapping):
+        return ()
+    known = error.schema.get("properties", {})
+    patterns = error.schema.get("patternProperties", {})
+    extra = (name for name in error.instance if name not in known and not any(re.search(p, name) for p in patterns))
+    return (next(extra),)
+
+
+def _shown(path: Sequence[str | int]) -> str:
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return text.lstrip(".") or "the request"
+
+
+def _where(path: Sequence[str | int]) -> str:
+    return "/".join(map(str, path))
+
+
+def _value(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 1] + "…"
+
+
+def _required(error: Any) -> tuple[str, str]:
+    missing = [name for name in error.validator_value if name not in error.instance]
+    named = re.match(r"'(.*)' is a required property$", error.message)
+    return f"{named[1] if named else ', '.join(missing)} is missing", ""
+
+
+def _enum(error: Any) -> tuple[str, str]:
+    allowed = ", ".join(map(_value, error.validator_value))
+    return f"{_value(error.instance)} is not allowed", allowed if len(allowed) <= 2 * _MAX_SHOWN else ""
+
+
+def _bound(word: str) -> Callable[[Any], tuple[str, str]]:
+    return lambda error: (f"{_value(error.instance)} is not allowed", f"{word} {error.validator_value}")
+
+
+def _size(word: str) -> Callable[[Any], tuple[str, str]]:
+    def tell(error: Any) -> tuple[str, str]:
+        what = "characters" if isinstance(error.instance, str) else "items"
+        return f"{len(error.instance)} {what}", f"{word} {error.validator_value}"
+
+    return tell
+
+
+def _either(types: Any) -> str:
+    return " or ".join(types) if isinstance(types, list) else str(types)
+
+
+def _plainly(error: Any) -> tuple[str, str]:
+    return f"{_value(error.instance)} is not allowed here", ""
+
+
+_TELLERS: dict[str, Callable[[Any], tuple[str, str]]] = {
+    "required": _required,
+    "enum": _enum,
+    "const": lambda error: (f"{_value(error.instance)} is not allowed", _value(error.validator_value)),
+    "pattern": lambda error: (f"{_value(error.instance)} is not allowed", f"it is to match {error.validator_value}"),
+    "type": lambda error: (f"{_value(error.instance)} is not allowed", f"of type {_either(error.validator_value)}"),
+    "minimum": _bound("at least"),
+    "exclusiveMinimum": _bound("more than"),
+    "maximum": _bound("up to"),
+    "exclusiveMaximum": _bound("less than"),
+    "minItems": _size("at least"),
+    "maxItems": _size("up to"),
+    "minLength": _size("at least"),
+    "maxLength": _size("up to"),
+    "minProperties": _size("at least"),
+    "maxProperties": _size("up to"),
+    "contains": lambda _: ("no item is as the policy wants one", ""),
+    "additionalProperties": lambda _: ("the policy does not allow this", ""),
+    "not": lambda error: (f"{_value(error.instance)} is what the policy forbids", ""),
+}

@@ -1,0 +1,16 @@
+"""A page for each id of the catalogue: what it means, why, and a wrong and a right example.
+
+The pages are Markdown files beside this one, named by the id. The examples are tests: the wrong one
+gives exactly that finding, the right one does not. They leave out what has no bearing on the matter: a
+spec's head, its release, its instances.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def page(id: str) -> str | None:  # noqa: A002 - it is the word for it
+    """The page of an id, as Markdown; None when there is none."""
+    path = Path(__file__).with_name(f"{id}.md")
+    return path.read_text("utf-8") if path.is_file() else None
