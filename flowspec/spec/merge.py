@@ -73,8 +73,10 @@ def _value(old: Node | None, new: Node, merge: _Merge, path: _Path) -> Node:
 
 def _items(base: Items, over: Items, merge: _Merge, path: _Path) -> Items:
     items = list(base.items)
+    said = _said(path[-1], base)
     for one in over.items:
-        fits = [index for index, item in enumerate(base.items) if _same(path[-1], item, one)]
+        meant = dict.fromkeys(index for text in _called(path[-1], one) for index in said.get(text, ()))
+        fits = [index for index in meant if _same(path[-1], base.items[index], one)]
         if len(fits) > 1:
             message = f"this override fits {len(fits)} items"
             hint = "give the items different names"
@@ -87,6 +89,20 @@ def _items(base: Items, over: Items, merge: _Merge, path: _Path) -> Items:
         else:
             items.append(_marked(one, merge.origin))
     return Items(tuple(items), base.at, base.origin)
+
+
+def _said(kind: str, base: Items) -> dict[str, list[int]]:
+    """The items by all that they are called; so that thousands can be merged."""
+    said: dict[str, list[int]] = {}
+    for index, item in enumerate(base.items):
+        for text in _called(kind, item):
+            said.setdefault(text, []).append(index)
+    return said
+
+
+def _called(kind: str, item: Node) -> Iterator[str]:
+    role, name = _text(item, _ROLE.get(kind)), _text(item, "name")
+    yield from (text for text in (role, name) if text is not None)
 
 
 def _same(kind: str, item: Node, over: Node) -> bool:

@@ -71,13 +71,16 @@ def _odd_name(error: Any) -> str:
     )
 
 
+_MAX_GUESSES = 100
+
+
 def _unknown(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
     known: Schema = error.schema.get("properties", {})
-    for name in error.instance:
-        if name not in known:
-            yield Finding(
-                "FS101", (*path, name), f"unknown key '{name}'", _meant_key(name, known, path), key=True, whole=True
-            )
+    unknown = [name for name in error.instance if name not in known]
+    for index, name in enumerate(unknown):
+        # Nobody reads a thousand guesses, and each takes its time.
+        hint = _meant_key(name, known, path) if index < _MAX_GUESSES else ""
+        yield Finding("FS101", (*path, name), f"unknown key '{name}'", hint, key=True, whole=True)
 
 
 def _meant_key(name: str, known: Schema, path: tuple[str | int, ...]) -> str:

@@ -17,6 +17,7 @@ from flowspec.errors import Diagnostic, SpecError
 from flowspec.spec.document import Document, Mapping, Node, Place, Scalar, plain
 from flowspec.spec.load import compose, read
 from flowspec.spec.nearest import did_you_mean
+from flowspec.spec.patterns import PatternError, is_found
 from flowspec.spec.render import MISSING, Budget, TemplateError, evaluate, is_template, names_in
 
 TYPES = ("string", "integer", "number", "boolean", "list", "mapping")
@@ -374,9 +375,9 @@ def _check_range(value: float, rules: MappingOf[str, Any]) -> None:
 
 def _matches(pattern: str, value: str) -> bool:
     try:
-        return bool(re.search(pattern, value))
-    except re.error:
-        raise _UnfitError("FS304", f"text that matches {pattern}, which is no regular expression") from None
+        return is_found(pattern, value)
+    except PatternError as error:
+        raise _UnfitError("FS304", f"text that matches {pattern[:200]}, which is {error}") from None
 
 
 def _texts(value: Any) -> Iterator[str]:
