@@ -86,7 +86,8 @@ def _unknown(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
 def _meant_key(name: str, known: Schema, path: tuple[str | int, ...]) -> str:
     if not path and name in ("instances", "Instances"):
         return "the members of Instances stand at the top level"
-    found = _other_words(known).get(_folded(name)) or nearest(name, known)
+    words = _other_words(known)
+    found = words.get(_folded(name)) or nearest(name, known) or words.get(nearest(_folded(name), words))
     return f"did you mean {found}?" if found else ""
 
 

@@ -122,7 +122,7 @@ def upgrade_needs_ami(spec: Spec) -> Iterator[Finding]:
     """Botocore's RepoUpgradeOnBoot: only with a custom AMI."""
     if "repo_upgrade_on_boot" in spec and "custom_ami_id" not in spec:
         message = "repo_upgrade_on_boot is only for clusters with a custom_ami_id"
-        yield Finding("FS217", ("repo_upgrade_on_boot",), message, key=True)
+        yield Finding("FS217", ("repo_upgrade_on_boot",), message, "give one, or leave it out", key=True)
 
 
 def security_groups(spec: Spec) -> Iterator[Finding]:

@@ -63,7 +63,7 @@ def one_master(spec: Spec) -> Iterator[Finding]:
             continue
         found = [index for index, item in listed if item[role] == "MASTER"]
         if not found:
-            yield Finding("FS203", (key,), f"no {noun} is MASTER; exactly one is", key=True)
+            yield Finding("FS203", (key,), f"no {noun} is MASTER; exactly one is", "add one", key=True)
         for index in found[1:]:
             message = f"a second MASTER {noun}; there is exactly one"
             yield Finding("FS203", (key, index, role), message, "a cluster's other nodes are CORE or TASK")

@@ -1,0 +1,75 @@
+"""`flowspec validate --policy`, as a person meets it."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from flowspec.cli import cli, run
+from flowspec.cli.exits import Exit
+
+SPEC = """\
+flowspec: v1
+name: {name}
+release_label: emr-7.5.0
+master_instance_type: {type}
+"""
+TYPES = (
+    "properties: {Instances: {properties: {MasterInstanceType: {pattern: '^m5[.]', description: We pay for m5.}}}}\n"
+)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "good.yaml").write_text(SPEC.format(name="good", type="m5.xlarge"))
+    (tmp_path / "bad.yaml").write_text(SPEC.format(name="bad", type="p4d.24xlarge"))
+    (tmp_path / "types.yaml").write_text(TYPES)
+    (tmp_path / "tagged.json").write_text('{"required": ["Tags"]}')
+    return tmp_path
+
+
+def test_the_line_that_breaks_a_policy_is_shown(here, capsys):
+    assert run(["validate", "good.yaml", "bad.yaml", "--policy", "types.yaml"]) == Exit.USAGE
+    out, err = capsys.readouterr()
+    assert out == "good.yaml: valid\n"
+    assert err == (
+        'error[FS601]: Instances.MasterInstanceType: "p4d.24xlarge" is not allowed\n'
+        " --> bad.yaml:4:23\n"
+        "  |\n"
+        "4 | master_instance_type: p4d.24xlarge\n"
+        "  |                       ^^^^^^^^^^^^ it is to match ^m5[.]\n"
+        "  = types.yaml: We pay for m5.\n"
+        "  = flowspec explain FS601\n\n"
+    )
+
+
+def test_several_policies_hold_together(here):
+    done = CliRunner().invoke(
+        cli, ["validate", "bad.yaml", "--policy", "types.yaml", "--policy", "tagged.json", "--format", "json"]
+    )
+    assert [(one["line"], one["notes"][0]) for one in json.loads(done.output)] == [
+        (1, "tagged.json: required"),
+        (4, "types.yaml: We pay for m5."),
+    ]
+
+
+def test_a_policy_is_not_asked_of_a_spec_that_is_invalid(here, capsys):
+    (here / "bad.yaml").write_text(SPEC.format(name="bad", type="[a]"))
+    assert run(["validate", "bad.yaml", "--policy", "tagged.json"]) == Exit.USAGE
+    assert "FS601" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("- a", "a policy is a JSON Schema: a mapping"), ("type: 4", "this is no JSON Schema"), (None, "no such file")],
+)
+def test_a_bad_policy_file_is_a_clear_error_and_nothing_is_called_valid(here, capsys, text, message):
+    if text is not None:
+        (here / "policy.yaml").write_text(text)
+    assert run(["validate", "good.yaml", "--policy", "policy.yaml"]) == Exit.USAGE
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "error[FS602]: " in err
+    assert message in err
+    assert " --> policy.yaml" in err
