@@ -155,7 +155,7 @@ def compile_(spec: Path, format_: str, reveal: bool, **options: Any) -> int:  # 
     flow = job_flow(spec, **options)
     show_warnings(flow.warnings)
     request = compile(flow)
-    click.echo(_json(request.params, request.secrets))
+    click.echo(_json(request.params, frozenset() if reveal else request.secrets))
     return Exit.OK
 
 

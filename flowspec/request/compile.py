@@ -123,8 +123,11 @@ class _Job(NamedTuple):
             known = schemas.member(schema, key) or {}
             if known.get("x-tool"):
                 continue
-            name = schemas.api_name(key, known) if key in own else key
-            _put(out, name, self.carried(item, known, (*at, key)))
+            carried = self.carried(item, known, (*at, key))
+            if key in own:
+                _put(out, schemas.api_name(key, known), carried)
+            else:
+                out[key] = carried
         return out
 
     def by_rule(self, value: Any, definition: str, at: Path) -> Any:

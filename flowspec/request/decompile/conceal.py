@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from flowspec.spec.render import is_template
 
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z][a-z0-9]*|[0-9]+")
 _PASSWORD = re.compile(r"passw(or)?d|passphrase|^pwd$")
 _SINGLE = {"secret", "secrets", "token", "tokens", "accesskey", "secretkey", "apikey", "privatekey"}
 _KEYS = {"access", "secret", "private", "api", "account", "auth"}
@@ -126,7 +126,7 @@ def _template(text: str) -> str:
 def variable_name(name: str) -> str:
     """What a variable for the secret of this name is called: by the last part of it that tells enough."""
     words, last = (
-        [word.lower() for word in _WORD.findall(part) if word.isalpha()] for part in (name, name.rpartition(".")[2])
+        [word.lower() for word in _WORD.findall(part) if word[0].isalpha()] for part in (name, name.rpartition(".")[2])
     )
     return "_".join(last if len(last) > 1 else words[-3:]) or "secret"
 

@@ -36,6 +36,7 @@ _CLUSTER = {"Id", "Status", "Ec2InstanceAttributes", "ClusterArn"}
 # Where members are looked for that stand elsewhere, or are called so by other tools.
 _ELSEWHERE = {
     "InstanceProfile": "it is JobFlowRole, beside Instances",
+    "InstanceRole": "a fleet says InstanceFleetType",
     "UseDefaultRoles": "give ServiceRole and JobFlowRole",
     "AutoTerminate": "it is KeepJobFlowAliveWhenNoSteps in Instances, the other way round",
 }
@@ -57,10 +58,21 @@ def read(name: str, data: bytes) -> dict[str, Any]:
     _refuse_answers(request, source)
     wrong = list(_wrong(request, input_shape(), ())) or [_Problem(one.path, one.message) for one in problems(request)]
     if wrong:
-        secrets = Concealer()
-        secrets.concealed(request)
-        raise SpecError(settle(list(_placed(wrong, source)), "", [*secrets.variables.values()]))
+        raise SpecError(settle(list(_placed(wrong, source)), "", _secrets(request)))
     return dict(request)
+
+
+def _secrets(request: Any) -> list[str]:
+    """What must not be shown of a wrong request; a password may be wrong in being a number."""
+    concealer = Concealer()
+    concealer.concealed(_as_texts(request))
+    return list(concealer.variables.values())
+
+
+def _as_texts(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _as_texts(item) for key, item in value.items()}
+    return [_as_texts(item) for item in value] if isinstance(value, list) else str(value)
 
 
 def _decoded(name: str, data: bytes) -> Source:
@@ -112,7 +124,8 @@ def _refuse_answers(value: Any, source: Source) -> None:
             what = "the answer of DescribeCluster" if isinstance(one.get("Cluster"), Mapping) else what
             _refuse(source, f"this is {several}{what}, not a request of RunJobFlow", f"{_why(what)}{_REMEDY}")
     if isinstance(one, Mapping) and isinstance(one.get("request"), Mapping) and "Instances" not in one:
-        hint = f"`jq .request {source.file} | flowspec import --request -` takes it out"
+        name = "FILE" if source.file.startswith("<") else source.file
+        hint = f"`jq .request {name} | flowspec import --request -` takes it out"
         _refuse(source, "the request stands under `request` here", hint)
     if isinstance(value, list):
         _refuse(source, "this is a list, a request is an object", "give one request at a time")
@@ -180,11 +193,10 @@ def _meant(name: str, shape: Any, path: tuple[str | int, ...]) -> str:
     hint = f"did you mean {folded[name.lower()]}?" if name.lower() in folded else did_you_mean(name, shape.members)
     if hint:
         return hint
-    inner = input_shape()
-    owners = [owner for owner in ("Instances",) if name in inner.members[owner].members]
-    if not path and owners:
+    owners = [owner for owner, inner in shape.members.items() if name in getattr(inner, "members", ())]
+    if owners:
         return f"it is a member of {owners[0]}"
-    if path and name in inner.members:
+    if path and name in input_shape().members:
         return f"it stands at the top, not in {_called(path)}"
     return "" if path else "a newer boto3 may know it"
 

@@ -16,7 +16,7 @@ Schema: TypeAlias = "schemas.Schema | None"
 _WIDTH = 100
 _ENTRIES = 6
 # Plain is what no reader of YAML 1.1 or 1.2 could take for anything but this text, in braces too.
-_PART = r"[\w./@%+=*$~^?&-]*(?::+(?=[\w/+*.])[\w./@%+=*$~^?&-]*)*"
+_PART = r"[\w./@%+=*$~^?&#-]*(?::+(?=[\w/+*.])[\w./@%+=*$~^?&#-]*)*"
 _PLAIN = re.compile(rf"(?:--?(?=[A-Za-z])|(?=[A-Za-z/_$])){_PART}(?: (?:--?(?=[A-Za-z])|(?=[\w./$])){_PART})*")
 _FIGURES = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+|[0-9]+[kKmMgGtTsSh][bB]?")
 _NUMBER = re.compile(r"0|-?[1-9][0-9]{0,8}|true|false")
@@ -61,9 +61,7 @@ class _Writer:
         if short is not None:
             yield Line(f"{head} {short}", path)
         elif isinstance(value, str):
-            yield Line(f"{head} {'|' if value.endswith(chr(10)) else '|-'}", path)
-            for text in value.removesuffix("\n").split("\n"):
-                yield Line(f"{indent}  {text}" if text else "", path)
+            yield from _literal(head, value, indent, path)
         else:
             yield Line(head, path)
             yield from self.block(value, schema, f"{indent}  ", path)
@@ -85,7 +83,7 @@ class _Writer:
             yield Line(f"{indent}- {short}", path)
             return
         if isinstance(value, str):
-            yield Line(f"{indent}- {quoted(value)}", path)
+            yield from _literal(f"{indent}-", value, indent, path)
             return
         first, *rest = self.block(value, schema, f"{indent}  ", path)
         while first.text.lstrip().startswith("# "):
@@ -116,6 +114,13 @@ class _Writer:
         if isinstance(value, list) and value:
             return f"[{', '.join(self.inline(item, _items(schema)) for item in value)}]"
         return scalar(value, schema)
+
+
+def _literal(head: str, value: str, indent: str, path: Path) -> Iterator[Line]:
+    """A text of several lines as they are."""
+    yield Line(f"{head} {'|' if value.endswith(chr(10)) else '|-'}", path)
+    for text in value.removesuffix("\n").split("\n"):
+        yield Line(f"{indent}  {text}" if text else "", path)
 
 
 def _known(schema: Schema, value: dict[str, Any]) -> Schema:
