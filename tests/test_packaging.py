@@ -29,7 +29,8 @@ def test_the_wheel_holds_the_package_and_the_schema_and_nothing_else(built):
     with zipfile.ZipFile(built[0]) as wheel:
         names = wheel.namelist()
         assert json.loads(wheel.read(f"flowspec/{SCHEMA}")) == json.loads((ROOT / SCHEMA).read_text())
-    sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "flowspec").rglob("*.py")}
+    files = (path for kind in ("py", "md", "json") for path in (ROOT / "flowspec").rglob(f"*.{kind}"))
+    sources = {path.relative_to(ROOT).as_posix() for path in files}
     assert sources <= set(names)
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"flowspec"}
 
@@ -75,3 +76,4 @@ def test_the_wheel_works_in_a_clean_environment(built, tmp_path):
     assert flowspec("validate", "job.yaml") == "job.yaml: valid\n"
     assert json.loads(flowspec("schema")) == json.loads((ROOT / SCHEMA).read_text())
     assert json.loads(flowspec("compile", "job.yaml"))["Name"] == "tiny"
+    assert flowspec("explain", "FS204").startswith("# FS204: ")
