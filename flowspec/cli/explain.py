@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 
@@ -20,6 +21,7 @@ _GROUPS = {
     "4": "Files",
     "5": "The backend",
     "6": "Policies",
+    "7": "Requests to import",
 }
 
 
@@ -50,21 +52,18 @@ def _page(word: str) -> str:
     if text is None:
         hint = did_you_mean(id_, CATALOG) or "`flowspec explain` lists them all"
         raise click.BadParameter(f"there is no finding {word}: {hint}", param_hint="ID")
-    return _painted(text) if sys.stdout.isatty() else text
+    return _painted(text) if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else text
 
 
 def _painted(text: str) -> str:
-    """Markdown for a terminal: headings bold, code as it is, the fences gone."""
-    import os
-
-    if os.environ.get("NO_COLOR"):
-        return text
+    """Markdown for a terminal: headings bold, code indented, the fences gone."""
     lines = []
+    is_code = False
     for line in text.splitlines():
-        if line.startswith("#"):
-            lines.append(click.style(line.lstrip("# "), bold=True))
-        elif line.startswith("```"):
-            lines.append("")
+        if line.startswith("```"):
+            is_code = not is_code
+        elif is_code:
+            lines.append(f"    {line}".rstrip())
         else:
-            lines.append(line)
+            lines.append(click.style(line.lstrip("# "), bold=True) if line.startswith("#") else line)
     return "\n".join(lines) + "\n"

@@ -117,3 +117,11 @@ def test_explain_of_something_else_says_what_there_is():
     shown = CliRunner().invoke(cli, ["explain", "F204"])
     assert shown.exit_code == Exit.USAGE
     assert "did you mean FS204?" in shown.output
+
+
+def test_on_a_terminal_a_page_has_no_fences():
+    from flowspec.cli.explain import _painted
+
+    shown = _painted(page("FS204"))
+    assert "```" not in shown
+    assert "\x1b[1mWrong\x1b[0m\n\n    instance_groups:\n      - {role: MASTER" in shown
