@@ -80,7 +80,7 @@ def _unknown(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
     for index, name in enumerate(unknown):
         # Nobody reads a thousand guesses, and each takes its time.
         hint = _meant_key(name, known, path) if index < _MAX_GUESSES else ""
-        yield Finding("FS101", (*path, name), f"unknown key '{name}'", hint, key=True, whole=True)
+        yield Finding("FS101", (*path, name), f"unknown key '{name[:100]}'", hint, key=True, whole=True)
 
 
 def _meant_key(name: str, known: Schema, path: tuple[str | int, ...]) -> str:

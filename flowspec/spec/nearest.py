@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
+
+# Beyond that many words a guess takes longer than it is worth.
+_MAX_COMPARED = 500
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -15,7 +19,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
         return by_form[form]
     from difflib import get_close_matches
 
-    close = get_close_matches(form, by_form, 1)
+    close = get_close_matches(form, islice(by_form, _MAX_COMPARED), 1)
     return by_form[close[0]] if close else ""
 
 

@@ -23,6 +23,7 @@ from flowspec.spec.nearest import did_you_mean
 MAX_TEXT = 100_000
 MAX_ITEMS = 10_000
 MAX_BITS = 256
+_SHOWN = 40
 
 MISSING = object()
 """The value of a variable that has none, where that is already said: what uses it fails silently."""
@@ -110,11 +111,13 @@ def _environment() -> Any:
 @lru_cache(maxsize=4096)
 def _parse(text: str) -> _Parsed:
     from jinja2 import TemplateSyntaxError, nodes
+    from jinja2.parser import Parser
 
     if len(text) > MAX_TEXT:
         raise TemplateError("FS324", f"a template may be up to {MAX_TEXT} characters long")
     try:
-        tree = _environment().parse(text)
+        # Not Environment.parse: for every mistake it compiles and runs code, to make a pretty traceback.
+        tree = Parser(_environment(), text).parse()
     except TemplateSyntaxError as error:
         message = (error.message or "").rstrip(".")
         raise TemplateError("FS320", f"this template can't be parsed: {message}") from None
@@ -220,7 +223,9 @@ def _name(node: Any, run: _Run) -> Any:
 
 
 def _known(names: Iterable[str]) -> str:
-    return f"defined here: {', '.join(sorted(names))}"
+    known = sorted(names)
+    more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
+    return f"defined here: {', '.join(known[:_SHOWN])}{more}"
 
 
 def _member(owner: Any, key: Any) -> Any:
