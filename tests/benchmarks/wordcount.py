@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import os
 import random
 import shutil
@@ -63,7 +64,7 @@ def make_text(path: Path, megabytes: int) -> None:
     with part.open("w") as file:
         while file.tell() < size:
             chosen = iter(chance.choices(words, often, k=200_000))
-            while line := [word for word, _ in zip(chosen, range(chance.randrange(5, 16)))]:
+            while line := list(itertools.islice(chosen, chance.randrange(5, 16))):
                 file.write(" ".join(line) + "\n")
     part.rename(path)
 

@@ -29,7 +29,11 @@ _UNSUPPORTED_SCHEME = "org.apache.hadoop.fs.UnsupportedFileSystemException"
 def main(argv: Sequence[str]) -> int:
     """Run a streaming job; the exit status is that of Hadoop's client (128 + N after signal N)."""
     path = os.environ.get("FLOWSPEC_SYSLOG")
-    syslog = JobLog(Path(path) if path else None)
+    try:
+        syslog = JobLog(Path(path) if path else None)
+    except OSError as error:
+        sys.stderr.write(f"FLOWSPEC_SYSLOG: {path}: {error.strerror}\n")
+        return 1
     try:
         with _signals():
             return _main(argv, syslog)

@@ -58,8 +58,10 @@ def _long_sum(key: Writable, values: Iterator[Writable]) -> Iterator[Pair]:
     total = 0
     for value in values:
         if not isinstance(value, int):
+            name = class_of(value)
             raise TaskFailure(
-                f"java.lang.ClassCastException: class {class_of(value)} cannot be cast to class {classes.LONG}"
+                f"java.lang.ClassCastException: class {name} cannot be cast to class {classes.LONG} "
+                f"({name} and {classes.LONG} are in unnamed module of loader 'app')"
             )
         total += value
     yield key, wrap(total)

@@ -178,6 +178,8 @@ class _Builder:
         key_class, value_class = self._map_classes(mapper, reducer)
         output_format = classes.output_format(arguments.first("outputformat") or classes.TEXT_OUTPUT)
         partitioner = classes.partitioner(arguments.first("partitioner") or classes.HASH_PARTITIONER)
+        conf.set("mapreduce.job.working.dir", self._files.qualify(str(self._files.working)))
+        conf.set("mapreduce.client.genericoptionsparser.used", "true")
         conf.set("mapred.input.format.class", input_format)
         conf.set("mapred.output.format.class", output_format)
         if arguments.first("partitioner"):
@@ -204,12 +206,16 @@ class _Builder:
             partitioner=partitioner,
             partition_fields=tuple(self._partition_fields(partitioner)),
             sort_fields=self._sort_fields(),
-            field_separator=conf.get("mapreduce.map.output.key.field.separator", "\t").encode(),
+            field_separator=conf.get("mapreduce.map.output.key.field.separator", "\t").encode(
+                "utf-8", "surrogateescape"
+            ),
             map_separators=self._separators("map"),
             reduce_separators=self._separators("reduce"),
             map_key_class=key_class,
             map_value_class=value_class,
-            output_separator=conf.get("mapreduce.output.textoutputformat.separator", "\t").encode(),
+            output_separator=conf.get("mapreduce.output.textoutputformat.separator", "\t").encode(
+                "utf-8", "surrogateescape"
+            ),
             codec=self._codec(),
             cmdenv=conf.get("stream.addenvironment"),
             shipments=sent,
@@ -232,9 +238,13 @@ class _Builder:
             for name in ("map.input", "map.output", "reduce.input", "reduce.output"):
                 conf.set(f"stream.{name}", words)
         for name in ("map.input", "map.output", "reduce.input", "reduce.output"):
-            word = conf.get(f"stream.{name}", "text")
-            if word not in ("text", "keyonlytext"):
+            word = conf.get(f"stream.{name}").lower()
+            if word in ("rawbytes", "typedbytes"):
                 raise unsupported(f"stream.{name}={word} (-io {word})")
+            if word and word != "keyonlytext":
+                conf.set(f"stream.{name}", "text")  # IdentifierResolver takes any other word for text
+            elif word:
+                conf.set(f"stream.{name}", word)
             prefix = "KeyOnlyText" if word == "keyonlytext" else "Text"
             suffix, role = ("InputWriter", "writer") if name.endswith("input") else ("OutputReader", "reader")
             conf.set(f"stream.{name}.{role}.class", f"{_STREAMING}io.{prefix}{suffix}")
@@ -312,8 +322,8 @@ class _Builder:
     def _separators(self, side: str) -> Separators:
         conf = self._conf
         return Separators(
-            input=conf.get(f"stream.{side}.input.field.separator", "\t").encode(),
-            output=conf.get(f"stream.{side}.output.field.separator", "\t").encode(),
+            input=conf.get(f"stream.{side}.input.field.separator", "\t").encode("utf-8", "surrogateescape"),
+            output=conf.get(f"stream.{side}.output.field.separator", "\t").encode("utf-8", "surrogateescape"),
             fields=max(1, conf.integer(f"stream.num.{side}.output.key.fields", 1)),
         )
 

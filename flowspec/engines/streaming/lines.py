@@ -115,9 +115,9 @@ def tabbed(block: bytes) -> Tabbed:
     return Tabbed(block, records, low)
 
 
-def serialized_size(block: bytes, records: int) -> int:
+def serialized_size(block: bytes) -> int:
     """Bytes that the keys and values of a tabbed block take as `Text`: the measure of `Map output bytes`."""
-    return len(block) + _long_lengths(block, records)
+    return len(block) + _long_lengths(block)
 
 
 def text_size(length: int) -> int:
@@ -127,7 +127,7 @@ def text_size(length: int) -> int:
     return length + 1 + (length.bit_length() + 7) // 8
 
 
-def _long_lengths(block: bytes, records: int) -> int:
+def _long_lengths(block: bytes) -> int:
     """How many bytes more than one the lengths of the keys and values take, all together."""
     if _LONG_RUN not in block.translate(_LINE_SHAPE):
         return 0

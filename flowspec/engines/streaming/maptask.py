@@ -162,7 +162,7 @@ class ShuffleOutput:
                 self.pair(key, value)
             return
         self._task.count(MAP_OUTPUT_RECORDS, block.records)
-        self._task.count(MAP_OUTPUT_BYTES, serialized_size(block.block, block.records))
+        self._task.count(MAP_OUTPUT_BYTES, serialized_size(block.block))
         self._sorter.add(block.block, low=block.low)
 
     def pair(self, key: Writable, value: Writable) -> None:

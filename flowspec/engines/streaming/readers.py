@@ -40,7 +40,7 @@ class SplitReader:
         self._split = split
         self._conf = conf
         self._input_format = input_format
-        self._delimiter = conf.get("textinputformat.record.delimiter").encode()
+        self._delimiter = conf.get("textinputformat.record.delimiter").encode("utf-8", "surrogateescape")
         self._max_length = conf.integer("mapreduce.input.linerecordreader.line.maxlength", _UNLIMITED)
         self._codec = split.file.path.suffix.lower()
         self.position = split.start

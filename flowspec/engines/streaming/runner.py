@@ -43,7 +43,10 @@ _PROGRESS_INTERVAL = 0.3  # seconds between two looks at the progress
 def run(job: Job, syslog: JobLog) -> bool:
     """Run a job; whether it succeeded. Raises `ClientError` when it is refused before it starts."""
     splits = _checked_splits(job)
-    scratch = Path(tempfile.mkdtemp(prefix="flowspec-streaming-"))
+    try:
+        scratch = Path(tempfile.mkdtemp(prefix="flowspec-streaming-"))
+    except OSError as error:
+        raise _launch_error(f"no place for temporary files: {error.strerror or error}") from error
     links: list[Path] = []
     try:
         links = _localized(job, scratch, syslog)

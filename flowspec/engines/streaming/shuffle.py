@@ -115,14 +115,26 @@ def _start_sort(command: list[str], **options: object) -> subprocess.Popen[bytes
     return processes.start(command, env=environment, stderr=subprocess.PIPE, **options)
 
 
+def _last_words(process: subprocess.Popen[bytes]) -> str:
+    """Wait for a sort; the last line that it said, with its status if it said nothing."""
+    assert process.stderr
+    said = process.stderr.read().decode("utf-8", "replace").splitlines()
+    process.stderr.close()
+    status = process.wait()
+    return said[-1] if said else f"sort ended with status {status}"
+
+
 def _check(process: subprocess.Popen[bytes]) -> None:
     """Wait for a sort. Raises `TaskFailure` with what it said if it failed."""
-    assert process.stderr
-    said = process.stderr.read().decode("utf-8", "replace").strip()
-    process.stderr.close()
-    if process.wait():
-        reason = said.splitlines()[-1] if said else f"sort ended with status {process.returncode}"
-        raise TaskFailure(f"java.io.IOException: {reason}")
+    said = _last_words(process)
+    if process.returncode:
+        raise TaskFailure(f"java.io.IOException: {said}")
+
+
+def _close_pipes(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe and not pipe.closed:
+            pipe.close()
 
 
 class Sorter:
@@ -137,6 +149,7 @@ class Sorter:
         self._settings = settings
         self._outputs = outputs
         self._sorts: dict[bool, subprocess.Popen[bytes]] = {}
+        self._failure: TaskFailure | None = None
 
     @property
     def keyed(self) -> bool:
@@ -144,15 +157,17 @@ class Sorter:
         return True in self._sorts
 
     def add(self, block: bytes, *, low: bool = False) -> None:
-        """Take a block of lines; `low`: it has bytes below TAB."""
+        """Take a block of lines; `low`: it has bytes below TAB. Raises `TaskFailure` if the sort has failed."""
+        if self._failure:
+            raise self._failure
         keyed = low or not self._layout.plain
         sort = self._sorts.get(keyed) or self._start(keyed)
         assert sort.stdin
         try:
             processes.write_all(sort.stdin.fileno(), memoryview(block))
         except BrokenPipeError:
-            _check(sort)
-            raise
+            self._failure = TaskFailure(f"java.io.IOException: {_last_words(sort)}")
+            raise self._failure from None
 
     def close(self) -> None:
         """No more lines will come."""
@@ -176,9 +191,7 @@ class Sorter:
         for sort in self._sorts.values():
             sort.kill()
             sort.wait()
-            for pipe in (sort.stdin, sort.stdout, sort.stderr):
-                if pipe and not pipe.closed:
-                    pipe.close()
+            _close_pipes(sort)
 
     def _start(self, keyed: bool) -> subprocess.Popen[bytes]:
         output = self._outputs[keyed] if self._outputs else subprocess.PIPE
@@ -223,9 +236,7 @@ class Merge:
             if self._process.poll() is None:
                 self._process.kill()
                 self._process.wait()
-            for pipe in (self._process.stdout, self._process.stderr):
-                if pipe and not pipe.closed:
-                    pipe.close()
+            _close_pipes(self._process)
         self._stack.close()
 
     def _single(self, source: Path | int) -> int:

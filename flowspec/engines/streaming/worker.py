@@ -85,9 +85,13 @@ def attempt(task: Task, work: Callable[[], None]) -> Outcome:
 
 
 def _failed(task: Task, failure: TaskFailure) -> Outcome:
-    task.syslog.warn("LocalJobRunner", task.job.id)
-    task.syslog.plain(line for text in failure.trace() for line in text.splitlines())
+    _tell(task.syslog, task.job, failure)
     return Outcome(task.number, task.counters, failure.causes)
+
+
+def _tell(syslog: JobLog, job: Job, failure: TaskFailure) -> None:
+    syslog.warn("LocalJobRunner", job.id)
+    syslog.plain(line for text in failure.trace() for line in text.splitlines())
 
 
 def layout_of(job: Job) -> Layout:
@@ -144,10 +148,13 @@ class MapWorker:
     def serve(self, channel: Connection) -> None:
         """Take split numbers until None comes; then finish the sort."""
         job = self._site.job
+        failed = False
         try:
             while (number := channel.recv()) is not None:
-                channel.send(self._run(number))
-            if job.reduces and not job.combiner:
+                outcome = self._run(number)
+                failed = failed or bool(outcome.causes)
+                channel.send(outcome)
+            if job.reduces and not job.combiner and not failed:
                 self._finish(channel)
             else:
                 channel.send(Outcome(SEALED, {}))
@@ -248,9 +255,13 @@ class MapWorker:
                 runs = self._cut(self._sorter, f"worker-{self._number}")
                 channel.send(Outcome(SEALED, {}, runs=runs, keyed=keyed))
         except TaskFailure as failure:
-            channel.send(Outcome(SEALED, {}, failure.causes))
+            channel.send(self._sealed_badly(failure))
         except OSError as error:
-            channel.send(Outcome(SEALED, {}, from_os_error(error).causes))
+            channel.send(self._sealed_badly(from_os_error(error)))
+
+    def _sealed_badly(self, failure: TaskFailure) -> Outcome:
+        _tell(self._site.syslog, self._site.job, failure)
+        return Outcome(SEALED, {}, failure.causes)
 
 
 def _ignore(_written: int) -> None:

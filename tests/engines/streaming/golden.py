@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,11 +68,13 @@ def differences(case: Path, scratch: Path) -> list[str]:
     return found + _different("left in the working directory", [], sorted(path.name for path in job.cwd.iterdir()))
 
 
-def run(words: list[str], cwd: Path) -> subprocess.CompletedProcess[bytes]:
-    """Run the engine as a process, from `cwd`."""
+def run(
+    words: list[str], cwd: Path, environment: dict[str, str] | None = None, before: Sequence[str] = ()
+) -> subprocess.CompletedProcess[bytes]:
+    """Run the engine as a process, from `cwd`, with more variables than the few it gets, `before` it other words."""
     env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONPATH": str(REPOSITORY)}
-    env |= {name: value for name, value in os.environ.items() if name == "HOME"}
-    command = [sys.executable, "-m", "flowspec.engines.streaming", *words]
+    env |= {name: value for name, value in os.environ.items() if name == "HOME"} | (environment or {})
+    command = [*before, sys.executable, "-m", "flowspec.engines.streaming", *words]
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, check=False, timeout=60)
 
 

@@ -1,0 +1,153 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowspec.engines.paths import FileSystems
+from flowspec.engines.streaming import inputs
+from flowspec.engines.streaming.classes import TEXT_INPUT
+from flowspec.engines.streaming.configuration import Configuration
+from flowspec.engines.streaming.readers import SplitReader
+
+
+def configuration(**properties):
+    return Configuration(
+        [(name.replace("__", "."), str(value)) for name, value in properties.items()], environ={}, system={}
+    )
+
+
+def splits_of(path, **properties):
+    file = inputs.InputFile(path, f"file:{path}", path.stat().st_size)
+    splits = inputs.in_task_order(inputs.split_files([file], configuration(**properties)))
+    return [(split.start, split.length) for split in splits]
+
+
+@pytest.mark.parametrize(
+    ("size", "block", "splits"),
+    [
+        (0, 100, [(0, 0)]),
+        (100, 100, [(0, 100)]),
+        (110, 100, [(0, 110)]),  # a tenth more is not cut off
+        (111, 100, [(0, 100), (100, 11)]),
+        (330, 64, [(0, 64), (64, 64), (128, 64), (192, 64), (256, 64), (320, 10)]),
+    ],
+)
+def test_splits(tmp_path, size, block, splits):
+    path = tmp_path / "a.txt"
+    path.write_bytes(bytes(size))
+    assert splits_of(path, fs__local__block__size=block) == splits
+
+
+def test_the_largest_split_comes_first(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes(bytes(121))
+    assert splits_of(path, fs__local__block__size=40) == [(80, 41), (0, 40), (40, 40)]
+
+
+def test_compressed_files_are_not_cut(tmp_path):
+    path = tmp_path / "a.GZ"
+    path.write_bytes(bytes(500))
+    assert splits_of(path, fs__local__block__size=50) == [(0, 500)]
+
+
+@given(
+    st.binary(max_size=80).map(lambda data: data.translate(bytes.maketrans(b"abcd", b"\r\n\r\n"))), st.integers(1, 20)
+)
+def test_every_line_is_in_exactly_one_split(tmp_path_factory, data, block):
+    path = tmp_path_factory.getbasetemp() / "split.txt"
+    path.write_bytes(b"x" + data)  # no byte order mark
+    conf = configuration(fs__local__block__size=block)
+    file = inputs.InputFile(path, f"file:{path}", path.stat().st_size)
+    chunks, records = [], []
+    for split in inputs.split_files([file], conf):
+        reader = SplitReader(split, conf, TEXT_INPUT)
+        chunks.append(b"".join(reader.text_chunks()))
+        records += [value for _, value in reader.records()]
+        reader.close()
+    whole = path.read_bytes().replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    whole = whole if whole.endswith(b"\n") else whole + b"\n"
+    assert b"".join(chunks) == whole
+    assert b"".join(record + b"\n" for record in records) == whole
+
+
+@pytest.mark.parametrize(("lines", "splits"), [(2, [(0, 7), (7, 8), (15, 3)]), (5, [(0, 17)]), (1, 5)])
+def test_splits_by_lines_have_odd_borders(tmp_path, lines, splits):
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"one\ntwo\r\nthree\rx\ny")
+    file = inputs.InputFile(path, f"file:{path}", path.stat().st_size)
+    found = inputs.split_lines_of([file], lines)
+    reader_lines = []
+    for split in found:
+        reader = SplitReader(split, configuration(), TEXT_INPUT)
+        reader_lines.append(len(list(reader.records())))
+        reader.close()
+    assert sum(reader_lines) == 5
+    assert all(count == lines for count in reader_lines[:-1])
+    if isinstance(splits, int):
+        assert len(found) == splits
+
+
+@pytest.fixture
+def tree(tmp_path):
+    for name in (
+        "a1.txt",
+        "a2.txt",
+        "b1.txt",
+        "b2.log",
+        "_hidden",
+        ".crc",
+        "sub/c.txt",
+        "sub/_x/d.txt",
+        "sub/e [1].txt",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    return tmp_path
+
+
+def listed(tree, *given, **properties):
+    files = FileSystems(working=tree)
+    found = inputs.list_files(tuple(files.qualify(text) for text in given), files, configuration(**properties))
+    return [file.uri.removeprefix(f"file:{tree}/") for file in found]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("*.txt", ["a1.txt", "a2.txt", "b1.txt"]),
+        ("?[2-9].*", ["a2.txt", "b2.log"]),
+        ("[^a]*.txt", ["b1.txt"]),
+        ("{a?,b[2-9]}.*", ["a1.txt", "a2.txt", "b2.log"]),
+        ("{a{1,2},sub/c}.txt", ["a1.txt", "a2.txt", "sub/c.txt"]),
+        ("s?b/*", ["sub/c.txt", "sub/e [1].txt"]),
+        ("sub/e \\[1\\].txt*", ["sub/e [1].txt"]),
+    ],
+)
+def test_globs(tree, pattern, names):
+    (tree / "sub" / "_x").rename(tree / "_x")
+    assert listed(tree, pattern) == names
+
+
+def test_directories(tree):
+    recursive = "mapreduce__input__fileinputformat__input__dir__recursive"
+    assert listed(tree, ".", **{recursive: "true"}) == [
+        "a1.txt",
+        "a2.txt",
+        "b1.txt",
+        "b2.log",
+        "sub/c.txt",
+        "sub/e [1].txt",
+    ]
+    ignore = "mapreduce__input__fileinputformat__input__dir__nonrecursive__ignore__subdirs"
+    assert listed(tree, ".", **{ignore: "true"}) == ["a1.txt", "a2.txt", "b1.txt", "b2.log"]
+    with pytest.raises(inputs.InvalidInput, match=f"^Not a file: file:{tree}/sub$"):
+        listed(tree, ".")
+
+
+def test_bad_paths_are_told_together(tree):
+    with pytest.raises(inputs.InvalidInput) as raised:
+        listed(tree, "nowhere", "*.csv", "a1.txt", "_hidden")
+    assert str(raised.value).splitlines() == [
+        f"Input path does not exist: file:{tree}/nowhere",
+        f"Input Pattern file:{tree}/*.csv matches 0 files",
+        f"Input path does not exist: file:{tree}/_hidden",
+    ]

@@ -1,0 +1,318 @@
+"""What happens when things go wrong: signals, full disks, files that can't be read, options that nobody has."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.engines.streaming.golden import REPOSITORY, run
+
+
+def text_of(ran):
+    return ran.stderr.decode()
+
+
+@pytest.fixture
+def words(tmp_path):
+    """A small input, and an empty working directory to start jobs from."""
+    (tmp_path / "in.txt").write_text("b\na\nb\n")
+    (tmp_path / "cwd").mkdir()
+    return tmp_path
+
+
+def start_sleeper(folder: Path, *more: str) -> tuple[subprocess.Popen, Path]:
+    """A job whose mapper tells its process id and then sleeps."""
+    (folder / "m.sh").write_text(f"echo $$ > {folder}/pid\nexec sleep 60\n")
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(REPOSITORY), "TMPDIR": str(folder / "tmp"), **os.environ}
+    environment["TMPDIR"] = str(folder / "tmp")
+    environment["PYTHONPATH"] = str(REPOSITORY)
+    (folder / "tmp").mkdir()
+    words = ["-files", f"{folder}/m.sh", *more, "-mapper", "m.sh", "-input", f"{folder}/in.txt"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flowspec.engines.streaming", *words, "-output", f"{folder}/out"],
+        cwd=folder / "cwd",
+        env=environment,
+        stderr=subprocess.PIPE,
+    )
+    wait_for(lambda: (folder / "pid").exists() and (folder / "pid").read_text().strip())
+    return process, folder / "pid"
+
+
+def wait_for(what, seconds=10.0):
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "nothing happened in time"
+        time.sleep(0.02)
+
+
+def gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_everything_and_leaves_nothing(words, number, status):
+    process, pid = start_sleeper(words)
+    process.send_signal(number)
+    process.communicate(timeout=20)
+    assert process.returncode == status
+    wait_for(lambda: gone(int(pid.read_text())))
+    assert list((words / "out").iterdir()) == []
+    assert list((words / "tmp").iterdir()) == []
+    assert list((words / "cwd").iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children of their parent's death")
+def test_children_die_with_a_killed_job(words):
+    process, pid = start_sleeper(words)
+    process.kill()
+    process.communicate(timeout=20)
+    wait_for(lambda: gone(int(pid.read_text())))
+
+
+def test_children_stay_in_the_process_group(words):
+    process, pid = start_sleeper(words)
+    try:
+        assert os.getpgid(int(pid.read_text())) == os.getpgid(process.pid)
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"needs the right to mount a tmpfs: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def big_input(folder: Path) -> Path:
+    path = folder / "big.txt"
+    path.write_bytes(
+        b"".join(b"%07d abcdefghijklmnopqrstuvwxyz\n" % (number * 7919 % 1000003) for number in range(250_000))
+    )
+    return path
+
+
+@pytest.mark.parametrize("more", [["-reducer", "NONE"], ["-reducer", "cat"], ["-numReduceTasks", "2"]])
+def test_a_full_disk_fails_the_job_and_commits_no_half_part(small_disk, words, more):
+    ran = run(["-mapper", "cat", *more, "-input", str(big_input(words)), "-output", f"{small_disk}/out"], words / "cwd")
+    assert ran.returncode == 1
+    assert "java.io.IOException: No space left on device" in text_of(ran)
+    assert list((small_disk / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("more", [[], ["-combiner", "cat"], ["-numReduceTasks", "2"]])
+def test_a_full_scratch_disk_fails_the_job(small_disk, words, more):
+    job = ["-mapper", "cat", "-reducer", "cat", *more, "-input", str(big_input(words)), "-output", f"{words}/out"]
+    ran = run(job, words / "cwd", {"TMPDIR": str(small_disk)})
+    assert ran.returncode == 1
+    assert "No space left on device" in text_of(ran)
+    assert "Traceback" not in text_of(ran)
+    assert list((words / "out").iterdir()) == []
+    assert list(small_disk.iterdir()) == []
+
+
+def without_roots_rights() -> list[str]:
+    """What to put before a command so that file modes count for root, too."""
+    if os.geteuid():
+        return []
+    drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--"]
+    if not shutil.which("setpriv") or subprocess.run([*drop, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("root may read every file, and there is no setpriv to give that up")
+    return drop
+
+
+def test_an_unreadable_input_is_named(words):
+    (words / "in.txt").chmod(0)
+    job = ["-mapper", "cat", "-input", f"{words}/in.txt", "-output", f"{words}/out"]
+    ran = run(job, words / "cwd", before=without_roots_rights())
+    assert ran.returncode == 1
+    assert f"Caused by: java.io.FileNotFoundException: {words}/in.txt (Permission denied)\n" in text_of(ran)
+
+
+def test_an_unreadable_directory_is_named(words):
+    (words / "dir").mkdir(mode=0)
+    job = ["-mapper", "cat", "-input", f"{words}/dir", "-output", f"{words}/out"]
+    ran = run(job, words / "cwd", before=without_roots_rights())
+    assert ran.returncode == 5
+    assert f"ERROR StreamJob: Error Launching job : {words}/dir: Permission denied\n" in text_of(ran)
+
+
+def test_an_output_that_can_not_be_made_is_named(words):
+    (words / "dir").mkdir(mode=0o500)
+    job = ["-mapper", "cat", "-input", f"{words}/in.txt", "-output", f"{words}/dir/out"]
+    ran = run(job, words / "cwd", before=without_roots_rights())
+    assert ran.returncode == 1
+    assert f"java.io.IOException: {words}/dir/out: Permission denied\n" in text_of(ran)
+    assert "Traceback" not in text_of(ran)
+
+
+def test_the_other_maps_run_and_commit_when_one_fails(words):
+    (words / "more.txt").write_text("this one is longer and fails\n")
+    (words / "m.sh").write_text('read line; case "$line" in this*) exit 4;; esac; echo "$line"; cat\n')
+    job = ["-files", f"{words}/m.sh", "-mapper", "m.sh", "-reducer", "NONE", "-output", f"{words}/out"]
+    ran = run([*job, "-input", f"{words}/in.txt", "-input", f"{words}/more.txt"], words / "cwd")
+    assert ran.returncode == 1
+    assert [path.name for path in (words / "out").iterdir()] == ["part-00001"]
+    assert "subprocess failed with code 4" in text_of(ran)
+
+
+def test_version_1_of_the_committer_keeps_everything_back(words):
+    version = "mapreduce.fileoutputcommitter.algorithm.version=1"
+    job = ["-D", version, "-mapper", "cat", "-reducer", "cat", "-input", f"{words}/in.txt"]
+    assert run([*job, "-output", f"{words}/out"], words / "cwd").returncode == 0
+    assert sorted(path.name for path in (words / "out").iterdir()) == ["_SUCCESS", "part-00000"]
+    assert (words / "out" / "part-00000").read_text() == "a\t\nb\t\nb\t\n"
+
+
+@pytest.mark.parametrize(
+    ("words_given", "named"),
+    [
+        (["-libjars", "x.jar", "-input", "i", "-output", "o"], "-libjars"),
+        (["-input", "i", "-output", "o", "-inputreader", "StreamXmlRecordReader,begin=a,end=b"], "-inputreader"),
+        (["-input", "i", "-output", "o", "-io", "typedbytes"], "typedbytes"),
+        (["-input", "i", "-output", "o", "-inputformat", "SequenceFileInputFormat"], "SequenceFileInputFormat"),
+        (["-jt", "host:8032", "-input", "i", "-output", "o"], "-jt host:8032"),
+        (["-fs", "hdfs://host", "-input", "i", "-output", "o"], "-fs hdfs://host"),
+        (
+            ["-input", "i", "-output", "o", "-partitioner", "org.apache.hadoop.mapred.lib.TotalOrderPartitioner"],
+            "TotalOrderPartitioner",
+        ),
+        (["-input", "i", "-output", "o", "-mapper", "org.apache.hadoop.mapred.lib.RegexMapper"], "RegexMapper"),
+        (
+            ["-D", "mapreduce.job.output.key.comparator.class=org.example.Mine", "-input", "i", "-output", "o"],
+            "org.example.Mine",
+        ),
+        (
+            [
+                *("-D", "mapreduce.output.fileoutputformat.compress=true"),
+                *("-D", "mapreduce.output.fileoutputformat.compress.codec=org.apache.hadoop.io.compress.Lz4Codec"),
+                *("-input", "i", "-output", "o"),
+            ],
+            "Lz4Codec",
+        ),
+    ],
+)
+def test_what_is_not_supported_is_refused_by_name(tmp_path, words_given, named):
+    ran = run(words_given, tmp_path)
+    assert ran.returncode == 1
+    assert named in text_of(ran)
+    assert "not supported" in text_of(ran)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_many_counters_fail_the_task(words):
+    (words / "m.sh").write_text('for i in $(seq 130); do echo "reporter:counter:g,c$i,1" >&2; done; cat\n')
+    job = ["-files", f"{words}/m.sh", "-mapper", "m.sh", "-reducer", "cat", "-input", f"{words}/in.txt"]
+    ran = run([*job, "-output", f"{words}/out"], words / "cwd")
+    assert ran.returncode == 1
+    assert "LimitExceededException: Too many counters: 121 max=120" in text_of(ran)
+
+
+def test_a_reducer_that_does_not_read_its_input(words):
+    path = big_input(words)
+    job = ["-mapper", "cat", "-reducer", "true", "-input", str(path), "-output", f"{words}/out"]
+    ran = run(job, words / "cwd")
+    assert ran.returncode == 1
+    assert "Caused by: java.io.IOException: subprocess exited successfully" in text_of(ran)
+
+
+def test_unread_input_is_fine_up_to_the_size_of_the_buffer(words):
+    (words / "in.txt").write_bytes(b"x" * 131_071 + b"\n")
+    job = ["-mapper", "true", "-reducer", "NONE", "-input", f"{words}/in.txt", "-output"]
+    assert run([*job, f"{words}/out"], words / "cwd").returncode == 0
+    (words / "in.txt").write_bytes(b"x" * 131_072 + b"\n")
+    ran = run([*job, f"{words}/out2"], words / "cwd")
+    assert ran.returncode == 1
+    assert "Caused by: java.io.IOException: Broken pipe" in text_of(ran)
+    tolerant = ["-D", "stream.minRecWrittenToEnableSkip_=0", *job, f"{words}/out3"]
+    assert run(tolerant, words / "cwd").returncode == 0
+
+
+def test_the_log_goes_to_the_syslog_and_the_commands_words_to_standard_error(words):
+    (words / "m.sh").write_text('echo "from the mapper" >&2; cat\n')
+    job = ["-files", f"{words}/m.sh", "-mapper", "m.sh", "-input", f"{words}/in.txt", "-output", f"{words}/out"]
+    ran = run(job, words / "cwd", {"FLOWSPEC_SYSLOG": f"{words}/syslog"})
+    assert ran.returncode == 0
+    assert text_of(ran) == "from the mapper\n"
+    log = (words / "syslog").read_text()
+    assert "INFO Job:  map 0% reduce 0%\n" in log
+    assert "INFO Job:  map 100% reduce 100%\n" in log
+    assert "completed successfully\n" in log
+    refused = run(job, words / "cwd", {"FLOWSPEC_SYSLOG": f"{words}/syslog"})
+    assert refused.returncode == 5
+    assert "Streaming Command Failed!\n" in text_of(refused)
+    assert (
+        f"ERROR StreamJob: Error Launching job : Output directory file:{words}/out already exists\n"
+        in (words / "syslog").read_text()
+    )
+
+
+def test_s3_and_hdfs_stand_for_folders(words):
+    roots = {"FLOWSPEC_S3_ROOT": f"{words}/s3", "FLOWSPEC_HDFS_ROOT": f"{words}/hdfs"}
+    (words / "s3" / "bucket" / "in").mkdir(parents=True)
+    (words / "s3" / "bucket" / "in" / "a.txt").write_text("from s3\n")
+    (words / "hdfs" / "user" / "hadoop").mkdir(parents=True)
+    (words / "hdfs" / "user" / "hadoop" / "b.txt").write_text("from hdfs, relative\n")
+    (words / "m.sh").write_text('cat; echo "$mapreduce_map_input_file"\n')
+    job = ["-files", f"{words}/m.sh", "-mapper", "m.sh", "-numReduceTasks", "1", "-output", "s3://bucket/out/"]
+    ran = run([*job, "-input", "s3://bucket/in/*.txt", "-input", "b.txt"], words / "cwd", roots)
+    assert ran.returncode == 0, text_of(ran)
+    assert (words / "s3" / "bucket" / "out" / "part-00000").read_text().splitlines() == [
+        "from hdfs, relative\t",
+        "from s3\t",
+        "hdfs:///user/hadoop/b.txt\t",
+        "s3://bucket/in/a.txt\t",
+    ]
+    assert (words / "s3" / "bucket" / "out" / "_SUCCESS").exists()
+
+
+def test_without_a_folder_for_s3_the_scheme_is_unknown(words):
+    ran = run(["-mapper", "cat", "-input", "s3://bucket/in", "-output", f"{words}/out"], words / "cwd")
+    assert ran.returncode == 5
+    assert 'ERROR StreamJob: Error Launching job : No FileSystem for scheme "s3"\n' in text_of(ran)
+
+
+def test_our_own_variables_are_not_passed_on(words):
+    job = ["-mapper", "env", "-reducer", "NONE", "-input", f"{words}/in.txt", "-output", f"{words}/out"]
+    ran = run(job, words / "cwd", {"FLOWSPEC_SYSLOG": f"{words}/syslog", "FLOWSPEC_PARALLEL": "1", "OTHER": "kept"})
+    assert ran.returncode == 0
+    lines = (words / "out" / "part-00000").read_text().splitlines()
+    assert "OTHER=kept\t" in lines
+    assert [line for line in lines if line.startswith("FLOWSPEC_")] == []
+
+
+def test_a_name_that_exists_in_the_working_directory_is_left_and_used(words):
+    (words / "cwd" / "m.sh").write_text("echo mine\n")
+    (words / "m.sh").write_text("echo shipped\n")
+    job = ["-files", f"{words}/m.sh", "-mapper", "m.sh", "-reducer", "NONE", "-input", f"{words}/in.txt"]
+    assert run([*job, "-output", f"{words}/out"], words / "cwd").returncode == 0
+    assert (words / "out" / "part-00000").read_text() == "mine\t\n"
+    assert (words / "cwd" / "m.sh").read_text() == "echo mine\n"
+
+
+def test_an_archive_does_not_write_outside_of_its_directory(words):
+    import tarfile
+
+    with tarfile.open(words / "evil.tgz", "w:gz") as archive:
+        archive.add(words / "in.txt", arcname="../../../evil.txt")
+    job = ["-archives", f"{words}/evil.tgz", "-mapper", "cat", "-input", f"{words}/in.txt"]
+    ran = run([*job, "-output", f"{words}/out"], words / "cwd", {"TMPDIR": str(words)})
+    assert ran.returncode == 5
+    assert "evil.tgz" in text_of(ran)
+    assert not list(words.rglob("evil.txt"))
