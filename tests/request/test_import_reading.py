@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from flowspec.errors import SpecError
-from flowspec.request.decompile import read
+from flowspec.request import compile
+from flowspec.request.decompile import decompile, read
+from flowspec.spec import load, render, validate
 
 INVALID = Path(__file__).parents[3] / "shared" / "corpus" / "invalid"
 
@@ -33,7 +35,8 @@ def test_a_request_is_read_as_it_is():
         (b'{"Name": "a", "Name": "b"}', "the member 'Name' is given twice"),
         (b'{"Name": "\\ud800", "Instances": {}}', "half of a surrogate pair"),
         (b"[" * 100_000, "nested too deeply"),
-        (b"1" * 10_000, "nested too deeply, or a number too long"),
+        (b'{"Name": 1e400}', "1e400 is too large a number"),
+        (b"[" * 81 + b"]" * 81, "nested deeper than 80 levels"),
         (b"[1]", "this is a list, a request is an object"),
         (b"[]", "this is a list, a request is an object"),
         (b'"x"', "this is a single value"),
@@ -50,6 +53,16 @@ def test_what_is_no_request_is_said_to_be_none(data, message):
     (found,) = findings(data)
     assert found.id == "FS701"
     assert message in found.message
+
+
+def test_configurations_may_be_nested_up_to_there(tmp_path):
+    nested = {"Classification": "x", "Properties": {}}
+    for _ in range(38):
+        nested = {"Classification": "x", "Properties": {}, "Configurations": [nested]}
+    request = {"Name": "x", "Instances": {}, "Configurations": [nested]}
+    made = decompile(read("r.json", json.dumps(request).encode()))
+    (tmp_path / "job.yaml").write_text(made.text)
+    assert compile(validate(render(load(tmp_path / "job.yaml")))).params == request
 
 
 def test_the_remedy_for_an_answer():

@@ -21,7 +21,6 @@ from flowspec.spec import schema as schemas
 from flowspec.spec.document import Mapping as MappingNode
 from flowspec.spec.document import Source
 from flowspec.spec.load import compose
-from flowspec.spec.masking import mask
 
 _COMMON = 3
 
@@ -105,7 +104,6 @@ def _draft(params: Mapping[str, Any], doubts: _Doubts, folder: Path, origin: str
     spec = concealer.concealed(spec)
     if concealer.variables:
         spec = {"flowspec": spec["flowspec"], "name": spec["name"], "variables": _variables(concealer), **spec}
-    comments = {path: mask(texts, concealer.variables.values()) for path, texts in comments.items()}
     head = [f"Imported from {origin} by `flowspec import`."] if origin else []
     return _Draft(write(spec, comments, head), concealer, aside, fields)
 

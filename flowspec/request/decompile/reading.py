@@ -31,6 +31,7 @@ _ANSWERS = {
     "requestParameters": "an event of CloudTrail",
     "Records": "a file of CloudTrail events",
 }
+_DEEPEST = 80
 _CLUSTER = {"Id", "Status", "Ec2InstanceAttributes", "ClusterArn"}
 
 # Where members are looked for that stand elsewhere, or are called so by other tools.
@@ -87,30 +88,53 @@ def _refuse(source: Source, message: str, hint: str = _REMEDY, at: Place | None 
 
 
 def _parsed(source: Source) -> Any:
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        out = dict(pairs)
-        if len(out) < len(pairs):
-            names = [key for key, _ in pairs]
-            _refuse(
-                source, f"the member '{next(key for key in names if names.count(key) > 1)}' is given twice", "keep one"
-            )
-        return out
-
-    def constant(word: str) -> NoReturn:
-        _refuse(source, f"{word} is no JSON", "")
-
     if not source.text.strip():
         _refuse(source, "the file is empty")
     try:
-        value = json.loads(source.text, object_pairs_hook=once, parse_constant=constant)
+        value = _loaded(source)
     except json.JSONDecodeError as error:
         at = Place(source, error.lineno, error.colno, 1)
         _refuse(source, f"this is not JSON: {error.msg[:1].lower()}{error.msg[1:]}", at=at)
     except (RecursionError, ValueError):
         _refuse(source, "nested too deeply, or a number too long")
+    if _is_deep(value):
+        _refuse(source, f"nested deeper than {_DEEPEST} levels")
     if re.search("[\ud800-\udfff]", json.dumps(value, ensure_ascii=False)):
         _refuse(source, "half of a surrogate pair (\\ud800 … \\udfff) is no text", "")
     return value
+
+
+def _loaded(source: Source) -> Any:
+    """JSON as the standard has it: Python's own reader takes more."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [key for key, _ in pairs]
+        twice = next((key for key in names if names.count(key) > 1), None) if len(set(names)) < len(names) else None
+        if twice is not None:
+            _refuse(source, f"the member '{twice}' is given twice", "keep one")
+        return dict(pairs)
+
+    def constant(word: str) -> NoReturn:
+        _refuse(source, f"{word} is no JSON", "")
+
+    def finite(digits: str) -> float:
+        if float(digits) in (float("inf"), float("-inf")):
+            _refuse(source, f"{digits[:40]} is too large a number", "")
+        return float(digits)
+
+    return json.loads(source.text, object_pairs_hook=once, parse_constant=constant, parse_float=finite)
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+    return bool(level)
 
 
 def _refuse_answers(value: Any, source: Source) -> None:

@@ -98,7 +98,10 @@ class Recognizer:
         if not fits(step, root["$defs"]["step"], root):
             return False
         files = Files(self._jobflow)
-        made = hadoop_jar_step(step, (), self.world, files)
+        try:
+            made = hadoop_jar_step(step, (), self.world, files)
+        except OSError:  # what was taken for a local file can't even be the name of one
+            return False
         return made == wanted and not files.found and not files.assets
 
 
