@@ -5,6 +5,7 @@ Results go to stdout, progress and errors to stderr. Every command returns one o
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -13,6 +14,7 @@ import click
 from flowspec.cli import imports, offline, runs, views
 from flowspec.cli.exits import Exit
 from flowspec.cli.explain import explain
+from flowspec.cli.output import say, wants_color
 from flowspec.errors import FlowspecError, SpecError
 
 
@@ -46,19 +48,18 @@ for command in (
 def run(argv: Sequence[str]) -> int:
     """Runs one command line and returns its exit code; errors are told on stderr."""
     try:
-        # Outside standalone mode click hands back what the command returned.
-        return int(cli.main(list(argv), prog_name="flowspec", standalone_mode=False) or 0)
+        # Not click's own main: it would exit with 1 where the reader of our output goes away.
+        with cli.make_context("flowspec", list(argv)) as context:
+            return int(cli.invoke(context) or 0)
+    except click.exceptions.Exit as done:
+        return done.exit_code
     except (click.ClickException, SpecError) as error:
         _show_mistakes(error)
         return Exit.USAGE
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output went away (`flowspec logs | head`); there is nobody left to tell.
-        sys.stdout = None
-        return Exit.OK
     except (FlowspecError, OSError) as error:
-        click.echo(f"error: {_sentence(error)}", err=True)
+        say(f"error: {_sentence(error)}")
         return Exit.ERROR
 
 
@@ -68,7 +69,7 @@ def _show_mistakes(error: click.ClickException | SpecError) -> None:
     if isinstance(error, click.ClickException):
         error.show()
     else:
-        click.echo(as_text(error.diagnostics, color=offline.wants_color()), err=True)
+        say(as_text(error.diagnostics, color=wants_color()))
 
 
 def _sentence(error: FlowspecError | OSError) -> str:
@@ -79,4 +80,6 @@ def _sentence(error: FlowspecError | OSError) -> str:
 
 def main() -> None:
     """The `flowspec` command."""
+    # CI runners and service managers stop us by SIGTERM: it is an interrupt like Ctrl-C, with the same choices.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(sys.argv[1:]))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowspec.cli.options import CONNECTION, VARIABLES, Command, endpoint, job_flow
+from flowspec.cli.options import CONNECTION, VARIABLES, Command, identity
 from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
@@ -26,10 +26,11 @@ _ID = re.compile(r"j-[0-9A-Z]+")
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A cluster, and the connection it is reached by."""
+    """A cluster, the connection it is reached by, and what must not be shown of it."""
 
     emr: Emr
     cluster_id: str
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
 
 
 def CHOOSING(command: Command) -> Command:  # noqa: N802 - a decorator like its neighbours in options
@@ -42,9 +43,9 @@ def choose(what: str, *, backend: str | None, **options: Any) -> Chosen:
     from flowspec.emr.client import connect
 
     if _is_spec(what):
-        flow = job_flow(Path(what), **options)
-        emr = connect(endpoint(flow))
-        return Chosen(emr, _latest(emr, flow.name, flow.target))
+        flow, target, endpoint, secrets = identity(Path(what), **options)
+        emr = connect(endpoint)
+        return Chosen(emr, _latest(emr, flow, target), secrets)
     emr = connect(bare_endpoint(backend, **options))
     return Chosen(emr, what if _ID.fullmatch(what) else _by_name(emr, what))
 
@@ -61,24 +62,42 @@ def _is_spec(what: str) -> bool:
     return Path(what).suffix in {".yaml", ".yml"} or Path(what).is_file()
 
 
-def _latest(emr: Emr, flow: str, target: str) -> str:
+def others(chosen: Chosen, what: str, **options: Any) -> list[str]:
+    """Further active clusters of a spec's flow than the chosen one: there should be none."""
     from flowspec.emr.observe import find
 
-    found = find(emr, flow, target) or find(emr, flow, target, ended=True)
-    if not found:
+    options.pop("backend", None)
+    if not _is_spec(what):
+        return []
+    flow, target, _, _ = identity(Path(what), **options)
+    return [one.id for one in find(chosen.emr, flow, target) if one.id != chosen.cluster_id]
+
+
+def _latest(emr: Emr, flow: str, target: str) -> str:
+    """The flow's active cluster (the earliest, as for a plan), else the one that ended last."""
+    from flowspec.emr.observe import find, observe
+    from flowspec.plan.cluster import RIVAL_TAG
+
+    active = observe(emr, flow, target)
+    if active:
+        return active.id
+    ended = [one for one in find(emr, flow, target, ended=True) if RIVAL_TAG not in one.tags]
+    if not ended:
         where = f" on target {target}" if target else ""
         raise FlowspecError(f"flow {flow} was never run{where}", remedy="`flowspec apply` runs it")
-    return found[-1].id
+    return ended[-1].id
 
 
 def _by_name(emr: Emr, name: str) -> str:
+    """The one active cluster of that name, else the one that ended last."""
     from flowspec.emr.observe import summaries
+    from flowspec.plan.cluster import age
 
-    found: list[Cluster] = [one for one in summaries(emr, ended=False) if one.name == name]
-    found = found or [one for one in summaries(emr, ended=True) if one.name == name]
-    if len(found) == 1:
-        return found[0].id
-    if found:
-        ids = ", ".join(one.id for one in found)
-        raise FlowspecError(f"{len(found)} clusters are called {name}: {ids}", remedy="name one by its id")
-    raise FlowspecError(f"no cluster is called {name}", remedy="`flowspec list --all` shows those there are")
+    found: list[Cluster] = sorted((one for one in summaries(emr, ended=True) if one.name == name), key=age)
+    active = [one for one in found if not one.has_ended]
+    if len(active) > 1:
+        ids = ", ".join(one.id for one in active)
+        raise FlowspecError(f"{len(active)} clusters are called {name}: {ids}", remedy="name one by its id")
+    if not found:
+        raise FlowspecError(f"no cluster is called {name!r}", remedy="`flowspec list --all` shows those there are")
+    return (active or found)[-1].id

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import SPEC, VARIABLES, job_flow, output_format, rendered
+from flowspec.cli.options import SPEC, STAGING, VARIABLES, job_flow, output_format, rendered
+from flowspec.cli.output import result, say, wants_color
 from flowspec.errors import Diagnostic, Severity, SpecError
 
 if TYPE_CHECKING:
@@ -19,22 +18,18 @@ if TYPE_CHECKING:
     from flowspec.spec import JobFlow
 
 
-def wants_color() -> bool:
-    """Colours only on a terminal, and not where NO_COLOR asks for none (no-color.org)."""
-    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-
-
 def show_warnings(diagnostics: tuple[Diagnostic, ...]) -> None:
     """Warnings of a valid spec, on stderr."""
     from flowspec.report.diagnostics import as_text
 
     if diagnostics:
-        click.echo(as_text(diagnostics, color=wants_color()), err=True)
+        say(as_text(diagnostics, color=wants_color()))
 
 
 @click.command(epilog="Example: flowspec validate jobs/*.yaml --target prod --var day=2026-11-22")
 @click.argument("specs", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False), metavar="SPEC...")
 @VARIABLES
+@STAGING
 @click.option("--strict", is_flag=True, help="Warnings are errors.")
 @click.option(
     "--policy",
@@ -57,12 +52,12 @@ def validate(
         errors = _findings(spec, policies, options)
         found += errors
         if format_ == "text" and not _is_bad(errors, strict):
-            click.echo(f"{spec}: valid")
+            result(f"{spec}: valid")
     if format_ != "text":
         show = {"json": report.as_json, "github": report.as_github, "sarif": report.as_sarif}[format_]
-        click.echo(show(found))
+        result(show(found))
     elif found:
-        click.echo(report.as_text(found, color=wants_color()), err=True)
+        say(report.as_text(found, color=wants_color()))
     return Exit.USAGE if _is_bad(found, strict) else Exit.OK
 
 
@@ -111,9 +106,9 @@ def render(spec: Path, format_: str, explain: bool, other: str | None, **options
         raise click.UsageError("--explain and --vs are two questions: ask one at a time")
     flow = _checked(spec, options)
     if other is not None:
-        click.echo(_differences(flow, _checked(spec, {**options, "target": other}), format_))
+        result(_differences(flow, _checked(spec, {**options, "target": other}), format_))
     else:
-        click.echo(_shown(flow, format_, explain), nl=False)
+        result(_shown(flow, format_, explain), newline=False)
     return Exit.OK
 
 
@@ -146,6 +141,7 @@ def _differences(one: JobFlow, other: JobFlow, format_: str) -> str:
 @click.command("compile", epilog="Example: flowspec compile job.yaml > request.json")
 @SPEC
 @VARIABLES
+@STAGING
 @click.option("--reveal", is_flag=True, help="Show secrets as they are, so that the request can be sent or compared.")
 @output_format("json")
 def compile_(spec: Path, format_: str, reveal: bool, **options: Any) -> int:  # noqa: ARG001 - JSON is the only format
@@ -155,7 +151,7 @@ def compile_(spec: Path, format_: str, reveal: bool, **options: Any) -> int:  # 
     flow = job_flow(spec, **options)
     show_warnings(flow.warnings)
     request = compile(flow)
-    click.echo(_json(request.params, frozenset() if reveal else request.secrets))
+    result(_json(request.params, frozenset() if reveal else request.secrets))
     return Exit.OK
 
 
@@ -172,5 +168,5 @@ def schema() -> int:
     """Print the JSON Schema of the spec: the reference of all its fields, for people and editors."""
     from flowspec.spec.schema import text
 
-    click.echo(text(), nl=False)
+    result(text(), newline=False)
     return Exit.OK

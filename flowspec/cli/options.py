@@ -43,6 +43,8 @@ VARIABLES = _together(
     click.option("--date", type=click.DateTime(["%Y-%m-%d"]), help="The day of `ds` and `ts`; default: now, in UTC."),
 )
 
+STAGING = click.option("--staging", metavar="URI", help="S3 folder for local files, instead of the target's.")
+
 CONNECTION = _together(
     click.option("--region", metavar="REGION", help="AWS region, instead of the target's."),
     click.option("--profile", metavar="PROFILE", help="AWS profile, instead of the target's."),
@@ -81,13 +83,47 @@ def rendered(
     return render(load(spec), target=target, variables=_pairs(assignments), variable_files=variable_files, now=now)
 
 
+_TARGETS_OWN = ("region", "profile", "endpoint_url", "staging")
+
+
 def job_flow(spec: Path, **options: Any) -> JobFlow:
-    """Loads, renders and validates a spec; the connection options override its target's."""
+    """Loads, renders and validates a spec; the connection options override its target's.
+
+    Raises click.UsageError for an option that means nothing to the target's backend.
+    """
     from flowspec.spec import validate
 
-    connection = {name: options.pop(name, None) for name in ("region", "profile", "endpoint_url")}
+    given = {name: value for name in _TARGETS_OWN if (value := options.pop(name, None))}
     flow = validate(rendered(spec, **options))
-    return replace(flow, **{name: value for name, value in connection.items() if value})
+    _refuse_for_local(flow.backend, flow.target, given)
+    return replace(flow, **given)
+
+
+def identity(spec: Path, **options: Any) -> tuple[str, str, Endpoint, frozenset[str]]:
+    """The flow's name, its target, the EMR it is on and its secrets: all that finding its clusters takes.
+
+    The rest of the spec need not be valid, nor every variable given, to look at or end what runs.
+    """
+    from flowspec.emr.client import Endpoint
+    from flowspec.spec import validate
+    from flowspec.spec.document import Scalar
+
+    given = {name: value for name in _TARGETS_OWN if (value := options.pop(name, None))}
+    document = rendered(spec, **options)
+
+    def field(name: str) -> Any:
+        node = document.root.get(name)
+        return node.value if isinstance(node, Scalar) and not node.failed else None
+
+    if not isinstance(field("name"), str) or (
+        document.declared and document.declared.get("targets") and not document.target
+    ):
+        flow = validate(document)  # says what is wrong with it
+        return flow.name, flow.target, endpoint(replace(flow, **given)), flow.secrets
+    backend = field("backend") or "emr"
+    _refuse_for_local(backend, document.target, given)
+    connection = {name: given.get(name) or field(name) for name in _TARGETS_OWN if name != "staging"}
+    return field("name"), document.target, Endpoint(backend, **connection), document.secrets
 
 
 def endpoint(flow: JobFlow, *, run_bootstrap: bool = False) -> Endpoint:
@@ -95,6 +131,15 @@ def endpoint(flow: JobFlow, *, run_bootstrap: bool = False) -> Endpoint:
     from flowspec.emr.client import Endpoint
 
     return Endpoint(flow.backend, flow.region, flow.profile, flow.endpoint_url, run_bootstrap)
+
+
+def _refuse_for_local(backend: str, target: str, given: dict[str, str]) -> None:
+    for name in ("endpoint_url", "profile"):
+        if backend == "local" and name in given:
+            option = f"--{name.replace('_', '-')}"
+            raise click.UsageError(
+                f"{option} means nothing on this machine, where target '{target}' runs: choose another with --target"
+            )
 
 
 def _pairs(assignments: tuple[str, ...]) -> dict[str, str]:

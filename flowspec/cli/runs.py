@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import CHOOSING, Chosen, choose
+from flowspec.cli.locate import CHOOSING, Chosen, choose, others
 from flowspec.cli.offline import show_warnings
-from flowspec.cli.options import CONNECTION, SPEC, VARIABLES, WATCHING, endpoint, job_flow, output_format
+from flowspec.cli.options import CONNECTION, SPEC, STAGING, VARIABLES, WATCHING, endpoint, job_flow, output_format
+from flowspec.cli.output import result, say
 
 if TYPE_CHECKING:
     from flowspec.emr.client import Emr
@@ -20,16 +23,11 @@ REPLACE = click.option("--replace", is_flag=True, help="End a running cluster th
 DETACH = click.option("--detach", is_flag=True, help="Return as soon as it is accepted; don't watch.")
 
 
-def say(line: str) -> None:
-    """Progress and errors, for people: stderr."""
-    if line:
-        click.echo(line, err=True)
-
-
 @click.command(epilog="Example: flowspec plan job.yaml --target prod --exit-code")
 @SPEC
 @VARIABLES
 @CONNECTION
+@STAGING
 @REPLACE
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when there are changes.")
 @output_format("text", "json")
@@ -38,7 +36,7 @@ def plan(spec: Path, replace: bool, exit_code: bool, format_: str, **options: An
     from flowspec.report import plans
 
     made, _ = _plan(spec, replace=replace, run_bootstrap=False, **options)
-    click.echo(plans.as_json(made) if format_ == "json" else plans.as_text(made))
+    result(plans.as_json(made) if format_ == "json" else plans.as_text(made))
     return Exit.CHANGES if exit_code and made.has_changes else Exit.OK
 
 
@@ -59,6 +57,7 @@ def _plan(spec: Path, *, replace: bool, run_bootstrap: bool, **options: Any) -> 
 @SPEC
 @VARIABLES
 @CONNECTION
+@STAGING
 @REPLACE
 @DETACH
 @WATCHING
@@ -71,13 +70,14 @@ def apply(spec: Path, detach: bool, timeout: float | None, on_interrupt: str, fo
     from flowspec.report import plans
 
     made, emr = _plan(spec, **options)
-    say(plans.as_text(made))
-    applied = apply_plan(made, emr, notify=say)
+    # What blocks it is said by the error that applying it is.
+    say(plans.as_text(replace(made, blocked="")))
+    applied = apply_plan(made, emr, notify=partial(say, secrets=made.secrets))
     say(f"{'joined' if applied.joined else 'started'} cluster {applied.cluster_id}")
-    chosen = Chosen(emr, applied.cluster_id)
+    chosen = Chosen(emr, applied.cluster_id, made.secrets)
     if detach:
         return handed_over(chosen, format_)
-    return follow(chosen, made, timeout=timeout, on_interrupt=on_interrupt, format_=format_)
+    return follow(chosen, timeout=timeout, on_interrupt=on_interrupt, format_=format_)
 
 
 @click.command(epilog="Example: flowspec wait job.yaml --timeout 3600")
@@ -89,7 +89,7 @@ def wait(what: str, timeout: float | None, on_interrupt: str, format_: str, **op
     from flowspec.cli.follow import follow
 
     chosen = choose(what, **options)
-    return follow(chosen, None, timeout=timeout, on_interrupt=on_interrupt, format_=format_)
+    return follow(chosen, timeout=timeout, on_interrupt=on_interrupt, format_=format_)
 
 
 @click.command(epilog="Example: flowspec destroy job.yaml")
@@ -105,6 +105,9 @@ def destroy(what: str, detach: bool, unprotect: bool, format_: str, **options: A
     from flowspec.report.runs import as_json, cluster_document
 
     chosen = choose(what, **options)
+    for cluster_id in others(chosen, what, **options):
+        terminate(chosen.emr, describe(chosen.emr, cluster_id), unprotect=unprotect)
+        say(f"cluster {cluster_id}: another one of this flow; termination asked for")
     cluster = describe(chosen.emr, chosen.cluster_id)
     if not cluster.has_ended:
         terminate(chosen.emr, cluster, unprotect=unprotect)
@@ -112,7 +115,7 @@ def destroy(what: str, detach: bool, unprotect: bool, format_: str, **options: A
         if not detach:
             cluster = follow_to_the_grave(chosen)
     if format_ == "json":
-        click.echo(as_json(cluster_document(cluster)))
+        result(as_json(cluster_document(cluster)))
     else:
-        click.echo(f"cluster {cluster.id}: {cluster.state}")
+        result(f"cluster {cluster.id}: {cluster.state}")
     return Exit.OK

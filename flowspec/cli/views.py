@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,9 +11,12 @@ import click
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import BACKEND, CHOOSING, Chosen, bare_endpoint, choose
 from flowspec.cli.options import CONNECTION, output_format
+from flowspec.cli.output import result, result_bytes, say
 from flowspec.errors import FlowspecError
+from flowspec.spec.masking import MASK, mask
 
 if TYPE_CHECKING:
+    from flowspec.emr.logs import Logs
     from flowspec.plan.cluster import Cluster, Step
 
 _FOLLOW_INTERVAL = 0.2
@@ -29,7 +32,10 @@ def status(what: str, format_: str, **options: Any) -> int:
 
     chosen = choose(what, **options)
     cluster = describe(chosen.emr, chosen.cluster_id)
-    click.echo(runs.as_json(runs.cluster_document(cluster)) if format_ == "json" else runs.status(cluster))
+    if format_ == "json":
+        result(runs.as_json(mask(runs.cluster_document(cluster), chosen.secrets)))
+    else:
+        result(runs.status(cluster), secrets=chosen.secrets)
     return Exit.OK
 
 
@@ -46,7 +52,7 @@ def list_(ended: bool, backend: str | None, format_: str, **options: Any) -> int
     from flowspec.report import runs
 
     found = sorted(summaries(connect(bare_endpoint(backend, **options)), ended=ended), key=age)
-    click.echo(runs.as_json([runs.cluster_document(one) for one in found]) if format_ == "json" else runs.table(found))
+    result(runs.as_json([runs.summary_document(one) for one in found]) if format_ == "json" else runs.table(found))
     return Exit.OK
 
 
@@ -65,7 +71,9 @@ def list_(ended: bool, backend: str | None, format_: str, **options: Any) -> int
     type=click.Choice(["controller", "syslog", "stdout", "stderr"]),
     help="Which log; may be repeated; default: all four.",
 )
-@click.option("-f", "--follow", is_flag=True, help="Go on as the log grows, until the step ends (one --log only).")
+@click.option(
+    "-f", "--follow", is_flag=True, help="Go on as the logs (default: stdout and stderr) grow, until the step ends."
+)
 @output_format("text", "json")
 def logs(what: str, wanted: str | None, names: tuple[str, ...], follow: bool, format_: str, **options: Any) -> int:
     """Print a step's logs. WHAT is a spec, a cluster's id, or its name."""
@@ -77,27 +85,26 @@ def logs(what: str, wanted: str | None, names: tuple[str, ...], follow: bool, fo
     cluster = describe(chosen.emr, chosen.cluster_id)
     step = _wanted(cluster, wanted)
     if follow:
-        if len(names) != 1:
-            raise click.UsageError("--follow follows one log: name it with --log")
-        return _follow(chosen, step, names[0])
+        return _follow(chosen, step, names or ("stdout", "stderr"))
     reader = logs_of(chosen.emr, cluster)
     found = {name: reader.read(step.id, name) for name in names or NAMES}
     if format_ == "json":
         text = {name: None if log is None else log.decode("utf-8", "replace") for name, log in found.items()}
-        click.echo(as_json({"cluster": cluster.id, "step": step.id, "where": reader.where(step.id), "logs": text}))
+        document = {"cluster": cluster.id, "step": step.id, "where": reader.where(step.id), "logs": text}
+        result(as_json(mask(document, chosen.secrets)))
         return Exit.OK
     if all(log is None for log in found.values()):
-        raise FlowspecError(f"there are no logs of step {step.id} yet", remedy=_where_logs_are(cluster, reader.live))
+        raise FlowspecError(f"there are no logs of step {step.id} yet", remedy=_where_logs_are(cluster, step, reader))
     for name, log in found.items():
         if len(found) > 1:
-            click.echo(f"==> {name} of {step.id} <==", err=True)
-        _write(log or b"")
+            say(f"==> {name} of {step.id} <==")
+        _write(log or b"", chosen)
     return Exit.OK
 
 
-def _where_logs_are(cluster: Cluster, live: bool) -> str:
-    if live:
-        return "it has not begun"
+def _where_logs_are(cluster: Cluster, step: Step, reader: Logs) -> str:
+    if reader.live:
+        return "it has not begun" if step.state in {"PENDING", "CANCELLED"} else f"{reader.where(step.id)} is gone"
     if not cluster.log_uri:
         return "the cluster was started without `log_uri`, so EMR ships none"
     return f"EMR ships them to {cluster.log_uri} about every five minutes"
@@ -118,22 +125,25 @@ def _wanted(cluster: Cluster, wanted: str | None) -> Step:
     raise FlowspecError(f"{problem} in cluster {cluster.id}", remedy=f"name one of {known}")
 
 
-def _follow(chosen: Chosen, step: Step, name: str) -> int:
+def _follow(chosen: Chosen, step: Step, names: Sequence[str]) -> int:
     from flowspec.emr.logs import logs_of
     from flowspec.emr.observe import describe
 
-    shown = 0
+    shown = dict.fromkeys(names, 0)
     while True:
         cluster = describe(chosen.emr, chosen.cluster_id)
-        log = logs_of(chosen.emr, cluster).read(step.id, name) or b""
-        _write(log[shown:])
-        shown = max(shown, len(log))
+        reader = logs_of(chosen.emr, cluster)
+        for name in names:
+            log = reader.read(step.id, name) or b""
+            _write(log[shown[name] :], chosen)
+            shown[name] = max(shown[name], len(log))
         if cluster.has_ended or next(one for one in cluster.steps if one.id == step.id).has_ended:
             return Exit.OK
         time.sleep(_FOLLOW_INTERVAL if chosen.emr.endpoint.backend == "local" else 10)
 
 
-def _write(content: bytes) -> None:
-    sys.stdout.flush()
-    sys.stdout.buffer.write(content)
-    sys.stdout.buffer.flush()
+def _write(content: bytes, chosen: Chosen) -> None:
+    for secret in chosen.secrets:
+        content = content.replace(secret.encode(), MASK.encode()) if secret else content
+    if content:
+        result_bytes(content)

@@ -23,7 +23,7 @@ from flowspec.emr.observe import find, submitted_as
 from flowspec.emr.staging import stage
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.plan import ApiCall, Plan
-from flowspec.plan.cluster import DIGEST_TAG, FLOW_TAG, SOURCE_TAG, SUBMISSION_TAG, TARGET_TAG, Cluster
+from flowspec.plan.cluster import DIGEST_TAG, FLOW_TAG, RIVAL_TAG, SOURCE_TAG, SUBMISSION_TAG, TARGET_TAG, Cluster
 
 # Seconds to look for a cluster whose RunJobFlow was not answered: ListClusters may show it late.
 _LOOK_AGAIN_AFTER = (1.0, 2.0, 4.0, 8.0, 15.0)
@@ -129,17 +129,23 @@ def _source(path: Path) -> str:
 
 
 def _settle(plan: Plan, cluster_id: str, emr: Emr) -> str:
-    """Ends our cluster if another apply of the same request was earlier; returns the one that stays."""
-    rivals = [one for one in find(emr, plan.flow, plan.target) if one.digest == plan.digest]
+    """Ends our cluster if another apply of this flow was earlier; returns the one that stays.
+
+    Raises FlowspecError when the one that stays was made from another request than ours.
+    """
+    rivals = [one for one in find(emr, plan.flow, plan.target) if one.id != plan.replaces]
     if not rivals or rivals[0].id == cluster_id or cluster_id not in {one.id for one in rivals}:
         return cluster_id
-    _terminate_at_once(emr, cluster_id)
-    return rivals[0].id
-
-
-def _terminate_at_once(emr: Emr, cluster_id: str) -> None:
+    winner = rivals[0]
+    emr.call("AddTags", ResourceId=cluster_id, Tags=[{"Key": RIVAL_TAG, "Value": winner.id}])
     emr.call("SetTerminationProtection", JobFlowIds=[cluster_id], TerminationProtected=False)
     emr.call("TerminateJobFlows", JobFlowIds=[cluster_id])
+    if winner.digest != plan.digest:
+        raise FlowspecError(
+            f"another apply of {plan.flow} was earlier, with another request: {winner.id} stays, {cluster_id} is ended",
+            remedy="wait for it (flowspec wait), or apply again with --replace",
+        )
+    return winner.id
 
 
 def destroy(emr: Emr, cluster: Cluster, *, unprotect: bool = False) -> None:
@@ -147,7 +153,7 @@ def destroy(emr: Emr, cluster: Cluster, *, unprotect: bool = False) -> None:
     if cluster.termination_protected and not unprotect:
         raise FlowspecError(
             f"cluster {cluster.id} is protected against termination",
-            remedy="set `termination_protected: false` and apply, or destroy it with --unprotect",
+            remedy="destroy it with --unprotect, which lifts the protection first",
         )
     if cluster.termination_protected:
         emr.call("SetTerminationProtection", JobFlowIds=[cluster.id], TerminationProtected=False)

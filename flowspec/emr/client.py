@@ -213,3 +213,6 @@ def _translated(operation: str) -> Iterator[None]:
         raise FlowspecError(f"{operation}: {error}", remedy=remedy) from error
     except aws.BotoCoreError as error:
         raise FlowspecError(f"{operation}: {error}") from error
+    except ValueError as error:
+        # botocore's word for an endpoint that is no URL.
+        raise FlowspecError(f"{operation}: {error}", remedy="check --endpoint-url: http://HOST:PORT") from error

@@ -16,6 +16,10 @@ from flowspec.emr.verdict import Verdict
 from flowspec.plan.cluster import Cluster
 
 _LINES = 12
+# What Hadoop's client says after every failure tells nothing.
+_NOISE = frozenset({"", "Streaming Command Failed!"})
+# EMR's shape of the reason: On the master instance (i-…), bootstrap action 1 returned a non-zero return code
+_BOOTSTRAP = re.compile(r"instance \((i-\w+)\), bootstrap action (\d+)")
 _TRACEBACK = re.compile(r"^Traceback \(most recent call last\):$", re.MULTILINE)
 # Hadoop's words for what goes wrong most often, and what helps.
 _ADVICE = {
@@ -49,7 +53,8 @@ def diagnose(cluster: Cluster, verdict: Verdict, logs: Logs) -> Diagnosis:
     facts = [*cluster.error_details, reason]
     step = verdict.step
     if step is None:
-        return Diagnosis(cluster.state, tuple(filter(None, facts)))
+        excerpts = dict(_bootstrap_excerpt(logs, cluster.reason))
+        return Diagnosis(cluster.state, tuple(dict.fromkeys(filter(None, facts))), excerpts, logs=logs.folder())
     facts += [f"step '{step.name}' ({step.id}) is {step.state}", step.reason, step.message]
     excerpts = dict(_excerpts(logs, step.id))
     return Diagnosis(
@@ -72,6 +77,14 @@ def _excerpts(logs: Logs, step_id: str) -> Iterator[tuple[str, tuple[str, ...]]]
         yield "syslog", tuple(telling[-_LINES:])
 
 
+def _bootstrap_excerpt(logs: Logs, reason: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The last words of the bootstrap action that a cluster's reason speaks of."""
+    match = _BOOTSTRAP.search(reason)
+    words = _last_words(_text(logs.bootstrap(int(match[2]), match[1]))) if match else ()
+    if words:
+        yield "stderr", words
+
+
 def _advice(lines: Iterable[str]) -> Iterator[str]:
     text = "\n".join(lines)
     for pattern, advice in _ADVICE.items():
@@ -81,7 +94,7 @@ def _advice(lines: Iterable[str]) -> Iterator[str]:
 
 def _last_words(text: str) -> tuple[str, ...]:
     starts = [match.start() for match in _TRACEBACK.finditer(text)]
-    lines = [line for line in text[starts[-1] if starts else 0 :].splitlines() if line.strip()]
+    lines = [line for line in text[starts[-1] if starts else 0 :].splitlines() if line.strip() not in _NOISE]
     return tuple(lines[:1] + lines[-_LINES + 1 :] if starts and len(lines) > _LINES else lines[-_LINES:])
 
 

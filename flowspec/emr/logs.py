@@ -25,8 +25,14 @@ class Logs(Protocol):
     def read(self, step_id: str, name: str) -> bytes | None:
         """The log `name` (one of NAMES) as far as it is there; None when it isn't there (yet)."""
 
+    def bootstrap(self, number: int, instance: str) -> bytes | None:
+        """What bootstrap action `number` (from 1) wrote to stderr on an instance."""
+
     def where(self, step_id: str) -> str:
         """The folder or URI of a step's logs, for people; "" when there is none."""
+
+    def folder(self) -> str:
+        """The folder or URI under which all logs of the cluster are; "" when there is none."""
 
 
 def logs_of(emr: Emr, cluster: Cluster) -> Logs:
@@ -51,9 +57,19 @@ class _LiveLogs:
         path = self._folder(step_id) / name
         return path.read_bytes() if path.is_file() else None
 
+    def bootstrap(self, number: int, instance: str) -> bytes | None:  # noqa: ARG002 - here there is one machine
+        from flowspec.emulator.home import bootstrap_folder
+
+        path = bootstrap_folder(self._home, self._cluster.id, number) / "stderr"
+        return path.read_bytes() if path.is_file() else None
+
     def where(self, step_id: str) -> str:
-        uri = self._cluster.log_uri
-        return f"{uri.rstrip('/')}/{self._cluster.id}/steps/{step_id}/" if uri else str(self._folder(step_id))
+        return _below(self._cluster, f"steps/{step_id}/") or str(self._folder(step_id))
+
+    def folder(self) -> str:
+        from flowspec.emulator.home import cluster_folder
+
+        return _below(self._cluster) or f"{cluster_folder(self._home, self._cluster.id)}/steps/"
 
 
 class _ShippedLogs:
@@ -64,11 +80,17 @@ class _ShippedLogs:
         self._s3: Any = None
 
     def read(self, step_id: str, name: str) -> bytes | None:
-        if not self._cluster.log_uri.startswith("s3://"):
+        return self._get(f"{self.where(step_id)}{name}.gz")
+
+    def bootstrap(self, number: int, instance: str) -> bytes | None:
+        return self._get(_below(self._cluster, f"node/{instance}/bootstrap-actions/{number}/stderr.gz"))
+
+    def _get(self, uri: str) -> bytes | None:
+        if not uri.startswith("s3://"):
             return None
         from botocore.exceptions import ClientError
 
-        bucket, _, key = f"{self.where(step_id)}{name}.gz".removeprefix("s3://").partition("/")
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
         self._s3 = self._s3 or self._emr.s3()
         try:
             return gzip.decompress(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
@@ -79,5 +101,12 @@ class _ShippedLogs:
             raise ServiceError("GetObject", detail["Code"], f"s3://{bucket}/{key}: {detail['Message']}") from error
 
     def where(self, step_id: str) -> str:
-        uri = self._cluster.log_uri
-        return f"{uri.rstrip('/')}/{self._cluster.id}/steps/{step_id}/" if uri else ""
+        return _below(self._cluster, f"steps/{step_id}/")
+
+    def folder(self) -> str:
+        return _below(self._cluster)
+
+
+def _below(cluster: Cluster, rest: str = "") -> str:
+    """EMR's layout: LogUri/CLUSTER/rest; "" for a cluster without a LogUri."""
+    return f"{cluster.log_uri.rstrip('/')}/{cluster.id}/{rest}" if cluster.log_uri else ""

@@ -109,6 +109,7 @@ def _step(raw: Mapping[str, Any]) -> Step:
         reason=failure.get("Reason", ""),
         message=failure.get("Message", ""),
         log_file=failure.get("LogFile", ""),
+        args=tuple(raw.get("Config", {}).get("Args", ())),
         created=timeline.get("CreationDateTime"),
         started=timeline.get("StartDateTime"),
         ended=timeline.get("EndDateTime"),

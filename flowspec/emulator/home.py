@@ -37,8 +37,10 @@ def prepare(folder: Path) -> None:
     try:
         # Steps' arguments and logs may hold what is nobody else's business.
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / "clusters").mkdir(exist_ok=True)
-        (folder / "s3").mkdir(exist_ok=True)
+        for inner in ("clusters", "s3"):
+            (folder / inner).mkdir(mode=0o700, exist_ok=True)
+        if not database(folder).exists():
+            database(folder).touch(mode=0o600)
     except OSError as error:
         raise trouble(folder, error) from error
 

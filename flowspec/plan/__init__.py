@@ -96,7 +96,7 @@ def plan(jobflow: JobFlow, request: Request, cluster: Cluster | None = None, *, 
         digest=request.digest,
         source=str(jobflow.path),
         request=request.params,
-        changes=tuple(_changes(request, uploads)),
+        changes=tuple(_changes(request, uploads, jobflow.backend)),
         calls=(ApiCall("RunJobFlow", request.params),),
         uploads=uploads,
         warnings=jobflow.warnings,
@@ -112,21 +112,37 @@ def plan(jobflow: JobFlow, request: Request, cluster: Cluster | None = None, *, 
 def _replacement(submission: Plan, cluster: Cluster, *, allowed: bool) -> Plan:
     before, after = cluster.digest[:12], submission.digest[:12]
     change = Change(Action.REPLACE, f"cluster {cluster.id}", before, after, reason=_blast_radius(cluster))
+    blocked, remedy = _obstacle(cluster, allowed)
     return dataclasses.replace(
         submission,
         changes=(change, *submission.changes),
         calls=(ApiCall("TerminateJobFlows", {"JobFlowIds": [cluster.id]}), *submission.calls),
         replaces=cluster.id,
-        blocked="" if allowed else f"cluster {cluster.id} of this flow is {cluster.state}, made from another request",
-        remedy="wait for it (flowspec wait), end it (flowspec destroy), or let this apply end it with --replace",
+        blocked=blocked,
+        remedy=remedy,
     )
 
 
-def _changes(request: Request, uploads: Sequence[Asset]) -> Iterator[Change]:
+def _obstacle(cluster: Cluster, allowed: bool) -> tuple[str, str]:
+    """Why a cluster may not be replaced, and what would help; two empty texts when it may."""
+    if not allowed:
+        busy = any(not step.has_ended for step in cluster.steps)
+        wait = "wait for it (flowspec wait), " if busy else ""
+        return (
+            f"cluster {cluster.id} of this flow is {cluster.state}, made from another request",
+            f"{wait}end it (flowspec destroy), or let this apply end it with --replace",
+        )
+    if cluster.termination_protected:
+        problem = f"cluster {cluster.id} is to be replaced and is protected against termination"
+        return problem, "end it first: flowspec destroy --unprotect"
+    return "", ""
+
+
+def _changes(request: Request, uploads: Sequence[Asset], backend: str) -> Iterator[Change]:
     params = request.params
     for asset in uploads:
         yield Change(Action.UPLOAD, asset.name, after=asset.uri, reason=_asset_line(asset))
-    yield Change(Action.CREATE, f"cluster {params['Name']}", after=_cluster_line(params), reason="none is running")
+    yield Change(Action.CREATE, f"cluster {params['Name']}", after=_cluster_line(params))
     for group in params.get("Instances", {}).get("InstanceGroups", ()):
         yield Change(Action.CREATE, f"instance group {group['InstanceRole']}", after=_group_line(group))
     for action in params.get("BootstrapActions", ()):
@@ -135,6 +151,7 @@ def _changes(request: Request, uploads: Sequence[Asset]) -> Iterator[Change]:
             Action.CREATE,
             f"bootstrap action {action['Name']}",
             after=[script["Path"], *script.get("Args", ())],
+            reason="is run on this machine only with --run-bootstrap" if backend == "local" else "",
         )
     for step in params.get("Steps", ()):
         jar = step["HadoopJarStep"]

@@ -13,6 +13,8 @@ ENDED_STEP_STATES = frozenset({"COMPLETED", "CANCELLED", "FAILED", "INTERRUPTED"
 
 FLOW_TAG, TARGET_TAG = "flowspec:flow", "flowspec:target"
 DIGEST_TAG, SUBMISSION_TAG, SOURCE_TAG = "flowspec:digest", "flowspec:submission", "flowspec:source"
+# On a cluster that was ended because another apply was earlier: the id of the one that stayed.
+RIVAL_TAG = "flowspec:rival"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Step:
     reason: str = ""
     message: str = ""
     log_file: str = ""
+    args: tuple[str, ...] = ()
     created: datetime | None = None
     started: datetime | None = None
     ended: datetime | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from flowspec.plan import Action, Change, Plan
@@ -23,7 +23,8 @@ def as_text(plan: Plan) -> str:
     """The plan for people: a line for each change, its reason, and a count; secrets masked."""
     where = f" on target {plan.target}" if plan.target else ""
     lines = [f"{plan.flow}{where}", ""]
-    lines += [_line(change) for change in plan.changes]
+    # Masked before they are joined: quoting for a shell would hide a secret from the mask.
+    lines += [_line(change, plan.secrets) for change in plan.changes]
     if plan.joins:
         lines += [f"  = cluster {plan.joins} is running this very request"]
     lines += ["", "Plan: " + (", ".join(_counts(plan)) if plan.has_changes else "nothing to do") + "."]
@@ -32,8 +33,9 @@ def as_text(plan: Plan) -> str:
     return str(mask("\n".join(lines), plan.secrets))
 
 
-def _line(change: Change) -> str:
-    after = shlex.join(map(str, change.after)) if isinstance(change.after, list) else change.after
+def _line(change: Change, secrets: Collection[str]) -> str:
+    value = mask(change.after, secrets)
+    after = shlex.join(map(str, value)) if isinstance(value, list) else value
     moved = f"{change.before} -> {after}" if change.before is not None else after
     what = f": {moved}" if moved else ""
     reason = f"  ({change.reason})" if change.reason else ""

@@ -29,7 +29,12 @@ def event_line(event: Event) -> str:
 def step_line(step: Step) -> str:
     """A step, its state, and how long it took or has been running."""
     failure = f" ({step.reason})" if step.reason else ""
-    return f"step {step.id} {step.name}: {step.state}{_took(step.started, step.ended)}{failure}"
+    return f"step {step.id} {printable(step.name)}: {step.state}{_took(step.started, step.ended)}{failure}"
+
+
+def printable(name: str) -> str:
+    """A name without control characters: it is somebody's text, and must not forge lines or steer the terminal."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in name)
 
 
 def _because(cluster: Cluster) -> str:
@@ -50,12 +55,15 @@ def progress_of(event: StepProgress) -> float:
 def summary(
     cluster: Cluster, verdict: Verdict, *, outputs: Sequence[str], logs: str, counters: Mapping[str, Counters]
 ) -> str:
-    """The end of a run: the verdict, where the output and the logs are, what the steps counted."""
-    lines = [f"{cluster.name} ({cluster.id}): {verdict.outcome.value}{_took(cluster.created, cluster.ended)}"]
+    """The end of a run: the verdict, where the output and the logs are, what the steps (by id) counted."""
+    names = {step.id: printable(step.name) for step in cluster.steps}
+    lines = [
+        f"{printable(cluster.name)} ({cluster.id}): {verdict.outcome.value}{_took(cluster.created, cluster.ended)}"
+    ]
     lines += [f"  output   {uri}" for uri in outputs]
     lines += [f"  logs     {logs}"] if logs else []
-    for step, groups in counters.items():
-        lines += [f"  counters of step '{step}'"]
+    for step_id, groups in counters.items():
+        lines += [f"  counters of step '{names[step_id]}'"]
         for group, values in groups.items():
             lines += [f"    {group}", *(f"      {name:<28} {value:>14,}" for name, value in values.items())]
     return "\n".join(lines)
@@ -76,7 +84,7 @@ def failure(diagnosis: Diagnosis) -> str:
 
 def status(cluster: Cluster) -> str:
     """A cluster and its steps, for people."""
-    lines = [f"{cluster.name} ({cluster.id}): {cluster.state}{_because(cluster)}"]
+    lines = [f"{printable(cluster.name)} ({cluster.id}): {cluster.state}{_because(cluster)}"]
     facts = {
         "created": cluster.created and f"{cluster.created:%Y-%m-%d %H:%M:%S %Z}",
         "ended": cluster.ended and f"{cluster.ended:%Y-%m-%d %H:%M:%S %Z}",
@@ -90,7 +98,10 @@ def status(cluster: Cluster) -> str:
 
 def table(clusters: Sequence[Cluster]) -> str:
     """One line a cluster."""
-    rows = [(one.id, one.state, f"{one.created:%Y-%m-%d %H:%M}" if one.created else "", one.name) for one in clusters]
+    rows = [
+        (one.id, one.state, f"{one.created:%Y-%m-%d %H:%M}" if one.created else "", printable(one.name))
+        for one in clusters
+    ]
     head = ("CLUSTER", "STATE", "CREATED", "NAME")
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(3)]
     return "\n".join(
@@ -102,6 +113,12 @@ def table(clusters: Sequence[Cluster]) -> str:
 def cluster_document(cluster: Cluster) -> dict[str, Any]:
     """A cluster for programs: plain data, times in ISO 8601."""
     return {**asdict(cluster), "has_ended": cluster.has_ended}
+
+
+def summary_document(cluster: Cluster) -> dict[str, Any]:
+    """A cluster of a list for programs: only what ListClusters tells."""
+    known = ("id", "name", "state", "reason_code", "reason", "created", "ready", "ended")
+    return {**{name: getattr(cluster, name) for name in known}, "has_ended": cluster.has_ended}
 
 
 def diagnosis_document(diagnosis: Diagnosis) -> dict[str, Any]:

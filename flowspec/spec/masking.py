@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 MASK = "(sensitive)"
+_SEEN_INSIDE = 3
 
 
 def mask(value: Any, secrets: Collection[str]) -> Any:
@@ -15,7 +16,9 @@ def mask(value: Any, secrets: Collection[str]) -> Any:
     if isinstance(value, str):
         # The longest first: one secret may be a part of another.
         for secret in sorted(filter(None, secrets), key=len, reverse=True):
-            value = value.replace(secret, MASK)
+            # A secret of a letter or two would mask half of every sentence, and so tell what it is.
+            if len(secret) >= _SEEN_INSIDE or value == secret:
+                value = value.replace(secret, MASK)
         return value
     if isinstance(value, Mapping):
         return {mask(key, secrets): mask(item, secrets) for key, item in value.items()}

@@ -45,7 +45,7 @@ def test_the_result_for_programs(flowspec, wordcount):
     assert (document["outcome"], document["exit_code"]) == ("succeeded", 0)
     assert document["outputs"] == [f"{wordcount}/counts"]
     assert document["cluster"]["steps"][0]["state"] == "COMPLETED"
-    assert document["counters"]["count words"]["Word count"]["lines"] == 28
+    assert document["counters"][document["cluster"]["steps"][0]["id"]]["Word count"]["lines"] == 28
     assert document["diagnosis"] is None
 
 

@@ -19,6 +19,12 @@ class KeptLogs:
     def where(self, step_id):
         return f"s3://logs/j-1/steps/{step_id}/"
 
+    def bootstrap(self, number, instance):
+        return self.logs.get(f"{instance}/{number}")
+
+    def folder(self):
+        return "s3://logs/j-1/"
+
 
 def failed(logs, **details):
     step = Step("s-1", "count", "FAILED", **details)
@@ -79,3 +85,11 @@ def test_a_cluster_that_failed_without_a_step():
     cluster = Cluster("j-1", "flow", "TERMINATED_WITH_ERRORS", "INTERNAL_ERROR", "no capacity", details)
     found = diagnose(cluster, judge(cluster), KeptLogs())
     assert found.facts == (*details, "INTERNAL_ERROR: no capacity")
+
+
+def test_the_last_words_of_a_bootstrap_action():
+    reason = "On the master instance (i-0abc), bootstrap action 2 returned a non-zero return code"
+    cluster = Cluster("j-1", "flow", "TERMINATED_WITH_ERRORS", "BOOTSTRAP_FAILURE", reason)
+    found = diagnose(cluster, judge(cluster), KeptLogs(**{"i-0abc/2": b"no such package\n"}))
+    assert found.excerpts == {"stderr": ("no such package",)}
+    assert found.logs == "s3://logs/j-1/"

@@ -112,7 +112,7 @@ def test_a_plan_for_people(job):
     text = plans.as_text(plan(*job()))
     assert text.splitlines()[0] == "nightly on target aws"
     assert "  + instance group MASTER: 1 x m5.xlarge" in text
-    assert "  > step one: command-runner.jar echo (sensitive) x" in text
+    assert "  > step one: command-runner.jar echo '(sensitive)' x" in text
     assert text.splitlines()[-1] == "Plan: 3 to create, 1 step to submit, 1 file to upload."
 
 

@@ -1,0 +1,60 @@
+"""What is printed: results to stdout, progress and errors to stderr, secrets masked, nothing that forges lines.
+
+A reader of our output may go away at any time (`flowspec logs | head`), and there may be no stderr at all
+(daemons): neither changes what a command does or the code it exits with.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Collection
+from typing import TextIO
+
+import click
+
+
+def result(text: str, *, secrets: Collection[str] = (), newline: bool = True) -> None:
+    """Prints what was asked for."""
+    _print(sys.stdout, text, secrets, newline)
+
+
+def say(text: str, *, secrets: Collection[str] = ()) -> None:
+    """Prints progress or an error; nothing for an empty line."""
+    if text:
+        _print(sys.stderr, text, secrets, newline=True)
+
+
+def result_bytes(content: bytes) -> None:
+    """Prints a piece of a log as it is."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+        _guarded(sys.stdout, lambda: (sys.stdout.buffer.write(content), sys.stdout.buffer.flush()))
+
+
+def on_terminal() -> bool:
+    """Whether progress is watched by a person."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+def wants_color() -> bool:
+    """Colours only on a terminal, and not where NO_COLOR asks for none (no-color.org)."""
+    return on_terminal() and not os.environ.get("NO_COLOR")
+
+
+def _print(stream: TextIO | None, text: str, secrets: Collection[str], newline: bool) -> None:
+    if stream is None:
+        return
+    if secrets:
+        from flowspec.spec.masking import mask
+
+        text = str(mask(text, secrets))
+    _guarded(stream, lambda: click.echo(text, file=stream, nl=newline))
+
+
+def _guarded(stream: TextIO, write: Callable[[], object]) -> None:
+    try:
+        write()
+    except BrokenPipeError:
+        # Nobody reads on. What is still in the buffer would fail again when Python flushes it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
