@@ -35,6 +35,7 @@ _SORT_MEMORY = 12 << 10  # KiB for each sort: more than the caches hold makes it
 _RUNS_AT_ONCE = 128
 _KEYED = ("-t", "\t", "-k1,1", "-s")
 _BUFFERED = 1 << 18
+_WORTH_LEAPING = 12  # lines in a run, from where leaping over it beats looking at each
 
 
 def escape(text: bytes) -> bytes:
@@ -304,12 +305,13 @@ def cut_by_partition(
 ) -> dict[int, Path]:
     """Write a sorted stream to the run files of its partitions (None: all is partition 0)."""
     try:
-        for block in stream:
-            if partition is None:
+        if partition is None:
+            for block in stream:
                 files.add(0, block)
-            elif layout.plain:
-                _cut_plain(block, partition, files)
-            else:
+        elif layout.plain:
+            _cut_plain(stream, partition, files)
+        else:
+            for block in stream:
                 for line in split_lines(block):
                     files.add(partition(layout.decode(line)[0]), line + b"\n")
         return files.close()
@@ -317,7 +319,34 @@ def cut_by_partition(
         files.abandon()
 
 
-def _cut_plain(block: bytes, partition: Partitioner, files: PartitionFiles) -> None:
-    """Equal keys stand together: the partitioner is asked once for each run of them."""
+def _cut_plain(stream: Iterator[bytes], partition: Partitioner, files: PartitionFiles) -> None:
+    """Equal keys stand together: the partitioner is asked once for each run of them, long or short."""
+    long_runs = True
+    for block in stream:
+        number = _cut_runs(block, partition, files) if long_runs else _cut_lines(block, partition, files)
+        long_runs = block.count(b"\n") >= _WORTH_LEAPING * number
+
+
+def _cut_runs(block: bytes, partition: Partitioner, files: PartitionFiles) -> int:
+    number = 0
     for start, end in runs(block):
         files.add(partition(block[start : block.find(b"\t", start)]), block[start:end])
+        number += 1
+    return number
+
+
+def _cut_lines(block: bytes, partition: Partitioner, files: PartitionFiles) -> int:
+    number = 0
+    parts: dict[int, list[bytes]] = {}
+    last, lines = b"", []
+    for line in split_lines(block):
+        key = line[: line.find(b"\t") + 1]
+        if key != last:
+            last = key
+            number += 1
+            lines = parts.setdefault(partition(key[:-1]), [])
+        lines.append(line)
+    for part, lines in parts.items():
+        lines.append(b"")
+        files.add(part, b"\n".join(lines))
+    return number

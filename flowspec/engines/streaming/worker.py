@@ -48,7 +48,8 @@ SEALED = -1
 class Outcome:
     """What became of a task, or (`number` SEALED) of a worker's sorted output.
 
-    `runs` are the run files by partition; `keyed`: they must be merged by key alone.
+    `runs` are the run files by partition; `keyed`: they must be merged by key alone, as what a
+    combiner wrote always is.
     """
 
     number: int
@@ -182,7 +183,7 @@ class MapWorker:
             outcome = attempt(task, partial(self._map, task, split, self._sorter))
         self._done += split.length
         self._progress(self._done)
-        return Outcome(number, outcome.counters, outcome.causes, runs, keyed=not self._layout.plain)
+        return Outcome(number, outcome.counters, outcome.causes, runs, keyed=site.job.combiner is not None)
 
     def _report(self, split: Split, position: int) -> None:
         self._progress(self._done + min(split.length, position - split.start))

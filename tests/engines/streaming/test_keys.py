@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from flowspec.engines.streaming.keyfields import KeyField, order_key, parse_key_fields
 from flowspec.engines.streaming.partition import hash_bytes, hash_partitioner, key_field_partitioner
 from flowspec.engines.streaming.records import cutter, size_of
-from flowspec.engines.streaming.shuffle import Layout, escape, unescape
+from flowspec.engines.streaming.shuffle import Layout, PartitionFiles, cut_by_partition, escape, unescape
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,11 @@ def test_where_the_default_partitioner_sends_keys():
     # recorded: six keys of a job with three reducers
     parts = {key: hash_partitioner(3)(key) for key in (b"one", b"two", b"three", b"four", b"five", b"six")}
     assert parts == {b"three": 0, b"five": 1, b"four": 1, b"one": 2, b"two": 2, b"six": 2}
+
+
+@given(st.one_of(st.binary(max_size=40), st.binary(max_size=3).map(lambda data: data * 250)), st.integers(1, 33))
+def test_the_default_partitioner_is_the_hash_for_any_number_of_reducers(key, reduces):
+    assert hash_partitioner(reduces)(key) == (hash_bytes(key) & 0x7FFFFFFF) % reduces
 
 
 def test_a_long_is_its_own_hash():
@@ -174,3 +179,15 @@ def test_numbers_as_keys_keep_their_order(numbers):
     layout = Layout(plain=False, key_class=LONG, value_class=NULL)
     texts = sorted(layout.encode(number, None) for number in numbers)
     assert [layout.decode(text[:-1])[0] for text in texts] == sorted(numbers)
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+def test_a_sorted_stream_is_cut_by_partition(tmp_path, size):
+    keys = [b"%04d" % (number // size) for number in range(3000)]
+    blocks = [b"".join(key + b"\tv\n" for key in keys[start : start + 700]) for start in range(0, 3000, 700)]
+    layout = Layout(plain=True, key_class=TEXT, value_class=TEXT)
+    found = cut_by_partition(iter(blocks), layout, hash_partitioner(3), PartitionFiles(tmp_path, "run"))
+    for part, path in found.items():
+        mine = [key for key in keys if hash_partitioner(3)(key) == part]
+        assert path.read_bytes() == b"".join(key + b"\tv\n" for key in mine)
+    assert sum(path.stat().st_size for path in found.values()) == sum(map(len, blocks))

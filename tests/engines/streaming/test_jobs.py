@@ -1,0 +1,226 @@
+"""Small jobs with what real Hadoop 3.4.1 wrote for them, and what must hold whatever the machine."""
+
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import pytest
+
+from flowspec.engines.counters import parse_counters
+from flowspec.engines.streaming.partition import hash_partitioner
+from tests.engines.streaming.golden import run
+
+LIB = "org.apache.hadoop.mapred.lib"
+COMPARATOR = "org.apache.hadoop.mapreduce.lib.partition.KeyFieldBasedComparator"
+SHOW = 'while IFS= read -r line; do printf "[%s]\\n" "$line"; done\n'
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A job: its input files, its arguments (`{IN}` is the input directory), and what it wrote."""
+
+    files: dict[str, bytes]
+    args: str
+    parts: list[bytes]
+    scripts: dict[str, str] = field(default_factory=dict)
+    counters: dict[str, int] = field(default_factory=dict)
+
+
+JOBS = {
+    "a line without a tab gets one": Recorded(
+        {"a.txt": b"b\tx\na\n\n"},
+        "-mapper cat -reducer NONE",
+        [b"b\tx\na\t\n\t\n"],
+        counters={"Map input records": 3, "Map output records": 3},
+    ),
+    "part numbers follow the size of the splits": Recorded(
+        {"a": b"a small\n", "b": b"b largest largest\n", "c": b"c tiny\n", "d": b"d middle mid\n"},
+        "-D mapreduce.job.reduces=0 -mapper cat",
+        [b"b largest largest\t\n", b"d middle mid\t\n", b"a small\t\n", b"c tiny\t\n"],
+    ),
+    "a line that begins on a border belongs to the split before it": Recorded(
+        {"a.txt": b"".join(b"line-%09d.\n" % number for number in range(8))},
+        "-D fs.local.block.size=32 -mapper cat -reducer NONE",
+        [
+            b"line-000000000.\t\nline-000000001.\t\nline-000000002.\t\n",
+            b"line-000000003.\t\nline-000000004.\t\n",
+            b"line-000000005.\t\nline-000000006.\t\n",
+            b"line-000000007.\t\n",
+        ],
+    ),
+    "every kind of line end ends what a mapper writes": Recorded(
+        {"a.txt": b"x\n"},
+        "-files {IN}/../m.sh,{IN}/../show.sh -mapper m.sh -reducer show.sh",
+        [b"[a\t2]\n[b\t1]\n[c\t3]\n[d\t4 no newline]\n"],
+        scripts={"m.sh": "cat >/dev/null; printf 'b\\t1\\r\\na\\t2\\rc\\t3\\nd\\t4 no newline'\n", "show.sh": SHOW},
+        counters={"Map output records": 4, "Map output bytes": 27, "Reduce input groups": 4},
+    ),
+    "keys are ordered by their bytes, a prefix first": Recorded(
+        {"a.txt": b"9\tx\n\tx\na\x01\tx\nab\tx\na \tx\na\xff\tx\n\x01\tx\na\tx\n\xc3\xa9\tx\na!\tx\nAb\tx\n"},
+        "-mapper cat -reducer cat",
+        [b"\tx\n\x01\tx\n9\tx\nAb\tx\na\tx\na\x01\tx\na \tx\na!\tx\nab\tx\na\xff\tx\n\xc3\xa9\tx\n"],
+    ),
+    "the default partitioner": Recorded(
+        {"a.txt": b"one\t1\ntwo\t2\nthree\t3\nfour\t4\nfive\t5\nsix\t6\n"},
+        "-D mapreduce.job.reduces=3 -mapper cat -reducer cat",
+        [b"three\t3\n", b"five\t5\nfour\t4\n", b"one\t1\nsix\t6\ntwo\t2\n"],
+    ),
+    "the combiner runs once for each partition": Recorded(
+        {"a.txt": b"one\t1\ntwo\t2\nthree\t3\nfour\t4\nfive\t5\nsix\t6\n"},
+        "-D mapreduce.job.reduces=3 -files {IN}/../mark.sh -mapper cat -combiner mark.sh -reducer cat",
+        [b"!c\t\nthree\t3\n", b"!c\t\nfive\t5\nfour\t4\n", b"!c\t\none\t1\nsix\t6\ntwo\t2\n"],
+        scripts={"mark.sh": "echo '!c'; cat\n"},
+        counters={"Combine input records": 6, "Combine output records": 9, "Reduce input records": 9},
+    ),
+    "two key fields, with a TAB in place of the second separator": Recorded(
+        {"a.txt": b"11.12.1.2\n11.14.2.3\n11.11.4.1\n12.1\n13\n11.13.\n"},
+        "-D stream.map.output.field.separator=. -D stream.num.map.output.key.fields=2 -mapper cat -reducer cat",
+        [b"11.11\t4.1\n11.12\t1.2\n11.13\t\n11.14\t2.3\n12.1\t\n13\t\n"],
+        counters={"Map output bytes": 47},
+    ),
+    "a secondary sort": Recorded(
+        {"s.txt": b"oslo,3,a\nrome,10,b\noslo,20,c\nbern,-1,d\nrome,9,e\nbern,5,f\nlima,1,j\n"},
+        "-D stream.map.output.field.separator=, -D stream.num.map.output.key.fields=2"
+        f" -D mapreduce.map.output.key.field.separator=, -D mapreduce.job.output.key.comparator.class={COMPARATOR}"
+        " -D mapreduce.partition.keycomparator.options=-k1,1_-k2,2nr"
+        " -D mapreduce.partition.keypartitioner.options=-k1,1 -D mapreduce.job.reduces=2"
+        f" -partitioner {LIB}.KeyFieldBasedPartitioner -mapper cat -reducer cat",
+        [b"", b"bern,5\tf\nbern,-1\td\nlima,1\tj\noslo,20\tc\noslo,3\ta\nrome,10\tb\nrome,9\te\n"],
+    ),
+    "a partitioner over character positions": Recorded(
+        {"w.txt": "abcd\t0\nxbc\t3\nab\t4\na\t5\n\t6\nhello\t7\ncell\t11\néclair\t12\n日本語\t13\n".encode()},
+        "-D mapreduce.partition.keypartitioner.options=-k1.2,1.3 -D mapreduce.job.reduces=5"
+        f" -partitioner {LIB}.KeyFieldBasedPartitioner -mapper cat -reducer cat",
+        [
+            "\t6\na\t5\néclair\t12\n".encode(),
+            b"",
+            "abcd\t0\nxbc\t3\n日本語\t13\n".encode(),
+            b"ab\t4\n",
+            b"cell\t11\nhello\t7\n",
+        ],
+    ),
+    "splits of two lines, with offsets": Recorded(
+        {"a.txt": b"alpha\nbeta and more\ngamma\ndelta\nepsilon is the last one\n"},
+        f"-D mapreduce.input.lineinputformat.linespermap=2 -inputformat {LIB}.NLineInputFormat"
+        " -mapper cat -reducer NONE",
+        [b"32\tepsilon is the last one\n", b"0\talpha\n6\tbeta and more\n", b"20\tgamma\n26\tdelta\n"],
+    ),
+    "offsets are ordered as numbers": Recorded(
+        {"a.txt": b"first line\nsecond\tline\n\nfourth\n" + b"x" * 90 + b"\nlast"},
+        f"-mapper {LIB}.IdentityMapper -reducer {LIB}.IdentityReducer",
+        [b"0\tfirst line\n11\tsecond\tline\n23\t\n24\tfourth\n31\t" + b"x" * 90 + b"\n122\tlast\n"],
+        counters={"Map output bytes": 175},
+    ),
+    "keys alone": Recorded(
+        {"a.txt": b"b\t2\na\nc\t1\t1\n\n"},
+        "-io keyonlytext -mapper cat -reducer cat",
+        [b"0\n12\n4\n6\n"],
+        counters={"Map output bytes": 9},
+    ),
+    "sums without a reducer script": Recorded(
+        {
+            "a.txt": b"LongValueSum:b\t5\nlongvaluesum:b\t-7\nDoubleValueSum:d\t1e10\nUniqValueCount:u\tx\nLongValueSum:b\t5\n"
+        },
+        "-mapper cat -reducer aggregate",
+        [b"d\t1.0E10\nb\t10\nu\t1\nb\t-7\n"],
+        counters={"Combine input records": 5, "Combine output records": 4},
+    ),
+    "what a reducer writes that got nothing is lost": Recorded(
+        {"a.txt": b"x\n"},
+        "-mapper true -reducer wc",
+        [b""],
+        counters={"Map input records": 1, "Map output records": 0, "Reduce output records": 0},
+    ),
+    "values of one mebibyte": Recorded(
+        {"a.txt": b"k\t" + b"v" * (1 << 20) + b"\na\n"},
+        "-mapper cat -reducer cat",
+        [b"a\t\nk\t" + b"v" * (1 << 20) + b"\n"],
+        counters={"Map output bytes": (1 << 20) + 9},
+    ),
+}
+
+
+def run_job(tmp_path, job: Recorded, environment=None, output="out"):
+    for folder in ("in", "cwd"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+    for name, content in job.files.items():
+        (tmp_path / "in" / name).write_bytes(content)
+    for name, text in job.scripts.items():
+        (tmp_path / name).write_text(text)
+    args = [word.replace("{IN}", f"{tmp_path}/in").replace("_-k", " -k") for word in job.args.split()]
+    return run([*args, "-input", f"{tmp_path}/in", "-output", f"{tmp_path}/{output}"], tmp_path / "cwd", environment)
+
+
+def parts(folder):
+    assert (folder / "_SUCCESS").read_bytes() == b""
+    return [path.read_bytes() for path in sorted(folder.glob("part-*"))]
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_job(tmp_path, name):
+    job = JOBS[name]
+    ran = run_job(tmp_path, job)
+    assert ran.returncode == 0, ran.stderr
+    assert parts(tmp_path / "out") == job.parts
+    counters = parse_counters(ran.stderr.decode())["Map-Reduce Framework"]
+    assert job.counters.items() <= counters.items()
+
+
+@pytest.fixture(scope="module")
+def many():
+    """Lines of many kinds: common and rare keys, control characters, no TAB, long values, CR LF."""
+    chance = random.Random(7)
+    keys = [b"the", b"a", b"a\x01", b"", "naïve".encode(), b"\xff\xfe", b"key with blanks", b"k" * 200]
+    keys += [b"%x" % chance.getrandbits(40) for _ in range(400)]
+    weights = [40, 20, 1, 1, 5, 1, 5, 1] + [1] * 400
+    values = [b"\t1", b"\t1", b"", b"\tv\tw", b"\t" + b"x" * 300]
+    chosen = chance.choices(keys, weights, k=8_000)
+    return b"".join(key + chance.choice(values) + chance.choice([b"\n", b"\n", b"\r\n"]) for key in chosen)
+
+
+@pytest.mark.parametrize("combiner", ["", "-combiner cat "])
+@pytest.mark.parametrize("reduces", [1, 3, 4])
+@pytest.mark.parametrize("parallel", [1, 3])
+def test_results_do_not_depend_on_the_way_taken(tmp_path, many, combiner, reduces, parallel):
+    """Beside the definition of what must come out, in plain Python."""
+    args = f"-D fs.local.block.size=20000 -D mapreduce.job.reduces={reduces} -mapper cat {combiner}-reducer cat"
+    ran = run_job(tmp_path, Recorded({"a.txt": many}, args, []), {"FLOWSPEC_PARALLEL": str(parallel)})
+    assert ran.returncode == 0, ran.stderr
+    lines = many.replace(b"\r\n", b"\n").split(b"\n")[:-1]
+    pairs = [line.partition(b"\t")[::2] for line in lines]
+    partition = hash_partitioner(reduces)
+    for number, part in enumerate(parts(tmp_path / "out")):
+        mine = [pair for pair in pairs if partition(pair[0]) == number]
+        written = [line.partition(b"\t")[::2] for line in part.split(b"\n")[:-1]]
+        assert [key for key, _ in written] == sorted(key for key, _ in mine)
+        assert Counter(written) == Counter(mine)
+    counters = parse_counters(ran.stderr.decode())["Map-Reduce Framework"]
+    assert counters["Reduce input records"] == counters["Reduce output records"] == len(lines)
+    assert counters["Reduce input groups"] == sum(1 for _ in groupby(sorted(key for key, _ in pairs)))
+
+
+def test_the_same_comparator_gives_the_same_order_over_many_splits(tmp_path):
+    chance = random.Random(3)
+    rows = [b"%d,%d" % (chance.randrange(40), chance.randrange(-999, 999)) for _ in range(3_000)]
+    args = (
+        "-D fs.local.block.size=4000 -D stream.map.output.field.separator=; -D mapreduce.map.output.key.field.separator=,"
+        f" -D mapreduce.job.output.key.comparator.class={COMPARATOR}"
+        " -D mapreduce.partition.keycomparator.options=-k1,1n_-k2,2nr -mapper cat -reducer cat"
+    )
+    ran = run_job(tmp_path, Recorded({"a.txt": b"\n".join(rows)}, args, []))
+    assert ran.returncode == 0, ran.stderr
+    numbers = sorted((tuple(map(int, row.split(b","))) for row in rows), key=lambda row: (row[0], -row[1]))
+    assert parts(tmp_path / "out") == [b"".join(b"%d,%d\t\n" % row for row in numbers)]
+
+
+def test_progress_is_told_in_small_steps(tmp_path):
+    data = b"".join(b"%06d\n" % number for number in range(20_000))
+    script = "while read -r line; do echo $line; done\n"
+    args = "-D fs.local.block.size=35000 -files {IN}/../m.sh -mapper m.sh -reducer cat"
+    ran = run_job(tmp_path, Recorded({"a.txt": data}, args, [], {"m.sh": script}))
+    assert ran.returncode == 0, ran.stderr
+    shown = [line.partition("INFO Job: ")[2] for line in ran.stderr.decode().splitlines() if "map " in line]
+    assert shown[0] == " map 0% reduce 0%"
+    assert shown[-1] == " map 100% reduce 100%"
+    assert len(shown) == len(set(shown))
