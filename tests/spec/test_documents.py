@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from flowspec.emr.shapes import problems
+from flowspec.emr.shapes import input_shape, problems
 from flowspec.errors import SpecError
 from flowspec.report.diagnostics import as_text
 from flowspec.request import compile
@@ -22,6 +22,13 @@ from flowspec.spec import load, render, validate
 DOCUMENTS = Path(__file__).parent / "documents"
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
 REWRITE = bool(os.environ.get("FLOWSPEC_REWRITE"))
+
+
+def judged_by_a_newer_botocore(messages):
+    """Skips a case that speaks of members which the installed botocore, an old one, does not know yet."""
+    old = "MonitoringConfiguration" not in input_shape().members
+    if old and any("Unknown parameter" in one for one in messages):
+        pytest.skip("this botocore does not know all members yet, and says so")
 
 
 def cases(kind):
@@ -58,6 +65,7 @@ def expect(path, text, case):
 @cases("good")
 def test_good_document(case, monkeypatch):
     request, found = outcome(case, monkeypatch)
+    judged_by_a_newer_botocore(one.message for one in (found if request is None else problems(request.params)))
     assert request is not None, as_text(found)
     expect(case / "request.json", json.dumps(request.params, indent=2, ensure_ascii=False) + "\n", case)
     expect(case / "warnings.txt", as_text(found), case)
@@ -68,6 +76,7 @@ def test_good_document(case, monkeypatch):
 def test_bad_document(case, monkeypatch):
     request, found = outcome(case, monkeypatch)
     assert request is None
+    judged_by_a_newer_botocore(one.message for one in found)
     expect(case / "errors.txt", as_text(found), case)
 
 

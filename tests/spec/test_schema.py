@@ -13,8 +13,6 @@ from flowspec.spec.fits import fits
 from flowspec.spec.validate import _validator
 
 DEFS = schemas.loose()["$defs"]
-# What compile gives a shape of its own, so that no rule carries it over.
-OWN_SHAPES = ("Tags", "Steps")
 
 
 def properties(schema, path=()):
@@ -71,67 +69,6 @@ def test_any_value_may_be_a_template_for_editors_and_none_is_after_rendering():
             assert not strict.is_valid({**spec, key: "{{ x }}"}), key
         assert one
     assert typed > 25
-
-
-def leaves(shape, path=()):
-    """Every leaf of a botocore shape: its dotted path, with [] for lists and {} for maps."""
-    if shape.type_name == "structure":
-        for name, member in shape.members.items():
-            yield from leaves(member, (*path, name))
-    elif shape.type_name == "list":
-        if path.count("Configurations") < 2:  # they nest without end
-            yield from leaves(shape.member, (*path, "[]"))
-    elif shape.type_name == "map":
-        yield (*path, "{}"), shape.value
-    else:
-        yield path, shape
-
-
-def reached(schema, path=()):
-    """Every leaf that the schema carries over by rule, in the same notation."""
-    schema = followed(schema)
-    shape = schema.get("x-shape")
-    if shape in ("tags", "steps"):
-        return
-    options = schema.get("anyOf", [schema])
-    structured = [followed(one) for one in options if followed(one).get("type") in ("object", "array")]
-    chosen = structured[-1] if structured else {**options[0], **schema}
-    if chosen.get("type") == "array":
-        if path.count("Configurations") == 2:
-            return
-        items = chosen["items"].get("anyOf", [chosen["items"]])
-        item = next((one for one in map(followed, items) if one.get("type") == "object"), followed(items[0]))
-        yield from reached(item, (*path, "[]"))
-    elif chosen.get("type") == "object" and "properties" in chosen:
-        for name, one in chosen["properties"].items():
-            if not one.get("x-tool") and name not in ("when", "for_each"):
-                yield from reached(one, (*path, *schemas.api_name(name, one).split(".")))
-    elif chosen.get("type") == "object":
-        yield (*path, "{}"), chosen
-    else:
-        yield path, {**followed(options[0]), **schema}
-
-
-def test_every_member_of_run_job_flow_can_be_written_in_the_spec():
-    wanted = {path: shape for path, shape in leaves(input_shape()) if path[0] not in OWN_SHAPES}
-    there = dict(reached(schemas.loose()))
-    assert set(wanted) - set(there) == set()
-    # What only a newer botocore knows may be in the schema already.
-    assert set(there) - set(wanted) <= {("SessionEnabled",)}
-
-
-def test_types_enums_and_bounds_are_those_of_the_model():
-    there = dict(reached(schemas.loose()))
-    kinds = {"string": "string", "integer": "integer", "long": "integer", "boolean": "boolean", "double": "number"}
-    for path, shape in leaves(input_shape()):
-        schema = there.get(path)
-        if schema is None or path[-1] == "{}":
-            continue
-        types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-        assert types[0] == kinds[shape.type_name], path
-        assert sorted(schema.get("enum", [])) == sorted(shape.enum or []) if shape.type_name == "string" else True, path
-        if shape.type_name == "string" and shape.metadata.get("max"):
-            assert schema.get("maxLength") == shape.metadata["max"], path
 
 
 def test_required_members_are_the_models():
