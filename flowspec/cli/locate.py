@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowspec.cli.options import CONNECTION, VARIABLES, Command, identity
+from flowspec.cli.options import CONNECTION, VARIABLES, Command, Identity, identity
 from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ def choose(what: str, *, backend: str | None, **options: Any) -> Chosen:
     from flowspec.emr.client import connect
 
     if _is_spec(what):
-        flow, target, endpoint, secrets = identity(Path(what), **options)
-        emr = connect(endpoint)
-        return Chosen(emr, _latest(emr, flow, target), secrets)
+        who = identity(Path(what), **options)
+        emr = connect(who.endpoint)
+        return Chosen(emr, _latest(emr, who), who.secrets)
     emr = connect(bare_endpoint(backend, **options))
     return Chosen(emr, what if _ID.fullmatch(what) else _by_name(emr, what))
 
@@ -69,22 +69,23 @@ def others(chosen: Chosen, what: str, **options: Any) -> list[str]:
     options.pop("backend", None)
     if not _is_spec(what):
         return []
-    flow, target, _, _ = identity(Path(what), **options)
-    return [one.id for one in find(chosen.emr, flow, target) if one.id != chosen.cluster_id]
+    who = identity(Path(what), **options)
+    return [one.id for one in find(chosen.emr, who.flow, who.target, name=who.name) if one.id != chosen.cluster_id]
 
 
-def _latest(emr: Emr, flow: str, target: str) -> str:
+def _latest(emr: Emr, who: Identity) -> str:
     """The flow's active cluster (the earliest, as for a plan), else the one that ended last."""
     from flowspec.emr.observe import find, observe
     from flowspec.plan.cluster import RIVAL_TAG
 
-    active = observe(emr, flow, target)
+    active = observe(emr, who.flow, who.target, name=who.name)
     if active:
         return active.id
-    ended = [one for one in find(emr, flow, target, ended=True) if RIVAL_TAG not in one.tags]
+    found = find(emr, who.flow, who.target, name=who.name, ended=True)
+    ended = [one for one in found if RIVAL_TAG not in one.tags]
     if not ended:
-        where = f" on target {target}" if target else ""
-        raise FlowspecError(f"flow {flow} was never run{where}", remedy="`flowspec apply` runs it")
+        where = f" on target {who.target}" if who.target else ""
+        raise FlowspecError(f"flow {who.flow} was never run{where}", remedy="`flowspec apply` runs it")
     return ended[-1].id
 
 

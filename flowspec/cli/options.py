@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -99,11 +99,19 @@ def job_flow(spec: Path, **options: Any) -> JobFlow:
     return replace(flow, **given)
 
 
-def identity(spec: Path, **options: Any) -> tuple[str, str, Endpoint, frozenset[str]]:
-    """The flow's name, its target, the EMR it is on and its secrets: all that finding its clusters takes.
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """All that it takes to find a flow's clusters. `name` is theirs: the flow's, but for `api_params`."""
 
-    The rest of the spec need not be valid, nor every variable given, to look at or end what runs.
-    """
+    flow: str
+    target: str
+    name: str
+    endpoint: Endpoint
+    secrets: frozenset[str]
+
+
+def identity(spec: Path, **options: Any) -> Identity:
+    """Who a spec's flow is. The rest of the spec need not be valid, nor every variable given, to look at what runs."""
     from flowspec.emr.client import Endpoint
     from flowspec.spec import validate
     from flowspec.spec.document import Scalar
@@ -111,19 +119,18 @@ def identity(spec: Path, **options: Any) -> tuple[str, str, Endpoint, frozenset[
     given = {name: value for name in _TARGETS_OWN if (value := options.pop(name, None))}
     document = rendered(spec, **options)
 
-    def field(name: str) -> Any:
-        node = document.root.get(name)
+    def field(*path: str) -> Any:
+        node = document.find(path)
         return node.value if isinstance(node, Scalar) and not node.failed else None
 
-    if not isinstance(field("name"), str) or (
-        document.declared and document.declared.get("targets") and not document.target
-    ):
-        flow = validate(document)  # says what is wrong with it
-        return flow.name, flow.target, endpoint(replace(flow, **given)), flow.secrets
+    undecided = document.declared is not None and document.declared.get("targets") and not document.target
+    if undecided or not isinstance(field("name"), str):
+        validate(document)  # says what is wrong with it
     backend = field("backend") or "emr"
     _refuse_for_local(backend, document.target, given)
     connection = {name: given.get(name) or field(name) for name in _TARGETS_OWN if name != "staging"}
-    return field("name"), document.target, Endpoint(backend, **connection), document.secrets
+    name = field("api_params", "Name") or field("name")
+    return Identity(field("name"), document.target, name, Endpoint(backend, **connection), document.secrets)
 
 
 def endpoint(flow: JobFlow, *, run_bootstrap: bool = False) -> Endpoint:

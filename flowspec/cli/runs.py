@@ -50,7 +50,8 @@ def _plan(spec: Path, *, replace: bool, run_bootstrap: bool, **options: Any) -> 
     show_warnings(flow.warnings)
     request = compile(flow)
     emr = connect(endpoint(flow, run_bootstrap=run_bootstrap))
-    return make_plan(flow, request, observe(emr, flow.name, flow.target), replace=replace), emr
+    running = observe(emr, flow.name, flow.target, name=request.params["Name"])
+    return make_plan(flow, request, running, replace=replace), emr
 
 
 @click.command(epilog="Example: flowspec apply job.yaml --target prod --var day=2026-11-22")

@@ -13,7 +13,7 @@ from flowspec.cli.locate import BACKEND, CHOOSING, Chosen, bare_endpoint, choose
 from flowspec.cli.options import CONNECTION, output_format
 from flowspec.cli.output import result, result_bytes, say
 from flowspec.errors import FlowspecError
-from flowspec.spec.masking import MASK, mask
+from flowspec.spec.masking import MASK, forms, mask
 
 if TYPE_CHECKING:
     from flowspec.emr.logs import Logs
@@ -143,7 +143,7 @@ def _follow(chosen: Chosen, step: Step, names: Sequence[str]) -> int:
 
 
 def _write(content: bytes, chosen: Chosen) -> None:
-    for secret in chosen.secrets:
-        content = content.replace(secret.encode(), MASK.encode()) if secret else content
+    for form in forms(chosen.secrets):
+        content = content.replace(form.encode(), MASK.encode())
     if content:
         result_bytes(content)

@@ -23,7 +23,16 @@ from flowspec.emr.observe import find, submitted_as
 from flowspec.emr.staging import stage
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.plan import ApiCall, Plan
-from flowspec.plan.cluster import DIGEST_TAG, FLOW_TAG, RIVAL_TAG, SOURCE_TAG, SUBMISSION_TAG, TARGET_TAG, Cluster
+from flowspec.plan.cluster import (
+    DIGEST_TAG,
+    FLOW_TAG,
+    RIVAL_TAG,
+    SOURCE_TAG,
+    SUBMISSION_TAG,
+    TAG_PREFIX,
+    TARGET_TAG,
+    Cluster,
+)
 
 # Seconds to look for a cluster whose RunJobFlow was not answered: ListClusters may show it late.
 _LOOK_AGAIN_AFTER = (1.0, 2.0, 4.0, 8.0, 15.0)
@@ -74,7 +83,9 @@ def _run(plan: Plan, call: ApiCall, emr: Emr, sleep: Callable[[float], None]) ->
     """Sends RunJobFlow until one cluster is known to exist."""
     submission = uuid4().hex
     since = datetime.now(timezone.utc) - _CLOCK_SKEW
-    params = {**call.params, "Tags": [*call.params.get("Tags", ()), *_identity(plan, submission)]}
+    # Tags of ours may only be ours: `api_params` could bring others.
+    tags = [tag for tag in call.params.get("Tags", ()) if not tag["Key"].startswith(TAG_PREFIX)]
+    params = {**call.params, "Tags": [*tags, *_identity(plan, submission)]}
     for attempt in range(_SENDS):
         try:
             return str(emr.create(call.operation, **params)["JobFlowId"])
@@ -83,7 +94,7 @@ def _run(plan: Plan, call: ApiCall, emr: Emr, sleep: Callable[[float], None]) ->
                 raise
             sleep(min(60.0, 2.0**attempt) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
         except OutcomeUnknown as error:
-            found = _look_for(plan.flow, submission, since, emr, sleep)
+            found = _look_for(plan.request["Name"], submission, since, emr, sleep)
             if found:
                 return found
             if attempt == _SENDS - 1:
@@ -91,9 +102,9 @@ def _run(plan: Plan, call: ApiCall, emr: Emr, sleep: Callable[[float], None]) ->
     raise AssertionError("the last attempt returns or raises")
 
 
-def _look_for(flow: str, submission: str, since: datetime, emr: Emr, sleep: Callable[[float], None]) -> str | None:
+def _look_for(name: str, submission: str, since: datetime, emr: Emr, sleep: Callable[[float], None]) -> str | None:
     for seconds in _LOOK_AGAIN_AFTER:
-        found = submitted_as(emr, flow, submission, after=since)
+        found = submitted_as(emr, name, submission, after=since)
         if found:
             return found.id
         sleep(seconds)
@@ -133,7 +144,7 @@ def _settle(plan: Plan, cluster_id: str, emr: Emr) -> str:
 
     Raises FlowspecError when the one that stays was made from another request than ours.
     """
-    rivals = [one for one in find(emr, plan.flow, plan.target) if one.id != plan.replaces]
+    rivals = [one for one in find(emr, plan.flow, plan.target, name=plan.request["Name"]) if one.id != plan.replaces]
     if not rivals or rivals[0].id == cluster_id or cluster_id not in {one.id for one in rivals}:
         return cluster_id
     winner = rivals[0]

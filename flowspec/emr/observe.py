@@ -34,31 +34,32 @@ def describe(emr: Emr, cluster_id: str, *, steps: bool = True) -> Cluster:
     return _cluster(raw, tuple(_step(item) for item in listed)[::-1])
 
 
-def find(emr: Emr, flow: str, target: str, *, ended: bool = False) -> list[Cluster]:
+def find(emr: Emr, flow: str, target: str, *, name: str = "", ended: bool = False) -> list[Cluster]:
     """The clusters that flowspec made for this flow and target, oldest first; `ended` ones only if asked.
 
-    ClusterSummary holds no tags, so the name narrows the search before each candidate is described.
+    ClusterSummary holds no tags, so the cluster's name (the flow's, unless `api_params` gives another)
+    narrows the search before each candidate is described.
     """
     states = {} if ended else {"ClusterStates": list(ACTIVE_STATES)}
     found = []
     for summary in emr.pages("ListClusters", "Clusters", **states):
-        if summary["Name"] == flow:
+        if summary["Name"] == (name or flow):
             cluster = describe(emr, summary["Id"], steps=False)
             if cluster.tags.get(FLOW_TAG) == flow and cluster.tags.get(TARGET_TAG, "") == target:
                 found.append(cluster)
     return sorted(found, key=age)
 
 
-def observe(emr: Emr, flow: str, target: str) -> Cluster | None:
+def observe(emr: Emr, flow: str, target: str, *, name: str = "") -> Cluster | None:
     """The active cluster of a flow on a target, with its steps, or None. The earliest, should there be several."""
-    found = find(emr, flow, target)
+    found = find(emr, flow, target, name=name)
     return describe(emr, found[0].id) if found else None
 
 
-def submitted_as(emr: Emr, flow: str, submission: str, *, after: datetime) -> Cluster | None:
+def submitted_as(emr: Emr, name: str, submission: str, *, after: datetime) -> Cluster | None:
     """The cluster that carries this submission's tag, in whatever state: it may have failed already."""
     for summary in emr.pages("ListClusters", "Clusters", CreatedAfter=after):
-        if summary["Name"] == flow:
+        if summary["Name"] == name:
             cluster = describe(emr, summary["Id"], steps=False)
             if cluster.tags.get(SUBMISSION_TAG) == submission:
                 return cluster

@@ -39,8 +39,9 @@ def prepare(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for inner in ("clusters", "s3"):
             (folder / inner).mkdir(mode=0o700, exist_ok=True)
-        if not database(folder).exists():
-            database(folder).touch(mode=0o600)
+        for file in (database(folder), layout_lock(folder)):
+            if not file.exists():
+                file.touch(mode=0o600)
     except OSError as error:
         raise trouble(folder, error) from error
 
@@ -63,6 +64,11 @@ def not_writable(folder: Path, why: str) -> FlowspecError:
 def database(folder: Path) -> Path:
     """The SQLite file of the store."""
     return folder / "emulator.db"
+
+
+def layout_lock(folder: Path) -> Path:
+    """The file that is locked while the store is laid out."""
+    return folder / "emulator.lock"
 
 
 def s3_root(folder: Path) -> Path:

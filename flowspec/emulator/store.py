@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from flowspec.emulator.home import database, not_writable, prepare, trouble
+from flowspec.emulator.home import database, layout_lock, not_writable, prepare, trouble
 from flowspec.errors import FlowspecError
 
 SCHEMA_VERSION = 1
@@ -181,7 +181,7 @@ class Store:
         if self._version() == SCHEMA_VERSION:
             return
         # Only one process at a time may lay out the file: changing to WAL does not wait its turn by itself.
-        with (self._home / "emulator.lock").open("w") as lock:
+        with layout_lock(self._home).open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             self._lay_out()
 

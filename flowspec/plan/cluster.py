@@ -11,6 +11,7 @@ ENDED_STATES = frozenset({"TERMINATED", "TERMINATED_WITH_ERRORS"})
 ACTIVE_STATES = ("STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING")
 ENDED_STEP_STATES = frozenset({"COMPLETED", "CANCELLED", "FAILED", "INTERRUPTED"})
 
+TAG_PREFIX = "flowspec:"
 FLOW_TAG, TARGET_TAG = "flowspec:flow", "flowspec:target"
 DIGEST_TAG, SUBMISSION_TAG, SOURCE_TAG = "flowspec:digest", "flowspec:submission", "flowspec:source"
 # On a cluster that was ended because another apply was earlier: the id of the one that stayed.

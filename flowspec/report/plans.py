@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from flowspec.plan import Action, Change, Plan
+from flowspec.report.runs import printable
 from flowspec.spec.masking import mask
 
 _COUNTED = {
@@ -39,7 +40,7 @@ def _line(change: Change, secrets: Collection[str]) -> str:
     moved = f"{change.before} -> {after}" if change.before is not None else after
     what = f": {moved}" if moved else ""
     reason = f"  ({change.reason})" if change.reason else ""
-    return f"  {change.action.value} {change.address}{what}{reason}"
+    return printable(f"  {change.action.value} {change.address}{what}{reason}")
 
 
 def _counts(plan: Plan) -> Iterator[str]:

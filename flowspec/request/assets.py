@@ -17,6 +17,7 @@ from flowspec.errors import Diagnostic
 from flowspec.request.archives import IGNORE_FILE, Member, PackingError, blocks, members, packed
 from flowspec.request.leaks import leak
 from flowspec.spec.document import NodePath
+from flowspec.spec.extends import tree_of
 from flowspec.spec.model import JobFlow
 from flowspec.spec.nearest import did_you_mean
 
@@ -83,6 +84,7 @@ class Files:
         self.found: list[Diagnostic] = []
         self._assets: dict[Path, Asset] = {}
         self._refused: set[Path] = set()
+        self._tree = tree_of(jobflow.path)
         self._allowed = {self.absolute(text) for text in jobflow.fields.get("allow_secrets_in", ())}
 
     @property
@@ -118,10 +120,10 @@ class Files:
         return self._assets.get(path)
 
     def _made(self, path: Path, text: str, at: NodePath) -> Asset | None:
-        is_packed = path.is_dir() and not _PACKED.isdisjoint(at)
-        if not self._usable(path, text, at, is_packed=is_packed):
-            return None
         try:
+            is_packed = path.is_dir() and not _PACKED.isdisjoint(at)
+            if not self._usable(path, text, at, is_packed=is_packed):
+                return None
             files = members(path, self.folder(at)) if is_packed else None
             digest, size = self._hash(path, files, at)
         except OSError as error:
@@ -160,6 +162,11 @@ class Files:
             self.report("FS406", at, f"'{name}' holds {found}", hint=hint, notes=(way,))
 
     def _usable(self, path: Path, text: str, at: NodePath, *, is_packed: bool) -> bool:
+        if self.jobflow.backend != "local" and not self._is_own(path):
+            # A spec may come from someone who is not trusted with the rest of the machine.
+            note = f"only files below {self._tree} are uploaded: the repository of the spec, or its folder"
+            self.report("FS407", at, f"'{text}' is outside of the spec's folder tree", notes=(note,))
+            return False
         if path.is_file() or is_packed:
             if _UNSHIPPABLE.search(path.name):
                 hint = "letters, digits and . _ - + = @ are safe"
@@ -175,6 +182,9 @@ class Files:
         else:
             self.report("FS401", at, f"there is no file '{text}'", hint=_near(path), notes=(f"looked for {path}",))
         return False
+
+    def _is_own(self, path: Path) -> bool:
+        return Path(os.path.realpath(path)).is_relative_to(self._tree)
 
     def _uri(self, path: Path, key: str, at: NodePath) -> str | None:
         if self.jobflow.backend == "local":

@@ -139,6 +139,7 @@ CATALOG: dict[str, Kind] = {
     "FS404": Kind(ERROR, "no place to stage local files"),
     "FS405": Kind(ERROR, "a file name that Hadoop can't ship"),
     "FS406": Kind(ERROR, "a secret in a file to be staged"),
+    "FS407": Kind(ERROR, "a file outside of the spec's folder tree"),
     "FS501": Kind(ERROR, "a step that can't run on this backend"),
     "FS601": Kind(ERROR, "against a policy"),
     "FS602": Kind(ERROR, "a policy that can't be used"),

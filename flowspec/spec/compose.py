@@ -84,6 +84,10 @@ def render(
     )
 
 
+# Shorter texts that are made of a secret ("yes", 3) say nothing, and masking them would spoil every sentence.
+_TELLS_SOMETHING = 4
+
+
 def _clock(now: datetime | None) -> dict[str, str]:
     moment = now or datetime.now(timezone.utc)
     if moment.tzinfo:
@@ -192,10 +196,19 @@ class _Filler:
             return node
         try:
             value = evaluate(node.text, self.variables.names, self.budget)
+            self._keep_secret(node.text, value)
             return value_node(value, node.at, self._origin(node))
         except TemplateError as error:
             self.found += template_problem(error, node)
             return replace(node, failed=True)
+
+    def _keep_secret(self, template: str, value: Any) -> None:
+        """What a template makes of a secret is one too, if the secret can't be seen in it as it is."""
+        known = self.variables.secrets
+        if known and not names_in(template).isdisjoint(self.variables.sensitive):
+            text = str(value)
+            if len(text) >= _TELLS_SOMETHING and not any(secret in text for secret in known):
+                known.add(text)
 
     def _origin(self, node: Scalar) -> str:
         used = (self._source(name) for name in sorted(names_in(node.text)))

@@ -26,7 +26,7 @@ def extended(document: Document) -> Document:
     Raises `SpecError` when a base file is missing, out of bounds, its own base, or no spec.
     """
     chain = [document]
-    tree = _tree(document.path)
+    tree = tree_of(document.path)
     try:
         while base := _base(chain, tree):
             chain.append(base)
@@ -39,8 +39,8 @@ def extended(document: Document) -> Document:
     return replace(document, root=root, diagnostics=tuple(found)) if len(chain) > 1 else document
 
 
-def _tree(path: Path) -> Path:
-    """The folder that base files have to be in: the git repository of the spec, else its own folder."""
+def tree_of(path: Path) -> Path:
+    """The folder that what a spec speaks of has to be in: its git repository, else its own folder."""
     folder = Path(os.path.realpath(path)).parent
     return next((one for one in (folder, *folder.parents) if (one / ".git").exists()), folder)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -14,11 +16,10 @@ def mask(value: Any, secrets: Collection[str]) -> Any:
     if not secrets:
         return value
     if isinstance(value, str):
-        # The longest first: one secret may be a part of another.
-        for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        for form in forms(secrets):
             # A secret of a letter or two would mask half of every sentence, and so tell what it is.
-            if len(secret) >= _SEEN_INSIDE or value == secret:
-                value = value.replace(secret, MASK)
+            if len(form) >= _SEEN_INSIDE or value == form:
+                value = value.replace(form, MASK)
         return value
     if isinstance(value, Mapping):
         return {mask(key, secrets): mask(item, secrets) for key, item in value.items()}
@@ -26,3 +27,15 @@ def mask(value: Any, secrets: Collection[str]) -> Any:
         return [mask(item, secrets) for item in value]
     # A number can be a secret too; it is known by its text.
     return MASK if str(value) in secrets else value
+
+
+def forms(secrets: Collection[str]) -> list[str]:
+    """The texts that show a secret: itself, and as it stands in a shell's words and in JSON; the longest first."""
+    found = {form for secret in secrets if secret for form in (secret, _in_shell(secret), json.dumps(secret)[1:-1])}
+    # One secret may be a part of another.
+    return sorted(found, key=len, reverse=True)
+
+
+def _in_shell(secret: str) -> str:
+    quoted = shlex.quote(secret)
+    return quoted[1:-1] if quoted != secret else secret

@@ -60,6 +60,7 @@ class Variables:
         self.names = names
         self.origins: dict[str, str] = {}
         self.secrets: set[str] = set()
+        self.sensitive: set[str] = set()
         self.found: list[Diagnostic] = []
 
 
@@ -147,6 +148,8 @@ class _Resolver:
         self._open.pop()
         self.result.names.setdefault(name, value)
         if rules.get("sensitive") is True:
+            self.result.sensitive.add(name)
+        if name in self.result.sensitive:
             self.result.secrets.update(_texts(value))
 
     def _value(self, name: str, key: Scalar, definition: Mapping | None, rules: MappingOf[str, Any]) -> Any:
@@ -214,6 +217,9 @@ class _Resolver:
         for name in names_in(text):
             if name in self.entries:
                 self._resolve(name)
+            if name in self.result.sensitive:
+                # What is made of a secret is one.
+                self.result.sensitive.add(self._open[-1])
         return evaluate(text, self.result.names, self.budget)
 
     def _filled(self, node: Node) -> Any:

@@ -106,6 +106,19 @@ def test_two_at_once_end_with_one_cluster(emr):
     assert {one.cluster_id for one in applied if one.joined} <= {running.id}
 
 
+def test_an_earlier_apply_of_another_request_stays(emr):
+    first = apply(PLAN, emr).cluster_id
+    other = replace(PLAN, digest="e" * 64)
+    with pytest.raises(
+        FlowspecError, match=f"another apply of nightly was earlier, with another request: {first} stays"
+    ):
+        apply(other, emr)
+    (running,) = find(emr, "nightly", "prod")
+    assert running.id == first
+    (ended,) = [one for one in find(emr, "nightly", "prod", ended=True) if one.id != first]
+    assert ended.tags["flowspec:rival"] == first
+
+
 def test_a_plan_that_joins_sends_nothing(faulty):
     joined = apply(replace(PLAN, joins="j-THEREALREADY", calls=()), faulty)
     assert (joined.cluster_id, joined.joined, faulty.way.seen) == ("j-THEREALREADY", True, [])

@@ -1,0 +1,160 @@
+"""What is printed, where, and with which exit code, also when nobody listens."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+SECRET = "hunt'er2 $x"
+STEPS = """\
+  - {name: "load with {{ pw }}", type: command, args: [bash, -c, 'echo "$0" >&2; exit 3', "{{ pw }}"]}"""
+MORE = """\
+variables: {pw: {type: string, sensitive: true, env: MY_PW}}
+tags: {made-with: "{{ pw }}", upper: "{{ pw | upper }}", json: "{{ [pw] | tojson }}", cut: "{{ pw[:6] }}"}"""
+
+
+@pytest.fixture
+def secretive(job, monkeypatch):
+    monkeypatch.setenv("MY_PW", SECRET)
+    return job(STEPS, MORE)
+
+
+def derived(text):
+    return [form for form in (SECRET, SECRET.upper(), json.dumps([SECRET])[1:-1], "hunt'") if form in text]
+
+
+@pytest.mark.parametrize("command", ["plan", "compile", "render", "plan --format json", "render --explain"])
+def test_secrets_and_what_is_made_of_them_are_not_shown(flowspec, secretive, command):
+    shown = flowspec(*command.split(), "job.yaml")
+    assert shown.code == 0, shown.err
+    assert derived(shown.out + shown.err) == []
+    assert "(sensitive)" in shown.out
+
+
+def test_secrets_are_not_shown_by_what_follows_a_run(flowspec, secretive):
+    done = flowspec("apply", "job.yaml")
+    assert done.code == 4
+    assert derived(done.out + done.err) == []
+    assert "load with (sensitive)" in done.err
+    for command in ("status", "wait", "logs", "status --format json", "wait --format json", "logs --format json"):
+        shown = flowspec(*command.split(), "job.yaml")
+        assert shown.out, command
+        assert derived(shown.out + shown.err) == [], command
+
+
+def test_the_home_is_for_its_owner_alone(flowspec, secretive, own_home):
+    own_home.chmod(0o755)
+    flowspec("apply", "job.yaml")
+    assert {path.name: path.stat().st_mode & 0o077 for path in own_home.iterdir()} == {
+        path.name: 0 for path in own_home.iterdir()
+    }
+
+
+def exit_code(argv, cwd, **options):
+    process = subprocess.Popen([sys.executable, "-m", "flowspec", *argv], cwd=cwd, **options)
+    return process.wait(timeout=60)
+
+
+def closed_pipe():
+    """The end to write to of a pipe that nobody reads."""
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    return write_end
+
+
+@pytest.mark.parametrize(("script", "code"), [("exit 0", 0), ("exit 3", 4)])
+def test_a_reader_that_goes_away_does_not_change_the_exit_code(job, tmp_path, script, code):
+    job(f"  - {{name: quick, type: command, args: [bash, -c, '{script}']}}")
+    pipe = closed_pipe()
+    assert exit_code(["apply", "job.yaml"], tmp_path, stdout=pipe, stderr=subprocess.DEVNULL) == code
+    assert exit_code(["wait", "job.yaml"], tmp_path, stdout=pipe, stderr=pipe) == code
+    os.close(pipe)
+
+
+def test_no_stderr_at_all(job, tmp_path):
+    job("  - {name: quick, type: command, args: ['true']}")
+    command = f"exec {sys.executable} -m flowspec apply job.yaml --format json 2>&-"
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["outcome"] == "succeeded"
+
+
+def test_sigterm_is_an_interrupt(flowspec, start, job):
+    job("  - {name: slow, type: command, args: [sleep, '60']}")
+    process = start("apply", "job.yaml", "--on-interrupt", "terminate")
+    for line in process.stderr:
+        if "slow: RUNNING" in line:
+            break
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert flowspec("wait", "job.yaml").code == 7
+
+
+def test_an_endpoint_that_is_none(flowspec, wordcount, credentials):
+    refused = flowspec("plan", wordcount / "job.yaml", "-t", "prod", "--endpoint-url", "nonsense")
+    assert refused.code == 1
+    assert refused.err.splitlines()[-2:] == [
+        "error: connect: Invalid endpoint: nonsense",
+        "  check --endpoint-url: http://HOST:PORT",
+    ]
+
+
+def test_an_endpoint_for_a_target_that_runs_here(flowspec, wordcount):
+    refused = flowspec("apply", wordcount / "job.yaml", "--endpoint-url", "http://127.0.0.1:9")
+    assert refused.code == 2
+    assert "--endpoint-url means nothing on this machine, where target 'laptop' runs" in refused.err
+
+
+def test_names_cannot_forge_lines(flowspec, job):
+    job("  - {name: \"a\\nb: COMPLETED\\e]0;title\\a\", type: command, args: ['true']}")
+    done = flowspec("apply", "job.yaml")
+    if done.code == 0:  # a name that EMR would refuse may be refused before
+        assert "a\\nb: COMPLETED\\x1b]0;title\\x07: COMPLETED" in done.err
+    assert "\x1b" not in done.err + flowspec("status", "tiny").out
+
+
+def test_looking_needs_no_variables(flowspec, job):
+    path = job("  - {name: quick, type: command, args: [echo, '{{ word }}']}", "variables: {word: {type: string}}")
+    assert flowspec("apply", path, "--var", "word=hello").code == 0
+    assert flowspec("logs", path, "--log", "stdout").out == "hello\n"
+    assert "COMPLETED" in flowspec("status", path).out
+
+
+def test_a_name_means_its_latest_run(flowspec, job):
+    for _ in range(2):
+        job("  - {name: quick, type: command, args: ['true']}")
+        assert flowspec("apply", "job.yaml").code == 0
+    latest = json.loads(flowspec("list", "--all", "--format", "json").out)[-1]["id"]
+    assert latest in flowspec("status", "tiny").out
+
+
+def test_a_protected_cluster_is_not_replaced(flowspec, job):
+    job("  - {name: one, type: command, args: ['true']}", "termination_protected: true", keep_alive="true")
+    assert flowspec("apply", "job.yaml").code == 0
+    job("  - {name: two, type: command, args: ['true']}", "termination_protected: true", keep_alive="true")
+    refused = flowspec("apply", "job.yaml", "--replace")
+    assert refused.code == 1
+    assert "protected against termination\n  end it first: flowspec destroy --unprotect\n" in refused.err
+    assert flowspec("destroy", "job.yaml").code == 1
+    assert flowspec("destroy", "job.yaml", "--unprotect").code == 0
+
+
+def test_another_name_for_the_cluster_does_not_lose_it(flowspec, job):
+    path = job("  - {name: slow, type: command, args: [sleep, '60']}", "api_params: {Name: other}")
+    first = flowspec("apply", path, "--detach").out
+    assert flowspec("apply", path, "--detach").out == first
+    assert flowspec("destroy", path).code == 0
+
+
+def test_bootstrap_actions_are_said_not_to_run_here(flowspec, job, tmp_path):
+    (tmp_path / "boot.sh").write_text("#!/bin/sh\necho no such package >&2\nexit 3\n")
+    job("  - {name: one, type: command, args: ['true']}", "bootstrap_actions: [{name: tools, path: boot.sh}]")
+    assert "is run on this machine only with --run-bootstrap" in flowspec("plan", "job.yaml").out
+    assert flowspec("apply", "job.yaml").code == 0
+    failed = flowspec("apply", "job.yaml", "--run-bootstrap")
+    assert failed.code == 5
+    assert "    | no such package\n" in failed.err
