@@ -168,27 +168,16 @@ class _Builder:
         self._files = files
 
     def job(self, sent: tuple[Shipment, ...], parallel: int) -> Job:
-        arguments, conf = self._arguments, self._conf
         inputs = self._inputs()
-        input_format = classes.input_format(arguments.first("inputformat") or "TextInputFormat")
+        input_format = self._input_format()
         self._io()
         mapper = self._mapper()
-        combiner = self._combiner()
-        reducer, combiner = self._reducer(combiner)
+        reducer, combiner = self._reducer(self._combiner())
         key_class, value_class = self._map_classes(mapper, reducer)
-        output_format = classes.output_format(arguments.first("outputformat") or classes.TEXT_OUTPUT)
-        partitioner = classes.partitioner(arguments.first("partitioner") or classes.HASH_PARTITIONER)
-        conf.set("mapreduce.job.working.dir", self._files.qualify(str(self._files.working)))
-        conf.set("mapreduce.client.genericoptionsparser.used", "true")
-        conf.set("mapred.input.format.class", input_format)
-        conf.set("mapred.output.format.class", output_format)
-        if arguments.first("partitioner"):
-            conf.set("mapred.partitioner.class", partitioner)
-        output = self._files.qualify(arguments.first("output") or "")
-        conf.set("mapreduce.output.fileoutputformat.outputdir", output)
-        if not conf.get("mapreduce.job.name"):
-            conf.set("mapreduce.job.name", "hadoop-streaming-3.4.1.jar")
+        output_format, partitioner = self._output_format(), self._partitioner()
+        output = self._output()
         self._refuse_properties()
+        conf = self._conf
         return Job(
             id=f"job_local{random.randrange(10**8, 2**31)}_0001",  # noqa: S311 - a name, not a secret
             configuration=conf,
@@ -201,26 +190,48 @@ class _Builder:
             reduces=self._reduces(),
             input_format=input_format,
             output_format=output_format,
-            lazy_output=arguments.has("lazyOutput"),
-            background=arguments.has("background"),
+            lazy_output=self._arguments.has("lazyOutput"),
+            background=self._arguments.has("background"),
             partitioner=partitioner,
             partition_fields=tuple(self._partition_fields(partitioner)),
             sort_fields=self._sort_fields(),
-            field_separator=conf.get("mapreduce.map.output.key.field.separator", "\t").encode(
-                "utf-8", "surrogateescape"
-            ),
+            field_separator=_encoded(conf.get("mapreduce.map.output.key.field.separator", "\t")),
             map_separators=self._separators("map"),
             reduce_separators=self._separators("reduce"),
             map_key_class=key_class,
             map_value_class=value_class,
-            output_separator=conf.get("mapreduce.output.textoutputformat.separator", "\t").encode(
-                "utf-8", "surrogateescape"
-            ),
+            output_separator=_encoded(conf.get("mapreduce.output.textoutputformat.separator", "\t")),
             codec=self._codec(),
             cmdenv=conf.get("stream.addenvironment"),
             shipments=sent,
             parallel=parallel,
         )
+
+    def _input_format(self) -> str:
+        name = classes.input_format(self._arguments.first("inputformat") or "TextInputFormat")
+        self._conf.set("mapred.input.format.class", name)
+        return name
+
+    def _output_format(self) -> str:
+        name = classes.output_format(self._arguments.first("outputformat") or classes.TEXT_OUTPUT)
+        self._conf.set("mapred.output.format.class", name)
+        return name
+
+    def _partitioner(self) -> str:
+        given = self._arguments.first("partitioner")
+        if not given:
+            return classes.HASH_PARTITIONER
+        self._conf.set("mapred.partitioner.class", classes.partitioner(given))
+        return given
+
+    def _output(self) -> str:
+        conf, output = self._conf, self._files.qualify(self._arguments.first("output") or "")
+        conf.set("mapreduce.output.fileoutputformat.outputdir", output)
+        conf.set("mapreduce.job.working.dir", self._files.qualify(str(self._files.working)))
+        conf.set("mapreduce.client.genericoptionsparser.used", "true")
+        if not conf.get("mapreduce.job.name"):
+            conf.set("mapreduce.job.name", "hadoop-streaming-3.4.1.jar")
+        return output
 
     def _inputs(self) -> list[str]:
         """The input paths as full URIs: cut at commas, but not within braces (FileInputFormat.getPathStrings)."""
@@ -322,8 +333,8 @@ class _Builder:
     def _separators(self, side: str) -> Separators:
         conf = self._conf
         return Separators(
-            input=conf.get(f"stream.{side}.input.field.separator", "\t").encode("utf-8", "surrogateescape"),
-            output=conf.get(f"stream.{side}.output.field.separator", "\t").encode("utf-8", "surrogateescape"),
+            input=_encoded(conf.get(f"stream.{side}.input.field.separator", "\t")),
+            output=_encoded(conf.get(f"stream.{side}.output.field.separator", "\t")),
             fields=max(1, conf.integer(f"stream.num.{side}.output.key.fields", 1)),
         )
 
@@ -361,6 +372,10 @@ class _Builder:
         grouping = self._conf.get("mapreduce.job.output.group.comparator.class")
         if grouping and grouping not in classes.KEY_FIELD_COMPARATORS:
             raise unsupported(f"mapreduce.job.output.group.comparator.class={grouping}")
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def cut_at_commas(text: str) -> list[str]:

@@ -91,14 +91,16 @@ def delimited(chunks: Iterable[bytes], delimiter: bytes, offset: int = 0) -> Ite
 
 
 class Tabbed(NamedTuple):
-    """A tabbed block, its number of lines, and whether a byte below TAB is in it.
+    """A tabbed block, its number of lines, and what is known of them all.
 
-    Such a byte makes the order of whole lines differ from the order of keys.
+    `low`: a byte below TAB is in it, which makes the order of whole lines differ from that of keys.
+    `bare`: every line is a key alone, with an empty value.
     """
 
     block: bytes
     records: int
     low: bool
+    bare: bool = False
 
 
 def tabbed(block: bytes) -> Tabbed:
@@ -107,7 +109,7 @@ def tabbed(block: bytes) -> Tabbed:
     tabs, records = skeleton.count(b"\t"), skeleton.count(b"\n")
     low = len(skeleton) > tabs + records
     if not tabs:
-        return Tabbed(block.replace(b"\n", b"\t\n"), records, low)
+        return Tabbed(block.replace(b"\n", b"\t\n"), records, low, bare=True)
     if low:
         skeleton = skeleton.translate(None, _LOW)
     if skeleton.startswith(b"\n") or b"\n\n" in skeleton:
@@ -176,14 +178,16 @@ class GroupCounter:
     """Counts the groups (runs of the same key) of a stream of tabbed blocks.
 
     `together`: equal keys stand together, as after a sort. Then long runs are leapt over; otherwise
-    (the output of a combiner need not be sorted) each key is looked at.
+    (the output of a combiner need not be sorted) each key is looked at. `bare`: there are no values,
+    so that a line is as good as its key.
     """
 
     _WORTH_LEAPING = 24  # records in a run, from where leaping beats looking at each key
 
-    def __init__(self, *, together: bool) -> None:
+    def __init__(self, *, together: bool, bare: bool = False) -> None:
         self.groups = 0
         self._together = together
+        self._bare = bare
         self._last = b""
         self._run_length = 2.0 * self._WORTH_LEAPING
 
@@ -201,7 +205,7 @@ class GroupCounter:
         return len(starts) - continued
 
     def _look(self, block: bytes) -> int:
-        keys: list[bytes] = _KEY.findall(block)
+        keys: list[bytes] = split_lines(block) if self._bare else _KEY.findall(block)
         groups: int = (keys[0] != self._last) + sum(map(ne, keys, keys[1:]))
         self._last = keys[-1]
         return groups

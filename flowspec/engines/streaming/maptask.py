@@ -163,7 +163,7 @@ class ShuffleOutput:
             return
         self._task.count(MAP_OUTPUT_RECORDS, block.records)
         self._task.count(MAP_OUTPUT_BYTES, serialized_size(block.block))
-        self._sorter.add(block.block, low=block.low)
+        self._sorter.add(block.block, low=block.low, bare=block.bare)
 
     def pair(self, key: Writable, value: Writable) -> None:
         """Take one pair. Raises `TaskFailure` for one of other classes than the job says (MapTask.collect)."""

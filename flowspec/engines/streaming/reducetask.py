@@ -35,7 +35,8 @@ from flowspec.engines.streaming.tasks import (
 class Reduction:
     """A program that reads groups, how its input is laid out, and under which names it is counted.
 
-    `together`: equal keys stand together in the stream. Without a `groups` name they are not counted.
+    `together`: equal keys stand together in the stream; `bare`: there are no values. Without a `groups`
+    name they are not counted.
     """
 
     program: Program
@@ -43,6 +44,7 @@ class Reduction:
     records: str
     groups: str = ""
     together: bool = True
+    bare: bool = False
 
 
 def combination(program: Program, layout: Layout) -> Reduction:
@@ -50,9 +52,10 @@ def combination(program: Program, layout: Layout) -> Reduction:
     return Reduction(program, layout, COMBINE_INPUT_RECORDS)
 
 
-def final_reduction(job: Job, layout: Layout) -> Reduction:
+def final_reduction(job: Job, layout: Layout, *, bare: bool) -> Reduction:
     """The reduction of a reduce task; behind a combiner the keys need not be in order."""
-    return Reduction(job.reducer, layout, REDUCE_INPUT_RECORDS, REDUCE_INPUT_GROUPS, together=job.combiner is None)
+    together = job.combiner is None
+    return Reduction(job.reducer, layout, REDUCE_INPUT_RECORDS, REDUCE_INPUT_GROUPS, together=together, bare=bare)
 
 
 def run_reduction(task: Task, what: Reduction, stream: Iterator[bytes], output: Output) -> None:
@@ -111,7 +114,7 @@ def _feed(task: Task, what: Reduction, first: bytes | None, stream: Iterator[byt
 
 
 def _feed_blocks(task: Task, what: Reduction, blocks: Iterator[bytes], sink: CommandInput) -> None:
-    counter = GroupCounter(together=what.together)
+    counter = GroupCounter(together=what.together, bare=what.bare)
     for block in blocks:
         sink.write(block)
         records = block.count(b"\n")

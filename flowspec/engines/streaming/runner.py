@@ -119,6 +119,7 @@ class _Runner:
         self._percent = (-1, -1)
         self._runs: dict[int, list[Path]] = {}
         self._keyed = False
+        self._bare = True
 
     def run(self) -> bool:
         """Run the tasks; whether the job succeeded."""
@@ -234,7 +235,7 @@ class _Runner:
             permission = channel.recv if pipes else _granted
             settings = self._site.sort_settings(min(self._job.parallel, self._job.reduces))
             merge = Merge(sources, settings, keyed=self._keyed)
-            channel.send(run_reduce(self._site, number, merge, progress, permission))
+            channel.send(run_reduce(self._site, number, merge, progress, permission, bare=self._bare))
 
         return self._crew.start(work)
 
@@ -252,6 +253,7 @@ class _Runner:
         for partition, path in (outcome.runs or {}).items():
             self._runs.setdefault(partition, []).append(path)
         self._keyed = self._keyed or outcome.keyed
+        self._bare = self._bare and outcome.bare
         self._failed = self._failed or bool(outcome.causes)
 
     def _shuffled(self) -> int:

@@ -34,7 +34,7 @@ _LONG_OFFSET = 1 << 63
 _SORT_MEMORY = 12 << 10  # KiB for each sort: more than the caches hold makes it slower, not faster
 _RUNS_AT_ONCE = 128
 _KEYED = ("-t", "\t", "-k1,1", "-s")
-_BUFFERED = 1 << 18
+_BUFFERED = 1 << 17  # bytes of a partition that wait to be written together
 _WORTH_LEAPING = 12  # lines in a run, from where leaping over it beats looking at each
 
 
@@ -142,7 +142,7 @@ class Sorter:
     """Sorts blocks of lines. The sorts start when there is something for them to do.
 
     `outputs` are descriptors for the sorted lines, one for plain blocks and one for those sorted by key
-    alone; where None, pipes are made, to be read from `streams`.
+    alone; where None, pipes are made, to be read from `streams`. `bare`: all lines were keys alone so far.
     """
 
     def __init__(self, layout: Layout, settings: SortSettings, outputs: tuple[int, int] | None = None) -> None:
@@ -151,16 +151,18 @@ class Sorter:
         self._outputs = outputs
         self._sorts: dict[bool, subprocess.Popen[bytes]] = {}
         self._failure: TaskFailure | None = None
+        self.bare = layout.plain
 
     @property
     def keyed(self) -> bool:
         """Whether some of the lines were sorted by key alone: then all must be merged so."""
         return True in self._sorts
 
-    def add(self, block: bytes, *, low: bool = False) -> None:
-        """Take a block of lines; `low`: it has bytes below TAB. Raises `TaskFailure` if the sort has failed."""
+    def add(self, block: bytes, *, low: bool = False, bare: bool = False) -> None:
+        """Take a block of lines, `low` and `bare` as in `Tabbed`. Raises `TaskFailure` if the sort has failed."""
         if self._failure:
             raise self._failure
+        self.bare = self.bare and bare
         keyed = low or not self._layout.plain
         sort = self._sorts.get(keyed) or self._start(keyed)
         assert sort.stdin
@@ -256,17 +258,19 @@ class Merge:
 
 
 class PartitionFiles:
-    """Run files, one for each partition that gets a line; named `PREFIX-PARTITION` in a folder."""
+    """Run files, one for each partition that gets a line; named `PREFIX-PARTITION` in a folder.
+
+    A file is open only while it is written to: there may be more partitions than descriptors.
+    """
 
     def __init__(self, folder: Path, prefix: str) -> None:
         self._folder = folder
         self._prefix = prefix
-        self._descriptors: dict[int, int] = {}
         self._waiting: dict[int, list[bytes]] = {}
         self._sizes: dict[int, int] = {}
 
     def add(self, partition: int, lines: bytes) -> None:
-        """Append lines to a partition's run."""
+        """Append lines to a partition's run. Raises `OSError`."""
         waiting = self._waiting.setdefault(partition, [])
         waiting.append(lines)
         size = self._sizes.get(partition, 0) + len(lines)
@@ -277,26 +281,17 @@ class PartitionFiles:
 
     def close(self) -> dict[int, Path]:
         """Write what is left; the files by partition. Raises `OSError`."""
-        for partition in list(self._waiting):
+        for partition in self._waiting:
             self._flush(partition)
-        found = {partition: self._path(partition) for partition in sorted(self._descriptors)}
-        self.abandon()
-        return found
-
-    def abandon(self) -> None:
-        """Close the files as they are."""
-        for descriptor in self._descriptors.values():
-            os.close(descriptor)
-        self._descriptors.clear()
+        return {partition: self._path(partition) for partition in sorted(self._waiting)}
 
     def _path(self, partition: int) -> Path:
         return self._folder / f"{self._prefix}-{partition}"
 
     def _flush(self, partition: int) -> None:
-        if partition not in self._descriptors:
-            self._descriptors[partition] = os.open(self._path(partition), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         waiting = self._waiting[partition]
-        processes.write_all(self._descriptors[partition], memoryview(b"".join(waiting)))
+        with self._path(partition).open("ab", buffering=0) as file:
+            processes.write_all(file.fileno(), memoryview(b"".join(waiting)))
         waiting.clear()
 
 
@@ -304,19 +299,16 @@ def cut_by_partition(
     stream: Iterator[bytes], layout: Layout, partition: Partitioner | None, files: PartitionFiles
 ) -> dict[int, Path]:
     """Write a sorted stream to the run files of its partitions (None: all is partition 0)."""
-    try:
-        if partition is None:
-            for block in stream:
-                files.add(0, block)
-        elif layout.plain:
-            _cut_plain(stream, partition, files)
-        else:
-            for block in stream:
-                for line in split_lines(block):
-                    files.add(partition(layout.decode(line)[0]), line + b"\n")
-        return files.close()
-    finally:
-        files.abandon()
+    if partition is None:
+        for block in stream:
+            files.add(0, block)
+    elif layout.plain:
+        _cut_plain(stream, partition, files)
+    else:
+        for block in stream:
+            for line in split_lines(block):
+                files.add(partition(layout.decode(line)[0]), line + b"\n")
+    return files.close()
 
 
 def _cut_plain(stream: Iterator[bytes], partition: Partitioner, files: PartitionFiles) -> None:

@@ -49,7 +49,7 @@ class Outcome:
     """What became of a task, or (`number` SEALED) of a worker's sorted output.
 
     `runs` are the run files by partition; `keyed`: they must be merged by key alone, as what a
-    combiner wrote always is.
+    combiner wrote always is; `bare`: none of its pairs has a value.
     """
 
     number: int
@@ -57,6 +57,7 @@ class Outcome:
     causes: tuple[str, ...] = ()
     runs: dict[int, Path] | None = None
     keyed: bool = False
+    bare: bool = True
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,9 @@ class MapWorker:
             outcome = attempt(task, partial(self._map, task, split, self._sorter))
         self._done += split.length
         self._progress(self._done)
-        return Outcome(number, outcome.counters, outcome.causes, runs, keyed=site.job.combiner is not None)
+        combined = site.job.combiner is not None
+        bare = self._sorter.bare and not combined
+        return Outcome(number, outcome.counters, outcome.causes, runs, keyed=combined, bare=bare)
 
     def _report(self, split: Split, position: int) -> None:
         self._progress(self._done + min(split.length, position - split.start))
@@ -270,19 +273,25 @@ def _ignore(_written: int) -> None:
 
 
 def run_reduce(
-    site: Site, number: int, merge: Merge, progress: Callable[[int], None], permission: Callable[[], object]
+    site: Site,
+    number: int,
+    merge: Merge,
+    progress: Callable[[int], None],
+    permission: Callable[[], object],
+    *,
+    bare: bool,
 ) -> Outcome:
     """Run one reduce task over its merged runs; when `permission` has returned, commit its part file."""
     task = Task(site.job, number, len(site.splits), is_map=False, syslog=site.syslog, progress=progress)
     for name in (COMBINE_INPUT_RECORDS, COMBINE_OUTPUT_RECORDS):
         task.count(name, 0)
-    return attempt(task, lambda: _reduce(site, task, merge, permission))
+    return attempt(task, lambda: _reduce(site, task, merge, permission, bare=bare))
 
 
-def _reduce(site: Site, task: Task, merge: Merge, permission: Callable[[], object]) -> None:
+def _reduce(site: Site, task: Task, merge: Merge, permission: Callable[[], object], *, bare: bool) -> None:
     output = open_output(task, REDUCE_OUTPUT_RECORDS, site.committer)
     try:
-        run_reduction(task, final_reduction(site.job, layout_of(site.job)), merge.blocks(), output)
+        run_reduction(task, final_reduction(site.job, layout_of(site.job), bare=bare), merge.blocks(), output)
         output.close()
         permission()
         site.committer.commit_task(task.attempt)
