@@ -80,6 +80,9 @@ class SpecError(FlowspecError):
         errors = [found for found in self.diagnostics if found.severity is Severity.ERROR]
         super().__init__(errors[0].message if errors else "the document is invalid")
 
+    def __reduce__(self) -> tuple[type[SpecError], tuple[tuple[Diagnostic, ...]]]:
+        return SpecError, (self.diagnostics,)
+
 
 class ServiceError(FlowspecError):
     """A service answered a call with an error: its `code`, its text, and the `operation` that was called."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from flowspec.cli.cores import each
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import SPEC, STAGING, VARIABLES, job_flow, output_format, rendered
 from flowspec.cli.output import result, say, wants_color
@@ -48,8 +50,7 @@ def validate(
 
     policies = _policies(policy_files)
     found: list[Diagnostic] = []
-    for spec in specs:
-        errors = _findings(spec, policies, options)
+    for spec, errors in zip(specs, each(partial(_findings, policies=policies, options=options), specs), strict=True):
         found += errors
         if format_ == "text" and not _is_bad(errors, strict):
             result(f"{spec}: valid")
@@ -69,7 +70,7 @@ def _policies(files: tuple[Path, ...]) -> list[Policy]:
     return [policy.read(file) for file in files]
 
 
-def _findings(spec: Path, policies: list[Policy], options: dict[str, Any]) -> tuple[Diagnostic, ...]:
+def _findings(spec: Path, *, policies: list[Policy], options: dict[str, Any]) -> tuple[Diagnostic, ...]:
     from flowspec.request import compile
 
     try:

@@ -25,6 +25,8 @@ def extended(document: Document) -> Document:
 
     Raises `SpecError` when a base file is missing, out of bounds, its own base, or no spec.
     """
+    if KEY not in document.root.entries:
+        return document
     chain = [document]
     tree = tree_of(document.path)
     try:

@@ -227,11 +227,10 @@ class _Composer:
 
     def _place(self, event: Any) -> Place:
         start, end = event.start_mark, event.end_mark
-        if start.line == end.line:
-            width = end.column - start.column
-        else:
-            width = len(self.source.line(start.line + 1)) - start.column
-        return Place(self.source, start.line + 1, start.column + 1, max(width, 0))
+        line, column = start.line, start.column
+        if line == end.line:
+            return Place(self.source, line + 1, column + 1, end.column - column)
+        return Place(self.source, line + 1, column + 1, max(len(self.source.line(line + 1)) - column, 0))
 
     def _fail(self, id: str, message: str, at: Place, hint: str = "") -> NoReturn:  # noqa: A002
         raise SpecError([*self.found, self.source.diagnostic(id, message, at, hint=hint)])

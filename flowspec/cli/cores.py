@@ -1,0 +1,60 @@
+"""One function over many files, spread over the cores of this machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from flowspec.errors import FlowspecError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# Below that, starting processes takes longer than they save.
+WORTH_IT = 100
+_CHUNK = 20
+
+
+def each(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+    """`work` of every item, in their order; by processes of their own when there are many.
+
+    `work` and its results have to be picklable. What it raises is raised here.
+    """
+    workers = min(_cores(), len(items) // (WORTH_IT // 2))
+    if len(items) < WORTH_IT or workers < 2:
+        yield from map(work, items)
+        return
+    # The first one is done here: what it imports and parses, forked processes need not do again.
+    yield work(items[0])
+    yield from _spread(work, items[1:], workers)
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _spread(work: Callable[[Item], Result], items: Sequence[Item], workers: int) -> Iterator[Result]:
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
+    # Elsewhere than on Linux, forking is not safe.
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    pool = ProcessPoolExecutor(workers, context, _begin)
+    try:
+        yield from pool.map(work, items, chunksize=_CHUNK)
+    except BrokenProcessPool as error:
+        raise FlowspecError("a process was killed while it checked files", remedy="is memory short?") from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _begin() -> None:
+    import signal
+
+    # Ctrl-C reaches all processes; the first one tells the others to stop.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,90 @@
+"""`flowspec validate` of many files: the same answers in the same order, from several processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from flowspec.cli import cores
+from flowspec.errors import FlowspecError, SpecError
+
+SPEC = "flowspec: v1\nname: job-{}\nrelease_label: emr-7.5.0\nmaster_instance_type: m5.xlarge\n"
+
+
+@pytest.fixture
+def two_cores(monkeypatch):
+    monkeypatch.setattr(cores, "_cores", lambda: 2)
+
+
+def pid(_):
+    time.sleep(0.002)
+    return os.getpid()
+
+
+def refuse(number):
+    if number == 150:
+        raise SpecError([])
+    return number
+
+
+def die(number):
+    if number == 150:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def test_few_files_stay_in_this_process(two_cores):
+    assert set(cores.each(pid, range(cores.WORTH_IT - 1))) == {os.getpid()}
+
+
+def test_many_files_are_spread(two_cores):
+    pids = list(cores.each(pid, range(200)))
+    assert pids[0] == os.getpid()
+    assert len(set(pids[1:]) - {os.getpid()}) == 2
+    assert list(cores.each(str, range(200))) == [str(number) for number in range(200)]
+
+
+def test_on_one_core_nothing_is_spread(monkeypatch):
+    monkeypatch.setattr(cores, "_cores", lambda: 1)
+    assert set(cores.each(pid, range(200))) == {os.getpid()}
+
+
+def test_what_is_raised_there_is_raised_here(two_cores):
+    with pytest.raises(SpecError):
+        list(cores.each(refuse, range(200)))
+
+
+def test_a_process_that_is_killed_is_no_traceback(two_cores):
+    with pytest.raises(FlowspecError, match="was killed"):
+        list(cores.each(die, range(200)))
+
+
+def test_many_specs_have_the_answers_of_each(flowspec, tmp_path, two_cores):
+    names = [f"job-{number:03}.yaml" for number in range(120)]
+    for number, name in enumerate(names):
+        (tmp_path / name).write_text(SPEC.format(number) + ("keep_alve: true\n" if number % 10 == 7 else ""))
+    done = flowspec("validate", *names)
+    assert done.code == 2
+    assert done.out.splitlines() == [f"{name}: valid" for number, name in enumerate(names) if number % 10 != 7]
+    assert done.err.count("error[FS101]") == 12
+    found = json.loads(flowspec("validate", "--format", "json", *names).out)
+    listed = found["diagnostics"] if isinstance(found, dict) else found
+    assert len(listed) == 12
+
+
+def test_ctrl_c_ends_all_of_them(tmp_path):
+    (tmp_path / "job.yaml").write_text(SPEC.format(1))
+    code = "from flowspec.cli import cores, main; cores._cores = lambda: 2; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "validate", *["job.yaml"] * 3000],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "job.yaml: valid\n"
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in told
