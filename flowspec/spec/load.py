@@ -125,8 +125,8 @@ def compose(source: Source) -> tuple[Node | None, list[Diagnostic]]:
     composer = _Composer(source)
     parser = _parser(source.text)
     try:
-        while parser.check_event():
-            composer.take(parser.get_event())
+        for event in iter(parser.get_event, None):
+            composer.take(event)
     except yaml.YAMLError as error:
         told = _syntax(source, error)
         raise SpecError([*(one for one in composer.found if one.sort_key[:3] != told.sort_key[:3]), told]) from None
