@@ -260,3 +260,24 @@ def test_a_base_file_may_declare_what_only_others_use(files):
 
 def test_what_extends_is_checked_by_the_schema_when_it_is_no_text(files):
     assert plain(files({"a.yaml": "extends: [b.yaml]"}).root) == {"extends": ["b.yaml"]}
+
+
+@pytest.mark.parametrize(
+    ("base", "top"),
+    [
+        ("[{name: two, args: [b]}]", "{two: {on_failure: CONTINUE}, one: null}"),
+        ("{two: {args: [b]}}", "[{name: two, on_failure: CONTINUE}, {name: one, when: false}]"),
+        ("{two: {args: [b]}, one: null}", "{two: {on_failure: CONTINUE}}"),
+    ],
+)
+def test_both_forms_of_a_target_are_merged_from_two_files(files, base, top):
+    steps = "steps: [{name: one, type: command, args: [a]}, {name: two, type: command, args: [a]}]\n"
+    contents = {
+        "top.yaml": f"extends: base.yaml\ntargets: {{t: {{steps: {top}}}}}\n",
+        "base.yaml": f"targets: {{t: {{steps: {base}}}}}\n{steps}",
+    }
+    document = files(contents)
+    assert document.diagnostics == ()
+    assert plain(document.root)["steps"] == [
+        {"name": "two", "type": "command", "args": ["b"], "on_failure": "CONTINUE"}
+    ]
