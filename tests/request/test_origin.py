@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from flowspec.emr.shapes import input_shape
 from flowspec.request import compile
 from flowspec.request.origin import origin
 from flowspec.spec import load, render, validate
@@ -41,6 +42,8 @@ def is_made(path):
 def test_each_member_comes_from_where_it_is_said(case, monkeypatch):
     monkeypatch.chdir(case)
     flow = flow_of(case)
+    if case.name == "api-params" and "UnhealthyNodeReplacement" not in input_shape().members["Instances"].members:
+        pytest.skip("this botocore does not know all members yet, and says so")
     for path, value in leaves(compile(flow).params):
         place = origin(flow, path, value if isinstance(value, str) else None)
         node = flow.document.find(place)
