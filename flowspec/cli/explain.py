@@ -9,9 +9,7 @@ from collections.abc import Iterable
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.spec.catalog import CATALOG
-from flowspec.spec.nearest import did_you_mean
-from flowspec.spec.pages import page
+from flowspec.cli.output import result
 
 _GROUPS = {
     "0": "Text and YAML",
@@ -30,13 +28,15 @@ _GROUPS = {
 def explain(ids: tuple[str, ...]) -> int:
     """Tell what a finding means, with a wrong and a right example; without an ID, list them all."""
     if not ids:
-        click.echo("\n".join(_list()))
+        result("\n".join(_list()))
         return Exit.OK
-    click.echo("\n".join(_page(id_) for id_ in ids), nl=False)
+    result("\n".join(_page(id_) for id_ in ids), newline=False)
     return Exit.OK
 
 
 def _list() -> Iterable[str]:
+    from flowspec.spec.catalog import CATALOG
+
     seen = ""
     for id_, kind in CATALOG.items():
         group = _GROUPS.get(id_[2], "")
@@ -47,6 +47,10 @@ def _list() -> Iterable[str]:
 
 
 def _page(word: str) -> str:
+    from flowspec.spec.catalog import CATALOG
+    from flowspec.spec.nearest import did_you_mean
+    from flowspec.spec.pages import page
+
     id_ = word.upper()
     text = page(id_) if id_ in CATALOG else None
     if text is None:

@@ -13,7 +13,6 @@ from flowspec.cli.locate import BACKEND, CHOOSING, Chosen, bare_endpoint, choose
 from flowspec.cli.options import CONNECTION, output_format
 from flowspec.cli.output import result, result_bytes, say
 from flowspec.errors import FlowspecError
-from flowspec.spec.masking import MASK, forms, mask
 
 if TYPE_CHECKING:
     from flowspec.emr.logs import Logs
@@ -29,6 +28,7 @@ def status(what: str, format_: str, **options: Any) -> int:
     """Show a cluster and its steps. WHAT is a spec, a cluster's id, or its name."""
     from flowspec.emr.observe import describe
     from flowspec.report import runs
+    from flowspec.spec.masking import mask
 
     chosen = choose(what, **options)
     cluster = describe(chosen.emr, chosen.cluster_id)
@@ -80,6 +80,7 @@ def logs(what: str, wanted: str | None, names: tuple[str, ...], follow: bool, fo
     from flowspec.emr.logs import NAMES, logs_of
     from flowspec.emr.observe import describe
     from flowspec.report.runs import as_json
+    from flowspec.spec.masking import mask
 
     chosen = choose(what, **options)
     cluster = describe(chosen.emr, chosen.cluster_id)
@@ -143,6 +144,8 @@ def _follow(chosen: Chosen, step: Step, names: Sequence[str]) -> int:
 
 
 def _write(content: bytes, chosen: Chosen) -> None:
+    from flowspec.spec.masking import MASK, forms
+
     for form in forms(chosen.secrets):
         content = content.replace(form.encode(), MASK.encode())
     if content:
