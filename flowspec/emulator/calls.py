@@ -77,6 +77,12 @@ def require_open(cluster: Record) -> Record:
     return cluster
 
 
+def status(state: str, reason: Mapping[str, Any], **times: float | None) -> Answer:
+    """The Status that clusters, steps, groups and instances all have; its Timeline holds what has happened so far."""
+    timeline = {name: time for name, time in times.items() if time is not None}
+    return {"State": state, "StateChangeReason": reason, "Timeline": timeline}
+
+
 def page(
     items: Sequence[tuple[int, Any]], params: Params, *, falling: bool = False, size: int = PAGE_SIZE
 ) -> tuple[list[Any], Answer]:

@@ -12,7 +12,18 @@ from typing import Any
 
 from flowspec.emulator import admission, ids, instances, lifecycle, releases, steps, tags, workers
 from flowspec.emulator import home as place
-from flowspec.emulator.calls import PAGE_SIZE, Answer, Call, Operation, Params, marked, marker, page, require_open
+from flowspec.emulator.calls import (
+    PAGE_SIZE,
+    Answer,
+    Call,
+    Operation,
+    Params,
+    marked,
+    marker,
+    page,
+    require_open,
+    status,
+)
 from flowspec.emulator.errors import validation
 from flowspec.emulator.store import Record
 
@@ -141,22 +152,19 @@ def _cluster_answer(call: Call, cluster: Record) -> Answer:
 
 
 def _summary(cluster: Record) -> Answer:
-    times = {
-        "CreationDateTime": cluster.created,
-        "ReadyDateTime": cluster.doc["ready"],
-        "EndDateTime": cluster.doc["ended"],
-    }
-    status: Answer = {
-        "State": cluster.state,
-        "StateChangeReason": cluster.doc["reason"],
-        "Timeline": {name: time for name, time in times.items() if time is not None},
-    }
+    now = status(
+        cluster.state,
+        cluster.doc["reason"],
+        CreationDateTime=cluster.created,
+        ReadyDateTime=cluster.doc["ready"],
+        EndDateTime=cluster.doc["ended"],
+    )
     if cluster.doc["errors"]:
-        status["ErrorDetails"] = cluster.doc["errors"]
+        now["ErrorDetails"] = cluster.doc["errors"]
     return {
         "Id": cluster.id,
         "Name": cluster.doc["request"]["Name"],
-        "Status": status,
+        "Status": now,
         "NormalizedInstanceHours": 0,
         "ClusterArn": ids.cluster_arn(cluster.region, cluster.id),
     }
@@ -198,8 +206,8 @@ def _applications(request: Mapping[str, Any]) -> list[Answer]:
 
 
 def _master_dns(call: Call, cluster: Record) -> str:
-    group, number = instances.master(call.store, cluster)
-    return ids.private_dns_name(ids.private_address(group.id, number), cluster.region)
+    group = instances.master(call.store, cluster)
+    return ids.private_dns_name(ids.private_address(group.id, instances.MASTER_NUMBER), cluster.region)
 
 
 def list_clusters(call: Call, params: Params) -> Answer:

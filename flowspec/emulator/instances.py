@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from flowspec.emulator import admission, ids, lifecycle, releases
-from flowspec.emulator.calls import WRONG_STATE_FOR_GROUPS, Answer, Call, Operation, Params, page, require_open
+from flowspec.emulator.calls import WRONG_STATE_FOR_GROUPS, Answer, Call, Operation, Params, page, require_open, status
 from flowspec.emulator.errors import EmrError, invalid_request, validation
 from flowspec.emulator.store import Record, Store
 
@@ -126,9 +126,13 @@ def role(group: Record) -> str:
     return str(request.get("InstanceRole") or request["InstanceFleetType"])
 
 
-def master(store: Store, cluster: Record) -> tuple[Record, int]:
-    """The group or fleet of the master node, and the node's number in it."""
-    return next(group for group in of_cluster(store, cluster) if role(group) == "MASTER"), 0
+MASTER_NUMBER = 0
+"""The number of the master node in its group or fleet."""
+
+
+def master(store: Store, cluster: Record) -> Record:
+    """The group or fleet of the master node."""
+    return next(group for group in of_cluster(store, cluster) if role(group) == "MASTER")
 
 
 def list_instance_groups(call: Call, params: Params) -> Answer:
@@ -233,16 +237,13 @@ def _type_specification(kind: Mapping[str, Any], cluster: Record) -> Answer:
 
 def _group_status(group: Record, cluster: Record) -> Answer:
     gone = cluster.state in lifecycle.ENDED or cluster.state == "TERMINATING"
-    times = {
-        "CreationDateTime": group.created,
-        "ReadyDateTime": _ready(group.created, cluster),
-        "EndDateTime": cluster.doc["ended"],
-    }
-    return {
-        "State": _GROUP_STATES[cluster.state],
-        "StateChangeReason": _CLUSTER_GONE if gone else {},
-        "Timeline": {name: time for name, time in times.items() if time is not None},
-    }
+    return status(
+        _GROUP_STATES[cluster.state],
+        _CLUSTER_GONE if gone else {},
+        CreationDateTime=group.created,
+        ReadyDateTime=_ready(group.created, cluster),
+        EndDateTime=cluster.doc["ended"],
+    )
 
 
 def _ready(created: float, cluster: Record) -> float | None:
@@ -351,17 +352,14 @@ def _request_of(group: Record, kind: str) -> Mapping[str, Any]:
 def _instance_status(instance: Mapping[str, Any], cluster: Record) -> Answer:
     left, cluster_gone = instance["ended"] is not None, cluster.state in lifecycle.ENDED
     state = _GROUP_STATES[cluster.state]
-    times = {
-        "CreationDateTime": instance["created"],
-        "ReadyDateTime": _ready(instance["created"], cluster),
-        "EndDateTime": instance["ended"] if left else cluster.doc["ended"],
-    }
-    return {
+    return status(
         # An instance has no TERMINATING: it runs until it is gone.
-        "State": "TERMINATED" if left or cluster_gone else "RUNNING" if state == "TERMINATING" else state,
-        "StateChangeReason": _CLUSTER_GONE if cluster_gone and not left else {},
-        "Timeline": {name: time for name, time in times.items() if time is not None},
-    }
+        "TERMINATED" if left or cluster_gone else "RUNNING" if state == "TERMINATING" else state,
+        _CLUSTER_GONE if cluster_gone and not left else {},
+        CreationDateTime=instance["created"],
+        ReadyDateTime=_ready(instance["created"], cluster),
+        EndDateTime=instance["ended"] if left else cluster.doc["ended"],
+    )
 
 
 def add_instance_groups(call: Call, params: Params) -> Answer:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flowspec.emulator import admission, ids, lifecycle
-from flowspec.emulator.calls import Answer, Call, Operation, Params, page, require_open
+from flowspec.emulator.calls import Answer, Call, Operation, Params, page, require_open, status
 from flowspec.emulator.errors import invalid_request, validation
 from flowspec.emulator.store import Record
 
@@ -99,19 +99,16 @@ def _summary(step: Record) -> Answer:
 
 
 def _status(step: Record) -> Answer:
-    times = {
-        "CreationDateTime": step.created,
-        "StartDateTime": step.doc["started"],
-        "EndDateTime": step.doc["ended"],
-    }
-    status: Answer = {
-        "State": step.state,
-        "StateChangeReason": {},
-        "Timeline": {name: time for name, time in times.items() if time is not None},
-    }
+    now = status(
+        step.state,
+        {},
+        CreationDateTime=step.created,
+        StartDateTime=step.doc["started"],
+        EndDateTime=step.doc["ended"],
+    )
     if step.doc["failure"]:
-        status["FailureDetails"] = step.doc["failure"]
-    return status
+        now["FailureDetails"] = step.doc["failure"]
+    return now
 
 
 def list_steps(call: Call, params: Params) -> Answer:

@@ -137,8 +137,7 @@ class Worker:
             lifecycle.set_state(self._store, cluster, "RUNNING", "Running step")
 
     def _bootstrap_action(self, cluster: Record, number: int, name: str) -> bool:
-        group, first = instances.master(self._store, cluster)
-        instance = ids.ec2_instance_id(group.id, first)
+        instance = ids.ec2_instance_id(instances.master(self._store, cluster).id, instances.MASTER_NUMBER)
         try:
             running = execution.start_bootstrap(self._home, cluster, number)
         except CannotStart as error:
