@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable
 
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.output import result
+from flowspec.cli.output import result, wants_color
 
 _GROUPS = {
     "0": "Text and YAML",
@@ -56,7 +55,7 @@ def _page(word: str) -> str:
     if text is None:
         hint = did_you_mean(id_, CATALOG) or "`flowspec explain` lists them all"
         raise click.BadParameter(f"there is no finding {word}: {hint}", param_hint="ID")
-    return _painted(text) if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else text
+    return _painted(text) if sys.stdout and wants_color(sys.stdout) else text
 
 
 def _painted(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flowspec.cli.exits import Exit
+from flowspec.cli.output import result, say
 
 if TYPE_CHECKING:
     from flowspec.request.decompile import Decompiled
@@ -34,7 +35,7 @@ def import_(request: str, output: Path | None, keep_secrets: bool) -> int:
     if output:
         _write(output, made.text)
     else:
-        click.echo(made.text, nl=False)
+        result(made.text, newline=False)
     _tell(made)
     return Exit.OK
 
@@ -74,11 +75,9 @@ def _write(path: Path, text: str) -> None:
 
 def _tell(made: Decompiled) -> None:
     for name, places in made.places.items():
-        click.echo(f"note: a secret at {', '.join(places)} became the variable {name}", err=True)
+        say(f"note: a secret at {', '.join(places)} became the variable {name}")
     if made.places:
         ways = f"--var {next(iter(made.places))}=…, a FLOWSPEC_VAR_ variable or --var-file"
-        click.echo(
-            f"      give their values with {ways}; `flowspec compile --reveal` shows the whole request", err=True
-        )
+        say(f"      give their values with {ways}; `flowspec compile --reveal` shows the whole request")
     for member, reason in made.leftover.items():
-        click.echo(f"note: {member} is in api_params: {reason}", err=True)
+        say(f"note: {member} is in api_params: {reason}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowspec.cli.options import CONNECTION, VARIABLES, Command, Identity, identity
+from flowspec.cli.options import CONNECTION, VARIABLES, Identity, identity, together
 from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
@@ -26,16 +26,18 @@ _ID = re.compile(r"j-[0-9A-Z]+")
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A cluster, the connection it is reached by, and what must not be shown of it."""
+    """A cluster, the connection it is reached by, and what must not be shown of it.
+
+    `others` are further active clusters of the same flow; there should be none.
+    """
 
     emr: Emr
     cluster_id: str
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    others: tuple[str, ...] = ()
 
 
-def CHOOSING(command: Command) -> Command:  # noqa: N802 - a decorator like its neighbours in options
-    """WHAT, and all options that say where to look for it."""
-    return click.argument("what", metavar="WHAT")(VARIABLES(CONNECTION(BACKEND(command))))
+CHOOSING = together(click.argument("what", metavar="WHAT"), VARIABLES, CONNECTION, BACKEND)
 
 
 def choose(what: str, *, backend: str | None, **options: Any) -> Chosen:
@@ -45,7 +47,8 @@ def choose(what: str, *, backend: str | None, **options: Any) -> Chosen:
     if _is_spec(what):
         who = identity(Path(what), **options)
         emr = connect(who.endpoint)
-        return Chosen(emr, _latest(emr, who), who.secrets)
+        first, *others = _latest(emr, who)
+        return Chosen(emr, first, who.secrets, tuple(others))
     emr = connect(bare_endpoint(backend, **options))
     return Chosen(emr, what if _ID.fullmatch(what) else _by_name(emr, what))
 
@@ -62,31 +65,20 @@ def _is_spec(what: str) -> bool:
     return Path(what).suffix in {".yaml", ".yml"} or Path(what).is_file()
 
 
-def others(chosen: Chosen, what: str, **options: Any) -> list[str]:
-    """Further active clusters of a spec's flow than the chosen one: there should be none."""
+def _latest(emr: Emr, who: Identity) -> list[str]:
+    """The flow's active clusters (the earliest first, as for a plan), else the one that ended last."""
     from flowspec.emr.observe import find
-
-    options.pop("backend", None)
-    if not _is_spec(what):
-        return []
-    who = identity(Path(what), **options)
-    return [one.id for one in find(chosen.emr, who.flow, who.target, name=who.name) if one.id != chosen.cluster_id]
-
-
-def _latest(emr: Emr, who: Identity) -> str:
-    """The flow's active cluster (the earliest, as for a plan), else the one that ended last."""
-    from flowspec.emr.observe import find, observe
     from flowspec.plan.cluster import RIVAL_TAG
 
-    active = observe(emr, who.flow, who.target, name=who.name)
+    active = find(emr, who.flow, who.target, name=who.name)
     if active:
-        return active.id
+        return [one.id for one in active]
     found = find(emr, who.flow, who.target, name=who.name, ended=True)
-    ended = [one for one in found if RIVAL_TAG not in one.tags]
+    ended = [one.id for one in found if RIVAL_TAG not in one.tags]
     if not ended:
         where = f" on target {who.target}" if who.target else ""
         raise FlowspecError(f"flow {who.flow} was never run{where}", remedy="`flowspec apply` runs it")
-    return ended[-1].id
+    return ended[-1:]
 
 
 def _by_name(emr: Emr, name: str) -> str:

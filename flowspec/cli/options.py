@@ -20,7 +20,9 @@ SPEC = click.argument("spec", type=click.Path(path_type=Path, readable=False), m
 TARGET = click.option("-t", "--target", metavar="NAME", help="Target of the spec; default: the one marked default.")
 
 
-def _together(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+def together(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    """One decorator that gives a command all these options, in this order."""
+
     def decorate(command: Command) -> Command:
         for option in reversed(options):
             command = option(command)
@@ -29,7 +31,7 @@ def _together(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
     return decorate
 
 
-VARIABLES = _together(
+VARIABLES = together(
     TARGET,
     click.option("--var", "assignments", multiple=True, metavar="NAME=VALUE", help="Set a variable; may be repeated."),
     click.option(
@@ -45,13 +47,13 @@ VARIABLES = _together(
 
 STAGING = click.option("--staging", metavar="URI", help="S3 folder for local files, instead of the target's.")
 
-CONNECTION = _together(
+CONNECTION = together(
     click.option("--region", metavar="REGION", help="AWS region, instead of the target's."),
     click.option("--profile", metavar="PROFILE", help="AWS profile, instead of the target's."),
     click.option("--endpoint-url", metavar="URL", help="Send EMR and S3 calls here, instead of AWS."),
 )
 
-WATCHING = _together(
+WATCHING = together(
     click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop watching after this long."),
     click.option(
         "--on-interrupt",

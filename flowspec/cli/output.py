@@ -37,9 +37,10 @@ def on_terminal() -> bool:
     return sys.stderr is not None and sys.stderr.isatty()
 
 
-def wants_color() -> bool:
-    """Colours only on a terminal, and not where NO_COLOR asks for none (no-color.org)."""
-    return on_terminal() and not os.environ.get("NO_COLOR")
+def wants_color(stream: TextIO | None = None) -> bool:
+    """Colours only on a terminal (stderr's, if no stream is named), and not where NO_COLOR asks for none."""
+    stream = stream or sys.stderr
+    return stream is not None and stream.isatty() and not os.environ.get("NO_COLOR")
 
 
 def _print(stream: TextIO | None, text: str, secrets: Collection[str], newline: bool) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import CHOOSING, Chosen, choose, others
+from flowspec.cli.locate import CHOOSING, Chosen, choose
 from flowspec.cli.offline import show_warnings
 from flowspec.cli.options import CONNECTION, SPEC, STAGING, VARIABLES, WATCHING, endpoint, job_flow, output_format
 from flowspec.cli.output import result, say
@@ -106,7 +106,7 @@ def destroy(what: str, detach: bool, unprotect: bool, format_: str, **options: A
     from flowspec.report.runs import as_json, cluster_document
 
     chosen = choose(what, **options)
-    for cluster_id in others(chosen, what, **options):
+    for cluster_id in chosen.others:
         terminate(chosen.emr, describe(chosen.emr, cluster_id), unprotect=unprotect)
         say(f"cluster {cluster_id}: another one of this flow; termination asked for")
     cluster = describe(chosen.emr, chosen.cluster_id)

@@ -135,9 +135,9 @@ def _follow(chosen: Chosen, step: Step, names: Sequence[str]) -> int:
         cluster = describe(chosen.emr, chosen.cluster_id)
         reader = logs_of(chosen.emr, cluster)
         for name in names:
-            log = reader.read(step.id, name) or b""
-            _write(log[shown[name] :], chosen)
-            shown[name] = max(shown[name], len(log))
+            log = reader.read(step.id, name, shown[name]) or b""
+            _write(log, chosen)
+            shown[name] += len(log)
         if cluster.has_ended or next(one for one in cluster.steps if one.id == step.id).has_ended:
             return Exit.OK
         time.sleep(_FOLLOW_INTERVAL if chosen.emr.endpoint.backend == "local" else 10)

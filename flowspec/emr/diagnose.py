@@ -16,6 +16,8 @@ from flowspec.emr.verdict import Verdict
 from flowspec.plan.cluster import Cluster
 
 _LINES = 12
+# Bytes of a log that are looked at: the cause is near the end.
+_TAIL = 256 * 1024
 # What Hadoop's client says after every failure tells nothing.
 _NOISE = frozenset({"", "Streaming Command Failed!"})
 # EMR's shape of the reason: On the master instance (i-…), bootstrap action 1 returned a non-zero return code
@@ -69,10 +71,10 @@ def diagnose(cluster: Cluster, verdict: Verdict, logs: Logs) -> Diagnosis:
 
 def _excerpts(logs: Logs, step_id: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The lines most likely to tell the cause, and the log they stand in."""
-    words = _last_words(_text(logs.read(step_id, "stderr")))
+    words = _last_words(_text(logs.read(step_id, "stderr", -_TAIL)))
     if words:
         yield "stderr", words
-    telling = [line for line in _text(logs.read(step_id, "syslog")).splitlines() if _TELLING.search(line)]
+    telling = [line for line in _text(logs.read(step_id, "syslog", -_TAIL)).splitlines() if _TELLING.search(line)]
     if telling:
         yield "syslog", tuple(telling[-_LINES:])
 
@@ -99,5 +101,5 @@ def _last_words(text: str) -> tuple[str, ...]:
 
 
 def _text(content: bytes | None) -> str:
-    # Long logs: the cause is near the end, and a program's output need not be UTF-8.
-    return (content or b"")[-256 * 1024 :].decode("utf-8", "replace")
+    # A program's output need not be UTF-8.
+    return (content or b"").decode("utf-8", "replace")

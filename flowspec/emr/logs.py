@@ -22,8 +22,8 @@ class Logs(Protocol):
 
     live: bool
 
-    def read(self, step_id: str, name: str) -> bytes | None:
-        """The log `name` (one of NAMES) as far as it is there; None when it isn't there (yet)."""
+    def read(self, step_id: str, name: str, start: int = 0) -> bytes | None:
+        """The log `name` (one of NAMES) from byte `start` (below 0: from the end); None when it isn't there (yet)."""
 
     def bootstrap(self, number: int, instance: str) -> bytes | None:
         """What bootstrap action `number` (from 1) wrote to stderr on an instance."""
@@ -53,9 +53,13 @@ class _LiveLogs:
 
         return step_logs(self._home, self._cluster.id, step_id)
 
-    def read(self, step_id: str, name: str) -> bytes | None:
+    def read(self, step_id: str, name: str, start: int = 0) -> bytes | None:
         path = self._folder(step_id) / name
-        return path.read_bytes() if path.is_file() else None
+        if not path.is_file():
+            return None
+        with path.open("rb") as log:
+            log.seek(start if start >= 0 else max(0, path.stat().st_size + start))
+            return log.read()
 
     def bootstrap(self, number: int, instance: str) -> bytes | None:  # noqa: ARG002 - here there is one machine
         from flowspec.emulator.home import bootstrap_folder
@@ -79,8 +83,9 @@ class _ShippedLogs:
         self._emr, self._cluster = emr, cluster
         self._s3: Any = None
 
-    def read(self, step_id: str, name: str) -> bytes | None:
-        return self._get(f"{self.where(step_id)}{name}.gz")
+    def read(self, step_id: str, name: str, start: int = 0) -> bytes | None:
+        log = self._get(f"{self.where(step_id)}{name}.gz")
+        return None if log is None else log[start:]
 
     def bootstrap(self, number: int, instance: str) -> bytes | None:
         return self._get(_below(self._cluster, f"node/{instance}/bootstrap-actions/{number}/stderr.gz"))

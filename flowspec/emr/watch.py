@@ -23,6 +23,7 @@ from flowspec.plan.cluster import Cluster, Step
 _EMBEDDED_INTERVAL = 0.15
 _FIRST_INTERVAL, _LONGEST_INTERVAL = 5.0, 30.0
 _PATIENCE = 300.0
+_TAIL = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +131,12 @@ class _Seen:
             return
         for step in cluster.steps:
             if step.state == "RUNNING":
-                now = _latest_progress(logs.read(step.id, "syslog"))
+                now = _latest_progress(logs.read(step.id, "syslog", -_TAIL))
                 if now and self._progress.get(step.id) != now:
                     self._progress[step.id] = now
                     yield StepProgress(step, *now)
 
 
 def _latest_progress(syslog: bytes | None) -> tuple[int, int] | None:
-    lines = (syslog or b"")[-8192:].decode("utf-8", "replace").splitlines()
+    lines = (syslog or b"").decode("utf-8", "replace").splitlines()
     return next((found for line in reversed(lines) if (found := parse_progress(line))), None)

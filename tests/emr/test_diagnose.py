@@ -13,8 +13,9 @@ class KeptLogs:
     def __init__(self, live=True, **logs):
         self.live, self.logs = live, logs
 
-    def read(self, step_id, name):
-        return self.logs.get(name)
+    def read(self, step_id, name, start=0):
+        log = self.logs.get(name)
+        return log and log[start:]
 
     def where(self, step_id):
         return f"s3://logs/j-1/steps/{step_id}/"
