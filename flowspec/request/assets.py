@@ -67,8 +67,8 @@ def is_s3(text: str) -> bool:
 
 
 def is_relative(text: str) -> bool:
-    """Whether this can be the path of a file beside the spec: no URI, not absolute."""
-    return bool(text) and not text.startswith(("/", "~")) and not _SCHEME.match(text)
+    """Whether this can be the path of a file beside the spec: no URI, not absolute; no path holds a NUL."""
+    return bool(text) and not text.startswith(("/", "~")) and not _SCHEME.match(text) and "\0" not in text
 
 
 def looks_like_file(word: str) -> bool:

@@ -10,6 +10,7 @@ generic options (-D, -files …) always come before those of streaming, as its o
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePosixPath
@@ -277,7 +278,8 @@ class _Shipped:
         if not is_relative(word) or PurePosixPath(word).parts[:1] in {(link,) for link in self._links}:
             return None
         path = self.files.absolute(word, at)
-        if not looks_like_file(word) and not path.exists():
+        # Unlike Path's, this one knows that a name too long for the file system is no file.
+        if not looks_like_file(word) and not os.path.exists(path):  # noqa: PTH110
             return None
         asset = self._asset(word, at)
         return self._named(asset.uri, asset.name, asset.sha256[:8]) if asset else None

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from flowspec.emr.shapes import input_shape, problems
@@ -170,6 +170,8 @@ def some_requests():
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(some_requests() | values(input_shape()), st.booleans())
+@example({"Name": "", "Instances": {}, "Steps": [{"Name": "", "HadoopJarStep": {"Jar": "\0\x1b"}}]}, False)
+@example({"Name": "", "Instances": {}, "Steps": [{"Name": "", "HadoopJarStep": {"Jar": "a" * 300}}]}, False)
 def test_whatever_the_model_allows_comes_back(tmp_path_factory, request_, keep):
     assert problems(request_) == []
     made = decompile(request_, keep_secrets=keep)
