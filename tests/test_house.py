@@ -19,6 +19,7 @@ DOORS = {
     "click": ["cli/"],
     "rich": ["cli/", "report/"],
     "sqlite3": ["emulator/store.py"],
+    "numpy": ["engines/streaming/arrays.py"],
 }
 
 # Which rooms a room may look into. The pipeline runs from the top down; engines and the emulator stand beside it.

@@ -8,13 +8,14 @@ A job goes one way, and every stage hands on an immutable value:
     words ─arguments─→ Arguments ─jobspec─→ Job ─inputs─→ Splits ─runner─→ tasks ─committer─→ part files
 
 `runner` forks one map worker per core (`worker`, `crew`). A worker takes one split after the other,
-largest first: `readers` opens it, `commands` runs the mapper between three pipes, `lines` looks at what
-it writes block by block, and `shuffle` gives it to `sort`. With one reducer the sorts' pipes lead
-straight into the merge that feeds it; with more, each worker cuts its sorted stream into runs by
-partition. Reducers (`reducetask`) read merged runs, write below `_temporary`, and are committed whole.
+largest first: `readers` opens it, `commands` runs the mapper between three pipes, and `collect` takes what
+it writes block by block: lines that come again and again are counted, all others sorted in chunks by
+`sort`, and both divided among the reducers. Reducers (`reducetask`) read one stream in order (`merge`),
+write below `_temporary`, and are committed whole.
 
-Speed comes from never looking at a line in Python where a block will do; correctness from slower ways
-beside the fast one, taken when a separator, a comparator, a control character or a Java class calls for it.
+Speed comes from never looking at a line in Python where a block will do (`lines`, and `arrays` for large
+jobs); correctness from slower ways beside the fast one, taken when a separator, a comparator, a control
+character or a Java class calls for it.
 
 What is not supported is refused by name. The exit status, the files, the counters and the error lines
 are Hadoop's.

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from operator import ne
 from typing import NamedTuple
 
+from flowspec.engines.streaming import arrays
+
 BLOCK = 1 << 20  # bytes read at a time
 
 _LINE_END = re.compile(rb"\r\n|\n|\r(?!\Z)")
@@ -24,6 +26,7 @@ _KEY = re.compile(rb"^[^\t]*\t", re.MULTILINE)
 _SHORT = 128  # from here on the length of a Text takes more than one byte
 _LINE_SHAPE = bytes(byte if byte == 10 else 120 for byte in range(256))
 _LONG_RUN = b"x" * _SHORT
+_PAIRS = b"\t\n" * BLOCK
 
 
 def unify(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -51,8 +54,10 @@ def whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
         if not cut:
             parts.append(chunk)
             continue
-        parts.append(chunk[:cut])
-        yield b"".join(parts) if len(parts) > 1 else parts[0]
+        if parts or cut < len(chunk):
+            yield b"".join((*parts, memoryview(chunk)[:cut]))
+        else:
+            yield chunk
         parts = [chunk[cut:]] if cut < len(chunk) else []
 
 
@@ -105,7 +110,12 @@ class Tabbed(NamedTuple):
 
 def tabbed(block: bytes) -> Tabbed:
     """A block in which each line without a TAB got one at its end: the whole line is the key."""
+    # The two usual cases first: no TAB at all, and one in each line.
+    if b"\t" not in block and not any(byte in block for byte in _LOW):
+        return Tabbed(block.replace(b"\n", b"\t\n"), arrays.count_lines(block), low=False, bare=True)
     skeleton = block.translate(None, _NOT_SKELETON)
+    if skeleton == _PAIRS[: len(skeleton)]:
+        return Tabbed(block, len(skeleton) // 2, low=False)
     tabs, records = skeleton.count(b"\t"), skeleton.count(b"\n")
     low = len(skeleton) > tabs + records
     if not tabs:
@@ -145,13 +155,13 @@ def runs(block: bytes) -> Iterator[tuple[int, int]]:
     """Start and end of each run of lines with the same key, in a tabbed block with equal keys together."""
     position, end = 0, len(block)
     while position < end:
-        stop = _end_of_run(block, block[position : block.find(b"\t", position) + 1], position)
+        stop = end_of_run(block, block[position : block.find(b"\t", position) + 1], position)
         yield position, stop
         position = stop
 
 
-def _end_of_run(block: bytes, key: bytes, low: int) -> int:
-    """Where the run of lines that begin with `key` ends; the line at `low` is one of them."""
+def end_of_run(block: bytes, key: bytes, low: int) -> int:
+    """Where the run of lines that begin with `key` ends; the line at `low` is one of them, and they stand together."""
     high, step = len(block), 64
     while low + step < high:  # gallop
         probe = block.rfind(b"\n", low, low + step) + 1
@@ -205,6 +215,10 @@ class GroupCounter:
         return len(starts) - continued
 
     def _look(self, block: bytes) -> int:
+        if self._bare and arrays.enlisted() and (repeated := arrays.repeated_lines(block)) is not None:
+            first, last = block[: block.find(b"\n")], block[block.rfind(b"\n", 0, -1) + 1 : -1]
+            self._last, before = last, self._last
+            return arrays.count_lines(block) - repeated - (first == before)
         keys: list[bytes] = split_lines(block) if self._bare else _KEY.findall(block)
         groups: int = (keys[0] != self._last) + sum(map(ne, keys, keys[1:]))
         self._last = keys[-1]

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from flowspec.engines.streaming.arrays import count_lines
 from flowspec.engines.streaming.classes import KEY_VALUE_INPUT, TEXT_INPUT
+from flowspec.engines.streaming.collect import Collector
 from flowspec.engines.streaming.commands import CommandInput, Feed
 from flowspec.engines.streaming.failure import TaskFailure
 from flowspec.engines.streaming.inputs import Split
 from flowspec.engines.streaming.javaclasses import map_pairs
 from flowspec.engines.streaming.jobspec import Job
-from flowspec.engines.streaming.lines import Tabbed, serialized_size, split_lines, tabbed, whole_lines
+from flowspec.engines.streaming.layout import Layout
+from flowspec.engines.streaming.lines import split_lines, tabbed, whole_lines
 from flowspec.engines.streaming.readers import SplitReader
 from flowspec.engines.streaming.records import (
     Join,
@@ -24,7 +27,6 @@ from flowspec.engines.streaming.records import (
     joiner,
     size_of,
 )
-from flowspec.engines.streaming.shuffle import Layout, Sorter
 from flowspec.engines.streaming.tasks import (
     FRAMEWORK,
     MAP_INPUT_RECORDS,
@@ -113,7 +115,7 @@ def _is_tabbed_as_it_is(job: Job, join: Join) -> bool:
 
 def _feed_text(task: Task, reader: SplitReader, sink: CommandInput) -> None:
     for chunk in reader.text_chunks():
-        task.count(MAP_INPUT_RECORDS, chunk.count(b"\n"))
+        task.count(MAP_INPUT_RECORDS, count_lines(chunk))
         sink.write(chunk)
         task.progress(reader.position)
 
@@ -144,33 +146,33 @@ def _feed_records(task: Task, reader: SplitReader, join: Join, sink: CommandInpu
 
 
 class ShuffleOutput:
-    """The pairs of a mapper on their way to the sort, counted and weighed."""
+    """The pairs of a mapper on their way to the reducers. Those that come in blocks are weighed by the collector."""
 
-    def __init__(self, task: Task, layout: Layout, sorter: Sorter) -> None:
+    def __init__(self, task: Task, layout: Layout, collector: Collector) -> None:
         self._task = task
         self._layout = layout
-        self._sorter = sorter
+        self._collector = collector
         self._waiting: list[bytes] = []
         for name in (MAP_OUTPUT_RECORDS, MAP_OUTPUT_BYTES):
             task.count(name, 0)
 
-    def lines(self, block: Tabbed) -> None:
-        """Take a block of keys and values."""
-        if not self._layout.plain:
-            for line in split_lines(block.block):
-                key, _, value = line.partition(b"\t")
-                self.pair(key, value)
+    def lines(self, block: bytes) -> None:
+        """Take a block of lines."""
+        if self._layout.plain:
+            self._task.count(MAP_OUTPUT_RECORDS, count_lines(block))
+            self._collector.add(block)
             return
-        self._task.count(MAP_OUTPUT_RECORDS, block.records)
-        self._task.count(MAP_OUTPUT_BYTES, serialized_size(block.block))
-        self._sorter.add(block.block, low=block.low, bare=block.bare)
+        for line in split_lines(block):
+            key, _, value = line.partition(b"\t")
+            self.pair(key, value)
 
     def pair(self, key: Writable, value: Writable) -> None:
         """Take one pair. Raises `TaskFailure` for one of other classes than the job says (MapTask.collect)."""
         self._check_class("key", self._layout.key_class, key)
         self._check_class("value", self._layout.value_class, value)
         self._task.count(MAP_OUTPUT_RECORDS, 1)
-        self._task.count(MAP_OUTPUT_BYTES, size_of(key) + size_of(value))
+        if not self._layout.plain:
+            self._task.count(MAP_OUTPUT_BYTES, size_of(key) + size_of(value))
         self._waiting.append(self._layout.encode(key, value))
         if len(self._waiting) >= _PAIRS:
             self.flush()
@@ -178,7 +180,7 @@ class ShuffleOutput:
     def flush(self) -> None:
         """Hand on the pairs that were held back."""
         if self._waiting:
-            self._sorter.add(b"".join(self._waiting))
+            self._collector.add(b"".join(self._waiting))
             self._waiting.clear()
 
     def _check_class(self, part: str, expected: str, value: Writable) -> None:

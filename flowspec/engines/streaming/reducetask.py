@@ -12,13 +12,14 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from flowspec.engines.streaming.arrays import count_lines
 from flowspec.engines.streaming.commands import CommandInput, RunningCommand
 from flowspec.engines.streaming.failure import TaskFailure
 from flowspec.engines.streaming.javaclasses import groups, reducer
 from flowspec.engines.streaming.jobspec import Job, Program
-from flowspec.engines.streaming.lines import GroupCounter, Tabbed, split_lines
+from flowspec.engines.streaming.layout import Layout
+from flowspec.engines.streaming.lines import GroupCounter, split_lines, tabbed
 from flowspec.engines.streaming.records import Join, Pair, Writable, class_of, join_key, joiner
-from flowspec.engines.streaming.shuffle import Layout
 from flowspec.engines.streaming.tasks import (
     COMBINE_INPUT_RECORDS,
     COMBINE_OUTPUT_RECORDS,
@@ -117,7 +118,7 @@ def _feed_blocks(task: Task, what: Reduction, blocks: Iterator[bytes], sink: Com
     counter = GroupCounter(together=what.together, bare=what.bare)
     for block in blocks:
         sink.write(block)
-        records = block.count(b"\n")
+        records = count_lines(block)
         task.count(what.records, records)
         task.progress(len(block))
         if what.groups:
@@ -149,13 +150,14 @@ class RunOutput:
         self._write = write
         task.count(COMBINE_OUTPUT_RECORDS, 0)
 
-    def lines(self, block: Tabbed) -> None:
-        """Take a block of keys and values."""
+    def lines(self, block: bytes) -> None:
+        """Take a block of lines."""
         if self._layout.plain:
-            self._task.count(COMBINE_OUTPUT_RECORDS, block.records)
-            self._write(block.block)
+            known = tabbed(block)
+            self._task.count(COMBINE_OUTPUT_RECORDS, known.records)
+            self._write(known.block)
             return
-        for line in split_lines(block.block):
+        for line in split_lines(block):
             key, _, value = line.partition(b"\t")
             self.pair(key, value)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import mmap
-import os
 import shutil
 import struct
 import tempfile
@@ -18,16 +17,16 @@ from pathlib import Path
 
 from flowspec.engines.counters import Counters, format_counters
 from flowspec.engines.paths import UnknownScheme
-from flowspec.engines.streaming import inputs
+from flowspec.engines.streaming import arrays, inputs
 from flowspec.engines.streaming.arguments import ClientError
 from flowspec.engines.streaming.cache import localize
 from flowspec.engines.streaming.classes import NLINE_INPUT, NULL_OUTPUT
+from flowspec.engines.streaming.collect import Spool
 from flowspec.engines.streaming.committer import Committer
-from flowspec.engines.streaming.crew import Crew, Member
+from flowspec.engines.streaming.crew import Crew
 from flowspec.engines.streaming.failure import TaskFailure, from_os_error
 from flowspec.engines.streaming.joblog import JobLog
 from flowspec.engines.streaming.jobspec import Job
-from flowspec.engines.streaming.shuffle import Merge
 from flowspec.engines.streaming.tasks import (
     BYTES_READ,
     BYTES_WRITTEN,
@@ -35,7 +34,7 @@ from flowspec.engines.streaming.tasks import (
     FRAMEWORK_ORDER,
     MAP_OUTPUT_BYTES,
 )
-from flowspec.engines.streaming.worker import MapWorker, Outcome, Site, run_reduce, tell_crash
+from flowspec.engines.streaming.worker import SEALED, MapWorker, Outcome, Site, run_reduce, shuffle_of, tell_crash
 
 _PROGRESS_INTERVAL = 0.3  # seconds between two looks at the progress
 
@@ -117,9 +116,7 @@ class _Runner:
         self._counters: Counters = {}
         self._failed = False
         self._percent = (-1, -1)
-        self._runs: dict[int, list[Path]] = {}
-        self._keyed = False
-        self._bare = True
+        self._spools: list[Spool] = []
 
     def run(self) -> bool:
         """Run the tasks; whether the job succeeded."""
@@ -153,91 +150,52 @@ class _Runner:
 
     def _work(self) -> None:
         self._show(0, 0)
-        workers = min(self._job.parallel, len(self._site.splits))
-        direct = self._job.reduces == 1 and not self._job.combiner
-        pipes = [os.pipe() for _ in range(2 * workers)] if direct else []
-        mapping = self._map_phase(workers, pipes)
+        self._map_phase()
         if not self._failed and self._job.reduces:
-            self._reduce_phase(mapping, pipes)
+            self._reduce_phase()
 
-    def _map_phase(self, workers: int, pipes: list[tuple[int, int]]) -> list[Member]:
-        """Run all map tasks; the workers are returned, some with a sort that waits to be read."""
+    def _map_phase(self) -> None:
         splits = self._site.splits
+        workers = min(self._job.parallel, len(splits))
+        arrays.enlist(self._site.size)
         board = Board(workers)
-        total = sum(split.length for split in splits)
-        mapping = [
-            self._crew.start(partial(self._map_worker, number, workers, pipes, board)) for number in range(workers)
-        ]
-        for _, write_end in pipes:
-            os.close(write_end)
+        members = [self._crew.start(partial(self._map_worker, number, workers, board)) for number in range(workers)]
         todo = iter(range(len(splits)))
-        for member in mapping:
+        for member in members:
             member.channel.send(next(todo, None))
-        idle = partial(self._show_share, board, total, (0, 0), (100, 0))
-        for member, outcome in self._crew.messages(mapping, idle, _PROGRESS_INTERVAL):
+        idle = partial(self._show_share, board, self._site.size, (0, 0), (100, 0))
+        for member, outcome in self._crew.messages(members, idle, _PROGRESS_INTERVAL):
             self._take(outcome)
-            if outcome and outcome.number >= 0:
+            if outcome and outcome.number != SEALED:
                 member.channel.send(next(todo, None))
             else:
                 member.awaited = False
-        return mapping
 
-    def _map_worker(
-        self, number: int, workers: int, pipes: list[tuple[int, int]], board: Board, channel: Connection
-    ) -> None:
-        for at, (read_end, write_end) in enumerate(pipes):
-            os.close(read_end)
-            if at // 2 != number:
-                os.close(write_end)
-        outputs = (pipes[2 * number][1], pipes[2 * number + 1][1]) if pipes else None
-        MapWorker(self._site, number, outputs, partial(board.put, number), workers).serve(channel)
+    def _map_worker(self, number: int, workers: int, board: Board, channel: Connection) -> None:
+        MapWorker(self._site, number, workers, partial(board.put, number)).serve(channel)
 
-    def _reduce_phase(self, mapping: list[Member], pipes: list[tuple[int, int]]) -> None:
+    def _reduce_phase(self) -> None:
         reduces = self._job.reduces
         board = Board(reduces)
-        sorting = mapping if pipes else []
-        for member in sorting:
-            member.awaited = True
-        sources: list[Path | int] = [ends[0] for at, ends in enumerate(pipes) if self._keyed or at % 2 == 0]
-        todo = iter(range(reduces))
-        starting = (self._start_reduce(number, sources, board) for number in todo)
-        members = [*sorting, *itertools.islice(starting, min(self._job.parallel, reduces))]
-        for read_end, _ in pipes:
-            os.close(read_end)
-        idle = partial(self._show_share, board, self._shuffled(), (100, 0), (100, 100))
+        starting = (self._crew.start(partial(self._reduce, number, board)) for number in range(reduces))
+        members = list(itertools.islice(starting, self._job.parallel))
+        shuffled = self._counters.get(FRAMEWORK, {}).get(MAP_OUTPUT_BYTES, 0)
+        idle = partial(self._show_share, board, shuffled, (100, 0), (100, 100))
         for member, outcome in self._crew.messages(members, idle, _PROGRESS_INTERVAL):
             member.awaited = False
             self._take(outcome)
-            if member in sorting:
-                self._permit(sorting, members)
-            else:
-                members.extend(itertools.islice(starting, 1))
-            if self._failed and sorting:
-                break
+            members.extend(itertools.islice(starting, 1))
 
-    def _permit(self, sorting: list[Member], members: list[Member]) -> None:
-        """The reducer that is fed by pipes may commit when the sorts behind them have ended well."""
-        if not self._failed and not any(member.awaited for member in sorting):
-            for member in members[len(sorting) :]:
-                member.channel.send(True)
+    def _reduce(self, number: int, board: Board, channel: Connection) -> None:
+        done = 0
 
-    def _start_reduce(self, number: int, pipes: list[Path | int], board: Board) -> Member:
-        sources = pipes or list(self._runs.get(number, []))
+        def progress(size: int) -> None:
+            nonlocal done
+            done += size
+            board.put(number, done)
 
-        def work(channel: Connection) -> None:
-            done = 0
-
-            def progress(size: int) -> None:
-                nonlocal done
-                done += size
-                board.put(number, done)
-
-            permission = channel.recv if pipes else _granted
-            settings = self._site.sort_settings(min(self._job.parallel, self._job.reduces))
-            merge = Merge(sources, settings, keyed=self._keyed)
-            channel.send(run_reduce(self._site, number, merge, progress, permission, bare=self._bare))
-
-        return self._crew.start(work)
+        shuffle = shuffle_of(self._site, max(1, self._job.parallel))
+        channel.send(run_reduce(self._site, number, shuffle, self._spools, progress))
 
     def _take(self, outcome: Outcome | None) -> None:
         """Account for what a process told; None: it died without a word."""
@@ -250,18 +208,9 @@ class _Runner:
             totals = self._counters.setdefault(group, {})
             for name, amount in counters.items():
                 totals[name] = totals.get(name, 0) + amount
-        for partition, path in (outcome.runs or {}).items():
-            self._runs.setdefault(partition, []).append(path)
-        self._keyed = self._keyed or outcome.keyed
-        self._bare = self._bare and outcome.bare
+        if outcome.spool:
+            self._spools.append(outcome.spool)
         self._failed = self._failed or bool(outcome.causes)
-
-    def _shuffled(self) -> int:
-        """About how many bytes the reducers will read."""
-        paths = [path for runs in self._runs.values() for path in runs]
-        if paths:
-            return sum(path.stat().st_size for path in paths)
-        return self._counters.get(FRAMEWORK, {}).get(MAP_OUTPUT_BYTES, 0)
 
     def _show_share(self, board: Board, total: int, start: tuple[int, int], end: tuple[int, int]) -> None:
         share = min(1.0, board.total() / total) if total else 0.0
@@ -272,10 +221,6 @@ class _Runner:
         if (maps, reduces) != self._percent:
             self._percent = (maps, reduces)
             self._log.info("Job", f" map {maps}% reduce {reduces}%")
-
-
-def _granted() -> None:
-    """Nothing stands in the way of committing a task that was fed from files."""
 
 
 def _in_order(counters: Counters) -> Counters:

@@ -21,7 +21,7 @@ from flowspec.engines.streaming.failure import TaskFailure
 from flowspec.engines.streaming.inputs import Split
 from flowspec.engines.streaming.joblog import JobLog
 from flowspec.engines.streaming.jobspec import Job
-from flowspec.engines.streaming.lines import Tabbed, split_lines, tabbed, unify, whole_lines
+from flowspec.engines.streaming.lines import split_lines, tabbed, unify, whole_lines
 from flowspec.engines.streaming.records import Cut, Writable, cutter, output_joiner, whole_key
 
 FRAMEWORK = "Map-Reduce Framework"
@@ -165,8 +165,8 @@ def _limit_exceeded(message: str) -> TaskFailure:
 class Output(Protocol):
     """Where the pairs of a command go: block by block, or one by one."""
 
-    def lines(self, block: Tabbed) -> None:
-        """Take a block of keys and values."""
+    def lines(self, block: bytes) -> None:
+        """Take a block of whole lines, each a key up to its first TAB, and a value."""
 
     def pair(self, key: Writable, value: Writable) -> None:
         """Take one pair."""
@@ -184,15 +184,16 @@ class TextOutput:
         self._pending: list[bytes] = []
         task.count(counter, 0)
 
-    def lines(self, block: Tabbed) -> None:
-        """Write a block of keys and values."""
-        self._task.count(self._counter, block.records)
+    def lines(self, block: bytes) -> None:
+        """Write a block of lines."""
+        known = tabbed(block)
+        self._task.count(self._counter, known.records)
         if not self._part:
             return
         if self._separator == b"\t":
-            self._part.write(block.block)
+            self._part.write(known.block)
         else:
-            lines = split_lines(block.block)
+            lines = split_lines(known.block)
             self._part.write(b"".join(line.replace(b"\t", self._separator, 1) + b"\n" for line in lines))
 
     def pair(self, key: Writable, value: Writable) -> None:
@@ -246,7 +247,7 @@ def write_command_output(chunks: Iterator[bytes], cut: Cut | None, output: Outpu
     """Cut what a command writes into pairs and pass them on."""
     for block in whole_lines(unify(chunks)):
         if cut is None:
-            output.lines(tabbed(block))
+            output.lines(block)
         else:
             for line in split_lines(block):
                 output.pair(*cut(line))

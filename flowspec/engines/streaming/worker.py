@@ -5,36 +5,38 @@ Each is a fork of the client and tells it what became of its tasks as `Outcome`s
 
 from __future__ import annotations
 
-import os
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from flowspec.engines.counters import Counters
 from flowspec.engines.streaming import classes, keyfields
+from flowspec.engines.streaming.collect import Collector, Shuffle, Spool
 from flowspec.engines.streaming.committer import Committer
 from flowspec.engines.streaming.failure import TaskFailure, from_os_error
 from flowspec.engines.streaming.inputs import Split
 from flowspec.engines.streaming.joblog import JobLog
 from flowspec.engines.streaming.jobspec import Job
+from flowspec.engines.streaming.layout import Layout
 from flowspec.engines.streaming.maptask import ShuffleOutput, run_map
+from flowspec.engines.streaming.merge import Merge
 from flowspec.engines.streaming.partition import Partitioner, hash_partitioner, key_field_partitioner
-from flowspec.engines.streaming.reducetask import RunOutput, combination, final_reduction, run_reduction
-from flowspec.engines.streaming.shuffle import (
-    Layout,
-    Merge,
-    PartitionFiles,
-    Sorter,
-    SortSettings,
-    cut_by_partition,
+from flowspec.engines.streaming.reducetask import (
+    Reduction,
+    RunOutput,
+    combination,
+    final_reduction,
+    run_reduction,
 )
 from flowspec.engines.streaming.tasks import (
     BYTES_READ,
     COMBINE_INPUT_RECORDS,
     COMBINE_OUTPUT_RECORDS,
+    FRAMEWORK,
+    MAP_OUTPUT_BYTES,
     MAP_OUTPUT_RECORDS,
     REDUCE_OUTPUT_RECORDS,
     Task,
@@ -46,18 +48,12 @@ SEALED = -1
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a task, or (`number` SEALED) of a worker's sorted output.
-
-    `runs` are the run files by partition; `keyed`: they must be merged by key alone, as what a
-    combiner wrote always is; `bare`: none of its pairs has a value.
-    """
+    """What became of a task, or (`number` SEALED) of all that a worker has collected; `spool` is for the reducers."""
 
     number: int
     counters: Counters
     causes: tuple[str, ...] = ()
-    runs: dict[int, Path] | None = None
-    keyed: bool = False
-    bare: bool = True
+    spool: Spool | None = None
 
 
 @dataclass(frozen=True)
@@ -70,9 +66,10 @@ class Site:
     committer: Committer
     splits: tuple[Split, ...]
 
-    def sort_settings(self, sorters: int) -> SortSettings:
-        """Settings for each of `sorters` that run at once."""
-        return SortSettings(self.scratch, max(1, self.job.parallel // sorters))
+    @property
+    def size(self) -> int:
+        """The bytes of all splits."""
+        return sum(split.length for split in self.splits)
 
 
 def attempt(task: Task, work: Callable[[], None]) -> Outcome:
@@ -123,45 +120,40 @@ def partitioner_of(job: Job) -> Partitioner | None:
     return hash_partitioner(job.reduces)
 
 
+def shuffle_of(site: Site, workers: int) -> Shuffle:
+    """How the pairs of a job go to its reducers, when so many workers share the map tasks."""
+    job = site.job
+    return Shuffle(
+        layout_of(job),
+        site.scratch,
+        job.reduces,
+        partitioner_of(job),
+        hashed=job.partitioner != classes.KEY_FIELD_PARTITIONER,
+        size=site.size // workers,
+    )
+
+
 class MapWorker:
-    """Runs map tasks one after the other. Without a combiner they share a sort, as nothing tells them apart.
+    """Runs map tasks one after the other. Without a combiner one collector takes the pairs of all."""
 
-    `outputs` are pipes that lead straight to the only reducer; else run files are written at the end.
-    """
-
-    def __init__(
-        self,
-        site: Site,
-        number: int,
-        outputs: tuple[int, int] | None,
-        progress: Callable[[int], None],
-        sorters: int,
-    ) -> None:
+    def __init__(self, site: Site, number: int, workers: int, progress: Callable[[int], None]) -> None:
         self._site = site
-        self._number = number
-        self._outputs = outputs
         self._progress = progress
         self._done = 0
-        self._layout = layout_of(site.job)
-        self._partitioner = partitioner_of(site.job)
-        self._settings = site.sort_settings(sorters)
-        self._sorter = Sorter(self._layout, self._settings, outputs)
+        self._shuffle = shuffle_of(site, workers)
+        self._collector = Collector(self._shuffle, f"worker-{number}")
 
     def serve(self, channel: Connection) -> None:
-        """Take split numbers until None comes; then finish the sort."""
-        job = self._site.job
+        """Take split numbers until None comes; then seal what was collected."""
         failed = False
         try:
             while (number := channel.recv()) is not None:
                 outcome = self._run(number)
                 failed = failed or bool(outcome.causes)
                 channel.send(outcome)
-            if job.reduces and not job.combiner and not failed:
-                self._finish(channel)
-            else:
-                channel.send(Outcome(SEALED, {}))
+            channel.send(Outcome(SEALED, {}) if failed else self._seal())
         finally:
-            self._sorter.kill()
+            self._collector.kill()
 
     def _run(self, number: int) -> Outcome:
         site, split = self._site, self._site.splits[number]
@@ -175,18 +167,16 @@ class MapWorker:
         )
         group, name = BYTES_READ
         task.counters[group] = {name: split.length}
-        runs: dict[int, Path] = {}
+        spool = Spool(keyed=True, bare=False) if site.job.combiner else None
         if not site.job.reduces:
             outcome = attempt(task, partial(self._map_only, task, split))
-        elif site.job.combiner:
-            outcome = attempt(task, lambda: runs.update(self._map_and_combine(task, split)))
+        elif spool:
+            outcome = attempt(task, partial(self._map_and_combine, task, split, spool))
         else:
-            outcome = attempt(task, partial(self._map, task, split, self._sorter))
+            outcome = attempt(task, partial(self._map, task, split, self._collector))
         self._done += split.length
         self._progress(self._done)
-        combined = site.job.combiner is not None
-        bare = self._sorter.bare and not combined
-        return Outcome(number, outcome.counters, outcome.causes, runs, keyed=combined, bare=bare)
+        return replace(outcome, spool=spool)
 
     def _report(self, split: Split, position: int) -> None:
         self._progress(self._done + min(split.length, position - split.start))
@@ -202,66 +192,48 @@ class MapWorker:
             self._site.committer.abort_task(task.attempt)
             raise
 
-    def _map(self, task: Task, split: Split, sorter: Sorter) -> None:
-        output = ShuffleOutput(task, self._layout, sorter)
+    def _map(self, task: Task, split: Split, collector: Collector) -> None:
+        output = ShuffleOutput(task, self._shuffle.layout, collector)
         run_map(task, split, output)
         output.flush()
         for name in (COMBINE_INPUT_RECORDS, COMBINE_OUTPUT_RECORDS):
             task.count(name, 0)
 
-    def _map_and_combine(self, task: Task, split: Split) -> dict[int, Path]:
+    def _map_and_combine(self, task: Task, split: Split, combined: Spool) -> None:
         """Sort this task's pairs alone, and run the combiner once for each partition that has any."""
-        sorter = Sorter(self._layout, self._settings)
+        collector = Collector(self._shuffle, f"map-{task.number}")
         try:
-            self._map(task, split, sorter)
-            sorter.close()
-            parts = self._cut(sorter, f"map-{task.number}")
-            return {partition: self._combine(task, path) for partition, path in parts.items()}
+            self._map(task, split, collector)
+            spool = collector.close()
+            task.count(MAP_OUTPUT_BYTES, spool.weight)
+            for partition in spool.partitions:
+                merge = Merge(self._shuffle, [spool], partition, keyed=spool.keyed)
+                combined.runs[partition] = [self._combine(task, partition, merge)]
         finally:
-            sorter.kill()
+            collector.kill()
 
-    def _cut(self, sorter: Sorter, prefix: str) -> dict[int, Path]:
-        merge = Merge(sorter.streams(), self._settings, keyed=sorter.keyed)
-        try:
-            files = PartitionFiles(self._site.scratch, prefix)
-            found = cut_by_partition(merge.blocks(), self._layout, self._partitioner, files)
-        finally:
-            merge.close()
-        sorter.check()
-        return found
-
-    def _combine(self, task: Task, run: Path) -> Path:
+    def _combine(self, task: Task, partition: int, merge: Merge) -> Path:
         program = self._site.job.combiner
         assert program
-        combined = run.with_suffix(".combined")
-        merge = Merge([run], self._settings, keyed=False)
+        layout, combined = self._shuffle.layout, self._shuffle.scratch / f"combined-{task.number}-{partition}"
         try:
             with combined.open("wb") as file:
-                output = RunOutput(task, self._layout, lambda block: _ignore(file.write(block)))
-                run_reduction(task, combination(program, self._layout), merge.blocks(), output)
+                output = RunOutput(task, layout, lambda block: _ignore(file.write(block)))
+                run_reduction(task, combination(program, layout), merge.blocks(), output)
         finally:
             merge.close()
-            run.unlink()
         return combined
 
-    def _finish(self, channel: Connection) -> None:
-        """Hand over the sorted pairs of all tasks: through the pipes, or as run files."""
-        self._sorter.close()
-        keyed = self._sorter.keyed or not self._layout.plain
+    def _seal(self) -> Outcome:
+        """Hand over the sorted pairs of all tasks."""
         try:
-            if self._outputs:
-                for descriptor in self._outputs:
-                    os.close(descriptor)
-                channel.send(Outcome(SEALED, {}, keyed=keyed))
-                self._sorter.check()
-                channel.send(Outcome(SEALED, {}))
-            else:
-                runs = self._cut(self._sorter, f"worker-{self._number}")
-                channel.send(Outcome(SEALED, {}, runs=runs, keyed=keyed))
+            spool = self._collector.close()
         except TaskFailure as failure:
-            channel.send(self._sealed_badly(failure))
+            return self._sealed_badly(failure)
         except OSError as error:
-            channel.send(self._sealed_badly(from_os_error(error)))
+            return self._sealed_badly(from_os_error(error))
+        weighed: Counters = {FRAMEWORK: {MAP_OUTPUT_BYTES: spool.weight}} if spool.weight else {}
+        return Outcome(SEALED, weighed, spool=spool)
 
     def _sealed_badly(self, failure: TaskFailure) -> Outcome:
         _tell(self._site.syslog, self._site.job, failure)
@@ -273,27 +245,22 @@ def _ignore(_written: int) -> None:
 
 
 def run_reduce(
-    site: Site,
-    number: int,
-    merge: Merge,
-    progress: Callable[[int], None],
-    permission: Callable[[], object],
-    *,
-    bare: bool,
+    site: Site, number: int, shuffle: Shuffle, spools: Sequence[Spool], progress: Callable[[int], None]
 ) -> Outcome:
-    """Run one reduce task over its merged runs; when `permission` has returned, commit its part file."""
+    """Run one reduce task over what the map tasks have left for it."""
     task = Task(site.job, number, len(site.splits), is_map=False, syslog=site.syslog, progress=progress)
     for name in (COMBINE_INPUT_RECORDS, COMBINE_OUTPUT_RECORDS):
         task.count(name, 0)
-    return attempt(task, lambda: _reduce(site, task, merge, permission, bare=bare))
+    merge = Merge(shuffle, spools, number, keyed=any(spool.keyed for spool in spools))
+    bare = all(spool.bare for spool in spools)
+    return attempt(task, partial(_reduce, site, task, merge, final_reduction(site.job, shuffle.layout, bare=bare)))
 
 
-def _reduce(site: Site, task: Task, merge: Merge, permission: Callable[[], object], *, bare: bool) -> None:
+def _reduce(site: Site, task: Task, merge: Merge, what: Reduction) -> None:
     output = open_output(task, REDUCE_OUTPUT_RECORDS, site.committer)
     try:
-        run_reduction(task, final_reduction(site.job, layout_of(site.job), bare=bare), merge.blocks(), output)
+        run_reduction(task, what, merge.blocks(), output)
         output.close()
-        permission()
         site.committer.commit_task(task.attempt)
     except BaseException:
         output.abandon()

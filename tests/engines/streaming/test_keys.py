@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowspec.engines.streaming.keyfields import KeyField, order_key, parse_key_fields
+from flowspec.engines.streaming.layout import Layout, escape, unescape
 from flowspec.engines.streaming.partition import hash_bytes, hash_partitioner, key_field_partitioner
 from flowspec.engines.streaming.records import cutter, size_of
-from flowspec.engines.streaming.shuffle import Layout, PartitionFiles, cut_by_partition, escape, unescape
 
 
 @pytest.mark.parametrize(
@@ -179,15 +179,3 @@ def test_numbers_as_keys_keep_their_order(numbers):
     layout = Layout(plain=False, key_class=LONG, value_class=NULL)
     texts = sorted(layout.encode(number, None) for number in numbers)
     assert [layout.decode(text[:-1])[0] for text in texts] == sorted(numbers)
-
-
-@pytest.mark.parametrize("size", [1, 1000])
-def test_a_sorted_stream_is_cut_by_partition(tmp_path, size):
-    keys = [b"%04d" % (number // size) for number in range(3000)]
-    blocks = [b"".join(key + b"\tv\n" for key in keys[start : start + 700]) for start in range(0, 3000, 700)]
-    layout = Layout(plain=True, key_class=TEXT, value_class=TEXT)
-    found = cut_by_partition(iter(blocks), layout, hash_partitioner(3), PartitionFiles(tmp_path, "run"))
-    for part, path in found.items():
-        mine = [key for key in keys if hash_partitioner(3)(key) == part]
-        assert path.read_bytes() == b"".join(key + b"\tv\n" for key in mine)
-    assert sum(path.stat().st_size for path in found.values()) == sum(map(len, blocks))
