@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowspec.engines.streaming import arrays, collect
@@ -127,6 +127,7 @@ BLOCKS = st.lists(
 ).map(lambda pairs: b"".join(key.translate(None, b"\t\n") + rest + b"\n" for key, rest in pairs))
 
 
+@settings(deadline=None)  # numpy is imported in one of the runs
 @given(BLOCKS, st.sampled_from([2, 3, 4, 7, 64, 256, 257, 50_000]))
 def test_a_block_of_keys_hashed_at_once(block, reduces):
     arrays.enlist(1 << 40)
@@ -138,6 +139,7 @@ def test_a_block_of_keys_hashed_at_once(block, reduces):
     assert len(known.block) + lines.extra_sizes() == serialized_size(known.block)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([b"", b"a", b"ab", b"b", b"abc", b"c" * 200]), min_size=1))
 def test_groups_of_keys_alone_counted_at_once(keys):
     arrays.enlist(1 << 40)
