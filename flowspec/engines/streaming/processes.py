@@ -20,6 +20,7 @@ from flowspec.engines.streaming.lines import BLOCK, unify, whole_lines
 
 _PR_SET_PDEATHSIG = 1
 _F_SETPIPE_SZ = 1031
+_CHUNK = 1048576
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -53,11 +54,18 @@ def write_all(descriptor: int, data: memoryview) -> None:
 
 
 def read_chunks(descriptor: int) -> Iterator[bytes]:
-    """What a pipe or file gives, to its end."""
-    while chunk := os.read(descriptor, BLOCK):
-        yield chunk
+    """What a pipe or file gives, to its end, in large pieces: most programs write small ones."""
+    room = memoryview(bytearray(_CHUNK))
+    filled = 0
+    while size := os.readv(descriptor, [room[filled:]]):
+        filled += size
+        if filled == _CHUNK:
+            yield bytes(room)
+            filled = 0
+    if filled:
+        yield bytes(room[:filled])
 
 
 def read_lines(descriptor: int) -> Iterator[bytes]:
-    """What a command writes, in blocks of whole lines, each ended by LF."""
-    return whole_lines(unify(read_chunks(descriptor)))
+    """What a command says, as soon as it does, in blocks of whole lines, each ended by LF."""
+    return whole_lines(unify(iter(lambda: os.read(descriptor, BLOCK), b"")))
