@@ -2,6 +2,7 @@
 
 <home>/emulator.db                      the store
 <home>/s3/<bucket>/<key>                what s3:// means here
+<home>/tmp/<step>/                      temporary files of a step, while it runs
 <home>/clusters/<cluster>/              worker.lock, worker.log, wake, reserve, hdfs/
     bootstrap/<n>/                      logs of the n-th bootstrap action
     steps/<step>/work/                  the step's working directory
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 from flowspec.engines.paths import FileSystems
@@ -114,6 +116,16 @@ def reserve(folder: Path, cluster_id: str) -> Path:
 def step_folder(folder: Path, cluster_id: str, step_id: str) -> Path:
     """What belongs to one step."""
     return cluster_folder(folder, cluster_id) / "steps" / step_id
+
+
+def scratch(folder: Path, step_id: str) -> Path:
+    """The folder for a step's temporary files. A short path: sockets are made there, whose names are bounded."""
+    return folder / "tmp" / step_id
+
+
+def remove_scratch(folder: Path, step_id: str) -> None:
+    """Removes the temporary files of a step that is over."""
+    shutil.rmtree(scratch(folder, step_id), ignore_errors=True)
 
 
 def step_logs(folder: Path, cluster_id: str, step_id: str) -> Path:
