@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -164,56 +162,6 @@ def test_a_note_that_was_not_written_whole_means_no_one(tmp_path, text):
     (tmp_path / "process").write_text(text)
     processes.kill_noted(tmp_path / "process")
     processes.kill_noted(tmp_path / "missing")
-
-
-def test_kills_at_random_leave_every_cluster_in_a_true_state(emr, tmp_path):
-    choose = random.Random(4)
-    steps = [bash("for _ in 1 2 3; do sleep 0.05; done")] * 3
-    made = [emr.run(*steps, StepConcurrencyLevel=choose.choice([1, 2])) for _ in range(12)]
-    deadline = time.monotonic() + 30
-    killed = 0
-    while emr.call("ListClusters", ClusterStates=list(lifecycle.ALIVE))["Clusters"]:
-        assert time.monotonic() < deadline
-        if killed < 8:
-            killed += kill_any(choose, emr.home)
-        time.sleep(0.03)
-    assert killed >= 3
-    for cluster_id in made:
-        state, states = emr.state(cluster_id), emr.step_states(cluster_id)
-        assert state in lifecycle.ENDED
-        assert not set(states) & {"PENDING", "RUNNING", "CANCEL_PENDING"}
-        if state == "TERMINATED_WITH_ERRORS":
-            assert emr.reason(cluster_id) == ("INTERNAL_ERROR", WORKER_DIED)
-        assert set(states) <= {"COMPLETED", "FAILED", "CANCELLED"}
-    # A worker stores the end of its cluster a moment before its own.
-    while left := ours(emr.home):
-        assert time.monotonic() < deadline + 10, left
-        time.sleep(0.05)
-
-
-def ours(home):
-    """The pids of all processes that speak of this home: workers by their arguments, steps by their directory."""
-    found = []
-    for entry in Path("/proc").iterdir() if Path("/proc").exists() else ():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                speaks = str(home) in (entry / "cmdline").read_text() or str(home) in str((entry / "cwd").readlink())
-            except OSError:
-                continue
-            if speaks:
-                found.append(int(entry.name))
-    return found
-
-
-def kill_any(choose, home):
-    pids = ours(home)
-    if not pids:
-        return 0
-    try:
-        os.kill(choose.choice(pids), signal.SIGKILL)
-    except ProcessLookupError:
-        return 0
-    return 1
 
 
 @pytest.fixture
