@@ -51,7 +51,8 @@ def prepare(folder: Path) -> None:
 def trouble(folder: Path, error: OSError) -> FlowspecError:
     """What an error of the file system in the home comes to, in words a user can act on."""
     if error.errno in _NOT_WRITABLE:
-        return not_writable(folder, error.strerror or str(error))
+        inner = f" ({error.filename})" if error.filename and Path(error.filename) != folder else ""
+        return not_writable(folder, f"{error.strerror or error}{inner}")
     return FlowspecError(f"the embedded EMR in {folder}: {error}", remedy="set FLOWSPEC_HOME to another folder")
 
 

@@ -82,6 +82,8 @@ class Alarm:
             os.read(descriptor, 4096)
         if self.asked:
             self.asked = False
+            # Once is enough: what follows is the end.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
             raise Asked
         with contextlib.suppress(PermissionError):
             self._lock.stat()

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,45 @@ def test_a_worker_that_is_asked_to_end_does_so_in_good_order(emr, tmp_path):
     assert gone(shell)
     assert gone(child)
     assert gone(pid)
+
+
+def test_a_worker_that_is_asked_twice_still_says_why(emr, tmp_path):
+    cluster_id = emr.run(bash(f"trap '' TERM; echo $$ >{tmp_path}/pid; while true; do sleep 0.1; done"))
+    step = int(emr.until_file(tmp_path / "pid"))
+    pid = worker_pid(emr, cluster_id)
+    while processes.identity(pid) is not None and emr.state(cluster_id) not in lifecycle.ENDED:
+        os.kill(pid, signal.SIGTERM)
+        time.sleep(0.1)
+    assert "SIGTERM" in emr.reason(cluster_id)[1]
+    assert gone(step)
+
+
+def test_a_stopped_worker_lives_and_goes_on_when_resumed(emr):
+    cluster_id = emr.until(emr.run(keep_alive=True), "WAITING")
+    pid = worker_pid(emr, cluster_id)
+    os.kill(pid, signal.SIGSTOP)
+    emr.add(cluster_id, bash("true"))
+    assert emr.step_states(cluster_id) == ["PENDING"]
+    assert emr.state(cluster_id) == "WAITING"
+    os.kill(pid, signal.SIGCONT)
+    emr.until_steps(cluster_id, "COMPLETED")
+
+
+def test_all_processes_at_once_gone_as_after_a_restart(emr, tmp_path):
+    ids = [emr.run(sleeping(tmp_path, name), bash("true"), keep_alive=True) for name in ("one", "two")]
+    steps = [pid for name in ("one", "two") for pid in emr.until_file(tmp_path / name).split()]
+    for pid in [*(worker_pid(emr, cluster_id) for cluster_id in ids), *map(int, steps)]:
+        os.kill(pid, signal.SIGKILL)
+    for cluster_id in ids:
+        assert emr.reason(emr.until_ended(cluster_id)) == ("INTERNAL_ERROR", WORKER_DIED)
+        assert emr.step_states(cluster_id) == ["FAILED", "CANCELLED"]
+
+
+@pytest.mark.parametrize("what", ["rm -rf ../logs", "rm -rf ../../s-*", "rm ../logs/stderr; mkfifo ../logs/stderr"])
+def test_a_step_that_spoils_its_own_folder_fails_alone(emr, what):
+    cluster_id = emr.until_ended(emr.run(bash(f"{what}; exit 3"), bash("true"), LogUri="s3://b/logs"))
+    assert emr.step_states(cluster_id) == ["FAILED", "COMPLETED"]
+    assert "exit status 3" in emr.steps(cluster_id)[0]["Status"]["FailureDetails"]["Message"]
 
 
 def test_a_stranger_with_the_number_of_a_step_is_not_killed(tmp_path):

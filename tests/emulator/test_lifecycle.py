@@ -252,3 +252,16 @@ def test_a_cluster_that_fails_while_it_ends_keeps_its_reason(served):
     assert work.states() == ["CANCELLED"] * 3
     assert work.cluster.state == "TERMINATED"
     assert work.cluster.doc["reason"]["Code"] == "USER_REQUEST"
+
+
+def test_no_timeline_runs_backwards_when_the_clock_does(served, monkeypatch):
+    made = served(steps=1)
+    monkeypatch.setattr(clock, "now", lambda: 1.0)
+    (step,) = made.orders().start
+    assert step.doc["started"] == step.created
+    with made.store.writing():
+        lifecycle.step_over(made.store, made.cluster, step, succeeded=True, failure={})
+        cluster = made.cluster
+        lifecycle.end(made.store, cluster)
+    assert step.doc["ended"] == step.created
+    assert cluster.doc["ended"] == cluster.doc["ready"] >= cluster.created
