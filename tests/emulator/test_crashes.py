@@ -19,6 +19,7 @@ from flowspec.emulator.service import Service
 from flowspec.emulator.workers import WORKER_DIED
 from flowspec.errors import FlowspecError
 from tests.emulator.conftest import Emr, bash
+from tests.emulator.test_orphans import streaming
 from tests.emulator.test_worker import gone, worker_pid
 
 ROOT = str(Path(__file__).parent.parent.parent)
@@ -234,6 +235,16 @@ def test_a_disk_that_a_step_fills_fails_the_step_and_nothing_else(small_disk, tm
     details = emr.steps(cluster_id)[0]["Status"]["FailureDetails"]
     assert details["Reason"] == "No space left on device."
     emr.end_all()
+
+
+def test_a_streaming_job_that_fills_the_disk_gives_the_space_back(small_disk):
+    emr = Emr(Service(small_disk / "home"))
+    fill = "bash -c 'cat; head -c 9000000 /dev/zero | tr \\\\0 a'"
+    cluster_id = emr.until_ended(emr.run(streaming(emr.home, "out", mapper=fill), bash("true")))
+    assert emr.step_states(cluster_id) == ["FAILED", "COMPLETED"]
+    assert emr.steps(cluster_id)[0]["Status"]["FailureDetails"]["Reason"] == "No space left on device."
+    assert shutil.disk_usage(small_disk).free > 500_000
+    assert not list((emr.home / "s3" / "data" / "out").glob("*"))
 
 
 def test_a_full_disk_is_told_to_who_submits(small_disk):
