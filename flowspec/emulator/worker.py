@@ -106,22 +106,22 @@ class Worker:
             self._serve()
         self._end(self._running.values())
         self._take_in_ended()
-        self.kill_children()
+        self.clear_away()
         ended = self._change(lambda cluster: lifecycle.end(self._store, cluster))
         _log.info("%s %s", ended.state, ended.doc["reason"])
 
     def fail(self, why: str) -> None:
         """Ends the cluster because of what happened to the worker itself."""
         self._end(self._running.values())
+        self.clear_away()
         cluster = self._change(lambda cluster: lifecycle.fail(self._store, cluster, "INTERNAL_ERROR", why))
         for step_id, running in self._running.items():
             execution.finish(running, "Step")
-            place.remove_scratch(self._home, step_id)
             logs.publish_step(self._home, cluster, self._step(step_id))
 
-    def kill_children(self) -> None:
-        """Leaves no process behind, background processes of finished steps included."""
-        workers.kill_processes(self._home, self._cluster_id)
+    def clear_away(self) -> None:
+        """Leaves no process and no temporary file behind, those of finished steps included."""
+        workers.clear_away(self._home, self._cluster_id)
         processes.kill_adopted()
 
     # -- bootstrap
@@ -331,7 +331,7 @@ def _run(worker: Worker) -> int:
         _log.exception("the worker can't go on")
         return _last_words(worker, f"the worker process of the embedded EMR could not go on: {error}")
     finally:
-        worker.kill_children()
+        worker.clear_away()
 
 
 def _last_words(worker: Worker, why: str) -> int:

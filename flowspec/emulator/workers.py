@@ -109,7 +109,7 @@ def _without_worker(home: Path, cluster_id: str) -> Iterator[bool]:
 
 
 def _bury(store: Store, home: Path, cluster_id: str) -> None:
-    kill_processes(home, cluster_id)
+    clear_away(home, cluster_id)
     # The worker may have ended the cluster, and itself, between our look at the store and the lock.
     cluster = _alive(store, cluster_id)
     if cluster is None:
@@ -129,8 +129,12 @@ def _alive(store: Store, cluster_id: str) -> Record | None:
     return cluster if cluster is not None and cluster.state in lifecycle.ALIVE else None
 
 
-def kill_processes(home: Path, cluster_id: str) -> None:
-    """Kills what can be found of what a cluster's worker has started."""
-    for note in place.cluster_folder(home, cluster_id).glob("*/*/process"):
+def clear_away(home: Path, cluster_id: str) -> None:
+    """Kills what can be found of what a cluster's worker has started, and removes its temporary files."""
+    folder = place.cluster_folder(home, cluster_id)
+    for note in folder.glob("*/*/process"):
         processes.kill_noted(note)
     processes.kill_marked(processes.CLUSTER_ID, cluster_id)
+    # Those of finished steps are gone, unless a process in the background was quicker than who removed them.
+    for step in folder.glob("steps/*"):
+        place.remove_scratch(home, step.name)

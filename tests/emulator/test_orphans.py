@@ -24,7 +24,10 @@ DAEMONS = {
     "nohup": f"nohup setsid {SLEEP} &",
     "double fork": f"(setsid -f {SLEEP})",
 }
-WIPED = f"env -i setsid -f {SLEEP}"
+WIPED = {
+    "daemon": f"env -i setsid -f {SLEEP}",
+    "child of a daemon": 'setsid -f bash -c "env -i sleep 300 & echo \\$! >{pid}.tmp; mv {pid}.tmp {pid}; wait"',
+}
 
 
 def daemon(kind, pid):
@@ -57,8 +60,9 @@ def test_a_daemon_lives_until_its_cluster_ends(emr, tmp_path, kind):
 
 
 @on_linux
-def test_a_daemon_without_any_environment_ends_with_its_cluster(emr, tmp_path):
-    script = f"{WIPED.format(pid=tmp_path / 'pid')}; until test -e {tmp_path}/pid; do sleep 0.01; done"
+@pytest.mark.parametrize("kind", WIPED)
+def test_a_daemon_without_any_environment_ends_with_its_cluster(emr, tmp_path, kind):
+    script = f"{WIPED[kind].format(pid=tmp_path / 'pid')}; until test -e {tmp_path}/pid; do sleep 0.01; done"
     emr.until_ended(emr.run(bash(script)))
     assert gone(int((tmp_path / "pid").read_text()))
 
@@ -132,6 +136,15 @@ def test_temporary_files_go_with_their_step(emr, tmp_path):
     assert list((emr.home / "tmp").iterdir()) == []
 
 
+def test_temporary_files_of_a_background_process_go_with_the_cluster(emr, tmp_path):
+    write = 'while true; do mkdir -p "$TMPDIR"; echo x >"$TMPDIR/$RANDOM"; done >/dev/null 2>&1 &'
+    cluster_id = emr.run(bash(write), keep_alive=True)
+    emr.until_steps(cluster_id, "COMPLETED")
+    emr.call("TerminateJobFlows", JobFlowIds=[cluster_id])
+    emr.until_ended(cluster_id)
+    assert list((emr.home / "tmp").iterdir()) == []
+
+
 def test_what_could_not_be_started_leaves_no_temporary_folder(emr):
     jar = {"Jar": "command-runner.jar", "Args": ["/no/such/program"]}
     emr.until_ended(emr.run({"Name": "x", "HadoopJarStep": jar}))
@@ -188,3 +201,4 @@ def test_a_worker_whose_folder_alone_is_removed_ends_at_the_next_call(emr, tmp_p
     assert emr.state(cluster_id) == "TERMINATED_WITH_ERRORS"
     assert gone(worker)
     assert gone(step)
+    assert list((emr.home / "tmp").iterdir()) == []
