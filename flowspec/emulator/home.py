@@ -15,6 +15,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from flowspec.engines.paths import FileSystems
@@ -125,8 +126,16 @@ def scratch(folder: Path, step_id: str) -> Path:
 
 
 def remove_scratch(folder: Path, step_id: str) -> None:
-    """Removes the temporary files of a step that is over."""
-    shutil.rmtree(scratch(folder, step_id), ignore_errors=True)
+    """Removes the temporary files of a step that is over, also from folders that it has made read-only."""
+    top = scratch(folder, step_id)
+    with suppress(OSError):
+        top.chmod(0o700)
+        for path, folders, _ in os.walk(top):
+            for inner in (Path(path, name) for name in folders):
+                # A link may lead to what is not ours to change.
+                if not inner.is_symlink():
+                    inner.chmod(0o700)
+    shutil.rmtree(top, ignore_errors=True)
 
 
 def step_logs(folder: Path, cluster_id: str, step_id: str) -> Path:

@@ -166,7 +166,9 @@ def _idle(store: Store, cluster: Record) -> Orders:
     if not cluster.doc["keep_alive"]:
         _complete(store, cluster)
         return Orders(stop=True)
-    if cluster.doc["idle_since"] is None:
+    since = cluster.doc["idle_since"]
+    # It lies in the future when the machine's clock was set back.
+    if since is None or since > clock.now():
         cluster.doc["idle_since"] = clock.now()
         set_state(store, cluster, "WAITING", _ready_text(last))
     return _until_idle_timeout(store, cluster)

@@ -265,3 +265,12 @@ def test_no_timeline_runs_backwards_when_the_clock_does(served, monkeypatch):
         lifecycle.end(made.store, cluster)
     assert step.doc["ended"] == step.created
     assert cluster.doc["ended"] == cluster.doc["ready"] >= cluster.created
+
+
+def test_a_clock_set_back_puts_the_idle_timeout_off_by_no_more_than_itself(served, monkeypatch):
+    made = served(steps=0, keep_alive=True, AutoTerminationPolicy={"IdleTimeout": 60})
+    assert made.orders().wait > 0
+    monkeypatch.setattr(clock, "now", lambda: 1.0)
+    assert made.orders().wait == 60
+    monkeypatch.setattr(clock, "now", lambda: 62.0)
+    assert made.orders().stop

@@ -130,7 +130,12 @@ def test_the_ends_of_adopted_processes_are_taken_in(emr, tmp_path):
 
 def test_temporary_files_go_with_their_step(emr, tmp_path):
     note = tmp_path / "tmpdir"
-    cluster_id = emr.run(bash(f'touch "$TMPDIR/file"; echo "$TMPDIR" >{note}; test -w "$TMPDIR"'), keep_alive=True)
+    cluster_id = emr.run(
+        bash(
+            f'mkdir "$TMPDIR/a"; touch "$TMPDIR/a/file"; chmod 500 "$TMPDIR/a"; echo "$TMPDIR" >{note}; test -w "$TMPDIR"'
+        ),
+        keep_alive=True,
+    )
     emr.until_steps(cluster_id, "COMPLETED")
     assert Path(note.read_text().strip()) == place.scratch(emr.home, emr.steps(cluster_id)[0]["Id"])
     assert list((emr.home / "tmp").iterdir()) == []
