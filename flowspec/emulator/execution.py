@@ -56,6 +56,7 @@ class Running:
     def kill(self) -> None:
         """Ends the process and its group."""
         processes.send(self.process, signal.SIGKILL)
+        self.asked = True
 
 
 class CannotStart(Exception):
@@ -66,9 +67,11 @@ def start_step(home: Path, cluster: Record, step: Record) -> Running:
     """Starts a step's process in a fresh working directory. Raises CannotStart."""
     folder = place.step_folder(home, cluster.id, step.id)
     live = place.step_logs(home, cluster.id, step.id)
+    scratch = place.scratch(home, step.id)
     jar = step.doc["jar"]
     try:
         _make(folder / "work", live, logs.STEP_LOGS)
+        scratch.mkdir(parents=True)
         logs.write_controller(live, f"INFO Ensure step jar file {jar['Jar']}")
         command = command_for(
             jar["Jar"],
@@ -81,7 +84,8 @@ def start_step(home: Path, cluster: Record, step: Record) -> Running:
         )
         main_class = [jar["MainClass"]] if jar.get("MainClass") else []
         shown = shlex.join([jar["Jar"], *main_class, *jar.get("Args", [])])
-        return _start(Command(command.argv, {**command.environment, "FLOWSPEC_STEP_ID": step.id}), folder, live, shown)
+        own = {processes.STEP_ID: step.id, "TMPDIR": str(scratch)}
+        return _start(Command(command.argv, {**command.environment, **own}), folder, live, shown)
     except FlowspecError as error:
         raise CannotStart(f"{error.message}; {error.remedy}") from error
     except OSError as error:

@@ -2,6 +2,7 @@
 
 <home>/emulator.db                      the store
 <home>/s3/<bucket>/<key>                what s3:// means here
+<home>/tmp/<step>/                      temporary files of a step, while it runs
 <home>/clusters/<cluster>/              worker.lock, worker.log, wake, reserve, hdfs/
     bootstrap/<n>/                      logs of the n-th bootstrap action
     steps/<step>/work/                  the step's working directory
@@ -13,6 +14,8 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from flowspec.engines.paths import FileSystems
@@ -49,7 +52,8 @@ def prepare(folder: Path) -> None:
 def trouble(folder: Path, error: OSError) -> FlowspecError:
     """What an error of the file system in the home comes to, in words a user can act on."""
     if error.errno in _NOT_WRITABLE:
-        return not_writable(folder, error.strerror or str(error))
+        inner = f" ({error.filename})" if error.filename and Path(error.filename) != folder else ""
+        return not_writable(folder, f"{error.strerror or error}{inner}")
     return FlowspecError(f"the embedded EMR in {folder}: {error}", remedy="set FLOWSPEC_HOME to another folder")
 
 
@@ -114,6 +118,24 @@ def reserve(folder: Path, cluster_id: str) -> Path:
 def step_folder(folder: Path, cluster_id: str, step_id: str) -> Path:
     """What belongs to one step."""
     return cluster_folder(folder, cluster_id) / "steps" / step_id
+
+
+def scratch(folder: Path, step_id: str) -> Path:
+    """The folder for a step's temporary files. A short path: sockets are made there, whose names are bounded."""
+    return folder / "tmp" / step_id
+
+
+def remove_scratch(folder: Path, step_id: str) -> None:
+    """Removes the temporary files of a step that is over, also from folders that it has made read-only."""
+    top = scratch(folder, step_id)
+    with suppress(OSError):
+        top.chmod(0o700)
+        for path, folders, _ in os.walk(top):
+            for inner in (Path(path, name) for name in folders):
+                # A link may lead to what is not ours to change.
+                if not inner.is_symlink():
+                    inner.chmod(0o700)
+    shutil.rmtree(top, ignore_errors=True)
 
 
 def step_logs(folder: Path, cluster_id: str, step_id: str) -> Path:

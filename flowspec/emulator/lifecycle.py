@@ -49,7 +49,7 @@ def set_state(store: Store, cluster: Record, state: str, message: str = "", code
     reason = {"Code": code, "Message": message}
     cluster.doc["reason"] = {name: text for name, text in reason.items() if text}
     if state in READY and cluster.doc["ready"] is None:
-        cluster.doc["ready"] = clock.now()
+        cluster.doc["ready"] = _now_after(cluster.created)
     store.save(cluster)
 
 
@@ -63,8 +63,13 @@ def begin_termination(store: Store, cluster: Record, code: str, message: str, *,
 def end(store: Store, cluster: Record) -> None:
     """Ends a TERMINATING cluster, for the reason that was given when that began."""
     cluster.state = "TERMINATED_WITH_ERRORS" if cluster.doc["with_errors"] else "TERMINATED"
-    cluster.doc["ended"] = clock.now()
+    cluster.doc["ended"] = _now_after(cluster.doc["ready"] or cluster.created)
     store.save(cluster)
+
+
+def _now_after(earlier: float) -> float:
+    """Now, but not before `earlier`: no timeline runs backwards, whatever was done to the machine's clock."""
+    return max(earlier, clock.now())
 
 
 def fail(store: Store, cluster: Record, code: str, message: str) -> None:
@@ -94,7 +99,7 @@ def finish_step(store: Store, step: Record, state: str, failure: Mapping[str, st
     """Brings a step to a final state. One that never started gets no end, as on EMR."""
     step.state = state
     if step.doc["started"] is not None:
-        step.doc["ended"] = clock.now()
+        step.doc["ended"] = _now_after(step.doc["started"])
     if failure:
         step.doc["failure"] = dict(failure)
     store.save(step)
@@ -146,7 +151,7 @@ def next_orders(store: Store, cluster: Record, running: Collection[str]) -> Orde
     starting = store.find("step", cluster_id=cluster.id, states=("PENDING",), limit=room)
     for step in starting:
         step.state = "RUNNING"
-        step.doc["started"] = clock.now()
+        step.doc["started"] = _now_after(step.created)
         store.save(step)
     if starting or running:
         cluster.doc["idle_since"] = None
@@ -161,7 +166,9 @@ def _idle(store: Store, cluster: Record) -> Orders:
     if not cluster.doc["keep_alive"]:
         _complete(store, cluster)
         return Orders(stop=True)
-    if cluster.doc["idle_since"] is None:
+    since = cluster.doc["idle_since"]
+    # It lies in the future when the machine's clock was set back.
+    if since is None or since > clock.now():
         cluster.doc["idle_since"] = clock.now()
         set_state(store, cluster, "WAITING", _ready_text(last))
     return _until_idle_timeout(store, cluster)

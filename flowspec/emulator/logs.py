@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import logging
 import os
@@ -93,8 +94,9 @@ def failure_details(home: Path, cluster: Record, step: Record, exit_code: int) -
 
 def _without_words(folder: Path, exit_code: int) -> str:
     # A full disk takes the words of those who would tell of it, too.
-    if shutil.disk_usage(folder).free < _FULL_BYTES:
-        return f"The process ended with exit status {exit_code}: No space left on device ({folder})"
+    with contextlib.suppress(OSError):  # the step may have removed its logs
+        if shutil.disk_usage(folder).free < _FULL_BYTES:
+            return f"The process ended with exit status {exit_code}: No space left on device ({folder})"
     return f"The process ended with exit status {exit_code} and wrote no error"
 
 
@@ -113,6 +115,8 @@ def _cause(folder: Path) -> tuple[str, str]:
 
 
 def _tail(path: Path) -> list[str]:
+    if not path.is_file():  # to open a pipe would be to wait
+        return []
     try:
         with path.open("rb") as log:
             log.seek(max(0, os.fstat(log.fileno()).st_size - _TAIL_BYTES))
@@ -126,7 +130,7 @@ def _publish(source: Path, names: Sequence[str], target: Path) -> None:
     try:
         target.mkdir(parents=True, exist_ok=True)
         for name in names:
-            if (source / name).exists():
+            if (source / name).is_file():
                 _compress(source / name, target / f"{name}.gz")
     except OSError as error:
         _log.warning("logs were not published at %s: %s", target, error)

@@ -4,6 +4,11 @@ A step runs as the leader of a session and process group of its own, so that a s
 started. Before it becomes the step's program, the new process writes down who it is (its pid, and a token
 that tells it from a later process with the same pid). So the note is there whenever the process is, even
 if the worker is killed in between.
+
+What leaves that session (setsid, a daemon) is found on Linux in two more ways. All that a cluster's worker
+starts carries the cluster's id in its environment, where /proc shows it; and the worker adopts what loses
+its parent, so that as long as it lives not even a wiped environment hides a process. Elsewhere only the
+session is found.
 """
 
 from __future__ import annotations
@@ -13,10 +18,22 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+CLUSTER_ID = "FLOWSPEC_CLUSTER_ID"
+"""The variable that the worker of a cluster has in its environment, and with it all that it starts."""
+
+STEP_ID = "FLOWSPEC_STEP_ID"
+"""The variable that all processes of a step have beyond that."""
+
+_ON_LINUX = sys.platform == "linux"
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+# After SIGKILL a process is gone at once, unless the kernel is busy for it (a hanging disk).
+_PATIENCE = 3.0
 
 
 def start(
@@ -82,9 +99,84 @@ def kill_noted(note: Path) -> None:
             return
 
 
+def kill_marked(variable: str, value: str) -> None:
+    """Kills, on Linux, every process of this user that was started with `variable=value`, but not this one."""
+    mark = f"{variable}={value}".encode()
+    _kill_all(lambda: (pid for pid in _own_processes() if mark in _environment(pid)))
+
+
+def adopt_orphans() -> None:
+    """On Linux, makes this process the parent of every descendant that loses its own."""
+    if _ON_LINUX:
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def collect_adopted(started: Collection[int]) -> None:
+    """Takes in the ends of adopted children. Those in `started` are left to who waits for them."""
+    if not _ON_LINUX:
+        return
+    with suppress(ChildProcessError):
+        while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and ended.si_pid not in started:
+            os.waitpid(ended.si_pid, 0)
+
+
+def kill_adopted() -> None:
+    """Kills this process's children, and theirs as they are adopted; but not the workers of other clusters.
+
+    A step may well start a cluster; that one does not end with the step's.
+    """
+    me = os.getpid()
+    _kill_all(lambda: (pid for pid in _own_processes() if _parent(pid) == me and not _is_of_a_cluster(pid)))
+
+
+def _is_of_a_cluster(pid: int) -> bool:
+    return any(entry.startswith(f"{CLUSTER_ID}=".encode()) for entry in _environment(pid))
+
+
+def _kill_all(find: Callable[[], Iterator[int]]) -> None:
+    """Kills what `find` gives until it gives nothing: a process may fork while it is looked for."""
+    deadline = time.monotonic() + _PATIENCE
+    while (found := list(find())) and time.monotonic() < deadline:
+        for pid in found:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.005)
+
+
+def _own_processes() -> Iterator[int]:
+    """The pids of this user's other processes; none where there is no Linux /proc."""
+    with suppress(OSError), os.scandir("/proc") as entries:
+        for entry in entries:
+            with suppress(OSError):
+                if entry.name.isdigit() and entry.stat().st_uid == os.getuid() and int(entry.name) != os.getpid():
+                    yield int(entry.name)
+
+
+def _environment(pid: int) -> list[bytes]:
+    """The environment that a process was started with; empty for one that has ended."""
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
+def _parent(pid: int) -> int | None:
+    """The parent of a process; None for one that has ended."""
+    try:
+        state, parent = _stat(pid)[:2]
+    except OSError:
+        return None
+    return None if state == "Z" else int(parent)
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat from the third on, the state; the second, a name, may hold anything (proc(5))."""
+    return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+
+
 def identity(pid: int) -> str | None:
     """What tells a process from a later one with the same pid; None when there is no such process."""
-    if sys.platform == "linux":
+    if _ON_LINUX:
         return _identity_in_proc(pid)
     shown = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
     return "_".join(shown.split()) or None
@@ -92,12 +184,10 @@ def identity(pid: int) -> str | None:
 
 def _identity_in_proc(pid: int) -> str | None:
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}:{_stat(pid)[19]}"
     except OSError:
         return None
-    # proc(5): the name, in parentheses, may hold anything; the start time is the 20th field after it.
-    return f"{boot}:{stat.rpartition(')')[2].split()[19]}"
 
 
 def _before_exec(note: Path) -> Callable[[], None]:
@@ -113,7 +203,7 @@ def _before_exec(note: Path) -> Callable[[], None]:
 
 def _parent_death_signal() -> Callable[[], object]:
     """On Linux, has the kernel end the process when its parent is killed; elsewhere the reaper comes later."""
-    if sys.platform != "linux":
+    if not _ON_LINUX:
         return lambda: None
     libc = ctypes.CDLL(None)
     return lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -229,6 +229,11 @@ class Store:
         try:
             yield
         except sqlite3.OperationalError as error:
+            if str(error) == "database is locked":
+                raise FlowspecError(
+                    f"another process keeps the store of the embedded EMR locked: {database(self._home)}",
+                    remedy="look for a flowspec process that is stopped, and resume or end it",
+                ) from error
             raise not_writable(self._home, str(error)) from error
         except sqlite3.DatabaseError as error:
             raise FlowspecError(

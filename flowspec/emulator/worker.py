@@ -43,9 +43,13 @@ class Asked(Exception):
 
 
 class Alarm:
-    """What the worker sleeps on: ended children, signals, and the pipe that calls write to."""
+    """What the worker sleeps on: ended children, signals, and the pipe that calls write to.
 
-    def __init__(self, pipe: Path) -> None:
+    `lock` is the file that stands for the cluster: once it is removed, no call reaches the worker any more.
+    """
+
+    def __init__(self, pipe: Path, lock: Path) -> None:
+        self._lock = lock
         self._children, waker = os.pipe()
         os.set_blocking(self._children, False)
         os.set_blocking(waker, False)
@@ -68,14 +72,21 @@ class Alarm:
         self.asked = True
 
     def sleep(self, seconds: float | None) -> None:
-        """Sleeps until something happens, at most `seconds`. Raises Asked after a SIGTERM."""
+        """Sleeps until something happens, at most `seconds`.
+
+        Raises Asked after a SIGTERM, FileNotFoundError when the cluster's folder was removed.
+        """
         longest = self._longest if seconds is None else max(0.0, min(seconds, self._longest))
         ready, _, _ = select.select(self._watched, [], [], longest)
         for descriptor in ready:
             os.read(descriptor, 4096)
         if self.asked:
             self.asked = False
+            # Once is enough: what follows is the end.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
             raise Asked
+        with contextlib.suppress(PermissionError):
+            self._lock.stat()
 
 
 class Worker:
@@ -95,22 +106,23 @@ class Worker:
             self._serve()
         self._end(self._running.values())
         self._take_in_ended()
-        self.kill_children()
+        self.clear_away()
         ended = self._change(lambda cluster: lifecycle.end(self._store, cluster))
         _log.info("%s %s", ended.state, ended.doc["reason"])
 
     def fail(self, why: str) -> None:
         """Ends the cluster because of what happened to the worker itself."""
         self._end(self._running.values())
+        self.clear_away()
         cluster = self._change(lambda cluster: lifecycle.fail(self._store, cluster, "INTERNAL_ERROR", why))
         for step_id, running in self._running.items():
             execution.finish(running, "Step")
             logs.publish_step(self._home, cluster, self._step(step_id))
 
-    def kill_children(self) -> None:
-        """Leaves no process behind, background processes of finished steps included."""
-        for note in place.cluster_folder(self._home, self._cluster_id).glob("*/*/process"):
-            processes.kill_noted(note)
+    def clear_away(self) -> None:
+        """Leaves no process and no temporary file behind, those of finished steps included."""
+        workers.clear_away(self._home, self._cluster_id)
+        processes.kill_adopted()
 
     # -- bootstrap
 
@@ -198,7 +210,11 @@ class Worker:
         for step_id, running in list(self._running.items()):
             if running.exit_code() is not None:
                 del self._running[step_id]
+                if running.asked:
+                    processes.kill_noted(running.folder / "process")
+                    processes.kill_marked(processes.STEP_ID, step_id)
                 self._step_over(step_id, execution.finish(running, "Step"))
+        processes.collect_adopted([running.process.pid for running in self._running.values()])
 
     def _step_over(self, step_id: str, code: int, not_started: str = "") -> None:
         _log.info("step %s ended with exit status %d", step_id, code)
@@ -212,6 +228,7 @@ class Worker:
             failure = {"Reason": reason, "Message": not_started, "LogFile": log_file}
         elif code != 0:
             failure = logs.failure_details(self._home, cluster, step, code)
+        place.remove_scratch(self._home, step_id)
         # Published first: who sees that the step is over finds its logs.
         logs.publish_step(self._home, cluster, step)
 
@@ -286,7 +303,8 @@ def main(argv: list[str]) -> int:
         return 1
     with contextlib.suppress(OSError):
         place.reserve(home, cluster_id).write_bytes(bytes(_RESERVED_BYTES))
-    alarm = Alarm(place.wake_pipe(home, cluster_id))
+    processes.adopt_orphans()
+    alarm = Alarm(place.wake_pipe(home, cluster_id), place.worker_lock(home, cluster_id))
     with Store(home) as store:
         try:
             return _run(Worker(home, cluster_id, store, alarm))
@@ -313,7 +331,7 @@ def _run(worker: Worker) -> int:
         _log.exception("the worker can't go on")
         return _last_words(worker, f"the worker process of the embedded EMR could not go on: {error}")
     finally:
-        worker.kill_children()
+        worker.clear_away()
 
 
 def _last_words(worker: Worker, why: str) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from flowspec.emulator import home as place
 from flowspec.emulator import lifecycle, logs, processes
-from flowspec.emulator.store import Store
+from flowspec.emulator.store import Record, Store
 from flowspec.engines import python_module
 
 WORKER_DIED = "the worker process of the embedded EMR died (kill -9, or the machine restarted)"
@@ -54,10 +54,17 @@ def start(home: Path, cluster_id: str, lock: int) -> None:
             stderr=log,
             start_new_session=True,
             pass_fds=(lock,),
+            env=_environment(cluster_id),
         )
     _started.append(worker.pid)
     # It is meant to outlive us. Without this, Popen would complain of that when it is thrown away.
     worker.returncode = 0
+
+
+def _environment(cluster_id: str) -> dict[str, str]:
+    # Where a step of another cluster makes this one, it is not to be taken for a process of that step.
+    own = {name: value for name, value in os.environ.items() if name != processes.STEP_ID}
+    return {**own, processes.CLUSTER_ID: cluster_id}
 
 
 def _collected(pid: int) -> bool:
@@ -102,16 +109,32 @@ def _without_worker(home: Path, cluster_id: str) -> Iterator[bool]:
 
 
 def _bury(store: Store, home: Path, cluster_id: str) -> None:
+    clear_away(home, cluster_id)
+    # The worker may have ended the cluster, and itself, between our look at the store and the lock.
+    cluster = _alive(store, cluster_id)
+    if cluster is None:
+        return
+    # The state comes last, so that the next call buries it again should we be killed on the way.
+    for step in store.find("step", cluster_id=cluster_id, states=("RUNNING", "CANCEL_PENDING")):
+        place.remove_scratch(home, step.id)
+        logs.write_controller(place.step_logs(home, cluster_id, step.id), f"WARN Step ended: {WORKER_DIED}")
+        logs.publish_step(home, cluster, step)
+    with store.writing():
+        if cluster := _alive(store, cluster_id):
+            lifecycle.fail(store, cluster, "INTERNAL_ERROR", WORKER_DIED)
+
+
+def _alive(store: Store, cluster_id: str) -> Record | None:
+    cluster = store.get("cluster", cluster_id)
+    return cluster if cluster is not None and cluster.state in lifecycle.ALIVE else None
+
+
+def clear_away(home: Path, cluster_id: str) -> None:
+    """Kills what can be found of what a cluster's worker has started, and removes its temporary files."""
     folder = place.cluster_folder(home, cluster_id)
     for note in folder.glob("*/*/process"):
         processes.kill_noted(note)
-    with store.writing():
-        cluster = store.get("cluster", cluster_id)
-        # The worker may have ended the cluster, and itself, between our look at the store and the lock.
-        if cluster is None or cluster.state not in lifecycle.ALIVE:
-            return
-        lost = store.find("step", cluster_id=cluster_id, states=("RUNNING", "CANCEL_PENDING"))
-        lifecycle.fail(store, cluster, "INTERNAL_ERROR", WORKER_DIED)
-    for step in lost:
-        logs.write_controller(place.step_logs(home, cluster_id, step.id), f"WARN Step ended: {WORKER_DIED}")
-        logs.publish_step(home, cluster, step)
+    processes.kill_marked(processes.CLUSTER_ID, cluster_id)
+    # Those of finished steps are gone, unless a process in the background was quicker than who removed them.
+    for step in folder.glob("steps/*"):
+        place.remove_scratch(home, step.name)

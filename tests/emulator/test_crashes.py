@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -20,6 +19,7 @@ from flowspec.emulator.service import Service
 from flowspec.emulator.workers import WORKER_DIED
 from flowspec.errors import FlowspecError
 from tests.emulator.conftest import Emr, bash
+from tests.emulator.test_orphans import streaming
 from tests.emulator.test_worker import gone, worker_pid
 
 ROOT = str(Path(__file__).parent.parent.parent)
@@ -144,6 +144,45 @@ def test_a_worker_that_is_asked_to_end_does_so_in_good_order(emr, tmp_path):
     assert gone(pid)
 
 
+def test_a_worker_that_is_asked_twice_still_says_why(emr, tmp_path):
+    cluster_id = emr.run(bash(f"trap '' TERM; echo $$ >{tmp_path}/pid; while true; do sleep 0.1; done"))
+    step = int(emr.until_file(tmp_path / "pid"))
+    pid = worker_pid(emr, cluster_id)
+    while processes.identity(pid) is not None and emr.state(cluster_id) not in lifecycle.ENDED:
+        os.kill(pid, signal.SIGTERM)
+        time.sleep(0.1)
+    assert "SIGTERM" in emr.reason(cluster_id)[1]
+    assert gone(step)
+
+
+def test_a_stopped_worker_lives_and_goes_on_when_resumed(emr):
+    cluster_id = emr.until(emr.run(keep_alive=True), "WAITING")
+    pid = worker_pid(emr, cluster_id)
+    os.kill(pid, signal.SIGSTOP)
+    emr.add(cluster_id, bash("true"))
+    assert emr.step_states(cluster_id) == ["PENDING"]
+    assert emr.state(cluster_id) == "WAITING"
+    os.kill(pid, signal.SIGCONT)
+    emr.until_steps(cluster_id, "COMPLETED")
+
+
+def test_all_processes_at_once_gone_as_after_a_restart(emr, tmp_path):
+    ids = [emr.run(sleeping(tmp_path, name), bash("true"), keep_alive=True) for name in ("one", "two")]
+    steps = [pid for name in ("one", "two") for pid in emr.until_file(tmp_path / name).split()]
+    for pid in [*(worker_pid(emr, cluster_id) for cluster_id in ids), *map(int, steps)]:
+        os.kill(pid, signal.SIGKILL)
+    for cluster_id in ids:
+        assert emr.reason(emr.until_ended(cluster_id)) == ("INTERNAL_ERROR", WORKER_DIED)
+        assert emr.step_states(cluster_id) == ["FAILED", "CANCELLED"]
+
+
+@pytest.mark.parametrize("what", ["rm -rf ../logs", "rm -rf ../../s-*", "rm ../logs/stderr; mkfifo ../logs/stderr"])
+def test_a_step_that_spoils_its_own_folder_fails_alone(emr, what):
+    cluster_id = emr.until_ended(emr.run(bash(f"{what}; exit 3"), bash("true"), LogUri="s3://b/logs"))
+    assert emr.step_states(cluster_id) == ["FAILED", "COMPLETED"]
+    assert "exit status 3" in emr.steps(cluster_id)[0]["Status"]["FailureDetails"]["Message"]
+
+
 def test_a_stranger_with_the_number_of_a_step_is_not_killed(tmp_path):
     stranger = subprocess.Popen(["sleep", "300"], start_new_session=True)
     try:
@@ -164,56 +203,6 @@ def test_a_note_that_was_not_written_whole_means_no_one(tmp_path, text):
     (tmp_path / "process").write_text(text)
     processes.kill_noted(tmp_path / "process")
     processes.kill_noted(tmp_path / "missing")
-
-
-def test_kills_at_random_leave_every_cluster_in_a_true_state(emr, tmp_path):
-    choose = random.Random(4)
-    steps = [bash("for _ in 1 2 3; do sleep 0.05; done")] * 3
-    made = [emr.run(*steps, StepConcurrencyLevel=choose.choice([1, 2])) for _ in range(12)]
-    deadline = time.monotonic() + 30
-    killed = 0
-    while emr.call("ListClusters", ClusterStates=list(lifecycle.ALIVE))["Clusters"]:
-        assert time.monotonic() < deadline
-        if killed < 8:
-            killed += kill_any(choose, emr.home)
-        time.sleep(0.03)
-    assert killed >= 3
-    for cluster_id in made:
-        state, states = emr.state(cluster_id), emr.step_states(cluster_id)
-        assert state in lifecycle.ENDED
-        assert not set(states) & {"PENDING", "RUNNING", "CANCEL_PENDING"}
-        if state == "TERMINATED_WITH_ERRORS":
-            assert emr.reason(cluster_id) == ("INTERNAL_ERROR", WORKER_DIED)
-        assert set(states) <= {"COMPLETED", "FAILED", "CANCELLED"}
-    # A worker stores the end of its cluster a moment before its own.
-    while left := ours(emr.home):
-        assert time.monotonic() < deadline + 10, left
-        time.sleep(0.05)
-
-
-def ours(home):
-    """The pids of all processes that speak of this home: workers by their arguments, steps by their directory."""
-    found = []
-    for entry in Path("/proc").iterdir() if Path("/proc").exists() else ():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                speaks = str(home) in (entry / "cmdline").read_text() or str(home) in str((entry / "cwd").readlink())
-            except OSError:
-                continue
-            if speaks:
-                found.append(int(entry.name))
-    return found
-
-
-def kill_any(choose, home):
-    pids = ours(home)
-    if not pids:
-        return 0
-    try:
-        os.kill(choose.choice(pids), signal.SIGKILL)
-    except ProcessLookupError:
-        return 0
-    return 1
 
 
 @pytest.fixture
@@ -246,6 +235,16 @@ def test_a_disk_that_a_step_fills_fails_the_step_and_nothing_else(small_disk, tm
     details = emr.steps(cluster_id)[0]["Status"]["FailureDetails"]
     assert details["Reason"] == "No space left on device."
     emr.end_all()
+
+
+def test_a_streaming_job_that_fills_the_disk_gives_the_space_back(small_disk):
+    emr = Emr(Service(small_disk / "home"))
+    fill = "bash -c 'cat; head -c 9000000 /dev/zero | tr \\\\0 a'"
+    cluster_id = emr.until_ended(emr.run(streaming(emr.home, "out", mapper=fill), bash("true")))
+    assert emr.step_states(cluster_id) == ["FAILED", "COMPLETED"]
+    assert emr.steps(cluster_id)[0]["Status"]["FailureDetails"]["Reason"] == "No space left on device."
+    assert shutil.disk_usage(small_disk).free > 500_000
+    assert not list((emr.home / "s3" / "data" / "out").glob("*"))
 
 
 def test_a_full_disk_is_told_to_who_submits(small_disk):

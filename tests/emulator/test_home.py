@@ -46,6 +46,13 @@ def test_a_home_is_for_its_owner_only(tmp_path):
     assert (tmp_path / "home").stat().st_mode & 0o077 == 0
 
 
+def test_what_in_the_home_stands_in_the_way_is_named(tmp_path):
+    (tmp_path / "clusters").write_text("")
+    with pytest.raises(FlowspecError) as caught:
+        Service(tmp_path).call("ListClusters", {})
+    assert caught.value.message == f"FLOWSPEC_HOME is not writable: {tmp_path}: File exists ({tmp_path}/clusters)"
+
+
 def test_a_file_in_the_place_of_the_home_is_told_with_a_remedy(tmp_path):
     (tmp_path / "home").write_text("")
     with pytest.raises(FlowspecError) as caught:

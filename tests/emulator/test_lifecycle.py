@@ -252,3 +252,25 @@ def test_a_cluster_that_fails_while_it_ends_keeps_its_reason(served):
     assert work.states() == ["CANCELLED"] * 3
     assert work.cluster.state == "TERMINATED"
     assert work.cluster.doc["reason"]["Code"] == "USER_REQUEST"
+
+
+def test_no_timeline_runs_backwards_when_the_clock_does(served, monkeypatch):
+    made = served(steps=1)
+    monkeypatch.setattr(clock, "now", lambda: 1.0)
+    (step,) = made.orders().start
+    assert step.doc["started"] == step.created
+    with made.store.writing():
+        lifecycle.step_over(made.store, made.cluster, step, succeeded=True, failure={})
+        cluster = made.cluster
+        lifecycle.end(made.store, cluster)
+    assert step.doc["ended"] == step.created
+    assert cluster.doc["ended"] == cluster.doc["ready"] >= cluster.created
+
+
+def test_a_clock_set_back_puts_the_idle_timeout_off_by_no_more_than_itself(served, monkeypatch):
+    made = served(steps=0, keep_alive=True, AutoTerminationPolicy={"IdleTimeout": 60})
+    assert made.orders().wait > 0
+    monkeypatch.setattr(clock, "now", lambda: 1.0)
+    assert made.orders().wait == 60
+    monkeypatch.setattr(clock, "now", lambda: 62.0)
+    assert made.orders().stop

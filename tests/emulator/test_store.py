@@ -124,3 +124,14 @@ def test_a_full_disk_is_told_as_such(tmp_path):
             store.add(Record("step", "s-1", "j-1", "us-east-1", "PENDING", 1.0, {"text": "x" * 1_000_000}))
         assert "on a disk with space left" in caught.value.remedy
         assert store.find("step") == []
+
+
+def test_a_store_that_a_stopped_process_keeps_locked_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("flowspec.emulator.store._BUSY_SECONDS", 0.05)
+    with Store(tmp_path) as stopped, Store(tmp_path) as waiting, stopped.writing():
+        with (
+            pytest.raises(FlowspecError, match=r"another process keeps the store .* locked") as caught,
+            waiting.writing(),
+        ):
+            pass
+        assert "resume or end it" in caught.value.remedy

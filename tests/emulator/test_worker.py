@@ -382,7 +382,7 @@ def test_processes_that_submit_at_once_each_get_their_clusters(emr):
 
 
 def test_many_clusters_at_once_finish(emr):
-    made = [emr.run(bash("true")) for _ in range(12)]
+    made = [emr.run(bash("true")) for _ in range(50)]
     for cluster_id in made:
         emr.until_ended(cluster_id)
     assert {emr.state(cluster_id) for cluster_id in made} == {"TERMINATED"}
