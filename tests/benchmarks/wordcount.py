@@ -1,11 +1,13 @@
-"""How long a word count takes here, as a ratio to pipelines of Unix tools with the same scripts.
+"""How long a word count takes here, as a ratio to others that run the same scripts.
 
     python tests/benchmarks/wordcount.py                      # 100 MB, beside cat | mapper | sort | reducer
     python tests/benchmarks/wordcount.py --peer parallel --megabytes 256 --commands awk --reducers 4
+    python tests/benchmarks/wordcount.py --peer mrjob --megabytes 256 --commands cat    # pip install mrjob
 
 The two are run in turn (ABAB), so that a noisy neighbour hurts both; the results must be equal. The
 parallel peer is what one would write by hand: the text cut in two at a line end, two mappers, each into
-its own sort, and one merge into the reducer.
+its own sort, and one merge into the reducer; for several reducers, two whole pipelines, whose keys meet
+nowhere. mrjob's peer is its local runner.
 """
 
 from __future__ import annotations
@@ -96,12 +98,37 @@ def halves(text: Path, folder: Path) -> tuple[Path, Path]:
     return first, second
 
 
-def peer_script(kind: str, text: Path, folder: Path, mapper: str, reducer: str) -> str:
-    if kind == "serial":
-        return f"cat {text} | {mapper} | LC_ALL=C sort | {reducer} > {folder}/peer"
-    first, second = halves(text, folder)
-    sides = [f"<({mapper} < {half} | LC_ALL=C sort)" for half in (first, second)]
-    return f"LC_ALL=C sort -m {' '.join(sides)} | {reducer} > {folder}/peer"
+MRJOB = """\
+from mrjob.job import MRJob
+from mrjob.protocol import RawProtocol, RawValueProtocol
+class Job(MRJob):
+    INPUT_PROTOCOL = OUTPUT_PROTOCOL = RawValueProtocol
+    INTERNAL_PROTOCOL = RawProtocol
+    def mapper_cmd(self): return {mapper!r}
+    def reducer_cmd(self): return {reducer!r}
+    def jobconf(self): return {{"mapreduce.job.reduces": {reducers}}}
+if __name__ == "__main__": Job.run()
+"""
+
+
+def peer(options: argparse.Namespace, text: Path, folder: Path, mapper: str, reducer: str) -> list[str]:
+    """The command that does the same; it leaves its results in files `peer*`."""
+    if options.peer == "mrjob":
+        job = folder / "job.py"
+        job.write_text(MRJOB.format(mapper=mapper, reducer=reducer, reducers=options.reducers))
+        return ["bash", "-c", f"{sys.executable} {job} -r local --no-bootstrap-mrjob {text} > {folder}/peer"]
+    if options.peer == "serial":
+        script = f"cat {text} | {mapper} | LC_ALL=C sort | {reducer} > {folder}/peer"
+        return ["bash", "-c", script]
+    maps = [f"{mapper} < {half} | LC_ALL=C sort" for half in halves(text, folder)]
+    if options.reducers == 1:
+        ways = [folder / "way-0", folder / "way-1"]
+        for way in ways:
+            os.mkfifo(way)
+        started = " & ".join(f"{map_} > {way}" for map_, way in zip(maps, ways, strict=True))
+        return ["bash", "-c", f"{started} & LC_ALL=C sort -m {ways[0]} {ways[1]} | {reducer} > {folder}/peer; wait"]
+    pipelines = " & ".join(f"{map_} | {reducer} > {folder}/peer-{number}" for number, map_ in enumerate(maps))
+    return ["bash", "-c", f"{pipelines}; wait"]
 
 
 def timed(words: list[str], environment: dict[str, str]) -> float:
@@ -122,7 +149,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--commands", choices=("python", "awk", "cat"), default="python")
     parser.add_argument("--reducers", type=int, default=1)
-    parser.add_argument("--peer", choices=("serial", "parallel"), default="serial")
+    parser.add_argument("--peer", choices=("serial", "parallel", "mrjob"), default="serial")
     options = parser.parse_args()
     text = Path(tempfile.gettempdir()) / f"flowspec-benchmark-{options.megabytes}.txt"
     if not text.exists():
@@ -132,18 +159,23 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="flowspec-benchmark-") as name:
         folder = Path(name)
         mapper, reducer = commands(options.commands, folder)
-        peer = ["bash", "-c", peer_script(options.peer, text, folder, mapper, reducer)]
+        other = peer(options, text, folder, mapper, reducer)
         job = [sys.executable, "-m", "flowspec.engines.streaming", "-D", f"mapreduce.job.reduces={options.reducers}"]
         job += ["-mapper", mapper, "-reducer", reducer, "-input", str(text), "-output", str(folder / "out")]
         ours, theirs = [], []
         for run in range(options.runs):
             shutil.rmtree(folder / "out", ignore_errors=True)
             ours.append(timed(job, environment))
-            theirs.append(timed(peer, environment))
-            print(f"run {run + 1}: flowspec {ours[-1]:.2f} s, {options.peer} pipeline {theirs[-1]:.2f} s", flush=True)
-        assert digest(sorted((folder / "out").glob("part-*"))) == digest([folder / "peer"]), "results differ"
-    mine, other = statistics.median(ours), statistics.median(theirs)
-    print(f"median: flowspec {mine:.2f} s, {options.peer} pipeline {other:.2f} s, ratio {mine / other:.2f}")
+            theirs.append(timed(other, environment))
+            print(f"run {run + 1}: flowspec {ours[-1]:.2f} s, {options.peer} {theirs[-1]:.2f} s", flush=True)
+        if options.peer != "parallel" or options.reducers == 1:
+            theirs_text = digest(sorted(folder.glob("peer*")))
+            assert digest(sorted((folder / "out").glob("part-*"))) == theirs_text, "results differ"
+    ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
+    print(
+        f"median: flowspec {statistics.median(ours):.2f} s, {options.peer} {statistics.median(theirs):.2f} s, "
+        f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+    )
 
 
 if __name__ == "__main__":

@@ -120,14 +120,17 @@ class CommandInput:
         """Take the next piece; what goes beyond a full buffer is written."""
         if self.broken:
             return
-        if self._held:
-            data = self._held + data
-        ready = (len(data) - 1) // INPUT_BUFFER * INPUT_BUFFER if data else 0
+        held, self._held = self._held, b""
+        ready = (len(held) + len(data) - 1) // INPUT_BUFFER * INPUT_BUFFER
+        if ready <= 0:
+            self._held = held + data
+            return
         try:
-            processes.write_all(self._descriptor, memoryview(data)[:ready])
+            for piece in (held, memoryview(data)[: ready - len(held)]):
+                processes.write_all(self._descriptor, memoryview(piece))
         except BrokenPipeError:
             self.broken = True
-        self._held = data[ready:]
+        self._held = data[ready - len(held) :]
 
     def close(self) -> None:
         """Write what is left, whether it is wanted or not, and close."""

@@ -54,16 +54,17 @@ def write_all(descriptor: int, data: memoryview) -> None:
 
 
 def read_chunks(descriptor: int) -> Iterator[bytes]:
-    """What a pipe or file gives, to its end, in large pieces: most programs write small ones."""
-    room = memoryview(bytearray(_CHUNK))
-    filled = 0
-    while size := os.readv(descriptor, [room[filled:]]):
-        filled += size
-        if filled == _CHUNK:
-            yield bytes(room)
-            filled = 0
-    if filled:
-        yield bytes(room[:filled])
+    """What a pipe or file gives, to its end; small pieces, as most programs write them, are put together."""
+    pieces: list[bytes] = []
+    size = 0
+    while piece := os.read(descriptor, BLOCK):
+        pieces.append(piece)
+        size += len(piece)
+        if size >= _CHUNK:
+            yield b"".join(pieces) if len(pieces) > 1 else piece
+            pieces, size = [], 0
+    if pieces:
+        yield b"".join(pieces)
 
 
 def read_lines(descriptor: int) -> Iterator[bytes]:

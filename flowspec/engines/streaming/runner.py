@@ -37,6 +37,7 @@ from flowspec.engines.streaming.tasks import (
 from flowspec.engines.streaming.worker import SEALED, MapWorker, Outcome, Site, run_reduce, shuffle_of, tell_crash
 
 _PROGRESS_INTERVAL = 0.3  # seconds between two looks at the progress
+_WORTH_ANNOUNCING = 256 << 20  # bytes
 
 
 def run(job: Job, syslog: JobLog) -> bool:
@@ -150,9 +151,19 @@ class _Runner:
 
     def _work(self) -> None:
         self._show(0, 0)
+        self._announce()
         self._map_phase()
         if not self._failed and self._job.reduces:
             self._reduce_phase()
+
+    def _announce(self) -> None:
+        """Say how much room a large shuffle takes, and where: about what the mappers write, which is not known yet."""
+        size, scratch = self._site.size, self._site.scratch
+        if not self._job.reduces or size < _WORTH_ANNOUNCING:
+            return
+        free = shutil.disk_usage(scratch).free
+        tell = self._log.info if size < free else self._log.warn
+        tell("LocalJobRunner", f"{size} bytes of input are sorted by way of {scratch}, where {free} bytes are free")
 
     def _map_phase(self) -> None:
         splits = self._site.splits
