@@ -20,7 +20,7 @@ from flowspec.engines.streaming import classes
 from flowspec.engines.streaming.arguments import Arguments, ClientError, refused, uncaught, unsupported
 from flowspec.engines.streaming.cache import Shipment, shipments, unqualified
 from flowspec.engines.streaming.configuration import Configuration, read_conf_file
-from flowspec.engines.streaming.keyfields import KeyField, parse_key_fields
+from flowspec.engines.streaming.keyfields import BadOptions, KeyField, parse_key_fields
 
 _STREAMING = "org.apache.hadoop.streaming."
 _CODECS = {
@@ -52,7 +52,10 @@ class Separators:
 
 @dataclass(frozen=True)
 class Job:
-    """A streaming job, decided in every detail but the splits of its input."""
+    """A streaming job, decided in every detail but the splits of its input.
+
+    `map_failure` are the causes that every map task fails with: options that Hadoop only reads there.
+    """
 
     id: str
     configuration: Configuration
@@ -80,6 +83,7 @@ class Job:
     cmdenv: str
     shipments: tuple[Shipment, ...]
     parallel: int
+    map_failure: tuple[str, ...] = ()
 
     @property
     def output_path(self) -> Path:
@@ -166,6 +170,7 @@ class _Builder:
         self._arguments = arguments
         self._conf = conf
         self._files = files
+        self._map_failure: tuple[str, ...] = ()
 
     def job(self, sent: tuple[Shipment, ...], parallel: int) -> Job:
         inputs = self._inputs()
@@ -205,6 +210,7 @@ class _Builder:
             cmdenv=conf.get("stream.addenvironment"),
             shipments=sent,
             parallel=parallel,
+            map_failure=self._map_failure,
         )
 
     def _input_format(self) -> str:
@@ -343,7 +349,12 @@ class _Builder:
             return []
         if self._conf.get("num.key.fields.for.partition"):
             return [KeyField(end=self._conf.integer("num.key.fields.for.partition", 0))]
-        return parse_key_fields(self._conf.get("mapreduce.partition.keypartitioner.options"))
+        try:
+            return parse_key_fields(self._conf.get("mapreduce.partition.keypartitioner.options"))
+        except BadOptions as error:
+            if self._reduces() > 1:
+                self._map_failure = (str(error),)
+            return []
 
     def _sort_fields(self) -> tuple[KeyField, ...] | None:
         name = self._conf.get("mapreduce.job.output.key.comparator.class")
@@ -351,7 +362,13 @@ class _Builder:
             return None
         if name not in classes.KEY_FIELD_COMPARATORS:
             raise unsupported(f"mapreduce.job.output.key.comparator.class={name}")
-        return tuple(parse_key_fields(self._conf.get("mapreduce.partition.keycomparator.options"))) or None
+        try:
+            return tuple(parse_key_fields(self._conf.get("mapreduce.partition.keycomparator.options"))) or None
+        except BadOptions as error:
+            if self._reduces():
+                said = f"Initialization of all the collectors failed. Error in last collector was:{error}"
+                self._map_failure = (f"java.io.IOException: {said}", str(error))
+            return None
 
     def _codec(self) -> str:
         if not self._conf.boolean("mapreduce.output.fileoutputformat.compress"):
