@@ -216,6 +216,10 @@ class Configuration:
         raw = self._raw.get(name, "")
         return self._expand(raw) if raw else default
 
+    def is_blank(self, name: str) -> bool:
+        """Whether an empty value was given: no number for the client, though it never reaches the tasks."""
+        return self._raw.get(name) == ""
+
     def integer(self, name: str, default: int) -> int:
         """The value as a number. Raises `ValueError`: then Hadoop's client ends without a word."""
         text = self.get(name).strip()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flowspec.engines.paths import FileSystems
+from flowspec.engines.streaming.arguments import ClientError, uncaught
 from flowspec.engines.streaming.configuration import Configuration
 from flowspec.engines.streaming.globs import BadPattern, glob
 from flowspec.engines.streaming.lines import BLOCK, text_lines
@@ -115,8 +116,14 @@ def _hidden(uri: str) -> bool:
 
 def split_files(found: list[InputFile], conf: Configuration) -> list[Split]:
     """Cut the files as FileInputFormat.getSplits does in local mode, where one map is the goal."""
-    block = conf.integer("fs.local.block.size", _BLOCK_SIZE)
-    minimum = max(1, conf.integer("mapreduce.input.fileinputformat.split.minsize", 1))
+    try:
+        block = conf.integer("fs.local.block.size", _BLOCK_SIZE)
+    except ValueError as error:  # an IllegalArgumentException while the job is set up
+        raise ClientError(status=1) from error
+    try:
+        minimum = max(1, conf.integer("mapreduce.input.fileinputformat.split.minsize", 1))
+    except ValueError as error:
+        raise uncaught(f"java.lang.NumberFormatException: {error}") from error
     goal = sum(file.size for file in found)
     size = max(minimum, min(goal, block))
     return [split for file in found for split in _cut(file, size)]
@@ -139,12 +146,24 @@ def split_lines_of(found: list[InputFile], lines: int) -> list[Split]:
     return [split for file in found for split in _cut_lines(file, lines)]
 
 
+def lines_per_map(conf: Configuration) -> int:
+    """N of NLineInputFormat; below 1 files are not cut. Raises `ClientError`."""
+    name = "mapreduce.input.lineinputformat.linespermap"
+    try:
+        if conf.is_blank(name):
+            raise ValueError('For input string: ""')
+        return conf.integer(name, 1)
+    except ValueError as error:
+        cause = f"java.lang.NumberFormatException: {error}"
+        raise uncaught(f"java.lang.RuntimeException: Error in configuring object\nCaused by: {cause}") from error
+
+
 def _cut_lines(file: InputFile, lines: int) -> Iterator[Split]:
     begin = 0
     with file.path.open("rb") as source:
         for number, (offset, _line, size) in enumerate(text_lines(iter(lambda: source.read(BLOCK), b"")), 1):
             end = offset + size
-            if number % lines == 0 or end == file.size:
+            if (lines > 0 and number % lines == 0) or end == file.size:
                 yield Split(file, max(0, begin - 1), end - begin - (1 if begin == 0 else 0))
                 begin = end
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import getpass
 import os
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ _CODECS = {
     "org.apache.hadoop.io.compress.GzipCodec": "gz",
     "org.apache.hadoop.io.compress.BZip2Codec": "bz2",
 }
+_INT = re.compile(r"[+-]?\d+")  # java.lang.Integer.parseInt
 _INPUTDIR = "mapreduce.input.fileinputformat.inputdir"
 _T = TypeVar("_T")
 
@@ -214,18 +216,22 @@ class _Builder:
         )
 
     def _input_format(self) -> str:
-        name = classes.input_format(self._arguments.first("inputformat") or "TextInputFormat")
+        name = classes.input_format(self._first("inputformat", "TextInputFormat"))
         self._conf.set("mapred.input.format.class", name)
         return name
 
     def _output_format(self) -> str:
-        name = classes.output_format(self._arguments.first("outputformat") or classes.TEXT_OUTPUT)
+        name = classes.output_format(self._first("outputformat", classes.TEXT_OUTPUT))
         self._conf.set("mapred.output.format.class", name)
         return name
 
+    def _first(self, option: str, default: str) -> str:
+        given = self._arguments.first(option)
+        return default if given is None else given
+
     def _partitioner(self) -> str:
         given = self._arguments.first("partitioner")
-        if not given:
+        if given is None:
             return classes.HASH_PARTITIONER
         self._conf.set("mapred.partitioner.class", classes.partitioner(given))
         return given
@@ -270,6 +276,8 @@ class _Builder:
 
     def _program(self, role: str, text: str) -> Program:
         java = classes.command_class(role, text)
+        if not text and role != "mapper":  # the property is dropped with its empty value, and there is no pipe
+            java = classes.IDENTITY_REDUCER
         return Program(java=java) if java else Program(command=text)
 
     def _mapper(self) -> Program:
@@ -297,8 +305,11 @@ class _Builder:
 
     def _reducer(self, combiner: Program | None) -> tuple[Program, Program | None]:
         text = self._arguments.first("reducer")
-        if number := self._arguments.first("numReduceTasks"):
-            self._conf.set("mapreduce.job.reduces", str(int(number)))
+        number = self._arguments.first("numReduceTasks")
+        if number is not None:
+            if not _INT.fullmatch(number):
+                raise ValueError(f'For input string: "{number}"')
+            self._conf.set("mapreduce.job.reduces", number)
         if text == "NONE":
             self._conf.set("mapreduce.job.reduces", "0")
         if text is None or not self._reduces():
@@ -314,6 +325,8 @@ class _Builder:
         return program, combiner
 
     def _reduces(self) -> int:
+        if self._conf.is_blank("mapreduce.job.reduces"):
+            raise ValueError('For input string: ""')
         reduces = self._conf.integer("mapreduce.job.reduces", 1)
         if reduces < 0:
             raise ValueError(f"Illegal number of reduces: {reduces}")

@@ -70,8 +70,7 @@ def _checked_splits(job: Job) -> tuple[inputs.Split, ...]:
             raise _launch_error(f"Output directory {job.output} already exists")
         found = inputs.list_files(job.inputs, job.files, job.configuration)
         if job.input_format == NLINE_INPUT:
-            lines = job.configuration.integer("mapreduce.input.lineinputformat.linespermap", 1)
-            splits = inputs.split_lines_of(found, max(1, lines))
+            splits = inputs.split_lines_of(found, inputs.lines_per_map(job.configuration))
         else:
             splits = inputs.split_files(found, job.configuration)
     except (inputs.InvalidInput, UnknownScheme) as error:
