@@ -18,7 +18,7 @@ from pathlib import Path
 from flowspec.engines.counters import Counters, format_counters
 from flowspec.engines.paths import UnknownScheme
 from flowspec.engines.streaming import arrays, inputs
-from flowspec.engines.streaming.arguments import ClientError
+from flowspec.engines.streaming.arguments import ClientError, uncaught
 from flowspec.engines.streaming.cache import localize
 from flowspec.engines.streaming.classes import NLINE_INPUT, NULL_OUTPUT
 from flowspec.engines.streaming.collect import Spool
@@ -42,6 +42,7 @@ _PROGRESS_INTERVAL = 0.3  # seconds between two looks at the progress
 def run(job: Job, syslog: JobLog) -> bool:
     """Run a job; whether it succeeded. Raises `ClientError` when it is refused before it starts."""
     splits = _checked_splits(job)
+    _check_properties(job)
     try:
         scratch = Path(tempfile.mkdtemp(prefix="flowspec-streaming-"))
     except OSError as error:
@@ -78,6 +79,12 @@ def _checked_splits(job: Job) -> tuple[inputs.Split, ...]:
     except OSError as error:
         raise _launch_error(f"{error.filename}: {error.strerror}") from error
     return tuple(inputs.in_task_order(splits))
+
+
+def _check_properties(job: Job) -> None:
+    if character := job.configuration.illegal_character():
+        said = f"Illegal character entity: expansion character (code 0x{ord(character):x}"
+        raise uncaught(f"java.lang.RuntimeException: com.ctc.wstx.exc.WstxParsingException: {said}")
 
 
 def _launch_error(message: str) -> ClientError:

@@ -192,6 +192,31 @@ def test_a_job(tmp_path, name):
     assert job.counters.items() <= counters.items()
 
 
+@pytest.mark.parametrize(
+    ("args", "status", "said"),
+    [
+        ("-D stream.map.output.field.separator=\x01 -mapper cat", 1, "(code 0x1"),
+        ("-numReduceTasks 1x -mapper cat", 1, "Streaming Command Failed!"),
+        (
+            f"-partitioner {LIB}.IdentityMapper -mapper cat",
+            1,
+            f"RuntimeException: class {LIB}.IdentityMapper not org.apache.hadoop.mapred.Partitioner",
+        ),
+        ("-- x -mapper cat", 1, "Found 1 unexpected arguments on the command line [x]"),
+        (
+            f"-D mapreduce.job.output.key.comparator.class={COMPARATOR} -D mapreduce.partition.keycomparator.options=-kx"
+            " -mapper cat",
+            1,
+            'Caused by: java.lang.NumberFormatException: For input string: "x"',
+        ),
+    ],
+)
+def test_a_job_that_fails(tmp_path, args, status, said):
+    ran = run_job(tmp_path, Recorded({"a.txt": b"x\n"}, args, []))
+    assert ran.returncode == status
+    assert said in ran.stderr.decode()
+
+
 @pytest.fixture(scope="module")
 def many():
     """Lines of many kinds: common and rare keys, control characters, no TAB, long values, CR LF."""
