@@ -9,13 +9,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator
-from decimal import Decimal
 
 from flowspec.engines.streaming.failure import TaskFailure
+from flowspec.engines.streaming.javadouble import java_double
 from flowspec.engines.streaming.records import Pair, Writable, as_bytes
 
-_INTEGER = re.compile(r"[+-]?[0-9]+")
-_DOUBLE = re.compile(r"[+-]?(NaN|Infinity|(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[fFdD]?)")
+_INTEGER = re.compile(r"[+-]?\d+")  # of any script, as in Java
+_DOUBLE = re.compile(r"[+-]?(NaN|Infinity|(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[fFdD]?)", re.ASCII)
+_NO_AGGREGATOR = (
+    'java.lang.NullPointerException: Cannot invoke "org.apache.hadoop.mapred.lib.aggregate.ValueAggregator'
+    '.addNextValue(Object)" because "aggregator" is null'
+)
 _LONG = 1 << 64
 
 Aggregator = Callable[[Iterable[str]], list[str]]
@@ -40,7 +44,7 @@ def _cut(key: Writable) -> tuple[str, str]:
     if not colon:
         raise TaskFailure(f"java.lang.StringIndexOutOfBoundsException: begin 0, end -1, length {_utf16_length(text)}")
     if kind.lower() not in _REPORTS:
-        raise TaskFailure("java.lang.NullPointerException")
+        raise TaskFailure(_NO_AGGREGATOR)
     return kind.lower(), name
 
 
@@ -123,21 +127,3 @@ _REPORTS: dict[str, Aggregator] = {
     "valuehistogram": _histogram_report,
 }
 _PARTIALS: dict[str, Aggregator] = {"uniqvaluecount": _distinct, "valuehistogram": _partial_histogram}
-
-
-def java_double(number: float) -> str:
-    """A number as Double.toString writes it: plain between 1e-3 and 1e7, else `1.0E10`."""
-    if math.isnan(number) or math.isinf(number):
-        return "NaN" if math.isnan(number) else ("Infinity" if number > 0 else "-Infinity")
-    sign, digits, exponent = Decimal(repr(number)).as_tuple()
-    assert isinstance(exponent, int)
-    text = "".join(map(str, digits)).rstrip("0") or "0"
-    point = len(digits) + exponent  # where the point stands, counted from the first digit
-    prefix = "-" if sign else ""
-    if number == 0:
-        return prefix + "0.0"
-    if 1e-3 <= abs(number) < 1e7:
-        whole = text[:point].ljust(point, "0") if point > 0 else "0"
-        decimals = text[point:] if point > 0 else "0" * -point + text
-        return f"{prefix}{whole}.{decimals or '0'}"
-    return f"{prefix}{text[0]}.{text[1:] or '0'}E{point - 1}"

@@ -132,6 +132,7 @@ def _parse_generic(words: Sequence[str]) -> tuple[dict[str, list[str]], Sequence
     while at < len(words):
         name, value = _generic_option(words[at])
         if not name:
+            at += words[at] in ("-", "--")  # GnuParser stops at them, and drops them
             break
         at += 1
         if value is None:
@@ -163,6 +164,9 @@ def _parse_streaming(words: Sequence[str]) -> dict[str, list[str]]:
     while at < len(words):
         word = words[at]
         at += 1
+        if word == "--":
+            stray += words[at:]
+            break
         if not word.startswith("-") or word == "-":
             stray.append(word)
             continue

@@ -45,6 +45,8 @@ def shipments(arguments: Arguments, files: FileSystems) -> list[Shipment]:
 
 def _listed(values: list[str], files: FileSystems, *, archive: bool) -> Iterator[Shipment]:
     for text in (part for value in values for part in value.split(",")):
+        if not text:
+            raise uncaught("java.lang.IllegalArgumentException: File name can't be empty string")
         path, _, name = text.partition("#")
         source = files.locate(path)
         if not source.exists():

@@ -76,6 +76,11 @@ _ONLY_IN_HADOOP = {
     ],
 }  # fmt: skip
 
+# Classes that are found, whatever they are named for.
+_OTHERS = frozenset(
+    {TEXT_INPUT, KEY_VALUE_INPUT, NLINE_INPUT, TEXT_OUTPUT, NULL_OUTPUT, HASH_PARTITIONER, KEY_FIELD_PARTITIONER}
+).union(MAPPERS, REDUCERS)
+
 # Classes of the new API: Hadoop finds them, and then they are not what the old API wants.
 _NEW_API = {
     "inputformat": ["input.TextInputFormat", "input.KeyValueTextInputFormat", "input.NLineInputFormat"],
@@ -116,7 +121,7 @@ def command_class(role: str, text: str) -> str | None:
         return text
     if full in _ONLY_IN_HADOOP["mapper" if role == "mapper" else "reducer"]:
         raise unsupported(f"-{role} {text}")
-    if text in MAPPERS or text in REDUCERS:
+    if text in _OTHERS:
         interface = _MAPRED + ("Mapper" if role == "mapper" else "Reducer")
         raise uncaught(f"java.lang.RuntimeException: class {text} not {interface}")
     return None
@@ -128,8 +133,6 @@ def _format(option: str, name: str, known: tuple[str, ...]) -> str:
     full = name if "." in name else f"org.apache.hadoop.streaming.{name}"
     if full in _ONLY_IN_HADOOP[option]:
         raise unsupported(f"-{option} {name}")
-    if name.removeprefix(_NEW) in _NEW_API[option] and name.startswith(_NEW):
-        raise uncaught(
-            f"java.lang.RuntimeException: java.lang.RuntimeException: class {name} not {_OLD_INTERFACE[option]}"
-        )
+    if name in _OTHERS or (name.startswith(_NEW) and name.removeprefix(_NEW) in _NEW_API[option]):
+        raise uncaught(f"java.lang.RuntimeException: class {name} not {_OLD_INTERFACE[option]}")
     raise refused(f"-{option} : class not found : {name}")

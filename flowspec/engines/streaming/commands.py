@@ -72,7 +72,10 @@ def find_program(name: str, working: Path, path: str) -> str:
 def start(command: str, environment: Mapping[str, str], working: Path) -> subprocess.Popen[bytes]:
     """Start a command with three pipes. Raises `TaskFailure` as Java does when it can't be started."""
     if not command:  # the property is dropped with its empty value, and nothing is found in its place
-        raise TaskFailure(*_NOT_CONFIGURED, "java.lang.NullPointerException")
+        raise TaskFailure(
+            _NOT_CONFIGURED[0],
+            'java.lang.NullPointerException: Cannot invoke "String.toCharArray()" because "args" is null',
+        )
     words = split_words(command)
     if not words:
         raise TaskFailure(

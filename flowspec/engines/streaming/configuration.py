@@ -15,6 +15,7 @@ from pathlib import Path
 _VARIABLE = re.compile(r"\$\{([^}$ ]+)\}")
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9]")
 _INTEGER = re.compile(r"[+-]?\d+|[+-]?0[xX][0-9a-fA-F]+")
+_NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _MAX_EXPANSIONS = 20  # Configuration.MAX_SUBST
 
 # old name -> new name
@@ -215,6 +216,15 @@ class Configuration:
         """The value, expanded; an empty value counts as none (the job file drops it)."""
         raw = self._raw.get(name, "")
         return self._expand(raw) if raw else default
+
+    def illegal_character(self) -> str:
+        """The first character of a value that the job file, which is XML, can't hold; empty where there is none."""
+        found = (_NOT_IN_XML.search(value) for value in self._raw.values())
+        return next((match[0] for match in found if match), "")
+
+    def is_blank(self, name: str) -> bool:
+        """Whether an empty value was given: no number for the client, though it never reaches the tasks."""
+        return self._raw.get(name) == ""
 
     def integer(self, name: str, default: int) -> int:
         """The value as a number. Raises `ValueError`: then Hadoop's client ends without a word."""

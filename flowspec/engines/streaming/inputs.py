@@ -1,24 +1,23 @@
 """The files of a job's input, and the splits they are cut into.
 
-Sources: org.apache.hadoop.mapred.FileInputFormat (listing, splits), org.apache.hadoop.fs.Globber and
-GlobPattern (globs), org.apache.hadoop.mapred.lib.NLineInputFormat, JobSubmitter.writeOldSplits (order).
+Sources: org.apache.hadoop.mapred.FileInputFormat (listing, splits),
+org.apache.hadoop.mapred.lib.NLineInputFormat, JobSubmitter.writeOldSplits (order).
 """
 
 from __future__ import annotations
 
-import itertools
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from flowspec.engines.paths import FileSystems, split_uri
+from flowspec.engines.paths import FileSystems
+from flowspec.engines.streaming.arguments import ClientError, uncaught
 from flowspec.engines.streaming.configuration import Configuration
+from flowspec.engines.streaming.globs import BadPattern, glob
 from flowspec.engines.streaming.lines import BLOCK, text_lines
 
 _SLOP = 1.1  # FileInputFormat.SPLIT_SLOP
 _BLOCK_SIZE = 32 * 1024 * 1024  # fs.local.block.size
-_GLOB_CHARACTERS = re.compile(r"[*?\[{]")
 _UNSPLITTABLE = (".gz", ".deflate", ".snappy", ".lz4", ".zst")
 
 
@@ -82,14 +81,15 @@ class _Lister:
     def below(self, uri: str) -> Iterator[InputFile]:
         """The files that a path or glob stands for; a directory stands for the files in it."""
         self._files.locate(uri)  # an unknown scheme is told before all else
-        if _GLOB_CHARACTERS.search(uri):
-            matches = [match for match in glob(uri, self._files) if not _hidden(match)]
-            if not matches:
-                raise _BadPath(f"Input Pattern {uri} matches 0 files")
-        else:
-            if _hidden(uri) or not self._files.locate(uri).exists():
-                raise _BadPath(f"Input path does not exist: {uri}")
-            matches = [uri]
+        try:
+            matches = glob(uri, self._files)
+        except BadPattern as error:
+            raise _BadPath(str(error)) from error
+        if matches is None or (_hidden(uri) and matches == [uri]):
+            raise _BadPath(f"Input path does not exist: {uri}")
+        matches = [match for match in matches if not _hidden(match)]
+        if not matches:
+            raise _BadPath(f"Input Pattern {uri} matches 0 files")
         for match in matches:
             path = self._files.locate(match)
             if path.is_dir():
@@ -114,107 +114,16 @@ def _hidden(uri: str) -> bool:
     return uri.rpartition("/")[2].startswith(("_", "."))
 
 
-def glob(uri: str, files: FileSystems) -> list[str]:
-    """The URIs that a glob matches, sorted: `*`, `?`, `[a-z]`, `[^x]`, `{a,b}`, and a backslash before them."""
-    found: set[str] = set()
-    for pattern in expand_braces(uri):
-        scheme, authority, path = split_uri(pattern)
-        base = f"{scheme}:" if scheme == "file" else f"{scheme}://{authority}"
-        found.update(_walk(base, path.strip("/").split("/"), files))
-    return sorted(found)
-
-
-def _walk(base: str, components: list[str], files: FileSystems) -> Iterator[str]:
-    if not components:
-        if files.locate(base).exists():
-            yield base
-        return
-    head, *rest = components
-    if not _GLOB_CHARACTERS.search(head):
-        yield from _walk(f"{base}/{_unescaped(head)}", rest, files)
-        return
-    directory = files.locate(base)
-    pattern = component_pattern(head)
-    if directory.is_dir():
-        for name in sorted(path.name for path in directory.iterdir()):
-            if pattern.fullmatch(name):
-                yield from _walk(f"{base}/{name}", rest, files)
-
-
-def expand_braces(pattern: str) -> list[str]:
-    """All readings of `{a,b}`, nested ones too (GlobExpander). Raises `InvalidInput` for an open brace."""
-    start = _find_unescaped(pattern, "{", 0)
-    if start < 0:
-        return [pattern]
-    depth, parts, at = 0, [start], start
-    while at < len(pattern):
-        character = pattern[at]
-        if character == "\\":
-            at += 1
-        elif character == "{":
-            depth += 1
-        elif character == "," and depth == 1:
-            parts.append(at)
-        elif character == "}":
-            depth -= 1
-            if not depth:
-                break
-        at += 1
-    else:
-        raise InvalidInput(f"Illegal file pattern: Unclosed group near index {len(pattern)}\n{pattern}")
-    choices = [pattern[begin + 1 : end] for begin, end in itertools.pairwise([*parts, at])]
-    return [text for choice in choices for text in expand_braces(pattern[:start] + choice + pattern[at + 1 :])]
-
-
-def _find_unescaped(text: str, character: str, start: int) -> int:
-    at = text.find(character, start)
-    while at > 0 and text[at - 1] == "\\":
-        at = text.find(character, at + 1)
-    return at
-
-
-def component_pattern(component: str) -> re.Pattern[str]:
-    """One component of a glob, without braces, as a regular expression."""
-    out: list[str] = []
-    characters = iter(component)
-    for character in characters:
-        if character == "\\":
-            out.append(re.escape(next(characters, "\\")))
-        elif character == "*":
-            out.append(".*")
-        elif character == "?":
-            out.append(".")
-        elif character == "[":
-            out.append(_character_class(characters))
-        else:
-            out.append(re.escape(character))
-    return re.compile("".join(out), re.DOTALL)
-
-
-def _character_class(characters: Iterator[str]) -> str:
-    body: list[str] = []
-    for character in characters:
-        if character == "]":
-            break
-        if character in "^!" and not body:
-            body.append("^")
-        elif character == "-":
-            body.append("-")
-        else:
-            body.append(re.escape(next(characters, "") if character == "\\" else character))
-    else:
-        raise InvalidInput("Illegal file pattern: Unclosed character class")
-    return f"[{''.join(body)}]"
-
-
-def _unescaped(text: str) -> str:
-    return re.sub(r"\\(.)", r"\1", text)
-
-
 def split_files(found: list[InputFile], conf: Configuration) -> list[Split]:
     """Cut the files as FileInputFormat.getSplits does in local mode, where one map is the goal."""
-    block = conf.integer("fs.local.block.size", _BLOCK_SIZE)
-    minimum = max(1, conf.integer("mapreduce.input.fileinputformat.split.minsize", 1))
+    try:
+        block = conf.integer("fs.local.block.size", _BLOCK_SIZE)
+    except ValueError as error:  # an IllegalArgumentException while the job is set up
+        raise ClientError(status=1) from error
+    try:
+        minimum = max(1, conf.integer("mapreduce.input.fileinputformat.split.minsize", 1))
+    except ValueError as error:
+        raise uncaught(f"java.lang.NumberFormatException: {error}") from error
     goal = sum(file.size for file in found)
     size = max(minimum, min(goal, block))
     return [split for file in found for split in _cut(file, size)]
@@ -237,12 +146,24 @@ def split_lines_of(found: list[InputFile], lines: int) -> list[Split]:
     return [split for file in found for split in _cut_lines(file, lines)]
 
 
+def lines_per_map(conf: Configuration) -> int:
+    """N of NLineInputFormat; below 1 files are not cut. Raises `ClientError`."""
+    name = "mapreduce.input.lineinputformat.linespermap"
+    try:
+        if conf.is_blank(name):
+            raise ValueError('For input string: ""')
+        return conf.integer(name, 1)
+    except ValueError as error:
+        cause = f"java.lang.NumberFormatException: {error}"
+        raise uncaught(f"java.lang.RuntimeException: Error in configuring object\nCaused by: {cause}") from error
+
+
 def _cut_lines(file: InputFile, lines: int) -> Iterator[Split]:
     begin = 0
     with file.path.open("rb") as source:
         for number, (offset, _line, size) in enumerate(text_lines(iter(lambda: source.read(BLOCK), b"")), 1):
             end = offset + size
-            if number % lines == 0 or end == file.size:
+            if (lines > 0 and number % lines == 0) or end == file.size:
                 yield Split(file, max(0, begin - 1), end - begin - (1 if begin == 0 else 0))
                 begin = end
 

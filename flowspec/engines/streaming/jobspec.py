@@ -9,6 +9,7 @@ from __future__ import annotations
 import getpass
 import os
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from flowspec.engines.streaming import classes
 from flowspec.engines.streaming.arguments import Arguments, ClientError, refused, uncaught, unsupported
 from flowspec.engines.streaming.cache import Shipment, shipments, unqualified
 from flowspec.engines.streaming.configuration import Configuration, read_conf_file
-from flowspec.engines.streaming.keyfields import KeyField, parse_key_fields
+from flowspec.engines.streaming.keyfields import BadOptions, KeyField, parse_key_fields
 
 _STREAMING = "org.apache.hadoop.streaming."
 _CODECS = {
@@ -29,6 +30,7 @@ _CODECS = {
     "org.apache.hadoop.io.compress.GzipCodec": "gz",
     "org.apache.hadoop.io.compress.BZip2Codec": "bz2",
 }
+_INT = re.compile(r"[+-]?\d+")  # java.lang.Integer.parseInt
 _INPUTDIR = "mapreduce.input.fileinputformat.inputdir"
 _T = TypeVar("_T")
 
@@ -52,7 +54,10 @@ class Separators:
 
 @dataclass(frozen=True)
 class Job:
-    """A streaming job, decided in every detail but the splits of its input."""
+    """A streaming job, decided in every detail but the splits of its input.
+
+    `map_failure` are the causes that every map task fails with: options that Hadoop only reads there.
+    """
 
     id: str
     configuration: Configuration
@@ -80,6 +85,7 @@ class Job:
     cmdenv: str
     shipments: tuple[Shipment, ...]
     parallel: int
+    map_failure: tuple[str, ...] = ()
 
     @property
     def output_path(self) -> Path:
@@ -166,6 +172,7 @@ class _Builder:
         self._arguments = arguments
         self._conf = conf
         self._files = files
+        self._map_failure: tuple[str, ...] = ()
 
     def job(self, sent: tuple[Shipment, ...], parallel: int) -> Job:
         inputs = self._inputs()
@@ -205,21 +212,26 @@ class _Builder:
             cmdenv=conf.get("stream.addenvironment"),
             shipments=sent,
             parallel=parallel,
+            map_failure=self._map_failure,
         )
 
     def _input_format(self) -> str:
-        name = classes.input_format(self._arguments.first("inputformat") or "TextInputFormat")
+        name = classes.input_format(self._first("inputformat", "TextInputFormat"))
         self._conf.set("mapred.input.format.class", name)
         return name
 
     def _output_format(self) -> str:
-        name = classes.output_format(self._arguments.first("outputformat") or classes.TEXT_OUTPUT)
+        name = classes.output_format(self._first("outputformat", classes.TEXT_OUTPUT))
         self._conf.set("mapred.output.format.class", name)
         return name
 
+    def _first(self, option: str, default: str) -> str:
+        given = self._arguments.first(option)
+        return default if given is None else given
+
     def _partitioner(self) -> str:
         given = self._arguments.first("partitioner")
-        if not given:
+        if given is None:
             return classes.HASH_PARTITIONER
         self._conf.set("mapred.partitioner.class", classes.partitioner(given))
         return given
@@ -264,6 +276,8 @@ class _Builder:
 
     def _program(self, role: str, text: str) -> Program:
         java = classes.command_class(role, text)
+        if not text and role != "mapper":  # the property is dropped with its empty value, and there is no pipe
+            java = classes.IDENTITY_REDUCER
         return Program(java=java) if java else Program(command=text)
 
     def _mapper(self) -> Program:
@@ -291,8 +305,11 @@ class _Builder:
 
     def _reducer(self, combiner: Program | None) -> tuple[Program, Program | None]:
         text = self._arguments.first("reducer")
-        if number := self._arguments.first("numReduceTasks"):
-            self._conf.set("mapreduce.job.reduces", str(int(number)))
+        number = self._arguments.first("numReduceTasks")
+        if number is not None:
+            if not _INT.fullmatch(number):
+                raise ValueError(f'For input string: "{number}"')
+            self._conf.set("mapreduce.job.reduces", number)
         if text == "NONE":
             self._conf.set("mapreduce.job.reduces", "0")
         if text is None or not self._reduces():
@@ -308,6 +325,8 @@ class _Builder:
         return program, combiner
 
     def _reduces(self) -> int:
+        if self._conf.is_blank("mapreduce.job.reduces"):
+            raise ValueError('For input string: ""')
         reduces = self._conf.integer("mapreduce.job.reduces", 1)
         if reduces < 0:
             raise ValueError(f"Illegal number of reduces: {reduces}")
@@ -343,7 +362,12 @@ class _Builder:
             return []
         if self._conf.get("num.key.fields.for.partition"):
             return [KeyField(end=self._conf.integer("num.key.fields.for.partition", 0))]
-        return parse_key_fields(self._conf.get("mapreduce.partition.keypartitioner.options"))
+        try:
+            return parse_key_fields(self._conf.get("mapreduce.partition.keypartitioner.options"))
+        except BadOptions as error:
+            if self._reduces() > 1:
+                self._map_failure = (str(error),)
+            return []
 
     def _sort_fields(self) -> tuple[KeyField, ...] | None:
         name = self._conf.get("mapreduce.job.output.key.comparator.class")
@@ -351,7 +375,13 @@ class _Builder:
             return None
         if name not in classes.KEY_FIELD_COMPARATORS:
             raise unsupported(f"mapreduce.job.output.key.comparator.class={name}")
-        return tuple(parse_key_fields(self._conf.get("mapreduce.partition.keycomparator.options"))) or None
+        try:
+            return tuple(parse_key_fields(self._conf.get("mapreduce.partition.keycomparator.options"))) or None
+        except BadOptions as error:
+            if self._reduces():
+                said = f"Initialization of all the collectors failed. Error in last collector was:{error}"
+                self._map_failure = (f"java.io.IOException: {said}", str(error))
+            return None
 
     def _codec(self) -> str:
         if not self._conf.boolean("mapreduce.output.fileoutputformat.compress"):

@@ -10,9 +10,19 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_SPEC = re.compile(r"(\d+)(?:\.(\d+))?([nr]*)(?:,(\d+)(?:\.(\d+))?([nr]*))?")
-_NUMBER = re.compile(rb"(-?)0*(\d*)(?:\.(\d*))?")
+_TOKEN = re.compile(r"[nr.,]|[^nr.,]+")  # StringTokenizer("nr.,", returnDelims)
+_INTEGER = re.compile(r"[+-]?\d+")
+_NUMBER = re.compile(rb"(-?)0*(\d*)")
+_NOT_DIGITS = bytes(byte if byte in b"0123456789" else 0x2F for byte in range(256))
+_LEAST = 1 << 31
 _COMPLEMENT = bytes(255 - byte for byte in range(256))
+
+
+_NOT_OF_THE_FORM = "Invalid -k argument. Must be of the form -k pos1,[pos2], where pos is of the form f[.c]nr"
+
+
+class BadOptions(ValueError):
+    """Options that can't be read; the text is the exception that ends Hadoop's tasks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +44,7 @@ def parse_key_fields(options: str) -> list[KeyField]:
     """Read the value of `...keypartitioner.options` or `...keycomparator.options`.
 
     Words are `-k pos1[,pos2]`, `-n`, `-r`, `-nr`; an option without n or r takes the global ones.
-    Without any `-k`, the whole key is the only field; no option at all: no field. Raises `ValueError`.
+    Without any `-k`, the whole key is the only field; no option at all: no field. Raises `BadOptions`.
     """
     words = options.split()[::-1]
     texts: list[str] = []
@@ -52,21 +62,50 @@ def parse_key_fields(options: str) -> list[KeyField]:
 
 
 def _parse_field(text: str, *, numeric: bool, reverse: bool) -> KeyField:
-    found = _SPEC.fullmatch(text)
-    if not found:
-        raise ValueError(
-            f"Invalid -k argument. Must be of the form -k pos1,[pos2], where pos is of the form f[.c]nr: {text}"
-        )
-    begin, begin_char, first, end, end_char, second = found.groups()
-    letters = first + (second or "")
+    tokens = _TOKEN.findall(text)[::-1]
+    begin, begin_char = _position(tokens, 1)
+    letters = _letters(tokens)
+    end, end_char = 0, 0
+    if tokens:
+        if tokens.pop() != ",":
+            raise BadOptions(f"java.lang.IllegalArgumentException: {_NOT_OF_THE_FORM}")
+        end, end_char = _position(tokens, 0)
+        letters += _letters(tokens)
+    if tokens:
+        raise BadOptions(f"java.lang.IllegalArgumentException: {_NOT_OF_THE_FORM}")
     return KeyField(
-        begin=int(begin),
-        begin_char=int(begin_char or 1),
-        end=int(end or 0),
-        end_char=int(end_char or 0),
+        begin=begin,
+        begin_char=begin_char,
+        end=end,
+        end_char=end_char,
         numeric="n" in letters if letters else numeric,
         reverse="r" in letters if letters else reverse,
     )
+
+
+def _position(tokens: list[str], character: int) -> tuple[int, int]:
+    """Field and character of `f[.c]`; the tokens, last first, are used up as far as they belong to it."""
+    field = _number(tokens)
+    if tokens and tokens[-1] == ".":
+        tokens.pop()
+        character = _number(tokens)
+    return field, character
+
+
+def _number(tokens: list[str]) -> int:
+    if not tokens:
+        raise BadOptions("java.util.NoSuchElementException")
+    token = tokens.pop()
+    if not _INTEGER.fullmatch(token):
+        raise BadOptions(f'java.lang.NumberFormatException: For input string: "{token}"')
+    return int(token)
+
+
+def _letters(tokens: list[str]) -> str:
+    letters = ""
+    while tokens and tokens[-1] in "nr":
+        letters += tokens.pop()
+    return letters
 
 
 def field_lengths(key: bytes, separator: bytes) -> list[int]:
@@ -87,26 +126,31 @@ def field_lengths(key: bytes, separator: bytes) -> list[int]:
 
 
 def field_range(key: bytes, lengths: list[int], separator: bytes, field: KeyField) -> tuple[int, int] | None:
-    """Start and end (exclusive) of a field within a key; None where the key has no such field."""
+    """Start and end (exclusive) of a field within a key; None where the key has no such field.
+
+    The end may lie before the start (`-k2,1`), and character 0 of the first field before the key.
+    """
     if len(lengths) < field.begin:
         return None
-    start = sum(lengths[: field.begin - 1]) + (field.begin - 1) * len(separator) + field.begin_char - 1
+    start = _start(lengths, separator, field.begin) + field.begin_char - 1
     if start >= len(key):
         return None
     end = len(key)
     if field.end and len(lengths) >= field.end:
-        if field.end_char:
-            end = sum(lengths[: field.end - 1]) + (field.end - 1) * len(separator) + field.end_char
-        else:
-            end = sum(lengths[: field.end]) + (field.end - 1) * len(separator)
-    return start, max(start, min(end, len(key)))
+        end = _start(lengths, separator, field.end) + (field.end_char or lengths[field.end - 1])
+    return start, min(end, len(key))
+
+
+def _start(lengths: list[int], separator: bytes, number: int) -> int:
+    before = lengths[: max(0, number - 1)]
+    return sum(before) + len(before) * len(separator)
 
 
 def order_key(fields: list[KeyField], separator: bytes) -> Callable[[bytes], bytes]:
     """A function from a key to bytes whose plain order is that of KeyFieldBasedComparator.
 
-    A key that lacks a field is smaller. Keys that Hadoop orders by accident (numbers that differ in
-    form only, both lacking a field) come out equal.
+    A key that lacks a field is smaller. Where Hadoop contradicts itself (`5.` equals both `5` and `5a`,
+    which differ; of two keys that lack a field each is smaller) the order is one of those it allows.
     """
 
     def ordered(key: bytes) -> bytes:
@@ -120,22 +164,41 @@ def _ordered_field(key: bytes, bounds: tuple[int, int] | None, field: KeyField) 
     if bounds is None:
         code = b"\x00"
     else:
-        text = key[bounds[0] : bounds[1]]
-        code = b"\x01" + (_ordered_number(text) if field.numeric else _ordered_text(text))
+        start, end = bounds
+        serialized = b"%c%b" % (len(key) & 0xFF, key)  # character 0 is the last byte of the length before it
+        text = serialized[start + 1 : max(0, end + 1)]
+        ordered = _ordered_number(text, serialized[start + 1]) if field.numeric else _ordered_text(text, end - start)
+        code = b"\x01" + ordered
     return code.translate(_COMPLEMENT) if field.reverse else code
 
 
-def _ordered_text(text: bytes) -> bytes:
-    """Prefix-free, so that what follows never decides before it, and its complement reverses the order."""
-    return text.replace(b"\x00", b"\x00\xff") + b"\x00\x00"
+def _ordered_text(text: bytes, size: int) -> bytes:
+    """Prefix-free, so that what follows never decides before it, and its complement reverses the order.
+
+    A text whose end lies before its start comes first, the more so the more it does.
+    """
+    if size < 0:
+        return b"\x00\x00" + (_LEAST + size).to_bytes(4, "big")
+    return b"\x01" + text.replace(b"\x00", b"\x00\xff") + b"\x00\x00"
 
 
-def _ordered_number(text: bytes) -> bytes:
-    """Sign, number of digits, digits, decimals: numerical order for texts of any length."""
+def _ordered_number(text: bytes, first: int) -> bytes:
+    """Sign, number of digits, digits, and what follows: numerical order for texts of any length.
+
+    Between numbers of the same digits decimals decide, or else the byte behind the digits. Where there is
+    none, the `first` byte of the text stands for it, so that `007` is before `7`, and the text `a` before `b`
+    (KeyFieldBasedComparator.numericalCompare). Minus zero equals zero.
+    """
     found = _NUMBER.match(text)
     assert found  # every part is optional
-    sign, digits, decimals = found[1], found[2], (found[3] or b"").rstrip(b"0")
-    if not digits and not decimals:
-        return b"\x01"
-    size = b"\x02" + len(digits).to_bytes(4, "big") + digits + decimals + b"\x00"
-    return b"\x00" + size.translate(_COMPLEMENT) if sign else size
+    sign, digits, rest = found[1], found[2], text[found.end() :]
+    size = len(digits).to_bytes(4, "big") + digits
+    decimals = rest[1:].translate(_NOT_DIGITS).rstrip(b"0") if rest.startswith(b".") else b""
+    if decimals.lstrip(b"0") > b"0":
+        code = b"\x02" + size + b"\x02" + decimals + b"\x00"
+    elif sign and not digits and text.startswith(b"-0"):
+        return _ordered_number(text[1:], text[1])
+    else:
+        follows = first if rest[:1] in (b"", b".") else rest[0]
+        code = (b"\x02" if digits else b"\x01") + size + bytes((1, follows ^ 0x80))
+    return b"\x00" + code.translate(_COMPLEMENT) if sign else b"\x01" + code

@@ -46,6 +46,8 @@ _NEVER = (1 << 63) - 1
 def run_map(task: Task, split: Split, output: Output) -> None:
     """Run the mapper over a split. Raises `TaskFailure` or `OSError`."""
     task.count(MAP_INPUT_RECORDS, 0)
+    if task.job.map_failure:
+        raise TaskFailure(*task.job.map_failure)
     reader = SplitReader(split, task.job.configuration, task.job.input_format)
     try:
         if task.job.mapper.java:

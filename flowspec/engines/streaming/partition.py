@@ -80,7 +80,7 @@ def key_field_partitioner(reduces: int, fields: list[KeyField], separator: bytes
         h = 0
         for field in fields:
             bounds = field_range(data, lengths, separator, field)
-            if bounds:
+            if bounds and bounds[0] >= 0:
                 h = hash_bytes(data[bounds[0] : bounds[1]], h)
         return (h & 0x7FFFFFFF) % reduces
 

@@ -11,6 +11,7 @@ KeyValueLineRecordReader, org.apache.hadoop.io.compress.CompressionCodecFactory 
 from __future__ import annotations
 
 import bz2
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
@@ -23,7 +24,11 @@ from flowspec.engines.streaming.lines import BLOCK, delimited, text_lines, unify
 from flowspec.engines.streaming.records import Pair
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_GZIP = b"\x1f\x8b"
 _SCAN = 1 << 16
+_BZIP2_HEADER = re.compile(rb"(?:BZ)?(h[1-9](?:1AY&SY|\x17\x72\x45\x38\x50\x90))", re.DOTALL)
+_BZIP2_FOOTER = f"{0x177245385090:048b}"
+_BZIP2_TAIL = 16  # bytes that hold all of a header or footer
 _NOT_HERE = (".snappy", ".lz4", ".zst")
 _UNLIMITED = (1 << 31) - 1
 
@@ -79,12 +84,26 @@ class SplitReader:
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         first = self._split.start == 0 or self._compressed
-        for offset, line, size in self._cut():
-            text = line
-            if first and offset == 0 and text.startswith(_BYTE_ORDER_MARK):
-                text = text[len(_BYTE_ORDER_MARK) :]
-            if size < self._max_length:
-                yield offset, text
+        for start, text, length in self._cut():
+            offset, line, size = start, text, length
+            if first and offset == 0 and line.startswith(_BYTE_ORDER_MARK):
+                line, size = line[len(_BYTE_ORDER_MARK) :], size - len(_BYTE_ORDER_MARK)
+                if not size:
+                    return  # the mark is all there is
+            elif self._stops_at_end(offset, offset + len(line)):
+                offset, line, size = self._split.end, line[self._split.end - offset :], offset + size - self._split.end
+            if 0 < size < self._max_length:
+                yield offset, line
+
+    def _stops_at_end(self, offset: int, line_end: int) -> bool:
+        """Whether a line with a limit is read as two: the reader gives it up where the split ends.
+
+        What lies behind is a record of its own then (LineRecordReader.maxBytesToConsume).
+        """
+        if self.is_plain_text or self._compressed or self._delimiter:
+            return False
+        end = self._split.end
+        return offset < end <= line_end and end - offset >= self._max_length
 
     def _cut(self) -> Iterator[tuple[int, bytes, int]]:
         if self._compressed:
@@ -107,7 +126,7 @@ class SplitReader:
         if self._codec == ".gz":
             magic = self._file.read(2)
             self._file.seek(0)
-            if magic and magic != b"\x1f\x8b":
+            if len(magic) == len(_GZIP) and magic != _GZIP:
                 self.close()
                 raise TaskFailure("java.io.IOException: not a gzip file")
 
@@ -116,8 +135,11 @@ class SplitReader:
 
         A split takes the lines that begin behind its first byte, up to one that begins right at its end.
         """
-        begin = self._after_line_end(self._split.start) if self._split.start else 0
-        return begin, self._after_line_end(self._split.end)
+        start, end = self._split.start, self._split.end
+        begin = self._after_line_end(start) if start else 0
+        if start and begin > end and self._stops_at_end(start, begin - 1) and self._read_at(end - 1, 1) != b"\r":
+            begin = end
+        return begin, self._after_line_end(end)
 
     def _after_line_end(self, position: int) -> int:
         """The offset behind the first line end at or after `position`; the file's size when there is none."""
@@ -172,18 +194,15 @@ class SplitReader:
 
 
 def _without_mark(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The chunks without a UTF-8 byte order mark at the start; a file of nothing else has one empty line."""
+    """The chunks without a UTF-8 byte order mark at the start."""
     chunks = iter(chunks)
     head = b""
     for chunk in chunks:
         head += chunk
         if len(head) >= len(_BYTE_ORDER_MARK):
             break
-    if head == _BYTE_ORDER_MARK:
-        rest = next(chunks, b"\n")
-        yield rest
-    elif head:
-        yield head.removeprefix(_BYTE_ORDER_MARK)
+    if head := head.removeprefix(_BYTE_ORDER_MARK):
+        yield head
     yield from chunks
 
 
@@ -191,14 +210,14 @@ def _inflate(blocks: Iterator[bytes], codec: str) -> Iterator[bytes]:
     """Decompress gzip (one member after the other) or zlib data. Raises `TaskFailure` where it is damaged."""
     bits = 31 if codec == ".gz" else 15
     engine = zlib.decompressobj(bits)
-    begun = False
+    begun = True  # a file with nothing in it ends too early
     for block in blocks:
         data = block
         while data:
             try:
                 text = engine.decompress(data, 4 * BLOCK)
             except zlib.error as error:
-                raise TaskFailure(f"java.io.IOException: {error}") from error
+                raise TaskFailure(f"java.io.IOException: {_damage(str(error), codec)}") from error
             begun = True
             if text:
                 yield text
@@ -210,11 +229,30 @@ def _inflate(blocks: Iterator[bytes], codec: str) -> Iterator[bytes]:
         raise TaskFailure("java.io.EOFException: Unexpected end of input stream")
 
 
+def _damage(said: str, codec: str) -> str:
+    """What zlib says, in the words of BuiltInGzipDecompressor."""
+    said = said.rpartition("decompressing data: ")[2]
+    return _GZIP_DAMAGE.get(said, said) if codec == ".gz" else said
+
+
+_GZIP_DAMAGE = {
+    "incorrect header check": "not a gzip file",
+    "incorrect data check": "gzip stream CRC failure",
+    "incorrect length check": "stored gzip size doesn't match decompressed size",
+}
+
+
 def _bunzip(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    engine = bz2.BZ2Decompressor()
-    for block in blocks:
-        data = block
-        while data or not engine.needs_input:
+    """Decompress bzip2 data, stream after stream. Raises `TaskFailure` where it is damaged.
+
+    CBZip2InputStream looks for blocks: what comes before, between or behind streams is passed over.
+    """
+    rest = b""
+    while head := _next_stream(rest, blocks):
+        engine = bz2.BZ2Decompressor()
+        data, tail = head, b""
+        while not engine.eof:
+            tail = (tail + data)[-_BZIP2_TAIL:]
             try:
                 text = engine.decompress(data, 4 * BLOCK)
             except (OSError, ValueError) as error:
@@ -222,6 +260,26 @@ def _bunzip(blocks: Iterator[bytes]) -> Iterator[bytes]:
             if text:
                 yield text
             data = b""
-            if engine.eof:
-                data = engine.unused_data
-                engine = bz2.BZ2Decompressor()
+            if engine.needs_input and not engine.eof:
+                data = next(blocks, b"")
+                if not data:
+                    _check_bzip2_end(tail)
+                    return
+        rest = engine.unused_data
+
+
+def _next_stream(data: bytes, blocks: Iterator[bytes]) -> bytes:
+    """The data from the next header of a stream on; its `BZ` may be missing. Empty where there is none."""
+    while not (found := _BZIP2_HEADER.search(data)):
+        block = next(blocks, b"")
+        if not block:
+            return b""
+        data = data[-_BZIP2_TAIL:] + block
+    return b"BZ" + data[found.start(1) :]
+
+
+def _check_bzip2_end(tail: bytes) -> None:
+    """The checksum at the end of a stream may be cut off, but nothing before it."""
+    bits = f"{int.from_bytes(tail, 'big'):0{8 * len(tail)}b}"
+    if _BZIP2_FOOTER not in bits:
+        raise TaskFailure("java.io.IOException: unexpected end of stream")

@@ -18,7 +18,7 @@ from pathlib import Path
 from flowspec.engines.counters import Counters, format_counters
 from flowspec.engines.paths import UnknownScheme
 from flowspec.engines.streaming import arrays, inputs
-from flowspec.engines.streaming.arguments import ClientError
+from flowspec.engines.streaming.arguments import ClientError, uncaught
 from flowspec.engines.streaming.cache import localize
 from flowspec.engines.streaming.classes import NLINE_INPUT, NULL_OUTPUT
 from flowspec.engines.streaming.collect import Spool
@@ -43,6 +43,7 @@ _WORTH_ANNOUNCING = 256 << 20  # bytes
 def run(job: Job, syslog: JobLog) -> bool:
     """Run a job; whether it succeeded. Raises `ClientError` when it is refused before it starts."""
     splits = _checked_splits(job)
+    _check_properties(job)
     try:
         scratch = Path(tempfile.mkdtemp(prefix="flowspec-streaming-"))
     except OSError as error:
@@ -71,8 +72,7 @@ def _checked_splits(job: Job) -> tuple[inputs.Split, ...]:
             raise _launch_error(f"Output directory {job.output} already exists")
         found = inputs.list_files(job.inputs, job.files, job.configuration)
         if job.input_format == NLINE_INPUT:
-            lines = job.configuration.integer("mapreduce.input.lineinputformat.linespermap", 1)
-            splits = inputs.split_lines_of(found, max(1, lines))
+            splits = inputs.split_lines_of(found, inputs.lines_per_map(job.configuration))
         else:
             splits = inputs.split_files(found, job.configuration)
     except (inputs.InvalidInput, UnknownScheme) as error:
@@ -80,6 +80,12 @@ def _checked_splits(job: Job) -> tuple[inputs.Split, ...]:
     except OSError as error:
         raise _launch_error(f"{error.filename}: {error.strerror}") from error
     return tuple(inputs.in_task_order(splits))
+
+
+def _check_properties(job: Job) -> None:
+    if character := job.configuration.illegal_character():
+        said = f"Illegal character entity: expansion character (code 0x{ord(character):x}"
+        raise uncaught(f"java.lang.RuntimeException: com.ctc.wstx.exc.WstxParsingException: {said}")
 
 
 def _launch_error(message: str) -> ClientError:

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -125,6 +127,39 @@ def listed(tree, *given, **properties):
 def test_globs(tree, pattern, names):
     (tree / "sub" / "_x").rename(tree / "_x")
     assert listed(tree, pattern) == names
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [  # what Hadoop 3.4.1's FileSystem.globStatus said
+        ("[[]x", "error parsing regexp: Unclosed character class at pos 1: `[[]x`"),
+        ("sub/[a", "error parsing regexp: Unclosed character class at pos 2: `[a`"),
+        ("{a,b", "error parsing regexp: Unclosed group at pos 4: `{a,b`"),
+        ("a[!]", "error parsing regexp: missing closing ]: `[^]`"),
+        ("[2-1]", "error parsing regexp: invalid character class range: `2-1`"),
+        ("\\1*", "error parsing regexp: invalid escape sequence: `\\1`"),
+    ],
+)
+def test_a_glob_that_cannot_be_read(tree, pattern, said):
+    with pytest.raises(inputs.InvalidInput, match=f"^{re.escape(f'Illegal file pattern: {said}')}$"):
+        listed(tree, pattern)
+
+
+def test_a_backslash_stands_before_any_character_of_a_path(tree):
+    (tree / "c\\d").write_text("c")
+    assert listed(tree, "\\a1\\.txt", "c\\\\d") == ["a1.txt", "c\\d"]
+    with pytest.raises(inputs.InvalidInput, match="Input path does not exist"):
+        listed(tree, "c\\d")
+
+
+def test_matches_are_ordered_as_uris_are(tree):
+    for name in ("x]y", "x-y", "x y", "x(y", "xy"):
+        (tree / name).write_text(name)
+    assert listed(tree, "x*") == ["x y", "x]y", "x(y", "x-y", "xy"]
+
+
+def test_a_file_that_two_readings_of_a_pattern_name_is_read_twice(tree):
+    assert listed(tree, "{sub/c.txt,sub/c*}") == ["sub/c.txt", "sub/c.txt"]
 
 
 def test_directories(tree):

@@ -1,5 +1,6 @@
 """Small jobs with what real Hadoop 3.4.1 wrote for them, and what must hold whatever the machine."""
 
+import bz2
 import random
 from collections import Counter
 from dataclasses import dataclass, field
@@ -132,6 +133,29 @@ JOBS = {
         [b""],
         counters={"Map input records": 1, "Map output records": 0, "Reduce output records": 0},
     ),
+    "a file of a byte order mark alone has no line": Recorded(
+        {"a": b"\xef\xbb\xbf"},
+        "-mapper cat -reducer NONE",
+        [b""],
+        counters={"Map input records": 0},
+    ),
+    "a reducer of no words is none": Recorded(
+        {"a.txt": b"b\t1\na\n"},
+        "-mapper cat -reducer",
+        [b"a\t\nb\t1\n"],
+        counters={"Reduce output records": 2},
+    ),
+    "what is too long is given up where its split ends, and what follows is a line": Recorded(
+        {"a.txt": b"0123456789abc\nxyz\n"},
+        "-D fs.local.block.size=9 -D mapreduce.input.linerecordreader.line.maxlength=6 -mapper cat -reducer NONE",
+        [b"9abc\t\n", b"xyz\t\n"],
+        counters={"Map input records": 2},
+    ),
+    "what is no stream in a bz2 file is passed over": Recorded(
+        {"a.bz2": b"x" + bz2.compress(b"one\n")[2:] + b"garbage" + bz2.compress(b"two\n") + b"BZh", "b.bz2": b"text\n"},
+        "-mapper cat -reducer NONE",
+        [b"one\t\ntwo\t\n", b""],
+    ),
     "values of one mebibyte": Recorded(
         {"a.txt": b"k\t" + b"v" * (1 << 20) + b"\na\n"},
         "-mapper cat -reducer cat",
@@ -149,6 +173,7 @@ def run_job(tmp_path, job: Recorded, environment=None, output="out"):
     for name, text in job.scripts.items():
         (tmp_path / name).write_text(text)
     args = [word.replace("{IN}", f"{tmp_path}/in").replace("_-k", " -k") for word in job.args.split()]
+    args += [""] if args[-1] == "-reducer" else []
     return run([*args, "-input", f"{tmp_path}/in", "-output", f"{tmp_path}/{output}"], tmp_path / "cwd", environment)
 
 
@@ -165,6 +190,31 @@ def test_a_job(tmp_path, name):
     assert parts(tmp_path / "out") == job.parts
     counters = parse_counters(ran.stderr.decode())["Map-Reduce Framework"]
     assert job.counters.items() <= counters.items()
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "said"),
+    [
+        ("-D stream.map.output.field.separator=\x01 -mapper cat", 1, "(code 0x1"),
+        ("-numReduceTasks 1x -mapper cat", 1, "Streaming Command Failed!"),
+        (
+            f"-partitioner {LIB}.IdentityMapper -mapper cat",
+            1,
+            f"RuntimeException: class {LIB}.IdentityMapper not org.apache.hadoop.mapred.Partitioner",
+        ),
+        ("-- x -mapper cat", 1, "Found 1 unexpected arguments on the command line [x]"),
+        (
+            f"-D mapreduce.job.output.key.comparator.class={COMPARATOR} -D mapreduce.partition.keycomparator.options=-kx"
+            " -mapper cat",
+            1,
+            'Caused by: java.lang.NumberFormatException: For input string: "x"',
+        ),
+    ],
+)
+def test_a_job_that_fails(tmp_path, args, status, said):
+    ran = run_job(tmp_path, Recorded({"a.txt": b"x\n"}, args, []))
+    assert ran.returncode == status
+    assert said in ran.stderr.decode()
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowspec.engines.streaming.keyfields import KeyField, order_key, parse_key_fields
+from flowspec.engines.streaming.keyfields import BadOptions, KeyField, order_key, parse_key_fields
 from flowspec.engines.streaming.layout import Layout, escape, unescape
 from flowspec.engines.streaming.partition import hash_bytes, hash_partitioner, key_field_partitioner
 from flowspec.engines.streaming.records import cutter, size_of
@@ -74,9 +74,20 @@ def test_options(options, fields):
     assert parse_key_fields(options) == fields
 
 
-def test_a_bad_option_is_an_error():
-    with pytest.raises(ValueError, match="Invalid -k argument"):
-        parse_key_fields("-kx")
+@pytest.mark.parametrize(
+    ("options", "exception"),
+    [
+        ("-kx", 'java.lang.NumberFormatException: For input string: "x"'),
+        ("-k1-2", 'java.lang.NumberFormatException: For input string: "1-2"'),
+        ("-k1,", "java.util.NoSuchElementException"),
+        ("-k1.1.1", "java.lang.IllegalArgumentException: Invalid -k argument."),
+        ("-k1,2,3", "java.lang.IllegalArgumentException: Invalid -k argument."),
+    ],
+)
+def test_a_bad_option_is_the_exception_of_a_task(options, exception):
+    with pytest.raises(BadOptions) as caught:
+        parse_key_fields(options)
+    assert str(caught.value).startswith(exception)
 
 
 def sort_by(options, keys, separator=b"\t"):
@@ -103,10 +114,32 @@ def test_numbers_of_any_form_and_length():
     assert sort_by("-k1,1nr", in_order) == in_order[::-1]
 
 
-@pytest.mark.parametrize("same", [[b"0", b"-0", b"0.0", b"abc", b" 5", b"+3"], [b"7", b"007", b"7.0"]])
+# Compared by Hadoop 3.4.1's KeyFieldBasedComparator itself.
+@pytest.mark.parametrize("same", [[b"0", b"-0", b"0.0", b"-0.00"], [b"7", b"7.0", b"7."], [b"7.5", b"7.50"]])
 def test_forms_that_are_the_same_number(same):
     order = order_key(parse_key_fields("-n"), b"\t")
     assert len({order(key) for key in same}) == 1
+
+
+@pytest.mark.parametrize(
+    "in_order",
+    [
+        [b"007", b"7", b"7a", b"7b"],
+        [b" 3", b"+4", b"0", b"abc", b"b"],
+        [b"-9a", b"-9", b"-1"],
+        [b"", b"-9", b"\xc3\xa9", b"0"],
+    ],
+)
+def test_equal_numbers_differ_by_the_byte_behind_their_digits_or_their_first(in_order):
+    assert sort_by("-k1,1n", in_order[::-1]) == in_order
+    assert sort_by("-k1,1nr", in_order) == in_order[::-1]
+
+
+def test_positions_outside_of_the_key():
+    assert sort_by("-k0,1", [b"b", b"a"]) == [b"a", b"b"]
+    assert sort_by("-k1.2,1", [b"bc", b"a", b"\tx"]) == [b"a", b"\tx", b"bc"]  # the end before the start
+    assert sort_by("-k1.0,1", [b"aa", b"b"]) == [b"b", b"aa"]  # the length of the key is compared, too
+    assert key_field_partitioner(7, parse_key_fields("-k1.0"), b"\t")(b"abc") == 0
 
 
 def test_a_key_without_the_field_is_smaller():
