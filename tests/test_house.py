@@ -25,9 +25,10 @@ DOORS = {
 # Which rooms a room may look into. The pipeline runs from the top down; engines and the emulator stand beside it.
 ROOMS = {
     "errors": set(),
+    "releases": set(),
     "engines": {"errors"},
-    "emulator": {"errors", "engines"},
-    "spec": {"errors"},
+    "emulator": {"errors", "releases", "engines", "emr.shapes"},
+    "spec": {"errors", "releases"},
     "request": {"errors", "spec", "emr.shapes"},
     "plan": {"errors", "spec", "request", "engines"},
     "emr": {"errors", "request", "plan", "engines", "emulator"},
@@ -44,7 +45,9 @@ def imports(path: Path) -> list[tuple[str, int]]:
             found += [(alias.name, node.lineno) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: relative import"
-            found.append((node.module or "", node.lineno))
+            module = node.module or ""
+            names = [f"{module}.{alias.name}" for alias in node.names] if module == "flowspec" else [module]
+            found += [(name, node.lineno) for name in names]
     return found
 
 

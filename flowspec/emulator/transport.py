@@ -14,8 +14,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flowspec.emulator.errors import EmrError
-from flowspec.emulator.service import Service
+from flowspec.emr.shapes import problems
+from flowspec.emulator.drills import AnswerLost
+from flowspec.emulator.errors import EmrError, validation
+from flowspec.emulator.service import OPERATIONS, Service
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 
@@ -29,11 +31,17 @@ class Response:
     body: bytes
 
 
-def respond(service: Service, target: str, body: bytes) -> Response:
-    """Answers a request whose X-Amz-Target header is `target` ("ElasticMapReduce.RunJobFlow")."""
+def respond(service: Service, target: str, body: bytes) -> Response | None:
+    """Answers a request whose X-Amz-Target header is `target` ("ElasticMapReduce.RunJobFlow").
+
+    None: the request was carried out and its answer is lost (a failure drill); the connection is to be dropped.
+    """
     request_id = {"x-amzn-RequestId": str(uuid.uuid4()), "Content-Type": CONTENT_TYPE}
     try:
-        answer = service.call(target.rpartition(".")[2], _decoded(body))
+        operation = target.rpartition(".")[2]
+        answer = service.call(operation, _checked(operation, _decoded(body)))
+    except AnswerLost:
+        return None
     except EmrError as error:
         told = {"__type": error.code, "message": error.message}
         return Response(error.status, {**request_id, "x-amzn-ErrorType": error.code}, json.dumps(told).encode())
@@ -50,14 +58,27 @@ def _decoded(body: bytes) -> dict[str, Any]:
     return params
 
 
+def _checked(operation: str, params: dict[str, Any]) -> dict[str, Any]:
+    """The parameters, if they are what the model of the operation has. Clients check little, and no enums."""
+    if operation in OPERATIONS:
+        wrong = [problem.message for problem in problems(params, operation)]
+        if wrong:
+            counted = f"{len(wrong)} validation error{'s' if len(wrong) > 1 else ''} detected"
+            raise validation(f"{counted}: {'; '.join(wrong)}")
+    return params
+
+
 def attach(client: Any, service: Service) -> None:
     """Has a boto3 EMR client call the service in this process. FlowspecError passes through to the caller."""
     from botocore.awsrequest import AWSResponse, HeadersDict
+    from botocore.exceptions import ConnectionClosedError
 
     def answer(request: Any, **_: Any) -> Any:
         body = request.body or b""
         target = _text(request.headers["X-Amz-Target"])
         response = respond(service, target, body if isinstance(body, bytes) else body.encode())
+        if response is None:
+            raise ConnectionClosedError(endpoint_url=request.url)
         # Any: the stubs want the headers of an http.client message, botocore itself makes these.
         headers: Any = HeadersDict(response.headers)
         return AWSResponse(request.url, response.status, headers, _Raw(response.body))

@@ -118,8 +118,10 @@ def test_a_scaling_policy_is_read_back_with_its_defaults(still):
     }
     policy = {"Constraints": {"MinCapacity": 1, "MaxCapacity": 5}, "Rules": [rule]}
     made = still.run(groups=[MASTER, {**CORE, "AutoScalingPolicy": policy}])
+    assert groups(still, made)["CORE"]["AutoScalingPolicy"]["Status"]["State"] == "PENDING"
+    still.put_in_state(made, "RUNNING")
     read = groups(still, made)["CORE"]["AutoScalingPolicy"]
-    assert read["Status"]["State"] == "ATTACHED"
+    assert read["Status"] == {"State": "ATTACHED", "StateChangeReason": {"Code": "USER_REQUEST", "Message": ""}}
     assert read["Constraints"] == policy["Constraints"]
     filled = read["Rules"][0]["Trigger"]["CloudWatchAlarmDefinition"]
     assert filled["Dimensions"] == [{"Key": "JobFlowId", "Value": made}]
@@ -192,12 +194,22 @@ def test_instances_come_fifty_on_a_page(still):
     assert len({instance["Id"] for instance in first["Instances"] + rest["Instances"]}) == 61
 
 
-def test_a_group_grows_and_shrinks_and_keeps_a_record_of_who_left(still, cluster_id):
+def sizes(emr, cluster_id, role="CORE"):
+    """State, requested and running instances of a group."""
+    group = groups(emr, cluster_id)[role]
+    return group["Status"]["State"], group["RequestedInstanceCount"], group["RunningInstanceCount"]
+
+
+def test_a_group_grows_and_shrinks_and_keeps_a_record_of_who_left(still, cluster_id, later):
     modify(still, groups(still, cluster_id)["CORE"], InstanceCount=4)
+    assert sizes(still, cluster_id) == ("RESIZING", 4, 2)
+    later(10)
+    assert sizes(still, cluster_id) == ("RUNNING", 4, 4)
     core = groups(still, cluster_id)["CORE"]
-    assert (core["RequestedInstanceCount"], core["RunningInstanceCount"]) == (4, 4)
     modify(still, core, cluster_id, InstanceCount=1)
-    assert groups(still, cluster_id)["CORE"]["RunningInstanceCount"] == 1
+    assert sizes(still, cluster_id) == ("RESIZING", 1, 4)
+    later(5)
+    assert sizes(still, cluster_id) == ("RUNNING", 1, 1)
     ended = instances(still, cluster_id, InstanceStates=["TERMINATED"])
     assert len(ended) == 3
     assert all("EndDateTime" in instance["Status"]["Timeline"] for instance in ended)
@@ -214,14 +226,22 @@ def test_a_named_instance_is_taken_out_and_not_replaced(still, cluster_id):
     assert [i["Ec2InstanceId"] for i in instances(still, cluster_id, InstanceStates=["TERMINATED"])] == [gone]
 
 
-def test_configurations_are_replaced_or_merged_and_counted(still, cluster_id):
+def test_configurations_are_replaced_or_merged_and_counted(still, cluster_id, later):
     def site(**properties):
         return [{"Classification": "hdfs-site", "Properties": properties}]
 
     core = groups(still, cluster_id)["CORE"]
     modify(still, core, Configurations=site(a="1"))
-    modify(still, core, Configurations=site(b="2"), ReconfigurationType="MERGE")
     core = groups(still, cluster_id)["CORE"]
+    assert core["Status"]["State"] == "RECONFIGURING"
+    assert core["Configurations"] == site(a="1")
+    assert core["LastSuccessfullyAppliedConfigurations"] == []
+    assert (core["ConfigurationsVersion"], core["LastSuccessfullyAppliedConfigurationsVersion"]) == (1, 0)
+    modify(still, core, Configurations=site(b="2"), ReconfigurationType="MERGE")
+    assert groups(still, cluster_id)["CORE"]["LastSuccessfullyAppliedConfigurationsVersion"] == 0
+    later(10)
+    core = groups(still, cluster_id)["CORE"]
+    assert core["Status"]["State"] == "RUNNING"
     assert core["Configurations"] == core["LastSuccessfullyAppliedConfigurations"] == site(a="1", b="2")
     assert core["ConfigurationsVersion"] == core["LastSuccessfullyAppliedConfigurationsVersion"] == 2
     modify(still, core, Configurations=[])

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from flowspec.spec import releases
+from flowspec import releases
 from flowspec.spec.messages import Finding
 from flowspec.spec.nearest import nearest
 from flowspec.spec.rules.common import Path, Rule, Spec, hardware, items, release
