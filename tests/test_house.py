@@ -27,7 +27,7 @@ ROOMS = {
     "errors": set(),
     "releases": set(),
     "engines": {"errors"},
-    "emulator": {"errors", "releases", "engines", "emr.shapes"},
+    "emulator": {"errors", "releases", "engines"},
     "spec": {"errors", "releases"},
     "request": {"errors", "spec", "emr.shapes"},
     "plan": {"errors", "spec", "request", "engines"},

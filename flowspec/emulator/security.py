@@ -74,7 +74,7 @@ def _summary(found: Record) -> Answer:
 
 def delete_security_configuration(call: Call, params: Params) -> Answer:
     """DeleteSecurityConfiguration."""
-    call.store.remove(_found(call, params["Name"]))
+    call.store.delete(_found(call, params["Name"]))
     return {}
 
 

@@ -64,14 +64,14 @@ class Service:
         *,
         region: str = "us-east-1",
         run_bootstrap: bool = False,
-        time_scale: float = 1.0,
         inject: str = "",
+        time_scale: float = 1.0,
     ) -> None:
         self.home = home.absolute()
         self.region = region
         self.run_bootstrap = run_bootstrap
-        self._time_scale = clock.checked_scale(time_scale)
-        self._inject = inject
+        self.inject = inject
+        self.time_scale = clock.checked_scale(time_scale)
         self._drills = drills.parse(inject, OPERATIONS)
         self._start_worker: Callable[[Path, str, int], None] = workers.start
 
@@ -113,8 +113,8 @@ class Service:
             home=self.home,
             region=self.region,
             run_bootstrap=self.run_bootstrap,
-            time_scale=self._time_scale,
-            inject=self._inject,
+            time_scale=self.time_scale,
+            inject=self.inject,
             now=clock.now(),
             start_worker=self._start_worker,
         )

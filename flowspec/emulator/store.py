@@ -118,7 +118,7 @@ class Store:
                 (record.state, json.dumps(record.doc), record.id),
             )
 
-    def remove(self, record: Record) -> None:
+    def delete(self, record: Record) -> None:
         """Takes a record out."""
         with self._told():
             self._db.execute("DELETE FROM records WHERE id = ?", (record.id,))
