@@ -284,7 +284,9 @@ def _modify_group(group: Record, change: Mapping[str, Any], at: Moment) -> None:
     request = group.doc["request"]
     if "ShrinkPolicy" in change:
         request["ShrinkPolicy"] = change["ShrinkPolicy"]
-    for ec2_id in change.get("EC2InstanceIdsToTerminate", ()):
+    gone = set(change.get("EC2InstanceIdsToTerminate", ()))
+    admission.check_new_count(role(group), request["InstanceCount"] - len(gone), request["InstanceCount"])
+    for ec2_id in gone:
         instances.remove(group, ec2_id, at)
     if "InstanceCount" in change:
         admission.check_new_count(role(group), change["InstanceCount"], request["InstanceCount"])

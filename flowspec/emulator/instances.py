@@ -104,8 +104,10 @@ def running(group: Record, at: Moment) -> list[Instance]:
 
 def settled_at(group: Record) -> float:
     """When the last coming or going that is under way is over, in seconds since 1970; 0 if there was none."""
-    known = (moment for instance in group.doc["instances"] for moment in (instance["ready"], instance["ended"]))
-    return max((moment for moment in known if moment is not None), default=0.0)
+    last = (
+        instance["ready"] if instance["ended"] is None else instance["ended"] for instance in group.doc["instances"]
+    )
+    return max((moment for moment in last if moment is not None), default=0.0)
 
 
 def state(instance: Instance, at: Moment) -> str:

@@ -117,9 +117,9 @@ class Emr:
 
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Lets time pass for the service in this process: `later(10)` is ten seconds on."""
-    passed, real = [0.0], clock.now
-    monkeypatch.setattr(clock, "now", lambda: real() + sum(passed))
+    """Stops the clock of the service in this process; `later(10)` is ten seconds on."""
+    passed = [clock.now()]
+    monkeypatch.setattr(clock, "now", lambda: sum(passed))
     return passed.append
 
 

@@ -62,20 +62,27 @@ FULL = request(
 )
 
 
-@pytest.fixture
-def client(still):
-    """A boto3 client of the embedded EMR that also checks the raw answers against the model."""
+@pytest.fixture(scope="module")
+def checked_client():
+    """One boto3 client for all tests, since it takes its time to be made, and the service that it asks."""
     made = boto3.client("emr", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="y")
-    attach(made, Checked(still.service))
+    checked = Checked()
+    attach(made, checked)
+    return made, checked
+
+
+@pytest.fixture
+def client(still, checked_client):
+    """A boto3 client of the embedded EMR that also checks the raw answers against the model."""
+    made, checked = checked_client
+    checked.service = still.service
     return made
 
 
 class Checked:
     """A service whose answers are checked on their way out."""
 
-    def __init__(self, service: Service) -> None:
-        self.service = service
-        self.seen: set[str] = set()
+    service: Service
 
     def call(self, operation, params):
         answer = self.service.call(operation, params)
@@ -89,7 +96,9 @@ def deviations(shape, value, path):
     """What in an answer is not as the model has it: members, types, enums."""
     kind = shape.type_name
     if kind == "structure":
-        yield from (f"{path}: no {name}" for name in shape.required_members if name not in value)
+        # Kerberos passwords are required when they are sent, and never given back.
+        required = shape.required_members if shape.name != "KerberosAttributes" else ()
+        yield from (f"{path}: no {name}" for name in required if name not in value)
         yield from (f"{path}: unknown member {name}" for name in value.keys() - shape.members.keys())
         for name in value.keys() & shape.members.keys():
             yield from deviations(shape.members[name], value[name], f"{path}.{name}")
@@ -193,7 +202,7 @@ def parameters(operation, cluster_id, step_id, group_id):
 LIVELY = "in between"
 
 
-@pytest.mark.parametrize("state", ["STARTING", "BOOTSTRAPPING", "RUNNING", LIVELY, "TERMINATING", "TERMINATED"])
+@pytest.mark.parametrize("state", ["STARTING", "RUNNING", LIVELY, "TERMINATING", "TERMINATED"])
 @pytest.mark.parametrize("operation", sorted(OPERATIONS))
 def test_every_answer_is_as_the_model_has_it(still, client, operation, state):
     """An operation is carried out, or refused as EMR refuses it; what it changed is read back then."""
@@ -230,7 +239,7 @@ def refuses(operation, state):
         return False
     if operation in {"AddTags", "RemoveTags"}:
         return state == "TERMINATED"
-    return state.startswith("TERMINAT") or (operation in ONLY_READY and state in ("STARTING", "BOOTSTRAPPING"))
+    return state.startswith("TERMINAT") or (operation in ONLY_READY and state == "STARTING")
 
 
 def core_of(emr, cluster_id):
