@@ -45,9 +45,7 @@ def imports(path: Path) -> list[tuple[str, int]]:
             found += [(alias.name, node.lineno) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: relative import"
-            module = node.module or ""
-            names = [f"{module}.{alias.name}" for alias in node.names] if module == "flowspec" else [module]
-            found += [(name, node.lineno) for name in names]
+            found.append((node.module or "", node.lineno))
     return found
 
 

@@ -12,21 +12,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from flowspec import releases as known
 from flowspec.emulator import releases
 from flowspec.emulator.calls import Answer, Call, Operation, Params, page
 from flowspec.emulator.errors import invalid_request
+from flowspec.releases import UNKNOWN, Numbers, applications, labels, numbers
 
 _LARGEST_PAGE = 100
 """MaxResults of ListReleaseLabels and DescribeReleaseLabel (API reference: 1 to 100)."""
 
 
 @cache
-def _offers() -> tuple[tuple[tuple[known.Numbers, ...], Answer], ...]:
+def _offers() -> tuple[tuple[tuple[Numbers, ...], Answer], ...]:
     """Each instance type as ListSupportedInstanceTypes gives it, with the releases that brought it."""
     table = json.loads(Path(__file__).with_name("instance_types.json").read_text("utf-8"))
     return tuple(
-        (tuple(map(known.numbers, group["since"])), {"Type": name, **dict(zip(table["members"], facts, strict=True))})
+        (tuple(map(numbers, group["since"])), {"Type": name, **dict(zip(table["members"], facts, strict=True))})
         for group in table["types"]
         for name, facts in group["types"].items()
     )
@@ -41,19 +41,19 @@ def vcpus(instance_type: str) -> int:
 def list_supported_instance_types(_: Call, params: Params) -> Answer:
     """ListSupportedInstanceTypes, by name."""
     label = _known_label(params["ReleaseLabel"])
-    found = sorted(_types_of(known.numbers(label)), key=lambda facts: str(facts["Type"]))
+    found = sorted(_types_of(numbers(label)), key=lambda facts: str(facts["Type"]))
     shown, more = page(list(enumerate(found)), params)
     return {"SupportedInstanceTypes": shown, **more}
 
 
-def _types_of(release: known.Numbers) -> Iterator[Answer]:
+def _types_of(release: Numbers) -> Iterator[Answer]:
     for since, facts in _offers():
         if any(first[0] == release[0] and first <= release for first in since):
             yield facts
 
 
 def _known_label(label: str | None) -> str:
-    if label not in known.labels():
+    if label not in labels():
         raise invalid_request(f"The supplied release label is invalid: {label}.")
     return label
 
@@ -62,7 +62,7 @@ def list_release_labels(_: Call, params: Params) -> Answer:
     """ListReleaseLabels, newest first. Filters hold for the beginning of a label, and for "Spark" or "spark@3.5.2"."""
     filters = params.get("Filters", {})
     prefix, application = filters.get("Prefix", ""), filters.get("Application", "")
-    found = [label for label in reversed(known.labels()) if label.startswith(prefix) and _has(label, application)]
+    found = [label for label in reversed(labels()) if label.startswith(prefix) and _has(label, application)]
     return _token_page("ReleaseLabels", found, params)
 
 
@@ -76,8 +76,8 @@ def _has(label: str, application: str) -> bool:
 
 def _applications(label: str) -> Mapping[str, str]:
     """What the release certainly has: name -> version, "" where that was not read."""
-    listed = known.applications(label) or {}
-    return {name: version for name, version in listed.items() if version != known.UNKNOWN}
+    listed = applications(label) or {}
+    return {name: version for name, version in listed.items() if version != UNKNOWN}
 
 
 def describe_release_label(_: Call, params: Params) -> Answer:
@@ -92,7 +92,7 @@ def describe_release_label(_: Call, params: Params) -> Answer:
 
 
 def _newest() -> str:
-    return max((label for label in known.labels() if releases.parse(label)), key=known.numbers)
+    return max((label for label in labels() if releases.parse(label)), key=numbers)
 
 
 def _token_page(member: str, items: list[Any], params: Params) -> Answer:
