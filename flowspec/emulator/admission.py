@@ -21,8 +21,11 @@ MAX_STEPS = 256
 MAX_TAGS = 50
 _MAX_BOOTSTRAP_ACTIONS = 16
 _MAX_TASK_GROUPS = 48
-_MAX_INSTANCES = 2000
+MAX_INSTANCES = 2000
 """Of one group or fleet (Service Quotas, instances per instance group)."""
+
+_MAX_VOLUMES = 25
+"""Of one instance (Management Guide, EMR storage)."""
 
 _MAX_FLEET_TYPES, _MAX_FLEET_TYPES_BY_STRATEGY = 5, 30
 _LAUNCH_TIMEOUT, _RESIZE_TIMEOUT = (5, 1440), (5, 10080)
@@ -143,13 +146,23 @@ def _check_group(group: Mapping[str, Any]) -> None:
     _check_size(count)
     if group.get("BidPrice") and group.get("Market", "SPOT") == "ON_DEMAND":
         raise validation("A bid price may not be specified for the ON_DEMAND market.")
+    _check_volumes(group)
     if "AutoScalingPolicy" in group:
         check_scaling_policy(group["AutoScalingPolicy"], role)
 
 
+def _check_volumes(machine: Mapping[str, Any]) -> None:
+    configs = machine.get("EbsConfiguration", {}).get("EbsBlockDeviceConfigs", ())
+    counts = [config.get("VolumesPerInstance", 1) for config in configs]
+    if any(count < 1 for count in counts) or sum(counts) > _MAX_VOLUMES:
+        raise validation(f"An instance may have 1 to {_MAX_VOLUMES} EBS volumes.")
+    if any(config["VolumeSpecification"]["SizeInGB"] < 1 for config in configs):
+        raise validation("The size of an EBS volume must be at least 1 GiB.")
+
+
 def _check_size(count: int) -> None:
-    if count > _MAX_INSTANCES:
-        raise validation(f"The number of instances must not exceed {_MAX_INSTANCES}.")
+    if count > MAX_INSTANCES:
+        raise validation(f"The number of instances must not exceed {MAX_INSTANCES}.")
 
 
 def check_added_groups(groups: Sequence[Mapping[str, Any]], present: Sequence[str]) -> None:
@@ -227,6 +240,7 @@ def _check_fleet_types(fleet: Mapping[str, Any]) -> None:
     for kind in kinds:
         if "BidPrice" in kind and "BidPriceAsPercentageOfOnDemandPrice" in kind:
             raise validation("BidPrice and BidPriceAsPercentageOfOnDemandPrice are mutually exclusive.")
+        _check_volumes(kind)
     launch = fleet.get("LaunchSpecifications", {}).values()
     by_strategy = any("AllocationStrategy" in specification for specification in launch)
     most = _MAX_FLEET_TYPES_BY_STRATEGY if by_strategy else _MAX_FLEET_TYPES
@@ -359,4 +373,3 @@ def check_managed_scaling(policy: Mapping[str, Any], label: str | None, *, fleet
     for name in ("MaximumOnDemandCapacityUnits", "MaximumCoreCapacityUnits"):
         if limits.get(name, 0) > most:
             raise validation(f"{name} must be at most MaximumCapacityUnits.")
-    _check_size(least)

@@ -39,6 +39,7 @@ _ECHOED = (
     "RepoUpgradeOnBoot",
     "ExtendedSupport",
     "MonitoringConfiguration",
+    "SessionEnabled",
 )
 _ECHOED_FROM_INSTANCES = (
     "Ec2KeyName",

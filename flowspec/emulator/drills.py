@@ -11,7 +11,8 @@ of a RunJobFlow, to one cluster and the calls that name it.
     bootstrap-failure             the first bootstrap action fails on the master instance (without one: its set-up)
     spot-loss@N                   during the N-th step all spot instances are reclaimed (a core one if there are none)
     step-failure@N                the N-th step fails
-    slow-start=SECONDS            the cluster is STARTING for so long (divided by the time scale)
+    slow-start=SECONDS            the cluster is STARTING for so long (divided by the time scale); a fleet whose
+                                  spot timeout is shorter gives up as its TimeoutAction says
 
 Of two drills of the same kind for the same operation or step, the later one counts.
 """

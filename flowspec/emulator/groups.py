@@ -65,6 +65,36 @@ def add_fleet(store: Store, request: Mapping[str, Any], at: Moment) -> Record:
     return fleet
 
 
+def spot_timeouts(store: Store, cluster: Record) -> list[tuple[float, Record]]:
+    """The fleets that wait for spot capacity only so long while the cluster starts: until when, the earliest first."""
+    at = instances.moment(cluster, cluster.created)
+    waiting = [
+        (at.after(60.0 * specification["TimeoutDurationMinutes"]), fleet)
+        for fleet in store.find("fleet", cluster_id=cluster.id)
+        if fleet.doc["request"].get("TargetSpotCapacity") and (specification := _spot(fleet))
+    ]
+    return sorted(waiting, key=lambda pair: (pair[0], pair[1].seq))
+
+
+def _spot(fleet: Record) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = fleet.doc["request"].get("LaunchSpecifications", {}).get("SpotSpecification", {})
+    return found
+
+
+def give_up_spot(store: Store, cluster: Record, fleet: Record) -> None:
+    """Spot capacity did not come in time: the cluster ends, or what is missing is filled on demand.
+
+    (API reference, SpotProvisioningSpecification: TimeoutAction.)
+    """
+    if _spot(fleet)["TimeoutAction"] == "TERMINATE_CLUSTER":
+        text = f"The {role(fleet).lower()} instance fleet did not reach its target Spot capacity before the timeout."
+        lifecycle.begin_termination(store, cluster, "INSTANCE_FLEET_TIMEOUT", text, with_errors=True)
+        return
+    for instance in instances.staying(fleet):
+        instance["market"] = "ON_DEMAND"
+    store.save(fleet)
+
+
 def _new(kind: str, prefix: str, request: dict[str, Any], at: Moment) -> Record:
     doc: dict[str, Any] = {
         "request": request,
@@ -330,7 +360,9 @@ def modify_instance_fleet(call: Call, params: Params) -> Answer:
         raise invalid_request(f"Instance fleet id '{change['InstanceFleetId']}' is not valid.")
     admission.check_fleet_change(change, role(fleet), fleet.doc["request"])
     fleet.doc["request"] |= {name: change[name] for name in ("ResizeSpecifications", "Context") if name in change}
-    instances.retarget(fleet, instances.targets({**fleet.doc["request"], **change}), at)
+    instances.retarget(
+        fleet, {market: change[name] for market, name in instances.TARGETS.items() if name in change}, at
+    )
     if "InstanceTypeConfigs" in change:
         _require_reconfiguring(at.cluster)
         _reconfigure(fleet, at)

@@ -27,6 +27,9 @@ LEAVE_SECONDS = 5.0
 MASTER_NUMBER = 0
 """The number of the master node in its group or fleet."""
 
+TARGETS = {"ON_DEMAND": "TargetOnDemandCapacity", "SPOT": "TargetSpotCapacity"}
+"""The member of a fleet's request that says how much it wants, by market."""
+
 STATES = {
     "STARTING": "PROVISIONING",
     "BOOTSTRAPPING": "BOOTSTRAPPING",
@@ -196,12 +199,12 @@ def retarget(fleet: Record, targets: Mapping[str, int], at: Moment) -> None:
             grow(fleet, kind.get("InstanceType", ""), market, count, at)
         else:
             _take_out(_spare(fleet, market, -missing, at), at)
-        request["TargetOnDemandCapacity" if market == "ON_DEMAND" else "TargetSpotCapacity"] = target
+        request[TARGETS[market]] = target
 
 
 def targets(fleet: Mapping[str, Any]) -> dict[str, int]:
     """The capacities that a fleet's request asks for, by market."""
-    return {"ON_DEMAND": fleet.get("TargetOnDemandCapacity", 0), "SPOT": fleet.get("TargetSpotCapacity", 0)}
+    return {market: fleet.get(name, 0) for market, name in TARGETS.items()}
 
 
 def capacity(fleet: Record, market: str, among: Iterable[Instance]) -> int:

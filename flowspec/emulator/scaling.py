@@ -192,18 +192,23 @@ def _retargeting(fleet: Record, market: str, at: Moment) -> Callable[[int], None
 
 def _grow(shares: list[_Share], missing: int, limits: Mapping[str, Any]) -> None:
     most = limits["MaximumCapacityUnits"]
+    room = most - _size(shares)
     core_room = limits.get("MaximumCoreCapacityUnits", most) - _size(shares, role="CORE")
     on_demand_room = limits.get("MaximumOnDemandCapacityUnits", most) - _size(shares, market="ON_DEMAND")
     for share in shares:
-        room = missing
-        if share.role == "CORE":
-            room = min(room, core_room)
-        if share.market == "ON_DEMAND":
-            room = min(room, on_demand_room)
-        grown = share.change(math.ceil(max(room, 0) / share.unit) * share.unit)
+        core, on_demand = share.role == "CORE", share.market == "ON_DEMAND"
+        bounds = (
+            room,
+            core_room if core else room,
+            on_demand_room if on_demand else room,
+            admission.MAX_INSTANCES * share.unit - share.size,
+        )
+        steps = max(0, min(math.ceil(missing / share.unit), *(bound // share.unit for bound in bounds)))
+        grown = share.change(steps * share.unit)
         missing -= grown
-        core_room -= grown if share.role == "CORE" else 0
-        on_demand_room -= grown if share.market == "ON_DEMAND" else 0
+        room -= grown
+        core_room -= grown if core else 0
+        on_demand_room -= grown if on_demand else 0
 
 
 def _size(shares: list[_Share], *, role: str = "", market: str = "") -> int:

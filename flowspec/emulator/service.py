@@ -86,7 +86,7 @@ class Service:
             raise not_implemented(operation)
         try:
             with Store(self.home) as store:
-                faults = (self._drills, self._drills_of_cluster(store, params))
+                faults = (self._drills, self._drills_of_cluster(store, operation, params))
                 for fault in faults:
                     fault.before(operation)
                 workers.reap(store, self.home)
@@ -97,10 +97,10 @@ class Service:
         except OSError as error:
             raise place.trouble(self.home, error) from error
 
-    def _drills_of_cluster(self, store: Store, params: Mapping[str, Any]) -> drills.Drills:
+    def _drills_of_cluster(self, store: Store, operation: str, params: Mapping[str, Any]) -> drills.Drills:
         """The drills of the cluster that a call names, or is about to make."""
         try:
-            if "Instances" in params:
+            if operation == "RunJobFlow":
                 return drills.parse(drills.tagged(params), OPERATIONS)
             cluster = store.get("cluster", _cluster_named(params))
             return drills.parse(cluster.doc["inject"], OPERATIONS) if cluster else drills.Drills()

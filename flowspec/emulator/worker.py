@@ -20,10 +20,23 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from flowspec.emulator import clock, drills, execution, ids, instances, lifecycle, logs, processes, scaling, workers
+from flowspec.emulator import (
+    clock,
+    drills,
+    execution,
+    groups,
+    ids,
+    instances,
+    lifecycle,
+    logs,
+    processes,
+    scaling,
+    workers,
+)
 from flowspec.emulator import home as place
 from flowspec.emulator.execution import CannotStart, Running
 from flowspec.emulator.store import Record, Store
@@ -131,11 +144,22 @@ class Worker:
     # -- bootstrap
 
     def _start_slowly(self) -> None:
-        """The drill `slow-start`: the cluster stays STARTING, unless it is asked to end."""
+        """The drill `slow-start`: the cluster stays STARTING, unless it is asked to end or a fleet gives up."""
         cluster = self._cluster()
         until = cluster.created + clock.span(self._drills.slow_start, cluster.doc["time_scale"])
+        for timeout, fleet in groups.spot_timeouts(self._store, cluster):
+            if timeout < until:
+                self._stay_starting(timeout)
+                self._change(partial(self._give_up_spot, fleet))
+        self._stay_starting(until)
+
+    def _stay_starting(self, until: float) -> None:
         while (left := until - clock.now()) > 0 and self._cluster().state == "STARTING":
             self._alarm.sleep(left)
+
+    def _give_up_spot(self, fleet: Record, cluster: Record) -> None:
+        if cluster.state == "STARTING":
+            groups.give_up_spot(self._store, cluster, fleet)
 
     def _bootstrap(self) -> bool:
         """Goes through BOOTSTRAPPING; whether the cluster came out of it ready."""

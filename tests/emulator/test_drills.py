@@ -21,6 +21,7 @@ from flowspec.emulator.transport import attach, respond
 from flowspec.errors import FlowspecError
 from flowspec.plan import ApiCall, Plan
 from tests.emulator.conftest import CORE, MASTER, Emr, bash, request
+from tests.emulator.test_instances import FLEETS
 
 MODEL = botocore.session.get_session().get_service_model("emr")
 SPOT = {**CORE, "Market": "SPOT"}
@@ -292,6 +293,27 @@ def test_a_cluster_that_starts_slowly_can_be_ended(emr):
     emr.call("TerminateJobFlows", JobFlowIds=[cluster_id])
     assert emr.state(emr.until_ended(cluster_id)) == "TERMINATED"
     assert emr.step_states(cluster_id) == ["CANCELLED"]
+
+
+@pytest.mark.parametrize("action", ["TERMINATE_CLUSTER", "SWITCH_TO_ON_DEMAND"])
+def test_a_fleet_gives_up_on_spot_that_does_not_come(home, emr, action):
+    spot = {"TimeoutDurationMinutes": 5, "TimeoutAction": action}
+    core = {**FLEETS[1], "LaunchSpecifications": {"SpotSpecification": spot}}
+    drilled = Emr(Service(home, inject="slow-start=600", time_scale=1000))
+    cluster_id = drilled.run(bash("true"), groups=[], instances={"InstanceFleets": [FLEETS[0], core]})
+    drilled.until_ended(cluster_id)
+    timeline = drilled.cluster(cluster_id)["Status"]["Timeline"]
+    markets = {one["Market"] for one in drilled.call("ListInstances", ClusterId=cluster_id)["Instances"]}
+    if action == "TERMINATE_CLUSTER":
+        assert drilled.state(cluster_id) == "TERMINATED_WITH_ERRORS"
+        assert drilled.reason(cluster_id)[0] == "INSTANCE_FLEET_TIMEOUT"
+        assert drilled.step_states(cluster_id) == ["CANCELLED"]
+        assert timeline["EndDateTime"] - timeline["CreationDateTime"] >= 0.3
+        assert markets == {"ON_DEMAND", "SPOT"}
+    else:
+        assert drilled.step_states(cluster_id) == ["COMPLETED"]
+        assert timeline["ReadyDateTime"] - timeline["CreationDateTime"] >= 0.6
+        assert markets == {"ON_DEMAND"}
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -147,6 +147,10 @@ def test_a_scaling_policy_is_for_a_group_of_the_cluster(still, ready):
         (limits(33, 60, "VCPU"), {"CORE": 3, "TASK": 3}),
         (limits(4, 20, "VCPU"), {"CORE": 2, "TASK": 1}),
         (limits(1, 3, "VCPU"), {"CORE": 1, "TASK": 0}),
+        # Whole nodes that would not fit below a maximum are not added.
+        (limits(33, 35, "VCPU"), {"CORE": 2, "TASK": 3}),
+        (limits(40, 60, "VCPU", OnDemand=11), {"CORE": 2, "TASK": 4}),
+        (limits(2**30, 2**31 - 1), {"CORE": 2000, "TASK": 2000}),
     ],
 )
 def test_managed_scaling_brings_groups_within_its_limits(still, ready, put, expected):
