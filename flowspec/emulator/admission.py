@@ -115,8 +115,10 @@ def _check_shorthand(instances: Mapping[str, Any]) -> None:
         raise validation(
             "Instance groups, instance fleets, or MasterInstanceType with InstanceCount must be specified."
         )
-    if instances.get("InstanceCount", 1) < 1:
+    count = instances.get("InstanceCount", 1)
+    if count < 1:
         raise validation("Instance count must be greater than 0.")
+    _check_size(count - 1)
 
 
 def _check_groups(groups: Sequence[Mapping[str, Any]]) -> None:

@@ -343,11 +343,11 @@ def _reconfigure(group: Record, at: Moment) -> None:
 
 
 def _merged(kept: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> list[Answer]:
-    merged = {config["Classification"]: dict(config) for config in kept}
+    merged = {config.get("Classification"): dict(config) for config in kept}
     for config in new:
-        old = merged.get(config["Classification"], {})
+        old = merged.get(config.get("Classification"), {})
         properties = {**old.get("Properties", {}), **config.get("Properties", {})}
-        merged[config["Classification"]] = {**old, **config, "Properties": properties}
+        merged[config.get("Classification")] = {**old, **config, "Properties": properties}
     return list(merged.values())
 
 
