@@ -110,7 +110,7 @@ def settled_at(group: Record) -> float:
     last = (
         instance["ready"] if instance["ended"] is None else instance["ended"] for instance in group.doc["instances"]
     )
-    return max((moment for moment in last if moment is not None), default=0.0)
+    return max((time for time in last if time is not None), default=0.0)
 
 
 def state(instance: Instance, at: Moment) -> str:
