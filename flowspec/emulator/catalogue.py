@@ -47,8 +47,10 @@ def list_supported_instance_types(_: Call, params: Params) -> Answer:
 
 
 def _types_of(release: Numbers) -> Iterator[Answer]:
+    # A major version that the table does not know yet (emr-spark-8.0.0) has what the latest has.
+    major = min(release[0], max(first[0] for since, _ in _offers() for first in since))
     for since, facts in _offers():
-        if any(first[0] == release[0] and first <= release for first in since):
+        if any(first[0] == major and first <= release for first in since):
             yield facts
 
 

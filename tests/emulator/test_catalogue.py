@@ -66,7 +66,7 @@ def test_a_release_is_described(still):
     )
 
 
-@pytest.mark.parametrize("label", ["emr-5.36.2", "emr-6.9.0", "emr-7.5.0", "emr-7.14.0"])
+@pytest.mark.parametrize("label", ["emr-5.36.2", "emr-6.9.0", "emr-7.5.0", "emr-7.14.0", "emr-spark-8.0.0"])
 def test_instance_types_are_those_that_were_recorded(still, label):
     found, pages = all_of(still, "ListSupportedInstanceTypes", "SupportedInstanceTypes", ReleaseLabel=label)
     names = [one["Type"] for one in found]
