@@ -25,9 +25,10 @@ DOORS = {
 # Which rooms a room may look into. The pipeline runs from the top down; engines and the emulator stand beside it.
 ROOMS = {
     "errors": set(),
+    "releases": set(),
     "engines": {"errors"},
-    "emulator": {"errors", "engines"},
-    "spec": {"errors"},
+    "emulator": {"errors", "releases", "engines"},
+    "spec": {"errors", "releases"},
     "request": {"errors", "spec", "emr.shapes"},
     "plan": {"errors", "spec", "request", "engines"},
     "emr": {"errors", "request", "plan", "engines", "emulator"},

@@ -26,17 +26,20 @@ Answer = dict[str, Any]
 PAGE_SIZE = 50
 """Items in one page of a list (API reference, ListClusters and ListSteps)."""
 
-WRONG_STATE_FOR_GROUPS = "An instance group may only be modified when the cluster is running or waiting"
-
 
 @dataclass
 class Call:
-    """What an operation works with. `now` is the call's one moment, in seconds since 1970."""
+    """What an operation works with. `now` is the call's one moment, in seconds since 1970.
+
+    `time_scale` and `inject` (the failure drills) are for the clusters that it makes.
+    """
 
     store: Store
     home: Path
     region: str
     run_bootstrap: bool
+    time_scale: float
+    inject: str
     now: float
     start_worker: Callable[[Path, str, int], None]
     after_commit: list[Callable[[], None]] = field(default_factory=list)
@@ -75,6 +78,11 @@ def require_open(cluster: Record) -> Record:
     if cluster.state not in lifecycle.OPEN:
         raise shut_down()
     return cluster
+
+
+def epoch(moment: Any) -> float | None:
+    """A moment as seconds since 1970; callers in this process may give a datetime, the wire gives numbers."""
+    return None if moment is None else float(moment.timestamp() if hasattr(moment, "timestamp") else moment)
 
 
 def status(state: str, reason: Mapping[str, Any], **times: float | None) -> Answer:

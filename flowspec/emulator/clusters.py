@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from flowspec.emulator import admission, ids, instances, lifecycle, releases, steps, tags, workers
+from flowspec.emulator import admission, drills, groups, ids, instances, lifecycle, releases, steps, tags, workers
 from flowspec.emulator import home as place
 from flowspec.emulator.calls import (
     PAGE_SIZE,
@@ -18,6 +18,7 @@ from flowspec.emulator.calls import (
     Call,
     Operation,
     Params,
+    epoch,
     marked,
     marker,
     page,
@@ -38,6 +39,7 @@ _ECHOED = (
     "RepoUpgradeOnBoot",
     "ExtendedSupport",
     "MonitoringConfiguration",
+    "SessionEnabled",
 )
 _ECHOED_FROM_INSTANCES = (
     "Ec2KeyName",
@@ -54,7 +56,7 @@ def run_job_flow(call: Call, params: Params) -> Answer:
     admission.check_job_flow(params)
     cluster = _new_cluster(call, params)
     call.store.add(cluster)
-    instances.add_all(call.store, cluster, params["Instances"])
+    groups.add_all(call.store, cluster, params["Instances"])
     steps.add(call, cluster, params.get("Steps", ()), params.get("StepExecutionRoleArn"))
     _start_worker_after_commit(call, cluster)
     return {"JobFlowId": cluster.id, "ClusterArn": ids.cluster_arn(call.region, cluster.id)}
@@ -84,6 +86,9 @@ def _new_cluster(call: Call, params: Params) -> Record:
         "auto_termination": params.get("AutoTerminationPolicy"),
         "managed_scaling": params.get("ManagedScalingPolicy"),
         "run_bootstrap": call.run_bootstrap,
+        "time_scale": call.time_scale,
+        "drills": call.inject,
+        "inject": drills.tagged(params),
     }
     cluster_id = ids.new_id("j")
     return Record("cluster", cluster_id, cluster_id, call.region, "STARTING", call.now, doc)
@@ -127,7 +132,7 @@ def _cluster_answer(call: Call, cluster: Record) -> Answer:
         **_summary(cluster),
         **{name: request[name] for name in _ECHOED if name in request},
         **releases.root_volume(request),
-        "Ec2InstanceAttributes": _ec2_attributes(request, cluster.region),
+        "Ec2InstanceAttributes": ec2_attributes(request, cluster.region),
         "InstanceCollectionType": "INSTANCE_FLEET" if request["Instances"].get("InstanceFleets") else "INSTANCE_GROUP",
         "AutoTerminate": not doc["keep_alive"],
         "TerminationProtected": doc["protected"],
@@ -140,10 +145,10 @@ def _cluster_answer(call: Call, cluster: Record) -> Answer:
         "KerberosAttributes": request.get("KerberosAttributes", {}),
         "StepConcurrencyLevel": doc["concurrency"],
         "PlacementGroups": request.get("PlacementGroupConfigs", []),
-        "MasterPublicDnsName": _master_dns(call, cluster),
+        "MasterPublicDnsName": master_dns(call, cluster),
     }
     derived = {
-        "LogUri": _log_uri(request.get("LogUri")),
+        "LogUri": log_uri(request.get("LogUri")),
         "OSReleaseLabel": releases.os_release(request),
         "RequestedAmiVersion": request.get("AmiVersion"),
         "RunningAmiVersion": request.get("AmiVersion"),
@@ -170,7 +175,7 @@ def _summary(cluster: Record) -> Answer:
     }
 
 
-def _log_uri(uri: str | None) -> str | None:
+def log_uri(uri: str | None) -> str | None:
     """EMR gives s3://b/p back as s3n://b/p/."""
     if not uri:
         return None
@@ -178,7 +183,8 @@ def _log_uri(uri: str | None) -> str | None:
     return spelled if spelled.endswith("/") else f"{spelled}/"
 
 
-def _ec2_attributes(request: Mapping[str, Any], region: str) -> Answer:
+def ec2_attributes(request: Mapping[str, Any], region: str) -> Answer:
+    """Network, zone, key and profile of the nodes, as they were asked for and as they came to be."""
     wanted = request["Instances"]
     placement = wanted.get("Placement", {})
     subnets = wanted.get("Ec2SubnetIds") or [wanted[name] for name in ("Ec2SubnetId",) if wanted.get(name)]
@@ -205,7 +211,8 @@ def _applications(request: Mapping[str, Any]) -> list[Answer]:
     return asked
 
 
-def _master_dns(call: Call, cluster: Record) -> str:
+def master_dns(call: Call, cluster: Record) -> str:
+    """The DNS name of the master node."""
     group = instances.master(call.store, cluster)
     return ids.private_dns_name(ids.private_address(group.id, instances.MASTER_NUMBER), cluster.region)
 
@@ -216,8 +223,8 @@ def list_clusters(call: Call, params: Params) -> Answer:
         "cluster",
         region=call.region,
         states=params.get("ClusterStates") or None,
-        created_after=_epoch(params.get("CreatedAfter")),
-        created_before=_epoch(params.get("CreatedBefore")),
+        created_after=epoch(params.get("CreatedAfter")),
+        created_before=epoch(params.get("CreatedBefore")),
         before_seq=marked(params["Marker"]) if params.get("Marker") else None,
         newest_first=True,
         limit=PAGE_SIZE + 1,
@@ -225,11 +232,6 @@ def list_clusters(call: Call, params: Params) -> Answer:
     shown = found[:PAGE_SIZE]
     more = {"Marker": marker(shown[-1].seq)} if len(found) > PAGE_SIZE else {}
     return {"Clusters": [_summary(cluster) for cluster in shown], **more}
-
-
-def _epoch(moment: Any) -> float | None:
-    """A moment as seconds since 1970; callers in this process may give a datetime, the wire gives numbers."""
-    return None if moment is None else float(moment.timestamp() if hasattr(moment, "timestamp") else moment)
 
 
 def list_bootstrap_actions(call: Call, params: Params) -> Answer:

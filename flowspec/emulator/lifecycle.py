@@ -193,7 +193,7 @@ def _until_idle_timeout(store: Store, cluster: Record) -> Orders:
     if policy is None:
         return Orders()
     timeout = policy.get("IdleTimeout", DEFAULT_IDLE_TIMEOUT)
-    left = cluster.doc["idle_since"] + clock.span(timeout) - clock.now()
+    left = cluster.doc["idle_since"] + clock.span(timeout, cluster.doc["time_scale"]) - clock.now()
     if left > 0:
         return Orders(wait=left)
     begin_termination(store, cluster, "ALL_STEPS_COMPLETED", f"Auto-terminated after being idle for {timeout} seconds")

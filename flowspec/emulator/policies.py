@@ -1,7 +1,6 @@
 """Policies of a whole cluster: managed scaling and auto-termination.
 
-Auto-termination is carried out by the worker. Managed scaling is kept and given back; there is no load
-here that it could follow.
+Auto-termination is carried out by the worker, managed scaling by `scaling`.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flowspec.emulator import admission, lifecycle
+from flowspec.emulator import admission, lifecycle, scaling
 from flowspec.emulator.calls import Answer, Call, Operation, Params, require_open
 from flowspec.emulator.store import Record
 
@@ -18,11 +17,11 @@ _Check = Callable[[Record, Mapping[str, Any]], None]
 
 def _check_managed_scaling(cluster: Record, policy: Mapping[str, Any]) -> None:
     fleets = bool(cluster.doc["request"]["Instances"].get("InstanceFleets"))
-    admission.check_managed_scaling(policy, fleets=fleets)
+    admission.check_managed_scaling(policy, cluster.doc["request"].get("ReleaseLabel"), fleets=fleets)
 
 
-def _check_auto_termination(_: Record, policy: Mapping[str, Any]) -> None:
-    admission.check_auto_termination(policy)
+def _check_auto_termination(cluster: Record, policy: Mapping[str, Any]) -> None:
+    admission.check_auto_termination(policy, cluster.doc["request"].get("ReleaseLabel"))
 
 
 def _put(member: str, name: str, check: _Check) -> Operation:
@@ -32,6 +31,7 @@ def _put(member: str, name: str, check: _Check) -> Operation:
         check(cluster, policy)
         cluster.doc[name] = policy
         call.store.save(cluster)
+        scaling.settle(call.store, cluster, call.now)
         call.wake(cluster)
         return {}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flowspec.emulator import admission, ids, lifecycle
+from flowspec.emulator import admission, ids, lifecycle, releases
 from flowspec.emulator.calls import Answer, Call, Operation, Params, page, require_open, status
 from flowspec.emulator.errors import invalid_request, validation
 from flowspec.emulator.store import Record
@@ -134,14 +134,21 @@ def cancel_steps(call: Call, params: Params) -> Answer:
     cluster = require_open(call.cluster(params["ClusterId"]))
     if len(params["StepIds"]) > admission.MAX_STEPS:
         raise invalid_request(f"At most {admission.MAX_STEPS} steps may be cancelled at once.")
+    label = cluster.doc["request"].get("ReleaseLabel")
+    if not releases.at_least(label, 4, 8) or label == "emr-5.0.0":
+        raise invalid_request("Cancelling steps is only supported by emr-4.8.0 and later, except emr-5.0.0.")
     option = params.get("StepCancellationOption", "SEND_INTERRUPT")
-    told = [_cancel(call, _step(call, cluster, step_id), option) for step_id in params["StepIds"]]
+    running_too = releases.at_least(label, 5, 28)
+    told = [
+        _cancel(call, _step(call, cluster, step_id), option, running_too=running_too) for step_id in params["StepIds"]
+    ]
     call.wake(cluster)
     return {"CancelStepsInfoList": told}
 
 
-def _cancel(call: Call, step: Record, option: str) -> Answer:
-    if step.state not in lifecycle.ACTIVE_STEPS:
+def _cancel(call: Call, step: Record, option: str, *, running_too: bool) -> Answer:
+    # Of releases before 5.28.0 only pending steps can be cancelled (API reference, CancelSteps).
+    if step.state not in (lifecycle.ACTIVE_STEPS if running_too else ("PENDING",)):
         reason = f"Cannot cancel a step that is {step.state}."
         return {"StepId": step.id, "Status": "FAILED", "Reason": reason}
     if step.state == "PENDING":

@@ -44,7 +44,7 @@ _COLUMNS = "kind, id, cluster_id, region, state, created, doc, seq"
 
 @dataclass
 class Record:
-    """One thing the service knows: a "cluster", "step", "group" or "fleet".
+    """One thing the service knows: a "cluster", "step", "group", "fleet", or what belongs to an account.
 
     `created` is in seconds since 1970; `seq` grows in order of creation; `doc` holds what is not searched.
     """
@@ -118,6 +118,11 @@ class Store:
                 (record.state, json.dumps(record.doc), record.id),
             )
 
+    def delete(self, record: Record) -> None:
+        """Takes a record out."""
+        with self._told():
+            self._db.execute("DELETE FROM records WHERE id = ?", (record.id,))
+
     def get(self, kind: str, record_id: str) -> Record | None:
         """The record of this kind and id, if there is one."""
         with self._told():
@@ -164,6 +169,14 @@ class Store:
                 (*(value for _, value in conditions), limit),
             ).fetchall()
         return [_record(row) for row in rows]
+
+    def count(self, kind: str, *, cluster_id: str, up_to: int) -> int:
+        """How many records of a kind a cluster has, up to the one whose `seq` is given."""
+        with self._told():
+            row = self._db.execute(
+                "SELECT count(*) FROM records WHERE kind = ? AND cluster_id = ? AND seq <= ?", (kind, cluster_id, up_to)
+            ).fetchone()
+        return int(row[0])
 
     def ids(self, kind: str, states: Iterable[str]) -> list[str]:
         """The ids of all records of a kind in one of `states`, without reading their documents."""

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flowspec.emulator.drills import AnswerLost
 from flowspec.emulator.errors import EmrError
 from flowspec.emulator.service import Service
 
@@ -29,11 +30,16 @@ class Response:
     body: bytes
 
 
-def respond(service: Service, target: str, body: bytes) -> Response:
-    """Answers a request whose X-Amz-Target header is `target` ("ElasticMapReduce.RunJobFlow")."""
+def respond(service: Service, target: str, body: bytes) -> Response | None:
+    """Answers a request whose X-Amz-Target header is `target` ("ElasticMapReduce.RunJobFlow").
+
+    None when there is to be no answer: the connection just goes (a failure drill).
+    """
     request_id = {"x-amzn-RequestId": str(uuid.uuid4()), "Content-Type": CONTENT_TYPE}
     try:
         answer = service.call(target.rpartition(".")[2], _decoded(body))
+    except AnswerLost:
+        return None
     except EmrError as error:
         told = {"__type": error.code, "message": error.message}
         return Response(error.status, {**request_id, "x-amzn-ErrorType": error.code}, json.dumps(told).encode())
@@ -53,11 +59,14 @@ def _decoded(body: bytes) -> dict[str, Any]:
 def attach(client: Any, service: Service) -> None:
     """Has a boto3 EMR client call the service in this process. FlowspecError passes through to the caller."""
     from botocore.awsrequest import AWSResponse, HeadersDict
+    from botocore.exceptions import ConnectionClosedError
 
     def answer(request: Any, **_: Any) -> Any:
         body = request.body or b""
         target = _text(request.headers["X-Amz-Target"])
         response = respond(service, target, body if isinstance(body, bytes) else body.encode())
+        if response is None:
+            raise ConnectionClosedError(endpoint_url=request.url)
         # Any: the stubs want the headers of an http.client message, botocore itself makes these.
         headers: Any = HeadersDict(response.headers)
         return AWSResponse(request.url, response.status, headers, _Raw(response.body))

@@ -18,11 +18,25 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
-from flowspec.emulator import execution, ids, instances, lifecycle, logs, processes, workers
+from flowspec.emulator import (
+    clock,
+    drills,
+    execution,
+    groups,
+    ids,
+    instances,
+    lifecycle,
+    logs,
+    processes,
+    scaling,
+    workers,
+)
 from flowspec.emulator import home as place
 from flowspec.emulator.execution import CannotStart, Running
 from flowspec.emulator.store import Record, Store
@@ -98,10 +112,13 @@ class Worker:
         self._store = store
         self._alarm = alarm
         self._running: dict[str, Running] = {}
+        asked = self._cluster().doc
+        self._drills = drills.parse(f"{asked['drills']},{asked['inject']}")
 
     def run(self) -> None:
         """Takes the cluster from STARTING to its end."""
         _log.info("pid %d works for cluster %s", os.getpid(), self._cluster_id)
+        self._start_slowly()
         if self._bootstrap():
             self._serve()
         self._end(self._running.values())
@@ -126,12 +143,33 @@ class Worker:
 
     # -- bootstrap
 
+    def _start_slowly(self) -> None:
+        """The drill `slow-start`: the cluster stays STARTING, unless it is asked to end or a fleet gives up."""
+        cluster = self._cluster()
+        until = cluster.created + clock.span(self._drills.slow_start, cluster.doc["time_scale"])
+        for timeout, fleet in groups.spot_timeouts(self._store, cluster):
+            if timeout < until:
+                self._stay_starting(timeout)
+                self._change(partial(self._give_up_spot, fleet))
+        self._stay_starting(until)
+
+    def _stay_starting(self, until: float) -> None:
+        while (left := until - clock.now()) > 0 and self._cluster().state == "STARTING":
+            self._alarm.sleep(left)
+
+    def _give_up_spot(self, fleet: Record, cluster: Record) -> None:
+        if cluster.state == "STARTING":
+            groups.give_up_spot(self._store, cluster, fleet)
+
     def _bootstrap(self) -> bool:
         """Goes through BOOTSTRAPPING; whether the cluster came out of it ready."""
         cluster = self._change(self._enter_bootstrapping)
         if cluster.state != "BOOTSTRAPPING":
             return False
         actions = cluster.doc["request"].get("BootstrapActions", ())
+        if self._drills.bootstrap_failure:
+            self._drill_bootstrap(actions)
+            return False
         if actions and not cluster.doc["run_bootstrap"]:
             _log.info("bootstrap actions are recorded and not run (%d)", len(actions))
             actions = ()
@@ -147,9 +185,21 @@ class Worker:
     def _leave_bootstrapping(self, cluster: Record) -> None:
         if cluster.state == "BOOTSTRAPPING":
             lifecycle.set_state(self._store, cluster, "RUNNING", "Running step")
+            scaling.settle(self._store, cluster, clock.now())
+
+    def _drill_bootstrap(self, actions: Sequence[Mapping[str, Any]]) -> None:
+        """The drill `bootstrap-failure`, in EMR's words for a failed action and for a master that can't be set up."""
+        instance = self._master_instance(self._cluster())
+        what = "bootstrap action 1 returned a non-zero return code" if actions else "application provisioning failed"
+        name = actions[0]["Name"] if actions else ""
+        why = f"On the master instance ({instance}), {what}"
+        self._fail_bootstrap("BOOTSTRAP_FAILURE_PRIMARY_WITH_NON_ZERO_CODE", why, instance, name)
+
+    def _master_instance(self, cluster: Record) -> str:
+        return ids.ec2_instance_id(instances.master(self._store, cluster).id, instances.MASTER_NUMBER)
 
     def _bootstrap_action(self, cluster: Record, number: int, name: str) -> bool:
-        instance = ids.ec2_instance_id(instances.master(self._store, cluster).id, instances.MASTER_NUMBER)
+        instance = self._master_instance(cluster)
         try:
             running = execution.start_bootstrap(self._home, cluster, number)
         except CannotStart as error:
@@ -169,11 +219,12 @@ class Worker:
         return code == 0
 
     def _fail_bootstrap(self, error_code: str, why: str, instance: str, name: str) -> None:
-        data = [{"instance-id": instance, "bootstrap-action": name}]
+        data = [{"instance-id": instance, **({"bootstrap-action": name} if name else {})}]
         detail = {"ErrorCode": error_code, "ErrorData": data, "ErrorMessage": why}
 
         def change(cluster: Record) -> None:
             cluster.doc["errors"].append(detail)
+            instances.fail_master(self._store, cluster, "BOOTSTRAP_FAILURE", why, clock.now())
             lifecycle.begin_termination(self._store, cluster, "BOOTSTRAP_FAILURE", why, with_errors=True)
 
         self._change(change)
@@ -195,10 +246,23 @@ class Worker:
                 self._alarm.sleep(orders.wait)
 
     def _start(self, step: Record) -> None:
+        cluster = self._cluster()
         try:
-            self._running[step.id] = execution.start_step(self._home, self._cluster(), step)
+            self._running[step.id] = execution.start_step(self._home, cluster, self._drilled(step))
         except CannotStart as error:
             self._step_over(step.id, execution.NOT_STARTED, str(error))
+
+    def _drilled(self, step: Record) -> Record:
+        """The step as it is to run: the drill `step-failure` puts a failing one in its place."""
+        number = self._store.count("step", cluster_id=step.cluster_id, up_to=step.seq)
+        if number in self._drills.spot_loss:
+            self._change(self._lose_instances)
+        fails = number in self._drills.step_failure
+        return replace(step, doc={**step.doc, "jar": drills.FAILING_STEP}) if fails else step
+
+    def _lose_instances(self, cluster: Record) -> None:
+        lost = instances.reclaim(self._store, cluster, clock.now())
+        _log.info("drill: reclaimed %s", ", ".join(lost) or "nothing, for there is no such instance")
 
     def _cancel(self, step_id: str, option: str) -> None:
         if option == "TERMINATE_PROCESS":

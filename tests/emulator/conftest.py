@@ -5,14 +5,14 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from flowspec.emulator import clock, lifecycle
 from flowspec.emulator import home as place
-from flowspec.emulator import lifecycle
 from flowspec.emulator.service import Service
 from flowspec.emulator.store import Store
 
@@ -113,6 +113,14 @@ class Emr:
         for folder in (self.home / "clusters").iterdir():
             with (folder / "worker.lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Stops the clock of the service in this process; `later(10)` is ten seconds on."""
+    passed = [clock.now()]
+    monkeypatch.setattr(clock, "now", lambda: sum(passed))
+    return passed.append
 
 
 @pytest.fixture

@@ -10,7 +10,10 @@ import botocore.session
 import pytest
 from botocore.exceptions import ClientError
 
+from flowspec.emulator import instances
+from flowspec.emulator.declined import DECLINED
 from flowspec.emulator.service import OPERATIONS, Service
+from flowspec.emulator.store import Store
 from flowspec.emulator.transport import attach, respond
 from flowspec.errors import FlowspecError
 from tests.emulator.conftest import CORE, MASTER, bash, request
@@ -59,20 +62,27 @@ FULL = request(
 )
 
 
-@pytest.fixture
-def client(still):
-    """A boto3 client of the embedded EMR that also checks the raw answers against the model."""
+@pytest.fixture(scope="module")
+def checked_client():
+    """One boto3 client for all tests, since it takes its time to be made, and the service that it asks."""
     made = boto3.client("emr", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="y")
-    attach(made, Checked(still.service))
+    checked = Checked()
+    attach(made, checked)
+    return made, checked
+
+
+@pytest.fixture
+def client(still, checked_client):
+    """A boto3 client of the embedded EMR that also checks the raw answers against the model."""
+    made, checked = checked_client
+    checked.service = still.service
     return made
 
 
 class Checked:
     """A service whose answers are checked on their way out."""
 
-    def __init__(self, service: Service) -> None:
-        self.service = service
-        self.seen: set[str] = set()
+    service: Service
 
     def call(self, operation, params):
         answer = self.service.call(operation, params)
@@ -86,6 +96,9 @@ def deviations(shape, value, path):
     """What in an answer is not as the model has it: members, types, enums."""
     kind = shape.type_name
     if kind == "structure":
+        # Kerberos passwords are required when they are sent, and never given back.
+        required = shape.required_members if shape.name != "KerberosAttributes" else ()
+        yield from (f"{path}: no {name}" for name in required if name not in value)
         yield from (f"{path}: unknown member {name}" for name in value.keys() - shape.members.keys())
         for name in value.keys() & shape.members.keys():
             yield from deviations(shape.members[name], value[name], f"{path}.{name}")
@@ -102,6 +115,7 @@ def deviations(shape, value, path):
             "integer": int,
             "long": int,
             "double": float,
+            "float": float,
             "timestamp": float,
         }
         if type(value) is not types[kind]:
@@ -122,57 +136,142 @@ def test_the_check_of_answers_finds_what_is_wrong():
     ]
 
 
-def test_every_operation_of_the_table_is_one_of_emr():
-    assert set(OPERATIONS) <= set(MODEL.operation_names)
+def test_every_operation_of_the_model_is_implemented_or_declined():
+    assert set(MODEL.operation_names) <= OPERATIONS.keys() | DECLINED.keys()
+    assert not OPERATIONS.keys() & DECLINED.keys()
+
+
+@pytest.mark.parametrize("operation", sorted(set(DECLINED) & set(MODEL.operation_names)))
+def test_what_is_declined_says_so_by_its_name(still, operation):
+    answer = respond(still.service, f"ElasticMapReduce.{operation}", b"{}")
+    told = json.loads(answer.body)
+    assert (answer.status, told["__type"]) == (400, "UnknownOperationException")
+    assert told["message"].startswith(f"{operation} is not implemented by the embedded EMR: it has no ")
+
+
+TASK = {"InstanceRole": "TASK", "InstanceType": "m5.large", "InstanceCount": 1}
+TASK_FLEET = {**FLEETS[1], "InstanceFleetType": "TASK"}
+SCALING = {"Constraints": {"MinCapacity": 1, "MaxCapacity": 9}, "Rules": [RULE]}
+FLEET = request(bash("true"), keep_alive=True, groups=[], instances={"InstanceFleets": FLEETS})
+# These are about fleets, all others are asked of a cluster with groups.
+OF_FLEETS = {"AddInstanceFleet", "ListInstanceFleets", "ModifyInstanceFleet"}
 
 
 def parameters(operation, cluster_id, step_id, group_id):
-    """A valid request of each operation."""
+    """A valid request of each operation. `group_id` is of the core group, or fleet."""
     cluster, flow = {"ClusterId": cluster_id}, {"JobFlowIds": [cluster_id]}
+    group, policy = {"InstanceGroupId": group_id}, FULL["ManagedScalingPolicy"]
     return {
         "RunJobFlow": FULL,
         "AddJobFlowSteps": {"JobFlowId": cluster_id, "Steps": [bash("true")]},
-        "AddInstanceGroups": {
-            "JobFlowId": cluster_id,
-            "InstanceGroups": [{"InstanceRole": "TASK", "InstanceType": "m5.large", "InstanceCount": 1}],
-        },
-        "ModifyInstanceGroups": {**cluster, "InstanceGroups": [{"InstanceGroupId": group_id, "InstanceCount": 3}]},
+        "AddInstanceFleet": {**cluster, "InstanceFleet": TASK_FLEET},
+        "AddInstanceGroups": {"JobFlowId": cluster_id, "InstanceGroups": [TASK]},
+        "ModifyInstanceFleet": {**cluster, "InstanceFleet": {"InstanceFleetId": group_id, "TargetSpotCapacity": 9}},
+        "ModifyInstanceGroups": {**cluster, "InstanceGroups": [{**group, "InstanceCount": 3}]},
         "ModifyCluster": {**cluster, "StepConcurrencyLevel": 3},
         "AddTags": {"ResourceId": cluster_id, "Tags": [{"Key": "k"}]},
         "RemoveTags": {"ResourceId": cluster_id, "TagKeys": ["k"]},
         "CancelSteps": {**cluster, "StepIds": [step_id]},
         "DescribeStep": {**cluster, "StepId": step_id},
-        "ListClusters": {"ClusterStates": ["RUNNING"]},
+        "DescribeJobFlows": {},
+        "ListClusters": {"ClusterStates": ["STARTING", "RUNNING", "TERMINATED"]},
         "TerminateJobFlows": flow,
         "SetTerminationProtection": {**flow, "TerminationProtected": True},
         "SetKeepJobFlowAliveWhenNoSteps": {**flow, "KeepJobFlowAliveWhenNoSteps": True},
         "SetUnhealthyNodeReplacement": {**flow, "UnhealthyNodeReplacement": True},
         "SetVisibleToAllUsers": {**flow, "VisibleToAllUsers": True},
-        "PutManagedScalingPolicy": {**cluster, "ManagedScalingPolicy": FULL["ManagedScalingPolicy"]},
+        "PutManagedScalingPolicy": {**cluster, "ManagedScalingPolicy": policy},
+        "PutAutoScalingPolicy": {**cluster, **group, "AutoScalingPolicy": SCALING},
+        "RemoveAutoScalingPolicy": {**cluster, **group},
         "PutAutoTerminationPolicy": {**cluster, "AutoTerminationPolicy": {"IdleTimeout": 60}},
+        "CreateSecurityConfiguration": {"Name": "new", "SecurityConfiguration": "{}"},
+        "DescribeSecurityConfiguration": {"Name": "there"},
+        "DeleteSecurityConfiguration": {"Name": "there"},
+        "ListSecurityConfigurations": {},
+        "GetBlockPublicAccessConfiguration": {},
+        "PutBlockPublicAccessConfiguration": {
+            "BlockPublicAccessConfiguration": {"BlockPublicSecurityGroupRules": True}
+        },
+        "ListReleaseLabels": {},
+        "DescribeReleaseLabel": {"ReleaseLabel": "emr-7.5.0"},
+        "ListSupportedInstanceTypes": {"ReleaseLabel": "emr-7.5.0"},
     }.get(operation, cluster)
 
 
-@pytest.mark.parametrize("operation", sorted(set(OPERATIONS) - {"ListInstanceFleets"}))
-def test_every_answer_is_as_the_model_has_it(still, client, operation):
-    cluster_id = client.run_job_flow(**FULL)["JobFlowId"]
-    still.put_in_state(cluster_id, "RUNNING")
+# Two states in one: a group that is being resized, one that is reconfigured.
+LIVELY = "in between"
+
+
+@pytest.mark.parametrize("state", ["STARTING", "RUNNING", LIVELY, "TERMINATING", "TERMINATED"])
+@pytest.mark.parametrize("operation", sorted(OPERATIONS))
+def test_every_answer_is_as_the_model_has_it(still, client, operation, state):
+    """An operation is carried out, or refused as EMR refuses it; what it changed is read back then."""
+    cluster_id = client.run_job_flow(**(FLEET if operation in OF_FLEETS else FULL))["JobFlowId"]
+    client.create_security_configuration(Name="there", SecurityConfiguration="{}")
+    still.put_in_state(cluster_id, "RUNNING" if state == LIVELY else state)
     step_id = still.steps(cluster_id)[0]["Id"]
-    group_id = still.call("ListInstanceGroups", ClusterId=cluster_id)["InstanceGroups"][1]["Id"]
+    group_id = core_of(still, cluster_id)
+    if state == LIVELY:
+        disturb(client, cluster_id, group_id)
     method = getattr(client, botocore.xform_name(operation))
-    answer = method(**parameters(operation, cluster_id, step_id, group_id))
-    metadata = answer["ResponseMetadata"]
-    assert metadata["HTTPStatusCode"] == 200
-    assert len(metadata["RequestId"]) == 36
+    wanted = parameters(operation, cluster_id, step_id, group_id)
+    if refuses(operation, state):
+        with pytest.raises(ClientError, match="modified"):
+            method(**wanted)
+    else:
+        metadata = method(**wanted)["ResponseMetadata"]
+        assert (metadata["HTTPStatusCode"], len(metadata["RequestId"])) == (200, 36)
+    read_all(client, cluster_id)
 
 
-@pytest.mark.parametrize("state", ["STARTING", "TERMINATED"])
-def test_fleets_are_as_the_model_has_them(still, client, state):
-    params = request(groups=[], instances={"InstanceFleets": FLEETS})
-    cluster_id = client.run_job_flow(**params)["JobFlowId"]
-    still.put_in_state(cluster_id, state)
-    assert len(client.list_instance_fleets(ClusterId=cluster_id)["InstanceFleets"]) == 2
-    assert len(client.list_instances(ClusterId=cluster_id)["Instances"]) == 6
+OF_NO_CLUSTER = {
+    "CreateSecurityConfiguration",
+    "DeleteSecurityConfiguration",
+    "PutBlockPublicAccessConfiguration",
+    "RunJobFlow",
+}
+ONLY_READY = {"AddInstanceFleet", "AddInstanceGroups", "ModifyInstanceFleet", "ModifyInstanceGroups"}
+
+
+def refuses(operation, state):
+    """Whether an operation is refused in a state of its cluster (API reference and Management Guide)."""
+    if operation.startswith(("List", "Describe", "Get")) or operation in OF_NO_CLUSTER | {"TerminateJobFlows"}:
+        return False
+    if operation in {"AddTags", "RemoveTags"}:
+        return state == "TERMINATED"
+    return state.startswith("TERMINAT") or (operation in ONLY_READY and state == "STARTING")
+
+
+def core_of(emr, cluster_id):
+    with Store(emr.home) as store:
+        return next(
+            group.id
+            for group in instances.of_cluster(store, store.get("cluster", cluster_id))
+            if instances.role(group) == "CORE"
+        )
+
+
+def disturb(client, cluster_id, group_id):
+    """Resizes and reconfigures a group, or a fleet."""
+    site = [{"Classification": "hdfs-site", "Properties": {"a": "b"}}]
+    if group_id.startswith("ig-"):
+        changes = [{"InstanceGroupId": group_id, "InstanceCount": 1, "Configurations": site}]
+        client.modify_instance_groups(ClusterId=cluster_id, InstanceGroups=changes)
+    else:
+        types = [{**kind, "Configurations": site} for kind in FLEETS[1]["InstanceTypeConfigs"]]
+        change = {"InstanceFleetId": group_id, "TargetOnDemandCapacity": 8, "InstanceTypeConfigs": types}
+        client.modify_instance_fleet(ClusterId=cluster_id, InstanceFleet=change)
+
+
+def read_all(client, cluster_id):
+    """Every read there is, so that the checks of the client see its answer."""
+    described = client.describe_cluster(ClusterId=cluster_id)["Cluster"]
+    fleets = described["InstanceCollectionType"] == "INSTANCE_FLEET"
+    listed = client.list_instance_fleets if fleets else client.list_instance_groups
+    for read in (listed, client.list_instances, client.list_steps, client.list_bootstrap_actions):
+        read(ClusterId=cluster_id)
+    for read in (client.describe_job_flows, client.list_clusters, client.list_security_configurations):
+        read()
 
 
 def test_boto3_pages_through_by_itself(still, client):

@@ -490,8 +490,9 @@ def test_a_policy_that_is_not_valid_is_not_put(still):
 def test_an_operation_that_is_not_there_says_so(still):
     assert refused(still, "StartNotebookExecution") == (
         "UnknownOperationException",
-        "StartNotebookExecution is not implemented by the embedded EMR",
+        "StartNotebookExecution is not implemented by the embedded EMR: it has no notebook executions",
     )
+    assert refused(still, "Fly") == ("UnknownOperationException", "Fly is not implemented by the embedded EMR")
 
 
 def test_a_worker_that_cannot_be_started_is_told_by_the_cluster(still):

@@ -4,7 +4,9 @@ import re
 
 import pytest
 
+from flowspec.emulator import lifecycle
 from flowspec.emulator.service import EmrError
+from flowspec.emulator.store import Store
 from tests.emulator.conftest import CORE, MASTER
 
 TASK = {"InstanceRole": "TASK", "InstanceType": "m5.xlarge", "InstanceCount": 3, "Name": "extra"}
@@ -118,8 +120,10 @@ def test_a_scaling_policy_is_read_back_with_its_defaults(still):
     }
     policy = {"Constraints": {"MinCapacity": 1, "MaxCapacity": 5}, "Rules": [rule]}
     made = still.run(groups=[MASTER, {**CORE, "AutoScalingPolicy": policy}])
+    assert groups(still, made)["CORE"]["AutoScalingPolicy"]["Status"]["State"] == "PENDING"
+    still.put_in_state(made, "RUNNING")
     read = groups(still, made)["CORE"]["AutoScalingPolicy"]
-    assert read["Status"]["State"] == "ATTACHED"
+    assert read["Status"] == {"State": "ATTACHED", "StateChangeReason": {"Code": "USER_REQUEST", "Message": ""}}
     assert read["Constraints"] == policy["Constraints"]
     filled = read["Rules"][0]["Trigger"]["CloudWatchAlarmDefinition"]
     assert filled["Dimensions"] == [{"Key": "JobFlowId", "Value": made}]
@@ -192,12 +196,22 @@ def test_instances_come_fifty_on_a_page(still):
     assert len({instance["Id"] for instance in first["Instances"] + rest["Instances"]}) == 61
 
 
-def test_a_group_grows_and_shrinks_and_keeps_a_record_of_who_left(still, cluster_id):
+def sizes(emr, cluster_id, role="CORE"):
+    """State, requested and running instances of a group."""
+    group = groups(emr, cluster_id)[role]
+    return group["Status"]["State"], group["RequestedInstanceCount"], group["RunningInstanceCount"]
+
+
+def test_a_group_grows_and_shrinks_and_keeps_a_record_of_who_left(still, cluster_id, later):
     modify(still, groups(still, cluster_id)["CORE"], InstanceCount=4)
+    assert sizes(still, cluster_id) == ("RESIZING", 4, 2)
+    later(10)
+    assert sizes(still, cluster_id) == ("RUNNING", 4, 4)
     core = groups(still, cluster_id)["CORE"]
-    assert (core["RequestedInstanceCount"], core["RunningInstanceCount"]) == (4, 4)
     modify(still, core, cluster_id, InstanceCount=1)
-    assert groups(still, cluster_id)["CORE"]["RunningInstanceCount"] == 1
+    assert sizes(still, cluster_id) == ("RESIZING", 1, 4)
+    later(5)
+    assert sizes(still, cluster_id) == ("RUNNING", 1, 1)
     ended = instances(still, cluster_id, InstanceStates=["TERMINATED"])
     assert len(ended) == 3
     assert all("EndDateTime" in instance["Status"]["Timeline"] for instance in ended)
@@ -214,14 +228,22 @@ def test_a_named_instance_is_taken_out_and_not_replaced(still, cluster_id):
     assert [i["Ec2InstanceId"] for i in instances(still, cluster_id, InstanceStates=["TERMINATED"])] == [gone]
 
 
-def test_configurations_are_replaced_or_merged_and_counted(still, cluster_id):
+def test_configurations_are_replaced_or_merged_and_counted(still, cluster_id, later):
     def site(**properties):
         return [{"Classification": "hdfs-site", "Properties": properties}]
 
     core = groups(still, cluster_id)["CORE"]
     modify(still, core, Configurations=site(a="1"))
-    modify(still, core, Configurations=site(b="2"), ReconfigurationType="MERGE")
     core = groups(still, cluster_id)["CORE"]
+    assert core["Status"]["State"] == "RECONFIGURING"
+    assert core["Configurations"] == site(a="1")
+    assert core["LastSuccessfullyAppliedConfigurations"] == []
+    assert (core["ConfigurationsVersion"], core["LastSuccessfullyAppliedConfigurationsVersion"]) == (1, 0)
+    modify(still, core, Configurations=site(b="2"), ReconfigurationType="MERGE")
+    assert groups(still, cluster_id)["CORE"]["LastSuccessfullyAppliedConfigurationsVersion"] == 0
+    later(10)
+    core = groups(still, cluster_id)["CORE"]
+    assert core["Status"]["State"] == "RUNNING"
     assert core["Configurations"] == core["LastSuccessfullyAppliedConfigurations"] == site(a="1", b="2")
     assert core["ConfigurationsVersion"] == core["LastSuccessfullyAppliedConfigurationsVersion"] == 2
     modify(still, core, Configurations=[])
@@ -286,6 +308,132 @@ def test_only_task_groups_are_added_and_only_beside_core(still, cluster_id):
         still.call("AddInstanceGroups", JobFlowId=alone, InstanceGroups=[TASK])
 
 
+@pytest.mark.parametrize(
+    ("passed", "instance_state", "group_state"),
+    [(1, "PROVISIONING", "RESIZING"), (6, "BOOTSTRAPPING", "RESIZING"), (11, "RUNNING", "RUNNING")],
+)
+def test_a_new_instance_comes_step_by_step(still, cluster_id, later, passed, instance_state, group_state):
+    modify(still, groups(still, cluster_id)["CORE"], InstanceCount=3)
+    later(passed)
+    newest = instances(still, cluster_id)[-1]["Status"]
+    assert newest["State"] == instance_state
+    assert ("ReadyDateTime" in newest["Timeline"]) == (instance_state == "RUNNING")
+    assert sizes(still, cluster_id)[0] == group_state
+
+
+@pytest.mark.parametrize(
+    ("passed", "state"), [(1, "PROVISIONING"), (6, "BOOTSTRAPPING"), (11, "RUNNING")], ids=["new", "half", "there"]
+)
+def test_an_added_group_comes_step_by_step(still, cluster_id, later, passed, state):
+    still.call("AddInstanceGroups", JobFlowId=cluster_id, InstanceGroups=[TASK])
+    later(passed)
+    assert sizes(still, cluster_id, "TASK") == (state, 3, 3 if state == "RUNNING" else 0)
+    assert sizes(still, cluster_id)[0] == "RUNNING"
+
+
+def test_asking_for_the_present_count_takes_a_resize_back(still, cluster_id):
+    before = [one["Id"] for one in instances(still, cluster_id, InstanceStates=["RUNNING"])]
+    for count in (5, 2, 1, 2):
+        modify(still, groups(still, cluster_id)["CORE"], InstanceCount=count)
+    assert sizes(still, cluster_id) == ("RUNNING", 2, 2)
+    assert [one["Id"] for one in instances(still, cluster_id, InstanceStates=["RUNNING"])] == before
+
+
+def test_a_shrink_takes_and_spares_the_instances_that_are_named(still, cluster_id, later):
+    modify(still, groups(still, cluster_id)["CORE"], InstanceCount=4)
+    later(20)
+    core = groups(still, cluster_id)["CORE"]
+    first, second, third, fourth = (one["Ec2InstanceId"] for one in instances(still, cluster_id)[1:])
+    resize = {"InstancesToTerminate": [first], "InstancesToProtect": [fourth]}
+    modify(still, core, InstanceCount=2, ShrinkPolicy={"InstanceResizePolicy": resize})
+    later(20)
+    left = instances(still, cluster_id, InstanceStates=["RUNNING"], InstanceGroupId=core["Id"])
+    assert [one["Ec2InstanceId"] for one in left] == [second, fourth]
+    assert third not in {one["Ec2InstanceId"] for one in left}
+
+
+def test_a_reconfiguration_waits_for_a_resize(still, cluster_id, later):
+    change = {"InstanceCount": 3, "Configurations": [{"Classification": "a", "Properties": {}}]}
+    modify(still, groups(still, cluster_id)["CORE"], **change)
+    states = []
+    for _ in range(5):
+        states.append(sizes(still, cluster_id)[0])
+        later(5)
+    assert states == ["RESIZING", "RESIZING", "RECONFIGURING", "RECONFIGURING", "RUNNING"]
+
+
+def test_what_was_under_way_is_over_when_the_cluster_is(still, cluster_id, later):
+    modify(still, groups(still, cluster_id)["CORE"], InstanceCount=3)
+    with Store(still.home) as store, store.writing():
+        cluster = store.get("cluster", cluster_id)
+        lifecycle.fail(store, cluster, "INTERNAL_ERROR", "x")
+    later(100)
+    statuses = [one["Status"] for one in instances(still, cluster_id)]
+    assert {status["State"] for status in statuses} == {"TERMINATED"}
+    assert {status["StateChangeReason"]["Code"] for status in statuses} == {"CLUSTER_TERMINATED"}
+    ended = cluster.doc["ended"]
+    assert {status["Timeline"]["EndDateTime"] for status in statuses} == {ended}
+    assert "ReadyDateTime" not in statuses[-1]["Timeline"]
+    assert sizes(still, cluster_id) == ("TERMINATED", 3, 0)
+
+
+@pytest.mark.parametrize("role", ["MASTER", "CORE"])
+def test_the_last_instances_are_not_taken_out(still, cluster_id, role):
+    group = groups(still, cluster_id)[role]
+    all_of = [one["Ec2InstanceId"] for one in instances(still, cluster_id, InstanceGroupId=group["Id"])]
+    with pytest.raises(EmrError, match=r"may not be changed|must be greater than 0"):
+        modify(still, group, EC2InstanceIdsToTerminate=all_of)
+
+
+def test_an_instance_that_is_not_there_is_not_taken_out(still, cluster_id):
+    with pytest.raises(EmrError, match="Instance 'i-0' is not in instance group"):
+        modify(still, groups(still, cluster_id)["CORE"], EC2InstanceIdsToTerminate=["i-0"])
+
+
+def test_instances_are_listed_for_thirty_days_after_their_end(still, cluster_id, later):
+    modify(still, groups(still, cluster_id)["CORE"], InstanceCount=1)
+    later(29 * 86400)
+    assert len(instances(still, cluster_id)) == 3
+    later(2 * 86400)
+    assert len(instances(still, cluster_id)) == 2
+
+
+@pytest.mark.parametrize("scale", [0.5, 100])
+def test_a_resize_takes_its_time_by_the_scale_of_the_cluster(still, later, scale):
+    still.service.time_scale = scale
+    made = still.run(groups=[MASTER, CORE])
+    still.put_in_state(made, "RUNNING")
+    # That of the cluster counts, whoever asks.
+    still.service.time_scale = 1.0
+    modify(still, groups(still, made)["CORE"], InstanceCount=3)
+    later(9.9 / scale)
+    assert sizes(still, made)[2] == 2
+    later(0.2 / scale)
+    assert sizes(still, made)[2] == 3
+
+
+def test_more_instances_than_emr_has_are_refused(still, cluster_id):
+    core = groups(still, cluster_id)["CORE"]
+    for wrong in (2001, 2**31 - 1):
+        with pytest.raises(EmrError, match="must not exceed 2000"):
+            modify(still, core, InstanceCount=wrong)
+        with pytest.raises(EmrError, match="must not exceed 2000"):
+            still.run(groups=[MASTER, {**CORE, "InstanceCount": wrong}])
+
+
+def test_at_most_48_task_groups_are_added(still, cluster_id):
+    still.call("AddInstanceGroups", JobFlowId=cluster_id, InstanceGroups=[TASK] * 48)
+    with pytest.raises(EmrError, match="must not exceed 48"):
+        still.call("AddInstanceGroups", JobFlowId=cluster_id, InstanceGroups=[TASK])
+
+
+def test_groups_are_reconfigured_from_release_5_21_on(still):
+    made = still.run(groups=[MASTER, CORE], ReleaseLabel="emr-5.20.0")
+    still.put_in_state(made, "RUNNING")
+    with pytest.raises(EmrError, match="Reconfiguring a running cluster is only supported by"):
+        modify(still, groups(still, made)["CORE"], Configurations=[])
+
+
 FLEETS = [
     {
         "InstanceFleetType": "MASTER",
@@ -330,3 +478,140 @@ def test_groups_and_fleets_are_not_asked_for_in_each_others_place(still, cluster
         with pytest.raises(EmrError, match="Instance fleets and instance groups are mutually exclusive") as caught:
             still.call(operation, ClusterId=made)
         assert caught.value.code == "InvalidRequestException"
+
+
+@pytest.fixture
+def fleets(still):
+    made = still.run(groups=[], instances={"InstanceFleets": FLEETS})
+    still.put_in_state(made, "RUNNING")
+    return made
+
+
+def fleet(emr, cluster_id, number=1):
+    return emr.call("ListInstanceFleets", ClusterId=cluster_id)["InstanceFleets"][number]
+
+
+def capacities(emr, cluster_id, number=1):
+    """State of a fleet, its targets and its provisioned capacities."""
+    found = fleet(emr, cluster_id, number)
+    names = ("TargetOnDemandCapacity", "TargetSpotCapacity", "ProvisionedOnDemandCapacity", "ProvisionedSpotCapacity")
+    return (found["Status"]["State"], *(found[name] for name in names))
+
+
+def modify_fleet(emr, cluster_id, number=1, **change):
+    change["InstanceFleetId"] = fleet(emr, cluster_id, number)["Id"]
+    return emr.call("ModifyInstanceFleet", ClusterId=cluster_id, InstanceFleet=change)
+
+
+def test_a_fleet_comes_to_its_targets_in_whole_instances(still, fleets, later):
+    modify_fleet(still, fleets, TargetOnDemandCapacity=7, TargetSpotCapacity=3)
+    assert capacities(still, fleets) == ("RESIZING", 7, 3, 4, 6)
+    later(10)
+    # Never below a target: of three spot instances of weight 2, one may go.
+    assert capacities(still, fleets) == ("RUNNING", 7, 3, 8, 4)
+    modify_fleet(still, fleets, TargetSpotCapacity=0)
+    later(10)
+    assert capacities(still, fleets) == ("RUNNING", 7, 0, 8, 0)
+
+
+def test_a_task_fleet_is_added_once_and_emptied(still, fleets, later):
+    task = {**FLEETS[1], "InstanceFleetType": "TASK", "Name": "task"}
+    answer = still.call("AddInstanceFleet", ClusterId=fleets, InstanceFleet=task)
+    assert fleet(still, fleets, 2)["Id"] == answer["InstanceFleetId"]
+    assert (answer["ClusterId"], answer["ClusterArn"][-len(fleets) :]) == (fleets, fleets)
+    assert capacities(still, fleets, 2) == ("PROVISIONING", 4, 5, 0, 0)
+    later(10)
+    assert capacities(still, fleets, 2) == ("RUNNING", 4, 5, 4, 6)
+    with pytest.raises(EmrError, match="At most one task instance fleet"):
+        still.call("AddInstanceFleet", ClusterId=fleets, InstanceFleet=task)
+    modify_fleet(still, fleets, 2, TargetOnDemandCapacity=0, TargetSpotCapacity=0)
+    later(10)
+    assert capacities(still, fleets, 2) == ("RUNNING", 0, 0, 0, 0)
+
+
+def test_a_fleet_is_reconfigured_type_by_type(still, fleets, later):
+    large, larger = FLEETS[1]["InstanceTypeConfigs"]
+    site = [{"Classification": "hdfs-site", "Properties": {"a": "b"}}]
+    modify_fleet(still, fleets, InstanceTypeConfigs=[{**large, "Configurations": site}, larger])
+    assert capacities(still, fleets)[0] == "RECONFIGURING"
+    later(10)
+    modify_fleet(still, fleets, InstanceTypeConfigs=[large, {**larger, "Configurations": site}])
+    later(10)
+    assert capacities(still, fleets) == ("RUNNING", 4, 5, 4, 6)
+    assert [kind["Configurations"] for kind in fleet(still, fleets)["InstanceTypeSpecifications"]] == [site, site]
+
+
+def test_how_a_fleet_is_resized_can_be_changed(still, fleets):
+    wanted = {"SpotResizeSpecification": {"TimeoutDurationMinutes": 5}}
+    modify_fleet(still, fleets, ResizeSpecifications=wanted)
+    assert fleet(still, fleets)["ResizeSpecifications"] == wanted
+    assert capacities(still, fleets)[0] == "RUNNING"
+
+
+@pytest.mark.parametrize(
+    ("number", "change", "message"),
+    [
+        (0, {"TargetOnDemandCapacity": 3}, "of the master instance fleet may not be changed"),
+        (1, {"TargetOnDemandCapacity": 0, "TargetSpotCapacity": 0}, "must be greater than 0"),
+        (1, {"TargetSpotCapacity": -1}, "must not be less than 0"),
+        (1, {"TargetSpotCapacity": 2**31 - 1}, "must not exceed 2000"),
+        (1, {"InstanceTypeConfigs": FLEETS[1]["InstanceTypeConfigs"][:1]}, "must list every instance type"),
+        (
+            1,
+            {"ResizeSpecifications": {"OnDemandResizeSpecification": {"TimeoutDurationMinutes": 4}}},
+            "TimeoutDurationMinutes must be between 5 and 10080",
+        ),
+    ],
+)
+def test_what_a_fleet_may_not_become(still, fleets, number, change, message):
+    before = fleet(still, fleets, number)
+    with pytest.raises(EmrError, match=message):
+        modify_fleet(still, fleets, number, **change)
+    assert fleet(still, fleets, number) == before
+
+
+def test_fleets_are_only_modified_while_the_cluster_runs_or_waits(still, cluster_id):
+    made = still.run(groups=[], instances={"InstanceFleets": FLEETS})
+    with pytest.raises(EmrError, match="instance fleet may only be modified when the cluster is running or waiting"):
+        modify_fleet(still, made, TargetSpotCapacity=1)
+    with pytest.raises(EmrError, match="a cluster that uses instance groups"):
+        still.call("AddInstanceFleet", ClusterId=cluster_id, InstanceFleet=FLEETS[1])
+
+
+def fleet_of(**changes):
+    return [FLEETS[0], {**FLEETS[1], **changes}]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ([FLEETS[0], {**FLEETS[1], "InstanceFleetType": "TASK"}], "A task instance fleet needs a core instance fleet"),
+        (fleet_of(TargetOnDemandCapacity=0, TargetSpotCapacity=0), "must be greater than 0"),
+        (fleet_of(InstanceTypeConfigs=[{"InstanceType": f"m{n}.xlarge"} for n in range(6)]), "must not exceed 5"),
+        (
+            fleet_of(LaunchSpecifications={"SpotSpecification": {"TimeoutDurationMinutes": 4, "TimeoutAction": "x"}}),
+            "must be between 5 and 1440",
+        ),
+        (
+            [{**FLEETS[0], "InstanceTypeConfigs": [{"InstanceType": "m5.xlarge", "WeightedCapacity": 2}]}],
+            "The weighted capacity of the instance types of a master instance fleet must be 1",
+        ),
+    ],
+)
+def test_fleets_that_are_refused(still, wanted, message):
+    with pytest.raises(EmrError, match=message):
+        still.run(groups=[], instances={"InstanceFleets": wanted})
+
+
+def test_with_an_allocation_strategy_a_fleet_has_up_to_thirty_types(still):
+    kinds = [{"InstanceType": f"m{n}.xlarge"} for n in range(30)]
+    launch = {"OnDemandSpecification": {"AllocationStrategy": "prioritized"}}
+    wanted = fleet_of(InstanceTypeConfigs=kinds, LaunchSpecifications=launch)
+    made = still.run(groups=[], instances={"InstanceFleets": wanted})
+    assert len(fleet(still, made)["InstanceTypeSpecifications"]) == 30
+
+
+@pytest.mark.parametrize("label", ["emr-4.7.2", "emr-5.0.3"])
+def test_fleets_need_their_release(still, label):
+    with pytest.raises(EmrError, match="Instance fleets are only supported by"):
+        still.run(groups=[], instances={"InstanceFleets": FLEETS}, ReleaseLabel=label)

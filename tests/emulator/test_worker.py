@@ -128,6 +128,14 @@ def test_an_idle_cluster_ends_by_its_policy(emr):
     assert emr.reason(cluster_id) == ("ALL_STEPS_COMPLETED", "Auto-terminated after being idle for 0.2 seconds")
 
 
+def test_an_hour_of_idleness_is_short_where_time_is_scaled(emr):
+    emr.service.time_scale = 10000
+    cluster_id = emr.until_ended(emr.run(keep_alive=True, AutoTerminationPolicy={}))
+    assert emr.reason(cluster_id) == ("ALL_STEPS_COMPLETED", "Auto-terminated after being idle for 3600 seconds")
+    timeline = emr.cluster(cluster_id)["Status"]["Timeline"]
+    assert timeline["EndDateTime"] - timeline["ReadyDateTime"] >= 0.36
+
+
 @pytest.mark.parametrize(
     ("on_failure", "keep_alive", "protected", "states", "end", "message"),
     [

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from flowspec.spec import releases
+from flowspec.releases import applications, date, first_with, labels, names, numbers
 from flowspec.spec.messages import Finding
 from flowspec.spec.nearest import nearest
 from flowspec.spec.rules.common import Path, Rule, Spec, hardware, items, release
@@ -15,7 +15,7 @@ _LOOKS_RIGHT = re.compile(r"emr-([a-z]+-)?\d+\.\d+(\.\d+)?(-.+)?")
 
 
 def _note() -> tuple[str, ...]:
-    return (f"flowspec's table of releases is of {releases.date()}",)
+    return (f"flowspec's table of releases is of {date()}",)
 
 
 def odd_label(spec: Spec) -> Iterator[Finding]:
@@ -29,9 +29,9 @@ def odd_label(spec: Spec) -> Iterator[Finding]:
 def unknown_release(spec: Spec) -> Iterator[Finding]:
     """EMR's ListReleaseLabels."""
     label = spec.get("release_label")
-    if not isinstance(label, str) or not _LOOKS_RIGHT.fullmatch(label) or label in releases.labels():
+    if not isinstance(label, str) or not _LOOKS_RIGHT.fullmatch(label) or label in labels():
         return
-    found = nearest(label, releases.labels())
+    found = nearest(label, labels())
     hint = f"did you mean {found}?" if found else ""
     yield Finding("FS262", ("release_label",), f"'{label[:60]}' is not among the releases known", hint, _note())
 
@@ -48,10 +48,10 @@ def unknown_application(spec: Spec) -> Iterator[Finding]:
     """AWS's EMR Release Guide. EMR takes names in any capitals. MapR and the like belong to AMI versions."""
     if "release_label" not in spec:
         return
-    known = {name.lower() for name in releases.names()}
+    known = {name.lower() for name in names()}
     for path, name in _named(spec):
         if name.lower() not in known:
-            found = nearest(name, releases.names())
+            found = nearest(name, names())
             hint = f"did you mean {found}?" if found else ""
             yield Finding("FS263", path, f"'{name[:60]}' is not among the applications known", hint, _note())
 
@@ -59,11 +59,11 @@ def unknown_application(spec: Spec) -> Iterator[Finding]:
 def application_of_another_release(spec: Spec) -> Iterator[Finding]:
     """AWS's EMR Release Guide, the applications of each release."""
     label = spec.get("release_label")
-    there = releases.applications(label) if isinstance(label, str) else None
+    there = applications(label) if isinstance(label, str) else None
     if there is None:
         return
     have = {name.lower() for name in there}
-    known = {name.lower(): name for name in releases.names()}
+    known = {name.lower(): name for name in names()}
     for path, name in _named(spec):
         if name.lower() in known and name.lower() not in have:
             real = known[name.lower()]
@@ -75,8 +75,8 @@ def _instead(name: str, label: str, have: set[str]) -> str:
     for other in (f"{name}-Sandbox", name.removesuffix("-Sandbox"), "Trino" if name == "PrestoSQL" else ""):
         if other != name and other.lower() in have:
             return f"it is called {other} there"
-    first = releases.first_with(name)
-    return f"since {first}" if releases.numbers(first) > releases.numbers(label) else "it was in earlier releases"
+    first = first_with(name)
+    return f"since {first}" if numbers(first) > numbers(label) else "it was in earlier releases"
 
 
 def presto_and_trino(spec: Spec) -> Iterator[Finding]:
@@ -115,7 +115,7 @@ def _has(feature: Feature, version: tuple[int, int, int]) -> bool:
     text = ".".join(map(str, version))
     if any(text.startswith(f"{one}.") for one in feature.without):
         return False
-    return text in feature.backported or version >= releases.numbers(feature.since)
+    return text in feature.backported or version >= numbers(feature.since)
 
 
 def _key(*keys: str) -> Callable[[Spec], Iterator[Path]]:

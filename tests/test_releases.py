@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flowspec.spec import releases
+from flowspec import releases
 
 TABLE = json.loads(Path(releases.__file__).with_name("releases.json").read_text())
 
