@@ -3,7 +3,7 @@
 botocore asks `before-send` handlers for an answer before it opens a connection. Ours decodes the request
 (AWS's JSON 1.1 protocol), has the service carry it out and gives back the HTTP answer EMR would have
 given, so that botocore's serializer, validator and parser see nothing unusual. `respond` is that
-protocol alone, for whatever carries it.
+protocol alone, for whatever carries it: this, or the endpoint in `http`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flowspec.emulator import wire
 from flowspec.emulator.errors import EmrError
 from flowspec.emulator.service import Service
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
+TARGET_PREFIX = "ElasticMapReduce"
 
 
 @dataclass(frozen=True)
@@ -29,35 +31,43 @@ class Response:
     body: bytes
 
 
-def respond(service: Service, target: str, body: bytes) -> Response:
-    """Answers a request whose X-Amz-Target header is `target` ("ElasticMapReduce.RunJobFlow")."""
-    request_id = {"x-amzn-RequestId": str(uuid.uuid4()), "Content-Type": CONTENT_TYPE}
+def respond(service: Service, target: str, body: bytes) -> Response | None:
+    """Answers a request whose X-Amz-Target header is `target` ("ElasticMapReduce.RunJobFlow").
+
+    None when there is to be no answer: the connection just goes (an injected fault).
+    """
+    prefix, _, operation = target.rpartition(".")
     try:
-        answer = service.call(target.rpartition(".")[2], _decoded(body))
+        if prefix != TARGET_PREFIX:
+            raise EmrError("UnknownOperationException", f"'{target}' is no operation of Amazon EMR", 404)
+        answer = service.call(operation, wire.request(operation, body))
     except EmrError as error:
-        told = {"__type": error.code, "message": error.message}
-        return Response(error.status, {**request_id, "x-amzn-ErrorType": error.code}, json.dumps(told).encode())
-    return Response(200, request_id, json.dumps(answer).encode())
+        return refusal(error)
+    return _response(200, answer)
 
 
-def _decoded(body: bytes) -> dict[str, Any]:
-    try:
-        params = json.loads(body or b"{}")
-    except ValueError as error:
-        raise EmrError("SerializationException", f"the request is not JSON: {error}") from error
-    if not isinstance(params, dict):
-        raise EmrError("SerializationException", "the request is not a JSON object")
-    return params
+def refusal(error: EmrError) -> Response:
+    """The answer that tells of an error."""
+    told = {"__type": error.code, "message": error.message}
+    return _response(error.status, told, {"x-amzn-ErrorType": error.code})
+
+
+def _response(status: int, members: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    request_id = {"x-amzn-RequestId": str(uuid.uuid4()), "Content-Type": CONTENT_TYPE}
+    return Response(status, {**request_id, **(headers or {})}, json.dumps(members).encode())
 
 
 def attach(client: Any, service: Service) -> None:
     """Has a boto3 EMR client call the service in this process. FlowspecError passes through to the caller."""
     from botocore.awsrequest import AWSResponse, HeadersDict
+    from botocore.exceptions import ConnectionClosedError
 
     def answer(request: Any, **_: Any) -> Any:
         body = request.body or b""
         target = _text(request.headers["X-Amz-Target"])
         response = respond(service, target, body if isinstance(body, bytes) else body.encode())
+        if response is None:
+            raise ConnectionClosedError(endpoint_url=request.url)
         # Any: the stubs want the headers of an http.client message, botocore itself makes these.
         headers: Any = HeadersDict(response.headers)
         return AWSResponse(request.url, response.status, headers, _Raw(response.body))
