@@ -84,6 +84,7 @@ def _new_cluster(call: Call, params: Params) -> Record:
         "auto_termination": params.get("AutoTerminationPolicy"),
         "managed_scaling": params.get("ManagedScalingPolicy"),
         "run_bootstrap": call.run_bootstrap,
+        "s3_url": call.s3_url,
     }
     cluster_id = ids.new_id("j")
     return Record("cluster", cluster_id, cluster_id, call.region, "STARTING", call.now, doc)

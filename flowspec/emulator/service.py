@@ -33,13 +33,25 @@ class Service:
     """An EMR whose state lives in the folder `home`, for one `region`.
 
     Clusters made with `run_bootstrap` run their bootstrap actions; others skip them, since such scripts
-    are written for a machine that is thrown away.
+    are written for a machine that is thrown away. Clusters made with an `s3_url` have their s3:// there.
     """
 
-    def __init__(self, home: Path, *, region: str = "us-east-1", run_bootstrap: bool = False) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        region: str = "us-east-1",
+        run_bootstrap: bool = False,
+        inject: str = "",
+        time_scale: float = 1.0,
+        s3_url: str | None = None,
+    ) -> None:
         self.home = home.absolute()
         self.region = region
         self.run_bootstrap = run_bootstrap
+        self.inject = inject
+        self.time_scale = time_scale
+        self.s3_url = s3_url
         self._start_worker: Callable[[Path, str, int], None] = workers.start
 
     def call(self, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,7 +70,9 @@ class Service:
             raise place.trouble(self.home, error) from error
 
     def _new_call(self, store: Store) -> Call:
-        return Call(store, self.home, self.region, self.run_bootstrap, clock.now(), self._start_worker)
+        return Call(
+            store, self.home, self.region, self.run_bootstrap, clock.now(), self._start_worker, s3_url=self.s3_url
+        )
 
     def _carry_out(self, carry_out: Operation, call: Call, params: Mapping[str, Any], reads: bool) -> dict[str, Any]:
         with call.at_exit:

@@ -89,14 +89,14 @@ def wake(home: Path, cluster_id: str) -> None:
 def reap(store: Store, home: Path) -> None:
     """Ends every cluster whose worker has died, with what it left running."""
     for cluster_id in store.ids("cluster", lifecycle.ALIVE):
-        with _without_worker(home, cluster_id) as dead:
+        with without_worker(home, cluster_id) as dead:
             if dead:
                 _bury(store, home, cluster_id)
 
 
 @contextlib.contextmanager
-def _without_worker(home: Path, cluster_id: str) -> Iterator[bool]:
-    """Whether the cluster's worker is dead; if so, the lock is held meanwhile, so that one reaper is at work."""
+def without_worker(home: Path, cluster_id: str) -> Iterator[bool]:
+    """Whether the cluster's worker is gone; if so, the lock is held meanwhile, so that one reaper is at work."""
     if not place.cluster_folder(home, cluster_id).is_dir():
         yield True
         return
