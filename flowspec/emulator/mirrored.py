@@ -1,0 +1,106 @@
+"""A step, or a bootstrap action, between fetching what it names from an S3 elsewhere and putting back what it wrote.
+
+    python -m flowspec.emulator.mirrored URL REGION ROOT LOGS URI... -- COMMAND...
+
+It is a process of its own around the step's: the cluster's worker stays free for orders meanwhile, and
+what S3 does to it, it does to the step only. The exit status is the step's, or 1 when S3 failed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from flowspec.emulator import home as place
+from flowspec.emulator import logs
+from flowspec.emulator.mirror import Mirror, environment
+from flowspec.emulator.store import Record
+from flowspec.engines import Command, python_module
+from flowspec.engines.streaming.joblog import JobLog
+from flowspec.errors import FlowspecError
+
+_END_OF_URIS = "--"
+_COMMA = re.compile(r",(?![^{]*\})")
+_URI = re.compile(r"s3[an]?://[^\"'#]+")
+
+
+def s3_root(home: Path, cluster: Record) -> Path:
+    """The folder that stands for s3:// in a cluster: one of its own where its S3 is elsewhere."""
+    return place.cluster_s3(home, cluster.id) if cluster.doc.get("s3_url") else place.s3_root(home)
+
+
+def around(command: Command, home: Path, cluster: Record, live: Path, texts: Sequence[str]) -> Command:
+    """The command with its fetching and putting, for a cluster whose S3 is elsewhere; else as it is.
+
+    `texts` are what may name objects; `live` is the folder of the logs.
+    """
+    url = cluster.doc.get("s3_url")
+    if not url:
+        return command
+    both_sides = (url, cluster.region, str(s3_root(home, cluster)))
+    uris = dict.fromkeys(uri for text in texts for uri in _uris(text))
+    argv = python_module("flowspec.emulator.mirrored", *both_sides, str(live), *uris, _END_OF_URIS, *command.argv)
+    return Command(argv, command.environment)
+
+
+def _uris(text: str) -> Iterator[str]:
+    """The s3:// URIs in an argument: it, what follows `name=`, and the items of a comma list, less their `#name`."""
+    for item in _COMMA.split(text):
+        found = _URI.search(item)
+        if found:
+            yield found[0]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Fetches, runs and puts; the exit status as a shell gives it."""
+    url, region, root, live, *rest = argv
+    cut = rest.index(_END_OF_URIS)
+    folder = Path(live)
+    try:
+        mirror = Mirror(Path(root), url, region)
+        for uri in mirror.pull(rest[:cut]):
+            logs.write_controller(folder, f"INFO There is nothing at {uri}")
+        code = _run(rest[cut + 1 :], {**os.environ, **environment(url, region)})
+    except (FlowspecError, OSError) as error:
+        _tell(folder, f"What the step needs could not be fetched: {error}")
+        return 1
+    try:
+        mirror.push()
+    except (FlowspecError, OSError) as error:
+        _tell(folder, f"What the step wrote could not be put: {error}")
+        return code or 1
+    return code
+
+
+def _run(command: Sequence[str], environ: dict[str, str]) -> int:
+    parent = os.getppid()
+    with subprocess.Popen(command, env=environ) as process:
+
+        def end(*_: object) -> None:
+            # A signal to the group has reached the command as well; one from the kernel, because the worker
+            # has died, has not.
+            if os.getppid() != parent:
+                process.terminate()
+
+        signal.signal(signal.SIGTERM, end)
+        code = process.wait()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    return code if code >= 0 else 128 - code
+
+
+def _tell(live: Path, message: str) -> None:
+    """Says why S3 failed the step in each log where one looks, and so that FailureDetails are cut from it."""
+    logs.write_controller(live, f"WARN {message}")
+    sys.stderr.write(f"{message}\n")
+    # A bootstrap action has no syslog.
+    if (live / "syslog").exists():
+        JobLog(live / "syslog").error("S3", message)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
