@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
@@ -16,6 +17,10 @@ from flowspec.cli.exits import Exit
 from flowspec.cli.options import output_format
 from flowspec.cli.output import result
 from flowspec.errors import FlowspecError
+
+if TYPE_CHECKING:
+    from flowspec.emulator.endpoint import Endpoint
+    from flowspec.emulator.service import Service
 
 _HOME = click.option(
     "--home",
@@ -93,31 +98,37 @@ def _home(given: Path | None) -> Path:
 
 
 def _serve(home: Path, port: int, region: str, options: dict[str, Any]) -> int:
-    from flowspec.emulator.endpoint import HOST, Endpoint
     from flowspec.emulator.service import Service
     from flowspec.emulator.store import Store
 
     service_for = lru_cache(_REGIONS_KEPT)(lambda name: Service(home, region=name, **options))
-    # What is wrong with the home or the options is told now, not to the first client.
+    # What is wrong with the options or the home is told now, not to the first client. And while one connection
+    # to the store is open, closing another does not have SQLite clean up, which takes as long as a call.
     service_for(region)
-    Store(home).close()
+    with Store(home):
+        endpoint = _listen(service_for, port, region)
+        serving = threading.Thread(target=endpoint.serve_forever)
+        serving.start()
+        try:
+            result(f"listening on {endpoint.url}")
+            serving.join()
+        except KeyboardInterrupt:
+            # Ctrl-C or SIGTERM: to be stopped is how this command ends.
+            pass
+        finally:
+            endpoint.stop()
+    return Exit.OK
+
+
+def _listen(service_for: Callable[[str], Service], port: int, region: str) -> Endpoint:
+    from flowspec.emulator.endpoint import HOST, Endpoint
+
     try:
-        endpoint = Endpoint(service_for, region=region, port=port)
+        return Endpoint(service_for, region=region, port=port)
     except OSError as error:
         raise FlowspecError(
             f"can't listen on {HOST}:{port}: {error.strerror}", remedy="choose another --port; 0 takes a free one"
         ) from error
-    serving = threading.Thread(target=endpoint.serve_forever)
-    serving.start()
-    try:
-        result(f"listening on {endpoint.url}")
-        serving.join()
-    except KeyboardInterrupt:
-        # Ctrl-C or SIGTERM: to be stopped is how this command ends.
-        pass
-    finally:
-        endpoint.stop()
-    return Exit.OK
 
 
 @emulator.command(epilog="Example: flowspec emulator prune --older-than 12h")

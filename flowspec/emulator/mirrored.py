@@ -3,7 +3,8 @@
     python -m flowspec.emulator.mirrored URL REGION ROOT LOGS URI... -- COMMAND...
 
 It is a process of its own around the step's: the cluster's worker stays free for orders meanwhile, and
-what S3 does to it, it does to the step only. The exit status is the step's, or 1 when S3 failed.
+what S3 does to it, it does to the step only. The exit status is the step's, or 1 when S3 failed. What only
+that process needs it imports itself: the worker imports this module, too.
 """
 
 from __future__ import annotations
@@ -18,10 +19,8 @@ from pathlib import Path
 
 from flowspec.emulator import home as place
 from flowspec.emulator import logs
-from flowspec.emulator.mirror import Mirror, environment
 from flowspec.emulator.store import Record
 from flowspec.engines import Command, python_module
-from flowspec.engines.streaming.joblog import JobLog
 from flowspec.errors import FlowspecError
 
 _END_OF_URIS = "--"
@@ -58,6 +57,8 @@ def _uris(text: str) -> Iterator[str]:
 
 def main(argv: Sequence[str]) -> int:
     """Fetches, runs and puts; the exit status as a shell gives it."""
+    from flowspec.emulator.mirror import Mirror, environment
+
     url, region, root, live, *rest = argv
     cut = rest.index(_END_OF_URIS)
     folder = Path(live)
@@ -99,6 +100,8 @@ def _tell(live: Path, message: str) -> None:
     sys.stderr.write(f"{message}\n")
     # A bootstrap action has no syslog.
     if (live / "syslog").exists():
+        from flowspec.engines.streaming.joblog import JobLog
+
         JobLog(live / "syslog").error("S3", message)
 
 
