@@ -2,8 +2,9 @@
 
 A call comes in from a boto3 client in this process (`transport`) or over HTTP (`endpoint`), is held against
 the API's model (`wire`) and reaches the `service`: a table of operations, one function each, grouped by
-subject (`clusters`, `steps`, `instances`, `policies`, `tags`). An operation works on the `store`, one SQLite file in the `home`, inside one transaction; what a
-request must not ask for is said in `admission`, what may follow what in `lifecycle`.
+subject (`clusters`, `steps`, `instances`, `policies`, `tags`). An operation works on the `store`, one SQLite
+file in the `home`, inside one transaction; what a request must not ask for is said in `admission`, what may
+follow what in `lifecycle`.
 
 RunJobFlow starts a `worker`: one detached process for each cluster, which runs bootstrap actions and steps
 (`execution`, `processes`; which program does a step's work is the business of `flowspec.engines`), writes

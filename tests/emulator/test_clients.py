@@ -75,7 +75,7 @@ def aws(url):
     program = PROGRAMS / "aws"
     if not program.exists():
         pytest.skip("the AWS CLI is not installed (extra: test)")
-    environ = {**os.environ, "AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": "us-east-1", "AWS_PAGER": ""}
+    environ = {**os.environ, "AWS_ENDPOINT_URL_EMR": url, "AWS_DEFAULT_REGION": "us-east-1", "AWS_PAGER": ""}
 
     def run(*args):
         done = subprocess.run([program, "emr", *args], env=environ, capture_output=True, text=True, check=False)
@@ -130,14 +130,22 @@ def test_airflows_hook(url, monkeypatch, tmp_path):
 # -- flowspec
 
 
-def test_flowspec_applies_a_spec_to_the_endpoint_as_to_aws(url, tmp_path):
+def test_flowspec_applies_a_spec_to_the_endpoint_as_to_aws(home, moto, tmp_path, monkeypatch):
+    s3 = boto3.client("s3", region_name="us-east-1", endpoint_url=moto)
+    s3.create_bucket(Bucket="acme")
+    s3.put_object(Bucket="acme", Key="in/a", Body=b"b\na\nb\n")
+    (tmp_path / "map.sh").write_text("#!/bin/sh\nsed 's/$/ was mapped/'\n")
     spec = tmp_path / "job.yaml"
     spec.write_text(
-        "flowspec: v1\nname: here\nrelease_label: emr-7.5.0\nregion: us-east-1\n"
-        "instance_groups: [{role: MASTER, type: m5.xlarge, count: 1}]\n"
-        "steps: [{name: hi, type: command, args: [echo, hi]}]\n"
+        "flowspec: v1\nname: here\nrelease_label: emr-7.5.0\nregion: us-east-1\nstaging: s3://acme/staged/\n"
+        "log_uri: s3://acme/logs/\ninstance_groups: [{role: MASTER, type: m5.xlarge, count: 1}]\n"
+        "steps: [{name: s, type: streaming, mapper: map.sh, input: s3://acme/in/, output: s3://acme/out/}]\n"
     )
-    command = [sys.executable, "-m", "flowspec", "apply", str(spec), "--endpoint-url", url, "--format", "json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", moto)
+    with emulator(home, "--s3", moto) as url:
+        command = [sys.executable, "-m", "flowspec", "apply", str(spec), "--endpoint-url", url, "--format", "json"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        Emr(Service(home)).end_all()
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["outcome"] == "succeeded"
+    assert s3.get_object(Bucket="acme", Key="out/part-00000")["Body"].read().count(b" was mapped") == 3

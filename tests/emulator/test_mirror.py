@@ -114,6 +114,14 @@ def test_an_input_that_is_not_there_fails_the_step_in_hadoops_words(emr, uri, re
     assert f"INFO There is nothing at {uri}" in (emr.logs(cluster_id) / "controller").read_text()
 
 
+def test_an_output_that_is_there_already_is_refused(emr, s3):
+    upload(s3, **{"in": "a\n"}, out__old="x")
+    step = streaming("-mapper", "cat", "-input", "s3://acme/in", "-output", "s3://acme/out")
+    cluster_id = emr.until_ended(emr.run(step))
+    assert emr.steps(cluster_id)[0]["Status"]["FailureDetails"]["Reason"] == "Output directory already exists."
+    assert keys(s3) == ["in", "out/old"]
+
+
 def test_an_output_bucket_that_is_not_there_fails_the_step(emr, s3):
     upload(s3, **{"in": "a\n"})
     step = streaming("-mapper", "cat", "-input", "s3://acme/in", "-output", "s3://nobody/out")
