@@ -22,7 +22,8 @@ from flowspec.engines import python_module
 WORKER_DIED = "the worker process of the embedded EMR died (kill -9, or the machine restarted)"
 
 # The pids of workers that this process started: never waited for, and collected when the next one starts.
-_started: list[int] = []
+# Threads of an endpoint share it, so it is only changed by steps that can't be interrupted.
+_started: set[int] = set()
 
 
 def take_lock(home: Path, cluster_id: str) -> int | None:
@@ -44,7 +45,7 @@ def release(lock: int) -> None:
 
 def start(home: Path, cluster_id: str, lock: int) -> None:
     """Starts the worker of a cluster; it outlives this process and inherits the lock. Raises OSError."""
-    _started[:] = [pid for pid in _started if not _collected(pid)]
+    _started.difference_update([pid for pid in tuple(_started) if _collected(pid)])
     with place.worker_log(home, cluster_id).open("ab") as log:
         worker = subprocess.Popen(
             python_module("flowspec.emulator.worker", str(home), cluster_id, str(lock)),
@@ -56,7 +57,7 @@ def start(home: Path, cluster_id: str, lock: int) -> None:
             pass_fds=(lock,),
             env=_environment(cluster_id),
         )
-    _started.append(worker.pid)
+    _started.add(worker.pid)
     # It is meant to outlive us. Without this, Popen would complain of that when it is thrown away.
     worker.returncode = 0
 
