@@ -86,7 +86,7 @@ class Emr:
             params["Marker"] = answer["Marker"]
 
     def s3(self) -> Any:
-        """A boto3 S3 client with the same region and profile; for AWS_ENDPOINT_URL_S3 if set, else the same endpoint."""
+        """A boto3 S3 client with the same region and profile; at AWS_ENDPOINT_URL_S3 if set, else the same endpoint."""
         with _translated("S3"):
             url = os.environ.get("AWS_ENDPOINT_URL_S3") or self.endpoint.endpoint_url
             # Path addressing only for endpoints of one's own: there are no bucket names in their DNS.
