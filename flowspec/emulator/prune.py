@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +36,7 @@ def prune(home: Path, older_than: float) -> Pruned:
     can't be removed; what is left then goes with the next call.
     """
     clusters, freed = 0, 0
-    with Store(home) as store:
+    with Store(home) as store, _alone(home):
         workers.reap(store, home)
         for cluster_id in [*_old(store, older_than), *_strays(store, home, older_than)]:
             with workers.without_worker(home, cluster_id) as dead:
@@ -44,6 +46,17 @@ def prune(home: Path, older_than: float) -> Pruned:
                         clusters += store.remove(cluster_id)
                     freed += _remove(place.cluster_folder(home, cluster_id))
     return Pruned(clusters, freed)
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Waits until no other prune is at work: to look at a lock is to make it anew in a folder that another removes."""
+    folder = os.open(home / "clusters", os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _old(store: Store, older_than: float) -> list[str]:

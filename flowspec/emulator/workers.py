@@ -98,12 +98,15 @@ def reap(store: Store, home: Path) -> None:
 @contextlib.contextmanager
 def without_worker(home: Path, cluster_id: str) -> Iterator[bool]:
     """Whether the cluster's worker is gone; if so, the lock is held meanwhile, so that one reaper is at work."""
-    if not place.cluster_folder(home, cluster_id).is_dir():
-        yield True
-        return
-    lock = take_lock(home, cluster_id)
     try:
-        yield lock is not None
+        lock = take_lock(home, cluster_id)
+    except FileNotFoundError:
+        # Its whole folder is gone, and the lock with it.
+        lock, gone = None, True
+    else:
+        gone = lock is not None
+    try:
+        yield gone
     finally:
         if lock is not None:
             os.close(lock)
