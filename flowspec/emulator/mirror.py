@@ -9,6 +9,7 @@ The emulator's door to boto3. Raises FlowspecError for what S3 refuses or does n
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -17,6 +18,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -75,6 +77,9 @@ class Mirror:
         with self._agreed() as agreed:
             found = dict(self._files())
             changed = [name for name, seen in found.items() if agreed.get(name, [])[2:] != seen]
+            # What fails to be put is the failure of this step, and not of the next one as well: it is noted
+            # first, as something that is not there.
+            agreed.update({name: [None, None, *found[name]] for name in changed})
             markers = [name for name in changed if name.rpartition("/")[2] == _MARKER]
             self._put([name for name in changed if name not in markers], agreed)
             self._delete([name for name in agreed if name not in found], agreed)
@@ -82,17 +87,14 @@ class Mirror:
 
     def _pull(self, uri: str, agreed: _Agreed) -> bool:
         _, bucket, path = split_uri(uri)
-        key = path.lstrip("/")
+        key = path.strip("/")
         glob = _GLOB.search(key)
-        below = key[: glob.start()] if glob else f"{key.rstrip('/')}/" if key else ""
+        below = key[: glob.start()] if glob else f"{key}/" if key else ""
         listed = self._below(bucket, below)
-        if key and not glob and not key.endswith("/"):
+        if key and not glob:
             listed |= self._at(bucket, key)
         meant = [name for name in agreed if name == f"{bucket}/{key}" or name.startswith(f"{bucket}/{below}")]
-        for name in meant:
-            if name not in listed:
-                (self._root / name).unlink(missing_ok=True)
-                del agreed[name]
+        self._forget([name for name in meant if name not in listed], agreed)
         wanted = [
             name
             for name, there in listed.items()
@@ -100,7 +102,17 @@ class Mirror:
         ]
         for name, here in zip(wanted, _each(self._fetch, wanted), strict=True):
             agreed[name] = [*listed[name], *here]
+        if not listed:
+            _remove_empty(self._root / bucket / key)
         return bool(listed)
+
+    def _forget(self, names: list[str], agreed: _Agreed) -> None:
+        """Removes here what is not there any more."""
+        for name in names:
+            path = self._root / name
+            path.unlink(missing_ok=True)
+            path.with_name(f".{path.name}.crc").unlink(missing_ok=True)
+            del agreed[name]
 
     def _at(self, bucket: str, key: str) -> dict[str, list[Any]]:
         """The object of this very key, if there is one, with what identifies its content: size and ETag."""
@@ -134,14 +146,13 @@ class Mirror:
         for folder, folders, names in os.walk(self._root):
             folders[:] = [name for name in folders if name != _UNFINISHED]
             for path in (Path(folder, name) for name in names if not _CHECKSUM.fullmatch(name)):
-                # What goes away meanwhile was another step's unfinished work.
-                if path.is_file() and path.parent != self._root:
-                    yield path.relative_to(self._root).as_posix(), _seen(path)
+                with contextlib.suppress(FileNotFoundError):
+                    if path.is_file() and path.parent != self._root:
+                        yield path.relative_to(self._root).as_posix(), _seen(path)
 
     def _put(self, names: list[str], agreed: _Agreed) -> None:
         for name, entry in zip(names, _each(self._put_one, names), strict=True):
-            if entry:
-                agreed[name] = entry
+            agreed[name] = entry or agreed[name]
 
     def _put_one(self, name: str) -> list[Any]:
         bucket, _, key = name.partition("/")
@@ -152,18 +163,21 @@ class Mirror:
                 self._s3.upload_file(str(path), bucket, key, Config=_one_thread())
                 head = self._s3.head_object(Bucket=bucket, Key=key)
         except FileNotFoundError:
+            # What goes away meanwhile was another step's unfinished work.
             return []
         return [head["ContentLength"], head["ETag"], *seen]
 
-    def _delete(self, names: list[str], agreed: _Agreed) -> None:
+    def _delete(self, gone: list[str], agreed: _Agreed) -> None:
+        there = {name: agreed.pop(name)[0] is not None for name in gone}
+        names = [name for name in gone if there[name]]
         for bucket in {name.partition("/")[0] for name in names}:
-            gone = [name for name in names if name.startswith(f"{bucket}/")]
-            for start in range(0, len(gone), _MOST_DELETED_AT_ONCE):
-                keys = [{"Key": name.partition("/")[2]} for name in gone[start : start + _MOST_DELETED_AT_ONCE]]
+            keys = [{"Key": name.partition("/")[2]} for name in names if name.startswith(f"{bucket}/")]
+            for start in range(0, len(keys), _MOST_DELETED_AT_ONCE):
+                some = {"Objects": keys[start : start + _MOST_DELETED_AT_ONCE], "Quiet": True}
                 with _told(f"s3://{bucket}", absence=True):
-                    self._s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
-        for name in names:
-            del agreed[name]
+                    for error in self._s3.delete_objects(Bucket=bucket, Delete=some).get("Errors", ()):
+                        where = f"s3://{bucket}/{error['Key']}"
+                        raise FlowspecError(f"{where} can't be deleted: {error['Code']}", remedy="check your rights")
 
     @contextmanager
     def _agreed(self) -> Iterator[_Agreed]:
@@ -190,6 +204,7 @@ def put(url: str, region: str, files: Mapping[Path, str]) -> None:
             s3.upload_file(str(path), bucket, key.lstrip("/"), Config=_one_thread())
 
 
+@cache
 def _client(url: str, region: str) -> Any:
     """An S3 client for an endpoint of one's own."""
     from botocore.config import Config
@@ -248,6 +263,13 @@ def _as_path(name: str) -> str:
         if part in ("", ".", "..") or "\0" in part or len(part.encode()) > _LONGEST_NAME:
             raise FlowspecError(f"s3://{name} can't be a file on this machine", remedy="give the object another key")
     return name
+
+
+def _remove_empty(folder: Path) -> None:
+    """Removes a folder that holds no file: S3 has none such, and Hadoop would refuse to write to it."""
+    for path, _, _ in os.walk(folder, topdown=False):
+        with contextlib.suppress(OSError):
+            Path(path).rmdir()
 
 
 @contextmanager

@@ -9,6 +9,7 @@ that process needs it imports itself: the worker imports this module, too.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -21,10 +22,12 @@ from flowspec.emulator import home as place
 from flowspec.emulator import logs
 from flowspec.emulator.store import Record
 from flowspec.engines import Command, python_module
+from flowspec.engines.paths import FileSystems
 from flowspec.errors import FlowspecError
 
 _END_OF_URIS = "--"
 _COMMA = re.compile(r",(?![^{]*\})")
+_SYSTEMS = FileSystems(Path("/"))
 _URI = re.compile(r"s3[an]?://[^\"'#]+")
 
 
@@ -50,9 +53,10 @@ def around(command: Command, home: Path, cluster: Record, live: Path, texts: Seq
 def _uris(text: str) -> Iterator[str]:
     """The s3:// URIs in an argument: it, what follows `name=`, and the items of a comma list, less their `#name`."""
     for item in _COMMA.split(text):
-        found = _URI.search(item)
-        if found:
-            yield found[0]
+        # What only looks like a URI may lead out of its root; a script may say anything.
+        with contextlib.suppress(FlowspecError):
+            if found := _URI.search(item):
+                yield _SYSTEMS.qualify(found[0])
 
 
 def main(argv: Sequence[str]) -> int:
@@ -79,19 +83,31 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _run(command: Sequence[str], environ: dict[str, str]) -> int:
+    """Runs the command; SIGTERM ends it and not this process, which still has to put what it wrote."""
     parent = os.getppid()
+    running: list[subprocess.Popen[bytes]] = []
+    asked: list[int] = []
+
+    def end(number: int, _: object) -> None:
+        asked.append(number)
+        # A signal to the group has reached the command as well; one from the kernel, because the worker has
+        # died, has not. Twice would be a second signal to a command that ends already.
+        if os.getppid() != parent:
+            _terminate(running)
+
+    signal.signal(signal.SIGTERM, end)
     with subprocess.Popen(command, env=environ) as process:
-
-        def end(*_: object) -> None:
-            # A signal to the group has reached the command as well; one from the kernel, because the worker
-            # has died, has not.
-            if os.getppid() != parent:
-                process.terminate()
-
-        signal.signal(signal.SIGTERM, end)
+        running.append(process)
+        if asked:
+            _terminate(running)
         code = process.wait()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     return code if code >= 0 else 128 - code
+
+
+def _terminate(running: list[subprocess.Popen[bytes]]) -> None:
+    for process in running:
+        process.terminate()
 
 
 def _tell(live: Path, message: str) -> None:

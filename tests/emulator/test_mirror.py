@@ -122,11 +122,23 @@ def test_an_output_that_is_there_already_is_refused(emr, s3):
     assert keys(s3) == ["in", "out/old"]
 
 
+def test_a_job_runs_again_when_its_output_was_deleted_there(emr, s3):
+    upload(s3, **{"in": "a\n"})
+    step = streaming("-mapper", "cat", "-input", "s3://acme/in", "-output", "s3://acme/out/")
+    cluster_id = emr.run(step, keep_alive=True)
+    emr.until_steps(cluster_id, "COMPLETED")
+    for key in ("out/part-00000", "out/_SUCCESS"):
+        s3.delete_object(Bucket="acme", Key=key)
+    emr.add(cluster_id, step)
+    emr.until_steps(cluster_id, "COMPLETED", "COMPLETED")
+    assert keys(s3) == ["in", "out/_SUCCESS", "out/part-00000"]
+
+
 def test_an_output_bucket_that_is_not_there_fails_the_step(emr, s3):
     upload(s3, **{"in": "a\n"})
     step = streaming("-mapper", "cat", "-input", "s3://acme/in", "-output", "s3://nobody/out")
-    cluster_id = emr.until_ended(emr.run(step, LogUri="s3://nobody/logs"))
-    assert emr.step_states(cluster_id) == ["FAILED"]
+    cluster_id = emr.until_ended(emr.run(step, bash("exit 0"), LogUri="s3://nobody/logs"))
+    assert emr.step_states(cluster_id) == ["FAILED", "COMPLETED"]
     failure = emr.steps(cluster_id)[0]["Status"]["FailureDetails"]
     assert "What the step wrote could not be put: s3://nobody/out/" in failure["Message"]
     assert "NoSuchBucket" in failure["Message"]
@@ -178,6 +190,31 @@ def test_nothing_travels_twice(mirror, s3, tmp_path, monkeypatch):
     assert sorted(path.name for path in (tmp_path / "tree/acme/d").iterdir()) == ["b"]
 
 
+def test_what_could_not_be_put_is_never_deleted_there(mirror, s3, tmp_path):
+    mine = tmp_path / "tree/acme/k"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    s3.delete_bucket(Bucket="acme")
+    with pytest.raises(FlowspecError, match="NoSuchBucket"):
+        mirror.push()
+    s3.create_bucket(Bucket="acme")
+    upload(s3, k="a client's")
+    mine.unlink()
+    mirror.push()
+    assert text(s3, "k") == "a client's"
+
+
+def test_large_files_travel_in_parts(mirror, s3, tmp_path):
+    s3.put_object(Bucket="acme", Key="in", Body=bytes(range(256)) * (20 << 12))
+    mirror.pull(["s3://acme/in"])
+    (tmp_path / "tree/acme/in").rename(tmp_path / "tree/acme/out")
+    mirror.push()
+    copy = s3.get_object(Bucket="acme", Key="out")
+    assert copy["ETag"].strip('"').endswith("-3")
+    assert copy["Body"].read() == bytes(range(256)) * (20 << 12)
+    assert keys(s3) == ["out"]
+
+
 def test_what_is_unfinished_or_of_the_local_file_system_stays_here(mirror, s3, tmp_path):
     folder = tmp_path / "tree/acme/out"
     (folder / "_temporary/0").mkdir(parents=True)
@@ -209,6 +246,8 @@ def test_a_note_that_tells_of_both_sides_is_kept(mirror, s3, tmp_path):
         ("--conf=s3n://b/k", ["s3n://b/k"]),
         ("a,s3://b/k#name,s3a://c/{x,y}/z", ["s3://b/k", "s3a://c/{x,y}/z"]),
         ('{"path": "s3://b/a file"}', ["s3://b/a file"]),
+        ("s3://b//k/./x/", ["s3://b/k/x"]),
+        ("s3://b/x && cd ../../..", []),
         ("hdfs:///s3", []),
     ],
 )
