@@ -8,7 +8,6 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import click
 from click.core import ParameterSource
@@ -42,8 +41,7 @@ def _seconds(_: click.Context, __: click.Parameter, value: str) -> float:
 
 
 def _s3_url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    parts = urlsplit(value or "")
-    if value is not None and (parts.scheme not in {"http", "https"} or not parts.netloc):
+    if value is not None and not re.fullmatch(r"https?://([\w.-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?/?", value):
         raise click.BadParameter(f"{value!r} is no S3 endpoint: write http://HOST:PORT")
     return value
 

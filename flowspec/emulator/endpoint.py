@@ -21,7 +21,6 @@ from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlsplit
 
 from flowspec.emulator.errors import EmrError
 from flowspec.emulator.service import Service
@@ -162,7 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
         _refuse_strangers(self.headers)
         body = self._body()
         target = self.headers.get("X-Amz-Target", "")
-        if urlsplit(self.path).path not in ("", "/"):
+        if self.path.partition("?")[0] != "/":
             return refusal(EmrError("UnknownOperationException", f"there is nothing at {self.path}, only at /", 404))
         if not target:
             message = "the header X-Amz-Target is missing: this endpoint speaks AWS JSON 1.1 (boto3, the AWS CLI ...)"

@@ -77,6 +77,8 @@ def test_an_empty_body_is_a_call_without_parameters(port):
         ({"X_Amz_Target": "ElasticMapReduce.Nonsense"}, 400, "UnknownOperationException", "Nonsense"),
         ({"X_Amz_Target": "ElasticMapReduce."}, 400, "UnknownOperationException", ""),
         ({"path": "/elsewhere"}, 404, "UnknownOperationException", "nothing at /elsewhere"),
+        ({"path": "http://["}, 404, "UnknownOperationException", "nothing at http://["),
+        ({"path": "*"}, 404, "UnknownOperationException", "nothing at *"),
         ({"method": "GET"}, 405, "MethodNotAllowed", "embedded EMR"),
         ({"method": "PUT"}, 501, "MethodNotAllowed", "PUT"),
         ({"method": "OPTIONS"}, 501, "MethodNotAllowed", "OPTIONS"),
@@ -276,7 +278,7 @@ def test_a_home_that_can_not_be_is_told_before_it_listens(tmp_path):
     assert "is not writable" in err
 
 
-@pytest.mark.parametrize("url", ["", "moto", "ftp://x", "http://"])
+@pytest.mark.parametrize("url", ["", "moto", "ftp://x", "http://", "http://[", "http://a b"])
 def test_an_s3_that_is_no_url_is_refused(url):
     code, _, err = flowspec("emulator", "--s3", url)
     assert code == 2
