@@ -77,7 +77,7 @@ def test_an_empty_body_is_a_call_without_parameters(port):
         ({"X_Amz_Target": "ElasticMapReduce.Nonsense"}, 400, "UnknownOperationException", "Nonsense"),
         ({"X_Amz_Target": "ElasticMapReduce."}, 400, "UnknownOperationException", ""),
         ({"path": "/elsewhere"}, 404, "UnknownOperationException", "nothing at /elsewhere"),
-        ({"path": "http://["}, 404, "UnknownOperationException", "nothing at http://["),
+        ({"path": "//["}, 404, "UnknownOperationException", "nothing at /["),
         ({"path": "*"}, 404, "UnknownOperationException", "nothing at *"),
         ({"method": "GET"}, 405, "MethodNotAllowed", "embedded EMR"),
         ({"method": "PUT"}, 501, "MethodNotAllowed", "PUT"),
