@@ -84,18 +84,20 @@ class Endpoint(ThreadingHTTPServer):
         self.server_name, self.server_port = HOST, self.server_address[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Has a thread serve a new connection, unless there are too many."""
+        """Has a thread serve a new connection, or turn it away where there are too many."""
         with self._guard:
             full = len(self._open) >= _MAX_CONNECTIONS
+            work = self._turn_away if full else self._serve
+            thread = threading.Thread(target=work, args=(request, client_address), daemon=True)
             if not full:
-                thread = threading.Thread(target=self._serve, args=(request, client_address), daemon=True)
                 self._open[request] = thread
-        if full:
-            with contextlib.suppress(OSError):
-                request.sendall(_as_bytes(_refused(503, "too many connections are open"), close=True))
-            self.shutdown_request(request)
-        else:
-            thread.start()
+        thread.start()
+
+    def _turn_away(self, request: Any, _: Any) -> None:
+        with contextlib.suppress(OSError):
+            request.sendall(_as_bytes(_refused(503, "too many connections are open"), close=True))
+        _drain(request)
+        self.shutdown_request(request)
 
     def _serve(self, request: Any, client_address: Any) -> None:
         try:
@@ -152,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Answers as AWS does, and closes: what else the client sends is not to be taken for a request."""
         self.close_connection = True
         self.wfile.write(_as_bytes(_refused(code, message or explain or HTTPStatus(code).phrase), close=True))
-        self._drain()
+        _drain(self.connection)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
         """Says nothing: clients are told what was wrong."""
@@ -193,15 +195,6 @@ class _Handler(BaseHTTPRequestHandler):
             raise _Refused(400, f"the request ended after {len(body)} of {length} bytes")
         return body
 
-    def _drain(self) -> None:
-        """Reads on for a moment: closing on unread data would be a reset, which can overtake the answer."""
-        with contextlib.suppress(OSError):
-            self.connection.shutdown(socket.SHUT_WR)
-            self.connection.settimeout(_DRAIN_SECONDS)
-            for _ in range(8 * MAX_BODY // _BLOCK):
-                if not self.connection.recv(_BLOCK):
-                    return
-
 
 class _Refused(Exception):
     """A request that is no call of the API; its text is for the client."""
@@ -221,6 +214,16 @@ def _refuse_strangers(headers: Any) -> None:
 
 def _refused(status: int, message: str) -> Response:
     return refusal(EmrError(_CODES.get(HTTPStatus(status), "BadRequest"), message, status))
+
+
+def _drain(connection: socket.socket) -> None:
+    """Reads on for a moment: closing on unread data would be a reset, which can overtake the answer."""
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_WR)
+        connection.settimeout(_DRAIN_SECONDS)
+        for _ in range(8 * MAX_BODY // _BLOCK):
+            if not connection.recv(_BLOCK):
+                return
 
 
 def _as_bytes(response: Response, *, close: bool) -> bytes:

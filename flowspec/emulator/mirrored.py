@@ -26,6 +26,9 @@ from flowspec.engines.paths import FileSystems
 from flowspec.errors import FlowspecError
 
 _END_OF_URIS = "--"
+_NOT_STARTED = 127
+"""As a shell gives it."""
+
 _COMMA = re.compile(r",(?![^{]*\})")
 _SYSTEMS = FileSystems(Path("/"))
 _URI = re.compile(r"s3[an]?://[^\"'#]+")
@@ -65,20 +68,23 @@ def main(argv: Sequence[str]) -> int:
 
     url, region, root, live, *rest = argv
     cut = rest.index(_END_OF_URIS)
+    uris, command = rest[:cut], rest[cut + 1 :]
     folder = Path(live)
     try:
         mirror = Mirror(Path(root), url, region)
-        for uri in mirror.pull(rest[:cut]):
+        for uri in mirror.pull(uris):
             logs.write_controller(folder, f"INFO There is nothing at {uri}")
-        code = _run(rest[cut + 1 :], {**os.environ, **environment(url, region)})
+        environ = {**os.environ, **environment(url, region)}
     except (FlowspecError, OSError) as error:
-        _tell(folder, f"What the step needs could not be fetched: {error}")
-        return 1
+        return _tell(folder, f"What the step needs could not be fetched: {error}")
+    try:
+        code = _run(command, environ)
+    except OSError as error:
+        return _tell(folder, f"The step could not be started: {error}", code=_NOT_STARTED)
     try:
         mirror.push()
     except (FlowspecError, OSError) as error:
-        _tell(folder, f"What the step wrote could not be put: {error}")
-        return code or 1
+        return _tell(folder, f"What the step wrote could not be put: {error}", code=code or 1)
     return code
 
 
@@ -110,8 +116,8 @@ def _terminate(running: list[subprocess.Popen[bytes]]) -> None:
         process.terminate()
 
 
-def _tell(live: Path, message: str) -> None:
-    """Says why S3 failed the step in each log where one looks, and so that FailureDetails are cut from it."""
+def _tell(live: Path, message: str, *, code: int = 1) -> int:
+    """Says what failed in each log where one looks, so that FailureDetails are cut from it; gives the exit status."""
     logs.write_controller(live, f"WARN {message}")
     sys.stderr.write(f"{message}\n")
     # A bootstrap action has no syslog.
@@ -119,6 +125,7 @@ def _tell(live: Path, message: str) -> None:
         from flowspec.engines.streaming.joblog import JobLog
 
         JobLog(live / "syslog").error("S3", message)
+    return code
 
 
 if __name__ == "__main__":

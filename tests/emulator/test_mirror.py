@@ -175,6 +175,13 @@ def test_a_step_ends_with_its_worker(emr):
     emr._patiently(lambda: processes.identity(pid) is None, lambda: f"{pid} lives")
 
 
+def test_a_program_that_is_not_there_is_the_steps_failure(emr):
+    jar = {"Jar": "command-runner.jar", "Args": ["/no/such/program"]}
+    cluster_id = emr.run({"Name": "s", "ActionOnFailure": "CONTINUE", "HadoopJarStep": jar})
+    emr.until_ended(cluster_id)
+    assert "The step could not be started" in emr.steps(cluster_id)[0]["Status"]["FailureDetails"]["Message"]
+
+
 def test_nothing_travels_twice(mirror, s3, tmp_path, monkeypatch):
     upload(s3, d__a="1", d__b="2")
     assert mirror.pull(["s3://acme/d/", "s3://acme/none"]) == ["s3://acme/none"]
