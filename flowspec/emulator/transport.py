@@ -16,7 +16,7 @@ from typing import Any
 
 from flowspec.emulator import wire
 from flowspec.emulator.errors import EmrError
-from flowspec.emulator.service import Service
+from flowspec.emulator.service import OPERATIONS, Service
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 TARGET_PREFIX = "ElasticMapReduce"
@@ -40,7 +40,8 @@ def respond(service: Service, target: str, body: bytes) -> Response | None:
     try:
         if prefix != TARGET_PREFIX:
             raise EmrError("UnknownOperationException", f"'{target}' is no operation of Amazon EMR", 404)
-        answer = service.call(operation, wire.request(operation, body))
+        # What is not here is declined by its name, whatever it says.
+        answer = service.call(operation, wire.request(operation, body) if operation in OPERATIONS else {})
     except EmrError as error:
         return refusal(error)
     return _response(200, answer)

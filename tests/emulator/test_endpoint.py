@@ -75,6 +75,7 @@ def test_an_empty_body_is_a_call_without_parameters(port):
         ({"X_Amz_Target": None}, 404, "UnknownOperationException", "X-Amz-Target is missing"),
         ({"X_Amz_Target": "DynamoDB_20120810.ListTables"}, 404, "UnknownOperationException", "no operation of Amazon"),
         ({"X_Amz_Target": "ElasticMapReduce.Nonsense"}, 400, "UnknownOperationException", "Nonsense"),
+        ({"X_Amz_Target": "ElasticMapReduce.DescribeStudio"}, 400, "UnknownOperationException", "DescribeStudio"),
         ({"X_Amz_Target": "ElasticMapReduce."}, 400, "UnknownOperationException", ""),
         ({"path": "/elsewhere"}, 404, "UnknownOperationException", "nothing at /elsewhere"),
         ({"path": "//["}, 404, "UnknownOperationException", "nothing at /["),
