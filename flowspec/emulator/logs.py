@@ -130,7 +130,7 @@ def _tail(path: Path) -> list[str]:
 def _publish(home: Path, cluster: Record, source: Path, names: Sequence[str], uri: str) -> None:
     url = cluster.doc.get("s3_url") if uri.startswith("s3") else None
     target = source / "published" if url else place.located(place.s3_root(home), uri)
-    there = [name for name in names if (source / name).exists()]
+    there = [name for name in names if (source / name).is_file()]
     try:
         target.mkdir(parents=True, exist_ok=True)
         for name in there:
