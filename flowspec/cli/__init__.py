@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import click
 
 from flowspec.cli import imports, offline, runs, views
+from flowspec.cli.emulator import emulator
 from flowspec.cli.exits import Exit
 from flowspec.cli.explain import explain
 from flowspec.cli.output import say, wants_color
@@ -39,6 +40,7 @@ for command in (
     views.logs,
     runs.wait,
     runs.destroy,
+    emulator,
     offline.schema,
     explain,
 ):

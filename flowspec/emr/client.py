@@ -86,14 +86,15 @@ class Emr:
             params["Marker"] = answer["Marker"]
 
     def s3(self) -> Any:
-        """A boto3 S3 client with the same region, profile and endpoint."""
+        """A boto3 S3 client with the same region and profile; at AWS_ENDPOINT_URL_S3 if set, else the same endpoint."""
         with _translated("S3"):
+            url = os.environ.get("AWS_ENDPOINT_URL_S3") or self.endpoint.endpoint_url
             # Path addressing only for endpoints of one's own: there are no bucket names in their DNS.
-            style = {"addressing_style": "path"} if self.endpoint.endpoint_url else {}
+            style = {"addressing_style": "path"} if url else {}
             return self._session.create_client(
                 "s3",
                 region_name=self.region,
-                endpoint_url=self.endpoint.endpoint_url,
+                endpoint_url=url,
                 config=_config(_READ_ATTEMPTS, s3=style),
             )
 

@@ -44,6 +44,7 @@ class Call:
     start_worker: Callable[[Path, str, int], None]
     after_commit: list[Callable[[], None]] = field(default_factory=list)
     at_exit: ExitStack = field(default_factory=ExitStack)
+    s3_url: str | None = None
 
     def cluster(self, cluster_id: str) -> Record:
         """The cluster, for operations that speak of clusters. Raises EMR's "not found"."""

@@ -89,6 +89,7 @@ def _new_cluster(call: Call, params: Params) -> Record:
         "time_scale": call.time_scale,
         "drills": call.inject,
         "inject": drills.tagged(params),
+        "s3_url": call.s3_url,
     }
     cluster_id = ids.new_id("j")
     return Record("cluster", cluster_id, cluster_id, call.region, "STARTING", call.now, doc)

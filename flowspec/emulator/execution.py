@@ -16,6 +16,7 @@ from pathlib import Path
 
 from flowspec.emulator import home as place
 from flowspec.emulator import logs, processes
+from flowspec.emulator.mirrored import around, s3_root
 from flowspec.emulator.steps import properties
 from flowspec.emulator.store import Record
 from flowspec.engines import Command, command_for, script_argv
@@ -77,7 +78,7 @@ def start_step(home: Path, cluster: Record, step: Record) -> Running:
             jar["Jar"],
             jar.get("MainClass"),
             jar.get("Args", []),
-            s3_root=place.s3_root(home),
+            s3_root=s3_root(home, cluster),
             hdfs_root=place.hdfs_root(home, cluster.id),
             syslog=live / "syslog",
             properties=properties(step),
@@ -85,7 +86,9 @@ def start_step(home: Path, cluster: Record, step: Record) -> Running:
         main_class = [jar["MainClass"]] if jar.get("MainClass") else []
         shown = shlex.join([jar["Jar"], *main_class, *jar.get("Args", [])])
         own = {processes.STEP_ID: step.id, "TMPDIR": str(scratch)}
-        return _start(Command(command.argv, {**command.environment, **own}), folder, live, shown)
+        command = Command(command.argv, {**command.environment, **own})
+        texts = [jar["Jar"], *jar.get("Args", []), *properties(step).values()]
+        return _start(around(command, home, cluster, live, texts), folder, live, shown)
     except FlowspecError as error:
         raise CannotStart(f"{error.message}; {error.remedy}") from error
     except OSError as error:
@@ -98,11 +101,12 @@ def start_bootstrap(home: Path, cluster: Record, number: int) -> Running:
     folder = place.bootstrap_folder(home, cluster.id, number)
     try:
         _make(folder / "work", folder, logs.BOOTSTRAP_LOGS)
-        path = place.located(home, script["Path"])
-        if not path.is_file():
+        path = place.located(s3_root(home, cluster), script["Path"])
+        if not cluster.doc.get("s3_url") and not path.is_file():
             raise CannotStart(f"{script['Path']}: there is no such file ({path})")
         argv = script_argv(str(path), script.get("Args", []))
-        return _start(Command(argv), folder, folder, shlex.join(argv))
+        command = around(Command(argv), home, cluster, folder, [script["Path"], *script.get("Args", [])])
+        return _start(command, folder, folder, shlex.join(argv))
     except (FlowspecError, OSError) as error:
         raise CannotStart(str(error)) from error
 

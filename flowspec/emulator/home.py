@@ -3,7 +3,7 @@
 <home>/emulator.db                      the store
 <home>/s3/<bucket>/<key>                what s3:// means here
 <home>/tmp/<step>/                      temporary files of a step, while it runs
-<home>/clusters/<cluster>/              worker.lock, worker.log, wake, reserve, hdfs/
+<home>/clusters/<cluster>/              worker.lock, worker.log, wake, reserve, hdfs/, s3/ (if its S3 is elsewhere)
     bootstrap/<n>/                      logs of the n-th bootstrap action
     steps/<step>/work/                  the step's working directory
     steps/<step>/logs/                  controller, syslog, stdout, stderr: live, plain text
@@ -80,9 +80,9 @@ def s3_root(folder: Path) -> Path:
     return folder / "s3"
 
 
-def located(folder: Path, uri: str) -> Path:
+def located(s3_root: Path, uri: str) -> Path:
     """Where an s3:// URI, a file: URI or an absolute path lies. Raises FlowspecError for any other."""
-    return FileSystems(Path("/"), s3=s3_root(folder)).locate(uri)
+    return FileSystems(Path("/"), s3=s3_root).locate(uri)
 
 
 def cluster_folder(folder: Path, cluster_id: str) -> Path:
@@ -93,6 +93,11 @@ def cluster_folder(folder: Path, cluster_id: str) -> Path:
 def hdfs_root(folder: Path, cluster_id: str) -> Path:
     """The folder that stands for the cluster's hdfs:///."""
     return cluster_folder(folder, cluster_id) / "hdfs"
+
+
+def cluster_s3(folder: Path, cluster_id: str) -> Path:
+    """The folder that stands for s3:// in a cluster whose S3 is elsewhere."""
+    return cluster_folder(folder, cluster_id) / "s3"
 
 
 def worker_lock(folder: Path, cluster_id: str) -> Path:

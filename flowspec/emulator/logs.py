@@ -21,6 +21,7 @@ from pathlib import Path
 from flowspec.emulator import clock
 from flowspec.emulator import home as place
 from flowspec.emulator.store import Record
+from flowspec.errors import FlowspecError
 
 # The worker writes these warnings to its worker.log; a command line that buries a dead worker stays silent.
 _log = logging.getLogger(__name__)
@@ -64,16 +65,16 @@ def publish_step(home: Path, cluster: Record, step: Record) -> None:
     uri = step.doc["log_uri"] or cluster.doc["request"].get("LogUri")
     if uri:
         source = place.step_logs(home, cluster.id, step.id)
-        _publish(source, STEP_LOGS, place.located(home, uri) / cluster.id / "steps" / step.id)
+        _publish(home, cluster, source, STEP_LOGS, f"{uri.rstrip('/')}/{cluster.id}/steps/{step.id}")
 
 
 def publish_bootstrap(home: Path, cluster: Record, number: int, instance: str) -> None:
     """Puts the logs of a bootstrap action where the cluster's LogUri points."""
     uri = cluster.doc["request"].get("LogUri")
     if uri:
-        node = place.located(home, uri) / cluster.id / "node" / instance
+        node = f"{uri.rstrip('/')}/{cluster.id}/node/{instance}"
         source = place.bootstrap_folder(home, cluster.id, number)
-        _publish(source, BOOTSTRAP_LOGS, node / "bootstrap-actions" / str(number))
+        _publish(home, cluster, source, BOOTSTRAP_LOGS, f"{node}/bootstrap-actions/{number}")
 
 
 def published_uri(cluster: Record, step: Record, name: str) -> str | None:
@@ -126,14 +127,20 @@ def _tail(path: Path) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def _publish(source: Path, names: Sequence[str], target: Path) -> None:
+def _publish(home: Path, cluster: Record, source: Path, names: Sequence[str], uri: str) -> None:
+    url = cluster.doc.get("s3_url") if uri.startswith("s3") else None
+    target = source / "published" if url else place.located(place.s3_root(home), uri)
+    there = [name for name in names if (source / name).is_file()]
     try:
         target.mkdir(parents=True, exist_ok=True)
-        for name in names:
-            if (source / name).is_file():
-                _compress(source / name, target / f"{name}.gz")
-    except OSError as error:
-        _log.warning("logs were not published at %s: %s", target, error)
+        for name in there:
+            _compress(source / name, target / f"{name}.gz")
+        if url:
+            from flowspec.emulator.mirror import put
+
+            put(url, cluster.region, {target / f"{name}.gz": f"{uri}/{name}.gz" for name in there})
+    except (OSError, FlowspecError) as error:
+        _log.warning("logs were not published at %s: %s", uri, error)
 
 
 def _compress(source: Path, target: Path) -> None:

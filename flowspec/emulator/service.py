@@ -53,7 +53,8 @@ class Service:
 
     Clusters made with `run_bootstrap` run their bootstrap actions; others skip them, since such scripts
     are written for a machine that is thrown away. What takes an hour on EMR takes 1/`time_scale` hours
-    (see `clock`). `inject` says what is to go wrong (see `drills`).
+    (see `clock`). `inject` says what is to go wrong (see `drills`). Clusters made with an `s3_url` have
+    their s3:// there.
 
     Raises FlowspecError for a time scale or a drill that is none.
     """
@@ -66,6 +67,7 @@ class Service:
         run_bootstrap: bool = False,
         inject: str = "",
         time_scale: float = 1.0,
+        s3_url: str | None = None,
     ) -> None:
         self.home = home.absolute()
         self.region = region
@@ -73,6 +75,7 @@ class Service:
         self.inject = inject
         self.time_scale = clock.checked_scale(time_scale)
         self._drills = drills.parse(inject, OPERATIONS)
+        self.s3_url = s3_url
         self._start_worker: Callable[[Path, str, int], None] = workers.start
 
     def call(self, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,6 +118,7 @@ class Service:
             run_bootstrap=self.run_bootstrap,
             time_scale=self.time_scale,
             inject=self.inject,
+            s3_url=self.s3_url,
             now=clock.now(),
             start_worker=self._start_worker,
         )

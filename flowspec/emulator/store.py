@@ -123,6 +123,11 @@ class Store:
         with self._told():
             self._db.execute("DELETE FROM records WHERE id = ?", (record.id,))
 
+    def remove(self, cluster_id: str) -> bool:
+        """Removes a cluster and all that belongs to it; whether there was one."""
+        with self._told():
+            return self._db.execute("DELETE FROM records WHERE cluster_id = ?", (cluster_id,)).rowcount > 0
+
     def get(self, kind: str, record_id: str) -> Record | None:
         """The record of this kind and id, if there is one."""
         with self._told():

@@ -3,7 +3,7 @@
 botocore asks `before-send` handlers for an answer before it opens a connection. Ours decodes the request
 (AWS's JSON 1.1 protocol), has the service carry it out and gives back the HTTP answer EMR would have
 given, so that botocore's serializer, validator and parser see nothing unusual. `respond` is that
-protocol alone, for whatever carries it.
+protocol alone, for whatever carries it: this, or the endpoint in `http`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flowspec.emulator import wire
 from flowspec.emulator.drills import AnswerLost
 from flowspec.emulator.errors import EmrError
-from flowspec.emulator.service import Service
+from flowspec.emulator.service import OPERATIONS, Service
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
+TARGET_PREFIX = "ElasticMapReduce"
 
 
 @dataclass(frozen=True)
@@ -35,25 +37,28 @@ def respond(service: Service, target: str, body: bytes) -> Response | None:
 
     None when there is to be no answer: the connection just goes (a failure drill).
     """
-    request_id = {"x-amzn-RequestId": str(uuid.uuid4()), "Content-Type": CONTENT_TYPE}
+    prefix, _, operation = target.rpartition(".")
     try:
-        answer = service.call(target.rpartition(".")[2], _decoded(body))
+        if prefix != TARGET_PREFIX:
+            raise EmrError("UnknownOperationException", f"'{target}' is no operation of Amazon EMR", 404)
+        # What is not here is declined by its name, whatever it says.
+        answer = service.call(operation, wire.request(operation, body) if operation in OPERATIONS else {})
     except AnswerLost:
         return None
     except EmrError as error:
-        told = {"__type": error.code, "message": error.message}
-        return Response(error.status, {**request_id, "x-amzn-ErrorType": error.code}, json.dumps(told).encode())
-    return Response(200, request_id, json.dumps(answer).encode())
+        return refusal(error)
+    return _response(200, answer)
 
 
-def _decoded(body: bytes) -> dict[str, Any]:
-    try:
-        params = json.loads(body or b"{}")
-    except ValueError as error:
-        raise EmrError("SerializationException", f"the request is not JSON: {error}") from error
-    if not isinstance(params, dict):
-        raise EmrError("SerializationException", "the request is not a JSON object")
-    return params
+def refusal(error: EmrError) -> Response:
+    """The answer that tells of an error."""
+    told = {"__type": error.code, "message": error.message}
+    return _response(error.status, told, {"x-amzn-ErrorType": error.code})
+
+
+def _response(status: int, members: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    request_id = {"x-amzn-RequestId": str(uuid.uuid4()), "Content-Type": CONTENT_TYPE}
+    return Response(status, {**request_id, **(headers or {})}, json.dumps(members).encode())
 
 
 def attach(client: Any, service: Service) -> None:

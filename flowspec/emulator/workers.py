@@ -22,7 +22,8 @@ from flowspec.engines import python_module
 WORKER_DIED = "the worker process of the embedded EMR died (kill -9, or the machine restarted)"
 
 # The pids of workers that this process started: never waited for, and collected when the next one starts.
-_started: list[int] = []
+# Threads of an endpoint share it, so it is only changed by steps that can't be interrupted.
+_started: set[int] = set()
 
 
 def take_lock(home: Path, cluster_id: str) -> int | None:
@@ -44,7 +45,7 @@ def release(lock: int) -> None:
 
 def start(home: Path, cluster_id: str, lock: int) -> None:
     """Starts the worker of a cluster; it outlives this process and inherits the lock. Raises OSError."""
-    _started[:] = [pid for pid in _started if not _collected(pid)]
+    _started.difference_update([pid for pid in tuple(_started) if _collected(pid)])
     with place.worker_log(home, cluster_id).open("ab") as log:
         worker = subprocess.Popen(
             python_module("flowspec.emulator.worker", str(home), cluster_id, str(lock)),
@@ -56,7 +57,7 @@ def start(home: Path, cluster_id: str, lock: int) -> None:
             pass_fds=(lock,),
             env=_environment(cluster_id),
         )
-    _started.append(worker.pid)
+    _started.add(worker.pid)
     # It is meant to outlive us. Without this, Popen would complain of that when it is thrown away.
     worker.returncode = 0
 
@@ -89,20 +90,23 @@ def wake(home: Path, cluster_id: str) -> None:
 def reap(store: Store, home: Path) -> None:
     """Ends every cluster whose worker has died, with what it left running."""
     for cluster_id in store.ids("cluster", lifecycle.ALIVE):
-        with _without_worker(home, cluster_id) as dead:
+        with without_worker(home, cluster_id) as dead:
             if dead:
                 _bury(store, home, cluster_id)
 
 
 @contextlib.contextmanager
-def _without_worker(home: Path, cluster_id: str) -> Iterator[bool]:
-    """Whether the cluster's worker is dead; if so, the lock is held meanwhile, so that one reaper is at work."""
-    if not place.cluster_folder(home, cluster_id).is_dir():
-        yield True
-        return
-    lock = take_lock(home, cluster_id)
+def without_worker(home: Path, cluster_id: str) -> Iterator[bool]:
+    """Whether the cluster's worker is gone; if so, the lock is held meanwhile, so that one reaper is at work."""
     try:
-        yield lock is not None
+        lock = take_lock(home, cluster_id)
+    except FileNotFoundError:
+        # Its whole folder is gone, and the lock with it.
+        lock, gone = None, True
+    else:
+        gone = lock is not None
+    try:
+        yield gone
     finally:
         if lock is not None:
             os.close(lock)

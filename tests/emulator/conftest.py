@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -113,6 +116,20 @@ class Emr:
         for folder in (self.home / "clusters").iterdir():
             with (folder / "worker.lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+@contextlib.contextmanager
+def emulator(home: Path, *options: str) -> Iterator[str]:
+    """`flowspec emulator`, as a process; gives its URL, and sees it stop cleanly."""
+    command = [sys.executable, "-m", "flowspec", "emulator", "--home", str(home), *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().removeprefix("listening on ").strip()
+        finally:
+            process.terminate()
+            out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out, err) == (0, "", "")
 
 
 @pytest.fixture

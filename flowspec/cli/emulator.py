@@ -1,0 +1,152 @@
+"""`flowspec emulator`: the embedded EMR as an endpoint for any client, and the care of its state."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from flowspec.cli.exits import Exit
+from flowspec.cli.options import output_format
+from flowspec.cli.output import result
+from flowspec.errors import FlowspecError
+
+if TYPE_CHECKING:
+    from flowspec.emulator.endpoint import Endpoint
+    from flowspec.emulator.service import Service
+
+_HOME = click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False, readable=False),
+    metavar="DIR",
+    help="Where all state is kept, instead of FLOWSPEC_HOME.",
+)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+# As many as there are AWS regions, and some; a client may name any.
+_REGIONS_KEPT = 64
+
+
+def _seconds(_: click.Context, __: click.Parameter, value: str) -> float:
+    """A time span as people write it: 90s, 30m, 12h, 7d; a bare 0 is none."""
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)([smhd])|0", value)
+    if not found:
+        raise click.BadParameter(f"{value!r} is no time span: write 90s, 30m, 12h or 7d")
+    return float(found[1]) * _SECONDS[found[2]] if found[1] else 0.0
+
+
+def _s3_url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(r"https?://([\w.-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?/?", value):
+        raise click.BadParameter(f"{value!r} is no S3 endpoint: write http://HOST:PORT")
+    return value
+
+
+@click.group(
+    invoke_without_command=True,
+    epilog="Example: flowspec emulator --port 8998",
+)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; default: a free one.")
+@click.option("--region", default="us-east-1", show_default=True, metavar="REGION", help="Of requests that name none.")
+@_HOME
+@click.option(
+    "--s3", "s3_url", callback=_s3_url, metavar="URL", help="S3 endpoint that s3:// means; default: a folder."
+)
+@click.option("--inject", default="", metavar="FAULTS", help="Faults to have, e.g. throttle=0.3,step-failure@3.")
+@click.option(
+    "--time-scale",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    metavar="N",
+    help="Let EMR's own delays pass N times as fast.",
+)
+@click.option("--run-bootstrap", is_flag=True, help="Run bootstrap actions on this machine, too.")
+@click.pass_context
+def emulator(context: click.Context, /, home: Path | None, port: int, region: str, **options: Any) -> int:
+    """An EMR endpoint on this machine, for any client; it really runs the steps.
+
+    The first line of its output says where it listens. Ctrl-C and SIGTERM stop it; its clusters live on.
+    """
+    if context.invoked_subcommand:
+        _refuse_other_options(context)
+        context.obj = home
+        return Exit.OK
+    return _serve(_home(home), port, region, options)
+
+
+def _refuse_other_options(context: click.Context) -> None:
+    given = [
+        name
+        for name in context.params
+        if name != "home" and context.get_parameter_source(name) is not ParameterSource.DEFAULT
+    ]
+    if given:
+        option = next(param.opts[0] for param in context.command.params if param.name == given[0])
+        raise click.UsageError(f"{option} means nothing to '{context.invoked_subcommand}'")
+
+
+def _home(given: Path | None) -> Path:
+    from flowspec.emulator.home import home
+
+    return given.expanduser().absolute() if given else home()
+
+
+def _serve(home: Path, port: int, region: str, options: dict[str, Any]) -> int:
+    from flowspec.emulator.service import Service
+    from flowspec.emulator.store import Store
+
+    service_for = lru_cache(_REGIONS_KEPT)(lambda name: Service(home, region=name, **options))
+    # What is wrong with the options or the home is told now, not to the first client. And while one connection
+    # to the store is open, closing another does not have SQLite clean up, which takes as long as a call.
+    service_for(region)
+    with Store(home):
+        endpoint = _listen(service_for, port, region)
+        serving = threading.Thread(target=endpoint.serve_forever)
+        serving.start()
+        try:
+            result(f"listening on {endpoint.url}")
+            serving.join()
+        except KeyboardInterrupt:
+            # Ctrl-C or SIGTERM: to be stopped is how this command ends.
+            pass
+        finally:
+            endpoint.stop()
+    return Exit.OK
+
+
+def _listen(service_for: Callable[[str], Service], port: int, region: str) -> Endpoint:
+    from flowspec.emulator.endpoint import HOST, Endpoint
+
+    try:
+        return Endpoint(service_for, region=region, port=port)
+    except OSError as error:
+        raise FlowspecError(
+            f"can't listen on {HOST}:{port}: {error.strerror}", remedy="choose another --port; 0 takes a free one"
+        ) from error
+
+
+@emulator.command(epilog="Example: flowspec emulator prune --older-than 12h")
+@click.option(
+    "--older-than", callback=_seconds, default="7d", show_default=True, metavar="SPAN", help="Since they ended."
+)
+@_HOME
+@output_format("text", "json")
+@click.pass_obj
+def prune(group_home: Path | None, older_than: float, home: Path | None, format_: str) -> int:
+    """Remove the records, logs and working folders of clusters that ended long ago.
+
+    Living clusters, and whatever was written to s3://, stay.
+    """
+    from flowspec.emulator.prune import prune as remove_old
+    from flowspec.report.runs import as_json
+
+    done = remove_old(_home(home or group_home), older_than)
+    if format_ == "json":
+        result(as_json({"clusters": done.clusters, "bytes": done.bytes}))
+    else:
+        result(f"removed {done.clusters} clusters, freed {done.bytes / 1e6:.1f} MB")
+    return Exit.OK
