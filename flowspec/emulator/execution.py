@@ -82,6 +82,7 @@ def start_step(home: Path, cluster: Record, step: Record) -> Running:
             hdfs_root=place.hdfs_root(home, cluster.id),
             syslog=live / "syslog",
             properties=properties(step),
+            configurations=cluster.doc["request"].get("Configurations", ()),
         )
         main_class = [jar["MainClass"]] if jar.get("MainClass") else []
         shown = shlex.join([jar["Jar"], *main_class, *jar.get("Args", [])])

@@ -5,46 +5,61 @@ does the same here; `unsupported` says why there is none, before anything is sta
 table, so what a plan accepts is what a worker can start.
 
     command-runner.jar hadoop-streaming ...     flowspec.engines.streaming
+    command-runner.jar spark-submit ...         flowspec.engines.spark, by an installed Spark
+    command-runner.jar hadoop jar|fs ...        flowspec.engines.hadoop, by a Hadoop or the one in Spark
+    command-runner.jar s3-dist-cp ...           flowspec.engines.distcp
     command-runner.jar PROGRAM ...              that program
     script-runner.jar SCRIPT ...                that script
     hadoop-streaming*.jar ...                   flowspec.engines.streaming
-    any other jar                               `hadoop jar`, where there is a Hadoop
+    emr-s3distcp*.jar ...                       flowspec.engines.distcp
+    any other jar                               flowspec.engines.hadoop
 
 The shapes of the steps are those of the Release Guide ("Run commands and scripts on a cluster") and,
 before release 4, of the AMIs. Every process finds in its environment FLOWSPEC_S3_ROOT and
-FLOWSPEC_HDFS_ROOT (folders that stand for s3:// and hdfs:///) and FLOWSPEC_SYSLOG (the file to log to).
+FLOWSPEC_HDFS_ROOT (folders that stand for s3:// and hdfs:///), FLOWSPEC_SYSLOG (the file to log to) and
+FLOWSPEC_CONFIGURATIONS (JSON of the cluster's configurations, as far as they count here).
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
 
 from flowspec.engines.paths import FileSystems, split_uri
 from flowspec.errors import FlowspecError
 
+HONOURED = ("core-site", "hdfs-site", "mapred-site", "spark-defaults")
+"""The classifications of a cluster's configurations that count here, for Spark and Hadoop's own programs."""
+
 _COMMAND_RUNNER = "command-runner.jar"
 _SCRIPT_RUNNER = "script-runner.jar"
 _STREAMING_JAR = re.compile(r"hadoop-streaming[^/]*\.jar")
+_DIST_CP_JAR = re.compile(r"(emr-)?s3-?dist-?cp[^/]*\.jar")
+_SPARK = ("spark-submit", "spark-sql")
+_DIST_CP = ("s3-dist-cp", "s3distcp")
 
 # What EMR's machines have and this one is not asked to have; the reason is for the user's eyes.
 _ABSENT = {
-    **dict.fromkeys(
-        ("spark-submit", "spark-sql", "spark-shell", "pyspark", "spark-example"), "Spark steps do not run here yet"
-    ),
-    **dict.fromkeys(("s3-dist-cp", "s3distcp"), "S3DistCp does not run here yet"),
+    **dict.fromkeys(("spark-shell", "pyspark"), "it waits for someone to type"),
+    "spark-example": "pyspark does not bring Spark's examples along",
     **dict.fromkeys(("hive-script", "hive", "beeline"), "there is no Hive on this machine's embedded EMR"),
     **dict.fromkeys(("pig-script", "pig"), "there is no Pig on this machine's embedded EMR"),
     **dict.fromkeys(("presto", "presto-cli", "trino", "trino-cli"), "there is no Presto or Trino here"),
     **dict.fromkeys(("impala-shell", "setup-impala"), "there is no Impala here"),
     **dict.fromkeys(("hbase", "sqoop", "oozie", "flink", "flink-yarn-session", "hadoop-lzo"), "it is not here"),
+    **dict.fromkeys(("yarn", "mapred"), "there is no YARN here"),
     "state-pusher-script": "Hadoop debugging was discontinued by AWS in 2023",
 }
+# Options of Hadoop Streaming that name files.
+_SHIPPING = ("conf", "files", "archives", "file", "cacheFile", "cacheArchive")
 _ELSEWHERE = "leave the step out of this target with `when`, or run it on EMR"
 
 
@@ -65,10 +80,12 @@ def command_for(
     hdfs_root: Path,
     syslog: Path,
     properties: Mapping[str, str] | None = None,
+    configurations: Sequence[Mapping[str, Any]] = (),
 ) -> Command:
     """The process that does here what a HadoopJarStep does on EMR.
 
-    `properties` are the step's Java properties. Raises FlowspecError where `unsupported` gives a reason.
+    `properties` are the step's Java properties, `configurations` those of the cluster (RunJobFlow's
+    Configurations). Raises FlowspecError where `unsupported` gives a reason.
     """
     environment = {
         "FLOWSPEC_S3_ROOT": str(s3_root),
@@ -77,16 +94,36 @@ def command_for(
     }
     if properties:
         inherited = os.environ.get("HADOOP_CLIENT_OPTS", "").split()
-        defines = (f"-D{key}={value}" for key, value in properties.items())
+        defines = (shlex.quote(f"-D{key}={value}") for key, value in properties.items())
         environment["HADOOP_CLIENT_OPTS"] = " ".join((*inherited, *defines))
+    if counting := _counting(configurations):
+        environment["FLOWSPEC_CONFIGURATIONS"] = json.dumps(counting)
     systems = FileSystems(Path("/"), s3_root, hdfs_root)
-    return Command(_argv(jar, main_class, args, lambda uri: local_file(uri, systems)), environment)
+    return Command(_work(jar, main_class, args, lambda uri: local_file(uri, systems)).argv, environment)
+
+
+def _counting(configurations: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, str]]:
+    return {
+        one["Classification"]: one["Properties"]
+        for one in configurations
+        if one.get("Classification") in HONOURED and one.get("Properties")
+    }
+
+
+def engine_of(jar: str, main_class: str | None, args: Sequence[str]) -> str:
+    """The name of what runs a step here: streaming, spark, hadoop, s3-dist-cp, script or command; "" for nothing."""
+    try:
+        return _work(jar, main_class, args, lambda uri: uri).engine
+    except FlowspecError:
+        return ""
 
 
 def unsupported(jar: str, main_class: str | None, args: Sequence[str]) -> str | None:
     """Why a HadoopJarStep can't run on this machine, with a remedy; None when it can."""
     try:
-        _argv(jar, main_class, args, lambda uri: uri)
+        work = _work(jar, main_class, args, lambda uri: uri)
+        if work.engine == "streaming":
+            _refuse_streaming_options(work.argv[len(python_module("")) :])
     except FlowspecError as error:
         return f"{error.message}; {error.remedy}"
     return None
@@ -109,7 +146,14 @@ def local_file(uri: str, systems: FileSystems) -> str:
 _Locate = Callable[[str], str]
 
 
-def _argv(jar: str, main_class: str | None, args: Sequence[str], locate: _Locate) -> tuple[str, ...]:
+class _Work(NamedTuple):
+    """What runs a step, and its process."""
+
+    engine: str
+    argv: tuple[str, ...]
+
+
+def _work(jar: str, main_class: str | None, args: Sequence[str], locate: _Locate) -> _Work:
     name = PurePosixPath(jar).name
     if name == _COMMAND_RUNNER:
         return _command(args, locate)
@@ -117,33 +161,66 @@ def _argv(jar: str, main_class: str | None, args: Sequence[str], locate: _Locate
         return _script(args, locate)
     if _STREAMING_JAR.fullmatch(name):
         return _streaming(args)
-    return _hadoop_jar(jar, main_class, args, locate)
+    if _DIST_CP_JAR.fullmatch(name):
+        return _dist_cp(args)
+    _require_hadoop(f"'{jar}'")
+    return _hadoop("jar", locate(jar), *([main_class] if main_class else []), *args)
 
 
-def _command(args: Sequence[str], locate: _Locate) -> tuple[str, ...]:
+def _command(args: Sequence[str], locate: _Locate) -> _Work:
     if not args:
         raise FlowspecError("command-runner.jar was given nothing to run", remedy="name the program in `args`")
     program, rest = args[0], list(args[1:])
     name = PurePosixPath(program).name
     if name == "hadoop-streaming":
         return _streaming(rest)
-    if name == "hadoop" and rest[:1] == ["jar"] and len(rest) > 1:
-        return _argv(rest[1], None, rest[2:], locate)
-    if name in _ABSENT:
-        raise FlowspecError(f"'{name}' can't run: {_ABSENT[name]}", remedy=_ELSEWHERE)
+    if name in _SPARK:
+        return _spark(name, rest)
+    if name in _DIST_CP:
+        return _dist_cp(rest)
+    if name in ("hadoop", "hdfs"):
+        return _hadoop_program(name, rest, locate)
+    _refuse_absent(name)
     # A path may still be made, by a bootstrap action or an earlier step; a name is looked up now.
     if "/" not in program and shutil.which(program) is None:
         raise FlowspecError(f"there is no program '{program}' on PATH", remedy=f"install it, or {_ELSEWHERE}")
-    return tuple(args)
+    return _Work("command", tuple(args))
 
 
-def _script(args: Sequence[str], locate: _Locate) -> tuple[str, ...]:
+def _refuse_absent(name: str) -> None:
+    if name in _ABSENT:
+        raise FlowspecError(f"'{name}' can't run: {_ABSENT[name]}", remedy=_ELSEWHERE)
+
+
+def _hadoop_program(name: str, args: Sequence[str], locate: _Locate) -> _Work:
+    """`hadoop jar`, and the file system's shell under its three names."""
+    verb = args[0] if args else ""
+    if name == "hadoop" and verb == "jar" and len(args) > 1:
+        return _work(args[1], None, args[2:], locate)
+    if verb not in (("fs", "dfs") if name == "hadoop" else ("dfs",)):
+        raise FlowspecError(f"'{' '.join((name, verb)).strip()}' can't run: it is not here", remedy=_ELSEWHERE)
+    _require_hadoop(f"'{name} {verb}'")
+    return _hadoop("fs", *args[1:])
+
+
+def _require_hadoop(what: str) -> None:
+    from flowspec.engines import hadoop
+
+    hadoop.require(what)
+
+
+def _hadoop(*words: str) -> _Work:
+    return _Work("hadoop", python_module("flowspec.engines.hadoop", *words))
+
+
+def _script(args: Sequence[str], locate: _Locate) -> _Work:
     if not args:
         raise FlowspecError("script-runner.jar was given no script", remedy="name the script in `args`")
     name = PurePosixPath(args[0]).name
-    if name in _ABSENT:
-        raise FlowspecError(f"'{name}' can't run: {_ABSENT[name]}", remedy=_ELSEWHERE)
-    return script_argv(locate(args[0]), args[1:])
+    if name in _SPARK:
+        return _spark(name, args[1:])
+    _refuse_absent(name)
+    return _Work("script", script_argv(locate(args[0]), args[1:]))
 
 
 def script_argv(path: str, args: Sequence[str]) -> tuple[str, ...]:
@@ -151,14 +228,39 @@ def script_argv(path: str, args: Sequence[str]) -> tuple[str, ...]:
     return (path, *args) if os.access(path, os.X_OK) else ("bash", path, *args)
 
 
-def _streaming(args: Sequence[str]) -> tuple[str, ...]:
-    return python_module("flowspec.engines.streaming", *args)
+def _spark(program: str, args: Sequence[str]) -> _Work:
+    from flowspec.engines import spark
+
+    spark.require(program, args)
+    return _Work("spark", python_module("flowspec.engines.spark", program, *args))
 
 
-def _hadoop_jar(jar: str, main_class: str | None, args: Sequence[str], locate: _Locate) -> tuple[str, ...]:
-    hadoop = shutil.which("hadoop")
-    if hadoop is None:
-        raise FlowspecError(
-            f"'{jar}' needs a Hadoop, and there is no `hadoop` on PATH", remedy=f"install Hadoop, or {_ELSEWHERE}"
-        )
-    return (hadoop, "jar", locate(jar), *([main_class] if main_class else []), *args)
+def _streaming(args: Sequence[str]) -> _Work:
+    return _Work("streaming", python_module("flowspec.engines.streaming", *args))
+
+
+def _refuse_streaming_options(args: Sequence[str]) -> None:
+    """Raises FlowspecError for an option of Hadoop Streaming that its engine here has not.
+
+    What Hadoop itself would refuse is left to the step: its error is part of what the step does.
+    """
+    from flowspec.engines.streaming.arguments import ClientError, Unsupported, parse
+    from flowspec.engines.streaming.jobspec import build
+
+    try:
+        given = parse(args)
+        # Files may still be made, by an earlier step.
+        generic = {name: values for name, values in given.generic.items() if name not in _SHIPPING}
+        options = {name: values for name, values in given.streaming.items() if name not in _SHIPPING}
+        build(replace(given, generic=generic, streaming=options), {}, FileSystems(Path("/"), Path("/"), Path("/")))
+    except Unsupported as error:
+        raise FlowspecError(f"{error.printed[0]}", remedy=_ELSEWHERE) from error
+    except (ClientError, FlowspecError):
+        return
+
+
+def _dist_cp(args: Sequence[str]) -> _Work:
+    from flowspec.engines import distcp
+
+    distcp.parse(args)
+    return _Work("s3-dist-cp", python_module("flowspec.engines.distcp", *args))

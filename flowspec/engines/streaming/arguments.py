@@ -87,9 +87,14 @@ def refused(message: str) -> ClientError:
     return ClientError(printed=[message, "Try -help for more information"])
 
 
-def unsupported(what: str) -> ClientError:
+class Unsupported(ClientError):
     """Something that Hadoop knows and this engine does not: it is named, never ignored."""
-    return refused(f"{what} is not supported by the local streaming engine")
+
+
+def unsupported(what: str) -> ClientError:
+    """What is not supported, refused as StreamJob refuses an argument."""
+    message = f"{what} is not supported by the local streaming engine"
+    return Unsupported(printed=[message, "Try -help for more information"])
 
 
 def uncaught(exception: str) -> ClientError:

@@ -1,0 +1,236 @@
+"""S3DistCp: copies files between the trees that stand for S3 and HDFS, chosen, joined and compressed as asked.
+
+    python -m flowspec.engines.distcp --src=URI --dest=URI OPTIONS...
+
+Patterns are Java's, and match the whole URI of a file; with --groupBy, files whose groups are the same
+become one, and those that do not match are left out. A file appears at its place whole or not at all.
+Source: the Release Guide, "S3DistCp (s3-dist-cp)".
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from flowspec.engines.paths import FileSystems
+from flowspec.engines.streaming.joblog import JobLog
+from flowspec.errors import FlowspecError
+
+_LOGGER = "com.amazon.elasticmapreduce.s3distcp.S3DistCp"
+_VALUES = frozenset(
+    {"--src", "--dest", "--srcPattern", "--groupBy", "--targetSize", "--outputCodec", "--srcPrefixesFile"}
+)
+_SWITCHES = frozenset({"--deleteOnSuccess"})
+# They speak of how S3 is written to, and change no byte of it.
+_WITHOUT_EFFECT_VALUES = frozenset({"--multipartUploadChunkSize", "--s3Endpoint", "--storageClass"})
+_WITHOUT_EFFECT = frozenset({"--disableMultipartUpload", "--s3ServerSideEncryption"}) | _WITHOUT_EFFECT_VALUES
+_CODECS = ("gz", "gzip", "none", "keep")
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """What is asked for: `target_size` in bytes, None for no bound; `codec` one of gzip, none, keep."""
+
+    src: str
+    dest: str
+    pattern: re.Pattern[str] | None = None
+    group_by: re.Pattern[str] | None = None
+    target_size: int | None = None
+    codec: str = "keep"
+    prefixes_file: str | None = None
+    delete_on_success: bool = False
+
+
+def parse(words: Sequence[str]) -> Copy:
+    """Takes the arguments apart. Raises FlowspecError for what is missing, wrong, or not supported here."""
+    options = dict(_options(words))
+    for name in ("--src", "--dest"):
+        if not options.get(name):
+            raise FlowspecError(f"s3-dist-cp: {name} is missing", remedy="give both --src and --dest")
+    codec = options.get("--outputCodec", "keep")
+    if codec not in _CODECS:
+        raise _unsupported(f"--outputCodec={codec}")
+    return Copy(
+        src=options["--src"],
+        dest=options["--dest"],
+        pattern=_pattern(options, "--srcPattern"),
+        group_by=_pattern(options, "--groupBy"),
+        target_size=_size(options.get("--targetSize")),
+        codec="gzip" if codec == "gz" else codec,
+        prefixes_file=options.get("--srcPrefixesFile"),
+        delete_on_success="--deleteOnSuccess" in options,
+    )
+
+
+def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Each option and its value, which stands behind a `=` or is the next word."""
+    left = iter(words)
+    for word in left:
+        name, equals, value = word.partition("=")
+        if name in _SWITCHES | _WITHOUT_EFFECT and name not in _WITHOUT_EFFECT_VALUES:
+            yield name, value
+        elif name in _VALUES | _WITHOUT_EFFECT_VALUES:
+            yield name, value if equals else next(left, "")
+        else:
+            raise _unsupported(name)
+
+
+def _unsupported(option: str) -> FlowspecError:
+    return FlowspecError(f"s3-dist-cp: {option} is not supported here", remedy="leave it out, or run the step on EMR")
+
+
+def _pattern(options: Mapping[str, str], name: str) -> re.Pattern[str] | None:
+    if name not in options:
+        return None
+    try:
+        found = re.compile(options[name])
+    except re.error as error:
+        message = f"s3-dist-cp: {name}={options[name]}: {error}"
+        raise FlowspecError(message, remedy="it has to be a regular expression") from error
+    if name == "--groupBy" and not found.groups:
+        raise FlowspecError(f"s3-dist-cp: {name} has no group", remedy="put what files share in parentheses")
+    return found
+
+
+def _size(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not re.fullmatch(r"[1-9]\d{0,9}", text):
+        raise FlowspecError(f"s3-dist-cp: --targetSize={text} is no number", remedy="give a number of mebibytes")
+    return int(text) << 20
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file to copy: its place, its path below --src, and its URI."""
+
+    path: Path
+    relative: str
+    uri: str
+
+
+def main(words: Sequence[str]) -> int:
+    """Copies; the exit status is 0 when all is at its place."""
+    syslog = JobLog(Path(os.environ["FLOWSPEC_SYSLOG"]) if "FLOWSPEC_SYSLOG" in os.environ else None)
+    try:
+        return _run(parse(words), FileSystems.from_environment(os.environ, Path.cwd()), syslog)
+    except (FlowspecError, OSError) as error:
+        syslog.error(_LOGGER, str(error))
+        sys.stderr.write(f"{error}\n")
+        return 1
+    finally:
+        syslog.close()
+
+
+def _run(copy: Copy, systems: FileSystems, syslog: JobLog) -> int:
+    source, target = systems.locate(copy.src), systems.locate(copy.dest)
+    if not source.exists():
+        raise FlowspecError(f"Input path does not exist: {copy.src}")
+    files = [file for file in _found(copy, source, systems) if _matches(copy, file)]
+    outputs = dict(_outputs(copy, files))
+    syslog.info(_LOGGER, f"Copying {len(files)} files of {copy.src} to {len(outputs)} files of {copy.dest}")
+    for number, (name, parts) in enumerate(outputs.items(), 1):
+        _write(target / name, parts, copy.codec)
+        syslog.info(_LOGGER, f"{number}/{len(outputs)}: {copy.dest.rstrip('/')}/{name}, of {len(parts)} files")
+    if copy.delete_on_success:
+        for file in files:
+            file.path.unlink()
+    return 0
+
+
+def _found(copy: Copy, source: Path, systems: FileSystems) -> Iterator[_File]:
+    """All files at or below --src, or of those below only what the prefixes file lists, in order."""
+    base = copy.src.rstrip("/")
+    if source.is_file():
+        yield _File(source, source.name, base)
+        return
+    prefixes = None
+    if copy.prefixes_file:
+        prefixes = tuple(systems.locate(copy.prefixes_file).read_text("utf-8").split())
+    for path in sorted(source.rglob("*")):
+        relative = path.relative_to(source).as_posix()
+        uri = f"{base}/{relative}"
+        if path.is_file() and (prefixes is None or uri.startswith(prefixes)):
+            yield _File(path, relative, uri)
+
+
+def _matches(copy: Copy, file: _File) -> bool:
+    return all(pattern is None or pattern.fullmatch(file.uri) for pattern in (copy.pattern, copy.group_by))
+
+
+def _outputs(copy: Copy, files: Sequence[_File]) -> Iterator[tuple[str, list[_File]]]:
+    """The files to write, each with those it is made of."""
+    if copy.group_by is None:
+        for file in files:
+            yield _renamed(file.relative, copy.codec), [file]
+        return
+    groups: dict[str, list[_File]] = {}
+    for file in files:
+        found = copy.group_by.fullmatch(file.uri)
+        assert found is not None, "those that do not match were left out"
+        groups.setdefault("".join(part or "" for part in found.groups()), []).append(file)
+    for group, members in groups.items():
+        for number, parts in enumerate(_cut(members, copy.target_size)):
+            yield _group_name(group, number, parts[0], copy.codec), parts
+
+
+def _cut(files: Sequence[_File], size: int | None) -> Iterator[list[_File]]:
+    """Files in runs of at least `size` bytes; one file is never cut in two."""
+    run: list[_File] = []
+    length = 0
+    for file in files:
+        run.append(file)
+        length += file.path.stat().st_size
+        if size is not None and length >= size:
+            yield run
+            run, length = [], 0
+    if run:
+        yield run
+
+
+def _group_name(group: str, number: int, first: _File, codec: str) -> str:
+    """The first output of a group has the group's name, those after it a number as well."""
+    folder = first.relative.rpartition("/")[0]
+    suffix = Path(first.relative).suffix if codec == "keep" and first.relative.endswith(".gz") else ""
+    name = f"{group}{number or ''}".strip("/") or "part"
+    suffix = "" if name.endswith(suffix) else suffix
+    return _renamed(f"{folder}/{name}{suffix}".lstrip("/"), codec)
+
+
+def _renamed(name: str, codec: str) -> str:
+    plain = name.removesuffix(".gz")
+    return {"gzip": f"{plain}.gz", "none": plain, "keep": name}[codec]
+
+
+def _write(target: Path, parts: Sequence[_File], codec: str) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        with gzip.open(unfinished, "wb") if codec == "gzip" else unfinished.open("wb") as out:
+            for part in parts:
+                _append(part.path, out, plain=codec != "keep")
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+class _Sink(Protocol):
+    def write(self, data: bytes, /) -> int: ...
+
+
+def _append(path: Path, out: _Sink, *, plain: bool) -> None:
+    opener = gzip.open if plain and path.suffix == ".gz" else open
+    with opener(path, "rb") as source:
+        shutil.copyfileobj(source, out, _BLOCK)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,50 @@
+"""Hadoop's own programs: `hadoop jar` for MapReduce and plain Java, `hadoop fs` for files.
+
+    python -m flowspec.engines.hadoop jar JAR [MAIN_CLASS] ARGS...
+    python -m flowspec.engines.hadoop fs ARGS...
+
+They are run by the Hadoop on PATH where there is one, else by Hadoop's client among the jars of Spark, which
+has all that a job needs: jobs run in its LocalJobRunner, map tasks in parallel. HADOOP_CLIENT_OPTS holds
+options of Java, as with Hadoop's own script.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Sequence
+
+from flowspec.engines import jvm
+
+_CLASSES = {"jar": "org.apache.hadoop.util.RunJar", "fs": "org.apache.hadoop.fs.FsShell"}
+
+
+def require(what: str) -> None:
+    """Raises FlowspecError where nothing on this machine could run `what`."""
+    if shutil.which("hadoop") is None:
+        jvm.require_spark(what, of="a `hadoop` on PATH, or the one in Spark")
+
+
+def main(words: Sequence[str]) -> None:
+    """Becomes the Java program."""
+    environment = {**os.environ, **jvm.configure(os.environ)}
+    hadoop = shutil.which("hadoop")
+    if hadoop:
+        environment["HADOOP_CLASSPATH"] = str(jvm.CLASSES)
+        argv = [hadoop, *words]
+    else:
+        argv = _java(words, environment["HADOOP_CONF_DIR"])
+    os.execve(argv[0], argv, environment)  # noqa: S606 - words need no shell
+
+
+def _java(words: Sequence[str], conf: str) -> list[str]:
+    spark, java = jvm.require_spark("it", of="Hadoop"), jvm.require_java("Hadoop")
+    class_path = os.pathsep.join([conf, str(jvm.CLASSES), str(spark.jars / "*")])
+    options = shlex.split(os.environ.get("HADOOP_CLIENT_OPTS", ""))
+    return [java, *options, "-cp", class_path, _CLASSES[words[0]], *words[1:]]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,272 @@
+"""`spark-submit` and `spark-sql` as on a cluster, run by the Spark of this machine on all its cores.
+
+    python -m flowspec.engines.spark spark-submit OPTIONS APPLICATION ARGS...
+
+What a cluster is needed for is translated, or left out and named once on stderr: the master becomes
+`local[*]`, cluster mode the client's; executors are threads of the driver, which gets the memory asked for as
+far as this machine has it. Files shipped with the application lie in its working directory, as in YARN's
+containers. Source of the options: org.apache.spark.launcher.SparkSubmitOptionParser.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+from flowspec.engines import jvm
+from flowspec.engines.paths import S3_SCHEMES, FileSystems, split_uri
+from flowspec.engines.streaming.cache import Shipment, localize
+from flowspec.engines.streaming.joblog import JobLog
+from flowspec.errors import FlowspecError
+
+_SQL = ("--class", "org.apache.spark.sql.hive.thriftserver.SparkSQLCLIDriver")
+
+_SWITCHES = frozenset({"--verbose", "-v", "--supervise", "--usage-error", "--version", "--help", "-h"})
+# Options and properties that speak of a cluster's machines, queues and identities.
+_WITHOUT_EFFECT = frozenset(
+    {
+        *("--num-executors", "--executor-cores", "--total-executor-cores", "--driver-cores", "--queue"),
+        *("--supervise", "--proxy-user", "--principal", "--keytab"),
+    }
+)
+_CLUSTER_PROPERTY = re.compile(
+    r"spark\.(yarn\.|dynamicAllocation\.|shuffle\.service\.|executor\.(instances|cores)$|cores\.max$|driver\.cores$"
+    r"|master$|submit\.deployMode$)"
+)
+_APPLICATION_ENVIRONMENT = "spark.yarn.appMasterEnv."
+_CONTROL = frozenset({"--kill", "--status"})
+_UNITS = {"": 20, "b": 0, "k": 10, "m": 20, "g": 30, "t": 40}
+
+
+@dataclass
+class Submission:
+    """A command line of spark-submit: options but `--conf` as (name, value; None for a switch), in their order."""
+
+    options: list[tuple[str, str | None]] = field(default_factory=list)
+    properties: dict[str, str] = field(default_factory=dict)
+    application: tuple[str, ...] = ()
+
+    def last(self, name: str) -> str | None:
+        """The value that counts of an option given more than once."""
+        return next((value for option, value in reversed(self.options) if option == name), None)
+
+
+def parse(program: str, words: Sequence[str]) -> Submission:
+    """Takes a command line apart. Raises FlowspecError for one that can't run as a step."""
+    found = Submission()
+    at = 0
+    while at < len(words) and words[at].startswith("-"):
+        name, equals, value = words[at].partition("=")
+        at += 1
+        if program == "spark-sql" and not _is_sparks(name):
+            at -= 1
+            break
+        if name in _CONTROL:
+            raise FlowspecError(f"{name} needs a cluster manager", remedy="run it on EMR")
+        if name in _SWITCHES:
+            found.options.append((name, None))
+            continue
+        if not equals:
+            if at == len(words):
+                raise FlowspecError(f"{program}: {name} has no value", remedy=f"give it one: {name} VALUE")
+            value = words[at]
+            at += 1
+        _take(found, name, value)
+    found.application = tuple(words[at:])
+    if program == "spark-submit" and not found.application:
+        raise FlowspecError("spark-submit was given no application", remedy="name the script or jar behind its options")
+    return found
+
+
+def _is_sparks(name: str) -> bool:
+    """Whether an option of spark-sql is for Spark, and not for the SQL program (-f, -e, --database …)."""
+    return name.startswith("--") and name not in {"--database", "--define", "--hiveconf", "--hivevar"}
+
+
+def _take(found: Submission, name: str, value: str) -> None:
+    if name not in ("--conf", "-c"):
+        found.options.append((name, value))
+        return
+    key, equals, text = value.partition("=")
+    if not equals:
+        raise FlowspecError(f"spark-submit: --conf {value} is not KEY=VALUE", remedy="write --conf key=value")
+    found.properties[key.strip()] = text
+
+
+def require(program: str, words: Sequence[str]) -> None:
+    """Raises FlowspecError for a command line that can't run on this machine."""
+    jvm.require_spark(f"'{program}'")
+    parse(program, words)
+
+
+def main(program: str, words: Sequence[str]) -> NoReturn:
+    """Becomes the program. Raises SystemExit where it can't."""
+    try:
+        spark = jvm.require_spark(program)
+        given = parse(program, words)
+        files = FileSystems.from_environment(os.environ, Path.cwd())
+        defaults = jvm.configurations(os.environ).get("spark-defaults", {})
+        argv = [str(spark.home / "bin" / "spark-submit"), *_translated(program, given, defaults, files)]
+        _ship(given, files)
+    except (FlowspecError, OSError) as error:
+        sys.exit(str(error))
+    environment = {**os.environ, **jvm.configure(os.environ, _defaults(defaults)), **_environment(given, spark)}
+    _tell(given, defaults)
+    os.execve(argv[0], argv, environment)  # noqa: S606 - words need no shell
+
+
+def _translated(program: str, given: Submission, defaults: Mapping[str, str], files: FileSystems) -> Iterator[str]:
+    """The command line for this machine."""
+    master = given.last("--master") or ""
+    yield from ("--master", master if master.startswith("local") else "local[*]", "--deploy-mode", "client")
+    yield from ("--driver-class-path", os.pathsep.join(filter(None, [str(jvm.CLASSES), _class_path(given, defaults)])))
+    if memory := _memory(given, defaults):
+        yield from ("--driver-memory", memory)
+    ours = {"--master", "--deploy-mode", "--driver-class-path", "--driver-memory", "--executor-memory"}
+    for name, value in given.options:
+        if name not in ours | _WITHOUT_EFFECT:
+            yield name
+            if value is not None:
+                yield _LOCATED[name](value, files) if name in _LOCATED else value
+    for key, value in given.properties.items():
+        if not _CLUSTER_PROPERTY.match(key):
+            yield from ("--conf", f"{key}={value}")
+    if program == "spark-sql":
+        yield from (*_SQL, "spark-internal", *_sql_words(given.application, files))
+    else:
+        yield from (_application(given.application[0], files), *given.application[1:])
+
+
+def _class_path(given: Submission, defaults: Mapping[str, str]) -> str:
+    key = "spark.driver.extraClassPath"
+    return given.last("--driver-class-path") or given.properties.get(key) or defaults.get(key, "")
+
+
+def _sql_words(words: Sequence[str], files: FileSystems) -> Iterator[str]:
+    for before, word in zip(["", *words], words, strict=False):
+        yield _located(word, files) if before in ("-f", "-i") else word
+
+
+def _application(text: str, files: FileSystems) -> str:
+    path = _located(text, files)
+    scheme, _, plain = split_uri(path)
+    if not scheme and plain.endswith((".py", ".jar")) and not Path(plain).exists():
+        raise FlowspecError(f"{text}: there is no such file ({path})", remedy="check the step's `application`")
+    return path
+
+
+def _located(text: str, files: FileSystems) -> str:
+    """A list of paths, those of a cluster's file systems as paths of this machine; a `#name` is kept."""
+    return ",".join(_located_one(part, files) for part in text.split(","))
+
+
+def _located_one(text: str, files: FileSystems) -> str:
+    path, mark, name = text.partition("#")
+    scheme, _, _ = split_uri(path)
+    return f"{files.locate(path)}{mark}{name}" if scheme in (*S3_SCHEMES, "hdfs", "file") else text
+
+
+def _renamed(text: str, files: FileSystems) -> str:
+    """A list of files, `path#name` as the file `name` that is shipped: only on YARN does Spark know the form."""
+    return ",".join(
+        str(files.working / one.partition("#")[2]) if "#" in one else one for one in _located(text, files).split(",")
+    )
+
+
+_LOCATED = {"--files": _renamed, **dict.fromkeys(("--py-files", "--archives", "--jars", "--properties-file"), _located)}
+
+
+def _shipments(given: Submission, files: FileSystems) -> Iterator[Shipment]:
+    """The files and archives of the application that are on this machine, with their names."""
+    for option, archive in (("--files", False), ("--archives", True)):
+        for text in filter(None, (given.last(option) or "").split(",")):
+            path, _, name = _located_one(text, files).partition("#")
+            if not split_uri(path)[0]:
+                yield Shipment(files.working / path, name or Path(path).name, archive)
+
+
+def _ship(given: Submission, files: FileSystems) -> None:
+    """Puts the files and archives of the application into the working directory, under their names."""
+    syslog = JobLog(Path(os.environ["FLOWSPEC_SYSLOG"]))
+    try:
+        localize(tuple(_shipments(given, files)), files.working / "tmp" / "shipped", files.working, syslog)
+    finally:
+        syslog.close()
+
+
+def _defaults(given: Mapping[str, str]) -> dict[str, str]:
+    """What is in spark-defaults.conf: the cluster's own properties, on top of those of this machine."""
+    logs = jvm.folder(os.environ) / "spark-events"
+    logs.mkdir(exist_ok=True)
+    ours = {
+        "spark.eventLog.enabled": "true",
+        "spark.eventLog.dir": f"file://{logs}",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        # Where EMR has it.
+        "spark.sql.warehouse.dir": "hdfs:///user/spark/warehouse",
+    }
+    return {**ours, **{key: value for key, value in given.items() if not _CLUSTER_PROPERTY.match(key)}}
+
+
+def _environment(given: Submission, spark: jvm.Spark) -> dict[str, str]:
+    asked = {
+        key.removeprefix(_APPLICATION_ENVIRONMENT): value
+        for key, value in given.properties.items()
+        if key.startswith(_APPLICATION_ENVIRONMENT)
+    }
+    python = os.environ.get("PYSPARK_PYTHON", sys.executable)
+    scratch = str(Path.cwd() / "tmp")
+    ours = {"SPARK_HOME": str(spark.home), "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_DIRS": scratch}
+    return {"PYSPARK_PYTHON": python, **asked, **ours}
+
+
+def _memory(given: Submission, defaults: Mapping[str, str]) -> str:
+    """The memory of the one process: the most that was asked for driver or executors, bounded by the machine."""
+    texts = [
+        given.last(f"--{role}-memory")
+        or given.properties.get(f"spark.{role}.memory")
+        or defaults.get(f"spark.{role}.memory")
+        for role in ("driver", "executor")
+    ]
+    asked = max((_bytes(text) for text in texts if text), default=0)
+    return f"{min(asked, _most()) >> 20}m" if asked else ""
+
+
+def _bytes(text: str) -> int:
+    found = re.fullmatch(r"(\d+)\s*([bkmgt]?)b?", text.strip().lower())
+    if not found:
+        raise FlowspecError(f"'{text}' is no size of memory", remedy="write it like 4g or 512m")
+    return int(found[1]) << _UNITS[found[2]]
+
+
+def _most() -> int:
+    """Bytes that a program may have here: three quarters of the machine's memory."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 3 // 4
+
+
+def _tell(given: Submission, defaults: Mapping[str, str]) -> None:
+    """Says once what of the command line and the cluster's spark-defaults does not count here."""
+    said = [
+        *(name if value is None else f"{name} {value}" for name, value in given.options if name in _WITHOUT_EFFECT),
+        *(f"{name} {value}" for name, value in given.options if name in ("--master", "--deploy-mode")),
+        *(
+            f"{key}={value}"
+            for key, value in {**defaults, **given.properties}.items()
+            if _CLUSTER_PROPERTY.match(key) and not key.startswith(_APPLICATION_ENVIRONMENT)
+        ),
+    ]
+    memory = _memory(given, defaults)
+    lines = [f"flowspec: without effect on this machine: {', '.join(said)}\n"] if said else []
+    lines += [f"flowspec: the driver, and all executors in it, have {memory} of memory\n"] if memory else []
+    sys.stderr.write("".join(lines))
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])
