@@ -13,6 +13,7 @@ from flowspec.cli.output import on_terminal, result, say
 from flowspec.emr.diagnose import diagnose
 from flowspec.emr.logs import Logs, logs_of
 from flowspec.emr.observe import describe
+from flowspec.emr.truth import truth
 from flowspec.emr.verdict import Outcome
 from flowspec.emr.watch import Ended, Event, StepChanged, StepProgress, watch
 from flowspec.engines.counters import parse_counters
@@ -109,6 +110,7 @@ def _tell(chosen: Chosen, end: Ended, format_: str) -> int:
     unhappy = verdict.outcome not in {Outcome.SUCCEEDED, Outcome.TIMED_OUT}
     diagnosis = diagnose(cluster, verdict, logs) if unhappy else None
     counters = _counters(cluster, logs)
+    real = truth(chosen.emr, cluster)
     if format_ == "json":
         document = {
             "outcome": verdict.outcome.value,
@@ -117,6 +119,7 @@ def _tell(chosen: Chosen, end: Ended, format_: str) -> int:
             "outputs": _outputs(cluster),
             "logs": logs.folder(),
             "counters": counters,
+            "here": real and runs.truth_document(real),
             "diagnosis": diagnosis and runs.diagnosis_document(diagnosis),
         }
         result(runs.as_json(mask(document, chosen.secrets)))
@@ -124,6 +127,8 @@ def _tell(chosen: Chosen, end: Ended, format_: str) -> int:
     outputs = _outputs(cluster) if verdict.outcome is Outcome.SUCCEEDED else []
     shown = runs.summary(cluster, verdict, outputs=outputs, logs=logs.folder(), counters=counters)
     result(shown, secrets=chosen.secrets)
+    if real:
+        say(runs.truth_line(real))
     if diagnosis:
         say(runs.failure(diagnosis), secrets=chosen.secrets)
         say(f"  more: {_command('logs', chosen)}{f' --step {verdict.step.id}' if verdict.step else ''}")

@@ -50,7 +50,7 @@ class Diagnosis:
 
 
 def diagnose(cluster: Cluster, verdict: Verdict, logs: Logs) -> Diagnosis:
-    """Gathers the probable cause of a verdict that is not success. Reads at most two logs, waits for none."""
+    """Gathers the probable cause of a verdict that is not success. Reads at most three logs, waits for none."""
     reason = f"{cluster.reason_code}: {cluster.reason}" if cluster.reason_code else cluster.reason
     facts = [*cluster.error_details, reason]
     step = verdict.step
@@ -74,6 +74,10 @@ def _excerpts(logs: Logs, step_id: str) -> Iterator[tuple[str, tuple[str, ...]]]
     words = _last_words(_text(logs.read(step_id, "stderr", -_TAIL)))
     if words:
         yield "stderr", words
+    # Where Spark leads the stderr of a Python application to.
+    out = _text(logs.read(step_id, "stdout", -_TAIL))
+    if _TRACEBACK.search(out):
+        yield "stdout", _last_words(out)
     telling = [line for line in _text(logs.read(step_id, "syslog", -_TAIL)).splitlines() if _TELLING.search(line)]
     if telling:
         yield "syslog", tuple(telling[-_LINES:])

@@ -110,6 +110,8 @@ def _step(raw: Mapping[str, Any]) -> Step:
         reason=failure.get("Reason", ""),
         message=failure.get("Message", ""),
         log_file=failure.get("LogFile", ""),
+        jar=raw.get("Config", {}).get("Jar", ""),
+        main_class=raw.get("Config", {}).get("MainClass", ""),
         args=tuple(raw.get("Config", {}).get("Args", ())),
         created=timeline.get("CreationDateTime"),
         started=timeline.get("StartDateTime"),

@@ -21,6 +21,7 @@ from pathlib import Path
 from flowspec.emulator import clock
 from flowspec.emulator import home as place
 from flowspec.emulator.store import Record
+from flowspec.engines import engine_of
 from flowspec.errors import FlowspecError
 
 # The worker writes these warnings to its worker.log; a command line that buries a dead worker stays silent.
@@ -44,9 +45,16 @@ _LOG_PREFIX = re.compile(r"^\d{4}-\d\d-\d\d[ T][\d:.,]+Z? +[A-Z]+ +[^ ]+( \([^)]
 _EXCEPTION = re.compile(r"^(Caused by: |Exception in thread |[\w.$]+(Exception|Error)\b)")
 _ERROR_LINE = re.compile(r"^\d{4}-\d\d-\d\d[ T][\d:.,]+Z? +(ERROR|FATAL) ")
 _ANYTHING = re.compile("")
+_TELLING = (("syslog", _EXCEPTION), ("syslog", _ERROR_LINE), ("stderr", _ANYTHING))
+# What a program dies of it says itself, before its framework's log does; Spark has Python's words in stdout.
+_LAST_WORDS = {
+    "spark": (("stderr", _EXCEPTION), ("stdout", _EXCEPTION)),
+    "hadoop": (("stderr", _EXCEPTION),),
+}
 # Lines that say that a job failed, and not why.
 _EMPTY_WORDS = re.compile(
     r"Job not successful!|failed with state FAILED|^Streaming Command Failed!|^Try -help for more information"
+    r"|^WARNING: Using incubator modules|^flowspec: "
 )
 
 
@@ -86,7 +94,8 @@ def published_uri(cluster: Record, step: Record, name: str) -> str | None:
 def failure_details(home: Path, cluster: Record, step: Record, exit_code: int) -> dict[str, str]:
     """Reason, Message and LogFile of a failed step, cut from its logs as EMR does."""
     folder = place.step_logs(home, cluster.id, step.id)
-    name, message = _cause(folder)
+    jar = step.doc["jar"]
+    name, message = _cause(folder, engine_of(jar["Jar"], jar.get("MainClass"), jar.get("Args", [])))
     if not message:
         message = _without_words(folder, exit_code)
     log_file = published_uri(cluster, step, name) or str(folder / name)
@@ -106,9 +115,9 @@ def reason_of(message: str, otherwise: str = "Unknown Error.") -> str:
     return next((reason for pattern, reason in _REASONS if pattern.search(message)), otherwise)
 
 
-def _cause(folder: Path) -> tuple[str, str]:
+def _cause(folder: Path, engine: str) -> tuple[str, str]:
     """The log that tells why, and the line in it."""
-    for name, telling in (("syslog", _EXCEPTION), ("syslog", _ERROR_LINE), ("stderr", _ANYTHING)):
+    for name, telling in (*_LAST_WORDS.get(engine, ()), *_TELLING):
         for line in reversed(_tail(folder / name)):
             if telling.search(line) and not _EMPTY_WORDS.search(line):
                 return name, _LOG_PREFIX.sub("", line)

@@ -58,7 +58,7 @@ class Plan:
 
     `joins` is the running cluster that already is what the spec asks for; `replaces` the one that has to
     go first. `blocked` says why the plan may not be applied as it stands ("" if it may), `remedy` what
-    would unblock it.
+    would unblock it. `remarks` say what is different on this machine from the cluster asked for.
     """
 
     flow: str
@@ -73,6 +73,7 @@ class Plan:
     replaces: str | None = None
     blocked: str = ""
     remedy: str = ""
+    remarks: tuple[str, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     version: int = PLAN_VERSION
@@ -99,6 +100,7 @@ def plan(jobflow: JobFlow, request: Request, cluster: Cluster | None = None, *, 
         changes=tuple(_changes(request, uploads, jobflow.backend)),
         calls=(ApiCall("RunJobFlow", request.params),),
         uploads=uploads,
+        remarks=_remarks(jobflow, request),
         warnings=jobflow.warnings,
         secrets=request.secrets,
     )
@@ -187,6 +189,14 @@ def _blast_radius(cluster: Cluster) -> str:
     doing = f"running: {', '.join(running)}" if running else "no step is running"
     since = f", up since {cluster.created:%Y-%m-%d %H:%M:%S}" if cluster.created else ""
     return f"it is {cluster.state}, {doing}{since}"
+
+
+def _remarks(jobflow: JobFlow, request: Request) -> tuple[str, ...]:
+    if jobflow.backend != "local":
+        return ()
+    from flowspec.plan.here import remarks
+
+    return remarks(request.params)
 
 
 def _refuse_what_cannot_run(jobflow: JobFlow, request: Request) -> None:

@@ -29,6 +29,8 @@ class Step:
     reason: str = ""
     message: str = ""
     log_file: str = ""
+    jar: str = ""
+    main_class: str = ""
     args: tuple[str, ...] = ()
     created: datetime | None = None
     started: datetime | None = None

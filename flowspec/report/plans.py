@@ -28,6 +28,7 @@ def as_text(plan: Plan) -> str:
     lines += [_line(change, plan.secrets) for change in plan.changes]
     if plan.joins:
         lines += [f"  = cluster {plan.joins} is running this very request"]
+    lines += [f"  here: {printable(remark)}" for remark in plan.remarks]
     lines += ["", "Plan: " + (", ".join(_counts(plan)) if plan.has_changes else "nothing to do") + "."]
     if plan.blocked:
         lines += [f"Blocked: {plan.blocked}", f"  {plan.remedy}"]
@@ -62,6 +63,7 @@ def as_json(plan: Plan) -> str:
         "joins": plan.joins,
         "replaces": plan.replaces,
         "blocked": plan.blocked,
+        "remarks": list(plan.remarks),
         "changes": [
             {
                 "action": change.action.value,

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from flowspec.emr.diagnose import Diagnosis
+from flowspec.emr.truth import Truth
 from flowspec.emr.verdict import Verdict
 from flowspec.emr.watch import ClusterChanged, Event, StepChanged, StepProgress
 from flowspec.plan.cluster import Cluster, Step
@@ -67,6 +68,38 @@ def summary(
         for group, values in groups.items():
             lines += [f"    {group}", *(f"      {name:<28} {value:>14,}" for name, value in values.items())]
     return "\n".join(lines)
+
+
+def truth_line(truth: Truth) -> str:
+    """What was real of a run on this machine, what was simulated, and what differed from the release."""
+    ran = ", ".join(f"{engine} {count}" for engine, count in truth.steps.items())
+    recorded = truth.bootstrap_actions - truth.bootstrap_ran
+    simulated = [
+        _counted(truth.instances, "instance"),
+        *([_counted(recorded, "bootstrap action")] if recorded else []),
+        *(["IAM roles"] if truth.roles else []),
+    ]
+    real = [f"steps ran for real ({ran})" if ran else "no step ran"]
+    if truth.bootstrap_ran:
+        real.append(f"{_counted(truth.bootstrap_ran, 'bootstrap action')} ran for real")
+    parts = [", ".join(real), f"{_listed(simulated)} simulated"]
+    parts += [f"{name} {ours} for {truth.release}'s {theirs}" for name, theirs, ours in truth.versions]
+    return f"here: {'; '.join(parts)}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def truth_document(truth: Truth) -> dict[str, Any]:
+    """The same for programs: plain data."""
+    versions = [{"application": name, "release": theirs, "here": ours} for name, theirs, ours in truth.versions]
+    return {**asdict(truth), "versions": versions}
 
 
 def failure(diagnosis: Diagnosis) -> str:

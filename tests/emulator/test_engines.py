@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flowspec.engines import Command, command_for, python_module, unsupported
+from flowspec.engines import Command, command_for, engine_of, python_module, unsupported
 from flowspec.errors import FlowspecError
 
 ROOTS = {"s3_root": Path("/home-of-s3"), "hdfs_root": Path("/home-of-hdfs"), "syslog": Path("/logs/syslog")}
@@ -68,8 +68,16 @@ def test_an_executable_script_is_run_as_its_first_line_says(tmp_path):
 
 
 REFUSED = [
-    ("command-runner.jar", ["spark-submit", "x.py"], "'spark-submit' can't run: Spark steps do not run here yet"),
-    ("command-runner.jar", ["s3-dist-cp", "--src=a"], "'s3-dist-cp' can't run: S3DistCp does not run here yet"),
+    ("command-runner.jar", ["s3-dist-cp", "--src=a"], "s3-dist-cp: --dest is missing"),
+    (
+        "/home/hadoop/lib/emr-s3distcp-1.0.jar",
+        ["--src", "a", "--appendToLastFile"],
+        "s3-dist-cp: --appendToLastFile is",
+    ),
+    ("command-runner.jar", ["spark-shell"], "'spark-shell' can't run: it waits for someone to type"),
+    ("command-runner.jar", ["hadoop", "distcp", "a", "b"], "'hadoop distcp' can't run: it is not here"),
+    ("command-runner.jar", ["hdfs"], "'hdfs' can't run: it is not here"),
+    ("command-runner.jar", ["yarn", "top"], "'yarn' can't run: there is no YARN here"),
     ("command-runner.jar", ["hive-script", "-f", "x"], "'hive-script' can't run: there is no Hive"),
     ("command-runner.jar", ["/usr/bin/pig-script"], "'pig-script' can't run: there is no Pig"),
     ("command-runner.jar", ["presto-cli"], "'presto-cli' can't run: there is no Presto"),
@@ -100,24 +108,46 @@ def test_a_path_is_not_judged_before_it_is_run():
     assert unsupported("command-runner.jar", None, ["/made/by/an/earlier/step.sh"]) is None
 
 
-def test_a_jar_is_refused_where_there_is_no_hadoop(monkeypatch, tmp_path):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    said = unsupported("s3://b/x.jar", "Main", [])
-    assert said.startswith("'s3://b/x.jar' needs a Hadoop, and there is no `hadoop` on PATH; install Hadoop")
+STREAMING_REFUSED = [
+    (["-inputreader", "StreamXmlRecord,begin=<a>,end=</a>"], "-inputreader"),
+    (["-io", "typedbytes"], "stream.map.input=typedbytes (-io typedbytes)"),
+    (["-inputformat", "org.apache.hadoop.mapred.SequenceFileInputFormat"], "SequenceFileInputFormat"),
+]
 
 
-@pytest.mark.parametrize(("main_class", "given"), [(None, ()), ("com.acme.Main", ("com.acme.Main",))])
-def test_a_jar_is_run_by_the_hadoop_on_path(monkeypatch, tmp_path, main_class, given):
-    hadoop = tmp_path / "hadoop"
-    hadoop.write_text("#!/bin/sh\n")
-    hadoop.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setenv("HADOOP_CLIENT_OPTS", "-Xmx1g")
-    command = command_for("s3://b/x.jar", main_class, ["a"], **ROOTS, properties={"k": "v"})
-    assert command.argv == (str(hadoop), "jar", "/home-of-s3/b/x.jar", *given, "a")
-    assert command.environment["HADOOP_CLIENT_OPTS"] == "-Xmx1g -Dk=v"
-    through_command_runner = ["hadoop", "jar", "s3://b/x.jar", *given, "a"]
-    assert command_for("command-runner.jar", None, through_command_runner, **ROOTS).argv == command.argv
+@pytest.mark.parametrize(("options", "name"), STREAMING_REFUSED, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize("jar", ["command-runner.jar", "/x/hadoop-streaming.jar"])
+def test_an_option_that_streaming_lacks_is_refused_by_name(jar, options, name):
+    words = ["-files", "s3://not/yet/there.py", "-input", "s3://b/i", "-output", "s3://b/o", "-mapper", "cat", *options]
+    said = unsupported(jar, None, (["hadoop-streaming"] if jar == "command-runner.jar" else []) + words)
+    assert name in said
+    assert "is not supported by the local streaming engine; leave the step out" in said
+
+
+def test_generic_options_that_streaming_lacks_are_refused_by_name():
+    words = ["-libjars", "x.jar", "-input", "i", "-output", "o", "-mapper", "cat"]
+    assert unsupported("command-runner.jar", None, ["hadoop-streaming", *words]).startswith("-libjars is not supported")
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["-nonsense"], ["-input", "i"], ["-D", "mapreduce.job.reduces=x", "-input", "i"]]
+)
+def test_what_hadoop_itself_refuses_is_left_to_the_step(words):
+    assert unsupported("command-runner.jar", None, ["hadoop-streaming", *words]) is None
+
+
+ENGINES = [
+    ("command-runner.jar", ["hadoop-streaming", "-mapper", "cat"], "streaming"),
+    ("command-runner.jar", ["s3-dist-cp", "--src=a", "--dest=b"], "s3-dist-cp"),
+    ("command-runner.jar", ["bash", "-c", "true"], "command"),
+    ("s3://r/script-runner.jar", ["s3://b/x.sh"], "script"),
+    ("command-runner.jar", ["hive-script"], ""),
+]
+
+
+@pytest.mark.parametrize(("jar", "args", "engine"), ENGINES, ids=lambda value: str(value)[:30])
+def test_the_engine_of_a_step(jar, args, engine):
+    assert engine_of(jar, None, args) == engine
 
 
 def test_a_module_is_run_from_any_directory_and_not_from_that_directory(tmp_path):

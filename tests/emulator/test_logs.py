@@ -7,6 +7,7 @@ import pytest
 
 from flowspec.emulator import logs
 from flowspec.emulator.store import Record
+from flowspec.engines.jvm import Spark
 from tests.emulator.conftest import bash
 
 NAMES = ["controller", "stderr", "stdout", "syslog"]
@@ -92,6 +93,7 @@ INFO total process run time: \d+ seconds
     assert "INFO Step succeeded with exitCode 0" in (emr.logs(cluster_id, 1) / "controller").read_text()
 
 
+BASH = {"Jar": "command-runner.jar", "Args": ["bash"]}
 CAUSES = {
     "the last cause in the syslog": (
         "2026-11-22 17:00:00,123 WARN Job: x\n"
@@ -144,7 +146,7 @@ CAUSES = {
 @pytest.mark.parametrize(("syslog", "stderr", "cause"), CAUSES.values(), ids=CAUSES.keys())
 def test_the_cause_is_cut_from_the_logs(tmp_path, syslog, stderr, cause):
     cluster = Record("cluster", "j-1", "j-1", "us-east-1", "RUNNING", 1.0, {"request": {"LogUri": "s3://l/"}})
-    step = Record("step", "s-1", "j-1", "us-east-1", "RUNNING", 1.0, {"log_uri": None})
+    step = Record("step", "s-1", "j-1", "us-east-1", "RUNNING", 1.0, {"log_uri": None, "jar": BASH})
     folder = tmp_path / "clusters" / "j-1" / "steps" / "s-1" / "logs"
     folder.mkdir(parents=True)
     (folder / "syslog").write_text(syslog)
@@ -155,3 +157,53 @@ def test_the_cause_is_cut_from_the_logs(tmp_path, syslog, stderr, cause):
         "Message": message,
         "LogFile": f"s3://l/j-1/steps/s-1/{name}.gz",
     }
+
+
+SPARK = {"Jar": "command-runner.jar", "Args": ["spark-submit", "x.py"]}
+HADOOP = {"Jar": "command-runner.jar", "Args": ["hadoop", "fs", "-ls"]}
+JAVA_TRACE = 'Exception in thread "main" java.lang.IllegalStateException: no day\n\tat a.B.main(B.java:1)\n'
+LAST_WORDS = {
+    "python in spark": (
+        SPARK,
+        {
+            "syslog": "2026-11-22 17:00:00,123 WARN a.b (main): handled\njava.io.IOException: handled\n\tat a.b\n",
+            "stdout": "Traceback (most recent call last):\n  File x\nValueError: no day\n",
+            "stderr": "flowspec: without effect on this machine: --queue q\n",
+        },
+        ("stdout", "ValueError: no day"),
+    ),
+    "java in spark": (SPARK, {"stderr": JAVA_TRACE}, ("stderr", JAVA_TRACE.splitlines()[0])),
+    "a task in spark": (
+        SPARK,
+        {
+            "stdout": "py4j.protocol.Py4JJavaError: An error occurred while calling o42.save.\n"
+            ": org.apache.spark.SparkException: Job aborted.\n\tat a.b.C\n"
+            "Caused by: java.lang.ArithmeticException: / by zero\n\tat a.b.D\n",
+        },
+        ("stdout", "Caused by: java.lang.ArithmeticException: / by zero"),
+    ),
+    "spark without a word": (
+        SPARK,
+        {"stderr": "WARNING: Using incubator modules: jdk.incubator.vector\n"},
+        ("stderr", "The process ended with exit status 9 and wrote no error"),
+    ),
+    "a job that hadoop's client refuses": (
+        HADOOP,
+        {"syslog": "2026-11-22 17:00:00,123 INFO a.b (main): x\n", "stderr": JAVA_TRACE},
+        ("stderr", JAVA_TRACE.splitlines()[0]),
+    ),
+}
+
+
+@pytest.mark.parametrize(("jar", "written", "cause"), LAST_WORDS.values(), ids=LAST_WORDS.keys())
+def test_what_a_java_program_dies_of(tmp_path, monkeypatch, jar, written, cause):
+    monkeypatch.setattr("flowspec.engines.jvm.find_spark", lambda: Spark(tmp_path))
+    monkeypatch.setattr("flowspec.engines.jvm.find_java", lambda: "java")
+    cluster = Record("cluster", "j-1", "j-1", "us-east-1", "RUNNING", 1.0, {"request": {}})
+    step = Record("step", "s-1", "j-1", "us-east-1", "RUNNING", 1.0, {"log_uri": None, "jar": jar})
+    folder = tmp_path / "clusters" / "j-1" / "steps" / "s-1" / "logs"
+    folder.mkdir(parents=True)
+    for name, text in written.items():
+        (folder / name).write_text(text)
+    failure = logs.failure_details(tmp_path, cluster, step, 9)
+    assert (failure["LogFile"], failure["Message"]) == (str(folder / cause[0]), cause[1])

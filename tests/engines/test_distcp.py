@@ -1,0 +1,106 @@
+"""S3DistCp on the trees of this machine."""
+
+import gzip
+
+import pytest
+
+from flowspec.engines import distcp
+from flowspec.errors import FlowspecError
+
+from .steps import Step
+
+
+@pytest.fixture
+def step(tmp_path):
+    made = Step.below(tmp_path)
+    for name in ("2026/a.log", "2026/b.log", "2026/c.txt", "2027/a.log"):
+        path = made.s3 / "logs" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{name}\n")
+    return made
+
+
+def copy(step, *args):
+    return step.run("command-runner.jar", "s3-dist-cp", *args)
+
+
+def tree(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_tree_is_copied_from_s3_to_hdfs(step):
+    done = copy(step, "--src=s3://logs/2026/", "--dest=hdfs:///in")
+    assert done.returncode == 0, done.stderr
+    assert tree(step.hdfs / "in") == tree(step.s3 / "logs" / "2026")
+    assert (
+        "INFO com.amazon.elasticmapreduce.s3distcp.S3DistCp: 3/3: hdfs:///in/c.txt"
+        in (step.logs / "syslog").read_text()
+    )
+
+
+def test_a_pattern_matches_the_whole_uri(step):
+    assert copy(step, "--src", "s3://logs/", "--dest", "hdfs:///in", "--srcPattern", r".*/2026/.*\.log").returncode == 0
+    assert sorted(tree(step.hdfs / "in")) == ["2026/a.log", "2026/b.log"]
+    assert copy(step, "--src", "s3://logs/", "--dest", "hdfs:///none", "--srcPattern", r"\.log").returncode == 0
+    assert tree(step.hdfs) == {
+        f"in/{name}": (step.s3 / "logs" / name).read_bytes() for name in ("2026/a.log", "2026/b.log")
+    }
+
+
+def test_files_of_a_group_become_one(step):
+    done = copy(step, "--src=s3://logs/2026", "--dest=s3://joined/", r"--groupBy=.*(log)$", "--outputCodec=gz")
+    assert done.returncode == 0, done.stderr
+    (name,) = tree(step.s3 / "joined")
+    assert name == "log.gz"
+    assert gzip.decompress((step.s3 / "joined" / name).read_bytes()) == b"2026/a.log\n2026/b.log\n"
+    assert copy(step, "--src=s3://joined", "--dest=s3://plain", "--outputCodec=none").returncode == 0
+    assert tree(step.s3 / "plain") == {"log": b"2026/a.log\n2026/b.log\n"}
+
+
+def test_a_target_size_bounds_the_files_of_a_group(step):
+    for number in range(3):
+        (step.s3 / "logs" / "2026" / f"{number}.big").write_bytes(bytes([number]) * (1 << 20))
+    done = copy(step, "--src=s3://logs/2026", "--dest=hdfs:///out", r"--groupBy=.*(big)", "--targetSize=2")
+    assert done.returncode == 0, done.stderr
+    assert {name: len(data) >> 20 for name, data in tree(step.hdfs / "out").items()} == {"big": 2, "big1": 1}
+
+
+def test_what_was_copied_can_be_deleted(step):
+    before = tree(step.s3 / "logs" / "2026")
+    done = copy(step, "--src=s3://logs/2026", "--dest=hdfs:///in", "--deleteOnSuccess", "--s3ServerSideEncryption")
+    assert done.returncode == 0, done.stderr
+    assert tree(step.hdfs / "in") == before
+    assert tree(step.s3 / "logs" / "2026") == {}
+
+
+def test_only_listed_prefixes_are_copied(step):
+    (step.s3 / "list").mkdir()
+    (step.s3 / "list" / "prefixes").write_text("s3://logs/2027\ns3://logs/2026/c\n")
+    args = ["--src=s3://logs", "--dest=hdfs:///in", "--srcPrefixesFile=s3://list/prefixes"]
+    assert copy(step, *args).returncode == 0
+    assert sorted(tree(step.hdfs / "in")) == ["2026/c.txt", "2027/a.log"]
+
+
+def test_a_source_that_is_not_there(step):
+    done = copy(step, "--src=s3://none/x", "--dest=hdfs:///in")
+    assert done.returncode == 1
+    assert "Input path does not exist: s3://none/x" in done.stderr
+    assert "ERROR" in (step.logs / "syslog").read_text()
+
+
+REFUSED = {
+    "--dest is missing": ["--src=a"],
+    "--outputManifest is not supported here": ["--src=a", "--dest=b", "--outputManifest=m.gz"],
+    "--outputCodec=lzo is not supported here": ["--src=a", "--dest=b", "--outputCodec=lzo"],
+    "--srcPattern=(: missing ), unterminated subpattern at position 0": ["--src=a", "--dest=b", "--srcPattern=("],
+    "--groupBy has no group": ["--src=a", "--dest=b", "--groupBy=.*"],
+    "--targetSize=1g is no number": ["--src=a", "--dest=b", "--targetSize", "1g"],
+}
+
+
+@pytest.mark.parametrize(("reason", "words"), REFUSED.items(), ids=REFUSED)
+def test_what_is_wrong_or_not_supported_is_refused_by_name(reason, words):
+    with pytest.raises(FlowspecError) as caught:
+        distcp.parse(words)
+    assert caught.value.message == f"s3-dist-cp: {reason}"
+    assert caught.value.remedy
