@@ -32,6 +32,7 @@ def test_the_wheel_holds_the_package_and_the_schema_and_nothing_else(built):
     files = (path for kind in ("py", "md", "json") for path in (ROOT / "flowspec").rglob(f"*.{kind}"))
     sources = {path.relative_to(ROOT).as_posix() for path in files}
     assert sources <= set(names)
+    assert "flowspec/engines/java/flowspec/FolderFileSystem.class" in names
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"flowspec"}
 
 

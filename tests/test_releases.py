@@ -38,6 +38,7 @@ def test_each_change_of_an_application_is_at_a_release(name):
         ("emr-5.33.1", {"Hadoop": "2.10.1", "Hudi": "0.7.0", "TensorFlow": "2.4.1", "ZooKeeper": "3.4.14"}),
         ("emr-6.5.0", {"Iceberg": "0.12.0", "Spark": "3.1.2", "Trino": "360", "Zeppelin": "0.10.0"}),
         ("emr-6.11.1", {"Delta": "2.2.0", "Flink": "1.16.0", "Hue": "4.11.0", "JupyterHub": "1.4.1"}),
+        ("emr-7.5.0", {"Spark": "3.5.2"}),
         ("emr-7.10.0", {"Flink": "1.20.0", "HBase": "2.6.2", "Presto": "0.287", "Spark": "3.5.5"}),
     ],
 )

@@ -37,7 +37,10 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """What is asked for: `target_size` in bytes, None for no bound; `codec` one of gzip, none, keep."""
+    """What is asked for: `target_size` in bytes, None for no bound; `codec` one of gzip, none, keep.
+
+    `without_effect` are the options given that speak of S3 alone.
+    """
 
     src: str
     dest: str
@@ -47,6 +50,7 @@ class Copy:
     codec: str = "keep"
     prefixes_file: str | None = None
     delete_on_success: bool = False
+    without_effect: tuple[str, ...] = ()
 
 
 def parse(words: Sequence[str]) -> Copy:
@@ -67,6 +71,7 @@ def parse(words: Sequence[str]) -> Copy:
         codec="gzip" if codec == "gz" else codec,
         prefixes_file=options.get("--srcPrefixesFile"),
         delete_on_success="--deleteOnSuccess" in options,
+        without_effect=tuple(name for name in options if name in _WITHOUT_EFFECT),
     )
 
 
@@ -134,6 +139,8 @@ def _run(copy: Copy, systems: FileSystems, syslog: JobLog) -> int:
     source, target = systems.locate(copy.src), systems.locate(copy.dest)
     if not source.exists():
         raise FlowspecError(f"Input path does not exist: {copy.src}")
+    if copy.without_effect:
+        syslog.info(_LOGGER, f"without effect on this machine: {', '.join(copy.without_effect)}")
     files = [file for file in _found(copy, source, systems) if _matches(copy, file)]
     outputs = dict(_outputs(copy, files))
     syslog.info(_LOGGER, f"Copying {len(files)} files of {copy.src} to {len(outputs)} files of {copy.dest}")

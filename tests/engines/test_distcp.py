@@ -71,6 +71,7 @@ def test_what_was_copied_can_be_deleted(step):
     assert done.returncode == 0, done.stderr
     assert tree(step.hdfs / "in") == before
     assert tree(step.s3 / "logs" / "2026") == {}
+    assert "without effect on this machine: --s3ServerSideEncryption\n" in (step.logs / "syslog").read_text()
 
 
 def test_only_listed_prefixes_are_copied(step):
