@@ -54,7 +54,7 @@ _LAST_WORDS = {
 # Lines that say that a job failed, and not why.
 _EMPTY_WORDS = re.compile(
     r"Job not successful!|failed with state FAILED|^Streaming Command Failed!|^Try -help for more information"
-    r"|^WARNING: Using incubator modules|^flowspec: "
+    r"|^WARNING: Using incubator modules|^flowspec: |^Caused by: [\w.$]+$"
 )
 
 

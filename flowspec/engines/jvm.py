@@ -30,6 +30,13 @@ _PLAIN = "here"
 _FILE_SYSTEM = "flowspec.FolderFileSystem"
 _JAVA_REMEDY = "install Java 17, and have `java` on PATH or JAVA_HOME set"
 
+# An application whose own code says master("yarn") is told so at once, by the name of the host it looks for.
+_NO_YARN = {
+    "yarn.resourcemanager.address": "leave-the-master-out-of-the-code.there-is-no-yarn-here.invalid:8032",
+    "yarn.resourcemanager.connect.max-wait.ms": "100",
+    "yarn.resourcemanager.connect.retry-interval.ms": "100",
+}
+
 # Both generations of log4j: Spark and Hadoop 3.5 read the second, a Hadoop on PATH may read the first.
 _LOG_PATTERN = "%d{yyyy-MM-dd HH:mm:ss,SSS} %p %c (%t): %m%n"
 _LOG4J2 = f"""\
@@ -126,6 +133,7 @@ def configure(environ: Mapping[str, str], spark_defaults: Mapping[str, str] | No
     _write_xml(place / "core-site.xml", {**given.get("core-site", {}), **dict(_file_systems(files))})
     _write_xml(place / "hdfs-site.xml", given.get("hdfs-site", {}))
     _write_xml(place / "mapred-site.xml", {**given.get("mapred-site", {}), **_local_jobs()})
+    _write_xml(place / "yarn-site.xml", _NO_YARN)
     _write_properties(place / "spark-defaults.conf", spark_defaults or {})
     (place / "log4j2.properties").write_text(_LOG4J2)
     (place / "log4j.properties").write_text(_LOG4J1.format(syslog=environ["FLOWSPEC_SYSLOG"], pattern=_LOG_PATTERN))

@@ -178,7 +178,7 @@ LAST_WORDS = {
         {
             "stdout": "py4j.protocol.Py4JJavaError: An error occurred while calling o42.save.\n"
             ": org.apache.spark.SparkException: Job aborted.\n\tat a.b.C\n"
-            "Caused by: java.lang.ArithmeticException: / by zero\n\tat a.b.D\n",
+            "Caused by: java.lang.ArithmeticException: / by zero\n\tat a.b.D\nCaused by: java.io.IOException\n",
         },
         ("stdout", "Caused by: java.lang.ArithmeticException: / by zero"),
     ),
