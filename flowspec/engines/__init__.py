@@ -254,7 +254,7 @@ def _refuse_streaming_options(args: Sequence[str]) -> None:
         options = {name: values for name, values in given.streaming.items() if name not in _SHIPPING}
         build(replace(given, generic=generic, streaming=options), {}, FileSystems(Path("/"), Path("/"), Path("/")))
     except Unsupported as error:
-        raise FlowspecError(f"{error.printed[0]}", remedy=_ELSEWHERE) from error
+        raise FlowspecError(error.printed[0], remedy=_ELSEWHERE) from error
     except (ClientError, FlowspecError):
         return
 

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import os
 import re
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from types import FrameType
 
 from flowspec.engines import jvm
 from flowspec.engines.paths import S3_SCHEMES, FileSystems, split_uri
@@ -85,7 +87,7 @@ def parse(program: str, words: Sequence[str]) -> Submission:
 
 def _is_sparks(name: str) -> bool:
     """Whether an option of spark-sql is for Spark, and not for the SQL program (-f, -e, --database …)."""
-    return name.startswith("--") and name not in {"--database", "--define", "--hiveconf", "--hivevar"}
+    return name.startswith("--") and name not in {"--database", "--define", "--hiveconf", "--hivevar", "--silent"}
 
 
 def _take(found: Submission, name: str, value: str) -> None:
@@ -104,8 +106,8 @@ def require(program: str, words: Sequence[str]) -> None:
     parse(program, words)
 
 
-def main(program: str, words: Sequence[str]) -> NoReturn:
-    """Becomes the program. Raises SystemExit where it can't."""
+def main(program: str, words: Sequence[str]) -> int:
+    """Runs the program; its exit status. Raises SystemExit where it can't run."""
     try:
         spark = jvm.require_spark(program)
         given = parse(program, words)
@@ -117,7 +119,19 @@ def main(program: str, words: Sequence[str]) -> NoReturn:
         sys.exit(str(error))
     environment = {**os.environ, **jvm.configure(os.environ, _defaults(defaults)), **_environment(given, spark)}
     _tell(given, defaults)
-    os.execve(argv[0], argv, environment)  # noqa: S606 - words need no shell
+    return _run(argv, environment)
+
+
+def _run(argv: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Runs Spark to its end, and ends all of it on SIGTERM: a Python application would outlive its JVM."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        os.killpg(0, number)
+
+    signal.signal(signal.SIGTERM, end)
+    code = subprocess.Popen(argv, env=environment).wait()
+    return code if code >= 0 else 128 - code
 
 
 def _translated(program: str, given: Submission, defaults: Mapping[str, str], files: FileSystems) -> Iterator[str]:
@@ -269,4 +283,4 @@ def _tell(given: Submission, defaults: Mapping[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    sys.exit(main(sys.argv[1], sys.argv[2:]))
