@@ -42,7 +42,15 @@ def test_a_version_is_remarked_where_it_is_known_and_counts(spark, params, said)
     assert remarks(params) == said
 
 
+def test_the_version_of_a_hadoop_on_path_is_not_guessed(spark, tmp_path, monkeypatch):
+    (tmp_path / "hadoop").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert remarks(request("hadoop", "fs", "-ls", label="emr-6.15.0")) == ()
+
+
 def test_configurations_that_do_not_count_are_named():
     given = [{"Classification": name} for name in ("yarn-site", "spark-defaults", "hive-site", "yarn-site")]
-    said = remarks(request("bash", Configurations=given))
+    said = remarks(request("spark-submit", "x.py", label="emr-7.6.0", Configurations=given))
     assert said == ("configurations without effect here: yarn-site, hive-site",)
+    said = remarks(request("bash", Configurations=given))
+    assert said == ("configurations without effect here: yarn-site, spark-defaults, hive-site",)
