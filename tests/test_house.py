@@ -30,7 +30,7 @@ ROOMS = {
     "emulator": {"errors", "releases", "engines", "emr.shapes"},
     "spec": {"errors", "releases"},
     "request": {"errors", "spec", "emr.shapes"},
-    "plan": {"errors", "spec", "request", "engines"},
+    "plan": {"errors", "releases", "spec", "request", "engines"},
     "emr": {"errors", "request", "plan", "engines", "emulator"},
     "report": {"errors", "spec", "request", "plan", "emr"},
     "cli": {"errors", "spec", "request", "plan", "emr", "report", "engines", "emulator"},

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from flowspec.engines import HONOURED, engine_of, jvm
-from flowspec.spec import releases
+from flowspec.releases import UNKNOWN, applications
 
 # By engine: the application of a release that it stands for, and the jar whose name has the version here.
 _VERSIONED = {"spark": ("Spark", "spark-core"), "hadoop": ("Hadoop", "hadoop-client-api")}
@@ -32,10 +32,10 @@ def version_differences(label: str, engines: Collection[str]) -> Iterator[tuple[
     spark = jvm.find_spark() if counting & _VERSIONED.keys() else None
     if spark is None:
         return
-    known = releases.applications(label) or {}
+    known = applications(label) or {}
     for engine, (name, library) in _VERSIONED.items():
         theirs, ours = known.get(name, ""), spark.version(library)
-        if engine in counting and theirs not in ("", releases.UNKNOWN, ours) and ours:
+        if engine in counting and theirs not in ("", UNKNOWN, ours) and ours:
             yield name, theirs, ours
 
 
