@@ -29,6 +29,9 @@ def require(what: str) -> None:
 
 def main(words: Sequence[str]) -> None:
     """Becomes the Java program."""
+    if words[0] == "fs":
+        # As on a cluster: `-rm -r /data` must never mean a folder of this machine.
+        words = ["fs", "-D", "fs.defaultFS=hdfs:///", *words[1:]]
     environment = {**os.environ, **jvm.configure(os.environ)}
     hadoop = shutil.which("hadoop")
     if hadoop:

@@ -83,6 +83,10 @@ def test_the_shell_of_the_file_system(step):
     put = step.run("command-runner.jar", "hdfs", "dfs", "-cp", "s3a://texts/*.txt", "hdfs:///")
     assert (put.returncode, put.stderr) == (0, "")
     assert sorted(path.name for path in step.hdfs.iterdir()) == ["b.txt", "moved.txt"]
+    (step.hdfs / "data").mkdir(parents=True)
+    removed = step.run("command-runner.jar", "hadoop", "fs", "-rm", "-r", "-skipTrash", "/data")
+    assert removed.returncode == 0, removed.stderr
+    assert not (step.hdfs / "data").exists()  # and no folder of this machine was ever meant
     missing = step.run("command-runner.jar", "hadoop", "fs", "-ls", "s3://texts/none")
     assert missing.returncode == 1
     assert "`s3://texts/none': No such file or directory" in missing.stderr
