@@ -16,7 +16,7 @@ from flowspec.cli.emulator import emulator
 from flowspec.cli.exits import Exit
 from flowspec.cli.explain import explain
 from flowspec.cli.output import say, wants_color
-from flowspec.errors import FlowspecError, SpecError
+from flowspec.errors import FlowspecError, ServiceError, SpecError
 
 
 @click.group(
@@ -76,8 +76,16 @@ def _show_mistakes(error: click.ClickException | SpecError) -> None:
 
 def _sentence(error: FlowspecError | OSError) -> str:
     if isinstance(error, FlowspecError):
-        return f"{error.message}\n  {error.remedy}" if error.remedy else error.message
+        message = _quoting(error) if isinstance(error, ServiceError) else error.message
+        return f"{message}\n  {error.remedy}" if error.remedy else message
     return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
+
+
+def _quoting(error: ServiceError) -> str:
+    """A service quotes what it was sent: names may hold anything."""
+    from flowspec.report.runs import printable
+
+    return printable(error.message)
 
 
 def main() -> None:

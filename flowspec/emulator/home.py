@@ -40,7 +40,7 @@ def prepare(folder: Path) -> None:
     try:
         # Steps' arguments and logs may hold what is nobody else's business.
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for inner in ("clusters", "s3"):
+        for inner in ("clusters", "s3", "tmp"):
             (folder / inner).mkdir(mode=0o700, exist_ok=True)
         for file in (database(folder), layout_lock(folder)):
             if not file.exists():

@@ -19,6 +19,8 @@ from flowspec.errors import Diagnostic, SpecError
 from flowspec.spec.document import Document, Items, Mapping, Node, Place, Scalar, Source
 
 MAX_BYTES = 10_000_000
+# libyaml reads ahead, and since PyYAML 6.0.4 refuses what is far too deep before it hands the beginning on.
+_TOO_DEEP_FOR_LIBYAML = "exceeded maximum nesting depth"
 MAX_DEPTH = 100
 MAX_ALIASED = 50_000
 _RETOLD = 200_000
@@ -136,6 +138,9 @@ def compose(source: Source) -> tuple[Node | None, list[Diagnostic]]:
 
 
 def _syntax(source: Source, error: Any) -> Diagnostic:
+    if getattr(error, "problem", "") == _TOO_DEEP_FOR_LIBYAML:
+        mark = error.problem_mark
+        return _too_deep(source, Place(source, mark.line + 1, mark.column + 1))
     error = _retold(source.text, error)
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     context = getattr(error, "context_mark", None)
@@ -148,6 +153,10 @@ def _syntax(source: Source, error: Any) -> Diagnostic:
     at = Place(source, mark.line + 1, mark.column + 1) if mark else Place(source, 1, 1)
     opened = f"{error.context}, which began in line {context.line + 1}" if context and error.context else ""
     return source.diagnostic("FS003", f"not YAML: {problem}", at, notes=(opened,) if opened else ())
+
+
+def _too_deep(source: Source, at: Place) -> Diagnostic:
+    return source.diagnostic("FS010", f"nested deeper than {MAX_DEPTH} levels", at)
 
 
 def _retold(text: str, error: Any) -> Any:
@@ -282,7 +291,7 @@ class _Composer:
         if event.tag not in (None, "!", f"{_CORE}map" if is_map else f"{_CORE}seq"):
             self._unknown_tag(event, at)
         if len(self._open) >= MAX_DEPTH:
-            self._fail("FS010", f"nested deeper than {MAX_DEPTH} levels", at)
+            raise SpecError([*self.found, _too_deep(self.source, at)])
         if event.anchor:
             self._anchors[event.anchor] = None
         self._open.append(_Frame(at, event.anchor, bool(event.flow_style), is_map))
