@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -40,6 +41,7 @@ _CHUNKS = 64  # into how many a worker's share of the input is cut, as far as th
 _SMALLEST_CHUNK = 8 << 20  # about what the caches hold
 _LARGEST_CHUNK = 32 << 20
 _SORTS_AT_ONCE = 2  # of a worker, while it gathers the next chunk
+_WRITTEN_AT_ONCE = 1 << 18  # bytes
 KEYED = ("-t", "\t", "-k1,1", "-s")
 
 _DECIDED_AFTER = 1 << 16  # lines, from where it can be told whether they are worth counting
@@ -329,6 +331,8 @@ class _Sort:
 
 def start_sort(words: list[str], **options: Any) -> subprocess.Popen[bytes]:
     """Start a `sort` of bytes."""
+    if shutil.which("stdbuf"):  # of its own accord, sort writes 4 KiB at a time
+        words = ["stdbuf", f"--output={_WRITTEN_AT_ONCE}", *words]
     environment = {**os.environ, "LC_ALL": "C"}
     return subprocess.Popen(words, bufsize=0, env=environment, stderr=subprocess.PIPE, **options)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,7 +19,6 @@ from flowspec.engines.streaming.collect import (
 )
 from flowspec.engines.streaming.lines import whole_lines
 
-_WRITTEN_AT_ONCE = 1 << 18  # bytes
 _RUNS_AT_ONCE = 512  # more are merged in several passes; each takes a descriptor
 
 
@@ -58,8 +56,6 @@ class Merge:
         width = f"--batch-size={min(max(len(self._runs), 2), _RUNS_AT_ONCE)}"
         words = self._shuffle.sort("-m", *(KEYED if self._keyed else ()), width)
         words += ["--", *map(str, self._runs)]
-        if shutil.which("stdbuf"):  # of its own accord, sort writes 4 KiB at a time
-            words = ["stdbuf", f"--output={_WRITTEN_AT_ONCE}", *words]
         self._process = start_sort(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         assert self._process.stdout
         processes.widen(self._process.stdout.fileno())
