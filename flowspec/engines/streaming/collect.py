@@ -44,7 +44,8 @@ _SORTS_AT_ONCE = 2  # of a worker, while it gathers the next chunk
 _WRITTEN_AT_ONCE = 1 << 18  # bytes
 KEYED = ("-t", "\t", "-k1,1", "-s")
 
-_DECIDED_AFTER = 1 << 16  # lines, from where it can be told whether they are worth counting
+_DECIDED_AFTER = 1 << 16  # lines, from where it can be told whether they are worth counting,
+_DECIDED_AFTER_BYTES = 8 << 20  # or bytes of long ones
 _WORTH_COUNTING = 3  # times that a line must come, on average
 _MOST_COUNTED = 1 << 18  # different lines
 _MOST_COUNTED_BYTES = 32 << 20
@@ -140,7 +141,7 @@ class Collector:
         self._counts.update(lines)
         self._lines += len(lines)
         self._size += len(block)
-        if self._lines >= _DECIDED_AFTER:
+        if self._lines >= _DECIDED_AFTER or self._size >= _DECIDED_AFTER_BYTES:
             self._decide()
 
     def close(self) -> Spool:

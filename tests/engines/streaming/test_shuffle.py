@@ -115,6 +115,14 @@ def test_lines_that_come_again_and_again_are_counted(tmp_path, small_sizes):
     assert [(spool.runs, sum(spool.counted[0].values())) for spool in spools] == [({}, 40_000)] * 2
 
 
+def test_long_lines_are_not_gathered_in_memory(tmp_path):
+    collector = Collector(Shuffle(PLAIN, tmp_path), "worker")
+    for number in range(24):
+        collector.add(b"%d%s\n" % (number, b"x" * (1 << 20)))
+    assert len(list(tmp_path.iterdir())) >= 2
+    assert collector.close().counted == {}
+
+
 def test_a_word_count_of_many_words_is_spilled_in_runs(tmp_path, small_sizes):
     _, spools = shuffled(tmp_path, alike(20_000), 1, block=1000)
     assert all(spool.runs for spool in spools)
