@@ -9,6 +9,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
+MOST_AT_ONCE = 4 << 20
+"""Bytes of a block whose keys are hashed at once: the tables of powers are as long as the longest one."""
+
 _WORTH_IMPORTING = 16 << 20  # bytes of input from where the import is soon earned
 _INVERSE_OF_31 = pow(31, -1, 1 << 32)
 _BYTE = 1 << 8

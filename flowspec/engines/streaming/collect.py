@@ -234,7 +234,7 @@ class Collector:
         self._spool.weight += len(block) + lines.extra_sizes()
         if not shuffle.partition:
             return block
-        if not shuffle.hashed:
+        if not shuffle.hashed or len(block) > arrays.MOST_AT_ONCE:
             return self._each_prefixed(block)
         self._digits_in_text = self._digits_in_text or arrays.highest(block) >= _ZERO
         return lines.prefixed(lines.hash_partitions(shuffle.reduces), shuffle.width, _DIGITS, _ZERO)
