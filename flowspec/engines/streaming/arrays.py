@@ -6,15 +6,18 @@ much to look at. Each function gives the same answer either way.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import os
+from dataclasses import dataclass
 from typing import Any
-
-MOST_AT_ONCE = 4 << 20
-"""Bytes of a block whose keys are hashed at once: the tables of powers are as long as the longest one."""
 
 _WORTH_IMPORTING = 16 << 20  # bytes of input from where the import is soon earned
 _INVERSE_OF_31 = pow(31, -1, 1 << 32)
+_LONGEST_STRETCH = 1 << 20  # bytes whose keys are hashed together: more than the caches hold would be slower
+_DEEP = 64  # bytes that lines have in common, from where they are compared one by one
 _BYTE = 1 << 8
+_WORD = 8
 _LF, _TAB = 10, 9
 _SHORT = 128  # from here on the length of a Text takes more than one byte
 
@@ -22,10 +25,13 @@ _SHORT = 128  # from here on the length of a Text takes more than one byte
 _numpy: Any = None
 
 
-def enlist(size: int) -> None:
-    """Import numpy for a job that will look at `size` bytes, if that is worth it. To be called before any fork."""
+def enlist(size: int | None = None) -> None:
+    """Import numpy; where the `size` of a job's input is given, only if that is worth it.
+
+    To be called before the job forks, or before a process of it runs a command.
+    """
     global _numpy  # noqa: PLW0603 - an import, put off until it pays
-    if _numpy is None and size >= _WORTH_IMPORTING:
+    if _numpy is None and (size is None or size >= _WORTH_IMPORTING):
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no threads: the job forks, and computes no matrices
         import numpy
 
@@ -57,83 +63,200 @@ def repeated_lines(block: bytes) -> int | None:
     return found + int(block.startswith(block[: ends[0] + 1], ends[0] + 1))
 
 
-def highest(block: bytes) -> int:
-    """The highest byte of a block. Needs numpy."""
-    return int(_bytes(block).max())
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """Lines in the order of their bytes, partition by partition, each with its TAB.
+
+    `borders` are the offsets in `text` where the partitions begin, and its end; `weight` is what keys and
+    values take when serialized; `bare`: there are no values.
+    """
+
+    text: memoryview
+    borders: list[int]
+    weight: int
+    bare: bool
 
 
-class Lines:
-    """Where the lines of a tabbed block begin and end, and their keys end; `bare`: there are no values. Needs numpy."""
+def in_order(text: bytes, reduces: int) -> Ordered | None:
+    """Sorts lines, of which each has a TAB after its key, or none has one. Needs numpy.
 
-    def __init__(self, block: bytes, *, bare: bool) -> None:
-        array = _bytes(block)
-        self.block = block
-        self._ends = _numpy.flatnonzero(array == _LF)
-        self._starts = _numpy.concatenate(([0], self._ends[:-1] + 1))
-        self._key_ends = self._ends - 1 if bare else self._first_tabs(_numpy.flatnonzero(array == _TAB))
+    None where bytes are below TAB, for which the order of lines is not that of keys. With several reducers
+    a key goes where HashPartitioner sends it.
+    """
+    if _bytes(text).min() < _TAB:
+        return None
+    lines = _Lines(text)
+    partitions = lines.hash_partitions(reduces) if reduces > 1 else _numpy.zeros(len(lines.starts), _numpy.uint8)
+    return lines.written(lines.order(partitions, reduces), partitions, reduces)
+
+
+class _Lines:
+    """Where the lines of a text begin and end, and their keys end; `bare`: no line has a TAB."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text + bytes(_WORD)  # a whole word can be read from everywhere
+        array = _bytes(self._text)
+        self.ends = _numpy.flatnonzero(array == _LF)
+        self.starts = _numpy.concatenate(([0], self.ends[:-1] + 1))
+        self.lengths = self.ends - self.starts
+        self.longest = int(self.lengths.max())
+        self.bare = b"\t" not in text
+        self._key_ends = self.ends if self.bare else self._first_tabs(_numpy.flatnonzero(array == _TAB))
 
     def _first_tabs(self, tabs: Any) -> Any:
-        return tabs if len(tabs) == len(self._ends) else tabs[_numpy.searchsorted(tabs, self._starts)]
+        return tabs if len(tabs) == len(self.ends) else tabs[_numpy.searchsorted(tabs, self.starts)]
 
-    def extra_sizes(self) -> int:
-        """How many bytes more than one the lengths of keys and values take, all together (WritableUtils.writeVInt)."""
-        if (self._ends - self._starts).max() < _SHORT:
-            return 0
-        keys, values = self._key_ends - self._starts, self._ends - self._key_ends - 1
-        return sum(self._extra(lengths[lengths >= _SHORT]) for lengths in (keys, values))
-
-    def _extra(self, lengths: Any) -> int:
-        return sum(int(_numpy.count_nonzero(lengths >= limit)) for limit in (_SHORT, 1 << 8, 1 << 16, 1 << 24))
+    # -- which partition
 
     def hash_partitions(self, reduces: int) -> Any:
         """The partition of each line's key, as HashPartitioner gives it (WritableComparator.hashBytes).
 
         The hash of the bytes b[s:e] is 31**(e-s) + sum(b[k] * 31**(e-1-k)) modulo 2**32. 31 has an inverse
-        there, so that the products b[k] * 31**-k serve all keys of the block. Where only the lower eight
+        there, so that the products b[k] * 31**-k serve all keys of a stretch. Where only the lower eight
         bits are asked for, it is enough to reckon with those.
         """
         few = reduces <= _BYTE and reduces & (reduces - 1) == 0
-        powers, inverses = _powers(len(self.block), _numpy.uint8 if few else _numpy.uint32)
-        products = _bytes(self.block).view(_numpy.int8).astype(powers.dtype)
+        kind = _numpy.uint8 if few else _numpy.uint32
+        hashes = _numpy.empty(len(self.starts), _numpy.uint32)
+        first = 0
+        while first < len(self.starts):
+            last = int(_numpy.searchsorted(self.ends, self.starts[first] + _LONGEST_STRETCH))
+            if last > first:
+                hashes[first:last] = self._hashes(first, last, kind)
+            else:
+                last = first + 1
+                hashes[first] = self._hash_of_long(first, kind)
+            first = last
+        return (hashes & 0x7FFFFFFF) % reduces
+
+    def _hashes(self, first: int, last: int, kind: Any) -> Any:
+        begin = self.starts[first]
+        starts, key_ends = self.starts[first:last] - begin, self._key_ends[first:last] - begin
+        powers, inverses = _powers(kind)
+        products = _bytes(self._text)[begin : self.ends[last - 1] + 1].view(_numpy.int8).astype(kind)
         products *= inverses[: len(products)]
         # Sums from each key's start to its end, and from there to the next start; the latter are of no use.
-        borders = _numpy.stack((self._starts, self._key_ends), axis=1).ravel()
-        sums = _numpy.add.reduceat(products, borders, dtype=powers.dtype)[::2]
-        sums[self._starts == self._key_ends] = 0
+        sums = _numpy.add.reduceat(products, _numpy.stack((starts, key_ends), axis=1).ravel(), dtype=kind)[::2]
+        sums[starts == key_ends] = 0
         # 31**(e-1) is written as 31**e * 31**-1, as a key may be empty at the very start.
-        hashes = powers[self._key_ends - self._starts] + sums * powers[self._key_ends] * inverses[1]
-        return (hashes.astype(_numpy.uint32) & 0x7FFFFFFF) % reduces
+        return powers[key_ends - starts] + sums * powers[key_ends] * inverses[1]
 
-    def prefixed(self, partitions: Any, width: int, base: int, zero: int) -> bytearray:
-        """The block with each line's partition before it, as `width` digits to `base` from the byte `zero` up."""
-        blank = bytes(width)
-        text = bytearray(blank)
-        text += self.block.replace(b"\n", b"\n" + blank)
-        del text[len(text) - width :]
-        array = _numpy.frombuffer(text, _numpy.uint8)
-        places = self._starts + width * _numpy.arange(len(self._starts))
-        for digit in range(width):
-            array[places + digit] = partitions // base ** (width - 1 - digit) % base + zero
-        return text
+    def _hash_of_long(self, line: int, kind: Any) -> int:
+        """The hash of one key that is longer than a stretch, piece by piece."""
+        key = _bytes(self._text)[self.starts[line] : self._key_ends[line]].view(_numpy.int8)
+        powers, _ = _powers(kind)
+        value = 1
+        for begin in range(0, len(key), _LONGEST_STRETCH):
+            piece = key[begin : begin + _LONGEST_STRETCH].astype(kind)
+            total = int((piece * powers[len(piece) - 1 :: -1]).sum(dtype=kind))
+            value = (value * int(powers[len(piece)]) + total) & 0xFFFFFFFF
+        return value
+
+    # -- in which order
+
+    def order(self, partitions: Any, reduces: int) -> Any:
+        """The numbers of the lines, ordered by partition and then by their bytes.
+
+        A word of each line is compared as one number, at first with the partition in front; the lines that
+        are equal so far are looked at again, a word on.
+        """
+        words, depth = self._words(self.starts, self.lengths), _WORD
+        if reduces > 1:
+            depth -= (reduces - 1).bit_length() + 7 >> 3
+            room = _numpy.uint64(8 * (_WORD - depth))
+            words = partitions.astype(_numpy.uint64) << _numpy.uint64(8 * depth) | words >> room
+        order = _numpy.argsort(words)
+        words = words[order]
+        places, groups = _tied(words[1:] == words[:-1])
+        while len(places):
+            chosen = order[places]
+            left = self.lengths[chosen] - depth
+            if left.max() <= 0:
+                break
+            if depth >= _DEEP:
+                order[places] = chosen[self._ranked_one_by_one(chosen, groups)]
+                break
+            words = self._words(self.starts[chosen] + depth, left)
+            ranked = _numpy.lexsort((words, groups))
+            order[places] = chosen[ranked]
+            words = words[ranked]
+            tied, groups = _tied((words[1:] == words[:-1]) & (groups[1:] == groups[:-1]))
+            places = places[tied]
+            depth += _WORD
+        return order
+
+    def _words(self, starts: Any, left: Any) -> Any:
+        """The next bytes of lines of which so many are left, as numbers; nothing is less than any byte."""
+        places = len(self._text) - _WORD
+        words = _numpy.ndarray((places + 1,), ">u8", self._text, strides=(1,))
+        kept = _numpy.array([(1 << 64) - (1 << 64 - 8 * size) for size in range(_WORD + 1)], _numpy.uint64)
+        return words[_numpy.minimum(starts, places)].astype(_numpy.uint64) & kept[_numpy.clip(left, 0, _WORD)]
+
+    def _ranked_one_by_one(self, chosen: Any, groups: Any) -> list[int]:
+        """The order of lines that have much in common, within their groups."""
+        text = self._text
+        starts, ends, groups = self.starts[chosen].tolist(), self.ends[chosen].tolist(), groups.tolist()
+        return sorted(range(len(groups)), key=lambda at: (groups[at], text[starts[at] : ends[at]]))
+
+    # -- and out
+
+    def written(self, order: Any, partitions: Any, reduces: int) -> Ordered:
+        """The lines in this order."""
+        lengths = self.lengths[order]
+        ends = _numpy.cumsum(lengths + (2 if self.bare else 1))
+        places = _numpy.concatenate(([0], ends[:-1]))
+        text = _numpy.empty(int(ends[-1]), _numpy.uint8)
+        starts = self.starts[order]
+        # Lines of one length are copied together.
+        ranked = _numpy.argsort(lengths.astype(_numpy.uint16) if self.longest < 1 << 16 else lengths, kind="stable")
+        steps = _numpy.flatnonzero(_numpy.diff(lengths[ranked])) + 1
+        for begin, end in itertools.pairwise([0, *steps.tolist(), len(ranked)]):
+            rows = ranked[begin:end]
+            length = int(lengths[rows[0]])
+            if length:
+                _windows(text, length)[places[rows]] = _windows(_bytes(self._text), length)[starts[rows]]
+        text[ends - 1] = _LF
+        if self.bare:
+            text[ends - 2] = _TAB
+        lines = _numpy.cumsum(_numpy.bincount(partitions, minlength=reduces))
+        borders = [0, *_numpy.concatenate(([0], ends))[lines].tolist()]
+        return Ordered(memoryview(text), borders, len(text) + self._extra_sizes(), self.bare)
+
+    def _extra_sizes(self) -> int:
+        """How many bytes more than one the lengths of keys and values take, all together (WritableUtils.writeVInt)."""
+        if self.longest < _SHORT:
+            return 0
+        values = _numpy.maximum(self.ends - self._key_ends - 1, 0)
+        return _extra(self._key_ends - self.starts) + _extra(values)
 
 
-def _bytes(block: bytes) -> Any:
-    return _numpy.frombuffer(block, _numpy.uint8)
+def _extra(lengths: Any) -> int:
+    return sum(int(_numpy.count_nonzero(lengths >= limit)) for limit in (_SHORT, 1 << 8, 1 << 16, 1 << 24))
 
 
-_tables: dict[Any, Any] = {}
+def _tied(same: Any) -> tuple[Any, Any]:
+    """Which items are equal to a neighbour, and for each of those the number of its group of equals."""
+    with_last, with_next = _numpy.append([False], same), _numpy.append(same, [False])
+    tied = _numpy.flatnonzero(with_last | with_next)
+    return tied, _numpy.cumsum(~with_last)[tied]
 
 
-def _powers(size: int, kind: Any) -> tuple[Any, Any]:
-    """31**k and 31**-k in numbers of a kind, for k up to `size` at least; kept for the next block."""
-    if kind not in _tables or len(_tables[kind][0]) <= size:
-        length = 1 << max(21, size.bit_length() + 1)
-        _tables[kind] = tuple(_power_table(factor, length, kind) for factor in (31, _INVERSE_OF_31))
-    powers, inverses = _tables[kind]
-    return powers, inverses
+def _windows(array: Any, length: int) -> Any:
+    """All stretches of a length of an array of bytes, each as one item."""
+    return _numpy.ndarray((len(array) - length + 1,), f"V{length}", array, strides=(1,))
 
 
-def _power_table(factor: int, length: int, kind: Any) -> Any:
-    table = _numpy.full(length, factor & _numpy.iinfo(kind).max, kind)
+def _bytes(text: bytes) -> Any:
+    return _numpy.frombuffer(text, _numpy.uint8)
+
+
+@functools.cache
+def _powers(kind: Any) -> tuple[Any, Any]:
+    """31**k and 31**-k in numbers of a kind, for each place of a stretch."""
+    return _power_table(31, kind), _power_table(_INVERSE_OF_31, kind)
+
+
+def _power_table(factor: int, kind: Any) -> Any:
+    table = _numpy.full(_LONGEST_STRETCH + 1, factor & _numpy.iinfo(kind).max, kind)
     table[0] = 1
     return _numpy.cumprod(table, dtype=kind)

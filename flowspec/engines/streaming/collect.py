@@ -4,45 +4,28 @@ There are two ways, and a job may go both:
 
 - *counted*: where the same lines come again and again (`the TAB 1`), each is kept once, with how often it
   came. There is next to nothing to sort, and what is left at the end goes to the reducers as it is.
-- *sorted*: all other lines, in chunks small enough for the caches, each put in order by a `sort` of its own
-  while the next is gathered. A line's partition stands before it meanwhile, so that the chunk comes out
-  partition by partition.
+- *gathered*: all other lines, in chunks small enough for the caches, each put in order at once (`arrays`).
+  What numpy can't do (keys that are not ordered by their bytes, other partitioners) is counted after all.
 
 Which is which is found out by counting a block now and then.
 """
 
 from __future__ import annotations
 
-import errno
-import os
-import shutil
-import subprocess
-from collections import Counter, deque
+import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from flowspec.engines.streaming import arrays, processes
-from flowspec.engines.streaming.failure import TaskFailure
 from flowspec.engines.streaming.layout import Layout
-from flowspec.engines.streaming.lines import (
-    BLOCK,
-    Tabbed,
-    end_of_run,
-    serialized_size,
-    split_lines,
-    tabbed,
-    text_size,
-)
+from flowspec.engines.streaming.lines import BLOCK, split_lines, tabbed, text_size
 from flowspec.engines.streaming.partition import Partitioner
 
 _CHUNKS = 64  # into how many a worker's share of the input is cut, as far as the sizes below allow
 _SMALLEST_CHUNK = 8 << 20  # about what the caches hold
 _LARGEST_CHUNK = 32 << 20
-_SORTS_AT_ONCE = 2  # of a worker, while it gathers the next chunk
-_WRITTEN_AT_ONCE = 1 << 18  # bytes
-KEYED = ("-t", "\t", "-k1,1", "-s")
 
 _DECIDED_AFTER = 1 << 16  # lines, from where it can be told whether they are worth counting,
 _DECIDED_AFTER_BYTES = 8 << 20  # or bytes of long ones
@@ -50,11 +33,6 @@ _WORTH_COUNTING = 3  # times that a line must come, on average
 _MOST_COUNTED = 1 << 18  # different lines
 _MOST_COUNTED_BYTES = 32 << 20
 _LOOK_AGAIN_AFTER = 128 << 20  # bytes of lines that were not worth it
-
-# A partition's number is written in bytes that are not in UTF-8: mostly they can be told from the text.
-_ZERO = 0xF5
-_DIGITS = 256 - _ZERO
-_ALL_DIGITS = bytes(range(_ZERO, 256))
 
 
 @dataclass
@@ -96,24 +74,6 @@ class Shuffle:
         """How many bytes are sorted together."""
         return min(max(self.size // _CHUNKS, _SMALLEST_CHUNK), _LARGEST_CHUNK)
 
-    @property
-    def width(self) -> int:
-        """How many digits the number of a partition takes."""
-        width, room = 0, 1
-        while room < self.reduces:
-            width, room = width + 1, room * _DIGITS
-        return width
-
-    def prefix(self, partition: int) -> bytes:
-        """The number of a partition, in the order of its bytes."""
-        digits = [_ZERO + partition // _DIGITS**at % _DIGITS for at in range(self.width)]
-        return bytes(reversed(digits))
-
-    def sort(self, *options: str) -> list[str]:
-        """The words of a `sort`."""
-        memory = f"--buffer-size={4 * self.chunk}b"
-        return ["sort", *options, memory, "--parallel=1", f"--temporary-directory={self.scratch}"]
-
 
 class Collector:
     """Takes lines, each ended by LF, and gives them back as a `Spool`; its files are named after `name`."""
@@ -126,16 +86,15 @@ class Collector:
         self._lines = 0  # counted so far, and
         self._size = 0  # their bytes
         self._wait = 0  # bytes to come that are not to be counted
-        self._chunks = {False: _Chunk(), True: _Chunk()}  # sorted as whole lines, and by key alone
-        self._sorts: deque[_Sort] = deque()
+        self._chunk: list[bytes] = []  # gathered so far, and
+        self._gathered = 0  # their bytes
         self._files = 0
-        self._digits_in_text = False  # as far as is known
 
     def add(self, block: bytes) -> None:
         """Take a block of whole lines. Raises `TaskFailure` or `OSError`."""
         if self._wait > 0:
             self._wait -= len(block)
-            self._add_to_chunk(block)
+            self._gather(block)
             return
         lines = split_lines(block)
         self._counts.update(lines)
@@ -146,30 +105,22 @@ class Collector:
 
     def close(self) -> Spool:
         """All lines in order. Raises `TaskFailure` or `OSError`."""
+        if self._chunk and not arrays.enlisted():  # a small rest, which numpy is not worth importing for
+            self._count_chunk()
+        if self._chunk:
+            self._sort_chunk()
         self._spool.counted = self._take_counted()
-        for keyed in self._chunks:
-            self._sort_chunk(keyed)
-        while self._sorts:
-            self._finish_sort()
         return self._spool
-
-    def kill(self) -> None:
-        """End what runs."""
-        while self._sorts:
-            self._sorts.popleft().kill()
 
     def _decide(self) -> None:
         different = len(self._counts)
         if self._lines < _WORTH_COUNTING * different:
-            lines = self._counts.elements()
-            self._wait = _LOOK_AGAIN_AFTER
-            self._add_to_chunk(b"".join([line + b"\n" for line in lines]))
+            block = b"".join([line + b"\n" for line in self._counts.elements()])
             self._forget_counts()
+            self._wait = _LOOK_AGAIN_AFTER
+            self._gather(block)
         elif different > _MOST_COUNTED or different * (self._size // self._lines) > _MOST_COUNTED_BYTES:
-            for partition, counted in self._take_counted().items():
-                path = self._new_file(partition)
-                write_counted(path, counted, keyed=self._spool.keyed)
-                self._spool.runs.setdefault(partition, []).append(path)
+            self._spill_counted()
 
     def _forget_counts(self) -> None:
         self._counts.clear()
@@ -204,150 +155,51 @@ class Collector:
         key = text.index(b"\t")
         return text_size(key) + text_size(len(text) - key - 1)
 
-    # -- sorted lines
+    def _spill_counted(self) -> None:
+        for partition, counted in self._take_counted().items():
+            write_counted(self._new_run(partition), counted, keyed=self._spool.keyed)
 
-    def _add_to_chunk(self, block: bytes) -> None:
+    # -- gathered lines
+
+    def _gather(self, block: bytes) -> None:
+        self._chunk.append(block)
+        self._gathered += len(block)
+        if self._gathered >= self._shuffle.chunk:
+            arrays.enlist()
+            self._sort_chunk()
+
+    def _sort_chunk(self) -> None:
+        """Put the chunk in order, and write each partition's share of it."""
         shuffle, spool = self._shuffle, self._spool
-        keyed = not shuffle.layout.plain
-        prepared: bytes | bytearray = block
-        if shuffle.layout.plain:
-            known = tabbed(block)
-            keyed = known.low
-            spool.bare = spool.bare and known.bare
-            prepared = self._prepared(known)
-        elif shuffle.partition:
-            prepared = self._each_prefixed(block)
-        spool.keyed = spool.keyed or keyed
-        chunk = self._chunks[keyed]
-        chunk.parts.append(prepared)
-        chunk.size += len(prepared)
-        if chunk.size >= shuffle.chunk:
-            self._sort_chunk(keyed)
-
-    def _prepared(self, known: Tabbed) -> bytes | bytearray:
-        """A tabbed block, weighed, with its partition before each line where there are several."""
-        shuffle, block = self._shuffle, known.block
-        if not arrays.enlisted():
-            self._spool.weight += serialized_size(block)
-            return self._each_prefixed(block) if shuffle.partition else block
-        lines = arrays.Lines(block, bare=known.bare)
-        self._spool.weight += len(block) + lines.extra_sizes()
-        if not shuffle.partition:
-            return block
-        if not shuffle.hashed or len(block) > arrays.MOST_AT_ONCE:
-            return self._each_prefixed(block)
-        self._digits_in_text = self._digits_in_text or arrays.highest(block) >= _ZERO
-        return lines.prefixed(lines.hash_partitions(shuffle.reduces), shuffle.width, _DIGITS, _ZERO)
-
-    def _each_prefixed(self, block: bytes) -> bytes:
-        """The block with its partition before each line."""
-        shuffle = self._shuffle
-        assert shuffle.partition
-        self._digits_in_text = True
-        partition, key, prefix = shuffle.partition, shuffle.layout.key, shuffle.prefix
-        return b"".join([b"%b%b\n" % (prefix(partition(key(line))), line) for line in split_lines(block)])
-
-    def _sort_chunk(self, keyed: bool) -> None:
-        chunk = self._chunks[keyed]
-        if not chunk.size:
+        ordered = None
+        if shuffle.layout.plain and (shuffle.hashed or shuffle.partition is None):
+            text = b"".join(self._chunk)
+            ordered = arrays.in_order(tabbed(text).block if b"\t" in text else text, shuffle.reduces)
+        if ordered is None:
+            self._count_chunk()
+            self._spill_counted()
             return
-        if len(self._sorts) >= _SORTS_AT_ONCE:
-            self._finish_sort()
-        self._chunks[keyed] = _Chunk()
-        words = self._shuffle.sort(*(KEYED if keyed else ()))
-        self._sorts.append(_Sort(words, chunk.parts, self._new_file(0)))
+        self._forget_chunk()
+        spool.weight += ordered.weight
+        spool.bare = spool.bare and ordered.bare
+        for partition, (begin, end) in enumerate(itertools.pairwise(ordered.borders)):
+            if begin < end:
+                with self._new_run(partition).open("wb", buffering=0) as file:
+                    processes.write_all(file.fileno(), ordered.text[begin:end])
 
-    def _finish_sort(self) -> None:
-        """Wait for the oldest sort. Its output is a run, or is cut into those of its partitions."""
-        output = self._sorts.popleft().finish()
-        if self._shuffle.partition is None:
-            self._spool.runs.setdefault(0, []).append(output)
-            return
-        data = output.read_bytes()
-        output.unlink()
-        at = 0
-        while at < len(data):
-            prefix = data[at : at + self._shuffle.width]
-            end = end_of_run(data, prefix, at)
-            partition = self._numbered(prefix)
-            path = self._new_file(partition)
-            path.write_bytes(self._unprefixed(data[at:end], prefix))
-            self._spool.runs.setdefault(partition, []).append(path)
-            at = end
+    def _count_chunk(self) -> None:
+        for block in self._chunk:
+            self._counts.update(split_lines(block))
+        self._forget_chunk()
 
-    def _unprefixed(self, lines: bytes, prefix: bytes) -> bytes:
-        if not self._digits_in_text:
-            return lines.translate(None, _ALL_DIGITS)
-        return lines[len(prefix) :].replace(b"\n" + prefix, b"\n")
+    def _forget_chunk(self) -> None:
+        self._chunk, self._gathered = [], 0
 
-    def _numbered(self, prefix: bytes) -> int:
-        number = 0
-        for digit in prefix:
-            number = number * _DIGITS + digit - _ZERO
-        return number
-
-    def _new_file(self, partition: int) -> Path:
+    def _new_run(self, partition: int) -> Path:
         self._files += 1
-        return self._shuffle.scratch / f"{self._name}-{self._files}-{partition}"
-
-
-@dataclass(slots=True)
-class _Chunk:
-    """Blocks that wait to be sorted together."""
-
-    parts: list[bytes | bytearray] = field(default_factory=list)
-    size: int = 0
-
-
-class _Sort:
-    """A `sort` that was given all its input, and writes its output to a file.
-
-    It needs no word from us to end, so it may outlive a killed job by the blink of an eye.
-    """
-
-    def __init__(self, words: list[str], parts: list[bytes | bytearray], output: Path) -> None:
-        self._output = output
-        with output.open("wb") as file:
-            self._process = start_sort(words, stdin=subprocess.PIPE, stdout=file)
-        assert self._process.stdin
-        processes.widen(self._process.stdin.fileno())
-        try:
-            for part in parts:
-                processes.write_all(self._process.stdin.fileno(), memoryview(part))
-        except BrokenPipeError:
-            pass  # why is told by `finish`
-        self._process.stdin.close()
-
-    def finish(self) -> Path:
-        """Wait for the end; the file of lines in order. Raises `TaskFailure`."""
-        check_sort(self._process, self._output.parent)
-        return self._output
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        assert self._process.stderr
-        self._process.stderr.close()
-
-
-def start_sort(words: list[str], **options: Any) -> subprocess.Popen[bytes]:
-    """Start a `sort` of bytes."""
-    if shutil.which("stdbuf"):  # of its own accord, sort writes 4 KiB at a time
-        words = ["stdbuf", f"--output={_WRITTEN_AT_ONCE}", *words]
-    environment = {**os.environ, "LC_ALL": "C"}
-    return subprocess.Popen(words, bufsize=0, env=environment, stderr=subprocess.PIPE, **options)
-
-
-def check_sort(process: subprocess.Popen[bytes], scratch: Path) -> None:
-    """Wait for a sort. Raises `TaskFailure` with what it said last if it failed."""
-    assert process.stderr
-    said = process.stderr.read().decode("utf-8", "replace").splitlines()
-    process.stderr.close()
-    status = process.wait()
-    if status and not os.statvfs(scratch).f_bavail:  # `sort: write error` is all that it says then
-        raise TaskFailure(f"java.io.IOException: {os.strerror(errno.ENOSPC)}")
-    if status:
-        raise TaskFailure(f"java.io.IOException: {said[-1] if said else f'sort ended with status {status}'}")
+        path = self._shuffle.scratch / f"{self._name}-{self._files}-{partition}"
+        self._spool.runs.setdefault(partition, []).append(path)
+        return path
 
 
 def in_order(counted: Mapping[bytes, int], *, keyed: bool) -> Iterable[tuple[bytes, int]]:

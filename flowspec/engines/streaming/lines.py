@@ -24,8 +24,6 @@ _NOT_SKELETON = bytes(byte for byte in range(256) if byte > 10)
 _LINE_WITHOUT_TAB = re.compile(rb"^([^\t\n]*)$", re.MULTILINE)
 _KEY = re.compile(rb"^[^\t]*\t", re.MULTILINE)
 _SHORT = 128  # from here on the length of a Text takes more than one byte
-_LINE_SHAPE = bytes(byte if byte == 10 else 120 for byte in range(256))
-_LONG_RUN = b"x" * _SHORT
 _PAIRS = b"\t\n" * BLOCK
 
 
@@ -127,11 +125,6 @@ def tabbed(block: bytes) -> Tabbed:
     return Tabbed(block, records, low)
 
 
-def serialized_size(block: bytes) -> int:
-    """Bytes that the keys and values of a tabbed block take as `Text`: the measure of `Map output bytes`."""
-    return len(block) + _long_lengths(block)
-
-
 def text_size(length: int) -> int:
     """Bytes of a `Text` of `length` bytes: WritableUtils.writeVInt, then the bytes."""
     if length < _SHORT:
@@ -139,28 +132,16 @@ def text_size(length: int) -> int:
     return length + 1 + (length.bit_length() + 7) // 8
 
 
-def _long_lengths(block: bytes) -> int:
-    """How many bytes more than one the lengths of the keys and values take, all together."""
-    if _LONG_RUN not in block.translate(_LINE_SHAPE):
-        return 0
-    extra = 0
-    for line in split_lines(block):
-        if len(line) >= _SHORT:
-            key = line.find(b"\t")
-            extra += text_size(key) - key + text_size(len(line) - key - 1) - (len(line) - key - 1) - 2
-    return extra
-
-
 def runs(block: bytes) -> Iterator[tuple[int, int]]:
     """Start and end of each run of lines with the same key, in a tabbed block with equal keys together."""
     position, end = 0, len(block)
     while position < end:
-        stop = end_of_run(block, block[position : block.find(b"\t", position) + 1], position)
+        stop = _end_of_run(block, block[position : block.find(b"\t", position) + 1], position)
         yield position, stop
         position = stop
 
 
-def end_of_run(block: bytes, key: bytes, low: int) -> int:
+def _end_of_run(block: bytes, key: bytes, low: int) -> int:
     """Where the run of lines that begin with `key` ends; the line at `low` is one of them, and they stand together."""
     high, step = len(block), 64
     while low + step < high:  # gallop

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from flowspec.engines.streaming import processes
-from flowspec.engines.streaming.collect import (
-    KEYED,
-    Shuffle,
-    Spool,
-    check_sort,
-    start_sort,
-    write_counted,
-    written_out,
-)
-from flowspec.engines.streaming.lines import whole_lines
+from flowspec.engines.streaming.collect import Shuffle, Spool, write_counted, written_out
+from flowspec.engines.streaming.failure import TaskFailure
+from flowspec.engines.streaming.lines import BLOCK, whole_lines
 
+_KEYED = ("-t", "\t", "-k1,1", "-s")
+_MEMORY = 32 << 10  # KiB
 _RUNS_AT_ONCE = 512  # more are merged in several passes; each takes a descriptor
 
 
@@ -53,14 +50,31 @@ class Merge:
         yield from self._merged()
 
     def _merged(self) -> Iterator[bytes]:
-        width = f"--batch-size={min(max(len(self._runs), 2), _RUNS_AT_ONCE)}"
-        words = self._shuffle.sort("-m", *(KEYED if self._keyed else ()), width)
-        words += ["--", *map(str, self._runs)]
-        self._process = start_sort(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        words = ["sort", "-m", *(_KEYED if self._keyed else ()), f"--batch-size={min(len(self._runs), _RUNS_AT_ONCE)}"]
+        words += [f"--buffer-size={_MEMORY}K", f"--temporary-directory={self._shuffle.scratch}", "--"]
+        if shutil.which("stdbuf"):  # of its own accord, sort writes 4 KiB at a time
+            words = ["stdbuf", f"--output={BLOCK // 4}", *words]
+        self._process = subprocess.Popen(
+            [*words, *map(str, self._runs)],
+            bufsize=0,
+            env={**os.environ, "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         assert self._process.stdout
         processes.widen(self._process.stdout.fileno())
         yield from whole_lines(processes.read_chunks(self._process.stdout.fileno()))
-        check_sort(self._process, self._shuffle.scratch)
+        self._check(self._process)
+
+    def _check(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stderr
+        said = process.stderr.read().decode("utf-8", "replace").splitlines()
+        status = process.wait()
+        if status and not os.statvfs(self._shuffle.scratch).f_bavail:  # `sort: write error` is all that it says then
+            raise TaskFailure(f"java.io.IOException: {os.strerror(errno.ENOSPC)}")
+        if status:
+            raise TaskFailure(f"java.io.IOException: {said[-1] if said else f'sort ended with status {status}'}")
 
     def close(self) -> None:
         """Let go of everything, also before the end; the runs are of no use any more."""

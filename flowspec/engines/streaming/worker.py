@@ -146,14 +146,11 @@ class MapWorker:
     def serve(self, channel: Connection) -> None:
         """Take split numbers until None comes; then seal what was collected."""
         failed = False
-        try:
-            while (number := channel.recv()) is not None:
-                outcome = self._run(number)
-                failed = failed or bool(outcome.causes)
-                channel.send(outcome)
-            channel.send(Outcome(SEALED, {}) if failed else self._seal())
-        finally:
-            self._collector.kill()
+        while (number := channel.recv()) is not None:
+            outcome = self._run(number)
+            failed = failed or bool(outcome.causes)
+            channel.send(outcome)
+        channel.send(Outcome(SEALED, {}) if failed else self._seal())
 
     def _run(self, number: int) -> Outcome:
         site, split = self._site, self._site.splits[number]
@@ -202,15 +199,12 @@ class MapWorker:
     def _map_and_combine(self, task: Task, split: Split, combined: Spool) -> None:
         """Sort this task's pairs alone, and run the combiner once for each partition that has any."""
         collector = Collector(self._shuffle, f"map-{task.number}")
-        try:
-            self._map(task, split, collector)
-            spool = collector.close()
-            task.count(MAP_OUTPUT_BYTES, spool.weight)
-            for partition in spool.partitions:
-                merge = Merge(self._shuffle, [spool], partition, keyed=spool.keyed)
-                combined.runs[partition] = [self._combine(task, partition, merge)]
-        finally:
-            collector.kill()
+        self._map(task, split, collector)
+        spool = collector.close()
+        task.count(MAP_OUTPUT_BYTES, spool.weight)
+        for partition in spool.partitions:
+            merge = Merge(self._shuffle, [spool], partition, keyed=spool.keyed)
+            combined.runs[partition] = [self._combine(task, partition, merge)]
 
     def _combine(self, task: Task, partition: int, merge: Merge) -> Path:
         program = self._site.job.combiner

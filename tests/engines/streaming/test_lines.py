@@ -73,13 +73,6 @@ def test_the_size_of_a_text(length, size):
     assert lines.text_size(length) == size
 
 
-@given(st.lists(st.tuples(st.sampled_from([0, 1, 7, 126, 127, 128, 300]), st.sampled_from([0, 3, 127, 128, 255, 256]))))
-def test_the_size_of_a_block_is_that_of_its_texts(sizes):
-    block = b"".join(b"k" * key + b"\t" + b"v" * value + b"\n" for key, value in sizes)
-    expected = sum(lines.text_size(key) + lines.text_size(value) for key, value in sizes)
-    assert lines.serialized_size(block) == expected
-
-
 KEYS = st.lists(st.tuples(st.sampled_from([b"", b"a", b"ab", b"b", b"key"]), st.integers(1, 60)), max_size=12)
 
 

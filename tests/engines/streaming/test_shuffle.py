@@ -10,19 +10,11 @@ from flowspec.engines.streaming import arrays, collect
 from flowspec.engines.streaming.classes import TEXT
 from flowspec.engines.streaming.collect import Collector, Shuffle
 from flowspec.engines.streaming.layout import Layout
-from flowspec.engines.streaming.lines import GroupCounter, serialized_size, tabbed
+from flowspec.engines.streaming.lines import GroupCounter, text_size
 from flowspec.engines.streaming.merge import Merge
 from flowspec.engines.streaming.partition import hash_partitioner
 
 PLAIN = Layout(plain=True, key_class=TEXT, value_class=TEXT)
-
-
-@pytest.fixture
-def with_numpy(monkeypatch):
-    """numpy is at hand in this test, and not in others."""
-    arrays.enlist(1 << 40)
-    yield
-    monkeypatch.setattr(arrays, "_numpy", None)
 
 
 def different(count, seed=1, alphabet=b"abcdefgh\xc3\xa9"):
@@ -61,6 +53,12 @@ def as_pairs(lines):
     return [line if b"\t" in line else line + b"\t" for line in lines]
 
 
+def weight(lines):
+    """What keys and values take as Text, all together."""
+    pairs = [line.partition(b"\t") for line in lines]
+    return sum(text_size(len(key)) + text_size(len(value)) for key, _, value in pairs)
+
+
 def check(tmp_path, lines, reduces):
     """What must come of any lines, said in plain Python."""
     parts, spools = shuffled(tmp_path, lines, reduces)
@@ -70,8 +68,7 @@ def check(tmp_path, lines, reduces):
         assert sorted(part) == sorted(mine)
         keys = [line.partition(b"\t")[0] for line in part]
         assert keys == sorted(keys)
-    whole = b"".join(line + b"\n" for line in as_pairs(lines))
-    assert sum(spool.weight for spool in spools) == serialized_size(whole)
+    assert sum(spool.weight for spool in spools) == weight(lines)
     assert all(spool.bare for spool in spools) == all(line.endswith(b"\t") for line in as_pairs(lines))
     assert list(tmp_path.iterdir()) == []
 
@@ -104,12 +101,6 @@ def test_what_goes_in_comes_out_in_order(tmp_path, small_sizes, lines, reduces):
     check(tmp_path, lines, reduces)
 
 
-@pytest.mark.parametrize("lines", LINES.values(), ids=LINES)
-@pytest.mark.parametrize("reduces", [1, 3, 4, 130])
-def test_numpy_changes_nothing(tmp_path, small_sizes, with_numpy, lines, reduces):
-    check(tmp_path, lines, reduces)
-
-
 def test_lines_that_come_again_and_again_are_counted(tmp_path, small_sizes):
     _, spools = shuffled(tmp_path, [b"the\t1", b"a\t1"] * 40_000, 1)
     assert [(spool.runs, sum(spool.counted[0].values())) for spool in spools] == [({}, 40_000)] * 2
@@ -128,29 +119,53 @@ def test_a_word_count_of_many_words_is_spilled_in_runs(tmp_path, small_sizes):
     assert all(spool.runs for spool in spools)
 
 
-BLOCKS = st.lists(
-    st.tuples(st.binary(max_size=6), st.sampled_from([b"", b"\t", b"\tv", b"\ta\tb", b"\t" + b"z" * 260])),
-    min_size=1,
-    max_size=30,
-).map(lambda pairs: b"".join(key.translate(None, b"\t\n") + rest + b"\n" for key, rest in pairs))
+KEYS = st.one_of(
+    st.binary(max_size=6), st.text("ab\xe9", max_size=20).map(lambda text: b"common beginning" + text.encode())
+)
 
 
 @settings(deadline=None)  # numpy is imported in one of the runs
-@given(BLOCKS, st.sampled_from([2, 3, 4, 7, 64, 256, 257, 50_000]))
-def test_a_block_of_keys_hashed_at_once(block, reduces):
-    arrays.enlist(1 << 40)
-    known = tabbed(block)
-    lines = arrays.Lines(known.block, bare=known.bare)
-    partition = hash_partitioner(reduces)
-    keys = [line.partition(b"\t")[0] for line in block.split(b"\n")[:-1]]
-    assert lines.hash_partitions(reduces).tolist() == [partition(key) for key in keys]
-    assert len(known.block) + lines.extra_sizes() == serialized_size(known.block)
+@given(
+    st.lists(st.tuples(KEYS, st.sampled_from([b"\t", b"\tv", b"\ta\tb", b"\t" + b"z" * 300])), min_size=1),
+    st.booleans(),
+    st.sampled_from([1, 2, 3, 4, 7, 256, 257, 70_000]),
+)
+def test_lines_put_in_order_at_once(pairs, bare, reduces):
+    arrays.enlist()
+    keys = [bytes(byte for byte in key if byte > 10) for key, _ in pairs]
+    lines = [key if bare else key + rest for key, (_, rest) in zip(keys, pairs, strict=True)]
+    ordered = arrays.in_order(b"".join(line + b"\n" for line in lines), reduces)
+    partition = hash_partitioner(reduces) if reduces > 1 else lambda _: 0
+    expected = sorted(as_pairs(lines), key=lambda line: (partition(line.partition(b"\t")[0]), line))
+    assert bytes(ordered.text).split(b"\n")[:-1] == expected
+    for number, line in enumerate(expected):
+        part = partition(line.partition(b"\t")[0])
+        at = sum(len(other) + 1 for other in expected[:number])
+        assert ordered.borders[part] <= at < ordered.borders[part + 1]
+    assert (ordered.weight, ordered.bare) == (weight(lines), bare)
+
+
+def test_lines_with_control_characters_are_not_put_in_order_at_once():
+    arrays.enlist()
+    assert arrays.in_order(b"a\x01\n", 1) is None
+
+
+@pytest.mark.parametrize("reduces", [3, 4])
+def test_keys_of_megabytes(tmp_path, small_sizes, reduces):
+    chance = random.Random(2)
+    check(
+        tmp_path, [bytes(chance.choices(b"ab\xe9", k=size)) for size in (3, 1 << 20, (1 << 20) + 1, 2_500_000)], reduces
+    )
+
+
+def test_lines_with_much_in_common(tmp_path, small_sizes):
+    check(tmp_path, [b"x" * 200 + b"%d" % (number * 7919 % 5000) for number in range(5000)], 3)
 
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from([b"", b"a", b"ab", b"b", b"abc", b"c" * 200]), min_size=1))
 def test_groups_of_keys_alone_counted_at_once(keys):
-    arrays.enlist(1 << 40)
+    arrays.enlist()
     keys.sort()
     blocks = [b"".join(key + b"\t\n" for key in keys[start : start + 3]) for start in range(0, len(keys), 3)]
     counter = GroupCounter(together=False, bare=True)
