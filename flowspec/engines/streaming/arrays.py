@@ -6,9 +6,11 @@ much to look at. Each function gives the same answer either way.
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import itertools
 import os
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +19,7 @@ _INVERSE_OF_31 = pow(31, -1, 1 << 32)
 _LONGEST_STRETCH = 1 << 20  # bytes whose keys are hashed together: more than the caches hold would be slower
 _DEEP = 64  # bytes that lines have in common, from where they are compared one by one
 _BYTE = 1 << 8
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 _WORD = 8
 _LF, _TAB = 10, 9
 _SHORT = 128  # from here on the length of a Text takes more than one byte
@@ -36,6 +39,15 @@ def enlist(size: int | None = None) -> None:
         import numpy
 
         _numpy = numpy
+        _keep_memory()
+
+
+def _keep_memory() -> None:
+    """Has glibc keep what arrays of megabytes leave for the next ones: fetched anew, it comes page by page."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if sys.platform == "linux" and mallopt:
+        mallopt(_M_MMAP_THRESHOLD, 64 << 20)
+        mallopt(_M_TRIM_THRESHOLD, 256 << 20)
 
 
 def enlisted() -> bool:
