@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import shutil
 import subprocess
 from collections import Counter
@@ -50,7 +51,9 @@ class Merge:
         yield from self._merged()
 
     def _merged(self) -> Iterator[bytes]:
-        words = ["sort", "-m", *(_KEYED if self._keyed else ()), f"--batch-size={min(len(self._runs), _RUNS_AT_ONCE)}"]
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        width = max(2, min(len(self._runs), _RUNS_AT_ONCE, files // 2))
+        words = ["sort", "-m", *(_KEYED if self._keyed else ()), f"--batch-size={width}"]
         words += [f"--buffer-size={_MEMORY}K", f"--temporary-directory={self._shuffle.scratch}", "--"]
         if shutil.which("stdbuf"):  # of its own accord, sort writes 4 KiB at a time
             words = ["stdbuf", f"--output={BLOCK // 4}", *words]
