@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from flowspec.errors import FlowspecError, ServiceError
@@ -33,13 +33,19 @@ class OutcomeUnknown(FlowspecError):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Which EMR is meant: `backend` is "local" (the embedded EMR) or "emr"; the rest as boto3 understands it."""
+    """Which EMR is meant: `backend` is "local" (the embedded EMR) or "emr"; the rest as boto3 understands it.
+
+    `keys` are an access key, its secret and perhaps a session's token; `proxy` is a URL.
+    """
 
     backend: str
     region: str | None = None
     profile: str | None = None
     endpoint_url: str | None = None
     run_bootstrap: bool = False
+    keys: tuple[str, str, str | None] | None = field(default=None, repr=False)
+    proxy: str | None = field(default=None, repr=False)
+    verify: bool = True
 
 
 class Emr:
@@ -99,23 +105,54 @@ class Emr:
             )
 
 
-def connect(endpoint: Endpoint) -> Emr:
-    """Opens a connection. Raises FlowspecError when there are no credentials, no region or no such profile."""
+def connect(endpoint: Endpoint, session: Any = None) -> Emr:
+    """Opens a connection, with a boto3 `session` if one is given.
+
+    Raises FlowspecError when there are no credentials, no region or no such profile.
+    """
     if endpoint.backend == "local":
         return _connect_embedded(endpoint)
-    import boto3
-
+    outer = session or new_session(endpoint)
     with _translated("connect"):
-        # boto3's session, for its credential providers are the ones that users know; its inner one makes clients.
-        outer = boto3.session.Session(profile_name=endpoint.profile, region_name=endpoint.region)
-        session = outer._session
         if outer.get_credentials() is None:
             raise _no_credentials()
+        options: dict[str, Any] = (
+            {"proxies": {"http": endpoint.proxy, "https": endpoint.proxy}} if endpoint.proxy else {}
+        )
         reader, creator = (
-            session.create_client("emr", endpoint.region, endpoint_url=endpoint.endpoint_url, config=_config(attempts))
+            outer._session.create_client(
+                "emr",
+                endpoint.region or outer.region_name,
+                endpoint_url=endpoint.endpoint_url,
+                verify=endpoint.verify,
+                config=_config(attempts, **options),
+            )
             for attempts in (_READ_ATTEMPTS, 1)
         )
-    return Emr(endpoint, reader, creator, session)
+    return Emr(endpoint, reader, creator, outer._session)
+
+
+def new_session(endpoint: Endpoint) -> Any:
+    """A boto3 session: its credential providers are the ones that users know; its inner one makes clients."""
+    import boto3
+
+    key, secret, token = endpoint.keys or (None, None, None)
+    with _translated("connect"):
+        return boto3.session.Session(key, secret, token, endpoint.region, profile_name=endpoint.profile)
+
+
+def regions() -> dict[str, str]:
+    """The regions that have EMR, by the installed botocore, each with the host name of its EMR; in no order."""
+    from botocore.session import Session
+
+    session = Session()
+    resolver = session.get_component("endpoint_resolver")
+    names = [
+        name
+        for partition in session.get_available_partitions()
+        for name in session.get_available_regions("emr", partition)
+    ]
+    return {name: resolver.construct_endpoint("emr", name)["hostname"] for name in names}
 
 
 def _connect_embedded(endpoint: Endpoint) -> Emr:
