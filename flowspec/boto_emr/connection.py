@@ -119,6 +119,8 @@ class EmrConnection:
         return f"{'https' if is_secure else 'http'}://{self.host}{f':{port}' if port else ''}{path}"
 
     def __repr__(self) -> str:
+        if self._endpoint.backend == "local":
+            return f"{type(self).__name__}:embedded"
         return f"{type(self).__name__}:{self._endpoint.endpoint_url or self.host}"
 
     @cached_property

@@ -142,17 +142,16 @@ def new_session(endpoint: Endpoint) -> Any:
 
 
 def regions() -> dict[str, str]:
-    """The regions that have EMR, by the installed botocore, each with the host name of its EMR; in no order."""
+    """The regions that have EMR, by the installed botocore, each with the host name of its EMR."""
+    from botocore.loaders import Loader
     from botocore.session import Session
 
     session = Session()
-    resolver = session.get_component("endpoint_resolver")
-    names = [
-        name
-        for partition in session.get_available_partitions()
-        for name in session.get_available_regions("emr", partition)
-    ]
-    return {name: resolver.construct_endpoint("emr", name)["hostname"] for name in names}
+    return {
+        name: f"elasticmapreduce.{name}.{partition['dnsSuffix']}"
+        for partition in Loader().load_data("endpoints")["partitions"]
+        for name in session.get_available_regions("emr", partition["partition"])
+    }
 
 
 def _connect_embedded(endpoint: Endpoint) -> Emr:
@@ -246,7 +245,7 @@ def _translated(operation: str) -> Iterator[None]:
         raise FlowspecError(str(error), remedy="`aws configure list-profiles` shows the profiles there are") from error
     except aws.ParamValidationError as error:
         raise FlowspecError(str(error), remedy="this request was not sent") from error
-    except aws.HTTPClientError as error:
+    except (aws.HTTPClientError, aws.ConnectionError) as error:
         remedy = "check the network, the region and --endpoint-url"
         raise FlowspecError(f"{operation}: {error}", remedy=remedy) from error
     except aws.BotoCoreError as error:

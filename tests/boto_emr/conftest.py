@@ -1,6 +1,8 @@
 """Connections of boto 2's kind: to the embedded EMR, with workers and without, and to moto's server."""
 
 import os
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -67,3 +69,38 @@ def sent(still, monkeypatch):
 
     monkeypatch.setattr(Service, "call", recorded)
     return requests
+
+
+class Answering(ThreadingHTTPServer):
+    """Answers every POST with `status` and `body`, and keeps the (path, headers, body) of what came."""
+
+    daemon_threads = True
+    status, body = 200, b"{}"
+
+    def __init__(self):
+        self.seen = []
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.seen.append((self.path, dict(self.headers), body.decode()))
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", str(len(self.server.body)))
+        self.end_headers()
+        self.wfile.write(self.server.body)
+
+    def log_message(self, *args): ...
+
+
+@pytest.fixture
+def answering():
+    """An HTTP server that answers as it is told."""
+    server = Answering()
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
