@@ -17,7 +17,7 @@ from urllib.parse import quote
 from flowspec.boto_emr import emrobject
 from flowspec.boto_emr.bootstrap_action import BootstrapAction
 from flowspec.boto_emr.exception import EmrResponseError, as_boto_raised, refusal
-from flowspec.boto_emr.handler import fill, parse
+from flowspec.boto_emr.handler import ISO8601, fill, parse
 from flowspec.boto_emr.instance_group import InstanceGroup
 from flowspec.boto_emr.jobflows import describe_job_flows
 from flowspec.boto_emr.params import Flat, lay, nested
@@ -34,6 +34,12 @@ _Several: TypeAlias = "str | Iterable[str] | None"
 
 # There is no telling whether these took effect when their answer is lost, so they are sent once.
 _CREATING = frozenset({"RunJobFlow", "AddJobFlowSteps", "AddInstanceGroups"})
+
+# What an object of a script's own has to have, to be one.
+_STEP = ("name", "action_on_failure", "jar", "args", "main_class")
+_GROUP = ("name", "num_instances", "role", "type", "market")
+_ACTION = ("name", "path", "args")
+
 _NOT_OFFERED = frozenset({"UnknownOperationException", "InvalidAction", "NotImplemented"})
 
 
@@ -110,7 +116,8 @@ class EmrConnection:
     def _region_named(self, name: str | None) -> RegionInfo:
         if name in {None, self.DefaultRegionName}:
             return RegionInfo(self, self.DefaultRegionName, self.DefaultRegionEndpoint)
-        return RegionInfo(self, name, f"{name}.elasticmapreduce.amazonaws.com")
+        suffix = ".cn" if str(name).startswith("cn-") else ""
+        return RegionInfo(self, name, f"elasticmapreduce.{name}.amazonaws.com{suffix}")
 
     def _url(self, is_secure: bool, port: int | None, path: str) -> str | None:
         """The URL of another EMR than AWS's; None for AWS's, whose address the SDK knows."""
@@ -243,7 +250,7 @@ class EmrConnection:
 
     def add_jobflow_steps(self, jobflow_id: str, steps: Step | Iterable[Step]) -> Any:
         """Adds steps (or one) to a job flow, in the form that its release wants: `JobFlowStepList`."""
-        added = _listed(steps)
+        added = _listed(steps, _STEP)
         world = self._world_of(jobflow_id, added)
         params: Flat = {"JobFlowId": jobflow_id}
         lay(params, "Steps", [step_config(step, world) for step in added])
@@ -252,7 +259,7 @@ class EmrConnection:
     def add_instance_groups(self, jobflow_id: str, instance_groups: InstanceGroup | Iterable[InstanceGroup]) -> Any:
         """Adds instance groups (or one) to a running cluster: `AddInstanceGroupsResponse`."""
         params: Flat = {"JobFlowId": jobflow_id}
-        lay(params, "InstanceGroups", [_group_config(group) for group in _listed(instance_groups)])
+        lay(params, "InstanceGroups", _group_configs(instance_groups))
         return self.get_object("AddInstanceGroups", params, emrobject.AddInstanceGroupsResponse)
 
     def modify_instance_groups(self, instance_group_ids: _Several, new_sizes: int | Iterable[int]) -> Any:
@@ -310,14 +317,14 @@ class EmrConnection:
         }
         params |= {key: value for key, value in said.items() if value}
         if instance_groups:
-            lay(params, "Instances.InstanceGroups", [_group_config(group) for group in _listed(instance_groups)])
+            lay(params, "Instances.InstanceGroups", _group_configs(instance_groups))
         else:
             params["Instances.MasterInstanceType"] = master_instance_type
             params["Instances.SlaveInstanceType"] = slave_instance_type
             params["Instances.InstanceCount"] = num_instances
         debugging = [self._debugging_step(world)] if enable_debugging else []
-        lay(params, "Steps", [*debugging, *(step_config(step, world) for step in _listed(steps or ()))])
-        lay(params, "BootstrapActions", [_action_config(action) for action in _listed(bootstrap_actions or ())])
+        lay(params, "Steps", [*debugging, *(step_config(step, world) for step in _listed(steps, _STEP))])
+        lay(params, "BootstrapActions", _action_configs(bootstrap_actions))
         if additional_info is not None:
             params["AdditionalInfo"] = additional_info
         for key, value in (api_params or {}).items():
@@ -361,17 +368,23 @@ class EmrConnection:
         lay(params, "Tags", [{"Key": key, "Value": tags[key] or None} for key in sorted(tags)])
         return params
 
-    # --- sending, and reading the answer ---
+    # --- sending, and reading the answer; what boto 2 had for `transport` (path, parent, verb) makes no difference ---
 
-    def get_object(self, action: str, params: Flat, cls: Any) -> Any:
+    def get_object(self, action: str, params: Flat, cls: Any, **transport: Any) -> Any:  # noqa: ARG002
         """The answer to a call, as an object of `cls`."""
         return self._told(cls(self), action, params)
 
-    def get_list(self, action: str, params: Flat, markers: list[tuple[str, Any]]) -> Any:
+    def get_list(
+        self,
+        action: str,
+        params: Flat,
+        markers: list[tuple[str, Any]],
+        **transport: Any,  # noqa: ARG002
+    ) -> Any:
         """The answer to a call, as a list; `markers` are those of `ResultSet`."""
         return self._told(ResultSet(markers), action, params)
 
-    def get_status(self, action: str, params: Flat) -> Any:
+    def get_status(self, action: str, params: Flat, **transport: Any) -> Any:  # noqa: ARG002
         """True; raises where the answer is an error."""
         return self._told(ResultSet(), action, params).status
 
@@ -379,7 +392,7 @@ class EmrConnection:
         self.make_request(action, params).tell(root, self)
         return root
 
-    def make_request(self, action: str, params: Flat | None = None) -> Any:
+    def make_request(self, action: str, params: Flat | None = None, **transport: Any) -> Any:  # noqa: ARG002
         """Sends a call; the answer can `tell` an object what is in it."""
         return self._mexe(Request({**(params or {}), "Action": action, "Version": self.APIVersion}))
 
@@ -395,7 +408,7 @@ class EmrConnection:
             return _Answer(self._call(request.params["Action"], params))
 
     def _call(self, action: str, params: Flat) -> dict[str, Any]:
-        given = nested(params, input_shape(action)) if params else {}
+        given = nested(params, input_shape(action))
         wrong = problems(given, action)
         if wrong:
             raise refusal(400, "ValidationException", "; ".join(one.message for one in wrong))
@@ -452,28 +465,44 @@ def _iso8601(name: str, moment: date) -> str:
         raise TypeError(f"{name} is a datetime, not {moment!r}")
     if isinstance(moment, datetime) and moment.tzinfo:
         moment = moment.astimezone(timezone.utc)
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.strftime(ISO8601)
 
 
-def _listed(value: Any) -> list[Any]:
-    """Several of something; boto 2 took one for a list of one, too."""
+def _listed(value: Any, needed: Iterable[str] = ()) -> list[Any]:
+    """Several of something; boto 2 took one for a list of one, too.
+
+    Raises TypeError for an item that has not all of the attributes `needed`.
+    """
     several = isinstance(value, Iterable) and not isinstance(value, str)
-    return list(value) if several else [] if value is None else [value]
+    items = list(value) if several else [] if value is None else [value]
+    for item in items:
+        lacking = [name for name in needed if not hasattr(item, name)]
+        if lacking:
+            raise TypeError(
+                f"{item!r} can't be a step, an instance group or a bootstrap action: it has no {lacking[0]}"
+            )
+    return items
 
 
-def _group_config(group: InstanceGroup) -> dict[str, Any]:
-    return {
-        "InstanceCount": group.num_instances,
-        "InstanceRole": group.role,
-        "InstanceType": group.type,
-        "Name": group.name,
-        "Market": group.market,
-        "BidPrice": group.bidprice if group.market == "SPOT" else None,
-    }
+def _group_configs(groups: InstanceGroup | Iterable[InstanceGroup]) -> list[dict[str, Any]]:
+    return [
+        {
+            "InstanceCount": group.num_instances,
+            "InstanceRole": group.role,
+            "InstanceType": group.type,
+            "Name": group.name,
+            "Market": group.market,
+            "BidPrice": group.bidprice if group.market == "SPOT" else None,
+        }
+        for group in _listed(groups, _GROUP)
+    ]
 
 
-def _action_config(action: BootstrapAction) -> dict[str, Any]:
-    return {"Name": action.name, "ScriptBootstrapAction": {"Path": action.path, "Args": action.args()}}
+def _action_configs(actions: BootstrapAction | Iterable[BootstrapAction]) -> list[dict[str, Any]]:
+    return [
+        {"Name": action.name, "ScriptBootstrapAction": {"Path": action.path, "Args": action.args()}}
+        for action in _listed(actions, _ACTION)
+    ]
 
 
 def _proxy_url(host: str, port: int | str | None, user: str | None, password: str | None) -> str:

@@ -89,7 +89,7 @@ def as_boto_raised() -> Iterator[None]:
         yield
     except OutcomeUnknown as error:
         # No status of HTTP's: scripts send again at 500 and 503, and this must not be sent again blindly.
-        message = f"{error.message}. It may have taken effect: see list_clusters and list_steps before sending it again"
+        message = f"{error.message}. It may have taken effect: look (list_clusters, list_steps) before sending it again"
         raise refusal(0, "OutcomeUnknown", message) from error
     except ServiceError as error:
         raise _answered(error) from error

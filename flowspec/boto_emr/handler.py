@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import xml.sax
 import xml.sax.handler
+from datetime import datetime, timezone
 from typing import Any
+
+ISO8601 = "%Y-%m-%dT%H:%M:%SZ"
+"""How EMR's query API wrote times, and boto 2 gave them."""
 
 
 class XmlHandler(xml.sax.ContentHandler):
@@ -89,4 +93,5 @@ def _text(value: Any) -> str:
     """A value as it stood in XML: `true`, `3`, `2014-01-24T01:21:21Z`."""
     if isinstance(value, bool):
         return str(value).lower()
-    return value.strftime("%Y-%m-%dT%H:%M:%SZ") if hasattr(value, "strftime") else str(value)
+    # The SDK gives times in the zone of this machine.
+    return value.astimezone(timezone.utc).strftime(ISO8601) if isinstance(value, datetime) else str(value)

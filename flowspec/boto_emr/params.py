@@ -72,13 +72,14 @@ def _map(params: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _scalar(value, "string") for name, value in params.items()}
 
 
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _NUMBERS = {"integer": int, "long": int, "double": float, "float": float}
 
 
 def _scalar(value: Any, type_name: str) -> Any:
     """The query API had texts only; scripts give what they like."""
-    if type_name == "boolean" and str(value).lower() in {"true", "false"}:
-        return str(value).lower() == "true"
+    if type_name == "boolean":
+        return _BOOLEANS.get(str(value).lower(), value)
     if type_name == "string" and isinstance(value, int | float | Decimal):
         return str(value)
     if type_name in _NUMBERS and isinstance(value, str):

@@ -1,5 +1,7 @@
 """Where a connection leads, what it raises, and that nothing is made twice."""
 
+import time
+
 import boto3
 import pytest
 
@@ -108,7 +110,7 @@ def test_what_makes_something_is_sent_once(faulty, operation, call, fault):
     made = connection.run_jobflow("flow", instance_groups=GROUPS, keep_alive=True, api_params=RELEASE)
     faulty.way.seen.clear()
     faulty.way.faults[operation] = [fault, fault]
-    with pytest.raises(EmrResponseError, match="see list_clusters and list_steps before sending it again") as refused:
+    with pytest.raises(EmrResponseError, match="may have taken effect: look") as refused:
         call(connection, made)
     assert (refused.value.status, refused.value.reason) == (0, "Outcome unknown")
     assert refused.value.error_code == "OutcomeUnknown"
@@ -144,3 +146,38 @@ def test_an_error_s_text_is_escaped():
     error = boto_emr.exception.refusal(400, "Code", "<a> & 'b'")
     assert error.error_message == "<a> & 'b'"
     assert "&lt;a&gt; &amp;" in error.body
+
+
+@pytest.mark.parametrize("what", ["x.jar", 5, GROUPS[0]])
+def test_what_can_be_no_step_is_a_type_error(what):
+    connection = EmrConnection(backend="local")
+    for call in (lambda: connection.run_jobflow("x", steps=[what]), lambda: connection.add_jobflow_steps("j-1", what)):
+        with pytest.raises(TypeError, match="is not what belongs here: it has no"):
+            call()
+    with pytest.raises(TypeError, match="it has no path"):
+        connection.run_jobflow("x", bootstrap_actions=[boto_emr.JarStep("s", "x.jar")])
+    with pytest.raises(TypeError, match="it has no num_instances"):
+        connection.add_instance_groups("j-1", boto_emr.JarStep("s", "x.jar"))
+
+
+def test_times_are_utc_wherever_this_machine_is(still, monkeypatch):
+    connection = EmrConnection(backend="local")
+    made = connection.run_jobflow("flow")
+    there = connection.describe_cluster(made).status.timeline.creationdatetime
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert EmrConnection(backend="local").describe_cluster(made).status.timeline.creationdatetime == there
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_a_call_that_boto_had_no_method_for(still):
+    """Scripts reached new calls through get_object and get_status."""
+    connection = EmrConnection(backend="local")
+    made = connection.run_jobflow("flow", keep_alive=1)
+    params = {"VisibleToAllUsers": "true"}
+    connection.build_list_params(params, [made], "JobFlowIds.member")
+    assert connection.get_status("SetVisibleToAllUsers", params, verb="POST") is True
+    assert connection.describe_cluster(made).visibletoallusers == "true"

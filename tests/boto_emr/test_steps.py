@@ -146,6 +146,11 @@ def test_what_the_script_ships_itself_goes_along():
     ]  # fmt: skip
 
 
+def test_two_files_of_one_name_are_hadoop_s_to_refuse():
+    step = StreamingStep("s", "cat", "cat", step_args=["-files", "s3://a/x,s3://b/x", "-archives", "s3://a/y"])
+    assert jar_step(step, RELEASE)["Args"][1:5] == ["-files", "s3://a/x,s3://b/x", "-archives", "s3://a/y"]
+
+
 def test_a_command_that_is_no_uri_is_left_alone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "cat").touch()
