@@ -25,7 +25,7 @@ from flowspec.boto_emr.regioninfo import RegionInfo
 from flowspec.boto_emr.resultset import ResultSet
 from flowspec.boto_emr.step import JarStep, Step, depends_on_release, step_config
 from flowspec.emr import query
-from flowspec.emr.client import Emr, Endpoint, connect, new_session
+from flowspec.emr.client import Emr, Endpoint, connect, session_of
 from flowspec.emr.shapes import input_shape, problems
 from flowspec.errors import ServiceError
 from flowspec.request.steps import World, debugging_step
@@ -101,14 +101,13 @@ class EmrConnection:
         self.host = self.region.endpoint
         self.https_connection_factory = https_connection_factory and https_connection_factory[0]
         self._session = session
+        given = aws_access_key_id and aws_secret_access_key
         self._endpoint = Endpoint(
             backend,
             self.region.name,
             profile_name,
             endpoint_url or self._url(is_secure, port, path),
-            keys=(aws_access_key_id, aws_secret_access_key, security_token)
-            if aws_access_key_id and aws_secret_access_key
-            else None,
+            keys=(aws_access_key_id or "", aws_secret_access_key or "", security_token) if given else None,
             proxy=_proxy_url(proxy, proxy_port, proxy_user, proxy_pass) if proxy else None,
             verify=validate_certs,
         )
@@ -236,13 +235,13 @@ class EmrConnection:
     def set_termination_protection(self, jobflow_id: _Several, termination_protection_status: bool) -> Any:
         """Protects a job flow (or several) against termination, or lifts that."""
         assert termination_protection_status in (True, False)
-        status = str(bool(termination_protection_status)).lower()
+        status = _truth(bool(termination_protection_status))
         return self._on_job_flows("SetTerminationProtection", jobflow_id, TerminationProtected=status)
 
     def set_visible_to_all_users(self, jobflow_id: _Several, visibility: bool) -> Any:
         """Shows a job flow (or several) to all users of the account, or not."""
         assert visibility in (True, False)
-        return self._on_job_flows("SetVisibleToAllUsers", jobflow_id, VisibleToAllUsers=str(bool(visibility)).lower())
+        return self._on_job_flows("SetVisibleToAllUsers", jobflow_id, VisibleToAllUsers=_truth(bool(visibility)))
 
     def _on_job_flows(self, action: str, ids: _Several, **params: str) -> Any:
         self.build_list_params(params, ids or (), "JobFlowIds.member")
@@ -307,32 +306,36 @@ class EmrConnection:
         Raises EmrResponseError with status 0 when it is not known whether the job flow was made.
         """
         world = World(not (api_params or {}).get("ReleaseLabel"), self._region_name, local=False)
-        params: Flat = {"Name": name, "Instances.KeepJobFlowAliveWhenNoSteps": str(keep_alive).lower()}
-        said = {
-            "LogUri": log_uri,
-            "Instances.HadoopVersion": hadoop_version,
-            "Instances.Ec2KeyName": ec2_keyname,
-            "Instances.Placement.AvailabilityZone": availability_zone,
-            "AmiVersion": ami_version,
-        }
-        params |= {key: value for key, value in said.items() if value}
-        if instance_groups:
-            lay(params, "Instances.InstanceGroups", _group_configs(instance_groups))
-        else:
-            params["Instances.MasterInstanceType"] = master_instance_type
-            params["Instances.SlaveInstanceType"] = slave_instance_type
-            params["Instances.InstanceCount"] = num_instances
         debugging = [self._debugging_step(world)] if enable_debugging else []
-        lay(params, "Steps", [*debugging, *(step_config(step, world) for step in _listed(steps, _STEP))])
-        lay(params, "BootstrapActions", _action_configs(bootstrap_actions))
-        if additional_info is not None:
-            params["AdditionalInfo"] = additional_info
-        for key, value in (api_params or {}).items():
+        shorthand = {
+            "MasterInstanceType": master_instance_type,
+            "SlaveInstanceType": slave_instance_type,
+            "InstanceCount": num_instances,
+        }
+        asked = {
+            "Name": name,
+            "LogUri": log_uri or None,
+            "Instances": {
+                "KeepJobFlowAliveWhenNoSteps": _truth(keep_alive),
+                "HadoopVersion": hadoop_version or None,
+                "Ec2KeyName": ec2_keyname or None,
+                "Placement": {"AvailabilityZone": availability_zone or None},
+                **({"InstanceGroups": _group_configs(instance_groups)} if instance_groups else shorthand),
+            },
+            "Steps": [*debugging, *(step_config(step, world) for step in _listed(steps, _STEP))],
+            "BootstrapActions": _action_configs(bootstrap_actions),
+            "AmiVersion": ami_version or None,
+            "AdditionalInfo": additional_info,
+        }
+        last = {
+            "VisibleToAllUsers": None if visible_to_all_users is None else _truth(bool(visible_to_all_users)),
+            "JobFlowRole": job_flow_role,
+            "ServiceRole": service_role,
+        }
+        params: Flat = {}
+        for key, value in [*asked.items(), *(api_params or {}).items()]:
             lay(params, key, value)
-        if visible_to_all_users is not None:
-            params["VisibleToAllUsers"] = str(bool(visible_to_all_users)).lower()
-        roles = {"JobFlowRole": job_flow_role, "ServiceRole": service_role}
-        params |= {key: role for key, role in roles.items() if role is not None}
+        params |= {key: value for key, value in last.items() if value is not None}
         made = self.get_object("RunJobFlow", params, emrobject.RunJobFlowResponse)
         return str(made.jobflowid)
 
@@ -368,23 +371,17 @@ class EmrConnection:
         lay(params, "Tags", [{"Key": key, "Value": tags[key] or None} for key in sorted(tags)])
         return params
 
-    # --- sending, and reading the answer; what boto 2 had for `transport` (path, parent, verb) makes no difference ---
+    # --- sending, and reading the answer; boto 2's path, parent and verb make no difference ---
 
-    def get_object(self, action: str, params: Flat, cls: Any, **transport: Any) -> Any:  # noqa: ARG002
+    def get_object(self, action: str, params: Flat, cls: Any, **_transport: Any) -> Any:
         """The answer to a call, as an object of `cls`."""
         return self._told(cls(self), action, params)
 
-    def get_list(
-        self,
-        action: str,
-        params: Flat,
-        markers: list[tuple[str, Any]],
-        **transport: Any,  # noqa: ARG002
-    ) -> Any:
+    def get_list(self, action: str, params: Flat, markers: list[tuple[str, Any]], **_transport: Any) -> Any:
         """The answer to a call, as a list; `markers` are those of `ResultSet`."""
         return self._told(ResultSet(markers), action, params)
 
-    def get_status(self, action: str, params: Flat, **transport: Any) -> Any:  # noqa: ARG002
+    def get_status(self, action: str, params: Flat, **_transport: Any) -> Any:
         """True; raises where the answer is an error."""
         return self._told(ResultSet(), action, params).status
 
@@ -392,17 +389,17 @@ class EmrConnection:
         self.make_request(action, params).tell(root, self)
         return root
 
-    def make_request(self, action: str, params: Flat | None = None, **transport: Any) -> Any:  # noqa: ARG002
+    def make_request(self, action: str, params: Flat | None = None, **_transport: Any) -> Any:
         """Sends a call; the answer can `tell` an object what is in it."""
         return self._mexe(Request({**(params or {}), "Action": action, "Version": self.APIVersion}))
 
     def _mexe(self, request: Request) -> _Answer | _XmlAnswer:
         """Carries a request out (boto 2's name)."""
         if self.https_connection_factory:
-            session = self._session or new_session(self._endpoint)
-            return _XmlAnswer(
-                *query.send(session, self.https_connection_factory, self.host or "", self._region_name, request.params)
-            )
+            with as_boto_raised():
+                session = session_of(self._endpoint, self._session)
+            where = (self.https_connection_factory, self.host or "", self._region_name)
+            return _XmlAnswer(*query.send(session, *where, request.params))
         params = {name: value for name, value in request.params.items() if name not in {"Action", "Version"}}
         with as_boto_raised():
             return _Answer(self._call(request.params["Action"], params))
@@ -478,10 +475,13 @@ def _listed(value: Any, needed: Iterable[str] = ()) -> list[Any]:
     for item in items:
         lacking = [name for name in needed if not hasattr(item, name)]
         if lacking:
-            raise TypeError(
-                f"{item!r} can't be a step, an instance group or a bootstrap action: it has no {lacking[0]}"
-            )
+            raise TypeError(f"{item!r} is not what belongs here: it has no {lacking[0]}")
     return items
+
+
+def _truth(value: Any) -> str:
+    """True and False in the words of the query API; anything else as it is, for EMR to refuse."""
+    return str(value).lower()
 
 
 def _group_configs(groups: InstanceGroup | Iterable[InstanceGroup]) -> list[dict[str, Any]]:

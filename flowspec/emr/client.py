@@ -35,7 +35,8 @@ class OutcomeUnknown(FlowspecError):
 class Endpoint:
     """Which EMR is meant: `backend` is "local" (the embedded EMR) or "emr"; the rest as boto3 understands it.
 
-    `keys` are an access key, its secret and perhaps a session's token; `proxy` is a URL.
+    `keys` are an access key, its secret and perhaps a session's token; `proxy` is a URL; `verify` is whether
+    the server's certificate is looked at.
     """
 
     backend: str
@@ -112,33 +113,36 @@ def connect(endpoint: Endpoint, session: Any = None) -> Emr:
     """
     if endpoint.backend == "local":
         return _connect_embedded(endpoint)
-    outer = session or new_session(endpoint)
+    outer = session_of(endpoint, session)
     with _translated("connect"):
-        if outer.get_credentials() is None:
-            raise _no_credentials()
-        options: dict[str, Any] = (
-            {"proxies": {"http": endpoint.proxy, "https": endpoint.proxy}} if endpoint.proxy else {}
-        )
+        proxies = {"http": endpoint.proxy, "https": endpoint.proxy} if endpoint.proxy else None
         reader, creator = (
             outer._session.create_client(
                 "emr",
                 endpoint.region or outer.region_name,
                 endpoint_url=endpoint.endpoint_url,
-                verify=endpoint.verify,
-                config=_config(attempts, **options),
+                # None, not True: that would overrule AWS_CA_BUNDLE.
+                verify=None if endpoint.verify else False,
+                config=_config(attempts, proxies=proxies),
             )
             for attempts in (_READ_ATTEMPTS, 1)
         )
     return Emr(endpoint, reader, creator, outer._session)
 
 
-def new_session(endpoint: Endpoint) -> Any:
-    """A boto3 session: its credential providers are the ones that users know; its inner one makes clients."""
+def session_of(endpoint: Endpoint, session: Any = None) -> Any:
+    """The boto3 `session`, or a new one: its credential providers are the ones that users know.
+
+    Raises FlowspecError when it has no credentials, or there is no such profile.
+    """
     import boto3
 
     key, secret, token = endpoint.keys or (None, None, None)
     with _translated("connect"):
-        return boto3.session.Session(key, secret, token, endpoint.region, profile_name=endpoint.profile)
+        found = session or boto3.session.Session(key, secret, token, endpoint.region, profile_name=endpoint.profile)
+        if found.get_credentials() is None:
+            raise _no_credentials()
+        return found
 
 
 def regions() -> dict[str, str]:

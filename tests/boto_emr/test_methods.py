@@ -347,7 +347,7 @@ def test_moto_takes_instance_groups(there):
         (lambda c: c.add_jobflow_steps("j-1", JAR), "ValidationException", "Specified job flow ID not valid."),
         (lambda c: c.terminate_jobflows([]), "ValidationException", 'Missing required parameter in input: "JobFlowIds"'),
         (lambda c: c.add_jobflow_steps("j-1", []), "ValidationException", 'Missing required parameter in input: "Steps"'),
-        (lambda c: c.run_jobflow(None), "ValidationException", "parameter Name, value: None"),
+        (lambda c: c.run_jobflow(None), "ValidationException", 'Missing required parameter in input: "Name"'),
         (lambda c: c.run_jobflow("x", num_instances="three"), "ValidationException", "InstanceCount, value: three"),
         (lambda c: c.run_jobflow("x", keep_alive="maybe"), "ValidationException", "KeepJobFlowAliveWhenNoSteps"),
         (lambda c: c.run_jobflow("x", api_params={"Nowhere": 1}), "ValidationException", 'Unknown parameter in input: "Nowhere"'),

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from flowspec.boto_emr import EmrConnection, EmrResponseError, RegionInfo, StreamingStep
+from flowspec.boto_emr import BotoClientError, EmrConnection, EmrResponseError, RegionInfo, StreamingStep
 from tests.boto_emr.conftest import RELEASE
 
 FLOWS = b"""<DescribeJobFlowsResponse xmlns="http://elasticmapreduce.amazonaws.com/doc/2009-03-31">
@@ -127,3 +127,8 @@ def test_a_release_s_form_is_sent_by_the_query_api_too(connection, answering):
     connection.run_jobflow("flow", steps=[StreamingStep("s", "s3://b/m.py", "cat")], api_params=RELEASE)
     sent = parse_qs(answering.seen[0][2])
     assert sent["Steps.member.1.HadoopJarStep.Jar"] == ["command-runner.jar"]
+
+
+def test_it_needs_credentials_too():
+    with pytest.raises(BotoClientError, match="no AWS credentials were found"):
+        EmrConnection(https_connection_factory=(HTTPConnection, ())).list_clusters()
