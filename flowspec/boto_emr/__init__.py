@@ -104,9 +104,17 @@ __all__ = [
     "StepSummaryList",
     "StreamingStep",
     "SupportedProduct",
+    "connect_emr",
     "connect_to_region",
     "regions",
 ]
+
+
+def connect_emr(
+    aws_access_key_id: str | None = None, aws_secret_access_key: str | None = None, **kwargs: Any
+) -> EmrConnection:
+    """What `boto.connect_emr` gave. `kwargs` are EmrConnection's."""
+    return EmrConnection(aws_access_key_id, aws_secret_access_key, **kwargs)
 
 
 def regions() -> list[RegionInfo]:

@@ -24,6 +24,10 @@ def test_connect_to_region(moto):
     assert connect_to_region("nowhere-1") is None
 
 
+def test_boto_s_own_way_to_connect(own_home):
+    assert boto_emr.connect_emr("AK", "secret", backend="local").list_clusters().clusters == []
+
+
 def test_a_region_connects(own_home):
     (region,) = [one for one in regions() if one.name == "us-west-2"]
     assert region.connect(backend="local").region is region

@@ -107,6 +107,7 @@ SIGNATURES = {
     "emrobject.BootstrapActionList": "connection=None",
     "emrobject.EmrObject.startElement": "name, attrs, connection",
     "emrobject.EmrObject.endElement": "name, value, connection",
+    "connect_emr": "aws_access_key_id=None, aws_secret_access_key=None, **kwargs",
     "regions": "",
     "connect_to_region": "region_name, **kw_params",
     "exception.EmrResponseError": "status, reason, body=None, *args",
