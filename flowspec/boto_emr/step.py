@@ -10,7 +10,6 @@ is shipped with `-files`; script-runner and its scripts come from the bucket of 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,9 +20,6 @@ from flowspec.request.steps import DEFAULT_REGION, OLD_STREAMING, World, hadoop_
 
 _AMI = World(old=True, region=DEFAULT_REGION, local=False)
 _LIBRARY = f"s3n://{DEFAULT_REGION}.elasticmapreduce/libs/"
-
-# The generic options of Hadoop (GenericOptionsParser); all but -Dk=v have a value in the next word.
-_GENERIC = re.compile(r"-(D(?P<joined>.+)?|conf|fs|jt|files|archives|libjars|tokenCacheFile)", re.DOTALL)
 
 
 class Step:
@@ -308,13 +304,12 @@ def _generic_first(words: list[str]) -> list[str]:
     """The arguments with Hadoop's generic options before all others, each kind in its own order."""
     generic: list[str] = []
     others: list[str] = []
-    rest = iter(words)
-    for word in rest:
-        match = _GENERIC.fullmatch(word)
-        if match is None:
-            others.append(word)
-        else:
-            generic += [word] if match["joined"] else [word, *(value for value in [next(rest, None)] if value)]
+    at = 0
+    while at < len(words):
+        length = options.generic_length(words[at])
+        end = at + (length or 1)
+        (generic if length else others).extend(words[at:end])
+        at = end
     return generic + others
 
 

@@ -247,8 +247,10 @@ def _fetching(args: Sequence[str]) -> list[str]:
     for at, flag in enumerate(args[:-1]):
         command = _COMMAND_IN_S3.fullmatch(args[at + 1])
         if flag in ("-mapper", "-combiner", "-reducer") and command:
-            name = fetched.setdefault(command[1], f"{len(fetched)}-{PurePosixPath(command[1]).name}")
-            words[at + 1] = name + command[2]
+            uri, rest = command.groups()
+            name = PurePosixPath(uri).name
+            fetched.setdefault(uri, f"{len(fetched)}-{name}" if name in fetched.values() else name)
+            words[at + 1] = fetched[uri] + rest
     shipped = [f"{uri}#{name}" for uri, name in fetched.items()]
     if shipped and "-files" in words[:-1]:
         at = words.index("-files") + 1
