@@ -21,7 +21,7 @@ from flowspec.boto_emr.handler import ISO8601, fill, parse
 from flowspec.boto_emr.instance_group import InstanceGroup
 from flowspec.boto_emr.jobflows import describe_job_flows
 from flowspec.boto_emr.params import Flat, lay, nested
-from flowspec.boto_emr.regioninfo import RegionInfo
+from flowspec.boto_emr.regioninfo import RegionInfo, is_aws
 from flowspec.boto_emr.resultset import ResultSet
 from flowspec.boto_emr.step import JarStep, Step, depends_on_release, step_config
 from flowspec.emr import query
@@ -120,7 +120,7 @@ class EmrConnection:
 
     def _url(self, is_secure: bool, port: int | None, path: str) -> str | None:
         """The URL of another EMR than AWS's; None for AWS's, whose address the SDK knows."""
-        if is_secure and port is None and self.region.is_aws:
+        if is_secure and port is None and is_aws(self.host):
             return None
         return f"{'https' if is_secure else 'http'}://{self.host}{f':{port}' if port else ''}{path}"
 

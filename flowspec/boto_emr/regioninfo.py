@@ -30,7 +30,7 @@ class RegionInfo:
         """A connection to this region's EMR; None for a region that was made without a connection class."""
         return self.connection_cls(region=self, **kw_params) if self.connection_cls else None
 
-    @property
-    def is_aws(self) -> bool:
-        """Whether the host is the one that AWS has for everybody, which today's SDK finds by the region's name."""
-        return not self.endpoint or bool(_AWS_HOST.fullmatch(self.endpoint))
+
+def is_aws(host: str | None) -> bool:
+    """Whether a host is the one that AWS has for everybody, which today's SDK finds by the region's name."""
+    return not host or bool(_AWS_HOST.fullmatch(host))

@@ -70,6 +70,19 @@ def test_another_host_and_port_as_boto_named_them(answering, credentials):
     assert len(answering.seen) == 1
 
 
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("elasticmapreduce.us-east-1.amazonaws.com", "elasticmapreduce.us-east-1.amazonaws.com"),
+        ("us-west-2.elasticmapreduce.amazonaws.com", "us-west-2.elasticmapreduce.amazonaws.com"),
+        ("elasticmapreduce.cn-north-1.amazonaws.com.cn", "elasticmapreduce.cn-north-1.amazonaws.com.cn"),
+        ("vpce-1.elasticmapreduce.us-east-1.vpce.amazonaws.com", "https://vpce-1.elasticmapreduce.us-east-1.vpce.amazonaws.com/"),
+    ],
+)  # fmt: skip
+def test_only_a_host_that_is_not_everybody_s_is_an_endpoint(host, address):
+    assert repr(EmrConnection(region=RegionInfo(name="us-east-1", endpoint=host))) == f"EmrConnection:{address}"
+
+
 def test_a_proxy(answering, credentials):
     region = RegionInfo(name="us-east-1", endpoint="emr.invalid")
     proxy = {"proxy": "127.0.0.1", "proxy_port": answering.server_port, "proxy_user": "me", "proxy_pass": "p@ss"}
