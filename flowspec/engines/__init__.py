@@ -221,7 +221,8 @@ def _script(args: Sequence[str], locate: _Locate) -> _Work:
     name = PurePosixPath(args[0]).name
     if name in _SPARK:
         return _spark(name, args[1:])
-    _refuse_absent(name)
+    # Before release 4.0.0 it was a script of the region's bucket.
+    _refuse_absent("state-pusher-script" if "/libs/state-pusher/" in args[0] else name)
     return _Work("script", script_argv(locate(args[0]), args[1:]))
 
 

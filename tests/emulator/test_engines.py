@@ -109,6 +109,11 @@ REFUSED = [
     ("s3://r/script-runner.jar", [], "script-runner.jar was given no script"),
     ("s3://r/script-runner.jar", ["s3://r.elasticmapreduce/libs/hive/hive-script"], "'hive-script' can't run"),
     ("s3://r/script-runner.jar", ["s3://r.elasticmapreduce/libs/impala/setup-impala"], "'setup-impala' can't run"),
+    (
+        "s3://r/script-runner.jar",
+        ["s3://r.elasticmapreduce/libs/state-pusher/0.1/fetch"],
+        "'state-pusher-script' can't run: Hadoop debugging was discontinued",
+    ),
 ]
 
 
