@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import xml.sax
 import xml.sax.handler
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import Any
 
@@ -77,11 +78,18 @@ def _element(owner: Any, name: str, value: Any, connection: Any) -> None:
         if own is None and name not in _WRAPPERS:
             value = _joined(value)
         else:
-            for inner, item in value.items() if isinstance(value, dict) else (("member", item) for item in value):
+            for inner, item in _parts(node, value):
                 _element(node, inner, item, connection)
             value = ""
     if value is not None:
         node.endElement(name, _text(value), connection)
+
+
+def _parts(node: Any, value: Any) -> Iterable[tuple[str, Any]]:
+    if isinstance(value, dict) and isinstance(node, list):
+        # A mapping, where there was a list of pairs: a step's properties.
+        value = [{"Key": key, "Value": text} for key, text in value.items()]
+    return value.items() if isinstance(value, dict) else [("member", item) for item in value]
 
 
 def _joined(value: Any) -> str | None:

@@ -235,6 +235,15 @@ def test_lists(connection):
     assert (action.name, action.scriptpath, [arg.value for arg in action.args]) == ("b", "s3://b/x", ["1"])
 
 
+def test_the_properties_of_a_step(connection):
+    pair = {"Steps.member.1.HadoopJarStep.Properties.member.1": {"Key": "append", "Value": "x"}}
+    made = run(connection, steps=[JAR], api_params={**RELEASE, **pair})
+    (listed,) = connection.list_steps(made).steps
+    (told,) = connection.describe_jobflow(made).steps
+    for properties in (connection.describe_step(made, listed.id).config.properties, told.properties):
+        assert [(one.key, one.value) for one in properties] == [("append", "x")]
+
+
 def test_pages_are_turned_by_their_marker(connection):
     made = run(connection, steps=[JAR] * 60)
     first = connection.list_steps(made)
