@@ -32,6 +32,7 @@ ROOMS = {
     "request": {"errors", "spec", "emr.shapes"},
     "plan": {"errors", "releases", "spec", "request", "engines"},
     "emr": {"errors", "request", "plan", "engines", "emulator"},
+    "boto_emr": {"errors", "request", "plan", "emr"},
     "report": {"errors", "spec", "request", "plan", "emr"},
     "cli": {"errors", "spec", "request", "plan", "emr", "report", "engines", "emulator"},
 }

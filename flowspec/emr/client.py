@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from flowspec.errors import FlowspecError, ServiceError
@@ -33,13 +33,20 @@ class OutcomeUnknown(FlowspecError):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Which EMR is meant: `backend` is "local" (the embedded EMR) or "emr"; the rest as boto3 understands it."""
+    """Which EMR is meant: `backend` is "local" (the embedded EMR) or "emr"; the rest as boto3 understands it.
+
+    `keys` are an access key, its secret and perhaps a session's token; `proxy` is a URL; `verify` is whether
+    the server's certificate is looked at.
+    """
 
     backend: str
     region: str | None = None
     profile: str | None = None
     endpoint_url: str | None = None
     run_bootstrap: bool = False
+    keys: tuple[str, str, str | None] | None = field(default=None, repr=False)
+    proxy: str | None = field(default=None, repr=False)
+    verify: bool = True
 
 
 class Emr:
@@ -99,23 +106,56 @@ class Emr:
             )
 
 
-def connect(endpoint: Endpoint) -> Emr:
-    """Opens a connection. Raises FlowspecError when there are no credentials, no region or no such profile."""
+def connect(endpoint: Endpoint, session: Any = None) -> Emr:
+    """Opens a connection, with a boto3 `session` if one is given.
+
+    Raises FlowspecError when there are no credentials, no region or no such profile.
+    """
     if endpoint.backend == "local":
         return _connect_embedded(endpoint)
-    import boto3
-
+    outer = session_of(endpoint, session)
     with _translated("connect"):
-        # boto3's session, for its credential providers are the ones that users know; its inner one makes clients.
-        outer = boto3.session.Session(profile_name=endpoint.profile, region_name=endpoint.region)
-        session = outer._session
-        if outer.get_credentials() is None:
-            raise _no_credentials()
+        proxies = {"http": endpoint.proxy, "https": endpoint.proxy} if endpoint.proxy else None
         reader, creator = (
-            session.create_client("emr", endpoint.region, endpoint_url=endpoint.endpoint_url, config=_config(attempts))
+            outer._session.create_client(
+                "emr",
+                endpoint.region or outer.region_name,
+                endpoint_url=endpoint.endpoint_url,
+                # None, not True: that would overrule AWS_CA_BUNDLE.
+                verify=None if endpoint.verify else False,
+                config=_config(attempts, proxies=proxies),
+            )
             for attempts in (_READ_ATTEMPTS, 1)
         )
-    return Emr(endpoint, reader, creator, session)
+    return Emr(endpoint, reader, creator, outer._session)
+
+
+def session_of(endpoint: Endpoint, session: Any = None) -> Any:
+    """The boto3 `session`, or a new one: its credential providers are the ones that users know.
+
+    Raises FlowspecError when it has no credentials, or there is no such profile.
+    """
+    import boto3
+
+    key, secret, token = endpoint.keys or (None, None, None)
+    with _translated("connect"):
+        found = session or boto3.session.Session(key, secret, token, endpoint.region, profile_name=endpoint.profile)
+        if found.get_credentials() is None:
+            raise _no_credentials()
+        return found
+
+
+def regions() -> dict[str, str]:
+    """The regions that have EMR, by the installed botocore, each with the host name of its EMR."""
+    from botocore.loaders import Loader
+    from botocore.session import Session
+
+    session = Session()
+    return {
+        name: f"elasticmapreduce.{name}.{partition['dnsSuffix']}"
+        for partition in Loader().load_data("endpoints")["partitions"]
+        for name in session.get_available_regions("emr", partition["partition"])
+    }
 
 
 def _connect_embedded(endpoint: Endpoint) -> Emr:
@@ -209,7 +249,7 @@ def _translated(operation: str) -> Iterator[None]:
         raise FlowspecError(str(error), remedy="`aws configure list-profiles` shows the profiles there are") from error
     except aws.ParamValidationError as error:
         raise FlowspecError(str(error), remedy="this request was not sent") from error
-    except aws.HTTPClientError as error:
+    except (aws.HTTPClientError, aws.ConnectionError) as error:
         remedy = "check the network, the region and --endpoint-url"
         raise FlowspecError(f"{operation}: {error}", remedy=remedy) from error
     except aws.BotoCoreError as error:

@@ -42,6 +42,8 @@ HONOURED = ("core-site", "hdfs-site", "mapred-site", "spark-defaults")
 _COMMAND_RUNNER = "command-runner.jar"
 _SCRIPT_RUNNER = "script-runner.jar"
 _STREAMING_JAR = re.compile(r"hadoop-streaming[^/]*\.jar")
+_AMI_STREAMING = "/home/hadoop/contrib/streaming/"
+_COMMAND_IN_S3 = re.compile(r"(s3[an]?://\S+)(.*)", re.DOTALL)
 _DIST_CP_JAR = re.compile(r"(emr-)?s3-?dist-?cp[^/]*\.jar")
 _SPARK = ("spark-submit", "spark-sql")
 _DIST_CP = ("s3-dist-cp", "s3distcp")
@@ -160,7 +162,7 @@ def _work(jar: str, main_class: str | None, args: Sequence[str], locate: _Locate
     if name == _SCRIPT_RUNNER:
         return _script(args, locate)
     if _STREAMING_JAR.fullmatch(name):
-        return _streaming(args)
+        return _streaming(_fetching(args) if jar.startswith(_AMI_STREAMING) else args)
     if _DIST_CP_JAR.fullmatch(name):
         return _dist_cp(args)
     _require_hadoop(f"'{jar}'")
@@ -219,7 +221,8 @@ def _script(args: Sequence[str], locate: _Locate) -> _Work:
     name = PurePosixPath(args[0]).name
     if name in _SPARK:
         return _spark(name, args[1:])
-    _refuse_absent(name)
+    # Before release 4.0.0 it was a script of the region's bucket.
+    _refuse_absent("state-pusher-script" if "/libs/state-pusher/" in args[0] else name)
     return _Work("script", script_argv(locate(args[0]), args[1:]))
 
 
@@ -237,6 +240,24 @@ def _spark(program: str, args: Sequence[str]) -> _Work:
 
 def _streaming(args: Sequence[str]) -> _Work:
     return _Work("streaming", python_module("flowspec.engines.streaming", *args))
+
+
+def _fetching(args: Sequence[str]) -> list[str]:
+    """The arguments of the AMIs' streaming jar, which fetched commands in S3 by itself: as if -files shipped them."""
+    words, fetched = list(args), dict[str, str]()
+    for at, flag in enumerate(args[:-1]):
+        command = _COMMAND_IN_S3.fullmatch(args[at + 1])
+        if flag in ("-mapper", "-combiner", "-reducer") and command:
+            uri, rest = command.groups()
+            name = PurePosixPath(uri).name
+            fetched.setdefault(uri, f"{len(fetched)}-{name}" if name in fetched.values() else name)
+            words[at + 1] = fetched[uri] + rest
+    shipped = [f"{uri}#{name}" for uri, name in fetched.items()]
+    if shipped and "-files" in words[:-1]:
+        at = words.index("-files") + 1
+        words[at] = ",".join([*shipped, words[at]])
+        return words
+    return ["-files", ",".join(shipped), *words] if shipped else words
 
 
 def _refuse_streaming_options(args: Sequence[str]) -> None:

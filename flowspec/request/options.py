@@ -151,6 +151,15 @@ def _flagged(option: Option, text: str | None) -> list[str]:
 
 # --- words -> values of the spec ---
 
+# GenericOptionsParser; all but -Dk=v have their value in the next word.
+_GENERIC = re.compile(r"-(?:D(?P<joined>.+)?|conf|fs|jt|files|archives|libjars|tokenCacheFile)", re.DOTALL)
+
+
+def generic_length(word: str) -> int:
+    """How many words one of Hadoop's generic options takes that begins with this one; 0 when none does."""
+    match = _GENERIC.fullmatch(word)
+    return 0 if match is None else 1 if match["joined"] else 2
+
 
 def read(given: Sequence[str], table: Table) -> tuple[dict[str, Any], list[str]]:
     """The options that words begin with, in their order, and the words left from the first that can't be one.

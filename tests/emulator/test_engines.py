@@ -38,6 +38,24 @@ def test_every_way_to_name_hadoop_streaming(jar, args):
     assert unsupported(jar, None, args) is None
 
 
+@pytest.mark.parametrize(
+    ("given", "made"),
+    [
+        ("-mapper|s3n://b/m.py --fast|-reducer|cat", "-files|s3n://b/m.py#m.py|-mapper|m.py --fast|-reducer|cat"),
+        (
+            "-D|x=y|-files|s3://b/l|-mapper|s3://b/x|-combiner|s3://c/x|-reducer|s3://c/x",
+            "-D|x=y|-files|s3://b/x#x,s3://c/x#1-x,s3://b/l|-mapper|x|-combiner|1-x|-reducer|1-x",
+        ),
+        ("-mapper|cat|-input|s3://b/in", "-mapper|cat|-input|s3://b/in"),
+    ],
+)
+def test_the_streaming_jar_of_the_amis_fetches_commands_from_s3(given, made):
+    """Where releases have a jar of Hadoop's, which takes them for programs of the machine."""
+    old, new = "/home/hadoop/contrib/streaming/hadoop-streaming.jar", "/usr/lib/hadoop/hadoop-streaming.jar"
+    assert command_for(old, None, given.split("|"), **ROOTS).argv == (*STREAMING, *made.split("|"))
+    assert command_for(new, None, given.split("|"), **ROOTS).argv == (*STREAMING, *given.split("|"))
+
+
 def test_a_program_is_run_with_its_arguments_untouched():
     args = ["bash", "-c", "echo $x | cat", "", "a b"]
     assert command_for("command-runner.jar", None, args, **ROOTS).argv == tuple(args)
@@ -91,6 +109,11 @@ REFUSED = [
     ("s3://r/script-runner.jar", [], "script-runner.jar was given no script"),
     ("s3://r/script-runner.jar", ["s3://r.elasticmapreduce/libs/hive/hive-script"], "'hive-script' can't run"),
     ("s3://r/script-runner.jar", ["s3://r.elasticmapreduce/libs/impala/setup-impala"], "'setup-impala' can't run"),
+    (
+        "s3://r/script-runner.jar",
+        ["s3://r.elasticmapreduce/libs/state-pusher/0.1/fetch"],
+        "'state-pusher-script' can't run: Hadoop debugging was discontinued",
+    ),
 ]
 
 

@@ -34,7 +34,6 @@ from flowspec.spec.model import JobFlow
 Step: TypeAlias = "dict[str, Any]"
 
 _SCRIPT_RUNNER = re.compile(r"s3://([a-z0-9-]+)\.elasticmapreduce/libs/script-runner/script-runner\.jar")
-_GENERIC = re.compile(r"-(D.*|conf|fs|jt|files|archives|libjars|tokenCacheFile)$", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -149,8 +148,7 @@ def _generic(words: list[str]) -> tuple[Step, list[str]]:
     """Hadoop's generic options, which come first; those that a mapping can't say stay words."""
     found, rest = options.read(words, options.GENERIC)
     extra: list[str] = []
-    while rest and _GENERIC.match(rest[0]):
-        count = 1 if rest[0].startswith("-D") and rest[0] != "-D" else 2
+    while rest and (count := options.generic_length(rest[0])):
         extra += rest[:count]
         rest = rest[count:]
     return {**found, **_given(generic_args=extra)}, rest

@@ -1,0 +1,510 @@
+"""The connection to EMR, with the methods that boto 2 gave it (`boto.emr.connection`).
+
+A method writes down the flat parameters of EMR's query API, as boto 2 did and `api_params` still says
+them. They are sent as today's API has them, through the same door as everything of flowspec's
+(`flowspec.emr.client`), and the answer is read into the objects of boto 2 (`emrobject`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timezone
+from functools import cached_property
+from typing import Any, ClassVar, TypeAlias
+from urllib.parse import quote
+
+from flowspec.boto_emr import emrobject
+from flowspec.boto_emr.bootstrap_action import BootstrapAction
+from flowspec.boto_emr.exception import EmrResponseError, as_boto_raised, refusal
+from flowspec.boto_emr.handler import ISO8601, fill, parse
+from flowspec.boto_emr.instance_group import InstanceGroup
+from flowspec.boto_emr.jobflows import describe_job_flows
+from flowspec.boto_emr.params import Flat, lay, nested
+from flowspec.boto_emr.regioninfo import RegionInfo, is_aws
+from flowspec.boto_emr.resultset import ResultSet
+from flowspec.boto_emr.step import JarStep, Step, depends_on_release, step_config
+from flowspec.emr import query
+from flowspec.emr.client import Emr, Endpoint, connect, session_of
+from flowspec.emr.shapes import input_shape, problems
+from flowspec.errors import ServiceError
+from flowspec.request.steps import World, debugging_step
+
+_Several: TypeAlias = "str | Iterable[str] | None"
+
+# There is no telling whether these took effect when their answer is lost, so they are sent once.
+_CREATING = frozenset({"RunJobFlow", "AddJobFlowSteps", "AddInstanceGroups"})
+
+# What an object of a script's own has to have, to be one.
+_STEP = ("name", "action_on_failure", "jar", "args", "main_class")
+_GROUP = ("name", "num_instances", "role", "type", "market")
+_ACTION = ("name", "path", "args")
+
+_NOT_OFFERED = frozenset({"UnknownOperationException", "InvalidAction", "NotImplemented"})
+
+
+@dataclass(frozen=True)
+class Request:
+    """A call on its way: `params` are flat, with Action and Version among them."""
+
+    params: Flat
+
+
+class EmrConnection:
+    """A connection to EMR; it is opened when the first call is made.
+
+    The parameters up to `profile_name` are boto 2's. With an `https_connection_factory` EMR's query API is
+    spoken through it, as boto 2 did. Of today: `region_name`; `endpoint_url`, another EMR's; `session`, a
+    boto3 session; `backend`, "local" for the EMR embedded in flowspec.
+
+    A call raises EmrResponseError for what EMR refuses, BotoClientError where it could not be sent.
+    """
+
+    APIVersion = "2009-03-31"
+    DefaultRegionName = "us-east-1"
+    DefaultRegionEndpoint = "elasticmapreduce.us-east-1.amazonaws.com"
+    ResponseError: ClassVar = EmrResponseError
+
+    # For the AMIs; a release has a command for it.
+    DebuggingJar = "s3://{region_name}.elasticmapreduce/libs/script-runner/script-runner.jar"
+    DebuggingArgs = "s3://{region_name}.elasticmapreduce/libs/state-pusher/0.1/fetch"
+
+    def __init__(
+        self,
+        aws_access_key_id: str | None = None,
+        aws_secret_access_key: str | None = None,
+        is_secure: bool = True,
+        port: int | None = None,
+        proxy: str | None = None,
+        proxy_port: int | str | None = None,
+        proxy_user: str | None = None,
+        proxy_pass: str | None = None,
+        debug: int = 0,
+        https_connection_factory: tuple[Callable[..., Any], Any] | None = None,
+        region: RegionInfo | None = None,
+        path: str = "/",
+        security_token: str | None = None,
+        validate_certs: bool = True,
+        profile_name: str | None = None,
+        *,
+        region_name: str | None = None,
+        endpoint_url: str | None = None,
+        session: Any = None,
+        backend: str = "emr",
+    ) -> None:
+        if backend not in {"emr", "local"}:
+            raise ValueError(f"backend is 'emr' or 'local', not {backend!r}")
+        self.aws_access_key_id = aws_access_key_id
+        self.aws_secret_access_key = aws_secret_access_key
+        self.debug = debug
+        self.region = region or self._region_named(region_name or getattr(session, "region_name", None))
+        self.host = self.region.endpoint
+        self.https_connection_factory = https_connection_factory and https_connection_factory[0]
+        self._session = session
+        given = aws_access_key_id and aws_secret_access_key
+        self._endpoint = Endpoint(
+            backend,
+            self.region.name,
+            profile_name,
+            endpoint_url or self._url(is_secure, port, path),
+            keys=(aws_access_key_id or "", aws_secret_access_key or "", security_token) if given else None,
+            proxy=_proxy_url(proxy, proxy_port, proxy_user, proxy_pass) if proxy else None,
+            verify=validate_certs,
+        )
+
+    def _region_named(self, name: str | None) -> RegionInfo:
+        if name in {None, self.DefaultRegionName}:
+            return RegionInfo(self, self.DefaultRegionName, self.DefaultRegionEndpoint)
+        suffix = ".cn" if str(name).startswith("cn-") else ""
+        return RegionInfo(self, name, f"elasticmapreduce.{name}.amazonaws.com{suffix}")
+
+    def _url(self, is_secure: bool, port: int | None, path: str) -> str | None:
+        """The URL of another EMR than AWS's; None for AWS's, whose address the SDK knows."""
+        if is_secure and port is None and is_aws(self.host):
+            return None
+        return f"{'https' if is_secure else 'http'}://{self.host}{f':{port}' if port else ''}{path}"
+
+    def __repr__(self) -> str:
+        if self._endpoint.backend == "local":
+            return f"{type(self).__name__}:embedded"
+        return f"{type(self).__name__}:{self._endpoint.endpoint_url or self.host}"
+
+    @cached_property
+    def _emr(self) -> Emr:
+        return connect(self._endpoint, self._session)
+
+    # --- what is there ---
+
+    def describe_cluster(self, cluster_id: str) -> Any:
+        """A `Cluster`."""
+        return self.get_object("DescribeCluster", {"ClusterId": cluster_id}, emrobject.Cluster)
+
+    def describe_jobflow(self, jobflow_id: str) -> Any:
+        """A `JobFlow`."""
+        found = self.describe_jobflows(jobflow_ids=[jobflow_id])
+        return found[0] if found else None
+
+    def describe_jobflows(
+        self,
+        states: _Several = None,
+        jobflow_ids: _Several = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+    ) -> Any:
+        """A list of `JobFlow`s. Times without a zone are UTC.
+
+        AWS deprecated DescribeJobFlows; where it is gone, its answer is put together from the calls of today.
+        """
+        params: Flat = {}
+        if states:
+            self.build_list_params(params, states, "JobFlowStates.member")
+        if jobflow_ids:
+            self.build_list_params(params, jobflow_ids, "JobFlowIds.member")
+        _between(params, created_after, created_before)
+        return self.get_list("DescribeJobFlows", params, [("member", emrobject.JobFlow)])
+
+    def describe_step(self, cluster_id: str, step_id: str) -> Any:
+        """A `HadoopStep`."""
+        return self.get_object("DescribeStep", {"ClusterId": cluster_id, "StepId": step_id}, emrobject.HadoopStep)
+
+    def list_bootstrap_actions(self, cluster_id: str, marker: str | None = None) -> Any:
+        """A page of bootstrap actions: `BootstrapActionList`."""
+        return self.get_object("ListBootstrapActions", _page(cluster_id, marker), emrobject.BootstrapActionList)
+
+    def list_clusters(
+        self,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        cluster_states: _Several = None,
+        marker: str | None = None,
+    ) -> Any:
+        """A page of clusters: `ClusterSummaryList`. Times without a zone are UTC."""
+        params: Flat = {"Marker": marker} if marker else {}
+        _between(params, created_after, created_before)
+        if cluster_states:
+            self.build_list_params(params, cluster_states, "ClusterStates.member")
+        return self.get_object("ListClusters", params, emrobject.ClusterSummaryList)
+
+    def list_instance_groups(self, cluster_id: str, marker: str | None = None) -> Any:
+        """A page of instance groups: `InstanceGroupList`."""
+        return self.get_object("ListInstanceGroups", _page(cluster_id, marker), emrobject.InstanceGroupList)
+
+    def list_instances(
+        self,
+        cluster_id: str,
+        instance_group_id: str | None = None,
+        instance_group_types: _Several = None,
+        marker: str | None = None,
+    ) -> Any:
+        """A page of instances: `InstanceList`."""
+        params = _page(cluster_id, marker)
+        if instance_group_id:
+            params["InstanceGroupId"] = instance_group_id
+        if instance_group_types:
+            self.build_list_params(params, instance_group_types, "InstanceGroupTypes.member")
+        return self.get_object("ListInstances", params, emrobject.InstanceList)
+
+    def list_steps(self, cluster_id: str, step_states: _Several = None, marker: str | None = None) -> Any:
+        """A page of steps, the newest first: `StepSummaryList`."""
+        params = _page(cluster_id, marker)
+        if step_states:
+            self.build_list_params(params, step_states, "StepStates.member")
+        return self.get_object("ListSteps", params, emrobject.StepSummaryList)
+
+    # --- changing what is there ---
+
+    def add_tags(self, resource_id: str, tags: Mapping[str, str | None]) -> Any:
+        """Tags a cluster; a tag without a value has "" or None."""
+        assert isinstance(resource_id, str)
+        return self.get_status("AddTags", {"ResourceId": resource_id, **self._build_tag_list(tags)})
+
+    def remove_tags(self, resource_id: str, tags: _Several) -> Any:
+        """Removes the tags with these keys."""
+        params = {"ResourceId": resource_id}
+        self.build_list_params(params, tags or (), "TagKeys.member")
+        return self.get_status("RemoveTags", params)
+
+    def terminate_jobflow(self, jobflow_id: str) -> None:
+        """Terminates a job flow."""
+        self.terminate_jobflows([jobflow_id])
+
+    def terminate_jobflows(self, jobflow_ids: _Several) -> Any:
+        """Terminates job flows."""
+        return self._on_job_flows("TerminateJobFlows", jobflow_ids)
+
+    def set_termination_protection(self, jobflow_id: _Several, termination_protection_status: bool) -> Any:
+        """Protects a job flow (or several) against termination, or lifts that."""
+        assert termination_protection_status in (True, False)
+        status = _truth(bool(termination_protection_status))
+        return self._on_job_flows("SetTerminationProtection", jobflow_id, TerminationProtected=status)
+
+    def set_visible_to_all_users(self, jobflow_id: _Several, visibility: bool) -> Any:
+        """Shows a job flow (or several) to all users of the account, or not."""
+        assert visibility in (True, False)
+        return self._on_job_flows("SetVisibleToAllUsers", jobflow_id, VisibleToAllUsers=_truth(bool(visibility)))
+
+    def _on_job_flows(self, action: str, ids: _Several, **params: str) -> Any:
+        self.build_list_params(params, ids or (), "JobFlowIds.member")
+        return self.get_status(action, params)
+
+    def add_jobflow_steps(self, jobflow_id: str, steps: Step | Iterable[Step]) -> Any:
+        """Adds steps (or one) to a job flow, in the form that its release wants: `JobFlowStepList`."""
+        added = _listed(steps, _STEP)
+        world = self._world_of(jobflow_id, added)
+        params: Flat = {"JobFlowId": jobflow_id}
+        lay(params, "Steps", [step_config(step, world) for step in added])
+        return self.get_object("AddJobFlowSteps", params, emrobject.JobFlowStepList)
+
+    def add_instance_groups(self, jobflow_id: str, instance_groups: InstanceGroup | Iterable[InstanceGroup]) -> Any:
+        """Adds instance groups (or one) to a running cluster: `AddInstanceGroupsResponse`."""
+        params: Flat = {"JobFlowId": jobflow_id}
+        lay(params, "InstanceGroups", _group_configs(instance_groups))
+        return self.get_object("AddInstanceGroups", params, emrobject.AddInstanceGroupsResponse)
+
+    def modify_instance_groups(self, instance_group_ids: _Several, new_sizes: int | Iterable[int]) -> Any:
+        """Gives instance groups (or one) new sizes: `ModifyInstanceGroupsResponse`.
+
+        Raises ValueError where there are more of the one than of the other.
+        """
+        pairs = zip(_listed(instance_group_ids), _listed(new_sizes), strict=True)
+        params: Flat = {}
+        lay(params, "InstanceGroups", [{"InstanceGroupId": group, "InstanceCount": size} for group, size in pairs])
+        return self.get_object("ModifyInstanceGroups", params, emrobject.ModifyInstanceGroupsResponse)
+
+    # --- making one ---
+
+    def run_jobflow(
+        self,
+        name: str,
+        log_uri: str | None = None,
+        ec2_keyname: str | None = None,
+        availability_zone: str | None = None,
+        master_instance_type: str = "m1.small",
+        slave_instance_type: str = "m1.small",
+        num_instances: int = 1,
+        action_on_failure: str = "TERMINATE_JOB_FLOW",  # noqa: ARG002 - EMR never looked at boto 2's ActionOnFailure
+        keep_alive: bool = False,
+        enable_debugging: bool = False,
+        hadoop_version: str | None = None,
+        steps: Step | Iterable[Step] | None = None,
+        bootstrap_actions: BootstrapAction | Iterable[BootstrapAction] = (),
+        instance_groups: InstanceGroup | Iterable[InstanceGroup] | None = None,
+        additional_info: str | None = None,
+        ami_version: str | None = None,
+        api_params: Mapping[str, Any] | None = None,
+        visible_to_all_users: bool | None = None,
+        job_flow_role: str | None = None,
+        service_role: str | None = None,
+    ) -> str:
+        """Runs a job flow and gives its id.
+
+        `instance_groups` take the place of `num_instances` and the two types. `api_params` are further
+        parameters of RunJobFlow, flat ("Instances.Ec2SubnetId") or nested ({"Instances": {"Ec2SubnetId": ...}});
+        one that is None removes what the other arguments said. Steps have the form that the `ReleaseLabel` in
+        there wants, else that of the AMIs. `action_on_failure` has no effect, and never had: each step has its own.
+
+        Raises EmrResponseError with status 0 when it is not known whether the job flow was made.
+        """
+        world = World(not (api_params or {}).get("ReleaseLabel"), self._region_name, local=False)
+        debugging = [self._debugging_step(world)] if enable_debugging else []
+        shorthand = {
+            "MasterInstanceType": master_instance_type,
+            "SlaveInstanceType": slave_instance_type,
+            "InstanceCount": num_instances,
+        }
+        asked = {
+            "Name": name,
+            "LogUri": log_uri or None,
+            "Instances": {
+                "KeepJobFlowAliveWhenNoSteps": _truth(keep_alive),
+                "HadoopVersion": hadoop_version or None,
+                "Ec2KeyName": ec2_keyname or None,
+                "Placement": {"AvailabilityZone": availability_zone or None},
+                **({"InstanceGroups": _group_configs(instance_groups)} if instance_groups else shorthand),
+            },
+            "Steps": [*debugging, *(step_config(step, world) for step in _listed(steps, _STEP))],
+            "BootstrapActions": _action_configs(bootstrap_actions),
+            "AmiVersion": ami_version or None,
+            "AdditionalInfo": additional_info,
+        }
+        last = {
+            "VisibleToAllUsers": None if visible_to_all_users is None else _truth(bool(visible_to_all_users)),
+            "JobFlowRole": job_flow_role,
+            "ServiceRole": service_role,
+        }
+        params: Flat = {}
+        for key, value in [*asked.items(), *(api_params or {}).items()]:
+            lay(params, key, value)
+        params |= {key: value for key, value in last.items() if value is not None}
+        made = self.get_object("RunJobFlow", params, emrobject.RunJobFlowResponse)
+        return str(made.jobflowid)
+
+    @property
+    def _region_name(self) -> str:
+        return self.region.name or self.DefaultRegionName
+
+    def _debugging_step(self, world: World) -> dict[str, Any]:
+        if not world.old:
+            return debugging_step(world)
+        jar, fetch = (text.format(region_name=world.region) for text in (self.DebuggingJar, self.DebuggingArgs))
+        return step_config(JarStep("Setup Hadoop Debugging", jar, step_args=fetch), world)
+
+    def _world_of(self, jobflow_id: str, steps: list[Any]) -> World:
+        """What decides the form of steps for a job flow; EMR is asked only where it makes a difference."""
+        old = World(old=True, region=self._region_name, local=False)
+        if self.https_connection_factory or not any(map(depends_on_release, steps)):
+            return old
+        with as_boto_raised():
+            cluster = self._emr.call("DescribeCluster", ClusterId=jobflow_id)["Cluster"]
+        return old._replace(old=not cluster.get("ReleaseLabel"))
+
+    # --- boto 2's names for flat parameters ---
+
+    def build_list_params(self, params: Flat, items: _Several, label: str) -> None:
+        """Puts a list (or its only item) into `params` as `label.1`, `label.2` and so on."""
+        for number, item in enumerate(_listed(items), 1):
+            params[f"{label}.{number}"] = item
+
+    def _build_tag_list(self, tags: Mapping[str, str | None]) -> Flat:
+        assert isinstance(tags, Mapping)
+        params: Flat = {}
+        lay(params, "Tags", [{"Key": key, "Value": tags[key] or None} for key in sorted(tags)])
+        return params
+
+    # --- sending, and reading the answer; boto 2's path, parent and verb make no difference ---
+
+    def get_object(self, action: str, params: Flat, cls: Any, **_transport: Any) -> Any:
+        """The answer to a call, as an object of `cls`."""
+        return self._told(cls(self), action, params)
+
+    def get_list(self, action: str, params: Flat, markers: list[tuple[str, Any]], **_transport: Any) -> Any:
+        """The answer to a call, as a list; `markers` are those of `ResultSet`."""
+        return self._told(ResultSet(markers), action, params)
+
+    def get_status(self, action: str, params: Flat, **_transport: Any) -> Any:
+        """True; raises where the answer is an error."""
+        return self._told(ResultSet(), action, params).status
+
+    def _told(self, root: Any, action: str, params: Flat) -> Any:
+        self.make_request(action, params).tell(root, self)
+        return root
+
+    def make_request(self, action: str, params: Flat | None = None, **_transport: Any) -> Any:
+        """Sends a call; the answer can `tell` an object what is in it."""
+        return self._mexe(Request({**(params or {}), "Action": action, "Version": self.APIVersion}))
+
+    def _mexe(self, request: Request) -> _Answer | _XmlAnswer:
+        """Carries a request out (boto 2's name)."""
+        if self.https_connection_factory:
+            with as_boto_raised():
+                session = session_of(self._endpoint, self._session)
+            where = (self.https_connection_factory, self.host or "", self._region_name)
+            return _XmlAnswer(*query.send(session, *where, request.params))
+        params = {name: value for name, value in request.params.items() if name not in {"Action", "Version"}}
+        with as_boto_raised():
+            return _Answer(self._call(request.params["Action"], params))
+
+    def _call(self, action: str, params: Flat) -> dict[str, Any]:
+        given = nested(params, input_shape(action))
+        wrong = problems(given, action)
+        if wrong:
+            raise refusal(400, "ValidationException", "; ".join(one.message for one in wrong))
+        if action in _CREATING:
+            return self._emr.create(action, **given)
+        try:
+            return self._emr.call(action, **given)
+        except ServiceError as error:
+            if action != "DescribeJobFlows" or error.code not in _NOT_OFFERED:
+                raise
+            return describe_job_flows(self._emr, given)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """The answer of today's API."""
+
+    members: Mapping[str, Any]
+
+    def tell(self, root: Any, connection: Any) -> None:
+        """Tells an object of it."""
+        metadata = self.members.get("ResponseMetadata", {})
+        members = {**self.members, "RequestId": metadata.get("RequestId")}
+        fill(root, {name: value for name, value in members.items() if name != "ResponseMetadata"}, connection)
+
+
+@dataclass(frozen=True)
+class _XmlAnswer:
+    """The answer of the query API."""
+
+    status: int
+    reason: str
+    body: bytes
+
+    def tell(self, root: Any, connection: Any) -> None:
+        """Tells an object of it. Raises EmrResponseError where it is none, or an error."""
+        if self.status != 200 or not self.body:
+            raise EmrResponseError(self.status, self.reason, self.body)
+        parse(self.body, root, connection)
+
+
+def _page(cluster_id: str, marker: str | None) -> Flat:
+    return {"ClusterId": cluster_id, **({"Marker": marker} if marker else {})}
+
+
+def _between(params: Flat, after: datetime | None, before: datetime | None) -> None:
+    for name, moment in (("CreatedAfter", after), ("CreatedBefore", before)):
+        if moment:
+            params[name] = _iso8601(name, moment)
+
+
+def _iso8601(name: str, moment: date) -> str:
+    if not isinstance(moment, date):
+        raise TypeError(f"{name} is a datetime, not {moment!r}")
+    if isinstance(moment, datetime) and moment.tzinfo:
+        moment = moment.astimezone(timezone.utc)
+    return moment.strftime(ISO8601)
+
+
+def _listed(value: Any, needed: Iterable[str] = ()) -> list[Any]:
+    """Several of something; boto 2 took one for a list of one, too.
+
+    Raises TypeError for an item that has not all of the attributes `needed`.
+    """
+    several = isinstance(value, Iterable) and not isinstance(value, str)
+    items = list(value) if several else [] if value is None else [value]
+    for item in items:
+        lacking = [name for name in needed if not hasattr(item, name)]
+        if lacking:
+            raise TypeError(f"{item!r} is not what belongs here: it has no {lacking[0]}")
+    return items
+
+
+def _truth(value: Any) -> str:
+    """True and False in the words of the query API; anything else as it is, for EMR to refuse."""
+    return str(value).lower()
+
+
+def _group_configs(groups: InstanceGroup | Iterable[InstanceGroup]) -> list[dict[str, Any]]:
+    return [
+        {
+            "InstanceCount": group.num_instances,
+            "InstanceRole": group.role,
+            "InstanceType": group.type,
+            "Name": group.name,
+            "Market": group.market,
+            "BidPrice": group.bidprice if group.market == "SPOT" else None,
+        }
+        for group in _listed(groups, _GROUP)
+    ]
+
+
+def _action_configs(actions: BootstrapAction | Iterable[BootstrapAction]) -> list[dict[str, Any]]:
+    return [
+        {"Name": action.name, "ScriptBootstrapAction": {"Path": action.path, "Args": action.args()}}
+        for action in _listed(actions, _ACTION)
+    ]
+
+
+def _proxy_url(host: str, port: int | str | None, user: str | None, password: str | None) -> str:
+    login = f"{quote(user, safe='')}:{quote(password or '', safe='')}@" if user else ""
+    return f"http://{login}{host}{f':{port}' if port else ''}"

@@ -1,0 +1,105 @@
+"""XML -> objects, as boto 2 did it: whoever an element belongs to is told of its start and its end.
+
+`startElement` may give an object for the element, which is then told of what is in it, and of its end;
+else the element's end, with its text, is told to the object around it.
+"""
+
+from __future__ import annotations
+
+import xml.sax
+import xml.sax.handler
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from typing import Any
+
+ISO8601 = "%Y-%m-%dT%H:%M:%SZ"
+"""How EMR's query API wrote times, and boto 2 gave them."""
+
+
+class XmlHandler(xml.sax.ContentHandler):
+    """Tells `root_node` of a document."""
+
+    def __init__(self, root_node: Any, connection: Any) -> None:
+        super().__init__()
+        self.connection = connection
+        self.nodes = [root_node]
+        self.text = ""
+
+    def startElement(self, name: str, attrs: Any) -> None:
+        """SAX's."""
+        self.text = ""
+        own = self.nodes[-1].startElement(name, attrs, self.connection)
+        self.nodes.append(self.nodes[-1] if own is None else own)
+
+    def endElement(self, name: str) -> None:
+        """SAX's."""
+        self.nodes.pop().endElement(name, self.text, self.connection)
+        self.text = ""
+
+    def characters(self, content: str) -> None:
+        """SAX's."""
+        self.text += content
+
+
+def parse(text: str | bytes, root_node: Any, connection: Any) -> None:
+    """Tells `root_node` of an XML text. Raises SAXParseException. External entities are not followed."""
+    content = text.encode() if isinstance(text, str) else text
+    xml.sax.parseString(content, XmlHandler(root_node, connection))  # noqa: S317 - what EMR answered
+
+
+def fill(node: Any, members: Any, connection: Any) -> None:
+    """Tells `node` of the members of a JSON answer as it would be told of the same answer in XML."""
+    for name, value in members.items():
+        _element(node, name, value, connection)
+
+
+# Structures around fields that boto 2 kept in the object outside of them.
+_WRAPPERS = frozenset(
+    {
+        "BootstrapActionConfig",
+        "Cluster",
+        "ExecutionStatusDetail",
+        "HadoopJarStep",
+        "Instances",
+        "JobFlows",
+        "Placement",
+        "ScriptBootstrapAction",
+        "Step",
+        "StepConfig",
+    }
+)
+
+
+def _element(owner: Any, name: str, value: Any, connection: Any) -> None:
+    own = owner.startElement(name, {}, connection)
+    node = owner if own is None else own
+    if isinstance(value, dict | list):
+        # What has come to the API since then is left out: its names mean other things than the same ones around it.
+        if own is None and name not in _WRAPPERS:
+            value = _joined(value)
+        else:
+            for inner, item in _parts(node, value):
+                _element(node, inner, item, connection)
+            value = ""
+    if value is not None:
+        node.endElement(name, _text(value), connection)
+
+
+def _parts(node: Any, value: Any) -> Iterable[tuple[str, Any]]:
+    if isinstance(value, dict) and isinstance(node, list):
+        # A mapping, where there was a list of pairs: a step's properties.
+        value = [{"Key": key, "Value": text} for key, text in value.items()]
+    return value.items() if isinstance(value, dict) else [("member", item) for item in value]
+
+
+def _joined(value: Any) -> str | None:
+    """A list of texts in a place where boto 2 had one; None for what can't be one."""
+    return ",".join(value) if isinstance(value, list) and all(isinstance(item, str) for item in value) else None
+
+
+def _text(value: Any) -> str:
+    """A value as it stood in XML: `true`, `3`, `2014-01-24T01:21:21Z`."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    # The SDK gives times in the zone of this machine.
+    return value.astimezone(timezone.utc).strftime(ISO8601) if isinstance(value, datetime) else str(value)

@@ -1,0 +1,322 @@
+"""Steps, as boto 2 wrote them down, and what becomes of them.
+
+`jar`, `args` and `main_class` give the words of boto 2, for the AMIs that EMR had before release 4.0.0.
+A request for a release gets the form that a spec's step has there (`flowspec.request.steps`).
+
+Mended, against boto 2: Hive and Pig steps take `action_on_failure`; Hadoop's generic options among the
+`step_args` of a streaming step are put first, where alone Hadoop takes them; on a release a command in S3
+is shipped with `-files`; script-runner and its scripts come from the bucket of the connection's region.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from flowspec.request import options
+from flowspec.request.assets import Files
+from flowspec.request.steps import DEFAULT_REGION, OLD_STREAMING, World, hadoop_jar_step
+
+_AMI = World(old=True, region=DEFAULT_REGION, local=False)
+_LIBRARY = f"s3n://{DEFAULT_REGION}.elasticmapreduce/libs/"
+
+
+class Step:
+    """What a step has to be: a `name`, an `action_on_failure`, and these three."""
+
+    name: str
+    action_on_failure: str
+
+    def jar(self) -> str:
+        """The URI of the jar."""
+        raise NotImplementedError
+
+    def args(self) -> list[str]:
+        """The arguments."""
+        raise NotImplementedError
+
+    def main_class(self) -> str | None:
+        """The class to run, where the jar doesn't say."""
+        raise NotImplementedError
+
+
+class JarStep(Step):
+    """A step that runs a jar; `step_args` is a list, or one string that is the only argument."""
+
+    def __init__(
+        self,
+        name: str,
+        jar: str,
+        main_class: str | None = None,
+        action_on_failure: str = "TERMINATE_JOB_FLOW",
+        step_args: str | Iterable[str] | None = None,
+    ) -> None:
+        self.name = name
+        self._jar = jar
+        self._main_class = main_class
+        self.action_on_failure = action_on_failure
+        self.step_args = [step_args] if isinstance(step_args, str) else step_args
+
+    def jar(self) -> str:
+        """The URI of the jar."""
+        return self._jar
+
+    def args(self) -> list[str]:
+        """The arguments."""
+        return list(self.step_args or ())
+
+    def main_class(self) -> str | None:
+        """The class to run, where the jar doesn't say."""
+        return self._main_class
+
+
+class StreamingStep(Step):
+    """A step of Hadoop Streaming. Commands are shell commands, or URIs of programs in S3."""
+
+    def __init__(
+        self,
+        name: str,
+        mapper: str,
+        reducer: str | None = None,
+        combiner: str | None = None,
+        action_on_failure: str = "TERMINATE_JOB_FLOW",
+        cache_files: Iterable[str] | None = None,
+        cache_archives: Iterable[str] | None = None,
+        step_args: str | Iterable[str] | None = None,
+        input: str | Iterable[str] | None = None,
+        output: str | None = None,
+        jar: str = OLD_STREAMING,
+    ) -> None:
+        self.name = name
+        self.mapper = mapper
+        self.reducer = reducer
+        self.combiner = combiner
+        self.action_on_failure = action_on_failure
+        self.cache_files = cache_files
+        self.cache_archives = cache_archives
+        self.step_args = [step_args] if isinstance(step_args, str) else step_args
+        self.input = input
+        self.output = output
+        self._jar = jar
+
+    def jar(self) -> str:
+        """The jar of Hadoop Streaming."""
+        return self._jar
+
+    def main_class(self) -> None:
+        """None: the jar says it."""
+
+    def args(self) -> list[str]:
+        """The arguments, for the AMIs."""
+        args: list[str] = hadoop_jar_step(self.said({}, _listed(self.step_args)), (), _AMI, _AsTheyAre())["Args"]
+        return args
+
+    def on_release(self, world: World) -> dict[str, Any]:
+        """The HadoopJarStep for a release."""
+        shipped, rest = _without_files(_listed(self.step_args))
+        own = {} if self._jar == OLD_STREAMING else {"jar": self._jar}
+        return hadoop_jar_step(self.said({**own, "files": shipped}, rest), (), world, _AsTheyAre())
+
+    def said(self, more: dict[str, Any], step_args: list[str]) -> dict[str, Any]:
+        """The step as a spec says it, with `more` in front; `step_args` stand before its commands."""
+        given = {
+            "mapper": self.mapper,
+            "combiner": self.combiner,
+            "reducer": self.reducer,
+            "args": None if self.reducer else ["-jobconf", "mapred.reduce.tasks=0"],
+            "input": _listed(self.input),
+            "output": self.output,
+            "cache_files": _listed(self.cache_files),
+            "cache_archives": _listed(self.cache_archives),
+        }
+        said = {key: value for key, value in given.items() if value}
+        return {"type": "streaming", **more, "generic_args": _generic_first(step_args), **said}
+
+    def __repr__(self) -> str:
+        names = ("name", "mapper", "reducer", "action_on_failure", "cache_files", "cache_archives", "step_args")
+        said = [f"{name}={getattr(self, name)!r}" for name in (*names, "input", "output")]
+        return f"{type(self).__module__}.{type(self).__name__}({', '.join(said)}, jar={self._jar!r})"
+
+
+class ScriptRunnerStep(JarStep):
+    """A step that runs a script: the first of its `step_args`."""
+
+    ScriptRunnerJar = f"{_LIBRARY}script-runner/script-runner.jar"
+
+    def __init__(self, name: str, **kw: Any) -> None:
+        super().__init__(name, self.ScriptRunnerJar, **kw)
+
+
+class _InterpretedStep(ScriptRunnerStep):
+    """A step of a script in Hive's or Pig's language, or one that installs the interpreter."""
+
+    program: ClassVar[str]
+    BaseArgs: ClassVar[list[str]]
+
+    def _run(self, script: str, versions: str, args: str | Iterable[str] | None) -> list[str]:
+        head = [*self.BaseArgs, f"--{self.program}-versions", versions, f"--run-{self.program}-script"]
+        return [*head, "--args", "-f", script, *_listed(args)]
+
+    def _install(self, versions: str) -> list[str]:
+        return [*self.BaseArgs, f"--install-{self.program}", f"--{self.program}-versions", versions]
+
+    def on_release(self, world: World) -> dict[str, Any]:
+        """The HadoopJarStep for a release. Raises ValueError for an installation, of which there is none there."""
+        words = self.args()
+        if "--args" in words:
+            _, script, *args = words[words.index("--args") + 1 :]
+            return hadoop_jar_step({"type": self.program, "script": script, "args": args}, (), world, _AsTheyAre())
+        name = self.program.title()
+        raise ValueError(
+            f"{self.name}: a release has {name} when it is among its applications; leave this step out and "
+            f"give run_jobflow api_params={{'Applications.member.1.Name': {name!r}}}"
+        )
+
+
+class PigBase(_InterpretedStep):
+    """What steps of Pig have in common."""
+
+    program = "pig"
+    BaseArgs: ClassVar = [f"{_LIBRARY}pig/pig-script", "--base-path", f"{_LIBRARY}pig/"]
+
+
+class InstallPigStep(PigBase):
+    """A step that installs Pig, on the AMIs."""
+
+    InstallPigName = "Install Pig"
+
+    def __init__(self, pig_versions: str = "latest", *, action_on_failure: str = "TERMINATE_JOB_FLOW") -> None:
+        step_args = self._install(pig_versions)
+        super().__init__(self.InstallPigName, step_args=step_args, action_on_failure=action_on_failure)
+
+
+class PigStep(PigBase):
+    """A step that runs a Pig script."""
+
+    def __init__(
+        self,
+        name: str,
+        pig_file: str,
+        pig_versions: str = "latest",
+        pig_args: Iterable[str] = (),
+        *,
+        action_on_failure: str = "TERMINATE_JOB_FLOW",
+    ) -> None:
+        step_args = self._run(pig_file, pig_versions, pig_args)
+        super().__init__(name, step_args=step_args, action_on_failure=action_on_failure)
+
+
+class HiveBase(_InterpretedStep):
+    """What steps of Hive have in common."""
+
+    program = "hive"
+    BaseArgs: ClassVar = [f"{_LIBRARY}hive/hive-script", "--base-path", f"{_LIBRARY}hive/"]
+
+
+class InstallHiveStep(HiveBase):
+    """A step that installs Hive, on the AMIs."""
+
+    InstallHiveName = "Install Hive"
+
+    def __init__(
+        self,
+        hive_versions: str = "latest",
+        hive_site: str | None = None,
+        *,
+        action_on_failure: str = "TERMINATE_JOB_FLOW",
+    ) -> None:
+        site = [] if hive_site is None else [f"--hive-site={hive_site}"]
+        step_args = [*self._install(hive_versions), *site]
+        super().__init__(self.InstallHiveName, step_args=step_args, action_on_failure=action_on_failure)
+
+
+class HiveStep(HiveBase):
+    """A step that runs a Hive script."""
+
+    def __init__(
+        self,
+        name: str,
+        hive_file: str,
+        hive_versions: str = "latest",
+        hive_args: Iterable[str] | None = None,
+        *,
+        action_on_failure: str = "TERMINATE_JOB_FLOW",
+    ) -> None:
+        step_args = self._run(hive_file, hive_versions, hive_args)
+        super().__init__(name, step_args=step_args, action_on_failure=action_on_failure)
+
+
+# --- a step -> what the API wants ---
+
+
+def depends_on_release(step: Any) -> bool:
+    """Whether the form of a step is another on a release than on the AMIs."""
+    return hasattr(step, "on_release")
+
+
+def step_config(step: Any, world: World) -> dict[str, Any]:
+    """The StepConfig of a step: ours, or any object that has what `Step` has."""
+    return {
+        "Name": step.name,
+        "ActionOnFailure": step.action_on_failure,
+        "HadoopJarStep": step.on_release(world)
+        if depends_on_release(step) and not world.old
+        else _in_words(step, world),
+    }
+
+
+def _in_words(step: Any, world: World) -> dict[str, Any]:
+    main_class = step.main_class()
+    jar, *args = _regional(step, world, [step.jar(), *step.args()])
+    return {"Jar": jar, **({"MainClass": main_class} if main_class else {}), "Args": args}
+
+
+def _regional(step: Any, world: World, words: list[str]) -> list[str]:
+    """The words of a step, with libraries from the bucket of the region in place of that in boto 2's constants."""
+    if not isinstance(step, ScriptRunnerStep):
+        return words
+    return [world.library(word.removeprefix(_LIBRARY)) if word.startswith(_LIBRARY) else word for word in words]
+
+
+class _AsTheyAre(Files):
+    """No path is a file of this machine: boto 2 staged nothing, and its paths are those of the cluster."""
+
+    def __init__(self) -> None:
+        self.found = []
+
+    def absolute(self, text: str, at: Any = ()) -> Path:  # noqa: ARG002 - as Files has it
+        """The path itself."""
+        return Path(text)
+
+    def asset(self, text: str, at: Any) -> None:
+        """None: it is left as it is."""
+
+    def report(self, *finding: Any, **more: Any) -> None:
+        """Two files of one name are Hadoop's to refuse, as they were."""
+
+
+def _listed(value: str | Iterable[str] | None) -> list[str]:
+    return [value] if isinstance(value, str) else list(value or ())
+
+
+def _generic_first(words: list[str]) -> list[str]:
+    """The arguments with Hadoop's generic options before all others, each kind in its own order."""
+    generic: list[str] = []
+    others: list[str] = []
+    at = 0
+    while at < len(words):
+        length = options.generic_length(words[at])
+        end = at + (length or 1)
+        (generic if length else others).extend(words[at:end])
+        at = end
+    return generic + others
+
+
+def _without_files(words: list[str]) -> tuple[list[str], list[str]]:
+    """What -files ships, and the other arguments: Hadoop knows one -files only, and commands are shipped by it too."""
+    if options.GENERIC["files"].flag not in words[:-1]:
+        return [], words
+    at = words.index(options.GENERIC["files"].flag)
+    more, rest = _without_files(words[at + 2 :])
+    return [*words[at + 1].split(","), *more], [*words[:at], *rest]

@@ -1,0 +1,106 @@
+"""Connections of boto 2's kind: to the embedded EMR, with workers and without, and to moto's server."""
+
+import os
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from flowspec.boto_emr import EmrConnection, InstanceGroup
+from flowspec.emulator import workers
+from flowspec.emulator.service import Service
+from tests.emulator.conftest import Emr
+
+RELEASE = {"ReleaseLabel": "emr-7.5.0"}
+GROUPS = [
+    InstanceGroup(1, "MASTER", "m5.xlarge", "ON_DEMAND", "master"),
+    InstanceGroup(2, "CORE", "m5.2xlarge", "SPOT", "core", "0.20"),
+]
+
+
+@pytest.fixture
+def embedded(own_home):
+    """The embedded EMR, with real workers, which are all ended afterwards."""
+    running = Emr(Service(own_home))
+    yield running
+    running.end_all()
+
+
+@pytest.fixture
+def here(embedded):
+    """A connection to the embedded EMR."""
+    return EmrConnection(backend="local")
+
+
+@pytest.fixture
+def still(own_home, monkeypatch):
+    """The embedded EMR, whose clusters stay as they are: in place of each worker, this process holds its lock."""
+    held = []
+    monkeypatch.setattr(workers, "start", lambda _home, _cluster_id, lock: held.append(os.dup(lock)))
+    yield Emr(Service(own_home))
+    for lock in held:
+        os.close(lock)
+
+
+@pytest.fixture
+def there(moto):
+    """A connection to moto's EMR."""
+    return EmrConnection(endpoint_url=moto)
+
+
+@pytest.fixture(params=["embedded", "moto"])
+def connection(request):
+    """The one, without workers, and the other: a test that has this holds of both."""
+    if request.param == "moto":
+        return request.getfixturevalue("there")
+    request.getfixturevalue("still")
+    return EmrConnection(backend="local")
+
+
+@pytest.fixture
+def sent(still, monkeypatch):
+    """The parameters of all calls of RunJobFlow that reach the embedded EMR."""
+    requests, call = [], Service.call
+
+    def recorded(service, operation, params):
+        if operation == "RunJobFlow":
+            requests.append(params)
+        return call(service, operation, params)
+
+    monkeypatch.setattr(Service, "call", recorded)
+    return requests
+
+
+class Answering(ThreadingHTTPServer):
+    """Answers every POST with `status` and `body`, and keeps the (path, headers, body) of what came."""
+
+    daemon_threads = True
+    status, body = 200, b"{}"
+
+    def __init__(self):
+        self.seen = []
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.seen.append((self.path, dict(self.headers), body.decode()))
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", str(len(self.server.body)))
+        self.end_headers()
+        self.wfile.write(self.server.body)
+
+    def log_message(self, *args): ...
+
+
+@pytest.fixture
+def answering():
+    """An HTTP server that answers as it is told."""
+    server = Answering()
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
