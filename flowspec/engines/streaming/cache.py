@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flowspec.engines.paths import FileSystems
-from flowspec.engines.streaming.arguments import Arguments, refused, uncaught
+from flowspec.engines.streaming.arguments import Arguments, ClientError, refused, uncaught
 from flowspec.engines.streaming.joblog import JobLog
 
 _TARS = (".tgz", ".tar.gz", ".tar")
@@ -64,7 +64,7 @@ def _cached(values: list[str], files: FileSystems, *, archive: bool) -> Iterator
             )
         source = files.locate(path)
         if not source.exists():
-            raise uncaught(f"java.io.FileNotFoundException: File {files.qualify(path)} does not exist")
+            raise ClientError(logged=f"Error launching job , bad input path : File {text} does not exist", status=2)
         yield Shipment(source, name, archive)
 
 
