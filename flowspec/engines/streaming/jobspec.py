@@ -117,6 +117,8 @@ def _configuration(arguments: Arguments, environ: Mapping[str, str], files: File
     for name in arguments.generic.get("conf", []):
         try:
             given += read_conf_file(files.locate(name))
+        except FileNotFoundError:
+            continue  # Configuration.loadResource is quiet about it
         except (OSError, ValueError) as error:
             raise uncaught(f"java.lang.RuntimeException: {name}: {error}") from error
     given += [_pair(text) for text in arguments.generic.get("D", []) if "=" in text]
@@ -349,10 +351,7 @@ class _Builder:
     def _reduces(self) -> int:
         if self._conf.is_blank("mapreduce.job.reduces"):
             raise ValueError('For input string: ""')
-        reduces = self._conf.integer("mapreduce.job.reduces", 1)
-        if reduces < 0:
-            raise ValueError(f"Illegal number of reduces: {reduces}")
-        return reduces
+        return self._conf.integer("mapreduce.job.reduces", 1)
 
     def _map_classes(self, mapper: Program, reducer: Program) -> tuple[str, str]:
         """The classes of the map output, which the job insists on; a command's come from its -io word."""

@@ -43,6 +43,7 @@ FRAMEWORK_ORDER = (
     REDUCE_INPUT_RECORDS,
     REDUCE_OUTPUT_RECORDS,
 )
+_TASK_COUNTERS = ("org.apache.hadoop.mapreduce.TaskCounter", "org.apache.hadoop.mapred.Task$Counter")
 BYTES_READ = ("File Input Format Counters ", "Bytes Read")
 BYTES_WRITTEN = ("File Output Format Counters ", "Bytes Written")
 
@@ -81,6 +82,10 @@ class Task:
 
     def count_own(self, group: str, name: str, amount: int) -> None:
         """Add to a counter of a command. Raises `TaskFailure` when there are too many (Limits)."""
+        shown = name.replace("_", " ").capitalize()
+        if group in _TASK_COUNTERS and shown in FRAMEWORK_ORDER:
+            self.count(shown, amount)
+            return
         group = group if len(group) <= _MAX_GROUP_NAME else group[: _MAX_GROUP_NAME - 1]
         name = name if len(name) <= _MAX_NAME else name[: _MAX_NAME - 1]
         own = self.counters.get(group, {})
