@@ -187,6 +187,14 @@ JOBS = {
         [b"HADOOP_ROOT_LOGGER= A=b\t\nb\t\n"],
         scripts={"m.sh": "cat >/dev/null; printenv stream_addenvironment A\n"},
     ),
+    "quotes around a value go, others stay (commons-cli's Util)": Recorded(
+        {"a.txt": b"x\n"},
+        """-files {IN}/../m.sh -mapper "m.sh" -cmdenv A="q" -cmdenv "B=q" -cmdenv "C="q -reducer NONE""",
+        [b'"q"\t\nq\t\n"C\t\n'],
+        scripts={
+            "m.sh": "cat >/dev/null; printenv A B; printf '%s\\n' \"${stream_addenvironment##*B=q }\" | cut -c 1-2\n"
+        },
+    ),
     "a partitioner named by a property (JobConf.getPartitionerClass)": Recorded(
         {"a.txt": b"b\t1\nc\t2\na\t3\n"},
         f"-D mapred.partitioner.class={LIB}.KeyFieldBasedPartitioner -D mapreduce.job.reduces=3"
