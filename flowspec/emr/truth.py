@@ -35,9 +35,8 @@ def truth(emr: Emr, cluster: Cluster) -> Truth | None:
     from flowspec.emulator.home import bootstrap_folder, home
 
     raw = emr.call("DescribeCluster", ClusterId=cluster.id)["Cluster"]
-    engines = Counter(
-        engine_of(step.jar, step.main_class or None, step.args) or "not here" for step in cluster.steps if step.started
-    )
+    names = (engine_of(step.jar, step.main_class or None, step.args) for step in cluster.steps if step.started)
+    engines = Counter(filter(None, names))
     actions = list(emr.pages("ListBootstrapActions", "BootstrapActions", ClusterId=cluster.id))
     numbers = range(1, len(actions) + 1)
     return Truth(

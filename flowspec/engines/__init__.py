@@ -47,6 +47,8 @@ _COMMAND_IN_S3 = re.compile(r"(s3[an]?://\S+)(.*)", re.DOTALL)
 _DIST_CP_JAR = re.compile(r"(emr-)?s3-?dist-?cp[^/]*\.jar")
 _SPARK = ("spark-submit", "spark-sql")
 _DIST_CP = ("s3-dist-cp", "s3distcp")
+_STATE_PUSHER = "state-pusher-script"
+_NOTHING_TO_PUSH = "Hadoop debugging was discontinued by AWS in 2023: this step does nothing here"
 
 # What EMR's machines have and this one is not asked to have; the reason is for the user's eyes.
 _ABSENT = {
@@ -58,7 +60,6 @@ _ABSENT = {
     **dict.fromkeys(("impala-shell", "setup-impala"), "there is no Impala here"),
     **dict.fromkeys(("hbase", "sqoop", "oozie", "flink", "flink-yarn-session", "hadoop-lzo"), "it is not here"),
     **dict.fromkeys(("yarn", "mapred"), "there is no YARN here"),
-    "state-pusher-script": "Hadoop debugging was discontinued by AWS in 2023",
 }
 # Options of Hadoop Streaming that name files.
 _SHIPPING = ("conf", "files", "archives", "file", "cacheFile", "cacheArchive")
@@ -113,7 +114,7 @@ def _counting(configurations: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[
 
 
 def engine_of(jar: str, main_class: str | None, args: Sequence[str]) -> str:
-    """The name of what runs a step here: streaming, spark, hadoop, s3-dist-cp, script or command; "" for nothing."""
+    """The name of what runs a step here: streaming, spark, hadoop, s3-dist-cp, script or command; "" where nothing does."""
     try:
         return _work(jar, main_class, args, lambda uri: uri).engine
     except FlowspecError:
@@ -182,6 +183,8 @@ def _command(args: Sequence[str], locate: _Locate) -> _Work:
         return _dist_cp(rest)
     if name in ("hadoop", "hdfs"):
         return _hadoop_program(name, rest, locate)
+    if name == _STATE_PUSHER:
+        return _nothing()
     _refuse_absent(name)
     # A path may still be made, by a bootstrap action or an earlier step; a name is looked up now.
     if "/" not in program and shutil.which(program) is None:
@@ -221,14 +224,20 @@ def _script(args: Sequence[str], locate: _Locate) -> _Work:
     name = PurePosixPath(args[0]).name
     if name in _SPARK:
         return _spark(name, args[1:])
-    # Before release 4.0.0 it was a script of the region's bucket.
-    _refuse_absent("state-pusher-script" if "/libs/state-pusher/" in args[0] else name)
+    if "/libs/state-pusher/" in args[0]:  # before release 4.0.0 it was a script of the region's bucket
+        return _nothing()
+    _refuse_absent(name)
     return _Work("script", script_argv(locate(args[0]), args[1:]))
 
 
 def script_argv(path: str, args: Sequence[str]) -> tuple[str, ...]:
     """Runs a script as its first line says, or by bash where it has no right to be executed (as from S3)."""
     return (path, *args) if os.access(path, os.X_OK) else ("bash", path, *args)
+
+
+def _nothing() -> _Work:
+    """The step of `enable_debugging`: it told a service of AWS about the job, and old scripts still have it."""
+    return _Work("", ("sh", "-c", 'echo "$0" >&2', _NOTHING_TO_PUSH))
 
 
 def _spark(program: str, args: Sequence[str]) -> _Work:

@@ -99,22 +99,27 @@ REFUSED = [
     ("command-runner.jar", ["hive-script", "-f", "x"], "'hive-script' can't run: there is no Hive"),
     ("command-runner.jar", ["/usr/bin/pig-script"], "'pig-script' can't run: there is no Pig"),
     ("command-runner.jar", ["presto-cli"], "'presto-cli' can't run: there is no Presto"),
-    (
-        "command-runner.jar",
-        ["state-pusher-script"],
-        "'state-pusher-script' can't run: Hadoop debugging was discontinued",
-    ),
     ("command-runner.jar", ["no-such-program-here"], "there is no program 'no-such-program-here' on PATH"),
     ("command-runner.jar", [], "command-runner.jar was given nothing to run"),
     ("s3://r/script-runner.jar", [], "script-runner.jar was given no script"),
     ("s3://r/script-runner.jar", ["s3://r.elasticmapreduce/libs/hive/hive-script"], "'hive-script' can't run"),
     ("s3://r/script-runner.jar", ["s3://r.elasticmapreduce/libs/impala/setup-impala"], "'setup-impala' can't run"),
-    (
-        "s3://r/script-runner.jar",
-        ["s3://r.elasticmapreduce/libs/state-pusher/0.1/fetch"],
-        "'state-pusher-script' can't run: Hadoop debugging was discontinued",
-    ),
 ]
+
+
+@pytest.mark.parametrize(
+    ("jar", "args"),
+    [
+        ("command-runner.jar", ["state-pusher-script"]),
+        ("s3://r/script-runner.jar", ["s3://r.elasticmapreduce/libs/state-pusher/0.1/fetch"]),
+    ],
+)
+def test_the_step_of_hadoop_debugging_does_nothing_and_says_so(tmp_path, jar, args):
+    assert unsupported(jar, None, args) is None
+    assert engine_of(jar, None, args) == ""
+    command = command_for(jar, None, args, s3_root=tmp_path, hdfs_root=tmp_path, syslog=tmp_path / "syslog")
+    done = subprocess.run(command.argv, capture_output=True, text=True, check=True)
+    assert done.stderr == "Hadoop debugging was discontinued by AWS in 2023: this step does nothing here\n"
 
 
 @pytest.mark.parametrize(("jar", "args", "reason"), REFUSED, ids=lambda value: str(value)[:30])

@@ -6,9 +6,11 @@ org.apache.hadoop.streaming.StreamJob.parseArgv (with its BasicParser).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+_QUOTED = re.compile(r'"[^"]*"')
 _GENERIC = frozenset({"D", "conf", "fs", "jt", "files", "archives", "libjars", "tokenCacheFile"})
 _FLAGS = frozenset({"background", "verbose", "debug", "info", "help", "lazyOutput"})
 _SINGLE = frozenset(
@@ -209,5 +211,5 @@ def _is_option(word: str, known: frozenset[str]) -> bool:
 
 
 def _unquoted(value: str) -> str:
-    """commons-cli strips a pair of double quotes around a value (Util.stripLeadingAndTrailingQuotes)."""
-    return value.removeprefix('"').removesuffix('"')
+    """commons-cli strips a pair of double quotes around a value without any (Util.stripLeadingAndTrailingQuotes)."""
+    return value[1:-1] if _QUOTED.fullmatch(value) else value

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flowspec.engines.paths import FileSystems
-from flowspec.engines.streaming.arguments import Arguments, refused, uncaught
+from flowspec.engines.streaming.arguments import Arguments, ClientError, refused, uncaught
 from flowspec.engines.streaming.joblog import JobLog
 
 _TARS = (".tgz", ".tar.gz", ".tar")
@@ -36,7 +36,7 @@ def shipments(arguments: Arguments, files: FileSystems) -> list[Shipment]:
     found = [
         *_listed(arguments.generic.get("files", [])[:1], files, archive=False),
         *_listed(arguments.generic.get("archives", [])[:1], files, archive=True),
-        *(_single_file(text, files) for text in arguments.all("file")),
+        *(shipment for text in arguments.all("file") for shipment in _packed(text, files)),
         *_cached(arguments.all("cacheFile"), files, archive=False),
         *_cached(arguments.all("cacheArchive"), files, archive=True),
     ]
@@ -64,15 +64,18 @@ def _cached(values: list[str], files: FileSystems, *, archive: bool) -> Iterator
             )
         source = files.locate(path)
         if not source.exists():
-            raise uncaught(f"java.io.FileNotFoundException: File {files.qualify(path)} does not exist")
+            raise ClientError(logged=f"Error launching job , bad input path : File {text} does not exist", status=2)
         yield Shipment(source, name, archive)
 
 
-def _single_file(text: str, files: FileSystems) -> Shipment:
+def _packed(text: str, files: FileSystems) -> Iterator[Shipment]:
+    """A `-file` under its own name, and what is in it: the job's jar holds the content of a directory."""
     source = files.locate(text)
     if not source.exists():
         raise refused(f"File: {files.qualify(text)} does not exist.")
-    return Shipment(source, source.name)
+    yield Shipment(source, source.name)
+    if source.is_dir():
+        yield from (Shipment(path, path.name) for path in sorted(source.iterdir()))
 
 
 def unqualified(command: str, arguments: Arguments) -> str:

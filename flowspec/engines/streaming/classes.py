@@ -20,6 +20,7 @@ TEXT_OUTPUT = _MAPRED + "TextOutputFormat"
 NULL_OUTPUT = _LIB + "NullOutputFormat"
 HASH_PARTITIONER = _LIB + "HashPartitioner"
 KEY_FIELD_PARTITIONER = _LIB + "KeyFieldBasedPartitioner"
+PARTITIONERS = (HASH_PARTITIONER, KEY_FIELD_PARTITIONER)
 KEY_FIELD_COMPARATORS = (_LIB + "KeyFieldBasedComparator", _NEW + "partition.KeyFieldBasedComparator")
 
 IDENTITY_MAPPER = _LIB + "IdentityMapper"
@@ -77,9 +78,9 @@ _ONLY_IN_HADOOP = {
 }  # fmt: skip
 
 # Classes that are found, whatever they are named for.
-_OTHERS = frozenset(
-    {TEXT_INPUT, KEY_VALUE_INPUT, NLINE_INPUT, TEXT_OUTPUT, NULL_OUTPUT, HASH_PARTITIONER, KEY_FIELD_PARTITIONER}
-).union(MAPPERS, REDUCERS)
+_OTHERS = frozenset({TEXT_INPUT, KEY_VALUE_INPUT, NLINE_INPUT, TEXT_OUTPUT, NULL_OUTPUT}).union(
+    PARTITIONERS, MAPPERS, REDUCERS
+)
 
 # Classes of the new API: Hadoop finds them, and then they are not what the old API wants.
 _NEW_API = {
@@ -107,7 +108,7 @@ def output_format(name: str) -> str:
 
 def partitioner(name: str) -> str:
     """The full name of a `-partitioner`. Raises `ClientError`."""
-    return _format("partitioner", name, (HASH_PARTITIONER, KEY_FIELD_PARTITIONER))
+    return _format("partitioner", name, PARTITIONERS)
 
 
 def command_class(role: str, text: str) -> str | None:

@@ -139,7 +139,6 @@ mapreduce.job.ubertask.enable=false
 mapreduce.job.ubertask.maxmaps=9
 mapreduce.job.ubertask.maxreduces=1
 mapreduce.job.userlog.retain.hours=24
-mapreduce.jobtracker.address=local
 mapreduce.local.map.tasks.maximum=1
 mapreduce.local.reduce.tasks.maximum=1
 mapreduce.map.cpu.vcores=1

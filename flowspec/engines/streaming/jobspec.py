@@ -30,6 +30,12 @@ _CODECS = {
     "org.apache.hadoop.io.compress.GzipCodec": "gz",
     "org.apache.hadoop.io.compress.BZip2Codec": "bz2",
 }
+_CONFIGURING = "java.lang.RuntimeException: Error in configuring object"
+_MAPPER_NUMBERS = (
+    "stream.num.map.output.key.fields",
+    "stream.minRecWrittenToEnableSkip_",
+    "stream.jobconf.truncate.limit",
+)
 _INT = re.compile(r"[+-]?\d+")  # java.lang.Integer.parseInt
 _INPUTDIR = "mapreduce.input.fileinputformat.inputdir"
 _T = TypeVar("_T")
@@ -56,7 +62,8 @@ class Separators:
 class Job:
     """A streaming job, decided in every detail but the splits of its input.
 
-    `map_failure` are the causes that every map task fails with: options that Hadoop only reads there.
+    `map_failure` are the causes that every map task fails with, `reduce_failure` those of every command that
+    reduces or combines: options that Hadoop only reads there.
     """
 
     id: str
@@ -86,6 +93,7 @@ class Job:
     shipments: tuple[Shipment, ...]
     parallel: int
     map_failure: tuple[str, ...] = ()
+    reduce_failure: tuple[str, ...] = ()
 
     @property
     def output_path(self) -> Path:
@@ -109,6 +117,8 @@ def _configuration(arguments: Arguments, environ: Mapping[str, str], files: File
     for name in arguments.generic.get("conf", []):
         try:
             given += read_conf_file(files.locate(name))
+        except FileNotFoundError:
+            continue  # Configuration.loadResource is quiet about it
         except (OSError, ValueError) as error:
             raise uncaught(f"java.lang.RuntimeException: {name}: {error}") from error
     given += [_pair(text) for text in arguments.generic.get("D", []) if "=" in text]
@@ -173,6 +183,7 @@ class _Builder:
         self._conf = conf
         self._files = files
         self._map_failure: tuple[str, ...] = ()
+        self._reduce_failure: tuple[str, ...] = ()
 
     def job(self, sent: tuple[Shipment, ...], parallel: int) -> Job:
         inputs = self._inputs()
@@ -185,6 +196,9 @@ class _Builder:
         output = self._output()
         self._refuse_properties()
         conf = self._conf
+        self._check_commands(mapper)
+        partition_fields, sort_fields = self._partition_fields(partitioner), self._sort_fields()
+        self._check_map_task()
         return Job(
             id=f"job_local{random.randrange(10**8, 2**31)}_0001",  # noqa: S311 - a name, not a secret
             configuration=conf,
@@ -200,8 +214,8 @@ class _Builder:
             lazy_output=self._arguments.has("lazyOutput"),
             background=self._arguments.has("background"),
             partitioner=partitioner,
-            partition_fields=tuple(self._partition_fields(partitioner)),
-            sort_fields=self._sort_fields(),
+            partition_fields=tuple(partition_fields),
+            sort_fields=sort_fields,
             field_separator=_encoded(conf.get("mapreduce.map.output.key.field.separator", "\t")),
             map_separators=self._separators("map"),
             reduce_separators=self._separators("reduce"),
@@ -213,6 +227,7 @@ class _Builder:
             shipments=sent,
             parallel=parallel,
             map_failure=self._map_failure,
+            reduce_failure=self._reduce_failure,
         )
 
     def _input_format(self) -> str:
@@ -232,8 +247,15 @@ class _Builder:
     def _partitioner(self) -> str:
         given = self._arguments.first("partitioner")
         if given is None:
-            return classes.HASH_PARTITIONER
+            return self._class_of("mapred.partitioner.class", classes.PARTITIONERS) or classes.HASH_PARTITIONER
         self._conf.set("mapred.partitioner.class", classes.partitioner(given))
+        return given
+
+    def _class_of(self, name: str, known: tuple[str, ...]) -> str:
+        """The class that a property names where no option does; empty for none."""
+        given = self._conf.get(name)
+        if given and given not in known:
+            raise unsupported(f"{name}={given}")
         return given
 
     def _output(self) -> str:
@@ -271,8 +293,8 @@ class _Builder:
             prefix = "KeyOnlyText" if word == "keyonlytext" else "Text"
             suffix, role = ("InputWriter", "writer") if name.endswith("input") else ("OutputReader", "reader")
             conf.set(f"stream.{name}.{role}.class", f"{_STREAMING}io.{prefix}{suffix}")
-        if pairs := " ".join(self._arguments.all("cmdenv")):
-            conf.set("stream.addenvironment", pairs)
+        unset = "HADOOP_ROOT_LOGGER="  # StreamJob.preProcessArgs: for commands that run Hadoop's
+        conf.set("stream.addenvironment", " ".join([unset, *self._arguments.all("cmdenv")]))
 
     def _program(self, role: str, text: str) -> Program:
         java = classes.command_class(role, text)
@@ -283,7 +305,7 @@ class _Builder:
     def _mapper(self) -> Program:
         text = self._arguments.first("mapper")
         if text is None:
-            return Program(java=classes.IDENTITY_MAPPER)
+            return Program(java=self._class_of("mapred.mapper.class", classes.MAPPERS) or classes.IDENTITY_MAPPER)
         program = self._program("mapper", unqualified(text, self._arguments))
         if program.java:
             self._conf.set("mapred.mapper.class", program.java)
@@ -296,7 +318,8 @@ class _Builder:
     def _combiner(self) -> Program | None:
         text = self._arguments.first("combiner")
         if text is None:
-            return None
+            java = self._class_of("mapred.combiner.class", classes.REDUCERS)
+            return Program(java=java) if java else None
         program = self._program("combiner", unqualified(text, self._arguments))
         self._conf.set("mapred.combiner.class", program.java or _STREAMING + "PipeCombiner")
         if not program.java:
@@ -313,7 +336,8 @@ class _Builder:
         if text == "NONE":
             self._conf.set("mapreduce.job.reduces", "0")
         if text is None or not self._reduces():
-            return Program(java=classes.IDENTITY_REDUCER), combiner
+            java = self._class_of("mapred.reducer.class", classes.REDUCERS)
+            return Program(java=java or classes.IDENTITY_REDUCER), combiner
         if text.lower() == "aggregate":
             self._conf.set("mapred.reducer.class", classes.AGGREGATE_REDUCER)
             self._conf.set("mapred.combiner.class", classes.AGGREGATE_COMBINER)
@@ -327,10 +351,7 @@ class _Builder:
     def _reduces(self) -> int:
         if self._conf.is_blank("mapreduce.job.reduces"):
             raise ValueError('For input string: ""')
-        reduces = self._conf.integer("mapreduce.job.reduces", 1)
-        if reduces < 0:
-            raise ValueError(f"Illegal number of reduces: {reduces}")
-        return reduces
+        return self._conf.integer("mapreduce.job.reduces", 1)
 
     def _map_classes(self, mapper: Program, reducer: Program) -> tuple[str, str]:
         """The classes of the map output, which the job insists on; a command's come from its -io word."""
@@ -354,14 +375,54 @@ class _Builder:
         return Separators(
             input=_encoded(conf.get(f"stream.{side}.input.field.separator", "\t")),
             output=_encoded(conf.get(f"stream.{side}.output.field.separator", "\t")),
-            fields=max(1, conf.integer(f"stream.num.{side}.output.key.fields", 1)),
+            fields=max(1, self._number(f"stream.num.{side}.output.key.fields", 1)),
         )
+
+    def _number(self, name: str, default: int) -> int:
+        """A number that only the tasks read; where it is none, they have been made to fail."""
+        return default if self._bad_number(name) else self._conf.integer(name, default)
+
+    def _bad_number(self, name: str) -> str:
+        """What is wrong with a number that only the tasks read; empty for nothing."""
+        try:
+            self._conf.integer(name, 0)
+        except ValueError as error:
+            return f"java.lang.NumberFormatException: {error}"
+        return ""
+
+    def _check_commands(self, mapper: Program) -> None:
+        """The numbers that PipeMapRed, PipeMapper and PipeReducer read when they are configured."""
+        if cause := self._bad_number("stream.num.reduce.output.key.fields"):
+            self._reduce_failure = (_CONFIGURING, cause)
+        for name in _MAPPER_NUMBERS:
+            cause = self._bad_number(name)
+            if cause and mapper.command:
+                self._map_failure = (_CONFIGURING, _CONFIGURING, cause)
+
+    def _check_map_task(self) -> None:
+        """The numbers that MapTask reads: first its reader, then its sorter (MapOutputBuffer.init)."""
+        if self._reduces() and (cause := self._bad_sort_buffer()):
+            self._map_failure = _no_collector(cause)
+        if cause := self._bad_number("mapreduce.input.linerecordreader.line.maxlength"):
+            self._map_failure = (cause,)
+
+    def _bad_sort_buffer(self) -> str:
+        name = "mapreduce.task.io.sort.mb"
+        if cause := self._bad_number(name):
+            return cause
+        size = self._conf.integer(name, 100)
+        if not 0 <= size < 2048:
+            return f'java.io.IOException: Invalid "{name}": {size}'
+        return "" if size else "java.lang.ArithmeticException: / by zero"
 
     def _partition_fields(self, partitioner: str) -> list[KeyField]:
         if partitioner != classes.KEY_FIELD_PARTITIONER:
             return []
-        if self._conf.get("num.key.fields.for.partition"):
-            return [KeyField(end=self._conf.integer("num.key.fields.for.partition", 0))]
+        name = "num.key.fields.for.partition"
+        if (cause := self._bad_number(name)) and self._reduces() > 1:
+            self._map_failure = (cause,)
+        if self._conf.get(name):
+            return [KeyField(end=self._number(name, 0))]
         try:
             return parse_key_fields(self._conf.get("mapreduce.partition.keypartitioner.options"))
         except BadOptions as error:
@@ -379,8 +440,7 @@ class _Builder:
             return tuple(parse_key_fields(self._conf.get("mapreduce.partition.keycomparator.options"))) or None
         except BadOptions as error:
             if self._reduces():
-                said = f"Initialization of all the collectors failed. Error in last collector was:{error}"
-                self._map_failure = (f"java.io.IOException: {said}", str(error))
+                self._map_failure = _no_collector(str(error))
             return None
 
     def _codec(self) -> str:
@@ -402,6 +462,11 @@ class _Builder:
         grouping = self._conf.get("mapreduce.job.output.group.comparator.class")
         if grouping and grouping not in classes.KEY_FIELD_COMPARATORS:
             raise unsupported(f"mapreduce.job.output.group.comparator.class={grouping}")
+
+
+def _no_collector(cause: str) -> tuple[str, str]:
+    said = f"Initialization of all the collectors failed. Error in last collector was:{cause}"
+    return f"java.io.IOException: {said}", cause
 
 
 def _encoded(text: str) -> bytes:

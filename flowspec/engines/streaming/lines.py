@@ -18,7 +18,7 @@ from flowspec.engines.streaming import arrays
 
 BLOCK = 1 << 20  # bytes read at a time
 
-_LINE_END = re.compile(rb"\r\n|\n|\r(?!\Z)")
+LINE_END = re.compile(rb"\r\n|\n|\r(?!\Z)")
 _LOW = bytes(range(9))
 _NOT_SKELETON = bytes(byte for byte in range(256) if byte > 10)
 _LINE_WITHOUT_TAB = re.compile(rb"^([^\t\n]*)$", re.MULTILINE)
@@ -71,7 +71,7 @@ def text_lines(chunks: Iterable[bytes], offset: int = 0) -> Iterator[tuple[int, 
     rest = b""
     for chunk in chunks:
         text, start = rest + chunk, 0
-        for end in _LINE_END.finditer(text):
+        for end in LINE_END.finditer(text):
             yield offset + start, text[start : end.start()], end.end() - start
             start = end.end()
         rest = text[start:]

@@ -53,7 +53,7 @@ def run_map(task: Task, split: Split, output: Output) -> None:
         if task.job.mapper.java:
             _run_java(task, reader, output)
         else:
-            _run_command(task, split, reader, output)
+            _run_command(task, reader, output)
     finally:
         reader.close()
 
@@ -69,8 +69,8 @@ def _run_java(task: Task, reader: SplitReader, output: Output) -> None:
     task.progress(reader.position)
 
 
-def _run_command(task: Task, split: Split, reader: SplitReader, output: Output) -> None:
-    command = task.run_command(task.job.mapper.command, _feed(task, reader), split)
+def _run_command(task: Task, reader: SplitReader, output: Output) -> None:
+    command = task.run_command(task.job.mapper.command, _feed(task, reader))
     try:
         write_command_output(command.output(), output_cutter(task.job, "map"), output)
         code = command.finish()

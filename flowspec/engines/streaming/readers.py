@@ -10,25 +10,23 @@ KeyValueLineRecordReader, org.apache.hadoop.io.compress.CompressionCodecFactory 
 
 from __future__ import annotations
 
-import bz2
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import BinaryIO
 
+from flowspec.engines.streaming import bzip
 from flowspec.engines.streaming.classes import KEY_VALUE_INPUT
 from flowspec.engines.streaming.configuration import Configuration
 from flowspec.engines.streaming.failure import TaskFailure
 from flowspec.engines.streaming.inputs import Split
-from flowspec.engines.streaming.lines import BLOCK, delimited, text_lines, unify
+from flowspec.engines.streaming.lines import BLOCK, LINE_END, delimited, text_lines, unify
 from flowspec.engines.streaming.records import Pair
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _GZIP = b"\x1f\x8b"
 _SCAN = 1 << 16
-_BZIP2_HEADER = re.compile(rb"(?:BZ)?(h[1-9](?:1AY&SY|\x17\x72\x45\x38\x50\x90))", re.DOTALL)
-_BZIP2_FOOTER = f"{0x177245385090:048b}"
-_BZIP2_TAIL = 16  # bytes that hold all of a header or footer
 _NOT_HERE = (".snappy", ".lz4", ".zst")
 _UNLIMITED = (1 << 31) - 1
 
@@ -67,11 +65,8 @@ class SplitReader:
 
     def text_chunks(self) -> Iterator[bytes]:
         """The lines of the split, each ended by LF, in chunks of any size."""
-        if self._compressed:
-            return unify(_without_mark(self._decompressed()))
-        begin, end = self._bounds()
-        chunks = self._raw(begin, end)
-        return unify(_without_mark(chunks) if begin == 0 else chunks)
+        offset, chunks = self._open()
+        return unify(chunks if offset else _without_mark(chunks))
 
     def records(self) -> Iterator[Pair]:
         """Key and value of each record: offset and line, or the two parts of the line."""
@@ -83,10 +78,9 @@ class SplitReader:
         return ((key, value) for _, line in self._lines() for key, _, value in [line.partition(byte)])
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
-        first = self._split.start == 0 or self._compressed
         for start, text, length in self._cut():
             offset, line, size = start, text, length
-            if first and offset == 0 and line.startswith(_BYTE_ORDER_MARK):
+            if offset == 0 and line.startswith(_BYTE_ORDER_MARK):
                 line, size = line[len(_BYTE_ORDER_MARK) :], size - len(_BYTE_ORDER_MARK)
                 if not size:
                     return  # the mark is all there is
@@ -106,12 +100,55 @@ class SplitReader:
         return offset < end <= line_end and end - offset >= self._max_length
 
     def _cut(self) -> Iterator[tuple[int, bytes, int]]:
-        if self._compressed:
-            chunks: Iterable[bytes] = self._decompressed()
-            return delimited(chunks, self._delimiter) if self._delimiter else text_lines(chunks)
-        begin, end = self._bounds()
-        chunks = self._raw(begin, end)
-        return delimited(chunks, self._delimiter, begin) if self._delimiter else text_lines(chunks, begin)
+        offset, chunks = self._open()
+        return delimited(chunks, self._delimiter, offset) if self._delimiter else text_lines(chunks, offset)
+
+    def _open(self) -> tuple[int, Iterator[bytes]]:
+        """The offset of the first line of the split, and all its lines."""
+        if not self._compressed:
+            begin, end = self._bounds()
+            return begin, self._raw(begin, end)
+        if self._codec != ".bz2":
+            self._check_start()
+            return 0, _inflate(self._blocks(), self._codec)
+        if self._split.length >= self._split.file.size:
+            return 0, bzip.unzip(self._blocks())
+        chunks = self._of_blocks()
+        if not self._split.start:
+            return 0, chunks
+        thrown, rest = self._first_line(chunks)
+        return self._split.start + len(thrown), chain([rest], chunks)
+
+    def _check_start(self) -> None:
+        if self._split.start:  # NLineInputFormat cuts any file
+            codec = "GzipCodec" if self._codec == ".gz" else "DeflateCodec"
+            raise TaskFailure(f"java.io.IOException: Cannot seek in {codec} compressed stream")
+
+    def _of_blocks(self) -> Iterator[bytes]:
+        """The text of the blocks of the split, and behind it what ends its last line.
+
+        As in plain text, a line that begins right behind the split is its last one.
+        """
+        blocks = bzip.blocks(self._file, self._split.start, self._split.end)
+        for block in blocks:
+            self.position = block.position
+            if block.own:
+                yield from block.text()
+            else:
+                text = chain.from_iterable(other.text() for other in chain([block], blocks))
+                yield self._first_line(text)[0]
+                return
+
+    def _first_line(self, chunks: Iterator[bytes]) -> tuple[bytes, bytes]:
+        """The first line with its end, and what else was read with it."""
+        line_end = re.compile(re.escape(self._delimiter)) if self._delimiter else LINE_END
+        text = b""
+        for chunk in chunks:
+            begin = max(0, len(text) - max(1, len(self._delimiter)))
+            text += chunk
+            if found := line_end.search(text, begin):
+                return text[: found.end()], text[found.end() :]
+        return text, b""
 
     @property
     def _compressed(self) -> bool:
@@ -182,11 +219,6 @@ class SplitReader:
             self.position = end - left
             yield block
 
-    def _decompressed(self) -> Iterator[bytes]:
-        if self._split.start:
-            return iter(())  # a .bz2 cut in several splits: the first one reads it all
-        return _bunzip(self._blocks()) if self._codec == ".bz2" else _inflate(self._blocks(), self._codec)
-
     def _blocks(self) -> Iterator[bytes]:
         while block := self._file.read(BLOCK):
             self.position += len(block)
@@ -240,46 +272,3 @@ _GZIP_DAMAGE = {
     "incorrect data check": "gzip stream CRC failure",
     "incorrect length check": "stored gzip size doesn't match decompressed size",
 }
-
-
-def _bunzip(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Decompress bzip2 data, stream after stream. Raises `TaskFailure` where it is damaged.
-
-    CBZip2InputStream looks for blocks: what comes before, between or behind streams is passed over.
-    """
-    rest = b""
-    while head := _next_stream(rest, blocks):
-        engine = bz2.BZ2Decompressor()
-        data, tail = head, b""
-        while not engine.eof:
-            tail = (tail + data)[-_BZIP2_TAIL:]
-            try:
-                text = engine.decompress(data, 4 * BLOCK)
-            except (OSError, ValueError) as error:
-                raise TaskFailure(f"java.io.IOException: {error}") from error
-            if text:
-                yield text
-            data = b""
-            if engine.needs_input and not engine.eof:
-                data = next(blocks, b"")
-                if not data:
-                    _check_bzip2_end(tail)
-                    return
-        rest = engine.unused_data
-
-
-def _next_stream(data: bytes, blocks: Iterator[bytes]) -> bytes:
-    """The data from the next header of a stream on; its `BZ` may be missing. Empty where there is none."""
-    while not (found := _BZIP2_HEADER.search(data)):
-        block = next(blocks, b"")
-        if not block:
-            return b""
-        data = data[-_BZIP2_TAIL:] + block
-    return b"BZ" + data[found.start(1) :]
-
-
-def _check_bzip2_end(tail: bytes) -> None:
-    """The checksum at the end of a stream may be cut off, but nothing before it."""
-    bits = f"{int.from_bytes(tail, 'big'):0{8 * len(tail)}b}"
-    if _BZIP2_FOOTER not in bits:
-        raise TaskFailure("java.io.IOException: unexpected end of stream")

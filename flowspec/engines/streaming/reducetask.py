@@ -66,8 +66,11 @@ def run_reduction(task: Task, what: Reduction, stream: Iterator[bytes], output: 
     if what.program.java:
         _run_java(task, what, stream, output)
         return
+    if task.job.reduce_failure:
+        raise TaskFailure(*task.job.reduce_failure)
     first = next(stream, None)
-    command = task.run_command(what.program.command, _feed(task, what, first, stream))
+    # PipeMapRed.waitOutputThreads: without a record, what a command says goes to Reporter.NULL
+    command = task.run_command(what.program.command, _feed(task, what, first, stream), heeded=first is not None)
     try:
         if first is None:
             for _ in command.output():

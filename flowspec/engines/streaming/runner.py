@@ -88,6 +88,15 @@ def _check_properties(job: Job) -> None:
         raise uncaught(f"java.lang.RuntimeException: com.ctc.wstx.exc.WstxParsingException: {said}")
 
 
+def _committer_version(job: Job) -> int:
+    """The algorithm of FileOutputCommitter; for what is no number Hadoop's client waits without end."""
+    name = "mapreduce.fileoutputcommitter.algorithm.version"
+    try:
+        return job.configuration.integer(name, 2)
+    except ValueError as error:
+        raise _launch_error(f"{name}: {error}") from error
+
+
 def _launch_error(message: str) -> ClientError:
     return ClientError(logged=f"Error Launching job : {message}", status=5)
 
@@ -113,9 +122,10 @@ class _Runner:
         self._job = job
         self._log = syslog
         conf = job.configuration
+        self._version = _committer_version(job)
         committer = Committer(
             job.output_path,
-            version=conf.integer("mapreduce.fileoutputcommitter.algorithm.version", 2),
+            version=self._version,
             mark=conf.boolean("mapreduce.fileoutputcommitter.marksuccessfuljobs", default=True),
         )
         self._site = Site(job, syslog, scratch, committer, splits)
@@ -130,13 +140,13 @@ class _Runner:
         self._log.info("Job", f"Running job: {self._job.id}")
         done = False
         try:
-            self._site.committer.setup()
+            self._setup()
             self._work()
             if not self._failed:
                 self._site.committer.commit_job()
                 done = True
-        except OSError as error:
-            failure = from_os_error(error)
+        except (OSError, TaskFailure) as error:
+            failure = from_os_error(error) if isinstance(error, OSError) else error
             self._log.warn("LocalJobRunner", self._job.id)
             self._log.plain(failure.trace())
         finally:
@@ -154,6 +164,14 @@ class _Runner:
         else:
             self._log.info("Job", f"Job {job.id} failed with state FAILED due to: NA")
         self._log.info("Job", format_counters(_in_order(self._counters)))
+
+    def _setup(self) -> None:
+        """What LocalJobRunner.Job.run does first, and what it fails at."""
+        if self._version not in (1, 2):
+            raise TaskFailure("java.io.IOException: Only 1 or 2 algorithm version is supported")
+        self._site.committer.setup()
+        if self._job.reduces < 0:
+            raise TaskFailure(f"java.lang.NegativeArraySizeException: {self._job.reduces}")
 
     def _work(self) -> None:
         self._show(0, 0)

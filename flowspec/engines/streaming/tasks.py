@@ -43,17 +43,22 @@ FRAMEWORK_ORDER = (
     REDUCE_INPUT_RECORDS,
     REDUCE_OUTPUT_RECORDS,
 )
+_TASK_COUNTERS = ("org.apache.hadoop.mapreduce.TaskCounter", "org.apache.hadoop.mapred.Task$Counter")
 BYTES_READ = ("File Input Format Counters ", "Bytes Read")
 BYTES_WRITTEN = ("File Output Format Counters ", "Bytes Written")
 
 _OURS = ("FLOWSPEC_SYSLOG", "FLOWSPEC_S3_ROOT", "FLOWSPEC_HDFS_ROOT", "FLOWSPEC_PARALLEL")
+_LIMIT_EXCEEDED = "org.apache.hadoop.mapreduce.counters.LimitExceededException"
 _MAX_GROUPS = 50  # mapreduce.job.counters.groups.max
 _MAX_GROUP_NAME, _MAX_NAME = 128, 64
 
 
 @dataclass
 class Task:
-    """One attempt at a task. `progress` is told how far it is: a position of a map, a size read by a reduce."""
+    """One attempt at a task. `progress` is told how far it is: a position of a map, a size read by a reduce.
+
+    `split` is what a map task reads; its combiner is told of it too.
+    """
 
     job: Job
     number: int
@@ -61,6 +66,7 @@ class Task:
     is_map: bool
     syslog: JobLog
     progress: Callable[[int], None]
+    split: Split | None = None
     counters: Counters = field(default_factory=dict)
 
     @property
@@ -76,6 +82,10 @@ class Task:
 
     def count_own(self, group: str, name: str, amount: int) -> None:
         """Add to a counter of a command. Raises `TaskFailure` when there are too many (Limits)."""
+        shown = name.replace("_", " ").capitalize()
+        if group in _TASK_COUNTERS and shown in FRAMEWORK_ORDER:
+            self.count(shown, amount)
+            return
         group = group if len(group) <= _MAX_GROUP_NAME else group[: _MAX_GROUP_NAME - 1]
         name = name if len(name) <= _MAX_NAME else name[: _MAX_NAME - 1]
         own = self.counters.get(group, {})
@@ -91,15 +101,14 @@ class Task:
         if total >= limit:
             raise _limit_exceeded(f"Too many counters: {total + 1} max={limit}")
         if group not in groups and len(groups) >= _MAX_GROUPS:
-            raise _limit_exceeded(f"Too many counter groups: {len(groups) + 1} max={_MAX_GROUPS}")
+            raise _limit_exceeded(f"Too many counter groups: {len(groups) + 1} max={_MAX_GROUPS}", depth=2)
 
-    def environment(self, split: Split | None = None) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         """The environment of the task's commands: ours, every property, and what `-cmdenv` says."""
         environment = {name: value for name, value in os.environ.items() if name not in _OURS}
         limit = self.job.configuration.integer("stream.jobconf.truncate.limit", -1)
-        for name, value in [*self.job.configuration.items(), *self._own_properties(split)]:
+        for name, value in [*self.job.configuration.items(), *self._own_properties()]:
             environment[variable_name(name)] = value[:limit] if limit >= 0 else value
-        environment["HADOOP_ROOT_LOGGER"] = ""
         for pair in self.job.cmdenv.split(" "):
             name, equals, value = pair.partition("=")
             if equals and name:
@@ -107,7 +116,7 @@ class Task:
         environment["TMPDIR"] = "/tmp"  # noqa: S108 - java.io.tmpdir on Linux, whatever -cmdenv says
         return environment
 
-    def _own_properties(self, split: Split | None) -> list[tuple[str, str]]:
+    def _own_properties(self) -> list[tuple[str, str]]:
         """What the task itself sets: under the new name and, since it is set at run time, under the old one."""
         job = self.job
         output = f"{job.output}/_temporary/0/_temporary/{self.attempt}"
@@ -122,29 +131,29 @@ class Task:
             "mapreduce.job.skiprecords": "false",
             "mapreduce.job.user.name": job.configuration.get("mapreduce.job.user.name"),
         }
-        if split:
-            own["mapreduce.map.input.file"] = split.file.uri
-            own["mapreduce.map.input.start"] = str(split.start)
-            own["mapreduce.map.input.length"] = str(split.length)
+        if self.split:
+            own["mapreduce.map.input.file"] = self.split.file.uri
+            own["mapreduce.map.input.start"] = str(self.split.start)
+            own["mapreduce.map.input.length"] = str(self.split.length)
         if not self.is_map:
             own["mapreduce.job.maps"] = str(self.maps)
             own["mapreduce.jobtracker.address"] = "local"
         old = {OLD_NAMES[name]: value for name, value in own.items() if name in OLD_NAMES}
         return [("mapreduce.job.maps", str(self.maps)), *own.items(), *old.items()]
 
-    def reporter(self) -> commands.Reporter:
-        """Listens to the standard error of the task's commands."""
+    def reporter(self, *, heeded: bool = True) -> commands.Reporter:
+        """Listens to the standard error of the task's commands; `heeded`: its counters and status count."""
         return commands.Reporter(
             self.job.configuration.get("stream.stderr.reporter.prefix", "reporter:"),
-            count=self.count_own,
-            status=lambda text: self.syslog.info("LocalJobRunner", text),
+            count=self.count_own if heeded else _ignored,
+            status=(lambda text: self.syslog.info("LocalJobRunner", text)) if heeded else _ignored,
             warn=lambda text: self.syslog.warn("PipeMapRed", text),
         )
 
-    def run_command(self, command: str, feed: commands.Feed, split: Split | None = None) -> commands.RunningCommand:
+    def run_command(self, command: str, feed: commands.Feed, *, heeded: bool = True) -> commands.RunningCommand:
         """Start a command of this task. Raises `TaskFailure`."""
-        process = commands.start(command, self.environment(split), self.job.files.working)
-        return commands.RunningCommand(process, feed, self.reporter().listen)
+        process = commands.start(command, self.environment(), self.job.files.working)
+        return commands.RunningCommand(process, feed, self.reporter(heeded=heeded).listen)
 
     def check_status(self, code: int) -> None:
         """Raise `TaskFailure` for an exit status other than 0, unless the job tolerates it."""
@@ -157,9 +166,13 @@ class Task:
         self.syslog.info("PipeMapRed", f"PipeMapRed.waitOutputThreads(): subprocess exited with code {code}")
 
 
-def _limit_exceeded(message: str) -> TaskFailure:
-    cause = f"org.apache.hadoop.mapreduce.counters.LimitExceededException: {message}"
-    return TaskFailure(f"java.lang.RuntimeException: {cause}", cause)
+def _limit_exceeded(message: str, depth: int = 1) -> TaskFailure:
+    causes = [f"{_LIMIT_EXCEEDED}: " * level + message for level in range(depth, 0, -1)]
+    return TaskFailure(f"java.lang.RuntimeException: {causes[0]}", *causes)
+
+
+def _ignored(*_said: object) -> None:
+    """Hadoop's Reporter.NULL."""
 
 
 class Output(Protocol):

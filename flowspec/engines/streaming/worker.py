@@ -161,6 +161,7 @@ class MapWorker:
             is_map=True,
             syslog=site.syslog,
             progress=partial(self._report, split),
+            split=split,
         )
         group, name = BYTES_READ
         task.counters[group] = {name: split.length}

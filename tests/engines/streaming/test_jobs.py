@@ -156,6 +156,68 @@ JOBS = {
         "-mapper cat -reducer NONE",
         [b"one\t\ntwo\t\n", b""],
     ),
+    "what a reducer counts that got nothing is lost (PipeMapRed.waitOutputThreads, Reporter.NULL)": Recorded(
+        {"a.txt": b"x\n"},
+        "-files {IN}/../r.sh -mapper true -reducer r.sh",
+        [b""],
+        scripts={
+            "r.sh": "cat; echo reporter:counter:org.apache.hadoop.mapreduce.TaskCounter,REDUCE_OUTPUT_RECORDS,5 >&2\n"
+        },
+        counters={"Reduce output records": 0},
+    ),
+    "counters with the names of the framework's are the framework's (FrameworkCounterGroup)": Recorded(
+        {"a.txt": b"x\n"},
+        "-files {IN}/../m.sh -mapper m.sh -reducer NONE",
+        [b"x\t\n"],
+        scripts={
+            "m.sh": "cat; for group in mapreduce.TaskCounter 'mapred.Task$Counter'; do\n"
+            'echo "reporter:counter:org.apache.hadoop.$group,MAP_INPUT_RECORDS,5" >&2; done\n'
+        },
+        counters={"Map input records": 11},
+    ),
+    "a combiner is told of the map's split (Task.OldCombinerRunner has the job of its task)": Recorded(
+        {"a.txt": b"x\n"},
+        "-files {IN}/../c.sh -mapper cat -combiner c.sh -reducer cat",
+        [b"0 2 true\t\n"],
+        scripts={"c.sh": "cat >/dev/null; echo $mapreduce_map_input_start $map_input_length $mapreduce_task_ismap\n"},
+    ),
+    "the environment that StreamJob adds (preProcessArgs)": Recorded(
+        {"a.txt": b"x\n"},
+        "-D stream.addenvironment=Q=1 -files {IN}/../m.sh -mapper m.sh -cmdenv A=b -reducer NONE",
+        [b"HADOOP_ROOT_LOGGER= A=b\t\nb\t\n"],
+        scripts={"m.sh": "cat >/dev/null; printenv stream_addenvironment A\n"},
+    ),
+    "quotes around a value go, others stay (commons-cli's Util)": Recorded(
+        {"a.txt": b"x\n"},
+        """-files {IN}/../m.sh -mapper "m.sh" -cmdenv A="q" -cmdenv "B=q" -cmdenv "C="q -reducer NONE""",
+        [b'"q"\t\nq\t\n"C\t\n'],
+        scripts={
+            "m.sh": "cat >/dev/null; printenv A B; printf '%s\\n' \"${stream_addenvironment##*B=q }\" | cut -c 1-2\n"
+        },
+    ),
+    "a partitioner named by a property (JobConf.getPartitionerClass)": Recorded(
+        {"a.txt": b"b\t1\nc\t2\na\t3\n"},
+        f"-D mapred.partitioner.class={LIB}.KeyFieldBasedPartitioner -D mapreduce.job.reduces=3"
+        " -mapper cat -reducer cat",
+        [b"c\t2\n", b"a\t3\n", b"b\t1\n"],
+    ),
+    "a mapper and a combiner named by properties (JobConf.getMapperClass)": Recorded(
+        {"a.txt": b"b\t1\nc\t2\na\t3\n"},
+        f"-D mapred.mapper.class={LIB}.InverseMapper -D mapred.combiner.class={LIB}.IdentityReducer"
+        " -inputformat KeyValueTextInputFormat -reducer cat",
+        [b"1\tb\n2\tc\n3\ta\n"],
+        counters={"Combine input records": 3},
+    ),
+    "a missing file of -conf is passed over (Configuration.loadResource)": Recorded(
+        {"a.txt": b"x\n"},
+        "-conf nowhere.xml -mapper cat",
+        [b"x\t\n"],
+    ),
+    "numbers that no task reads may be none": Recorded(
+        {"a.txt": b"x\n"},
+        "-D stream.num.reduce.output.key.fields=x -D mapreduce.task.io.sort.mb=x -mapper cat -reducer NONE",
+        [b"x\t\n"],
+    ),
     "values of one mebibyte": Recorded(
         {"a.txt": b"k\t" + b"v" * (1 << 20) + b"\na\n"},
         "-mapper cat -reducer cat",
@@ -209,12 +271,88 @@ def test_a_job(tmp_path, name):
             1,
             'Caused by: java.lang.NumberFormatException: For input string: "x"',
         ),
+        ("-mapper cat -cacheFile file:///nowhere#x", 2, "bad input path : File file:///nowhere#x does not exist"),
+        (  # not reached by Hadoop's client, which waits without end
+            "-D mapreduce.fileoutputcommitter.algorithm.version=x -mapper cat",
+            5,
+            'mapreduce.fileoutputcommitter.algorithm.version: For input string: "x"',
+        ),
+        (
+            f"-D mapred.partitioner.class={LIB}.TotalOrderPartitioner -mapper cat",
+            1,
+            "TotalOrderPartitioner is not supp",
+        ),
     ],
 )
 def test_a_job_that_fails(tmp_path, args, status, said):
     ran = run_job(tmp_path, Recorded({"a.txt": b"x\n"}, args, []))
     assert ran.returncode == status
     assert said in ran.stderr.decode()
+
+
+NUMBER = 'java.lang.NumberFormatException: For input string: "x"'
+CONFIGURING = "java.lang.RuntimeException: Error in configuring object"
+COLLECTOR = "java.io.IOException: Initialization of all the collectors failed. Error in last collector was:"
+
+
+@pytest.mark.parametrize(
+    ("args", "causes"),
+    [  # what Hadoop 3.4.1 said, beginning with the class that reads the property
+        ("-D mapreduce.input.linerecordreader.line.maxlength=x -mapper cat", [NUMBER]),  # LineRecordReader
+        ("-D mapreduce.task.io.sort.mb=x -mapper cat", [COLLECTOR + NUMBER, NUMBER]),  # MapTask.MapOutputBuffer
+        (
+            "-D mapreduce.task.io.sort.mb=2048 -mapper cat",
+            [f'{COLLECTOR}java.io.IOException: Invalid "mapreduce.task.io.sort.mb": 2048'],
+        ),
+        ("-D mapreduce.task.io.sort.mb=0 -mapper cat", [COLLECTOR + "java.lang.ArithmeticException: / by zero"]),
+        (  # KeyFieldBasedPartitioner
+            f"-D num.key.fields.for.partition=x -D mapreduce.job.reduces=3 -mapper cat"
+            f" -partitioner {LIB}.KeyFieldBasedPartitioner",
+            [NUMBER],
+        ),
+        ("-D stream.num.map.output.key.fields=x -mapper cat", [CONFIGURING, CONFIGURING, NUMBER]),  # PipeMapper
+        ("-D stream.minRecWrittenToEnableSkip_=x -mapper cat", [CONFIGURING, CONFIGURING, NUMBER]),  # PipeMapRed
+        ("-D stream.num.reduce.output.key.fields=x -mapper cat -reducer cat", [CONFIGURING, NUMBER]),  # PipeReducer
+        ("-D stream.num.reduce.output.key.fields=x -mapper cat -combiner cat", [CONFIGURING, NUMBER]),
+    ],
+)
+def test_a_number_that_is_none_fails_the_task_that_reads_it(tmp_path, args, causes):
+    ran = run_job(tmp_path, Recorded({"a.txt": b"x\n"}, args, []))
+    assert ran.returncode == 1
+    said = [line for line in ran.stderr.decode().splitlines() if line.startswith("Caused by: ")]
+    assert said[: len(causes)] == [f"Caused by: {cause}" for cause in causes]
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_what_fails_the_setup_of_a_job(tmp_path):
+    """LocalJobRunner.Job.run: with an unknown algorithm before the output directory is made, else behind it."""
+    version = "-D mapreduce.fileoutputcommitter.algorithm.version=3 -mapper cat"
+    ran = run_job(tmp_path, Recorded({"a.txt": b"x\n"}, version, []))
+    assert "java.io.IOException: Only 1 or 2 algorithm version is supported" in ran.stderr.decode()
+    assert not (tmp_path / "out").exists()
+    ran = run_job(tmp_path, Recorded({}, "-mapper cat -numReduceTasks -1", []))
+    assert "java.lang.NegativeArraySizeException: -1" in ran.stderr.decode()
+    assert ran.returncode == 1
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_too_many_groups_of_counters(tmp_path):
+    script = "cat; for group in $(seq 60); do echo reporter:counter:g$group,c,1 >&2; done\n"
+    args = "-files {IN}/../m.sh -mapper m.sh -reducer NONE"
+    ran = run_job(tmp_path, Recorded({"a.txt": b"x\n"}, args, [], {"m.sh": script}))
+    limit = "org.apache.hadoop.mapreduce.counters.LimitExceededException"
+    causes = [f"{limit}: {limit}: ", f"{limit}: "]
+    said = ran.stderr.decode().splitlines()
+    assert all(f"Caused by: {cause}Too many counter groups: 51 max=50" in said for cause in causes)
+
+
+def test_the_content_of_a_directory_is_shipped(tmp_path):
+    """StreamJob.packageJobJar packs what is in a `-file DIR`, and the job's jar is unpacked where the task runs."""
+    (tmp_path / "d" / "sub").mkdir(parents=True)
+    (tmp_path / "d" / "x.txt").write_text("X\n")
+    ran = run_job(tmp_path, Recorded({"a.txt": b"x\n"}, "-file {IN}/../d -mapper ls -reducer NONE", []))
+    assert ran.returncode == 0, ran.stderr
+    assert parts(tmp_path / "out") == [b"d\t\nsub\t\nx.txt\t\n"]
 
 
 @pytest.fixture(scope="module")
