@@ -114,7 +114,7 @@ def _counting(configurations: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[
 
 
 def engine_of(jar: str, main_class: str | None, args: Sequence[str]) -> str:
-    """The name of what runs a step here: streaming, spark, hadoop, s3-dist-cp, script or command; "" where nothing does."""
+    """What runs a step here: streaming, spark, hadoop, s3-dist-cp, script or command; "" where nothing does."""
     try:
         return _work(jar, main_class, args, lambda uri: uri).engine
     except FlowspecError:
