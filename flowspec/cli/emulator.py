@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,31 @@ def _s3_url(_: click.Context, __: click.Parameter, value: str | None) -> str | N
     return value
 
 
+def _inject(_: click.Context, __: click.Parameter, value: str) -> str:
+    from flowspec.emulator import drills
+    from flowspec.emulator.service import OPERATIONS
+
+    with _usage():
+        drills.parse(value, OPERATIONS)
+    return value
+
+
+def _time_scale(_: click.Context, __: click.Parameter, value: float) -> float:
+    from flowspec.emulator import clock
+
+    with _usage():
+        return clock.checked_scale(value)
+
+
+@contextmanager
+def _usage() -> Iterator[None]:
+    """What the embedded EMR says of an option's value is an error of usage here, with its exit code."""
+    try:
+        yield
+    except FlowspecError as error:
+        raise click.BadParameter(f"{error.message}; {error.remedy}") from error
+
+
 @click.group(
     invoke_without_command=True,
     epilog="Example: flowspec emulator --port 8998",
@@ -56,10 +82,13 @@ def _s3_url(_: click.Context, __: click.Parameter, value: str | None) -> str | N
 @click.option(
     "--s3", "s3_url", callback=_s3_url, metavar="URL", help="S3 endpoint that s3:// means; default: a folder."
 )
-@click.option("--inject", default="", metavar="FAULTS", help="Faults to have, e.g. throttle=0.3,step-failure@3.")
+@click.option(
+    "--inject", callback=_inject, default="", metavar="FAULTS", help="Faults to have, e.g. throttle=0.3,step-failure@3."
+)
 @click.option(
     "--time-scale",
-    type=click.FloatRange(min=0, min_open=True),
+    type=float,
+    callback=_time_scale,
     default=1.0,
     metavar="N",
     help="Let EMR's own delays pass N times as fast.",

@@ -284,3 +284,19 @@ def test_an_s3_that_is_no_url_is_refused(url):
     code, _, err = flowspec("emulator", "--s3", url)
     assert code == 2
     assert "is no S3 endpoint" in err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--inject", "throttle=2", "write throttle[@Operation]=P"),
+        ("--inject", "lost-answer@RunJobFlw=0.1", "did you mean RunJobFlow?"),
+        ("--time-scale", "0", "is not a number above 0"),
+        ("--time-scale", "nan", "is not a number above 0"),
+    ],
+)
+def test_a_value_that_is_none_is_an_error_of_usage(option, value, said):
+    code, out, err = flowspec("emulator", option, value)
+    assert (code, out) == (2, "")
+    assert f"Invalid value for '{option}'" in err
+    assert said in err
