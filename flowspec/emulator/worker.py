@@ -18,7 +18,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -365,15 +365,23 @@ def main(argv: list[str]) -> int:
     if not _hold_lock(home, cluster_id, int(argv[2]) if len(argv) > 2 else None):
         _log.error("cluster %s has a worker already", cluster_id)
         return 1
-    with contextlib.suppress(OSError):
-        place.reserve(home, cluster_id).write_bytes(bytes(_RESERVED_BYTES))
     processes.adopt_orphans()
     alarm = Alarm(place.wake_pipe(home, cluster_id), place.worker_lock(home, cluster_id))
-    with Store(home) as store:
+    with _room_set_aside(place.reserve(home, cluster_id)), Store(home) as store:
+        return _run(Worker(home, cluster_id, store, alarm))
+
+
+@contextlib.contextmanager
+def _room_set_aside(reserve: Path) -> Iterator[None]:
+    """Holds room on the disk for what is stored last. Where there is too little for it, it takes none at all."""
+    try:
         try:
-            return _run(Worker(home, cluster_id, store, alarm))
-        finally:
-            place.reserve(home, cluster_id).unlink(missing_ok=True)
+            reserve.write_bytes(bytes(_RESERVED_BYTES))
+        except OSError:
+            reserve.unlink(missing_ok=True)
+        yield
+    finally:
+        reserve.unlink(missing_ok=True)
 
 
 def _hold_lock(home: Path, cluster_id: str, inherited: int | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from flowspec.emulator import home as place
-from flowspec.emulator import processes
+from flowspec.emulator import processes, worker
 from flowspec.emulator.service import Service
 from flowspec.emulator.store import Store
 from tests.emulator.conftest import MASTER, bash, request
@@ -465,3 +466,17 @@ def test_the_worker_is_the_module_it_says_and_takes_the_lock_itself_when_run_by_
     assert done.returncode == 1
     assert "has a worker already" in done.stderr
     assert still.state(cluster_id) == "STARTING"
+
+
+def test_room_is_set_aside_whole_or_not_at_all(tmp_path):
+    reserve = tmp_path / "reserve"
+    with worker._room_set_aside(reserve):
+        assert reserve.stat().st_size == worker._RESERVED_BYTES
+    assert not reserve.exists()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        with worker._room_set_aside(reserve):
+            assert not reserve.exists()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
