@@ -1,4 +1,4 @@
-"""`flowspec import`: a RunJobFlow request becomes a spec. Needs nobody: no socket, no credentials."""
+"""`flowspec import`: what people have today becomes a spec. Needs nobody: no socket, no credentials."""
 
 from __future__ import annotations
 
@@ -13,50 +13,81 @@ from flowspec.cli.exits import Exit
 from flowspec.cli.output import result, say
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flowspec.request.decompile import Decompiled
 
 _LARGEST = 10_000_000
+_KINDS = ("request", "aws-cli", "cloudformation", "terraform")
 
 
-@click.command("import", epilog="Example: flowspec import --request request.json -o job.yaml")
-@click.option("--request", "request", required=True, metavar="FILE", help="The request, as JSON; - reads stdin.")
+@click.command("import", epilog="Example: flowspec import create-cluster.sh -o job.yaml")
+@click.argument("file", required=False)
+@click.option("--request", metavar="FILE", help="FILE is a request: the same as --from request FILE.")
+@click.option("--from", "kind", type=click.Choice(_KINDS), help="What FILE is; default: what it looks like.")
+@click.option(
+    "--cluster", default="", metavar="NAME", help="The cluster meant, where FILE has several: name or number."
+)
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="SPEC", help="Write the spec here; default: stdout."
 )
 @click.option("--keep-secrets", is_flag=True, help="Leave passwords and keys in the spec, instead of variables.")
-def import_(request: str, output: Path | None, keep_secrets: bool) -> int:
-    """Turn a RunJobFlow request (boto3's run_job_flow parameters) into a spec that compiles to the same request."""
-    from flowspec.request.decompile import decompile, read
+def import_(
+    file: str | None, request: str | None, kind: str | None, cluster: str, output: Path | None, keep_secrets: bool
+) -> int:
+    """Turn what you have into a spec that compiles to the same request.
 
-    name = "<stdin>" if request == "-" else request
-    params = read(name, _content(request))
-    folder = output.parent if output else Path()
-    made = decompile(params, folder=folder, origin=Path(name).name, keep_secrets=keep_secrets)
+    FILE (- for stdin) is a RunJobFlow request as JSON (boto3's run_job_flow parameters), a script with an
+    `aws emr create-cluster` command, a CloudFormation template, or a Terraform file or folder. Nothing of it
+    is run, and nobody is asked.
+    """
+    from flowspec.request.decompile import decompile
+    from flowspec.request.sources import read
+
+    file, kind = _meant(file, request, kind)
+    name = "<stdin>" if file == "-" else file
+    folder = Path() if file == "-" else Path(file) if Path(file).is_dir() else Path(file).parent
+    wanted = read(name, _content(file), kind=kind, folder=folder, cluster=cluster)
+    here = output.parent if output else Path()
+    made = decompile(wanted, folder=here, origin=Path(name).resolve().name, keep_secrets=keep_secrets)
     if output:
-        _write(output, made.text)
+        write(output, made.text)
     else:
         result(made.text, newline=False)
-    _tell(made)
+    tell(made, wanted.notes)
     return Exit.OK
 
 
-def _content(request: str) -> bytes:
-    if request == "-":
+def _meant(file: str | None, request: str | None, kind: str | None) -> tuple[str, str]:
+    """The file to read and its kind; "" is for recognising it."""
+    if (file is None) == (request is None):
+        raise click.UsageError("name one FILE to import")
+    if request is not None and kind not in (None, "request"):
+        raise click.UsageError(f"--request and --from {kind} exclude each other")
+    return (request, "request") if request is not None else (str(file), kind or "")
+
+
+def _content(file: str) -> bytes:
+    if file == "-":
         data = sys.stdin.buffer.read(_LARGEST + 1)
+    elif Path(file).is_dir():
+        from flowspec.request.sources.terraform import is_module
+
+        if not is_module(Path(file)):
+            raise click.BadParameter(f"{file} is a directory, a file is wanted", param_hint="FILE")
+        return b""
     else:
-        path = Path(request)
-        if path.is_dir():
-            raise click.BadParameter(f"{request} is a directory, a file is wanted", param_hint="--request")
+        path = Path(file)
         if not path.exists():
-            raise click.BadParameter(f"there is no file {request}", param_hint="--request")
-        with path.open("rb") as file:
-            data = file.read(_LARGEST + 1)
+            raise click.BadParameter(f"there is no file {file}", param_hint="FILE")
+        with path.open("rb") as stream:
+            data = stream.read(_LARGEST + 1)
     if len(data) > _LARGEST:
-        raise click.BadParameter(f"the request is larger than {_LARGEST // 1_000_000} MB", param_hint="--request")
+        raise click.BadParameter(f"{file} is larger than {_LARGEST // 1_000_000} MB", param_hint="FILE")
     return data
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
     """Writes the whole file or none of it; a spec may hold secrets only its owner should read."""
     import tempfile
 
@@ -73,7 +104,10 @@ def _write(path: Path, text: str) -> None:
         raise
 
 
-def _tell(made: Decompiled) -> None:
+def tell(made: Decompiled, notes: Sequence[str] = ()) -> None:
+    """Says on stderr what became of secrets, and what is not said in the spec's own words."""
+    for note in notes:
+        say(f"warning: {note}")
     for name, places in made.places.items():
         say(f"note: a secret at {', '.join(places)} became the variable {name}")
     if made.places:

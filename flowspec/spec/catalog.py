@@ -145,6 +145,7 @@ CATALOG: dict[str, Kind] = {
     "FS602": Kind(ERROR, "a policy that can't be used"),
     "FS701": Kind(ERROR, "not a request of RunJobFlow"),
     "FS702": Kind(ERROR, "a request that EMR's API does not know"),
+    "FS703": Kind(ERROR, "a source that can't be imported"),
 }
 
 

@@ -44,6 +44,11 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*$")
 _PREFIX = "FLOWSPEC_VAR_"
 
 
+def is_name(name: str) -> bool:
+    """Whether a variable may be called so."""
+    return name not in _RESERVED and _NAME.match(name) is not None
+
+
 class Given(NamedTuple):
     """The values that come from outside of the spec."""
 
@@ -131,7 +136,7 @@ class _Resolver:
         if name in self.result.names and name not in BUILTIN:
             return
         key, definition = self.entries[name]
-        if name in _RESERVED or not _NAME.match(name):
+        if not is_name(name):
             hint = (
                 "it has a meaning of its own in templates" if name in _RESERVED else "letters, digits and _ make a name"
             )

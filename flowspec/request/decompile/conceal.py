@@ -9,11 +9,12 @@ secrets (`….credentials.provider`, `….password.file`) and values that are re
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from flowspec.request.decompile.holes import HOLE
 from flowspec.spec.render import is_template
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z][a-z0-9]*|[0-9]+")
@@ -45,8 +46,8 @@ _FORMS = (
     ("token", re.compile(r"\b(?P<value>eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)")),
     ("private_key", re.compile(r"(?P<value>-----BEGIN [A-Z ]*PRIVATE KEY-----.*)", re.DOTALL)),
 )
-# A template would begin here; and a bare carriage return, which Jinja takes for the end of a line.
-_SPECIAL = re.compile(r"\{[{%#]|\r")
+# A template would begin here; a bare carriage return, which Jinja takes for the end of a line; and a hole.
+_SPECIAL = re.compile(rf"\{{[{{%#]|\r|{HOLE.pattern}")
 
 
 class _Spot(NamedTuple):
@@ -59,10 +60,13 @@ class _Spot(NamedTuple):
 class Concealer:
     """Takes the secrets out of one spec: `variables` are their values by name, `places` where each stood.
 
-    With `keep` secrets stay where they are.
+    With `keep` secrets stay where they are. The names in `taken` are for others; `sensitive` are those of
+    them that fill a hole where a secret belongs.
     """
 
     keep: bool = False
+    taken: Collection[str] = ()
+    sensitive: set[str] = field(default_factory=set)
     variables: dict[str, str] = field(default_factory=dict)
     places: dict[str, list[str]] = field(default_factory=dict)
 
@@ -89,7 +93,7 @@ class Concealer:
         return self._text(item, "" if path[:1] == ("tags",) else name, (*path, key))
 
     def _text(self, text: str, name: str, path: tuple[str | int, ...]) -> str:
-        spots = [] if self.keep else list(_spots(text, name))
+        spots = [] if self.keep else [spot for spot in _spots(text, name) if not self._is_open(text, spot)]
         if not spots:
             return escaped(text)
         parts, at = [], 0
@@ -101,10 +105,17 @@ class Concealer:
             at = spot.end
         return "".join([*parts, _template(text[at:])])
 
+    def _is_open(self, text: str, spot: _Spot) -> bool:
+        """Whether a hole stands where the secret would; then what fills it is the secret."""
+        holes = HOLE.findall(text[spot.start : spot.end])
+        self.sensitive.update(holes)
+        return bool(holes)
+
     def _variable(self, secret: str, name: str, path: tuple[str | int, ...]) -> str:
         stem = variable_name(name)
-        names = (stem if number == 1 else f"{stem}_{number}" for number in range(1, len(self.variables) + 2))
-        variable = next(one for one in names if self.variables.get(one, secret) == secret)
+        most = len(self.variables) + len(self.taken) + 2
+        names = (stem if number == 1 else f"{stem}_{number}" for number in range(1, most))
+        variable = next(one for one in names if one not in self.taken and self.variables.get(one, secret) == secret)
         self.variables[variable] = secret
         place = ".".join(map(str, path))
         places = self.places.setdefault(variable, [])
@@ -115,12 +126,18 @@ class Concealer:
 
 def escaped(text: str) -> str:
     """A literal text, written so that rendering gives it back."""
-    return _template(text) if is_template(text) else text
+    return _template(text) if is_template(text) or HOLE.search(text) else text
 
 
 def _template(text: str) -> str:
-    """A literal part of a template."""
-    return _SPECIAL.sub(lambda odd: "{{ '\\r' }}" if odd[0] == "\r" else f"{{{{ '{odd[0]}' }}}}", text)
+    """A literal part of a template, with its holes."""
+    return _SPECIAL.sub(_written, text)
+
+
+def _written(odd: re.Match[str]) -> str:
+    if odd[1]:
+        return f"{{{{ {odd[1]} }}}}"
+    return "{{ '\\r' }}" if odd[0] == "\r" else f"{{{{ '{odd[0]}' }}}}"
 
 
 def variable_name(name: str) -> str:

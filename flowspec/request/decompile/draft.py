@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from flowspec.errors import Diagnostic, FlowspecError, Severity, SpecError
 from flowspec.request.compile import compile
-from flowspec.request.decompile.conceal import Concealer
+from flowspec.request.decompile.conceal import Concealer, escaped
+from flowspec.request.decompile.holes import Variable, Wanted
 from flowspec.request.decompile.remarks import remarks
 from flowspec.request.decompile.steps import Recognizer, region_of
 from flowspec.request.decompile.text import Line, write
@@ -61,18 +62,19 @@ class _Doubts:
 
 
 def decompile(
-    params: Mapping[str, Any], *, folder: Path = Path(), origin: str = "", keep_secrets: bool = False
+    request: Mapping[str, Any] | Wanted, *, folder: Path = Path(), origin: str = "", keep_secrets: bool = False
 ) -> Decompiled:
-    """The spec of a request that botocore's model accepts (`read` gives one).
+    """The spec of a request that botocore's model accepts (`read` gives one), or of one with holes.
 
     `folder` is where the spec will stand: a relative path in it must not become a local file. `origin` is
     named in its first line. Secrets become sensitive variables unless `keep_secrets`. Raises
     `FlowspecError` when no spec can say the request.
     """
+    wanted = request if isinstance(request, Wanted) else Wanted(dict(request))
     doubts = _Doubts()
-    draft = _draft(params, doubts, folder, origin, keep_secrets)
-    while _disproved(draft, params, folder, doubts):
-        draft = _draft(params, doubts, folder, origin, keep_secrets)
+    draft = _draft(wanted, doubts, folder, origin, keep_secrets)
+    while _disproved(draft, wanted, folder, doubts):
+        draft = _draft(wanted, doubts, folder, origin, keep_secrets)
     concealer = draft.concealer
     leftover = {".".join(member): reason for member, reason in draft.aside.items()}
     places = {name: tuple(where) for name, where in concealer.places.items()}
@@ -82,29 +84,31 @@ def decompile(
 # --- making a draft ---
 
 
-def _draft(params: Mapping[str, Any], doubts: _Doubts, folder: Path, origin: str, keep_secrets: bool) -> _Draft:
-    fields, aside = said(params, schemas.strict(), doubts.aside)
-    region = region_of(fields.get("steps", []))
+def _draft(wanted: Wanted, doubts: _Doubts, folder: Path, origin: str, keep_secrets: bool) -> _Draft:
+    fields, aside = said(wanted.params, schemas.strict(), doubts.aside)
+    region = wanted.region or region_of(fields.get("steps", []))
     if "steps" in fields:
         try:
             fields = _with_steps(fields, Recognizer(World.of(fields, region, "emr"), folder), doubts)
         except Unsaid as reason:
             del fields["steps"]
-            region, aside["Steps",] = None, str(reason)
+            region, aside["Steps",] = wanted.region, str(reason)
     spec: dict[str, Any] = {"flowspec": "v1", "name": fields.pop("name", "imported")}
     comments = remarks({**spec, **fields})
     if region:
         spec["region"] = region
+    if region and not wanted.region:
         comments["region",] = ["the region of its script-runner.jar"]
-    concealer = Concealer(keep_secrets)
+    concealer = Concealer(keep_secrets, wanted.variables)
     spec |= fields
     if aside:
-        spec["api_params"] = _api_params(params, aside)
+        spec["api_params"] = _api_params(wanted.params, aside)
         comments["api_params",] = [f"{'.'.join(member)}: {reason}" for member, reason in aside.items()]
     spec = concealer.concealed(spec)
-    if concealer.variables:
-        spec = {"flowspec": spec["flowspec"], "name": spec["name"], "variables": _variables(concealer), **spec}
-    head = [f"Imported from {origin} by `flowspec import`."] if origin else []
+    variables = _variables(concealer, wanted.variables)
+    if variables:
+        spec = {"flowspec": spec["flowspec"], "name": spec["name"], "variables": variables, **spec}
+    head = [*([f"Imported from {origin} by `flowspec import`."] if origin else []), *map(_comment, wanted.notes)]
     return _Draft(write(spec, comments, head), concealer, aside, fields)
 
 
@@ -131,8 +135,18 @@ def _api_params(params: Mapping[str, Any], aside: Mapping[Member, str]) -> dict[
     return out
 
 
-def _variables(concealer: Concealer) -> dict[str, Any]:
-    return {
+def _comment(note: str) -> str:
+    """A note as a comment: one line of what can be shown."""
+    return f"Mind: {' '.join(word for word in note.split() if word.isprintable())}"
+
+
+def _variables(concealer: Concealer, declared: Mapping[str, Variable]) -> dict[str, Any]:
+    open_ones = {
+        name: {**one.declared, **({"sensitive": True} if name in concealer.sensitive else {})}
+        for name, one in declared.items()
+    }
+    literal = {key: _literally(rules) for key, rules in open_ones.items()}
+    return literal | {
         name: {"type": "string", "sensitive": True, "env": name.upper()}
         # What AWS's own variables hold is whoever runs this, not what the job was given.
         if not name.startswith("aws_")
@@ -141,14 +155,24 @@ def _variables(concealer: Concealer) -> dict[str, Any]:
     }
 
 
+def _literally(value: Any) -> Any:
+    """A declaration in which nothing is a template."""
+    if isinstance(value, dict):
+        return {key: _literally(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_literally(item) for item in value]
+    return escaped(value) if isinstance(value, str) else value
+
+
 # --- proving it ---
 
 
-def _disproved(draft: _Draft, params: Mapping[str, Any], folder: Path, doubts: _Doubts) -> bool:
+def _disproved(draft: _Draft, wanted: Wanted, folder: Path, doubts: _Doubts) -> bool:
     """Whether a draft is not the request; then `doubts` has grown, so that the next draft is another."""
+    params = wanted.request
     before = (len(doubts.aside), doubts.skipped.total())
     try:
-        made = _compiled(draft, folder)
+        made = _compiled(draft, {**draft.concealer.variables, **wanted.samples}, folder)
     except SpecError as error:
         _doubt_places(error, draft, params, doubts)
         reason = error.message
@@ -162,12 +186,12 @@ def _disproved(draft: _Draft, params: Mapping[str, Any], folder: Path, doubts: _
     return True
 
 
-def _compiled(draft: _Draft, folder: Path) -> Mapping[str, Any]:
+def _compiled(draft: _Draft, variables: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
     source = Source("job.yaml", draft.text)
     root, found = compose(source)
     assert isinstance(root, MappingNode)
     document = Document(folder / "job.yaml", source, root, tuple(found))
-    return compile(validate(render(document, variables=draft.concealer.variables, environ={}))).params
+    return compile(validate(render(document, variables=variables, environ={}))).params
 
 
 def _doubt_places(error: SpecError, draft: _Draft, params: Mapping[str, Any], doubts: _Doubts) -> None:

@@ -54,13 +54,18 @@ class _Problem(NamedTuple):
 
 def read(name: str, data: bytes) -> dict[str, Any]:
     """The request in a file. `name` is how messages call it. Raises `SpecError` with all that is wrong."""
-    source = _decoded(name, data)
+    source = decoded(name, data)
     request = _parsed(source)
     _refuse_answers(request, source)
+    check(request, source)
+    return dict(request)
+
+
+def check(request: Any, source: Source) -> None:
+    """Raises `SpecError` with all that the model has against a request; placed where the source is the request."""
     wrong = list(_wrong(request, input_shape(), ())) or [_Problem(one.path, one.message) for one in problems(request)]
     if wrong:
         raise SpecError(settle(list(_placed(wrong, source)), "", _secrets(request)))
-    return dict(request)
 
 
 def _secrets(request: Any) -> list[str]:
@@ -76,11 +81,12 @@ def _as_texts(value: Any) -> Any:
     return [_as_texts(item) for item in value] if isinstance(value, list) else str(value)
 
 
-def _decoded(name: str, data: bytes) -> Source:
+def decoded(name: str, data: bytes) -> Source:
+    """The text of a file. Raises `SpecError` when it is none."""
     try:
         return Source(name, data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        _refuse(Source(name), f"byte 0x{data[error.start]:02x} is not UTF-8 text", "save the request as JSON, in UTF-8")
+        _refuse(Source(name), f"byte 0x{data[error.start]:02x} is not UTF-8 text", "save it in UTF-8")
 
 
 def _refuse(source: Source, message: str, hint: str = _REMEDY, at: Place | None = None) -> NoReturn:

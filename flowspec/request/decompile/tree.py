@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from flowspec.request.assets import is_relative
+from flowspec.request.decompile.holes import hole_of
 from flowspec.spec import schema as schemas
 
 Member: TypeAlias = "tuple[str, ...]"
@@ -69,6 +70,8 @@ def said(
 
 
 def _said(value: Any, schema: schemas.Schema) -> Any:
+    if hole_of(value):
+        return value
     schema = schemas.meant(schema, schemas.kind(value))
     shape = schema.get("x-shape")
     if shape:

@@ -1,0 +1,4 @@
+"""x"""
+
+
+def read(source, folder, cluster=""): ...

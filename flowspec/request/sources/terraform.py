@@ -1,0 +1,6 @@
+"""x"""
+
+
+def read(source, folder, cluster=""): ...
+def is_module(f):
+    return False
