@@ -117,14 +117,15 @@ def _not_text(source: Source, message: str, offset: int) -> SpecError:
     return SpecError([source.diagnostic("FS002", message, at, notes=("a spec is YAML, saved as UTF-8",))])
 
 
-def compose(source: Source) -> tuple[Node | None, list[Diagnostic]]:
+def compose(source: Source, *, functions: bool = False) -> tuple[Node | None, list[Diagnostic]]:
     """The one document of a text as nodes (None: there is none), and what was found on the way.
 
+    With `functions` a tag is the short form of one of CloudFormation's: `!Sub x` is {Fn::Sub: x}.
     Raises `SpecError` where the text can't be followed any further.
     """
     import yaml
 
-    composer = _Composer(source)
+    composer = _Composer(source, functions)
     parser = _parser(source.text)
     try:
         for event in iter(parser.get_event, None):
@@ -196,10 +197,10 @@ def resolve(text: str) -> Any:
 class _Frame:
     """A collection that is still open: a mapping when it has `entries`, else a list."""
 
-    __slots__ = ("anchor", "at", "entries", "flow", "items", "key", "size", "template")
+    __slots__ = ("anchor", "at", "entries", "flow", "function", "items", "key", "size", "template")
 
-    def __init__(self, at: Place, anchor: str | None, flow: bool, is_map: bool) -> None:
-        self.at, self.anchor, self.flow = at, anchor, flow
+    def __init__(self, at: Place, anchor: str | None, flow: bool, is_map: bool, function: str) -> None:
+        self.at, self.anchor, self.flow, self.function = at, anchor, flow, function
         self.entries: dict[str, tuple[Scalar, Node]] | None = {} if is_map else None
         self.items: list[Node] = []
         self.key: Node | None = None
@@ -210,8 +211,8 @@ class _Frame:
 class _Composer:
     """Builds nodes from events."""
 
-    def __init__(self, source: Source) -> None:
-        self.source = source
+    def __init__(self, source: Source, functions: bool) -> None:
+        self.source, self.functions = source, functions
         self.root: Node | None = None
         self.found: list[Diagnostic] = []
         self._open: list[_Frame] = []
@@ -253,6 +254,10 @@ class _Composer:
     def _scalar(self, event: Any) -> None:
         at = self._place(event)
         is_plain = not event.style
+        function = self._function(event)
+        if function:
+            self._add(_called(function, Scalar(event.value, event.value, at, is_plain)), 1, event.anchor)
+            return
         value = resolve(event.value) if event.tag is None and is_plain else self._tagged(event, at)
         self._add(Scalar(value, event.value, at, is_plain), 1, event.anchor)
 
@@ -266,6 +271,13 @@ class _Composer:
         if wanted is not type(value):
             self._unknown_tag(event, at)
         return value
+
+    def _function(self, event: Any) -> str:
+        """The function that a tag calls; "" for none."""
+        if not self.functions or not event.tag or not re.fullmatch(r"![A-Za-z]\w*", event.tag):
+            return ""
+        name = str(event.tag[1:])
+        return name if name in ("Ref", "Condition") else f"Fn::{name}"
 
     def _unknown_tag(self, event: Any, at: Place) -> None:
         name = f"!!{event.tag.removeprefix(_CORE)}" if event.tag.startswith(_CORE) else event.tag
@@ -288,13 +300,14 @@ class _Composer:
     def _start(self, event: Any) -> None:
         at = self._place(event)
         is_map = type(event).__name__ == "MappingStartEvent"
-        if event.tag not in (None, "!", f"{_CORE}map" if is_map else f"{_CORE}seq"):
+        function = self._function(event)
+        if not function and event.tag not in (None, "!", f"{_CORE}map" if is_map else f"{_CORE}seq"):
             self._unknown_tag(event, at)
         if len(self._open) >= MAX_DEPTH:
             raise SpecError([*self.found, _too_deep(self.source, at)])
         if event.anchor:
             self._anchors[event.anchor] = None
-        self._open.append(_Frame(at, event.anchor, bool(event.flow_style), is_map))
+        self._open.append(_Frame(at, event.anchor, bool(event.flow_style), is_map, function))
 
     def _end(self, event: Any) -> None:
         frame = self._open.pop()
@@ -305,6 +318,8 @@ class _Composer:
             node = self._template(frame, event)
         else:
             node = Mapping(frame.entries, _first_key(frame))
+        if frame.function:
+            node = _called(frame.function, node)
         self._add(node, frame.size, frame.anchor)
 
     def _template(self, frame: _Frame, event: Any) -> Scalar:
@@ -353,6 +368,11 @@ class _Composer:
             frame.template = True
         elif not isinstance(key, Scalar):
             self.found.append(self.source.diagnostic("FS011", "a key is a plain word, not a list or a mapping", key.at))
+
+
+def _called(function: str, argument: Node) -> Mapping:
+    at = argument.at
+    return Mapping({function: (Scalar(function, function, at), argument)}, at)
 
 
 def _first_key(frame: _Frame) -> Place:

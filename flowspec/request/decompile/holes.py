@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from flowspec.spec.patterns import PatternError, is_found
 from flowspec.spec.variables import is_name
 
 HOLE = re.compile("\ue0f5(\\w+)\ue0f6")
@@ -32,6 +33,8 @@ _SAMPLES: Mapping[str, Any] = {
     "list": ["sample"],
     "mapping": {},
 }
+# Tried on a pattern, one after the other.
+_TEXTS = ("sample", "Sample-1", "a", "A", "1", "10", "sampletext", "s3://sample/sample", "emr-7.5.0", "m5.xlarge", "Passw0rd")
 _SAMPLES_AT = {
     "LogUri": "s3://sample/logs/",
     "ReleaseLabel": "emr-7.5.0",
@@ -163,10 +166,30 @@ def _uses(value: Any, member: str = "", shape: Any = None) -> Iterator[tuple[str
             yield name, member if whole else "", shape.type_name if whole and shape else ""
 
 
+def provable(variable: Variable) -> Variable:
+    """The variable without a pattern that no sample is known for: its description tells it instead."""
+    pattern = variable.rules.get("pattern")
+    texts = _TEXTS if variable.default is None else (variable.default,)
+    if pattern is None or any(_matches(pattern, text) for text in texts):
+        return variable
+    rules = {key: rule for key, rule in variable.rules.items() if key != "pattern"}
+    told = f"{rules.get('description', '')} (pattern: {pattern})".strip()
+    return replace(variable, rules={**rules, "description": told})
+
+
+def _matches(pattern: str, text: Any) -> bool:
+    try:
+        return is_found(pattern, str(text))
+    except PatternError:
+        return False
+
+
 def _sample(variable: Variable, member: str) -> Any:
     allowed = variable.rules.get("enum")
     if allowed:
         return allowed[0]
+    if "pattern" in variable.rules:
+        return next(text for text in _TEXTS if _matches(variable.rules["pattern"], text))
     if variable.type == "string":
         return _SAMPLES_AT.get(member, _SAMPLES["string"])
     return variable.rules.get("minimum", _SAMPLES[variable.type])

@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from flowspec.emr.shapes import input_shape
-from flowspec.request.decompile.holes import Wanted, typed
+from flowspec.request.decompile.holes import Wanted, provable, typed
 from flowspec.request.decompile.reading import check, decoded
 from flowspec.request.decompile.reading import read as read_request
 from flowspec.request.sources import awscli, cloudformation, terraform
@@ -52,7 +52,8 @@ def read(name: str, data: bytes, *, kind: str = "", folder: Path = Path(), clust
     if kind == "request":
         return Wanted(read_request(name, data))
     wanted = _READERS[kind](source, folder, cluster)
-    wanted = replace(wanted, variables=typed(wanted.params, wanted.variables, input_shape()))
+    variables = {name: provable(one) for name, one in wanted.variables.items()}
+    wanted = replace(wanted, variables=typed(wanted.params, variables, input_shape()))
     check(wanted.request, source)
     return wanted
 
