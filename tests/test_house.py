@@ -19,6 +19,7 @@ DOORS = {
     "click": ["cli/"],
     "rich": ["cli/", "report/"],
     "sqlite3": ["emulator/store.py"],
+    "hcl2": ["request/sources/hcl.py"],
     "numpy": ["engines/streaming/arrays.py"],
 }
 

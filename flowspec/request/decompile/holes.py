@@ -34,7 +34,19 @@ _SAMPLES: Mapping[str, Any] = {
     "mapping": {},
 }
 # Tried on a pattern, one after the other.
-_TEXTS = ("sample", "Sample-1", "a", "A", "1", "10", "sampletext", "s3://sample/sample", "emr-7.5.0", "m5.xlarge", "Passw0rd")
+_TEXTS = (
+    "sample",
+    "Sample-1",
+    "a",
+    "A",
+    "1",
+    "10",
+    "sampletext",
+    "s3://sample/sample",
+    "emr-7.5.0",
+    "m5.xlarge",
+    "Passw0rd",
+)
 _SAMPLES_AT = {
     "LogUri": "s3://sample/logs/",
     "ReleaseLabel": "emr-7.5.0",
