@@ -15,7 +15,7 @@ DOORS = {
     "jinja2": ["spec/render.py"],
     "jsonschema": ["spec/validate.py"],
     "boto3": ["emr/", "emulator/mirror.py"],
-    "botocore": ["emr/", "emulator/transport.py", "emulator/wire.py", "emulator/mirror.py"],
+    "botocore": ["emr/", "migrate/", "emulator/transport.py", "emulator/wire.py", "emulator/mirror.py"],
     "click": ["cli/"],
     "rich": ["cli/", "report/"],
     "sqlite3": ["emulator/store.py"],
@@ -35,7 +35,8 @@ ROOMS = {
     "emr": {"errors", "request", "plan", "engines", "emulator"},
     "boto_emr": {"errors", "request", "plan", "emr"},
     "report": {"errors", "spec", "request", "plan", "emr"},
-    "cli": {"errors", "spec", "request", "plan", "emr", "report", "engines", "emulator"},
+    "migrate": {"errors", "request"},
+    "cli": {"errors", "spec", "request", "plan", "emr", "report", "engines", "emulator", "migrate"},
 }
 
 

@@ -15,6 +15,7 @@ from flowspec.cli import imports, offline, runs, views
 from flowspec.cli.emulator import emulator
 from flowspec.cli.exits import Exit
 from flowspec.cli.explain import explain
+from flowspec.cli.migrate import migrate
 from flowspec.cli.output import say, wants_color
 from flowspec.errors import FlowspecError, ServiceError, SpecError
 
@@ -33,6 +34,7 @@ for command in (
     offline.render,
     offline.compile_,
     imports.import_,
+    migrate,
     runs.plan,
     runs.apply,
     views.status,

@@ -32,7 +32,7 @@ _KINDS = ("request", "aws-cli", "cloudformation", "terraform")
     "-o", "--output", type=click.Path(path_type=Path), metavar="SPEC", help="Write the spec here; default: stdout."
 )
 @click.option("--keep-secrets", is_flag=True, help="Leave passwords and keys in the spec, instead of variables.")
-def import_(
+def import_(  # noqa: PLR0917 - click passes them by name
     file: str | None, request: str | None, kind: str | None, cluster: str, output: Path | None, keep_secrets: bool
 ) -> int:
     """Turn what you have into a spec that compiles to the same request.

@@ -10,6 +10,7 @@ what comes of it is compared with the request. What the spec's own words can't s
 from __future__ import annotations
 
 from flowspec.request.decompile.draft import Decompiled, decompile
+from flowspec.request.decompile.holes import Wanted
 from flowspec.request.decompile.reading import read
 
-__all__ = ["Decompiled", "decompile", "read"]
+__all__ = ["Decompiled", "Wanted", "decompile", "read"]

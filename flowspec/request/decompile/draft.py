@@ -62,7 +62,12 @@ class _Doubts:
 
 
 def decompile(
-    request: Mapping[str, Any] | Wanted, *, folder: Path = Path(), origin: str = "", keep_secrets: bool = False
+    request: Mapping[str, Any] | Wanted,
+    *,
+    folder: Path = Path(),
+    origin: str = "",
+    by: str = "import",
+    keep_secrets: bool = False,
 ) -> Decompiled:
     """The spec of a request that botocore's model accepts (`read` gives one), or of one with holes.
 

@@ -35,7 +35,9 @@ _RENAMED = {"ConfigurationProperties": "Properties", "StepProperties": "Properti
 _GROUPS = {"MasterInstanceGroup": "MASTER", "CoreInstanceGroup": "CORE", "TaskInstanceGroups": "TASK"}
 _FLEETS = {"MasterInstanceFleet": "MASTER", "CoreInstanceFleet": "CORE", "TaskInstanceFleets": "TASK"}
 _UNSAID = {
-    "VisibleToAllUsers": "VisibleToAllUsers is not said: CloudFormation takes it for false (EMR shows the cluster all the same)",
+    "VisibleToAllUsers": (
+        "VisibleToAllUsers is not said: CloudFormation takes it for false (EMR shows the cluster all the same)"
+    ),
     "KeepJobFlowAliveWhenNoSteps": (
         "KeepJobFlowAliveWhenNoSteps is not said: what CloudFormation takes it for has changed over the years, "
         "a spec's cluster ends with its last step; say keep_alive"

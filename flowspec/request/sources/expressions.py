@@ -21,7 +21,7 @@ _TOKEN = re.compile(
 _SIMPLE_NAMES = {"true": True, "false": False, "null": None}
 
 
-class Unknown(Exception):  # noqa: N818 - it is no error
+class Unknown(Exception):
     """What an expression gives can't be told from here."""
 
 

@@ -138,10 +138,8 @@ class _Reader:
     # --- what the shell would replace ---
 
     def _expansion(self) -> str:
-        if self.text[self.at] == "`":
-            return self._output(self._until("`"))
-        if self.text.startswith("$(", self.at):
-            return self._output(self._enclosed("(", ")"))
+        if self.text[self.at] == "`" or self.text.startswith("$(", self.at):
+            return self._output(self._until("`") if self.text[self.at] == "`" else self._enclosed("(", ")"))
         if self.text.startswith("${", self.at):
             return self._braced(self._enclosed("{", "}"))
         if self.text.startswith("$'", self.at):

@@ -116,7 +116,7 @@ class _Parser:
         if matched:
             self.at = matched.end()
             return matched[0].replace("\\,", ",").rstrip()
-        if default is None or self._current in "'\"" and self._current:
+        if default is None or (self._current and self._current in "'\""):
             raise ShorthandError(f"a value is wanted at {self._here}")
         return default
 

@@ -1,0 +1,87 @@
+"""`flowspec migrate`: a script that launches job flows becomes specs. It is run, and nothing is sent."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from flowspec.cli.exits import Exit
+from flowspec.cli.imports import tell, write
+from flowspec.cli.output import result, say
+from flowspec.errors import FlowspecError
+
+if TYPE_CHECKING:
+    from flowspec.migrate import Run
+    from flowspec.request.decompile import Wanted
+
+
+@click.command("migrate", epilog="Example: flowspec migrate launch.py -o jobs -- --date 2024-01-01")
+@click.argument("script", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("args", nargs=-1)
+@click.option("-o", "--output", default=".", metavar="DIR", type=click.Path(path_type=Path), help="Where the specs go.")
+@click.option("--yes", is_flag=True, help="Run the script without asking.")
+@click.option("--keep-secrets", is_flag=True, help="Leave passwords and keys in the specs, instead of variables.")
+def migrate(script: Path, args: tuple[str, ...], output: Path, yes: bool, keep_secrets: bool) -> int:
+    """Run a boto 2 or boto3 script, send nothing, and write a spec for each job flow it would launch.
+
+    The script is executed, with the arguments behind `--`. All that it asks AWS for in its own process is answered by
+    a fake, and other connections are refused; what else it does (files, other programs) it does.
+    """
+    from flowspec.migrate import job_flows, run
+
+    _ask(script, yes)
+    output.mkdir(parents=True, exist_ok=True)
+    done = run(script, args)
+    found = job_flows(done.calls)
+    failed = [wanted for wanted in found if not _write_spec(wanted, script, output, keep_secrets)]
+    if not found:
+        say(f"error: {script} launched no job flow")
+        say("  does it need arguments? They stand behind --, as in: flowspec migrate launch.py -- --date 2024-01-01")
+    return _exit(done, script, bool(found) and not failed)
+
+
+def _ask(script: Path, yes: bool) -> None:
+    say(f"{script} is executed now, with all it does; its calls to AWS are answered by a fake, and nothing is sent")
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"running {script} has to be allowed: add --yes")
+    click.confirm("Run it?", abort=True, err=True)
+
+
+def _exit(done: Run, script: Path, complete: bool) -> Exit:
+    if done.code is None:
+        return Exit.INTERRUPTED
+    if done.code:
+        say(f"error: {script} ended with {done.code}; what it asked for up to there is written")
+    return Exit.OK if complete and not done.code else Exit.ERROR
+
+
+def _write_spec(wanted: Wanted, script: Path, output: Path, keep_secrets: bool) -> bool:
+    from flowspec.request.decompile import decompile
+
+    try:
+        made = decompile(wanted, folder=output, origin=script.name, keep_secrets=keep_secrets)
+    except FlowspecError as error:
+        say(f"error: the job flow {str(wanted.params.get('Name'))[:80]!r}: {error.message}")
+        return False
+    path = _path(str(wanted.params.get("Name", "")), output)
+    write(path, made.text)
+    result(str(path))
+    tell(made, wanted.notes)
+    return True
+
+
+def _path(name: str, folder: Path) -> Path:
+    """A file of the flow's name that is not there yet."""
+    stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "job-flow"
+    number = 1
+    path = folder / f"{stem}.yaml"
+    while path.exists() or path.is_symlink():
+        number += 1
+        path = folder / f"{stem}-{number}.yaml"
+    return path

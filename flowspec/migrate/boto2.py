@@ -1,0 +1,106 @@
+"""`import boto` of a script: `boto.emr` is `flowspec.boto_emr`; the rest of boto 2 takes everything, and does nothing."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+_EMR = "flowspec.boto_emr"
+# Where boto 2 had what flowspec.boto_emr keeps together.
+_KEPT = {
+    "boto.exception": f"{_EMR}.exception",
+    "boto.regioninfo": f"{_EMR}.regioninfo",
+    "boto.resultset": f"{_EMR}.resultset",
+}
+
+
+def install(uploaded: Callable[[str, str], None]) -> None:
+    """Makes boto 2 importable, whether it is installed or not. `uploaded` is told of each file sent to S3."""
+    _Something.uploaded = staticmethod(uploaded)
+    sys.meta_path.insert(0, _Finder())
+
+
+class _Finder(MetaPathFinder, Loader):
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:  # noqa: ARG002
+        if name != "boto" and not name.startswith("boto."):
+            return None
+        return ModuleSpec(name, self, is_package=True)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        real = _real(spec.name)
+        if real:
+            module = importlib.import_module(real)
+            alias = ModuleType(spec.name, module.__doc__)
+            alias.__dict__.update({key: value for key, value in vars(module).items() if not key.startswith("__")})
+            return alias
+        return _Module(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Nothing is left to do."""
+        if module.__name__ == "boto":
+            vars(module)["connect_emr"] = _connect_emr
+
+
+def _real(name: str) -> str | None:
+    """The module of flowspec for one of boto's."""
+    if name == "boto.emr" or name.startswith("boto.emr."):
+        return _EMR + name.removeprefix("boto.emr")
+    return _KEPT.get(name)
+
+
+def _connect_emr(*args: Any, **kwargs: Any) -> Any:
+    return importlib.import_module(_EMR).EmrConnection(*args, **kwargs)
+
+
+class _Module(ModuleType):
+    """A module of boto 2 that has nothing to do with EMR."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if self.__name__ == "boto" and name in ("emr", "exception", "regioninfo", "resultset"):
+            return importlib.import_module(f"boto.{name}")
+        return _Something
+
+
+class _Something:
+    """Takes every call, and gives another of its kind."""
+
+    uploaded: Callable[[str, str], None]
+
+    def __init__(self, *_: Any, **__: Any) -> None: ...
+
+    def __call__(self, *_: Any, **__: Any) -> _Something:
+        return _Something()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if name in ("set_contents_from_filename", "set_contents_from_file"):
+            return self._upload
+        return _Something()
+
+    def _upload(self, source: Any, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002
+        self.uploaded(str(getattr(source, "name", source)), "S3")
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __enter__(self) -> _Something:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def __str__(self) -> str:
+        return "sample"

@@ -1,0 +1,74 @@
+"""Answers that say nothing: of the shape that a service's model has, filled with samples."""
+
+from __future__ import annotations
+
+import io
+import re
+from datetime import datetime, timezone
+from typing import Any
+
+_DEEPEST = 6
+# What would make a script ask for a further page.
+_PAGES = re.compile(r"token|marker|nextpage|istruncated|hasmore", re.IGNORECASE)
+_TEXTS = {
+    "Account": "123456789012",
+    "AvailabilityZone": "us-east-1a",
+    "GroupId": "sg-0123456789abcdef0",
+    "ImageId": "ami-0123456789abcdef0",
+    "InstanceId": "i-0123456789abcdef0",
+    "RegionName": "us-east-1",
+    "SubnetId": "subnet-0123456789abcdef0",
+    "VpcId": "vpc-0123456789abcdef0",
+}
+
+
+def answer(shape: Any, service: str) -> Any:
+    """An answer of botocore's output shape; what S3 holds is nothing."""
+    made = {} if shape is None else _value(shape, "", service, 0)
+    metadata = {"HTTPStatusCode": 200, "RequestId": "flowspec-migrate", "HTTPHeaders": {}, "RetryAttempts": 0}
+    return {**made, "ResponseMetadata": metadata}
+
+
+def _value(shape: Any, name: str, service: str, depth: int) -> Any:
+    kind = shape.type_name
+    if kind == "structure":
+        return {
+            member: _value(inner, member, service, depth + 1)
+            for member, inner in shape.members.items()
+            if not _PAGES.search(member) and (depth < _DEEPEST or inner.type_name not in ("structure", "list", "map"))
+        }
+    if kind == "list":
+        return [] if service == "s3" or depth >= _DEEPEST else [_value(shape.member, name.rstrip("s"), service, depth)]
+    if kind == "string":
+        return _TEXTS.get(name) or (shape.enum[0] if shape.enum else f"sample-{name or 'text'}")
+    return _scalar(shape, kind)
+
+
+def _scalar(shape: Any, kind: str) -> Any:
+    if kind == "blob":
+        return _body() if shape.serialization.get("streaming") else b""
+    values = {
+        "map": {},
+        "boolean": False,
+        "timestamp": datetime.now(timezone.utc),
+        "double": 1.0,
+        "float": 1.0,
+    }
+    return values.get(kind, 1)
+
+
+def _body() -> Any:
+    from botocore.response import StreamingBody
+
+    return StreamingBody(io.BytesIO(b""), 0)
+
+
+def uploaded(params: dict[str, Any]) -> str | None:
+    """The local file whose content a call of S3 sends, if it is one."""
+    body = params.get("Body")
+    for _ in range(3):
+        name = getattr(body, "name", None)
+        if isinstance(name, str):
+            return name
+        body = getattr(body, "_fileobj", None)
+    return None
