@@ -65,7 +65,7 @@ def _write_spec(wanted: Wanted, script: Path, output: Path, keep_secrets: bool) 
     from flowspec.request.decompile import decompile
 
     try:
-        made = decompile(wanted, folder=output, origin=script.name, keep_secrets=keep_secrets)
+        made = decompile(wanted, folder=output, origin=script.name, by="migrate", keep_secrets=keep_secrets)
     except FlowspecError as error:
         say(f"error: the job flow {str(wanted.params.get('Name'))[:80]!r}: {error.message}")
         return False

@@ -1,4 +1,4 @@
-"""`import boto` of a script: `boto.emr` is `flowspec.boto_emr`; the rest of boto 2 takes everything, and does nothing."""
+"""`import boto` of a script: `boto.emr` is `flowspec.boto_emr`; the rest takes everything, and does nothing."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def intercept(record: _Record) -> None:
     _forget_profiles()
     boto2.install(lambda path, what: record.add(service="s3", operation="Upload", params={"File": path, "To": what}))
     sleep = time.sleep
-    time.sleep = lambda seconds: sleep(min(seconds, _LONGEST_SLEEP))  # type: ignore[assignment]
+    time.sleep = lambda seconds: sleep(min(float(seconds), _LONGEST_SLEEP))
     socket.socket.connect = _refuse_connection  # type: ignore[method-assign, assignment]
     socket.socket.connect_ex = _refuse_connection  # type: ignore[method-assign, assignment]
 
@@ -100,8 +100,8 @@ def _answer_clients(record: _Record) -> None:
             waiting(self, **parameters)
 
     waiting = Waiter.wait
-    BaseClient._make_api_call = answer  # the one place that all calls of an SDK client pass
-    Waiter.wait = wait
+    BaseClient._make_api_call = answer  # type: ignore[attr-defined]  # the one place that all calls of an SDK client pass
+    Waiter.wait = wait  # type: ignore[method-assign]
 
 
 def _region(client: Any) -> str:

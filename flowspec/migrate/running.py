@@ -27,7 +27,8 @@ class Run:
 def run(script: Path, args: Sequence[str]) -> Run:
     """Runs a script to its end. What it prints to stdout goes to stderr; it reads our stdin.
 
-    Each call is {"service", "operation", "params"}; one of EMR has its cluster's "id" and the "region" as well. A call that was made is there however the script ended.
+    Each call is {"service", "operation", "params"}; one of EMR has its cluster's "id" and the "region" as
+    well. A call that was made is there however the script ended.
     """
     with tempfile.TemporaryDirectory(prefix="flowspec-migrate-") as folder:
         record = Path(folder, "calls.jsonl")

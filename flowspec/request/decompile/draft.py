@@ -72,14 +72,15 @@ def decompile(
     """The spec of a request that botocore's model accepts (`read` gives one), or of one with holes.
 
     `folder` is where the spec will stand: a relative path in it must not become a local file. `origin` is
-    named in its first line. Secrets become sensitive variables unless `keep_secrets`. Raises
+    named in its first line, with the command that it came `by`. Secrets become sensitive variables unless `keep_secrets`. Raises
     `FlowspecError` when no spec can say the request.
     """
     wanted = request if isinstance(request, Wanted) else Wanted(dict(request))
     doubts = _Doubts()
-    draft = _draft(wanted, doubts, folder, origin, keep_secrets)
+    head = [*([f"Imported from {origin} by `flowspec {by}`."] if origin else []), *map(_comment, wanted.notes)]
+    draft = _draft(wanted, doubts, folder, head, keep_secrets)
     while _disproved(draft, wanted, folder, doubts):
-        draft = _draft(wanted, doubts, folder, origin, keep_secrets)
+        draft = _draft(wanted, doubts, folder, head, keep_secrets)
     concealer = draft.concealer
     leftover = {".".join(member): reason for member, reason in draft.aside.items()}
     places = {name: tuple(where) for name, where in concealer.places.items()}
@@ -89,7 +90,7 @@ def decompile(
 # --- making a draft ---
 
 
-def _draft(wanted: Wanted, doubts: _Doubts, folder: Path, origin: str, keep_secrets: bool) -> _Draft:
+def _draft(wanted: Wanted, doubts: _Doubts, folder: Path, head: list[str], keep_secrets: bool) -> _Draft:
     fields, aside = said(wanted.params, schemas.strict(), doubts.aside)
     region = wanted.region or region_of(fields.get("steps", []))
     if "steps" in fields:
@@ -113,7 +114,6 @@ def _draft(wanted: Wanted, doubts: _Doubts, folder: Path, origin: str, keep_secr
     variables = _variables(concealer, wanted.variables)
     if variables:
         spec = {"flowspec": spec["flowspec"], "name": spec["name"], "variables": variables, **spec}
-    head = [*([f"Imported from {origin} by `flowspec import`."] if origin else []), *map(_comment, wanted.notes)]
     return _Draft(write(spec, comments, head), concealer, aside, fields)
 
 

@@ -127,7 +127,7 @@ def filled(value: Any, values: Mapping[str, Any]) -> Any:
     if not isinstance(value, str):
         return value
     name = hole_of(value)
-    if name in values:
+    if name is not None and name in values:
         return values[name]
     return HOLE.sub(lambda found: _text(values.get(found[1], found[0])), value)
 

@@ -414,7 +414,7 @@ def _uniform(call: _Call) -> list[Json]:
         call.notes.append("--instance-count is a variable in the script; here it counts the core nodes, one fewer")
     elif not re.fullmatch(r"-?[0-9]+", count):
         call.refuse(f"--instance-count wants a number, this is '{count[:40]}'", "", call.options["instance-count"].at)
-    groups = [("MASTER", 1)]
+    groups: list[tuple[str, int | str]] = [("MASTER", 1)]
     if HOLE.search(count) or int(count) > 1:
         groups.append(("CORE", count if HOLE.search(count) else int(count) - 1))
     kind = call.text("instance-type")

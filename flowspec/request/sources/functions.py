@@ -23,6 +23,7 @@ _PSEUDO = {
     "AWS::NotificationARNs": ("notification_arns", None),
 }
 _DYNAMIC = re.compile(r"\{\{resolve:(?P<service>[a-z-]+):(?P<key>[^}]+)\}\}")
+_SECRETS = ("secretsmanager", "ssm-secure")
 _IN_SUB = re.compile(r"\$\{(?P<literal>!?)(?P<name>[^}]+)\}")
 _LISTS = ("CommaDelimitedList", "List<")
 
@@ -73,7 +74,7 @@ class Functions:
         """A text in which references to parameter stores are variables."""
 
         def replaced(found: re.Match[str]) -> str:
-            secret = {"sensitive": True} if found["service"] in ("secretsmanager", "ssm-secure") else {}
+            secret: dict[str, Any] = {"sensitive": True} if found["service"] in _SECRETS else {}
             # Not the reference as it stands: the description of a variable would be a template.
             return self.names.stand_in(f"resolve:{found['service']}:{found['key']}", found["key"], **secret)
 
@@ -204,7 +205,7 @@ class Functions:
         truths = [self._truth(item) for item in argument]
         if name == "Fn::Not":
             return None if truths[0] is None else not truths[0]
-        deciding = name == "Fn::Or"
+        deciding: bool = name == "Fn::Or"
         if deciding in truths:
             return deciding
         return None if None in truths else not deciding

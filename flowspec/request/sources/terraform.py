@@ -362,7 +362,7 @@ def _fleet(block: Json, role: str, scope: Scope) -> Json:
     types = [_fleet_type(one, scope) for one in _blocks(block.get("instance_type_configs"))]
     out |= _said("InstanceTypeConfigs", types)
     launch = _block(block.get("launch_specifications"))
-    specifications = {}
+    specifications: Json = {}
     for key, member in (
         ("spot_specification", "SpotSpecification"),
         ("on_demand_specification", "OnDemandSpecification"),
