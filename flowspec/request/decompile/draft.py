@@ -72,8 +72,8 @@ def decompile(
     """The spec of a request that botocore's model accepts (`read` gives one), or of one with holes.
 
     `folder` is where the spec will stand: a relative path in it must not become a local file. `origin` is
-    named in its first line, with the command that it came `by`. Secrets become sensitive variables unless `keep_secrets`. Raises
-    `FlowspecError` when no spec can say the request.
+    named in its first line, with the command that it came `by`. Secrets become sensitive variables unless
+    `keep_secrets`. Raises `FlowspecError` when no spec can say the request.
     """
     wanted = request if isinstance(request, Wanted) else Wanted(dict(request))
     doubts = _Doubts()

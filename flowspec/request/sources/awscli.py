@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, NoReturn
 from flowspec.emr.shapes import input_shape
 from flowspec.request.decompile.holes import HOLE, Wanted, hole_of
 from flowspec.request.sources.refusal import choose, refuse
-from flowspec.request.sources.shapes import fitted
+from flowspec.request.sources.shapes import fitted, parsed_json
 from flowspec.request.sources.shell import Script, Word, parse
 from flowspec.request.sources.shorthand import ShorthandError
 from flowspec.request.sources.shorthand import parse as parse_shorthand
@@ -205,7 +205,7 @@ class _Call:
 
     def _json(self, text: str, word: Word) -> Any:
         try:
-            return json.loads(_quoted_holes(text))
+            return parsed_json(text)
         except (ValueError, RecursionError) as error:
             self.refuse(f"this is not JSON: {str(error)[:200]}", "", word)
 
@@ -294,11 +294,6 @@ def _stray(call: _Call, word: Word) -> None:
         call.refuse(f"'{word.text[:60]}' belongs to no option", "a value with blanks in it wants quotes", word)
     name = hole_of(word.text) or "variable"
     call.notes.append(f"${name} stands among the options in line {word.at.line}: what it adds is not imported")
-
-
-def _quoted_holes(text: str) -> str:
-    """JSON text in which a hole that stands for a number or a truth is a string like the others."""
-    return re.sub(rf'"(?:\\.|[^"\\])*"|{HOLE.pattern}', lambda found: f'"{found[0]}"' if found[1] else found[0], text)
 
 
 # --- the request ---

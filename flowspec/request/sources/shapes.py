@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
-from flowspec.request.decompile.holes import hole_of
+from flowspec.request.decompile.holes import HOLE, hole_of
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
+_TEXT_OR_HOLE = re.compile(rf'"(?:\\.|[^"\\])*"|{HOLE.pattern}', re.DOTALL)
+
+
+def parsed_json(text: str) -> Any:
+    """A JSON text, in which a hole may stand where a number or a truth would. Raises `ValueError`, `RecursionError`."""
+    return json.loads(_TEXT_OR_HOLE.sub(lambda found: f'"{found[0]}"' if found[1] else found[0], text))
 
 
 def fitted(value: Any, shape: Any) -> Any:

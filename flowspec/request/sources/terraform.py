@@ -18,7 +18,7 @@ from flowspec.request.decompile.holes import Wanted, hole_of
 from flowspec.request.sources.expressions import Scope, Unknown
 from flowspec.request.sources.hcl import parse
 from flowspec.request.sources.refusal import choose, refuse
-from flowspec.request.sources.shapes import fitted
+from flowspec.request.sources.shapes import fitted, parsed_json
 from flowspec.spec.document import Source
 
 Json = dict[str, Any]
@@ -101,7 +101,7 @@ def read(source: Source, folder: Path, cluster: str = "") -> Wanted:
     scope = Scope(module.variables, module.local, folder)
     body = found.body
     params = _request(body, scope, source)
-    owner = re.compile(rf"\b{_CLUSTER}\.{re.escape(found.name)}\b(\[[^]]*\])?\.id\b")
+    owner = re.compile(rf"\b{_CLUSTER}\.{re.escape(found.name)}\b(\[[^]]*\]|\.\*)?\.id\b")
     for part in module.resources:
         if part.kind in _PARTS and (owner.search(str(part.body.get("cluster_id"))) or _is_id(part.body, body)):
             _fold(params, part, scope)
@@ -393,7 +393,7 @@ def _json(value: Any, what: str, scope: Scope) -> Any:
     if text is None or not isinstance(text, str):
         return text
     try:
-        return _capitalized(json.loads(text))
+        return _capitalized(parsed_json(text))
     except (ValueError, RecursionError):
         shown = hole_of(text) or " ".join(text.split())[:60]
         scope.notes.append(f"{what} is not imported: what Terraform makes of it can't be read here ({shown})")
