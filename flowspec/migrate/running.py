@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_PATIENCE = 5.0
+_PATIENCE = 2.0
 
 
 @dataclass(frozen=True)

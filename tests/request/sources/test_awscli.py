@@ -132,9 +132,8 @@ def sent(ears, credentials, monkeypatch, tmp_path):
         words = words_of(command)
         where = ["--endpoint-url", f"http://127.0.0.1:{ears.server_port}", "--region", "us-east-1"]
         errors = io.StringIO()
-        with redirect_stdout(io.StringIO()), redirect_stderr(errors):
-            with suppress(SystemExit):
-                create_clidriver().main([*words, *where])
+        with redirect_stdout(io.StringIO()), redirect_stderr(errors), suppress(SystemExit):
+            create_clidriver().main([*words, *where])
         return ears.heard[0] if ears.heard else errors.getvalue()
 
     return call

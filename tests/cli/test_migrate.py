@@ -1,0 +1,278 @@
+"""`flowspec migrate`: scripts are really run, each in a process of its own, and nothing of them reaches AWS."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+HEAD = """
+import boto3
+emr = boto3.client("emr")
+least = {"ReleaseLabel": "emr-6.9.0", "Instances": {"InstanceCount": 1, "MasterInstanceType": "m5.xlarge"}}
+"""
+
+
+@pytest.fixture
+def script(tmp_path):
+    """Writes launch.py."""
+
+    def write(text, head=HEAD):
+        path = tmp_path / "launch.py"
+        path.write_text(head + textwrap.dedent(text))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def migrate(start, tmp_path):
+    """Runs the command without a terminal; `told` is what came on stderr."""
+
+    def call(*argv, feed=""):
+        process = start("migrate", *argv, stdin=subprocess.PIPE)
+        out, err = process.communicate(feed, timeout=60)
+        return process.returncode, out, err
+
+    return call
+
+
+EVERYTHING = """
+import argparse, time
+
+options = argparse.ArgumentParser()
+options.add_argument("--day", required=True)
+day = options.parse_args().day
+session = boto3.session.Session(profile_name="production")
+assert session.client("sts").get_caller_identity()["Account"] == "123456789012"
+subnet = next(iter(session.resource("ec2").subnets.all())).id
+session.client("s3").upload_file(__file__, "bucket", "code/launch.py")
+session.client("ec2").get_waiter("instance_running").wait(InstanceIds=["i-1"])
+emr = session.client("emr", region_name="eu-west-1")
+made = emr.run_job_flow(
+    Name="count " + day,
+    ReleaseLabel="emr-6.9.0",
+    LogUri="s3://bucket/logs/",
+    Instances={"MasterInstanceType": "m5.xlarge", "SlaveInstanceType": "m5.2xlarge", "InstanceCount": 3, "Ec2SubnetId": subnet},
+    Steps=[{"Name": "one", "HadoopJarStep": {"Jar": "command-runner.jar", "Args": ["x", "--password", "correct-horse"]}}],
+    Tags=[{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}],
+)
+flow = made["JobFlowId"]
+emr.add_job_flow_steps(JobFlowId=flow, Steps=[{"Name": "two", "HadoopJarStep": {"Jar": "s3://bucket/two.jar"}}])
+task = {"InstanceRole": "TASK", "InstanceType": "m5.xlarge", "InstanceCount": 2}
+emr.add_instance_groups(JobFlowId=flow, InstanceGroups=[task])
+emr.add_tags(ResourceId=flow, Tags=[{"Key": "b", "Value": "3"}])
+emr.remove_tags(ResourceId=flow, TagKeys=["a"])
+emr.set_termination_protection(JobFlowIds=[flow], TerminationProtected=True)
+limits = {"UnitType": "Instances", "MinimumCapacityUnits": 1, "MaximumCapacityUnits": 4}
+emr.put_managed_scaling_policy(ClusterId=flow, ManagedScalingPolicy={"ComputeLimits": limits})
+emr.put_auto_termination_policy(ClusterId=flow, AutoTerminationPolicy={"IdleTimeout": 600})
+emr.modify_instance_groups(ClusterId=flow, InstanceGroups=[{"InstanceGroupId": emr.list_instance_groups(ClusterId=flow)["InstanceGroups"][0]["Id"], "InstanceCount": 2}])
+emr.add_job_flow_steps(JobFlowId="j-ANOTHER", Steps=[])
+emr.get_waiter("cluster_running").wait(ClusterId=flow)
+while emr.describe_cluster(ClusterId=flow)["Cluster"]["Status"]["State"] != "TERMINATED":
+    time.sleep(60)
+emr.get_waiter("cluster_terminated").wait(ClusterId=flow)
+steps = [step for page in emr.get_paginator("list_steps").paginate(ClusterId=flow) for step in page["Steps"]]
+assert [(step["Name"], step["Status"]["State"]) for step in steps] == [("two", "COMPLETED"), ("one", "COMPLETED")]
+assert emr.describe_job_flows(JobFlowIds=[flow])["JobFlows"][0]["ExecutionStatusDetail"]["State"] == "COMPLETED"
+print("the end")
+"""
+
+
+def test_a_script_becomes_a_spec(migrate, script, flowspec, tmp_path):
+    code, out, err = migrate(script(EVERYTHING), "-o", "jobs", "--yes", "--", "--day", "2024-01-01")
+    assert (code, out) == (0, "jobs/count-2024-01-01.yaml\n"), err
+    assert err.startswith(f"{tmp_path}/launch.py is executed now, with all it does;")
+    assert "the end\n" in err
+    text = (tmp_path / "jobs" / "count-2024-01-01.yaml").read_text()
+    assert text.startswith("# Imported from launch.py by `flowspec migrate`.\n")
+    assert f"# Mind: the script uploads {tmp_path}/launch.py to s3://bucket/code/launch.py" in text
+    assert "# Mind: ModifyInstanceGroups came later, and is not imported" in text
+    assert "# Mind: AddJobFlowSteps on j-ANOTHER, which the script did not make, is not imported" in text
+    assert "ec2.DescribeSubnets" in text
+    assert "\nregion: eu-west-1\n" in text
+    assert "correct-horse" not in text + err
+    made = flowspec("compile", "jobs/count-2024-01-01.yaml", "--var", "password=correct-horse", "--reveal")
+    assert json.loads(made.out) == {
+        "Name": "count 2024-01-01",
+        "ReleaseLabel": "emr-6.9.0",
+        "LogUri": "s3://bucket/logs/",
+        "Instances": {
+            "InstanceGroups": [
+                {"InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1},
+                {"InstanceRole": "CORE", "InstanceType": "m5.2xlarge", "InstanceCount": 2},
+                {"InstanceRole": "TASK", "InstanceType": "m5.xlarge", "InstanceCount": 2},
+            ],
+            "Ec2SubnetId": "subnet-0123456789abcdef0",
+            "TerminationProtected": True,
+        },
+        "Steps": [
+            {
+                "Name": "one",
+                "HadoopJarStep": {"Jar": "command-runner.jar", "Args": ["x", "--password", "correct-horse"]},
+            },
+            {"Name": "two", "HadoopJarStep": {"Jar": "s3://bucket/two.jar"}},
+        ],
+        "Tags": [{"Key": "b", "Value": "3"}],
+        "ManagedScalingPolicy": {
+            "ComputeLimits": {"UnitType": "Instances", "MinimumCapacityUnits": 1, "MaximumCapacityUnits": 4}
+        },
+        "AutoTerminationPolicy": {"IdleTimeout": 600},
+    }
+
+
+BOTO_2 = """
+import boto, boto.emr, time
+from boto.emr.step import JarStep, StreamingStep
+from boto.emr.bootstrap_action import BootstrapAction
+from boto.s3.key import Key
+
+bucket = boto.connect_s3("key", "secret").get_bucket("bucket")
+key = Key(bucket)
+key.key = "mapper.py"
+key.set_contents_from_filename("mapper.py")
+connection = boto.emr.connect_to_region("eu-west-1")
+step = StreamingStep(name="count", mapper="s3://bucket/mapper.py", reducer="aggregate", input="s3://bucket/in", output="s3://bucket/out")
+flow = connection.run_jobflow(
+    name="old", log_uri="s3://bucket/logs", ami_version="2.4.2", num_instances=3, steps=[step], enable_debugging=True,
+    bootstrap_actions=[BootstrapAction("install", "s3://bucket/install.sh", ["now"])],
+)
+connection.add_jobflow_steps(flow, [JarStep(name="jar", jar="s3://bucket/x.jar")])
+connection.add_tags(flow, {"a": "b"})
+while connection.describe_jobflow(flow).state not in ("COMPLETED", "FAILED", "TERMINATED"):
+    time.sleep(30)
+boto.connect_emr().terminate_jobflow(flow)
+"""
+
+
+def test_a_script_of_boto_2(migrate, script, flowspec, tmp_path):
+    pytest.importorskip("flowspec.boto_emr")
+    code, out, err = migrate(script(BOTO_2, head=""), "--yes")
+    assert (code, out) == (0, "old.yaml\n"), err
+    assert "warning: the script uploads mapper.py to S3: nothing else does it for the spec\n" in err
+    made = json.loads(flowspec("compile", "old.yaml").out)
+    assert [step["Name"] for step in made["Steps"]] == ["Setup Hadoop Debugging", "count", "jar"]
+    assert made["Instances"]["InstanceCount"] == 3
+    assert (made["AmiVersion"], made["Tags"]) == ("2.4.2", [{"Key": "a", "Value": "b"}])
+    action = {"Path": "s3://bucket/install.sh", "Args": ["now"]}
+    assert made["BootstrapActions"] == [{"Name": "install", "ScriptBootstrapAction": action}]
+
+
+def test_without_a_terminal_it_has_to_be_allowed(migrate, script, tmp_path):
+    code, out, err = migrate(script("open('it ran', 'w').close()"))
+    assert (code, out) == (2, "")
+    assert "launch.py has to be allowed: add --yes" in err
+    assert not (tmp_path / "it ran").exists()
+
+
+@pytest.mark.parametrize(("answer", "code"), [(b"y\n", 0), (b"n\n", 130)])
+def test_on_a_terminal_it_asks(answer, code, script, tmp_path):
+    script("open('it ran', 'w').close(); emr.run_job_flow(Name='x', **least)")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "flowspec", "migrate", "launch.py"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    os.close(theirs)
+    os.write(ours, answer)
+    out, _ = process.communicate(timeout=60)
+    os.close(ours)
+    assert process.returncode == code, out
+    assert (b"Run it? [y/N]" in out, (tmp_path / "it ran").exists()) == (True, code == 0)
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "told"),
+    [
+        ("raise ValueError('of the script')", 1, "ValueError: of the script\n"),
+        ("raise SystemExit('good bye')", 1, "good bye\n"),
+        ("raise SystemExit(3)", 1, "launch.py ended with 3; what it asked for up to there is written\n"),
+        ("raise SystemExit(0)", 0, ""),
+        ("import os; os._exit(0)", 0, ""),
+        ("import os; os.kill(os.getpid(), 9)", 1, "launch.py ended with -9;"),
+        ("emr.run_job_flow(Name=7)", 1, "botocore.exceptions.ParamValidationError"),
+        (
+            "import urllib.request; urllib.request.urlopen('http://127.0.0.1:1')",
+            1,
+            "flowspec migrate opens no connection",
+        ),
+    ],
+)
+def test_however_it_ends_what_was_recorded_is_written(migrate, script, tmp_path, end, code, told):
+    done = migrate(script(f"emr.run_job_flow(Name='before', **least)\n{end}\n"), "--yes")
+    assert (done[0], done[1]) == (code, "before.yaml\n"), done
+    assert told in done[2]
+    assert (tmp_path / "before.yaml").exists()
+
+
+def test_a_script_without_a_job_flow(migrate, script):
+    code, out, err = migrate(script("print('nothing')"), "--yes")
+    assert (code, out) == (1, "")
+    assert "launch.py launched no job flow\n" in err
+
+
+def test_python_2_is_told(migrate, script):
+    code, _, err = migrate(script("print 'hello'", head=""), "--yes")
+    assert (code, "flowspec: this is Python 2; `2to3 -w SCRIPT`" in err) == (1, True)
+
+
+def test_names_become_files_that_are_safe_and_new(migrate, script, tmp_path):
+    (tmp_path / "same.yaml").write_text("mine")
+    path = script("""
+        for name in ("../../Ünsafe/x", "same", "same", "***"):
+            emr.run_job_flow(Name=name, **least)
+    """)
+    code, out, err = migrate(path, "--yes")
+    assert (code, out.split()) == (0, ["nsafe-x.yaml", "same-2.yaml", "same-3.yaml", "job-flow.yaml"]), err
+    assert (tmp_path / "same.yaml").read_text() == "mine"
+
+
+def test_a_script_that_forks_and_asks_and_prints_a_lot(migrate, script):
+    path = script("""
+        import multiprocessing, sys
+
+        def launch(name):
+            emr.run_job_flow(Name=name, **least)
+
+        if __name__ == "__main__":
+            print("x" * 1_000_000)
+            names = [input(), input()]
+            workers = [multiprocessing.get_context("fork").Process(target=launch, args=(name,)) for name in names]
+            for worker in workers:
+                worker.start()
+            for worker in workers:
+                worker.join()
+    """)
+    code, out, err = migrate(path, "--yes", feed="one\ntwo\n")
+    assert (code, sorted(out.split())) == (0, ["one.yaml", "two.yaml"]), err[-1000:]
+
+
+@pytest.mark.parametrize("whom", ["all", "flowspec"])
+def test_an_interrupt(start, script, tmp_path, whom):
+    path = script("""
+        import threading
+        emr.run_job_flow(Name="before", **least)
+        open("ready", "w").close()
+        threading.Event().wait()
+    """)
+    process = start("migrate", path, "--yes", start_new_session=True)
+    while not (tmp_path / "ready").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    if whom == "all":
+        os.killpg(process.pid, signal.SIGINT)
+    else:
+        process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "before.yaml\n"), err
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+
+
+def test_a_script_that_is_not_there(flowspec):
+    made = flowspec("migrate", "nope.py", "--yes")
+    assert (made.code, "nope.py" in made.err) == (2, True)
