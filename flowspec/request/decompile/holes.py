@@ -15,6 +15,7 @@ from typing import Any
 from flowspec.spec.patterns import PatternError, is_found
 from flowspec.spec.variables import is_name
 
+MARKS = re.compile("[\ue0f5\ue0f6]")
 HOLE = re.compile("\ue0f5(\\w+)\ue0f6")
 _TYPES = {
     "integer": "integer",
@@ -179,7 +180,13 @@ def _uses(value: Any, member: str = "", shape: Any = None) -> Iterator[tuple[str
 
 
 def provable(variable: Variable) -> Variable:
-    """The variable without a pattern that no sample is known for: its description tells it instead."""
+    """The variable without a pattern that no sample is known for: its description tells it instead.
+
+    Nor does it keep a list of values that its own default is not in.
+    """
+    allowed = variable.rules.get("enum")
+    if allowed is not None and variable.default is not None and variable.default not in allowed:
+        variable = replace(variable, rules={key: rule for key, rule in variable.rules.items() if key != "enum"})
     pattern = variable.rules.get("pattern")
     texts = _TEXTS if variable.default is None else (variable.default,)
     if pattern is None or any(_matches(pattern, text) for text in texts):

@@ -18,10 +18,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from flowspec.emr.shapes import input_shape
-from flowspec.request.decompile.holes import Wanted, provable, typed
+from flowspec.request.decompile.holes import MARKS, Wanted, provable, typed
 from flowspec.request.decompile.reading import check, decoded
 from flowspec.request.decompile.reading import read as read_request
 from flowspec.request.sources import awscli, cloudformation, terraform
+from flowspec.request.sources.refusal import refuse
 from flowspec.spec.document import Source
 
 KINDS = ("request", "aws-cli", "cloudformation", "terraform")
@@ -48,10 +49,18 @@ def read(name: str, data: bytes, *, kind: str = "", folder: Path = Path(), clust
     Raises `SpecError` with what is wrong.
     """
     source = decoded(name, data)
+    if MARKS.search(source.text):
+        refuse(source, "a character of Unicode's private use (U+E0F5, U+E0F6) is in it", "take it out")
     kind = kind or ("terraform" if Path(name).is_dir() else recognised(source))
     if kind == "request":
         return Wanted(read_request(name, data))
-    wanted = _READERS[kind](source, folder, cluster)
+    try:
+        return _checked(_READERS[kind](source, folder, cluster), source)
+    except RecursionError:
+        refuse(source, "nested too deeply")
+
+
+def _checked(wanted: Wanted, source: Source) -> Wanted:
     variables = {name: provable(one) for name, one in wanted.variables.items()}
     wanted = replace(wanted, variables=typed(wanted.params, variables, input_shape()))
     check(wanted.request, source)

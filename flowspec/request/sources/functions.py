@@ -62,7 +62,7 @@ class Functions:
             return self.unknown(name, argument)
         try:
             return function(self, argument)
-        except (KeyError, IndexError, TypeError, ValueError):
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError):
             return self.unknown(name, argument)
 
     def unknown(self, name: str, argument: Any, default: str | None = None) -> str:
@@ -190,7 +190,7 @@ class Functions:
         self._open.add(name)
         try:
             return self._truth(self.conditions[name])
-        except (KeyError, IndexError, TypeError, ValueError):
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError):
             return None
         finally:
             self._open.discard(name)

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from flowspec.errors import SpecError
+from flowspec.request.decompile.holes import HOLE
 from flowspec.spec.document import Place, Source
 from flowspec.spec.nearest import did_you_mean
 
 
 def refuse(source: Source, message: str, hint: str = "", at: Place | None = None) -> NoReturn:
     """Raises `SpecError`: the source can't be imported."""
+    message = HOLE.sub(r"${\1}", message)
     if at:
         raise SpecError([source.diagnostic("FS703", message, at, hint=hint)])
     raise SpecError([source.diagnostic("FS703", message, notes=(hint,) if hint else ())])

@@ -242,6 +242,8 @@ def _note_unread(body: Json, scope: Scope) -> None:
             scope.notes.append(
                 f"dynamic blocks ({names}) are not written out, and not imported: write them into the spec"
             )
+        elif key in ("count", "for_each"):
+            scope.notes.append(f"{key} is not imported: the spec is for one cluster")
         elif key not in {*_PLAIN, *_SPECIAL, *_META}:
             scope.notes.append(f"{key} is not imported: no attribute of {_CLUSTER} that is known here")
     if "step" in str(_block(body.get("lifecycle")).get("ignore_changes", "")):

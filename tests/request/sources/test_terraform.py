@@ -207,7 +207,7 @@ def test_a_file_of_a_module_with_the_rest_beside_it(module, tmp_path):
     assert declared == {
         "name": ("string", "etl"),
         "aws_s3_bucket_logs_bucket": ("string", None),
-        "aws_iam_role_emr_0_arn": ("string", None),
+        "aws_iam_role_emr_arn": ("string", None),
         "aws_iam_instance_profile_emr_arn": ("string", None),
         "subnet": ("string", None),
         "core_count": ("integer", 2),

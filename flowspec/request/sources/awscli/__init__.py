@@ -119,6 +119,8 @@ def _tags(call: Call) -> list[Json]:
     words = [call.content(word) for word in call.options["tags"].words]
     if len(words) == 1 and words[0].lstrip()[:1] == "[":
         words = call.json("tags")
+    if not all(isinstance(word, str) for word in words):
+        call.refuse("--tags takes texts, as in team=search", "", call.options["tags"].at)
     pairs = (word.partition("=") for word in words)
     return [{"Key": key, "Value": value} for key, _, value in pairs]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flowspec.emr.shapes import input_shape
+from flowspec.request.decompile.holes import HOLE
 from flowspec.request.sources.awscli.command import Call, Json, Members, find_call, said
 from flowspec.request.sources.shell import Script
 from flowspec.request.steps import COMMAND_RUNNER, OLD_STREAMING, World, debugging_step
@@ -80,6 +81,10 @@ def _applications(call: Call, made: _Software) -> None:
         made.more["Applications"] = applications
         return
     for one in applications:
+        if HOLE.search(one["Name"]):
+            call.refuse(
+                "what an AMI's application becomes depends on its name", "write it", call.options["applications"].at
+            )
         _installed(one, made, call.text("ami-version") or "")
 
 
@@ -214,7 +219,12 @@ def added_steps(script: Script, source: Source, folder: Path) -> list[Json]:
     """The steps of the `aws emr add-steps` commands of the script."""
     world = World(False, "us-east-1", False)
     added = [call for words in script.commands if (call := find_call(words, source, folder, "add-steps"))]
-    return [_built_step(call, one, world) for call in added for one in call.objects("steps", _with_args())]
+    return [
+        _built_step(call, one, world)
+        for call in added
+        if call.has("steps")
+        for one in call.objects("steps", _with_args())
+    ]
 
 
 # --- EMRFS ---
