@@ -11,9 +11,11 @@ from flowspec.request.decompile import Wanted
 
 Json = dict[str, Any]
 
-# What asks only, or follows from the request that is there already.
+# What only asks.
 _HARMLESS = ("Describe", "List", "Get")
-_ENDS = {"TerminateJobFlows", "CancelSteps"}
+
+
+_TERMINATED = "the script terminates it; with keep_alive: false it ends by itself, after its last step"
 
 
 @dataclass
@@ -36,7 +38,7 @@ def job_flows(calls: Iterable[Mapping[str, Any]]) -> tuple[Wanted, ...]:
             others[f"{call['service']}.{operation}"] += 1
         elif operation == "RunJobFlow":
             flows[call["id"]] = _JobFlow(params, call["region"])
-        elif not operation.startswith(_HARMLESS) and operation not in _ENDS:
+        elif not operation.startswith(_HARMLESS):
             _fold(flows, operation, params, rest)
     if others:
         rest.append(f"what these answered was made up, look for values that begin with 'sample': {', '.join(others)}")
@@ -54,6 +56,8 @@ def _fold(flows: Mapping[str, _JobFlow], operation: str, params: Json, rest: lis
             rest.append(f"{operation} on {name or 'no cluster'}, which the script did not make, is not imported")
         elif operation in _FOLDS:
             _FOLDS[operation](flow.params, params)
+        elif operation == "TerminateJobFlows":
+            flow.notes += [_TERMINATED] if flow.params["Instances"].get("KeepJobFlowAliveWhenNoSteps") else []
         else:
             flow.notes.append(f"{operation} came later, and is not imported")
 

@@ -140,12 +140,12 @@ key.set_contents_from_filename("mapper.py")
 connection = boto.emr.connect_to_region("eu-west-1")
 step = StreamingStep(name="count", mapper="s3://bucket/mapper.py", reducer="aggregate", input="s3://bucket/in", output="s3://bucket/out")
 flow = connection.run_jobflow(
-    name="old", log_uri="s3://bucket/logs", ami_version="2.4.2", num_instances=3, steps=[step], enable_debugging=True,
+    name="old", log_uri="s3://bucket/logs", ami_version="2.4.2", num_instances=3, keep_alive=True, steps=[step], enable_debugging=True,
     bootstrap_actions=[BootstrapAction("install", "s3://bucket/install.sh", ["now"])],
 )
 connection.add_jobflow_steps(flow, [JarStep(name="jar", jar="s3://bucket/x.jar")])
 connection.add_tags(flow, {"a": "b"})
-while connection.describe_jobflow(flow).state not in ("COMPLETED", "FAILED", "TERMINATED"):
+while connection.describe_jobflow(flow).state not in ("WAITING", "COMPLETED", "FAILED", "TERMINATED"):
     time.sleep(30)
 boto.connect_emr().terminate_jobflow(flow)
 """
@@ -155,6 +155,7 @@ def test_a_script_of_boto_2(migrate, script, flowspec, tmp_path):
     pytest.importorskip("flowspec.boto_emr")
     code, out, err = migrate(script(BOTO_2, head=""), "--yes")
     assert (code, out) == (0, "old.yaml\n"), err
+    assert "warning: the script terminates it; with keep_alive: false it ends by itself, after its last step\n" in err
     assert "warning: the script uploads mapper.py to S3: nothing else does it for the spec\n" in err
     made = json.loads(flowspec("compile", "old.yaml").out)
     assert [step["Name"] for step in made["Steps"]] == ["Setup Hadoop Debugging", "count", "jar"]

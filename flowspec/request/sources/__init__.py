@@ -25,8 +25,6 @@ from flowspec.request.sources import awscli, cloudformation, terraform
 from flowspec.request.sources.refusal import refuse
 from flowspec.spec.document import Source
 
-KINDS = ("request", "aws-cli", "cloudformation", "terraform")
-
 _READERS: Mapping[str, Callable[[Source, Path, str], Wanted]] = {
     "aws-cli": awscli.read,
     "cloudformation": cloudformation.read,
@@ -45,7 +43,7 @@ _SIGNS = (
 def read(name: str, data: bytes, *, kind: str = "", folder: Path = Path(), cluster: str = "") -> Wanted:
     """What a source asks for. `name` is how messages call it, `folder` where it stands.
 
-    `kind` is one of `KINDS`, or "" to recognise it; `cluster` chooses one where it has several.
+    `kind` is one of those above, or "" to recognise it; `cluster` chooses one where it has several.
     Raises `SpecError` with what is wrong.
     """
     source = decoded(name, data)
