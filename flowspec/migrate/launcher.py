@@ -13,8 +13,9 @@ import runpy
 import socket
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from flowspec.migrate import boto2, samples
 from flowspec.migrate.recorder import Recorder
@@ -65,12 +66,22 @@ def intercept(record: _Record) -> None:
     boto2.install(lambda path, what: record.add(service="s3", operation="Upload", params={"File": path, "To": what}))
     sleep = time.sleep
     time.sleep = lambda seconds: sleep(min(float(seconds), _LONGEST_SLEEP))
-    socket.socket.connect = _refuse_connection  # type: ignore[method-assign, assignment]
-    socket.socket.connect_ex = _refuse_connection  # type: ignore[method-assign, assignment]
+    _refuse_connections()
 
 
-def _refuse_connection(self: socket.socket, address: Any) -> NoReturn:  # noqa: ARG001
-    raise ConnectionRefusedError(f"flowspec migrate opens no connection (to {address})")
+def _refuse_connections() -> None:
+    """No socket leads out of this process; those within the machine that have no address stay."""
+    for name in ("connect", "connect_ex"):
+        setattr(socket.socket, name, _refusing(getattr(socket.socket, name)))
+
+
+def _refusing(connect: Callable[[socket.socket, Any], Any]) -> Callable[[socket.socket, Any], Any]:
+    def refuse(self: socket.socket, address: Any) -> Any:
+        if self.family == getattr(socket, "AF_UNIX", None):
+            return connect(self, address)
+        raise ConnectionRefusedError(f"flowspec migrate opens no connection (to {address})")
+
+    return refuse
 
 
 def _answer_clients(record: _Record) -> None:

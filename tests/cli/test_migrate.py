@@ -247,6 +247,8 @@ def test_a_script_that_forks_and_asks_and_prints_a_lot(migrate, script):
                 worker.start()
             for worker in workers:
                 worker.join()
+            with multiprocessing.get_context("fork").Manager() as manager:
+                assert list(manager.list([1])) == [1]
     """)
     code, out, err = migrate(path, "--yes", feed="one\ntwo\n")
     assert (code, sorted(out.split())) == (0, ["one.yaml", "two.yaml"]), err[-1000:]
