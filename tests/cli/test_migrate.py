@@ -152,7 +152,6 @@ boto.connect_emr().terminate_jobflow(flow)
 
 
 def test_a_script_of_boto_2(migrate, script, flowspec, tmp_path):
-    pytest.importorskip("flowspec.boto_emr")
     code, out, err = migrate(script(BOTO_2, head=""), "--yes")
     assert (code, out) == (0, "old.yaml\n"), err
     assert "warning: the script terminates it; with keep_alive: false it ends by itself, after its last step\n" in err
