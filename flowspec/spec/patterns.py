@@ -11,13 +11,12 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from importlib import import_module
 from math import log2
 from typing import Any
 
-if sys.version_info >= (3, 11):
-    from re import _parser as _sre  # type: ignore[attr-defined]
-else:
-    import sre_parse as _sre
+# Any: whether type checkers know this module depends on what else they have seen.
+_sre: Any = import_module("re._parser" if sys.version_info >= (3, 11) else "sre_parse")
 
 _QUICK = 1_000_000
 _MAX_WORK = 2_000_000
