@@ -172,3 +172,24 @@ def test_groups_of_keys_alone_counted_at_once(keys):
     for block in blocks:
         counter.add(block, block.count(b"\n"))
     assert counter.groups == len(set(keys))
+
+
+LONG = [b"x" * 3000 + b"%d\t" % number for number in range(60)]
+MEMORY = {
+    "long lines": LONG,
+    "a long line among many short ones": [line for long in LONG for line in (long, *[b"the\t1"] * 40)],
+    "long lines that come again and again": [line for long in LONG for line in [long] * 5],
+}
+
+
+@pytest.mark.parametrize("lines", MEMORY.values(), ids=MEMORY)
+@pytest.mark.parametrize("reduces", [1, 3])
+def test_no_more_is_counted_than_memory_is_set_aside_for(tmp_path, small_sizes, monkeypatch, lines, reduces):
+    monkeypatch.setattr(collect, "_DECIDED_AFTER_BYTES", 5000)
+    monkeypatch.setattr(collect, "_MOST_COUNTED_BYTES", 20_000)
+    _, spools = shuffled(tmp_path, lines, reduces, block=5)
+    for spool in spools:
+        held = sum(len(line) for counted in spool.counted.values() for line in counted)
+        assert held <= 20_000 + 5 * len(LONG[-1])
+        assert spool.runs
+    check(tmp_path, lines, reduces)
