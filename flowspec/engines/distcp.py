@@ -148,8 +148,10 @@ def _run(copy: Copy, systems: FileSystems, syslog: JobLog) -> int:
         _write(target / name, parts, copy.codec)
         syslog.info(_LOGGER, f"{number}/{len(outputs)}: {copy.dest.rstrip('/')}/{name}, of {len(parts)} files")
     if copy.delete_on_success:
+        written = {target / name for name in outputs}
         for file in files:
-            file.path.unlink()
+            if file.path not in written:
+                file.path.unlink()
     return 0
 
 
