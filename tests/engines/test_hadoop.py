@@ -87,6 +87,9 @@ def test_the_shell_of_the_file_system(step):
     removed = step.run("command-runner.jar", "hadoop", "fs", "-rm", "-r", "-skipTrash", "/data")
     assert removed.returncode == 0, removed.stderr
     assert not (step.hdfs / "data").exists()  # and no folder of this machine was ever meant
+    outside = step.run("command-runner.jar", "hadoop", "fs", "-ls", "s3://../s3", "hdfs:///..")
+    assert outside.returncode and not outside.stdout
+    assert outside.stderr.count("the path leads out of its root") == 2
     missing = step.run("command-runner.jar", "hadoop", "fs", "-ls", "s3://texts/none")
     assert missing.returncode == 1
     assert "`s3://texts/none': No such file or directory" in missing.stderr
