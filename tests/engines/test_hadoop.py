@@ -88,7 +88,8 @@ def test_the_shell_of_the_file_system(step):
     assert removed.returncode == 0, removed.stderr
     assert not (step.hdfs / "data").exists()  # and no folder of this machine was ever meant
     outside = step.run("command-runner.jar", "hadoop", "fs", "-ls", "s3://../s3", "hdfs:///..")
-    assert outside.returncode and not outside.stdout
+    assert outside.returncode == 1
+    assert not outside.stdout
     assert outside.stderr.count("the path leads out of its root") == 2
     missing = step.run("command-runner.jar", "hadoop", "fs", "-ls", "s3://texts/none")
     assert missing.returncode == 1
