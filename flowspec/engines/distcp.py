@@ -128,8 +128,9 @@ def main(words: Sequence[str]) -> int:
     try:
         return _run(parse(words), FileSystems.from_environment(os.environ, Path.cwd()), syslog)
     except (FlowspecError, OSError) as error:
-        syslog.error(_LOGGER, str(error))
-        sys.stderr.write(f"{error}\n")
+        said = error.sentence if isinstance(error, FlowspecError) else str(error)
+        syslog.error(_LOGGER, said)
+        sys.stderr.write(f"{said}\n")
         return 1
     finally:
         syslog.close()

@@ -35,7 +35,9 @@ def main(words: Sequence[str]) -> None:
         words = ["fs", "-D", "fs.defaultFS=hdfs:///", *words[1:]]
     try:
         argv, environment = _prepared(words)
-    except (FlowspecError, OSError) as error:
+    except FlowspecError as error:
+        sys.exit(error.sentence)
+    except OSError as error:
         sys.exit(str(error))
     os.execve(argv[0], argv, environment)  # noqa: S606 - words need no shell
 

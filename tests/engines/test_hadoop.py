@@ -138,5 +138,5 @@ def test_a_java_that_went_away_is_told_in_a_sentence(monkeypatch, tmp_path):
     monkeypatch.setenv("FLOWSPEC_SYSLOG", str(tmp_path / "syslog"))
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("JAVA_HOME", raising=False)
-    with pytest.raises(SystemExit, match=r"needs \w+, and "):
+    with pytest.raises(SystemExit, match=r"needs \w+, and .*; (pip )?install "):
         hadoop.main(["fs", "-ls"])
