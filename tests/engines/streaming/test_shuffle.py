@@ -1,14 +1,17 @@
 """The shuffle, between the mappers' lines and the reducers': counted, sorted, cut and merged."""
 
 import random
+import resource
+import subprocess
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowspec.engines.streaming import arrays, collect
+from flowspec.engines.streaming import arrays, collect, merge
 from flowspec.engines.streaming.classes import TEXT
-from flowspec.engines.streaming.collect import Collector, Shuffle
+from flowspec.engines.streaming.collect import Collector, Shuffle, Spool
 from flowspec.engines.streaming.layout import Layout
 from flowspec.engines.streaming.lines import GroupCounter, text_size
 from flowspec.engines.streaming.merge import Merge
@@ -193,3 +196,23 @@ def test_no_more_is_counted_than_memory_is_set_aside_for(tmp_path, small_sizes, 
         assert held <= 20_000 + 5 * len(LONG[-1])
         assert spool.runs
     check(tmp_path, lines, reduces)
+
+
+@pytest.mark.parametrize(("limit", "width"), [(resource.RLIM_INFINITY, 5), (1024, 5), (6, 3), (3, 2)])
+def test_as_many_runs_are_merged_at_once_as_files_may_be_open(tmp_path, monkeypatch, limit, width):
+    started = []
+
+    def start(words, **options):
+        started.extend(words)
+        return subprocess.Popen(words, **options)
+
+    monkeypatch.setattr(merge, "subprocess", SimpleNamespace(Popen=start, DEVNULL=subprocess.DEVNULL, PIPE=-1))
+    limits = SimpleNamespace(**{**vars(resource), "getrlimit": lambda _: (limit, limit)})
+    monkeypatch.setattr(merge, "resource", limits)
+    runs = [tmp_path / str(number) for number in range(5)]
+    for run in runs:
+        run.write_bytes(b"%b\t\n" % run.name.encode())
+    merged = Merge(Shuffle(PLAIN, tmp_path), [Spool(runs={0: runs})], 0, keyed=False)
+    assert b"".join(merged.blocks()) == b"0\t\n1\t\n2\t\n3\t\n4\t\n"
+    merged.close()
+    assert f"--batch-size={width}" in started
