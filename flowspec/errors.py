@@ -71,6 +71,11 @@ class FlowspecError(Exception):
         self.message = message
         self.remedy = remedy
 
+    @property
+    def sentence(self) -> str:
+        """Both in one line, for logs and for services' answers."""
+        return f"{self.message}; {self.remedy}" if self.remedy else self.message
+
 
 class SpecError(FlowspecError):
     """A document is invalid. `diagnostics` holds everything found, warnings too, sorted by place."""

@@ -303,9 +303,14 @@ def _check_network(instances: Mapping[str, Any]) -> None:
 def _check_machine_image(params: Mapping[str, Any]) -> None:
     if params.get("RepoUpgradeOnBoot") and not params.get("CustomAmiId"):
         raise validation("RepoUpgradeOnBoot may only be specified together with CustomAmiId.")
-    groups = params["Instances"].get("InstanceGroups", ())
-    if params.get("CustomAmiId") and any(group.get("CustomAmiId") for group in groups):
-        raise validation("A custom AMI may be specified for the cluster or for instance groups, but not for both.")
+    if not params.get("CustomAmiId"):
+        return
+    instances = params["Instances"]
+    kinds = [kind for fleet in instances.get("InstanceFleets", ()) for kind in fleet.get("InstanceTypeConfigs", ())]
+    if any(machine.get("CustomAmiId") for machine in (*instances.get("InstanceGroups", ()), *kinds)):
+        raise validation(
+            "A custom AMI may be specified for the cluster, or for instance groups or types, but not for both."
+        )
 
 
 def check_steps(steps: Sequence[Mapping[str, Any]], *, active: int = 0) -> None:

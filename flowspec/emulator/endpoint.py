@@ -172,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             return respond(self.server.service_for(scope[1] if scope else self.server.region), target, body)
         except FlowspecError as error:
-            return _refused(500, f"{error.message}; {error.remedy}")
+            return _refused(500, error.sentence)
         except Exception:  # noqa: BLE001
             # The one place where a mistake of ours must not cost the client its answer.
             _log.exception("%s failed", target)

@@ -91,7 +91,7 @@ def start_step(home: Path, cluster: Record, step: Record) -> Running:
         texts = [jar["Jar"], *jar.get("Args", []), *properties(step).values()]
         return _start(around(command, home, cluster, live, texts), folder, live, shown)
     except FlowspecError as error:
-        raise CannotStart(f"{error.message}; {error.remedy}") from error
+        raise CannotStart(error.sentence) from error
     except OSError as error:
         raise CannotStart(str(error)) from error
 
@@ -108,7 +108,9 @@ def start_bootstrap(home: Path, cluster: Record, number: int) -> Running:
         argv = script_argv(str(path), script.get("Args", []))
         command = around(Command(argv), home, cluster, folder, [script["Path"], *script.get("Args", [])])
         return _start(command, folder, folder, shlex.join(argv))
-    except (FlowspecError, OSError) as error:
+    except FlowspecError as error:
+        raise CannotStart(error.sentence) from error
+    except OSError as error:
         raise CannotStart(str(error)) from error
 
 

@@ -1,12 +1,14 @@
 """Where the embedded EMR lives on disk.
 
-<home>/emulator.db                      the store
+<home>/emulator.db, emulator.lock       the store, and what is locked while it is laid out
 <home>/s3/<bucket>/<key>                what s3:// means here
 <home>/tmp/<step>/                      temporary files of a step, while it runs
-<home>/clusters/<cluster>/              worker.lock, worker.log, wake, reserve, hdfs/, s3/ (if its S3 is elsewhere)
-    bootstrap/<n>/                      logs of the n-th bootstrap action
+<home>/clusters/<cluster>/              worker.lock, worker.log, wake, reserve, hdfs/
+    s3/, s3.json, s3.lock, s3.incoming/ if its S3 is elsewhere: its mirror (see `mirror`)
+    bootstrap/<n>/                      work/, process and logs of the n-th bootstrap action
     steps/<step>/work/                  the step's working directory
     steps/<step>/logs/                  controller, syslog, stdout, stderr: live, plain text
+    steps/<step>/logs/conf/             configuration of a Java program (see `flowspec.engines.jvm`)
     steps/<step>/process                which process runs it
 """
 
@@ -15,6 +17,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -131,16 +134,21 @@ def scratch(folder: Path, step_id: str) -> Path:
 
 
 def remove_scratch(folder: Path, step_id: str) -> None:
-    """Removes the temporary files of a step that is over, also from folders that it has made read-only."""
+    """Removes the temporary files of a step that is over."""
     top = scratch(folder, step_id)
+    open_up(top)
+    shutil.rmtree(top, ignore_errors=True)
+
+
+def open_up(top: Path) -> None:
+    """Gives back the rights to remove a folder and all that is in it; a step may have taken them away."""
     with suppress(OSError):
-        top.chmod(0o700)
+        top.chmod(stat.S_IRWXU)
         for path, folders, _ in os.walk(top):
             for inner in (Path(path, name) for name in folders):
                 # A link may lead to what is not ours to change.
                 if not inner.is_symlink():
-                    inner.chmod(0o700)
-    shutil.rmtree(top, ignore_errors=True)
+                    inner.chmod(stat.S_IRWXU)
 
 
 def step_logs(folder: Path, cluster_id: str, step_id: str) -> Path:

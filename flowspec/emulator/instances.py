@@ -315,9 +315,8 @@ def reclaim(store: Store, cluster: Record, now: float) -> list[str]:
     return [ids.ec2_instance_id(group.id, instance["number"]) for group, instance in lost]
 
 
-def fail_master(store: Store, cluster: Record, code: str, message: str, now: float) -> str:
-    """Ends the master instance with a reason; gives its EC2 id."""
+def fail_master(store: Store, cluster: Record, code: str, message: str, now: float) -> None:
+    """Ends the master instance with a reason."""
     group = master(store, cluster)
     _fail(group.doc["instances"][MASTER_NUMBER], {"Code": code, "Message": message}, moment(cluster, now))
     store.save(group)
-    return ids.ec2_instance_id(group.id, MASTER_NUMBER)

@@ -76,15 +76,15 @@ def main(argv: Sequence[str]) -> int:
             logs.write_controller(folder, f"INFO There is nothing at {uri}")
         environ = {**os.environ, **environment(url, region)}
     except (FlowspecError, OSError) as error:
-        return _tell(folder, f"What the step needs could not be fetched: {error}")
+        return _tell(folder, "What the step needs could not be fetched", error)
     try:
         code = _run(command, environ)
     except OSError as error:
-        return _tell(folder, f"The step could not be started: {error}", code=_NOT_STARTED)
+        return _tell(folder, "The step could not be started", error, code=_NOT_STARTED)
     try:
         mirror.push()
     except (FlowspecError, OSError) as error:
-        return _tell(folder, f"What the step wrote could not be put: {error}", code=code or 1)
+        return _tell(folder, "What the step wrote could not be put", error, code=code or 1)
     return code
 
 
@@ -116,8 +116,9 @@ def _terminate(running: list[subprocess.Popen[bytes]]) -> None:
         process.terminate()
 
 
-def _tell(live: Path, message: str, *, code: int = 1) -> int:
+def _tell(live: Path, what: str, error: Exception, *, code: int = 1) -> int:
     """Says what failed in each log where one looks, so that FailureDetails are cut from it; gives the exit status."""
+    message = f"{what}: {error.sentence if isinstance(error, FlowspecError) else error}"
     logs.write_controller(live, f"WARN {message}")
     sys.stderr.write(f"{message}\n")
     # A bootstrap action has no syslog.

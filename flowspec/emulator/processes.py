@@ -86,9 +86,11 @@ def kill_noted(note: Path) -> None:
     """Kills what is left of the group whose leader is noted in the file; never a stranger with its number."""
     try:
         pid_text, token = note.read_text().split()
+        pid = int(pid_text)
     except (OSError, ValueError):
         return
-    pid = int(pid_text)
+    if pid <= 1:  # a step has written over its note: to signals, such numbers mean us, or everyone
+        return
     present = identity(pid)
     # A number that stands for a group is not given to a new process as long as the group has members. So
     # where the leader is gone, the group is ours or empty; where it is another process, ours is gone whole.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -67,7 +66,9 @@ def _old(store: Store, older_than: float) -> list[str]:
 def _strays(store: Store, home: Path, older_than: float) -> Iterator[str]:
     latest = clock.now() - max(older_than, _YOUNGEST_STRAY_SECONDS)
     for folder in (home / "clusters").iterdir():
-        if folder.stat().st_mtime <= latest and store.get("cluster", folder.name) is None:
+        # A link, or a file, is none of ours.
+        ours = folder.is_dir() and not folder.is_symlink()
+        if ours and folder.stat().st_mtime <= latest and store.get("cluster", folder.name) is None:
             yield folder.name
 
 
@@ -75,16 +76,8 @@ def _remove(folder: Path) -> int:
     """Removes a folder with all that is in it; the bytes that it took."""
     if not folder.is_dir():
         return 0
-    size = 0
-    for path, folders, files in os.walk(folder):
-        for name in folders:
-            _open_up(Path(path, name))
-        size += sum(os.lstat(Path(path, name)).st_blocks * _BLOCK_BYTES for name in files)
+    place.open_up(folder)
+    files = (Path(path, name) for path, _, names in os.walk(folder) for name in names)
+    size = sum(os.lstat(file).st_blocks * _BLOCK_BYTES for file in files)
     shutil.rmtree(folder)
     return size
-
-
-def _open_up(folder: Path) -> None:
-    """Gives back the right to remove what is in a folder; a step may have taken it away."""
-    if not folder.is_symlink() and folder.stat().st_mode & stat.S_IRWXU != stat.S_IRWXU:
-        folder.chmod(stat.S_IRWXU)

@@ -153,11 +153,10 @@ class _Share:
     unit: int
     turn: Callable[[int], None]
 
-    def change(self, units: int) -> int:
-        """Grows (or shrinks) by that many units, in whole steps; gives the units by which it did."""
+    def change(self, units: int) -> None:
+        """Grows (or shrinks) by that many units: whole steps of `unit`."""
         if units:
             self.turn(self.size + units)
-        return units
 
 
 def _hold_limits(groups: list[Record], limits: Mapping[str, Any], at: Moment) -> None:
@@ -204,7 +203,8 @@ def _grow(shares: list[_Share], missing: int, limits: Mapping[str, Any]) -> None
             admission.MAX_INSTANCES * share.unit - share.size,
         )
         steps = max(0, min(math.ceil(missing / share.unit), *(bound // share.unit for bound in bounds)))
-        grown = share.change(steps * share.unit)
+        grown = steps * share.unit
+        share.change(grown)
         missing -= grown
         room -= grown
         core_room -= grown if core else 0
@@ -221,8 +221,10 @@ def _shrink(shares: list[_Share], excess: int) -> None:
         # One core node stays, whatever the policy says.
         spare = min(share.size, core_left - share.unit) if share.role == "CORE" else share.size
         steps = min(math.ceil(max(excess, 0) / share.unit), max(spare, 0) // share.unit)
-        excess += share.change(-steps * share.unit)
-        core_left -= steps * share.unit if share.role == "CORE" else 0
+        given_up = steps * share.unit
+        share.change(-given_up)
+        excess -= given_up
+        core_left -= given_up if share.role == "CORE" else 0
 
 
 OPERATIONS: dict[str, Operation] = {

@@ -108,7 +108,7 @@ class Service:
             cluster = store.get("cluster", _cluster_named(params))
             return drills.parse(cluster.doc["inject"], OPERATIONS) if cluster else drills.Drills()
         except FlowspecError as error:
-            raise validation(f"The tag {drills.TAG} is not valid: {error.message}; {error.remedy}") from error
+            raise validation(f"The tag {drills.TAG} is not valid: {error.sentence}") from error
 
     def _new_call(self, store: Store) -> Call:
         return Call(

@@ -3,7 +3,7 @@
 botocore asks `before-send` handlers for an answer before it opens a connection. Ours decodes the request
 (AWS's JSON 1.1 protocol), has the service carry it out and gives back the HTTP answer EMR would have
 given, so that botocore's serializer, validator and parser see nothing unusual. `respond` is that
-protocol alone, for whatever carries it: this, or the endpoint in `http`.
+protocol alone, for whatever carries it: this, or the `endpoint`.
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ def unsupported(jar: str, main_class: str | None, args: Sequence[str]) -> str | 
         if work.engine == "streaming":
             _refuse_streaming_options(work.argv[len(python_module("")) :])
     except FlowspecError as error:
-        return f"{error.message}; {error.remedy}"
+        return error.sentence
     return None
 
 

@@ -128,8 +128,9 @@ def main(words: Sequence[str]) -> int:
     try:
         return _run(parse(words), FileSystems.from_environment(os.environ, Path.cwd()), syslog)
     except (FlowspecError, OSError) as error:
-        syslog.error(_LOGGER, str(error))
-        sys.stderr.write(f"{error}\n")
+        said = error.sentence if isinstance(error, FlowspecError) else str(error)
+        syslog.error(_LOGGER, said)
+        sys.stderr.write(f"{said}\n")
         return 1
     finally:
         syslog.close()
@@ -148,8 +149,10 @@ def _run(copy: Copy, systems: FileSystems, syslog: JobLog) -> int:
         _write(target / name, parts, copy.codec)
         syslog.info(_LOGGER, f"{number}/{len(outputs)}: {copy.dest.rstrip('/')}/{name}, of {len(parts)} files")
     if copy.delete_on_success:
+        written = {target / name for name in outputs}
         for file in files:
-            file.path.unlink()
+            if file.path not in written:
+                file.path.unlink()
     return 0
 
 

@@ -17,6 +17,7 @@ import sys
 from collections.abc import Sequence
 
 from flowspec.engines import jvm
+from flowspec.errors import FlowspecError
 
 _CLASSES = {"jar": "org.apache.hadoop.util.RunJar", "fs": "org.apache.hadoop.fs.FsShell"}
 
@@ -28,18 +29,26 @@ def require(what: str) -> None:
 
 
 def main(words: Sequence[str]) -> None:
-    """Becomes the Java program."""
+    """Becomes the Java program. Raises SystemExit where there is none any more."""
     if words[0] == "fs":
         # As on a cluster: `-rm -r /data` must never mean a folder of this machine.
         words = ["fs", "-D", "fs.defaultFS=hdfs:///", *words[1:]]
-    environment = {**os.environ, **jvm.configure(os.environ)}
-    hadoop = shutil.which("hadoop")
-    if hadoop:
-        environment["HADOOP_CLASSPATH"] = str(jvm.CLASSES)
-        argv = [hadoop, *words]
-    else:
-        argv = _java(words, environment["HADOOP_CONF_DIR"])
+    try:
+        argv, environment = _prepared(words)
+    except FlowspecError as error:
+        sys.exit(error.sentence)
+    except OSError as error:
+        sys.exit(str(error))
     os.execve(argv[0], argv, environment)  # noqa: S606 - words need no shell
+
+
+def _prepared(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """The Java program's command line and its environment."""
+    environment = {**os.environ, **jvm.configure(os.environ)}
+    if hadoop := shutil.which("hadoop"):
+        environment["HADOOP_CLASSPATH"] = str(jvm.CLASSES)
+        return [hadoop, *words], environment
+    return _java(words, environment["HADOOP_CONF_DIR"]), environment
 
 
 def _java(words: Sequence[str], conf: str) -> list[str]:

@@ -54,6 +54,8 @@ class FileSystems:
             scheme = "hdfs" if self.hdfs else "file"
             path = f"{HDFS_HOME if self.hdfs else self.working}/{path}"
         path = _normal(path, text)
+        if authority in (".", ".."):
+            raise _leads_out(text)
         scheme = scheme or "file"
         if scheme == "file":
             return f"file:{path}"
@@ -85,12 +87,16 @@ def split_uri(text: str) -> tuple[str, str, str]:
     return head, authority, slash + path
 
 
+def _leads_out(text: str) -> FlowspecError:
+    return FlowspecError(f"{text}: the path leads out of its root", remedy="leave out the '..'")
+
+
 def _normal(path: str, text: str) -> str:
     parts: list[str] = []
     for part in path.split("/"):
         if part == "..":
             if not parts:
-                raise FlowspecError(f"{text}: the path leads out of its root", remedy="leave out the '..'")
+                raise _leads_out(text)
             parts.pop()
         elif part not in ("", "."):
             parts.append(part)

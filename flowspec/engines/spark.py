@@ -115,7 +115,9 @@ def main(program: str, words: Sequence[str]) -> int:
         defaults = jvm.configurations(os.environ).get("spark-defaults", {})
         argv = [str(spark.home / "bin" / "spark-submit"), *_translated(program, given, defaults, files)]
         _ship(given, files)
-    except (FlowspecError, OSError) as error:
+    except FlowspecError as error:
+        sys.exit(error.sentence)
+    except OSError as error:
         sys.exit(str(error))
     environment = {**os.environ, **jvm.configure(os.environ, _defaults(defaults)), **_environment(given, spark)}
     _tell(given, defaults)

@@ -223,6 +223,18 @@ BAD_REQUESTS = {
     "one security group": ({"instances": {"EmrManagedMasterSecurityGroup": "sg"}}, "both master and slave"),
     "upgrade without image": ({"RepoUpgradeOnBoot": "NONE"}, "together with CustomAmiId"),
     "two images": ({"CustomAmiId": "a", "groups": groups("MASTER", CustomAmiId="b")}, "but not for both"),
+    "two images, with a fleet": (
+        {
+            "CustomAmiId": "a",
+            "groups": [],
+            "instances": {
+                "InstanceFleets": [
+                    {**FLEET, "InstanceTypeConfigs": [{"InstanceType": "m5.xlarge", "CustomAmiId": "b"}]},
+                ]
+            },
+        },
+        "but not for both",
+    ),
     "257 steps": ({"Steps": [bash("true")] * 257}, "Maximum number of active steps"),
     "a long step": ({"Steps": [bash("x" * 10240)]}, "may not exceed 10240"),
     "17 bootstrap actions": (

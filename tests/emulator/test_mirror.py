@@ -152,6 +152,7 @@ def test_an_endpoint_that_is_down_fails_the_step_and_not_the_cluster(home, crede
         emr.until_steps(cluster_id, "FAILED")
         failure = emr.steps(cluster_id)[0]["Status"]["FailureDetails"]
         assert "What the step needs could not be fetched: s3://acme/x" in failure["Message"]
+        assert failure["Message"].endswith("; check the URL given by --s3, and the bucket")
         emr.until(cluster_id, "WAITING")
     finally:
         emr.end_all()

@@ -207,3 +207,12 @@ def test_a_worker_whose_folder_alone_is_removed_ends_at_the_next_call(emr, tmp_p
     assert gone(worker)
     assert gone(step)
     assert list((emr.home / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["0 token", "1 token", "-1 token", "one token", "", "12"])
+def test_a_note_that_a_step_has_written_over_kills_nobody(tmp_path, monkeypatch, text):
+    killed = []
+    monkeypatch.setattr(processes.os, "killpg", lambda *group: killed.append(group))
+    (tmp_path / "process").write_text(text)
+    processes.kill_noted(tmp_path / "process")
+    assert killed == []

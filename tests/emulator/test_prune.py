@@ -77,6 +77,21 @@ def test_a_folder_that_no_cluster_has_goes_unless_a_call_is_about_to_make_one(st
     os.close(held)
 
 
+def test_what_is_not_a_folder_of_the_emulators_own_is_let_be(still, tmp_path):
+    cluster_id = still.run()
+    (tmp_path / "elsewhere" / "locked").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "locked").chmod(0o500)
+    os.utime(tmp_path / "elsewhere", (1, 1))
+    place = still.home / "clusters"
+    (place / "link").symlink_to(tmp_path / "elsewhere")
+    (place / "dangling").symlink_to(tmp_path / "nowhere")
+    (place / "notes.txt").touch()
+    os.utime(place / "notes.txt", (1, 1))
+    assert prune(still.home, 0).clusters == 0
+    assert folders(still) == sorted([cluster_id, "link", "dangling", "notes.txt"])
+    assert (tmp_path / "elsewhere" / "locked").stat().st_mode & 0o777 == 0o500
+
+
 def test_two_at_once_and_a_worker_beside_them(emr):
     for _ in range(4):
         emr.until_ended(emr.run(bash("exit 0")))

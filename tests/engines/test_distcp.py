@@ -74,6 +74,16 @@ def test_what_was_copied_can_be_deleted(step):
     assert "without effect on this machine: --s3ServerSideEncryption\n" in (step.logs / "syslog").read_text()
 
 
+def test_what_was_written_is_not_deleted_with_what_it_was_copied_from(step):
+    before = tree(step.s3 / "logs" / "2026")
+    same = copy(step, "--src=s3://logs/2026", "--dest=s3://logs/2026/", "--deleteOnSuccess")
+    assert same.returncode == 0, same.stderr
+    assert tree(step.s3 / "logs" / "2026") == before
+    packed = copy(step, "--src=s3://logs/2026", "--dest=s3://logs/2026", "--outputCodec=gz", "--deleteOnSuccess")
+    assert packed.returncode == 0, packed.stderr
+    assert {name.endswith(".gz") for name in tree(step.s3 / "logs" / "2026")} == {True}
+
+
 def test_only_listed_prefixes_are_copied(step):
     (step.s3 / "list").mkdir()
     (step.s3 / "list" / "prefixes").write_text("s3://logs/2027\ns3://logs/2026/c\n")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flowspec.engines import jvm, unsupported
+from flowspec.engines import hadoop, jvm, unsupported
 from flowspec.engines.counters import parse_counters, parse_progress
 
 from .steps import Step, needs_spark
@@ -87,6 +87,10 @@ def test_the_shell_of_the_file_system(step):
     removed = step.run("command-runner.jar", "hadoop", "fs", "-rm", "-r", "-skipTrash", "/data")
     assert removed.returncode == 0, removed.stderr
     assert not (step.hdfs / "data").exists()  # and no folder of this machine was ever meant
+    outside = step.run("command-runner.jar", "hadoop", "fs", "-ls", "s3://../s3", "hdfs:///..")
+    assert outside.returncode
+    assert not outside.stdout
+    assert outside.stderr.count("the path leads out of its root") == 2
     missing = step.run("command-runner.jar", "hadoop", "fs", "-ls", "s3://texts/none")
     assert missing.returncode == 1
     assert "`s3://texts/none': No such file or directory" in missing.stderr
@@ -128,3 +132,11 @@ def test_what_is_missing_is_said_with_its_remedy(monkeypatch, tmp_path):
     said = unsupported("s3://b/x.jar", "Main", [])
     assert said.startswith("'s3://b/x.jar' needs a `hadoop` on PATH, or the one in Spark, and none is installed; ")
     assert "pip install 'flowspec[spark]'" in said
+
+
+def test_a_java_that_went_away_is_told_in_a_sentence(monkeypatch, tmp_path):
+    monkeypatch.setenv("FLOWSPEC_SYSLOG", str(tmp_path / "syslog"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    with pytest.raises(SystemExit, match=r"needs \w+, and .*; (pip )?install "):
+        hadoop.main(["fs", "-ls"])

@@ -66,7 +66,15 @@ def test_a_scheme_that_nothing_stands_for_is_unknown(local, uri):
 
 
 @pytest.mark.parametrize(
-    "uri", ["s3://bucket/../other/x", "s3://bucket/a/../../x", "hdfs:///../x", "hdfs://h/a/../../x"]
+    "uri",
+    [
+        "s3://bucket/../other/x",
+        "s3://bucket/a/../../x",
+        "s3://../emulator.db",
+        "s3://./bucket",
+        "hdfs:///../x",
+        "hdfs://h/a/../../x",
+    ],
 )
 def test_no_path_leads_out_of_its_root(mapped, uri):
     with pytest.raises(FlowspecError, match="leads out of its root"):

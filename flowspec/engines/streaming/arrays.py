@@ -11,10 +11,13 @@ import functools
 import itertools
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 _WORTH_IMPORTING = 16 << 20  # bytes of input from where the import is soon earned
+_BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 _INVERSE_OF_31 = pow(31, -1, 1 << 32)
 _LONGEST_STRETCH = 1 << 20  # bytes whose keys are hashed together: more than the caches hold would be slower
 _DEEP = 64  # bytes that lines have in common, from where they are compared one by one
@@ -35,8 +38,8 @@ def enlist(size: int | None = None) -> None:
     """
     global _numpy  # noqa: PLW0603 - an import, put off until it pays
     if _numpy is None and (size is None or size >= _WORTH_IMPORTING):
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no threads: the job forks, and computes no matrices
-        import numpy
+        with _no_threads():
+            import numpy
 
         _numpy = numpy
         _keep_memory()
@@ -48,6 +51,20 @@ def _keep_memory() -> None:
     if sys.platform == "linux" and mallopt:
         mallopt(_M_MMAP_THRESHOLD, 64 << 20)
         mallopt(_M_TRIM_THRESHOLD, 256 << 20)
+
+
+@contextmanager
+def _no_threads() -> Iterator[None]:
+    """Has OpenBLAS start no threads: the job forks, and computes no matrices. Its commands may well do so."""
+    asked = os.environ.get(_BLAS_THREADS)
+    os.environ[_BLAS_THREADS] = "1"
+    try:
+        yield
+    finally:
+        if asked is None:
+            del os.environ[_BLAS_THREADS]
+        else:
+            os.environ[_BLAS_THREADS] = asked
 
 
 def enlisted() -> bool:

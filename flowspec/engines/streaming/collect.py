@@ -83,8 +83,9 @@ class Collector:
         self._name = name
         self._spool = Spool()
         self._counts: Counter[bytes] = Counter()
-        self._lines = 0  # counted so far, and
-        self._size = 0  # their bytes
+        self._lines = 0  # counted so far,
+        self._size = 0  # their bytes, and
+        self._held = 0  # those of the different ones
         self._wait = 0  # bytes to come that are not to be counted
         self._chunk: list[bytes] = []  # gathered so far, and
         self._gathered = 0  # their bytes
@@ -96,10 +97,11 @@ class Collector:
             self._wait -= len(block)
             self._gather(block)
             return
-        lines = split_lines(block)
+        lines, known = split_lines(block), len(self._counts)
         self._counts.update(lines)
         self._lines += len(lines)
         self._size += len(block)
+        self._held += sum(map(len, itertools.islice(reversed(self._counts), len(self._counts) - known)))
         if self._lines >= _DECIDED_AFTER or self._size >= _DECIDED_AFTER_BYTES:
             self._decide()
 
@@ -114,17 +116,19 @@ class Collector:
 
     def _decide(self) -> None:
         different = len(self._counts)
-        if self._lines < _WORTH_COUNTING * different:
+        worth_it = self._lines >= _WORTH_COUNTING * different
+        if not worth_it:
+            self._wait = _LOOK_AGAIN_AFTER
+        if not worth_it and self._size <= _MOST_COUNTED_BYTES:
             block = b"".join([line + b"\n" for line in self._counts.elements()])
             self._forget_counts()
-            self._wait = _LOOK_AGAIN_AFTER
             self._gather(block)
-        elif different > _MOST_COUNTED or different * (self._size // self._lines) > _MOST_COUNTED_BYTES:
+        elif not worth_it or different > _MOST_COUNTED or self._held > _MOST_COUNTED_BYTES:
             self._spill_counted()
 
     def _forget_counts(self) -> None:
         self._counts.clear()
-        self._lines = self._size = 0
+        self._lines = self._size = self._held = 0
 
     # -- counted lines
 

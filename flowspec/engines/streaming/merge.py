@@ -52,7 +52,8 @@ class Merge:
 
     def _merged(self) -> Iterator[bytes]:
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        width = max(2, min(len(self._runs), _RUNS_AT_ONCE, files // 2))
+        most = _RUNS_AT_ONCE if files == resource.RLIM_INFINITY else min(_RUNS_AT_ONCE, files // 2)
+        width = max(2, min(len(self._runs), most))
         words = ["sort", "-m", *(_KEYED if self._keyed else ()), f"--batch-size={width}"]
         words += [f"--buffer-size={_MEMORY}K", f"--temporary-directory={self._shuffle.scratch}", "--"]
         if shutil.which("stdbuf"):  # of its own accord, sort writes 4 KiB at a time

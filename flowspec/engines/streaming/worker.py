@@ -41,6 +41,7 @@ from flowspec.engines.streaming.tasks import (
     REDUCE_OUTPUT_RECORDS,
     Task,
     open_output,
+    output_cutter,
 )
 
 SEALED = -1
@@ -96,10 +97,8 @@ def _tell(syslog: JobLog, job: Job, failure: TaskFailure) -> None:
 def layout_of(job: Job) -> Layout:
     """Plain where keys are text that ends at the first TAB, and are ordered by their bytes."""
     text = job.map_key_class == job.map_value_class == classes.TEXT
-    sides = [job.map_separators] if job.combiner is None else [job.map_separators, job.reduce_separators]
-    simple = all(side.output == b"\t" and side.fields == 1 for side in sides)
-    words = ["stream.map.output"] if job.combiner is None else ["stream.map.output", "stream.reduce.output"]
-    simple = simple and all(job.configuration.get(word, "text") == "text" for word in words)
+    sides = ["map"] if job.combiner is None else ["map", "reduce"]
+    simple = all(output_cutter(job, side) is None for side in sides)
     order = None
     if job.sort_fields:
         order = keyfields.order_key(list(job.sort_fields), job.field_separator)

@@ -316,3 +316,15 @@ def test_an_archive_does_not_write_outside_of_its_directory(words):
     assert ran.returncode == 5
     assert "evil.tgz" in text_of(ran)
     assert not list(words.rglob("evil.txt"))
+
+
+@pytest.mark.parametrize("given", [{}, {"OPENBLAS_NUM_THREADS": "7"}])
+def test_how_the_engine_uses_numpy_is_no_business_of_the_commands(words, given):
+    (words / "in.txt").write_bytes(b"line\n" * (17 << 20 >> 2))  # enough for numpy to be worth its import
+    (words / "m.sh").write_text("cat > /dev/null; env | grep ^OPENBLAS; true\n")
+    shipped = ["-D", "mapreduce.input.fileinputformat.split.minsize=1000000000", "-files", f"{words}/m.sh"]
+    what = ["-mapper", "sh m.sh", "-reducer", "cat", "-input", f"{words}/in.txt", "-output", f"{words}/out"]
+    ran = run([*shipped, *what], words / "cwd", given)
+    assert ran.returncode == 0, text_of(ran)
+    told = "".join(f"{name}={value}\t\n" for name, value in given.items())
+    assert (words / "out/part-00000").read_text() == told

@@ -1,14 +1,17 @@
 """The shuffle, between the mappers' lines and the reducers': counted, sorted, cut and merged."""
 
 import random
+import resource
+import subprocess
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowspec.engines.streaming import arrays, collect
+from flowspec.engines.streaming import arrays, collect, merge
 from flowspec.engines.streaming.classes import TEXT
-from flowspec.engines.streaming.collect import Collector, Shuffle
+from flowspec.engines.streaming.collect import Collector, Shuffle, Spool
 from flowspec.engines.streaming.layout import Layout
 from flowspec.engines.streaming.lines import GroupCounter, text_size
 from flowspec.engines.streaming.merge import Merge
@@ -172,3 +175,44 @@ def test_groups_of_keys_alone_counted_at_once(keys):
     for block in blocks:
         counter.add(block, block.count(b"\n"))
     assert counter.groups == len(set(keys))
+
+
+LONG = [b"x" * 3000 + b"%d\t" % number for number in range(60)]
+MEMORY = {
+    "long lines": LONG,
+    "a long line among many short ones": [line for long in LONG for line in (long, *[b"the\t1"] * 40)],
+    "long lines that come again and again": [line for long in LONG for line in [long] * 5],
+}
+
+
+@pytest.mark.parametrize("lines", MEMORY.values(), ids=MEMORY)
+@pytest.mark.parametrize("reduces", [1, 3])
+def test_no_more_is_counted_than_memory_is_set_aside_for(tmp_path, small_sizes, monkeypatch, lines, reduces):
+    monkeypatch.setattr(collect, "_DECIDED_AFTER_BYTES", 5000)
+    monkeypatch.setattr(collect, "_MOST_COUNTED_BYTES", 20_000)
+    _, spools = shuffled(tmp_path, lines, reduces, block=5)
+    for spool in spools:
+        held = sum(len(line) for counted in spool.counted.values() for line in counted)
+        assert held <= 20_000 + 5 * len(LONG[-1])
+        assert spool.runs
+    check(tmp_path, lines, reduces)
+
+
+@pytest.mark.parametrize(("limit", "width"), [(resource.RLIM_INFINITY, 5), (1024, 5), (6, 3), (3, 2)])
+def test_as_many_runs_are_merged_at_once_as_files_may_be_open(tmp_path, monkeypatch, limit, width):
+    started = []
+
+    def start(words, **options):
+        started.extend(words)
+        return subprocess.Popen(words, **options)
+
+    monkeypatch.setattr(merge, "subprocess", SimpleNamespace(Popen=start, DEVNULL=subprocess.DEVNULL, PIPE=-1))
+    limits = SimpleNamespace(**{**vars(resource), "getrlimit": lambda _: (limit, limit)})
+    monkeypatch.setattr(merge, "resource", limits)
+    runs = [tmp_path / str(number) for number in range(5)]
+    for run in runs:
+        run.write_bytes(b"%b\t\n" % run.name.encode())
+    merged = Merge(Shuffle(PLAIN, tmp_path), [Spool(runs={0: runs})], 0, keyed=False)
+    assert b"".join(merged.blocks()) == b"0\t\n1\t\n2\t\n3\t\n4\t\n"
+    merged.close()
+    assert f"--batch-size={width}" in started

@@ -22,7 +22,7 @@ import org.apache.hadoop.fs.permission.FsPermission;
  * permissions or owners of its own: S3 has none, and each would cost a process to ask for.
  *
  * <p>FolderFileSystem.class stands beside this file, so that no compiler is needed where it is used:
- * {@code javac --release 8 -classpath '.../pyspark/jars/*' FolderFileSystem.java}.
+ * {@code javac --release 8 -g:none -classpath '.../pyspark/jars/*' FolderFileSystem.java}.
  */
 public class FolderFileSystem extends RawLocalFileSystem {
   private static final FsPermission FILE = new FsPermission((short) 0644);
@@ -44,6 +44,9 @@ public class FolderFileSystem extends RawLocalFileSystem {
     // Without one, "s3:///key" would be taken for a file beside the buckets.
     if (scheme.startsWith("s3") && authority.isEmpty()) {
       throw new IOException(name + ": the name of the bucket is missing");
+    }
+    if (authority.equals(".") || authority.equals("..")) {
+      throw new IOException(name + ": the path leads out of its root");
     }
     uri = URI.create(scheme + "://" + authority + "/");
     root = conf.getBoolean("flowspec.authority." + scheme, true) ? new File(folder, authority) : new File(folder);
@@ -67,7 +70,12 @@ public class FolderFileSystem extends RawLocalFileSystem {
   public File pathToFile(Path path) {
     checkPath(path);
     Path absolute = path.isAbsolute() ? path : new Path(getWorkingDirectory(), path);
-    return new File(root, absolute.toUri().getPath());
+    String below = absolute.toUri().getPath();
+    // Hadoop has taken out every ".." but those that have nothing before them.
+    if (below.startsWith("/..") && (below.length() == 3 || below.charAt(3) == '/')) {
+      throw new IllegalArgumentException(path + ": the path leads out of its root");
+    }
+    return new File(root, below);
   }
 
   @Override
