@@ -20,7 +20,7 @@ from flowspec.engines.streaming.lines import BLOCK, unify, whole_lines
 
 _PR_SET_PDEATHSIG = 1
 _F_SETPIPE_SZ = 1031
-_CHUNK = 1048576
+_CHUNK = 1 << 17  # bytes that are worth a look
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
