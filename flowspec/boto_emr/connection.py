@@ -266,9 +266,15 @@ class EmrConnection:
 
         Raises ValueError where there are more of the one than of the other.
         """
-        pairs = zip(_listed(instance_group_ids), _listed(new_sizes), strict=True)
+        groups, sizes = _listed(instance_group_ids), _listed(new_sizes)
+        if len(groups) != len(sizes):
+            raise ValueError(f"each instance group has one new size: {len(groups)} groups, {len(sizes)} sizes")
         params: Flat = {}
-        lay(params, "InstanceGroups", [{"InstanceGroupId": group, "InstanceCount": size} for group, size in pairs])
+        lay(
+            params,
+            "InstanceGroups",
+            [{"InstanceGroupId": group, "InstanceCount": size} for group, size in zip(groups, sizes, strict=True)],
+        )
         return self.get_object("ModifyInstanceGroups", params, emrobject.ModifyInstanceGroupsResponse)
 
     # --- making one ---

@@ -16,7 +16,7 @@ Flat: TypeAlias = "dict[str, Any]"
 def lay(params: Flat, name: str, value: Any) -> None:
     """Puts a value, flat or nested, over what stands in `params`; None removes a parameter with all that is in it.
 
-    Mappings are merged into what is there, lists replace it.
+    Mappings are merged into what is there, lists replace it. Raises TypeError for a list with None in it.
     """
     if value is None or isinstance(value, list | tuple):
         for key in [key for key in params if key == name or key.startswith(f"{name}.")]:
@@ -26,6 +26,8 @@ def lay(params: Flat, name: str, value: Any) -> None:
             lay(params, f"{name}.{key}", item)
     elif isinstance(value, list | tuple):
         for number, item in enumerate(value, 1):
+            if item is None:
+                raise TypeError(f"{name} has None as its item {number}")
             lay(params, f"{name}.member.{number}", item)
     elif value is not None:
         params[name] = value

@@ -39,17 +39,20 @@ def job_flows(calls: Iterable[Mapping[str, Any]]) -> tuple[Wanted, ...]:
         elif operation == "RunJobFlow":
             flows[call["id"]] = _JobFlow(params, call["region"])
         elif not operation.startswith(_HARMLESS):
-            _fold(flows, operation, params, rest)
+            _fold(flows, call, rest)
     if others:
-        rest.append(f"what these answered was made up, look for values that begin with 'sample': {', '.join(others)}")
+        told = "what these answered was made up, look for values such as sample-… and subnet-0123456789abcdef0"
+        rest.append(f"{told}: {', '.join(others)}")
     return tuple(
         Wanted(flow.params, region=flow.region, notes=tuple(dict.fromkeys((*flow.notes, *rest))))
         for flow in flows.values()
     )
 
 
-def _fold(flows: Mapping[str, _JobFlow], operation: str, params: Json, rest: list[str]) -> None:
-    named = params.get("JobFlowIds") or [params.get("JobFlowId") or params.get("ClusterId") or params.get("ResourceId")]
+def _fold(flows: Mapping[str, _JobFlow], call: Mapping[str, Any], rest: list[str]) -> None:
+    operation, params = call["operation"], call["params"]
+    owner = params.get("JobFlowId") or params.get("ClusterId") or params.get("ResourceId") or call["id"]
+    named = params.get("JobFlowIds") or [owner]
     for name in named:
         flow = flows.get(str(name))
         if flow is None:

@@ -76,6 +76,11 @@ class Recorder:
         made = self._add_groups(cluster, params["InstanceGroups"])
         return {"JobFlowId": cluster.id, "InstanceGroupIds": made}, cluster.id
 
+    def modify_groups(self, params: Json) -> tuple[Json, str]:
+        """ModifyInstanceGroups: boto 2 names no cluster, the groups have one."""
+        ids = {group["InstanceGroupId"] for group in params.get("InstanceGroups", [])}
+        return {}, next((cluster.id for cluster in self._clusters.values() if ids & cluster.groups.keys()), "")
+
     def terminate(self, params: Json) -> tuple[Json, str]:
         """TerminateJobFlows."""
         for name in params["JobFlowIds"]:
@@ -229,6 +234,7 @@ _ANSWERS: Mapping[str, Callable[[Recorder, Json], tuple[Json, str]]] = {
     "RunJobFlow": Recorder.run_job_flow,
     "AddJobFlowSteps": Recorder.add_steps,
     "AddInstanceGroups": Recorder.add_groups,
+    "ModifyInstanceGroups": Recorder.modify_groups,
     "TerminateJobFlows": Recorder.terminate,
     "DescribeCluster": Recorder.describe_cluster,
     "ListClusters": Recorder.list_clusters,

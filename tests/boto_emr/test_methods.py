@@ -418,3 +418,11 @@ def test_an_empty_list_is_no_filter(connection):
     assert connection.list_steps(made, step_states=[]).steps == []
     assert len(connection.list_clusters(cluster_states=[]).clusters) == 1
     assert len(connection.describe_jobflows(jobflow_ids=[], states=[])) == 1
+
+
+def test_what_has_no_partner_and_none_in_a_list_are_told():
+    connection = EmrConnection(backend="local")
+    with pytest.raises(ValueError, match="1 groups, 2 sizes"):
+        connection.modify_instance_groups(["ig-1"], [4, 5])
+    with pytest.raises(TypeError, match="Args has None as its item 2"):
+        connection.run_jobflow("x", steps=[JarStep("a", "a.jar", step_args=["-input", None])])

@@ -278,3 +278,15 @@ def test_an_interrupt(start, script, tmp_path, whom):
 def test_a_script_that_is_not_there(flowspec):
     made = flowspec("migrate", "nope.py", "--yes")
     assert (made.code, "nope.py" in made.err) == (2, True)
+
+
+def test_groups_that_boto_2_resizes_belong_to_their_job_flow(migrate, script):
+    text = """
+from boto.emr.connection import EmrConnection
+connection = EmrConnection()
+job_flow = connection.run_jobflow("grows", keep_alive=True)
+groups = connection.list_instance_groups(job_flow).instancegroups
+connection.modify_instance_groups([groups[0].id], [3])
+"""
+    code, _, err = migrate(script(text), "--yes")
+    assert (code, "ModifyInstanceGroups came later, and is not imported" in err) == (0, True), err

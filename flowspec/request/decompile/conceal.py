@@ -35,7 +35,8 @@ _NUMBER = re.compile(r"[0-9.]+[a-z]{0,2}")
 
 _ASSIGNED = re.compile(r"(?P<name>-{0,2}[A-Za-z][\w.-]*)=(?P<value>.+)", re.DOTALL)
 _WITHIN = re.compile(
-    r"(?P<name>[\w.-]*(?:passw(?:or)?d|passphrase|secret|token|key(?:[_.-]?id)?))"
+    # From the start of a word only: from each of its characters would take the square of the time.
+    r"(?<![\w.-])(?P<name>[\w.-]*(?:passw(?:or)?d|passphrase|secret|token|key(?:[_.-]?id)?))"
     r"[\"']?\s*[=:]\s*[\"']?(?P<value>[^\s\"'&;,|<>()]+)",
     re.IGNORECASE,
 )

@@ -120,7 +120,7 @@ class Scope:
         folder = self.folder.resolve()
         path = (folder / name).resolve()
         try:
-            if folder not in path.parents or path.stat().st_size > 10_000_000:
+            if folder not in path.parents or not path.is_file() or path.stat().st_size > 10_000_000:
                 raise Unknown
             return path.read_text("utf-8")
         except (OSError, UnicodeDecodeError):

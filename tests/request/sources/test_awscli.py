@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import threading
 from contextlib import redirect_stderr, redirect_stdout, suppress
@@ -250,6 +251,8 @@ def test_files_are_read_only_from_below_the_script(tmp_path, sent):
     assert wanted(command.format(name), folder=tmp_path).request == sent(command.format(name))
     found = refusal(command.format("../x.json"), folder=tmp_path / "conf")
     assert found.message == "../x.json is not below the folder of the script"
+    os.mkfifo(tmp_path / "pipe")
+    assert refusal(command.format("pipe"), folder=tmp_path).message == "pipe is no file"
     found = refusal(command.format("/etc/passwd"), folder=tmp_path)
     assert found.message == "/etc/passwd is not below the folder of the script"
     found = refusal(

@@ -133,6 +133,8 @@ class Call:
         file = (folder / Path(path)).resolve()
         if folder not in file.parents:
             self.refuse(f"{path} is not below the folder of the script", "put it beside the script", word)
+        if file.exists() and not file.is_file():
+            self.refuse(f"{path} is no file", "paths are taken from the script's folder", word)
         try:
             return file.read_bytes()[:_MOST_BYTES].decode("utf-8")
         except (OSError, UnicodeDecodeError) as error:
