@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from flowspec.emr.shapes import input_shape, problems
 from flowspec.request import compile
-from flowspec.request.decompile import decompile
+from flowspec.request.decompile import conceal, decompile
 from flowspec.spec import load, render, validate
 
 IMPORTS = Path(__file__).parent / "imports"
@@ -180,3 +180,8 @@ def test_whatever_the_model_allows_comes_back(tmp_path_factory, request_, keep):
     for member in made.leftover:
         assert f"# {member}: " in made.text
     assert ("\napi_params:" in made.text) == bool(made.leftover)
+
+
+def test_secrets_are_looked_for_in_linear_time():
+    # In quadratic time this would take hours.
+    assert list(conceal._spots("x" * 1_000_000, "")) == []
