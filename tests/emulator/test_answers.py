@@ -18,21 +18,10 @@ from flowspec.emulator.transport import attach, respond
 from flowspec.errors import FlowspecError
 from tests.emulator.conftest import CORE, MASTER, bash, request
 from tests.emulator.test_instances import FLEETS
+from tests.emulator.test_scaling import RULE
 
 MODEL = botocore.session.get_session().get_service_model("emr")
 
-RULE = {
-    "Name": "out",
-    "Action": {"SimpleScalingPolicyConfiguration": {"ScalingAdjustment": 1}},
-    "Trigger": {
-        "CloudWatchAlarmDefinition": {
-            "ComparisonOperator": "LESS_THAN",
-            "MetricName": "YARNMemory",
-            "Period": 300,
-            "Threshold": 15.0,
-        }
-    },
-}
 FULL = request(
     bash("true"),
     bash("exit 1"),
