@@ -154,10 +154,8 @@ class Collector:
     def _weigh(self, text: bytes) -> int:
         if not self._shuffle.layout.plain:
             return 0  # the pairs were weighed when they were written as lines
-        if len(text) < 128:
-            return len(text) + 1
-        key = text.index(b"\t")
-        return text_size(key) + text_size(len(text) - key - 1)
+        key, _, value = text.partition(b"\t")
+        return text_size(len(key)) + text_size(len(value))
 
     def _spill_counted(self) -> None:
         for partition, counted in self._take_counted().items():
