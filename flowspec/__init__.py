@@ -10,7 +10,7 @@ next; none reaches back.
 - `render` picks a target, resolves variables, writes loops and conditions out, fills templates in.
 - `validate` checks the result against the schema and the rules that no schema can tell.
 - `compile` turns it into the parameters of RunJobFlow; it adds nothing that was not asked for.
-- `plan` compares them with the cluster that runs (`observe` reads it) and says what would happen, and why.
+- `make_plan` compares them with the cluster that runs (`observe` reads it) and says what would happen, and why.
 - `apply` does what the plan says, so that exactly one cluster comes of it.
 - `watch` follows the cluster to its end; `judge` and `diagnose` say how it ended, and why.
 
@@ -21,7 +21,7 @@ connection that the later steps need: to AWS, to another endpoint, or to the emb
 
     job = flowspec.validate(flowspec.render(flowspec.load("job.yaml"), target="laptop"))
     emr = flowspec.connect(flowspec.Endpoint(job.backend, job.region))
-    plan = flowspec.plan(job, flowspec.compile(job), flowspec.observe(emr, job.name, job.target))
+    plan = flowspec.make_plan(job, flowspec.compile(job), flowspec.observe(emr, job.name, job.target))
     for event in flowspec.watch(emr, flowspec.apply(plan, emr).cluster_id):
         print(event)
 """
@@ -33,19 +33,22 @@ from typing import TYPE_CHECKING, Any
 
 from flowspec.errors import Diagnostic, FlowspecError, Location, ServiceError, Severity, SpecError
 
-# Not lazy as the others are: this function has its package's name, and must be what `flowspec.plan` means.
-from flowspec.plan import Plan, plan
-
 if TYPE_CHECKING:
-    from flowspec.emr.apply import Applied, apply
-    from flowspec.emr.client import Emr, Endpoint, connect
-    from flowspec.emr.diagnose import Diagnosis, diagnose
-    from flowspec.emr.observe import describe, observe
-    from flowspec.emr.verdict import Outcome, Verdict, judge
-    from flowspec.emr.watch import Event, watch
+    from flowspec.backend.aws.apply import Applied, apply
+    from flowspec.backend.aws.client import Emr, Endpoint, connect
+    from flowspec.backend.aws.diagnose import Diagnosis, diagnose
+    from flowspec.backend.aws.observe import describe, observe
+    from flowspec.backend.aws.verdict import Outcome, Verdict, judge
+    from flowspec.backend.aws.watch import Event, watch
+    from flowspec.document.job_flow import JobFlow
+    from flowspec.document.parse import load
+    from flowspec.document.render import render
+    from flowspec.document.tree import Document
+    from flowspec.document.validate import validate
+    from flowspec.plan.changes import Plan
     from flowspec.plan.cluster import Cluster
-    from flowspec.request import Request, compile
-    from flowspec.spec import Document, JobFlow, load, render, validate
+    from flowspec.plan.compare import make_plan
+    from flowspec.request.compile import Request, compile
 
 __all__ = [
     "Applied",
@@ -73,8 +76,8 @@ __all__ = [
     "diagnose",
     "judge",
     "load",
+    "make_plan",
     "observe",
-    "plan",
     "render",
     "validate",
     "watch",
@@ -82,15 +85,21 @@ __all__ = [
 
 # Loaded when first asked for: `flowspec --help` needs none of them, and boto3 is only ever paid for by its users.
 _HOMES = {
-    "flowspec.emr.apply": ("Applied", "apply"),
-    "flowspec.emr.client": ("Emr", "Endpoint", "connect"),
-    "flowspec.emr.diagnose": ("Diagnosis", "diagnose"),
-    "flowspec.emr.observe": ("describe", "observe"),
-    "flowspec.emr.verdict": ("Outcome", "Verdict", "judge"),
-    "flowspec.emr.watch": ("Event", "watch"),
+    "flowspec.backend.aws.apply": ("Applied", "apply"),
+    "flowspec.backend.aws.client": ("Emr", "Endpoint", "connect"),
+    "flowspec.backend.aws.diagnose": ("Diagnosis", "diagnose"),
+    "flowspec.backend.aws.observe": ("describe", "observe"),
+    "flowspec.backend.aws.verdict": ("Outcome", "Verdict", "judge"),
+    "flowspec.backend.aws.watch": ("Event", "watch"),
+    "flowspec.document.job_flow": ("JobFlow",),
+    "flowspec.document.parse": ("load",),
+    "flowspec.document.render": ("render",),
+    "flowspec.document.tree": ("Document",),
+    "flowspec.document.validate": ("validate",),
+    "flowspec.plan.changes": ("Plan",),
     "flowspec.plan.cluster": ("Cluster",),
-    "flowspec.request": ("Request", "compile"),
-    "flowspec.spec": ("Document", "JobFlow", "load", "render", "validate"),
+    "flowspec.plan.compare": ("make_plan",),
+    "flowspec.request.compile": ("Request", "compile"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

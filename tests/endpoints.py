@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from moto.server import ThreadedMotoServer
 
-from flowspec.emr.client import Endpoint, connect
+from flowspec.backend.aws.client import Endpoint, connect
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@
 The modules are those of boto: `connection`, `step`, `bootstrap_action`, `instance_group` and `emrobject`,
 with what `boto.exception`, `boto.regioninfo`, `boto.resultset` and `boto.handler` had to do with EMR. What is
 said with them is sent by the code that sends a spec: steps are built by `flowspec.request.steps`, the
-connection is `flowspec.emr.client`'s. The README lists what was mended.
+connection is `flowspec.backend.aws.client`'s. The README lists what was mended.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def connect_emr(
 
 def regions() -> list[RegionInfo]:
     """The regions that have EMR, by the installed AWS SDK."""
-    from flowspec.emr import client
+    from flowspec.backend.aws import client
 
     return [
         RegionInfo(name=name, endpoint=host, connection_cls=EmrConnection) for name, host in client.regions().items()

@@ -2,7 +2,7 @@
 
 A method writes down the flat parameters of EMR's query API, as boto 2 did and `api_params` still says
 them. They are sent as today's API has them, through the same door as everything of flowspec's
-(`flowspec.emr.client`), and the answer is read into the objects of boto 2 (`emrobject`).
+(`flowspec.backend.aws.client`), and the answer is read into the objects of boto 2 (`emrobject`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from functools import cached_property
 from typing import Any, ClassVar, TypeAlias
 from urllib.parse import quote
 
+from flowspec.backend.aws import query
+from flowspec.backend.aws.client import Emr, Endpoint, connect, session_of
 from flowspec.boto_emr import emrobject
 from flowspec.boto_emr.bootstrap_action import BootstrapAction
 from flowspec.boto_emr.exception import EmrResponseError, as_boto_raised, refusal
@@ -24,10 +26,8 @@ from flowspec.boto_emr.params import Flat, lay, nested
 from flowspec.boto_emr.regioninfo import RegionInfo, is_aws
 from flowspec.boto_emr.resultset import ResultSet
 from flowspec.boto_emr.step import JarStep, Step, depends_on_release, step_config
-from flowspec.emr import query
-from flowspec.emr.client import Emr, Endpoint, connect, session_of
-from flowspec.emr.shapes import input_shape, problems
 from flowspec.errors import ServiceError
+from flowspec.facts.api_model import input_shape, problems
 from flowspec.request.steps import World, debugging_step
 
 _Several: TypeAlias = "str | Iterable[str] | None"

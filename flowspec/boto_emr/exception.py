@@ -14,8 +14,8 @@ from http.client import responses
 from typing import Any
 from xml.sax.saxutils import escape
 
+from flowspec.backend.aws.client import OutcomeUnknown
 from flowspec.boto_emr.handler import parse
-from flowspec.emr.client import OutcomeUnknown
 from flowspec.errors import FlowspecError, ServiceError
 
 

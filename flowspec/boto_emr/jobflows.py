@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 from itertools import islice
 from typing import Any, TypeAlias
 
-from flowspec.emr.client import Emr
+from flowspec.backend.aws.client import Emr
 from flowspec.plan.cluster import ACTIVE_STATES
 
 _Answer: TypeAlias = "dict[str, Any]"

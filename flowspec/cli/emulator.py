@@ -19,8 +19,8 @@ from flowspec.cli.output import result
 from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
-    from flowspec.emulator.endpoint import Endpoint
-    from flowspec.emulator.service import Service
+    from flowspec.emulator.api.service import Service
+    from flowspec.emulator.http import Endpoint
 
 _HOME = click.option(
     "--home",
@@ -48,8 +48,8 @@ def _s3_url(_: click.Context, __: click.Parameter, value: str | None) -> str | N
 
 
 def _inject(_: click.Context, __: click.Parameter, value: str) -> str:
-    from flowspec.emulator import drills
-    from flowspec.emulator.service import OPERATIONS
+    from flowspec.emulator import faults as drills
+    from flowspec.emulator.api.service import OPERATIONS
 
     with _usage():
         drills.parse(value, OPERATIONS)
@@ -57,7 +57,7 @@ def _inject(_: click.Context, __: click.Parameter, value: str) -> str:
 
 
 def _time_scale(_: click.Context, __: click.Parameter, value: float) -> float:
-    from flowspec.emulator import clock
+    from flowspec.emulator.state import clock
 
     with _usage():
         return clock.checked_scale(value)
@@ -119,14 +119,14 @@ def _refuse_other_options(context: click.Context) -> None:
 
 
 def _home(given: Path | None) -> Path:
-    from flowspec.emulator.home import home
+    from flowspec.emulator.state.paths import home
 
     return given.expanduser().absolute() if given else home()
 
 
 def _serve(home: Path, port: int, region: str, options: dict[str, Any]) -> int:
-    from flowspec.emulator.service import Service
-    from flowspec.emulator.store import Store
+    from flowspec.emulator.api.service import Service
+    from flowspec.emulator.state.store import Store
 
     service_for = lru_cache(_REGIONS_KEPT)(lambda name: Service(home, region=name, **options))
     # What is wrong with the options or the home is told now, not to the first client. And while one connection
@@ -148,7 +148,7 @@ def _serve(home: Path, port: int, region: str, options: dict[str, Any]) -> int:
 
 
 def _listen(service_for: Callable[[str], Service], port: int, region: str) -> Endpoint:
-    from flowspec.emulator.endpoint import HOST, Endpoint
+    from flowspec.emulator.http import HOST, Endpoint
 
     try:
         return Endpoint(service_for, region=region, port=port)
@@ -170,7 +170,7 @@ def prune(group_home: Path | None, older_than: float, home: Path | None, format_
 
     Living clusters, and whatever was written to s3://, stay.
     """
-    from flowspec.emulator.prune import prune as remove_old
+    from flowspec.emulator.state.prune import prune as remove_old
     from flowspec.report.runs import as_json
 
     done = remove_old(_home(home or group_home), older_than)

@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flowspec.emr.verdict import Outcome
+    from flowspec.backend.aws.verdict import Outcome
 
 
 class Exit(IntEnum):

@@ -34,7 +34,7 @@ def explain(ids: tuple[str, ...]) -> int:
 
 
 def _list() -> Iterable[str]:
-    from flowspec.spec.catalog import CATALOG
+    from flowspec.document.catalog import CATALOG
 
     seen = ""
     for id_, kind in CATALOG.items():
@@ -46,9 +46,9 @@ def _list() -> Iterable[str]:
 
 
 def _page(word: str) -> str:
-    from flowspec.spec.catalog import CATALOG
-    from flowspec.spec.nearest import did_you_mean
-    from flowspec.spec.pages import page
+    from flowspec.document.catalog import CATALOG
+    from flowspec.document.nearest import did_you_mean
+    from flowspec.document.pages import page
 
     id_ = word.upper()
     text = page(id_) if id_ in CATALOG else None

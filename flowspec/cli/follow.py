@@ -7,18 +7,18 @@ from contextlib import closing
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from flowspec.backend.aws.diagnose import diagnose
+from flowspec.backend.aws.logs import Logs, logs_of
+from flowspec.backend.aws.observe import describe
+from flowspec.backend.aws.verdict import Outcome
+from flowspec.backend.aws.watch import Ended, Event, StepChanged, StepProgress, watch
+from flowspec.backend.local.fidelity import truth
 from flowspec.cli.exits import Exit, exit_of
 from flowspec.cli.locate import Chosen
 from flowspec.cli.output import on_terminal, result, say
-from flowspec.emr.diagnose import diagnose
-from flowspec.emr.logs import Logs, logs_of
-from flowspec.emr.observe import describe
-from flowspec.emr.truth import truth
-from flowspec.emr.verdict import Outcome
-from flowspec.emr.watch import Ended, Event, StepChanged, StepProgress, watch
+from flowspec.document.masking import mask
 from flowspec.engines.counters import parse_counters
 from flowspec.report import runs
-from flowspec.spec.masking import mask
 
 if TYPE_CHECKING:
     from flowspec.plan.cluster import Cluster

@@ -15,7 +15,7 @@ from flowspec.cli.output import result, say
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flowspec.request.decompile import Decompiled
+    from flowspec.importers.decompile.draft import Decompiled
 
 _LARGEST = 10_000_000
 _KINDS = ("request", "aws-cli", "cloudformation", "terraform")
@@ -41,8 +41,8 @@ def import_(  # noqa: PLR0917 - click passes them by name
     `aws emr create-cluster` command, a CloudFormation template, or a Terraform file or folder. Nothing of it
     is run, and nobody is asked.
     """
-    from flowspec.request.decompile import decompile
-    from flowspec.request.sources import read
+    from flowspec.importers.decompile.draft import decompile
+    from flowspec.importers.sources import read
 
     file, kind = _meant(file, request, kind)
     name = "<stdin>" if file == "-" else file
@@ -71,7 +71,7 @@ def _content(file: str) -> bytes:
     if file == "-":
         data = sys.stdin.buffer.read(_LARGEST + 1)
     elif Path(file).is_dir():
-        from flowspec.request.sources.terraform import is_module
+        from flowspec.importers.terraform.module import is_module
 
         if not is_module(Path(file)):
             raise click.BadParameter(f"{file} is a directory, a file is wanted", param_hint="FILE")

@@ -13,7 +13,7 @@ from flowspec.cli.options import CONNECTION, VARIABLES, Identity, identity, toge
 from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
-    from flowspec.emr.client import Emr, Endpoint
+    from flowspec.backend.aws.client import Emr, Endpoint
     from flowspec.plan.cluster import Cluster
 
 BACKEND = click.option(
@@ -42,7 +42,7 @@ CHOOSING = together(click.argument("what", metavar="WHAT"), VARIABLES, CONNECTIO
 
 def choose(what: str, *, backend: str | None, **options: Any) -> Chosen:
     """The cluster that is meant. Raises FlowspecError when there is none, or more than one of that name."""
-    from flowspec.emr.client import connect
+    from flowspec.backend.aws.client import connect
 
     if _is_spec(what):
         who = identity(Path(what), **options)
@@ -55,7 +55,7 @@ def choose(what: str, *, backend: str | None, **options: Any) -> Chosen:
 
 def bare_endpoint(backend: str | None, **options: Any) -> Endpoint:
     """The EMR that is meant where no spec says it."""
-    from flowspec.emr.client import Endpoint
+    from flowspec.backend.aws.client import Endpoint
 
     region, profile, url = options.get("region"), options.get("profile"), options.get("endpoint_url")
     return Endpoint(backend or ("emr" if region or profile or url else "local"), region, profile, url)
@@ -67,7 +67,7 @@ def _is_spec(what: str) -> bool:
 
 def _latest(emr: Emr, who: Identity) -> list[str]:
     """The flow's active clusters (the earliest first, as for a plan), else the one that ended last."""
-    from flowspec.emr.observe import find
+    from flowspec.backend.aws.observe import find
     from flowspec.plan.cluster import RIVAL_TAG
 
     active = find(emr, who.flow, who.target, name=who.name)
@@ -83,7 +83,7 @@ def _latest(emr: Emr, who: Identity) -> list[str]:
 
 def _by_name(emr: Emr, name: str) -> str:
     """The one active cluster of that name, else the one that ended last."""
-    from flowspec.emr.observe import summaries
+    from flowspec.backend.aws.observe import summaries
     from flowspec.plan.cluster import age
 
     found: list[Cluster] = sorted((one for one in summaries(emr, ended=True) if one.name == name), key=age)

@@ -15,8 +15,8 @@ from flowspec.cli.output import result, say
 from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
-    from flowspec.migrate import Run
-    from flowspec.request.decompile import Wanted
+    from flowspec.importers.decompile.placeholders import Wanted
+    from flowspec.importers.migrate.running import Run
 
 
 @click.command("migrate", epilog="Example: flowspec migrate launch.py -o jobs -- --date 2024-01-01")
@@ -31,7 +31,8 @@ def migrate(script: Path, args: tuple[str, ...], output: Path, yes: bool, keep_s
     The script is executed, with the arguments behind `--`. All that it asks AWS for in its own process is answered by
     a fake, and other connections are refused; what else it does (files, other programs) it does.
     """
-    from flowspec.migrate import job_flows, run
+    from flowspec.importers.migrate.folding import job_flows
+    from flowspec.importers.migrate.running import run
 
     _ask(script, yes)
     output.mkdir(parents=True, exist_ok=True)
@@ -62,7 +63,7 @@ def _exit(done: Run, script: Path, complete: bool) -> Exit:
 
 
 def _write_spec(wanted: Wanted, script: Path, output: Path, keep_secrets: bool) -> bool:
-    from flowspec.request.decompile import decompile
+    from flowspec.importers.decompile.draft import decompile
 
     try:
         made = decompile(wanted, folder=output, origin=script.name, by="migrate", keep_secrets=keep_secrets)

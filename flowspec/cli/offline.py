@@ -15,9 +15,9 @@ from flowspec.cli.output import result, say, wants_color
 from flowspec.errors import Diagnostic, Severity, SpecError
 
 if TYPE_CHECKING:
-    from flowspec.request import Request
+    from flowspec.document.job_flow import JobFlow
+    from flowspec.request.compile import Request
     from flowspec.request.policy import Policy
-    from flowspec.spec import JobFlow
 
 
 def show_warnings(diagnostics: tuple[Diagnostic, ...]) -> None:
@@ -71,7 +71,7 @@ def _policies(files: tuple[Path, ...]) -> list[Policy]:
 
 
 def _findings(spec: Path, *, policies: list[Policy], options: dict[str, Any]) -> tuple[Diagnostic, ...]:
-    from flowspec.request import compile
+    from flowspec.request.compile import compile
 
     try:
         flow = job_flow(spec, **options)
@@ -114,7 +114,7 @@ def render(spec: Path, format_: str, explain: bool, other: str | None, **options
 
 
 def _checked(spec: Path, options: dict[str, Any]) -> JobFlow:
-    from flowspec.spec import validate
+    from flowspec.document.validate import validate
 
     flow = validate(rendered(spec, **options))
     show_warnings(flow.warnings)
@@ -122,8 +122,8 @@ def _checked(spec: Path, options: dict[str, Any]) -> JobFlow:
 
 
 def _shown(flow: JobFlow, format_: str, explain: bool) -> str:
-    from flowspec.spec import dump
-    from flowspec.spec.document import plain
+    from flowspec.document.dump import dump
+    from flowspec.document.tree import plain
 
     if explain:
         from flowspec.report.rendering import explained, explained_as_json
@@ -147,7 +147,7 @@ def _differences(one: JobFlow, other: JobFlow, format_: str) -> str:
 @output_format("json")
 def compile_(spec: Path, format_: str, reveal: bool, **options: Any) -> int:  # noqa: ARG001 - JSON is the only format
     """Print the RunJobFlow request that a spec becomes, secrets masked unless --reveal."""
-    from flowspec.request import compile
+    from flowspec.request.compile import compile
 
     flow = job_flow(spec, **options)
     show_warnings(flow.warnings)
@@ -159,7 +159,7 @@ def compile_(spec: Path, format_: str, reveal: bool, **options: Any) -> int:  # 
 def _json(value: Any, secrets: frozenset[str]) -> str:
     import json
 
-    from flowspec.spec.masking import mask
+    from flowspec.document.masking import mask
 
     return json.dumps(mask(value, secrets), indent=2, ensure_ascii=False)
 
@@ -167,7 +167,7 @@ def _json(value: Any, secrets: frozenset[str]) -> str:
 @click.command(epilog="Example: flowspec schema > flowspec-v1.schema.json")
 def schema() -> int:
     """Print the JSON Schema of the spec: the reference of all its fields, for people and editors."""
-    from flowspec.spec.schema import text
+    from flowspec.document.schema import text
 
     result(text(), newline=False)
     return Exit.OK

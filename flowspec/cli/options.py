@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from flowspec.emr.client import Endpoint
-    from flowspec.spec import Document, JobFlow
+    from flowspec.backend.aws.client import Endpoint
+    from flowspec.document.job_flow import JobFlow
+    from flowspec.document.tree import Document
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -79,7 +80,8 @@ def rendered(
     date: datetime | None,
 ) -> Document:
     """Loads and renders a spec as the options say."""
-    from flowspec.spec import load, render
+    from flowspec.document.parse import load
+    from flowspec.document.render import render
 
     now = date.replace(tzinfo=timezone.utc) if date else None
     return render(load(spec), target=target, variables=_pairs(assignments), variable_files=variable_files, now=now)
@@ -93,7 +95,7 @@ def job_flow(spec: Path, **options: Any) -> JobFlow:
 
     Raises click.UsageError for an option that means nothing to the target's backend.
     """
-    from flowspec.spec import validate
+    from flowspec.document.validate import validate
 
     given = {name: value for name in _TARGETS_OWN if (value := options.pop(name, None))}
     flow = validate(rendered(spec, **options))
@@ -114,9 +116,9 @@ class Identity:
 
 def identity(spec: Path, **options: Any) -> Identity:
     """Who a spec's flow is. The rest of the spec need not be valid, nor every variable given, to look at what runs."""
-    from flowspec.emr.client import Endpoint
-    from flowspec.spec import validate
-    from flowspec.spec.document import Scalar
+    from flowspec.backend.aws.client import Endpoint
+    from flowspec.document.tree import Scalar
+    from flowspec.document.validate import validate
 
     given = {name: value for name in _TARGETS_OWN if (value := options.pop(name, None))}
     document = rendered(spec, **options)
@@ -137,7 +139,7 @@ def identity(spec: Path, **options: Any) -> Identity:
 
 def endpoint(flow: JobFlow, *, run_bootstrap: bool = False) -> Endpoint:
     """The EMR that a job flow's target speaks of."""
-    from flowspec.emr.client import Endpoint
+    from flowspec.backend.aws.client import Endpoint
 
     return Endpoint(flow.backend, flow.region, flow.profile, flow.endpoint_url, run_bootstrap)
 

@@ -47,7 +47,7 @@ def _print(stream: TextIO | None, text: str, secrets: Collection[str], newline: 
     if stream is None:
         return
     if secrets:
-        from flowspec.spec.masking import mask
+        from flowspec.document.masking import mask
 
         text = str(mask(text, secrets))
     _guarded(stream, lambda: click.echo(text, file=stream, nl=newline))

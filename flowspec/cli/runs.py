@@ -16,8 +16,8 @@ from flowspec.cli.options import CONNECTION, SPEC, STAGING, VARIABLES, WATCHING,
 from flowspec.cli.output import result, say
 
 if TYPE_CHECKING:
-    from flowspec.emr.client import Emr
-    from flowspec.plan import Plan
+    from flowspec.backend.aws.client import Emr
+    from flowspec.plan.changes import Plan
 
 REPLACE = click.option("--replace", is_flag=True, help="End a running cluster that was made from another request.")
 DETACH = click.option("--detach", is_flag=True, help="Return as soon as it is accepted; don't watch.")
@@ -41,10 +41,10 @@ def plan(spec: Path, replace: bool, exit_code: bool, format_: str, **options: An
 
 
 def _plan(spec: Path, *, replace: bool, run_bootstrap: bool, **options: Any) -> tuple[Plan, Emr]:
-    from flowspec.emr.client import connect
-    from flowspec.emr.observe import observe
-    from flowspec.plan import plan as make_plan
-    from flowspec.request import compile
+    from flowspec.backend.aws.client import connect
+    from flowspec.backend.aws.observe import observe
+    from flowspec.plan.compare import make_plan
+    from flowspec.request.compile import compile
 
     flow = job_flow(spec, **options)
     show_warnings(flow.warnings)
@@ -66,8 +66,8 @@ def _plan(spec: Path, *, replace: bool, run_bootstrap: bool, **options: Any) -> 
 @output_format("text", "json")
 def apply(spec: Path, detach: bool, timeout: float | None, on_interrupt: str, format_: str, **options: Any) -> int:
     """Submit a spec, or join the run that is already there; watch it; say why it failed."""
+    from flowspec.backend.aws.apply import apply as apply_plan
     from flowspec.cli.follow import follow, handed_over
-    from flowspec.emr.apply import apply as apply_plan
     from flowspec.report import plans
 
     made, emr = _plan(spec, **options)
@@ -100,9 +100,9 @@ def wait(what: str, timeout: float | None, on_interrupt: str, format_: str, **op
 @output_format("text", "json")
 def destroy(what: str, detach: bool, unprotect: bool, format_: str, **options: Any) -> int:
     """Terminate a cluster and wait until it is gone. WHAT is a spec, a cluster's id, or its name."""
+    from flowspec.backend.aws.apply import destroy as terminate
+    from flowspec.backend.aws.observe import describe
     from flowspec.cli.follow import follow_to_the_grave
-    from flowspec.emr.apply import destroy as terminate
-    from flowspec.emr.observe import describe
     from flowspec.report.runs import as_json, cluster_document
 
     chosen = choose(what, **options)

@@ -15,7 +15,7 @@ from flowspec.cli.output import result, result_bytes, say
 from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
-    from flowspec.emr.logs import Logs
+    from flowspec.backend.aws.logs import Logs
     from flowspec.plan.cluster import Cluster, Step
 
 _FOLLOW_INTERVAL = 0.2
@@ -26,9 +26,9 @@ _FOLLOW_INTERVAL = 0.2
 @output_format("text", "json")
 def status(what: str, format_: str, **options: Any) -> int:
     """Show a cluster and its steps. WHAT is a spec, a cluster's id, or its name."""
-    from flowspec.emr.observe import describe
+    from flowspec.backend.aws.observe import describe
+    from flowspec.document.masking import mask
     from flowspec.report import runs
-    from flowspec.spec.masking import mask
 
     chosen = choose(what, **options)
     cluster = describe(chosen.emr, chosen.cluster_id)
@@ -46,8 +46,8 @@ def status(what: str, format_: str, **options: Any) -> int:
 @output_format("text", "json")
 def list_(ended: bool, backend: str | None, format_: str, **options: Any) -> int:
     """List clusters: those of the embedded EMR, or of AWS with --backend emr."""
-    from flowspec.emr.client import connect
-    from flowspec.emr.observe import summaries
+    from flowspec.backend.aws.client import connect
+    from flowspec.backend.aws.observe import summaries
     from flowspec.plan.cluster import age
     from flowspec.report import runs
 
@@ -77,10 +77,10 @@ def list_(ended: bool, backend: str | None, format_: str, **options: Any) -> int
 @output_format("text", "json")
 def logs(what: str, wanted: str | None, names: tuple[str, ...], follow: bool, format_: str, **options: Any) -> int:
     """Print a step's logs. WHAT is a spec, a cluster's id, or its name."""
-    from flowspec.emr.logs import NAMES, logs_of
-    from flowspec.emr.observe import describe
+    from flowspec.backend.aws.logs import NAMES, logs_of
+    from flowspec.backend.aws.observe import describe
+    from flowspec.document.masking import mask
     from flowspec.report.runs import as_json
-    from flowspec.spec.masking import mask
 
     chosen = choose(what, **options)
     cluster = describe(chosen.emr, chosen.cluster_id)
@@ -127,8 +127,8 @@ def _wanted(cluster: Cluster, wanted: str | None) -> Step:
 
 
 def _follow(chosen: Chosen, step: Step, names: Sequence[str]) -> int:
-    from flowspec.emr.logs import logs_of
-    from flowspec.emr.observe import describe
+    from flowspec.backend.aws.logs import logs_of
+    from flowspec.backend.aws.observe import describe
 
     shown = dict.fromkeys(names, 0)
     while True:
@@ -144,7 +144,7 @@ def _follow(chosen: Chosen, step: Step, names: Sequence[str]) -> int:
 
 
 def _write(content: bytes, chosen: Chosen) -> None:
-    from flowspec.spec.masking import MASK, forms
+    from flowspec.document.masking import MASK, forms
 
     for form in forms(chosen.secrets):
         content = content.replace(form.encode(), MASK.encode())

@@ -27,12 +27,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flowspec.emulator.service import EmrError, Service
-    from flowspec.emulator.transport import attach
+    from flowspec.emulator.api.service import EmrError, Service
+    from flowspec.emulator.in_process import attach
 
 __all__ = ["EmrError", "Service", "attach"]
 
-_PLACES = {"EmrError": "service", "Service": "service", "attach": "transport"}
+_PLACES = {"EmrError": "api.service", "Service": "api.service", "attach": "in_process"}
 
 
 def __getattr__(name: str) -> Any:

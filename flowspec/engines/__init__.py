@@ -274,8 +274,8 @@ def _refuse_streaming_options(args: Sequence[str]) -> None:
 
     What Hadoop itself would refuse is left to the step: its error is part of what the step does.
     """
-    from flowspec.engines.streaming.arguments import ClientError, Unsupported, parse
-    from flowspec.engines.streaming.jobspec import build
+    from flowspec.engines.streaming.hadoop.arguments import ClientError, Unsupported, parse
+    from flowspec.engines.streaming.hadoop.jobspec import build
 
     try:
         given = parse(args)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Protocol
 
 from flowspec.engines.paths import FileSystems
-from flowspec.engines.streaming.joblog import JobLog
+from flowspec.engines.streaming.run.joblog import JobLog
 from flowspec.errors import FlowspecError
 
 _LOGGER = "com.amazon.elasticmapreduce.s3distcp.S3DistCp"

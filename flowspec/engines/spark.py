@@ -22,8 +22,8 @@ from types import FrameType
 
 from flowspec.engines import jvm
 from flowspec.engines.paths import S3_SCHEMES, FileSystems, split_uri
-from flowspec.engines.streaming.cache import Shipment, localize
-from flowspec.engines.streaming.joblog import JobLog
+from flowspec.engines.streaming.run.cache import Shipment, localize
+from flowspec.engines.streaming.run.joblog import JobLog
 from flowspec.errors import FlowspecError
 
 _SQL = ("--class", "org.apache.spark.sql.hive.thriftserver.SparkSQLCLIDriver")

@@ -1,4 +1,4 @@
-"""What is alive, as values: a cluster and its steps. `flowspec.emr.observe` reads them, a plan compares with them."""
+"""A live cluster and its steps as values: read by `flowspec.backend.aws.observe`, compared by a plan."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from flowspec.document.catalog import CATALOG
 from flowspec.errors import Diagnostic, Location, Severity
-from flowspec.spec.catalog import CATALOG
 
 MAX_SHOWN = 50
 _WIDEST = 120

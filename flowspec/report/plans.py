@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from flowspec.plan import Action, Change, Plan
+from flowspec.document.masking import mask
+from flowspec.plan.changes import Action, Change, Plan
 from flowspec.report.runs import printable
-from flowspec.spec.masking import mask
 
 _COUNTED = {
     Action.REPLACE: ("cluster to replace", "clusters to replace"),

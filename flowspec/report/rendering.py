@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flowspec.spec import Document, dump
-from flowspec.spec import schema as schemas
-from flowspec.spec.document import NodePath
-from flowspec.spec.masking import mask
-from flowspec.spec.reading import Reading
+from flowspec.document import schema as schemas
+from flowspec.document.dump import dump
+from flowspec.document.masking import mask
+from flowspec.document.reading import Reading
+from flowspec.document.tree import Document, NodePath
 
 ABSENT = object()
 """What a target has where it has nothing: another thing than null."""

@@ -8,10 +8,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from flowspec.emr.diagnose import Diagnosis
-from flowspec.emr.truth import Truth
-from flowspec.emr.verdict import Verdict
-from flowspec.emr.watch import ClusterChanged, Event, StepChanged, StepProgress
+from flowspec.backend.aws.diagnose import Diagnosis
+from flowspec.backend.aws.verdict import Verdict
+from flowspec.backend.aws.watch import ClusterChanged, Event, StepChanged, StepProgress
+from flowspec.backend.local.fidelity import Truth
 from flowspec.plan.cluster import Cluster, Step
 
 Counters = Mapping[str, Mapping[str, int]]

@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from flowspec.document.extends import tree_of
+from flowspec.document.job_flow import JobFlow
+from flowspec.document.nearest import did_you_mean
+from flowspec.document.tree import NodePath
 from flowspec.errors import Diagnostic
 from flowspec.request.archives import IGNORE_FILE, Member, PackingError, blocks, members, packed
-from flowspec.request.leaks import leak
-from flowspec.spec.document import NodePath
-from flowspec.spec.extends import tree_of
-from flowspec.spec.model import JobFlow
-from flowspec.spec.nearest import did_you_mean
+from flowspec.request.secret_scan import leak
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _S3 = re.compile(r"s3[an]?://")

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
+from flowspec.document import schema as schemas
+from flowspec.document.job_flow import JobFlow
+from flowspec.document.tree import settle
 from flowspec.errors import Diagnostic, Severity, SpecError
 from flowspec.request.assets import Asset, Files, is_relative
 from flowspec.request.steps import World, debugging_step, hadoop_jar_step, key_value, placed
-from flowspec.spec import schema as schemas
-from flowspec.spec.document import settle
-from flowspec.spec.model import JobFlow
 
 MAX_STEP_LENGTH = 10_240
 
@@ -80,7 +80,7 @@ def merge_patch(target: Any, patch: Any) -> Any:
 
 
 def _refused(jobflow: JobFlow, params: Mapping[str, Any]) -> list[Diagnostic]:
-    from flowspec.emr.shapes import problems
+    from flowspec.facts.api_model import problems
 
     document = jobflow.document
     return [document.diagnostic("FS109", ("api_params", *one.path), one.message) for one in problems(params)]

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from flowspec.spec import schema as schemas
-from flowspec.spec.model import JobFlow
+from flowspec.document import schema as schemas
+from flowspec.document.job_flow import JobFlow
 
 Path: TypeAlias = "tuple[str | int, ...]"
 

@@ -15,14 +15,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from flowspec.document.job_flow import JobFlow
+from flowspec.document.parse import compose
+from flowspec.document.parse import read as read_text
+from flowspec.document.tree import Place, Source, plain, settle
+from flowspec.document.validate import schema_fault, schema_violations
 from flowspec.errors import Diagnostic, SpecError
 from flowspec.request.compile import Request
 from flowspec.request.origin import origin
-from flowspec.spec.document import Place, Source, plain, settle
-from flowspec.spec.load import compose
-from flowspec.spec.load import read as read_text
-from flowspec.spec.model import JobFlow
-from flowspec.spec.validate import schema_fault, schema_violations
 
 Path: TypeAlias = "tuple[str | int, ...]"
 

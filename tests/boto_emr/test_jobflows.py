@@ -90,7 +90,7 @@ def test_which_job_flows_today_s_calls_tell(still):
 
 def test_of_long_ago_only_those_that_are_alive(still, monkeypatch):
     connection = EmrConnection(backend="local")
-    from flowspec.emulator import clock
+    from flowspec.emulator.state import clock
 
     now = clock.now()
     monkeypatch.setattr(clock, "now", lambda: now - 20 * 86400)

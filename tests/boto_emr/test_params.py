@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowspec.boto_emr.params import lay, nested
-from flowspec.emr.shapes import input_shape
+from flowspec.facts.api_model import input_shape
 
 FLAT = {
     "Name": "flow",

@@ -6,7 +6,7 @@ from hashlib import sha256
 import boto3
 import pytest
 
-from flowspec.emr.shapes import problems
+from flowspec.facts.api_model import problems
 
 
 @pytest.fixture

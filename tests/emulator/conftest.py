@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from flowspec.emulator import clock, lifecycle
-from flowspec.emulator import home as place
-from flowspec.emulator.service import Service
-from flowspec.emulator.store import Store
+from flowspec.emulator.api.service import Service
+from flowspec.emulator.state import clock, lifecycle
+from flowspec.emulator.state import paths as place
+from flowspec.emulator.state.store import Store
 
 MASTER = {"InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1}
 CORE = {"InstanceRole": "CORE", "InstanceType": "m5.xlarge", "InstanceCount": 2}

@@ -10,11 +10,11 @@ import botocore.session
 import pytest
 from botocore.exceptions import ClientError
 
-from flowspec.emulator import instances
-from flowspec.emulator.declined import DECLINED
-from flowspec.emulator.service import OPERATIONS, Service
-from flowspec.emulator.store import Store
-from flowspec.emulator.transport import attach, respond
+from flowspec.emulator.api.declined import DECLINED
+from flowspec.emulator.api.service import OPERATIONS, Service
+from flowspec.emulator.in_process import attach, respond
+from flowspec.emulator.state import instances
+from flowspec.emulator.state.store import Store
 from flowspec.errors import FlowspecError
 from tests.emulator.conftest import CORE, MASTER, bash, request
 from tests.emulator.test_instances import FLEETS

@@ -8,8 +8,8 @@ from collections import Counter
 import botocore.session
 import pytest
 
-from flowspec.emulator.service import OPERATIONS, EmrError
-from flowspec.emulator.store import Store
+from flowspec.emulator.api.service import OPERATIONS, EmrError
+from flowspec.emulator.state.store import Store
 from tests.emulator.conftest import CORE, MASTER, bash
 from tests.emulator.test_answers import deviations
 from tests.emulator.test_instances import FLEETS, TASK

@@ -9,9 +9,9 @@ from pathlib import Path
 import moto
 import pytest
 
-from flowspec import releases
-from flowspec.emulator.catalogue import vcpus
-from flowspec.emulator.service import EmrError, Service
+from flowspec.emulator.api.catalogue import vcpus
+from flowspec.emulator.api.service import EmrError, Service
+from flowspec.facts import releases
 
 RECORDED = Path(moto.__file__).parent / "emr" / "resources"
 

@@ -11,7 +11,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, WaiterError
 
-from flowspec.emulator.service import Service
+from flowspec.emulator.api.service import Service
 from tests.emulator.conftest import Emr, bash, emulator, request
 
 QUICK = {"Delay": 0.2, "MaxAttempts": 100}

@@ -4,9 +4,9 @@ from datetime import datetime, timezone
 
 import pytest
 
-from flowspec.emulator import clock
-from flowspec.emulator.service import EmrError, Service
-from flowspec.emulator.store import Store
+from flowspec.emulator.api.service import EmrError, Service
+from flowspec.emulator.state import clock
+from flowspec.emulator.state.store import Store
 from tests.emulator.conftest import CORE, MASTER, bash, request
 
 

@@ -12,11 +12,12 @@ import time
 from pathlib import Path
 
 import pytest
+from flowspec.emulator.worker.main.supervisor import WORKER_DIED
 
-from flowspec.emulator import home as place
-from flowspec.emulator import lifecycle, processes
-from flowspec.emulator.service import Service
-from flowspec.emulator.workers import WORKER_DIED
+from flowspec.emulator.api.service import Service
+from flowspec.emulator.state import lifecycle
+from flowspec.emulator.state import paths as place
+from flowspec.emulator.worker.main import processes
 from flowspec.errors import FlowspecError
 from tests.emulator.conftest import Emr, bash
 from tests.emulator.test_orphans import streaming
@@ -98,7 +99,7 @@ def test_a_dying_cluster_that_was_asked_to_end_has_ended_as_asked(home):
 SUBMIT_AND_DIE = """
 import os, signal, sys
 from pathlib import Path
-from flowspec.emulator.service import Service
+from flowspec.emulator.api.service import Service
 from tests.emulator.conftest import bash, request
 print(Service(Path(sys.argv[1])).call("RunJobFlow", request(bash("sleep 0.5")))["JobFlowId"], flush=True)
 os.killpg(0, signal.SIGKILL)

@@ -184,7 +184,7 @@ def test_a_module_is_run_from_any_directory_and_not_from_that_directory(tmp_path
     (tmp_path / "logging.py").write_text("raise SystemExit('the wrong module')")
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
-        python_module("flowspec.emulator.worker", str(tmp_path), "j-none"),
+        python_module("flowspec.emulator.worker.main", str(tmp_path), "j-none"),
         cwd=tmp_path,
         env=environment,
         capture_output=True,

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from flowspec.emulator import lifecycle
-from flowspec.emulator.service import EmrError
-from flowspec.emulator.store import Store
+from flowspec.emulator.api.service import EmrError
+from flowspec.emulator.state import lifecycle
+from flowspec.emulator.state.store import Store
 from tests.emulator.conftest import CORE, MASTER
 
 TASK = {"InstanceRole": "TASK", "InstanceType": "m5.xlarge", "InstanceCount": 3, "Name": "extra"}

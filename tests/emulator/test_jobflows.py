@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from flowspec.emulator import lifecycle
-from flowspec.emulator.service import EmrError
-from flowspec.emulator.store import Store
+from flowspec.emulator.api.service import EmrError
+from flowspec.emulator.state import lifecycle
+from flowspec.emulator.state.store import Store
 from tests.emulator.conftest import CORE, MASTER, bash
 from tests.emulator.test_instances import FLEETS
 

@@ -16,11 +16,11 @@ import time
 from pathlib import Path
 
 import pytest
+from flowspec.emulator.worker.main.supervisor import WORKER_DIED
 
-from flowspec.emulator import home as place
-from flowspec.emulator import lifecycle
-from flowspec.emulator.errors import EmrError
-from flowspec.emulator.workers import WORKER_DIED
+from flowspec.emulator.api.errors import EmrError
+from flowspec.emulator.state import lifecycle
+from flowspec.emulator.state import paths as place
 from tests.emulator.conftest import bash
 from tests.emulator.test_orphans import DAEMONS
 
@@ -120,7 +120,7 @@ def living(home):
 
 # A worker's death takes its cluster along, so that steps have a life only if it is a rare one.
 WEIGHTS = {
-    "flowspec.emulator.worker": 1,
+    "flowspec.emulator.worker.main": 1,
     "flowspec apply": 1,
     "flowspec.engines.streaming": 4,
     "sys.stdin": 4,

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from flowspec.emulator import clock, lifecycle
-from flowspec.emulator.lifecycle import Aftermath, after_failure, next_orders
-from flowspec.emulator.store import Store
+from flowspec.emulator.state import clock, lifecycle
+from flowspec.emulator.state.lifecycle import Aftermath, after_failure, next_orders
+from flowspec.emulator.state.store import Store
 from tests.emulator.conftest import bash
 
 

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from flowspec.emulator import logs
-from flowspec.emulator.store import Record
+from flowspec.emulator.state.store import Record
+from flowspec.emulator.worker.main import logs
 from flowspec.engines.jvm import Spark
 from tests.emulator.conftest import bash
 

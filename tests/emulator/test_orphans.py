@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from flowspec.emulator import home as place
-from flowspec.emulator import processes
+from flowspec.emulator.state import paths as place
+from flowspec.emulator.worker.main import processes
 from tests.emulator.conftest import bash
 from tests.emulator.test_worker import gone, worker_pid
 
@@ -38,7 +38,7 @@ def submitting(home, noted):
     """A script that makes a cluster, as a step may, and notes its id."""
     root = Path(__file__).parent.parent.parent
     code = (
-        "from pathlib import Path; from flowspec.emulator.service import Service; "
+        "from pathlib import Path; from flowspec.emulator.api.service import Service; "
         "from tests.emulator.conftest import request; "
         f"print(Service(Path('{home}')).call('RunJobFlow', request(keep_alive=True))['JobFlowId'])"
     )

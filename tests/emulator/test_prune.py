@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from flowspec.cli import cli
-from flowspec.emulator import prune as pruning
-from flowspec.emulator import workers
-from flowspec.emulator.prune import prune
-from flowspec.emulator.store import Store
+from flowspec.emulator.state import prune as pruning
+from flowspec.emulator.state.prune import prune
+from flowspec.emulator.state.store import Store
+from flowspec.emulator.worker.main import supervisor as workers
 from tests.emulator.conftest import bash
 
 HOUR = 3600.0

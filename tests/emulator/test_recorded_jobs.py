@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from flowspec.emulator.home import step_logs
+from flowspec.emulator.state.paths import step_logs
 from tests.engines.streaming.golden import lay_out
 from tests.engines.streaming.test_golden import CASES
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowspec.emulator.service import EmrError, Service
+from flowspec.emulator.api.service import EmrError, Service
 from tests.emulator.conftest import CORE, MASTER, Emr, request
 from tests.emulator.test_instances import FLEETS
 

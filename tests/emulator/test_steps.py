@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from flowspec.emulator.service import EmrError
-from flowspec.emulator.store import Store
+from flowspec.emulator.api.service import EmrError
+from flowspec.emulator.state.store import Store
 from tests.emulator.conftest import bash
 
 

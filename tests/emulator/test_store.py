@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from flowspec.emulator.home import database
-from flowspec.emulator.store import Record, Store
+from flowspec.emulator.state.paths import database
+from flowspec.emulator.state.store import Record, Store
 from flowspec.errors import FlowspecError
 
 
@@ -80,7 +80,7 @@ def test_a_reader_sees_one_state_while_another_writes(tmp_path):
 WRITER = """
 import sys
 from pathlib import Path
-from flowspec.emulator.store import Record, Store
+from flowspec.emulator.state.store import Record, Store
 name, home = sys.argv[1], Path(sys.argv[2])
 for number in range(50):
     with Store(home) as store, store.writing():
@@ -127,7 +127,7 @@ def test_a_full_disk_is_told_as_such(tmp_path):
 
 
 def test_a_store_that_a_stopped_process_keeps_locked_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr("flowspec.emulator.store._BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("flowspec.emulator.state.store._BUSY_SECONDS", 0.05)
     with Store(tmp_path) as stopped, Store(tmp_path) as waiting, stopped.writing():
         with (
             pytest.raises(FlowspecError, match=r"another process keeps the store .* locked") as caught,

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from flowspec.emulator import wire
-from flowspec.emulator.errors import EmrError
+from flowspec.emulator.api import wire
+from flowspec.emulator.api.errors import EmrError
 
 INSTANCES = {"MasterInstanceType": "m5.xlarge", "InstanceCount": 1}
 

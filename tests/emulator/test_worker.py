@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from flowspec.emulator import home as place
-from flowspec.emulator import processes, worker
-from flowspec.emulator.service import Service
-from flowspec.emulator.store import Store
+from flowspec.emulator.api.service import Service
+from flowspec.emulator.state import paths as place
+from flowspec.emulator.state.store import Store
+from flowspec.emulator.worker.main import main as worker
+from flowspec.emulator.worker.main import processes
 from tests.emulator.conftest import MASTER, bash, request
 
 
@@ -106,7 +107,7 @@ def worker_pid(emr, cluster_id):
     """The pid of a cluster's worker, by its arguments."""
     shown = subprocess.run(["ps", "-axwwo", "pid=,args="], capture_output=True, text=True, check=True).stdout
     found = [
-        line.split()[0] for line in shown.splitlines() if "flowspec.emulator.worker" in line and cluster_id in line
+        line.split()[0] for line in shown.splitlines() if "flowspec.emulator.worker.main" in line and cluster_id in line
     ]
     assert len(found) == 1, shown
     return int(found[0])
@@ -236,7 +237,7 @@ def test_a_step_that_will_not_end_is_killed_after_the_grace(emr, tmp_path, monke
     site = tmp_path / "site"
     site.mkdir()
     (site / "sitecustomize.py").write_text(
-        "import flowspec.emulator.execution as execution\nexecution.GRACE_SECONDS = 0.3\n"
+        "import flowspec.emulator.worker.execution as execution\nexecution.GRACE_SECONDS = 0.3\n"
     )
     monkeypatch.setenv("PYTHONPATH", f"{site}:{Path(__file__).parent.parent.parent}")
     script = f"trap '' TERM; echo $$ >{tmp_path}/pid; while true; do sleep 0.1; done"
@@ -363,7 +364,7 @@ def test_a_cluster_is_terminated_while_it_bootstraps(emr, booting, tmp_path):
 SUBMIT = """
 import sys
 from pathlib import Path
-from flowspec.emulator.service import Service
+from flowspec.emulator.api.service import Service
 from tests.emulator.conftest import bash, request
 service = Service(Path(sys.argv[1]))
 for number in range(3):
@@ -457,7 +458,7 @@ def test_a_cluster_of_fleets_runs_as_any_other(emr):
 def test_the_worker_is_the_module_it_says_and_takes_the_lock_itself_when_run_by_hand(still):
     cluster_id = still.run(bash("true"), groups=[MASTER])
     done = subprocess.run(
-        [sys.executable, "-m", "flowspec.emulator.worker", str(still.home), cluster_id],
+        [sys.executable, "-m", "flowspec.emulator.worker.main", str(still.home), cluster_id],
         capture_output=True,
         text=True,
         check=False,

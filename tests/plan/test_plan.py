@@ -7,8 +7,9 @@ import pytest
 
 import flowspec
 from flowspec.errors import SpecError
-from flowspec.plan import Action, plan
+from flowspec.plan.changes import Action
 from flowspec.plan.cluster import Cluster, Step
+from flowspec.plan.compare import make_plan
 from flowspec.report import plans
 
 SPEC = """\
@@ -47,7 +48,7 @@ def cluster(digest, *steps, state="RUNNING"):
 
 
 def test_nothing_runs(job):
-    made = plan(*job())
+    made = make_plan(*job())
     assert [change.action for change in made.changes] == [
         Action.UPLOAD,
         Action.CREATE,
@@ -61,7 +62,7 @@ def test_nothing_runs(job):
 
 def test_what_runs_is_what_is_wanted(job):
     flow, request = job()
-    made = plan(flow, request, cluster(request.digest))
+    made = make_plan(flow, request, cluster(request.digest))
     assert (made.changes, made.calls, made.uploads, made.joins) == ((), (), (), "j-1")
     assert not made.has_changes
 
@@ -69,22 +70,22 @@ def test_what_runs_is_what_is_wanted(job):
 def test_another_request_runs(job):
     flow, request = job()
     running = cluster("another", Step("s-1", "count", "RUNNING"))
-    made = plan(flow, request, running)
+    made = make_plan(flow, request, running)
     assert made.changes[0].action is Action.REPLACE
     assert made.changes[0].reason == "it is RUNNING, running: count, up since 2026-11-22 08:00:00"
     assert [call.operation for call in made.calls] == ["TerminateJobFlows", "RunJobFlow"]
     assert made.blocked == "cluster j-1 of this flow is RUNNING, made from another request"
     assert "--replace" in made.remedy
-    assert plan(flow, request, running, replace=True).blocked == ""
+    assert make_plan(flow, request, running, replace=True).blocked == ""
 
 
 def test_equal_inputs_make_equal_plans(job):
-    assert plan(*job()) == plan(*job())
-    assert plan(*job()) != plan(*job(extra="y"))
+    assert make_plan(*job()) == make_plan(*job())
+    assert make_plan(*job()) != make_plan(*job(extra="y"))
 
 
 def test_local_files_are_not_uploaded_for_the_embedded_emr(job):
-    assert plan(*job("here")).uploads == ()
+    assert make_plan(*job("here")).uploads == ()
 
 
 def test_what_cannot_run_here_is_refused_at_its_place(job):
@@ -96,20 +97,20 @@ def test_what_cannot_run_here_is_refused_at_its_place(job):
         ],
     }
     with pytest.raises(SpecError) as error:
-        plan(flow, flowspec.Request(refused, (), "d", frozenset()))
+        make_plan(flow, flowspec.Request(refused, (), "d", frozenset()))
     (found,) = error.value.diagnostics
     assert (found.id, found.location.line) == ("FS501", 12)
 
 
 def test_secrets_are_in_no_report(job):
-    made = plan(*job())
+    made = make_plan(*job())
     assert "hunter2" not in plans.as_text(made)
     assert "hunter2" not in plans.as_json(made)
     assert "hunter2" in json.dumps(made.request), "but they are in what is sent"
 
 
 def test_a_plan_for_people(job):
-    text = plans.as_text(plan(*job()))
+    text = plans.as_text(make_plan(*job()))
     assert text.splitlines()[0] == "nightly on target aws"
     assert "  + instance group MASTER: 1 x m5.xlarge" in text
     assert "  > step one: command-runner.jar echo '(sensitive)' x" in text
@@ -117,6 +118,6 @@ def test_a_plan_for_people(job):
 
 
 def test_a_plan_for_programs(job):
-    document = json.loads(plans.as_json(plan(*job())))
+    document = json.loads(plans.as_json(make_plan(*job())))
     assert (document["version"], document["has_changes"], document["flow"]) == (1, True, "nightly")
     assert {change["action"] for change in document["changes"]} == {"^", "+", ">"}

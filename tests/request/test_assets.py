@@ -5,11 +5,13 @@ import zipfile
 
 import pytest
 
+from flowspec.document.parse import load
+from flowspec.document.render import render
+from flowspec.document.validate import validate
 from flowspec.errors import SpecError
-from flowspec.plan import plan
+from flowspec.plan.compare import make_plan
 from flowspec.report.plans import as_text
-from flowspec.request import compile
-from flowspec.spec import load, render, validate
+from flowspec.request.compile import compile
 
 HEAD = "flowspec: v1\nname: x\nmaster_instance_type: m5.xlarge\nrelease_label: emr-7.5.0\n"
 EMR = HEAD + "staging: s3://acme/staging\n"
@@ -58,8 +60,8 @@ def test_a_directory_is_packed_where_an_archive_is_wanted(flow, write):
 def test_its_size_and_files_are_in_the_plan(flow, write):
     write(lib__run_dot_sh="cat\n" * 1000)
     jobflow = flow(EMR + STREAMING)
-    assert "^ lib.zip: s3://acme/staging/" in as_text(plan(jobflow, compile(jobflow)))
-    assert "(4.1 kB, 1 files of lib/)" in as_text(plan(jobflow, compile(jobflow)))
+    assert "^ lib.zip: s3://acme/staging/" in as_text(make_plan(jobflow, compile(jobflow)))
+    assert "(4.1 kB, 1 files of lib/)" in as_text(make_plan(jobflow, compile(jobflow)))
 
 
 def test_its_content_is_what_the_digest_is_of(flow, write, tmp_path):

@@ -3,10 +3,11 @@ import json
 
 import pytest
 
+from flowspec.document.parse import load
+from flowspec.document.render import render
+from flowspec.document.validate import validate
 from flowspec.errors import SpecError
-from flowspec.request import compile
-from flowspec.request.compile import digest, merge_patch
-from flowspec.spec import load, render, validate
+from flowspec.request.compile import compile, digest, merge_patch
 
 
 @pytest.fixture

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from flowspec.emr.shapes import input_shape
-from flowspec.request import compile
+from flowspec.document.parse import load
+from flowspec.document.render import render
+from flowspec.document.tree import Scalar
+from flowspec.document.validate import validate
+from flowspec.facts.api_model import input_shape
+from flowspec.request.compile import compile
 from flowspec.request.origin import origin
-from flowspec.spec import load, render, validate
-from flowspec.spec.document import Scalar
 
-DOCUMENTS = Path(__file__).parents[1] / "spec/documents/good"
+DOCUMENTS = Path(__file__).parents[1] / "document/documents/good"
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
 
 

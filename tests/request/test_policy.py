@@ -2,10 +2,11 @@ import json
 
 import pytest
 
+from flowspec.document.parse import load
+from flowspec.document.validate import validate
 from flowspec.errors import SpecError
-from flowspec.request import compile
+from flowspec.request.compile import compile
 from flowspec.request.policy import read, violations
-from flowspec.spec import load, validate
 
 SPEC = """\
 flowspec: v1

@@ -4,9 +4,11 @@ import json
 
 import pytest
 
+from flowspec.document.parse import load
+from flowspec.document.render import render
+from flowspec.document.validate import validate
 from flowspec.errors import SpecError
-from flowspec.request import compile
-from flowspec.spec import load, render, validate
+from flowspec.request.compile import compile
 
 NEW = "release_label: emr-5.36.0\nregion: eu-west-1\n"
 OLD = "ami_version: 3.11.0\nregion: eu-west-1\n"

@@ -21,6 +21,6 @@ What is not supported is refused by name. The exit status, the files, the counte
 are Hadoop's.
 """
 
-from flowspec.engines.streaming.client import main
+from flowspec.engines.streaming.run.client import main
 
 __all__ = ["main"]

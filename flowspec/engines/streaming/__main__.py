@@ -2,6 +2,6 @@
 
 import sys
 
-from flowspec.engines.streaming.client import main
+from flowspec.engines.streaming.run.client import main
 
 sys.exit(main(sys.argv[1:]))

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowspec.engines.streaming import bzip, inputs
-from flowspec.engines.streaming.classes import TEXT_INPUT
-from flowspec.engines.streaming.configuration import Configuration
-from flowspec.engines.streaming.failure import TaskFailure
-from flowspec.engines.streaming.readers import SplitReader
+from flowspec.engines.streaming.data import bzip, inputs
+from flowspec.engines.streaming.data.readers import SplitReader
+from flowspec.engines.streaming.hadoop.classes import TEXT_INPUT
+from flowspec.engines.streaming.hadoop.configuration import Configuration
+from flowspec.engines.streaming.run.failure import TaskFailure
 
 TEXT = st.lists(st.sampled_from([b"a", b"bc", b"\n", b"\r", b"\r\n", b"word\n"]), min_size=1, max_size=8).map(b"".join)
 NOTHING = bz2.compress(b"")

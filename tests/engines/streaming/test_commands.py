@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from flowspec.engines.streaming.commands import Reporter, find_program, split_words
+from flowspec.engines.streaming.run.commands import Reporter, find_program, split_words
 
 
 @pytest.mark.parametrize(

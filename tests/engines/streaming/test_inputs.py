@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowspec.engines.paths import FileSystems
-from flowspec.engines.streaming import inputs
-from flowspec.engines.streaming.classes import TEXT_INPUT
-from flowspec.engines.streaming.configuration import Configuration
-from flowspec.engines.streaming.readers import SplitReader
+from flowspec.engines.streaming.data import inputs
+from flowspec.engines.streaming.data.readers import SplitReader
+from flowspec.engines.streaming.hadoop.classes import TEXT_INPUT
+from flowspec.engines.streaming.hadoop.configuration import Configuration
 
 
 def configuration(**properties):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowspec.engines.streaming.javadouble import java_double
+from flowspec.engines.streaming.hadoop.javadouble import java_double
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from itertools import groupby
 import pytest
 
 from flowspec.engines.counters import parse_counters
-from flowspec.engines.streaming.partition import hash_partitioner
+from flowspec.engines.streaming.hadoop.partition import hash_partitioner
 from tests.engines.streaming.golden import run
 
 LIB = "org.apache.hadoop.mapred.lib"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowspec.engines.streaming import lines
+from flowspec.engines.streaming.data import lines
 
 TEXT = st.binary(max_size=60).map(lambda data: data.translate(bytes.maketrans(b"abcdef", b"\r\n\t\r\n\x01")))
 CUTS = st.lists(st.integers(0, 60), max_size=4)

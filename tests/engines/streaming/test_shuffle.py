@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowspec.engines.streaming import arrays, collect, merge
-from flowspec.engines.streaming.classes import TEXT
-from flowspec.engines.streaming.collect import Collector, Shuffle, Spool
-from flowspec.engines.streaming.layout import Layout
-from flowspec.engines.streaming.lines import GroupCounter, text_size
-from flowspec.engines.streaming.merge import Merge
-from flowspec.engines.streaming.partition import hash_partitioner
+from flowspec.engines.streaming.data import arrays, collect, merge
+from flowspec.engines.streaming.data.collect import Collector, Shuffle, Spool
+from flowspec.engines.streaming.data.layout import Layout
+from flowspec.engines.streaming.data.lines import GroupCounter, text_size
+from flowspec.engines.streaming.data.merge import Merge
+from flowspec.engines.streaming.hadoop.classes import TEXT
+from flowspec.engines.streaming.hadoop.partition import hash_partitioner
 
 PLAIN = Layout(plain=True, key_class=TEXT, value_class=TEXT)
 

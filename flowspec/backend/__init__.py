@@ -1,0 +1,1 @@
+"""Where a plan is carried out: `aws` (EMR through boto3) or `local` (the embedded EMR of this machine)."""

@@ -1,0 +1,109 @@
+"""Why it failed: from what EMR says to the lines of the log that tell the cause.
+
+The order is that of trust: error details, the reason for the state, the failed step's FailureDetails,
+then the step's own logs, where a program's last words are worth more than a framework's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+
+from flowspec.backend.aws.logs import Logs
+from flowspec.backend.aws.verdict import Verdict
+from flowspec.plan.cluster import Cluster
+
+_LINES = 12
+# Bytes of a log that are looked at: the cause is near the end.
+_TAIL = 256 * 1024
+# What Hadoop's client says after every failure tells nothing.
+_NOISE = frozenset({"", "Streaming Command Failed!"})
+# EMR's shape of the reason: On the master instance (i-…), bootstrap action 1 returned a non-zero return code
+_BOOTSTRAP = re.compile(r"instance \((i-\w+)\), bootstrap action (\d+)")
+_TRACEBACK = re.compile(r"^Traceback \(most recent call last\):$", re.MULTILINE)
+# Hadoop's words for what goes wrong most often, and what helps.
+_ADVICE = {
+    r"Output directory \S+ already exists": "Hadoop never overwrites: remove it, or write somewhere else",
+    r"Input path does not exist|Input Pattern \S+ matches 0 files": "check `input:`, and that its data has arrived",
+    r"Cannot run program": "ship the program (`mapper: script.py`, `files:`), or install it by a bootstrap action",
+    r"No space left on device": "free some disk space; intermediate data needs about as much as the input",
+    r"Permission denied": "the user who runs the step may not read or write it",
+}
+_TELLING = re.compile(r"\b(ERROR|FATAL)\b|^Caused by: |^Exception in thread |Exception: ")
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What is known of a failure: what EMR says, telling lines by the log they stand in, and what to try.
+
+    `logs` is where the rest is; `logs_may_follow` says that EMR may not have shipped them yet.
+    """
+
+    state: str
+    facts: tuple[str, ...]
+    excerpts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    advice: tuple[str, ...] = ()
+    logs: str = ""
+    logs_may_follow: bool = False
+
+
+def diagnose(cluster: Cluster, verdict: Verdict, logs: Logs) -> Diagnosis:
+    """Gathers the probable cause of a verdict that is not success. Reads at most three logs, waits for none."""
+    reason = f"{cluster.reason_code}: {cluster.reason}" if cluster.reason_code else cluster.reason
+    facts = [*cluster.error_details, reason]
+    step = verdict.step
+    if step is None:
+        excerpts = dict(_bootstrap_excerpt(logs, cluster.reason))
+        return Diagnosis(cluster.state, tuple(dict.fromkeys(filter(None, facts))), excerpts, logs=logs.folder())
+    facts += [f"step '{step.name}' ({step.id}) is {step.state}", step.reason, step.message]
+    excerpts = dict(_excerpts(logs, step.id))
+    return Diagnosis(
+        cluster.state,
+        tuple(dict.fromkeys(filter(None, facts))),
+        excerpts,
+        tuple(_advice([*facts, *chain.from_iterable(excerpts.values())])),
+        logs.where(step.id),
+        logs_may_follow=not excerpts and not logs.live,
+    )
+
+
+def _excerpts(logs: Logs, step_id: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The lines most likely to tell the cause, and the log they stand in."""
+    words = _last_words(_text(logs.read(step_id, "stderr", -_TAIL)))
+    if words:
+        yield "stderr", words
+    # Where Spark leads the stderr of a Python application to.
+    out = _text(logs.read(step_id, "stdout", -_TAIL))
+    if _TRACEBACK.search(out):
+        yield "stdout", _last_words(out)
+    telling = [line for line in _text(logs.read(step_id, "syslog", -_TAIL)).splitlines() if _TELLING.search(line)]
+    if telling:
+        yield "syslog", tuple(telling[-_LINES:])
+
+
+def _bootstrap_excerpt(logs: Logs, reason: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The last words of the bootstrap action that a cluster's reason speaks of."""
+    match = _BOOTSTRAP.search(reason)
+    words = _last_words(_text(logs.bootstrap(int(match[2]), match[1]))) if match else ()
+    if words:
+        yield "stderr", words
+
+
+def _advice(lines: Iterable[str]) -> Iterator[str]:
+    text = "\n".join(lines)
+    for pattern, advice in _ADVICE.items():
+        if re.search(pattern, text):
+            yield advice
+
+
+def _last_words(text: str) -> tuple[str, ...]:
+    starts = [match.start() for match in _TRACEBACK.finditer(text)]
+    lines = [line for line in text[starts[-1] if starts else 0 :].splitlines() if line.strip() not in _NOISE]
+    return tuple(lines[:1] + lines[-_LINES + 1 :] if starts and len(lines) > _LINES else lines[-_LINES:])
+
+
+def _text(content: bytes | None) -> str:
+    # A program's output need not be UTF-8.
+    return (content or b"").decode("utf-8", "replace")

@@ -1,0 +1,142 @@
+"""Following a cluster: our own loop, for botocore's waiters stop after 30 minutes and don't know INTERRUPTED.
+
+Adaptive (the interval grows with the age of the run), throttle-aware, with no cap on attempts: it ends
+when the work is over or at the deadline that was asked for.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+
+from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.logs import Logs, logs_of
+from flowspec.backend.aws.observe import describe
+from flowspec.backend.aws.verdict import Outcome, Verdict, is_over, judge
+from flowspec.engines.counters import parse_progress
+from flowspec.errors import FlowspecError
+from flowspec.plan.cluster import Cluster, Step
+
+# Seconds between two looks: the embedded EMR costs nothing to ask; EMR allows one DescribeCluster a second
+# for the whole account (Service Quotas).
+_EMBEDDED_INTERVAL = 0.15
+_FIRST_INTERVAL, _LONGEST_INTERVAL = 5.0, 30.0
+_PATIENCE = 300.0
+_TAIL = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterChanged:
+    """The cluster is in a new state."""
+
+    cluster: Cluster
+
+
+@dataclass(frozen=True, slots=True)
+class StepChanged:
+    """A step is in a new state."""
+
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class StepProgress:
+    """How far a running MapReduce step is, in percent of its maps and reduces."""
+
+    step: Step
+    maps: int
+    reduces: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The last event: the verdict, and the cluster as it was then."""
+
+    cluster: Cluster
+    verdict: Verdict
+
+
+Event = ClusterChanged | StepChanged | StepProgress | Ended
+
+
+def watch(
+    emr: Emr,
+    cluster_id: str,
+    *,
+    timeout: float | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Generator[Event, None, None]:
+    """Yields an event for every change until the work is over, or `timeout` seconds have passed.
+
+    The last event is always `Ended`. A connection that fails for a while is borne for five minutes.
+    Raises FlowspecError when there is no such cluster or it can't be reached.
+    """
+    start = clock()
+    seen = _Seen()
+    logs: Logs | None = None
+    for cluster in _looks(emr, cluster_id, clock, sleep):
+        yield from seen.changes(cluster)
+        logs = logs or logs_of(emr, cluster)
+        yield from seen.progress(cluster, logs)
+        if is_over(cluster):
+            yield Ended(cluster, judge(cluster))
+            return
+        if timeout is not None and clock() - start >= timeout:
+            yield Ended(cluster, Verdict(Outcome.TIMED_OUT))
+            return
+
+
+def _looks(emr: Emr, cluster_id: str, clock: Callable[[], float], sleep: Callable[[float], None]) -> Iterator[Cluster]:
+    """The cluster, again and again; the caller stops when it has seen enough."""
+    embedded = emr.endpoint.backend == "local"
+    interval = _EMBEDDED_INTERVAL if embedded else _FIRST_INTERVAL
+    last_answer: float | None = None
+    while True:
+        try:
+            cluster = describe(emr, cluster_id)
+        except FlowspecError:
+            # A cluster that was there does not vanish: the network did, or the service says "slow down".
+            if last_answer is None or clock() - last_answer > _PATIENCE:
+                raise
+        else:
+            last_answer = clock()
+            yield cluster
+        sleep(interval)
+        if not embedded:
+            interval = min(_LONGEST_INTERVAL, interval * 1.2)
+
+
+class _Seen:
+    """What the caller has been told already."""
+
+    def __init__(self) -> None:
+        self._cluster = ""
+        self._steps: dict[str, str] = {}
+        self._progress: dict[str, tuple[int, int]] = {}
+
+    def changes(self, cluster: Cluster) -> Iterator[Event]:
+        """News of the cluster and its steps, in the order in which they happened."""
+        news: list[Event] = [StepChanged(step) for step in cluster.steps if self._steps.get(step.id) != step.state]
+        if cluster.state != self._cluster:
+            # A cluster comes before its steps and ends after them.
+            news.insert(len(news) if cluster.state.startswith("TERMINAT") else 0, ClusterChanged(cluster))
+        self._cluster, self._steps = cluster.state, {step.id: step.state for step in cluster.steps}
+        yield from news
+
+    def progress(self, cluster: Cluster, logs: Logs) -> Iterator[Event]:
+        """How far the running steps are; only where logs are live: shipped ones are minutes old."""
+        if not logs.live:
+            return
+        for step in cluster.steps:
+            if step.state == "RUNNING":
+                now = _latest_progress(logs.read(step.id, "syslog", -_TAIL))
+                if now and self._progress.get(step.id) != now:
+                    self._progress[step.id] = now
+                    yield StepProgress(step, *now)
+
+
+def _latest_progress(syslog: bytes | None) -> tuple[int, int] | None:
+    lines = (syslog or b"").decode("utf-8", "replace").splitlines()
+    return next((found for line in reversed(lines) if (found := parse_progress(line))), None)

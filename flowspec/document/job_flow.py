@@ -1,0 +1,35 @@
+"""A job flow as it is wanted: checked, for one target, ready to be compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flowspec.document.tree import Document
+from flowspec.errors import Diagnostic
+
+
+@dataclass(frozen=True)
+class JobFlow:
+    """A valid spec for one target.
+
+    `target` is "" when the spec has none; `backend` "local" or "emr"; `path` the spec file. `fields`
+    are the rendered, checked members of the spec that describe the job flow, under the spec's names;
+    what is about the tool (variables, targets, backend …) is not among them. `secrets` are the texts
+    that must not be shown; `document` knows the place of everything.
+    """
+
+    name: str
+    target: str
+    backend: str
+    region: str | None
+    profile: str | None
+    endpoint_url: str | None
+    staging: str | None
+    path: Path
+    fields: Mapping[str, Any]
+    document: Document = field(compare=False, repr=False)
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    warnings: tuple[Diagnostic, ...] = ()

@@ -1,0 +1,260 @@
+"""What JSON Schema has against a spec, in words for people who never saw the schema."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from flowspec.document.nearest import did_you_mean, nearest
+from flowspec.document.schema import Schema, api_name, is_template_option, kind, types_of
+
+
+class Finding(NamedTuple):
+    """A finding that knows its path in the document, not yet its place. `key`: it is about the key itself.
+
+    `whole`: what stands at the path is wrong as a whole, so that no rule should look at it. `about`: the
+    key that is missing.
+    """
+
+    id: str
+    path: tuple[str | int, ...]
+    message: str
+    hint: str = ""
+    notes: tuple[str, ...] = ()
+    key: bool = False
+    whole: bool = False
+    about: str = ""
+
+
+_TYPES = {
+    "string": "a string",
+    "integer": "an integer",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "null",
+}
+
+
+def tell(error: Any, before: tuple[str | int, ...] = ()) -> Iterator[Finding]:
+    """A jsonschema `ValidationError` as findings; `before` leads to the part of the document that was judged."""
+    path = (*before, *error.absolute_path)
+    if "propertyNames" in error.relative_schema_path:
+        yield Finding("FS105", (*path, error.instance), _odd_name(error), key=True, whole=True)
+        return
+    teller = _TELLERS.get(error.validator)
+    if teller is None:
+        yield Finding("FS100", path, error.message, whole=True)
+        return
+    yield from teller(error, path)
+
+
+def _word(path: tuple[str | int, ...]) -> str:
+    """What a message calls the thing at a path: its key, or an item of it."""
+    keys = [step for step in path if isinstance(step, str)]
+    name = keys[-1] if keys else "the spec"
+    return f"an item of {name}" if path and isinstance(path[-1], int) else f"'{name}'" if keys else name
+
+
+def _odd_name(error: Any) -> str:
+    name = error.instance
+    if error.validator == "enum":
+        return f"'{name}' is none of {', '.join(error.validator_value)}"
+    if error.validator == "pattern":
+        return f"'{name}' can't be a name: letters, digits and _ make one"
+    return (
+        f"the key is {len(name)} characters long, up to {error.validator_value} are allowed"
+        if name
+        else "a key is empty"
+    )
+
+
+_MAX_GUESSES = 100
+
+
+def _unknown(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
+    known: Schema = error.schema.get("properties", {})
+    unknown = [name for name in error.instance if name not in known]
+    for index, name in enumerate(unknown):
+        # Nobody reads a thousand guesses, and each takes its time.
+        hint = _meant_key(name, known, path) if index < _MAX_GUESSES else ""
+        yield Finding("FS101", (*path, name), f"unknown key '{name[:100]}'", hint, key=True, whole=True)
+
+
+def _meant_key(name: str, known: Schema, path: tuple[str | int, ...]) -> str:
+    if not path and name in ("instances", "Instances"):
+        return "the members of Instances stand at the top level"
+    words = _other_words(known)
+    found = words.get(_folded(name)) or nearest(name, known) or words.get(nearest(_folded(name), words))
+    return f"did you mean {found}?" if found else ""
+
+
+def _folded(name: str) -> str:
+    return name.replace("_", "").replace("-", "").lower()
+
+
+def _other_words(known: Schema) -> dict[str, str]:
+    """How else keys are called: as the API does, and by the words listed for them."""
+    words = {}
+    for name, schema in known.items():
+        words[_folded(api_name(name, schema).rsplit(".", 1)[-1])] = name
+        words.update({_folded(word): name for word in schema.get("x-also", ())})
+    words.update({_folded(name): name for name in known})
+    return words
+
+
+def _missing(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
+    # One error of jsonschema's names one key, but only in its message.
+    match = re.match(r"'(.*)' is a required property$", error.message)
+    name = match[1] if match else "?"
+    known = error.schema.get("properties", {}).get(name, {})
+    examples = known.get("examples") or [known.get("const")]
+    hint = f"such as {name}: {_shown(examples[0])}" if kind(examples[0]) == "scalar" and examples[0] is not None else ""
+    yield Finding("FS102", path, f"the key '{name}' is missing", hint, about=name)
+
+
+def _shown(value: Any) -> str:
+    return (
+        f'"{value}"'
+        if isinstance(value, str) and "{" in value
+        else str(value).lower()
+        if isinstance(value, bool)
+        else str(value)
+    )
+
+
+def _type(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
+    wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+    yield _wrong_type(error.instance, wanted, path)
+
+
+def _wrong_type(value: Any, wanted: list[str], path: tuple[str | int, ...]) -> Finding:
+    names = list(dict.fromkeys(_TYPES[one] for one in wanted if one != "null"))
+    listed = " or ".join(names)
+    is_not = "has no value" if value is None else f"is {_described(value)}"
+    return Finding("FS103", path, f"{_word(path)} wants {listed}, this {is_not}", _type_hint(value, wanted), whole=True)
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, str):
+        return f"the string '{value[:60]}'"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return f"the number {value}"
+    return "a list" if isinstance(value, list) else "a mapping"
+
+
+def _type_hint(value: Any, wanted: list[str]) -> str:
+    if isinstance(value, str):
+        if "integer" in wanted or "number" in wanted:
+            return "drop the quotes" if re.fullmatch(r"[-+]?\d+(\.\d+)?", value) else ""
+        if "boolean" in wanted:
+            return _boolean_hint(value)
+    if wanted == ["array"] and kind(value) == "scalar" and value is not None:
+        return "put it in brackets: [" + _shown(value)[:40] + "]"
+    return "give it one, or leave the key out" if value is None else ""
+
+
+def _boolean_hint(value: str) -> str:
+    word = value.lower()
+    if word in ("true", "false"):
+        return "drop the quotes" if value == word else f"write {word}"
+    if word in ("yes", "on", "y", "no", "off", "n"):
+        return f"write {'true' if word in ('yes', 'on', 'y') else 'false'}: YAML 1.2 knows no other words"
+    return ""
+
+
+_CALLED = {"on_failure": "action on failure", "type": "type"}
+
+
+def _choice(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
+    allowed = [str(one) for one in error.validator_value]
+    if kind(error.instance) != "scalar" or error.instance is None or not isinstance(error.instance, str):
+        return  # its type is wrong, and that is said beside
+    name = next((step for step in reversed(path) if isinstance(step, str)), "value")
+    called = _CALLED.get(name, name.replace("_", " "))
+    article = "an" if called[0] in "aeiou" else "a"
+    hint = did_you_mean(error.instance, allowed)
+    yield Finding(
+        "FS104", path, f"'{error.instance[:60]}' is not {article} {called}", hint, (", ".join(allowed),), whole=True
+    )
+
+
+def _constant(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
+    wanted = error.validator_value
+    yield Finding(
+        "FS104",
+        path,
+        f"{_word(path)} is {_shown(wanted)} here, not {_shown(error.instance)}",
+        f"write {wanted}",
+        whole=True,
+    )
+
+
+def _pattern(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
+    yield Finding(
+        "FS105", path, f"{_word(path)}: '{str(error.instance)[:60]}' does not match {error.validator_value}", whole=True
+    )
+
+
+def _range(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
+    bound = "least" if error.validator == "minimum" else "greatest"
+    yield Finding(
+        "FS106", path, f"{_word(path)} is {error.instance}, the {bound} allowed is {error.validator_value}", whole=True
+    )
+
+
+def _length(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
+    limit, size = error.validator_value, len(error.instance)
+    what = "characters" if isinstance(error.instance, str) else "items"
+    if size == 0:
+        message = f"{_word(path)} is empty"
+    else:
+        bound = "up to" if error.validator.startswith("max") else "at least"
+        message = f"{_word(path)} has {size} {what}, {bound} {limit} are wanted"
+    yield Finding("FS107", path, message, whole=True)
+
+
+def _repeated(_error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
+    yield Finding("FS108", path, f"{_word(path)} has an item twice")
+
+
+def _alternatives(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
+    """Speaks of the one alternative that has the value's shape; the shapes wanted when none has."""
+    shape = kind(error.instance)
+    wanted: list[str] = []
+    for index, option in enumerate(error.validator_value):
+        if is_template_option(option):
+            continue
+        types = types_of(option)
+        wanted += types
+        if shape in {one if one in ("object", "array") else "scalar" for one in types}:
+            before = path[: len(path) - len(error.absolute_path)]
+            yield from (
+                one for part in error.context if part.relative_schema_path[0] == index for one in tell(part, before)
+            )
+            return
+    yield _wrong_type(error.instance, wanted, path)
+
+
+_TELLERS: dict[str, Callable[[Any, tuple[str | int, ...]], Iterator[Finding]]] = {
+    "additionalProperties": _unknown,
+    "required": _missing,
+    "type": _type,
+    "enum": _choice,
+    "const": _constant,
+    "pattern": _pattern,
+    "minimum": _range,
+    "maximum": _range,
+    "minLength": _length,
+    "maxLength": _length,
+    "minItems": _length,
+    "maxItems": _length,
+    "minProperties": _length,
+    "maxProperties": _length,
+    "uniqueItems": _repeated,
+    "anyOf": _alternatives,
+}

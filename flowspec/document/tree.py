@@ -1,0 +1,235 @@
+"""A document: a tree of values that know where they stand and where they came from.
+
+Nodes are immutable and shared freely (an alias is the same node again). Strings of a `Scalar` are
+what the YAML says they are; `text` keeps how a plain scalar was written, because the EMR API wants
+many things as strings and `0.10` must reach it as "0.10".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from flowspec.document.catalog import severity
+from flowspec.document.masking import mask
+from flowspec.errors import Diagnostic, Location, Severity
+
+NodePath: TypeAlias = "Sequence[str | int]"
+"""The way from the root to a node: keys and indexes, as in `("steps", 0, "mapper")`."""
+
+# What YAML 1.1 scanners (libyaml is one) count as the end of a line.
+_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+_IGNORE = re.compile(r"#\s*flowspec:\s*ignore=([\w, ]+)")
+_LONGEST_LINE = 10_000
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A file as it was read: its path as the user gave it, and its text."""
+
+    file: str
+    text: str = field(default="", repr=False)
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The lines of the text, without their ends, as YAML counts them."""
+        return _BREAK.split(self.text)
+
+    def line(self, number: int) -> str:
+        """The line with this number, from 1; "" when there is none."""
+        return self.lines[number - 1][:_LONGEST_LINE] if 0 < number <= len(self.lines) else ""
+
+    def diagnostic(
+        self,
+        id: str,  # noqa: A002 - it is the word for it
+        message: str,
+        at: Place | None = None,
+        *,
+        hint: str = "",
+        notes: Sequence[str] = (),
+    ) -> Diagnostic:
+        """A finding at a place of this file, or about the file as a whole."""
+        return Diagnostic(
+            id,
+            message,
+            at.location if at else Location(self.file),
+            hint,
+            tuple(notes),
+            at.source.line(at.line) if at else "",
+            severity(id),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """Where a node stands: lines and columns from 1; `width` characters of that line are meant."""
+
+    source: Source
+    line: int
+    column: int
+    width: int = 0
+
+    @property
+    def location(self) -> Location:
+        """The place as a value that can be shown and compared."""
+        return Location(self.source.file, self.line, self.column, self.width)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scalar:
+    """One value. `plain`: written without quotes. `failed`: its template could not be rendered.
+
+    `origin` tells what put it there when that was not this line of the spec: "target prod",
+    "variable workers".
+    """
+
+    value: Any
+    text: str
+    at: Place
+    plain: bool = True
+    origin: str = ""
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mapping:
+    """Keys (by their text, in order) and what they stand for."""
+
+    entries: dict[str, tuple[Scalar, Node]]
+    at: Place
+    origin: str = ""
+
+    def get(self, key: str) -> Node | None:
+        """The value of `key`, or None when it is absent."""
+        entry = self.entries.get(key)
+        return entry[1] if entry else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Items:
+    """A list of nodes."""
+
+    items: tuple[Node, ...]
+    at: Place
+    origin: str = ""
+
+
+Node: TypeAlias = "Scalar | Mapping | Items"
+
+
+def plain(node: Node) -> Any:
+    """The node as plain Python data: dict, list, str, int, float, bool, None."""
+    if isinstance(node, Scalar):
+        return node.value
+    if isinstance(node, Mapping):
+        return {key: plain(value) for key, (_, value) in node.entries.items()}
+    return [plain(item) for item in node.items]
+
+
+def scalars(node: Node) -> Iterator[Scalar]:
+    """Every scalar of the tree, keys too, in order."""
+    if isinstance(node, Scalar):
+        yield node
+    elif isinstance(node, Mapping):
+        for key, value in node.entries.values():
+            yield key
+            yield from scalars(value)
+    else:
+        for item in node.items:
+            yield from scalars(item)
+
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    """One spec, as it was read (`rendered` False) or for one target, with all templates filled in.
+
+    `diagnostics` is what was found so far. A rendered document keeps its `variables` and `targets`
+    blocks in `declared`, apart from what describes the job flow; `secrets` holds the text of its
+    sensitive variables.
+    """
+
+    path: Path
+    source: Source
+    root: Mapping
+    diagnostics: tuple[Diagnostic, ...] = ()
+    target: str = ""
+    rendered: bool = False
+    declared: Mapping | None = None
+    secrets: frozenset[str] = frozenset()
+
+    def find(self, path: NodePath) -> Node | None:
+        """The node at `path`, or None."""
+        node: Node | None = self.root
+        for step in path:
+            node = child(node, step)
+            if node is None:
+                return None
+        return node
+
+    def nearest(self, path: NodePath) -> Node:
+        """The node at `path`, or the last one that there is on the way to it."""
+        node: Node = self.root
+        for step in path:
+            found = child(node, step)
+            if found is None:
+                break
+            node = found
+        return node
+
+    def diagnostic(
+        self,
+        id: str,  # noqa: A002 - it is the word for it
+        path: NodePath,
+        message: str,
+        *,
+        hint: str = "",
+        notes: Sequence[str] = (),
+        key: bool = False,
+    ) -> Diagnostic:
+        """A finding about the node at `path` (or, with `key`, about its key), as a value to collect.
+
+        What lies beyond the document is placed at the last node on the way that there is.
+        """
+        at = self.nearest(path).at
+        if key and path:
+            parent = self.find(path[:-1])
+            entry = parent.entries.get(str(path[-1])) if isinstance(parent, Mapping) else None
+            at = entry[0].at if entry else at
+        return at.source.diagnostic(id, message, at, hint=hint, notes=notes)
+
+
+def child(node: Node | None, step: str | int) -> Node | None:
+    """One step down: the value of a key, the item of an index; None when there is none."""
+    if isinstance(node, Mapping):
+        return node.get(str(step))
+    if isinstance(node, Items) and isinstance(step, int) and 0 <= step < len(node.items):
+        return node.items[step]
+    return None
+
+
+def ignored(found: Diagnostic) -> bool:
+    """Whether the line itself asks for silence: `# flowspec: ignore=FS204`; an error never is."""
+    if found.severity is Severity.ERROR:
+        return False
+    match = _IGNORE.search(found.source)
+    return match is not None and found.id in re.split(r"[ ,]+", match[1])
+
+
+def settle(found: Sequence[Diagnostic], target: str, secrets: Collection[str] = ()) -> tuple[Diagnostic, ...]:
+    """Diagnostics to hand out: silenced and double ones gone, secrets masked, the target noted, sorted by place."""
+    note = (f"target {target}",) if target else ()
+    unique = {(one.id, one.message, one.location): one for one in found if not ignored(one)}
+    told = (_told(one, note, secrets) for one in unique.values())
+    return tuple(sorted(told, key=lambda one: one.sort_key))
+
+
+def _told(found: Diagnostic, note: tuple[str, ...], secrets: Collection[str]) -> Diagnostic:
+    notes = found.notes if found.notes[-1:] == note else (*found.notes, *note)
+    if not secrets:
+        return replace(found, notes=notes)
+    message, hint, source, *notes_ = mask([found.message, found.hint, found.source, *notes], secrets)
+    return replace(found, message=message, hint=hint, source=source, notes=tuple(notes_))

@@ -1,0 +1,177 @@
+"""Rendered document -> JobFlow: schema and rules, every finding in one pass. The only door to jsonschema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any
+
+from flowspec.document import schema as schemas
+from flowspec.document.fits import fits
+from flowspec.document.job_flow import JobFlow
+from flowspec.document.messages import Finding, tell
+from flowspec.document.reading import Reading
+from flowspec.document.render import render
+from flowspec.document.rules import broken
+from flowspec.document.tree import Document, Mapping, Scalar, plain, settle
+from flowspec.errors import Diagnostic, Severity, SpecError
+
+_TOOL = ("flowspec", "name", "description", "backend", "region", "profile", "endpoint_url", "staging")
+_ABOUT_TOOL = tuple(key for key in _TOOL if key != "name")
+
+
+def validate(document: Document) -> JobFlow:
+    """The job flow of a document (rendered first, with defaults, when it is not yet).
+
+    Raises `SpecError` with all that was found since the file was read, warnings too, when any of it is
+    an error.
+    """
+    document = render(document)
+    found = list(document.diagnostics)
+    reading = Reading()
+    data = reading.value(document.root, schemas.strict(), ())
+    findings = _without_echoes([one for one in _against(schemas.strict(), data) if not _failed(document, one)])
+    found += [_placed(document, one) for one in findings]
+    if document.declared is not None:
+        found += _declared_problems(document)
+    rejected = [*reading.failed, *(one.path for one in findings if one.whole)]
+    sound = _without(data, rejected)
+    found += [_placed(document, one) for one in broken(sound)]
+    secrets = document.secrets | reading.secrets
+    settled = settle(found, document.target, secrets)
+    if any(one.severity is Severity.ERROR for one in settled):
+        raise SpecError(settled)
+    return _job_flow(document, data, secrets, settled)
+
+
+def _job_flow(
+    document: Document, data: dict[str, Any], secrets: frozenset[str], found: tuple[Diagnostic, ...]
+) -> JobFlow:
+    return JobFlow(
+        name=data["name"],
+        target=document.target,
+        backend=data.get("backend", "emr"),
+        region=data.get("region"),
+        profile=data.get("profile"),
+        endpoint_url=data.get("endpoint_url"),
+        staging=data.get("staging"),
+        path=document.path,
+        fields={key: value for key, value in data.items() if key not in _ABOUT_TOOL},
+        document=document,
+        secrets=secrets,
+        warnings=found,
+    )
+
+
+@cache
+def _validator(loose: bool) -> Any:
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
+
+    # To JSON Schema 2.0 is an integer; to botocore it is not.
+    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+    made: Any = extend(Draft202012Validator, type_checker=types)  # type: ignore[no-untyped-call]
+    return made(schemas.loose() if loose else schemas.strict())
+
+
+def _against(schema: schemas.Schema, data: Any) -> Iterator[Finding]:
+    if fits(data, schema, schema):
+        return
+    judge = _validator(schema is schemas.loose())
+    for key in [key for key, value in data.items() if isinstance(value, list) and key in schema["properties"]]:
+        items = schemas.meant(schema["properties"][key], "array").get("items")
+        # jsonschema is not asked about each of a thousand steps when one of them is wrong.
+        for index in [at for at, item in enumerate(data[key]) if items and not fits(item, items, schema)]:
+            for error in judge.evolve(schema=items).iter_errors(data[key][index]):
+                yield from tell(error, (key, index))
+        data = {**data, key: []} if items else data
+    for error in judge.iter_errors(data):
+        yield from tell(error)
+
+
+def _without_echoes(findings: list[Finding]) -> list[Finding]:
+    """Not both "unknown key instance_role, did you mean role?" and "the key role is missing"."""
+    meant = {(one.path[:-1], one.hint) for one in findings if one.id == "FS101"}
+    return [one for one in findings if one.id != "FS102" or (one.path, f"did you mean {one.about}?") not in meant]
+
+
+def _failed(document: Document, finding: Finding) -> bool:
+    """Whether a finding is only about a template that failed, which is said already."""
+    if finding.key:
+        parent = document.find(finding.path[:-1])
+        entry = parent.entries.get(str(finding.path[-1])) if isinstance(parent, Mapping) else None
+        return entry is not None and entry[0].failed
+    node = document.find(finding.path)
+    return isinstance(node, Scalar) and node.failed
+
+
+def _placed(document: Document, finding: Finding) -> Diagnostic:
+    node = document.find(finding.path)
+    hint = finding.hint
+    if finding.id == "FS103" and isinstance(node, Scalar) and "drop the quotes" in hint and node.origin:
+        hint = "its template gives text: declare the variable with that type, or use the int filter"
+    return document.diagnostic(
+        finding.id, finding.path, finding.message, hint=hint, notes=finding.notes, key=finding.key
+    )
+
+
+def _declared_problems(document: Document) -> list[Diagnostic]:
+    """What is wrong with the blocks that are not rendered: the variables, and the targets not chosen too."""
+    assert document.declared is not None
+    data = plain(document.declared)
+    stand_in = {"flowspec": "v1", "name": "x", **data}
+    declared = Document(document.path, document.source, document.declared)
+    found = [one for one in _against(schemas.loose(), stand_in) if one.path[:1] in (("variables",), ("targets",))]
+    # What a variable can't be called has been said when the variables were resolved.
+    found = [one for one in found if not (one.id == "FS105" and one.path[:1] == ("variables",) and one.key)]
+    return [_placed(declared, one) for one in found if not _failed(declared, one)]
+
+
+def _without(data: Any, paths: Sequence[Sequence[str | int]]) -> Any:
+    """The data without what was found wrong, so that the rules need not know of it."""
+    out = _copied(data)
+    for path in paths:
+        owner = out
+        for step in path[:-1]:
+            owner = owner[step] if _has(owner, step) else None
+        if not path or not _has(owner, path[-1]):
+            continue
+        if isinstance(owner, dict):
+            del owner[path[-1]]
+        else:
+            owner[path[-1]] = None
+    return out
+
+
+def _has(owner: Any, step: Any) -> bool:
+    if isinstance(owner, dict):
+        return step in owner
+    return isinstance(owner, list) and isinstance(step, int) and step < len(owner)
+
+
+def _copied(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _copied(value) for key, value in data.items()}
+    return [_copied(item) for item in data] if isinstance(data, list) else data
+
+
+def schema_fault(schema: schemas.Schema) -> str:
+    """What keeps a mapping from being a JSON Schema (2020-12 unless its `$schema` says another), or ""."""
+    from jsonschema import Draft202012Validator, SchemaError
+    from jsonschema.validators import validator_for
+
+    try:
+        validator_for(schema, default=Draft202012Validator).check_schema(schema)
+    except SchemaError as error:
+        where = "/".join(map(str, error.absolute_path))
+        return f"{where}: {error.message[:200]}" if where else error.message[:200]
+    return ""
+
+
+def schema_violations(data: Any, schema: schemas.Schema) -> Iterator[Any]:
+    """What another schema than ours has against data, as jsonschema's `ValidationError`s, in the data's order."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import validator_for
+
+    validator = validator_for(schema, default=Draft202012Validator)(schema)
+    yield from sorted(validator.iter_errors(data), key=lambda error: [str(step) for step in error.absolute_path])

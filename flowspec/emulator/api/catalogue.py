@@ -1,0 +1,111 @@
+"""The operations that list what EMR offers: release labels, what is in a release, and instance types.
+
+The data is in `flowspec.facts.releases` and `flowspec.facts.instance_types`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from flowspec.emulator.api.calls import Answer, Call, Operation, Params, page
+from flowspec.emulator.api.errors import invalid_request
+from flowspec.emulator.state import releases
+from flowspec.facts.instance_types import instance_types
+from flowspec.facts.releases import UNKNOWN, Numbers, applications, labels, numbers
+
+_LARGEST_PAGE = 100
+"""MaxResults of ListReleaseLabels and DescribeReleaseLabel (API reference: 1 to 100)."""
+
+
+@cache
+def _offers() -> tuple[tuple[tuple[Numbers, ...], Answer], ...]:
+    """Each instance type as ListSupportedInstanceTypes gives it, with the releases that brought it."""
+    table = instance_types()
+    return tuple(
+        (tuple(map(numbers, group["since"])), {"Type": name, **dict(zip(table["members"], facts, strict=True))})
+        for group in table["types"]
+        for name, facts in group["types"].items()
+    )
+
+
+@cache
+def vcpus(instance_type: str) -> int:
+    """The vCPUs of an instance type; 1 of one that the table lacks."""
+    return next((facts["VCPU"] for _, facts in _offers() if facts["Type"] == instance_type), 1)
+
+
+def list_supported_instance_types(_: Call, params: Params) -> Answer:
+    """ListSupportedInstanceTypes, by name."""
+    label = _known_label(params["ReleaseLabel"])
+    found = sorted(_types_of(numbers(label)), key=lambda facts: str(facts["Type"]))
+    shown, more = page(list(enumerate(found)), params)
+    return {"SupportedInstanceTypes": shown, **more}
+
+
+def _types_of(release: Numbers) -> Iterator[Answer]:
+    # A major version that the table does not know yet (emr-spark-8.0.0) has what the latest has.
+    major = min(release[0], max(first[0] for since, _ in _offers() for first in since))
+    for since, facts in _offers():
+        if any(first[0] == major and first <= release for first in since):
+            yield facts
+
+
+def _known_label(label: str | None) -> str:
+    if label not in labels():
+        raise invalid_request(f"The supplied release label is invalid: {label}.")
+    return label
+
+
+def list_release_labels(_: Call, params: Params) -> Answer:
+    """ListReleaseLabels, newest first. Filters hold for the beginning of a label, and for "Spark" or "spark@3.5.2"."""
+    filters = params.get("Filters", {})
+    prefix, application = filters.get("Prefix", ""), filters.get("Application", "")
+    found = [label for label in reversed(labels()) if label.startswith(prefix) and _has(label, application)]
+    return _token_page("ReleaseLabels", found, params)
+
+
+def _has(label: str, application: str) -> bool:
+    if not application:
+        return True
+    name, _, version = application.lower().partition("@")
+    there = {one.lower(): number for one, number in _applications(label).items()}
+    return name in there and version in ("", there[name])
+
+
+def _applications(label: str) -> Mapping[str, str]:
+    """What the release certainly has: name -> version, "" where that was not read."""
+    listed = applications(label) or {}
+    return {name: version for name, version in listed.items() if version != UNKNOWN}
+
+
+def describe_release_label(_: Call, params: Params) -> Answer:
+    """DescribeReleaseLabel: its applications, and the Amazon Linux that it runs on. Without a label, the newest."""
+    label = _known_label(params.get("ReleaseLabel") or _newest())
+    applications = [
+        {"Name": name, **({"Version": version} if version else {})} for name, version in _applications(label).items()
+    ]
+    system = releases.os_release({"ReleaseLabel": label})
+    systems = {"AvailableOSReleases": [{"Label": system}]} if system else {}
+    return {"ReleaseLabel": label, **_token_page("Applications", applications, params), **systems}
+
+
+def _newest() -> str:
+    return max((label for label in labels() if releases.parse(label)), key=numbers)
+
+
+def _token_page(member: str, items: list[Any], params: Params) -> Answer:
+    """A page of a list whose marker is called NextToken, and whose size may be asked for."""
+    size = params.get("MaxResults") or _LARGEST_PAGE
+    if not 1 <= size <= _LARGEST_PAGE:
+        raise invalid_request(f"MaxResults must be between 1 and {_LARGEST_PAGE}.")
+    shown, more = page(list(enumerate(items)), {"Marker": params.get("NextToken")}, size=size)
+    return {member: shown, **({"NextToken": more["Marker"]} if more else {})}
+
+
+OPERATIONS: dict[str, Operation] = {
+    "DescribeReleaseLabel": describe_release_label,
+    "ListReleaseLabels": list_release_labels,
+    "ListSupportedInstanceTypes": list_supported_instance_types,
+}

@@ -1,0 +1,304 @@
+"""Clusters: made, described, listed, changed and ended.
+
+What a RunJobFlow asked for is kept as it came; what may change later (tags, protection, concurrency ...)
+stands beside it. The answers spell things as EMR does, which is not always as they were sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from flowspec.emulator import faults as drills
+from flowspec.emulator.api import groups, steps, tags
+from flowspec.emulator.api import request_validation as admission
+from flowspec.emulator.api.calls import (
+    PAGE_SIZE,
+    Answer,
+    Call,
+    Operation,
+    Params,
+    epoch,
+    marked,
+    marker,
+    page,
+    require_open,
+    status,
+)
+from flowspec.emulator.api.errors import validation
+from flowspec.emulator.state import ids, instances, lifecycle, releases
+from flowspec.emulator.state import paths as place
+from flowspec.emulator.state.store import Record
+from flowspec.emulator.worker.main import supervisor as workers
+
+_MAX_TERMINATED_AT_ONCE = 10
+_ECHOED = (
+    "LogEncryptionKmsKeyId",
+    "ReleaseLabel",
+    "ServiceRole",
+    "SecurityConfiguration",
+    "AutoScalingRole",
+    "CustomAmiId",
+    "RepoUpgradeOnBoot",
+    "ExtendedSupport",
+    "MonitoringConfiguration",
+    "SessionEnabled",
+)
+_ECHOED_FROM_INSTANCES = (
+    "Ec2KeyName",
+    "EmrManagedMasterSecurityGroup",
+    "EmrManagedSlaveSecurityGroup",
+    "ServiceAccessSecurityGroup",
+    "AdditionalMasterSecurityGroups",
+    "AdditionalSlaveSecurityGroups",
+)
+
+
+def run_job_flow(call: Call, params: Params) -> Answer:
+    """RunJobFlow: the cluster with its steps is there when the call is committed, and its worker starts."""
+    admission.check_job_flow(params)
+    cluster = _new_cluster(call, params)
+    call.store.add(cluster)
+    groups.add_all(call.store, cluster, params["Instances"])
+    steps.add(call, cluster, params.get("Steps", ()), params.get("StepExecutionRoleArn"))
+    _start_worker_after_commit(call, cluster)
+    return {"JobFlowId": cluster.id, "ClusterArn": ids.cluster_arn(call.region, cluster.id)}
+
+
+def _new_cluster(call: Call, params: Params) -> Record:
+    wanted = params["Instances"]
+    highly_available = any(
+        group["InstanceRole"] == "MASTER" and group["InstanceCount"] > 1 for group in wanted.get("InstanceGroups", ())
+    )
+    # EMR turns protection on, and termination after the steps off, for a cluster with three masters.
+    protected = wanted.get("TerminationProtected", False) or highly_available
+    doc = {
+        "request": _kept(params),
+        "reason": {},
+        "ready": None,
+        "ended": None,
+        "errors": [],
+        "with_errors": False,
+        "idle_since": None,
+        "keep_alive": wanted.get("KeepJobFlowAliveWhenNoSteps", False) or highly_available,
+        "protected": protected,
+        "unhealthy_replacement": wanted.get("UnhealthyNodeReplacement", True),
+        "visible": params.get("VisibleToAllUsers", True),
+        "concurrency": params.get("StepConcurrencyLevel", 1),
+        "tags": tags.merged({}, params.get("Tags", ())),
+        "auto_termination": params.get("AutoTerminationPolicy"),
+        "managed_scaling": params.get("ManagedScalingPolicy"),
+        "run_bootstrap": call.run_bootstrap,
+        "time_scale": call.time_scale,
+        "drills": call.inject,
+        "inject": drills.tagged(params),
+        "s3_url": call.s3_url,
+    }
+    cluster_id = ids.new_id("j")
+    return Record("cluster", cluster_id, cluster_id, call.region, "STARTING", call.now, doc)
+
+
+def _kept(params: Params) -> Answer:
+    """The request without what is kept elsewhere, and without secrets: nothing here needs them."""
+    kept = {name: value for name, value in params.items() if name not in {"Steps", "Tags"}}
+    if "KerberosAttributes" in kept:
+        kept["KerberosAttributes"] = {"Realm": kept["KerberosAttributes"]["Realm"]}
+    return kept
+
+
+def _start_worker_after_commit(call: Call, cluster: Record) -> None:
+    place.cluster_folder(call.home, cluster.id).mkdir(parents=True)
+    place.hdfs_root(call.home, cluster.id).mkdir()
+    # Before anyone can see the cluster its lock is held, so no one will take it for a dead one.
+    lock = workers.take_lock(call.home, cluster.id)
+    assert lock is not None, "a cluster this new has no worker"
+    call.at_exit.callback(workers.release, lock)
+    call.after_commit.append(partial(_start_worker, call, cluster.id, lock))
+
+
+def _start_worker(call: Call, cluster_id: str, lock: int) -> None:
+    try:
+        call.start_worker(call.home, cluster_id, lock)
+    except OSError as error:
+        with call.store.writing():
+            message = f"the worker process could not be started: {error}"
+            lifecycle.fail(call.store, call.cluster(cluster_id), "INTERNAL_ERROR", message)
+
+
+def describe_cluster(call: Call, params: Params) -> Answer:
+    """DescribeCluster."""
+    return {"Cluster": _cluster_answer(call, call.cluster(params["ClusterId"]))}
+
+
+def _cluster_answer(call: Call, cluster: Record) -> Answer:
+    request, doc = cluster.doc["request"], cluster.doc
+    answer = {
+        **_summary(cluster),
+        **{name: request[name] for name in _ECHOED if name in request},
+        **releases.root_volume(request),
+        "Ec2InstanceAttributes": ec2_attributes(request, cluster.region),
+        "InstanceCollectionType": "INSTANCE_FLEET" if request["Instances"].get("InstanceFleets") else "INSTANCE_GROUP",
+        "AutoTerminate": not doc["keep_alive"],
+        "TerminationProtected": doc["protected"],
+        "UnhealthyNodeReplacement": doc["unhealthy_replacement"],
+        "VisibleToAllUsers": doc["visible"],
+        "Applications": _applications(request),
+        "Tags": [{"Key": key, "Value": value} for key, value in doc["tags"].items()],
+        "Configurations": request.get("Configurations", []),
+        "ScaleDownBehavior": request.get("ScaleDownBehavior", "TERMINATE_AT_TASK_COMPLETION"),
+        "KerberosAttributes": request.get("KerberosAttributes", {}),
+        "StepConcurrencyLevel": doc["concurrency"],
+        "PlacementGroups": request.get("PlacementGroupConfigs", []),
+        "MasterPublicDnsName": master_dns(call, cluster),
+    }
+    derived = {
+        "LogUri": log_uri(request.get("LogUri")),
+        "OSReleaseLabel": releases.os_release(request),
+        "RequestedAmiVersion": request.get("AmiVersion"),
+        "RunningAmiVersion": request.get("AmiVersion"),
+    }
+    return answer | {name: value for name, value in derived.items() if value}
+
+
+def _summary(cluster: Record) -> Answer:
+    now = status(
+        cluster.state,
+        cluster.doc["reason"],
+        CreationDateTime=cluster.created,
+        ReadyDateTime=cluster.doc["ready"],
+        EndDateTime=cluster.doc["ended"],
+    )
+    if cluster.doc["errors"]:
+        now["ErrorDetails"] = cluster.doc["errors"]
+    return {
+        "Id": cluster.id,
+        "Name": cluster.doc["request"]["Name"],
+        "Status": now,
+        "NormalizedInstanceHours": 0,
+        "ClusterArn": ids.cluster_arn(cluster.region, cluster.id),
+    }
+
+
+def log_uri(uri: str | None) -> str | None:
+    """EMR gives s3://b/p back as s3n://b/p/."""
+    if not uri:
+        return None
+    spelled = "s3n" + uri[2:] if uri.startswith("s3://") else uri
+    return spelled if spelled.endswith("/") else f"{spelled}/"
+
+
+def ec2_attributes(request: Mapping[str, Any], region: str) -> Answer:
+    """Network, zone, key and profile of the nodes, as they were asked for and as they came to be."""
+    wanted = request["Instances"]
+    placement = wanted.get("Placement", {})
+    subnets = wanted.get("Ec2SubnetIds") or [wanted[name] for name in ("Ec2SubnetId",) if wanted.get(name)]
+    zones = placement.get("AvailabilityZones") or [
+        placement[name] for name in ("AvailabilityZone",) if placement.get(name)
+    ]
+    answer = {name: wanted[name] for name in _ECHOED_FROM_INSTANCES if name in wanted}
+    answer["RequestedEc2SubnetIds"] = subnets
+    answer["RequestedEc2AvailabilityZones"] = zones
+    answer["Ec2AvailabilityZone"] = zones[0] if zones else f"{region}a"
+    if subnets:
+        answer["Ec2SubnetId"] = subnets[0]
+    if request.get("JobFlowRole"):
+        # A role given by its ARN is shown by the name of the instance profile.
+        answer["IamInstanceProfile"] = request["JobFlowRole"].rpartition("/")[2]
+    return answer
+
+
+def _applications(request: Mapping[str, Any]) -> list[Answer]:
+    """What was asked for, and Hadoop, which comes with every release."""
+    asked = [dict(application) for application in request.get("Applications", ())]
+    if request.get("ReleaseLabel") and not any(entry.get("Name", "").lower() == "hadoop" for entry in asked):
+        asked.append({"Name": "Hadoop"})
+    return asked
+
+
+def master_dns(call: Call, cluster: Record) -> str:
+    """The DNS name of the master node."""
+    group = instances.master(call.store, cluster)
+    return ids.private_dns_name(ids.private_address(group.id, instances.MASTER_NUMBER), cluster.region)
+
+
+def list_clusters(call: Call, params: Params) -> Answer:
+    """ListClusters, newest first, 50 on a page."""
+    found = call.store.find(
+        "cluster",
+        region=call.region,
+        states=params.get("ClusterStates") or None,
+        created_after=epoch(params.get("CreatedAfter")),
+        created_before=epoch(params.get("CreatedBefore")),
+        before_seq=marked(params["Marker"]) if params.get("Marker") else None,
+        newest_first=True,
+        limit=PAGE_SIZE + 1,
+    )
+    shown = found[:PAGE_SIZE]
+    more = {"Marker": marker(shown[-1].seq)} if len(found) > PAGE_SIZE else {}
+    return {"Clusters": [_summary(cluster) for cluster in shown], **more}
+
+
+def list_bootstrap_actions(call: Call, params: Params) -> Answer:
+    """ListBootstrapActions."""
+    cluster = call.cluster(params["ClusterId"])
+    answers = []
+    for action in cluster.doc["request"].get("BootstrapActions", ()):
+        script = action["ScriptBootstrapAction"]
+        answers.append({"Name": action["Name"], "ScriptPath": script["Path"], "Args": script.get("Args", [])})
+    shown, more = page(list(enumerate(answers)), params)
+    return {"BootstrapActions": shown, **more}
+
+
+def terminate_job_flows(call: Call, params: Params) -> Answer:
+    """TerminateJobFlows: nothing at all is terminated when one of the clusters is protected."""
+    if len(params["JobFlowIds"]) > _MAX_TERMINATED_AT_ONCE:
+        raise validation(f"At most {_MAX_TERMINATED_AT_ONCE} job flows may be terminated at once.")
+    clusters = [cluster for cluster in call.job_flows(params["JobFlowIds"]) if cluster.state in lifecycle.OPEN]
+    if any(cluster.doc["protected"] for cluster in clusters):
+        raise validation("Could not shut down one or more job flows since they are termination protected.")
+    for cluster in clusters:
+        lifecycle.begin_termination(call.store, cluster, "USER_REQUEST", "Terminated by user request")
+        call.wake(cluster)
+    return {}
+
+
+def _switch(member: str, name: str) -> Operation:
+    """An operation that sets one boolean of several clusters: the request's `member`, the document's `name`."""
+
+    def switch(call: Call, params: Params) -> Answer:
+        for cluster in call.job_flows(params["JobFlowIds"]):
+            require_open(cluster).doc[name] = params[member]
+            call.store.save(cluster)
+            call.wake(cluster)
+        return {}
+
+    return switch
+
+
+def modify_cluster(call: Call, params: Params) -> Answer:
+    """ModifyCluster: the number of steps that may run at once."""
+    cluster = require_open(call.cluster(params["ClusterId"]))
+    if "StepConcurrencyLevel" in params:
+        admission.check_concurrency(params["StepConcurrencyLevel"], cluster.doc["request"].get("ReleaseLabel"))
+        cluster.doc["concurrency"] = params["StepConcurrencyLevel"]
+    if "ExtendedSupport" in params:
+        cluster.doc["request"]["ExtendedSupport"] = params["ExtendedSupport"]
+    call.store.save(cluster)
+    call.wake(cluster)
+    echoed = {name: params[name] for name in ("ExtendedSupport",) if name in params}
+    return {"StepConcurrencyLevel": cluster.doc["concurrency"], **echoed}
+
+
+OPERATIONS: dict[str, Operation] = {
+    "DescribeCluster": describe_cluster,
+    "ListBootstrapActions": list_bootstrap_actions,
+    "ListClusters": list_clusters,
+    "ModifyCluster": modify_cluster,
+    "RunJobFlow": run_job_flow,
+    "SetKeepJobFlowAliveWhenNoSteps": _switch("KeepJobFlowAliveWhenNoSteps", "keep_alive"),
+    "SetTerminationProtection": _switch("TerminationProtected", "protected"),
+    "SetUnhealthyNodeReplacement": _switch("UnhealthyNodeReplacement", "unhealthy_replacement"),
+    "SetVisibleToAllUsers": _switch("VisibleToAllUsers", "visible"),
+    "TerminateJobFlows": terminate_job_flows,
+}

@@ -1,0 +1,396 @@
+"""Instance groups and fleets: made, read, added to a cluster and changed.
+
+What a request asked for is kept as EMR reads it; states follow from the instances (`instances`) and from
+what was decided when. Sizes may be moved by policies, too (`scaling`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from flowspec.emulator.api import request_validation as admission
+from flowspec.emulator.api import scaling
+from flowspec.emulator.api.calls import Answer, Call, Operation, Params, page, require_open, status
+from flowspec.emulator.api.errors import EmrError, invalid_request, validation
+from flowspec.emulator.state import ids, instances, lifecycle, releases
+from flowspec.emulator.state.instances import Moment, role
+from flowspec.emulator.state.store import Record, Store
+from flowspec.emulator.state.volumes import answered
+
+RECONFIGURE_SECONDS = 10.0
+"""How long a group or fleet is RECONFIGURING."""
+
+_LISTED_FOR_SECONDS = 30 * 86400.0
+_MOST_LISTED = 2000
+"""ListInstances shows instances terminated in the last 30 days, and 2000 at most (API reference)."""
+
+
+# -- made
+
+
+def add_all(store: Store, cluster: Record, wanted: Mapping[str, Any]) -> None:
+    """Makes the groups or fleets that a RunJobFlow's `Instances` asks for."""
+    at = instances.moment(cluster, cluster.created)
+    for fleet in wanted.get("InstanceFleets", ()):
+        add_fleet(store, fleet, at)
+    for group in wanted.get("InstanceGroups") or _from_shorthand(wanted):
+        add_group(store, group, at)
+
+
+def _from_shorthand(wanted: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    if wanted.get("InstanceFleets"):
+        return
+    master, count = wanted["MasterInstanceType"], wanted.get("InstanceCount", 1)
+    yield {"Name": "Master instance group", "InstanceRole": "MASTER", "InstanceType": master, "InstanceCount": 1}
+    if count > 1:
+        kind = wanted.get("SlaveInstanceType", master)
+        yield {"Name": "Core instance group", "InstanceRole": "CORE", "InstanceType": kind, "InstanceCount": count - 1}
+
+
+def add_group(store: Store, request: Mapping[str, Any], at: Moment) -> Record:
+    """Makes an instance group as an InstanceGroupConfig asks for it."""
+    market = request.get("Market") or ("SPOT" if request.get("BidPrice") else "ON_DEMAND")
+    group = _new("group", "ig", {**request, "Market": market}, at)
+    instances.resize(group, request["InstanceCount"], at)
+    if "AutoScalingPolicy" in request:
+        scaling.attach(group, request["AutoScalingPolicy"], at)
+    store.add(group)
+    return group
+
+
+def add_fleet(store: Store, request: Mapping[str, Any], at: Moment) -> Record:
+    """Makes an instance fleet as an InstanceFleetConfig asks for it."""
+    fleet = _new("fleet", "if", dict(request), at)
+    instances.retarget(fleet, instances.targets(request), at)
+    store.add(fleet)
+    return fleet
+
+
+def spot_timeouts(store: Store, cluster: Record) -> list[tuple[float, Record]]:
+    """The fleets that wait for spot capacity only so long while the cluster starts: until when, the earliest first."""
+    at = instances.moment(cluster, cluster.created)
+    waiting = [
+        (at.after(60.0 * specification["TimeoutDurationMinutes"]), fleet)
+        for fleet in store.find("fleet", cluster_id=cluster.id)
+        if fleet.doc["request"].get("TargetSpotCapacity") and (specification := _spot(fleet))
+    ]
+    return sorted(waiting, key=lambda pair: (pair[0], pair[1].seq))
+
+
+def _spot(fleet: Record) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = fleet.doc["request"].get("LaunchSpecifications", {}).get("SpotSpecification", {})
+    return found
+
+
+def give_up_spot(store: Store, cluster: Record, fleet: Record) -> None:
+    """Spot capacity did not come in time: the cluster ends, or what is missing is filled on demand.
+
+    (API reference, SpotProvisioningSpecification: TimeoutAction.)
+    """
+    if _spot(fleet)["TimeoutAction"] == "TERMINATE_CLUSTER":
+        text = f"The {role(fleet).lower()} instance fleet did not reach its target Spot capacity before the timeout."
+        lifecycle.begin_termination(store, cluster, "INSTANCE_FLEET_TIMEOUT", text, with_errors=True)
+        return
+    for instance in instances.staying(fleet):
+        instance["market"] = "ON_DEMAND"
+    store.save(fleet)
+
+
+def _new(kind: str, prefix: str, request: dict[str, Any], at: Moment) -> Record:
+    doc: dict[str, Any] = {
+        "request": request,
+        "ready": None,
+        "instances": [],
+        "scaling": None,
+        "version": 0,
+        "applied": {"version": 0, "configurations": request.get("Configurations", [])},
+        "reconfigured": 0.0,
+    }
+    return Record(kind, ids.new_id(prefix), at.cluster.id, at.cluster.region, "", at.now, doc)
+
+
+# -- read
+
+
+def list_instance_groups(call: Call, params: Params) -> Answer:
+    """ListInstanceGroups. Refused for a cluster with fleets, as on EMR."""
+    at = instances.moment(call.cluster(params["ClusterId"]), call.now)
+    groups = call.store.find("group", cluster_id=at.cluster.id)
+    if not groups:
+        raise _other_kind("instance fleets", "ListInstanceGroups", "instance groups", "ListInstanceFleets")
+    shown, more = page([(group.seq, group_answer(group, at)) for group in groups], params)
+    return {"InstanceGroups": shown, **more}
+
+
+def list_instance_fleets(call: Call, params: Params) -> Answer:
+    """ListInstanceFleets. Refused for a cluster with groups, as on EMR."""
+    at = instances.moment(call.cluster(params["ClusterId"]), call.now)
+    fleets = call.store.find("fleet", cluster_id=at.cluster.id)
+    if not fleets:
+        raise _other_kind("instance groups", "ListInstanceFleets", "instance fleets", "ListInstanceGroups")
+    shown, more = page([(fleet.seq, fleet_answer(fleet, at)) for fleet in fleets], params)
+    return {"InstanceFleets": shown, **more}
+
+
+def _other_kind(used: str, operation: str, supported: str, instead: str) -> EmrError:
+    return invalid_request(
+        "Instance fleets and instance groups are mutually exclusive. "
+        f"The EMR cluster specified in the request uses {used}. "
+        f"The {operation} request supports only clusters that use {supported}. Use the {instead} request instead."
+    )
+
+
+def group_answer(group: Record, at: Moment) -> Answer:
+    """An InstanceGroup as ListInstanceGroups gives it."""
+    request, applied = group.doc["request"], _applied(group, at)
+    answer = {
+        "Id": group.id,
+        "Market": request["Market"],
+        "InstanceGroupType": request["InstanceRole"],
+        "InstanceType": request["InstanceType"],
+        "RequestedInstanceCount": request["InstanceCount"],
+        "RunningInstanceCount": len(instances.running(group, at)),
+        "Status": _status(group, at),
+        "Configurations": request.get("Configurations", []),
+        "ConfigurationsVersion": group.doc["version"],
+        "LastSuccessfullyAppliedConfigurations": applied["configurations"],
+        "LastSuccessfullyAppliedConfigurationsVersion": applied["version"],
+        "ShrinkPolicy": request.get("ShrinkPolicy", {}),
+        **answered(request, at.cluster),
+    }
+    policy = scaling.policy_answer(group, at)
+    scaled = {"AutoScalingPolicy": policy} if policy else {}
+    return answer | scaled | {name: request[name] for name in ("Name", "BidPrice", "CustomAmiId") if name in request}
+
+
+def fleet_answer(fleet: Record, at: Moment) -> Answer:
+    """An InstanceFleet as ListInstanceFleets gives it."""
+    request, running = fleet.doc["request"], instances.running(fleet, at)
+    answer = {
+        "Id": fleet.id,
+        "Status": _status(fleet, at),
+        "InstanceFleetType": request["InstanceFleetType"],
+        "TargetOnDemandCapacity": request.get("TargetOnDemandCapacity", 0),
+        "TargetSpotCapacity": request.get("TargetSpotCapacity", 0),
+        "ProvisionedOnDemandCapacity": instances.capacity(fleet, "ON_DEMAND", running),
+        "ProvisionedSpotCapacity": instances.capacity(fleet, "SPOT", running),
+        "InstanceTypeSpecifications": [
+            _type_specification(kind, at.cluster) for kind in request.get("InstanceTypeConfigs", ())
+        ],
+    }
+    echoed = ("Name", "LaunchSpecifications", "ResizeSpecifications", "Context")
+    return answer | {name: request[name] for name in echoed if name in request}
+
+
+def _type_specification(kind: Mapping[str, Any], cluster: Record) -> Answer:
+    echoed = (
+        "InstanceType",
+        "BidPrice",
+        "BidPriceAsPercentageOfOnDemandPrice",
+        "Configurations",
+        "CustomAmiId",
+        "Priority",
+    )
+    answer = {"WeightedCapacity": kind.get("WeightedCapacity", 1), **answered(kind, cluster)}
+    return answer | {name: kind[name] for name in echoed if name in kind}
+
+
+def _status(group: Record, at: Moment) -> Answer:
+    gone = at.cluster.state in lifecycle.ENDED or at.cluster.state == "TERMINATING"
+    return status(
+        _state(group, at),
+        instances.CLUSTER_GONE if gone else {},
+        CreationDateTime=group.created,
+        ReadyDateTime=at.ready({"ready": group.doc["ready"], "created": group.created}),
+        EndDateTime=at.cluster.doc["ended"],
+    )
+
+
+def _state(group: Record, at: Moment) -> str:
+    if not at.serving:
+        return instances.STATES[at.cluster.state]
+    if group.doc["ready"] is not None and at.now < group.doc["ready"]:
+        return "PROVISIONING" if at.now < (group.created + group.doc["ready"]) / 2 else "BOOTSTRAPPING"
+    if at.now < instances.settled_at(group):
+        return "RESIZING"
+    return "RECONFIGURING" if at.now < group.doc["reconfigured"] else "RUNNING"
+
+
+def _applied(group: Record, at: Moment) -> Mapping[str, Any]:
+    """The configurations that all instances have."""
+    if at.now < group.doc["reconfigured"]:
+        before: Mapping[str, Any] = group.doc["applied"]
+        return before
+    return {"version": group.doc["version"], "configurations": group.doc["request"].get("Configurations", [])}
+
+
+def list_instances(call: Call, params: Params) -> Answer:
+    """ListInstances, with all its filters."""
+    at = instances.moment(call.cluster(params["ClusterId"]), call.now)
+    groups = [group for group in instances.of_cluster(call.store, at.cluster) if _wanted(group, params)]
+    states = params.get("InstanceStates")
+    answers = [instances.answer(group, one, at) for group in groups for one in group.doc["instances"]]
+    kept = [answer for answer in answers if _listed(answer["Status"], states, call.now)]
+    shown, more = page(list(enumerate(kept[:_MOST_LISTED])), params)
+    return {"Instances": shown, **more}
+
+
+def _listed(now: Mapping[str, Any], states: Sequence[str] | None, time: float) -> bool:
+    recent = time - now["Timeline"].get("EndDateTime", time) <= _LISTED_FOR_SECONDS
+    return recent and (not states or now["State"] in states)
+
+
+def _wanted(group: Record, params: Params) -> bool:
+    roles = {*params.get("InstanceGroupTypes", ())}
+    if params.get("InstanceFleetType"):
+        roles.add(params["InstanceFleetType"])
+    only = params.get("InstanceGroupId") or params.get("InstanceFleetId")
+    return (not roles or role(group) in roles) and (not only or group.id == only)
+
+
+# -- added and changed
+
+
+def add_instance_groups(call: Call, params: Params) -> Answer:
+    """AddInstanceGroups: task groups, on a running or waiting cluster."""
+    at = _changeable(call, call.job_flow(params["JobFlowId"]), "group")
+    present = call.store.find("group", cluster_id=at.cluster.id)
+    if not present:
+        raise validation("Instance groups may not be added to a cluster that uses instance fleets.")
+    admission.check_added_groups(params["InstanceGroups"], [role(group) for group in present])
+    added = [_launch(add_group(call.store, request, at), call, at) for request in params["InstanceGroups"]]
+    scaling.settle(call.store, at.cluster, call.now)
+    return {
+        "JobFlowId": at.cluster.id,
+        "InstanceGroupIds": added,
+        "ClusterArn": ids.cluster_arn(at.cluster.region, at.cluster.id),
+    }
+
+
+def add_instance_fleet(call: Call, params: Params) -> Answer:
+    """AddInstanceFleet: the task fleet, on a running or waiting cluster."""
+    at = _changeable(call, call.cluster(params["ClusterId"]), "fleet")
+    present = call.store.find("fleet", cluster_id=at.cluster.id)
+    if not present:
+        raise invalid_request("Instance fleets may not be added to a cluster that uses instance groups.")
+    admission.check_added_fleet(params["InstanceFleet"], [role(fleet) for fleet in present])
+    added = _launch(add_fleet(call.store, params["InstanceFleet"], at), call, at)
+    scaling.settle(call.store, at.cluster, call.now)
+    return {
+        "ClusterId": at.cluster.id,
+        "InstanceFleetId": added,
+        "ClusterArn": ids.cluster_arn(at.cluster.region, at.cluster.id),
+    }
+
+
+def _launch(group: Record, call: Call, at: Moment) -> str:
+    """What is added to a cluster that runs already is ready when its own instances are; gives its id."""
+    group.doc["ready"] = at.after(instances.LAUNCH_SECONDS)
+    call.store.save(group)
+    return group.id
+
+
+def _changeable(call: Call, cluster: Record, kind: str) -> Moment:
+    require_open(cluster)
+    if cluster.state not in lifecycle.READY:
+        text = f"An instance {kind} may only be modified when the cluster is running or waiting"
+        raise validation(text) if kind == "group" else invalid_request(text)
+    return instances.moment(cluster, call.now)
+
+
+def modify_instance_groups(call: Call, params: Params) -> Answer:
+    """ModifyInstanceGroups: counts and configurations, all or none."""
+    for change in params.get("InstanceGroups", ()):
+        group = call.store.get("group", change["InstanceGroupId"])
+        if group is None or params.get("ClusterId") not in (None, group.cluster_id):
+            raise invalid_request(f"Instance group id '{change['InstanceGroupId']}' is not valid.")
+        at = _changeable(call, call.cluster(group.cluster_id), "group")
+        _modify_group(group, change, at)
+        call.store.save(group)
+        scaling.settle(call.store, at.cluster, call.now)
+    return {}
+
+
+def _modify_group(group: Record, change: Mapping[str, Any], at: Moment) -> None:
+    request = group.doc["request"]
+    if "ShrinkPolicy" in change:
+        request["ShrinkPolicy"] = change["ShrinkPolicy"]
+    gone = set(change.get("EC2InstanceIdsToTerminate", ()))
+    admission.check_new_count(role(group), request["InstanceCount"] - len(gone), request["InstanceCount"])
+    for ec2_id in gone:
+        instances.remove(group, ec2_id, at)
+    if "InstanceCount" in change:
+        admission.check_new_count(role(group), change["InstanceCount"], request["InstanceCount"])
+        instances.resize(group, change["InstanceCount"], at, change.get("ShrinkPolicy", {}).get("InstanceResizePolicy"))
+    if "Configurations" in change:
+        _require_reconfiguring(at.cluster)
+        merging = change.get("ReconfigurationType") == "MERGE"
+        kept = request.get("Configurations", []) if merging else []
+        _reconfigure(group, at)
+        request["Configurations"] = _merged(kept, change["Configurations"])
+
+
+def _require_reconfiguring(cluster: Record) -> None:
+    if not releases.at_least(cluster.doc["request"].get("ReleaseLabel"), 5, 21):
+        raise validation("Reconfiguring a running cluster is only supported by emr-5.21.0 and later.")
+
+
+def _reconfigure(group: Record, at: Moment) -> None:
+    """Begins a reconfiguration; it waits for a resize that is under way (Management Guide, "Scale on demand")."""
+    group.doc["applied"] = dict(_applied(group, at))
+    begins = max(at.now, instances.settled_at(group))
+    group.doc["reconfigured"] = begins - at.now + at.after(RECONFIGURE_SECONDS)
+    group.doc["version"] += 1
+
+
+def _merged(kept: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> list[Answer]:
+    merged = {config.get("Classification"): dict(config) for config in kept}
+    for config in new:
+        old = merged.get(config.get("Classification"), {})
+        properties = {**old.get("Properties", {}), **config.get("Properties", {})}
+        merged[config.get("Classification")] = {**old, **config, "Properties": properties}
+    return list(merged.values())
+
+
+def modify_instance_fleet(call: Call, params: Params) -> Answer:
+    """ModifyInstanceFleet: targets, resize specifications and the configurations of types."""
+    change = params["InstanceFleet"]
+    at = _changeable(call, call.cluster(params["ClusterId"]), "fleet")
+    fleet = call.store.get("fleet", change["InstanceFleetId"])
+    if fleet is None or fleet.cluster_id != at.cluster.id:
+        raise invalid_request(f"Instance fleet id '{change['InstanceFleetId']}' is not valid.")
+    admission.check_fleet_change(change, role(fleet), fleet.doc["request"])
+    fleet.doc["request"] |= {name: change[name] for name in ("ResizeSpecifications", "Context") if name in change}
+    instances.retarget(
+        fleet, {market: change[name] for market, name in instances.TARGETS.items() if name in change}, at
+    )
+    if "InstanceTypeConfigs" in change:
+        _require_reconfiguring(at.cluster)
+        _reconfigure(fleet, at)
+        fleet.doc["request"]["InstanceTypeConfigs"] = [
+            _with_kept_configurations(kind, fleet.doc["request"]) for kind in change["InstanceTypeConfigs"]
+        ]
+    call.store.save(fleet)
+    scaling.settle(call.store, at.cluster, call.now)
+    return {}
+
+
+def _with_kept_configurations(kind: Mapping[str, Any], request: Mapping[str, Any]) -> Answer:
+    # Types whose configurations are empty stay as they are (Management Guide, reconfiguring fleets).
+    kept: Mapping[str, Any] = next(
+        (old for old in request["InstanceTypeConfigs"] if old["InstanceType"] == kind["InstanceType"]),
+        {},
+    )
+    return {**kind, "Configurations": kind.get("Configurations") or kept.get("Configurations", [])}
+
+
+OPERATIONS: dict[str, Operation] = {
+    "AddInstanceFleet": add_instance_fleet,
+    "AddInstanceGroups": add_instance_groups,
+    "ListInstanceFleets": list_instance_fleets,
+    "ListInstanceGroups": list_instance_groups,
+    "ListInstances": list_instances,
+    "ModifyInstanceFleet": modify_instance_fleet,
+    "ModifyInstanceGroups": modify_instance_groups,
+}

@@ -1,0 +1,73 @@
+"""Policies of a whole cluster: managed scaling and auto-termination.
+
+Auto-termination is carried out by the worker, managed scaling by `scaling`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flowspec.emulator.api import request_validation as admission
+from flowspec.emulator.api import scaling
+from flowspec.emulator.api.calls import Answer, Call, Operation, Params, require_open
+from flowspec.emulator.state import lifecycle
+from flowspec.emulator.state.store import Record
+
+_Check = Callable[[Record, Mapping[str, Any]], None]
+
+
+def _check_managed_scaling(cluster: Record, policy: Mapping[str, Any]) -> None:
+    fleets = bool(cluster.doc["request"]["Instances"].get("InstanceFleets"))
+    admission.check_managed_scaling(policy, cluster.doc["request"].get("ReleaseLabel"), fleets=fleets)
+
+
+def _check_auto_termination(cluster: Record, policy: Mapping[str, Any]) -> None:
+    admission.check_auto_termination(policy, cluster.doc["request"].get("ReleaseLabel"))
+
+
+def _put(member: str, name: str, check: _Check) -> Operation:
+    def put(call: Call, params: Params) -> Answer:
+        cluster = require_open(call.cluster(params["ClusterId"]))
+        policy = params.get(member, {})
+        check(cluster, policy)
+        cluster.doc[name] = policy
+        call.store.save(cluster)
+        scaling.settle(call.store, cluster, call.now)
+        call.wake(cluster)
+        return {}
+
+    return put
+
+
+def _get(member: str, name: str, **defaults: Any) -> Operation:
+    """Gives the policy with what it left open; without one, an answer without the member."""
+
+    def get(call: Call, params: Params) -> Answer:
+        policy = call.cluster(params["ClusterId"]).doc[name]
+        return {} if policy is None else {member: {**defaults, **policy}}
+
+    return get
+
+
+def _remove(name: str) -> Operation:
+    def remove(call: Call, params: Params) -> Answer:
+        cluster = require_open(call.cluster(params["ClusterId"]))
+        cluster.doc[name] = None
+        call.store.save(cluster)
+        call.wake(cluster)
+        return {}
+
+    return remove
+
+
+OPERATIONS: dict[str, Operation] = {
+    "GetAutoTerminationPolicy": _get(
+        "AutoTerminationPolicy", "auto_termination", IdleTimeout=lifecycle.DEFAULT_IDLE_TIMEOUT
+    ),
+    "GetManagedScalingPolicy": _get("ManagedScalingPolicy", "managed_scaling"),
+    "PutAutoTerminationPolicy": _put("AutoTerminationPolicy", "auto_termination", _check_auto_termination),
+    "PutManagedScalingPolicy": _put("ManagedScalingPolicy", "managed_scaling", _check_managed_scaling),
+    "RemoveAutoTerminationPolicy": _remove("auto_termination"),
+    "RemoveManagedScalingPolicy": _remove("managed_scaling"),
+}

@@ -1,0 +1,131 @@
+"""What belongs to an account and a region, and to no cluster: security configurations, block public access.
+
+They are kept and given back; nothing here encrypts, and there is no network whose ports could be public.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flowspec.emulator.api.calls import Answer, Call, Operation, Params, page
+from flowspec.emulator.api.errors import invalid_request
+from flowspec.emulator.state import ids
+from flowspec.emulator.state.store import Record
+
+_KIND = "security_configuration"
+_LONGEST_NAME = 10280
+"""Characters (botocore's XmlString)."""
+
+# Of an account that never asked for anything else: only SSH may be public (Management Guide, block public access).
+_DEFAULT_BLOCK = {
+    "BlockPublicSecurityGroupRules": True,
+    "PermittedPublicSecurityGroupRuleRanges": [{"MinRange": 22, "MaxRange": 22}],
+}
+_HIGHEST_PORT = 65535
+
+
+def create_security_configuration(call: Call, params: Params) -> Answer:
+    """CreateSecurityConfiguration: the JSON text is kept as it came."""
+    name, text = params["Name"], params["SecurityConfiguration"]
+    if not 1 <= len(name) <= _LONGEST_NAME:
+        raise invalid_request(f"The name of a security configuration must have 1 to {_LONGEST_NAME} characters.")
+    _check_json(text)
+    if _find(call, name):
+        raise invalid_request(f"SecurityConfiguration with name {name} already exists")
+    made = Record(_KIND, _id(call, name), "", call.region, "", call.now, {"name": name, "text": text})
+    call.store.add(made)
+    return {"Name": name, "CreationDateTime": made.created}
+
+
+def _check_json(text: str) -> None:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise invalid_request("The security configuration is not a valid JSON object.")
+
+
+def _id(call: Call, name: str) -> str:
+    return f"{_KIND}:{call.region}:{name}"
+
+
+def _find(call: Call, name: str) -> Record | None:
+    return call.store.get(_KIND, _id(call, name))
+
+
+def _found(call: Call, name: str) -> Record:
+    found = _find(call, name)
+    if found is None:
+        raise invalid_request(f"Security configuration with name '{name}' does not exist.")
+    return found
+
+
+def describe_security_configuration(call: Call, params: Params) -> Answer:
+    """DescribeSecurityConfiguration."""
+    found = _found(call, params["Name"])
+    return {**_summary(found), "SecurityConfiguration": found.doc["text"]}
+
+
+def _summary(found: Record) -> Answer:
+    return {"Name": found.doc["name"], "CreationDateTime": found.created}
+
+
+def delete_security_configuration(call: Call, params: Params) -> Answer:
+    """DeleteSecurityConfiguration."""
+    call.store.delete(_found(call, params["Name"]))
+    return {}
+
+
+def list_security_configurations(call: Call, params: Params) -> Answer:
+    """ListSecurityConfigurations, in order of creation, 50 on a page."""
+    found = call.store.find(_KIND, region=call.region)
+    shown, more = page([(one.seq, _summary(one)) for one in found], params)
+    return {"SecurityConfigurations": shown, **more}
+
+
+def _block(call: Call) -> Record:
+    name = f"block_public_access:{call.region}"
+    kept = call.store.get("account", name)
+    return kept or Record("account", name, "", call.region, "", call.now, {"block": _DEFAULT_BLOCK, "at": call.now})
+
+
+def get_block_public_access(call: Call, _: Params) -> Answer:
+    """GetBlockPublicAccessConfiguration."""
+    block = _block(call)
+    by = f"arn:{ids.partition(call.region)}:iam::{ids.ACCOUNT}:root"
+    return {
+        "BlockPublicAccessConfiguration": block.doc["block"],
+        "BlockPublicAccessConfigurationMetadata": {"CreationDateTime": block.doc["at"], "CreatedByArn": by},
+    }
+
+
+def put_block_public_access(call: Call, params: Params) -> Answer:
+    """PutBlockPublicAccessConfiguration: of a range without an end, its beginning is all."""
+    wanted = params["BlockPublicAccessConfiguration"]
+    ranges = [_range(one) for one in wanted.get("PermittedPublicSecurityGroupRuleRanges", ())]
+    block = _block(call)
+    block.doc = {"block": {**wanted, "PermittedPublicSecurityGroupRuleRanges": ranges}, "at": call.now}
+    if block.seq:
+        call.store.save(block)
+    else:
+        call.store.add(block)
+    return {}
+
+
+def _range(given: dict[str, Any]) -> dict[str, int]:
+    least, most = given["MinRange"], given.get("MaxRange", given["MinRange"])
+    if not 0 <= least <= most <= _HIGHEST_PORT:
+        raise invalid_request(f"The port range {least}-{most} is not within 0-{_HIGHEST_PORT}.")
+    return {"MinRange": least, "MaxRange": most}
+
+
+OPERATIONS: dict[str, Operation] = {
+    "CreateSecurityConfiguration": create_security_configuration,
+    "DeleteSecurityConfiguration": delete_security_configuration,
+    "DescribeSecurityConfiguration": describe_security_configuration,
+    "GetBlockPublicAccessConfiguration": get_block_public_access,
+    "ListSecurityConfigurations": list_security_configurations,
+    "PutBlockPublicAccessConfiguration": put_block_public_access,
+}

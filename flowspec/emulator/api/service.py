@@ -1,0 +1,128 @@
+"""The service: a table of operations over the store.
+
+Every call first buries clusters whose worker has died, then runs its operation in one transaction, and
+when that is committed starts or wakes the workers concerned. The service keeps nothing in memory, so any
+number of them, in any number of processes, may work on one home.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from flowspec.emulator import faults as drills
+from flowspec.emulator.api import catalogue, clusters, groups, jobflows, policies, scaling, security, steps, tags
+from flowspec.emulator.api.calls import Call, Operation
+from flowspec.emulator.api.declined import not_implemented
+from flowspec.emulator.api.errors import EmrError, validation
+from flowspec.emulator.state import clock
+from flowspec.emulator.state import paths as place
+from flowspec.emulator.state.store import Store
+from flowspec.emulator.worker.main import supervisor as workers
+from flowspec.errors import FlowspecError
+
+__all__ = ["EmrError", "Service"]
+
+OPERATIONS: Mapping[str, Operation] = {
+    **clusters.OPERATIONS,
+    **jobflows.OPERATIONS,
+    **steps.OPERATIONS,
+    **groups.OPERATIONS,
+    **scaling.OPERATIONS,
+    **policies.OPERATIONS,
+    **tags.OPERATIONS,
+    **security.OPERATIONS,
+    **catalogue.OPERATIONS,
+}
+_READS = ("Describe", "List", "Get")
+
+
+class Service:
+    """An EMR whose state lives in the folder `home`, for one `region`.
+
+    Clusters made with `run_bootstrap` run their bootstrap actions; others skip them, since such scripts
+    are written for a machine that is thrown away. What takes an hour on EMR takes 1/`time_scale` hours
+    (see `clock`). `inject` says what is to go wrong (see `drills`). Clusters made with an `s3_url` have
+    their s3:// there.
+
+    Raises FlowspecError for a time scale or a drill that is none.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        region: str = "us-east-1",
+        run_bootstrap: bool = False,
+        inject: str = "",
+        time_scale: float = 1.0,
+        s3_url: str | None = None,
+    ) -> None:
+        self.home = home.absolute()
+        self.region = region
+        self.run_bootstrap = run_bootstrap
+        self.inject = inject
+        self.time_scale = clock.checked_scale(time_scale)
+        self._drills = drills.parse(inject, OPERATIONS)
+        self.s3_url = s3_url
+        self._start_worker: Callable[[Path, str, int], None] = workers.start
+
+    def call(self, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Carries out an API operation ("RunJobFlow") and gives the members of its answer, times in epoch seconds.
+
+        Raises EmrError where EMR would refuse, FlowspecError when the home can't be used, and AnswerLost
+        where a drill has it that the answer never arrives.
+        """
+        carry_out = OPERATIONS.get(operation)
+        if carry_out is None:
+            raise not_implemented(operation)
+        try:
+            with Store(self.home) as store:
+                faults = (self._drills, self._drills_of_cluster(store, operation, params))
+                for fault in faults:
+                    fault.before(operation)
+                workers.reap(store, self.home)
+                answer = self._carry_out(carry_out, self._new_call(store), params, operation.startswith(_READS))
+                for fault in faults:
+                    fault.after(operation)
+                return answer
+        except OSError as error:
+            raise place.trouble(self.home, error) from error
+
+    def _drills_of_cluster(self, store: Store, operation: str, params: Mapping[str, Any]) -> drills.Drills:
+        """The drills of the cluster that a call names, or is about to make."""
+        try:
+            if operation == "RunJobFlow":
+                return drills.parse(drills.tagged(params), OPERATIONS)
+            cluster = store.get("cluster", _cluster_named(params))
+            return drills.parse(cluster.doc["inject"], OPERATIONS) if cluster else drills.Drills()
+        except FlowspecError as error:
+            raise validation(f"The tag {drills.TAG} is not valid: {error.sentence}") from error
+
+    def _new_call(self, store: Store) -> Call:
+        return Call(
+            store=store,
+            home=self.home,
+            region=self.region,
+            run_bootstrap=self.run_bootstrap,
+            time_scale=self.time_scale,
+            inject=self.inject,
+            s3_url=self.s3_url,
+            now=clock.now(),
+            start_worker=self._start_worker,
+        )
+
+    def _carry_out(self, carry_out: Operation, call: Call, params: Mapping[str, Any], reads: bool) -> dict[str, Any]:
+        with call.at_exit:
+            with call.store.reading() if reads else call.store.writing():
+                answer = carry_out(call, params)
+            for effect in call.after_commit:
+                effect()
+        return answer
+
+
+def _cluster_named(params: Mapping[str, Any]) -> str:
+    """The id of the (first) cluster that a call is about, "" if it names none."""
+    several = params.get("JobFlowIds") or [""]
+    return str(params.get("ClusterId") or params.get("JobFlowId") or params.get("ResourceId") or several[0])

@@ -1,0 +1,169 @@
+"""Steps: added, described, listed and cancelled. What runs them is the worker's business."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flowspec.emulator.api import request_validation as admission
+from flowspec.emulator.api.calls import Answer, Call, Operation, Params, page, require_open, status
+from flowspec.emulator.api.errors import invalid_request, validation
+from flowspec.emulator.state import ids, lifecycle, releases
+from flowspec.emulator.state.store import Record
+
+_MAX_IDS_LISTED = 10
+_MOST_LISTED = 1000
+"""EMR keeps all steps and shows the latest thousand (Yelp/mrjob#1462)."""
+
+_DEFAULT_ACTION = "TERMINATE_CLUSTER"
+"""Of a step that gives no ActionOnFailure: AWS documents none; moto has this one."""
+
+
+def add(call: Call, cluster: Record, configs: Sequence[Mapping[str, Any]], role: str | None) -> list[str]:
+    """Makes steps as StepConfigs ask for them, to run in that order; gives their ids."""
+    made = [_new_step(call, cluster, config, role) for config in configs]
+    for step in made:
+        call.store.add(step)
+    return [step.id for step in made]
+
+
+def _new_step(call: Call, cluster: Record, config: Mapping[str, Any], role: str | None) -> Record:
+    s3 = config.get("StepMonitoringConfiguration", {}).get("S3MonitoringConfiguration", {})
+    action = config.get("ActionOnFailure", _DEFAULT_ACTION)
+    doc = {
+        "name": config["Name"],
+        "jar": config["HadoopJarStep"],
+        "action": "TERMINATE_CLUSTER" if action == "TERMINATE_JOB_FLOW" else action,
+        "role": role,
+        "log_uri": s3.get("LogUri"),
+        "log_key": s3.get("EncryptionKeyArn"),
+        "started": None,
+        "ended": None,
+        "failure": {},
+        "cancel": "SEND_INTERRUPT",
+    }
+    return Record("step", ids.new_id("s"), cluster.id, cluster.region, "PENDING", call.now, doc)
+
+
+def properties(step: Record) -> dict[str, str]:
+    """A step's Java properties. They are sent as a list of pairs and read back as a map."""
+    pairs = step.doc["jar"].get("Properties", ())
+    return {pair.get("Key", ""): pair.get("Value", "") for pair in pairs}
+
+
+def add_job_flow_steps(call: Call, params: Params) -> Answer:
+    """AddJobFlowSteps."""
+    cluster = require_open(call.job_flow(params["JobFlowId"]))
+    active = call.store.find("step", cluster_id=cluster.id, states=lifecycle.ACTIVE_STEPS)
+    admission.check_steps(params["Steps"], active=len(active))
+    if cluster.doc["concurrency"] > 1 and any(
+        step.get("ActionOnFailure", "CONTINUE") != "CONTINUE" for step in params["Steps"]
+    ):
+        raise validation(
+            "The ActionOnFailure setting is not valid: "
+            "it must be CONTINUE while StepConcurrencyLevel is greater than 1."
+        )
+    added = add(call, cluster, params["Steps"], params.get("ExecutionRoleArn"))
+    call.wake(cluster)
+    return {"StepIds": added}
+
+
+def describe_step(call: Call, params: Params) -> Answer:
+    """DescribeStep."""
+    cluster = call.cluster(params["ClusterId"])
+    step = _step(call, cluster, params["StepId"])
+    role = {"ExecutionRoleArn": step.doc["role"]} if step.doc["role"] else {}
+    return {"Step": {**_summary(step), **role}}
+
+
+def _step(call: Call, cluster: Record, step_id: str) -> Record:
+    step = call.store.get("step", step_id)
+    if step is None or step.cluster_id != cluster.id:
+        raise invalid_request(f"Step id '{step_id}' is not valid.")
+    return step
+
+
+def _summary(step: Record) -> Answer:
+    jar = step.doc["jar"]
+    config = {"Jar": jar["Jar"], "Properties": properties(step), "Args": jar.get("Args", [])}
+    if jar.get("MainClass"):
+        config["MainClass"] = jar["MainClass"]
+    logs = {"LogUri": step.doc["log_uri"], "EncryptionKeyArn": step.doc["log_key"]}
+    return {
+        "Id": step.id,
+        "Name": step.doc["name"],
+        "Config": config,
+        "ActionOnFailure": step.doc["action"],
+        "Status": _status(step),
+        **{name: text for name, text in logs.items() if text},
+    }
+
+
+def _status(step: Record) -> Answer:
+    now = status(
+        step.state,
+        {},
+        CreationDateTime=step.created,
+        StartDateTime=step.doc["started"],
+        EndDateTime=step.doc["ended"],
+    )
+    if step.doc["failure"]:
+        now["FailureDetails"] = step.doc["failure"]
+    return now
+
+
+def list_steps(call: Call, params: Params) -> Answer:
+    """ListSteps: newest first, but in order of submission when ids or states are given."""
+    cluster = call.cluster(params["ClusterId"])
+    wanted = params.get("StepIds") or ()
+    if len(wanted) > _MAX_IDS_LISTED:
+        raise invalid_request(f"At most {_MAX_IDS_LISTED} step ids may be given.")
+    for step_id in wanted:
+        _step(call, cluster, step_id)
+    states = params.get("StepStates") or None
+    latest = call.store.find("step", cluster_id=cluster.id, states=states, newest_first=True, limit=_MOST_LISTED)
+    found = [step for step in latest if not wanted or step.id in wanted]
+    in_order = bool(wanted or states)
+    if in_order:
+        found.reverse()
+    shown, more = page([(step.seq, _summary(step)) for step in found], params, falling=not in_order)
+    return {"Steps": shown, **more}
+
+
+def cancel_steps(call: Call, params: Params) -> Answer:
+    """CancelSteps: pending steps at once, running ones by a signal to their process."""
+    cluster = require_open(call.cluster(params["ClusterId"]))
+    if len(params["StepIds"]) > admission.MAX_STEPS:
+        raise invalid_request(f"At most {admission.MAX_STEPS} steps may be cancelled at once.")
+    label = cluster.doc["request"].get("ReleaseLabel")
+    if not releases.at_least(label, 4, 8) or label == "emr-5.0.0":
+        raise invalid_request("Cancelling steps is only supported by emr-4.8.0 and later, except emr-5.0.0.")
+    option = params.get("StepCancellationOption", "SEND_INTERRUPT")
+    running_too = releases.at_least(label, 5, 28)
+    told = [
+        _cancel(call, _step(call, cluster, step_id), option, running_too=running_too) for step_id in params["StepIds"]
+    ]
+    call.wake(cluster)
+    return {"CancelStepsInfoList": told}
+
+
+def _cancel(call: Call, step: Record, option: str, *, running_too: bool) -> Answer:
+    # Of releases before 5.28.0 only pending steps can be cancelled (API reference, CancelSteps).
+    if step.state not in (lifecycle.ACTIVE_STEPS if running_too else ("PENDING",)):
+        reason = f"Cannot cancel a step that is {step.state}."
+        return {"StepId": step.id, "Status": "FAILED", "Reason": reason}
+    if step.state == "PENDING":
+        lifecycle.finish_step(call.store, step, "CANCELLED")
+    else:
+        step.state = "CANCEL_PENDING"
+        step.doc["cancel"] = option
+        call.store.save(step)
+    return {"StepId": step.id, "Status": "SUBMITTED"}
+
+
+OPERATIONS: dict[str, Operation] = {
+    "AddJobFlowSteps": add_job_flow_steps,
+    "CancelSteps": cancel_steps,
+    "DescribeStep": describe_step,
+    "ListSteps": list_steps,
+}

@@ -1,0 +1,44 @@
+"""Tags of clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from flowspec.emulator.api import request_validation as admission
+from flowspec.emulator.api.calls import Answer, Call, Operation, Params
+from flowspec.emulator.api.errors import invalid_request
+from flowspec.emulator.state import lifecycle
+from flowspec.emulator.state.store import Record
+
+
+def merged(present: Mapping[str, str], new: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """`present` tags with `new` ones over them; a tag without a value has an empty one."""
+    return {**present, **{tag["Key"]: tag.get("Value") or "" for tag in new}}
+
+
+def add_tags(call: Call, params: Params) -> Answer:
+    """AddTags: an equal key is overwritten."""
+    cluster = _taggable(call, params)
+    admission.check_tags(params["Tags"], present=list(cluster.doc["tags"]))
+    cluster.doc["tags"] = merged(cluster.doc["tags"], params["Tags"])
+    call.store.save(cluster)
+    return {}
+
+
+def remove_tags(call: Call, params: Params) -> Answer:
+    """RemoveTags: keys that are not there are let be."""
+    cluster = _taggable(call, params)
+    gone = set(params["TagKeys"])
+    cluster.doc["tags"] = {key: value for key, value in cluster.doc["tags"].items() if key not in gone}
+    call.store.save(cluster)
+    return {}
+
+
+def _taggable(call: Call, params: Params) -> Record:
+    cluster = call.cluster(params["ResourceId"])
+    if cluster.state in lifecycle.ENDED:
+        raise invalid_request("Tags cannot be modified on terminated clusters.")
+    return cluster
+
+
+OPERATIONS: dict[str, Operation] = {"AddTags": add_tags, "RemoveTags": remove_tags}

@@ -1,0 +1,93 @@
+"""The way from a boto3 client into the service, without a socket.
+
+botocore asks `before-send` handlers for an answer before it opens a connection. Ours decodes the request
+(AWS's JSON 1.1 protocol), has the service carry it out and gives back the HTTP answer EMR would have
+given, so that botocore's serializer, validator and parser see nothing unusual. `respond` is that
+protocol alone, for whatever carries it: this, or the `endpoint`.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flowspec.emulator.api import wire
+from flowspec.emulator.api.errors import EmrError
+from flowspec.emulator.api.service import OPERATIONS, Service
+from flowspec.emulator.faults import AnswerLost
+
+CONTENT_TYPE = "application/x-amz-json-1.1"
+TARGET_PREFIX = "ElasticMapReduce"
+
+
+@dataclass(frozen=True)
+class Response:
+    """An HTTP answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def respond(service: Service, target: str, body: bytes) -> Response | None:
+    """Answers a request whose X-Amz-Target header is `target` ("ElasticMapReduce.RunJobFlow").
+
+    None when there is to be no answer: the connection just goes (a failure drill).
+    """
+    prefix, _, operation = target.rpartition(".")
+    try:
+        if prefix != TARGET_PREFIX:
+            raise EmrError("UnknownOperationException", f"'{target}' is no operation of Amazon EMR", 404)
+        # What is not here is declined by its name, whatever it says.
+        answer = service.call(operation, wire.request(operation, body) if operation in OPERATIONS else {})
+    except AnswerLost:
+        return None
+    except EmrError as error:
+        return refusal(error)
+    return _response(200, answer)
+
+
+def refusal(error: EmrError) -> Response:
+    """The answer that tells of an error."""
+    told = {"__type": error.code, "message": error.message}
+    return _response(error.status, told, {"x-amzn-ErrorType": error.code})
+
+
+def _response(status: int, members: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    request_id = {"x-amzn-RequestId": str(uuid.uuid4()), "Content-Type": CONTENT_TYPE}
+    return Response(status, {**request_id, **(headers or {})}, json.dumps(members).encode())
+
+
+def attach(client: Any, service: Service) -> None:
+    """Has a boto3 EMR client call the service in this process. FlowspecError passes through to the caller."""
+    from botocore.awsrequest import AWSResponse, HeadersDict
+    from botocore.exceptions import ConnectionClosedError
+
+    def answer(request: Any, **_: Any) -> Any:
+        body = request.body or b""
+        target = _text(request.headers["X-Amz-Target"])
+        response = respond(service, target, body if isinstance(body, bytes) else body.encode())
+        if response is None:
+            raise ConnectionClosedError(endpoint_url=request.url)
+        # Any: the stubs want the headers of an http.client message, botocore itself makes these.
+        headers: Any = HeadersDict(response.headers)
+        return AWSResponse(request.url, response.status, headers, _Raw(response.body))
+
+    client.meta.events.register("before-send.emr", answer)
+
+
+def _text(header: str | bytes) -> str:
+    return header.decode() if isinstance(header, bytes) else header
+
+
+class _Raw:
+    """The body of an answer, as botocore reads it from a connection."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
+        yield self._body

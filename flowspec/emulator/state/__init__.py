@@ -1,0 +1,1 @@
+"""What the embedded EMR keeps: the store, its folders, and the state machines of clusters, steps and instances."""

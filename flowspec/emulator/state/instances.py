@@ -1,0 +1,322 @@
+"""The instances of groups and fleets: how they come and go. No machine stands behind them.
+
+What was decided is kept: which instance was asked for when, when it is ready, when it leaves. Where each
+stands follows from that, the clock and the cluster's state. So a resize comes to its end by itself:
+nothing has to run for it, and nothing can stay half-way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flowspec.emulator.api.calls import Answer, status
+from flowspec.emulator.api.errors import validation
+from flowspec.emulator.state import clock, ids, lifecycle
+from flowspec.emulator.state.store import Record, Store
+from flowspec.emulator.state.volumes import block_devices
+
+LAUNCH_SECONDS = 10.0
+"""How long a new instance of a running cluster takes (EMR's take minutes): half PROVISIONING, half BOOTSTRAPPING."""
+
+LEAVE_SECONDS = 5.0
+"""How long an instance is decommissioned before it ends, when it is taken out by a resize."""
+
+MASTER_NUMBER = 0
+"""The number of the master node in its group or fleet."""
+
+TARGETS = {"ON_DEMAND": "TargetOnDemandCapacity", "SPOT": "TargetSpotCapacity"}
+"""The member of a fleet's request that says how much it wants, by market."""
+
+STATES = {
+    "STARTING": "PROVISIONING",
+    "BOOTSTRAPPING": "BOOTSTRAPPING",
+    "RUNNING": "RUNNING",
+    "WAITING": "RUNNING",
+    "TERMINATING": "TERMINATING",
+    "TERMINATED": "TERMINATED",
+    "TERMINATED_WITH_ERRORS": "TERMINATED",
+}
+"""What a cluster's state means for what belongs to it."""
+
+CLUSTER_GONE = {"Code": "CLUSTER_TERMINATED", "Message": "Job flow terminated"}
+_RECLAIMED = {"Code": "INSTANCE_FAILURE", "Message": "Server.SpotInstanceTermination: Spot instance termination"}
+
+Instance = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A cluster at a time: `now` is in seconds since 1970, and never later than the cluster's end."""
+
+    cluster: Record
+    now: float
+
+    def after(self, seconds: float) -> float:
+        """The time at which something is over that takes `seconds` on EMR."""
+        return self.now + clock.span(seconds, self.cluster.doc["time_scale"])
+
+    @property
+    def serving(self) -> bool:
+        """Whether the cluster is RUNNING or WAITING, so that its instances come and go."""
+        return self.cluster.state in lifecycle.READY
+
+    def ready(self, thing: Mapping[str, Any]) -> float | None:
+        """When something was ready, its own `ready` or else the cluster's; None if that is not yet so."""
+        own: float | None = thing["ready"]
+        found: float | None = self.cluster.doc["ready"] if own is None else own
+        return None if found is None or found > self.now else max(found, thing["created"])
+
+
+def moment(cluster: Record, now: float) -> Moment:
+    """The cluster now, or as it was when it ended."""
+    ended: float | None = cluster.doc["ended"]
+    return Moment(cluster, now if ended is None else min(ended, now))
+
+
+def of_cluster(store: Store, cluster: Record) -> list[Record]:
+    """The cluster's groups, or its fleets."""
+    return store.find("group", cluster_id=cluster.id) or store.find("fleet", cluster_id=cluster.id)
+
+
+def role(group: Record) -> str:
+    """MASTER, CORE or TASK."""
+    request = group.doc["request"]
+    return str(request.get("InstanceRole") or request["InstanceFleetType"])
+
+
+def master(store: Store, cluster: Record) -> Record:
+    """The group or fleet of the master node."""
+    return next(group for group in of_cluster(store, cluster) if role(group) == "MASTER")
+
+
+# -- where they stand
+
+
+def staying(group: Record) -> list[Instance]:
+    """The instances that are there, or will be, and are not asked to leave."""
+    return [instance for instance in group.doc["instances"] if instance["ended"] is None]
+
+
+def running(group: Record, at: Moment) -> list[Instance]:
+    """The instances at work; none unless the cluster is RUNNING or WAITING."""
+    return [instance for instance in group.doc["instances"] if at.serving and state(instance, at) == "RUNNING"]
+
+
+def settled_at(group: Record) -> float:
+    """When the last coming or going that is under way is over, in seconds since 1970; 0 if there was none."""
+    last = (
+        instance["ready"] if instance["ended"] is None else instance["ended"] for instance in group.doc["instances"]
+    )
+    return max((time for time in last if time is not None), default=0.0)
+
+
+def state(instance: Instance, at: Moment) -> str:
+    """An instance's state. It has no TERMINATING: it runs until it is gone."""
+    if _has_left(instance, at) or at.cluster.state in lifecycle.ENDED:
+        return "TERMINATED"
+    if instance["ready"] is not None and instance["ready"] > at.now:
+        halfway = (instance["created"] + instance["ready"]) / 2
+        return "PROVISIONING" if at.now < halfway else "BOOTSTRAPPING"
+    of_all = STATES[at.cluster.state]
+    return "RUNNING" if of_all == "TERMINATING" else of_all
+
+
+def _has_left(instance: Instance, at: Moment) -> bool:
+    return instance["ended"] is not None and instance["ended"] <= at.now
+
+
+def answer(group: Record, instance: Instance, at: Moment) -> Answer:
+    """An Instance as ListInstances gives it."""
+    number, region = instance["number"], at.cluster.region
+    address = ids.private_address(group.id, number)
+    owner = "InstanceGroupId" if group.kind == "group" else "InstanceFleetId"
+    devices = block_devices(_request_of(group, instance["type"]), at.cluster)
+    return {
+        "Id": ids.instance_id(group.id, number),
+        "Ec2InstanceId": ids.ec2_instance_id(group.id, number),
+        "PublicDnsName": "",
+        "PrivateDnsName": ids.private_dns_name(address, region),
+        "PrivateIpAddress": address,
+        "Status": _status(instance, at),
+        owner: group.id,
+        "Market": instance["market"],
+        "InstanceType": instance["type"],
+        "EbsVolumes": [
+            {"Device": device["Device"], "VolumeId": ids.volume_id(group.id, number, device["Device"])}
+            for device in devices
+        ],
+    }
+
+
+def _request_of(group: Record, kind: str) -> Mapping[str, Any]:
+    request: Mapping[str, Any] = group.doc["request"]
+    if group.kind == "group":
+        return request
+    configs: Sequence[Mapping[str, Any]] = request.get("InstanceTypeConfigs", ())
+    return next((config for config in configs if config["InstanceType"] == kind), {"InstanceType": kind})
+
+
+def _status(instance: Instance, at: Moment) -> Answer:
+    left = _has_left(instance, at)
+    gone_with_cluster = at.cluster.state in lifecycle.ENDED and not left
+    ready = at.ready(instance)
+    return status(
+        state(instance, at),
+        instance["reason"] if left else CLUSTER_GONE if gone_with_cluster else {},
+        CreationDateTime=instance["created"],
+        ReadyDateTime=None if left and ready is not None and ready > instance["ended"] else ready,
+        EndDateTime=instance["ended"] if left else at.cluster.doc["ended"],
+    )
+
+
+# -- how they come and go
+
+
+def resize(group: Record, count: int, at: Moment, policy: Mapping[str, Any] | None = None) -> None:
+    """Has a group come to `count` instances. `policy` is the InstanceResizePolicy of a shrink."""
+    request, have = group.doc["request"], len(staying(group))
+    if count > have:
+        grow(group, request["InstanceType"], request["Market"], count - have, at)
+    else:
+        _take_out(_first_to_go(group, at, policy or {})[: have - count], at)
+    request["InstanceCount"] = count
+
+
+def retarget(fleet: Record, targets: Mapping[str, int], at: Moment) -> None:
+    """Has a fleet come to its targets, by market; capacity is filled in whole instances of its first type.
+
+    A fleet never goes below a target by giving an instance up (Management Guide, instance fleets).
+    """
+    request = fleet.doc["request"]
+    kind: Mapping[str, Any] = next(iter(request.get("InstanceTypeConfigs", ())), {})
+    for market, target in targets.items():
+        missing = target - capacity(fleet, market, staying(fleet))
+        if missing > 0:
+            count = math.ceil(missing / (kind.get("WeightedCapacity") or 1))
+            grow(fleet, kind.get("InstanceType", ""), market, count, at)
+        else:
+            _take_out(_spare(fleet, market, -missing, at), at)
+        request[TARGETS[market]] = target
+
+
+def targets(fleet: Mapping[str, Any]) -> dict[str, int]:
+    """The capacities that a fleet's request asks for, by market."""
+    return {market: fleet.get(name, 0) for market, name in TARGETS.items()}
+
+
+def capacity(fleet: Record, market: str, among: Iterable[Instance]) -> int:
+    """The weighted capacity of those instances `among` a fleet's that are of a market."""
+    weights = _weights(fleet)
+    return sum(weights.get(instance["type"], 1) for instance in among if instance["market"] == market)
+
+
+def _weights(fleet: Record) -> dict[str, int]:
+    configs = fleet.doc["request"].get("InstanceTypeConfigs", ())
+    return {config["InstanceType"]: config.get("WeightedCapacity") or 1 for config in configs}
+
+
+def _spare(fleet: Record, market: str, excess: int, at: Moment) -> list[Instance]:
+    weights, spare = _weights(fleet), []
+    for instance in _first_to_go(fleet, at, {}):
+        weight = weights.get(instance["type"], 1)
+        if instance["market"] == market and weight <= excess:
+            excess -= weight
+            spare.append(instance)
+    return spare
+
+
+def grow(group: Record, kind: str, market: str, count: int, at: Moment) -> None:
+    """Adds instances. Those of a cluster that is not ready yet are ready when it is."""
+    # A resize that is taken back keeps who has not left yet.
+    for instance in _leaving(group, kind, market, at)[:count]:
+        instance["ended"] = None
+        count -= 1
+    first = len(group.doc["instances"])
+    ready = at.after(LAUNCH_SECONDS) if at.serving else None
+    group.doc["instances"] += [
+        {
+            "number": number,
+            "type": kind,
+            "market": market,
+            "created": at.now,
+            "ready": ready,
+            "ended": None,
+            "reason": {},
+        }
+        for number in range(first, first + count)
+    ]
+
+
+def _leaving(group: Record, kind: str, market: str, at: Moment) -> list[Instance]:
+    return [
+        instance
+        for instance in group.doc["instances"]
+        if instance["ended"] is not None
+        and not _has_left(instance, at)
+        and (instance["type"], instance["market"]) == (kind, market)
+    ]
+
+
+def _first_to_go(group: Record, at: Moment, policy: Mapping[str, Any]) -> list[Instance]:
+    """Those who stay, in the order in which they would be given up: named ones, those not ready, the newest."""
+    named = set(policy.get("InstancesToTerminate", ()))
+    protected = set(policy.get("InstancesToProtect", ()))
+
+    def order(instance: Instance) -> tuple[bool, bool, bool, int]:
+        ec2_id = ids.ec2_instance_id(group.id, instance["number"])
+        ready = state(instance, at) == "RUNNING"
+        return ec2_id not in named, ec2_id in protected, ready, -instance["number"]
+
+    return sorted(staying(group), key=order)
+
+
+def _take_out(instances: Iterable[Instance], at: Moment) -> None:
+    for instance in instances:
+        # Nothing runs on an instance that is not ready: there is nothing to wait for.
+        instance["ended"] = at.after(LEAVE_SECONDS) if state(instance, at) == "RUNNING" else at.now
+
+
+def remove(group: Record, ec2_id: str, at: Moment) -> None:
+    """Takes an instance out of a group at once; it is not replaced. Raises EMR's refusal if it is not there."""
+    _fail(_named(group, ec2_id), {}, at)
+    group.doc["request"]["InstanceCount"] -= 1
+
+
+def _named(group: Record, ec2_id: str) -> Instance:
+    for instance in staying(group):
+        if ids.ec2_instance_id(group.id, instance["number"]) == ec2_id:
+            return instance
+    raise validation(f"Instance '{ec2_id}' is not in instance group '{group.id}'.")
+
+
+def _fail(instance: Instance, reason: Mapping[str, str], at: Moment) -> None:
+    instance["ended"] = at.now
+    instance["reason"] = dict(reason)
+
+
+def reclaim(store: Store, cluster: Record, now: float) -> list[str]:
+    """Takes all spot instances away, or a core instance if there are none; each is replaced after a while.
+
+    The master stays. Gives the EC2 ids of those lost.
+    """
+    at = moment(cluster, now)
+    workers = [group for group in of_cluster(store, cluster) if role(group) != "MASTER"]
+    there = [(group, instance) for group in workers for instance in running(group, at)]
+    spot = [(group, instance) for group, instance in there if instance["market"] == "SPOT"]
+    core = [(group, instance) for group, instance in there if role(group) == "CORE"]
+    lost = spot or core[:1]
+    for group, instance in lost:
+        _fail(instance, _RECLAIMED, at)
+        grow(group, instance["type"], instance["market"], 1, at)
+        store.save(group)
+    return [ids.ec2_instance_id(group.id, instance["number"]) for group, instance in lost]
+
+
+def fail_master(store: Store, cluster: Record, code: str, message: str, now: float) -> None:
+    """Ends the master instance with a reason."""
+    group = master(store, cluster)
+    _fail(group.doc["instances"][MASTER_NUMBER], {"Code": code, "Message": message}, moment(cluster, now))
+    store.save(group)

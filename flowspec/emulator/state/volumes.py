@@ -1,0 +1,59 @@
+"""The EBS volumes of instances, as the answers show them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flowspec.emulator.api.calls import Answer
+from flowspec.emulator.state import releases
+from flowspec.emulator.state.store import Record
+
+# Data volumes of EBS-only types that were given none, by size: (volumes, GiB each) (Management Guide, EMR storage).
+_DEFAULT_VOLUMES = {
+    "large": (1, 32),
+    "xlarge": (2, 32),
+    "2xlarge": (4, 32),
+    "4xlarge": (4, 64),
+    "8xlarge": (4, 128),
+    "9xlarge": (4, 144),
+    "10xlarge": (4, 160),
+    "12xlarge": (4, 192),
+    "16xlarge": (4, 256),
+    "18xlarge": (4, 288),
+    "24xlarge": (4, 384),
+}
+_EBS_ONLY = re.compile(r"(m4|c4|r4|t\d\w*|[mcr][5-9](?!\w*d)\w*)\.(\w+)")
+
+
+def answered(request: Mapping[str, Any], cluster: Record) -> Answer:
+    """EbsBlockDevices, one entry for each volume of an instance, and EbsOptimized if that was asked for.
+
+    EMR gives no VolumesPerInstance back, and shows its defaults.
+    """
+    asked = request.get("EbsConfiguration", {})
+    optimized = {name: asked[name] for name in ("EbsOptimized",) if name in asked}
+    return {"EbsBlockDevices": block_devices(request, cluster), **optimized}
+
+
+def block_devices(request: Mapping[str, Any], cluster: Record) -> list[Answer]:
+    """The volumes of an instance that a group (or a type of a fleet) asks for, with the device of each."""
+    configs = request.get("EbsConfiguration", {}).get("EbsBlockDeviceConfigs")
+    if configs is None:
+        configs = _default_volumes(request["InstanceType"], cluster)
+    volumes = [config["VolumeSpecification"] for config in configs for _ in range(config.get("VolumesPerInstance", 1))]
+    return [
+        {"VolumeSpecification": volume, "Device": f"/dev/sd{chr(ord('b') + index)}"}
+        for index, volume in enumerate(volumes)
+    ]
+
+
+def _default_volumes(kind: str, cluster: Record) -> Sequence[Mapping[str, Any]]:
+    label = cluster.doc["request"].get("ReleaseLabel")
+    found = _EBS_ONLY.fullmatch(kind)
+    if not found or found[2] not in _DEFAULT_VOLUMES or not releases.at_least(label, 5, 22):
+        return ()
+    count, size = _DEFAULT_VOLUMES[found[2]]
+    volume = "gp3" if releases.at_least(label, 6, 15) else "gp2"
+    return ({"VolumeSpecification": {"VolumeType": volume, "SizeInGB": size}, "VolumesPerInstance": count},)

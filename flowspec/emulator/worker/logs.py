@@ -1,0 +1,164 @@
+"""The logs of steps and bootstrap actions: written live, published in EMR's layout, and read for a cause.
+
+    <log uri>/<cluster>/steps/<step>/{controller,syslog,stdout,stderr}.gz
+    <log uri>/<cluster>/node/<instance>/bootstrap-actions/<n>/{controller,stdout,stderr}.gz
+
+(Management Guide, "View log files"). The plain files stay where they were written, for whoever follows them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import logging
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+from flowspec.emulator.state import clock
+from flowspec.emulator.state import paths as place
+from flowspec.emulator.state.store import Record
+from flowspec.engines import engine_of
+from flowspec.errors import FlowspecError
+
+# The worker writes these warnings to its worker.log; a command line that buries a dead worker stays silent.
+_log = logging.getLogger(__name__)
+_log.addHandler(logging.NullHandler())
+
+STEP_LOGS = ("controller", "syslog", "stdout", "stderr")
+BOOTSTRAP_LOGS = ("controller", "stdout", "stderr")
+
+# A cause stands near the end; a log of gigabytes must not be read for it.
+_TAIL_BYTES = 256 * 1024
+_FULL_BYTES = 256 * 1024
+
+# FailureDetails.Reason is a coarse class of the cause (Management Guide, "Enhanced step debugging").
+_REASONS = (
+    (re.compile(r"Output directory .* already exists"), "Output directory already exists."),
+    (re.compile(r"Input path does not exist|Input Pattern .* matches 0 files"), "Input path does not exist."),
+    (re.compile(r"No space left on device"), "No space left on device."),
+)
+_LOG_PREFIX = re.compile(r"^\d{4}-\d\d-\d\d[ T][\d:.,]+Z? +[A-Z]+ +[^ ]+( \([^)]*\))?: +")
+_EXCEPTION = re.compile(r"^(Caused by: |Exception in thread |[\w.$]+(Exception|Error)\b)")
+_ERROR_LINE = re.compile(r"^\d{4}-\d\d-\d\d[ T][\d:.,]+Z? +(ERROR|FATAL) ")
+_ANYTHING = re.compile("")
+_TELLING = (("syslog", _EXCEPTION), ("syslog", _ERROR_LINE), ("stderr", _ANYTHING))
+# What a program dies of it says itself, before its framework's log does; Spark has Python's words in stdout.
+_LAST_WORDS = {
+    "spark": (("stderr", _EXCEPTION), ("stdout", _EXCEPTION)),
+    "hadoop": (("stderr", _EXCEPTION),),
+}
+# Lines that say that a job failed, and not why.
+_EMPTY_WORDS = re.compile(
+    r"Job not successful!|failed with state FAILED|^Streaming Command Failed!|^Try -help for more information"
+    r"|^WARNING: Using incubator modules|^flowspec: |^Caused by: [\w.$]+$"
+)
+
+
+def write_controller(folder: Path, *lines: str, stamped: bool = True) -> None:
+    """Appends lines to a controller log, in EMR's form. What can't be written (a full disk) is let go."""
+    stamp = datetime.fromtimestamp(clock.now(), timezone.utc).isoformat(timespec="milliseconds")[:-6] + "Z "
+    try:
+        with (folder / "controller").open("a", encoding="utf-8") as controller:
+            controller.writelines(f"{stamp if stamped else ''}{line}\n" for line in lines)
+    except OSError as error:
+        _log.warning("%s/controller: %s", folder, error)
+
+
+def publish_step(home: Path, cluster: Record, step: Record) -> None:
+    """Puts a finished step's logs where its LogUri (else the cluster's) points. Never raises for a full disk."""
+    uri = step.doc["log_uri"] or cluster.doc["request"].get("LogUri")
+    if uri:
+        source = place.step_logs(home, cluster.id, step.id)
+        _publish(home, cluster, source, STEP_LOGS, f"{uri.rstrip('/')}/{cluster.id}/steps/{step.id}")
+
+
+def publish_bootstrap(home: Path, cluster: Record, number: int, instance: str) -> None:
+    """Puts the logs of a bootstrap action where the cluster's LogUri points."""
+    uri = cluster.doc["request"].get("LogUri")
+    if uri:
+        node = f"{uri.rstrip('/')}/{cluster.id}/node/{instance}"
+        source = place.bootstrap_folder(home, cluster.id, number)
+        _publish(home, cluster, source, BOOTSTRAP_LOGS, f"{node}/bootstrap-actions/{number}")
+
+
+def published_uri(cluster: Record, step: Record, name: str) -> str | None:
+    """The URI at which a step's log is (or will be) published, None without a LogUri."""
+    uri: str | None = step.doc["log_uri"] or cluster.doc["request"].get("LogUri")
+    return f"{uri.rstrip('/')}/{cluster.id}/steps/{step.id}/{name}.gz" if uri else None
+
+
+def failure_details(home: Path, cluster: Record, step: Record, exit_code: int) -> dict[str, str]:
+    """Reason, Message and LogFile of a failed step, cut from its logs as EMR does."""
+    folder = place.step_logs(home, cluster.id, step.id)
+    jar = step.doc["jar"]
+    name, message = _cause(folder, engine_of(jar["Jar"], jar.get("MainClass"), jar.get("Args", [])))
+    if not message:
+        message = _without_words(folder, exit_code)
+    log_file = published_uri(cluster, step, name) or str(folder / name)
+    return {"Reason": reason_of(message), "Message": message, "LogFile": log_file}
+
+
+def _without_words(folder: Path, exit_code: int) -> str:
+    # A full disk takes the words of those who would tell of it, too.
+    with contextlib.suppress(OSError):  # the step may have removed its logs
+        if shutil.disk_usage(folder).free < _FULL_BYTES:
+            return f"The process ended with exit status {exit_code}: No space left on device ({folder})"
+    return f"The process ended with exit status {exit_code} and wrote no error"
+
+
+def reason_of(message: str, otherwise: str = "Unknown Error.") -> str:
+    """The coarse class that a message falls into."""
+    return next((reason for pattern, reason in _REASONS if pattern.search(message)), otherwise)
+
+
+def _cause(folder: Path, engine: str) -> tuple[str, str]:
+    """The log that tells why, and the line in it."""
+    for name, telling in (*_LAST_WORDS.get(engine, ()), *_TELLING):
+        for line in reversed(_tail(folder / name)):
+            if telling.search(line) and not _EMPTY_WORDS.search(line):
+                return name, _LOG_PREFIX.sub("", line)
+    return "stderr", ""
+
+
+def _tail(path: Path) -> list[str]:
+    if not path.is_file():  # to open a pipe would be to wait
+        return []
+    try:
+        with path.open("rb") as log:
+            log.seek(max(0, os.fstat(log.fileno()).st_size - _TAIL_BYTES))
+            text = log.read().decode("utf-8", errors="replace")
+    except OSError:
+        return []
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _publish(home: Path, cluster: Record, source: Path, names: Sequence[str], uri: str) -> None:
+    url = cluster.doc.get("s3_url") if uri.startswith("s3") else None
+    target = source / "published" if url else place.located(place.s3_root(home), uri)
+    there = [name for name in names if (source / name).is_file()]
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for name in there:
+            _compress(source / name, target / f"{name}.gz")
+        if url:
+            from flowspec.emulator.worker.main.s3_sync import put
+
+            put(url, cluster.region, {target / f"{name}.gz": f"{uri}/{name}.gz" for name in there})
+    except (OSError, FlowspecError) as error:
+        _log.warning("logs were not published at %s: %s", uri, error)
+
+
+def _compress(source: Path, target: Path) -> None:
+    """Writes `target` whole or not at all."""
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        with source.open("rb") as plain, gzip.open(unfinished, "wb", compresslevel=6) as packed:
+            shutil.copyfileobj(plain, packed, 1 << 20)
+        unfinished.replace(target)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,1 @@
+"""The path of the data: input splits -> records -> sorted map output -> merged reduce input -> part files."""

@@ -1,0 +1,238 @@
+"""The map side of the shuffle: lines come in as mappers wrote them, and leave as runs in order, by partition.
+
+There are two ways, and a job may go both:
+
+- *counted*: where the same lines come again and again (`the TAB 1`), each is kept once, with how often it
+  came. There is next to nothing to sort, and what is left at the end goes to the reducers as it is.
+- *gathered*: all other lines, in chunks small enough for the caches, each put in order at once (`arrays`).
+  What numpy can't do (keys that are not ordered by their bytes, other partitioners) is counted after all.
+
+Which is which is found out by counting a block now and then.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flowspec.engines.streaming.data import arrays
+from flowspec.engines.streaming.data.layout import Layout
+from flowspec.engines.streaming.data.lines import BLOCK, split_lines, tabbed, text_size
+from flowspec.engines.streaming.hadoop.partition import Partitioner
+from flowspec.engines.streaming.run import processes
+
+_CHUNKS = 64  # into how many a worker's share of the input is cut, as far as the sizes below allow
+_SMALLEST_CHUNK = 8 << 20  # about what the caches hold
+_LARGEST_CHUNK = 32 << 20
+
+_DECIDED_AFTER = 1 << 16  # lines, from where it can be told whether they are worth counting,
+_DECIDED_AFTER_BYTES = 8 << 20  # or bytes of long ones
+_WORTH_COUNTING = 3  # times that a line must come, on average
+_MOST_COUNTED = 1 << 18  # different lines
+_MOST_COUNTED_BYTES = 32 << 20
+_LOOK_AGAIN_AFTER = 128 << 20  # bytes of lines that were not worth it
+
+
+@dataclass
+class Spool:
+    """Pairs on their way to the reducers, by partition: files of lines in order, and lines with their counts.
+
+    `keyed`: the runs must be merged by key alone; `bare`: no pair has a value; `weight`: how many bytes the
+    keys and values take when serialized, as far as nobody has counted that yet.
+    """
+
+    runs: dict[int, list[Path]] = field(default_factory=dict)
+    counted: dict[int, dict[bytes, int]] = field(default_factory=dict)
+    keyed: bool = False
+    bare: bool = True
+    weight: int = 0
+
+    @property
+    def partitions(self) -> list[int]:
+        """Those that have pairs, in order."""
+        return sorted({*self.runs, *self.counted})
+
+
+@dataclass(frozen=True, slots=True)
+class Shuffle:
+    """How the pairs of a job are laid out and divided, and where what does not fit in memory goes.
+
+    `partition` is None with a single reducer; `hashed`: it is Hadoop's default; `size`: bytes of the input.
+    """
+
+    layout: Layout
+    scratch: Path
+    reduces: int = 1
+    partition: Partitioner | None = None
+    hashed: bool = False
+    size: int = 0
+
+    @property
+    def chunk(self) -> int:
+        """How many bytes are sorted together."""
+        return min(max(self.size // _CHUNKS, _SMALLEST_CHUNK), _LARGEST_CHUNK)
+
+
+class Collector:
+    """Takes lines, each ended by LF, and gives them back as a `Spool`; its files are named after `name`."""
+
+    def __init__(self, shuffle: Shuffle, name: str) -> None:
+        self._shuffle = shuffle
+        self._name = name
+        self._spool = Spool()
+        self._counts: Counter[bytes] = Counter()
+        self._lines = 0  # counted so far,
+        self._size = 0  # their bytes, and
+        self._held = 0  # those of the different ones
+        self._wait = 0  # bytes to come that are not to be counted
+        self._chunk: list[bytes] = []  # gathered so far, and
+        self._gathered = 0  # their bytes
+        self._files = 0
+
+    def add(self, block: bytes) -> None:
+        """Take a block of whole lines. Raises `TaskFailure` or `OSError`."""
+        if self._wait > 0:
+            self._wait -= len(block)
+            self._gather(block)
+            return
+        lines, known = split_lines(block), len(self._counts)
+        self._counts.update(lines)
+        self._lines += len(lines)
+        self._size += len(block)
+        self._held += sum(map(len, itertools.islice(reversed(self._counts), len(self._counts) - known)))
+        if self._lines >= _DECIDED_AFTER or self._size >= _DECIDED_AFTER_BYTES:
+            self._decide()
+
+    def close(self) -> Spool:
+        """All lines in order. Raises `TaskFailure` or `OSError`."""
+        if self._chunk and not arrays.enlisted():  # a small rest, which numpy is not worth importing for
+            self._count_chunk()
+        if self._chunk:
+            self._sort_chunk()
+        self._spool.counted = self._take_counted()
+        return self._spool
+
+    def _decide(self) -> None:
+        different = len(self._counts)
+        worth_it = self._lines >= _WORTH_COUNTING * different
+        if not worth_it:
+            self._wait = _LOOK_AGAIN_AFTER
+        if not worth_it and self._size <= _MOST_COUNTED_BYTES:
+            block = b"".join([line + b"\n" for line in self._counts.elements()])
+            self._forget_counts()
+            self._gather(block)
+        elif not worth_it or different > _MOST_COUNTED or self._held > _MOST_COUNTED_BYTES:
+            self._spill_counted()
+
+    def _forget_counts(self) -> None:
+        self._counts.clear()
+        self._lines = self._size = self._held = 0
+
+    # -- counted lines
+
+    def _take_counted(self) -> dict[int, dict[bytes, int]]:
+        """The counted lines by partition, each with its TAB; what is known of them goes to the spool."""
+        shuffle, spool = self._shuffle, self._spool
+        plain, partition = shuffle.layout.plain, shuffle.partition
+        taken: dict[int, dict[bytes, int]] = {}
+        part = taken.setdefault(0, {}) if self._counts and partition is None else {}
+        for line, number in self._counts.items():
+            text = line if not plain or b"\t" in line else line + b"\t"
+            spool.weight += number * self._weigh(text)
+            if partition:
+                part = taken.setdefault(partition(shuffle.layout.key(text)), {})
+            # `a` and `a TAB` are the same pair.
+            part[text] = part.get(text, 0) + number
+        known = tabbed(b"".join([line + b"\n" for part in taken.values() for line in part]))
+        spool.keyed = spool.keyed or known.low or (bool(taken) and not plain)
+        spool.bare = spool.bare and plain and all(line.endswith(b"\t") for part in taken.values() for line in part)
+        self._forget_counts()
+        return taken
+
+    def _weigh(self, text: bytes) -> int:
+        if not self._shuffle.layout.plain:
+            return 0  # the pairs were weighed when they were written as lines
+        key, _, value = text.partition(b"\t")
+        return text_size(len(key)) + text_size(len(value))
+
+    def _spill_counted(self) -> None:
+        for partition, counted in self._take_counted().items():
+            write_counted(self._new_run(partition), counted, keyed=self._spool.keyed)
+
+    # -- gathered lines
+
+    def _gather(self, block: bytes) -> None:
+        self._chunk.append(block)
+        self._gathered += len(block)
+        if self._gathered >= self._shuffle.chunk:
+            arrays.enlist()
+            self._sort_chunk()
+
+    def _sort_chunk(self) -> None:
+        """Put the chunk in order, and write each partition's share of it."""
+        shuffle, spool = self._shuffle, self._spool
+        ordered = None
+        if shuffle.layout.plain and (shuffle.hashed or shuffle.partition is None):
+            text = b"".join(self._chunk)
+            ordered = arrays.in_order(tabbed(text).block if b"\t" in text else text, shuffle.reduces)
+        if ordered is None:
+            self._count_chunk()
+            self._spill_counted()
+            return
+        self._forget_chunk()
+        spool.weight += ordered.weight
+        spool.bare = spool.bare and ordered.bare
+        for partition, (begin, end) in enumerate(itertools.pairwise(ordered.borders)):
+            if begin < end:
+                with self._new_run(partition).open("wb", buffering=0) as file:
+                    processes.write_all(file.fileno(), ordered.text[begin:end])
+
+    def _count_chunk(self) -> None:
+        for block in self._chunk:
+            self._counts.update(split_lines(block))
+        self._forget_chunk()
+
+    def _forget_chunk(self) -> None:
+        self._chunk, self._gathered = [], 0
+
+    def _new_run(self, partition: int) -> Path:
+        self._files += 1
+        path = self._shuffle.scratch / f"{self._name}-{self._files}-{partition}"
+        self._spool.runs.setdefault(partition, []).append(path)
+        return path
+
+
+def in_order(counted: Mapping[bytes, int], *, keyed: bool) -> Iterable[tuple[bytes, int]]:
+    """Counted lines in the order of the runs."""
+    if keyed:
+        return sorted(counted.items(), key=lambda item: item[0].partition(b"\t"))
+    return sorted(counted.items())
+
+
+def written_out(counted: Mapping[bytes, int], *, keyed: bool) -> Iterator[bytes]:
+    """Counted lines in order, each as often as it came, in blocks of about a megabyte."""
+    waiting: list[bytes] = []
+    size = 0
+    for line, number in in_order(counted, keyed=keyed):
+        text, left = line + b"\n", number
+        while left:
+            now = min(left, 1 + BLOCK // len(text))
+            waiting.append(text * now)
+            size += len(text) * now
+            left -= now
+            if size >= BLOCK:
+                yield b"".join(waiting)
+                waiting.clear()
+                size = 0
+    if waiting:
+        yield b"".join(waiting)
+
+
+def write_counted(path: Path, counted: Mapping[bytes, int], *, keyed: bool) -> None:
+    """Write counted lines as a run. Raises `OSError`."""
+    with path.open("wb", buffering=0) as file:
+        for block in written_out(counted, keyed=keyed):
+            processes.write_all(file.fileno(), memoryview(block))

@@ -1,0 +1,173 @@
+"""The files of a job's input, and the splits they are cut into.
+
+Sources: org.apache.hadoop.mapred.FileInputFormat (listing, splits),
+org.apache.hadoop.mapred.lib.NLineInputFormat, JobSubmitter.writeOldSplits (order).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from flowspec.engines.paths import FileSystems
+from flowspec.engines.streaming.data.lines import BLOCK, text_lines
+from flowspec.engines.streaming.hadoop.arguments import ClientError, uncaught
+from flowspec.engines.streaming.hadoop.configuration import Configuration
+from flowspec.engines.streaming.hadoop.globs import BadPattern, glob
+
+_SLOP = 1.1  # FileInputFormat.SPLIT_SLOP
+_BLOCK_SIZE = 32 * 1024 * 1024  # fs.local.block.size
+_UNSPLITTABLE = (".gz", ".deflate", ".snappy", ".lz4", ".zst")
+
+
+class InvalidInput(Exception):
+    """The input can't be used; the text is Hadoop's, one line for each bad path."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A file to be read: its place, its full URI, its size in bytes."""
+
+    path: Path
+    uri: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A stretch of a file in bytes: what one map task reads, but for the lines cut by its borders."""
+
+    file: InputFile
+    start: int
+    length: int
+
+    @property
+    def end(self) -> int:
+        """Where the split ends: the offset of the first byte behind it."""
+        return self.start + self.length
+
+
+def list_files(uris: tuple[str, ...], files: FileSystems, conf: Configuration) -> list[InputFile]:
+    """All files that the input paths stand for, in the order they were given. Raises `InvalidInput`."""
+    prefix = "mapreduce.input.fileinputformat.input.dir."
+    lister = _Lister(
+        files,
+        recursive=conf.boolean(prefix + "recursive"),
+        ignore_directories=conf.boolean(prefix + "nonrecursive.ignore.subdirs"),
+    )
+    errors: list[str] = []
+    found: list[InputFile] = []
+    for uri in uris:
+        try:
+            found += lister.below(uri)
+        except _BadPath as error:
+            errors.append(str(error))
+    if errors:
+        raise InvalidInput("\n".join(errors))
+    return found
+
+
+class _BadPath(Exception):
+    """One input path that does not exist or matches nothing; those of a job are told together."""
+
+
+class _Lister:
+    def __init__(self, files: FileSystems, *, recursive: bool, ignore_directories: bool) -> None:
+        self._files = files
+        self._recursive = recursive
+        self._ignore_directories = ignore_directories
+
+    def below(self, uri: str) -> Iterator[InputFile]:
+        """The files that a path or glob stands for; a directory stands for the files in it."""
+        self._files.locate(uri)  # an unknown scheme is told before all else
+        try:
+            matches = glob(uri, self._files)
+        except BadPattern as error:
+            raise _BadPath(str(error)) from error
+        if matches is None or (_hidden(uri) and matches == [uri]):
+            raise _BadPath(f"Input path does not exist: {uri}")
+        matches = [match for match in matches if not _hidden(match)]
+        if not matches:
+            raise _BadPath(f"Input Pattern {uri} matches 0 files")
+        for match in matches:
+            path = self._files.locate(match)
+            if path.is_dir():
+                yield from self._directory(match, path)
+            else:
+                yield InputFile(path, match, path.stat().st_size)
+
+    def _directory(self, uri: str, directory: Path) -> Iterator[InputFile]:
+        for path in sorted(directory.iterdir()):
+            child = f"{uri}/{path.name}"
+            if _hidden(child):
+                continue
+            if not path.is_dir():
+                yield InputFile(path, child, path.stat().st_size)
+            elif self._recursive:
+                yield from self._directory(child, path)
+            elif not self._ignore_directories:
+                raise InvalidInput(f"Not a file: {child}")
+
+
+def _hidden(uri: str) -> bool:
+    return uri.rpartition("/")[2].startswith(("_", "."))
+
+
+def split_files(found: list[InputFile], conf: Configuration) -> list[Split]:
+    """Cut the files as FileInputFormat.getSplits does in local mode, where one map is the goal."""
+    try:
+        block = conf.integer("fs.local.block.size", _BLOCK_SIZE)
+    except ValueError as error:  # an IllegalArgumentException while the job is set up
+        raise ClientError(status=1) from error
+    try:
+        minimum = max(1, conf.integer("mapreduce.input.fileinputformat.split.minsize", 1))
+    except ValueError as error:
+        raise uncaught(f"java.lang.NumberFormatException: {error}") from error
+    goal = sum(file.size for file in found)
+    size = max(minimum, min(goal, block))
+    return [split for file in found for split in _cut(file, size)]
+
+
+def _cut(file: InputFile, size: int) -> Iterator[Split]:
+    if file.size == 0 or file.path.name.lower().endswith(_UNSPLITTABLE):
+        yield Split(file, 0, file.size)
+        return
+    rest = file.size
+    while rest / size > _SLOP:
+        yield Split(file, file.size - rest, size)
+        rest -= size
+    if rest:
+        yield Split(file, file.size - rest, rest)
+
+
+def split_lines_of(found: list[InputFile], lines: int) -> list[Split]:
+    """Cut the files after every `lines` lines, with the odd borders of NLineInputFormat.createFileSplit."""
+    return [split for file in found for split in _cut_lines(file, lines)]
+
+
+def lines_per_map(conf: Configuration) -> int:
+    """N of NLineInputFormat; below 1 files are not cut. Raises `ClientError`."""
+    name = "mapreduce.input.lineinputformat.linespermap"
+    try:
+        if conf.is_blank(name):
+            raise ValueError('For input string: ""')
+        return conf.integer(name, 1)
+    except ValueError as error:
+        cause = f"java.lang.NumberFormatException: {error}"
+        raise uncaught(f"java.lang.RuntimeException: Error in configuring object\nCaused by: {cause}") from error
+
+
+def _cut_lines(file: InputFile, lines: int) -> Iterator[Split]:
+    begin = 0
+    with file.path.open("rb") as source:
+        for number, (offset, _line, size) in enumerate(text_lines(iter(lambda: source.read(BLOCK), b"")), 1):
+            end = offset + size
+            if (lines > 0 and number % lines == 0) or end == file.size:
+                yield Split(file, max(0, begin - 1), end - begin - (1 if begin == 0 else 0))
+                begin = end
+
+
+def in_task_order(splits: list[Split]) -> list[Split]:
+    """Map tasks are numbered by the size of their splits, largest first; equal ones keep their order."""
+    return sorted(splits, key=lambda split: -split.length)

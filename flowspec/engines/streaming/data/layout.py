@@ -1,0 +1,77 @@
+"""How pairs are written as lines between the mappers and the reducers.
+
+- *plain*: `key TAB value`, for text keys that end at the first TAB. Whole lines may be sorted, which is
+  the order of the keys because TAB is below every byte of a key; where a key has bytes below TAB, keys
+  are compared alone.
+- *coded*: `order TAB key TAB value`, each with its control characters escaped, for everything else
+  (comparators, numbers as keys, keys with a TAB in them). `order` is bytes whose plain order is wanted.
+
+The order of the values of one key is not promised by Hadoop; here it is that of the lines.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flowspec.engines.streaming.data.records import Pair, Writable, as_bytes
+from flowspec.engines.streaming.hadoop.classes import LONG, NULL
+
+_CONTROL = re.compile(rb"[\x00-\x0a]")
+_ESCAPED = re.compile(rb"\x01(.)", re.DOTALL)
+_LONG_OFFSET = 1 << 63
+
+
+def escape(text: bytes) -> bytes:
+    """Text without control characters up to LF, in the same order as before."""
+    if not _CONTROL.search(text):
+        return text
+    return _CONTROL.sub(lambda found: bytes((1, found[0][0] + 32)), text)
+
+
+def unescape(text: bytes) -> bytes:
+    """The text that `escape` was given."""
+    if b"\x01" not in text:
+        return text
+    return _ESCAPED.sub(lambda found: bytes((found[1][0] - 32,)), text)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How pairs are written as lines. `order` gives the bytes a text key is ordered by (None: its own)."""
+
+    plain: bool
+    key_class: str
+    value_class: str
+    order: Callable[[bytes], bytes] | None = None
+
+    def encode(self, key: Writable, value: Writable) -> bytes:
+        """The line of a pair, LF included."""
+        if self.plain:
+            return b"%b\t%b\n" % (as_bytes(key), as_bytes(value))
+        return b"%b\t%b\t%b\n" % (self._ordered(key), escape(as_bytes(key)), escape(as_bytes(value)))
+
+    def decode(self, line: bytes) -> Pair:
+        """The pair of a line without its LF."""
+        if self.plain:
+            key, _, value = line.partition(b"\t")
+            return key, value
+        _, raw_key, raw_value = line.split(b"\t")
+        return _typed(unescape(raw_key), self.key_class), _typed(unescape(raw_value), self.value_class)
+
+    def key(self, line: bytes) -> Writable:
+        """The key of a line; in the plain layout the line may have no TAB yet."""
+        return line.partition(b"\t")[0] if self.plain else self.decode(line)[0]
+
+    def _ordered(self, key: Writable) -> bytes:
+        if isinstance(key, int):
+            return b"%020d" % (key + _LONG_OFFSET)
+        text = as_bytes(key)
+        return escape(self.order(text) if self.order else text)
+
+
+def _typed(text: bytes, name: str) -> Writable:
+    if name == NULL:
+        return None
+    return int(text) if name == LONG else text

@@ -1,0 +1,206 @@
+"""Lines in blocks: what Hadoop's line reader does to them, at the speed of `bytes` methods.
+
+A *chunk* is any piece of a stream; a *block* holds whole lines, each ended by LF. In a *tabbed* block
+every line has a TAB, so that it is a key, a TAB and a value. Nothing here loops over the lines of an
+ordinary block: a wordcount has tens of millions of them.
+
+Sources: org.apache.hadoop.util.LineReader (line ends), org.apache.hadoop.io.WritableUtils (sizes).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from operator import ne
+from typing import NamedTuple
+
+from flowspec.engines.streaming.data import arrays
+
+BLOCK = 1 << 20  # bytes read at a time
+
+LINE_END = re.compile(rb"\r\n|\n|\r(?!\Z)")
+_LOW = bytes(range(9))
+_NOT_SKELETON = bytes(byte for byte in range(256) if byte > 10)
+_LINE_WITHOUT_TAB = re.compile(rb"^([^\t\n]*)$", re.MULTILINE)
+_KEY = re.compile(rb"^[^\t]*\t", re.MULTILINE)
+_SHORT = 128  # from here on the length of a Text takes more than one byte
+_PAIRS = b"\t\n" * BLOCK
+
+
+def unify(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The stream with LF for each line end: CR, LF and CRLF all end a line, and the last line gets one."""
+    held, last = b"", b"\n"
+    for chunk in chunks:
+        text = held + chunk if held else chunk
+        held = b""
+        if b"\r" in text:
+            if text.endswith(b"\r"):  # whether an LF follows shows in the next chunk
+                held, text = b"\r", text[:-1]
+            text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if text:
+            yield text
+            last = text[-1:]
+    if held or last != b"\n":
+        yield b"\n"
+
+
+def whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Blocks of whole lines from the chunks of a unified stream."""
+    parts: list[bytes] = []
+    for chunk in chunks:
+        cut = chunk.rfind(b"\n") + 1
+        if not cut:
+            parts.append(chunk)
+            continue
+        if parts or cut < len(chunk):
+            yield b"".join((*parts, memoryview(chunk)[:cut]))
+        else:
+            yield chunk
+        parts = [chunk[cut:]] if cut < len(chunk) else []
+
+
+def split_lines(block: bytes) -> list[bytes]:
+    """The lines of a block, without their ends."""
+    lines = block.split(b"\n")
+    lines.pop()
+    return lines
+
+
+def text_lines(chunks: Iterable[bytes], offset: int = 0) -> Iterator[tuple[int, bytes, int]]:
+    """Each line of a stream that begins at `offset`: its own offset, its text, its size with its end."""
+    rest = b""
+    for chunk in chunks:
+        text, start = rest + chunk, 0
+        for end in LINE_END.finditer(text):
+            yield offset + start, text[start : end.start()], end.end() - start
+            start = end.end()
+        rest = text[start:]
+        offset += start
+    if rest:
+        yield offset, rest.removesuffix(b"\r"), len(rest)
+
+
+def delimited(chunks: Iterable[bytes], delimiter: bytes, offset: int = 0) -> Iterator[tuple[int, bytes, int]]:
+    """As `text_lines`, for records that end at `delimiter` only."""
+    rest = b""
+    for chunk in chunks:
+        *records, rest = (rest + chunk).split(delimiter)
+        for record in records:
+            size = len(record) + len(delimiter)
+            yield offset, record, size
+            offset += size
+    if rest:
+        yield offset, rest, len(rest)
+
+
+class Tabbed(NamedTuple):
+    """A tabbed block, its number of lines, and what is known of them all.
+
+    `low`: a byte below TAB is in it, which makes the order of whole lines differ from that of keys.
+    `bare`: every line is a key alone, with an empty value.
+    """
+
+    block: bytes
+    records: int
+    low: bool
+    bare: bool = False
+
+
+def tabbed(block: bytes) -> Tabbed:
+    """A block in which each line without a TAB got one at its end: the whole line is the key."""
+    # The two usual cases first: no TAB at all, and one in each line.
+    if b"\t" not in block and not any(byte in block for byte in _LOW):
+        return Tabbed(block.replace(b"\n", b"\t\n"), arrays.count_lines(block), low=False, bare=True)
+    skeleton = block.translate(None, _NOT_SKELETON)
+    if skeleton == _PAIRS[: len(skeleton)]:
+        return Tabbed(block, len(skeleton) // 2, low=False)
+    tabs, records = skeleton.count(b"\t"), skeleton.count(b"\n")
+    low = len(skeleton) > tabs + records
+    if not tabs:
+        return Tabbed(block.replace(b"\n", b"\t\n"), records, low, bare=True)
+    if low:
+        skeleton = skeleton.translate(None, _LOW)
+    if skeleton.startswith(b"\n") or b"\n\n" in skeleton:
+        block = _LINE_WITHOUT_TAB.sub(rb"\1\t", block[:-1]) + b"\n"
+    return Tabbed(block, records, low)
+
+
+def text_size(length: int) -> int:
+    """Bytes of a `Text` of `length` bytes: WritableUtils.writeVInt, then the bytes."""
+    if length < _SHORT:
+        return length + 1
+    return length + 1 + (length.bit_length() + 7) // 8
+
+
+def runs(block: bytes) -> Iterator[tuple[int, int]]:
+    """Start and end of each run of lines with the same key, in a tabbed block with equal keys together."""
+    position, end = 0, len(block)
+    while position < end:
+        stop = _end_of_run(block, block[position : block.find(b"\t", position) + 1], position)
+        yield position, stop
+        position = stop
+
+
+def _end_of_run(block: bytes, key: bytes, low: int) -> int:
+    """Where the run of lines that begin with `key` ends; the line at `low` is one of them, and they stand together."""
+    high, step = len(block), 64
+    while low + step < high:  # gallop
+        probe = block.rfind(b"\n", low, low + step) + 1
+        if probe <= low:
+            probe = block.find(b"\n", low + step) + 1
+        if probe >= high or not block.startswith(key, probe):
+            high = probe
+            break
+        low, step = probe, step * 2
+    while True:  # halve: the line at low has the key, the one at high has not (or is the end)
+        probe = block.rfind(b"\n", low, (low + high) // 2) + 1
+        if probe <= low:
+            probe = block.find(b"\n", low) + 1
+            if probe >= high or not block.startswith(key, probe):
+                return probe
+            low = probe
+        elif block.startswith(key, probe):
+            low = probe
+        else:
+            high = probe
+
+
+class GroupCounter:
+    """Counts the groups (runs of the same key) of a stream of tabbed blocks.
+
+    `together`: equal keys stand together, as after a sort. Then long runs are leapt over; otherwise
+    (the output of a combiner need not be sorted) each key is looked at. `bare`: there are no values,
+    so that a line is as good as its key.
+    """
+
+    _WORTH_LEAPING = 24  # records in a run, from where leaping beats looking at each key
+
+    def __init__(self, *, together: bool, bare: bool = False) -> None:
+        self.groups = 0
+        self._together = together
+        self._bare = bare
+        self._last = b""
+        self._run_length = 2.0 * self._WORTH_LEAPING
+
+    def add(self, block: bytes, records: int) -> None:
+        """Count the groups of the next block of the stream."""
+        leap = self._together and self._run_length >= self._WORTH_LEAPING
+        groups = self._leap(block) if leap else self._look(block)
+        self.groups += groups
+        self._run_length = records / max(groups, 1)
+
+    def _leap(self, block: bytes) -> int:
+        starts = [start for start, _ in runs(block)]
+        continued = bool(self._last) and block.startswith(self._last)
+        self._last = block[starts[-1] : block.find(b"\t", starts[-1]) + 1]
+        return len(starts) - continued
+
+    def _look(self, block: bytes) -> int:
+        if self._bare and arrays.enlisted() and (repeated := arrays.repeated_lines(block)) is not None:
+            first, last = block[: block.find(b"\n")], block[block.rfind(b"\n", 0, -1) + 1 : -1]
+            self._last, before = last, self._last
+            return arrays.count_lines(block) - repeated - (first == before)
+        keys: list[bytes] = split_lines(block) if self._bare else _KEY.findall(block)
+        groups: int = (keys[0] != self._last) + sum(map(ne, keys, keys[1:]))
+        self._last = keys[-1]
+        return groups

@@ -1,0 +1,93 @@
+"""The reduce side of the shuffle: one stream of lines in order, out of all that the map side left."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from flowspec.engines.streaming.data.collect import Shuffle, Spool, write_counted, written_out
+from flowspec.engines.streaming.data.lines import BLOCK, whole_lines
+from flowspec.engines.streaming.run import processes
+from flowspec.engines.streaming.run.failure import TaskFailure
+
+_KEYED = ("-t", "\t", "-k1,1", "-s")
+_MEMORY = 32 << 10  # KiB
+_RUNS_AT_ONCE = 512  # more are merged in several passes; each takes a descriptor
+
+
+class Merge:
+    """The lines of one partition, in the order of their keys, from the spools of all workers.
+
+    A single run is read as it is: one that a combiner left unsorted is not put in order, as in Hadoop.
+    """
+
+    def __init__(self, shuffle: Shuffle, spools: Sequence[Spool], partition: int, *, keyed: bool) -> None:
+        self._shuffle = shuffle
+        self._keyed = keyed
+        self._counted: Counter[bytes] = Counter()
+        for spool in spools:
+            self._counted.update(spool.counted.get(partition, {}))
+        self._runs = [run for spool in spools for run in spool.runs.get(partition, ())]
+        self._own = shuffle.scratch / f"counted-{os.getpid()}-{partition}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def blocks(self) -> Iterator[bytes]:
+        """The lines, to the end, in blocks. Raises `TaskFailure` if the merge fails, or `OSError`."""
+        if not self._runs:
+            yield from written_out(self._counted, keyed=self._keyed)
+            return
+        if self._counted:
+            write_counted(self._own, self._counted, keyed=self._keyed)
+            self._runs.append(self._own)
+        if len(self._runs) == 1:
+            with self._runs[0].open("rb", buffering=0) as file:
+                yield from whole_lines(processes.read_chunks(file.fileno()))
+            return
+        yield from self._merged()
+
+    def _merged(self) -> Iterator[bytes]:
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = _RUNS_AT_ONCE if files == resource.RLIM_INFINITY else min(_RUNS_AT_ONCE, files // 2)
+        width = max(2, min(len(self._runs), most))
+        words = ["sort", "-m", *(_KEYED if self._keyed else ()), f"--batch-size={width}"]
+        words += [f"--buffer-size={_MEMORY}K", f"--temporary-directory={self._shuffle.scratch}", "--"]
+        if shutil.which("stdbuf"):  # of its own accord, sort writes 4 KiB at a time
+            words = ["stdbuf", f"--output={BLOCK // 4}", *words]
+        self._process = subprocess.Popen(
+            [*words, *map(str, self._runs)],
+            bufsize=0,
+            env={**os.environ, "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert self._process.stdout
+        processes.widen(self._process.stdout.fileno())
+        yield from whole_lines(processes.read_chunks(self._process.stdout.fileno()))
+        self._check(self._process)
+
+    def _check(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stderr
+        said = process.stderr.read().decode("utf-8", "replace").splitlines()
+        status = process.wait()
+        if status and not os.statvfs(self._shuffle.scratch).f_bavail:  # `sort: write error` is all that it says then
+            raise TaskFailure(f"java.io.IOException: {os.strerror(errno.ENOSPC)}")
+        if status:
+            raise TaskFailure(f"java.io.IOException: {said[-1] if said else f'sort ended with status {status}'}")
+
+    def close(self) -> None:
+        """Let go of everything, also before the end; the runs are of no use any more."""
+        if self._process:
+            if self._process.poll() is None:
+                self._process.kill()
+                self._process.wait()
+            for pipe in (self._process.stdout, self._process.stderr):
+                if pipe and not pipe.closed:
+                    pipe.close()
+        for run in self._runs:
+            run.unlink(missing_ok=True)

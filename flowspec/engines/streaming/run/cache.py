@@ -1,0 +1,154 @@
+"""Files and archives shipped with a job: they appear in the working directory while it runs.
+
+Sources: GenericOptionsParser.validateFiles (-files, -archives), StreamJob (-file, -cacheFile,
+-cacheArchive), org.apache.hadoop.mapred.LocalDistributedCacheManager (links in the working directory,
+an existing name is left and used), org.apache.hadoop.yarn.util.FSDownload (copies that can be executed).
+"""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from flowspec.engines.paths import FileSystems
+from flowspec.engines.streaming.hadoop.arguments import Arguments, ClientError, refused, uncaught
+from flowspec.engines.streaming.run.joblog import JobLog
+
+_TARS = (".tgz", ".tar.gz", ".tar")
+_ZIPS = (".zip", ".jar")
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """A file or directory (`archive`: to be unpacked) and the name it gets in the working directory."""
+
+    source: Path
+    name: str
+    archive: bool = False
+
+
+def shipments(arguments: Arguments, files: FileSystems) -> list[Shipment]:
+    """All that is to be shipped, each name once: the first wins. Raises `ClientError` for what is missing."""
+    found = [
+        *_listed(arguments.generic.get("files", [])[:1], files, archive=False),
+        *_listed(arguments.generic.get("archives", [])[:1], files, archive=True),
+        *(shipment for text in arguments.all("file") for shipment in _packed(text, files)),
+        *_cached(arguments.all("cacheFile"), files, archive=False),
+        *_cached(arguments.all("cacheArchive"), files, archive=True),
+    ]
+    return list({shipment.name: shipment for shipment in reversed(found)}.values())[::-1]
+
+
+def _listed(values: list[str], files: FileSystems, *, archive: bool) -> Iterator[Shipment]:
+    for text in (part for value in values for part in value.split(",")):
+        if not text:
+            raise uncaught("java.lang.IllegalArgumentException: File name can't be empty string")
+        path, _, name = text.partition("#")
+        source = files.locate(path)
+        if not source.exists():
+            raise uncaught(f"java.io.FileNotFoundException: File {text} does not exist")
+        yield Shipment(source, name or source.name, archive)
+
+
+def _cached(values: list[str], files: FileSystems, *, archive: bool) -> Iterator[Shipment]:
+    for text in (part for value in values for part in value.split(",")):
+        path, _, name = text.partition("#")
+        if not name:
+            raise refused(
+                "You need to specify the uris as scheme://path#linkname,"
+                "Please specify a different link name for all of your caching URIs"
+            )
+        source = files.locate(path)
+        if not source.exists():
+            raise ClientError(logged=f"Error launching job , bad input path : File {text} does not exist", status=2)
+        yield Shipment(source, name, archive)
+
+
+def _packed(text: str, files: FileSystems) -> Iterator[Shipment]:
+    """A `-file` under its own name, and what is in it: the job's jar holds the content of a directory."""
+    source = files.locate(text)
+    if not source.exists():
+        raise refused(f"File: {files.qualify(text)} does not exist.")
+    yield Shipment(source, source.name)
+    if source.is_dir():
+        yield from (Shipment(path, path.name) for path in sorted(source.iterdir()))
+
+
+def unqualified(command: str, arguments: Arguments) -> str:
+    """A command whose first word is the path of a `-file` is run by its bare name, from the working directory."""
+    program, blank, rest = command.partition(" ")
+    shipped = {Path(text).resolve() for text in arguments.all("file") if Path(text).is_file()}
+    if program and Path(program).resolve() in shipped:
+        return Path(program).name + blank + rest
+    return command
+
+
+def localize(wanted: tuple[Shipment, ...], scratch: Path, working: Path, syslog: JobLog) -> list[Path]:
+    """Copy and unpack below `scratch`, and link from the working directory; returns the links made.
+
+    Raises `OSError`, also for an archive that can't be read.
+    """
+    links: list[Path] = []
+    for number, shipment in enumerate(wanted):
+        link = working / shipment.name
+        if link.is_symlink() or link.exists():
+            syslog.warn(
+                "LocalDistributedCacheManager",
+                f"Failed to create symlink: {link} exists and is used as it is",
+            )
+            continue
+        place = scratch / str(number) / shipment.source.name
+        place.parent.mkdir(parents=True)
+        _copy(shipment, place)
+        link.symlink_to(place)
+        links.append(link)
+    return links
+
+
+def _copy(shipment: Shipment, place: Path) -> None:
+    if shipment.archive and shipment.source.is_file():
+        _unpack(shipment.source, place)
+    elif shipment.source.is_dir():
+        shutil.copytree(shipment.source, place)
+    else:
+        shutil.copyfile(shipment.source, place)
+        place.chmod(shipment.source.stat().st_mode & 0o777 | 0o555)
+
+
+def _unpack(source: Path, place: Path) -> None:
+    name = source.name.lower()
+    try:
+        if name.endswith(_ZIPS):
+            _unzip(source, place)
+        elif name.endswith(_TARS):
+            with tarfile.open(source) as archive:
+                if hasattr(tarfile, "data_filter"):
+                    archive.extractall(place, filter="data")
+                else:
+                    _extract_checked(archive, place)
+        else:
+            shutil.copyfile(source, place)
+    except (tarfile.TarError, zipfile.BadZipFile) as error:
+        raise OSError(f"{source}: {error}") from error
+
+
+def _extract_checked(archive: tarfile.TarFile, place: Path) -> None:
+    """Before Python 3.11.4 nothing checks where the members of an archive go."""
+    root = place.resolve()
+    for member in archive.getmembers():
+        if not (root / member.name).resolve().is_relative_to(root) or member.islnk() or member.issym():
+            raise tarfile.TarError(f"{member.name} would be outside of the directory")
+    archive.extractall(place)  # noqa: S202 - checked above
+
+
+def _unzip(source: Path, place: Path) -> None:
+    with zipfile.ZipFile(source) as archive:
+        for member in archive.infolist():
+            target = Path(archive.extract(member, place))
+            mode = member.external_attr >> 16 & 0o777
+            if mode and target.is_file():
+                target.chmod(mode | 0o400)

@@ -1,0 +1,270 @@
+"""Running a command of a job: its words, where it is found, its pipes, and what it says on standard error.
+
+Sources: org.apache.hadoop.streaming.PipeMapRed (splitArgs, configure, MRErrorThread, mapRedFinished),
+PathFinder, and Java's ProcessBuilder (a file without `#!` is run by /bin/sh).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from flowspec.engines.streaming.data.lines import split_lines
+from flowspec.engines.streaming.run import processes
+from flowspec.engines.streaming.run.failure import TaskFailure
+
+INPUT_BUFFER = 131072  # PipeMapRed.BUFFER_SIZE: what may be left unread without harm
+
+_COUNTER_AMOUNT = re.compile(r"[+-]?\d+")
+_BLANKS = "".join(map(chr, range(33)))  # what Java's String.trim takes away
+_LONG = 1 << 63
+
+
+def split_words(command: str) -> list[str]:
+    """The words of a command: cut at blanks, grouped by quotes; a quote ends the word before it.
+
+    No escapes, no variables, no globs; empty words vanish, and an open quote runs to the end.
+    """
+    words: list[str] = []
+    at, end = 0, len(command)
+    while at < end:
+        character = command[at]
+        if character == " ":
+            at += 1
+        elif character in "\"'":
+            close = command.find(character, at + 1)
+            close = end if close < 0 else close
+            words.append(command[at + 1 : close])
+            at = close + 1
+        else:
+            stop = at
+            while stop < end and command[stop] not in " \"'":
+                stop += 1
+            words.append(command[at:stop])
+            at = stop
+    return [word for word in words if word]
+
+
+def find_program(name: str, working: Path, path: str) -> str:
+    """Where a program is: in the working directory first, then along PATH; its own name if nowhere.
+
+    A regular readable file is enough. Of one in the working directory all are made executable first.
+    """
+    if name.startswith("/"):
+        return name
+    here = working / name
+    with suppress(OSError):  # Hadoop tries, and does not look at the result
+        here.chmod(stat.S_IMODE(here.stat().st_mode) | 0o111)
+    for folder in [str(working), *path.split(":")]:
+        candidate = Path(folder.strip() or ".", name)
+        if candidate.is_file() and os.access(candidate, os.R_OK):
+            return str(candidate)
+    return name
+
+
+def start(command: str, environment: Mapping[str, str], working: Path) -> subprocess.Popen[bytes]:
+    """Start a command with three pipes. Raises `TaskFailure` as Java does when it can't be started."""
+    if not command:  # the property is dropped with its empty value, and nothing is found in its place
+        raise TaskFailure(
+            _NOT_CONFIGURED[0],
+            'java.lang.NullPointerException: Cannot invoke "String.toCharArray()" because "args" is null',
+        )
+    words = split_words(command)
+    if not words:
+        raise TaskFailure(
+            *_NOT_CONFIGURED, "java.lang.ArrayIndexOutOfBoundsException: Index 0 out of bounds for length 0"
+        )
+    words[0] = find_program(words[0], working, environment.get("PATH", ""))
+    try:
+        return _popen(words, environment)
+    except OSError as error:
+        if error.errno == errno.ENOEXEC:
+            return _popen(["/bin/sh", *words], environment)
+        reason = f"error={error.errno}, {os.strerror(error.errno or 0)}"
+        raise TaskFailure(
+            *_NOT_CONFIGURED,
+            f'java.io.IOException: Cannot run program "{words[0]}": {reason}',
+            f"java.io.IOException: {reason}",
+        ) from error
+
+
+_NOT_CONFIGURED = (
+    "java.lang.RuntimeException: Error in configuring object",
+    "java.lang.RuntimeException: configuration exception",
+)
+
+
+def _popen(words: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    return processes.start(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(environment)
+    )
+
+
+class CommandInput:
+    """Standard input of a command, behind a buffer like Hadoop's.
+
+    What is still in the buffer when the input ends may go unread; a write before that which fails is
+    an error (`broken`): then what follows is dropped.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._held = b""
+        self.broken = False
+
+    def write(self, data: bytes) -> None:
+        """Take the next piece; what goes beyond a full buffer is written."""
+        if self.broken:
+            return
+        held, self._held = self._held, b""
+        ready = (len(held) + len(data) - 1) // INPUT_BUFFER * INPUT_BUFFER
+        if ready <= 0:
+            self._held = held + data
+            return
+        try:
+            for piece in (held, memoryview(data)[: ready - len(held)]):
+                processes.write_all(self._descriptor, memoryview(piece))
+        except BrokenPipeError:
+            self.broken = True
+        self._held = data[ready - len(held) :]
+
+    def close(self) -> None:
+        """Write what is left, whether it is wanted or not, and close."""
+        try:
+            if not self.broken:
+                processes.write_all(self._descriptor, memoryview(self._held))
+        except BrokenPipeError:
+            pass
+        finally:
+            os.close(self._descriptor)
+
+
+Feed = Callable[[CommandInput], None]
+
+
+class RunningCommand:
+    """A command that is being fed by one thread, and listened to (standard error) by another.
+
+    The caller reads `output` to its end and then asks `finish`.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], feed: Feed, listen: Callable[[int], None]) -> None:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        self._process = process
+        self._output = process.stdout.fileno()
+        processes.widen(self._output)
+        self._errors: list[BaseException] = []
+        self._input = CommandInput(os.dup(process.stdin.fileno()))
+        process.stdin.close()
+        self._threads = [
+            threading.Thread(target=self._guarded, args=(self._feed, feed), daemon=True),
+            threading.Thread(target=self._guarded, args=(listen, process.stderr.fileno()), daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def broken(self) -> bool:
+        """Whether the command stopped reading before its input was written."""
+        return self._input.broken
+
+    def output(self) -> Iterator[bytes]:
+        """The chunks of standard output."""
+        return processes.read_chunks(self._output)
+
+    def finish(self) -> int:
+        """Wait for the end; the exit status, 128 + N for death by signal N. Raises what a thread met."""
+        for thread in self._threads:
+            thread.join()
+        code = self._process.wait()
+        self._close()
+        if self._errors:
+            raise self._errors[0]
+        return code if code >= 0 else 128 - code
+
+    def kill(self) -> None:
+        """End the command at once, and wait until its threads have noticed."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        for thread in self._threads:
+            thread.join(timeout=1)
+        self._close()
+
+    def _close(self) -> None:
+        for pipe in (self._process.stdout, self._process.stderr):
+            if pipe and not pipe.closed:
+                pipe.close()
+
+    def _feed(self, feed: Feed) -> None:
+        try:
+            feed(self._input)
+        finally:
+            self._input.close()
+
+    def _guarded(self, work: Callable[..., None], argument: object) -> None:
+        try:
+            work(argument)
+        except BaseException as error:  # noqa: BLE001 - raised again by finish, in the thread that asked
+            self._errors.append(error)
+
+
+class Reporter:
+    """What a command says on standard error: counters and status go to the task, the rest is passed on."""
+
+    def __init__(
+        self,
+        prefix: str,
+        *,
+        count: Callable[[str, str, int], None],
+        status: Callable[[str], None],
+        warn: Callable[[str], None],
+    ) -> None:
+        self._prefix = prefix
+        self._count = count
+        self._status = status
+        self._warn = warn
+
+    def listen(self, descriptor: int) -> None:
+        """Read standard error to its end."""
+        for block in processes.read_lines(descriptor):
+            if self._prefix.encode() not in block:
+                processes.write_all(2, memoryview(block))
+                continue
+            for line in split_lines(block):
+                self._line(line + b"\n")
+
+    def _line(self, line: bytes) -> None:
+        text = line[:-1].decode("utf-8", "replace")
+        if not text.startswith(self._prefix):
+            processes.write_all(2, memoryview(line))
+            return
+        rest = text[len(self._prefix) :]
+        if rest.startswith("counter:"):
+            self._counter(text, rest[len("counter:") :].strip(_BLANKS))
+        elif rest.startswith("status:"):
+            self._status(rest[len("status:") :].strip(_BLANKS))
+        else:
+            self._warn(f"Cannot parse reporter line: {text}")
+
+    def _counter(self, line: str, text: str) -> None:
+        columns = text.split(",")
+        while len(columns) > 1 and not columns[-1]:
+            columns.pop()
+        if len(columns) != 3:
+            self._warn(f"Cannot parse counter line: {line}")
+            return
+        group, name, amount = columns
+        if not _COUNTER_AMOUNT.fullmatch(amount) or not -_LONG <= int(amount) < _LONG:
+            self._warn(f"Cannot parse counter increment '{amount}' from line: {line}")
+            return
+        self._count(group, name, int(amount))

@@ -1,0 +1,185 @@
+"""A map task: a split read, a mapper run, its pairs written out or handed to the shuffle.
+
+Sources: org.apache.hadoop.mapred.MapTask (runOldMapper, collect), org.apache.hadoop.streaming.PipeMapper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flowspec.engines.streaming.data.arrays import count_lines
+from flowspec.engines.streaming.data.collect import Collector
+from flowspec.engines.streaming.data.inputs import Split
+from flowspec.engines.streaming.data.layout import Layout
+from flowspec.engines.streaming.data.lines import split_lines, tabbed, whole_lines
+from flowspec.engines.streaming.data.readers import SplitReader
+from flowspec.engines.streaming.data.records import Join, Writable, class_of, join_key, join_value, joiner, size_of
+from flowspec.engines.streaming.hadoop.classes import KEY_VALUE_INPUT, TEXT_INPUT
+from flowspec.engines.streaming.hadoop.javaclasses import map_pairs
+from flowspec.engines.streaming.hadoop.jobspec import Job
+from flowspec.engines.streaming.run.commands import CommandInput, Feed
+from flowspec.engines.streaming.run.failure import TaskFailure
+from flowspec.engines.streaming.run.tasks import (
+    FRAMEWORK,
+    MAP_INPUT_RECORDS,
+    MAP_OUTPUT_BYTES,
+    MAP_OUTPUT_RECORDS,
+    Output,
+    Task,
+    output_cutter,
+    write_command_output,
+)
+
+_BATCH = 1 << 16
+_PAIRS = 1 << 12
+_NEVER = (1 << 63) - 1
+
+
+def run_map(task: Task, split: Split, output: Output) -> None:
+    """Run the mapper over a split. Raises `TaskFailure` or `OSError`."""
+    task.count(MAP_INPUT_RECORDS, 0)
+    if task.job.map_failure:
+        raise TaskFailure(*task.job.map_failure)
+    reader = SplitReader(split, task.job.configuration, task.job.input_format)
+    try:
+        if task.job.mapper.java:
+            _run_java(task, reader, output)
+        else:
+            _run_command(task, reader, output)
+    finally:
+        reader.close()
+
+
+def _run_java(task: Task, reader: SplitReader, output: Output) -> None:
+    def records() -> Iterator[tuple[Writable, Writable]]:
+        for pair in reader.records():
+            task.count(MAP_INPUT_RECORDS, 1)
+            yield pair
+
+    for key, value in map_pairs(task.job.mapper.java, records()):
+        output.pair(key, value)
+    task.progress(reader.position)
+
+
+def _run_command(task: Task, reader: SplitReader, output: Output) -> None:
+    command = task.run_command(task.job.mapper.command, _feed(task, reader))
+    try:
+        write_command_output(command.output(), output_cutter(task.job, "map"), output)
+        code = command.finish()
+    except BaseException:
+        command.kill()
+        raise
+    task.check_status(code)
+    if command.broken and not _tolerates_unread_input(task):
+        raise TaskFailure("java.io.IOException: Broken pipe")
+
+
+def _tolerates_unread_input(task: Task) -> bool:
+    least = task.job.configuration.integer("stream.minRecWrittenToEnableSkip_", _NEVER)
+    return least <= task.counters[FRAMEWORK].get(MAP_OUTPUT_RECORDS, 0)
+
+
+def _feed(task: Task, reader: SplitReader) -> Feed:
+    job = task.job
+    join = _input_join(job)
+    if reader.is_plain_text and job.input_format != KEY_VALUE_INPUT and join is join_value:
+        return lambda sink: _feed_text(task, reader, sink)
+    if reader.is_plain_text and _is_tabbed_as_it_is(job, join):
+        return lambda sink: _feed_tabbed(task, reader, sink)
+    return lambda sink: _feed_records(task, reader, join, sink)
+
+
+def _input_join(job: Job) -> Join:
+    if job.configuration.get("stream.map.input") == "keyonlytext":
+        return join_key
+    ignore_key = job.configuration.boolean("stream.map.input.ignoreKey", default=job.input_format == TEXT_INPUT)
+    return join_value if ignore_key else joiner(job.map_separators.input)
+
+
+def _is_tabbed_as_it_is(job: Job, join: Join) -> bool:
+    """KeyValueTextInputFormat with TABs on both sides changes nothing but lines without a TAB."""
+    separator = job.configuration.get("mapreduce.input.keyvaluelinerecordreader.key.value.separator", "\t")
+    return (
+        job.input_format == KEY_VALUE_INPUT
+        and join not in (join_key, join_value)
+        and separator.startswith("\t")
+        and job.map_separators.input == b"\t"
+    )
+
+
+def _feed_text(task: Task, reader: SplitReader, sink: CommandInput) -> None:
+    for chunk in reader.text_chunks():
+        task.count(MAP_INPUT_RECORDS, count_lines(chunk))
+        sink.write(chunk)
+        task.progress(reader.position)
+
+
+def _feed_tabbed(task: Task, reader: SplitReader, sink: CommandInput) -> None:
+    for block in whole_lines(reader.text_chunks()):
+        lines = tabbed(block)
+        task.count(MAP_INPUT_RECORDS, lines.records)
+        sink.write(lines.block)
+        task.progress(reader.position)
+
+
+def _feed_records(task: Task, reader: SplitReader, join: Join, sink: CommandInput) -> None:
+    waiting: list[bytes] = []
+    size = 0
+    for key, value in reader.records():
+        task.count(MAP_INPUT_RECORDS, 1)
+        line = join(key, value)
+        waiting.append(line)
+        size += len(line)
+        if size >= _BATCH:
+            sink.write(b"".join(waiting))
+            task.progress(reader.position)
+            waiting.clear()
+            size = 0
+    sink.write(b"".join(waiting))
+    task.progress(reader.position)
+
+
+class ShuffleOutput:
+    """The pairs of a mapper on their way to the reducers. Those that come in blocks are weighed by the collector."""
+
+    def __init__(self, task: Task, layout: Layout, collector: Collector) -> None:
+        self._task = task
+        self._layout = layout
+        self._collector = collector
+        self._waiting: list[bytes] = []
+        for name in (MAP_OUTPUT_RECORDS, MAP_OUTPUT_BYTES):
+            task.count(name, 0)
+
+    def lines(self, block: bytes) -> None:
+        """Take a block of lines."""
+        if self._layout.plain:
+            self._task.count(MAP_OUTPUT_RECORDS, count_lines(block))
+            self._collector.add(block)
+            return
+        for line in split_lines(block):
+            key, _, value = line.partition(b"\t")
+            self.pair(key, value)
+
+    def pair(self, key: Writable, value: Writable) -> None:
+        """Take one pair. Raises `TaskFailure` for one of other classes than the job says (MapTask.collect)."""
+        self._check_class("key", self._layout.key_class, key)
+        self._check_class("value", self._layout.value_class, value)
+        self._task.count(MAP_OUTPUT_RECORDS, 1)
+        if not self._layout.plain:
+            self._task.count(MAP_OUTPUT_BYTES, size_of(key) + size_of(value))
+        self._waiting.append(self._layout.encode(key, value))
+        if len(self._waiting) >= _PAIRS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand on the pairs that were held back."""
+        if self._waiting:
+            self._collector.add(b"".join(self._waiting))
+            self._waiting.clear()
+
+    def _check_class(self, part: str, expected: str, value: Writable) -> None:
+        if class_of(value) != expected:
+            raise TaskFailure(
+                f"java.io.IOException: Type mismatch in {part} from map: "
+                f"expected {expected}, received {class_of(value)}"
+            )

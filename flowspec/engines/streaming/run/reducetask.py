@@ -1,0 +1,178 @@
+"""A reduce task: a sorted stream read group by group, a reducer run, its pairs written to a part file.
+
+A combiner is the same thing inside of a map task, over one partition of its sorted output.
+
+Sources: org.apache.hadoop.mapred.ReduceTask (groups), org.apache.hadoop.streaming.PipeReducer and
+PipeCombiner, org.apache.hadoop.mapred.Task.OldCombinerRunner.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from flowspec.engines.streaming.data.arrays import count_lines
+from flowspec.engines.streaming.data.layout import Layout
+from flowspec.engines.streaming.data.lines import GroupCounter, split_lines, tabbed
+from flowspec.engines.streaming.data.records import Join, Pair, Writable, class_of, join_key, joiner
+from flowspec.engines.streaming.hadoop.javaclasses import groups, reducer
+from flowspec.engines.streaming.hadoop.jobspec import Job, Program
+from flowspec.engines.streaming.run.commands import CommandInput, RunningCommand
+from flowspec.engines.streaming.run.failure import TaskFailure
+from flowspec.engines.streaming.run.tasks import (
+    COMBINE_INPUT_RECORDS,
+    COMBINE_OUTPUT_RECORDS,
+    REDUCE_INPUT_GROUPS,
+    REDUCE_INPUT_RECORDS,
+    Output,
+    Task,
+    output_cutter,
+    write_command_output,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """A program that reads groups, how its input is laid out, and under which names it is counted.
+
+    `together`: equal keys stand together in the stream; `bare`: there are no values. Without a `groups`
+    name they are not counted.
+    """
+
+    program: Program
+    layout: Layout
+    records: str
+    groups: str = ""
+    together: bool = True
+    bare: bool = False
+
+
+def combination(program: Program, layout: Layout) -> Reduction:
+    """The reduction that a combiner is."""
+    return Reduction(program, layout, COMBINE_INPUT_RECORDS)
+
+
+def final_reduction(job: Job, layout: Layout, *, bare: bool) -> Reduction:
+    """The reduction of a reduce task; behind a combiner the keys need not be in order."""
+    together = job.combiner is None
+    return Reduction(job.reducer, layout, REDUCE_INPUT_RECORDS, REDUCE_INPUT_GROUPS, together=together, bare=bare)
+
+
+def run_reduction(task: Task, what: Reduction, stream: Iterator[bytes], output: Output) -> None:
+    """Run a reducer or combiner over a stream of blocks. Raises `TaskFailure` or `OSError`."""
+    for name in filter(None, (what.records, what.groups)):
+        task.count(name, 0)
+    if what.program.java:
+        _run_java(task, what, stream, output)
+        return
+    if task.job.reduce_failure:
+        raise TaskFailure(*task.job.reduce_failure)
+    first = next(stream, None)
+    # PipeMapRed.waitOutputThreads: without a record, what a command says goes to Reporter.NULL
+    command = task.run_command(what.program.command, _feed(task, what, first, stream), heeded=first is not None)
+    try:
+        if first is None:
+            for _ in command.output():
+                pass  # what a reducer writes that got no record is lost
+        else:
+            write_command_output(command.output(), output_cutter(task.job, "reduce"), output)
+        code = command.finish()
+    except BaseException:
+        command.kill()
+        raise
+    _check(task, command, code)
+
+
+def _check(task: Task, command: RunningCommand, code: int) -> None:
+    task.check_status(code)
+    if command.broken:
+        said = f"subprocess exited with error code {code}" if code else "subprocess exited successfully"
+        raise TaskFailure(f"java.io.IOException: {said}\nBroken pipe")
+
+
+def _run_java(task: Task, what: Reduction, stream: Iterator[bytes], output: Output) -> None:
+    def counted() -> Iterator[Pair]:
+        for block in stream:
+            lines = split_lines(block)
+            task.count(what.records, len(lines))
+            yield from map(what.layout.decode, lines)
+            task.progress(len(block))
+
+    reduce = reducer(what.program.java)
+    for key, values in groups(counted()):
+        if what.groups:
+            task.count(what.groups, 1)
+        for pair in reduce(key, values):
+            output.pair(*pair)
+
+
+def _feed(task: Task, what: Reduction, first: bytes | None, stream: Iterator[bytes]) -> Callable[[CommandInput], None]:
+    side = task.job.reduce_separators
+    only_key = task.job.configuration.get("stream.reduce.input") == "keyonlytext"
+    join = join_key if only_key else joiner(side.input)
+    blocks = itertools.chain([first], stream) if first is not None else stream
+    if what.layout.plain and side.input == b"\t" and not only_key:
+        return lambda sink: _feed_blocks(task, what, blocks, sink)
+    return lambda sink: _feed_pairs(task, what, blocks, join, sink)
+
+
+def _feed_blocks(task: Task, what: Reduction, blocks: Iterator[bytes], sink: CommandInput) -> None:
+    counter = GroupCounter(together=what.together, bare=what.bare)
+    for block in blocks:
+        sink.write(block)
+        records = count_lines(block)
+        task.count(what.records, records)
+        task.progress(len(block))
+        if what.groups:
+            counter.add(block, records)
+    if what.groups:
+        task.count(what.groups, counter.groups)
+
+
+def _feed_pairs(task: Task, what: Reduction, blocks: Iterator[bytes], join: Join, sink: CommandInput) -> None:
+    last: object = blocks  # equal to no key
+    for block in blocks:
+        pairs = [what.layout.decode(line) for line in split_lines(block)]
+        sink.write(b"".join(itertools.starmap(join, pairs)))
+        task.count(what.records, len(pairs))
+        task.progress(len(block))
+        if what.groups:
+            for key, _ in pairs:
+                if key != last:
+                    task.count(what.groups, 1)
+                    last = key
+
+
+class RunOutput:
+    """The pairs of a combiner on their way to a run file: neither sorted nor partitioned again."""
+
+    def __init__(self, task: Task, layout: Layout, write: Callable[[bytes], None]) -> None:
+        self._task = task
+        self._layout = layout
+        self._write = write
+        task.count(COMBINE_OUTPUT_RECORDS, 0)
+
+    def lines(self, block: bytes) -> None:
+        """Take a block of lines."""
+        if self._layout.plain:
+            known = tabbed(block)
+            self._task.count(COMBINE_OUTPUT_RECORDS, known.records)
+            self._write(known.block)
+            return
+        for line in split_lines(block):
+            key, _, value = line.partition(b"\t")
+            self.pair(key, value)
+
+    def pair(self, key: Writable, value: Writable) -> None:
+        """Take one pair. Raises `TaskFailure` for one of other classes than the map output's (IFile.Writer)."""
+        for part, expected, item in (
+            ("key", self._layout.key_class, key),
+            ("value", self._layout.value_class, value),
+        ):
+            if class_of(item) != expected:
+                raise TaskFailure(
+                    f"java.io.IOException: wrong {part} class: class {class_of(item)} is not class {expected}"
+                )
+        self._task.count(COMBINE_OUTPUT_RECORDS, 1)
+        self._write(self._layout.encode(key, value))

@@ -1,0 +1,262 @@
+"""A whole job on this machine: checked, cut into tasks, run on all cores, committed.
+
+Sources: org.apache.hadoop.mapreduce.JobSubmitter (checks and their order), LocalJobRunner (all maps run,
+then all reduces; no retries), org.apache.hadoop.mapreduce.Job.monitorAndPrintJob (what is logged).
+"""
+
+from __future__ import annotations
+
+import itertools
+import mmap
+import shutil
+import struct
+import tempfile
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from flowspec.engines.counters import Counters, format_counters
+from flowspec.engines.paths import UnknownScheme
+from flowspec.engines.streaming.data import arrays, inputs
+from flowspec.engines.streaming.data.collect import Spool
+from flowspec.engines.streaming.data.committer import Committer
+from flowspec.engines.streaming.hadoop.arguments import ClientError, uncaught
+from flowspec.engines.streaming.hadoop.classes import NLINE_INPUT, NULL_OUTPUT
+from flowspec.engines.streaming.hadoop.jobspec import Job
+from flowspec.engines.streaming.run.cache import localize
+from flowspec.engines.streaming.run.failure import TaskFailure, from_os_error
+from flowspec.engines.streaming.run.joblog import JobLog
+from flowspec.engines.streaming.run.tasks import BYTES_READ, BYTES_WRITTEN, FRAMEWORK, FRAMEWORK_ORDER, MAP_OUTPUT_BYTES
+from flowspec.engines.streaming.run.worker import SEALED, MapWorker, Outcome, Site, run_reduce, shuffle_of, tell_crash
+from flowspec.engines.streaming.run.worker_pool import Crew
+
+_PROGRESS_INTERVAL = 0.3  # seconds between two looks at the progress
+_WORTH_ANNOUNCING = 256 << 20  # bytes
+
+
+def run(job: Job, syslog: JobLog) -> bool:
+    """Run a job; whether it succeeded. Raises `ClientError` when it is refused before it starts."""
+    splits = _checked_splits(job)
+    _check_properties(job)
+    try:
+        scratch = Path(tempfile.mkdtemp(prefix="flowspec-streaming-"))
+    except OSError as error:
+        raise _launch_error(f"no place for temporary files: {error.strerror or error}") from error
+    links: list[Path] = []
+    try:
+        links = _localized(job, scratch, syslog)
+        return _Runner(job, syslog, scratch, splits).run()
+    finally:
+        for link in links:
+            link.unlink(missing_ok=True)
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _localized(job: Job, scratch: Path, syslog: JobLog) -> list[Path]:
+    try:
+        return localize(job.shipments, scratch / "cache", job.files.working, syslog)
+    except (OSError, shutil.Error) as error:
+        raise _launch_error(str(error)) from error
+
+
+def _checked_splits(job: Job) -> tuple[inputs.Split, ...]:
+    """The splits in task order, after Hadoop's checks: first the output, then the input."""
+    try:
+        if job.output_format != NULL_OUTPUT and job.output_path.exists():
+            raise _launch_error(f"Output directory {job.output} already exists")
+        found = inputs.list_files(job.inputs, job.files, job.configuration)
+        if job.input_format == NLINE_INPUT:
+            splits = inputs.split_lines_of(found, inputs.lines_per_map(job.configuration))
+        else:
+            splits = inputs.split_files(found, job.configuration)
+    except (inputs.InvalidInput, UnknownScheme) as error:
+        raise _launch_error(str(error)) from error
+    except OSError as error:
+        raise _launch_error(f"{error.filename}: {error.strerror}") from error
+    return tuple(inputs.in_task_order(splits))
+
+
+def _check_properties(job: Job) -> None:
+    if character := job.configuration.illegal_character():
+        said = f"Illegal character entity: expansion character (code 0x{ord(character):x}"
+        raise uncaught(f"java.lang.RuntimeException: com.ctc.wstx.exc.WstxParsingException: {said}")
+
+
+def _committer_version(job: Job) -> int:
+    """The algorithm of FileOutputCommitter; for what is no number Hadoop's client waits without end."""
+    name = "mapreduce.fileoutputcommitter.algorithm.version"
+    try:
+        return job.configuration.integer(name, 2)
+    except ValueError as error:
+        raise _launch_error(f"{name}: {error}") from error
+
+
+def _launch_error(message: str) -> ClientError:
+    return ClientError(logged=f"Error Launching job : {message}", status=5)
+
+
+class Board:
+    """Numbers that many processes write, each its own, and the client reads."""
+
+    def __init__(self, places: int) -> None:
+        self._memory = mmap.mmap(-1, max(8 * places, mmap.PAGESIZE))
+        self._places = places
+
+    def put(self, place: int, number: int) -> None:
+        """Write a number to a place."""
+        struct.pack_into("=q", self._memory, 8 * place, number)
+
+    def total(self) -> int:
+        """The sum of all."""
+        return sum(struct.unpack_from(f"={self._places}q", self._memory))
+
+
+class _Runner:
+    def __init__(self, job: Job, syslog: JobLog, scratch: Path, splits: tuple[inputs.Split, ...]) -> None:
+        self._job = job
+        self._log = syslog
+        conf = job.configuration
+        self._version = _committer_version(job)
+        committer = Committer(
+            job.output_path,
+            version=self._version,
+            mark=conf.boolean("mapreduce.fileoutputcommitter.marksuccessfuljobs", default=True),
+        )
+        self._site = Site(job, syslog, scratch, committer, splits)
+        self._crew = Crew(partial(tell_crash, syslog))
+        self._counters: Counters = {}
+        self._failed = False
+        self._percent = (-1, -1)
+        self._spools: list[Spool] = []
+
+    def run(self) -> bool:
+        """Run the tasks; whether the job succeeded."""
+        self._log.info("Job", f"Running job: {self._job.id}")
+        done = False
+        try:
+            self._setup()
+            self._work()
+            if not self._failed:
+                self._site.committer.commit_job()
+                done = True
+        except (OSError, TaskFailure) as error:
+            failure = from_os_error(error) if isinstance(error, OSError) else error
+            self._log.warn("LocalJobRunner", self._job.id)
+            self._log.plain(failure.trace())
+        finally:
+            self._crew.end()
+            if not done:
+                self._site.committer.abort_job()
+        self._conclude(done)
+        return done
+
+    def _conclude(self, done: bool) -> None:
+        job = self._job
+        if done:
+            self._show(100, 100 if job.reduces else 0)
+            self._log.info("Job", f"Job {job.id} completed successfully")
+        else:
+            self._log.info("Job", f"Job {job.id} failed with state FAILED due to: NA")
+        self._log.info("Job", format_counters(_in_order(self._counters)))
+
+    def _setup(self) -> None:
+        """What LocalJobRunner.Job.run does first, and what it fails at."""
+        if self._version not in (1, 2):
+            raise TaskFailure("java.io.IOException: Only 1 or 2 algorithm version is supported")
+        self._site.committer.setup()
+        if self._job.reduces < 0:
+            raise TaskFailure(f"java.lang.NegativeArraySizeException: {self._job.reduces}")
+
+    def _work(self) -> None:
+        self._show(0, 0)
+        self._announce()
+        self._map_phase()
+        if not self._failed and self._job.reduces:
+            self._reduce_phase()
+
+    def _announce(self) -> None:
+        """Say how much room a large shuffle takes, and where: about what the mappers write, which is not known yet."""
+        size, scratch = self._site.size, self._site.scratch
+        if not self._job.reduces or size < _WORTH_ANNOUNCING:
+            return
+        free = shutil.disk_usage(scratch).free
+        tell = self._log.info if size < free else self._log.warn
+        tell("LocalJobRunner", f"{size} bytes of input are sorted by way of {scratch}, where {free} bytes are free")
+
+    def _map_phase(self) -> None:
+        splits = self._site.splits
+        workers = min(self._job.parallel, len(splits))
+        arrays.enlist(self._site.size)
+        board = Board(workers)
+        members = [self._crew.start(partial(self._map_worker, number, workers, board)) for number in range(workers)]
+        todo = iter(range(len(splits)))
+        for member in members:
+            member.channel.send(next(todo, None))
+        idle = partial(self._show_share, board, self._site.size, (0, 0), (100, 0))
+        for member, outcome in self._crew.messages(members, idle, _PROGRESS_INTERVAL):
+            self._take(outcome)
+            if outcome and outcome.number != SEALED:
+                member.channel.send(next(todo, None))
+            else:
+                member.awaited = False
+
+    def _map_worker(self, number: int, workers: int, board: Board, channel: Connection) -> None:
+        MapWorker(self._site, number, workers, partial(board.put, number)).serve(channel)
+
+    def _reduce_phase(self) -> None:
+        reduces = self._job.reduces
+        board = Board(reduces)
+        starting = (self._crew.start(partial(self._reduce, number, board)) for number in range(reduces))
+        members = list(itertools.islice(starting, self._job.parallel))
+        shuffled = self._counters.get(FRAMEWORK, {}).get(MAP_OUTPUT_BYTES, 0)
+        idle = partial(self._show_share, board, shuffled, (100, 0), (100, 100))
+        for member, outcome in self._crew.messages(members, idle, _PROGRESS_INTERVAL):
+            member.awaited = False
+            self._take(outcome)
+            members.extend(itertools.islice(starting, 1))
+
+    def _reduce(self, number: int, board: Board, channel: Connection) -> None:
+        done = 0
+
+        def progress(size: int) -> None:
+            nonlocal done
+            done += size
+            board.put(number, done)
+
+        shuffle = shuffle_of(self._site, max(1, self._job.parallel))
+        channel.send(run_reduce(self._site, number, shuffle, self._spools, progress))
+
+    def _take(self, outcome: Outcome | None) -> None:
+        """Account for what a process told; None: it died without a word."""
+        if outcome is None:
+            self._failed = True
+            self._log.warn("LocalJobRunner", self._job.id)
+            self._log.plain(TaskFailure("java.io.IOException: a task's process ended unexpectedly").trace())
+            return
+        for group, counters in outcome.counters.items():
+            totals = self._counters.setdefault(group, {})
+            for name, amount in counters.items():
+                totals[name] = totals.get(name, 0) + amount
+        if outcome.spool:
+            self._spools.append(outcome.spool)
+        self._failed = self._failed or bool(outcome.causes)
+
+    def _show_share(self, board: Board, total: int, start: tuple[int, int], end: tuple[int, int]) -> None:
+        share = min(1.0, board.total() / total) if total else 0.0
+        maps, reduces = (int(low + (high - low) * share) for low, high in zip(start, end, strict=True))
+        self._show(maps, reduces)
+
+    def _show(self, maps: int, reduces: int) -> None:
+        if (maps, reduces) != self._percent:
+            self._percent = (maps, reduces)
+            self._log.info("Job", f" map {maps}% reduce {reduces}%")
+
+
+def _in_order(counters: Counters) -> Counters:
+    """The framework's group, those of the commands by name, then the bytes read and written."""
+    last = (BYTES_READ[0], BYTES_WRITTEN[0])
+    own = sorted(name for name in counters if name not in (FRAMEWORK, *last))
+    framework = counters.get(FRAMEWORK, {})
+    ordered = {name: framework[name] for name in FRAMEWORK_ORDER if name in framework}
+    rest = {name: dict(sorted(counters[name].items())) for name in [*own, *last] if name in counters}
+    return {FRAMEWORK: ordered, **rest} if ordered else rest

@@ -1,0 +1,105 @@
+"""The forked processes of a job: started, listened to, missed when they die, and ended together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, Pipe, wait
+from typing import Any
+
+from flowspec.engines.streaming.run.processes import die_with_parent
+
+_PATIENCE = 3.0  # seconds that a process gets to end its own children
+
+
+@dataclass(eq=False)
+class Member:
+    """A process, and the channel to it. As long as it is `awaited`, more is expected from it."""
+
+    pid: int
+    channel: Connection
+    awaited: bool = True
+
+
+class Crew:
+    """All processes that one client has forked."""
+
+    def __init__(self, tell_crash: Callable[[], None]) -> None:
+        self._members: list[Member] = []
+        self._tell_crash = tell_crash
+
+    def start(self, work: Callable[[Connection], None]) -> Member:
+        """Fork a process that runs `work` with its end of a channel, and ends."""
+        ours, theirs = Pipe()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        parent = os.getpid()
+        pid = os.fork()
+        if not pid:
+            ours.close()
+            self._live(parent, work, theirs)
+        theirs.close()
+        member = Member(pid, ours)
+        self._members.append(member)
+        return member
+
+    def messages(
+        self, members: list[Member], idle: Callable[[], None], interval: float
+    ) -> Iterator[tuple[Member, Any]]:
+        """What the members send, until none of them is awaited; None from one that has died.
+
+        Members may be added on the way. `idle` is called at least every `interval` seconds.
+        """
+        while awaited := {member.channel: member for member in members if member.awaited}:
+            for channel in wait(list(awaited), interval):
+                assert isinstance(channel, Connection)
+                member = awaited[channel]
+                try:
+                    message = channel.recv()
+                except EOFError:
+                    member.awaited, message = False, None
+                yield member, message
+            idle()
+
+    def end(self) -> None:
+        """End all that still live: SIGTERM, a moment to clean up, SIGKILL."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for member in self._members:
+                _signal(member.pid, number)
+            deadline = time.monotonic() + _PATIENCE
+            self._members = [member for member in self._members if not _ended(member, deadline)]
+
+    def _live(self, parent: int, work: Callable[[Connection], None], channel: Connection) -> None:
+        """The life of a child; never returns."""
+        status = 1
+        try:
+            die_with_parent(parent)
+            for member in self._members:
+                member.channel.close()
+            work(channel)
+            status = 0
+        except SystemExit as leaving:
+            status = leaving.code if isinstance(leaving.code, int) else 1
+        except BaseException:  # noqa: BLE001 - whatever it was, the child must end here
+            self._tell_crash()
+        finally:
+            os._exit(status)
+
+
+def _signal(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError):  # ended by itself
+        os.kill(pid, number)
+
+
+def _ended(member: Member, deadline: float) -> bool:
+    while os.waitpid(member.pid, os.WNOHANG) == (0, 0):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    member.channel.close()
+    return True

@@ -1,0 +1,278 @@
+"""The words of an `aws emr` command -> its options, read as the AWS CLI reads them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+from flowspec.document.nearest import did_you_mean
+from flowspec.document.tree import Source
+from flowspec.importers.awscli.shell import Word
+from flowspec.importers.awscli.shorthand import ShorthandError
+from flowspec.importers.awscli.shorthand import parse as parse_shorthand
+from flowspec.importers.decompile.placeholders import HOLE, hole_of
+from flowspec.importers.refusal import refuse
+from flowspec.importers.shapes import fitted, parsed_json
+
+Json = dict[str, Any]
+
+_FLAGS = {
+    "auto-terminate",
+    "no-auto-terminate",
+    "use-default-roles",
+    "termination-protected",
+    "no-termination-protected",
+    "unhealthy-node-replacement",
+    "no-unhealthy-node-replacement",
+    "visible-to-all-users",
+    "no-visible-to-all-users",
+    "enable-debugging",
+    "no-enable-debugging",
+    "extended-support",
+    "no-extended-support",
+    "session-enabled",
+    "no-session-enabled",
+}
+TEXTS = {
+    "additional-info": "AdditionalInfo",
+    "log-uri": "LogUri",
+    "os-release-label": "OSReleaseLabel",
+    "log-encryption-kms-key-id": "LogEncryptionKmsKeyId",
+    "service-role": "ServiceRole",
+    "auto-scaling-role": "AutoScalingRole",
+    "scale-down-behavior": "ScaleDownBehavior",
+    "security-configuration": "SecurityConfiguration",
+    "custom-ami-id": "CustomAmiId",
+    "repo-upgrade-on-boot": "RepoUpgradeOnBoot",
+    "step-execution-role-arn": "StepExecutionRoleArn",
+}
+NUMBERS = {
+    "ebs-root-volume-size": "EbsRootVolumeSize",
+    "ebs-root-volume-iops": "EbsRootVolumeIops",
+    "ebs-root-volume-throughput": "EbsRootVolumeThroughput",
+}
+OBJECTS = {
+    "kerberos-attributes": "KerberosAttributes",
+    "managed-scaling-policy": "ManagedScalingPolicy",
+    "auto-termination-policy": "AutoTerminationPolicy",
+    "monitoring-configuration": "MonitoringConfiguration",
+}
+SWITCHES = {"extended-support": "ExtendedSupport", "session-enabled": "SessionEnabled"}
+_LISTS = {"instance-groups", "instance-fleets", "bootstrap-actions", "applications", "steps", "placement-group-configs"}
+_OTHERS = {
+    "release-label",
+    "ami-version",
+    "instance-type",
+    "instance-count",
+    "name",
+    "configurations",
+    "step-concurrency-level",
+}
+_SINGLE = {*TEXTS, *NUMBERS, *OBJECTS, *_OTHERS, "ec2-attributes", "emrfs", "restore-from-hbase-backup"}
+# What says how to call EMR, or what to print: no part of the request.
+_GLOBAL = {
+    *("region", "profile", "endpoint-url", "output", "query", "color", "ca-bundle", "cli-read-timeout"),
+    *("cli-connect-timeout", "cli-binary-format", "cluster-id", "cluster-ids"),
+}
+_GLOBAL_FLAGS = {
+    *("debug", "no-verify-ssl", "no-paginate", "no-sign-request", "no-cli-pager", "no-cli-auto-prompt"),
+    *("cli-auto-prompt", "no-cli-pager", "v2-debug"),
+}
+_KNOWN = {*_FLAGS, *_SINGLE, *_LISTS, "tags", *_GLOBAL, *_GLOBAL_FLAGS}
+
+# What is looked into here, before the model judges the request.
+_TEXT_KEYS = {
+    *("Name", "Type", "ActionOnFailure", "Jar", "Properties", "InstanceGroupType", "Path", "Dir", "BackupVersion"),
+    *("KMSKeyId", "CustomProviderLocation", "CustomProviderClass"),
+}
+_MOST_BYTES = 10_000_000
+
+
+class Given(NamedTuple):
+    """An option of the command: its words, and where it stands."""
+
+    words: list[Word]
+    at: Word
+
+
+@dataclass
+class Call:
+    """One create-cluster command."""
+
+    source: Source
+    folder: Path
+    at: Word
+    options: dict[str, Given] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def has(self, name: str) -> bool:
+        """Whether the option is there."""
+        return name in self.options
+
+    def text(self, name: str) -> str | None:
+        """The text of an option of one value; from its file, where it names one."""
+        given = self.options.get(name)
+        return self.content(given.words[0]) if given else None
+
+    def content(self, word: Word) -> str:
+        """A value, or what is in the file that it names as `file://`."""
+        scheme, mark, path = word.text.partition("://")
+        if not mark or scheme not in ("file", "fileb", "http", "https"):
+            return word.text
+        if scheme.startswith("http"):
+            self.refuse(f"{word.text} is not fetched", "download it, and name it as file://NAME", word)
+        if HOLE.search(path):
+            self.refuse("the name of this file is only known to the shell", "write the name itself", word)
+        return self._file(path, word)
+
+    def _file(self, path: str, word: Word) -> str:
+        folder = self.folder.resolve()
+        file = (folder / Path(path)).resolve()
+        if folder not in file.parents:
+            self.refuse(f"{path} is not below the folder of the script", "put it beside the script", word)
+        if file.exists() and not file.is_file():
+            self.refuse(f"{path} is no file", "paths are taken from the script's folder", word)
+        try:
+            return file.read_bytes()[:_MOST_BYTES].decode("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+            self.refuse(f"{path} can't be read: {reason}", "paths are taken from the script's folder", word)
+
+    def objects(self, name: str, shape: Any) -> list[Json]:
+        """An option that is a list of objects, in JSON or shorthand; `shape` is botocore's of one of them."""
+        given = self.options[name]
+        words = given.words
+        if len(words) == 1:
+            text = self.content(words[0]).strip()
+            if text[:1] == "[":
+                return [self._an_object(one, words[0]) for one in self._json(text, words[0])]
+            words = [Word(text, words[0].at)]
+        return [self._object(word.text, word, shape) for word in words]
+
+    def object(self, name: str, shape: Any) -> Json:
+        """An option that is an object, in JSON or shorthand."""
+        word = self.options[name].words[0]
+        return self._object(self.content(word), word, shape)
+
+    def _object(self, text: str, word: Word, shape: Any) -> Json:
+        if text.strip()[:1] in ("{", "["):
+            return self._an_object(self._json(text, word), word)
+        if hole_of(text):
+            self.refuse("only the shell knows what this stands for", "write the value itself", word)
+        try:
+            made: Json = fitted(parse_shorthand(text), shape)
+        except ShorthandError as error:
+            self.refuse(f"neither JSON nor shorthand: {error}", "", word)
+        return self._an_object(made, word)
+
+    def _an_object(self, value: Any, word: Word) -> Json:
+        if not isinstance(value, dict):
+            self.refuse("an object is wanted, in JSON or shorthand", "", word)
+        for key in _TEXT_KEYS & value.keys():
+            if not isinstance(value[key], str):
+                self.refuse(f"{key} is one text", "quotes keep a text with commas together", word)
+        if not all(isinstance(arg, str) for arg in _listed(value.get("Args", []))):
+            self.refuse("Args is a list of texts", "put numbers in quotes", word)
+        return value
+
+    def json(self, name: str) -> Any:
+        """An option that is JSON."""
+        word = self.options[name].words[0]
+        return self._json(self.content(word), word)
+
+    def _json(self, text: str, word: Word) -> Any:
+        try:
+            return parsed_json(text)
+        except (ValueError, RecursionError) as error:
+            self.refuse(f"this is not JSON: {str(error)[:200]}", "", word)
+
+    def choice(self, name: str) -> bool:
+        """`--name` or `--no-name`; false when neither is given."""
+        if self.has(name) and self.has(f"no-{name}"):
+            self.refuse(f"--{name} and --no-{name} exclude each other", "keep one", self.options[name].at)
+        return self.has(name)
+
+    def required(self, given: Json, key: str, what: str) -> Any:
+        """A member that an object must have. Raises `SpecError` without it."""
+        if not given.get(key):
+            self.refuse(f"{what} lacks {key}", did_you_mean(key, given))
+        return given[key]
+
+    def note_unread(self, given: Json, known: set[str], option: str) -> None:
+        """Tells of the members of an object that the AWS CLI passes over."""
+        for key in given:
+            if key not in known:
+                self.notes.append(
+                    f"{key} in {option} is left out, as the AWS CLI leaves it out: it knows no such member"
+                )
+
+    def refuse(self, message: str, hint: str = "", at: Word | None = None) -> NoReturn:
+        """Raises `SpecError` about a word of the command."""
+        refuse(self.source, message, hint, (at or self.at).at)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [None]
+
+
+class Members(NamedTuple):
+    """Stands in for a structure of botocore."""
+
+    members: Mapping[str, Any]
+    type_name: str = "structure"
+
+
+def said(member: str, value: Any) -> Json:
+    """The CLI sends nothing for what is empty."""
+    return {member: value} if value else {}
+
+
+def find_call(words: list[Word], source: Source, folder: Path, command: str = "create-cluster") -> Call | None:
+    """The command in a list of words, whatever stands before it (`time`, `sudo`, a prompt)."""
+    texts = [word.text for word in words]
+    start = next((index for index, text in enumerate(texts) if text == "aws" or text.endswith("/aws")), None)
+    if start is None or command not in texts[start:] or "emr" not in texts[start : texts.index(command, start)]:
+        return None
+    at = texts.index(command, start)
+    call = Call(source, folder, words[at])
+    rest = [word for index, word in enumerate(words[start + 1 :], start + 1) if index != at]
+    rest.pop(next(index for index, word in enumerate(rest) if word.text == "emr"))
+    _take_options(call, rest)
+    return call
+
+
+def _take_options(call: Call, words: list[Word]) -> None:
+    """Sorts the words of a command into its options, as argparse does."""
+    while words:
+        word, *words = words
+        name, assigned, value = word.text.removeprefix("--").partition("=")
+        if not word.text.startswith("--"):
+            _stray(call, word)
+            continue
+        if name not in _KNOWN:
+            call.refuse(f"--{name} is no option of create-cluster", did_you_mean(name, _KNOWN), word)
+        values = [Word(value, word.at)] if assigned else []
+        if name not in _FLAGS | _GLOBAL_FLAGS and not assigned:
+            count = next((index for index, one in enumerate(words) if _is_option(one)), len(words))
+            count = count if name in _LISTS | {"tags"} else min(count, 1)
+            values, words = words[:count], words[count:]
+            if not values:
+                call.refuse(f"--{name} wants a value", "", word)
+        call.options[name] = Given(values, word)
+
+
+def _is_option(word: Word) -> bool:
+    return re.fullmatch(r"--?[a-z][\w-]*(=.*)?", word.text, re.DOTALL) is not None
+
+
+def _stray(call: Call, word: Word) -> None:
+    if not HOLE.search(word.text):
+        call.refuse(f"'{word.text[:60]}' belongs to no option", "a value with blanks in it wants quotes", word)
+    name = hole_of(word.text) or "variable"
+    call.notes.append(f"${name} stands among the options in line {word.at.line}: what it adds is not imported")
+
+
+# --- the request ---

@@ -1,0 +1,126 @@
+"""The instances of a create-cluster command: groups, fleets, the network and the roles."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from flowspec.facts.api_model import input_shape
+from flowspec.importers.awscli.command import Call, Json, Members, said
+from flowspec.importers.decompile.placeholders import HOLE
+
+_EC2 = {"KeyName": "Ec2KeyName"}
+_EC2_MEMBERS = (
+    *("KeyName", "SubnetId", "SubnetIds", "EmrManagedMasterSecurityGroup", "EmrManagedSlaveSecurityGroup"),
+    *("ServiceAccessSecurityGroup", "AdditionalMasterSecurityGroups", "AdditionalSlaveSecurityGroups"),
+)
+
+
+def instances(call: Call) -> Json:
+    """The Instances of the request."""
+    shapes = input_shape().members["Instances"].members
+    out: Json = {}
+    if call.has("instance-fleets"):
+        fleets = call.objects("instance-fleets", shapes["InstanceFleets"].member)
+        out["InstanceFleets"] = [_fleet(call, one, shapes["InstanceFleets"].member.members) for one in fleets]
+    elif call.has("instance-groups"):
+        groups = call.objects("instance-groups", shapes["InstanceGroups"].member)
+        out["InstanceGroups"] = [_group(call, one) for one in groups]
+    else:
+        out["InstanceGroups"] = _uniform(call)
+    out["KeepJobFlowAliveWhenNoSteps"] = not call.choice("auto-terminate")
+    out["TerminationProtected"] = call.choice("termination-protected")
+    if call.has("unhealthy-node-replacement") or call.has("no-unhealthy-node-replacement"):
+        out["UnhealthyNodeReplacement"] = call.choice("unhealthy-node-replacement")
+    if call.has("ec2-attributes"):
+        out |= _ec2(_ec2_attributes(call))
+    return out
+
+
+def _uniform(call: Call) -> list[Json]:
+    """--instance-type and --instance-count: one master, and the others are core nodes."""
+    count = call.text("instance-count") or "1"
+    if HOLE.search(count):
+        call.notes.append("--instance-count is a variable in the script; here it counts the core nodes, one fewer")
+    elif not re.fullmatch(r"-?[0-9]+", count):
+        call.refuse(f"--instance-count wants a number, this is '{count[:40]}'", "", call.options["instance-count"].at)
+    groups: list[tuple[str, int | str]] = [("MASTER", 1)]
+    if HOLE.search(count) or int(count) > 1:
+        groups.append(("CORE", count if HOLE.search(count) else int(count) - 1))
+    kind = call.text("instance-type")
+    return [
+        {"InstanceType": kind, "InstanceCount": number, "InstanceRole": role, "Name": role, "Market": "ON_DEMAND"}
+        for role, number in groups
+    ]
+
+
+def _group(call: Call, given: Json) -> Json:
+    role = call.required(given, "InstanceGroupType", "an instance group")
+    out = {
+        "Name": given.get("Name", role),
+        "InstanceType": call.required(given, "InstanceType", "an instance group"),
+        "InstanceCount": call.required(given, "InstanceCount", "an instance group"),
+        "InstanceRole": _upper(role),
+        "Market": "SPOT" if "BidPrice" in given else "ON_DEMAND",
+    }
+    if given.get("BidPrice", "OnDemandPrice") != "OnDemandPrice":
+        out["BidPrice"] = given["BidPrice"]
+    more = ("EbsConfiguration", "AutoScalingPolicy", "Configurations", "CustomAmiId")
+    out |= {key: given[key] for key in more if key in given}
+    call.note_unread(given, {*out, "InstanceGroupType", "BidPrice"} - {"Market"}, "--instance-groups")
+    return out
+
+
+def _upper(text: str) -> str:
+    return text if HOLE.search(text) else text.upper()
+
+
+def _fleet(call: Call, given: Json, members: Mapping[str, Any]) -> Json:
+    role = call.required(given, "InstanceFleetType", "an instance fleet")
+    out = {"Name": role, **{key: value for key, value in given.items() if key in members}}
+    call.note_unread(given, set(out), "--instance-fleets")
+    return out
+
+
+def _ec2_attributes(call: Call) -> Json:
+    texts = _ec2_shape()
+    return call.object("ec2-attributes", texts)
+
+
+def _ec2_shape() -> Any:
+    """What --ec2-attributes takes: members of Instances under names of their own."""
+    instances = input_shape().members["Instances"].members
+    zones = instances["Placement"].members
+    own = {key: instances[_EC2.get(key, f"Ec2{key}" if key.startswith("Subnet") else key)] for key in _EC2_MEMBERS}
+    return Members({**own, **zones})
+
+
+def _ec2(given: Json) -> Json:
+    out: Json = {}
+    for key in _EC2_MEMBERS:
+        member = _EC2.get(key, f"Ec2{key}" if key.startswith("Subnet") else key)
+        out |= said(member, given.get(key))
+    for key in ("AvailabilityZone", "AvailabilityZones"):
+        if key in given:
+            out["Placement"] = said(key, given[key])
+    return out
+
+
+def roles(call: Call) -> Json:
+    """The roles of the request that --ec2-attributes and --use-default-roles say."""
+    given = _ec2_attributes(call) if call.has("ec2-attributes") else {}
+    known = {*_EC2_MEMBERS, "AvailabilityZone", "AvailabilityZones", "InstanceProfile"}
+    call.note_unread(given, known, "--ec2-attributes")
+    for one, other in (("SubnetId", "SubnetIds"), ("AvailabilityZone", "AvailabilityZones")):
+        if one in given and other in given:
+            call.refuse(f"{one} and {other} exclude each other", "keep one", call.options["ec2-attributes"].at)
+    if not call.has("use-default-roles"):
+        return said("JobFlowRole", given.get("InstanceProfile"))
+    if "InstanceProfile" in given:
+        message = "--use-default-roles and InstanceProfile exclude each other"
+        call.refuse(message, "keep one", call.options["ec2-attributes"].at)
+    return {"ServiceRole": "EMR_DefaultRole", "JobFlowRole": "EMR_EC2_DefaultRole"}
+
+
+# --- applications, bootstrap actions, steps ---

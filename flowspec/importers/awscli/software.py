@@ -1,0 +1,287 @@
+"""What runs on a cluster of create-cluster: applications, bootstrap actions, steps and EMRFS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flowspec.document.tree import Source
+from flowspec.facts.api_model import input_shape
+from flowspec.importers.awscli.command import Call, Json, Members, find_call, said
+from flowspec.importers.awscli.shell import Script
+from flowspec.importers.decompile.placeholders import HOLE
+from flowspec.request.steps import COMMAND_RUNNER, OLD_STREAMING, World, debugging_step
+
+_STEP_NAMES = {
+    "custom_jar": "Custom JAR",
+    "streaming": "Streaming program",
+    "hive": "Hive program",
+    "pig": "Pig program",
+    "impala": "Impala program",
+    "spark": "Spark application",
+}
+_EMRFS_KMS = "com.amazon.ws.emr.hadoop.fs.cse.KMSEncryptionMaterialsProvider"
+
+
+@dataclass
+class _Software:
+    """What the applications and the like become, in the CLI's order."""
+
+    world: World
+    steps: list[Json] = field(default_factory=list)
+    actions: list[Json] = field(default_factory=list)
+    products: list[Json] = field(default_factory=list)
+    more: Json = field(default_factory=dict)
+
+    def install(self, name: str, on_failure: str, *words: str) -> None:
+        """A step in which an AMI installs an application."""
+        self.steps.append(_step(name, on_failure, self.world.script_runner, list(words)))
+
+
+def software(call: Call) -> Json:
+    """The members of the request for what runs on the cluster."""
+    made = _Software(World(not call.has("release-label"), _region(call), False))
+    if call.choice("enable-debugging"):
+        made.steps.append(debugging_step(made.world))
+    if call.has("applications"):
+        _applications(call, made)
+    if call.has("restore-from-hbase-backup"):
+        made.steps.append(_hbase_restore(call))
+    if call.has("bootstrap-actions"):
+        made.actions += _bootstrap_actions(call)
+    if call.has("emrfs"):
+        _emrfs(call, made)
+    if call.has("steps"):
+        made.steps += _steps(call, made.world)
+    out = {**made.more, **said("NewSupportedProducts", made.products)}
+    return out | said("BootstrapActions", made.actions) | said("Steps", made.steps)
+
+
+def _region(call: Call) -> str:
+    """The region, which the jars of AMIs name; the CLI takes it from the configuration when it isn't said."""
+    region = call.text("region")
+    if not region and not call.has("release-label"):
+        call.notes.append("no --region is said: the jars named are those of us-east-1")
+    return region or "us-east-1"
+
+
+def _with_args() -> Any:
+    """The shape of what has Args among texts."""
+    jar = input_shape().members["Steps"].member.members["HadoopJarStep"].members
+    return Members({"Args": jar["Args"]})
+
+
+def _applications(call: Call, made: _Software) -> None:
+    applications = call.objects("applications", _with_args())
+    for one in applications:
+        call.required(one, "Name", "an application")
+    if not made.world.old:
+        made.more["Applications"] = applications
+        return
+    for one in applications:
+        if HOLE.search(one["Name"]):
+            call.refuse(
+                "what an AMI's application becomes depends on its name", "write it", call.options["applications"].at
+            )
+        _installed(one, made, call.text("ami-version") or "")
+
+
+def _installed(application: Json, made: _Software, ami_version: str) -> None:
+    """An application of an AMI: steps, bootstrap actions or a product."""
+    name, args = application["Name"].lower(), application.get("Args")
+    library = made.world.library
+    if name in ("hive", "pig"):
+        script, base = library(f"{name}/{name}-script"), library(name)
+        made.install(
+            f"Install {name.title()}", "TERMINATE_CLUSTER",
+            script, f"--install-{name}", "--base-path", base, f"--{name}-versions", "latest",
+        )  # fmt: skip
+        site = next((arg for arg in args or () if "--hive-site" in arg), None)
+        if site and name == "hive":
+            # The CLI forgets the region here.
+            base = "s3://us-east-1.elasticmapreduce/libs/hive"
+            made.install(
+                "Install Hive Site Configuration", "CANCEL_AND_WAIT",
+                script, "--base-path", base, "--install-hive-site", site, "--hive-versions", "latest",
+            )  # fmt: skip
+    elif name == "ganglia":
+        made.actions.append(_action("Install Ganglia", _actions_of(made, "install-ganglia")))
+    elif name == "hbase":
+        made.actions.append(_action("Install HBase", _actions_of(made, "setup-hbase")))
+        jar = "hbase.jar" if ami_version >= "3.0" else "hbase-0.92.0.jar"
+        words = ["emr.hbase.backup.Main", "--start-master"]
+        made.steps.append(_step("Start HBase", "TERMINATE_CLUSTER", f"/home/hadoop/lib/{jar}", words))
+    elif name == "impala":
+        words = ["--base-path", f"s3://{made.world.region}.elasticmapreduce", "--impala-version", "latest"]
+        words += [] if args is None else ["--impala-conf", ",".join(args)]
+        made.actions.append(_action("Install Impala", library("impala/setup-impala"), words))
+    else:
+        made.products.append({"Name": name, "Args": args or []})
+
+
+def _actions_of(made: _Software, name: str) -> str:
+    return f"s3://{made.world.region}.elasticmapreduce/bootstrap-actions/{name}"
+
+
+def _action(name: str, path: str, args: list[str] | None = None) -> Json:
+    return {"Name": name, "ScriptBootstrapAction": {"Path": path, **said("Args", args)}}
+
+
+def _bootstrap_actions(call: Call) -> list[Json]:
+    out = []
+    for one in call.objects("bootstrap-actions", _with_args()):
+        path = call.required(one, "Path", "a bootstrap action")
+        name = one.get("Name")
+        out.append(_action("Bootstrap action" if name is None else name, path, one.get("Args")))
+        call.note_unread(one, {"Name", "Path", "Args"}, "--bootstrap-actions")
+    return out
+
+
+def _hbase_restore(call: Call) -> Json:
+    given = call.object("restore-from-hbase-backup", None)
+    words = ["emr.hbase.backup.Main", "--restore", "--backup-dir", call.required(given, "Dir", "the backup")]
+    if given.get("BackupVersion") is not None:
+        words += ["--backup-version", given["BackupVersion"]]
+    return _step("Restore HBase", "CANCEL_AND_WAIT", "/home/hadoop/lib/hbase.jar", words)
+
+
+def _step(name: str, on_failure: str, jar: str, args: list[str] | None) -> Json:
+    return {"Name": name, "ActionOnFailure": on_failure, "HadoopJarStep": {"Jar": jar, **said("Args", args)}}
+
+
+def _steps(call: Call, world: World) -> list[Json]:
+    applications = call.objects("applications", _with_args()) if call.has("applications") else []
+    present = {str(one.get("Name")).lower() for one in applications}
+    steps = call.objects("steps", _with_args())
+    for one in steps:
+        kind = str(one.get("Type", "")).lower()
+        if kind in ("hive", "pig", "impala") and kind not in present:
+            at = call.options["steps"].at
+            call.refuse(f"a {kind} step needs its application", f"add Name={kind.title()} to --applications", at)
+    return [_built_step(call, one, world) for one in steps]
+
+
+def _built_step(call: Call, given: Json, world: World) -> Json:
+    kind = str(given.get("Type") or "custom_jar").lower()
+    if kind not in _STEP_NAMES or (kind == "impala" and not world.old):
+        call.refuse(f"there is no step of type {given['Type']}", f"there are {', '.join(map(str.upper, _STEP_NAMES))}")
+    name, action = given.get("Name"), given.get("ActionOnFailure")
+    jar, args = _jar_and_args(call, given, kind, world)
+    step = _step(_STEP_NAMES[kind] if name is None else name, "CONTINUE" if action is None else action, jar, args)
+    if kind == "custom_jar":
+        step["HadoopJarStep"] |= said("MainClass", given.get("MainClass"))
+        step["HadoopJarStep"] |= said("Properties", _properties(given.get("Properties")))
+    monitoring = said("LogUri", given.get("LogUri")) | said("EncryptionKeyArn", given.get("EncryptionKeyArn"))
+    if monitoring:
+        step["StepMonitoringConfiguration"] = {"S3MonitoringConfiguration": monitoring}
+    known = {"Type", "Name", "ActionOnFailure", "Args", "LogUri", "EncryptionKeyArn"}
+    own = {"Jar", "MainClass", "Properties"} if kind == "custom_jar" else set()
+    call.note_unread(given, known | own, "--steps")
+    return step
+
+
+def _jar_and_args(call: Call, given: Json, kind: str, world: World) -> tuple[str, list[str] | None]:
+    if kind == "custom_jar":
+        return call.required(given, "Jar", "a step"), given.get("Args")
+    args: list[str] = call.required(given, "Args", f"a {kind} step")
+    if not world.old:
+        words = {
+            "streaming": ["hadoop-streaming"],
+            "spark": ["spark-submit"],
+            "hive": ["hive-script", "--run-hive-script", "--args"],
+            "pig": ["pig-script", "--run-pig-script", "--args"],
+        }
+        return COMMAND_RUNNER, [*words[kind], *args]
+    if kind == "streaming":
+        return OLD_STREAMING, args
+    return world.script_runner, [*_old_words(kind, world), *args]
+
+
+def _old_words(kind: str, world: World) -> list[str]:
+    """What an AMI's script-runner runs for a kind of step."""
+    if kind == "spark":
+        return ["/home/hadoop/spark/bin/spark-submit"]
+    if kind == "impala":
+        return [world.library("impala/setup-impala"), "--run-impala-script"]
+    return [world.library(f"{kind}/{kind}-script"), f"--run-{kind}-script", f"--{kind}-versions", "latest", "--args"]
+
+
+def _properties(text: str | None) -> list[Json]:
+    if text is None:
+        return []
+    pairs = (one.partition("=") for one in text.split(","))
+    return [{"Key": key, "Value": value} for key, _, value in pairs]
+
+
+def added_steps(script: Script, source: Source, folder: Path) -> list[Json]:
+    """The steps of the `aws emr add-steps` commands of the script."""
+    world = World(False, "us-east-1", False)
+    added = [call for words in script.commands if (call := find_call(words, source, folder, "add-steps"))]
+    return [
+        _built_step(call, one, world)
+        for call in added
+        if call.has("steps")
+        for one in call.objects("steps", _with_args())
+    ]
+
+
+# --- EMRFS ---
+
+
+def _emrfs(call: Call, made: _Software) -> None:
+    given = call.object("emrfs", _with_args())
+    properties = dict(_emrfs_properties(call, given))
+    custom = _is(given, "Encryption", "CLIENTSIDE") and _is(given, "ProviderType", "CUSTOM")
+    if not made.world.old:
+        if custom:
+            properties["fs.s3.cse.encryptionMaterialsProvider.uri"] = given["CustomProviderLocation"]
+        configurations = call.json("configurations") if call.has("configurations") else []
+        if any(one.get("Classification") == "emrfs-site" for one in configurations):
+            call.refuse("--emrfs and emrfs-site in --configurations exclude each other", "keep one")
+        emrfs = {"Classification": "emrfs-site", "Properties": properties}
+        made.more["Configurations"] = [*configurations, emrfs]
+        return
+    if custom:
+        words = ["-s", given["CustomProviderLocation"], "-d", "/usr/share/aws/emr/auxlib", "-f"]
+        made.actions.append(_action("S3 get", "file:/usr/share/aws/emr/scripts/s3get", words))
+    pairs = (f"{key}={value}" if value else key for key, value in properties.items())
+    words = [word for pair in pairs for word in ("-e", pair)]
+    made.actions.append(_action("Setup EMRFS", _actions_of(made, "configure-hadoop"), words))
+
+
+def _emrfs_properties(call: Call, given: Json) -> Iterator[tuple[str, str]]:
+    if "Consistent" in given:
+        yield "fs.s3.consistent", _lower(given["Consistent"])
+        for key, name in (("RetryCount", "retryCount"), ("RetryPeriod", "retryPeriodSeconds")):
+            if key in given:
+                yield f"fs.s3.consistent.{name}", str(given[key])
+    if "SSE" in given or _is(given, "Encryption", "SERVERSIDE"):
+        yield "fs.s3.enableServerSideEncryption", _lower(given.get("SSE", True))
+    if _is(given, "Encryption", "CLIENTSIDE"):
+        yield from _client_side(call, given)
+    for word in given.get("Args", []):
+        key, _, value = word.partition("=")
+        yield key, value
+
+
+def _client_side(call: Call, given: Json) -> Iterator[tuple[str, str]]:
+    yield "fs.s3.cse.enabled", "true"
+    provider = "fs.s3.cse.encryptionMaterialsProvider"
+    if _is(given, "ProviderType", "KMS"):
+        yield provider, _EMRFS_KMS
+        yield "fs.s3.cse.kms.keyId", call.required(given, "KMSKeyId", "--emrfs with KMS")
+    elif _is(given, "ProviderType", "CUSTOM"):
+        call.required(given, "CustomProviderLocation", "--emrfs with a provider of your own")
+        yield provider, call.required(given, "CustomProviderClass", "--emrfs with a provider of your own")
+    else:
+        call.refuse("client-side encryption wants ProviderType", "KMS or Custom", call.options["emrfs"].at)
+
+
+def _is(given: Json, key: str, value: str) -> bool:
+    return str(given.get(key, "")).upper() == value
+
+
+def _lower(value: Any) -> str:
+    return str(value).lower()

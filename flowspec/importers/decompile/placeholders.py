@@ -1,0 +1,219 @@
+"""Holes: the places of a request that a variable of the spec fills, and the variables themselves.
+
+A source (a shell script, a template) leaves some values open. In the request that is read from it, such a
+value is a hole: the variable's name between two characters of Unicode's private use, alone or within a text.
+A hole that is the whole value has the variable's type, as `"{{ name }}"` has in a spec.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from flowspec.document.patterns import PatternError, is_found
+from flowspec.document.variables import is_name
+
+MARKS = re.compile("[\ue0f5\ue0f6]")
+HOLE = re.compile("\ue0f5(\\w+)\ue0f6")
+_TYPES = {
+    "integer": "integer",
+    "long": "integer",
+    "double": "number",
+    "float": "number",
+    "boolean": "boolean",
+    "list": "list",
+}
+# What stands in for a value that nobody has given, where EMR or a rule of the spec looks at its form.
+_SAMPLES: Mapping[str, Any] = {
+    "string": "sample",
+    "integer": 1,
+    "number": 1,
+    "boolean": True,
+    "list": ["sample"],
+    "mapping": {},
+}
+# Tried on a pattern, one after the other.
+_TEXTS = (
+    "sample",
+    "Sample-1",
+    "a",
+    "A",
+    "1",
+    "10",
+    "sampletext",
+    "s3://sample/sample",
+    "emr-7.5.0",
+    "m5.xlarge",
+    "Passw0rd",
+)
+_SAMPLES_AT = {
+    "LogUri": "s3://sample/logs/",
+    "ReleaseLabel": "emr-7.5.0",
+    "AmiVersion": "3.11.0",
+    "InstanceType": "m5.xlarge",
+    "MasterInstanceType": "m5.xlarge",
+    "SlaveInstanceType": "m5.xlarge",
+    "BidPrice": "0.10",
+    "Ec2SubnetId": "subnet-0123456789abcdef0",
+    "Path": "s3://sample/sample",
+    "Jar": "s3://sample/sample.jar",
+}
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A variable to declare. `rules` are its other keys, such as enum; `default` None: a value must be given."""
+
+    type: str = "string"
+    default: Any = None
+    rules: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def declared(self) -> dict[str, Any]:
+        """The declaration as it stands in a spec."""
+        return {"type": self.type, **({} if self.default is None else {"default": self.default}), **self.rules}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a source asks for: a request with holes, the variables that fill them, and the region if it says one.
+
+    `notes` tell what the source says that no request can; they are for people.
+    """
+
+    params: dict[str, Any]
+    variables: Mapping[str, Variable] = field(default_factory=dict)
+    region: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """The request that it means when each variable has its default, or else a sample of its type."""
+        values = {name: self.samples.get(name, one.default) for name, one in self.variables.items()}
+        out: dict[str, Any] = filled(self.params, values)
+        return out
+
+    @property
+    def samples(self) -> dict[str, Any]:
+        """A value for each variable that has no default."""
+        places = {name: member for name, member, _ in _uses(self.params)}
+        return {name: _sample(one, places.get(name, "")) for name, one in self.variables.items() if one.default is None}
+
+
+def hole(name: str) -> str:
+    """The hole that a variable fills."""
+    return f"\ue0f5{name}\ue0f6"
+
+
+def hole_of(value: Any) -> str | None:
+    """The variable that fills the whole value, if one does."""
+    match = HOLE.fullmatch(value) if isinstance(value, str) else None
+    return match[1] if match else None
+
+
+def safe_name(name: str) -> str:
+    """A name as near to this one as a variable may have."""
+    name = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")
+    return name if is_name(name) else f"var_{name}" if name else "value"
+
+
+def filled(value: Any, values: Mapping[str, Any]) -> Any:
+    """A value with its holes filled; those of other variables stay."""
+    if isinstance(value, dict):
+        return {filled(key, values): filled(item, values) for key, item in value.items()}
+    if isinstance(value, list):
+        return [filled(item, values) for item in value]
+    if not isinstance(value, str):
+        return value
+    name = hole_of(value)
+    if name is not None and name in values:
+        return values[name]
+    return HOLE.sub(lambda found: _text(values.get(found[1], found[0])), value)
+
+
+def typed(params: Mapping[str, Any], variables: Mapping[str, Variable], shape: Any) -> dict[str, Variable]:
+    """The variables, those that fill a whole number, truth or list being of that type. `shape` is botocore's."""
+    out = dict(variables)
+    for name, _, kind in _uses(params, shape=shape):
+        known = out.get(name)
+        if known and known.type == "string" and kind in _TYPES:
+            out[name] = _converted(known, _TYPES[kind])
+    return out
+
+
+def _converted(variable: Variable, wanted: str) -> Variable:
+    default = variable.default
+    if default is None:
+        return replace(variable, type=wanted)
+    if wanted == "integer" and re.fullmatch(r"-?[0-9]{1,18}", default):
+        return replace(variable, type=wanted, default=int(default), rules=_numbers(variable.rules))
+    if wanted == "number" and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", default):
+        return replace(variable, type=wanted, default=float(default), rules=_numbers(variable.rules))
+    if wanted == "boolean" and default.lower() in ("true", "false"):
+        rules = {key: rule for key, rule in variable.rules.items() if key != "enum"}
+        return replace(variable, type=wanted, default=default.lower() == "true", rules=rules)
+    return variable
+
+
+def _numbers(rules: Mapping[str, Any]) -> dict[str, Any]:
+    """The rules of a text that is a number."""
+    return {key: [float(one) if "." in str(one) else int(one) for one in rule] if key == "enum" else rule
+            for key, rule in rules.items() if key != "pattern"}  # fmt: skip
+
+
+def _uses(value: Any, member: str = "", shape: Any = None) -> Iterator[tuple[str, str, str]]:
+    """Each hole in a request: its variable, the nearest member that it is in, and if it is all of it, the type."""
+    if isinstance(value, dict):
+        members = getattr(shape, "members", {})
+        for key, item in value.items():
+            yield from ((name, member, "") for name in HOLE.findall(key))
+            yield from _uses(item, key, members.get(key, getattr(shape, "value", None)))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _uses(item, member, getattr(shape, "member", None))
+    elif isinstance(value, str):
+        whole = hole_of(value)
+        for name in HOLE.findall(value):
+            yield name, member if whole else "", shape.type_name if whole and shape else ""
+
+
+def provable(variable: Variable) -> Variable:
+    """The variable without a pattern that no sample is known for: its description tells it instead.
+
+    Nor does it keep a list of values that its own default is not in.
+    """
+    allowed = variable.rules.get("enum")
+    if allowed is not None and variable.default is not None and variable.default not in allowed:
+        variable = replace(variable, rules={key: rule for key, rule in variable.rules.items() if key != "enum"})
+    pattern = variable.rules.get("pattern")
+    texts = _TEXTS if variable.default is None else (variable.default,)
+    if pattern is None or any(_matches(pattern, text) for text in texts):
+        return variable
+    rules = {key: rule for key, rule in variable.rules.items() if key != "pattern"}
+    told = f"{rules.get('description', '')} (pattern: {pattern})".strip()
+    return replace(variable, rules={**rules, "description": told})
+
+
+def _matches(pattern: str, text: Any) -> bool:
+    try:
+        return is_found(pattern, str(text))
+    except PatternError:
+        return False
+
+
+def _sample(variable: Variable, member: str) -> Any:
+    allowed = variable.rules.get("enum")
+    if allowed:
+        return allowed[0]
+    if "pattern" in variable.rules:
+        return next(text for text in _TEXTS if _matches(variable.rules["pattern"], text))
+    if variable.type == "string":
+        return _SAMPLES_AT.get(member, _SAMPLES["string"])
+    return variable.rules.get("minimum", _SAMPLES[variable.type])
+
+
+def _text(value: Any) -> str:
+    """A value within a text, as a template gives it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

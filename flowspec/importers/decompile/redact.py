@@ -1,0 +1,192 @@
+"""Literal strings -> strings of a spec: secrets become variables, and what looks like a template is no template.
+
+What a secret is, is told by its name (`password`, `fs.s3a.secret.key`, `--api-key`) or by its own form
+(an AWS access key, a token of a known maker, a password inside of a URL). Names that only speak about
+secrets (`….credentials.provider`, `….password.file`) and values that are references (`${DB_PASSWORD}`,
+`arn:aws:secretsmanager:…`) are left alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from flowspec.document.templates import is_template
+from flowspec.importers.decompile.placeholders import HOLE
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z][a-z0-9]*|[0-9]+")
+_PASSWORD = re.compile(r"passw(or)?d|passphrase|^pwd$")
+_SINGLE = {"secret", "secrets", "token", "tokens", "accesskey", "secretkey", "apikey", "privatekey"}
+_KEYS = {"access", "secret", "private", "api", "account", "auth"}
+# The last word of a name that is about a secret, and not one itself.
+_ABOUT = {
+    *("alias", "algorithm", "arn", "class", "count", "enable", "enabled", "expiration", "file", "interval", "length"),
+    *("lifetime", "location", "manager", "name", "path", "policy", "provider", "providers", "renewer", "required"),
+    *("size", "store", "timeout", "ttl", "type", "uri", "url", "version"),
+}
+_NO_SECRET = re.compile(
+    r"|true|false|yes|no|none|null|\$.*|\{\{.*\}\}|<.*>|arn:.*|(s3[an]?|hdfs|file|jceks|ssm|https?):.*|~?/.*|([a-z]\w*\.){2,}\w*",
+    re.IGNORECASE | re.DOTALL,
+)
+_NUMBER = re.compile(r"[0-9.]+[a-z]{0,2}")
+
+_ASSIGNED = re.compile(r"(?P<name>-{0,2}[A-Za-z][\w.-]*)=(?P<value>.+)", re.DOTALL)
+_WITHIN = re.compile(
+    # From the start of a word only: from each of its characters would take the square of the time.
+    r"(?<![\w.-])(?P<name>[\w.-]*(?:passw(?:or)?d|passphrase|secret|token|key(?:[_.-]?id)?))"
+    r"[\"']?\s*[=:]\s*[\"']?(?P<value>[^\s\"'&;,|<>()]+)",
+    re.IGNORECASE,
+)
+_FORMS = (
+    ("aws_access_key_id", re.compile(r"\b(?P<value>(?:AKIA|ASIA)[0-9A-Z]{16})\b")),
+    ("password", re.compile(r"://[^\s/:@]+:(?P<value>[^\s/@]+)@")),
+    ("token", re.compile(r"\b(?P<value>gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[abprs]-[\w-]{10,})")),
+    ("token", re.compile(r"\b(?P<value>eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)")),
+    ("private_key", re.compile(r"(?P<value>-----BEGIN [A-Z ]*PRIVATE KEY-----.*)", re.DOTALL)),
+)
+# A template would begin here; a bare carriage return, which Jinja takes for the end of a line; and a hole.
+_SPECIAL = re.compile(rf"\{{[{{%#]|\r|{HOLE.pattern}")
+
+
+class _Spot(NamedTuple):
+    start: int
+    end: int
+    name: str
+
+
+@dataclass
+class Concealer:
+    """Takes the secrets out of one spec: `variables` are their values by name, `places` where each stood.
+
+    With `keep` secrets stay where they are. The names in `taken` are for others; `sensitive` are those of
+    them that fill a hole where a secret belongs.
+    """
+
+    keep: bool = False
+    taken: Collection[str] = ()
+    sensitive: set[str] = field(default_factory=set)
+    variables: dict[str, str] = field(default_factory=dict)
+    places: dict[str, list[str]] = field(default_factory=dict)
+
+    def concealed(self, value: Any, path: tuple[str | int, ...] = ()) -> Any:
+        """The value with all of its strings (keys too) as they are to be written."""
+        if isinstance(value, dict):
+            return {escaped(key): self._item(value, key, item, path) for key, item in value.items()}
+        if isinstance(value, list):
+            options = ["", *(one if isinstance(one, str) else "" for one in value)]
+            named = (_option_name(option) for option in options)
+            return [
+                self._text(item, name, (*path, index))
+                if isinstance(item, str)
+                else self.concealed(item, (*path, index))
+                for index, (item, name) in enumerate(zip(value, named, strict=False))
+            ]
+        return self._text(value, "", path) if isinstance(value, str) else value
+
+    def _item(self, owner: dict[str, Any], key: str, item: Any, path: tuple[str | int, ...]) -> Any:
+        if not isinstance(item, str):
+            return self.concealed(item, (*path, key))
+        name = owner["Key"] if key == "Value" and isinstance(owner.get("Key"), str) else key
+        # What tags say is for everyone to see.
+        return self._text(item, "" if path[:1] == ("tags",) else name, (*path, key))
+
+    def _text(self, text: str, name: str, path: tuple[str | int, ...]) -> str:
+        spots = [] if self.keep else [spot for spot in _spots(text, name) if not self._is_open(text, spot)]
+        if not spots:
+            return escaped(text)
+        parts, at = [], 0
+        for spot in spots:
+            parts += [
+                _template(text[at : spot.start]),
+                f"{{{{ {self._variable(text[spot.start : spot.end], spot.name, path)} }}}}",
+            ]
+            at = spot.end
+        return "".join([*parts, _template(text[at:])])
+
+    def _is_open(self, text: str, spot: _Spot) -> bool:
+        """Whether a hole stands where the secret would; then what fills it is the secret."""
+        holes = HOLE.findall(text[spot.start : spot.end])
+        self.sensitive.update(holes)
+        return bool(holes)
+
+    def _variable(self, secret: str, name: str, path: tuple[str | int, ...]) -> str:
+        stem = variable_name(name)
+        most = len(self.variables) + len(self.taken) + 2
+        names = (stem if number == 1 else f"{stem}_{number}" for number in range(1, most))
+        variable = next(one for one in names if one not in self.taken and self.variables.get(one, secret) == secret)
+        self.variables[variable] = secret
+        place = ".".join(map(str, path))
+        places = self.places.setdefault(variable, [])
+        if place not in places:
+            places.append(place)
+        return variable
+
+
+def escaped(text: str) -> str:
+    """A literal text, written so that rendering gives it back."""
+    return _template(text) if is_template(text) or HOLE.search(text) else text
+
+
+def _template(text: str) -> str:
+    """A literal part of a template, with its holes."""
+    return _SPECIAL.sub(_written, text)
+
+
+def _written(odd: re.Match[str]) -> str:
+    if odd[1]:
+        return f"{{{{ {odd[1]} }}}}"
+    return "{{ '\\r' }}" if odd[0] == "\r" else f"{{{{ '{odd[0]}' }}}}"
+
+
+def variable_name(name: str) -> str:
+    """What a variable for the secret of this name is called: by the last part of it that tells enough."""
+    words, last = (
+        [word.lower() for word in _WORD.findall(part) if word[0].isalpha()] for part in (name, name.rpartition(".")[2])
+    )
+    return "_".join(last if len(last) > 1 else words[-3:]) or "secret"
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a value of this name is a secret."""
+    words = [word.lower() for word in _WORD.findall(name)]
+    if not words or words[-1] in _ABOUT:
+        return False
+    if any(_PASSWORD.search(word) or word in _SINGLE for word in words) or words[-1] == "pass":
+        return True
+    return any(first in _KEYS and second in ("key", "keys") for first, second in pairwise(words))
+
+
+def _is_secret(name: str, value: str) -> bool:
+    if not is_secret_name(name) or _NO_SECRET.fullmatch(value):
+        return False
+    return bool(_PASSWORD.search(name.lower())) or not _NUMBER.fullmatch(value)
+
+
+def _option_name(word: str) -> str:
+    """The name that an option gives to the word behind it."""
+    return word if re.fullmatch(r"--?[A-Za-z][\w.-]*", word) else ""
+
+
+def _spots(text: str, name: str) -> Iterator[_Spot]:
+    """Where in a text its secrets stand, in order."""
+    if name and _is_secret(name, text) and not (name.startswith("-") and text.startswith("-")):
+        yield _Spot(0, len(text), name)
+        return
+    assigned = _ASSIGNED.fullmatch(text)
+    if assigned and _is_secret(assigned["name"], assigned["value"]):
+        yield _Spot(*assigned.span("value"), assigned["name"])
+        return
+    found = [
+        _Spot(*match.span("value"), match["name"])
+        for match in _WITHIN.finditer(text)
+        if _is_secret(match["name"], match["value"])
+    ]
+    found += [_Spot(*match.span("value"), called) for called, form in _FORMS for match in form.finditer(text)]
+    at = 0
+    for spot in sorted(found):
+        if spot.start >= at:
+            yield spot
+            at = spot.end

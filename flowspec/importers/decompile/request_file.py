@@ -1,0 +1,270 @@
+"""A file of JSON -> the parameters of RunJobFlow, or everything that is wrong with it.
+
+The judge is botocore's model of the operation. What it would say is said here in terms of the file,
+with its place; what it does not look at (enums) is checked as well.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+from flowspec.document.nearest import did_you_mean
+from flowspec.document.parse import compose
+from flowspec.document.tree import Document, Place, Source, settle
+from flowspec.document.tree import Mapping as MappingNode
+from flowspec.errors import Diagnostic, SpecError
+from flowspec.facts.api_model import input_shape, problems
+from flowspec.importers.decompile.redact import Concealer
+
+_REMEDY = "a request is what boto3's run_job_flow(**request) takes: json.dump(request, file) writes it down"
+_ANSWERS = {
+    "Cluster": "the answer of DescribeCluster",
+    "Clusters": "the answer of ListClusters",
+    "JobFlows": "the answer of DescribeJobFlows",
+    "JobFlowId": "the answer of RunJobFlow",
+    "StepIds": "the answer of AddJobFlowSteps",
+    "Resources": "a CloudFormation template",
+    "requestParameters": "an event of CloudTrail",
+    "Records": "a file of CloudTrail events",
+}
+_DEEPEST = 80
+_CLUSTER = {"Id", "Status", "Ec2InstanceAttributes", "ClusterArn"}
+
+# Where members are looked for that stand elsewhere, or are called so by other tools.
+_ELSEWHERE = {
+    "InstanceProfile": "it is JobFlowRole, beside Instances",
+    "InstanceRole": "a fleet says InstanceFleetType",
+    "UseDefaultRoles": "give ServiceRole and JobFlowRole",
+    "AutoTerminate": "it is KeepJobFlowAliveWhenNoSteps in Instances, the other way round",
+}
+
+
+class _Problem(NamedTuple):
+    """What is wrong, and where; `key`: with the member itself, not with its value."""
+
+    path: tuple[str | int, ...]
+    message: str
+    hint: str = ""
+    key: bool = False
+
+
+def read(name: str, data: bytes) -> dict[str, Any]:
+    """The request in a file. `name` is how messages call it. Raises `SpecError` with all that is wrong."""
+    source = decoded(name, data)
+    request = _parsed(source)
+    _refuse_answers(request, source)
+    check(request, source)
+    return dict(request)
+
+
+def check(request: Any, source: Source) -> None:
+    """Raises `SpecError` with all that the model has against a request; placed where the source is the request."""
+    wrong = list(_wrong(request, input_shape(), ())) or [_Problem(one.path, one.message) for one in problems(request)]
+    if wrong:
+        raise SpecError(settle(list(_placed(wrong, source)), "", _secrets(request)))
+
+
+def _secrets(request: Any) -> list[str]:
+    """What must not be shown of a wrong request; a password may be wrong in being a number."""
+    concealer = Concealer()
+    concealer.concealed(_as_texts(request))
+    return list(concealer.variables.values())
+
+
+def _as_texts(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _as_texts(item) for key, item in value.items()}
+    return [_as_texts(item) for item in value] if isinstance(value, list) else str(value)
+
+
+def decoded(name: str, data: bytes) -> Source:
+    """The text of a file. Raises `SpecError` when it is none."""
+    try:
+        return Source(name, data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        _refuse(Source(name), f"byte 0x{data[error.start]:02x} is not UTF-8 text", "save it in UTF-8")
+
+
+def _refuse(source: Source, message: str, hint: str = _REMEDY, at: Place | None = None) -> NoReturn:
+    raise SpecError([source.diagnostic("FS701", message, at, notes=(hint,) if hint else ())])
+
+
+def _parsed(source: Source) -> Any:
+    if not source.text.strip():
+        _refuse(source, "the file is empty")
+    try:
+        value = _loaded(source)
+    except json.JSONDecodeError as error:
+        at = Place(source, error.lineno, error.colno, 1)
+        _refuse(source, f"this is not JSON: {error.msg[:1].lower()}{error.msg[1:]}", at=at)
+    except (RecursionError, ValueError):
+        _refuse(source, "nested too deeply, or a number too long")
+    if _is_deep(value):
+        _refuse(source, f"nested deeper than {_DEEPEST} levels")
+    if re.search("[\ud800-\udfff]", json.dumps(value, ensure_ascii=False)):
+        _refuse(source, "half of a surrogate pair (\\ud800 … \\udfff) is no text", "")
+    return value
+
+
+def _loaded(source: Source) -> Any:
+    """JSON as the standard has it: Python's own reader takes more."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [key for key, _ in pairs]
+        twice = next((key for key in names if names.count(key) > 1), None) if len(set(names)) < len(names) else None
+        if twice is not None:
+            _refuse(source, f"the member '{twice}' is given twice", "keep one")
+        return dict(pairs)
+
+    def constant(word: str) -> NoReturn:
+        _refuse(source, f"{word} is no JSON", "")
+
+    def finite(digits: str) -> float:
+        if float(digits) in (float("inf"), float("-inf")):
+            _refuse(source, f"{digits[:40]} is too large a number", "")
+        return float(digits)
+
+    return json.loads(source.text, object_pairs_hook=once, parse_constant=constant, parse_float=finite)
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+    return bool(level)
+
+
+def _refuse_answers(value: Any, source: Source) -> None:
+    one = value[0] if isinstance(value, list) and value else value
+    several = "a list, beginning with " if isinstance(value, list) else ""
+    if isinstance(one, Mapping):
+        # aws emr describe-cluster, and what list-clusters and boto3 give.
+        described = {**_ANSWERS, **dict.fromkeys(_CLUSTER, "a cluster as DescribeCluster tells it")}
+        what = next((described[key] for key in described if key in one), None)
+        if what and "Instances" not in one:
+            what = "the answer of DescribeCluster" if isinstance(one.get("Cluster"), Mapping) else what
+            _refuse(source, f"this is {several}{what}, not a request of RunJobFlow", f"{_why(what)}{_REMEDY}")
+    if isinstance(one, Mapping) and isinstance(one.get("request"), Mapping) and "Instances" not in one:
+        name = "FILE" if source.file.startswith("<") else source.file
+        hint = f"`jq .request {name} | flowspec import --request -` takes it out"
+        _refuse(source, "the request stands under `request` here", hint)
+    if isinstance(value, list):
+        _refuse(source, "this is a list, a request is an object", "give one request at a time")
+    if not isinstance(value, Mapping):
+        _refuse(source, "this is a single value, a request is an object")
+
+
+def _why(what: str) -> str:
+    return "what describes a cluster leaves out much of what it was asked for; " if "Cluster" in what else ""
+
+
+# --- the model ---
+
+_KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
+    "structure": ("an object", (dict,)),
+    "map": ("an object", (dict,)),
+    "list": ("a list", (list,)),
+    "string": ("a string", (str,)),
+    "integer": ("an integer", (int,)),
+    "long": ("an integer", (int,)),
+    "boolean": ("true or false", (bool,)),
+    "double": ("a number", (int, float)),
+    "float": ("a number", (int, float)),
+}
+
+
+def _wrong(value: Any, shape: Any, path: tuple[str | int, ...]) -> Iterator[_Problem]:
+    wanted, kinds = _KINDS[shape.type_name]
+    if not _is_one(value, kinds):
+        yield _Problem(path, f"{_called(path)} wants {wanted}, this is {_described(value)}", _type_hint(value, wanted))
+    elif shape.type_name == "structure":
+        yield from _wrong_members(value, shape, path)
+    elif shape.type_name == "list":
+        for index, item in enumerate(value):
+            yield from _wrong(item, shape.member, (*path, index))
+    elif shape.type_name == "map":
+        for key, item in value.items():
+            yield from _wrong(key, shape.key, (*path, key))
+            yield from _wrong(item, shape.value, (*path, key))
+    elif shape.type_name == "string" and shape.enum and value not in shape.enum:
+        hint = did_you_mean(value, shape.enum) or f"there are {', '.join(shape.enum)}"
+        yield _Problem(path, f"{_called(path)} is none that EMR knows: '{value[:60]}'", hint)
+
+
+def _is_one(value: Any, kinds: tuple[type, ...]) -> bool:
+    return isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+
+
+def _wrong_members(value: Mapping[str, Any], shape: Any, path: tuple[str | int, ...]) -> Iterator[_Problem]:
+    for name in shape.required_members:
+        if name not in value:
+            yield _Problem(path, f"{_called(path)}: {name} is missing")
+    for name, item in value.items():
+        if name in shape.members:
+            yield from _wrong(item, shape.members[name], (*path, name))
+        else:
+            where = f"of {_called(path)}" if path else "of a request"
+            yield _Problem((*path, name), f"'{name}' is no member {where}", _meant(name, shape, path), key=True)
+
+
+def _meant(name: str, shape: Any, path: tuple[str | int, ...]) -> str:
+    if name in _ELSEWHERE:
+        return _ELSEWHERE[name]
+    folded = {one.lower(): one for one in shape.members}
+    hint = f"did you mean {folded[name.lower()]}?" if name.lower() in folded else did_you_mean(name, shape.members)
+    if hint:
+        return hint
+    owners = [owner for owner, inner in shape.members.items() if name in getattr(inner, "members", ())]
+    if owners:
+        return f"it is a member of {owners[0]}"
+    if path and name in input_shape().members:
+        return f"it stands at the top, not in {_called(path)}"
+    return "" if path else "a newer boto3 may know it"
+
+
+def _called(path: tuple[str | int, ...]) -> str:
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return text.lstrip(".") or "the request"
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return json.dumps(value)
+    words = {str: "a string", int: "an integer", float: "a number", list: "a list", dict: "an object"}
+    return words[type(value)]
+
+
+def _type_hint(value: Any, wanted: str) -> str:
+    if value is None:
+        return "leave it out: absent is how a request says nothing"
+    if isinstance(value, str) and wanted in ("an integer", "a number", "true or false"):
+        return "drop the quotes"
+    if wanted == "a string" and not isinstance(value, list | dict):
+        return "put it in quotes"
+    return "put it in brackets" if wanted == "a list" else ""
+
+
+# --- places ---
+
+
+def _placed(found: list[_Problem], source: Source) -> Iterator[Diagnostic]:
+    """The problems as diagnostics. JSON is YAML nearly always: then each gets its line."""
+    try:
+        root, _ = compose(source)
+    except SpecError:
+        root = None
+    document = Document(Path(source.file), source, root) if isinstance(root, MappingNode) else None
+    for one in found:
+        if document is None:
+            yield source.diagnostic("FS702", one.message, hint=one.hint)
+        else:
+            yield document.diagnostic("FS702", one.path, one.message, hint=one.hint, key=one.key)

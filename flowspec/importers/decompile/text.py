@@ -1,0 +1,180 @@
+"""A spec as plain data and comments -> YAML as a person writes it: short things on one line, comments above."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+from flowspec.document import schema as schemas
+from flowspec.document.parse import resolve
+
+Path: TypeAlias = "tuple[str | int, ...]"
+Schema: TypeAlias = "schemas.Schema | None"
+
+_WIDTH = 100
+_ENTRIES = 6
+# Plain is what no reader of YAML 1.1 or 1.2 could take for anything but this text, in braces too.
+_PART = r"[\w./@%+=*$~^?&#-]*(?::+(?=[\w/+*.])[\w./@%+=*$~^?&#-]*)*"
+_PLAIN = re.compile(rf"(?:--?(?=[A-Za-z])|(?=[A-Za-z/_$])){_PART}(?: (?:--?(?=[A-Za-z])|(?=[\w./$])){_PART})*")
+_FIGURES = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+|[0-9]+[kKmMgGtTsSh][bB]?")
+_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,8}|true|false")
+_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
+_BLOCK = re.compile(
+    r"[^\s\x00-\x1f\x7f-\x9f][^\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]*"
+)
+_ODD = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+
+
+class Line(NamedTuple):
+    """A line, and the path of what it shows."""
+
+    text: str
+    path: Path
+
+
+def write(spec: Mapping[str, Any], comments: Mapping[Path, list[str]], head: list[str]) -> list[Line]:
+    """The lines of a spec; `head` are comments on top. A blank line stands before each larger part."""
+    lines = [Line(f"# {text}", ()) for text in head]
+    writer = _Writer(comments)
+    for key, value in spec.items():
+        entry = list(writer.entry(key, value, schemas.member(schemas.strict(), key), "", (key,)))
+        gap = [Line("", ())] if len(entry) > 1 + len(comments.get((key,), ())) else []
+        lines += [*gap, *entry, *gap]
+    return [line for index, line in enumerate(lines) if line.text or (lines[index - 1].text and index + 1 < len(lines))]
+
+
+class _Writer:
+    def __init__(self, comments: Mapping[Path, list[str]]) -> None:
+        self.comments = comments
+        self.commented = {path[:length] for path in comments for length in range(len(path))}
+
+    def remarks(self, path: Path, indent: str) -> Iterator[Line]:
+        for text in self.comments.get(path, ()):
+            yield Line(f"{indent}# {text}", path)
+
+    def entry(self, key: str, value: Any, schema: Schema, indent: str, path: Path) -> Iterator[Line]:
+        yield from self.remarks(path, indent)
+        head = f"{indent}{scalar(key)}:"
+        short = self.short(value, schema, _WIDTH - len(head), path)
+        if short is not None:
+            yield Line(f"{head} {short}", path)
+        elif isinstance(value, str):
+            yield from _literal(head, value, indent, path)
+        else:
+            yield Line(head, path)
+            yield from self.block(value, schema, f"{indent}  ", path)
+
+    def block(self, value: Any, schema: Schema, indent: str, path: Path) -> Iterator[Line]:
+        if isinstance(value, dict):
+            known = _known(schema, value)
+            for key, item in value.items():
+                yield from self.entry(key, item, schemas.member(known, key) if known else None, indent, (*path, key))
+            return
+        items = _items(schema)
+        for index, item in enumerate(value):
+            yield from self.item(item, items, indent, (*path, index))
+
+    def item(self, value: Any, schema: Schema, indent: str, path: Path) -> Iterator[Line]:
+        yield from self.remarks(path, indent)
+        short = self.short(value, schema, _WIDTH - len(indent) - 2, path)
+        if short is not None:
+            yield Line(f"{indent}- {short}", path)
+            return
+        if isinstance(value, str):
+            yield from _literal(f"{indent}-", value, indent, path)
+            return
+        first, *rest = self.block(value, schema, f"{indent}  ", path)
+        while first.text.lstrip().startswith("# "):
+            yield Line(first.text[2:], first.path)
+            first, *rest = rest
+        yield Line(f"{indent}- {first.text.lstrip(' ')}", first.path)
+        yield from rest
+
+    def short(self, value: Any, schema: Schema, width: int, path: Path) -> str | None:
+        """The value on one line, where that reads well; always for scalars, but for text of several lines."""
+        if isinstance(value, str) and "\n" in value and _is_block(value):
+            return None
+        if not isinstance(value, dict | list) or not value:
+            return scalar(value, schema)
+        if path in self.commented or not _may_be_short(value, path):
+            return None
+        text = self.inline(value, schema)
+        return text if len(text) <= width else None
+
+    def inline(self, value: Any, schema: Schema) -> str:
+        if isinstance(value, dict) and value:
+            known = _known(schema, value)
+            pairs = (
+                f"{scalar(key)}: {self.inline(item, schemas.member(known, key) if known else None)}"
+                for key, item in value.items()
+            )
+            return f"{{{', '.join(pairs)}}}"
+        if isinstance(value, list) and value:
+            return f"[{', '.join(self.inline(item, _items(schema)) for item in value)}]"
+        return scalar(value, schema)
+
+
+def _literal(head: str, value: str, indent: str, path: Path) -> Iterator[Line]:
+    """A text of several lines as they are."""
+    yield Line(f"{head} {'|' if value.endswith(chr(10)) else '|-'}", path)
+    for text in value.removesuffix("\n").split("\n"):
+        yield Line(f"{indent}  {text}" if text else "", path)
+
+
+def _known(schema: Schema, value: dict[str, Any]) -> Schema:
+    kind = value.get("type")
+    return schemas.meant(schema, "object", kind if isinstance(kind, str) else None) if schema is not None else None
+
+
+def _items(schema: Schema) -> Schema:
+    return schemas.meant(schema, "array").get("items") if schema is not None else None
+
+
+def _may_be_short(value: Any, path: Path) -> bool:
+    if (path[0] == "steps" and len(path) == 2) or path in (("configurations",), ("variables",), ("api_params",)):
+        return False
+    if path[0] in ("steps", "instance_groups", "instance_fleets", "bootstrap_actions") and len(path) == 1:
+        return False
+    return _is_flat(value, 1 if isinstance(value, dict) else 0)
+
+
+def _is_flat(value: Any, depth: int) -> bool:
+    """Scalars and, as deep as `depth`, collections of them; mappings of not too many entries."""
+    if isinstance(value, str):
+        return "\n" not in value
+    if not isinstance(value, dict | list) or not value:
+        return True
+    if depth < 0 or (isinstance(value, dict) and len(value) > _ENTRIES):
+        return False
+    return all(_is_flat(one, depth - 1) for one in (value.values() if isinstance(value, dict) else value))
+
+
+def _is_block(text: str) -> bool:
+    body = text.removesuffix("\n")
+    return (
+        bool(_BLOCK.fullmatch(body)) and not body.endswith("\n") and not re.search(r"[ \t](\n|$)|\n[ \t]*\n[ \t]", body)
+    )
+
+
+def scalar(value: Any, schema: Schema = None) -> str:
+    """A scalar; where the schema wants text, a number is text as it stands and needs no quotes."""
+    if isinstance(value, dict | list):
+        return "{}" if isinstance(value, dict) else "[]"
+    if not isinstance(value, str):
+        return json.dumps(value)
+    if schema is not None and _NUMBER.fullmatch(value) and schemas.meant(schema, "scalar").get("x-text"):
+        return value
+    return value if _is_plain(value) else quoted(value)
+
+
+def _is_plain(text: str) -> bool:
+    if not (_PLAIN.fullmatch(text) or _FIGURES.fullmatch(text)) or len(text) > 400:
+        return False
+    return text.lower() not in _WORDS and isinstance(resolve(text), str)
+
+
+def quoted(text: str) -> str:
+    """A text in double quotes; what is not printable in YAML is written by its number."""
+    return _ODD.sub(lambda odd: f"\\u{ord(odd[0]):04x}", json.dumps(text, ensure_ascii=False))

@@ -1,0 +1,8 @@
+"""Runs a script that launches job flows, without launching any: what it asks EMR for is recorded.
+
+    running    runs the script in a process of its own -> the calls that it made
+    folding    those calls -> what each job flow asks for, later calls on it included
+
+In that process (`launcher`) every client of the AWS SDK is answered on this machine: EMR by a `recorder`, other
+services by samples (`samples`); `boto` is flowspec's own (`boto2`), and no connection is opened.
+"""

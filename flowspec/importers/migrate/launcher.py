@@ -1,0 +1,141 @@
+"""The process that a script runs in: `python -m flowspec.importers.migrate.launcher RECORD SCRIPT [ARGS]`.
+
+Before the script is run as the main program, the AWS SDK's one way to any service is replaced, boto 2's
+modules are made to be flowspec's, sleeping is cut short, and connections are refused. The calls are appended
+to RECORD, one line each, as they are made.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from flowspec.importers.migrate import boto2, samples
+from flowspec.importers.migrate.recorder import Recorder
+
+_LONGEST_SLEEP = 0.01
+
+
+class _Record:
+    """The file of calls; each is one write, so that forks and threads may share it."""
+
+    def __init__(self, path: str) -> None:
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def add(self, **call: Any) -> None:
+        """Writes a call down."""
+        os.write(self._file, json.dumps(call, default=str, ensure_ascii=True).encode() + b"\n")
+
+
+def main(argv: list[str]) -> None:
+    """Runs the script that the arguments name."""
+    record, script, *args = argv
+    intercept(_Record(record))
+    sys.argv = [script, *args]
+    sys.path[0] = str(Path(script).resolve().parent)
+    try:
+        runpy.run_path(script, run_name="__main__")
+    except SyntaxError as error:
+        if _is_python_2(error):
+            print(  # noqa: T201 - beside the traceback, which goes to stderr as well
+                "flowspec: this is Python 2; `2to3 -w SCRIPT` or a few brackets make it Python 3", file=sys.stderr
+            )
+        raise
+
+
+def _is_python_2(error: SyntaxError) -> bool:
+    words = (
+        "Missing parentheses in call to 'print'",
+        "Missing parentheses in call to 'exec'",
+        "multiple exception types",
+    )
+    return any(word in str(error.msg) for word in words)
+
+
+def intercept(record: _Record) -> None:
+    """Answers all that the script asks AWS for, from here on."""
+    _answer_clients(record)
+    _forget_profiles()
+    boto2.install(lambda path, what: record.add(service="s3", operation="Upload", params={"File": path, "To": what}))
+    sleep = time.sleep
+    time.sleep = lambda seconds: sleep(min(float(seconds), _LONGEST_SLEEP))
+    _refuse_connections()
+
+
+def _refuse_connections() -> None:
+    """No socket leads out of this process; those within the machine that have no address stay."""
+    for name in ("connect", "connect_ex"):
+        setattr(socket.socket, name, _refusing(getattr(socket.socket, name)))
+
+
+def _refusing(connect: Callable[[socket.socket, Any], Any]) -> Callable[[socket.socket, Any], Any]:
+    def refuse(self: socket.socket, address: Any) -> Any:
+        if self.family == getattr(socket, "AF_UNIX", None):
+            return connect(self, address)
+        raise ConnectionRefusedError(f"flowspec migrate opens no connection (to {address})")
+
+    return refuse
+
+
+def _answer_clients(record: _Record) -> None:
+    from botocore.client import BaseClient
+    from botocore.exceptions import ParamValidationError
+    from botocore.validate import ParamValidator
+    from botocore.waiter import Waiter
+
+    emr = Recorder(record.add)
+
+    def answer(self: Any, operation: str, params: dict[str, Any]) -> Any:
+        model = self.meta.service_model.operation_model(operation)
+        if model.input_shape is not None:
+            report = ParamValidator().validate(params, model.input_shape)
+            if report.has_errors():
+                raise ParamValidationError(report=report.generate_report())
+        service = self.meta.service_model.service_name
+        if service == "emr":
+            return emr.answer(operation, params, model.output_shape, _region(self))
+        told = {"File": samples.uploaded(params)} if operation in ("PutObject", "UploadPart") else {}
+        to = f"s3://{params.get('Bucket')}/{params.get('Key')}"
+        record.add(service=service, operation="Upload" if told.get("File") else operation, params={**told, "To": to})
+        return samples.answer(model.output_shape, service)
+
+    def wait(self: Any, **parameters: Any) -> None:
+        if self.name.startswith(("Cluster", "Step", "cluster", "step")):
+            waiting(self, **parameters)
+
+    waiting = Waiter.wait
+    BaseClient._make_api_call = answer  # type: ignore[attr-defined]  # the one place that all calls of an SDK client pass
+    Waiter.wait = wait  # type: ignore[method-assign]
+
+
+def _region(client: Any) -> str:
+    """The region of a client, when the script itself has chosen it."""
+    name = str(client.meta.region_name or "")
+    return "" if name in (os.environ.get("AWS_REGION"), os.environ.get("AWS_DEFAULT_REGION")) else name
+
+
+def _forget_profiles() -> None:
+    """A profile that a script names is taken for one without settings."""
+    from botocore.exceptions import ProfileNotFound
+    from botocore.session import Session
+
+    scoped = Session.get_scoped_config
+
+    def get_scoped_config(self: Any) -> Any:
+        try:
+            return scoped(self)
+        except ProfileNotFound:
+            return {}
+
+    Session.get_scoped_config = get_scoped_config  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,35 @@
+"""Saying that a source can't be imported, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NoReturn
+
+from flowspec.document.nearest import did_you_mean
+from flowspec.document.tree import Place, Source
+from flowspec.errors import SpecError
+from flowspec.importers.decompile.placeholders import HOLE
+
+
+def refuse(source: Source, message: str, hint: str = "", at: Place | None = None) -> NoReturn:
+    """Raises `SpecError`: the source can't be imported."""
+    message = HOLE.sub(r"${\1}", message)
+    if at:
+        raise SpecError([source.diagnostic("FS703", message, at, hint=hint)])
+    raise SpecError([source.diagnostic("FS703", message, notes=(hint,) if hint else ())])
+
+
+def choose(source: Source, names: Sequence[str], wanted: str) -> int:
+    """The index of the one cluster meant: the only one, or the one of this name or number (from 1)."""
+    if not wanted:
+        if len(names) > 1:
+            told = ", ".join(f"{number}: {name}" for number, name in enumerate(names, 1))
+            refuse(source, f"{len(names)} clusters are in it", f"choose one with --cluster, by name or number ({told})")
+        return 0
+    if names.count(wanted) == 1:
+        return names.index(wanted)
+    if wanted.isdigit() and 0 < int(wanted) <= len(names):
+        return int(wanted) - 1
+    refuse(
+        source, f"there is no one cluster '{wanted}'", did_you_mean(wanted, names) or f"there are {', '.join(names)}"
+    )

@@ -1,0 +1,162 @@
+"""Exactly one cluster comes of a plan, whatever happens to the answers. moto's server is the witness."""
+
+import threading
+from dataclasses import replace
+from datetime import datetime, timezone
+
+import pytest
+
+from flowspec.backend.aws.apply import apply, destroy
+from flowspec.backend.aws.observe import describe, find, observe
+from flowspec.errors import FlowspecError, ServiceError
+from flowspec.plan.changes import ApiCall, Plan
+
+REQUEST = {
+    "Name": "nightly",
+    "ReleaseLabel": "emr-7.5.0",
+    "Instances": {
+        "InstanceGroups": [{"InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1}],
+        "KeepJobFlowAliveWhenNoSteps": True,
+    },
+    "Tags": [{"Key": "team", "Value": "search"}],
+    "JobFlowRole": "EMR_EC2_DefaultRole",
+    "ServiceRole": "EMR_DefaultRole",
+}
+PLAN = Plan("nightly", "prod", "d" * 64, "nightly.yaml", REQUEST, calls=(ApiCall("RunJobFlow", REQUEST),))
+
+
+def clusters(emr):
+    return [summary["Id"] for summary in emr.pages("ListClusters", "Clusters")]
+
+
+def test_a_cluster_is_tagged_with_what_it_is(emr):
+    applied = apply(PLAN, emr)
+    cluster = describe(emr, applied.cluster_id)
+    assert not applied.joined
+    tags = dict(cluster.tags)
+    assert len(tags.pop("flowspec:submission")) == 32
+    assert tags == {
+        "team": "search",
+        "flowspec:flow": "nightly",
+        "flowspec:target": "prod",
+        "flowspec:digest": "d" * 64,
+        "flowspec:source": "nightly.yaml",
+    } or tags["flowspec:source"].startswith("nightly.yaml@")
+
+
+def test_what_runs_is_found_by_its_tags_alone(emr):
+    applied = apply(PLAN, emr)
+    emr.call("RunJobFlow", **REQUEST)  # the same name, but not ours
+    assert observe(emr, "nightly", "prod").id == applied.cluster_id
+    assert observe(emr, "nightly", "dev") is None
+    assert observe(emr, "weekly", "prod") is None
+
+
+@pytest.mark.parametrize("fault", ["lost", "dropped", (500, "InternalServerException"), (400, "InternalServerError")])
+def test_a_lost_answer_starts_no_second_cluster(faulty, fault):
+    faulty.way.faults["RunJobFlow"] = [fault]
+    applied = apply(PLAN, faulty, sleep=lambda _: None)
+    assert clusters(faulty) == [applied.cluster_id]
+
+
+def test_after_a_lost_answer_nothing_is_sent_again(faulty):
+    faulty.way.faults["RunJobFlow"] = ["lost"]
+    apply(PLAN, faulty, sleep=lambda _: None)
+    assert faulty.way.seen.count("RunJobFlow") == 1
+
+
+def test_throttling_is_waited_out(faulty):
+    faulty.way.faults["RunJobFlow"] = [(400, "ThrottlingException")] * 3
+    slept = []
+    applied = apply(PLAN, faulty, sleep=slept.append)
+    assert clusters(faulty) == [applied.cluster_id]
+    assert len(slept) == 3
+    assert all(later <= 2**attempt for attempt, later in enumerate(slept))
+
+
+def test_throttling_without_end_is_an_error(faulty):
+    faulty.way.faults["RunJobFlow"] = [(400, "ThrottlingException")] * 20
+    with pytest.raises(ServiceError, match="ThrottlingException"):
+        apply(PLAN, faulty, sleep=lambda _: None)
+    assert faulty.way.seen.count("RunJobFlow") == 8
+
+
+def test_what_emr_refuses_is_not_sent_again(faulty):
+    faulty.way.faults["RunJobFlow"] = [(400, "ValidationException")] * 2
+    with pytest.raises(ServiceError, match="RunJobFlow: ValidationException: as asked for"):
+        apply(PLAN, faulty)
+    assert faulty.way.seen.count("RunJobFlow") == 1
+
+
+def test_two_at_once_end_with_one_cluster(emr):
+    barrier, applied = threading.Barrier(2), []
+
+    def submit():
+        barrier.wait()
+        applied.append(apply(PLAN, emr))
+
+    threads = [threading.Thread(target=submit) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (running,) = find(emr, "nightly", "prod")
+    assert running.id in {one.cluster_id for one in applied}
+    # The one who was first may not have seen the other yet; whoever joined is with the one that stays.
+    assert {one.cluster_id for one in applied if one.joined} <= {running.id}
+
+
+def test_an_earlier_apply_of_another_request_stays(emr):
+    first = apply(PLAN, emr).cluster_id
+    other = replace(PLAN, digest="e" * 64)
+    with pytest.raises(
+        FlowspecError, match=f"another apply of nightly was earlier, with another request: {first} stays"
+    ):
+        apply(other, emr)
+    (running,) = find(emr, "nightly", "prod")
+    assert running.id == first
+    (ended,) = [one for one in find(emr, "nightly", "prod", ended=True) if one.id != first]
+    assert ended.tags["flowspec:rival"] == first
+
+
+def test_a_plan_that_joins_sends_nothing(faulty):
+    joined = apply(replace(PLAN, joins="j-THEREALREADY", calls=()), faulty)
+    assert (joined.cluster_id, joined.joined, faulty.way.seen) == ("j-THEREALREADY", True, [])
+
+
+def test_a_blocked_plan_is_refused(emr):
+    with pytest.raises(FlowspecError, match="made from another request") as refused:
+        apply(replace(PLAN, blocked="it was made from another request", remedy="--replace"), emr)
+    assert refused.value.remedy == "--replace"
+    assert clusters(emr) == []
+
+
+def test_a_protected_cluster_is_destroyed_only_when_told(emr):
+    cluster_id = apply(PLAN, emr).cluster_id
+    emr.call("SetTerminationProtection", JobFlowIds=[cluster_id], TerminationProtected=True)
+    with pytest.raises(FlowspecError, match="protected") as refused:
+        destroy(emr, describe(emr, cluster_id))
+    assert "--unprotect" in refused.value.remedy
+    destroy(emr, describe(emr, cluster_id), unprotect=True)
+    assert describe(emr, cluster_id).state == "TERMINATED"
+
+
+def test_no_such_cluster(emr):
+    with pytest.raises(FlowspecError, match="there is no cluster j-NOPE in us-east-1") as refused:
+        describe(emr, "j-NOPE")
+    assert "flowspec list" in refused.value.remedy
+
+
+def test_steps_are_told_oldest_first(emr):
+    steps = [
+        {
+            "Name": name,
+            "ActionOnFailure": "CONTINUE",
+            "HadoopJarStep": {"Jar": "command-runner.jar", "Args": ["true"]},
+        }
+        for name in ("one", "two", "three")
+    ]
+    request = {**REQUEST, "Steps": steps}
+    cluster = describe(emr, emr.call("RunJobFlow", **request)["JobFlowId"])
+    assert [step.name for step in cluster.steps] == ["one", "two", "three"]
+    assert cluster.created <= datetime.now(timezone.utc)

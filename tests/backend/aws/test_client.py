@@ -1,0 +1,64 @@
+"""The door to boto3: what keeps us from asking is said plainly, with what to do about it."""
+
+import pytest
+
+from flowspec.backend.aws.client import Endpoint, OutcomeUnknown, connect
+from flowspec.errors import FlowspecError, ServiceError
+
+
+def test_no_credentials():
+    with pytest.raises(FlowspecError, match="no AWS credentials were found") as refused:
+        connect(Endpoint("emr", "us-east-1"))
+    assert "aws configure" in refused.value.remedy
+
+
+def test_no_region(credentials):
+    with pytest.raises(FlowspecError, match="no AWS region was given") as refused:
+        connect(Endpoint("emr"))
+    assert "region:" in refused.value.remedy
+
+
+def test_no_such_profile():
+    with pytest.raises(FlowspecError, match="nobody"):
+        connect(Endpoint("emr", "us-east-1", profile="nobody"))
+
+
+def test_nobody_there(credentials):
+    emr = connect(Endpoint("emr", "us-east-1", endpoint_url="http://127.0.0.1:9"))
+    with pytest.raises(FlowspecError, match="RunJobFlow") as refused:
+        emr.create("RunJobFlow", Name="x", Instances={})
+    assert not isinstance(refused.value, OutcomeUnknown | ServiceError), "it was never sent, and that is known"
+
+
+def test_wrong_parameters_never_leave_the_house(faulty):
+    with pytest.raises(FlowspecError, match="Naem"):
+        faulty.call("RunJobFlow", Naem="x")
+    assert faulty.way.seen == []
+
+
+def test_reads_are_repeated(faulty):
+    faulty.way.faults["ListClusters"] = ["dropped", (500, "InternalServerException")]
+    assert list(faulty.pages("ListClusters", "Clusters")) == []
+    assert faulty.way.seen == ["ListClusters"] * 3
+
+
+def test_creating_calls_are_not(faulty):
+    faulty.way.faults["AddJobFlowSteps"] = ["lost"]
+    with pytest.raises(OutcomeUnknown, match="AddJobFlowSteps: no answer"):
+        faulty.create("AddJobFlowSteps", JobFlowId="j-1", Steps=[])
+    assert faulty.way.seen == ["AddJobFlowSteps"]
+
+
+def test_pages_are_turned(emr):
+    instances = {"InstanceGroups": [{"InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1}]}
+    for index in range(55):
+        emr.call("RunJobFlow", Name=f"flow-{index}", Instances=instances)
+    assert len({one["Id"] for one in emr.pages("ListClusters", "Clusters")}) == 55
+
+
+def test_a_broken_profile_does_not_keep_the_embedded_emr_from_running(monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent/config")
+    emr = connect(Endpoint("local"))
+    assert emr.region == "us-east-1"
+    assert list(emr.pages("ListClusters", "Clusters")) == []

@@ -1,0 +1,96 @@
+"""The cause of a failure, cut from what EMR says and from the step's logs."""
+
+import pytest
+
+from flowspec.backend.aws.diagnose import diagnose
+from flowspec.backend.aws.verdict import judge
+from flowspec.plan.cluster import Cluster, Step
+
+
+class KeptLogs:
+    """Logs in memory: a behaving stand-in for the live files and for S3."""
+
+    def __init__(self, live=True, **logs):
+        self.live, self.logs = live, logs
+
+    def read(self, step_id, name, start=0):
+        log = self.logs.get(name)
+        return log and log[start:]
+
+    def where(self, step_id):
+        return f"s3://logs/j-1/steps/{step_id}/"
+
+    def bootstrap(self, number, instance):
+        return self.logs.get(f"{instance}/{number}")
+
+    def folder(self):
+        return "s3://logs/j-1/"
+
+
+def failed(logs, **details):
+    step = Step("s-1", "count", "FAILED", **details)
+    cluster = Cluster(
+        "j-1", "flow", "TERMINATED_WITH_ERRORS", "STEP_FAILURE", "Shut down as step failed", steps=(step,)
+    )
+    return diagnose(cluster, judge(cluster), logs)
+
+
+def test_what_emr_says_comes_first():
+    found = failed(KeptLogs(), reason="Unknown Error.", message="exit 3", log_file="s3://logs/x")
+    assert found.facts == (
+        "STEP_FAILURE: Shut down as step failed",
+        "step 'count' (s-1) is FAILED",
+        "Unknown Error.",
+        "exit 3",
+    )
+    assert found.logs == "s3://logs/j-1/steps/s-1/"
+
+
+def test_the_last_traceback_of_a_long_stderr():
+    stderr = b"noise\n" * 500 + b"Traceback (most recent call last):\n" + b'  File "m.py"\n' * 40 + b"ValueError: no\n"
+    words = failed(KeptLogs(stderr=stderr)).excerpts["stderr"]
+    assert len(words) == 12
+    assert (words[0], words[-1]) == ("Traceback (most recent call last):", "ValueError: no")
+
+
+def test_the_telling_lines_of_the_syslog():
+    syslog = b"1 INFO Job: fine\n2 ERROR StreamJob: Job not successful!\nCaused by: java.io.IOException: no\n"
+    found = failed(KeptLogs(syslog=syslog))
+    assert found.excerpts == {
+        "syslog": ("2 ERROR StreamJob: Job not successful!", "Caused by: java.io.IOException: no")
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "advice"),
+    [
+        ("Output directory file:/x already exists", "Hadoop never overwrites"),
+        ("Input path does not exist: s3://b/k", "check `input:`"),
+        ("java.io.IOException: No space left on device", "free some disk space"),
+    ],
+)
+def test_advice_for_what_goes_wrong_most_often(line, advice):
+    assert failed(KeptLogs(), message=line).advice[0].startswith(advice)
+
+
+def test_bytes_that_are_not_utf_8_are_no_trouble():
+    assert failed(KeptLogs(stderr=b"caf\xe9\n")).excerpts["stderr"] == ("caf�",)
+
+
+def test_logs_that_have_not_been_shipped_yet():
+    assert failed(KeptLogs(live=False)).logs_may_follow
+
+
+def test_a_cluster_that_failed_without_a_step():
+    details = ("INTERNAL_ERROR_EC2_INSUFFICIENT_CAPACITY_AZ: no m5.xlarge",)
+    cluster = Cluster("j-1", "flow", "TERMINATED_WITH_ERRORS", "INTERNAL_ERROR", "no capacity", details)
+    found = diagnose(cluster, judge(cluster), KeptLogs())
+    assert found.facts == (*details, "INTERNAL_ERROR: no capacity")
+
+
+def test_the_last_words_of_a_bootstrap_action():
+    reason = "On the master instance (i-0abc), bootstrap action 2 returned a non-zero return code"
+    cluster = Cluster("j-1", "flow", "TERMINATED_WITH_ERRORS", "BOOTSTRAP_FAILURE", reason)
+    found = diagnose(cluster, judge(cluster), KeptLogs(**{"i-0abc/2": b"no such package\n"}))
+    assert found.excerpts == {"stderr": ("no such package",)}
+    assert found.logs == "s3://logs/j-1/"

@@ -1,0 +1,143 @@
+"""What an editor makes of the schema: by a second, independent validator, and the same verdict as the tool's."""
+
+import copy
+
+import jsonschema_rs
+import pytest
+from jsonschema import Draft202012Validator
+
+from flowspec.document import schema as schemas
+from flowspec.document.dump import dump
+from flowspec.document.fits import fits
+from flowspec.document.parse import load
+from flowspec.document.render import render
+from flowspec.document.tree import plain
+from flowspec.document.validate import validate
+from flowspec.errors import SpecError
+from tests.document.test_coverage import written
+from tests.document.test_documents import DOCUMENTS, cases
+from tests.document.test_fuzz import places
+
+EDITOR = jsonschema_rs.Draft202012Validator(schemas.loose())
+OTHER = Draft202012Validator(schemas.loose())
+HEAD = {"flowspec": "v1", "name": "x"}
+
+
+def is_accepted(data):
+    """The verdict of an editor: two validators have to agree on it."""
+    verdict = EDITOR.is_valid(data)
+    assert OTHER.is_valid(data) == verdict, data
+    return verdict
+
+
+def test_it_is_valid_draft_2020_12_for_both():
+    assert schemas.loose()["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    for schema in (schemas.loose(), schemas.strict()):
+        assert jsonschema_rs.meta.is_valid(schema)
+        Draft202012Validator.check_schema(schema)
+        jsonschema_rs.Draft202012Validator(schema)
+
+
+def test_an_unknown_keyword_would_be_noticed():
+    """Both ignore words they don't know; so what is no word of draft 2020-12 must be one of ours."""
+    words = set(Draft202012Validator.VALIDATORS) | {
+        "$schema", "$defs", "title", "description", "examples", "then", "else", "default",
+        "x-emr", "x-shape", "x-tool", "x-also", "x-sensitive",
+    }  # fmt: skip
+    used = set()
+
+    def walk(schema):
+        if isinstance(schema, dict):
+            used.update(schema)
+            for word in ("properties", "$defs"):
+                for one in schema.get(word, {}).values():
+                    walk(one)
+            for word in ("items", "additionalProperties", "propertyNames", "if", "then", "else"):
+                walk(schema.get(word))
+            for word in ("anyOf", "allOf", "oneOf"):
+                for one in schema.get(word, ()):
+                    walk(one)
+
+    walk(schemas.loose())
+    assert used - words == set()
+
+
+def test_the_quick_check_knows_every_word_that_the_schema_uses():
+    """`fits` says no to words that it does not know: then every valid spec would go to jsonschema."""
+    for spec, way, _ in written():
+        assert fits(spec, schemas.loose(), schemas.loose()), way
+        assert fits(spec, schemas.strict(), schemas.strict()), way
+
+
+def test_any_scalar_may_be_a_template():
+    for spec, way, _ in written():
+        assert is_accepted(spec), way
+        templated = copy.deepcopy(spec)
+        owner = templated
+        for step in way[:-1]:
+            owner = owner[step]
+        owner[way[-1]] = "{{ x }}"
+        assert is_accepted(templated), way
+        assert is_accepted({**HEAD, "targets": {"t": {way[0]: templated[way[0]]}}}), way
+
+
+@cases("good")
+def test_what_the_tool_accepts_an_editor_accepts(case):
+    assert is_accepted(plain(load(case / "job.yaml").root))
+
+
+# An override that fits nothing is an item of its own, and is found wanting only then.
+MERGED = {"ambiguous-override"}
+
+
+@cases("bad")
+def test_what_the_tool_refuses_for_the_schema_an_editor_refuses(case):
+    told = (case / "errors.txt").read_text()
+    schematic = any(f"error[FS10{digit}]" in told for digit in "12345678")
+    try:
+        document = load(case / "job.yaml")
+    except SpecError:
+        pytest.skip("it is no document")
+    if any(found.severity.value == "error" for found in document.diagnostics) or case.name in MERGED:
+        pytest.skip("an editor sees another document")
+    data = plain(document.root)
+    assert is_accepted(data) is not schematic or "{{" in str(data)
+
+
+ODD = (None, True, -1, 2.5, "odd", "", [], {}, ["odd"], {"odd": 1})
+PLAIN = [
+    path.parent
+    for path in sorted((DOCUMENTS / "good").glob("*/job.yaml"))
+    if "{{" not in path.read_text() and "targets:" not in path.read_text()
+]
+
+
+@pytest.mark.parametrize("case", PLAIN, ids=lambda path: path.name)
+def test_both_refuse_the_same(case, tmp_path):
+    """Every value of every document, replaced by what may not fit: one verdict."""
+    path = tmp_path / "job.yaml"
+    whole = plain(load(case / "job.yaml").root)
+    for index, place in enumerate(places(whole)):
+        odd = ODD[index % len(ODD)]
+        data = copy.deepcopy(whole)
+        owner = data
+        for step in place[:-1]:
+            owner = owner[step]
+        if not place:
+            continue
+        owner[place[-1]] = odd
+        path.write_text(dump(data))
+        refused = {one.id for one in refusals(path)}
+        by_schema = {one for one in refused if one.startswith("FS10") and one != "FS109"}
+        if not is_accepted(data):
+            assert refused, (place, odd)
+        else:
+            assert not by_schema, (place, odd, refused)
+
+
+def refusals(path):
+    try:
+        validate(render(load(path), environ={}))
+    except SpecError as error:
+        return [one for one in error.diagnostics if one.severity.value == "error"]
+    return []

@@ -1,0 +1,168 @@
+"""Specs from people one does not trust: each attack is refused, fast, and none reads or runs anything."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from flowspec.document.parse import load
+from flowspec.document.render import render
+from flowspec.document.validate import validate
+from flowspec.errors import SpecError
+from flowspec.request.compile import compile
+
+HEAD = "flowspec: v1\nname: x\nrelease_label: emr-7.5.0\nmaster_instance_type: m5.xlarge\n"
+
+ATTACKS = [
+    # loops and sizes
+    "{% for a in range(10 ** 9) %}x{% endfor %}", "{% for a in iter(int, 1) %}{% endfor %}", "{% while true %}{% endwhile %}",
+    "{{ range(10 ** 9) | list }}", "{{ range(0 - 10 ** 18, 10 ** 18) }}", "{{ range(99999999999999999999) | sum }}", "{{ range(0, 10, 0) }}",
+    "{{ 'x' * 10 ** 10 }}", "{{ ['x'] * 10 ** 10 }}", "{{ 10 ** 10 ** 10 }}", "{{ (2 ** 200) ** 2 }}", "{{ 1 << 99 }}", "{{ '%999999999d' % 1 }}",
+    "{{ '%.999999999f' % 1 }}", "{{ 'x' | center(10 ** 9) }}", "{{ 'x'.ljust(10 ** 9) }}", "{{ 'x'.zfill(10 ** 9) }}", "{{ 'x' | indent(10 ** 9) }}",
+    "{{ 'a' | wordwrap(1) }}", "{{ range(9999) | batch(1) }}", "{{ range(9999) | slice(9999) }}", "{{ lipsum(10 ** 6) }}",
+    "{{ [range(9999), range(9999)] | tojson * 99 }}", "{{ ('a' * 99999) | replace('a', 'b' * 99999) }}", "{{ ('a,' * 40000).split(',') }}",
+    # depth
+    "{{ " + "(" * 20_000 + ")" * 20_000 + " }}", "{{ " + "[" * 20_000 + "]" * 20_000 + " }}", "{{ " + "-" * 50_000 + "1 }}",
+    "{{ a" + ".a" * 30_000 + " }}", "{{ 1" + " | abs" * 15_000 + " }}", "{% if 1 %}" * 5_000 + "{% endif %}" * 5_000, "{{ 1 if 1 else " * 5_000,
+    # Python's objects
+    "{{ ''.__class__ }}", "{{ ''['__class__'] }}", "{{ '' | attr('__class__') }}", "{{ ''['__cla' ~ 'ss__'] }}", "{{ '' | attr('\\x5f_class_\\x5f') }}",
+    "{{ ''['\\x5f\\x5fclass\\x5f\\x5f'] }}", "{{ ().__class__.__bases__[0].__subclasses__() }}", "{{ [].append.__self__ }}", "{{ range.__init__.__globals__ }}",
+    "{{ self }}", "{{ self.__init__ }}", "{{ self._TemplateReference__context }}", "{{ config }}", "{{ config.items() }}", "{{ request.application }}",
+    "{{ cycler }}", "{{ cycler.__init__.__globals__.os.popen('id').read() }}", "{{ joiner('x')() }}", "{{ namespace(a=1) }}", "{{ dict(a=1) }}",
+    "{{ lipsum.__globals__ }}", "{{ url_for.__globals__ }}", "{{ get_flashed_messages }}", "{{ loop }}", "{{ caller() }}", "{{ varargs }}", "{{ kwargs }}",
+    "{{ getattr('', '__class__') }}", "{{ type('') }}", "{{ eval('1') }}", "{{ exec('1') }}", "{{ __import__('os') }}", "{{ globals() }}", "{{ vars() }}",
+    # format and friends
+    "{{ '{0.__class__}'.format(1) }}", "{{ '{0.__class__}' | format(1) | upper | attr('x') }}", "{{ '{}'.format_map({}) }}", "{{ '%(__class__)s' % {} }}",
+    "{{ '%n' % 1 }}", "{{ '%c' % 65 }}", "{{ '%r' % 'x' }}", "{{ '%*s' % [10 ** 9, 1] }}", "{{ ['a'] | map('attr', '__class__') }}",
+    "{{ ['a'] | map(attribute='__class__') }}", "{{ ['a'] | sort(attribute='__class__') }}", "{{ ['a'] | groupby('__class__') }}", "{{ ['a'] | select('x') }}",
+    "{{ ['a'] | selectattr('__class__') }}", "{{ ['a'] | sum(attribute='x') }}", "{{ ['a'] | max(attribute='x') }}", "{{ {} | xmlattr }}",
+    "{{ {} | dictsort }}", "{{ 1 | pprint }}", "{{ '' is sameas '' }}", "{{ '' is filter }}", "{{ 'x'.translate({120: 'y' * 99}) }}", "{{ 'x'.join(['a'] * 9) }}",
+    # files, programs, the environment
+    "{% include '/etc/passwd' %}", "{% import '/etc/passwd' as x %}", "{% from 'os' import path %}", "{% extends '/etc/passwd' %}", "{{ include('/etc/passwd') }}",
+    "{{ open('/etc/passwd').read() }}", "{{ lookup('file', '/etc/passwd') }}", "{{ file('/etc/passwd') }}", "{{ read('x') }}", "{{ '/etc/passwd' | read }}",
+    "{{ environ }}", "{{ environ['HOME'] }}", "{{ env.HOME }}", "{{ env_var('HOME') }}", "{{ os.environ }}", "{{ HOME }}", "{{ lookup('env', 'HOME') }}", "{{ getenv('HOME') }}",
+    # statements
+    "{% set x = 1 %}", "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "{% call x() %}{% endcall %}", "{% block x %}{% endblock %}", "{% do 1 %}", "{% debug %}",
+    "{% filter upper %}{% endfilter %}", "{% with a = 1 %}{% endwith %}", "{% autoescape true %}{% endautoescape %}", "{% trans %}{% endtrans %}",
+    "{% for a in [1] recursive %}{{ loop([1]) }}{% endfor %}", "{{ range(*[9]) }}", "{{ range(**{}) }}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda text: text[:50])
+def test_each_attack_is_refused_at_its_place_at_once(tmp_path, attack):
+    path = tmp_path / "job.yaml"
+    path.write_text(f"{HEAD}additional_info: >-\n  {attack}\n")
+    started = time.process_time()
+    document = render(load(path), environ={"HOME": "/home/secret"})
+    assert time.process_time() - started < 2
+    assert document.find(("additional_info",)).failed
+    errors = [one for one in document.diagnostics if one.severity.value == "error"]
+    assert errors
+    for one in errors:
+        assert one.id in {"FS320", "FS321", "FS322", "FS323", "FS324"}
+        assert one.location.line in {5, 6}
+        assert "secret" not in str(one)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "'{{ X }}': 1",
+        "steps: [{name: x, type: command, args: [a], when: '{{ X }}'}]",
+        "steps: [{name: x, type: command, args: [a], for_each: '{{ X }}'}]",
+        "variables: {v: {default: '{{ X }}'}}\nadditional_info: '{{ v }}'",
+        "variables: {v: {}}\ntargets: {t: {variables: {v: '{{ X }}'}}}\nadditional_info: '{{ v }}'",
+        "targets: {t: {additional_info: '{{ X }}'}}",
+        "tags: {a: '{{ X }}'}",
+    ],
+)
+@pytest.mark.parametrize("attack", ["cycler.__init__.__globals__", "range(10 ** 12)", "10 ** 10 ** 12", "environ.HOME"])
+def test_wherever_a_template_may_stand(tmp_path, text, attack):
+    path = tmp_path / "job.yaml"
+    path.write_text(HEAD + text.replace("X", attack) + "\n")
+    started = time.process_time()
+    with pytest.raises(SpecError) as caught:
+        compile(validate(render(load(path), environ={"HOME": "/home/secret"})))
+    assert time.process_time() - started < 2
+    assert {one.id for one in caught.value.diagnostics if one.severity.value == "error"} <= {"FS321", "FS322", "FS324"}
+
+
+def test_nothing_is_opened_or_run_by_a_template(tmp_path):
+    """The interpreter itself is the witness: every file opened and every program run is an audit event."""
+    (tmp_path / "job.yaml").write_text(
+        HEAD + "tags:\n" + "".join(f"  k{n}: {text!r}\n" for n, text in enumerate(ATTACKS) if "\\" not in text)
+    )
+    code = """
+import sys
+from flowspec.document import load, render
+from flowspec.document.templates import evaluate
+render(load("job.yaml"), environ={})  # imports all that is needed
+seen = []
+document = load("job.yaml")
+sys.addaudithook(lambda event, args: seen.append((event, str(args)[:200])))
+render(document, environ={})
+print([one for one in seen if one[0].split(".")[0] in ("open", "os", "subprocess", "socket", "exec", "compile", "shutil", "import")])
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def lines(count, template):
+    return "".join(template.replace("N", str(number)) for number in range(count))
+
+
+BIG = {
+    "10,000 steps": ("steps:\n" + lines(10_000, "  - {name: sN, type: jar, jar: s3://b/N.jar, args: [a, b]}\n"), "FS208"),
+    "10,000 steps with templates": (
+        "steps:\n" + lines(10_000, "  - {name: 's{{ N }}', type: command, args: ['{{ ds }} {{ N + 1 }}']}\n"),
+        "FS208",
+    ),
+    "10,000 wrong steps": ("steps:\n" + lines(10_000, "  - {name: sN, type: jarr, jar: N}\n"), "FS104"),
+    "10,000 steps by a loop": (
+        "steps: [{name: 's{{ item }}', type: command, args: [a], for_each: '{{ range(10000) }}'}]\n",
+        "FS208",
+    ),
+    "more than a loop may make": (
+        "steps: [{name: x, type: command, args: [a], for_each: '{{ range(9999) }}'}, "
+        "{name: x, type: command, args: [a], for_each: '{{ range(9999) }}'}]\n",
+        "FS324",
+    ),
+    "5,000 overrides": (
+        "targets:\n  t:\n    steps:\n" + lines(5_000, "      - {name: sN, args: [x]}\n")
+        + "steps:\n" + lines(5_000, "  - {name: sN, type: command, args: [a]}\n"),
+        "FS208",
+    ),
+    "30,000 unknown keys": (lines(30_000, "keyN: value\n"), "FS101"),
+    "one key 30,000 times": ("tags: {}\n" * 30_000, "FS006"),
+    "a scalar of 1 MB": ("additional_info: '" + "x" * 1_000_000 + "'\n", "FS107"),
+    "a template of 1 MB": ("additional_info: '{{ \"" + "x" * 1_000_000 + "\" }}'\n", "FS324"),
+    "a line that never ends": ("additional_info: {{ x" + " " * 1_000_000 + "'\n", "FS008"),
+    "a key of 1 MB": ("? " + "k" * 1_000_000 + "\n: v\n", "FS101"),
+    "2,000 variables in a chain": (
+        "variables:\n" + lines(2_000, "  vN: {default: '{{ wN }}'}\n") + "tags: {a: '{{ v0 }}'}\n", "FS321",
+    ),
+    "brackets": ("steps: " + "[" * 500_000 + "]" * 500_000 + "\n", "FS010"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BIG)
+def test_big_specs_are_answered_within_seconds(tmp_path, what):
+    text, expected = BIG[what]
+    path = tmp_path / "job.yaml"
+    path.write_text(HEAD + text)
+    started = time.process_time()
+    with pytest.raises(SpecError) as caught:
+        compile(validate(render(load(path), environ={})))
+    assert time.process_time() - started < 10
+    errors = [one for one in caught.value.diagnostics if one.severity.value == "error"]
+    assert expected in {one.id for one in errors}
+    assert all(one.location.file == str(path) for one in errors)
+
+
+def test_variables_that_need_each_other_in_a_long_chain(tmp_path):
+    path = tmp_path / "job.yaml"
+    chain = "".join(f"  v{n}: {{default: '{{{{ v{n + 1} }}}}'}}\n" for n in range(3_000))
+    path.write_text(f"{HEAD}variables:\n{chain}  v3000: {{default: x}}\ntags: {{a: '{{{{ v0 }}}}'}}\n")
+    document = render(load(path), environ={})
+    assert {one.id for one in document.diagnostics} <= {"FS324"}

@@ -1,0 +1,120 @@
+import time
+from pathlib import Path
+
+import pytest
+
+from flowspec.document.parse import MAX_BYTES, load, resolve
+from flowspec.document.tree import plain, scalars
+from flowspec.errors import SpecError
+
+
+def write(tmp_path, text):
+    path = tmp_path / "job.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def refusal(path):
+    with pytest.raises(SpecError) as caught:
+        load(path)
+    return caught.value.diagnostics[-1]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("", None), ("~", None), ("null", None), ("Null", None), ("NULL", None), ("nULL", "nULL"),
+        ("true", True), ("True", True), ("TRUE", True), ("false", False), ("tRUE", "tRUE"),
+        ("yes", "yes"), ("no", "no"), ("on", "on"), ("off", "off"), ("y", "y"),
+        ("0", 0), ("-1", -1), ("+12", 12), ("0x1F", 31), ("0o17", 15), ("0b1", "0b1"), ("1_000", "1_000"),
+        ("012", "012"), ("012345670123", "012345670123"), ("-0", 0), ("00", "00"),
+        ("0.10", 0.1), (".5", 0.5), ("5.", 5.0), ("1e3", 1000.0), ("-1.5E-2", -0.015), ("01.5", "01.5"),
+        (".inf", ".inf"), ("-.inf", "-.inf"), (".nan", ".nan"), ("1e999", "1e999"), (".", "."), ("-", "-"), ("e5", "e5"),
+        ("12:30", "12:30"), ("12:30:45", "12:30:45"), ("2024-01-01", "2024-01-01"), ("1.2.3", "1.2.3"), ("./run.sh", "./run.sh"),
+        ("9" * 5000, "9" * 5000),
+    ],
+)  # fmt: skip
+def test_plain_scalars_are_yaml_1_2_core(text, value):
+    resolved = resolve(text)
+    assert resolved == value
+    assert type(resolved) is type(value)
+
+
+def test_every_value_knows_its_place(tmp_path):
+    path = write(tmp_path, 'a: xyz\nb:\n  - "q: r"\n  - {c: 10}\nd: é日本 # no\ne: |\n  two\n  lines\n')
+    document = load(path)
+    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    for node in scalars(document.root):
+        place = node.at.location
+        shown = lines[place.line - 1][place.column - 1 : place.column - 1 + place.width]
+        assert shown.strip('"') == node.text or shown == "|"
+    assert document.find(("b", 1, "c")).at.location.line == 4
+    assert document.find(("b", 7)) is None
+
+
+def test_plain_and_quoted_are_told_apart(tmp_path):
+    root = load(write(tmp_path, 'a: 4\nb: "4"\nc: !!str 4\nd: ! 4\n')).root
+    assert plain(root) == {"a": 4, "b": "4", "c": "4", "d": "4"}
+    assert [root.get(key).plain for key in "abcd"] == [True, False, True, True]
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_fine(tmp_path):
+    path = tmp_path / "job.yaml"
+    path.write_bytes(b"\xef\xbb\xbfa: 1\r\nb: [2,\r\n  3]\r\n")
+    document = load(path)
+    assert plain(document.root) == {"a": 1, "b": [2, 3]}
+    assert document.root.get("b").items[1].at.location.line == 3
+
+
+def test_five_megabytes_of_aliases_are_refused_at_once(tmp_path):
+    levels = ["a: &a [lol, lol, lol, lol, lol, lol, lol, lol, lol]"]
+    for here, below in zip("bcdefghi", "abcdefgh", strict=True):
+        levels.append(f"{here}: &{here} [{', '.join([f'*{below}'] * 9)}]")
+    text = "\n".join(levels) + f"\nz: [{', '.join(['*i'] * 1_300_000)}]\n"
+    assert len(text) > 5_000_000
+    path = write(tmp_path, text)
+    started = time.process_time()
+    found = refusal(path)
+    assert time.process_time() - started < 1
+    assert found.id == "FS009"
+    assert found.location.line <= 10
+
+
+def test_a_flat_list_of_aliases_is_refused_too(tmp_path):
+    path = write(tmp_path, f"a: &a x\nz: [{', '.join(['*a'] * 1_300_000)}]\n")
+    started = time.process_time()
+    assert refusal(path).id == "FS009"
+    assert time.process_time() - started < 1
+
+
+def test_deep_nesting_is_refused(tmp_path):
+    assert refusal(write(tmp_path, "a: " + "[" * 100_000)).id == "FS010"
+    assert refusal(write(tmp_path, "".join(f"{' ' * n}a:\n" for n in range(300)))).id == "FS010"
+
+
+def test_a_huge_file_is_refused_unread(tmp_path):
+    path = tmp_path / "job.yaml"
+    with path.open("wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    assert refusal(path).id == "FS010"
+
+
+def test_ten_thousand_steps_take_seconds(tmp_path):
+    steps = "".join(f"  - {{name: s{n}, type: jar, jar: s3://b/{n}.jar, args: [a, b]}}\n" for n in range(10_000))
+    path = write(tmp_path, f"flowspec: v1\nname: x\nsteps:\n{steps}")
+    started = time.process_time()
+    load(path)
+    assert time.process_time() - started < 10
+
+
+def test_a_special_file_is_read_and_found_wanting():
+    assert refusal("/dev/null").id == "FS004"
+
+
+def test_a_file_that_can_not_be_opened_says_why(tmp_path):
+    # Permission is no obstacle to root; a loop of links is one to everybody.
+    path = tmp_path / "job.yaml"
+    path.symlink_to(path)
+    found = refusal(path)
+    assert found.id == "FS001"
+    assert "symbolic links" in found.message

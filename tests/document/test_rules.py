@@ -1,0 +1,268 @@
+"""What the pages of `flowspec explain` do not show of the rules: their other branches, and what they leave alone."""
+
+import pytest
+
+from flowspec.document.rules import RULES, broken
+
+GROUPS = [{"role": "MASTER", "type": "m5.xlarge"}, {"role": "CORE", "type": "m5.xlarge", "count": 2}]
+MASTER = {"type": "MASTER", "target_on_demand_capacity": 1}
+RULE = {"name": "out", "trigger": {"cloud_watch_alarm_definition": {"period": 60}}}
+EBS = {
+    "ebs_block_device_configs": [
+        {"volume_specification": {"size_in_gb": 5, "throughput": 5}, "volumes_per_instance": 30}
+    ]
+}
+
+
+def found(**spec):
+    """(id, path) of everything that the rules have against a spec that is whole otherwise."""
+    instances = {} if {"instance_groups", "instance_fleets"} & set(spec) else {"instance_groups": GROUPS}
+    release = {} if "ami_version" in spec else {"release_label": "emr-7.5.0"}
+    return [(one.id, one.path) for one in broken({"name": "x", **instances, **release, **spec})]
+
+
+def at(*path):
+    return tuple(path)
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({}, []),
+        ({"instance_groups": [*GROUPS, {"role": "MASTER"}]}, [("FS203", at("instance_groups", 2, "role"))]),
+        ({"instance_groups": [{"role": "MASTER", "count": 0}]}, [("FS229", at("instance_groups", 0, "count"))]),
+        (
+            {"instance_fleets": [MASTER, {**MASTER, "type": "CORE"}, {**MASTER, "type": "CORE"}]},
+            [("FS205", at("instance_fleets", 2, "type"))],
+        ),
+        (
+            {"instance_fleets": [{"type": "MASTER", "target_spot_capacity": 1}]},
+            [("FS235", at("instance_fleets", 0, "target_spot_capacity"))],
+        ),
+        (
+            {"instance_fleets": [{"type": "MASTER", "target_on_demand_capacity": 1, "target_spot_capacity": 1}]},
+            [
+                ("FS235", at("instance_fleets", 0, "target_spot_capacity")),
+                ("FS237", at("instance_fleets", 0, "target_spot_capacity")),
+            ],
+        ),
+        (
+            {"instance_fleets": [{"type": "MASTER", "target_on_demand_capacity": 3}]},
+            [("FS236", at("instance_fleets"))],
+        ),
+        (
+            {"instance_fleets": [{**MASTER, "instance_type_configs": [{"bid_price": "x", "ebs_configuration": EBS}]}]},
+            [
+                ("FS267", at("instance_fleets", 0, "instance_type_configs", 0, "bid_price")),
+                (
+                    "FS242",
+                    at(
+                        "instance_fleets", 0, "instance_type_configs", 0, "ebs_configuration",
+                        "ebs_block_device_configs", 0, "volume_specification", "throughput",
+                    ),
+                ),
+                (
+                    "FS242",
+                    at(
+                        "instance_fleets", 0, "instance_type_configs", 0, "ebs_configuration",
+                        "ebs_block_device_configs", 0, "volumes_per_instance",
+                    ),
+                ),
+            ],
+        ),
+        (
+            {"instance_fleets": [{**MASTER, "resize_specifications": {"on_demand_resize_specification": {"timeout_duration_minutes": 4}}}]},
+            [("FS244", at("instance_fleets", 0, "resize_specifications", "on_demand_resize_specification", "timeout_duration_minutes"))],
+        ),
+        (
+            {"instance_fleets": [MASTER, {**MASTER, "type": "CORE", "instance_type_configs": [{"weighted_capacity": 0}]}]},
+            [("FS240", at("instance_fleets", 1, "instance_type_configs", 0, "weighted_capacity"))],
+        ),
+        ({"ebs_root_volume_size": 200}, [("FS243", at("ebs_root_volume_size"))]),
+        ({"ebs_root_volume_iops": 100}, [("FS243", at("ebs_root_volume_iops"))]),
+        (
+            {"ebs_root_volume_iops": 3000, "ebs_root_volume_throughput": 1000},
+            [("FS243", at("ebs_root_volume_throughput"))],
+        ),
+        ({"ami_version": "3.8", "configurations": {}}, [("FS232", at("configurations"))]),
+        ({"new_supported_products": []}, [("FS233", at("new_supported_products"))]),
+        ({"availability_zones": ["a", "b"]}, [("FS223", at("availability_zones"))]),
+        ({"service_role": "arn:aws:iam::1:role/service-role/EMR_DefaultRole_V2"}, [("FS247", at("service_role"))]),
+        ({"service_role": "arn:aws:iam::1:instance-profile/x"}, [("FS268", at("service_role"))]),
+        ({"kerberos_attributes": {}}, [("FS248", at("kerberos_attributes"))]),
+        (
+            {"action_on_failure": "CANCEL_AND_WAIT", "step_concurrency_level": 2},
+            [("FS249", at("action_on_failure"))],
+        ),
+        ({"on_failure": "CANCEL_AND_WAIT", "step_concurrency_level": 1}, []),
+        (
+            {
+                "action_on_failure": "TERMINATE_JOB_FLOW",
+                "keep_alive": True,
+                "auto_termination_policy": {},
+                "ec2_subnet_id": "s",
+                "instance_groups": [{"role": "MASTER", "count": 3}, GROUPS[1]],
+            },
+            [("FS246", at("action_on_failure"))],
+        ),
+        (
+            {"managed_scaling_policy": {"scaling_strategy": "ADVANCED", "utilization_performance_index": 30}},
+            [("FS252", at("managed_scaling_policy", "utilization_performance_index"))],
+        ),
+        (
+            {
+                "managed_scaling_policy": {"compute_limits": {"unit_type": "VCPU"}},
+                "instance_fleets": [MASTER],
+            },
+            [("FS251", at("managed_scaling_policy", "compute_limits", "unit_type"))],
+        ),
+        (
+            {
+                "auto_scaling_role": "r",
+                "instance_groups": [
+                    GROUPS[0],
+                    {**GROUPS[1], "auto_scaling_policy": {"constraints": {"min_capacity": 2, "max_capacity": 1}, "rules": [RULE]}},
+                ],
+            },
+            [
+                ("FS250", at("instance_groups", 1, "auto_scaling_policy", "constraints", "min_capacity")),
+                ("FS254", at("instance_groups", 1, "auto_scaling_policy", "rules", 0, "trigger", "cloud_watch_alarm_definition", "period")),
+            ],
+        ),
+        (
+            {"placement_group_configs": [{"instance_role": "MASTER", "placement_strategy": "CLUSTER"}]},
+            [("FS257", at("placement_group_configs", 0, "placement_strategy"))],
+        ),
+        (
+            {
+                "monitoring_configuration": {
+                    "s3_logging_configuration": {
+                        "log_type_upload_policy": {
+                            "system-logs": "on-customer-s3only",
+                            "persistent-ui-logs": "on-customer-s3only",
+                        }
+                    }
+                }
+            },
+            [
+                ("FS256", at("monitoring_configuration", "s3_logging_configuration", "log_type_upload_policy", name))
+                for name in ("persistent-ui-logs", "system-logs")
+            ],
+        ),
+        ({"tags": {f"t{n}": "x" for n in range(51)}}, [("FS210", at("tags"))]),
+    ],
+)  # fmt: skip
+def test_rules(spec, expected):
+    assert found(**spec) == expected
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"keep_alive": True},
+        {"step_execution_role_arn": "arn:aws:iam::123456789012:role/x"},
+        {"service_role": "EMR_DefaultRole_V2"},
+        {"instance_groups": [{"role": "MASTER", "market": "SPOT"}]},
+        {"ec2_subnet_ids": ["a", "b"]},
+    ],
+)
+def test_what_matters_only_on_aws_is_not_said_of_a_run_on_this_machine(spec):
+    assert found(**spec) != []
+    assert found(backend="local", **spec) == []
+
+
+def test_api_params_may_hold_what_is_not_seen_here():
+    assert [one.id for one in broken({"name": "x"})] == ["FS224", "FS225"]
+    assert list(broken({"name": "x", "api_params": {}})) == []
+
+
+def test_each_rule_names_its_source():
+    mute = [rule.__name__ for rule in RULES if len(rule.__doc__ or "") < 20]
+    assert mute == []
+    sources = ("Botocore", "EMR", "AWS", "Hadoop")
+    assert [rule.__name__ for rule in RULES if not any(one in rule.__doc__ for one in sources)] == []
+    assert len(set(RULES)) == len(RULES)
+
+
+# --- releases ---
+
+
+@pytest.mark.parametrize(
+    ("release", "feature", "too_new"),
+    [
+        ("emr-4.7.0", {"instance_fleets": [MASTER]}, True),
+        ("emr-4.8.0", {"instance_fleets": [MASTER]}, False),
+        ("emr-5.0.3", {"instance_fleets": [MASTER]}, True),
+        ("emr-5.1.0", {"instance_fleets": [MASTER]}, False),
+        ("emr-5.27.1", {"step_concurrency_level": 2}, True),
+        ("emr-5.27.1", {"step_concurrency_level": 1}, False),
+        ("emr-5.28.0", {"step_concurrency_level": 2}, False),
+        ("emr-6.0.0", {"managed_scaling_policy": {}}, True),
+        ("emr-6.1.0", {"managed_scaling_policy": {}}, False),
+        ("emr-6.0.1", {"auto_termination_policy": {}}, True),
+        ("emr-5.30.0", {"auto_termination_policy": {}}, False),
+        ("emr-5.29.0", {"log_encryption_kms_key_id": "k", "log_uri": "s3://l"}, True),
+        ("emr-4.0.0", {"scale_down_behavior": "TERMINATE_AT_TASK_COMPLETION"}, True),
+        ("emr-4.1.0", {"scale_down_behavior": "TERMINATE_AT_TASK_COMPLETION"}, False),
+        ("emr-4.9.6", {"scale_down_behavior": "TERMINATE_AT_INSTANCE_HOUR"}, True),
+        ("emr-6.14.0", {"ebs_root_volume_iops": 3000}, True),
+        ("emr-6.15.0", {"ebs_root_volume_iops": 3000}, False),
+        ("emr-5.22.0", {"instance_groups": [{"role": "MASTER", "count": 3}], "ec2_subnet_id": "s"}, True),
+        ("emr-5.22.0", {"placement_group_configs": []}, True),
+        ("emr-6.8.0", {"instance_fleets": [{**MASTER, "target_on_demand_capacity": 3}], "ec2_subnet_id": "s"}, True),
+        ("emr-6.8.1", {"instance_fleets": [{**MASTER, "target_on_demand_capacity": 3}], "ec2_subnet_id": "s"}, False),
+        ("emr-5.6.0", {"instance_groups": [{"role": "MASTER", "custom_ami_id": "ami"}]}, True),
+        ("emr-5.12.0", {"instance_fleets": [{**MASTER, "launch_specifications": {"on_demand_specification": {"allocation_strategy": "lowest-price"}}}]}, True),
+        ("emr-spark-8.0.0", {"managed_scaling_policy": {}}, False),
+    ],
+)  # fmt: skip
+def test_a_feature_that_came_later(release, feature, too_new):
+    ids = [one.id for one in broken({"name": "x", "instance_groups": GROUPS, "release_label": release, **feature})]
+    assert ids == (["FS261"] if too_new else []) or set(ids) - {"FS261"} == {"FS201"}
+    assert ("FS261" in ids) == too_new
+
+
+@pytest.mark.parametrize(
+    ("release", "application", "told"),
+    [
+        ("emr-7.5.0", "spark", None),
+        ("emr-7.5.0", {"name": "HIVE"}, None),
+        ("emr-7.5.0", "Ganglia", "emr-7.5.0 does not have Ganglia; it was in earlier releases"),
+        ("emr-5.30.0", "Trino", "emr-5.30.0 does not have Trino; since emr-6.4.0"),
+        ("emr-6.5.0", "PrestoSQL", "emr-6.5.0 does not have PrestoSQL; it is called Trino there"),
+        ("emr-4.9.6", "Presto", "emr-4.9.6 does not have Presto; it is called Presto-Sandbox there"),
+        ("emr-5.0.0", "Zeppelin-Sandbox", "emr-5.0.0 does not have Zeppelin-Sandbox; it is called Zeppelin there"),
+        ("emr-7.3.0", "MXNet", "emr-7.3.0 does not have MXNet; it was in earlier releases"),
+        ("emr-7.2.0", "MXNet", None),
+        ("emr-7.5.0", "Sqoop", None),
+        ("emr-7.14.0", "Ganglia", None),
+        ("emr-spark-8.0.0", "Hive", None),
+        ("emr-7.5.0", "Sparkk", "'Sparkk' is not among the applications known; did you mean Spark?"),
+        ("emr-7.5.0", {"name": "MyOwn"}, "'MyOwn' is not among the applications known; "),
+    ],
+)
+def test_applications_of_a_release(release, application, told):
+    findings = list(
+        broken({"name": "x", "instance_groups": GROUPS, "release_label": release, "applications": [application]})
+    )
+    assert [f"{one.message}; {one.hint}" for one in findings] == ([told] if told else [])
+    assert all(one.notes == ("flowspec's table of releases is of 2026-08",) for one in findings)
+
+
+@pytest.mark.parametrize(
+    ("label", "told"),
+    [
+        ("emr-7.5.0", None),
+        ("emr-4.0.0", None),
+        ("emr-spark-8.0.0", None),
+        ("emr-6.0.0-beta2", None),
+        ("emr-7.99.0", "FS262: did you mean emr-7.9.0?"),
+        ("emr-70.5.0", "FS262: did you mean emr-7.5.0?"),
+        ("emr-123.456.789", "FS262: "),
+        ("7.5.0", "FS226: write emr-7.5.0"),
+        ("EMR 7", "FS226: they look like emr-7.5.0"),
+    ],
+)
+def test_labels(label, told):
+    findings = broken({"name": "x", "instance_groups": GROUPS, "release_label": label})
+    assert [f"{one.id}: {one.hint}" for one in findings] == ([told] if told else [])

@@ -1,0 +1,113 @@
+"""The schema file itself, and the two ways of checking against it."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from flowspec.document import schema as schemas
+from flowspec.document.fits import fits
+from flowspec.document.validate import _validator
+from flowspec.facts.api_model import input_shape
+
+DEFS = schemas.loose()["$defs"]
+
+
+def properties(schema, path=()):
+    """Every property that the schema defines anywhere, with its path."""
+    if isinstance(schema, dict):
+        for name, one in (
+            schema.get("properties", {}).items() if "then" not in path[-1:] and "if" not in path[-1:] else ()
+        ):
+            yield (*path, name), one
+            yield from properties(one, (*path, name))
+        for word in ("items", "additionalProperties"):
+            yield from properties(schema.get(word), (*path, word))
+        for one in schema.get("anyOf", ()):
+            yield from properties(one, (*path, "anyOf"))
+        for name, one in schema.get("$defs", {}).items():
+            yield from properties(one, ("$defs", name))
+
+
+def followed(schema):
+    return (
+        {**DEFS[schema["$ref"].rsplit("/")[-1]], **schema} if schema.get("$ref", "").startswith("#/$defs/") else schema
+    )
+
+
+def test_it_is_valid_and_stands_where_it_is_looked_for():
+    Draft202012Validator.check_schema(schemas.loose())
+    Draft202012Validator.check_schema(schemas.strict())
+    assert json.loads(schemas.path().read_text()) == schemas.loose()
+
+
+def test_every_property_is_described_and_has_an_example_that_fits():
+    seen = list(properties(schemas.loose()))
+    assert len(seen) > 200
+    validator = Draft202012Validator(schemas.loose())
+    for path, one in seen:
+        if one.get("$ref", "").startswith("#/properties/"):
+            continue  # a target's key that is just the spec's own key
+        assert one.get("description", "").endswith("."), path
+        assert one.get("examples"), path
+        for example in one["examples"]:
+            assert validator.evolve(schema=one).is_valid(example), (path, example)
+
+
+def test_any_value_may_be_a_template_for_editors_and_none_is_after_rendering():
+    spec = {"flowspec": "v1", "name": "x"}
+    loose, strict = Draft202012Validator(schemas.loose()), Draft202012Validator(schemas.strict())
+    typed = 0
+    for key, one in schemas.loose()["properties"].items():
+        if key in ("flowspec", "extends", "variables", "targets"):
+            continue
+        assert loose.is_valid({**spec, key: "{{ x }}"}), key
+        if "x-text" not in schemas.strict()["properties"][key]:
+            typed += 1
+            assert not strict.is_valid({**spec, key: "{{ x }}"}), key
+        assert one
+    assert typed > 25
+
+
+def test_required_members_are_the_models():
+    groups = DEFS["instance_group"]["required"]
+    assert {"role", "type"} == set(groups)
+    for name, shape_name in (("scaling_rule", ("Instances", "InstanceGroups", "AutoScalingPolicy", "Rules")),):
+        shape = input_shape()
+        for member in shape_name:
+            shape = shape.members[member]
+            shape = shape.member if shape.type_name == "list" else shape
+        assert [schemas.camel_case(key) for key in DEFS[name]["required"]] == shape.required_members
+
+
+WORDS = st.sampled_from([
+    "name", "type", "role", "count", "market", "instance_groups", "steps", "args", "mapper", "input", "output", "tags", "keep_alive",
+    "configurations", "Classification", "Properties", "streaming", "jar", "command", "MASTER", "CORE", "SPOT", "{{ x }}", "", "v1", "flowspec",
+    "monitoring_configuration", "auto_termination_policy", "idle_timeout", "applications", "description", "on_failure", "api_params",
+])  # fmt: skip
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 300) | st.sampled_from([0.5, 2.0, 70.0]) | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    VALUES,
+    st.sampled_from(
+        ["step", "instance_group", "instance_fleet", "variable", "target", "bootstrap_action", "configuration_list"]
+    ),
+)
+def test_the_quick_check_never_accepts_what_jsonschema_refuses(value, name):
+    for loose, schema in ((True, schemas.loose()), (False, schemas.strict())):
+        judge = _validator(loose)
+        for data, part in (({"flowspec": "v1", "name": "x", "steps": value}, schema), (value, schema["$defs"][name])):
+            assert fits(data, part, schema) == judge.evolve(schema=part).is_valid(data)
+
+
+@pytest.mark.parametrize("word", ["not", "oneOf", "unevaluatedProperties", "$dynamicRef"])
+def test_the_quick_check_leaves_words_it_does_not_know_to_jsonschema(word):
+    assert not fits({}, {word: {}}, {})

@@ -1,0 +1,302 @@
+"""The HTTP of `flowspec emulator`: whatever comes, an answer in AWS's form, and nobody kept waiting."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from http.client import HTTPConnection
+
+import pytest
+
+from flowspec.emulator import http as endpoint
+from flowspec.emulator.api.errors import EmrError
+from flowspec.emulator.api.service import Service
+from flowspec.emulator.http import MAX_BODY, Endpoint
+from flowspec.errors import FlowspecError
+from tests.emulator.conftest import emulator
+
+LIST = "ElasticMapReduce.ListClusters"
+
+
+@pytest.fixture
+def serving(home):
+    """An endpoint in this process."""
+    server = Endpoint(lambda region: Service(home, region=region), region="us-east-1")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.stop()
+    thread.join()
+
+
+@pytest.fixture
+def port(serving):
+    return serving.server_port
+
+
+def ask(port, body=b"{}", method="POST", path="/", **headers):
+    """A request: the status, the error's code ("" without), and its message."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=20)
+    named = {"X-Amz-Target": LIST} | {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request(method, path, body, {name: value for name, value in named.items() if value is not None})
+    answer = connection.getresponse()
+    told = json.loads(answer.read() or b"{}")
+    assert answer.getheader("Content-Type") == "application/x-amz-json-1.1"
+    connection.close()
+    return answer.status, told.get("__type", ""), told.get("message", "")
+
+
+def raw(port, data, *, end=True):
+    """Sends bytes as they are; gives all that comes back."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(data)
+        if end:
+            connection.shutdown(socket.SHUT_WR)
+        received = b""
+        while piece := connection.recv(65536):
+            received += piece
+    return received
+
+
+def head(*lines):
+    return "\r\n".join(["POST / HTTP/1.1", "Host: localhost", f"X-Amz-Target: {LIST}", *lines, "", ""]).encode()
+
+
+def test_an_empty_body_is_a_call_without_parameters(port):
+    assert ask(port, b"")[:2] == (200, "")
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "code", "message"),
+    [
+        ({"X_Amz_Target": None}, 404, "UnknownOperationException", "X-Amz-Target is missing"),
+        ({"X_Amz_Target": "DynamoDB_20120810.ListTables"}, 404, "UnknownOperationException", "no operation of Amazon"),
+        ({"X_Amz_Target": "ElasticMapReduce.Nonsense"}, 400, "UnknownOperationException", "Nonsense"),
+        ({"X_Amz_Target": "ElasticMapReduce.DescribeStudio"}, 400, "UnknownOperationException", "DescribeStudio"),
+        ({"X_Amz_Target": "ElasticMapReduce."}, 400, "UnknownOperationException", ""),
+        ({"path": "/elsewhere"}, 404, "UnknownOperationException", "nothing at /elsewhere"),
+        ({"path": "//["}, 404, "UnknownOperationException", "nothing at /["),
+        ({"path": "*"}, 404, "UnknownOperationException", "nothing at *"),
+        ({"method": "GET"}, 405, "MethodNotAllowed", "embedded EMR"),
+        ({"method": "PUT"}, 501, "MethodNotAllowed", "PUT"),
+        ({"method": "OPTIONS"}, 501, "MethodNotAllowed", "OPTIONS"),
+        ({"Host": "evil.example"}, 403, "AccessDeniedException", "is not this machine"),
+        ({"Origin": "http://evil.example"}, 403, "AccessDeniedException", "web pages"),
+        ({"body": b"nonsense"}, 400, "SerializationException", "not JSON"),
+        ({"body": b"\xff\xfe"}, 400, "SerializationException", "not JSON"),
+        ({"body": b"[]"}, 400, "SerializationException", "not a JSON object"),
+        ({"body": b"[" * 100_000}, 400, "SerializationException", "not JSON"),
+        ({"body": b'{"Marker": "\\ud800"}'}, 400, "SerializationException", "not JSON"),
+        ({"body": b'{"CreatedAfter": NaN}'}, 400, "SerializationException", "NaN is no number"),
+        ({"Content_Length": "-1"}, 400, "BadRequest", "Content-Length"),
+        ({"Content_Length": "two"}, 400, "BadRequest", "Content-Length"),
+        ({"Content_Length": "9" * 30}, 400, "BadRequest", "Content-Length"),
+        ({"Content_Length": str(MAX_BODY + 1)}, 413, "RequestEntityTooLargeException", "may have"),
+        ({"Transfer_Encoding": "chunked"}, 411, "MissingContentLength", "Content-Length is needed"),
+    ],
+)
+def test_what_is_no_call_is_refused_in_awss_form(port, request_, status, code, message):
+    answer = ask(port, **request_)
+    assert answer[:2] == (status, code)
+    assert message in answer[2]
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_read_and_the_client_hears_it(port):
+    assert ask(port, b"x" * (3 * MAX_BODY))[:2] == (413, "RequestEntityTooLargeException")
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"POST / HTTP/9.9\r\n\r\n", 505),
+        (b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n", 414),
+        (head("X-Long: " + "x" * 70_000), 431),
+        (head(*[f"X-{number}: x" for number in range(200)]), 431),
+        (head("Content-Length: 2", "Content-Length: 3") + b"{}", 400),
+        (head("Content-Length: 20") + b"{}", 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
+    ],
+)
+def test_broken_http_is_answered_and_the_connection_closed(port, sent, status):
+    answer = raw(port, sent)
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b'{"__type": "BadRequest", ' in answer
+
+
+def test_a_connection_serves_many_requests(port):
+    connection = HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.connect()
+    first = connection.sock
+    for body in (b"{}", b"nonsense", b"{}"):
+        connection.request("POST", "/", body, {"X-Amz-Target": LIST})
+        connection.getresponse().read()
+    assert connection.sock is first
+    connection.close()
+
+
+def test_a_client_of_http_1_0_gets_its_answer_and_the_end(port):
+    sent = f"POST / HTTP/1.0\r\nX-Amz-Target: {LIST}\r\nContent-Length: 2\r\n\r\n{{}}".encode()
+    assert b'{"Clusters": []}' in raw(port, sent, end=False)
+
+
+def test_silent_and_slow_clients_keep_nobody_waiting(port):
+    idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
+    for number, connection in enumerate(idle):
+        connection.sendall(head("Content-Length: 99")[: number * 5])
+    assert ask(port)[0] == 200
+    for connection in idle:
+        connection.close()
+
+
+def test_a_client_that_never_sends_its_body_is_told_so(port, monkeypatch):
+    monkeypatch.setattr(endpoint._Handler, "timeout", 0.2)
+    assert b"RequestTimeout" in raw(port, head("Content-Length: 99"), end=False)
+
+
+def test_there_is_a_most_to_connections(serving, monkeypatch):
+    monkeypatch.setattr(endpoint, "_MAX_CONNECTIONS", 1)
+    with socket.create_connection(("127.0.0.1", serving.server_port)):
+        while not serving._open:
+            time.sleep(0.01)
+        assert ask(serving.server_port)[:2] == (503, "ServiceUnavailable")
+    while serving._open:
+        time.sleep(0.01)
+    assert ask(serving.server_port)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("authorization", "region"),
+    [
+        ("AWS4-HMAC-SHA256 Credential=AK/20261124/eu-west-1/elasticmapreduce/aws4_request, Signature=x", "eu-west-1"),
+        ("AWS4-HMAC-SHA256 Credential=AK/20261124/eu-west-1/s3/aws4_request, Signature=x", "us-east-1"),
+        ("AWS4-ECDSA-P256-SHA256 Credential=AK/20261124/elasticmapreduce/aws4_request", "us-east-1"),
+        ("Basic nonsense", "us-east-1"),
+    ],
+)
+def test_the_region_is_that_of_the_credential_scope(serving, authorization, region):
+    asked = []
+    service_for = serving.service_for
+    serving.service_for = lambda name: asked.append(name) or service_for(name)
+    ask(serving.server_port, Authorization=authorization)
+    assert asked == [region]
+
+
+class Broken:
+    """A service that fails."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def call(self, *_):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code", "message"),
+    [
+        (EmrError("ThrottlingException", "Rate exceeded"), 400, "ThrottlingException", "Rate exceeded"),
+        (FlowspecError("it is full", remedy="make room"), 500, "InternalFailure", "it is full; make room"),
+        (KeyError("x"), 500, "InternalFailure", "made a mistake"),
+    ],
+)
+def test_what_fails_inside_is_an_answer_too(serving, error, status, code, message):
+    serving.service_for = lambda _: Broken(error)
+    assert ask(serving.server_port)[:2] == (status, code)
+    assert message in ask(serving.server_port)[2]
+
+
+def test_an_answer_may_be_lost(serving, monkeypatch):
+    monkeypatch.setattr(endpoint, "respond", lambda *_: None)
+    assert raw(serving.server_port, head("Content-Length: 2") + b"{}") == b""
+
+
+def test_stopping_answers_what_was_asked_and_closes_what_is_idle(home):
+    entered, go_on = threading.Event(), threading.Event()
+
+    class Slow:
+        def call(self, *_):
+            entered.set()
+            go_on.wait(20)
+            return {"Clusters": []}
+
+    server = Endpoint(lambda _: Slow(), region="us-east-1")
+    serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    serving.start()
+    idle = socket.create_connection(("127.0.0.1", server.server_port), timeout=20)
+    answers = []
+    asking = threading.Thread(target=lambda: answers.append(ask(server.server_port)))
+    asking.start()
+    entered.wait(20)
+    stopping = threading.Thread(target=server.stop)
+    stopping.start()
+    assert idle.recv(1) == b""
+    go_on.set()
+    for thread in (asking, stopping, serving):
+        thread.join(20)
+    idle.close()
+    assert answers == [(200, "", "")]
+
+
+# -- the command
+
+
+def test_it_says_first_where_it_listens_and_stops_by_sigterm(home):
+    with emulator(home) as url:
+        assert ask(int(url.rpartition(":")[2]))[0] == 200
+
+
+def test_ctrl_c_stops_it_as_well(home):
+    command = [sys.executable, "-m", "flowspec", "emulator", "--home", str(home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline().startswith("listening on http://127.0.0.1:")
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=20) == ("", "")
+        assert process.returncode == 0
+
+
+def flowspec(*args):
+    done = subprocess.run([sys.executable, "-m", "flowspec", *args], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_port_in_use_is_an_error_with_a_remedy(home, port):
+    code, out, err = flowspec("emulator", "--port", str(port))
+    assert (code, out) == (1, "")
+    assert (
+        err
+        == f"error: can't listen on 127.0.0.1:{port}: Address already in use\n  choose another --port; 0 takes a free one\n"
+    )
+
+
+def test_a_home_that_can_not_be_is_told_before_it_listens(tmp_path):
+    (tmp_path / "file").write_text("")
+    code, out, err = flowspec("emulator", "--home", str(tmp_path / "file" / "home"))
+    assert (code, out) == (1, "")
+    assert "is not writable" in err
+
+
+@pytest.mark.parametrize("url", ["", "moto", "ftp://x", "http://", "http://[", "http://a b"])
+def test_an_s3_that_is_no_url_is_refused(url):
+    code, _, err = flowspec("emulator", "--s3", url)
+    assert code == 2
+    assert "is no S3 endpoint" in err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--inject", "throttle=2", "write throttle[@Operation]=P"),
+        ("--inject", "lost-answer@RunJobFlw=0.1", "did you mean RunJobFlow?"),
+        ("--time-scale", "0", "is not a number above 0"),
+        ("--time-scale", "nan", "is not a number above 0"),
+    ],
+)
+def test_a_value_that_is_none_is_an_error_of_usage(option, value, said):
+    code, out, err = flowspec("emulator", option, value)
+    assert (code, out) == (2, "")
+    assert f"Invalid value for '{option}'" in err
+    assert said in err

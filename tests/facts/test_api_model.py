@@ -1,0 +1,53 @@
+"""botocore's model as a judge."""
+
+import pytest
+
+from flowspec.facts.api_model import input_shape, problems
+
+GOOD = {
+    "Name": "flow",
+    "Instances": {"InstanceGroups": [{"InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1}]},
+}
+
+
+def group(**members):
+    return {
+        "Name": "flow",
+        "Instances": {"InstanceGroups": [{**GOOD["Instances"]["InstanceGroups"][0], **members}]},
+    }
+
+
+def test_nothing_to_say():
+    assert problems(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("params", "path", "words"),
+    [
+        ({**GOOD, "Naem": "x"}, (), 'Unknown parameter in input: "Naem"'),
+        ({"Name": "x"}, (), 'Missing required parameter in input: "Instances"'),
+        ({**GOOD, "Tags": "x"}, ("Tags",), "Invalid type for parameter Tags"),
+        (group(InstanceCount="3"), ("Instances", "InstanceGroups", 0, "InstanceCount"), "Invalid type"),
+        (group(InstanceType=""), ("Instances", "InstanceGroups", 0, "InstanceType"), "valid min length: 1"),
+        (group(Typo=1), ("Instances", "InstanceGroups", 0), '"Typo"'),
+        (
+            group(Market="SPOTT"),
+            ("Instances", "InstanceGroups", 0, "Market"),
+            "'SPOTT' is none of ON_DEMAND, SPOT",
+        ),
+        ({**GOOD, "ScaleDownBehavior": "NEVER"}, ("ScaleDownBehavior",), "'NEVER' is none of"),
+    ],
+)
+def test_one_problem(params, path, words):
+    (problem,) = problems(params)
+    assert problem.path == path
+    assert words in problem.message
+
+
+@pytest.mark.skipif(
+    "MonitoringConfiguration" not in input_shape().members, reason="this botocore does not know of one yet"
+)
+def test_enums_that_are_keys_of_a_map():
+    policy = {"S3LoggingConfiguration": {"LogTypeUploadPolicy": {"system-log": "emr-managed"}}}
+    (problem,) = problems({**GOOD, "MonitoringConfiguration": policy})
+    assert "'system-log' is none of" in problem.message

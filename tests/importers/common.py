@@ -1,0 +1,33 @@
+"""What the tests of all sources do: read one, and have its spec prove itself."""
+
+from pathlib import Path
+
+import pytest
+
+from flowspec.document.parse import load
+from flowspec.document.render import render
+from flowspec.document.validate import validate
+from flowspec.errors import SpecError
+from flowspec.importers.decompile.draft import decompile
+from flowspec.importers.sources import read
+from flowspec.request.compile import compile
+
+
+def wanted(text, kind="", folder=Path(), name="source", cluster=""):
+    return read(name, text.encode(), kind=kind, folder=folder, cluster=cluster)
+
+
+def compiled(source, folder, **variables):
+    """What the spec of a source compiles to, with samples for what has no default and these values."""
+    made = decompile(source, folder=folder)
+    path = folder / "job.yaml"
+    path.write_text(made.text, encoding="utf-8")
+    values = {**made.secrets, **source.samples, **variables}
+    return compile(validate(render(load(path), variables=values, environ={}))).params
+
+
+def refusal(text, kind="", **more):
+    with pytest.raises(SpecError) as caught:
+        wanted(text, kind, **more)
+    (found,) = caught.value.diagnostics
+    return found

@@ -1,0 +1,248 @@
+"""CloudFormation templates: what one means as a request, and as a spec with its parameters for variables."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from flowspec.importers.decompile.draft import decompile
+from flowspec.importers.decompile.placeholders import hole
+from tests.importers.common import compiled, refusal, wanted
+
+CORPUS = Path(__file__).parents[3] / "shared" / "corpus" / "requests"
+
+TEMPLATE = """\
+AWSTemplateFormatVersion: 2010-09-09
+Parameters:
+  FlowName: {Type: String, Default: my, Description: its name}
+  CoreCount: {Type: Number, Default: 2, MinValue: 1}
+  Subnets: {Type: "List<AWS::EC2::Subnet::Id>"}
+  Password: {Type: String, NoEcho: true, AllowedPattern: "[a-z]{8}"}
+  Env: {Type: String, AllowedValues: [dev, prod], Default: dev}
+  Keep: {Type: String, AllowedValues: ["true", "false"], Default: "true"}
+Mappings:
+  Sizes: {dev: {type: m5.xlarge}, prod: {type: m5.4xlarge}}
+Conditions:
+  IsProd: !Equals [!Ref Env, prod]
+  IsDev: !Not [Condition: IsProd]
+Resources:
+  Role: {Type: AWS::IAM::Role}
+  Second:
+    Type: AWS::EMR::Step
+    DependsOn: First
+    Properties:
+      ActionOnFailure: CONTINUE
+      JobFlowId: !Ref Cluster
+      Name: second
+      HadoopJarStep: {Jar: "s3://b/x.jar", StepProperties: [{Key: a, Value: b}]}
+  First:
+    Type: AWS::EMR::Step
+    Condition: IsDev
+    Properties:
+      ActionOnFailure: CONTINUE
+      JobFlowId: !Ref Cluster
+      Name: first
+      HadoopJarStep: {Jar: command-runner.jar, Args: [spark-submit, s3://x/y.py, "{{resolve:ssm:/a/b}}", 7]}
+  Prod:
+    Type: AWS::EMR::Step
+    Condition: IsProd
+    Properties: {JobFlowId: !Ref Cluster, Name: no, ActionOnFailure: CONTINUE, HadoopJarStep: {Jar: x}}
+  Task:
+    Type: AWS::EMR::InstanceGroupConfig
+    Properties: {JobFlowId: !Ref Cluster, InstanceRole: TASK, InstanceCount: 2, InstanceType: m5.xlarge, Market: SPOT}
+  Cluster:
+    Type: AWS::EMR::Cluster
+    Properties:
+      Name: !Sub "${FlowName}-${Env}-${!literal}"
+      ReleaseLabel: emr-6.9.0
+      LogUri: !Join ["", ["s3://", !Ref "AWS::AccountId", "/logs/"]]
+      ServiceRole: !GetAtt Role.Arn
+      JobFlowRole: !Select [1, !Split [",", "a,profile"]]
+      Applications: [{Name: Spark}, !If [IsProd, {Name: Hive}, !Ref "AWS::NoValue"]]
+      KerberosAttributes: {Realm: X, KdcAdminPassword: !Ref Password}
+      Instances:
+        Ec2SubnetIds: !Ref Subnets
+        Ec2KeyName: !ImportValue the-key
+        KeepJobFlowAliveWhenNoSteps: !Ref Keep
+        MasterInstanceGroup: {InstanceCount: 1, InstanceType: !FindInMap [Sizes, !Ref Env, type], Name: Master}
+        CoreInstanceGroup: {InstanceCount: !Ref CoreCount, InstanceType: m5.xlarge, BidPrice: 0.10, Market: SPOT}
+      Configurations:
+        - Classification: spark
+          ConfigurationProperties: {maximizeResourceAllocation: true, x: 0.10}
+          Configurations: [{Classification: export, ConfigurationProperties: {Properties: "1"}}]
+      Tags: [{Key: team, Value: !Ref FlowName}]
+"""
+
+
+def test_a_template_with_everything(tmp_path):
+    source = wanted(TEMPLATE)
+    declared = {name: (one.type, one.default, dict(one.rules)) for name, one in source.variables.items()}
+    assert declared == {
+        "FlowName": ("string", "my", {"description": "its name"}),
+        "Env": ("string", "dev", {"enum": ["dev", "prod"]}),
+        "aws_account_id": ("string", None, {"description": "AWS::AccountId"}),
+        "Role_Arn": ("string", None, {"description": "Arn of Role, AWS::IAM::Role"}),
+        "Password": ("string", None, {"sensitive": True, "description": "(pattern: ^(?:[a-z]{8})$)"}),
+        "Subnets": ("list", None, {}),
+        "the_key": ("string", None, {"description": "Fn::ImportValue the-key"}),
+        "Keep": ("boolean", True, {}),
+        "FindInMap": ("string", "m5.xlarge", {"description": 'Fn::FindInMap ["Sizes", {"Ref": "Env"}, "type"]'}),
+        "CoreCount": ("integer", 2, {"minimum": 1}),
+        "a_b": ("string", None, {"description": "resolve:ssm:/a/b"}),
+    }
+    made = compiled(source, tmp_path, CoreCount=5, Env="prod", Subnets=["subnet-1", "subnet-2"], a_b="word")
+    assert made == {
+        "Name": "my-prod-${literal}",
+        "ReleaseLabel": "emr-6.9.0",
+        "LogUri": "s3://sample/logs/",
+        "ServiceRole": "sample",
+        "JobFlowRole": "profile",
+        "Applications": [{"Name": "Spark"}],
+        "KerberosAttributes": {"Realm": "X", "KdcAdminPassword": "sample"},
+        "Instances": {
+            "InstanceGroups": [
+                {"InstanceRole": "MASTER", "InstanceCount": 1, "InstanceType": "m5.xlarge", "Name": "Master"},
+                {
+                    "InstanceRole": "CORE", "InstanceCount": 5, "InstanceType": "m5.xlarge",
+                    "BidPrice": "0.10", "Market": "SPOT",
+                },
+                {"InstanceRole": "TASK", "InstanceCount": 2, "InstanceType": "m5.xlarge", "Market": "SPOT"},
+            ],
+            "Ec2SubnetIds": ["subnet-1", "subnet-2"],
+            "Ec2KeyName": "sample",
+            "KeepJobFlowAliveWhenNoSteps": True,
+        },
+        "Configurations": [
+            {
+                "Classification": "spark",
+                "Properties": {"maximizeResourceAllocation": "true", "x": "0.10"},
+                "Configurations": [{"Classification": "export", "Properties": {"Properties": "1"}}],
+            }
+        ],
+        "Tags": [{"Key": "team", "Value": "my"}],
+        "Steps": [
+            {
+                "ActionOnFailure": "CONTINUE",
+                "Name": "first",
+                "HadoopJarStep": {"Jar": "command-runner.jar", "Args": ["spark-submit", "s3://x/y.py", "word", "7"]},
+            },
+            {
+                "ActionOnFailure": "CONTINUE",
+                "Name": "second",
+                "HadoopJarStep": {"Jar": "s3://b/x.jar", "Properties": [{"Key": "a", "Value": "b"}]},
+            },
+        ],
+    }  # fmt: skip
+    assert source.notes == (
+        "the condition IsProd is false by the parameters' defaults, and taken as that",
+        "First (AWS::EMR::Step) is part of the request: in the template it is a resource of its own",
+        "Second (AWS::EMR::Step) is part of the request: in the template it is a resource of its own",
+        "Prod is left out: its condition IsProd is false by the defaults",
+        "Task (AWS::EMR::InstanceGroupConfig) is part of the request: in the template it is a resource of its own",
+        "VisibleToAllUsers is not said: CloudFormation takes it for false (EMR shows the cluster all the same)",
+    )
+
+
+LEAST = {
+    "Type": "AWS::EMR::Cluster",
+    "Properties": {
+        "Name": "x",
+        "Instances": {"MasterInstanceGroup": {"InstanceCount": "1", "InstanceType": "m5.xlarge"}},
+    },
+}
+
+
+def test_json_and_what_is_left_unsaid():
+    source = wanted(json.dumps({"Resources": {"C": LEAST}}, indent="\t"))
+    assert source.request["Instances"]["InstanceGroups"][0]["InstanceCount"] == 1
+    assert [note.partition(" ")[0] for note in source.notes] == ["VisibleToAllUsers", "KeepJobFlowAliveWhenNoSteps"]
+
+
+def test_several_clusters():
+    text = json.dumps({"Resources": {"One": LEAST, "Two": LEAST}})
+    assert refusal(text).notes == ("choose one with --cluster, by name or number (1: One, 2: Two)",)
+    assert wanted(text, cluster="Two").params["Name"] == "x"
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ({"Fn::Sub": ["${a}-${C}", {"a": "b"}]}, f"b-{hole('C')}"),
+        ({"Fn::Join": [",", {"Ref": "Subnets"}]}, hole("Join")),
+        ({"Fn::Base64": "x"}, hole("x")),
+        ({"Fn::FindInMap": ["Nope", "a", "b"]}, hole("FindInMap")),
+        ({"Fn::If": ["Nope", "yes", "no"]}, "yes"),
+        ({"Fn::GetAtt": ["C", "MasterPublicDNS"]}, hole("C_MasterPublicDNS")),
+        ({"Ref": "AWS::Partition"}, hole("aws_partition")),
+        ({"Ref": "item"}, hole("var_item")),
+        ("{{resolve:secretsmanager:x}}", hole("x")),
+        ("{{ jinja }}", "{{ jinja }}"),
+    ],
+)
+def test_functions(value, found, tmp_path):
+    cluster = {**LEAST, "Properties": {**LEAST["Properties"], "ServiceRole": value}}
+    parameters = {"Subnets": {"Type": "CommaDelimitedList", "Default": "a, b"}, "item": {"Type": "String"}}
+    source = wanted(json.dumps({"Parameters": parameters, "Resources": {"C": cluster}}))
+    assert source.params["ServiceRole"] == found
+    assert compiled(source, tmp_path)["ServiceRole"] == source.request["ServiceRole"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Resources: {}", "there is no AWS::EMR::Cluster in it"),
+        ("Resources: [1]", "there is no AWS::EMR::Cluster in it"),
+        ("Resources: {C: {Type: AWS::EMR::Cluster, Properties: {Name: x, Instances: {MasterInstanceGroup: {InstanceCount: x}}}}}", "InstanceGroups[0]: InstanceType is missing"),
+        ("Resources:\n  a: !Sub 'x'\n  a: 1", "the key 'a' is given twice"),
+        ("AWSTemplateFormatVersion: 1\nResources: !Nope", "there is no AWS::EMR::Cluster in it"),
+        ('{"Resources": ', "this is not JSON"),
+    ],
+)  # fmt: skip
+def test_what_is_no_template(text, told):
+    from flowspec.errors import SpecError
+
+    with pytest.raises(SpecError) as caught:
+        wanted(text, "cloudformation")
+    assert any(told in found.message for found in caught.value.diagnostics), caught.value.diagnostics
+
+
+def as_template(request):
+    """A request as a template would have it."""
+    properties = json.loads(json.dumps(request), object_hook=_renamed)
+    instances = properties["Instances"]
+    for word, known in (
+        (
+            "InstanceGroups",
+            {"MASTER": "MasterInstanceGroup", "CORE": "CoreInstanceGroup", "TASK": "TaskInstanceGroups"},
+        ),
+        (
+            "InstanceFleets",
+            {"MASTER": "MasterInstanceFleet", "CORE": "CoreInstanceFleet", "TASK": "TaskInstanceFleets"},
+        ),
+    ):
+        for one in instances.pop(word, []):
+            role = one.pop("InstanceRole", None) or one.pop("InstanceFleetType")
+            if role == "TASK":
+                instances.setdefault(known[role], []).append(one)
+            else:
+                instances[known[role]] = one
+    return {"Resources": {"C": {"Type": "AWS::EMR::Cluster", "Properties": properties}}}
+
+
+def _renamed(value):
+    if "Classification" in value and "Properties" in value:
+        return {("ConfigurationProperties" if key == "Properties" else key): item for key, item in value.items()}
+    if "Jar" in value and "Properties" in value:
+        return {("StepProperties" if key == "Properties" else key): item for key, item in value.items()}
+    return value
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of real definitions is not here")
+def test_the_corpus_written_as_templates():
+    paths = sorted(CORPUS.glob("*cloudformation*"))
+    for path in paths:
+        request = json.loads(path.read_text("utf-8"))["request"]
+        source = wanted(json.dumps(as_template(request)), "cloudformation")
+        assert source.request == request, path
+        assert decompile(source).text
+    assert paths

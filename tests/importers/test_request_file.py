@@ -1,0 +1,143 @@
+"""Files that are no requests: said so, with the place and the remedy."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from flowspec.document.parse import load
+from flowspec.document.render import render
+from flowspec.document.validate import validate
+from flowspec.errors import SpecError
+from flowspec.importers.decompile.draft import decompile
+from flowspec.importers.decompile.request_file import read
+from flowspec.request.compile import compile
+
+INVALID = Path(__file__).parents[3] / "shared" / "corpus" / "invalid"
+
+
+def findings(data):
+    with pytest.raises(SpecError) as caught:
+        read("r.json", data if isinstance(data, bytes) else json.dumps(data).encode())
+    return caught.value.diagnostics
+
+
+def test_a_request_is_read_as_it_is():
+    assert read("r.json", b'\xef\xbb\xbf{"Name": "x", "Instances": {}}') == {"Name": "x", "Instances": {}}
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "the file is empty"),
+        (b" \n", "the file is empty"),
+        (b"flowspec: v1\n", "this is not JSON: expecting value"),
+        (b'{"Name": "x",}', "this is not JSON"),
+        (b"\xff\xfe{", "byte 0xff is not UTF-8 text"),
+        (b'{"Name": NaN}', "NaN is no JSON"),
+        (b'{"Name": "a", "Name": "b"}', "the member 'Name' is given twice"),
+        (b'{"Name": "\\ud800", "Instances": {}}', "half of a surrogate pair"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"Name": 1e400}', "1e400 is too large a number"),
+        (b"[" * 81 + b"]" * 81, "nested deeper than 80 levels"),
+        (b"[1]", "this is a list, a request is an object"),
+        (b"[]", "this is a list, a request is an object"),
+        (b'"x"', "this is a single value"),
+        (b'{"source": {}, "request": {}}', "the request stands under `request` here"),
+        (b'{"Cluster": {"Id": "j-1"}}', "this is the answer of DescribeCluster, not a request"),
+        (b'{"Id": "j-1", "Status": {}}', "this is a cluster as DescribeCluster tells it, not a request"),
+        (b'[{"Cluster": {"Id": "j-1"}}]', "this is a list, beginning with the answer of DescribeCluster"),
+        (b'{"Clusters": []}', "this is the answer of ListClusters"),
+        (b'{"JobFlowId": "j-1", "ClusterArn": "arn"}', "this is the answer of RunJobFlow, not a request"),
+        (b'{"Resources": {}}', "this is a CloudFormation template"),
+    ],
+)
+def test_what_is_no_request_is_said_to_be_none(data, message):
+    (found,) = findings(data)
+    assert found.id == "FS701"
+    assert message in found.message
+
+
+def test_configurations_may_be_nested_up_to_there(tmp_path):
+    nested = {"Classification": "x", "Properties": {}}
+    for _ in range(38):
+        nested = {"Classification": "x", "Properties": {}, "Configurations": [nested]}
+    request = {"Name": "x", "Instances": {}, "Configurations": [nested]}
+    made = decompile(read("r.json", json.dumps(request).encode()))
+    (tmp_path / "job.yaml").write_text(made.text)
+    assert compile(validate(render(load(tmp_path / "job.yaml")))).params == request
+
+
+def test_the_remedy_for_an_answer():
+    (found,) = findings({"Cluster": {"Id": "j-1"}})
+    assert "json.dump(request, file)" in found.notes[0]
+
+
+def test_the_place_of_broken_json():
+    (found,) = findings(b'{\n  "Name": x\n}')
+    assert str(found.location) == "r.json:2:11"
+
+
+WRONG = """{
+  "Name": "x", "name": "y",
+  "Ec2KeyName": "k",
+  "Instances": {"KeepJobFlowAliveWhenNoStep": true, "InstanceProfile": "p",
+    "InstanceGroups": [{"InstanceRole": "MASTR", "InstanceCount": "1"}],
+    "InstanceFleets": [{"InstanceRole": "MASTER"}]},
+  "Steps": [{"Name": "a", "Jar": "x"}],
+  "BootstrapActions": [{"Name": "a", "Path": "x"}],
+  "VisibleToAllUsers": null,
+  "Applications": {"Name": "Spark"},
+  "KerberosAttributes": {"Realm": "R", "KdcAdminPassword": 987654321}
+}
+"""
+
+
+def test_everything_wrong_is_told_at_once_with_its_place():
+    told = [(one.location.line, one.location.column, one.message, one.hint) for one in findings(WRONG.encode())]
+    assert told == [
+        (2, 16, "'name' is no member of a request", "did you mean Name?"),
+        (3, 3, "'Ec2KeyName' is no member of a request", "it is a member of Instances"),
+        (4, 17, "'KeepJobFlowAliveWhenNoStep' is no member of Instances", "did you mean KeepJobFlowAliveWhenNoSteps?"),
+        (4, 53, "'InstanceProfile' is no member of Instances", "it is JobFlowRole, beside Instances"),
+        (5, 24, "Instances.InstanceGroups[0]: InstanceType is missing", ""),
+        (5, 41, "Instances.InstanceGroups[0].InstanceRole is none that EMR knows: 'MASTR'", "did you mean MASTER?"),
+        (5, 67, "Instances.InstanceGroups[0].InstanceCount wants an integer, this is a string", "drop the quotes"),
+        (6, 24, "Instances.InstanceFleets[0]: InstanceFleetType is missing", ""),
+        (6, 25, "'InstanceRole' is no member of Instances.InstanceFleets[0]", "a fleet says InstanceFleetType"),
+        (7, 13, "Steps[0]: HadoopJarStep is missing", ""),
+        (7, 27, "'Jar' is no member of Steps[0]", "it is a member of HadoopJarStep"),
+        (8, 24, "BootstrapActions[0]: ScriptBootstrapAction is missing", ""),
+        (8, 38, "'Path' is no member of BootstrapActions[0]", "it is a member of ScriptBootstrapAction"),
+        (
+            9,
+            24,
+            "VisibleToAllUsers wants true or false, this is null",
+            "leave it out: absent is how a request says nothing",
+        ),
+        (10, 19, "Applications wants a list, this is an object", "put it in brackets"),
+        (11, 60, "KerberosAttributes.KdcAdminPassword wants a string, this is an integer", "put it in quotes"),
+    ]
+
+
+def test_no_secret_is_shown_of_a_wrong_request():
+    assert "987654321" not in repr(findings(WRONG.encode()))
+    text = '{"Name": 1, "Instances": {}, "KerberosAttributes": {"Realm": "R", "KdcAdminPassword": "hunter2hunter2"}}'
+    (found,) = findings(text.encode())
+    assert ("hunter2" in found.source, "(sensitive)" in found.source) == (False, True)
+
+
+def test_what_only_botocore_knows_is_told_too():
+    (found,) = findings({"Name": "x", "Instances": {"MasterInstanceType": ""}})
+    assert (found.id, "min length" in found.message) == ("FS702", True)
+
+
+@pytest.mark.skipif(not INVALID.is_dir(), reason="the corpus of real mistakes is not beside this checkout")
+@pytest.mark.parametrize("file", sorted(INVALID.glob("*.json")), ids=lambda file: file.stem)
+def test_what_botocore_refuses_is_refused_here(file):
+    case = json.loads(file.read_text())
+    data = json.dumps(case["request"]).encode()
+    if case["botocore"] == "accepts its shape":
+        assert read(file.name, data) == case["request"]
+    else:
+        assert {one.id for one in findings(data)} == {"FS702"}

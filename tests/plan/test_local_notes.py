@@ -1,0 +1,56 @@
+"""What a plan says of this machine: versions and configurations that are otherwise."""
+
+import pytest
+
+from flowspec.backend.local.notes import remarks
+from flowspec.engines import jvm
+
+
+@pytest.fixture
+def spark(tmp_path, monkeypatch):
+    (tmp_path / "jars").mkdir()
+    for name in ("spark-core_2.13-4.0.1", "spark-core-extra_2.13-9.9.9", "hadoop-client-api-3.4.1"):
+        (tmp_path / "jars" / f"{name}.jar").touch()
+    monkeypatch.setattr("flowspec.engines.jvm.find_java", lambda: "java")
+    monkeypatch.setenv("SPARK_HOME", str(tmp_path))
+    return jvm.find_spark()
+
+
+def request(*args, label="emr-7.5.0", **members):
+    jar = {"Jar": "command-runner.jar", "Args": list(args)}
+    return {"Name": "x", "ReleaseLabel": label, "Steps": [{"Name": "s", "HadoopJarStep": jar}], **members}
+
+
+def test_versions_are_read_off_the_jars(spark):
+    assert spark.version("spark-core") == "4.0.1"
+    assert spark.version("hadoop-client-api") == "3.4.1"
+    assert spark.version("scala-library") == ""
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        (request("spark-submit", "x.py"), ("emr-7.5.0 has Spark 3.5.2; here 4.0.1",)),
+        (request("spark-submit", "x.py", label="emr-7.6.0"), ()),
+        (request("spark-submit", "x.py", label="emr-99.0.0"), ()),
+        (request("hadoop", "fs", "-ls", label="emr-6.15.0"), ("emr-6.15.0 has Hadoop 3.3.6; here 3.4.1",)),
+        (request("bash"), ()),
+        ({"Name": "x"}, ()),
+    ],
+)
+def test_a_version_is_remarked_where_it_is_known_and_counts(spark, params, said):
+    assert remarks(params) == said
+
+
+def test_the_version_of_a_hadoop_on_path_is_not_guessed(spark, tmp_path, monkeypatch):
+    (tmp_path / "hadoop").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert remarks(request("hadoop", "fs", "-ls", label="emr-6.15.0")) == ()
+
+
+def test_configurations_that_do_not_count_are_named():
+    given = [{"Classification": name} for name in ("yarn-site", "spark-defaults", "hive-site", "yarn-site")]
+    said = remarks(request("spark-submit", "x.py", label="emr-7.6.0", Configurations=given))
+    assert said == ("configurations without effect here: yarn-site, hive-site",)
+    said = remarks(request("bash", Configurations=given))
+    assert said == ("configurations without effect here: yarn-site, spark-defaults, hive-site",)
