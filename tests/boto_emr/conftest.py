@@ -8,7 +8,7 @@ import pytest
 
 from flowspec.boto_emr import EmrConnection, InstanceGroup
 from flowspec.emulator.api.service import Service
-from flowspec.emulator.worker.main import supervisor as workers
+from flowspec.emulator.worker import supervisor as workers
 from tests.emulator.conftest import Emr
 
 RELEASE = {"ReleaseLabel": "emr-7.5.0"}

@@ -12,12 +12,12 @@ import time
 from pathlib import Path
 
 import pytest
-from flowspec.emulator.worker.main.supervisor import WORKER_DIED
 
 from flowspec.emulator.api.service import Service
 from flowspec.emulator.state import lifecycle
 from flowspec.emulator.state import paths as place
-from flowspec.emulator.worker.main import processes
+from flowspec.emulator.worker import processes
+from flowspec.emulator.worker.supervisor import WORKER_DIED
 from flowspec.errors import FlowspecError
 from tests.emulator.conftest import Emr, bash
 from tests.emulator.test_orphans import streaming

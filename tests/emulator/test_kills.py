@@ -16,11 +16,11 @@ import time
 from pathlib import Path
 
 import pytest
-from flowspec.emulator.worker.main.supervisor import WORKER_DIED
 
 from flowspec.emulator.api.errors import EmrError
 from flowspec.emulator.state import lifecycle
 from flowspec.emulator.state import paths as place
+from flowspec.emulator.worker.supervisor import WORKER_DIED
 from tests.emulator.conftest import bash
 from tests.emulator.test_orphans import DAEMONS
 

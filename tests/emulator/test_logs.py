@@ -6,7 +6,7 @@ import re
 import pytest
 
 from flowspec.emulator.state.store import Record
-from flowspec.emulator.worker.main import logs
+from flowspec.emulator.worker import logs
 from flowspec.engines.jvm import Spark
 from tests.emulator.conftest import bash
 

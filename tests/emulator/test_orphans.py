@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from flowspec.emulator.state import paths as place
-from flowspec.emulator.worker.main import processes
+from flowspec.emulator.worker import processes
 from tests.emulator.conftest import bash
 from tests.emulator.test_worker import gone, worker_pid
 

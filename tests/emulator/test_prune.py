@@ -12,7 +12,7 @@ from flowspec.cli import cli
 from flowspec.emulator.state import prune as pruning
 from flowspec.emulator.state.prune import prune
 from flowspec.emulator.state.store import Store
-from flowspec.emulator.worker.main import supervisor as workers
+from flowspec.emulator.worker import supervisor as workers
 from tests.emulator.conftest import bash
 
 HOUR = 3600.0

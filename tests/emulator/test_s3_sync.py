@@ -8,11 +8,11 @@ import sys
 
 import boto3
 import pytest
-from flowspec.emulator.worker.main.s3_sync import Mirror
-from flowspec.emulator.worker.main.s3_sync_wrapper import _uris
 
 from flowspec.emulator.api.service import Service
-from flowspec.emulator.worker.main import processes
+from flowspec.emulator.worker import processes
+from flowspec.emulator.worker.s3_sync import Mirror
+from flowspec.emulator.worker.s3_sync_wrapper import _uris
 from flowspec.errors import FlowspecError
 from tests.emulator.conftest import Emr, bash, emulator, request
 

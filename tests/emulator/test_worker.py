@@ -15,8 +15,8 @@ import pytest
 from flowspec.emulator.api.service import Service
 from flowspec.emulator.state import paths as place
 from flowspec.emulator.state.store import Store
-from flowspec.emulator.worker.main import main as worker
-from flowspec.emulator.worker.main import processes
+from flowspec.emulator.worker import main as worker
+from flowspec.emulator.worker import processes
 from tests.emulator.conftest import MASTER, bash, request
 
 

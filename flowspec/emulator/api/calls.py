@@ -19,7 +19,7 @@ from typing import Any
 from flowspec.emulator.api.errors import invalid_request, no_such_cluster, no_such_job_flow, shut_down, validation
 from flowspec.emulator.state import lifecycle
 from flowspec.emulator.state.store import Record, Store
-from flowspec.emulator.worker.main import supervisor as workers
+from flowspec.emulator.worker import supervisor as workers
 
 Params = Mapping[str, Any]
 Answer = dict[str, Any]

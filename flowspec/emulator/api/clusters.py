@@ -30,7 +30,7 @@ from flowspec.emulator.api.errors import validation
 from flowspec.emulator.state import ids, instances, lifecycle, releases
 from flowspec.emulator.state import paths as place
 from flowspec.emulator.state.store import Record
-from flowspec.emulator.worker.main import supervisor as workers
+from flowspec.emulator.worker import supervisor as workers
 
 _MAX_TERMINATED_AT_ONCE = 10
 _ECHOED = (

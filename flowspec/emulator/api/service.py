@@ -19,7 +19,7 @@ from flowspec.emulator.api.errors import EmrError, validation
 from flowspec.emulator.state import clock
 from flowspec.emulator.state import paths as place
 from flowspec.emulator.state.store import Store
-from flowspec.emulator.worker.main import supervisor as workers
+from flowspec.emulator.worker import supervisor as workers
 from flowspec.errors import FlowspecError
 
 __all__ = ["EmrError", "Service"]

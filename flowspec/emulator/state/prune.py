@@ -13,7 +13,7 @@ from pathlib import Path
 from flowspec.emulator.state import clock, lifecycle
 from flowspec.emulator.state import paths as place
 from flowspec.emulator.state.store import Store
-from flowspec.emulator.worker.main import supervisor as workers
+from flowspec.emulator.worker import supervisor as workers
 
 # A call that makes a cluster makes its folder a moment before anyone can see its record.
 _YOUNGEST_STRAY_SECONDS = 60.0

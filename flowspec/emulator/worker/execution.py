@@ -17,8 +17,8 @@ from pathlib import Path
 from flowspec.emulator.api.steps import properties
 from flowspec.emulator.state import paths as place
 from flowspec.emulator.state.store import Record
-from flowspec.emulator.worker.main import logs, processes
-from flowspec.emulator.worker.main.s3_sync_wrapper import around, s3_root
+from flowspec.emulator.worker import logs, processes
+from flowspec.emulator.worker.s3_sync_wrapper import around, s3_root
 from flowspec.engines import Command, command_for, script_argv
 from flowspec.errors import FlowspecError
 

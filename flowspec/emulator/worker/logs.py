@@ -145,7 +145,7 @@ def _publish(home: Path, cluster: Record, source: Path, names: Sequence[str], ur
         for name in there:
             _compress(source / name, target / f"{name}.gz")
         if url:
-            from flowspec.emulator.worker.main.s3_sync import put
+            from flowspec.emulator.worker.s3_sync import put
 
             put(url, cluster.region, {target / f"{name}.gz": f"{uri}/{name}.gz" for name in there})
     except (OSError, FlowspecError) as error:

@@ -29,9 +29,9 @@ from flowspec.emulator.api import groups, scaling
 from flowspec.emulator.state import clock, ids, instances, lifecycle
 from flowspec.emulator.state import paths as place
 from flowspec.emulator.state.store import Record, Store
-from flowspec.emulator.worker.main import execution, logs, processes
-from flowspec.emulator.worker.main import supervisor as workers
-from flowspec.emulator.worker.main.execution import CannotStart, Running
+from flowspec.emulator.worker import execution, logs, processes
+from flowspec.emulator.worker import supervisor as workers
+from flowspec.emulator.worker.execution import CannotStart, Running
 from flowspec.errors import FlowspecError
 
 _log = logging.getLogger("flowspec.emulator.worker.main")

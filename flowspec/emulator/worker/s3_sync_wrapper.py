@@ -20,7 +20,7 @@ from pathlib import Path
 
 from flowspec.emulator.state import paths as place
 from flowspec.emulator.state.store import Record
-from flowspec.emulator.worker.main import logs
+from flowspec.emulator.worker import logs
 from flowspec.engines import Command, python_module
 from flowspec.engines.paths import FileSystems
 from flowspec.errors import FlowspecError
@@ -66,7 +66,7 @@ def _uris(text: str) -> Iterator[str]:
 
 def main(argv: Sequence[str]) -> int:
     """Fetches, runs and puts; the exit status as a shell gives it."""
-    from flowspec.emulator.worker.main.s3_sync import Mirror, environment
+    from flowspec.emulator.worker.s3_sync import Mirror, environment
 
     url, region, root, live, *rest = argv
     cut = rest.index(_END_OF_URIS)

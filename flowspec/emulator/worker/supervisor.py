@@ -17,7 +17,7 @@ from pathlib import Path
 from flowspec.emulator.state import lifecycle
 from flowspec.emulator.state import paths as place
 from flowspec.emulator.state.store import Record, Store
-from flowspec.emulator.worker.main import logs, processes
+from flowspec.emulator.worker import logs, processes
 from flowspec.engines import python_module
 
 WORKER_DIED = "the worker process of the embedded EMR died (kill -9, or the machine restarted)"
