@@ -216,7 +216,7 @@ def test_kill_9_of_the_worker_is_told(flowspec, job):
     while "slow: RUNNING" not in flowspec("status", cluster_id).out:
         time.sleep(0.05)
     found = subprocess.run(
-        ["pgrep", "-f", f"emulator.worker .*{cluster_id}"], capture_output=True, text=True, check=True
+        ["pgrep", "-f", f"emulator.worker.main .*{cluster_id}"], capture_output=True, text=True, check=True
     )
     for pid in found.stdout.split():
         os.kill(int(pid), signal.SIGKILL)

@@ -95,7 +95,7 @@ def test_nothing_is_opened_or_run_by_a_template(tmp_path):
     )
     code = """
 import sys
-from flowspec.document import load, render
+from flowspec import load, render
 from flowspec.document.templates import evaluate
 render(load("job.yaml"), environ={})  # imports all that is needed
 seen = []
