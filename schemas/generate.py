@@ -43,7 +43,6 @@ OURS = frozenset(("known", "template", "by-name"))
 
 def generated() -> str:
     """The text of the schema file."""
-    # A loader that follows anchors, as every YAML loader does, and makes nothing but plain data.
     source = yaml.safe_load(SOURCE.read_text("utf-8"))
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -83,7 +82,11 @@ def _for_editors() -> dict[str, Schema]:
 
 def _offered(values: list[str]) -> Schema:
     """Values that an editor offers. It matches none of them, else a hover would list them all as the allowed ones."""
-    return {"$comment": "What editors offer. It fits nothing, so it allows and forbids nothing.", "enum": values, "not": {}}
+    return {
+        "$comment": "What editors offer. It fits nothing, so it allows and forbids nothing.",
+        "enum": values,
+        "not": {},
+    }
 
 
 def known() -> dict[str, list[str]]:
@@ -119,8 +122,8 @@ def _loose(schema: Schema) -> Schema:
 
 def _options(schema: Schema, wanted: Schema) -> list[Schema]:
     """The alternatives that a value has already without templates."""
-    types = wanted.get("type")
-    if "text" not in (types or ()):
+    types = wanted.get("type", ())
+    if "text" not in types:
         return [wanted]
     bounds = {word: said for word, said in wanted.items() if word != "type"}
     offered = [{"$ref": f"#/$defs/known_{schema['known']}"}] if "known" in schema else []
@@ -151,7 +154,9 @@ def _steps(kinds: dict[str, Schema]) -> dict[str, Schema]:
     for kind, one in kinds.items():
         name, *others = one["properties"].items()
         properties = dict((name, ("type", type_of(kind)), *others))
-        shapes[f"{kind}_step"] = _shape({**one, "required": ["name", "type", *one["required"]], "properties": properties})
+        shapes[f"{kind}_step"] = _shape(
+            {**one, "required": ["name", "type", *one["required"]], "properties": properties}
+        )
     step = {
         "type": "object",
         "required": ["name", "type"],
@@ -187,7 +192,9 @@ def _overriding(key: str, schema: Schema, definitions: dict[str, Schema]) -> Sch
         return {"description": schema["description"], "anyOf": [{"$ref": f"#/properties/{key}"}, NULL]}
     if schema.get("by-name"):
         kinds.add("object")
-        merged = f"Merged over `{key}` of the spec; as a mapping, its keys name items that are there, and null drops one."
+        merged = (
+            f"Merged over `{key}` of the spec; as a mapping, its keys name items that are there, and null drops one."
+        )
     else:
         merged = f"Merged over `{key}` of the spec."
     return {

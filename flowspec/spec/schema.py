@@ -48,20 +48,26 @@ def loose() -> Schema:
 @cache
 def strict() -> Schema:
     """The schema of a rendered spec."""
-    # Made while the file is parsed: 2.0 ms, where a walk over what `loose` gives took 1.4 ms after its 1.4 ms.
-    schema: Schema = json.loads(text(), object_hook=_without_templates)
-    return schema
+    return _strict(loose())
 
 
-def _without_templates(schema: Schema) -> Schema:
-    """One part of the schema, whose own parts are strict already, without its alternatives for editors."""
-    if "x-text" in schema or schema.get("$ref") == _TEXT:
+def _strict(schema: Schema) -> Schema:
+    """A part of the schema without the alternatives that only editors need."""
+    if schema.get("$ref") == _TEXT or "x-text" in schema:
         bounds = {word: value for word, value in schema.items() if word not in ("$ref", "anyOf", "$comment")}
         return {"type": "string", "x-text": True, **bounds}
-    if "anyOf" in schema:
-        options = [one for one in schema.pop("anyOf") if not is_for_editors(one)]
-        schema.update(options[0] if len(options) == 1 else {"anyOf": options})
-    return schema
+    out: Schema = {}
+    # Only what can hold alternatives is walked into (1.1 ms; everything, examples and enums too: 2.2 ms).
+    for word, value in schema.items():
+        if type(value) is dict:
+            out[word] = _strict(value)
+        elif word in ("anyOf", "allOf"):
+            out[word] = [_strict(one) for one in value if not is_for_editors(one)]
+        else:
+            out[word] = value
+    if len(out.get("anyOf", ())) == 1:
+        out.update(out.pop("anyOf")[0])
+    return out
 
 
 def kind(value: Any) -> str:
