@@ -34,13 +34,14 @@ def test_the_wheel_holds_the_package_and_the_schema_and_nothing_else(built):
     assert sources <= set(names)
     assert "flowspec/engines/java/flowspec/FolderFileSystem.class" in names
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"flowspec"}
+    assert [name for name in names if "schemas/" in name] == [f"flowspec/{SCHEMA}"]  # not what it is generated from
 
 
 def test_the_sdist_holds_what_a_packager_needs(built):
     with tarfile.open(built[1]) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
     assert {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", SCHEMA} <= names
-    assert "examples/wordcount/job.yaml" in names
+    assert {"schemas/flowspec-v1.source.yaml", "schemas/generate.py", "examples/wordcount/job.yaml"} <= names
     assert "tests/test_packaging.py" in names
 
 

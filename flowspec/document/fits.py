@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from flowspec.document.schema import Schema, referred
 
 # Words that say nothing about the data, or are read together with another one.
-_SILENT = frozenset(("$schema", "$defs", "title", "description", "examples", "default", "then", "else"))
+_SILENT = frozenset(("$schema", "$defs", "$comment", "title", "description", "examples", "default", "then", "else"))
 
 
 def fits(data: Any, schema: Any, root: Schema) -> bool:
@@ -132,6 +132,7 @@ _CHECKS: dict[str, _Check] = {
     "items": _items,
     "allOf": lambda data, said, schema, root: all(fits(data, one, root) for one in said),  # noqa: ARG005
     "anyOf": lambda data, said, schema, root: any(fits(data, one, root) for one in said),  # noqa: ARG005
+    "not": lambda data, said, schema, root: said.keys() == {"type"} and not _type(data, said["type"], schema, root),
     "if": _condition,
     "minimum": _bounded(lambda data, said: data >= said),
     "maximum": _bounded(lambda data, said: data <= said),

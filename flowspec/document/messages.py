@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from flowspec.document.nearest import did_you_mean, nearest
-from flowspec.document.schema import Schema, api_name, is_template_option, kind, types_of
+from flowspec.document.schema import Schema, api_name, is_for_editors, kind, types_of
 
 
 class Finding(NamedTuple):
@@ -227,7 +227,7 @@ def _alternatives(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
     shape = kind(error.instance)
     wanted: list[str] = []
     for index, option in enumerate(error.validator_value):
-        if is_template_option(option):
+        if is_for_editors(option):
             continue
         types = types_of(option)
         wanted += types

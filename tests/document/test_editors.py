@@ -14,9 +14,11 @@ from flowspec.document.render import render
 from flowspec.document.tree import plain
 from flowspec.document.validate import validate
 from flowspec.errors import SpecError
+from flowspec.facts import releases
 from tests.document.test_coverage import written
 from tests.document.test_documents import DOCUMENTS, cases
 from tests.document.test_fuzz import places
+from tests.document.test_schema import properties
 
 EDITOR = jsonschema_rs.Draft202012Validator(schemas.loose())
 OTHER = Draft202012Validator(schemas.loose())
@@ -41,8 +43,8 @@ def test_it_is_valid_draft_2020_12_for_both():
 def test_an_unknown_keyword_would_be_noticed():
     """Both ignore words they don't know; so what is no word of draft 2020-12 must be one of ours."""
     words = set(Draft202012Validator.VALIDATORS) | {
-        "$schema", "$defs", "title", "description", "examples", "then", "else", "default",
-        "x-emr", "x-shape", "x-tool", "x-also", "x-sensitive",
+        "$schema", "$defs", "$comment", "description", "examples", "then", "else", "default",
+        "x-emr", "x-shape", "x-tool", "x-also", "x-sensitive", "x-text",
     }  # fmt: skip
     used = set()
 
@@ -102,6 +104,68 @@ def test_what_the_tool_refuses_for_the_schema_an_editor_refuses(case):
         pytest.skip("an editor sees another document")
     data = plain(document.root)
     assert is_accepted(data) is not schematic or "{{" in str(data)
+
+
+def reached(schema):
+    """What an editor looks through for the values that it offers at a key: all alternatives, wherever they stand."""
+    yield schema
+    if "$ref" in schema:
+        yield from reached(schemas.referred(schema["$ref"], schemas.loose()))
+    for word in ("anyOf", "allOf", "oneOf"):
+        for one in schema.get(word, ()):
+            yield from reached(one)
+
+
+def offered(schema):
+    """The values that yaml-language-server offers: examples and enums, and both booleans where one is a type."""
+    for one in reached(schema):
+        yield from (value for value in one.get("examples", ()) if not isinstance(value, list | dict))
+        yield from one.get("enum", ())
+        if "enum" not in one and "boolean" in schemas.types_of(one):
+            yield from (True, False)
+
+
+INSTANCE_TYPES = {"m5.xlarge", "c7gn.16xlarge", "i3en.xlarge"}
+OFFERS = {
+    "properties/release_label": releases.labels(),
+    "$defs/target/properties/release_label": releases.labels(),
+    "$defs/application/properties/name": releases.names(),
+    "properties/master_instance_type": INSTANCE_TYPES,
+    "properties/slave_instance_type": INSTANCE_TYPES,
+    "$defs/instance_group/properties/type": INSTANCE_TYPES,
+    "$defs/instance_type_config/properties/type": INSTANCE_TYPES,
+}
+
+
+@pytest.mark.parametrize("place", OFFERS)
+def test_editors_offer_the_names_that_are_known_and_take_others(place):
+    schema = schemas.referred(place, schemas.loose())
+    assert set(OFFERS[place]) <= set(offered(schema))
+    for value in (*OFFERS[place], "newer-than-this", "{{ x }}", 5):
+        assert OTHER.evolve(schema=schema).is_valid(value), value
+
+
+def test_editors_offer_the_applications_of_the_list():
+    items = schemas.loose()["properties"]["applications"]["anyOf"][0]["items"]
+    assert set(releases.names()) <= set(offered(items))
+
+
+def test_editors_offer_no_boolean_where_text_is_meant():
+    texts = 0
+    for path, one in properties(schemas.loose()):
+        if any(part.get("x-text") for part in reached(one)):
+            texts += 1
+            assert not any(value is True for value in offered(one)), path
+    assert texts > 150
+
+
+def test_a_hover_shows_the_description_of_the_key_whatever_its_value_is():
+    """yaml-language-server shows the description and the enum of the alternative that the value fits, if there is one."""
+    for name, one in schemas.loose()["$defs"].items():
+        if name in ("template", "text") or name.startswith("known_"):
+            assert not {"title", "description"} & set(one)
+        if name.startswith("known_"):
+            assert not any(OTHER.evolve(schema=one).is_valid(value) for value in one["enum"])
 
 
 ODD = (None, True, -1, 2.5, "odd", "", [], {}, ["odd"], {"odd": 1})

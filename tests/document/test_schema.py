@@ -1,6 +1,8 @@
 """The schema file itself, and the two ways of checking against it."""
 
 import json
+import runpy
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -9,10 +11,22 @@ from jsonschema import Draft202012Validator
 
 from flowspec.document import schema as schemas
 from flowspec.document.fits import fits
-from flowspec.document.validate import _validator
+from flowspec.document.parse import load
+from flowspec.document.validate import _validator, validate
+from flowspec.errors import SpecError
 from flowspec.facts.api_model import input_shape
 
 DEFS = schemas.loose()["$defs"]
+
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+
+
+def test_it_is_what_its_source_gives():
+    generated = runpy.run_path(str(SCHEMAS / "generate.py"))["generated"]()
+    assert (SCHEMAS / "flowspec-v1.schema.json").read_text("utf-8") == generated, (
+        "stale: run python schemas/generate.py"
+    )
 
 
 def properties(schema, path=()):
@@ -47,9 +61,10 @@ def test_every_property_is_described_and_has_an_example_that_fits():
     seen = list(properties(schemas.loose()))
     assert len(seen) > 200
     validator = Draft202012Validator(schemas.loose())
-    for path, one in seen:
-        if one.get("$ref", "").startswith("#/properties/"):
-            continue  # a target's key that is just the spec's own key
+    for path, found in seen:
+        one = found
+        if one.get("anyOf", [{}])[0].get("$ref", "").startswith("#/properties/"):
+            one = {**schemas.loose()["properties"][path[-1]], **one}  # a target's key has the example of the spec's own
         assert one.get("description", "").endswith("."), path
         assert one.get("examples"), path
         for example in one["examples"]:
@@ -111,3 +126,32 @@ def test_the_quick_check_never_accepts_what_jsonschema_refuses(value, name):
 @pytest.mark.parametrize("word", ["not", "oneOf", "unevaluatedProperties", "$dynamicRef"])
 def test_the_quick_check_leaves_words_it_does_not_know_to_jsonschema(word):
     assert not fits({}, {word: {}}, {})
+
+
+TINY = """
+flowspec: v1
+name: x
+region: us-east-1
+release_label: emr-7.5.0
+instance_groups: [{role: MASTER, type: m5.xlarge, count: 1}]
+targets:
+  prod: {default: true, %s}
+"""
+
+
+@pytest.mark.parametrize(
+    "key", ["description", "backend", "region", "profile", "endpoint_url", "staging", "allow_secrets_in"]
+)
+def test_null_removes_keys_about_the_tool_at_a_target_like_any_other(key, tmp_path):
+    (tmp_path / "job.yaml").write_text(TINY % f"{key}: null")
+    assert key not in validate(load(tmp_path / "job.yaml")).fields
+
+
+def test_a_template_may_be_longer_than_the_text_it_gives(tmp_path):
+    """EMR's names have up to 256 characters; at targets that are not chosen, nothing is rendered."""
+    long = "{% if target.name == 'x' %}" + "x" * 300 + "{% endif %}"
+    (tmp_path / "job.yaml").write_text(TINY % "region: us-east-1" + f'  other: {{name: "{long}"}}\n')
+    assert validate(load(tmp_path / "job.yaml")).name == "x"
+    (tmp_path / "job.yaml").write_text(TINY % "region: us-east-1" + f"  other: {{name: {'x' * 300}}}\n")
+    with pytest.raises(SpecError, match="300 characters"):
+        validate(load(tmp_path / "job.yaml"))
