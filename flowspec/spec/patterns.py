@@ -1,4 +1,4 @@
-"""Regular expressions from specs: searched and replaced in bounded time and memory. The only door to re2.
+r"""Regular expressions from specs: searched and replaced in bounded time and memory. The only door to re2.
 
 A pattern may come from someone who is not trusted, and Python's `re` needs exponential time for some of them
 (`(a+)+$`). RE2 searches in time linear in the text, and leaves out what can't be done so: look-arounds,
@@ -6,8 +6,8 @@ back-references, conditional and atomic groups.
 
 The syntax is RE2's (https://github.com/google/re2/wiki/Syntax), near to that of `pattern` in JSON Schema:
 a pattern is found anywhere unless it is anchored, `$` is the end of the text and not also the place before a
-last newline, `\\d`, `\\w`, `\\s` and `\\b` are about ASCII, and `\\p{L}` is any letter. Python's `\\Z` and both
-languages' `\\u00e9` are understood, too.
+last newline, `\d`, `\w`, `\s` and `\b` are about ASCII, and `\p{L}` is any letter. Python's `\Z` and both
+languages' `\u00e9` are understood, too.
 """
 
 from __future__ import annotations
@@ -77,10 +77,10 @@ class PatternWork:
         self._left = limit
 
     def spend(self, units: int) -> None:
-        """Counts work before it is done. Raises PatternError when it is more than what is left."""
-        if units > self._left:
-            raise PatternError("the patterns of this document take too much work", "shorten the text or the pattern")
+        """Counts work before it is done. Raises PatternError when it is more than what is left, and from then on."""
         self._left -= units
+        if self._left < 0:
+            raise PatternError("the patterns of this document take too much work", "shorten the text or the pattern")
 
 
 class Found(NamedTuple):
@@ -197,13 +197,21 @@ def _filled(parts: list[tuple[str, int | str | None]], found: Any) -> Iterator[s
             yield found.group(group) or ""
 
 
+def re2_error() -> type[Exception]:
+    """The exception that RE2 raises, for callers of libraries that use it by themselves."""
+    import re2
+
+    error: type[Exception] = re2.error
+    return error
+
+
 class _TooLargeError(Exception):
     """A pattern makes more instructions than `_MEMORY` holds."""
 
 
 @lru_cache(maxsize=_KEPT)
 def _compiled(text: str) -> Any:
-    import re2  # type: ignore[import-untyped]
+    import re2
 
     options = re2.Options()
     options.max_mem = _MEMORY

@@ -301,11 +301,26 @@ def test_a_pattern_that_can_not_be_used_is_said_at_its_place(files, pattern, mes
 
 
 def test_the_patterns_of_a_document_are_bounded_together(files):
-    """A value of 2 MB, held against 200 patterns, each of which is cheap."""
-    given = "variables:\n" + "".join(f"  v{n}: {{pattern: '^([a-z]+-?)*$', default: '{{{{ v }}}}'}}\n" for n in range(200))
+    # A value of 90 kB, held against 200 patterns, each of which is cheap.
+    given = "variables:\n" + "".join(
+        f"  v{n}: {{pattern: '^([a-z]{{1,20}}-?)*$', default: '{{{{ v }}}}'}}\n" for n in range(200)
+    )
     started = time.process_time()
     document = files({"job.yaml": f"{given}  v: {{}}\n"}, variables={"v": "a" * 90_000})
     spent = time.process_time() - started
     refused = [one.message for one in document.diagnostics if one.id == "FS304"]
     assert any("too much work" in one for one in refused)
     assert spent < 5
+
+
+def test_a_chain_of_files_has_an_end(files):
+    def chain(length):
+        texts = {f"{n}.yaml": f"extends: {n + 1}.yaml\ntags: {{t{n}: x}}\n" for n in range(length - 1)}
+        return {**texts, f"{length - 1}.yaml": "name: base\n"}
+
+    assert len(plain(files(chain(32)).root)["tags"]) == 31
+    with pytest.raises(SpecError, match="more than 32 files extend each other") as caught:
+        files(chain(2000))
+    (found,) = caught.value.diagnostics
+    assert found.id == "FS314"
+    assert str(found.location).endswith("/31.yaml:1:10")
