@@ -14,6 +14,9 @@ DOORS = {
     "yaml": ["document/parse.py"],
     "jinja2": ["document/templates.py"],
     "jsonschema": ["document/validate.py"],
+    "referencing": ["document/validate.py"],
+    "re2": ["document/patterns.py"],
+    "pathspec": ["request/archives.py"],
     "boto3": ["backend/aws/", "emulator/worker/s3_sync.py"],
     "botocore": [
         "facts/api_model.py",

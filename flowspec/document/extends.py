@@ -8,16 +8,17 @@ trusted with the rest of the machine, and messages show lines of the files they 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from flowspec.document.overrides import merged
-from flowspec.document.parse import load
+from flowspec.document.parse import load, tree_of
 from flowspec.document.tree import Document, Mapping, Scalar
 from flowspec.errors import SpecError
 
 KEY = "extends"
+MAX_CHAIN = 32
+"""Files that may extend each other: the whole chain is merged file by file, and people follow it with their eyes."""
 
 
 def extended(document: Document) -> Document:
@@ -28,9 +29,10 @@ def extended(document: Document) -> Document:
     if KEY not in document.root.entries:
         return document
     chain = [document]
+    seen = {os.path.realpath(document.path): document.path}
     tree = tree_of(document.path)
     try:
-        while base := _base(chain, tree):
+        while base := _base(chain[-1], seen, tree):
             chain.append(base)
     except SpecError as error:
         raise SpecError([*(found for one in chain for found in one.diagnostics), *error.diagnostics]) from None
@@ -41,41 +43,43 @@ def extended(document: Document) -> Document:
     return replace(document, root=root, diagnostics=tuple(found)) if len(chain) > 1 else document
 
 
-def tree_of(path: Path) -> Path:
-    """The folder that what a spec speaks of has to be in: its git repository, else its own folder."""
-    folder = Path(os.path.realpath(path)).parent
-    return next((one for one in (folder, *folder.parents) if (one / ".git").exists()), folder)
-
-
-def _base(chain: Sequence[Document], tree: Path) -> Document | None:
-    """The document that the last of the chain extends."""
-    document = chain[-1]
+def _base(document: Document, seen: dict[str, Path], tree: Path) -> Document | None:
+    """The document that one extends; `seen` are the real paths of the chain so far, it is added to them."""
     name = document.root.get(KEY)
     # What is no text at all is left for the schema to complain about.
     if not isinstance(name, Scalar) or not isinstance(name.value, str):
         return None
     path = Path(os.path.normpath(document.path.parent / name.value))
-    problem = _problem(name.value, path, chain, tree)
+    problem = _problem(name.value, path, seen, tree)
     if problem:
         id_, message, notes = problem
         hint = "extends is read before variables are known" if "{{" in name.value else ""
         raise SpecError([document.diagnostic(id_, (KEY,), message, hint=hint, notes=notes)])
+    seen[os.path.realpath(path)] = path
     return load(path)
 
 
-def _problem(name: str, path: Path, chain: Sequence[Document], tree: Path) -> tuple[str, str, tuple[str, ...]] | None:
-    real = Path(os.path.realpath(path))
-    if not name or not real.is_relative_to(tree):
+def _problem(name: str, path: Path, seen: dict[str, Path], tree: Path) -> tuple[str, str, tuple[str, ...]] | None:
+    real = os.path.realpath(path)
+    if not name or not Path(real).is_relative_to(tree):
         return (
             "FS314",
             f"'{name}' is not below {tree}",
             ("a base file is kept in the repository or folder of its spec",),
         )
-    seen = [os.path.realpath(one.path) for one in chain]
-    if str(real) in seen:
-        circle = " -> ".join([*(str(one.path) for one in chain[seen.index(str(real)) :]), str(path)])
+    if real in seen:
+        chain = list(map(str, seen.values()))
+        circle = " -> ".join([*chain[list(seen).index(real) :], str(path)])
         return "FS315", "this file extends itself", (circle,)
-    return None if path.is_file() else ("FS314", f"there is no file '{name}'", (f"looked for {path}",))
+    if not path.is_file():
+        return "FS314", f"there is no file '{name}'", (f"looked for {path}",)
+    if len(seen) >= MAX_CHAIN:
+        return (
+            "FS314",
+            f"more than {MAX_CHAIN} files extend each other",
+            (f"the first one is {next(iter(seen.values()))}",),
+        )
+    return None
 
 
 def _without_key(root: Mapping) -> Mapping:

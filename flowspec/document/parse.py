@@ -71,10 +71,24 @@ def load(path: str | os.PathLike[str]) -> Document:
     return Document(Path(path), source, root, tuple(found))
 
 
+def tree_of(path: Path) -> Path:
+    """The folder that what a spec speaks of has to be in: its git repository, else its own folder."""
+    return _tree(Path(os.path.realpath(path)).parent)
+
+
+def _tree(folder: Path) -> Path:
+    return next((one for one in (folder, *folder.parents) if (one / ".git").exists()), folder)
+
+
 def read(path: str | os.PathLike[str], id: str = "FS001") -> Source:  # noqa: A002 - it is the word for it
     """The text of a file; raises `SpecError` (with `id` for one that can't be read) when it is none."""
     name = os.fspath(path)
     blank = Source(name)
+    real = _outside(name)
+    if real:
+        hint, note = "name the file itself", "messages show lines of the file, and a link may come from a stranger"
+        message = f"{name} is a link that leads out of its repository or folder, to {real}"
+        raise SpecError([blank.diagnostic(id, message, hint=hint, notes=(note,))])
     try:
         with Path(path).open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -84,6 +98,18 @@ def read(path: str | os.PathLike[str], id: str = "FS001") -> Source:  # noqa: A0
     if len(data) > MAX_BYTES:
         raise SpecError([blank.diagnostic("FS010", f"the file is larger than {MAX_BYTES // 1_000_000} MB")])
     return _decoded(name, data)
+
+
+def _outside(name: str) -> str:
+    """Where a link leads that leads out of the repository, or the folder, that it is in; else "".
+
+    A pull request can make job.yaml a link to ~/.netrc, whose lines an error would show in the log of CI. The
+    shell's own names (/dev/stdin, and /dev/fd/63 for `<(command)`) are links, too, but nobody else's.
+    """
+    if "\0" in name or not os.path.islink(name) or os.path.abspath(name).startswith(("/dev/", "/proc/")):  # noqa: PTH100, PTH114
+        return ""
+    real = os.path.realpath(name)
+    return "" if Path(real).is_relative_to(_tree(Path(os.path.realpath(Path(name).parent)))) else real
 
 
 def _unreadable(error: OSError) -> tuple[str, str]:

@@ -160,6 +160,8 @@ def schema_fault(schema: schemas.Schema) -> str:
     from jsonschema import Draft202012Validator, SchemaError
     from jsonschema.validators import validator_for
 
+    if not isinstance(schema.get("$schema", ""), str):
+        return "$schema: the URI of a JSON Schema is wanted"
     try:
         validator_for(schema, default=Draft202012Validator).check_schema(schema)
     except SchemaError as error:
@@ -168,10 +170,56 @@ def schema_fault(schema: schemas.Schema) -> str:
     return ""
 
 
+def dangling_references(schema: schemas.Schema) -> Iterator[str]:
+    """The references in a JSON Schema that lead to no schema in it; nothing is fetched to find out."""
+    from referencing.jsonschema import DRAFT202012, EMPTY_REGISTRY, specification_with
+
+    dialect = specification_with(schema.get("$schema", ""), default=DRAFT202012)
+    root = dialect.create_resource(schema)
+    yield from _dangling(root, EMPTY_REGISTRY.resolver_with_root(root), dialect, set())
+
+
+def _dangling(resource: Any, resolver: Any, dialect: Any, seen: set[int]) -> Iterator[str]:
+    contents = resource.contents
+    if id(contents) in seen:
+        return
+    seen.add(id(contents))
+    for word in _REFERENCES if isinstance(contents, dict) else ():
+        if isinstance(contents.get(word), str):
+            found = _referred(resolver, contents[word])
+            if found is None:
+                yield contents[word]
+            else:
+                # It need not be where a schema has its parts: `#/x-ours/bid`.
+                part = dialect.create_resource(found.contents)
+                yield from _dangling(part, found.resolver, dialect, seen)
+    for part in resource.subresources():
+        yield from _dangling(part, resolver.in_subresource(part), dialect, seen)
+
+
+_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+
+
+def _referred(resolver: Any, reference: str) -> Any:
+    from referencing.exceptions import Unresolvable
+
+    try:
+        found = resolver.lookup(reference)
+    except (Unresolvable, TypeError, ValueError):  # the latter for pointers into what is no container
+        return None
+    return found if isinstance(found.contents, dict | bool) else None
+
+
 def schema_violations(data: Any, schema: schemas.Schema) -> Iterator[Any]:
-    """What another schema than ours has against data, as jsonschema's `ValidationError`s, in the data's order."""
+    """What another schema than ours has against data, as jsonschema's `ValidationError`s, in the data's order.
+
+    References lead within the schema; nothing is fetched. One that
+    leads to nothing (see `dangling_references`) raises referencing's `Unresolvable`.
+    """
     from jsonschema import Draft202012Validator
     from jsonschema.validators import validator_for
+    from referencing.jsonschema import EMPTY_REGISTRY
 
-    validator = validator_for(schema, default=Draft202012Validator)(schema)
+    # The registry that jsonschema has by itself fetches what it does not know.
+    validator = validator_for(schema, default=Draft202012Validator)(schema, registry=EMPTY_REGISTRY)
     yield from sorted(validator.iter_errors(data), key=lambda error: [str(step) for step in error.absolute_path])

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from flowspec.document.patterns import PatternWork
 from flowspec.document.tree import Source
 from flowspec.facts.api_model import input_shape
 from flowspec.importers.awscli import script as awscli
@@ -61,7 +62,8 @@ def read(name: str, data: bytes, *, kind: str = "", folder: Path = Path(), clust
 
 
 def _checked(wanted: Wanted, source: Source) -> Wanted:
-    variables = {name: provable(one) for name, one in wanted.variables.items()}
+    work = PatternWork()
+    variables = {name: provable(one, work) for name, one in wanted.variables.items()}
     wanted = replace(wanted, variables=typed(wanted.params, variables, input_shape()))
     check(wanted.request, source)
     return wanted

@@ -4,34 +4,53 @@ The archive is a zip without compression, since what zlib makes of a text differ
 version. Names are sorted, times are 1980-01-01, and of the mode only "executable" is kept. Sizes and
 checksums stand before the content: java.util.zip.ZipInputStream takes nothing else for stored members.
 
-What `.flowspecignore` names is left out. It is read in the directory itself and beside the spec, and
-has the patterns of gitignore that people know: `#` comments, `!` takes back, a trailing `/` means
-directories, a `/` before or within starts at the file's own folder, `*`, `?`, `[…]` and `**`.
+What `.flowspecignore` names is left out. It is read in the directory itself and beside the spec, and is written
+as a .gitignore, whose rules pathspec knows. One differs: `!` takes back a file in a folder that is left out, too.
+A folder named .git is never packed, nor is anything that a link leads to outside of the spec's repository.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import struct
+import warnings
 import zlib
-from collections.abc import Iterable, Iterator
-from fnmatch import fnmatchcase
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from flowspec.document.patterns import re2_error
 from flowspec.errors import FlowspecError
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 IGNORE_FILE = ".flowspecignore"
 MAX_MEMBERS = 65_535
 MAX_BYTES = (1 << 32) - 1
 BLOCK = 1 << 20
 
+_MAX_IGNORE_FILE = 100_000  # characters
+_GIT = ".git"
 # What says nothing about the content and differs from machine to machine.
-_ALWAYS = (".git/", "__pycache__/", "*.pyc", ".DS_Store", IGNORE_FILE)
+_ALWAYS = ("__pycache__/", "*.pyc", ".DS_Store", IGNORE_FILE)
 
 
 class PackingError(FlowspecError):
-    """A directory can't be packed: the message says why."""
+    """A directory can't be packed: the message says why, `hint` what to do about it."""
+
+    hint = f"leave it out by a {IGNORE_FILE}"
+
+
+class IgnoreFileError(PackingError):
+    """An ignore file can't be used: the message names it, and its line."""
+
+    hint = "the lines are those of a .gitignore"
+
+
+class OutsideError(PackingError):
+    """A link in the directory leads to what is not to be uploaded: the message names both."""
 
 
 class Member(NamedTuple):
@@ -41,18 +60,23 @@ class Member(NamedTuple):
     path: Path
 
 
-def members(folder: Path, beside: Path) -> tuple[Member, ...]:
+def is_inside(path: Path, tree: Path) -> bool:
+    """Whether a path, its links followed, is below a folder and not in a .git there."""
+    real = Path(os.path.realpath(path))
+    return real.is_relative_to(tree) and _GIT not in real.relative_to(tree).parts
+
+
+def members(folder: Path, beside: Path, tree: Path | None = None) -> tuple[Member, ...]:
     """The files of a directory, sorted by name; `beside` is the spec's folder.
 
-    Raises PackingError for what is no file or has no name that can be written down, and OSError for what can't be read.
+    Links have to lead to something below `tree` (None: anywhere).
+
+    Raises OutsideError where one does not, IgnoreFileError for patterns that can't be used, PackingError for what is
+    no file or has no name that can be written down, and OSError for what can't be read.
     """
-    rules = [
-        *(rule for line in _ALWAYS if (rule := _rule(line, folder))),
-        *_rules(beside),
-        *(_rules(folder) if folder != beside else ()),
-    ]
+    rules = [_rules(folder, _ALWAYS), *_rules_of(beside), *(_rules_of(folder) if folder != beside else ())]
     found = []
-    for path in _files(folder, rules, ()):
+    for path in _Walk(rules, tree).files(folder, ()):
         name = path.relative_to(folder).as_posix()
         if not name.isprintable():
             raise PackingError(f"a file in it has a name that can't be written down: {name!r}")
@@ -62,77 +86,95 @@ def members(folder: Path, beside: Path) -> tuple[Member, ...]:
     return tuple(sorted(found))
 
 
-def _files(folder: Path, rules: list[_Rule], above: tuple[str, ...]) -> Iterator[Path]:
-    here = os.path.realpath(folder)
-    if here in above:
-        raise PackingError(f"the link {folder.name} leads back to where it stands")
-    with os.scandir(folder) as entries:
-        listed = sorted(entries, key=lambda entry: entry.name)
-    for entry in listed:
-        path = Path(entry.path)
-        if _is_ignored(path, entry.is_dir(), rules):
-            continue
-        if entry.is_dir():
-            yield from _files(path, rules, (*above, here))
-        elif entry.is_file():
-            yield path
-        else:
-            raise PackingError(f"{entry.name} in it is not a regular file")
+class _Walk(NamedTuple):
+    """A walk along a directory that leaves out what the rules say."""
+
+    rules: Sequence[_Rules]
+    tree: Path | None
+
+    def files(self, folder: Path, above: tuple[str, ...]) -> Iterator[Path]:
+        here = os.path.realpath(folder)
+        if here in above:
+            raise PackingError(f"the link {folder.name} leads back to where it stands")
+        takes_back = any(rules.takes_back for rules in self.rules)
+        with os.scandir(folder) as entries:
+            listed = sorted(entries, key=lambda entry: entry.name)
+        for entry in listed:
+            path = Path(entry.path)
+            is_left_out = entry.name == _GIT or self._is_ignored(path, entry.is_dir())
+            if is_left_out and not (takes_back and entry.is_dir() and entry.name != _GIT):
+                continue
+            if entry.is_symlink() and self.tree and not is_inside(path, self.tree):
+                raise OutsideError(f"the link {entry.name} in it leads to {os.path.realpath(path)}")
+            if entry.is_dir():
+                yield from self.files(path, (*above, here))
+            elif entry.is_file():
+                yield path
+            else:
+                raise PackingError(f"{entry.name} in it is not a regular file")
+
+    def _is_ignored(self, path: Path, is_directory: bool) -> bool:
+        said = (rules.says(path, is_directory) for rules in reversed(self.rules))
+        return next((one for one in said if one is not None), False)
 
 
 # --- .flowspecignore ---
 
 
-class _Rule(NamedTuple):
+class _Rules(NamedTuple):
+    """The patterns of one ignore file, about paths below its folder."""
+
     folder: Path
-    pattern: tuple[str, ...]
-    takes_back: bool
-    directories_only: bool
+    patterns: GitIgnoreSpec
+
+    @property
+    def takes_back(self) -> bool:
+        return any(one.include is False for one in self.patterns.patterns)
+
+    def says(self, path: Path, is_directory: bool) -> bool | None:
+        """Whether a path is left out (True) or taken back (False) by the last pattern that it fits; None for none."""
+        if not path.is_relative_to(self.folder):
+            return None
+        name = path.relative_to(self.folder).as_posix() + ("/" if is_directory else "")
+        # A name need not be Unicode; RE2's texts are.
+        return self.patterns.check_file(name.encode("utf-8", "replace").decode()).include
 
 
-def _rules(folder: Path) -> list[_Rule]:
+def _rules_of(folder: Path) -> list[_Rules]:
     try:
-        lines = (folder / IGNORE_FILE).read_text("utf-8", "replace").splitlines()
+        with (folder / IGNORE_FILE).open(encoding="utf-8", errors="replace") as file:
+            text = file.read(_MAX_IGNORE_FILE + 1)
     except FileNotFoundError:
         return []
-    return [rule for line in lines if (rule := _rule(line, folder))]
+    if len(text) > _MAX_IGNORE_FILE:
+        raise IgnoreFileError(f"{folder / IGNORE_FILE} has more than {_MAX_IGNORE_FILE:,} characters")
+    return [_rules(folder, text.splitlines())]
 
 
-def _rule(line: str, folder: Path) -> _Rule | None:
-    text = line.strip()
-    if not text or text.startswith("#"):
-        return None
-    takes_back, text = text.startswith("!"), text.removeprefix("!")
-    directories_only, text = text.endswith("/"), text.rstrip("/")
-    start = () if "/" in text else ("**",)
-    return _Rule(folder, (*start, *text.lstrip("/").split("/")), takes_back, directories_only)
+def _rules(folder: Path, lines: Sequence[str]) -> _Rules:
+    if patterns := _patterns(lines):
+        return _Rules(folder, patterns)
+    bad = next((number for number, line in enumerate(lines, 1) if not _patterns([line])), None)
+    place = (
+        f"{folder / IGNORE_FILE}:{bad}: {lines[bad - 1][:100]!r} is" if bad else f"{folder / IGNORE_FILE}: these are"
+    )
+    raise IgnoreFileError(f"{place} {'no pattern of a .gitignore' if bad else 'too many patterns'}")
 
 
-def _is_ignored(path: Path, is_directory: bool, rules: Iterable[_Rule]) -> bool:
-    ignored = False
-    for rule in rules:
-        meant = (is_directory or not rule.directories_only) and path.is_relative_to(rule.folder)
-        if meant and _fits(path.relative_to(rule.folder).parts, rule.pattern):
-            ignored = not rule.takes_back
-    return ignored
+def _patterns(lines: Sequence[str]) -> GitIgnoreSpec | None:
+    """The patterns of these lines; None when they can't be used.
 
+    They are matched by RE2, since Python's `re` needs for ever for `*a*a*a*a*a*b` and the like.
+    """
+    from pathspec import GitIgnoreSpec
 
-def _fits(names: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
-    """Whether a path fits; all ways are followed at once, so that no pattern takes long."""
-    states = _onward({0}, pattern)
-    for name in names:
-        stay = {at for at in states if pattern[at : at + 1] == ("**",)}
-        step = {at + 1 for at in states - stay if at < len(pattern) and fnmatchcase(name, pattern[at])}
-        states = _onward(stay | step, pattern)
-    return len(pattern) in states
-
-
-def _onward(states: set[int], pattern: tuple[str, ...]) -> set[int]:
-    """`**` may also stand for nothing."""
-    for at in range(len(pattern)):
-        if at in states and pattern[at] == "**":
-            states = states | {at + 1}
-    return states
+    with warnings.catch_warnings():
+        # pathspec gives each to `re` as well, which has notes about `[[`.
+        warnings.simplefilter("ignore", FutureWarning)
+        try:
+            return GitIgnoreSpec.from_lines(lines, backend="re2")
+        except (ValueError, re.error, re2_error()):
+            return None
 
 
 # --- zip ---

@@ -13,12 +13,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from flowspec.document.extends import tree_of
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.nearest import did_you_mean
+from flowspec.document.parse import tree_of
 from flowspec.document.tree import NodePath
 from flowspec.errors import Diagnostic
-from flowspec.request.archives import IGNORE_FILE, Member, PackingError, blocks, members, packed
+from flowspec.request.archives import (
+    Member,
+    OutsideError,
+    PackingError,
+    blocks,
+    is_inside,
+    members,
+    packed,
+)
 from flowspec.request.secret_scan import leak
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -124,7 +132,7 @@ class Files:
             is_packed = path.is_dir() and not _PACKED.isdisjoint(at)
             if not self._usable(path, text, at, is_packed=is_packed):
                 return None
-            files = members(path, self.folder(at)) if is_packed else None
+            files = members(path, self.folder(at), self._uploaded_from) if is_packed else None
             digest, size = self._hash(path, files, at)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
@@ -132,9 +140,12 @@ class Files:
                 "FS403", at, f"'{text}' can't be read: {reason}", notes=(f"looked at {error.filename or path}",)
             )
             return None
+        except OutsideError as error:
+            self._report_outside(at, f"'{text}' can't be packed: {error}", hint=error.hint)
+            return None
         except PackingError as error:
-            hint = f"leave it out by a {IGNORE_FILE}"
-            self.report("FS402", at, f"'{text}' can't be packed: {error}", hint=hint, notes=(f"looked at {path}",))
+            message = f"'{text}' can't be packed: {error}"
+            self.report("FS402", at, message, hint=error.hint, notes=(f"looked at {path}",))
             return None
         name = path.name if files is None else f"{path.name}.zip"
         uri = self._uri(path, f"{digest}/{name}", at)
@@ -162,10 +173,8 @@ class Files:
             self.report("FS406", at, f"'{name}' holds {found}", hint=hint, notes=(way,))
 
     def _usable(self, path: Path, text: str, at: NodePath, *, is_packed: bool) -> bool:
-        if self.jobflow.backend != "local" and not self._is_own(path):
-            # A spec may come from someone who is not trusted with the rest of the machine.
-            note = f"only files below {self._tree} are uploaded: the repository of the spec, or its folder"
-            self.report("FS407", at, f"'{text}' is outside of the spec's folder tree", notes=(note,))
+        if self._uploaded_from and not is_inside(path, self._uploaded_from):
+            self._report_outside(at, f"'{text}' is outside of the spec's folder tree, or in its .git")
             return False
         if path.is_file() or is_packed:
             if _UNSHIPPABLE.search(path.name):
@@ -183,8 +192,17 @@ class Files:
             self.report("FS401", at, f"there is no file '{text}'", hint=_near(path), notes=(f"looked for {path}",))
         return False
 
-    def _is_own(self, path: Path) -> bool:
-        return Path(os.path.realpath(path)).is_relative_to(self._tree)
+    @property
+    def _uploaded_from(self) -> Path | None:
+        """The folder that files are uploaded from; None where nothing is uploaded.
+
+        A spec may come from someone who is not trusted with the rest of the machine.
+        """
+        return None if self.jobflow.backend == "local" else self._tree
+
+    def _report_outside(self, at: NodePath, message: str, *, hint: str = "") -> None:
+        note = f"only files below {self._tree} are uploaded: the repository of the spec, or its folder; .git never is"
+        self.report("FS407", at, message, hint=hint, notes=(note,))
 
     def _uri(self, path: Path, key: str, at: NodePath) -> str | None:
         if self.jobflow.backend == "local":

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -19,7 +19,7 @@ from flowspec.document.job_flow import JobFlow
 from flowspec.document.parse import compose
 from flowspec.document.parse import read as read_text
 from flowspec.document.tree import Place, Source, plain, settle
-from flowspec.document.validate import schema_fault, schema_violations
+from flowspec.document.validate import dangling_references, schema_fault, schema_violations
 from flowspec.errors import Diagnostic, SpecError
 from flowspec.request.compile import Request
 from flowspec.request.origin import origin
@@ -43,10 +43,23 @@ def read(path: str | os.PathLike[str]) -> Policy:
     schema = _json(source) if source.file.endswith(".json") else _yaml(source)
     if not isinstance(schema, dict):
         raise _unfit(source, "a policy is a JSON Schema: a mapping")
-    fault = schema_fault(schema) or next(_faults(schema, schema), "")
-    if fault:
-        raise _unfit(source, f"this is no JSON Schema: {fault}")
-    return Policy(source.file, _placeable(schema))
+    try:
+        if fault := schema_fault(schema):
+            raise _unfit(source, f"this is no JSON Schema: {fault}")
+        if dangling := [_dangling(source, one) for one in dict.fromkeys(dangling_references(schema))]:
+            raise SpecError(dangling)
+        return Policy(source.file, _placeable(schema))
+    except RecursionError:
+        raise _unfit(source, "this is nested too deeply") from None
+
+
+def _dangling(source: Source, reference: str) -> Diagnostic:
+    """A finding at the first place of a file where the reference is written."""
+    places = ((number, line.find(reference) + 1) for number, line in enumerate(source.lines, 1))
+    line, column = next(((number, column) for number, column in places if column), (1, 1))
+    at = Place(source, line, column, len(reference))
+    message = f"the reference '{reference}' leads to nothing in the file"
+    return source.diagnostic("FS602", message, at, hint="put what it means into `$defs`: nothing is fetched")
 
 
 def _placeable(schema: Any) -> Any:
@@ -81,32 +94,6 @@ def _yaml(source: Source) -> Any:
 
 def _unfit(source: Source, message: str) -> SpecError:
     return SpecError([source.diagnostic("FS602", message)])
-
-
-def _faults(schema: Any, root: Mapping[str, Any]) -> Iterator[str]:
-    """What a meta-schema does not see: references that lead nowhere, or out of the file."""
-    if isinstance(schema, list):
-        for one in schema:
-            yield from _faults(one, root)
-    if not isinstance(schema, dict):
-        return
-    reference = schema.get("$ref")
-    if isinstance(reference, str) and not _leads_somewhere(reference, root):
-        yield f"$ref {reference!r} leads to nothing in the file"
-    for one in schema.values():
-        yield from _faults(one, root)
-
-
-def _leads_somewhere(reference: str, root: Mapping[str, Any]) -> bool:
-    if not reference.startswith("#"):
-        return False
-    if not reference.startswith("#/"):
-        return reference == "#" or f'"$anchor": {json.dumps(reference[1:])}' in json.dumps(root)
-    found: Any = root
-    for step in reference[2:].split("/"):
-        key = step.replace("~1", "/").replace("~0", "~")
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return found is not None
 
 
 def violations(policy: Policy, jobflow: JobFlow, request: Request) -> tuple[Diagnostic, ...]:

@@ -1,11 +1,14 @@
+import os
 import time
 from pathlib import Path
 
 import pytest
 
 from flowspec.document.parse import MAX_BYTES, load, resolve
+from flowspec.document.render import render
 from flowspec.document.tree import plain, scalars
 from flowspec.errors import SpecError
+from flowspec.request.policy import read as read_policy
 
 
 def write(tmp_path, text):
@@ -118,3 +121,50 @@ def test_a_file_that_can_not_be_opened_says_why(tmp_path):
     found = refusal(path)
     assert found.id == "FS001"
     assert "symbolic links" in found.message
+
+
+def render_with(path):
+    other = path.with_name("other.yaml")
+    other.write_text("flowspec: v1\nname: x\n")
+    return render(load(other), environ={}, variable_files=[path])
+
+
+NETRC = "machine example.com login me password hunter2\n  token: [abc\n"
+
+
+@pytest.mark.parametrize("content", [NETRC, "flowspec: v1\nname: hunter2\n", "- hunter2\n"])
+@pytest.mark.parametrize("way", [load, render_with, read_policy])
+def test_a_link_to_a_file_elsewhere_shows_nothing_of_it(tmp_path, content, way):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / ".netrc").write_text(content)
+    folder = tmp_path / "repo" / "jobs"
+    folder.mkdir(parents=True)
+    (tmp_path / "repo" / ".git").mkdir()
+    (folder / "job.yaml").symlink_to("../../home/.netrc")
+    with pytest.raises(SpecError, match="is a link that leads out of its repository or folder") as caught:
+        way(folder / "job.yaml")
+    assert "hunter2" not in repr(caught.value.diagnostics)
+    assert caught.value.diagnostics[0].hint == "name the file itself"
+
+
+def test_links_within_a_repository_or_folder_are_followed(tmp_path):
+    for place in ("a/job.yaml", "b/..data/job.yaml"):
+        (tmp_path / place).parent.mkdir(parents=True)
+        (tmp_path / place).write_text("flowspec: v1\nname: x\n")
+    # As Kubernetes mounts a ConfigMap.
+    (tmp_path / "b" / "job.yaml").symlink_to("..data/job.yaml")
+    assert load(tmp_path / "b" / "job.yaml")
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "b" / "linked.yaml").symlink_to("../a/job.yaml")
+    assert load(tmp_path / "b" / "linked.yaml")
+    # The folder is the user's choice, and not the repository's.
+    (tmp_path.parent / f"{tmp_path.name}-link").symlink_to(tmp_path / "a")
+    assert load(tmp_path.parent / f"{tmp_path.name}-link" / "job.yaml")
+
+
+def test_what_a_shell_hands_over_is_read(tmp_path):
+    read_end, write_end = os.pipe()
+    os.write(write_end, b"flowspec: v1\nname: x\n")
+    os.close(write_end)
+    assert load(f"/dev/fd/{read_end}")
+    os.close(read_end)

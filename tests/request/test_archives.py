@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from flowspec.request.archives import MAX_MEMBERS, PackingError, members, packed
+from flowspec.request.archives import MAX_MEMBERS, OutsideError, PackingError, members, packed
 
 
 @pytest.fixture
@@ -102,13 +102,62 @@ def test_nothing_is_held_in_memory(tree, tmp_path):
         ("?.txt", ["d/f.log"]),
         ("[ab].txt", ["build/c.txt", "d/build/e.txt", "d/f.log"]),
         ("[!a].txt", ["a.txt", "d/f.log"]),
-        ("[.txt\n[]\n[!]\n\\", ["a.txt", "build/c.txt", "d/build/e.txt", "d/f.log"]),
+        ("[.txt\n[]\n[!]", ["a.txt", "build/c.txt", "d/build/e.txt", "d/f.log"]),
         ("d/*/e.txt", ["a.txt", "build/c.txt", "d/f.log"]),
+        ("d/**\n!d/f.log", ["a.txt", "build/c.txt", "d/f.log"]),
+        ("d/\n!d/build/e.txt", ["a.txt", "build/c.txt", "d/build/e.txt"]),
+        ("*.txt\n!d/", ["d/f.log"]),
     ],
 )
 def test_what_is_left_out(tree, ignore, left):
     folder = tree("a.txt", "build/c.txt", "d/build/e.txt", "d/f.log", ignore=ignore)
     assert names(folder) == left
+
+
+def test_what_gitignore_escapes(tree):
+    folder = tree("#x", "!y", "a b ", "a.txt", "b.txt", "^.txt", ignore="\\#x\n\\!y\na b\\ \n[^a].txt")
+    assert names(folder) == ["a.txt"]
+
+
+@pytest.mark.parametrize("bad", ["\\", "a\\", "!", "[z-a]", "[[:alpha:]]", "?" * 20_000])
+def test_a_pattern_that_can_not_be_used_is_said_with_its_line(tree, bad):
+    with pytest.raises(PackingError, match=r"lib/\.flowspecignore:2: .* is no pattern of a \.gitignore"):
+        names(tree("a", ignore=f"*.pyc\n{bad}\n"))
+
+
+def test_an_ignore_file_without_measure(tree):
+    with pytest.raises(PackingError, match=r"\.flowspecignore has more than 100,000 characters"):
+        names(tree("a", ignore="a\n" * 60_000))
+    with pytest.raises(PackingError, match="these are too many patterns"):
+        names(tree("a", ignore=("?" * 1000 + "\n") * 20))
+
+
+def test_git_is_never_packed_whatever_is_taken_back(tree):
+    folder = tree(".git/config", "a/.git", "b/.git/x/y", "c", ignore="!.git/\n!.git\n!*.pyc\n!*")
+    assert names(folder) == [".flowspecignore", "c"]
+
+
+def test_a_link_that_leads_out_of_the_tree_is_refused(tree, tmp_path):
+    folder = tree("a/b.txt")
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "key").write_text("k")
+    for name, goal in {"key": "secret/key", "all": "secret"}.items():
+        link = folder / "a" / name
+        link.symlink_to(tmp_path / goal)
+        with pytest.raises(OutsideError, match=f"the link {name} in it leads to .*/{goal}"):
+            members(folder, folder, folder)
+        assert len(members(folder, folder, tmp_path)) == 2
+        link.unlink()
+    tree(".git/config")
+    (folder / "a" / "mine").symlink_to("../.git/config")
+    with pytest.raises(OutsideError, match=r"the link mine in it leads to .*config"):
+        members(folder, folder, folder)
+
+
+def test_a_link_that_is_left_out_may_lead_anywhere(tree):
+    folder = tree("a", ignore="out")
+    (folder / "out").symlink_to("/etc/passwd")
+    assert [one.name for one in members(folder, folder, folder)] == ["a"]
 
 
 def test_what_is_left_out_always_and_from_beside_the_spec(tree):

@@ -170,3 +170,25 @@ def test_an_archive_can_be_read(flow, write, tmp_path):
     (tmp_path / "x.zip").write_bytes(b"".join(asset.content()))
     with zipfile.ZipFile(tmp_path / "x.zip") as read:
         assert read.namelist() == ["run.sh"]
+
+
+def test_a_link_out_of_the_repository_is_not_packed(flow, write, tmp_path):
+    write(repo__lib__run_dot_sh="cat", outside__key="k")
+    (tmp_path / "repo" / ".git").mkdir()
+    (tmp_path / "repo" / "lib" / "key").symlink_to(tmp_path / "outside" / "key")
+    with pytest.raises(SpecError, match="'lib' can't be packed: the link key in it leads to") as caught:
+        compile(flow(EMR + STREAMING, at="repo/job.yaml"))
+    (found,) = caught.value.diagnostics
+    assert (found.id, found.location.line, found.hint) == ("FS407", 6, "leave it out by a .flowspecignore")
+    # Nothing is uploaded from here.
+    assert compile(flow(LOCAL + STREAMING, at="repo/job.yaml"))
+
+
+@pytest.mark.parametrize("name", [".git/run.sh", "linked.sh"])
+def test_nothing_of_git_is_uploaded(flow, write, tmp_path, name):
+    write(repo___dot_git__run_dot_sh="cat")
+    (tmp_path / "repo" / "linked.sh").symlink_to(".git/run.sh")
+    step = f"steps: [{{name: s, type: streaming, mapper: {name}, input: s3://a/i, output: s3://a/o}}]\n"
+    with pytest.raises(SpecError, match=r"or in its \.git") as caught:
+        compile(flow(EMR + step, at="repo/job.yaml"))
+    assert {one.id for one in caught.value.diagnostics} == {"FS407"}

