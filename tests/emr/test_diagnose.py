@@ -13,26 +13,30 @@ class KeptLogs:
     def __init__(self, live=True, **logs):
         self.live, self.logs = live, logs
 
-    def read(self, step_id, name, start=0):
+    def blocks(self, step_id, name, start=0):
         log = self.logs.get(name)
-        return log and log[start:]
+        return log and iter([log[start:]])
+
+    def tail(self, step_id, name, size):
+        log = self.logs.get(name)
+        return log and log[-size:]
 
     def where(self, step_id):
         return f"s3://logs/j-1/steps/{step_id}/"
 
-    def bootstrap(self, number, instance):
-        return self.logs.get(f"{instance}/{number}")
+    def bootstrap(self, number, instance, size):
+        return self.tail("", f"{instance}/{number}", size)
 
     def folder(self):
         return "s3://logs/j-1/"
 
 
-def failed(logs, **details):
+def failed(logs, secrets=(), **details):
     step = Step("s-1", "count", "FAILED", **details)
     cluster = Cluster(
         "j-1", "flow", "TERMINATED_WITH_ERRORS", "STEP_FAILURE", "Shut down as step failed", steps=(step,)
     )
-    return diagnose(cluster, judge(cluster), logs)
+    return diagnose(cluster, judge(cluster), logs, secrets)
 
 
 def test_what_emr_says_comes_first():
