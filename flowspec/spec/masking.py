@@ -67,6 +67,8 @@ class MaskingWriter:
         return max((_overlap(self._held, form) for form in self._forms), default=0)
 
     def _pass_on(self, limit: int) -> None:
+        if not limit:
+            return
         shown, position, replaced = bytearray(), 0, 0
         for start, end in _spans(self._held, self._forms, self._replaced):
             if start >= limit:

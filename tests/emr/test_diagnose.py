@@ -4,6 +4,7 @@ import pytest
 
 from flowspec.emr.diagnose import diagnose
 from flowspec.emr.verdict import judge
+from flowspec.errors import ServiceError
 from flowspec.plan.cluster import Cluster, Step
 
 
@@ -98,3 +99,41 @@ def test_the_last_words_of_a_bootstrap_action():
     found = diagnose(cluster, judge(cluster), KeptLogs(**{"i-0abc/2": b"no such package\n"}))
     assert found.excerpts == {"stderr": ("no such package",)}
     assert found.logs == "s3://logs/j-1/"
+
+
+class UnreadableLogs(KeptLogs):
+    """The S3 of these logs gives stderr, and refuses all else."""
+
+    def tail(self, step_id, name, size):
+        if name != "stderr":
+            raise ServiceError("GetObject", "AccessDenied", "s3://logs/x: no", remedy="ask for access")
+        return super().tail(step_id, name, size)
+
+
+def test_logs_that_cannot_be_read_do_not_hide_what_emr_says():
+    found = failed(UnreadableLogs(live=False, stderr=b"bad\n"), message="exit 3")
+    assert "exit 3" in found.facts
+    assert found.excerpts == {"stderr": ("bad",)}
+    assert found.unread == "GetObject: AccessDenied: s3://logs/x: no; ask for access"
+    assert not found.logs_may_follow
+
+
+def test_a_bootstrap_log_that_cannot_be_read():
+    reason = "On the master instance (i-0abc), bootstrap action 2 returned a non-zero return code"
+    cluster = Cluster("j-1", "flow", "TERMINATED_WITH_ERRORS", "BOOTSTRAP_FAILURE", reason)
+    found = diagnose(cluster, judge(cluster), UnreadableLogs())
+    assert found.facts == (f"BOOTSTRAP_FAILURE: {reason}",)
+    assert found.unread.startswith("GetObject: AccessDenied")
+
+
+def test_excerpts_show_no_secret_not_even_the_rest_of_one():
+    # One line, longer than what is looked at (256 KiB), with a secret where that begins.
+    stderr = b"hunter2secret" + b"x" * (256 * 1024 - 6)
+    (line,) = failed(KeptLogs(stderr=stderr), {"hunter2secret"}).excerpts["stderr"]
+    assert line == "x" * (256 * 1024 - 6)
+
+
+def test_excerpts_show_no_line_of_a_secret():
+    key = "\n".join(["-----BEGIN KEY-----", *(f"MIIEow{number}" for number in range(30)), "-----END KEY-----"])
+    found = failed(KeptLogs(stderr=f"bad key:\n{key}\nno\n".encode()), {key})
+    assert found.excerpts["stderr"] == ("bad key:", "(sensitive)", "no")
