@@ -26,19 +26,19 @@ _OTHER_CONTENT = {"BadDigest", "XAmzContentChecksumMismatch", "InvalidDigest"}
 _ACCESS = "read and write below it (target's `staging:`)"
 
 
-def stage(emr: Emr, assets: Iterable[Asset]) -> Iterator[tuple[Asset, bool]]:
+def stage(emr: Emr, assets: Iterable[Asset], *, in_parts: int = _IN_PARTS) -> Iterator[tuple[Asset, bool]]:
     """Uploads what is not there yet; gives each asset and whether it was sent.
 
     The key holds the content's hash, so what is there already needs no comparison. Raises
     ServiceError when S3 refuses (no such bucket, access denied) or can't be reached, and FlowspecError when a
-    file changed since it was hashed.
+    file changed since it was hashed. A file of `in_parts` bytes or more is sent in parts.
     """
     s3: Any = None
     for asset in assets:
         s3 = s3 or emr.s3()
         missing = not _exists(s3, asset.uri)
         if missing:
-            _upload(s3, asset)
+            _upload(s3, asset, in_parts)
         yield asset, missing
 
 
@@ -57,12 +57,12 @@ def _exists(s3: Any, uri: str) -> bool:
     return True
 
 
-def _upload(s3: Any, asset: Asset) -> None:
+def _upload(s3: Any, asset: Asset, in_parts: int) -> None:
     from botocore.exceptions import ClientError
 
     with s3_errors("PutObject", asset.uri, access=_ACCESS), _verified(asset) as file:
         try:
-            _send(s3, asset, file)
+            _send(s3, asset, file, in_parts)
         except ClientError as error:
             if error.response["Error"]["Code"] in _OTHER_CONTENT:
                 raise _changed(asset) from error
@@ -87,9 +87,9 @@ def _verified(asset: Asset) -> Iterator[IO[bytes]]:
         yield file
 
 
-def _send(s3: Any, asset: Asset, file: IO[bytes]) -> None:
+def _send(s3: Any, asset: Asset, file: IO[bytes], in_parts: int) -> None:
     bucket, key = split_uri(asset.uri)
-    if asset.size < _IN_PARTS:
+    if asset.size < in_parts:
         checksum = b64encode(bytes.fromhex(asset.sha256)).decode()
         s3.put_object(Bucket=bucket, Key=key, Body=file, ChecksumSHA256=checksum)
         return
