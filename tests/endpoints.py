@@ -1,6 +1,9 @@
-"""Fixtures: an EMR and S3 to talk to, which is moto's server, and a way to it that loses answers."""
+"""Fixtures: an EMR and S3 to talk to, which is moto's server, and faulty ways to both."""
 
+import socket
 import threading
+import time
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -76,13 +79,8 @@ class _Handler(BaseHTTPRequestHandler):
         return self.hang_up() if fault == "lost" else self.answer(status, answer)
 
     def pass_on(self, body):
-        connection = HTTPConnection("127.0.0.1", self.server.moto_port)
-        try:
-            connection.request("POST", self.path, body, dict(self.headers))
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
+        status, _, answer = passed_on(self, body)
+        return status, answer
 
     def answer(self, status, body):
         self.send_response(status)
@@ -102,11 +100,120 @@ class _Handler(BaseHTTPRequestHandler):
 def faulty(moto_port, moto):
     """A connection to moto by a faulty way; `faulty.way` takes the faults and keeps what it saw."""
     way = FaultyWay(moto_port)
-    thread = threading.Thread(target=way.serve_forever, daemon=True)
+    with serving(way):
+        connection = connect(Endpoint("emr", "us-east-1", endpoint_url=way.url))
+        connection.way = way
+        yield connection
+
+
+class FaultyS3(ThreadingHTTPServer):
+    """Passes requests on to moto's S3, with the present `fault` in each answer; `seen` are the requests that came.
+
+    A fault is None, an (HTTP status, error code) pair that is answered instead, "cut" (half of the body and then
+    the end of the connection, though all of it was announced), "slow" (the body comes in five pieces, half a
+    second apart), "silent" (no answer at all while the server runs), or "refused" (nobody listens).
+    """
+
+    daemon_threads = True
+
+    def __init__(self, port):
+        self.moto_port, self.seen, self.fault = port, [], None
+        self.ended = threading.Event()
+        super().__init__(("127.0.0.1", 0), _S3Handler)
+        self._free_port = _closed_port()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self._free_port if self.fault == 'refused' else self.server_port}"
+
+    def handle_error(self, *args): ...  # a client that gave up waiting
+
+
+class _S3Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def handle_any(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.seen.append(f"{self.command} {self.path}")
+        fault = self.server.fault
+        if fault == "silent":
+            self.server.ended.wait()
+            self.close_connection = True
+        elif isinstance(fault, tuple):
+            xml = f"<Error><Code>{fault[1]}</Code><Message>as asked for</Message></Error>"
+            self.answer(fault[0], {"Content-Type": "application/xml"}, xml.encode())
+        else:
+            self.answer(*passed_on(self, body))
+
+    do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = handle_any  # noqa: N815 - the names that http.server calls
+
+    def answer(self, status, headers, body):
+        self.send_response(status)
+        # A HEAD has no body, but the length of one.
+        headers = {"Content-Length": str(len(body)), **headers}
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.send_body(body)
+
+    def send_body(self, body):
+        if self.server.fault == "cut":
+            self.wfile.write(body[: len(body) // 2])
+            self.close_connection = True
+        elif self.server.fault == "slow":
+            size = len(body) // 5 + 1
+            for start in range(0, len(body), size):
+                time.sleep(0.5)
+                self.wfile.write(body[start : start + size])
+        else:
+            self.wfile.write(body)
+
+    def log_message(self, *args): ...
+
+
+@pytest.fixture
+def faulty_s3(moto_port, moto, monkeypatch):
+    """Sets a fault of S3 for all connections that are made afterwards: `faulty_s3("cut")`; gives the server."""
+    way = FaultyS3(moto_port)
+
+    def set_fault(fault):
+        way.fault = fault
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", way.url)
+        return way
+
+    with serving(way):
+        yield set_fault
+        way.ended.set()
+
+
+def _closed_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def passed_on(handler, body):
+    """Sends what `handler` received to moto; the status, the headers that matter, and the body of its answer."""
+    connection = HTTPConnection("127.0.0.1", handler.server.moto_port)
+    try:
+        headers = {name: value for name, value in handler.headers.items() if name != "Expect"}
+        connection.request(handler.command, handler.path, body, headers)
+        answer = connection.getresponse()
+        kept = {"Content-Type", "ETag", "Last-Modified", *(["Content-Length"] if handler.command == "HEAD" else [])}
+        return answer.status, {name: value for name, value in answer.getheaders() if name in kept}, answer.read()
+    finally:
+        connection.close()
+
+
+@contextmanager
+def serving(server):
+    """Answers requests while the block runs."""
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    connection = connect(Endpoint("emr", "us-east-1", endpoint_url=way.url))
-    connection.way = way
-    yield connection
-    way.shutdown()
-    way.server_close()
-    thread.join()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

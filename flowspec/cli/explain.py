@@ -55,10 +55,10 @@ def _page(word: str) -> str:
     if text is None:
         hint = did_you_mean(id_, CATALOG) or "`flowspec explain` lists them all"
         raise click.BadParameter(f"there is no finding {word}: {hint}", param_hint="ID")
-    return _painted(text) if sys.stdout and wants_color(sys.stdout) else text
+    return painted(text) if sys.stdout and wants_color(sys.stdout) else text
 
 
-def _painted(text: str) -> str:
+def painted(text: str) -> str:
     """Markdown for a terminal: headings bold, code indented, the fences gone."""
     lines = []
     is_code = False

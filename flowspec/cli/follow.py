@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowspec.backend.aws.diagnose import diagnose
 from flowspec.backend.aws.logs import Logs, logs_of
@@ -18,10 +18,16 @@ from flowspec.cli.locate import Chosen
 from flowspec.cli.output import on_terminal, result, say
 from flowspec.document.masking import mask
 from flowspec.engines.counters import parse_counters
+from flowspec.errors import FlowspecError
 from flowspec.report import runs
 
 if TYPE_CHECKING:
     from flowspec.plan.cluster import Cluster
+
+_T = TypeVar("_T")
+# Bytes of a step's syslog that are looked at for the counters of its last job, which Hadoop's client prints when
+# the job ends: 120 counters at most (mapreduce.job.counters.max) of 64 + 128 characters, and then a few lines.
+_COUNTERS_TAIL = 1 << 20
 
 
 def handed_over(chosen: Chosen, format_: str) -> int:
@@ -108,9 +114,11 @@ def _tell(chosen: Chosen, end: Ended, format_: str) -> int:
     cluster, verdict = end.cluster, end.verdict
     logs = logs_of(chosen.emr, cluster)
     unhappy = verdict.outcome not in {Outcome.SUCCEEDED, Outcome.TIMED_OUT}
-    diagnosis = diagnose(cluster, verdict, logs) if unhappy else None
-    counters = _counters(cluster, logs)
-    real = truth(chosen.emr, cluster)
+    diagnosis = diagnose(cluster, verdict, logs, chosen.secrets) if unhappy else None
+    counters: Mapping[str, runs.Counters] = {}
+    if not (diagnosis and diagnosis.unread):
+        counters = _or_note("the steps' counters", lambda: _counters(cluster, logs), {}, chosen)
+    real = _or_note("what was real of this run", lambda: truth(chosen.emr, cluster), None, chosen)
     if format_ == "json":
         document = {
             "outcome": verdict.outcome.value,
@@ -137,12 +145,22 @@ def _tell(chosen: Chosen, end: Ended, format_: str) -> int:
     return exit_of(verdict.outcome)
 
 
+def _or_note(subject: str, read: Callable[[], _T], otherwise: _T, chosen: Chosen) -> _T:
+    """What `read` gives, or `otherwise` and a note: how a run ended does not depend on what can be read of it."""
+    try:
+        return read()
+    except (FlowspecError, OSError) as error:
+        reason = error.sentence if isinstance(error, FlowspecError) else str(error)
+        say(f"note: {subject} could not be read: {runs.printable(reason)}", secrets=chosen.secrets)
+        return otherwise
+
+
 def _counters(cluster: Cluster, logs: Logs) -> Mapping[str, runs.Counters]:
     """What each step that completed has counted, by the step's id."""
     counted = {}
     for step in cluster.steps:
         if step.state == "COMPLETED":
-            found = parse_counters((logs.read(step.id, "syslog") or b"").decode("utf-8", "replace"))
+            found = parse_counters((logs.tail(step.id, "syslog", _COUNTERS_TAIL) or b"").decode("utf-8", "replace"))
             if found:
                 counted[step.id] = found
     return counted

@@ -7,7 +7,9 @@ A reader of our output may go away at any time (`flowspec logs | head`), and the
 from __future__ import annotations
 
 import os
+import select
 import sys
+import time
 from collections.abc import Callable, Collection
 from typing import TextIO
 
@@ -26,10 +28,31 @@ def say(text: str, *, secrets: Collection[str] = ()) -> None:
 
 
 def result_bytes(content: bytes) -> None:
-    """Prints a piece of a log as it is."""
-    if sys.stdout is not None:
+    """Prints a piece of a log as it is. Raises BrokenPipeError when nobody reads on, so that no more is fetched."""
+    if sys.stdout is None:
+        return
+    try:
         sys.stdout.flush()
-        _guarded(sys.stdout, lambda: (sys.stdout.buffer.write(content), sys.stdout.buffer.flush()))
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        _silence(sys.stdout)
+        raise
+
+
+def wait_for_more(seconds: float) -> None:
+    """Waits before the next piece of a log. Raises BrokenPipeError as soon as nobody reads on."""
+    try:
+        watched = select.poll()
+        # No event is asked for: a pipe without a reader (POLLERR) and a closed terminal (POLLHUP) are always told.
+        watched.register(sys.stdout.fileno(), 0)
+    except (AttributeError, OSError, ValueError):
+        # There is no stdout, or none that is a file.
+        time.sleep(seconds)
+        return
+    if watched.poll(seconds * 1000):
+        _silence(sys.stdout)
+        raise BrokenPipeError
 
 
 def on_terminal() -> bool:
@@ -57,5 +80,9 @@ def _guarded(stream: TextIO, write: Callable[[], object]) -> None:
     try:
         write()
     except BrokenPipeError:
-        # Nobody reads on. What is still in the buffer would fail again when Python flushes it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        _silence(stream)
+
+
+def _silence(stream: TextIO) -> None:
+    # Nobody reads on. What is still in the buffer would fail again when Python flushes it at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +10,17 @@ import click
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import BACKEND, CHOOSING, Chosen, bare_endpoint, choose
 from flowspec.cli.options import CONNECTION, output_format
-from flowspec.cli.output import result, result_bytes, say
+from flowspec.cli.output import result, result_bytes, say, wait_for_more
 from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.logs import Logs
     from flowspec.plan.cluster import Cluster, Step
 
-_FOLLOW_INTERVAL = 0.2
+# Seconds between two looks: a file here costs nothing to read again; what EMR ships to S3 is minutes old anyway.
+_FOLLOW_HERE, _FOLLOW_SHIPPED = 0.2, 10
+# Bytes of each log in a JSON document, which has to be put together in memory.
+_IN_JSON = 16 << 20
 
 
 @click.command(epilog="Example: flowspec status job.yaml")
@@ -79,28 +81,57 @@ def logs(what: str, wanted: str | None, names: tuple[str, ...], follow: bool, fo
     """Print a step's logs. WHAT is a spec, a cluster's id, or its name."""
     from flowspec.backend.aws.logs import NAMES, logs_of
     from flowspec.backend.aws.observe import describe
-    from flowspec.document.masking import mask
-    from flowspec.report.runs import as_json
 
     chosen = choose(what, **options)
     cluster = describe(chosen.emr, chosen.cluster_id)
     step = _wanted(cluster, wanted)
-    if follow:
-        return _follow(chosen, step, names or ("stdout", "stderr"))
-    reader = logs_of(chosen.emr, cluster)
-    found = {name: reader.read(step.id, name) for name in names or NAMES}
-    if format_ == "json":
-        text = {name: None if log is None else log.decode("utf-8", "replace") for name, log in found.items()}
-        document = {"cluster": cluster.id, "step": step.id, "where": reader.where(step.id), "logs": text}
-        result(as_json(mask(document, chosen.secrets)))
-        return Exit.OK
-    if all(log is None for log in found.values()):
-        raise FlowspecError(f"there are no logs of step {step.id} yet", remedy=_where_logs_are(cluster, step, reader))
-    for name, log in found.items():
-        if len(found) > 1:
-            say(f"==> {name} of {step.id} <==")
-        _write(log or b"", chosen)
+    try:
+        if follow:
+            _follow(chosen, step, names or ("stdout", "stderr"))
+        elif format_ == "json":
+            _as_json(chosen, cluster, step, logs_of(chosen.emr, cluster), names or NAMES)
+        else:
+            _as_text(chosen, cluster, step, logs_of(chosen.emr, cluster), names or NAMES)
+    except BrokenPipeError:
+        # `flowspec logs | head` has what it wanted.
+        pass
     return Exit.OK
+
+
+def _as_text(chosen: Chosen, cluster: Cluster, step: Step, reader: Logs, names: Sequence[str]) -> None:
+    from flowspec.document.masking import MaskingWriter
+
+    absent = []
+    for name in names:
+        blocks = reader.blocks(step.id, name)
+        if blocks is None:
+            absent.append(name)
+            continue
+        if len(names) > 1:
+            say(f"==> {name} of {step.id} <==")
+        masked = MaskingWriter(result_bytes, chosen.secrets)
+        for block in blocks:
+            masked.write(block)
+        masked.close()
+    if len(absent) == len(names):
+        raise FlowspecError(f"there are no logs of step {step.id} yet", remedy=_where_logs_are(cluster, step, reader))
+    if absent:
+        say(f"note: not there (yet): {', '.join(absent)} of {step.id}")
+
+
+def _as_json(chosen: Chosen, cluster: Cluster, step: Step, reader: Logs, names: Sequence[str]) -> None:
+    from flowspec.document.masking import mask, mask_bytes, reach
+    from flowspec.report.runs import as_json
+
+    texts: dict[str, str | None] = {}
+    for name in names:
+        log = reader.tail(step.id, name, _IN_JSON + reach(chosen.secrets) + 1)
+        hidden = max(0, len(log or b"") - _IN_JSON)
+        texts[name] = None if log is None else mask_bytes(log, chosen.secrets, hidden).decode("utf-8", "replace")
+        if hidden:
+            say(f"note: {name}: only the last {_IN_JSON >> 20} MiB; all of it: flowspec logs --log {name}")
+    document = {"cluster": cluster.id, "step": step.id, "where": reader.where(step.id)}
+    result(as_json({**mask(document, chosen.secrets), "logs": texts}))
 
 
 def _where_logs_are(cluster: Cluster, step: Step, reader: Logs) -> str:
@@ -126,27 +157,23 @@ def _wanted(cluster: Cluster, wanted: str | None) -> Step:
     raise FlowspecError(f"{problem} in cluster {cluster.id}", remedy=f"name one of {known}")
 
 
-def _follow(chosen: Chosen, step: Step, names: Sequence[str]) -> int:
+def _follow(chosen: Chosen, step: Step, names: Sequence[str]) -> None:
     from flowspec.backend.aws.logs import logs_of
     from flowspec.backend.aws.observe import describe
+    from flowspec.document.masking import MaskingWriter
 
     shown = dict.fromkeys(names, 0)
+    masked = {name: MaskingWriter(result_bytes, chosen.secrets) for name in names}
+    interval = _FOLLOW_HERE if chosen.emr.endpoint.backend == "local" else _FOLLOW_SHIPPED
     while True:
         cluster = describe(chosen.emr, chosen.cluster_id)
         reader = logs_of(chosen.emr, cluster)
         for name in names:
-            log = reader.read(step.id, name, shown[name]) or b""
-            _write(log, chosen)
-            shown[name] += len(log)
+            for block in reader.blocks(step.id, name, shown[name]) or ():
+                masked[name].write(block)
+                shown[name] += len(block)
         if cluster.has_ended or next(one for one in cluster.steps if one.id == step.id).has_ended:
-            return Exit.OK
-        time.sleep(_FOLLOW_INTERVAL if chosen.emr.endpoint.backend == "local" else 10)
-
-
-def _write(content: bytes, chosen: Chosen) -> None:
-    from flowspec.document.masking import MASK, forms
-
-    for form in forms(chosen.secrets):
-        content = content.replace(form.encode(), MASK.encode())
-    if content:
-        result_bytes(content)
+            break
+        wait_for_more(interval)
+    for writer in masked.values():
+        writer.close()

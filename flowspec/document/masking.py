@@ -1,13 +1,14 @@
-"""Keeping secrets out of everything that is shown."""
+"""Keeping secrets out of everything that is shown: whole values (`mask`) and streams (`MaskingWriter`)."""
 
 from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, AnyStr
 
 MASK = "(sensitive)"
+# A secret of a letter or two would mask half of every sentence, and so tell what it is.
 _SEEN_INSIDE = 3
 
 
@@ -16,11 +17,8 @@ def mask(value: Any, secrets: Collection[str]) -> Any:
     if not secrets:
         return value
     if isinstance(value, str):
-        for form in forms(secrets):
-            # A secret of a letter or two would mask half of every sentence, and so tell what it is.
-            if len(form) >= _SEEN_INSIDE or value == form:
-                value = value.replace(form, MASK)
-        return value
+        known = forms(secrets)
+        return MASK if value in known else _masked(value, [form for form in known if len(form) >= _SEEN_INSIDE])
     if isinstance(value, Mapping):
         return {mask(key, secrets): mask(item, secrets) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -29,13 +27,121 @@ def mask(value: Any, secrets: Collection[str]) -> Any:
     return MASK if str(value) in secrets else value
 
 
-def forms(secrets: Collection[str]) -> list[str]:
-    """The texts that show a secret: itself, and as it stands in a shell's words and in JSON; the longest first."""
-    found = {form for secret in secrets if secret for form in (secret, _in_shell(secret), json.dumps(secret)[1:-1])}
-    # One secret may be a part of another.
-    return sorted(found, key=len, reverse=True)
+def mask_bytes(content: bytes, secrets: Collection[str], hidden: int = 0) -> bytes:
+    """`content` as `MaskingWriter` passes it on."""
+    shown = bytearray()
+    writer = MaskingWriter(shown.extend, secrets, hidden)
+    writer.write(content)
+    writer.close()
+    return bytes(shown)
+
+
+class MaskingWriter:
+    """Passes a stream on to `sink` with every secret in it replaced by MASK, also one that arrives in pieces.
+
+    What may be the beginning of a secret is held back until the next `write`, or until `close`, which passes
+    it on as it is. All else is passed on at once. Text is encoded as UTF-8.
+
+    The first `hidden` bytes are looked at and not passed on: a reader that starts in the middle of a log takes
+    `reach(secrets)` bytes more and hides them, so that no rest of a secret is shown that began before.
+    """
+
+    def __init__(self, sink: Callable[[bytes], object], secrets: Collection[str], hidden: int = 0) -> None:
+        self._sink = sink
+        self._forms = _inner_forms(secrets)
+        self._held = b""
+        # This many bytes at the beginning of what is held belong to a secret that was replaced already.
+        self._replaced = hidden
+
+    def write(self, data: bytes | str) -> None:
+        """Takes the next piece of the stream."""
+        self._held += data.encode() if isinstance(data, str) else data
+        self._pass_on(len(self._held) - self._undecided())
+
+    def close(self) -> None:
+        """Ends the stream: what was held back is passed on."""
+        self._pass_on(len(self._held))
+
+    def _undecided(self) -> int:
+        """The length of the longest end of what is held with which a secret begins."""
+        return max((_overlap(self._held, form) for form in self._forms), default=0)
+
+    def _pass_on(self, limit: int) -> None:
+        if not limit:
+            return
+        shown, position, replaced = bytearray(), 0, 0
+        for start, end in _spans(self._held, self._forms, self._replaced):
+            if start >= limit:
+                break
+            shown += self._held[position:start]
+            if start or not self._replaced:
+                shown += MASK.encode()
+            position, replaced = min(end, limit), max(0, end - limit)
+        shown += self._held[position:limit]
+        self._held, self._replaced = self._held[limit:], replaced
+        if shown:
+            self._sink(bytes(shown))
+
+
+def reach(secrets: Collection[str]) -> int:
+    """How many bytes before a place a secret may begin that ends behind it."""
+    return max((len(form) - 1 for form in _inner_forms(secrets)), default=0)
+
+
+def forms(secrets: Collection[str]) -> set[str]:
+    """The texts that show a secret: itself, its lines one by one, and each as a shell's word and in JSON."""
+    texts = {text for secret in secrets for text in (secret, *_lines(secret)) if text}
+    return {form for text in texts for form in (text, _in_shell(text), json.dumps(text)[1:-1])}
+
+
+def _inner_forms(secrets: Collection[str]) -> list[bytes]:
+    """The forms that are looked for inside of longer texts."""
+    return [form.encode() for form in forms(secrets) if len(form) >= _SEEN_INSIDE]
+
+
+def _lines(secret: str) -> list[str]:
+    """The lines of a secret of several lines, which programs print one at a time, or indented."""
+    lines = secret.splitlines()
+    return [line.strip() for line in lines] if len(lines) > 1 else []
 
 
 def _in_shell(secret: str) -> str:
     quoted = shlex.quote(secret)
     return quoted[1:-1] if quoted != secret else secret
+
+
+def _masked(text: str, known: Iterable[str]) -> str:
+    shown, position = "", 0
+    for start, end in _spans(text, known):
+        shown += text[position:start] + MASK
+        position = end
+    return shown + text[position:]
+
+
+def _spans(text: AnyStr, known: Iterable[AnyStr], replaced: int = 0) -> Iterator[tuple[int, int]]:
+    """The stretches of `text` that show a secret, in order; those that overlap are one, for each tells of the other.
+
+    The first `replaced` characters are such a stretch.
+    """
+    found = sorted(span for form in known for span in _occurrences(text, form))
+    start, end = 0, replaced
+    for begin, stop in found:
+        if begin >= end:
+            if end:
+                yield start, end
+            start = begin
+        end = max(end, stop)
+    if end:
+        yield start, end
+
+
+def _occurrences(text: AnyStr, form: AnyStr) -> Iterator[tuple[int, int]]:
+    at = text.find(form)
+    while at >= 0:
+        yield at, at + len(form)
+        at = text.find(form, at + 1)
+
+
+def _overlap(text: bytes, form: bytes) -> int:
+    """The length of the longest end of `text` that `form`, which is longer, begins with."""
+    return next((size for size in range(min(len(form) - 1, len(text)), 0, -1) if text.endswith(form[:size])), 0)

@@ -63,18 +63,34 @@ class Endpoint(ThreadingHTTPServer):
     """An HTTP server for the EMRs that `service_for` gives for a region; requests without a region mean `region`.
 
     It listens when it is made (raises OSError when it can't), answers while `serve_forever` runs, and is
-    ended by `stop`, once. Port 0 takes a free one.
+    ended by `stop`, once. Port 0 takes a free one. Beyond `max_connections` it answers 503; a client that sends
+    nothing for `silence` seconds is given up.
     """
 
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, service_for: Callable[[str], Service], *, region: str, port: int = 0) -> None:
+    def __init__(
+        self,
+        service_for: Callable[[str], Service],
+        *,
+        region: str,
+        port: int = 0,
+        max_connections: int = _MAX_CONNECTIONS,
+        silence: float = _SILENCE_SECONDS,
+    ) -> None:
         self.service_for = service_for
         self.region = region
+        self.silence = silence
+        self._max_connections = max_connections
         self._open: dict[Any, threading.Thread] = {}
         self._guard = threading.Lock()
         super().__init__((HOST, port), _Handler)
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._open)
 
     @property
     def url(self) -> str:
@@ -89,7 +105,7 @@ class Endpoint(ThreadingHTTPServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         """Has a thread serve a new connection, or turn it away where there are too many."""
         with self._guard:
-            full = len(self._open) >= _MAX_CONNECTIONS
+            full = len(self._open) >= self._max_connections
             work = self._turn_away if full else self._serve
             thread = threading.Thread(target=work, args=(request, client_address), daemon=True)
             if not full:
@@ -134,8 +150,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     server: Endpoint
     protocol_version = "HTTP/1.1"
-    timeout = _SILENCE_SECONDS
     disable_nagle_algorithm = True
+
+    def setup(self) -> None:
+        """Sets how long a read may wait."""
+        super().setup()
+        self.connection.settimeout(self.server.silence)
 
     def do_POST(self) -> None:
         """Every call of the API is a POST to /."""
@@ -193,7 +213,9 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             body = self.rfile.read(int(length))
         except TimeoutError as error:
-            raise _Refused(408, f"the request's {length} bytes did not come within {_SILENCE_SECONDS:.0f} s") from error
+            raise _Refused(
+                408, f"the request's {length} bytes did not come within {self.server.silence:g} s"
+            ) from error
         if len(body) < int(length):
             raise _Refused(400, f"the request ended after {len(body)} of {length} bytes")
         return body

@@ -110,6 +110,8 @@ def failure(diagnosis: Diagnosis) -> str:
     lines += [f"  try: {advice}" for advice in diagnosis.advice]
     if diagnosis.logs:
         lines += [f"  logs: {diagnosis.logs}"]
+    if diagnosis.unread:
+        lines += [f"  they could not be read: {printable(diagnosis.unread)}"]
     if diagnosis.logs_may_follow:
         lines += ["  EMR ships logs about every five minutes; `flowspec logs` shows them when they are there"]
     return "\n".join(lines)

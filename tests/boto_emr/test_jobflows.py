@@ -4,12 +4,14 @@ import time
 
 import pytest
 
+from flowspec.backend.aws.client import Endpoint, connect
 from flowspec.boto_emr import EmrConnection, EmrResponseError, JarStep, StreamingStep
 from flowspec.boto_emr.jobflows import describe_job_flows
 from tests.boto_emr.conftest import RELEASE
 from tests.boto_emr.test_methods import run
 from tests.emulator.conftest import PATIENCE
 
+LOCAL = Endpoint("local")
 NAP = JarStep("nap", "command-runner.jar", action_on_failure="CONTINUE", step_args=["sleep", "60"])
 FAILS = JarStep("fails", "command-runner.jar", step_args=["false"])
 
@@ -63,8 +65,8 @@ def test_today_s_calls_tell_the_same(here, end):
     made = run(here, steps=steps, keep_alive=end == "WAITING", log_uri="s3://b/logs/", service_role="r")
     until(here, made, end)
     params = {"JobFlowIds": [made]}
-    (wanted,) = here._emr.call("DescribeJobFlows", **params)["JobFlows"]
-    (built,) = describe_job_flows(here._emr, params)["JobFlows"]
+    (wanted,) = connect(LOCAL).call("DescribeJobFlows", **params)["JobFlows"]
+    (built,) = describe_job_flows(connect(LOCAL), params)["JobFlows"]
     assert alike(built) == alike(wanted)
 
 
@@ -75,7 +77,7 @@ def test_which_job_flows_today_s_calls_tell(still):
         still.put_in_state(one, state)
 
     def told(**params):
-        return [flow["JobFlowId"] for flow in describe_job_flows(connection._emr, params)["JobFlows"]]
+        return [flow["JobFlowId"] for flow in describe_job_flows(connect(LOCAL), params)["JobFlows"]]
 
     assert told() == list(made.values())[::-1]
     assert told(JobFlowStates=["SHUTTING_DOWN"]) == [made["TERMINATING"]]
@@ -84,7 +86,7 @@ def test_which_job_flows_today_s_calls_tell(still):
     assert told(JobFlowIds=[made["WAITING"]]) == [made["WAITING"]]
     assert told(CreatedAfter="2100-01-01T00:00:00Z") == []
     for params in ({}, {"JobFlowStates": ["TERMINATED"]}, {"CreatedBefore": "2100-01-01T00:00:00Z"}):
-        wanted = connection._emr.call("DescribeJobFlows", **params)["JobFlows"]
+        wanted = connect(LOCAL).call("DescribeJobFlows", **params)["JobFlows"]
         assert told(**params) == [flow["JobFlowId"] for flow in wanted]
 
 
@@ -97,7 +99,7 @@ def test_of_long_ago_only_those_that_are_alive(still, monkeypatch):
     alive, ended = run(connection), run(connection)
     still.put_in_state(ended, "TERMINATED")
     monkeypatch.setattr(clock, "now", lambda: now)
-    assert [flow["JobFlowId"] for flow in describe_job_flows(connection._emr, {})["JobFlows"]] == [alive]
+    assert [flow["JobFlowId"] for flow in describe_job_flows(connect(LOCAL), {})["JobFlows"]] == [alive]
     assert [flow.jobflowid for flow in connection.describe_jobflows()] == [alive]
 
 
@@ -131,7 +133,7 @@ def test_a_cluster_with_fleets(still):
     instances = {"InstanceFleets": [fleet], **dict.fromkeys(shorthand)}
     connection = EmrConnection(backend="local")
     made = connection.run_jobflow("flow", api_params={**RELEASE, "Instances": instances})
-    (built,) = describe_job_flows(connection._emr, {"JobFlowIds": [made]})["JobFlows"]
+    (built,) = describe_job_flows(connect(LOCAL), {"JobFlowIds": [made]})["JobFlows"]
     assert built["Instances"]["InstanceGroups"] == []
     assert built["Instances"]["MasterInstanceId"].startswith("i-")
     assert connection.describe_jobflow(made).instancegroups == []

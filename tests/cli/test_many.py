@@ -17,7 +17,7 @@ SPEC = "flowspec: v1\nname: job-{}\nrelease_label: emr-7.5.0\nmaster_instance_ty
 
 @pytest.fixture
 def two_cores(monkeypatch):
-    monkeypatch.setattr(cores, "_cores", lambda: 2)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
 
 
 def pid(_):
@@ -49,7 +49,7 @@ def test_many_files_are_spread(two_cores):
 
 
 def test_on_one_core_nothing_is_spread(monkeypatch):
-    monkeypatch.setattr(cores, "_cores", lambda: 1)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
     assert set(cores.each(pid, range(200))) == {os.getpid()}
 
 
@@ -78,7 +78,7 @@ def test_many_specs_have_the_answers_of_each(flowspec, tmp_path, two_cores):
 
 def test_ctrl_c_ends_all_of_them(tmp_path):
     (tmp_path / "job.yaml").write_text(SPEC.format(1))
-    code = "from flowspec.cli import cores, main; cores._cores = lambda: 2; main()"
+    code = "import os; os.sched_getaffinity = lambda _: {0, 1}; from flowspec.cli import main; main()"
     process = subprocess.Popen(
         [sys.executable, "-c", code, "validate", *["job.yaml"] * 3000],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,

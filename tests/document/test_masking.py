@@ -1,8 +1,10 @@
 """Nothing secret is shown."""
 
+import random
+
 import pytest
 
-from flowspec.document.masking import mask
+from flowspec.document.masking import MaskingWriter, mask, mask_bytes, reach
 
 
 @pytest.mark.parametrize(
@@ -20,8 +22,97 @@ from flowspec.document.masking import mask
         ("plain", {""}, "plain"),
         # One secret is a part of another: the longer goes first, or its end would be left standing.
         ("abcdef", {"abc", "abcdef"}, "(sensitive)"),
+        ("abcd", {"abc", "bcd"}, "(sensitive)"),
+        # The mask is not masked.
+        ("my sens", {"sens", "(s"}, "my (sensitive)"),
+        # A letter or two tells nothing; masked, it would tell what it is.
+        ("exit code 3 after 3 steps", {"3"}, "exit code 3 after 3 steps"),
+        ("3", {"3"}, "(sensitive)"),
+        # A secret of several lines may be printed line by line, and indented.
+        ("    | -----BEGIN KEY-----", {"-----BEGIN KEY-----\nMIIEow\n"}, "    | (sensitive)"),
+        ("{", {"{\n  pw: x\n}"}, "(sensitive)"),
+        ("a { b", {"{\n  pw: x\n}"}, "a { b"),
         (None, {"x"}, None),
     ],
 )
 def test_mask(value, secrets, shown):
     assert mask(value, secrets) == shown
+
+
+class Shown(list):
+    """What a writer passes on, piece by piece."""
+
+    @property
+    def text(self):
+        return b"".join(self).decode()
+
+
+def test_a_secret_that_arrives_in_pieces():
+    shown = Shown()
+    writer = MaskingWriter(shown.append, {"hunter2secret"})
+    writer.write(b"pw: hunter2")
+    assert shown.text == "pw: "
+    writer.write(b"")
+    assert shown.text == "pw: "
+    writer.write("secret, and")
+    assert shown.text == "pw: (sensitive), and"
+    writer.write(b" hunt")
+    writer.close()
+    assert shown.text == "pw: (sensitive), and hunt"
+
+
+def test_only_what_may_begin_a_secret_is_held_back():
+    shown = Shown()
+    writer = MaskingWriter(shown.append, {"x" * 1000 + "y"})
+    writer.write(b"a line\n")
+    assert shown.text == "a line\n"
+    writer.write(b"x" * 3000)
+    assert shown.text == "a line\n" + "x" * 2000
+
+
+@pytest.mark.parametrize(
+    "secrets",
+    [
+        {"abc", "bcd"},
+        {"aab", "abaab"},
+        {"aaa"},
+        {"abab"},
+        {"a\nbb\nccc"},
+        {"abc", "abcabd"},
+        {"b" * 9, "ab"},
+        {"a'b"},
+        set(),
+    ],
+)
+def test_how_it_is_cut_makes_no_difference(secrets):
+    chosen = random.Random(str(sorted(secrets)))
+    for _ in range(100):
+        text = "".join(chosen.choices("abcd\n'", weights=[9, 9, 4, 2, 1, 1], k=60))
+        shown = Shown()
+        writer = MaskingWriter(shown.append, secrets)
+        at = 0
+        while at < len(text):
+            size = chosen.randint(1, 7)
+            writer.write(text[at : at + size])
+            at += size
+        writer.close()
+        assert shown.text == mask(text, secrets) == mask_bytes(text.encode(), secrets).decode()
+
+
+@pytest.mark.parametrize(
+    ("size", "wanted"),
+    [
+        (2, "ok"),
+        (3, " ok"),
+        (4, " ok"),  # starts inside of the secrets, which overlap
+        (16, " ok"),
+        (17, "(sensitive) ok"),
+        (18, " (sensitive) ok"),
+        (21, "pw: (sensitive) ok"),
+        (99, "pw: (sensitive) ok"),
+    ],
+)
+def test_the_rest_of_a_secret_is_not_shown_by_a_tail(size, wanted):
+    secrets = {"hunter2secret", "cret,"}
+    tail = b"pw: hunter2secret, ok"[-size - reach(secrets) :]
+    assert mask_bytes(tail, secrets, hidden=max(0, len(tail) - size)).decode() == wanted

@@ -120,8 +120,8 @@ def test_explain_of_something_else_says_what_there_is():
 
 
 def test_on_a_terminal_a_page_has_no_fences():
-    from flowspec.cli.explain import _painted
+    from flowspec.cli.explain import painted
 
-    shown = _painted(page("FS204"))
+    shown = painted(page("FS204"))
     assert "```" not in shown
     assert "\x1b[1mWrong\x1b[0m\n\n    instance_groups:\n      - {role: MASTER" in shown

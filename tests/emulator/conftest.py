@@ -74,7 +74,7 @@ class Emr:
 
     def until(self, cluster_id: str, *states: str) -> str:
         """Waits until the cluster is in one of `states`; gives its id."""
-        self._patiently(lambda: self.state(cluster_id) in states, lambda: f"{self.state(cluster_id)}, not {states}")
+        self.patiently(lambda: self.state(cluster_id) in states, lambda: f"{self.state(cluster_id)}, not {states}")
         return cluster_id
 
     def until_ended(self, cluster_id: str) -> str:
@@ -82,18 +82,18 @@ class Emr:
 
     def until_steps(self, cluster_id: str, *states: str) -> list[str]:
         """Waits until the steps, oldest first, are in these states."""
-        self._patiently(lambda: self.step_states(cluster_id) == list(states), lambda: str(self.steps(cluster_id)))
+        self.patiently(lambda: self.step_states(cluster_id) == list(states), lambda: str(self.steps(cluster_id)))
         return list(states)
 
     def until_file(self, path: Path) -> str:
         """Waits for a file with something in it; gives its text."""
-        self._patiently(lambda: path.exists() and path.stat().st_size > 0, lambda: f"no {path}")
+        self.patiently(lambda: path.exists() and path.stat().st_size > 0, lambda: f"no {path}")
         return path.read_text()
 
     def logs(self, cluster_id: str, number: int = 0) -> Path:
         return place.step_logs(self.home, cluster_id, self.steps(cluster_id)[number]["Id"])
 
-    def _patiently(self, done: Any, told: Any) -> None:
+    def patiently(self, done: Any, told: Any) -> None:
         deadline = time.monotonic() + PATIENCE
         while not done():
             assert time.monotonic() < deadline, told()
@@ -159,8 +159,6 @@ def emr(home: Path) -> Iterator[Emr]:
 def still(home: Path) -> Iterator[Emr]:
     """An EMR whose clusters stay as they are: in place of each worker, this process holds its lock."""
     held: list[int] = []
-    service = Service(home)
-    service._start_worker = lambda _home, _cluster_id, lock: held.append(os.dup(lock))
-    yield Emr(service)
+    yield Emr(Service(home, start_worker=lambda _home, _cluster_id, lock: held.append(os.dup(lock))))
     for lock in held:
         os.close(lock)

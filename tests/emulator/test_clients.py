@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import venv
 from pathlib import Path
 
 import boto3
@@ -16,6 +17,8 @@ from tests.emulator.conftest import Emr, bash, emulator, request
 
 QUICK = {"Delay": 0.2, "MaxAttempts": 100}
 PROGRAMS = Path(sys.executable).parent
+# Read here, since the tests run without the variables that begin with FLOWSPEC_.
+AIRFLOW = os.environ.get("FLOWSPEC_TEST_AIRFLOW")
 
 
 @pytest.fixture
@@ -112,19 +115,46 @@ def test_the_aws_cli_takes_a_cluster_through_its_life(aws):
 
 # -- Airflow
 
+WITH_AIRFLOWS_HOOK = """
+import json, sys
+from airflow.providers.amazon.aws.hooks.emr import EmrHook
 
-def test_airflows_hook(url, monkeypatch, tmp_path):
+job_flow, step, quick = json.load(sys.stdin)
+hook = EmrHook(aws_conn_id="aws_default", emr_conn_id=None)
+cluster_id = hook.create_job_flow(job_flow)["JobFlowId"]
+hook.add_job_flow_steps(cluster_id, steps=[step], wait_for_completion=True, waiter_delay=1, waiter_max_attempts=30)
+hook.conn.terminate_job_flows(JobFlowIds=[cluster_id])
+hook.get_waiter("job_flow_terminated").wait(ClusterId=cluster_id, WaiterConfig=quick)
+print("ended", cluster_id)
+"""
+
+
+@pytest.fixture
+def python_with_airflow():
+    """The Python of a virtual environment that has Airflow; it is made if it isn't there."""
+    if not AIRFLOW:
+        pytest.skip("Airflow is a large installation: FLOWSPEC_TEST_AIRFLOW=FOLDER makes a virtual environment for it")
+    python = Path(AIRFLOW).absolute() / "bin" / "python"
+    if not python.exists():
+        venv.create(AIRFLOW, with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", "apache-airflow-providers-amazon"], check=True)
+    return python
+
+
+def test_airflows_hook(url, python_with_airflow, monkeypatch, tmp_path):
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
-    emr_hooks = pytest.importorskip("airflow.providers.amazon.aws.hooks.emr", reason="Airflow is not installed")
     connection = {"conn_type": "aws", "extra": {"region_name": "us-east-1", "endpoint_url": url}}
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
-    hook = emr_hooks.EmrHook(aws_conn_id="aws_default", emr_conn_id=None)
-    cluster_id = hook.create_job_flow(request(keep_alive=True))["JobFlowId"]
-    hook.add_job_flow_steps(
-        cluster_id, steps=[bash("exit 0")], wait_for_completion=True, waiter_delay=1, waiter_max_attempts=30
+    done = subprocess.run(
+        [python_with_airflow, "-c", WITH_AIRFLOWS_HOOK],
+        input=json.dumps([request(keep_alive=True), bash("exit 0"), QUICK]),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    hook.conn.terminate_job_flows(JobFlowIds=[cluster_id])
-    hook.get_waiter("job_flow_terminated").wait(ClusterId=cluster_id, WaiterConfig=QUICK)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("ended j-")
 
 
 # -- flowspec

@@ -7,7 +7,7 @@ import pytest
 from flowspec.emulator.api.service import EmrError, Service
 from flowspec.emulator.state import clock
 from flowspec.emulator.state.store import Store
-from tests.emulator.conftest import CORE, MASTER, bash, request
+from tests.emulator.conftest import CORE, MASTER, Emr, bash, request
 
 
 def refused(emr, operation, **params):
@@ -34,8 +34,7 @@ def test_run_job_flow_answers_with_the_id_and_the_arn_alone(still):
     ],
 )
 def test_arns_and_names_are_those_of_the_region(still, region, partition, dns):
-    service = Service(still.home, region=region)
-    service._start_worker = still.service._start_worker
+    service = Service(still.home, region=region, start_worker=still.service.start_worker)
     answer = service.call("RunJobFlow", request())
     assert answer["ClusterArn"].startswith(f"arn:{partition}:elasticmapreduce:{region}:")
     cluster = service.call("DescribeCluster", {"ClusterId": answer["JobFlowId"]})["Cluster"]
@@ -511,8 +510,7 @@ def test_a_worker_that_cannot_be_started_is_told_by_the_cluster(still):
     def fail(*_):
         raise OSError("Cannot allocate memory")
 
-    still.service._start_worker = fail
-    cluster_id = still.run(bash("true"))
+    cluster_id = Emr(Service(still.home, start_worker=fail)).run(bash("true"))
     assert still.state(cluster_id) == "TERMINATED_WITH_ERRORS"
     code, message = still.reason(cluster_id)
     assert code == "INTERNAL_ERROR"

@@ -70,9 +70,7 @@ def test_every_call_sees_the_truth_first(emr):
 
 
 def test_a_caller_that_dies_before_it_starts_the_worker_leaves_no_living_dead(home):
-    service = Service(home)
-    service._start_worker = lambda *_: None
-    dying = Emr(service)
+    dying = Emr(Service(home, start_worker=lambda *_: None))
     cluster_id = dying.run(bash("true"))
     assert dying.state(cluster_id) == "TERMINATED_WITH_ERRORS"
     assert dying.step_states(cluster_id) == ["CANCELLED"]
@@ -86,9 +84,7 @@ def test_a_cluster_whose_folder_was_removed_is_ended(still):
 
 def test_a_dying_cluster_that_was_asked_to_end_has_ended_as_asked(home):
     held = []
-    service = Service(home)
-    service._start_worker = lambda _home, _cluster_id, lock: held.append(os.dup(lock))
-    mine = Emr(service)
+    mine = Emr(Service(home, start_worker=lambda _home, _cluster_id, lock: held.append(os.dup(lock))))
     cluster_id = mine.run(bash("true"))
     mine.call("TerminateJobFlows", JobFlowIds=[cluster_id])
     os.close(held.pop())

@@ -115,8 +115,7 @@ def test_probabilities_are_probabilities(monkeypatch):
 
 
 def test_a_call_whose_answer_is_lost_was_carried_out(still):
-    lossy = Service(still.home, inject="lost-answer@RunJobFlow=1")
-    lossy._start_worker = still.service._start_worker
+    lossy = Service(still.home, inject="lost-answer@RunJobFlow=1", start_worker=still.service.start_worker)
     with pytest.raises(AnswerLost):
         lossy.call("RunJobFlow", request())
     assert len(still.call("ListClusters")["Clusters"]) == 1
@@ -144,8 +143,7 @@ def client_of(service, *, attempts):
 )
 def test_an_internal_error_has_the_code_of_its_operation(still, operation, code, status):
     cluster_id = still.run()
-    broken = Service(still.home, inject=f"internal-error@{operation}=1")
-    broken._start_worker = still.service._start_worker
+    broken = Service(still.home, inject=f"internal-error@{operation}=1", start_worker=still.service.start_worker)
     client = client_of(broken, attempts=1)
     params = request() if operation == "RunJobFlow" else {"ClusterId": cluster_id}
     with pytest.raises(ClientError) as caught:
@@ -267,7 +265,7 @@ def test_without_spot_a_core_instance_is_lost_and_replaced_soon(home, emr):
     drilled = Emr(Service(home, inject="spot-loss@1", time_scale=1000))
     cluster_id = drilled.run(bash("true"), groups=[MASTER, CORE], keep_alive=True)
     drilled.until_steps(cluster_id, "COMPLETED")
-    drilled._patiently(
+    drilled.patiently(
         lambda: (
             sorted(state for _, state in listed(drilled, cluster_id, "CORE")) == ["RUNNING", "RUNNING", "TERMINATED"]
         ),
@@ -320,8 +318,7 @@ def test_a_fleet_gives_up_on_spot_that_does_not_come(home, emr, action):
 def test_apply_ends_with_one_cluster_whatever_goes_wrong(still, monkeypatch, seed):
     monkeypatch.setattr(drills, "random", random.Random(seed))
     inject = "lost-answer@RunJobFlow=0.4,internal-error@RunJobFlow=0.3,throttle@RunJobFlow=0.3"
-    service = Service(still.home, inject=inject)
-    service._start_worker = still.service._start_worker
+    service = Service(still.home, inject=inject, start_worker=still.service.start_worker)
     client = client_of(service, attempts=1)
     emr = Connection(Endpoint("local"), client, client, None)
     wanted = request(bash("true"))

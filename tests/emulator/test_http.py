@@ -22,9 +22,15 @@ LIST = "ElasticMapReduce.ListClusters"
 
 
 @pytest.fixture
-def serving(home):
+def limits():
+    """Limits of the endpoint of a test that are not the usual ones."""
+    return {}
+
+
+@pytest.fixture
+def serving(home, limits):
     """An endpoint in this process."""
-    server = Endpoint(lambda region: Service(home, region=region), region="us-east-1")
+    server = Endpoint(lambda region: Service(home, region=region), region="us-east-1", **limits)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield server
@@ -152,18 +158,18 @@ def test_silent_and_slow_clients_keep_nobody_waiting(port):
         connection.close()
 
 
-def test_a_client_that_never_sends_its_body_is_told_so(port, monkeypatch):
-    monkeypatch.setattr(endpoint._Handler, "timeout", 0.2)
+@pytest.mark.parametrize("limits", [{"silence": 0.2}])
+def test_a_client_that_never_sends_its_body_is_told_so(port):
     assert b"RequestTimeout" in raw(port, head("Content-Length: 99"), end=False)
 
 
-def test_there_is_a_most_to_connections(serving, monkeypatch):
-    monkeypatch.setattr(endpoint, "_MAX_CONNECTIONS", 1)
+@pytest.mark.parametrize("limits", [{"max_connections": 1}])
+def test_there_is_a_most_to_connections(serving):
     with socket.create_connection(("127.0.0.1", serving.server_port)):
-        while not serving._open:
+        while not serving.connections:
             time.sleep(0.01)
         assert ask(serving.server_port)[:2] == (503, "ServiceUnavailable")
-    while serving._open:
+    while serving.connections:
         time.sleep(0.01)
     assert ask(serving.server_port)[0] == 200
 

@@ -3,8 +3,6 @@
 import re
 import time
 
-import pytest
-
 from flowspec.emulator.state.paths import step_logs
 from tests.engines.streaming.golden import lay_out
 from tests.engines.streaming.test_golden import CASES
@@ -14,10 +12,10 @@ LIMIT = 600.0
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 
-@pytest.mark.skipif(not CASES, reason="the recorded jobs of ../shared/golden/streaming are not here")
 def test_recorded_jobs_as_steps(emr, tmp_path, monkeypatch):
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
+    assert CASES
     jobs = {}
     for case in CASES:
         (tmp_path / case.name).mkdir()

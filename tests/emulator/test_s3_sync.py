@@ -12,7 +12,7 @@ import pytest
 from flowspec.emulator.api.service import Service
 from flowspec.emulator.worker import processes
 from flowspec.emulator.worker.s3_sync import Mirror
-from flowspec.emulator.worker.s3_sync_wrapper import _uris
+from flowspec.emulator.worker.s3_sync_wrapper import uris_in
 from flowspec.errors import FlowspecError
 from tests.emulator.conftest import Emr, bash, emulator, request
 
@@ -173,7 +173,7 @@ def test_a_step_ends_with_its_worker(emr):
     pid = int(emr.until_file(emr.logs(cluster_id).parent / "work/pid"))
     worker = int((emr.home / "clusters" / cluster_id / "worker.log").read_text().split("pid ")[1].split()[0])
     os.kill(worker, signal.SIGKILL)
-    emr._patiently(lambda: processes.identity(pid) is None, lambda: f"{pid} lives")
+    emr.patiently(lambda: processes.identity(pid) is None, lambda: f"{pid} lives")
 
 
 def test_a_program_that_is_not_there_is_the_steps_failure(emr):
@@ -183,18 +183,25 @@ def test_a_program_that_is_not_there_is_the_steps_failure(emr):
     assert "The step could not be started" in emr.steps(cluster_id)[0]["Status"]["FailureDetails"]["Message"]
 
 
-def test_nothing_travels_twice(mirror, s3, tmp_path, monkeypatch):
+def test_nothing_travels_twice(faulty_s3, s3, tmp_path):
+    way = faulty_s3(None)
+    mirror = Mirror(tmp_path / "tree", way.url, "us-east-1")
+
+    def fetched():
+        """The objects that were read since it was asked last."""
+        seen, way.seen[:] = list(way.seen), []
+        return [request.partition("?")[0] for request in seen if request.startswith("GET /acme/")]
+
     upload(s3, d__a="1", d__b="2")
     assert mirror.pull(["s3://acme/d/", "s3://acme/none"]) == ["s3://acme/none"]
-    fetched = []
-    monkeypatch.setattr(mirror, "_fetch", lambda name, fetch=mirror._fetch: (fetched.append(name), fetch(name))[1])
+    assert sorted(fetched()) == ["GET /acme/d/a", "GET /acme/d/b"]
     mirror.pull(["s3://acme/d"])
     mirror.push()
-    assert fetched == []
+    assert fetched() == []
     upload(s3, d__b="3")
     s3.delete_object(Bucket="acme", Key="d/a")
     mirror.pull(["s3://acme/d"])
-    assert fetched == ["acme/d/b"]
+    assert fetched() == ["GET /acme/d/b"]
     assert sorted(path.name for path in (tmp_path / "tree/acme/d").iterdir()) == ["b"]
 
 
@@ -260,4 +267,4 @@ def test_a_note_that_tells_of_both_sides_is_kept(mirror, s3, tmp_path):
     ],
 )
 def test_uris_are_found_in_arguments(argument, uris):
-    assert list(_uris(argument)) == uris
+    assert list(uris_in(argument)) == uris

@@ -199,7 +199,7 @@ def test_policies_that_come_with_a_cluster_hold_once_it_is_ready(home, emr):
     assert sizes(quick, cluster_id)["TASK"] in (1, 3)
     quick.until(cluster_id, "WAITING")
     assert sizes(quick, cluster_id) == {"CORE": 3, "TASK": 1}
-    quick._patiently(
+    quick.patiently(
         lambda: {group["Status"]["State"] for group in groups(quick, cluster_id).values()} == {"RUNNING"},
         lambda: groups(quick, cluster_id),
     )

@@ -117,18 +117,22 @@ def test_a_damaged_store_is_told_with_a_remedy(tmp_path):
     assert "move that file away" in caught.value.remedy
 
 
-def test_a_full_disk_is_told_as_such(tmp_path):
+def test_a_full_disk_is_told_as_such(tmp_path, monkeypatch):
+    def connect_small(*args, connect=sqlite3.connect, **options):
+        database = connect(*args, **options)
+        database.execute("PRAGMA max_page_count = 20")  # to SQLite the same as a full disk
+        return database
+
+    monkeypatch.setattr(sqlite3, "connect", connect_small)
     with Store(tmp_path) as store:
-        store._db.execute("PRAGMA max_page_count = 20")
         with pytest.raises(FlowspecError, match="database or disk is full") as caught, store.writing():
             store.add(Record("step", "s-1", "j-1", "us-east-1", "PENDING", 1.0, {"text": "x" * 1_000_000}))
         assert "on a disk with space left" in caught.value.remedy
         assert store.find("step") == []
 
 
-def test_a_store_that_a_stopped_process_keeps_locked_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr("flowspec.emulator.state.store._BUSY_SECONDS", 0.05)
-    with Store(tmp_path) as stopped, Store(tmp_path) as waiting, stopped.writing():
+def test_a_store_that_a_stopped_process_keeps_locked_is_told(tmp_path):
+    with Store(tmp_path) as stopped, Store(tmp_path, busy_seconds=0.05) as waiting, stopped.writing():
         with (
             pytest.raises(FlowspecError, match=r"another process keeps the store .* locked") as caught,
             waiting.writing(),

@@ -471,13 +471,13 @@ def test_the_worker_is_the_module_it_says_and_takes_the_lock_itself_when_run_by_
 
 def test_room_is_set_aside_whole_or_not_at_all(tmp_path):
     reserve = tmp_path / "reserve"
-    with worker._room_set_aside(reserve):
-        assert reserve.stat().st_size == worker._RESERVED_BYTES
+    with worker.reserved_space(reserve):
+        assert reserve.stat().st_size == worker.RESERVED_BYTES
     assert not reserve.exists()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     try:
-        with worker._room_set_aside(reserve):
+        with worker.reserved_space(reserve):
             assert not reserve.exists()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -92,8 +92,11 @@ class Emr:
                 return
             params["Marker"] = answer["Marker"]
 
-    def s3(self) -> Any:
-        """A boto3 S3 client with the same region and profile; at AWS_ENDPOINT_URL_S3 if set, else the same endpoint."""
+    def s3(self, *, timeout: float = 60, attempts: int = _READ_ATTEMPTS) -> Any:
+        """A boto3 S3 client with the same region and profile; at AWS_ENDPOINT_URL_S3 if set, else the same endpoint.
+
+        `timeout` is how many seconds it waits for a connection, and for each answer; 60 is botocore's own.
+        """
         with _translated("S3"):
             url = os.environ.get("AWS_ENDPOINT_URL_S3") or self.endpoint.endpoint_url
             # Path addressing only for endpoints of one's own: there are no bucket names in their DNS.
@@ -102,7 +105,7 @@ class Emr:
                 "s3",
                 region_name=self.region,
                 endpoint_url=url,
-                config=_config(_READ_ATTEMPTS, s3=style),
+                config=_config(attempts, s3=style, connect_timeout=timeout, read_timeout=timeout),
             )
 
 

@@ -7,12 +7,14 @@ then the step's own logs, where a program's last words are worth more than a fra
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
 from flowspec.backend.aws.logs import Logs
 from flowspec.backend.aws.verdict import Verdict
+from flowspec.document.masking import mask_bytes, reach
+from flowspec.errors import FlowspecError
 from flowspec.plan.cluster import Cluster
 
 _LINES = 12
@@ -38,7 +40,8 @@ _TELLING = re.compile(r"\b(ERROR|FATAL)\b|^Caused by: |^Exception in thread |Exc
 class Diagnosis:
     """What is known of a failure: what EMR says, telling lines by the log they stand in, and what to try.
 
-    `logs` is where the rest is; `logs_may_follow` says that EMR may not have shipped them yet.
+    `logs` is where the rest is; `logs_may_follow` says that EMR may not have shipped them yet; `unread` says why
+    they could not be read ("" when they could).
     """
 
     state: str
@@ -47,48 +50,70 @@ class Diagnosis:
     advice: tuple[str, ...] = ()
     logs: str = ""
     logs_may_follow: bool = False
+    unread: str = ""
 
 
-def diagnose(cluster: Cluster, verdict: Verdict, logs: Logs) -> Diagnosis:
-    """Gathers the probable cause of a verdict that is not success. Reads at most three logs, waits for none."""
+def diagnose(cluster: Cluster, verdict: Verdict, logs: Logs, secrets: Collection[str] = ()) -> Diagnosis:
+    """Gathers the probable cause of a verdict that is not success. Reads at most three logs, waits for none.
+
+    The excerpts show no secret of `secrets`, nor a part of one that is cut by where an excerpt begins. Logs that
+    can't be read are no error: what EMR itself says is given all the same.
+    """
     reason = f"{cluster.reason_code}: {cluster.reason}" if cluster.reason_code else cluster.reason
     facts = [*cluster.error_details, reason]
     step = verdict.step
     if step is None:
-        excerpts = dict(_bootstrap_excerpt(logs, cluster.reason))
-        return Diagnosis(cluster.state, tuple(dict.fromkeys(filter(None, facts))), excerpts, logs=logs.folder())
+        excerpts, unread = _gathered(_bootstrap_excerpt(logs, cluster.reason, secrets))
+        told = tuple(dict.fromkeys(filter(None, facts)))
+        return Diagnosis(cluster.state, told, excerpts, logs=logs.folder(), unread=unread)
     facts += [f"step '{step.name}' ({step.id}) is {step.state}", step.reason, step.message]
-    excerpts = dict(_excerpts(logs, step.id))
+    excerpts, unread = _gathered(_excerpts(logs, step.id, secrets))
     return Diagnosis(
         cluster.state,
         tuple(dict.fromkeys(filter(None, facts))),
         excerpts,
         tuple(_advice([*facts, *chain.from_iterable(excerpts.values())])),
         logs.where(step.id),
-        logs_may_follow=not excerpts and not logs.live,
+        logs_may_follow=not excerpts and not unread and not logs.live,
+        unread=unread,
     )
 
 
-def _excerpts(logs: Logs, step_id: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _gathered(excerpts: Iterator[tuple[str, tuple[str, ...]]]) -> tuple[dict[str, tuple[str, ...]], str]:
+    """The excerpts up to the first log that can't be read, and why it can't ("" if all could)."""
+    found: dict[str, tuple[str, ...]] = {}
+    try:
+        found.update(excerpts)
+    except FlowspecError as error:
+        return found, error.sentence
+    except OSError as error:
+        return found, str(error)
+    return found, ""
+
+
+def _excerpts(logs: Logs, step_id: str, secrets: Collection[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The lines most likely to tell the cause, and the log they stand in."""
-    words = _last_words(_text(logs.read(step_id, "stderr", -_TAIL)))
+    size = _TAIL + reach(secrets)
+    words = _last_words(_text(logs.tail(step_id, "stderr", size), secrets))
     if words:
         yield "stderr", words
     # Where Spark leads the stderr of a Python application to.
-    out = _text(logs.read(step_id, "stdout", -_TAIL))
+    out = _text(logs.tail(step_id, "stdout", size), secrets)
     if _TRACEBACK.search(out):
         yield "stdout", _last_words(out)
-    telling = [line for line in _text(logs.read(step_id, "syslog", -_TAIL)).splitlines() if _TELLING.search(line)]
+    syslog = _text(logs.tail(step_id, "syslog", size), secrets)
+    telling = [line for line in syslog.splitlines() if _TELLING.search(line)]
     if telling:
         yield "syslog", tuple(telling[-_LINES:])
 
 
-def _bootstrap_excerpt(logs: Logs, reason: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _bootstrap_excerpt(logs: Logs, reason: str, secrets: Collection[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The last words of the bootstrap action that a cluster's reason speaks of."""
     match = _BOOTSTRAP.search(reason)
-    words = _last_words(_text(logs.bootstrap(int(match[2]), match[1]))) if match else ()
-    if words:
-        yield "stderr", words
+    if match:
+        stderr = logs.bootstrap(int(match[2]), match[1], _TAIL + reach(secrets))
+        if words := _last_words(_text(stderr, secrets)):
+            yield "stderr", words
 
 
 def _advice(lines: Iterable[str]) -> Iterator[str]:
@@ -104,6 +129,8 @@ def _last_words(text: str) -> tuple[str, ...]:
     return tuple(lines[:1] + lines[-_LINES + 1 :] if starts and len(lines) > _LINES else lines[-_LINES:])
 
 
-def _text(content: bytes | None) -> str:
+def _text(tail: bytes | None, secrets: Collection[str]) -> str:
+    """The last _TAIL bytes as text, masked; what is before them only shows where a secret begins."""
+    tail = tail or b""
     # A program's output need not be UTF-8.
-    return (content or b"").decode("utf-8", "replace")
+    return mask_bytes(tail, secrets, hidden=max(0, len(tail) - _TAIL)).decode("utf-8", "replace")

@@ -1,32 +1,47 @@
 """A step's logs, wherever they are: the live files of the embedded EMR, or what EMR has shipped to S3.
 
 EMR ships the logs of a step about every five minutes, and once more when it has ended (EMR Management
-Guide, "View log files"): absent does not mean never.
+Guide, "View log files"): absent does not mean never. A log may be larger than memory, so none is held whole:
+they are read in blocks, or only their tail is kept.
 """
 
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
 
 from flowspec.backend.aws.client import Emr
-from flowspec.errors import ServiceError
+from flowspec.backend.aws.s3 import s3_errors, split_uri
 from flowspec.plan.cluster import Cluster
 
 NAMES = ("controller", "syslog", "stdout", "stderr")
 
+_BLOCK = 1 << 16
+# Seconds to wait for S3, and how often to ask: logs are looked at when a run is over, and nobody waits five
+# minutes (botocore's 60 seconds, five times) for what is only a note.
+_TIMEOUT, _ATTEMPTS = 10.0, 3
+_ACCESS = "read below it (the cluster's `log_uri`)"
+
 
 class Logs(Protocol):
-    """Reads the logs of one cluster's steps."""
+    """Reads the logs of one cluster's steps.
+
+    Reading raises ServiceError when S3 refuses or fails, also between two blocks.
+    """
 
     live: bool
 
-    def read(self, step_id: str, name: str, start: int = 0) -> bytes | None:
-        """The log `name` (one of NAMES) from byte `start` (below 0: from the end); None when it isn't there (yet)."""
+    def blocks(self, step_id: str, name: str, start: int = 0) -> Iterator[bytes] | None:
+        """The log `name` (one of NAMES) from byte `start`, block by block; None when it isn't there (yet)."""
 
-    def bootstrap(self, number: int, instance: str) -> bytes | None:
-        """What bootstrap action `number` (from 1) wrote to stderr on an instance."""
+    def tail(self, step_id: str, name: str, size: int) -> bytes | None:
+        """The last `size` bytes of the log `name`; None when it isn't there (yet)."""
+
+    def bootstrap(self, number: int, instance: str, size: int) -> bytes | None:
+        """The last `size` bytes of what bootstrap action `number` (from 1) wrote to stderr on an instance."""
 
     def where(self, step_id: str) -> str:
         """The folder or URI of a step's logs, for people; "" when there is none."""
@@ -35,9 +50,9 @@ class Logs(Protocol):
         """The folder or URI under which all logs of the cluster are; "" when there is none."""
 
 
-def logs_of(emr: Emr, cluster: Cluster) -> Logs:
-    """The logs of a cluster on the EMR it was read from."""
-    return _LiveLogs(cluster) if emr.endpoint.backend == "local" else _ShippedLogs(emr, cluster)
+def logs_of(emr: Emr, cluster: Cluster, *, timeout: float = _TIMEOUT) -> Logs:
+    """The logs of a cluster on the EMR it was read from; `timeout` is how many seconds S3 may take to answer."""
+    return _LiveLogs(cluster) if emr.endpoint.backend == "local" else _ShippedLogs(emr, cluster, timeout)
 
 
 class _LiveLogs:
@@ -53,19 +68,17 @@ class _LiveLogs:
 
         return step_logs(self._home, self._cluster.id, step_id)
 
-    def read(self, step_id: str, name: str, start: int = 0) -> bytes | None:
+    def blocks(self, step_id: str, name: str, start: int = 0) -> Iterator[bytes] | None:
         path = self._folder(step_id) / name
-        if not path.is_file():
-            return None
-        with path.open("rb") as log:
-            log.seek(start if start >= 0 else max(0, path.stat().st_size + start))
-            return log.read()
+        return _blocks_of_file(path, start) if path.is_file() else None
 
-    def bootstrap(self, number: int, instance: str) -> bytes | None:  # noqa: ARG002 - here there is one machine
+    def tail(self, step_id: str, name: str, size: int) -> bytes | None:
+        return _tail_of_file(self._folder(step_id) / name, size)
+
+    def bootstrap(self, number: int, instance: str, size: int) -> bytes | None:  # noqa: ARG002 - here there is one machine
         from flowspec.emulator.state.paths import bootstrap_folder
 
-        path = bootstrap_folder(self._home, self._cluster.id, number) / "stderr"
-        return path.read_bytes() if path.is_file() else None
+        return _tail_of_file(bootstrap_folder(self._home, self._cluster.id, number) / "stderr", size)
 
     def where(self, step_id: str) -> str:
         return _below(self._cluster, f"steps/{step_id}/") or str(self._folder(step_id))
@@ -79,37 +92,74 @@ class _LiveLogs:
 class _ShippedLogs:
     live = False
 
-    def __init__(self, emr: Emr, cluster: Cluster) -> None:
-        self._emr, self._cluster = emr, cluster
+    def __init__(self, emr: Emr, cluster: Cluster, timeout: float) -> None:
+        self._emr, self._cluster, self._timeout = emr, cluster, timeout
         self._s3: Any = None
 
-    def read(self, step_id: str, name: str, start: int = 0) -> bytes | None:
-        log = self._get(f"{self.where(step_id)}{name}.gz")
-        return None if log is None else log[start:]
+    def blocks(self, step_id: str, name: str, start: int = 0) -> Iterator[bytes] | None:
+        found = self._get(f"{self.where(step_id)}{name}.gz")
+        return None if found is None else _from(found, start)
 
-    def bootstrap(self, number: int, instance: str) -> bytes | None:
-        return self._get(_below(self._cluster, f"node/{instance}/bootstrap-actions/{number}/stderr.gz"))
+    def tail(self, step_id: str, name: str, size: int) -> bytes | None:
+        return _tail(self.blocks(step_id, name), size)
 
-    def _get(self, uri: str) -> bytes | None:
+    def bootstrap(self, number: int, instance: str, size: int) -> bytes | None:
+        return _tail(self._get(_below(self._cluster, f"node/{instance}/bootstrap-actions/{number}/stderr.gz")), size)
+
+    def _get(self, uri: str) -> Iterator[bytes] | None:
         if not uri.startswith("s3://"):
             return None
         from botocore.exceptions import ClientError
 
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
-        self._s3 = self._s3 or self._emr.s3()
-        try:
-            return gzip.decompress(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-        except ClientError as error:
-            detail = error.response["Error"]
-            if detail["Code"] in {"NoSuchKey", "404"}:
+        bucket, key = split_uri(uri)
+        self._s3 = self._s3 or self._emr.s3(timeout=self._timeout, attempts=_ATTEMPTS)
+        with s3_errors("GetObject", uri, access=_ACCESS):
+            try:
+                return _unzipped(self._s3.get_object(Bucket=bucket, Key=key)["Body"], uri)
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in {"NoSuchKey", "404"}:
+                    raise
                 return None
-            raise ServiceError("GetObject", detail["Code"], f"s3://{bucket}/{key}: {detail['Message']}") from error
 
     def where(self, step_id: str) -> str:
         return _below(self._cluster, f"steps/{step_id}/")
 
     def folder(self) -> str:
         return _below(self._cluster)
+
+
+def _unzipped(body: Any, uri: str) -> Iterator[bytes]:
+    with closing(body), gzip.GzipFile(fileobj=body) as log, s3_errors("GetObject", uri, access=_ACCESS):
+        yield from iter(lambda: log.read(_BLOCK), b"")
+
+
+def _blocks_of_file(path: Path, start: int) -> Iterator[bytes]:
+    with path.open("rb") as log:
+        log.seek(start)
+        yield from iter(lambda: log.read(_BLOCK), b"")
+
+
+def _tail_of_file(path: Path, size: int) -> bytes | None:
+    if not path.is_file():
+        return None
+    return _tail(_blocks_of_file(path, max(0, path.stat().st_size - size)), size)
+
+
+def _tail(blocks: Iterable[bytes] | None, size: int) -> bytes | None:
+    if blocks is None:
+        return None
+    kept = bytearray()
+    for block in blocks:
+        kept += block
+        del kept[:-size]
+    return bytes(kept)
+
+
+def _from(blocks: Iterable[bytes], start: int) -> Iterator[bytes]:
+    for block in blocks:
+        if block[start:]:
+            yield block[start:]
+        start = max(0, start - len(block))
 
 
 def _below(cluster: Cluster, rest: str = "") -> str:

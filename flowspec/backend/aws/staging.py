@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 from flowspec.backend.aws.client import Emr
-from flowspec.errors import FlowspecError, ServiceError
+from flowspec.backend.aws.s3 import s3_errors, split_uri
+from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
     from flowspec.request.assets import Asset
@@ -22,51 +23,50 @@ _IN_PARTS = 1 << 30
 _BLOCK = 1 << 20
 # What S3 says when the content has another checksum than was announced.
 _OTHER_CONTENT = {"BadDigest", "XAmzContentChecksumMismatch", "InvalidDigest"}
+_ACCESS = "read and write below it (target's `staging:`)"
 
 
-def stage(emr: Emr, assets: Iterable[Asset]) -> Iterator[tuple[Asset, bool]]:
+def stage(emr: Emr, assets: Iterable[Asset], *, in_parts: int = _IN_PARTS) -> Iterator[tuple[Asset, bool]]:
     """Uploads what is not there yet; gives each asset and whether it was sent.
 
     The key holds the content's hash, so what is there already needs no comparison. Raises
-    ServiceError when S3 refuses (no such bucket, access denied) and FlowspecError when a file changed
-    since it was hashed.
+    ServiceError when S3 refuses (no such bucket, access denied) or can't be reached, and FlowspecError when a
+    file changed since it was hashed. A file of `in_parts` bytes or more is sent in parts.
     """
     s3: Any = None
     for asset in assets:
         s3 = s3 or emr.s3()
-        bucket, _, key = asset.uri.removeprefix("s3://").partition("/")
-        missing = not _exists(s3, bucket, key)
+        missing = not _exists(s3, asset.uri)
         if missing:
-            _upload(s3, asset, bucket, key)
+            _upload(s3, asset, in_parts)
         yield asset, missing
 
 
-def _exists(s3: Any, bucket: str, key: str) -> bool:
+def _exists(s3: Any, uri: str) -> bool:
     from botocore.exceptions import ClientError
 
-    try:
-        s3.head_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        # HEAD has no body, so a missing key and a missing bucket are both a bare 404; PutObject tells them apart.
-        if error.response["Error"]["Code"] in {"404", "NoSuchKey", "NotFound"}:
+    bucket, key = split_uri(uri)
+    with s3_errors("HeadObject", uri, access=_ACCESS):
+        try:
+            s3.head_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            # HEAD has no body, so a missing key and a missing bucket are both a bare 404; PutObject tells them apart.
+            if error.response["Error"]["Code"] not in {"404", "NoSuchKey", "NotFound"}:
+                raise
             return False
-        raise _refused("HeadObject", bucket, key, error) from error
     return True
 
 
-def _upload(s3: Any, asset: Asset, bucket: str, key: str) -> None:
-    from boto3.exceptions import Boto3Error
-    from botocore.exceptions import BotoCoreError, ClientError
+def _upload(s3: Any, asset: Asset, in_parts: int) -> None:
+    from botocore.exceptions import ClientError
 
-    try:
-        with _verified(asset) as file:
-            _send(s3, asset, bucket, key, file)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _OTHER_CONTENT:
-            raise _changed(asset) from error
-        raise _refused("PutObject", bucket, key, error) from error
-    except (BotoCoreError, Boto3Error) as error:
-        raise FlowspecError(f"uploading {asset.path} to s3://{bucket}/{key}: {error}") from error
+    with s3_errors("PutObject", asset.uri, access=_ACCESS), _verified(asset) as file:
+        try:
+            _send(s3, asset, file, in_parts)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _OTHER_CONTENT:
+                raise _changed(asset) from error
+            raise
 
 
 @contextmanager
@@ -87,8 +87,9 @@ def _verified(asset: Asset) -> Iterator[IO[bytes]]:
         yield file
 
 
-def _send(s3: Any, asset: Asset, bucket: str, key: str, file: IO[bytes]) -> None:
-    if asset.size < _IN_PARTS:
+def _send(s3: Any, asset: Asset, file: IO[bytes], in_parts: int) -> None:
+    bucket, key = split_uri(asset.uri)
+    if asset.size < in_parts:
         checksum = b64encode(bytes.fromhex(asset.sha256)).decode()
         s3.put_object(Bucket=bucket, Key=key, Body=file, ChecksumSHA256=checksum)
         return
@@ -110,13 +111,3 @@ def _written(asset: Asset) -> tuple[int, int] | None:
 
 def _changed(asset: Asset) -> FlowspecError:
     return FlowspecError(f"{asset.path} changed while it was being staged", remedy="apply again")
-
-
-def _refused(operation: str, bucket: str, key: str, error: Any) -> ServiceError:
-    detail = error.response["Error"]
-    return ServiceError(
-        operation,
-        detail.get("Code", "Unknown"),
-        f"s3://{bucket}/{key}: {detail.get('Message', error)}",
-        remedy=f"check that bucket {bucket} exists and that you may read and write below it (target's `staging:`)",
-    )

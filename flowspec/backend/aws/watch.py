@@ -131,7 +131,7 @@ class _Seen:
             return
         for step in cluster.steps:
             if step.state == "RUNNING":
-                now = _latest_progress(logs.read(step.id, "syslog", -_TAIL))
+                now = _latest_progress(logs.tail(step.id, "syslog", _TAIL))
                 if now and self._progress.get(step.id) != now:
                     self._progress[step.id] = now
                     yield StepProgress(step, *now)

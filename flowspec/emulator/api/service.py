@@ -44,7 +44,8 @@ class Service:
     Clusters made with `run_bootstrap` run their bootstrap actions; others skip them, since such scripts
     are written for a machine that is thrown away. What takes an hour on EMR takes 1/`time_scale` hours
     (see `clock`). `inject` says what is to go wrong (see `drills`). Clusters made with an `s3_url` have
-    their s3:// there.
+    their s3:// there. `start_worker` starts the worker of a cluster (see `workers.start`, the default), given the
+    home, the cluster's id and the descriptor of the lock that the worker inherits.
 
     Raises FlowspecError for a time scale or a drill that is none.
     """
@@ -58,6 +59,7 @@ class Service:
         inject: str = "",
         time_scale: float = 1.0,
         s3_url: str | None = None,
+        start_worker: Callable[[Path, str, int], None] | None = None,
     ) -> None:
         self.home = home.absolute()
         self.region = region
@@ -66,7 +68,7 @@ class Service:
         self.time_scale = clock.checked_scale(time_scale)
         self._drills = drills.parse(inject, OPERATIONS)
         self.s3_url = s3_url
-        self._start_worker: Callable[[Path, str, int], None] = workers.start
+        self.start_worker = start_worker or workers.start
 
     def call(self, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Carries out an API operation ("RunJobFlow") and gives the members of its answer, times in epoch seconds.
@@ -110,7 +112,7 @@ class Service:
             inject=self.inject,
             s3_url=self.s3_url,
             now=clock.now(),
-            start_worker=self._start_worker,
+            start_worker=self.start_worker,
         )
 
     def _carry_out(self, carry_out: Operation, call: Call, params: Mapping[str, Any], reads: bool) -> dict[str, Any]:

@@ -62,14 +62,15 @@ class Record:
 class Store:
     """An open connection to the store; to be closed, best by `with`. Not to be shared between threads.
 
+    It waits `busy_seconds` for another process that writes.
     Every method raises FlowspecError when the file can't be read or written.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, busy_seconds: float = _BUSY_SECONDS) -> None:
         prepare(home)
         self._home = home
         with self._told():
-            self._db = sqlite3.connect(database(home), timeout=_BUSY_SECONDS, isolation_level=None)
+            self._db = sqlite3.connect(database(home), timeout=busy_seconds, isolation_level=None)
             try:
                 self._open()
             except BaseException:

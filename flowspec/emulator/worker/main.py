@@ -39,7 +39,7 @@ _log = logging.getLogger("flowspec.emulator.worker.main")
 # Not the way news travels (that is the pipe): only a bound, should a wake be lost with a killed caller.
 _LONGEST_SLEEP = 5.0
 _RETRY_SECONDS = (0.0, 0.1, 0.5, 1.0)
-_RESERVED_BYTES = 256 * 1024
+RESERVED_BYTES = 256 * 1024
 
 _T = TypeVar("_T")
 
@@ -359,16 +359,16 @@ def main(argv: list[str]) -> int:
         return 1
     processes.adopt_orphans()
     alarm = Alarm(place.wake_pipe(home, cluster_id), place.worker_lock(home, cluster_id))
-    with _room_set_aside(place.reserve(home, cluster_id)), Store(home) as store:
+    with reserved_space(place.reserve(home, cluster_id)), Store(home) as store:
         return _run(Worker(home, cluster_id, store, alarm))
 
 
 @contextlib.contextmanager
-def _room_set_aside(reserve: Path) -> Iterator[None]:
+def reserved_space(reserve: Path) -> Iterator[None]:
     """Holds room on the disk for what is stored last. Where there is too little for it, it takes none at all."""
     try:
         try:
-            reserve.write_bytes(bytes(_RESERVED_BYTES))
+            reserve.write_bytes(bytes(RESERVED_BYTES))
         except OSError:
             reserve.unlink(missing_ok=True)
         yield

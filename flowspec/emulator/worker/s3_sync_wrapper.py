@@ -48,14 +48,14 @@ def around(command: Command, home: Path, cluster: Record, live: Path, texts: Seq
     if not url:
         return command
     both_sides = (url, cluster.region, str(s3_root(home, cluster)))
-    uris = dict.fromkeys(uri for text in texts for uri in _uris(text))
+    uris = dict.fromkeys(uri for text in texts for uri in uris_in(text))
     argv = python_module(
         "flowspec.emulator.worker.s3_sync_wrapper", *both_sides, str(live), *uris, _END_OF_URIS, *command.argv
     )
     return Command(argv, command.environment)
 
 
-def _uris(text: str) -> Iterator[str]:
+def uris_in(text: str) -> Iterator[str]:
     """The s3:// URIs in an argument: it, what follows `name=`, and the items of a comma list, less their `#name`."""
     for item in _COMMA.split(text):
         # What only looks like a URI may lead out of its root; a script may say anything.

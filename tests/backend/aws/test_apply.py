@@ -1,5 +1,7 @@
 """Exactly one cluster comes of a plan, whatever happens to the answers. moto's server is the witness."""
 
+import re
+import subprocess
 import threading
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -29,19 +31,38 @@ def clusters(emr):
     return [summary["Id"] for summary in emr.pages("ListClusters", "Clusters")]
 
 
-def test_a_cluster_is_tagged_with_what_it_is(emr):
+def test_a_cluster_is_tagged_with_what_it_is(emr, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # no git checkout
     applied = apply(PLAN, emr)
     cluster = describe(emr, applied.cluster_id)
     assert not applied.joined
     tags = dict(cluster.tags)
-    assert len(tags.pop("flowspec:submission")) == 32
+    assert re.fullmatch("[0-9a-f]{32}", tags.pop("flowspec:submission"))
     assert tags == {
         "team": "search",
         "flowspec:flow": "nightly",
         "flowspec:target": "prod",
         "flowspec:digest": "d" * 64,
         "flowspec:source": "nightly.yaml",
-    } or tags["flowspec:source"].startswith("nightly.yaml@")
+    }
+
+
+def test_the_source_of_a_spec_in_git_names_its_commit(emr, tmp_path):
+    (tmp_path / "flows").mkdir()
+    spec = tmp_path / "flows" / "nightly.yaml"
+    spec.write_text("flowspec: v1\n")
+
+    def git(*words):
+        who = ("-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
+        done = subprocess.run(["git", *who, *words], cwd=tmp_path, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-q", "-m", "first")
+    applied = apply(replace(PLAN, source=str(spec)), emr)
+    source = describe(emr, applied.cluster_id).tags["flowspec:source"]
+    assert source == f"flows/nightly.yaml@{git('rev-parse', 'HEAD')[:12]}"
 
 
 def test_what_runs_is_found_by_its_tags_alone(emr):

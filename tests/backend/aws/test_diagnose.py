@@ -4,6 +4,7 @@ import pytest
 
 from flowspec.backend.aws.diagnose import diagnose
 from flowspec.backend.aws.verdict import judge
+from flowspec.errors import ServiceError
 from flowspec.plan.cluster import Cluster, Step
 
 
@@ -13,26 +14,30 @@ class KeptLogs:
     def __init__(self, live=True, **logs):
         self.live, self.logs = live, logs
 
-    def read(self, step_id, name, start=0):
+    def blocks(self, step_id, name, start=0):
         log = self.logs.get(name)
-        return log and log[start:]
+        return log and iter([log[start:]])
+
+    def tail(self, step_id, name, size):
+        log = self.logs.get(name)
+        return log and log[-size:]
 
     def where(self, step_id):
         return f"s3://logs/j-1/steps/{step_id}/"
 
-    def bootstrap(self, number, instance):
-        return self.logs.get(f"{instance}/{number}")
+    def bootstrap(self, number, instance, size):
+        return self.tail("", f"{instance}/{number}", size)
 
     def folder(self):
         return "s3://logs/j-1/"
 
 
-def failed(logs, **details):
+def failed(logs, secrets=(), **details):
     step = Step("s-1", "count", "FAILED", **details)
     cluster = Cluster(
         "j-1", "flow", "TERMINATED_WITH_ERRORS", "STEP_FAILURE", "Shut down as step failed", steps=(step,)
     )
-    return diagnose(cluster, judge(cluster), logs)
+    return diagnose(cluster, judge(cluster), logs, secrets)
 
 
 def test_what_emr_says_comes_first():
@@ -94,3 +99,41 @@ def test_the_last_words_of_a_bootstrap_action():
     found = diagnose(cluster, judge(cluster), KeptLogs(**{"i-0abc/2": b"no such package\n"}))
     assert found.excerpts == {"stderr": ("no such package",)}
     assert found.logs == "s3://logs/j-1/"
+
+
+class UnreadableLogs(KeptLogs):
+    """The S3 of these logs gives stderr, and refuses all else."""
+
+    def tail(self, step_id, name, size):
+        if name != "stderr":
+            raise ServiceError("GetObject", "AccessDenied", "s3://logs/x: no", remedy="ask for access")
+        return super().tail(step_id, name, size)
+
+
+def test_logs_that_cannot_be_read_do_not_hide_what_emr_says():
+    found = failed(UnreadableLogs(live=False, stderr=b"bad\n"), message="exit 3")
+    assert "exit 3" in found.facts
+    assert found.excerpts == {"stderr": ("bad",)}
+    assert found.unread == "GetObject: AccessDenied: s3://logs/x: no; ask for access"
+    assert not found.logs_may_follow
+
+
+def test_a_bootstrap_log_that_cannot_be_read():
+    reason = "On the master instance (i-0abc), bootstrap action 2 returned a non-zero return code"
+    cluster = Cluster("j-1", "flow", "TERMINATED_WITH_ERRORS", "BOOTSTRAP_FAILURE", reason)
+    found = diagnose(cluster, judge(cluster), UnreadableLogs())
+    assert found.facts == (f"BOOTSTRAP_FAILURE: {reason}",)
+    assert found.unread.startswith("GetObject: AccessDenied")
+
+
+def test_excerpts_show_no_secret_not_even_the_rest_of_one():
+    # One line, longer than what is looked at (256 KiB), with a secret where that begins.
+    stderr = b"hunter2secret" + b"x" * (256 * 1024 - 6)
+    (line,) = failed(KeptLogs(stderr=stderr), {"hunter2secret"}).excerpts["stderr"]
+    assert line == "x" * (256 * 1024 - 6)
+
+
+def test_excerpts_show_no_line_of_a_secret():
+    key = "\n".join(["-----BEGIN KEY-----", *(f"MIIEow{number}" for number in range(30)), "-----END KEY-----"])
+    found = failed(KeptLogs(stderr=f"bad key:\n{key}\nno\n".encode()), {key})
+    assert found.excerpts["stderr"] == ("bad key:", "(sensitive)", "no")

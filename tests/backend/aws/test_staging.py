@@ -88,12 +88,11 @@ def test_a_big_file_is_never_held_in_memory(moto, s3, tmp_path):
     assert s3.head_object(Bucket=BUCKET, Key=assets[1].sha256)["ContentLength"] == 60_000_000
 
 
-def test_a_very_big_file_is_sent_in_parts(emr, s3, tmp_path, monkeypatch):
-    monkeypatch.setattr("flowspec.backend.aws.staging._IN_PARTS", 1 << 20)
+def test_a_very_big_file_is_sent_in_parts(emr, s3, tmp_path):
     path = tmp_path / "big.jar"
     path.write_bytes(bytes(range(250)) * 80_000)
     asset = asset_of(path)
-    assert list(stage(emr, [asset])) == [(asset, True)]
+    assert list(stage(emr, [asset], in_parts=1 << 20)) == [(asset, True)]
     assert stored(s3, asset) == path.read_bytes()
     assert s3.head_object(Bucket=BUCKET, Key=asset.uri.split("/", 3)[3])["ETag"].endswith('-3"')
 
@@ -111,7 +110,6 @@ def test_what_changed_since_it_was_hashed_is_not_uploaded(emr, s3, tmp_path, pac
 
 
 def test_what_changes_while_its_parts_are_sent_does_not_stay(emr, s3, tmp_path, monkeypatch):
-    monkeypatch.setattr("flowspec.backend.aws.staging._IN_PARTS", 1)
     path = tmp_path / "m.py"
     path.write_text("1")
     asset = asset_of(path)
@@ -128,7 +126,7 @@ def test_what_changes_while_its_parts_are_sent_does_not_stay(emr, s3, tmp_path, 
 
     monkeypatch.setattr(emr, "s3", Meddling)
     with pytest.raises(FlowspecError, match="changed while it was being staged"):
-        list(stage(emr, [asset]))
+        list(stage(emr, [asset], in_parts=1))
     assert s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
 
 

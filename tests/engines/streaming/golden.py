@@ -1,12 +1,13 @@
-"""Runs a recorded job of real Hadoop, and says in what the engine differs.
+"""Runs the jobs recorded from real Hadoop, and lists in what the engine differs.
 
-A case is a folder with a `case.json`, its input and commands, and `expected/`; tokens in it stand for
-paths ({CASE}, {OUT}, {CWD}) or digits of a job id ({JOB}, {N}).
+A case is a folder of `golden/` with a `case.json`, its input and commands, and `expected/`; tokens in it are
+replaced by paths ({CASE}, {OUT}, {CWD}) or match the digits of a job id ({JOB}, {N}). `golden/README.md` has the format.
 """
 
 import bz2
 import gzip
 import json
+import lzma
 import os
 import re
 import shutil
@@ -21,15 +22,20 @@ from typing import Any
 from flowspec.engines.counters import parse_counters
 
 REPOSITORY = Path(__file__).parents[3]
+RECORDED = Path(__file__).parent / "golden"
+CASES = sorted(path.parent for path in RECORDED.glob("*/case.json"))
 DIGITS = {"{JOB}": r"(local)?\d+_\d+", "{N}": r"\d+"}
 INFLATE = {".gz": gzip.decompress, ".bz2": bz2.decompress, ".deflate": zlib.decompress}
 
 
 @dataclass(frozen=True)
 class Job:
-    """A recorded job, laid out to be run: its arguments, with the tokens filled in, and where things are."""
+    """A recorded job, laid out to be run: its arguments, with the tokens filled in, and where things are.
 
-    case: Path
+    `recorded` is the folder of the output that Hadoop wrote; `expected` the facts of `case.json`.
+    """
+
+    recorded: Path
     expected: dict[str, Any]
     tokens: dict[str, str]
     args: list[str]
@@ -40,7 +46,7 @@ class Job:
         """One line for each way in which the outcome is not what Hadoop's was; `log` is all that was logged."""
         found = _different("exit status", self.expected["exit_status"], status, log)
         if not self.expected["exit_status"]:
-            found += _output_differences(self.case / "expected", self.output, self.expected, self.tokens)
+            found += _output_differences(self.recorded, self.output, self.expected, self.tokens)
         found += _failure_differences(self.expected, self.output, log, self.tokens)
         return found + _counter_differences(self.expected, log)
 
@@ -49,14 +55,26 @@ def lay_out(case: Path, scratch: Path) -> Job:
     """Copies the case into the folder `scratch`, so that what runs may write where it likes."""
     expected = json.loads((case / "case.json").read_text())
     copy, output, cwd = scratch / "case", scratch / "out", scratch / "cwd"
-    shutil.copytree(case, copy, ignore=shutil.ignore_patterns("expected"))
+    shutil.copytree(case, copy, ignore=shutil.ignore_patterns("expected"), copy_function=_unpack)
+    if (case / "expected").exists():
+        shutil.copytree(case / "expected", scratch / "expected", copy_function=_unpack)
     for name in expected.get("empty_dirs", []):
         (copy / name).mkdir(exist_ok=True)
     if (copy / "preexisting-output").exists():
         shutil.copytree(copy / "preexisting-output", output)
     cwd.mkdir()
     tokens = {"{CASE}": str(copy), "{OUT}": str(output), "{CWD}": str(cwd)}
-    return Job(case, expected, tokens, [_filled(word, tokens) for word in expected["args"]], output, cwd)
+    return Job(
+        scratch / "expected", expected, tokens, [_filled(word, tokens) for word in expected["args"]], output, cwd
+    )
+
+
+def _unpack(source: str, target: str) -> None:
+    """Copies a file with its mode; one that is kept as NAME.xz arrives as NAME."""
+    if source.endswith(".xz"):
+        Path(target).with_suffix("").write_bytes(lzma.decompress(Path(source).read_bytes()))
+    else:
+        shutil.copy2(source, target)
 
 
 def differences(case: Path, scratch: Path) -> list[str]:

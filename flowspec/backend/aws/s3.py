@@ -1,0 +1,50 @@
+"""What S3 answers, and what keeps it from answering, as errors of ours."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from gzip import BadGzipFile
+
+from flowspec.errors import ServiceError
+
+# What an HTTP server says that does not know S3's operations, as the embedded EMR's endpoint.
+_NOT_S3 = frozenset({"405", "MethodNotAllowed", "501", "NotImplemented"})
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """The bucket and the key of `s3://BUCKET/KEY`."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+@contextmanager
+def s3_errors(operation: str, uri: str, *, access: str) -> Iterator[None]:
+    """Turns the errors of an S3 operation on the object `uri`, and of reading its body, into ServiceError.
+
+    These are S3's refusals (ClientError), all of botocore's own (no connection, no answer in time, a body that
+    is cut), boto3's of uploads in parts, and those of a compressed body that is cut or damaged. `access` says
+    what one must be allowed to do, for the remedy: "read below it".
+    """
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        detail = error.response.get("Error", {})
+        code, message = detail.get("Code", "Unknown"), detail.get("Message", str(error))
+        raise ServiceError(operation, code, f"{uri}: {message}", remedy=_remedy(code, uri, access)) from error
+    except (BotoCoreError, Boto3Error) as error:
+        remedy = "check the network, the region, and AWS_ENDPOINT_URL_S3 if it is set"
+        raise ServiceError(operation, type(error).__name__, f"{uri}: {error}", remedy=remedy) from error
+    except (EOFError, zlib.error, BadGzipFile) as error:
+        remedy = "try again: it may have been replaced while it was read"
+        raise ServiceError(operation, "DamagedContent", f"{uri}: {error}", remedy=remedy) from error
+
+
+def _remedy(code: str, uri: str, access: str) -> str:
+    if code in _NOT_S3:
+        return "the endpoint is not an S3: set AWS_ENDPOINT_URL_S3 to the URL of one"
+    return f"check that bucket {split_uri(uri)[0]} exists and that you may {access}"

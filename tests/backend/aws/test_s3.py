@@ -1,0 +1,154 @@
+"""An S3 that refuses, breaks off or does not answer: an error of ours that names the object, never a traceback."""
+
+import gzip
+import hashlib
+import os
+import subprocess
+import sys
+
+import pytest
+
+from flowspec.backend.aws.client import Endpoint, connect
+from flowspec.backend.aws.logs import logs_of
+from flowspec.backend.aws.staging import stage
+from flowspec.errors import ServiceError
+from flowspec.plan.cluster import Cluster
+from flowspec.request.assets import Asset
+
+CLUSTER = Cluster("j-1", "flow", "TERMINATED", log_uri="s3://acme/logs/")
+KEY = "logs/j-1/steps/s-1/stdout.gz"
+URI = f"s3://acme/{KEY}"
+# Random, so that half of what is stored is half of what is read.
+LOG = os.urandom(300_000)
+
+
+@pytest.fixture
+def s3(emr):
+    client = emr.s3()
+    client.create_bucket(Bucket="acme")
+    client.put_object(Bucket="acme", Key=KEY, Body=gzip.compress(LOG))
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def logs(emr, s3):
+    return logs_of(emr, CLUSTER, timeout=1)
+
+
+def read(logs):
+    return b"".join(logs.blocks("s-1", "stdout"))
+
+
+def test_a_shipped_log_is_read_in_blocks_and_by_its_tail(logs):
+    blocks = list(logs.blocks("s-1", "stdout"))
+    assert b"".join(blocks) == LOG
+    assert max(map(len, blocks)) <= 65536
+    assert b"".join(logs.blocks("s-1", "stdout", 70_000)) == LOG[70_000:]
+    assert logs.tail("s-1", "stdout", 100_000) == LOG[-100_000:]
+    assert logs.tail("s-1", "stdout", 1_000_000) == LOG
+    assert logs.blocks("s-1", "stderr") is None
+    assert logs.tail("s-1", "stderr", 10) is None
+
+
+def test_a_log_of_several_gzip_members_is_one(s3, logs):
+    s3.put_object(Bucket="acme", Key=KEY, Body=gzip.compress(b"a") + gzip.compress(b"b"))
+    assert read(logs) == b"ab"
+
+
+NETWORK = "check the network, the region, and AWS_ENDPOINT_URL_S3 if it is set"
+FAULTS = {
+    "refused": ("refused", "EndpointConnectionError", NETWORK),
+    "403": (
+        (403, "AccessDenied"),
+        "AccessDenied: .*as asked for",
+        "check that bucket acme exists and that you may read",
+    ),
+    "405": ((405, "MethodNotAllowed"), "MethodNotAllowed", "the endpoint is not an S3: set AWS_ENDPOINT_URL_S3"),
+    "503": ((503, "SlowDown"), "SlowDown", "check that bucket acme exists"),
+    "cut": ("cut", "IncompleteReadError|ResponseStreamingError", NETWORK),
+    "silent": ("silent", "ReadTimeoutError", NETWORK),
+}
+
+
+@pytest.mark.parametrize(("fault", "says", "remedy"), FAULTS.values(), ids=FAULTS)
+def test_a_log_that_cannot_be_read(faulty_s3, logs, fault, says, remedy):
+    faulty_s3(fault)
+    with pytest.raises(ServiceError, match=rf"^GetObject: ({says})") as caught:
+        read(logs)
+    assert URI in caught.value.message
+    assert remedy in caught.value.remedy
+    with pytest.raises(ServiceError):
+        logs.tail("s-1", "stdout", 10)
+
+
+def test_a_slow_s3_is_only_slow(faulty_s3, logs):
+    assert faulty_s3("slow").seen == []
+    assert read(logs) == LOG
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        gzip.compress(LOG)[:-50_000],  # the object itself is cut
+        b"<html>a proxy's page</html>",
+        gzip.compress(LOG)[:1000] + bytes(1000) + gzip.compress(LOG)[2000:],
+    ],
+    ids=["cut", "no gzip", "damaged"],
+)
+def test_a_log_that_is_damaged(s3, logs, content):
+    s3.put_object(Bucket="acme", Key=KEY, Body=content)
+    with pytest.raises(ServiceError, match=r"^GetObject: DamagedContent: s3://acme/logs/") as caught:
+        read(logs)
+    assert caught.value.remedy.startswith("try again")
+
+
+MEASURED = """
+import resource, sys
+from flowspec.backend.aws.client import Endpoint, connect
+from flowspec.backend.aws.logs import logs_of
+from flowspec.plan.cluster import Cluster
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+emr = connect(Endpoint("emr", "us-east-1", endpoint_url=sys.argv[1]))
+logs = logs_of(emr, Cluster("j-1", "flow", "TERMINATED", log_uri="s3://acme/logs/"))
+logs.tail("s-1", "small", 1000)
+before = peak()
+assert len(logs.tail("s-1", "stdout", 1000)) == 1000
+assert sum(map(len, logs.blocks("s-1", "stdout"))) == 200_000_000
+print(peak() - before)
+"""
+
+
+def test_a_big_log_is_never_held_in_memory(moto, s3):
+    s3.put_object(Bucket="acme", Key=KEY, Body=gzip.compress(bytes(200_000_000), 1))
+    s3.put_object(Bucket="acme", Key=KEY.replace("stdout", "small"), Body=gzip.compress(b"x"))
+    done = subprocess.run([sys.executable, "-c", MEASURED, moto], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 15_000_000
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ("refused", "HeadObject: EndpointConnectionError"),
+        ((403, "AccessDenied"), "HeadObject: 403"),
+        ((405, "MethodNotAllowed"), "HeadObject: 405"),
+        ("cut", None),  # a HEAD has no body
+        ("slow", None),
+    ],
+)
+def test_staging(moto, s3, faulty_s3, tmp_path, fault, says):
+    path = tmp_path / "m.py"
+    path.write_bytes(b"print()")
+    digest = hashlib.sha256(b"print()").hexdigest()
+    asset = Asset(path, digest, 7, f"s3://acme/x/{digest}/m.py", None)
+    faulty_s3(fault)
+    emr = connect(Endpoint("emr", "us-east-1", endpoint_url=moto))
+    if says is None:
+        assert list(stage(emr, [asset])) == [(asset, True)]
+        return
+    with pytest.raises(ServiceError, match=f"^{says}: {asset.uri}") as caught:
+        list(stage(emr, [asset]))
+    assert caught.value.remedy

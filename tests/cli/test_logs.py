@@ -1,0 +1,108 @@
+"""`flowspec logs`: what it shows while a step runs, what it never shows, and when it ends."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+SECRET = "variables: {pw: {type: string, sensitive: true, env: MY_PW}}\n"
+
+
+@pytest.fixture
+def secretive(job, monkeypatch):
+    """A job of one bash step that gets a secret as its $0."""
+
+    def write(script, secret):
+        monkeypatch.setenv("MY_PW", secret)
+        words = json.dumps(["bash", "-c", script, "{{ pw }}"])
+        return job(f"  - {{name: s, type: command, args: {words}}}", SECRET)
+
+    return write
+
+
+def test_a_secret_that_is_written_in_two_pieces_is_not_shown(flowspec, start, secretive, tmp_path):
+    go = tmp_path / "go"
+    secretive(
+        f'printf "pw: ${{0:0:7}}"; until [ -e {go} ]; do sleep 0.1; done; sleep 0.5; echo "${{0:7}} end"',
+        "hunter2secret",
+    )
+    assert flowspec("apply", "job.yaml", "--detach").code == 0
+    process = start("logs", "job.yaml", "-f", "--log", "stdout")
+    assert process.stdout.read(4) == "pw: "  # the step has written more: this look has seen a part of the secret
+    go.touch()
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, "(sensitive) end\n", "")
+
+
+def test_a_letter_is_not_masked_for_that_would_tell_it(flowspec, secretive):
+    secretive('echo "exit code $0 after $0 steps"', "3")
+    flowspec("apply", "job.yaml")
+    shown = flowspec("logs", "job.yaml", "--log", "stdout")
+    assert shown.out == "exit code 3 after 3 steps\n"
+    (log,) = json.loads(flowspec("logs", "job.yaml", "--log", "stdout", "--format", "json").out)["logs"].values()
+    assert log == shown.out
+
+
+def test_lines_of_a_secret_are_not_shown_after_a_failed_step(flowspec, secretive):
+    key = "\n".join(["-----BEGIN KEY-----", "MIIEow1", "MIIEow2", "-----END KEY-----"])
+    secretive('while read -r line; do echo "$line" >&2; echo "  $line"; sleep 0.1; done <<< "$0"; exit 3', key)
+    done = flowspec("apply", "job.yaml")
+    assert done.code == 4
+    assert "    | (sensitive)" in done.err
+    shown = [done, *(flowspec("logs", "job.yaml", *more) for more in ((), ("--format", "json"), ("-f",)))]
+    for one in shown:
+        assert [line for line in key.splitlines() if line in one.out + one.err] == []
+
+
+@pytest.mark.parametrize("script", ["echo one; sleep 60", "while true; do echo one; sleep 0.1; done"])
+def test_following_ends_when_nobody_reads_on(flowspec, start, job, script):
+    job(f"  - {{name: slow, type: command, args: [bash, -c, '{script}']}}")
+    assert flowspec("apply", "job.yaml", "--detach").code == 0
+    process = start("logs", "job.yaml", "-f", "--log", "stdout")
+    assert process.stdout.readline() == "one\n"
+    process.stdout.close()
+    assert process.wait(timeout=20) == 0
+    assert process.stderr.read() == ""
+    assert "RUNNING" in flowspec("status", "job.yaml").out
+    flowspec("destroy", "job.yaml")
+
+
+MEASURED = """
+import resource, sys
+from flowspec.cli import run
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+run(["logs", "job.yaml", "--log", "stderr"])
+before = peak()
+code = run(["logs", "job.yaml", "--log", "stdout"])
+print(code, peak() - before, file=sys.stderr)
+"""
+
+
+def test_a_big_log_is_never_held_in_memory(flowspec, job, tmp_path):
+    job("  - {name: big, type: command, args: [bash, -c, 'head -c 100000000 /dev/zero']}")
+    assert flowspec("apply", "job.yaml").code == 0
+    with (tmp_path / "shown").open("wb") as shown:
+        done = subprocess.run(
+            [sys.executable, "-c", MEASURED], cwd=tmp_path, stdout=shown, stderr=subprocess.PIPE, text=True, check=True
+        )
+    code, grown = done.stderr.split()
+    assert (int(code), (tmp_path / "shown").stat().st_size) == (0, 100_000_000)
+    assert int(grown) < 15_000_000
+    listed = flowspec("logs", "job.yaml", "--log", "stdout", "--format", "json")
+    assert len(json.loads(listed.out)["logs"]["stdout"]) == 16 << 20
+    assert listed.err == "note: stdout: only the last 16 MiB; all of it: flowspec logs --log stdout\n"
+
+
+def test_a_log_that_is_not_there_is_named(flowspec, job, own_home):
+    job("  - {name: s, type: command, args: [echo, hello]}")
+    flowspec("apply", "job.yaml")
+    (stderr,) = own_home.rglob("stderr")
+    stderr.unlink()
+    shown = flowspec("logs", "job.yaml", "--log", "stdout", "--log", "stderr")
+    step = json.loads(flowspec("status", "job.yaml", "--format", "json").out)["steps"][0]["id"]
+    assert shown.out == "hello\n"
+    assert shown.err == f"==> stdout of {step} <==\nnote: not there (yet): stderr of {step}\n"
