@@ -19,6 +19,8 @@ class Action(str, Enum):
     """What happens to the thing at a change's address; the values are the symbols shown."""
 
     CREATE = "+"
+    UPDATE = "~"
+    DELETE = "-"
     REPLACE = "-/+"
     SUBMIT = ">"
     UPLOAD = "^"
@@ -26,13 +28,17 @@ class Action(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of a plan: `address` names the thing, `reason` says why; values as in the request."""
+    """One line of a plan: `address` names the thing, `reason` says why; values as in the request.
+
+    `path` leads to the wanted value in the RunJobFlow request, () where the request has none.
+    """
 
     action: Action
     address: str
     before: Any = None
     after: Any = None
     reason: str = ""
+    path: tuple[str | int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
