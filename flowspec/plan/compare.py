@@ -1,4 +1,4 @@
-"""Compares what is wanted with what runs, and says what would have to be done."""
+"""Compares the request of a spec with the running cluster and lists what has to be done."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flowspec.errors import SpecError
-from flowspec.plan.changes import Action, ApiCall, Change, Plan
+from flowspec.plan.changes import Action, ApiCall, Assessment, Change, Plan
 
 if TYPE_CHECKING:
     from flowspec.document.job_flow import JobFlow
@@ -16,23 +16,33 @@ if TYPE_CHECKING:
     from flowspec.request.compile import Request
 
 
-def make_plan(jobflow: JobFlow, request: Request, cluster: Cluster | None = None, *, replace: bool = False) -> Plan:
-    """Compares what is wanted with what runs (`cluster`: the flow's active cluster, if any).
+def make_plan(
+    jobflow: JobFlow,
+    request: Request,
+    cluster: Cluster | None = None,
+    assessment: Assessment | None = None,
+    *,
+    replace: bool = False,
+) -> Plan:
+    """Compares a request with `cluster`, the flow's active cluster if there is one.
 
-    Raises SpecError when a step could not run on this backend: better now than after the others ran.
+    `assessment` is what the backend reports about the request (`assess`); `replace` allows ending a cluster
+    that was made from another request. Raises SpecError when a step can't run on the backend: it is better
+    to know before the steps ahead of it have run.
     """
-    _refuse_what_cannot_run(jobflow, request)
-    uploads = request.assets if jobflow.backend == "emr" else ()
+    assessment = assessment or Assessment()
+    _refuse_unsupported(jobflow, request, assessment)
+    uploads = request.assets if jobflow.stages_files else ()
     submission = Plan(
         flow=jobflow.name,
         target=jobflow.target,
         digest=request.digest,
         source=str(jobflow.path),
         request=request.params,
-        changes=tuple(_changes(request, uploads, jobflow.backend)),
+        changes=tuple(_changes(request.params, uploads, assessment)),
         calls=(ApiCall("RunJobFlow", request.params),),
         uploads=uploads,
-        remarks=_remarks(jobflow, request),
+        remarks=assessment.remarks,
         warnings=jobflow.warnings,
         secrets=request.secrets,
     )
@@ -58,7 +68,7 @@ def _replacement(submission: Plan, cluster: Cluster, *, allowed: bool) -> Plan:
 
 
 def _obstacle(cluster: Cluster, allowed: bool) -> tuple[str, str]:
-    """Why a cluster may not be replaced, and what would help; two empty texts when it may."""
+    """Returns why a cluster may not be replaced, and the remedy; two empty texts when it may."""
     if not allowed:
         busy = any(not step.has_ended for step in cluster.steps)
         wait = "wait for it (flowspec wait), " if busy else ""
@@ -72,8 +82,7 @@ def _obstacle(cluster: Cluster, allowed: bool) -> tuple[str, str]:
     return "", ""
 
 
-def _changes(request: Request, uploads: Sequence[Asset], backend: str) -> Iterator[Change]:
-    params = request.params
+def _changes(params: Mapping[str, Any], uploads: Sequence[Asset], assessment: Assessment) -> Iterator[Change]:
     for asset in uploads:
         yield Change(Action.UPLOAD, asset.name, after=asset.uri, reason=_asset_line(asset))
     yield Change(Action.CREATE, f"cluster {params['Name']}", after=_cluster_line(params))
@@ -84,12 +93,12 @@ def _changes(request: Request, uploads: Sequence[Asset], backend: str) -> Iterat
         yield Change(
             Action.CREATE,
             f"bootstrap action {action['Name']}",
-            after=[script["Path"], *script.get("Args", ())],
-            reason="is run on this machine only with --run-bootstrap" if backend == "local" else "",
+            after=(script["Path"], *script.get("Args", ())),
+            reason=assessment.bootstrap_note,
         )
     for step in params.get("Steps", ()):
         jar = step["HadoopJarStep"]
-        yield Change(Action.SUBMIT, f"step {step['Name']}", after=[jar["Jar"], *jar.get("Args", ())])
+        yield Change(Action.SUBMIT, f"step {step['Name']}", after=(jar["Jar"], *jar.get("Args", ())))
 
 
 def _asset_line(asset: Asset) -> str:
@@ -123,28 +132,11 @@ def _blast_radius(cluster: Cluster) -> str:
     return f"it is {cluster.state}, {doing}{since}"
 
 
-def _remarks(jobflow: JobFlow, request: Request) -> tuple[str, ...]:
-    if jobflow.backend != "local":
-        return ()
-    from flowspec.backend.local.notes import remarks
-
-    return remarks(request.params)
-
-
-def _refuse_what_cannot_run(jobflow: JobFlow, request: Request) -> None:
-    if jobflow.backend != "local":
-        return
-    from flowspec.engines import unsupported
-
-    found = []
-    for index, step in enumerate(request.params.get("Steps", ())):
-        jar = step["HadoopJarStep"]
-        reason = unsupported(jar["Jar"], jar.get("MainClass"), jar.get("Args", ()))
-        if reason:
-            found.append(
-                jobflow.document.diagnostic(
-                    "FS501", ("steps", index), f"step '{step['Name']}' can't run here: {reason}"
-                )
-            )
+def _refuse_unsupported(jobflow: JobFlow, request: Request, assessment: Assessment) -> None:
+    names = [step["Name"] for step in request.params.get("Steps", ())]
+    found = [
+        jobflow.document.diagnostic("FS501", ("steps", index), f"step '{names[index]}' can't run here: {reason}")
+        for index, reason in assessment.unsupported.items()
+    ]
     if found:
         raise SpecError(found)
