@@ -44,7 +44,7 @@ class ApiCall:
     """One EMR operation to call. `params` are boto3's: a new dict each time."""
 
     operation: str
-    params: Snapshot = Snapshot()
+    params: Snapshot = Snapshot()  # noqa: RUF009 - a descriptor, no default
 
     def __hash__(self) -> int:
         return hash(self.operation)
@@ -77,7 +77,7 @@ class Plan:
     target: str
     digest: str
     source: str
-    request: Snapshot = Snapshot()
+    request: Snapshot = Snapshot()  # noqa: RUF009 - a descriptor, no default
     changes: tuple[Change, ...] = ()
     calls: tuple[ApiCall, ...] = ()
     uploads: tuple[Asset, ...] = ()

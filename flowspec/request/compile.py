@@ -36,7 +36,7 @@ class Request:
 
     digest: str
     assets: tuple[Asset, ...]
-    params: Snapshot = Snapshot()
+    params: Snapshot = Snapshot()  # noqa: RUF009 - a descriptor, no default
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
 
     def __hash__(self) -> int:

@@ -180,7 +180,9 @@ def _settle(plan: Plan, cluster_id: str, emr: Emr) -> str:
 
     Raises FlowspecError when the one that stays was made from another request than ours.
     """
-    rivals = [one for one in find_active(emr, plan.flow, plan.target, name=plan.request["Name"]) if one.id != plan.replaces]
+    rivals = [
+        one for one in find_active(emr, plan.flow, plan.target, name=plan.request["Name"]) if one.id != plan.replaces
+    ]
     if not rivals or rivals[0].id == cluster_id or cluster_id not in {one.id for one in rivals}:
         return cluster_id
     winner = rivals[0]

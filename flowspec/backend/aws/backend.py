@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flowspec.backend.aws.client import Emr, Endpoint, connect_aws
-from flowspec.backend.aws.logs import Logs, ShippedLogs
+from flowspec.backend.aws.logs import Logs, shipped_logs
 from flowspec.facts.backends import BackendName
 from flowspec.plan.changes import Assessment
 
@@ -47,7 +47,7 @@ class AwsBackend:
 
     def logs(self, emr: Emr, cluster: Cluster) -> Logs:
         """Returns the reader of the logs that EMR ships to S3."""
-        return ShippedLogs(emr, cluster)
+        return shipped_logs(emr, cluster)
 
     def fidelity(self, emr: Emr, cluster: Cluster) -> None:  # noqa: ARG002 - the Protocol's
         """Returns None: nothing is simulated on AWS."""

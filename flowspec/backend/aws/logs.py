@@ -39,9 +39,12 @@ def logs_of(emr: Emr, cluster: Cluster) -> Logs:
     return emr.backend.logs(emr, cluster)
 
 
-class ShippedLogs:
-    """Reads what EMR has shipped to the cluster's `log_uri`."""
+def shipped_logs(emr: Emr, cluster: Cluster) -> Logs:
+    """Returns the reader of what EMR has shipped to the cluster's `log_uri`."""
+    return _ShippedLogs(emr, cluster)
 
+
+class _ShippedLogs:
     live = False
 
     def __init__(self, emr: Emr, cluster: Cluster) -> None:

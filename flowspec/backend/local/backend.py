@@ -54,9 +54,9 @@ class LocalBackend:
 
     def logs(self, emr: Emr, cluster: Cluster) -> Logs:  # noqa: ARG002 - the Protocol's
         """Returns the reader of the live log files."""
-        from flowspec.backend.local.logs import LiveLogs
+        from flowspec.backend.local.logs import live_logs
 
-        return LiveLogs(cluster)
+        return live_logs(cluster)
 
     def fidelity(self, emr: Emr, cluster: Cluster) -> LocalFidelity:
         """Reports which parts of a run were executed and which were simulated."""

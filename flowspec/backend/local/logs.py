@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flowspec.backend.aws.logs import below
+from flowspec.backend.aws.logs import Logs, below
 from flowspec.emulator.state.paths import bootstrap_folder, cluster_folder, home, step_logs
 from flowspec.plan.cluster import Cluster
 
 
-class LiveLogs:
-    """Reads the log files that the worker of a cluster writes."""
+def live_logs(cluster: Cluster) -> Logs:
+    """Returns the reader of the log files that a cluster's worker writes."""
+    return _LiveLogs(cluster)
 
+
+class _LiveLogs:
     live = True
 
     def __init__(self, cluster: Cluster) -> None:
