@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Exit(IntEnum):
-    """What `flowspec` exits with."""
+    """The exit codes of `flowspec`."""
 
     OK = 0
     ERROR = 1
@@ -20,9 +20,13 @@ class Exit(IntEnum):
     CLUSTER_FAILED = 5
     TIMED_OUT = 6
     CANCELLED = 7
+    # Reserved: no command returns them yet.
     LOCKED = 8
     STALE_PLAN = 9
     INTERRUPTED = 130
+
+
+RESERVED = frozenset({Exit.LOCKED, Exit.STALE_PLAN})
 
 
 def exit_of(outcome: Outcome) -> Exit:

@@ -15,6 +15,12 @@ ENDED_STEP_STATES = frozenset({"COMPLETED", "CANCELLED", "FAILED", "INTERRUPTED"
 TAG_PREFIX = "flowspec:"
 FLOW_TAG, TARGET_TAG = "flowspec:flow", "flowspec:target"
 DIGEST_TAG, SUBMISSION_TAG, SOURCE_TAG = "flowspec:digest", "flowspec:submission", "flowspec:source"
+# What the last apply stated, so that the next one sees what the spec does not state any more (`flowspec.plan.fields`).
+MANAGED_TAG = "flowspec:managed"
+# The digest of the members that EMR never gives back, and the digest of the steps that were submitted.
+HIDDEN_TAG, STEPS_TAG = "flowspec:hidden", "flowspec:steps"
+# Who changes the cluster at this moment (`flowspec.backend.aws.lock`).
+LOCK_TAG = "flowspec:lock"
 # On a cluster that was ended because another apply was earlier: the id of the one that stayed.
 RIVAL_TAG = "flowspec:rival"
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from flowspec.facts.mutability import Handling
 from flowspec.plan.changes import Action, ApiCall, Change
 from flowspec.plan.cluster import Cluster
-from flowspec.plan.fields import Difference, Kind
+from flowspec.plan.fields import Difference, Kind, snake
 
 _ACTIONS = {Kind.SET: Action.UPDATE, Kind.ADD: Action.CREATE, Kind.REMOVE: Action.DELETE}
 _SWITCHES = {
@@ -26,7 +27,7 @@ def needs_replacement(difference: Difference) -> bool:
     """Whether only a new cluster can have the wanted value."""
     if _is_task_group(difference):
         return False
-    return difference.row.handling is Handling.REPLACE
+    return difference.row.handling in {Handling.REPLACE, Handling.UNREADABLE, Handling.APPEND}
 
 
 def _is_task_group(difference: Difference) -> bool:
@@ -34,13 +35,57 @@ def _is_task_group(difference: Difference) -> bool:
     return difference.address.startswith("instance group TASK") and difference.kind is not Kind.SET
 
 
-def change_of(difference: Difference) -> Change:
-    """The line of a plan for a difference that is converged in place."""
+def changes_of(difference: Difference) -> Iterator[Change]:
+    """The lines of a plan for a difference: of a policy or configurations, one for each value that differs."""
     row = difference.row
     operation = row.undo if difference.kind is Kind.REMOVE else row.operation
-    return Change(
-        _ACTIONS[difference.kind], difference.address, difference.before, difference.after, operation, difference.path
-    )
+    action = _ACTIONS[difference.kind]
+    if difference.kind is not Kind.SET:
+        before, after = _text(difference.before), _text(difference.after)
+        yield Change(action, difference.address, before, after, operation, difference.path)
+        return
+    for suffix, one, other in _leaves(difference.before, difference.after):
+        address = f"{difference.address}.{suffix}" if suffix else difference.address
+        yield Change(action, address, _text(one), _text(other), operation, difference.path)
+
+
+def _leaves(before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
+    """The values in `after` that `before` has not, each with its path; both whole where they can't be told apart."""
+    one, other = _named(before), _named(after)
+    if one is None or other is None:
+        yield "", before, after
+        return
+    found = [
+        (f"{key}.{suffix}" if suffix else key, left, right)
+        for key, value in other.items()
+        if one.get(key) != value
+        for suffix, left, right in _leaves(one.get(key), value)
+    ]
+    gone = [(key, one[key], None) for key in one if key not in other]
+    # Where nothing stated differs, what is gone does; else it is what EMR has filled in.
+    yield from found or gone or [("", before, after)]
+
+
+def _named(value: Any) -> Mapping[str, Any] | None:
+    """A mapping, or a list of things with names, by name; None for anything else."""
+    if isinstance(value, Mapping):
+        return {snake(str(key)): item for key, item in value.items()}
+    if isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
+        for key in ("Classification", "Name", "InstanceType", "Key"):
+            if all(item.get(key) for item in value):
+                return {str(item[key]): {name: it for name, it in item.items() if name != key} for item in value}
+    return None
+
+
+def _text(value: Any) -> str | tuple[str, ...] | None:
+    """A value as a plan shows it."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    return json.dumps(value, sort_keys=True, default=str) if isinstance(value, Mapping | list) else str(value)
 
 
 def calls_of(differences: Sequence[Difference], cluster: Cluster) -> Iterator[ApiCall]:

@@ -83,11 +83,11 @@ def token(address: str) -> str:
 def stated(wanted: Json) -> Iterator[str]:
     """The addresses of what can be taken off a cluster again: tags, policies, configurations of groups."""
     yield from (f"tags.{tag['Key']}" for tag in wanted.get("Tags", ()) if not tag["Key"].startswith(TAG_PREFIX))
-    yield from (_snake(name) for name in _POLICIES if wanted.get(name))
+    yield from (snake(name) for name in _POLICIES if wanted.get(name))
     for group in wanted.get("Instances", {}).get("InstanceGroups", ()):
         for name in _REMOVABLE_OF_A_GROUP:
             if group.get(name):
-                yield f"{_group_address(group)}.{_snake(name)}"
+                yield f"{_group_address(group)}.{snake(name)}"
 
 
 # -- one form for both sides
@@ -237,10 +237,10 @@ def _members(wanted: Json, live: Live, managed: Collection[str]) -> Iterator[Dif
         # EMR installs and lists what it thinks fit.
         readable = {"Realm": value.get("Realm")} if name == "KerberosAttributes" else value
         if not (name == "Applications" and not value) and not same(name, readable, now):
-            yield Difference((name,), _snake(name), now, value, row)
+            yield Difference((name,), snake(name), now, value, row)
     for name in _POLICIES:
-        if name not in wanted and live.params.get(name) and token(_snake(name)) in managed:
-            yield Difference((), _snake(name), live.params[name], None, row_of(name), Kind.REMOVE)
+        if name not in wanted and live.params.get(name) and token(snake(name)) in managed:
+            yield Difference((), snake(name), live.params[name], None, row_of(name), Kind.REMOVE)
 
 
 def _instances(wanted: Json, live: Json) -> Iterator[Difference]:
@@ -252,7 +252,7 @@ def _instances(wanted: Json, live: Json) -> Iterator[Difference]:
             continue
         read, stated_as_list = _as_lists(name, value)
         if not same(read, stated_as_list, live.get(read)):
-            yield Difference(("Instances", name), _snake(name), live.get(read), value, row)
+            yield Difference(("Instances", name), snake(name), live.get(read), value, row)
 
 
 def _as_lists(name: str, value: Any) -> tuple[str, Any]:
@@ -313,7 +313,7 @@ def _groups(wanted: Json, live: Live, managed: Collection[str], notes: list[str]
                 at, _group_address(group), None, group, row_of(f"{_GROUPS}[]", group["InstanceRole"]), Kind.ADD
             )
         else:
-            yield from _group(group, now[found], live.ids[found], at, managed, notes, sized=sized)
+            yield from _group(group, now[found], live.ids[found], at, managed, notes=notes, sized=sized)
     for index, group in enumerate(now):
         # A group that was taken away stays listed for ever, with no instances: EMR deletes none.
         if index not in matched.values() and group.get("InstanceCount"):
@@ -330,7 +330,7 @@ def _sized_by_policy(wanted: Json, live: Live) -> bool:
 def _other_collection(name: str, then: Sequence[Json]) -> Difference:
     other = "instance fleets" if name == "InstanceGroups" else "instance groups"
     return Difference(
-        ("Instances", name), _snake(name), other, then, Row(name, Handling.REPLACE, "API: fixed at launch")
+        ("Instances", name), snake(name), other, then, Row(name, Handling.REPLACE, "API: fixed at launch")
     )
 
 
@@ -376,13 +376,13 @@ def _meant(group: Json, name: str) -> Any:
 
 
 def _group(
-    group: Json, now: Json, group_id: str, at: Path, managed: Collection[str], notes: list[str], *, sized: bool
+    group: Json, now: Json, group_id: str, at: Path, managed: Collection[str], *, notes: list[str], sized: bool
 ) -> Iterator[Difference]:
     role, address = group.get("InstanceRole", ""), _group_address(group)
 
     def differs(name: str, kind: Kind = Kind.SET) -> Difference:
         row = row_of(f"{_GROUPS}[].{name}", role)
-        label = "count" if name == "InstanceCount" else _snake(name).removeprefix("instance_")
+        label = "count" if name == "InstanceCount" else snake(name).removeprefix("instance_")
         path = (*at, name) if name in group else at
         return Difference(path, f"{address}: {label}", now.get(name), group.get(name), row, kind, group_id)
 
@@ -401,7 +401,7 @@ def _group(
         if group.get(name):
             if not same(name, group[name], now.get(name, [])):
                 yield differs(name)
-        elif now.get(name) and token(f"{address}.{_snake(name)}") in managed:
+        elif now.get(name) and token(f"{address}.{snake(name)}") in managed:
             yield differs(name, Kind.REMOVE)
 
 
@@ -438,7 +438,7 @@ def _fleet(fleet: Json, now: Json, fleet_id: str, at: Path, notes: list[str], *,
 
     def differs(name: str, member: str = "") -> Difference:
         row = row_of(f"{_FLEETS}[].{member or name}", role)
-        address = f"instance fleet {role}: {_snake(name)}"
+        address = f"instance fleet {role}: {snake(name)}"
         return Difference((*at, name), address, now.get(name), fleet.get(name), row, Kind.SET, fleet_id)
 
     for name in ("Name", "LaunchSpecifications", "ResizeSpecifications", "Context"):
@@ -449,7 +449,7 @@ def _fleet(fleet: Json, now: Json, fleet_id: str, at: Path, notes: list[str], *,
         if wanted != current:
             if sized and role != "MASTER":
                 notes.append(
-                    f"instance fleet {role} has {_snake(name)} {current} where the spec says {wanted}: "
+                    f"instance fleet {role} has {snake(name)} {current} where the spec says {wanted}: "
                     "managed scaling moves it"
                 )
             else:
@@ -488,6 +488,6 @@ def _by_type(configs: Sequence[Json]) -> dict[str, tuple[Json, Sequence[Json]]]:
     }
 
 
-def _snake(name: str) -> str:
+def snake(name: str) -> str:
     """ReleaseLabel -> release_label: the spec's name of a member."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

@@ -24,11 +24,11 @@ def as_text(plan: Plan) -> str:
     """The plan for people: a line for each change, its reason, and a count; secrets masked."""
     where = f" on target {plan.target}" if plan.target else ""
     lines = [f"{plan.flow}{where}", ""]
-    # Masked before they are joined: quoting for a shell would hide a secret from the mask.
+    # Masked before joining: shell quoting may split a secret, and the mask would not find it.
     lines += [_line(change, plan.secrets) for change in plan.changes]
     if plan.joins:
-        lines += [f"  = cluster {plan.joins} is running this very request"]
-    lines += [f"  here: {printable(remark)}" for remark in plan.remarks]
+        lines += [f"  = cluster {plan.joins} is already running this request (same digest)"]
+    lines += [f"  local run: {printable(remark)}" for remark in plan.remarks]
     lines += ["", "Plan: " + (", ".join(_counts(plan)) if plan.has_changes else "nothing to do") + "."]
     if plan.blocked:
         lines += [f"Blocked: {plan.blocked}", f"  {plan.remedy}"]
@@ -37,7 +37,7 @@ def as_text(plan: Plan) -> str:
 
 def _line(change: Change, secrets: Collection[str]) -> str:
     value = mask(change.after, secrets)
-    after = shlex.join(map(str, value)) if isinstance(value, list) else value
+    after = shlex.join(map(str, value)) if isinstance(change.after, tuple) else value
     moved = f"{change.before} -> {after}" if change.before is not None else after
     what = f": {moved}" if moved else ""
     reason = f"  ({change.reason})" if change.reason else ""

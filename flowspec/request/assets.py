@@ -152,7 +152,7 @@ class Files:
         return digest.hexdigest(), size
 
     def _look_for_secrets(self, path: Path, at: NodePath) -> None:
-        if self.jobflow.backend == "local" or path in self._allowed:
+        if not self.jobflow.stages_files or path in self._allowed:
             return
         found = leak(blocks(path))
         if found:
@@ -162,7 +162,7 @@ class Files:
             self.report("FS406", at, f"'{name}' holds {found}", hint=hint, notes=(way,))
 
     def _usable(self, path: Path, text: str, at: NodePath, *, is_packed: bool) -> bool:
-        if self.jobflow.backend != "local" and not self._is_own(path):
+        if self.jobflow.stages_files and not self._is_own(path):
             # A spec may come from someone who is not trusted with the rest of the machine.
             note = f"only files below {self._tree} are uploaded: the repository of the spec, or its folder"
             self.report("FS407", at, f"'{text}' is outside of the spec's folder tree", notes=(note,))
@@ -187,7 +187,7 @@ class Files:
         return Path(os.path.realpath(path)).is_relative_to(self._tree)
 
     def _uri(self, path: Path, key: str, at: NodePath) -> str | None:
-        if self.jobflow.backend == "local":
+        if not self.jobflow.stages_files:
             return str(path)
         staging = self.jobflow.staging
         if not staging:

@@ -8,7 +8,7 @@ the result: `flowspec.facts.mutability` has the list (UNREADABLE).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flowspec.backend.aws.client import Emr
@@ -55,28 +55,24 @@ _SAME_OF_A_TYPE = (
 )
 
 
-def read_live(emr: Emr, raw: Mapping[str, Any], *, history: bool = True) -> Live:
-    """The request that would have made a cluster; `raw` is DescribeCluster's Cluster.
+def read_live(emr: Emr, raw: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> Live:
+    """Reads back the request that would have made a cluster.
 
-    Sends ListInstanceGroups or ListInstanceFleets, ListBootstrapActions, GetManagedScalingPolicy,
-    GetAutoTerminationPolicy and, with `history`, ListSteps. Raises ServiceError when one of the lists is refused.
-    A policy that can't be read (an older endpoint, no permission) is named in `Live.unread`.
+    `raw` is DescribeCluster's Cluster, `steps` are StepSummaries, oldest first. Sends ListInstanceGroups or
+    ListInstanceFleets, ListBootstrapActions, GetManagedScalingPolicy and GetAutoTerminationPolicy. Raises ServiceError
+    when one of the lists is refused; a policy that can't be read (an older endpoint, no permission) is named in
+    `Live.unread`.
     """
     cluster_id = raw["Id"]
     fleets = raw.get("InstanceCollectionType") == "INSTANCE_FLEET"
-    read = _fleets if fleets else _groups
-    members, ids, states = read(emr, cluster_id)
+    members, ids, states = (_fleets if fleets else _groups)(emr, cluster_id)
     policies, unread = _policies(emr, cluster_id)
-    actions = [
-        _bootstrap_action(one) for one in emr.pages("ListBootstrapActions", "BootstrapActions", ClusterId=cluster_id)
-    ]
-    steps = list(emr.pages("ListSteps", "Steps", ClusterId=cluster_id))[::-1] if history else []
+    actions = emr.pages("ListBootstrapActions", "BootstrapActions", ClusterId=cluster_id)
     params = {
         **_cluster(raw),
         "Instances": {**_instances(raw), "InstanceFleets" if fleets else "InstanceGroups": members},
         **policies,
-        "BootstrapActions": actions,
-        # ListSteps gives the newest first.
+        "BootstrapActions": [_bootstrap_action(one) for one in actions],
         "Steps": [step_config(step) for step in steps],
     }
     return Live(_stated(params), tuple(ids), tuple(states), frozenset(unread))

@@ -7,7 +7,6 @@ Guide, "View log files"): absent does not mean never.
 from __future__ import annotations
 
 import gzip
-from pathlib import Path
 from typing import Any, Protocol
 
 from flowspec.backend.aws.client import Emr
@@ -36,44 +35,13 @@ class Logs(Protocol):
 
 
 def logs_of(emr: Emr, cluster: Cluster) -> Logs:
-    """The logs of a cluster on the EMR it was read from."""
-    return _LiveLogs(cluster) if emr.endpoint.backend == "local" else _ShippedLogs(emr, cluster)
+    """Returns the reader of a cluster's logs, on the EMR that it was read from."""
+    return emr.backend.logs(emr, cluster)
 
 
-class _LiveLogs:
-    live = True
-
-    def __init__(self, cluster: Cluster) -> None:
-        from flowspec.emulator.state.paths import home
-
-        self._cluster, self._home = cluster, home()
-
-    def _folder(self, step_id: str) -> Path:
-        from flowspec.emulator.state.paths import step_logs
-
-        return step_logs(self._home, self._cluster.id, step_id)
-
-    def read(self, step_id: str, name: str, start: int = 0) -> bytes | None:
-        path = self._folder(step_id) / name
-        if not path.is_file():
-            return None
-        with path.open("rb") as log:
-            log.seek(start if start >= 0 else max(0, path.stat().st_size + start))
-            return log.read()
-
-    def bootstrap(self, number: int, instance: str) -> bytes | None:  # noqa: ARG002 - here there is one machine
-        from flowspec.emulator.state.paths import bootstrap_folder
-
-        path = bootstrap_folder(self._home, self._cluster.id, number) / "stderr"
-        return path.read_bytes() if path.is_file() else None
-
-    def where(self, step_id: str) -> str:
-        return _below(self._cluster, f"steps/{step_id}/") or str(self._folder(step_id))
-
-    def folder(self) -> str:
-        from flowspec.emulator.state.paths import cluster_folder
-
-        return _below(self._cluster) or f"{cluster_folder(self._home, self._cluster.id)}/steps/"
+def shipped_logs(emr: Emr, cluster: Cluster) -> Logs:
+    """Returns the reader of what EMR has shipped to the cluster's `log_uri`."""
+    return _ShippedLogs(emr, cluster)
 
 
 class _ShippedLogs:
@@ -88,7 +56,7 @@ class _ShippedLogs:
         return None if log is None else log[start:]
 
     def bootstrap(self, number: int, instance: str) -> bytes | None:
-        return self._get(_below(self._cluster, f"node/{instance}/bootstrap-actions/{number}/stderr.gz"))
+        return self._get(below(self._cluster, f"node/{instance}/bootstrap-actions/{number}/stderr.gz"))
 
     def _get(self, uri: str) -> bytes | None:
         if not uri.startswith("s3://"):
@@ -106,12 +74,12 @@ class _ShippedLogs:
             raise ServiceError("GetObject", detail["Code"], f"s3://{bucket}/{key}: {detail['Message']}") from error
 
     def where(self, step_id: str) -> str:
-        return _below(self._cluster, f"steps/{step_id}/")
+        return below(self._cluster, f"steps/{step_id}/")
 
     def folder(self) -> str:
-        return _below(self._cluster)
+        return below(self._cluster)
 
 
-def _below(cluster: Cluster, rest: str = "") -> str:
-    """EMR's layout: LogUri/CLUSTER/rest; "" for a cluster without a LogUri."""
+def below(cluster: Cluster, rest: str = "") -> str:
+    """Returns LogUri/CLUSTER/rest, which is EMR's layout; "" for a cluster without a LogUri."""
     return f"{cluster.log_uri.rstrip('/')}/{cluster.id}/{rest}" if cluster.log_uri else ""

@@ -18,11 +18,9 @@ from flowspec.engines.counters import parse_progress
 from flowspec.errors import FlowspecError
 from flowspec.plan.cluster import Cluster, Step
 
-# Seconds between two looks: the embedded EMR costs nothing to ask; EMR allows one DescribeCluster a second
-# for the whole account (Service Quotas).
-_EMBEDDED_INTERVAL = 0.15
-_FIRST_INTERVAL, _LONGEST_INTERVAL = 5.0, 30.0
+# Seconds of failed calls in a row that are tolerated: a laptop's network comes back, a VPN reconnects.
 _PATIENCE = 300.0
+# Bytes at the end of a syslog in which the latest progress is looked for: some fifty lines.
 _TAIL = 8192
 
 
@@ -89,11 +87,9 @@ def watch(
 
 
 def _looks(emr: Emr, cluster_id: str, clock: Callable[[], float], sleep: Callable[[float], None]) -> Iterator[Cluster]:
-    """The cluster, again and again; the caller stops when it has seen enough."""
-    embedded = emr.endpoint.backend == "local"
-    interval = _EMBEDDED_INTERVAL if embedded else _FIRST_INTERVAL
+    """Yields the cluster after each interval, without end; the caller stops."""
     last_answer: float | None = None
-    while True:
+    for interval in emr.backend.poll_intervals():
         try:
             cluster = describe(emr, cluster_id)
         except FlowspecError:
@@ -104,8 +100,6 @@ def _looks(emr: Emr, cluster_id: str, clock: Callable[[], float], sleep: Callabl
             last_answer = clock()
             yield cluster
         sleep(interval)
-        if not embedded:
-            interval = min(_LONGEST_INTERVAL, interval * 1.2)
 
 
 class _Seen:

@@ -59,7 +59,7 @@ import resource, sys
 from pathlib import Path
 from flowspec.backend.aws.client import Endpoint, connect
 from flowspec.backend.aws.staging import stage
-from flowspec.request import Asset
+from flowspec.request.assets import Asset
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

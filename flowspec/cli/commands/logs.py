@@ -1,4 +1,4 @@
-"""Commands that look: status, list, logs."""
+"""`flowspec logs`: a step's logs."""
 
 from __future__ import annotations
 
@@ -9,54 +9,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import BACKEND, CHOOSING, Chosen, bare_endpoint, choose
-from flowspec.cli.options import CONNECTION, output_format
-from flowspec.cli.output import result, result_bytes, say
+from flowspec.cli.locate import CHOOSING, Chosen, choose
+from flowspec.cli.options import output_format
+from flowspec.cli.output import eprint, print_bytes, print_result
 from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.logs import Logs
     from flowspec.plan.cluster import Cluster, Step
 
-_FOLLOW_INTERVAL = 0.2
 
-
-@click.command(epilog="Example: flowspec status job.yaml")
-@CHOOSING
-@output_format("text", "json")
-def status(what: str, format_: str, **options: Any) -> int:
-    """Show a cluster and its steps. WHAT is a spec, a cluster's id, or its name."""
-    from flowspec.backend.aws.observe import describe
-    from flowspec.document.masking import mask
-    from flowspec.report import runs
-
-    chosen = choose(what, **options)
-    cluster = describe(chosen.emr, chosen.cluster_id)
-    if format_ == "json":
-        result(runs.as_json(mask(runs.cluster_document(cluster), chosen.secrets)))
-    else:
-        result(runs.status(cluster), secrets=chosen.secrets)
-    return Exit.OK
-
-
-@click.command("list", epilog="Example: flowspec list --all --region us-east-1")
-@CONNECTION
-@BACKEND
-@click.option("--all", "ended", is_flag=True, help="Ended clusters, too.")
-@output_format("text", "json")
-def list_(ended: bool, backend: str | None, format_: str, **options: Any) -> int:
-    """List clusters: those of the embedded EMR, or of AWS with --backend emr."""
-    from flowspec.backend.aws.client import connect
-    from flowspec.backend.aws.observe import summaries
-    from flowspec.plan.cluster import age
-    from flowspec.report import runs
-
-    found = sorted(summaries(connect(bare_endpoint(backend, **options)), ended=ended), key=age)
-    result(runs.as_json([runs.summary_document(one) for one in found]) if format_ == "json" else runs.table(found))
-    return Exit.OK
-
-
-@click.command(epilog="Example: flowspec logs job.yaml --step 'count words' --log stderr")
+@click.command("logs", epilog="Example: flowspec logs job.yaml --step 'count words' --log stderr")
 @CHOOSING
 @click.option(
     "--step",
@@ -75,7 +38,7 @@ def list_(ended: bool, backend: str | None, format_: str, **options: Any) -> int
     "-f", "--follow", is_flag=True, help="Go on as the logs (default: stdout and stderr) grow, until the step ends."
 )
 @output_format("text", "json")
-def logs(what: str, wanted: str | None, names: tuple[str, ...], follow: bool, format_: str, **options: Any) -> int:
+def command(what: str, wanted: str | None, names: tuple[str, ...], follow: bool, format_: str, **options: Any) -> int:
     """Print a step's logs. WHAT is a spec, a cluster's id, or its name."""
     from flowspec.backend.aws.logs import NAMES, logs_of
     from flowspec.backend.aws.observe import describe
@@ -92,13 +55,13 @@ def logs(what: str, wanted: str | None, names: tuple[str, ...], follow: bool, fo
     if format_ == "json":
         text = {name: None if log is None else log.decode("utf-8", "replace") for name, log in found.items()}
         document = {"cluster": cluster.id, "step": step.id, "where": reader.where(step.id), "logs": text}
-        result(as_json(mask(document, chosen.secrets)))
+        print_result(as_json(mask(document, chosen.secrets)))
         return Exit.OK
     if all(log is None for log in found.values()):
         raise FlowspecError(f"there are no logs of step {step.id} yet", remedy=_where_logs_are(cluster, step, reader))
     for name, log in found.items():
         if len(found) > 1:
-            say(f"==> {name} of {step.id} <==")
+            eprint(f"==> {name} of {step.id} <==")
         _write(log or b"", chosen)
     return Exit.OK
 
@@ -140,7 +103,7 @@ def _follow(chosen: Chosen, step: Step, names: Sequence[str]) -> int:
             shown[name] += len(log)
         if cluster.has_ended or next(one for one in cluster.steps if one.id == step.id).has_ended:
             return Exit.OK
-        time.sleep(_FOLLOW_INTERVAL if chosen.emr.endpoint.backend == "local" else 10)
+        time.sleep(chosen.emr.backend.log_interval)
 
 
 def _write(content: bytes, chosen: Chosen) -> None:
@@ -149,4 +112,4 @@ def _write(content: bytes, chosen: Chosen) -> None:
     for form in forms(chosen.secrets):
         content = content.replace(form.encode(), MASK.encode())
     if content:
-        result_bytes(content)
+        print_bytes(content)
