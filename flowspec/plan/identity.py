@@ -17,6 +17,7 @@ from flowspec.plan.cluster import (
     DIGEST_TAG,
     FLOW_TAG,
     HIDDEN_TAG,
+    LOCK_TAG,
     MANAGED_TAG,
     STEPS_TAG,
     TARGET_TAG,
@@ -83,8 +84,10 @@ def observed_digest(cluster: Cluster) -> str:
     Of steps only the ids count: that one has moved on changes no plan that was made while it was alive.
     """
     live = cluster.live
-    read = [cluster.id, live.params if live else None, live.ids if live else None, [one.id for one in cluster.steps]]
-    return _digest(read)
+    params = dict(live.params) if live else {}
+    # The lock is written by who is about to look.
+    params["Tags"] = [tag for tag in params.get("Tags", ()) if tag["Key"] != LOCK_TAG]
+    return _digest([cluster.id, params, live.ids if live else None, [one.id for one in cluster.steps]])
 
 
 def _digest(value: Any) -> str:

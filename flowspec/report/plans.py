@@ -15,6 +15,8 @@ from flowspec.report.runs import printable
 _COUNTED = {
     Action.REPLACE: ("cluster to replace", "clusters to replace"),
     Action.CREATE: ("to create", "to create"),
+    Action.UPDATE: ("to change", "to change"),
+    Action.DELETE: ("to remove", "to remove"),
     Action.SUBMIT: ("step to submit", "steps to submit"),
     Action.UPLOAD: ("file to upload", "files to upload"),
 }
@@ -38,10 +40,15 @@ def as_text(plan: Plan) -> str:
 def _line(change: Change, secrets: Collection[str]) -> str:
     value = mask(change.after, secrets)
     after = shlex.join(map(str, value)) if isinstance(change.after, tuple) else value
-    moved = f"{change.before} -> {after}" if change.before is not None else after
-    what = f": {moved}" if moved else ""
+    what = f": {_moved(change, after)}" if after or change.before else ""
     reason = f"  ({change.reason})" if change.reason else ""
     return printable(f"  {change.action.value} {change.address}{what}{reason}")
+
+
+def _moved(change: Change, after: Any) -> str:
+    if change.before is None:
+        return str(after)
+    return str(change.before) if change.after is None else f"{change.before} → {after}"
 
 
 def _counts(plan: Plan) -> Iterator[str]:
