@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from os import PathLike
@@ -42,13 +42,24 @@ class RunResult:
         return self.verdict.outcome is Outcome.SUCCEEDED
 
 
-def plan_on(emr: Emr, jobflow: JobFlow, request: Request, *, replace: bool = False) -> Plan:
+def plan_on(
+    emr: Emr,
+    jobflow: JobFlow,
+    request: Request,
+    *,
+    replace: bool = False,
+    rerun: Collection[str] = (),
+    cancel_removed: bool = False,
+) -> Plan:
     """Reads the flow's cluster and makes the plan, with all that the backend reports about the request.
+
+    The options are those of `make_plan`.
 
     Raises SpecError when a step can't run on the backend, ServiceError when EMR refuses to be read.
     """
     running = observe(emr, jobflow)
-    return make_plan(jobflow, request, running, emr.backend.assess(request.params), replace=replace)
+    assessment = emr.backend.assess(request.params)
+    return make_plan(jobflow, request, running, assessment, replace=replace, rerun=rerun, cancel_removed=cancel_removed)
 
 
 def run(
@@ -75,7 +86,7 @@ def run(
     request = compile(jobflow)
     emr = connect(Endpoint.of(jobflow, run_bootstrap=run_bootstrap))
     applied = apply(plan_on(emr, jobflow, request, replace=replace), emr, sleep=sleep)
-    with closing(watch(emr, applied.cluster_id, timeout=timeout, sleep=sleep)) as events:
+    with closing(watch(emr, applied.cluster_id, steps=applied.steps, timeout=timeout, sleep=sleep)) as events:
         for event in events:
             on_event(event)
             if isinstance(event, Ended):

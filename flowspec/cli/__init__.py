@@ -19,7 +19,7 @@ import click
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.output import eprint, wants_color
-from flowspec.errors import FlowspecError, ServiceError, SpecError
+from flowspec.errors import FlowspecError, Locked, ServiceError, SpecError, StalePlan
 
 # All commands in the order of their use, each with its summary; up to 64 characters fit on a line of 80 columns.
 COMMANDS: Mapping[str, str] = {
@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, str] = {
     "logs": "Print a step's logs.",
     "wait": "Watch a run to its end.",
     "destroy": "Terminate a cluster and wait until it is gone.",
+    "unlock": "Remove the lock that an apply left on a cluster.",
     "emulator": "Serve the embedded EMR to any client on this machine.",
     "schema": "Print the JSON Schema of the spec, the reference of its fields.",
     "explain": "Explain an error or warning, with a wrong and a right example.",
@@ -96,7 +97,10 @@ def _run(argv: Sequence[str]) -> int:
         return Exit.INTERRUPTED
     except (FlowspecError, OSError) as error:
         eprint(f"error: {_sentence(error)}")
-        return Exit.ERROR
+        return _EXITS.get(type(error), Exit.ERROR)
+
+
+_EXITS: dict[type[Exception], Exit] = {Locked: Exit.LOCKED, StalePlan: Exit.STALE_PLAN}
 
 
 def _print_mistakes(error: click.ClickException | SpecError) -> None:

@@ -20,13 +20,9 @@ class Exit(IntEnum):
     CLUSTER_FAILED = 5
     TIMED_OUT = 6
     CANCELLED = 7
-    # Reserved: no command returns them yet.
     LOCKED = 8
     STALE_PLAN = 9
     INTERRUPTED = 130
-
-
-RESERVED = frozenset({Exit.LOCKED, Exit.STALE_PLAN})
 
 
 def exit_of(outcome: Outcome) -> Exit:

@@ -52,7 +52,7 @@ def wait_until_terminated(chosen: Chosen) -> Cluster:
 
 
 def _watch(chosen: Chosen, timeout: float | None) -> Ended:
-    with closing(watch(chosen.emr, chosen.cluster_id, timeout=timeout)) as events:
+    with closing(watch(chosen.emr, chosen.cluster_id, steps=chosen.steps, timeout=timeout)) as events:
         show = _with_bar if on_terminal() else _with_lines
         for event in show(events, chosen.secrets):
             if isinstance(event, Ended):

@@ -28,13 +28,15 @@ _ID = re.compile(r"j-[0-9A-Z]+")
 class Chosen:
     """A cluster, the connection it is reached by, and what must not be shown of it.
 
-    `others` are further active clusters of the same flow; there should be none.
+    `others` are further active clusters of the same flow; there should be none. `steps` are the ids of the steps
+    to watch, None for all.
     """
 
     emr: Emr
     cluster_id: str
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     others: tuple[str, ...] = ()
+    steps: tuple[str, ...] | None = None
 
 
 CHOOSING = compose_options(click.argument("what", metavar="WHAT"), VARIABLES, CONNECTION, BACKEND)

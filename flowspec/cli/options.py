@@ -69,6 +69,16 @@ WATCHING = compose_options(
 
 
 REPLACE = click.option("--replace", is_flag=True, help="End a running cluster that was made from another request.")
+CONVERGING = compose_options(
+    REPLACE,
+    click.option(
+        "--rerun",
+        multiple=True,
+        metavar="failed|NAME",
+        help="On a cluster that lives on: run a step again, or all that failed; may be repeated.",
+    ),
+    click.option("--cancel-removed", is_flag=True, help="Cancel pending and running steps that the spec has no more."),
+)
 DETACH = click.option("--detach", is_flag=True, help="Return as soon as it is accepted; don't watch.")
 
 

@@ -76,6 +76,7 @@ class Plan:
     says why the plan may not be applied ("" if it may), `remedy` what would allow it. `remarks` say what is
     different on this machine from the cluster asked for, `notes` what of the running cluster was left as it is.
     `converges` is the running cluster that is changed in place, and `observed` the digest of it as it was then.
+    `awaits` are the ids of its steps that are the spec's and not over yet; None where all of its steps are the run's.
     """
 
     flow: str
@@ -90,6 +91,7 @@ class Plan:
     replaces: str | None = None
     converges: str | None = None
     observed: str = ""
+    awaits: tuple[str, ...] | None = None
     blocked: str = ""
     remedy: str = ""
     remarks: tuple[str, ...] = ()

@@ -133,6 +133,7 @@ def _converging(submission: Plan, cluster: Cluster, comparison: Comparison, step
         joins=None if changes else cluster.id,
         converges=cluster.id if changes else None,
         observed=observed_digest(cluster),
+        awaits=tuple(one.id for one in steps.awaits),
         notes=(*comparison.notes, *_failed_notes(steps)),
         blocked=_unknown_steps(wanted, steps),
         remedy="name those that shall run (again) with --rerun NAME" if steps.unknown else "",

@@ -26,12 +26,14 @@ _CANCELLABLE = frozenset({"PENDING", "RUNNING"})
 class StepChanges:
     """Indexes of the wanted steps to add, steps to cancel, and failed steps that are left as they are.
 
-    `unknown` holds the indexes of steps that may have run before the history that EMR still shows.
+    `awaits` are wanted steps that are there and not over yet. `unknown` holds the indexes of steps that may have run
+    before the history that EMR still shows.
     """
 
     add: tuple[int, ...] = ()
     cancel: tuple[Step, ...] = ()
     failed: tuple[Step, ...] = ()
+    awaits: tuple[Step, ...] = ()
     unknown: tuple[int, ...] = ()
 
 
@@ -61,6 +63,7 @@ def compare_steps(
     there = _by_identity(cluster)
     add: list[int] = []
     failed: list[Step] = []
+    awaits: list[Step] = []
     unknown: list[int] = []
     for index, config in enumerate(wanted):
         attempts = there.get(step_identity(config), [])
@@ -72,8 +75,12 @@ def compare_steps(
             add.append(index)
         elif latest.state not in _LIVE:
             failed.append(latest)
+        elif not latest.has_ended:
+            awaits.append(latest)
     leftover = [step for rest in there.values() for step in rest if step.state in _CANCELLABLE]
-    return StepChanges(tuple(add), tuple(leftover) if cancel_removed else (), tuple(failed), tuple(unknown))
+    return StepChanges(
+        tuple(add), tuple(leftover) if cancel_removed else (), tuple(failed), tuple(awaits), tuple(unknown)
+    )
 
 
 def _history_is_cut(cluster: Cluster) -> bool:

@@ -48,13 +48,13 @@ _CLOCK_SKEW = timedelta(minutes=10)
 class Applied:
     """The cluster that runs the flow, whether it was there before, and how many files were uploaded.
 
-    `steps` are the ids of the steps that were added to a living cluster: of its steps only these are this apply's.
+    `steps` are the ids of this apply's steps on a cluster that lives on; None where all of its steps are.
     """
 
     cluster_id: str
     joined: bool
     uploaded: int = 0
-    steps: tuple[str, ...] = ()
+    steps: tuple[str, ...] | None = None
 
 
 def apply(
@@ -76,11 +76,11 @@ def apply(
     if plan.blocked:
         raise FlowspecError(plan.blocked, remedy=plan.remedy)
     if plan.joins:
-        return Applied(plan.joins, joined=True)
+        return Applied(plan.joins, joined=True, steps=plan.awaits)
     if plan.converges:
         uploaded = _upload(plan, emr, notify)
         steps = change_cluster(plan, emr, lock_timeout=lock_timeout, notify=notify, sleep=sleep)
-        return Applied(plan.converges, joined=True, uploaded=uploaded, steps=steps)
+        return Applied(plan.converges, joined=True, uploaded=uploaded, steps=(*(plan.awaits or ()), *steps))
     submission = uuid4().hex
     params = _tagged(plan, submission)
     _refuse_invalid(params)

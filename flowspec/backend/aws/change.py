@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from flowspec.backend.aws.client import Emr, OutcomeUnknown, is_throttled
 from flowspec.backend.aws.live import step_config
 from flowspec.backend.aws.lock import locked
 from flowspec.backend.aws.observe import read_back
-from flowspec.errors import FlowspecError, ServiceError
+from flowspec.errors import FlowspecError, ServiceError, StalePlan
 from flowspec.plan.changes import ApiCall, Plan
 from flowspec.plan.cluster import ACTIVE_STATES
 from flowspec.plan.converge import READY_STATES, WANTS_READY
@@ -22,10 +22,6 @@ from flowspec.plan.steps import step_identity
 _LOOK_AGAIN_AFTER = (1.0, 2.0, 4.0, 8.0)
 _SENDS = 8
 _READY_INTERVAL = 10.0
-
-
-class StalePlan(FlowspecError):
-    """The cluster is not any more what the plan was made for."""
 
 
 def change_cluster(
@@ -139,6 +135,11 @@ def add(
     """
     adding = _ADDING[operation]
     before = {one["Id"] for one in adding.listed(emr, cluster_id)}
+
+    def new() -> Mapping[str, str]:
+        listed = adding.listed(emr, cluster_id)
+        return {one["Id"]: adding.identity(one) for one in listed if one["Id"] not in before}
+
     for attempt in range(_SENDS):
         try:
             answer = emr.create(operation, **params)
@@ -147,7 +148,7 @@ def add(
                 raise
             sleep(min(60.0, 2.0**attempt) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
         except OutcomeUnknown as error:
-            found = _look_for(adding, params, emr, cluster_id, before, sleep)
+            found = _look_for(adding.asked(params), new, sleep)
             if found:
                 return found
             if attempt == _SENDS - 1:
@@ -162,24 +163,19 @@ def _ids(answer: Mapping[str, Any]) -> list[str]:
     return list(answer.get("StepIds") or answer.get("InstanceGroupIds") or fleet)
 
 
-def _look_for(
-    adding: _Adding,
-    params: Mapping[str, Any],
-    emr: Emr,
-    cluster_id: str,
-    before: Collection[str],
-    sleep: Callable[[float], None],
-) -> list[str]:
-    """The ids of what a call has added, [] when it has added nothing: EMR adds all of a call or nothing."""
-    asked = adding.asked(params)
+def _look_for(asked: list[str], new: Callable[[], Mapping[str, str]], sleep: Callable[[float], None]) -> list[str]:
+    """The ids of what a call has added, [] when it has added nothing: EMR adds all of a call or nothing.
+
+    `asked` are the identities of what it asks for, `new` gives the ids and identities of what was not there before.
+    """
     for seconds in _LOOK_AGAIN_AFTER:
-        new = {one["Id"]: adding.identity(one) for one in adding.listed(emr, cluster_id) if one["Id"] not in before}
+        there = dict(new())
         found = []
         for identity in asked:
-            match = next((id_ for id_, other in new.items() if other == identity), None)
+            match = next((id_ for id_, other in there.items() if other == identity), None)
             if match is not None:
                 found.append(match)
-                del new[match]
+                del there[match]
         if len(found) == len(asked):
             return found
         sleep(seconds)

@@ -104,6 +104,17 @@ class Emr:
                 return
             params["Marker"] = answer["Marker"]
 
+    def account(self) -> str:
+        """The number of the AWS account, "" where nobody can tell (another endpoint, no permission, this machine)."""
+        if self.endpoint.backend == "local" or self.endpoint.endpoint_url:
+            return ""
+        try:
+            with _translated("GetCallerIdentity"):
+                sts = self._session.create_client("sts", region_name=self.region, config=_config(_READ_ATTEMPTS))
+                return str(sts.get_caller_identity()["Account"])
+        except FlowspecError:
+            return ""
+
     def s3(self) -> Any:
         """A boto3 S3 client with the same region and profile; at AWS_ENDPOINT_URL_S3 if set, else the same endpoint."""
         with _translated("S3"), _endpoint_url_checked():

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta, timezone
 from uuid import uuid4
 
 from flowspec.backend.aws.client import Emr
-from flowspec.errors import FlowspecError
+from flowspec.errors import Locked
 from flowspec.plan.cluster import LOCK_TAG
 
 # Longer than the calls of one apply take; an apply that is killed keeps others out no longer than this.
@@ -23,10 +23,6 @@ LOCK_LASTS = timedelta(minutes=10)
 # More than a call of EMR takes: who has read "no lock" before ours was written has written its own by then.
 _SETTLES_IN = 2.0
 _LOOK_AGAIN = 5.0
-
-
-class Locked(FlowspecError):
-    """Another apply is changing this cluster."""
 
 
 @contextmanager

@@ -7,7 +7,7 @@ when the work is over or at the deadline that was asked for.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from dataclasses import dataclass
 
 from flowspec.backend.aws.client import Emr
@@ -62,12 +62,14 @@ def watch(
     emr: Emr,
     cluster_id: str,
     *,
+    steps: Collection[str] | None = None,
     timeout: float | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Generator[Event, None, None]:
     """Yields an event for every change until the work is over, or `timeout` seconds have passed.
 
+    `steps` are the ids of the steps that are waited for and judged (`Applied.steps`), None for all of the cluster's.
     The last event is always `Ended`. A connection that fails for a while is borne for five minutes.
     Raises FlowspecError when there is no such cluster or it can't be reached.
     """
@@ -78,8 +80,8 @@ def watch(
         yield from seen.changes(cluster)
         logs = logs or logs_of(emr, cluster)
         yield from seen.progress(cluster, logs)
-        if is_over(cluster):
-            yield Ended(cluster, judge(cluster))
+        if is_over(cluster, steps):
+            yield Ended(cluster, judge(cluster, steps))
             return
         if timeout is not None and clock() - start >= timeout:
             yield Ended(cluster, Verdict(Outcome.TIMED_OUT))
