@@ -4,26 +4,45 @@ A spec becomes a running job flow in seven steps, each a function that hands an 
 next; none reaches back.
 
     text ─load→ Document ─render→ Document ─validate→ JobFlow ─compile→ Request
-         ─plan→ Plan ─apply→ Applied ─watch→ events
+         ─make_plan→ Plan ─apply→ Applied ─watch→ events
 
-- `load` reads YAML and remembers where everything stands.
-- `render` picks a target, resolves variables, writes loops and conditions out, fills templates in.
-- `validate` checks the result against the schema and the rules that no schema can tell.
+- `load` reads YAML and keeps the location of each value.
+- `render` selects a target, resolves variables, expands loops and conditions, and fills in templates.
+- `validate` checks the result against the schema and the rules that a schema can't express.
 - `compile` turns it into the parameters of RunJobFlow; it adds nothing that was not asked for.
-- `make_plan` compares them with the cluster that runs (`observe` reads it) and says what would happen, and why.
-- `apply` does what the plan says, so that exactly one cluster comes of it.
+- `make_plan` compares them with the running cluster, which `observe` reads, and lists what would be done and why.
+- `apply` does what the plan says, and submits exactly one cluster.
 - `watch` follows the cluster to its end; `judge` and `diagnose` say how it ended, and why.
 
-Up to `plan`, nothing is changed and nothing is run; up to `compile`, nobody is asked. `connect` opens the
+Up to `make_plan`, nothing is changed and nothing is run; up to `compile`, nothing is sent. `connect` opens the
 connection that the later steps need: to AWS, to another endpoint, or to the embedded EMR of this machine.
+
+For the common case all of that is one call:
+
+    import flowspec
+
+    result = flowspec.run("job.yaml", target="laptop", variables={"day": "2026-11-22"})
+    print(result.cluster.id, result.verdict.outcome.value)
+
+And step by step:
 
     import flowspec
 
     job = flowspec.validate(flowspec.render(flowspec.load("job.yaml"), target="laptop"))
-    emr = flowspec.connect(flowspec.Endpoint(job.backend, job.region))
-    plan = flowspec.make_plan(job, flowspec.compile(job), flowspec.observe(emr, job.name, job.target))
-    for event in flowspec.watch(emr, flowspec.apply(plan, emr).cluster_id):
-        print(event)
+    request = flowspec.compile(job)
+    emr = flowspec.connect(flowspec.Endpoint.of(job))
+    plan = flowspec.plan_on(emr, job, request)
+    applied = flowspec.apply(plan, emr)
+    for event in flowspec.watch(emr, applied.cluster_id):
+        if isinstance(event, flowspec.StepChanged):
+            print(event.step.name, event.step.state)
+        elif isinstance(event, flowspec.Ended) and event.verdict.outcome is not flowspec.Outcome.SUCCEEDED:
+            print(flowspec.diagnose(event.cluster, event.verdict, flowspec.logs_of(emr, event.cluster)))
+
+`plan_on` is `make_plan` with what `observe` and the backend report. Values are frozen: what they hold as dict or
+list (`Request.params`, `Plan.request`, `ApiCall.params`) is a new copy at each read, so that a digest always fits.
+Errors are `FlowspecError`: `SpecError` for an invalid document, with all its `Diagnostic`s, and `ServiceError` for
+what EMR or S3 refuses.
 """
 
 from __future__ import annotations
@@ -34,71 +53,97 @@ from typing import TYPE_CHECKING, Any
 from flowspec.errors import Diagnostic, FlowspecError, Location, ServiceError, Severity, SpecError
 
 if TYPE_CHECKING:
-    from flowspec.backend.aws.apply import Applied, apply
-    from flowspec.backend.aws.client import Emr, Endpoint, connect
+    from flowspec.backend.aws.apply import Applied, apply, destroy
+    from flowspec.backend.aws.client import Emr, Endpoint, OutcomeUnknown, connect
     from flowspec.backend.aws.diagnose import Diagnosis, diagnose
+    from flowspec.backend.aws.logs import Logs, logs_of
     from flowspec.backend.aws.observe import describe, observe
     from flowspec.backend.aws.verdict import Outcome, Verdict, judge
-    from flowspec.backend.aws.watch import Event, watch
+    from flowspec.backend.aws.watch import ClusterChanged, Ended, Event, StepChanged, StepProgress, watch
     from flowspec.document.job_flow import JobFlow
     from flowspec.document.parse import load
     from flowspec.document.render import render
     from flowspec.document.tree import Document
     from flowspec.document.validate import validate
-    from flowspec.plan.changes import Plan
-    from flowspec.plan.cluster import Cluster
+    from flowspec.facts.backends import BackendName
+    from flowspec.pipeline import RunResult, plan_on, run
+    from flowspec.plan.changes import Action, ApiCall, Assessment, Change, Plan
+    from flowspec.plan.cluster import Cluster, Step
     from flowspec.plan.compare import make_plan
+    from flowspec.request.assets import Asset
     from flowspec.request.compile import Request, compile
 
 __all__ = [
+    "Action",
+    "ApiCall",
     "Applied",
+    "Assessment",
+    "Asset",
+    "BackendName",
+    "Change",
     "Cluster",
+    "ClusterChanged",
     "Diagnosis",
     "Diagnostic",
     "Document",
     "Emr",
+    "Ended",
     "Endpoint",
     "Event",
     "FlowspecError",
     "JobFlow",
     "Location",
+    "Logs",
     "Outcome",
+    "OutcomeUnknown",
     "Plan",
     "Request",
+    "RunResult",
     "ServiceError",
     "Severity",
     "SpecError",
+    "Step",
+    "StepChanged",
+    "StepProgress",
     "Verdict",
     "apply",
     "compile",
     "connect",
     "describe",
+    "destroy",
     "diagnose",
     "judge",
     "load",
+    "logs_of",
     "make_plan",
     "observe",
+    "plan_on",
     "render",
+    "run",
     "validate",
     "watch",
 ]
 
-# Loaded when first asked for: `flowspec --help` needs none of them, and boto3 is only ever paid for by its users.
+# Imported when first used: `flowspec --help` needs none of them, and only those who connect pay for boto3.
 _HOMES = {
-    "flowspec.backend.aws.apply": ("Applied", "apply"),
-    "flowspec.backend.aws.client": ("Emr", "Endpoint", "connect"),
+    "flowspec.backend.aws.apply": ("Applied", "apply", "destroy"),
+    "flowspec.backend.aws.client": ("Emr", "Endpoint", "OutcomeUnknown", "connect"),
     "flowspec.backend.aws.diagnose": ("Diagnosis", "diagnose"),
+    "flowspec.backend.aws.logs": ("Logs", "logs_of"),
     "flowspec.backend.aws.observe": ("describe", "observe"),
     "flowspec.backend.aws.verdict": ("Outcome", "Verdict", "judge"),
-    "flowspec.backend.aws.watch": ("Event", "watch"),
+    "flowspec.backend.aws.watch": ("ClusterChanged", "Ended", "Event", "StepChanged", "StepProgress", "watch"),
     "flowspec.document.job_flow": ("JobFlow",),
     "flowspec.document.parse": ("load",),
     "flowspec.document.render": ("render",),
     "flowspec.document.tree": ("Document",),
     "flowspec.document.validate": ("validate",),
-    "flowspec.plan.changes": ("Plan",),
-    "flowspec.plan.cluster": ("Cluster",),
+    "flowspec.facts.backends": ("BackendName",),
+    "flowspec.pipeline": ("RunResult", "plan_on", "run"),
+    "flowspec.plan.changes": ("Action", "ApiCall", "Assessment", "Change", "Plan"),
+    "flowspec.plan.cluster": ("Cluster", "Step"),
     "flowspec.plan.compare": ("make_plan",),
+    "flowspec.request.assets": ("Asset",),
     "flowspec.request.compile": ("Request", "compile"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -89,6 +89,14 @@ class SpecError(FlowspecError):
         return SpecError, (self.diagnostics,)
 
 
+class Locked(FlowspecError):
+    """Another apply is changing the same cluster."""
+
+
+class StalePlan(FlowspecError):
+    """What a plan was made from has changed since: the spec, a file, the cluster, or where it runs."""
+
+
 class ServiceError(FlowspecError):
     """A service answered a call with an error: its `code`, its text, and the `operation` that was called."""
 

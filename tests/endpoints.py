@@ -48,13 +48,15 @@ class FaultyWay(ThreadingHTTPServer):
     """Passes requests on to moto, but for the operations in `faults`, each a list of faults to come.
 
     A fault is "lost" (carried out, but the connection dies before the answer), "dropped" (dies before it
-    is carried out), or an (HTTP status, error code) pair that is answered instead.
+    is carried out), "slow" (carried out, and answered only when `released` is set; `waiting` is set until
+    then), or an (HTTP status, error code) pair that is answered instead.
     """
 
     daemon_threads = True
 
     def __init__(self, port):
         self.moto_port, self.faults, self.seen = port, {}, []
+        self.waiting, self.released = threading.Event(), threading.Event()
         super().__init__(("127.0.0.1", 0), _Handler)
 
     @property
@@ -76,6 +78,10 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "dropped":
             return self.hang_up()
         status, answer = self.pass_on(body)
+        if fault == "slow":
+            self.server.waiting.set()
+            self.server.released.wait(60)
+            return self.hang_up()
         return self.hang_up() if fault == "lost" else self.answer(status, answer)
 
     def pass_on(self, body):

@@ -28,6 +28,7 @@ from flowspec.boto_emr.resultset import ResultSet
 from flowspec.boto_emr.step import JarStep, Step, depends_on_release, step_config
 from flowspec.errors import ServiceError
 from flowspec.facts.api_model import input_shape, problems
+from flowspec.facts.backends import BACKENDS, BackendName
 from flowspec.request.steps import World, debugging_step
 
 _Several: TypeAlias = "str | Iterable[str] | None"
@@ -90,9 +91,9 @@ class EmrConnection:
         region_name: str | None = None,
         endpoint_url: str | None = None,
         session: Any = None,
-        backend: str = "emr",
+        backend: BackendName = "emr",
     ) -> None:
-        if backend not in {"emr", "local"}:
+        if backend not in BACKENDS:
             raise ValueError(f"backend is 'emr' or 'local', not {backend!r}")
         self.aws_access_key_id = aws_access_key_id
         self.aws_secret_access_key = aws_secret_access_key

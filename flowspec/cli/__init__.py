@@ -1,90 +1,126 @@
-"""argv -> stages -> stdout and stderr -> exit code. The only room that prints, and that knows exit codes.
+"""argv -> stages -> stdout and stderr -> exit code. The only package that prints, and that knows exit codes.
 
 Results go to stdout, progress and errors to stderr. Every command returns one of `exits.Exit`.
+
+    commands    one module per command
+    options     options that several commands share; `locate` finds the cluster that WHAT names
+    follow      watching a run on the terminal
+    crash       the last resort: no exception reaches the user as a traceback
 """
 
 from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 
 import click
 
-from flowspec.cli import imports, offline, runs, views
-from flowspec.cli.emulator import emulator
 from flowspec.cli.exits import Exit
-from flowspec.cli.explain import explain
-from flowspec.cli.migrate import migrate
-from flowspec.cli.output import say, wants_color
-from flowspec.errors import FlowspecError, ServiceError, SpecError
+from flowspec.cli.output import eprint, wants_color
+from flowspec.errors import FlowspecError, Locked, ServiceError, SpecError, StalePlan
+
+# All commands in the order of their use, each with its summary; up to 64 characters fit on a line of 80 columns.
+COMMANDS: Mapping[str, str] = {
+    "validate": "Check specs offline: every error with its place and remedy.",
+    "render": "Show a spec as it is for one target.",
+    "compile": "Print the RunJobFlow request of a spec.",
+    "import": "Turn a request, AWS CLI command or template into a spec.",
+    "migrate": "Run a boto script, send nothing, and write specs from it.",
+    "plan": "Show what apply would do, and why.",
+    "apply": "Submit a spec or join its run, and watch it.",
+    "status": "Show a cluster and its steps.",
+    "list": "List clusters.",
+    "logs": "Print a step's logs.",
+    "wait": "Watch a run to its end.",
+    "destroy": "Terminate a cluster and wait until it is gone.",
+    "unlock": "Remove the lock that an apply left on a cluster.",
+    "emulator": "Serve the embedded EMR to any client on this machine.",
+    "schema": "Print the JSON Schema of the spec, the reference of its fields.",
+    "explain": "Explain an error or warning, with a wrong and a right example.",
+}
+# `import` is a keyword of Python, so its module has another name.
+_MODULES = {"import": "import_"}
+
+
+class _LazyGroup(click.Group):
+    """Imports the module of a command when that command is used, so that `--help` and each command start fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"flowspec.cli.commands.{_MODULES.get(cmd_name, cmd_name)}").command
+        command.short_help = COMMANDS[cmd_name]
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.group(
+    cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Start with: flowspec apply examples/wordcount/job.yaml",
 )
 @click.version_option(package_name="flowspec", message="flowspec %(version)s")
-def cli() -> None:
+def root() -> None:
     """One YAML file, one Amazon EMR job flow: on AWS, or really run on this machine."""
 
 
-for command in (
-    offline.validate,
-    offline.render,
-    offline.compile_,
-    imports.import_,
-    migrate,
-    runs.plan,
-    runs.apply,
-    views.status,
-    views.list_,
-    views.logs,
-    runs.wait,
-    runs.destroy,
-    emulator,
-    offline.schema,
-    explain,
-):
-    cli.add_command(command)
-
-
 def run(argv: Sequence[str]) -> int:
-    """Runs one command line and returns its exit code; errors are told on stderr."""
+    """Runs one command line and returns its exit code; errors are printed on stderr, never raised."""
+    try:
+        return _run(argv)
+    except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, users get a message and a log file
+        from flowspec.cli.crash import crash_message
+
+        eprint(crash_message(error))
+        return Exit.ERROR
+
+
+def _run(argv: Sequence[str]) -> int:
     try:
         # Not click's own main: it would exit with 1 where the reader of our output goes away.
-        with cli.make_context("flowspec", list(argv)) as context:
-            return int(cli.invoke(context) or 0)
+        with root.make_context("flowspec", list(argv)) as context:
+            return int(root.invoke(context) or 0)
     except click.exceptions.Exit as done:
         return done.exit_code
     except (click.ClickException, SpecError) as error:
-        _show_mistakes(error)
+        _print_mistakes(error)
         return Exit.USAGE
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
     except (FlowspecError, OSError) as error:
-        say(f"error: {_sentence(error)}")
-        return Exit.ERROR
+        eprint(f"error: {_sentence(error)}")
+        return _EXITS.get(type(error), Exit.ERROR)
 
 
-def _show_mistakes(error: click.ClickException | SpecError) -> None:
+_EXITS: dict[type[Exception], Exit] = {Locked: Exit.LOCKED, StalePlan: Exit.STALE_PLAN}
+
+
+def _print_mistakes(error: click.ClickException | SpecError) -> None:
     from flowspec.report.diagnostics import as_text
 
     if isinstance(error, click.ClickException):
         error.show()
     else:
-        say(as_text(error.diagnostics, color=wants_color()))
+        eprint(as_text(error.diagnostics, color=wants_color()))
 
 
 def _sentence(error: FlowspecError | OSError) -> str:
     if isinstance(error, FlowspecError):
-        message = _quoting(error) if isinstance(error, ServiceError) else error.message
+        message = _printable(error) if isinstance(error, ServiceError) else error.message
         return f"{message}\n  {error.remedy}" if error.remedy else message
     return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
 
 
-def _quoting(error: ServiceError) -> str:
-    """A service quotes what it was sent: names may hold anything."""
+def _printable(error: ServiceError) -> str:
+    """The message without control characters: services quote names, which may hold anything."""
     from flowspec.report.runs import printable
 
     return printable(error.message)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Exit(IntEnum):
-    """What `flowspec` exits with."""
+    """The exit codes of `flowspec`."""
 
     OK = 0
     ERROR = 1

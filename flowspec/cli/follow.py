@@ -12,16 +12,16 @@ from flowspec.backend.aws.logs import Logs, logs_of
 from flowspec.backend.aws.observe import describe
 from flowspec.backend.aws.verdict import Outcome
 from flowspec.backend.aws.watch import Ended, Event, StepChanged, StepProgress, watch
-from flowspec.backend.local.fidelity import truth
 from flowspec.cli.exits import Exit, exit_of
 from flowspec.cli.locate import Chosen
-from flowspec.cli.output import on_terminal, result, say
+from flowspec.cli.output import eprint, on_terminal, print_result
 from flowspec.document.masking import mask
 from flowspec.engines.counters import parse_counters
 from flowspec.errors import FlowspecError
 from flowspec.report import runs
 
 if TYPE_CHECKING:
+    from flowspec.cli.options import OnInterrupt
     from flowspec.plan.cluster import Cluster
 
 _T = TypeVar("_T")
@@ -30,27 +30,27 @@ _T = TypeVar("_T")
 _COUNTERS_TAIL = 1 << 20
 
 
-def handed_over(chosen: Chosen, format_: str) -> int:
-    """Says how to come back to a run that goes on without us."""
+def print_detached(chosen: Chosen, format_: str) -> int:
+    """Prints the cluster's id, and how to re-attach to it."""
     if format_ == "json":
-        result(runs.as_json({"cluster": chosen.cluster_id}))
+        print_result(runs.as_json({"cluster": chosen.cluster_id}))
     else:
-        result(chosen.cluster_id)
-        say(f"it goes on without us; follow it with: {_command('wait', chosen)}")
+        print_result(chosen.cluster_id)
+        eprint(f"detached; re-attach with: {_command('wait', chosen)}")
     return Exit.OK
 
 
-def follow(chosen: Chosen, *, timeout: float | None, on_interrupt: str, format_: str) -> int:
-    """Watches until the work is over and tells how it ended; returns the exit code."""
+def follow(chosen: Chosen, *, timeout: float | None, on_interrupt: OnInterrupt, format_: str) -> int:
+    """Watches until the work is over and prints how it ended; returns the exit code."""
     try:
         end = _watch(chosen, timeout)
     except KeyboardInterrupt:
         return _interrupted(chosen, on_interrupt)
-    return _tell(chosen, end, format_)
+    return _report_end(chosen, end, format_)
 
 
-def follow_to_the_grave(chosen: Chosen) -> Cluster:
-    """Watches until the cluster itself is gone; a keep-alive cluster with nothing to do is not gone."""
+def wait_until_terminated(chosen: Chosen) -> Cluster:
+    """Watches until the cluster itself has terminated, which an idle keep-alive cluster has not."""
     while True:
         end = _watch(chosen, None)
         if end.cluster.has_ended:
@@ -58,7 +58,7 @@ def follow_to_the_grave(chosen: Chosen) -> Cluster:
 
 
 def _watch(chosen: Chosen, timeout: float | None) -> Ended:
-    with closing(watch(chosen.emr, chosen.cluster_id, timeout=timeout)) as events:
+    with closing(watch(chosen.emr, chosen.cluster_id, steps=chosen.steps, timeout=timeout)) as events:
         show = _with_bar if on_terminal() else _with_lines
         for event in show(events, chosen.secrets):
             if isinstance(event, Ended):
@@ -68,7 +68,7 @@ def _watch(chosen: Chosen, timeout: float | None) -> Ended:
 
 def _with_lines(events: Iterable[Event], secrets: frozenset[str]) -> Iterator[Event]:
     for event in events:
-        say(runs.event_line(event), secrets=secrets)
+        eprint(runs.event_line(event), secrets=secrets)
         yield event
 
 
@@ -95,22 +95,22 @@ def _with_bar(events: Iterable[Event], secrets: frozenset[str]) -> Iterator[Even
             yield event
 
 
-def _interrupted(chosen: Chosen, choice: str) -> int:
+def _interrupted(chosen: Chosen, choice: OnInterrupt) -> int:
     if choice == "detach":
-        say(f"\ncluster {chosen.cluster_id} goes on; follow it: {_command('wait', chosen)}")
-        say(f"end it: {_command('destroy', chosen)}")
+        eprint(f"\ncluster {chosen.cluster_id} keeps running; re-attach with: {_command('wait', chosen)}")
+        eprint(f"terminate it with: {_command('destroy', chosen)}")
     elif choice == "cancel":
         steps = [step.id for step in describe(chosen.emr, chosen.cluster_id).steps if not step.has_ended]
         if steps:
             chosen.emr.call("CancelSteps", ClusterId=chosen.cluster_id, StepIds=steps)
-        say(f"\ncancelled {len(steps)} steps of cluster {chosen.cluster_id}")
+        eprint(f"\ncancelled {len(steps)} steps of cluster {chosen.cluster_id}")
     else:
         chosen.emr.call("TerminateJobFlows", JobFlowIds=[chosen.cluster_id])
-        say(f"\ncluster {chosen.cluster_id}: termination asked for")
+        eprint(f"\ncluster {chosen.cluster_id}: termination requested")
     return Exit.INTERRUPTED
 
 
-def _tell(chosen: Chosen, end: Ended, format_: str) -> int:
+def _report_end(chosen: Chosen, end: Ended, format_: str) -> int:
     cluster, verdict = end.cluster, end.verdict
     logs = logs_of(chosen.emr, cluster)
     unhappy = verdict.outcome not in {Outcome.SUCCEEDED, Outcome.TIMED_OUT}
@@ -118,7 +118,9 @@ def _tell(chosen: Chosen, end: Ended, format_: str) -> int:
     counters: Mapping[str, runs.Counters] = {}
     if not (diagnosis and diagnosis.unread):
         counters = _or_note("the steps' counters", lambda: _counters(cluster, logs), {}, chosen)
-    real = _or_note("what was real of this run", lambda: truth(chosen.emr, cluster), None, chosen)
+    fidelity = _or_note(
+        "what of this run was simulated", lambda: chosen.emr.backend.fidelity(chosen.emr, cluster), None, chosen
+    )
     if format_ == "json":
         document = {
             "outcome": verdict.outcome.value,
@@ -127,21 +129,21 @@ def _tell(chosen: Chosen, end: Ended, format_: str) -> int:
             "outputs": _outputs(cluster),
             "logs": logs.folder(),
             "counters": counters,
-            "here": real and runs.truth_document(real),
+            "local_run": fidelity and runs.fidelity_document(fidelity),
             "diagnosis": diagnosis and runs.diagnosis_document(diagnosis),
         }
-        result(runs.as_json(mask(document, chosen.secrets)))
+        print_result(runs.as_json(mask(document, chosen.secrets)))
         return exit_of(verdict.outcome)
     outputs = _outputs(cluster) if verdict.outcome is Outcome.SUCCEEDED else []
     shown = runs.summary(cluster, verdict, outputs=outputs, logs=logs.folder(), counters=counters)
-    result(shown, secrets=chosen.secrets)
-    if real:
-        say(runs.truth_line(real))
+    print_result(shown, secrets=chosen.secrets)
+    if fidelity:
+        eprint(runs.fidelity_line(fidelity))
     if diagnosis:
-        say(runs.failure(diagnosis), secrets=chosen.secrets)
-        say(f"  more: {_command('logs', chosen)}{f' --step {verdict.step.id}' if verdict.step else ''}")
+        eprint(runs.failure(diagnosis), secrets=chosen.secrets)
+        eprint(f"  more: {_command('logs', chosen)}{f' --step {verdict.step.id}' if verdict.step else ''}")
     if verdict.outcome is Outcome.TIMED_OUT:
-        say(f"  it goes on; follow it: {_command('wait', chosen)}")
+        eprint(f"  it keeps running; re-attach with: {_command('wait', chosen)}")
     return exit_of(verdict.outcome)
 
 
@@ -151,12 +153,12 @@ def _or_note(subject: str, read: Callable[[], _T], otherwise: _T, chosen: Chosen
         return read()
     except (FlowspecError, OSError) as error:
         reason = error.sentence if isinstance(error, FlowspecError) else str(error)
-        say(f"note: {subject} could not be read: {runs.printable(reason)}", secrets=chosen.secrets)
+        eprint(f"note: {subject} could not be read: {runs.printable(reason)}", secrets=chosen.secrets)
         return otherwise
 
 
 def _counters(cluster: Cluster, logs: Logs) -> Mapping[str, runs.Counters]:
-    """What each step that completed has counted, by the step's id."""
+    """Reads the counters of each completed step from its syslog, by the step's id."""
     counted = {}
     for step in cluster.steps:
         if step.state == "COMPLETED":
@@ -172,9 +174,9 @@ def _outputs(cluster: Cluster) -> list[str]:
 
 
 def _command(verb: str, chosen: Chosen) -> str:
-    """A command line that reaches this very cluster again."""
-    endpoint = chosen.emr.endpoint
-    options = {"--profile": endpoint.profile, "--endpoint-url": endpoint.endpoint_url}
-    where = "" if endpoint.backend == "local" else f" --region {chosen.emr.region}"
-    where += "".join(f" {name} {value}" for name, value in options.items() if value)
-    return f"flowspec {verb} {chosen.cluster_id}{where}"
+    """Returns a command line for this cluster, with the options that reach its EMR."""
+    settings = {"region": chosen.emr.region, "profile": chosen.emr.endpoint.profile}
+    settings["endpoint_url"] = chosen.emr.endpoint.endpoint_url
+    used = {name: settings[name] for name in chosen.emr.backend.connection_settings}
+    options = [f"--{name.replace('_', '-')} {value}" for name, value in used.items() if value]
+    return " ".join(["flowspec", verb, chosen.cluster_id, *options])

@@ -1,4 +1,4 @@
-"""WHAT -> a cluster: people name a run by its spec, by a cluster's id, or by its name."""
+"""WHAT -> a cluster: a run is named by its spec, by its cluster's id, or by its cluster's name."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowspec.cli.options import CONNECTION, VARIABLES, Identity, identity, together
+from flowspec.cli.options import CONNECTION, VARIABLES, Identity, compose_options, identity
 from flowspec.errors import FlowspecError
+from flowspec.facts.backends import BACKENDS, BackendName
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr, Endpoint
-    from flowspec.plan.cluster import Cluster
 
 BACKEND = click.option(
     "--backend",
-    type=click.Choice(["local", "emr"]),
+    type=click.Choice(BACKENDS),
     help="Where to look for an id or a name; default: emr with --region, --profile or --endpoint-url, else local.",
 )
 _ID = re.compile(r"j-[0-9A-Z]+")
@@ -28,20 +28,22 @@ _ID = re.compile(r"j-[0-9A-Z]+")
 class Chosen:
     """A cluster, the connection it is reached by, and what must not be shown of it.
 
-    `others` are further active clusters of the same flow; there should be none.
+    `others` are further active clusters of the same flow; there should be none. `steps` are the ids of the steps
+    to watch, None for all.
     """
 
     emr: Emr
     cluster_id: str
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     others: tuple[str, ...] = ()
+    steps: tuple[str, ...] | None = None
 
 
-CHOOSING = together(click.argument("what", metavar="WHAT"), VARIABLES, CONNECTION, BACKEND)
+CHOOSING = compose_options(click.argument("what", metavar="WHAT"), VARIABLES, CONNECTION, BACKEND)
 
 
-def choose(what: str, *, backend: str | None, **options: Any) -> Chosen:
-    """The cluster that is meant. Raises FlowspecError when there is none, or more than one of that name."""
+def choose(what: str, *, backend: BackendName | None, **options: Any) -> Chosen:
+    """Finds the cluster that WHAT names. Raises FlowspecError when there is none, or more than one of that name."""
     from flowspec.backend.aws.client import connect
 
     if _is_spec(what):
@@ -53,8 +55,8 @@ def choose(what: str, *, backend: str | None, **options: Any) -> Chosen:
     return Chosen(emr, what if _ID.fullmatch(what) else _by_name(emr, what))
 
 
-def bare_endpoint(backend: str | None, **options: Any) -> Endpoint:
-    """The EMR that is meant where no spec says it."""
+def bare_endpoint(backend: BackendName | None, **options: Any) -> Endpoint:
+    """Returns the endpoint for ids and names, which no spec goes with."""
     from flowspec.backend.aws.client import Endpoint
 
     region, profile, url = options.get("region"), options.get("profile"), options.get("endpoint_url")
@@ -66,31 +68,34 @@ def _is_spec(what: str) -> bool:
 
 
 def _latest(emr: Emr, who: Identity) -> list[str]:
-    """The flow's active clusters (the earliest first, as for a plan), else the one that ended last."""
-    from flowspec.backend.aws.observe import find
-    from flowspec.plan.cluster import RIVAL_TAG
+    """Returns the flow's active clusters (the earliest first, as for a plan), else the one that ended last."""
+    from flowspec.backend.aws.observe import LOOKBACK, find_active, find_ended
 
-    active = find(emr, who.flow, who.target, name=who.name)
+    active = find_active(emr, who.flow, who.target, name=who.name)
     if active:
         return [one.id for one in active]
-    found = find(emr, who.flow, who.target, name=who.name, ended=True)
-    ended = [one.id for one in found if RIVAL_TAG not in one.tags]
-    if not ended:
+    ended = find_ended(emr, who.flow, who.target, name=who.name)
+    if ended is None:
         where = f" on target {who.target}" if who.target else ""
-        raise FlowspecError(f"flow {who.flow} was never run{where}", remedy="`flowspec apply` runs it")
-    return ended[-1:]
+        raise FlowspecError(
+            f"flow {who.flow} is not running{where}, and was not started in the last {LOOKBACK.days} days",
+            remedy="`flowspec apply` runs it; an older run is found by its cluster's id",
+        )
+    return [ended.id]
 
 
 def _by_name(emr: Emr, name: str) -> str:
-    """The one active cluster of that name, else the one that ended last."""
-    from flowspec.backend.aws.observe import summaries
-    from flowspec.plan.cluster import age
+    """Returns the one active cluster of that name, else the one that ended last."""
+    from flowspec.backend.aws.observe import LOOKBACK, active_named, ended_named
 
-    found: list[Cluster] = sorted((one for one in summaries(emr, ended=True) if one.name == name), key=age)
-    active = [one for one in found if not one.has_ended]
+    active = active_named(emr, name)
     if len(active) > 1:
         ids = ", ".join(one.id for one in active)
         raise FlowspecError(f"{len(active)} clusters are called {name}: {ids}", remedy="name one by its id")
-    if not found:
-        raise FlowspecError(f"no cluster is called {name!r}", remedy="`flowspec list --all` shows those there are")
-    return (active or found)[-1].id
+    found = active[0] if active else ended_named(emr, name)
+    if found is None:
+        raise FlowspecError(
+            f"no cluster called {name!r} is active or was started in the last {LOOKBACK.days} days",
+            remedy="`flowspec list --all` shows all that there are; an older one is found by its id",
+        )
+    return found.id

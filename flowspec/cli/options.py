@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
 
 import click
 
@@ -14,15 +14,17 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.client import Endpoint
     from flowspec.document.job_flow import JobFlow
     from flowspec.document.tree import Document
+    from flowspec.facts.backends import BackendName
 
+OnInterrupt: TypeAlias = Literal["detach", "cancel", "terminate"]
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 SPEC = click.argument("spec", type=click.Path(path_type=Path, readable=False), metavar="SPEC")
 TARGET = click.option("-t", "--target", metavar="NAME", help="Target of the spec; default: the one marked default.")
 
 
-def together(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
-    """One decorator that gives a command all these options, in this order."""
+def compose_options(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    """Returns one decorator that adds all these options, in this order."""
 
     def decorate(command: Command) -> Command:
         for option in reversed(options):
@@ -32,7 +34,7 @@ def together(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
     return decorate
 
 
-VARIABLES = together(
+VARIABLES = compose_options(
     TARGET,
     click.option("--var", "assignments", multiple=True, metavar="NAME=VALUE", help="Set a variable; may be repeated."),
     click.option(
@@ -48,17 +50,17 @@ VARIABLES = together(
 
 STAGING = click.option("--staging", metavar="URI", help="S3 folder for local files, instead of the target's.")
 
-CONNECTION = together(
+CONNECTION = compose_options(
     click.option("--region", metavar="REGION", help="AWS region, instead of the target's."),
     click.option("--profile", metavar="PROFILE", help="AWS profile, instead of the target's."),
     click.option("--endpoint-url", metavar="URL", help="Send EMR and S3 calls here, instead of AWS."),
 )
 
-WATCHING = together(
+WATCHING = compose_options(
     click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop watching after this long."),
     click.option(
         "--on-interrupt",
-        type=click.Choice(["detach", "cancel", "terminate"]),
+        type=click.Choice(get_args(OnInterrupt)),
         default="detach",
         show_default=True,
         help="What Ctrl-C does to the run: leave it running, cancel its steps, terminate its cluster.",
@@ -66,8 +68,22 @@ WATCHING = together(
 )
 
 
+REPLACE = click.option("--replace", is_flag=True, help="End a running cluster that was made from another request.")
+CONVERGING = compose_options(
+    REPLACE,
+    click.option(
+        "--rerun",
+        multiple=True,
+        metavar="failed|NAME",
+        help="On a cluster that lives on: run a step again, or all that failed; may be repeated.",
+    ),
+    click.option("--cancel-removed", is_flag=True, help="Cancel pending and running steps that the spec has no more."),
+)
+DETACH = click.option("--detach", is_flag=True, help="Return as soon as it is accepted; don't watch.")
+
+
 def output_format(*choices: str) -> Callable[[Command], Command]:
-    """`--format`; the first choice is the default."""
+    """Returns the option `--format`; the first choice is the default."""
     return click.option("--format", "format_", type=click.Choice(choices), default=choices[0], show_default=True)
 
 
@@ -99,13 +115,16 @@ def job_flow(spec: Path, **options: Any) -> JobFlow:
 
     given = {name: value for name in _TARGETS_OWN if (value := options.pop(name, None))}
     flow = validate(rendered(spec, **options))
-    _refuse_for_local(flow.backend, flow.target, given)
+    _refuse_unused(flow.backend, flow.target, given)
     return replace(flow, **given)
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """All that it takes to find a flow's clusters. `name` is theirs: the flow's, but for `api_params`."""
+    """What it takes to find a flow's clusters.
+
+    `name` is the clusters' Name; it differs from `flow` only if `api_params` sets it.
+    """
 
     flow: str
     target: str
@@ -115,7 +134,7 @@ class Identity:
 
 
 def identity(spec: Path, **options: Any) -> Identity:
-    """Who a spec's flow is. The rest of the spec need not be valid, nor every variable given, to look at what runs."""
+    """Reads from a spec what identifies its flow; the rest of it may be invalid, and variables may be missing."""
     from flowspec.backend.aws.client import Endpoint
     from flowspec.document.tree import Scalar
     from flowspec.document.validate import validate
@@ -129,24 +148,21 @@ def identity(spec: Path, **options: Any) -> Identity:
 
     undecided = document.declared is not None and document.declared.get("targets") and not document.target
     if undecided or not isinstance(field("name"), str):
-        validate(document)  # says what is wrong with it
-    backend = field("backend") or "emr"
-    _refuse_for_local(backend, document.target, given)
+        validate(document)  # raises SpecError with what is wrong
+    backend: BackendName = field("backend") or "emr"
+    _refuse_unused(backend, document.target, given)
     connection = {name: given.get(name) or field(name) for name in _TARGETS_OWN if name != "staging"}
     name = field("api_params", "Name") or field("name")
     return Identity(field("name"), document.target, name, Endpoint(backend, **connection), document.secrets)
 
 
-def endpoint(flow: JobFlow, *, run_bootstrap: bool = False) -> Endpoint:
-    """The EMR that a job flow's target speaks of."""
-    from flowspec.backend.aws.client import Endpoint
+def _refuse_unused(backend: BackendName, target: str, given: dict[str, str]) -> None:
+    """Raises click.UsageError for an option that the target's backend has no use for."""
+    from flowspec.backend.protocol import backend_of
 
-    return Endpoint(flow.backend, flow.region, flow.profile, flow.endpoint_url, run_bootstrap)
-
-
-def _refuse_for_local(backend: str, target: str, given: dict[str, str]) -> None:
+    used = backend_of(backend).connection_settings
     for name in ("endpoint_url", "profile"):
-        if backend == "local" and name in given:
+        if name in given and name not in used:
             option = f"--{name.replace('_', '-')}"
             raise click.UsageError(
                 f"{option} means nothing on this machine, where target '{target}' runs: choose another with --target"

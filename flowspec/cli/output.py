@@ -10,24 +10,44 @@ import os
 import select
 import sys
 import time
-from collections.abc import Callable, Collection
-from typing import TextIO
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+if TYPE_CHECKING:
+    from flowspec.errors import Diagnostic
 
-def result(text: str, *, secrets: Collection[str] = (), newline: bool = True) -> None:
-    """Prints what was asked for."""
+
+def print_result(text: str, *, secrets: Collection[str] = (), newline: bool = True) -> None:
+    """Prints the result of a command on stdout, with `secrets` masked."""
     _print(sys.stdout, text, secrets, newline)
 
 
-def say(text: str, *, secrets: Collection[str] = ()) -> None:
-    """Prints progress or an error; nothing for an empty line."""
+def eprint(text: str, *, secrets: Collection[str] = ()) -> None:
+    """Prints progress or an error on stderr; nothing if `text` is empty."""
     if text:
         _print(sys.stderr, text, secrets, newline=True)
 
 
-def result_bytes(content: bytes) -> None:
+def print_warnings(diagnostics: Sequence[Diagnostic]) -> None:
+    """Prints the warnings of a valid spec on stderr."""
+    from flowspec.report.diagnostics import as_text
+
+    if diagnostics:
+        eprint(as_text(diagnostics, color=wants_color()))
+
+
+def masked_json(value: Any, secrets: Collection[str]) -> str:
+    """Returns plain data as indented JSON, with `secrets` masked."""
+    import json
+
+    from flowspec.document.masking import mask
+
+    return json.dumps(mask(value, secrets), indent=2, ensure_ascii=False)
+
+
+def print_bytes(content: bytes) -> None:
     """Prints a piece of a log as it is. Raises BrokenPipeError when nobody reads on, so that no more is fetched."""
     if sys.stdout is None:
         return
@@ -56,12 +76,12 @@ def wait_for_more(seconds: float) -> None:
 
 
 def on_terminal() -> bool:
-    """Whether progress is watched by a person."""
+    """True if stderr is a terminal."""
     return sys.stderr is not None and sys.stderr.isatty()
 
 
 def wants_color(stream: TextIO | None = None) -> bool:
-    """Colours only on a terminal (stderr's, if no stream is named), and not where NO_COLOR asks for none."""
+    """True if `stream` (default: stderr) is a terminal and NO_COLOR is not set."""
     stream = stream or sys.stderr
     return stream is not None and stream.isatty() and not os.environ.get("NO_COLOR")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from flowspec.document.tree import Document
 from flowspec.errors import Diagnostic
+from flowspec.facts.backends import BackendName
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class JobFlow:
 
     name: str
     target: str
-    backend: str
+    backend: BackendName
     region: str | None
     profile: str | None
     endpoint_url: str | None
@@ -33,3 +34,13 @@ class JobFlow:
     document: Document = field(compare=False, repr=False)
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     warnings: tuple[Diagnostic, ...] = ()
+
+    @property
+    def cluster_name(self) -> str:
+        """The Name that its clusters have: the flow's, unless `api_params` gives another."""
+        return str(self.fields.get("api_params", {}).get("Name", self.name))
+
+    @property
+    def stages_files(self) -> bool:
+        """Whether local files are uploaded to S3; on this machine they are used where they are."""
+        return self.backend == "emr"

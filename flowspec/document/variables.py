@@ -42,6 +42,8 @@ _RESERVED = {
 }
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*$")
 _PREFIX = "FLOWSPEC_VAR_"
+# Specs come in pull requests and are rendered in CI, where such variables of the environment hold credentials.
+_CREDENTIALS = re.compile(r"^AWS_|TOKEN|SECRET|PASSWORD|KEY", re.IGNORECASE)
 
 
 def is_name(name: str) -> bool:
@@ -197,7 +199,7 @@ class _Resolver:
             yield f"--var {name}", self.given.options[name], key.at
         if _PREFIX + name in self.given.environ:
             yield _PREFIX + name, self.given.environ[_PREFIX + name], key.at
-        if isinstance(rules.get("env"), str) and rules["env"] in self.given.environ:
+        if self._may_read_env(name, definition, rules) and rules["env"] in self.given.environ:
             yield f"the environment variable {rules['env']}", self.given.environ[rules["env"]], key.at
         for file in reversed(self.given.files):
             node = file.get(name)
@@ -209,6 +211,17 @@ class _Resolver:
         node = definition.get("default") if definition else None
         if node is not None:
             yield "its default", node, node.at
+
+    def _may_read_env(self, name: str, definition: Mapping | None, rules: MappingOf[str, Any]) -> bool:
+        """True if `env:` is given and may be read. Reports one that may hold credentials and would not be masked."""
+        node = definition.get("env") if definition else None
+        if node is None or not isinstance(rules.get("env"), str):
+            return False
+        if rules.get("sensitive") is True or not _CREDENTIALS.search(rules["env"]):
+            return True
+        message = f"the variable '{name}' would show what {rules['env']} holds, which may be a credential"
+        self._report("FS317", message, node.at, "add `sensitive: true`")
+        return False
 
     def _converted(self, value: Any, wanted: str) -> Any:
         if isinstance(value, str):

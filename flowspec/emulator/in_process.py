@@ -9,6 +9,7 @@ protocol alone, for whatever carries it: this, or the `endpoint`.
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -59,6 +60,32 @@ def refusal(error: EmrError) -> Response:
 def _response(status: int, members: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
     request_id = {"x-amzn-RequestId": str(uuid.uuid4()), "Content-Type": CONTENT_TYPE}
     return Response(status, {**request_id, **(headers or {})}, json.dumps(members).encode())
+
+
+def embedded_client(service: Service) -> tuple[Any, Any]:
+    """Makes a boto3 EMR client that calls `service` in this process; returns it with its botocore session."""
+    from botocore.config import Config
+    from botocore.session import Session
+
+    # The user's AWS configuration is not read: a broken profile must not keep a local run from starting.
+    nowhere = (None, None, os.devnull, None)
+    session = Session(
+        session_vars={
+            "profile": (None, None, None, None),
+            "config_file": nowhere,
+            "credentials_file": nowhere,
+        }
+    )
+    client = session.create_client(
+        "emr",
+        region_name=service.region,
+        endpoint_url="http://embedded-emr.invalid",
+        aws_access_key_id="embedded",
+        aws_secret_access_key="embedded",  # noqa: S106 - signs requests that never leave the process
+        config=Config(retries={"total_max_attempts": 1, "mode": "standard"}),
+    )
+    attach(client, service)
+    return client, session
 
 
 def attach(client: Any, service: Service) -> None:

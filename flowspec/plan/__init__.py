@@ -1,11 +1,11 @@
-"""request + Cluster | None -> Plan: what would happen, and why. Pure: nothing is asked, nothing is changed.
+"""request + Cluster | None -> Plan: what would happen, and why. Pure: no I/O, no backend, no engine.
 
     cluster    a cluster and its steps as values
-    changes    the plan as values: changes, calls in order, files to upload
-    compare    compares a request with the cluster that runs (`make_plan`)
+    changes    the plan as values: changes, calls in order, files to upload; a backend's assessment of a request
+    compare    compares a request with the running cluster (`make_plan`)
 
 A plan is plain data, equal by value, and it is all that `flowspec.backend.aws.apply` needs: what is not in it
-is not done. For a flow of which nothing runs, the plan is a submission. A running cluster made from
-the same request (the digest in its tags says so) is joined: there is nothing to do. One made from
-another request would have to be replaced, which is done only when it was asked for.
+is not done. Without a running cluster, the plan is a submission. A running cluster with the same digest in
+its tags was made from the same request and is joined: there is nothing to do. One with another digest would
+have to be replaced, which is done only when it was asked for.
 """

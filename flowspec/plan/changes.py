@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowspec.errors import Diagnostic
+from flowspec.request.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from flowspec.request.assets import Asset
@@ -19,6 +20,8 @@ class Action(str, Enum):
     """What happens to the thing at a change's address; the values are the symbols shown."""
 
     CREATE = "+"
+    UPDATE = "~"
+    DELETE = "-"
     REPLACE = "-/+"
     SUBMIT = ">"
     UPLOAD = "^"
@@ -26,50 +29,81 @@ class Action(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of a plan: `address` names the thing, `reason` says why; values as in the request."""
+    """One line of a plan: `address` names the thing, `reason` says why.
+
+    `before` and `after` are texts, or tuples of texts for command lines.
+    `path` leads to the wanted value in the RunJobFlow request, () where the request has none.
+    """
 
     action: Action
     address: str
-    before: Any = None
-    after: Any = None
+    before: str | tuple[str, ...] | None = None
+    after: str | tuple[str, ...] | None = None
     reason: str = ""
+    path: tuple[str | int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ApiCall:
-    """One EMR operation to call, with its parameters, in the order of the plan."""
+    """One EMR operation to call. `params` are boto3's: a new dict each time."""
 
     operation: str
-    params: Mapping[str, Any]
+    params: Snapshot = Snapshot()  # noqa: RUF009 - a descriptor, no default
+
+    def __hash__(self) -> int:
+        return hash(self.operation)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What `apply` would do for one flow on one target.
+class Assessment:
+    """What a backend reports about a request before anything is done (`Backend.assess`).
 
-    `joins` is the running cluster that already is what the spec asks for; `replaces` the one that has to
-    go first. `blocked` says why the plan may not be applied as it stands ("" if it may), `remedy` what
-    would unblock it. `remarks` say what is different on this machine from the cluster asked for.
+    `unsupported` has the reason for each step that can't run there, by its index in the request's Steps;
+    `remarks` say what will be different from EMR; `bootstrap_note` is said of each bootstrap action.
+    """
+
+    unsupported: Mapping[int, str] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+    bootstrap_note: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `apply` would do for one flow on one target. Immutable and hashable.
+
+    `request` are the parameters of RunJobFlow, a new dict each time. `joins` is the id of the running
+    cluster that was made from the same request; `replaces` that of the one to terminate first. `blocked`
+    says why the plan may not be applied ("" if it may), `remedy` what would allow it. `remarks` say what is
+    different on this machine from the cluster asked for, `notes` what of the running cluster was left as it is.
+    `converges` is the running cluster that is changed in place, and `observed` the digest of it as it was then.
+    `awaits` are the ids of its steps that are the spec's and not over yet; None where all of its steps are the run's.
     """
 
     flow: str
     target: str
     digest: str
     source: str
-    request: Mapping[str, Any]
+    request: Snapshot = Snapshot()  # noqa: RUF009 - a descriptor, no default
     changes: tuple[Change, ...] = ()
     calls: tuple[ApiCall, ...] = ()
     uploads: tuple[Asset, ...] = ()
     joins: str | None = None
     replaces: str | None = None
+    converges: str | None = None
+    observed: str = ""
+    awaits: tuple[str, ...] | None = None
     blocked: str = ""
     remedy: str = ""
     remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     version: int = PLAN_VERSION
 
+    def __hash__(self) -> int:
+        return hash((self.flow, self.target, self.digest, self.changes))
+
     @property
     def has_changes(self) -> bool:
-        """Whether applying it would change anything."""
+        """True if applying it would call EMR."""
         return bool(self.calls)

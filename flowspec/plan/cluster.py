@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 # botocore shapes ClusterState and StepState.
 ENDED_STATES = frozenset({"TERMINATED", "TERMINATED_WITH_ERRORS"})
@@ -14,6 +15,12 @@ ENDED_STEP_STATES = frozenset({"COMPLETED", "CANCELLED", "FAILED", "INTERRUPTED"
 TAG_PREFIX = "flowspec:"
 FLOW_TAG, TARGET_TAG = "flowspec:flow", "flowspec:target"
 DIGEST_TAG, SUBMISSION_TAG, SOURCE_TAG = "flowspec:digest", "flowspec:submission", "flowspec:source"
+# What the last apply stated, so that the next one sees what the spec does not state any more (`flowspec.plan.fields`).
+MANAGED_TAG = "flowspec:managed"
+# The digest of the members that EMR never gives back, and the digest of the steps that were submitted.
+HIDDEN_TAG, STEPS_TAG = "flowspec:hidden", "flowspec:steps"
+# Who changes the cluster at this moment (`flowspec.backend.aws.lock`).
+LOCK_TAG = "flowspec:lock"
 # On a cluster that was ended because another apply was earlier: the id of the one that stayed.
 RIVAL_TAG = "flowspec:rival"
 
@@ -43,8 +50,25 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Live:
+    """A cluster as the RunJobFlow request that would have made it (`params`, without null and empty members).
+
+    `ids` and `states` are those of the instance groups or fleets, in the order of `params`. `unread` names members
+    that this endpoint could not tell.
+    """
+
+    params: Mapping[str, Any]
+    ids: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
+    unread: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Cluster:
-    """A cluster as it is now. `steps` are in the order they were added, oldest first."""
+    """A cluster as it is now. `steps` are in the order they were added, oldest first.
+
+    `live` is there when it was read back to be compared with a request.
+    """
 
     id: str
     name: str
@@ -62,6 +86,7 @@ class Cluster:
     ready: datetime | None = None
     ended: datetime | None = None
     steps: tuple[Step, ...] = ()
+    live: Live | None = None
 
     @property
     def has_ended(self) -> bool:

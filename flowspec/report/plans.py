@@ -15,6 +15,8 @@ from flowspec.report.runs import printable
 _COUNTED = {
     Action.REPLACE: ("cluster to replace", "clusters to replace"),
     Action.CREATE: ("to create", "to create"),
+    Action.UPDATE: ("to change", "to change"),
+    Action.DELETE: ("to remove", "to remove"),
     Action.SUBMIT: ("step to submit", "steps to submit"),
     Action.UPLOAD: ("file to upload", "files to upload"),
 }
@@ -24,11 +26,11 @@ def as_text(plan: Plan) -> str:
     """The plan for people: a line for each change, its reason, and a count; secrets masked."""
     where = f" on target {plan.target}" if plan.target else ""
     lines = [f"{plan.flow}{where}", ""]
-    # Masked before they are joined: quoting for a shell would hide a secret from the mask.
+    # Masked before joining: shell quoting may split a secret, and the mask would not find it.
     lines += [_line(change, plan.secrets) for change in plan.changes]
     if plan.joins:
-        lines += [f"  = cluster {plan.joins} is running this very request"]
-    lines += [f"  here: {printable(remark)}" for remark in plan.remarks]
+        lines += [f"  = cluster {plan.joins} is already running this request (same digest)"]
+    lines += [f"  local run: {printable(remark)}" for remark in plan.remarks]
     lines += ["", "Plan: " + (", ".join(_counts(plan)) if plan.has_changes else "nothing to do") + "."]
     if plan.blocked:
         lines += [f"Blocked: {plan.blocked}", f"  {plan.remedy}"]
@@ -37,11 +39,16 @@ def as_text(plan: Plan) -> str:
 
 def _line(change: Change, secrets: Collection[str]) -> str:
     value = mask(change.after, secrets)
-    after = shlex.join(map(str, value)) if isinstance(value, list) else value
-    moved = f"{change.before} -> {after}" if change.before is not None else after
-    what = f": {moved}" if moved else ""
+    after = shlex.join(map(str, value)) if isinstance(change.after, tuple) else value
+    what = f": {_moved(change, after)}" if after or change.before else ""
     reason = f"  ({change.reason})" if change.reason else ""
     return printable(f"  {change.action.value} {change.address}{what}{reason}")
+
+
+def _moved(change: Change, after: Any) -> str:
+    if change.before is None:
+        return str(after)
+    return str(change.before) if change.after is None else f"{change.before} → {after}"
 
 
 def _counts(plan: Plan) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import Any
 from flowspec.backend.aws.diagnose import Diagnosis
 from flowspec.backend.aws.verdict import Verdict
 from flowspec.backend.aws.watch import ClusterChanged, Event, StepChanged, StepProgress
-from flowspec.backend.local.fidelity import Truth
+from flowspec.backend.local.fidelity import LocalFidelity
 from flowspec.plan.cluster import Cluster, Step
 
 Counters = Mapping[str, Mapping[str, int]]
@@ -70,21 +70,21 @@ def summary(
     return "\n".join(lines)
 
 
-def truth_line(truth: Truth) -> str:
-    """What was real of a run on this machine, what was simulated, and what differed from the release."""
-    ran = ", ".join(f"{engine} {count}" for engine, count in truth.steps.items())
-    recorded = truth.bootstrap_actions - truth.bootstrap_ran
+def fidelity_line(fidelity: LocalFidelity) -> str:
+    """One line on a local run: what was executed, what was simulated, which versions differ from the release's."""
+    ran = ", ".join(f"{engine} {count}" for engine, count in fidelity.steps.items())
+    recorded = fidelity.bootstrap_actions - fidelity.bootstrap_ran
     simulated = [
-        _counted(truth.instances, "instance"),
+        _counted(fidelity.instances, "instance"),
         *([_counted(recorded, "bootstrap action")] if recorded else []),
-        *(["IAM roles"] if truth.roles else []),
+        *(["IAM roles"] if fidelity.roles else []),
     ]
-    real = [f"steps ran for real ({ran})" if ran else "no step ran"]
-    if truth.bootstrap_ran:
-        real.append(f"{_counted(truth.bootstrap_ran, 'bootstrap action')} ran for real")
+    real = [f"steps executed ({ran})" if ran else "no step executed"]
+    if fidelity.bootstrap_ran:
+        real.append(f"{_counted(fidelity.bootstrap_ran, 'bootstrap action')} executed")
     parts = [", ".join(real), f"{_listed(simulated)} simulated"]
-    parts += [f"{name} {ours} for {truth.release}'s {theirs}" for name, theirs, ours in truth.versions]
-    return f"here: {'; '.join(parts)}"
+    parts += [f"{name} {ours} for {fidelity.release}'s {theirs}" for name, theirs, ours in fidelity.versions]
+    return f"local run: {'; '.join(parts)}"
 
 
 def _counted(number: int, noun: str) -> str:
@@ -96,10 +96,10 @@ def _listed(words: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
-def truth_document(truth: Truth) -> dict[str, Any]:
-    """The same for programs: plain data."""
-    versions = [{"application": name, "release": theirs, "here": ours} for name, theirs, ours in truth.versions]
-    return {**asdict(truth), "versions": versions}
+def fidelity_document(fidelity: LocalFidelity) -> dict[str, Any]:
+    """A local run's fidelity for programs: plain data."""
+    versions = [{"application": name, "release": theirs, "local": ours} for name, theirs, ours in fidelity.versions]
+    return {**asdict(fidelity), "versions": versions}
 
 
 def failure(diagnosis: Diagnosis) -> str:

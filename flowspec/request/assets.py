@@ -163,7 +163,7 @@ class Files:
         return digest.hexdigest(), size
 
     def _look_for_secrets(self, path: Path, at: NodePath) -> None:
-        if self.jobflow.backend == "local" or path in self._allowed:
+        if not self.jobflow.stages_files or path in self._allowed:
             return
         found = leak(blocks(path))
         if found:
@@ -198,14 +198,14 @@ class Files:
 
         A spec may come from someone who is not trusted with the rest of the machine.
         """
-        return None if self.jobflow.backend == "local" else self._tree
+        return self._tree if self.jobflow.stages_files else None
 
     def _report_outside(self, at: NodePath, message: str, *, hint: str = "") -> None:
         note = f"only files below {self._tree} are uploaded: the repository of the spec, or its folder; .git never is"
         self.report("FS407", at, message, hint=hint, notes=(note,))
 
     def _uri(self, path: Path, key: str, at: NodePath) -> str | None:
-        if self.jobflow.backend == "local":
+        if not self.jobflow.stages_files:
             return str(path)
         staging = self.jobflow.staging
         if not staging:

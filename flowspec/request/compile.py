@@ -18,6 +18,7 @@ from flowspec.document.job_flow import JobFlow
 from flowspec.document.tree import settle
 from flowspec.errors import Diagnostic, Severity, SpecError
 from flowspec.request.assets import Asset, Files, is_relative
+from flowspec.request.snapshot import Snapshot
 from flowspec.request.steps import World, debugging_step, hadoop_jar_step, key_value, placed
 
 MAX_STEP_LENGTH = 10_240
@@ -27,16 +28,19 @@ Path: TypeAlias = "tuple[str | int, ...]"
 
 @dataclass(frozen=True)
 class Request:
-    """One call of RunJobFlow, and the local files that it speaks of.
+    """One call of RunJobFlow, and the local files that it names. Immutable and hashable.
 
-    `params` are its keyword arguments for boto3. `digest` (hex) changes whenever a parameter or the
-    content of an asset does.
+    `params` are its keyword arguments for boto3: a new dict each time, so changing one changes nothing else.
+    `digest` (sha256, hex) depends on all parameters and on the content of all assets.
     """
 
-    params: Mapping[str, Any]
-    assets: tuple[Asset, ...]
     digest: str
+    assets: tuple[Asset, ...]
+    params: Snapshot = Snapshot()  # noqa: RUF009 - a descriptor, no default
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
 
 
 def compile(jobflow: JobFlow) -> Request:  # noqa: A001 - it is what the stage is called
@@ -54,7 +58,7 @@ def compile(jobflow: JobFlow) -> Request:  # noqa: A001 - it is what the stage i
     if any(one.severity is Severity.ERROR for one in found):
         raise SpecError(settle([*jobflow.warnings, *found], jobflow.target, jobflow.secrets))
     assets = job.files.assets
-    return Request(params, assets, digest(params, assets), jobflow.secrets)
+    return Request(digest(params, assets), assets, params, jobflow.secrets)
 
 
 def digest(params: Mapping[str, Any], assets: tuple[Asset, ...]) -> str:

@@ -159,7 +159,7 @@ def test_destroy_a_running_cluster(flowspec, job):
 def test_waiting_has_a_limit(flowspec, job):
     job("  - {name: slow, type: command, args: [sleep, '60']}")
     done = flowspec("apply", "job.yaml", "--timeout", "0.3")
-    assert (done.code, "it goes on" in done.err) == (6, True)
+    assert (done.code, "keeps running; re-attach with" in done.err) == (6, True)
     flowspec("destroy", "job.yaml")
 
 
@@ -192,7 +192,7 @@ def test_ctrl_c_detaches_and_says_how_to_come_back(flowspec, start, job):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert re.search(r"goes on; follow it: flowspec wait j-\w+", err)
+    assert re.search(r"keeps running; re-attach with: flowspec wait j-\w+", err)
     assert "Traceback" not in err
     assert "RUNNING" in flowspec("status", "job.yaml").out
     flowspec("destroy", "job.yaml")

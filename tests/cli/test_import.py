@@ -115,3 +115,13 @@ def test_no_file_to_read(flowspec, name, told):
 def test_nowhere_to_write(flowspec, request_file):
     made = flowspec("import", "--request", request_file, "-o", "no/such/folder/job.yaml")
     assert (made.code, "No such file or directory" in made.err) == (1, True)
+
+
+def test_an_existing_file_is_replaced_only_by_force(flowspec, request_file, tmp_path):
+    spec = tmp_path / "job.yaml"
+    spec.write_text("mine\n")
+    refused = flowspec("import", "--request", request_file, "-o", "job.yaml")
+    assert (refused.code, spec.read_text()) == (2, "mine\n")
+    assert "job.yaml exists: write another file with -o, or replace it with --force" in refused.err
+    done = flowspec("import", "--request", request_file, "-o", "job.yaml", "--force")
+    assert (done.code, "flowspec: v1" in spec.read_text()) == (0, True)

@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from flowspec.cli import cli, run
+from flowspec.cli import root, run
 from flowspec.cli.exits import Exit
 
 SPEC = """\
@@ -46,7 +46,7 @@ def test_the_line_that_breaks_a_policy_is_shown(here, capsys):
 
 def test_several_policies_hold_together(here):
     done = CliRunner().invoke(
-        cli, ["validate", "bad.yaml", "--policy", "types.yaml", "--policy", "tagged.json", "--format", "json"]
+        root, ["validate", "bad.yaml", "--policy", "types.yaml", "--policy", "tagged.json", "--format", "json"]
     )
     assert [(one["line"], one["notes"][0]) for one in json.loads(done.output)] == [
         (1, "tagged.json: required"),

@@ -138,3 +138,27 @@ def test_questions_that_make_no_sense(run):
     unknown = run("--vs", "prd")
     assert unknown.code == 2
     assert "did you mean prod?" in unknown.err
+
+
+@pytest.mark.parametrize(
+    "name", ["AWS_SECRET_ACCESS_KEY", "AWS_REGION", "GITHUB_TOKEN", "db_password", "MY_SECRET", "API_KEY"]
+)
+def test_a_credential_of_the_environment_is_read_only_by_a_sensitive_variable(flowspec, tmp_path, monkeypatch, name):
+    spec = tmp_path / "job.yaml"
+    monkeypatch.setenv(name, "hunter2")
+    text = "flowspec: v1\nname: x\nvariables: {{v: {{env: {}{}}}}}\nadditional_info: '{{{{ v }}}}'\n"
+    spec.write_text(text.format(name, ""))
+    refused = flowspec("render", spec)
+    assert (refused.code, "error[FS317]" in refused.err) == (2, True)
+    assert "hunter2" not in refused.out + refused.err
+    spec.write_text(text.format(name, ", sensitive: true"))
+    shown = flowspec("render", spec)
+    assert (shown.code, "(sensitive)" in shown.out, "hunter2" in shown.out) == (0, True, False)
+
+
+def test_other_variables_of_the_environment_are_read(flowspec, tmp_path, monkeypatch):
+    spec = tmp_path / "job.yaml"
+    monkeypatch.setenv("BUILD_NUMBER", "17")
+    spec.write_text("flowspec: v1\nname: x\nvariables: {v: {env: BUILD_NUMBER}}\nadditional_info: '{{ v }}'\n")
+    shown = flowspec("render", spec)
+    assert "additional_info: '17'" in shown.out or 'additional_info: "17"' in shown.out

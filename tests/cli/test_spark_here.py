@@ -44,11 +44,11 @@ def test_a_run_and_what_was_true_of_it(flowspec, example, tmp_path, monkeypatch)
     assert part.read_text() == "Leith,1325\nMorningside,2500\nPortobello,990\n"
 
     document = json.loads(done.out)
-    here = document["here"]
+    here = document["local_run"]
     assert (here["steps"], here["instances"], here["roles"]) == ({"spark": 2}, 3, True)
     (version,) = here["versions"]
     assert (version["application"], version["release"]) == ("Spark", "3.5.2")
-    assert f"  here: emr-7.5.0 has Spark 3.5.2; here {version['here']}\n" in done.err
+    assert f"  local run: emr-7.5.0 has Spark 3.5.2; this machine has {version['local']}\n" in done.err
 
     failed = document["cluster"]["steps"][1]
     assert (failed["state"], failed["message"]) == ("FAILED", "ValueError: no such day")
@@ -56,8 +56,8 @@ def test_a_run_and_what_was_true_of_it(flowspec, example, tmp_path, monkeypatch)
 
     told = flowspec("wait", document["cluster"]["id"])
     assert told.err.splitlines()[-1].startswith("  more: ")
-    line = next(line for line in told.err.splitlines() if line.startswith("here: "))
+    line = next(line for line in told.err.splitlines() if line.startswith("local run: "))
     assert line == (
-        "here: steps ran for real (spark 2); 3 instances and IAM roles simulated; "
-        f"Spark {version['here']} for emr-7.5.0's 3.5.2"
+        "local run: steps executed (spark 2); 3 instances and IAM roles simulated; "
+        f"Spark {version['local']} for emr-7.5.0's 3.5.2"
     )

@@ -13,7 +13,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from flowspec.cli import cli
+from flowspec.cli import root
 from flowspec.cli.exits import Exit
 from flowspec.document.catalog import CATALOG
 from flowspec.document.pages import page
@@ -65,7 +65,7 @@ def run(command, folder):
         script = command.replace("python3", shlex.quote(sys.executable))
         subprocess.run(["sh", "-c", script], cwd=folder, check=True)
         return ""
-    done = CliRunner().invoke(cli, shlex.split(command)[1:], standalone_mode=False)
+    done = CliRunner().invoke(root, shlex.split(command)[1:], standalone_mode=False)
     if done.exception is not None:
         from flowspec.report.diagnostics import as_text
 
@@ -104,23 +104,23 @@ def test_the_right_example_gives_no_finding(id_, tmp_path, monkeypatch):
 
 
 def test_explain_lists_every_id_and_shows_pages():
-    listed = CliRunner().invoke(cli, ["explain"]).output
+    listed = CliRunner().invoke(root, ["explain"]).output
     assert re.findall(r"^  (FS\d+)", listed, re.MULTILINE) == sorted(CATALOG)
-    assert CliRunner().invoke(cli, ["explain", "fs204"]).output == page("FS204")
-    assert CliRunner().invoke(cli, ["explain", "FS201", "FS202"]).output == f"{page('FS201')}\n{page('FS202')}"
+    assert CliRunner().invoke(root, ["explain", "fs204"]).output == page("FS204")
+    assert CliRunner().invoke(root, ["explain", "FS201", "FS202"]).output == f"{page('FS201')}\n{page('FS202')}"
 
 
 def test_explain_of_something_else_says_what_there_is():
     from flowspec.cli import run as main
 
     assert main(["explain", "FS9999"]) == Exit.USAGE
-    shown = CliRunner().invoke(cli, ["explain", "F204"])
+    shown = CliRunner().invoke(root, ["explain", "F204"])
     assert shown.exit_code == Exit.USAGE
     assert "did you mean FS204?" in shown.output
 
 
 def test_on_a_terminal_a_page_has_no_fences():
-    from flowspec.cli.explain import painted
+    from flowspec.cli.commands.explain import painted
 
     shown = painted(page("FS204"))
     assert "```" not in shown

@@ -8,7 +8,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from flowspec.cli import cli
+from flowspec.cli import root
 from flowspec.emulator.state import prune as pruning
 from flowspec.emulator.state.prune import prune
 from flowspec.emulator.state.store import Store
@@ -107,7 +107,7 @@ def test_two_at_once_and_a_worker_beside_them(emr):
 
 @pytest.mark.parametrize("span", ["7", "d", "-1d", "1w", "", "1e3s"])
 def test_a_span_that_is_none_is_refused(span):
-    done = CliRunner().invoke(cli, ["emulator", "prune", "--older-than", span])
+    done = CliRunner().invoke(root, ["emulator", "prune", "--older-than", span])
     assert (done.exit_code, "is no time span" in done.output) == (2, True)
 
 
@@ -115,11 +115,11 @@ def test_a_span_that_is_none_is_refused(span):
 def test_spans_are_taken_as_written(span, seconds, home, monkeypatch):
     asked = []
     monkeypatch.setattr(pruning, "prune", lambda home, older: asked.append((home, older)) or pruning.Pruned(1, 1500000))
-    done = CliRunner().invoke(cli, ["emulator", "--home", str(home / "other"), "prune", "--older-than", span])
+    done = CliRunner().invoke(root, ["emulator", "--home", str(home / "other"), "prune", "--older-than", span])
     assert asked == [(home / "other", seconds)]
     assert done.output == "removed 1 clusters, freed 1.5 MB\n"
 
 
 def test_options_of_the_endpoint_mean_nothing_to_it():
-    done = CliRunner().invoke(cli, ["emulator", "--port", "1", "prune"])
+    done = CliRunner().invoke(root, ["emulator", "--port", "1", "prune"])
     assert (done.exit_code, "--port means nothing to 'prune'" in done.output) == (2, True)

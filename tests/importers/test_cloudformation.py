@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flowspec.importers.decompile.draft import decompile
+from flowspec.importers.decompile.draft import draft_spec
 from flowspec.importers.decompile.placeholders import hole
 from tests.importers.common import compiled, refusal, wanted
 
@@ -244,5 +244,5 @@ def test_the_corpus_written_as_templates():
         request = json.loads(path.read_text("utf-8"))["request"]
         source = wanted(json.dumps(as_template(request)), "cloudformation")
         assert source.request == request, path
-        assert decompile(source).text
+        assert draft_spec(source).text
     assert paths

@@ -9,7 +9,7 @@ from flowspec.document.parse import load
 from flowspec.document.render import render
 from flowspec.document.validate import validate
 from flowspec.errors import SpecError
-from flowspec.importers.decompile.draft import decompile
+from flowspec.importers.decompile.draft import draft_spec
 from flowspec.importers.decompile.request_file import read
 from flowspec.request.compile import compile
 
@@ -63,7 +63,7 @@ def test_configurations_may_be_nested_up_to_there(tmp_path):
     for _ in range(38):
         nested = {"Classification": "x", "Properties": {}, "Configurations": [nested]}
     request = {"Name": "x", "Instances": {}, "Configurations": [nested]}
-    made = decompile(read("r.json", json.dumps(request).encode()))
+    made = draft_spec(read("r.json", json.dumps(request).encode()))
     (tmp_path / "job.yaml").write_text(made.text)
     assert compile(validate(render(load(tmp_path / "job.yaml")))).params == request
 

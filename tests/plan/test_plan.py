@@ -7,7 +7,7 @@ import pytest
 
 import flowspec
 from flowspec.errors import SpecError
-from flowspec.plan.changes import Action
+from flowspec.plan.changes import Action, ApiCall, Assessment
 from flowspec.plan.cluster import Cluster, Step
 from flowspec.plan.compare import make_plan
 from flowspec.report import plans
@@ -90,16 +90,29 @@ def test_local_files_are_not_uploaded_for_the_embedded_emr(job):
 
 def test_what_cannot_run_here_is_refused_at_its_place(job):
     flow, request = job("here", extra="x")
-    refused = {
-        **request.params,
-        "Steps": [
-            {**request.params["Steps"][0], "HadoopJarStep": {"Jar": "command-runner.jar", "Args": ["hive-script"]}}
-        ],
-    }
-    with pytest.raises(SpecError) as error:
-        make_plan(flow, flowspec.Request(refused, (), "d", frozenset()))
+    with pytest.raises(SpecError, match="there is no Hive here") as error:
+        make_plan(flow, request, assessment=Assessment(unsupported={0: "there is no Hive here"}))
     (found,) = error.value.diagnostics
     assert (found.id, found.location.line) == ("FS501", 12)
+
+
+def test_plans_and_requests_can_not_be_changed(job):
+    flow, request = job()
+    made = make_plan(flow, request)
+    for params in (request.params, made.request, made.calls[0].params):
+        params["Steps"][0]["Name"] = params["Name"] = "another"
+    assert make_plan(flow, request) == made
+    assert request == flowspec.compile(flow)
+    assert {request.params["Name"], made.request["Name"], made.calls[0].params["Name"]} == {"nightly"}
+    with pytest.raises(AttributeError):
+        request.params = {}
+
+
+def test_plans_and_requests_are_hashable(job):
+    flow, request = job()
+    assert len({request, flowspec.compile(flow)}) == 1
+    assert len({make_plan(flow, request), make_plan(flow, flowspec.compile(flow))}) == 1
+    assert len({ApiCall("TerminateJobFlows", {"JobFlowIds": [one]}) for one in ("j-1", "j-2")}) == 2
 
 
 def test_secrets_are_in_no_report(job):

@@ -1,9 +1,9 @@
 """Plan -> a running cluster. The one place where something is created on EMR.
 
-RunJobFlow has no client token, so exactly one cluster is a matter of manners: each submission carries a
-tag that no other has; the call is sent once; when its answer is lost, the tag is looked for before
-anything is sent again; and when two people apply one flow at the same moment, the later cluster
-ends itself and joins the earlier.
+RunJobFlow has no client token, so exactly-once submission is built from tags: each submission carries a
+unique tag; the call is sent once; when its answer is lost, the tag is looked for before the call is sent
+again; and when two people apply one flow at the same moment, the later cluster is terminated and the
+earlier one joined.
 """
 
 from __future__ import annotations
@@ -12,89 +12,139 @@ import random
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
+from flowspec.backend.aws.change import change_cluster
 from flowspec.backend.aws.client import Emr, OutcomeUnknown, is_throttled
-from flowspec.backend.aws.observe import find, submitted_as
+from flowspec.backend.aws.observe import find_active, submitted_as
 from flowspec.backend.aws.staging import stage
 from flowspec.errors import FlowspecError, ServiceError
-from flowspec.plan.changes import ApiCall, Plan
+from flowspec.facts.api_model import problems
+from flowspec.plan.changes import Plan
 from flowspec.plan.cluster import (
-    DIGEST_TAG,
-    FLOW_TAG,
     RIVAL_TAG,
     SOURCE_TAG,
     SUBMISSION_TAG,
     TAG_PREFIX,
-    TARGET_TAG,
     Cluster,
 )
+from flowspec.plan.identity import identity_tags
 
-# Seconds to look for a cluster whose RunJobFlow was not answered: ListClusters may show it late.
+# Seconds between looks for a cluster whose RunJobFlow was not answered: ListClusters is eventually consistent.
 _LOOK_AGAIN_AFTER = (1.0, 2.0, 4.0, 8.0, 15.0)
+# Throttled sends: the waits double from 1 s to 60 s, some three minutes in all.
 _SENDS = 8
+# CreatedAfter is EMR's clock, `since` is ours.
 _CLOCK_SKEW = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What came of a plan: the cluster that now runs the flow, and whether it was there already."""
+    """The cluster that runs the flow, whether it was there before, and how many files were uploaded.
+
+    `steps` are the ids of this apply's steps on a cluster that lives on; None where all of its steps are.
+    """
 
     cluster_id: str
     joined: bool
     uploaded: int = 0
+    steps: tuple[str, ...] | None = None
 
 
 def apply(
     plan: Plan,
     emr: Emr,
     *,
+    lock_timeout: float = 0.0,
     notify: Callable[[str], None] = lambda _: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Applied:
     """Does what `plan` says and returns as soon as EMR has accepted it; `watch` follows it from there.
 
-    `notify` gets one line for each thing done. Raises FlowspecError when the plan is blocked or nothing
-    is known of a cluster after a lost answer, ServiceError when EMR or S3 refuses.
+    The new request is checked and its files are uploaded before a cluster that it replaces is terminated.
+    `notify` gets one line for each thing done; on KeyboardInterrupt also one on the cluster that may run.
+    Raises FlowspecError when the plan is blocked, the request is invalid, or no cluster is found after a lost
+    answer; ServiceError when EMR or S3 refuses. A plan that changes a living cluster raises Locked when another
+    apply changes it for longer than `lock_timeout` seconds, and StalePlan when it has changed since.
     """
     if plan.blocked:
         raise FlowspecError(plan.blocked, remedy=plan.remedy)
     if plan.joins:
-        return Applied(plan.joins, joined=True)
-    uploaded = 0
-    for asset, sent in stage(emr, plan.uploads):
-        uploaded += sent
-        notify(f"{'uploaded' if sent else 'already there'}: {asset.uri}")
+        return Applied(plan.joins, joined=True, steps=plan.awaits)
+    if plan.converges:
+        uploaded = _upload(plan, emr, notify)
+        steps = change_cluster(plan, emr, lock_timeout=lock_timeout, notify=notify, sleep=sleep)
+        return Applied(plan.converges, joined=True, uploaded=uploaded, steps=(*(plan.awaits or ()), *steps))
+    submission = uuid4().hex
+    params = _tagged(plan, submission)
+    _refuse_invalid(params)
+    uploaded = _upload(plan, emr, notify)
     for call in plan.calls[:-1]:
         emr.call(call.operation, **call.params)
         notify(f"{call.operation} {plan.replaces or ''}".rstrip())
-    cluster_id = _run(plan, plan.calls[-1], emr, sleep)
-    winner = _settle(plan, cluster_id, emr)
+    with _interrupt_told(plan, submission, notify):
+        cluster_id = _run(params, submission, emr, sleep)
+        winner = _settle(plan, cluster_id, emr)
     if winner != cluster_id:
         notify(f"another apply started {winner} first; {cluster_id} was ended and {winner} joined")
     return Applied(winner, joined=winner != cluster_id, uploaded=uploaded)
 
 
-def _run(plan: Plan, call: ApiCall, emr: Emr, sleep: Callable[[float], None]) -> str:
-    """Sends RunJobFlow until one cluster is known to exist."""
-    submission = uuid4().hex
+def _upload(plan: Plan, emr: Emr, notify: Callable[[str], None]) -> int:
+    uploaded = 0
+    for asset, sent in stage(emr, plan.uploads):
+        uploaded += sent
+        notify(f"{'uploaded' if sent else 'already there'}: {asset.uri}")
+    return uploaded
+
+
+def _tagged(plan: Plan, submission: str) -> dict[str, Any]:
+    """The parameters of RunJobFlow with the tags that identify the flow and this submission."""
+    params = plan.calls[-1].params
+    # `api_params` may bring tags with our prefix (an imported request does): only our own may stay.
+    tags = [tag for tag in params.get("Tags", ()) if not tag["Key"].startswith(TAG_PREFIX)]
+    return {**params, "Tags": [*tags, *_identity(plan, submission)]}
+
+
+def _refuse_invalid(params: Mapping[str, Any]) -> None:
+    """Raises FlowspecError with all that the installed botocore has against a request."""
+    found = problems(params)
+    if found:
+        lines = [f"{'.'.join(map(str, one.path))}: {one.message}" for one in found]
+        raise FlowspecError("; ".join(["RunJobFlow would be refused", *lines]), remedy="nothing was sent")
+
+
+@contextmanager
+def _interrupt_told(plan: Plan, submission: str, notify: Callable[[str], None]) -> Iterator[None]:
+    """On Ctrl-C while RunJobFlow is under way, says that a cluster may run and how to find it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        notify(
+            f"interrupted while RunJobFlow was being sent: a cluster may be running. Its tag is "
+            f"{SUBMISSION_TAG}={submission}; find it with: flowspec status {plan.source}, or flowspec list"
+        )
+        raise
+
+
+def _run(params: Mapping[str, Any], submission: str, emr: Emr, sleep: Callable[[float], None]) -> str:
+    """Sends RunJobFlow until one cluster is known to exist; returns its id."""
     since = datetime.now(timezone.utc) - _CLOCK_SKEW
-    # Tags of ours may only be ours: `api_params` could bring others.
-    tags = [tag for tag in call.params.get("Tags", ()) if not tag["Key"].startswith(TAG_PREFIX)]
-    params = {**call.params, "Tags": [*tags, *_identity(plan, submission)]}
     for attempt in range(_SENDS):
         try:
-            return str(emr.create(call.operation, **params)["JobFlowId"])
+            return str(emr.create("RunJobFlow", **params)["JobFlowId"])
         except ServiceError as error:
             if not is_throttled(error) or attempt == _SENDS - 1:
                 raise
             sleep(min(60.0, 2.0**attempt) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
         except OutcomeUnknown as error:
-            found = _look_for(plan.request["Name"], submission, since, emr, sleep)
+            found = _look_for(params["Name"], submission, since, emr, sleep)
             if found:
                 return found
             if attempt == _SENDS - 1:
@@ -112,13 +162,7 @@ def _look_for(name: str, submission: str, since: datetime, emr: Emr, sleep: Call
 
 
 def _identity(plan: Plan, submission: str) -> Iterable[dict[str, str]]:
-    tags = {
-        FLOW_TAG: plan.flow,
-        TARGET_TAG: plan.target,
-        DIGEST_TAG: plan.digest,
-        SUBMISSION_TAG: submission,
-        SOURCE_TAG: _source(Path(plan.source)),
-    }
+    tags = {**identity_tags(plan), SUBMISSION_TAG: submission, SOURCE_TAG: _source(Path(plan.source))}
     # AWS allows 256 characters; the end of a path tells more than its beginning.
     return [{"Key": key, "Value": value[-256:]} for key, value in tags.items()]
 
@@ -140,11 +184,13 @@ def _source(path: Path) -> str:
 
 
 def _settle(plan: Plan, cluster_id: str, emr: Emr) -> str:
-    """Ends our cluster if another apply of this flow was earlier; returns the one that stays.
+    """Terminates our cluster if another apply of this flow was earlier; returns the id of the one that stays.
 
     Raises FlowspecError when the one that stays was made from another request than ours.
     """
-    rivals = [one for one in find(emr, plan.flow, plan.target, name=plan.request["Name"]) if one.id != plan.replaces]
+    rivals = [
+        one for one in find_active(emr, plan.flow, plan.target, name=plan.request["Name"]) if one.id != plan.replaces
+    ]
     if not rivals or rivals[0].id == cluster_id or cluster_id not in {one.id for one in rivals}:
         return cluster_id
     winner = rivals[0]

@@ -1,4 +1,4 @@
-"""The door to boto3: a connection to one EMR (AWS's, an endpoint's, or the embedded one) and its manners.
+"""The connection to one EMR: AWS's, an endpoint's, or the embedded one.
 
 Reads are retried by botocore, with jitter and throttling waited out. Calls that create something are
 sent once: RunJobFlow and AddJobFlowSteps have no client token, and botocore would repeat them after a
@@ -17,14 +17,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from flowspec.backend.protocol import Backend, backend_of
+from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError, ServiceError
+from flowspec.facts.backends import BackendName
 
 # EMR answers InternalServerError with HTTP 400 (API reference, RunJobFlow), so the status alone does not tell.
 _UNKNOWN_OUTCOME = frozenset({"InternalServerError", "InternalServerException", "ServiceUnavailable"})
 _THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
 
 _READ_ATTEMPTS = 5
-EMBEDDED_REGION = "us-east-1"
 
 
 class OutcomeUnknown(FlowspecError):
@@ -33,13 +35,13 @@ class OutcomeUnknown(FlowspecError):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Which EMR is meant: `backend` is "local" (the embedded EMR) or "emr"; the rest as boto3 understands it.
+    """Names an EMR: `backend` is "local" (the embedded EMR) or "emr"; the other settings are boto3's.
 
     `keys` are an access key, its secret and perhaps a session's token; `proxy` is a URL; `verify` is whether
     the server's certificate is looked at.
     """
 
-    backend: str
+    backend: BackendName
     region: str | None = None
     profile: str | None = None
     endpoint_url: str | None = None
@@ -48,9 +50,14 @@ class Endpoint:
     proxy: str | None = field(default=None, repr=False)
     verify: bool = True
 
+    @classmethod
+    def of(cls, jobflow: JobFlow, *, run_bootstrap: bool = False) -> Endpoint:
+        """The EMR of a job flow's target. `run_bootstrap`: run bootstrap actions locally, too."""
+        return cls(jobflow.backend, jobflow.region, jobflow.profile, jobflow.endpoint_url, run_bootstrap)
+
 
 class Emr:
-    """A connection to one EMR. `region` is the one in use; `endpoint` what was asked for."""
+    """A connection to one EMR. `region` is the one in use; `endpoint` the settings it was made with."""
 
     def __init__(self, endpoint: Endpoint, reader: Any, creator: Any, session: Any) -> None:
         self.endpoint = endpoint
@@ -58,6 +65,11 @@ class Emr:
         self._reader = reader
         self._creator = creator
         self._session = session
+
+    @property
+    def backend(self) -> Backend:
+        """The backend that it is a connection to."""
+        return backend_of(self.endpoint.backend)
 
     def call(self, operation: str, **params: Any) -> dict[str, Any]:
         """Calls an operation that may safely be repeated; e.g. `call("DescribeCluster", ClusterId=...)`."""
@@ -92,12 +104,23 @@ class Emr:
                 return
             params["Marker"] = answer["Marker"]
 
+    def account(self) -> str:
+        """The number of the AWS account, "" where nobody can tell (another endpoint, no permission, this machine)."""
+        if self.endpoint.backend == "local" or self.endpoint.endpoint_url:
+            return ""
+        try:
+            with _translated("GetCallerIdentity"):
+                sts = self._session.create_client("sts", region_name=self.region, config=_config(_READ_ATTEMPTS))
+                return str(sts.get_caller_identity()["Account"])
+        except FlowspecError:
+            return ""
+
     def s3(self, *, timeout: float = 60, attempts: int = _READ_ATTEMPTS) -> Any:
         """A boto3 S3 client with the same region and profile; at AWS_ENDPOINT_URL_S3 if set, else the same endpoint.
 
         `timeout` is how many seconds it waits for a connection, and for each answer; 60 is botocore's own.
         """
-        with _translated("S3"):
+        with _translated("S3"), _endpoint_url_checked():
             url = os.environ.get("AWS_ENDPOINT_URL_S3") or self.endpoint.endpoint_url
             # Path addressing only for endpoints of one's own: there are no bucket names in their DNS.
             style = {"addressing_style": "path"} if url else {}
@@ -110,14 +133,17 @@ class Emr:
 
 
 def connect(endpoint: Endpoint, session: Any = None) -> Emr:
-    """Opens a connection, with a boto3 `session` if one is given.
+    """Opens a connection to the EMR of `endpoint`, with a boto3 `session` if one is given.
 
     Raises FlowspecError when there are no credentials, no region or no such profile.
     """
-    if endpoint.backend == "local":
-        return _connect_embedded(endpoint)
+    return backend_of(endpoint.backend).connect(endpoint, session)
+
+
+def connect_aws(endpoint: Endpoint, session: Any = None) -> Emr:
+    """Opens a connection through boto3: two clients, since what creates something must not be retried."""
     outer = session_of(endpoint, session)
-    with _translated("connect"):
+    with _translated("connect"), _endpoint_url_checked():
         proxies = {"http": endpoint.proxy, "https": endpoint.proxy} if endpoint.proxy else None
         reader, creator = (
             outer._session.create_client(
@@ -159,35 +185,6 @@ def regions() -> dict[str, str]:
         for partition in Loader().load_data("endpoints")["partitions"]
         for name in session.get_available_regions("emr", partition["partition"])
     }
-
-
-def _connect_embedded(endpoint: Endpoint) -> Emr:
-    from botocore.session import Session
-
-    from flowspec.emulator.api.service import Service
-    from flowspec.emulator.in_process import attach
-    from flowspec.emulator.state.paths import home
-
-    # Nothing of the user's AWS set-up is asked: a broken profile must not keep a local run from starting.
-    nowhere = (None, None, os.devnull, None)
-    session = Session(
-        session_vars={
-            "profile": (None, None, None, None),
-            "config_file": nowhere,
-            "credentials_file": nowhere,
-        }
-    )
-    region = endpoint.region or EMBEDDED_REGION
-    client = session.create_client(
-        "emr",
-        region_name=region,
-        endpoint_url="http://embedded-emr.invalid",
-        aws_access_key_id="embedded",
-        aws_secret_access_key="embedded",  # noqa: S106 - signs requests that never leave the process
-        config=_config(1),
-    )
-    attach(client, Service(home(), region=region, run_bootstrap=endpoint.run_bootstrap))
-    return Emr(endpoint, client, client, session)
 
 
 def _config(attempts: int, **options: Any) -> Any:
@@ -257,6 +254,12 @@ def _translated(operation: str) -> Iterator[None]:
         raise FlowspecError(f"{operation}: {error}", remedy=remedy) from error
     except aws.BotoCoreError as error:
         raise FlowspecError(f"{operation}: {error}") from error
+
+
+@contextmanager
+def _endpoint_url_checked() -> Iterator[None]:
+    """Translates the ValueError that botocore's create_client raises for an endpoint that is no URL."""
+    try:
+        yield
     except ValueError as error:
-        # botocore's word for an endpoint that is no URL.
-        raise FlowspecError(f"{operation}: {error}", remedy="check --endpoint-url: http://HOST:PORT") from error
+        raise FlowspecError(str(error), remedy="check --endpoint-url: http://HOST:PORT") from error

@@ -50,43 +50,14 @@ class Logs(Protocol):
         """The folder or URI under which all logs of the cluster are; "" when there is none."""
 
 
-def logs_of(emr: Emr, cluster: Cluster, *, timeout: float = _TIMEOUT) -> Logs:
-    """The logs of a cluster on the EMR it was read from; `timeout` is how many seconds S3 may take to answer."""
-    return _LiveLogs(cluster) if emr.endpoint.backend == "local" else _ShippedLogs(emr, cluster, timeout)
+def logs_of(emr: Emr, cluster: Cluster) -> Logs:
+    """Returns the reader of a cluster's logs, on the EMR that it was read from."""
+    return emr.backend.logs(emr, cluster)
 
 
-class _LiveLogs:
-    live = True
-
-    def __init__(self, cluster: Cluster) -> None:
-        from flowspec.emulator.state.paths import home
-
-        self._cluster, self._home = cluster, home()
-
-    def _folder(self, step_id: str) -> Path:
-        from flowspec.emulator.state.paths import step_logs
-
-        return step_logs(self._home, self._cluster.id, step_id)
-
-    def blocks(self, step_id: str, name: str, start: int = 0) -> Iterator[bytes] | None:
-        path = self._folder(step_id) / name
-        return _blocks_of_file(path, start) if path.is_file() else None
-
-    def tail(self, step_id: str, name: str, size: int) -> bytes | None:
-        return _tail_of_file(self._folder(step_id) / name, size)
-
-    def bootstrap(self, number: int, instance: str, size: int) -> bytes | None:  # noqa: ARG002 - here there is one machine
-        from flowspec.emulator.state.paths import bootstrap_folder
-
-        return _tail_of_file(bootstrap_folder(self._home, self._cluster.id, number) / "stderr", size)
-
-    def where(self, step_id: str) -> str:
-        return _below(self._cluster, f"steps/{step_id}/") or str(self._folder(step_id))
-
-    def folder(self) -> str:
-        from flowspec.emulator.state.paths import cluster_folder
-
-        return _below(self._cluster) or f"{cluster_folder(self._home, self._cluster.id)}/steps/"
+def shipped_logs(emr: Emr, cluster: Cluster, *, timeout: float = _TIMEOUT) -> Logs:
+    """Returns the reader of what EMR has shipped to the cluster's `log_uri`; S3 may take `timeout` seconds a call."""
+    return _ShippedLogs(emr, cluster, timeout)
 
 
 class _ShippedLogs:
@@ -104,7 +75,7 @@ class _ShippedLogs:
         return _tail(self.blocks(step_id, name), size)
 
     def bootstrap(self, number: int, instance: str, size: int) -> bytes | None:
-        return _tail(self._get(_below(self._cluster, f"node/{instance}/bootstrap-actions/{number}/stderr.gz")), size)
+        return _tail(self._get(below(self._cluster, f"node/{instance}/bootstrap-actions/{number}/stderr.gz")), size)
 
     def _get(self, uri: str) -> Iterator[bytes] | None:
         if not uri.startswith("s3://"):
@@ -122,10 +93,10 @@ class _ShippedLogs:
                 return None
 
     def where(self, step_id: str) -> str:
-        return _below(self._cluster, f"steps/{step_id}/")
+        return below(self._cluster, f"steps/{step_id}/")
 
     def folder(self) -> str:
-        return _below(self._cluster)
+        return below(self._cluster)
 
 
 def _unzipped(body: Any, uri: str) -> Iterator[bytes]:
@@ -133,16 +104,18 @@ def _unzipped(body: Any, uri: str) -> Iterator[bytes]:
         yield from iter(lambda: log.read(_BLOCK), b"")
 
 
-def _blocks_of_file(path: Path, start: int) -> Iterator[bytes]:
+def blocks_of_file(path: Path, start: int) -> Iterator[bytes]:
+    """Reads a file from byte `start`, block by block."""
     with path.open("rb") as log:
         log.seek(start)
         yield from iter(lambda: log.read(_BLOCK), b"")
 
 
-def _tail_of_file(path: Path, size: int) -> bytes | None:
+def tail_of_file(path: Path, size: int) -> bytes | None:
+    """Reads the last `size` bytes of a file; None when there is no such file."""
     if not path.is_file():
         return None
-    return _tail(_blocks_of_file(path, max(0, path.stat().st_size - size)), size)
+    return _tail(blocks_of_file(path, max(0, path.stat().st_size - size)), size)
 
 
 def _tail(blocks: Iterable[bytes] | None, size: int) -> bytes | None:
@@ -162,6 +135,6 @@ def _from(blocks: Iterable[bytes], start: int) -> Iterator[bytes]:
         start = max(0, start - len(block))
 
 
-def _below(cluster: Cluster, rest: str = "") -> str:
-    """EMR's layout: LogUri/CLUSTER/rest; "" for a cluster without a LogUri."""
+def below(cluster: Cluster, rest: str = "") -> str:
+    """Returns LogUri/CLUSTER/rest, which is EMR's layout; "" for a cluster without a LogUri."""
     return f"{cluster.log_uri.rstrip('/')}/{cluster.id}/{rest}" if cluster.log_uri else ""

@@ -1,18 +1,37 @@
-"""Reading what is alive. The service's quirks are straightened here, where they enter.
+"""Reads clusters. EMR's irregular answers (s3n://, newest step first, absent members) are normalised here.
 
-`find` looks for the clusters of a flow by their tags, `describe` reads one. Everything else works on
-the values made here and never sees a raw answer.
+`observe` finds the active cluster of a flow by its tags, `describe` reads one by its id. Everything else
+works on the values made here and never sees a raw answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.live import read_live, s3_uri
+from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError, ServiceError
-from flowspec.plan.cluster import ACTIVE_STATES, FLOW_TAG, SUBMISSION_TAG, TARGET_TAG, Cluster, Step, age
+from flowspec.plan.cluster import (
+    ACTIVE_STATES,
+    ENDED_STATES,
+    FLOW_TAG,
+    RIVAL_TAG,
+    SUBMISSION_TAG,
+    TARGET_TAG,
+    Cluster,
+    Step,
+    age,
+)
+
+# EMR keeps the metadata of ended clusters for two months (EMR Management Guide, "View cluster status and details").
+LOOKBACK = timedelta(days=60)
+_PERIODS = (timedelta(days=1), timedelta(days=7), LOOKBACK)
+# CreatedBefore is EMR's clock, `now` is ours.
+_CLOCK_SKEW = timedelta(minutes=10)
 
 
 def describe(emr: Emr, cluster_id: str, *, steps: bool = True) -> Cluster:
@@ -20,40 +39,104 @@ def describe(emr: Emr, cluster_id: str, *, steps: bool = True) -> Cluster:
 
     Raises FlowspecError when there is no such cluster.
     """
-    try:
-        raw = emr.call("DescribeCluster", ClusterId=cluster_id)["Cluster"]
-    except ServiceError as error:
-        # EMR's "not found": InvalidRequestException "Cluster id 'j-…' is not valid."
-        if error.code in {"InvalidRequestException", "ClusterNotFound"}:
-            where = "the embedded EMR" if emr.endpoint.backend == "local" else emr.region
-            remedy = "`flowspec list` shows the clusters there are"
-            raise FlowspecError(f"there is no cluster {cluster_id} in {where}", remedy=remedy) from error
-        raise
+    raw = _described(emr, cluster_id)
     listed = emr.pages("ListSteps", "Steps", ClusterId=cluster_id) if steps else ()
     # ListSteps gives the newest first.
     return _cluster(raw, tuple(_step(item) for item in listed)[::-1])
 
 
-def find(emr: Emr, flow: str, target: str, *, name: str = "", ended: bool = False) -> list[Cluster]:
-    """The clusters that flowspec made for this flow and target, oldest first; `ended` ones only if asked.
+def _described(emr: Emr, cluster_id: str) -> dict[str, Any]:
+    try:
+        raw: dict[str, Any] = emr.call("DescribeCluster", ClusterId=cluster_id)["Cluster"]
+    except ServiceError as error:
+        # EMR's "not found": InvalidRequestException "Cluster id 'j-…' is not valid."
+        if error.code in {"InvalidRequestException", "ClusterNotFound"}:
+            where = emr.backend.location(emr.region)
+            remedy = "`flowspec list` shows the clusters there are"
+            raise FlowspecError(f"there is no cluster {cluster_id} in {where}", remedy=remedy) from error
+        raise
+    return raw
 
-    ClusterSummary holds no tags, so the cluster's name (the flow's, unless `api_params` gives another)
+
+def observe(emr: Emr, jobflow: JobFlow) -> Cluster | None:
+    """Returns the active cluster of a flow on its target, read back to be compared; the earliest of several.
+
+    Sends ListClusters once for 50 active clusters, DescribeCluster for each of the flow's name, and the five calls of
+    `read_live` and ListSteps for the one that is found: 7 calls where there is one.
+    """
+    candidates = active_named(emr, jobflow.cluster_name)
+    found = [_cluster_read(emr, raw) for raw in _made_for(emr, jobflow.name, jobflow.target, candidates)][:1]
+    return found[0] if found else None
+
+
+def read_back(emr: Emr, cluster_id: str) -> Cluster:
+    """Reads a cluster with its steps and as the request that would have made it. Raises FlowspecError without it."""
+    return _cluster_read(emr, _described(emr, cluster_id))
+
+
+def _cluster_read(emr: Emr, raw: Mapping[str, Any]) -> Cluster:
+    # ListSteps gives the newest first.
+    steps = list(emr.pages("ListSteps", "Steps", ClusterId=raw["Id"]))[::-1]
+    cluster = _cluster(raw, tuple(_step(item) for item in steps))
+    return replace(cluster, live=read_live(emr, raw, steps))
+
+
+def find_active(emr: Emr, flow: str, target: str, *, name: str) -> list[Cluster]:
+    """Returns the active clusters that flowspec made for this flow and target, oldest first.
+
+    ClusterSummary holds no tags, so the clusters' `name` (the flow's, unless `api_params` gives another)
     narrows the search before each candidate is described.
     """
-    states = {} if ended else {"ClusterStates": list(ACTIVE_STATES)}
-    found = []
-    for summary in emr.pages("ListClusters", "Clusters", **states):
-        if summary["Name"] == (name or flow):
-            cluster = describe(emr, summary["Id"], steps=False)
-            if cluster.tags.get(FLOW_TAG) == flow and cluster.tags.get(TARGET_TAG, "") == target:
-                found.append(cluster)
-    return sorted(found, key=age)
+    return [_cluster(raw, ()) for raw in _made_for(emr, flow, target, active_named(emr, name))]
 
 
-def observe(emr: Emr, flow: str, target: str, *, name: str = "") -> Cluster | None:
-    """The active cluster of a flow on a target, with its steps, or None. The earliest, should there be several."""
-    found = find(emr, flow, target, name=name)
-    return describe(emr, found[0].id) if found else None
+def find_ended(emr: Emr, flow: str, target: str, *, name: str) -> Cluster | None:
+    """Returns the cluster of a flow that was created last, of those that ended within LOOKBACK; None if none did.
+
+    A cluster that lost against a simultaneous apply and was ended for that is not one of them.
+    """
+    for summaries_ in _ended_named(emr, name):
+        made = (_cluster(raw, ()) for raw in _made_for(emr, flow, target, summaries_))
+        found = [one for one in made if RIVAL_TAG not in one.tags]
+        if found:
+            return max(found, key=age)
+    return None
+
+
+def _made_for(emr: Emr, flow: str, target: str, candidates: Iterable[Cluster]) -> Iterator[dict[str, Any]]:
+    for summary in candidates:
+        raw = _described(emr, summary.id)
+        tags = _cluster(raw, ()).tags
+        if tags.get(FLOW_TAG) == flow and tags.get(TARGET_TAG, "") == target:
+            yield raw
+
+
+def active_named(emr: Emr, name: str) -> list[Cluster]:
+    """Returns the active clusters of this name, oldest first, as ListClusters describes them."""
+    listed = emr.pages("ListClusters", "Clusters", ClusterStates=list(ACTIVE_STATES))
+    return sorted((_cluster(raw, ()) for raw in listed if raw["Name"] == name), key=age)
+
+
+def ended_named(emr: Emr, name: str) -> Cluster | None:
+    """Returns the cluster of this name that was created last, of those that ended within LOOKBACK."""
+    return next((max(found, key=age) for found in _ended_named(emr, name)), None)
+
+
+def _ended_named(emr: Emr, name: str) -> Iterator[list[Cluster]]:
+    """Yields the ended clusters of this name, the latest period first; periods without one are left out.
+
+    ListClusters can't filter by name and gives 50 clusters a page in no order: looking at the last day alone
+    is mostly enough, and spares reading all that an account ran in two months.
+    """
+    before = datetime.now(timezone.utc) + _CLOCK_SKEW
+    for age_limit in _PERIODS:
+        after = datetime.now(timezone.utc) - age_limit
+        period = {"CreatedAfter": after, "CreatedBefore": before, "ClusterStates": sorted(ENDED_STATES)}
+        listed = emr.pages("ListClusters", "Clusters", **period)
+        found = [_cluster(raw, ()) for raw in listed if raw["Name"] == name]
+        if found:
+            yield found
+        before = after
 
 
 def submitted_as(emr: Emr, name: str, submission: str, *, after: datetime) -> Cluster | None:
@@ -67,7 +150,7 @@ def submitted_as(emr: Emr, name: str, submission: str, *, after: datetime) -> Cl
 
 
 def summaries(emr: Emr, *, ended: bool) -> Iterator[Cluster]:
-    """All clusters, as ListClusters tells of them (no tags, no steps)."""
+    """Yields all clusters, `ended` ones only if asked, as ListClusters describes them (no tags, no steps)."""
     states = {} if ended else {"ClusterStates": [*ACTIVE_STATES, "TERMINATING"]}
     for raw in emr.pages("ListClusters", "Clusters", **states):
         yield _cluster(raw, ())
@@ -87,7 +170,7 @@ def _cluster(raw: Mapping[str, Any], steps: tuple[Step, ...]) -> Cluster:
             for detail in status.get("ErrorDetails", ())
         ),
         tags={tag["Key"]: tag.get("Value", "") for tag in raw.get("Tags", ())},
-        log_uri=_log_uri(raw.get("LogUri", "")),
+        log_uri=s3_uri(raw.get("LogUri", "")),
         keep_alive=not raw.get("AutoTerminate", True),
         termination_protected=raw.get("TerminationProtected", False),
         release_label=raw.get("ReleaseLabel", ""),
@@ -117,9 +200,3 @@ def _step(raw: Mapping[str, Any]) -> Step:
         started=timeline.get("StartDateTime"),
         ended=timeline.get("EndDateTime"),
     )
-
-
-def _log_uri(uri: str) -> str:
-    """EMR gives s3://b/p back as s3n://b/p/; people and boto3 know s3://."""
-    scheme, separator, rest = uri.partition("://")
-    return f"s3://{rest}" if separator and scheme in {"s3n", "s3a"} else uri

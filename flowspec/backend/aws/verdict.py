@@ -6,6 +6,7 @@ somebody ended by hand is TERMINATED too.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
 
@@ -35,22 +36,30 @@ class Verdict:
     step: Step | None = None
 
 
-def is_over(cluster: Cluster) -> bool:
-    """Whether there is nothing left to wait for: it has ended, or stays up with all its steps done."""
+def is_over(cluster: Cluster, only: Collection[str] | None = None) -> bool:
+    """True when there is nothing left to wait for: it has ended, or stays up with all its steps done.
+
+    `only` are the ids of the steps that count (those of one apply on a cluster that lives on); None for all.
+    """
     if cluster.has_ended:
         return True
-    idle = cluster.state in {"WAITING", "RUNNING"} and all(step.has_ended for step in cluster.steps)
+    idle = cluster.state in {"WAITING", "RUNNING"} and all(step.has_ended for step in _counted(cluster, only))
     return cluster.keep_alive and idle
 
 
-def judge(cluster: Cluster) -> Verdict:
-    """The verdict on a cluster that `is_over`."""
-    failed = next((step for step in cluster.steps if step.state == "FAILED"), None)
+def _counted(cluster: Cluster, only: Collection[str] | None) -> list[Step]:
+    return [step for step in cluster.steps if only is None or step.id in only]
+
+
+def judge(cluster: Cluster, only: Collection[str] | None = None) -> Verdict:
+    """Returns the verdict on a cluster that `is_over`; only the steps in `only` count, if given."""
+    steps = _counted(cluster, only)
+    failed = next((step for step in steps if step.state == "FAILED"), None)
     if cluster.has_ended and cluster.reason_code in _CLUSTER_FAULTS:
         return Verdict(Outcome.CLUSTER_FAILED, failed)
     if failed:
         return Verdict(Outcome.STEP_FAILED, failed)
     if cluster.state == "TERMINATED_WITH_ERRORS":
         return Verdict(Outcome.CLUSTER_FAILED)
-    undone = next((step for step in cluster.steps if step.state != "COMPLETED"), None)
+    undone = next((step for step in steps if step.state != "COMPLETED"), None)
     return Verdict(Outcome.CANCELLED, undone) if undone else Verdict(Outcome.SUCCEEDED)

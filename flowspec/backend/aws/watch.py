@@ -7,7 +7,7 @@ when the work is over or at the deadline that was asked for.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from dataclasses import dataclass
 
 from flowspec.backend.aws.client import Emr
@@ -18,11 +18,9 @@ from flowspec.engines.counters import parse_progress
 from flowspec.errors import FlowspecError
 from flowspec.plan.cluster import Cluster, Step
 
-# Seconds between two looks: the embedded EMR costs nothing to ask; EMR allows one DescribeCluster a second
-# for the whole account (Service Quotas).
-_EMBEDDED_INTERVAL = 0.15
-_FIRST_INTERVAL, _LONGEST_INTERVAL = 5.0, 30.0
+# Seconds of failed calls in a row that are tolerated: a laptop's network comes back, a VPN reconnects.
 _PATIENCE = 300.0
+# Bytes at the end of a syslog in which the latest progress is looked for: some fifty lines.
 _TAIL = 8192
 
 
@@ -64,12 +62,14 @@ def watch(
     emr: Emr,
     cluster_id: str,
     *,
+    steps: Collection[str] | None = None,
     timeout: float | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Generator[Event, None, None]:
     """Yields an event for every change until the work is over, or `timeout` seconds have passed.
 
+    `steps` are the ids of the steps that are waited for and judged (`Applied.steps`), None for all of the cluster's.
     The last event is always `Ended`. A connection that fails for a while is borne for five minutes.
     Raises FlowspecError when there is no such cluster or it can't be reached.
     """
@@ -80,8 +80,8 @@ def watch(
         yield from seen.changes(cluster)
         logs = logs or logs_of(emr, cluster)
         yield from seen.progress(cluster, logs)
-        if is_over(cluster):
-            yield Ended(cluster, judge(cluster))
+        if is_over(cluster, steps):
+            yield Ended(cluster, judge(cluster, steps))
             return
         if timeout is not None and clock() - start >= timeout:
             yield Ended(cluster, Verdict(Outcome.TIMED_OUT))
@@ -89,11 +89,9 @@ def watch(
 
 
 def _looks(emr: Emr, cluster_id: str, clock: Callable[[], float], sleep: Callable[[float], None]) -> Iterator[Cluster]:
-    """The cluster, again and again; the caller stops when it has seen enough."""
-    embedded = emr.endpoint.backend == "local"
-    interval = _EMBEDDED_INTERVAL if embedded else _FIRST_INTERVAL
+    """Yields the cluster after each interval, without end; the caller stops."""
     last_answer: float | None = None
-    while True:
+    for interval in emr.backend.poll_intervals():
         try:
             cluster = describe(emr, cluster_id)
         except FlowspecError:
@@ -104,8 +102,6 @@ def _looks(emr: Emr, cluster_id: str, clock: Callable[[], float], sleep: Callabl
             last_answer = clock()
             yield cluster
         sleep(interval)
-        if not embedded:
-            interval = min(_LONGEST_INTERVAL, interval * 1.2)
 
 
 class _Seen:

@@ -1,1 +1,1 @@
-"""The embedded EMR as a backend: what differs on this machine from a cluster on AWS."""
+"""The embedded EMR as a backend: `backend` (the Protocol's methods), `logs` (live files), `fidelity`."""

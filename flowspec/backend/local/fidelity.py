@@ -1,22 +1,32 @@
-"""What of a run on this machine was real, and what was not: read off the cluster as it now is."""
+"""What is different on this machine from EMR: before a run (`assess`) and after it (`fidelity_of`)."""
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from flowspec.backend.aws.client import Emr
-from flowspec.backend.local.notes import version_differences
-from flowspec.engines import engine_of
-from flowspec.plan.cluster import Cluster
+from flowspec.engines import HONOURED, engine_of, jvm, unsupported
+from flowspec.facts.releases import UNKNOWN, applications
+from flowspec.plan.changes import Assessment
+
+if TYPE_CHECKING:
+    from flowspec.backend.aws.client import Emr
+    from flowspec.plan.cluster import Cluster
+
+# By engine: the application of a release that it runs, and the jar whose name tells the version installed here.
+_VERSIONED = {"spark": ("Spark", "spark-core"), "hadoop": ("Hadoop", "hadoop-client-api")}
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
-    """The steps that ran, by engine; what was only recorded; versions that differ (application, theirs, ours).
+class LocalFidelity:
+    """Which parts of a local run were executed, and which were simulated.
 
-    `bootstrap_ran` of `bootstrap_actions` were run; `roles` says whether the cluster was given IAM roles.
+    `steps` counts the executed ones by engine, `bootstrap_ran` those of the `bootstrap_actions`; `instances`
+    were simulated, and so were IAM roles if `roles`. `versions` are those that differ from the release's:
+    application, its version there, its version here.
     """
 
     steps: Mapping[str, int]
@@ -28,10 +38,48 @@ class Truth:
     versions: tuple[tuple[str, str, str], ...]
 
 
-def truth(emr: Emr, cluster: Cluster) -> Truth | None:
-    """The truth about a run on the embedded EMR; None for one on AWS, where all of it was real."""
-    if emr.endpoint.backend != "local":
-        return None
+def assess(params: Mapping[str, Any]) -> Assessment:
+    """Reports which steps of a RunJobFlow request can't run on this machine, and what differs from EMR."""
+    jars = [step["HadoopJarStep"] for step in params.get("Steps", ())]
+    steps = [(jar["Jar"], jar.get("MainClass"), jar.get("Args", ())) for jar in jars]
+    reasons = ((index, unsupported(*step)) for index, step in enumerate(steps))
+    return Assessment(
+        unsupported={index: reason for index, reason in reasons if reason},
+        remarks=tuple(_remarks(params, {engine_of(*step) for step in steps})),
+        bootstrap_note="is run on this machine only with --run-bootstrap",
+    )
+
+
+def _remarks(params: Mapping[str, Any], engines: Collection[str]) -> Iterator[str]:
+    label = params.get("ReleaseLabel", "")
+    for name, theirs, ours in version_differences(label, engines):
+        yield f"{label} has {name} {theirs}; this machine has {ours}"
+    yield from _ignored(params.get("Configurations", ()), HONOURED if _VERSIONED.keys() & engines else ())
+
+
+def version_differences(label: str, engines: Collection[str]) -> Iterator[tuple[str, str, str]]:
+    """Yields applications that the engines run in another version than the release: name, its version, ours."""
+    # Only running a Hadoop on PATH would tell its version, and a plan runs nothing.
+    counting = {engine for engine in engines if engine == "spark" or not shutil.which("hadoop")}
+    spark = jvm.find_spark() if counting & _VERSIONED.keys() else None
+    if spark is None:
+        return
+    known = applications(label) or {}
+    for engine, (name, library) in _VERSIONED.items():
+        theirs, ours = known.get(name, ""), spark.version(library)
+        if engine in counting and theirs not in ("", UNKNOWN, ours) and ours:
+            yield name, theirs, ours
+
+
+def _ignored(configurations: Sequence[Mapping[str, Any]], counting: Collection[str]) -> Iterator[str]:
+    names = [one.get("Classification", "") for one in configurations]
+    ignored = [name for name in dict.fromkeys(names) if name not in counting]
+    if ignored:
+        yield f"configurations without effect on this machine: {', '.join(ignored)}"
+
+
+def fidelity_of(emr: Emr, cluster: Cluster) -> LocalFidelity:
+    """Reads from the embedded EMR what of a run was executed."""
     from flowspec.emulator.state.paths import bootstrap_folder, home
 
     raw = emr.call("DescribeCluster", ClusterId=cluster.id)["Cluster"]
@@ -39,7 +87,7 @@ def truth(emr: Emr, cluster: Cluster) -> Truth | None:
     engines = Counter(filter(None, names))
     actions = list(emr.pages("ListBootstrapActions", "BootstrapActions", ClusterId=cluster.id))
     numbers = range(1, len(actions) + 1)
-    return Truth(
+    return LocalFidelity(
         steps=dict(engines),
         instances=sum(1 for _ in emr.pages("ListInstances", "Instances", ClusterId=cluster.id)),
         bootstrap_actions=len(actions),

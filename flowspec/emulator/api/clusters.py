@@ -209,11 +209,9 @@ def ec2_attributes(request: Mapping[str, Any], region: str) -> Answer:
 
 
 def _applications(request: Mapping[str, Any]) -> list[Answer]:
-    """What was asked for, and Hadoop, which comes with every release."""
+    """The applications asked for, exactly; Hadoop when none was (Terraform's next plan is empty only so)."""
     asked = [dict(application) for application in request.get("Applications", ())]
-    if request.get("ReleaseLabel") and not any(entry.get("Name", "").lower() == "hadoop" for entry in asked):
-        asked.append({"Name": "Hadoop"})
-    return asked
+    return asked or [{"Name": "Hadoop"}] if request.get("ReleaseLabel") else asked
 
 
 def master_dns(call: Call, cluster: Record) -> str:

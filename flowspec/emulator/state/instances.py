@@ -102,7 +102,7 @@ def staying(group: Record) -> list[Instance]:
 
 def running(group: Record, at: Moment) -> list[Instance]:
     """The instances at work; none unless the cluster is RUNNING or WAITING."""
-    return [instance for instance in group.doc["instances"] if at.serving and state(instance, at) == "RUNNING"]
+    return [instance for instance in group.doc["instances"] if at.serving and instance_state(instance, at) == "RUNNING"]
 
 
 def settled_at(group: Record) -> float:
@@ -113,7 +113,7 @@ def settled_at(group: Record) -> float:
     return max((time for time in last if time is not None), default=0.0)
 
 
-def state(instance: Instance, at: Moment) -> str:
+def instance_state(instance: Instance, at: Moment) -> str:
     """An instance's state. It has no TERMINATING: it runs until it is gone."""
     if _has_left(instance, at) or at.cluster.state in lifecycle.ENDED:
         return "TERMINATED"
@@ -164,7 +164,7 @@ def _status(instance: Instance, at: Moment) -> Answer:
     gone_with_cluster = at.cluster.state in lifecycle.ENDED and not left
     ready = at.ready(instance)
     return status(
-        state(instance, at),
+        instance_state(instance, at),
         instance["reason"] if left else CLUSTER_GONE if gone_with_cluster else {},
         CreationDateTime=instance["created"],
         ReadyDateTime=None if left and ready is not None and ready > instance["ended"] else ready,
@@ -267,7 +267,7 @@ def _first_to_go(group: Record, at: Moment, policy: Mapping[str, Any]) -> list[I
 
     def order(instance: Instance) -> tuple[bool, bool, bool, int]:
         ec2_id = ids.ec2_instance_id(group.id, instance["number"])
-        ready = state(instance, at) == "RUNNING"
+        ready = instance_state(instance, at) == "RUNNING"
         return ec2_id not in named, ec2_id in protected, ready, -instance["number"]
 
     return sorted(staying(group), key=order)
@@ -276,7 +276,7 @@ def _first_to_go(group: Record, at: Moment, policy: Mapping[str, Any]) -> list[I
 def _take_out(instances: Iterable[Instance], at: Moment) -> None:
     for instance in instances:
         # Nothing runs on an instance that is not ready: there is nothing to wait for.
-        instance["ended"] = at.after(LEAVE_SECONDS) if state(instance, at) == "RUNNING" else at.now
+        instance["ended"] = at.after(LEAVE_SECONDS) if instance_state(instance, at) == "RUNNING" else at.now
 
 
 def remove(group: Record, ec2_id: str, at: Moment) -> None:

@@ -62,7 +62,7 @@ class _Doubts:
     skipped: Counter[int] = field(default_factory=Counter)
 
 
-def decompile(
+def draft_spec(
     request: Mapping[str, Any] | Wanted,
     *,
     folder: Path = Path(),

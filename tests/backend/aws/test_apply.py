@@ -5,11 +5,14 @@ import subprocess
 import threading
 from dataclasses import replace
 from datetime import datetime, timezone
+from pathlib import Path
 
 import pytest
 
 from flowspec.backend.aws.apply import apply, destroy
-from flowspec.backend.aws.observe import describe, find, observe
+from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.observe import describe, find_active, observe
+from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.plan.changes import ApiCall, Plan
 
@@ -25,6 +28,10 @@ REQUEST = {
     "ServiceRole": "EMR_DefaultRole",
 }
 PLAN = Plan("nightly", "prod", "d" * 64, "nightly.yaml", REQUEST, calls=(ApiCall("RunJobFlow", REQUEST),))
+
+
+def job_flow(name, target, **fields):
+    return JobFlow(name, target, "emr", "us-east-1", None, None, None, Path("nightly.yaml"), fields, document=None)
 
 
 def clusters(emr):
@@ -68,9 +75,16 @@ def test_the_source_of_a_spec_in_git_names_its_commit(emr, tmp_path):
 def test_what_runs_is_found_by_its_tags_alone(emr):
     applied = apply(PLAN, emr)
     emr.call("RunJobFlow", **REQUEST)  # the same name, but not ours
-    assert observe(emr, "nightly", "prod").id == applied.cluster_id
-    assert observe(emr, "nightly", "dev") is None
-    assert observe(emr, "weekly", "prod") is None
+    assert observe(emr, job_flow("nightly", "prod")).id == applied.cluster_id
+    assert observe(emr, job_flow("nightly", "dev")) is None
+    assert observe(emr, job_flow("weekly", "prod")) is None
+
+
+def test_a_cluster_with_another_name_by_api_params_is_found(emr):
+    request = {**REQUEST, "Name": "nightly-prod"}
+    applied = apply(replace(PLAN, request=request, calls=(ApiCall("RunJobFlow", request),)), emr)
+    assert observe(emr, job_flow("nightly", "prod", api_params={"Name": "nightly-prod"})).id == applied.cluster_id
+    assert observe(emr, job_flow("nightly", "prod")) is None
 
 
 @pytest.mark.parametrize("fault", ["lost", "dropped", (500, "InternalServerException"), (400, "InternalServerError")])
@@ -121,7 +135,7 @@ def test_two_at_once_end_with_one_cluster(emr):
         thread.start()
     for thread in threads:
         thread.join()
-    (running,) = find(emr, "nightly", "prod")
+    (running,) = find_active(emr, "nightly", "prod", name="nightly")
     assert running.id in {one.cluster_id for one in applied}
     # The one who was first may not have seen the other yet; whoever joined is with the one that stays.
     assert {one.cluster_id for one in applied if one.joined} <= {running.id}
@@ -134,10 +148,42 @@ def test_an_earlier_apply_of_another_request_stays(emr):
         FlowspecError, match=f"another apply of nightly was earlier, with another request: {first} stays"
     ):
         apply(other, emr)
-    (running,) = find(emr, "nightly", "prod")
+    (running,) = find_active(emr, "nightly", "prod", name="nightly")
     assert running.id == first
-    (ended,) = [one for one in find(emr, "nightly", "prod", ended=True) if one.id != first]
+    (ended,) = [describe(emr, one) for one in clusters(emr) if one != first]
     assert ended.tags["flowspec:rival"] == first
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"ReleaseLabel": 7}, "ReleaseLabel"),
+        ({"Instances": {"InstanceGroups": [{"InstanceRole": "BOSS", "InstanceType": "m5.xlarge"}]}}, "BOSS"),
+    ],
+)
+def test_a_replacement_is_checked_before_the_old_cluster_is_ended(faulty, wrong, told):
+    running = apply(PLAN, faulty).cluster_id
+    request = {**REQUEST, **wrong}
+    calls = (ApiCall("TerminateJobFlows", {"JobFlowIds": [running]}), ApiCall("RunJobFlow", request))
+    with pytest.raises(FlowspecError, match=told):
+        apply(replace(PLAN, request=request, digest="e" * 64, calls=calls, replaces=running), faulty)
+    assert "TerminateJobFlows" not in faulty.way.seen
+    assert describe(faulty, running).state == "WAITING"
+
+
+def test_an_interrupted_submission_says_how_to_find_the_cluster(emr):
+    class Interrupted(Emr):
+        def create(self, operation, **params):
+            super().create(operation, **params)
+            raise KeyboardInterrupt
+
+    emr.__class__ = Interrupted
+    said = []
+    with pytest.raises(KeyboardInterrupt):
+        apply(PLAN, emr, notify=said.append)
+    (cluster,) = clusters(emr)
+    assert f"flowspec:submission={describe(emr, cluster).tags['flowspec:submission']}" in said[-1]
+    assert "flowspec status nightly.yaml" in said[-1]
 
 
 def test_a_plan_that_joins_sends_nothing(faulty):

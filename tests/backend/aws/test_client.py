@@ -3,6 +3,9 @@
 import pytest
 
 from flowspec.backend.aws.client import Endpoint, OutcomeUnknown, connect
+from flowspec.document.job_flow import JobFlow
+from flowspec.document.parse import load
+from flowspec.document.render import render
 from flowspec.errors import FlowspecError, ServiceError
 
 
@@ -62,3 +65,27 @@ def test_a_broken_profile_does_not_keep_the_embedded_emr_from_running(monkeypatc
     emr = connect(Endpoint("local"))
     assert emr.region == "us-east-1"
     assert list(emr.pages("ListClusters", "Clusters")) == []
+
+
+def test_an_endpoint_that_is_no_url(credentials):
+    with pytest.raises(FlowspecError, match="nonsense") as refused:
+        connect(Endpoint("emr", "us-east-1", endpoint_url="nonsense"))
+    assert "--endpoint-url" in refused.value.remedy
+
+
+def test_a_mistake_of_ours_is_not_blamed_on_the_endpoint(emr, monkeypatch):
+    def broken(**_):
+        raise ValueError("not what was expected")
+
+    monkeypatch.setattr(emr._reader, "list_clusters", broken)
+    with pytest.raises(ValueError, match="not what was expected"):
+        emr.call("ListClusters")
+
+
+def test_an_endpoint_is_all_that_a_target_says(tmp_path):
+    path = tmp_path / "job.yaml"
+    path.write_text("flowspec: v1\nname: x\nregion: eu-west-1\nprofile: acme\nendpoint_url: http://127.0.0.1:9\n")
+    document = render(load(path))
+    flow = JobFlow("x", "", "emr", "eu-west-1", "acme", "http://127.0.0.1:9", None, path, {}, document)
+    assert Endpoint.of(flow) == Endpoint("emr", "eu-west-1", "acme", "http://127.0.0.1:9")
+    assert Endpoint.of(flow, run_bootstrap=True).run_bootstrap

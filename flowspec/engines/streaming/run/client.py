@@ -65,7 +65,7 @@ def _run(argv: Sequence[str], syslog: JobLog) -> int:
         return 0
     job = _job(arguments)
     _warn_deprecated(arguments, syslog)
-    if runner.run(job, syslog):
+    if runner.run_job(job, syslog):
         syslog.info("StreamJob", f"Output directory: {arguments.first('output')}")
         return 0
     if job.background:

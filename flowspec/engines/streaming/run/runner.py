@@ -34,7 +34,7 @@ _PROGRESS_INTERVAL = 0.3  # seconds between two looks at the progress
 _WORTH_ANNOUNCING = 256 << 20  # bytes
 
 
-def run(job: Job, syslog: JobLog) -> bool:
+def run_job(job: Job, syslog: JobLog) -> bool:
     """Run a job; whether it succeeded. Raises `ClientError` when it is refused before it starts."""
     splits = _checked_splits(job)
     _check_properties(job)

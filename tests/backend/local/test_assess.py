@@ -2,8 +2,12 @@
 
 import pytest
 
-from flowspec.backend.local.notes import remarks
+from flowspec.backend.protocol import backend_of
 from flowspec.engines import jvm
+
+
+def remarks(params):
+    return backend_of("local").assess(params).remarks
 
 
 @pytest.fixture
@@ -30,10 +34,10 @@ def test_versions_are_read_off_the_jars(spark):
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        (request("spark-submit", "x.py"), ("emr-7.5.0 has Spark 3.5.2; here 4.0.1",)),
+        (request("spark-submit", "x.py"), ("emr-7.5.0 has Spark 3.5.2; this machine has 4.0.1",)),
         (request("spark-submit", "x.py", label="emr-7.6.0"), ()),
         (request("spark-submit", "x.py", label="emr-99.0.0"), ()),
-        (request("hadoop", "fs", "-ls", label="emr-6.15.0"), ("emr-6.15.0 has Hadoop 3.3.6; here 3.4.1",)),
+        (request("hadoop", "fs", "-ls", label="emr-6.15.0"), ("emr-6.15.0 has Hadoop 3.3.6; this machine has 3.4.1",)),
         (request("bash"), ()),
         ({"Name": "x"}, ()),
     ],
@@ -51,6 +55,21 @@ def test_the_version_of_a_hadoop_on_path_is_not_guessed(spark, tmp_path, monkeyp
 def test_configurations_that_do_not_count_are_named():
     given = [{"Classification": name} for name in ("yarn-site", "spark-defaults", "hive-site", "yarn-site")]
     said = remarks(request("spark-submit", "x.py", label="emr-7.6.0", Configurations=given))
-    assert said == ("configurations without effect here: yarn-site, hive-site",)
+    assert said == ("configurations without effect on this machine: yarn-site, hive-site",)
     said = remarks(request("bash", Configurations=given))
-    assert said == ("configurations without effect here: yarn-site, spark-defaults, hive-site",)
+    assert said == ("configurations without effect on this machine: yarn-site, spark-defaults, hive-site",)
+
+
+def test_steps_that_no_engine_runs_are_unsupported():
+    hive = request("hive-script", "--run-hive-script")["Steps"][0]
+    params = request("bash")
+    params["Steps"].append(hive)
+    assessment = backend_of("local").assess(params)
+    assert list(assessment.unsupported) == [1]
+    assert "Hive" in assessment.unsupported[1]
+    assert "--run-bootstrap" in assessment.bootstrap_note
+
+
+def test_aws_runs_all_as_asked_for():
+    assessment = backend_of("emr").assess(request("hive-script"))
+    assert (assessment.unsupported, assessment.remarks, assessment.bootstrap_note) == ({}, (), "")

@@ -15,7 +15,7 @@ from click.core import ParameterSource
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import output_format
-from flowspec.cli.output import result
+from flowspec.cli.output import print_result
 from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
@@ -48,11 +48,11 @@ def _s3_url(_: click.Context, __: click.Parameter, value: str | None) -> str | N
 
 
 def _inject(_: click.Context, __: click.Parameter, value: str) -> str:
-    from flowspec.emulator import faults as drills
+    from flowspec.emulator import faults
     from flowspec.emulator.api.service import OPERATIONS
 
     with _usage():
-        drills.parse(value, OPERATIONS)
+        faults.parse(value, OPERATIONS)
     return value
 
 
@@ -73,6 +73,7 @@ def _usage() -> Iterator[None]:
 
 
 @click.group(
+    "emulator",
     invoke_without_command=True,
     epilog="Example: flowspec emulator --port 8998",
 )
@@ -95,7 +96,7 @@ def _usage() -> Iterator[None]:
 )
 @click.option("--run-bootstrap", is_flag=True, help="Run bootstrap actions on this machine, too.")
 @click.pass_context
-def emulator(context: click.Context, /, home: Path | None, port: int, region: str, **options: Any) -> int:
+def command(context: click.Context, /, home: Path | None, port: int, region: str, **options: Any) -> int:
     """An EMR endpoint on this machine, for any client; it really runs the steps.
 
     The first line of its output says where it listens. Ctrl-C and SIGTERM stop it; its clusters live on.
@@ -137,7 +138,7 @@ def _serve(home: Path, port: int, region: str, options: dict[str, Any]) -> int:
         serving = threading.Thread(target=endpoint.serve_forever)
         serving.start()
         try:
-            result(f"listening on {endpoint.url}")
+            print_result(f"listening on {endpoint.url}")
             serving.join()
         except KeyboardInterrupt:
             # Ctrl-C or SIGTERM: to be stopped is how this command ends.
@@ -158,24 +159,24 @@ def _listen(service_for: Callable[[str], Service], port: int, region: str) -> En
         ) from error
 
 
-@emulator.command(epilog="Example: flowspec emulator prune --older-than 12h")
+@command.command("prune", epilog="Example: flowspec emulator prune --older-than 12h")
 @click.option(
     "--older-than", callback=_seconds, default="7d", show_default=True, metavar="SPAN", help="Since they ended."
 )
 @_HOME
 @output_format("text", "json")
 @click.pass_obj
-def prune(group_home: Path | None, older_than: float, home: Path | None, format_: str) -> int:
+def prune_command(group_home: Path | None, older_than: float, home: Path | None, format_: str) -> int:
     """Remove the records, logs and working folders of clusters that ended long ago.
 
     Living clusters, and whatever was written to s3://, stay.
     """
-    from flowspec.emulator.state.prune import prune as remove_old
+    from flowspec.emulator.state.prune import prune
     from flowspec.report.runs import as_json
 
-    done = remove_old(_home(home or group_home), older_than)
+    done = prune(_home(home or group_home), older_than)
     if format_ == "json":
-        result(as_json({"clusters": done.clusters, "bytes": done.bytes}))
+        print_result(as_json({"clusters": done.clusters, "bytes": done.bytes}))
     else:
-        result(f"removed {done.clusters} clusters, freed {done.bytes / 1e6:.1f} MB")
+        print_result(f"removed {done.clusters} clusters, freed {done.bytes / 1e6:.1f} MB")
     return Exit.OK

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flowspec.cli.drafts import print_notes, write_whole
 from flowspec.cli.exits import Exit
-from flowspec.cli.imports import tell, write
-from flowspec.cli.output import result, say
+from flowspec.cli.output import eprint, print_result
 from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", default=".", metavar="DIR", type=click.Path(path_type=Path), help="Where the specs go.")
 @click.option("--yes", is_flag=True, help="Run the script without asking.")
 @click.option("--keep-secrets", is_flag=True, help="Leave passwords and keys in the specs, instead of variables.")
-def migrate(script: Path, args: tuple[str, ...], output: Path, yes: bool, keep_secrets: bool) -> int:
+def command(script: Path, args: tuple[str, ...], output: Path, yes: bool, keep_secrets: bool) -> int:
     """Run a boto 2 or boto3 script, send nothing, and write a spec for each job flow it would launch.
 
-    The script is executed, with the arguments behind `--`. All that it asks AWS for in its own process is answered by
+    The script is executed, with the arguments after `--`. All that it asks AWS for in its own process is answered by
     a fake, and other connections are refused; what else it does (files, other programs) it does.
     """
     from flowspec.importers.migrate.folding import job_flows
@@ -40,13 +40,13 @@ def migrate(script: Path, args: tuple[str, ...], output: Path, yes: bool, keep_s
     found = job_flows(done.calls)
     failed = [wanted for wanted in found if not _write_spec(wanted, script, output, keep_secrets)]
     if not found:
-        say(f"error: {script} launched no job flow")
-        say("  does it need arguments? They stand behind --, as in: flowspec migrate launch.py -- --date 2024-01-01")
+        eprint(f"error: {script} launched no job flow")
+        eprint("  does it need arguments? Give them after --, as in: flowspec migrate launch.py -- --date 2024-01-01")
     return _exit(done, script, bool(found) and not failed)
 
 
 def _ask(script: Path, yes: bool) -> None:
-    say(f"{script} is executed now, with all it does; its calls to AWS are answered by a fake, and nothing is sent")
+    eprint(f"{script} is executed now, with all it does; its calls to AWS are answered by a fake, and nothing is sent")
     if yes:
         return
     if not sys.stdin.isatty():
@@ -58,22 +58,22 @@ def _exit(done: Run, script: Path, complete: bool) -> Exit:
     if done.code is None:
         return Exit.INTERRUPTED
     if done.code:
-        say(f"error: {script} ended with {done.code}; what it asked for up to there is written")
+        eprint(f"error: {script} ended with {done.code}; what it asked for up to there is written")
     return Exit.OK if complete and not done.code else Exit.ERROR
 
 
 def _write_spec(wanted: Wanted, script: Path, output: Path, keep_secrets: bool) -> bool:
-    from flowspec.importers.decompile.draft import decompile
+    from flowspec.importers.decompile.draft import draft_spec
 
     try:
-        made = decompile(wanted, folder=output, origin=script.name, by="migrate", keep_secrets=keep_secrets)
+        made = draft_spec(wanted, folder=output, origin=script.name, by="migrate", keep_secrets=keep_secrets)
     except FlowspecError as error:
-        say(f"error: the job flow {str(wanted.params.get('Name'))[:80]!r}: {error.message}")
+        eprint(f"error: the job flow {str(wanted.params.get('Name'))[:80]!r}: {error.message}")
         return False
     path = _path(str(wanted.params.get("Name", "")), output)
-    write(path, made.text)
-    result(str(path))
-    tell(made, wanted.notes)
+    write_whole(path, made.text)
+    print_result(str(path))
+    print_notes(made, wanted.notes)
     return True
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from flowspec.cli.drafts import print_notes, write_whole
 from flowspec.cli.exits import Exit
-from flowspec.cli.output import result, say
+from flowspec.cli.output import print_result
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from flowspec.importers.decompile.draft import Decompiled
+    pass
 
 _LARGEST = 10_000_000
 _KINDS = ("request", "aws-cli", "cloudformation", "terraform")
@@ -31,9 +29,16 @@ _KINDS = ("request", "aws-cli", "cloudformation", "terraform")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="SPEC", help="Write the spec here; default: stdout."
 )
+@click.option("--force", is_flag=True, help="Replace SPEC where it exists.")
 @click.option("--keep-secrets", is_flag=True, help="Leave passwords and keys in the spec, instead of variables.")
-def import_(  # noqa: PLR0917 - click passes them by name
-    file: str | None, request: str | None, kind: str | None, cluster: str, output: Path | None, keep_secrets: bool
+def command(  # noqa: PLR0917 - click passes them by name
+    file: str | None,
+    request: str | None,
+    kind: str | None,
+    cluster: str,
+    output: Path | None,
+    force: bool,
+    keep_secrets: bool,
 ) -> int:
     """Turn what you have into a spec that compiles to the same request.
 
@@ -41,25 +46,27 @@ def import_(  # noqa: PLR0917 - click passes them by name
     `aws emr create-cluster` command, a CloudFormation template, or a Terraform file or folder. Nothing of it
     is run, and nobody is asked.
     """
-    from flowspec.importers.decompile.draft import decompile
+    from flowspec.importers.decompile.draft import draft_spec
     from flowspec.importers.sources import read
 
-    file, kind = _meant(file, request, kind)
+    if output and output.exists() and not force:
+        raise click.UsageError(f"{output} exists: write another file with -o, or replace it with --force")
+    file, kind = _source(file, request, kind)
     name = "<stdin>" if file == "-" else file
     folder = Path() if file == "-" else Path(file) if Path(file).is_dir() else Path(file).parent
     wanted = read(name, _content(file), kind=kind, folder=folder, cluster=cluster)
     here = output.parent if output else Path()
-    made = decompile(wanted, folder=here, origin=Path(name).resolve().name, keep_secrets=keep_secrets)
+    made = draft_spec(wanted, folder=here, origin=Path(name).resolve().name, keep_secrets=keep_secrets)
     if output:
-        write(output, made.text)
+        write_whole(output, made.text)
     else:
-        result(made.text, newline=False)
-    tell(made, wanted.notes)
+        print_result(made.text, newline=False)
+    print_notes(made, wanted.notes)
     return Exit.OK
 
 
-def _meant(file: str | None, request: str | None, kind: str | None) -> tuple[str, str]:
-    """The file to read and its kind; "" is for recognising it."""
+def _source(file: str | None, request: str | None, kind: str | None) -> tuple[str, str]:
+    """Returns the file to read and its kind; "" if the kind is to be recognised."""
     if (file is None) == (request is None):
         raise click.UsageError("name one FILE to import")
     if request is not None and kind not in (None, "request"):
@@ -85,33 +92,3 @@ def _content(file: str) -> bytes:
     if len(data) > _LARGEST:
         raise click.BadParameter(f"{file} is larger than {_LARGEST // 1_000_000} MB", param_hint="FILE")
     return data
-
-
-def write(path: Path, text: str) -> None:
-    """Writes the whole file or none of it; a spec may hold secrets only its owner should read."""
-    import tempfile
-
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(name).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~mask)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def tell(made: Decompiled, notes: Sequence[str] = ()) -> None:
-    """Says on stderr what became of secrets, and what is not said in the spec's own words."""
-    for note in notes:
-        say(f"warning: {note}")
-    for name, places in made.places.items():
-        say(f"note: a secret at {', '.join(places)} became the variable {name}")
-    if made.places:
-        ways = f"--var {next(iter(made.places))}=…, a FLOWSPEC_VAR_ variable or --var-file"
-        say(f"      give their values with {ways}; `flowspec compile --reveal` shows the whole request")
-    for member, reason in made.leftover.items():
-        say(f"note: {member} is in api_params: {reason}")

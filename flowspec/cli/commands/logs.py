@@ -1,4 +1,4 @@
-"""Commands that look: status, list, logs."""
+"""`flowspec logs`: a step's logs."""
 
 from __future__ import annotations
 
@@ -8,57 +8,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import BACKEND, CHOOSING, Chosen, bare_endpoint, choose
-from flowspec.cli.options import CONNECTION, output_format
-from flowspec.cli.output import result, result_bytes, say, wait_for_more
+from flowspec.cli.locate import CHOOSING, Chosen, choose
+from flowspec.cli.options import output_format
+from flowspec.cli.output import eprint, print_bytes, print_result, wait_for_more
 from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.logs import Logs
     from flowspec.plan.cluster import Cluster, Step
 
-# Seconds between two looks: a file here costs nothing to read again; what EMR ships to S3 is minutes old anyway.
-_FOLLOW_HERE, _FOLLOW_SHIPPED = 0.2, 10
 # Bytes of each log in a JSON document, which has to be put together in memory.
 _IN_JSON = 16 << 20
 
 
-@click.command(epilog="Example: flowspec status job.yaml")
-@CHOOSING
-@output_format("text", "json")
-def status(what: str, format_: str, **options: Any) -> int:
-    """Show a cluster and its steps. WHAT is a spec, a cluster's id, or its name."""
-    from flowspec.backend.aws.observe import describe
-    from flowspec.document.masking import mask
-    from flowspec.report import runs
-
-    chosen = choose(what, **options)
-    cluster = describe(chosen.emr, chosen.cluster_id)
-    if format_ == "json":
-        result(runs.as_json(mask(runs.cluster_document(cluster), chosen.secrets)))
-    else:
-        result(runs.status(cluster), secrets=chosen.secrets)
-    return Exit.OK
-
-
-@click.command("list", epilog="Example: flowspec list --all --region us-east-1")
-@CONNECTION
-@BACKEND
-@click.option("--all", "ended", is_flag=True, help="Ended clusters, too.")
-@output_format("text", "json")
-def list_(ended: bool, backend: str | None, format_: str, **options: Any) -> int:
-    """List clusters: those of the embedded EMR, or of AWS with --backend emr."""
-    from flowspec.backend.aws.client import connect
-    from flowspec.backend.aws.observe import summaries
-    from flowspec.plan.cluster import age
-    from flowspec.report import runs
-
-    found = sorted(summaries(connect(bare_endpoint(backend, **options)), ended=ended), key=age)
-    result(runs.as_json([runs.summary_document(one) for one in found]) if format_ == "json" else runs.table(found))
-    return Exit.OK
-
-
-@click.command(epilog="Example: flowspec logs job.yaml --step 'count words' --log stderr")
+@click.command("logs", epilog="Example: flowspec logs job.yaml --step 'count words' --log stderr")
 @CHOOSING
 @click.option(
     "--step",
@@ -77,7 +40,7 @@ def list_(ended: bool, backend: str | None, format_: str, **options: Any) -> int
     "-f", "--follow", is_flag=True, help="Go on as the logs (default: stdout and stderr) grow, until the step ends."
 )
 @output_format("text", "json")
-def logs(what: str, wanted: str | None, names: tuple[str, ...], follow: bool, format_: str, **options: Any) -> int:
+def command(what: str, wanted: str | None, names: tuple[str, ...], follow: bool, format_: str, **options: Any) -> int:
     """Print a step's logs. WHAT is a spec, a cluster's id, or its name."""
     from flowspec.backend.aws.logs import NAMES, logs_of
     from flowspec.backend.aws.observe import describe
@@ -108,15 +71,15 @@ def _as_text(chosen: Chosen, cluster: Cluster, step: Step, reader: Logs, names: 
             absent.append(name)
             continue
         if len(names) > 1:
-            say(f"==> {name} of {step.id} <==")
-        masked = MaskingWriter(result_bytes, chosen.secrets)
+            eprint(f"==> {name} of {step.id} <==")
+        masked = MaskingWriter(print_bytes, chosen.secrets)
         for block in blocks:
             masked.write(block)
         masked.close()
     if len(absent) == len(names):
         raise FlowspecError(f"there are no logs of step {step.id} yet", remedy=_where_logs_are(cluster, step, reader))
     if absent:
-        say(f"note: not there (yet): {', '.join(absent)} of {step.id}")
+        eprint(f"note: not there (yet): {', '.join(absent)} of {step.id}")
 
 
 def _as_json(chosen: Chosen, cluster: Cluster, step: Step, reader: Logs, names: Sequence[str]) -> None:
@@ -129,9 +92,9 @@ def _as_json(chosen: Chosen, cluster: Cluster, step: Step, reader: Logs, names: 
         hidden = max(0, len(log or b"") - _IN_JSON)
         texts[name] = None if log is None else mask_bytes(log, chosen.secrets, hidden).decode("utf-8", "replace")
         if hidden:
-            say(f"note: {name}: only the last {_IN_JSON >> 20} MiB; all of it: flowspec logs --log {name}")
+            eprint(f"note: {name}: only the last {_IN_JSON >> 20} MiB; all of it: flowspec logs --log {name}")
     document = {"cluster": cluster.id, "step": step.id, "where": reader.where(step.id)}
-    result(as_json({**mask(document, chosen.secrets), "logs": texts}))
+    print_result(as_json({**mask(document, chosen.secrets), "logs": texts}))
 
 
 def _where_logs_are(cluster: Cluster, step: Step, reader: Logs) -> str:
@@ -163,8 +126,8 @@ def _follow(chosen: Chosen, step: Step, names: Sequence[str]) -> None:
     from flowspec.document.masking import MaskingWriter
 
     shown = dict.fromkeys(names, 0)
-    masked = {name: MaskingWriter(result_bytes, chosen.secrets) for name in names}
-    interval = _FOLLOW_HERE if chosen.emr.endpoint.backend == "local" else _FOLLOW_SHIPPED
+    masked = {name: MaskingWriter(print_bytes, chosen.secrets) for name in names}
+    interval = chosen.emr.backend.log_interval
     while True:
         cluster = describe(chosen.emr, chosen.cluster_id)
         reader = logs_of(chosen.emr, cluster)

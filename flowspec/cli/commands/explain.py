@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.output import result, wants_color
+from flowspec.cli.output import print_result, wants_color
 
 _GROUPS = {
     "0": "Text and YAML",
@@ -22,14 +22,14 @@ _GROUPS = {
 }
 
 
-@click.command(epilog="Example: flowspec explain FS204")
+@click.command("explain", epilog="Example: flowspec explain FS204")
 @click.argument("ids", nargs=-1, metavar="[ID...]")
-def explain(ids: tuple[str, ...]) -> int:
+def command(ids: tuple[str, ...]) -> int:
     """Tell what a finding means, with a wrong and a right example; without an ID, list them all."""
     if not ids:
-        result("\n".join(_list()))
+        print_result("\n".join(_list()))
         return Exit.OK
-    result("\n".join(_page(id_) for id_ in ids), newline=False)
+    print_result("\n".join(_page(id_) for id_ in ids), newline=False)
     return Exit.OK
 
 

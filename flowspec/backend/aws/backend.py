@@ -1,0 +1,57 @@
+"""EMR on AWS, or any endpoint that speaks its API, as a `Backend`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from flowspec.backend.aws.client import Emr, Endpoint, connect_aws
+from flowspec.backend.aws.logs import Logs, shipped_logs
+from flowspec.facts.backends import BackendName
+from flowspec.plan.changes import Assessment
+
+if TYPE_CHECKING:
+    from flowspec.plan.cluster import Cluster
+
+# Seconds. EMR allows one DescribeCluster a second for the whole account (Service Quotas), and states change
+# within minutes: the first look is soon, for mistakes show early, and later ones are rarer.
+_FIRST_INTERVAL, _LONGEST_INTERVAL, _GROWTH = 5.0, 30.0, 1.2
+
+
+class AwsBackend:
+    """EMR through boto3."""
+
+    name: BackendName = "emr"
+    connection_settings = ("region", "profile", "endpoint_url")
+    # EMR ships logs about every five minutes; ten seconds cost one GetObject each and delay nobody.
+    log_interval = 10.0
+
+    def connect(self, endpoint: Endpoint, session: Any = None) -> Emr:
+        """Opens a connection, with a boto3 `session` if one is given."""
+        return connect_aws(endpoint, session)
+
+    def location(self, region: str) -> str:
+        """Returns the region."""
+        return region
+
+    def assess(self, params: Mapping[str, Any]) -> Assessment:  # noqa: ARG002 - the Protocol's
+        """Reports nothing: what a request asks for is what EMR does."""
+        return Assessment()
+
+    def poll_intervals(self) -> Iterator[float]:
+        """Yields 5 s at first, growing to 30 s."""
+        interval = _FIRST_INTERVAL
+        while True:
+            yield interval
+            interval = min(_LONGEST_INTERVAL, interval * _GROWTH)
+
+    def logs(self, emr: Emr, cluster: Cluster) -> Logs:
+        """Returns the reader of the logs that EMR ships to S3."""
+        return shipped_logs(emr, cluster)
+
+    def fidelity(self, emr: Emr, cluster: Cluster) -> None:  # noqa: ARG002 - the Protocol's
+        """Returns None: nothing is simulated on AWS."""
+        return
+
+
+BACKEND = AwsBackend()

@@ -1,0 +1,182 @@
+"""Changes a living cluster as a plan says: one lock, the calls in their order, nothing sent twice."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from flowspec.backend.aws.client import Emr, OutcomeUnknown, is_throttled
+from flowspec.backend.aws.live import step_config
+from flowspec.backend.aws.lock import locked
+from flowspec.backend.aws.observe import read_back
+from flowspec.errors import FlowspecError, ServiceError, StalePlan
+from flowspec.plan.changes import ApiCall, Plan
+from flowspec.plan.cluster import ACTIVE_STATES
+from flowspec.plan.converge import READY_STATES, WANTS_READY
+from flowspec.plan.identity import observed_digest
+from flowspec.plan.steps import step_identity
+
+# ListSteps, ListInstanceGroups and ListInstanceFleets may show late what was just added.
+_LOOK_AGAIN_AFTER = (1.0, 2.0, 4.0, 8.0)
+_SENDS = 8
+_READY_INTERVAL = 10.0
+
+
+def change_cluster(
+    plan: Plan,
+    emr: Emr,
+    *,
+    lock_timeout: float = 0.0,
+    notify: Callable[[str], None] = lambda _: None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> tuple[str, ...]:
+    """Makes the calls of a plan that converges a cluster; returns the ids of the steps that it added.
+
+    Raises Locked when another apply is changing the cluster, StalePlan when it has changed since the plan was made,
+    ServiceError when EMR refuses a call.
+    """
+    assert plan.converges is not None
+    cluster_id = plan.converges
+    added: list[str] = []
+    with locked(emr, cluster_id, timeout=lock_timeout, notify=notify, sleep=sleep):
+        _refuse_stale(plan, emr)
+        if any(call.operation in WANTS_READY for call in plan.calls):
+            _wait_until_ready(emr, cluster_id, notify, sleep)
+        for call in plan.calls:
+            added += _send(call, emr, cluster_id, sleep)
+            notify(call.operation)
+    return tuple(added)
+
+
+def _refuse_stale(plan: Plan, emr: Emr) -> None:
+    cluster = read_back(emr, str(plan.converges))
+    if cluster.state not in ACTIVE_STATES:
+        raise StalePlan(f"cluster {cluster.id} is {cluster.state} now", remedy="make the plan again")
+    if observed_digest(cluster) != plan.observed:
+        raise StalePlan(f"cluster {cluster.id} has changed since this plan was made", remedy="make the plan again")
+
+
+def _wait_until_ready(emr: Emr, cluster_id: str, notify: Callable[[str], None], sleep: Callable[[float], None]) -> None:
+    """Waits while a cluster starts: groups and fleets can be changed only when it is RUNNING or WAITING."""
+    told = False
+    while True:
+        state = emr.call("DescribeCluster", ClusterId=cluster_id)["Cluster"]["Status"]["State"]
+        if state in READY_STATES:
+            return
+        if state not in ACTIVE_STATES:
+            raise StalePlan(f"cluster {cluster_id} is {state} now", remedy="make the plan again")
+        if not told:
+            notify(f"waiting for cluster {cluster_id}, which is {state}")
+            told = True
+        sleep(_READY_INTERVAL)
+
+
+class _Adding(NamedTuple):
+    """An operation that adds something: how what it added is found when its answer was lost."""
+
+    operation: str
+    member: str
+    asked: Callable[[Mapping[str, Any]], list[str]]
+    """The identities of what a call asks for."""
+    identity: Callable[[Mapping[str, Any]], str]
+    """The identity of what is listed."""
+
+    def listed(self, emr: Emr, cluster_id: str) -> list[dict[str, Any]]:
+        """All that is there, oldest first."""
+        found = list(emr.pages(self.operation, self.member, ClusterId=cluster_id))
+        return found[::-1] if self.operation == "ListSteps" else found
+
+
+_ADDING = {
+    "AddJobFlowSteps": _Adding(
+        "ListSteps",
+        "Steps",
+        lambda params: [step_identity(step) for step in params["Steps"]],
+        lambda raw: step_identity(step_config(raw)),
+    ),
+    "AddInstanceGroups": _Adding(
+        "ListInstanceGroups",
+        "InstanceGroups",
+        lambda params: [f"{one.get('Name', '')}\n{one['InstanceType']}" for one in params["InstanceGroups"]],
+        lambda raw: f"{raw.get('Name', '')}\n{raw['InstanceType']}",
+    ),
+    "AddInstanceFleet": _Adding(
+        "ListInstanceFleets",
+        "InstanceFleets",
+        lambda params: [str(params["InstanceFleet"]["InstanceFleetType"])],
+        lambda raw: str(raw["InstanceFleetType"]),
+    ),
+}
+
+
+def _send(call: ApiCall, emr: Emr, cluster_id: str, sleep: Callable[[float], None]) -> list[str]:
+    """Makes one call; returns the ids of the steps that it added."""
+    if call.operation not in _ADDING:
+        emr.call(call.operation, **call.params)
+        return []
+    added = add(call.operation, call.params, emr, cluster_id, sleep)
+    return added if call.operation == "AddJobFlowSteps" else []
+
+
+def add(
+    operation: str,
+    params: Mapping[str, Any],
+    emr: Emr,
+    cluster_id: str,
+    sleep: Callable[[float], None] = time.sleep,
+) -> list[str]:
+    """Calls AddJobFlowSteps, AddInstanceGroups or AddInstanceFleet so that what it adds is added once.
+
+    None of them has a client token: after a lost answer, what the call asks for is looked for before it is sent again.
+    Returns the ids of what was added, in the order of the call. Raises FlowspecError when it is not known whether the
+    last send took effect.
+    """
+    adding = _ADDING[operation]
+    before = {one["Id"] for one in adding.listed(emr, cluster_id)}
+
+    def new() -> Mapping[str, str]:
+        listed = adding.listed(emr, cluster_id)
+        return {one["Id"]: adding.identity(one) for one in listed if one["Id"] not in before}
+
+    for attempt in range(_SENDS):
+        try:
+            answer = emr.create(operation, **params)
+        except ServiceError as error:
+            if not is_throttled(error) or attempt == _SENDS - 1:
+                raise
+            sleep(min(60.0, 2.0**attempt) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
+        except OutcomeUnknown as error:
+            found = _look_for(adding.asked(params), new, sleep)
+            if found:
+                return found
+            if attempt == _SENDS - 1:
+                raise FlowspecError(f"{error.message}; nothing of it is on cluster {cluster_id}") from error
+        else:
+            return _ids(answer)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _ids(answer: Mapping[str, Any]) -> list[str]:
+    fleet = [answer["InstanceFleetId"]] if "InstanceFleetId" in answer else []
+    return list(answer.get("StepIds") or answer.get("InstanceGroupIds") or fleet)
+
+
+def _look_for(asked: list[str], new: Callable[[], Mapping[str, str]], sleep: Callable[[float], None]) -> list[str]:
+    """The ids of what a call has added, [] when it has added nothing: EMR adds all of a call or nothing.
+
+    `asked` are the identities of what it asks for, `new` gives the ids and identities of what was not there before.
+    """
+    for seconds in _LOOK_AGAIN_AFTER:
+        there = dict(new())
+        found = []
+        for identity in asked:
+            match = next((id_ for id_, other in there.items() if other == identity), None)
+            if match is not None:
+                found.append(match)
+                del there[match]
+        if len(found) == len(asked):
+            return found
+        sleep(seconds)
+    return []

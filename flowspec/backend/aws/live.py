@@ -1,0 +1,243 @@
+"""Reads a cluster back as the RunJobFlow request that would have made it.
+
+Every way in which EMR spells an answer otherwise than the request that caused it is undone here, so that a plan can
+compare the two as they are; each function names the quirk and its source. What EMR never gives back is missing from
+the result: `flowspec.facts.mutability` has the list (UNREADABLE).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flowspec.backend.aws.client import Emr
+from flowspec.errors import FlowspecError
+from flowspec.plan.cluster import Live
+
+Json = dict[str, Any]
+
+# Members of DescribeCluster's Cluster that are spelled as in RunJobFlow.
+_SAME = (
+    "Name",
+    "LogEncryptionKmsKeyId",
+    "ReleaseLabel",
+    "SecurityConfiguration",
+    "ScaleDownBehavior",
+    "CustomAmiId",
+    "EbsRootVolumeSize",
+    "EbsRootVolumeIops",
+    "EbsRootVolumeThroughput",
+    "RepoUpgradeOnBoot",
+    "OSReleaseLabel",
+    "StepConcurrencyLevel",
+    "VisibleToAllUsers",
+    "ExtendedSupport",
+    "MonitoringConfiguration",
+)
+_SAME_OF_INSTANCES = (
+    "Ec2KeyName",
+    "EmrManagedMasterSecurityGroup",
+    "EmrManagedSlaveSecurityGroup",
+    "ServiceAccessSecurityGroup",
+    "AdditionalMasterSecurityGroups",
+    "AdditionalSlaveSecurityGroups",
+)
+_SAME_OF_A_GROUP = ("Name", "Market", "BidPrice", "InstanceType", "CustomAmiId")
+_SAME_OF_A_FLEET = ("Name", "TargetOnDemandCapacity", "TargetSpotCapacity", "Context")
+_SAME_OF_A_TYPE = (
+    "InstanceType",
+    "WeightedCapacity",
+    "BidPrice",
+    "BidPriceAsPercentageOfOnDemandPrice",
+    "CustomAmiId",
+    "Priority",
+)
+
+
+def read_live(emr: Emr, raw: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> Live:
+    """Reads back the request that would have made a cluster.
+
+    `raw` is DescribeCluster's Cluster, `steps` are StepSummaries, oldest first. Sends ListInstanceGroups or
+    ListInstanceFleets, ListBootstrapActions, GetManagedScalingPolicy and GetAutoTerminationPolicy. Raises ServiceError
+    when one of the lists is refused; a policy that can't be read (an older endpoint, no permission) is named in
+    `Live.unread`.
+    """
+    cluster_id = raw["Id"]
+    fleets = raw.get("InstanceCollectionType") == "INSTANCE_FLEET"
+    members, ids, states = (_fleets if fleets else _groups)(emr, cluster_id)
+    policies, unread = _policies(emr, cluster_id)
+    actions = emr.pages("ListBootstrapActions", "BootstrapActions", ClusterId=cluster_id)
+    params = {
+        **_cluster(raw),
+        "Instances": {**_instances(raw), "InstanceFleets" if fleets else "InstanceGroups": members},
+        **policies,
+        "BootstrapActions": [_bootstrap_action(one) for one in actions],
+        "Steps": [step_config(step) for step in steps],
+    }
+    return Live(_stated(params), tuple(ids), tuple(states), frozenset(unread))
+
+
+def _stated(value: Any) -> Any:
+    """Drops members that are null or empty: EMR gives them back for what nobody asked for, too."""
+    if isinstance(value, Mapping):
+        kept = {key: _stated(item) for key, item in value.items()}
+        return {key: item for key, item in kept.items() if item not in (None, [], {}, "") or key == "Value"}
+    if isinstance(value, list):
+        return [_stated(item) for item in value]
+    return value
+
+
+def _cluster(raw: Mapping[str, Any]) -> Json:
+    return {
+        **{name: raw[name] for name in _SAME if name in raw},
+        "LogUri": s3_uri(raw.get("LogUri", "")),
+        # What was asked for, not what is running: RunningAmiVersion may be a later one.
+        "AmiVersion": raw.get("RequestedAmiVersion"),
+        "Applications": [{"Name": one["Name"]} for one in raw.get("Applications", ()) if one.get("Name")],
+        "Configurations": raw.get("Configurations"),
+        "JobFlowRole": raw.get("Ec2InstanceAttributes", {}).get("IamInstanceProfile"),
+        "ServiceRole": raw.get("ServiceRole"),
+        "AutoScalingRole": raw.get("AutoScalingRole"),
+        "Tags": [{"Key": tag["Key"], "Value": tag.get("Value", "")} for tag in raw.get("Tags", ())],
+        "KerberosAttributes": {"Realm": raw.get("KerberosAttributes", {}).get("Realm")},
+        "PlacementGroupConfigs": raw.get("PlacementGroups"),
+    }
+
+
+def s3_uri(uri: str) -> str:
+    """A log URI as people write it: EMR gives s3://b/p back as s3n://b/p/ (terraform-provider-aws pull 1374)."""
+    scheme, separator, rest = uri.partition("://")
+    return f"s3://{rest}" if separator and scheme in {"s3n", "s3a"} else uri
+
+
+def _instances(raw: Mapping[str, Any]) -> Json:
+    nodes = raw.get("Ec2InstanceAttributes", {})
+    subnets = nodes.get("RequestedEc2SubnetIds") or [one for one in (nodes.get("Ec2SubnetId"),) if one]
+    zones = nodes.get("RequestedEc2AvailabilityZones") or [one for one in (nodes.get("Ec2AvailabilityZone"),) if one]
+    return {
+        **{name: nodes[name] for name in _SAME_OF_INSTANCES if name in nodes},
+        # AutoTerminate is the inverse of what was sent.
+        "KeepJobFlowAliveWhenNoSteps": not raw.get("AutoTerminate", True),
+        "TerminationProtected": raw.get("TerminationProtected", False),
+        "UnhealthyNodeReplacement": raw.get("UnhealthyNodeReplacement"),
+        "Ec2SubnetIds": subnets,
+        # A subnet implies its zone, so a request gives only one of the two.
+        "Placement": {"AvailabilityZones": [] if subnets else zones},
+    }
+
+
+def _groups(emr: Emr, cluster_id: str) -> tuple[list[Json], list[str], list[str]]:
+    found = list(emr.pages("ListInstanceGroups", "InstanceGroups", ClusterId=cluster_id))
+    return [_group(one) for one in found], [one["Id"] for one in found], [_state(one) for one in found]
+
+
+def _state(raw: Mapping[str, Any]) -> str:
+    return str(raw.get("Status", {}).get("State", ""))
+
+
+def _group(raw: Mapping[str, Any]) -> Json:
+    return {
+        **{name: raw[name] for name in _SAME_OF_A_GROUP if name in raw},
+        "InstanceRole": raw.get("InstanceGroupType"),
+        # Asked for, not running: a resize may be under way.
+        "InstanceCount": raw.get("RequestedInstanceCount", 0),
+        "Configurations": raw.get("Configurations"),
+        "EbsConfiguration": _ebs(raw),
+        "AutoScalingPolicy": _scaling_policy(raw.get("AutoScalingPolicy")),
+    }
+
+
+def _ebs(raw: Mapping[str, Any]) -> Json:
+    """EbsBlockDevices lists each volume; equal ones are counted to have VolumesPerInstance again, as Terraform does."""
+    volumes = [device.get("VolumeSpecification", {}) for device in raw.get("EbsBlockDevices", ())]
+    counted = Counter(tuple(sorted(volume.items())) for volume in volumes)
+    return {
+        "EbsOptimized": raw.get("EbsOptimized"),
+        "EbsBlockDeviceConfigs": [
+            {"VolumeSpecification": dict(volume), "VolumesPerInstance": count} for volume, count in counted.items()
+        ],
+    }
+
+
+def _scaling_policy(raw: Mapping[str, Any] | None) -> Json:
+    # A policy that is on its way out is still listed for up to a minute (terraform-provider-aws, instance_group.go).
+    if not raw or raw.get("Status", {}).get("State") in {"DETACHING", "DETACHED"}:
+        return {}
+    return {"Constraints": raw.get("Constraints"), "Rules": [_scaling_rule(rule) for rule in raw.get("Rules", ())]}
+
+
+def _scaling_rule(raw: Mapping[str, Any]) -> Json:
+    """EMR adds the dimension JobFlowId = the cluster's id, which a request writes as ${emr.clusterId} or not at all."""
+    alarm = raw.get("Trigger", {}).get("CloudWatchAlarmDefinition", {})
+    dimensions = [one for one in alarm.get("Dimensions", ()) if one.get("Key") != "JobFlowId"]
+    return {**raw, "Trigger": {"CloudWatchAlarmDefinition": {**alarm, "Dimensions": dimensions}}}
+
+
+def _fleets(emr: Emr, cluster_id: str) -> tuple[list[Json], list[str], list[str]]:
+    found = list(emr.pages("ListInstanceFleets", "InstanceFleets", ClusterId=cluster_id))
+    return [_fleet(one) for one in found], [one["Id"] for one in found], [_state(one) for one in found]
+
+
+def _fleet(raw: Mapping[str, Any]) -> Json:
+    return {
+        **{name: raw[name] for name in _SAME_OF_A_FLEET if name in raw},
+        "InstanceFleetType": raw.get("InstanceFleetType"),
+        "InstanceTypeConfigs": [_type_config(one) for one in raw.get("InstanceTypeSpecifications", ())],
+        "LaunchSpecifications": _spelled(raw.get("LaunchSpecifications")),
+        "ResizeSpecifications": _spelled(raw.get("ResizeSpecifications")),
+    }
+
+
+def _type_config(raw: Mapping[str, Any]) -> Json:
+    return {
+        **{name: raw[name] for name in _SAME_OF_A_TYPE if name in raw},
+        "Configurations": raw.get("Configurations"),
+        "EbsConfiguration": _ebs(raw),
+    }
+
+
+def _spelled(value: Any) -> Any:
+    """AllocationStrategy may come back in upper case with underscores (terraform-provider-aws lowers it, too)."""
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        key: item.lower().replace("_", "-") if key == "AllocationStrategy" and isinstance(item, str) else _spelled(item)
+        for key, item in value.items()
+    }
+
+
+def _bootstrap_action(raw: Mapping[str, Any]) -> Json:
+    script = {"Path": raw.get("ScriptPath"), "Args": raw.get("Args")}
+    return {"Name": raw.get("Name"), "ScriptBootstrapAction": script}
+
+
+def step_config(raw: Mapping[str, Any]) -> Json:
+    """A StepSummary as the StepConfig that it came from: Properties are a map on read, a list of pairs on write."""
+    config = raw.get("Config", {})
+    pairs = [{"Key": key, "Value": value} for key, value in config.get("Properties", {}).items()]
+    logs = {"LogUri": raw.get("LogUri"), "EncryptionKeyArn": raw.get("EncryptionKeyArn")}
+    step = {
+        "Name": raw.get("Name"),
+        "ActionOnFailure": raw.get("ActionOnFailure"),
+        "HadoopJarStep": {
+            "Jar": config.get("Jar"),
+            "MainClass": config.get("MainClass"),
+            "Args": config.get("Args"),
+            "Properties": pairs,
+        },
+        "StepMonitoringConfiguration": {"S3MonitoringConfiguration": logs},
+    }
+    stated: Json = _stated(step)
+    return stated
+
+
+def _policies(emr: Emr, cluster_id: str) -> tuple[Json, list[str]]:
+    found, unread = {}, []
+    for member in ("ManagedScalingPolicy", "AutoTerminationPolicy"):
+        try:
+            found[member] = emr.call(f"Get{member}", ClusterId=cluster_id).get(member)
+        # "Unknown operation" of an older endpoint, no permission, or a cluster that is ending: not readable, no fault.
+        except FlowspecError:
+            unread.append(member)
+    return found, unread

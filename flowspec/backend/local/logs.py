@@ -1,0 +1,41 @@
+"""The live logs of a step on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from flowspec.backend.aws.logs import Logs, below, blocks_of_file, tail_of_file
+from flowspec.emulator.state.paths import bootstrap_folder, cluster_folder, home, step_logs
+from flowspec.plan.cluster import Cluster
+
+
+def live_logs(cluster: Cluster) -> Logs:
+    """Returns the reader of the log files that a cluster's worker writes."""
+    return _LiveLogs(cluster)
+
+
+class _LiveLogs:
+    live = True
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster, self._home = cluster, home()
+
+    def _folder(self, step_id: str) -> Path:
+        return step_logs(self._home, self._cluster.id, step_id)
+
+    def blocks(self, step_id: str, name: str, start: int = 0) -> Iterator[bytes] | None:
+        path = self._folder(step_id) / name
+        return blocks_of_file(path, start) if path.is_file() else None
+
+    def tail(self, step_id: str, name: str, size: int) -> bytes | None:
+        return tail_of_file(self._folder(step_id) / name, size)
+
+    def bootstrap(self, number: int, instance: str, size: int) -> bytes | None:  # noqa: ARG002 - here there is one machine
+        return tail_of_file(bootstrap_folder(self._home, self._cluster.id, number) / "stderr", size)
+
+    def where(self, step_id: str) -> str:
+        return below(self._cluster, f"steps/{step_id}/") or str(self._folder(step_id))
+
+    def folder(self) -> str:
+        return below(self._cluster) or f"{cluster_folder(self._home, self._cluster.id)}/steps/"

@@ -1,0 +1,54 @@
+"""The Protocol that both backends implement, and the registry of the two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from flowspec.facts.backends import BackendName
+
+if TYPE_CHECKING:
+    from flowspec.backend.aws.client import Emr, Endpoint
+    from flowspec.backend.aws.logs import Logs
+    from flowspec.backend.local.fidelity import LocalFidelity
+    from flowspec.plan.changes import Assessment
+    from flowspec.plan.cluster import Cluster
+
+# Imported when first used: each brings libraries that the other does without.
+_MODULES: Mapping[str, str] = {"emr": "flowspec.backend.aws.backend", "local": "flowspec.backend.local.backend"}
+
+
+class Backend(Protocol):
+    """What differs between EMR on AWS and the embedded EMR of this machine.
+
+    `connection_settings` are the members of Endpoint that it takes to reach a cluster by its id again;
+    `log_interval` is the number of seconds between two reads of a growing log.
+    """
+
+    name: BackendName
+    connection_settings: tuple[str, ...]
+    log_interval: float
+
+    def connect(self, endpoint: Endpoint, session: Any = None) -> Emr:
+        """Opens a connection. Raises FlowspecError when credentials, region or profile are missing."""
+
+    def location(self, region: str) -> str:
+        """Where its clusters are, for messages."""
+
+    def assess(self, params: Mapping[str, Any]) -> Assessment:
+        """Reports what of a RunJobFlow request can't run here or is different here. Runs and asks nothing."""
+
+    def poll_intervals(self) -> Iterator[float]:
+        """Yields the seconds to wait between two looks at a cluster, without end."""
+
+    def logs(self, emr: Emr, cluster: Cluster) -> Logs:
+        """Returns the reader of a cluster's logs."""
+
+    def fidelity(self, emr: Emr, cluster: Cluster) -> LocalFidelity | None:
+        """Reports what of a run was executed and what was simulated; None where nothing is simulated."""
+
+
+def backend_of(name: BackendName) -> Backend:
+    """Returns the backend of this name."""
+    return cast("Backend", import_module(_MODULES[name]).BACKEND)

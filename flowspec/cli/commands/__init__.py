@@ -1,0 +1,1 @@
+"""One module per command; each defines `command`, which `flowspec.cli` loads when it is asked for."""

@@ -1,0 +1,75 @@
+"""`flowspec apply`: submits a spec, or joins its run, and watches it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowspec.cli.locate import Chosen
+from flowspec.cli.options import CONNECTION, CONVERGING, DETACH, SPEC, STAGING, VARIABLES, WATCHING, output_format
+from flowspec.cli.output import eprint
+from flowspec.cli.planning import planned, saved_plan
+
+if TYPE_CHECKING:
+    from flowspec.backend.aws.client import Emr
+    from flowspec.cli.options import OnInterrupt
+    from flowspec.plan.changes import Plan
+
+
+@click.command("apply", epilog="Example: flowspec apply job.yaml --target prod --var day=2026-11-22")
+@SPEC
+@VARIABLES
+@CONNECTION
+@STAGING
+@CONVERGING
+@DETACH
+@WATCHING
+@click.option(
+    "--lock-timeout",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Wait this long while another apply changes the same cluster.",
+)
+@click.option("--run-bootstrap", is_flag=True, help="Local backend: run bootstrap actions on this machine, too.")
+@output_format("text", "json")
+def command(  # noqa: PLR0917 - click passes options by name
+    spec: Path,
+    detach: bool,
+    timeout: float | None,
+    on_interrupt: OnInterrupt,
+    lock_timeout: float,
+    format_: str,
+    **options: Any,
+) -> int:
+    """Submit a spec, converge or join what runs already; watch it; say why it failed.
+
+    SPEC may be a plan that `flowspec plan -o FILE` has saved: exactly that is done, or refused when it is stale.
+    """
+    from flowspec.backend.aws.apply import apply
+    from flowspec.cli.follow import follow, print_detached
+    from flowspec.report import plans
+
+    made, emr = _made(spec, options)
+    # Without what blocks it: apply raises that as its error.
+    eprint(plans.as_text(replace(made, blocked="")))
+    applied = apply(made, emr, lock_timeout=lock_timeout, notify=partial(eprint, secrets=made.secrets))
+    eprint(f"{'joined' if applied.joined else 'started'} cluster {applied.cluster_id}")
+    chosen = Chosen(emr, applied.cluster_id, made.secrets, steps=applied.steps)
+    if detach:
+        return print_detached(chosen, format_)
+    return follow(chosen, timeout=timeout, on_interrupt=on_interrupt, format_=format_)
+
+
+def _made(spec: Path, options: dict[str, Any]) -> tuple[Plan, Emr]:
+    if spec.suffix == ".json":
+        from flowspec.plan.saved import is_plan_file
+
+        text = spec.read_text("utf-8")
+        if is_plan_file(text):
+            return saved_plan(text, options)
+    return planned(spec, **options)

@@ -1,0 +1,59 @@
+"""`flowspec render`: a spec as it is for one target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowspec.cli.exits import Exit
+from flowspec.cli.options import SPEC, VARIABLES, output_format, rendered
+from flowspec.cli.output import masked_json, print_result, print_warnings
+
+if TYPE_CHECKING:
+    from flowspec.document.job_flow import JobFlow
+
+
+@click.command("render", epilog="Example: flowspec render job.yaml --target laptop --vs prod")
+@SPEC
+@VARIABLES
+@click.option("--explain", is_flag=True, help="Show with each value where it comes from.")
+@click.option("--vs", "other", metavar="NAME", help="Show what differs at this target.")
+@output_format("yaml", "json")
+def command(spec: Path, format_: str, explain: bool, other: str | None, **options: Any) -> int:
+    """Show a spec as it is for one target: variables filled in, loops written out, secrets masked."""
+    if explain and other is not None:
+        raise click.UsageError("--explain and --vs are two questions: ask one at a time")
+    flow = _checked(spec, options)
+    if other is not None:
+        print_result(_differences(flow, _checked(spec, {**options, "target": other}), format_))
+    else:
+        print_result(_as_text(flow, format_, explain), newline=False)
+    return Exit.OK
+
+
+def _checked(spec: Path, options: dict[str, Any]) -> JobFlow:
+    from flowspec.document.validate import validate
+
+    flow = validate(rendered(spec, **options))
+    print_warnings(flow.warnings)
+    return flow
+
+
+def _as_text(flow: JobFlow, format_: str, explain: bool) -> str:
+    from flowspec.document.dump import dump
+    from flowspec.document.tree import plain
+
+    if explain:
+        from flowspec.report.rendering import explained, explained_as_json
+
+        return explained(flow.document) if format_ == "yaml" else explained_as_json(flow.document) + "\n"
+    return dump(flow.document) if format_ == "yaml" else masked_json(plain(flow.document.root), flow.secrets) + "\n"
+
+
+def _differences(one: JobFlow, other: JobFlow, format_: str) -> str:
+    from flowspec.report.rendering import differences, differences_as_json, differences_as_text
+
+    show = differences_as_json if format_ == "json" else differences_as_text
+    return show(differences(one.document, other.document), one.target or "(no target)", other.target)

@@ -1,0 +1,23 @@
+"""`flowspec unlock`: removes the lock that an apply left on a cluster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from flowspec.cli.exits import Exit
+from flowspec.cli.locate import CHOOSING, choose
+from flowspec.cli.output import print_result
+
+
+@click.command("unlock", epilog="Example: flowspec unlock job.yaml")
+@CHOOSING
+def command(what: str, **options: Any) -> int:
+    """Remove the lock of a cluster, whoever holds it. WHAT is a spec, a cluster's id, or its name."""
+    from flowspec.backend.aws.lock import unlock
+
+    chosen = choose(what, **options)
+    held = unlock(chosen.emr, chosen.cluster_id)
+    print_result(f"cluster {chosen.cluster_id}: " + (f"removed the lock of {held}" if held else "not locked"))
+    return Exit.OK

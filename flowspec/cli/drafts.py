@@ -1,0 +1,43 @@
+"""What `import` and `migrate` share: writing a spec and saying what became of the original."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flowspec.cli.output import eprint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowspec.importers.decompile.draft import Decompiled
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes the whole file or none of it; a spec may hold secrets only its owner should read."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(name).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~mask)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def print_notes(made: Decompiled, notes: Sequence[str] = ()) -> None:
+    """Prints on stderr which secrets became variables, and what is left in `api_params` or could not be read."""
+    for note in notes:
+        eprint(f"warning: {note}")
+    for name, places in made.places.items():
+        eprint(f"note: a secret at {', '.join(places)} became the variable {name}")
+    if made.places:
+        ways = f"--var {next(iter(made.places))}=…, a FLOWSPEC_VAR_ variable or --var-file"
+        eprint(f"      give their values with {ways}; `flowspec compile --reveal` shows the whole request")
+    for member, reason in made.leftover.items():
+        eprint(f"note: {member} is in api_params: {reason}")

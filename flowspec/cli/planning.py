@@ -1,0 +1,83 @@
+"""A spec, or a saved plan, on the command line -> its plan and the connection to carry it out by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flowspec.cli.options import job_flow
+from flowspec.cli.output import print_warnings
+
+if TYPE_CHECKING:
+    from flowspec.backend.aws.client import Emr
+    from flowspec.plan.changes import Plan
+
+# Options whose values are paths, which JSON has no type for.
+_PATHS = "variable_files"
+
+
+def planned(spec: Path, **options: Any) -> tuple[Plan, Emr]:
+    """Makes the plan of a spec and prints its warnings. `options` are those of `flowspec apply` that shape a plan."""
+    from flowspec.backend.aws.client import Endpoint, connect
+    from flowspec.pipeline import plan_on
+    from flowspec.request.compile import compile
+
+    converging = {name: options.pop(name) for name in ("replace", "rerun", "cancel_removed")}
+    run_bootstrap = options.pop("run_bootstrap", False)
+    flow = job_flow(spec, **options)
+    print_warnings(flow.warnings)
+    # Before the connection is made: what is wrong with local files is said without credentials, too.
+    request = compile(flow)
+    emr = connect(Endpoint.of(flow, run_bootstrap=run_bootstrap))
+    return plan_on(emr, flow, request, **converging), emr
+
+
+def plan_to_save(spec: Path, **options: Any) -> tuple[Plan, str]:
+    """Makes a plan and the text of its file. Variables that are secret are not in it: give them again to `apply`."""
+    from flowspec.plan.saved import write_plan
+
+    # A plan is applied as of the moment at which it was made: `ds` and `ts` stay what was reviewed.
+    options["date"] = options["date"] or datetime.now(timezone.utc).replace(microsecond=0, tzinfo=None)
+    plan, emr = planned(spec, **options)
+    public = [one for one in options["assignments"] if one.partition("=")[2] not in plan.secrets]
+    saved = {
+        **{name: value for name, value in options.items() if value not in (None, (), False)},
+        "spec": str(spec.resolve()),
+        "assignments": public,
+        "date": options["date"].isoformat(),
+        _PATHS: [str(path.resolve()) for path in options[_PATHS]],
+    }
+    return plan, write_plan(_content(plan, emr), saved)
+
+
+def saved_plan(text: str, given: Mapping[str, Any]) -> tuple[Plan, Emr]:
+    """Makes the plan of a file again. Raises StalePlan, naming what moved, unless it is the one that was saved.
+
+    Of the options `given` now, variables and the profile count: secrets are not in the file.
+    """
+    from flowspec.plan.saved import read_plan, refuse_stale
+
+    saved = read_plan(text)
+    kept = dict(saved.options)
+    options = {
+        **given,
+        **kept,
+        "date": datetime.fromisoformat(kept["date"]),
+        "assignments": (*kept["assignments"], *given["assignments"]),
+        _PATHS: (*map(Path, kept[_PATHS]), *given[_PATHS]),
+        "rerun": tuple(kept.get("rerun", ())),
+        "profile": given["profile"] or kept.get("profile"),
+    }
+    plan, emr = planned(Path(options.pop("spec")), **options)
+    refuse_stale(saved, _content(plan, emr))
+    return plan, emr
+
+
+def _content(plan: Plan, emr: Emr) -> dict[str, Any]:
+    from importlib.metadata import version
+
+    from flowspec.plan.saved import plan_content
+
+    return plan_content(plan, tool=version("flowspec"), account=emr.account(), region=emr.region)

@@ -1,0 +1,225 @@
+"""What can be changed on a running cluster, member by member of RunJobFlow, and by which operation.
+
+A row tells, for one member, how a difference between a spec and its cluster is handled. The sources are the API
+reference ("API": what each Modify, Put, Set and Add operation takes), the Management Guide ("guide"), and two
+independent witnesses that had to decide the same: the AWS provider of Terraform ("Terraform") and CloudFormation's
+resource specification ("CloudFormation").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Handling(str, Enum):
+    """How a difference in a member is handled."""
+
+    IN_PLACE = "in place"
+    """Changed on the running cluster by the row's operation."""
+
+    REPLACE = "replace"
+    """Fixed when the cluster was made: only a new cluster can have the new value."""
+
+    APPEND = "append"
+    """Added to, never changed: steps."""
+
+    UNREADABLE = "unreadable"
+    """EMR never gives the value back: compared by the digest in the cluster's tags, and fixed as REPLACE is."""
+
+    IGNORED = "ignored"
+    """Without effect on EMR today, so a difference is no change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One member. `operation` is the EMR operation that changes it ("" where none does), `undo` the one that removes
+    it; `source` says how it is known.
+    """
+
+    member: str
+    handling: Handling
+    source: str
+    operation: str = ""
+    undo: str = ""
+
+
+def _replace(source: str, *members: str) -> tuple[Row, ...]:
+    return tuple(Row(member, Handling.REPLACE, source) for member in members)
+
+
+_BOTH = "no operation changes it; Terraform: ForceNew; CloudFormation: Replacement"
+
+# Members of a RunJobFlow request. Those of `Instances` are written with their parent, those of groups and fleets
+# with the role where it matters: MASTER, CORE, TASK, or "*" for all.
+ROWS: tuple[Row, ...] = (
+    *_replace(
+        _BOTH,
+        "Name",
+        "LogUri",
+        "LogEncryptionKmsKeyId",
+        "ReleaseLabel",
+        "Applications",
+        "Configurations",
+        "BootstrapActions",
+        "JobFlowRole",
+        "ServiceRole",
+        "AutoScalingRole",
+        "SecurityConfiguration",
+        "ScaleDownBehavior",
+        "CustomAmiId",
+        "EbsRootVolumeSize",
+        "PlacementGroupConfigs",
+        "Instances.Ec2KeyName",
+        "Instances.Ec2SubnetId",
+        "Instances.Ec2SubnetIds",
+        "Instances.Placement",
+        "Instances.EmrManagedMasterSecurityGroup",
+        "Instances.EmrManagedSlaveSecurityGroup",
+        "Instances.ServiceAccessSecurityGroup",
+        "Instances.AdditionalMasterSecurityGroups",
+        "Instances.AdditionalSlaveSecurityGroups",
+    ),
+    *_replace(
+        "no operation changes it (API); Terraform has no such attribute",
+        "AmiVersion",
+        "EbsRootVolumeIops",
+        "EbsRootVolumeThroughput",
+        "RepoUpgradeOnBoot",
+        "OSReleaseLabel",
+        "MonitoringConfiguration",
+    ),
+    Row("KerberosAttributes", Handling.REPLACE, f"{_BOTH}; DescribeCluster gives only Realm back"),
+    Row("AdditionalInfo", Handling.UNREADABLE, "in no answer of the API; Terraform: ForceNew, never read"),
+    Row("SupportedProducts", Handling.UNREADABLE, "only the deprecated DescribeJobFlows gives it back"),
+    Row("NewSupportedProducts", Handling.UNREADABLE, "in no answer of the API"),
+    Row("Instances.HadoopVersion", Handling.UNREADABLE, "only the deprecated DescribeJobFlows gives it back"),
+    Row("StepExecutionRoleArn", Handling.APPEND, "belongs to the steps of one request (API: AddJobFlowSteps)"),
+    Row("Steps", Handling.APPEND, "API: AddJobFlowSteps, CancelSteps", "AddJobFlowSteps", "CancelSteps"),
+    Row("VisibleToAllUsers", Handling.IGNORED, "API: SetVisibleToAllUsers has no effect any more"),
+    Row("ExtendedSupport", Handling.IGNORED, "API: reserved"),
+    Row("Tags", Handling.IN_PLACE, "API; Terraform: in place", "AddTags", "RemoveTags"),
+    Row("StepConcurrencyLevel", Handling.IN_PLACE, "API; Terraform: in place", "ModifyCluster"),
+    Row(
+        "ManagedScalingPolicy",
+        Handling.IN_PLACE,
+        "API: Put overwrites; Terraform: a resource of its own",
+        "PutManagedScalingPolicy",
+        "RemoveManagedScalingPolicy",
+    ),
+    Row(
+        "AutoTerminationPolicy",
+        Handling.IN_PLACE,
+        "API; Terraform: in place",
+        "PutAutoTerminationPolicy",
+        "RemoveAutoTerminationPolicy",
+    ),
+    Row(
+        "Instances.KeepJobFlowAliveWhenNoSteps",
+        Handling.IN_PLACE,
+        "API and guide, for running clusters; Terraform and CloudFormation replace",
+        "SetKeepJobFlowAliveWhenNoSteps",
+    ),
+    Row("Instances.TerminationProtected", Handling.IN_PLACE, "API; Terraform: in place", "SetTerminationProtection"),
+    Row(
+        "Instances.UnhealthyNodeReplacement",
+        Handling.IN_PLACE,
+        "API; Terraform: in place",
+        "SetUnhealthyNodeReplacement",
+    ),
+    # Groups.
+    *_replace(
+        "no operation changes a master group but for its configurations; Terraform: ForceNew",
+        "Instances.InstanceGroups[MASTER].InstanceCount",
+    ),
+    *_replace(
+        "not in ModifyInstanceGroups; Terraform: ForceNew. Of a task group: a new group is added, the old one emptied",
+        "Instances.InstanceGroups[*].Name",
+        "Instances.InstanceGroups[*].InstanceType",
+        "Instances.InstanceGroups[*].Market",
+        "Instances.InstanceGroups[*].BidPrice",
+        "Instances.InstanceGroups[*].EbsConfiguration",
+        "Instances.InstanceGroups[*].CustomAmiId",
+    ),
+    Row(
+        "Instances.InstanceGroups[*].InstanceCount",
+        Handling.IN_PLACE,
+        "API; Terraform: in place",
+        "ModifyInstanceGroups",
+    ),
+    Row(
+        "Instances.InstanceGroups[*].Configurations",
+        Handling.IN_PLACE,
+        "API and guide, emr-5.21.0 and later; Terraform: in place for task groups",
+        "ModifyInstanceGroups",
+    ),
+    Row(
+        "Instances.InstanceGroups[*].AutoScalingPolicy",
+        Handling.IN_PLACE,
+        "API; Terraform: in place",
+        "PutAutoScalingPolicy",
+        "RemoveAutoScalingPolicy",
+    ),
+    Row(
+        "Instances.InstanceGroups[TASK]",
+        Handling.IN_PLACE,
+        "API: groups are added; none is deleted, so one that is gone from the spec is set to 0 instances",
+        "AddInstanceGroups",
+        "ModifyInstanceGroups",
+    ),
+    *_replace("a core group can neither be added nor removed (guide)", "Instances.InstanceGroups[CORE]"),
+    *_replace("a cluster has one master group for its life (guide)", "Instances.InstanceGroups[MASTER]"),
+    # Fleets.
+    *_replace("a master fleet is fixed (guide)", "Instances.InstanceFleets[MASTER]"),
+    *_replace("a core fleet can neither be added nor removed (guide)", "Instances.InstanceFleets[CORE]"),
+    *_replace(
+        "the guide promises only reconfiguration; Terraform: ForceNew",
+        "Instances.InstanceFleets[*].Name",
+        "Instances.InstanceFleets[*].InstanceTypeConfigs",
+        "Instances.InstanceFleets[*].LaunchSpecifications",
+        "Instances.InstanceFleets[*].Context",
+        "Instances.InstanceFleets[MASTER].TargetOnDemandCapacity",
+        "Instances.InstanceFleets[MASTER].TargetSpotCapacity",
+    ),
+    Row(
+        "Instances.InstanceFleets[*].TargetOnDemandCapacity",
+        Handling.IN_PLACE,
+        "API; CloudFormation: no interruption; Terraform replaces for a core fleet",
+        "ModifyInstanceFleet",
+    ),
+    Row(
+        "Instances.InstanceFleets[*].TargetSpotCapacity",
+        Handling.IN_PLACE,
+        "API; CloudFormation: no interruption; Terraform replaces for a core fleet",
+        "ModifyInstanceFleet",
+    ),
+    Row("Instances.InstanceFleets[*].ResizeSpecifications", Handling.IN_PLACE, "API", "ModifyInstanceFleet"),
+    Row(
+        "Instances.InstanceFleets[*].InstanceTypeConfigs.Configurations",
+        Handling.IN_PLACE,
+        "guide, emr-5.21.0 and later: every type with every member is sent",
+        "ModifyInstanceFleet",
+    ),
+    Row(
+        "Instances.InstanceFleets[TASK]",
+        Handling.IN_PLACE,
+        "API: one may be added; none is deleted, so one that is gone from the spec gets targets of 0",
+        "AddInstanceFleet",
+        "ModifyInstanceFleet",
+    ),
+)
+
+_BY_MEMBER = {row.member: row for row in ROWS}
+
+
+def row_of(member: str, role: str = "") -> Row:
+    """The row of a member, such as "ReleaseLabel", or "Instances.InstanceGroups[].InstanceCount" with a role.
+
+    The role's own row wins over that of all roles. A member that the table lacks (a newer API's) is REPLACE: a new
+    cluster certainly has it.
+    """
+    for brackets in (f"[{role}]", "[*]"):
+        found = _BY_MEMBER.get(member.replace("[]", brackets))
+        if found:
+            return found
+    return Row(member, Handling.REPLACE, "unknown to this version: only a new cluster is certain to have it")

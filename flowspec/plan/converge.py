@@ -1,0 +1,201 @@
+"""Differences between a request and its living cluster -> changes for people and calls for EMR, in order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from flowspec.facts.mutability import Handling
+from flowspec.plan.changes import Action, ApiCall, Change
+from flowspec.plan.cluster import Cluster
+from flowspec.plan.fields import Difference, Kind, snake
+
+_ACTIONS = {Kind.SET: Action.UPDATE, Kind.ADD: Action.CREATE, Kind.REMOVE: Action.DELETE}
+_SWITCHES = {
+    "SetKeepJobFlowAliveWhenNoSteps": "KeepJobFlowAliveWhenNoSteps",
+    "SetTerminationProtection": "TerminationProtected",
+    "SetUnhealthyNodeReplacement": "UnhealthyNodeReplacement",
+}
+# EMR resizes and reconfigures only then: "An instance group may only be modified when the cluster is running or
+# waiting" (hashicorp/terraform#22116).
+READY_STATES = frozenset({"RUNNING", "WAITING"})
+WANTS_READY = frozenset({"ModifyInstanceGroups", "AddInstanceGroups", "ModifyInstanceFleet", "AddInstanceFleet"})
+
+
+def needs_replacement(difference: Difference) -> bool:
+    """Whether only a new cluster can have the wanted value."""
+    if _is_task_group(difference):
+        return False
+    return difference.row.handling in {Handling.REPLACE, Handling.UNREADABLE, Handling.APPEND}
+
+
+def _is_task_group(difference: Difference) -> bool:
+    """A task group is never changed into another: the other is added, and the old one emptied."""
+    return difference.address.startswith("instance group TASK") and difference.kind is not Kind.SET
+
+
+def changes_of(difference: Difference) -> Iterator[Change]:
+    """The lines of a plan for a difference: of a policy or configurations, one for each value that differs."""
+    row = difference.row
+    operation = row.undo if difference.kind is Kind.REMOVE else row.operation
+    action = _ACTIONS[difference.kind]
+    if difference.kind is not Kind.SET:
+        before, after = _text(difference.before), _text(difference.after)
+        yield Change(action, difference.address, before, after, operation, difference.path)
+        return
+    for suffix, one, other in _leaves(difference.before, difference.after):
+        address = f"{difference.address}.{suffix}" if suffix else difference.address
+        yield Change(action, address, _text(one), _text(other), operation, difference.path)
+
+
+def _leaves(before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
+    """The values in `after` that `before` has not, each with its path; both whole where they can't be told apart."""
+    one, other = _named(before), _named(after)
+    if one is None or other is None:
+        yield "", before, after
+        return
+    found = [
+        (f"{key}.{suffix}" if suffix else key, left, right)
+        for key, value in other.items()
+        if one.get(key) != value
+        for suffix, left, right in _leaves(one.get(key), value)
+    ]
+    gone = [(key, one[key], None) for key in one if key not in other]
+    # Where nothing stated differs, what is gone does; else it is what EMR has filled in.
+    yield from found or gone or [("", before, after)]
+
+
+def _named(value: Any) -> Mapping[str, Any] | None:
+    """A mapping, or a list of things with names, by name; None for anything else."""
+    if isinstance(value, Mapping):
+        return {snake(str(key)): item for key, item in value.items()}
+    if isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
+        for key in ("Classification", "Name", "InstanceType", "Key"):
+            if all(item.get(key) for item in value):
+                return {str(item[key]): {name: it for name, it in item.items() if name != key} for item in value}
+    return None
+
+
+def _text(value: Any) -> str | tuple[str, ...] | None:
+    """A value as a plan shows it."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    return json.dumps(value, sort_keys=True, default=str) if isinstance(value, Mapping | list) else str(value)
+
+
+def calls_of(differences: Sequence[Difference], cluster: Cluster) -> Iterator[ApiCall]:
+    """The calls that make a cluster as it is wanted, but for steps and tags.
+
+    What keeps a cluster alive comes first, and what lets it end comes last, so that it can't end in between. A policy
+    that goes is removed before sizes are set, and one that comes is put after them: it would move them back.
+    """
+    by_operation: dict[str, list[Difference]] = {}
+    for one in differences:
+        by_operation.setdefault(one.row.undo if one.kind is Kind.REMOVE else one.row.operation, []).append(one)
+
+    def of(*operations: str) -> list[Difference]:
+        return [one for operation in operations for one in by_operation.get(operation, ())]
+
+    lasting = ("SetKeepJobFlowAliveWhenNoSteps", "SetTerminationProtection")
+    yield from (_switch(one, cluster) for one in of(*lasting) if one.after)
+    yield from (_scaling(one, cluster) for one in of("RemoveAutoScalingPolicy"))
+    yield from (_policy(one, cluster) for one in of("RemoveManagedScalingPolicy"))
+    yield from _groups(of("ModifyInstanceGroups"), cluster)
+    yield from _added_groups(of("AddInstanceGroups"), cluster)
+    yield from _fleets(of("ModifyInstanceFleet"), cluster)
+    yield from (_added_fleet(one, cluster) for one in of("AddInstanceFleet"))
+    yield from (_scaling(one, cluster) for one in of("PutAutoScalingPolicy"))
+    yield from (_policy(one, cluster) for one in of("PutManagedScalingPolicy"))
+    for one in of("ModifyCluster"):
+        yield ApiCall("ModifyCluster", {"ClusterId": cluster.id, "StepConcurrencyLevel": one.after})
+    yield from (_switch(one, cluster) for one in of("SetUnhealthyNodeReplacement"))
+    yield from (_policy(one, cluster) for one in of("RemoveAutoTerminationPolicy", "PutAutoTerminationPolicy"))
+
+
+def ending_calls(differences: Sequence[Difference], cluster: Cluster) -> Iterator[ApiCall]:
+    """The calls that let a cluster end: sent when everything else is done."""
+    for one in differences:
+        if one.row.operation in {"SetKeepJobFlowAliveWhenNoSteps", "SetTerminationProtection"} and not one.after:
+            yield _switch(one, cluster)
+
+
+def tag_calls(differences: Sequence[Difference], identity: Mapping[str, str], cluster: Cluster) -> Iterator[ApiCall]:
+    """AddTags and RemoveTags, with the tags of ours (`identity`) that are not yet as they shall be."""
+    mine = {key: value for key, value in identity.items() if cluster.tags.get(key) != value}
+    tags = {one.address.removeprefix("tags."): one.after for one in differences if one.row.operation == "AddTags"}
+    gone = [key for key, value in tags.items() if value is None]
+    added = {**{key: value for key, value in tags.items() if value is not None}, **mine}
+    if gone:
+        yield ApiCall("RemoveTags", {"ResourceId": cluster.id, "TagKeys": gone})
+    if added:
+        pairs = [{"Key": key, "Value": value} for key, value in added.items()]
+        yield ApiCall("AddTags", {"ResourceId": cluster.id, "Tags": pairs})
+
+
+def _switch(difference: Difference, cluster: Cluster) -> ApiCall:
+    operation = difference.row.operation
+    return ApiCall(operation, {"JobFlowIds": [cluster.id], _SWITCHES[operation]: difference.after})
+
+
+def _policy(difference: Difference, cluster: Cluster) -> ApiCall:
+    removing = difference.kind is Kind.REMOVE
+    operation = difference.row.undo if removing else difference.row.operation
+    policy = {} if removing else {difference.row.member: difference.after}
+    return ApiCall(operation, {"ClusterId": cluster.id, **policy})
+
+
+def _scaling(difference: Difference, cluster: Cluster) -> ApiCall:
+    removing = difference.kind is Kind.REMOVE
+    operation = "RemoveAutoScalingPolicy" if removing else "PutAutoScalingPolicy"
+    policy = {} if removing else {"AutoScalingPolicy": difference.after}
+    return ApiCall(operation, {"ClusterId": cluster.id, "InstanceGroupId": difference.resource, **policy})
+
+
+def _groups(differences: Sequence[Difference], cluster: Cluster) -> Iterator[ApiCall]:
+    """All groups in one call, which EMR carries out whole or not at all (API: ModifyInstanceGroups)."""
+    changes: dict[str, dict[str, Any]] = {}
+    for one in differences:
+        change = changes.setdefault(one.resource, {"InstanceGroupId": one.resource})
+        if one.row.member.endswith(".Configurations"):
+            # The full set: what is left out of an OVERWRITE is dropped by EMR, and an empty list clears it.
+            change |= {"Configurations": one.after or [], "ReconfigurationType": "OVERWRITE"}
+        else:
+            change["InstanceCount"] = one.after
+    if changes:
+        yield ApiCall("ModifyInstanceGroups", {"ClusterId": cluster.id, "InstanceGroups": list(changes.values())})
+
+
+# The documentation of the AWS CLI gives this as the limit of one call.
+_GROUPS_IN_A_CALL = 5
+
+
+def _added_groups(differences: Sequence[Difference], cluster: Cluster) -> Iterator[ApiCall]:
+    groups = [one.after for one in differences]
+    for start in range(0, len(groups), _GROUPS_IN_A_CALL):
+        some = groups[start : start + _GROUPS_IN_A_CALL]
+        yield ApiCall("AddInstanceGroups", {"JobFlowId": cluster.id, "InstanceGroups": some})
+
+
+def _fleets(differences: Sequence[Difference], cluster: Cluster) -> Iterator[ApiCall]:
+    changes: dict[str, dict[str, Any]] = {}
+    for one in differences:
+        change = changes.setdefault(one.resource, {"InstanceFleetId": one.resource})
+        if one.kind is Kind.REMOVE:
+            change |= {"TargetOnDemandCapacity": 0, "TargetSpotCapacity": 0}
+        elif one.row.member.endswith(".Configurations"):
+            # Every type with every member that it was launched with: what is left out may be overwritten (guide).
+            change["InstanceTypeConfigs"] = one.after
+        else:
+            member = one.row.member.rpartition(".")[2]
+            change[member] = one.after if one.after is not None else 0
+    for change in changes.values():
+        yield ApiCall("ModifyInstanceFleet", {"ClusterId": cluster.id, "InstanceFleet": change})
+
+
+def _added_fleet(difference: Difference, cluster: Cluster) -> ApiCall:
+    return ApiCall("AddInstanceFleet", {"ClusterId": cluster.id, "InstanceFleet": difference.after})

@@ -1,0 +1,95 @@
+"""The tags by which a cluster says which flow made it, and what it was made of.
+
+There is no state file: what the next plan has to know of the last apply is in these tags. A value has 256 characters
+at most (AWS), so that contents are kept as digests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from flowspec.facts.mutability import ROWS, Handling
+from flowspec.plan.changes import Plan
+from flowspec.plan.cluster import (
+    DIGEST_TAG,
+    FLOW_TAG,
+    HIDDEN_TAG,
+    LOCK_TAG,
+    MANAGED_TAG,
+    STEPS_TAG,
+    TARGET_TAG,
+    Cluster,
+)
+from flowspec.plan.fields import stated, token
+from flowspec.plan.steps import step_identity
+
+_TAG_VALUE = 256
+_TOKEN = 5
+# Of KerberosAttributes DescribeCluster gives the realm back, and no password.
+_HIDDEN_MEMBERS = (*(row.member for row in ROWS if row.handling is Handling.UNREADABLE), "KerberosAttributes")
+
+
+def identity_tags(plan: Plan) -> dict[str, str]:
+    """The tags of a plan's flow, but for those that tell one submission from another (see `apply`)."""
+    tags = {
+        FLOW_TAG: plan.flow,
+        TARGET_TAG: plan.target,
+        DIGEST_TAG: plan.digest,
+        MANAGED_TAG: _managed(plan.request),
+        STEPS_TAG: steps_digest(plan.request),
+    }
+    hidden = {HIDDEN_TAG: hidden_digest(plan.request)} if unreadable(plan.request) else {}
+    return tags | hidden
+
+
+def _managed(params: Mapping[str, Any]) -> str:
+    """The tokens of what a request states, "" when they are too many for a tag: then nothing is taken off later."""
+    tokens = "".join(sorted({token(address) for address in stated(params)}))
+    return tokens if len(tokens) <= _TAG_VALUE else ""
+
+
+def managed_tokens(value: str) -> frozenset[str]:
+    """The tokens in the value of the tag `flowspec:managed`."""
+    return frozenset(value[start : start + _TOKEN] for start in range(0, len(value), _TOKEN))
+
+
+def unreadable(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of a request that EMR never gives back."""
+    found = {}
+    for member in _HIDDEN_MEMBERS:
+        value: Any = params
+        for name in member.split("."):
+            value = value.get(name) if isinstance(value, Mapping) else None
+        if value:
+            found[member] = value
+    return found
+
+
+def hidden_digest(params: Mapping[str, Any]) -> str:
+    """The digest of what EMR never gives back. Passwords are in it: cut to 16 digits, it tells nothing of them."""
+    return _digest(unreadable(params))[:16]
+
+
+def steps_digest(params: Mapping[str, Any]) -> str:
+    """The digest of the steps that a request submits."""
+    return _digest([step_identity(one) for one in params.get("Steps", ())])[:16]
+
+
+def observed_digest(cluster: Cluster) -> str:
+    """The digest of a cluster as it was read, by which a saved plan is known to be stale.
+
+    Of steps only the ids count: that one has moved on changes no plan that was made while it was alive.
+    """
+    live = cluster.live
+    params = dict(live.params) if live else {}
+    # The lock is written by who is about to look.
+    params["Tags"] = [tag for tag in params.get("Tags", ()) if tag["Key"] != LOCK_TAG]
+    return _digest([cluster.id, params, live.ids if live else None, [one.id for one in cluster.steps]])
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

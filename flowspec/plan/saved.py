@@ -1,0 +1,110 @@
+"""Plans as files: what was planned, and what it was made from, so that `apply` does exactly that or refuses.
+
+A file holds no secret. It does not hold the calls to be made blindly, either: `apply` makes the plan again from the
+same spec, options and cluster, and compares it with the file. What differs is named, and nothing is done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flowspec.document.masking import mask
+from flowspec.errors import StalePlan
+from flowspec.plan.changes import PLAN_VERSION, Plan
+
+FORMAT = "flowspec-plan"
+_AGAIN = "make the plan again: flowspec plan SPEC -o FILE"
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPlan:
+    """A plan that was read from a file. `options` are those of the command that made it."""
+
+    options: Mapping[str, Any]
+    content: Mapping[str, Any]
+
+
+def plan_content(plan: Plan, *, tool: str, account: str, region: str) -> dict[str, Any]:
+    """What a plan is made of and what it does, as JSON data with its secrets masked."""
+    content = {
+        "tool": tool,
+        "account": account,
+        "region": region,
+        "flow": plan.flow,
+        "target": plan.target,
+        "digest": plan.digest,
+        "assets": {one.name: one.sha256 for one in plan.uploads},
+        "cluster": plan.converges or plan.replaces or plan.joins or "",
+        "observed": plan.observed,
+        "blocked": plan.blocked,
+        "changes": [[one.action.value, one.address, one.before, one.after] for one in plan.changes],
+        "calls": [[one.operation, one.params] for one in plan.calls],
+    }
+    masked: dict[str, Any] = json.loads(json.dumps(mask(content, plan.secrets)))
+    return masked
+
+
+def write_plan(content: Mapping[str, Any], options: Mapping[str, Any]) -> str:
+    """The text of a plan file."""
+    body = {"format": FORMAT, "version": PLAN_VERSION, "options": dict(options), "plan": dict(content)}
+    return json.dumps({**body, "checksum": _checksum(body)}, indent=2, ensure_ascii=False) + "\n"
+
+
+def is_plan_file(text: str) -> bool:
+    """True if a text is a plan file, of whatever version, whole or not."""
+    return text.lstrip().startswith("{") and f'"{FORMAT}"' in text[:200]
+
+
+def read_plan(text: str) -> SavedPlan:
+    """Reads a plan file. Raises StalePlan when it was edited, cut short, or written by another version."""
+    try:
+        document = json.loads(text)
+        body = {key: value for key, value in document.items() if key != "checksum"}
+        whole = document.get("checksum") == _checksum(body)
+    except (ValueError, AttributeError):
+        whole = False
+    if not whole:
+        raise StalePlan("the plan file was changed or cut short after it was written", remedy=_AGAIN)
+    if document["version"] != PLAN_VERSION:
+        raise StalePlan(f"the plan file has version {document['version']}, not {PLAN_VERSION}", remedy=_AGAIN)
+    return SavedPlan(document["options"], document["plan"])
+
+
+def refuse_stale(saved: SavedPlan, now: Mapping[str, Any]) -> None:
+    """Raises StalePlan, naming what moved, unless the plan made again is the plan that was saved."""
+    moved = list(_moved(saved.content, now))
+    if moved:
+        raise StalePlan(f"the plan is stale: {'; '.join(moved)}", remedy=_AGAIN)
+
+
+_CAUSES = {
+    "tool": "flowspec was {} and is {}",
+    "account": "the account was {} and is {}",
+    "region": "the region was {} and is {}",
+    "flow": "the flow was {} and is {}",
+    "target": "the target was {} and is {}",
+    "cluster": "the flow's cluster was {} and is {}",
+}
+
+
+def _moved(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    for key, sentence in _CAUSES.items():
+        if then.get(key) != now.get(key):
+            yield sentence.format(then.get(key) or "none", now.get(key) or "none")
+    if then.get("digest") != now.get("digest"):
+        yield "the spec, a variable or a local file gives another request"
+    elif then.get("assets") != now.get("assets"):
+        yield "local files have changed"
+    if then.get("observed") != now.get("observed"):
+        yield "the cluster has changed"
+    elif then.get("calls") != now.get("calls"):
+        yield "other calls would be made"
+
+
+def _checksum(body: Mapping[str, Any]) -> str:
+    text = json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

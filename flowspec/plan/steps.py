@@ -1,0 +1,99 @@
+"""Which steps of a request have to be added to a cluster that lives on.
+
+A step is told apart by its name and by what would run (jar, main class, arguments, properties): one that is there
+and pending, running or completed is left alone. Local scripts are staged under the hash of their content, so that a
+changed script is another step.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flowspec.plan.cluster import Cluster, Step
+
+# ListSteps shows no more than the latest thousand steps of a cluster (Yelp/mrjob#1462).
+HISTORY_LIMIT = 1000
+
+_LIVE = frozenset({"PENDING", "RUNNING", "COMPLETED", "CANCEL_PENDING"})
+_CANCELLABLE = frozenset({"PENDING", "RUNNING"})
+
+
+@dataclass(frozen=True, slots=True)
+class StepChanges:
+    """Indexes of the wanted steps to add, steps to cancel, and failed steps that are left as they are.
+
+    `awaits` are wanted steps that are there and not over yet. `unknown` holds the indexes of steps that may have run
+    before the history that EMR still shows.
+    """
+
+    add: tuple[int, ...] = ()
+    cancel: tuple[Step, ...] = ()
+    failed: tuple[Step, ...] = ()
+    awaits: tuple[Step, ...] = ()
+    unknown: tuple[int, ...] = ()
+
+
+def step_identity(config: Mapping[str, Any]) -> str:
+    """The name of a StepConfig and the sha256 (hex) of what it runs."""
+    jar = config.get("HadoopJarStep", {})
+    properties = {pair.get("Key", ""): pair.get("Value", "") for pair in jar.get("Properties", ())}
+    runs = [jar.get("Jar"), jar.get("MainClass") or "", list(jar.get("Args", ())), properties]
+    digest = hashlib.sha256(json.dumps(runs, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{config.get('Name', '')}\n{digest}"
+
+
+def compare_steps(
+    wanted: Sequence[Mapping[str, Any]],
+    cluster: Cluster,
+    *,
+    rerun: Collection[str] = (),
+    cancel_removed: bool = False,
+    known: bool = False,
+) -> StepChanges:
+    """Compares the steps of a request with those of a live cluster, both oldest first.
+
+    `rerun` holds names of steps to run again, or "failed" for all that failed, were cancelled or interrupted.
+    `known` says that an apply has submitted exactly these steps before, so that one which EMR does not show any more
+    is not taken for new.
+    """
+    there = _by_identity(cluster)
+    add: list[int] = []
+    failed: list[Step] = []
+    awaits: list[Step] = []
+    unknown: list[int] = []
+    for index, config in enumerate(wanted):
+        attempts = there.get(step_identity(config), [])
+        # The k-th of equal steps in the request is the k-th on the cluster.
+        latest = attempts.pop(0) if attempts else None
+        if latest is None and _history_is_cut(cluster):
+            unknown += [] if known else [index]
+        elif latest is None or config.get("Name") in rerun or (latest.state not in _LIVE and "failed" in rerun):
+            add.append(index)
+        elif latest.state not in _LIVE:
+            failed.append(latest)
+        elif not latest.has_ended:
+            awaits.append(latest)
+    leftover = [step for rest in there.values() for step in rest if step.state in _CANCELLABLE]
+    return StepChanges(
+        tuple(add), tuple(leftover) if cancel_removed else (), tuple(failed), tuple(awaits), tuple(unknown)
+    )
+
+
+def _history_is_cut(cluster: Cluster) -> bool:
+    return len(cluster.steps) >= HISTORY_LIMIT
+
+
+def _by_identity(cluster: Cluster) -> dict[str, list[Step]]:
+    """The steps of a cluster by identity. Failed attempts that a later attempt repeats are left out."""
+    configs = cluster.live.params.get("Steps", ()) if cluster.live else ()
+    found: dict[str, list[Step]] = {}
+    for config, step in zip(configs, cluster.steps, strict=True):
+        attempts = found.setdefault(step_identity(config), [])
+        if attempts and attempts[-1].state not in _LIVE:
+            attempts.pop()
+        attempts.append(step)
+    return found

@@ -1,0 +1,28 @@
+"""Plain data in a frozen dataclass that nobody can change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+class Snapshot:
+    """A dataclass field of JSON data that is kept as text; each read gives a new dict.
+
+    boto3 and jsonschema accept only dict and list, which can be changed. A change to the copy that was read
+    has no effect on the value, so a digest or a plan made of it stays true.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._key = f"_{name}"
+
+    def __get__(self, instance: object | None, owner: type | None = None) -> dict[str, Any]:
+        if instance is None:
+            # What dataclasses takes for a field without a default.
+            raise AttributeError(self._key)
+        data: dict[str, Any] = json.loads(instance.__dict__[self._key])
+        return data
+
+    def __set__(self, instance: object, value: Mapping[str, Any]) -> None:
+        instance.__dict__[self._key] = json.dumps(value)
