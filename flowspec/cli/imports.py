@@ -41,7 +41,7 @@ def import_(  # noqa: PLR0917 - click passes them by name
     `aws emr create-cluster` command, a CloudFormation template, or a Terraform file or folder. Nothing of it
     is run, and nobody is asked.
     """
-    from flowspec.importers.decompile.draft import decompile
+    from flowspec.importers.decompile.draft import write_spec
     from flowspec.importers.sources import read
 
     file, kind = _meant(file, request, kind)
@@ -49,7 +49,7 @@ def import_(  # noqa: PLR0917 - click passes them by name
     folder = Path() if file == "-" else Path(file) if Path(file).is_dir() else Path(file).parent
     wanted = read(name, _content(file), kind=kind, folder=folder, cluster=cluster)
     here = output.parent if output else Path()
-    made = decompile(wanted, folder=here, origin=Path(name).resolve().name, keep_secrets=keep_secrets)
+    made = write_spec(wanted, folder=here, origin=Path(name).resolve().name, keep_secrets=keep_secrets)
     if output:
         write(output, made.text)
     else:

@@ -19,7 +19,7 @@ from flowspec.document.nearest import did_you_mean
 from flowspec.document.tree import NodePath
 from flowspec.errors import Diagnostic
 from flowspec.request.archives import IGNORE_FILE, Member, PackingError, blocks, members, packed
-from flowspec.request.secret_scan import leak
+from flowspec.request.secret_scan import find_secret
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _S3 = re.compile(r"s3[an]?://")
@@ -101,6 +101,22 @@ class Files:
         """A relative path, from the folder of the spec, or of the base file; `..` is resolved, links are not."""
         return Path(os.path.normpath(self.folder(at) / text))
 
+    def data_path(self, text: str, at: NodePath) -> str:
+        """A path of data, or several with commas: on `local` relative ones start at the spec's folder.
+
+        On EMR they are left alone: there they belong to the cluster's default file system.
+        """
+        if self.jobflow.backend != "local":
+            return text
+        # A comma within braces is part of a glob: {a,b}.
+        return ",".join(self._data_path(part, at) for part in re.split(r",(?![^{]*\})", text))
+
+    def _data_path(self, text: str, at: NodePath) -> str:
+        if not is_relative(text):
+            return text
+        # Path drops a slash at the end, which tells a folder from a file.
+        return str(self.absolute(text, at)) + ("/" if text.endswith("/") else "")
+
     def report(self, id: str, at: NodePath, message: str, *, hint: str = "", notes: tuple[str, ...] = ()) -> None:  # noqa: A002
         """Collects a finding about the value at a path of the spec."""
         self.found.append(self.jobflow.document.diagnostic(id, at, message, hint=hint, notes=notes))
@@ -154,7 +170,7 @@ class Files:
     def _look_for_secrets(self, path: Path, at: NodePath) -> None:
         if self.jobflow.backend == "local" or path in self._allowed:
             return
-        found = leak(blocks(path))
+        found = find_secret(blocks(path))
         if found:
             name = os.path.relpath(path, self.folder())
             hint = "keep it out of S3"

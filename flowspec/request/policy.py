@@ -22,7 +22,7 @@ from flowspec.document.tree import Place, Source, plain, settle
 from flowspec.document.validate import schema_fault, schema_violations
 from flowspec.errors import Diagnostic, SpecError
 from flowspec.request.compile import Request
-from flowspec.request.origin import origin
+from flowspec.request.origins import locate
 
 Path: TypeAlias = "tuple[str | int, ...]"
 
@@ -112,17 +112,17 @@ def _leads_somewhere(reference: str, root: Mapping[str, Any]) -> bool:
 def violations(policy: Policy, jobflow: JobFlow, request: Request) -> tuple[Diagnostic, ...]:
     """What a policy has against a job flow's request, at the lines of the spec that it came from."""
     try:
-        found = [_placed(one, policy, jobflow) for one in schema_violations(request.params, policy.schema)]
+        found = [_diagnostic(one, policy, jobflow, request) for one in schema_violations(request.params, policy.schema)]
     except RecursionError:
         raise _unfit(Source(policy.file), "the policy refers to itself without end") from None
     return settle(found, jobflow.target, jobflow.secrets)
 
 
-def _placed(error: Any, policy: Policy, jobflow: JobFlow) -> Diagnostic:
+def _diagnostic(error: Any, policy: Policy, jobflow: JobFlow, request: Request) -> Diagnostic:
     path = (*error.absolute_path, *_extra(error))
     message, hint = _TELLERS.get(error.validator, _plainly)(error)
     value = error.instance if isinstance(error.instance, str) else None
-    place = origin(jobflow, path, value)
+    place = locate(jobflow, request, path, value)
     about = error.schema.get("description") or error.schema.get("title") if isinstance(error.schema, dict) else ""
     notes = [f"{policy.file}: {about}" if about else f"{policy.file}: {_where(error.absolute_schema_path)}"]
     is_key = path[-1:] in (("Key",), ("Classification",)) and place[-1:] != path[-1:]

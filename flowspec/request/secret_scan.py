@@ -28,7 +28,7 @@ _PATTERNS = (
 )
 
 
-def leak(blocks: Iterable[bytes]) -> str:
+def find_secret(blocks: Iterable[bytes]) -> str:
     """What secret there is in a file's content, and in which line; "" when none is found."""
     tail, line = b"", 1
     for block in blocks:

@@ -12,7 +12,7 @@ from flowspec.document.tree import Scalar
 from flowspec.document.validate import validate
 from flowspec.facts.api_model import input_shape
 from flowspec.request.compile import compile
-from flowspec.request.origin import origin
+from flowspec.request.origins import locate
 
 DOCUMENTS = Path(__file__).parents[1] / "document/documents/good"
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
@@ -46,8 +46,9 @@ def test_each_member_comes_from_where_it_is_said(case, monkeypatch):
     flow = flow_of(case)
     if case.name == "api-params" and "UnhealthyNodeReplacement" not in input_shape().members["Instances"].members:
         pytest.skip("this botocore does not know all members yet, and says so")
-    for path, value in leaves(compile(flow).params):
-        place = origin(flow, path, value if isinstance(value, str) else None)
+    request = compile(flow)
+    for path, value in leaves(request.params):
+        place = locate(flow, request, path, value if isinstance(value, str) else None)
         node = flow.document.find(place)
         assert node is not None, f"{path} -> {place}"
         if place[:1] != ("enable_debugging",) and not is_made(path):
@@ -102,4 +103,4 @@ def flow(tmp_path):
     ],
 )
 def test_origins(flow, path, value, place):
-    assert origin(flow, path, value) == place
+    assert locate(flow, compile(flow), path, value) == place
