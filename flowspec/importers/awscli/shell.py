@@ -1,4 +1,4 @@
-"""The text of a shell script -> its commands, each a list of words, with placeholders where the shell would put a value.
+"""The text of a shell script -> its commands, as lists of words, with placeholders where the shell would put a value.
 
 Nothing is run and no environment is read. Quotes, comments, continued lines, here documents and redirections
 are understood as POSIX's Shell Command Language (chapter 2) has them; what a loop or a function does is not.
