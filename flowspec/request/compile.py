@@ -11,14 +11,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from flowspec.document import schema as schemas
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.tree import settle
 from flowspec.errors import Diagnostic, Severity, SpecError
 from flowspec.request.assets import Asset, Files
-from flowspec.request.origins import Origins, record_patch
+from flowspec.request.origins import Origins, Path, record_patch
 from flowspec.request.shapes.registry import SHAPES
 from flowspec.request.shapes.shape import Route
 from flowspec.request.steps.target import StepTarget, debugging_step
@@ -46,7 +46,7 @@ def compile(jobflow: JobFlow) -> Request:
     Raises `SpecError` when local files are missing or unfit, when there is nowhere to stage them, or
     when the installed botocore refuses `api_params`.
     """
-    compiler = _Compiler(jobflow, Files(jobflow), StepTarget.of(jobflow.fields, jobflow.region))
+    compiler = _Compiler(jobflow, Files(jobflow), StepTarget.of(jobflow.fields, jobflow.region), {})
     params = compiler.members()
     found = compiler.files.found
     if "api_params" in jobflow.fields:
@@ -89,14 +89,13 @@ def _refused(jobflow: JobFlow, params: Mapping[str, Any]) -> list[Diagnostic]:
     return [document.diagnostic("FS109", ("api_params", *one.path), one.message) for one in problems(params)]
 
 
-@dataclass
-class _Compiler:
+class _Compiler(NamedTuple):
     """One compilation: of which job flow, the local files it finds, and the origins it records."""
 
     jobflow: JobFlow
     files: Files
     target: StepTarget
-    origins: dict[tuple[str | int, ...], tuple[str | int, ...]] = field(default_factory=dict)
+    origins: dict[Path, Path]
 
     def members(self) -> dict[str, Any]:
         """All parameters but for `api_params`. `Instances` is always there: the API requires it, empty or not."""

@@ -38,7 +38,7 @@ class Policy:
 
 
 def read(path: str | os.PathLike[str]) -> Policy:
-    """A policy file. Raises `SpecError` when it can't be read, or is no JSON Schema that stands for itself."""
+    """Reads a policy file. Raises `SpecError` when it can't be read, or is no self-contained JSON Schema."""
     source = read_text(path, "FS602")
     schema = _json(source) if source.file.endswith(".json") else _yaml(source)
     if not isinstance(schema, dict):
@@ -50,7 +50,7 @@ def read(path: str | os.PathLike[str]) -> Policy:
 
 
 def _placeable(schema: Any) -> Any:
-    """The same schema, with `BidPrice: false` said so that jsonschema tells which member it is about."""
+    """The schema with `{"not": {}}` for `false` as a member: for `false` jsonschema does not report the member."""
     if isinstance(schema, list):
         return [_placeable(one) for one in schema]
     if not isinstance(schema, dict):
@@ -84,7 +84,7 @@ def _unfit(source: Source, message: str) -> SpecError:
 
 
 def _faults(schema: Any, root: Mapping[str, Any]) -> Iterator[str]:
-    """What a meta-schema does not see: references that lead nowhere, or out of the file."""
+    """Finds faults that a meta-schema does not: references to nothing, or out of the file."""
     if isinstance(schema, list):
         for one in schema:
             yield from _faults(one, root)
@@ -110,7 +110,7 @@ def _leads_somewhere(reference: str, root: Mapping[str, Any]) -> bool:
 
 
 def violations(policy: Policy, jobflow: JobFlow, request: Request) -> tuple[Diagnostic, ...]:
-    """What a policy has against a job flow's request, at the lines of the spec that it came from."""
+    """The violations of a policy by a job flow's request, each at its place in the spec."""
     try:
         found = [_diagnostic(one, policy, jobflow, request) for one in schema_violations(request.params, policy.schema)]
     except RecursionError:
@@ -131,7 +131,7 @@ def _diagnostic(error: Any, policy: Policy, jobflow: JobFlow, request: Request) 
 
 
 def _extra(error: Any) -> Path:
-    """The member that is not wanted, where one is not."""
+    """The path step of a member that is not allowed, for `additionalProperties`."""
     if error.validator != "additionalProperties" or not isinstance(error.instance, Mapping):
         return ()
     known = error.schema.get("properties", {})
@@ -189,7 +189,7 @@ _TELLERS: dict[str, Callable[[Any], tuple[str, str]]] = {
     "required": _required,
     "enum": _enum,
     "const": lambda error: (f"{_value(error.instance)} is not allowed", _value(error.validator_value)),
-    "pattern": lambda error: (f"{_value(error.instance)} is not allowed", f"it is to match {error.validator_value}"),
+    "pattern": lambda error: (f"{_value(error.instance)} is not allowed", f"must match {error.validator_value}"),
     "type": lambda error: (f"{_value(error.instance)} is not allowed", f"of type {_either(error.validator_value)}"),
     "minimum": _bound("at least"),
     "exclusiveMinimum": _bound("more than"),
@@ -201,7 +201,7 @@ _TELLERS: dict[str, Callable[[Any], tuple[str, str]]] = {
     "maxLength": _size("up to"),
     "minProperties": _size("at least"),
     "maxProperties": _size("up to"),
-    "contains": lambda _: ("no item is as the policy wants one", ""),
+    "contains": lambda _: ("no item matches the policy's `contains`", ""),
     "additionalProperties": lambda _: ("the policy does not allow this", ""),
-    "not": lambda error: (f"{_value(error.instance)} is what the policy forbids", ""),
+    "not": lambda error: (f"{_value(error.instance)} is forbidden by the policy", ""),
 }

@@ -30,9 +30,17 @@ class Route(NamedTuple):
 class CompileContext(Protocol):
     """The compilation of one job flow, as a shape sees it."""
 
-    jobflow: JobFlow
-    files: Files
-    target: StepTarget
+    @property
+    def jobflow(self) -> JobFlow:
+        """The job flow that is compiled."""
+
+    @property
+    def files(self) -> Files:
+        """Its local files, and the findings about them."""
+
+    @property
+    def target(self) -> StepTarget:
+        """What decides the form of its steps."""
 
     def by_schema(self, value: Any, schema: Schema, route: Route) -> Any:
         """Compiles a value by rule, along its schema."""

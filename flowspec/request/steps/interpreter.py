@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from flowspec.request.steps.kind import Fields, SpecStep, without_empty
 from flowspec.request.steps.options import Table, read
 from flowspec.request.steps.target import HadoopJarStep, Invocation, StepTarget
 
 
-@dataclass(frozen=True)
-class Interpreter:
+class Interpreter(NamedTuple):
     """A `program` ("hive" or "pig") with its options: a kind of step."""
 
     program: str

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from flowspec.request.assets import Files, is_relative
 from flowspec.request.steps.options import Table, words
@@ -15,8 +14,7 @@ Fields: TypeAlias = "dict[str, Any]"
 """The keys of a step in a spec that are of its kind: without name, type, on_failure and stage."""
 
 
-@dataclass(frozen=True)
-class SpecStep:
+class SpecStep(NamedTuple):
     """A step of a spec, valid by the schema, that is to be compiled. `at` is its path in the spec."""
 
     fields: Mapping[str, Any]
