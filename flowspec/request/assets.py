@@ -93,7 +93,7 @@ class Files:
         return tuple(self._assets.values())
 
     def folder(self, at: NodePath = ()) -> Path:
-        """The folder (absolute) of the file that has the value at a path of the spec: the spec itself or a base file."""
+        """The folder (absolute) of the file with the value at a path of the spec: the spec itself or a base file."""
         file = self.jobflow.document.nearest(at).at.source.file if at else os.fspath(self.jobflow.path)
         return Path(os.path.abspath(file)).parent  # noqa: PTH100 - unlike Path.resolve it keeps links
 

@@ -17,9 +17,10 @@ Origins: TypeAlias = "Mapping[Path, Path]"
 
 def record_patch(origins: dict[Path, Path], patch: Any) -> None:
     """Records the parts of a request that `api_params` sets, in place of those that it overrides."""
-    for path, value in _leaves(patch, ()):
-        for overridden in [one for one in origins if one[: len(path)] == path]:
-            del origins[overridden]
+    replaced = dict(_leaves(patch, ()))
+    for path in [one for one in origins if any(one[:size] in replaced for size in range(1, len(one) + 1))]:
+        del origins[path]
+    for path, value in replaced.items():
         for inner in _inside(value, path):
             origins[inner] = ("api_params", *inner)
 

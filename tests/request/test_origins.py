@@ -82,6 +82,7 @@ def flow(tmp_path):
         (("Instances", "InstanceGroups", 7), None, ("instance_groups",)),
         (("Instances", "HadoopVersion"), None, ("api_params", "Instances", "HadoopVersion")),
         (("Applications", 0, "Name"), None, ("api_params", "Applications", 0, "Name")),
+        (("Applications", 0), None, ("api_params", "Applications", 0)),
         (("Applications", 3), None, ("api_params", "Applications")),
         (("StepConcurrencyLevel",), None, ("api_params", "StepConcurrencyLevel")),
         (("Tags", 1, "Value"), None, ("tags", "c")),
@@ -104,3 +105,18 @@ def flow(tmp_path):
 )
 def test_origins(flow, path, value, place):
     assert locate(flow, compile(flow), path, value) == place
+
+
+def test_what_api_params_replaces_comes_from_nowhere_else(tmp_path):
+    path = tmp_path / "job.yaml"
+    path.write_text(
+        "flowspec: v1\nname: x\nrelease_label: emr-7.5.0\nmaster_instance_type: m5.xlarge\ntags: {a: b, c: d}\n"
+        "steps: [{name: s, type: command, args: [run]}, {name: t, type: command, args: [run]}]\n"
+        "api_params: {Tags: null, Steps: [{Name: u, HadoopJarStep: {Jar: run}}]}\n"
+    )
+    flow = validate(load(path))
+    request = compile(flow)
+    jar = ("Steps", 0, "HadoopJarStep", "Jar")
+    assert locate(flow, request, jar, "run") == ("api_params", *jar)
+    assert locate(flow, request, ("Steps", 1, "Name")) == ("api_params", "Steps")
+    assert locate(flow, request, ("Tags", 0)) == ("api_params", "Tags")
