@@ -29,7 +29,7 @@ from flowspec.boto_emr.step import JarStep, Step, depends_on_release, step_confi
 from flowspec.errors import ServiceError
 from flowspec.facts.api_model import input_shape, problems
 from flowspec.facts.backends import BACKENDS, BackendName
-from flowspec.request.steps import World, debugging_step
+from flowspec.request.steps.target import StepTarget, debugging_step
 
 _Several: TypeAlias = "str | Iterable[str] | None"
 
@@ -251,9 +251,9 @@ class EmrConnection:
     def add_jobflow_steps(self, jobflow_id: str, steps: Step | Iterable[Step]) -> Any:
         """Adds steps (or one) to a job flow, in the form that its release wants: `JobFlowStepList`."""
         added = _listed(steps, _STEP)
-        world = self._world_of(jobflow_id, added)
+        target = self._target_of(jobflow_id, added)
         params: Flat = {"JobFlowId": jobflow_id}
-        lay(params, "Steps", [step_config(step, world) for step in added])
+        lay(params, "Steps", [step_config(step, target) for step in added])
         return self.get_object("AddJobFlowSteps", params, emrobject.JobFlowStepList)
 
     def add_instance_groups(self, jobflow_id: str, instance_groups: InstanceGroup | Iterable[InstanceGroup]) -> Any:
@@ -312,8 +312,8 @@ class EmrConnection:
 
         Raises EmrResponseError with status 0 when it is not known whether the job flow was made.
         """
-        world = World(not (api_params or {}).get("ReleaseLabel"), self._region_name, local=False)
-        debugging = [self._debugging_step(world)] if enable_debugging else []
+        target = StepTarget(not (api_params or {}).get("ReleaseLabel"), self._region_name)
+        debugging = [self._debugging_step(target)] if enable_debugging else []
         shorthand = {
             "MasterInstanceType": master_instance_type,
             "SlaveInstanceType": slave_instance_type,
@@ -329,7 +329,7 @@ class EmrConnection:
                 "Placement": {"AvailabilityZone": availability_zone or None},
                 **({"InstanceGroups": _group_configs(instance_groups)} if instance_groups else shorthand),
             },
-            "Steps": [*debugging, *(step_config(step, world) for step in _listed(steps, _STEP))],
+            "Steps": [*debugging, *(step_config(step, target) for step in _listed(steps, _STEP))],
             "BootstrapActions": _action_configs(bootstrap_actions),
             "AmiVersion": ami_version or None,
             "AdditionalInfo": additional_info,
@@ -350,20 +350,20 @@ class EmrConnection:
     def _region_name(self) -> str:
         return self.region.name or self.DefaultRegionName
 
-    def _debugging_step(self, world: World) -> dict[str, Any]:
-        if not world.old:
-            return debugging_step(world)
-        jar, fetch = (text.format(region_name=world.region) for text in (self.DebuggingJar, self.DebuggingArgs))
-        return step_config(JarStep("Setup Hadoop Debugging", jar, step_args=fetch), world)
+    def _debugging_step(self, target: StepTarget) -> dict[str, Any]:
+        if not target.pre_emr4:
+            return debugging_step(target)
+        jar, fetch = (text.format(region_name=target.region) for text in (self.DebuggingJar, self.DebuggingArgs))
+        return step_config(JarStep("Setup Hadoop Debugging", jar, step_args=fetch), target)
 
-    def _world_of(self, jobflow_id: str, steps: list[Any]) -> World:
+    def _target_of(self, jobflow_id: str, steps: list[Any]) -> StepTarget:
         """What decides the form of steps for a job flow; EMR is asked only where it makes a difference."""
-        old = World(old=True, region=self._region_name, local=False)
+        ami = StepTarget(pre_emr4=True, region=self._region_name)
         if self.https_connection_factory or not any(map(depends_on_release, steps)):
-            return old
+            return ami
         with as_boto_raised():
             cluster = self._emr.call("DescribeCluster", ClusterId=jobflow_id)["Cluster"]
-        return old._replace(old=not cluster.get("ReleaseLabel"))
+        return ami._replace(pre_emr4=not cluster.get("ReleaseLabel"))
 
     # --- boto 2's names for flat parameters ---
 

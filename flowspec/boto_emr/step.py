@@ -14,11 +14,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
-from flowspec.request import options
 from flowspec.request.assets import Files
-from flowspec.request.steps import DEFAULT_REGION, OLD_STREAMING, World, hadoop_jar_step
+from flowspec.request.steps.registry import compile_step
+from flowspec.request.steps.streaming import AMI_JAR, GENERIC, generic_length
+from flowspec.request.steps.target import DEFAULT_REGION, StepTarget
 
-_AMI = World(old=True, region=DEFAULT_REGION, local=False)
+_AMI = StepTarget(pre_emr4=True)
 _LIBRARY = f"s3n://{DEFAULT_REGION}.elasticmapreduce/libs/"
 
 
@@ -86,7 +87,7 @@ class StreamingStep(Step):
         step_args: str | Iterable[str] | None = None,
         input: str | Iterable[str] | None = None,
         output: str | None = None,
-        jar: str = OLD_STREAMING,
+        jar: str = AMI_JAR,
     ) -> None:
         self.name = name
         self.mapper = mapper
@@ -109,14 +110,14 @@ class StreamingStep(Step):
 
     def args(self) -> list[str]:
         """The arguments, for the AMIs."""
-        args: list[str] = hadoop_jar_step(self.said({}, _listed(self.step_args)), (), _AMI, _AsTheyAre())["Args"]
+        args: list[str] = compile_step(self.said({}, _listed(self.step_args)), (), _AMI, _AsTheyAre())["Args"]
         return args
 
-    def on_release(self, world: World) -> dict[str, Any]:
+    def on_release(self, target: StepTarget) -> dict[str, Any]:
         """The HadoopJarStep for a release."""
         shipped, rest = _without_files(_listed(self.step_args))
-        own = {} if self._jar == OLD_STREAMING else {"jar": self._jar}
-        return hadoop_jar_step(self.said({**own, "files": shipped}, rest), (), world, _AsTheyAre())
+        own = {} if self._jar == AMI_JAR else {"jar": self._jar}
+        return compile_step(self.said({**own, "files": shipped}, rest), (), target, _AsTheyAre())
 
     def said(self, more: dict[str, Any], step_args: list[str]) -> dict[str, Any]:
         """The step as a spec says it, with `more` in front; `step_args` stand before its commands."""
@@ -161,12 +162,12 @@ class _InterpretedStep(ScriptRunnerStep):
     def _install(self, versions: str) -> list[str]:
         return [*self.BaseArgs, f"--install-{self.program}", f"--{self.program}-versions", versions]
 
-    def on_release(self, world: World) -> dict[str, Any]:
+    def on_release(self, target: StepTarget) -> dict[str, Any]:
         """The HadoopJarStep for a release. Raises ValueError for an installation, of which there is none there."""
         words = self.args()
         if "--args" in words:
             _, script, *args = words[words.index("--args") + 1 :]
-            return hadoop_jar_step({"type": self.program, "script": script, "args": args}, (), world, _AsTheyAre())
+            return compile_step({"type": self.program, "script": script, "args": args}, (), target, _AsTheyAre())
         name = self.program.title()
         raise ValueError(
             f"{self.name}: a release has {name} when it is among its applications; leave this step out and "
@@ -255,28 +256,28 @@ def depends_on_release(step: Any) -> bool:
     return hasattr(step, "on_release")
 
 
-def step_config(step: Any, world: World) -> dict[str, Any]:
+def step_config(step: Any, target: StepTarget) -> dict[str, Any]:
     """The StepConfig of a step: ours, or any object that has what `Step` has."""
     return {
         "Name": step.name,
         "ActionOnFailure": step.action_on_failure,
-        "HadoopJarStep": step.on_release(world)
-        if depends_on_release(step) and not world.old
-        else _in_words(step, world),
+        "HadoopJarStep": step.on_release(target)
+        if depends_on_release(step) and not target.pre_emr4
+        else _in_words(step, target),
     }
 
 
-def _in_words(step: Any, world: World) -> dict[str, Any]:
+def _in_words(step: Any, target: StepTarget) -> dict[str, Any]:
     main_class = step.main_class()
-    jar, *args = _regional(step, world, [step.jar(), *step.args()])
+    jar, *args = _regional(step, target, [step.jar(), *step.args()])
     return {"Jar": jar, **({"MainClass": main_class} if main_class else {}), "Args": args}
 
 
-def _regional(step: Any, world: World, words: list[str]) -> list[str]:
+def _regional(step: Any, target: StepTarget, words: list[str]) -> list[str]:
     """The words of a step, with libraries from the bucket of the region in place of that in boto 2's constants."""
     if not isinstance(step, ScriptRunnerStep):
         return words
-    return [world.library(word.removeprefix(_LIBRARY)) if word.startswith(_LIBRARY) else word for word in words]
+    return [target.library(word.removeprefix(_LIBRARY)) if word.startswith(_LIBRARY) else word for word in words]
 
 
 class _AsTheyAre(Files):
@@ -288,6 +289,10 @@ class _AsTheyAre(Files):
     def absolute(self, text: str, at: Any = ()) -> Path:  # noqa: ARG002 - as Files has it
         """The path itself."""
         return Path(text)
+
+    def data_path(self, text: str, at: Any) -> str:  # noqa: ARG002
+        """The path itself."""
+        return text
 
     def asset(self, text: str, at: Any) -> None:
         """None: it is left as it is."""
@@ -306,7 +311,7 @@ def _generic_first(words: list[str]) -> list[str]:
     others: list[str] = []
     at = 0
     while at < len(words):
-        length = options.generic_length(words[at])
+        length = generic_length(words[at])
         end = at + (length or 1)
         (generic if length else others).extend(words[at:end])
         at = end
@@ -315,8 +320,8 @@ def _generic_first(words: list[str]) -> list[str]:
 
 def _without_files(words: list[str]) -> tuple[list[str], list[str]]:
     """What -files ships, and the other arguments: Hadoop knows one -files only, and commands are shipped by it too."""
-    if options.GENERIC["files"].flag not in words[:-1]:
+    if GENERIC["files"].flag not in words[:-1]:
         return [], words
-    at = words.index(options.GENERIC["files"].flag)
+    at = words.index(GENERIC["files"].flag)
     more, rest = _without_files(words[at + 2 :])
     return [*words[at + 1].split(","), *more], [*words[:at], *rest]

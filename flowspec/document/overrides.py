@@ -15,10 +15,18 @@ from flowspec.document.nearest import did_you_mean
 from flowspec.document.tree import Items, Mapping, Node, Scalar
 from flowspec.errors import Diagnostic
 
-NAMED = ("steps", "instance_groups", "instance_fleets", "bootstrap_actions")
+IDENTITY = {
+    "steps": ("name",),
+    "instance_groups": ("role", "name"),
+    "instance_fleets": ("type", "name"),
+    "bootstrap_actions": ("name",),
+}
+"""By named list, the keys that tell its items apart."""
+
+NAMED = tuple(IDENTITY)
 """The lists whose items are merged by name, and may be repeated and left out."""
 
-_ROLE = {"instance_groups": "role", "instance_fleets": "type"}
+_ROLE = {kind: keys[0] for kind, keys in IDENTITY.items() if len(keys) > 1}
 
 _ROLES = ("MASTER", "CORE", "TASK")
 

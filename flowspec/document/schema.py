@@ -7,7 +7,7 @@ of a spec that are not rendered are checked with. `strict` is the same without t
 written; `strict` says `string` and marks it `x-text`. `schemas/generate.py` writes the file.
 
 Besides JSON Schema's words there are: `x-emr`, the member of RunJobFlow that a key becomes when that
-is not the key in CamelCase; `x-shape`, the compile function of a friendlier shape; `x-tool`, what is
+is not the key in CamelCase; `x-shape`, the module of `request.shapes` for a friendlier shape; `x-tool`, what is
 not carried over by rule; `x-also`, other words people use for a key; `x-sensitive`.
 """
 

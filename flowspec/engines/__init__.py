@@ -29,11 +29,12 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from flowspec.engines.paths import FileSystems, split_uri
+from flowspec.engines.registry import ELSEWHERE, ENGINES, by_jar, by_program
 from flowspec.errors import FlowspecError
 
 HONOURED = ("core-site", "hdfs-site", "mapred-site", "spark-defaults")
@@ -41,16 +42,12 @@ HONOURED = ("core-site", "hdfs-site", "mapred-site", "spark-defaults")
 
 _COMMAND_RUNNER = "command-runner.jar"
 _SCRIPT_RUNNER = "script-runner.jar"
-_STREAMING_JAR = re.compile(r"hadoop-streaming[^/]*\.jar")
 _AMI_STREAMING = "/home/hadoop/contrib/streaming/"
 _COMMAND_IN_S3 = re.compile(r"(s3[an]?://\S+)(.*)", re.DOTALL)
-_DIST_CP_JAR = re.compile(r"(emr-)?s3-?dist-?cp[^/]*\.jar")
-_SPARK = ("spark-submit", "spark-sql")
-_DIST_CP = ("s3-dist-cp", "s3distcp")
 _STATE_PUSHER = "state-pusher-script"
 _NOTHING_TO_PUSH = "Hadoop debugging was discontinued by AWS in 2023: this step does nothing here"
 
-# What EMR's machines have and this one is not asked to have; the reason is for the user's eyes.
+# Programs of EMR's nodes that this machine does not provide, with the reason that users read.
 _ABSENT = {
     **dict.fromkeys(("spark-shell", "pyspark"), "it waits for someone to type"),
     "spark-example": "pyspark does not bring Spark's examples along",
@@ -61,9 +58,6 @@ _ABSENT = {
     **dict.fromkeys(("hbase", "sqoop", "oozie", "flink", "flink-yarn-session", "hadoop-lzo"), "it is not here"),
     **dict.fromkeys(("yarn", "mapred"), "there is no YARN here"),
 }
-# Options of Hadoop Streaming that name files.
-_SHIPPING = ("conf", "files", "archives", "file", "cacheFile", "cacheArchive")
-_ELSEWHERE = "leave the step out of this target with `when`, or run it on EMR"
 
 
 @dataclass(frozen=True)
@@ -125,8 +119,8 @@ def unsupported(jar: str, main_class: str | None, args: Sequence[str]) -> str | 
     """Why a HadoopJarStep can't run on this machine, with a remedy; None when it can."""
     try:
         work = _work(jar, main_class, args, lambda uri: uri)
-        if work.engine == "streaming":
-            _refuse_streaming_options(work.argv[len(python_module("")) :])
+        if work.engine in ENGINES:
+            ENGINES[work.engine].preflight(work.program, work.args)
     except FlowspecError as error:
         return error.sentence
     return None
@@ -150,10 +144,12 @@ _Locate = Callable[[str], str]
 
 
 class _Work(NamedTuple):
-    """What runs a step, and its process."""
+    """What runs a step, and its process; for an engine also the name and the arguments of the program it stands for."""
 
     engine: str
     argv: tuple[str, ...]
+    program: str = ""
+    args: Sequence[str] = ()
 
 
 def _work(jar: str, main_class: str | None, args: Sequence[str], locate: _Locate) -> _Work:
@@ -162,10 +158,8 @@ def _work(jar: str, main_class: str | None, args: Sequence[str], locate: _Locate
         return _command(args, locate)
     if name == _SCRIPT_RUNNER:
         return _script(args, locate)
-    if _STREAMING_JAR.fullmatch(name):
-        return _streaming(_fetching(args) if jar.startswith(_AMI_STREAMING) else args)
-    if _DIST_CP_JAR.fullmatch(name):
-        return _dist_cp(args)
+    if engine := by_jar(name):
+        return _run(engine, "", _fetching(args) if jar.startswith(_AMI_STREAMING) else args)
     _require_hadoop(f"'{jar}'")
     return _hadoop("jar", locate(jar), *([main_class] if main_class else []), *args)
 
@@ -175,12 +169,8 @@ def _command(args: Sequence[str], locate: _Locate) -> _Work:
         raise FlowspecError("command-runner.jar was given nothing to run", remedy="name the program in `args`")
     program, rest = args[0], list(args[1:])
     name = PurePosixPath(program).name
-    if name == "hadoop-streaming":
-        return _streaming(rest)
-    if name in _SPARK:
-        return _spark(name, rest)
-    if name in _DIST_CP:
-        return _dist_cp(rest)
+    if engine := by_program(name):
+        return _run(engine, name, rest)
     if name in ("hadoop", "hdfs"):
         return _hadoop_program(name, rest, locate)
     if name == _STATE_PUSHER:
@@ -188,13 +178,13 @@ def _command(args: Sequence[str], locate: _Locate) -> _Work:
     _refuse_absent(name)
     # A path may still be made, by a bootstrap action or an earlier step; a name is looked up now.
     if "/" not in program and shutil.which(program) is None:
-        raise FlowspecError(f"there is no program '{program}' on PATH", remedy=f"install it, or {_ELSEWHERE}")
+        raise FlowspecError(f"there is no program '{program}' on PATH", remedy=f"install it, or {ELSEWHERE}")
     return _Work("command", tuple(args))
 
 
 def _refuse_absent(name: str) -> None:
     if name in _ABSENT:
-        raise FlowspecError(f"'{name}' can't run: {_ABSENT[name]}", remedy=_ELSEWHERE)
+        raise FlowspecError(f"'{name}' can't run: {_ABSENT[name]}", remedy=ELSEWHERE)
 
 
 def _hadoop_program(name: str, args: Sequence[str], locate: _Locate) -> _Work:
@@ -203,7 +193,7 @@ def _hadoop_program(name: str, args: Sequence[str], locate: _Locate) -> _Work:
     if name == "hadoop" and verb == "jar" and len(args) > 1:
         return _work(args[1], None, args[2:], locate)
     if verb not in (("fs", "dfs") if name == "hadoop" else ("dfs",)):
-        raise FlowspecError(f"'{' '.join((name, verb)).strip()}' can't run: it is not here", remedy=_ELSEWHERE)
+        raise FlowspecError(f"'{' '.join((name, verb)).strip()}' can't run: it is not here", remedy=ELSEWHERE)
     _require_hadoop(f"'{name} {verb}'")
     return _hadoop("fs", *args[1:])
 
@@ -215,15 +205,16 @@ def _require_hadoop(what: str) -> None:
 
 
 def _hadoop(*words: str) -> _Work:
-    return _Work("hadoop", python_module("flowspec.engines.hadoop", *words))
+    return _run("hadoop", "", words)
 
 
 def _script(args: Sequence[str], locate: _Locate) -> _Work:
     if not args:
         raise FlowspecError("script-runner.jar was given no script", remedy="name the script in `args`")
     name = PurePosixPath(args[0]).name
-    if name in _SPARK:
-        return _spark(name, args[1:])
+    # The AMIs' spark-submit is outside of PATH, so steps ran it by script-runner.jar; no other engine was run so.
+    if by_program(name) == "spark":
+        return _run("spark", name, args[1:])
     if "/libs/state-pusher/" in args[0]:  # before release 4.0.0 it was a script of the region's bucket
         return _nothing()
     _refuse_absent(name)
@@ -240,15 +231,11 @@ def _nothing() -> _Work:
     return _Work("", ("sh", "-c", 'echo "$0" >&2', _NOTHING_TO_PUSH))
 
 
-def _spark(program: str, args: Sequence[str]) -> _Work:
-    from flowspec.engines import spark
-
-    spark.require(program, args)
-    return _Work("spark", python_module("flowspec.engines.spark", program, *args))
-
-
-def _streaming(args: Sequence[str]) -> _Work:
-    return _Work("streaming", python_module("flowspec.engines.streaming", *args))
+def _run(name: str, program: str, args: Sequence[str]) -> _Work:
+    engine = ENGINES[name]
+    engine.require(program, args)
+    argv = python_module(engine.module, *((program,) if engine.takes_name else ()), *args)
+    return _Work(name, argv, program, args)
 
 
 def _fetching(args: Sequence[str]) -> list[str]:
@@ -267,30 +254,3 @@ def _fetching(args: Sequence[str]) -> list[str]:
         words[at] = ",".join([*shipped, words[at]])
         return words
     return ["-files", ",".join(shipped), *words] if shipped else words
-
-
-def _refuse_streaming_options(args: Sequence[str]) -> None:
-    """Raises FlowspecError for an option of Hadoop Streaming that its engine here has not.
-
-    What Hadoop itself would refuse is left to the step: its error is part of what the step does.
-    """
-    from flowspec.engines.streaming.hadoop.arguments import ClientError, Unsupported, parse
-    from flowspec.engines.streaming.hadoop.jobspec import build
-
-    try:
-        given = parse(args)
-        # Files may still be made, by an earlier step.
-        generic = {name: values for name, values in given.generic.items() if name not in _SHIPPING}
-        options = {name: values for name, values in given.streaming.items() if name not in _SHIPPING}
-        build(replace(given, generic=generic, streaming=options), {}, FileSystems(Path("/"), Path("/"), Path("/")))
-    except Unsupported as error:
-        raise FlowspecError(error.printed[0], remedy=_ELSEWHERE) from error
-    except (ClientError, FlowspecError):
-        return
-
-
-def _dist_cp(args: Sequence[str]) -> _Work:
-    from flowspec.engines import distcp
-
-    distcp.parse(args)
-    return _Work("s3-dist-cp", python_module("flowspec.engines.distcp", *args))

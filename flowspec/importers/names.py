@@ -6,18 +6,18 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from flowspec.importers.decompile.placeholders import HOLE, Variable, hole, safe_name
+from flowspec.importers.decompile.placeholders import PLACEHOLDER, Variable, placeholder, safe_name
 
 
 class Names:
-    """Collects variables under names of their own; each call gives the hole to be put into the request."""
+    """Collects variables under names of their own; each call gives the placeholder to be put into the request."""
 
     def __init__(self) -> None:
         self.variables: dict[str, Variable] = {}
         self._known: dict[str, str] = {}
 
     def open(self, key: str, name: str, variable: Variable) -> str:
-        """The hole of the variable for `key` (what the source calls it), named as near to `name` as can be."""
+        """The placeholder of the variable for `key` (what the source calls it), named as near to `name` as can be."""
         if key not in self._known:
             stem, number = safe_name(name), 1
             taken = stem
@@ -25,13 +25,13 @@ class Names:
                 number += 1
                 taken = f"{stem}_{number}"
             self._known[key], self.variables[taken] = taken, variable
-        return hole(self._known[key])
+        return placeholder(self._known[key])
 
     def stand_in(self, text: str, name: str, default: str | None = None, **rules: Any) -> str:
-        """The hole for a value that only the source's own tool can tell; `text` says what it is there."""
+        """The placeholder for a value that only the source's own tool can tell; `text` says what it is there."""
         return self.open(text, name, Variable(default=default, rules={"description": text[:200], **rules}))
 
     def used(self, params: Any) -> Mapping[str, Variable]:
-        """The variables that a request has holes for."""
-        found = set(HOLE.findall(json.dumps(params, ensure_ascii=False)))
+        """The variables that a request has placeholders of."""
+        found = set(PLACEHOLDER.findall(json.dumps(params, ensure_ascii=False)))
         return {name: one for name, one in self.variables.items() if name in found}

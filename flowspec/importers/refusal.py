@@ -8,12 +8,12 @@ from typing import NoReturn
 from flowspec.document.nearest import did_you_mean
 from flowspec.document.tree import Place, Source
 from flowspec.errors import SpecError
-from flowspec.importers.decompile.placeholders import HOLE
+from flowspec.importers.decompile.placeholders import PLACEHOLDER
 
 
 def refuse(source: Source, message: str, hint: str = "", at: Place | None = None) -> NoReturn:
     """Raises `SpecError`: the source can't be imported."""
-    message = HOLE.sub(r"${\1}", message)
+    message = PLACEHOLDER.sub(r"${\1}", message)
     if at:
         raise SpecError([source.diagnostic("FS703", message, at, hint=hint)])
     raise SpecError([source.diagnostic("FS703", message, notes=(hint,) if hint else ())])

@@ -6,16 +6,16 @@ import json
 import re
 from typing import Any
 
-from flowspec.importers.decompile.placeholders import HOLE, hole_of
+from flowspec.importers.decompile.placeholders import PLACEHOLDER, placeholder_name
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?")
-_TEXT_OR_HOLE = re.compile(rf'"(?:\\.|[^"\\])*"|{HOLE.pattern}', re.DOTALL)
+_TEXT_OR_PLACEHOLDER = re.compile(rf'"(?:\\.|[^"\\])*"|{PLACEHOLDER.pattern}', re.DOTALL)
 
 
 def parsed_json(text: str) -> Any:
-    """A JSON text, in which a hole may stand where a number or a truth would. Raises `ValueError`, `RecursionError`."""
-    return json.loads(_TEXT_OR_HOLE.sub(lambda found: f'"{found[0]}"' if found[1] else found[0], text))
+    """A JSON text, where a placeholder may be a number or boolean. Raises `ValueError`, `RecursionError`."""
+    return json.loads(_TEXT_OR_PLACEHOLDER.sub(lambda found: f'"{found[0]}"' if found[1] else found[0], text))
 
 
 def fitted(value: Any, shape: Any) -> Any:
@@ -23,7 +23,7 @@ def fitted(value: Any, shape: Any) -> Any:
 
     A single value where a list is wanted becomes one. What does not fit is left for the model to refuse.
     """
-    if shape is None or hole_of(value) or value is None:
+    if shape is None or placeholder_name(value) or value is None:
         return value
     if isinstance(value, dict):
         members = getattr(shape, "members", {})

@@ -1,4 +1,4 @@
-"""What people have today -> the request that it means, with holes where it leaves values open.
+"""What people have today -> the request that it means, with placeholders where it leaves values open.
 
     request         the parameters of RunJobFlow, as JSON
     aws-cli         a script with `aws emr create-cluster …`
@@ -22,7 +22,7 @@ from flowspec.document.tree import Source
 from flowspec.facts.api_model import input_shape
 from flowspec.importers.awscli import script as awscli
 from flowspec.importers.cloudformation import template as cloudformation
-from flowspec.importers.decompile.placeholders import MARKS, Wanted, provable, typed
+from flowspec.importers.decompile.placeholders import MARKS, Wanted, drop_unprovable_rules, infer_types
 from flowspec.importers.decompile.request_file import check, decoded
 from flowspec.importers.decompile.request_file import read as read_request
 from flowspec.importers.refusal import refuse
@@ -63,8 +63,8 @@ def read(name: str, data: bytes, *, kind: str = "", folder: Path = Path(), clust
 
 def _checked(wanted: Wanted, source: Source) -> Wanted:
     work = PatternWork()
-    variables = {name: provable(one, work) for name, one in wanted.variables.items()}
-    wanted = replace(wanted, variables=typed(wanted.params, variables, input_shape()))
+    variables = {name: drop_unprovable_rules(one, work) for name, one in wanted.variables.items()}
+    wanted = replace(wanted, variables=infer_types(wanted.params, variables, input_shape()))
     check(wanted.request, source)
     return wanted
 

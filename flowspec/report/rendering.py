@@ -11,20 +11,15 @@ from typing import Any
 from flowspec.document import schema as schemas
 from flowspec.document.dump import dump
 from flowspec.document.masking import mask
+from flowspec.document.overrides import IDENTITY
 from flowspec.document.reading import Reading
 from flowspec.document.tree import Document, NodePath
 
 ABSENT = object()
 """What a target has where it has nothing: another thing than null."""
 
-# How the items of a list are told from each other; all other lists are compared place by place.
-_NAMES = {
-    "steps": ("name",),
-    "bootstrap_actions": ("name",),
-    "instance_groups": ("role", "name"),
-    "instance_fleets": ("type", "name"),
-    "applications": ("name",),
-}
+# The keys that tell the items of a list apart; all other lists are compared place by place.
+_NAMES = {**IDENTITY, "applications": ("name",)}
 
 
 def explained(document: Document) -> str:

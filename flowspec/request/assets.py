@@ -1,8 +1,8 @@
-"""Local files that a job flow needs: found beside the spec, hashed, and given the URI they will have.
+"""Finds the local files that a job flow needs, hashes them, and gives each the URI that it will have.
 
-A relative path where a file is wanted is a file beside the spec. On `local` it is used in place; on
-`emr` it will be at `<staging>/<sha256>/<name>`: the request names the content, so a changed script is
-a changed request. Nothing is uploaded here.
+A relative path where a file is expected is a file beside the spec. On `local` it is used in place; on
+`emr` it will be at `<staging>/<sha256>/<name>`: the URI contains the hash of the content, so a changed script
+makes a changed request. Nothing is uploaded here.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from flowspec.request.archives import (
     members,
     packed,
 )
-from flowspec.request.secret_scan import leak
+from flowspec.request.secret_scan import find_secret
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _S3 = re.compile(r"s3[an]?://")
-# What would end, split or change a name in the comma lists of URIs that Hadoop's -files takes.
+# Characters that end, split or change a name in the comma-separated URIs of Hadoop's -files.
 _UNSHIPPABLE = re.compile(r"[\s,#%?\"'<>\\^`{|}\[\]]")
-# The keys whose directories are packed.
+# The keys under which a directory is packed into an archive.
 _PACKED = frozenset(("archives", "cache_archives", "py_files"))
 _SCRIPT = re.compile(r"\.(py|sh|bash|rb|pl|awk|js|r|php|lua|exe|bin)$", re.IGNORECASE)
 
@@ -42,9 +42,9 @@ _SCRIPT = re.compile(r"\.(py|sh|bash|rb|pl|awk|js|r|php|lua|exe|bin)$", re.IGNOR
 class Asset:
     """A local file that the job flow needs.
 
-    `path` is absolute; `size` in bytes; `sha256` of the content, in hex. `uri` is how the request
-    names it: `s3://…/<sha256>/<name>` on emr, the absolute path on local. `members`: what is packed,
-    when the path is a directory; size and hash are the archive's then.
+    `path` is absolute; `size` in bytes; `sha256` of the content, in hex. `uri` is its name in the request:
+    `s3://…/<sha256>/<name>` on emr, the absolute path on local. `members`: the files to pack, when the path is
+    a directory; size and hash are then those of the archive.
     """
 
     path: Path
@@ -55,37 +55,37 @@ class Asset:
 
     @property
     def name(self) -> str:
-        """The file's own name, by which it is run where it is shipped to."""
+        """The file's name, also in the working directory of the tasks that it is shipped to."""
         return self.path.name if self.members is None else f"{self.path.name}.zip"
 
     def content(self) -> Iterator[bytes]:
-        """What is uploaded, block by block. Raises OSError and `PackingError`."""
+        """Reads the bytes to upload, block by block. Raises OSError and `PackingError`."""
         return blocks(self.path) if self.members is None else packed(self.members)
 
     def linked(self, fragment: str, at: NodePath) -> str:
-        """The URI with its `#name`. What is packed for `archives` is unpacked under its directory's name."""
+        """The URI with its `#name`. An archive of a directory is unpacked under the directory's name."""
         if self.members is not None and not fragment and not {"archives", "cache_archives"}.isdisjoint(at):
             fragment = f"#{self.path.name}"
         return self.uri + fragment
 
 
 def is_s3(text: str) -> bool:
-    """Whether this is an S3 URI, in any of Hadoop's spellings."""
+    """Whether a text is an S3 URI, in any of Hadoop's spellings (s3, s3a, s3n)."""
     return bool(_S3.match(text))
 
 
 def is_relative(text: str) -> bool:
-    """Whether this can be the path of a file beside the spec: no URI, not absolute; no path holds a NUL."""
+    """Whether a text can be the path of a file beside the spec: no URI, not absolute, without NUL."""
     return bool(text) and not text.startswith(("/", "~")) and not _SCHEME.match(text) and "\0" not in text
 
 
 def looks_like_file(word: str) -> bool:
-    """Whether a command's first word is meant as a file: it has a slash or a script's suffix."""
+    """Whether a command's first word is probably a file: it has a slash or the suffix of a script."""
     return "/" in word or bool(_SCRIPT.search(word))
 
 
 class Files:
-    """The local files of one job flow, each looked at once; `found` collects what is wrong with them."""
+    """The local files of one job flow, each read once; `found` collects the findings about them."""
 
     def __init__(self, jobflow: JobFlow) -> None:
         self.jobflow = jobflow
@@ -97,26 +97,42 @@ class Files:
 
     @property
     def assets(self) -> tuple[Asset, ...]:
-        """All files asked for so far, each once, in that order."""
+        """The files that `asset` was called for, each once, in order of the calls."""
         return tuple(self._assets.values())
 
     def folder(self, at: NodePath = ()) -> Path:
-        """The folder, absolute, where relative paths start that are said at a path: that of the file that says it."""
-        said_in = self.jobflow.document.nearest(at).at.source.file if at else os.fspath(self.jobflow.path)
-        return Path(os.path.abspath(said_in)).parent  # noqa: PTH100 - links stay as they are named
+        """The folder (absolute) of the file with the value at a path of the spec: the spec itself or a base file."""
+        file = self.jobflow.document.nearest(at).at.source.file if at else os.fspath(self.jobflow.path)
+        return Path(os.path.abspath(file)).parent  # noqa: PTH100 - unlike Path.resolve it keeps links
 
     def absolute(self, text: str, at: NodePath = ()) -> Path:
-        """A relative path, from the folder of the spec, or of the base file; `..` is resolved, links are not."""
+        """A relative path made absolute, from `folder(at)`; `..` is resolved, links are not."""
         return Path(os.path.normpath(self.folder(at) / text))
 
+    def data_path(self, text: str, at: NodePath) -> str:
+        """A path of data, or several with commas: on `local` relative ones start at the spec's folder.
+
+        On EMR they are left alone: there they belong to the cluster's default file system.
+        """
+        if self.jobflow.backend != "local":
+            return text
+        # A comma within braces is part of a glob: {a,b}.
+        return ",".join(self._data_path(part, at) for part in re.split(r",(?![^{]*\})", text))
+
+    def _data_path(self, text: str, at: NodePath) -> str:
+        if not is_relative(text):
+            return text
+        # Path drops a slash at the end, which tells a folder from a file.
+        return str(self.absolute(text, at)) + ("/" if text.endswith("/") else "")
+
     def report(self, id: str, at: NodePath, message: str, *, hint: str = "", notes: tuple[str, ...] = ()) -> None:  # noqa: A002
-        """Collects a finding about the value at a path of the spec."""
+        """Adds a finding about the value at a path of the spec."""
         self.found.append(self.jobflow.document.diagnostic(id, at, message, hint=hint, notes=notes))
 
     def asset(self, text: str, at: NodePath) -> Asset | None:
-        """The local file at this relative path; None, with a finding, when there is no such file.
+        """The local file at a relative path; None, with a finding, when there is none that can be used.
 
-        A directory where an archive is wanted is packed.
+        A directory under a key for archives is packed.
         """
         path = self.absolute(text, at)
         if path not in self._assets and path not in self._refused:
@@ -165,7 +181,7 @@ class Files:
     def _look_for_secrets(self, path: Path, at: NodePath) -> None:
         if not self.jobflow.stages_files or path in self._allowed:
             return
-        found = leak(blocks(path))
+        found = find_secret(blocks(path))
         if found:
             name = os.path.relpath(path, self.folder())
             hint = "keep it out of S3"
@@ -227,7 +243,7 @@ class Files:
 
 
 def _near(path: Path) -> str:
-    """A file of nearly this name beside it, as a question."""
+    """A hint: a file of a similar name in the same folder, or that there is no such folder."""
     try:
         names = sorted(one.name for one in path.parent.iterdir())
     except OSError:

@@ -1,29 +1,28 @@
 """JobFlow -> Request: the parameters of RunJobFlow.
 
 Most of a spec is carried over by rule, along the schema: a key becomes the member that the schema
-names, and its value is walked in the same way. Code stands here only for what has another shape in the
-spec than in the API. Nothing is added that was not asked for; absent, empty and a stated default stay
-three different things.
+names, and its value is walked in the same way. Code is needed only for what has another shape in the
+spec than in the API (`shapes`), and for steps (`steps`). Nothing is added that was not asked for: absent,
+empty and a given default stay three different things.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from flowspec.document import schema as schemas
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.tree import settle
 from flowspec.errors import Diagnostic, Severity, SpecError
-from flowspec.request.assets import Asset, Files, is_relative
+from flowspec.request.assets import Asset, Files
+from flowspec.request.origins import Origins, Path, record_patch
+from flowspec.request.shapes.registry import SHAPES
+from flowspec.request.shapes.shape import Route
 from flowspec.request.snapshot import Snapshot
-from flowspec.request.steps import World, debugging_step, hadoop_jar_step, key_value, placed
-
-MAX_STEP_LENGTH = 10_240
-
-Path: TypeAlias = "tuple[str | int, ...]"
+from flowspec.request.steps.target import StepTarget, debugging_step
 
 
 @dataclass(frozen=True)
@@ -31,34 +30,39 @@ class Request:
     """One call of RunJobFlow, and the local files that it names. Immutable and hashable.
 
     `params` are its keyword arguments for boto3: a new dict each time, so changing one changes nothing else.
-    `digest` (sha256, hex) depends on all parameters and on the content of all assets.
+    `digest` (sha256, hex) depends on all parameters and on the content of all assets. `secrets` are texts that
+    must not be shown. `origins` are the paths of the request's parts, each with the path in the spec that it
+    comes from (`origins.locate`).
     """
 
     digest: str
     assets: tuple[Asset, ...]
     params: Snapshot = Snapshot()  # noqa: RUF009 - a descriptor, no default
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    origins: Origins = field(default_factory=dict, repr=False, compare=False)
 
     def __hash__(self) -> int:
         return hash(self.digest)
 
 
-def compile(jobflow: JobFlow) -> Request:  # noqa: A001 - it is what the stage is called
+def compile(jobflow: JobFlow) -> Request:
     """The request of a job flow. Reads its local files to hash them; no network, no clock, no environment.
 
     Raises `SpecError` when local files are missing or unfit, when there is nowhere to stage them, or
     when the installed botocore refuses `api_params`.
     """
-    job = _Job(jobflow, Files(jobflow), World.of(jobflow.fields, jobflow.region, jobflow.backend))
-    params = job.members()
-    found = job.files.found
+    compiler = _Compiler(jobflow, Files(jobflow), StepTarget.of(jobflow.fields, jobflow.region), {})
+    params = compiler.members()
+    found = compiler.files.found
     if "api_params" in jobflow.fields:
-        params = merge_patch(params, jobflow.fields["api_params"])
+        patch = jobflow.fields["api_params"]
+        params = merge_patch(params, patch)
+        record_patch(compiler.origins, patch)
         found += _refused(jobflow, params)
     if any(one.severity is Severity.ERROR for one in found):
         raise SpecError(settle([*jobflow.warnings, *found], jobflow.target, jobflow.secrets))
-    assets = job.files.assets
-    return Request(digest(params, assets), assets, params, jobflow.secrets)
+    assets = compiler.files.assets
+    return Request(digest(params, assets), assets, params, jobflow.secrets, compiler.origins)
 
 
 def digest(params: Mapping[str, Any], assets: tuple[Asset, ...]) -> str:
@@ -90,150 +94,62 @@ def _refused(jobflow: JobFlow, params: Mapping[str, Any]) -> list[Diagnostic]:
     return [document.diagnostic("FS109", ("api_params", *one.path), one.message) for one in problems(params)]
 
 
-class _Job(NamedTuple):
-    """One compilation: what it is of, and the files it comes across."""
+class _Compiler(NamedTuple):
+    """One compilation: of which job flow, the local files it finds, and the origins it records."""
 
     jobflow: JobFlow
     files: Files
-    world: World
+    target: StepTarget
+    origins: dict[Path, Path]
 
     def members(self) -> dict[str, Any]:
-        """All parameters but for `api_params`. `Instances` is always there: the API wants it, empty or not."""
+        """All parameters but for `api_params`. `Instances` is always there: the API requires it, empty or not."""
         fields = self.jobflow.fields
-        params = {"Instances": {}, **self._object(fields, schemas.strict(), ())}
-        if self.world.local and "log_uri" in fields:
-            params["LogUri"] = placed(fields["log_uri"], self.world, self.files, ("log_uri",))
+        params = {"Instances": {}, **self.by_schema(fields, schemas.strict(), Route((), ()))}
+        if "log_uri" in fields:
+            params["LogUri"] = self.files.data_path(fields["log_uri"], ("log_uri",))
         if fields.get("enable_debugging"):
-            params["Steps"] = [debugging_step(self.world), *params.get("Steps", ())]
+            params["Steps"] = [debugging_step(self.target), *params.get("Steps", ())]
+            self.came_from(Route(("enable_debugging",), ("Steps", 0)))
         return params
 
-    def carried(self, value: Any, schema: schemas.Schema, at: Path) -> Any:
+    def by_schema(self, value: Any, schema: schemas.Schema, route: Route) -> Any:
         """A value as the API has it."""
+        self.came_from(route)
         type_word = value.get("type") if isinstance(value, dict) else None
         schema = schemas.meant(schema, schemas.kind(value), type_word)
         shape = schema.get("x-shape")
         if shape:
-            return _SHAPES[shape](self, value, at)
+            return SHAPES[shape].compile(value, route, self)
         if isinstance(value, dict):
-            return self._object(value, schema, at)
+            return self._object(value, schema, route)
         if isinstance(value, list):
-            return [self.carried(item, schema["items"], (*at, index)) for index, item in enumerate(value)]
+            return [self.by_schema(item, schema["items"], route.item(index)) for index, item in enumerate(value)]
         return value
 
-    def _object(self, value: Mapping[str, Any], schema: schemas.Schema, at: Path) -> dict[str, Any]:
+    def _object(self, value: Mapping[str, Any], schema: schemas.Schema, route: Route) -> dict[str, Any]:
         out: dict[str, Any] = {}
         own = schema.get("properties", {})
         for key, item in value.items():
             known = schemas.member(schema, key) or {}
             if known.get("x-tool"):
                 continue
-            carried = self.carried(item, known, (*at, key))
-            if key in own:
-                _put(out, schemas.api_name(key, known), carried)
-            else:
-                out[key] = carried
+            # A name may be a dotted path, such as `Instances.Placement.AvailabilityZone`; a key of the user's is not.
+            path = schemas.api_name(key, known).split(".") if key in own else [key]
+            _put(out, path, self.by_schema(item, known, route.to(key, *path)))
         return out
 
-    def by_rule(self, value: Any, definition: str, at: Path) -> Any:
+    def by_definition(self, value: Any, name: str, route: Route) -> Any:
         """A value carried over by the schema's definition of this name."""
-        return self.carried(value, schemas.strict()["$defs"][definition], at)
+        return self.by_schema(value, schemas.strict()["$defs"][name], route)
+
+    def came_from(self, route: Route) -> None:
+        """Records where a part of the request comes from."""
+        self.origins[route.request] = route.spec
 
 
-def _put(out: dict[str, Any], name: str, value: Any) -> None:
-    """Sets a member by its dotted path, such as `Instances.Placement.AvailabilityZone`."""
-    *owners, last = name.split(".")
+def _put(out: dict[str, Any], path: list[str], value: Any) -> None:
+    *owners, last = path
     for owner in owners:
         out = out.setdefault(owner, {})
     out[last] = value
-
-
-# --- shapes that are friendlier than the API's ---
-
-
-def _tags(job: _Job, value: Mapping[str, Any], at: Path) -> list[dict[str, Any]]:  # noqa: ARG001 - shapes are called alike
-    return [key_value(*one) for one in value.items()]
-
-
-def _applications(job: _Job, value: list[Any], at: Path) -> list[dict[str, Any]]:
-    return [
-        {"Name": one} if isinstance(one, str) else job.by_rule(one, "application", (*at, index))
-        for index, one in enumerate(value)
-    ]
-
-
-def _configurations(job: _Job, value: Any, at: Path) -> list[dict[str, Any]]:
-    if isinstance(value, list):
-        out: list[dict[str, Any]] = job.by_rule(value, "configuration_list", at)
-        return out
-    return [_classification(name, content) for name, content in value.items()]
-
-
-def _classification(name: str, content: Mapping[str, Any]) -> dict[str, Any]:
-    """One entry of the mapping: `configurations` in it is reserved for what is nested in the classification."""
-    out: dict[str, Any] = {"Classification": name}
-    properties = {key: text for key, text in content.items() if key != "configurations"}
-    if properties or "configurations" not in content:
-        out["Properties"] = properties
-    if "configurations" in content:
-        out["Configurations"] = [_classification(*one) for one in content["configurations"].items()]
-    return out
-
-
-def _instance_groups(job: _Job, value: list[Any], at: Path) -> list[dict[str, Any]]:
-    groups = [job.by_rule(one, "instance_group", (*at, index)) for index, one in enumerate(value)]
-    # The API wants a number for every group; a master that says none is one node.
-    return [{"InstanceCount": 1, **group} if group["InstanceRole"] == "MASTER" else group for group in groups]
-
-
-def _bootstrap_actions(job: _Job, value: list[Any], at: Path) -> list[dict[str, Any]]:
-    actions = []
-    for index, one in enumerate(value):
-        action = job.by_rule(one, "bootstrap_action", (*at, index))
-        if one.get("stage", True) and is_relative(one["path"]):
-            asset = job.files.asset(one["path"], (*at, index, "path"))
-            action["ScriptBootstrapAction"]["Path"] = asset.uri if asset else one["path"]
-        actions.append(action)
-    return actions
-
-
-def _steps(job: _Job, value: list[Any], at: Path) -> list[dict[str, Any]]:
-    return [_step(job, one, (*at, index)) for index, one in enumerate(value)]
-
-
-def _step(job: _Job, step: Mapping[str, Any], at: Path) -> dict[str, Any]:
-    out: dict[str, Any] = {"Name": step["name"]}
-    on_failure = step.get("on_failure", job.jobflow.fields.get("action_on_failure"))
-    if on_failure is not None:
-        out["ActionOnFailure"] = on_failure
-    out["HadoopJarStep"] = hadoop_jar_step(step, at, job.world, job.files)
-    _check_length(job, out["HadoopJarStep"], at)
-    if "step_monitoring_configuration" in step:
-        schema = schemas.strict()["$defs"][f"{step['type']}_step"]["properties"]["step_monitoring_configuration"]
-        out["StepMonitoringConfiguration"] = job.carried(step["step_monitoring_configuration"], schema, at)
-    return out
-
-
-def _check_length(job: _Job, step: Mapping[str, Any], at: Path) -> None:
-    """Botocore's AddJobFlowSteps: all strings of a step together are up to 10,240 characters."""
-    length = sum(map(len, _strings(step)))
-    if length > MAX_STEP_LENGTH and not job.world.local:
-        message = f"the step is {length:,} characters long; EMR takes up to {MAX_STEP_LENGTH:,}"
-        hint = "put what is long into a file in S3 and name that"
-        job.files.found.append(job.jobflow.document.diagnostic("FS260", at, message, hint=hint))
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    for item in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
-        yield from _strings(item)
-
-
-_SHAPES: dict[str, Callable[[_Job, Any, Path], Any]] = {
-    "tags": _tags,
-    "applications": _applications,
-    "instance_groups": _instance_groups,
-    "configurations": _configurations,
-    "bootstrap_actions": _bootstrap_actions,
-    "steps": _steps,
-}

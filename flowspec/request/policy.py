@@ -22,7 +22,7 @@ from flowspec.document.tree import Place, Source, plain, settle
 from flowspec.document.validate import dangling_references, schema_fault, schema_violations
 from flowspec.errors import Diagnostic, SpecError
 from flowspec.request.compile import Request
-from flowspec.request.origin import origin
+from flowspec.request.origins import locate
 
 Path: TypeAlias = "tuple[str | int, ...]"
 
@@ -38,7 +38,7 @@ class Policy:
 
 
 def read(path: str | os.PathLike[str]) -> Policy:
-    """A policy file. Raises `SpecError` when it can't be read, or is no JSON Schema that stands for itself."""
+    """Reads a policy file. Raises `SpecError` when it can't be read, or is no self-contained JSON Schema."""
     source = read_text(path, "FS602")
     schema = _json(source) if source.file.endswith(".json") else _yaml(source)
     if not isinstance(schema, dict):
@@ -63,7 +63,7 @@ def _dangling(source: Source, reference: str) -> Diagnostic:
 
 
 def _placeable(schema: Any) -> Any:
-    """The same schema, with `BidPrice: false` said so that jsonschema tells which member it is about."""
+    """The schema with `{"not": {}}` for `false` as a member: for `false` jsonschema does not report the member."""
     if isinstance(schema, list):
         return [_placeable(one) for one in schema]
     if not isinstance(schema, dict):
@@ -97,19 +97,19 @@ def _unfit(source: Source, message: str) -> SpecError:
 
 
 def violations(policy: Policy, jobflow: JobFlow, request: Request) -> tuple[Diagnostic, ...]:
-    """What a policy has against a job flow's request, at the lines of the spec that it came from."""
+    """The violations of a policy by a job flow's request, each at its place in the spec."""
     try:
-        found = [_placed(one, policy, jobflow) for one in schema_violations(request.params, policy.schema)]
+        found = [_diagnostic(one, policy, jobflow, request) for one in schema_violations(request.params, policy.schema)]
     except RecursionError:
         raise _unfit(Source(policy.file), "the policy refers to itself without end") from None
     return settle(found, jobflow.target, jobflow.secrets)
 
 
-def _placed(error: Any, policy: Policy, jobflow: JobFlow) -> Diagnostic:
+def _diagnostic(error: Any, policy: Policy, jobflow: JobFlow, request: Request) -> Diagnostic:
     path = (*error.absolute_path, *_extra(error))
     message, hint = _TELLERS.get(error.validator, _plainly)(error)
     value = error.instance if isinstance(error.instance, str) else None
-    place = origin(jobflow, path, value)
+    place = locate(jobflow, request, path, value)
     about = error.schema.get("description") or error.schema.get("title") if isinstance(error.schema, dict) else ""
     notes = [f"{policy.file}: {about}" if about else f"{policy.file}: {_where(error.absolute_schema_path)}"]
     is_key = path[-1:] in (("Key",), ("Classification",)) and place[-1:] != path[-1:]
@@ -118,7 +118,7 @@ def _placed(error: Any, policy: Policy, jobflow: JobFlow) -> Diagnostic:
 
 
 def _extra(error: Any) -> Path:
-    """The member that is not wanted, where one is not."""
+    """The path step of a member that is not allowed, for `additionalProperties`."""
     if error.validator != "additionalProperties" or not isinstance(error.instance, Mapping):
         return ()
     known = error.schema.get("properties", {})
@@ -176,7 +176,7 @@ _TELLERS: dict[str, Callable[[Any], tuple[str, str]]] = {
     "required": _required,
     "enum": _enum,
     "const": lambda error: (f"{_value(error.instance)} is not allowed", _value(error.validator_value)),
-    "pattern": lambda error: (f"{_value(error.instance)} is not allowed", f"it is to match {error.validator_value}"),
+    "pattern": lambda error: (f"{_value(error.instance)} is not allowed", f"must match {error.validator_value}"),
     "type": lambda error: (f"{_value(error.instance)} is not allowed", f"of type {_either(error.validator_value)}"),
     "minimum": _bound("at least"),
     "exclusiveMinimum": _bound("more than"),
@@ -188,7 +188,7 @@ _TELLERS: dict[str, Callable[[Any], tuple[str, str]]] = {
     "maxLength": _size("up to"),
     "minProperties": _size("at least"),
     "maxProperties": _size("up to"),
-    "contains": lambda _: ("no item is as the policy wants one", ""),
+    "contains": lambda _: ("no item matches the policy's `contains`", ""),
     "additionalProperties": lambda _: ("the policy does not allow this", ""),
-    "not": lambda error: (f"{_value(error.instance)} is what the policy forbids", ""),
+    "not": lambda error: (f"{_value(error.instance)} is forbidden by the policy", ""),
 }

@@ -15,16 +15,16 @@ from flowspec.boto_emr import (
     StreamingStep,
 )
 from flowspec.boto_emr.step import step_config
-from flowspec.request.steps import World
+from flowspec.request.steps.target import StepTarget
 
-AMI = World(old=True, region="eu-west-1", local=False)
-RELEASE = World(old=False, region="eu-west-1", local=False)
+AMI = StepTarget(pre_emr4=True, region="eu-west-1")
+RELEASE = StepTarget(pre_emr4=False, region="eu-west-1")
 HERE = "s3n://us-east-1.elasticmapreduce/libs/"
 THERE = "s3://eu-west-1.elasticmapreduce/libs/"
 
 
-def jar_step(step, world):
-    return step_config(step, world)["HadoopJarStep"]
+def jar_step(step, target):
+    return step_config(step, target)["HadoopJarStep"]
 
 
 # Written down from boto 2.49.0: what its steps' args() give.
@@ -169,7 +169,7 @@ def test_a_jar_of_one_s_own_stays():
     }
 
 
-@pytest.mark.parametrize("world", [AMI, RELEASE])
+@pytest.mark.parametrize("target", [AMI, RELEASE])
 @pytest.mark.parametrize(
     ("given", "sent"),
     [
@@ -178,10 +178,10 @@ def test_a_jar_of_one_s_own_stays():
         (["-verbose", "-D"], ["-D", "-verbose"]),  # what has no value is Hadoop's to refuse
     ],
 )
-def test_generic_options_go_first(given, sent, world):
+def test_generic_options_go_first(given, sent, target):
     """GenericOptionsParser stops at the first option that is not its own: behind one, -D is an error of Streaming's."""
-    args = jar_step(StreamingStep("s", "cat", "cat", step_args=given), world)["Args"]
-    assert args[: args.index("-mapper")] == [*([] if world.old else ["hadoop-streaming"]), *sent]
+    args = jar_step(StreamingStep("s", "cat", "cat", step_args=given), target)["Args"]
+    assert args[: args.index("-mapper")] == [*([] if target.pre_emr4 else ["hadoop-streaming"]), *sent]
 
 
 @pytest.mark.parametrize(
@@ -226,8 +226,8 @@ def test_a_region_that_the_script_names_stays():
     assert jar_step(JarStep("j", jar, step_args=["x"]), AMI) == {"Jar": jar, "Args": ["x"]}
 
 
-@pytest.mark.parametrize("world", [AMI, RELEASE])
-def test_any_object_with_boto_s_methods_is_a_step(world):
+@pytest.mark.parametrize("target", [AMI, RELEASE])
+def test_any_object_with_boto_s_methods_is_a_step(target):
     class Mine:
         name, action_on_failure = "mine", "CONTINUE"
 
@@ -240,7 +240,7 @@ def test_any_object_with_boto_s_methods_is_a_step(world):
         def main_class(self):
             return "Main"
 
-    assert jar_step(Mine(), world) == {"Jar": "s3://b/x.jar", "MainClass": "Main", "Args": ["a", "b"]}
+    assert jar_step(Mine(), target) == {"Jar": "s3://b/x.jar", "MainClass": "Main", "Args": ["a", "b"]}
 
 
 @pytest.mark.parametrize("method", ["jar", "args", "main_class"])

@@ -38,7 +38,7 @@ def test_the_line_that_breaks_a_policy_is_shown(here, capsys):
         " --> bad.yaml:4:23\n"
         "  |\n"
         "4 | master_instance_type: p4d.24xlarge\n"
-        "  |                       ^^^^^^^^^^^^ it is to match ^m5[.]\n"
+        "  |                       ^^^^^^^^^^^^ must match ^m5[.]\n"
         "  = types.yaml: We pay for m5.\n"
         "  = flowspec explain FS601\n\n"
     )

@@ -8,7 +8,7 @@ from flowspec.document.parse import load
 from flowspec.document.render import render
 from flowspec.document.validate import validate
 from flowspec.errors import SpecError
-from flowspec.importers.decompile.draft import draft_spec
+from flowspec.importers.decompile.draft import write_spec
 from flowspec.importers.sources import read
 from flowspec.request.compile import compile
 
@@ -19,7 +19,7 @@ def wanted(text, kind="", folder=Path(), name="source", cluster=""):
 
 def compiled(source, folder, **variables):
     """What the spec of a source compiles to, with samples for what has no default and these values."""
-    made = draft_spec(source, folder=folder)
+    made = write_spec(source, folder=folder)
     path = folder / "job.yaml"
     path.write_text(made.text, encoding="utf-8")
     values = {**made.secrets, **source.samples, **variables}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from flowspec.importers.awscli.shorthand import ShorthandError
 from flowspec.importers.awscli.shorthand import parse as parse_shorthand
-from flowspec.importers.decompile.placeholders import hole
+from flowspec.importers.decompile.placeholders import placeholder
 from tests.importers.common import compiled, refusal, wanted
 
 COMMANDS = {
@@ -215,7 +215,7 @@ aws emr add-steps --cluster-id $CLUSTER --steps Type=CUSTOM_JAR,Jar=s3://$BUCKET
 
 def test_a_script_with_variables(tmp_path):
     source = wanted(SCRIPT)
-    assert source.region == hole("REGION")
+    assert source.region == placeholder("REGION")
     declared = {name: (one.type, one.default) for name, one in source.variables.items()}
     assert declared == {
         "REGION": ("string", "eu-west-1"),

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from flowspec.importers.decompile.draft import draft_spec
-from flowspec.importers.decompile.placeholders import hole
+from flowspec.importers.decompile.draft import write_spec
+from flowspec.importers.decompile.placeholders import placeholder
 from tests.importers.common import compiled, refusal, wanted
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus" / "requests"
@@ -167,15 +167,15 @@ def test_several_clusters():
 @pytest.mark.parametrize(
     ("value", "found"),
     [
-        ({"Fn::Sub": ["${a}-${C}", {"a": "b"}]}, f"b-{hole('C')}"),
-        ({"Fn::Join": [",", {"Ref": "Subnets"}]}, hole("Join")),
-        ({"Fn::Base64": "x"}, hole("x")),
-        ({"Fn::FindInMap": ["Nope", "a", "b"]}, hole("FindInMap")),
+        ({"Fn::Sub": ["${a}-${C}", {"a": "b"}]}, f"b-{placeholder('C')}"),
+        ({"Fn::Join": [",", {"Ref": "Subnets"}]}, placeholder("Join")),
+        ({"Fn::Base64": "x"}, placeholder("x")),
+        ({"Fn::FindInMap": ["Nope", "a", "b"]}, placeholder("FindInMap")),
         ({"Fn::If": ["Nope", "yes", "no"]}, "yes"),
-        ({"Fn::GetAtt": ["C", "MasterPublicDNS"]}, hole("C_MasterPublicDNS")),
-        ({"Ref": "AWS::Partition"}, hole("aws_partition")),
-        ({"Ref": "item"}, hole("var_item")),
-        ("{{resolve:secretsmanager:x}}", hole("x")),
+        ({"Fn::GetAtt": ["C", "MasterPublicDNS"]}, placeholder("C_MasterPublicDNS")),
+        ({"Ref": "AWS::Partition"}, placeholder("aws_partition")),
+        ({"Ref": "item"}, placeholder("var_item")),
+        ("{{resolve:secretsmanager:x}}", placeholder("x")),
         ("{{ jinja }}", "{{ jinja }}"),
     ],
 )
@@ -244,5 +244,5 @@ def test_the_corpus_written_as_templates():
         request = json.loads(path.read_text("utf-8"))["request"]
         source = wanted(json.dumps(as_template(request)), "cloudformation")
         assert source.request == request, path
-        assert draft_spec(source).text
+        assert write_spec(source).text
     assert paths

@@ -16,7 +16,7 @@ from flowspec.document.parse import load
 from flowspec.document.render import render
 from flowspec.document.validate import validate
 from flowspec.facts.api_model import input_shape, problems
-from flowspec.importers.decompile.draft import draft_spec
+from flowspec.importers.decompile.draft import write_spec
 from flowspec.request.compile import compile
 
 IMPORTS = Path(__file__).parent / "imports"
@@ -46,7 +46,7 @@ def canonical(request):
 @pytest.mark.parametrize("case", sorted(IMPORTS.iterdir()), ids=lambda case: case.name)
 def test_a_request_becomes_this_spec(case, tmp_path):
     request = json.loads((case / "request.json").read_text("utf-8"))
-    made = draft_spec(request, folder=tmp_path, origin="request.json")
+    made = write_spec(request, folder=tmp_path, origin="request.json")
     if REWRITE:
         (case / "job.yaml").write_text(made.text, encoding="utf-8")
     assert made.text == (case / "job.yaml").read_text("utf-8")
@@ -56,7 +56,7 @@ def test_a_request_becomes_this_spec(case, tmp_path):
 
 def test_secrets_can_be_kept(tmp_path):
     request = json.loads((IMPORTS / "kerberos" / "request.json").read_text())
-    made = draft_spec(request, keep_secrets=True)
+    made = write_spec(request, keep_secrets=True)
     assert (made.secrets, made.places) == ({}, {})
     assert "correct-horse" in made.text
     assert_same(compiled(made, tmp_path), request)
@@ -64,7 +64,7 @@ def test_secrets_can_be_kept(tmp_path):
 
 def test_no_secret_is_left_in_the_spec():
     request = json.loads((IMPORTS / "kerberos" / "request.json").read_text())
-    made = draft_spec(request)
+    made = write_spec(request)
     assert len(made.secrets) == 11
     for secret in made.secrets.values():
         assert secret not in made.text
@@ -74,7 +74,7 @@ def test_no_secret_is_left_in_the_spec():
 @pytest.mark.parametrize("file", sorted(CORPUS.glob("*.json")), ids=lambda file: file.stem[:30])
 def test_a_real_request_needs_no_api_params(file, tmp_path):
     request = json.loads(file.read_text())["request"]
-    made = draft_spec(request, folder=tmp_path)
+    made = write_spec(request, folder=tmp_path)
     assert (made.leftover, "api_params" in made.text) == ({}, False)
     assert_same(compiled(made, tmp_path), request)
 
@@ -109,7 +109,7 @@ def test_local_files_are_never_taken_for_what_a_request_names(tmp_path):
             },
         ],
     }
-    made = draft_spec(request, folder=tmp_path)
+    made = write_spec(request, folder=tmp_path)
     assert made.text.count("stage: false") == 4
     assert_same(compiled(made, tmp_path), request)
 
@@ -176,7 +176,7 @@ def some_requests():
 @example({"Name": "", "Instances": {}, "Steps": [{"Name": "", "HadoopJarStep": {"Jar": "a" * 300}}]}, False)
 def test_whatever_the_model_allows_comes_back(tmp_path_factory, request_, keep):
     assert problems(request_) == []
-    made = draft_spec(request_, keep_secrets=keep)
+    made = write_spec(request_, keep_secrets=keep)
     assert_same(compiled(made, tmp_path_factory.getbasetemp()), request_)
     # What had to go to api_params is there, and a comment says why.
     for member in made.leftover:
@@ -187,4 +187,4 @@ def test_whatever_the_model_allows_comes_back(tmp_path_factory, request_, keep):
 def test_secrets_are_looked_for_in_linear_time():
     # In quadratic time this would take hours.
     step = {"Name": "s", "HadoopJarStep": {"Jar": "x.jar", "Args": ["x" * 1_000_000]}}
-    assert draft_spec({"Name": "flow", "Instances": {}, "Steps": [step]}).secrets == {}
+    assert write_spec({"Name": "flow", "Instances": {}, "Steps": [step]}).secrets == {}

@@ -9,7 +9,7 @@ from flowspec.document.parse import load
 from flowspec.document.render import render
 from flowspec.document.validate import validate
 from flowspec.errors import SpecError
-from flowspec.importers.decompile.draft import draft_spec
+from flowspec.importers.decompile.draft import write_spec
 from flowspec.importers.decompile.request_file import read
 from flowspec.request.compile import compile
 
@@ -43,9 +43,9 @@ def test_a_request_is_read_as_it_is():
         (b"[1]", "this is a list, a request is an object"),
         (b"[]", "this is a list, a request is an object"),
         (b'"x"', "this is a single value"),
-        (b'{"source": {}, "request": {}}', "the request stands under `request` here"),
+        (b'{"source": {}, "request": {}}', "the request is under the key `request` here"),
         (b'{"Cluster": {"Id": "j-1"}}', "this is the answer of DescribeCluster, not a request"),
-        (b'{"Id": "j-1", "Status": {}}', "this is a cluster as DescribeCluster tells it, not a request"),
+        (b'{"Id": "j-1", "Status": {}}', "this is a cluster of DescribeCluster, not a request"),
         (b'[{"Cluster": {"Id": "j-1"}}]', "this is a list, beginning with the answer of DescribeCluster"),
         (b'{"Clusters": []}', "this is the answer of ListClusters"),
         (b'{"JobFlowId": "j-1", "ClusterArn": "arn"}', "this is the answer of RunJobFlow, not a request"),
@@ -63,7 +63,7 @@ def test_configurations_may_be_nested_up_to_there(tmp_path):
     for _ in range(38):
         nested = {"Classification": "x", "Properties": {}, "Configurations": [nested]}
     request = {"Name": "x", "Instances": {}, "Configurations": [nested]}
-    made = draft_spec(read("r.json", json.dumps(request).encode()))
+    made = write_spec(read("r.json", json.dumps(request).encode()))
     (tmp_path / "job.yaml").write_text(made.text)
     assert compile(validate(render(load(tmp_path / "job.yaml")))).params == request
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from flowspec.errors import FlowspecError
-from flowspec.importers.decompile.placeholders import hole
+from flowspec.importers.decompile.placeholders import placeholder
 from tests.importers.common import compiled, refusal, wanted
 
 MAIN = """\
@@ -227,7 +227,7 @@ def test_a_file_of_a_module_with_the_rest_beside_it(module, tmp_path):
 
 def test_a_folder_is_a_module(module):
     source = wanted("", folder=module, name=str(module))
-    assert source.params["Name"] == f"acme-{hole('name')}-daily"
+    assert source.params["Name"] == f"acme-{placeholder('name')}-daily"
 
 
 FLEETS = {
@@ -344,15 +344,15 @@ def test_a_plan_and_a_state(tmp_path):
         ('"${upper("x")}-${lower("Y")}"', "X-y"),
         ("var.list[1]", "b"),
         ('replace("a-b", "-", "_")', "a_b"),
-        ('join(",", ["a", var.v])', f"a,{hole('v')}"),
+        ('join(",", ["a", var.v])', f"a,{placeholder('v')}"),
         ('coalesce("", "x")', "x"),
         ('trimspace(file("key.txt"))', "from the file"),
-        ('file("../secret")', hole("file_secret")),
-        ("aws_x.y[count.index].arn", hole("count_index_arn")),
-        ("local.loop", hole("local_loop")),
+        ('file("../secret")', placeholder("file_secret")),
+        ("aws_x.y[count.index].arn", placeholder("count_index_arn")),
+        ("local.loop", placeholder("local_loop")),
         ('var.v == "w" ? "yes" : "no"', "yes"),
-        ("module.vpc.private_subnets[0]", hole("vpc_private_subnets")),
-        ("nope(1)", hole("nope")),
+        ("module.vpc.private_subnets[0]", placeholder("vpc_private_subnets")),
+        ("nope(1)", placeholder("nope")),
     ],
 )
 def test_expressions(written, value, tmp_path):

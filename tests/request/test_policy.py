@@ -52,7 +52,7 @@ def test_a_violation_is_shown_where_the_value_came_from_with_the_policys_own_wor
 def test_what_is_missing_is_shown_at_the_nearest_place(against):
     assert against("required: [LogUri]") == [(1, 1, "the request: LogUri is missing", "", "required")]
     tagged = "properties: {Tags: {contains: {properties: {Key: {const: team}}}, title: Say who pays}}"
-    assert against(tagged) == [(4, 7, "Tags: no item is as the policy wants one", "", "Say who pays")]
+    assert against(tagged) == [(4, 7, "Tags: no item matches the policy's `contains`", "", "Say who pays")]
 
 
 @pytest.mark.parametrize(
@@ -60,11 +60,11 @@ def test_what_is_missing_is_shown_at_the_nearest_place(against):
     [
         ("InstanceCount: {maximum: 20}", 7, "InstanceCount: 100 is not allowed", "up to 20"),
         ("InstanceCount: {exclusiveMaximum: 100}", 7, "InstanceCount: 100 is not allowed", "less than 100"),
-        ("BidPrice: false", 7, 'BidPrice: "9" is what the policy forbids', ""),
+        ("BidPrice: false", 7, 'BidPrice: "9" is forbidden by the policy', ""),
         ("BidPrice: {minLength: 2}", 7, "BidPrice: 1 characters", "at least 2"),
         ("BidPrice: {type: [number, 'null']}", 7, 'BidPrice: "9" is not allowed', "of type number or null"),
         ("Market: {const: ON_DEMAND}", 7, 'Market: "SPOT" is not allowed', '"ON_DEMAND"'),
-        ("Market: {not: {const: SPOT}}", 7, 'Market: "SPOT" is what the policy forbids', ""),
+        ("Market: {not: {const: SPOT}}", 7, 'Market: "SPOT" is forbidden by the policy', ""),
         ("Market: {anyOf: [{const: A}, {const: B}]}", 7, 'Market: "SPOT" is not allowed here', ""),
     ],
 )

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from flowspec.request.secret_scan import leak
+from flowspec.request.secret_scan import find_secret
 
 ID = "AKIA" + "Q3EGV7XJ2LMN4PRS"
 SECRET = "uJ8x/Kq2Zp" + "LmN4vB7cXwErT9yH3sDfGaQoWi1U"[:28] + "5k"
@@ -29,7 +29,7 @@ KEY = "-----BEGIN " + "{}PRIVATE KEY-----"
 )  # fmt: skip
 def test_what_is_found(text, found):
     assert len(SECRET) == 40
-    assert leak([text.encode()]) == found
+    assert find_secret([text.encode()]) == found
 
 
 @pytest.mark.parametrize(
@@ -41,19 +41,19 @@ def test_what_is_found(text, found):
     ],
 )  # fmt: skip
 def test_what_is_none(text):
-    assert leak([text.encode()]) == ""
+    assert find_secret([text.encode()]) == ""
 
 
 @pytest.mark.parametrize("at", range(0, 80, 7))
 def test_wherever_a_block_ends(at):
     text = (f"line\n{ID},{SECRET}\n").encode()
-    assert leak([b"\n" * 1000, text[:at], text[at:]]) == "an AWS access key with its secret, in line 1002"
+    assert find_secret([b"\n" * 1000, text[:at], text[at:]]) == "an AWS access key with its secret, in line 1002"
 
 
 def test_megabytes_are_quickly_looked_at():
     block = bytes(range(256)) * 4096
     nasty = (b"secret_key" + b"=" * 6 + b"AKIA" + b"A" * 12) * 30_000
     started = time.process_time()
-    assert leak([block] * 20) == ""
-    assert leak([nasty]) == ""
+    assert find_secret([block] * 20) == ""
+    assert find_secret([nasty]) == ""
     assert time.process_time() - started < 3

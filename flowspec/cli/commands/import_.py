@@ -46,7 +46,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     `aws emr create-cluster` command, a CloudFormation template, or a Terraform file or folder. Nothing of it
     is run, and nobody is asked.
     """
-    from flowspec.importers.decompile.draft import draft_spec
+    from flowspec.importers.decompile.draft import write_spec
     from flowspec.importers.sources import read
 
     if output and output.exists() and not force:
@@ -56,7 +56,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     folder = Path() if file == "-" else Path(file) if Path(file).is_dir() else Path(file).parent
     wanted = read(name, _content(file), kind=kind, folder=folder, cluster=cluster)
     here = output.parent if output else Path()
-    made = draft_spec(wanted, folder=here, origin=Path(name).resolve().name, keep_secrets=keep_secrets)
+    made = write_spec(wanted, folder=here, origin=Path(name).resolve().name, keep_secrets=keep_secrets)
     if output:
         write_whole(output, made.text)
     else:

@@ -63,10 +63,10 @@ def _exit(done: Run, script: Path, complete: bool) -> Exit:
 
 
 def _write_spec(wanted: Wanted, script: Path, output: Path, keep_secrets: bool) -> bool:
-    from flowspec.importers.decompile.draft import draft_spec
+    from flowspec.importers.decompile.draft import write_spec
 
     try:
-        made = draft_spec(wanted, folder=output, origin=script.name, by="migrate", keep_secrets=keep_secrets)
+        made = write_spec(wanted, folder=output, origin=script.name, by="migrate", keep_secrets=keep_secrets)
     except FlowspecError as error:
         eprint(f"error: the job flow {str(wanted.params.get('Name'))[:80]!r}: {error.message}")
         return False

@@ -22,6 +22,7 @@ from flowspec.emulator.state import clock
 from flowspec.emulator.state import paths as place
 from flowspec.emulator.state.store import Record
 from flowspec.engines import engine_of
+from flowspec.engines.registry import ENGINES
 from flowspec.errors import FlowspecError
 
 # The worker writes these warnings to its worker.log; a command line that buries a dead worker stays silent.
@@ -46,11 +47,6 @@ _EXCEPTION = re.compile(r"^(Caused by: |Exception in thread |[\w.$]+(Exception|E
 _ERROR_LINE = re.compile(r"^\d{4}-\d\d-\d\d[ T][\d:.,]+Z? +(ERROR|FATAL) ")
 _ANYTHING = re.compile("")
 _TELLING = (("syslog", _EXCEPTION), ("syslog", _ERROR_LINE), ("stderr", _ANYTHING))
-# What a program dies of it says itself, before its framework's log does; Spark has Python's words in stdout.
-_LAST_WORDS = {
-    "spark": (("stderr", _EXCEPTION), ("stdout", _EXCEPTION)),
-    "hadoop": (("stderr", _EXCEPTION),),
-}
 # Lines that say that a job failed, and not why.
 _EMPTY_WORDS = re.compile(
     r"Job not successful!|failed with state FAILED|^Streaming Command Failed!|^Try -help for more information"
@@ -117,7 +113,9 @@ def reason_of(message: str, otherwise: str = "Unknown Error.") -> str:
 
 def _cause(folder: Path, engine: str) -> tuple[str, str]:
     """The log that tells why, and the line in it."""
-    for name, telling in (*_LAST_WORDS.get(engine, ()), *_TELLING):
+    # A program prints the exception that ends it; its framework's log has others besides, and often later.
+    own = [(name, _EXCEPTION) for name in ENGINES[engine].error_logs] if engine in ENGINES else []
+    for name, telling in (*own, *_TELLING):
         for line in reversed(_tail(folder / name)):
             if telling.search(line) and not _EMPTY_WORDS.search(line):
                 return name, _LOG_PREFIX.sub("", line)

@@ -13,7 +13,7 @@ from flowspec.document.tree import Source
 from flowspec.importers.awscli.shell import Word
 from flowspec.importers.awscli.shorthand import ShorthandError
 from flowspec.importers.awscli.shorthand import parse as parse_shorthand
-from flowspec.importers.decompile.placeholders import HOLE, hole_of
+from flowspec.importers.decompile.placeholders import PLACEHOLDER, placeholder_name
 from flowspec.importers.refusal import refuse
 from flowspec.importers.shapes import fitted, parsed_json
 
@@ -124,7 +124,7 @@ class Call:
             return word.text
         if scheme.startswith("http"):
             self.refuse(f"{word.text} is not fetched", "download it, and name it as file://NAME", word)
-        if HOLE.search(path):
+        if PLACEHOLDER.search(path):
             self.refuse("the name of this file is only known to the shell", "write the name itself", word)
         return self._file(path, word)
 
@@ -160,7 +160,7 @@ class Call:
     def _object(self, text: str, word: Word, shape: Any) -> Json:
         if text.strip()[:1] in ("{", "["):
             return self._an_object(self._json(text, word), word)
-        if hole_of(text):
+        if placeholder_name(text):
             self.refuse("only the shell knows what this stands for", "write the value itself", word)
         try:
             made: Json = fitted(parse_shorthand(text), shape)
@@ -269,9 +269,9 @@ def _is_option(word: Word) -> bool:
 
 
 def _stray(call: Call, word: Word) -> None:
-    if not HOLE.search(word.text):
+    if not PLACEHOLDER.search(word.text):
         call.refuse(f"'{word.text[:60]}' belongs to no option", "a value with blanks in it wants quotes", word)
-    name = hole_of(word.text) or "variable"
+    name = placeholder_name(word.text) or "variable"
     call.notes.append(f"${name} stands among the options in line {word.at.line}: what it adds is not imported")
 
 

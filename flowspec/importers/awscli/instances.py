@@ -8,7 +8,7 @@ from typing import Any
 
 from flowspec.facts.api_model import input_shape
 from flowspec.importers.awscli.command import Call, Json, Members, said
-from flowspec.importers.decompile.placeholders import HOLE
+from flowspec.importers.decompile.placeholders import PLACEHOLDER
 
 _EC2 = {"KeyName": "Ec2KeyName"}
 _EC2_MEMBERS = (
@@ -41,13 +41,13 @@ def instances(call: Call) -> Json:
 def _uniform(call: Call) -> list[Json]:
     """--instance-type and --instance-count: one master, and the others are core nodes."""
     count = call.text("instance-count") or "1"
-    if HOLE.search(count):
+    if PLACEHOLDER.search(count):
         call.notes.append("--instance-count is a variable in the script; here it counts the core nodes, one fewer")
     elif not re.fullmatch(r"-?[0-9]+", count):
         call.refuse(f"--instance-count wants a number, this is '{count[:40]}'", "", call.options["instance-count"].at)
     groups: list[tuple[str, int | str]] = [("MASTER", 1)]
-    if HOLE.search(count) or int(count) > 1:
-        groups.append(("CORE", count if HOLE.search(count) else int(count) - 1))
+    if PLACEHOLDER.search(count) or int(count) > 1:
+        groups.append(("CORE", count if PLACEHOLDER.search(count) else int(count) - 1))
     kind = call.text("instance-type")
     return [
         {"InstanceType": kind, "InstanceCount": number, "InstanceRole": role, "Name": role, "Market": "ON_DEMAND"}
@@ -73,7 +73,7 @@ def _group(call: Call, given: Json) -> Json:
 
 
 def _upper(text: str) -> str:
-    return text if HOLE.search(text) else text.upper()
+    return text if PLACEHOLDER.search(text) else text.upper()
 
 
 def _fleet(call: Call, given: Json, members: Mapping[str, Any]) -> Json:

@@ -17,7 +17,7 @@ from flowspec.importers.awscli.command import NUMBERS, OBJECTS, SWITCHES, TEXTS,
 from flowspec.importers.awscli.instances import instances, roles
 from flowspec.importers.awscli.shell import parse
 from flowspec.importers.awscli.software import added_steps, software
-from flowspec.importers.decompile.placeholders import HOLE, Wanted
+from flowspec.importers.decompile.placeholders import PLACEHOLDER, Wanted
 from flowspec.importers.refusal import choose, refuse
 from flowspec.importers.shapes import fitted
 
@@ -39,7 +39,7 @@ def read(source: Source, folder: Path, cluster: str = "") -> Wanted:
         params["Steps"] = [*params.get("Steps", []), *steps]
         call.notes.append("the steps that `aws emr add-steps` adds in the script are among the steps")
     region = call.text("region") or ""
-    used = set(HOLE.findall(json.dumps([params, region], ensure_ascii=False)))
+    used = set(PLACEHOLDER.findall(json.dumps([params, region], ensure_ascii=False)))
     variables = {name: one for name, one in script.variables.items() if name in used}
     return Wanted(params, variables, region, tuple(call.notes))
 

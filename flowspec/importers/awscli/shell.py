@@ -1,4 +1,4 @@
-"""The text of a shell script -> its commands, each a list of words, with holes where the shell would put a value.
+"""The text of a shell script -> its commands, as lists of words, with placeholders where the shell would put a value.
 
 Nothing is run and no environment is read. Quotes, comments, continued lines, here documents and redirections
 are understood as POSIX's Shell Command Language (chapter 2) has them; what a loop or a function does is not.
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from flowspec.document.tree import Place, Source
-from flowspec.importers.decompile.placeholders import HOLE, Variable, filled, hole, safe_name
+from flowspec.importers.decompile.placeholders import PLACEHOLDER, Variable, placeholder, safe_name, substitute
 
 _ASSIGNED = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL | re.ASCII)
 _DECLARING = {"export", "local", "readonly", "declare", "typeset", "env"}
@@ -26,7 +26,7 @@ _BREAKS = "\n;&|()"
 
 
 class Word(NamedTuple):
-    """A word as the shell hands it on, holes in it, and where it begins."""
+    """A word as the shell hands it on, with placeholders, and its place."""
 
     text: str
     at: Place
@@ -198,7 +198,7 @@ class _Reader:
         known = safe_name(name)
         rules = {} if known == name else {"description": f"${name} of the script"}
         self.script.variables.setdefault(known, Variable(default=self.values.get(name), rules=rules))
-        return hole(known)
+        return placeholder(known)
 
     def _made(self, name: str, description: str) -> str:
         """A variable for what has no name in the script, or one already taken."""
@@ -209,7 +209,7 @@ class _Reader:
             number += 1
             known = f"{stem}_{number}"
         self.script.variables.setdefault(known, Variable(rules=rules))
-        return hole(known)
+        return placeholder(known)
 
     # --- words and commands ---
 
@@ -238,5 +238,5 @@ class _Reader:
         if not assigned:
             return
         known = {name: one.default for name, one in self.script.variables.items() if one.default is not None}
-        value = filled(assigned["value"], known)
-        self.values[assigned["name"]] = None if HOLE.search(value) else value
+        value = substitute(assigned["value"], known)
+        self.values[assigned["name"]] = None if PLACEHOLDER.search(value) else value

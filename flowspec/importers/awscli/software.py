@@ -11,8 +11,9 @@ from flowspec.document.tree import Source
 from flowspec.facts.api_model import input_shape
 from flowspec.importers.awscli.command import Call, Json, Members, find_call, said
 from flowspec.importers.awscli.shell import Script
-from flowspec.importers.decompile.placeholders import HOLE
-from flowspec.request.steps import COMMAND_RUNNER, OLD_STREAMING, World, debugging_step
+from flowspec.importers.decompile.placeholders import PLACEHOLDER
+from flowspec.request.steps import hive, pig, spark, streaming
+from flowspec.request.steps.target import StepTarget, debugging_step
 
 _STEP_NAMES = {
     "custom_jar": "Custom JAR",
@@ -22,6 +23,13 @@ _STEP_NAMES = {
     "impala": "Impala program",
     "spark": "Spark application",
 }
+# The AWS CLI's types of steps that run the same program as a kind of step of a spec.
+_INVOCATIONS = {
+    "streaming": streaming.invocation,
+    "hive": hive.invocation,
+    "pig": pig.invocation,
+    "spark": spark.invocation,
+}
 _EMRFS_KMS = "com.amazon.ws.emr.hadoop.fs.cse.KMSEncryptionMaterialsProvider"
 
 
@@ -29,7 +37,7 @@ _EMRFS_KMS = "com.amazon.ws.emr.hadoop.fs.cse.KMSEncryptionMaterialsProvider"
 class _Software:
     """What the applications and the like become, in the CLI's order."""
 
-    world: World
+    target: StepTarget
     steps: list[Json] = field(default_factory=list)
     actions: list[Json] = field(default_factory=list)
     products: list[Json] = field(default_factory=list)
@@ -37,14 +45,14 @@ class _Software:
 
     def install(self, name: str, on_failure: str, *words: str) -> None:
         """A step in which an AMI installs an application."""
-        self.steps.append(_step(name, on_failure, self.world.script_runner, list(words)))
+        self.steps.append(_step(name, on_failure, self.target.script_runner, list(words)))
 
 
 def software(call: Call) -> Json:
     """The members of the request for what runs on the cluster."""
-    made = _Software(World(not call.has("release-label"), _region(call), False))
+    made = _Software(StepTarget(not call.has("release-label"), _region(call)))
     if call.choice("enable-debugging"):
-        made.steps.append(debugging_step(made.world))
+        made.steps.append(debugging_step(made.target))
     if call.has("applications"):
         _applications(call, made)
     if call.has("restore-from-hbase-backup"):
@@ -54,7 +62,7 @@ def software(call: Call) -> Json:
     if call.has("emrfs"):
         _emrfs(call, made)
     if call.has("steps"):
-        made.steps += _steps(call, made.world)
+        made.steps += _steps(call, made.target)
     out = {**made.more, **said("NewSupportedProducts", made.products)}
     return out | said("BootstrapActions", made.actions) | said("Steps", made.steps)
 
@@ -77,11 +85,11 @@ def _applications(call: Call, made: _Software) -> None:
     applications = call.objects("applications", _with_args())
     for one in applications:
         call.required(one, "Name", "an application")
-    if not made.world.old:
+    if not made.target.pre_emr4:
         made.more["Applications"] = applications
         return
     for one in applications:
-        if HOLE.search(one["Name"]):
+        if PLACEHOLDER.search(one["Name"]):
             call.refuse(
                 "what an AMI's application becomes depends on its name", "write it", call.options["applications"].at
             )
@@ -91,7 +99,7 @@ def _applications(call: Call, made: _Software) -> None:
 def _installed(application: Json, made: _Software, ami_version: str) -> None:
     """An application of an AMI: steps, bootstrap actions or a product."""
     name, args = application["Name"].lower(), application.get("Args")
-    library = made.world.library
+    library = made.target.library
     if name in ("hive", "pig"):
         script, base = library(f"{name}/{name}-script"), library(name)
         made.install(
@@ -114,7 +122,7 @@ def _installed(application: Json, made: _Software, ami_version: str) -> None:
         words = ["emr.hbase.backup.Main", "--start-master"]
         made.steps.append(_step("Start HBase", "TERMINATE_CLUSTER", f"/home/hadoop/lib/{jar}", words))
     elif name == "impala":
-        words = ["--base-path", f"s3://{made.world.region}.elasticmapreduce", "--impala-version", "latest"]
+        words = ["--base-path", f"s3://{made.target.region}.elasticmapreduce", "--impala-version", "latest"]
         words += [] if args is None else ["--impala-conf", ",".join(args)]
         made.actions.append(_action("Install Impala", library("impala/setup-impala"), words))
     else:
@@ -122,7 +130,7 @@ def _installed(application: Json, made: _Software, ami_version: str) -> None:
 
 
 def _actions_of(made: _Software, name: str) -> str:
-    return f"s3://{made.world.region}.elasticmapreduce/bootstrap-actions/{name}"
+    return f"s3://{made.target.region}.elasticmapreduce/bootstrap-actions/{name}"
 
 
 def _action(name: str, path: str, args: list[str] | None = None) -> Json:
@@ -151,7 +159,7 @@ def _step(name: str, on_failure: str, jar: str, args: list[str] | None) -> Json:
     return {"Name": name, "ActionOnFailure": on_failure, "HadoopJarStep": {"Jar": jar, **said("Args", args)}}
 
 
-def _steps(call: Call, world: World) -> list[Json]:
+def _steps(call: Call, target: StepTarget) -> list[Json]:
     applications = call.objects("applications", _with_args()) if call.has("applications") else []
     present = {str(one.get("Name")).lower() for one in applications}
     steps = call.objects("steps", _with_args())
@@ -160,15 +168,15 @@ def _steps(call: Call, world: World) -> list[Json]:
         if kind in ("hive", "pig", "impala") and kind not in present:
             at = call.options["steps"].at
             call.refuse(f"a {kind} step needs its application", f"add Name={kind.title()} to --applications", at)
-    return [_built_step(call, one, world) for one in steps]
+    return [_built_step(call, one, target) for one in steps]
 
 
-def _built_step(call: Call, given: Json, world: World) -> Json:
+def _built_step(call: Call, given: Json, target: StepTarget) -> Json:
     kind = str(given.get("Type") or "custom_jar").lower()
-    if kind not in _STEP_NAMES or (kind == "impala" and not world.old):
+    if kind not in _STEP_NAMES or (kind == "impala" and not target.pre_emr4):
         call.refuse(f"there is no step of type {given['Type']}", f"there are {', '.join(map(str.upper, _STEP_NAMES))}")
     name, action = given.get("Name"), given.get("ActionOnFailure")
-    jar, args = _jar_and_args(call, given, kind, world)
+    jar, args = _jar_and_args(call, given, kind, target)
     step = _step(_STEP_NAMES[kind] if name is None else name, "CONTINUE" if action is None else action, jar, args)
     if kind == "custom_jar":
         step["HadoopJarStep"] |= said("MainClass", given.get("MainClass"))
@@ -182,30 +190,15 @@ def _built_step(call: Call, given: Json, world: World) -> Json:
     return step
 
 
-def _jar_and_args(call: Call, given: Json, kind: str, world: World) -> tuple[str, list[str] | None]:
+def _jar_and_args(call: Call, given: Json, kind: str, target: StepTarget) -> tuple[str, list[str] | None]:
     if kind == "custom_jar":
         return call.required(given, "Jar", "a step"), given.get("Args")
     args: list[str] = call.required(given, "Args", f"a {kind} step")
-    if not world.old:
-        words = {
-            "streaming": ["hadoop-streaming"],
-            "spark": ["spark-submit"],
-            "hive": ["hive-script", "--run-hive-script", "--args"],
-            "pig": ["pig-script", "--run-pig-script", "--args"],
-        }
-        return COMMAND_RUNNER, [*words[kind], *args]
-    if kind == "streaming":
-        return OLD_STREAMING, args
-    return world.script_runner, [*_old_words(kind, world), *args]
-
-
-def _old_words(kind: str, world: World) -> list[str]:
-    """What an AMI's script-runner runs for a kind of step."""
-    if kind == "spark":
-        return ["/home/hadoop/spark/bin/spark-submit"]
-    if kind == "impala":
-        return [world.library("impala/setup-impala"), "--run-impala-script"]
-    return [world.library(f"{kind}/{kind}-script"), f"--run-{kind}-script", f"--{kind}-versions", "latest", "--args"]
+    if kind == "impala":  # on AMIs only, and no kind of step of a spec
+        invocation = target.program(target.library("impala/setup-impala"), "--run-impala-script")
+    else:
+        invocation = _INVOCATIONS[kind](target)
+    return invocation.jar, [*invocation.head, *args]
 
 
 def _properties(text: str | None) -> list[Json]:
@@ -217,10 +210,10 @@ def _properties(text: str | None) -> list[Json]:
 
 def added_steps(script: Script, source: Source, folder: Path) -> list[Json]:
     """The steps of the `aws emr add-steps` commands of the script."""
-    world = World(False, "us-east-1", False)
+    target = StepTarget(pre_emr4=False)
     added = [call for words in script.commands if (call := find_call(words, source, folder, "add-steps"))]
     return [
-        _built_step(call, one, world)
+        _built_step(call, one, target)
         for call in added
         if call.has("steps")
         for one in call.objects("steps", _with_args())
@@ -234,7 +227,7 @@ def _emrfs(call: Call, made: _Software) -> None:
     given = call.object("emrfs", _with_args())
     properties = dict(_emrfs_properties(call, given))
     custom = _is(given, "Encryption", "CLIENTSIDE") and _is(given, "ProviderType", "CUSTOM")
-    if not made.world.old:
+    if not made.target.pre_emr4:
         if custom:
             properties["fs.s3.cse.encryptionMaterialsProvider.uri"] = given["CustomProviderLocation"]
         configurations = call.json("configurations") if call.has("configurations") else []

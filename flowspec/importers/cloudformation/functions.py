@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flowspec.importers.decompile.placeholders import HOLE, Variable, filled, hole_of
+from flowspec.importers.decompile.placeholders import PLACEHOLDER, Variable, placeholder_name, substitute
 from flowspec.importers.names import Names
 
 ABSENT: Any = object()
@@ -122,7 +122,7 @@ class Functions:
             return str(value).lower()
         if not isinstance(value, str | int | float):
             raise TypeError
-        name = hole_of(value)
+        name = placeholder_name(value)
         if name and self.names.variables[name].type == "list":
             raise TypeError
         return str(value)
@@ -147,7 +147,7 @@ class Functions:
     def split(self, argument: Any) -> Any:
         """Fn::Split."""
         text = self.value(argument[1])
-        if HOLE.search(text):
+        if PLACEHOLDER.search(text):
             raise ValueError
         return text.split(argument[0])
 
@@ -157,14 +157,14 @@ class Functions:
         found: Any = self.mappings
         for key in (self._by_default(one) for one in keys):
             found = found[key]
-        if not any(HOLE.search(str(key)) for key in keys):
+        if not any(PLACEHOLDER.search(str(key)) for key in keys):
             return found
         return self.unknown("Fn::FindInMap", argument, found if isinstance(found, str) else None)
 
     def _by_default(self, value: Any) -> str:
         defaults = {name: one.default for name, one in self.names.variables.items() if one.default is not None}
-        made = str(filled(value, defaults))
-        if HOLE.search(made):
+        made = str(substitute(value, defaults))
+        if PLACEHOLDER.search(made):
             raise ValueError
         return made
 
@@ -217,7 +217,7 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 def _shown(argument: Any) -> str:
     text = argument if isinstance(argument, str) else json.dumps(argument, ensure_ascii=False)
-    return HOLE.sub(r"\1", text)[:160]
+    return PLACEHOLDER.sub(r"\1", text)[:160]
 
 
 def _variable(parameter: Mapping[str, Any]) -> Variable:

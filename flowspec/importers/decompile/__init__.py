@@ -1,8 +1,14 @@
-"""The parameters of RunJobFlow -> a spec that a person would have written.
+"""The parameters of RunJobFlow -> a spec as a person would write it.
 
     request_file   a file of JSON -> the parameters (`read`)
-    draft          parameters -> Decompiled (`decompile`): the text of a spec that compiles to exactly these parameters
+    draft          the parameters -> `Decompiled`, the text of a spec that compiles to exactly these (`write_spec`)
+    fields         members of a request -> keys of a spec, along the schema
+    steps          StepConfig -> a step, by the kinds of `request.steps`
+    placeholders   places of a request that a variable fills
+    redact         secrets -> variables
+    remarks        comments on what is odd in an imported spec
+    text           keys and comments -> YAML
 
 A spec is returned only after it was loaded, rendered, validated and compiled, and the result was equal to the
-request. What the spec's own words can't express goes to `api_params`.
+request. Members that no key of the spec can express go to `api_params`.
 """

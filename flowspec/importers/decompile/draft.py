@@ -1,4 +1,8 @@
-"""Drafts of a spec, until one proves to be the request."""
+"""Writes a spec for a request, and proves it: the spec is compiled, and the result compared with the request.
+
+Where they differ (or the spec is invalid), the members concerned are moved to `api_params`, or another kind
+is taken for the step concerned, and the spec is written again.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +19,17 @@ from flowspec.document.tree import Document, Source
 from flowspec.document.tree import Mapping as MappingNode
 from flowspec.document.validate import validate
 from flowspec.errors import Diagnostic, FlowspecError, Severity, SpecError
+from flowspec.importers.decompile.fields import Member, decompile_members, members
 from flowspec.importers.decompile.placeholders import Variable, Wanted
-from flowspec.importers.decompile.redact import Concealer, escaped
+from flowspec.importers.decompile.redact import Redactor, escape
 from flowspec.importers.decompile.remarks import remarks
 from flowspec.importers.decompile.steps import Recognizer, region_of
 from flowspec.importers.decompile.text import Line, write
-from flowspec.importers.decompile.tree import Member, Unsaid, members, said
 from flowspec.request.compile import compile
-from flowspec.request.steps import World
+from flowspec.request.pairs import Inexpressible
+from flowspec.request.steps.target import StepTarget
 
+# From this many steps on, an action on failure that all of them share is written once, as action_on_failure.
 _COMMON = 3
 
 
@@ -31,8 +37,8 @@ _COMMON = 3
 class Decompiled:
     """A spec that compiles to a request.
 
-    `text` is its YAML. `secrets` are the values of its sensitive variables, `places` where in the spec
-    each of them stood. `leftover` are the members that had to go to `api_params`, each with the reason.
+    `text` is its YAML. `secrets` are the values of its sensitive variables, `places` the paths in the spec
+    at which each of them is used. `leftover` are the members that had to go to `api_params`, with the reasons.
     """
 
     text: str
@@ -42,10 +48,10 @@ class Decompiled:
 
 
 class _Draft(NamedTuple):
-    """An attempt. `aside`: members for api_params; `fields`: what its own words say."""
+    """A draft of the spec. `aside`: the members in api_params, with the reasons; `fields`: the other keys."""
 
     lines: list[Line]
-    concealer: Concealer
+    redactor: Redactor
     aside: dict[Member, str]
     fields: dict[str, Any]
 
@@ -55,14 +61,18 @@ class _Draft(NamedTuple):
 
 
 @dataclass
-class _Doubts:
-    """What did not prove itself so far: members to put aside, with why, and kinds not to take for a step."""
+class _Rejected:
+    """What the drafts so far had wrong.
+
+    `aside`: members for api_params, with the reasons; `skipped`: by the index of a step, the number of kinds
+    that compile to it alone, but not in the spec.
+    """
 
     aside: dict[Member, str] = field(default_factory=dict)
     skipped: Counter[int] = field(default_factory=Counter)
 
 
-def draft_spec(
+def write_spec(
     request: Mapping[str, Any] | Wanted,
     *,
     folder: Path = Path(),
@@ -70,34 +80,34 @@ def draft_spec(
     by: str = "import",
     keep_secrets: bool = False,
 ) -> Decompiled:
-    """The spec of a request that botocore's model accepts (`read` gives one), or of one with holes.
+    """Writes the spec of a request that botocore's model accepts (`request_file.read`), or of one with placeholders.
 
-    `folder` is where the spec will stand: a relative path in it must not become a local file. `origin` is
-    named in its first line, with the command that it came `by`. Secrets become sensitive variables unless
-    `keep_secrets`. Raises `FlowspecError` when no spec can say the request.
+    `folder` is where the spec will be: a relative path in the request must not become a local file there.
+    `origin` is named in the spec's first line, with the command (`by`) that wrote it. Secrets become sensitive
+    variables unless `keep_secrets`. Raises `FlowspecError` when no spec compiles to the request.
     """
     wanted = request if isinstance(request, Wanted) else Wanted(dict(request))
-    doubts = _Doubts()
+    rejected = _Rejected()
     head = [*([f"Imported from {origin} by `flowspec {by}`."] if origin else []), *map(_comment, wanted.notes)]
-    draft = _draft(wanted, doubts, folder, head, keep_secrets)
-    while _disproved(draft, wanted, folder, doubts):
-        draft = _draft(wanted, doubts, folder, head, keep_secrets)
-    concealer = draft.concealer
+    draft = _draft(wanted, rejected, folder, head, keep_secrets)
+    while _is_rejected(draft, wanted, folder, rejected):
+        draft = _draft(wanted, rejected, folder, head, keep_secrets)
+    redactor = draft.redactor
     leftover = {".".join(member): reason for member, reason in draft.aside.items()}
-    places = {name: tuple(where) for name, where in concealer.places.items()}
-    return Decompiled(draft.text, dict(concealer.variables), places, leftover)
+    places = {name: tuple(where) for name, where in redactor.places.items()}
+    return Decompiled(draft.text, dict(redactor.variables), places, leftover)
 
 
 # --- making a draft ---
 
 
-def _draft(wanted: Wanted, doubts: _Doubts, folder: Path, head: list[str], keep_secrets: bool) -> _Draft:
-    fields, aside = said(wanted.params, schemas.strict(), doubts.aside)
+def _draft(wanted: Wanted, rejected: _Rejected, folder: Path, head: list[str], keep_secrets: bool) -> _Draft:
+    fields, aside = decompile_members(wanted.params, schemas.strict(), rejected.aside)
     region = wanted.region or region_of(fields.get("steps", []))
     if "steps" in fields:
         try:
-            fields = _with_steps(fields, Recognizer(World.of(fields, region, "emr"), folder), doubts)
-        except Unsaid as reason:
+            fields = _with_steps(fields, Recognizer(StepTarget.of(fields, region), folder), rejected)
+        except Inexpressible as reason:
             del fields["steps"]
             region, aside["Steps",] = wanted.region, str(reason)
     spec: dict[str, Any] = {"flowspec": "v1", "name": fields.pop("name", "imported")}
@@ -106,20 +116,20 @@ def _draft(wanted: Wanted, doubts: _Doubts, folder: Path, head: list[str], keep_
         spec["region"] = region
     if region and not wanted.region:
         comments["region",] = ["the region of its script-runner.jar"]
-    concealer = Concealer(keep_secrets, wanted.variables)
+    redactor = Redactor(keep_secrets, wanted.variables)
     spec |= fields
     if aside:
         spec["api_params"] = _api_params(wanted.params, aside)
         comments["api_params",] = [f"{'.'.join(member)}: {reason}" for member, reason in aside.items()]
-    spec = concealer.concealed(spec)
-    variables = _variables(concealer, wanted.variables)
+    spec = redactor.redact(spec)
+    variables = _variables(redactor, wanted.variables)
     if variables:
         spec = {"flowspec": spec["flowspec"], "name": spec["name"], "variables": variables, **spec}
-    return _Draft(write(spec, comments, head), concealer, aside, fields)
+    return _Draft(write(spec, comments, head), redactor, aside, fields)
 
 
-def _with_steps(fields: dict[str, Any], recognizer: Recognizer, doubts: _Doubts) -> dict[str, Any]:
-    steps = recognizer.steps(fields["steps"], bool(fields.get("log_uri")), doubts.skipped)
+def _with_steps(fields: dict[str, Any], recognizer: Recognizer, rejected: _Rejected) -> dict[str, Any]:
+    steps = recognizer.steps(fields["steps"], bool(fields.get("log_uri")), rejected.skipped)
     items = steps.items
     shared = {item.get("on_failure") for item in items or ()}
     more: dict[str, Any] = {"enable_debugging": True} if steps.debugging else {}
@@ -142,52 +152,52 @@ def _api_params(params: Mapping[str, Any], aside: Mapping[Member, str]) -> dict[
 
 
 def _comment(note: str) -> str:
-    """A note as a comment: one line of what can be shown."""
+    """A note as one line, without characters that can't be printed."""
     return f"Mind: {' '.join(word for word in note.split() if word.isprintable())}"
 
 
-def _variables(concealer: Concealer, declared: Mapping[str, Variable]) -> dict[str, Any]:
+def _variables(redactor: Redactor, declared: Mapping[str, Variable]) -> dict[str, Any]:
     open_ones = {
-        name: {**one.declared, **({"sensitive": True} if name in concealer.sensitive else {})}
+        name: {**one.declared, **({"sensitive": True} if name in redactor.sensitive else {})}
         for name, one in declared.items()
     }
-    literal = {key: _literally(rules) for key, rules in open_ones.items()}
+    literal = {key: _escaped(rules) for key, rules in open_ones.items()}
     return literal | {
         name: {"type": "string", "sensitive": True, "env": name.upper()}
-        # What AWS's own variables hold is whoever runs this, not what the job was given.
+        # The environment's AWS_… are the credentials of the user who runs flowspec, not those of the job.
         if not name.startswith("aws_")
         else {"type": "string", "sensitive": True}
-        for name in concealer.variables
+        for name in redactor.variables
     }
 
 
-def _literally(value: Any) -> Any:
-    """A declaration in which nothing is a template."""
+def _escaped(value: Any) -> Any:
+    """A declaration with all of its texts escaped, so that none is a template."""
     if isinstance(value, dict):
-        return {key: _literally(item) for key, item in value.items()}
+        return {key: _escaped(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_literally(item) for item in value]
-    return escaped(value) if isinstance(value, str) else value
+        return [_escaped(item) for item in value]
+    return escape(value) if isinstance(value, str) else value
 
 
 # --- proving it ---
 
 
-def _disproved(draft: _Draft, wanted: Wanted, folder: Path, doubts: _Doubts) -> bool:
-    """Whether a draft is not the request; then `doubts` has grown, so that the next draft is another."""
+def _is_rejected(draft: _Draft, wanted: Wanted, folder: Path, rejected: _Rejected) -> bool:
+    """Whether a draft does not compile to the request; then the reason is added to `rejected`."""
     params = wanted.request
-    before = (len(doubts.aside), doubts.skipped.total())
+    before = (len(rejected.aside), rejected.skipped.total())
     try:
-        made = _compiled(draft, {**draft.concealer.variables, **wanted.samples}, folder)
+        made = _compiled(draft, {**draft.redactor.variables, **wanted.samples}, folder)
     except SpecError as error:
-        _doubt_places(error, draft, params, doubts)
+        _reject_places(error, draft, params, rejected)
         reason = error.message
     else:
         if same(made, params):
             return False
-        _doubt_members(made, params, doubts)
+        _reject_members(made, params, rejected)
         reason = "its spec would compile to another request"
-    if before == (len(doubts.aside), doubts.skipped.total()):
+    if before == (len(rejected.aside), rejected.skipped.total()):
         raise FlowspecError(f"this request can't be written as a spec: {reason}", remedy="please report it")
     return True
 
@@ -200,20 +210,20 @@ def _compiled(draft: _Draft, variables: Mapping[str, Any], folder: Path) -> Mapp
     return compile(validate(render(document, variables=variables, environ={}))).params
 
 
-def _doubt_places(error: SpecError, draft: _Draft, params: Mapping[str, Any], doubts: _Doubts) -> None:
-    """Puts aside what stands where the errors are; everything when that does not tell."""
+def _reject_places(error: SpecError, draft: _Draft, params: Mapping[str, Any], rejected: _Rejected) -> None:
+    """Rejects the members (or the kind of the step) at the errors' places; all members for an error without one."""
     keys = _members_of_keys()
     for found in error.diagnostics:
         if found.severity is not Severity.ERROR:
             continue
         path = _place(found, draft)
         if path[:1] == ("steps",) and len(path) > 1:
-            doubts.skipped[int(path[1])] += 1
+            rejected.skipped[int(path[1])] += 1
         elif path and path[0] in keys:
-            doubts.aside.setdefault(keys[str(path[0])], found.message)
+            rejected.aside.setdefault(keys[str(path[0])], found.message)
         else:
             for member, _ in members(params, schemas.strict()):
-                doubts.aside.setdefault(member, found.message)
+                rejected.aside.setdefault(member, found.message)
 
 
 def _place(found: Diagnostic, draft: _Draft) -> tuple[str | int, ...]:
@@ -226,16 +236,16 @@ def _members_of_keys() -> dict[str, Member]:
     return {key: tuple(schemas.api_name(key, one).split(".")) for key, one in known.items() if not one.get("x-tool")}
 
 
-def _doubt_members(made: Mapping[str, Any], params: Mapping[str, Any], doubts: _Doubts) -> None:
-    """Puts aside what came out different."""
+def _reject_members(made: Mapping[str, Any], params: Mapping[str, Any], rejected: _Rejected) -> None:
+    """Rejects the members that compile to another value."""
     compiled = dict(members(made, schemas.strict()))
     for member, value in members(params, schemas.strict()):
         if member not in compiled or not same({member[-1]: compiled[member]}, {member[-1]: value}):
-            doubts.aside.setdefault(member, "the spec's own words for it give something else")
+            rejected.aside.setdefault(member, "the spec's own words for it give something else")
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two requests are the same: members, values and their types, the order of lists but for that of Tags."""
+    """Whether two requests are equal: members, values with their types, and the order of lists except Tags."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return one.keys() == other.keys() and all(
             same(_sorted(item) if key == "Tags" else item, _sorted(other[key]) if key == "Tags" else other[key])

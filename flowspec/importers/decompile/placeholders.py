@@ -1,8 +1,8 @@
-"""Holes: the places of a request that a variable of the spec fills, and the variables themselves.
+"""Placeholders: the places of a request that variables of the spec fill, and the variables themselves.
 
 A source (a shell script, a template) leaves some values open. In the request that is read from it, such a
-value is a hole: the variable's name between two characters of Unicode's private use, alone or within a text.
-A hole that is the whole value has the variable's type, as `"{{ name }}"` has in a spec.
+value is a placeholder: the variable's name between two characters of Unicode's private use area, alone or
+within a text. A placeholder that is the whole value has the variable's type, as `"{{ name }}"` has in a spec.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from flowspec.document.patterns import PatternError, PatternWork, compile_patter
 from flowspec.document.variables import is_name
 
 MARKS = re.compile("[\ue0f5\ue0f6]")
-HOLE = re.compile("\ue0f5(\\w+)\ue0f6")
+PLACEHOLDER = re.compile("\ue0f5(\\w+)\ue0f6")
 _TYPES = {
     "integer": "integer",
     "long": "integer",
@@ -25,7 +25,7 @@ _TYPES = {
     "boolean": "boolean",
     "list": "list",
 }
-# What stands in for a value that nobody has given, where EMR or a rule of the spec looks at its form.
+# Values for variables without a default, so that the spec can be compiled and compared with the request.
 _SAMPLES: Mapping[str, Any] = {
     "string": "sample",
     "integer": 1,
@@ -34,7 +34,7 @@ _SAMPLES: Mapping[str, Any] = {
     "list": ["sample"],
     "mapping": {},
 }
-# Tried on a pattern, one after the other.
+# Candidates for a text that has to match a pattern; the first that does is the sample.
 _TEXTS = (
     "sample",
     "Sample-1",
@@ -48,6 +48,7 @@ _TEXTS = (
     "m5.xlarge",
     "Passw0rd",
 )
+# Samples for members whose form a rule of the spec checks.
 _SAMPLES_AT = {
     "LogUri": "s3://sample/logs/",
     "ReleaseLabel": "emr-7.5.0",
@@ -72,15 +73,15 @@ class Variable:
 
     @property
     def declared(self) -> dict[str, Any]:
-        """The declaration as it stands in a spec."""
+        """The declaration as a spec has it."""
         return {"type": self.type, **({} if self.default is None else {"default": self.default}), **self.rules}
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a source asks for: a request with holes, the variables that fill them, and the region if it says one.
+    """What a source asks for: a request with placeholders, their variables, and the region ("" for none).
 
-    `notes` tell what the source says that no request can; they are for people.
+    `notes` are sentences on what the source has and no request can express.
     """
 
     params: dict[str, Any]
@@ -90,9 +91,9 @@ class Wanted:
 
     @property
     def request(self) -> dict[str, Any]:
-        """The request that it means when each variable has its default, or else a sample of its type."""
+        """The request with the default of each variable, or a sample where it has none."""
         values = {name: self.samples.get(name, one.default) for name, one in self.variables.items()}
-        out: dict[str, Any] = filled(self.params, values)
+        out: dict[str, Any] = substitute(self.params, values)
         return out
 
     @property
@@ -102,39 +103,39 @@ class Wanted:
         return {name: _sample(one, places.get(name, "")) for name, one in self.variables.items() if one.default is None}
 
 
-def hole(name: str) -> str:
-    """The hole that a variable fills."""
+def placeholder(name: str) -> str:
+    """The placeholder of a variable."""
     return f"\ue0f5{name}\ue0f6"
 
 
-def hole_of(value: Any) -> str | None:
-    """The variable that fills the whole value, if one does."""
-    match = HOLE.fullmatch(value) if isinstance(value, str) else None
+def placeholder_name(value: Any) -> str | None:
+    """The variable whose placeholder is the whole value; None for any other value."""
+    match = PLACEHOLDER.fullmatch(value) if isinstance(value, str) else None
     return match[1] if match else None
 
 
 def safe_name(name: str) -> str:
-    """A name as near to this one as a variable may have."""
+    """Turns a text into a valid name of a variable, with as little change as possible."""
     name = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")
     return name if is_name(name) else f"var_{name}" if name else "value"
 
 
-def filled(value: Any, values: Mapping[str, Any]) -> Any:
-    """A value with its holes filled; those of other variables stay."""
+def substitute(value: Any, values: Mapping[str, Any]) -> Any:
+    """Replaces the placeholders of the variables in `values`; those of other variables are left."""
     if isinstance(value, dict):
-        return {filled(key, values): filled(item, values) for key, item in value.items()}
+        return {substitute(key, values): substitute(item, values) for key, item in value.items()}
     if isinstance(value, list):
-        return [filled(item, values) for item in value]
+        return [substitute(item, values) for item in value]
     if not isinstance(value, str):
         return value
-    name = hole_of(value)
+    name = placeholder_name(value)
     if name is not None and name in values:
         return values[name]
-    return HOLE.sub(lambda found: _text(values.get(found[1], found[0])), value)
+    return PLACEHOLDER.sub(lambda found: _text(values.get(found[1], found[0])), value)
 
 
-def typed(params: Mapping[str, Any], variables: Mapping[str, Variable], shape: Any) -> dict[str, Variable]:
-    """The variables, those that fill a whole number, truth or list being of that type. `shape` is botocore's."""
+def infer_types(params: Mapping[str, Any], variables: Mapping[str, Variable], shape: Any) -> dict[str, Variable]:
+    """Gives each variable that fills a whole number, boolean or list that type. `shape` is botocore's."""
     out = dict(variables)
     for name, _, kind in _uses(params, shape=shape):
         known = out.get(name)
@@ -144,6 +145,7 @@ def typed(params: Mapping[str, Any], variables: Mapping[str, Variable], shape: A
 
 
 def _converted(variable: Variable, wanted: str) -> Variable:
+    """The variable with another type; unchanged where its default is no text of that type."""
     default = variable.default
     if default is None:
         return replace(variable, type=wanted)
@@ -158,31 +160,31 @@ def _converted(variable: Variable, wanted: str) -> Variable:
 
 
 def _numbers(rules: Mapping[str, Any]) -> dict[str, Any]:
-    """The rules of a text that is a number."""
+    """The rules of a variable for texts, for one that is a number."""
     return {key: [float(one) if "." in str(one) else int(one) for one in rule] if key == "enum" else rule
             for key, rule in rules.items() if key != "pattern"}  # fmt: skip
 
 
 def _uses(value: Any, member: str = "", shape: Any = None) -> Iterator[tuple[str, str, str]]:
-    """Each hole in a request: its variable, the nearest member that it is in, and if it is all of it, the type."""
+    """The placeholders in a request: variable, nearest member, and the member's type ("" for part of a text)."""
     if isinstance(value, dict):
         members = getattr(shape, "members", {})
         for key, item in value.items():
-            yield from ((name, member, "") for name in HOLE.findall(key))
+            yield from ((name, member, "") for name in PLACEHOLDER.findall(key))
             yield from _uses(item, key, members.get(key, getattr(shape, "value", None)))
     elif isinstance(value, list):
         for item in value:
             yield from _uses(item, member, getattr(shape, "member", None))
     elif isinstance(value, str):
-        whole = hole_of(value)
-        for name in HOLE.findall(value):
+        whole = placeholder_name(value)
+        for name in PLACEHOLDER.findall(value):
             yield name, member if whole else "", shape.type_name if whole and shape else ""
 
 
-def provable(variable: Variable, work: PatternWork) -> Variable:
-    """The variable without a pattern that no sample is known for: its description tells it instead.
+def drop_unprovable_rules(variable: Variable, work: PatternWork) -> Variable:
+    """Moves a pattern that no known sample matches to the description, and drops an enum without the default.
 
-    Nor does it keep a list of values that its own default is not in.
+    With either, the spec could not be compiled to compare it with the request.
     """
     allowed = variable.rules.get("enum")
     if allowed is not None and variable.default is not None and variable.default not in allowed:
@@ -192,8 +194,8 @@ def provable(variable: Variable, work: PatternWork) -> Variable:
     if pattern is None or _sample_of(pattern, texts, work) is not None:
         return variable
     rules = {key: rule for key, rule in variable.rules.items() if key != "pattern"}
-    told = f"{rules.get('description', '')} (pattern: {pattern})".strip()
-    return replace(variable, rules={**rules, "description": told})
+    described = f"{rules.get('description', '')} (pattern: {pattern})".strip()
+    return replace(variable, rules={**rules, "description": described})
 
 
 def _sample_of(pattern: str, texts: Sequence[Any], work: PatternWork) -> str | None:
@@ -217,5 +219,5 @@ def _sample(variable: Variable, member: str) -> Any:
 
 
 def _text(value: Any) -> str:
-    """A value within a text, as a template gives it."""
+    """A value within a text, as a template renders it."""
     return str(value).lower() if isinstance(value, bool) else str(value)

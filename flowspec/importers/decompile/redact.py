@@ -1,9 +1,9 @@
-"""Literal strings -> strings of a spec: secrets become variables, and what looks like a template is no template.
+"""Literal texts -> texts of a spec: secrets are replaced by variables, and what looks like a template is escaped.
 
-What a secret is, is told by its name (`password`, `fs.s3a.secret.key`, `--api-key`) or by its own form
-(an AWS access key, a token of a known maker, a password inside of a URL). Names that only speak about
-secrets (`….credentials.provider`, `….password.file`) and values that are references (`${DB_PASSWORD}`,
-`arn:aws:secretsmanager:…`) are left alone.
+A secret is recognised by its name (`password`, `fs.s3a.secret.key`, `--api-key`) or by its form (an AWS access
+key, a token of GitHub or Slack, a password in a URL). Names that are about secrets without being one
+(`….credentials.provider`, `….password.file`) and values that are references (`${DB_PASSWORD}`,
+`arn:aws:secretsmanager:…`) are left as they are.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from flowspec.document.templates import is_template
-from flowspec.importers.decompile.placeholders import HOLE
+from flowspec.importers.decompile.placeholders import PLACEHOLDER
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z][a-z0-9]*|[0-9]+")
 _PASSWORD = re.compile(r"passw(or)?d|passphrase|^pwd$")
 _SINGLE = {"secret", "secrets", "token", "tokens", "accesskey", "secretkey", "apikey", "privatekey"}
 _KEYS = {"access", "secret", "private", "api", "account", "auth"}
-# The last word of a name that is about a secret, and not one itself.
+# The last word of a name that is about a secret, and not the name of one.
 _ABOUT = {
     *("alias", "algorithm", "arn", "class", "count", "enable", "enabled", "expiration", "file", "interval", "length"),
     *("lifetime", "location", "manager", "name", "path", "policy", "provider", "providers", "renewer", "required"),
@@ -47,22 +47,25 @@ _FORMS = (
     ("token", re.compile(r"\b(?P<value>eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)")),
     ("private_key", re.compile(r"(?P<value>-----BEGIN [A-Z ]*PRIVATE KEY-----.*)", re.DOTALL)),
 )
-# A template would begin here; a bare carriage return, which Jinja takes for the end of a line; and a hole.
-_SPECIAL = re.compile(rf"\{{[{{%#]|\r|{HOLE.pattern}")
+# The start of a template; a carriage return, which Jinja reads as the end of a line; and a placeholder.
+_SPECIAL = re.compile(rf"\{{[{{%#]|\r|{PLACEHOLDER.pattern}")
 
 
 class _Spot(NamedTuple):
+    """A secret in a text: its offsets, and its name."""
+
     start: int
     end: int
     name: str
 
 
 @dataclass
-class Concealer:
-    """Takes the secrets out of one spec: `variables` are their values by name, `places` where each stood.
+class Redactor:
+    """Replaces the secrets of one spec by variables.
 
-    With `keep` secrets stay where they are. The names in `taken` are for others; `sensitive` are those of
-    them that fill a hole where a secret belongs.
+    `variables` are the values by the variables' names, `places` the paths in the spec at which each is used.
+    With `keep` no secret is replaced. `taken` are names of other variables; `sensitive` are those of them whose
+    placeholder is where a secret belongs.
     """
 
     keep: bool = False
@@ -71,32 +74,30 @@ class Concealer:
     variables: dict[str, str] = field(default_factory=dict)
     places: dict[str, list[str]] = field(default_factory=dict)
 
-    def concealed(self, value: Any, path: tuple[str | int, ...] = ()) -> Any:
-        """The value with all of its strings (keys too) as they are to be written."""
+    def redact(self, value: Any, path: tuple[str | int, ...] = ()) -> Any:
+        """Returns the value with all of its texts (keys too) as a spec has them."""
         if isinstance(value, dict):
-            return {escaped(key): self._item(value, key, item, path) for key, item in value.items()}
+            return {escape(key): self._item(value, key, item, path) for key, item in value.items()}
         if isinstance(value, list):
             options = ["", *(one if isinstance(one, str) else "" for one in value)]
             named = (_option_name(option) for option in options)
             return [
-                self._text(item, name, (*path, index))
-                if isinstance(item, str)
-                else self.concealed(item, (*path, index))
+                self._text(item, name, (*path, index)) if isinstance(item, str) else self.redact(item, (*path, index))
                 for index, (item, name) in enumerate(zip(value, named, strict=False))
             ]
         return self._text(value, "", path) if isinstance(value, str) else value
 
     def _item(self, owner: dict[str, Any], key: str, item: Any, path: tuple[str | int, ...]) -> Any:
         if not isinstance(item, str):
-            return self.concealed(item, (*path, key))
+            return self.redact(item, (*path, key))
         name = owner["Key"] if key == "Value" and isinstance(owner.get("Key"), str) else key
-        # What tags say is for everyone to see.
+        # Tags are no place for secrets (AWS, "Tagging best practices"): a tag named `token` is not one.
         return self._text(item, "" if path[:1] == ("tags",) else name, (*path, key))
 
     def _text(self, text: str, name: str, path: tuple[str | int, ...]) -> str:
-        spots = [] if self.keep else [spot for spot in _spots(text, name) if not self._is_open(text, spot)]
+        spots = [] if self.keep else [spot for spot in _spots(text, name) if not self._has_placeholder(text, spot)]
         if not spots:
-            return escaped(text)
+            return escape(text)
         parts, at = [], 0
         for spot in spots:
             parts += [
@@ -106,14 +107,16 @@ class Concealer:
             at = spot.end
         return "".join([*parts, _template(text[at:])])
 
-    def _is_open(self, text: str, spot: _Spot) -> bool:
-        """Whether a hole stands where the secret would; then what fills it is the secret."""
-        holes = HOLE.findall(text[spot.start : spot.end])
-        self.sensitive.update(holes)
-        return bool(holes)
+    def _has_placeholder(self, text: str, spot: _Spot) -> bool:
+        """Whether a placeholder is where the secret would be; then its variable is sensitive."""
+        names = PLACEHOLDER.findall(text[spot.start : spot.end])
+        self.sensitive.update(names)
+        return bool(names)
 
     def _variable(self, secret: str, name: str, path: tuple[str | int, ...]) -> str:
+        """The name of the variable for a secret; a second secret of one name gets a number."""
         stem = variable_name(name)
+        # So many names are tried that one is free.
         most = len(self.variables) + len(self.taken) + 2
         names = (stem if number == 1 else f"{stem}_{number}" for number in range(1, most))
         variable = next(one for one in names if one not in self.taken and self.variables.get(one, secret) == secret)
@@ -125,13 +128,13 @@ class Concealer:
         return variable
 
 
-def escaped(text: str) -> str:
-    """A literal text, written so that rendering gives it back."""
-    return _template(text) if is_template(text) or HOLE.search(text) else text
+def escape(text: str) -> str:
+    """Escapes a literal text, so that rendering gives it back."""
+    return _template(text) if is_template(text) or PLACEHOLDER.search(text) else text
 
 
 def _template(text: str) -> str:
-    """A literal part of a template, with its holes."""
+    """A literal part of a template, with its placeholders as expressions."""
     return _SPECIAL.sub(_written, text)
 
 
@@ -142,7 +145,7 @@ def _written(odd: re.Match[str]) -> str:
 
 
 def variable_name(name: str) -> str:
-    """What a variable for the secret of this name is called: by the last part of it that tells enough."""
+    """The name of the variable for a secret: the last part of the secret's name, or its last three words."""
     words, last = (
         [word.lower() for word in _WORD.findall(part) if word[0].isalpha()] for part in (name, name.rpartition(".")[2])
     )
@@ -166,12 +169,12 @@ def _is_secret(name: str, value: str) -> bool:
 
 
 def _option_name(word: str) -> str:
-    """The name that an option gives to the word behind it."""
+    """The option that a word is, which names the word after it; "" for any other word."""
     return word if re.fullmatch(r"--?[A-Za-z][\w.-]*", word) else ""
 
 
 def _spots(text: str, name: str) -> Iterator[_Spot]:
-    """Where in a text its secrets stand, in order."""
+    """The secrets in a text, in order, without overlap."""
     if name and _is_secret(name, text) and not (name.startswith("-") and text.startswith("-")):
         yield _Spot(0, len(text), name)
         return

@@ -1,4 +1,4 @@
-"""What is odd in a spec that was imported: said in comments, since it is not ours to change."""
+"""Comments on what is odd in an imported spec; the values themselves are kept, as the request has them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _OLD_SCHEME = re.compile(r"\bs3n://")
 
 
 def remarks(spec: dict[str, Any]) -> dict[Path, list[str]]:
-    """What to say about the values of a spec, by their paths; each thing once, where it comes first."""
+    """The remarks about a spec by the paths of its values; each text once, at its first place."""
     out: dict[Path, list[str]] = {}
-    told: set[str] = set()
+    seen: set[str] = set()
     for rule in _RULES:
         for path, text in rule(spec):
-            if text not in told:
+            if text not in seen:
                 out.setdefault(path, []).append(text)
-                told.add(text)
+                seen.add(text)
     return out
 
 

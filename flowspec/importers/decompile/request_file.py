@@ -1,7 +1,7 @@
-"""A file of JSON -> the parameters of RunJobFlow, or everything that is wrong with it.
+"""A file of JSON -> the parameters of RunJobFlow, or an error with everything that is wrong with it.
 
-The judge is botocore's model of the operation. What it would say is said here in terms of the file,
-with its place; what it does not look at (enums) is checked as well.
+The request is validated against botocore's model of the operation, with messages that name the place in the
+file; enums, which botocore leaves to the service, are checked as well.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from flowspec.document.tree import Document, Place, Source, settle
 from flowspec.document.tree import Mapping as MappingNode
 from flowspec.errors import Diagnostic, SpecError
 from flowspec.facts.api_model import input_shape, problems
-from flowspec.importers.decompile.redact import Concealer
+from flowspec.importers.decompile.redact import Redactor
 
 _REMEDY = "a request is what boto3's run_job_flow(**request) takes: json.dump(request, file) writes it down"
 _ANSWERS = {
@@ -31,10 +31,11 @@ _ANSWERS = {
     "requestParameters": "an event of CloudTrail",
     "Records": "a file of CloudTrail events",
 }
+# RunJobFlow nests 11 levels deep; Configurations, which are recursive, are the only way to go deeper.
 _DEEPEST = 80
 _CLUSTER = {"Id", "Status", "Ec2InstanceAttributes", "ClusterArn"}
 
-# Where members are looked for that stand elsewhere, or are called so by other tools.
+# Members that people put elsewhere, or that other tools call so.
 _ELSEWHERE = {
     "InstanceProfile": "it is JobFlowRole, beside Instances",
     "InstanceRole": "a fleet says InstanceFleetType",
@@ -44,7 +45,7 @@ _ELSEWHERE = {
 
 
 class _Problem(NamedTuple):
-    """What is wrong, and where; `key`: with the member itself, not with its value."""
+    """An error and its path; `key`: the member itself is wrong, not its value."""
 
     path: tuple[str | int, ...]
     message: str
@@ -53,7 +54,7 @@ class _Problem(NamedTuple):
 
 
 def read(name: str, data: bytes) -> dict[str, Any]:
-    """The request in a file. `name` is how messages call it. Raises `SpecError` with all that is wrong."""
+    """Reads the request in a file. `name` is the file's name in messages. Raises `SpecError` with all errors."""
     source = decoded(name, data)
     request = _parsed(source)
     _refuse_answers(request, source)
@@ -62,17 +63,17 @@ def read(name: str, data: bytes) -> dict[str, Any]:
 
 
 def check(request: Any, source: Source) -> None:
-    """Raises `SpecError` with all that the model has against a request; placed where the source is the request."""
+    """Validates a request against the model. Raises `SpecError` with all errors, at their places in the source."""
     wrong = list(_wrong(request, input_shape(), ())) or [_Problem(one.path, one.message) for one in problems(request)]
     if wrong:
-        raise SpecError(settle(list(_placed(wrong, source)), "", _secrets(request)))
+        raise SpecError(settle(list(_diagnostics(wrong, source)), "", _secrets(request)))
 
 
 def _secrets(request: Any) -> list[str]:
-    """What must not be shown of a wrong request; a password may be wrong in being a number."""
-    concealer = Concealer()
-    concealer.concealed(_as_texts(request))
-    return list(concealer.variables.values())
+    """The secrets of an invalid request, for messages not to show; a password may be invalid because it is a number."""
+    redactor = Redactor()
+    redactor.redact(_as_texts(request))
+    return list(redactor.variables.values())
 
 
 def _as_texts(value: Any) -> Any:
@@ -82,7 +83,7 @@ def _as_texts(value: Any) -> Any:
 
 
 def decoded(name: str, data: bytes) -> Source:
-    """The text of a file. Raises `SpecError` when it is none."""
+    """Decodes the text of a file. Raises `SpecError` when it is not UTF-8."""
     try:
         return Source(name, data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -111,7 +112,7 @@ def _parsed(source: Source) -> Any:
 
 
 def _loaded(source: Source) -> Any:
-    """JSON as the standard has it: Python's own reader takes more."""
+    """Parses JSON by RFC 8259: json.loads also accepts NaN, Infinity, and a member given twice."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [key for key, _ in pairs]
@@ -147,8 +148,8 @@ def _refuse_answers(value: Any, source: Source) -> None:
     one = value[0] if isinstance(value, list) and value else value
     several = "a list, beginning with " if isinstance(value, list) else ""
     if isinstance(one, Mapping):
-        # aws emr describe-cluster, and what list-clusters and boto3 give.
-        described = {**_ANSWERS, **dict.fromkeys(_CLUSTER, "a cluster as DescribeCluster tells it")}
+        # The answers of `aws emr describe-cluster` and `list-clusters`, and of boto3.
+        described = {**_ANSWERS, **dict.fromkeys(_CLUSTER, "a cluster of DescribeCluster")}
         what = next((described[key] for key in described if key in one), None)
         if what and "Instances" not in one:
             what = "the answer of DescribeCluster" if isinstance(one.get("Cluster"), Mapping) else what
@@ -156,7 +157,7 @@ def _refuse_answers(value: Any, source: Source) -> None:
     if isinstance(one, Mapping) and isinstance(one.get("request"), Mapping) and "Instances" not in one:
         name = "FILE" if source.file.startswith("<") else source.file
         hint = f"`jq .request {name} | flowspec import --request -` takes it out"
-        _refuse(source, "the request stands under `request` here", hint)
+        _refuse(source, "the request is under the key `request` here", hint)
     if isinstance(value, list):
         _refuse(source, "this is a list, a request is an object", "give one request at a time")
     if not isinstance(value, Mapping):
@@ -253,11 +254,11 @@ def _type_hint(value: Any, wanted: str) -> str:
     return "put it in brackets" if wanted == "a list" else ""
 
 
-# --- places ---
+# --- diagnostics ---
 
 
-def _placed(found: list[_Problem], source: Source) -> Iterator[Diagnostic]:
-    """The problems as diagnostics. JSON is YAML nearly always: then each gets its line."""
+def _diagnostics(found: list[_Problem], source: Source) -> Iterator[Diagnostic]:
+    """The problems as diagnostics. Nearly all JSON is YAML too, whose parser gives the lines."""
     try:
         root, _ = compose(source)
     except SpecError:

@@ -1,4 +1,4 @@
-"""A spec as plain data and comments -> YAML as a person writes it: short things on one line, comments above."""
+"""A spec as plain data and comments -> YAML: short values on one line, comments above."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from flowspec.document import schema as schemas
+from flowspec.document.overrides import NAMED
 from flowspec.document.parse import resolve
 
 Path: TypeAlias = "tuple[str | int, ...]"
 Schema: TypeAlias = "schemas.Schema | None"
 
+# Lines of values; a comment or a long text may be longer.
 _WIDTH = 100
+# A mapping with more entries is easier to read in several lines.
 _ENTRIES = 6
-# Plain is what no reader of YAML 1.1 or 1.2 could take for anything but this text, in braces too.
+# Texts that need no quotes: readers of YAML 1.1 and 1.2 alike read them as this text, also within braces.
 _PART = r"[\w./@%+=*$~^?&#-]*(?::+(?=[\w/+*.])[\w./@%+=*$~^?&#-]*)*"
 _PLAIN = re.compile(rf"(?:--?(?=[A-Za-z])|(?=[A-Za-z/_$])){_PART}(?: (?:--?(?=[A-Za-z])|(?=[\w./$])){_PART})*")
+# Matching _PLAIN backtracks; longer texts are quoted.
+_PLAIN_LENGTH = 400
 _FIGURES = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+|[0-9]+[kKmMgGtTsSh][bB]?")
 _NUMBER = re.compile(r"0|-?[1-9][0-9]{0,8}|true|false")
 _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
@@ -28,14 +33,14 @@ _ODD = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 
 
 class Line(NamedTuple):
-    """A line, and the path of what it shows."""
+    """A line, and the path of the value in it."""
 
     text: str
     path: Path
 
 
 def write(spec: Mapping[str, Any], comments: Mapping[Path, list[str]], head: list[str]) -> list[Line]:
-    """The lines of a spec; `head` are comments on top. A blank line stands before each larger part."""
+    """Writes a spec as lines; `head` are comments at the top. Values of several lines are between blank lines."""
     lines = [Line(f"# {text}", ()) for text in head]
     writer = _Writer(comments)
     for key, value in spec.items():
@@ -93,7 +98,7 @@ class _Writer:
         yield from rest
 
     def short(self, value: Any, schema: Schema, width: int, path: Path) -> str | None:
-        """The value on one line, where that reads well; always for scalars, but for text of several lines."""
+        """The value on one line; None for a text of several lines, and for a list or mapping that is too large."""
         if isinstance(value, str) and "\n" in value and _is_block(value):
             return None
         if not isinstance(value, dict | list) or not value:
@@ -117,7 +122,7 @@ class _Writer:
 
 
 def _literal(head: str, value: str, indent: str, path: Path) -> Iterator[Line]:
-    """A text of several lines as they are."""
+    """A text of several lines, as a literal block."""
     yield Line(f"{head} {'|' if value.endswith(chr(10)) else '|-'}", path)
     for text in value.removesuffix("\n").split("\n"):
         yield Line(f"{indent}  {text}" if text else "", path)
@@ -135,13 +140,13 @@ def _items(schema: Schema) -> Schema:
 def _may_be_short(value: Any, path: Path) -> bool:
     if (path[0] == "steps" and len(path) == 2) or path in (("configurations",), ("variables",), ("api_params",)):
         return False
-    if path[0] in ("steps", "instance_groups", "instance_fleets", "bootstrap_actions") and len(path) == 1:
+    if path[0] in NAMED and len(path) == 1:
         return False
     return _is_flat(value, 1 if isinstance(value, dict) else 0)
 
 
 def _is_flat(value: Any, depth: int) -> bool:
-    """Scalars and, as deep as `depth`, collections of them; mappings of not too many entries."""
+    """Whether a value is a scalar, or nests collections of scalars up to `depth` levels, none of many entries."""
     if isinstance(value, str):
         return "\n" not in value
     if not isinstance(value, dict | list) or not value:
@@ -159,7 +164,7 @@ def _is_block(text: str) -> bool:
 
 
 def scalar(value: Any, schema: Schema = None) -> str:
-    """A scalar; where the schema wants text, a number is text as it stands and needs no quotes."""
+    """Writes a scalar. Where the schema has `x-text`, a number is read as text and needs no quotes."""
     if isinstance(value, dict | list):
         return "{}" if isinstance(value, dict) else "[]"
     if not isinstance(value, str):
@@ -170,11 +175,11 @@ def scalar(value: Any, schema: Schema = None) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    if not (_PLAIN.fullmatch(text) or _FIGURES.fullmatch(text)) or len(text) > 400:
+    if not (_PLAIN.fullmatch(text) or _FIGURES.fullmatch(text)) or len(text) > _PLAIN_LENGTH:
         return False
     return text.lower() not in _WORDS and isinstance(resolve(text), str)
 
 
 def quoted(text: str) -> str:
-    """A text in double quotes; what is not printable in YAML is written by its number."""
+    """Writes a text in double quotes; characters that YAML can't hold are escaped."""
     return _ODD.sub(lambda odd: f"\\u{ord(odd[0]):04x}", json.dumps(text, ensure_ascii=False))

@@ -1,6 +1,6 @@
 """Terraform's templates and expressions, worked out as far as a module alone tells what comes of them.
 
-Variables of the module are holes; locals and the plain functions are worked out; what a resource, a data
+Variables of the module are placeholders; locals and the plain functions are worked out; what a resource, a data
 source or another module gives is a variable named after it.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from flowspec.importers.decompile.placeholders import HOLE, Variable, filled, hole_of
+from flowspec.importers.decompile.placeholders import PLACEHOLDER, Variable, placeholder_name, substitute
 from flowspec.importers.names import Names
 
 _TOKEN = re.compile(
@@ -66,7 +66,7 @@ class Scope:
         """A value within a text. Raises `Unknown` for a collection."""
         if isinstance(value, bool):
             return str(value).lower()
-        name = hole_of(value)
+        name = placeholder_name(value)
         if isinstance(value, dict | list) or value is None or (name and self.names.variables[name].type != "string"):
             raise Unknown
         return str(value)
@@ -110,8 +110,8 @@ class Scope:
     def default(self, value: Any) -> Any:
         """A value in which variables have their defaults. Raises `Unknown` where one has none."""
         defaults = {name: one.default for name, one in self.names.variables.items() if one.default is not None}
-        made = filled(value, defaults)
-        if HOLE.search(json.dumps(made, ensure_ascii=False)):
+        made = substitute(value, defaults)
+        if PLACEHOLDER.search(json.dumps(made, ensure_ascii=False)):
             raise Unknown
         return made
 
@@ -368,8 +368,8 @@ def _join(scope: Scope, delimiter: str, *lists: Any) -> str:
 
 
 def _literal(text: Any) -> str:
-    """A text that no hole is in. Raises `Unknown`."""
-    if not isinstance(text, str) or HOLE.search(text):
+    """A text without placeholders. Raises `Unknown`."""
+    if not isinstance(text, str) or PLACEHOLDER.search(text):
         raise Unknown
     return text
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from flowspec.document.tree import Source
 from flowspec.facts.api_model import input_shape
-from flowspec.importers.decompile.placeholders import Wanted, hole_of
+from flowspec.importers.decompile.placeholders import Wanted, placeholder_name
 from flowspec.importers.refusal import choose, refuse
 from flowspec.importers.shapes import fitted, parsed_json
 from flowspec.importers.terraform.expressions import Scope, Unknown
@@ -265,7 +265,7 @@ def _members(block: Json, scope: Scope, member: str) -> Json:
 def _listed(value: Any, what: str, scope: Scope) -> list[Any]:
     """A list whose items are needed one by one: a variable for all of it counts by its default."""
     made = scope.value(value)
-    if hole_of(made):
+    if placeholder_name(made):
         try:
             made = scope.default(made)
         except Unknown:
@@ -277,7 +277,7 @@ def _listed(value: Any, what: str, scope: Scope) -> list[Any]:
 
 def _tags(value: Any, scope: Scope) -> list[Json]:
     made = scope.value(value)
-    if hole_of(made):
+    if placeholder_name(made):
         scope.notes.append(f"tags are not imported: only Terraform knows {value}")
         return []
     pairs = made.items() if isinstance(made, dict) else ()
@@ -397,7 +397,7 @@ def _json(value: Any, what: str, scope: Scope) -> Any:
     try:
         return _capitalized(parsed_json(text))
     except (ValueError, RecursionError):
-        shown = hole_of(text) or " ".join(text.split())[:60]
+        shown = placeholder_name(text) or " ".join(text.split())[:60]
         scope.notes.append(f"{what} is not imported: what Terraform makes of it can't be read here ({shown})")
         return None
 

@@ -10,17 +10,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from flowspec.facts import streaming_options
+
 _QUOTED = re.compile(r'"[^"]*"')
-_GENERIC = frozenset({"D", "conf", "fs", "jt", "files", "archives", "libjars", "tokenCacheFile"})
-_FLAGS = frozenset({"background", "verbose", "debug", "info", "help", "lazyOutput"})
-_SINGLE = frozenset(
-    {
-        *("output", "mapper", "combiner", "reducer", "dfs", "additionalconfspec", "inputformat", "outputformat"),
-        *("partitioner", "numReduceTasks", "inputreader", "mapdebug", "reducedebug", "jobconf", "cmdenv", "io"),
-    }
-)
-_MANY = frozenset({"input", "file", "cacheFile", "cacheArchive"})
-_STREAMING = _FLAGS | _SINGLE | _MANY
+_GENERIC = frozenset(option.flag for option in streaming_options.GENERIC)
+_FLAGS = frozenset(option.flag for option in streaming_options.STREAMING if option.form == "switch")
+# StreamJob.createOption gives these Integer.MAX_VALUE arguments; all others take one.
+_MANY = frozenset(option.flag for option in streaming_options.STREAMING if option.form in ("each", "one_or_each"))
+_STREAMING = frozenset(option.flag for option in streaming_options.STREAMING)
 
 USAGE = """\
 Usage: hadoop-streaming [genericOptions] [streamingOptions]
@@ -194,7 +191,7 @@ def _values(name: str, words: Sequence[str]) -> list[str]:
         return []
     values: list[str] = []
     for word in words:
-        if _is_option(word, _STREAMING) or (values and name in _SINGLE):
+        if _is_option(word, _STREAMING) or (values and name not in _MANY):
             break
         values.append(word)
     if not values:

@@ -12,7 +12,7 @@ from flowspec.document.tree import Scalar
 from flowspec.document.validate import validate
 from flowspec.facts.api_model import input_shape
 from flowspec.request.compile import compile
-from flowspec.request.origin import origin
+from flowspec.request.origins import locate
 
 DOCUMENTS = Path(__file__).parents[1] / "document/documents/good"
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
@@ -46,8 +46,9 @@ def test_each_member_comes_from_where_it_is_said(case, monkeypatch):
     flow = flow_of(case)
     if case.name == "api-params" and "UnhealthyNodeReplacement" not in input_shape().members["Instances"].members:
         pytest.skip("this botocore does not know all members yet, and says so")
-    for path, value in leaves(compile(flow).params):
-        place = origin(flow, path, value if isinstance(value, str) else None)
+    request = compile(flow)
+    for path, value in leaves(request.params):
+        place = locate(flow, request, path, value if isinstance(value, str) else None)
         node = flow.document.find(place)
         assert node is not None, f"{path} -> {place}"
         if place[:1] != ("enable_debugging",) and not is_made(path):
@@ -81,6 +82,7 @@ def flow(tmp_path):
         (("Instances", "InstanceGroups", 7), None, ("instance_groups",)),
         (("Instances", "HadoopVersion"), None, ("api_params", "Instances", "HadoopVersion")),
         (("Applications", 0, "Name"), None, ("api_params", "Applications", 0, "Name")),
+        (("Applications", 0), None, ("api_params", "Applications", 0)),
         (("Applications", 3), None, ("api_params", "Applications")),
         (("StepConcurrencyLevel",), None, ("api_params", "StepConcurrencyLevel")),
         (("Tags", 1, "Value"), None, ("tags", "c")),
@@ -102,4 +104,19 @@ def flow(tmp_path):
     ],
 )
 def test_origins(flow, path, value, place):
-    assert origin(flow, path, value) == place
+    assert locate(flow, compile(flow), path, value) == place
+
+
+def test_what_api_params_replaces_comes_from_nowhere_else(tmp_path):
+    path = tmp_path / "job.yaml"
+    path.write_text(
+        "flowspec: v1\nname: x\nrelease_label: emr-7.5.0\nmaster_instance_type: m5.xlarge\ntags: {a: b, c: d}\n"
+        "steps: [{name: s, type: command, args: [run]}, {name: t, type: command, args: [run]}]\n"
+        "api_params: {Tags: null, Steps: [{Name: u, HadoopJarStep: {Jar: run}}]}\n"
+    )
+    flow = validate(load(path))
+    request = compile(flow)
+    jar = ("Steps", 0, "HadoopJarStep", "Jar")
+    assert locate(flow, request, jar, "run") == ("api_params", *jar)
+    assert locate(flow, request, ("Steps", 1, "Name")) == ("api_params", "Steps")
+    assert locate(flow, request, ("Tags", 0)) == ("api_params", "Tags")

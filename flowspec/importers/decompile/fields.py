@@ -1,0 +1,103 @@
+"""The members of a request -> the keys of a spec: `request.compile` in reverse, along the same schema.
+
+What compile carries over by rule is carried back by rule, so a key that the schema gains can be imported
+the same day. What has a friendlier shape in the spec is up to the module of the shape (`request.shapes`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
+
+from flowspec.document import schema as schemas
+from flowspec.importers.decompile.placeholders import placeholder_name
+from flowspec.request.pairs import Inexpressible
+from flowspec.request.shapes.registry import SHAPES
+
+Member: TypeAlias = "tuple[str, ...]"
+"""The path of a member of a request, such as `("Instances", "Ec2KeyName")`."""
+
+
+def members(value: Mapping[str, Any], schema: schemas.Schema) -> Iterator[tuple[Member, Any]]:
+    """The members of a request that keys of a schema stand for, with their values.
+
+    A structure without a key of its own (Instances, Placement) is not one of them, but its members are.
+    """
+    yield from _members(value, _keys(schema), ())
+
+
+def _members(value: Mapping[str, Any], keys: Mapping[Member, Any], above: Member) -> Iterator[tuple[Member, Any]]:
+    for name, inner in value.items():
+        member = (*above, name)
+        is_owner = any(known[: len(member)] == member for known in keys if known != member)
+        # compile always writes Instances, and no other structure that is empty.
+        if member not in keys and is_owner and isinstance(inner, Mapping) and (inner or member == ("Instances",)):
+            yield from _members(inner, keys, member)
+        else:
+            yield member, inner
+
+
+def _keys(schema: schemas.Schema) -> dict[Member, tuple[str, schemas.Schema]]:
+    """The key of each member, and its schema: the reverse of `schemas.api_name`."""
+    return {
+        tuple(schemas.api_name(key, known).split(".")): (key, known)
+        for key, known in schema.get("properties", {}).items()
+        if not known.get("x-tool") and key not in ("when", "for_each")
+    }
+
+
+def decompile_members(
+    value: Mapping[str, Any], schema: schemas.Schema, aside: Mapping[Member, str] = {}
+) -> tuple[dict[str, Any], dict[Member, str]]:
+    """The keys that express a structure of the API, in the schema's order; and the members left over, with the reason.
+
+    Members in `aside` are left over without an attempt, for the reason that is given there.
+    """
+    keys = _keys(schema)
+    found: dict[str, Any] = {}
+    left: dict[Member, str] = {}
+    for member, inner in members(value, schema):
+        if member in aside:
+            left[member] = aside[member]
+        elif member not in keys:
+            left[member] = "the spec has no word for it"
+        else:
+            key, known = keys[member]
+            try:
+                found[key] = _decompiled(inner, known)
+            except Inexpressible as reason:
+                left[member] = str(reason)
+    return {key: found[key] for key in schema["properties"] if key in found}, left
+
+
+def _decompiled(value: Any, schema: schemas.Schema) -> Any:
+    if placeholder_name(value):
+        return value
+    schema = schemas.meant(schema, schemas.kind(value))
+    shape = schema.get("x-shape")
+    if shape:
+        return SHAPES[shape].decompile(value, _Context())
+    if isinstance(value, dict):
+        return _object(value, schema)
+    return [_decompiled(item, schema["items"]) for item in value] if isinstance(value, list) else value
+
+
+def _object(value: dict[str, Any], schema: schemas.Schema) -> dict[str, Any]:
+    if "properties" not in schema:
+        return {key: _decompiled(inner, schema["additionalProperties"]) for key, inner in value.items()}
+    found, left = decompile_members(value, schema)
+    for member, reason in left.items():
+        raise Inexpressible(f"{'.'.join(member)}: {reason}")
+    return found
+
+
+def by_definition(value: Any, name: str) -> Any:
+    """A value as the schema's definition of this name has it. Raises `Inexpressible`."""
+    return _decompiled(value, schemas.strict()["$defs"][name])
+
+
+class _Context:
+    """What the module of a shape is given."""
+
+    def by_definition(self, value: Any, name: str) -> Any:
+        return by_definition(value, name)

@@ -1,0 +1,67 @@
+"""Where in the spec the parts of a request come from; `compile` records it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from flowspec.document.job_flow import JobFlow
+
+if TYPE_CHECKING:
+    from flowspec.request.compile import Request
+
+Path: TypeAlias = "tuple[str | int, ...]"
+Origins: TypeAlias = "Mapping[Path, Path]"
+"""The path of a part of the request -> the path in the spec."""
+
+
+def record_patch(origins: dict[Path, Path], patch: Any) -> None:
+    """Records the parts of a request that `api_params` sets, in place of those that it overrides."""
+    replaced = dict(_leaves(patch, ()))
+    for path in [one for one in origins if any(one[:size] in replaced for size in range(1, len(one) + 1))]:
+        del origins[path]
+    for path, value in replaced.items():
+        for inner in _inside(value, path):
+            origins[inner] = ("api_params", *inner)
+
+
+def _leaves(patch: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    """The values that replace others: mappings are merged (RFC 7396)."""
+    if isinstance(patch, Mapping):
+        for name, inner in patch.items():
+            yield from _leaves(inner, (*path, name))
+    else:
+        yield path, patch
+
+
+def _inside(value: Any, path: Path) -> Iterator[Path]:
+    yield path
+    steps = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    for step, inner in steps:
+        yield from _inside(inner, (*path, step))
+
+
+def locate(jobflow: JobFlow, request: Request, path: Sequence[str | int], value: Any = None) -> Path:
+    """The path in the spec of the part of a request at `path`; () when nothing in the spec caused it.
+
+    For a part that is not there it is the path of the nearest one around it. `value` is the part itself:
+    it tells the arguments of a step apart, which are made of several keys.
+    """
+    path = tuple(path)
+    known = next(path[:size] for size in range(len(path), -1, -1) if path[:size] in request.origins)
+    found = request.origins[known]
+    if found[:1] == ("steps",) and "HadoopJarStep" in path[len(known) :]:
+        return (*found, *_holding(jobflow.fields["steps"][found[1]], value))
+    return found
+
+
+def _holding(step: Any, value: Any) -> Path:
+    """The path within a step of a text that is in the request as it is in the spec; () when there is none."""
+    pairs = step.items() if isinstance(step, Mapping) else enumerate(step) if isinstance(step, list) else ()
+    for key, item in pairs:
+        if isinstance(item, str) and item == value:
+            return (key,)
+        found = _holding(item, value)
+        if found:
+            return (key, *found)
+    return ()

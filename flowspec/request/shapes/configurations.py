@@ -1,0 +1,63 @@
+"""Configurations: a mapping of classification to properties, or the list that AWS's documentation shows.
+
+In the mapping, the key `configurations` of a classification holds those that are nested in it:
+
+    hadoop-env: {configurations: {export: {HADOOP_HEAPSIZE: 4096}}}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flowspec.request.shapes.shape import CompileContext, DecompileContext, Route
+
+
+def compile(value: Any, route: Route, context: CompileContext) -> list[dict[str, Any]]:
+    """The API's list; a list in the spec is carried over by rule."""
+    if isinstance(value, list):
+        out: list[dict[str, Any]] = context.by_definition(value, "configuration_list", route)
+        return out
+    return [
+        _classification(name, content, route.to(name, index), context)
+        for index, (name, content) in enumerate(value.items())
+    ]
+
+
+def _classification(name: str, content: Mapping[str, Any], route: Route, context: CompileContext) -> dict[str, Any]:
+    context.came_from(route)
+    out: dict[str, Any] = {"Classification": name}
+    properties = {key: text for key, text in content.items() if key != "configurations"}
+    if properties or "configurations" not in content:
+        out["Properties"] = properties
+        for key in properties:
+            context.came_from(route.to(key, "Properties", key))
+    if "configurations" in content:
+        nested = route.to("configurations", "Configurations")
+        context.came_from(nested)
+        out["Configurations"] = compile(content["configurations"], nested, context)
+    return out
+
+
+def decompile(value: list[dict[str, Any]], context: DecompileContext) -> Any:
+    """The mapping where it can express the list, else the list."""
+    return (_mapping(value) if value else None) or context.by_definition(value, "configuration_list")
+
+
+def _mapping(value: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Classification -> properties; None when the mapping would compile to another list."""
+    out: dict[str, Any] = {}
+    for one in value:
+        name, properties, nested = one.get("Classification"), one.get("Properties"), one.get("Configurations")
+        content = dict(properties or {})
+        # Without properties the mapping compiles to `Properties: {}` alone, or to `Configurations` alone.
+        is_ambiguous = not content and (properties is None) == (nested is None)
+        if name is None or name in out or "configurations" in content or is_ambiguous:
+            return None
+        if nested is not None:
+            inner = _mapping(nested)
+            if inner is None:
+                return None
+            content["configurations"] = inner
+        out[name] = content
+    return out

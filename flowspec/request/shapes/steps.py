@@ -1,0 +1,60 @@
+"""Steps: one of several kinds in the spec, each with options of its own; a jar and arguments in the API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from flowspec.document import schema as schemas
+from flowspec.request.shapes.shape import CompileContext, DecompileContext, Route
+from flowspec.request.steps.registry import compile_step
+
+MAX_STEP_LENGTH = 10_240
+"""The characters of all strings of a step together (botocore's documentation of AddJobFlowSteps)."""
+
+
+def compile(value: list[Any], route: Route, context: CompileContext) -> list[dict[str, Any]]:
+    """The steps, without the one that `enable_debugging` puts before them."""
+    first = 1 if context.jobflow.fields.get("enable_debugging") else 0
+    return [_compiled(one, route.to(index, index + first), context) for index, one in enumerate(value)]
+
+
+def _compiled(step: Mapping[str, Any], route: Route, context: CompileContext) -> dict[str, Any]:
+    context.came_from(route)
+    context.came_from(route.to("name", "Name"))
+    out: dict[str, Any] = {"Name": step["name"]}
+    default = context.jobflow.fields.get("action_on_failure")
+    if "on_failure" in step or default is not None:
+        out["ActionOnFailure"] = step.get("on_failure", default)
+        at = (*route.spec, "on_failure") if "on_failure" in step else ("action_on_failure",)
+        context.came_from(Route(at, (*route.request, "ActionOnFailure")))
+    out["HadoopJarStep"] = compile_step(step, route.spec, context.target, context.files)
+    _check_length(out["HadoopJarStep"], route, context)
+    if "step_monitoring_configuration" in step:
+        definition = schemas.strict()["$defs"][f"{step['type']}_step"]
+        key, member = "step_monitoring_configuration", "StepMonitoringConfiguration"
+        out[member] = context.by_schema(step[key], definition["properties"][key], route.to(key, member))
+    return out
+
+
+def _check_length(step: Mapping[str, Any], route: Route, context: CompileContext) -> None:
+    length = sum(map(len, _strings(step)))
+    if length > MAX_STEP_LENGTH and context.jobflow.backend != "local":
+        message = f"the step is {length:,} characters long; EMR takes up to {MAX_STEP_LENGTH:,}"
+        hint = "put what is long into a file in S3 and name that"
+        context.files.report("FS260", route.spec, message, hint=hint)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    for item in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
+        yield from _strings(item)
+
+
+def decompile(value: list[dict[str, Any]], _context: DecompileContext) -> list[dict[str, Any]]:
+    """The steps as they are: their kinds depend on the release, which only the whole request tells.
+
+    They are found afterwards, by `importers.decompile.steps`.
+    """
+    return value

@@ -1,0 +1,19 @@
+"""`type: command`: any program of the master node with its arguments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flowspec.request.steps.kind import Fields, SpecStep
+from flowspec.request.steps.target import HadoopJarStep, StepTarget
+
+
+def compile(step: SpecStep) -> dict[str, Any]:
+    """command-runner.jar (or an AMI's script-runner.jar) with the `args`."""
+    return step.target.program().step(step.fields["args"])
+
+
+def recognize(step: HadoopJarStep, target: StepTarget) -> Fields | None:
+    """The step of whatever program is run."""
+    words = target.program().args_of(step)
+    return {"args": words} if words else None

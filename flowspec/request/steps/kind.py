@@ -1,0 +1,73 @@
+"""The interface of a kind of step, and the arguments of its functions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+from flowspec.request.assets import Files, is_relative
+from flowspec.request.steps.options import Table, words
+from flowspec.request.steps.target import HadoopJarStep, StepTarget
+
+Path: TypeAlias = "tuple[str | int, ...]"
+Fields: TypeAlias = "dict[str, Any]"
+"""The keys of a step in a spec that are of its kind: without name, type, on_failure and stage."""
+
+
+class SpecStep(NamedTuple):
+    """A step of a spec, valid by the schema, that is to be compiled. `at` is its path in the spec."""
+
+    fields: Mapping[str, Any]
+    at: Path
+    target: StepTarget
+    files: Files
+
+    @property
+    def stages(self) -> bool:
+        """Whether relative paths are local files; `stage: false` sends them as they are written."""
+        return bool(self.fields.get("stage", True))
+
+    def file(self, key: str) -> Any:
+        """The file (or the list of files) under a key as the request names it: a local one by its asset's URI."""
+        value = self.fields[key]
+        if isinstance(value, list):
+            return [self._uri(text, (*self.at, key, index)) for index, text in enumerate(value)]
+        return self._uri(value, (*self.at, key))
+
+    def _uri(self, text: str, at: Path) -> str:
+        path, mark, name = text.partition("#")
+        if not self.stages or not is_relative(path):
+            return text
+        asset = self.files.asset(path, at)
+        return asset.linked(f"{mark}{name}", at) if asset else text
+
+    def words(self, table: Table, raw: str, files: Collection[str] = ()) -> list[str]:
+        """The step's options as arguments, in the order of its keys.
+
+        `raw` is the key of arguments that are taken as they are; `files` are the keys that name files.
+        """
+        out: list[str] = []
+        for key, value in self.fields.items():
+            if key == raw:
+                out += value
+            elif key in table:
+                out += words(table[key], self.file(key) if key in files else value)
+        return out
+
+
+class StepKind(Protocol):
+    """A kind of step: a module of this package, entered in `registry.KINDS` under the spec's word for it."""
+
+    def compile(self, step: SpecStep, /) -> dict[str, Any]:
+        """The HadoopJarStep of a step of this kind."""
+
+    def recognize(self, step: HadoopJarStep, target: StepTarget, /) -> Fields | None:
+        """The keys of a step of this kind that compiles to `step`; None when there is none.
+
+        It may guess: whoever imports a request compiles the answer, and drops it unless that gives `step` again.
+        """
+
+
+def without_empty(**fields: Any) -> Fields:
+    """The fields whose value is not empty."""
+    return {key: value for key, value in fields.items() if value}

@@ -1,0 +1,204 @@
+"""`type: streaming`: Hadoop Streaming, which runs any programs as mapper and reducer.
+
+Options are written in the order of the step's keys; only Hadoop's generic options (-D, -files …) come before
+all others, since GenericOptionsParser stops at the first word that it does not know.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import PurePosixPath
+from typing import Any
+
+from flowspec.facts import streaming_options
+from flowspec.request.assets import Asset, is_relative, is_s3, looks_like_file
+from flowspec.request.steps.kind import Fields, Path, SpecStep, without_empty
+from flowspec.request.steps.options import Option, Table, read, words
+from flowspec.request.steps.target import HadoopJarStep, Invocation, StepTarget
+
+AMI_JAR = "/home/hadoop/contrib/streaming/hadoop-streaming.jar"
+"""The streaming jar of the AMIs before release 4.0.0."""
+
+GENERIC: Table = {
+    option.key: Option(f"-{option.flag}", option.form) for option in streaming_options.GENERIC if option.key
+}
+OPTIONS: Table = {
+    option.key: Option(f"-{option.flag}", option.form) for option in streaming_options.STREAMING if option.key
+}
+
+_COMMANDS = ("mapper", "combiner", "reducer")
+# Keys whose files the tasks find in their working directory, under a name.
+_LINKED = ("files", "archives", "cache_files", "cache_archives")
+_JAR = re.compile(r"streaming[^/]*\.jar$")
+# StreamUtil.splitArgs cuts commands at blanks; quotes group, and a quote ends the word before it.
+_FIRST_WORD = re.compile(r" *(?:'([^']*)'|\"([^\"]*)\"|([^ '\"]+))")
+_GENERIC_FLAGS = frozenset(f"-{option.flag}" for option in streaming_options.GENERIC)
+
+
+def invocation(target: StepTarget) -> Invocation:
+    """How Hadoop Streaming is run; on the AMIs it is a jar of its own."""
+    return Invocation(AMI_JAR) if target.pre_emr4 else target.program("hadoop-streaming")
+
+
+def compile(step: SpecStep) -> dict[str, Any]:
+    """Hadoop Streaming with the step's options; files of the commands are shipped to the tasks."""
+    shipped = _ShippedFiles(step)
+    streaming = [
+        word for key in step.fields if key == "args" or key in OPTIONS for word in _option_words(key, step, shipped)
+    ]
+    # After the commands: only then it is known which files they need, and -files comes before them.
+    args = [*_generic_words(step, shipped), *streaming]
+    return (Invocation(step.file("jar")) if "jar" in step.fields else invocation(step.target)).step(args)
+
+
+def _option_words(key: str, step: SpecStep, shipped: _ShippedFiles) -> list[str]:
+    value, at = step.fields[key], (*step.at, key)
+    if key == "args":
+        return list(value)
+    if key in _COMMANDS:
+        value = shipped.command(value, at)
+    elif key == "input":
+        several = value if isinstance(value, list) else [value]
+        value = [step.files.data_path(one, (*at, index)) for index, one in enumerate(several)]
+    elif key == "output":
+        value = step.files.data_path(value, at)
+    elif key in ("cache_files", "cache_archives"):
+        value = [shipped.uri(text, (*at, index)) for index, text in enumerate(value)]
+    return words(OPTIONS[key], value)
+
+
+def _generic_words(step: SpecStep, shipped: _ShippedFiles) -> list[str]:
+    keys = [key for key in step.fields if key == "generic_args" or key in GENERIC]
+    if "files" not in keys:
+        # The commands may need -files all the same; it goes where the schema's order has it, after the properties.
+        keys.insert(keys.index("properties") + 1 if "properties" in keys else 0, "files")
+    args: list[str] = []
+    for key in keys:
+        if key == "generic_args":
+            args += step.fields[key]
+        else:
+            args += words(GENERIC[key], step.fields[key] if key == "properties" else shipped.generic(key))
+    return args
+
+
+def recognize(step: HadoopJarStep, target: StepTarget) -> Fields | None:
+    """The step of a Hadoop Streaming, by command-runner.jar or by any streaming jar."""
+    args, own = invocation(target).args_of(step), {}
+    if args is None and step.keys() == {"Jar", "Args"} and _JAR.search(step["Jar"]):
+        args, own = step["Args"], {"jar": step["Jar"]}
+    if args is None:
+        return None
+    generic, rest = _read_generic(args)
+    streaming, left = read(rest, OPTIONS)
+    if streaming.get("reducer") == "NONE":
+        streaming["reducer"] = "none"
+    return {**own, **streaming, **without_empty(args=left), **generic}
+
+
+def _read_generic(args: list[str]) -> tuple[Fields, list[str]]:
+    """Reads Hadoop's generic options; those that a mapping can't express become `generic_args`."""
+    found, rest = read(args, GENERIC)
+    extra: list[str] = []
+    while rest and (size := generic_length(rest[0])):
+        extra += rest[:size]
+        rest = rest[size:]
+    return {**found, **without_empty(generic_args=extra)}, rest
+
+
+def generic_length(word: str) -> int:
+    """The number of arguments that a generic option takes which begins with this one; 0 for any other argument."""
+    if word in _GENERIC_FLAGS:
+        return 2
+    # -Dkey=value is one argument.
+    return 1 if word.startswith("-D") else 0
+
+
+class _ShippedFiles:
+    """The files that one streaming step ships to its tasks, and their names there; each name is of one file."""
+
+    def __init__(self, step: SpecStep) -> None:
+        self._step = step
+        self._commands: list[str] = []
+        self._names: dict[str, str] = {}
+        given = {key: list(enumerate(step.fields.get(key, ()))) for key in (*_LINKED, "libjars")}
+        self._links = {_link_name(text) for key in _LINKED for _, text in given[key]}
+        # Before the commands: programs rely on the names in `files`, while a command's own file can be renamed.
+        self._uris = {"files": [self._listed(text, (*step.at, "files", index)) for index, text in given["files"]]}
+        for key in ("archives", "libjars"):
+            self._uris[key] = [self.uri(text, (*step.at, key, index)) for index, text in given[key]]
+
+    def generic(self, key: str) -> list[str]:
+        """The URIs for -files, -archives or -libjars; those for -files include the files of the commands."""
+        return list(dict.fromkeys([*(self._commands if key == "files" else ()), *self._uris[key]]))
+
+    def command(self, command: str | None, at: Path) -> str:
+        """The command to be run by a task: a file as its first word is replaced by the name it is shipped under."""
+        if command is None or command.lower() == "none":
+            return "NONE"
+        match = _FIRST_WORD.match(command)
+        if not match or not self._step.stages:
+            return command
+        name = self._program(next(group for group in match.groups() if group is not None), at)
+        return command if name is None else name + command[match.end() :]
+
+    def _program(self, word: str, at: Path) -> str | None:
+        if is_s3(word):
+            uri, _, fragment = word.partition("#")
+            # Streaming jars from before release 4.0.0 fetch a command from S3 by themselves.
+            return None if self._step.target.pre_emr4 else self._named(uri, fragment or PurePosixPath(uri).name, "")
+        # A file that is shipped already, or is in an archive that is, is run from where the tasks find it.
+        if not is_relative(word) or PurePosixPath(word).parts[:1] in {(link,) for link in self._links}:
+            return None
+        path = self._step.files.absolute(word, at)
+        # Path.exists raises OSError for a name too long for the file system; this one returns False.
+        if not looks_like_file(word) and not os.path.exists(path):  # noqa: PTH110
+            return None
+        asset = self._asset(word, at)
+        return self._named(asset.uri, asset.name, asset.sha256[:8]) if asset else None
+
+    def _named(self, uri: str, name: str, mark: str) -> str:
+        """Ships a command's file, and returns its name; `mark` tells it from another file of the same name."""
+        if self._names.get(name, uri) != uri:
+            stem, dot, suffix = name.rpartition(".")
+            mark = mark or str(len(self._names) + 1)
+            name = f"{stem}-{mark}.{suffix}" if dot and stem else f"{name}-{mark}"
+        self._names[name] = uri
+        self._commands.append(_linked(uri, name))
+        return name
+
+    def _listed(self, text: str, at: Path) -> str:
+        """An entry of `files`: `path` or `path#name`."""
+        path, mark, _ = text.partition("#")
+        uri, name = self.uri(path, at), _link_name(text)
+        if self._names.setdefault(name, uri) != uri:
+            self._step.files.report(
+                "FS405", at, f"another file is shipped as '{name}' already", hint="give it another name: path#name"
+            )
+        return f"{uri}{text[len(path) :]}" if mark else _linked(uri, name)
+
+    def uri(self, text: str, at: Path) -> str:
+        """The URI of a file to ship: its asset's when it is local; a `#name` is kept."""
+        path, mark, name = text.partition("#")
+        if not self._step.stages or not is_relative(path):
+            return text
+        asset = self._asset(path, at)
+        return asset.linked(f"{mark}{name}", at) if asset else text
+
+    def _asset(self, path: str, at: Path) -> Asset | None:
+        asset = self._step.files.asset(path, at)
+        odd = re.search("[,#]", asset.uri) if asset else None
+        if asset and odd:
+            message = f"Hadoop can't ship a file whose path has '{odd[0]}' in it"
+            self._step.files.report("FS405", at, message, hint="move it to another folder", notes=(asset.uri,))
+        return asset
+
+
+def _linked(uri: str, name: str) -> str:
+    return uri if PurePosixPath(uri.partition("#")[0]).name == name else f"{uri.partition('#')[0]}#{name}"
+
+
+def _link_name(text: str) -> str:
+    """The name under which the tasks find an entry of a list of files."""
+    path, _, name = text.partition("#")
+    return name or PurePosixPath(path).name
