@@ -1,4 +1,4 @@
-"""What can go wrong, as values: places, diagnostics, and the few exceptions.
+"""Locations, diagnostics and exceptions.
 
     FlowspecError            a sentence, and what to do about it          exit 1
     ├── SpecError            the document is wrong: all its diagnostics    exit 2
@@ -19,7 +19,7 @@ from enum import Enum
 class Location:
     """A stretch of one line of a file; lines and columns count from 1, columns in characters.
 
-    `width` is the number of characters that are meant (0: a point).
+    `width` is the number of characters (0: a point between two).
     """
 
     file: str
@@ -32,7 +32,7 @@ class Location:
 
 
 class Severity(str, Enum):
-    """How bad a diagnostic is; only an `ERROR` makes a document invalid."""
+    """The severity of a diagnostic; only an `ERROR` makes a document invalid."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -41,11 +41,11 @@ class Severity(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One finding about a document, told in three beats: what, where and why, what to try.
+    """One finding about a document: what is wrong, where, and what to try.
 
-    `id` is stable ("FS104"); `message` says what is wrong; `hint` stands behind the carets and says
-    what to try; `notes` are further lines ("ON_DEMAND, SPOT"). `source` is the line of the file that
-    `location` speaks of, without its line end, kept here so that reports need no file.
+    `id` is stable ("FS104"); `message` says what is wrong; `hint` is shown after the carets and says what to
+    try; `notes` are further lines ("ON_DEMAND, SPOT"). `source` is the text of the line at `location`, without
+    its line end, kept here so that reports need not read the file again.
     """
 
     id: str
@@ -73,7 +73,7 @@ class FlowspecError(Exception):
 
     @property
     def sentence(self) -> str:
-        """Both in one line, for logs and for services' answers."""
+        """Message and remedy in one line, for logs and for services' answers."""
         return f"{self.message}; {self.remedy}" if self.remedy else self.message
 
 

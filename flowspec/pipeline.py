@@ -26,7 +26,7 @@ from flowspec.request.compile import Request, compile
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """How a run ended: the cluster as it was then, the verdict on it, and the connection to ask for more.
+    """The end of a run: the cluster as it was then, the verdict on it, and the connection to it.
 
     `joined` says that the run was there before.
     """

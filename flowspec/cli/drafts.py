@@ -1,4 +1,4 @@
-"""What `import` and `migrate` share: writing a spec and saying what became of the original."""
+"""Helpers of `import` and `migrate`: write a spec, print notes on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Watching a run on the terminal: a bar on a TTY, one line per state change elsewhere, the end of it."""
+"""Watches a run: a progress bar on a terminal, one line per state change elsewhere; prints how it ended."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def _counters(cluster: Cluster, logs: Logs) -> Mapping[str, runs.Counters]:
 
 
 def _outputs(cluster: Cluster) -> list[str]:
-    """Where the steps write: the values of -output (Hadoop Streaming's) among their arguments."""
+    """Returns where the steps write: the values of Hadoop Streaming's -output among their arguments."""
     return [after for step in cluster.steps for before, after in pairwise(step.args) if before == "-output"]
 
 

@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they mean."""
+"""Options that several commands share, and the values they stand for."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def job_flow(spec: Path, **options: Any) -> JobFlow:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What it takes to find a flow's clusters.
+    """The names and the endpoint by which a flow's clusters are found.
 
     `name` is the clusters' Name; it differs from `flow` only if `api_params` sets it.
     """

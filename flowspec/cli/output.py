@@ -1,4 +1,4 @@
-"""What is printed: results to stdout, progress and errors to stderr, secrets masked, nothing that forges lines.
+"""Prints results to stdout, progress and errors to stderr, with secrets masked.
 
 A reader of our output may go away at any time (`flowspec logs | head`), and there may be no stderr at all
 (daemons): neither changes what a command does or the code it exits with.

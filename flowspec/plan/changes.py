@@ -17,7 +17,7 @@ PLAN_VERSION = 1
 
 
 class Action(str, Enum):
-    """What happens to the thing at a change's address; the values are the symbols shown."""
+    """The kinds of changes; the values are the symbols shown."""
 
     CREATE = "+"
     UPDATE = "~"
@@ -56,7 +56,7 @@ class ApiCall:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """What a backend reports about a request before anything is done (`Backend.assess`).
+    """A backend's report on a request, made before anything is done (`Backend.assess`).
 
     `unsupported` has the reason for each step that can't run there, by its index in the request's Steps;
     `remarks` say what will be different from EMR; `bootstrap_note` is said of each bootstrap action.
@@ -69,7 +69,7 @@ class Assessment:
 
 @dataclass(frozen=True)
 class Plan:
-    """What `apply` would do for one flow on one target. Immutable and hashable.
+    """All that `apply` would do for one flow on one target. Immutable and hashable.
 
     `request` are the parameters of RunJobFlow, a new dict each time. `joins` is the id of the running
     cluster that was made from the same request; `replaces` that of the one to terminate first. `blocked`

@@ -45,7 +45,7 @@ class Step:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the step will not change any more."""
+        """True if the step is in a final state."""
         return self.state in ENDED_STEP_STATES
 
 
@@ -65,7 +65,7 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A cluster as it is now. `steps` are in the order they were added, oldest first.
+    """A cluster at the moment it was read. `steps` are in the order they were added, oldest first.
 
     `live` is there when it was read back to be compared with a request.
     """
@@ -90,7 +90,7 @@ class Cluster:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the cluster is gone for good."""
+        """True if the cluster is in a final state."""
         return self.state in ENDED_STATES
 
     @property

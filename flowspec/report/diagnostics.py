@@ -59,11 +59,11 @@ def _block(found: Diagnostic, color: bool) -> str:
         lines += _excerpt(found, place, margin, paint)
     elif found.hint:
         lines.append(f"{margin} = {found.hint}")
-    lines += [f"{margin} = {note}" for note in _told(found)]
+    lines += [f"{margin} = {note}" for note in _notes(found)]
     return "\n".join(lines) + "\n"
 
 
-def _told(found: Diagnostic) -> list[str]:
+def _notes(found: Diagnostic) -> list[str]:
     """The notes, the last of them with where to read more."""
     if found.id not in CATALOG:
         return list(found.notes)
@@ -82,14 +82,14 @@ def _bold(color: bool) -> Any:
 
 def _excerpt(found: Diagnostic, place: Location, margin: str, paint: Any) -> list[str]:
     source, start = _clipped(found.source, place.column - 1)
-    before, meant = source[:start], source[start : start + max(place.width, 1)]
-    carets = "^" * max(_columns(meant), 1)
+    before, marked = source[:start], source[start : start + max(place.width, 1)]
+    carets = "^" * max(_columns(marked), 1)
     pointer = paint(f"{carets} {found.hint}".rstrip())
     return [f"{margin} |", f"{place.line} | {source}", f"{margin} | {_blank(before)}{pointer}"]
 
 
 def _clipped(source: str, start: int) -> tuple[str, int]:
-    """A long line is cut to what stands around the place."""
+    """Cuts a long line to the part around the place; returns it and where the place begins in it."""
     source = source.rstrip()
     if len(source) <= _WIDEST:
         return source, start

@@ -16,30 +16,30 @@ from flowspec.document.reading import Reading
 from flowspec.document.tree import Document, NodePath
 
 ABSENT = object()
-"""What a target has where it has nothing: another thing than null."""
+"""The value at a path that a target does not have; distinct from null."""
 
-# The keys that tell the items of a list apart; all other lists are compared place by place.
+# The keys that identify an item of a list; items of all other lists are compared by position.
 _NAMES = {**IDENTITY, "applications": ("name",)}
 
 
 def explained(document: Document) -> str:
-    """The rendered spec as YAML, each value with a comment: the line it stands in, and who gave it."""
+    """Returns the rendered spec as YAML, each value with a comment on its line and origin."""
     return dump(document, note=lambda path: _origin(document, path))
 
 
 def explained_as_json(document: Document) -> str:
-    """The same for programs: a list of `{path, value, file, line, origin}`; secrets are masked."""
+    """Returns the explained spec for programs: a list of `{path, value, file, line, origin}`; secrets are masked."""
     values, secrets = _read(document)
     shown = []
     for path, value in _leaves(values, ()):
         at = document.nearest(path).at
         shown.append(
             {
-                "path": _written(path),
+                "path": _path_text(path),
                 "value": value,
                 "file": at.source.file,
                 "line": at.line,
-                "origin": _by(document, path),
+                "origin": _given_by(document, path),
             }
         )
     return json.dumps(mask(shown, secrets), indent=2, ensure_ascii=False)
@@ -48,10 +48,10 @@ def explained_as_json(document: Document) -> str:
 def _origin(document: Document, path: NodePath) -> str:
     at = document.nearest(path).at
     place = f"{at.source.file}:{at.line}"
-    return ", ".join(filter(None, (place, _by(document, path))))
+    return ", ".join(filter(None, (place, _given_by(document, path))))
 
 
-def _by(document: Document, path: NodePath) -> str:
+def _given_by(document: Document, path: NodePath) -> str:
     node = document.nearest(path)
     base = "base file" if node.at.source is not document.source else ""
     return ", ".join(filter(None, (base, node.origin)))
@@ -72,7 +72,7 @@ def _leaves(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str
         yield path, value
 
 
-def _written(path: NodePath) -> str:
+def _path_text(path: NodePath) -> str:
     """A path as people write it: `steps[0].args[1]`."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
     return text.removeprefix(".")
@@ -80,7 +80,7 @@ def _written(path: NodePath) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What two targets have at one path; `ABSENT` where one has nothing."""
+    """The values of two targets at one path; `ABSENT` where one has none."""
 
     path: str
     a: Any
@@ -88,7 +88,7 @@ class Difference:
 
 
 def differences(a: Document, b: Document) -> tuple[Difference, ...]:
-    """What differs between two renderings of one spec, in the order of the spec; secrets are masked."""
+    """Returns the differences of two renderings of one spec, in the order of the spec; secrets are masked."""
     (left, hidden), (right, also) = _read(a), _read(b)
     secrets = hidden | also
     return tuple(
@@ -104,10 +104,10 @@ def _compared(a: Any, b: Any, path: tuple[str | int, ...]) -> Iterator[Differenc
         words = _NAMES[str(path[-1])]
         named, others = _by_name(a, words), _by_name(b, words)
         if [name for name in named if name in others] != [name for name in others if name in named]:
-            yield Difference(f"{_written(path)} (order)", list(named), list(others))
+            yield Difference(f"{_path_text(path)} (order)", list(named), list(others))
         yield from _entries(named, others, path)
     elif type(a) is not type(b) or a != b:
-        yield Difference(_written(path), a, b)
+        yield Difference(_path_text(path), a, b)
 
 
 def _entries(a: Mapping[str, Any], b: Mapping[str, Any], path: tuple[str | int, ...]) -> Iterator[Difference]:
@@ -115,7 +115,7 @@ def _entries(a: Mapping[str, Any], b: Mapping[str, Any], path: tuple[str | int, 
         if key in a and key in b:
             yield from _compared(a[key], b[key], (*path, key))
         else:
-            yield Difference(_written((*path, key)), a.get(key, ABSENT), b.get(key, ABSENT))
+            yield Difference(_path_text((*path, key)), a.get(key, ABSENT), b.get(key, ABSENT))
 
 
 def _by_name(items: list[Any], words: tuple[str, ...]) -> dict[str, Any]:
@@ -137,11 +137,11 @@ def differences_as_text(found: tuple[Difference, ...], a: str, b: str) -> str:
     width = max(len(a), len(b))
     blocks = []
     for one in found:
-        blocks += [one.path, f"  {a:<{width}}  {_shown(one.a)}", f"  {b:<{width}}  {_shown(one.b)}"]
+        blocks += [one.path, f"  {a:<{width}}  {_value_text(one.a)}", f"  {b:<{width}}  {_value_text(one.b)}"]
     return "\n".join(blocks)
 
 
-def _shown(value: Any) -> str:
+def _value_text(value: Any) -> str:
     return "(absent)" if value is ABSENT else json.dumps(value, ensure_ascii=False)
 
 

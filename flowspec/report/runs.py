@@ -1,4 +1,4 @@
-"""A run as it goes and as it ended: one line for each event, a summary, the cause of a failure."""
+"""A run as text and plain data: a line for each event, a summary, the cause of a failure."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def progress_of(event: StepProgress) -> float:
 def summary(
     cluster: Cluster, verdict: Verdict, *, outputs: Sequence[str], logs: str, counters: Mapping[str, Counters]
 ) -> str:
-    """The end of a run: the verdict, where the output and the logs are, what the steps (by id) counted."""
+    """The summary of a run: the verdict, where the output and the logs are, the counters of the steps (by id)."""
     names = {step.id: printable(step.name) for step in cluster.steps}
     lines = [
         f"{printable(cluster.name)} ({cluster.id}): {verdict.outcome.value}{_took(cluster.created, cluster.ended)}"
@@ -103,7 +103,7 @@ def fidelity_document(fidelity: LocalFidelity) -> dict[str, Any]:
 
 
 def failure(diagnosis: Diagnosis) -> str:
-    """Why it failed, for people."""
+    """The cause of a failure, for people."""
     lines = [f"  {fact}" for fact in diagnosis.facts]
     for log, words in diagnosis.excerpts.items():
         lines += [f"  from its {log}:", *(f"    | {line}" for line in words)]
@@ -151,7 +151,7 @@ def cluster_document(cluster: Cluster) -> dict[str, Any]:
 
 
 def summary_document(cluster: Cluster) -> dict[str, Any]:
-    """A cluster of a list for programs: only what ListClusters tells."""
+    """A cluster of a list for programs: the members that ListClusters returns."""
     known = ("id", "name", "state", "reason_code", "reason", "created", "ready", "ended")
     return {**{name: getattr(cluster, name) for name in known}, "has_ended": cluster.has_ended}
 

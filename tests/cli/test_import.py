@@ -80,7 +80,7 @@ def test_an_old_spec_is_replaced_whole_and_keeps_its_mode(flowspec, request_file
     job = tmp_path / "job.yaml"
     job.write_text("old")
     job.chmod(0o600)
-    assert flowspec("import", "--request", request_file, "-o", job).code == 0
+    assert flowspec("import", "--request", request_file, "-o", job, "--force").code == 0
     assert (job.stat().st_mode & 0o777, job.read_text()[:1]) == (0o600, "#")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["job.yaml", "request.json"]
 

@@ -98,7 +98,7 @@ def test_an_endpoint_that_is_none(flowspec, wordcount, credentials):
     refused = flowspec("plan", wordcount / "job.yaml", "-t", "prod", "--endpoint-url", "nonsense")
     assert refused.code == 1
     assert refused.err.splitlines()[-2:] == [
-        "error: connect: Invalid endpoint: nonsense",
+        "error: Invalid endpoint: nonsense",
         "  check --endpoint-url: http://HOST:PORT",
     ]
 

@@ -1,7 +1,9 @@
-"""The one door to boto3: everything that is said to EMR and S3, and everything that is heard.
+"""All calls to EMR and S3. The only package that imports boto3, and only when a connection is made.
 
-`client` opens a connection and knows its manners; `observe` reads what is alive; `apply` does what a plan
-says (`staging` brings its files along); `watch` follows a run, `verdict` judges it, `logs` and `diagnose`
-say why it failed. `shapes` asks botocore's model about a request, offline. boto3 itself is imported
-when a connection is made, so that what needs none does not pay for it.
+client      the connection: retries, calls that must not be retried, errors
+observe     reads clusters
+apply       carries out a plan; `staging` uploads its files
+watch       follows a run; `verdict` judges how it ended
+logs        reads a step's logs; `diagnose` finds the cause of a failure in them
+query       EMR's query API of 2009, for boto 2's `https_connection_factory`
 """

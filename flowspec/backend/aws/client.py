@@ -26,6 +26,7 @@ from flowspec.facts.backends import BackendName
 _UNKNOWN_OUTCOME = frozenset({"InternalServerError", "InternalServerException", "ServiceUnavailable"})
 _THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
 
+# Attempts in all for calls without effect. botocore waits up to 20 s between two of them (standard mode).
 _READ_ATTEMPTS = 5
 
 
@@ -207,7 +208,7 @@ def _may_have_happened(response: Any) -> bool:
 
 
 def is_throttled(error: ServiceError) -> bool:
-    """Whether the service said "slow down" (it did nothing, and may be asked again later)."""
+    """True if the service throttled the call: it had no effect and may be sent again later."""
     return error.code in _THROTTLED
 
 
@@ -232,7 +233,7 @@ def _no_credentials() -> FlowspecError:
 
 @contextmanager
 def _translated(operation: str) -> Iterator[None]:
-    """Turns botocore's exceptions into ours."""
+    """Translates botocore's exceptions to ServiceError and FlowspecError."""
     from botocore import exceptions as aws
 
     try:

@@ -1,4 +1,4 @@
-"""How it ended. Judged from all steps and the reason codes, never from the cluster's state alone.
+"""Judges how a run ended, from all steps and the reason codes, never from the cluster's state alone.
 
 A failed step can leave the cluster plainly TERMINATED (snowplow/dataflow-runner#103), and a cluster that
 somebody ended by hand is TERMINATED too.
@@ -19,7 +19,7 @@ _CLUSTER_FAULTS = frozenset(
 
 
 class Outcome(str, Enum):
-    """What is said of a run; each has its own exit code (flowspec.cli)."""
+    """How a run ended; each outcome has its own exit code (flowspec.cli)."""
 
     SUCCEEDED = "succeeded"
     STEP_FAILED = "step failed"

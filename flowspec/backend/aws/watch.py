@@ -1,4 +1,4 @@
-"""Following a cluster: our own loop, for botocore's waiters stop after 30 minutes and don't know INTERRUPTED.
+"""Follows a cluster. A loop of our own: botocore's waiters stop after 30 minutes and don't know INTERRUPTED.
 
 Adaptive (the interval grows with the age of the run), throttle-aware, with no cap on attempts: it ends
 when the work is over or at the deadline that was asked for.
@@ -40,7 +40,7 @@ class StepChanged:
 
 @dataclass(frozen=True, slots=True)
 class StepProgress:
-    """How far a running MapReduce step is, in percent of its maps and reduces."""
+    """The progress of a running MapReduce step, in percent of its maps and of its reduces."""
 
     step: Step
     maps: int
@@ -70,7 +70,7 @@ def watch(
     """Yields an event for every change until the work is over, or `timeout` seconds have passed.
 
     `steps` are the ids of the steps that are waited for and judged (`Applied.steps`), None for all of the cluster's.
-    The last event is always `Ended`. A connection that fails for a while is borne for five minutes.
+    The last event is always `Ended`. Failing calls are tolerated for five minutes in a row.
     Raises FlowspecError when there is no such cluster or it can't be reached.
     """
     start = clock()
@@ -105,7 +105,7 @@ def _looks(emr: Emr, cluster_id: str, clock: Callable[[], float], sleep: Callabl
 
 
 class _Seen:
-    """What the caller has been told already."""
+    """The states and progress that were yielded already."""
 
     def __init__(self) -> None:
         self._cluster = ""
@@ -113,7 +113,7 @@ class _Seen:
         self._progress: dict[str, tuple[int, int]] = {}
 
     def changes(self, cluster: Cluster) -> Iterator[Event]:
-        """News of the cluster and its steps, in the order in which they happened."""
+        """Yields what changed in the cluster and its steps, in the order in which it happened."""
         news: list[Event] = [StepChanged(step) for step in cluster.steps if self._steps.get(step.id) != step.state]
         if cluster.state != self._cluster:
             # A cluster comes before its steps and ends after them.
@@ -122,7 +122,7 @@ class _Seen:
         yield from news
 
     def progress(self, cluster: Cluster, logs: Logs) -> Iterator[Event]:
-        """How far the running steps are; only where logs are live: shipped ones are minutes old."""
+        """Yields the progress of running steps, from live logs only: shipped ones are minutes old."""
         if not logs.live:
             return
         for step in cluster.steps:

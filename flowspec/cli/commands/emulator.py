@@ -1,4 +1,4 @@
-"""`flowspec emulator`: the embedded EMR as an endpoint for any client, and the care of its state."""
+"""`flowspec emulator`: serves the embedded EMR to any client; `prune` removes old state."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _HOME = click.option(
     help="Where all state is kept, instead of FLOWSPEC_HOME.",
 )
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-# As many as there are AWS regions, and some; a client may name any.
+# Services kept, one per region: AWS has some 35, and a client may name any; beyond that they are made anew.
 _REGIONS_KEPT = 64
 
 
@@ -65,7 +65,7 @@ def _time_scale(_: click.Context, __: click.Parameter, value: float) -> float:
 
 @contextmanager
 def _usage() -> Iterator[None]:
-    """What the embedded EMR says of an option's value is an error of usage here, with its exit code."""
+    """Turns the embedded EMR's error about an option's value into a usage error."""
     try:
         yield
     except FlowspecError as error:
@@ -130,8 +130,8 @@ def _serve(home: Path, port: int, region: str, options: dict[str, Any]) -> int:
     from flowspec.emulator.state.store import Store
 
     service_for = lru_cache(_REGIONS_KEPT)(lambda name: Service(home, region=name, **options))
-    # What is wrong with the options or the home is told now, not to the first client. And while one connection
-    # to the store is open, closing another does not have SQLite clean up, which takes as long as a call.
+    # Errors in the options or the home are raised here, not at the first request. And an open connection to the
+    # store keeps SQLite from checkpointing whenever another one closes, which takes as long as a call.
     service_for(region)
     with Store(home):
         endpoint = _listen(service_for, port, region)

@@ -1,4 +1,4 @@
-"""`flowspec import`: what people have today becomes a spec. Needs nobody: no socket, no credentials."""
+"""`flowspec import`: turns a request, a command or a template into a spec, offline."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _KINDS = ("request", "aws-cli", "cloudformation", "terraform")
 @click.option("--request", metavar="FILE", help="FILE is a request: the same as --from request FILE.")
 @click.option("--from", "kind", type=click.Choice(_KINDS), help="What FILE is; default: what it looks like.")
 @click.option(
-    "--cluster", default="", metavar="NAME", help="The cluster meant, where FILE has several: name or number."
+    "--cluster", default="", metavar="NAME", help="Name or number of the cluster to import, where FILE has several."
 )
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="SPEC", help="Write the spec here; default: stdout."
@@ -44,7 +44,7 @@ def command(  # noqa: PLR0917 - click passes them by name
 
     FILE (- for stdin) is a RunJobFlow request as JSON (boto3's run_job_flow parameters), a script with an
     `aws emr create-cluster` command, a CloudFormation template, or a Terraform file or folder. Nothing of it
-    is run, and nobody is asked.
+    is run, and nothing is sent.
     """
     from flowspec.importers.decompile.draft import write_spec
     from flowspec.importers.sources import read

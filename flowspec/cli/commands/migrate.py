@@ -1,4 +1,4 @@
-"""`flowspec migrate`: a script that launches job flows becomes specs. It is run, and nothing is sent."""
+"""`flowspec migrate`: runs a boto script with AWS faked and writes a spec for each job flow it launches."""
 
 from __future__ import annotations
 
