@@ -3,8 +3,8 @@
 Whoever can call an EMR can run programs on it, so an `Endpoint` listens on 127.0.0.1 only, and answers no
 request that a web page could have sent: the Host must be this machine, and browsers' Origin is refused.
 
-It is http.server of the standard library: the bounds on connections, bodies and silence, the checks of Host and
-Origin and the orderly stop are 240 lines that a server of a library (Werkzeug's, say) would need as well.
+It is built on http.server of the standard library. Most of its 240 lines are the bounds on connections, bodies and
+silence, the checks of Host and Origin and the orderly stop; Werkzeug's development server would not save much of it.
 
 Any signature is accepted; the region is that of its credential scope. Each connection has a thread of its
 own, so a slow or silent client keeps nobody waiting, and what a client may send is bounded.
