@@ -32,7 +32,7 @@ ROOMS = {
     "spec": {"errors", "releases"},
     "request": {"errors", "spec", "emr.shapes"},
     "plan": {"errors", "releases", "spec", "request", "engines"},
-    "emr": {"errors", "request", "plan", "engines", "emulator"},
+    "emr": {"errors", "spec.masking", "request", "plan", "engines", "emulator"},
     "boto_emr": {"errors", "request", "plan", "emr"},
     "report": {"errors", "spec", "request", "plan", "emr"},
     "migrate": {"errors", "request"},
