@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from flowspec.backend.aws.client import Endpoint, connect
-from flowspec.backend.aws.logs import logs_of
+from flowspec.backend.aws.logs import shipped_logs
 from flowspec.backend.aws.staging import stage
 from flowspec.errors import ServiceError
 from flowspec.plan.cluster import Cluster
@@ -33,7 +33,7 @@ def s3(emr):
 
 @pytest.fixture
 def logs(emr, s3):
-    return logs_of(emr, CLUSTER, timeout=1)
+    return shipped_logs(emr, CLUSTER, timeout=1)
 
 
 def read(logs):
