@@ -6,10 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-# botocore shapes ClusterState and StepState.
-ENDED_STATES = frozenset({"TERMINATED", "TERMINATED_WITH_ERRORS"})
-ACTIVE_STATES = ("STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING")
-ENDED_STEP_STATES = frozenset({"COMPLETED", "CANCELLED", "FAILED", "INTERRUPTED"})
+from flowspec.facts import states
 
 TAG_PREFIX = "flowspec:"
 FLOW_TAG, TARGET_TAG = "flowspec:flow", "flowspec:target"
@@ -39,7 +36,7 @@ class Step:
     @property
     def has_ended(self) -> bool:
         """Whether the step will not change any more."""
-        return self.state in ENDED_STEP_STATES
+        return self.state in states.ENDED_STEPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +63,7 @@ class Cluster:
     @property
     def has_ended(self) -> bool:
         """Whether the cluster is gone for good."""
-        return self.state in ENDED_STATES
+        return self.state in states.ENDED
 
     @property
     def digest(self) -> str:

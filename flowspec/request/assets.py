@@ -22,7 +22,6 @@ from flowspec.request.archives import IGNORE_FILE, Member, PackingError, blocks,
 from flowspec.request.secret_scan import leak
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-_S3 = re.compile(r"s3[an]?://")
 # What would end, split or change a name in the comma lists of URIs that Hadoop's -files takes.
 _UNSHIPPABLE = re.compile(r"[\s,#%?\"'<>\\^`{|}\[\]]")
 # The keys whose directories are packed.
@@ -59,11 +58,6 @@ class Asset:
         if self.members is not None and not fragment and not {"archives", "cache_archives"}.isdisjoint(at):
             fragment = f"#{self.path.name}"
         return self.uri + fragment
-
-
-def is_s3(text: str) -> bool:
-    """Whether this is an S3 URI, in any of Hadoop's spellings."""
-    return bool(_S3.match(text))
 
 
 def is_relative(text: str) -> bool:

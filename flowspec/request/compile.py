@@ -9,18 +9,19 @@ three different things.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 from flowspec.document import schema as schemas
 from flowspec.document.job_flow import JobFlow
+from flowspec.document.merge_patch import merge_patch
 from flowspec.document.tree import settle
 from flowspec.errors import Diagnostic, Severity, SpecError
+from flowspec.facts.limits import MAX_STEP_CHARACTERS
+from flowspec.facts.rules.steps import step_characters
 from flowspec.request.assets import Asset, Files, is_relative
 from flowspec.request.steps import World, debugging_step, hadoop_jar_step, key_value, placed
-
-MAX_STEP_LENGTH = 10_240
 
 Path: TypeAlias = "tuple[str | int, ...]"
 
@@ -64,19 +65,6 @@ def digest(params: Mapping[str, Any], assets: tuple[Asset, ...]) -> str:
     content = {"params": params, "assets": [asset.sha256 for asset in assets]}
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def merge_patch(target: Any, patch: Any) -> Any:
-    """JSON Merge Patch (RFC 7396): mappings are merged, null removes, everything else replaces."""
-    if not isinstance(patch, Mapping):
-        return patch
-    out = dict(target) if isinstance(target, Mapping) else {}
-    for key, value in patch.items():
-        if value is None:
-            out.pop(key, None)
-        else:
-            out[key] = merge_patch(out.get(key), value)
-    return out
 
 
 def _refused(jobflow: JobFlow, params: Mapping[str, Any]) -> list[Diagnostic]:
@@ -211,18 +199,11 @@ def _step(job: _Job, step: Mapping[str, Any], at: Path) -> dict[str, Any]:
 
 def _check_length(job: _Job, step: Mapping[str, Any], at: Path) -> None:
     """Botocore's AddJobFlowSteps: all strings of a step together are up to 10,240 characters."""
-    length = sum(map(len, _strings(step)))
-    if length > MAX_STEP_LENGTH and not job.world.local:
-        message = f"the step is {length:,} characters long; EMR takes up to {MAX_STEP_LENGTH:,}"
+    length = step_characters(step)
+    if length > MAX_STEP_CHARACTERS and not job.world.local:
+        message = f"the step is {length:,} characters long; EMR takes up to {MAX_STEP_CHARACTERS:,}"
         hint = "put what is long into a file in S3 and name that"
         job.files.found.append(job.jobflow.document.diagnostic("FS260", at, message, hint=hint))
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    for item in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
-        yield from _strings(item)
 
 
 _SHAPES: dict[str, Callable[[_Job, Any, Path], Any]] = {

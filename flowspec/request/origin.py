@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from flowspec.document import schema as schemas
 from flowspec.document.job_flow import JobFlow
+from flowspec.document.merge_patch import path_in_patch
 
 Path: TypeAlias = "tuple[str | int, ...]"
 
@@ -23,28 +24,12 @@ def origin(jobflow: JobFlow, path: Sequence[str | int], value: Any = None) -> Pa
     step from another.
     """
     fields = jobflow.fields
-    patched = _in_patch(fields.get("api_params"), tuple(path))
+    patched = path_in_patch(fields.get("api_params"), tuple(path))
     if patched:
         return ("api_params", *patched)
     if path and path[0] == "Steps":
         return _step(fields, tuple(path), value)
     return _walk(fields, schemas.strict(), tuple(path), ())
-
-
-def _in_patch(patch: Any, path: Path) -> Path:
-    """The part of a path that leads into `api_params`; () when the patch has no say there (RFC 7396)."""
-    taken: list[str | int] = []
-    for step in path:
-        if isinstance(patch, Mapping):
-            if step not in patch:
-                return ()
-            patch = patch[str(step)]
-        elif isinstance(patch, list) and isinstance(step, int) and step < len(patch):
-            patch = patch[step]
-        else:
-            break
-        taken.append(step)
-    return tuple(taken) if taken and (len(taken) < len(path) or not isinstance(patch, Mapping)) else ()
 
 
 def _walk(value: Any, schema: schemas.Schema, path: Path, at: Path) -> Path:

@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple, TypeAlias
 
+from flowspec.facts.uris import is_s3, split_at_commas
 from flowspec.request import options
-from flowspec.request.assets import Asset, Files, is_relative, is_s3, looks_like_file
+from flowspec.request.assets import Asset, Files, is_relative, looks_like_file
 
 Step: TypeAlias = "Mapping[str, Any]"
 Path: TypeAlias = "tuple[str | int, ...]"
@@ -215,7 +216,7 @@ def placed(text: str, world: World, files: Files, at: Path) -> str:
     """A path of data: on this machine a relative one starts at the spec's folder; elsewhere it is left alone."""
     if not world.local:
         return text
-    return ",".join(_placed(part, files, at) for part in re.split(r",(?![^{]*\})", text))
+    return ",".join(_placed(part, files, at) for part in split_at_commas(text))
 
 
 def _placed(text: str, files: Files, at: Path) -> str:

@@ -3,11 +3,12 @@ import json
 
 import pytest
 
+from flowspec.document.merge_patch import merge_patch
 from flowspec.document.parse import load
 from flowspec.document.render import render
 from flowspec.document.validate import validate
 from flowspec.errors import SpecError
-from flowspec.request.compile import compile, digest, merge_patch
+from flowspec.request.compile import compile, digest
 
 
 @pytest.fixture

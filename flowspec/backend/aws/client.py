@@ -183,7 +183,7 @@ def _connect_embedded(endpoint: Endpoint) -> Emr:
         aws_secret_access_key="embedded",  # noqa: S106 - signs requests that never leave the process
         config=_config(1),
     )
-    attach(client, Service(home(), region=region, run_bootstrap=endpoint.run_bootstrap))
+    attach(client, Service(home(), region=region, run_bootstrap=endpoint.run_bootstrap, account_rules=False))
     return Emr(endpoint, client, client, session)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from flowspec.backend.aws.client import Emr
 from flowspec.errors import ServiceError
+from flowspec.facts.uris import split_s3
 from flowspec.plan.cluster import Cluster
 
 NAMES = ("controller", "syslog", "stdout", "stderr")
@@ -95,7 +96,7 @@ class _ShippedLogs:
             return None
         from botocore.exceptions import ClientError
 
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        bucket, key = split_s3(uri)
         self._s3 = self._s3 or self._emr.s3()
         try:
             return gzip.decompress(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())

@@ -12,7 +12,8 @@ from typing import Any
 
 from flowspec.backend.aws.client import Emr
 from flowspec.errors import FlowspecError, ServiceError
-from flowspec.plan.cluster import ACTIVE_STATES, FLOW_TAG, SUBMISSION_TAG, TARGET_TAG, Cluster, Step, age
+from flowspec.facts.states import ALIVE, OPEN
+from flowspec.plan.cluster import FLOW_TAG, SUBMISSION_TAG, TARGET_TAG, Cluster, Step, age
 
 
 def describe(emr: Emr, cluster_id: str, *, steps: bool = True) -> Cluster:
@@ -40,7 +41,7 @@ def find(emr: Emr, flow: str, target: str, *, name: str = "", ended: bool = Fals
     ClusterSummary holds no tags, so the cluster's name (the flow's, unless `api_params` gives another)
     narrows the search before each candidate is described.
     """
-    states = {} if ended else {"ClusterStates": list(ACTIVE_STATES)}
+    states = {} if ended else {"ClusterStates": list(OPEN)}
     found = []
     for summary in emr.pages("ListClusters", "Clusters", **states):
         if summary["Name"] == (name or flow):
@@ -68,7 +69,7 @@ def submitted_as(emr: Emr, name: str, submission: str, *, after: datetime) -> Cl
 
 def summaries(emr: Emr, *, ended: bool) -> Iterator[Cluster]:
     """All clusters, as ListClusters tells of them (no tags, no steps)."""
-    states = {} if ended else {"ClusterStates": [*ACTIVE_STATES, "TERMINATING"]}
+    states = {} if ended else {"ClusterStates": list(ALIVE)}
     for raw in emr.pages("ListClusters", "Clusters", **states):
         yield _cluster(raw, ())
 

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from flowspec.backend.aws.client import Emr
 from flowspec.errors import FlowspecError, ServiceError
+from flowspec.facts.uris import split_s3
 
 if TYPE_CHECKING:
     from flowspec.request.assets import Asset
@@ -34,7 +35,7 @@ def stage(emr: Emr, assets: Iterable[Asset]) -> Iterator[tuple[Asset, bool]]:
     s3: Any = None
     for asset in assets:
         s3 = s3 or emr.s3()
-        bucket, _, key = asset.uri.removeprefix("s3://").partition("/")
+        bucket, key = split_s3(asset.uri)
         missing = not _exists(s3, bucket, key)
         if missing:
             _upload(s3, asset, bucket, key)

@@ -44,7 +44,8 @@ class Service:
     Clusters made with `run_bootstrap` run their bootstrap actions; others skip them, since such scripts
     are written for a machine that is thrown away. What takes an hour on EMR takes 1/`time_scale` hours
     (see `clock`). `inject` says what is to go wrong (see `drills`). Clusters made with an `s3_url` have
-    their s3:// there.
+    their s3:// there. Without `account_rules` (as for `backend: local`), a request need not name roles,
+    a release or instances, since nothing here needs them.
 
     Raises FlowspecError for a time scale or a drill that is none.
     """
@@ -58,6 +59,7 @@ class Service:
         inject: str = "",
         time_scale: float = 1.0,
         s3_url: str | None = None,
+        account_rules: bool = True,
     ) -> None:
         self.home = home.absolute()
         self.region = region
@@ -66,6 +68,7 @@ class Service:
         self.time_scale = clock.checked_scale(time_scale)
         self._drills = drills.parse(inject, OPERATIONS)
         self.s3_url = s3_url
+        self.account_rules = account_rules
         self._start_worker: Callable[[Path, str, int], None] = workers.start
 
     def call(self, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,6 +112,7 @@ class Service:
             time_scale=self.time_scale,
             inject=self.inject,
             s3_url=self.s3_url,
+            account_rules=self.account_rules,
             now=clock.now(),
             start_worker=self._start_worker,
         )
