@@ -12,7 +12,7 @@ from flowspec.document.job_flow import JobFlow
 from flowspec.document.messages import Violation, tell
 from flowspec.document.reading import Reading
 from flowspec.document.render import render
-from flowspec.document.rules import check_rules
+from flowspec.document.rules import ABSENCES, check_rules
 from flowspec.document.tree import Document, Mapping, Scalar, plain, settle
 from flowspec.errors import Diagnostic, Severity, SpecError
 
@@ -20,8 +20,11 @@ _TOOL = ("flowspec", "name", "description", "backend", "region", "profile", "end
 _ABOUT_TOOL = tuple(key for key in _TOOL if key != "name")
 
 
-def validate(document: Document) -> JobFlow:
-    """The job flow of a document (rendered first, with defaults, when it is not yet).
+def validate(document: Document, *, incomplete: bool = False) -> JobFlow:
+    """Checks a document (rendering it first, with defaults, if it is not yet) and returns its job flow.
+
+    `incomplete` accepts a spec that lacks roles, a release or instances, which EMR requires: an importer
+    writes what its source says, and the source may lack them.
 
     Raises `SpecError` with all that was found since the file was read, warnings too, when any of it is
     an error.
@@ -36,7 +39,8 @@ def validate(document: Document) -> JobFlow:
         found += _declared_problems(document)
     rejected = [*reading.failed, *(one.path for one in findings if one.whole)]
     sound = _without(data, rejected)
-    found += [_placed(document, one) for one in check_rules(sound)]
+    violations = check_rules(sound, {str(path[0]) for path in rejected if path})
+    found += [_placed(document, one) for one in violations if not (incomplete and one.id in ABSENCES)]
     secrets = document.secrets | reading.secrets
     settled = settle(found, document.target, secrets)
     if any(one.severity is Severity.ERROR for one in settled):

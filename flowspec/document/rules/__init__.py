@@ -7,7 +7,7 @@ schema found wrong has been taken out of the data before, so a rule only has to 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from flowspec.document.messages import Violation
 from flowspec.document.rules.spec import SPEC_RULES, Spec
@@ -16,11 +16,27 @@ from flowspec.document.rules.wording import HINTS, WORDINGS, notes
 from flowspec.facts.rules import Breach, Rule, breaches
 
 
-def check_rules(spec: Spec) -> Iterator[Violation]:
-    """Every violation of a rule by a rendered spec; each once."""
+# The keys whose absence a rule reports. (FS274 names its key itself.)
+_ABSENT = {
+    "FS224": ("instance_groups", "instance_fleets", "master_instance_type"),
+    "FS225": ("release_label", "ami_version", "hadoop_version"),
+}
+
+
+ABSENCES = frozenset({*_ABSENT, "FS274"})
+"""The ids of rules that report the absence of what EMR requires."""
+
+
+def check_rules(spec: Spec, rejected: Collection[str] = ()) -> Iterator[Violation]:
+    """Every violation of a rule by a rendered spec; each once.
+
+    `rejected` are the keys that were given, but whose values the schema refused and `spec` lacks: that they
+    are absent is not reported.
+    """
     seen = set()
     for one in _violations(spec):
-        if (one.id, one.path, one.message) not in seen:
+        absent = (one.about,) if one.about else _ABSENT.get(one.id, ())
+        if (one.id, one.path, one.message) not in seen and not set(absent) & set(rejected):
             seen.add((one.id, one.path, one.message))
             yield one
 
@@ -50,7 +66,8 @@ def _violation(rule: Rule, breach: Breach, view: RequestView) -> Violation:
     values = {"key": path[-1] if path else "", **breach.values}
     hint = HINTS[name](values) if name in HINTS else wording.hint.format_map(values)
     message = wording.message.format_map(values)
-    return Violation(rule.id, path, message, hint, notes(rule.id), key=wording.about_key)
+    absent = str(breach.values.get("absent", ""))
+    return Violation(rule.id, path, message, hint, notes(rule.id), key=wording.about_key, about=absent)
 
 
 def _by_api_params(one: Violation) -> Violation:

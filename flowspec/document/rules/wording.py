@@ -169,7 +169,7 @@ WORDINGS: dict[str, Wording] = {
     "FS270": Wording("'{key}' is {value}; EMR takes {least} or more", "{least} or more"),
     "FS271": Wording("{feature} came with release {since}{without}; EMR refuses it for {label}", "a later release"),
     "FS272": Wording("'{uri}' is not an S3 URI", "such as s3://bucket/logs/"),
-    "FS274": Wording("no {key}: EMR refuses a cluster without it", "such as {key}: {default}"),
+    "FS274": Wording("no {absent}: EMR refuses a cluster without it", "such as {absent}: {default}"),
     "FS275": Wording("'{type}' is not among the instance types known"),
     "FS277": Wording("{count} instances in one group; EMR takes up to {most}"),
     "FS278": Wording("the instance type {type} is in the fleet twice", "give each type once"),

@@ -113,7 +113,7 @@ def one_network(params: Params) -> Iterator[Breach]:
         yield Breach(path, words, values={"key": _NETWORK[path], "other": _NETWORK[found[0]]})
 
 
-@refused("FS223", "botocore, JobFlowInstancesConfig: Ec2SubnetIds; mrjob")
+@refused("FS223", "botocore, JobFlowInstancesConfig: Ec2SubnetIds; mrjob", aws_only=True)
 def several_subnets_need_fleets(params: Params) -> Iterator[Breach]:
     """EMR chooses among several subnets or zones for instance fleets only."""
     if instances(params).get("InstanceFleets"):
@@ -155,7 +155,7 @@ def roles_are_given(params: Params) -> Iterator[Breach]:
     ):
         if not params.get(name):
             default = "EMR_DefaultRole" if key == "service_role" else "EMR_EC2_DefaultRole"
-            yield Breach((), words, values={"key": key, "default": default})
+            yield Breach((), words, values={"absent": key, "default": default})
 
 
 @doubtful("FS268", "botocore, RunJobFlow: JobFlowRole is an instance profile, the other roles are roles")
