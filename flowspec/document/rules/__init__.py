@@ -15,7 +15,6 @@ from flowspec.document.rules.view import RequestView, request_view
 from flowspec.document.rules.wording import HINTS, WORDINGS, notes
 from flowspec.facts.rules import Breach, Rule, breaches
 
-
 # The keys whose absence a rule reports. (FS274 names its key itself.)
 _ABSENT = {
     "FS224": ("instance_groups", "instance_fleets", "master_instance_type"),

@@ -185,7 +185,7 @@ def _similar(name: str, known: Any) -> str:
 
 def _release_hint(values: Mapping[str, Any]) -> str:
     label = str(values["label"])
-    if releases.parse(f"emr-{label}"):
+    if not label.startswith("emr-") and releases.parse(f"emr-{label}"):
         return f"write emr-{label}"
     return _similar(label, releases.labels()) or "release labels look like emr-7.5.0"
 
