@@ -39,7 +39,9 @@ def validate(document: Document, *, incomplete: bool = False) -> JobFlow:
         found += _declared_problems(document)
     rejected = [*reading.failed, *(one.path for one in findings if one.whole)]
     sound = _without(data, rejected)
-    violations = check_rules(sound, {str(path[0]) for path in rejected if path})
+    # A misspelt key was meant as the one that a rule finds absent.
+    meant = {one.hint.removeprefix("did you mean ").removesuffix("?") for one in findings if one.id == "FS101"}
+    violations = check_rules(sound, [*map(tuple, rejected), *((key,) for key in meant)])
     found += [_placed(document, one) for one in violations if not (incomplete and one.id in ABSENCES)]
     secrets = document.secrets | reading.secrets
     settled = settle(found, document.target, secrets)

@@ -83,7 +83,7 @@ def test_wherever_a_template_may_stand(tmp_path, text, attack):
     path.write_text(HEAD + text.replace("X", attack) + "\n")
     started = time.process_time()
     with pytest.raises(SpecError) as caught:
-        compile(validate(render(load(path), environ={"HOME": "/home/secret"})))
+        compile(validate(render(load(path), environ={"HOME": "/home/secret"}), incomplete=True))
     assert time.process_time() - started < 2
     assert {one.id for one in caught.value.diagnostics if one.severity.value == "error"} <= {"FS321", "FS322", "FS324"}
 
@@ -95,7 +95,8 @@ def test_nothing_is_opened_or_run_by_a_template(tmp_path):
     )
     code = """
 import sys
-from flowspec.document import load, render
+from flowspec.document.parse import load
+from flowspec.document.render import render
 from flowspec.document.templates import evaluate
 render(load("job.yaml"), environ={})  # imports all that is needed
 seen = []
@@ -153,7 +154,7 @@ def test_big_specs_are_answered_within_seconds(tmp_path, what):
     path.write_text(HEAD + text)
     started = time.process_time()
     with pytest.raises(SpecError) as caught:
-        compile(validate(render(load(path), environ={})))
+        compile(validate(render(load(path), environ={}), incomplete=True))
     assert time.process_time() - started < 10
     errors = [one for one in caught.value.diagnostics if one.severity.value == "error"]
     assert expected in {one.id for one in errors}

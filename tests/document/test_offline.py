@@ -13,8 +13,8 @@ sys.addaudithook(lambda event, args: opened.append(event) if event.startswith("s
 """
 
 PIPELINE = f"""
-from flowspec.document import dump, load, render, validate
-from flowspec.request import compile
+from flowspec import compile, load, render, validate
+from flowspec.document.dump import dump
 document = render(load({str(CASE / "job.yaml")!r}), target="prod")
 dump(document)
 compile(validate(document))
@@ -50,7 +50,7 @@ def test_importing_the_front_imports_none_of_its_libraries():
 def test_a_valid_spec_without_templates_needs_neither_jinja_nor_jsonschema():
     minimal = CASE.parent / "short-form" / "job.yaml"
     out = run(
-        f"import sys\nfrom flowspec.document import load, validate\nvalidate(load({str(minimal)!r}))\n"
+        f"import sys\nfrom flowspec import load, validate\nvalidate(load({str(minimal)!r}))\n"
         "print([name for name in ('jsonschema', 'jinja2') if name in sys.modules])"
     )
     assert out == "[]\n"
@@ -58,7 +58,7 @@ def test_a_valid_spec_without_templates_needs_neither_jinja_nor_jsonschema():
 
 def test_the_api_s_judge_is_asked_without_a_session_and_reaches_nobody():
     out = run(
-        f"{WATCHED}from flowspec.document import load, validate\nfrom flowspec.request import compile\n"
+        f"{WATCHED}from flowspec import compile, load, validate\n"
         f"compile(validate(load({str(CASE.parent / 'api-params' / 'job.yaml')!r})))\n"
         "print('socket.connect' in opened, 'boto3' in sys.modules, 'botocore.session' in sys.modules)"
     )

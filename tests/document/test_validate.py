@@ -16,7 +16,7 @@ def spec(tmp_path):
     def make(text, **options):
         path = tmp_path / "job.yaml"
         path.write_text(text)
-        return validate(render(load(path), **{"environ": {}, **options}))
+        return validate(render(load(path), **{"environ": {}, **options}), incomplete=True)
 
     return make
 
@@ -45,8 +45,8 @@ def test_without_a_target_it_runs_on_emr(spec):
 
 
 def test_a_document_that_is_not_rendered_is_rendered_first(tmp_path):
-    (tmp_path / "job.yaml").write_text(HEAD + "log_uri: 's3://{{ target }}/'")
-    assert validate(load(tmp_path / "job.yaml")).fields["log_uri"] == "s3:///"
+    (tmp_path / "job.yaml").write_text(HEAD + "log_uri: 's3://l/{{ target }}'")
+    assert validate(load(tmp_path / "job.yaml"), incomplete=True).fields["log_uri"] == "s3://l/"
 
 
 def test_a_warning_can_be_silenced_on_its_line_an_error_can_not(spec):

@@ -65,7 +65,7 @@ def test_configurations_may_be_nested_up_to_there(tmp_path):
     request = {"Name": "x", "Instances": {}, "Configurations": [nested]}
     made = decompile(read("r.json", json.dumps(request).encode()))
     (tmp_path / "job.yaml").write_text(made.text)
-    assert compile(validate(render(load(tmp_path / "job.yaml")))).params == request
+    assert compile(validate(render(load(tmp_path / "job.yaml")), incomplete=True)).params == request
 
 
 def test_the_remedy_for_an_answer():

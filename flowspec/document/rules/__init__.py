@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 
 from flowspec.document.messages import Violation
 from flowspec.document.rules.spec import SPEC_RULES, Spec
+from flowspec.document.merge_patch import Path
 from flowspec.document.rules.view import RequestView, request_view
 from flowspec.document.rules.wording import HINTS, WORDINGS, notes
 from flowspec.facts.rules import Breach, Rule, breaches
@@ -26,18 +27,25 @@ ABSENCES = frozenset({*_ABSENT, "FS274"})
 """The ids of rules that report the absence of what EMR requires."""
 
 
-def check_rules(spec: Spec, rejected: Collection[str] = ()) -> Iterator[Violation]:
+def check_rules(spec: Spec, rejected: Collection[Path] = ()) -> Iterator[Violation]:
     """Every violation of a rule by a rendered spec; each once.
 
-    `rejected` are the keys that were given, but whose values the schema refused and `spec` lacks: that they
+    `rejected` are the paths that were given, but whose values the schema refused and `spec` lacks: that they
     are absent is not reported.
     """
     seen = set()
     for one in _violations(spec):
-        absent = (one.about,) if one.about else _ABSENT.get(one.id, ())
-        if (one.id, one.path, one.message) not in seen and not set(absent) & set(rejected):
+        if (one.id, one.path, one.message) not in seen and not _was_given(one, rejected):
             seen.add((one.id, one.path, one.message))
             yield one
+
+
+def _was_given(one: Violation, rejected: Collection[Path]) -> bool:
+    """Whether a violation reports the absence of what was given and refused."""
+    if one.id == "FS239":
+        return any(path[: len(one.path)] == one.path for path in rejected)
+    absent = (one.about,) if one.about else _ABSENT.get(one.id, ())
+    return any(path[:1] == (key,) for path in rejected for key in absent)
 
 
 def _violations(spec: Spec) -> Iterator[Violation]:
