@@ -12,19 +12,20 @@ from flowspec.document.job_flow import JobFlow
 from flowspec.document.messages import Violation, tell
 from flowspec.document.reading import Reading
 from flowspec.document.render import render
-from flowspec.document.rules import ABSENCES, check_rules
+from flowspec.document.rules import check_rules
 from flowspec.document.tree import Document, Mapping, Scalar, plain, settle
 from flowspec.errors import Diagnostic, Severity, SpecError
+from flowspec.facts.rules import refused_by_id
 
 _TOOL = ("flowspec", "name", "description", "backend", "region", "profile", "endpoint_url", "staging")
 _ABOUT_TOOL = tuple(key for key in _TOOL if key != "name")
 
 
-def validate(document: Document, *, incomplete: bool = False) -> JobFlow:
+def validate(document: Document, *, emr_rules: bool = True) -> JobFlow:
     """Checks a document (rendering it first, with defaults, if it is not yet) and returns its job flow.
 
-    `incomplete` accepts a spec that lacks roles, a release or instances, which EMR requires: an importer
-    writes what its source says, and the source may lack them.
+    Without `emr_rules`, a spec whose request EMR would refuse is accepted: an importer writes what its source
+    requests, and the source may break them (most often it has no roles).
 
     Raises `SpecError` with all that was found since the file was read, warnings too, when any of it is
     an error.
@@ -42,7 +43,7 @@ def validate(document: Document, *, incomplete: bool = False) -> JobFlow:
     # A misspelt key was meant as the one that a rule finds absent.
     meant = {one.hint.removeprefix("did you mean ").removesuffix("?") for one in findings if one.id == "FS101"}
     violations = check_rules(sound, [*map(tuple, rejected), *((key,) for key in meant)])
-    found += [_placed(document, one) for one in violations if not (incomplete and one.id in ABSENCES)]
+    found += [_placed(document, one) for one in violations if emr_rules or one.id not in refused_by_id()]
     secrets = document.secrets | reading.secrets
     settled = settle(found, document.target, secrets)
     if any(one.severity is Severity.ERROR for one in settled):

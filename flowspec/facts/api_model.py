@@ -172,10 +172,10 @@ def _matches(value: str, pattern: str) -> bool:
 def problems(params: Mapping[str, Any], operation: str = "RunJobFlow") -> list[Problem]:
     """Everything that the installed AWS SDK refuses about `params` of `operation`, and values outside of enums.
 
-    Like the SDK it leaves maxima and patterns to the service.
+    Like the SDK it leaves maxima, the size of integers and patterns to the service.
     """
     found = mismatches(params, input_shape(operation))
-    return [_problem(one) for one in found if one.kind not in ("max", "pattern")]
+    return [_problem(one) for one in found if one.kind not in ("overflow", "max", "pattern")]
 
 
 def written(path: Path) -> str:
@@ -201,8 +201,6 @@ def _said_of_value(one: Mismatch, name: str) -> str:
         return f"Invalid type for {name}, value: {one.value}, type: {type(one.value)}, valid types: {valid}"
     if one.kind == "enum":
         return f"Invalid value for {name}: {one.value!r} is none of {', '.join(one.expected)}"
-    if one.kind == "overflow":
-        return f"Invalid value for {name}: {one.value} has more than {one.expected} bits"
     if isinstance(one.value, str | list | tuple):
         return f"Invalid length for {name}, value: {len(one.value)}, valid min length: {one.expected}"
     return f"Invalid value for {name}, value: {one.value}, valid min value: {one.expected}"

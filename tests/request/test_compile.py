@@ -19,7 +19,7 @@ def request_of(tmp_path):
             (tmp_path / name).write_text(f"this is {name}\n")
         path = tmp_path / "job.yaml"
         path.write_text("flowspec: v1\nname: x\nmaster_instance_type: m5.xlarge\n" + text)
-        return compile(validate(render(load(path), **{"environ": {}, **options}), incomplete=True))
+        return compile(validate(render(load(path), **{"environ": {}, **options}), emr_rules=False))
 
     return make
 
@@ -134,7 +134,7 @@ def spec_in(folder):
     folder.mkdir()
     (folder / "m.py").write_text("x")
     (folder / "job.yaml").write_text("flowspec: v1\nname: x\nbackend: local\n" + STREAMING % "m.py")
-    return compile(validate(render(load(folder / "job.yaml"), environ={}), incomplete=True))
+    return compile(validate(render(load(folder / "job.yaml"), environ={}), emr_rules=False))
 
 
 def test_a_folder_with_a_blank_in_its_name(tmp_path):

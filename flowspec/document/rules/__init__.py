@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from flowspec.document.merge_patch import Path
 from flowspec.document.messages import Violation
 from flowspec.document.rules.spec import SPEC_RULES, Spec
-from flowspec.document.merge_patch import Path
 from flowspec.document.rules.view import RequestView, request_view
 from flowspec.document.rules.wording import HINTS, WORDINGS, notes
 from flowspec.facts.rules import Breach, Rule, breaches
@@ -21,10 +21,6 @@ _ABSENT = {
     "FS224": ("instance_groups", "instance_fleets", "master_instance_type"),
     "FS225": ("release_label", "ami_version", "hadoop_version"),
 }
-
-
-ABSENCES = frozenset({*_ABSENT, "FS274"})
-"""The ids of rules that report the absence of what EMR requires."""
 
 
 def check_rules(spec: Spec, rejected: Collection[Path] = ()) -> Iterator[Violation]:

@@ -64,8 +64,8 @@ def read(name: str, data: bytes) -> dict[str, Any]:
 def check(request: Any, source: Source) -> None:
     """Raises `SpecError` with all that the model has against a request; placed where the source is the request."""
     found = mismatches(request, input_shape())
-    # As the SDK does, maxima and patterns are left to the service.
-    wrong = [_problem(one) for one in found if one.kind not in ("max", "pattern")]
+    # As the SDK does, maxima, the size of integers and patterns are left to the service.
+    wrong = [_problem(one) for one in found if one.kind not in ("overflow", "max", "pattern")]
     if wrong:
         raise SpecError(settle(list(_placed(wrong, source)), "", _secrets(request)))
 
@@ -201,8 +201,6 @@ def _problem(one: Mismatch) -> _Problem:
     if one.kind == "enum":
         hint = did_you_mean(one.value, one.expected) or f"there are {', '.join(one.expected)}"
         return _Problem(one.path, f"{_called(one.path)} is none that EMR knows: '{one.value[:60]}'", hint)
-    if one.kind == "overflow":
-        return _Problem(one.path, f"{_called(one.path)} is an integer of more than {one.expected} bits")
     unit = " long" if isinstance(one.value, str) else " items" if isinstance(one.value, list) else ""
     size = len(one.value) if unit else one.value
     return _Problem(one.path, f"{_called(one.path)} is {size}{unit}, EMR takes {one.expected} or more")
