@@ -57,6 +57,7 @@ def test_the_wheel_works_in_a_clean_environment(built, tmp_path):
     job = tmp_path / "job.yaml"
     job.write_text(
         "flowspec: v1\nname: tiny\nrelease_label: emr-7.5.0\n"
+        "service_role: EMR_DefaultRole\njob_flow_role: EMR_EC2_DefaultRole\n"
         "instance_groups: [{role: MASTER, type: m5.xlarge, count: 1}]\n"
     )
 

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, TypeAlias
 
 from flowspec.backend.aws.client import Emr
-from flowspec.plan.cluster import ACTIVE_STATES
+from flowspec.facts.states import OPEN
 
 _Answer: TypeAlias = "dict[str, Any]"
 
@@ -44,7 +44,7 @@ def _ids(emr: Emr, params: Mapping[str, Any]) -> Iterator[str]:
         query["ClusterStates"] = sorted({_STATES_NOW.get(state, state) for state in params["JobFlowStates"]})
     for summary in emr.pages("ListClusters", "Clusters", **(query or {"CreatedAfter": now - _KNOWN})):
         status = summary["Status"]
-        if query or status["State"] in ACTIVE_STATES or now - status["Timeline"]["CreationDateTime"] <= _RECENT:
+        if query or status["State"] in OPEN or now - status["Timeline"]["CreationDateTime"] <= _RECENT:
             yield summary["Id"]
 
 

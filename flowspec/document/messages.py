@@ -10,7 +10,7 @@ from flowspec.document.nearest import did_you_mean, nearest
 from flowspec.document.schema import Schema, api_name, is_for_editors, kind, types_of
 
 
-class Finding(NamedTuple):
+class Violation(NamedTuple):
     """A finding that knows its path in the document, not yet its place. `key`: it is about the key itself.
 
     `whole`: what stands at the path is wrong as a whole, so that no rule should look at it. `about`: the
@@ -38,15 +38,15 @@ _TYPES = {
 }
 
 
-def tell(error: Any, before: tuple[str | int, ...] = ()) -> Iterator[Finding]:
+def tell(error: Any, before: tuple[str | int, ...] = ()) -> Iterator[Violation]:
     """A jsonschema `ValidationError` as findings; `before` leads to the part of the document that was judged."""
     path = (*before, *error.absolute_path)
     if "propertyNames" in error.relative_schema_path:
-        yield Finding("FS105", (*path, error.instance), _odd_name(error), key=True, whole=True)
+        yield Violation("FS105", (*path, error.instance), _odd_name(error), key=True, whole=True)
         return
     teller = _TELLERS.get(error.validator)
     if teller is None:
-        yield Finding("FS100", path, error.message, whole=True)
+        yield Violation("FS100", path, error.message, whole=True)
         return
     yield from teller(error, path)
 
@@ -74,13 +74,13 @@ def _odd_name(error: Any) -> str:
 _MAX_GUESSES = 100
 
 
-def _unknown(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
+def _unknown(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
     known: Schema = error.schema.get("properties", {})
     unknown = [name for name in error.instance if name not in known]
     for index, name in enumerate(unknown):
         # Nobody reads a thousand guesses, and each takes its time.
         hint = _meant_key(name, known, path) if index < _MAX_GUESSES else ""
-        yield Finding("FS101", (*path, name), f"unknown key '{name[:100]}'", hint, key=True, whole=True)
+        yield Violation("FS101", (*path, name), f"unknown key '{name[:100]}'", hint, key=True, whole=True)
 
 
 def _meant_key(name: str, known: Schema, path: tuple[str | int, ...]) -> str:
@@ -105,14 +105,14 @@ def _other_words(known: Schema) -> dict[str, str]:
     return words
 
 
-def _missing(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
+def _missing(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
     # One error of jsonschema's names one key, but only in its message.
     match = re.match(r"'(.*)' is a required property$", error.message)
     name = match[1] if match else "?"
     known = error.schema.get("properties", {}).get(name, {})
     examples = known.get("examples") or [known.get("const")]
     hint = f"such as {name}: {_shown(examples[0])}" if kind(examples[0]) == "scalar" and examples[0] is not None else ""
-    yield Finding("FS102", path, f"the key '{name}' is missing", hint, about=name)
+    yield Violation("FS102", path, f"the key '{name}' is missing", hint, about=name)
 
 
 def _shown(value: Any) -> str:
@@ -125,16 +125,18 @@ def _shown(value: Any) -> str:
     )
 
 
-def _type(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
+def _type(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
     wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
     yield _wrong_type(error.instance, wanted, path)
 
 
-def _wrong_type(value: Any, wanted: list[str], path: tuple[str | int, ...]) -> Finding:
+def _wrong_type(value: Any, wanted: list[str], path: tuple[str | int, ...]) -> Violation:
     names = list(dict.fromkeys(_TYPES[one] for one in wanted if one != "null"))
     listed = " or ".join(names)
     is_not = "has no value" if value is None else f"is {_described(value)}"
-    return Finding("FS103", path, f"{_word(path)} wants {listed}, this {is_not}", _type_hint(value, wanted), whole=True)
+    return Violation(
+        "FS103", path, f"{_word(path)} wants {listed}, this {is_not}", _type_hint(value, wanted), whole=True
+    )
 
 
 def _described(value: Any) -> str:
@@ -170,7 +172,7 @@ def _boolean_hint(value: str) -> str:
 _CALLED = {"on_failure": "action on failure", "type": "type"}
 
 
-def _choice(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
+def _choice(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
     allowed = [str(one) for one in error.validator_value]
     if kind(error.instance) != "scalar" or error.instance is None or not isinstance(error.instance, str):
         return  # its type is wrong, and that is said beside
@@ -178,14 +180,14 @@ def _choice(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
     called = _CALLED.get(name, name.replace("_", " "))
     article = "an" if called[0] in "aeiou" else "a"
     hint = did_you_mean(error.instance, allowed)
-    yield Finding(
+    yield Violation(
         "FS104", path, f"'{error.instance[:60]}' is not {article} {called}", hint, (", ".join(allowed),), whole=True
     )
 
 
-def _constant(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
+def _constant(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
     wanted = error.validator_value
-    yield Finding(
+    yield Violation(
         "FS104",
         path,
         f"{_word(path)} is {_shown(wanted)} here, not {_shown(error.instance)}",
@@ -194,20 +196,20 @@ def _constant(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
     )
 
 
-def _pattern(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
-    yield Finding(
+def _pattern(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
+    yield Violation(
         "FS105", path, f"{_word(path)}: '{str(error.instance)[:60]}' does not match {error.validator_value}", whole=True
     )
 
 
-def _range(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
+def _range(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
     bound = "least" if error.validator == "minimum" else "greatest"
-    yield Finding(
+    yield Violation(
         "FS106", path, f"{_word(path)} is {error.instance}, the {bound} allowed is {error.validator_value}", whole=True
     )
 
 
-def _length(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
+def _length(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
     limit, size = error.validator_value, len(error.instance)
     what = "characters" if isinstance(error.instance, str) else "items"
     if size == 0:
@@ -215,14 +217,14 @@ def _length(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
     else:
         bound = "up to" if error.validator.startswith("max") else "at least"
         message = f"{_word(path)} has {size} {what}, {bound} {limit} are wanted"
-    yield Finding("FS107", path, message, whole=True)
+    yield Violation("FS107", path, message, whole=True)
 
 
-def _repeated(_error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
-    yield Finding("FS108", path, f"{_word(path)} has an item twice")
+def _repeated(_error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
+    yield Violation("FS108", path, f"{_word(path)} has an item twice")
 
 
-def _alternatives(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
+def _alternatives(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
     """Speaks of the one alternative that has the value's shape; the shapes wanted when none has."""
     shape = kind(error.instance)
     wanted: list[str] = []
@@ -240,7 +242,7 @@ def _alternatives(error: Any, path: tuple[str | int, ...]) -> Iterator[Finding]:
     yield _wrong_type(error.instance, wanted, path)
 
 
-_TELLERS: dict[str, Callable[[Any, tuple[str | int, ...]], Iterator[Finding]]] = {
+_TELLERS: dict[str, Callable[[Any, tuple[str | int, ...]], Iterator[Violation]]] = {
     "additionalProperties": _unknown,
     "required": _missing,
     "type": _type,

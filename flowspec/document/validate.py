@@ -9,19 +9,23 @@ from typing import Any
 from flowspec.document import schema as schemas
 from flowspec.document.fits import fits
 from flowspec.document.job_flow import JobFlow
-from flowspec.document.messages import Finding, tell
+from flowspec.document.messages import Violation, tell
 from flowspec.document.reading import Reading
 from flowspec.document.render import render
-from flowspec.document.rules import broken
+from flowspec.document.rules import check_rules
 from flowspec.document.tree import Document, Mapping, Scalar, plain, settle
 from flowspec.errors import Diagnostic, Severity, SpecError
+from flowspec.facts.rules import refused_by_id
 
 _TOOL = ("flowspec", "name", "description", "backend", "region", "profile", "endpoint_url", "staging")
 _ABOUT_TOOL = tuple(key for key in _TOOL if key != "name")
 
 
-def validate(document: Document) -> JobFlow:
-    """The job flow of a document (rendered first, with defaults, when it is not yet).
+def validate(document: Document, *, emr_rules: bool = True) -> JobFlow:
+    """Checks a document (rendering it first, with defaults, if it is not yet) and returns its job flow.
+
+    Without `emr_rules`, a spec whose request EMR would refuse is accepted: an importer writes what its source
+    requests, and the source may break them (most often it has no roles).
 
     Raises `SpecError` with all that was found since the file was read, warnings too, when any of it is
     an error.
@@ -36,7 +40,10 @@ def validate(document: Document) -> JobFlow:
         found += _declared_problems(document)
     rejected = [*reading.failed, *(one.path for one in findings if one.whole)]
     sound = _without(data, rejected)
-    found += [_placed(document, one) for one in broken(sound)]
+    # A misspelt key was meant as the one that a rule finds absent.
+    meant = {one.hint.removeprefix("did you mean ").removesuffix("?") for one in findings if one.id == "FS101"}
+    violations = check_rules(sound, [*map(tuple, rejected), *((key,) for key in meant)])
+    found += [_placed(document, one) for one in violations if emr_rules or one.id not in refused_by_id()]
     secrets = document.secrets | reading.secrets
     settled = settle(found, document.target, secrets)
     if any(one.severity is Severity.ERROR for one in settled):
@@ -74,7 +81,7 @@ def _validator(loose: bool) -> Any:
     return made(schemas.loose() if loose else schemas.strict())
 
 
-def _against(schema: schemas.Schema, data: Any) -> Iterator[Finding]:
+def _against(schema: schemas.Schema, data: Any) -> Iterator[Violation]:
     if fits(data, schema, schema):
         return
     judge = _validator(schema is schemas.loose())
@@ -89,13 +96,13 @@ def _against(schema: schemas.Schema, data: Any) -> Iterator[Finding]:
         yield from tell(error)
 
 
-def _without_echoes(findings: list[Finding]) -> list[Finding]:
+def _without_echoes(findings: list[Violation]) -> list[Violation]:
     """Not both "unknown key instance_role, did you mean role?" and "the key role is missing"."""
     meant = {(one.path[:-1], one.hint) for one in findings if one.id == "FS101"}
     return [one for one in findings if one.id != "FS102" or (one.path, f"did you mean {one.about}?") not in meant]
 
 
-def _failed(document: Document, finding: Finding) -> bool:
+def _failed(document: Document, finding: Violation) -> bool:
     """Whether a finding is only about a template that failed, which is said already."""
     if finding.key:
         parent = document.find(finding.path[:-1])
@@ -105,7 +112,7 @@ def _failed(document: Document, finding: Finding) -> bool:
     return isinstance(node, Scalar) and node.failed
 
 
-def _placed(document: Document, finding: Finding) -> Diagnostic:
+def _placed(document: Document, finding: Violation) -> Diagnostic:
     node = document.find(finding.path)
     hint = finding.hint
     if finding.id == "FS103" and isinstance(node, Scalar) and "drop the quotes" in hint and node.origin:

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from flowspec.engines.paths import HDFS_HOME, S3_SCHEMES, FileSystems
+from flowspec.engines.paths import HDFS_HOME, FileSystems
 from flowspec.errors import FlowspecError
+from flowspec.facts.uris import S3_SCHEMES
 
 CLASSES = Path(__file__).with_name("java")
 """The folder of our own classes, for a class path."""

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flowspec.errors import FlowspecError
+from flowspec.facts.uris import S3_SCHEMES
 
-S3_SCHEMES = ("s3", "s3n", "s3a")
 HDFS_HOME = "/user/hadoop"
 
 

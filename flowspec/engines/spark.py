@@ -21,10 +21,11 @@ from pathlib import Path
 from types import FrameType
 
 from flowspec.engines import jvm
-from flowspec.engines.paths import S3_SCHEMES, FileSystems, split_uri
+from flowspec.engines.paths import FileSystems, split_uri
 from flowspec.engines.streaming.run.cache import Shipment, localize
 from flowspec.engines.streaming.run.joblog import JobLog
 from flowspec.errors import FlowspecError
+from flowspec.facts.uris import S3_SCHEMES
 
 _SQL = ("--class", "org.apache.spark.sql.hive.thriftserver.SparkSQLCLIDriver")
 

@@ -1,27 +1,69 @@
-"""botocore's model of EMR as a judge of requests: offline, without a session or credentials.
+"""botocore's model of EMR, offline and without a session: the one place that reads the service model.
 
-The only place that reads the service model. It answers one question: what would the AWS SDK installed
-here say to these parameters? botocore's own validator checks members, types and lengths; it does not
-check enums, so those are checked here.
+`mismatches` walks a value along a shape of the model and yields what does not fit. Its three users say it in
+their own words: `problems` here (as the AWS SDK does), the importer of request files (with hints for people)
+and the wire protocol of the embedded EMR (as AWS's front end does).
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, Literal, NamedTuple, TypeAlias
 
-Path = tuple[str | int, ...]
+Path: TypeAlias = "tuple[str | int, ...]"
+Kind: TypeAlias = "Literal['type', 'missing', 'unknown', 'enum', 'min', 'max', 'overflow', 'pattern']"
 
-# botocore.validate.ValidationErrors writes "... in Instances.InstanceGroups[0]: ..." or "... for parameter X, ...".
-_PLACE = re.compile(r"(?:for parameter|in) (?P<name>[\w.\[\]\-:]+?)(?:,|: |$)")
+# The Python types of a value for each type of the model, as botocore's client takes them.
+CLIENT_TYPES: dict[str, tuple[type, ...]] = {
+    "structure": (dict,),
+    "map": (dict,),
+    "list": (list, tuple),
+    "string": (str,),
+    "integer": (int,),
+    "long": (int,),
+    "boolean": (bool,),
+    "double": (int, float),
+    "float": (int, float),
+    "timestamp": (int, float, str, datetime),
+    "blob": (bytes, bytearray, str),
+}
+_FRACTIONS = ("double", "float", "timestamp")
+_INTEGER_BITS = {"integer": 32, "long": 64}
+# What the model's patterns for strings (XmlString, UriString) leave out. They are written for Java: the
+# pairs of surrogates in them are the characters beyond 16 bits, which Python's `re` can't read.
+_NOT_XML = re.compile(r"[^\u0020-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF\r\n\t]")
+
+
+class MapKey(str):
+    """A step of a path that is the key of a map, not a member of a structure."""
+
+    __slots__ = ()
+
+
+class Mismatch(NamedTuple):
+    """A place of a value that does not fit its shape.
+
+    `kind`: a wrong `type`, a required member that is `missing`, a member `unknown` to the model (the path
+    ends with both), a value outside the `enum`, a number or length below `min` or above `max`, an integer
+    with too many bits (`overflow`), or characters outside the `pattern`. `shape` is that of the value (of
+    the owner for `missing` and `unknown`), `expected` the bound, the names or the pattern.
+    """
+
+    path: Path
+    kind: Kind
+    value: Any
+    shape: Any
+    expected: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing the model says about a request: where (`("Instances", "InstanceGroups", 0)`) and what."""
+    """A problem of a request: its place (`("Instances", "InstanceGroups", 0)`) and a message."""
 
     path: Path
     message: str
@@ -36,40 +78,129 @@ def _model() -> Any:
 
 
 def input_shape(operation: str = "RunJobFlow") -> Any:
-    """The botocore `Shape` of what `operation` takes."""
+    """The botocore `Shape` of the parameters of `operation`. Raises botocore's OperationNotFoundError."""
     return _model().operation_model(operation).input_shape
 
 
-def problems(params: Mapping[str, Any], operation: str = "RunJobFlow") -> list[Problem]:
-    """Everything the installed botocore has against `params` as the parameters of `operation`; [] if nothing."""
-    from botocore.validate import ParamValidator
+def mismatches(
+    value: Any, shape: Any, path: Path = (), types: Mapping[str, tuple[type, ...]] = CLIENT_TYPES
+) -> Iterator[Mismatch]:
+    """Every place at which a value does not fit a botocore `Shape`, in the order of the value.
 
-    shape = input_shape(operation)
-    report = ParamValidator().validate(params, shape).generate_report()
-    found = [Problem(_place(line), line) for line in report.splitlines()]
-    return found + list(_enum_problems(params, shape, ()))
-
-
-def _place(line: str) -> Path:
-    match = _PLACE.search(line)
-    if not match or match["name"] == "input":
-        return ()
-    parts = re.findall(r"[^.\[\]]+", match["name"])
-    return tuple(int(part) if part.isdigit() else part for part in parts)
-
-
-def _enum_problems(value: Any, shape: Any, path: Path) -> Iterator[Problem]:
-    if shape.type_name == "structure" and isinstance(value, Mapping):
-        for name, member in shape.members.items():
-            if name in value:
-                yield from _enum_problems(value[name], member, (*path, name))
-    elif shape.type_name == "list" and isinstance(value, list | tuple):
+    `types` are the Python types that are accepted for each type of the model. Below a value of a wrong type
+    nothing is looked at.
+    """
+    name = shape.type_name
+    if not _is_one(value, types[name]) or (name in _FRACTIONS and not _is_finite(value)):
+        yield Mismatch(path, "type", value, shape, types[name])
+    elif name == "structure":
+        yield from _structure(value, shape, path, types)
+    elif name == "list":
+        yield from _bounds(value, len(value), shape, path)
         for index, item in enumerate(value):
-            yield from _enum_problems(item, shape.member, (*path, index))
-    elif shape.type_name == "map" and isinstance(value, Mapping):
+            yield from mismatches(item, shape.member, (*path, index), types)
+    elif name == "map":
         for key, item in value.items():
-            yield from _enum_problems(key, shape.key, (*path, key))
-            yield from _enum_problems(item, shape.value, (*path, key))
-    elif shape.type_name == "string" and shape.enum and isinstance(value, str) and value not in shape.enum:
-        where = ".".join(map(str, path))
-        yield Problem(path, f"Invalid value for parameter {where}: {value!r} is none of {', '.join(shape.enum)}")
+            yield from mismatches(key, shape.key, (*path, MapKey(key)), types)
+            yield from mismatches(item, shape.value, (*path, MapKey(key)), types)
+    elif name == "string":
+        yield from _string(value, shape, path)
+    elif name in _INTEGER_BITS:
+        yield from _integer(value, shape, path)
+    elif name in ("double", "float"):
+        yield from _bounds(value, value, shape, path)
+
+
+def _structure(
+    value: Mapping[str, Any], shape: Any, path: Path, types: Mapping[str, tuple[type, ...]]
+) -> Iterator[Mismatch]:
+    for name in shape.required_members:
+        if name not in value:
+            yield Mismatch((*path, name), "missing", None, shape, name)
+    for name, item in value.items():
+        if name in shape.members:
+            yield from mismatches(item, shape.members[name], (*path, name), types)
+        else:
+            yield Mismatch((*path, name), "unknown", item, shape, list(shape.members))
+
+
+def _string(value: str, shape: Any, path: Path) -> Iterator[Mismatch]:
+    if shape.enum and value not in shape.enum:
+        yield Mismatch(path, "enum", value, shape, shape.enum)
+    yield from _bounds(value, len(value), shape, path)
+    pattern = shape.metadata.get("pattern", "")
+    if pattern and not _matches(value, pattern):
+        yield Mismatch(path, "pattern", value, shape, pattern)
+
+
+def _integer(value: int, shape: Any, path: Path) -> Iterator[Mismatch]:
+    bits = _INTEGER_BITS[shape.type_name]
+    if not -(1 << bits - 1) <= value < 1 << bits - 1:
+        yield Mismatch(path, "overflow", value, shape, bits)
+    yield from _bounds(value, value, shape, path)
+
+
+def _bounds(value: Any, size: float, shape: Any, path: Path) -> Iterator[Mismatch]:
+    least, most = shape.metadata.get("min"), shape.metadata.get("max")
+    if least is not None and size < least:
+        yield Mismatch(path, "min", value, shape, least)
+    if most is not None and size > most:
+        yield Mismatch(path, "max", value, shape, most)
+
+
+def _is_one(value: Any, types: tuple[type, ...]) -> bool:
+    # To Python a boolean is an integer, to the model it is not.
+    return isinstance(value, types) and (bool in types or not isinstance(value, bool))
+
+
+def _is_finite(value: Any) -> bool:
+    if not isinstance(value, int | float):
+        return True
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer too large for a double
+        return False
+
+
+def _matches(value: str, pattern: str) -> bool:
+    return not _NOT_XML.search(value) if r"\uD7FF" in pattern else bool(re.fullmatch(pattern, value))
+
+
+# -- in the words of the SDK
+
+
+def problems(params: Mapping[str, Any], operation: str = "RunJobFlow") -> list[Problem]:
+    """Everything that the installed AWS SDK refuses about `params` of `operation`, and values outside of enums.
+
+    Like the SDK it leaves maxima, the size of integers and patterns to the service.
+    """
+    found = mismatches(params, input_shape(operation))
+    return [_problem(one) for one in found if one.kind not in ("overflow", "max", "pattern")]
+
+
+def written(path: Path) -> str:
+    """A path as the SDK writes it: `Instances.InstanceGroups[0].Market`; "" for the request itself."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
+
+
+def _problem(one: Mismatch) -> Problem:
+    if one.kind in ("missing", "unknown"):
+        owner = written(one.path[:-1]) or "input"
+        known = ", ".join(one.expected) if one.kind == "unknown" else ""
+        said = {
+            "missing": f'Missing required parameter in {owner}: "{one.path[-1]}"',
+            "unknown": f'Unknown parameter in {owner}: "{one.path[-1]}", must be one of: {known}',
+        }
+        return Problem(one.path[:-1], said[one.kind])
+    return Problem(one.path, _said_of_value(one, f"parameter {written(one.path) or 'input'}"))
+
+
+def _said_of_value(one: Mismatch, name: str) -> str:
+    if one.kind == "type":
+        valid = ", ".join(map(str, one.expected))
+        return f"Invalid type for {name}, value: {one.value}, type: {type(one.value)}, valid types: {valid}"
+    if one.kind == "enum":
+        return f"Invalid value for {name}: {one.value!r} is none of {', '.join(one.expected)}"
+    if isinstance(one.value, str | list | tuple):
+        return f"Invalid length for {name}, value: {len(one.value)}, valid min length: {one.expected}"
+    return f"Invalid value for {name}, value: {one.value}, valid min value: {one.expected}"

@@ -13,3 +13,14 @@ def instance_types() -> dict[str, Any]:
     """The table: `members` names the facts of a type, in order; `types` groups types by the releases that have them."""
     table: dict[str, Any] = json.loads(Path(__file__).with_name("instance_types.json").read_text("utf-8"))
     return table
+
+
+@cache
+def known_types() -> frozenset[str]:
+    """The names of all instance types of the table."""
+    return frozenset(name for group in instance_types()["types"] for name in group["types"])
+
+
+def is_known_type(name: str) -> bool:
+    """Whether the table has an instance type of this name."""
+    return name in known_types()

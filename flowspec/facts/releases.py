@@ -1,4 +1,4 @@
-"""What is known of EMR's releases without asking: which there are, and which applications each has.
+"""EMR's releases, offline: which labels there are, how to read one, and which applications each release has.
 
 The table is `releases.json`, with its date and its sources. In it an application has, for each release
 at which something changed, its version from there on: null where it is not in the release, "" where the
@@ -12,11 +12,16 @@ import json
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 Numbers: TypeAlias = "tuple[int, ...]"
+Version: TypeAlias = "tuple[int, int, int]"
 
 UNKNOWN = "?"
+
+# emr-7.5.0, emr-6.0.0-beta2, emr-spark-8.0.0: the forms among ListReleaseLabels.
+_LABEL = re.compile(r"emr-(?P<series>[a-z]+-)?(\d+)\.(\d+)\.(\d+)(?P<suffix>-.+)?")
+_FIRST = (4, 0, 0)
 
 
 @cache
@@ -35,9 +40,57 @@ def labels() -> list[str]:
     return [*_table()["releases"], *_table()["others"]]
 
 
+@cache
+def _known() -> frozenset[str]:
+    return frozenset(labels())
+
+
 def names() -> list[str]:
     """Every application of the table, as EMR writes it."""
     return list(_table()["applications"])
+
+
+# -- labels
+
+
+def parse(label: str | None) -> Version | None:
+    """The version of a release label: (7, 5, 0) of "emr-7.5.0"; None for a text that is not a release label."""
+    found = _LABEL.fullmatch(label or "")
+    return (int(found[2]), int(found[3]), int(found[4])) if found else None
+
+
+def at_least(label: str | None, *version: int) -> bool:
+    """Whether a release is this version or a later one. False without a label (AMI versions are earlier)."""
+    parsed = parse(label)
+    return parsed is not None and parsed >= version
+
+
+@cache
+def numbers(release: str) -> Numbers:
+    """`emr-5.30.1` or `5.30.1` as numbers, to compare versions of the table."""
+    return tuple(int(one) for one in re.findall(r"\d+", release))
+
+
+def existence(label: str) -> Literal["known", "possible", "none"]:
+    """Whether the table has a label ("known"), EMR may have released it since ("possible"), or it never existed.
+
+    EMR numbers the releases of a major version, and the patches of a minor version, in sequence. So a
+    label that the table skipped between two others does not exist; a later one may.
+    """
+    if label in _known():
+        return "known"
+    version, found = parse(label), _LABEL.fullmatch(label)
+    if version is None or found is None or version < _FIRST:
+        return "none"
+    if found["series"] or found["suffix"]:
+        return "possible"
+    others = [other for other in map(parse, _table()["releases"]) if other and other[0] == version[0]]
+    patches = [other for other in others if other[1] == version[1]]
+    latest = max(patches or others, default=_FIRST)
+    return "possible" if version > latest else "none"
+
+
+# -- applications
 
 
 @cache
@@ -63,9 +116,3 @@ def first_with(name: str) -> str:
     """The first release that certainly has an application."""
     changes: dict[str, str | None] = _table()["applications"][name]
     return next(f"emr-{since}" for since, version in changes.items() if version not in (None, UNKNOWN))
-
-
-@cache
-def numbers(release: str) -> Numbers:
-    """`emr-5.30.1` or `5.30.1` as numbers, to compare."""
-    return tuple(int(one) for one in re.findall(r"\d+", release))

@@ -7,10 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-# botocore shapes ClusterState and StepState.
-ENDED_STATES = frozenset({"TERMINATED", "TERMINATED_WITH_ERRORS"})
-ACTIVE_STATES = ("STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING")
-ENDED_STEP_STATES = frozenset({"COMPLETED", "CANCELLED", "FAILED", "INTERRUPTED"})
+from flowspec.facts import states
 
 TAG_PREFIX = "flowspec:"
 FLOW_TAG, TARGET_TAG = "flowspec:flow", "flowspec:target"
@@ -46,7 +43,7 @@ class Step:
     @property
     def has_ended(self) -> bool:
         """True if the step is in a final state."""
-        return self.state in ENDED_STEP_STATES
+        return self.state in states.ENDED_STEPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +88,7 @@ class Cluster:
     @property
     def has_ended(self) -> bool:
         """True if the cluster is in a final state."""
-        return self.state in ENDED_STATES
+        return self.state in states.ENDED
 
     @property
     def digest(self) -> str:

@@ -19,7 +19,6 @@ _SWITCHES = {
 }
 # EMR resizes and reconfigures only then: "An instance group may only be modified when the cluster is running or
 # waiting" (hashicorp/terraform#22116).
-READY_STATES = frozenset({"RUNNING", "WAITING"})
 WANTS_READY = frozenset({"ModifyInstanceGroups", "AddInstanceGroups", "ModifyInstanceFleet", "AddInstanceFleet"})
 
 

@@ -18,6 +18,7 @@ from flowspec.document.nearest import did_you_mean
 from flowspec.document.parse import tree_of
 from flowspec.document.tree import NodePath
 from flowspec.errors import Diagnostic
+from flowspec.facts.uris import split_at_commas
 from flowspec.request.archives import (
     Member,
     OutsideError,
@@ -30,7 +31,6 @@ from flowspec.request.archives import (
 from flowspec.request.secret_scan import find_secret
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-_S3 = re.compile(r"s3[an]?://")
 # Characters that end, split or change a name in the comma-separated URIs of Hadoop's -files.
 _UNSHIPPABLE = re.compile(r"[\s,#%?\"'<>\\^`{|}\[\]]")
 # The keys under which a directory is packed into an archive.
@@ -67,11 +67,6 @@ class Asset:
         if self.members is not None and not fragment and not {"archives", "cache_archives"}.isdisjoint(at):
             fragment = f"#{self.path.name}"
         return self.uri + fragment
-
-
-def is_s3(text: str) -> bool:
-    """Whether a text is an S3 URI, in any of Hadoop's spellings (s3, s3a, s3n)."""
-    return bool(_S3.match(text))
 
 
 def is_relative(text: str) -> bool:
@@ -117,7 +112,7 @@ class Files:
         if self.jobflow.backend != "local":
             return text
         # A comma within braces is part of a glob: {a,b}.
-        return ",".join(self._data_path(part, at) for part in re.split(r",(?![^{]*\})", text))
+        return ",".join(self._data_path(part, at) for part in split_at_commas(text))
 
     def _data_path(self, text: str, at: NodePath) -> str:
         if not is_relative(text):

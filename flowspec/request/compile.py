@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from flowspec.document import schema as schemas
 from flowspec.document.job_flow import JobFlow
+from flowspec.document.merge_patch import merge_patch
 from flowspec.document.tree import settle
 from flowspec.errors import Diagnostic, Severity, SpecError
 from flowspec.request.assets import Asset, Files
@@ -72,19 +73,6 @@ def digest(params: Mapping[str, Any], assets: tuple[Asset, ...]) -> str:
     content = {"params": params, "assets": [asset.sha256 for asset in assets]}
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def merge_patch(target: Any, patch: Any) -> Any:
-    """JSON Merge Patch (RFC 7396): mappings are merged, null removes, everything else replaces."""
-    if not isinstance(patch, Mapping):
-        return patch
-    out = dict(target) if isinstance(target, Mapping) else {}
-    for key, value in patch.items():
-        if value is None:
-            out.pop(key, None)
-        else:
-            out[key] = merge_patch(out.get(key), value)
-    return out
 
 
 def _refused(jobflow: JobFlow, params: Mapping[str, Any]) -> list[Diagnostic]:

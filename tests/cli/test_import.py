@@ -10,6 +10,8 @@ import pytest
 REQUEST = {
     "Name": "etl",
     "ReleaseLabel": "emr-6.9.0",
+    "ServiceRole": "EMR_DefaultRole",
+    "JobFlowRole": "EMR_EC2_DefaultRole",
     "Instances": {"MasterInstanceType": "m5.xlarge", "InstanceCount": 1},
     "SecurityConfiguration": "krb",
     "KerberosAttributes": {"Realm": "EC2.INTERNAL", "KdcAdminPassword": "correct-horse"},
@@ -68,10 +70,11 @@ def test_standard_input_and_a_closed_locale(request_file, tmp_path):
 
 
 def test_what_goes_to_api_params_is_told(flowspec, tmp_path):
-    request = {**REQUEST, "Name": "a|b"}
+    request = {**REQUEST, "StepConcurrencyLevel": 500}
     (tmp_path / "r.json").write_text(json.dumps(request))
     made = flowspec("import", "--request", "r.json", "-o", "job.yaml")
-    assert (made.code, "note: Name is in api_params: EMR refuses the character | in a name\n" in made.err) == (0, True)
+    told = "note: StepConcurrencyLevel is in api_params: 'step_concurrency_level' is 500, the greatest allowed is 256\n"
+    assert (made.code, told in made.err) == (0, True)
     back = flowspec("compile", "job.yaml", "--var", "kdc_admin_password=correct-horse", "--reveal")
     assert json.loads(back.out) == request
 

@@ -31,6 +31,8 @@ def test_the_kind_is_recognised(flowspec, tmp_path, name, text):
     assert (made.code, "\nname: x\n" in made.out) == (0, True), made.err
     assert made.out.startswith(f"# Imported from {name} by `flowspec import`.\n")
     (tmp_path / "job.yaml").write_text(made.out)
+    # What the source lacks of what EMR requires (roles, a release) is reported; here it does not matter.
+    (tmp_path / "job.yaml").write_text(made.out + "backend: local\n")
     assert json.loads(flowspec("compile", "job.yaml").out)["Name"] == "x"
 
 

@@ -12,7 +12,7 @@ import pytest
 from flowspec.cli import cores
 from flowspec.errors import FlowspecError, SpecError
 
-SPEC = "flowspec: v1\nname: job-{}\nrelease_label: emr-7.5.0\nmaster_instance_type: m5.xlarge\n"
+SPEC = "flowspec: v1\nname: job-{}\nrelease_label: emr-7.5.0\nmaster_instance_type: m5.xlarge\nservice_role: EMR_DefaultRole\njob_flow_role: EMR_EC2_DefaultRole\n"
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ flowspec: v1
 name: {name}
 release_label: emr-7.5.0
 master_instance_type: {type}
+service_role: EMR_DefaultRole
+job_flow_role: EMR_EC2_DefaultRole
 """
 TYPES = (
     "properties: {Instances: {properties: {MasterInstanceType: {pattern: '^m5[.]', description: We pay for m5.}}}}\n"

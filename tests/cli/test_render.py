@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-BASE = "flowspec: v1\nrelease_label: emr-7.5.0\nmaster_instance_type: m5.xlarge\ntags: {team: search, cost: 1}\n"
+BASE = "flowspec: v1\nrelease_label: emr-7.5.0\nmaster_instance_type: m5.xlarge\nservice_role: EMR_DefaultRole\njob_flow_role: EMR_EC2_DefaultRole\ntags: {team: search, cost: 1}\n"
 SPEC = """extends: base.yaml
 name: etl
 variables:

@@ -18,7 +18,7 @@ SAID = {
         (12, "FS203", "add one"),
     ],
     "09-numbers-in-properties": [],
-    "14-custom-ami-too-early": [(4, "FS261", "a later release")],
+    "14-custom-ami-too-early": [(4, "FS271", "a later release")],
     "18-no-name-no-type": [(1, "FS102", "such as name: wordcount"), (4, "FS102", "such as type: m5.xlarge")],
     "23-count-as-string": [(11, "FS103", "drop the quotes")],
     "26-misspelled-keep-alive": [(12, "FS101", "did you mean keep_alive?")],

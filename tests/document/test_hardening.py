@@ -83,7 +83,7 @@ def test_wherever_a_template_may_stand(tmp_path, text, attack):
     path.write_text(HEAD + text.replace("X", attack) + "\n")
     started = time.process_time()
     with pytest.raises(SpecError) as caught:
-        compile(validate(render(load(path), environ={"HOME": "/home/secret"})))
+        compile(validate(render(load(path), environ={"HOME": "/home/secret"}), emr_rules=False))
     assert time.process_time() - started < 2
     assert {one.id for one in caught.value.diagnostics if one.severity.value == "error"} <= {"FS321", "FS322", "FS324"}
 

@@ -58,7 +58,7 @@ def test_a_valid_spec_without_templates_needs_neither_jinja_nor_jsonschema():
 
 def test_the_api_s_judge_is_asked_without_a_session_and_reaches_nobody():
     out = run(
-        f"{WATCHED}from flowspec import load, validate\nfrom flowspec import compile\n"
+        f"{WATCHED}from flowspec import compile, load, validate\n"
         f"compile(validate(load({str(CASE.parent / 'api-params' / 'job.yaml')!r})))\n"
         "print('socket.connect' in opened, 'boto3' in sys.modules, 'botocore.session' in sys.modules)"
     )

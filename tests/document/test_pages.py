@@ -19,10 +19,12 @@ from flowspec.document.catalog import CATALOG
 from flowspec.document.pages import page
 
 # What no spec can be made to give: nothing in the schema does, or (FS403) not for root.
-WITHOUT_EXAMPLES = {"FS100", "FS108", "FS403"}
+WITHOUT_EXAMPLES = {"FS100", "FS108", "FS279", "FS403"}
 HEAD = {
     "flowspec": "flowspec: v1\n",
     "name": "name: example\n",
+    "service_role|backend: local": "service_role: EMR_DefaultRole\n",
+    "job_flow_role|backend: local": "job_flow_role: EMR_EC2_DefaultRole\n",
     "release_label|ami_version|backend: local": "release_label: emr-7.5.0\n",
     "instance_groups|instance_fleets|(master|slave)_instance_type|num_instances|backend: local": (
         "master_instance_type: m5.xlarge\n"

@@ -8,7 +8,8 @@ from flowspec.document.validate import validate
 from flowspec.errors import Severity, SpecError
 from flowspec.request.compile import compile
 
-HEAD = "flowspec: v1\nname: x\nrelease_label: emr-7.5.0\nmaster_instance_type: m5.xlarge\n"
+ROLES = "service_role: EMR_DefaultRole\njob_flow_role: EMR_EC2_DefaultRole\n"
+HEAD = "flowspec: v1\nname: x\nrelease_label: emr-7.5.0\nmaster_instance_type: m5.xlarge\n" + ROLES
 
 
 @pytest.fixture
@@ -29,13 +30,14 @@ def errors(spec, text, **options):
 
 def test_a_job_flow_knows_where_it_runs(spec, tmp_path):
     flow = spec(
-        "flowspec: v1\nname: x\ndescription: d\nregion: eu-west-1\nmaster_instance_type: a\nrelease_label: emr-7.5.0\n"
+        "flowspec: v1\nname: x\ndescription: d\nregion: eu-west-1\nmaster_instance_type: m5.xlarge\n"
+        "ami_version: 3.11.0\n"
         "targets: {t: {backend: emr, profile: p, endpoint_url: http://127.0.0.1:1, staging: s3://b/c, keep_alive: false}}"
     )
     assert (flow.name, flow.target, flow.backend, flow.region, flow.profile) == ("x", "t", "emr", "eu-west-1", "p")
     assert (flow.endpoint_url, flow.staging, flow.path) == ("http://127.0.0.1:1", "s3://b/c", tmp_path / "job.yaml")
     assert dict(flow.fields) == {
-        "name": "x", "master_instance_type": "a", "release_label": "emr-7.5.0", "keep_alive": False,
+        "name": "x", "master_instance_type": "m5.xlarge", "ami_version": "3.11.0", "keep_alive": False,
     }  # fmt: skip
 
 
@@ -45,8 +47,8 @@ def test_without_a_target_it_runs_on_emr(spec):
 
 
 def test_a_document_that_is_not_rendered_is_rendered_first(tmp_path):
-    (tmp_path / "job.yaml").write_text(HEAD + "log_uri: 's3://{{ target }}/'")
-    assert validate(load(tmp_path / "job.yaml")).fields["log_uri"] == "s3:///"
+    (tmp_path / "job.yaml").write_text(HEAD + "log_uri: 's3://l/{{ target }}'")
+    assert validate(load(tmp_path / "job.yaml")).fields["log_uri"] == "s3://l/"
 
 
 def test_a_warning_can_be_silenced_on_its_line_an_error_can_not(spec):
@@ -60,7 +62,7 @@ def test_a_warning_can_be_silenced_on_its_line_an_error_can_not(spec):
 def test_findings_are_sorted_by_place_and_all_there(spec):
     found = errors(spec, HEAD + "xyzzy: 1\nkeep_alive: 1\ntags: {a: [b]}\nlog_uri: '{{ nope }}'\nsteps: [{}]")
     assert [(one.location.line, one.id) for one in found] == [
-        (5, "FS101"), (6, "FS103"), (7, "FS103"), (8, "FS321"), (9, "FS102"), (9, "FS102"),
+        (7, "FS101"), (8, "FS103"), (9, "FS103"), (10, "FS321"), (11, "FS102"), (11, "FS102"),
     ]  # fmt: skip
 
 

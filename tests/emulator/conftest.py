@@ -18,6 +18,7 @@ from flowspec.emulator.api.service import Service
 from flowspec.emulator.state import clock, lifecycle
 from flowspec.emulator.state import paths as place
 from flowspec.emulator.state.store import Store
+from flowspec.facts import states
 
 MASTER = {"InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1}
 CORE = {"InstanceRole": "CORE", "InstanceType": "m5.xlarge", "InstanceCount": 2}
@@ -30,7 +31,9 @@ def request(
     """A RunJobFlow request; `members` are put over it."""
     instances = {"InstanceGroups": list(groups), "KeepJobFlowAliveWhenNoSteps": keep_alive}
     instances |= members.pop("instances", {})
-    return {"Name": "flow", "ReleaseLabel": "emr-7.5.0", "Instances": instances, "Steps": list(steps), **members}
+    roles = {"ServiceRole": "EMR_DefaultRole", "JobFlowRole": "EMR_EC2_DefaultRole"}
+    software = {"ReleaseLabel": "emr-7.5.0"}
+    return {"Name": "flow", **software, **roles, "Instances": instances, "Steps": list(steps), **members}
 
 
 def bash(script: str, on_failure: str = "CONTINUE", name: str = "a step") -> dict[str, Any]:
@@ -78,7 +81,7 @@ class Emr:
         return cluster_id
 
     def until_ended(self, cluster_id: str) -> str:
-        return self.until(cluster_id, *lifecycle.ENDED)
+        return self.until(cluster_id, *states.ENDED)
 
     def until_steps(self, cluster_id: str, *states: str) -> list[str]:
         """Waits until the steps, oldest first, are in these states."""
@@ -109,7 +112,7 @@ class Emr:
     def end_all(self) -> None:
         """Ends every cluster, and waits for the workers' processes."""
         for summary in self.call("ListClusters")["Clusters"]:
-            if summary["Status"]["State"] in lifecycle.OPEN:
+            if summary["Status"]["State"] in states.OPEN:
                 ids = [summary["Id"]]
                 self.call("SetTerminationProtection", JobFlowIds=ids, TerminationProtected=False)
                 self.call("TerminateJobFlows", JobFlowIds=ids)

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from flowspec.emulator.api.service import Service
-from flowspec.emulator.state import lifecycle
 from flowspec.emulator.state import paths as place
 from flowspec.emulator.worker import processes
 from flowspec.emulator.worker.supervisor import WORKER_DIED
 from flowspec.errors import FlowspecError
+from flowspec.facts import states
 from tests.emulator.conftest import Emr, bash
 from tests.emulator.test_orphans import streaming
 from tests.emulator.test_worker import gone, worker_pid
@@ -65,7 +65,7 @@ def test_every_call_sees_the_truth_first(emr):
     pid = worker_pid(emr, cluster_id)
     os.kill(pid, signal.SIGKILL)
     assert gone(pid)
-    summary = emr.call("ListClusters", ClusterStates=list(lifecycle.ENDED))["Clusters"]
+    summary = emr.call("ListClusters", ClusterStates=list(states.ENDED))["Clusters"]
     assert [cluster["Id"] for cluster in summary] == [cluster_id]
 
 
@@ -96,6 +96,7 @@ SUBMIT_AND_DIE = """
 import os, signal, sys
 from pathlib import Path
 from flowspec.emulator.api.service import Service
+from flowspec.facts import states
 from tests.emulator.conftest import bash, request
 print(Service(Path(sys.argv[1])).call("RunJobFlow", request(bash("sleep 0.5")))["JobFlowId"], flush=True)
 os.killpg(0, signal.SIGKILL)
@@ -145,7 +146,7 @@ def test_a_worker_that_is_asked_twice_still_says_why(emr, tmp_path):
     cluster_id = emr.run(bash(f"trap '' TERM; echo $$ >{tmp_path}/pid; while true; do sleep 0.1; done"))
     step = int(emr.until_file(tmp_path / "pid"))
     pid = worker_pid(emr, cluster_id)
-    while processes.identity(pid) is not None and emr.state(cluster_id) not in lifecycle.ENDED:
+    while processes.identity(pid) is not None and emr.state(cluster_id) not in states.ENDED:
         os.kill(pid, signal.SIGTERM)
         time.sleep(0.1)
     assert "SIGTERM" in emr.reason(cluster_id)[1]

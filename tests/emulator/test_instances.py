@@ -304,7 +304,7 @@ def test_only_task_groups_are_added_and_only_beside_core(still, cluster_id):
         still.call("AddInstanceGroups", JobFlowId=cluster_id, InstanceGroups=[CORE])
     alone = still.run()
     still.put_in_state(alone, "WAITING")
-    with pytest.raises(EmrError, match="need a core instance group"):
+    with pytest.raises(EmrError, match="must also define core nodes"):
         still.call("AddInstanceGroups", JobFlowId=alone, InstanceGroups=[TASK])
 
 
@@ -522,7 +522,7 @@ def test_a_task_fleet_is_added_once_and_emptied(still, fleets, later):
     assert capacities(still, fleets, 2) == ("PROVISIONING", 4, 5, 0, 0)
     later(10)
     assert capacities(still, fleets, 2) == ("RUNNING", 4, 5, 4, 6)
-    with pytest.raises(EmrError, match="At most one task instance fleet"):
+    with pytest.raises(EmrError, match="Multiple task instance groups supplied"):
         still.call("AddInstanceFleet", ClusterId=fleets, InstanceFleet=task)
     modify_fleet(still, fleets, 2, TargetOnDemandCapacity=0, TargetSpotCapacity=0)
     later(10)
@@ -585,8 +585,8 @@ def fleet_of(**changes):
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        ([FLEETS[0], {**FLEETS[1], "InstanceFleetType": "TASK"}], "A task instance fleet needs a core instance fleet"),
-        (fleet_of(TargetOnDemandCapacity=0, TargetSpotCapacity=0), "must be greater than 0"),
+        ([FLEETS[0], {**FLEETS[1], "InstanceFleetType": "TASK"}], "must also define core instance fleets"),
+        (fleet_of(TargetOnDemandCapacity=0, TargetSpotCapacity=0), "should have a value of one or greater"),
         (fleet_of(InstanceTypeConfigs=[{"InstanceType": f"m{n}.xlarge"} for n in range(6)]), "must not exceed 5"),
         (
             fleet_of(LaunchSpecifications={"SpotSpecification": {"TimeoutDurationMinutes": 4, "TimeoutAction": "x"}}),
@@ -594,7 +594,7 @@ def fleet_of(**changes):
         ),
         (
             [{**FLEETS[0], "InstanceTypeConfigs": [{"InstanceType": "m5.xlarge", "WeightedCapacity": 2}]}],
-            "The weighted capacity of the instance types of a master instance fleet must be 1",
+            "in the master instance fleet must have weighted capacity as 1",
         ),
     ],
 )
@@ -613,5 +613,5 @@ def test_with_an_allocation_strategy_a_fleet_has_up_to_thirty_types(still):
 
 @pytest.mark.parametrize("label", ["emr-4.7.2", "emr-5.0.3"])
 def test_fleets_need_their_release(still, label):
-    with pytest.raises(EmrError, match="Instance fleets are only supported by"):
+    with pytest.raises(EmrError, match="Instance fleets are not available for the release"):
         still.run(groups=[], instances={"InstanceFleets": FLEETS}, ReleaseLabel=label)

@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 
 from flowspec.emulator.api.errors import EmrError
-from flowspec.emulator.state import lifecycle
 from flowspec.emulator.state import paths as place
 from flowspec.emulator.worker.supervisor import WORKER_DIED
+from flowspec.facts import states
 from tests.emulator.conftest import bash
 from tests.emulator.test_orphans import DAEMONS
 
@@ -90,7 +90,7 @@ class Load:
         return sum(each.poll() is None for each in self.command_lines)
 
     def alive(self):
-        return [each["Id"] for each in self.emr.call("ListClusters", ClusterStates=list(lifecycle.ALIVE))["Clusters"]]
+        return [each["Id"] for each in self.emr.call("ListClusters", ClusterStates=list(states.ALIVE))["Clusters"]]
 
 
 def apply(folder, number):
@@ -216,7 +216,7 @@ def check_states(emr):
     assert len(clusters) > KILLS / 20
     for cluster_id in clusters:
         state, (code, message) = emr.state(cluster_id), emr.reason(cluster_id)
-        assert state in lifecycle.ENDED
+        assert state in states.ENDED
         assert code, message
         if code == "INTERNAL_ERROR":
             assert message == WORKER_DIED

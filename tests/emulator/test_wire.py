@@ -35,13 +35,13 @@ def test_all_that_is_missing_or_out_of_bounds_is_told_at_once():
     assert code == "ValidationException"
     assert message == (
         "4 validation errors detected: "
+        "Value null at 'name' failed to satisfy constraint: Member must not be null; "
+        "Value null at 'instances.instanceGroups.1.member.instanceCount' failed to satisfy constraint: "
+        "Member must not be null; "
         "Value 'BOSS' at 'instances.instanceGroups.1.member.instanceRole' failed to satisfy constraint: "
         "Member must satisfy enum value set: [MASTER, CORE, TASK]; "
         "Value '' at 'instances.instanceGroups.1.member.instanceType' failed to satisfy constraint: "
-        "Member must have length greater than or equal to 1; "
-        "Value null at 'instances.instanceGroups.1.member.instanceCount' failed to satisfy constraint: "
-        "Member must not be null; "
-        "Value null at 'name' failed to satisfy constraint: Member must not be null"
+        "Member must have length greater than or equal to 1"
     )
 
 

@@ -23,7 +23,7 @@ def compiled(source, folder, **variables):
     path = folder / "job.yaml"
     path.write_text(made.text, encoding="utf-8")
     values = {**made.secrets, **source.samples, **variables}
-    return compile(validate(render(load(path), variables=values, environ={}))).params
+    return compile(validate(render(load(path), variables=values, environ={}), emr_rules=False)).params
 
 
 def refusal(text, kind="", **more):

@@ -20,6 +20,8 @@ targets:
   here: {{default: true, backend: local}}
   aws: {{backend: emr, region: us-east-1, staging: "s3://acme/stage/"}}
 release_label: emr-7.5.0
+service_role: EMR_DefaultRole
+job_flow_role: EMR_EC2_DefaultRole
 applications: [Hadoop]
 instance_groups: [{{role: MASTER, type: m5.xlarge, count: 1}}]
 bootstrap_actions: [{{name: tools, path: tools.sh, args: [--fast]}}]

@@ -3,11 +3,12 @@ import json
 
 import pytest
 
+from flowspec.document.merge_patch import merge_patch
 from flowspec.document.parse import load
 from flowspec.document.render import render
 from flowspec.document.validate import validate
 from flowspec.errors import SpecError
-from flowspec.request.compile import compile, digest, merge_patch
+from flowspec.request.compile import compile, digest
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def request_of(tmp_path):
             (tmp_path / name).write_text(f"this is {name}\n")
         path = tmp_path / "job.yaml"
         path.write_text("flowspec: v1\nname: x\nmaster_instance_type: m5.xlarge\n" + text)
-        return compile(validate(render(load(path), **{"environ": {}, **options})))
+        return compile(validate(render(load(path), **{"environ": {}, **options}), emr_rules=False))
 
     return make
 
@@ -124,15 +125,16 @@ def test_relative_data_starts_at_the_spec_wherever_the_command_runs(request_of, 
         "-input", f"{parent}/in/", "-input", f"{tmp_path}/a,{tmp_path}/{{b,c}}*,/d", "-input", "s3://b/k", "-output", "file:///o",
     ]  # fmt: skip
     assert request_of(LOCAL + text).params["LogUri"] == f"{tmp_path}/logs"
-    assert request_of(EMR + text).params["LogUri"] == "logs"
-    assert step_of(request_of(EMR + text))["Args"][3:5] == ["-input", "../in/"]
+    on_emr = EMR + text.replace("log_uri: logs", "log_uri: s3://l/logs")
+    assert request_of(on_emr).params["LogUri"] == "s3://l/logs"
+    assert step_of(request_of(on_emr))["Args"][3:5] == ["-input", "../in/"]
 
 
 def spec_in(folder):
     folder.mkdir()
     (folder / "m.py").write_text("x")
     (folder / "job.yaml").write_text("flowspec: v1\nname: x\nbackend: local\n" + STREAMING % "m.py")
-    return compile(validate(render(load(folder / "job.yaml"), environ={})))
+    return compile(validate(render(load(folder / "job.yaml"), environ={}), emr_rules=False))
 
 
 def test_a_folder_with_a_blank_in_its_name(tmp_path):

@@ -12,9 +12,9 @@ from flowspec.backend.aws.live import step_config
 from flowspec.backend.aws.lock import locked
 from flowspec.backend.aws.observe import read_back
 from flowspec.errors import FlowspecError, ServiceError, StalePlan
+from flowspec.facts.states import OPEN, READY
 from flowspec.plan.changes import ApiCall, Plan
-from flowspec.plan.cluster import ACTIVE_STATES
-from flowspec.plan.converge import READY_STATES, WANTS_READY
+from flowspec.plan.converge import WANTS_READY
 from flowspec.plan.identity import observed_digest
 from flowspec.plan.steps import step_identity
 
@@ -52,7 +52,7 @@ def change_cluster(
 
 def _refuse_stale(plan: Plan, emr: Emr) -> None:
     cluster = read_back(emr, str(plan.converges))
-    if cluster.state not in ACTIVE_STATES:
+    if cluster.state not in OPEN:
         raise StalePlan(f"cluster {cluster.id} is {cluster.state} now", remedy="make the plan again")
     if observed_digest(cluster) != plan.observed:
         raise StalePlan(f"cluster {cluster.id} has changed since this plan was made", remedy="make the plan again")
@@ -63,9 +63,9 @@ def _wait_until_ready(emr: Emr, cluster_id: str, notify: Callable[[str], None], 
     told = False
     while True:
         state = emr.call("DescribeCluster", ClusterId=cluster_id)["Cluster"]["Status"]["State"]
-        if state in READY_STATES:
+        if state in READY:
             return
-        if state not in ACTIVE_STATES:
+        if state not in OPEN:
             raise StalePlan(f"cluster {cluster_id} is {state} now", remedy="make the plan again")
         if not told:
             notify(f"waiting for cluster {cluster_id}, which is {state}")

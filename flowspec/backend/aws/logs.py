@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from flowspec.backend.aws.client import Emr
-from flowspec.backend.aws.s3 import s3_errors, split_uri
+from flowspec.backend.aws.s3 import s3_errors
+from flowspec.facts.uris import split_s3
 from flowspec.plan.cluster import Cluster
 
 NAMES = ("controller", "syslog", "stdout", "stderr")
@@ -82,7 +83,7 @@ class _ShippedLogs:
             return None
         from botocore.exceptions import ClientError
 
-        bucket, key = split_uri(uri)
+        bucket, key = split_s3(uri)
         self._s3 = self._s3 or self._emr.s3(timeout=self._timeout, attempts=_ATTEMPTS)
         with s3_errors("GetObject", uri, access=_ACCESS):
             try:

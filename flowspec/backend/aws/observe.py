@@ -15,9 +15,8 @@ from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.live import read_live, s3_uri
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError, ServiceError
+from flowspec.facts.states import ALIVE, ENDED, OPEN
 from flowspec.plan.cluster import (
-    ACTIVE_STATES,
-    ENDED_STATES,
     FLOW_TAG,
     RIVAL_TAG,
     SUBMISSION_TAG,
@@ -113,7 +112,7 @@ def _made_for(emr: Emr, flow: str, target: str, candidates: Iterable[Cluster]) -
 
 def active_named(emr: Emr, name: str) -> list[Cluster]:
     """Returns the active clusters of this name, oldest first, as ListClusters describes them."""
-    listed = emr.pages("ListClusters", "Clusters", ClusterStates=list(ACTIVE_STATES))
+    listed = emr.pages("ListClusters", "Clusters", ClusterStates=list(OPEN))
     return sorted((_cluster(raw, ()) for raw in listed if raw["Name"] == name), key=age)
 
 
@@ -131,7 +130,7 @@ def _ended_named(emr: Emr, name: str) -> Iterator[list[Cluster]]:
     before = datetime.now(timezone.utc) + _CLOCK_SKEW
     for age_limit in _PERIODS:
         after = datetime.now(timezone.utc) - age_limit
-        period = {"CreatedAfter": after, "CreatedBefore": before, "ClusterStates": sorted(ENDED_STATES)}
+        period = {"CreatedAfter": after, "CreatedBefore": before, "ClusterStates": sorted(ENDED)}
         listed = emr.pages("ListClusters", "Clusters", **period)
         found = [_cluster(raw, ()) for raw in listed if raw["Name"] == name]
         if found:
@@ -151,7 +150,7 @@ def submitted_as(emr: Emr, name: str, submission: str, *, after: datetime) -> Cl
 
 def summaries(emr: Emr, *, ended: bool) -> Iterator[Cluster]:
     """Yields all clusters, `ended` ones only if asked, as ListClusters describes them (no tags, no steps)."""
-    states = {} if ended else {"ClusterStates": [*ACTIVE_STATES, "TERMINATING"]}
+    states = {} if ended else {"ClusterStates": list(ALIVE)}
     for raw in emr.pages("ListClusters", "Clusters", **states):
         yield _cluster(raw, ())
 

@@ -8,15 +8,10 @@ from contextlib import contextmanager
 from gzip import BadGzipFile
 
 from flowspec.errors import ServiceError
+from flowspec.facts.uris import split_s3
 
 # What an HTTP server says that does not know S3's operations, as the embedded EMR's endpoint.
 _NOT_S3 = frozenset({"405", "MethodNotAllowed", "501", "NotImplemented"})
-
-
-def split_uri(uri: str) -> tuple[str, str]:
-    """The bucket and the key of `s3://BUCKET/KEY`."""
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    return bucket, key
 
 
 @contextmanager
@@ -47,4 +42,4 @@ def s3_errors(operation: str, uri: str, *, access: str) -> Iterator[None]:
 def _remedy(code: str, uri: str, access: str) -> str:
     if code in _NOT_S3:
         return "the endpoint is not an S3: set AWS_ENDPOINT_URL_S3 to the URL of one"
-    return f"check that bucket {split_uri(uri)[0]} exists and that you may {access}"
+    return f"check that bucket {split_s3(uri)[0]} exists and that you may {access}"

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 from flowspec.backend.aws.client import Emr
-from flowspec.backend.aws.s3 import s3_errors, split_uri
+from flowspec.backend.aws.s3 import s3_errors
 from flowspec.errors import FlowspecError
+from flowspec.facts.uris import split_s3
 
 if TYPE_CHECKING:
     from flowspec.request.assets import Asset
@@ -45,7 +46,7 @@ def stage(emr: Emr, assets: Iterable[Asset], *, in_parts: int = _IN_PARTS) -> It
 def _exists(s3: Any, uri: str) -> bool:
     from botocore.exceptions import ClientError
 
-    bucket, key = split_uri(uri)
+    bucket, key = split_s3(uri)
     with s3_errors("HeadObject", uri, access=_ACCESS):
         try:
             s3.head_object(Bucket=bucket, Key=key)
@@ -88,7 +89,7 @@ def _verified(asset: Asset) -> Iterator[IO[bytes]]:
 
 
 def _send(s3: Any, asset: Asset, file: IO[bytes], in_parts: int) -> None:
-    bucket, key = split_uri(asset.uri)
+    bucket, key = split_s3(asset.uri)
     if asset.size < in_parts:
         checksum = b64encode(bytes.fromhex(asset.sha256)).decode()
         s3.put_object(Bucket=bucket, Key=key, Body=file, ChecksumSHA256=checksum)

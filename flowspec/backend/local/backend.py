@@ -35,7 +35,8 @@ class LocalBackend:
         from flowspec.emulator.state.paths import home
 
         region = endpoint.region or _DEFAULT_REGION
-        client, inner = embedded_client(Service(home(), region=region, run_bootstrap=endpoint.run_bootstrap))
+        service = Service(home(), region=region, run_bootstrap=endpoint.run_bootstrap, account_rules=False)
+        client, inner = embedded_client(service)
         return Emr(endpoint, client, client, inner)
 
     def location(self, region: str) -> str:  # noqa: ARG002 - the Protocol's

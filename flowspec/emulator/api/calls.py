@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from flowspec.emulator.api.errors import invalid_request, no_such_cluster, no_such_job_flow, shut_down, validation
-from flowspec.emulator.state import lifecycle
 from flowspec.emulator.state.store import Record, Store
 from flowspec.emulator.worker import supervisor as workers
+from flowspec.facts import states
 
 Params = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -33,6 +33,7 @@ class Call:
     """What an operation works with. `now` is the call's one moment, in seconds since 1970.
 
     `time_scale` and `inject` (the failure drills) are for the clusters that it makes.
+    `account_rules`: the rules about an AWS account hold (see `Service`).
     """
 
     store: Store
@@ -46,6 +47,7 @@ class Call:
     after_commit: list[Callable[[], None]] = field(default_factory=list)
     at_exit: ExitStack = field(default_factory=ExitStack)
     s3_url: str | None = None
+    account_rules: bool = True
 
     def cluster(self, cluster_id: str) -> Record:
         """The cluster, for operations that speak of clusters. Raises EMR's "not found"."""
@@ -77,7 +79,7 @@ Operation = Callable[[Call, Params], Answer]
 
 def require_open(cluster: Record) -> Record:
     """Refuses to change a cluster that is ending or has ended."""
-    if cluster.state not in lifecycle.OPEN:
+    if cluster.state not in states.OPEN:
         raise shut_down()
     return cluster
 

@@ -13,7 +13,7 @@ from flowspec.emulator.api.calls import Answer, Call, Operation, Params, page
 from flowspec.emulator.api.errors import invalid_request
 from flowspec.emulator.state import releases
 from flowspec.facts.instance_types import instance_types
-from flowspec.facts.releases import UNKNOWN, Numbers, applications, labels, numbers
+from flowspec.facts.releases import UNKNOWN, Numbers, applications, labels, numbers, parse
 
 _LARGEST_PAGE = 100
 """MaxResults of ListReleaseLabels and DescribeReleaseLabel (API reference: 1 to 100)."""
@@ -92,7 +92,7 @@ def describe_release_label(_: Call, params: Params) -> Answer:
 
 
 def _newest() -> str:
-    return max((label for label in labels() if releases.parse(label)), key=numbers)
+    return max((label for label in labels() if parse(label)), key=numbers)
 
 
 def _token_page(member: str, items: list[Any], params: Params) -> Answer:

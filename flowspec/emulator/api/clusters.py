@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from flowspec.emulator import faults as drills
-from flowspec.emulator.api import groups, steps, tags
+from flowspec.emulator.api import groups, security, steps, tags
 from flowspec.emulator.api import request_validation as admission
 from flowspec.emulator.api.calls import (
     PAGE_SIZE,
@@ -31,8 +31,9 @@ from flowspec.emulator.state import ids, instances, lifecycle, releases
 from flowspec.emulator.state import paths as place
 from flowspec.emulator.state.store import Record
 from flowspec.emulator.worker import supervisor as workers
+from flowspec.facts import states
+from flowspec.facts.limits import MAX_TERMINATED_AT_ONCE
 
-_MAX_TERMINATED_AT_ONCE = 10
 _ECHOED = (
     "LogEncryptionKmsKeyId",
     "ReleaseLabel",
@@ -57,7 +58,8 @@ _ECHOED_FROM_INSTANCES = (
 
 def run_job_flow(call: Call, params: Params) -> Answer:
     """RunJobFlow: the cluster with its steps is there when the call is committed, and its worker starts."""
-    admission.check_job_flow(params)
+    admission.check_job_flow(params, aws=call.account_rules)
+    security.require(call, params.get("SecurityConfiguration"))
     cluster = _new_cluster(call, params)
     call.store.add(cluster)
     groups.add_all(call.store, cluster, params["Instances"])
@@ -250,9 +252,9 @@ def list_bootstrap_actions(call: Call, params: Params) -> Answer:
 
 def terminate_job_flows(call: Call, params: Params) -> Answer:
     """TerminateJobFlows: nothing at all is terminated when one of the clusters is protected."""
-    if len(params["JobFlowIds"]) > _MAX_TERMINATED_AT_ONCE:
-        raise validation(f"At most {_MAX_TERMINATED_AT_ONCE} job flows may be terminated at once.")
-    clusters = [cluster for cluster in call.job_flows(params["JobFlowIds"]) if cluster.state in lifecycle.OPEN]
+    if len(params["JobFlowIds"]) > MAX_TERMINATED_AT_ONCE:
+        raise validation(f"At most {MAX_TERMINATED_AT_ONCE} job flows may be terminated at once.")
+    clusters = [cluster for cluster in call.job_flows(params["JobFlowIds"]) if cluster.state in states.OPEN]
     if any(cluster.doc["protected"] for cluster in clusters):
         raise validation("Could not shut down one or more job flows since they are termination protected.")
     for cluster in clusters:
@@ -278,7 +280,7 @@ def modify_cluster(call: Call, params: Params) -> Answer:
     """ModifyCluster: the number of steps that may run at once."""
     cluster = require_open(call.cluster(params["ClusterId"]))
     if "StepConcurrencyLevel" in params:
-        admission.check_concurrency(params["StepConcurrencyLevel"], cluster.doc["request"].get("ReleaseLabel"))
+        admission.check_concurrency(params["StepConcurrencyLevel"], cluster.doc["request"])
         cluster.doc["concurrency"] = params["StepConcurrencyLevel"]
     if "ExtendedSupport" in params:
         cluster.doc["request"]["ExtendedSupport"] = params["ExtendedSupport"]

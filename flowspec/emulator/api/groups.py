@@ -13,10 +13,14 @@ from flowspec.emulator.api import request_validation as admission
 from flowspec.emulator.api import scaling
 from flowspec.emulator.api.calls import Answer, Call, Operation, Params, page, require_open, status
 from flowspec.emulator.api.errors import EmrError, invalid_request, validation
-from flowspec.emulator.state import ids, instances, lifecycle, releases
+from flowspec.emulator.state import ids, instances, lifecycle
 from flowspec.emulator.state.instances import Moment, role
 from flowspec.emulator.state.store import Record, Store
 from flowspec.emulator.state.volumes import answered
+from flowspec.facts import releases, states
+
+_DEFAULT_TYPE = "m5.xlarge"
+"""Of the master of a request without instances: the type that the EMR Management Guide begins with."""
 
 RECONFIGURE_SECONDS = 10.0
 """How long a group or fleet is RECONFIGURING."""
@@ -41,7 +45,8 @@ def add_all(store: Store, cluster: Record, wanted: Mapping[str, Any]) -> None:
 def _from_shorthand(wanted: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     if wanted.get("InstanceFleets"):
         return
-    master, count = wanted["MasterInstanceType"], wanted.get("InstanceCount", 1)
+    # Without an AWS account (`backend: local`) a request need not say what machines it wants.
+    master, count = wanted.get("MasterInstanceType", _DEFAULT_TYPE), wanted.get("InstanceCount", 1)
     yield {"Name": "Master instance group", "InstanceRole": "MASTER", "InstanceType": master, "InstanceCount": 1}
     if count > 1:
         kind = wanted.get("SlaveInstanceType", master)
@@ -197,7 +202,7 @@ def _type_specification(kind: Mapping[str, Any], cluster: Record) -> Answer:
 
 
 def _status(group: Record, at: Moment) -> Answer:
-    gone = at.cluster.state in lifecycle.ENDED or at.cluster.state == "TERMINATING"
+    gone = at.cluster.state in states.ENDED or at.cluster.state == "TERMINATING"
     return status(
         _state(group, at),
         instances.CLUSTER_GONE if gone else {},
@@ -209,7 +214,7 @@ def _status(group: Record, at: Moment) -> Answer:
 
 def _state(group: Record, at: Moment) -> str:
     if not at.serving:
-        return instances.STATES[at.cluster.state]
+        return states.OF_CLUSTER[at.cluster.state]
     if group.doc["ready"] is not None and at.now < group.doc["ready"]:
         return "PROVISIONING" if at.now < (group.created + group.doc["ready"]) / 2 else "BOOTSTRAPPING"
     if at.now < instances.settled_at(group):
@@ -293,7 +298,7 @@ def _launch(group: Record, call: Call, at: Moment) -> str:
 
 def _changeable(call: Call, cluster: Record, kind: str) -> Moment:
     require_open(cluster)
-    if cluster.state not in lifecycle.READY:
+    if cluster.state not in states.READY:
         text = f"An instance {kind} may only be modified when the cluster is running or waiting"
         raise validation(text) if kind == "group" else invalid_request(text)
     return instances.moment(cluster, call.now)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from flowspec.emulator.api import clusters, groups
 from flowspec.emulator.api.calls import Answer, Call, Operation, Params, epoch
 from flowspec.emulator.api.errors import validation
-from flowspec.emulator.state import ids, instances, lifecycle
+from flowspec.emulator.state import ids, instances
 from flowspec.emulator.state.instances import Moment
 from flowspec.emulator.state.store import Record
+from flowspec.facts import states
 
 _MOST = 512
 """Job flows in one answer (API reference, DescribeJobFlows)."""
@@ -39,7 +40,7 @@ def describe_job_flows(call: Call, params: Params) -> Answer:
 
 def _recent(cluster: Record, now: float) -> bool:
     age = now - cluster.created
-    return age <= _RECENT_SECONDS or (cluster.state in lifecycle.ALIVE and age <= _KNOWN_SECONDS)
+    return age <= _RECENT_SECONDS or (cluster.state in states.ALIVE and age <= _KNOWN_SECONDS)
 
 
 def _state(cluster: Record) -> str:

@@ -18,12 +18,11 @@ _Check = Callable[[Record, Mapping[str, Any]], None]
 
 
 def _check_managed_scaling(cluster: Record, policy: Mapping[str, Any]) -> None:
-    fleets = bool(cluster.doc["request"]["Instances"].get("InstanceFleets"))
-    admission.check_managed_scaling(policy, cluster.doc["request"].get("ReleaseLabel"), fleets=fleets)
+    admission.check_managed_scaling(policy, cluster.doc["request"])
 
 
 def _check_auto_termination(cluster: Record, policy: Mapping[str, Any]) -> None:
-    admission.check_auto_termination(policy, cluster.doc["request"].get("ReleaseLabel"))
+    admission.check_auto_termination(policy, cluster.doc["request"])
 
 
 def _put(member: str, name: str, check: _Check) -> Operation:

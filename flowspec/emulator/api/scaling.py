@@ -19,6 +19,7 @@ from flowspec.emulator.state import instances
 from flowspec.emulator.state.ids import cluster_arn
 from flowspec.emulator.state.instances import Moment, role
 from flowspec.emulator.state.store import Record, Store
+from flowspec.facts.limits import MAX_INSTANCES
 
 POLICY_SECONDS = 4.0
 """How long an automatic scaling policy takes to be attached (half PENDING, half ATTACHING), or detached."""
@@ -201,7 +202,7 @@ def _grow(shares: list[_Share], missing: int, limits: Mapping[str, Any]) -> None
             room,
             core_room if core else room,
             on_demand_room if on_demand else room,
-            admission.MAX_INSTANCES * share.unit - share.size,
+            MAX_INSTANCES * share.unit - share.size,
         )
         steps = max(0, min(math.ceil(missing / share.unit), *(bound // share.unit for bound in bounds)))
         grown = steps * share.unit

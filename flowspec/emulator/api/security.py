@@ -62,6 +62,12 @@ def _found(call: Call, name: str) -> Record:
     return found
 
 
+def require(call: Call, name: str | None) -> None:
+    """Checks that a security configuration that a RunJobFlow names exists in the region. Raises EmrError."""
+    if name and call.account_rules:
+        _found(call, name)
+
+
 def describe_security_configuration(call: Call, params: Params) -> Answer:
     """DescribeSecurityConfiguration."""
     found = _found(call, params["Name"])

@@ -45,7 +45,8 @@ class Service:
     are written for a machine that is thrown away. What takes an hour on EMR takes 1/`time_scale` hours
     (see `clock`). `inject` says what is to go wrong (see `drills`). Clusters made with an `s3_url` have
     their s3:// there. `start_worker` starts the worker of a cluster (see `workers.start`, the default), given the
-    home, the cluster's id and the descriptor of the lock that the worker inherits.
+    home, the cluster's id and the descriptor of the lock that the worker inherits. Without `account_rules`
+    (as for `backend: local`), a request need not name roles, a release or instances, since nothing here needs them.
 
     Raises FlowspecError for a time scale or a drill that is none.
     """
@@ -60,6 +61,7 @@ class Service:
         time_scale: float = 1.0,
         s3_url: str | None = None,
         start_worker: Callable[[Path, str, int], None] | None = None,
+        account_rules: bool = True,
     ) -> None:
         self.home = home.absolute()
         self.region = region
@@ -69,6 +71,7 @@ class Service:
         self._drills = drills.parse(inject, OPERATIONS)
         self.s3_url = s3_url
         self.start_worker = start_worker or workers.start
+        self.account_rules = account_rules
 
     def call(self, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Carries out an API operation ("RunJobFlow") and gives the members of its answer, times in epoch seconds.
@@ -111,6 +114,7 @@ class Service:
             time_scale=self.time_scale,
             inject=self.inject,
             s3_url=self.s3_url,
+            account_rules=self.account_rules,
             now=clock.now(),
             start_worker=self.start_worker,
         )

@@ -7,11 +7,12 @@ from typing import Any
 
 from flowspec.emulator.api import request_validation as admission
 from flowspec.emulator.api.calls import Answer, Call, Operation, Params, page, require_open, status
-from flowspec.emulator.api.errors import invalid_request, validation
-from flowspec.emulator.state import ids, lifecycle, releases
+from flowspec.emulator.api.errors import invalid_request
+from flowspec.emulator.state import ids, lifecycle
 from flowspec.emulator.state.store import Record
+from flowspec.facts import releases, states
+from flowspec.facts.limits import MAX_STEP_IDS_LISTED, MAX_STEPS
 
-_MAX_IDS_LISTED = 10
 _MOST_LISTED = 1000
 """EMR keeps all steps and shows the latest thousand (Yelp/mrjob#1462)."""
 
@@ -54,15 +55,10 @@ def properties(step: Record) -> dict[str, str]:
 def add_job_flow_steps(call: Call, params: Params) -> Answer:
     """AddJobFlowSteps."""
     cluster = require_open(call.job_flow(params["JobFlowId"]))
-    active = call.store.find("step", cluster_id=cluster.id, states=lifecycle.ACTIVE_STEPS)
-    admission.check_steps(params["Steps"], active=len(active))
-    if cluster.doc["concurrency"] > 1 and any(
-        step.get("ActionOnFailure", "CONTINUE") != "CONTINUE" for step in params["Steps"]
-    ):
-        raise validation(
-            "The ActionOnFailure setting is not valid: "
-            "it must be CONTINUE while StepConcurrencyLevel is greater than 1."
-        )
+    active = call.store.find("step", cluster_id=cluster.id, states=states.ACTIVE_STEPS)
+    admission.check_steps(
+        params["Steps"], active=len(active), concurrency=cluster.doc["concurrency"], aws=call.account_rules
+    )
     added = add(call, cluster, params["Steps"], params.get("ExecutionRoleArn"))
     call.wake(cluster)
     return {"StepIds": added}
@@ -116,8 +112,8 @@ def list_steps(call: Call, params: Params) -> Answer:
     """ListSteps: newest first, but in order of submission when ids or states are given."""
     cluster = call.cluster(params["ClusterId"])
     wanted = params.get("StepIds") or ()
-    if len(wanted) > _MAX_IDS_LISTED:
-        raise invalid_request(f"At most {_MAX_IDS_LISTED} step ids may be given.")
+    if len(wanted) > MAX_STEP_IDS_LISTED:
+        raise invalid_request(f"At most {MAX_STEP_IDS_LISTED} step ids may be given.")
     for step_id in wanted:
         _step(call, cluster, step_id)
     states = params.get("StepStates") or None
@@ -133,8 +129,8 @@ def list_steps(call: Call, params: Params) -> Answer:
 def cancel_steps(call: Call, params: Params) -> Answer:
     """CancelSteps: pending steps at once, running ones by a signal to their process."""
     cluster = require_open(call.cluster(params["ClusterId"]))
-    if len(params["StepIds"]) > admission.MAX_STEPS:
-        raise invalid_request(f"At most {admission.MAX_STEPS} steps may be cancelled at once.")
+    if len(params["StepIds"]) > MAX_STEPS:
+        raise invalid_request(f"At most {MAX_STEPS} steps may be cancelled at once.")
     label = cluster.doc["request"].get("ReleaseLabel")
     if not releases.at_least(label, 4, 8) or label == "emr-5.0.0":
         raise invalid_request("Cancelling steps is only supported by emr-4.8.0 and later, except emr-5.0.0.")
@@ -149,7 +145,7 @@ def cancel_steps(call: Call, params: Params) -> Answer:
 
 def _cancel(call: Call, step: Record, option: str, *, running_too: bool) -> Answer:
     # Of releases before 5.28.0 only pending steps can be cancelled (API reference, CancelSteps).
-    if step.state not in (lifecycle.ACTIVE_STEPS if running_too else ("PENDING",)):
+    if step.state not in (states.ACTIVE_STEPS if running_too else ("PENDING",)):
         reason = f"Cannot cancel a step that is {step.state}."
         return {"StepId": step.id, "Status": "FAILED", "Reason": reason}
     if step.state == "PENDING":

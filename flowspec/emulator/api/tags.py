@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from flowspec.emulator.api import request_validation as admission
 from flowspec.emulator.api.calls import Answer, Call, Operation, Params
 from flowspec.emulator.api.errors import invalid_request
-from flowspec.emulator.state import lifecycle
 from flowspec.emulator.state.store import Record
+from flowspec.facts import states
 
 
 def merged(present: Mapping[str, str], new: Sequence[Mapping[str, str]]) -> dict[str, str]:
@@ -36,7 +36,7 @@ def remove_tags(call: Call, params: Params) -> Answer:
 
 def _taggable(call: Call, params: Params) -> Record:
     cluster = call.cluster(params["ResourceId"])
-    if cluster.state in lifecycle.ENDED:
+    if cluster.state in states.ENDED:
         raise invalid_request("Tags cannot be modified on terminated clusters.")
     return cluster
 

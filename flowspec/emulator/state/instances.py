@@ -14,9 +14,10 @@ from typing import Any
 
 from flowspec.emulator.api.calls import Answer, status
 from flowspec.emulator.api.errors import validation
-from flowspec.emulator.state import clock, ids, lifecycle
+from flowspec.emulator.state import clock, ids
 from flowspec.emulator.state.store import Record, Store
 from flowspec.emulator.state.volumes import block_devices
+from flowspec.facts import states
 
 LAUNCH_SECONDS = 10.0
 """How long a new instance of a running cluster takes (EMR's take minutes): half PROVISIONING, half BOOTSTRAPPING."""
@@ -29,17 +30,6 @@ MASTER_NUMBER = 0
 
 TARGETS = {"ON_DEMAND": "TargetOnDemandCapacity", "SPOT": "TargetSpotCapacity"}
 """The member of a fleet's request that says how much it wants, by market."""
-
-STATES = {
-    "STARTING": "PROVISIONING",
-    "BOOTSTRAPPING": "BOOTSTRAPPING",
-    "RUNNING": "RUNNING",
-    "WAITING": "RUNNING",
-    "TERMINATING": "TERMINATING",
-    "TERMINATED": "TERMINATED",
-    "TERMINATED_WITH_ERRORS": "TERMINATED",
-}
-"""What a cluster's state means for what belongs to it."""
 
 CLUSTER_GONE = {"Code": "CLUSTER_TERMINATED", "Message": "Job flow terminated"}
 _RECLAIMED = {"Code": "INSTANCE_FAILURE", "Message": "Server.SpotInstanceTermination: Spot instance termination"}
@@ -61,7 +51,7 @@ class Moment:
     @property
     def serving(self) -> bool:
         """Whether the cluster is RUNNING or WAITING, so that its instances come and go."""
-        return self.cluster.state in lifecycle.READY
+        return self.cluster.state in states.READY
 
     def ready(self, thing: Mapping[str, Any]) -> float | None:
         """When something was ready, its own `ready` or else the cluster's; None if that is not yet so."""
@@ -115,12 +105,12 @@ def settled_at(group: Record) -> float:
 
 def instance_state(instance: Instance, at: Moment) -> str:
     """An instance's state. It has no TERMINATING: it runs until it is gone."""
-    if _has_left(instance, at) or at.cluster.state in lifecycle.ENDED:
+    if _has_left(instance, at) or at.cluster.state in states.ENDED:
         return "TERMINATED"
     if instance["ready"] is not None and instance["ready"] > at.now:
         halfway = (instance["created"] + instance["ready"]) / 2
         return "PROVISIONING" if at.now < halfway else "BOOTSTRAPPING"
-    of_all = STATES[at.cluster.state]
+    of_all = states.OF_CLUSTER[at.cluster.state]
     return "RUNNING" if of_all == "TERMINATING" else of_all
 
 
@@ -161,7 +151,7 @@ def _request_of(group: Record, kind: str) -> Mapping[str, Any]:
 
 def _status(instance: Instance, at: Moment) -> Answer:
     left = _has_left(instance, at)
-    gone_with_cluster = at.cluster.state in lifecycle.ENDED and not left
+    gone_with_cluster = at.cluster.state in states.ENDED and not left
     ready = at.ready(instance)
     return status(
         instance_state(instance, at),

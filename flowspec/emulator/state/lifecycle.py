@@ -13,13 +13,7 @@ from typing import Any
 
 from flowspec.emulator.state import clock
 from flowspec.emulator.state.store import Record, Store
-
-READY = ("RUNNING", "WAITING")
-OPEN = ("STARTING", "BOOTSTRAPPING", *READY)
-"""States in which a cluster takes steps and changes."""
-ALIVE = (*OPEN, "TERMINATING")
-ENDED = ("TERMINATED", "TERMINATED_WITH_ERRORS")
-ACTIVE_STEPS = ("PENDING", "CANCEL_PENDING", "RUNNING")
+from flowspec.facts.states import READY
 
 DEFAULT_IDLE_TIMEOUT = 3600
 """Seconds, of an auto-termination policy that gives none (API reference, AutoTerminationPolicy)."""

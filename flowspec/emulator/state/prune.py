@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from flowspec.emulator.state import clock, lifecycle
+from flowspec.emulator.state import clock
 from flowspec.emulator.state import paths as place
 from flowspec.emulator.state.store import Store
 from flowspec.emulator.worker import supervisor as workers
+from flowspec.facts import states
 
 # A call that makes a cluster makes its folder a moment before anyone can see its record.
 _YOUNGEST_STRAY_SECONDS = 60.0
@@ -61,7 +62,7 @@ def _alone(home: Path) -> Iterator[None]:
 
 def _old(store: Store, older_than: float) -> list[str]:
     latest = clock.now() - older_than
-    return [cluster.id for cluster in store.find("cluster", states=lifecycle.ENDED) if cluster.doc["ended"] <= latest]
+    return [cluster.id for cluster in store.find("cluster", states=states.ENDED) if cluster.doc["ended"] <= latest]
 
 
 def _strays(store: Store, home: Path, older_than: float) -> Iterator[str]:

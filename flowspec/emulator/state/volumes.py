@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flowspec.emulator.api.calls import Answer
-from flowspec.emulator.state import releases
 from flowspec.emulator.state.store import Record
+from flowspec.facts import releases
 
 # Data volumes of EBS-only types that were given none, by size: (volumes, GiB each) (Management Guide, EMR storage).
 _DEFAULT_VOLUMES = {

@@ -33,6 +33,7 @@ from flowspec.emulator.worker import execution, logs, processes
 from flowspec.emulator.worker import supervisor as workers
 from flowspec.emulator.worker.execution import CannotStart, Running
 from flowspec.errors import FlowspecError
+from flowspec.facts import states
 
 _log = logging.getLogger("flowspec.emulator.worker.main")
 
@@ -326,7 +327,7 @@ class Worker:
         """Carries out a change of the cluster, unless it has ended; gives it as it then is."""
 
         def unless_ended(cluster: Record) -> Record:
-            if cluster.state in lifecycle.ALIVE:
+            if cluster.state in states.ALIVE:
                 change(cluster)
             return cluster
 

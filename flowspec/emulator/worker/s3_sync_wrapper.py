@@ -24,12 +24,12 @@ from flowspec.emulator.worker import logs
 from flowspec.engines import Command, python_module
 from flowspec.engines.paths import FileSystems
 from flowspec.errors import FlowspecError
+from flowspec.facts.uris import split_at_commas
 
 _END_OF_URIS = "--"
 _NOT_STARTED = 127
 """As a shell gives it."""
 
-_COMMA = re.compile(r",(?![^{]*\})")
 _SYSTEMS = FileSystems(Path("/"))
 _URI = re.compile(r"s3[an]?://[^\"'#]+")
 
@@ -57,7 +57,7 @@ def around(command: Command, home: Path, cluster: Record, live: Path, texts: Seq
 
 def uris_in(text: str) -> Iterator[str]:
     """The s3:// URIs in an argument: it, what follows `name=`, and the items of a comma list, less their `#name`."""
-    for item in _COMMA.split(text):
+    for item in split_at_commas(text):
         # What only looks like a URI may lead out of its root; a script may say anything.
         with contextlib.suppress(FlowspecError):
             if found := _URI.search(item):

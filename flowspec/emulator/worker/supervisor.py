@@ -19,6 +19,7 @@ from flowspec.emulator.state import paths as place
 from flowspec.emulator.state.store import Record, Store
 from flowspec.emulator.worker import logs, processes
 from flowspec.engines import python_module
+from flowspec.facts import states
 
 WORKER_DIED = "the worker process of the embedded EMR died (kill -9, or the machine restarted)"
 
@@ -90,7 +91,7 @@ def wake(home: Path, cluster_id: str) -> None:
 
 def reap(store: Store, home: Path) -> None:
     """Ends every cluster whose worker has died, with what it left running."""
-    for cluster_id in store.ids("cluster", lifecycle.ALIVE):
+    for cluster_id in store.ids("cluster", states.ALIVE):
         with without_worker(home, cluster_id) as dead:
             if dead:
                 _bury(store, home, cluster_id)
@@ -131,7 +132,7 @@ def _bury(store: Store, home: Path, cluster_id: str) -> None:
 
 def _alive(store: Store, cluster_id: str) -> Record | None:
     cluster = store.get("cluster", cluster_id)
-    return cluster if cluster is not None and cluster.state in lifecycle.ALIVE else None
+    return cluster if cluster is not None and cluster.state in states.ALIVE else None
 
 
 def clear_away(home: Path, cluster_id: str) -> None:

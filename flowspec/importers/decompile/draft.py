@@ -207,7 +207,7 @@ def _compiled(draft: _Draft, variables: Mapping[str, Any], folder: Path) -> Mapp
     root, found = compose(source)
     assert isinstance(root, MappingNode)
     document = Document(folder / "job.yaml", source, root, tuple(found))
-    return compile(validate(render(document, variables=variables, environ={}))).params
+    return compile(validate(render(document, variables=variables, environ={}), emr_rules=False)).params
 
 
 def _reject_places(error: SpecError, draft: _Draft, params: Mapping[str, Any], rejected: _Rejected) -> None:

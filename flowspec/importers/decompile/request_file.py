@@ -17,7 +17,7 @@ from flowspec.document.parse import compose
 from flowspec.document.tree import Document, Place, Source, settle
 from flowspec.document.tree import Mapping as MappingNode
 from flowspec.errors import Diagnostic, SpecError
-from flowspec.facts.api_model import input_shape, problems
+from flowspec.facts.api_model import Mismatch, input_shape, mismatches, written
 from flowspec.importers.decompile.redact import Redactor
 
 _REMEDY = "a request is what boto3's run_job_flow(**request) takes: json.dump(request, file) writes it down"
@@ -64,7 +64,9 @@ def read(name: str, data: bytes) -> dict[str, Any]:
 
 def check(request: Any, source: Source) -> None:
     """Validates a request against the model. Raises `SpecError` with all errors, at their places in the source."""
-    wrong = list(_wrong(request, input_shape(), ())) or [_Problem(one.path, one.message) for one in problems(request)]
+    found = mismatches(request, input_shape())
+    # As the SDK does, maxima, the size of integers and patterns are left to the service.
+    wrong = [_problem(one) for one in found if one.kind not in ("overflow", "max", "pattern")]
     if wrong:
         raise SpecError(settle(list(_diagnostics(wrong, source)), "", _secrets(request)))
 
@@ -170,51 +172,39 @@ def _why(what: str) -> str:
 
 # --- the model ---
 
-_KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
-    "structure": ("an object", (dict,)),
-    "map": ("an object", (dict,)),
-    "list": ("a list", (list,)),
-    "string": ("a string", (str,)),
-    "integer": ("an integer", (int,)),
-    "long": ("an integer", (int,)),
-    "boolean": ("true or false", (bool,)),
-    "double": ("a number", (int, float)),
-    "float": ("a number", (int, float)),
+_WANTED = {
+    "structure": "an object",
+    "map": "an object",
+    "list": "a list",
+    "string": "a string",
+    "integer": "an integer",
+    "long": "an integer",
+    "boolean": "true or false",
+    "double": "a number",
+    "float": "a number",
 }
 
 
-def _wrong(value: Any, shape: Any, path: tuple[str | int, ...]) -> Iterator[_Problem]:
-    wanted, kinds = _KINDS[shape.type_name]
-    if not _is_one(value, kinds):
-        yield _Problem(path, f"{_called(path)} wants {wanted}, this is {_described(value)}", _type_hint(value, wanted))
-    elif shape.type_name == "structure":
-        yield from _wrong_members(value, shape, path)
-    elif shape.type_name == "list":
-        for index, item in enumerate(value):
-            yield from _wrong(item, shape.member, (*path, index))
-    elif shape.type_name == "map":
-        for key, item in value.items():
-            yield from _wrong(key, shape.key, (*path, key))
-            yield from _wrong(item, shape.value, (*path, key))
-    elif shape.type_name == "string" and shape.enum and value not in shape.enum:
-        hint = did_you_mean(value, shape.enum) or f"there are {', '.join(shape.enum)}"
-        yield _Problem(path, f"{_called(path)} is none that EMR knows: '{value[:60]}'", hint)
-
-
-def _is_one(value: Any, kinds: tuple[type, ...]) -> bool:
-    return isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
-
-
-def _wrong_members(value: Mapping[str, Any], shape: Any, path: tuple[str | int, ...]) -> Iterator[_Problem]:
-    for name in shape.required_members:
-        if name not in value:
-            yield _Problem(path, f"{_called(path)}: {name} is missing")
-    for name, item in value.items():
-        if name in shape.members:
-            yield from _wrong(item, shape.members[name], (*path, name))
-        else:
-            where = f"of {_called(path)}" if path else "of a request"
-            yield _Problem((*path, name), f"'{name}' is no member {where}", _meant(name, shape, path), key=True)
+def _problem(one: Mismatch) -> _Problem:
+    """A mismatch with the model in words for the author of the request."""
+    owner = _called(one.path[:-1])
+    if one.kind == "missing":
+        return _Problem(one.path[:-1], f"{owner}: {one.expected} is missing")
+    if one.kind == "unknown":
+        where = f"of {owner}" if one.path[:-1] else "of a request"
+        name = str(one.path[-1])
+        hint = _meant(name, one.shape, one.path[:-1])
+        return _Problem(one.path, f"'{name}' is no member {where}", hint, key=True)
+    if one.kind == "type":
+        wanted = _WANTED[one.shape.type_name]
+        message = f"{_called(one.path)} wants {wanted}, this is {_described(one.value)}"
+        return _Problem(one.path, message, _type_hint(one.value, wanted))
+    if one.kind == "enum":
+        hint = did_you_mean(one.value, one.expected) or f"there are {', '.join(one.expected)}"
+        return _Problem(one.path, f"{_called(one.path)} is none that EMR knows: '{one.value[:60]}'", hint)
+    unit = " long" if isinstance(one.value, str) else " items" if isinstance(one.value, list) else ""
+    size = len(one.value) if unit else one.value
+    return _Problem(one.path, f"{_called(one.path)} is {size}{unit}, EMR takes {one.expected} or more")
 
 
 def _meant(name: str, shape: Any, path: tuple[str | int, ...]) -> str:
@@ -233,8 +223,7 @@ def _meant(name: str, shape: Any, path: tuple[str | int, ...]) -> str:
 
 
 def _called(path: tuple[str | int, ...]) -> str:
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return text.lstrip(".") or "the request"
+    return written(path) or "the request"
 
 
 def _described(value: Any) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from flowspec.document import schema as schemas
+from flowspec.facts.limits import MAX_STEP_CHARACTERS
+from flowspec.facts.rules.steps import step_characters
 from flowspec.request.shapes.shape import CompileContext, DecompileContext, Route
 from flowspec.request.steps.registry import compile_step
 
-MAX_STEP_LENGTH = 10_240
 """The characters of all strings of a step together (botocore's documentation of AddJobFlowSteps)."""
 
 
@@ -38,18 +39,11 @@ def _compiled(step: Mapping[str, Any], route: Route, context: CompileContext) ->
 
 
 def _check_length(step: Mapping[str, Any], route: Route, context: CompileContext) -> None:
-    length = sum(map(len, _strings(step)))
-    if length > MAX_STEP_LENGTH and context.jobflow.backend != "local":
-        message = f"the step is {length:,} characters long; EMR takes up to {MAX_STEP_LENGTH:,}"
+    length = step_characters(step)
+    if length > MAX_STEP_CHARACTERS and context.jobflow.stages_files:
+        message = f"the step is {length:,} characters long; EMR takes up to {MAX_STEP_CHARACTERS:,}"
         hint = "put what is long into a file in S3 and name that"
         context.files.report("FS260", route.spec, message, hint=hint)
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    for item in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
-        yield from _strings(item)
 
 
 def decompile(value: list[dict[str, Any]], _context: DecompileContext) -> list[dict[str, Any]]:

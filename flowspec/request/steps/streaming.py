@@ -12,7 +12,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from flowspec.facts import streaming_options
-from flowspec.request.assets import Asset, is_relative, is_s3, looks_like_file
+from flowspec.facts.uris import is_s3
+from flowspec.request.assets import Asset, is_relative, looks_like_file
 from flowspec.request.steps.kind import Fields, Path, SpecStep, without_empty
 from flowspec.request.steps.options import Option, Table, read, words
 from flowspec.request.steps.target import HadoopJarStep, Invocation, StepTarget

@@ -22,6 +22,7 @@ from flowspec.engines.streaming.hadoop.arguments import Arguments, ClientError, 
 from flowspec.engines.streaming.hadoop.configuration import Configuration, read_conf_file
 from flowspec.engines.streaming.hadoop.keyfields import BadOptions, KeyField, parse_key_fields
 from flowspec.engines.streaming.run.cache import Shipment, shipments, unqualified
+from flowspec.facts.uris import split_at_commas
 
 _STREAMING = "org.apache.hadoop.streaming."
 _CODECS = {
@@ -269,7 +270,7 @@ class _Builder:
 
     def _inputs(self) -> list[str]:
         """The input paths as full URIs: cut at commas, but not within braces (FileInputFormat.getPathStrings)."""
-        texts = [text for value in self._arguments.all("input") for text in cut_at_commas(value)]
+        texts = [text for value in self._arguments.all("input") for text in split_at_commas(value)]
         if not all(texts):
             raise ValueError("Can not create a Path from an empty string")
         inputs = [self._files.qualify(text) for text in texts]
@@ -471,17 +472,3 @@ def _no_collector(cause: str) -> tuple[str, str]:
 
 def _encoded(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
-
-
-def cut_at_commas(text: str) -> list[str]:
-    """Cut at commas outside of braces, as FileInputFormat.getPathStrings does."""
-    parts, depth, start = [], 0, 0
-    for at, character in enumerate(text):
-        if character == "{":
-            depth += 1
-        elif character == "}" and depth:
-            depth -= 1
-        elif character == "," and not depth:
-            parts.append(text[start:at])
-            start = at + 1
-    return [*parts, text[start:]]

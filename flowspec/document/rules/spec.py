@@ -1,0 +1,64 @@
+"""Rules about a spec that a request no longer shows: they look at the spec's own keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
+
+from flowspec.document.messages import Violation
+from flowspec.facts.uris import nested_s3
+
+Spec: TypeAlias = "Mapping[str, Any]"
+Path: TypeAlias = "tuple[str | int, ...]"
+SpecRule: TypeAlias = "Callable[[Spec], Iterator[Violation]]"
+
+_GENERIC = re.compile(r"-(D.*|conf|fs|jt|files|archives|libjars|tokenCacheFile)$")
+
+
+def own_tags(spec: Spec) -> Iterator[Violation]:
+    """Tags that begin with flowspec: are written by flowspec itself, to find its clusters."""
+    for key in spec.get("tags") or {}:
+        if key.lower().startswith("flowspec:"):
+            message = "tags that begin with flowspec: are written by flowspec"
+            yield Violation("FS211", ("tags", key), message, "another name", key=True)
+
+
+def debugging_needs_logs(spec: Spec) -> Iterator[Violation]:
+    """The EMR Management Guide: debugging reads the logs that EMR archives. The AWS CLI refuses it, too."""
+    if spec.get("enable_debugging") is True and not spec.get("log_uri"):
+        yield Violation("FS227", ("enable_debugging",), "debugging needs the logs in S3", "give a log_uri", key=True)
+
+
+def generic_options(spec: Spec) -> Iterator[Violation]:
+    """Hadoop's GenericOptionsParser stops at the first word that is none of its options."""
+    for index, step in enumerate(spec.get("steps") or ()):
+        if not isinstance(step, dict) or step.get("type") != "streaming":
+            continue
+        for at, word in enumerate(step.get("args") or ()):
+            if isinstance(word, str) and _GENERIC.match(word):
+                message = f"{word} is a generic option; Hadoop takes those only before all streaming options"
+                hint = "use properties, files, archives or libjars"
+                yield Violation("FS213", ("steps", index, "args", at), message, hint)
+
+
+def nested_uris(spec: Spec) -> Iterator[Violation]:
+    """Amazon S3 takes an inner URI for a part of the key; usually a prefix was put before what is a URI already."""
+    for path, text in _strings(spec, ()):
+        found = nested_s3(text)
+        if found:
+            yield Violation("FS273", path, f"an S3 URI inside an S3 URI: {found[:80]}", "leave out one of the prefixes")
+
+
+def _strings(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _strings(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _strings(item, (*path, index))
+
+
+SPEC_RULES: tuple[SpecRule, ...] = (own_tags, debugging_needs_logs, generic_options, nested_uris)

@@ -1,0 +1,30 @@
+"""EMR's rules about a RunJobFlow request: each once, for `validate` and for the embedded EMR.
+
+A rule is a check over the parameters of RunJobFlow that yields breaches. Where EMR is known to refuse, the
+breach has EMR's words: `validate` reports an error and the embedded EMR answers with them. Elsewhere
+`validate` warns and the embedded EMR accepts. The words for users, in the terms of a spec, are in
+`flowspec.document.rules`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flowspec.facts.rules import cluster, instances, releases, steps
+from flowspec.facts.rules.common import Breach, Params, Path, Rule
+
+__all__ = ["RULES", "Breach", "Params", "Path", "Rule", "breaches", "refused_by_id"]
+
+RULES: tuple[Rule, ...] = (*instances.RULES, *cluster.RULES, *steps.RULES, *releases.RULES)
+
+
+def breaches(params: Params, *, aws: bool = True) -> Iterator[tuple[Rule, Breach]]:
+    """Every breach of the rules by a request; without the rules that concern an AWS account if not `aws`."""
+    for rule in RULES:
+        if aws or not rule.aws_only:
+            yield from ((rule, breach) for breach in rule.check(params))
+
+
+def refused_by_id() -> dict[str, bool]:
+    """Whether EMR is known to refuse what breaks a rule, by the rule's id."""
+    return {rule.id: rule.refused for rule in RULES}

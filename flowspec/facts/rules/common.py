@@ -1,0 +1,141 @@
+"""The types of a rule, and tolerant access to a RunJobFlow request.
+
+A rule looks at the parameters of RunJobFlow. They may be incomplete or of wrong types: `validate` leaves
+out what the schema refused, and `api_params` is checked against botocore's model only when it is compiled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+Params: TypeAlias = "Mapping[str, Any]"
+Path: TypeAlias = "tuple[str | int, ...]"
+
+# The members that list the instances, the member that gives the role in each, and the noun for one item.
+COLLECTIONS = (("InstanceGroups", "InstanceRole", "group"), ("InstanceFleets", "InstanceFleetType", "fleet"))
+SHORT_FORM = ("MasterInstanceType", "SlaveInstanceType", "InstanceCount")
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A place of a request that breaks a rule.
+
+    `path` leads there, ending at a member that may be absent. `words` is the message of EMR's answer; ""
+    when EMR is not known to refuse it. `case` chooses between the wordings that a rule has for users, and
+    `values` are put into them.
+    """
+
+    path: Path
+    words: str = ""
+    case: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule of EMR: its id in the catalogue of `flowspec explain`, its source, and the check.
+
+    `refused`: EMR is known to refuse a request that breaks it, so it is an error and the embedded EMR
+    refuses too; otherwise it is a warning and accepted. `aws_only`: it concerns an AWS account (roles,
+    machines, costs), so it does not hold for the embedded EMR of `backend: local`. `code` is the error
+    code of EMR's answer.
+    """
+
+    id: str
+    source: str
+    check: Callable[[Params], Iterator[Breach]]
+    refused: bool
+    aws_only: bool = False
+    code: str = "ValidationException"
+
+
+_Check: TypeAlias = "Callable[[Params], Iterator[Breach]]"
+
+
+def refused(
+    rule_id: str, source: str, *, aws_only: bool = False, code: str = "ValidationException"
+) -> Callable[[_Check], Rule]:
+    """Makes a check a rule whose breach EMR is known to refuse."""
+    return lambda check: Rule(rule_id, source, check, refused=True, aws_only=aws_only, code=code)
+
+
+def doubtful(rule_id: str, source: str, *, aws_only: bool = False) -> Callable[[_Check], Rule]:
+    """Makes a check a rule whose breach EMR accepts, or is not known to refuse."""
+    return lambda check: Rule(rule_id, source, check, refused=False, aws_only=aws_only)
+
+
+def mapping(value: Any, *keys: str) -> Mapping[str, Any]:
+    """The mapping at the end of `keys`; empty when it is absent or something else."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value if isinstance(value, Mapping) else {}
+
+
+def items(value: Any, key: str) -> list[tuple[int, Any]]:
+    """The items of the list at `key`, with their indexes; none when there is no list."""
+    found = value.get(key) if isinstance(value, Mapping) else None
+    return list(enumerate(found)) if isinstance(found, list | tuple) else []
+
+
+def mappings(value: Any, key: str) -> list[tuple[int, Mapping[str, Any]]]:
+    """The mappings in the list at `key`, with their indexes."""
+    return [(index, item) for index, item in items(value, key) if isinstance(item, Mapping)]
+
+
+def integer(value: Any) -> int | None:
+    """The value if it is an integer (a boolean is none), else None."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def text(value: Any) -> str:
+    """The value if it is a string, else ""."""
+    return value if isinstance(value, str) else ""
+
+
+def instances(params: Params) -> Mapping[str, Any]:
+    """The request's `Instances`."""
+    return mapping(params, "Instances")
+
+
+def groups(params: Params) -> list[tuple[Path, Mapping[str, Any]]]:
+    """The instance groups, with their paths."""
+    return [(("Instances", "InstanceGroups", at), one) for at, one in mappings(instances(params), "InstanceGroups")]
+
+
+def fleets(params: Params) -> list[tuple[Path, Mapping[str, Any]]]:
+    """The instance fleets, with their paths."""
+    return [(("Instances", "InstanceFleets", at), one) for at, one in mappings(instances(params), "InstanceFleets")]
+
+
+def type_configs(params: Params) -> Iterator[tuple[Path, Mapping[str, Any], Mapping[str, Any]]]:
+    """Every entry of every fleet's InstanceTypeConfigs, with its path and its fleet."""
+    for path, fleet in fleets(params):
+        for at, config in mappings(fleet, "InstanceTypeConfigs"):
+            yield (*path, "InstanceTypeConfigs", at), config, fleet
+
+
+def machines(params: Params) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """Everything that names an instance type with its hardware: the groups, and the fleets' type configs."""
+    yield from groups(params)
+    yield from ((path, config) for path, config, _ in type_configs(params))
+
+
+def scaling_policies(params: Params) -> Iterator[tuple[Path, Mapping[str, Any], Mapping[str, Any]]]:
+    """The automatic scaling policies of the groups: path, policy and group."""
+    for path, group in groups(params):
+        if "AutoScalingPolicy" in group:
+            yield (*path, "AutoScalingPolicy"), mapping(group, "AutoScalingPolicy"), group
+
+
+def master_count(params: Params) -> int:
+    """The number of master nodes: 3 for a cluster with high availability, else 1."""
+    counts = [one.get("InstanceCount") for _, one in groups(params) if one.get("InstanceRole") == "MASTER"]
+    counts += [one.get("TargetOnDemandCapacity") for _, one in fleets(params) if is_master_fleet(one)]
+    return 3 if 3 in counts else 1
+
+
+def is_master_fleet(fleet: Mapping[str, Any]) -> bool:
+    """Whether a fleet is the MASTER fleet."""
+    return fleet.get("InstanceFleetType") == "MASTER"

@@ -1,0 +1,59 @@
+"""S3 URIs, and lists of paths at commas: one reading of each for the whole project.
+
+Hadoop and EMR accept three schemes for the same objects: s3, s3n and s3a.
+"""
+
+from __future__ import annotations
+
+import re
+
+S3_SCHEMES = ("s3", "s3n", "s3a")
+
+_S3 = re.compile(r"s3[an]?://")
+_NESTED = re.compile(r"s3[an]?://[^\s,;:'\"]*/s3[an]?://\S*")
+_LOG_URI = re.compile(r"s3[an]?://[^/]|/|file:/")
+
+
+def is_s3(text: str) -> bool:
+    """Whether a text is an S3 URI (s3://, s3n:// or s3a://)."""
+    return _S3.match(text) is not None
+
+
+def split_s3(uri: str) -> tuple[str, str]:
+    """The bucket and the key of an S3 URI: ("b", "a/b") of "s3://b/a/b".
+
+    Raises ValueError for another URI.
+    """
+    found = _S3.match(uri)
+    if found is None:
+        raise ValueError(f"{uri!r} is not an S3 URI")
+    bucket, _, key = uri[found.end() :].partition("/")
+    return bucket, key
+
+
+def nested_s3(text: str) -> str:
+    """The first S3 URI in a text that has another one in its key (`s3://b/s3://b/x`); "" if there is none."""
+    found = _NESTED.search(text) if "s3" in text else None
+    return found[0] if found else ""
+
+
+def is_log_uri(text: str) -> bool:
+    """Whether logs can be archived to this URI: in S3 or, by the embedded EMR, below an absolute path."""
+    return _LOG_URI.match(text) is not None
+
+
+def split_at_commas(text: str) -> list[str]:
+    """The parts of a list that is separated by commas, but for commas within braces, as in `a,b{1,2}`.
+
+    Hadoop reads lists of input paths so (FileInputFormat.getPathStrings), since braces are globs.
+    """
+    parts, depth, start = [], 0, 0
+    for index, character in enumerate(text):
+        if character == "{":
+            depth += 1
+        elif character == "}":
+            depth -= depth > 0
+        elif character == "," and depth == 0:
+            parts.append(text[start:index])
+            start = index + 1
+    return [*parts, text[start:]]
