@@ -16,9 +16,9 @@ def instance_types() -> dict[str, Any]:
 
 
 @cache
-def known_types() -> frozenset[str]:
-    """The names of all instance types of the table."""
-    return frozenset(name for group in instance_types()["types"] for name in group["types"])
+def known_types() -> dict[str, None]:
+    """The names of all instance types, in the order of the table: a hint drawn from them is the same in each run."""
+    return {name: None for group in instance_types()["types"] for name in group["types"]}
 
 
 def is_known_type(name: str) -> bool:

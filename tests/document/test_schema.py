@@ -134,6 +134,8 @@ name: x
 region: us-east-1
 release_label: emr-7.5.0
 instance_groups: [{role: MASTER, type: m5.xlarge, count: 1}]
+service_role: a
+job_flow_role: b
 targets:
   prod: {default: true, %s}
 """

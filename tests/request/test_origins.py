@@ -113,6 +113,7 @@ def test_what_api_params_replaces_comes_from_nowhere_else(tmp_path):
     path = tmp_path / "job.yaml"
     path.write_text(
         "flowspec: v1\nname: x\nrelease_label: emr-7.5.0\nmaster_instance_type: m5.xlarge\ntags: {a: b, c: d}\n"
+        "service_role: EMR_DefaultRole\njob_flow_role: EMR_EC2_DefaultRole\n"
         "steps: [{name: s, type: command, args: [run]}, {name: t, type: command, args: [run]}]\n"
         "api_params: {Tags: null, Steps: [{Name: u, HadoopJarStep: {Jar: run}}]}\n"
     )
