@@ -101,7 +101,7 @@ def test_what_cannot_run_here_is_refused_at_its_place(job):
     with pytest.raises(SpecError) as error:
         make_plan(flow, flowspec.Request(refused, (), "d", frozenset()))
     (found,) = error.value.diagnostics
-    assert (found.id, found.location.line) == ("FS501", 12)
+    assert (found.id, found.location.line) == ("FS501", 14)
 
 
 def test_secrets_are_in_no_report(job):
