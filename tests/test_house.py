@@ -25,7 +25,6 @@ DOORS = {
         "backend/aws/",
         "importers/migrate/",
         "emulator/in_process.py",
-        "emulator/api/wire.py",
         "emulator/worker/s3_sync.py",
     ],
     "click": ["cli/"],

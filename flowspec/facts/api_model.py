@@ -82,6 +82,11 @@ def input_shape(operation: str = "RunJobFlow") -> Any:
     return _model().operation_model(operation).input_shape
 
 
+def find_input_shape(operation: str) -> Any:
+    """As `input_shape`, but None for an operation that the model does not have."""
+    return input_shape(operation) if operation in _model().operation_names else None
+
+
 def mismatches(
     value: Any, shape: Any, path: Path = (), types: Mapping[str, tuple[type, ...]] = CLIENT_TYPES
 ) -> Iterator[Mismatch]:

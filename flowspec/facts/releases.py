@@ -40,6 +40,11 @@ def labels() -> list[str]:
     return [*_table()["releases"], *_table()["others"]]
 
 
+def newest() -> str:
+    """The latest release of the table, which DescribeReleaseLabel describes by default."""
+    return str(_table()["releases"][-1])
+
+
 @cache
 def _known() -> frozenset[str]:
     return frozenset(labels())

@@ -57,6 +57,8 @@ emr = session.client("emr", region_name="eu-west-1")
 made = emr.run_job_flow(
     Name="count " + day,
     ReleaseLabel="emr-6.9.0",
+    ServiceRole="EMR_DefaultRole",
+    JobFlowRole="EMR_EC2_DefaultRole",
     LogUri="s3://bucket/logs/",
     Instances={"MasterInstanceType": "m5.xlarge", "SlaveInstanceType": "m5.2xlarge", "InstanceCount": 3, "Ec2SubnetId": subnet},
     Steps=[{"Name": "one", "HadoopJarStep": {"Jar": "command-runner.jar", "Args": ["x", "--password", "correct-horse"]}}],
@@ -102,6 +104,8 @@ def test_a_script_becomes_a_spec(migrate, script, flowspec, tmp_path):
     assert json.loads(made.out) == {
         "Name": "count 2024-01-01",
         "ReleaseLabel": "emr-6.9.0",
+        "ServiceRole": "EMR_DefaultRole",
+        "JobFlowRole": "EMR_EC2_DefaultRole",
         "LogUri": "s3://bucket/logs/",
         "Instances": {
             "InstanceGroups": [

@@ -79,7 +79,7 @@ def test_origins_for_programs_without_secrets(run):
     done = run("--explain", "--format", "json", TOKEN="hunter2")
     shown = {one["path"]: one for one in json.loads(done.out)}
     assert shown["tags.team"] == {
-        "path": "tags.team", "value": "search", "file": "base.yaml", "line": 4, "origin": "base file",
+        "path": "tags.team", "value": "search", "file": "base.yaml", "line": 6, "origin": "base file",
     }  # fmt: skip
     info = shown["additional_info"]
     assert info["value"] == "(sensitive)2026-11-22"
@@ -114,12 +114,12 @@ def test_differences_as_text(run):
 def test_lists_differ_item_by_item_when_they_have_names(run, tmp_path):
     (tmp_path / "job.yaml").write_text(
         BASE + "name: x\ntargets:\n  a: {default: true}\n"
-        "  b: {ec2_subnet_ids: [x], steps: {s: {when: false}}, applications: [Spark, Hadoop]}\n"
-        "ec2_subnet_ids: [x, y]\napplications: [Hadoop, Spark]\n"
+        "  b: {additional_master_security_groups: [x], steps: {s: {when: false}}, applications: [Spark, Hadoop]}\n"
+        "additional_master_security_groups: [x, y]\napplications: [Hadoop, Spark]\n"
         "steps: [{name: t, type: command, args: [a]}, {name: t, type: command, args: [b]}, {name: s, type: command, args: [a]}]\n"
     )
     found = json.loads(run("--vs", "b", "--format", "json").out)["differences"]
-    assert [one["path"] for one in found] == ["ec2_subnet_ids", "applications (order)", "steps.s"]
+    assert [one["path"] for one in found] == ["additional_master_security_groups", "applications (order)", "steps.s"]
 
 
 def test_a_secret_that_differs_is_not_shown(run, tmp_path):

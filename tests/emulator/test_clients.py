@@ -167,7 +167,7 @@ def test_flowspec_applies_a_spec_to_the_endpoint_as_to_aws(home, moto, tmp_path,
     (tmp_path / "map.sh").write_text("#!/bin/sh\nsed 's/$/ was mapped/'\n")
     spec = tmp_path / "job.yaml"
     spec.write_text(
-        "flowspec: v1\nname: here\nrelease_label: emr-7.5.0\nregion: us-east-1\nstaging: s3://acme/staged/\n"
+        "flowspec: v1\nname: here\nservice_role: EMR_DefaultRole\njob_flow_role: EMR_EC2_DefaultRole\nrelease_label: emr-7.5.0\nregion: us-east-1\nstaging: s3://acme/staged/\n"
         "log_uri: s3://acme/logs/\ninstance_groups: [{role: MASTER, type: m5.xlarge, count: 1}]\n"
         "steps: [{name: s, type: streaming, mapper: map.sh, input: s3://acme/in/, output: s3://acme/out/}]\n"
     )

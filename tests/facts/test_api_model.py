@@ -2,7 +2,7 @@
 
 import pytest
 
-from flowspec.facts.api_model import input_shape, problems
+from flowspec.facts.api_model import input_shape, mismatches, problems
 
 GOOD = {
     "Name": "flow",
@@ -51,3 +51,40 @@ def test_enums_that_are_keys_of_a_map():
     policy = {"S3LoggingConfiguration": {"LogTypeUploadPolicy": {"system-log": "emr-managed"}}}
     (problem,) = problems({**GOOD, "MonitoringConfiguration": policy})
     assert "'system-log' is none of" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("params", "path", "kind"),
+    [
+        ({**GOOD, "Naem": "x"}, ("Naem",), "unknown"),
+        ({"Name": "x"}, ("Instances",), "missing"),
+        (group(InstanceCount=True), ("Instances", "InstanceGroups", 0, "InstanceCount"), "type"),
+        (group(InstanceCount=2**31), ("Instances", "InstanceGroups", 0, "InstanceCount"), "overflow"),
+        (group(InstanceType=""), ("Instances", "InstanceGroups", 0, "InstanceType"), "min"),
+        ({**GOOD, "Name": "x" * 257}, ("Name",), "max"),
+        ({**GOOD, "Name": "bell\a"}, ("Name",), "pattern"),
+        (group(Market="SPOTT"), ("Instances", "InstanceGroups", 0, "Market"), "enum"),
+        ({**GOOD, "Tags": None}, ("Tags",), "type"),
+    ],
+)
+def test_each_kind_of_mismatch(params, path, kind):
+    (found,) = mismatches(params, input_shape())
+    assert (found.path, found.kind) == (path, kind)
+
+
+def test_the_sdk_refuses_exactly_what_the_walker_says_it_does():
+    """But for enums, which the SDK does not check, and booleans, which it takes for integers."""
+    from botocore.validate import ParamValidator
+
+    for params in (
+        GOOD,
+        {**GOOD, "Naem": 1},
+        {"Name": 1},
+        group(InstanceType=""),
+        group(Typo=1),
+        {**GOOD, "Tags": [1]},
+    ):
+        report = ParamValidator().validate(params, input_shape()).generate_report()
+        assert [one.message.split(":")[0].split(",")[0] for one in problems(params)] == [
+            line.split(":")[0].split(",")[0] for line in report.splitlines()
+        ]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from flowspec.facts import releases
+from flowspec.facts.releases import at_least, existence, parse
 
 TABLE = json.loads(Path(releases.__file__).with_name("releases.json").read_text())
 
@@ -54,3 +55,42 @@ def test_what_is_not_known_is_not_said():
     assert releases.applications("emr-6.7.0")["Spark"] == ""
     assert releases.applications("emr-7.5.0")["Sqoop"] == releases.UNKNOWN
     assert "Ganglia" not in releases.applications("emr-7.0.0")
+
+
+@pytest.mark.parametrize(
+    ("label", "version"),
+    [
+        ("emr-7.5.0", (7, 5, 0)),
+        ("emr-6.0.0-beta2", (6, 0, 0)),
+        ("emr-spark-8.0.0", (8, 0, 0)),
+        ("emr-7.5", None),
+        ("7.5.0", None),
+        ("emr-7.5.0.1", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_label_is_parsed_in_one_way(label, version):
+    assert parse(label) == version
+    assert at_least(label, 6) == (version is not None and version >= (6,))
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("emr-7.5.0", "known"),
+        ("emr-6.0.0-beta2", "known"),
+        ("emr-7.5.1", "possible"),
+        ("emr-7.99.0", "possible"),
+        ("emr-9.0.0", "possible"),
+        ("emr-spark-9.0.0", "possible"),
+        ("emr-5.9.2", "possible"),
+        ("emr-4.6.9", "possible"),
+        ("emr-4.7.3", "none"),
+        ("emr-3.11.0", "none"),
+        ("emr-7.5", "none"),
+        ("latest", "none"),
+    ],
+)
+def test_which_labels_can_exist(label, expected):
+    assert existence(label) == expected

@@ -95,7 +95,7 @@ def test_what_cannot_run_here_is_refused_at_its_place(job):
     with pytest.raises(SpecError, match="there is no Hive here") as error:
         make_plan(flow, request, assessment=Assessment(unsupported={0: "there is no Hive here"}))
     (found,) = error.value.diagnostics
-    assert (found.id, found.location.line) == ("FS501", 12)
+    assert (found.id, found.location.line) == ("FS501", 14)
 
 
 def test_plans_and_requests_can_not_be_changed(job):

@@ -44,21 +44,15 @@ def generic_options(spec: Spec) -> Iterator[Violation]:
 
 def nested_uris(spec: Spec) -> Iterator[Violation]:
     """Amazon S3 takes an inner URI for a part of the key; usually a prefix was put before what is a URI already."""
-    for path, text in _strings(spec, ()):
-        found = nested_s3(text)
-        if found:
+    rest: list[tuple[Path, Any]] = [((), spec)]
+    while rest:
+        path, value = rest.pop()
+        if isinstance(value, dict):
+            rest += [((*path, key), item) for key, item in value.items()]
+        elif isinstance(value, list):
+            rest += [((*path, index), item) for index, item in enumerate(value)]
+        elif isinstance(value, str) and (found := nested_s3(value)):
             yield Violation("FS273", path, f"an S3 URI inside an S3 URI: {found[:80]}", "leave out one of the prefixes")
-
-
-def _strings(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _strings(item, (*path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _strings(item, (*path, index))
 
 
 SPEC_RULES: tuple[SpecRule, ...] = (own_tags, debugging_needs_logs, generic_options, nested_uris)

@@ -13,7 +13,7 @@ from flowspec.emulator.api.calls import Answer, Call, Operation, Params, page
 from flowspec.emulator.api.errors import invalid_request
 from flowspec.emulator.state import releases
 from flowspec.facts.instance_types import instance_types
-from flowspec.facts.releases import UNKNOWN, Numbers, applications, labels, numbers, parse
+from flowspec.facts.releases import UNKNOWN, Numbers, applications, labels, newest, numbers
 
 _LARGEST_PAGE = 100
 """MaxResults of ListReleaseLabels and DescribeReleaseLabel (API reference: 1 to 100)."""
@@ -82,17 +82,13 @@ def _applications(label: str) -> Mapping[str, str]:
 
 def describe_release_label(_: Call, params: Params) -> Answer:
     """DescribeReleaseLabel: its applications, and the Amazon Linux that it runs on. Without a label, the newest."""
-    label = _known_label(params.get("ReleaseLabel") or _newest())
+    label = _known_label(params.get("ReleaseLabel") or newest())
     applications = [
         {"Name": name, **({"Version": version} if version else {})} for name, version in _applications(label).items()
     ]
     system = releases.os_release({"ReleaseLabel": label})
     systems = {"AvailableOSReleases": [{"Label": system}]} if system else {}
     return {"ReleaseLabel": label, **_token_page("Applications", applications, params), **systems}
-
-
-def _newest() -> str:
-    return max((label for label in labels() if parse(label)), key=numbers)
 
 
 def _token_page(member: str, items: list[Any], params: Params) -> Answer:

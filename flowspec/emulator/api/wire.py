@@ -11,7 +11,7 @@ import json
 from typing import Any, NoReturn
 
 from flowspec.emulator.api.errors import EmrError, validation
-from flowspec.facts.api_model import CLIENT_TYPES, MapKey, Mismatch, Path, input_shape, mismatches
+from flowspec.facts.api_model import CLIENT_TYPES, MapKey, Mismatch, Path, find_input_shape, mismatches
 
 _JSON_TYPES = {**CLIENT_TYPES, "list": (list,), "timestamp": (int, float)}
 _JSON_NAMES = {str: "STRING_VALUE", int: "NUMBER_VALUE", float: "NUMBER_VALUE"}
@@ -34,7 +34,7 @@ def request(operation: str, body: bytes) -> dict[str, Any]:
     not know is returned as it is.
     """
     params = _json(body)
-    shape = _shape_of(operation)
+    shape = find_input_shape(operation)
     if shape is None:
         return params
     known: dict[str, Any] = _known_part(params, shape)
@@ -63,15 +63,6 @@ def _json(body: bytes) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number")
-
-
-def _shape_of(operation: str) -> Any:
-    from botocore.model import OperationNotFoundError
-
-    try:
-        return input_shape(operation)
-    except OperationNotFoundError:
-        return None
 
 
 def _unreadable(message: str, path: str = "") -> EmrError:

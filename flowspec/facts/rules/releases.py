@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import NamedTuple
 
 from flowspec.facts.releases import Version, applications, existence, first_with, names, numbers, parse
@@ -41,6 +42,11 @@ def release_is_known(params: Params) -> Iterator[Breach]:
         yield Breach(("ReleaseLabel",), values={"label": label[:60]})
 
 
+@cache
+def _by_lower_name() -> dict[str, str]:
+    return {name.lower(): name for name in names()}
+
+
 def _named(params: Params) -> Iterator[tuple[Path, str]]:
     for index, one in mappings(params, "Applications"):
         if text(one.get("Name")):
@@ -52,9 +58,8 @@ def applications_are_known(params: Params) -> Iterator[Breach]:
     """An application of a release is in the table."""
     if not params.get("ReleaseLabel"):
         return
-    known = {name.lower() for name in names()}
     for path, name in _named(params):
-        if name.lower() not in known:
+        if name.lower() not in _by_lower_name():
             yield Breach(path, values={"name": name[:60]})
 
 
@@ -66,10 +71,9 @@ def release_has_applications(params: Params) -> Iterator[Breach]:
     if offered is None:
         return
     lowered = {name.lower() for name in offered}
-    known = {name.lower(): name for name in names()}
     for path, name in _named(params):
-        if name.lower() in known and name.lower() not in lowered:
-            real = known[name.lower()]
+        real = _by_lower_name().get(name.lower())
+        if real and name.lower() not in lowered:
             yield Breach(path, values={"label": label, "name": real, "remedy": _remedy(real, label, lowered)})
 
 
@@ -110,10 +114,13 @@ class Feature(NamedTuple):
         """Whether a release of this version has it. None (AMI versions) is earlier than all."""
         if version is None:
             return False
+        is_later = version >= numbers(self.since)
+        if not self.without and not self.backported:
+            return is_later
         written = ".".join(map(str, version))
         if any(written.startswith(f"{one}.") for one in self.without):
             return False
-        return written in self.backported or version >= numbers(self.since)
+        return written in self.backported or is_later
 
 
 def _member(*path: str) -> Callable[[Params], Iterator[Path]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from flowspec.facts.limits import CONCURRENCY, MAX_BOOTSTRAP_ACTIONS, MAX_STEP_CHARACTERS, MAX_STEPS
@@ -13,7 +13,6 @@ from flowspec.facts.rules.common import (
     instances,
     integer,
     items,
-    mapping,
     mappings,
     master_count,
     refused,
@@ -49,7 +48,7 @@ def bootstrap_action_count(params: Params) -> Iterator[Breach]:
 def step_length(params: Params) -> Iterator[Breach]:
     """The strings of a step's HadoopJarStep have up to 10,240 characters together."""
     for index, step in mappings(params, "Steps"):
-        length = step_characters(mapping(step, "HadoopJarStep"))
+        length = step_characters(step["HadoopJarStep"]) if "HadoopJarStep" in step else 0
         if length > MAX_STEP_CHARACTERS:
             words = f"The total number of characters in a step may not exceed {MAX_STEP_CHARACTERS}."
             yield Breach(("Steps", index), words, values={"length": length, "most": MAX_STEP_CHARACTERS})
@@ -59,7 +58,7 @@ def step_characters(jar: Any) -> int:
     """The number of characters in all strings of a HadoopJarStep."""
     if isinstance(jar, str):
         return len(jar)
-    inner = jar.values() if isinstance(jar, Mapping) else jar if isinstance(jar, list | tuple) else ()
+    inner = jar.values() if isinstance(jar, dict) else jar if isinstance(jar, list | tuple) else ()
     return sum(map(step_characters, inner))
 
 
