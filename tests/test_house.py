@@ -43,7 +43,7 @@ ROOMS = {
     "emulator": {"errors", "facts", "engines"},
     "document": {"errors", "facts"},
     "request": {"errors", "facts", "document"},
-    "plan": {"errors", "document", "request"},
+    "plan": {"errors", "facts", "document", "request"},
     "backend": {"errors", "facts", "document", "request", "plan", "engines", "emulator"},
     "pipeline": {"document", "request", "plan", "backend"},
     "importers": {"errors", "facts", "document", "request"},
