@@ -68,6 +68,10 @@ def test_run_joins_a_run_of_the_same_request_and_refuses_another(job):
     assert first.verdict.outcome is flowspec.Outcome.TIMED_OUT
     again = flowspec.run("job.yaml")
     assert (again.cluster.id, again.joined, first.joined) == (first.cluster.id, True, False)
+    more = flowspec.run("job.yaml", variables={"day": "monday"})
+    assert (more.cluster.id, more.joined) == (first.cluster.id, True), "another step is added to the cluster"
+    assert [step.name for step in more.cluster.steps] == ["one never", "one monday"]
+    job("sleep 2", more="keep_alive: true\ncustom_ami_id: ami-1")
     with pytest.raises(flowspec.FlowspecError, match="made from another request"):
         flowspec.run("job.yaml", variables={"day": "monday"})
     other = flowspec.run("job.yaml", variables={"day": "monday"}, replace=True)

@@ -59,6 +59,8 @@ def test_one_submission(prod, aws, wordcount):
         "flowspec:digest",
         "flowspec:submission",
         "flowspec:source",
+        "flowspec:managed",
+        "flowspec:steps",
     } == set(tags)
     assert (tags["flowspec:flow"], tags["flowspec:target"]) == ("wordcount", "prod")
 

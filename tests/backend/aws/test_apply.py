@@ -15,6 +15,8 @@ from flowspec.backend.aws.observe import describe, find_active, observe
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.plan.changes import ApiCall, Plan
+from flowspec.plan.fields import token
+from flowspec.plan.identity import steps_digest
 
 REQUEST = {
     "Name": "nightly",
@@ -51,6 +53,8 @@ def test_a_cluster_is_tagged_with_what_it_is(emr, tmp_path, monkeypatch):
         "flowspec:target": "prod",
         "flowspec:digest": "d" * 64,
         "flowspec:source": "nightly.yaml",
+        "flowspec:managed": token("tags.team"),
+        "flowspec:steps": steps_digest({}),
     }
 
 

@@ -106,14 +106,14 @@ def test_a_log_that_is_damaged(s3, logs, content):
 MEASURED = """
 import resource, sys
 from flowspec.backend.aws.client import Endpoint, connect
-from flowspec.backend.aws.logs import logs_of
+from flowspec.backend.aws.logs import shipped_logs
 from flowspec.plan.cluster import Cluster
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 emr = connect(Endpoint("emr", "us-east-1", endpoint_url=sys.argv[1]))
-logs = logs_of(emr, Cluster("j-1", "flow", "TERMINATED", log_uri="s3://acme/logs/"))
+logs = shipped_logs(emr, Cluster("j-1", "flow", "TERMINATED", log_uri="s3://acme/logs/"))
 logs.tail("s-1", "small", 1000)
 before = peak()
 assert len(logs.tail("s-1", "stdout", 1000)) == 1000
