@@ -1,12 +1,13 @@
 """What is known of EMR, each fact once, with its source. It imports nothing else of flowspec but `errors`.
 
-api_model        the shapes of EMR's API, from botocore's service model, without a session; one walker along them
-limits           the numbers: how many, how large, how long
-rules/           the rules about a RunJobFlow request, for `validate` and for the embedded EMR, with EMR's words
-releases         the labels of EMR's releases and the applications in them, from a dated table
-instance_types   the EC2 instance types that EMR offers
-states           the states of clusters, steps, instances and groups
-uris             S3 URIs, and lists of paths at commas
+    api_model           the shapes of EMR's API, from botocore's service model, without a session; one walker along them
+    limits              the numbers: how many, how large, how long
+    rules/              the rules about a RunJobFlow request, for `validate` and for the embedded EMR, with EMR's words
+    releases            the labels of EMR's releases and the applications in them, from a dated table
+    streaming_options   the options of Hadoop Streaming's command line
+    instance_types      the EC2 instance types that EMR offers
+    states              the states of clusters, steps, instances and groups
+    uris                S3 URIs, and lists of paths at commas
 
 To add a rule: a check in `rules/` with `refused` or `doubtful`, its words for users in
 `flowspec.document.rules.wording`, its title in `flowspec.document.catalog`, its page in

@@ -135,7 +135,11 @@ def test_a_name_means_its_latest_run(flowspec, job):
 def test_a_protected_cluster_is_not_replaced(flowspec, job):
     job("  - {name: one, type: command, args: ['true']}", "termination_protected: true", keep_alive="true")
     assert flowspec("apply", "job.yaml").code == 0
-    job("  - {name: one, type: command, args: ['true']}", "termination_protected: true\ncustom_ami_id: ami-1", keep_alive="true")
+    job(
+        "  - {name: one, type: command, args: ['true']}",
+        "termination_protected: true\ncustom_ami_id: ami-1",
+        keep_alive="true",
+    )
     refused = flowspec("apply", "job.yaml", "--replace")
     assert refused.code == 1
     assert "protected against termination\n  end it first: flowspec destroy --unprotect\n" in refused.err

@@ -146,7 +146,10 @@ def test_questions_that_make_no_sense(run):
 def test_a_credential_of_the_environment_is_read_only_by_a_sensitive_variable(flowspec, tmp_path, monkeypatch, name):
     spec = tmp_path / "job.yaml"
     monkeypatch.setenv(name, "hunter2")
-    text = "flowspec: v1\nname: x\nvariables: {{v: {{env: {}{}}}}}\nadditional_info: '{{{{ v }}}}'\n"
+    text = (
+        BASE.replace("{", "{{").replace("}", "}}")
+        + "name: x\nvariables: {{v: {{env: {}{}}}}}\nadditional_info: '{{{{ v }}}}'\n"
+    )
     spec.write_text(text.format(name, ""))
     refused = flowspec("render", spec)
     assert (refused.code, "error[FS317]" in refused.err) == (2, True)
@@ -159,6 +162,6 @@ def test_a_credential_of_the_environment_is_read_only_by_a_sensitive_variable(fl
 def test_other_variables_of_the_environment_are_read(flowspec, tmp_path, monkeypatch):
     spec = tmp_path / "job.yaml"
     monkeypatch.setenv("BUILD_NUMBER", "17")
-    spec.write_text("flowspec: v1\nname: x\nvariables: {v: {env: BUILD_NUMBER}}\nadditional_info: '{{ v }}'\n")
+    spec.write_text(BASE + "name: x\nvariables: {v: {env: BUILD_NUMBER}}\nadditional_info: '{{ v }}'\n")
     shown = flowspec("render", spec)
     assert "additional_info: '17'" in shown.out or 'additional_info: "17"' in shown.out

@@ -38,6 +38,7 @@ def ended(flowspec, endpoint, tmp_path):
         words = json.dumps(["bash", "-c", script])
         spec.write_text(
             "flowspec: v1\nname: there\nbackend: emr\nrelease_label: emr-7.5.0\nregion: us-east-1\n"
+            "service_role: EMR_DefaultRole\njob_flow_role: EMR_EC2_DefaultRole\n"
             "log_uri: s3://acme/logs/\nkeep_alive: false\n"
             "instance_groups: [{role: MASTER, type: m5.xlarge, count: 1}]\n"
             f"steps: [{{name: s, type: command, on_failure: TERMINATE_CLUSTER, args: {words}}}]\n"
