@@ -1,4 +1,4 @@
-"""What is known of EMR, each fact once, with its source. It imports nothing else of flowspec but `errors`.
+"""Facts about EMR, each once, with its source. It imports nothing else of flowspec but `errors`.
 
     api_model           the shapes of EMR's API, from botocore's service model, without a session; one walker along them
     limits              the numbers: how many, how large, how long

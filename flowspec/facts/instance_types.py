@@ -22,5 +22,5 @@ def known_types() -> dict[str, None]:
 
 
 def is_known_type(name: str) -> bool:
-    """Whether the table has an instance type of this name."""
+    """True if the table has an instance type of this name."""
     return name in known_types()

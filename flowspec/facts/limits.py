@@ -18,7 +18,7 @@ class Limit(NamedTuple):
     source: str
 
     def admits(self, value: float) -> bool:
-        """Whether `value` is within the range."""
+        """True if `value` is within the range."""
         return self.least <= value <= self.most
 
 

@@ -65,7 +65,7 @@ def parse(label: str | None) -> Version | None:
 
 
 def at_least(label: str | None, *version: int) -> bool:
-    """Whether a release is this version or a later one. False without a label (AMI versions are earlier)."""
+    """True if a release is this version or a later one. False without a label (AMI versions are earlier)."""
     parsed = parse(label)
     return parsed is not None and parsed >= version
 
@@ -77,7 +77,7 @@ def numbers(release: str) -> Numbers:
 
 
 def existence(label: str) -> Literal["known", "possible", "none"]:
-    """Whether the table has a label ("known"), EMR may have released it since ("possible"), or it never existed.
+    """Tells a label of the table ("known") from one that may be newer ("possible") and one that never existed ("none").
 
     EMR numbers the releases of a major version, and the patches of a minor version, in sequence. So a
     label that the table skipped between two others does not exist; a later one may.

@@ -15,7 +15,7 @@ _LOG_URI = re.compile(r"s3[an]?://[^/]|/|file:/")
 
 
 def is_s3(text: str) -> bool:
-    """Whether a text is an S3 URI (s3://, s3n:// or s3a://)."""
+    """True if a text is an S3 URI (s3://, s3n:// or s3a://)."""
     return _S3.match(text) is not None
 
 
@@ -38,7 +38,7 @@ def nested_s3(text: str) -> str:
 
 
 def is_log_uri(text: str) -> bool:
-    """Whether logs can be archived to this URI: in S3 or, by the embedded EMR, below an absolute path."""
+    """True if logs can be archived to this URI: in S3 or, by the embedded EMR, below an absolute path."""
     return _LOG_URI.match(text) is not None
 
 

@@ -37,7 +37,7 @@ def check_rules(spec: Spec, rejected: Collection[Path] = ()) -> Iterator[Violati
 
 
 def _was_given(one: Violation, rejected: Collection[Path]) -> bool:
-    """Whether a violation reports the absence of what was given and refused."""
+    """True if a violation reports the absence of what was given and refused."""
     if one.id == "FS239":
         return any(path[: len(one.path)] == one.path for path in rejected)
     absent = (one.about,) if one.about else _ABSENT.get(one.id, ())

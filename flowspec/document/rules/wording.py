@@ -179,7 +179,8 @@ WORDINGS: dict[str, Wording] = {
 
 
 def _similar(name: str, known: Any) -> str:
-    found = nearest(name, list(known))
+    # Sorted: of several that are equally near, the same one is named in every run.
+    found = nearest(name, sorted(known))
     return f"did you mean {found}?" if found else ""
 
 

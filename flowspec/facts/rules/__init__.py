@@ -26,5 +26,5 @@ def breaches(params: Params, *, aws: bool = True) -> Iterator[tuple[Rule, Breach
 
 
 def refused_by_id() -> dict[str, bool]:
-    """Whether EMR is known to refuse what breaks a rule, by the rule's id."""
+    """Maps the id of each rule to True if EMR is known to refuse what breaks it."""
     return {rule.id: rule.refused for rule in RULES}

@@ -143,5 +143,5 @@ def master_count(params: Params) -> int:
 
 
 def is_master_fleet(fleet: Mapping[str, Any]) -> bool:
-    """Whether a fleet is the MASTER fleet."""
+    """True if a fleet is the MASTER fleet."""
     return fleet.get("InstanceFleetType") == "MASTER"
