@@ -28,12 +28,24 @@ _KINDS = ("request", "aws-cli", "cloudformation", "terraform")
 @click.option(
     "--cluster", default="", metavar="NAME", help="The cluster meant, where FILE has several: name or number."
 )
+@click.option("--var", "settings", multiple=True, metavar="NAME=VALUE", help="Set a variable of Terraform's, or a parameter.")
+@click.option(
+    "--var-file", "var_files", multiple=True, type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
+    help="Read variables or parameters as Terraform and CloudFormation do.",
+)
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="SPEC", help="Write the spec here; default: stdout."
 )
 @click.option("--keep-secrets", is_flag=True, help="Leave passwords and keys in the spec, instead of variables.")
 def import_(  # noqa: PLR0917 - click passes them by name
-    file: str | None, request: str | None, kind: str | None, cluster: str, output: Path | None, keep_secrets: bool
+    file: str | None,
+    request: str | None,
+    kind: str | None,
+    cluster: str,
+    settings: tuple[str, ...],
+    var_files: tuple[Path, ...],
+    output: Path | None,
+    keep_secrets: bool,
 ) -> int:
     """Turn what you have into a spec that compiles to the same request.
 
@@ -47,7 +59,8 @@ def import_(  # noqa: PLR0917 - click passes them by name
     file, kind = _meant(file, request, kind)
     name = "<stdin>" if file == "-" else file
     folder = Path() if file == "-" else Path(file) if Path(file).is_dir() else Path(file).parent
-    wanted = read(name, _content(file), kind=kind, folder=folder, cluster=cluster)
+    data = _content(file)
+    wanted = read(name, data, kind=kind, folder=folder, cluster=cluster, var_files=var_files, settings=settings)
     here = output.parent if output else Path()
     made = decompile(wanted, folder=here, origin=Path(name).resolve().name, keep_secrets=keep_secrets)
     if output:

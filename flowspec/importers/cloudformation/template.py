@@ -9,7 +9,7 @@ names that are translated here.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,9 @@ _UNSAID = {
 }
 
 
-def read(source: Source, folder: Path, cluster: str = "") -> Wanted:  # noqa: ARG001 - readers are called alike
+def read(
+    source: Source, folder: Path, cluster: str = "", *, var_files: Sequence[Path] = (), settings: Sequence[str] = ()
+) -> Wanted:
     """What a cluster of a template asks for; of several, `cluster` names one. Raises `SpecError`."""
     template = _template(source)
     resources = {name: one for name, one in _mapping(template, "Resources").items() if isinstance(one, dict)}
