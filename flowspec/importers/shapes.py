@@ -64,3 +64,21 @@ def allowed_values(value: Any, shape: Any) -> dict[str, list[str]]:
         for item in value:
             out |= allowed_values(item, getattr(shape, "member", None))
     return out
+
+
+def known_members(value: Any, shape: Any, path: str = "") -> tuple[Any, list[str]]:
+    """The value without members that botocore's `shape` does not have, and the paths of those."""
+    unknown: list[str] = []
+    if isinstance(value, list) and getattr(shape, "type_name", "") == "list":
+        pairs = [known_members(one, shape.member, f"{path}[{at}]") for at, one in enumerate(value)]
+        return [one for one, _ in pairs], [each for _, more in pairs for each in more]
+    if not isinstance(value, dict) or getattr(shape, "type_name", "") != "structure":
+        return value, unknown
+    out = {}
+    for key, item in value.items():
+        if key not in shape.members:
+            unknown.append(f"{path}.{key}".removeprefix("."))
+            continue
+        out[key], more = known_members(item, shape.members[key], f"{path}.{key}".removeprefix("."))
+        unknown += more
+    return out, unknown

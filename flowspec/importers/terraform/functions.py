@@ -18,7 +18,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote_plus
 
-from flowspec.importers.terraform.values import SetOf, Unknown, is_number, to_number, to_text, to_truth
+from flowspec.importers.terraform.values import SetOf, Unknown, equal, is_number, to_number, to_text, to_truth
 
 # What range() refuses to exceed.
 _LONGEST_RANGE = 1024
@@ -117,9 +117,7 @@ def _one(items: Any) -> Any:
 
 
 def _contains(items: Any, wanted: Any) -> bool:
-    # A number is looked for among texts as a text: Terraform unifies the types of a list and of the value.
-    texts = any(isinstance(one, str) for one in [*_list(items), wanted])
-    return wanted in items if not texts else to_text(wanted) in [to_text(one) for one in items if one is not None]
+    return any(equal(one, wanted) for one in _list(items))
 
 
 def _index(items: Any, wanted: Any) -> int:
@@ -195,7 +193,7 @@ def _pattern(text: Any, subject: str) -> re.Pattern[str]:
     text, could take for ever. Raises `Unknown`.
     """
     source = to_text(text)
-    strange = re.search(r"\\[pPzQEC]|\[\[:|\(\?[^:i]|\(\?i[^)]|\)[*+{]|[*+?}]\+", source)
+    strange = re.search(r"\\[pPzQEC]|\[\[:|\(\?(?!P<|:|i\))|\)[*+{]|[*+?}]\+", source)
     unbounded = len(_UNBOUNDED.findall(source))
     limit = _LONGEST_SUBJECT if unbounded <= 1 else _LONGEST_SUBJECT // 10
     if strange or unbounded > 4 or len(subject) > limit:
@@ -303,11 +301,11 @@ def _sum(items: Any) -> Any:
 
 
 def _as_list(value: Any) -> list[Any]:
-    return list(_list(value))
+    return _unified(list(_list(value)))
 
 
 def _as_map(value: Any) -> dict[str, Any]:
-    return _map(value)
+    return dict(zip(_map(value), _unified(list(value.values())), strict=True))
 
 
 # Functions that only pass values on, so that a placeholder may be among them.

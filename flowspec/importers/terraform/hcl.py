@@ -43,10 +43,19 @@ def _tree(text: str) -> Any:
             "reading Terraform's language needs python-hcl2", remedy="pip install 'flowspec[terraform]'"
         ) from None
     try:
-        return hcl2.parses_to_tree(text)
+        return hcl2.parses_to_tree(_masked(text))
     except Exception as error:  # noqa: BLE001 - hcl2 lets its parser's exceptions through
         line = getattr(error, "line", 0)
         raise SyntaxFault(str(error).splitlines()[0][:160], line if isinstance(line, int) and line > 0 else 0) from None
+
+
+def _masked(text: str) -> str:
+    """The text without what hcl2's grammar lacks: strip markers in `${~ ~}`, and `$${` without its brace.
+
+    Positions stay, and strings are read from the text itself by their positions.
+    """
+    text = text.replace("${~", "${ ").replace("~}", " }")
+    return text.replace("$${", "$$(").replace("%%{", "%%(")
 
 
 def split(text: str) -> Iterator[tuple[str, int]]:
