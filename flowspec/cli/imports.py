@@ -28,9 +28,15 @@ _KINDS = ("request", "aws-cli", "cloudformation", "terraform")
 @click.option(
     "--cluster", default="", metavar="NAME", help="The cluster meant, where FILE has several: name or number."
 )
-@click.option("--var", "settings", multiple=True, metavar="NAME=VALUE", help="Set a variable of Terraform's, or a parameter.")
 @click.option(
-    "--var-file", "var_files", multiple=True, type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
+    "--var", "settings", multiple=True, metavar="NAME=VALUE", help="Set a variable of Terraform's, or a parameter."
+)
+@click.option(
+    "--var-file",
+    "var_files",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
     help="Read variables or parameters as Terraform and CloudFormation do.",
 )
 @click.option(

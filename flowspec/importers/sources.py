@@ -81,7 +81,6 @@ def _checked(wanted: Wanted, source: Source) -> Wanted:
     return wanted
 
 
-
 def _names(wanted: Wanted) -> set[str]:
     return set(HOLE.findall(str(wanted.params)))
 

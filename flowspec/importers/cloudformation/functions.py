@@ -39,8 +39,8 @@ _FAULTS = (AttributeError, KeyError, IndexError, TypeError, ValueError)
 class Functions:
     """Evaluates the functions of one template.
 
-    `names` are the variables that were opened, `notes` what was decided. `given` are values of parameters, which a
-    stack that has this template as a nested one passes; `outputs` finds an output of a nested stack.
+    `names` are the variables that were opened, `notes` what was decided. `given` are values of parameters; in a nested
+    stack they are expressions of the `outer` one. `outputs` finds an output of a nested stack.
     """
 
     def __init__(
@@ -56,11 +56,12 @@ class Functions:
         self.conditions = _mapping(template.get("Conditions"))
         self.resources = resources
         self.given = given or {}
-        self.is_nested, self.prefix = outer is not None, prefix
+        self.outer, self.prefix = outer, prefix
         self.names = outer.names if outer else Names()
         self.notes: list[str] = outer.notes if outer else []
         self.outputs: Callable[[str, str], Any] = _no_outputs
         self._open: set[str] = set()
+        self._values: dict[str, Any] = {}
         self._decided: dict[str, bool | None] = {}
 
     def note(self, text: str) -> None:
@@ -99,7 +100,7 @@ class Functions:
 
     def unknown(self, name: str, argument: Any, default: Any = None) -> str:
         """A variable for the result of a function; `default` is what it is with the parameters' values, if known."""
-        called = re.sub(r"\W+", "_", argument if isinstance(argument, str) else name.removeprefix("Fn::"))
+        called = re.sub(r"\W+", "_", _stem(name, argument))
         shown = f"{name} {_shown(argument)}"
         stem = called[-40:].strip("_")
         if isinstance(default, list) and all(isinstance(one, str) for one in default):
@@ -126,11 +127,15 @@ class Functions:
         if name in _PSEUDO:
             called, default = _PSEUDO[name]
             return self.names.stand_in(name, called, default)
-        if name in self.parameters and self.is_nested and name in self.given:
+        if name in self.parameters and self.outer and name in self.given:
             return self._passed(name)
         if name in self.parameters:
             parameter = _mapping(self.parameters[name])
-            parameter = {**parameter, "Default": self.given[name], "Type": _plain_type(parameter)} if name in self.given else parameter
+            parameter = (
+                {**parameter, "Default": self.given[name], "Type": _plain_type(parameter)}
+                if name in self.given
+                else parameter
+            )
             return self.names.open(f"Ref {self.prefix}{name}", name, _variable(parameter))
         resource = _mapping(self.resources.get(name))
         kind = resource.get("Type", "which is not in the template")
@@ -138,11 +143,11 @@ class Functions:
 
     def _passed(self, name: str) -> Any:
         """A parameter that the outer stack gives: a list is given as a text with commas."""
-        value = self.given[name]
-        is_list = "List<" in str(_mapping(self.parameters[name]).get("Type")) or "CommaDelimitedList" in str(
-            _mapping(self.parameters[name]).get("Type")
-        )
-        if is_list and isinstance(value, str) and not hole_of(value):
+        assert self.outer is not None
+        if name not in self._values:
+            self._values[name] = self.outer.value(self.given[name])
+        value, kind = self._values[name], str(_mapping(self.parameters[name]).get("Type"))
+        if isinstance(value, str) and not hole_of(value) and ("List<" in kind or kind == "CommaDelimitedList"):
             return [one.strip() for one in value.split(",")]
         return value
 
@@ -264,11 +269,16 @@ class Functions:
             return self.value(yes if decided else no)
         if self._is_scalar(yes) and self._is_scalar(no):
             return self.names.stand_in(f"Fn::If {name}: {_shown(yes)} or {_shown(no)}", f"if_{name}")
-        self.note(f"the condition {name} can't be decided here: what depends on it is not imported ({_shown(yes)[:80]})")
+        shown = f"{_shown(yes)[:80]} or {_shown(no)[:80]}"
+        self.note(f"the condition {name} can't be decided here: what depends on it is not imported ({shown})")
         return ABSENT
 
     def _is_scalar(self, value: Any) -> bool:
-        if isinstance(value, dict) and len(value) == 1 and next(iter(value)) in ("Ref", "Fn::If", "Fn::Sub", "Fn::GetAtt"):
+        if (
+            isinstance(value, dict)
+            and len(value) == 1
+            and next(iter(value)) in ("Ref", "Fn::If", "Fn::Sub", "Fn::GetAtt")
+        ):
             return value != {"Ref": "AWS::NoValue"}
         return isinstance(value, str | int | float)
 
@@ -315,6 +325,14 @@ class _ByValues(Functions):
 
     def _call(self, name: str, argument: Any) -> Any:
         return _FUNCTIONS[name](self, argument)
+
+
+def _stem(name: str, argument: Any) -> str:
+    """What a variable for the result of a function is called after."""
+    if name == "Fn::FindInMap" and isinstance(argument, list) and len(argument) > 2:  # noqa: PLR2004 - map and two keys
+        words = [one for one in (argument[0], argument[2]) if isinstance(one, str)]
+        return "_".join(words) or "FindInMap"
+    return argument if isinstance(argument, str) else name.removeprefix("Fn::")
 
 
 def _no_outputs(_stack: str, _name: str) -> None:
@@ -364,6 +382,8 @@ def _variable(parameter: Mapping[str, Any]) -> Variable:
     if kind.startswith(_LISTS):
         items = None if text is None else [one.strip() for one in text.split(",")] if text else []
         return Variable("list", items, {key: rule for key, rule in rules.items() if key != "pattern"})
+    # The default of a secret would be in the spec for everyone to read.
+    text = None if rules.get("sensitive") else text
     if isinstance(parameter.get("AllowedValues"), list):
         rules["enum"] = [str(one).lower() if isinstance(one, bool) else str(one) for one in parameter["AllowedValues"]]
     return Variable("string", text, rules)

@@ -8,6 +8,7 @@ is a variable whose description says what it was. The members are those of the t
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,6 +32,8 @@ _PARTS = {
     "AWS::EMR::InstanceFleetConfig": "ClusterId",
 }
 _STACKS = ("AWS::CloudFormation::Stack", "AWS::Serverless::Application")
+# What YAML 1.1, which CloudFormation reads, has for a truth value or a number: on, 010, 12:30:00, 1_000.
+_READ_OTHERWISE = re.compile(r"(?i:yes|no|on|off)|0[0-7_]+|[0-9]+(:[0-5]?[0-9])+|[0-9]+_[0-9_]+")
 # A stack that has itself three times, directly or not, would have 3^n.
 _MOST_STACKS = 200
 _DEEPEST_STACK = 20
@@ -82,10 +85,12 @@ def read(
     Nested stacks whose template is a file below `folder` are read, too. `var_files` and `settings` give values to
     parameters.
     """
-    template = _template(source)
+    odd: list[str] = []
+    template = _template(source, odd)
     given = _given(template, source, var_files, settings)
     resources = _resources(template)
     root = _Stack("", resources, Functions(template, resources, given))
+    root.functions.notes += odd
     _note_unread(template, root)
     stacks = [root, *_nested(root, folder, [])]
     clusters = _clusters(stacks)
@@ -102,7 +107,9 @@ def read(
     params.setdefault("Instances", {})
     params.setdefault("Name", found.name)
     notes = [text for member, text in _UNSAID.items() if member not in {**params, **params["Instances"]}]
-    others = [f"{one} ({resources[one].get('Type')})" for one in resources if _belongs(resources[one]) and one != found.name]
+    others = [
+        f"{one} ({resources[one].get('Type')})" for one in resources if _belongs(resources[one]) and one != found.name
+    ]
     if len(clusters) > 1 and others:
         notes.append(f"other resources of EMR are in the template: {', '.join(others)[:300]}")
     return Wanted(params, functions.names.used(params), "", (*functions.notes, *notes))
@@ -197,8 +204,7 @@ def _opened(
         reason = error.diagnostics[0].message if isinstance(error, SpecError) else str(error)
         functions.note(f"the nested stack {shown} is not imported: {path.name} can't be read: {reason}")
         return None
-    given = {key: functions.value(value) for key, value in _mapping(properties, "Parameters").items()}
-    resources = _resources(template)
+    given, resources = _mapping(properties, "Parameters"), _resources(template)
     made = _Stack(f"{shown}.", resources, Functions(template, resources, given, functions, f"{shown}."))
     _note_unread(template, made)
     return made, path.parent, template
@@ -223,10 +229,7 @@ def _short(value: Any) -> str:
 def _clusters(stacks: list[_Stack]) -> list[_Found]:
     """The clusters of the stacks, but for those whose condition is false where there are others."""
     found = [
-        _Found(stack, name)
-        for stack in stacks
-        for name, one in stack.resources.items()
-        if one.get("Type") == _CLUSTER
+        _Found(stack, name) for stack in stacks for name, one in stack.resources.items() if one.get("Type") == _CLUSTER
     ]
     made = []
     for one in found:
@@ -244,7 +247,7 @@ def _belongs(resource: Json) -> bool:
     return str(resource.get("Type", "")).startswith("AWS::EMR::") and resource["Type"] not in _PARTS
 
 
-def _template(source: Source) -> Json:
+def _template(source: Source, notes: list[str] | None = None) -> Json:
     if source.text.lstrip()[:1] == "{":
         try:
             value = json.loads(source.text)
@@ -254,19 +257,23 @@ def _template(source: Source) -> Json:
         root, found = compose(source, functions=True)
         if found:
             raise SpecError(found)
-        value = _data(root) if root is not None else None
+        value = _data(root, notes if notes is not None else []) if root is not None else None
     if not isinstance(value, dict):
         refuse(source, "a template is a mapping with Resources")
     return value
 
 
-def _data(node: Node) -> Any:
+def _data(node: Node, notes: list[str]) -> Any:
     """A node as data, in which a number is the text as it was written: CloudFormation tells them apart by use."""
     if isinstance(node, Mapping):
-        return {key: _data(item) for key, (_, item) in node.entries.items()}
+        return {key: _data(item, notes) for key, (_, item) in node.entries.items()}
     if isinstance(node, Items):
-        return [_data(item) for item in node.items]
+        return [_data(item, notes) for item in node.items]
     assert isinstance(node, Scalar)
+    if node.plain and _READ_OTHERWISE.fullmatch(node.text):
+        notes.append(
+            f"line {node.at.line}: {node.text} is taken as a text; without quotes, YAML 1.1 reads it as another value"
+        )
     return node.text if isinstance(node.value, int | float) and not isinstance(node.value, bool) else node.value
 
 
@@ -278,10 +285,21 @@ def _mapping(value: Any, key: str) -> Json:
 def _parts(cluster: _Found, stacks: list[_Stack]) -> Iterator[_Found]:
     """The resources that belong to the cluster."""
     own = cluster.stack.functions.ref(cluster.name)
+    clusters = [
+        _Found(stack, name) for stack in stacks for name, one in stack.resources.items() if one.get("Type") == _CLUSTER
+    ]
+    others = [one.stack.functions.ref(one.name) for one in clusters if one != cluster]
     for stack in stacks:
         for name, resource in _ordered(stack.resources):
             kind = resource.get("Type")
-            if kind not in _PARTS or stack.functions.value(_mapping(resource, "Properties").get(_PARTS[kind])) != own:
+            if kind not in _PARTS:
+                continue
+            owner = stack.functions.value(_mapping(resource, "Properties").get(_PARTS[kind]))
+            if owner != own:
+                if owner not in others:
+                    stack.functions.note(
+                        f"{stack.prefix}{name} ({kind}) is not imported: it is for a cluster that is not here"
+                    )
                 continue
             condition = resource.get("Condition")
             decided = stack.functions.decided(condition)
@@ -290,7 +308,9 @@ def _parts(cluster: _Found, stacks: list[_Stack]) -> Iterator[_Found]:
                 stack.functions.note(f"{stack.prefix}{name} is left out: its condition {condition} {word}")
                 continue
             if condition is not None:
-                stack.functions.note(f"{stack.prefix}{name} is there since {condition} is true by the parameters' values")
+                stack.functions.note(
+                    f"{stack.prefix}{name} is there since {condition} is true by the parameters' values"
+                )
             yield _Found(stack, name)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from flowspec.importers.terraform import hcl
 from flowspec.importers.terraform.evaluate import Context, Scope
-from flowspec.importers.terraform.syntax import Block, Body, Expr, Literal, SyntaxFault, json_expr
+from flowspec.importers.terraform.syntax import Block, Body, Expr, Literal, SyntaxFault
 from flowspec.importers.terraform.values import Unknown, converted, type_name
 
 Note = Callable[[str], None]
@@ -218,8 +218,3 @@ def default_of(declared: Body, scope: Scope) -> Any:
         raise Unknown
     value = expr.value if isinstance(expr, Literal) else scope.known(expr)
     return converted(value, type_of(declared))
-
-
-def literal(value: Any) -> Expr:
-    """A value as an expression in which nothing is a template."""
-    return Literal(str(value), 0, value) if not isinstance(value, dict | list) else json_expr(value)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -252,9 +251,7 @@ class Scope:
         return [self.value(one) for one in expr.items]
 
     def _pairs(self, expr: syntax.Pairs) -> dict[str, Any]:
-        return {
-            to_text(self.context.concrete(self.strict(key))): self.value(item) for key, item in expr.pairs
-        }
+        return {to_text(self.context.concrete(self.strict(key))): self.value(item) for key, item in expr.pairs}
 
     def _unary(self, expr: syntax.Unary) -> Any:
         value = self.context.concrete(self.strict(expr.operand))
@@ -414,7 +411,9 @@ class Scope:
         pattern = self.context.concrete(args[0])
         if re.search(r"%(?![sv%])", pattern):
             return FUNCTIONS["format"](*map(self.context.concrete, args))
-        return FUNCTIONS["format"](pattern, *(one if isinstance(one, list | dict) else self.text(one) for one in args[1:]))
+        return FUNCTIONS["format"](
+            pattern, *(one if isinstance(one, list | dict) else self.text(one) for one in args[1:])
+        )
 
     def _coalesce(self, expr: syntax.Call) -> Any:
         for one in self.arguments(expr):

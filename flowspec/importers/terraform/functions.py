@@ -368,9 +368,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "regex": _regex,
     "regexall": _regexall,
     "replace": _replace,
-    "setintersection": lambda *sets: SetOf(
-        one for one in _list(sets[0]) if all(one in _list(other) for other in sets)
-    ),
+    "setintersection": lambda *sets: SetOf(one for one in _list(sets[0]) if all(one in _list(other) for other in sets)),
     "setproduct": _product,
     "setsubtract": lambda items, other: SetOf(one for one in _list(items) if one not in _list(other)),
     "setunion": lambda *sets: SetOf(one for each in sets for one in _list(each)),

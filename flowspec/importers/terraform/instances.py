@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from flowspec.importers.decompile.placeholders import Variable, hole_of
-from flowspec.importers.terraform import hcl
 from flowspec.importers.terraform.configuration import (
     Module,
     default_of,
@@ -24,7 +23,7 @@ from flowspec.importers.terraform.configuration import (
 )
 from flowspec.importers.terraform.evaluate import Context, Namespace, Scope, Symbol, pairs_of
 from flowspec.importers.terraform.syntax import Block, Body, Expr, SyntaxFault, Template
-from flowspec.importers.terraform.values import SetOf, Unknown, converted, path_of, to_number, type_name
+from flowspec.importers.terraform.values import SetOf, Unknown, converted, to_number, to_text, type_name
 
 _MOST_INSTANCES = 1000
 _DEEPEST_MODULE = 20
@@ -80,7 +79,9 @@ class _Local:
 class Instance:
     """A module as one call makes it; the root module has no call."""
 
-    def __init__(self, module: Module, context: Context, given: Mapping[str, Any], caller: _Caller | None = None) -> None:
+    def __init__(
+        self, module: Module, context: Context, given: Mapping[str, Any], caller: _Caller | None = None
+    ) -> None:
         self.module, self.context, self.given, self.caller = module, context, given, caller
         self.prefix = caller.prefix if caller else ""
         self._locals: dict[str, _Local] = {}
@@ -223,7 +224,11 @@ class Instance:
         made = []
         for repetition in repetitions(body, self.scope, f"module.{name}") or ():
             caller = _Caller(
-                body, self.scope.binding(**repetition.bound), f"{self.prefix}module.{name}{repetition.index}.", path, self
+                body,
+                self.scope.binding(**repetition.bound),
+                f"{self.prefix}module.{name}{repetition.index}.",
+                path,
+                self,
             )
             made.append((repetition.index, Instance(module, self.context, {}, caller)))
         return made
@@ -331,11 +336,12 @@ def _rules(declared: Body) -> dict[str, Any]:
 
 
 def _declared(declared: Body, value: Any) -> Variable:
-    if isinstance(value, list):
-        return Variable("list", list(value), _rules(declared))
-    from flowspec.importers.terraform.values import to_text
-
-    return Variable("string", to_text(value), _rules(declared))
+    rules = _rules(declared)
+    kind = "list" if isinstance(value, list) else "string"
+    if rules.get("sensitive"):
+        # The default of a secret would be in the spec for everyone to read.
+        return Variable(kind, None, rules)
+    return Variable(kind, list(value) if isinstance(value, list) else to_text(value), rules)
 
 
 # --- references ---
@@ -531,6 +537,3 @@ def _written_out(block: Block, kind: str, scope: Scope, path: str) -> list[Value
         names = Namespace({"key": key, "value": inner}.__getitem__)
         made.append(evaluated(content, scope.binding(**{name: names}), f"{path}{kind}."))
     return made
-
-
-__all__ = ["Instance", "Resource", "Values", "evaluated", "hcl", "path_of"]

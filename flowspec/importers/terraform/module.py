@@ -79,7 +79,11 @@ def _configured(
     own = None if Path(source.file).is_dir() else _own(source, context)
     # Other than a file of a module, what is read from stdin has no files beside it.
     beside = own is None or source.file.endswith((".tf", ".tf.json"))
-    module = load_module(folder, "", context.note, {Path(source.file).name: own} if own else {}) if beside else Module(folder)
+    module = (
+        load_module(folder, "", context.note, {Path(source.file).name: own} if own else {})
+        if beside
+        else Module(folder)
+    )
     if own is not None and not (beside and (folder / Path(source.file).name).is_file()):
         module.add(own)
     try:
@@ -164,8 +168,6 @@ def _note_lifecycle(cluster: Resource, context: Context) -> None:
     for block in cluster.body.of("lifecycle") if cluster.body else ():
         ignored = block.body.attributes.get("ignore_changes")
         if ignored is not None and "step" in ignored.text:
-            context.note(
-                f"{block.body.place()}: Terraform ignores changes of the steps; a spec's steps are part of it"
-            )
+            context.note(f"{block.body.place()}: Terraform ignores changes of the steps; a spec's steps are part of it")
     for block in cluster.body.of("provisioner") if cluster.body else ():
         context.note(f"{block.body.place()}: the provisioner is not imported: it runs where Terraform runs")

@@ -196,7 +196,9 @@ class _Writer:
         empty = held == "" or (key in _ZERO_IS_UNSET and held in (0, "0"))
         if empty and name:
             shown = self.context.shown.get(name, name)
-            self.context.note(f"{place}{key} is not set: {shown} is {json.dumps(held)}, which the provider does not send")
+            self.context.note(
+                f"{place}{key} is not set: {shown} is {json.dumps(held)}, which the provider does not send"
+            )
         return empty
 
     def _members(self, block: Values, table: Table, where: str) -> Json:
@@ -257,13 +259,9 @@ class _Writer:
 
     def _instances(self, body: Values, out: Json) -> Json:
         roles = (("master", "MASTER"), ("core", "CORE"))
-        groups = [
-            self.group(one, role) for word, role in roles for one in _blocks(body.get(f"{word}_instance_group"))
-        ]
+        groups = [self.group(one, role) for word, role in roles for one in _blocks(body.get(f"{word}_instance_group"))]
         groups += [self.group(one, str(one.get("instance_role"))) for one in _blocks(body.get("instance_group"))]
-        fleets = [
-            self.fleet(one, role) for word, role in roles for one in _blocks(body.get(f"{word}_instance_fleet"))
-        ]
+        fleets = [self.fleet(one, role) for word, role in roles for one in _blocks(body.get(f"{word}_instance_fleet"))]
         out |= _some("InstanceGroups", groups) | _some("InstanceFleets", fleets) | self._old_instances(body)
         return out | self._ec2(_block(body.get("ec2_attributes")))
 
@@ -327,7 +325,9 @@ class _Writer:
     def fleet(self, block: Values, role: str) -> Json:
         """An instance fleet."""
         out = {"InstanceFleetType": role, **_FLEET_DEFAULTS, **self._members(block, FLEET, "fleet")}
-        out |= _some("InstanceTypeConfigs", [self._fleet_type(one) for one in _blocks(block.get("instance_type_configs"))])
+        out |= _some(
+            "InstanceTypeConfigs", [self._fleet_type(one) for one in _blocks(block.get("instance_type_configs"))]
+        )
         launch = _block(block.get("launch_specifications"))
         self._members(launch, {}, "launch_specifications")
         spot = self._members(_block(launch.get("spot_specification")), SPOT, "spot")

@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from flowspec.importers.decompile.placeholders import HOLE
-from flowspec.importers.terraform.syntax import Attribute, Call, Expr, Items, Literal, Name, Pairs, Template
+from flowspec.importers.terraform.syntax import Call, Expr, Items, Literal, Name, Pairs, Template
 
 
 class Unknown(Exception):
@@ -167,13 +167,3 @@ def _constant(expr: Expr) -> Any:
     if isinstance(expr, Pairs):
         return {_constant(key): _constant(item) for key, item in expr.pairs}
     raise Unknown
-
-
-def path_of(expr: Expr) -> list[str] | None:
-    """The words of a plain reference such as var.name; None for another expression."""
-    if isinstance(expr, Name):
-        return [expr.name]
-    if isinstance(expr, Attribute):
-        before = path_of(expr.target)
-        return None if before is None else [*before, expr.name]
-    return None

@@ -90,7 +90,10 @@ class _Recorder:
     def _RunJobFlow(self, body):  # noqa: N802 - named like the operation
         cluster = f"j-{len(self.clusters) + 1:013}"
         self.clusters[cluster] = body
-        return {"JobFlowId": cluster, "ClusterArn": f"arn:aws:elasticmapreduce:us-east-1:000000000000:cluster/{cluster}"}
+        return {
+            "JobFlowId": cluster,
+            "ClusterArn": f"arn:aws:elasticmapreduce:us-east-1:000000000000:cluster/{cluster}",
+        }
 
     def _DescribeCluster(self, body):  # noqa: N802
         asked = self.clusters[body["ClusterId"]]
@@ -98,7 +101,12 @@ class _Recorder:
         kind = "INSTANCE_FLEET" if "InstanceFleets" in asked["Instances"] else "INSTANCE_GROUP"
         ec2 = {"IamInstanceProfile": asked.get("JobFlowRole", "")}
         status = {"State": "WAITING", "StateChangeReason": {}, "Timeline": {}}
-        about = {"Id": body["ClusterId"], "Status": status, "InstanceCollectionType": kind, "Ec2InstanceAttributes": ec2}
+        about = {
+            "Id": body["ClusterId"],
+            "Status": status,
+            "InstanceCollectionType": kind,
+            "Ec2InstanceAttributes": ec2,
+        }
         return {"Cluster": {**wanted, **about, "Tags": asked.get("Tags", [])}}
 
     def _ListInstanceGroups(self, body):  # noqa: N802

@@ -43,7 +43,8 @@ def test_the_recorded_values_are_terraforms(tmp_path):
     folder = tmp_path / "m"
     instance(folder)
     outputs = "".join(
-        f'output "o{at}" {{\n  value = jsonencode({{ v = (\n{text}\n) }})\n}}\n' for at, text in enumerate(expressions())
+        f'output "o{at}" {{\n  value = jsonencode({{ v = (\n{text}\n) }})\n}}\n'
+        for at, text in enumerate(expressions())
     )
     (folder / "outputs.tf").write_text(outputs)
     judge.terraform(folder, "apply", "-auto-approve", "-no-color", "-input=false")
