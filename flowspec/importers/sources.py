@@ -11,6 +11,7 @@ with its place; it is never guessed and never lost without a word.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -72,17 +73,15 @@ def read(
 
 def _checked(wanted: Wanted, source: Source) -> Wanted:
     shape = input_shape()
-    if MARKS.search(HOLE.sub("", str(wanted.params))) or not _names(wanted) <= wanted.variables.keys():
+    # An escape (\ue0f5) in the source would make a placeholder of its own.
+    shown = json.dumps(wanted.params, ensure_ascii=False)
+    if MARKS.search(HOLE.sub("", shown)) or not set(HOLE.findall(shown)) <= wanted.variables.keys():
         refuse(source, "a character of Unicode's private use (U+E0F5, U+E0F6) is in it", "take it out")
     allowed = allowed_values(wanted.params, shape)
     variables = {name: provable(_limited(one, allowed.get(name, ()))) for name, one in wanted.variables.items()}
     wanted = replace(wanted, variables=typed(wanted.params, variables, shape))
     check(wanted.request, source)
     return wanted
-
-
-def _names(wanted: Wanted) -> set[str]:
-    return set(HOLE.findall(str(wanted.params)))
 
 
 def _limited(variable: Variable, allowed: Sequence[str]) -> Variable:

@@ -57,7 +57,7 @@ class Functions:
         self.resources = resources
         self.given = given or {}
         self.outer, self.prefix = outer, prefix
-        self.names = outer.names if outer else Names()
+        self.names: Names = outer.names if outer else Names()
         self.notes: list[str] = outer.notes if outer else []
         self.outputs: Callable[[str, str], Any] = _no_outputs
         self._open: set[str] = set()

@@ -107,17 +107,17 @@ def load_module(folder: Path, shown: str, note: Note, known: Mapping[str, Body] 
 
 
 def _read(path: Path, shown: str, note: Note) -> Body | None:
-    text = _text(path, shown, note)
-    if text is None:
+    content = _text(path, shown, note)
+    if content is None:
         return None
     try:
-        body, faults = hcl.read(text, shown)
+        body, faults = hcl.read(content, shown)
     except SyntaxFault as fault:
         place = f"{shown}:{fault.line}" if fault.line else shown
         note(f"{place}: the file is not imported, it is not Terraform's language: {fault}")
         return None
-    for fault in faults:
-        note(fault)
+    for text in faults:
+        note(text)
     return body
 
 

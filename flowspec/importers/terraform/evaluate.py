@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -409,11 +409,21 @@ class Scope:
     def _format(self, expr: syntax.Call) -> Any:
         args = self.arguments(expr)
         pattern = self.context.concrete(args[0])
-        if re.search(r"%(?![sv%])", pattern):
-            return FUNCTIONS["format"](*map(self.context.concrete, args))
-        return FUNCTIONS["format"](
-            pattern, *(one if isinstance(one, list | dict) else self.text(one) for one in args[1:])
-        )
+        verbs = [verb for verb in re.findall(r"%[^a-zA-Z%]*[a-zA-Z%]", pattern) if not verb.endswith("%")]
+        kept = [
+            self.text(one) if verb in ("%s", "%v") and isinstance(one, str) else self.context.concrete(one)
+            for verb, one in zip(verbs, args[1:], strict=True)
+        ]
+        return FUNCTIONS["format"](pattern, *kept)
+
+    def _rounded(self, expr: syntax.Call) -> int:
+        """ceil and floor, of a quotient too that no float is equal to."""
+        (operand,) = expr.args
+        rounding = ROUND_CEILING if expr.name == "ceil" else ROUND_FLOOR
+        if isinstance(operand, syntax.Binary) and operand.mark == "/":
+            one, other = (Decimal(repr(to_number(self.known(side)))) for side in (operand.left, operand.right))
+            return int((one / other).to_integral_value(rounding))
+        return int(Decimal(repr(to_number(self.known(operand)))).to_integral_value(rounding))
 
     def _coalesce(self, expr: syntax.Call) -> Any:
         for one in self.arguments(expr):
@@ -506,7 +516,7 @@ def _certainly_fails(scope: Scope, expr: Expr) -> bool:
         return False
     try:
         target = scope.context.concrete(scope.strict(expr.target))
-        key = expr.name if isinstance(expr, syntax.Attribute) else scope.known(expr.key)
+        key: Any = expr.name if isinstance(expr, syntax.Attribute) else scope.known(expr.key)
     except _FAULTS:
         return _certainly_fails(scope, expr.target)
     if isinstance(target, dict):
@@ -559,6 +569,8 @@ _EVALUATORS: Mapping[type[Expr], Callable[[Scope, Any], Any]] = {
 }
 _SPECIAL: Mapping[str, Callable[[Scope, syntax.Call], Any]] = {
     "can": Scope._can,
+    "ceil": Scope._rounded,
+    "floor": Scope._rounded,
     "coalesce": Scope._coalesce,
     "file": Scope._file,
     "filebase64": Scope._file_base64,

@@ -63,7 +63,7 @@ class Resource(NamedTuple):
 class Repetition(NamedTuple):
     """One instance that `count` or `for_each` makes: the index in its address and the names that it binds."""
 
-    index: str
+    suffix: str
     bound: dict[str, Any]
 
 
@@ -226,11 +226,11 @@ class Instance:
             caller = _Caller(
                 body,
                 self.scope.binding(**repetition.bound),
-                f"{self.prefix}module.{name}{repetition.index}.",
+                f"{self.prefix}module.{name}{repetition.suffix}.",
                 path,
                 self,
             )
-            made.append((repetition.index, Instance(module, self.context, {}, caller)))
+            made.append((repetition.suffix, Instance(module, self.context, {}, caller)))
         return made
 
     def _folder_of(self, name: str, body: Body) -> tuple[str, Path] | None:
@@ -285,7 +285,7 @@ class Instance:
             scope = self.scope.binding(**repetition.bound)
             region = self.region(_alias(body.attributes.get("provider")))
             values = evaluated(body, scope, "")
-            yield Resource(kind, key, f"{key}{repetition.index}", values, body, region)
+            yield Resource(kind, key, f"{key}{repetition.suffix}", values, body, region)
 
 
 @dataclass
@@ -351,7 +351,7 @@ class _Reference(Symbol):
     """A resource of this module, or one of its instances."""
 
     def __init__(self, owner: Instance, kind: str, name: str, repetition: Repetition | None = None) -> None:
-        index = repetition.index if repetition else ""
+        index = repetition.suffix if repetition else ""
         super().__init__(f"{kind}.{name}{index}", owner.scope)
         self.owner, self.kind, self.name, self.repetition = owner, kind, name, repetition
 
@@ -375,7 +375,7 @@ class _Reference(Symbol):
     def index(self, key: Any) -> Any:
         body = self.owner.module.resources.get((self.kind, self.name))
         for one in self._all(body) if body else ():
-            if one.index in (f"[{key}]", f'["{key}"]'):
+            if one.suffix in (f"[{key}]", f'["{key}"]'):
                 return _Reference(self.owner, self.kind, self.name, one)
         return super().index(key)
 

@@ -24,6 +24,8 @@ from flowspec.importers.terraform.syntax import Body, SyntaxFault
 
 _CLUSTER = "aws_emr_cluster"
 _PARTS = ("aws_emr_instance_group", "aws_emr_instance_fleet", "aws_emr_managed_scaling_policy")
+_INDEX = re.compile(r"\[[^][]*\]")
+_LAST_INDEX = re.compile(r"\[[^][]*\]$")
 
 
 def is_module(folder: Path) -> bool:
@@ -157,11 +159,21 @@ def _belongs(part: Resource, cluster: Resource, context: Context, links: dict[st
         return True
     name = hole_of(owner) or ""
     described = context.names.variables[name].rules.get("description", "") if name in context.names.variables else ""
-    references = links.get(re.sub(r"\[[^][]*\]", "", part.address), [])
-    if isinstance(owner, str) and name:
-        references = [str(described).removeprefix("in Terraform: "), *references]
-    plain = re.sub(r"\[[^][]*\]", "", cluster.address)
-    return any(one in (f"{cluster.address}.id", f"{plain}.id", f"{cluster.key}.id") for one in references)
+    if isinstance(owner, str) and name and described == f"in Terraform: {cluster.address}.id":
+        return True
+    if described == f"in Terraform: {cluster.key}.id":
+        return True
+    references = links.get(_INDEX.sub("", part.address), [])
+    return any(_refers(one, part.address, cluster.address) for one in references)
+
+
+def _refers(reference: str, part: str, cluster: str) -> bool:
+    """Whether a reference in a plan is to a cluster; one by `each.key` is to that of the same key."""
+    if _INDEX.sub("", reference) not in (f"{_INDEX.sub('', cluster)}.id", _INDEX.sub("", cluster)):
+        return False
+    own, index = _LAST_INDEX.search(cluster), _LAST_INDEX.search(reference.removesuffix(".id"))
+    same = index or _LAST_INDEX.search(part)
+    return own is None or same is None or own[0] == same[0]
 
 
 def _note_lifecycle(cluster: Resource, context: Context) -> None:

@@ -131,6 +131,7 @@ _INSTANCE_DEFAULTS: Json = {
 }
 _FLEET_DEFAULTS: Json = {"TargetOnDemandCapacity": 0, "TargetSpotCapacity": 0}
 _FLEET_TYPE_DEFAULTS: Json = {"WeightedCapacity": 1, "BidPriceAsPercentageOfOnDemandPrice": 100}
+_LIMIT_DEFAULTS: Json = {"MaximumOnDemandCapacityUnits": 0}
 # Numbers for which the provider takes 0 for "not set".
 _ZERO_IS_UNSET = {
     *("ebs_root_volume_size", "iops", "throughput", "block_duration_minutes"),
@@ -218,6 +219,8 @@ class _Writer:
         """A list whose elements are needed one by one."""
         try:
             made = self.context.concrete(value) if hole_of(value) else value
+            if made is not value:
+                self.context.note(f"{what} is taken from the value of {self._source(value)}")
         except Unknown:
             self.context.note(f"{what} is not imported: only Terraform knows {self._source(value)}")
             return []
@@ -244,7 +247,8 @@ class _Writer:
             params["AdditionalInfo"] = _compact(params["AdditionalInfo"])
         params |= _some("JobFlowRole", _block(body.get("ec2_attributes")).get("instance_profile"))
         applications = self._list(body.get("applications"), self._place(body, "applications"))
-        params |= _some("Applications", [{"Name": one} for one in applications])
+        # A set in the provider, so that doubles are sent once.
+        params |= _some("Applications", [{"Name": one} for one in dict.fromkeys(applications)])
         params |= _some("Configurations", self._configurations(body))
         params |= _some("BootstrapActions", [self._action(one) for one in _blocks(body.get("bootstrap_action"))])
         params |= _some("Steps", [self._step(one) for one in _blocks(body.get("step"))])
@@ -271,6 +275,8 @@ class _Writer:
             value = out[key]
             # In Terraform it is one text with commas.
             out[key] = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+        if isinstance(out.get("Ec2SubnetIds"), list):
+            out["Ec2SubnetIds"] = list(dict.fromkeys(out["Ec2SubnetIds"]))
         one, several = out.get("Ec2SubnetId"), out.get("Ec2SubnetIds")
         # A state has both, whichever was sent.
         if one is not None and (several in ([one], []) or not several):
@@ -337,13 +343,19 @@ class _Writer:
 
     def _fleet_type(self, block: Values) -> Json:
         out = {**_FLEET_TYPE_DEFAULTS, **self._members(block, FLEET_TYPE, "instance_type_configs")}
+        if len(_blocks(block.get("ebs_config"))) > 1:
+            # Seen with provider 5.100: it sends the volumes of an instance type only where there is one ebs_config.
+            place = self._place(block, "ebs_config")
+            self.context.note(
+                f"{place}: all volumes are imported; Terraform's provider sends none where there are several"
+            )
         found = [self._members(one, CONFIGURATION, "c") for one in _blocks(block.get("configurations"))]
         return out | self._ebs(block) | _some("Configurations", found)
 
     def limits(self, block: Values) -> Json:
         """The limits of a managed scaling policy."""
         self._members(block, {}, "managed scaling")
-        return self._members(_block(block.get("compute_limits")), LIMITS, "limits")
+        return {**_LIMIT_DEFAULTS, **self._members(_block(block.get("compute_limits")), LIMITS, "limits")}
 
     # --- the rest ---
 

@@ -27,7 +27,7 @@ def shown_resources(value: Json, context: Context) -> list[Resource]:
     if isinstance(value.get("resources"), list):
         return list(_stored(value["resources"]))
     root = (value.get("planned_values") or value["values"]).get("root_module")
-    changes = {one.get("address"): one for one in value.get("resource_changes", []) if isinstance(one, dict)}
+    changes = {str(one.get("address")): one for one in value.get("resource_changes", []) if isinstance(one, dict)}
     written = dict(_written(value.get("configuration", {}).get("root_module"), ""))
     return [_completed(one, changes, written, context) for one in _listed(root)]
 
@@ -123,7 +123,7 @@ def owners(value: Json) -> dict[str, list[str]]:
     """What the `cluster_id` of each resource refers to, by the resource's address without indexes."""
     found = {}
     for address, expressions in _written(value.get("configuration", {}).get("root_module"), ""):
-        prefix = address.rpartition("module.")[0] and re.sub(r"[^.]+\.[^.]+$", "", address)
+        prefix = re.sub(r"[^.]+\.[^.]+$", "", address)
         references = expressions.get("cluster_id", {}).get("references", [])
         found[address] = [f"{prefix}{one}" for one in references]
     return found

@@ -30,6 +30,8 @@ class Expr:
 
 @dataclass(frozen=True)
 class Literal(Expr):
+    """A number, a truth value or null."""
+
     value: Any
 
 
@@ -44,27 +46,37 @@ class Template(Expr):
 
 @dataclass(frozen=True)
 class Items(Expr):
+    """`[a, b]`."""
+
     items: tuple[Expr, ...]
 
 
 @dataclass(frozen=True)
 class Pairs(Expr):
+    """`{ key = value }`."""
+
     pairs: tuple[tuple[Expr, Expr], ...]
 
 
 @dataclass(frozen=True)
 class Name(Expr):
+    """A word that is a reference."""
+
     name: str
 
 
 @dataclass(frozen=True)
 class Attribute(Expr):
+    """`target.name`."""
+
     target: Expr
     name: str
 
 
 @dataclass(frozen=True)
 class Index(Expr):
+    """`target[key]`."""
+
     target: Expr
     key: Expr
 
@@ -79,6 +91,8 @@ class Splat(Expr):
 
 @dataclass(frozen=True)
 class Call(Expr):
+    """A call of a function; with `spread` the last argument is a list of them (`f(a, b...)`)."""
+
     name: str
     args: tuple[Expr, ...]
     spread: bool = False
@@ -86,12 +100,16 @@ class Call(Expr):
 
 @dataclass(frozen=True)
 class Unary(Expr):
+    """An operator before an operand: `-` or `!`."""
+
     mark: str
     operand: Expr
 
 
 @dataclass(frozen=True)
 class Binary(Expr):
+    """An operator between two operands."""
+
     mark: str
     left: Expr
     right: Expr
@@ -99,6 +117,8 @@ class Binary(Expr):
 
 @dataclass(frozen=True)
 class Conditional(Expr):
+    """`condition ? yes : no`."""
+
     condition: Expr
     yes: Expr
     no: Expr
@@ -177,11 +197,20 @@ def _json_body(value: dict[str, Any], kind: str, file: str) -> Body:
                 body.blocks.append(Block("dynamic", (label,), _json_body(inner, "dynamic", file)))
         elif key in ("lifecycle", "content") and kind in ("resource", "dynamic"):
             body.blocks += [Block(key, (), _json_body(one, key, file)) for _, one in _labelled(item, 0)]
+        elif _has_dynamic(item):
+            body.blocks += [Block(key, (), _json_body(one, key, file)) for _, one in _labelled(item, 0)]
         elif key in ("type", "source", "depends_on", "provider") or (kind == "variable" and key == "default"):
             body.attributes[key] = Literal(str(item), 0, item)
         elif key != "//":
             body.attributes[key] = json_expr(item)
     return body
+
+
+def _has_dynamic(value: Any) -> bool:
+    """Whether a value is a block, or a list of blocks, with a dynamic block somewhere in it."""
+    if isinstance(value, list):
+        return all(isinstance(one, dict) for one in value) and any(map(_has_dynamic, value))
+    return isinstance(value, dict) and ("dynamic" in value or any(map(_has_dynamic, value.values())))
 
 
 def json_expr(value: Any) -> Expr:

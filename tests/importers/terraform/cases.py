@@ -26,7 +26,8 @@ def cases():
 
 def written(files, folder):
     """The folder with a case's files in it."""
-    for name, text in files.items():
+    for name, content in files.items():
+        text = content
         for word, shared in _SHARED.items():
             text = re.sub(rf"^(\s*){word}$", rf"\1{shared}", text, flags=re.MULTILINE)
         path = folder / name
