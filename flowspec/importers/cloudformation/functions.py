@@ -224,7 +224,7 @@ class Functions:
             for key in map(_text, keys):
                 found = found[key]
         except KeyError:
-            more = _mapping(argument[3]) if len(argument) > 3 else {}  # noqa: PLR2004 - map, two keys, and options
+            more = _mapping(argument[3]) if len(argument) > 3 else {}
             return self.value(more["DefaultValue"])
         return found
 
@@ -329,7 +329,7 @@ class _ByValues(Functions):
 
 def _stem(name: str, argument: Any) -> str:
     """What a variable for the result of a function is called after."""
-    if name == "Fn::FindInMap" and isinstance(argument, list) and len(argument) > 2:  # noqa: PLR2004 - map and two keys
+    if name == "Fn::FindInMap" and isinstance(argument, list) and len(argument) > 2:
         words = [one for one in (argument[0], argument[2]) if isinstance(one, str)]
         return "_".join(words) or "FindInMap"
     return argument if isinstance(argument, str) else name.removeprefix("Fn::")

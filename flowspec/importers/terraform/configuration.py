@@ -93,7 +93,7 @@ def _is_override(name: str) -> bool:
     return base == "override" or base.endswith("_override")
 
 
-def load_module(folder: Path, shown: str, note: Note, known: Mapping[str, Body] = {}) -> Module:  # noqa: B006 - not changed
+def load_module(folder: Path, shown: str, note: Note, known: Mapping[str, Body] = {}) -> Module:
     """The module in a folder; `shown` is put before its files' names in notes.
 
     `known` are files that were read already. A file that can't be read is a note, and the rest is imported.

@@ -287,7 +287,7 @@ class Scope:
                 continue
             if found[-1] is deciding:
                 return deciding
-        if len(found) < 2:  # noqa: PLR2004 - both sides
+        if len(found) < 2:
             raise Unknown
         return not deciding
 
@@ -417,7 +417,7 @@ class Scope:
         return FUNCTIONS["format"](pattern, *kept)
 
     def _rounded(self, expr: syntax.Call) -> int:
-        """ceil and floor, of a quotient too that no float is equal to."""
+        """Evaluates ceil and floor, of a quotient too that no float is equal to."""
         (operand,) = expr.args
         rounding = ROUND_CEILING if expr.name == "ceil" else ROUND_FLOOR
         if isinstance(operand, syntax.Binary) and operand.mark == "/":
@@ -441,20 +441,25 @@ class Scope:
     def _json(self, value: Any) -> str:
         """JSON in which a placeholder stays: within quotes for a text, without them for a number."""
         if isinstance(value, dict):
-            return "{%s}" % ",".join(f"{self._json(key)}:{self._json(value[key])}" for key in sorted(value))
+            inner = ",".join(f"{self._json(key)}:{self._json(value[key])}" for key in sorted(value))
+            return f"{{{inner}}}"
         if isinstance(value, list):
-            return "[%s]" % ",".join(map(self._json, value))
-        name = hole_of(value)
-        if not isinstance(value, str) or not has_placeholder(value):
-            return jsonencode(value)
-        if name and isinstance(self.context.known.get(name, ""), list | dict):
-            return self._json(self.context.concrete(value))
-        if name and not isinstance(self.context.known.get(name, ""), str):
-            return value
-        names = HOLE.findall(value)
-        if any(json.dumps(text := self.context.known.get(one, "")) != f'"{text}"' for one in names):
-            return jsonencode(self.context.concrete(value))
+            return f"[{','.join(map(self._json, value))}]"
+        if isinstance(value, str) and has_placeholder(value):
+            return self._opened_json(value)
         return jsonencode(value)
+
+    def _opened_json(self, value: str) -> str:
+        """A text with placeholders as JSON; what they hold is written out where JSON would have to escape it."""
+        name = hole_of(value)
+        held = self.context.known.get(name, "") if name else ""
+        if isinstance(held, list | dict):
+            return self._json(self.context.concrete(value))
+        if not isinstance(held, str):
+            return value
+        texts = [self.context.known.get(one, "") for one in HOLE.findall(value)]
+        plain = all(json.dumps(one) == f'"{one}"' for one in texts)
+        return jsonencode(value if plain else self.context.concrete(value))
 
     def _try(self, expr: syntax.Call) -> Any:
         """The first argument without an error; what depends on AWS has none as far as is known."""

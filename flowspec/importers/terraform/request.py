@@ -107,7 +107,9 @@ READ_APART: Mapping[str, frozenset[str]] = {
         *("master_instance_type", "core_instance_type", "core_instance_count", "instance_group"),
     }),
     "ec2_attributes": frozenset({"instance_profile"}),
-    "group": frozenset({"ebs_config", "autoscaling_policy", "configurations_json", "ebs_optimized", "cluster_id", "instance_role"}),
+    "group": frozenset({
+        *("ebs_config", "autoscaling_policy", "configurations_json", "ebs_optimized", "cluster_id", "instance_role"),
+    }),
     "ebs_config": frozenset({"volumes_per_instance"}),
     "fleet": frozenset({"instance_type_configs", "launch_specifications", "cluster_id"}),
     "instance_type_configs": frozenset({"ebs_config", "configurations"}),

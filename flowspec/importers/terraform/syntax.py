@@ -195,9 +195,7 @@ def _json_body(value: dict[str, Any], kind: str, file: str) -> Body:
         if key == "dynamic":
             for (label,), inner in _labelled(item, 1):
                 body.blocks.append(Block("dynamic", (label,), _json_body(inner, "dynamic", file)))
-        elif key in ("lifecycle", "content") and kind in ("resource", "dynamic"):
-            body.blocks += [Block(key, (), _json_body(one, key, file)) for _, one in _labelled(item, 0)]
-        elif _has_dynamic(item):
+        elif (key in ("lifecycle", "content") and kind in ("resource", "dynamic")) or _has_dynamic(item):
             body.blocks += [Block(key, (), _json_body(one, key, file)) for _, one in _labelled(item, 0)]
         elif key in ("type", "source", "depends_on", "provider") or (kind == "variable" and key == "default"):
             body.attributes[key] = Literal(str(item), 0, item)

@@ -1,5 +1,6 @@
 """What a configuration alone does not determine: a variable, or a note with its place; the rest is imported."""
 
+import itertools
 import json
 import time
 
@@ -111,7 +112,7 @@ def test_locals_that_have_each_other_thrice_take_no_time(tmp_path):
     names = "abcdefghijklmnop"
     local = "".join(
         f"  {one} = local.{next_} == local.{next_} ? local.{next_} : local.{next_}\n"
-        for one, next_ in zip(names, names[1:], strict=False)
+        for one, next_ in itertools.pairwise(names)
     )
     begin = time.process_time()
     source = module(tmp_path, "log_uri = local.a", f'locals {{\n{local}  p = "s3://a/"\n}}\n')
@@ -122,9 +123,7 @@ def test_locals_that_have_each_other_thrice_take_no_time(tmp_path):
 @pytest.mark.parametrize("shape", ["[%s, %s, %s]", '"${%s}${%s}${%s}"', "concat([1], %s, %s, %s)"])
 def test_locals_that_grow_are_refused(shape, tmp_path):
     names = "abcdefghijklmnopqrstuvwxyz"
-    local = "".join(
-        f"  {one} = {shape.replace('%s', f'local.{next_}')}\n" for one, next_ in zip(names, names[1:], strict=False)
-    )
+    local = "".join(f"  {one} = {shape.replace('%s', f'local.{next_}')}\n" for one, next_ in itertools.pairwise(names))
     last = '"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"' if '"' in shape else "[1]"
     text = CLUSTER % "log_uri = jsonencode(local.a)" + f"locals {{\n{local}  z = {last}\n}}\n"
     begin = time.process_time()
