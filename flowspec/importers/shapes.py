@@ -1,4 +1,4 @@
-"""Values of a source that knows only texts -> values of the types that EMR's API has for them."""
+"""The values of a source that has only texts, in the types of EMR's API."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ _TEXT_OR_PLACEHOLDER = re.compile(rf'"(?:\\.|[^"\\])*"|{PLACEHOLDER.pattern}', r
 
 
 def parsed_json(text: str) -> Any:
-    """A JSON text, where a placeholder may be a number or boolean. Raises `ValueError`, `RecursionError`."""
+    """The value of a JSON text, in which a placeholder may be in the place of a number or a truth value.
+
+    Raises `ValueError`, `RecursionError`.
+    """
     return json.loads(_TEXT_OR_PLACEHOLDER.sub(lambda found: f'"{found[0]}"' if found[1] else found[0], text))
 
 
 def fitted(value: Any, shape: Any) -> Any:
-    """The value with its scalars in the types of botocore's `shape` (None: left as they are).
+    """Converts the scalars of a value to the types of botocore's `shape` (None: left as they are).
 
-    A single value where a list is wanted becomes one. What does not fit is left for the model to refuse.
+    A single value becomes a list where the shape is one. What does not fit is left for the model to refuse.
     """
     if shape is None or placeholder_name(value) or value is None:
         return value
@@ -45,3 +48,37 @@ def _scalar(value: Any, kind: str) -> Any:
     if kind == "boolean" and text.lower() in ("true", "false"):
         return text.lower() == "true"
     return value
+
+
+def allowed_values(value: Any, shape: Any) -> dict[str, list[str]]:
+    """The values that the API takes for each placeholder that is the whole value of an enum, by its name."""
+    name = placeholder_name(value)
+    if name:
+        return {name: list(shape.enum)} if getattr(shape, "enum", None) else {}
+    out: dict[str, list[str]] = {}
+    if isinstance(value, dict):
+        members, other = getattr(shape, "members", {}), getattr(shape, "value", None)
+        for key, item in value.items():
+            out |= allowed_values(item, members.get(key, other))
+    elif isinstance(value, list):
+        for item in value:
+            out |= allowed_values(item, getattr(shape, "member", None))
+    return out
+
+
+def known_members(value: Any, shape: Any, path: str = "") -> tuple[Any, list[str]]:
+    """The value without members that botocore's `shape` does not have, and the paths of those."""
+    unknown: list[str] = []
+    if isinstance(value, list) and getattr(shape, "type_name", "") == "list":
+        pairs = [known_members(one, shape.member, f"{path}[{at}]") for at, one in enumerate(value)]
+        return [one for one, _ in pairs], [each for _, more in pairs for each in more]
+    if not isinstance(value, dict) or getattr(shape, "type_name", "") != "structure":
+        return value, unknown
+    out = {}
+    for key, item in value.items():
+        if key not in shape.members:
+            unknown.append(f"{path}.{key}".removeprefix("."))
+            continue
+        out[key], more = known_members(item, shape.members[key], f"{path}.{key}".removeprefix("."))
+        unknown += more
+    return out, unknown

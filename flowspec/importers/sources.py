@@ -5,15 +5,14 @@
     cloudformation  a template with an AWS::EMR::Cluster, YAML or JSON
     terraform       a module with an aws_emr_cluster: HCL or JSON, or what `terraform show -json` says
 
-Each reader knows one of them. What it can't say in a request is a note, and never lost silently; what it
-does not understand is an error with its place.
+Each reader knows one of them. What a source says is taken over, or becomes a variable, or is named in a note
+with its place; it is never guessed and never lost without a word.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,68 +21,83 @@ from flowspec.document.tree import Source
 from flowspec.facts.api_model import input_shape
 from flowspec.importers.awscli import script as awscli
 from flowspec.importers.cloudformation import template as cloudformation
-from flowspec.importers.decompile.placeholders import MARKS, Wanted, drop_unprovable_rules, infer_types
+from flowspec.importers.decompile.placeholders import (
+    MARKS,
+    PLACEHOLDER,
+    Variable,
+    Wanted,
+    drop_unprovable_rules,
+    infer_types,
+)
 from flowspec.importers.decompile.request_file import check, decoded
 from flowspec.importers.decompile.request_file import read as read_request
+from flowspec.importers.recognize import recognized, refuse_structured
 from flowspec.importers.refusal import refuse
+from flowspec.importers.shapes import allowed_values
 from flowspec.importers.terraform import module as terraform
 
-_READERS: Mapping[str, Callable[[Source, Path, str], Wanted]] = {
-    "aws-cli": awscli.read,
+# The readers that take values for variables.
+_WITH_VALUES: Mapping[str, Callable[..., Wanted]] = {
     "cloudformation": cloudformation.read,
     "terraform": terraform.read,
 }
-_SIGNS = (
-    ("cloudformation", re.compile(r"^Resources\s*:|^AWSTemplateFormatVersion\b", re.MULTILINE)),
-    (
-        "terraform",
-        re.compile(r"^\s*(resource|module)\s+\"?aws_emr_|^\s*(resource|variable|locals|provider)\b.*\{", re.MULTILINE),
-    ),
-    ("aws-cli", re.compile(r"\bemr\s(.*\s)?create-cluster\b", re.DOTALL)),
-)
 
 
-def read(name: str, data: bytes, *, kind: str = "", folder: Path = Path(), cluster: str = "") -> Wanted:
-    """What a source asks for. `name` is how messages call it, `folder` where it stands.
+def read(
+    name: str,
+    data: bytes,
+    *,
+    kind: str = "",
+    folder: Path = Path(),
+    cluster: str = "",
+    var_files: Sequence[Path] = (),
+    settings: Sequence[str] = (),
+) -> Wanted:
+    """The request that a source means. `name` is its name in messages, `folder` the folder that it is in.
 
-    `kind` is one of those above, or "" to recognise it; `cluster` chooses one where it has several.
+    `kind` is one of those above, or "" to recognize it; `cluster` chooses one where it has several. `var_files` and
+    `settings` (NAME=VALUE) are values for Terraform's variables or CloudFormation's parameters.
     Raises `SpecError` with what is wrong.
     """
     source = decoded(name, data)
     if MARKS.search(source.text):
         refuse(source, "a character of Unicode's private use (U+E0F5, U+E0F6) is in it", "take it out")
-    kind = kind or ("terraform" if Path(name).is_dir() else recognised(source))
+    if kind not in ("", "request"):
+        refuse_structured(source)
+    kind = kind or ("terraform" if Path(name).is_dir() else recognized(source))
+    if (var_files or settings) and kind not in _WITH_VALUES:
+        refuse(source, "--var and --var-file are for Terraform and CloudFormation")
     if kind == "request":
         return Wanted(read_request(name, data))
     try:
-        return _checked(_READERS[kind](source, folder, cluster), source)
+        if kind in _WITH_VALUES:
+            wanted = _WITH_VALUES[kind](source, folder, cluster, var_files=var_files, settings=settings)
+        else:
+            wanted = awscli.read(source, folder, cluster)
+        return _checked(wanted, source)
     except RecursionError:
         refuse(source, "nested too deeply")
 
 
 def _checked(wanted: Wanted, source: Source) -> Wanted:
+    shape = input_shape()
+    # An escape (\ue0f5) in the source would make a placeholder of its own.
+    shown = json.dumps(wanted.params, ensure_ascii=False)
+    if MARKS.search(PLACEHOLDER.sub("", shown)) or not set(PLACEHOLDER.findall(shown)) <= wanted.variables.keys():
+        refuse(source, "a character of Unicode's private use (U+E0F5, U+E0F6) is in it", "take it out")
     work = PatternWork()
-    variables = {name: drop_unprovable_rules(one, work) for name, one in wanted.variables.items()}
-    wanted = replace(wanted, variables=infer_types(wanted.params, variables, input_shape()))
+    allowed = allowed_values(wanted.params, shape)
+    variables = {
+        name: drop_unprovable_rules(_limited(one, allowed.get(name, ())), work)
+        for name, one in wanted.variables.items()
+    }
+    wanted = replace(wanted, variables=infer_types(wanted.params, variables, shape))
     check(wanted.request, source)
     return wanted
 
 
-def recognised(source: Source) -> str:
-    """What kind of source a text is; a request when nothing tells."""
-    if source.file.endswith((".tf", ".tf.json")):
-        return "terraform"
-    if source.text.lstrip()[:1] in ("{", "["):
-        return _recognised_json(source.text)
-    return next((kind for kind, sign in _SIGNS if sign.search(source.text)), "request")
-
-
-def _recognised_json(text: str) -> str:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return "request"
-    members = value.keys() if isinstance(value, dict) else ()
-    if "Resources" in members and "Instances" not in members:
-        return "cloudformation"
-    return "terraform" if {"resource", "planned_values", "terraform_version"} & set(members) else "request"
+def _limited(variable: Variable, allowed: Sequence[str]) -> Variable:
+    """A variable that nobody gave a value, limited to what EMR's API takes where it is used."""
+    if not allowed or variable.default is not None or "enum" in variable.rules:
+        return variable
+    return replace(variable, rules={**variable.rules, "enum": list(allowed)})

@@ -76,3 +76,16 @@ def test_wrong_words(flowspec, tmp_path, argv, told):
     made = flowspec("import", *argv)
     assert (made.code, made.out) == (2, "")
     assert told in made.err
+
+
+def test_values_for_the_variables_of_terraform(flowspec, tmp_path):
+    (tmp_path / "main.tf").write_text(MODULE.replace('"m5.xlarge"', "var.kind") + 'variable "kind" {}\n')
+    (tmp_path / "prod.tfvars").write_text('kind = "r5.xlarge"\n')
+    made = flowspec("import", "main.tf", "--var-file", "prod.tfvars")
+    assert (made.code, "kind: {type: string, default: r5.xlarge}" in made.out) == (0, True), made.err
+    made = flowspec("import", ".", "--var-file", "prod.tfvars", "--var", "kind=m5.large")
+    assert "kind: {type: string, default: m5.large}" in made.out
+    made = flowspec("import", "main.tf", "--var", "kind")
+    assert (made.code, "'kind' is no NAME=VALUE" in made.err) == (2, True)
+    made = flowspec("import", "main.tf", "--var-file", "nope.tfvars")
+    assert (made.code, "nope.tfvars" in made.err) == (2, True)

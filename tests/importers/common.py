@@ -13,8 +13,8 @@ from flowspec.importers.sources import read
 from flowspec.request.compile import compile
 
 
-def wanted(text, kind="", folder=Path(), name="source", cluster=""):
-    return read(name, text.encode(), kind=kind, folder=folder, cluster=cluster)
+def wanted(text, kind="", folder=Path(), name="source", cluster="", **more):
+    return read(name, text.encode(), kind=kind, folder=folder, cluster=cluster, **more)
 
 
 def compiled(source, folder, **variables):

@@ -1,6 +1,7 @@
 """CloudFormation templates: what one means as a request, and as a spec with its parameters for variables."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ Resources:
   Prod:
     Type: AWS::EMR::Step
     Condition: IsProd
-    Properties: {JobFlowId: !Ref Cluster, Name: no, ActionOnFailure: CONTINUE, HadoopJarStep: {Jar: x}}
+    Properties: {JobFlowId: !Ref Cluster, Name: never, ActionOnFailure: CONTINUE, HadoopJarStep: {Jar: x}}
   Task:
     Type: AWS::EMR::InstanceGroupConfig
     Properties: {JobFlowId: !Ref Cluster, InstanceRole: TASK, InstanceCount: 2, InstanceType: m5.xlarge, Market: SPOT}
@@ -86,7 +87,7 @@ def test_a_template_with_everything(tmp_path):
         "Subnets": ("list", None, {}),
         "the_key": ("string", None, {"description": "Fn::ImportValue the-key"}),
         "Keep": ("boolean", True, {}),
-        "FindInMap": ("string", "m5.xlarge", {"description": 'Fn::FindInMap ["Sizes", {"Ref": "Env"}, "type"]'}),
+        "Sizes_type": ("string", "m5.xlarge", {"description": 'Fn::FindInMap ["Sizes", {"Ref": "Env"}, "type"]'}),
         "CoreCount": ("integer", 2, {"minimum": 1}),
         "a_b": ("string", None, {"description": "resolve:ssm:/a/b"}),
     }
@@ -134,10 +135,11 @@ def test_a_template_with_everything(tmp_path):
         ],
     }  # fmt: skip
     assert source.notes == (
-        "the condition IsProd is false by the parameters' defaults, and taken as that",
+        "the condition IsProd is false by the parameters' values, and taken as that",
+        "First is there since IsDev is true by the parameters' values",
         "First (AWS::EMR::Step) is part of the request: in the template it is a resource of its own",
         "Second (AWS::EMR::Step) is part of the request: in the template it is a resource of its own",
-        "Prod is left out: its condition IsProd is false by the defaults",
+        "Prod is left out: its condition IsProd is false by the parameters' values",
         "Task (AWS::EMR::InstanceGroupConfig) is part of the request: in the template it is a resource of its own",
         "VisibleToAllUsers is not said: CloudFormation takes it for false (EMR shows the cluster all the same)",
     )
@@ -169,9 +171,9 @@ def test_several_clusters():
     [
         ({"Fn::Sub": ["${a}-${C}", {"a": "b"}]}, f"b-{placeholder('C')}"),
         ({"Fn::Join": [",", {"Ref": "Subnets"}]}, placeholder("Join")),
-        ({"Fn::Base64": "x"}, placeholder("x")),
-        ({"Fn::FindInMap": ["Nope", "a", "b"]}, placeholder("FindInMap")),
-        ({"Fn::If": ["Nope", "yes", "no"]}, "yes"),
+        ({"Fn::Base64": "x"}, "eA=="),
+        ({"Fn::FindInMap": ["Nope", "a", "b"]}, placeholder("Nope_b")),
+        ({"Fn::If": ["Nope", "yes", "no"]}, placeholder("if_Nope")),
         ({"Fn::GetAtt": ["C", "MasterPublicDNS"]}, placeholder("C_MasterPublicDNS")),
         ({"Ref": "AWS::Partition"}, placeholder("aws_partition")),
         ({"Ref": "item"}, placeholder("var_item")),
@@ -246,3 +248,34 @@ def test_the_corpus_written_as_templates():
         assert source.request == request, path
         assert write_spec(source).text
     assert paths
+
+
+def test_conditions_that_use_each_other_thrice_take_no_time():
+    conditions = {f"C{n}": {"Fn::And": [{"Condition": f"C{n + 1}"}] * 3} for n in range(40)}
+    conditions["C40"] = {"Fn::Equals": ["a", "a"]}
+    cluster = {**LEAST, "Properties": {**LEAST["Properties"], "LogUri": {"Fn::If": ["C0", "s3://a/", "s3://b/"]}}}
+    begin = time.process_time()
+    source = wanted(json.dumps({"Conditions": conditions, "Resources": {"C": cluster}}))
+    assert source.params["LogUri"] == "s3://a/"
+    assert time.process_time() - begin < 2
+
+
+def test_stacks_that_have_each_other_thrice_are_bounded(tmp_path):
+    inner = {f"S{n}": {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": "t.json"}} for n in range(3)}
+    text = json.dumps({"Resources": {"C": LEAST, **inner}})
+    (tmp_path / "t.json").write_text(json.dumps({"Resources": inner}))
+    source = wanted(text, folder=tmp_path)
+    assert any("is not imported: its template t.json is not here" in note for note in source.notes)
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [("x", "'x' is no NAME=VALUE"), ("x=1", "the template has no parameter x")],
+)
+def test_values_that_are_none(setting, told):
+    assert refusal(json.dumps({"Resources": {"C": LEAST}}), settings=[setting]).message == told
+
+
+def test_marks_of_placeholders_cannot_be_smuggled_in():
+    text = json.dumps({"Resources": {"C": {**LEAST, "Properties": {**LEAST["Properties"], "Name": "\ue0f5x\ue0f6"}}}})
+    assert "private use" in refusal(text).message

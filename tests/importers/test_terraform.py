@@ -146,6 +146,7 @@ REQUEST = {
         "AdditionalMasterSecurityGroups": ["sg-1", "sg-2"],
         "KeepJobFlowAliveWhenNoSteps": True,
         "TerminationProtected": True,
+        "UnhealthyNodeReplacement": False,
     },
     "Configurations": [
         {
@@ -179,6 +180,7 @@ REQUEST = {
     ],
     "KerberosAttributes": {"KdcAdminPassword": "sample", "Realm": "EC2.INTERNAL"},
     "VisibleToAllUsers": True,
+    "StepConcurrencyLevel": 1,
 }
 
 
@@ -194,7 +196,12 @@ def module(tmp_path):
 def test_a_file_of_a_module_with_the_rest_beside_it(module, tmp_path):
     source = wanted(MAIN, folder=module, name=str(module / "main.tf"))
     task = {"InstanceRole": "TASK", "Market": "ON_DEMAND", "InstanceType": "m5.xlarge", "InstanceCount": 1}
-    limits = {"UnitType": "Instances", "MinimumCapacityUnits": 2, "MaximumCapacityUnits": 10}
+    limits = {
+        "UnitType": "Instances",
+        "MinimumCapacityUnits": 2,
+        "MaximumCapacityUnits": 10,
+        "MaximumOnDemandCapacityUnits": 0,
+    }
     groups = [*REQUEST["Instances"]["InstanceGroups"], task]
     request = {
         **REQUEST,
@@ -216,12 +223,12 @@ def test_a_file_of_a_module_with_the_rest_beside_it(module, tmp_path):
     }
     assert compiled(source, tmp_path, name="x", core_count=9)["Instances"]["InstanceGroups"][1]["InstanceCount"] == 9
     assert source.notes == (
-        "dynamic blocks (step) are not written out, and not imported: write them into the spec",
-        "Terraform ignores changes of its steps; a spec's steps are part of it",
-        "a condition (? :) is decided by the defaults of Terraform's variables",
-        "applications is taken from the default of var.apps",
+        "main.tf:15: ec2_attributes.key_name is computed with the value of var.prod",
+        "main.tf:65: dynamic block step is not imported: var.steps is not known here",
+        "main.tf:9: applications is taken from the value of var.apps",
         "aws_emr_instance_group.task is part of the request: in Terraform it is a resource of its own",
         "aws_emr_managed_scaling_policy.policy is part of the request: in Terraform it is a resource of its own",
+        "main.tf:62: Terraform ignores changes of the steps; a spec's steps are part of it",
     )
 
 
@@ -280,11 +287,15 @@ def test_json_with_fleets(tmp_path):
             {
                 "InstanceFleetType": "MASTER",
                 "TargetOnDemandCapacity": 1,
-                "InstanceTypeConfigs": [{"InstanceType": "m5.xlarge"}],
+                "TargetSpotCapacity": 0,
+                "InstanceTypeConfigs": [
+                    {"InstanceType": "m5.xlarge", "WeightedCapacity": 1, "BidPriceAsPercentageOfOnDemandPrice": 100.0}
+                ],
             },
             {
                 "InstanceFleetType": "CORE",
                 "Name": "core",
+                "TargetOnDemandCapacity": 0,
                 "TargetSpotCapacity": 4,
                 "InstanceTypeConfigs": [
                     {
@@ -305,6 +316,7 @@ def test_json_with_fleets(tmp_path):
         ],
         "KeepJobFlowAliveWhenNoSteps": False,
         "TerminationProtected": False,
+        "UnhealthyNodeReplacement": False,
     }
     assert source.request["Configurations"] == [{"Classification": "s", "Properties": {"k": "w"}}]
     assert source.request["AutoTerminationPolicy"] == {"IdleTimeout": 3600}

@@ -27,6 +27,17 @@ _KINDS = ("request", "aws-cli", "cloudformation", "terraform")
     "--cluster", default="", metavar="NAME", help="Name or number of the cluster to import, where FILE has several."
 )
 @click.option(
+    "--var", "settings", multiple=True, metavar="NAME=VALUE", help="Set a variable of Terraform's, or a parameter."
+)
+@click.option(
+    "--var-file",
+    "var_files",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Read variables or parameters as Terraform and CloudFormation do.",
+)
+@click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="SPEC", help="Write the spec here; default: stdout."
 )
 @click.option("--force", is_flag=True, help="Replace SPEC where it exists.")
@@ -36,6 +47,8 @@ def command(  # noqa: PLR0917 - click passes them by name
     request: str | None,
     kind: str | None,
     cluster: str,
+    settings: tuple[str, ...],
+    var_files: tuple[Path, ...],
     output: Path | None,
     force: bool,
     keep_secrets: bool,
@@ -54,7 +67,8 @@ def command(  # noqa: PLR0917 - click passes them by name
     file, kind = _source(file, request, kind)
     name = "<stdin>" if file == "-" else file
     folder = Path() if file == "-" else Path(file) if Path(file).is_dir() else Path(file).parent
-    wanted = read(name, _content(file), kind=kind, folder=folder, cluster=cluster)
+    data = _content(file)
+    wanted = read(name, data, kind=kind, folder=folder, cluster=cluster, var_files=var_files, settings=settings)
     here = output.parent if output else Path()
     made = write_spec(wanted, folder=here, origin=Path(name).resolve().name, keep_secrets=keep_secrets)
     if output:

@@ -1,7 +1,12 @@
-"""CloudFormation's functions, carried out as far as a template alone tells what comes of them."""
+"""Evaluates CloudFormation's functions as far as the template alone determines their results.
+
+A parameter is a placeholder that keeps its name. Where a function has to know the value (Fn::Select, Fn::FindInMap,
+a condition), the result becomes a variable whose default is computed from the parameters' values.
+"""
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -26,22 +31,46 @@ _DYNAMIC = re.compile(r"\{\{resolve:(?P<service>[a-z-]+):(?P<key>[^}]+)\}\}")
 _SECRETS = ("secretsmanager", "ssm-secure")
 _IN_SUB = re.compile(r"\$\{(?P<literal>!?)(?P<name>[^}]+)\}")
 _LISTS = ("CommaDelimitedList", "List<")
+_SSM = "AWS::SSM::Parameter::Value<"
+# What a function raises for arguments that it does not take, or that hold a placeholder.
+_FAULTS = (AttributeError, KeyError, IndexError, TypeError, ValueError)
 
 
 class Functions:
-    """Carries out the functions of one template; `names` are the variables it takes, `notes` what was decided."""
+    """Evaluates the functions of one template.
 
-    def __init__(self, template: Mapping[str, Any], resources: Mapping[str, Any]) -> None:
+    `names` are the variables that were opened, `notes` what was decided. `given` are values of parameters; in a nested
+    stack they are expressions of the `outer` one. `outputs` finds an output of a nested stack.
+    """
+
+    def __init__(
+        self,
+        template: Mapping[str, Any],
+        resources: Mapping[str, Any],
+        given: Mapping[str, Any] | None = None,
+        outer: Functions | None = None,
+        prefix: str = "",
+    ) -> None:
         self.parameters = _mapping(template.get("Parameters"))
         self.mappings = _mapping(template.get("Mappings"))
         self.conditions = _mapping(template.get("Conditions"))
         self.resources = resources
-        self.names = Names()
-        self.notes: list[str] = []
+        self.given = given or {}
+        self.outer, self.prefix = outer, prefix
+        self.names: Names = outer.names if outer else Names()
+        self.notes: list[str] = outer.notes if outer else []
+        self.outputs: Callable[[str, str], Any] = _no_outputs
         self._open: set[str] = set()
+        self._values: dict[str, Any] = {}
+        self._decided: dict[str, bool | None] = {}
+
+    def note(self, text: str) -> None:
+        """Adds a note, once."""
+        if text not in self.notes:
+            self.notes.append(text)
 
     def value(self, value: Any) -> Any:
-        """A value with its functions carried out; `ABSENT` for AWS::NoValue."""
+        """A value with its functions evaluated; `ABSENT` for AWS::NoValue."""
         if isinstance(value, dict):
             if len(value) == 1:
                 ((name, argument),) = value.items()
@@ -62,13 +91,22 @@ class Functions:
             return self.unknown(name, argument)
         try:
             return function(self, argument)
-        except (AttributeError, KeyError, IndexError, TypeError, ValueError):
+        except _FAULTS:
+            pass
+        try:
+            return self.unknown(name, argument, _ByValues(self).value({name: argument}))
+        except _FAULTS:
             return self.unknown(name, argument)
 
-    def unknown(self, name: str, argument: Any, default: str | None = None) -> str:
-        """A variable for what a function gives that can't be told from here."""
-        called = re.sub(r"\W+", "_", argument if isinstance(argument, str) else name.removeprefix("Fn::"))
-        return self.names.stand_in(f"{name} {_shown(argument)}", called[-40:].strip("_"), default)
+    def unknown(self, name: str, argument: Any, default: Any = None) -> str:
+        """A variable for the result of a function; `default` is what it is with the parameters' values, if known."""
+        called = re.sub(r"\W+", "_", _stem(name, argument))
+        shown = f"{name} {_shown(argument)}"
+        stem = called[-40:].strip("_")
+        if isinstance(default, list) and all(isinstance(one, str) for one in default):
+            return self.names.open(shown, stem, Variable("list", default, {"description": shown[:200]}))
+        text = None if isinstance(default, list | dict) or default is None else _text(default)
+        return self.names.stand_in(shown, stem, text)
 
     def _dynamic(self, text: str) -> str:
         """A text in which references to parameter stores are variables."""
@@ -89,18 +127,43 @@ class Functions:
         if name in _PSEUDO:
             called, default = _PSEUDO[name]
             return self.names.stand_in(name, called, default)
+        if name in self.parameters and self.outer and name in self.given:
+            return self._passed(name)
         if name in self.parameters:
-            return self.names.open(f"Ref {name}", name, _variable(_mapping(self.parameters[name])))
+            parameter = _mapping(self.parameters[name])
+            parameter = (
+                {**parameter, "Default": self.given[name], "Type": _plain_type(parameter)}
+                if name in self.given
+                else parameter
+            )
+            return self.names.open(f"Ref {self.prefix}{name}", name, _variable(parameter))
         resource = _mapping(self.resources.get(name))
-        return self.names.stand_in(f"Ref {name}, {resource.get('Type', 'which is not in the template')}", str(name))
+        kind = resource.get("Type", "which is not in the template")
+        return self.names.stand_in(f"Ref {self.prefix}{name}, {kind}", str(name))
 
-    def get_att(self, argument: Any) -> str:
+    def _passed(self, name: str) -> Any:
+        """A parameter that the outer stack gives: a list is given as a text with commas."""
+        assert self.outer is not None
+        if name not in self._values:
+            self._values[name] = self.outer.value(self.given[name])
+        value, kind = self._values[name], str(_mapping(self.parameters[name]).get("Type"))
+        if isinstance(value, str) and not placeholder_name(value) and ("List<" in kind or kind == "CommaDelimitedList"):
+            return [one.strip() for one in value.split(",")]
+        return value
+
+    def get_att(self, argument: Any) -> Any:
         """Fn::GetAtt."""
         path = argument.split(".", 1) if isinstance(argument, str) else argument
         resource, attribute = path
+        if isinstance(attribute, str) and attribute.startswith("Outputs."):
+            found = self.outputs(resource, attribute.removeprefix("Outputs."))
+            if found is not None:
+                return found
         kind = _mapping(self.resources.get(resource)).get("Type", "which is not in the template")
+        if kind == "AWS::EMR::Cluster" and attribute == "Id":
+            return self.ref(resource)
         shown = attribute if isinstance(attribute, str) else _shown(attribute)
-        return self.names.stand_in(f"{shown} of {resource}, {kind}", f"{resource}_{shown}")
+        return self.names.stand_in(f"{shown} of {self.prefix}{resource}, {kind}", f"{resource}_{shown}")
 
     def sub(self, argument: Any) -> Any:
         """Fn::Sub, with or without values of its own."""
@@ -152,55 +215,93 @@ class Functions:
         return text.split(argument[0])
 
     def find_in_map(self, argument: Any) -> Any:
-        """Fn::FindInMap; where a parameter is the key, a variable whose default is what its default finds."""
+        """Fn::FindInMap. Raises `ValueError` where a parameter is among the keys: the result depends on its value."""
         keys = [self.value(one) for one in argument[:3]]
+        if any(PLACEHOLDER.search(str(key)) for key in keys):
+            raise ValueError
         found: Any = self.mappings
-        for key in (self._by_default(one) for one in keys):
-            found = found[key]
-        if not any(PLACEHOLDER.search(str(key)) for key in keys):
-            return found
-        return self.unknown("Fn::FindInMap", argument, found if isinstance(found, str) else None)
+        try:
+            for key in map(_text, keys):
+                found = found[key]
+        except KeyError:
+            more = _mapping(argument[3]) if len(argument) > 3 else {}
+            return self.value(more["DefaultValue"])
+        return found
 
-    def _by_default(self, value: Any) -> str:
-        defaults = {name: one.default for name, one in self.names.variables.items() if one.default is not None}
-        made = str(substitute(value, defaults))
-        if PLACEHOLDER.search(made):
+    def length(self, argument: Any) -> int:
+        """Fn::Length."""
+        items = self.value(argument)
+        if not isinstance(items, list):
+            raise TypeError
+        return len(items)
+
+    def to_json(self, argument: Any) -> str:
+        """Fn::ToJsonString."""
+        return json.dumps(self.value(argument), ensure_ascii=False, separators=(",", ":"))
+
+    def base64(self, argument: Any) -> str:
+        """Fn::Base64."""
+        text = self.value(argument)
+        if PLACEHOLDER.search(text):
+            raise ValueError
+        return base64.b64encode(text.encode()).decode()
+
+    def by_values(self, value: Any) -> Any:
+        """A value in which variables have their defaults. Raises `ValueError` where one has none, or is secret."""
+        defaults = {
+            name: one.default
+            for name, one in self.names.variables.items()
+            if one.default is not None and not one.rules.get("sensitive")
+        }
+        made = substitute(value, defaults)
+        if PLACEHOLDER.search(json.dumps(made, ensure_ascii=False)):
             raise ValueError
         return made
 
     # --- conditions ---
 
     def if_(self, argument: Any) -> Any:
-        """Fn::If, decided by the parameters' defaults."""
+        """Fn::If, decided by the parameters' values; where they do not decide, a variable, or nothing and a note."""
         name, yes, no = argument
         decided = self.decided(name)
-        chosen = yes if decided is not False else no
-        if decided is None:
-            told = f"the condition {name} can't be decided here: taken as true"
-        else:
-            told = f"the condition {name} is {str(decided).lower()} by the parameters' defaults, and taken as that"
-        if told not in self.notes:
-            self.notes.append(told)
-        return self.value(chosen)
+        if decided is not None:
+            self.note(f"the condition {name} is {str(decided).lower()} by the parameters' values, and taken as that")
+            return self.value(yes if decided else no)
+        if self._is_scalar(yes) and self._is_scalar(no):
+            return self.names.stand_in(f"Fn::If {name}: {_shown(yes)} or {_shown(no)}", f"if_{name}")
+        shown = f"{_shown(yes)[:80]} or {_shown(no)[:80]}"
+        self.note(f"the condition {name} can't be decided here: what depends on it is not imported ({shown})")
+        return ABSENT
+
+    def _is_scalar(self, value: Any) -> bool:
+        if (
+            isinstance(value, dict)
+            and len(value) == 1
+            and next(iter(value)) in ("Ref", "Fn::If", "Fn::Sub", "Fn::GetAtt")
+        ):
+            return value != {"Ref": "AWS::NoValue"}
+        return isinstance(value, str | int | float)
 
     def decided(self, name: Any) -> bool | None:
-        """Whether a condition holds by the parameters' defaults; None when that does not tell."""
+        """Evaluates a condition with the parameters' values; None where they do not decide it."""
         if not isinstance(name, str) or name not in self.conditions or name in self._open:
             return None
-        self._open.add(name)
-        try:
-            return self._truth(self.conditions[name])
-        except (AttributeError, KeyError, IndexError, TypeError, ValueError):
-            return None
-        finally:
-            self._open.discard(name)
+        if name not in self._decided:
+            self._open.add(name)
+            try:
+                self._decided[name] = self._truth(self.conditions[name])
+            except _FAULTS:
+                self._decided[name] = None
+            finally:
+                self._open.discard(name)
+        return self._decided[name]
 
     def _truth(self, condition: Any) -> bool | None:
         ((name, argument),) = condition.items()
         if name == "Condition":
             return self.decided(argument)
         if name == "Fn::Equals":
-            one, other = (self._by_default(self.value(item)) for item in argument)
+            one, other = (_text(self.by_values(self.value(item))) for item in argument)
             return one == other
         truths = [self._truth(item) for item in argument]
         if name == "Fn::Not":
@@ -209,6 +310,46 @@ class Functions:
         if deciding in truths:
             return deciding
         return None if None in truths else not deciding
+
+
+class _ByValues(Functions):
+    """Evaluates the functions of a template with the values that its parameters have."""
+
+    def __init__(self, functions: Functions) -> None:
+        self.__dict__ |= functions.__dict__
+
+    def value(self, value: Any) -> Any:
+        """A value without placeholders. Raises one of `_FAULTS`."""
+        made = super().value(value)
+        return made if made is ABSENT else self.by_values(made)
+
+    def _call(self, name: str, argument: Any) -> Any:
+        return _FUNCTIONS[name](self, argument)
+
+
+def _stem(name: str, argument: Any) -> str:
+    """What a variable for the result of a function is called after."""
+    if name == "Fn::FindInMap" and isinstance(argument, list) and len(argument) > 2:
+        words = [one for one in (argument[0], argument[2]) if isinstance(one, str)]
+        return "_".join(words) or "FindInMap"
+    return argument if isinstance(argument, str) else name.removeprefix("Fn::")
+
+
+def _no_outputs(_stack: str, _name: str) -> None:
+    return None
+
+
+def _text(value: Any) -> str:
+    """A value as the text that CloudFormation has for it. Raises `TypeError`."""
+    if isinstance(value, list | dict) or value is None:
+        raise TypeError
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _plain_type(parameter: Mapping[str, Any]) -> str:
+    """The type of what a parameter holds; the value of one from the parameter store has been looked up."""
+    kind = str(parameter.get("Type", "String"))
+    return kind.removeprefix(_SSM).removesuffix(">") if kind.startswith(_SSM) else kind
 
 
 def _mapping(value: Any) -> dict[str, Any]:
@@ -231,11 +372,18 @@ def _variable(parameter: Mapping[str, Any]) -> Variable:
             rules[word] = int(parameter[key])
     if parameter.get("NoEcho") in (True, "true", "True"):
         rules["sensitive"] = True
-    default = parameter.get("Default")
+    kind, default = str(parameter.get("Type", "")), parameter.get("Default")
+    if kind.startswith(_SSM):
+        # The default is the parameter's path in the store, not its value.
+        told = f"{rules.get('description', '')} (SSM parameter {default})" if default else rules.get("description", "")
+        rules = {"description": " ".join(str(told).split())[:200]} if told else {}
+        return Variable("list" if kind.removeprefix(_SSM).startswith(_LISTS) else "string", None, rules)
     text = None if default is None else str(default).lower() if isinstance(default, bool) else str(default)
-    if str(parameter.get("Type", "")).startswith(_LISTS):
+    if kind.startswith(_LISTS):
         items = None if text is None else [one.strip() for one in text.split(",")] if text else []
         return Variable("list", items, {key: rule for key, rule in rules.items() if key != "pattern"})
+    # The default of a secret would be in the spec for everyone to read.
+    text = None if rules.get("sensitive") else text
     if isinstance(parameter.get("AllowedValues"), list):
         rules["enum"] = [str(one).lower() if isinstance(one, bool) else str(one) for one in parameter["AllowedValues"]]
     return Variable("string", text, rules)
@@ -249,5 +397,8 @@ _FUNCTIONS: Mapping[str, Callable[[Functions, Any], Any]] = {
     "Fn::Select": Functions.select,
     "Fn::Split": Functions.split,
     "Fn::FindInMap": Functions.find_in_map,
+    "Fn::Length": Functions.length,
+    "Fn::ToJsonString": Functions.to_json,
+    "Fn::Base64": Functions.base64,
     "Fn::If": Functions.if_,
 }

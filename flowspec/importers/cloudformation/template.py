@@ -1,17 +1,17 @@
 """A CloudFormation template -> the request that its AWS::EMR::Cluster means.
 
-Parameters are variables. Functions are carried out where the template alone decides what comes of them;
-else a variable stands for the value, and its description says what it was. The members are those of the
-template reference (AWS::EMR::Cluster and the resources that belong to one): RunJobFlow's, but for the
-names that are translated here.
+Parameters are variables. Functions are evaluated where the template alone determines their results; else the value
+is a variable whose description says what it was. The members are those of the template reference
+(AWS::EMR::Cluster and the resources that belong to one): RunJobFlow's, but for the names that are translated here.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from flowspec.document.parse import compose
 from flowspec.document.tree import Items, Mapping, Node, Scalar, Source
@@ -20,7 +20,7 @@ from flowspec.facts.api_model import input_shape
 from flowspec.importers.cloudformation.functions import Functions
 from flowspec.importers.decompile.placeholders import Wanted
 from flowspec.importers.refusal import choose, refuse
-from flowspec.importers.shapes import fitted
+from flowspec.importers.shapes import fitted, known_members
 
 Json = dict[str, Any]
 
@@ -31,6 +31,12 @@ _PARTS = {
     "AWS::EMR::InstanceGroupConfig": "JobFlowId",
     "AWS::EMR::InstanceFleetConfig": "ClusterId",
 }
+_STACKS = ("AWS::CloudFormation::Stack", "AWS::Serverless::Application")
+# What YAML 1.1, which CloudFormation reads, has for a truth value or a number: on, 010, 12:30:00, 1_000.
+_READ_OTHERWISE = re.compile(r"(?i:yes|no|on|off)|0[0-7_]+|[0-9]+(:[0-5]?[0-9])+|[0-9]+_[0-9_]+")
+# A stack that has itself three times, directly or not, would have 3^n.
+_MOST_STACKS = 200
+_DEEPEST_STACK = 20
 _RENAMED = {"ConfigurationProperties": "Properties", "StepProperties": "Properties"}
 _GROUPS = {"MasterInstanceGroup": "MASTER", "CoreInstanceGroup": "CORE", "TaskInstanceGroups": "TASK"}
 _FLEETS = {"MasterInstanceFleet": "MASTER", "CoreInstanceFleet": "CORE", "TaskInstanceFleets": "TASK"}
@@ -45,35 +51,203 @@ _UNSAID = {
 }
 
 
-def read(source: Source, folder: Path, cluster: str = "") -> Wanted:  # noqa: ARG001 - readers are called alike
-    """What a cluster of a template asks for; of several, `cluster` names one. Raises `SpecError`."""
-    template = _template(source)
-    resources = {name: one for name, one in _mapping(template, "Resources").items() if isinstance(one, dict)}
-    names = [name for name, one in resources.items() if one.get("Type") == _CLUSTER]
-    if not names:
-        refuse(source, f"there is no {_CLUSTER} in it", "other resources are no job flows")
-    name = names[choose(source, names, cluster)]
-    functions = Functions(template, resources)
-    properties = functions.value(resources[name].get("Properties", {}))
+class _Stack(NamedTuple):
+    """A template with its functions; `prefix` is the path of nested stacks that leads to it."""
+
+    prefix: str
+    resources: Json
+    functions: Functions
+
+
+class _Found(NamedTuple):
+    """A resource of a stack."""
+
+    stack: _Stack
+    name: str
+
+    @property
+    def resource(self) -> Json:
+        """What the template says of it."""
+        resource: Json = self.stack.resources[self.name]
+        return resource
+
+    @property
+    def shown(self) -> str:
+        """Its name, with the nested stacks that lead to it."""
+        return f"{self.stack.prefix}{self.name}"
+
+
+def read(
+    source: Source, folder: Path, cluster: str = "", *, var_files: Sequence[Path] = (), settings: Sequence[str] = ()
+) -> Wanted:
+    """The request of a cluster of a template; of several, `cluster` names one. Raises `SpecError`.
+
+    Nested stacks whose template is a file below `folder` are read, too. `var_files` and `settings` give values to
+    parameters.
+    """
+    odd: list[str] = []
+    template = _template(source, odd)
+    given = _given(template, source, var_files, settings)
+    resources = _resources(template)
+    root = _Stack("", resources, Functions(template, resources, given))
+    root.functions.notes += odd
+    _note_unread(template, root)
+    stacks = [root, *_nested(root, folder, [])]
+    clusters = _clusters(stacks)
+    if not clusters:
+        refuse(source, f"there is no {_CLUSTER} in it", "; ".join(root.functions.notes[:3]) or _without(template))
+    found = clusters[choose(source, [one.shown for one in clusters], cluster)]
+    functions = found.stack.functions
+    properties = functions.value(found.resource.get("Properties", {}))
     if not isinstance(properties, dict):
-        refuse(source, f"{name} has no Properties")
-    params = _request(properties)
-    for part in _parts(name, resources, functions):
-        _fold(params, *part, functions)
+        refuse(source, f"{found.shown} has no Properties")
+    params = _request(properties, functions)
+    for part in _parts(found, stacks):
+        _fold(params, part)
     params.setdefault("Instances", {})
-    params.setdefault("Name", name)
+    params.setdefault("Name", found.name)
     notes = [text for member, text in _UNSAID.items() if member not in {**params, **params["Instances"]}]
-    others = [f"{one} ({resources[one].get('Type')})" for one in resources if _belongs(resources[one]) and one != name]
-    if len(names) > 1 and others:
+    others = [
+        f"{one} ({resources[one].get('Type')})" for one in resources if _belongs(resources[one]) and one != found.name
+    ]
+    if len(clusters) > 1 and others:
         notes.append(f"other resources of EMR are in the template: {', '.join(others)[:300]}")
     return Wanted(params, functions.names.used(params), "", (*functions.notes, *notes))
+
+
+def _resources(template: Json) -> Json:
+    return {name: one for name, one in _mapping(template, "Resources").items() if isinstance(one, dict)}
+
+
+def _without(template: Json) -> str:
+    """A hint for a template that has no cluster."""
+    if "elasticmapreduce:createCluster" in json.dumps(template):
+        return "a state machine in it makes clusters: import takes the Parameters of its createCluster state, as JSON"
+    return "other resources are no job flows"
+
+
+def _note_unread(template: Json, stack: _Stack) -> None:
+    for name in _mapping(template, "Resources"):
+        if name.startswith("Fn::ForEach"):
+            stack.functions.note(f"{stack.prefix}{name} is not written out, and not imported")
+    macros = template.get("Transform", [])
+    for macro in macros if isinstance(macros, list) else [macros]:
+        if macro not in ("AWS::Serverless-2016-10-31", "AWS::LanguageExtensions"):
+            stack.functions.note(f"the macro {json.dumps(macro)[:80]} changes the template before it is used; not here")
+
+
+# --- parameters ---
+
+
+def _given(template: Json, source: Source, files: Sequence[Path], settings: Sequence[str]) -> Json:
+    """The values of parameters, the last one of each name."""
+    values: Json = {}
+    for path in files:
+        try:
+            values |= _file_values(json.loads(path.read_text("utf-8-sig")))
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            refuse(source, f"{path} is no file of parameters: {error}", '[{"ParameterKey": …, "ParameterValue": …}]')
+    for setting in settings:
+        name, mark, text = setting.partition("=")
+        if not mark:
+            refuse(source, f"'{setting}' is no NAME=VALUE")
+        values[name] = text
+    unknown = sorted(values.keys() - _mapping(template, "Parameters").keys())
+    if unknown:
+        refuse(source, f"the template has no parameter {', '.join(unknown)}")
+    return values
+
+
+def _file_values(content: Any) -> Json:
+    """The parameters in a file of `aws cloudformation`, or of CodePipeline ({"Parameters": {…}}), or a plain object."""
+    if isinstance(content, list):
+        return {one["ParameterKey"]: one["ParameterValue"] for one in content}
+    return {str(key): value for key, value in content.get("Parameters", content).items()}
+
+
+# --- nested stacks ---
+
+
+def _nested(stack: _Stack, folder: Path, seen: list[str]) -> Iterator[_Stack]:
+    """The nested stacks of a stack whose templates are here; a note for each other one."""
+    inner = {}
+    for name, resource in stack.resources.items():
+        if resource.get("Type") not in _STACKS:
+            continue
+        found = _opened(stack, name, resource, folder, seen)
+        if found is not None:
+            inner[name] = found
+    stack.functions.outputs = lambda name, output: _output(inner.get(name), output)
+    for one, where, _ in inner.values():
+        yield one
+        yield from _nested(one, where, seen)
+
+
+def _opened(
+    stack: _Stack, name: str, resource: Json, folder: Path, seen: list[str]
+) -> tuple[_Stack, Path, Json] | None:
+    functions, shown = stack.functions, f"{stack.prefix}{name}"
+    properties = _mapping(resource, "Properties")
+    where = properties.get("TemplateURL") or properties.get("Location")
+    path = folder / where if isinstance(where, str) and "://" not in where else None
+    if functions.decided(resource.get("Condition")) is False:
+        functions.note(f"the nested stack {shown} is left out: its condition {resource['Condition']} is false")
+        return None
+    # A stack may contain itself.
+    if path is None or not path.is_file() or len(seen) >= _MOST_STACKS or len(stack.prefix.split(".")) > _DEEPEST_STACK:
+        functions.note(f"the nested stack {shown} is not imported: its template {_short(where)} is not here")
+        return None
+    seen.append(shown)
+    try:
+        template = _template(Source(str(path), path.read_text("utf-8-sig")))
+    except (SpecError, OSError, UnicodeDecodeError) as error:
+        reason = error.diagnostics[0].message if isinstance(error, SpecError) else str(error)
+        functions.note(f"the nested stack {shown} is not imported: {path.name} can't be read: {reason}")
+        return None
+    given, resources = _mapping(properties, "Parameters"), _resources(template)
+    made = _Stack(f"{shown}.", resources, Functions(template, resources, given, functions, f"{shown}."))
+    _note_unread(template, made)
+    return made, path.parent, template
+
+
+def _output(found: tuple[_Stack, Path, Json] | None, output: str) -> Any:
+    """The value of an output of a nested stack; None where it is not known."""
+    if found is None:
+        return None
+    stack, _, template = found
+    said = _mapping(_mapping(template, "Outputs"), output)
+    return stack.functions.value(said["Value"]) if "Value" in said else None
+
+
+def _short(value: Any) -> str:
+    return (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))[:80]
+
+
+# --- clusters ---
+
+
+def _clusters(stacks: list[_Stack]) -> list[_Found]:
+    """The clusters of the stacks, but for those whose condition is false where there are others."""
+    found = [
+        _Found(stack, name) for stack in stacks for name, one in stack.resources.items() if one.get("Type") == _CLUSTER
+    ]
+    made = []
+    for one in found:
+        condition = one.resource.get("Condition")
+        decided = one.stack.functions.decided(condition)
+        if condition is not None and decided is not True:
+            word = "is false by the parameters' values" if decided is False else "can't be decided here"
+            one.stack.functions.note(f"{one.shown} is made only under the condition {condition}, which {word}")
+        if condition is None or decided is not False:
+            made.append(one)
+    return made or found
 
 
 def _belongs(resource: Json) -> bool:
     return str(resource.get("Type", "")).startswith("AWS::EMR::") and resource["Type"] not in _PARTS
 
 
-def _template(source: Source) -> Json:
+def _template(source: Source, notes: list[str] | None = None) -> Json:
     if source.text.lstrip()[:1] == "{":
         try:
             value = json.loads(source.text)
@@ -83,19 +257,23 @@ def _template(source: Source) -> Json:
         root, found = compose(source, functions=True)
         if found:
             raise SpecError(found)
-        value = _data(root) if root is not None else None
+        value = _data(root, notes if notes is not None else []) if root is not None else None
     if not isinstance(value, dict):
         refuse(source, "a template is a mapping with Resources")
     return value
 
 
-def _data(node: Node) -> Any:
+def _data(node: Node, notes: list[str]) -> Any:
     """A node as data, in which a number is the text as it was written: CloudFormation tells them apart by use."""
     if isinstance(node, Mapping):
-        return {key: _data(item) for key, (_, item) in node.entries.items()}
+        return {key: _data(item, notes) for key, (_, item) in node.entries.items()}
     if isinstance(node, Items):
-        return [_data(item) for item in node.items]
+        return [_data(item, notes) for item in node.items]
     assert isinstance(node, Scalar)
+    if node.plain and _READ_OTHERWISE.fullmatch(node.text):
+        notes.append(
+            f"line {node.at.line}: {node.text} is taken as a text; without quotes, YAML 1.1 reads it as another value"
+        )
     return node.text if isinstance(node.value, int | float) and not isinstance(node.value, bool) else node.value
 
 
@@ -104,24 +282,36 @@ def _mapping(value: Any, key: str) -> Json:
     return inner if isinstance(inner, dict) else {}
 
 
-def _parts(cluster: str, resources: Json, functions: Functions) -> Iterator[tuple[str, str, Json]]:
-    """The resources that belong to the cluster: each one's name, type and properties."""
-    for name, resource in _ordered(resources):
-        kind = resource.get("Type")
-        if kind not in _PARTS:
-            continue
-        properties = _mapping(resource, "Properties")
-        owner = properties.get(_PARTS[kind])
-        if owner not in ({"Ref": cluster}, {"Fn::GetAtt": [cluster, "Id"]}, {"Fn::GetAtt": f"{cluster}.Id"}):
-            continue
-        if functions.decided(resource.get("Condition")) is False:
-            functions.notes.append(
-                f"{name} is left out: its condition {resource['Condition']} is false by the defaults"
-            )
-            continue
-        own = {key: value for key, value in properties.items() if key != _PARTS[kind]}
-        value = functions.value(own)
-        yield name, kind, value
+def _parts(cluster: _Found, stacks: list[_Stack]) -> Iterator[_Found]:
+    """The resources that belong to the cluster."""
+    own = cluster.stack.functions.ref(cluster.name)
+    clusters = [
+        _Found(stack, name) for stack in stacks for name, one in stack.resources.items() if one.get("Type") == _CLUSTER
+    ]
+    others = [one.stack.functions.ref(one.name) for one in clusters if one != cluster]
+    for stack in stacks:
+        for name, resource in _ordered(stack.resources):
+            kind = resource.get("Type")
+            if kind not in _PARTS:
+                continue
+            owner = stack.functions.value(_mapping(resource, "Properties").get(_PARTS[kind]))
+            if owner != own:
+                if owner not in others:
+                    stack.functions.note(
+                        f"{stack.prefix}{name} ({kind}) is not imported: it is for a cluster that is not here"
+                    )
+                continue
+            condition = resource.get("Condition")
+            decided = stack.functions.decided(condition)
+            if condition is not None and decided is not True:
+                word = "is false by the parameters' values" if decided is False else "can't be decided here"
+                stack.functions.note(f"{stack.prefix}{name} is left out: its condition {condition} {word}")
+                continue
+            if condition is not None:
+                stack.functions.note(
+                    f"{stack.prefix}{name} is there since {condition} is true by the parameters' values"
+                )
+            yield _Found(stack, name)
 
 
 def _ordered(resources: Json) -> list[tuple[str, Json]]:
@@ -144,15 +334,23 @@ def _ordered(resources: Json) -> list[tuple[str, Json]]:
 # --- members ---
 
 
-def _request(properties: Json) -> Json:
+def _request(properties: Json, functions: Functions) -> Json:
     renamed = _renamed(properties)
     instances = renamed.pop("Instances", {})
     if isinstance(renamed.get("AdditionalInfo"), dict):
         renamed["AdditionalInfo"] = json.dumps(renamed["AdditionalInfo"])
     if isinstance(instances, dict):
         renamed["Instances"] = _instances(instances)
-    params: Json = fitted(renamed, input_shape())
+    params: Json = _fitted(renamed, input_shape(), functions)
     return params
+
+
+def _fitted(value: Any, shape: Any, functions: Functions) -> Any:
+    """A value in the types of the API, without the members that it does not have, each of which is a note."""
+    known, unknown = known_members(fitted(value, shape), shape)
+    for path in unknown:
+        functions.note(f"{path} is not imported: RunJobFlow has no such member")
+    return known
 
 
 def _renamed(value: Any) -> Any:
@@ -184,23 +382,25 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _fold(params: Json, name: str, kind: str, properties: Json, functions: Functions) -> None:
+def _fold(params: Json, part: _Found) -> None:
     """Puts a resource of its own into the request of its cluster."""
-    renamed = _renamed(properties)
+    functions, kind = part.stack.functions, str(part.resource["Type"])
+    own = {key: value for key, value in _mapping(part.resource, "Properties").items() if key != _PARTS[kind]}
+    renamed = _renamed(functions.value(own))
     if kind == "AWS::EMR::Step":
         monitoring = {key: renamed.pop(key) for key in ("LogUri", "EncryptionKeyArn") if key in renamed}
         if monitoring:
             renamed["StepMonitoringConfiguration"] = {"S3MonitoringConfiguration": monitoring}
-        _append(params, ("Steps",), renamed)
+        _append(params, ("Steps",), renamed, functions)
     elif kind == "AWS::EMR::InstanceGroupConfig":
-        _append(params, ("Instances", "InstanceGroups"), renamed)
+        _append(params, ("Instances", "InstanceGroups"), renamed, functions)
     else:
-        _append(params, ("Instances", "InstanceFleets"), renamed)
-    functions.notes.append(f"{name} ({kind}) is part of the request: in the template it is a resource of its own")
+        _append(params, ("Instances", "InstanceFleets"), renamed, functions)
+    functions.note(f"{part.shown} ({kind}) is part of the request: in the template it is a resource of its own")
 
 
-def _append(params: Json, path: tuple[str, ...], value: Json) -> None:
+def _append(params: Json, path: tuple[str, ...], value: Json, functions: Functions) -> None:
     shape, owner = input_shape(), params
     for member in path[:-1]:
         shape, owner = shape.members[member], owner.setdefault(member, {})
-    owner.setdefault(path[-1], []).append(fitted(value, shape.members[path[-1]].member))
+    owner.setdefault(path[-1], []).append(_fitted(value, shape.members[path[-1]].member, functions))

@@ -1,24 +1,41 @@
-"""Terraform's configuration language -> the form it has as JSON. The only door to hcl2 (python-hcl2, an extra).
-
-In that form every string is a template, and a string that is one `${ }` is an expression.
-"""
+"""Terraform's configuration language -> its blocks and expressions. The only door to hcl2 (python-hcl2, an extra)."""
 
 from __future__ import annotations
 
+import functools
+import json
 import re
+from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
-from flowspec.document.tree import Place, Source
 from flowspec.errors import FlowspecError
-from flowspec.importers.refusal import refuse
+from flowspec.importers.terraform import syntax
+from flowspec.importers.terraform.syntax import Block, Body, Expr, SyntaxFault
 
-_HEREDOC = re.compile(r'"?<<(?P<indented>-?)(?P<end>\w+)\n(?P<body>.*?)\n?[ \t]*(?P=end)"?', re.DOTALL)
-_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
-_TEMPLATE = re.compile(r"\$\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}|\\(?P<escape>[nrt\"\\])")
+_HEREDOC = re.compile(r"<<(?P<flush>-?)(?P<end>[\w.-]+)\r?\n(?P<body>(?:.*\n)??)[ \t]*(?P=end)\s*", re.DOTALL)
+_IGNORED = {"new_line_or_comment"}
+_WORDS = {"true": True, "false": False, "null": None}
 
 
-def parse(source: Source) -> dict[str, Any]:
-    """The blocks of a file, by their words. Raises `SpecError`; `FlowspecError` where hcl2 is not installed."""
+def parse(text: str, file: str, first: int = 1) -> Body:
+    """The blocks of a text, which begins at line `first` of its file.
+
+    Raises `SyntaxFault` with the line; `FlowspecError` where hcl2 is not installed.
+    """
+    tree = _tree(text if text.endswith("\n") else f"{text}\n")
+    return _Reader(text, file, first - 1).body(_inner(tree)[0])
+
+
+@functools.lru_cache(maxsize=4096)
+def expression(text: str, line: int = 0) -> Expr:
+    """An expression on its own. Raises `SyntaxFault`."""
+    wrapped = f"x = (\n{text}\n)\n"
+    body = _Reader(wrapped, "", line - 2).body(_inner(_tree(wrapped))[0])
+    return body.attributes["x"]
+
+
+def _tree(text: str) -> Any:
     try:
         import hcl2
     except ImportError:
@@ -26,34 +43,222 @@ def parse(source: Source) -> dict[str, Any]:
             "reading Terraform's language needs python-hcl2", remedy="pip install 'flowspec[terraform]'"
         ) from None
     try:
-        value = hcl2.loads(source.text if source.text.endswith("\n") else f"{source.text}\n")
+        return hcl2.parses_to_tree(_masked(text))
     except Exception as error:  # noqa: BLE001 - hcl2 lets its parser's exceptions through
-        line, column = getattr(error, "line", 0), getattr(error, "column", 1)
-        at = Place(source, line, column, 1) if isinstance(line, int) and line > 0 else None
-        refuse(source, f"this is not Terraform's language: {str(error).splitlines()[0][:160]}", at=at)
-    plain: dict[str, Any] = _plain(value)
-    return plain
+        line = getattr(error, "line", 0)
+        raise SyntaxFault(str(error).splitlines()[0][:160], line if isinstance(line, int) and line > 0 else 0) from None
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {unquoted(key): _plain(item) for key, item in value.items() if not re.fullmatch(r"__\w+__", key)}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return unquoted(value) if isinstance(value, str) else value
+def _masked(text: str) -> str:
+    """The text without what hcl2's grammar lacks: strip markers in `${~ ~}`, and `$${` without its brace.
+
+    Positions stay, and strings are read from the text itself by their positions.
+    """
+    text = text.replace("${~", "${ ").replace("~}", " }")
+    return text.replace("$${", "$$(").replace("%%{", "%%(")
 
 
-def unquoted(text: str) -> str:
-    """A string of the language as the template that it is."""
-    heredoc = _HEREDOC.fullmatch(text)
-    if heredoc:
-        return _dedented(f"{heredoc['body']}\n") if heredoc["indented"] else f"{heredoc['body']}\n"
-    if len(text) > 1 and text[0] == text[-1] == '"':
-        return _TEMPLATE.sub(lambda found: _ESCAPES[found["escape"]] if found["escape"] else found[0], text[1:-1])
-    return text
+def split(text: str) -> Iterator[tuple[str, int]]:
+    """The blocks at the top of a file that can't be read as a whole, each with its first line.
+
+    A block begins with a word at the beginning of a line, as `terraform fmt` leaves it.
+    """
+    lines = text.splitlines(keepends=True)
+    begins = [index for index, line in enumerate(lines) if re.match(r"[A-Za-z_]\w*[^=]*\{", line)]
+    for begin, end in zip(begins, [*begins[1:], len(lines)], strict=True):
+        yield "".join(lines[begin:end]), begin + 1
 
 
-def _dedented(body: str) -> str:
-    lines = body.split("\n")
-    margin = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
-    return "\n".join(line[margin:] for line in lines)
+def _inner(tree: Any) -> list[Any]:
+    """The children that mean something."""
+    return [
+        one
+        for one in tree.children
+        if one is not None and getattr(one, "data", "") not in _IGNORED and getattr(one, "type", "") != "NL_OR_COMMENT"
+    ]
+
+
+def _trees(tree: Any) -> list[Any]:
+    return [one for one in _inner(tree) if hasattr(one, "children")]
+
+
+def _marks(tree: Any) -> set[str]:
+    return {one.type for one in _inner(tree) if not hasattr(one, "children")}
+
+
+class _Reader:
+    """Reads the tree that hcl2 makes of a text. `offset` is added to its lines."""
+
+    def __init__(self, text: str, file: str, offset: int) -> None:
+        self.text, self.file, self.offset = text, file, offset
+
+    def body(self, tree: Any) -> Body:
+        made = Body(self.file, self._line(tree))
+        for one in _trees(tree):
+            if one.data == "attribute":
+                name, value = _trees(one)
+                made.attributes[self._source(name)] = self.expr(value)
+            else:
+                *labels, inner = _trees(one)
+                kind, *rest = (self._source(label).strip('"') for label in labels)
+                content = self.body(inner)
+                content.line = self._line(one)
+                made.blocks.append(Block(kind, tuple(rest), content))
+        return made
+
+    def expr(self, tree: Any) -> Expr:
+        reader = self._KINDS.get(tree.data)
+        if reader is None:
+            raise SyntaxFault(f"{tree.data} is not known", self._line(tree))
+        return reader(self, tree, self._source(tree), self._line(tree))
+
+    def _source(self, tree: Any) -> str:
+        return "" if tree.meta.empty else self.text[tree.meta.start_pos : tree.meta.end_pos]
+
+    def _line(self, tree: Any) -> int:
+        return 0 if tree.meta.empty else tree.meta.line + self.offset
+
+    def _term(self, tree: Any, text: str, line: int) -> Expr:  # noqa: ARG002 - kinds are read alike
+        return self.expr(_trees(tree)[0])
+
+    def _literal(self, _tree: Any, text: str, line: int) -> Expr:
+        return syntax.Literal(text, line, _WORDS[text])
+
+    def _number(self, _tree: Any, text: str, line: int) -> Expr:
+        value = Decimal(text)
+        return syntax.Literal(text, line, int(value) if value == value.to_integral_value() else float(value))
+
+    def _string(self, _tree: Any, text: str, line: int) -> Expr:
+        return syntax.Template(text, line, text[1:-1], quoted=True)
+
+    def _heredoc(self, _tree: Any, text: str, line: int) -> Expr:
+        found = _HEREDOC.fullmatch(text)
+        if not found:
+            raise SyntaxFault("a heredoc without its end", line)
+        return syntax.Template(text, line, found["body"].replace("\r\n", "\n"), flush=bool(found["flush"]))
+
+    def _name(self, _tree: Any, text: str, line: int) -> Expr:
+        return syntax.Name(text, line, text)
+
+    def _tuple(self, tree: Any, text: str, line: int) -> Expr:
+        return syntax.Items(text, line, tuple(map(self.expr, _trees(tree))))
+
+    def _object(self, tree: Any, text: str, line: int) -> Expr:
+        pairs = []
+        for one in _trees(tree):
+            key, value = _trees(one)
+            pairs.append((self._key(key), self.expr(value)))
+        return syntax.Pairs(text, line, tuple(pairs))
+
+    def _key(self, tree: Any) -> Expr:
+        """A key: a word is a text, unless it is in parentheses."""
+        text, line = self._source(tree), self._line(tree)
+        if re.fullmatch(r"[A-Za-z_][\w-]*|[0-9]+", text):
+            return syntax.Literal(text, line, text)
+        return self.expr(_trees(tree)[0])
+
+    def _get(self, tree: Any, text: str, line: int) -> Expr:
+        target, access = _trees(tree)
+        return self._accessed(self.expr(target), access, text, line)
+
+    def _accessed(self, target: Expr, access: Any, text: str, line: int) -> Expr:
+        if access.data == "braces_index":
+            return syntax.Index(text, line, target, self.expr(_trees(access)[0]))
+        name = self._source(access)[1:].strip()
+        if access.data == "short_index":
+            return syntax.Index(text, line, target, syntax.Literal(name, line, int(name)))
+        return syntax.Attribute(text, line, target, name)
+
+    def _splat(self, tree: Any, text: str, line: int) -> Expr:
+        target, splat = _trees(tree)
+        rest: Expr = syntax.Name("", line, "")
+        for access in _trees(splat):
+            rest = self._accessed(rest, access, text, line)
+        return syntax.Splat(text, line, self.expr(target), rest)
+
+    def _call(self, tree: Any, text: str, line: int) -> Expr:
+        inner = _trees(tree)
+        names = [self._source(one) for one in inner if one.data == "identifier"]
+        found = [one for one in inner if one.data == "arguments"]
+        args = tuple(self.expr(one) for part in found for one in _trees(part))
+        spread = any("ELLIPSIS" in _marks(part) for part in found)
+        return syntax.Call(text, line, "::".join(names), args, spread)
+
+    def _unary(self, tree: Any, text: str, line: int) -> Expr:
+        mark = text[0]
+        return syntax.Unary(text, line, mark, self.expr(_trees(tree)[0]))
+
+    def _binary(self, tree: Any, text: str, line: int) -> Expr:
+        left, term = _trees(tree)
+        mark, right = _trees(term)
+        return syntax.Binary(text, line, self._source(mark), self.expr(left), self.expr(right))
+
+    def _conditional(self, tree: Any, text: str, line: int) -> Expr:
+        condition, yes, no = map(self.expr, _trees(tree))
+        return syntax.Conditional(text, line, condition, yes, no)
+
+    def _for(self, tree: Any, text: str, line: int) -> Expr:
+        intro, *results = _trees(tree)
+        *names, collection = _trees(intro)
+        conditions = [_trees(one)[0] for one in results if one.data == "for_cond"]
+        *keys, value = [self.expr(one) for one in results if one.data != "for_cond"]
+        return syntax.For(
+            text, line, tuple(map(self._source, names)), self.expr(collection), keys[0] if keys else None, value,
+            self.expr(conditions[0]) if conditions else None, "ELLIPSIS" in _marks(tree),
+        )  # fmt: skip
+
+    _KINDS: dict[str, Callable[[_Reader, Any, str, int], Expr]] = {  # noqa: RUF012 - read only
+        "expr_term": _term,
+        "literal_value": _literal,
+        "int_lit": _number,
+        "float_lit": _number,
+        "string": _string,
+        "heredoc_template": _heredoc,
+        "heredoc_template_trim": _heredoc,
+        "identifier": _name,
+        "keyword": _name,
+        "tuple": _tuple,
+        "object": _object,
+        "index_expr_term": _get,
+        "get_attr_expr_term": _get,
+        "attr_splat_expr_term": _splat,
+        "full_splat_expr_term": _splat,
+        "function_call": _call,
+        "unary_op": _unary,
+        "binary_op": _binary,
+        "conditional": _conditional,
+        "for_tuple_expr": _for,
+        "for_object_expr": _for,
+    }
+
+
+def read(text: str, file: str) -> tuple[Body, list[str]]:
+    """The blocks of a file in either syntax, and what is wrong with the parts that can't be read.
+
+    Raises `SyntaxFault` when nothing can be read.
+    """
+    if text.lstrip()[:1] in ("{", "["):
+        return _json(text, file), []
+    try:
+        return parse(text, file), []
+    except SyntaxFault as fault:
+        made, faults = Body(file), []
+        for part, first in split(text):
+            try:
+                made.blocks += parse(part, file, first).blocks
+            except SyntaxFault as inner:
+                line = inner.line + first - 1 if inner.line else first
+                faults.append(f"{file}:{line}: this block is not imported, it is not Terraform's language: {inner}")
+        if not made.blocks:
+            raise fault from None
+        return made, faults
+
+
+def _json(text: str, file: str) -> Body:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise SyntaxFault(f"this is not JSON: {str(error)[:200]}", getattr(error, "lineno", 0)) from None
+    if not isinstance(value, dict):
+        raise SyntaxFault("Terraform's JSON is an object")
+    return syntax.from_json(value, file)

@@ -1,0 +1,193 @@
+"""Recognizes what kind of source a text is; and other files that people try, with the command that takes each."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from flowspec.document.tree import Source
+from flowspec.importers.refusal import refuse
+
+_SIGNS = (
+    ("cloudformation", re.compile(r"^Resources\s*:|^AWSTemplateFormatVersion\b", re.MULTILINE)),
+    (
+        "terraform",
+        re.compile(r"^\s*(resource|module)\s+\"?aws_emr_|^\s*(resource|variable|locals|provider)\b.*\{", re.MULTILINE),
+    ),
+    ("aws-cli", re.compile(r"\bemr\s(.*\s)?create-cluster\b", re.DOTALL)),
+)
+
+
+def recognized(source: Source) -> str:
+    """The kind of source that a text is; a request when nothing tells.
+
+    Raises `SpecError` for a file of another kind, with the command that takes it.
+    """
+    if source.file.endswith((".tf", ".tf.json")):
+        return "terraform"
+    if source.text.lstrip()[:1] in ("{", "["):
+        return _recognized_json(source)
+    refuse_structured(source)
+    kind = next((kind for kind, sign in _SIGNS if sign.search(source.text)), "")
+    if not kind:
+        _refuse_texts(source)
+    return kind or "request"
+
+
+def _recognized_json(source: Source) -> str:
+    try:
+        value = json.loads(source.text)
+    except (ValueError, RecursionError):
+        return "request"
+    _refuse_values(source, value)
+    members = value.keys() if isinstance(value, dict) else ()
+    if "Resources" in members and "Instances" not in members:
+        return "cloudformation"
+    return "terraform" if {"resource", "planned_values", "terraform_version"} & set(members) else "request"
+
+
+# --- files of other kinds ---
+
+
+class _Other(NamedTuple):
+    """A kind of file that is no source: its sign, what it is, and what to do with it."""
+
+    sign: Callable[[str], object]
+    what: str
+    hint: str
+
+
+def _has(*patterns: str) -> Callable[[str], bool]:
+    compiled = [re.compile(one, re.MULTILINE) for one in patterns]
+    return lambda text: all(one.search(text) for one in compiled)
+
+
+_STRUCTURED = (
+    _Other(
+        _has(r"^service\s*:", r"^(provider|functions|resources|plugins)\s*:"),
+        "this is a serverless.yml of the Serverless Framework",
+        "`serverless package` writes its CloudFormation template into .serverless/, which import takes",
+    ),
+    _Other(
+        _has(r"^StartAt\s*:", r"^States\s*:"),
+        "this is a state machine of Step Functions",
+        "import takes the Parameters of its createCluster state, as JSON in a file of its own",
+    ),
+    _Other(
+        _has(r"^flowspec\s*:\s*v\d"),
+        "this is a spec already",
+        "`flowspec validate` checks it, `flowspec compile` gives its request",
+    ),
+    _Other(
+        _has(r"^apiVersion\s*:", r"^kind\s*:"),
+        "this is a Kubernetes manifest",
+        "import takes a request, an AWS CLI script, CloudFormation or Terraform",
+    ),
+    _Other(
+        _has(r"^runners\s*:"),
+        "this is a configuration of mrjob",
+        "mrjob makes its clusters itself: `flowspec migrate` records what a script that uses it asks EMR for",
+    ),
+    _Other(
+        _has(r"^(-\s+)?hosts\s*:", r"^\s*tasks\s*:"),
+        "this is an Ansible playbook",
+        "import takes a request, an AWS CLI script, CloudFormation or Terraform",
+    ),
+)
+_TEXTS = (
+    _Other(
+        _has(r"^(import\s|from\s+[\w.]+\s+import\s)|^#!.*python"),
+        "this is a Python script",
+        "`flowspec migrate {file}` runs it with the AWS SDK answered on this machine, and writes specs of its requests",
+    ),
+    _Other(
+        _has(r"\bemr\s+add-steps\b"),
+        "this script adds steps to a cluster that exists; what is missing is `aws emr create-cluster`",
+        "put the steps into --steps of a create-cluster command and import that",
+    ),
+    _Other(
+        _has(r"\bemr\s+[a-z]+-[a-z-]+"),
+        "this script has no `aws emr create-cluster` in it",
+        "import takes the command that makes a cluster; what is done to it later belongs to the spec by hand",
+    ),
+    _Other(
+        _has(r"^\s*(\S*/)?(hadoop|yarn)\s+(jar|streaming)\b|hadoop-streaming"),
+        "this is a script that runs Hadoop on a cluster, without the cluster itself",
+        "what it runs is a step: begin with a spec that has `steps:` with the mapper, reducer, input and output",
+    ),
+    _Other(
+        _has(r"^\s*(\S*/)?spark-submit\b"),
+        "this is a script that runs spark-submit on a cluster, without the cluster itself",
+        "what it runs is a step: begin with a spec that has `steps:` with `type: spark`",
+    ),
+    _Other(
+        _has(r"^#!.*\b(ba|z|k|da)?sh\b"),
+        "this is a shell script without `aws emr create-cluster`",
+        "import takes the script that makes the cluster",
+    ),
+    _Other(
+        _has(r"""\brequire\(['"](aws-sdk|@aws-sdk)|from\s+['"]@aws-sdk|import\s+software\.amazon|com\.amazonaws"""),
+        "this is a program that uses the AWS SDK",
+        "import takes the request that it sends: write the parameters of RunJobFlow into a file as JSON",
+    ),
+    _Other(
+        _has(r"^\s*[A-Za-z_]\w*\s*=\s*(\"|\[|\{|\d|true|false)"),
+        "this looks like values for Terraform's variables",
+        "give it with the module: `flowspec import main.tf --var-file {file}`",
+    ),
+)
+
+
+def refuse_structured(source: Source) -> None:
+    """Raises `SpecError` for a file of YAML or JSON that is of another kind."""
+    if source.text.lstrip()[:1] in ("{", "["):
+        try:
+            value = json.loads(source.text)
+        except (ValueError, RecursionError):
+            return
+        _refuse_values(source, value)
+        return
+    _refuse_first(source, _STRUCTURED)
+
+
+def _refuse_texts(source: Source) -> None:
+    _refuse_first(source, _TEXTS)
+
+
+def _refuse_first(source: Source, others: tuple[_Other, ...]) -> None:
+    for other in others:
+        if other.sign(source.text):
+            name = "FILE" if source.file.startswith("<") else source.file
+            refuse(source, other.what, other.hint.replace("{file}", name))
+
+
+def _refuse_values(source: Source, value: Any) -> None:
+    if isinstance(value, Mapping) and {"StartAt", "States"} <= value.keys():
+        states = [name for name, one in value["States"].items() if _makes_cluster(one)] if _is_map(value) else []
+        where = f".States.{json.dumps(states[0])}.Parameters" if states else "the Parameters of a createCluster state"
+        hint = f"`jq '{where}' {source.file} | flowspec import --request -` takes them out" if states else where
+        refuse(source, "this is a state machine of Step Functions, not a request", hint)
+    if isinstance(value, list) and value and all(isinstance(one, Mapping) for one in value):
+        if "HadoopJarStep" in value[0] or ("Type" in value[0] and "Args" in value[0]):
+            refuse(
+                source,
+                "this is a list of steps, as `aws emr add-steps --steps file://` takes it; the cluster is missing",
+                "make it the Steps of a request, or --steps of a create-cluster command, and import that",
+            )
+        if "Classification" in value[0]:
+            refuse(
+                source,
+                "this is a list of configurations; the cluster is missing",
+                "make it the Configurations of a request, or --configurations of a create-cluster command",
+            )
+
+
+def _is_map(value: Mapping[str, Any]) -> bool:
+    return isinstance(value["States"], Mapping)
+
+
+def _makes_cluster(state: Any) -> bool:
+    resource = str(state.get("Resource")) if isinstance(state, Mapping) else ""
+    return "elasticmapreduce:createCluster" in resource or "emr:runJobFlow" in resource

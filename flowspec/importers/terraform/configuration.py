@@ -1,0 +1,220 @@
+"""The files of a Terraform configuration -> its modules: what each folder declares, with its overrides.
+
+Terraform reads all `*.tf` and `*.tf.json` of a folder as one module; `override` and `*_override` files are merged
+into the others. The root module's variables get values from terraform.tfvars, *.auto.tfvars, and what is given.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flowspec.importers.terraform import hcl
+from flowspec.importers.terraform.evaluate import Context, Scope
+from flowspec.importers.terraform.syntax import Block, Body, Expr, Literal, SyntaxFault
+from flowspec.importers.terraform.values import Unknown, converted, type_name
+
+Note = Callable[[str], None]
+
+_ENDS = (".tf", ".tf.json")
+_LARGEST_FILE = 10_000_000
+
+
+@dataclass
+class Module:
+    """What the files of one folder declare."""
+
+    folder: Path
+    variables: dict[str, Body] = field(default_factory=dict)
+    local: dict[str, tuple[Body, Expr]] = field(default_factory=dict)
+    resources: dict[tuple[str, str], Body] = field(default_factory=dict)
+    data: dict[tuple[str, str], Body] = field(default_factory=dict)
+    calls: dict[str, Body] = field(default_factory=dict)
+    outputs: dict[str, Body] = field(default_factory=dict)
+    providers: dict[str, Body] = field(default_factory=dict)
+
+    def add(self, body: Body, *, override: bool = False) -> None:
+        """Takes in the blocks of a file."""
+        for block in body.blocks:
+            if block.kind == "locals":
+                self.local.update({name: (block.body, expr) for name, expr in block.body.attributes.items()})
+                continue
+            owner, key = self._slot(block)
+            if owner is None:
+                continue
+            owner[key] = _merged(owner[key], block.body) if override and key in owner else block.body
+
+    def _slot(self, block: Block) -> tuple[dict[Any, Body] | None, Any]:
+        """Where a block is kept, and under what key."""
+        owners: dict[str, tuple[dict[Any, Body], int]] = {
+            "variable": (self.variables, 1),
+            "output": (self.outputs, 1),
+            "module": (self.calls, 1),
+            "resource": (self.resources, 2),
+            "data": (self.data, 2),
+        }
+        if block.kind == "provider" and block.labels == ("aws",):
+            alias = block.body.attributes.get("alias")
+            return self.providers, alias.text.strip('"') if alias else ""
+        owner, count = owners.get(block.kind, (None, 0))
+        if owner is None or len(block.labels) != count:
+            return None, ""
+        return owner, block.labels[0] if count == 1 else block.labels
+
+
+def _merged(base: Body, override: Body) -> Body:
+    """A block of an override file merged into the one that it overrides: arguments one by one, blocks by kind."""
+    kinds = {_block_kind(one) for one in override.blocks if one.kind != "lifecycle"}
+    kept = [one for one in base.blocks if _block_kind(one) not in kinds]
+    # A block may also be written as an attribute, in the JSON syntax always.
+    attributes = {key: value for key, value in base.attributes.items() if key not in kinds}
+    replaced = [one for one in kept if _block_kind(one) not in override.attributes]
+    return Body(base.file, base.line, {**attributes, **override.attributes}, [*replaced, *override.blocks])
+
+
+def _block_kind(block: Block) -> str:
+    return block.labels[0] if block.kind == "dynamic" and block.labels else block.kind
+
+
+# --- files ---
+
+
+def module_files(folder: Path) -> list[Path]:
+    """The files of a folder that Terraform reads, those that override others last."""
+    found = [path for path in folder.iterdir() if path.name.endswith(_ENDS) and not path.name.startswith(".")]
+    return sorted((path for path in found if path.is_file()), key=lambda path: (_is_override(path.name), path.name))
+
+
+def _is_override(name: str) -> bool:
+    base = name.removesuffix(".json").removesuffix(".tf")
+    return base == "override" or base.endswith("_override")
+
+
+def load_module(folder: Path, shown: str, note: Note, known: Mapping[str, Body] = {}) -> Module:
+    """The module in a folder; `shown` is put before its files' names in notes.
+
+    `known` are files that were read already. A file that can't be read is a note, and the rest is imported.
+    """
+    module = Module(folder)
+    for path in module_files(folder):
+        body = known.get(path.name) or _read(path, f"{shown}{path.name}", note)
+        if body is not None:
+            module.add(body, override=_is_override(path.name))
+    return module
+
+
+def _read(path: Path, shown: str, note: Note) -> Body | None:
+    content = _text(path, shown, note)
+    if content is None:
+        return None
+    try:
+        body, faults = hcl.read(content, shown)
+    except SyntaxFault as fault:
+        place = f"{shown}:{fault.line}" if fault.line else shown
+        note(f"{place}: the file is not imported, it is not Terraform's language: {fault}")
+        return None
+    for text in faults:
+        note(text)
+    return body
+
+
+def _text(path: Path, shown: str, note: Note) -> str | None:
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            note(f"{shown}: the file is not imported, it is larger than {_LARGEST_FILE // 1_000_000} MB")
+            return None
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        note(f"{shown}: the file is not imported, its byte {error.start} is not UTF-8; save it in UTF-8")
+    except OSError as error:
+        note(f"{shown}: the file is not imported: {error.strerror}")
+    return None
+
+
+def installed(folder: Path) -> dict[str, Path]:
+    """The folders of modules that `terraform init` has installed, by their path of calls such as emr.task."""
+    try:
+        listed = json.loads((folder / ".terraform" / "modules" / "modules.json").read_text("utf-8"))["Modules"]
+        return {str(one["Key"]): folder / str(one["Dir"]) for one in listed if one["Key"]}
+    except (OSError, ValueError, LookupError, TypeError):
+        return {}
+
+
+# --- values of the root module's variables ---
+
+
+def given_values(
+    module: Module, context: Context, files: Sequence[Path], settings: Sequence[str], *, beside: bool
+) -> dict[str, Any]:
+    """The values of a root module's variables, the last one of each name.
+
+    `files` and `settings` are those of -var-file and -var. `beside` says whether terraform.tfvars and its like are
+    read, too. Raises `SyntaxFault` for one of `settings` that is no NAME=VALUE.
+    """
+    values: dict[str, Any] = {}
+    named = [(path, path.name) for path in (_automatic(module.folder) if beside else ())]
+    for path, shown in [*named, *((path, str(path)) for path in files)]:
+        values |= dict(_file_values(path, shown, context))
+    for setting in settings:
+        name, mark, text = setting.partition("=")
+        if not mark:
+            raise SyntaxFault(f"'{setting}' is no NAME=VALUE")
+        values[name.strip()] = _setting(module.variables.get(name.strip()), text, context, module.folder)
+    for name in sorted(values.keys() - module.variables.keys()):
+        context.note(f"{name} is given a value, but the root module has no variable {name}")
+    return values
+
+
+def _automatic(folder: Path) -> Iterator[Path]:
+    """The files of values that Terraform reads by itself, in its order."""
+    yield from (path for name in ("terraform.tfvars", "terraform.tfvars.json") if (path := folder / name).is_file())
+    found = [*folder.glob("*.auto.tfvars"), *folder.glob("*.auto.tfvars.json")]
+    yield from sorted((path for path in found if path.is_file()), key=lambda path: path.name)
+
+
+def _file_values(path: Path, shown: str, context: Context) -> Iterator[tuple[str, Any]]:
+    text = _text(path, shown, context.note)
+    if text is None:
+        return
+    try:
+        if path.name.endswith(".json"):
+            yield from json.loads(text).items()
+            return
+        body = hcl.parse(text, shown)
+    except (SyntaxFault, ValueError, AttributeError) as fault:
+        line = getattr(fault, "line", 0)
+        context.note(f"{shown}{f':{line}' if line else ''}: the values are not imported, they can't be read: {fault}")
+        return
+    scope = Scope(context, path.parent, {})
+    for name, expr in body.attributes.items():
+        try:
+            yield name, scope.known(expr)
+        except Unknown:
+            context.note(f"{body.place(expr.line)}: the value of {name} is not imported: it is no constant")
+
+
+def _setting(declared: Body | None, text: str, context: Context, folder: Path) -> Any:
+    """The value of -var: a text, unless the variable has a type that is more than that."""
+    constraint = type_of(declared)
+    if constraint is None or type_name(constraint) in ("string", "number", "bool"):
+        return text
+    return Scope(context, folder, {}).known(hcl.expression(text))
+
+
+def type_of(declared: Body | None) -> Expr | None:
+    """The type constraint of a variable's declaration."""
+    constraint = declared.attributes.get("type") if declared else None
+    # In the JSON syntax a constraint is an expression in a text.
+    return hcl.expression(constraint.value) if isinstance(constraint, Literal) else constraint
+
+
+def default_of(declared: Body, scope: Scope) -> Any:
+    """The default of a variable in its type. Raises `Unknown` without one."""
+    expr = declared.attributes.get("default")
+    if expr is None:
+        raise Unknown
+    value = expr.value if isinstance(expr, Literal) else scope.known(expr)
+    return converted(value, type_of(declared))

@@ -1,0 +1,539 @@
+"""The modules of a configuration -> its resources with their values, as a plan would list them.
+
+`count`, `for_each` and `dynamic` are carried out, and local modules are gone into with the values that their
+callers give them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from flowspec.importers.decompile.placeholders import Variable, placeholder_name
+from flowspec.importers.terraform.configuration import (
+    Module,
+    default_of,
+    installed,
+    load_module,
+    module_files,
+    type_of,
+)
+from flowspec.importers.terraform.evaluate import Context, Namespace, Scope, Symbol, pairs_of
+from flowspec.importers.terraform.syntax import Block, Body, Expr, SyntaxFault, Template
+from flowspec.importers.terraform.values import SetOf, Unknown, converted, to_number, to_text, type_name
+
+_MOST_INSTANCES = 1000
+_DEEPEST_MODULE = 20
+# What every block may have that is for Terraform itself.
+_META = {"count", "for_each", "provider", "depends_on", "providers", "source", "version"}
+_META_BLOCKS = {"lifecycle", "provisioner", "connection", "timeouts"}
+# Resources whose id is one of their own arguments, by the provider's documentation.
+_IDS = {
+    "aws_s3_bucket": "bucket",
+    "aws_iam_role": "name",
+    "aws_iam_instance_profile": "name",
+    "aws_key_pair": "key_name",
+    "aws_emr_security_configuration": "name",
+}
+
+
+class Values(dict[str, Any]):
+    """The arguments of a block: values, and lists of `Values` for its blocks. `places` says where each is written."""
+
+    def __init__(self, place: str = "") -> None:
+        super().__init__()
+        self.place = place
+        self.places: dict[str, str] = {}
+
+
+class Resource(NamedTuple):
+    """An instance of a resource. `key` is its address without the index where it has only one instance."""
+
+    kind: str
+    key: str
+    address: str
+    values: Values
+    body: Body | None = None
+    region: Any = ""
+
+
+class Repetition(NamedTuple):
+    """One instance that `count` or `for_each` makes: the index in its address and the names that it binds."""
+
+    suffix: str
+    bound: dict[str, Any]
+
+
+@dataclass
+class _Local:
+    """A local value with the variables that it was computed from, and its size in elements."""
+
+    value: Any
+    used: frozenset[str]
+    size: int
+
+
+class Instance:
+    """A module as one call makes it; the root module has no call."""
+
+    def __init__(
+        self, module: Module, context: Context, given: Mapping[str, Any], caller: _Caller | None = None
+    ) -> None:
+        self.module, self.context, self.given, self.caller = module, context, given, caller
+        self.prefix = caller.prefix if caller else ""
+        self._locals: dict[str, _Local] = {}
+        self._variables: dict[str, Any] = {}
+        self._children: dict[str, list[tuple[str, Instance]] | None] = {}
+        self._open: set[str] = set()
+        bound: dict[str, Any] = {
+            "var": Namespace(self._variable),
+            "local": Namespace(self._local),
+            "module": Namespace(self._module),
+            "data": Namespace(lambda kind: Namespace(lambda name: _Data(self, kind, name))),
+            "path": Namespace(self._path),
+            "terraform": Namespace(self._terraform),
+        }
+        for kind, _ in module.resources:
+            bound[kind] = Namespace(lambda name, kind=kind: _Reference(self, kind, name))  # type: ignore[misc]
+        self.scope = Scope(context, module.folder, bound, self.prefix)
+
+    # --- names ---
+
+    def _variable(self, name: str) -> Any:
+        if name not in self._variables:
+            if name in self._open:
+                raise Unknown
+            self._open.add(name)
+            try:
+                self._variables[name] = self._passed(name) if self.caller else self._root_variable(name)
+            finally:
+                self._open.discard(name)
+        value = self._variables[name]
+        # A placeholder names its variable itself; other values do not.
+        if not self.caller and not placeholder_name(value) and not isinstance(value, Symbol):
+            self.context.used.add(f"var.{name}")
+        return value
+
+    def _passed(self, name: str) -> Any:
+        """A variable of a called module."""
+        assert self.caller is not None
+        expr = self.caller.body.attributes.get(name)
+        declared = self.module.variables.get(name)
+        value = None if expr is None else self.caller.scope.value(expr)
+        if value is not None or declared is None:
+            return _fitting(value, declared)
+        try:
+            return default_of(declared, self.scope)
+        except Unknown:
+            return Symbol(f"var.{name}", self.scope)
+
+    def _root_variable(self, name: str) -> Any:
+        declared = self.module.variables.get(name)
+        if declared is None:
+            return self._opened(name, Variable(rules={"description": f"in Terraform: var.{name}"}))
+        if name in self.given:
+            value = converted(self.given[name], type_of(declared))
+        elif "default" in declared.attributes:
+            value = default_of(declared, self.scope)
+        else:
+            return self._without_value(name, declared)
+        if value is None or isinstance(value, dict) or (isinstance(value, list) and not _texts_only(value)):
+            return value
+        return self._opened(name, _declared(declared, value), value)
+
+    def _without_value(self, name: str, declared: Body) -> Any:
+        kind = type_name(type_of(declared))
+        if kind in ("map", "object", "tuple"):
+            return Symbol(f"var.{name}", self.scope)
+        items = Variable("list") if kind in ("list", "set") else Variable("string")
+        return self._opened(name, Variable(items.type, None, _rules(declared)))
+
+    def _opened(self, name: str, variable: Variable, value: Any = None) -> str:
+        made = self.context.names.open(f"var.{name}", name, variable)
+        called = placeholder_name(made) or ""
+        self.context.shown[called] = f"var.{name}"
+        if value is not None:
+            self.context.known[called] = value
+        return made
+
+    def _local(self, name: str) -> Any:
+        if name not in self._locals:
+            if f"local.{name}" in self._open:
+                raise Unknown
+            self._open.add(f"local.{name}")
+            before, self.context.used = self.context.used, set()
+            try:
+                value = self.scope.value(self.module.local[name][1])
+                self._locals[name] = _Local(value, frozenset(self.context.used), self._size(value))
+            finally:
+                self.context.used = before
+                self._open.discard(f"local.{name}")
+        found = self._locals[name]
+        self.context.used |= found.used
+        # Without this, ten locals that have each other three times are 59,049 elements for every use.
+        self.context.spend(found.size)
+        return found.value
+
+    def _size(self, value: Any) -> int:
+        self.context.spend()
+        if isinstance(value, str):
+            return 1 + len(value) // 64
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        return 1 + sum(map(self._size, inner))
+
+    def _path(self, name: str) -> str:
+        if name == "root":
+            return "."
+        if name != "module":
+            raise Unknown
+        return self.caller.path if self.caller else "."
+
+    def _terraform(self, name: str) -> Any:
+        if name != "workspace":
+            raise Unknown
+        # The workspace that Terraform begins with.
+        made = self.context.stand_in("terraform.workspace", "", "default")
+        self.context.known.setdefault(placeholder_name(made) or "", "default")
+        self.context.shown.setdefault(placeholder_name(made) or "", "terraform.workspace")
+        return made
+
+    def _module(self, name: str) -> Any:
+        return _Outputs(self, name)
+
+    # --- called modules ---
+
+    def children(self, name: str) -> list[tuple[str, Instance]] | None:
+        """The instances of a called module, each with its index; None where its files are not here."""
+        if name not in self._children:
+            self._children[name] = None
+            self._children[name] = self._called(name)
+        return self._children[name]
+
+    def _called(self, name: str) -> list[tuple[str, Instance]] | None:
+        body = self.module.calls[name]
+        where = self._folder_of(name, body)
+        if where is None or self.prefix.count("module.") >= _DEEPEST_MODULE:
+            return None
+        path, folder = where
+        shown = "" if path == "." else f"{path}/"
+        module = load_module(folder, shown, self.context.note)
+        self.context.folders = (*self.context.folders, folder.resolve())
+        made = []
+        for repetition in repetitions(body, self.scope, f"module.{name}") or ():
+            caller = _Caller(
+                body,
+                self.scope.binding(**repetition.bound),
+                f"{self.prefix}module.{name}{repetition.suffix}.",
+                path,
+                self,
+            )
+            made.append((repetition.suffix, Instance(module, self.context, {}, caller)))
+        return made
+
+    def _folder_of(self, name: str, body: Body) -> tuple[str, Path] | None:
+        """The folder of a called module: its path as Terraform writes it, and the folder itself."""
+        try:
+            source = self.scope.known(body.attributes["source"])
+        except (KeyError, Unknown):
+            return None
+        base = self.caller.path if self.caller else "."
+        if isinstance(source, str) and source.startswith(("./", "../")):
+            folder = self.module.folder / source
+            path = f"{base}/{source}".removeprefix("./") if base == "." else f"{base}/{source}"
+        else:
+            calls = re.sub(r"\[[^]]*\]", "", f"{self.prefix}module.{name}").replace("module.", "")
+            root = self.context.folders[0]
+            folder = installed(root).get(calls, root / "nowhere")
+            path = str(folder)
+        return (re.sub(r"(^|/)\./", r"\1", path), folder) if folder.is_dir() and module_files(folder) else None
+
+    def region(self, alias: str = "") -> Any:
+        """The region of a provider's configuration; "" where it has none."""
+        if self.caller:
+            return self.caller.region(alias)
+        expr = self.module.providers[alias].attributes.get("region") if alias in self.module.providers else None
+        try:
+            return self.scope.known(expr) if expr else ""
+        except Unknown:
+            return ""
+
+    # --- resources ---
+
+    def resources(self, kinds: tuple[str, ...], parts: tuple[str, ...]) -> Iterator[Resource]:
+        """The instances of resources of these kinds; those of `parts` are left out where their number is not known."""
+        for (kind, name), body in self.module.resources.items():
+            if kind in kinds or kind in parts:
+                yield from self._instances(kind, name, body, assume=kind in kinds)
+        for name, body in self.module.calls.items():
+            found = self.children(name)
+            if found is None:
+                self.context.note(f"{body.place()}: module.{name} is not imported: {self._why(body)}")
+            for _, child in found or ():
+                yield from child.resources(kinds, parts)
+
+    def _why(self, body: Body) -> str:
+        source = body.attributes.get("source")
+        return f"its source {source.text if source else ''} is not on this machine; `terraform init` fetches it"
+
+    def _instances(self, kind: str, name: str, body: Body, *, assume: bool) -> Iterator[Resource]:
+        key = f"{self.prefix}{kind}.{name}"
+        found = repetitions(body, self.scope, key, assume=assume)
+        for repetition in found:
+            scope = self.scope.binding(**repetition.bound)
+            region = self.region(_alias(body.attributes.get("provider")))
+            values = evaluated(body, scope, "")
+            yield Resource(kind, key, f"{key}{repetition.suffix}", values, body, region)
+
+
+@dataclass
+class _Caller:
+    """The call of a module: its block, the scope that its arguments are in, and its address and path."""
+
+    body: Body
+    scope: Scope
+    prefix: str
+    path: str
+    instance: Instance
+
+    def region(self, alias: str) -> Any:
+        """The region of the provider that the caller hands on under this alias."""
+        providers = self.body.attributes.get("providers")
+        for key, value in getattr(providers, "pairs", ()):
+            if key.text in (f"aws.{alias}", "aws" if not alias else ""):
+                return self.instance.region(_alias(value))
+        return self.instance.region("")
+
+
+def _alias(expr: Expr | None) -> str:
+    """The alias in `provider = aws.west`, which is a text in the JSON syntax."""
+    text = expr.text if expr else ""
+    return text.strip('"').partition(".")[2]
+
+
+def _fitting(value: Any, declared: Body | None) -> Any:
+    try:
+        return converted(value, type_of(declared)) if declared else value
+    except (Unknown, ValueError):
+        return value
+
+
+def _texts_only(value: list[Any]) -> bool:
+    return all(isinstance(one, str) for one in value)
+
+
+def _rules(declared: Body) -> dict[str, Any]:
+    rules: dict[str, Any] = {}
+    description = declared.attributes.get("description")
+    if isinstance(description, Template) and "${" not in description.raw:
+        rules["description"] = " ".join(description.raw.split())
+    sensitive = declared.attributes.get("sensitive")
+    if sensitive is not None and sensitive.text.lower() == "true":
+        rules["sensitive"] = True
+    return rules
+
+
+def _declared(declared: Body, value: Any) -> Variable:
+    rules = _rules(declared)
+    kind = "list" if isinstance(value, list) else "string"
+    if rules.get("sensitive"):
+        # The default of a secret would be in the spec for everyone to read.
+        return Variable(kind, None, rules)
+    return Variable(kind, list(value) if isinstance(value, list) else to_text(value), rules)
+
+
+# --- references ---
+
+
+class _Reference(Symbol):
+    """A resource of this module, or one of its instances."""
+
+    def __init__(self, owner: Instance, kind: str, name: str, repetition: Repetition | None = None) -> None:
+        index = repetition.suffix if repetition else ""
+        super().__init__(f"{kind}.{name}{index}", owner.scope)
+        self.owner, self.kind, self.name, self.repetition = owner, kind, name, repetition
+
+    def attribute(self, name: str) -> Any:
+        body = self.owner.module.resources.get((self.kind, self.name))
+        argument = _IDS.get(self.kind, "") if name == "id" else name
+        unmade = Symbol(f"{self.text}.{name}", self.scope)
+        if body is None or argument not in body.attributes or argument in _META:
+            return unmade
+        mark = f"{self.text}.{argument}"
+        if mark in self.owner._open or (self.repetition is None and body.attributes.keys() & {"count", "for_each"}):
+            return unmade
+        self.owner._open.add(mark)
+        try:
+            scope = self.scope.binding(**(self.repetition.bound if self.repetition else {}))
+            value = scope.strict(body.attributes[argument])
+        finally:
+            self.owner._open.discard(mark)
+        return unmade if value is None or isinstance(value, list | dict) else value
+
+    def index(self, key: Any) -> Any:
+        body = self.owner.module.resources.get((self.kind, self.name))
+        for one in self._all(body) if body else ():
+            if one.suffix in (f"[{key}]", f'["{key}"]'):
+                return _Reference(self.owner, self.kind, self.name, one)
+        return super().index(key)
+
+    def items(self) -> list[Any]:
+        body = self.owner.module.resources.get((self.kind, self.name))
+        if body is None:
+            raise Unknown
+        return [_Reference(self.owner, self.kind, self.name, one) for one in self._all(body)]
+
+    def _all(self, body: Body) -> list[Repetition]:
+        return repetitions(body, self.owner.scope, f"{self.owner.prefix}{self.kind}.{self.name}")
+
+
+class _Data(Symbol):
+    """A data source."""
+
+    def __init__(self, owner: Instance, kind: str, name: str) -> None:
+        super().__init__(f"data.{kind}.{name}", owner.scope)
+        self.owner, self.kind, self.body = owner, kind, owner.module.data.get((kind, name))
+
+    def attribute(self, name: str) -> Any:
+        arguments = self.body.attributes if self.body else {}
+        if self.kind == "template_file" and name == "rendered" and "template" in arguments:
+            return self._rendered(arguments)
+        if self.kind == "aws_region" and name in ("name", "id", "region") and self.owner.region():
+            return self.owner.region()
+        return super().attribute(name)
+
+    def _rendered(self, arguments: Mapping[str, Expr]) -> str:
+        text = self.scope.strict(arguments["template"])
+        values = self.scope.value(arguments["vars"]) if "vars" in arguments else {}
+        if not isinstance(text, str) or not isinstance(values, dict):
+            raise Unknown
+        return Scope(self.scope.context, self.scope.folder, values, self.scope.prefix).render(text)
+
+
+class _Outputs(Symbol):
+    """A called module, whose attributes are its outputs."""
+
+    def __init__(self, owner: Instance, name: str, index: str = "") -> None:
+        super().__init__(f"module.{name}{index}", owner.scope)
+        self.owner, self.name, self.at = owner, name, index
+
+    def attribute(self, name: str) -> Any:
+        children = self.owner.children(self.name) if self.name in self.owner.module.calls else None
+        found = next((one for index, one in children or () if index == self.at), None)
+        output = found.module.outputs.get(name) if found else None
+        if found is None or output is None or "value" not in output.attributes:
+            return super().attribute(name)
+        return found.scope.raw(output.attributes["value"])
+
+    def index(self, key: Any) -> Any:
+        shown = f'["{key}"]' if isinstance(key, str) else f"[{key}]"
+        return _Outputs(self.owner, self.name, shown)
+
+    def items(self) -> list[Any]:
+        children = self.owner.children(self.name) if self.name in self.owner.module.calls else None
+        if children is None:
+            raise Unknown
+        return [_Outputs(self.owner, self.name, index) for index, _ in children]
+
+
+# --- repetition ---
+
+
+def repetitions(body: Body, scope: Scope, what: str, *, assume: bool = True) -> list[Repetition]:
+    """The instances that `count` or `for_each` make. Where their number is not known: one if `assume`, else none."""
+    once = [Repetition("", {})]
+    word = next((one for one in ("count", "for_each") if one in body.attributes), None)
+    if word is None:
+        return once
+    expr = body.attributes[word]
+    place, shown = body.place(expr.line), " ".join(expr.text.split())
+    before, scope.context.used = scope.context.used, set()
+    try:
+        value = scope.known(expr)
+        made = _counted(value) if word == "count" else _each(value)
+        if scope.context.used:
+            how = {0: "it is left out", 1: "there is one"}.get(len(made), f"there are {len(made)}")
+            scope.context.note(f"{place}: {word} of {what} is {shown}; by {scope.context.inputs()}, {how}")
+        return made
+    except Unknown:
+        how = "taken as one" if assume else "it is not imported"
+        scope.context.note(f"{place}: {word} of {what} can't be decided ({shown}): {how}")
+        return once if assume else []
+    finally:
+        scope.context.used = before
+
+
+def _counted(value: Any) -> list[Repetition]:
+    number = to_number(value)
+    if number != int(number) or not 0 <= number <= _MOST_INSTANCES:
+        raise Unknown
+    numbers = range(int(number))
+    return [Repetition(f"[{at}]", {"count": Namespace({"index": at}.__getitem__)}) for at in numbers]
+
+
+def _each(value: Any) -> list[Repetition]:
+    if not isinstance(value, SetOf | dict) or len(value) > _MOST_INSTANCES:
+        raise Unknown
+    return [
+        Repetition(f'["{key}"]', {"each": Namespace({"key": key, "value": inner}.__getitem__)})
+        for key, inner in pairs_of(value)
+    ]
+
+
+# --- blocks ---
+
+
+def evaluated(body: Body, scope: Scope, path: str) -> Values:
+    """The arguments of a block and its blocks, with `dynamic` ones written out; what is null is left out."""
+    out = Values(body.place())
+    for key, expr in body.attributes.items():
+        if key in _META and not path:
+            continue
+        out.places[key] = body.place(expr.line)
+        scope.context.used = set()
+        value = scope.value(expr)
+        if scope.context.used:
+            name = f"{path}{key}"
+            scope.context.note(f"{out.places[key]}: {name} is computed with {scope.context.inputs()}")
+        if value is not None:
+            out[key] = value
+    for block in body.blocks:
+        if block.kind in _META_BLOCKS and not path:
+            continue
+        kind = block.labels[0] if block.kind == "dynamic" and block.labels else block.kind
+        made = _written_out(block, kind, scope, path) if block.kind == "dynamic" else None
+        out.places.setdefault(kind, block.body.place())
+        if made is None:
+            made = [] if block.kind == "dynamic" else [evaluated(block.body, scope, f"{path}{kind}.")]
+        out.setdefault(kind, []).extend(made)
+    return out
+
+
+def _written_out(block: Block, kind: str, scope: Scope, path: str) -> list[Values] | None:
+    """The blocks that a `dynamic` block makes; None, with a note, where that is not known."""
+    body = block.body
+    content = next((one.body for one in body.of("content")), None)
+    iterator = body.attributes.get("iterator")
+    name = iterator.text.strip('"') if iterator else kind
+    scope.context.used = set()
+    try:
+        expr = body.attributes["for_each"]
+        value = scope.strict(expr)
+        value = scope.context.concrete(value) if isinstance(value, str) else value
+        pairs = pairs_of(value)
+    except (Unknown, LookupError, TypeError, ValueError, SyntaxFault, ArithmeticError):
+        pairs, content = [], None
+    if content is None:
+        shown = " ".join(body.attributes["for_each"].text.split()) if "for_each" in body.attributes else ""
+        scope.context.note(f"{body.place()}: dynamic block {path}{kind} is not imported: {shown} is not known here")
+        return None
+    if scope.context.used:
+        scope.context.note(f"{body.place()}: the blocks {path}{kind} are made with {scope.context.inputs()}")
+    made = []
+    for key, inner in pairs:
+        scope.context.spend()
+        names = Namespace({"key": key, "value": inner}.__getitem__)
+        made.append(evaluated(content, scope.binding(**{name: names}), f"{path}{kind}."))
+    return made

@@ -1,0 +1,463 @@
+"""The arguments of an aws_emr_cluster, and of the resources that belong to one -> the parameters of RunJobFlow.
+
+The tables below name every argument of the AWS provider's schema (a test compares them with it). What the provider
+adds of itself (a market, keep-alive, weights) is added here, and what it takes for "not set" is left out, as seen in
+the calls that it makes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from flowspec.facts.api_model import input_shape
+from flowspec.importers.decompile.placeholders import placeholder_name
+from flowspec.importers.shapes import fitted, parsed_json
+from flowspec.importers.terraform.evaluate import Context
+from flowspec.importers.terraform.functions import jsonencode
+from flowspec.importers.terraform.instances import Resource, Values
+from flowspec.importers.terraform.values import Unknown, has_placeholder
+
+Json = dict[str, Any]
+Table = Mapping[str, str]
+
+CLUSTER: Table = {
+    "additional_info": "AdditionalInfo",
+    "autoscaling_role": "AutoScalingRole",
+    "custom_ami_id": "CustomAmiId",
+    "ebs_root_volume_size": "EbsRootVolumeSize",
+    "log_encryption_kms_key_id": "LogEncryptionKmsKeyId",
+    "log_uri": "LogUri",
+    "name": "Name",
+    "os_release_label": "OSReleaseLabel",
+    "release_label": "ReleaseLabel",
+    "scale_down_behavior": "ScaleDownBehavior",
+    "security_configuration": "SecurityConfiguration",
+    "service_role": "ServiceRole",
+    "step_concurrency_level": "StepConcurrencyLevel",
+    "visible_to_all_users": "VisibleToAllUsers",
+}
+INSTANCES: Table = {
+    "keep_job_flow_alive_when_no_steps": "KeepJobFlowAliveWhenNoSteps",
+    "termination_protection": "TerminationProtected",
+    "unhealthy_node_replacement": "UnhealthyNodeReplacement",
+}
+EC2: Table = {
+    "key_name": "Ec2KeyName",
+    "subnet_id": "Ec2SubnetId",
+    "subnet_ids": "Ec2SubnetIds",
+    "emr_managed_master_security_group": "EmrManagedMasterSecurityGroup",
+    "emr_managed_slave_security_group": "EmrManagedSlaveSecurityGroup",
+    "service_access_security_group": "ServiceAccessSecurityGroup",
+    "additional_master_security_groups": "AdditionalMasterSecurityGroups",
+    "additional_slave_security_groups": "AdditionalSlaveSecurityGroups",
+}
+KERBEROS: Table = {
+    "ad_domain_join_password": "ADDomainJoinPassword",
+    "ad_domain_join_user": "ADDomainJoinUser",
+    "cross_realm_trust_principal_password": "CrossRealmTrustPrincipalPassword",
+    "kdc_admin_password": "KdcAdminPassword",
+    "realm": "Realm",
+}
+AUTO_TERMINATION: Table = {"idle_timeout": "IdleTimeout"}
+PLACEMENT: Table = {"instance_role": "InstanceRole", "placement_strategy": "PlacementStrategy"}
+GROUP: Table = {
+    "name": "Name",
+    "bid_price": "BidPrice",
+    "instance_type": "InstanceType",
+    "instance_count": "InstanceCount",
+}
+VOLUME: Table = {"size": "SizeInGB", "type": "VolumeType", "iops": "Iops", "throughput": "Throughput"}
+FLEET: Table = {
+    "name": "Name",
+    "target_on_demand_capacity": "TargetOnDemandCapacity",
+    "target_spot_capacity": "TargetSpotCapacity",
+}
+FLEET_TYPE: Table = {
+    "instance_type": "InstanceType",
+    "weighted_capacity": "WeightedCapacity",
+    "bid_price": "BidPrice",
+    "bid_price_as_percentage_of_on_demand_price": "BidPriceAsPercentageOfOnDemandPrice",
+}
+CONFIGURATION: Table = {"classification": "Classification", "properties": "Properties"}
+SPOT: Table = {
+    "allocation_strategy": "AllocationStrategy",
+    "block_duration_minutes": "BlockDurationMinutes",
+    "timeout_action": "TimeoutAction",
+    "timeout_duration_minutes": "TimeoutDurationMinutes",
+}
+ON_DEMAND: Table = {"allocation_strategy": "AllocationStrategy"}
+LIMITS: Table = {
+    "unit_type": "UnitType",
+    "minimum_capacity_units": "MinimumCapacityUnits",
+    "maximum_capacity_units": "MaximumCapacityUnits",
+    "maximum_core_capacity_units": "MaximumCoreCapacityUnits",
+    "maximum_ondemand_capacity_units": "MaximumOnDemandCapacityUnits",
+}
+JAR: Table = {"jar": "Jar", "main_class": "MainClass", "args": "Args", "properties": "Properties"}
+
+# Arguments and blocks that are read in a way of their own, by where they are.
+READ_APART: Mapping[str, frozenset[str]] = {
+    "": frozenset({
+        *("applications", "auto_termination_policy", "bootstrap_action", "configurations", "configurations_json"),
+        *("core_instance_fleet", "core_instance_group", "master_instance_fleet", "master_instance_group"),
+        *("ec2_attributes", "kerberos_attributes", "placement_group_config", "step", "tags"),
+        # The provider before version 3.
+        *("master_instance_type", "core_instance_type", "core_instance_count", "instance_group"),
+    }),
+    "ec2_attributes": frozenset({"instance_profile"}),
+    "group": frozenset({
+        *("ebs_config", "autoscaling_policy", "configurations_json", "ebs_optimized", "cluster_id", "instance_role"),
+    }),
+    "ebs_config": frozenset({"volumes_per_instance"}),
+    "fleet": frozenset({"instance_type_configs", "launch_specifications", "cluster_id"}),
+    "instance_type_configs": frozenset({"ebs_config", "configurations"}),
+    "launch_specifications": frozenset({"spot_specification", "on_demand_specification"}),
+    "bootstrap_action": frozenset({"path", "name", "args"}),
+    "step": frozenset({"action_on_failure", "hadoop_jar_step", "name"}),
+    "managed scaling": frozenset({"cluster_id", "compute_limits"}),
+}  # fmt: skip
+# What AWS tells of a resource, or what only the provider reads.
+COMPUTED = frozenset({
+    *("id", "arn", "cluster_state", "master_public_dns", "tags_all", "region", "list_steps_states"),
+    *("provisioned_on_demand_capacity", "provisioned_spot_capacity", "running_instance_count", "status"),
+})  # fmt: skip
+
+# What the provider sends for an argument that is not set.
+_DEFAULTS: Json = {"StepConcurrencyLevel": 1, "VisibleToAllUsers": True}
+_INSTANCE_DEFAULTS: Json = {
+    "KeepJobFlowAliveWhenNoSteps": True,
+    "TerminationProtected": False,
+    "UnhealthyNodeReplacement": False,
+}
+_FLEET_DEFAULTS: Json = {"TargetOnDemandCapacity": 0, "TargetSpotCapacity": 0}
+_FLEET_TYPE_DEFAULTS: Json = {"WeightedCapacity": 1, "BidPriceAsPercentageOfOnDemandPrice": 100}
+_LIMIT_DEFAULTS: Json = {"MaximumOnDemandCapacityUnits": 0}
+# Numbers for which the provider takes 0 for "not set".
+_ZERO_IS_UNSET = {
+    *("ebs_root_volume_size", "iops", "throughput", "block_duration_minutes"),
+    *("bid_price_as_percentage_of_on_demand_price", "maximum_core_capacity_units"),
+}
+_CASES = {"classification": "Classification", "properties": "Properties", "configurations": "Configurations"}
+
+
+def request_of(resource: Resource, context: Context) -> Json:
+    """The parameters of RunJobFlow that a cluster's arguments mean, without the resources that belong to it."""
+    return _Writer(context).cluster(resource.values)
+
+
+def add_part(params: Json, part: Resource, context: Context) -> None:
+    """Puts an instance group, an instance fleet or a scaling policy into the request of its cluster."""
+    writer = _Writer(context)
+    if part.kind == "aws_emr_managed_scaling_policy":
+        limits = writer.limits(part.values)
+        params |= fitted({"ManagedScalingPolicy": {"ComputeLimits": limits}}, input_shape())
+    else:
+        is_fleet = part.kind == "aws_emr_instance_fleet"
+        member = "InstanceFleets" if is_fleet else "InstanceGroups"
+        made = (writer.fleet if is_fleet else writer.group)(part.values, "TASK")
+        shape = input_shape().members["Instances"].members[member].member
+        params["Instances"].setdefault(member, []).append(fitted(made, shape))
+    context.note(f"{part.address} is part of the request: in Terraform it is a resource of its own")
+
+
+def _some(member: str, value: Any) -> Json:
+    """The member, unless there is nothing in it."""
+    return {member: value} if value not in (None, "", [], {}) else {}
+
+
+def _blocks(value: Any) -> list[Values]:
+    """The blocks of a name; an object or list of objects where they are written as an attribute."""
+    return [_as_values(one) for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
+
+
+def _as_values(value: Json) -> Values:
+    if isinstance(value, Values):
+        return value
+    made = Values()
+    made.update({key: item for key, item in value.items() if item is not None})
+    return made
+
+
+def _block(value: Any) -> Values:
+    return next(iter(_blocks(value)), Values())
+
+
+class _Writer:
+    """Writes the members of a request; what is not taken over is a note."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    # --- single values ---
+
+    def _is_unset(self, key: str, value: Any, place: str) -> bool:
+        """Whether the provider takes a value for none: an empty text, and for some a zero."""
+        name = placeholder_name(value)
+        held = self.context.known.get(name, value) if name else value
+        empty = held == "" or (key in _ZERO_IS_UNSET and held in (0, "0"))
+        if empty and name:
+            shown = self.context.shown.get(name, name)
+            self.context.note(
+                f"{place}{key} is not set: {shown} is {json.dumps(held)}, which the provider does not send"
+            )
+        return empty
+
+    def _members(self, block: Values, table: Table, where: str) -> Json:
+        """The arguments of a table, and a note for those that nobody reads."""
+        out = {}
+        apart = READ_APART.get(where, frozenset())
+        for key, value in block.items():
+            place = f"{block.places.get(key, block.place)}: ".removeprefix(": ")
+            if key in table:
+                if value is not None and not self._is_unset(key, value, place):
+                    out[table[key]] = value
+            elif key not in apart and key not in COMPUTED:
+                self.context.note(f"{place}{key} is not imported: no argument of the AWS provider that is known here")
+        return out
+
+    def _list(self, value: Any, what: str) -> list[Any]:
+        """A list whose elements are needed one by one."""
+        try:
+            made = self.context.concrete(value) if placeholder_name(value) else value
+            if made is not value:
+                self.context.note(f"{what} is taken from the value of {self._source(value)}")
+        except Unknown:
+            self.context.note(f"{what} is not imported: only Terraform knows {self._source(value)}")
+            return []
+        return made if isinstance(made, list) else [] if made is None else [made]
+
+    def _source(self, value: Any) -> str:
+        """How Terraform writes what a placeholder is for."""
+        name = placeholder_name(value) or ""
+        described = str(self.context.names.variables[name].rules.get("description", ""))
+        return self.context.shown.get(name, described.removeprefix("in Terraform: ") or name)
+
+    def _place(self, block: Values, key: str) -> str:
+        where = block.places.get(key, block.place)
+        return f"{where}: {key}" if where else key
+
+    # --- the cluster ---
+
+    def cluster(self, body: Values) -> Json:
+        members = self._members(body, {**CLUSTER, **INSTANCES}, "")
+        instances = {name: members.pop(name) for name in INSTANCES.values() if name in members}
+        params: Json = {"Name": "imported", **_DEFAULTS, **members}
+        params["Instances"] = self._instances(body, {**_INSTANCE_DEFAULTS, **instances})
+        if "AdditionalInfo" in params:
+            params["AdditionalInfo"] = _compact(params["AdditionalInfo"])
+        params |= _some("JobFlowRole", _block(body.get("ec2_attributes")).get("instance_profile"))
+        applications = self._list(body.get("applications"), self._place(body, "applications"))
+        # A set in the provider, so that doubles are sent once.
+        params |= _some("Applications", [{"Name": one} for one in dict.fromkeys(applications)])
+        params |= _some("Configurations", self._configurations(body))
+        params |= _some("BootstrapActions", [self._action(one) for one in _blocks(body.get("bootstrap_action"))])
+        params |= _some("Steps", [self._step(one) for one in _blocks(body.get("step"))])
+        params |= _some("Tags", self._tags(body))
+        params |= _some("KerberosAttributes", self._members(_block(body.get("kerberos_attributes")), KERBEROS, "k"))
+        timeout = self._members(_block(body.get("auto_termination_policy")), AUTO_TERMINATION, "a")
+        params |= _some("AutoTerminationPolicy", timeout)
+        placements = [self._members(one, PLACEMENT, "p") for one in _blocks(body.get("placement_group_config"))]
+        params |= _some("PlacementGroupConfigs", placements)
+        made: Json = fitted(params, input_shape())
+        return made
+
+    def _instances(self, body: Values, out: Json) -> Json:
+        roles = (("master", "MASTER"), ("core", "CORE"))
+        groups = [self.group(one, role) for word, role in roles for one in _blocks(body.get(f"{word}_instance_group"))]
+        groups += [self.group(one, str(one.get("instance_role"))) for one in _blocks(body.get("instance_group"))]
+        fleets = [self.fleet(one, role) for word, role in roles for one in _blocks(body.get(f"{word}_instance_fleet"))]
+        out |= _some("InstanceGroups", groups) | _some("InstanceFleets", fleets) | self._old_instances(body)
+        return out | self._ec2(_block(body.get("ec2_attributes")))
+
+    def _ec2(self, block: Values) -> Json:
+        out = self._members(block, EC2, "ec2_attributes")
+        for key in [one for one in out if one.startswith("Additional")]:
+            value = out[key]
+            # In Terraform it is one text with commas.
+            out[key] = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+        if isinstance(out.get("Ec2SubnetIds"), list):
+            out["Ec2SubnetIds"] = list(dict.fromkeys(out["Ec2SubnetIds"]))
+        one, several = out.get("Ec2SubnetId"), out.get("Ec2SubnetIds")
+        # A state has both, whichever was sent.
+        if one is not None and (several in ([one], []) or not several):
+            out.pop("Ec2SubnetIds", None)
+        elif several == []:
+            del out["Ec2SubnetIds"]
+        elif one is not None:
+            out.pop("Ec2SubnetId")
+        return out
+
+    def _old_instances(self, body: Values) -> Json:
+        """The arguments of the provider before version 3."""
+        if "master_instance_type" not in body:
+            return {}
+        count = body.get("core_instance_count", 0)
+        if placeholder_name(count):
+            try:
+                count = self.context.concrete(count)
+            except Unknown:
+                self.context.note(f"{self._place(body, 'core_instance_count')} is not imported: it is not known here")
+                count = 0
+        core = body.get("core_instance_type", body["master_instance_type"])
+        return {
+            "MasterInstanceType": body["master_instance_type"],
+            "SlaveInstanceType": core,
+            "InstanceCount": int(count) + 1,
+        }
+
+    # --- groups and fleets ---
+
+    def group(self, block: Values, role: str) -> Json:
+        """An instance group."""
+        members = self._members(block, GROUP, "group")
+        market = "SPOT" if "BidPrice" in members else "ON_DEMAND"
+        out = {"InstanceRole": role, "Market": market, "InstanceCount": 1, **members, **self._ebs(block)}
+        out |= _some("AutoScalingPolicy", self._json(block, "autoscaling_policy", "AutoScalingPolicy"))
+        return out | _some("Configurations", self._json(block, "configurations_json", "Configurations"))
+
+    def _ebs(self, block: Values) -> Json:
+        volumes = [
+            {
+                "VolumeSpecification": self._members(one, VOLUME, "ebs_config"),
+                "VolumesPerInstance": one.get("volumes_per_instance", 1),
+            }
+            for one in _blocks(block.get("ebs_config"))
+        ]
+        configuration = _some("EbsBlockDeviceConfigs", volumes)
+        if block.get("ebs_optimized") is not None:
+            configuration["EbsOptimized"] = block["ebs_optimized"]
+        return _some("EbsConfiguration", configuration)
+
+    def fleet(self, block: Values, role: str) -> Json:
+        """An instance fleet."""
+        out = {"InstanceFleetType": role, **_FLEET_DEFAULTS, **self._members(block, FLEET, "fleet")}
+        out |= _some(
+            "InstanceTypeConfigs", [self._fleet_type(one) for one in _blocks(block.get("instance_type_configs"))]
+        )
+        launch = _block(block.get("launch_specifications"))
+        self._members(launch, {}, "launch_specifications")
+        spot = self._members(_block(launch.get("spot_specification")), SPOT, "spot")
+        on_demand = self._members(_block(launch.get("on_demand_specification")), ON_DEMAND, "on demand")
+        specifications = _some("SpotSpecification", spot) | _some("OnDemandSpecification", on_demand)
+        return out | _some("LaunchSpecifications", specifications)
+
+    def _fleet_type(self, block: Values) -> Json:
+        out = {**_FLEET_TYPE_DEFAULTS, **self._members(block, FLEET_TYPE, "instance_type_configs")}
+        if len(_blocks(block.get("ebs_config"))) > 1:
+            # Seen with provider 5.100: it sends the volumes of an instance type only where there is one ebs_config.
+            place = self._place(block, "ebs_config")
+            self.context.note(
+                f"{place}: all volumes are imported; Terraform's provider sends none where there are several"
+            )
+        found = [self._members(one, CONFIGURATION, "c") for one in _blocks(block.get("configurations"))]
+        return out | self._ebs(block) | _some("Configurations", found)
+
+    def limits(self, block: Values) -> Json:
+        """The limits of a managed scaling policy."""
+        self._members(block, {}, "managed scaling")
+        return {**_LIMIT_DEFAULTS, **self._members(_block(block.get("compute_limits")), LIMITS, "limits")}
+
+    # --- the rest ---
+
+    def _action(self, block: Values) -> Json:
+        self._members(block, {}, "bootstrap_action")
+        args = self._list(block.get("args"), self._place(block, "args"))
+        return {
+            "Name": block.get("name"),
+            "ScriptBootstrapAction": {"Path": block.get("path"), **_some("Args", args)},
+        }
+
+    def _step(self, block: Values) -> Json:
+        self._members(block, {}, "step")
+        jar = _block(block.get("hadoop_jar_step"))
+        out = self._members(jar, JAR, "jar")
+        out |= _some("Args", self._list(out.pop("Args", None), self._place(jar, "args")))
+        properties = out.pop("Properties", None)
+        if isinstance(properties, dict):
+            out |= _some("Properties", [{"Key": key, "Value": properties[key]} for key in sorted(properties)])
+        elif properties is not None:
+            self.context.note(f"{self._place(jar, 'properties')} is not imported: only Terraform knows it")
+        return {
+            "Name": block.get("name"),
+            **_some("ActionOnFailure", block.get("action_on_failure")),
+            "HadoopJarStep": out,
+        }
+
+    def _tags(self, body: Values) -> list[Json]:
+        tags = body.get("tags")
+        if placeholder_name(tags):
+            source = self._source(tags)
+            self.context.note(f"{self._place(body, 'tags')} are not imported: only Terraform knows {source}")
+        pairs = tags.items() if isinstance(tags, dict) else ()
+        return [{"Key": key, "Value": value} for key, value in pairs if value is not None]
+
+    def _configurations(self, body: Values) -> Any:
+        if body.get("configurations_json") is not None:
+            return self._json(body, "configurations_json", "Configurations")
+        text = body.get("configurations")
+        if not isinstance(text, str) or has_placeholder(text):
+            return self._json(body, "configurations", "Configurations")
+        place = self._place(body, "configurations")
+        if text.startswith("http"):
+            self.context.note(f"{place} is not imported: the provider reads it from {text[:80]}")
+            return None
+        if not text.endswith(".json"):
+            return self._json(body, "configurations", "Configurations")
+        try:
+            return json.loads(self.context.read(text, self.context.folders[0]))
+        except (Unknown, ValueError):
+            self.context.note(f"{place} is not imported: {text[:80]!r} is no file of JSON of the configuration")
+            return None
+
+    def _json(self, block: Values, key: str, member: str) -> Any:
+        """An argument that is JSON in a text."""
+        text = block.get(key)
+        if text in (None, ""):
+            return None
+        if not isinstance(text, str):
+            return text
+        name = placeholder_name(text)
+        if name:
+            return self._opened_json(name, block, key, member)
+        try:
+            return _capitalized(parsed_json(text))
+        except (ValueError, RecursionError) as error:
+            self.context.note(f"{self._place(block, key)} is not imported: it is not JSON ({str(error)[:80]})")
+            return None
+
+    def _opened_json(self, name: str, block: Values, key: str, member: str) -> Any:
+        """JSON that is the value of a variable."""
+        place = self._place(block, key)
+        try:
+            text = self.context.concrete(block[key])
+        except Unknown:
+            self.context.note(f"{place} is not imported: only Terraform knows {self._source(block[key])}")
+            return None
+        self.context.note(f"{place} is taken from the value of {self.context.shown.get(name, name)}")
+        if not text:
+            return None
+        copy = Values(block.place)
+        copy.update({key: text})
+        copy.places = block.places
+        return self._json(copy, key, member)
+
+
+def _capitalized(value: Any) -> Any:
+    """Configurations with members in any case, as the provider takes them: classification, properties."""
+    if isinstance(value, list):
+        return [_capitalized(one) for one in value]
+    if isinstance(value, dict) and any(key.lower() == "classification" for key in value):
+        named = {_CASES.get(key.lower(), key): item for key, item in value.items()}
+        inner = {"Configurations": _capitalized(named["Configurations"])} if "Configurations" in named else {}
+        return {**named, **inner}
+    return value
+
+
+def _compact(text: str) -> str:
+    """JSON in a text as the provider rewrites it; a text with a placeholder is left."""
+    try:
+        return text if has_placeholder(text) else jsonencode(json.loads(text))
+    except ValueError:
+        return text

@@ -1,0 +1,129 @@
+"""What Terraform shows as JSON -> the resources in it: `terraform show -json` of a plan or a state, and a state file.
+
+What a plan does not know before it is applied is a placeholder, named after its address.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from flowspec.importers.terraform.evaluate import Context
+from flowspec.importers.terraform.instances import Resource, Values
+
+Json = dict[str, Any]
+
+
+def is_shown(value: Json) -> bool:
+    """Whether a JSON object is a plan or a state, and not a configuration."""
+    return isinstance(value.get("planned_values") or value.get("values"), dict) or isinstance(
+        value.get("resources"), list
+    )
+
+
+def shown_resources(value: Json, context: Context) -> list[Resource]:
+    """The resources of a plan or a state, those of its modules too."""
+    if isinstance(value.get("resources"), list):
+        return list(_stored(value["resources"]))
+    root = (value.get("planned_values") or value["values"]).get("root_module")
+    changes = {str(one.get("address")): one for one in value.get("resource_changes", []) if isinstance(one, dict)}
+    written = dict(_written(value.get("configuration", {}).get("root_module"), ""))
+    return [_completed(one, changes, written, context) for one in _listed(root)]
+
+
+def _listed(module: Any) -> Iterator[Resource]:
+    if not isinstance(module, dict):
+        return
+    for one in module.get("resources", []):
+        if one.get("mode", "managed") == "managed":
+            address = str(one.get("address") or f"{one.get('type')}.{one.get('name')}")
+            key = _without_last_index(address)
+            yield Resource(str(one.get("type")), key, address, _values(one.get("values", {}), address))
+    for inner in module.get("child_modules", []):
+        yield from _listed(inner)
+
+
+def _stored(resources: list[Json]) -> Iterator[Resource]:
+    """The resources of a state file (version 4)."""
+    for one in resources:
+        for instance in one.get("instances", []) if one.get("mode", "managed") == "managed" else ():
+            key = ".".join(filter(None, [one.get("module"), one.get("type"), one.get("name")]))
+            at = instance.get("index_key")
+            index = "" if at is None else f"[{at}]" if isinstance(at, int) else f'["{at}"]'
+            yield Resource(str(one.get("type")), key, f"{key}{index}", _values(instance.get("attributes", {}), key))
+
+
+def _without_last_index(address: str) -> str:
+    return re.sub(r"\[[^][]*\]$", "", address)
+
+
+def _values(given: Any, place: str) -> Values:
+    out = Values(place)
+    for key, item in given.items():
+        made = _plain(item, place)
+        if made not in (None, []):
+            out[key] = made
+    return out
+
+
+def _plain(value: Any, place: str) -> Any:
+    if isinstance(value, dict):
+        return _values(value, place)
+    return [_plain(one, place) for one in value if one is not None] if isinstance(value, list) else value
+
+
+# --- what a plan does not know ---
+
+
+def _completed(one: Resource, changes: Json, written: dict[str, Json], context: Context) -> Resource:
+    unknown = changes.get(one.address, {}).get("change", {}).get("after_unknown", {})
+    # An argument that nobody wrote is unknown as well, where AWS chooses it.
+    expressions = written.get(re.sub(r"\[[^][]*\]", "", one.address), {})
+    _open(one.values, unknown, expressions, one.address, context)
+    return one
+
+
+def _open(values: Any, unknown: Any, written: Any, path: str, context: Context) -> None:
+    for key, item in unknown.items():
+        said = written.get(key) if isinstance(written, dict) else None
+        if not said:
+            continue
+        if item is True:
+            values[key] = context.stand_in(f"{path}.{key}{_references(said)}")
+        elif isinstance(item, list) and isinstance(values.get(key), list):
+            _open_items(values[key], item, said, f"{path}.{key}", context)
+
+
+def _open_items(values: list[Any], unknown: list[Any], written: Any, path: str, context: Context) -> None:
+    for at, item in enumerate(unknown):
+        if item is True and at < len(values):
+            values[at] = context.stand_in(f"{path}[{at}]")
+        elif isinstance(item, dict) and at < len(values) and isinstance(values[at], dict):
+            inner = written[at] if isinstance(written, list) and at < len(written) else written
+            _open(values[at], item, inner, f"{path}[{at}]", context)
+
+
+def _references(said: Any) -> str:
+    found = said.get("references", []) if isinstance(said, dict) else []
+    return f" ({found[0]})" if found else ""
+
+
+def _written(module: Any, prefix: str) -> Iterator[tuple[str, Json]]:
+    """The expressions of each resource of a plan's configuration, by its address without indexes."""
+    if not isinstance(module, dict):
+        return
+    for one in module.get("resources", []):
+        yield f"{prefix}{one.get('address')}", one.get("expressions", {})
+    for name, call in module.get("module_calls", {}).items():
+        yield from _written(call.get("module"), f"{prefix}module.{name}.")
+
+
+def owners(value: Json) -> dict[str, list[str]]:
+    """What the `cluster_id` of each resource refers to, by the resource's address without indexes."""
+    found = {}
+    for address, expressions in _written(value.get("configuration", {}).get("root_module"), ""):
+        prefix = re.sub(r"[^.]+\.[^.]+$", "", address)
+        references = expressions.get("cluster_id", {}).get("references", [])
+        found[address] = [f"{prefix}{one}" for one in references]
+    return found

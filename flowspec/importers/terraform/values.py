@@ -1,0 +1,169 @@
+"""Terraform's types: conversions between them, and comparison, as its language defines them.
+
+A placeholder is left as it is: what fills it is converted where it is used.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from flowspec.importers.decompile.placeholders import PLACEHOLDER
+from flowspec.importers.terraform.syntax import Call, Expr, Items, Literal, Name, Pairs, Template
+
+
+class Unknown(Exception):
+    """The value of an expression can't be known from the configuration alone."""
+
+
+class SetOf(list[Any]):
+    """A set: in the order in which Terraform goes through it, without doubles."""
+
+    def __init__(self, items: Iterable[Any] = ()) -> None:
+        unique: dict[str, Any] = {json.dumps(one, sort_keys=True): one for one in items}
+        super().__init__(sorted(unique.values(), key=_order))
+
+
+def _order(value: Any) -> tuple[int, Any]:
+    """Texts by their bytes, numbers by their size; other elements by their JSON, for Terraform hashes those."""
+    if isinstance(value, str):
+        return 1, value.encode()
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return (0, value) if is_number else (2, json.dumps(value, sort_keys=True))
+
+
+def has_placeholder(value: Any) -> bool:
+    """Whether there is a placeholder anywhere in a value."""
+    if isinstance(value, str):
+        return PLACEHOLDER.search(value) is not None
+    if isinstance(value, dict):
+        return any(has_placeholder(key) or has_placeholder(item) for key, item in value.items())
+    return isinstance(value, list) and any(map(has_placeholder, value))
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a number, which a truth value is not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def to_text(value: Any) -> str:
+    """A value as a string. Raises `Unknown` for what has no such form."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return format(Decimal(repr(value)), "f")
+    raise Unknown
+
+
+def to_number(value: Any) -> int | float:
+    """A value as a number. Raises `Unknown`."""
+    if is_number(value):
+        number: int | float = value
+        return number
+    if not isinstance(value, str):
+        raise Unknown
+    try:
+        return plain_number(Decimal(value))
+    except InvalidOperation:
+        raise Unknown from None
+
+
+def plain_number(value: Decimal) -> int | float:
+    """A decimal as an int or a float. Raises `Unknown` where a float would not have all of its digits."""
+    if not value.is_finite():
+        raise Unknown
+    if value == value.to_integral_value() and abs(value) < 10**18:
+        return int(value)
+    if Decimal(repr(float(value))) != value:
+        raise Unknown
+    return float(value)
+
+
+def to_truth(value: Any) -> bool:
+    """A value as a truth value. Raises `Unknown`."""
+    if isinstance(value, bool):
+        return value
+    if value in ("true", "false"):
+        return bool(value == "true")
+    raise Unknown
+
+
+def equal(one: Any, other: Any) -> bool:
+    """The operator ==. Raises `Unknown` for collections, since theirs depends on types that are not known here."""
+    if one is None or other is None:
+        return one is other
+    if isinstance(one, list | dict) or isinstance(other, list | dict):
+        raise Unknown
+    kinds = [bool if isinstance(each, bool) else str if isinstance(each, str) else float for each in (one, other)]
+    return kinds[0] is kinds[1] and bool(one == other)
+
+
+def type_name(constraint: Expr | None) -> str:
+    """The outermost word of a type constraint: list, string, …; any where there is none."""
+    if isinstance(constraint, Call):
+        return constraint.name
+    if isinstance(constraint, Name):
+        return constraint.name
+    # The syntax before Terraform 0.12: type = "list".
+    if isinstance(constraint, Template):
+        return constraint.raw
+    return "any"
+
+
+def converted(value: Any, constraint: Expr | None) -> Any:
+    """A value in the type that a variable has. Raises `Unknown` where it does not fit."""
+    kind = type_name(constraint)
+    if value is None or kind == "any" or (isinstance(value, str) and PLACEHOLDER.search(value)):
+        return value
+    if kind in _SCALARS:
+        return _SCALARS[kind](value)
+    inner = constraint.args[0] if isinstance(constraint, Call) and constraint.args else None
+    if kind in ("list", "set"):
+        if not isinstance(value, list):
+            raise Unknown
+        items = [converted(one, inner) for one in value]
+        return SetOf(items) if kind == "set" else items
+    if kind == "tuple" and isinstance(value, list) and isinstance(inner, Items):
+        return [converted(one, each) for one, each in zip(value, inner.items, strict=True)]
+    if kind in ("map", "object") and isinstance(value, dict):
+        return _object(value, inner) if kind == "object" else {key: converted(one, inner) for key, one in value.items()}
+    raise Unknown
+
+
+_SCALARS = {"string": to_text, "number": to_number, "bool": to_truth}
+
+
+def _object(value: dict[str, Any], constraint: Expr | None) -> dict[str, Any]:
+    if not isinstance(constraint, Pairs):
+        raise Unknown
+    out = {}
+    for key, wanted in constraint.pairs:
+        if not isinstance(key, Literal):
+            raise Unknown
+        default = None
+        inner: Expr | None = wanted
+        if isinstance(wanted, Call) and wanted.name == "optional":
+            inner = wanted.args[0]
+            default = _constant(wanted.args[1]) if len(wanted.args) > 1 else None
+        given = value.get(key.value)
+        out[key.value] = converted(default if given is None else given, inner)
+    return out
+
+
+def _constant(expr: Expr) -> Any:
+    """The default of an optional attribute, which is a constant."""
+    if isinstance(expr, Literal):
+        return expr.value
+    if isinstance(expr, Template) and "${" not in expr.raw and "\\" not in expr.raw:
+        return expr.raw
+    if isinstance(expr, Items):
+        return list(map(_constant, expr.items))
+    if isinstance(expr, Pairs):
+        return {_constant(key): _constant(item) for key, item in expr.pairs}
+    raise Unknown

@@ -1,0 +1,96 @@
+"""Terraform's expressions: each as Terraform itself evaluates it.
+
+`expressions.json` has what Terraform made of them, so that the comparison needs no Terraform; where it is installed,
+it is asked again. FLOWSPEC_REWRITE=1 writes the file anew.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from flowspec.importers.decompile.placeholders import PLACEHOLDER
+from flowspec.importers.terraform import hcl
+from flowspec.importers.terraform.configuration import load_module
+from flowspec.importers.terraform.evaluate import Context
+from flowspec.importers.terraform.instances import Instance
+from flowspec.importers.terraform.values import Unknown, has_placeholder
+from tests.importers.terraform import judge
+from tests.importers.terraform.expressions import FILES, VARIABLES, expressions
+
+RECORDED = Path(__file__).parent / "expressions.json"
+REWRITE = bool(os.environ.get("FLOWSPEC_REWRITE"))
+
+
+def instance(folder):
+    folder.mkdir(exist_ok=True)
+    (folder / "main.tf").write_text(VARIABLES)
+    for name, text in FILES.items():
+        (folder / name).write_text(text)
+    context = Context((folder.resolve(),))
+    return Instance(load_module(folder, "", context.note), context, {})
+
+
+def evaluated(text, folder):
+    """The value that the importer has for an expression, with the defaults; `Unknown` where it claims none."""
+    made = instance(folder)
+    return made.context.concrete(made.scope.value(hcl.expression(text)))
+
+
+@pytest.mark.skipif(judge.provider() is None, reason="Terraform is not installed on this machine")
+def test_the_recorded_values_are_terraforms(tmp_path):
+    folder = tmp_path / "m"
+    instance(folder)
+    outputs = "".join(
+        f'output "o{at}" {{\n  value = jsonencode({{ v = (\n{text}\n) }})\n}}\n'
+        for at, text in enumerate(expressions())
+    )
+    (folder / "outputs.tf").write_text(outputs)
+    judge.terraform(folder, "apply", "-auto-approve", "-no-color", "-input=false")
+    found = json.loads(judge.terraform(folder, "output", "-json"))
+    made = {text: json.loads(found[f"o{at}"]["value"])["v"] for at, text in enumerate(expressions())}
+    if REWRITE:
+        RECORDED.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert made == json.loads(RECORDED.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("text", expressions())
+def test_an_expression(text, tmp_path):
+    assert evaluated(text, tmp_path / "m") == json.loads(RECORDED.read_text("utf-8"))[text]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "timestamp()",
+        "uuid()",
+        "1 / 3",
+        "aws_x.y[count.index].arn",
+        "upper(data.aws_region.here.name)",
+        'var.apps == ["Spark", "Hive"]',
+        'replace("aaaa", "/(a+)+$/", "b")',
+        'regex("[[:alpha:]]+", "abc")',
+        'file("../secret")',
+        'file("/etc/hostname")',
+        "nope(1)",
+        "local.nope",
+        "range(2000)",
+        'format("%d", 1.5)',
+        'provider::aws::arn_parse("arn:aws:s3:::x")',
+        'bcrypt("x")',
+        'var.apps["x"]',
+        'aws_x.y.z == "a" ? 1 : 2',
+        "[for a in aws_x.y.z : a]",
+        'coalesce("", null)',
+    ],
+)
+def test_what_is_not_known_is_never_a_value(text, tmp_path):
+    (tmp_path / "secret").write_text("x")
+    made = instance(tmp_path / "m")
+    value = made.scope.value(hcl.expression(text))
+    assert has_placeholder(value)
+    with pytest.raises(Unknown):
+        made.context.concrete(value)
+    name = PLACEHOLDER.findall(json.dumps(value, ensure_ascii=False))[0]
+    assert made.context.names.variables[name].rules["description"].startswith("in Terraform: ")
