@@ -205,13 +205,13 @@ class _Filler:
     def _keep_secret(self, template: str, value: Any) -> None:
         """What a template makes of a secret is one too, if the secret can't be seen in it as it is."""
         known = self.variables.secrets
-        if known and not names_in(template).isdisjoint(self.variables.sensitive):
+        if known and not names_in(template, self.budget).isdisjoint(self.variables.sensitive):
             text = str(value)
             if len(text) >= _TELLS_SOMETHING and not any(secret in text for secret in known):
                 known.add(text)
 
     def _origin(self, node: Scalar) -> str:
-        used = (self._source(name) for name in sorted(names_in(node.text)))
+        used = (self._source(name) for name in sorted(names_in(node.text, self.budget)))
         return ", ".join(part for part in (node.origin, *used) if part)
 
     def _source(self, name: str) -> str:
