@@ -122,7 +122,7 @@ class Sizes:
         """How many turns a loop over a value takes."""
         if isinstance(value, Stream):
             return len(value.items) - value.at
-        return len(value) if hasattr(value, "__len__") else 0
+        return len(value) if hasattr(value, "__len__") and not isinstance(value, Undefined) else 0
 
     def kept(self, value: Any) -> Any:
         """What a filter or a method made: measured, and what is made bit by bit made at once."""
