@@ -126,6 +126,7 @@ CATALOG: dict[str, Kind] = {
     "FS313": Kind(ERROR, "an override of an item that is not there"),
     "FS314": Kind(ERROR, "a base file that can't be used"),
     "FS315": Kind(ERROR, "a file that extends itself"),
+    "FS316": Kind(ERROR, "a pattern that can't be used"),
     "FS320": Kind(ERROR, "a template that can't be parsed"),
     "FS321": Kind(ERROR, "an undefined name"),
     "FS322": Kind(ERROR, "something that templates may not do"),

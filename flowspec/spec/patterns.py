@@ -1,180 +1,240 @@
-"""Regular expressions of people one does not know: searched for in bounded time.
+"""Regular expressions from specs: searched and replaced in bounded time and memory. The only door to re2.
 
-Python's `re` tries one way after the other, and `(a+)+$` has more of them than anyone can wait for. So
-a pattern that may take long is not given to it: all ways are followed at once here, as sets of
-positions (Thompson, "Regular Expression Search Algorithm", CACM 1968), on the tree that `re` parses.
+A pattern may come from someone who is not trusted, and Python's `re` needs exponential time for some of them
+(`(a+)+$`). RE2 searches in time linear in the text, and leaves out what can't be done so: look-arounds,
+back-references, conditional and atomic groups.
+
+The syntax is RE2's (https://github.com/google/re2/wiki/Syntax), near to that of `pattern` in JSON Schema:
+a pattern is found anywhere unless it is anchored, `$` is the end of the text and not also the place before a
+last newline, `\\d`, `\\w`, `\\s` and `\\b` are about ASCII, and `\\p{L}` is any letter. Python's `\\Z` and both
+languages' `\\u00e9` are understood, too.
 """
 
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
 from functools import lru_cache
-from importlib import import_module
-from math import log2
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
-# Any: whether type checkers know this module depends on what else they have seen.
-_sre: Any = import_module("re._parser" if sys.version_info >= (3, 11) else "sre_parse")
+MAX_PATTERN = 10_000
+"""Characters of one pattern."""
 
-_QUICK = 1_000_000
-_MAX_WORK = 2_000_000
-_REPEATS = {"MAX_REPEAT", "MIN_REPEAT"}
+MAX_WORK = 300_000_000
+"""Bytes of text times instructions of a pattern, for all patterns of a document together.
+
+An instruction costs 7 ns per byte at worst, when RE2 has run out of memory for its automaton and steps through
+all of them (measured), so this is two seconds; usually it is 2 ns per byte for the whole pattern.
+"""
+
+MAX_REPLACED = 100_000
+"""Characters of a text in which something was replaced."""
+
+# RE2's own default: the smallest power of two that takes ^[\pL\pN_-]{1,128}$ (3 MB of instructions).
+_MEMORY = 8 << 20
+# Compiled patterns that are kept, of up to _MEMORY each.
+_KEPT = 8
+# In units of MAX_WORK (7 ns): parsing costs some 1 us per character, an instruction 0.5 us, and 100 ms
+# have gone when a program turns out to be larger than _MEMORY.
+_PER_CHARACTER, _PER_INSTRUCTION, _TOO_LARGE = 1_000, 70, 15_000_000
+
+_NOT_LINEAR = "write it without, or list the allowed values with `enum`"
+_OTHER_SYNTAX = "the syntax is RE2's: https://github.com/google/re2/wiki/Syntax"
+# What RE2 names in its error, for people who know other engines, and what to do instead.
+_REFUSED = {
+    "(?=": ("a look-ahead", _NOT_LINEAR),
+    "(?!": ("a negative look-ahead", _NOT_LINEAR),
+    "(?<=": ("a look-behind", _NOT_LINEAR),
+    "(?<!": ("a negative look-behind", _NOT_LINEAR),
+    "(?(": ("a conditional group", _NOT_LINEAR),
+    "(?P": ("a back-reference", _NOT_LINEAR),
+    "(?>": ("an atomic group", "write (?:…) instead: a search never takes long here"),
+    "++": ("a possessive quantifier", "write + instead: a search never takes long here"),
+    "*+": ("a possessive quantifier", "write * instead: a search never takes long here"),
+    "?+": ("a possessive quantifier", "write ? instead: a search never takes long here"),
+    "(?#": ("a comment", "say it in the variable's `description`"),
+    "(?x": ("the flag x", "write the pattern without spaces and comments"),
+}
+_BACK_REFERENCE = re.compile(r"\\[1-9k]$")
+_ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)", re.DOTALL)
+_GROUP = re.compile(r"\\(?:g<(\w+)>|(.?))", re.DOTALL)
+_PLAIN_ESCAPES = {"\\": "\\", "n": "\n", "t": "\t"}
 
 
 class PatternError(ValueError):
-    """A pattern can't be used: the message says why."""
+    """A pattern can't be used, or takes too much work: the message says why, `hint` what to do about it."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
-def is_found(pattern: str, text: str) -> bool:
-    """What `re.search` says, within a second. Raises PatternError for what is no pattern or takes too long."""
-    try:
-        tree = _parsed(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise PatternError(f"no regular expression: {error}") from None
-    if _ways(tree, len(text) + 1) <= _QUICK:
-        return re.search(pattern, text) is not None
-    if tree.state.flags & ~re.UNICODE.value:
-        raise PatternError("a regular expression that may take for ever, with flags")
-    return bool(_Search(text).ends(tree, set(range(len(text) + 1))))
+class PatternWork:
+    """The work that all patterns of one document may take together (`limit` as in MAX_WORK)."""
+
+    def __init__(self, limit: int = MAX_WORK) -> None:
+        self._left = limit
+
+    def spend(self, units: int) -> None:
+        """Counts work before it is done. Raises PatternError when it is more than what is left."""
+        if units > self._left:
+            raise PatternError("the patterns of this document take too much work", "shorten the text or the pattern")
+        self._left -= units
 
 
-@lru_cache(maxsize=256)
-def _parsed(pattern: str) -> Any:
-    return _sre.parse(pattern)
+class Found(NamedTuple):
+    """What a pattern found: the text, and those of its groups (None: the group took no part)."""
+
+    text: str
+    groups: tuple[str | None, ...]
 
 
-def _ways(tree: Any, length: int) -> float:
-    """How many ways there may be to lay a pattern along a text of this length, at most: infinity for too many."""
-    ways = float(length)
-    for name, said in _items(tree):
-        if name in _REPEATS:
-            low, high, part = said
-            inner = _ways(part, length) / length
-            ways *= 2 ** min(log2(max(inner, 1)) * min(int(high), length), 100)
-            ways *= min(int(high) - low + 1, length)
-        elif name == "BRANCH":
-            ways *= sum(_ways(one, length) / length for one in said[1])
-        else:
-            for part in _parts(name, said):
-                ways *= _ways(part, length) / length
-        if ways > _QUICK:
-            return float("inf")
-    return ways
+class Pattern:
+    """A compiled pattern, made by `compile_pattern`."""
 
-
-def _items(tree: Any) -> Iterable[tuple[str, Any]]:
-    return ((str(name), said) for name, said in tree)
-
-
-def _parts(name: str, said: Any) -> list[Any]:
-    if name == "SUBPATTERN":
-        return [said[3]]
-    if name in ("ASSERT", "ASSERT_NOT"):
-        return [said[1]]
-    if name in ("ATOMIC_GROUP",):
-        return [said]
-    return [said[2]] if name == "POSSESSIVE_REPEAT" else []
-
-
-class _Search:
-    """One text, and the positions that can be reached in it."""
-
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, compiled: Any, work: PatternWork) -> None:
         self.text = text
-        self.work = 0
+        self._compiled, self._work = compiled, work
 
-    def ends(self, tree: Any, starts: set[int]) -> set[int]:
-        """Where the pattern can end when it begins at one of these positions."""
-        for name, said in _items(tree):
-            self.work += len(starts) + 1
-            if self.work > _MAX_WORK:
-                raise PatternError("a regular expression that takes too much work")
-            step = _STEPS.get(name)
-            if step is None:
-                raise PatternError("a regular expression that may take for ever")
-            starts = step(self, said, starts)
-        return starts
+    def search(self, text: str) -> Found | None:
+        """Finds the pattern anywhere in a text, the leftmost one. Raises PatternError when it takes too much work."""
+        found = next(self.matches(text), None)
+        return found and Found(found.group(), found.groups())
 
-    def repeated(self, said: Any, starts: set[int]) -> set[int]:
-        low, high, part = said
-        for _ in range(low):
-            before, starts = starts, self.ends(part, starts)
-            if starts == before:
-                break
-        reached, count = set(starts), low
-        while starts and count < int(high):
-            starts = self.ends(part, starts) - reached
-            reached |= starts
-            count += 1
-        return reached
+    def matches(self, text: str) -> Iterator[Any]:
+        """Yields re2's match objects, from left to right. Raises PatternError when they take too much work."""
+        try:
+            size = len(text.encode())
+        except UnicodeEncodeError:
+            raise PatternError("the text is not Unicode: it has half of a surrogate pair") from None
+        cost = self._compiled.programsize
+        self._work.spend(size * cost)
+        last = None
+        for found in self._compiled.finditer(text):
+            # re2 gives an empty match that is not where it began to look twice (1.1.20251105).
+            if found.span() != last:
+                yield found
+            last = found.span()
+            # RE2 may look at all the rest to know where a match ends (`a.*b|a`).
+            self._work.spend((len(text) - found.end()) * cost)
 
-    def branched(self, said: Any, starts: set[int]) -> set[int]:
-        return set().union(*(self.ends(one, starts) for one in said[1]))
-
-    def grouped(self, said: Any, starts: set[int]) -> set[int]:
-        _, more_flags, less_flags, part = said
-        if more_flags or less_flags:
-            raise PatternError("a regular expression that may take for ever, with flags")
-        return self.ends(part, starts)
-
-    def at(self, said: Any, starts: set[int]) -> set[int]:
-        test = _PLACES.get(str(said))
-        if test is None:
-            raise PatternError("a regular expression that may take for ever")
-        return {one for one in starts if test(self.text, one)}
-
-    def stepped(self, is_meant: Callable[[str], bool], starts: set[int]) -> set[int]:
-        """One character further, where it is one that is meant."""
-        return {one + 1 for one in starts if one < len(self.text) and is_meant(self.text[one])}
+    def check_group(self, group: str) -> int | str:
+        """The number or name of a group as re2 takes it. Raises PatternError when there is no such group."""
+        if group.isdecimal() and int(group) <= self._compiled.groups:
+            return int(group)
+        if group in self._compiled.groupindex:
+            return group
+        raise PatternError(f"the pattern has no group {group}")
 
 
-def _is_word(text: str, at: int) -> bool:
-    return 0 <= at < len(text) and (text[at].isalnum() or text[at] == "_")
+def compile_pattern(text: str, work: PatternWork | None = None) -> Pattern:
+    """Compiles a pattern, whose searches count as part of `work` (None: work of its own).
+
+    Raises PatternError for what is no regular expression of RE2's, is too large, or takes too much work.
+    """
+    work = work or PatternWork()
+    if len(text) > MAX_PATTERN:
+        raise PatternError(f"it has {len(text):,} characters, up to {MAX_PATTERN:,} are allowed")
+    work.spend(len(text) * _PER_CHARACTER)
+    try:
+        compiled = _compiled(text)
+    except _TooLargeError:
+        work.spend(_TOO_LARGE)
+        raise PatternError("it is too large", "use smaller repetitions, such as + for {1,1000}") from None
+    work.spend(compiled.programsize * _PER_INSTRUCTION)
+    return Pattern(text, compiled, work)
 
 
-_PLACES: dict[str, Callable[[str, int], bool]] = {
-    "AT_BEGINNING": lambda text, at: at == 0,  # noqa: ARG005 - places are asked alike
-    "AT_BEGINNING_STRING": lambda text, at: at == 0,  # noqa: ARG005
-    "AT_END": lambda text, at: at == len(text) or (at == len(text) - 1 and text[at] == "\n"),
-    "AT_END_STRING": lambda text, at: at == len(text),
-    "AT_BOUNDARY": lambda text, at: _is_word(text, at - 1) != _is_word(text, at),
-    "AT_NON_BOUNDARY": lambda text, at: _is_word(text, at - 1) == _is_word(text, at),
-}
+def replace(pattern: Pattern, replacement: str, text: str, count: int = 0) -> str:
+    r"""Replaces what a pattern finds in a text, from left to right: the first `count`, or all for 0.
 
-_CATEGORIES: dict[str, Callable[[str], bool]] = {
-    "DIGIT": str.isdecimal,
-    "SPACE": str.isspace,
-    "WORD": lambda one: one.isalnum() or one == "_",
-}
-
-
-def _is_in(said: Any, one: str) -> bool:
-    """Whether a character is in a class, such as [a-z]."""
-    members = list(_items(said))
-    negated = bool(members) and members[0][0] == "NEGATE"
-    return any(_is_member(name, what, one) for name, what in members[negated:]) is not negated
+    `replacement` is as in Python's `re.sub`: \1, \g<1> and \g<name> are groups, \n, \t and \\ characters; a group
+    that took no part is empty. Raises PatternError for other escapes and unknown groups, before anything is
+    searched for, for results of more than MAX_REPLACED characters, and when it takes too much work.
+    """
+    parts = _replacement(pattern, replacement)
+    pieces, end, length = [], 0, 0
+    for found in islice(pattern.matches(text), count or None):
+        for piece in (text[end : found.start()], *_filled(parts, found)):
+            pieces.append(piece)
+            length += len(piece)
+            _check_length(length)
+        end = found.end()
+    _check_length(length + len(text) - end)
+    return "".join((*pieces, text[end:]))
 
 
-def _is_member(name: str, what: Any, one: str) -> bool:
-    if name == "LITERAL":
-        return bool(ord(one) == what)
-    if name == "RANGE":
-        return bool(what[0] <= ord(one) <= what[1])
-    category = str(what).removeprefix("CATEGORY_")
-    plain = category.removeprefix("NOT_")
-    return _CATEGORIES[plain](one) is (plain == category)
+def _check_length(length: int) -> None:
+    if length > MAX_REPLACED:
+        raise PatternError(f"the result has more than {MAX_REPLACED:,} characters")
 
 
-_STEPS: dict[str, Callable[[_Search, Any, set[int]], set[int]]] = {
-    "LITERAL": lambda search, said, starts: search.stepped(lambda one: ord(one) == said, starts),
-    "NOT_LITERAL": lambda search, said, starts: search.stepped(lambda one: ord(one) != said, starts),
-    "ANY": lambda search, said, starts: search.stepped(lambda one: one != "\n", starts),  # noqa: ARG005
-    "IN": lambda search, said, starts: search.stepped(lambda one: _is_in(said, one), starts),
-    "AT": _Search.at,
-    "BRANCH": _Search.branched,
-    "SUBPATTERN": _Search.grouped,
-    "MAX_REPEAT": _Search.repeated,
-    "MIN_REPEAT": _Search.repeated,
-}
+def _replacement(pattern: Pattern, text: str) -> list[tuple[str, int | str | None]]:
+    """A replacement as pairs of a text and the group behind it.
+
+    re2's own `expand` is not used: it turns é into Ã© (1.1.20251105).
+    """
+    parts: list[tuple[str, int | str | None]] = []
+    end, plain = 0, ""
+    for escape in _GROUP.finditer(text):
+        plain, end = plain + text[end : escape.start()], escape.end()
+        group = escape[1] or (escape[2] if escape[2].isdecimal() else "")
+        if group:
+            parts.append((plain, pattern.check_group(group)))
+            plain = ""
+        elif escape[2] in _PLAIN_ESCAPES:
+            plain += _PLAIN_ESCAPES[escape[2]]
+        else:
+            raise PatternError(f"the replacement has the unknown escape {escape[0]}", r"\\ is a backslash")
+    return [*parts, (plain + text[end:], None)]
+
+
+def _filled(parts: list[tuple[str, int | str | None]], found: Any) -> Iterator[str]:
+    for plain, group in parts:
+        yield plain
+        if group is not None:
+            yield found.group(group) or ""
+
+
+class _TooLargeError(Exception):
+    """A pattern makes more instructions than `_MEMORY` holds."""
+
+
+@lru_cache(maxsize=_KEPT)
+def _compiled(text: str) -> Any:
+    import re2  # type: ignore[import-untyped]
+
+    options = re2.Options()
+    options.max_mem = _MEMORY
+    options.log_errors = False
+    try:
+        return re2.compile(_ESCAPE.sub(_as_re2_escapes, text), options)
+    except UnicodeEncodeError:
+        raise PatternError("it is not Unicode: it has half of a surrogate pair") from None
+    except re2.error as error:
+        raise _told(text, error.args[0].decode("utf-8", "replace")) from None
+    finally:
+        # re2 would keep 128 of them, 1 GB at worst.
+        re2.purge()
+
+
+def _as_re2_escapes(escape: re.Match[str]) -> str:
+    said = escape[1]
+    if said == "Z":
+        return r"\z"
+    return f"\\x{{{said[1:]}}}" if said[0] in "uU" and len(said) > 1 else escape[0]
+
+
+def _told(text: str, message: str) -> Exception:
+    """RE2's error in words: its `message` ends with the part of the pattern that it is about."""
+    if "too large" in message:
+        return _TooLargeError()
+    reason, _, part = message.partition(": ")
+    where = f"{part} at character {text.find(part) + 1}" if part in text else part
+    name, hint = _REFUSED.get(part, ("", _OTHER_SYNTAX))
+    if "repetition size" in reason:
+        name, hint = "a repetition of more than 1,000", "use + or *, or repeat fewer times; nested repetitions multiply"
+    elif _BACK_REFERENCE.match(part):
+        name, hint = "a back-reference", _NOT_LINEAR
+    return PatternError(f"it has {name}, {where}" if name else f"{reason}: {where}", hint)

@@ -17,7 +17,7 @@ from flowspec.errors import Diagnostic, SpecError
 from flowspec.spec.document import Document, Mapping, Node, Place, Scalar, plain
 from flowspec.spec.load import compose, read
 from flowspec.spec.nearest import did_you_mean
-from flowspec.spec.patterns import PatternError, is_found
+from flowspec.spec.patterns import Pattern, PatternError, PatternWork, compile_pattern
 from flowspec.spec.render import MISSING, Budget, TemplateError, evaluate, is_template, names_in
 
 TYPES = ("string", "integer", "number", "boolean", "list", "mapping")
@@ -109,6 +109,7 @@ class _Resolver:
         self.given = given
         self.budget = budget
         self.result = result
+        self._patterns = PatternWork()
         self._open: list[str] = []
 
     def run(self) -> None:
@@ -164,12 +165,13 @@ class _Resolver:
         wanted = rules.get("type", "string")
         if wanted not in TYPES:
             wanted = "string"
+        pattern = self._pattern(name, definition)
         for source, value, at in self._candidates(name, key, definition, rules):
             self.result.origins[name] = _placed(source, value)
             problem = _Unfit(name, source, at, bool(rules.get("sensitive")))
             try:
                 converted = self._converted(value, wanted)
-                _check(converted, rules)
+                _check(converted, rules, pattern)
             except _UnfitError as error:
                 self.result.found.append(problem.diagnostic(error, value))
                 return MISSING
@@ -179,6 +181,16 @@ class _Resolver:
             return converted
         self._missing(name, key)
         return MISSING
+
+    def _pattern(self, name: str, definition: Mapping | None) -> Pattern | None:
+        node = definition.get("pattern") if definition else None
+        if not isinstance(node, Scalar) or not isinstance(node.value, str):
+            return None
+        try:
+            return compile_pattern(node.value, self._patterns)
+        except PatternError as error:
+            self._report("FS316", f"the pattern of '{name}' can't be used: {error}", node.at, error.hint)
+            return None
 
     def _candidates(
         self, name: str, key: Scalar, definition: Mapping | None, rules: MappingOf[str, Any]
@@ -384,13 +396,12 @@ def _inline(text: str) -> Any:
     return Source("--var", text)
 
 
-def _check(value: Any, rules: MappingOf[str, Any]) -> None:
+def _check(value: Any, rules: MappingOf[str, Any], pattern: Pattern | None) -> None:
     """The constraints of a declaration; raises `_UnfitError`."""
     if value is None:
         return
-    pattern = rules.get("pattern")
-    if isinstance(pattern, str) and isinstance(value, str) and not _matches(pattern, value):
-        raise _UnfitError("FS304", f"text that matches {pattern}")
+    if pattern and isinstance(value, str) and not _matches(pattern, value):
+        raise _UnfitError("FS304", f"text that matches {pattern.text}")
     allowed = rules.get("enum")
     if isinstance(allowed, list) and value not in allowed and str(value) not in map(str, allowed):
         raise _UnfitError("FS304", f"one of {', '.join(map(str, allowed))}")
@@ -406,11 +417,11 @@ def _check_range(value: float, rules: MappingOf[str, Any]) -> None:
         raise _UnfitError("FS304", f"{high} or less")
 
 
-def _matches(pattern: str, value: str) -> bool:
+def _matches(pattern: Pattern, value: str) -> bool:
     try:
-        return is_found(pattern, value)
+        return pattern.search(value) is not None
     except PatternError as error:
-        raise _UnfitError("FS304", f"text that matches {pattern[:200]}, which is {error}") from None
+        raise _UnfitError("FS304", f"text that matches {pattern.text[:200]}, but {error}") from None
 
 
 def _texts(value: Any) -> Iterator[str]:

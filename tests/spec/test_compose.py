@@ -1,3 +1,4 @@
+import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -281,3 +282,30 @@ def test_both_forms_of_a_target_are_merged_from_two_files(files, base, top):
     assert plain(document.root)["steps"] == [
         {"name": "two", "type": "command", "args": ["b"], "on_failure": "CONTINUE"}
     ]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("^(?!huge)[a-z]+$", "it has a negative look-ahead, (?! at character 2"),
+        ("(a)?(?(1)b|c)*$", "it has a conditional group, (?( at character 5"),
+        ("[", "missing ]: [ at character 1"),
+    ],
+)
+def test_a_pattern_that_can_not_be_used_is_said_at_its_place(files, pattern, message):
+    document = files({"job.yaml": f"variables:\n  size:\n    pattern: '{pattern}'\n    default: small\n"})
+    (found,) = [one for one in document.diagnostics if one.id == "FS316"]
+    assert found.message == f"the pattern of 'size' can't be used: {message}"
+    assert (found.location.line, found.location.column) == (3, 14)
+    assert found.hint
+
+
+def test_the_patterns_of_a_document_are_bounded_together(files):
+    """A value of 2 MB, held against 200 patterns, each of which is cheap."""
+    given = "variables:\n" + "".join(f"  v{n}: {{pattern: '^([a-z]+-?)*$', default: '{{{{ v }}}}'}}\n" for n in range(200))
+    started = time.process_time()
+    document = files({"job.yaml": f"{given}  v: {{}}\n"}, variables={"v": "a" * 90_000})
+    spent = time.process_time() - started
+    refused = [one.message for one in document.diagnostics if one.id == "FS304"]
+    assert any("too much work" in one for one in refused)
+    assert spent < 5

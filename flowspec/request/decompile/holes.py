@@ -8,11 +8,11 @@ A hole that is the whole value has the variable's type, as `"{{ name }}"` has in
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from flowspec.spec.patterns import PatternError, is_found
+from flowspec.spec.patterns import PatternError, PatternWork, compile_pattern
 from flowspec.spec.variables import is_name
 
 MARKS = re.compile("[\ue0f5\ue0f6]")
@@ -179,7 +179,7 @@ def _uses(value: Any, member: str = "", shape: Any = None) -> Iterator[tuple[str
             yield name, member if whole else "", shape.type_name if whole and shape else ""
 
 
-def provable(variable: Variable) -> Variable:
+def provable(variable: Variable, work: PatternWork) -> Variable:
     """The variable without a pattern that no sample is known for: its description tells it instead.
 
     Nor does it keep a list of values that its own default is not in.
@@ -189,18 +189,20 @@ def provable(variable: Variable) -> Variable:
         variable = replace(variable, rules={key: rule for key, rule in variable.rules.items() if key != "enum"})
     pattern = variable.rules.get("pattern")
     texts = _TEXTS if variable.default is None else (variable.default,)
-    if pattern is None or any(_matches(pattern, text) for text in texts):
+    if pattern is None or _sample_of(pattern, texts, work) is not None:
         return variable
     rules = {key: rule for key, rule in variable.rules.items() if key != "pattern"}
     told = f"{rules.get('description', '')} (pattern: {pattern})".strip()
     return replace(variable, rules={**rules, "description": told})
 
 
-def _matches(pattern: str, text: Any) -> bool:
+def _sample_of(pattern: str, texts: Sequence[Any], work: PatternWork) -> str | None:
+    """The first of the texts that a pattern is found in; None when there is none, or the pattern can't be used."""
     try:
-        return is_found(pattern, str(text))
+        compiled = compile_pattern(pattern, work)
+        return next((text for text in map(str, texts) if compiled.search(text)), None)
     except PatternError:
-        return False
+        return None
 
 
 def _sample(variable: Variable, member: str) -> Any:
@@ -208,7 +210,7 @@ def _sample(variable: Variable, member: str) -> Any:
     if allowed:
         return allowed[0]
     if "pattern" in variable.rules:
-        return next(text for text in _TEXTS if _matches(variable.rules["pattern"], text))
+        return _sample_of(variable.rules["pattern"], _TEXTS, PatternWork())
     if variable.type == "string":
         return _SAMPLES_AT.get(member, _SAMPLES["string"])
     return variable.rules.get("minimum", _SAMPLES[variable.type])

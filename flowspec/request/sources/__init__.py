@@ -24,6 +24,7 @@ from flowspec.request.decompile.reading import read as read_request
 from flowspec.request.sources import awscli, cloudformation, terraform
 from flowspec.request.sources.refusal import refuse
 from flowspec.spec.document import Source
+from flowspec.spec.patterns import PatternWork
 
 _READERS: Mapping[str, Callable[[Source, Path, str], Wanted]] = {
     "aws-cli": awscli.read,
@@ -59,7 +60,8 @@ def read(name: str, data: bytes, *, kind: str = "", folder: Path = Path(), clust
 
 
 def _checked(wanted: Wanted, source: Source) -> Wanted:
-    variables = {name: provable(one) for name, one in wanted.variables.items()}
+    work = PatternWork()
+    variables = {name: provable(one, work) for name, one in wanted.variables.items()}
     wanted = replace(wanted, variables=typed(wanted.params, variables, input_shape()))
     check(wanted.request, source)
     return wanted
