@@ -13,11 +13,12 @@ from typing import Any
 from jinja2 import StrictUndefined, Undefined, UndefinedError
 from jinja2.runtime import Context, LoopContext, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.utils import Cycler, Joiner, Namespace
+from jinja2.utils import Cycler, Joiner, Namespace, missing
 
 from flowspec.spec.jinja.filters import FILTERS, TESTS
 from flowspec.spec.jinja.methods import FUNCTIONS, Method, format_percent, method_of
 from flowspec.spec.jinja.sizes import Sizes, kind_of
+from flowspec.spec.nearest import did_you_mean
 from flowspec.spec.render import Budget, TemplateError, written
 
 _MAX_CALLS = 60
@@ -229,6 +230,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def callee(self, obj: Any, name: str) -> Any:
         """What is to be called, if it can be; `name` is what the template calls it, if it has a name."""
+        if isinstance(obj, Undefined) and name and obj._undefined_obj is missing and not obj._undefined_hint:
+            hint = did_you_mean(name, FUNCTIONS)
+            raise TemplateError("FS322", f"there is no function '{name}'", word=name, hint=hint)
         if isinstance(obj, Method | Macro | LoopContext | Joiner | Undefined):
             return obj
         raise TemplateError("FS322", f"{kind_of(obj)} can't be called in a template", word=name)
