@@ -228,6 +228,7 @@ def written(value: Any, kind: Callable[[Any], str] = _kind) -> str:
 
 
 def _run(text: str, names: Mapping[str, Any], budget: Budget) -> Any:
+    budget.step(10)
     compiled = _compiled(text, budget)
     if any(names.get(name) is MISSING for name in compiled.names):
         raise TemplateError("", "a variable has no value")

@@ -316,7 +316,7 @@ def _blamed(error: TemplateError, at: Place, text: str) -> Place:
     """Where the word stands that is to blame; the tag, when there is none and it is not in the scalar's first line."""
     tag = _tag_place(at, text, error.offset or 0)
     pattern = re.compile(rf"(?<![\w]){re.escape(error.word)}(?![\w])") if error.word else None
-    for number in range(tag.line, at.line + text.count("\n") + 2) if pattern else ():
+    for number in range(tag.line, tag.line + text.count("\n") + 2) if pattern else ():
         line = at.source.line(number)
         start = tag.column - 1 if number == tag.line else 0
         match = pattern.search(line, start) if pattern else None

@@ -28,7 +28,7 @@ _RANDOM = ("random", "lipsum")
 
 
 class Cost(NamedTuple):
-    """Steps for each item of the value, and for 1,000 units of its size and its arguments' (measured, doubled).
+    """Steps for each item of the value, for 1,000 units of its size and its arguments', and `base` (measured, doubled).
 
     `before` refuses what a parameter would make too large. `picks`: gives something that is there already.
     """
@@ -37,6 +37,7 @@ class Cost(NamedTuple):
     units: float = 5
     before: Callable[..., None] | None = None
     picks: bool = False
+    base: int = 5
 
 
 def unknown(kind: str, name: str) -> TemplateError:
@@ -194,7 +195,8 @@ _SORTED = Cost(items=8, units=100, before=_dotted)
 
 _COSTS: dict[str, Cost] = {
     **dict.fromkeys(("abs", "count", "length", "filesizeformat", "float", "safe"), Cost()),
-    **dict.fromkeys(("attr", "default", "d", "first", "last"), Cost(units=0, picks=True)),
+    **dict.fromkeys(("default", "d", "first", "last"), Cost(units=0, picks=True)),
+    "attr": Cost(units=0, picks=True, base=30),
     **dict.fromkeys(("capitalize", "e", "escape", "forceescape", "lower", "trim", "upper", "string"), _TEXT),
     **dict.fromkeys(("title", "wordcount", "xmlattr"), Cost(units=1_000)),
     **dict.fromkeys(("items", "list", "reverse", "join", "map", "reject", "select", "sum"), _EACH),
@@ -241,13 +243,16 @@ def _bounded(name: str, apply: Callable[..., Any], cost: Cost) -> Callable[..., 
 
 
 def _count(sizes: Sizes, name: str, cost: Cost, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    sizes.step(5)
+    sizes.step(cost.base)
     if name in _NO_DATA or not args:
         return
     units = sum(map(sizes.weigh, args)) + sum(map(sizes.weigh, kwargs.values()))
     steps = units * cost.units / 1_000
     if cost.items:
         steps += sizes.length(args[0]) * cost.items
+    elif not isinstance(args[0], str | int | float):
+        # Filters of text write other values as text first.
+        steps += units / 4
     sizes.step(int(steps))
 
 
@@ -306,7 +311,7 @@ for _name, _cost in _COSTS.items():
     _apply = pass_context(_OWN[_name]) if _name in _OWN else DEFAULT_FILTERS[_name]
     FILTERS[_name] = _bounded(_name, _apply, _cost)
 for _name, _apply in EXTRAS.items():
-    FILTERS[_name] = _bounded(_name, _apply, Cost(units=500))
+    FILTERS[_name] = _bounded(_name, _apply, Cost(units=4_000 if _name == "to_yaml" else 500))
 for _name, _apply in DEFAULT_TESTS.items():
     TESTS[_name] = _bounded_test(_name, _apply)
 

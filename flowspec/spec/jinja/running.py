@@ -17,12 +17,17 @@ from flowspec.spec.jinja.sandbox import Names, Sandbox, UndefinedUseError
 from flowspec.spec.jinja.sizes import kind_of
 from flowspec.spec.render import TemplateError, no_key, undefined
 
+_ERROR = 300
+"""Steps that an error costs."""
+
 
 def run(compiled: Compiled, names: Mapping[str, Any], sandbox: Sandbox) -> Any:
     """The value of a template. Raises `TemplateError`, whatever it is that fails."""
     try:
         return sandbox.finished(compiled.function(Names(sandbox, names), sandbox))
     except Exception as error:  # noqa: BLE001 - a template can make Python raise nearly anything
+        # Finding the words takes a while, and the next template may fail as well.
+        sandbox.sizes.budget.steps -= _ERROR
         made = _told(error, names)
         if made.offset is None:
             made.offset = compiled.offset(_line(error.__traceback__))

@@ -104,7 +104,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """What `obj.attribute` gives: a method that is allowed, a key of a mapping, or undefined."""
-        self.step(1)
+        self.step(3)
         if attribute.startswith("_"):
             raise TemplateError("FS322", f"'{attribute}': names that begin with _ can't be reached", word=attribute)
         method = method_of(obj, attribute)

@@ -107,13 +107,16 @@ class Sizes:
     def _added(self, parts: Iterable[Any]) -> tuple[int, int]:
         total, deepest = 1, 0
         for count, part in enumerate(parts):
-            size, depth = self.measure(part)
-            total, deepest = total + size, max(deepest, depth)
+            if type(part) is str:
+                total += len(part) + 1
+            else:
+                size, depth = self.measure(part)
+                total, deepest = total + size, max(deepest, depth)
             if total > MAX_SIZE:
                 message = f"values in templates may have up to {MAX_SIZE} characters and items, this one has more"
                 raise TemplateError("FS324", message)
             if not count % 100:
-                self.step(10)
+                self.step(50)
         if deepest >= MAX_DEPTH:
             raise TemplateError("FS324", f"lists may lie up to {MAX_DEPTH} deep in each other")
         return total, deepest + 1
