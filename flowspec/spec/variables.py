@@ -43,6 +43,8 @@ _RESERVED = {
 }
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*$")
 _PREFIX = "FLOWSPEC_VAR_"
+# Each takes five of the 1,000 calls in each other that Python allows, and compiling a template takes hundreds.
+_MAX_CHAIN = 60
 # Lines that a folded scalar may have more in the source than in its text.
 _FOLDED = 1_000
 
@@ -149,6 +151,10 @@ class _Resolver:
         if name in self._open:
             chain = " -> ".join((*self._open[self._open.index(name) :], name))
             self._report("FS309", f"'{name}' needs its own value", key.at, notes=(chain,))
+            self.result.names[name] = MISSING
+            return
+        if len(self._open) == _MAX_CHAIN:
+            self._report("FS324", f"more than {_MAX_CHAIN} variables need each other's values", key.at)
             self.result.names[name] = MISSING
             return
         self._open.append(name)

@@ -30,11 +30,11 @@ ALIKE = [
     "{% filter upper|replace('A', 'o') %}a{{ s }}{% endfilter %}", "{% with a = 1, b = n %}{{ a }}{{ b }}{% endwith %}", "{% if no %}a{% elif n > 7 %}b{% else %}c{% endif %}",
     "a\n{%- if yes %}\n b {% endif -%}\n c", "a {{- ' b ' -}} c", "{# x #}a{#- y -#} b", "{% raw %}{{ n }}{% endraw %}{{ n }}", "a\r\nb{{ n }}\rc", "{% if nope is defined and nope %}{{ nope }}{% endif %}-",
     "{{ 'x' if no }}", "{{ 'x' if yes else 'y' }}", "{{ nope | default('d') }}", "{{ m.nope | default('d') }}", "{{ e | default('d', true) }}", "{{ nope is defined }}{{ m.nope is defined }}",
-    "{% for i in l %}{% if i|nofilter is defined %}{% endif %}{% endfor %}" if False else "{{ 'a' if yes else nope|nofilter }}",
+    "{{ 'a' if yes else nope|nofilter }}",
     # operators
     "{{ 7 / 2 }} {{ 7 // 2 }} {{ 7 % 4 }} {{ 2 ** 5 }} {{ -n }} {{ +n }} {{ 1 - 2.5 }} {{ 2 * 3 + 1 }} {{ 2 ** 3 ** 2 }}", "{{ 'a' ~ 1 ~ 2.5 }}", "{{ 'ab' * 3 }}{{ 3 * 'a' }}", "{{ [1] + [2] }}",
     "{{ 1 < 2 < 3 }}{{ 1 < 3 < 2 }}{{ 'a' < 'b' }}{{ 1 == 1.0 }}{{ [1] == [1] }}{{ 'x' in s }}{{ 3 not in l }}{{ 'key' in m }}", "{{ 1 and 2 }}{{ 0 or 'x' }}{{ not yes }}",
-    "{{ s[0] }}{{ s[-1] }}{{ s[2:5] }}{{ s[::-1] }}{{ l[1:] }}" if False else "{{ s[0] }}{{ s[-1] }}{{ s[2:5] }}{{ s[::-1] }}{{ s[:] }}", "{{ l[1:] }}", "{{ m['key'] }}{{ m.deep.c[1] }}{{ m['deep']['c'][0] }}{{ u[0].id }}",
+    "{{ s[0] }}{{ s[-1] }}{{ s[2:5] }}{{ s[::-1] }}{{ s[:] }}", "{{ l[1:] }}", "{{ m['key'] }}{{ m.deep.c[1] }}{{ m['deep']['c'][0] }}{{ u[0].id }}",
     "{{ '%s-%05.1f-%x' % (s, x, n) }}", "{{ '%(a)s' % {'a': 1} }}", "{{ '{:>5}|{a}|{0[0]}'.format(n, a=1) if no else '{:>5}|{a}'.format(n, a=1) }}", "{{ (1, 2)[1] }}", "{{ {'a': 1}.a }}", "{{ 1_000 }}{{ 0x1f }}{{ 1e3 }}",
     # methods
     "{{ s.upper() }}{{ s.split('-')[1] }}{{ s.replace('e', 'E', 1) }}{{ s.find('T') }}{{ s.startswith('so') }}{{ s.title() }}{{ '-'.join(w) }}{{ 'a'.zfill(3) }}{{ s.count('e') }}{{ s.partition(' ')[0] }}",
@@ -44,7 +44,7 @@ ALIKE = [
     "{{ s|center(30) }}|", "{{ l|length }}{{ s|count }}", "{% for k, v in {'b': 1, 'A': 2}|dictsort %}{{ k }}{{ v }}{% endfor %}", "{% for k, v in {'b': 1, 'A': 2}|dictsort(by='value', reverse=true) %}{{ k }}{{ v }}{% endfor %}",
     "{{ html|e }}{{ html|escape }}{{ html|e|forceescape }}{{ html|striptags }}{{ html|safe }}", "{{ html|e ~ '<' }}{{ html|e + '<' }}{{ ('<' ~ html|e)|e }}", "{{ 1000|filesizeformat }}{{ 5000000|filesizeformat(true) }}", "{{ l|first }}{{ l|last }}{{ s|first }}", "{{ '3.5'|float }}{{ 'x'|float(1.5) }}{{ '42'|int }}{{ 'x'|int }}{{ '0x1f'|int(0, 16) }}{{ 42.9|int }}{{ '32.7'|int }}",
     "{{ '%s/%s'|format(n, s) }}{{ '%(a)d'|format(a=2) }}", "{% for g, items in u|groupby('n', default=9) %}{{ g }}{{ items|map(attribute='id')|join }}{% endfor %}", "{% for g in w|groupby(0) %}{{ g.grouper }}{{ g.list|join }}{% endfor %}", "{{ 'a\nb\n\nc'|indent(2) }}{{ 'a\nb'|indent('>', true, true) }}",
-    "{{ l|join('-') }}{{ u|join(',', attribute='id') }}{{ s|join('.') }}", "{{ 'abc'|list|join(',') }}{{ l|reverse|join }}{{ s|reverse }}", "{{ u|map(attribute='n', default=0)|join(',') }}{{ w|map('upper')|join }}{{ w|map('replace', 'a', 'o')|join }}", "{{ l|max }}{{ l|min }}{{ w|max }}{{ w|min }}{{ w|max(case_sensitive=true) }}{{ u[:2]|max(attribute='n') }}" if False else "{{ l|max }}{{ l|min }}{{ w|max }}{{ w|min }}{{ w|max(case_sensitive=true) }}",
+    "{{ l|join('-') }}{{ u|join(',', attribute='id') }}{{ s|join('.') }}", "{{ 'abc'|list|join(',') }}{{ l|reverse|join }}{{ s|reverse }}", "{{ u|map(attribute='n', default=0)|join(',') }}{{ w|map('upper')|join }}{{ w|map('replace', 'a', 'o')|join }}", "{{ l|max }}{{ l|min }}{{ w|max }}{{ w|min }}{{ w|max(case_sensitive=true) }}",
     "{{ m|pprint }}", "{{ l|reject('odd')|join }}{{ l|select('gt', 1)|join }}{{ l|select|list|length }}{{ u|selectattr('n', 'defined')|map(attribute='id')|join }}{{ u[:2]|rejectattr('n', 'eq', 1)|map(attribute='id')|join }}", "{{ s|replace('e', '', 1) }}{{ 42|replace(4, 5) }}", "{{ 42.55|round }}{{ 42.55|round(1) }}{{ 42.55|round(1, 'floor') }}{{ 42.1|round(0, 'ceil') }}{{ 42|round }}",
     "{{ l|sort|join }}{{ w|sort|join }}{{ w|sort(case_sensitive=true)|join }}{{ l|sort(reverse=true)|join }}{{ u[:2]|sort(attribute='n')|map(attribute='id')|join }}", "{{ 42|string }}{{ 2.5|string }}", "{{ l|sum }}{{ u[:2]|sum(attribute='n') }}{{ l|sum(start=10) }}", "{{ m|tojson }}{{ html|tojson }}{{ l|tojson(indent=2) }}{{ none|tojson }}{{ true|tojson }}",
     "{{ '  a '|trim }}{{ 'xax'|trim('x') }}", "{{ 'one two three four'|truncate(10) }}{{ 'one two three four'|truncate(11, true, '!', 0) }}", "{{ w|unique|join }}{{ w|unique(case_sensitive=true)|join }}{{ u|unique(attribute='id')|list|length }}", "{{ 'a b/é'|urlencode }}{{ {'a': 1, 'b': 'c d'}|urlencode }}", "{{ 'see http://a.com/x and b@c.org'|urlize }}{{ 'http://a.com/xxxxxxx'|urlize(8, true, '_top') }}",
@@ -64,14 +64,19 @@ def finalized(value):
     return str(value).lower() if isinstance(value, bool) else value
 
 
-JUDGE = Environment(undefined=StrictUndefined, finalize=finalized, keep_trailing_newline=True, autoescape=False)  # noqa: S701
+JUDGE = Environment(undefined=StrictUndefined, finalize=finalized, keep_trailing_newline=True, autoescape=False)
 
 
 def judged(text, names):
     """What jinja2 gives: for one expression its value, lists for what Python has besides them; None for an error."""
     try:
         body = JUDGE.parse(text).body
-        if len(body) == 1 and isinstance(body[0], Output) and len(body[0].nodes) == 1 and type(body[0].nodes[0]) is not TemplateData:
+        if (
+            len(body) == 1
+            and isinstance(body[0], Output)
+            and len(body[0].nodes) == 1
+            and type(body[0].nodes[0]) is not TemplateData
+        ):
             inner = re.fullmatch(r"(?:\{#.*?#\})*\{\{[-+]?(.*?)-?\}\}(?:\{#.*?#\})*", text, re.DOTALL)
         else:
             inner = None
@@ -96,8 +101,7 @@ def ours(text, names):
     try:
         return "", evaluate(text, names)
     except TemplateError as error:
-        assert error.id in {"FS320", "FS321", "FS322", "FS323"}, error.message
-        return None
+        return None if error.id in {"FS320", "FS321", "FS322", "FS323"} else error
 
 
 @pytest.mark.parametrize("text", ALIKE)
@@ -115,18 +119,22 @@ DATA = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "key", "items", "x1"]), inner),
     max_leaves=8,
 )
-WORDS = st.sampled_from(["a", "b", "cc", "none_", "true", "True", "none", "in", "loop", "self_", "items", "nope", "range"])
+WORDS = st.sampled_from(
+    ["a", "b", "cc", "none_", "true", "True", "none", "in", "loop", "self_", "items", "nope", "range"]
+)
 KEYS = st.sampled_from(["a", "key", "items", "get", "x1", "nope", "upper"])
 PATHS = st.builds(lambda word, keys: ".".join([word, *keys]), WORDS, st.lists(KEYS, max_size=2))
-SUFFIXES = st.sampled_from(
-    ["", "", "", "|upper", "|default('d')", "|default('{')", "|join(',')", "|length", " == 1", " ~ 'x'", "['a']", "[0]", "()"]
-    + [" is defined", "|list", " + 1", "|nope", " if a else b", "|tojson", "|map('string')|join", " in b", "[1:]", " and b"]
-)
+SUFFIXES = st.sampled_from([
+    "", "", "", "|upper", "|default('d')", "|default('{')", "|join(',')", "|length", " == 1", " ~ 'x'", "['a']", "[0]", "()", " is defined",
+    "|list", " + 1", "|nope", " if a else b", "|tojson", "|map('string')|join", " in b", "[1:]", " and b",
+])  # fmt: skip
 TAGS = st.builds(
     lambda left, path, suffix, right: f"{{{{{left}{path}{suffix}{right}}}}}",
     st.sampled_from(["", " ", "  ", "- ", "-", "+", "\n"]), PATHS, SUFFIXES, st.sampled_from(["", " ", " -", "\n"]),
 )  # fmt: skip
-TEXTS = st.text("ab {}%#-\n\r'\"é", max_size=6) | st.sampled_from(["{# c #}", "{% if a %}", "{% endif %}", "{%- set a = 1 %}"])
+TEXTS = st.text("ab {}%#-\n\r'\"é", max_size=6) | st.sampled_from(
+    ["{# c #}", "{% if a %}", "{% endif %}", "{%- set a = 1 %}"]
+)
 TEMPLATES = st.lists(TAGS | TEXTS, min_size=1, max_size=5).map("".join)
 
 
@@ -155,7 +163,7 @@ def writes_what_has_no_text(text, names):
             raise TypeError
         return finalized(value)
 
-    judge = Environment(undefined=StrictUndefined, finalize=strict, keep_trailing_newline=True)  # noqa: S701
+    judge = Environment(undefined=StrictUndefined, finalize=strict, keep_trailing_newline=True)
     judge.filters |= {"join": lambda value, by="": by.join(map(strict_text, value)), "string": strict_text}
     try:
         judge.from_string(text.replace(" ~ 'x'", "|string ~ 'x'")).render(**names)

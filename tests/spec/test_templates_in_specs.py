@@ -34,7 +34,8 @@ def test_origins_and_secrets_go_through_loops_assignments_and_macros(rendered):
     )
     assert document.secrets == {"hunter2", "a2retnuhb2retnuh", "aHVudGVyMg==", "HUNTER2"}
     origin = document.find(("tags", "loop")).origin
-    assert origin.startswith("variable password (its default, ") and "variable zones (its default, " in origin
+    assert origin.startswith("variable password (its default, ")
+    assert "variable zones (its default, " in origin
     assert "variable p" not in document.find(("tags", "set")).origin.replace("variable password", "")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from io import StringIO
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -27,11 +28,12 @@ _BUILTINS = {"isinstance": isinstance, "dict": dict, "slice": slice}
 _NAMESPACE = {name: getattr(runtime, name) for name in runtime.exported} | {"__builtins__": _BUILTINS}
 _TOO_DEEP = "the template is nested too deeply"
 
-_ALLOWED = frozenset(
+_NODES = (
     "Template Output TemplateData If For Assign AssignBlock Macro CallBlock FilterBlock With Name NSRef Const Tuple "
     "List Dict Pair Keyword CondExpr Filter Test Call Getattr Getitem Slice Concat Compare Operand Add Sub Mul Div "
-    "FloorDiv Mod Pow And Or Not Neg Pos".split()
+    "FloorDiv Mod Pow And Or Not Neg Pos"
 )
+_ALLOWED = frozenset(_NODES.split())
 _REFUSED = {
     "Include": "{% include %}",
     "Import": "{% import %}",
@@ -64,9 +66,10 @@ def compile_template(text: str) -> Compiled:
         # Not Environment.compile: for every mistake it compiles and runs code, to make a pretty traceback.
         tree = Parser(ENVIRONMENT, text).parse()
         _check(tree, text)
-        generator = _Generator(ENVIRONMENT, None, None, optimized=False)
+        source = StringIO()
+        generator = _Generator(ENVIRONMENT, None, None, source, optimized=False)
         generator.visit(tree)
-        function = _function(generator.stream.getvalue())
+        function = _function(source.getvalue())
     except TemplateSyntaxError as error:
         raise _syntax_error(error, text) from None
     except (RecursionError, MemoryError, SyntaxError):
@@ -100,10 +103,8 @@ def _function(source: str) -> Callable[[Any, Sandbox], Any]:
 def _syntax_error(error: TemplateSyntaxError, text: str) -> TemplateError:
     message = (error.message or "").rstrip(".")
     named = re.match(r"No (filter|test) named '(.*)'$", message)
-    if named:
-        made = unknown(named[1], named[2])
-    else:
-        made = TemplateError("FS320", f"this template can't be parsed: {message}")
+    made = TemplateError("FS320", f"this template can't be parsed: {message}")
+    made = unknown(named[1], named[2]) if named else made
     made.offset = tag_at(text, error.lineno)
     return made
 
@@ -182,7 +183,7 @@ class _Generator(CodeGenerator):
         self._hooks: dict[int, tuple[str, Any]] = {}
         self._more: dict[int, int] = {}
 
-    def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:
+    def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:  # noqa: N802 - as jinja2 calls it
         frame = Frame(EvalContext(self.environment, None))
         frame.symbols.analyze_node(node)
         frame.toplevel = frame.rootlevel = True
@@ -225,19 +226,20 @@ class _Generator(CodeGenerator):
         self._more[id(node.body)] = _count(node.defaults) + len(node.args)
         return super().macro_body(node, frame)
 
-    def visit(self, node: nodes.Node, *args: Any, **kwargs: Any) -> Any:
+    def visit(self, node: nodes.Node, *args: Any, **kwargs: Any) -> None:
         hook, given = self._hooks.pop(id(node), ("", None))
         if not hook:
-            return super().visit(node, *args, **kwargs)
+            super().visit(node, *args, **kwargs)
+            return
         self.write(f"environment.{hook}(")
         super().visit(node, *args, **kwargs)
         self.write(f", {given!r})")
 
-    def visit_For(self, node: nodes.For, frame: Frame) -> None:
+    def visit_For(self, node: nodes.For, frame: Frame) -> None:  # noqa: N802 - as jinja2 calls it
         self._hooks[id(node.iter)] = "iterated", _count([node.test] if node.test else [])
         super().visit_For(node, frame)
 
-    def visit_Call(self, node: nodes.Call, frame: Frame, forward_caller: bool = False) -> None:
+    def visit_Call(self, node: nodes.Call, frame: Frame, forward_caller: bool = False) -> None:  # noqa: N802 - as jinja2 calls it
         called = node.node
         name = getattr(called, "name" if isinstance(called, nodes.Name) else "attr", "")
         self._hooks[id(called)] = "callee", name
@@ -253,12 +255,12 @@ class _Generator(CodeGenerator):
         # Without a function for constants none is worked out while compiling.
         return self._FinalizeInfo(None, None)
 
-    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:
+    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802 - as jinja2 calls it
         self.write("environment.joined((")
         self._listed(node.nodes, frame)
         self.write("))")
 
-    def visit_Dict(self, node: nodes.Dict, frame: Frame) -> None:
+    def visit_Dict(self, node: nodes.Dict, frame: Frame) -> None:  # noqa: N802 - as jinja2 calls it
         self.write("{")
         for pair in node.items:
             self.write("environment.key(")
@@ -268,7 +270,7 @@ class _Generator(CodeGenerator):
             self.write(", ")
         self.write("}")
 
-    def visit_Getitem(self, node: nodes.Getitem, frame: Frame) -> None:
+    def visit_Getitem(self, node: nodes.Getitem, frame: Frame) -> None:  # noqa: N802 - as jinja2 calls it
         if not isinstance(node.arg, nodes.Slice):
             super().visit_Getitem(node, frame)
             return
@@ -279,7 +281,7 @@ class _Generator(CodeGenerator):
         self._listed((one or none for one in (node.arg.start, node.arg.stop, node.arg.step)), frame)
         self.write("))")
 
-    def visit_Compare(self, node: nodes.Compare, frame: Frame) -> None:
+    def visit_Compare(self, node: nodes.Compare, frame: Frame) -> None:  # noqa: N802 - as jinja2 calls it
         """`a < b < c` as `(compare('lt', a, t := b) and compare('lt', t, c))`: b is worked out once, c if needed."""
         self.write("(")
         left: str | None = None
@@ -327,4 +329,3 @@ def _within(
         node = waiting.pop()
         yield node
         waiting.extend(children(node))
-

@@ -116,7 +116,7 @@ def strftime(value: Any, form: Any) -> str:
 def _moment(value: Any) -> tuple[datetime, str]:
     for form in _DATES:
         try:
-            moment = datetime.strptime(_text(value), form)  # noqa: DTZ007 - as UTC as what is written
+            moment = datetime.strptime(_text(value), form)
         except ValueError:
             continue
         if moment.strftime(form) == value:

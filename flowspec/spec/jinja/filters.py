@@ -9,11 +9,12 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from jinja2 import Undefined, UndefinedError, pass_context
-from jinja2.defaults import DEFAULT_FILTERS, DEFAULT_TESTS
-from jinja2.exceptions import FilterArgumentError, SecurityError
+from jinja2 import pass_context
+from jinja2.exceptions import FilterArgumentError
+from jinja2.filters import FILTERS as _FILTERS
 from jinja2.filters import make_attrgetter
 from jinja2.runtime import Context
+from jinja2.tests import TESTS as _TESTS
 
 from flowspec.spec.jinja.extras import EXTRAS
 from flowspec.spec.jinja.methods import format_percent
@@ -23,6 +24,10 @@ from flowspec.spec.render import MAX_TEXT, TemplateError
 
 _MAX_DIGITS = 308
 """Decimal places of a rounded number: a float has no more."""
+
+# Any: jinja2 has no common type for them.
+_JINJA_FILTERS: Any = _FILTERS
+_JINJA_TESTS: Any = _TESTS
 
 _RANDOM = ("random", "lipsum")
 
@@ -78,7 +83,7 @@ def _indent(sizes: Sizes, value: Any, width: int | str = 4, first: bool = False,
     sizes.text(len(text) + (len(text.splitlines()) + 1) * max(0, wide))
 
 
-def _wordwrap(
+def _wordwrap(  # noqa: PLR0917 - jinja2's signature
     sizes: Sizes,
     value: Any,
     width: int = 79,
@@ -105,6 +110,7 @@ def _batch(sizes: Sizes, value: Any, linecount: int, fill_with: Any = None) -> N
 
 def _slice(sizes: Sizes, value: Any, slices: int, fill_with: Any = None) -> None:  # noqa: ARG001
     sizes.items(max(0, int(slices)))
+    sizes.step(max(0, int(slices)))
 
 
 def _tojson(sizes: Sizes, value: Any, indent: Any = None) -> None:
@@ -141,7 +147,7 @@ def _striptags(sizes: Sizes, value: Any) -> None:
     sizes.step(text.count("<") * len(text) // 5_000)
 
 
-def _urlize(sizes: Sizes, value: Any, *args: Any, **kwargs: Any) -> None:  # noqa: ARG001
+def _urlize(sizes: Sizes, value: Any, *args: Any, **kwargs: Any) -> None:
     if len(value) > MAX_ITEMS:
         raise TemplateError("FS324", f"urlize takes texts of up to {MAX_ITEMS} characters")
     longest = sum(len(one) for one in (*args, *kwargs.values()) if isinstance(one, str))
@@ -179,7 +185,7 @@ def _format(context: Context, value: Any, *args: Any, **kwargs: Any) -> str:
     sandbox: Any = context.environment
     text = sandbox.written(value)
     shown = format_percent(sandbox.sizes, text, kwargs or args)
-    return str(DEFAULT_FILTERS["format"](text, **shown) if kwargs else DEFAULT_FILTERS["format"](text, *shown))
+    return str(_JINJA_FILTERS["format"](text, **shown) if kwargs else _JINJA_FILTERS["format"](text, *shown))
 
 
 def _string(context: Context, value: Any) -> str:
@@ -187,14 +193,14 @@ def _string(context: Context, value: Any) -> str:
     return str(sandbox.written(value))
 
 
-_OWN = {"join": _join, "sum": _sum, "format": _format, "string": _string}
+_OWN: dict[str, Callable[..., Any]] = {"join": _join, "sum": _sum, "format": _format, "string": _string}
 
 _TEXT = Cost(units=20)
 _EACH = Cost(items=3)
 _SORTED = Cost(items=8, units=100, before=_dotted)
 
 _COSTS: dict[str, Cost] = {
-    **dict.fromkeys(("abs", "count", "length", "filesizeformat", "float", "safe"), Cost()),
+    **dict.fromkeys(("abs", "count", "length", "filesizeformat", "float", "safe"), Cost(units=20)),
     **dict.fromkeys(("default", "d", "first", "last"), Cost(units=0, picks=True)),
     "attr": Cost(units=0, picks=True, base=30),
     **dict.fromkeys(("capitalize", "e", "escape", "forceescape", "lower", "trim", "upper", "string"), _TEXT),
@@ -235,7 +241,7 @@ def _bounded(name: str, apply: Callable[..., Any], cost: Cost) -> Callable[..., 
             result = apply(*_first(apply, context), *args, **kwargs)
             return result if cost.picks else sizes.kept(result)
         except (TypeError, ValueError, LookupError, ArithmeticError, AssertionError, AttributeError) as error:
-            raise _misused("filter", name, apply, args, kwargs, error) from None
+            raise _misused(f"filter {name}", apply, args, kwargs, error) from None
         except FilterArgumentError as error:
             raise TemplateError("FS323", f"the filter '{name}': {error.message}", word=name) from None
 
@@ -265,16 +271,17 @@ def _first(apply: Callable[..., Any], context: Context) -> tuple[Any, ...]:
 
 
 def _misused(
-    kind: str, name: str, apply: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception
+    what: str, apply: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception
 ) -> TemplateError:
     """The error of a filter or test, without the names of the Python functions that are in it."""
+    name = what.rpartition(" ")[2]
     if not args or not _fits(apply, args, kwargs):
         note = f"`flowspec explain templates` shows how '{name}' is used"
-        return TemplateError("FS323", f"the {kind} '{name}' does not take these arguments", word=name, notes=(note,))
+        return TemplateError("FS323", f"the {what} does not take these arguments", word=name, notes=(note,))
     if isinstance(error, ZeroDivisionError):
-        return TemplateError("FS323", f"the {kind} '{name}' divides by zero here", word=name)
+        return TemplateError("FS323", f"the {what} divides by zero here", word=name)
     given = "".join(f" and {kind_of(one)}" for one in (*args[1:], *kwargs.values()))
-    return TemplateError("FS323", f"the {kind} '{name}' can't be used with {kind_of(args[0])}{given}", word=name)
+    return TemplateError("FS323", f"the {what} can't be used with {kind_of(args[0])}{given}", word=name)
 
 
 def _fits(apply: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
@@ -300,7 +307,7 @@ def _bounded_test(name: str, apply: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return bool(apply(*_first(apply, context), *args, **kwargs))
         except (TypeError, ValueError, ArithmeticError) as error:
-            raise _misused("test", name, apply, args, kwargs, error) from None
+            raise _misused(f"test {name}", apply, args, kwargs, error) from None
 
     return tested
 
@@ -308,11 +315,9 @@ def _bounded_test(name: str, apply: Callable[..., Any]) -> Callable[..., Any]:
 FILTERS = _Known("filter")
 TESTS = _Known("test")
 for _name, _cost in _COSTS.items():
-    _apply = pass_context(_OWN[_name]) if _name in _OWN else DEFAULT_FILTERS[_name]
+    _apply = pass_context(_OWN[_name]) if _name in _OWN else _JINJA_FILTERS[_name]
     FILTERS[_name] = _bounded(_name, _apply, _cost)
 for _name, _apply in EXTRAS.items():
     FILTERS[_name] = _bounded(_name, _apply, Cost(units=4_000 if _name == "to_yaml" else 500))
-for _name, _apply in DEFAULT_TESTS.items():
+for _name, _apply in _JINJA_TESTS.items():
     TESTS[_name] = _bounded_test(_name, _apply)
-
-__all__ = ["FILTERS", "TESTS", "SecurityError", "Undefined", "UndefinedError", "unknown"]

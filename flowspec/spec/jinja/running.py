@@ -15,7 +15,7 @@ from flowspec.spec.jinja.filters import unknown
 from flowspec.spec.jinja.methods import FUNCTIONS
 from flowspec.spec.jinja.sandbox import Names, Sandbox, UndefinedUseError
 from flowspec.spec.jinja.sizes import kind_of
-from flowspec.spec.render import TemplateError, no_key, undefined
+from flowspec.spec.render import MAX_COMPARED, TemplateError, no_key, undefined
 
 _ERROR = 300
 """Steps that an error costs."""
@@ -27,11 +27,19 @@ def run(compiled: Compiled, names: Mapping[str, Any], sandbox: Sandbox) -> Any:
         return sandbox.finished(compiled.function(Names(sandbox, names), sandbox))
     except Exception as error:  # noqa: BLE001 - a template can make Python raise nearly anything
         # Finding the words takes a while, and the next template may fail as well.
-        sandbox.sizes.budget.steps -= _ERROR
+        sandbox.sizes.budget.steps -= _ERROR + _compared(error, names)
         made = _told(error, names)
         if made.offset is None:
             made.offset = compiled.offset(_line(error.__traceback__))
     raise made
+
+
+def _compared(error: Exception, names: Mapping[str, Any]) -> int:
+    """Steps that it takes to find the name that is nearest to an undefined one."""
+    if not isinstance(error, UndefinedUseError):
+        return 0
+    owner = error.value._undefined_obj
+    return 20 * min(len(owner if isinstance(owner, dict) else names), MAX_COMPARED)
 
 
 def _line(traceback: TracebackType | None) -> int:
@@ -73,7 +81,7 @@ def _reason(error: Exception) -> str:
     return "an operation was given a value of a kind that it can't be used with"
 
 
-def _undefined(value: Undefined, names: Mapping[str, Any]) -> TemplateError:
+def _undefined(value: Undefined, names: Mapping[str, Any]) -> TemplateError:  # noqa: PLR0911 - one for each case
     name, owner, hint = value._undefined_name, value._undefined_obj, value._undefined_hint
     if hint:
         text = hint.rstrip(".")

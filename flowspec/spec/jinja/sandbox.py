@@ -24,10 +24,9 @@ from flowspec.spec.render import Budget, TemplateError, written
 _MAX_CALLS = 60
 """Macros that call each other: each takes some six of the 1,000 calls that Python allows in each other."""
 
+_LOOP = "index index0 revindex revindex0 first last length depth depth0 previtem nextitem"
 _ATTRIBUTES: dict[type, frozenset[str]] = {
-    LoopContext: frozenset(
-        "index index0 revindex revindex0 first last length depth depth0 previtem nextitem".split()
-    ),
+    LoopContext: frozenset(_LOOP.split()),
     Macro: frozenset(("name", "arguments", "catch_kwargs", "catch_varargs", "caller")),
     Cycler: frozenset(("current",)),
 }
@@ -86,7 +85,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, undefined=Unset, **kwargs)
         self.globals.clear()
-        self.filters, self.tests = FILTERS, TESTS
+        self.filters, self.tests = FILTERS, TESTS  # type: ignore[assignment]
         self._open_calls = 0
 
     @classmethod
@@ -113,6 +112,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(obj, dict):
             return super().getitem(obj, attribute) if attribute in obj else self.undefined(obj=obj, name=attribute)
         if self._may_reach(obj, attribute):
+            self.step(8)
             return super().getattr(obj, attribute)
         return self.undefined(obj=obj, name=attribute)
 
@@ -149,7 +149,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             raise TemplateError("FS323", f"only texts and lists can be cut, this is {kind_of(obj)}")
         if not all(one is None or isinstance(one, int) for one in (part.start, part.stop, part.step)) or part.step == 0:
             raise TemplateError("FS323", "the places of a cut are integers, and its step is not 0")
-        self.step(1 + len(obj) // 500)
+        self.step(1 + len(obj) // (500 if isinstance(obj, str) else 50))
         return obj[part]
 
     # --- operators ---
@@ -237,7 +237,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return obj
         raise TemplateError("FS322", f"{kind_of(obj)} can't be called in a template", word=name)
 
-    def call(self, context: Context, obj: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+    def call(self, context: Context, obj: Any, *args: Any, **kwargs: Any) -> Any:
         """What a call gives: of a macro, a method or function that is allowed, `loop(…)`, or a joiner."""
         for word in ("_loop_vars", "_block_vars"):
             kwargs.pop(word, None)
@@ -273,8 +273,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """What `~` gives."""
         return self.concat([self.written(value) for value in values])
 
-    def concat(self, parts: list[str]) -> str:  # type: ignore[override]
+    def concat(self, parts: Iterable[str]) -> str:
         """One text of many parts: what loops, macros and blocks of text make."""
+        parts = list(parts)
         self.step(len(parts) // 20)
         self.sizes.text(sum(map(len, parts)))
         return "".join(parts)

@@ -28,7 +28,7 @@ MAX_DEPTH = 50
 # them take two seconds in a set. Weighed so, a value can't hold more than 1,000 of them.
 _BIG, _BIG_BITS = 1_000, 60
 
-_VIEWS = (type({}.keys()), type({}.values()), type({}.items()))
+_VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 
 
 class Stream(Iterator[Any]):
@@ -99,7 +99,7 @@ class Sizes:
         if isinstance(value, dict):
             return (one for pair in value.items() for one in pair)
         if isinstance(value, _VIEWS):
-            return value
+            return list(value)  # type: ignore[call-overload, no-any-return]
         if isinstance(value, Stream):
             return value.items
         raise TemplateError("FS323", f"{kind_of(value)} can't be used as a value")
@@ -116,7 +116,7 @@ class Sizes:
                 message = f"values in templates may have up to {MAX_SIZE} characters and items, this one has more"
                 raise TemplateError("FS324", message)
             if not count % 100:
-                self.step(50)
+                self.step(80)
         if deepest >= MAX_DEPTH:
             raise TemplateError("FS324", f"lists may lie up to {MAX_DEPTH} deep in each other")
         return total, deepest + 1

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-
 _OTHERS = {"templates": Path(__file__).parent.parent / "jinja/reference.md"}
 
 PAGES = tuple(_OTHERS)
