@@ -68,7 +68,7 @@ def render(
     budget = Budget()
     resolved = resolve(document, given, {**_clock(now), "target": chosen}, budget)
     found += resolved.found
-    found += _unused(document, resolved.names)
+    found += _unused(document, resolved.names, budget)
     filler = _Filler(resolved, budget, found)
     body = Mapping({key: entry for key, entry in root.entries.items() if key not in DECLARED}, root.at)
     declared = {key: entry for key, entry in document.root.entries.items() if key in DECLARED}
@@ -205,13 +205,13 @@ class _Filler:
     def _keep_secret(self, template: str, value: Any) -> None:
         """What a template makes of a secret is one too, if the secret can't be seen in it as it is."""
         known = self.variables.secrets
-        if known and not names_in(template).isdisjoint(self.variables.sensitive):
+        if known and not names_in(template, self.budget).isdisjoint(self.variables.sensitive):
             text = str(value)
             if len(text) >= _TELLS_SOMETHING and not any(secret in text for secret in known):
                 known.add(text)
 
     def _origin(self, node: Scalar) -> str:
-        used = (self._source(name) for name in sorted(names_in(node.text)))
+        used = (self._source(name) for name in sorted(names_in(node.text, self.budget)))
         return ", ".join(part for part in (node.origin, *used) if part)
 
     def _source(self, name: str) -> str:
@@ -309,13 +309,13 @@ def _scalar_text(value: Any) -> str:
     return "null" if value is None else str(value)
 
 
-def _unused(document: Document, names: Container[str]) -> Iterator[Diagnostic]:
+def _unused(document: Document, names: Container[str], budget: Budget) -> Iterator[Diagnostic]:
     """Variables that no template of the spec speaks of, whatever the target."""
     declared = _mapping(document.root.get("variables"))
     if not declared:
         return
     templates = (one.text for one in scalars(document.root) if is_template(one.text))
-    words = {word for text in templates for part in _INSIDE.findall(text) for word in re.findall(r"\w+", part)}
+    words = {word for text in templates for word in _words(text, budget)}
     for name, (key, _) in declared.entries.items():
         # A base file declares for all that extend it.
         is_own = key.at.source is document.source
@@ -324,3 +324,14 @@ def _unused(document: Document, names: Container[str]) -> Iterator[Diagnostic]:
             yield document.diagnostic(
                 "FS307", ("variables", name), f"nothing uses the variable '{name}'", hint=hint, key=True
             )
+
+
+def _words(text: str, budget: Budget) -> Iterable[str]:
+    """The names that a template may read: all words in its tags, but for a template that sets names itself."""
+    if "{%" in text:
+        try:
+            return names_in(text, budget)
+        except TemplateError:
+            # It says so itself where it is filled in; it may be one of another target.
+            pass
+    return (word for part in _INSIDE.findall(text) for word in re.findall(r"\w+", part))

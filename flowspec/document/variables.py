@@ -26,6 +26,7 @@ _RESERVED = {
     *BUILTIN,
     "item",
     "index",
+    "self",
     "true",
     "false",
     "none",
@@ -44,6 +45,10 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*$")
 _PREFIX = "FLOWSPEC_VAR_"
 # Specs come in pull requests and are rendered in CI, where such variables of the environment hold credentials.
 _CREDENTIALS = re.compile(r"^AWS_|TOKEN|SECRET|PASSWORD|KEY", re.IGNORECASE)
+# Each takes five of the 1,000 calls in each other that Python allows, and compiling a template takes hundreds.
+_MAX_CHAIN = 60
+# Lines that a folded scalar may have more in the source than in its text.
+_FOLDED = 1_000
 
 
 def is_name(name: str) -> bool:
@@ -150,6 +155,10 @@ class _Resolver:
             self._report("FS309", f"'{name}' needs its own value", key.at, notes=(chain,))
             self.result.names[name] = MISSING
             return
+        if len(self._open) == _MAX_CHAIN:
+            self._report("FS324", f"more than {_MAX_CHAIN} variables need each other's values", key.at)
+            self.result.names[name] = MISSING
+            return
         self._open.append(name)
         rules = plain(definition) if isinstance(definition, Mapping) else {}
         value = self._value(name, key, definition if isinstance(definition, Mapping) else None, rules)
@@ -244,7 +253,7 @@ class _Resolver:
         return _fit(self._evaluated(node.text), wanted)
 
     def _evaluated(self, text: str) -> Any:
-        for name in names_in(text):
+        for name in names_in(text, self.budget):
             if name in self.entries:
                 self._resolve(name)
             if name in self.result.sensitive:
@@ -315,20 +324,39 @@ def template_problem(error: TemplateError, node: Any) -> list[Diagnostic]:
     """The diagnostic of a failed template, placed at the word that is to blame; [] when it was said elsewhere."""
     if not error.id:
         return []
-    at = _blamed(error.word, node.at, node.text) if isinstance(node, Scalar) else node.at
+    at = _blamed(error, node.at, node.text) if isinstance(node, Scalar) else node.at
     return [at.source.diagnostic(error.id, error.message, at, hint=error.hint, notes=error.notes)]
 
 
-def _blamed(word: str, at: Place, text: str) -> Place:
-    if not word:
-        return at
-    pattern = re.compile(rf"(?<![\w]){re.escape(word)}(?![\w])")
-    for number in range(at.line, at.line + text.count("\n") + 2):
+_OPENING = re.compile(r"\{[{%]")
+
+
+def _blamed(error: TemplateError, at: Place, text: str) -> Place:
+    """Where the word stands that is to blame; the tag, when there is none and it is not in the scalar's first line."""
+    tag = _tag_place(at, text, error.offset or 0)
+    pattern = re.compile(rf"(?<![\w]){re.escape(error.word)}(?![\w])") if error.word else None
+    for number in range(tag.line, tag.line + text.count("\n") + 2) if pattern else ():
         line = at.source.line(number)
-        start = line.find("{", at.column - 1 if number == at.line else 0)
-        match = pattern.search(line, max(start, 0))
+        start = tag.column - 1 if number == tag.line else 0
+        match = pattern.search(line, start) if pattern else None
         if match:
-            return Place(at.source, number, match.start() + 1, len(word))
+            return Place(at.source, number, match.start() + 1, len(error.word))
+    return tag if tag.line != at.line else at
+
+
+def _tag_place(at: Place, text: str, offset: int) -> Place:
+    """Where in the source the tag stands that begins at an offset of a scalar's text.
+
+    Tags are counted: however YAML folds the lines of a scalar, they stay in order.
+    """
+    before = len(_OPENING.findall(text, 0, offset))
+    for number in range(at.line, at.line + text.count("\n") + _FOLDED):
+        line = at.source.line(number)
+        for found in _OPENING.finditer(line, at.column - 1 if number == at.line else 0):
+            if not before:
+                end = re.compile(r"[}%]\}").search(line, found.end())
+                return Place(at.source, number, found.start() + 1, (end.end() if end else len(line)) - found.start())
+            before -= 1
     return at
 
 

@@ -16,36 +16,38 @@ HEAD = "flowspec: v1\nname: x\nrelease_label: emr-7.5.0\nmaster_instance_type: m
 
 ATTACKS = [
     # loops and sizes
-    "{% for a in range(10 ** 9) %}x{% endfor %}", "{% for a in iter(int, 1) %}{% endfor %}", "{% while true %}{% endwhile %}",
+    "{% for a in range(10 ** 9) %}x{% endfor %}", "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}", "{% for a in iter(int, 1) %}{% endfor %}", "{% while true %}{% endwhile %}",
     "{{ range(10 ** 9) | list }}", "{{ range(0 - 10 ** 18, 10 ** 18) }}", "{{ range(99999999999999999999) | sum }}", "{{ range(0, 10, 0) }}",
     "{{ 'x' * 10 ** 10 }}", "{{ ['x'] * 10 ** 10 }}", "{{ 10 ** 10 ** 10 }}", "{{ (2 ** 200) ** 2 }}", "{{ 1 << 99 }}", "{{ '%999999999d' % 1 }}",
     "{{ '%.999999999f' % 1 }}", "{{ 'x' | center(10 ** 9) }}", "{{ 'x'.ljust(10 ** 9) }}", "{{ 'x'.zfill(10 ** 9) }}", "{{ 'x' | indent(10 ** 9) }}",
-    "{{ 'a' | wordwrap(1) }}", "{{ range(9999) | batch(1) }}", "{{ range(9999) | slice(9999) }}", "{{ lipsum(10 ** 6) }}",
-    "{{ [range(9999), range(9999)] | tojson * 99 }}", "{{ ('a' * 99999) | replace('a', 'b' * 99999) }}", "{{ ('a,' * 40000).split(',') }}",
+    "{{ ('a' * 99999) | wordwrap(1) }}", "{{ range(9999) | batch(10 ** 9, 0) }}", "{{ range(9999) | slice(99999) }}", "{{ lipsum(10 ** 6) }}",
+    "{{ [range(9999), range(9999)] | map('list') | list | tojson * 99 }}", "{{ ('a' * 99999) | replace('a', 'b' * 99999) }}", "{{ ('a,' * 40000).split(',') }}",
     # depth
     "{{ " + "(" * 20_000 + ")" * 20_000 + " }}", "{{ " + "[" * 20_000 + "]" * 20_000 + " }}", "{{ " + "-" * 50_000 + "1 }}",
-    "{{ a" + ".a" * 30_000 + " }}", "{{ 1" + " | abs" * 15_000 + " }}", "{% if 1 %}" * 5_000 + "{% endif %}" * 5_000, "{{ 1 if 1 else " * 5_000,
+    "{{ a" + ".a" * 30_000 + " }}", "{{ 1" + " | abs" * 15_000 + " }}", "{% if 1 %}x{% elif 0 %}" + "{% elif 0 %}" * 8_000 + "{% endif %}", "{% if 1 %}" * 5_000 + "{% endif %}" * 5_000, "{{ 1 if 1 else " * 5_000,
     # Python's objects
     "{{ ''.__class__ }}", "{{ ''['__class__'] }}", "{{ '' | attr('__class__') }}", "{{ ''['__cla' ~ 'ss__'] }}", "{{ '' | attr('\\x5f_class_\\x5f') }}",
     "{{ ''['\\x5f\\x5fclass\\x5f\\x5f'] }}", "{{ ().__class__.__bases__[0].__subclasses__() }}", "{{ [].append.__self__ }}", "{{ range.__init__.__globals__ }}",
     "{{ self }}", "{{ self.__init__ }}", "{{ self._TemplateReference__context }}", "{{ config }}", "{{ config.items() }}", "{{ request.application }}",
-    "{{ cycler }}", "{{ cycler.__init__.__globals__.os.popen('id').read() }}", "{{ joiner('x')() }}", "{{ namespace(a=1) }}", "{{ dict(a=1) }}",
+    "{{ cycler }}", "{{ cycler.__init__.__globals__.os.popen('id').read() }}", "{{ joiner('x').sep }}", "{{ namespace(a=1) }}", "{{ namespace(a=1)._Namespace__attrs }}", "{{ cycler(1).items }}",
+    "{% set x = namespace() %}{% set x._y = 1 %}", "{% macro m() %}{% endmacro %}{{ m._func.__globals__ }}", "{% macro m() %}{% endmacro %}{{ m }}", "{% for a in [1] %}{{ loop._iterable }}{% endfor %}",
+    "{% for a in [1] %}{{ loop.__init__ }}{% endfor %}", "{{ range(3).__class__ }}", "{{ ([1] | map('string')).gi_frame }}", "{{ dict.mro() }}", "{{ dict.fromkeys(range(9)) }}", "{% macro m() %}{{ caller.__self__ }}{% endmacro %}{{ m() }}",
     "{{ lipsum.__globals__ }}", "{{ url_for.__globals__ }}", "{{ get_flashed_messages }}", "{{ loop }}", "{{ caller() }}", "{{ varargs }}", "{{ kwargs }}",
     "{{ getattr('', '__class__') }}", "{{ type('') }}", "{{ eval('1') }}", "{{ exec('1') }}", "{{ __import__('os') }}", "{{ globals() }}", "{{ vars() }}",
     # format and friends
     "{{ '{0.__class__}'.format(1) }}", "{{ '{0.__class__}' | format(1) | upper | attr('x') }}", "{{ '{}'.format_map({}) }}", "{{ '%(__class__)s' % {} }}",
-    "{{ '%n' % 1 }}", "{{ '%c' % 65 }}", "{{ '%r' % 'x' }}", "{{ '%*s' % [10 ** 9, 1] }}", "{{ ['a'] | map('attr', '__class__') }}",
-    "{{ ['a'] | map(attribute='__class__') }}", "{{ ['a'] | sort(attribute='__class__') }}", "{{ ['a'] | groupby('__class__') }}", "{{ ['a'] | select('x') }}",
-    "{{ ['a'] | selectattr('__class__') }}", "{{ ['a'] | sum(attribute='x') }}", "{{ ['a'] | max(attribute='x') }}", "{{ {} | xmlattr }}",
-    "{{ {} | dictsort }}", "{{ 1 | pprint }}", "{{ '' is sameas '' }}", "{{ '' is filter }}", "{{ 'x'.translate({120: 'y' * 99}) }}", "{{ 'x'.join(['a'] * 9) }}",
+    "{{ '%n' % 1 }}", "{{ '%c' % 'ab' }}", "{{ '{:>999999999}'.format(1) }}", "{{ '{:{}}'.format(1, 10 ** 9) }}", "{{ '%*s' % [10 ** 9, 1] }}", "{{ ['a'] | map('attr', '__class__') }}",
+    "{{ ['a'] | map(attribute='__class__') }}", "{{ ['a', 'b'] | sort(attribute='__class__') }}", "{{ ['a'] | groupby('__class__') }}", "{{ ['a'] | select('x') }}",
+    "{{ ['a'] | selectattr('__class__') }}", "{{ ['a'] | sum(attribute='x') }}", "{{ ['a', 'b'] | max(attribute='__doc__') }}",
+    "{{ ['a'] | map('attr', 'upper') | map(attribute='__self__') }}", "{{ 'x'.encode() }}", "{{ [].append(1) }}", "{{ {}.update(a=1) }}", "{{ [1].pop() }}", "{{ [[1]] | sum(start=(1,)) }}", "{{ 'x'.translate({120: 'y' * 99}) }}", "{{ ('x' * 9999).join(['a'] * 9999) }}",
     # files, programs, the environment
     "{% include '/etc/passwd' %}", "{% import '/etc/passwd' as x %}", "{% from 'os' import path %}", "{% extends '/etc/passwd' %}", "{{ include('/etc/passwd') }}",
     "{{ open('/etc/passwd').read() }}", "{{ lookup('file', '/etc/passwd') }}", "{{ file('/etc/passwd') }}", "{{ read('x') }}", "{{ '/etc/passwd' | read }}",
     "{{ environ }}", "{{ environ['HOME'] }}", "{{ env.HOME }}", "{{ env_var('HOME') }}", "{{ os.environ }}", "{{ HOME }}", "{{ lookup('env', 'HOME') }}", "{{ getenv('HOME') }}",
     # statements
-    "{% set x = 1 %}", "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "{% call x() %}{% endcall %}", "{% block x %}{% endblock %}", "{% do 1 %}", "{% debug %}",
-    "{% filter upper %}{% endfilter %}", "{% with a = 1 %}{% endwith %}", "{% autoescape true %}{% endautoescape %}", "{% trans %}{% endtrans %}",
-    "{% for a in [1] recursive %}{{ loop([1]) }}{% endfor %}", "{{ range(*[9]) }}", "{{ range(**{}) }}",
+    "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "{% call x() %}{% endcall %}", "{% block x %}{% endblock %}", "{% do 1 %}", "{% debug %}",
+    "{% autoescape true %}{% endautoescape %}", "{% trans %}{% endtrans %}",
+    "{% for a in [1] recursive %}{{ loop([1]) }}{% endfor %}", "{{ range(*['9']) }}", "{{ range(**{}) }}", "{{ range(9, _loop_vars={}) }}",
 ]  # fmt: skip
 
 
@@ -97,10 +99,12 @@ def test_nothing_is_opened_or_run_by_a_template(tmp_path):
 import sys
 from flowspec import load, render
 from flowspec.document.templates import evaluate
+import flowspec.document.jinja.running, flowspec.document.dump, re2, textwrap
 render(load("job.yaml"), environ={})  # imports all that is needed
 seen = []
 document = load("job.yaml")
-sys.addaudithook(lambda event, args: seen.append((event, str(args)[:200])))
+# jinja2 compiles templates, and the compiled code is run; both from text that has no file.
+sys.addaudithook(lambda event, args: seen.append((event, str(args)[:200])) if "<template>" not in str(args) else None)
 render(document, environ={})
 print([one for one in seen if one[0].split(".")[0] in ("open", "os", "subprocess", "socket", "exec", "compile", "shutil", "import")])
 """
@@ -165,4 +169,4 @@ def test_variables_that_need_each_other_in_a_long_chain(tmp_path):
     chain = "".join(f"  v{n}: {{default: '{{{{ v{n + 1} }}}}'}}\n" for n in range(3_000))
     path.write_text(f"{HEAD}variables:\n{chain}  v3000: {{default: x}}\ntags: {{a: '{{{{ v0 }}}}'}}\n")
     document = render(load(path), environ={})
-    assert {one.id for one in document.diagnostics} <= {"FS324"}
+    assert {one.id for one in document.diagnostics} == {"FS324"}

@@ -25,7 +25,10 @@ _GROUPS = {
 @click.command("explain", epilog="Example: flowspec explain FS204")
 @click.argument("ids", nargs=-1, metavar="[ID...]")
 def command(ids: tuple[str, ...]) -> int:
-    """Tell what a finding means, with a wrong and a right example; without an ID, list them all."""
+    """Tell what a finding means, with a wrong and a right example; without an ID, list them all.
+
+    `flowspec explain templates` lists the filters, tests and functions of templates, with examples.
+    """
     if not ids:
         print_result("\n".join(_list()))
         return Exit.OK
@@ -48,12 +51,12 @@ def _list() -> Iterable[str]:
 def _page(word: str) -> str:
     from flowspec.document.catalog import CATALOG
     from flowspec.document.nearest import did_you_mean
-    from flowspec.document.pages import page
+    from flowspec.document.pages import PAGES, page
 
     id_ = word.upper()
-    text = page(id_) if id_ in CATALOG else None
+    text = page(id_) if id_ in CATALOG else page(word) if word in PAGES else None
     if text is None:
-        hint = did_you_mean(id_, CATALOG) or "`flowspec explain` lists them all"
+        hint = did_you_mean(id_, CATALOG) or did_you_mean(word, PAGES) or "`flowspec explain` lists them all"
         raise click.BadParameter(f"there is no finding {word}: {hint}", param_hint="ID")
     return painted(text) if sys.stdout and wants_color(sys.stdout) else text
 

@@ -9,8 +9,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+_OTHERS = {"templates": Path(__file__).parent.parent / "jinja/reference.md"}
+
+PAGES = tuple(_OTHERS)
+"""The pages that are about no finding."""
+
 
 def page(id: str) -> str | None:  # noqa: A002 - it is the word for it
-    """The page of an id, as Markdown; None when there is none."""
-    path = Path(__file__).with_name(f"{id}.md")
+    """The page of an id or one of PAGES, as Markdown; None when there is none."""
+    path = _OTHERS.get(id) or Path(__file__).with_name(f"{id}.md")
     return path.read_text("utf-8") if path.is_file() else None
