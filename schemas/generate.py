@@ -66,7 +66,7 @@ def _for_editors() -> dict[str, Schema]:
     return {
         "template": {
             # No description: editors would show it in place of that of the key.
-            "$comment": "`{{ expression }}` or `{% if … %}`; one `{{ expression }}` alone keeps its value's type.",
+            "$comment": "A Jinja template, see `flowspec explain templates`; a lone `{{ expression }}` keeps its type.",
             "type": "string",
             "pattern": "\\{[{%]",
         },

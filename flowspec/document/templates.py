@@ -56,19 +56,25 @@ class Budget:
         self.compiled: dict[str, Any] = {}
         self.patterns: Any = None
         self._sandbox: Any = None
+        self._exceeded = False
 
     def step(self, count: int = 1) -> None:
-        """Counts before something is done; raises `TemplateError` FS324 when nothing is left."""
+        """Counts before something is done; raises `TemplateError` FS324 the first time that nothing is left."""
         self.steps -= count
         if self.steps < 0:
-            raise TemplateError("FS324", "the templates of this document take too much work")
+            raise self._spent("take too much work")
 
     def make(self, length: int) -> None:
         """Counts characters before they are made."""
         self.characters -= length
         self.step(length // 2_000)
         if self.characters < 0:
-            raise TemplateError("FS324", "the templates of this document make too much text")
+            raise self._spent("make too much text")
+
+    def _spent(self, what: str) -> TemplateError:
+        """The error for a budget that is used up, which is said of the first template that it fails."""
+        id_, self._exceeded = ("" if self._exceeded else "FS324"), True
+        return TemplateError(id_, f"the templates of this document {what}")
 
     @property
     def sandbox(self) -> Any:

@@ -56,7 +56,13 @@ for text in json.load(sys.stdin):
     print(json.dumps([text[:80], *(json.loads(said) if said else ["killed", SECONDS, 0])]), flush=True)
 """
 
-VALUES = ("s", "words", "l", "t", "d", "u", "big", "tags", "at", "par", "digits", "astral", "lines", "deep")
+# The values that are dearest for each kind of filter.
+VALUES = {
+    "text": ("s", "tags", "par", "astral", "lines", "deep"),
+    "numbers": ("digits", "astral", "l"),
+    "lists": ("words", "t", "d", "u", "big", "deep"),
+    "others": ("s", "l", "u", "astral", "deep"),
+}
 FILTERS = {
     "text": "capitalize center(99999) e forceescape indent(0) indent('',true,true) lower replace('x','y') replace('','') "
     "safe string striptags title trim truncate(5) upper urlencode urlize wordcount wordwrap wordwrap(1) wordwrap(2,true,'') xmlattr "
@@ -68,7 +74,7 @@ FILTERS = {
     "others": "attr('x') count d('x') default first last length pprint tojson tojson(indent=2) to_yaml",
 }
 LOOP = "{% for a in l %}BODY{% endfor %}"
-ATTACKS = {f"filters of {kind}": [f"{{{{ ({v} | {f}) is none }}}}" for f in names.split() for v in VALUES] for kind, names in FILTERS.items()} | {
+ATTACKS = {f"filters of {kind}": [f"{{{{ ({v} | {f}) is none }}}}" for f in names.split() for v in VALUES[kind]] for kind, names in FILTERS.items()} | {
     "loops": [
         "{% for a in l %}{% endfor %}", "{% for a in l if a > 99999 and a < 9 or a == 4 %}{% endfor %}", LOOP.replace("BODY", LOOP.replace("BODY", "")),
         LOOP.replace("BODY", LOOP.replace("BODY", LOOP.replace("BODY", "{{ a }}"))), LOOP.replace("BODY", "{{ long }}"), LOOP.replace("BODY", "x" * 9000), LOOP.replace("BODY", "{% if n %}{% endif %}" * 400),

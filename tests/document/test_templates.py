@@ -95,7 +95,7 @@ def test_the_nearest_name_is_suggested():
 
 
 @pytest.mark.parametrize(
-    ("budget", "text"), [(Budget(steps=900), "{{ n + 1 }}"), (Budget(characters=1000), "{{ 'a' * 50 }}")]
+    ("budget", "text"), [(Budget(steps=1_100), "{{ n + 1 }}"), (Budget(characters=1000), "{{ 'a' * 50 }}")]
 )
 def test_what_a_document_may_use_is_bounded_over_all_its_templates(budget, text):
     for _ in range(10):
