@@ -48,11 +48,11 @@ def _s3_url(_: click.Context, __: click.Parameter, value: str | None) -> str | N
 
 
 def _inject(_: click.Context, __: click.Parameter, value: str) -> str:
-    from flowspec.emulator import faults as drills
+    from flowspec.emulator import faults
     from flowspec.emulator.api.service import OPERATIONS
 
     with _usage():
-        drills.parse(value, OPERATIONS)
+        faults.parse(value, OPERATIONS)
     return value
 
 

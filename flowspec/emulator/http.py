@@ -1,10 +1,10 @@
-"""The way from any client into the service: HTTP on this machine's loopback, and nowhere else.
+"""HTTP endpoint of the embedded EMR, on the loopback interface.
 
-Whoever can call an EMR can run programs on it, so an `Endpoint` listens on 127.0.0.1 only, and answers no
-request that a web page could have sent: the Host must be this machine, and browsers' Origin is refused.
+A client of EMR can run programs on it, so an `Endpoint` listens on 127.0.0.1 only and refuses requests that a
+web page could have sent: Host must name this machine (against DNS rebinding), and no Origin may be present.
 
-Any signature is accepted; the region is that of its credential scope. Each connection has a thread of its
-own, so a slow or silent client keeps nobody waiting, and what a client may send is bounded.
+Signatures are not verified; the region is taken from the credential scope. Each connection has its own
+thread, so that a slow client blocks no other, and the size of a request is bounded.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from flowspec.errors import FlowspecError
 
 HOST = "127.0.0.1"
 MAX_BODY = 8 << 20
-"""Bytes; 256 steps of the 10,240 characters that EMR allows, thrice over."""
+"""Bytes: three times what 256 steps of the 10,240 characters that EMR allows need."""
 
 _MAX_CONNECTIONS = 256
 _SILENCE_SECONDS = 60.0
@@ -37,11 +37,11 @@ _STOP_SECONDS = 10.0
 _DRAIN_SECONDS = 1.0
 _BLOCK = 1 << 16
 
-_OURS = re.compile(r"(localhost|127\.0\.0\.1|[\w-]+\.localhost)(:\d+)?", re.IGNORECASE)
+_THIS_MACHINE = re.compile(r"(localhost|127\.0\.0\.1|[\w-]+\.localhost)(:\d+)?", re.IGNORECASE)
 _SCOPE = re.compile(r"Credential=[^/,\s]+/\d+/([a-z0-9-]{1,32})/elasticmapreduce/aws4_request")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 
-# AWS's names for what goes wrong before any operation is reached (Common Errors, and S3's for lengths).
+# AWS's error codes for requests that reach no operation (EMR API reference, Common Errors; S3's for lengths).
 _CODES = {
     HTTPStatus.FORBIDDEN: "AccessDeniedException",
     HTTPStatus.METHOD_NOT_ALLOWED: "MethodNotAllowed",
@@ -57,10 +57,10 @@ _log = logging.getLogger(__name__)
 
 
 class Endpoint(ThreadingHTTPServer):
-    """An HTTP server for the EMRs that `service_for` gives for a region; requests without a region mean `region`.
+    """HTTP server for the services that `service_for` returns by region; the default region is `region`.
 
-    It listens when it is made (raises OSError when it can't), answers while `serve_forever` runs, and is
-    ended by `stop`, once. Port 0 takes a free one.
+    The constructor binds the port (0: any free one) and raises OSError if it can't. Requests are answered
+    while `serve_forever` runs. `stop` must be called once.
     """
 
     daemon_threads = True
@@ -75,25 +75,25 @@ class Endpoint(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The URL that clients connect to."""
         return f"http://{HOST}:{self.server_port}"
 
     def server_bind(self) -> None:
-        """Takes the address, without asking a name server for its name as http.server does."""
+        """Binds without the reverse DNS lookup of http.server, which takes seconds where no name server answers."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = HOST, self.server_address[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Has a thread serve a new connection, or turn it away where there are too many."""
+        """Serves a new connection in a thread, or answers 503 if too many are open."""
         with self._guard:
             full = len(self._open) >= _MAX_CONNECTIONS
-            work = self._turn_away if full else self._serve
+            work = self._reject if full else self._serve
             thread = threading.Thread(target=work, args=(request, client_address), daemon=True)
             if not full:
                 self._open[request] = thread
         thread.start()
 
-    def _turn_away(self, request: Any, _: Any) -> None:
+    def _reject(self, request: Any, _: Any) -> None:
         with contextlib.suppress(OSError):
             request.sendall(_as_bytes(_refused(503, "too many connections are open"), close=True))
         _drain(request)
@@ -107,13 +107,13 @@ class Endpoint(ThreadingHTTPServer):
                 del self._open[request]
 
     def stop(self) -> None:
-        """Stops listening, has what was asked already answered, and closes all connections."""
+        """Stops listening, lets requests in progress finish, and closes all connections."""
         self.shutdown()
         self.server_close()
         with self._guard:
             left = dict(self._open)
         for connection in left:
-            # Whoever waits for a request now reads its end; who is at work can still answer.
+            # Idle connections now read end-of-file; those with a request in progress can still send the answer.
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RD)
         deadline = time.monotonic() + _STOP_SECONDS
@@ -121,9 +121,9 @@ class Endpoint(ThreadingHTTPServer):
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - socketserver's parameters
-        """Lets a client go that has gone; anything else is a mistake of ours."""
+        """Ignores disconnects; logs any other exception."""
         if not isinstance(sys.exc_info()[1], OSError):
-            _log.exception("the connection from %s was given up", client_address)
+            _log.exception("internal error on the connection from %s", client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -147,20 +147,20 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(_as_bytes(response, close=self.close_connection))
 
     def do_GET(self) -> None:
-        """Nothing of the API is read by GET; who looks at it in a browser is told what this is."""
+        """Answers 405 with an explanation, for people who open the URL in a browser."""
         self.send_error(405, "this is the embedded EMR of flowspec; it takes POST, AWS JSON 1.1")
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answers as AWS does, and closes: what else the client sends is not to be taken for a request."""
+        """Answers in AWS's error format and closes: the rest of a bad request must not be parsed as another one."""
         self.close_connection = True
         self.wfile.write(_as_bytes(_refused(code, message or explain or HTTPStatus(code).phrase), close=True))
         _drain(self.connection)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
-        """Says nothing: clients are told what was wrong."""
+        """Logs nothing: errors are in the answers."""
 
     def _respond(self) -> Response | None:
-        _refuse_strangers(self.headers)
+        _refuse_foreign(self.headers)
         body = self._body()
         target = self.headers.get("X-Amz-Target", "")
         if self.path.partition("?")[0] != "/":
@@ -174,9 +174,9 @@ class _Handler(BaseHTTPRequestHandler):
         except FlowspecError as error:
             return _refused(500, error.sentence)
         except Exception:  # noqa: BLE001
-            # The one place where a mistake of ours must not cost the client its answer.
+            # A bug in an operation must not leave the client without an answer.
             _log.exception("%s failed", target)
-            return _refused(500, "the embedded EMR made a mistake; it is told on its standard error")
+            return _refused(500, "internal error in the emulator; see its stderr")
 
     def _body(self) -> bytes:
         if "Transfer-Encoding" in self.headers:
@@ -197,19 +197,19 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class _Refused(Exception):
-    """A request that is no call of the API; its text is for the client."""
+    """An HTTP request that is not an API call; the text is sent to the client."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
 
 
-def _refuse_strangers(headers: Any) -> None:
+def _refuse_foreign(headers: Any) -> None:
     host = headers.get("Host", HOST)
-    if not _OURS.fullmatch(host):
+    if not _THIS_MACHINE.fullmatch(host):
         raise _Refused(403, f"the host '{host}' is not this machine: use {HOST} or localhost")
     if "Origin" in headers:
-        raise _Refused(403, "requests of web pages are not answered")
+        raise _Refused(403, "requests from web pages are refused")
 
 
 def _refused(status: int, message: str) -> Response:
@@ -217,7 +217,7 @@ def _refused(status: int, message: str) -> Response:
 
 
 def _drain(connection: socket.socket) -> None:
-    """Reads on for a moment: closing on unread data would be a reset, which can overtake the answer."""
+    """Discards input for a moment: closing with unread data sends a TCP reset, which can overtake the answer."""
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_WR)
         connection.settimeout(_DRAIN_SECONDS)
@@ -227,7 +227,7 @@ def _drain(connection: socket.socket) -> None:
 
 
 def _as_bytes(response: Response, *, close: bool) -> bytes:
-    """The answer as one piece: sent in two, the second would wait for the client to acknowledge the first."""
+    """Encodes an answer as one write: a second one would wait for the acknowledgment of the first (Nagle)."""
     headers = {
         **response.headers,
         "Content-Length": str(len(response.body)),

@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 
 from flowspec.emulator.api.service import Service
-from flowspec.emulator.state import clock, lifecycle
-from flowspec.emulator.state import paths as place
+from flowspec.emulator.state import clock, lifecycle, paths
 from flowspec.emulator.state.store import Store
 
 MASTER = {"InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1}
@@ -91,7 +90,7 @@ class Emr:
         return path.read_text()
 
     def logs(self, cluster_id: str, number: int = 0) -> Path:
-        return place.step_logs(self.home, cluster_id, self.steps(cluster_id)[number]["Id"])
+        return paths.step_logs(self.home, cluster_id, self.steps(cluster_id)[number]["Id"])
 
     def _patiently(self, done: Any, told: Any) -> None:
         deadline = time.monotonic() + PATIENCE

@@ -11,7 +11,7 @@ from http.client import HTTPConnection
 
 import pytest
 
-from flowspec.emulator import http as endpoint
+from flowspec.emulator import http
 from flowspec.emulator.api.errors import EmrError
 from flowspec.emulator.api.service import Service
 from flowspec.emulator.http import MAX_BODY, Endpoint
@@ -153,12 +153,12 @@ def test_silent_and_slow_clients_keep_nobody_waiting(port):
 
 
 def test_a_client_that_never_sends_its_body_is_told_so(port, monkeypatch):
-    monkeypatch.setattr(endpoint._Handler, "timeout", 0.2)
+    monkeypatch.setattr(http._Handler, "timeout", 0.2)
     assert b"RequestTimeout" in raw(port, head("Content-Length: 99"), end=False)
 
 
 def test_there_is_a_most_to_connections(serving, monkeypatch):
-    monkeypatch.setattr(endpoint, "_MAX_CONNECTIONS", 1)
+    monkeypatch.setattr(http, "_MAX_CONNECTIONS", 1)
     with socket.create_connection(("127.0.0.1", serving.server_port)):
         while not serving._open:
             time.sleep(0.01)
@@ -200,7 +200,7 @@ class Broken:
     [
         (EmrError("ThrottlingException", "Rate exceeded"), 400, "ThrottlingException", "Rate exceeded"),
         (FlowspecError("it is full", remedy="make room"), 500, "InternalFailure", "it is full; make room"),
-        (KeyError("x"), 500, "InternalFailure", "made a mistake"),
+        (KeyError("x"), 500, "InternalFailure", "internal error in the emulator"),
     ],
 )
 def test_what_fails_inside_is_an_answer_too(serving, error, status, code, message):
@@ -210,7 +210,7 @@ def test_what_fails_inside_is_an_answer_too(serving, error, status, code, messag
 
 
 def test_an_answer_may_be_lost(serving, monkeypatch):
-    monkeypatch.setattr(endpoint, "respond", lambda *_: None)
+    monkeypatch.setattr(http, "respond", lambda *_: None)
     assert raw(serving.server_port, head("Content-Length: 2") + b"{}") == b""
 
 

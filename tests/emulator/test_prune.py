@@ -9,10 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from flowspec.cli import cli
-from flowspec.emulator.state import prune as pruning
-from flowspec.emulator.state.prune import prune
+from flowspec.emulator.state.prune import Pruned, prune
 from flowspec.emulator.state.store import Store
-from flowspec.emulator.worker import supervisor as workers
+from flowspec.emulator.worker import supervisor
 from tests.emulator.conftest import bash
 
 HOUR = 3600.0
@@ -68,7 +67,7 @@ def test_a_folder_that_no_cluster_has_goes_unless_a_call_is_about_to_make_one(st
     still.run()
     for name in ("j-LEFT", "j-HELD", "j-YOUNG"):
         (still.home / "clusters" / name).mkdir()
-    held = workers.take_lock(still.home, "j-HELD")
+    held = supervisor.take_lock(still.home, "j-HELD")
     for name in ("j-LEFT", "j-HELD"):
         os.utime(still.home / "clusters" / name, (1, 1))
     known = [name for name in folders(still) if name != "j-LEFT"]
@@ -114,7 +113,8 @@ def test_a_span_that_is_none_is_refused(span):
 @pytest.mark.parametrize(("span", "seconds"), [("7d", 604800), ("1.5h", 5400), ("30m", 1800), ("90s", 90), ("0", 0)])
 def test_spans_are_taken_as_written(span, seconds, home, monkeypatch):
     asked = []
-    monkeypatch.setattr(pruning, "prune", lambda home, older: asked.append((home, older)) or pruning.Pruned(1, 1500000))
+    made = Pruned(1, 1500000)
+    monkeypatch.setattr("flowspec.emulator.state.prune.prune", lambda *args: asked.append(args) or made)
     done = CliRunner().invoke(cli, ["emulator", "--home", str(home / "other"), "prune", "--older-than", span])
     assert asked == [(home / "other", seconds)]
     assert done.output == "removed 1 clusters, freed 1.5 MB\n"

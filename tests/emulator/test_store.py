@@ -130,7 +130,7 @@ def test_a_store_that_a_stopped_process_keeps_locked_is_told(tmp_path, monkeypat
     monkeypatch.setattr("flowspec.emulator.state.store._BUSY_SECONDS", 0.05)
     with Store(tmp_path) as stopped, Store(tmp_path) as waiting, stopped.writing():
         with (
-            pytest.raises(FlowspecError, match=r"another process keeps the store .* locked") as caught,
+            pytest.raises(FlowspecError, match=r"another process holds the lock on the store") as caught,
             waiting.writing(),
         ):
             pass

@@ -14,7 +14,7 @@ from typing import Any
 
 from flowspec.emulator.api.errors import invalid_request, validation
 from flowspec.emulator.state import releases
-from flowspec.emulator.state.paths import located
+from flowspec.emulator.state.paths import resolve_uri
 from flowspec.errors import FlowspecError
 
 MAX_STEPS = 256
@@ -80,7 +80,7 @@ def check_log_uri(uri: str | None) -> None:
     if not re.match(r"(s3|s3n|s3a)://[^/]|/|file:/", uri):
         raise validation(f"The log URI '{uri}' is neither an s3:// URI nor an absolute path.")
     try:
-        located(Path("/"), uri)
+        resolve_uri(Path("/"), uri)
     except FlowspecError as error:
         raise validation(f"The log URI '{uri}' is not valid: {error.message}") from error
 
