@@ -134,4 +134,4 @@ def test_a_store_that_a_stopped_process_keeps_locked_is_told(tmp_path, monkeypat
             waiting.writing(),
         ):
             pass
-        assert "resume or end it" in caught.value.remedy
+        assert "resume or kill it" in caught.value.remedy

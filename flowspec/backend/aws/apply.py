@@ -1,9 +1,9 @@
 """Plan -> a running cluster. The one place where something is created on EMR.
 
-RunJobFlow has no client token, so exactly one cluster is a matter of manners: each submission carries a
-tag that no other has; the call is sent once; when its answer is lost, the tag is looked for before
-anything is sent again; and when two people apply one flow at the same moment, the later cluster
-ends itself and joins the earlier.
+RunJobFlow has no client token, so exactly-once submission is built from tags: each submission carries a
+unique tag; the call is sent once; if its answer is lost, the tag is searched for before the call is sent
+again; and if a flow is applied twice at the same moment, the later cluster is terminated in favour of the
+earlier. On this machine submissions are serialized by a lock instead, so that the later cluster never starts.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import random
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -66,17 +67,53 @@ def apply(
     if plan.joins:
         return Applied(plan.joins, joined=True)
     uploaded = 0
+    began = datetime.now(timezone.utc)
     for asset, sent in stage(emr, plan.uploads):
         uploaded += sent
         notify(f"{'uploaded' if sent else 'already there'}: {asset.uri}")
-    for call in plan.calls[:-1]:
-        emr.call(call.operation, **call.params)
-        notify(f"{call.operation} {plan.replaces or ''}".rstrip())
-    cluster_id = _run(plan, plan.calls[-1], emr, sleep)
-    winner = _settle(plan, cluster_id, emr)
+    with _submission_lock(emr) as locked:
+        if locked and (earlier := _earlier(plan, emr, began)):
+            notify(f"another apply started {earlier} first; joined")
+            return Applied(earlier, joined=True, uploaded=uploaded)
+        for call in plan.calls[:-1]:
+            emr.call(call.operation, **call.params)
+            notify(f"{call.operation} {plan.replaces or ''}".rstrip())
+        cluster_id = _run(plan, plan.calls[-1], emr, sleep)
+        winner = _settle(plan, cluster_id, emr)
     if winner != cluster_id:
         notify(f"another apply started {winner} first; {cluster_id} was ended and {winner} joined")
     return Applied(winner, joined=winner != cluster_id, uploaded=uploaded)
+
+
+@contextmanager
+def _submission_lock(emr: Emr) -> Iterator[bool]:
+    """Serializes submissions to the embedded EMR; yields False for AWS, where no lock exists."""
+    if emr.endpoint.backend != "local":
+        yield False
+        return
+    from flowspec.emulator.state.paths import home
+    from flowspec.emulator.state.submissions import submission_lock
+
+    with submission_lock(home()):
+        yield True
+
+
+def _earlier(plan: Plan, emr: Emr, began: datetime) -> str | None:
+    """Returns the id of a cluster of this flow that another apply submitted since the plan was made.
+
+    It may have ended already: two applies at the same moment are one run, however short.
+    """
+    found = find(emr, plan.flow, plan.target, name=plan.request["Name"], created_after=began)
+    found += find(emr, plan.flow, plan.target, name=plan.request["Name"])
+    others = [one for one in found if one.id != plan.replaces]
+    if not others:
+        return None
+    if others[0].digest != plan.digest:
+        raise FlowspecError(
+            f"another apply of {plan.flow} was earlier, with another request: {others[0].id}; nothing was started",
+            remedy="wait for it (flowspec wait), or apply again with --replace",
+        )
+    return others[0].id
 
 
 def _run(plan: Plan, call: ApiCall, emr: Emr, sleep: Callable[[float], None]) -> str:

@@ -34,15 +34,27 @@ def describe(emr: Emr, cluster_id: str, *, steps: bool = True) -> Cluster:
     return _cluster(raw, tuple(_step(item) for item in listed)[::-1])
 
 
-def find(emr: Emr, flow: str, target: str, *, name: str = "", ended: bool = False) -> list[Cluster]:
+def find(
+    emr: Emr,
+    flow: str,
+    target: str,
+    *,
+    name: str = "",
+    ended: bool = False,
+    created_after: datetime | None = None,
+) -> list[Cluster]:
     """The clusters that flowspec made for this flow and target, oldest first; `ended` ones only if asked.
+
+    With `created_after` those created since then, whether they have ended or not.
 
     ClusterSummary holds no tags, so the cluster's name (the flow's, unless `api_params` gives another)
     narrows the search before each candidate is described.
     """
-    states = {} if ended else {"ClusterStates": list(ACTIVE_STATES)}
+    query: dict[str, Any] = {} if ended else {"ClusterStates": list(ACTIVE_STATES)}
+    if created_after is not None:
+        query = {"CreatedAfter": created_after}
     found = []
-    for summary in emr.pages("ListClusters", "Clusters", **states):
+    for summary in emr.pages("ListClusters", "Clusters", **query):
         if summary["Name"] == (name or flow):
             cluster = describe(emr, summary["Id"], steps=False)
             if cluster.tags.get(FLOW_TAG) == flow and cluster.tags.get(TARGET_TAG, "") == target:

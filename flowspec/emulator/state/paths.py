@@ -1,6 +1,7 @@
 """The layout of the embedded EMR's home folder.
 
 <home>/emulator.db, emulator.lock       the store, and the lock for creating its schema
+<home>/submission.lock                  locked while a flow is submitted
 <home>/s3/<bucket>/<key>                the objects of s3://
 <home>/tmp/<step>/                      temporary files of a step, while it runs
 <home>/clusters/<cluster>/              worker.lock, worker.log, wake, reserve, hdfs/
@@ -76,6 +77,11 @@ def database(folder: Path) -> Path:
 def layout_lock(folder: Path) -> Path:
     """The lock file for creating the store's schema."""
     return folder / "emulator.lock"
+
+
+def submission_lock_file(folder: Path) -> Path:
+    """The lock file that serializes submissions (see `submissions`)."""
+    return folder / "submission.lock"
 
 
 def s3_root(folder: Path) -> Path:
