@@ -27,6 +27,7 @@ from flowspec.emulator.api.calls import (
 )
 from flowspec.emulator.api.errors import validation
 from flowspec.emulator.state import ids, instances, lifecycle, paths, releases
+from flowspec.emulator.state.identity import home_id
 from flowspec.emulator.state.store import Record
 from flowspec.emulator.worker import supervisor
 
@@ -92,6 +93,7 @@ def _new_cluster(call: Call, params: Params) -> Record:
         "faults": call.inject,
         "inject": faults.tagged(params),
         "s3_url": call.s3_url,
+        "home": home_id(call.home),
     }
     cluster_id = ids.new_id("j")
     return Record("cluster", cluster_id, cluster_id, call.region, "STARTING", call.now, doc)

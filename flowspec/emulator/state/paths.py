@@ -1,6 +1,7 @@
 """The layout of the embedded EMR's home folder.
 
 <home>/emulator.db, emulator.lock       the store, and the lock for creating its schema
+<home>/identity.json                    the id that distinguishes a home from its copies (see `identity`)
 <home>/submission.lock                  locked while a flow is submitted
 <home>/s3/<bucket>/<key>                the objects of s3://
 <home>/tmp/<step>/                      temporary files of a step, while it runs
@@ -77,6 +78,11 @@ def database(folder: Path) -> Path:
 def layout_lock(folder: Path) -> Path:
     """The lock file for creating the store's schema."""
     return folder / "emulator.lock"
+
+
+def identity_file(folder: Path) -> Path:
+    """The file with the id of this home (see `identity`)."""
+    return folder / "identity.json"
 
 
 def submission_lock_file(folder: Path) -> Path:

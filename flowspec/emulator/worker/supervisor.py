@@ -15,11 +15,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flowspec.emulator.state import lifecycle, paths
-from flowspec.emulator.state.store import Record, Store
+from flowspec.emulator.state.identity import home_id
+from flowspec.emulator.state.store import Store
 from flowspec.emulator.worker import logs, processes
 from flowspec.engines import python_module
 
 WORKER_DIED = "the worker process of the embedded EMR died (kill -9, or the machine restarted)"
+COPIED = "this FLOWSPEC_HOME is a copy: the cluster belongs to the folder that it was copied from"
 
 # The pids of workers that this process started; reaped when the next one starts. The threads of an endpoint
 # share the set, so it is only changed by operations that are atomic in CPython.
@@ -113,24 +115,32 @@ def without_worker(home: Path, cluster_id: str) -> Iterator[bool]:
 
 
 def _fail_orphan(store: Store, home: Path, cluster_id: str) -> None:
-    kill_leftovers(home, cluster_id)
     # The worker may have ended the cluster after our query of the store and before we took the lock.
-    cluster = _alive(store, cluster_id)
+    cluster = store.get("cluster", cluster_id)
     if cluster is None:
+        return
+    if cluster.doc.get("home") != home_id(home):
+        # The pid files name processes of the original, and the log URI is the original's as well.
+        _fail(store, cluster_id, COPIED)
+        return
+    kill_leftovers(home, cluster_id)
+    # A killed worker could not remove it.
+    paths.reserve(home, cluster_id).unlink(missing_ok=True)
+    if cluster.state not in lifecycle.ALIVE:
         return
     # The state is written last, so that the next call repeats all this if we are killed on the way.
     for step in store.find("step", cluster_id=cluster_id, states=("RUNNING", "CANCEL_PENDING")):
         paths.remove_scratch(home, step.id)
         logs.write_controller(paths.step_logs(home, cluster_id, step.id), f"WARN Step ended: {WORKER_DIED}")
         logs.publish_step(home, cluster, step)
+    _fail(store, cluster_id, WORKER_DIED)
+
+
+def _fail(store: Store, cluster_id: str, why: str) -> None:
     with store.writing():
-        if cluster := _alive(store, cluster_id):
-            lifecycle.fail(store, cluster, "INTERNAL_ERROR", WORKER_DIED)
-
-
-def _alive(store: Store, cluster_id: str) -> Record | None:
-    cluster = store.get("cluster", cluster_id)
-    return cluster if cluster is not None and cluster.state in lifecycle.ALIVE else None
+        cluster = store.get("cluster", cluster_id)
+        if cluster is not None and cluster.state in lifecycle.ALIVE:
+            lifecycle.fail(store, cluster, "INTERNAL_ERROR", why)
 
 
 def kill_leftovers(home: Path, cluster_id: str) -> None:
