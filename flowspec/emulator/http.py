@@ -1,16 +1,21 @@
 """HTTP endpoint of the embedded EMR, on the loopback interface.
 
-A client of EMR can run programs on it, so an `Endpoint` listens on 127.0.0.1 only and refuses requests that a
-web page could have sent: Host must name this machine (against DNS rebinding), and no Origin may be present.
+A client of EMR can run programs on it, so an `Endpoint` listens on 127.0.0.1 only and serves only processes of
+the user who runs it: on Linux by the owner of the client's socket (`peers`), elsewhere by an access key id that is
+generated at start. It also refuses requests that a web page could have sent: Host must name this machine (against
+DNS rebinding), and no Origin may be present.
 
-Signatures are not verified; the region is taken from the credential scope. Each connection has its own
-thread, so that a slow client blocks no other, and the size of a request is bounded.
+Signatures are not verified; the region is taken from the credential scope. Each connection has its own thread, and
+size and duration of a request are bounded, so that a slow client blocks no other.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hmac
+import io
 import logging
+import os
 import re
 import socket
 import socketserver
@@ -25,6 +30,7 @@ from typing import Any
 from flowspec.emulator.api.errors import EmrError
 from flowspec.emulator.api.service import Service
 from flowspec.emulator.in_process import Response, refusal, respond
+from flowspec.emulator.peers import uid_of_peer
 from flowspec.errors import FlowspecError
 
 HOST = "127.0.0.1"
@@ -32,12 +38,17 @@ MAX_BODY = 8 << 20
 """Bytes: three times what 256 steps of the 10,240 characters that EMR allows need."""
 
 _MAX_CONNECTIONS = 256
+# An idle connection is kept as long as urllib3's pools usually keep one; AWS closes after some 20 s to 60 s.
 _SILENCE_SECONDS = 60.0
+# From the first byte of a request to its last (for a new connection: from accept), however it trickles. 8 MB on the
+# loopback take milliseconds.
+_REQUEST_SECONDS = 20.0
 _STOP_SECONDS = 10.0
 _DRAIN_SECONDS = 1.0
 _BLOCK = 1 << 16
 
 _THIS_MACHINE = re.compile(r"(localhost|127\.0\.0\.1|[\w-]+\.localhost)(:\d+)?", re.IGNORECASE)
+_KEY = re.compile(r"Credential=([^/,\s]+)/")
 _SCOPE = re.compile(r"Credential=[^/,\s]+/\d+/([a-z0-9-]{1,32})/elasticmapreduce/aws4_request")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 
@@ -60,15 +71,26 @@ class Endpoint(ThreadingHTTPServer):
     """HTTP server for the services that `service_for` returns by region; the default region is `region`.
 
     The constructor binds the port (0: any free one) and raises OSError if it can't. Requests are answered
-    while `serve_forever` runs. `stop` must be called once.
+    while `serve_forever` runs. `stop` must be called once. Requests of other users are refused unless
+    `other_users`; with an `access_key`, whoever signs with that access key id is served.
     """
 
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, service_for: Callable[[str], Service], *, region: str, port: int = 0) -> None:
+    def __init__(
+        self,
+        service_for: Callable[[str], Service],
+        *,
+        region: str,
+        port: int = 0,
+        other_users: bool = False,
+        access_key: str = "",
+    ) -> None:
         self.service_for = service_for
         self.region = region
+        self.access_key = access_key
+        self._same_user_only = not (other_users or access_key)
         self._open: dict[Any, threading.Thread] = {}
         self._guard = threading.Lock()
         super().__init__((HOST, port), _Handler)
@@ -84,18 +106,27 @@ class Endpoint(ThreadingHTTPServer):
         self.server_name, self.server_port = HOST, self.server_address[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serves a new connection in a thread, or answers 503 if too many are open."""
+        """Serves a new connection in a thread, or refuses it."""
+        # Checked here, so that other users can't use up the connections either.
+        foreign = self._same_user_only and uid_of_peer(client_address, (HOST, self.server_port)) != os.geteuid()
         with self._guard:
             full = len(self._open) >= _MAX_CONNECTIONS
-            work = self._reject if full else self._serve
+            work = self._reject_foreign if foreign else self._reject_excess if full else self._serve
             thread = threading.Thread(target=work, args=(request, client_address), daemon=True)
-            if not full:
+            if work == self._serve:
                 self._open[request] = thread
         thread.start()
 
-    def _reject(self, request: Any, _: Any) -> None:
+    def _reject_foreign(self, request: Any, _: Any) -> None:
+        text = "the embedded EMR serves only the user who runs it (see --allow-other-users)"
+        self._reject(request, 403, text)
+
+    def _reject_excess(self, request: Any, _: Any) -> None:
+        self._reject(request, 503, "too many connections are open")
+
+    def _reject(self, request: Any, status: int, text: str) -> None:
         with contextlib.suppress(OSError):
-            request.sendall(_as_bytes(_refused(503, "too many connections are open"), close=True))
+            request.sendall(_as_bytes(_refused(status, text), close=True))
         _drain(request)
         self.shutdown_request(request)
 
@@ -126,6 +157,33 @@ class Endpoint(ThreadingHTTPServer):
             _log.exception("internal error on the connection from %s", client_address)
 
 
+class _TimedInput(io.RawIOBase):
+    """Reads from a connection; raises TimeoutError when a request takes too long, or none comes."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._deadline: float | None = time.monotonic() + _REQUEST_SECONDS
+
+    def expect_request(self) -> None:
+        """Waits for the next request, whose time runs from its first byte."""
+        self._deadline = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = _SILENCE_SECONDS if self._deadline is None else self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the request took too long")
+        self._connection.settimeout(left)
+        count = self._connection.recv_into(buffer)
+        if self._deadline is None:
+            self._deadline = time.monotonic() + _REQUEST_SECONDS
+        # A client that does not read its answer is bounded as well.
+        self._connection.settimeout(_SILENCE_SECONDS)
+        return count
+
+
 class _Handler(BaseHTTPRequestHandler):
     """One connection."""
 
@@ -133,6 +191,18 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = _SILENCE_SECONDS
     disable_nagle_algorithm = True
+
+    def setup(self) -> None:
+        """Replaces the input by one with a deadline for each request."""
+        super().setup()
+        self.rfile.close()
+        self._input = _TimedInput(self.connection)
+        self.rfile = io.BufferedReader(self._input)
+
+    def handle_one_request(self) -> None:
+        """Handles a request."""
+        super().handle_one_request()
+        self._input.expect_request()
 
     def do_POST(self) -> None:
         """Every call of the API is a POST to /."""
@@ -161,6 +231,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _respond(self) -> Response | None:
         _refuse_foreign(self.headers)
+        self._check_access_key()
         body = self._body()
         target = self.headers.get("X-Amz-Target", "")
         if self.path.partition("?")[0] != "/":
@@ -178,6 +249,13 @@ class _Handler(BaseHTTPRequestHandler):
             _log.exception("%s failed", target)
             return _refused(500, "internal error in the emulator; see its stderr")
 
+    def _check_access_key(self) -> None:
+        if not self.server.access_key:
+            return
+        found = _KEY.search(self.headers.get("Authorization", ""))
+        if not hmac.compare_digest((found[1] if found else "").encode(), self.server.access_key.encode()):
+            raise _Refused(403, "set AWS_ACCESS_KEY_ID to the value that flowspec emulator printed when it started")
+
     def _body(self) -> bytes:
         if "Transfer-Encoding" in self.headers:
             raise _Refused(411, "a Content-Length is needed; transfer encodings are not taken")
@@ -190,7 +268,9 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             body = self.rfile.read(int(length))
         except TimeoutError as error:
-            raise _Refused(408, f"the request's {length} bytes did not come within {_SILENCE_SECONDS:.0f} s") from error
+            raise _Refused(
+                408, f"the request's {length} bytes did not arrive within {_REQUEST_SECONDS:.0f} s"
+            ) from error
         if len(body) < int(length):
             raise _Refused(400, f"the request ended after {len(body)} of {length} bytes")
         return body
