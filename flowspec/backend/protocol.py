@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -32,6 +33,9 @@ class Backend(Protocol):
 
     def connect(self, endpoint: Endpoint, session: Any = None) -> Emr:
         """Opens a connection. Raises FlowspecError when credentials, region or profile are missing."""
+
+    def submission_lock(self) -> AbstractContextManager[bool]:
+        """Serializes submissions; yields False where no lock exists (AWS), and nothing is held."""
 
     def location(self, region: str) -> str:
         """Returns the place of its clusters, for messages."""

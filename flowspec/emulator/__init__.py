@@ -1,25 +1,25 @@
 """The embedded EMR: a service with EMR's API that really runs the steps, on this machine.
 
-A call comes in from a boto3 client in this process (`transport`) or over HTTP (`endpoint`), is held against
-the API's model (`wire`) and reaches the `service`: a table of operations, one function each, grouped by
+A call arrives from a boto3 client in this process (`in_process`) or over HTTP (`http`), is validated against
+the API's model (`api.wire`) and reaches `api.service`: a table of operations, one function each, grouped by
 subject (`clusters`, `steps`, `groups`, `scaling`, `policies`, `tags`, `security`, `catalogue`, `jobflows`;
-those that are not here are named in `declined`). An operation works on the `store`, one SQLite file in the
-`home`, inside one transaction; what a request must not ask for is said in `admission`, what may follow what
-in `lifecycle`.
+unsupported operations are listed in `declined`). An operation reads and writes `state.store`, one SQLite file
+in the home folder (`state.paths`), inside one transaction. `api.request_validation` refuses invalid requests;
+`state.lifecycle` holds the state machines of clusters and steps.
 
-RunJobFlow starts a `worker`: one detached process for each cluster, which runs bootstrap actions and steps
-(`execution`, `processes`; which program does a step's work is the business of `flowspec.engines`), writes
-and publishes their `logs`, and moves the cluster on until it ends. It needs no one: the command line that
-started it may go. A worker that dies is noticed by its free lock at the next call, whichever that is, and
-its cluster is ended with a reason (`workers`). What ended clusters leave, `prune` removes.
+RunJobFlow starts a worker (`worker.main`): one detached process per cluster, which runs bootstrap actions and
+steps (`worker.execution`, `worker.processes`; `flowspec.engines` chooses the program that runs a step), writes
+and publishes their logs (`worker.logs`), and drives the cluster's state machine to its end. The command line
+that started the worker may exit. Every call first detects dead workers by their released locks and marks their
+clusters as failed (`worker.supervisor`). `state.prune` removes the files of ended clusters.
 
-`s3://` is a folder tree in the home; or an S3 elsewhere, which a tree of the cluster's own mirrors: fetched
-from before a step, put to after it (`mirrored`, `mirror`).
+`s3://` is a folder tree in the home, or another S3 endpoint: then each cluster has a tree of its own, which is
+downloaded before a step and uploaded after it (`worker.s3_sync`, `worker.s3_sync_wrapper`).
 
-No machine stands behind an instance: when each comes and goes is kept, and where it stands follows from the
-`clock`, which can be scaled (`instances`). What shall go wrong is asked for by `drills`.
+Instances are simulated: the times at which each was requested, becomes ready and leaves are stored, and its
+state is computed from them and the scalable clock (`state.instances`, `state.clock`). `faults` injects failures.
 
-Nothing is imported here until it is asked for.
+Submodules are imported lazily.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""The way from any client into the service: HTTP on this machine's loopback, and nowhere else.
+"""HTTP endpoint of the embedded EMR, on the loopback interface.
 
-Whoever can call an EMR can run programs on it, so an `Endpoint` listens on 127.0.0.1 only, and answers no
-request that a web page could have sent: the Host must be this machine, and browsers' Origin is refused.
+A client of EMR can run programs on it, so an `Endpoint` listens on 127.0.0.1 only and serves only processes of
+the user who runs it: on Linux by the owner of the client's socket (`peers`), elsewhere by an access key id that is
+generated at start. It also refuses requests that a web page could have sent: Host must name this machine (against
+DNS rebinding), and no Origin may be present.
 
 It is built on http.server of the standard library. Most of its 240 lines are the bounds on connections, bodies and
 silence, the checks of Host and Origin and the orderly stop; Werkzeug's development server would not save much of it.
@@ -13,7 +15,10 @@ own, so a slow or silent client keeps nobody waiting, and what a client may send
 from __future__ import annotations
 
 import contextlib
+import hmac
+import io
 import logging
+import os
 import re
 import socket
 import socketserver
@@ -28,23 +33,29 @@ from typing import Any
 from flowspec.emulator.api.errors import EmrError
 from flowspec.emulator.api.service import Service
 from flowspec.emulator.in_process import Response, refusal, respond
+from flowspec.emulator.peers import uid_of_peer
 from flowspec.errors import FlowspecError
 
 HOST = "127.0.0.1"
 MAX_BODY = 8 << 20
-"""Bytes; 256 steps of the 10,240 characters that EMR allows, thrice over."""
+"""Bytes: three times what 256 steps of the 10,240 characters that EMR allows need."""
 
 _MAX_CONNECTIONS = 256
+# An idle connection is kept as long as urllib3's pools usually keep one; AWS closes after some 20 s to 60 s.
 _SILENCE_SECONDS = 60.0
+# From the first byte of a request to its last (for a new connection: from accept), however it trickles. 8 MB on the
+# loopback take milliseconds.
+_REQUEST_SECONDS = 20.0
 _STOP_SECONDS = 10.0
 _DRAIN_SECONDS = 1.0
 _BLOCK = 1 << 16
 
-_OURS = re.compile(r"(localhost|127\.0\.0\.1|[\w-]+\.localhost)(:\d+)?", re.IGNORECASE)
+_THIS_MACHINE = re.compile(r"(localhost|127\.0\.0\.1|[\w-]+\.localhost)(:\d+)?", re.IGNORECASE)
+_KEY = re.compile(r"Credential=([^/,\s]+)/")
 _SCOPE = re.compile(r"Credential=[^/,\s]+/\d+/([a-z0-9-]{1,32})/elasticmapreduce/aws4_request")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 
-# AWS's names for what goes wrong before any operation is reached (Common Errors, and S3's for lengths).
+# AWS's error codes for requests that reach no operation (EMR API reference, Common Errors; S3's for lengths).
 _CODES = {
     HTTPStatus.FORBIDDEN: "AccessDeniedException",
     HTTPStatus.METHOD_NOT_ALLOWED: "MethodNotAllowed",
@@ -60,11 +71,13 @@ _log = logging.getLogger(__name__)
 
 
 class Endpoint(ThreadingHTTPServer):
-    """An HTTP server for the EMRs that `service_for` gives for a region; requests without a region mean `region`.
+    """HTTP server for the services that `service_for` returns by region; the default region is `region`.
 
-    It listens when it is made (raises OSError when it can't), answers while `serve_forever` runs, and is
-    ended by `stop`, once. Port 0 takes a free one. Beyond `max_connections` it answers 503; a client that sends
-    nothing for `silence` seconds is given up.
+    The constructor binds the port (0: any free one) and raises OSError if it can't. Requests are answered
+    while `serve_forever` runs. `stop` must be called once. Requests of other users are refused unless
+    `other_users`; with an `access_key`, whoever signs with that access key id is served. Beyond `max_connections`
+    the answer is 503; a connection on which nothing comes for `silence` seconds is closed, and so is one whose request
+    takes longer than `request_seconds`.
     """
 
     daemon_threads = True
@@ -76,12 +89,18 @@ class Endpoint(ThreadingHTTPServer):
         *,
         region: str,
         port: int = 0,
+        other_users: bool = False,
+        access_key: str = "",
         max_connections: int = _MAX_CONNECTIONS,
         silence: float = _SILENCE_SECONDS,
+        request_seconds: float = _REQUEST_SECONDS,
     ) -> None:
         self.service_for = service_for
         self.region = region
+        self.access_key = access_key
+        self._same_user_only = not (other_users or access_key)
         self.silence = silence
+        self.request_seconds = request_seconds
         self._max_connections = max_connections
         self._open: dict[Any, threading.Thread] = {}
         self._guard = threading.Lock()
@@ -94,27 +113,36 @@ class Endpoint(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The URL that clients connect to."""
         return f"http://{HOST}:{self.server_port}"
 
     def server_bind(self) -> None:
-        """Takes the address, without asking a name server for its name as http.server does."""
+        """Binds without the reverse DNS lookup of http.server, which takes seconds where no name server answers."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = HOST, self.server_address[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Has a thread serve a new connection, or turn it away where there are too many."""
+        """Serves a new connection in a thread, or refuses it."""
+        # Checked here, so that other users can't use up the connections either.
+        foreign = self._same_user_only and uid_of_peer(client_address, (HOST, self.server_port)) != os.geteuid()
         with self._guard:
             full = len(self._open) >= self._max_connections
-            work = self._turn_away if full else self._serve
+            work = self._reject_foreign if foreign else self._reject_excess if full else self._serve
             thread = threading.Thread(target=work, args=(request, client_address), daemon=True)
-            if not full:
+            if work == self._serve:
                 self._open[request] = thread
         thread.start()
 
-    def _turn_away(self, request: Any, _: Any) -> None:
+    def _reject_foreign(self, request: Any, _: Any) -> None:
+        text = "the embedded EMR serves only the user who runs it (see --allow-other-users)"
+        self._reject(request, 403, text)
+
+    def _reject_excess(self, request: Any, _: Any) -> None:
+        self._reject(request, 503, "too many connections are open")
+
+    def _reject(self, request: Any, status: int, text: str) -> None:
         with contextlib.suppress(OSError):
-            request.sendall(_as_bytes(_refused(503, "too many connections are open"), close=True))
+            request.sendall(_as_bytes(_refused(status, text), close=True))
         _drain(request)
         self.shutdown_request(request)
 
@@ -126,13 +154,13 @@ class Endpoint(ThreadingHTTPServer):
                 del self._open[request]
 
     def stop(self) -> None:
-        """Stops listening, has what was asked already answered, and closes all connections."""
+        """Stops listening, lets requests in progress finish, and closes all connections."""
         self.shutdown()
         self.server_close()
         with self._guard:
             left = dict(self._open)
         for connection in left:
-            # Whoever waits for a request now reads its end; who is at work can still answer.
+            # Idle connections now read end-of-file; those with a request in progress can still send the answer.
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RD)
         deadline = time.monotonic() + _STOP_SECONDS
@@ -140,9 +168,36 @@ class Endpoint(ThreadingHTTPServer):
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - socketserver's parameters
-        """Lets a client go that has gone; anything else is a mistake of ours."""
+        """Ignores disconnects; logs any other exception."""
         if not isinstance(sys.exc_info()[1], OSError):
-            _log.exception("the connection from %s was given up", client_address)
+            _log.exception("internal error on the connection from %s", client_address)
+
+
+class _TimedInput(io.RawIOBase):
+    """Reads from a connection; raises TimeoutError when a request takes too long, or none comes."""
+
+    def __init__(self, connection: socket.socket, *, silence: float, request_seconds: float) -> None:
+        self._connection, self._silence, self._seconds = connection, silence, request_seconds
+        self._deadline: float | None = time.monotonic() + request_seconds
+
+    def expect_request(self) -> None:
+        """Waits for the next request, whose time runs from its first byte."""
+        self._deadline = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self._silence if self._deadline is None else self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the request took too long")
+        self._connection.settimeout(left)
+        count = self._connection.recv_into(buffer)
+        if self._deadline is None:
+            self._deadline = time.monotonic() + self._seconds
+        # A client that does not read its answer is bounded as well.
+        self._connection.settimeout(self._silence)
+        return count
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -153,9 +208,18 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def setup(self) -> None:
-        """Sets how long a read may wait."""
+        """Replaces the input by one with a deadline for each request."""
         super().setup()
         self.connection.settimeout(self.server.silence)
+        self.rfile.close()
+        limits = {"silence": self.server.silence, "request_seconds": self.server.request_seconds}
+        self._input = _TimedInput(self.connection, **limits)
+        self.rfile = io.BufferedReader(self._input)
+
+    def handle_one_request(self) -> None:
+        """Handles a request."""
+        super().handle_one_request()
+        self._input.expect_request()
 
     def do_POST(self) -> None:
         """Every call of the API is a POST to /."""
@@ -170,20 +234,21 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(_as_bytes(response, close=self.close_connection))
 
     def do_GET(self) -> None:
-        """Nothing of the API is read by GET; who looks at it in a browser is told what this is."""
+        """Answers 405 with an explanation, for people who open the URL in a browser."""
         self.send_error(405, "this is the embedded EMR of flowspec; it takes POST, AWS JSON 1.1")
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answers as AWS does, and closes: what else the client sends is not to be taken for a request."""
+        """Answers in AWS's error format and closes: the rest of a bad request must not be parsed as another one."""
         self.close_connection = True
         self.wfile.write(_as_bytes(_refused(code, message or explain or HTTPStatus(code).phrase), close=True))
         _drain(self.connection)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
-        """Says nothing: clients are told what was wrong."""
+        """Logs nothing: errors are in the answers."""
 
     def _respond(self) -> Response | None:
-        _refuse_strangers(self.headers)
+        _refuse_foreign(self.headers)
+        self._check_access_key()
         body = self._body()
         target = self.headers.get("X-Amz-Target", "")
         if self.path.partition("?")[0] != "/":
@@ -197,9 +262,16 @@ class _Handler(BaseHTTPRequestHandler):
         except FlowspecError as error:
             return _refused(500, error.sentence)
         except Exception:  # noqa: BLE001
-            # The one place where a mistake of ours must not cost the client its answer.
+            # A bug in an operation must not leave the client without an answer.
             _log.exception("%s failed", target)
-            return _refused(500, "the embedded EMR made a mistake; it is told on its standard error")
+            return _refused(500, "internal error in the emulator; see its stderr")
+
+    def _check_access_key(self) -> None:
+        if not self.server.access_key:
+            return
+        found = _KEY.search(self.headers.get("Authorization", ""))
+        if not hmac.compare_digest((found[1] if found else "").encode(), self.server.access_key.encode()):
+            raise _Refused(403, "set AWS_ACCESS_KEY_ID to the value that flowspec emulator printed when it started")
 
     def _body(self) -> bytes:
         if "Transfer-Encoding" in self.headers:
@@ -222,19 +294,19 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class _Refused(Exception):
-    """A request that is no call of the API; its text is for the client."""
+    """An HTTP request that is not an API call; the text is sent to the client."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
 
 
-def _refuse_strangers(headers: Any) -> None:
+def _refuse_foreign(headers: Any) -> None:
     host = headers.get("Host", HOST)
-    if not _OURS.fullmatch(host):
+    if not _THIS_MACHINE.fullmatch(host):
         raise _Refused(403, f"the host '{host}' is not this machine: use {HOST} or localhost")
     if "Origin" in headers:
-        raise _Refused(403, "requests of web pages are not answered")
+        raise _Refused(403, "requests from web pages are refused")
 
 
 def _refused(status: int, message: str) -> Response:
@@ -242,7 +314,7 @@ def _refused(status: int, message: str) -> Response:
 
 
 def _drain(connection: socket.socket) -> None:
-    """Reads on for a moment: closing on unread data would be a reset, which can overtake the answer."""
+    """Discards input for a moment: closing with unread data sends a TCP reset, which can overtake the answer."""
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_WR)
         connection.settimeout(_DRAIN_SECONDS)
@@ -252,7 +324,7 @@ def _drain(connection: socket.socket) -> None:
 
 
 def _as_bytes(response: Response, *, close: bool) -> bytes:
-    """The answer as one piece: sent in two, the second would wait for the client to acknowledge the first."""
+    """Encodes an answer as one write: a second one would wait for the acknowledgment of the first (Nagle)."""
     headers = {
         **response.headers,
         "Content-Length": str(len(response.body)),

@@ -1,9 +1,9 @@
-"""The way from a boto3 client into the service, without a socket.
+"""Connects a boto3 client to the service in the same process, without a socket.
 
-botocore asks `before-send` handlers for an answer before it opens a connection. Ours decodes the request
-(AWS's JSON 1.1 protocol), has the service carry it out and gives back the HTTP answer EMR would have
-given, so that botocore's serializer, validator and parser see nothing unusual. `respond` is that
-protocol alone, for whatever carries it: this, or the `endpoint`.
+botocore calls `before-send` handlers before it opens a connection, and uses their answer instead. The handler
+here decodes the request (AWS JSON 1.1), calls the service and returns the HTTP response that EMR would have
+sent, so that botocore's serializer, validator and parser work unchanged. `respond` implements the protocol
+for both this handler and the HTTP endpoint.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ class Response:
 def respond(service: Service, target: str, body: bytes) -> Response | None:
     """Answers a request whose X-Amz-Target header is `target` ("ElasticMapReduce.RunJobFlow").
 
-    None when there is to be no answer: the connection just goes (a failure drill).
+    Returns None if the connection is to be closed without an answer (an injected fault).
     """
     prefix, _, operation = target.rpartition(".")
     try:
         if prefix != TARGET_PREFIX:
             raise EmrError("UnknownOperationException", f"'{target}' is no operation of Amazon EMR", 404)
-        # What is not here is declined by its name, whatever it says.
+        # An unsupported operation is refused before its parameters are validated.
         answer = service.call(operation, wire.request(operation, body) if operation in OPERATIONS else {})
     except AnswerLost:
         return None
@@ -52,9 +52,9 @@ def respond(service: Service, target: str, body: bytes) -> Response | None:
 
 
 def refusal(error: EmrError) -> Response:
-    """The answer that tells of an error."""
-    told = {"__type": error.code, "message": error.message}
-    return _response(error.status, told, {"x-amzn-ErrorType": error.code})
+    """Encodes an error as an HTTP response."""
+    members = {"__type": error.code, "message": error.message}
+    return _response(error.status, members, {"x-amzn-ErrorType": error.code})
 
 
 def _response(status: int, members: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
@@ -89,7 +89,7 @@ def embedded_client(service: Service) -> tuple[Any, Any]:
 
 
 def attach(client: Any, service: Service) -> None:
-    """Has a boto3 EMR client call the service in this process. FlowspecError passes through to the caller."""
+    """Makes a boto3 EMR client call `service` in this process. FlowspecError propagates to the caller."""
     from botocore.awsrequest import AWSResponse, HeadersDict
     from botocore.exceptions import ConnectionClosedError
 
@@ -111,7 +111,7 @@ def _text(header: str | bytes) -> str:
 
 
 class _Raw:
-    """The body of an answer, as botocore reads it from a connection."""
+    """A response body with the interface of urllib3 that botocore reads."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body

@@ -96,7 +96,7 @@ SENT_AND_READ = [
     ({"JobFlowRole": "arn:aws:iam::1:instance-profile/mine"}, "Ec2InstanceAttributes.IamInstanceProfile", "mine"),
     ({"ServiceRole": "EMR_DefaultRole"}, "ServiceRole", "EMR_DefaultRole"),
     ({"Applications": [{"Name": "hadoop"}]}, "Applications", [{"Name": "hadoop"}]),
-    ({"Applications": [{"Name": "Spark"}]}, "Applications", [{"Name": "Spark"}, {"Name": "Hadoop"}]),
+    ({"Applications": [{"Name": "Spark"}]}, "Applications", [{"Name": "Spark"}]),
     ({"VisibleToAllUsers": False}, "VisibleToAllUsers", False),
     ({"ReleaseLabel": "emr-6.9.0"}, "EbsRootVolumeSize", 10),
     ({"EbsRootVolumeSize": 80}, "EbsRootVolumeSize", 80),

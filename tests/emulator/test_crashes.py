@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from flowspec.emulator.api.service import Service
-from flowspec.emulator.state import paths as place
+from flowspec.emulator.state import paths
 from flowspec.emulator.worker import processes
 from flowspec.emulator.worker.supervisor import WORKER_DIED
 from flowspec.errors import FlowspecError
@@ -78,7 +78,7 @@ def test_a_caller_that_dies_before_it_starts_the_worker_leaves_no_living_dead(ho
 
 def test_a_cluster_whose_folder_was_removed_is_ended(still):
     cluster_id = still.run(bash("true"))
-    shutil.rmtree(place.cluster_folder(still.home, cluster_id))
+    shutil.rmtree(paths.cluster_folder(still.home, cluster_id))
     assert still.state(cluster_id) == "TERMINATED_WITH_ERRORS"
 
 

@@ -1,4 +1,4 @@
-"""Failure drills: what is asked to go wrong does, in EMR's words, and flowspec bears it."""
+"""Fault injection: each fault takes effect in EMR's words, and flowspec copes with it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.client import Emr as Connection
 from flowspec.backend.aws.client import Endpoint
-from flowspec.emulator import faults as drills
+from flowspec.emulator import faults
 from flowspec.emulator.api.service import OPERATIONS, EmrError, Service
-from flowspec.emulator.faults import AnswerLost, Drills, parse
+from flowspec.emulator.faults import AnswerLost, Faults, parse
 from flowspec.emulator.in_process import attach, respond
 from flowspec.errors import FlowspecError
 from flowspec.plan.changes import ApiCall, Plan
@@ -28,31 +28,31 @@ SPOT = {**CORE, "Market": "SPOT"}
 
 
 @pytest.mark.parametrize(
-    ("text", "drills"),
+    ("text", "parsed"),
     [
-        ("", Drills()),
-        (" , ", Drills()),
-        ("throttle=0.3", Drills(throttle={"": 0.3})),
-        ("throttle=0.3,throttle@RunJobFlow=1", Drills(throttle={"": 0.3, "RunJobFlow": 1.0})),
-        ("throttle=0.3 throttle=0", Drills(throttle={"": 0.0})),
-        ("lost-answer@RunJobFlow=.1", Drills(lost_answer={"RunJobFlow": 0.1})),
-        ("internal-error=1e-3", Drills(internal_error={"": 0.001})),
-        ("bootstrap-failure", Drills(bootstrap_failure=True)),
-        ("spot-loss@2, spot-loss@4", Drills(spot_loss=frozenset({2, 4}))),
-        ("step-failure@3", Drills(step_failure=frozenset({3}))),
-        ("slow-start=30", Drills(slow_start=30.0)),
+        ("", Faults()),
+        (" , ", Faults()),
+        ("throttle=0.3", Faults(throttle={"": 0.3})),
+        ("throttle=0.3,throttle@RunJobFlow=1", Faults(throttle={"": 0.3, "RunJobFlow": 1.0})),
+        ("throttle=0.3 throttle=0", Faults(throttle={"": 0.0})),
+        ("lost-answer@RunJobFlow=.1", Faults(lost_answer={"RunJobFlow": 0.1})),
+        ("internal-error=1e-3", Faults(internal_error={"": 0.001})),
+        ("bootstrap-failure", Faults(bootstrap_failure=True)),
+        ("spot-loss@2, spot-loss@4", Faults(spot_loss=frozenset({2, 4}))),
+        ("step-failure@3", Faults(step_failure=frozenset({3}))),
+        ("slow-start=30", Faults(slow_start=30.0)),
     ],
 )
-def test_drills_are_read(text, drills):
-    assert parse(text, OPERATIONS) == drills
+def test_faults_are_parsed(text, parsed):
+    assert parse(text, OPERATIONS) == parsed
 
 
 @pytest.mark.parametrize(
     ("text", "message", "remedy"),
     [
-        ("trottle=1", "'trottle' is no failure drill", "throttle[@Operation]=P"),
-        ("throttle", "something is missing or too much", "write throttle[@Operation]=P"),
-        ("throttle@=1", "something is missing or too much", "write throttle[@Operation]=P"),
+        ("trottle=1", "'trottle' is not a fault", "throttle[@Operation]=P"),
+        ("throttle", "is malformed", "write throttle[@Operation]=P"),
+        ("throttle@=1", "is malformed", "write throttle[@Operation]=P"),
         ("throttle=often", "'often' is not a probability from 0 to 1", "write throttle[@Operation]=P"),
         ("throttle=1.5", "'1.5' is not a probability", "throttle"),
         ("throttle=-0.1", "'-0.1' is not a probability", "throttle"),
@@ -62,14 +62,14 @@ def test_drills_are_read(text, drills):
         ("spot-loss", "'' is not the number of a step, from 1", "write spot-loss@N"),
         ("spot-loss@0", "'0' is not the number of a step", "write spot-loss@N"),
         ("step-failure@1.5", "'1.5' is not the number of a step", "write step-failure@N"),
-        ("step-failure@2=1", "something is missing or too much", "write step-failure@N"),
+        ("step-failure@2=1", "is malformed", "write step-failure@N"),
         ("slow-start=inf", "'inf' is not a number of seconds", "write slow-start=SECONDS"),
-        ("slow-start@2=1", "something is missing or too much", "write slow-start=SECONDS"),
-        ("bootstrap-failure=1", "something is missing or too much", "write bootstrap-failure"),
-        ("bootstrap-failure@1", "something is missing or too much", "write bootstrap-failure"),
+        ("slow-start@2=1", "is malformed", "write slow-start=SECONDS"),
+        ("bootstrap-failure=1", "is malformed", "write bootstrap-failure"),
+        ("bootstrap-failure@1", "is malformed", "write bootstrap-failure"),
     ],
 )
-def test_what_is_no_drill_is_told(text, message, remedy, home):
+def test_bad_faults_are_refused(text, message, remedy, home):
     with pytest.raises(FlowspecError) as caught:
         Service(home, inject=text)
     assert message in caught.value.message
@@ -83,7 +83,7 @@ def test_a_time_scale_is_a_number_above_zero(scale, home):
 
 
 def asked(emr, inject, operation="ListClusters", **params):
-    """What becomes of a call to a service with a drill."""
+    """What becomes of a call to a service with a fault."""
     return Service(emr.home, inject=inject).call(operation, params)
 
 
@@ -104,7 +104,7 @@ def test_one_operation_is_throttled_alone(still):
 
 
 def test_probabilities_are_probabilities(monkeypatch):
-    monkeypatch.setattr(drills, "random", random.Random(4))
+    monkeypatch.setattr(faults, "random", random.Random(4))
     fault, hits = parse("throttle=0.3"), Counter()
     for _ in range(1000):
         try:
@@ -160,29 +160,29 @@ def test_which_operations_have_the_old_internal_error_is_told_by_the_model():
         for operation in OPERATIONS
         if any(shape.name == "InternalServerError" for shape in MODEL.operation_model(operation).error_shapes)
     }
-    assert old == drills.OLD_INTERNAL_ERROR
+    assert old == faults.OLD_INTERNAL_ERROR
 
 
 def tag(text):
     return [{"Key": "flowspec:inject", "Value": text}]
 
 
-def test_a_tag_drills_the_calls_that_name_its_cluster(still):
-    drilled, other = still.run(Tags=tag("throttle@DescribeCluster=1")), still.run()
+def test_a_tag_injects_faults_into_the_calls_that_name_its_cluster(still):
+    faulty, other = still.run(Tags=tag("throttle@DescribeCluster=1")), still.run()
     with pytest.raises(EmrError, match="Rate exceeded"):
-        still.cluster(drilled)
+        still.cluster(faulty)
     assert still.state(other) == "STARTING"
-    assert still.steps(drilled) == []
+    assert still.steps(faulty) == []
 
 
-def test_a_tag_drills_the_run_job_flow_that_brings_it(still):
+def test_a_tag_injects_faults_into_the_run_job_flow_that_brings_it(still):
     with pytest.raises(AnswerLost):
         still.run(Tags=tag("lost-answer@RunJobFlow=1"))
     assert len(still.call("ListClusters")["Clusters"]) == 1
     with pytest.raises(EmrError) as caught:
         still.run(Tags=tag("lost-answers=1"))
     assert caught.value.code == "ValidationException"
-    assert "The tag flowspec:inject is not valid: 'lost-answers' is no failure drill" in caught.value.message
+    assert "The tag flowspec:inject is not valid: 'lost-answers' is not a fault" in caught.value.message
     assert len(still.call("ListClusters")["Clusters"]) == 1
 
 
@@ -218,15 +218,15 @@ def test_a_failed_bootstrap_ends_the_cluster(emr, actions, what, data):
 
 
 def test_the_step_that_is_to_fail_fails_and_no_other(home, emr, tmp_path):
-    drilled = Emr(Service(home, inject="step-failure@2"))
-    cluster_id = drilled.until_ended(drilled.run(*(bash(f"echo {n} >>{tmp_path}/ran") for n in (1, 2, 3))))
-    assert drilled.step_states(cluster_id) == ["COMPLETED", "FAILED", "COMPLETED"]
+    faulty = Emr(Service(home, inject="step-failure@2"))
+    cluster_id = faulty.until_ended(faulty.run(*(bash(f"echo {n} >>{tmp_path}/ran") for n in (1, 2, 3))))
+    assert faulty.step_states(cluster_id) == ["COMPLETED", "FAILED", "COMPLETED"]
     assert (tmp_path / "ran").read_text() == "1\n3\n"
-    failure = drilled.steps(cluster_id)[1]["Status"]["FailureDetails"]
+    failure = faulty.steps(cluster_id)[1]["Status"]["FailureDetails"]
     assert failure["Reason"] == "Unknown Error."
-    assert failure["Message"].endswith("java.lang.RuntimeException: failure drill")
+    assert failure["Message"].endswith("java.lang.RuntimeException: injected fault")
     assert failure["LogFile"].endswith("stderr")
-    assert drilled.steps(cluster_id)[1]["Config"]["Args"][0] == "bash"
+    assert faulty.steps(cluster_id)[1]["Config"]["Args"][0] == "bash"
 
 
 def test_a_failed_step_has_its_aftermath(emr):
@@ -242,46 +242,46 @@ def listed(emr, cluster_id, role):
 
 
 def test_spot_instances_are_lost_during_the_step_and_replaced(home, emr, tmp_path):
-    drilled = Emr(Service(home, inject="spot-loss@2", time_scale=0.1))
+    faulty = Emr(Service(home, inject="spot-loss@2", time_scale=0.1))
     task = {**SPOT, "InstanceRole": "TASK"}
     steps = [bash("true"), bash(f"until [ -e {tmp_path}/go ]; do sleep 0.05; done")]
-    cluster_id = drilled.run(*steps, groups=[{**MASTER, "Market": "SPOT"}, CORE, task], keep_alive=True)
-    drilled.until_steps(cluster_id, "COMPLETED", "RUNNING")
-    drilled.until(cluster_id, "RUNNING")
-    assert listed(drilled, cluster_id, "MASTER") == [("SPOT", "RUNNING")]
-    assert listed(drilled, cluster_id, "CORE") == [("ON_DEMAND", "RUNNING")] * 2
-    lost = drilled.call("ListInstances", ClusterId=cluster_id, InstanceStates=["TERMINATED"])["Instances"]
+    cluster_id = faulty.run(*steps, groups=[{**MASTER, "Market": "SPOT"}, CORE, task], keep_alive=True)
+    faulty.until_steps(cluster_id, "COMPLETED", "RUNNING")
+    faulty.until(cluster_id, "RUNNING")
+    assert listed(faulty, cluster_id, "MASTER") == [("SPOT", "RUNNING")]
+    assert listed(faulty, cluster_id, "CORE") == [("ON_DEMAND", "RUNNING")] * 2
+    lost = faulty.call("ListInstances", ClusterId=cluster_id, InstanceStates=["TERMINATED"])["Instances"]
     assert [one["Status"]["StateChangeReason"]["Code"] for one in lost] == ["INSTANCE_FAILURE"] * 2
     assert all("Server.SpotInstanceTermination" in one["Status"]["StateChangeReason"]["Message"] for one in lost)
-    group = drilled.call("ListInstanceGroups", ClusterId=cluster_id)["InstanceGroups"][2]
+    group = faulty.call("ListInstanceGroups", ClusterId=cluster_id)["InstanceGroups"][2]
     assert (group["RequestedInstanceCount"], group["RunningInstanceCount"]) == (2, 0)
     assert group["Status"]["State"] == "RESIZING"
-    assert listed(drilled, cluster_id, "TASK")[2:] == [("SPOT", "PROVISIONING")] * 2
+    assert listed(faulty, cluster_id, "TASK")[2:] == [("SPOT", "PROVISIONING")] * 2
     (tmp_path / "go").touch()
-    drilled.until_steps(cluster_id, "COMPLETED", "COMPLETED")
+    faulty.until_steps(cluster_id, "COMPLETED", "COMPLETED")
 
 
 def test_without_spot_a_core_instance_is_lost_and_replaced_soon(home, emr):
-    drilled = Emr(Service(home, inject="spot-loss@1", time_scale=1000))
-    cluster_id = drilled.run(bash("true"), groups=[MASTER, CORE], keep_alive=True)
-    drilled.until_steps(cluster_id, "COMPLETED")
-    drilled.patiently(
+    faulty = Emr(Service(home, inject="spot-loss@1", time_scale=1000))
+    cluster_id = faulty.run(bash("true"), groups=[MASTER, CORE], keep_alive=True)
+    faulty.until_steps(cluster_id, "COMPLETED")
+    faulty.patiently(
         lambda: (
-            sorted(state for _, state in listed(drilled, cluster_id, "CORE")) == ["RUNNING", "RUNNING", "TERMINATED"]
+            sorted(state for _, state in listed(faulty, cluster_id, "CORE")) == ["RUNNING", "RUNNING", "TERMINATED"]
         ),
-        lambda: listed(drilled, cluster_id, "CORE"),
+        lambda: listed(faulty, cluster_id, "CORE"),
     )
 
 
 def test_a_lone_master_loses_nothing(home, emr):
-    drilled = Emr(Service(home, inject="spot-loss@1"))
-    cluster_id = drilled.until_ended(drilled.run(bash("true")))
-    assert drilled.step_states(cluster_id) == ["COMPLETED"]
+    faulty = Emr(Service(home, inject="spot-loss@1"))
+    cluster_id = faulty.until_ended(faulty.run(bash("true")))
+    assert faulty.step_states(cluster_id) == ["COMPLETED"]
 
 
 def test_a_slow_start_is_scaled(home, emr):
-    drilled = Emr(Service(home, inject="slow-start=3000", time_scale=10000))
-    timeline = drilled.cluster(drilled.until_ended(drilled.run(bash("true"))))["Status"]["Timeline"]
+    faulty = Emr(Service(home, inject="slow-start=3000", time_scale=10000))
+    timeline = faulty.cluster(faulty.until_ended(faulty.run(bash("true"))))["Status"]["Timeline"]
     assert 0.3 <= timeline["ReadyDateTime"] - timeline["CreationDateTime"] < 10
 
 
@@ -297,26 +297,26 @@ def test_a_cluster_that_starts_slowly_can_be_ended(emr):
 def test_a_fleet_gives_up_on_spot_that_does_not_come(home, emr, action):
     spot = {"TimeoutDurationMinutes": 5, "TimeoutAction": action}
     core = {**FLEETS[1], "LaunchSpecifications": {"SpotSpecification": spot}}
-    drilled = Emr(Service(home, inject="slow-start=600", time_scale=1000))
-    cluster_id = drilled.run(bash("true"), groups=[], instances={"InstanceFleets": [FLEETS[0], core]})
-    drilled.until_ended(cluster_id)
-    timeline = drilled.cluster(cluster_id)["Status"]["Timeline"]
-    markets = {one["Market"] for one in drilled.call("ListInstances", ClusterId=cluster_id)["Instances"]}
+    faulty = Emr(Service(home, inject="slow-start=600", time_scale=1000))
+    cluster_id = faulty.run(bash("true"), groups=[], instances={"InstanceFleets": [FLEETS[0], core]})
+    faulty.until_ended(cluster_id)
+    timeline = faulty.cluster(cluster_id)["Status"]["Timeline"]
+    markets = {one["Market"] for one in faulty.call("ListInstances", ClusterId=cluster_id)["Instances"]}
     if action == "TERMINATE_CLUSTER":
-        assert drilled.state(cluster_id) == "TERMINATED_WITH_ERRORS"
-        assert drilled.reason(cluster_id)[0] == "INSTANCE_FLEET_TIMEOUT"
-        assert drilled.step_states(cluster_id) == ["CANCELLED"]
+        assert faulty.state(cluster_id) == "TERMINATED_WITH_ERRORS"
+        assert faulty.reason(cluster_id)[0] == "INSTANCE_FLEET_TIMEOUT"
+        assert faulty.step_states(cluster_id) == ["CANCELLED"]
         assert timeline["EndDateTime"] - timeline["CreationDateTime"] >= 0.3
         assert markets == {"ON_DEMAND", "SPOT"}
     else:
-        assert drilled.step_states(cluster_id) == ["COMPLETED"]
+        assert faulty.step_states(cluster_id) == ["COMPLETED"]
         assert timeline["ReadyDateTime"] - timeline["CreationDateTime"] >= 0.6
         assert markets == {"ON_DEMAND"}
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_apply_ends_with_one_cluster_whatever_goes_wrong(still, monkeypatch, seed):
-    monkeypatch.setattr(drills, "random", random.Random(seed))
+    monkeypatch.setattr(faults, "random", random.Random(seed))
     inject = "lost-answer@RunJobFlow=0.4,internal-error@RunJobFlow=0.3,throttle@RunJobFlow=0.3"
     service = Service(still.home, inject=inject, start_worker=still.service.start_worker)
     client = client_of(service, attempts=1)

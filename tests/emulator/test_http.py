@@ -1,6 +1,8 @@
 """The HTTP of `flowspec emulator`: whatever comes, an answer in AWS's form, and nobody kept waiting."""
 
+import contextlib
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -11,12 +13,12 @@ from http.client import HTTPConnection
 
 import pytest
 
-from flowspec.emulator import http as endpoint
+from flowspec.emulator import http, peers
 from flowspec.emulator.api.errors import EmrError
 from flowspec.emulator.api.service import Service
 from flowspec.emulator.http import MAX_BODY, Endpoint
 from flowspec.errors import FlowspecError
-from tests.emulator.conftest import emulator
+from tests.emulator.conftest import ROOT_WARNING, emulator
 
 LIST = "ElasticMapReduce.ListClusters"
 
@@ -158,9 +160,118 @@ def test_silent_and_slow_clients_keep_nobody_waiting(port):
         connection.close()
 
 
-@pytest.mark.parametrize("limits", [{"silence": 0.2}])
+@pytest.mark.parametrize("limits", [{"request_seconds": 0.2}])
 def test_a_client_that_never_sends_its_body_is_told_so(port):
     assert b"RequestTimeout" in raw(port, head("Content-Length: 99"), end=False)
+
+
+@pytest.mark.parametrize("limits", [{"request_seconds": 0.5}])
+def test_a_trickling_client_is_cut_off(serving, port):
+    """Each byte comes in time; the whole request does not."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        began = time.monotonic()
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            for byte in head("Content-Length: 9999"):
+                connection.sendall(bytes([byte]))
+                time.sleep(0.05)
+    assert 0.4 < time.monotonic() - began < 3, "a head of some 100 bytes, one each 0.05 s"
+    while serving.connections:
+        time.sleep(0.01)
+    assert ask(port)[0] == 200
+
+
+@pytest.mark.parametrize("limits", [{"request_seconds": 0.3}])
+def test_a_connection_may_idle_longer_than_a_request_may_take(port):
+    connection = HTTPConnection("127.0.0.1", port, timeout=20)
+    for _ in range(2):
+        connection.request("POST", "/", b"{}", {"X-Amz-Target": LIST})
+        assert connection.getresponse().read() == b'{"Clusters": []}'
+        time.sleep(0.6)
+    connection.close()
+
+
+# -- other users
+
+# Connects and sends as another user; then prints the answer, or leaves at once.
+FOREIGN = """
+import encodings.idna, os, socket, sys
+os.setgid(65534); os.setuid(65534)
+with socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=20) as connection:
+    connection.sendall(sys.argv[2].encode())
+    if sys.argv[3] == "leave":
+        os._exit(0)
+    while piece := connection.recv(65536):
+        sys.stdout.buffer.write(piece)
+"""
+
+
+def foreign(port, end="stay", operation="CreateSecurityConfiguration"):
+    body = '{"Name": "x", "SecurityConfiguration": "{}"}'
+    sent = f"POST / HTTP/1.1\r\nX-Amz-Target: ElasticMapReduce.{operation}\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+    command = [sys.executable, "-c", FOREIGN, str(port), sent, end]
+    return subprocess.run(command, capture_output=True, check=True, cwd="/").stdout
+
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+
+
+@as_root
+def test_another_user_is_refused_and_changes_nothing(port):
+    answer = foreign(port)
+    assert answer.startswith(b"HTTP/1.1 403 "), answer
+    assert b"--allow-other-users" in answer
+    for _ in range(20):
+        # The socket of a process that has exited belongs to nobody, which the kernel shows as root.
+        foreign(port, "leave")
+    assert ask(port, X_Amz_Target="ElasticMapReduce.ListSecurityConfigurations")[0] == 200
+    listed = raw(port, head("Content-Length: 2").replace(b"ListClusters", b"ListSecurityConfigurations") + b"{}")
+    assert b'"SecurityConfigurations": []' in listed
+
+
+@as_root
+def test_other_users_are_served_on_request(home):
+    with emulator_for_all(home) as port:
+        assert b"200 OK" in foreign(port)
+
+
+@contextlib.contextmanager
+def emulator_for_all(home):
+    command = [sys.executable, "-m", "flowspec", "emulator", "--home", str(home), "--allow-other-users"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield int(process.stdout.readline().rpartition(":")[2])
+        finally:
+            process.terminate()
+            assert "every user of this machine can run programs" in process.communicate(timeout=20)[1]
+
+
+TCP = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:2326 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 91 1 0 100 0 0 10 0
+   1: 0100007F:9C40 0100007F:2326 01 00000000:00000000 00:00000000 00000000  1001        0 92 1 0 20 4 30 10 -1
+   2: 0100007F:9C41 0100007F:2326 05 00000000:00000000 00:00000000 00000000     0        0 0 1 0 20 4 30 10 -1
+   3: 0000000000000000FFFF00000100007F:9C42 0000000000000000FFFF00000100007F:2326 01 0:0 00:0 0  1002 0 93 1 0
+"""
+
+
+@pytest.mark.parametrize(("port", "uid"), [(40000, 1001), (40001, None), (40002, 1002), (40003, None)])
+def test_the_owner_of_a_socket_is_read_from_the_kernels_tables(tmp_path, monkeypatch, port, uid):
+    (tmp_path / "tcp").write_text(TCP)
+    monkeypatch.setattr(peers, "_TABLES", (tmp_path / "tcp", tmp_path / "missing"))
+    assert peers.uid_of_peer(("127.0.0.1", port), ("127.0.0.1", 8998)) == uid
+
+
+def test_an_access_key_is_asked_for_where_there_are_no_such_tables(home):
+    server = Endpoint(lambda region: Service(home, region=region), region="us-east-1", access_key="AKIA1")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    scope = "AWS4-HMAC-SHA256 Credential={}/20261124/us-east-1/elasticmapreduce/aws4_request"
+    try:
+        assert ask(server.server_port)[:2] == (403, "AccessDeniedException")
+        assert ask(server.server_port, Authorization=scope.format("AKIA2"))[0] == 403
+        assert ask(server.server_port, Authorization=scope.format("AKIA1"))[0] == 200
+    finally:
+        server.stop()
+        thread.join()
 
 
 @pytest.mark.parametrize("limits", [{"max_connections": 1}])
@@ -206,7 +317,7 @@ class Broken:
     [
         (EmrError("ThrottlingException", "Rate exceeded"), 400, "ThrottlingException", "Rate exceeded"),
         (FlowspecError("it is full", remedy="make room"), 500, "InternalFailure", "it is full; make room"),
-        (KeyError("x"), 500, "InternalFailure", "made a mistake"),
+        (KeyError("x"), 500, "InternalFailure", "internal error in the emulator"),
     ],
 )
 def test_what_fails_inside_is_an_answer_too(serving, error, status, code, message):
@@ -216,7 +327,7 @@ def test_what_fails_inside_is_an_answer_too(serving, error, status, code, messag
 
 
 def test_an_answer_may_be_lost(serving, monkeypatch):
-    monkeypatch.setattr(endpoint, "respond", lambda *_: None)
+    monkeypatch.setattr(http, "respond", lambda *_: None)
     assert raw(serving.server_port, head("Content-Length: 2") + b"{}") == b""
 
 
@@ -260,7 +371,7 @@ def test_ctrl_c_stops_it_as_well(home):
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline().startswith("listening on http://127.0.0.1:")
         process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=20) == ("", "")
+        assert process.communicate(timeout=20) == ("", ROOT_WARNING if os.geteuid() == 0 else "")
         assert process.returncode == 0
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from flowspec.emulator.api.errors import EmrError
-from flowspec.emulator.state import paths as place
+from flowspec.emulator.state import paths
 from flowspec.emulator.worker.supervisor import WORKER_DIED
 from flowspec.facts import states
 from tests.emulator.conftest import bash
@@ -182,7 +182,7 @@ def test_kills_at_random_leave_the_truth_and_nothing_else(emr, tmp_path, monkeyp
         command_line.wait(30)
     check_states(emr)
     check_outputs(emr, load.outputs, whole)
-    with contextlib.closing(sqlite3.connect(place.database(emr.home))) as store:
+    with contextlib.closing(sqlite3.connect(paths.database(emr.home))) as store:
         assert store.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     # A worker stores the end of its cluster a moment before its own.
     until_none_is_left(emr)

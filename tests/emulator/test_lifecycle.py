@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from flowspec.emulator.state import clock, lifecycle
-from flowspec.emulator.state.lifecycle import Aftermath, after_failure, next_orders
+from flowspec.emulator.state.lifecycle import FailureAction, after_failure, next_actions
 from flowspec.emulator.state.store import Store
 from tests.emulator.conftest import bash
 
@@ -12,17 +12,17 @@ from tests.emulator.conftest import bash
     ("action", "keep_alive", "protected", "concurrency", "aftermath"),
     [
         # Management Guide, "Using termination protection": terminate after steps x protection.
-        ("TERMINATE_CLUSTER", False, False, 1, Aftermath.TERMINATE),
-        ("TERMINATE_CLUSTER", False, True, 1, Aftermath.TERMINATE),
-        ("TERMINATE_CLUSTER", True, True, 1, Aftermath.CANCEL_PENDING),
-        ("TERMINATE_CLUSTER", True, False, 1, Aftermath.TERMINATE),
-        ("CANCEL_AND_WAIT", False, False, 1, Aftermath.CANCEL_PENDING),
-        ("CANCEL_AND_WAIT", True, False, 1, Aftermath.CANCEL_PENDING),
-        ("CONTINUE", False, False, 1, Aftermath.CONTINUE),
-        ("CONTINUE", True, True, 1, Aftermath.CONTINUE),
+        ("TERMINATE_CLUSTER", False, False, 1, FailureAction.TERMINATE),
+        ("TERMINATE_CLUSTER", False, True, 1, FailureAction.TERMINATE),
+        ("TERMINATE_CLUSTER", True, True, 1, FailureAction.CANCEL_PENDING),
+        ("TERMINATE_CLUSTER", True, False, 1, FailureAction.TERMINATE),
+        ("CANCEL_AND_WAIT", False, False, 1, FailureAction.CANCEL_PENDING),
+        ("CANCEL_AND_WAIT", True, False, 1, FailureAction.CANCEL_PENDING),
+        ("CONTINUE", False, False, 1, FailureAction.CONTINUE),
+        ("CONTINUE", True, True, 1, FailureAction.CONTINUE),
         # API reference, StepConfig: inert while several steps may run.
-        ("TERMINATE_CLUSTER", True, False, 2, Aftermath.CONTINUE),
-        ("CANCEL_AND_WAIT", True, False, 2, Aftermath.CONTINUE),
+        ("TERMINATE_CLUSTER", True, False, 2, FailureAction.CONTINUE),
+        ("CANCEL_AND_WAIT", True, False, 2, FailureAction.CONTINUE),
     ],
 )
 def test_what_a_failed_step_means(action, keep_alive, protected, concurrency, aftermath):
@@ -58,14 +58,14 @@ class Worked:
 
     def orders(self):
         with self.store.writing():
-            orders = next_orders(self.store, self.cluster, self.running)
+            orders = next_actions(self.store, self.cluster, self.running)
         self.running += [step.id for step in orders.start]
         return orders
 
     def over(self, succeeded):
         step = self.store.get("step", self.running.pop(0))
         with self.store.writing():
-            lifecycle.step_over(self.store, self.cluster, step, succeeded=succeeded, failure={"Reason": "x"})
+            lifecycle.on_step_exit(self.store, self.cluster, step, succeeded=succeeded, failure={"Reason": "x"})
 
     def set(self, **values):
         cluster = self.cluster
@@ -175,7 +175,7 @@ def test_a_long_lived_cluster_that_survives_a_failed_step_waits(served, on_failu
 
 
 def test_a_long_lived_cluster_says_what_it_waits_after(served):
-    assert run_all(fresh := served(steps=0, keep_alive=True)) == lifecycle.Orders()
+    assert run_all(fresh := served(steps=0, keep_alive=True)) == lifecycle.WorkerActions()
     assert fresh.cluster.doc["reason"] == {"Message": "Cluster ready to run steps."}
     run_all(done := served(steps=1, keep_alive=True), True)
     assert done.cluster.doc["reason"] == {"Message": "Cluster ready after last step completed."}
@@ -260,7 +260,7 @@ def test_no_timeline_runs_backwards_when_the_clock_does(served, monkeypatch):
     (step,) = made.orders().start
     assert step.doc["started"] == step.created
     with made.store.writing():
-        lifecycle.step_over(made.store, made.cluster, step, succeeded=True, failure={})
+        lifecycle.on_step_exit(made.store, made.cluster, step, succeeded=True, failure={})
         cluster = made.cluster
         lifecycle.end(made.store, cluster)
     assert step.doc["ended"] == step.created

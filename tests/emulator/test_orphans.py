@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from flowspec.emulator.state import paths as place
+from flowspec.emulator.state import paths
 from flowspec.emulator.worker import processes
 from tests.emulator.conftest import bash
 from tests.emulator.test_worker import gone, worker_pid
@@ -137,7 +137,7 @@ def test_temporary_files_go_with_their_step(emr, tmp_path):
         keep_alive=True,
     )
     emr.until_steps(cluster_id, "COMPLETED")
-    assert Path(note.read_text().strip()) == place.scratch(emr.home, emr.steps(cluster_id)[0]["Id"])
+    assert Path(note.read_text().strip()) == paths.scratch(emr.home, emr.steps(cluster_id)[0]["Id"])
     assert list((emr.home / "tmp").iterdir()) == []
 
 
@@ -178,7 +178,7 @@ def test_a_killed_streaming_job_leaves_nothing_behind(emr, tmp_path, who):
     step = streaming(emr.home, "out", mapper=f"bash -c 'echo $$ >{tmp_path}/pid; sleep 300'")
     cluster_id = emr.run(step, keep_alive=True)
     mapper = int(emr.until_file(tmp_path / "pid"))
-    scratch = place.scratch(emr.home, emr.steps(cluster_id)[0]["Id"])
+    scratch = paths.scratch(emr.home, emr.steps(cluster_id)[0]["Id"])
     assert list(scratch.iterdir())
     os.kill(leader(emr, cluster_id) if who == "job" else worker_pid(emr, cluster_id), signal.SIGKILL)
     emr.until_steps(cluster_id, "FAILED")
@@ -202,7 +202,7 @@ def test_a_worker_whose_folder_alone_is_removed_ends_at_the_next_call(emr, tmp_p
     cluster_id = emr.run(bash(f"echo $$ >{tmp_path}/pid; sleep 300"), keep_alive=True)
     step = int(emr.until_file(tmp_path / "pid"))
     worker = worker_pid(emr, cluster_id)
-    shutil.rmtree(place.cluster_folder(emr.home, cluster_id))
+    shutil.rmtree(paths.cluster_folder(emr.home, cluster_id))
     assert emr.state(cluster_id) == "TERMINATED_WITH_ERRORS"
     assert gone(worker)
     assert gone(step)

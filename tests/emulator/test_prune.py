@@ -12,7 +12,7 @@ from flowspec.cli import root
 from flowspec.emulator.state import prune as pruning
 from flowspec.emulator.state.prune import prune
 from flowspec.emulator.state.store import Store
-from flowspec.emulator.worker import supervisor as workers
+from flowspec.emulator.worker import supervisor
 from tests.emulator.conftest import bash
 
 HOUR = 3600.0
@@ -68,7 +68,7 @@ def test_a_folder_that_no_cluster_has_goes_unless_a_call_is_about_to_make_one(st
     still.run()
     for name in ("j-LEFT", "j-HELD", "j-YOUNG"):
         (still.home / "clusters" / name).mkdir()
-    held = workers.take_lock(still.home, "j-HELD")
+    held = supervisor.take_lock(still.home, "j-HELD")
     for name in ("j-LEFT", "j-HELD"):
         os.utime(still.home / "clusters" / name, (1, 1))
     known = [name for name in folders(still) if name != "j-LEFT"]

@@ -11,7 +11,7 @@ import pytest
 
 from flowspec.emulator.api.service import Service
 from flowspec.emulator.worker import processes
-from flowspec.emulator.worker.s3_sync import Mirror
+from flowspec.emulator.worker.s3_sync import TreeSync
 from flowspec.emulator.worker.s3_sync_wrapper import uris_in
 from flowspec.errors import FlowspecError
 from tests.emulator.conftest import Emr, bash, emulator, request
@@ -34,7 +34,7 @@ def emr(home, moto, s3):
 
 @pytest.fixture
 def mirror(tmp_path, moto, s3):
-    return Mirror(tmp_path / "tree", moto, "us-east-1")
+    return TreeSync(tmp_path / "tree", moto, "us-east-1")
 
 
 def upload(s3, **objects):
@@ -140,7 +140,7 @@ def test_an_output_bucket_that_is_not_there_fails_the_step(emr, s3):
     cluster_id = emr.until_ended(emr.run(step, bash("exit 0"), LogUri="s3://nobody/logs"))
     assert emr.step_states(cluster_id) == ["FAILED", "COMPLETED"]
     failure = emr.steps(cluster_id)[0]["Status"]["FailureDetails"]
-    assert "What the step wrote could not be put: s3://nobody/out/" in failure["Message"]
+    assert "The step's outputs could not be uploaded: s3://nobody/out/" in failure["Message"]
     assert "NoSuchBucket" in failure["Message"]
     assert "NoSuchBucket" in (emr.logs(cluster_id) / "controller").read_text()
 
@@ -151,7 +151,7 @@ def test_an_endpoint_that_is_down_fails_the_step_and_not_the_cluster(home, crede
         cluster_id = emr.run(bash("true # s3://acme/x"), keep_alive=True, LogUri="s3://acme/logs")
         emr.until_steps(cluster_id, "FAILED")
         failure = emr.steps(cluster_id)[0]["Status"]["FailureDetails"]
-        assert "What the step needs could not be fetched: s3://acme/x" in failure["Message"]
+        assert "The step's inputs could not be downloaded: s3://acme/x" in failure["Message"]
         assert failure["Message"].endswith("; check the URL given by --s3, and the bucket")
         emr.until(cluster_id, "WAITING")
     finally:
@@ -185,7 +185,7 @@ def test_a_program_that_is_not_there_is_the_steps_failure(emr):
 
 def test_nothing_travels_twice(faulty_s3, s3, tmp_path):
     way = faulty_s3(None)
-    mirror = Mirror(tmp_path / "tree", way.url, "us-east-1")
+    mirror = TreeSync(tmp_path / "tree", way.url, "us-east-1")
 
     def fetched():
         """The objects that were read since it was asked last."""
@@ -242,7 +242,7 @@ def test_what_is_unfinished_or_of_the_local_file_system_stays_here(mirror, s3, t
 @pytest.mark.parametrize("key", ["a/../../escape", "a//b", "./a", "a" * 256])
 def test_a_key_that_can_be_no_file_here_is_refused(mirror, s3, tmp_path, key):
     s3.put_object(Bucket="acme", Key=key, Body=b"")
-    with pytest.raises(FlowspecError, match="can't be a file on this machine"):
+    with pytest.raises(FlowspecError, match="can't be stored as a file on this machine"):
         mirror.pull(["s3://acme/"])
     assert not (tmp_path / "escape").exists()
 

@@ -134,8 +134,8 @@ def test_a_full_disk_is_told_as_such(tmp_path, monkeypatch):
 def test_a_store_that_a_stopped_process_keeps_locked_is_told(tmp_path):
     with Store(tmp_path) as stopped, Store(tmp_path, busy_seconds=0.05) as waiting, stopped.writing():
         with (
-            pytest.raises(FlowspecError, match=r"another process keeps the store .* locked") as caught,
+            pytest.raises(FlowspecError, match=r"another process holds the lock on the store") as caught,
             waiting.writing(),
         ):
             pass
-        assert "resume or end it" in caught.value.remedy
+        assert "resume or kill it" in caught.value.remedy

@@ -13,10 +13,9 @@ from pathlib import Path
 import pytest
 
 from flowspec.emulator.api.service import Service
-from flowspec.emulator.state import paths as place
+from flowspec.emulator.state import paths
 from flowspec.emulator.state.store import Store
-from flowspec.emulator.worker import main as worker
-from flowspec.emulator.worker import processes
+from flowspec.emulator.worker import main, processes
 from tests.emulator.conftest import MASTER, bash, request
 
 
@@ -58,7 +57,7 @@ def test_a_step_has_its_own_directory_and_finds_where_s3_and_hdfs_are(emr, tmp_p
     (tmp_path / "out").mkdir()
     script = f"pwd >{tmp_path}/out/pwd; ls -A >{tmp_path}/out/ls; printenv FLOWSPEC_S3_ROOT FLOWSPEC_HDFS_ROOT FLOWSPEC_SYSLOG >{tmp_path}/out/env; ls /proc/self/fd >{tmp_path}/out/fds || true"
     cluster_id = emr.until_ended(emr.run(bash(script)))
-    folder = place.step_folder(emr.home, cluster_id, emr.steps(cluster_id)[0]["Id"])
+    folder = paths.step_folder(emr.home, cluster_id, emr.steps(cluster_id)[0]["Id"])
     assert (tmp_path / "out" / "pwd").read_text() == f"{folder / 'work'}\n"
     assert (tmp_path / "out" / "ls").read_text() == ""
     assert (tmp_path / "out" / "env").read_text().split() == [
@@ -308,7 +307,7 @@ def test_bootstrap_actions_are_skipped_unless_asked_for(emr, tmp_path):
     put_script(emr, f"touch {tmp_path}/ran")
     cluster_id = emr.until_ended(emr.run(BootstrapActions=BOOTSTRAP))
     assert not (tmp_path / "ran").exists()
-    assert "bootstrap actions are recorded and not run" in place.worker_log(emr.home, cluster_id).read_text()
+    assert "bootstrap actions are recorded and not run" in paths.worker_log(emr.home, cluster_id).read_text()
     assert len(emr.call("ListBootstrapActions", ClusterId=cluster_id)["BootstrapActions"]) == 1
 
 
@@ -471,13 +470,13 @@ def test_the_worker_is_the_module_it_says_and_takes_the_lock_itself_when_run_by_
 
 def test_room_is_set_aside_whole_or_not_at_all(tmp_path):
     reserve = tmp_path / "reserve"
-    with worker.reserved_space(reserve):
-        assert reserve.stat().st_size == worker.RESERVED_BYTES
+    with main.reserved_space(reserve):
+        assert reserve.stat().st_size == main.RESERVED_BYTES
     assert not reserve.exists()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     try:
-        with worker.reserved_space(reserve):
+        with main.reserved_space(reserve):
             assert not reserve.exists()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -1,9 +1,9 @@
 """Plan -> a running cluster. The one place where something is created on EMR.
 
 RunJobFlow has no client token, so exactly-once submission is built from tags: each submission carries a
-unique tag; the call is sent once; when its answer is lost, the tag is looked for before the call is sent
-again; and when two people apply one flow at the same moment, the later cluster is terminated and the
-earlier one joined.
+unique tag; the call is sent once; if its answer is lost, the tag is searched for before the call is sent
+again; and if a flow is applied twice at the same moment, the later cluster is terminated in favour of the
+earlier. On this machine submissions are serialized by a lock instead, so that the later cluster never starts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from uuid import uuid4
 
 from flowspec.backend.aws.change import change_cluster
 from flowspec.backend.aws.client import Emr, OutcomeUnknown, is_throttled
-from flowspec.backend.aws.observe import find_active, submitted_as
+from flowspec.backend.aws.observe import find_active, find_created, submitted_as
 from flowspec.backend.aws.staging import stage
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.facts.api_model import problems
@@ -81,14 +81,17 @@ def apply(
         uploaded = _upload(plan, emr, notify)
         steps = change_cluster(plan, emr, lock_timeout=lock_timeout, notify=notify, sleep=sleep)
         return Applied(plan.converges, joined=True, uploaded=uploaded, steps=(*(plan.awaits or ()), *steps))
-    submission = uuid4().hex
+    submission, began = uuid4().hex, datetime.now(timezone.utc)
     params = _tagged(plan, submission)
     _refuse_invalid(params)
     uploaded = _upload(plan, emr, notify)
-    for call in plan.calls[:-1]:
-        emr.call(call.operation, **call.params)
-        notify(f"{call.operation} {plan.replaces or ''}".rstrip())
-    with _interrupt_told(plan, submission, notify):
+    with emr.backend.submission_lock() as locked, _interrupt_told(plan, submission, notify):
+        if locked and (earlier := _earlier(plan, emr, began)):
+            notify(f"another apply started {earlier} first; joined")
+            return Applied(earlier, joined=True, uploaded=uploaded)
+        for call in plan.calls[:-1]:
+            emr.call(call.operation, **call.params)
+            notify(f"{call.operation} {plan.replaces or ''}".rstrip())
         cluster_id = _run(params, submission, emr, sleep)
         winner = _settle(plan, cluster_id, emr)
     if winner != cluster_id:
@@ -118,6 +121,24 @@ def _refuse_invalid(params: Mapping[str, Any]) -> None:
     if found:
         lines = [f"{'.'.join(map(str, one.path))}: {one.message}" for one in found]
         raise FlowspecError("; ".join(["RunJobFlow would be refused", *lines]), remedy="nothing was sent")
+
+
+def _earlier(plan: Plan, emr: Emr, began: datetime) -> str | None:
+    """Returns the id of a cluster of this flow that another apply submitted since this apply began.
+
+    It may have ended already: two applies at the same moment are one run, however short. Raises FlowspecError when
+    it was made from another request.
+    """
+    name = plan.request["Name"]
+    found = [*find_created(emr, plan.flow, plan.target, name=name, after=began)]
+    found += find_active(emr, plan.flow, plan.target, name=name)
+    others = [one for one in found if one.id != plan.replaces]
+    if others and others[0].digest != plan.digest:
+        raise FlowspecError(
+            f"another apply of {plan.flow} was earlier, with another request: {others[0].id}; nothing was started",
+            remedy="wait for it (flowspec wait), or apply again with --replace",
+        )
+    return others[0].id if others else None
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from flowspec.backend.aws.client import Emr, Endpoint, connect_aws
@@ -29,6 +30,10 @@ class AwsBackend:
     def connect(self, endpoint: Endpoint, session: Any = None) -> Emr:
         """Opens a connection, with a boto3 `session` if one is given."""
         return connect_aws(endpoint, session)
+
+    def submission_lock(self) -> AbstractContextManager[bool]:
+        """Yields False: EMR has no lock and no client token, so that submissions are told apart by their tags."""
+        return nullcontext(False)
 
     def location(self, region: str) -> str:
         """Returns the region."""

@@ -89,6 +89,13 @@ def find_active(emr: Emr, flow: str, target: str, *, name: str) -> list[Cluster]
     return [_cluster(raw, ()) for raw in _made_for(emr, flow, target, active_named(emr, name))]
 
 
+def find_created(emr: Emr, flow: str, target: str, *, name: str, after: datetime) -> list[Cluster]:
+    """Returns the clusters made for this flow and target since `after`, oldest first, whether they ended or not."""
+    listed = emr.pages("ListClusters", "Clusters", CreatedAfter=after)
+    candidates = sorted((_cluster(raw, ()) for raw in listed if raw["Name"] == name), key=age)
+    return [_cluster(raw, ()) for raw in _made_for(emr, flow, target, candidates)]
+
+
 def find_ended(emr: Emr, flow: str, target: str, *, name: str) -> Cluster | None:
     """Returns the cluster of a flow that was created last, of those that ended within LOOKBACK; None if none did.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,15 @@ class LocalBackend:
         service = Service(home(), region=region, run_bootstrap=endpoint.run_bootstrap, account_rules=False)
         client, inner = embedded_client(service)
         return Emr(endpoint, client, client, inner)
+
+    @contextmanager
+    def submission_lock(self) -> Iterator[bool]:
+        """Holds the lock of the home while a flow is looked for and submitted, so that it starts once."""
+        from flowspec.emulator.state.paths import home
+        from flowspec.emulator.state.submissions import submission_lock
+
+        with submission_lock(home()):
+            yield True
 
     def location(self, region: str) -> str:  # noqa: ARG002 - the Protocol's
         """Returns "the embedded EMR"."""

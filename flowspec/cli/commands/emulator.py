@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +17,7 @@ from click.core import ParameterSource
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import output_format
-from flowspec.cli.output import print_result
+from flowspec.cli.output import eprint, print_result
 from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
@@ -94,9 +96,12 @@ def _usage() -> Iterator[None]:
     metavar="N",
     help="Let EMR's own delays pass N times as fast.",
 )
+@click.option("--allow-other-users", is_flag=True, help="Serve all users of this machine: they can run code as you.")
 @click.option("--run-bootstrap", is_flag=True, help="Run bootstrap actions on this machine, too.")
 @click.pass_context
-def command(context: click.Context, /, home: Path | None, port: int, region: str, **options: Any) -> int:
+def command(
+    context: click.Context, /, home: Path | None, port: int, region: str, allow_other_users: bool, **options: Any
+) -> int:
     """An EMR endpoint on this machine, for any client; it really runs the steps.
 
     The first line of its output says where it listens. Ctrl-C and SIGTERM stop it; its clusters live on.
@@ -105,7 +110,7 @@ def command(context: click.Context, /, home: Path | None, port: int, region: str
         _refuse_other_options(context)
         context.obj = home
         return Exit.OK
-    return _serve(_home(home), port, region, options)
+    return _serve(_home(home), port, region, allow_other_users, options)
 
 
 def _refuse_other_options(context: click.Context) -> None:
@@ -125,7 +130,7 @@ def _home(given: Path | None) -> Path:
     return given.expanduser().absolute() if given else home()
 
 
-def _serve(home: Path, port: int, region: str, options: dict[str, Any]) -> int:
+def _serve(home: Path, port: int, region: str, other_users: bool, options: dict[str, Any]) -> int:
     from flowspec.emulator.api.service import Service
     from flowspec.emulator.state.store import Store
 
@@ -134,11 +139,14 @@ def _serve(home: Path, port: int, region: str, options: dict[str, Any]) -> int:
     # store keeps SQLite from checkpointing whenever another one closes, which takes as long as a call.
     service_for(region)
     with Store(home):
-        endpoint = _listen(service_for, port, region)
+        endpoint = _listen(service_for, port, region, other_users)
+        _warn(other_users)
         serving = threading.Thread(target=endpoint.serve_forever)
         serving.start()
         try:
             print_result(f"listening on {endpoint.url}")
+            if endpoint.access_key:
+                print_result(f"clients need AWS_ACCESS_KEY_ID={endpoint.access_key}")
             serving.join()
         except KeyboardInterrupt:
             # Ctrl-C or SIGTERM: to be stopped is how this command ends.
@@ -148,11 +156,21 @@ def _serve(home: Path, port: int, region: str, options: dict[str, Any]) -> int:
     return Exit.OK
 
 
-def _listen(service_for: Callable[[str], Service], port: int, region: str) -> Endpoint:
-    from flowspec.emulator.http import HOST, Endpoint
+def _warn(other_users: bool) -> None:
+    if os.geteuid() == 0:
+        eprint("warning: the emulator runs as root, and so does every step; start it as an ordinary user")
+    if other_users:
+        eprint("warning: every user of this machine can run programs as the user of the emulator")
 
+
+def _listen(service_for: Callable[[str], Service], port: int, region: str, other_users: bool) -> Endpoint:
+    from flowspec.emulator.http import HOST, Endpoint
+    from flowspec.emulator.peers import can_identify_peers
+
+    # Outside of Linux the owner of a client's socket is not known: a secret takes its place.
+    key = "" if other_users or can_identify_peers() else f"AKIA{secrets.token_hex(8).upper()}"
     try:
-        return Endpoint(service_for, region=region, port=port)
+        return Endpoint(service_for, region=region, port=port, other_users=other_users, access_key=key)
     except OSError as error:
         raise FlowspecError(
             f"can't listen on {HOST}:{port}: {error.strerror}", remedy="choose another --port; 0 takes a free one"

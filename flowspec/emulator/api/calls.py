@@ -1,8 +1,8 @@
-"""One API call on its way: what every operation works with, and paging, which all lists share.
+"""The context of an API call, and the parts that operations share: look-ups, statuses, pagination.
 
-An operation is a function of a `Call` and the request's parameters that gives the answer's members or
-raises `EmrError`. It runs inside one transaction; what must wait for the commit (starting or waking a
-worker) is put on `after_commit`.
+An operation is a function of a `Call` and the request's parameters that returns the answer's members or
+raises `EmrError`. It runs inside one transaction; effects that must follow the commit (starting or waking a
+worker) are appended to `after_commit`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 from flowspec.emulator.api.errors import invalid_request, no_such_cluster, no_such_job_flow, shut_down, validation
 from flowspec.emulator.state.store import Record, Store
-from flowspec.emulator.worker import supervisor as workers
+from flowspec.emulator.worker import supervisor
 from flowspec.facts import states
 
 Params = Mapping[str, Any]
@@ -30,7 +30,7 @@ PAGE_SIZE = 50
 
 @dataclass
 class Call:
-    """What an operation works with. `now` is the call's one moment, in seconds since 1970.
+    """The context of an operation. `now` is the time of the call, in seconds since 1970.
 
     `time_scale` and `inject` (the failure drills) are for the clusters that it makes.
     `account_rules`: the rules about an AWS account hold (see `Service`).
@@ -50,28 +50,28 @@ class Call:
     account_rules: bool = True
 
     def cluster(self, cluster_id: str) -> Record:
-        """The cluster, for operations that speak of clusters. Raises EMR's "not found"."""
+        """Returns a cluster, for operations with a ClusterId. Raises EmrError (their "not found")."""
         found = self.store.get("cluster", cluster_id)
         if found is None or found.region != self.region:
             raise no_such_cluster(cluster_id)
         return found
 
     def job_flow(self, job_flow_id: str) -> Record:
-        """The cluster, for operations that speak of job flows. Raises their "not found"."""
+        """Returns a cluster, for operations with a JobFlowId. Raises EmrError (their "not found")."""
         found = self.store.get("cluster", job_flow_id)
         if found is None or found.region != self.region:
             raise no_such_job_flow()
         return found
 
     def job_flows(self, ids: Sequence[str]) -> list[Record]:
-        """Several clusters, all or none."""
+        """Returns several clusters. Raises EmrError if one of them does not exist."""
         if not ids:
             raise validation("The JobFlowId list cannot be empty.")
         return [self.job_flow(job_flow_id) for job_flow_id in ids]
 
     def wake(self, cluster: Record) -> None:
-        """Has the cluster's worker look into the store when this call is committed."""
-        self.after_commit.append(partial(workers.wake, self.home, cluster.id))
+        """Wakes the cluster's worker after the commit of this call."""
+        self.after_commit.append(partial(supervisor.wake, self.home, cluster.id))
 
 
 Operation = Callable[[Call, Params], Answer]
@@ -85,12 +85,12 @@ def require_open(cluster: Record) -> Record:
 
 
 def epoch(moment: Any) -> float | None:
-    """A moment as seconds since 1970; callers in this process may give a datetime, the wire gives numbers."""
+    """Converts a datetime (from callers in this process) or a number (from the wire) to seconds since 1970."""
     return None if moment is None else float(moment.timestamp() if hasattr(moment, "timestamp") else moment)
 
 
 def status(state: str, reason: Mapping[str, Any], **times: float | None) -> Answer:
-    """The Status that clusters, steps, groups and instances all have; its Timeline holds what has happened so far."""
+    """Returns the Status of a cluster, step, group or instance; its Timeline has the `times` that are not None."""
     timeline = {name: time for name, time in times.items() if time is not None}
     return {"State": state, "StateChangeReason": reason, "Timeline": timeline}
 
@@ -98,9 +98,9 @@ def status(state: str, reason: Mapping[str, Any], **times: float | None) -> Answ
 def page(
     items: Sequence[tuple[int, Any]], params: Params, *, falling: bool = False, size: int = PAGE_SIZE
 ) -> tuple[list[Any], Answer]:
-    """A page of `items`, each with a number that grows (or is `falling`) along the list, and the `Marker` if any.
+    """Returns a page of `items`, each with a number that increases (or is `falling`), and the `Marker` if any.
 
-    A marker holds the number of the last item shown, so that items which come in between shift nothing.
+    The marker holds the number of the last item of the page, so that items added in between shift nothing.
     """
     if params.get("Marker"):
         last = marked(params["Marker"])
@@ -111,12 +111,12 @@ def page(
 
 
 def marker(number: int) -> str:
-    """The opaque text for a place in a list."""
+    """Encodes a position in a list as an opaque marker."""
     return base64.urlsafe_b64encode(f"after:{number}".encode()).decode()
 
 
 def marked(text: str) -> int:
-    """The place a marker stands for. Raises InvalidRequestException for a text that is none."""
+    """Decodes a marker. Raises InvalidRequestException if it is invalid."""
     try:
         word, _, number = base64.urlsafe_b64decode(text.encode()).decode().partition(":")
         if word == "after":

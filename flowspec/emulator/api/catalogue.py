@@ -1,4 +1,4 @@
-"""The operations that list what EMR offers: release labels, what is in a release, and instance types.
+"""Operations on EMR's catalogue: release labels, their applications, and instance types.
 
 The data is in `flowspec.facts.releases` and `flowspec.facts.instance_types`.
 """
@@ -21,7 +21,7 @@ _LARGEST_PAGE = 100
 
 @cache
 def _offers() -> tuple[tuple[tuple[Numbers, ...], Answer], ...]:
-    """Each instance type as ListSupportedInstanceTypes gives it, with the releases that brought it."""
+    """Returns each instance type as in ListSupportedInstanceTypes, with the releases since which it is supported."""
     table = instance_types()
     return tuple(
         (tuple(map(numbers, group["since"])), {"Type": name, **dict(zip(table["members"], facts, strict=True))})
@@ -32,12 +32,12 @@ def _offers() -> tuple[tuple[tuple[Numbers, ...], Answer], ...]:
 
 @cache
 def vcpus(instance_type: str) -> int:
-    """The vCPUs of an instance type; 1 of one that the table lacks."""
+    """Returns the vCPUs of an instance type; 1 for a type that the table lacks."""
     return next((facts["VCPU"] for _, facts in _offers() if facts["Type"] == instance_type), 1)
 
 
 def list_supported_instance_types(_: Call, params: Params) -> Answer:
-    """ListSupportedInstanceTypes, by name."""
+    """ListSupportedInstanceTypes, sorted by name."""
     label = _known_label(params["ReleaseLabel"])
     found = sorted(_types_of(numbers(label)), key=lambda facts: str(facts["Type"]))
     shown, more = page(list(enumerate(found)), params)
@@ -45,7 +45,7 @@ def list_supported_instance_types(_: Call, params: Params) -> Answer:
 
 
 def _types_of(release: Numbers) -> Iterator[Answer]:
-    # A major version that the table does not know yet (emr-spark-8.0.0) has what the latest has.
+    # For a major version that the table lacks (emr-spark-8.0.0), use the latest one.
     major = min(release[0], max(first[0] for since, _ in _offers() for first in since))
     for since, facts in _offers():
         if any(first[0] == major and first <= release for first in since):
@@ -59,7 +59,7 @@ def _known_label(label: str | None) -> str:
 
 
 def list_release_labels(_: Call, params: Params) -> Answer:
-    """ListReleaseLabels, newest first. Filters hold for the beginning of a label, and for "Spark" or "spark@3.5.2"."""
+    """ListReleaseLabels, newest first. Filters: a label prefix, and an application as "Spark" or "spark@3.5.2"."""
     filters = params.get("Filters", {})
     prefix, application = filters.get("Prefix", ""), filters.get("Application", "")
     found = [label for label in reversed(labels()) if label.startswith(prefix) and _has(label, application)]
@@ -75,7 +75,7 @@ def _has(label: str, application: str) -> bool:
 
 
 def _applications(label: str) -> Mapping[str, str]:
-    """What the release certainly has: name -> version, "" where that was not read."""
+    """Returns the applications known to be in the release: name -> version, "" if the version is not known."""
     listed = applications(label) or {}
     return {name: version for name, version in listed.items() if version != UNKNOWN}
 
@@ -92,7 +92,7 @@ def describe_release_label(_: Call, params: Params) -> Answer:
 
 
 def _token_page(member: str, items: list[Any], params: Params) -> Answer:
-    """A page of a list whose marker is called NextToken, and whose size may be asked for."""
+    """Returns a page of a list that is paginated by NextToken and MaxResults."""
     size = params.get("MaxResults") or _LARGEST_PAGE
     if not 1 <= size <= _LARGEST_PAGE:
         raise invalid_request(f"MaxResults must be between 1 and {_LARGEST_PAGE}.")

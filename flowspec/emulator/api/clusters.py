@@ -1,7 +1,7 @@
-"""Clusters: made, described, listed, changed and ended.
+"""Operations on clusters: create, describe, list, change and terminate.
 
-What a RunJobFlow asked for is kept as it came; what may change later (tags, protection, concurrency ...)
-stands beside it. The answers spell things as EMR does, which is not always as they were sent.
+The RunJobFlow request is stored unchanged, with the members that may change later (tags, protection,
+concurrency ...) beside it. Answers use EMR's spellings, which can differ from the request's (s3n:// log URIs).
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from flowspec.emulator import faults as drills
-from flowspec.emulator.api import groups, security, steps, tags
-from flowspec.emulator.api import request_validation as admission
+from flowspec.emulator import faults
+from flowspec.emulator.api import groups, request_validation, security, steps, tags
 from flowspec.emulator.api.calls import (
     PAGE_SIZE,
     Answer,
@@ -27,10 +26,10 @@ from flowspec.emulator.api.calls import (
     status,
 )
 from flowspec.emulator.api.errors import validation
-from flowspec.emulator.state import ids, instances, lifecycle, releases
-from flowspec.emulator.state import paths as place
+from flowspec.emulator.state import ids, instances, lifecycle, paths, releases
+from flowspec.emulator.state.identity import home_id
 from flowspec.emulator.state.store import Record
-from flowspec.emulator.worker import supervisor as workers
+from flowspec.emulator.worker import supervisor
 from flowspec.facts import states
 from flowspec.facts.limits import MAX_TERMINATED_AT_ONCE
 
@@ -58,7 +57,7 @@ _ECHOED_FROM_INSTANCES = (
 
 def run_job_flow(call: Call, params: Params) -> Answer:
     """RunJobFlow: the cluster with its steps is there when the call is committed, and its worker starts."""
-    admission.check_job_flow(params, aws=call.account_rules)
+    request_validation.check_job_flow(params, aws=call.account_rules)
     security.require(call, params.get("SecurityConfiguration"))
     cluster = _new_cluster(call, params)
     call.store.add(cluster)
@@ -73,7 +72,7 @@ def _new_cluster(call: Call, params: Params) -> Record:
     highly_available = any(
         group["InstanceRole"] == "MASTER" and group["InstanceCount"] > 1 for group in wanted.get("InstanceGroups", ())
     )
-    # EMR turns protection on, and termination after the steps off, for a cluster with three masters.
+    # A cluster with three masters is protected and long-lived by default (Management Guide, high availability).
     protected = wanted.get("TerminationProtected", False) or highly_available
     doc = {
         "request": _kept(params),
@@ -93,16 +92,17 @@ def _new_cluster(call: Call, params: Params) -> Record:
         "managed_scaling": params.get("ManagedScalingPolicy"),
         "run_bootstrap": call.run_bootstrap,
         "time_scale": call.time_scale,
-        "drills": call.inject,
-        "inject": drills.tagged(params),
+        "faults": call.inject,
+        "inject": faults.tagged(params),
         "s3_url": call.s3_url,
+        "home": home_id(call.home),
     }
     cluster_id = ids.new_id("j")
     return Record("cluster", cluster_id, cluster_id, call.region, "STARTING", call.now, doc)
 
 
 def _kept(params: Params) -> Answer:
-    """The request without what is kept elsewhere, and without secrets: nothing here needs them."""
+    """Returns the request without members stored elsewhere, and without the Kerberos passwords."""
     kept = {name: value for name, value in params.items() if name not in {"Steps", "Tags"}}
     if "KerberosAttributes" in kept:
         kept["KerberosAttributes"] = {"Realm": kept["KerberosAttributes"]["Realm"]}
@@ -110,12 +110,12 @@ def _kept(params: Params) -> Answer:
 
 
 def _start_worker_after_commit(call: Call, cluster: Record) -> None:
-    place.cluster_folder(call.home, cluster.id).mkdir(parents=True)
-    place.hdfs_root(call.home, cluster.id).mkdir()
-    # Before anyone can see the cluster its lock is held, so no one will take it for a dead one.
-    lock = workers.take_lock(call.home, cluster.id)
-    assert lock is not None, "a cluster this new has no worker"
-    call.at_exit.callback(workers.release, lock)
+    paths.cluster_folder(call.home, cluster.id).mkdir(parents=True)
+    paths.hdfs_root(call.home, cluster.id).mkdir()
+    # Locked before the cluster is visible, so that no other call takes its worker for dead.
+    lock = supervisor.take_lock(call.home, cluster.id)
+    assert lock is not None, "a new cluster has no worker"
+    call.at_exit.callback(supervisor.release, lock)
     call.after_commit.append(partial(_start_worker, call, cluster.id, lock))
 
 
@@ -183,7 +183,7 @@ def _summary(cluster: Record) -> Answer:
 
 
 def log_uri(uri: str | None) -> str | None:
-    """EMR gives s3://b/p back as s3n://b/p/."""
+    """Spells a log URI as DescribeCluster does: s3://b/p becomes s3n://b/p/."""
     if not uri:
         return None
     spelled = "s3n" + uri[2:] if uri.startswith("s3://") else uri
@@ -191,7 +191,7 @@ def log_uri(uri: str | None) -> str | None:
 
 
 def ec2_attributes(request: Mapping[str, Any], region: str) -> Answer:
-    """Network, zone, key and profile of the nodes, as they were asked for and as they came to be."""
+    """Returns Ec2InstanceAttributes: network, zone, key and profile of the nodes, requested and actual."""
     wanted = request["Instances"]
     placement = wanted.get("Placement", {})
     subnets = wanted.get("Ec2SubnetIds") or [wanted[name] for name in ("Ec2SubnetId",) if wanted.get(name)]
@@ -205,7 +205,7 @@ def ec2_attributes(request: Mapping[str, Any], region: str) -> Answer:
     if subnets:
         answer["Ec2SubnetId"] = subnets[0]
     if request.get("JobFlowRole"):
-        # A role given by its ARN is shown by the name of the instance profile.
+        # DescribeCluster gives the name of the instance profile, even if the request had its ARN.
         answer["IamInstanceProfile"] = request["JobFlowRole"].rpartition("/")[2]
     return answer
 
@@ -217,7 +217,7 @@ def _applications(request: Mapping[str, Any]) -> list[Answer]:
 
 
 def master_dns(call: Call, cluster: Record) -> str:
-    """The DNS name of the master node."""
+    """Returns the DNS name of the master node."""
     group = instances.master(call.store, cluster)
     return ids.private_dns_name(ids.private_address(group.id, instances.MASTER_NUMBER), cluster.region)
 
@@ -264,7 +264,7 @@ def terminate_job_flows(call: Call, params: Params) -> Answer:
 
 
 def _switch(member: str, name: str) -> Operation:
-    """An operation that sets one boolean of several clusters: the request's `member`, the document's `name`."""
+    """Returns an operation that sets one boolean of several clusters: request `member`, document key `name`."""
 
     def switch(call: Call, params: Params) -> Answer:
         for cluster in call.job_flows(params["JobFlowIds"]):
@@ -277,10 +277,10 @@ def _switch(member: str, name: str) -> Operation:
 
 
 def modify_cluster(call: Call, params: Params) -> Answer:
-    """ModifyCluster: the number of steps that may run at once."""
+    """ModifyCluster: sets the step concurrency level."""
     cluster = require_open(call.cluster(params["ClusterId"]))
     if "StepConcurrencyLevel" in params:
-        admission.check_concurrency(params["StepConcurrencyLevel"], cluster.doc["request"])
+        request_validation.check_concurrency(params["StepConcurrencyLevel"], cluster.doc["request"])
         cluster.doc["concurrency"] = params["StepConcurrencyLevel"]
     if "ExtendedSupport" in params:
         cluster.doc["request"]["ExtendedSupport"] = params["ExtendedSupport"]

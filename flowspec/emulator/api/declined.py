@@ -1,6 +1,6 @@
-"""Operations of EMR that the embedded one has not, and what they are about.
+"""The operations of EMR that the emulator does not support, by subject.
 
-They need what does not exist here: a web application, a notebook server, an interactive session, IAM.
+They need services that do not exist on this machine: web applications, notebook servers, sessions, IAM.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ _SUBJECTS = {
 }
 
 DECLINED: Mapping[str, str] = {operation: subject for subject, named in _SUBJECTS.items() for operation in named}
-"""Operation -> what it is about."""
+"""Operation -> subject."""
 
 
 def not_implemented(operation: str) -> EmrError:
-    """The answer to an operation that is not here. EMR gives this code where a region lacks an operation."""
+    """Returns the error for an unsupported operation, with the code that EMR uses where a region lacks one."""
     what = f": it has no {DECLINED[operation]}" if operation in DECLINED else ""
     return EmrError("UnknownOperationException", f"{operation} is not implemented by the embedded EMR{what}")

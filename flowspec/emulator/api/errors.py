@@ -1,14 +1,14 @@
-"""How the embedded EMR refuses a call: AWS's codes and texts.
+"""Errors of the API, with AWS's codes and messages.
 
-EMR words "not found" in two ways: operations that speak of a job flow answer ValidationException, those
-that speak of a cluster answer InvalidRequestException (mrjob's recorded answers, Terraform's provider).
+"Not found" has two forms in EMR: operations with a JobFlowId answer ValidationException, those with a
+ClusterId InvalidRequestException (seen in mrjob's recorded answers and in Terraform's provider).
 """
 
 from __future__ import annotations
 
 
 class EmrError(Exception):
-    """A refused call: `code` and `message` as EMR gives them, `status` the HTTP status of the answer."""
+    """A refused call: EMR's error `code` and `message`, and the HTTP `status`."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(f"{code}: {message}")
@@ -18,25 +18,25 @@ class EmrError(Exception):
 
 
 def validation(message: str) -> EmrError:
-    """What is wrong with the request itself, or with the state of what it is about."""
+    """Returns a ValidationException: invalid parameters, or a resource in the wrong state."""
     return EmrError("ValidationException", message)
 
 
 def invalid_request(message: str) -> EmrError:
-    """What the newer, cluster-speaking operations answer."""
+    """Returns an InvalidRequestException, used by the newer Cluster operations."""
     return EmrError("InvalidRequestException", message)
 
 
 def no_such_cluster(cluster_id: str) -> EmrError:
-    """EMR's "not found" for a cluster."""
+    """Returns the "not found" of operations with a ClusterId."""
     return invalid_request(f"Cluster id '{cluster_id}' is not valid.")
 
 
 def no_such_job_flow() -> EmrError:
-    """EMR's "not found" for a job flow."""
+    """Returns the "not found" of operations with a JobFlowId."""
     return validation("Specified job flow ID not valid.")
 
 
 def shut_down() -> EmrError:
-    """The answer to every change of a cluster that is ending or has ended."""
+    """Returns the error for a change of a cluster that is terminating or has ended."""
     return validation("A job flow that is shutting down, terminated, or finished may not be modified.")

@@ -1,7 +1,7 @@
-"""Instance groups and fleets: made, read, added to a cluster and changed.
+"""Operations on instance groups and fleets: create, list, add and modify.
 
-What a request asked for is kept as EMR reads it; states follow from the instances (`instances`) and from
-what was decided when. Sizes may be moved by policies, too (`scaling`).
+The request of a group is stored; its state is computed from its instances (`state.instances`) and the times of
+changes. Policies may change sizes, too (`scaling`).
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from flowspec.emulator.api import request_validation as admission
-from flowspec.emulator.api import scaling
+from flowspec.emulator.api import request_validation, scaling
 from flowspec.emulator.api.calls import Answer, Call, Operation, Params, page, require_open, status
 from flowspec.emulator.api.errors import EmrError, invalid_request, validation
 from flowspec.emulator.state import ids, instances, lifecycle
@@ -23,18 +22,18 @@ _DEFAULT_TYPE = "m5.xlarge"
 """Of the master of a request without instances: the type that the EMR Management Guide begins with."""
 
 RECONFIGURE_SECONDS = 10.0
-"""How long a group or fleet is RECONFIGURING."""
+"""Duration of a reconfiguration (on EMR minutes)."""
 
 _LISTED_FOR_SECONDS = 30 * 86400.0
 _MOST_LISTED = 2000
 """ListInstances shows instances terminated in the last 30 days, and 2000 at most (API reference)."""
 
 
-# -- made
+# -- creation
 
 
 def add_all(store: Store, cluster: Record, wanted: Mapping[str, Any]) -> None:
-    """Makes the groups or fleets that a RunJobFlow's `Instances` asks for."""
+    """Creates the groups or fleets of a RunJobFlow's `Instances`."""
     at = instances.moment(cluster, cluster.created)
     for fleet in wanted.get("InstanceFleets", ()):
         add_fleet(store, fleet, at)
@@ -54,7 +53,7 @@ def _from_shorthand(wanted: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def add_group(store: Store, request: Mapping[str, Any], at: Moment) -> Record:
-    """Makes an instance group as an InstanceGroupConfig asks for it."""
+    """Creates an instance group from an InstanceGroupConfig."""
     market = request.get("Market") or ("SPOT" if request.get("BidPrice") else "ON_DEMAND")
     group = _new("group", "ig", {**request, "Market": market}, at)
     instances.resize(group, request["InstanceCount"], at)
@@ -65,7 +64,7 @@ def add_group(store: Store, request: Mapping[str, Any], at: Moment) -> Record:
 
 
 def add_fleet(store: Store, request: Mapping[str, Any], at: Moment) -> Record:
-    """Makes an instance fleet as an InstanceFleetConfig asks for it."""
+    """Creates an instance fleet from an InstanceFleetConfig."""
     fleet = _new("fleet", "if", dict(request), at)
     instances.retarget(fleet, instances.targets(request), at)
     store.add(fleet)
@@ -73,7 +72,7 @@ def add_fleet(store: Store, request: Mapping[str, Any], at: Moment) -> Record:
 
 
 def spot_timeouts(store: Store, cluster: Record) -> list[tuple[float, Record]]:
-    """The fleets that wait for spot capacity only so long while the cluster starts: until when, the earliest first."""
+    """Returns the fleets with a spot timeout while the cluster starts: (time of the timeout, fleet), sorted."""
     at = instances.moment(cluster, cluster.created)
     waiting = [
         (at.after(60.0 * specification["TimeoutDurationMinutes"]), fleet)
@@ -89,9 +88,9 @@ def _spot(fleet: Record) -> Mapping[str, Any]:
 
 
 def give_up_spot(store: Store, cluster: Record, fleet: Record) -> None:
-    """Spot capacity did not come in time: the cluster ends, or what is missing is filled on demand.
+    """Applies a fleet's TimeoutAction: terminates the cluster, or switches the fleet to on-demand instances.
 
-    (API reference, SpotProvisioningSpecification: TimeoutAction.)
+    (API reference, SpotProvisioningSpecification.)
     """
     if _spot(fleet)["TimeoutAction"] == "TERMINATE_CLUSTER":
         text = f"The {role(fleet).lower()} instance fleet did not reach its target Spot capacity before the timeout."
@@ -115,7 +114,7 @@ def _new(kind: str, prefix: str, request: dict[str, Any], at: Moment) -> Record:
     return Record(kind, ids.new_id(prefix), at.cluster.id, at.cluster.region, "", at.now, doc)
 
 
-# -- read
+# -- listing
 
 
 def list_instance_groups(call: Call, params: Params) -> Answer:
@@ -147,7 +146,7 @@ def _other_kind(used: str, operation: str, supported: str, instead: str) -> EmrE
 
 
 def group_answer(group: Record, at: Moment) -> Answer:
-    """An InstanceGroup as ListInstanceGroups gives it."""
+    """Returns a group as in ListInstanceGroups."""
     request, applied = group.doc["request"], _applied(group, at)
     answer = {
         "Id": group.id,
@@ -170,7 +169,7 @@ def group_answer(group: Record, at: Moment) -> Answer:
 
 
 def fleet_answer(fleet: Record, at: Moment) -> Answer:
-    """An InstanceFleet as ListInstanceFleets gives it."""
+    """Returns a fleet as in ListInstanceFleets."""
     request, running = fleet.doc["request"], instances.running(fleet, at)
     answer = {
         "Id": fleet.id,
@@ -223,7 +222,7 @@ def _state(group: Record, at: Moment) -> str:
 
 
 def _applied(group: Record, at: Moment) -> Mapping[str, Any]:
-    """The configurations that all instances have."""
+    """Returns the version and configurations that all instances have applied."""
     if at.now < group.doc["reconfigured"]:
         before: Mapping[str, Any] = group.doc["applied"]
         return before
@@ -254,16 +253,16 @@ def _wanted(group: Record, params: Params) -> bool:
     return (not roles or role(group) in roles) and (not only or group.id == only)
 
 
-# -- added and changed
+# -- additions and changes
 
 
 def add_instance_groups(call: Call, params: Params) -> Answer:
-    """AddInstanceGroups: task groups, on a running or waiting cluster."""
+    """AddInstanceGroups: adds task groups to a running or waiting cluster."""
     at = _changeable(call, call.job_flow(params["JobFlowId"]), "group")
     present = call.store.find("group", cluster_id=at.cluster.id)
     if not present:
         raise validation("Instance groups may not be added to a cluster that uses instance fleets.")
-    admission.check_added_groups(params["InstanceGroups"], [role(group) for group in present])
+    request_validation.check_added_groups(params["InstanceGroups"], [role(group) for group in present])
     added = [_launch(add_group(call.store, request, at), call, at) for request in params["InstanceGroups"]]
     scaling.settle(call.store, at.cluster, call.now)
     return {
@@ -274,12 +273,12 @@ def add_instance_groups(call: Call, params: Params) -> Answer:
 
 
 def add_instance_fleet(call: Call, params: Params) -> Answer:
-    """AddInstanceFleet: the task fleet, on a running or waiting cluster."""
+    """AddInstanceFleet: adds the task fleet to a running or waiting cluster."""
     at = _changeable(call, call.cluster(params["ClusterId"]), "fleet")
     present = call.store.find("fleet", cluster_id=at.cluster.id)
     if not present:
         raise invalid_request("Instance fleets may not be added to a cluster that uses instance groups.")
-    admission.check_added_fleet(params["InstanceFleet"], [role(fleet) for fleet in present])
+    request_validation.check_added_fleet(params["InstanceFleet"], [role(fleet) for fleet in present])
     added = _launch(add_fleet(call.store, params["InstanceFleet"], at), call, at)
     scaling.settle(call.store, at.cluster, call.now)
     return {
@@ -290,7 +289,7 @@ def add_instance_fleet(call: Call, params: Params) -> Answer:
 
 
 def _launch(group: Record, call: Call, at: Moment) -> str:
-    """What is added to a cluster that runs already is ready when its own instances are; gives its id."""
+    """Sets the ready time of a group added to a running cluster; returns its id."""
     group.doc["ready"] = at.after(instances.LAUNCH_SECONDS)
     call.store.save(group)
     return group.id
@@ -305,7 +304,7 @@ def _changeable(call: Call, cluster: Record, kind: str) -> Moment:
 
 
 def modify_instance_groups(call: Call, params: Params) -> Answer:
-    """ModifyInstanceGroups: counts and configurations, all or none."""
+    """ModifyInstanceGroups: changes counts and configurations, all or none."""
     for change in params.get("InstanceGroups", ()):
         group = call.store.get("group", change["InstanceGroupId"])
         if group is None or params.get("ClusterId") not in (None, group.cluster_id):
@@ -322,11 +321,11 @@ def _modify_group(group: Record, change: Mapping[str, Any], at: Moment) -> None:
     if "ShrinkPolicy" in change:
         request["ShrinkPolicy"] = change["ShrinkPolicy"]
     gone = set(change.get("EC2InstanceIdsToTerminate", ()))
-    admission.check_new_count(role(group), request["InstanceCount"] - len(gone), request["InstanceCount"])
+    request_validation.check_new_count(role(group), request["InstanceCount"] - len(gone), request["InstanceCount"])
     for ec2_id in gone:
         instances.remove(group, ec2_id, at)
     if "InstanceCount" in change:
-        admission.check_new_count(role(group), change["InstanceCount"], request["InstanceCount"])
+        request_validation.check_new_count(role(group), change["InstanceCount"], request["InstanceCount"])
         instances.resize(group, change["InstanceCount"], at, change.get("ShrinkPolicy", {}).get("InstanceResizePolicy"))
     if "Configurations" in change:
         _require_reconfiguring(at.cluster)
@@ -342,7 +341,7 @@ def _require_reconfiguring(cluster: Record) -> None:
 
 
 def _reconfigure(group: Record, at: Moment) -> None:
-    """Begins a reconfiguration; it waits for a resize that is under way (Management Guide, "Scale on demand")."""
+    """Starts a reconfiguration, after any resize in progress (Management Guide, "Scale on demand")."""
     group.doc["applied"] = dict(_applied(group, at))
     begins = max(at.now, instances.settled_at(group))
     group.doc["reconfigured"] = begins - at.now + at.after(RECONFIGURE_SECONDS)
@@ -359,13 +358,13 @@ def _merged(kept: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]])
 
 
 def modify_instance_fleet(call: Call, params: Params) -> Answer:
-    """ModifyInstanceFleet: targets, resize specifications and the configurations of types."""
+    """ModifyInstanceFleet: changes targets, resize specifications and configurations."""
     change = params["InstanceFleet"]
     at = _changeable(call, call.cluster(params["ClusterId"]), "fleet")
     fleet = call.store.get("fleet", change["InstanceFleetId"])
     if fleet is None or fleet.cluster_id != at.cluster.id:
         raise invalid_request(f"Instance fleet id '{change['InstanceFleetId']}' is not valid.")
-    admission.check_fleet_change(change, role(fleet), fleet.doc["request"])
+    request_validation.check_fleet_change(change, role(fleet), fleet.doc["request"])
     fleet.doc["request"] |= {name: change[name] for name in ("ResizeSpecifications", "Context") if name in change}
     instances.retarget(
         fleet, {market: change[name] for market, name in instances.TARGETS.items() if name in change}, at
@@ -382,7 +381,7 @@ def modify_instance_fleet(call: Call, params: Params) -> Answer:
 
 
 def _with_kept_configurations(kind: Mapping[str, Any], request: Mapping[str, Any]) -> Answer:
-    # Types whose configurations are empty stay as they are (Management Guide, reconfiguring fleets).
+    # Types with empty configurations keep theirs (Management Guide, reconfiguring fleets).
     kept: Mapping[str, Any] = next(
         (old for old in request["InstanceTypeConfigs"] if old["InstanceType"] == kind["InstanceType"]),
         {},

@@ -1,4 +1,4 @@
-"""DescribeJobFlows, which AWS deprecated long ago and users of boto 2 still call: old words for what is there."""
+"""DescribeJobFlows: deprecated by AWS, but still called by users of boto 2."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _MOST = 512
 """Job flows in one answer (API reference, DescribeJobFlows)."""
 
 _RECENT_SECONDS, _KNOWN_SECONDS = 14 * 86400.0, 61 * 86400.0
-"""Without parameters: all of the last two weeks, and those of two months that are alive (API reference)."""
+"""Without parameters: all of the last two weeks, and active ones of the last two months (API reference)."""
 
 _ECHOED = ("LogEncryptionKmsKeyId", "AmiVersion", "JobFlowRole", "ServiceRole", "AutoScalingRole", "ScaleDownBehavior")
-_STATES_THEN = {"CANCEL_PENDING": "RUNNING"}
-"""What step states were called that there were not then."""
+_OLD_STEP_STATES = {"CANCEL_PENDING": "RUNNING"}
+"""States of StepExecutionState for states that were added to the API later."""
 
 
 def describe_job_flows(call: Call, params: Params) -> Answer:
@@ -76,8 +76,8 @@ def _job_flow(call: Call, at: Moment) -> Answer:
 
 
 def _execution(state: str, reason: str, **times: float | None) -> Answer:
-    told = {"LastStateChangeReason": reason} if reason else {}
-    return {"State": state, **told, **{name: time for name, time in times.items() if time is not None}}
+    last = {"LastStateChangeReason": reason} if reason else {}
+    return {"State": state, **last, **{name: time for name, time in times.items() if time is not None}}
 
 
 def _instances(call: Call, at: Moment) -> Answer:
@@ -127,7 +127,7 @@ def _group(group: Record, at: Moment) -> Answer:
 def _step(step: Record) -> Answer:
     config = {"Name": step.doc["name"], "ActionOnFailure": step.doc["action"], "HadoopJarStep": step.doc["jar"]}
     detail = _execution(
-        _STATES_THEN.get(step.state, step.state),
+        _OLD_STEP_STATES.get(step.state, step.state),
         step.doc["failure"].get("Message", ""),
         CreationDateTime=step.created,
         StartDateTime=step.doc["started"],

@@ -1,6 +1,6 @@
-"""Policies of a whole cluster: managed scaling and auto-termination.
+"""Operations on cluster policies: managed scaling and auto-termination.
 
-Auto-termination is carried out by the worker, managed scaling by `scaling`.
+The worker applies auto-termination, `scaling` managed scaling.
 """
 
 from __future__ import annotations
@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flowspec.emulator.api import request_validation as admission
-from flowspec.emulator.api import scaling
+from flowspec.emulator.api import request_validation, scaling
 from flowspec.emulator.api.calls import Answer, Call, Operation, Params, require_open
 from flowspec.emulator.state import lifecycle
 from flowspec.emulator.state.store import Record
@@ -18,11 +17,11 @@ _Check = Callable[[Record, Mapping[str, Any]], None]
 
 
 def _check_managed_scaling(cluster: Record, policy: Mapping[str, Any]) -> None:
-    admission.check_managed_scaling(policy, cluster.doc["request"])
+    request_validation.check_managed_scaling(policy, cluster.doc["request"])
 
 
 def _check_auto_termination(cluster: Record, policy: Mapping[str, Any]) -> None:
-    admission.check_auto_termination(policy, cluster.doc["request"])
+    request_validation.check_auto_termination(policy, cluster.doc["request"])
 
 
 def _put(member: str, name: str, check: _Check) -> Operation:
@@ -40,7 +39,7 @@ def _put(member: str, name: str, check: _Check) -> Operation:
 
 
 def _get(member: str, name: str, **defaults: Any) -> Operation:
-    """Gives the policy with what it left open; without one, an answer without the member."""
+    """Returns an operation that answers with the policy and its `defaults`, or with no member if there is none."""
 
     def get(call: Call, params: Params) -> Answer:
         policy = call.cluster(params["ClusterId"]).doc[name]

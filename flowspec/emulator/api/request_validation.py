@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from flowspec.emulator.api.errors import EmrError, invalid_request, validation
-from flowspec.emulator.state.paths import located
+from flowspec.emulator.state.paths import resolve_uri
 from flowspec.errors import FlowspecError
 from flowspec.facts.limits import MAX_STEPS
 from flowspec.facts.rules import breaches
@@ -99,7 +99,7 @@ def check_log_uri(uri: str | None) -> None:
     if not is_log_uri(uri):
         raise validation(f"The log URI '{uri}' is neither an s3:// URI nor an absolute path.")
     try:
-        located(Path("/"), uri)
+        resolve_uri(Path("/"), uri)
     except FlowspecError as error:
         raise validation(f"The log URI '{uri}' is not valid: {error.message}") from error
 

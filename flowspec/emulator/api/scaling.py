@@ -1,7 +1,7 @@
-"""What sizes groups and fleets besides the user: automatic scaling policies and managed scaling.
+"""Automatic scaling policies and managed scaling.
 
-There is no load here that they could follow. What they hold is their bounds: once a cluster is ready, and
-after every change, a size outside of them is brought to the nearest bound.
+The emulator has no load metrics, so only the limits of policies take effect: when a cluster becomes ready, and
+after every change, a size outside of the limits is set to the nearest limit.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flowspec.emulator.api import request_validation as admission
+from flowspec.emulator.api import request_validation
 from flowspec.emulator.api.calls import Answer, Call, Operation, Params, require_open
 from flowspec.emulator.api.catalogue import vcpus
 from flowspec.emulator.api.errors import invalid_request, validation
@@ -22,11 +22,11 @@ from flowspec.emulator.state.store import Record, Store
 from flowspec.facts.limits import MAX_INSTANCES
 
 POLICY_SECONDS = 4.0
-"""How long an automatic scaling policy takes to be attached (half PENDING, half ATTACHING), or detached."""
+"""Time to attach an automatic scaling policy (half PENDING, half ATTACHING) or to detach it."""
 
 
 def settle(store: Store, cluster: Record, now: float) -> None:
-    """Brings what is outside of its policy's bounds within them; does nothing while the cluster is not ready."""
+    """Resizes groups and fleets outside of their policies' limits; does nothing unless the cluster is ready."""
     at = instances.moment(cluster, now)
     if not at.serving:
         return
@@ -44,7 +44,7 @@ def settle(store: Store, cluster: Record, now: float) -> None:
 
 
 def policy_of(group: Record, at: Moment) -> Mapping[str, Any] | None:
-    """The group's automatic scaling policy as it was sent, None when it has none (any more)."""
+    """Returns the group's automatic scaling policy as sent, None without one."""
     kept = group.doc["scaling"]
     if kept is None or (kept["removed"] is not None and at.now >= kept["removed"]):
         return None
@@ -53,13 +53,13 @@ def policy_of(group: Record, at: Moment) -> Mapping[str, Any] | None:
 
 
 def attach(group: Record, policy: Mapping[str, Any], at: Moment) -> None:
-    """Gives a group an automatic scaling policy, in place of the one it had."""
+    """Sets a group's automatic scaling policy."""
     attached = at.after(POLICY_SECONDS) if at.serving else None
     group.doc["scaling"] = {"policy": policy, "created": at.now, "ready": attached, "removed": None}
 
 
 def policy_answer(group: Record, at: Moment) -> Answer | None:
-    """The policy with EMR's defaults written out and the cluster's id put in; None without one."""
+    """Returns the policy with EMR's defaults and the cluster's id filled in, None without one."""
     policy = policy_of(group, at)
     if policy is None:
         return None
@@ -107,10 +107,10 @@ def _hold_constraints(group: Record, at: Moment) -> None:
 
 
 def put_auto_scaling_policy(call: Call, params: Params) -> Answer:
-    """PutAutoScalingPolicy: for a core or task group of a cluster that is not ending."""
+    """PutAutoScalingPolicy: sets the policy of a core or task group."""
     cluster, group = _scaled_group(call, params)
     policy = params["AutoScalingPolicy"]
-    admission.check_scaling_policy(policy, role(group))
+    request_validation.check_scaling_policy(policy, role(group))
     attach(group, policy, instances.moment(cluster, call.now))
     call.store.save(group)
     settle(call.store, cluster, call.now)
@@ -123,7 +123,7 @@ def put_auto_scaling_policy(call: Call, params: Params) -> Answer:
 
 
 def remove_auto_scaling_policy(call: Call, params: Params) -> Answer:
-    """RemoveAutoScalingPolicy: the policy is DETACHING for a while, and then gone. Without one, nothing happens."""
+    """RemoveAutoScalingPolicy: the policy is DETACHING for some seconds, then gone; no error without one."""
     cluster, group = _scaled_group(call, params)
     at = instances.moment(cluster, call.now)
     if policy_of(group, at) is not None and group.doc["scaling"]["removed"] is None:
@@ -147,22 +147,22 @@ def _scaled_group(call: Call, params: Params) -> tuple[Record, Record]:
 
 @dataclass(frozen=True)
 class _Share:
-    """What managed scaling can turn: a group, or one market of a fleet. `size` and `unit` are in the policy's units."""
+    """A group, or one market of a fleet, as managed scaling resizes it; `size` and `unit` in the policy's UnitType."""
 
     role: str
     market: str
     size: int
     unit: int
-    turn: Callable[[int], None]
+    resize: Callable[[int], None]
 
     def change(self, units: int) -> None:
-        """Grows (or shrinks) by that many units: whole steps of `unit`."""
+        """Resizes by a number of units, a multiple of `unit`."""
         if units:
-            self.turn(self.size + units)
+            self.resize(self.size + units)
 
 
 def _hold_limits(groups: list[Record], limits: Mapping[str, Any], at: Moment) -> None:
-    # The core nodes come first; task nodes go first (Management Guide, managed scaling: node allocation).
+    # Core nodes are added first, task nodes removed first (Management Guide, managed scaling: node allocation).
     shares = sorted(_shares(groups, limits["UnitType"], at), key=lambda share: share.role)
     total = sum(share.size for share in shares)
     if total < limits["MinimumCapacityUnits"]:
@@ -220,13 +220,13 @@ def _size(shares: list[_Share], *, role: str = "", market: str = "") -> int:
 def _shrink(shares: list[_Share], excess: int) -> None:
     core_left = _size(shares, role="CORE")
     for share in shares:
-        # One core node stays, whatever the policy says.
+        # HDFS needs one core node, even if the policy's limit is lower.
         spare = min(share.size, core_left - share.unit) if share.role == "CORE" else share.size
         steps = min(math.ceil(max(excess, 0) / share.unit), max(spare, 0) // share.unit)
-        given_up = steps * share.unit
-        share.change(-given_up)
-        excess -= given_up
-        core_left -= given_up if share.role == "CORE" else 0
+        removed = steps * share.unit
+        share.change(-removed)
+        excess -= removed
+        core_left -= removed if share.role == "CORE" else 0
 
 
 OPERATIONS: dict[str, Operation] = {

@@ -1,6 +1,6 @@
-"""What belongs to an account and a region, and to no cluster: security configurations, block public access.
+"""Operations on settings of an account and region: security configurations, block public access.
 
-They are kept and given back; nothing here encrypts, and there is no network whose ports could be public.
+They are only stored: the emulator neither encrypts nor opens ports.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _KIND = "security_configuration"
 _LONGEST_NAME = 10280
 """Characters (botocore's XmlString)."""
 
-# Of an account that never asked for anything else: only SSH may be public (Management Guide, block public access).
+# The default of an account: only SSH may be public (Management Guide, block public access).
 _DEFAULT_BLOCK = {
     "BlockPublicSecurityGroupRules": True,
     "PermittedPublicSecurityGroupRuleRanges": [{"MinRange": 22, "MaxRange": 22}],
@@ -26,7 +26,7 @@ _HIGHEST_PORT = 65535
 
 
 def create_security_configuration(call: Call, params: Params) -> Answer:
-    """CreateSecurityConfiguration: the JSON text is kept as it came."""
+    """CreateSecurityConfiguration: stores the JSON text unchanged."""
     name, text = params["Name"], params["SecurityConfiguration"]
     if not 1 <= len(name) <= _LONGEST_NAME:
         raise invalid_request(f"The name of a security configuration must have 1 to {_LONGEST_NAME} characters.")
@@ -108,7 +108,7 @@ def get_block_public_access(call: Call, _: Params) -> Answer:
 
 
 def put_block_public_access(call: Call, params: Params) -> Answer:
-    """PutBlockPublicAccessConfiguration: of a range without an end, its beginning is all."""
+    """PutBlockPublicAccessConfiguration. MaxRange defaults to MinRange."""
     wanted = params["BlockPublicAccessConfiguration"]
     ranges = [_range(one) for one in wanted.get("PermittedPublicSecurityGroupRuleRanges", ())]
     block = _block(call)

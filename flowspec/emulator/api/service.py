@@ -1,8 +1,8 @@
 """The service: a table of operations over the store.
 
-Every call first buries clusters whose worker has died, then runs its operation in one transaction, and
-when that is committed starts or wakes the workers concerned. The service keeps nothing in memory, so any
-number of them, in any number of processes, may work on one home.
+Every call first marks clusters with a dead worker as TERMINATED_WITH_ERRORS, then runs its operation in one
+transaction, and after the commit starts or wakes the workers concerned. The service keeps no state in memory, so
+any number of services in any number of processes may use one home.
 """
 
 from __future__ import annotations
@@ -11,15 +11,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from flowspec.emulator import faults as drills
+from flowspec.emulator import faults
 from flowspec.emulator.api import catalogue, clusters, groups, jobflows, policies, scaling, security, steps, tags
 from flowspec.emulator.api.calls import Call, Operation
 from flowspec.emulator.api.declined import not_implemented
 from flowspec.emulator.api.errors import EmrError, validation
-from flowspec.emulator.state import clock
-from flowspec.emulator.state import paths as place
+from flowspec.emulator.state import clock, paths
 from flowspec.emulator.state.store import Store
-from flowspec.emulator.worker import supervisor as workers
+from flowspec.emulator.worker import supervisor
 from flowspec.errors import FlowspecError
 
 __all__ = ["EmrError", "Service"]
@@ -39,16 +38,16 @@ _READS = ("Describe", "List", "Get")
 
 
 class Service:
-    """An EMR whose state lives in the folder `home`, for one `region`.
+    """An EMR service for one `region`, with its state in the folder `home`.
 
     Clusters made with `run_bootstrap` run their bootstrap actions; others skip them, since such scripts
     are written for a machine that is thrown away. What takes an hour on EMR takes 1/`time_scale` hours
     (see `clock`). `inject` says what is to go wrong (see `drills`). Clusters made with an `s3_url` have
-    their s3:// there. `start_worker` starts the worker of a cluster (see `workers.start`, the default), given the
+    their s3:// there. `start_worker` starts the worker of a cluster (see `supervisor.start`, the default), given the
     home, the cluster's id and the descriptor of the lock that the worker inherits. Without `account_rules`
     (as for `backend: local`), a request need not name roles, a release or instances, since nothing here needs them.
 
-    Raises FlowspecError for a time scale or a drill that is none.
+    Raises FlowspecError for an invalid time scale or fault.
     """
 
     def __init__(
@@ -68,42 +67,42 @@ class Service:
         self.run_bootstrap = run_bootstrap
         self.inject = inject
         self.time_scale = clock.checked_scale(time_scale)
-        self._drills = drills.parse(inject, OPERATIONS)
+        self._faults = faults.parse(inject, OPERATIONS)
         self.s3_url = s3_url
-        self.start_worker = start_worker or workers.start
+        self.start_worker = start_worker or supervisor.start
         self.account_rules = account_rules
 
     def call(self, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Carries out an API operation ("RunJobFlow") and gives the members of its answer, times in epoch seconds.
+        """Runs an API operation (e.g. "RunJobFlow"); returns the members of its answer, times in epoch seconds.
 
-        Raises EmrError where EMR would refuse, FlowspecError when the home can't be used, and AnswerLost
-        where a drill has it that the answer never arrives.
+        Raises EmrError where EMR would refuse, FlowspecError if the home can't be used, and AnswerLost if an
+        injected fault suppresses the answer.
         """
         carry_out = OPERATIONS.get(operation)
         if carry_out is None:
             raise not_implemented(operation)
         try:
             with Store(self.home) as store:
-                faults = (self._drills, self._drills_of_cluster(store, operation, params))
-                for fault in faults:
+                injected = (self._faults, self._faults_of_cluster(store, operation, params))
+                for fault in injected:
                     fault.before(operation)
-                workers.reap(store, self.home)
+                supervisor.fail_orphans(store, self.home)
                 answer = self._carry_out(carry_out, self._new_call(store), params, operation.startswith(_READS))
-                for fault in faults:
+                for fault in injected:
                     fault.after(operation)
                 return answer
         except OSError as error:
-            raise place.trouble(self.home, error) from error
+            raise paths.os_error_to_user_error(self.home, error) from error
 
-    def _drills_of_cluster(self, store: Store, operation: str, params: Mapping[str, Any]) -> drills.Drills:
-        """The drills of the cluster that a call names, or is about to make."""
+    def _faults_of_cluster(self, store: Store, operation: str, params: Mapping[str, Any]) -> faults.Faults:
+        """Returns the faults of the cluster that a call names or creates."""
         try:
             if operation == "RunJobFlow":
-                return drills.parse(drills.tagged(params), OPERATIONS)
+                return faults.parse(faults.tagged(params), OPERATIONS)
             cluster = store.get("cluster", _cluster_named(params))
-            return drills.parse(cluster.doc["inject"], OPERATIONS) if cluster else drills.Drills()
+            return faults.parse(cluster.doc["inject"], OPERATIONS) if cluster else faults.Faults()
         except FlowspecError as error:
-            raise validation(f"The tag {drills.TAG} is not valid: {error.sentence}") from error
+            raise validation(f"The tag {faults.TAG} is not valid: {error.sentence}") from error
 
     def _new_call(self, store: Store) -> Call:
         return Call(
@@ -129,6 +128,6 @@ class Service:
 
 
 def _cluster_named(params: Mapping[str, Any]) -> str:
-    """The id of the (first) cluster that a call is about, "" if it names none."""
+    """Returns the id of the (first) cluster that a call names, "" if none."""
     several = params.get("JobFlowIds") or [""]
     return str(params.get("ClusterId") or params.get("JobFlowId") or params.get("ResourceId") or several[0])

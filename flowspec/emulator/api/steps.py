@@ -1,11 +1,11 @@
-"""Steps: added, described, listed and cancelled. What runs them is the worker's business."""
+"""Operations on steps: add, describe, list and cancel. The worker runs them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flowspec.emulator.api import request_validation as admission
+from flowspec.emulator.api import request_validation
 from flowspec.emulator.api.calls import Answer, Call, Operation, Params, page, require_open, status
 from flowspec.emulator.api.errors import invalid_request
 from flowspec.emulator.state import ids, lifecycle
@@ -14,14 +14,14 @@ from flowspec.facts import releases, states
 from flowspec.facts.limits import MAX_STEP_IDS_LISTED, MAX_STEPS
 
 _MOST_LISTED = 1000
-"""EMR keeps all steps and shows the latest thousand (Yelp/mrjob#1462)."""
+"""EMR lists only the latest thousand steps of a cluster (Yelp/mrjob#1462)."""
 
 _DEFAULT_ACTION = "TERMINATE_CLUSTER"
 """Of a step that gives no ActionOnFailure: AWS documents none; moto has this one."""
 
 
 def add(call: Call, cluster: Record, configs: Sequence[Mapping[str, Any]], role: str | None) -> list[str]:
-    """Makes steps as StepConfigs ask for them, to run in that order; gives their ids."""
+    """Creates steps from StepConfigs, to run in this order; returns their ids."""
     made = [_new_step(call, cluster, config, role) for config in configs]
     for step in made:
         call.store.add(step)
@@ -47,7 +47,7 @@ def _new_step(call: Call, cluster: Record, config: Mapping[str, Any], role: str 
 
 
 def properties(step: Record) -> dict[str, str]:
-    """A step's Java properties. They are sent as a list of pairs and read back as a map."""
+    """Returns a step's Java properties as a mapping (RunJobFlow takes a list of pairs, DescribeStep returns a map)."""
     pairs = step.doc["jar"].get("Properties", ())
     return {pair.get("Key", ""): pair.get("Value", "") for pair in pairs}
 
@@ -56,7 +56,7 @@ def add_job_flow_steps(call: Call, params: Params) -> Answer:
     """AddJobFlowSteps."""
     cluster = require_open(call.job_flow(params["JobFlowId"]))
     active = call.store.find("step", cluster_id=cluster.id, states=states.ACTIVE_STEPS)
-    admission.check_steps(
+    request_validation.check_steps(
         params["Steps"], active=len(active), concurrency=cluster.doc["concurrency"], aws=call.account_rules
     )
     added = add(call, cluster, params["Steps"], params.get("ExecutionRoleArn"))
@@ -127,7 +127,7 @@ def list_steps(call: Call, params: Params) -> Answer:
 
 
 def cancel_steps(call: Call, params: Params) -> Answer:
-    """CancelSteps: pending steps at once, running ones by a signal to their process."""
+    """CancelSteps: cancels pending steps at once, running steps by a signal to their process."""
     cluster = require_open(call.cluster(params["ClusterId"]))
     if len(params["StepIds"]) > MAX_STEPS:
         raise invalid_request(f"At most {MAX_STEPS} steps may be cancelled at once.")
@@ -136,11 +136,11 @@ def cancel_steps(call: Call, params: Params) -> Answer:
         raise invalid_request("Cancelling steps is only supported by emr-4.8.0 and later, except emr-5.0.0.")
     option = params.get("StepCancellationOption", "SEND_INTERRUPT")
     running_too = releases.at_least(label, 5, 28)
-    told = [
+    results = [
         _cancel(call, _step(call, cluster, step_id), option, running_too=running_too) for step_id in params["StepIds"]
     ]
     call.wake(cluster)
-    return {"CancelStepsInfoList": told}
+    return {"CancelStepsInfoList": results}
 
 
 def _cancel(call: Call, step: Record, option: str, *, running_too: bool) -> Answer:

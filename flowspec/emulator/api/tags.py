@@ -1,10 +1,10 @@
-"""Tags of clusters."""
+"""Operations on the tags of clusters."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from flowspec.emulator.api import request_validation as admission
+from flowspec.emulator.api import request_validation
 from flowspec.emulator.api.calls import Answer, Call, Operation, Params
 from flowspec.emulator.api.errors import invalid_request
 from flowspec.emulator.state.store import Record
@@ -12,21 +12,21 @@ from flowspec.facts import states
 
 
 def merged(present: Mapping[str, str], new: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """`present` tags with `new` ones over them; a tag without a value has an empty one."""
+    """Merges `new` tags over `present` ones; the default of a value is the empty string."""
     return {**present, **{tag["Key"]: tag.get("Value") or "" for tag in new}}
 
 
 def add_tags(call: Call, params: Params) -> Answer:
-    """AddTags: an equal key is overwritten."""
+    """AddTags: overwrites tags with equal keys."""
     cluster = _taggable(call, params)
-    admission.check_tags(params["Tags"], present=list(cluster.doc["tags"]))
+    request_validation.check_tags(params["Tags"], present=list(cluster.doc["tags"]))
     cluster.doc["tags"] = merged(cluster.doc["tags"], params["Tags"])
     call.store.save(cluster)
     return {}
 
 
 def remove_tags(call: Call, params: Params) -> Answer:
-    """RemoveTags: keys that are not there are let be."""
+    """RemoveTags: ignores keys that the cluster does not have."""
     cluster = _taggable(call, params)
     gone = set(params["TagKeys"])
     cluster.doc["tags"] = {key: value for key, value in cluster.doc["tags"].items() if key not in gone}

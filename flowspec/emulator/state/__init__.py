@@ -1,1 +1,1 @@
-"""What the embedded EMR keeps: the store, its folders, and the state machines of clusters, steps and instances."""
+"""State of the embedded EMR: the store, the home folder, and the state machines of clusters, steps and instances."""

@@ -1,4 +1,4 @@
-"""Ids and names as EMR and EC2 give them: some drawn, some derived so that they need not be kept."""
+"""Ids and names in EMR's and EC2's formats: random, or derived by hashing so that they need not be stored."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _USUAL_LENGTH = 13
 
 
 def new_id(prefix: str) -> str:
-    """A new id: `j` cluster, `s` step, `ig` instance group, `if` instance fleet."""
+    """Returns a new random id with a prefix: `j` cluster, `s` step, `ig` instance group, `if` instance fleet."""
     length = _LENGTHS.get(prefix, _USUAL_LENGTH)
     return f"{prefix}-" + "".join(secrets.choice(_ALPHABET) for _ in range(length))
 

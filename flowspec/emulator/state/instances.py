@@ -1,8 +1,7 @@
-"""The instances of groups and fleets: how they come and go. No machine stands behind them.
+"""Simulates the instances of groups and fleets.
 
-What was decided is kept: which instance was asked for when, when it is ready, when it leaves. Where each
-stands follows from that, the clock and the cluster's state. So a resize comes to its end by itself:
-nothing has to run for it, and nothing can stay half-way.
+The times at which each instance was requested, becomes ready and leaves are stored; its state is computed from
+them, the clock and the cluster's state. So a resize completes without any process, and can't get stuck.
 """
 
 from __future__ import annotations
@@ -20,16 +19,16 @@ from flowspec.emulator.state.volumes import block_devices
 from flowspec.facts import states
 
 LAUNCH_SECONDS = 10.0
-"""How long a new instance of a running cluster takes (EMR's take minutes): half PROVISIONING, half BOOTSTRAPPING."""
+"""Launch time of an instance of a running cluster (on EMR minutes): half PROVISIONING, half BOOTSTRAPPING."""
 
 LEAVE_SECONDS = 5.0
-"""How long an instance is decommissioned before it ends, when it is taken out by a resize."""
+"""Time to decommission an instance that a resize removes (on EMR up to an hour)."""
 
 MASTER_NUMBER = 0
 """The number of the master node in its group or fleet."""
 
 TARGETS = {"ON_DEMAND": "TargetOnDemandCapacity", "SPOT": "TargetSpotCapacity"}
-"""The member of a fleet's request that says how much it wants, by market."""
+"""The member of a fleet's request with its target capacity, by market."""
 
 CLUSTER_GONE = {"Code": "CLUSTER_TERMINATED", "Message": "Job flow terminated"}
 _RECLAIMED = {"Code": "INSTANCE_FAILURE", "Message": "Server.SpotInstanceTermination: Spot instance termination"}
@@ -39,13 +38,13 @@ Instance = dict[str, Any]
 
 @dataclass(frozen=True)
 class Moment:
-    """A cluster at a time: `now` is in seconds since 1970, and never later than the cluster's end."""
+    """A cluster at a point in time: `now` is in seconds since 1970 and at most the cluster's end."""
 
     cluster: Record
     now: float
 
     def after(self, seconds: float) -> float:
-        """The time at which something is over that takes `seconds` on EMR."""
+        """Returns the time at which something that takes `seconds` on EMR is done."""
         return self.now + clock.span(seconds, self.cluster.doc["time_scale"])
 
     @property
@@ -54,39 +53,39 @@ class Moment:
         return self.cluster.state in states.READY
 
     def ready(self, thing: Mapping[str, Any]) -> float | None:
-        """When something was ready, its own `ready` or else the cluster's; None if that is not yet so."""
+        """Returns the time at which `thing` became ready (its own, else the cluster's); None if it is not ready yet."""
         own: float | None = thing["ready"]
         found: float | None = self.cluster.doc["ready"] if own is None else own
         return None if found is None or found > self.now else max(found, thing["created"])
 
 
 def moment(cluster: Record, now: float) -> Moment:
-    """The cluster now, or as it was when it ended."""
+    """Returns the cluster at `now`, or at its end if that was earlier."""
     ended: float | None = cluster.doc["ended"]
     return Moment(cluster, now if ended is None else min(ended, now))
 
 
 def of_cluster(store: Store, cluster: Record) -> list[Record]:
-    """The cluster's groups, or its fleets."""
+    """Returns the cluster's groups or fleets."""
     return store.find("group", cluster_id=cluster.id) or store.find("fleet", cluster_id=cluster.id)
 
 
 def role(group: Record) -> str:
-    """MASTER, CORE or TASK."""
+    """Returns the role of a group or fleet: MASTER, CORE or TASK."""
     request = group.doc["request"]
     return str(request.get("InstanceRole") or request["InstanceFleetType"])
 
 
 def master(store: Store, cluster: Record) -> Record:
-    """The group or fleet of the master node."""
+    """Returns the group or fleet of the master node."""
     return next(group for group in of_cluster(store, cluster) if role(group) == "MASTER")
 
 
-# -- where they stand
+# -- states
 
 
 def staying(group: Record) -> list[Instance]:
-    """The instances that are there, or will be, and are not asked to leave."""
+    """Returns the instances that are running or launching and not being removed."""
     return [instance for instance in group.doc["instances"] if instance["ended"] is None]
 
 
@@ -96,7 +95,7 @@ def running(group: Record, at: Moment) -> list[Instance]:
 
 
 def settled_at(group: Record) -> float:
-    """When the last coming or going that is under way is over, in seconds since 1970; 0 if there was none."""
+    """Returns the time at which the last pending launch or removal completes (seconds since 1970; 0 if none)."""
     last = (
         instance["ready"] if instance["ended"] is None else instance["ended"] for instance in group.doc["instances"]
     )
@@ -119,7 +118,7 @@ def _has_left(instance: Instance, at: Moment) -> bool:
 
 
 def answer(group: Record, instance: Instance, at: Moment) -> Answer:
-    """An Instance as ListInstances gives it."""
+    """Returns an instance as in ListInstances."""
     number, region = instance["number"], at.cluster.region
     address = ids.private_address(group.id, number)
     owner = "InstanceGroupId" if group.kind == "group" else "InstanceFleetId"
@@ -162,23 +161,23 @@ def _status(instance: Instance, at: Moment) -> Answer:
     )
 
 
-# -- how they come and go
+# -- launches and removals
 
 
 def resize(group: Record, count: int, at: Moment, policy: Mapping[str, Any] | None = None) -> None:
-    """Has a group come to `count` instances. `policy` is the InstanceResizePolicy of a shrink."""
+    """Resizes a group to `count` instances. `policy` is the InstanceResizePolicy of a shrink."""
     request, have = group.doc["request"], len(staying(group))
     if count > have:
         grow(group, request["InstanceType"], request["Market"], count - have, at)
     else:
-        _take_out(_first_to_go(group, at, policy or {})[: have - count], at)
+        _decommission(_removal_order(group, at, policy or {})[: have - count], at)
     request["InstanceCount"] = count
 
 
 def retarget(fleet: Record, targets: Mapping[str, int], at: Moment) -> None:
-    """Has a fleet come to its targets, by market; capacity is filled in whole instances of its first type.
+    """Resizes a fleet to its targets, by market, in whole instances of its first type.
 
-    A fleet never goes below a target by giving an instance up (Management Guide, instance fleets).
+    No instance is removed if capacity would fall below the target (Management Guide, instance fleets).
     """
     request = fleet.doc["request"]
     kind: Mapping[str, Any] = next(iter(request.get("InstanceTypeConfigs", ())), {})
@@ -188,17 +187,17 @@ def retarget(fleet: Record, targets: Mapping[str, int], at: Moment) -> None:
             count = math.ceil(missing / (kind.get("WeightedCapacity") or 1))
             grow(fleet, kind.get("InstanceType", ""), market, count, at)
         else:
-            _take_out(_spare(fleet, market, -missing, at), at)
+            _decommission(_spare(fleet, market, -missing, at), at)
         request[TARGETS[market]] = target
 
 
 def targets(fleet: Mapping[str, Any]) -> dict[str, int]:
-    """The capacities that a fleet's request asks for, by market."""
+    """Returns the target capacities of a fleet's request, by market."""
     return {market: fleet.get(name, 0) for market, name in TARGETS.items()}
 
 
 def capacity(fleet: Record, market: str, among: Iterable[Instance]) -> int:
-    """The weighted capacity of those instances `among` a fleet's that are of a market."""
+    """Sums the weighted capacity of those instances `among` a fleet's that belong to a market."""
     weights = _weights(fleet)
     return sum(weights.get(instance["type"], 1) for instance in among if instance["market"] == market)
 
@@ -210,7 +209,7 @@ def _weights(fleet: Record) -> dict[str, int]:
 
 def _spare(fleet: Record, market: str, excess: int, at: Moment) -> list[Instance]:
     weights, spare = _weights(fleet), []
-    for instance in _first_to_go(fleet, at, {}):
+    for instance in _removal_order(fleet, at, {}):
         weight = weights.get(instance["type"], 1)
         if instance["market"] == market and weight <= excess:
             excess -= weight
@@ -219,8 +218,8 @@ def _spare(fleet: Record, market: str, excess: int, at: Moment) -> list[Instance
 
 
 def grow(group: Record, kind: str, market: str, count: int, at: Moment) -> None:
-    """Adds instances. Those of a cluster that is not ready yet are ready when it is."""
-    # A resize that is taken back keeps who has not left yet.
+    """Adds instances. In a cluster that is not ready yet they become ready with it."""
+    # If a shrink is reverted, keep instances that are still being decommissioned.
     for instance in _leaving(group, kind, market, at)[:count]:
         instance["ended"] = None
         count -= 1
@@ -250,8 +249,8 @@ def _leaving(group: Record, kind: str, market: str, at: Moment) -> list[Instance
     ]
 
 
-def _first_to_go(group: Record, at: Moment, policy: Mapping[str, Any]) -> list[Instance]:
-    """Those who stay, in the order in which they would be given up: named ones, those not ready, the newest."""
+def _removal_order(group: Record, at: Moment, policy: Mapping[str, Any]) -> list[Instance]:
+    """Sorts instances for removal: those named in the policy, those not ready, the newest first."""
     named = set(policy.get("InstancesToTerminate", ()))
     protected = set(policy.get("InstancesToProtect", ()))
 
@@ -263,14 +262,14 @@ def _first_to_go(group: Record, at: Moment, policy: Mapping[str, Any]) -> list[I
     return sorted(staying(group), key=order)
 
 
-def _take_out(instances: Iterable[Instance], at: Moment) -> None:
+def _decommission(instances: Iterable[Instance], at: Moment) -> None:
     for instance in instances:
         # Nothing runs on an instance that is not ready: there is nothing to wait for.
         instance["ended"] = at.after(LEAVE_SECONDS) if instance_state(instance, at) == "RUNNING" else at.now
 
 
 def remove(group: Record, ec2_id: str, at: Moment) -> None:
-    """Takes an instance out of a group at once; it is not replaced. Raises EMR's refusal if it is not there."""
+    """Removes an instance from a group at once, without replacement. Raises EmrError if it is not in the group."""
     _fail(_named(group, ec2_id), {}, at)
     group.doc["request"]["InstanceCount"] -= 1
 
@@ -288,9 +287,9 @@ def _fail(instance: Instance, reason: Mapping[str, str], at: Moment) -> None:
 
 
 def reclaim(store: Store, cluster: Record, now: float) -> list[str]:
-    """Takes all spot instances away, or a core instance if there are none; each is replaced after a while.
+    """Terminates all spot instances except the master, or one core instance if there are none; each is replaced.
 
-    The master stays. Gives the EC2 ids of those lost.
+    Returns the EC2 ids of the terminated instances.
     """
     at = moment(cluster, now)
     workers = [group for group in of_cluster(store, cluster) if role(group) != "MASTER"]
@@ -306,7 +305,7 @@ def reclaim(store: Store, cluster: Record, now: float) -> list[str]:
 
 
 def fail_master(store: Store, cluster: Record, code: str, message: str, now: float) -> None:
-    """Ends the master instance with a reason."""
+    """Terminates the master instance with a reason."""
     group = master(store, cluster)
     _fail(group.doc["instances"][MASTER_NUMBER], {"Code": code, "Message": message}, moment(cluster, now))
     store.save(group)

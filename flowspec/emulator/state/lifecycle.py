@@ -1,7 +1,7 @@
-"""The state machines of clusters and steps: what may follow what, with EMR's codes and texts.
+"""The state machines of clusters and steps, with EMR's codes and messages.
 
-Nothing here starts a process or waits. Each function changes records in the store, inside a transaction
-that the caller holds; the service, the workers and the reaper all go through them.
+Each function changes records in the store inside the caller's transaction; none starts a process or waits. The
+service, the workers and `supervisor.fail_orphans` use them.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ from flowspec.emulator.state.store import Record, Store
 from flowspec.facts.states import READY
 
 DEFAULT_IDLE_TIMEOUT = 3600
-"""Seconds, of an auto-termination policy that gives none (API reference, AutoTerminationPolicy)."""
+"""Seconds: IdleTimeout of an auto-termination policy without one (API reference, AutoTerminationPolicy)."""
 
 
-class Aftermath(Enum):
-    """What a failed step means for its cluster."""
+class FailureAction(Enum):
+    """The effect of a failed step on its cluster."""
 
     CONTINUE = "the next step runs"
     CANCEL_PENDING = "pending steps are cancelled"
     TERMINATE = "the cluster shuts down"
 
 
-def after_failure(action: str, *, keep_alive: bool, protected: bool, concurrency: int) -> Aftermath:
-    """What ActionOnFailure comes to (Management Guide, "Using termination protection"; API, StepConfig)."""
+def after_failure(action: str, *, keep_alive: bool, protected: bool, concurrency: int) -> FailureAction:
+    """Returns the effect of ActionOnFailure (Management Guide, "Using termination protection"; API, StepConfig)."""
     if concurrency > 1 or action == "CONTINUE":
-        return Aftermath.CONTINUE
+        return FailureAction.CONTINUE
     if action == "CANCEL_AND_WAIT":
-        return Aftermath.CANCEL_PENDING
-    # "Terminate after steps" beats protection; a protected long-lived cluster stays up.
-    return Aftermath.CANCEL_PENDING if keep_alive and protected else Aftermath.TERMINATE
+        return FailureAction.CANCEL_PENDING
+    # A transient cluster terminates even if protected; a protected long-lived cluster stays up.
+    return FailureAction.CANCEL_PENDING if keep_alive and protected else FailureAction.TERMINATE
 
 
 def set_state(store: Store, cluster: Record, state: str, message: str = "", code: str = "") -> None:
-    """Moves a cluster on, with its StateChangeReason."""
+    """Sets a cluster's state and StateChangeReason."""
     cluster.state = state
     reason = {"Code": code, "Message": message}
     cluster.doc["reason"] = {name: text for name, text in reason.items() if text}
@@ -48,28 +48,28 @@ def set_state(store: Store, cluster: Record, state: str, message: str = "", code
 
 
 def begin_termination(store: Store, cluster: Record, code: str, message: str, *, with_errors: bool = False) -> None:
-    """Starts a cluster's end: no step starts any more; the worker (or the reaper) brings it to its end."""
+    """Sets a cluster to TERMINATING and cancels its pending steps; the worker completes the termination."""
     cancel_pending(store, cluster.id)
     cluster.doc["with_errors"] = with_errors
     set_state(store, cluster, "TERMINATING", message, code)
 
 
 def end(store: Store, cluster: Record) -> None:
-    """Ends a TERMINATING cluster, for the reason that was given when that began."""
+    """Ends a TERMINATING cluster; its reason was set by `begin_termination`."""
     cluster.state = "TERMINATED_WITH_ERRORS" if cluster.doc["with_errors"] else "TERMINATED"
     cluster.doc["ended"] = _now_after(cluster.doc["ready"] or cluster.created)
     store.save(cluster)
 
 
 def _now_after(earlier: float) -> float:
-    """Now, but not before `earlier`: no timeline runs backwards, whatever was done to the machine's clock."""
+    """Returns the current time, but at least `earlier`: timelines stay monotonic if the machine's clock is set back."""
     return max(earlier, clock.now())
 
 
 def fail(store: Store, cluster: Record, code: str, message: str) -> None:
-    """Ends a cluster at once, with errors; steps that still run are FAILED, those that wait CANCELLED.
+    """Ends a cluster with errors; running steps become FAILED, pending steps CANCELLED.
 
-    A cluster that was ending already keeps the reason for which it did.
+    A cluster that is already TERMINATING keeps its reason.
     """
     lost = {"Reason": "The cluster ended while the step ran.", "Message": message}
     ending = cluster.state == "TERMINATING"
@@ -90,7 +90,7 @@ def cancel_pending(store: Store, cluster_id: str) -> None:
 
 
 def finish_step(store: Store, step: Record, state: str, failure: Mapping[str, str] | None = None) -> None:
-    """Brings a step to a final state. One that never started gets no end, as on EMR."""
+    """Sets a step's final state. A step that never started gets no EndDateTime, as on EMR."""
     step.state = state
     if step.doc["started"] is not None:
         step.doc["ended"] = _now_after(step.doc["started"])
@@ -99,8 +99,8 @@ def finish_step(store: Store, step: Record, state: str, failure: Mapping[str, st
     store.save(step)
 
 
-def step_over(store: Store, cluster: Record, step: Record, *, succeeded: bool, failure: Mapping[str, str]) -> None:
-    """Takes in that a step's process has ended, and what that means for its cluster."""
+def on_step_exit(store: Store, cluster: Record, step: Record, *, succeeded: bool, failure: Mapping[str, str]) -> None:
+    """Records a step's exit and applies ActionOnFailure."""
     if step.state == "CANCEL_PENDING" or cluster.state == "TERMINATING":
         # A cancelled step does not trigger its ActionOnFailure (API reference, CancelSteps).
         finish_step(store, step, "COMPLETED" if succeeded and step.state == "RUNNING" else "CANCELLED")
@@ -109,24 +109,24 @@ def step_over(store: Store, cluster: Record, step: Record, *, succeeded: bool, f
         finish_step(store, step, "COMPLETED")
         return
     finish_step(store, step, "FAILED", failure)
-    aftermath = after_failure(
+    effect = after_failure(
         step.doc["action"],
         keep_alive=cluster.doc["keep_alive"],
         protected=cluster.doc["protected"],
         concurrency=cluster.doc["concurrency"],
     )
-    if aftermath is Aftermath.TERMINATE:
+    if effect is FailureAction.TERMINATE:
         begin_termination(store, cluster, "STEP_FAILURE", "Shut down as step failed", with_errors=True)
-    elif aftermath is Aftermath.CANCEL_PENDING:
+    elif effect is FailureAction.CANCEL_PENDING:
         cancel_pending(store, cluster.id)
 
 
 @dataclass(frozen=True)
-class Orders:
-    """What a worker is to do next: end the cluster, start steps, cancel running ones, or wait.
+class WorkerActions:
+    """A worker's next actions: stop (end the cluster), start steps, cancel running steps, or wait.
 
-    `cancel` gives for each step to cancel the StepCancellationOption; `wait` is the longest time in seconds
-    to sleep, None for as long as nothing happens.
+    `cancel` maps the ids of steps to cancel to their StepCancellationOption; `wait` is the timeout in seconds
+    of the next wait, None for no timeout.
     """
 
     stop: bool = False
@@ -135,10 +135,10 @@ class Orders:
     wait: float | None = None
 
 
-def next_orders(store: Store, cluster: Record, running: Collection[str]) -> Orders:
-    """Decides what comes next for a cluster whose steps `running` have processes; steps to start are RUNNING then."""
+def next_actions(store: Store, cluster: Record, running: Collection[str]) -> WorkerActions:
+    """Chooses a worker's next actions and sets the steps to start to RUNNING; `running` steps have processes."""
     if cluster.state not in READY:
-        return Orders(stop=True)
+        return WorkerActions(stop=True)
     cancelled = store.find("step", cluster_id=cluster.id, states=("CANCEL_PENDING",))
     cancel = {step.id: step.doc["cancel"] for step in cancelled if step.id in running}
     room = max(0, cluster.doc["concurrency"] - len(running))
@@ -151,17 +151,17 @@ def next_orders(store: Store, cluster: Record, running: Collection[str]) -> Orde
         cluster.doc["idle_since"] = None
         if starting or cluster.state != "RUNNING":
             set_state(store, cluster, "RUNNING", "Running step")
-        return Orders(start=tuple(starting), cancel=cancel)
+        return WorkerActions(start=tuple(starting), cancel=cancel)
     return _idle(store, cluster)
 
 
-def _idle(store: Store, cluster: Record) -> Orders:
+def _idle(store: Store, cluster: Record) -> WorkerActions:
     last = store.find("step", cluster_id=cluster.id, newest_first=True, limit=1)
     if not cluster.doc["keep_alive"]:
         _complete(store, cluster)
-        return Orders(stop=True)
+        return WorkerActions(stop=True)
     since = cluster.doc["idle_since"]
-    # It lies in the future when the machine's clock was set back.
+    # In the future if the machine's clock was set back: the idle time would never pass.
     if since is None or since > clock.now():
         cluster.doc["idle_since"] = clock.now()
         set_state(store, cluster, "WAITING", _ready_text(last))
@@ -169,7 +169,7 @@ def _idle(store: Store, cluster: Record) -> Orders:
 
 
 def _complete(store: Store, cluster: Record) -> None:
-    # EMR ends such a cluster as plainly TERMINATED, and tells of the failed step only in the reason.
+    # EMR ends such a cluster as TERMINATED, not TERMINATED_WITH_ERRORS; only the reason mentions the failed step.
     if store.find("step", cluster_id=cluster.id, states=("FAILED",), limit=1):
         begin_termination(store, cluster, "STEP_FAILURE", "Steps completed with errors")
     else:
@@ -182,13 +182,13 @@ def _ready_text(last: list[Record]) -> str:
     return f"Cluster ready after last step {last[0].state.lower()}."
 
 
-def _until_idle_timeout(store: Store, cluster: Record) -> Orders:
+def _until_idle_timeout(store: Store, cluster: Record) -> WorkerActions:
     policy: Mapping[str, Any] | None = cluster.doc["auto_termination"]
     if policy is None:
-        return Orders()
+        return WorkerActions()
     timeout = policy.get("IdleTimeout", DEFAULT_IDLE_TIMEOUT)
     left = cluster.doc["idle_since"] + clock.span(timeout, cluster.doc["time_scale"]) - clock.now()
     if left > 0:
-        return Orders(wait=left)
+        return WorkerActions(wait=left)
     begin_termination(store, cluster, "ALL_STEPS_COMPLETED", f"Auto-terminated after being idle for {timeout} seconds")
-    return Orders(stop=True)
+    return WorkerActions(stop=True)

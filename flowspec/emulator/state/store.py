@@ -1,9 +1,8 @@
-"""The store: one SQLite file that any number of command lines and workers share.
+"""The store: one SQLite file shared by any number of command lines and workers.
 
-Everything is a `Record`: an id, what is searched by (kind, cluster, region, state, time), and a document
-with the rest. Later kinds need no new table. Transactions are short and take the write lock when they
-begin, so that two writers wait for each other and never meet in a deadlock; readers are never blocked
-(write-ahead log).
+Everything is a `Record`: an id, the indexed fields (kind, cluster, region, state, time), and a JSON document with
+the rest, so that new kinds need no new table. Write transactions are short and take the write lock when they begin
+(BEGIN IMMEDIATE), so that two writers wait for each other instead of deadlocking; readers are never blocked (WAL).
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from flowspec.emulator.state.paths import database, layout_lock, not_writable, prepare, trouble
+from flowspec.emulator.state.paths import database, layout_lock, not_writable, os_error_to_user_error, prepare
 from flowspec.errors import FlowspecError
 
 SCHEMA_VERSION = 1
-# Longer than any transaction by orders of magnitude: whoever waits this long has found a stopped process.
+# Transactions take milliseconds: a lock held this long is held by a stopped process (SIGSTOP, debugger).
 _BUSY_SECONDS = 30.0
 
 _SCHEMA = (
@@ -44,9 +43,9 @@ _COLUMNS = "kind, id, cluster_id, region, state, created, doc, seq"
 
 @dataclass
 class Record:
-    """One thing the service knows: a "cluster", "step", "group", "fleet", or what belongs to an account.
+    """A "cluster", "step", "group", "fleet", or a setting of an account.
 
-    `created` is in seconds since 1970; `seq` grows in order of creation; `doc` holds what is not searched.
+    `created` is in seconds since 1970; `seq` increases in order of creation; `doc` holds the unindexed fields.
     """
 
     kind: str
@@ -60,7 +59,7 @@ class Record:
 
 
 class Store:
-    """An open connection to the store; to be closed, best by `with`. Not to be shared between threads.
+    """An open connection to the store, for one thread; a context manager that closes it.
 
     It waits `busy_seconds` for another process that writes.
     Every method raises FlowspecError when the file can't be read or written.
@@ -69,7 +68,7 @@ class Store:
     def __init__(self, home: Path, *, busy_seconds: float = _BUSY_SECONDS) -> None:
         prepare(home)
         self._home = home
-        with self._told():
+        with self._user_errors():
             self._db = sqlite3.connect(database(home), timeout=busy_seconds, isolation_level=None)
             try:
                 self._open()
@@ -91,20 +90,20 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """A transaction that may write: all of it happens, or (on an exception) nothing."""
+        """Runs a write transaction; an exception rolls it back."""
         with self._transaction("BEGIN IMMEDIATE"):
             yield
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """A transaction that sees one state of the store and blocks nobody."""
+        """Runs a read transaction on a snapshot of the store, without blocking writers."""
         with self._transaction("BEGIN"):
             yield
 
     def add(self, record: Record) -> None:
-        """Puts in a new record and gives it its `seq`."""
+        """Inserts a new record and sets its `seq`."""
         values = (record.kind, record.id, record.cluster_id, record.region, record.state, record.created)
-        with self._told():
+        with self._user_errors():
             cursor = self._db.execute(
                 "INSERT INTO records (kind, id, cluster_id, region, state, created, doc) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (*values, json.dumps(record.doc)),
@@ -112,26 +111,26 @@ class Store:
         record.seq = cursor.lastrowid or 0
 
     def save(self, record: Record) -> None:
-        """Writes a changed record's state and document back."""
-        with self._told():
+        """Updates a record's state and document."""
+        with self._user_errors():
             self._db.execute(
                 "UPDATE records SET state = ?, doc = ? WHERE id = ?",
                 (record.state, json.dumps(record.doc), record.id),
             )
 
     def delete(self, record: Record) -> None:
-        """Takes a record out."""
-        with self._told():
+        """Deletes a record."""
+        with self._user_errors():
             self._db.execute("DELETE FROM records WHERE id = ?", (record.id,))
 
     def remove(self, cluster_id: str) -> bool:
-        """Removes a cluster and all that belongs to it; whether there was one."""
-        with self._told():
+        """Deletes a cluster with its steps, groups and fleets; returns whether there was one."""
+        with self._user_errors():
             return self._db.execute("DELETE FROM records WHERE cluster_id = ?", (cluster_id,)).rowcount > 0
 
     def get(self, kind: str, record_id: str) -> Record | None:
-        """The record of this kind and id, if there is one."""
-        with self._told():
+        """Returns the record with this kind and id, None if there is none."""
+        with self._user_errors():
             row = self._db.execute(
                 f"SELECT {_COLUMNS} FROM records WHERE id = ? AND kind = ?",  # noqa: S608 - constants only
                 (record_id, kind),
@@ -151,7 +150,7 @@ class Store:
         newest_first: bool = False,
         limit: int = -1,
     ) -> list[Record]:
-        """The records that meet all conditions given, in order of creation (or `newest_first`)."""
+        """Returns the records that match all conditions, in order of creation (or `newest_first`)."""
         conditions: list[tuple[str, Any]] = [("kind = ?", kind)]
         if states is not None:
             wanted = json.dumps(list(states))
@@ -169,7 +168,7 @@ class Store:
         ]
         where = " AND ".join(condition for condition, _ in conditions)
         order = "DESC" if newest_first else "ASC"
-        with self._told():
+        with self._user_errors():
             rows = self._db.execute(
                 f"SELECT {_COLUMNS} FROM records WHERE {where} ORDER BY seq {order} LIMIT ?",  # noqa: S608
                 (*(value for _, value in conditions), limit),
@@ -177,16 +176,16 @@ class Store:
         return [_record(row) for row in rows]
 
     def count(self, kind: str, *, cluster_id: str, up_to: int) -> int:
-        """How many records of a kind a cluster has, up to the one whose `seq` is given."""
-        with self._told():
+        """Counts a cluster's records of a kind up to `seq` `up_to`."""
+        with self._user_errors():
             row = self._db.execute(
                 "SELECT count(*) FROM records WHERE kind = ? AND cluster_id = ? AND seq <= ?", (kind, cluster_id, up_to)
             ).fetchone()
         return int(row[0])
 
     def ids(self, kind: str, states: Iterable[str]) -> list[str]:
-        """The ids of all records of a kind in one of `states`, without reading their documents."""
-        with self._told():
+        """Returns the ids of all records of a kind in one of `states`, without parsing their documents."""
+        with self._user_errors():
             rows = self._db.execute(
                 "SELECT id FROM records WHERE kind = ? AND state IN (SELECT value FROM json_each(?)) ORDER BY seq",
                 (kind, json.dumps(list(states))),
@@ -194,22 +193,22 @@ class Store:
         return [row[0] for row in rows]
 
     def _open(self) -> None:
-        # A commit survives a killed process; only a crash of the machine can lose the last ones, and with
-        # them go the workers anyway.
+        # NORMAL: a commit survives a killed process. A crash of the machine can lose the last commits, but it
+        # ends all workers as well; FULL would cost one fsync per call.
         self._db.execute("PRAGMA synchronous = NORMAL")
         if self._version() == SCHEMA_VERSION:
             return
-        # Only one process at a time may lay out the file: changing to WAL does not wait its turn by itself.
+        # The change to WAL fails with SQLITE_BUSY at once, without the busy timeout, so it needs a lock of its own.
         with layout_lock(self._home).open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            self._lay_out()
+            self._create_schema()
 
-    def _lay_out(self) -> None:
+    def _create_schema(self) -> None:
         version = self._version()
         if version > SCHEMA_VERSION:
             raise FlowspecError(
                 f"{database(self._home)} was written by a newer flowspec "
-                f"(layout {version}, this one knows {SCHEMA_VERSION})",
+                f"(schema {version}; this version knows {SCHEMA_VERSION})",
                 remedy="upgrade flowspec, or set FLOWSPEC_HOME to another folder",
             )
         if version == 0:
@@ -225,33 +224,33 @@ class Store:
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[None]:
-        with self._told():
+        with self._user_errors():
             self._db.execute(begin)
         try:
             yield
-            with self._told():
+            with self._user_errors():
                 self._db.execute("COMMIT")
         except BaseException:
-            # SQLite has rolled back by itself where the disk is full.
+            # On a full disk SQLite has already rolled back.
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
 
-    def make_room(self) -> None:
-        """On a full disk: has the write-ahead log begin anew in the space that it has already."""
-        with self._told():
+    def restart_log(self) -> None:
+        """Restarts the write-ahead log from its beginning, so that it reuses its space on a full disk."""
+        with self._user_errors():
             self._db.execute("PRAGMA wal_checkpoint(RESTART)")
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Turns what SQLite and the file system say into something a user can act on."""
+    def _user_errors(self) -> Iterator[None]:
+        """Turns errors of SQLite and the file system into FlowspecErrors with a remedy."""
         try:
             yield
         except sqlite3.OperationalError as error:
             if str(error) == "database is locked":
                 raise FlowspecError(
-                    f"another process keeps the store of the embedded EMR locked: {database(self._home)}",
-                    remedy="look for a flowspec process that is stopped, and resume or end it",
+                    f"another process holds the lock on the store of the embedded EMR: {database(self._home)}",
+                    remedy="look for a stopped flowspec process, and resume or kill it",
                 ) from error
             raise not_writable(self._home, str(error)) from error
         except sqlite3.DatabaseError as error:
@@ -260,7 +259,7 @@ class Store:
                 remedy="move that file away, or set FLOWSPEC_HOME to another folder",
             ) from error
         except OSError as error:
-            raise trouble(self._home, error) from error
+            raise os_error_to_user_error(self._home, error) from error
 
 
 def _record(row: tuple[Any, ...]) -> Record:

@@ -1,4 +1,4 @@
-"""The EBS volumes of instances, as the answers show them."""
+"""Derives the EBS volumes of instances."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _EBS_ONLY = re.compile(r"(m4|c4|r4|t\d\w*|[mcr][5-9](?!\w*d)\w*)\.(\w+)")
 
 
 def answered(request: Mapping[str, Any], cluster: Record) -> Answer:
-    """EbsBlockDevices, one entry for each volume of an instance, and EbsOptimized if that was asked for.
+    """Returns EbsBlockDevices, one entry for each volume of an instance, and EbsOptimized if requested.
 
-    EMR gives no VolumesPerInstance back, and shows its defaults.
+    Like EMR's answers it has no VolumesPerInstance, and includes default volumes.
     """
     asked = request.get("EbsConfiguration", {})
     optimized = {name: asked[name] for name in ("EbsOptimized",) if name in asked}
@@ -38,7 +38,7 @@ def answered(request: Mapping[str, Any], cluster: Record) -> Answer:
 
 
 def block_devices(request: Mapping[str, Any], cluster: Record) -> list[Answer]:
-    """The volumes of an instance that a group (or a type of a fleet) asks for, with the device of each."""
+    """Returns the volumes of an instance of a group (or a type of a fleet), with their devices."""
     configs = request.get("EbsConfiguration", {}).get("EbsBlockDeviceConfigs")
     if configs is None:
         configs = _default_volumes(request["InstanceType"], cluster)

@@ -1,7 +1,7 @@
-"""One process of a cluster, from start to logs: a step, or a bootstrap action.
+"""Starts the processes of steps and bootstrap actions, and writes their controller logs.
 
-`start_step` and `start_bootstrap` give a `Running`; `finish` takes what it came to. What can't even be
-started is a failure like any other: its reason is in the logs.
+`start_step` and `start_bootstrap` return a `Running`; `finish` records its exit. A process that can't be started
+is a failed step like any other: the reason is in its logs.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flowspec.emulator.api.steps import properties
-from flowspec.emulator.state import paths as place
+from flowspec.emulator.state import paths
 from flowspec.emulator.state.store import Record
 from flowspec.emulator.worker import logs, processes
-from flowspec.emulator.worker.s3_sync_wrapper import around, s3_root
+from flowspec.emulator.worker.s3_sync_wrapper import s3_root, wrapped
 from flowspec.engines import Command, command_for, script_argv
 from flowspec.errors import FlowspecError
 
 GRACE_SECONDS = 5.0
-"""How long a process has to end after SIGTERM, before it is killed."""
+"""Time between SIGTERM and SIGKILL."""
 
 NOT_STARTED = 127
-"""The exit status of what could not be started, as a shell gives it."""
+"""The exit status of a program that could not be started, as in a shell."""
 
 
 @dataclass
 class Running:
-    """A process, its folder (with the note that identifies it) and its logs.
+    """A process, its folder (with its pid file) and its log folder.
 
-    `shown` is what it runs, for the controller log; `started` a monotonic time; `asked` whether it was asked to end.
+    `shown` is the command in the controller log, `started` a monotonic time, `signalled` whether it was asked to end.
     """
 
     process: subprocess.Popen[bytes]
@@ -41,34 +41,34 @@ class Running:
     logs: Path
     shown: str
     started: float
-    asked: bool = False
+    signalled: bool = False
 
     def exit_code(self) -> int | None:
-        """The exit status as a shell gives it (128 + signal); None while it runs."""
+        """Returns the exit status as in a shell (128 + signal), None while the process runs."""
         code = self.process.poll()
         return code if code is None or code >= 0 else 128 - code
 
-    def ask(self) -> None:
-        """Asks the process and its group to end (SIGTERM), once."""
-        if not self.asked:
+    def terminate(self) -> None:
+        """Sends SIGTERM to the process group, once."""
+        if not self.signalled:
             processes.send(self.process, signal.SIGTERM)
-            self.asked = True
+            self.signalled = True
 
     def kill(self) -> None:
-        """Ends the process and its group."""
+        """Sends SIGKILL to the process group."""
         processes.send(self.process, signal.SIGKILL)
-        self.asked = True
+        self.signalled = True
 
 
 class CannotStart(Exception):
-    """A step or bootstrap action whose process could not be started; its text is the reason."""
+    """The process of a step or bootstrap action could not be started; the text is the reason."""
 
 
 def start_step(home: Path, cluster: Record, step: Record) -> Running:
-    """Starts a step's process in a fresh working directory. Raises CannotStart."""
-    folder = place.step_folder(home, cluster.id, step.id)
-    live = place.step_logs(home, cluster.id, step.id)
-    scratch = place.scratch(home, step.id)
+    """Starts a step's process in a new working directory. Raises CannotStart."""
+    folder = paths.step_folder(home, cluster.id, step.id)
+    live = paths.step_logs(home, cluster.id, step.id)
+    scratch = paths.scratch(home, step.id)
     jar = step.doc["jar"]
     try:
         _make(folder / "work", live, logs.STEP_LOGS)
@@ -79,7 +79,7 @@ def start_step(home: Path, cluster: Record, step: Record) -> Running:
             jar.get("MainClass"),
             jar.get("Args", []),
             s3_root=s3_root(home, cluster),
-            hdfs_root=place.hdfs_root(home, cluster.id),
+            hdfs_root=paths.hdfs_root(home, cluster.id),
             syslog=live / "syslog",
             properties=properties(step),
             configurations=cluster.doc["request"].get("Configurations", ()),
@@ -89,7 +89,7 @@ def start_step(home: Path, cluster: Record, step: Record) -> Running:
         own = {processes.STEP_ID: step.id, "TMPDIR": str(scratch)}
         command = Command(command.argv, {**command.environment, **own})
         texts = [jar["Jar"], *jar.get("Args", []), *properties(step).values()]
-        return _start(around(command, home, cluster, live, texts), folder, live, shown)
+        return _start(wrapped(command, home, cluster, live, texts), folder, live, shown)
     except FlowspecError as error:
         raise CannotStart(error.sentence) from error
     except OSError as error:
@@ -99,14 +99,14 @@ def start_step(home: Path, cluster: Record, step: Record) -> Running:
 def start_bootstrap(home: Path, cluster: Record, number: int) -> Running:
     """Starts the cluster's bootstrap action `number` (from 1). Raises CannotStart."""
     script = cluster.doc["request"]["BootstrapActions"][number - 1]["ScriptBootstrapAction"]
-    folder = place.bootstrap_folder(home, cluster.id, number)
+    folder = paths.bootstrap_folder(home, cluster.id, number)
     try:
         _make(folder / "work", folder, logs.BOOTSTRAP_LOGS)
-        path = place.located(s3_root(home, cluster), script["Path"])
+        path = paths.resolve_uri(s3_root(home, cluster), script["Path"])
         if not cluster.doc.get("s3_url") and not path.is_file():
             raise CannotStart(f"{script['Path']}: there is no such file ({path})")
         argv = script_argv(str(path), script.get("Args", []))
-        command = around(Command(argv), home, cluster, folder, [script["Path"], *script.get("Args", [])])
+        command = wrapped(Command(argv), home, cluster, folder, [script["Path"], *script.get("Args", [])])
         return _start(command, folder, folder, shlex.join(argv))
     except FlowspecError as error:
         raise CannotStart(error.sentence) from error
@@ -117,7 +117,7 @@ def start_bootstrap(home: Path, cluster: Record, number: int) -> Running:
 def _make(work: Path, live: Path, names: tuple[str, ...]) -> None:
     work.mkdir(parents=True)
     live.mkdir(parents=True, exist_ok=True)
-    # All are there from the start, for those who follow them.
+    # Created at once, so that clients can follow them from the start.
     for name in names:
         (live / name).touch()
 
@@ -144,7 +144,7 @@ def _start(command: Command, folder: Path, live: Path, shown: str) -> Running:
 
 
 def finish(running: Running, what: str) -> int:
-    """Takes the end of a process into its controller log; gives the exit status. `what` is "Step", for instance."""
+    """Writes the end of a process to its controller log; returns its exit status. `what` is e.g. "Step"."""
     code = running.exit_code()
     assert code is not None, "the process has ended"
     took = max(0, round(time.monotonic() - running.started))
@@ -154,7 +154,7 @@ def finish(running: Running, what: str) -> int:
         f"INFO total process run time: {took} seconds",
         stamped=False,
     )
-    told = f"INFO {what} succeeded" if code == 0 else f"WARN {what} failed"
-    logs.write_controller(running.logs, f"{told} with exitCode {code} and took {took} seconds")
+    outcome = f"INFO {what} succeeded" if code == 0 else f"WARN {what} failed"
+    logs.write_controller(running.logs, f"{outcome} with exitCode {code} and took {took} seconds")
     processes.forget_if_gone(running.process, running.folder / "process")
     return code

@@ -1,9 +1,9 @@
-"""The logs of steps and bootstrap actions: written live, published in EMR's layout, and read for a cause.
+"""Writes the logs of steps and bootstrap actions, publishes them in EMR's layout, and extracts failure causes.
 
     <log uri>/<cluster>/steps/<step>/{controller,syslog,stdout,stderr}.gz
     <log uri>/<cluster>/node/<instance>/bootstrap-actions/<n>/{controller,stdout,stderr}.gz
 
-(Management Guide, "View log files"). The plain files stay where they were written, for whoever follows them.
+(Management Guide, "View log files"). The plain files stay in place for clients that follow them.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from flowspec.emulator.state import clock
-from flowspec.emulator.state import paths as place
+from flowspec.emulator.state import clock, paths
 from flowspec.emulator.state.store import Record
 from flowspec.engines import engine_of
 from flowspec.engines.registry import ENGINES
 from flowspec.errors import FlowspecError
 
-# The worker writes these warnings to its worker.log; a command line that buries a dead worker stays silent.
+# The worker writes these warnings to its worker.log; a command line that fails an orphaned cluster prints none.
 _log = logging.getLogger(__name__)
 _log.addHandler(logging.NullHandler())
 
 STEP_LOGS = ("controller", "syslog", "stdout", "stderr")
 BOOTSTRAP_LOGS = ("controller", "stdout", "stderr")
 
-# A cause stands near the end; a log of gigabytes must not be read for it.
+# The cause is near the end of a log, which may have gigabytes. Java's stack traces with all causes take some 20 KB.
 _TAIL_BYTES = 256 * 1024
+# With less free space than the worker's own reserve, a step that died silently is taken to have filled the disk.
 _FULL_BYTES = 256 * 1024
 
 # FailureDetails.Reason is a coarse class of the cause (Management Guide, "Enhanced step debugging").
@@ -48,14 +48,14 @@ _ERROR_LINE = re.compile(r"^\d{4}-\d\d-\d\d[ T][\d:.,]+Z? +(ERROR|FATAL) ")
 _ANYTHING = re.compile("")
 _TELLING = (("syslog", _EXCEPTION), ("syslog", _ERROR_LINE), ("stderr", _ANYTHING))
 # Lines that say that a job failed, and not why.
-_EMPTY_WORDS = re.compile(
+_UNINFORMATIVE = re.compile(
     r"Job not successful!|failed with state FAILED|^Streaming Command Failed!|^Try -help for more information"
     r"|^WARNING: Using incubator modules|^flowspec: |^Caused by: [\w.$]+$"
 )
 
 
 def write_controller(folder: Path, *lines: str, stamped: bool = True) -> None:
-    """Appends lines to a controller log, in EMR's form. What can't be written (a full disk) is let go."""
+    """Appends lines to a controller log in EMR's format. Write errors (full disk) are only logged."""
     stamp = datetime.fromtimestamp(clock.now(), timezone.utc).isoformat(timespec="milliseconds")[:-6] + "Z "
     try:
         with (folder / "controller").open("a", encoding="utf-8") as controller:
@@ -65,41 +65,41 @@ def write_controller(folder: Path, *lines: str, stamped: bool = True) -> None:
 
 
 def publish_step(home: Path, cluster: Record, step: Record) -> None:
-    """Puts a finished step's logs where its LogUri (else the cluster's) points. Never raises for a full disk."""
+    """Copies a finished step's logs to its LogUri, else the cluster's. Write errors are only logged."""
     uri = step.doc["log_uri"] or cluster.doc["request"].get("LogUri")
     if uri:
-        source = place.step_logs(home, cluster.id, step.id)
+        source = paths.step_logs(home, cluster.id, step.id)
         _publish(home, cluster, source, STEP_LOGS, f"{uri.rstrip('/')}/{cluster.id}/steps/{step.id}")
 
 
 def publish_bootstrap(home: Path, cluster: Record, number: int, instance: str) -> None:
-    """Puts the logs of a bootstrap action where the cluster's LogUri points."""
+    """Copies the logs of a bootstrap action to the cluster's LogUri."""
     uri = cluster.doc["request"].get("LogUri")
     if uri:
         node = f"{uri.rstrip('/')}/{cluster.id}/node/{instance}"
-        source = place.bootstrap_folder(home, cluster.id, number)
+        source = paths.bootstrap_folder(home, cluster.id, number)
         _publish(home, cluster, source, BOOTSTRAP_LOGS, f"{node}/bootstrap-actions/{number}")
 
 
 def published_uri(cluster: Record, step: Record, name: str) -> str | None:
-    """The URI at which a step's log is (or will be) published, None without a LogUri."""
+    """Returns the URI at which a step's log is or will be published, None without a LogUri."""
     uri: str | None = step.doc["log_uri"] or cluster.doc["request"].get("LogUri")
     return f"{uri.rstrip('/')}/{cluster.id}/steps/{step.id}/{name}.gz" if uri else None
 
 
 def failure_details(home: Path, cluster: Record, step: Record, exit_code: int) -> dict[str, str]:
-    """Reason, Message and LogFile of a failed step, cut from its logs as EMR does."""
-    folder = place.step_logs(home, cluster.id, step.id)
+    """Returns Reason, Message and LogFile of a failed step, extracted from its logs as EMR does."""
+    folder = paths.step_logs(home, cluster.id, step.id)
     jar = step.doc["jar"]
     name, message = _cause(folder, engine_of(jar["Jar"], jar.get("MainClass"), jar.get("Args", [])))
     if not message:
-        message = _without_words(folder, exit_code)
+        message = _silent_failure(folder, exit_code)
     log_file = published_uri(cluster, step, name) or str(folder / name)
     return {"Reason": reason_of(message), "Message": message, "LogFile": log_file}
 
 
-def _without_words(folder: Path, exit_code: int) -> str:
-    # A full disk takes the words of those who would tell of it, too.
+def _silent_failure(folder: Path, exit_code: int) -> str:
+    # On a full disk the error message itself could not be written.
     with contextlib.suppress(OSError):  # the step may have removed its logs
         if shutil.disk_usage(folder).free < _FULL_BYTES:
             return f"The process ended with exit status {exit_code}: No space left on device ({folder})"
@@ -107,7 +107,7 @@ def _without_words(folder: Path, exit_code: int) -> str:
 
 
 def reason_of(message: str, otherwise: str = "Unknown Error.") -> str:
-    """The coarse class that a message falls into."""
+    """Returns the FailureDetails.Reason for a message."""
     return next((reason for pattern, reason in _REASONS if pattern.search(message)), otherwise)
 
 
@@ -117,13 +117,13 @@ def _cause(folder: Path, engine: str) -> tuple[str, str]:
     own = [(name, _EXCEPTION) for name in ENGINES[engine].error_logs] if engine in ENGINES else []
     for name, telling in (*own, *_TELLING):
         for line in reversed(_tail(folder / name)):
-            if telling.search(line) and not _EMPTY_WORDS.search(line):
+            if telling.search(line) and not _UNINFORMATIVE.search(line):
                 return name, _LOG_PREFIX.sub("", line)
     return "stderr", ""
 
 
 def _tail(path: Path) -> list[str]:
-    if not path.is_file():  # to open a pipe would be to wait
+    if not path.is_file():  # opening a FIFO would block
         return []
     try:
         with path.open("rb") as log:
@@ -136,7 +136,7 @@ def _tail(path: Path) -> list[str]:
 
 def _publish(home: Path, cluster: Record, source: Path, names: Sequence[str], uri: str) -> None:
     url = cluster.doc.get("s3_url") if uri.startswith("s3") else None
-    target = source / "published" if url else place.located(place.s3_root(home), uri)
+    target = source / "published" if url else paths.resolve_uri(paths.s3_root(home), uri)
     there = [name for name in names if (source / name).is_file()]
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -151,7 +151,7 @@ def _publish(home: Path, cluster: Record, source: Path, names: Sequence[str], ur
 
 
 def _compress(source: Path, target: Path) -> None:
-    """Writes `target` whole or not at all."""
+    """Writes `target` atomically."""
     unfinished = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         with source.open("rb") as plain, gzip.open(unfinished, "wb", compresslevel=6) as packed:

@@ -1,14 +1,14 @@
-"""Processes that can be found again, and ended, by someone who did not start them.
+"""Starts processes so that another process can find and kill them later.
 
-A step runs as the leader of a session and process group of its own, so that a signal reaches all it has
-started. Before it becomes the step's program, the new process writes down who it is (its pid, and a token
-that tells it from a later process with the same pid). So the note is there whenever the process is, even
-if the worker is killed in between.
+A step runs as the leader of its own session and process group, so that a signal reaches all of its children.
+Between fork and exec the new process writes a pid file: its pid, and a token that distinguishes it from a
+later process with the same pid. So the pid file exists whenever the process does, even if the worker is
+killed in between.
 
-What leaves that session (setsid, a daemon) is found on Linux in two more ways. All that a cluster's worker
-starts carries the cluster's id in its environment, where /proc shows it; and the worker adopts what loses
-its parent, so that as long as it lives not even a wiped environment hides a process. Elsewhere only the
-session is found.
+Processes that leave the session (setsid, daemons) are found on Linux in two more ways: all processes started
+by a cluster's worker have the cluster's id in their environment, visible in /proc; and the worker is a child
+subreaper, so that while it lives it finds even processes that cleared their environment. On other systems
+only the session is found.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from contextlib import suppress
 from pathlib import Path
 
 CLUSTER_ID = "FLOWSPEC_CLUSTER_ID"
-"""The variable that the worker of a cluster has in its environment, and with it all that it starts."""
+"""Environment variable of a cluster's worker and all of its descendants."""
 
 STEP_ID = "FLOWSPEC_STEP_ID"
-"""The variable that all processes of a step have beyond that."""
+"""Environment variable of all processes of a step."""
 
 _ON_LINUX = sys.platform == "linux"
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
-# After SIGKILL a process is gone at once, unless the kernel is busy for it (a hanging disk).
-_PATIENCE = 3.0
+# Seconds to wait for killed processes: usually milliseconds, but uninterruptible disk waits (state D) can last.
+_KILL_TIMEOUT_SECONDS = 3.0
 
 
 def start(
@@ -45,13 +45,13 @@ def start(
     stderr: Path,
     environment: Mapping[str, str],
 ) -> subprocess.Popen[bytes]:
-    """Starts a process in `folder` with a session of its own, and has it noted in the file `note`.
+    """Starts a process in `folder` with its own session, which writes the pid file `note`.
 
     Raises OSError if it can't be started.
     """
     with stdout.open("ab") as out, stderr.open("ab") as err:
         try:
-            # The workers have one thread, so that code between fork and exec is safe here.
+            # Python code between fork and exec is safe only in a single-threaded process; workers are.
             return subprocess.Popen(
                 argv,
                 cwd=folder,
@@ -62,20 +62,20 @@ def start(
                 preexec_fn=_before_exec(note),  # noqa: PLW1509
             )
         except subprocess.SubprocessError as error:
-            raise OSError(f"the process could not be noted in {note} (is there space left on the device?)") from error
+            raise OSError(f"the pid file {note} could not be written (is the disk full?)") from error
 
 
 def send(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    """Sends a signal to the process and all of its group. That it has ended is no error."""
+    """Sends a signal to the process group of a process; does nothing if it has ended."""
     try:
         os.killpg(process.pid, number)
     except (ProcessLookupError, PermissionError):
-        # PermissionError: macOS says so of a group in which only zombies are left.
+        # macOS raises PermissionError for a group of zombies only.
         return
 
 
 def forget_if_gone(process: subprocess.Popen[bytes], note: Path) -> None:
-    """Removes the note of a process that has ended, unless others of its group live on."""
+    """Removes the pid file of an ended process, unless other processes of its group still run."""
     try:
         os.killpg(process.pid, 0)
     except (ProcessLookupError, PermissionError):
@@ -83,17 +83,17 @@ def forget_if_gone(process: subprocess.Popen[bytes], note: Path) -> None:
 
 
 def kill_noted(note: Path) -> None:
-    """Kills what is left of the group whose leader is noted in the file; never a stranger with its number."""
+    """Kills the process group whose leader is in the pid file; never an unrelated process that reused the pid."""
     try:
         pid_text, token = note.read_text().split()
         pid = int(pid_text)
     except (OSError, ValueError):
         return
-    if pid <= 1:  # a step has written over its note: to signals, such numbers mean us, or everyone
+    if pid <= 1:  # overwritten by the step: killpg(0) is our own group, killpg(1) every process we may signal
         return
     present = identity(pid)
-    # A number that stands for a group is not given to a new process as long as the group has members. So
-    # where the leader is gone, the group is ours or empty; where it is another process, ours is gone whole.
+    # The kernel does not reuse a pid while a process group has that id. So if no process has the pid, the group
+    # is ours or empty; if a process with another token has it, our group has ended.
     if present is None or present == token:
         try:
             os.killpg(pid, signal.SIGKILL)
@@ -102,19 +102,19 @@ def kill_noted(note: Path) -> None:
 
 
 def kill_marked(variable: str, value: str) -> None:
-    """Kills, on Linux, every process of this user that was started with `variable=value`, but not this one."""
+    """Kills (on Linux) all other processes of this user that have `variable=value` in their environment."""
     mark = f"{variable}={value}".encode()
     _kill_all(lambda: (pid for pid in _own_processes() if mark in _environment(pid)))
 
 
 def adopt_orphans() -> None:
-    """On Linux, makes this process the parent of every descendant that loses its own."""
+    """Makes this process (on Linux) a child subreaper: the new parent of descendants whose parent exits."""
     if _ON_LINUX:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def collect_adopted(started: Collection[int]) -> None:
-    """Takes in the ends of adopted children. Those in `started` are left to who waits for them."""
+    """Reaps ended adopted children, except those in `started`, whose Popen objects reap them."""
     if not _ON_LINUX:
         return
     with suppress(ChildProcessError):
@@ -123,9 +123,9 @@ def collect_adopted(started: Collection[int]) -> None:
 
 
 def kill_adopted() -> None:
-    """Kills this process's children, and theirs as they are adopted; but not the workers of other clusters.
+    """Kills this process's children, and their children as they are adopted.
 
-    A step may well start a cluster; that one does not end with the step's.
+    Processes of other clusters are spared: a step may create a cluster, which outlives the step's cluster.
     """
     me = os.getpid()
     _kill_all(lambda: (pid for pid in _own_processes() if _parent(pid) == me and not _is_of_a_cluster(pid)))
@@ -136,8 +136,8 @@ def _is_of_a_cluster(pid: int) -> bool:
 
 
 def _kill_all(find: Callable[[], Iterator[int]]) -> None:
-    """Kills what `find` gives until it gives nothing: a process may fork while it is looked for."""
-    deadline = time.monotonic() + _PATIENCE
+    """Kills the processes that `find` yields, repeatedly: a process may fork during the search."""
+    deadline = time.monotonic() + _KILL_TIMEOUT_SECONDS
     while (found := list(find())) and time.monotonic() < deadline:
         for pid in found:
             with suppress(ProcessLookupError, PermissionError):
@@ -146,7 +146,7 @@ def _kill_all(find: Callable[[], Iterator[int]]) -> None:
 
 
 def _own_processes() -> Iterator[int]:
-    """The pids of this user's other processes; none where there is no Linux /proc."""
+    """Yields the pids of this user's other processes; none without a Linux /proc."""
     with suppress(OSError), os.scandir("/proc") as entries:
         for entry in entries:
             with suppress(OSError):
@@ -155,7 +155,7 @@ def _own_processes() -> Iterator[int]:
 
 
 def _environment(pid: int) -> list[bytes]:
-    """The environment that a process was started with; empty for one that has ended."""
+    """Returns the environment with which a process was started; empty if it has ended."""
     try:
         return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
@@ -163,7 +163,7 @@ def _environment(pid: int) -> list[bytes]:
 
 
 def _parent(pid: int) -> int | None:
-    """The parent of a process; None for one that has ended."""
+    """Returns the pid of a process's parent; None if it has ended."""
     try:
         state, parent = _stat(pid)[:2]
     except OSError:
@@ -172,12 +172,12 @@ def _parent(pid: int) -> int | None:
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat from the third on, the state; the second, a name, may hold anything (proc(5))."""
+    """Returns the fields of /proc/PID/stat after the command name, which may contain any character (proc(5))."""
     return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
 
 
 def identity(pid: int) -> str | None:
-    """What tells a process from a later one with the same pid; None when there is no such process."""
+    """Returns a token that differs for a later process with the same pid; None if there is no such process."""
     if _ON_LINUX:
         return _identity_in_proc(pid)
     shown = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
@@ -204,7 +204,7 @@ def _before_exec(note: Path) -> Callable[[], None]:
 
 
 def _parent_death_signal() -> Callable[[], object]:
-    """On Linux, has the kernel end the process when its parent is killed; elsewhere the reaper comes later."""
+    """Returns a function that has the kernel (Linux only) send SIGTERM when the parent process dies."""
     if not _ON_LINUX:
         return lambda: None
     libc = ctypes.CDLL(None)

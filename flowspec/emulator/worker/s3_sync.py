@@ -1,10 +1,10 @@
-"""An S3 elsewhere, and the folder tree that stands for it in a cluster: fetched from, and put back to.
+"""Synchronizes a cluster's folder tree with an S3 endpoint (`flowspec emulator --s3 URL`).
 
-Clients of an endpoint have an S3 of their own (moto's server, MinIO ...). Before a step what its arguments
-name is fetched from there; after it what is new, changed or gone in the tree is put, written over or
-deleted there. A note beside the tree says what both sides last agreed on, so that nothing travels twice.
+Clients of the emulator may use an S3 of their own (moto's server, MinIO ...). Before a step the objects that its
+arguments name are downloaded into the tree; after it new and changed files are uploaded, and objects whose files
+were deleted are deleted. An index beside the tree records what was last in sync, so that nothing is transferred twice.
 
-The emulator's door to boto3. Raises FlowspecError for what S3 refuses or does not answer.
+This module is the only one in the emulator that imports boto3. It raises FlowspecError for errors of S3.
 """
 
 from __future__ import annotations
@@ -25,67 +25,69 @@ from typing import Any, TypeVar
 from flowspec.engines.paths import split_uri
 from flowspec.errors import FlowspecError
 
+# Parallel transfers. boto3 uses 10 per file by default; S3 clients gain little beyond that on one machine.
 _AT_ONCE = 8
-_MOST_DELETED_AT_ONCE = 1000
-"""Keys in one DeleteObjects (API reference)."""
+_MAX_KEYS_PER_DELETE = 1000
+"""Keys in one DeleteObjects (S3 API reference)."""
 
+# The endpoint is on this machine or near it: fail in seconds rather than after botocore's 60 s and 5 attempts.
 _CONNECT_SECONDS = 5
 _ATTEMPTS = 3
 _LONGEST_NAME = 255
-"""Bytes, of one name in a folder, on the file systems in use."""
+"""Bytes in one file name (NAME_MAX of ext4, XFS, APFS)."""
 
 _DUMMY_KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-"""For endpoints that take any, where the user has none."""
+"""Credentials for endpoints that accept any, if the user has none."""
 
 _GLOB = re.compile(r"[*?\[{]")
 _ABSENT = frozenset({"404", "NoSuchKey", "NoSuchBucket", "InvalidBucketName"})
-# Hadoop's unfinished output, and the checksums that it writes beside files of a local file system.
+# Folder of Hadoop's uncommitted output (FileOutputCommitter), and checksum files of its LocalFileSystem.
 _UNFINISHED = "_temporary"
 _CHECKSUM = re.compile(r"\..*\.crc")
 _MARKER = "_SUCCESS"
 
 _T = TypeVar("_T")
-_Agreed = dict[str, list[Any]]
+_Index = dict[str, list[Any]]
 
 
-class Mirror:
-    """The tree at `root`, whose folders are buckets, and the S3 at `url`.
+class TreeSync:
+    """Synchronizes the tree at `root`, whose folders are buckets, with the S3 endpoint at `url`.
 
-    Any number of processes may mirror one tree: each waits until the others have fetched or put.
+    Several processes may use one tree: a lock serializes their downloads and uploads.
     """
 
     def __init__(self, root: Path, url: str, region: str) -> None:
         self._root = root
-        self._note = root.with_name(f"{root.name}.json")
+        self._index_file = root.with_name(f"{root.name}.json")
         self._incoming = root.with_name(f"{root.name}.incoming")
         self._s3 = _client(url, region)
 
     def pull(self, uris: Iterable[str]) -> list[str]:
-        """Fetches the objects that the URIs name, and those below them; of a glob, all from its fixed beginning on.
+        """Downloads the objects at and below the URIs; for a glob, all objects with its literal prefix.
 
-        Gives the URIs at which there is nothing, which may be as it should: outputs are named, too.
+        Returns the URIs without any object. That is not an error: outputs are among the URIs.
         """
         missing = []
-        with self._agreed() as agreed:
+        with self._locked_index() as index:
             for uri in uris:
-                if not self._pull(uri, agreed):
+                if not self._pull(uri, index):
                     missing.append(uri)
         return missing
 
     def push(self) -> None:
-        """Puts what is new or changed in the tree, and deletes what is gone from it; `_SUCCESS` is the last to come."""
-        with self._agreed() as agreed:
+        """Uploads new and changed files, deletes the objects of deleted files, and uploads `_SUCCESS` files last."""
+        with self._locked_index() as index:
             found = dict(self._files())
-            changed = [name for name, seen in found.items() if agreed.get(name, [])[2:] != seen]
-            # What fails to be put is the failure of this step, and not of the next one as well: it is noted
-            # first, as something that is not there.
-            agreed.update({name: [None, None, *found[name]] for name in changed})
+            changed = [name for name, seen in found.items() if index.get(name, [])[2:] != seen]
+            # A file that can't be uploaded fails this step, but not the next one as well: so it is recorded
+            # first, as absent in S3.
+            index.update({name: [None, None, *found[name]] for name in changed})
             markers = [name for name in changed if name.rpartition("/")[2] == _MARKER]
-            self._put([name for name in changed if name not in markers], agreed)
-            self._delete([name for name in agreed if name not in found], agreed)
-            self._put(markers, agreed)
+            self._put([name for name in changed if name not in markers], index)
+            self._delete([name for name in index if name not in found], index)
+            self._put(markers, index)
 
-    def _pull(self, uri: str, agreed: _Agreed) -> bool:
+    def _pull(self, uri: str, index: _Index) -> bool:
         _, bucket, path = split_uri(uri)
         key = path.strip("/")
         glob = _GLOB.search(key)
@@ -93,38 +95,38 @@ class Mirror:
         listed = self._below(bucket, below)
         if key and not glob:
             listed |= self._at(bucket, key)
-        meant = [name for name in agreed if name == f"{bucket}/{key}" or name.startswith(f"{bucket}/{below}")]
-        self._forget([name for name in meant if name not in listed], agreed)
+        known = [name for name in index if name == f"{bucket}/{key}" or name.startswith(f"{bucket}/{below}")]
+        self._forget([name for name in known if name not in listed], index)
         wanted = [
             name
             for name, there in listed.items()
-            if agreed.get(name, [])[:2] != there or not (self._root / name).exists()
+            if index.get(name, [])[:2] != there or not (self._root / name).exists()
         ]
         for name, here in zip(wanted, _each(self._fetch, wanted), strict=True):
-            agreed[name] = [*listed[name], *here]
+            index[name] = [*listed[name], *here]
         if not listed:
             _remove_empty(self._root / bucket / key)
         return bool(listed)
 
-    def _forget(self, names: list[str], agreed: _Agreed) -> None:
-        """Removes here what is not there any more."""
+    def _forget(self, names: list[str], index: _Index) -> None:
+        """Deletes the files of objects that no longer exist in S3."""
         for name in names:
             path = self._root / name
             path.unlink(missing_ok=True)
             path.with_name(f".{path.name}.crc").unlink(missing_ok=True)
-            del agreed[name]
+            del index[name]
 
     def _at(self, bucket: str, key: str) -> dict[str, list[Any]]:
-        """The object of this very key, if there is one, with what identifies its content: size and ETag."""
-        with _told(f"s3://{bucket}/{key}", absence=True):
+        """Returns the object with exactly this key, if any: name -> [size, ETag]."""
+        with _s3_errors(f"s3://{bucket}/{key}", missing_ok=True):
             head = self._s3.head_object(Bucket=bucket, Key=key)
             return {f"{bucket}/{key}": [head["ContentLength"], head["ETag"]]}
         return {}
 
     def _below(self, bucket: str, prefix: str) -> dict[str, list[Any]]:
-        """All objects whose keys begin so. One whose key ends in a slash stands for a folder, and is none."""
+        """Returns the objects with a key prefix: name -> [size, ETag]; without folder markers (keys ending in "/")."""
         found = {}
-        with _told(f"s3://{bucket}/{prefix}", absence=True):
+        with _s3_errors(f"s3://{bucket}/{prefix}", missing_ok=True):
             for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
                 for entry in page.get("Contents", ()):
                     if not entry["Key"].endswith("/"):
@@ -137,7 +139,7 @@ class Mirror:
         target.parent.mkdir(parents=True, exist_ok=True)
         descriptor, unfinished = tempfile.mkstemp(dir=self._incoming)
         os.close(descriptor)
-        with _told(f"s3://{name}"):
+        with _s3_errors(f"s3://{name}"):
             self._s3.download_file(bucket, key, unfinished, Config=_one_thread())
         Path(unfinished).replace(target)
         return _seen(target)
@@ -150,66 +152,66 @@ class Mirror:
                     if path.is_file() and path.parent != self._root:
                         yield path.relative_to(self._root).as_posix(), _seen(path)
 
-    def _put(self, names: list[str], agreed: _Agreed) -> None:
+    def _put(self, names: list[str], index: _Index) -> None:
         for name, entry in zip(names, _each(self._put_one, names), strict=True):
-            agreed[name] = entry or agreed[name]
+            index[name] = entry or index[name]
 
     def _put_one(self, name: str) -> list[Any]:
         bucket, _, key = name.partition("/")
         path = self._root / name
         try:
             seen = _seen(path)
-            with _told(f"s3://{name}"):
+            with _s3_errors(f"s3://{name}"):
                 self._s3.upload_file(str(path), bucket, key, Config=_one_thread())
                 head = self._s3.head_object(Bucket=bucket, Key=key)
         except FileNotFoundError:
-            # What goes away meanwhile was another step's unfinished work.
+            # Deleted meanwhile: a temporary file of a step that runs in parallel.
             return []
         return [head["ContentLength"], head["ETag"], *seen]
 
-    def _delete(self, gone: list[str], agreed: _Agreed) -> None:
-        there = {name: agreed.pop(name)[0] is not None for name in gone}
+    def _delete(self, gone: list[str], index: _Index) -> None:
+        there = {name: index.pop(name)[0] is not None for name in gone}
         names = [name for name in gone if there[name]]
         for bucket in {name.partition("/")[0] for name in names}:
             keys = [{"Key": name.partition("/")[2]} for name in names if name.startswith(f"{bucket}/")]
-            for start in range(0, len(keys), _MOST_DELETED_AT_ONCE):
-                some = {"Objects": keys[start : start + _MOST_DELETED_AT_ONCE], "Quiet": True}
-                with _told(f"s3://{bucket}", absence=True):
+            for start in range(0, len(keys), _MAX_KEYS_PER_DELETE):
+                some = {"Objects": keys[start : start + _MAX_KEYS_PER_DELETE], "Quiet": True}
+                with _s3_errors(f"s3://{bucket}", missing_ok=True):
                     for error in self._s3.delete_objects(Bucket=bucket, Delete=some).get("Errors", ()):
                         where = f"s3://{bucket}/{error['Key']}"
                         raise FlowspecError(f"{where} can't be deleted: {error['Code']}", remedy="check your rights")
 
     @contextmanager
-    def _agreed(self) -> Iterator[_Agreed]:
-        """For each name ("bucket/key") size and ETag there, size and time here; kept even when something fails."""
+    def _locked_index(self) -> Iterator[_Index]:
+        """Yields the index: "bucket/key" -> [size, ETag in S3, size, mtime of the file]; saves it even on errors."""
         for folder in (self._root, self._incoming):
             folder.mkdir(parents=True, exist_ok=True)
-        with self._note.with_suffix(".lock").open("w") as lock:
+        with self._index_file.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            agreed: _Agreed = json.loads(self._note.read_text()) if self._note.exists() else {}
+            index: _Index = json.loads(self._index_file.read_text()) if self._index_file.exists() else {}
             try:
-                yield agreed
+                yield index
             finally:
-                unfinished = self._note.with_suffix(".new")
-                unfinished.write_text(json.dumps(agreed))
-                unfinished.replace(self._note)
+                unfinished = self._index_file.with_suffix(".new")
+                unfinished.write_text(json.dumps(index))
+                unfinished.replace(self._index_file)
 
 
 def put(url: str, region: str, files: Mapping[Path, str]) -> None:
-    """Puts files at the s3:// URIs given for them."""
+    """Uploads files to the s3:// URIs given for them."""
     s3 = _client(url, region)
     for path, uri in files.items():
         _, bucket, key = split_uri(uri)
-        with _told(uri):
+        with _s3_errors(uri):
             s3.upload_file(str(path), bucket, key.lstrip("/"), Config=_one_thread())
 
 
 @cache
 def _client(url: str, region: str) -> Any:
-    """An S3 client for an endpoint of one's own."""
+    """Returns an S3 client for a custom endpoint."""
     from botocore.config import Config
 
-    # Path addressing: there are no bucket names in such an endpoint's DNS.
+    # Path addressing: DNS has no bucket.host names for such an endpoint.
     config = Config(
         connect_timeout=_CONNECT_SECONDS,
         max_pool_connections=_AT_ONCE,
@@ -221,17 +223,17 @@ def _client(url: str, region: str) -> Any:
 
 
 def environment(url: str, region: str) -> dict[str, str]:
-    """What leads a step's own boto3 or AWS CLI to the same S3."""
+    """Returns the environment variables that point a step's own boto3 or AWS CLI to the same S3."""
     _, keys = _session()
     return {"AWS_ENDPOINT_URL_S3": url, "AWS_DEFAULT_REGION": region} | {key.upper(): keys[key] for key in keys}
 
 
 def _session() -> tuple[Any, Mapping[str, str]]:
-    """A session, and keys in place of the user's credentials, where there are none."""
+    """Returns a boto3 session, and dummy credentials if the user has none."""
     import boto3
 
     session = boto3.session.Session()
-    # This machine's role in EC2 means nothing to an S3 elsewhere, and to ask for it takes seconds where there is none.
+    # An EC2 instance role is not valid for such an endpoint, and outside of EC2 the metadata request takes seconds.
     session._session.get_component("credential_provider").remove("iam-role")
     return session, {} if session.get_credentials() else _DUMMY_KEYS
 
@@ -245,47 +247,47 @@ def _each(work: Callable[[str], _T], names: list[str]) -> Iterator[_T]:
 
 
 def _one_thread() -> Any:
-    """Several files travel at once, each in one stream."""
+    """Transfers each file in one thread: `_each` already runs several files in parallel."""
     from boto3.s3.transfer import TransferConfig
 
     return TransferConfig(use_threads=False)
 
 
 def _seen(path: Path) -> list[int]:
-    """What tells a file from what it was before: size and time of the last change (ns)."""
+    """Returns size and mtime (ns) of a file, by which a change is detected."""
     found = path.stat()
     return [found.st_size, found.st_mtime_ns]
 
 
 def _as_path(name: str) -> str:
-    """A key as a path below the tree; one that would lead elsewhere, or to another key's file, is refused."""
+    """Returns the path for a key; raises FlowspecError if it would leave the tree or collide with another key."""
     for part in name.split("/"):
         if part in ("", ".", "..") or "\0" in part or len(part.encode()) > _LONGEST_NAME:
-            raise FlowspecError(f"s3://{name} can't be a file on this machine", remedy="give the object another key")
+            raise FlowspecError(f"s3://{name} can't be stored as a file on this machine", remedy="rename the object")
     return name
 
 
 def _remove_empty(folder: Path) -> None:
-    """Removes a folder that holds no file: S3 has none such, and Hadoop would refuse to write to it."""
+    """Removes a folder without files: S3 has no empty folders, and Hadoop would refuse it as an output."""
     for path, _, _ in os.walk(folder, topdown=False):
         with contextlib.suppress(OSError):
             Path(path).rmdir()
 
 
 @contextmanager
-def _told(where: str, *, absence: bool = False) -> Iterator[None]:
-    """Turns what boto3 raises into FlowspecError. With `absence`, that there is no such thing is no error."""
+def _s3_errors(where: str, *, missing_ok: bool = False) -> Iterator[None]:
+    """Turns boto3's exceptions into FlowspecError. With `missing_ok`, a missing bucket or key is not an error."""
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
     try:
         yield
     except ClientError as error:
-        told = error.response.get("Error", {})
-        if not (absence and told.get("Code") in _ABSENT):
-            message = f"{where}: {told.get('Code')}: {told.get('Message')}"
+        details = error.response.get("Error", {})
+        if not (missing_ok and details.get("Code") in _ABSENT):
+            message = f"{where}: {details.get('Code')}: {details.get('Message')}"
             raise FlowspecError(message, remedy="check the bucket and your rights") from error
     except (Boto3Error, BotoCoreError) as error:
-        # What can't be a bucket's name is none.
-        if not (absence and isinstance(error, ParamValidationError)):
+        # Botocore refuses an invalid bucket name before it sends: there is no such bucket.
+        if not (missing_ok and isinstance(error, ParamValidationError)):
             raise FlowspecError(f"{where}: {error}", remedy="check the URL given by --s3, and the bucket") from error

@@ -1,10 +1,10 @@
-"""A step, or a bootstrap action, between fetching what it names from an S3 elsewhere and putting back what it wrote.
+"""Wraps a step or bootstrap action: downloads its inputs from an S3 endpoint before it, uploads outputs after it.
 
     python -m flowspec.emulator.worker.s3_sync_wrapper URL REGION ROOT LOGS URI... -- COMMAND...
 
-It is a process of its own around the step's: the cluster's worker stays free for orders meanwhile, and
-what S3 does to it, it does to the step only. The exit status is the step's, or 1 when S3 failed. What only
-that process needs it imports itself: the worker imports this module, too.
+It runs as a process of its own around the step's, so that the cluster's worker is not blocked by transfers and
+errors of S3 affect only the step. The exit status is the step's, or 1 if S3 failed. Imports that only this
+process needs (boto3) are local: the worker imports this module, too.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from flowspec.emulator.state import paths as place
+from flowspec.emulator.state import paths
 from flowspec.emulator.state.store import Record
 from flowspec.emulator.worker import logs
 from flowspec.engines import Command, python_module
@@ -28,21 +28,21 @@ from flowspec.facts.uris import split_at_commas
 
 _END_OF_URIS = "--"
 _NOT_STARTED = 127
-"""As a shell gives it."""
+"""Exit status of a command that could not be started, as in a shell."""
 
 _SYSTEMS = FileSystems(Path("/"))
 _URI = re.compile(r"s3[an]?://[^\"'#]+")
 
 
 def s3_root(home: Path, cluster: Record) -> Path:
-    """The folder that stands for s3:// in a cluster: one of its own where its S3 is elsewhere."""
-    return place.cluster_s3(home, cluster.id) if cluster.doc.get("s3_url") else place.s3_root(home)
+    """Returns the folder of a cluster's s3://: its own tree if it uses an S3 endpoint, else the home's."""
+    return paths.cluster_s3(home, cluster.id) if cluster.doc.get("s3_url") else paths.s3_root(home)
 
 
-def around(command: Command, home: Path, cluster: Record, live: Path, texts: Sequence[str]) -> Command:
-    """The command with its fetching and putting, for a cluster whose S3 is elsewhere; else as it is.
+def wrapped(command: Command, home: Path, cluster: Record, live: Path, texts: Sequence[str]) -> Command:
+    """Returns the command wrapped in this module for a cluster with an S3 endpoint, else the command itself.
 
-    `texts` are what may name objects; `live` is the folder of the logs.
+    `texts` are the arguments that may contain s3:// URIs; `live` is the folder of the logs.
     """
     url = cluster.doc.get("s3_url")
     if not url:
@@ -65,48 +65,48 @@ def uris_in(text: str) -> Iterator[str]:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Fetches, runs and puts; the exit status as a shell gives it."""
-    from flowspec.emulator.worker.s3_sync import Mirror, environment
+    """Downloads, runs the command and uploads; returns the exit status as in a shell."""
+    from flowspec.emulator.worker.s3_sync import TreeSync, environment
 
     url, region, root, live, *rest = argv
     cut = rest.index(_END_OF_URIS)
     uris, command = rest[:cut], rest[cut + 1 :]
     folder = Path(live)
     try:
-        mirror = Mirror(Path(root), url, region)
-        for uri in mirror.pull(uris):
+        tree = TreeSync(Path(root), url, region)
+        for uri in tree.pull(uris):
             logs.write_controller(folder, f"INFO There is nothing at {uri}")
         environ = {**os.environ, **environment(url, region)}
     except (FlowspecError, OSError) as error:
-        return _tell(folder, "What the step needs could not be fetched", error)
+        return _report(folder, "The step's inputs could not be downloaded", error)
     try:
         code = _run(command, environ)
     except OSError as error:
-        return _tell(folder, "The step could not be started", error, code=_NOT_STARTED)
+        return _report(folder, "The step could not be started", error, code=_NOT_STARTED)
     try:
-        mirror.push()
+        tree.push()
     except (FlowspecError, OSError) as error:
-        return _tell(folder, "What the step wrote could not be put", error, code=code or 1)
+        return _report(folder, "The step's outputs could not be uploaded", error, code=code or 1)
     return code
 
 
 def _run(command: Sequence[str], environ: dict[str, str]) -> int:
-    """Runs the command; SIGTERM ends it and not this process, which still has to put what it wrote."""
+    """Runs the command. SIGTERM ends the command but not this process, which still uploads the outputs."""
     parent = os.getppid()
     running: list[subprocess.Popen[bytes]] = []
-    asked: list[int] = []
+    received: list[int] = []
 
     def end(number: int, _: object) -> None:
-        asked.append(number)
-        # A signal to the group has reached the command as well; one from the kernel, because the worker has
-        # died, has not. Twice would be a second signal to a command that ends already.
+        received.append(number)
+        # SIGTERM to the process group reaches the command as well and must not be sent twice; the kernel's
+        # (PR_SET_PDEATHSIG, after the worker's death) reaches only this process.
         if os.getppid() != parent:
             _terminate(running)
 
     signal.signal(signal.SIGTERM, end)
     with subprocess.Popen(command, env=environ) as process:
         running.append(process)
-        if asked:
+        if received:
             _terminate(running)
         code = process.wait()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -118,8 +118,8 @@ def _terminate(running: list[subprocess.Popen[bytes]]) -> None:
         process.terminate()
 
 
-def _tell(live: Path, what: str, error: Exception, *, code: int = 1) -> int:
-    """Says what failed in each log where one looks, so that FailureDetails are cut from it; gives the exit status."""
+def _report(live: Path, what: str, error: Exception, *, code: int = 1) -> int:
+    """Writes an error to all logs, so that FailureDetails are extracted from them; returns the exit status."""
     message = f"{what}: {error.sentence if isinstance(error, FlowspecError) else error}"
     logs.write_controller(live, f"WARN {message}")
     sys.stderr.write(f"{message}\n")

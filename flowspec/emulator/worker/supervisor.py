@@ -1,8 +1,8 @@
-"""Workers seen from outside: starting one, waking it, and burying one that died.
+"""Starts and wakes workers, and fails the clusters of workers that died.
 
-A worker holds the lock of its cluster's `worker.lock` from before the cluster can be seen until the end
-of its process, however that comes. The lock is taken by the call that makes the cluster and inherited by
-the worker, so a free lock always means a dead worker; nothing is guessed from pids or heartbeats.
+A worker holds the lock on its cluster's `worker.lock` from before the cluster becomes visible until its
+process ends for whatever reason. The call that creates the cluster takes the lock and the worker inherits it,
+so a free lock always means a dead worker; pids and heartbeats are not needed.
 """
 
 from __future__ import annotations
@@ -14,23 +14,24 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from flowspec.emulator.state import lifecycle
-from flowspec.emulator.state import paths as place
+from flowspec.emulator.state import lifecycle, paths
+from flowspec.emulator.state.identity import home_id
 from flowspec.emulator.state.store import Record, Store
 from flowspec.emulator.worker import logs, processes
 from flowspec.engines import python_module
 from flowspec.facts import states
 
 WORKER_DIED = "the worker process of the embedded EMR died (kill -9, or the machine restarted)"
+COPIED = "this FLOWSPEC_HOME is a copy: the cluster belongs to the folder that it was copied from"
 
-# The pids of workers that this process started: never waited for, and collected when the next one starts.
-# Threads of an endpoint share it, so it is only changed by steps that can't be interrupted.
+# The pids of workers that this process started; reaped when the next one starts. The threads of an endpoint
+# share the set, so it is only changed by operations that are atomic in CPython.
 _started: set[int] = set()
 
 
 def take_lock(home: Path, cluster_id: str) -> int | None:
-    """Takes the worker's lock of a cluster: an open file descriptor that holds it, None if a worker does."""
-    path = place.worker_lock(home, cluster_id)
+    """Takes the lock of a cluster's worker; returns the descriptor that holds it, None if a worker holds it."""
+    path = paths.worker_lock(home, cluster_id)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -41,17 +42,17 @@ def take_lock(home: Path, cluster_id: str) -> int | None:
 
 
 def release(lock: int) -> None:
-    """Lets go of a lock, unless a process has inherited it."""
+    """Releases a lock, unless a process has inherited it."""
     os.close(lock)
 
 
 def start(home: Path, cluster_id: str, lock: int) -> None:
-    """Starts the worker of a cluster; it outlives this process and inherits the lock. Raises OSError."""
-    _started.difference_update([pid for pid in tuple(_started) if _collected(pid)])
-    with place.worker_log(home, cluster_id).open("ab") as log:
+    """Starts the worker of a cluster, which inherits the lock and outlives this process. Raises OSError."""
+    _started.difference_update([pid for pid in tuple(_started) if _reaped(pid)])
+    with paths.worker_log(home, cluster_id).open("ab") as log:
         worker = subprocess.Popen(
             python_module("flowspec.emulator.worker.main", str(home), cluster_id, str(lock)),
-            cwd=place.cluster_folder(home, cluster_id),
+            cwd=paths.cluster_folder(home, cluster_id),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -60,17 +61,17 @@ def start(home: Path, cluster_id: str, lock: int) -> None:
             env=_environment(cluster_id),
         )
     _started.add(worker.pid)
-    # It is meant to outlive us. Without this, Popen would complain of that when it is thrown away.
+    # The worker outlives this process on purpose; without this, Popen's destructor emits a ResourceWarning.
     worker.returncode = 0
 
 
 def _environment(cluster_id: str) -> dict[str, str]:
-    # Where a step of another cluster makes this one, it is not to be taken for a process of that step.
+    # If a step of another cluster creates this one, the worker is not a process of that step.
     own = {name: value for name, value in os.environ.items() if name != processes.STEP_ID}
     return {**own, processes.CLUSTER_ID: cluster_id}
 
 
-def _collected(pid: int) -> bool:
+def _reaped(pid: int) -> bool:
     try:
         return os.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:
@@ -78,56 +79,69 @@ def _collected(pid: int) -> bool:
 
 
 def wake(home: Path, cluster_id: str) -> None:
-    """Tells the worker of a cluster to look into the store. Without a worker this does nothing."""
-    # ENXIO: nobody listens yet (the worker reads the store after it has opened the pipe), or any more.
-    # A full pipe wakes just as well.
+    """Wakes the worker of a cluster so that it reads the store; does nothing without a worker."""
+    # ENXIO: no reader, because the worker has not opened the pipe yet (it reads the store after that) or has ended.
+    # EAGAIN: the pipe is full, so the worker wakes anyway.
     with contextlib.suppress(OSError):
-        pipe = os.open(place.wake_pipe(home, cluster_id), os.O_WRONLY | os.O_NONBLOCK)
+        pipe = os.open(paths.wake_pipe(home, cluster_id), os.O_WRONLY | os.O_NONBLOCK)
         try:
             os.write(pipe, b"!")
         finally:
             os.close(pipe)
 
 
-def reap(store: Store, home: Path) -> None:
+def fail_orphans(store: Store, home: Path) -> None:
     """Ends every cluster whose worker has died, with what it left running."""
     for cluster_id in store.ids("cluster", states.ALIVE):
         with without_worker(home, cluster_id) as dead:
             if dead:
-                _bury(store, home, cluster_id)
+                _fail_orphan(store, home, cluster_id)
 
 
 @contextlib.contextmanager
 def without_worker(home: Path, cluster_id: str) -> Iterator[bool]:
-    """Whether the cluster's worker is gone; if so, the lock is held meanwhile, so that one reaper is at work."""
+    """Yields whether the cluster's worker is dead; if so, holds its lock, so that one process cleans up."""
     try:
         lock = take_lock(home, cluster_id)
     except FileNotFoundError:
-        # Its whole folder is gone, and the lock with it.
-        lock, gone = None, True
+        # The cluster's folder was deleted, with the lock in it.
+        lock, dead = None, True
     else:
-        gone = lock is not None
+        dead = lock is not None
     try:
-        yield gone
+        yield dead
     finally:
         if lock is not None:
             os.close(lock)
 
 
-def _bury(store: Store, home: Path, cluster_id: str) -> None:
-    clear_away(home, cluster_id)
-    # The worker may have ended the cluster, and itself, between our look at the store and the lock.
-    cluster = _alive(store, cluster_id)
+def _fail_orphan(store: Store, home: Path, cluster_id: str) -> None:
+    # The worker may have ended the cluster after our query of the store and before we took the lock.
+    cluster = store.get("cluster", cluster_id)
     if cluster is None:
         return
-    # The state comes last, so that the next call buries it again should we be killed on the way.
+    if cluster.doc.get("home") != home_id(home):
+        # The pid files name processes of the original, and the log URI is the original's as well.
+        _fail(store, cluster_id, COPIED)
+        return
+    kill_leftovers(home, cluster_id)
+    # A killed worker could not remove it.
+    paths.reserve(home, cluster_id).unlink(missing_ok=True)
+    if cluster.state not in states.ALIVE:
+        return
+    # The state is written last, so that the next call repeats all this if we are killed on the way.
     for step in store.find("step", cluster_id=cluster_id, states=("RUNNING", "CANCEL_PENDING")):
-        place.remove_scratch(home, step.id)
-        logs.write_controller(place.step_logs(home, cluster_id, step.id), f"WARN Step ended: {WORKER_DIED}")
+        paths.remove_scratch(home, step.id)
+        logs.write_controller(paths.step_logs(home, cluster_id, step.id), f"WARN Step ended: {WORKER_DIED}")
         logs.publish_step(home, cluster, step)
+    _fail(store, cluster_id, WORKER_DIED)
+
+
+def _fail(store: Store, cluster_id: str, why: str) -> None:
     with store.writing():
-        if cluster := _alive(store, cluster_id):
-            lifecycle.fail(store, cluster, "INTERNAL_ERROR", WORKER_DIED)
+        cluster = store.get("cluster", cluster_id)
+        if cluster is not None and cluster.state in states.ALIVE:
+            lifecycle.fail(store, cluster, "INTERNAL_ERROR", why)
 
 
 def _alive(store: Store, cluster_id: str) -> Record | None:
@@ -135,12 +149,12 @@ def _alive(store: Store, cluster_id: str) -> Record | None:
     return cluster if cluster is not None and cluster.state in states.ALIVE else None
 
 
-def clear_away(home: Path, cluster_id: str) -> None:
+def kill_leftovers(home: Path, cluster_id: str) -> None:
     """Kills what can be found of what a cluster's worker has started, and removes its temporary files."""
-    folder = place.cluster_folder(home, cluster_id)
+    folder = paths.cluster_folder(home, cluster_id)
     for note in folder.glob("*/*/process"):
         processes.kill_noted(note)
     processes.kill_marked(processes.CLUSTER_ID, cluster_id)
-    # Those of finished steps are gone, unless a process in the background was quicker than who removed them.
+    # Those of finished steps too, in case a background process re-created them after cleanup.
     for step in folder.glob("steps/*"):
-        place.remove_scratch(home, step.name)
+        paths.remove_scratch(home, step.name)

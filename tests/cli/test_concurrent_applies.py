@@ -1,0 +1,91 @@
+"""Several applies of one flow at the same moment, each a process of its own: the flow runs once."""
+
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from flowspec.emulator.state import paths, submissions
+from flowspec.emulator.state.submissions import submission_lock
+from flowspec.errors import FlowspecError
+
+COUNTED = "  - {{name: counted, type: command, args: [bash, -c, 'echo x >>{folder}/runs; sleep {seconds}']}}"
+
+
+@pytest.mark.parametrize("seconds", [0, 2])
+def test_six_applies_are_one_run(start, job, tmp_path, seconds):
+    job(COUNTED.format(folder=tmp_path, seconds=seconds))
+    # Stopped at birth and continued together, so that all of them overlap even where each starts slowly.
+    applies = [start("apply", "job.yaml") for _ in range(6)]
+    for each in applies:
+        each.send_signal(signal.SIGSTOP)
+    for each in applies:
+        each.send_signal(signal.SIGCONT)
+    done = [each.communicate(timeout=120) for each in applies]
+    assert [each.returncode for each in applies] == [0] * 6, done
+    if seconds:
+        assert (tmp_path / "runs").read_text() == "x\n"
+        assert len({re.search(r"j-\w+", out)[0] for out, _ in done}) == 1, done
+    clusters = list((paths.home() / "clusters").iterdir())
+    assert len(clusters) == (tmp_path / "runs").read_text().count("x"), "no cluster was started and ended again"
+
+
+@pytest.mark.parametrize("seconds", [0, 3])
+def test_the_same_request_joins_even_a_run_that_is_over(flowspec, job, tmp_path, monkeypatch, seconds):
+    """The other apply takes place between this one's look at the clusters and its submission."""
+    from flowspec.backend.aws import apply
+
+    job(COUNTED.format(folder=tmp_path, seconds=seconds))
+    options = [] if seconds == 0 else ["--detach"]
+    stage = apply.stage
+
+    def other_first(*args):
+        monkeypatch.setattr(apply, "stage", stage)
+        done = subprocess.run([sys.executable, "-m", "flowspec", "apply", "job.yaml", *options], check=False)
+        assert done.returncode in (0, 6)
+        return stage(*args)
+
+    monkeypatch.setattr(apply, "stage", other_first)
+    done = flowspec("apply", "job.yaml")
+    assert (done.code, "started first; joined" in re.sub(r"j-\w+ ", "", done.err)) == (0, True), done.err
+    assert (tmp_path / "runs").read_text() == "x\n"
+
+
+def test_an_apply_with_another_request_starts_nothing(flowspec, job, tmp_path, monkeypatch):
+    from flowspec.backend.aws import observe
+
+    job(COUNTED.format(folder=tmp_path, seconds=3))
+    assert flowspec("apply", "job.yaml", "--detach").code == 0
+    job(COUNTED.format(folder=tmp_path, seconds=4))
+    # The other apply comes between this one's look and its submission.
+    monkeypatch.setattr(observe, "observe", lambda *_, **__: None)
+    done = flowspec("apply", "job.yaml")
+    assert (done.code, "was earlier, with another request" in done.err) == (1, True), done.err
+    assert len(list((paths.home() / "clusters").iterdir())) == 1
+
+
+def test_a_stopped_holder_of_the_lock_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(submissions, "_TIMEOUT_SECONDS", 0.05)
+    with (
+        submission_lock(tmp_path),
+        pytest.raises(FlowspecError, match=r"holds the submission lock .*submission\.lock"),
+        submission_lock(tmp_path),
+    ):
+        pass
+
+
+def test_a_killed_holder_releases_the_lock(tmp_path):
+    held = subprocess.run(
+        [
+            "python3",
+            "-c",
+            f"import fcntl,os;f=open({str(tmp_path / 'submission.lock')!r},'w');"
+            "fcntl.flock(f,2);os.kill(os.getpid(),9)",
+        ],
+        check=False,
+    )
+    assert held.returncode == -signal.SIGKILL
+    with submission_lock(tmp_path):
+        pass
