@@ -25,6 +25,7 @@ from flowspec.emulator.api.calls import (
     require_open,
     status,
 )
+from flowspec.emulator.api.catalogue import applications_of
 from flowspec.emulator.api.errors import validation
 from flowspec.emulator.state import ids, instances, lifecycle, paths, releases
 from flowspec.emulator.state.identity import home_id
@@ -41,6 +42,9 @@ _ECHOED = (
     "CustomAmiId",
     "RepoUpgradeOnBoot",
     "ExtendedSupport",
+    "EbsRootVolumeSize",
+    "EbsRootVolumeIops",
+    "EbsRootVolumeThroughput",
     "MonitoringConfiguration",
     "SessionEnabled",
 )
@@ -136,7 +140,6 @@ def _cluster_answer(call: Call, cluster: Record) -> Answer:
     answer = {
         **_summary(cluster),
         **{name: request[name] for name in _ECHOED if name in request},
-        **releases.root_volume(request),
         "Ec2InstanceAttributes": ec2_attributes(request, cluster.region),
         "InstanceCollectionType": "INSTANCE_FLEET" if request["Instances"].get("InstanceFleets") else "INSTANCE_GROUP",
         "AutoTerminate": not doc["keep_alive"],
@@ -209,17 +212,22 @@ def ec2_attributes(request: Mapping[str, Any], region: str) -> Answer:
 
 
 def _applications(request: Mapping[str, Any]) -> list[Answer]:
-    """Returns the requested applications, and Hadoop, which is part of every release."""
-    asked = [dict(application) for application in request.get("Applications", ())]
-    if request.get("ReleaseLabel") and not any(entry.get("Name", "").lower() == "hadoop" for entry in asked):
-        asked.append({"Name": "Hadoop"})
-    return asked
+    """Returns the requested applications, or Hadoop alone if there are none, with the release's versions."""
+    label = request.get("ReleaseLabel")
+    asked = request.get("Applications") or ([{"Name": "Hadoop"}] if label else [])
+    versions = {name.lower(): version for name, version in applications_of(label or "").items()}
+    answers = []
+    for application in asked:
+        version = versions.get(application.get("Name", "").lower())
+        answers.append({**application, **({"Version": version} if version else {})})
+    return answers
 
 
 def master_dns(call: Call, cluster: Record) -> str:
-    """Returns the DNS name of the master node."""
+    """Returns the DNS name of the master node: its public one outside of a VPC subnet, else the private one."""
     group = instances.master(call.store, cluster)
-    return ids.private_dns_name(ids.private_address(group.id, instances.MASTER_NUMBER), cluster.region)
+    private, public = instances.dns_names(group, instances.MASTER_NUMBER, cluster)
+    return public or private
 
 
 def list_clusters(call: Call, params: Params) -> Answer:

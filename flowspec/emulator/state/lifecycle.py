@@ -24,6 +24,12 @@ ACTIVE_STEPS = ("PENDING", "CANCEL_PENDING", "RUNNING")
 DEFAULT_IDLE_TIMEOUT = 3600
 """Seconds: IdleTimeout of an auto-termination policy without one (API reference, AutoTerminationPolicy)."""
 
+FIRST_STEP_SECONDS = 5.0
+"""How long a transient cluster without steps stays STARTING.
+
+On AWS STARTING takes minutes, within which clients such as mrjob tag the cluster and add its steps.
+"""
+
 
 class FailureAction(Enum):
     """The effect of a failed step on its cluster."""
