@@ -46,6 +46,7 @@ class Call:
     after_commit: list[Callable[[], None]] = field(default_factory=list)
     at_exit: ExitStack = field(default_factory=ExitStack)
     s3_url: str | None = None
+    instant: bool = False
 
     def cluster(self, cluster_id: str) -> Record:
         """Returns a cluster, for operations with a ClusterId. Raises EmrError (their "not found")."""
@@ -68,7 +69,10 @@ class Call:
         return [self.job_flow(job_flow_id) for job_flow_id in ids]
 
     def wake(self, cluster: Record) -> None:
-        """Wakes the cluster's worker after the commit of this call."""
+        """Wakes the cluster's worker after the commit of this call; without one, applies the changes at once."""
+        if cluster.doc["instant"]:
+            lifecycle.run_instantly(self.store, cluster)
+            return
         self.after_commit.append(partial(supervisor.wake, self.home, cluster.id))
 
 

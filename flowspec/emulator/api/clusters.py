@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from flowspec.emulator import faults
-from flowspec.emulator.api import groups, request_validation, steps, tags
+from flowspec.emulator.api import groups, request_validation, scaling, steps, tags
 from flowspec.emulator.api.calls import (
     PAGE_SIZE,
     Answer,
@@ -65,7 +65,11 @@ def run_job_flow(call: Call, params: Params) -> Answer:
     call.store.add(cluster)
     groups.add_all(call.store, cluster, params["Instances"])
     steps.add(call, cluster, params.get("Steps", ()), params.get("StepExecutionRoleArn"))
-    _start_worker_after_commit(call, cluster)
+    if call.instant:
+        lifecycle.run_instantly(call.store, cluster)
+        scaling.settle(call.store, cluster, call.now)
+    else:
+        _start_worker_after_commit(call, cluster)
     return {"JobFlowId": cluster.id, "ClusterArn": ids.cluster_arn(call.region, cluster.id)}
 
 
@@ -98,6 +102,7 @@ def _new_cluster(call: Call, params: Params) -> Record:
         "inject": faults.tagged(params),
         "s3_url": call.s3_url,
         "home": home_id(call.home),
+        "instant": call.instant,
     }
     cluster_id = ids.new_id("j")
     return Record("cluster", cluster_id, cluster_id, call.region, "STARTING", call.now, doc)

@@ -42,7 +42,8 @@ class Service:
 
     With `run_bootstrap`, clusters run their bootstrap actions; else they skip them, because such scripts are
     written for disposable machines. EMR's delays are divided by `time_scale` (see `clock`). `inject` lists
-    faults (see `faults`). With an `s3_url`, clusters use that S3 endpoint for s3://.
+    faults (see `faults`). With an `s3_url`, clusters use that S3 endpoint for s3://. With
+    `instant`, clusters have no worker: they are WAITING at once, and steps COMPLETED without being run.
 
     Raises FlowspecError for an invalid time scale or fault.
     """
@@ -56,6 +57,7 @@ class Service:
         inject: str = "",
         time_scale: float = 1.0,
         s3_url: str | None = None,
+        instant: bool = False,
     ) -> None:
         self.home = home.absolute()
         self.region = region
@@ -64,6 +66,7 @@ class Service:
         self.time_scale = clock.checked_scale(time_scale)
         self._faults = faults.parse(inject, OPERATIONS)
         self.s3_url = s3_url
+        self.instant = instant
         self._start_worker: Callable[[Path, str, int], None] = supervisor.start
 
     def call(self, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,6 +110,7 @@ class Service:
             time_scale=self.time_scale,
             inject=self.inject,
             s3_url=self.s3_url,
+            instant=self.instant,
             now=clock.now(),
             start_worker=self._start_worker,
         )
