@@ -5,11 +5,11 @@ the user who runs it: on Linux by the owner of the client's socket (`peers`), el
 generated at start. It also refuses requests that a web page could have sent: Host must name this machine (against
 DNS rebinding), and no Origin may be present.
 
-It is built on http.server of the standard library. Most of its 240 lines are the bounds on connections, bodies and
-silence, the checks of Host and Origin and the orderly stop; Werkzeug's development server would not save much of it.
+Signatures are not verified; the region is taken from the credential scope. Each connection has its own thread, and
+size and duration of a request are bounded, so that a slow client blocks no other.
 
-Any signature is accepted; the region is that of its credential scope. Each connection has a thread of its
-own, so a slow or silent client keeps nobody waiting, and what a client may send is bounded.
+It is built on http.server of the standard library. Most of this module is the bounds on connections, bodies and
+durations, the checks of users, Host and Origin, and the orderly stop, which Werkzeug's development server lacks too.
 """
 
 from __future__ import annotations
@@ -75,9 +75,9 @@ class Endpoint(ThreadingHTTPServer):
 
     The constructor binds the port (0: any free one) and raises OSError if it can't. Requests are answered
     while `serve_forever` runs. `stop` must be called once. Requests of other users are refused unless
-    `other_users`; with an `access_key`, whoever signs with that access key id is served. Beyond `max_connections`
-    the answer is 503; a connection on which nothing comes for `silence` seconds is closed, and so is one whose request
-    takes longer than `request_seconds`.
+    `other_users`; with an `access_key`, whoever signs with that access key id is served. Connections beyond
+    `max_connections` are answered with 503. A connection is closed after `silence` seconds without a request, and when
+    a request takes longer than `request_seconds`.
     """
 
     daemon_threads = True
@@ -108,7 +108,7 @@ class Endpoint(ThreadingHTTPServer):
 
     @property
     def connections(self) -> int:
-        """How many are open."""
+        """The number of open connections."""
         return len(self._open)
 
     @property
@@ -286,7 +286,7 @@ class _Handler(BaseHTTPRequestHandler):
             body = self.rfile.read(int(length))
         except TimeoutError as error:
             raise _Refused(
-                408, f"the request's {length} bytes did not come within {self.server.silence:g} s"
+                408, f"the request's {length} bytes did not arrive within {self.server.request_seconds:g} s"
             ) from error
         if len(body) < int(length):
             raise _Refused(400, f"the request ended after {len(body)} of {length} bytes")

@@ -49,7 +49,7 @@ class Moment:
 
     @property
     def serving(self) -> bool:
-        """Whether the cluster is RUNNING or WAITING, so that its instances come and go."""
+        """Whether the cluster is RUNNING or WAITING, so that instances are launched and removed."""
         return self.cluster.state in states.READY
 
     def ready(self, thing: Mapping[str, Any]) -> float | None:
@@ -90,7 +90,7 @@ def staying(group: Record) -> list[Instance]:
 
 
 def running(group: Record, at: Moment) -> list[Instance]:
-    """The instances at work; none unless the cluster is RUNNING or WAITING."""
+    """Returns the RUNNING instances; none unless the cluster is RUNNING or WAITING."""
     return [instance for instance in group.doc["instances"] if at.serving and instance_state(instance, at) == "RUNNING"]
 
 
@@ -103,7 +103,7 @@ def settled_at(group: Record) -> float:
 
 
 def instance_state(instance: Instance, at: Moment) -> str:
-    """An instance's state. It has no TERMINATING: it runs until it is gone."""
+    """Returns an instance's state. Instances have no state TERMINATING: they are RUNNING until TERMINATED."""
     if _has_left(instance, at) or at.cluster.state in states.ENDED:
         return "TERMINATED"
     if instance["ready"] is not None and instance["ready"] > at.now:
@@ -119,16 +119,18 @@ def _has_left(instance: Instance, at: Moment) -> bool:
 
 def answer(group: Record, instance: Instance, at: Moment) -> Answer:
     """Returns an instance as in ListInstances."""
-    number, region = instance["number"], at.cluster.region
-    address = ids.private_address(group.id, number)
+    number = instance["number"]
+    private_name, public_name = dns_names(group, number, at.cluster)
+    public_ip = {"PublicIpAddress": ids.public_address(group.id, number)} if public_name else {}
     owner = "InstanceGroupId" if group.kind == "group" else "InstanceFleetId"
     devices = block_devices(_request_of(group, instance["type"]), at.cluster)
     return {
         "Id": ids.instance_id(group.id, number),
         "Ec2InstanceId": ids.ec2_instance_id(group.id, number),
-        "PublicDnsName": "",
-        "PrivateDnsName": ids.private_dns_name(address, region),
-        "PrivateIpAddress": address,
+        "PublicDnsName": public_name,
+        **public_ip,
+        "PrivateDnsName": private_name,
+        "PrivateIpAddress": ids.private_address(group.id, number),
         "Status": _status(instance, at),
         owner: group.id,
         "Market": instance["market"],
@@ -138,6 +140,19 @@ def answer(group: Record, instance: Instance, at: Moment) -> Answer:
             for device in devices
         ],
     }
+
+
+def dns_names(group: Record, number: int, cluster: Record) -> tuple[str, str]:
+    """Returns the private and the public DNS name of an instance; the latter is "" in a subnet.
+
+    Without a subnet EMR uses a default one, whose instances have public addresses; one that is named is taken
+    to be private.
+    """
+    wanted = cluster.doc["request"]["Instances"]
+    private = ids.private_dns_name(ids.private_address(group.id, number), cluster.region)
+    if wanted.get("Ec2SubnetId") or wanted.get("Ec2SubnetIds"):
+        return private, ""
+    return private, ids.public_dns_name(ids.public_address(group.id, number), cluster.region)
 
 
 def _request_of(group: Record, kind: str) -> Mapping[str, Any]:
@@ -264,7 +279,7 @@ def _removal_order(group: Record, at: Moment, policy: Mapping[str, Any]) -> list
 
 def _decommission(instances: Iterable[Instance], at: Moment) -> None:
     for instance in instances:
-        # Nothing runs on an instance that is not ready: there is nothing to wait for.
+        # Nothing runs on an instance that is not ready, so it is removed at once.
         instance["ended"] = at.after(LEAVE_SECONDS) if instance_state(instance, at) == "RUNNING" else at.now
 
 

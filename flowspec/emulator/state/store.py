@@ -61,8 +61,8 @@ class Record:
 class Store:
     """An open connection to the store, for one thread; a context manager that closes it.
 
-    It waits `busy_seconds` for another process that writes.
-    Every method raises FlowspecError when the file can't be read or written.
+    A write waits up to `busy_seconds` for another process that writes.
+    Every method raises FlowspecError if the file can't be read or written.
     """
 
     def __init__(self, home: Path, *, busy_seconds: float = _BUSY_SECONDS) -> None:

@@ -47,7 +47,7 @@ _EXCEPTION = re.compile(r"^(Caused by: |Exception in thread |[\w.$]+(Exception|E
 _ERROR_LINE = re.compile(r"^\d{4}-\d\d-\d\d[ T][\d:.,]+Z? +(ERROR|FATAL) ")
 _ANYTHING = re.compile("")
 _TELLING = (("syslog", _EXCEPTION), ("syslog", _ERROR_LINE), ("stderr", _ANYTHING))
-# Lines that say that a job failed, and not why.
+# Lines that say that a job failed, but not why.
 _UNINFORMATIVE = re.compile(
     r"Job not successful!|failed with state FAILED|^Streaming Command Failed!|^Try -help for more information"
     r"|^WARNING: Using incubator modules|^flowspec: |^Caused by: [\w.$]+$"
@@ -112,7 +112,7 @@ def reason_of(message: str, otherwise: str = "Unknown Error.") -> str:
 
 
 def _cause(folder: Path, engine: str) -> tuple[str, str]:
-    """The log that tells why, and the line in it."""
+    """Returns the name of the log that names the cause, and the line."""
     # A program prints the exception that ends it; its framework's log has others besides, and often later.
     own = [(name, _EXCEPTION) for name in ENGINES[engine].error_logs] if engine in ENGINES else []
     for name, telling in (*own, *_TELLING):

@@ -41,6 +41,7 @@ _LONGEST_SLEEP = 5.0
 _POLL_SECONDS = 0.1
 # Waits between attempts to write on a full disk: 1.6 s in all, so that a step that frees its files can help.
 _RETRY_SECONDS = (0.0, 0.1, 0.5, 1.0)
+# A few times what the final transactions of a cluster with 256 steps append to the write-ahead log.
 RESERVED_BYTES = 256 * 1024
 
 _T = TypeVar("_T")
@@ -113,6 +114,7 @@ class Worker:
         """Runs the cluster from STARTING to its end."""
         _log.info("pid %d runs cluster %s", os.getpid(), self._cluster_id)
         self._start_slowly()
+        self._await_first_step()
         if self._bootstrap():
             self._serve()
         self._terminate(self._running.values())
@@ -147,8 +149,17 @@ class Worker:
                 self._change(partial(self._give_up_spot, fleet))
         self._stay_starting(until)
 
-    def _stay_starting(self, until: float) -> None:
-        while (left := until - clock.now()) > 0 and self._cluster().state == "STARTING":
+    def _await_first_step(self) -> None:
+        """Keeps a transient cluster without steps STARTING for a moment, until a step is added."""
+        cluster = self._cluster()
+        until = cluster.created + clock.span(lifecycle.FIRST_STEP_SECONDS, cluster.doc["time_scale"])
+        self._stay_starting(until, lambda: not (self._cluster().doc["keep_alive"] or self._has_steps()))
+
+    def _has_steps(self) -> bool:
+        return bool(self._store.find("step", cluster_id=self._cluster_id, limit=1))
+
+    def _stay_starting(self, until: float, wanted: Callable[[], bool] = lambda: True) -> None:
+        while (left := until - clock.now()) > 0 and self._cluster().state == "STARTING" and wanted():
             self._wake.sleep(left)
 
     def _give_up_spot(self, fleet: Record, cluster: Record) -> None:
@@ -360,14 +371,14 @@ def main(argv: list[str]) -> int:
         _log.error("cluster %s has a worker already", cluster_id)
         return 1
     processes.adopt_orphans()
-    alarm = WakeEvent(paths.wake_pipe(home, cluster_id), paths.worker_lock(home, cluster_id))
+    wake = WakeEvent(paths.wake_pipe(home, cluster_id), paths.worker_lock(home, cluster_id))
     with reserved_space(paths.reserve(home, cluster_id)), Store(home) as store:
-        return _run(Worker(home, cluster_id, store, alarm))
+        return _run(Worker(home, cluster_id, store, wake))
 
 
 @contextlib.contextmanager
 def reserved_space(reserve: Path) -> Iterator[None]:
-    """Holds room on the disk for what is stored last. Where there is too little for it, it takes none at all."""
+    """Reserves disk space so that the final state can be written when the disk is full; none if it is already."""
     try:
         try:
             reserve.write_bytes(bytes(RESERVED_BYTES))

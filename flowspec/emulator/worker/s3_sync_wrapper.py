@@ -56,9 +56,9 @@ def wrapped(command: Command, home: Path, cluster: Record, live: Path, texts: Se
 
 
 def uris_in(text: str) -> Iterator[str]:
-    """The s3:// URIs in an argument: it, what follows `name=`, and the items of a comma list, less their `#name`."""
+    """Yields the s3:// URIs in an argument: the whole, after `name=`, or items of a comma list, without `#name`."""
     for item in split_at_commas(text):
-        # What only looks like a URI may lead out of its root; a script may say anything.
+        # Text of a script may look like a URI and not be one, or lead out of the bucket.
         with contextlib.suppress(FlowspecError):
             if found := _URI.search(item):
                 yield _SYSTEMS.qualify(found[0])

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from flowspec.emulator.state import lifecycle, paths
 from flowspec.emulator.state.identity import home_id
-from flowspec.emulator.state.store import Record, Store
+from flowspec.emulator.state.store import Store
 from flowspec.emulator.worker import logs, processes
 from flowspec.engines import python_module
 from flowspec.facts import states
@@ -91,7 +91,7 @@ def wake(home: Path, cluster_id: str) -> None:
 
 
 def fail_orphans(store: Store, home: Path) -> None:
-    """Ends every cluster whose worker has died, with what it left running."""
+    """Marks every cluster whose worker died as TERMINATED_WITH_ERRORS and kills its remaining processes."""
     for cluster_id in store.ids("cluster", states.ALIVE):
         with without_worker(home, cluster_id) as dead:
             if dead:
@@ -118,7 +118,7 @@ def without_worker(home: Path, cluster_id: str) -> Iterator[bool]:
 def _fail_orphan(store: Store, home: Path, cluster_id: str) -> None:
     # The worker may have ended the cluster after our query of the store and before we took the lock.
     cluster = store.get("cluster", cluster_id)
-    if cluster is None:
+    if cluster is None or cluster.doc["instant"]:
         return
     if cluster.doc.get("home") != home_id(home):
         # The pid files name processes of the original, and the log URI is the original's as well.
@@ -144,13 +144,8 @@ def _fail(store: Store, cluster_id: str, why: str) -> None:
             lifecycle.fail(store, cluster, "INTERNAL_ERROR", why)
 
 
-def _alive(store: Store, cluster_id: str) -> Record | None:
-    cluster = store.get("cluster", cluster_id)
-    return cluster if cluster is not None and cluster.state in states.ALIVE else None
-
-
 def kill_leftovers(home: Path, cluster_id: str) -> None:
-    """Kills what can be found of what a cluster's worker has started, and removes its temporary files."""
+    """Kills the processes that a cluster's worker started and removes their temporary files."""
     folder = paths.cluster_folder(home, cluster_id)
     for note in folder.glob("*/*/process"):
         processes.kill_noted(note)
