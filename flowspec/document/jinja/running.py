@@ -74,6 +74,8 @@ def _reason(error: Exception) -> str:
         return "it divides by zero"
     if isinstance(error, ArithmeticError):
         return "a number is too large"
+    if str(error).startswith("macro '"):
+        return str(error)
     if "unpack" in str(error):
         return "there are not as many values as names for them"
     if "unhashable" in str(error):
