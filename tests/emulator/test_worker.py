@@ -505,3 +505,13 @@ def test_the_moment_passes_and_is_scaled(home):
     slow.call("TerminateJobFlows", JobFlowIds=[waiting])
     slow.until_ended(waiting)
     assert slow.reason(waiting)[0] == "USER_REQUEST"
+
+
+def test_a_bootstrap_script_with_an_empty_key_part_is_not_mistaken_for_another(home):
+    (home / "s3/b").mkdir(parents=True)
+    (home / "s3/b/x").write_text("exit 0\n")
+    running = Emr(Service(home, run_bootstrap=True))
+    action = {"Name": "b", "ScriptBootstrapAction": {"Path": "s3://b//x"}}
+    cluster_id = running.until_ended(running.run(bash("true"), BootstrapActions=[action]))
+    assert running.reason(cluster_id)[0] == "BOOTSTRAP_FAILURE"
+    assert "s3://b//x: a key with an empty part" in running.reason(cluster_id)[1]

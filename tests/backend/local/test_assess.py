@@ -35,7 +35,7 @@ def test_versions_are_read_off_the_jars(spark):
     ("params", "said"),
     [
         (request("spark-submit", "x.py"), ("emr-7.5.0 has Spark 3.5.2; this machine has 4.0.1",)),
-        (request("spark-submit", "x.py", label="emr-7.6.0"), ()),
+        (request("spark-submit", "x.py", label="emr-5.34.0"), ()),
         (request("spark-submit", "x.py", label="emr-99.0.0"), ()),
         (request("hadoop", "fs", "-ls", label="emr-6.15.0"), ("emr-6.15.0 has Hadoop 3.3.6; this machine has 3.4.1",)),
         (request("bash"), ()),
@@ -54,7 +54,7 @@ def test_the_version_of_a_hadoop_on_path_is_not_guessed(spark, tmp_path, monkeyp
 
 def test_configurations_that_do_not_count_are_named():
     given = [{"Classification": name} for name in ("yarn-site", "spark-defaults", "hive-site", "yarn-site")]
-    said = remarks(request("spark-submit", "x.py", label="emr-7.6.0", Configurations=given))
+    said = remarks(request("spark-submit", "x.py", label="emr-5.34.0", Configurations=given))
     assert said == ("configurations without effect on this machine: yarn-site, hive-site",)
     said = remarks(request("bash", Configurations=given))
     assert said == ("configurations without effect on this machine: yarn-site, spark-defaults, hive-site",)
