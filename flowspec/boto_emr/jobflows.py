@@ -145,6 +145,9 @@ def _master(emr: Emr, cluster_id: str, *, fleets: bool) -> str | None:
 
 def _group(group: Mapping[str, Any]) -> _Answer:
     status = group["Status"]
+    created = status.get("Timeline", {}).get("CreationDateTime")
+    # DescribeJobFlows has a start once the instances exist; today's calls have no such moment.
+    start = {} if created is None or status["State"] == "PROVISIONING" else {"StartDateTime": created}
     return {
         "InstanceGroupId": group["Id"],
         "InstanceRole": group["InstanceGroupType"],
@@ -152,4 +155,5 @@ def _group(group: Mapping[str, Any]) -> _Answer:
         "InstanceRunningCount": group["RunningInstanceCount"],
         **_copied(group, "Name", "Market", "BidPrice", "InstanceType"),
         **_execution(status["State"], status),
+        **start,
     }

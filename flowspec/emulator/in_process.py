@@ -54,6 +54,9 @@ def respond(service: Service, target: str, body: bytes) -> Response | None:
 def refusal(error: EmrError) -> Response:
     """Encodes an error as an HTTP response."""
     members = {"__type": error.code, "message": error.message}
+    if error.detail:
+        # InvalidRequestException is modelled with `Message`; clients read either.
+        members |= {"ErrorCode": error.detail, "Message": error.message}
     return _response(error.status, members, {"x-amzn-ErrorType": error.code})
 
 

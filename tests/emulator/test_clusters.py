@@ -28,9 +28,10 @@ def test_run_job_flow_answers_with_the_id_and_the_arn_alone(still):
 @pytest.mark.parametrize(
     ("region", "partition", "dns"),
     [
-        ("cn-north-1", "aws-cn", ".cn-north-1.compute.internal"),
-        ("us-gov-west-1", "aws-us-gov", ".us-gov-west-1.compute.internal"),
-        ("eu-west-1", "aws", ".eu-west-1.compute.internal"),
+        ("us-east-1", "aws", ".compute-1.amazonaws.com"),
+        ("cn-north-1", "aws-cn", ".cn-north-1.compute.amazonaws.com.cn"),
+        ("us-gov-west-1", "aws-us-gov", ".us-gov-west-1.compute.amazonaws.com"),
+        ("eu-west-1", "aws", ".eu-west-1.compute.amazonaws.com"),
     ],
 )
 def test_arns_and_names_are_those_of_the_region(still, region, partition, dns):
@@ -40,6 +41,13 @@ def test_arns_and_names_are_those_of_the_region(still, region, partition, dns):
     cluster = service.call("DescribeCluster", {"ClusterId": answer["JobFlowId"]})["Cluster"]
     assert cluster["MasterPublicDnsName"].endswith(dns)
     assert cluster["Ec2InstanceAttributes"]["Ec2AvailabilityZone"] == f"{region}a"
+
+
+def test_nodes_in_a_subnet_have_private_names_only(still):
+    cluster_id = still.run(instances={"Ec2SubnetId": "subnet-1"})
+    assert still.cluster(cluster_id)["MasterPublicDnsName"].endswith(".ec2.internal")
+    for instance in still.call("ListInstances", ClusterId=cluster_id)["Instances"]:
+        assert (instance["PublicDnsName"], "PublicIpAddress" in instance) == ("", False)
 
 
 def test_a_cluster_is_not_seen_from_another_region(still):
@@ -55,7 +63,7 @@ def test_what_a_bare_request_reads_back_as(still):
     cluster = still.cluster(still.run())
     assert cluster.pop("Id").startswith("j-")
     assert cluster.pop("ClusterArn")
-    assert cluster.pop("MasterPublicDnsName").startswith("ip-10-")
+    assert cluster.pop("MasterPublicDnsName").startswith("ec2-198-1")
     assert before <= cluster["Status"]["Timeline"].pop("CreationDateTime") <= clock.now()
     assert cluster == {
         "Name": "flow",
@@ -73,14 +81,11 @@ def test_what_a_bare_request_reads_back_as(still):
         "TerminationProtected": False,
         "UnhealthyNodeReplacement": True,
         "VisibleToAllUsers": True,
-        "Applications": [{"Name": "Hadoop"}],
+        "Applications": [{"Name": "Hadoop", "Version": "3.4.0"}],
         "Tags": [],
         "NormalizedInstanceHours": 0,
         "Configurations": [],
         "ScaleDownBehavior": "TERMINATE_AT_TASK_COMPLETION",
-        "EbsRootVolumeSize": 15,
-        "EbsRootVolumeIops": 3000,
-        "EbsRootVolumeThroughput": 125,
         "KerberosAttributes": {},
         "StepConcurrencyLevel": 1,
         "PlacementGroups": [],
@@ -95,10 +100,14 @@ SENT_AND_READ = [
     ({"keep_alive": True}, "AutoTerminate", False),
     ({"JobFlowRole": "arn:aws:iam::1:instance-profile/mine"}, "Ec2InstanceAttributes.IamInstanceProfile", "mine"),
     ({"ServiceRole": "EMR_DefaultRole"}, "ServiceRole", "EMR_DefaultRole"),
-    ({"Applications": [{"Name": "hadoop"}]}, "Applications", [{"Name": "hadoop"}]),
-    ({"Applications": [{"Name": "Spark"}]}, "Applications", [{"Name": "Spark"}]),
+    ({"Applications": [{"Name": "hadoop"}]}, "Applications", [{"Name": "hadoop", "Version": "3.4.0"}]),
+    ({"Applications": [{"Name": "Spark"}]}, "Applications", [{"Name": "Spark", "Version": "3.5.2"}]),
+    ({"Applications": [{"Name": "MapR"}]}, "Applications", [{"Name": "MapR"}]),
+    ({"ReleaseLabel": "emr-5.36.2"}, "Applications", [{"Name": "Hadoop", "Version": "2.10.1"}]),
+    ({"ReleaseLabel": "emr-6.8.0"}, "Applications", [{"Name": "Hadoop", "Version": "3.2.1"}]),
+    ({"ReleaseLabel": "emr-7.13.0"}, "Applications", [{"Name": "Hadoop", "Version": "3.4.2"}]),
     ({"VisibleToAllUsers": False}, "VisibleToAllUsers", False),
-    ({"ReleaseLabel": "emr-6.9.0"}, "EbsRootVolumeSize", 10),
+    ({"EbsRootVolumeIops": 4000}, "EbsRootVolumeIops", 4000),
     ({"EbsRootVolumeSize": 80}, "EbsRootVolumeSize", 80),
     ({"OSReleaseLabel": "2.0.1"}, "OSReleaseLabel", "2.0.1"),
     ({"PlacementGroupConfigs": [{"InstanceRole": "MASTER"}]}, "PlacementGroups", [{"InstanceRole": "MASTER"}]),

@@ -9,13 +9,16 @@ from flowspec.emulator.api.service import Service
 from flowspec.emulator.state import paths
 from flowspec.emulator.state.identity import home_id
 from flowspec.emulator.state.paths import prepare
+from flowspec.emulator.state.store import Store
 from flowspec.emulator.worker.supervisor import COPIED
 from tests.emulator.conftest import Emr, bash
 from tests.emulator.test_worker import gone, worker_pid
 
 
 def copied(home, target):
-    subprocess.run(["cp", "-a", home, target], check=True)
+    # SQLite removes the write-ahead log when its last connection closes, which could come in between.
+    with Store(home):
+        subprocess.run(["cp", "-a", home, target], check=True)
     return Emr(Service(target))
 
 

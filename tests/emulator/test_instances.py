@@ -152,7 +152,10 @@ def test_instances_have_ids_and_addresses_of_their_own_that_stay(still, cluster_
 
 def test_the_master_instance_is_the_one_the_cluster_names(still, cluster_id):
     (master,) = instances(still, cluster_id, InstanceGroupTypes=["MASTER"])
-    assert master["PrivateDnsName"] == still.cluster(cluster_id)["MasterPublicDnsName"]
+    name = still.cluster(cluster_id)["MasterPublicDnsName"]
+    assert (
+        master["PublicDnsName"] == name == f"ec2-{master['PublicIpAddress'].replace('.', '-')}.compute-1.amazonaws.com"
+    )
 
 
 @pytest.mark.parametrize(

@@ -110,3 +110,11 @@ def test_without_parameters_old_job_flows_are_left_out(still, later):
     later(60 * 86400)
     assert ids(still) == []
     assert ids(still, JobFlowIds=[ended]) == [ended]
+
+
+def test_groups_have_a_start_once_their_instances_exist(still):
+    cluster_id = still.run()
+    assert "StartDateTime" not in job_flows(still)[0]["Instances"]["InstanceGroups"][0]
+    still.put_in_state(cluster_id, "WAITING")
+    group = job_flows(still)[0]["Instances"]["InstanceGroups"][0]
+    assert group["CreationDateTime"] <= group["StartDateTime"] <= group["ReadyDateTime"]

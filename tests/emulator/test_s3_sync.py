@@ -247,6 +247,24 @@ def test_a_key_that_can_be_no_file_here_is_refused(mirror, s3, tmp_path, key):
     assert not (tmp_path / "escape").exists()
 
 
+def test_objects_below_an_object_are_told_apart_or_refused(mirror, s3):
+    upload(s3, **{"k": "1", "k/x": "2"})
+    with pytest.raises(FlowspecError, match="another object's key is its folder"):
+        mirror.pull(["s3://acme/"])
+
+
+def test_a_bucket_and_a_folder_marker_exist_as_directories(mirror, s3, tmp_path):
+    assert mirror.pull(["s3://acme/", "s3://acme/out"]) == ["s3://acme/out"]
+    assert (tmp_path / "tree/acme").is_dir()
+    assert not (tmp_path / "tree/acme/out").exists()
+    s3.put_object(Bucket="acme", Key="out/", Body=b"")
+    assert mirror.pull(["s3://acme/out"]) == []
+    assert (tmp_path / "tree/acme/out").is_dir()
+    s3.delete_object(Bucket="acme", Key="out/")
+    assert mirror.pull(["s3://acme/out", "s3://nobody/"]) == ["s3://acme/out", "s3://nobody/"]
+    assert not (tmp_path / "tree/acme/out").exists()
+
+
 def test_a_note_that_tells_of_both_sides_is_kept(mirror, s3, tmp_path):
     upload(s3, a="12345")
     mirror.pull(["s3://acme/a"])

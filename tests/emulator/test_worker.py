@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from flowspec.emulator.api.service import Service
-from flowspec.emulator.state import paths
+from flowspec.emulator.state import lifecycle, paths
 from flowspec.emulator.state.store import Store
 from flowspec.emulator.worker import main, processes
-from tests.emulator.conftest import MASTER, bash, request
+from tests.emulator.conftest import MASTER, Emr, bash, request
 
 
 def times(step):
@@ -49,7 +49,7 @@ def test_a_trivial_step_takes_little_more_than_its_processes(emr):
     assert time.monotonic() - start < 3  # about 0.2 on a free machine; tests share theirs
 
 
-def test_a_cluster_without_steps_ends_at_once(emr):
+def test_a_cluster_without_steps_ends_by_itself(emr):
     assert emr.reason(emr.until_ended(emr.run())) == ("ALL_STEPS_COMPLETED", "Steps completed")
 
 
@@ -480,3 +480,38 @@ def test_room_is_set_aside_whole_or_not_at_all(tmp_path):
             assert not reserve.exists()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_transient_cluster_waits_a_moment_for_its_first_step(emr, tmp_path):
+    """mrjob makes a cluster, tags it, and only then adds its steps."""
+    cluster_id = emr.run()
+    time.sleep(1)
+    assert emr.state(cluster_id) == "STARTING"
+    began = time.monotonic()
+    emr.add(cluster_id, bash(f"touch {tmp_path}/ran"))
+    emr.until_ended(cluster_id)
+    assert (tmp_path / "ran").exists()
+    assert emr.reason(cluster_id)[0] == "ALL_STEPS_COMPLETED"
+    assert time.monotonic() - began < lifecycle.FIRST_STEP_SECONDS - 1, "the step does not wait for the moment to pass"
+
+
+def test_the_moment_passes_and_is_scaled(home):
+    fast = Emr(Service(home, time_scale=100))
+    cluster_id = fast.until_ended(fast.run())
+    timeline = fast.cluster(cluster_id)["Status"]["Timeline"]
+    assert timeline["EndDateTime"] - timeline["CreationDateTime"] < lifecycle.FIRST_STEP_SECONDS
+    slow = Emr(Service(home))
+    waiting = slow.run()
+    slow.call("TerminateJobFlows", JobFlowIds=[waiting])
+    slow.until_ended(waiting)
+    assert slow.reason(waiting)[0] == "USER_REQUEST"
+
+
+def test_a_bootstrap_script_with_an_empty_key_part_is_not_mistaken_for_another(home):
+    (home / "s3/b").mkdir(parents=True)
+    (home / "s3/b/x").write_text("exit 0\n")
+    running = Emr(Service(home, run_bootstrap=True))
+    action = {"Name": "b", "ScriptBootstrapAction": {"Path": "s3://b//x"}}
+    cluster_id = running.until_ended(running.run(bash("true"), BootstrapActions=[action]))
+    assert running.reason(cluster_id)[0] == "BOOTSTRAP_FAILURE"
+    assert "s3://b//x: a key with an empty part" in running.reason(cluster_id)[1]

@@ -52,7 +52,7 @@ def test_what_is_not_known_is_not_said():
     assert releases.applications("emr-7.14.0") is None
     assert releases.applications("emr-spark-8.0.0") is None
     assert releases.applications("emr-99.0.0") is None
-    assert releases.applications("emr-6.7.0")["Spark"] == ""
+    assert releases.applications("emr-6.7.0")["Hive"] == ""
     assert releases.applications("emr-7.5.0")["Sqoop"] == releases.UNKNOWN
     assert "Ganglia" not in releases.applications("emr-7.0.0")
 

@@ -97,6 +97,7 @@ def _usage() -> Iterator[None]:
     help="Let EMR's own delays pass N times as fast.",
 )
 @click.option("--allow-other-users", is_flag=True, help="Serve all users of this machine: they can run code as you.")
+@click.option("--instant", is_flag=True, help="Run nothing: clusters are WAITING and steps COMPLETED at once.")
 @click.option("--run-bootstrap", is_flag=True, help="Run bootstrap actions on this machine, too.")
 @click.pass_context
 def command(

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from flowspec.emulator.api.errors import invalid_request, no_such_cluster, no_such_job_flow, shut_down, validation
+from flowspec.emulator.state import lifecycle
 from flowspec.emulator.state.store import Record, Store
 from flowspec.emulator.worker import supervisor
 from flowspec.facts import states
@@ -48,6 +49,7 @@ class Call:
     at_exit: ExitStack = field(default_factory=ExitStack)
     s3_url: str | None = None
     account_rules: bool = True
+    instant: bool = False
 
     def cluster(self, cluster_id: str) -> Record:
         """Returns a cluster, for operations with a ClusterId. Raises EmrError (their "not found")."""
@@ -70,7 +72,10 @@ class Call:
         return [self.job_flow(job_flow_id) for job_flow_id in ids]
 
     def wake(self, cluster: Record) -> None:
-        """Wakes the cluster's worker after the commit of this call."""
+        """Wakes the cluster's worker after the commit of this call; without one, applies the changes at once."""
+        if cluster.doc["instant"]:
+            lifecycle.run_instantly(self.store, cluster)
+            return
         self.after_commit.append(partial(supervisor.wake, self.home, cluster.id))
 
 

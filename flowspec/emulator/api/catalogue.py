@@ -70,11 +70,11 @@ def _has(label: str, application: str) -> bool:
     if not application:
         return True
     name, _, version = application.lower().partition("@")
-    there = {one.lower(): number for one, number in _applications(label).items()}
+    there = {one.lower(): number for one, number in applications_of(label).items()}
     return name in there and version in ("", there[name])
 
 
-def _applications(label: str) -> Mapping[str, str]:
+def applications_of(label: str) -> Mapping[str, str]:
     """Returns the applications known to be in the release: name -> version, "" if the version is not known."""
     listed = applications(label) or {}
     return {name: version for name, version in listed.items() if version != UNKNOWN}
@@ -84,7 +84,7 @@ def describe_release_label(_: Call, params: Params) -> Answer:
     """DescribeReleaseLabel: its applications, and the Amazon Linux that it runs on. Without a label, the newest."""
     label = _known_label(params.get("ReleaseLabel") or newest())
     applications = [
-        {"Name": name, **({"Version": version} if version else {})} for name, version in _applications(label).items()
+        {"Name": name, **({"Version": version} if version else {})} for name, version in applications_of(label).items()
     ]
     system = releases.os_release({"ReleaseLabel": label})
     systems = {"AvailableOSReleases": [{"Label": system}]} if system else {}

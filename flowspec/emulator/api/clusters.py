@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from flowspec.emulator import faults
-from flowspec.emulator.api import groups, request_validation, security, steps, tags
+from flowspec.emulator.api import groups, request_validation, scaling, security, steps, tags
 from flowspec.emulator.api.calls import (
     PAGE_SIZE,
     Answer,
@@ -25,6 +25,7 @@ from flowspec.emulator.api.calls import (
     require_open,
     status,
 )
+from flowspec.emulator.api.catalogue import applications_of
 from flowspec.emulator.api.errors import validation
 from flowspec.emulator.state import ids, instances, lifecycle, paths, releases
 from flowspec.emulator.state.identity import home_id
@@ -42,6 +43,9 @@ _ECHOED = (
     "CustomAmiId",
     "RepoUpgradeOnBoot",
     "ExtendedSupport",
+    "EbsRootVolumeSize",
+    "EbsRootVolumeIops",
+    "EbsRootVolumeThroughput",
     "MonitoringConfiguration",
     "SessionEnabled",
 )
@@ -63,7 +67,11 @@ def run_job_flow(call: Call, params: Params) -> Answer:
     call.store.add(cluster)
     groups.add_all(call.store, cluster, params["Instances"])
     steps.add(call, cluster, params.get("Steps", ()), params.get("StepExecutionRoleArn"))
-    _start_worker_after_commit(call, cluster)
+    if call.instant:
+        lifecycle.run_instantly(call.store, cluster)
+        scaling.settle(call.store, cluster, call.now)
+    else:
+        _start_worker_after_commit(call, cluster)
     return {"JobFlowId": cluster.id, "ClusterArn": ids.cluster_arn(call.region, cluster.id)}
 
 
@@ -96,6 +104,7 @@ def _new_cluster(call: Call, params: Params) -> Record:
         "inject": faults.tagged(params),
         "s3_url": call.s3_url,
         "home": home_id(call.home),
+        "instant": call.instant,
     }
     cluster_id = ids.new_id("j")
     return Record("cluster", cluster_id, cluster_id, call.region, "STARTING", call.now, doc)
@@ -138,7 +147,6 @@ def _cluster_answer(call: Call, cluster: Record) -> Answer:
     answer = {
         **_summary(cluster),
         **{name: request[name] for name in _ECHOED if name in request},
-        **releases.root_volume(request),
         "Ec2InstanceAttributes": ec2_attributes(request, cluster.region),
         "InstanceCollectionType": "INSTANCE_FLEET" if request["Instances"].get("InstanceFleets") else "INSTANCE_GROUP",
         "AutoTerminate": not doc["keep_alive"],
@@ -211,15 +219,22 @@ def ec2_attributes(request: Mapping[str, Any], region: str) -> Answer:
 
 
 def _applications(request: Mapping[str, Any]) -> list[Answer]:
-    """The applications asked for, exactly; Hadoop when none was (Terraform's next plan is empty only so)."""
-    asked = [dict(application) for application in request.get("Applications", ())]
-    return asked or [{"Name": "Hadoop"}] if request.get("ReleaseLabel") else asked
+    """Returns the requested applications, or Hadoop alone if there are none, with the release's versions."""
+    label = request.get("ReleaseLabel")
+    asked = request.get("Applications") or ([{"Name": "Hadoop"}] if label else [])
+    versions = {name.lower(): version for name, version in applications_of(label or "").items()}
+    answers = []
+    for application in asked:
+        version = versions.get(application.get("Name", "").lower())
+        answers.append({**application, **({"Version": version} if version else {})})
+    return answers
 
 
 def master_dns(call: Call, cluster: Record) -> str:
-    """Returns the DNS name of the master node."""
+    """Returns the DNS name of the master node: its public one outside of a VPC subnet, else the private one."""
     group = instances.master(call.store, cluster)
-    return ids.private_dns_name(ids.private_address(group.id, instances.MASTER_NUMBER), cluster.region)
+    private, public = instances.dns_names(group, instances.MASTER_NUMBER, cluster)
+    return public or private
 
 
 def list_clusters(call: Call, params: Params) -> Answer:

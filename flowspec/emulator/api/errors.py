@@ -8,13 +8,17 @@ from __future__ import annotations
 
 
 class EmrError(Exception):
-    """A refused call: EMR's error `code` and `message`, and the HTTP `status`."""
+    """A refused call: EMR's error `code` and `message`, and the HTTP `status`.
 
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
+    `detail` is the member ErrorCode, which only InvalidRequestException has (botocore's shape).
+    """
+
+    def __init__(self, code: str, message: str, status: int = 400, detail: str = "") -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
         self.status = status
+        self.detail = detail
 
 
 def validation(message: str) -> EmrError:
@@ -22,14 +26,19 @@ def validation(message: str) -> EmrError:
     return EmrError("ValidationException", message)
 
 
-def invalid_request(message: str) -> EmrError:
-    """Returns an InvalidRequestException, used by the newer Cluster operations."""
-    return EmrError("InvalidRequestException", message)
+def invalid_request(message: str, detail: str = "") -> EmrError:
+    """Returns an InvalidRequestException, used by the newer Cluster operations; `detail` is its ErrorCode."""
+    return EmrError("InvalidRequestException", message, detail=detail)
+
+
+def not_found(message: str) -> EmrError:
+    """Returns the InvalidRequestException for a step, group, fleet or configuration that does not exist."""
+    return invalid_request(message, "ResourceNotFound")
 
 
 def no_such_cluster(cluster_id: str) -> EmrError:
     """Returns the "not found" of operations with a ClusterId."""
-    return invalid_request(f"Cluster id '{cluster_id}' is not valid.")
+    return invalid_request(f"Cluster id '{cluster_id}' is not valid.", "NoSuchCluster")
 
 
 def no_such_job_flow() -> EmrError:

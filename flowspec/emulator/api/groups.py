@@ -11,7 +11,7 @@ from typing import Any
 
 from flowspec.emulator.api import request_validation, scaling
 from flowspec.emulator.api.calls import Answer, Call, Operation, Params, page, require_open, status
-from flowspec.emulator.api.errors import EmrError, invalid_request, validation
+from flowspec.emulator.api.errors import EmrError, invalid_request, not_found, validation
 from flowspec.emulator.state import ids, instances, lifecycle
 from flowspec.emulator.state.instances import Moment, role
 from flowspec.emulator.state.store import Record, Store
@@ -308,7 +308,7 @@ def modify_instance_groups(call: Call, params: Params) -> Answer:
     for change in params.get("InstanceGroups", ()):
         group = call.store.get("group", change["InstanceGroupId"])
         if group is None or params.get("ClusterId") not in (None, group.cluster_id):
-            raise invalid_request(f"Instance group id '{change['InstanceGroupId']}' is not valid.")
+            raise not_found(f"Instance group id '{change['InstanceGroupId']}' is not valid.")
         at = _changeable(call, call.cluster(group.cluster_id), "group")
         _modify_group(group, change, at)
         call.store.save(group)
@@ -363,7 +363,7 @@ def modify_instance_fleet(call: Call, params: Params) -> Answer:
     at = _changeable(call, call.cluster(params["ClusterId"]), "fleet")
     fleet = call.store.get("fleet", change["InstanceFleetId"])
     if fleet is None or fleet.cluster_id != at.cluster.id:
-        raise invalid_request(f"Instance fleet id '{change['InstanceFleetId']}' is not valid.")
+        raise not_found(f"Instance fleet id '{change['InstanceFleetId']}' is not valid.")
     request_validation.check_fleet_change(change, role(fleet), fleet.doc["request"])
     fleet.doc["request"] |= {name: change[name] for name in ("ResizeSpecifications", "Context") if name in change}
     instances.retarget(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from flowspec.emulator.api import clusters, groups
 from flowspec.emulator.api.calls import Answer, Call, Operation, Params, epoch
+from flowspec.emulator.api.catalogue import applications_of
 from flowspec.emulator.api.errors import validation
 from flowspec.emulator.state import ids, instances
 from flowspec.emulator.state.instances import Moment
@@ -81,7 +85,7 @@ def _execution(state: str, reason: str, **times: float | None) -> Answer:
 
 
 def _instances(call: Call, at: Moment) -> Answer:
-    cluster, wanted = at.cluster, at.cluster.doc["request"]["Instances"]
+    cluster = at.cluster
     there = instances.of_cluster(call.store, cluster)
     master = instances.master(call.store, cluster)
     types = {instances.role(group): _type(group) for group in there}
@@ -99,8 +103,15 @@ def _instances(call: Call, at: Moment) -> Answer:
         "KeepJobFlowAliveWhenNoSteps": cluster.doc["keep_alive"],
         "TerminationProtected": cluster.doc["protected"],
         "UnhealthyNodeReplacement": cluster.doc["unhealthy_replacement"],
-        **{name: wanted[name] for name in ("HadoopVersion",) if name in wanted},
+        **_hadoop_version(cluster.doc["request"]),
     }
+
+
+def _hadoop_version(request: Mapping[str, Any]) -> Answer:
+    version = request["Instances"].get("HadoopVersion") or applications_of(request.get("ReleaseLabel", "")).get(
+        "Hadoop"
+    )
+    return {"HadoopVersion": version} if version else {}
 
 
 def _type(group: Record) -> str:
@@ -111,6 +122,10 @@ def _group(group: Record, at: Moment) -> Answer:
     now = groups.group_answer(group, at)
     echoed: Answer = {name: now[name] for name in ("Name", "BidPrice", "CustomAmiId") if name in now}
     status = now["Status"]
+    times = dict(status["Timeline"])
+    if status["State"] != "PROVISIONING":
+        # Requested and started are the same moment here; EMR has the latter once the instances exist.
+        times["StartDateTime"] = times["CreationDateTime"]
     reason = status["StateChangeReason"].get("Message", "")
     return {
         "InstanceGroupId": group.id,
@@ -120,7 +135,7 @@ def _group(group: Record, at: Moment) -> Answer:
         "InstanceType": now["InstanceType"],
         "InstanceRequestCount": now["RequestedInstanceCount"],
         "InstanceRunningCount": now["RunningInstanceCount"],
-        **_execution(status["State"], reason, **status["Timeline"]),
+        **_execution(status["State"], reason, **times),
     }
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from flowspec.emulator.api import request_validation
 from flowspec.emulator.api.calls import Answer, Call, Operation, Params, require_open
 from flowspec.emulator.api.catalogue import vcpus
-from flowspec.emulator.api.errors import invalid_request, validation
+from flowspec.emulator.api.errors import not_found, validation
 from flowspec.emulator.state import instances
 from flowspec.emulator.state.ids import cluster_arn
 from flowspec.emulator.state.instances import Moment, role
@@ -136,7 +136,7 @@ def _scaled_group(call: Call, params: Params) -> tuple[Record, Record]:
     cluster = require_open(call.cluster(params["ClusterId"]))
     group = call.store.get("group", params["InstanceGroupId"])
     if group is None or group.cluster_id != cluster.id:
-        raise invalid_request(f"Instance group id '{params['InstanceGroupId']}' is not valid.")
+        raise not_found(f"Instance group id '{params['InstanceGroupId']}' is not valid.")
     if role(group) == "MASTER":
         raise validation("An automatic scaling policy may not be attached to the master instance group.")
     return cluster, group

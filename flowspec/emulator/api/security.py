@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from flowspec.emulator.api.calls import Answer, Call, Operation, Params, page
-from flowspec.emulator.api.errors import invalid_request
+from flowspec.emulator.api.errors import invalid_request, not_found
 from flowspec.emulator.state import ids
 from flowspec.emulator.state.store import Record
 
@@ -58,7 +58,7 @@ def _find(call: Call, name: str) -> Record | None:
 def _found(call: Call, name: str) -> Record:
     found = _find(call, name)
     if found is None:
-        raise invalid_request(f"Security configuration with name '{name}' does not exist.")
+        raise not_found(f"Security configuration with name '{name}' does not exist.")
     return found
 
 

@@ -40,12 +40,13 @@ _READS = ("Describe", "List", "Get")
 class Service:
     """An EMR service for one `region`, with its state in the folder `home`.
 
-    Clusters made with `run_bootstrap` run their bootstrap actions; others skip them, since such scripts
-    are written for a machine that is thrown away. What takes an hour on EMR takes 1/`time_scale` hours
-    (see `clock`). `inject` says what is to go wrong (see `drills`). Clusters made with an `s3_url` have
-    their s3:// there. `start_worker` starts the worker of a cluster (see `supervisor.start`, the default), given the
-    home, the cluster's id and the descriptor of the lock that the worker inherits. Without `account_rules`
-    (as for `backend: local`), a request need not name roles, a release or instances, since nothing here needs them.
+    With `run_bootstrap`, clusters run their bootstrap actions; else they skip them, because such scripts are
+    written for disposable machines. EMR's delays are divided by `time_scale` (see `clock`). `inject` lists
+    faults (see `faults`). With an `s3_url`, clusters use that S3 endpoint for s3://. With
+    `instant`, clusters have no worker: they are WAITING at once, and steps COMPLETED without being run. `start_worker`
+    starts the worker of a cluster (see `supervisor.start`, the default), given the home, the cluster's id and the
+    descriptor of the lock that the worker inherits. Without `account_rules` (as for `backend: local`), a request need
+    not name roles, a release or instances, since nothing here needs them.
 
     Raises FlowspecError for an invalid time scale or fault.
     """
@@ -61,6 +62,7 @@ class Service:
         s3_url: str | None = None,
         start_worker: Callable[[Path, str, int], None] | None = None,
         account_rules: bool = True,
+        instant: bool = False,
     ) -> None:
         self.home = home.absolute()
         self.region = region
@@ -71,6 +73,7 @@ class Service:
         self.s3_url = s3_url
         self.start_worker = start_worker or supervisor.start
         self.account_rules = account_rules
+        self.instant = instant
 
     def call(self, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Runs an API operation (e.g. "RunJobFlow"); returns the members of its answer, times in epoch seconds.
@@ -114,6 +117,7 @@ class Service:
             inject=self.inject,
             s3_url=self.s3_url,
             account_rules=self.account_rules,
+            instant=self.instant,
             now=clock.now(),
             start_worker=self.start_worker,
         )

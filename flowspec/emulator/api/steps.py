@@ -7,7 +7,7 @@ from typing import Any
 
 from flowspec.emulator.api import request_validation
 from flowspec.emulator.api.calls import Answer, Call, Operation, Params, page, require_open, status
-from flowspec.emulator.api.errors import invalid_request
+from flowspec.emulator.api.errors import invalid_request, not_found
 from flowspec.emulator.state import ids, lifecycle
 from flowspec.emulator.state.store import Record
 from flowspec.facts import releases, states
@@ -75,7 +75,7 @@ def describe_step(call: Call, params: Params) -> Answer:
 def _step(call: Call, cluster: Record, step_id: str) -> Record:
     step = call.store.get("step", step_id)
     if step is None or step.cluster_id != cluster.id:
-        raise invalid_request(f"Step id '{step_id}' is not valid.")
+        raise not_found(f"Step id '{step_id}' is not valid.")
     return step
 
 

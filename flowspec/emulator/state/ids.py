@@ -60,5 +60,21 @@ def private_dns_name(address: str, region: str) -> str:
     return f"ip-{address.replace('.', '-')}.{domain}"
 
 
+def public_address(group_id: str, number: int) -> str:
+    """Returns a public IPv4 address for that instance.
+
+    It is from 198.18.0.0/15, which is reserved for benchmarks (RFC 2544): no client reaches a real host by it.
+    """
+    digest = hashlib.sha256(f"public:{group_id}:{number}".encode()).digest()
+    return f"198.{18 + digest[0] % 2}.{digest[1]}.{digest[2]}"
+
+
+def public_dns_name(address: str, region: str) -> str:
+    """Returns EC2's public DNS name of an address."""
+    domain = "compute-1.amazonaws.com" if region == "us-east-1" else f"{region}.compute.amazonaws.com"
+    suffix = ".cn" if partition(region) == "aws-cn" else ""
+    return f"ec2-{address.replace('.', '-')}.{domain}{suffix}"
+
+
 def _hex(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:17]

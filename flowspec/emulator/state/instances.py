@@ -119,16 +119,18 @@ def _has_left(instance: Instance, at: Moment) -> bool:
 
 def answer(group: Record, instance: Instance, at: Moment) -> Answer:
     """Returns an instance as in ListInstances."""
-    number, region = instance["number"], at.cluster.region
-    address = ids.private_address(group.id, number)
+    number = instance["number"]
+    private_name, public_name = dns_names(group, number, at.cluster)
+    public_ip = {"PublicIpAddress": ids.public_address(group.id, number)} if public_name else {}
     owner = "InstanceGroupId" if group.kind == "group" else "InstanceFleetId"
     devices = block_devices(_request_of(group, instance["type"]), at.cluster)
     return {
         "Id": ids.instance_id(group.id, number),
         "Ec2InstanceId": ids.ec2_instance_id(group.id, number),
-        "PublicDnsName": "",
-        "PrivateDnsName": ids.private_dns_name(address, region),
-        "PrivateIpAddress": address,
+        "PublicDnsName": public_name,
+        **public_ip,
+        "PrivateDnsName": private_name,
+        "PrivateIpAddress": ids.private_address(group.id, number),
         "Status": _status(instance, at),
         owner: group.id,
         "Market": instance["market"],
@@ -138,6 +140,19 @@ def answer(group: Record, instance: Instance, at: Moment) -> Answer:
             for device in devices
         ],
     }
+
+
+def dns_names(group: Record, number: int, cluster: Record) -> tuple[str, str]:
+    """Returns the private and the public DNS name of an instance; the latter is "" in a subnet.
+
+    Without a subnet EMR uses a default one, whose instances have public addresses; one that is named is taken
+    to be private.
+    """
+    wanted = cluster.doc["request"]["Instances"]
+    private = ids.private_dns_name(ids.private_address(group.id, number), cluster.region)
+    if wanted.get("Ec2SubnetId") or wanted.get("Ec2SubnetIds"):
+        return private, ""
+    return private, ids.public_dns_name(ids.public_address(group.id, number), cluster.region)
 
 
 def _request_of(group: Record, kind: str) -> Mapping[str, Any]:

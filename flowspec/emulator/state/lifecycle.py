@@ -18,6 +18,12 @@ from flowspec.facts.states import READY
 DEFAULT_IDLE_TIMEOUT = 3600
 """Seconds: IdleTimeout of an auto-termination policy without one (API reference, AutoTerminationPolicy)."""
 
+FIRST_STEP_SECONDS = 5.0
+"""How long a transient cluster without steps stays STARTING.
+
+On AWS STARTING takes minutes, within which clients such as mrjob tag the cluster and add its steps.
+"""
+
 
 class FailureAction(Enum):
     """The effect of a failed step on its cluster."""
@@ -153,6 +159,26 @@ def next_actions(store: Store, cluster: Record, running: Collection[str]) -> Wor
             set_state(store, cluster, "RUNNING", "Running step")
         return WorkerActions(start=tuple(starting), cancel=cancel)
     return _idle(store, cluster)
+
+
+def run_instantly(store: Store, cluster: Record) -> None:
+    """Brings a cluster without a worker as far as it can go: ready, all steps COMPLETED, ended if terminating.
+
+    Instead of ending at once, a transient cluster without steps is WAITING until it gets some.
+    """
+    if cluster.state in ("STARTING", "BOOTSTRAPPING"):
+        set_state(store, cluster, "RUNNING", "Running step")
+    while cluster.state in READY:
+        if not cluster.doc["keep_alive"] and not store.find("step", cluster_id=cluster.id, limit=1):
+            set_state(store, cluster, "WAITING", _ready_text([]))
+            return
+        actions = next_actions(store, cluster, ())
+        for step in actions.start:
+            finish_step(store, step, "COMPLETED")
+        if not (actions.start or actions.stop):
+            return
+    if cluster.state == "TERMINATING":
+        end(store, cluster)
 
 
 def _idle(store: Store, cluster: Record) -> WorkerActions:

@@ -8,18 +8,6 @@ from typing import Any
 from flowspec.facts.releases import at_least
 
 
-def root_volume(request: Mapping[str, Any]) -> dict[str, Any]:
-    """The root volume members as DescribeCluster gives them, defaults filled in (Management Guide, root volumes)."""
-    label = request.get("ReleaseLabel")
-    filled: dict[str, Any] = {}
-    if label:
-        filled["EbsRootVolumeSize"] = 15 if at_least(label, 6, 10) else 10
-    if at_least(label, 6, 15):
-        filled |= {"EbsRootVolumeIops": 3000, "EbsRootVolumeThroughput": 125}
-    names = ("EbsRootVolumeSize", "EbsRootVolumeIops", "EbsRootVolumeThroughput")
-    return filled | {name: request[name] for name in names if name in request}
-
-
 def os_release(request: Mapping[str, Any]) -> str | None:
     """The Amazon Linux release of the nodes: the one asked for, else one that the release runs on."""
     if "OSReleaseLabel" in request:

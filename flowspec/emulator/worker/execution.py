@@ -20,7 +20,9 @@ from flowspec.emulator.state.store import Record
 from flowspec.emulator.worker import logs, processes
 from flowspec.emulator.worker.s3_sync_wrapper import s3_root, wrapped
 from flowspec.engines import Command, command_for, script_argv
+from flowspec.engines.paths import split_uri
 from flowspec.errors import FlowspecError
+from flowspec.facts.uris import S3_SCHEMES
 
 GRACE_SECONDS = 5.0
 """Time between SIGTERM and SIGKILL."""
@@ -102,6 +104,7 @@ def start_bootstrap(home: Path, cluster: Record, number: int) -> Running:
     folder = paths.bootstrap_folder(home, cluster.id, number)
     try:
         _make(folder / "work", folder, logs.BOOTSTRAP_LOGS)
+        _refuse_empty_key_part(script["Path"])
         path = paths.resolve_uri(s3_root(home, cluster), script["Path"])
         if not cluster.doc.get("s3_url") and not path.is_file():
             raise CannotStart(f"{script['Path']}: there is no such file ({path})")
@@ -112,6 +115,13 @@ def start_bootstrap(home: Path, cluster: Record, number: int) -> Running:
         raise CannotStart(error.sentence) from error
     except OSError as error:
         raise CannotStart(str(error)) from error
+
+
+def _refuse_empty_key_part(uri: str) -> None:
+    """Raises CannotStart for s3://b//k: EMR fetches that very key, which is not s3://b/k (Hadoop's paths are)."""
+    scheme, _, key = split_uri(uri)
+    if scheme in S3_SCHEMES and "//" in key:
+        raise CannotStart(f"{uri}: a key with an empty part can't be a file on this machine; remove one slash")
 
 
 def _make(work: Path, live: Path, names: tuple[str, ...]) -> None:

@@ -113,6 +113,7 @@ class Worker:
         """Runs the cluster from STARTING to its end."""
         _log.info("pid %d runs cluster %s", os.getpid(), self._cluster_id)
         self._start_slowly()
+        self._await_first_step()
         if self._bootstrap():
             self._serve()
         self._terminate(self._running.values())
@@ -147,8 +148,17 @@ class Worker:
                 self._change(partial(self._give_up_spot, fleet))
         self._stay_starting(until)
 
-    def _stay_starting(self, until: float) -> None:
-        while (left := until - clock.now()) > 0 and self._cluster().state == "STARTING":
+    def _await_first_step(self) -> None:
+        """Keeps a transient cluster without steps STARTING for a moment, until a step is added."""
+        cluster = self._cluster()
+        until = cluster.created + clock.span(lifecycle.FIRST_STEP_SECONDS, cluster.doc["time_scale"])
+        self._stay_starting(until, lambda: not (self._cluster().doc["keep_alive"] or self._has_steps()))
+
+    def _has_steps(self) -> bool:
+        return bool(self._store.find("step", cluster_id=self._cluster_id, limit=1))
+
+    def _stay_starting(self, until: float, wanted: Callable[[], bool] = lambda: True) -> None:
+        while (left := until - clock.now()) > 0 and self._cluster().state == "STARTING" and wanted():
             self._wake.sleep(left)
 
     def _give_up_spot(self, fleet: Record, cluster: Record) -> None:

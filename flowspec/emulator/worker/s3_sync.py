@@ -104,9 +104,25 @@ class TreeSync:
         ]
         for name, here in zip(wanted, _each(self._fetch, wanted), strict=True):
             index[name] = [*listed[name], *here]
-        if not listed:
-            _remove_empty(self._root / bucket / key)
-        return bool(listed)
+        if listed:
+            return True
+        folder = self._root / bucket / key
+        if glob or not self._is_empty_folder(bucket, key):
+            _remove_empty(folder)
+            return False
+        with _file_conflicts(f"{bucket}/{key}"):
+            folder.mkdir(parents=True, exist_ok=True)
+        return True
+
+    def _is_empty_folder(self, bucket: str, key: str) -> bool:
+        """Returns whether Hadoop's S3 file systems see an empty directory: a bucket's root, or a folder marker."""
+        with _s3_errors(f"s3://{bucket}/{key}", missing_ok=True):
+            if key:
+                self._s3.head_object(Bucket=bucket, Key=f"{key}/")
+            else:
+                self._s3.head_bucket(Bucket=bucket)
+            return True
+        return False
 
     def _forget(self, names: list[str], index: _Index) -> None:
         """Deletes the files of objects that no longer exist in S3."""
@@ -136,12 +152,14 @@ class TreeSync:
     def _fetch(self, name: str) -> list[int]:
         bucket, _, key = name.partition("/")
         target = self._root / _as_path(name)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        with _file_conflicts(name):
+            target.parent.mkdir(parents=True, exist_ok=True)
         descriptor, unfinished = tempfile.mkstemp(dir=self._incoming)
         os.close(descriptor)
         with _s3_errors(f"s3://{name}"):
             self._s3.download_file(bucket, key, unfinished, Config=_one_thread())
-        Path(unfinished).replace(target)
+        with _file_conflicts(name):
+            Path(unfinished).replace(target)
         return _seen(target)
 
     def _files(self) -> Iterator[tuple[str, list[int]]]:
@@ -265,6 +283,17 @@ def _as_path(name: str) -> str:
         if part in ("", ".", "..") or "\0" in part or len(part.encode()) > _LONGEST_NAME:
             raise FlowspecError(f"s3://{name} can't be stored as a file on this machine", remedy="rename the object")
     return name
+
+
+@contextmanager
+def _file_conflicts(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise FlowspecError(
+            f"s3://{name} can't be stored as a file on this machine: another object's key is its folder, or below it",
+            remedy="rename one of the objects",
+        ) from error
 
 
 def _remove_empty(folder: Path) -> None:

@@ -118,7 +118,7 @@ def without_worker(home: Path, cluster_id: str) -> Iterator[bool]:
 def _fail_orphan(store: Store, home: Path, cluster_id: str) -> None:
     # The worker may have ended the cluster after our query of the store and before we took the lock.
     cluster = store.get("cluster", cluster_id)
-    if cluster is None:
+    if cluster is None or cluster.doc["instant"]:
         return
     if cluster.doc.get("home") != home_id(home):
         # The pid files name processes of the original, and the log URI is the original's as well.

@@ -328,3 +328,16 @@ def test_how_the_engine_uses_numpy_is_no_business_of_the_commands(words, given):
     assert ran.returncode == 0, text_of(ran)
     told = "".join(f"{name}={value}\t\n" for name, value in given.items())
     assert (words / "out/part-00000").read_text() == told
+
+
+def test_a_fifo_as_input_is_refused(words):
+    os.mkfifo(words / "pipe")
+    ran = run(["-input", f"{words}/pipe", "-output", f"{words}/out", "-mapper", "cat"], words / "cwd")
+    assert ran.returncode == 5
+    assert f"Not a regular file: file:{words}/pipe" in text_of(ran)
+
+
+def test_an_output_below_a_file_is_named(words):
+    ran = run(["-input", f"{words}/in.txt", "-output", f"{words}/in.txt/a/b", "-mapper", "cat"], words / "cwd")
+    assert ran.returncode == 5
+    assert f"Parent path is not a directory: {words}/in.txt is a file" in text_of(ran)

@@ -62,8 +62,8 @@ def _localized(job: Job, scratch: Path, syslog: JobLog) -> list[Path]:
 def _checked_splits(job: Job) -> tuple[inputs.Split, ...]:
     """The splits in task order, after Hadoop's checks: first the output, then the input."""
     try:
-        if job.output_format != NULL_OUTPUT and job.output_path.exists():
-            raise _launch_error(f"Output directory {job.output} already exists")
+        if job.output_format != NULL_OUTPUT:
+            _check_output(job)
         found = inputs.list_files(job.inputs, job.files, job.configuration)
         if job.input_format == NLINE_INPUT:
             splits = inputs.split_lines_of(found, inputs.lines_per_map(job.configuration))
@@ -74,6 +74,15 @@ def _checked_splits(job: Job) -> tuple[inputs.Split, ...]:
     except OSError as error:
         raise _launch_error(f"{error.filename}: {error.strerror}") from error
     return tuple(inputs.in_task_order(splits))
+
+
+def _check_output(job: Job) -> None:
+    if job.output_path.exists():
+        raise _launch_error(f"Output directory {job.output} already exists")
+    above = next(folder for folder in job.output_path.parents if folder.exists())
+    if not above.is_dir():
+        # Hadoop's local file system throws ParentNotDirectoryException. In S3 a key may be below another one.
+        raise _launch_error(f"Parent path is not a directory: {above} is a file, and {job.output} would be below it")
 
 
 def _check_properties(job: Job) -> None:
