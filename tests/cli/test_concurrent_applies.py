@@ -54,13 +54,13 @@ def test_the_same_request_joins_even_a_run_that_is_over(flowspec, job, tmp_path,
 
 
 def test_an_apply_with_another_request_starts_nothing(flowspec, job, tmp_path, monkeypatch):
-    from flowspec.backend.aws import observe
+    from flowspec import pipeline
 
     job(COUNTED.format(folder=tmp_path, seconds=3))
     assert flowspec("apply", "job.yaml", "--detach").code == 0
     job(COUNTED.format(folder=tmp_path, seconds=4))
     # The other apply comes between this one's look and its submission.
-    monkeypatch.setattr(observe, "observe", lambda *_, **__: None)
+    monkeypatch.setattr(pipeline, "observe", lambda *_: None)
     done = flowspec("apply", "job.yaml")
     assert (done.code, "was earlier, with another request" in done.err) == (1, True), done.err
     assert len(list((paths.home() / "clusters").iterdir())) == 1

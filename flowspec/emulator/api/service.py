@@ -42,10 +42,11 @@ class Service:
 
     With `run_bootstrap`, clusters run their bootstrap actions; else they skip them, because such scripts are
     written for disposable machines. EMR's delays are divided by `time_scale` (see `clock`). `inject` lists
-    faults (see `faults`). With an `s3_url`, clusters use that S3 endpoint for s3://. `start_worker` starts the
-    worker of a cluster, as `supervisor.start` does, which is the default. Without `account_rules` (as for
-    `backend: local`), a request may lack roles, a release and instances, because nothing here needs them. With
-    `instant`, clusters have no worker: they are WAITING at once, and steps COMPLETED without being run.
+    faults (see `faults`). With an `s3_url`, clusters use that S3 endpoint for s3://. With
+    `instant`, clusters have no worker: they are WAITING at once, and steps COMPLETED without being run. `start_worker`
+    starts the worker of a cluster (default: `supervisor.start`), given the home, the cluster's id and the descriptor
+    of the lock that the worker inherits. Without `account_rules` (as for `backend: local`), a request may lack roles,
+    a release and instances, because nothing here needs them.
 
     Raises FlowspecError for an invalid time scale or fault.
     """

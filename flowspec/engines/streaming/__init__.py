@@ -7,7 +7,7 @@ A job goes one way, and every stage hands on an immutable value:
 
     words ─arguments─→ Arguments ─jobspec─→ Job ─inputs─→ Splits ─runner─→ tasks ─committer─→ part files
 
-`runner` forks one map worker per core (`worker`, `crew`). A worker takes one split after the other,
+`runner` forks one map worker per core (`worker`, `worker_pool`). A worker takes one split after the other,
 largest first: `readers` opens it, `commands` runs the mapper between three pipes, and `collect` takes what
 it writes block by block: lines that come again and again are counted, all others put in order chunk by
 chunk (`arrays`), and both divided among the reducers. Reducers (`reducetask`) read one stream in order, which

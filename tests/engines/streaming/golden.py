@@ -43,7 +43,7 @@ class Job:
     cwd: Path
 
     def differences(self, status: int, log: str) -> list[str]:
-        """One line for each way in which the outcome is not what Hadoop's was; `log` is all that was logged."""
+        """One line for each way in which the result is not what Hadoop's was; `log` is all that was logged."""
         found = _different("exit status", self.expected["exit_status"], status, log)
         if not self.expected["exit_status"]:
             found += _output_differences(self.recorded, self.output, self.expected, self.tokens)
@@ -78,7 +78,7 @@ def _unpack(source: str, target: str) -> None:
 
 
 def differences(case: Path, scratch: Path) -> list[str]:
-    """Runs the case as a process of its own; one line for each way in which the outcome is not what Hadoop's was."""
+    """Runs the case as a process of its own; one line for each way in which the result is not what Hadoop's was."""
     job = lay_out(case, scratch)
     ran = run(job.args, job.cwd)
     found = job.differences(ran.returncode, ran.stderr.decode("utf-8", "replace"))

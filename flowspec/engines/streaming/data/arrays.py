@@ -1,6 +1,6 @@
 """What must be known of every byte of a large job, asked of numpy; small jobs do without it.
 
-numpy takes longer to import than a small job takes to run, so a job `enlist`s it only where there is
+numpy takes longer to import than a small job takes to run, so a job `load_numpy`s it only where there is
 much to look at. Each function gives the same answer either way.
 
 Measured on 8 MiB of word-count lines (799,000 of them), CPU seconds: 0.24 to 0.28 to put them in order, partition
@@ -24,18 +24,18 @@ _WORTH_IMPORTING = 16 << 20  # bytes of input from where the import is soon earn
 _BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 _INVERSE_OF_31 = pow(31, -1, 1 << 32)
 _LONGEST_STRETCH = 1 << 20  # bytes whose keys are hashed together: more than the caches hold would be slower
-_DEEP = 64  # bytes that lines have in common, from where they are compared one by one
+_COMPARE_SINGLY_FROM = 64  # bytes that lines have in common, from where they are compared one by one
 _BYTE = 1 << 8
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 _WORD = 8
 _LF, _TAB = 10, 9
 _SHORT = 128  # from here on the length of a Text takes more than one byte
 
-# numpy, once enlisted. Any: it is imported by few jobs, and by no other module.
+# numpy, once numpy_is_loaded. Any: it is imported by few jobs, and by no other module.
 _numpy: Any = None
 
 
-def enlist(size: int | None = None) -> None:
+def load_numpy(size: int | None = None) -> None:
     """Import numpy; where the `size` of a job's input is given, only if that is worth it.
 
     To be called before the job forks, or before a process of it runs a command.
@@ -71,7 +71,7 @@ def _no_threads() -> Iterator[None]:
             os.environ[_BLAS_THREADS] = asked
 
 
-def enlisted() -> bool:
+def numpy_is_loaded() -> bool:
     """Whether numpy is at hand."""
     return _numpy is not None
 
@@ -97,7 +97,7 @@ def repeated_lines(block: bytes) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Ordered:
+class SortedLines:
     """Lines in the order of their bytes, partition by partition, each with its TAB.
 
     `borders` are the offsets in `text` where the partitions begin, and its end; `weight` is what keys and
@@ -110,7 +110,7 @@ class Ordered:
     bare: bool
 
 
-def in_order(text: bytes, reduces: int) -> Ordered | None:
+def sort_lines(text: bytes, reduces: int) -> SortedLines | None:
     """Sorts lines, of which each has a TAB after its key, or none has one. Needs numpy.
 
     None where bytes are below TAB, for which the order of lines is not that of keys. With several reducers
@@ -206,8 +206,8 @@ class _Lines:
             left = self.lengths[chosen] - depth
             if left.max() <= 0:
                 break
-            if depth >= _DEEP:
-                order[places] = chosen[self._ranked_one_by_one(chosen, groups)]
+            if depth >= _COMPARE_SINGLY_FROM:
+                order[places] = chosen[self._sort_one_by_one(chosen, groups)]
                 break
             words = self._words(self.starts[chosen] + depth, left)
             ranked = _numpy.lexsort((words, groups))
@@ -225,7 +225,7 @@ class _Lines:
         kept = _numpy.array([(1 << 64) - (1 << 64 - 8 * size) for size in range(_WORD + 1)], _numpy.uint64)
         return words[_numpy.minimum(starts, places)].astype(_numpy.uint64) & kept[_numpy.clip(left, 0, _WORD)]
 
-    def _ranked_one_by_one(self, chosen: Any, groups: Any) -> list[int]:
+    def _sort_one_by_one(self, chosen: Any, groups: Any) -> list[int]:
         """The order of lines that have much in common, within their groups."""
         text = self._text
         starts, ends, groups = self.starts[chosen].tolist(), self.ends[chosen].tolist(), groups.tolist()
@@ -233,7 +233,7 @@ class _Lines:
 
     # -- and out
 
-    def written(self, order: Any, partitions: Any, reduces: int) -> Ordered:
+    def written(self, order: Any, partitions: Any, reduces: int) -> SortedLines:
         """The lines in this order."""
         lengths = self.lengths[order]
         ends = _numpy.cumsum(lengths + (2 if self.bare else 1))
@@ -253,7 +253,7 @@ class _Lines:
             text[ends - 2] = _TAB
         lines = _numpy.cumsum(_numpy.bincount(partitions, minlength=reduces))
         borders = [0, *_numpy.concatenate(([0], ends))[lines].tolist()]
-        return Ordered(memoryview(text), borders, len(text) + self._extra_sizes(), self.bare)
+        return SortedLines(memoryview(text), borders, len(text) + self._extra_sizes(), self.bare)
 
     def _extra_sizes(self) -> int:
         """How many bytes more than one the lengths of keys and values take, all together (WritableUtils.writeVInt)."""

@@ -37,7 +37,7 @@ _LOOK_AGAIN_AFTER = 128 << 20  # bytes of lines that were not worth it
 
 
 @dataclass
-class Spool:
+class MapOutput:
     """Pairs on their way to the reducers, by partition: files of lines in order, and lines with their counts.
 
     `keyed`: the runs must be merged by key alone; `bare`: no pair has a value; `weight`: how many bytes the
@@ -77,12 +77,12 @@ class Shuffle:
 
 
 class Collector:
-    """Takes lines, each ended by LF, and gives them back as a `Spool`; its files are named after `name`."""
+    """Takes lines, each ended by LF, and gives them back as a `MapOutput`; its files are named after `name`."""
 
     def __init__(self, shuffle: Shuffle, name: str) -> None:
         self._shuffle = shuffle
         self._name = name
-        self._spool = Spool()
+        self._output = MapOutput()
         self._counts: Counter[bytes] = Counter()
         self._lines = 0  # counted so far,
         self._size = 0  # their bytes, and
@@ -106,14 +106,14 @@ class Collector:
         if self._lines >= _DECIDED_AFTER or self._size >= _DECIDED_AFTER_BYTES:
             self._decide()
 
-    def close(self) -> Spool:
+    def close(self) -> MapOutput:
         """All lines in order. Raises `TaskFailure` or `OSError`."""
-        if self._chunk and not arrays.enlisted():  # a small rest, which numpy is not worth importing for
+        if self._chunk and not arrays.numpy_is_loaded():  # a small rest, which numpy is not worth importing for
             self._count_chunk()
         if self._chunk:
             self._sort_chunk()
-        self._spool.counted = self._take_counted()
-        return self._spool
+        self._output.counted = self._take_counted()
+        return self._output
 
     def _decide(self) -> None:
         different = len(self._counts)
@@ -134,21 +134,21 @@ class Collector:
     # -- counted lines
 
     def _take_counted(self) -> dict[int, dict[bytes, int]]:
-        """The counted lines by partition, each with its TAB; what is known of them goes to the spool."""
-        shuffle, spool = self._shuffle, self._spool
+        """The counted lines by partition, each with its TAB; what is known of them goes to the output."""
+        shuffle, output = self._shuffle, self._output
         plain, partition = shuffle.layout.plain, shuffle.partition
         taken: dict[int, dict[bytes, int]] = {}
         part = taken.setdefault(0, {}) if self._counts and partition is None else {}
         for line, number in self._counts.items():
             text = line if not plain or b"\t" in line else line + b"\t"
-            spool.weight += number * self._weigh(text)
+            output.weight += number * self._weigh(text)
             if partition:
                 part = taken.setdefault(partition(shuffle.layout.key(text)), {})
             # `a` and `a TAB` are the same pair.
             part[text] = part.get(text, 0) + number
         known = tabbed(b"".join([line + b"\n" for part in taken.values() for line in part]))
-        spool.keyed = spool.keyed or known.low or (bool(taken) and not plain)
-        spool.bare = spool.bare and plain and all(line.endswith(b"\t") for part in taken.values() for line in part)
+        output.keyed = output.keyed or known.low or (bool(taken) and not plain)
+        output.bare = output.bare and plain and all(line.endswith(b"\t") for part in taken.values() for line in part)
         self._forget_counts()
         return taken
 
@@ -160,7 +160,7 @@ class Collector:
 
     def _spill_counted(self) -> None:
         for partition, counted in self._take_counted().items():
-            write_counted(self._new_run(partition), counted, keyed=self._spool.keyed)
+            write_counted(self._new_run(partition), counted, keyed=self._output.keyed)
 
     # -- gathered lines
 
@@ -168,23 +168,23 @@ class Collector:
         self._chunk.append(block)
         self._gathered += len(block)
         if self._gathered >= self._shuffle.chunk:
-            arrays.enlist()
+            arrays.load_numpy()
             self._sort_chunk()
 
     def _sort_chunk(self) -> None:
         """Put the chunk in order, and write each partition's share of it."""
-        shuffle, spool = self._shuffle, self._spool
+        shuffle, output = self._shuffle, self._output
         ordered = None
         if shuffle.layout.plain and (shuffle.hashed or shuffle.partition is None):
             text = b"".join(self._chunk)
-            ordered = arrays.in_order(tabbed(text).block if b"\t" in text else text, shuffle.reduces)
+            ordered = arrays.sort_lines(tabbed(text).block if b"\t" in text else text, shuffle.reduces)
         if ordered is None:
             self._count_chunk()
             self._spill_counted()
             return
         self._forget_chunk()
-        spool.weight += ordered.weight
-        spool.bare = spool.bare and ordered.bare
+        output.weight += ordered.weight
+        output.bare = output.bare and ordered.bare
         for partition, (begin, end) in enumerate(itertools.pairwise(ordered.borders)):
             if begin < end:
                 with self._new_run(partition).open("wb", buffering=0) as file:
@@ -201,22 +201,22 @@ class Collector:
     def _new_run(self, partition: int) -> Path:
         self._files += 1
         path = self._shuffle.scratch / f"{self._name}-{self._files}-{partition}"
-        self._spool.runs.setdefault(partition, []).append(path)
+        self._output.runs.setdefault(partition, []).append(path)
         return path
 
 
-def in_order(counted: Mapping[bytes, int], *, keyed: bool) -> Iterable[tuple[bytes, int]]:
+def sorted_counts(counted: Mapping[bytes, int], *, keyed: bool) -> Iterable[tuple[bytes, int]]:
     """Counted lines in the order of the runs."""
     if keyed:
         return sorted(counted.items(), key=lambda item: item[0].partition(b"\t"))
     return sorted(counted.items())
 
 
-def written_out(counted: Mapping[bytes, int], *, keyed: bool) -> Iterator[bytes]:
+def counted_blocks(counted: Mapping[bytes, int], *, keyed: bool) -> Iterator[bytes]:
     """Counted lines in order, each as often as it came, in blocks of about a megabyte."""
     waiting: list[bytes] = []
     size = 0
-    for line, number in in_order(counted, keyed=keyed):
+    for line, number in sorted_counts(counted, keyed=keyed):
         text, left = line + b"\n", number
         while left:
             now = min(left, 1 + BLOCK // len(text))
@@ -234,5 +234,5 @@ def written_out(counted: Mapping[bytes, int], *, keyed: bool) -> Iterator[bytes]
 def write_counted(path: Path, counted: Mapping[bytes, int], *, keyed: bool) -> None:
     """Write counted lines as a run. Raises `OSError`."""
     with path.open("wb", buffering=0) as file:
-        for block in written_out(counted, keyed=keyed):
+        for block in counted_blocks(counted, keyed=keyed):
             processes.write_all(file.fileno(), memoryview(block))

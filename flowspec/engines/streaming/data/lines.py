@@ -196,7 +196,7 @@ class GroupCounter:
         return len(starts) - continued
 
     def _look(self, block: bytes) -> int:
-        if self._bare and arrays.enlisted() and (repeated := arrays.repeated_lines(block)) is not None:
+        if self._bare and arrays.numpy_is_loaded() and (repeated := arrays.repeated_lines(block)) is not None:
             first, last = block[: block.find(b"\n")], block[block.rfind(b"\n", 0, -1) + 1 : -1]
             self._last, before = last, self._last
             return arrays.count_lines(block) - repeated - (first == before)

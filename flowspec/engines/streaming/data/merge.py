@@ -10,7 +10,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from flowspec.engines.streaming.data.collect import Shuffle, Spool, write_counted, written_out
+from flowspec.engines.streaming.data.collect import MapOutput, Shuffle, counted_blocks, write_counted
 from flowspec.engines.streaming.data.lines import BLOCK, whole_lines
 from flowspec.engines.streaming.run import processes
 from flowspec.engines.streaming.run.failure import TaskFailure
@@ -21,25 +21,25 @@ _RUNS_AT_ONCE = 512  # more are merged in several passes; each takes a descripto
 
 
 class Merge:
-    """The lines of one partition, in the order of their keys, from the spools of all workers.
+    """The lines of one partition, in the order of their keys, from the map_outputs of all workers.
 
     A single run is read as it is: one that a combiner left unsorted is not put in order, as in Hadoop.
     """
 
-    def __init__(self, shuffle: Shuffle, spools: Sequence[Spool], partition: int, *, keyed: bool) -> None:
+    def __init__(self, shuffle: Shuffle, map_outputs: Sequence[MapOutput], partition: int, *, keyed: bool) -> None:
         self._shuffle = shuffle
         self._keyed = keyed
         self._counted: Counter[bytes] = Counter()
-        for spool in spools:
-            self._counted.update(spool.counted.get(partition, {}))
-        self._runs = [run for spool in spools for run in spool.runs.get(partition, ())]
+        for map_output in map_outputs:
+            self._counted.update(map_output.counted.get(partition, {}))
+        self._runs = [run for map_output in map_outputs for run in map_output.runs.get(partition, ())]
         self._own = shuffle.scratch / f"counted-{os.getpid()}-{partition}"
         self._process: subprocess.Popen[bytes] | None = None
 
     def blocks(self) -> Iterator[bytes]:
         """The lines, to the end, in blocks. Raises `TaskFailure` if the merge fails, or `OSError`."""
         if not self._runs:
-            yield from written_out(self._counted, keyed=self._keyed)
+            yield from counted_blocks(self._counted, keyed=self._keyed)
             return
         if self._counted:
             write_counted(self._own, self._counted, keyed=self._keyed)
@@ -67,7 +67,7 @@ class Merge:
             stderr=subprocess.PIPE,
         )
         assert self._process.stdout
-        processes.widen(self._process.stdout.fileno())
+        processes.enlarge_pipe(self._process.stdout.fileno())
         yield from whole_lines(processes.read_chunks(self._process.stdout.fileno()))
         self._check(self._process)
 

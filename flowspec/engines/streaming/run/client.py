@@ -49,7 +49,7 @@ def _main(argv: Sequence[str], syslog: JobLog) -> int:
             raise ClientError(printed=["No Arguments Given!"], usage=True)
         status = _run(argv, syslog)
     except ClientError as error:
-        _tell(error, syslog)
+        _print_error(error, syslog)
         if error.uncaught:
             return error.status
         status = error.status
@@ -97,7 +97,7 @@ def _warn_deprecated(arguments: Arguments, syslog: JobLog) -> None:
         syslog.info("StreamJob", "Job is running in background.")
 
 
-def _tell(error: ClientError, syslog: JobLog) -> None:
+def _print_error(error: ClientError, syslog: JobLog) -> None:
     if error.logged:
         syslog.error("StreamJob", error.logged)
     if error.usage:

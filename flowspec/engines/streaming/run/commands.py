@@ -161,7 +161,7 @@ class RunningCommand:
         assert process.stderr
         self._process = process
         self._output = process.stdout.fileno()
-        processes.widen(self._output)
+        processes.enlarge_pipe(self._output)
         self._errors: list[BaseException] = []
         self._input = CommandInput(os.dup(process.stdin.fileno()))
         process.stdin.close()

@@ -40,7 +40,7 @@ def start(words: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
     return subprocess.Popen(words, bufsize=0, preexec_fn=prepare, **options)  # noqa: PLW1509 - no thread runs then
 
 
-def widen(pipe: int) -> None:
+def enlarge_pipe(pipe: int) -> None:
     """Let a pipe hold a whole block, where the system can."""
     if sys.platform == "linux":
         with suppress(OSError):  # the user's share of pipe memory may be used up: smaller pieces do as well

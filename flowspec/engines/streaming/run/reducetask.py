@@ -70,7 +70,7 @@ def run_reduction(task: Task, what: Reduction, stream: Iterator[bytes], output: 
         raise TaskFailure(*task.job.reduce_failure)
     first = next(stream, None)
     # PipeMapRed.waitOutputThreads: without a record, what a command says goes to Reporter.NULL
-    command = task.run_command(what.program.command, _feed(task, what, first, stream), heeded=first is not None)
+    command = task.run_command(what.program.command, _feed(task, what, first, stream), report=first is not None)
     try:
         if first is None:
             for _ in command.output():

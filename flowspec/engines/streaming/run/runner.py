@@ -18,7 +18,7 @@ from pathlib import Path
 from flowspec.engines.counters import Counters, format_counters
 from flowspec.engines.paths import UnknownScheme
 from flowspec.engines.streaming.data import arrays, inputs
-from flowspec.engines.streaming.data.collect import Spool
+from flowspec.engines.streaming.data.collect import MapOutput
 from flowspec.engines.streaming.data.committer import Committer
 from flowspec.engines.streaming.hadoop.arguments import ClientError, uncaught
 from flowspec.engines.streaming.hadoop.classes import NLINE_INPUT, NULL_OUTPUT
@@ -27,11 +27,19 @@ from flowspec.engines.streaming.run.cache import localize
 from flowspec.engines.streaming.run.failure import TaskFailure, from_os_error
 from flowspec.engines.streaming.run.joblog import JobLog
 from flowspec.engines.streaming.run.tasks import BYTES_READ, BYTES_WRITTEN, FRAMEWORK, FRAMEWORK_ORDER, MAP_OUTPUT_BYTES
-from flowspec.engines.streaming.run.worker import SEALED, MapWorker, Outcome, Site, run_reduce, shuffle_of, tell_crash
-from flowspec.engines.streaming.run.worker_pool import Crew
+from flowspec.engines.streaming.run.worker import (
+    ALL_TASKS,
+    JobContext,
+    MapWorker,
+    TaskResult,
+    log_crash,
+    run_reduce,
+    shuffle_of,
+)
+from flowspec.engines.streaming.run.worker_pool import WorkerPool
 
 _PROGRESS_INTERVAL = 0.3  # seconds between two looks at the progress
-_WORTH_ANNOUNCING = 256 << 20  # bytes
+_LOG_DISK_SPACE_FROM = 256 << 20  # bytes
 
 
 def run_job(job: Job, syslog: JobLog) -> bool:
@@ -44,7 +52,7 @@ def run_job(job: Job, syslog: JobLog) -> bool:
         raise _launch_error(f"no place for temporary files: {error.strerror or error}") from error
     links: list[Path] = []
     try:
-        links = _localized(job, scratch, syslog)
+        links = _localize_files(job, scratch, syslog)
         return _Runner(job, syslog, scratch, splits).run()
     finally:
         for link in links:
@@ -52,7 +60,7 @@ def run_job(job: Job, syslog: JobLog) -> bool:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _localized(job: Job, scratch: Path, syslog: JobLog) -> list[Path]:
+def _localize_files(job: Job, scratch: Path, syslog: JobLog) -> list[Path]:
     try:
         return localize(job.shipments, scratch / "cache", job.files.working, syslog)
     except (OSError, shutil.Error) as error:
@@ -104,7 +112,7 @@ def _launch_error(message: str) -> ClientError:
     return ClientError(logged=f"Error Launching job : {message}", status=5)
 
 
-class Board:
+class SharedCounters:
     """Numbers that many processes write, each its own, and the client reads."""
 
     def __init__(self, places: int) -> None:
@@ -131,12 +139,12 @@ class _Runner:
             version=self._version,
             mark=conf.boolean("mapreduce.fileoutputcommitter.marksuccessfuljobs", default=True),
         )
-        self._site = Site(job, syslog, scratch, committer, splits)
-        self._crew = Crew(partial(tell_crash, syslog))
+        self._context = JobContext(job, syslog, scratch, committer, splits)
+        self._pool = WorkerPool(partial(log_crash, syslog))
         self._counters: Counters = {}
         self._failed = False
         self._percent = (-1, -1)
-        self._spools: list[Spool] = []
+        self._map_outputs: list[MapOutput] = []
 
     def run(self) -> bool:
         """Run the tasks; whether the job succeeded."""
@@ -146,16 +154,16 @@ class _Runner:
             self._setup()
             self._work()
             if not self._failed:
-                self._site.committer.commit_job()
+                self._context.committer.commit_job()
                 done = True
         except (OSError, TaskFailure) as error:
             failure = from_os_error(error) if isinstance(error, OSError) else error
             self._log.warn("LocalJobRunner", self._job.id)
             self._log.plain(failure.trace())
         finally:
-            self._crew.end()
+            self._pool.end()
             if not done:
-                self._site.committer.abort_job()
+                self._context.committer.abort_job()
         self._conclude(done)
         return done
 
@@ -172,86 +180,86 @@ class _Runner:
         """What LocalJobRunner.Job.run does first, and what it fails at."""
         if self._version not in (1, 2):
             raise TaskFailure("java.io.IOException: Only 1 or 2 algorithm version is supported")
-        self._site.committer.setup()
+        self._context.committer.setup()
         if self._job.reduces < 0:
             raise TaskFailure(f"java.lang.NegativeArraySizeException: {self._job.reduces}")
 
     def _work(self) -> None:
         self._show(0, 0)
-        self._announce()
+        self._log_disk_space()
         self._map_phase()
         if not self._failed and self._job.reduces:
             self._reduce_phase()
 
-    def _announce(self) -> None:
+    def _log_disk_space(self) -> None:
         """Say how much room a large shuffle takes, and where: about what the mappers write, which is not known yet."""
-        size, scratch = self._site.size, self._site.scratch
-        if not self._job.reduces or size < _WORTH_ANNOUNCING:
+        size, scratch = self._context.size, self._context.scratch
+        if not self._job.reduces or size < _LOG_DISK_SPACE_FROM:
             return
         free = shutil.disk_usage(scratch).free
         tell = self._log.info if size < free else self._log.warn
         tell("LocalJobRunner", f"{size} bytes of input are sorted by way of {scratch}, where {free} bytes are free")
 
     def _map_phase(self) -> None:
-        splits = self._site.splits
+        splits = self._context.splits
         workers = min(self._job.parallel, len(splits))
-        arrays.enlist(self._site.size)
-        board = Board(workers)
-        members = [self._crew.start(partial(self._map_worker, number, workers, board)) for number in range(workers)]
+        arrays.load_numpy(self._context.size)
+        shared = SharedCounters(workers)
+        members = [self._pool.start(partial(self._map_worker, number, workers, shared)) for number in range(workers)]
         todo = iter(range(len(splits)))
         for member in members:
             member.channel.send(next(todo, None))
-        idle = partial(self._show_share, board, self._site.size, (0, 0), (100, 0))
-        for member, outcome in self._crew.messages(members, idle, _PROGRESS_INTERVAL):
-            self._take(outcome)
-            if outcome and outcome.number != SEALED:
+        idle = partial(self._show_share, shared, self._context.size, (0, 0), (100, 0))
+        for member, result in self._pool.messages(members, idle, _PROGRESS_INTERVAL):
+            self._record(result)
+            if result and result.number != ALL_TASKS:
                 member.channel.send(next(todo, None))
             else:
                 member.awaited = False
 
-    def _map_worker(self, number: int, workers: int, board: Board, channel: Connection) -> None:
-        MapWorker(self._site, number, workers, partial(board.put, number)).serve(channel)
+    def _map_worker(self, number: int, workers: int, shared: SharedCounters, channel: Connection) -> None:
+        MapWorker(self._context, number, workers, partial(shared.put, number)).serve(channel)
 
     def _reduce_phase(self) -> None:
         reduces = self._job.reduces
-        board = Board(reduces)
-        starting = (self._crew.start(partial(self._reduce, number, board)) for number in range(reduces))
+        shared = SharedCounters(reduces)
+        starting = (self._pool.start(partial(self._reduce, number, shared)) for number in range(reduces))
         members = list(itertools.islice(starting, self._job.parallel))
         shuffled = self._counters.get(FRAMEWORK, {}).get(MAP_OUTPUT_BYTES, 0)
-        idle = partial(self._show_share, board, shuffled, (100, 0), (100, 100))
-        for member, outcome in self._crew.messages(members, idle, _PROGRESS_INTERVAL):
+        idle = partial(self._show_share, shared, shuffled, (100, 0), (100, 100))
+        for member, result in self._pool.messages(members, idle, _PROGRESS_INTERVAL):
             member.awaited = False
-            self._take(outcome)
+            self._record(result)
             members.extend(itertools.islice(starting, 1))
 
-    def _reduce(self, number: int, board: Board, channel: Connection) -> None:
+    def _reduce(self, number: int, shared: SharedCounters, channel: Connection) -> None:
         done = 0
 
         def progress(size: int) -> None:
             nonlocal done
             done += size
-            board.put(number, done)
+            shared.put(number, done)
 
-        shuffle = shuffle_of(self._site, max(1, self._job.parallel))
-        channel.send(run_reduce(self._site, number, shuffle, self._spools, progress))
+        shuffle = shuffle_of(self._context, max(1, self._job.parallel))
+        channel.send(run_reduce(self._context, number, shuffle, self._map_outputs, progress))
 
-    def _take(self, outcome: Outcome | None) -> None:
+    def _record(self, result: TaskResult | None) -> None:
         """Account for what a process told; None: it died without a word."""
-        if outcome is None:
+        if result is None:
             self._failed = True
             self._log.warn("LocalJobRunner", self._job.id)
             self._log.plain(TaskFailure("java.io.IOException: a task's process ended unexpectedly").trace())
             return
-        for group, counters in outcome.counters.items():
+        for group, counters in result.counters.items():
             totals = self._counters.setdefault(group, {})
             for name, amount in counters.items():
                 totals[name] = totals.get(name, 0) + amount
-        if outcome.spool:
-            self._spools.append(outcome.spool)
-        self._failed = self._failed or bool(outcome.causes)
+        if result.map_output:
+            self._map_outputs.append(result.map_output)
+        self._failed = self._failed or bool(result.causes)
 
-    def _show_share(self, board: Board, total: int, start: tuple[int, int], end: tuple[int, int]) -> None:
-        share = min(1.0, board.total() / total) if total else 0.0
+    def _show_share(self, shared: SharedCounters, total: int, start: tuple[int, int], end: tuple[int, int]) -> None:
+        share = min(1.0, shared.total() / total) if total else 0.0
         maps, reduces = (int(low + (high - low) * share) for low, high in zip(start, end, strict=True))
         self._show(maps, reduces)
 

@@ -141,19 +141,19 @@ class Task:
         old = {OLD_NAMES[name]: value for name, value in own.items() if name in OLD_NAMES}
         return [("mapreduce.job.maps", str(self.maps)), *own.items(), *old.items()]
 
-    def reporter(self, *, heeded: bool = True) -> commands.Reporter:
-        """Listens to the standard error of the task's commands; `heeded`: its counters and status count."""
+    def reporter(self, *, report: bool = True) -> commands.Reporter:
+        """Listens to the standard error of the task's commands; `report`: its counters and status count."""
         return commands.Reporter(
             self.job.configuration.get("stream.stderr.reporter.prefix", "reporter:"),
-            count=self.count_own if heeded else _ignored,
-            status=(lambda text: self.syslog.info("LocalJobRunner", text)) if heeded else _ignored,
+            count=self.count_own if report else _discard,
+            status=(lambda text: self.syslog.info("LocalJobRunner", text)) if report else _discard,
             warn=lambda text: self.syslog.warn("PipeMapRed", text),
         )
 
-    def run_command(self, command: str, feed: commands.Feed, *, heeded: bool = True) -> commands.RunningCommand:
+    def run_command(self, command: str, feed: commands.Feed, *, report: bool = True) -> commands.RunningCommand:
         """Start a command of this task. Raises `TaskFailure`."""
         process = commands.start(command, self.environment(), self.job.files.working)
-        return commands.RunningCommand(process, feed, self.reporter(heeded=heeded).listen)
+        return commands.RunningCommand(process, feed, self.reporter(report=report).listen)
 
     def check_status(self, code: int) -> None:
         """Raise `TaskFailure` for an exit status other than 0, unless the job tolerates it."""
@@ -171,7 +171,7 @@ def _limit_exceeded(message: str, depth: int = 1) -> TaskFailure:
     return TaskFailure(f"java.lang.RuntimeException: {causes[0]}", *causes)
 
 
-def _ignored(*_said: object) -> None:
+def _discard(*_said: object) -> None:
     """Hadoop's Reporter.NULL."""
 
 

@@ -1,6 +1,6 @@
 """The processes of a job: map workers that take one split after the other, and reduce tasks.
 
-Each is a fork of the client and tells it what became of its tasks as `Outcome`s.
+Each is a fork of the client and tells it what became of its tasks as `TaskResult`s.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from flowspec.engines.counters import Counters
-from flowspec.engines.streaming.data.collect import Collector, Shuffle, Spool
+from flowspec.engines.streaming.data.collect import Collector, MapOutput, Shuffle
 from flowspec.engines.streaming.data.committer import Committer
 from flowspec.engines.streaming.data.inputs import Split
 from flowspec.engines.streaming.data.layout import Layout
@@ -38,21 +38,21 @@ from flowspec.engines.streaming.run.tasks import (
     output_cutter,
 )
 
-SEALED = -1
+ALL_TASKS = -1
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of a task, or (`number` SEALED) of all that a worker has collected; `spool` is for the reducers."""
+class TaskResult:
+    """The result of one task or, with `number` ALL_TASKS, what a worker collected over all of its tasks."""
 
     number: int
     counters: Counters
     causes: tuple[str, ...] = ()
-    spool: Spool | None = None
+    map_output: MapOutput | None = None
 
 
 @dataclass(frozen=True)
-class Site:
+class JobContext:
     """What every process of a job knows."""
 
     job: Job
@@ -67,7 +67,7 @@ class Site:
         return sum(split.length for split in self.splits)
 
 
-def attempt(task: Task, work: Callable[[], None]) -> Outcome:
+def attempt(task: Task, work: Callable[[], None]) -> TaskResult:
     """Run a task; a failure is logged as Hadoop logs it, and told."""
     try:
         work()
@@ -75,15 +75,15 @@ def attempt(task: Task, work: Callable[[], None]) -> Outcome:
         return _failed(task, failure)
     except OSError as error:
         return _failed(task, from_os_error(error))
-    return Outcome(task.number, task.counters)
+    return TaskResult(task.number, task.counters)
 
 
-def _failed(task: Task, failure: TaskFailure) -> Outcome:
-    _tell(task.syslog, task.job, failure)
-    return Outcome(task.number, task.counters, failure.causes)
+def _failed(task: Task, failure: TaskFailure) -> TaskResult:
+    _log_failure(task.syslog, task.job, failure)
+    return TaskResult(task.number, task.counters, failure.causes)
 
 
-def _tell(syslog: JobLog, job: Job, failure: TaskFailure) -> None:
+def _log_failure(syslog: JobLog, job: Job, failure: TaskFailure) -> None:
     syslog.warn("LocalJobRunner", job.id)
     syslog.plain(line for text in failure.trace() for line in text.splitlines())
 
@@ -113,74 +113,74 @@ def partitioner_of(job: Job) -> Partitioner | None:
     return hash_partitioner(job.reduces)
 
 
-def shuffle_of(site: Site, workers: int) -> Shuffle:
+def shuffle_of(context: JobContext, workers: int) -> Shuffle:
     """How the pairs of a job go to its reducers, when so many workers share the map tasks."""
-    job = site.job
+    job = context.job
     return Shuffle(
         layout_of(job),
-        site.scratch,
+        context.scratch,
         job.reduces,
         partitioner_of(job),
         hashed=job.partitioner != classes.KEY_FIELD_PARTITIONER,
-        size=site.size // workers,
+        size=context.size // workers,
     )
 
 
 class MapWorker:
     """Runs map tasks one after the other. Without a combiner one collector takes the pairs of all."""
 
-    def __init__(self, site: Site, number: int, workers: int, progress: Callable[[int], None]) -> None:
-        self._site = site
+    def __init__(self, context: JobContext, number: int, workers: int, progress: Callable[[int], None]) -> None:
+        self._context = context
         self._progress = progress
         self._done = 0
-        self._shuffle = shuffle_of(site, workers)
+        self._shuffle = shuffle_of(context, workers)
         self._collector = Collector(self._shuffle, f"worker-{number}")
 
     def serve(self, channel: Connection) -> None:
         """Take split numbers until None comes; then seal what was collected."""
         failed = False
         while (number := channel.recv()) is not None:
-            outcome = self._run(number)
-            failed = failed or bool(outcome.causes)
-            channel.send(outcome)
-        channel.send(Outcome(SEALED, {}) if failed else self._seal())
+            result = self._run(number)
+            failed = failed or bool(result.causes)
+            channel.send(result)
+        channel.send(TaskResult(ALL_TASKS, {}) if failed else self._finish())
 
-    def _run(self, number: int) -> Outcome:
-        site, split = self._site, self._site.splits[number]
+    def _run(self, number: int) -> TaskResult:
+        context, split = self._context, self._context.splits[number]
         task = Task(
-            site.job,
+            context.job,
             number,
-            len(site.splits),
+            len(context.splits),
             is_map=True,
-            syslog=site.syslog,
+            syslog=context.syslog,
             progress=partial(self._report, split),
             split=split,
         )
         group, name = BYTES_READ
         task.counters[group] = {name: split.length}
-        spool = Spool(keyed=True, bare=False) if site.job.combiner else None
-        if not site.job.reduces:
-            outcome = attempt(task, partial(self._map_only, task, split))
-        elif spool:
-            outcome = attempt(task, partial(self._map_and_combine, task, split, spool))
+        map_output = MapOutput(keyed=True, bare=False) if context.job.combiner else None
+        if not context.job.reduces:
+            result = attempt(task, partial(self._map_only, task, split))
+        elif map_output:
+            result = attempt(task, partial(self._map_and_combine, task, split, map_output))
         else:
-            outcome = attempt(task, partial(self._map, task, split, self._collector))
+            result = attempt(task, partial(self._map, task, split, self._collector))
         self._done += split.length
         self._progress(self._done)
-        return replace(outcome, spool=spool)
+        return replace(result, map_output=map_output)
 
     def _report(self, split: Split, position: int) -> None:
         self._progress(self._done + min(split.length, position - split.start))
 
     def _map_only(self, task: Task, split: Split) -> None:
-        output = open_output(task, MAP_OUTPUT_RECORDS, self._site.committer)
+        output = open_output(task, MAP_OUTPUT_RECORDS, self._context.committer)
         try:
             run_map(task, split, output)
             output.close()
-            self._site.committer.commit_task(task.attempt)
+            self._context.committer.commit_task(task.attempt)
         except BaseException:
             output.abandon()
-            self._site.committer.abort_task(task.attempt)
+            self._context.committer.abort_task(task.attempt)
             raise
 
     def _map(self, task: Task, split: Split, collector: Collector) -> None:
@@ -190,74 +190,80 @@ class MapWorker:
         for name in (COMBINE_INPUT_RECORDS, COMBINE_OUTPUT_RECORDS):
             task.count(name, 0)
 
-    def _map_and_combine(self, task: Task, split: Split, combined: Spool) -> None:
+    def _map_and_combine(self, task: Task, split: Split, combined: MapOutput) -> None:
         """Sort this task's pairs alone, and run the combiner once for each partition that has any."""
         collector = Collector(self._shuffle, f"map-{task.number}")
         self._map(task, split, collector)
-        spool = collector.close()
-        task.count(MAP_OUTPUT_BYTES, spool.weight)
-        for partition in spool.partitions:
-            merge = Merge(self._shuffle, [spool], partition, keyed=spool.keyed)
+        map_output = collector.close()
+        task.count(MAP_OUTPUT_BYTES, map_output.weight)
+        for partition in map_output.partitions:
+            merge = Merge(self._shuffle, [map_output], partition, keyed=map_output.keyed)
             combined.runs[partition] = [self._combine(task, partition, merge)]
 
     def _combine(self, task: Task, partition: int, merge: Merge) -> Path:
-        program = self._site.job.combiner
+        program = self._context.job.combiner
         assert program
         layout, combined = self._shuffle.layout, self._shuffle.scratch / f"combined-{task.number}-{partition}"
         try:
             with combined.open("wb") as file:
-                output = RunOutput(task, layout, lambda block: _ignore(file.write(block)))
+                output = RunOutput(task, layout, lambda block: _discard(file.write(block)))
                 run_reduction(task, combination(program, layout), merge.blocks(), output)
         finally:
             merge.close()
         return combined
 
-    def _seal(self) -> Outcome:
+    def _finish(self) -> TaskResult:
         """Hand over the sorted pairs of all tasks."""
         try:
-            spool = self._collector.close()
+            map_output = self._collector.close()
         except TaskFailure as failure:
-            return self._sealed_badly(failure)
+            return self._finish_failed(failure)
         except OSError as error:
-            return self._sealed_badly(from_os_error(error))
-        weighed: Counters = {FRAMEWORK: {MAP_OUTPUT_BYTES: spool.weight}} if spool.weight else {}
-        return Outcome(SEALED, weighed, spool=spool)
+            return self._finish_failed(from_os_error(error))
+        weighed: Counters = {FRAMEWORK: {MAP_OUTPUT_BYTES: map_output.weight}} if map_output.weight else {}
+        return TaskResult(ALL_TASKS, weighed, map_output=map_output)
 
-    def _sealed_badly(self, failure: TaskFailure) -> Outcome:
-        _tell(self._site.syslog, self._site.job, failure)
-        return Outcome(SEALED, {}, failure.causes)
+    def _finish_failed(self, failure: TaskFailure) -> TaskResult:
+        _log_failure(self._context.syslog, self._context.job, failure)
+        return TaskResult(ALL_TASKS, {}, failure.causes)
 
 
-def _ignore(_written: int) -> None:
+def _discard(_written: int) -> None:
     """The number of bytes that a buffered file took is all of them."""
 
 
 def run_reduce(
-    site: Site, number: int, shuffle: Shuffle, spools: Sequence[Spool], progress: Callable[[int], None]
-) -> Outcome:
+    context: JobContext,
+    number: int,
+    shuffle: Shuffle,
+    outputs: Sequence[MapOutput],
+    progress: Callable[[int], None],
+) -> TaskResult:
     """Run one reduce task over what the map tasks have left for it."""
-    task = Task(site.job, number, len(site.splits), is_map=False, syslog=site.syslog, progress=progress)
+    task = Task(context.job, number, len(context.splits), is_map=False, syslog=context.syslog, progress=progress)
     for name in (COMBINE_INPUT_RECORDS, COMBINE_OUTPUT_RECORDS):
         task.count(name, 0)
-    merge = Merge(shuffle, spools, number, keyed=any(spool.keyed for spool in spools))
-    bare = all(spool.bare for spool in spools)
-    return attempt(task, partial(_reduce, site, task, merge, final_reduction(site.job, shuffle.layout, bare=bare)))
+    merge = Merge(shuffle, outputs, number, keyed=any(one.keyed for one in outputs))
+    bare = all(one.bare for one in outputs)
+    return attempt(
+        task, partial(_reduce, context, task, merge, final_reduction(context.job, shuffle.layout, bare=bare))
+    )
 
 
-def _reduce(site: Site, task: Task, merge: Merge, what: Reduction) -> None:
-    output = open_output(task, REDUCE_OUTPUT_RECORDS, site.committer)
+def _reduce(context: JobContext, task: Task, merge: Merge, what: Reduction) -> None:
+    output = open_output(task, REDUCE_OUTPUT_RECORDS, context.committer)
     try:
         run_reduction(task, what, merge.blocks(), output)
         output.close()
-        site.committer.commit_task(task.attempt)
+        context.committer.commit_task(task.attempt)
     except BaseException:
         output.abandon()
-        site.committer.abort_task(task.attempt)
+        context.committer.abort_task(task.attempt)
         raise
     finally:
         merge.close()
 
 
-def tell_crash(syslog: JobLog) -> None:
+def log_crash(syslog: JobLog) -> None:
     """Log the traceback of an error in this engine itself."""
     syslog.plain(traceback.format_exc().splitlines())

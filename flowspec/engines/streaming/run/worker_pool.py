@@ -14,11 +14,11 @@ from typing import Any
 
 from flowspec.engines.streaming.run.processes import die_with_parent
 
-_PATIENCE = 3.0  # seconds that a process gets to end its own children
+_GRACE = 3.0  # seconds that a process gets to end its own children
 
 
 @dataclass(eq=False)
-class Member:
+class PoolProcess:
     """A process, and the channel to it. As long as it is `awaited`, more is expected from it."""
 
     pid: int
@@ -26,14 +26,14 @@ class Member:
     awaited: bool = True
 
 
-class Crew:
+class WorkerPool:
     """All processes that one client has forked."""
 
-    def __init__(self, tell_crash: Callable[[], None]) -> None:
-        self._members: list[Member] = []
-        self._tell_crash = tell_crash
+    def __init__(self, log_crash: Callable[[], None]) -> None:
+        self._members: list[PoolProcess] = []
+        self._log_crash = log_crash
 
-    def start(self, work: Callable[[Connection], None]) -> Member:
+    def start(self, work: Callable[[Connection], None]) -> PoolProcess:
         """Fork a process that runs `work` with its end of a channel, and ends."""
         ours, theirs = Pipe()
         sys.stdout.flush()
@@ -42,15 +42,15 @@ class Crew:
         pid = os.fork()
         if not pid:
             ours.close()
-            self._live(parent, work, theirs)
+            self._run_child(parent, work, theirs)
         theirs.close()
-        member = Member(pid, ours)
+        member = PoolProcess(pid, ours)
         self._members.append(member)
         return member
 
     def messages(
-        self, members: list[Member], idle: Callable[[], None], interval: float
-    ) -> Iterator[tuple[Member, Any]]:
+        self, members: list[PoolProcess], idle: Callable[[], None], interval: float
+    ) -> Iterator[tuple[PoolProcess, Any]]:
         """What the members send, until none of them is awaited; None from one that has died.
 
         Members may be added on the way. `idle` is called at least every `interval` seconds.
@@ -71,10 +71,10 @@ class Crew:
         for number in (signal.SIGTERM, signal.SIGKILL):
             for member in self._members:
                 _signal(member.pid, number)
-            deadline = time.monotonic() + _PATIENCE
+            deadline = time.monotonic() + _GRACE
             self._members = [member for member in self._members if not _ended(member, deadline)]
 
-    def _live(self, parent: int, work: Callable[[Connection], None], channel: Connection) -> None:
+    def _run_child(self, parent: int, work: Callable[[Connection], None], channel: Connection) -> None:
         """The life of a child; never returns."""
         status = 1
         try:
@@ -86,7 +86,7 @@ class Crew:
         except SystemExit as leaving:
             status = leaving.code if isinstance(leaving.code, int) else 1
         except BaseException:  # noqa: BLE001 - whatever it was, the child must end here
-            self._tell_crash()
+            self._log_crash()
         finally:
             os._exit(status)
 
@@ -96,7 +96,7 @@ def _signal(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
-def _ended(member: Member, deadline: float) -> bool:
+def _ended(member: PoolProcess, deadline: float) -> bool:
     while os.waitpid(member.pid, os.WNOHANG) == (0, 0):
         if time.monotonic() > deadline:
             return False

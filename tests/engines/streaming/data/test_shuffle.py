@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowspec.engines.streaming.data import arrays, collect, merge
-from flowspec.engines.streaming.data.collect import Collector, Shuffle, Spool
+from flowspec.engines.streaming.data.collect import Collector, MapOutput, Shuffle
 from flowspec.engines.streaming.data.layout import Layout
 from flowspec.engines.streaming.data.lines import GroupCounter, text_size
 from flowspec.engines.streaming.data.merge import Merge
@@ -33,20 +33,20 @@ def alike(count):
 
 
 def shuffled(tmp_path, lines, reduces, *, block=5000):
-    """The lines as each reducer gets them, and the spools they went through: two collectors share them."""
+    """The lines as each reducer gets them, and the map_outputs they went through: two collectors share them."""
     partition = hash_partitioner(reduces) if reduces > 1 else None
     shuffle = Shuffle(PLAIN, tmp_path, reduces, partition, hashed=True)
-    spools = []
+    map_outputs = []
     for worker in (0, 1):
         collector = Collector(shuffle, f"worker-{worker}")
         mine = lines[worker::2]
         for start in range(0, len(mine), block):
             collector.add(b"".join(line + b"\n" for line in mine[start : start + block]))
-        spools.append(collector.close())
-    keyed = any(spool.keyed for spool in spools)
-    merges = [Merge(shuffle, spools, number, keyed=keyed) for number in range(reduces)]
+        map_outputs.append(collector.close())
+    keyed = any(map_output.keyed for map_output in map_outputs)
+    merges = [Merge(shuffle, map_outputs, number, keyed=keyed) for number in range(reduces)]
     try:
-        return [b"".join(merge.blocks()).split(b"\n")[:-1] for merge in merges], spools
+        return [b"".join(merge.blocks()).split(b"\n")[:-1] for merge in merges], map_outputs
     finally:
         for merge in merges:
             merge.close()
@@ -64,15 +64,15 @@ def weight(lines):
 
 def check(tmp_path, lines, reduces):
     """What must come of any lines, said in plain Python."""
-    parts, spools = shuffled(tmp_path, lines, reduces)
+    parts, map_outputs = shuffled(tmp_path, lines, reduces)
     partition = hash_partitioner(reduces)
     for number, part in enumerate(parts):
         mine = [line for line in as_pairs(lines) if partition(line.partition(b"\t")[0]) == number or reduces == 1]
         assert sorted(part) == sorted(mine)
         keys = [line.partition(b"\t")[0] for line in part]
         assert keys == sorted(keys)
-    assert sum(spool.weight for spool in spools) == weight(lines)
-    assert all(spool.bare for spool in spools) == all(line.endswith(b"\t") for line in as_pairs(lines))
+    assert sum(map_output.weight for map_output in map_outputs) == weight(lines)
+    assert all(map_output.bare for map_output in map_outputs) == all(line.endswith(b"\t") for line in as_pairs(lines))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -105,8 +105,8 @@ def test_what_goes_in_comes_out_in_order(tmp_path, small_sizes, lines, reduces):
 
 
 def test_lines_that_come_again_and_again_are_counted(tmp_path, small_sizes):
-    _, spools = shuffled(tmp_path, [b"the\t1", b"a\t1"] * 40_000, 1)
-    assert [(spool.runs, sum(spool.counted[0].values())) for spool in spools] == [({}, 40_000)] * 2
+    _, map_outputs = shuffled(tmp_path, [b"the\t1", b"a\t1"] * 40_000, 1)
+    assert [(map_output.runs, sum(map_output.counted[0].values())) for map_output in map_outputs] == [({}, 40_000)] * 2
 
 
 def test_long_lines_are_not_gathered_in_memory(tmp_path):
@@ -118,8 +118,8 @@ def test_long_lines_are_not_gathered_in_memory(tmp_path):
 
 
 def test_a_word_count_of_many_words_is_spilled_in_runs(tmp_path, small_sizes):
-    _, spools = shuffled(tmp_path, alike(20_000), 1, block=1000)
-    assert all(spool.runs for spool in spools)
+    _, map_outputs = shuffled(tmp_path, alike(20_000), 1, block=1000)
+    assert all(map_output.runs for map_output in map_outputs)
 
 
 KEYS = st.one_of(
@@ -134,10 +134,10 @@ KEYS = st.one_of(
     st.sampled_from([1, 2, 3, 4, 7, 256, 257, 70_000]),
 )
 def test_lines_put_in_order_at_once(pairs, bare, reduces):
-    arrays.enlist()
+    arrays.load_numpy()
     keys = [bytes(byte for byte in key if byte > 10) for key, _ in pairs]
     lines = [key if bare else key + rest for key, (_, rest) in zip(keys, pairs, strict=True)]
-    ordered = arrays.in_order(b"".join(line + b"\n" for line in lines), reduces)
+    ordered = arrays.sort_lines(b"".join(line + b"\n" for line in lines), reduces)
     partition = hash_partitioner(reduces) if reduces > 1 else lambda _: 0
     expected = sorted(as_pairs(lines), key=lambda line: (partition(line.partition(b"\t")[0]), line))
     assert bytes(ordered.text).split(b"\n")[:-1] == expected
@@ -149,8 +149,8 @@ def test_lines_put_in_order_at_once(pairs, bare, reduces):
 
 
 def test_lines_with_control_characters_are_not_put_in_order_at_once():
-    arrays.enlist()
-    assert arrays.in_order(b"a\x01\n", 1) is None
+    arrays.load_numpy()
+    assert arrays.sort_lines(b"a\x01\n", 1) is None
 
 
 @pytest.mark.parametrize("reduces", [3, 4])
@@ -168,7 +168,7 @@ def test_lines_with_much_in_common(tmp_path, small_sizes):
 @settings(deadline=None)
 @given(st.lists(st.sampled_from([b"", b"a", b"ab", b"b", b"abc", b"c" * 200]), min_size=1))
 def test_groups_of_keys_alone_counted_at_once(keys):
-    arrays.enlist()
+    arrays.load_numpy()
     keys.sort()
     blocks = [b"".join(key + b"\t\n" for key in keys[start : start + 3]) for start in range(0, len(keys), 3)]
     counter = GroupCounter(together=False, bare=True)
@@ -190,11 +190,11 @@ MEMORY = {
 def test_no_more_is_counted_than_memory_is_set_aside_for(tmp_path, small_sizes, monkeypatch, lines, reduces):
     monkeypatch.setattr(collect, "_DECIDED_AFTER_BYTES", 5000)
     monkeypatch.setattr(collect, "_MOST_COUNTED_BYTES", 20_000)
-    _, spools = shuffled(tmp_path, lines, reduces, block=5)
-    for spool in spools:
-        held = sum(len(line) for counted in spool.counted.values() for line in counted)
+    _, map_outputs = shuffled(tmp_path, lines, reduces, block=5)
+    for map_output in map_outputs:
+        held = sum(len(line) for counted in map_output.counted.values() for line in counted)
         assert held <= 20_000 + 5 * len(LONG[-1])
-        assert spool.runs
+        assert map_output.runs
     check(tmp_path, lines, reduces)
 
 
@@ -212,7 +212,7 @@ def test_as_many_runs_are_merged_at_once_as_files_may_be_open(tmp_path, monkeypa
     runs = [tmp_path / str(number) for number in range(5)]
     for run in runs:
         run.write_bytes(b"%b\t\n" % run.name.encode())
-    merged = Merge(Shuffle(PLAIN, tmp_path), [Spool(runs={0: runs})], 0, keyed=False)
+    merged = Merge(Shuffle(PLAIN, tmp_path), [MapOutput(runs={0: runs})], 0, keyed=False)
     assert b"".join(merged.blocks()) == b"0\t\n1\t\n2\t\n3\t\n4\t\n"
     merged.close()
     assert f"--batch-size={width}" in started
