@@ -45,7 +45,7 @@ ROOMS = {
     "plan": {"errors", "facts", "document", "request"},
     "backend": {"errors", "facts", "document", "request", "plan", "engines", "emulator"},
     "pipeline": {"document", "request", "plan", "backend"},
-    "importers": {"errors", "facts", "document", "request"},
+    "importers": {"errors", "facts", "document", "request", "emulator"},
     "boto_emr": {"errors", "facts", "request", "plan", "backend"},
     "report": {"errors", "document", "plan", "backend"},
     "cli": {

@@ -74,7 +74,7 @@ emr.set_termination_protection(JobFlowIds=[flow], TerminationProtected=True)
 limits = {"UnitType": "Instances", "MinimumCapacityUnits": 1, "MaximumCapacityUnits": 4}
 emr.put_managed_scaling_policy(ClusterId=flow, ManagedScalingPolicy={"ComputeLimits": limits})
 emr.put_auto_termination_policy(ClusterId=flow, AutoTerminationPolicy={"IdleTimeout": 600})
-emr.modify_instance_groups(ClusterId=flow, InstanceGroups=[{"InstanceGroupId": emr.list_instance_groups(ClusterId=flow)["InstanceGroups"][0]["Id"], "InstanceCount": 2}])
+emr.modify_instance_groups(ClusterId=flow, InstanceGroups=[{"InstanceGroupId": emr.list_instance_groups(ClusterId=flow)["InstanceGroups"][1]["Id"], "InstanceCount": 2}])
 emr.add_job_flow_steps(JobFlowId="j-ANOTHER", Steps=[])
 emr.get_waiter("cluster_running").wait(ClusterId=flow)
 while emr.describe_cluster(ClusterId=flow)["Cluster"]["Status"]["State"] != "TERMINATED":
@@ -288,9 +288,31 @@ def test_groups_that_boto_2_resizes_belong_to_their_job_flow(migrate, script):
     text = """
 from boto.emr.connection import EmrConnection
 connection = EmrConnection()
-job_flow = connection.run_jobflow("grows", keep_alive=True)
+job_flow = connection.run_jobflow("grows", keep_alive=True, num_instances=2)
 groups = connection.list_instance_groups(job_flow).instancegroups
-connection.modify_instance_groups([groups[0].id], [3])
+connection.modify_instance_groups([groups[1].id], [3])
 """
     code, _, err = migrate(script(text), "--yes")
     assert (code, "ModifyInstanceGroups came later, and is not imported" in err) == (0, True), err
+
+
+def test_what_emr_refuses_is_refused_and_written_nevertheless(migrate, script):
+    path = script("""
+        from botocore.exceptions import ClientError
+        try:
+            emr.run_job_flow(Name="crowded", **least, Steps=[{"Name": "s", "HadoopJarStep": {"Jar": "x.jar"}}] * 257)
+        except ClientError as error:
+            print("refused:", error)
+        flow = emr.run_job_flow(Name="kept", **{**least, "SecurityConfiguration": "theirs"})["JobFlowId"]
+        try:
+            emr.put_auto_scaling_policy(ClusterId=flow, InstanceGroupId="ig-NONE", AutoScalingPolicy={
+                "Constraints": {"MinCapacity": 1, "MaxCapacity": 2}, "Rules": []})
+        except ClientError as error:
+            print("refused:", error)
+        assert emr.describe_cluster(ClusterId="j-THEIRS")["Cluster"]["Id"] == "j-THEIRS"
+    """)
+    code, out, err = migrate(path, "--yes")
+    assert (code, out) == (0, "crowded.yaml\nkept.yaml\n"), err
+    assert "warning: EMR refuses this request: Maximum number of active steps" in err, err
+    assert "warning: PutAutoScalingPolicy is not imported: EMR refuses it (" in err, err
+    assert err.count("refused: ") == 2, err

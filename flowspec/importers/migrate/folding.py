@@ -37,7 +37,10 @@ def job_flows(calls: Iterable[Mapping[str, Any]]) -> tuple[Wanted, ...]:
         elif call["service"] != "emr":
             others[f"{call['service']}.{operation}"] += 1
         elif operation == "RunJobFlow":
-            flows[call["id"]] = _JobFlow(params, call["region"])
+            refused = [f"EMR refuses this request: {call['refused']}"] if "refused" in call else []
+            flows[call["id"] or f"refused {len(flows)}"] = _JobFlow(params, call["region"], refused)
+        elif "refused" in call and not operation.startswith(_HARMLESS):
+            rest.append(f"{operation} is not imported: EMR refuses it ({call['refused']})")
         elif not operation.startswith(_HARMLESS):
             _fold(flows, call, rest)
     if others:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from flowspec.importers.migrate import boto2, samples
-from flowspec.importers.migrate.recorder import Recorder
+from flowspec.importers.migrate.emr import EmrAnswers
 
 _LONGEST_SLEEP = 0.01
 
@@ -27,6 +27,7 @@ class _Record:
     """The file of calls; each is one write, so that forks and threads may share it."""
 
     def __init__(self, path: str) -> None:
+        self.path = Path(path)
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def add(self, **call: Any) -> None:
@@ -90,17 +91,18 @@ def _answer_clients(record: _Record) -> None:
     from botocore.validate import ParamValidator
     from botocore.waiter import Waiter
 
-    emr = Recorder(record.add)
+    emr = EmrAnswers(record.path.with_name("emr"), record.add)
+    send = BaseClient._make_api_call  # type: ignore[attr-defined]  # the one place that all calls of an SDK client pass
 
     def answer(self: Any, operation: str, params: dict[str, Any]) -> Any:
+        service = self.meta.service_model.service_name
+        if service == "emr":
+            return emr.answer(self, operation, params, lambda given: send(self, operation, given))
         model = self.meta.service_model.operation_model(operation)
         if model.input_shape is not None:
             report = ParamValidator().validate(params, model.input_shape)
             if report.has_errors():
                 raise ParamValidationError(report=report.generate_report())
-        service = self.meta.service_model.service_name
-        if service == "emr":
-            return emr.answer(operation, params, model.output_shape, _region(self))
         told = {"File": samples.uploaded(params)} if operation in ("PutObject", "UploadPart") else {}
         to = f"s3://{params.get('Bucket')}/{params.get('Key')}"
         record.add(service=service, operation="Upload" if told.get("File") else operation, params={**told, "To": to})
@@ -111,14 +113,8 @@ def _answer_clients(record: _Record) -> None:
             waiting(self, **parameters)
 
     waiting = Waiter.wait
-    BaseClient._make_api_call = answer  # type: ignore[attr-defined]  # the one place that all calls of an SDK client pass
+    BaseClient._make_api_call = answer  # type: ignore[attr-defined]
     Waiter.wait = wait  # type: ignore[method-assign]
-
-
-def _region(client: Any) -> str:
-    """The region of a client, when the script itself has chosen it."""
-    name = str(client.meta.region_name or "")
-    return "" if name in (os.environ.get("AWS_REGION"), os.environ.get("AWS_DEFAULT_REGION")) else name
 
 
 def _forget_profiles() -> None:

@@ -1,0 +1,140 @@
+"""DescribeJobFlows' answer from the answers of the calls that replaced it.
+
+The members are those of botocore's JobFlowDetail. The states are those of the Developer Guide of 2009: a cluster
+that ended because its steps were over is COMPLETED, one that ended with errors FAILED. Times stay as they come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+_Answer: TypeAlias = "dict[str, Any]"
+_Members: TypeAlias = "Mapping[str, Any]"
+
+MAX_JOB_FLOWS = 512
+"""Job flows in one answer (API reference, DescribeJobFlows)."""
+
+RECENT_SECONDS, KNOWN_SECONDS = 14 * 86400.0, 61 * 86400.0
+"""Without parameters: all of the last two weeks, and those of two months that are alive (API reference)."""
+
+STATES_NOW = {"SHUTTING_DOWN": "TERMINATING", "COMPLETED": "TERMINATED", "FAILED": "TERMINATED_WITH_ERRORS"}
+"""Cluster states by the job flow states that DescribeJobFlows had."""
+
+_STATES_THEN = {"TERMINATING": "SHUTTING_DOWN", "TERMINATED_WITH_ERRORS": "FAILED"}
+_STEP_STATES_THEN = {"CANCEL_PENDING": "RUNNING"}
+
+
+def job_flow_state(state: str, reason: _Members) -> str:
+    """Returns the job flow state for a cluster's state and StateChangeReason."""
+    if state == "TERMINATED" and reason.get("Code") == "ALL_STEPS_COMPLETED":
+        return "COMPLETED"
+    return _STATES_THEN.get(state, state)
+
+
+def job_flow(
+    cluster: _Members,
+    steps: Sequence[_Members],
+    actions: Sequence[_Members],
+    groups: Sequence[_Members],
+    nodes: Mapping[str, Sequence[_Members]],
+) -> _Answer:
+    """Builds a JobFlowDetail.
+
+    `cluster` is DescribeCluster's Cluster; `steps` (oldest first), `actions` and `groups` are the items of the List
+    calls, `nodes` those of ListInstances by role. A cluster of fleets has no groups and needs the nodes of all roles,
+    one of groups those of its MASTER only.
+    """
+    status = cluster["Status"]
+    told_steps = [_step(step) for step in steps]
+    begun = [time for step in told_steps if (time := step["ExecutionStatusDetail"].get("StartDateTime"))]
+    started = min(begun, default=status.get("Timeline", {}).get("ReadyDateTime"))
+    ami = cluster.get("RunningAmiVersion") or cluster.get("RequestedAmiVersion")
+    profile = cluster.get("Ec2InstanceAttributes", {}).get("IamInstanceProfile")
+    return {
+        "JobFlowId": cluster["Id"],
+        **_copied(cluster, "Name", "LogUri", "LogEncryptionKmsKeyId", "ServiceRole", "AutoScalingRole"),
+        **_copied(cluster, "ScaleDownBehavior", "VisibleToAllUsers"),
+        **({"AmiVersion": ami} if ami else {}),
+        **({"JobFlowRole": profile} if profile else {}),
+        "ExecutionStatusDetail": {
+            **_execution(job_flow_state(status["State"], status.get("StateChangeReason", {})), status),
+            **({"StartDateTime": started} if started else {}),
+        },
+        "Instances": _instances(cluster, groups, nodes),
+        "Steps": told_steps,
+        "BootstrapActions": [_bootstrap_action(action) for action in actions],
+        "SupportedProducts": [],
+    }
+
+
+def _copied(members: _Members, *names: str) -> _Answer:
+    return {name: members[name] for name in names if name in members}
+
+
+def _execution(state: str, status: _Members) -> _Answer:
+    reason = status.get("FailureDetails", {}).get("Message") or status.get("StateChangeReason", {}).get("Message", "")
+    return {"State": state, **({"LastStateChangeReason": reason} if reason else {}), **status.get("Timeline", {})}
+
+
+def _step(step: _Members) -> _Answer:
+    config, status = step["Config"], step["Status"]
+    properties = [{"Key": key, "Value": value} for key, value in config.get("Properties", {}).items()]
+    return {
+        "StepConfig": {
+            **_copied(step, "Name", "ActionOnFailure"),
+            "HadoopJarStep": {**_copied(config, "Jar", "MainClass", "Args"), "Properties": properties},
+        },
+        "ExecutionStatusDetail": _execution(_STEP_STATES_THEN.get(status["State"], status["State"]), status),
+    }
+
+
+def _bootstrap_action(action: _Members) -> _Answer:
+    script = {"Path": action["ScriptPath"], "Args": action.get("Args", [])}
+    return {"BootstrapActionConfig": {"Name": action["Name"], "ScriptBootstrapAction": script}}
+
+
+def _instances(cluster: _Members, groups: Sequence[_Members], nodes: Mapping[str, Sequence[_Members]]) -> _Answer:
+    where = cluster.get("Ec2InstanceAttributes", {})
+    types = {role: listed[0].get("InstanceType") for role, listed in nodes.items() if listed}
+    types |= {group["InstanceGroupType"]: group["InstanceType"] for group in groups}
+    master = types.get("MASTER")
+    slave = types.get("CORE") or master
+    count = sum(group["RequestedInstanceCount"] for group in groups) or sum(map(_count_alive, nodes.values()))
+    hadoop = [
+        one["Version"]
+        for one in cluster.get("Applications", ())
+        if one.get("Name", "").lower() == "hadoop" and "Version" in one
+    ]
+    return {
+        **({"MasterInstanceType": master, "SlaveInstanceType": slave} if master else {}),
+        "InstanceCount": count,
+        **_copied(cluster, "MasterPublicDnsName", "NormalizedInstanceHours"),
+        **_copied(cluster, "TerminationProtected", "UnhealthyNodeReplacement"),
+        "MasterInstanceId": next((one.get("Ec2InstanceId") for one in nodes.get("MASTER", ())), None),
+        "InstanceGroups": [_group(group) for group in groups],
+        **_copied(where, "Ec2KeyName", "Ec2SubnetId"),
+        "Placement": {"AvailabilityZone": where.get("Ec2AvailabilityZone")},
+        "KeepJobFlowAliveWhenNoSteps": not cluster.get("AutoTerminate", False),
+        **({"HadoopVersion": hadoop[0]} if hadoop else {}),
+    }
+
+
+def _count_alive(nodes: Sequence[_Members]) -> int:
+    return sum("EndDateTime" not in node["Status"].get("Timeline", {}) for node in nodes)
+
+
+def _group(group: _Members) -> _Answer:
+    status = group["Status"]
+    created = status.get("Timeline", {}).get("CreationDateTime")
+    # DescribeJobFlows has a start once the instances exist; today's calls have no such moment.
+    start = {} if created is None or status["State"] == "PROVISIONING" else {"StartDateTime": created}
+    return {
+        "InstanceGroupId": group["Id"],
+        "InstanceRole": group["InstanceGroupType"],
+        "InstanceRequestCount": group["RequestedInstanceCount"],
+        "InstanceRunningCount": group["RunningInstanceCount"],
+        **_copied(group, "Name", "Market", "BidPrice", "InstanceType", "CustomAmiId"),
+        **_execution(status["State"], status),
+        **start,
+    }
