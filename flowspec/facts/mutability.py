@@ -150,7 +150,8 @@ ROWS: tuple[Row, ...] = (
     Row(
         "Instances.InstanceGroups[*].Configurations",
         Handling.IN_PLACE,
-        "API and guide, emr-5.21.0 and later; Terraform: in place for task groups",
+        "API and guide, emr-5.21.0 and later (an empty list clears them); Terraform: in place for task groups",
+        "ModifyInstanceGroups",
         "ModifyInstanceGroups",
     ),
     Row(

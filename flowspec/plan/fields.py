@@ -399,7 +399,7 @@ def _group(
             yield differs("InstanceCount")
     for name in _REMOVABLE_OF_A_GROUP:
         if group.get(name):
-            if not same(name, group[name], now.get(name, [])):
+            if not same(name, group[name], now.get(name)):
                 yield differs(name)
         elif now.get(name) and token(f"{address}.{snake(name)}") in managed:
             yield differs(name, Kind.REMOVE)
