@@ -111,6 +111,7 @@ CATALOG: dict[str, Kind] = {
     "FS266": Kind(WARNING, "half of the short form of instances"),
     "FS267": Kind(WARNING, "a bid price that is no amount of money"),
     "FS268": Kind(WARNING, "a role where an instance profile belongs, or the reverse"),
+    "FS290": Kind(WARNING, "a script that a command names is not shipped"),
     "FS301": Kind(ERROR, "an unknown target"),
     "FS302": Kind(ERROR, "a variable without a value"),
     "FS303": Kind(ERROR, "a variable's value is of the wrong type"),

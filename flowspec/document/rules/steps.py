@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from flowspec.document.messages import Finding
 from flowspec.document.rules.common import Rule, Spec, items, masters
@@ -12,6 +13,13 @@ MAX_STEPS = 256
 MAX_BOOTSTRAP_ACTIONS = 16
 
 _GENERIC = re.compile(r"-(D.*|conf|fs|jt|files|archives|libjars|tokenCacheFile)$")
+# An interpreter, its options, and a relative path with the suffix of a script.
+_INTERPRETED = re.compile(
+    r"(?:\S*/)?(?:env +)?(?:python[\d.]*|pypy3?|perl|ruby|node|php|lua|Rscript|(?:ba|da|z)?sh|[gm]?awk)"
+    r"(?: +-\S+)* +['\"]?((?![/-])[\w./-]+\.(?:py|pl|rb|js|php|lua|[rR]|sh|awk))\b"
+)
+_SHIPPING = ("files", "archives", "cache_files", "cache_archives")
+_RAW_SHIPPING = frozenset({"-file", "-files", "-archives", "-cacheFile", "-cacheArchive"})
 _TERMINATE = ("TERMINATE_CLUSTER", "TERMINATE_JOB_FLOW")
 
 
@@ -33,6 +41,30 @@ def generic_options(spec: Spec) -> Iterator[Finding]:
                 message = f"{word} is a generic option; Hadoop takes those only before all streaming options"
                 hint = "use properties, files, archives or libjars"
                 yield Finding("FS213", ("steps", index, "args", at), message, hint)
+
+
+def unshipped_script(spec: Spec) -> Iterator[Finding]:
+    """Warns of `python3 m.py` without `files: [m.py]`: Hadoop Streaming ships only a command's first word.
+
+    Source: StreamJob.setJobConf (`-file`), GenericOptionsParser (`-files`). Steps with such raw options are left alone.
+    """
+    for index, step in items(spec, "steps"):
+        if step.get("type") != "streaming" or not _RAW_SHIPPING.isdisjoint(map(str, step.get("args") or ())):
+            continue
+        links = {name for key in _SHIPPING for name in map(_link_name, step.get(key) or ())}
+        for key in ("mapper", "combiner", "reducer"):
+            found = _INTERPRETED.match(str(step.get(key, "")))
+            if found and found[1].removeprefix("./").partition("/")[0] not in links and "generic_args" not in step:
+                script, name = found[1], PurePosixPath(found[1]).name
+                message = f"'{script}' is not shipped to the tasks: only the first word of a command is"
+                hint = f"files: [{script}]" + ("" if script == name else f", and '{name}' in the command")
+                yield Finding("FS290", ("steps", index, key), message, hint)
+
+
+def _link_name(text: object) -> str:
+    """Returns the name under which the tasks find an entry of a list of files."""
+    path, _, name = str(text).partition("#")
+    return name or PurePosixPath(path).name
 
 
 def concurrent_steps_continue(spec: Spec) -> Iterator[Finding]:
@@ -66,6 +98,7 @@ def terminating_what_is_protected(spec: Spec) -> Iterator[Finding]:
 RULES: tuple[Rule, ...] = (
     not_too_many,
     generic_options,
+    unshipped_script,
     concurrent_steps_continue,
     terminating_what_is_protected,
 )

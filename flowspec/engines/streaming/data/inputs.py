@@ -6,6 +6,7 @@ org.apache.hadoop.mapred.lib.NLineInputFormat, JobSubmitter.writeOldSplits (orde
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +96,7 @@ class _Lister:
             if path.is_dir():
                 yield from self._directory(match, path)
             else:
-                yield InputFile(path, match, path.stat().st_size)
+                yield _input_file(path, match)
 
     def _directory(self, uri: str, directory: Path) -> Iterator[InputFile]:
         for path in sorted(directory.iterdir()):
@@ -103,11 +104,19 @@ class _Lister:
             if _hidden(child):
                 continue
             if not path.is_dir():
-                yield InputFile(path, child, path.stat().st_size)
+                yield _input_file(path, child)
             elif self._recursive:
                 yield from self._directory(child, path)
             elif not self._ignore_directories:
                 raise InvalidInput(f"Not a file: {child}")
+
+
+def _input_file(path: Path, uri: str) -> InputFile:
+    """The file at a path. Raises `InvalidInput` for a named pipe or socket: to open one would wait for a writer."""
+    status = path.stat()
+    if stat.S_ISFIFO(status.st_mode) or stat.S_ISSOCK(status.st_mode):
+        raise InvalidInput(f"Not a file: {uri}")
+    return InputFile(path, uri, status.st_size)
 
 
 def _hidden(uri: str) -> bool:
