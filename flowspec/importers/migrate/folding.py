@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,10 +30,12 @@ def job_flows(calls: Iterable[Mapping[str, Any]]) -> tuple[Wanted, ...]:
     others: Counter[str] = Counter()
     for call in calls:
         operation, params = call["operation"], call["params"]
+        if not call["service"]:
+            continue
         if operation == "Upload":
             rest.append(f"the script uploads {params['File']} to {params['To']}: nothing else does it for the spec")
         elif call["service"] != "emr":
-            others[f"{call['service']}.{operation}"] += 1
+            others.update([] if call.get("known") else [f"{call['service']}.{operation}"])
         elif operation == "RunJobFlow":
             refused = [f"EMR refuses this request: {call['refused']}"] if "refused" in call else []
             flows[call["id"] or f"refused {len(flows)}"] = _JobFlow(params, call["region"], refused)
@@ -48,6 +50,36 @@ def job_flows(calls: Iterable[Mapping[str, Any]]) -> tuple[Wanted, ...]:
         Wanted(flow.params, region=flow.region, notes=tuple(dict.fromkeys((*flow.notes, *rest))))
         for flow in flows.values()
     )
+
+
+def reasons(calls: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yields why a script may have launched no job flow, each with the remedy."""
+    calls = list(calls)
+    for call in calls:
+        operation, params = call["operation"], call["params"]
+        if operation == "MissingModule":
+            yield f"the module {params['Name']} is missing", "install it beside flowspec, or migrate the script itself"
+        elif operation == "Connection":
+            remedy = "nothing is sent: put what the script asks for into a file beside it"
+            yield f"a connection to {params['To']} was refused", remedy
+    others = dict.fromkeys(f"{call['service']}.{call['operation']}" for call in calls if _is_sample(call))
+    if others:
+        yield f"{', '.join(others)} answered with samples", "say what they hold: --answer FILE"
+    yield from _steps_elsewhere(calls)
+
+
+def _is_sample(call: Mapping[str, Any]) -> bool:
+    return call["service"] not in ("", "emr") and call["operation"] != "Upload" and not call.get("known")
+
+
+def _steps_elsewhere(calls: list[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    added = [call for call in calls if call["operation"] == "AddJobFlowSteps" and "refused" not in call]
+    if added and not any(call["operation"] == "RunJobFlow" for call in calls):
+        names = ", ".join(dict.fromkeys(str(call["params"]["JobFlowId"]) for call in added))
+        yield (
+            f"it adds steps to {names}, which exists already",
+            "import the cluster's own request, and put the steps into its spec",
+        )
 
 
 def _fold(flows: Mapping[str, _JobFlow], call: Mapping[str, Any], rest: list[str]) -> None:
