@@ -400,3 +400,16 @@ def test_the_regions_of_ec2_are_those_of_emr(migrate, script, tmp_path):
     code, out, err = migrate(script(REGIONS, head=""), "--yes")
     assert (code, out) == (0, "etl.yaml\n"), err
     assert "\nregion: eu-west-1\n" in (tmp_path / "etl.yaml").read_text()
+
+
+def test_today_is_a_variable(migrate, script, flowspec):
+    path = script("""
+        import datetime
+        day = datetime.datetime.now(datetime.timezone.utc)
+        emr.run_job_flow(Name=f"etl-{day:%Y-%m-%d}", LogUri=f"s3://b/{day:%Y/%m/%d}/", **least,
+            ServiceRole="EMR_DefaultRole", JobFlowRole="EMR_EC2_DefaultRole")
+    """)
+    code, out, err = migrate(path, "--yes", "-o", "jobs")
+    assert code == 0, err
+    made = flowspec("compile", out.strip(), "--var", "date=2020-01-02", "--var", "date_path=2020/01/02")
+    assert (json.loads(made.out)["Name"], json.loads(made.out)["LogUri"]) == ("etl-2020-01-02", "s3://b/2020/01/02/")

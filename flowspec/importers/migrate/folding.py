@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from typing import Any
 
-from flowspec.importers.decompile.placeholders import Wanted
+from flowspec.importers.decompile.placeholders import Variable, Wanted, placeholder
 from flowspec.importers.later_calls import fold
 
 Json = dict[str, Any]
+
+_DATES = {"date": "%Y-%m-%d", "date_digits": "%Y%m%d", "date_path": "%Y/%m/%d"}
 
 # What only asks.
 _HARMLESS = ("Describe", "List", "Get")
@@ -47,9 +52,22 @@ def job_flows(calls: Iterable[Mapping[str, Any]]) -> tuple[Wanted, ...]:
         told = "what these answered was made up, look for values such as sample-… and subnet-0123456789abcdef0"
         rest.append(f"{told}: {', '.join(others)}")
     return tuple(
-        Wanted(flow.params, region=flow.region, notes=tuple(dict.fromkeys((*flow.notes, *rest))))
+        replace(_with_dates(flow.params), region=flow.region, notes=tuple(dict.fromkeys((*flow.notes, *rest))))
         for flow in flows.values()
     )
+
+
+def _with_dates(params: Json) -> Wanted:
+    """A request with variables for today's date: it is that of the script's run, not of the spec's."""
+    text = json.dumps(params, ensure_ascii=False)
+    variables = {}
+    for name, form in _DATES.items():
+        today = datetime.now(timezone.utc).strftime(form)
+        found = re.compile(rf"(?<!\d){today}(?!\d)")
+        if found.search(text):
+            text = found.sub(placeholder(name), text)
+            variables[name] = Variable(rules={"description": f"the date, as {form}; the script took today's"})
+    return Wanted(json.loads(text), variables)
 
 
 def reasons(calls: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
