@@ -142,6 +142,9 @@ class EmrConnection:
         """A `Cluster`."""
         return self.get_object("DescribeCluster", {"ClusterId": cluster_id}, emrobject.Cluster)
 
+    def close(self) -> None:
+        """Does nothing: the SDK's connections end with the program. boto 2 had it, and scripts call it."""
+
     def describe_jobflow(self, jobflow_id: str) -> Any:
         """A `JobFlow`."""
         found = self.describe_jobflows(jobflow_ids=[jobflow_id])
