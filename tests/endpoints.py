@@ -45,17 +45,23 @@ def emr(moto):
 
 
 class FaultyWay(ThreadingHTTPServer):
-    """Passes requests on to moto, but for the operations in `faults`, each a list of faults to come.
+    """Passes requests on to an EMR at `port` of this machine, but for those that meet a fault.
 
-    A fault is "lost" (carried out, but the connection dies before the answer), "dropped" (dies before it
-    is carried out), "slow" (carried out, and answered only when `released` is set; `waiting` is set until
-    then), or an (HTTP status, error code) pair that is answered instead.
+    `faults` has a list of faults to come for an operation; `draw` gives one for any other call, or None. A fault is
+
+    - "dropped": the connection dies before the call is carried out; "lost": after it;
+    - "truncated": half of the body is answered, as all of it; "cut": half of the body, and the connection dies;
+    - "late": carried out, and answered after `patience` seconds, which is longer than the client waits;
+    - "slow": carried out, and answered only when `released` is set; `waiting` is set until then;
+    - ("after", HTTP status): carried out, and an error of a server on the way is answered;
+    - (HTTP status, error code): answered, and not carried out; bytes: answered with status 200 in the same way.
     """
 
     daemon_threads = True
+    patience = 1.0
 
-    def __init__(self, port):
-        self.moto_port, self.faults, self.seen = port, {}, []
+    def __init__(self, port, draw=lambda: None):
+        self.emr_port, self.draw, self.faults, self.seen = port, draw, {}, []
         self.waiting, self.released = threading.Event(), threading.Event()
         super().__init__(("127.0.0.1", 0), _Handler)
 
@@ -63,37 +69,53 @@ class FaultyWay(ThreadingHTTPServer):
     def url(self):
         return f"http://127.0.0.1:{self.server_port}"
 
+    def handle_error(self, *args): ...  # a client that gave up waiting
+
+    def next_fault(self, operation):
+        self.seen.append(operation)
+        pending = self.faults.get(operation)
+        return pending.pop(0) if pending else self.draw()
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_POST(self):
-        operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
-        self.server.seen.append(operation)
+        fault = self.server.next_fault(self.headers.get("X-Amz-Target", "").rpartition(".")[2])
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        pending = self.server.faults.get(operation, [])
-        fault = pending.pop(0) if pending else None
-        if isinstance(fault, tuple):
-            return self.answer(fault[0], f'{{"__type": "{fault[1]}", "message": "as asked for"}}'.encode())
         if fault == "dropped":
             return self.hang_up()
-        status, answer = self.pass_on(body)
+        if isinstance(fault, tuple) and fault[0] != "after":
+            return self.answer(fault[0], f'{{"__type": "{fault[1]}", "message": "as asked for"}}'.encode())
+        if isinstance(fault, bytes):
+            return self.answer(200, fault)
+        status, _, answer = passed_on(self, body, self.server.emr_port)
+        return self.answer_with(fault, status, answer)
+
+    def answer_with(self, fault, status, answer):
         if fault == "slow":
             self.server.waiting.set()
             self.server.released.wait(60)
+        elif fault == "late":
+            time.sleep(self.server.patience)
+        if fault in ("lost", "slow", "late"):
             return self.hang_up()
-        return self.hang_up() if fault == "lost" else self.answer(status, answer)
+        if isinstance(fault, tuple):
+            return self.answer(fault[1], b"<html>no answer in time</html>")
+        half = answer[: len(answer) // 2]
+        if fault == "cut":
+            return self.answer(status, half, len(answer))
+        return self.answer(status, half if fault == "truncated" else answer)
 
-    def pass_on(self, body):
-        status, _, answer = passed_on(self, body)
-        return status, answer
-
-    def answer(self, status, body):
+    def answer(self, status, body, announced=None):
         self.send_response(status)
         self.send_header("Content-Type", "application/x-amz-json-1.1")
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(len(body) if announced is None else announced))
         self.end_headers()
         self.wfile.write(body)
+        if announced is not None:
+            self.hang_up()
 
     def hang_up(self):
         self.close_connection = True
@@ -149,7 +171,7 @@ class _S3Handler(BaseHTTPRequestHandler):
             xml = f"<Error><Code>{fault[1]}</Code><Message>as asked for</Message></Error>"
             self.answer(fault[0], {"Content-Type": "application/xml"}, xml.encode())
         else:
-            self.answer(*passed_on(self, body))
+            self.answer(*passed_on(self, body, self.server.moto_port))
 
     do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = handle_any  # noqa: N815 - the names that http.server calls
 
@@ -199,9 +221,9 @@ def _closed_port():
         return free.getsockname()[1]
 
 
-def passed_on(handler, body):
-    """Sends what `handler` received to moto; the status, the headers that matter, and the body of its answer."""
-    connection = HTTPConnection("127.0.0.1", handler.server.moto_port)
+def passed_on(handler, body, port):
+    """Sends what `handler` received to `port`; the status, the headers that matter, and the body of the answer."""
+    connection = HTTPConnection("127.0.0.1", port)
     try:
         headers = {name: value for name, value in handler.headers.items() if name != "Expect"}
         connection.request(handler.command, handler.path, body, headers)

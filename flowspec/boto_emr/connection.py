@@ -15,6 +15,7 @@ from typing import Any, ClassVar, TypeAlias
 from urllib.parse import quote
 
 from flowspec.backend.aws import query
+from flowspec.backend.aws.change import add
 from flowspec.backend.aws.client import Emr, Endpoint, connect, session_of
 from flowspec.boto_emr import emrobject
 from flowspec.boto_emr.bootstrap_action import BootstrapAction
@@ -33,8 +34,9 @@ from flowspec.request.steps.target import StepTarget, debugging_step
 
 _Several: TypeAlias = "str | Iterable[str] | None"
 
-# There is no telling whether these took effect when their answer is lost, so they are sent once.
-_CREATING = frozenset({"RunJobFlow", "AddJobFlowSteps", "AddInstanceGroups"})
+# What these add is looked for when their answer is lost. A lost answer of RunJobFlow is an error: boto 2's callers do
+# not tag their job flows, so nothing tells the one that was made from another of its name.
+_ADDING = {"AddJobFlowSteps": "StepIds", "AddInstanceGroups": "InstanceGroupIds"}
 
 # What an object of a script's own has to have, to be one.
 _STEP = ("name", "action_on_failure", "jar", "args", "main_class")
@@ -139,6 +141,9 @@ class EmrConnection:
     def describe_cluster(self, cluster_id: str) -> Any:
         """A `Cluster`."""
         return self.get_object("DescribeCluster", {"ClusterId": cluster_id}, emrobject.Cluster)
+
+    def close(self) -> None:
+        """Does nothing: the SDK's connections end with the program. boto 2 had it, and scripts call it."""
 
     def describe_jobflow(self, jobflow_id: str) -> Any:
         """A `JobFlow`."""
@@ -416,14 +421,26 @@ class EmrConnection:
         wrong = problems(given, action)
         if wrong:
             raise refusal(400, "ValidationException", "; ".join(one.message for one in wrong))
-        if action in _CREATING:
+        if action == "RunJobFlow":
             return self._emr.create(action, **given)
+        if action in _ADDING:
+            return self._add(action, given)
         try:
             return self._emr.call(action, **given)
         except ServiceError as error:
             if action != "DescribeJobFlows" or error.code not in _NOT_OFFERED:
                 raise
             return describe_job_flows(self._emr, given)
+
+    def _add(self, action: str, given: dict[str, Any]) -> dict[str, Any]:
+        try:
+            ids = add(action, given, self._emr, given["JobFlowId"])
+        except ServiceError as error:
+            if not error.operation.startswith("List"):
+                raise
+            # No such cluster, or no permission to list: nothing could be looked for, and this call's own answer counts.
+            return self._emr.create(action, **given)
+        return {"JobFlowId": given["JobFlowId"], _ADDING[action]: ids}
 
 
 @dataclass(frozen=True)

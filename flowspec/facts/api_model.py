@@ -32,6 +32,23 @@ CLIENT_TYPES: dict[str, tuple[type, ...]] = {
     "timestamp": (int, float, str, datetime),
     "blob": (bytes, bytearray, str),
 }
+# Members of answers that EMR leaves out at times, or that older endpoints do not know: the pages' ends, policies that
+# nobody has set, ARNs (added to the API in 2019), and what depends on the release. All others are always sent.
+_SOMETIMES_ANSWERED = frozenset(
+    {
+        "Marker",
+        "NextToken",
+        "ClusterArn",
+        "AutoTerminationPolicy",
+        "ManagedScalingPolicy",
+        "StepConcurrencyLevel",
+        "ExtendedSupport",
+        "AvailableOSReleases",
+        "RuntimeRoleEnabledCluster",
+        "CreationDateTime",
+        "PresignedURL",
+    }
+)
 _FRACTIONS = ("double", "float", "timestamp")
 _INTEGER_BITS = {"integer": 32, "long": 64}
 # What the model's patterns for strings (XmlString, UriString) leave out. They are written for Java: the
@@ -85,6 +102,17 @@ def input_shape(operation: str = "RunJobFlow") -> Any:
 def find_input_shape(operation: str) -> Any:
     """As `input_shape`, but None for an operation that the model does not have."""
     return input_shape(operation) if operation in _model().operation_names else None
+
+
+@cache
+def output_members(operation: str) -> tuple[frozenset[str], tuple[str, ...]]:
+    """The members of the answer to `operation`, and those of them that EMR always sends, in the model's order.
+
+    Both are empty for an operation whose answer says nothing. Raises botocore's OperationNotFoundError.
+    """
+    shape = _model().operation_model(operation).output_shape
+    members = tuple(shape.members) if shape else ()
+    return frozenset(members), tuple(name for name in members if name not in _SOMETIMES_ANSWERED)
 
 
 def mismatches(

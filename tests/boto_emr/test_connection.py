@@ -6,6 +6,7 @@ import boto3
 import pytest
 
 from flowspec import boto_emr
+from flowspec.backend.aws import submit
 from flowspec.boto_emr import BotoClientError, EmrConnection, EmrResponseError, RegionInfo, connect_to_region, regions
 from tests.boto_emr.conftest import GROUPS, RELEASE
 
@@ -108,30 +109,42 @@ def test_nobody_there(credentials):
         connection.run_jobflow("flow")
 
 
-@pytest.mark.parametrize("fault", ["lost", (500, "InternalFailure"), (400, "InternalServerError")])
-@pytest.mark.parametrize(
-    ("operation", "call"),
-    [
-        ("RunJobFlow", lambda c, made: c.run_jobflow("flow", instance_groups=GROUPS, api_params=RELEASE)),
-        ("AddJobFlowSteps", lambda c, made: c.add_jobflow_steps(made, boto_emr.JarStep("s", "x.jar"))),
-        (
-            "AddInstanceGroups",
-            lambda c, made: c.add_instance_groups(
-                made, boto_emr.InstanceGroup(1, "TASK", "m5.xlarge", "ON_DEMAND", "t")
-            ),
-        ),
-    ],
-)
-def test_what_makes_something_is_sent_once(faulty, operation, call, fault):
+LOSSES = ["lost", "truncated", (500, "InternalFailure"), (400, "InternalServerError")]
+
+
+@pytest.mark.parametrize("fault", LOSSES)
+def test_a_job_flow_is_sent_once(faulty, fault):
     connection = EmrConnection(endpoint_url=faulty.way.url)
-    made = connection.run_jobflow("flow", instance_groups=GROUPS, keep_alive=True, api_params=RELEASE)
-    faulty.way.seen.clear()
-    faulty.way.faults[operation] = [fault, fault]
+    faulty.way.faults["RunJobFlow"] = [fault, fault]
     with pytest.raises(EmrResponseError, match="may have taken effect: look") as refused:
-        call(connection, made)
+        connection.run_jobflow("flow", instance_groups=GROUPS, api_params=RELEASE)
     assert (refused.value.status, refused.value.reason) == (0, "Outcome unknown")
     assert refused.value.error_code == "OutcomeUnknown"
-    assert faulty.way.seen == [operation]
+    assert faulty.way.seen == ["RunJobFlow"]
+
+
+@pytest.mark.parametrize("fault", LOSSES)
+def test_a_step_whose_answer_is_lost_is_added_once(faulty, monkeypatch, fault):
+    monkeypatch.setattr(submit, "_LOOK_AGAIN_AFTER", (0.0,) * 5)
+    connection = EmrConnection(endpoint_url=faulty.way.url)
+    made = connection.run_jobflow("flow", instance_groups=GROUPS, keep_alive=True, api_params=RELEASE)
+    first = connection.add_jobflow_steps(made, boto_emr.JarStep("s", "x.jar")).stepids[0].value
+    faulty.way.faults.update(AddJobFlowSteps=[fault], ListSteps=[None, "truncated"])
+    added = connection.add_jobflow_steps(made, boto_emr.JarStep("s", "x.jar")).stepids[0].value
+    assert {one.id for one in connection.list_steps(made).steps} >= {first, added}
+    # moto carries out what is answered "lost" or "truncated"; an error is answered in its place.
+    assert len(connection.list_steps(made).steps) == 2
+
+
+@pytest.mark.parametrize("fault", ["lost", "truncated"])
+def test_a_group_whose_answer_is_lost_is_added_once(faulty, fault):
+    connection = EmrConnection(endpoint_url=faulty.way.url)
+    made = connection.run_jobflow("flow", instance_groups=GROUPS, keep_alive=True, api_params=RELEASE)
+    faulty.way.faults["AddInstanceGroups"] = [fault]
+    group = boto_emr.InstanceGroup(1, "TASK", "m5.xlarge", "ON_DEMAND", "t")
+    added = connection.add_instance_groups(made, group).instancegroupids
+    there = [one.id for one in connection.list_instance_groups(made).instancegroups if one.name == "t"]
+    assert there == [added]
 
 
 def test_what_makes_nothing_is_sent_again(faulty):

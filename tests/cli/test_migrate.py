@@ -158,7 +158,7 @@ boto.connect_emr().terminate_jobflow(flow)
 def test_a_script_of_boto_2(migrate, script, flowspec, tmp_path):
     code, out, err = migrate(script(BOTO_2, head=""), "--yes")
     assert (code, out) == (0, "old.yaml\n"), err
-    assert "warning: the script terminates it; with keep_alive: false it ends by itself, after its last step\n" in err
+    assert "warning: the script terminates the cluster itself: here keep_alive is false, so that it ends" in err
     assert "warning: the script uploads mapper.py to S3: nothing else does it for the spec\n" in err
     made = json.loads(flowspec("compile", "old.yaml").out)
     assert [step["Name"] for step in made["Steps"]] == ["Setup Hadoop Debugging", "count", "jar"]
@@ -316,3 +316,100 @@ def test_what_emr_refuses_is_refused_and_written_nevertheless(migrate, script):
     assert "warning: EMR refuses this request: Maximum number of active steps" in err, err
     assert "warning: PutAutoScalingPolicy is not imported: EMR refuses it (" in err, err
     assert err.count("refused: ") == 2, err
+
+
+HIVE = """
+import json
+password = json.loads(boto3.client("secretsmanager").get_secret_value(SecretId="hive")["SecretString"])["pw"]
+release = boto3.client("ssm").get_parameter(Name="/emr/release")["Parameter"]["Value"]
+name = boto3.client("s3").get_object(Bucket="b", Key="k/name")["Body"].read().decode()
+emr.run_job_flow(Name=name, ReleaseLabel=release, Instances=least["Instances"])
+"""
+
+
+def test_answers_of_the_user_are_what_the_script_gets(migrate, script, tmp_path):
+    path = script(HIVE)
+    (tmp_path / "answers.json").write_text('{"hive": {"pw": "x"}, "/emr/release": "emr-6.9.0", "s3://b/k/name": "etl"}')
+    code, out, err = migrate(path, "--yes", "--answer", "answers.json")
+    assert (code, out, "made up" in err) == (0, "etl.yaml\n", False), err
+    (tmp_path / "answers.json").write_text("[]")
+    code, _, err = migrate(path, "--yes", "--answer", "answers.json")
+    assert (code, "an object is wanted" in err) == (2, True), err
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        (HIVE, "secretsmanager.GetSecretValue answered with samples: say what they hold: --answer FILE"),
+        ("import no_such_module", "the module no_such_module is missing: install it"),
+        ("import socket; socket.create_connection(('127.0.0.1', 9))", "a connection to ('127.0.0.1', 9) was refused"),
+        ("emr.add_job_flow_steps(JobFlowId='j-X', Steps=[{'Name': 's', 'HadoopJarStep': {'Jar': 'x'}}])",
+         "it adds steps to j-X, which exists already"),
+    ],
+)  # fmt: skip
+def test_the_hint_names_the_reason(migrate, script, text, hint):
+    code, _, err = migrate(script(text), "--yes")
+    assert code == 1
+    assert hint in err
+    assert "does it need arguments?" not in err
+
+
+def test_a_module_is_run_as_python_runs_it(migrate, script, tmp_path):
+    path = script("import sys; from . import name; emr.run_job_flow(Name=name + sys.argv[1], **least)")
+    (tmp_path / "jobs").mkdir()
+    path.rename(tmp_path / "jobs" / "__main__.py")
+    (tmp_path / "jobs" / "__init__.py").write_text("name = 'of-a-module-'")
+    code, out, err = migrate("--yes", "-m", "jobs", "--", "1")
+    assert (code, out) == (0, "of-a-module-1.yaml\n"), err
+
+
+def test_no_token_of_the_user_reaches_the_script(migrate, script, monkeypatch):
+    for name in ("GITHUB_TOKEN", "PIP_API_KEY", "AWS_SESSION_TOKEN", "DB_PASSWORD"):
+        monkeypatch.setenv(name, "correct-horse")
+    path = script("import os; print([name for name, text in os.environ.items() if text == 'correct-horse'])")
+    assert "[]\n" in migrate(path, "--yes")[2]
+
+
+def test_programs_of_the_script_have_no_network(migrate, script):
+    from flowspec.importers.migrate.running import isolated
+
+    path = script("""
+        import subprocess, sys
+        send = "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('192.0.2.1', 9))"
+        print("child:", subprocess.run([sys.executable, "-c", send], stderr=subprocess.DEVNULL).returncode)
+    """)
+    err = migrate(path, "--yes")[2]
+    if isolated():
+        assert "and it has no network\n" in err
+        assert "child: 1\n" in err
+    else:
+        assert "those of others are not\n" in err
+
+
+REGIONS = """
+from boto.ec2.regioninfo import RegionInfo
+from boto.emr.connection import EmrConnection
+from boto.emr.step import JarStep
+connection = EmrConnection(region=RegionInfo(None, "eu-west-1", "eu-west-1.elasticmapreduce.amazonaws.com"))
+connection.run_jobflow("etl", steps=[JarStep("s", "s3n://b/x.jar")], num_instances=2, keep_alive=True)
+connection.close()
+"""
+
+
+def test_the_regions_of_ec2_are_those_of_emr(migrate, script, tmp_path):
+    code, out, err = migrate(script(REGIONS, head=""), "--yes")
+    assert (code, out) == (0, "etl.yaml\n"), err
+    assert "\nregion: eu-west-1\n" in (tmp_path / "etl.yaml").read_text()
+
+
+def test_today_is_a_variable(migrate, script, flowspec):
+    path = script("""
+        import datetime
+        day = datetime.datetime.now(datetime.timezone.utc)
+        emr.run_job_flow(Name=f"etl-{day:%Y-%m-%d}", LogUri=f"s3://b/{day:%Y/%m/%d}/", **least,
+            ServiceRole="EMR_DefaultRole", JobFlowRole="EMR_EC2_DefaultRole")
+    """)
+    code, out, err = migrate(path, "--yes", "-o", "jobs")
+    assert code == 0, err
+    made = flowspec("compile", out.strip(), "--var", "date=2020-01-02", "--var", "date_path=2020/01/02")
+    assert (json.loads(made.out)["Name"], json.loads(made.out)["LogUri"]) == ("etl-2020-01-02", "s3://b/2020/01/02/")

@@ -101,6 +101,19 @@ def at(*path):
         ({"availability_zones": ["a", "b"]}, [("FS223", at("availability_zones"))]),
         ({"service_role": "arn:aws:iam::1:role/service-role/EMR_DefaultRole_V2"}, [("FS247", at("service_role"))]),
         ({"service_role": "arn:aws:iam::1:instance-profile/x"}, [("FS268", at("service_role"))]),
+        *(
+            ({"steps": [{"type": "streaming", **step}]}, [("FS290", at("steps", 0, key)) for key in found])
+            for step, found in [
+                ({"mapper": "python3 m.py", "reducer": "/usr/bin/env python3 -u 'r.py' x"}, ["mapper", "reducer"]),
+                ({"mapper": "awk -f lib/m.awk", "combiner": "sh c.sh"}, ["mapper", "combiner"]),
+                ({"mapper": "python3 m.py", "reducer": "perl r.pl", "files": ["m.py", "x/y.pl#r.pl"]}, []),
+                ({"mapper": "python3 lib/m.py", "archives": ["code.zip#lib"]}, []),
+                ({"mapper": "python3 m.py", "args": ["-file", "m.py"]}, []),
+                ({"mapper": "python3 m.py", "generic_args": ["-files", "m.py"]}, []),
+                ({"mapper": "python3 /opt/m.py", "reducer": "python3 -m tool"}, []),
+                ({"mapper": "m.py", "reducer": "grep r.py"}, []),
+            ]
+        ),
         ({"kerberos_attributes": {}}, [("FS248", at("kerberos_attributes"))]),
         (
             {"action_on_failure": "CANCEL_AND_WAIT", "step_concurrency_level": 2, "steps": [{}, {}]},

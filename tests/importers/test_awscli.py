@@ -115,7 +115,7 @@ def ears():
 def words_of(command):
     """The words that the shell hands to `aws`."""
     script = f"aws() {{ printf '%s\\0' \"$@\"; }}\n{command}"
-    done = subprocess.run(["sh", "-c", script], check=True, capture_output=True, text=True)
+    done = subprocess.run(["bash", "-c", script], check=True, capture_output=True, text=True)
     return done.stdout.split("\0")[:-1]
 
 
@@ -294,3 +294,186 @@ def test_shorthand_is_read_as_the_aws_cli_reads_it(text):
         assert parse_shorthand(f"K={text}") == theirs
     except ShorthandError as error:
         raise AssertionError(f"{text!r}: {error}") from None
+
+
+# --- scripts, judged by bash and the AWS CLI ---
+
+REST = "--name etl --release-label emr-6.15.0 --instance-type m5.xlarge --instance-count 3"
+SPLIT = {
+    "words": f"rest='{REST}'\naws emr create-cluster $rest --use-default-roles",
+    "words in words": "label='--release-label emr-6.15.0'\nall=\"--name etl $label --instance-type m5.xlarge\"\n"
+    "aws emr create-cluster ${all} --auto-terminate",
+    "one option": f"ends=--auto-terminate\nnone=\naws emr create-cluster {REST} $ends $none",
+    "an array": f"OPTS=({REST})\nOPTS+=(--tags 'a=b c' # it's a comment\n d=e)\naws emr create-cluster \"${{OPTS[@]}}\"",
+    "a declared array": f"declare -a OPTS=(\n  {REST}\n)\naws emr create-cluster ${{OPTS[@]}}",
+    "appended text": f"o='{REST}'\no=\"$o --log-uri s3://b/\"\no+=' --auto-terminate'\naws emr create-cluster $o",
+    "a quoted text stays whole": f"tag='a=b c'\naws emr create-cluster {REST} --tags \"$tag\"",
+    "shortened options": "aws emr create-cluster --rel emr-6.15.0 --instance-ty m5.xlarge --instance-c 2 "
+    "--bootstrap-action Path=s3://b/x.sh --vis",
+    "a function": f"go() {{\n  local label='--log-uri s3://b/'\n  aws emr create-cluster {REST} $label\n}}\ngo",
+}
+
+
+@pytest.mark.parametrize("name", SPLIT)
+def test_options_in_variables_are_those_that_the_shell_hands_on(name, sent, tmp_path):
+    judged = sent(SPLIT[name])
+    assert isinstance(judged, dict), judged
+    assert compiled(wanted(SPLIT[name]), tmp_path) == judged
+
+
+@pytest.mark.parametrize(
+    ("script", "note"),
+    [
+        ("N=4\nif true; then N=10; fi", "line 2: a branch or loop sets $N to `10`"),
+        ("N=4\nif true\nthen :\nelse\nN=10\nfi", "line 5: a branch or loop sets $N to `10`"),
+        ("N=4\nfor i in 1 2; do N=$((N+1)); done", "line 2: a branch or loop sets $N"),
+        ("N=4\n[ -n x ] && N=10", "line 2: a branch or loop sets $N to `10`"),
+        ("N=4\ncase $1 in prod) N=10;; esac", "line 2: a branch or loop sets $N to `10`"),
+        ("N=4\nread N", "line 2: `read` sets $N"),
+    ],
+)
+def test_what_a_branch_assigns_is_a_variable_and_a_note(script, note):
+    source = wanted(f"{script}\naws emr create-cluster --release-label emr-6.15.0 --instance-type m5.xlarge --name $N")
+    assert source.variables["N"].default is None
+    assert [one for one in source.notes if note in one], source.notes
+
+
+def test_what_a_later_line_of_a_loop_assigns_is_not_certain_before_either():
+    source = wanted(f"N=a\nfor i in 1 2; do\naws emr create-cluster {REST} --log-uri s3://$N/\nN=b\ndone")
+    assert source.variables["N"].default is None
+
+
+def test_what_a_branch_adds_to_options_is_noted_and_the_rest_imported(tmp_path):
+    for added in ('OPTS="$OPTS --log-uri s3://b/"', "OPTS+=' --log-uri s3://b/'"):
+        source = wanted(f"OPTS='{REST}'\nif prod; then {added}; fi\naws emr create-cluster $OPTS")
+        assert source.notes == ("line 2: a branch or loop adds `--log-uri s3://b/` to $OPTS, which is not imported",)
+        assert compiled(source, tmp_path)["Name"] == "etl"
+    source = wanted(f'O=({REST})\n[ -n x ] && O+=(--log-uri s3://b/)\naws emr create-cluster "${{O[@]}}"')
+    assert source.notes == ("line 2: a branch or loop adds `--log-uri s3://b/` to $O, which is not imported",)
+
+
+def test_a_second_assignment_is_noted():
+    source = wanted(f"N=a\nN=b\naws emr create-cluster {REST} --log-uri s3://$N/")
+    assert (source.variables["N"].default, source.notes) == (
+        "b",
+        ("line 2: $N is assigned for a second time; check its value",),
+    )
+
+
+def test_a_count_of_all_nodes_is_no_default_for_that_of_the_core_nodes():
+    source = wanted(
+        "N=4\naws emr create-cluster --release-label emr-6.15.0 --instance-type m5.xlarge --instance-count $N"
+    )
+    assert source.variables["N"].default is None
+
+
+FOLLOW_UPS = f"""
+ID=$(aws emr create-cluster {REST} --query ClusterId --output text)
+CLUSTER=$(echo "$ID" | tr -d '"')
+aws emr wait cluster-running --cluster-id $ID
+aws emr put-auto-termination-policy --cluster-id "$ID" --auto-termination-policy IdleTimeout=900
+aws emr put-managed-scaling-policy --cluster-id "$ID" \\
+  --managed-scaling-policy ComputeLimits='{{MinimumCapacityUnits=2,MaximumCapacityUnits=9,UnitType=Instances}}'
+aws emr add-instance-groups --cluster-id "$CLUSTER" --instance-groups InstanceGroupType=TASK,InstanceType=m5.xlarge,InstanceCount=4
+aws emr add-tags --resource-id $CLUSTER --tags team=blue cost=1
+aws emr remove-tags --resource-id $CLUSTER --tag-keys cost
+aws emr modify-cluster --cluster-id $ID --step-concurrency-level 3
+aws emr modify-cluster-attributes --cluster-id "$ID" --termination-protected --no-visible-to-all-users
+aws emr add-tags --resource-id j-THEIRS --tags a=b
+aws emr modify-instance-groups --instance-groups InstanceGroupId=ig-1,InstanceCount=2
+if true; then aws emr add-tags --resource-id $ID --tags c=d; fi
+"""
+
+
+def test_what_a_script_does_to_its_cluster_belongs_to_the_spec(tmp_path):
+    source = wanted(FOLLOW_UPS)
+    made = compiled(source, tmp_path)
+    assert made["AutoTerminationPolicy"] == {"IdleTimeout": 900}
+    assert made["ManagedScalingPolicy"]["ComputeLimits"]["MaximumCapacityUnits"] == 9
+    groups = made["Instances"]["InstanceGroups"]
+    assert [(group["InstanceRole"], group["InstanceCount"]) for group in groups] == [
+        ("MASTER", 1),
+        ("CORE", 2),
+        ("TASK", 4),
+    ]
+    assert made["Tags"] == [{"Key": "team", "Value": "blue"}]
+    assert (made["StepConcurrencyLevel"], made["VisibleToAllUsers"]) == (3, False)
+    assert made["Instances"]["TerminationProtected"] is True
+    assert source.notes == (
+        "line 13: `aws emr add-tags` is not imported: the script did not create j-THEIRS",
+        "line 14: `aws emr modify-instance-groups` is not imported",
+        "line 15: `aws emr add-tags` is in a branch or a loop, and is not imported",
+    )
+
+
+def test_later_commands_belong_to_the_cluster_that_they_name():
+    script = f"A=$(aws emr create-cluster {REST})\nB=$(aws emr create-cluster {REST} --log-uri s3://b/)\n"
+    script += "aws emr add-tags --resource-id $A --tags of=a\naws emr add-tags --resource-id $B --tags of=b\n"
+    script += "aws emr terminate-clusters --cluster-ids $B\naws emr add-tags --resource-id $C --tags of=c\n"
+    first, second = wanted(script, cluster="1"), wanted(script, cluster="2")
+    assert (first.params["Tags"], second.params["Tags"]) == (
+        [{"Key": "of", "Value": "a"}],
+        [{"Key": "of", "Value": "b"}],
+    )
+    kept = [one.params["Instances"]["KeepJobFlowAliveWhenNoSteps"] for one in (first, second)]
+    assert kept == [True, False]
+    unknown = "line 6: `aws emr add-tags` is not imported: its cluster is not known before the script runs"
+    assert unknown in first.notes
+    assert unknown in second.notes
+
+
+@pytest.mark.parametrize(
+    ("script", "where"),
+    [
+        (f"aws --profile p --region eu-west-1 emr create-cluster {REST}", ("eu-west-1", "p")),
+        (f"export AWS_DEFAULT_REGION=eu-west-1 AWS_PROFILE=p\naws emr create-cluster {REST}", ("eu-west-1", "p")),
+        (f"AWS_REGION=eu-west-1 AWS_PROFILE=p aws emr create-cluster {REST}", ("eu-west-1", "p")),
+        (f"env AWS_REGION=eu-west-1 aws emr create-cluster {REST} --profile p", ("eu-west-1", "p")),
+        (f"AWS_PROFILE=q true\naws emr create-cluster {REST}", ("", "")),
+        (f"export AWS_REGION=us-west-2\naws emr create-cluster {REST} --region eu-west-1", ("eu-west-1", "")),
+    ],
+)
+def test_region_and_profile_of_options_and_environment(script, where):
+    source = wanted(script)
+    assert (source.region, source.profile) == where
+
+
+@pytest.mark.parametrize(
+    ("name", "script"),
+    [
+        ("x.ps1", f"$env:AWS_REGION = 'eu-west-1'\n$name = \"etl\"\n$o = @('--log-uri', 's3://b/')\n"
+         f"aws emr create-cluster `\n  {REST.replace('etl', '$name')} `\n  @o"),
+        ("x.bat", f"@echo off\nrem it's a comment\nset AWS_REGION=eu-west-1\nset NAME=etl\n"
+         f"aws emr create-cluster ^\n  {REST.replace('etl', '%NAME%')} ^\n  --log-uri s3://b/"),
+    ],
+)  # fmt: skip
+def test_scripts_of_windows(name, script, tmp_path):
+    source = wanted(script, name=name)
+    made = compiled(source, tmp_path)
+    assert (source.region, made["Name"], made["LogUri"]) == ("eu-west-1", "etl", "s3://b/")
+
+
+def test_a_request_in_a_file_is_imported_as_such():
+    found = refusal("aws emr create-cluster --cli-input-json file://cluster.json")
+    assert "flowspec import cluster.json" in found.hint
+
+
+def test_an_ambiguous_option_is_refused():
+    found = refusal("aws emr create-cluster --instance m5.xlarge --release-label emr-6.15.0")
+    assert "could be --instance-count, --instance-fleets, --instance-groups, --instance-type" in found.message
+
+
+@pytest.mark.parametrize("text", ["$(", "`", "${", "<<a\n", "a=( ", '"$(', "x y\n"])
+def test_reading_costs_no_more_than_its_length(text):
+    from time import process_time
+
+    from flowspec.document.tree import Source
+    from flowspec.importers.awscli.shell import parse
+
+    def seconds(size):
+        begun = process_time()
+        with suppress(RecursionError):
+            parse(Source("x.sh", text * (size // len(text))))
+        return process_time() - begun
+
+    assert seconds(200_000) < 16 * max(seconds(50_000), 0.05)

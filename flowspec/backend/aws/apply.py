@@ -8,7 +8,6 @@ earlier. On this machine submissions are serialized by a lock instead, so that t
 
 from __future__ import annotations
 
-import random
 import shutil
 import subprocess
 import time
@@ -21,10 +20,11 @@ from typing import Any
 from uuid import uuid4
 
 from flowspec.backend.aws.change import change_cluster
-from flowspec.backend.aws.client import Emr, OutcomeUnknown, is_throttled
+from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.observe import find_active, find_created, submitted_as
 from flowspec.backend.aws.staging import stage
-from flowspec.errors import FlowspecError, ServiceError
+from flowspec.backend.aws.submit import submit_once
+from flowspec.errors import FlowspecError
 from flowspec.facts.api_model import problems
 from flowspec.plan.changes import Plan
 from flowspec.plan.cluster import (
@@ -36,10 +36,6 @@ from flowspec.plan.cluster import (
 )
 from flowspec.plan.identity import identity_tags
 
-# Seconds between looks for a cluster whose RunJobFlow was not answered: ListClusters is eventually consistent.
-_LOOK_AGAIN_AFTER = (1.0, 2.0, 4.0, 8.0, 15.0)
-# Throttled sends: the waits double from 1 s to 60 s, some three minutes in all.
-_SENDS = 8
 # CreatedAfter is EMR's clock, `since` is ours.
 _CLOCK_SKEW = timedelta(minutes=10)
 
@@ -92,7 +88,7 @@ def apply(
         for call in plan.calls[:-1]:
             emr.call(call.operation, **call.params)
             notify(f"{call.operation} {plan.replaces or ''}".rstrip())
-        cluster_id = _run(params, submission, emr, sleep)
+        cluster_id = _run(plan, params, submission, emr, sleep)
         winner = _settle(plan, cluster_id, emr)
     if winner != cluster_id:
         notify(f"another apply started {winner} first; {cluster_id} was ended and {winner} joined")
@@ -154,32 +150,25 @@ def _interrupt_told(plan: Plan, submission: str, notify: Callable[[str], None]) 
         raise
 
 
-def _run(params: Mapping[str, Any], submission: str, emr: Emr, sleep: Callable[[float], None]) -> str:
+def _run(plan: Plan, params: Mapping[str, Any], submission: str, emr: Emr, sleep: Callable[[float], None]) -> str:
     """Sends RunJobFlow until one cluster is known to exist; returns its id."""
     since = datetime.now(timezone.utc) - _CLOCK_SKEW
-    for attempt in range(_SENDS):
-        try:
-            return str(emr.create("RunJobFlow", **params)["JobFlowId"])
-        except ServiceError as error:
-            if not is_throttled(error) or attempt == _SENDS - 1:
-                raise
-            sleep(min(60.0, 2.0**attempt) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
-        except OutcomeUnknown as error:
-            found = _look_for(params["Name"], submission, since, emr, sleep)
-            if found:
-                return found
-            if attempt == _SENDS - 1:
-                raise FlowspecError(f"{error.message}; no cluster carries submission {submission}") from error
-    raise AssertionError("the last attempt returns or raises")
 
+    def find() -> str | None:
+        found = submitted_as(emr, params["Name"], submission, after=since)
+        return found.id if found else None
 
-def _look_for(name: str, submission: str, since: datetime, emr: Emr, sleep: Callable[[float], None]) -> str | None:
-    for seconds in _LOOK_AGAIN_AFTER:
-        found = submitted_as(emr, name, submission, after=since)
-        if found:
-            return found.id
-        sleep(seconds)
-    return None
+    return submit_once(
+        emr,
+        "RunJobFlow",
+        params,
+        read=lambda answer: str(answer["JobFlowId"]),
+        find=find,
+        not_found=f"no cluster carries submission {submission}",
+        remedy=f"a cluster may be running; its tag would be {SUBMISSION_TAG}={submission}: look with "
+        f"`flowspec status {plan.source}` and `flowspec list` before you apply again",
+        sleep=sleep,
+    )
 
 
 def _identity(plan: Plan, submission: str) -> Iterable[dict[str, str]]:
@@ -207,23 +196,38 @@ def _source(path: Path) -> str:
 def _settle(plan: Plan, cluster_id: str, emr: Emr) -> str:
     """Terminates our cluster if another apply of this flow was earlier; returns the id of the one that stays.
 
-    Raises FlowspecError when the one that stays was made from another request than ours.
+    Raises FlowspecError when the one that stays was made from another request than ours, and when it can't be looked
+    for or ours can't be ended: the message names the cluster that was started.
     """
-    rivals = [
-        one for one in find_active(emr, plan.flow, plan.target, name=plan.request["Name"]) if one.id != plan.replaces
-    ]
+    with _started_cluster_named(cluster_id, f"whether another apply of {plan.flow} was earlier is not known"):
+        active = find_active(emr, plan.flow, plan.target, name=plan.request["Name"])
+    rivals = [one for one in active if one.id != plan.replaces]
     if not rivals or rivals[0].id == cluster_id or cluster_id not in {one.id for one in rivals}:
         return cluster_id
     winner = rivals[0]
-    emr.call("AddTags", ResourceId=cluster_id, Tags=[{"Key": RIVAL_TAG, "Value": winner.id}])
-    emr.call("SetTerminationProtection", JobFlowIds=[cluster_id], TerminationProtected=False)
-    emr.call("TerminateJobFlows", JobFlowIds=[cluster_id])
+    with _started_cluster_named(cluster_id, f"another apply was earlier ({winner.id}), and ending ours failed"):
+        emr.call("AddTags", ResourceId=cluster_id, Tags=[{"Key": RIVAL_TAG, "Value": winner.id}])
+        emr.call("SetTerminationProtection", JobFlowIds=[cluster_id], TerminationProtected=False)
+        emr.call("TerminateJobFlows", JobFlowIds=[cluster_id])
     if winner.digest != plan.digest:
         raise FlowspecError(
             f"another apply of {plan.flow} was earlier, with another request: {winner.id} stays, {cluster_id} is ended",
             remedy="wait for it (flowspec wait), or apply again with --replace",
         )
     return winner.id
+
+
+@contextmanager
+def _started_cluster_named(cluster_id: str, what: str) -> Iterator[None]:
+    """Says in an error of the block that a cluster was started, and which."""
+    try:
+        yield
+    except FlowspecError as error:
+        raise FlowspecError(
+            f"cluster {cluster_id} was started; {what}: {error.message}",
+            remedy=f"look with `flowspec list`; follow it with `flowspec wait {cluster_id}`, "
+            f"or end it with `flowspec destroy {cluster_id}`",
+        ) from error
 
 
 def destroy(emr: Emr, cluster: Cluster, *, unprotect: bool = False) -> None:

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from itertools import islice, takewhile
 from typing import Any, NamedTuple
 
-from flowspec.backend.aws.client import Emr, OutcomeUnknown, is_throttled
+from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.live import step_config
 from flowspec.backend.aws.lock import locked
 from flowspec.backend.aws.observe import read_back
-from flowspec.errors import FlowspecError, ServiceError, StalePlan
+from flowspec.backend.aws.submit import submit_once
+from flowspec.errors import StalePlan
 from flowspec.facts.states import OPEN, READY
 from flowspec.plan.changes import ApiCall, Plan
 from flowspec.plan.converge import WANTS_READY
 from flowspec.plan.identity import observed_digest
 from flowspec.plan.steps import step_identity
 
-# ListSteps, ListInstanceGroups and ListInstanceFleets may show late what was just added.
-_LOOK_AGAIN_AFTER = (1.0, 2.0, 4.0, 8.0)
-_SENDS = 8
 _READY_INTERVAL = 10.0
+# ListSteps gives 50 steps a page (API reference); no cluster has as many groups or fleets.
+_PAGE = 50
 
 
 def change_cluster(
@@ -83,10 +83,22 @@ class _Adding(NamedTuple):
     identity: Callable[[Mapping[str, Any]], str]
     """The identity of what is listed."""
 
-    def listed(self, emr: Emr, cluster_id: str) -> list[dict[str, Any]]:
-        """All that is there, oldest first."""
-        found = list(emr.pages(self.operation, self.member, ClusterId=cluster_id))
-        return found[::-1] if self.operation == "ListSteps" else found
+    def listed(self, emr: Emr, cluster_id: str) -> Iterator[dict[str, Any]]:
+        """What is there; steps the newest first, page by page."""
+        return emr.pages(self.operation, self.member, ClusterId=cluster_id)
+
+    def known(self, emr: Emr, cluster_id: str) -> frozenset[str]:
+        """The ids of what is there; of steps, those of the latest page (a cluster may have thousands)."""
+        return frozenset(one["Id"] for one in islice(self.listed(emr, cluster_id), _PAGE))
+
+    def added(self, emr: Emr, cluster_id: str, known: Collection[str]) -> dict[str, str]:
+        """The ids and identities of what was not there before, oldest first."""
+        listed = self.listed(emr, cluster_id)
+        if self.operation == "ListSteps":
+            new = list(takewhile(lambda one: one["Id"] not in known, listed))[::-1]
+        else:
+            new = [one for one in listed if one["Id"] not in known]
+        return {one["Id"]: self.identity(one) for one in new}
 
 
 _ADDING = {
@@ -134,28 +146,18 @@ def add(
     last send took effect.
     """
     adding = _ADDING[operation]
-    before = {one["Id"] for one in adding.listed(emr, cluster_id)}
-
-    def new() -> Mapping[str, str]:
-        listed = adding.listed(emr, cluster_id)
-        return {one["Id"]: adding.identity(one) for one in listed if one["Id"] not in before}
-
-    for attempt in range(_SENDS):
-        try:
-            answer = emr.create(operation, **params)
-        except ServiceError as error:
-            if not is_throttled(error) or attempt == _SENDS - 1:
-                raise
-            sleep(min(60.0, 2.0**attempt) * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
-        except OutcomeUnknown as error:
-            found = _look_for(adding.asked(params), new, sleep)
-            if found:
-                return found
-            if attempt == _SENDS - 1:
-                raise FlowspecError(f"{error.message}; nothing of it is on cluster {cluster_id}") from error
-        else:
-            return _ids(answer)
-    raise AssertionError("the last attempt returns or raises")
+    known = adding.known(emr, cluster_id)
+    asked = adding.asked(params)
+    return submit_once(
+        emr,
+        operation,
+        params,
+        read=_ids,
+        find=lambda: _find(asked, adding.added(emr, cluster_id, known)),
+        not_found=f"nothing of it is on cluster {cluster_id}",
+        remedy=f"look at the cluster before you send it again: flowspec status {cluster_id}",
+        sleep=sleep,
+    )
 
 
 def _ids(answer: Mapping[str, Any]) -> list[str]:
@@ -163,20 +165,16 @@ def _ids(answer: Mapping[str, Any]) -> list[str]:
     return list(answer.get("StepIds") or answer.get("InstanceGroupIds") or fleet)
 
 
-def _look_for(asked: list[str], new: Callable[[], Mapping[str, str]], sleep: Callable[[float], None]) -> list[str]:
-    """The ids of what a call has added, [] when it has added nothing: EMR adds all of a call or nothing.
+def _find(asked: list[str], there: dict[str, str]) -> list[str] | None:
+    """The ids of what a call has added, None when it has added nothing: EMR adds all of a call or nothing.
 
-    `asked` are the identities of what it asks for, `new` gives the ids and identities of what was not there before.
+    `asked` are the identities of what it asks for, `there` the ids and identities of what was not there before.
     """
-    for seconds in _LOOK_AGAIN_AFTER:
-        there = dict(new())
-        found = []
-        for identity in asked:
-            match = next((id_ for id_, other in there.items() if other == identity), None)
-            if match is not None:
-                found.append(match)
-                del there[match]
-        if len(found) == len(asked):
-            return found
-        sleep(seconds)
-    return []
+    found = []
+    for identity in asked:
+        match = next((id_ for id_, other in there.items() if other == identity), None)
+        if match is None:
+            return None
+        found.append(match)
+        del there[match]
+    return found

@@ -5,13 +5,18 @@ sent once: RunJobFlow and AddJobFlowSteps have no client token, and botocore wou
 lost answer. When it is not known whether such a call took effect, `OutcomeUnknown` is raised and the
 caller has to look before it sends again.
 
+botocore reads an answer whose body is cut short as one without members. Here it is no answer: a read is repeated,
+and the outcome of a creating call is unknown.
+
 Raises `ServiceError` for what the service refuses and `FlowspecError` for what keeps us from asking it
 (no credentials, no region, no connection). boto3 is imported when a connection is made, not before.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +25,7 @@ from typing import Any
 from flowspec.backend.protocol import Backend, backend_of
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError, ServiceError
+from flowspec.facts.api_model import output_members
 from flowspec.facts.backends import BackendName
 
 # EMR answers InternalServerError with HTTP 400 (API reference, RunJobFlow), so the status alone does not tell.
@@ -28,10 +34,16 @@ _THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsExc
 
 # Attempts in all for calls without effect. botocore waits up to 20 s between two of them (standard mode).
 _READ_ATTEMPTS = 5
+# Seconds before a read is repeated whose answer was cut short; botocore repeats only those without an answer.
+_READ_AGAIN_AFTER = (0.1, 0.3, 1.0, 3.0)
 
 
 class OutcomeUnknown(FlowspecError):
-    """A creating call got no answer, or a 5xx: it may or may not have taken effect."""
+    """A creating call got no answer, half of one, or a 5xx: it may or may not have taken effect."""
+
+
+class _CutShort(Exception):
+    """An answer that is not all of what the operation answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +78,8 @@ class Emr:
         self._reader = reader
         self._creator = creator
         self._session = session
+        for client in (reader, creator):
+            client.meta.events.register("after-call.emr", _refuse_cut_short, unique_id="flowspec-cut-short")
 
     @property
     def backend(self) -> Backend:
@@ -75,6 +89,11 @@ class Emr:
     def call(self, operation: str, **params: Any) -> dict[str, Any]:
         """Calls an operation that may safely be repeated; e.g. `call("DescribeCluster", ClusterId=...)`."""
         with _translated(operation):
+            for seconds in _READ_AGAIN_AFTER:
+                try:
+                    return _send(self._reader, operation, params)
+                except _CutShort:
+                    time.sleep(seconds)
             return _send(self._reader, operation, params)
 
     def create(self, operation: str, **params: Any) -> dict[str, Any]:
@@ -95,6 +114,8 @@ class Emr:
                 if _never_sent(error):
                     raise
                 raise OutcomeUnknown(f"{operation}: no answer ({error})") from error
+            except _CutShort as error:
+                raise OutcomeUnknown(f"{operation}: {error}") from error
 
     def pages(self, operation: str, member: str, **params: Any) -> Iterator[dict[str, Any]]:
         """The items of list member `member` over all pages of a List operation (EMR pages by `Marker`)."""
@@ -197,8 +218,34 @@ def _config(attempts: int, **options: Any) -> Any:
 def _send(client: Any, operation: str, params: dict[str, Any]) -> dict[str, Any]:
     from botocore import xform_name
 
-    answer: dict[str, Any] = getattr(client, xform_name(operation))(**params)
+    try:
+        answer: dict[str, Any] = getattr(client, xform_name(operation))(**params)
+    except UnicodeDecodeError as error:
+        # botocore's parser raises it when a body ends within a character.
+        raise _CutShort("the answer was cut short") from error
     return answer
+
+
+def _refuse_cut_short(http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
+    """Botocore's `after-call` handler: raises _CutShort for an answer without the members that EMR always sends."""
+    if http_response.status_code >= 300:
+        # botocore gives the status as the code where it can't read one.
+        if http_response.status_code == 400 and parsed.get("Error", {}).get("Code") in ("400", ""):
+            raise _CutShort("an error was answered, but its text was cut short")
+        return
+    members, always = output_members(model.name)
+    if members and not _is_json(http_response.content):
+        raise _CutShort("the answer was cut short")
+    lacking = [name for name in always if name not in parsed]
+    if lacking:
+        raise _CutShort(f"the answer has no {lacking[0]}")
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        return isinstance(json.loads(body), dict)
+    except ValueError:
+        return False
 
 
 def _may_have_happened(response: Any) -> bool:
@@ -238,6 +285,10 @@ def _translated(operation: str) -> Iterator[None]:
 
     try:
         yield
+    except _CutShort as error:
+        attempts = len(_READ_AGAIN_AFTER) + 1
+        remedy = "check the network, a proxy on the way, and --endpoint-url"
+        raise FlowspecError(f"{operation}: {error}, {attempts} times", remedy=remedy) from error
     except aws.ClientError as error:
         detail = error.response.get("Error", {})
         raise ServiceError(operation, detail.get("Code", "Unknown"), detail.get("Message", str(error))) from error

@@ -7,7 +7,7 @@ then the step's own logs, where a program's last words are worth more than a fra
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -32,8 +32,19 @@ _ADVICE = {
     r"Cannot run program": "ship the program (`mapper: script.py`, `files:`), or install it by a bootstrap action",
     r"No space left on device": "free some disk space; intermediate data needs about as much as the input",
     r"Permission denied": "the user who runs the step may not read or write it",
+    # Interpreters' words for a script that is not in the task's working directory: python, ruby, perl, sh, awk.
+    r"(?i)can(no|')t open (file|perl script|source file|'?\S+\.\w+)|No such file or directory -- .*\.rb": (
+        "ship the script that the command names: `files: [script]`"
+    ),
+    r"subprocess failed with code 127": "a program that the command calls is missing: ship it or install it",
+    r"subprocess failed with code 137": "the command was killed, often for want of memory",
+    r"Broken pipe": "the command ended before its input: let it read standard input to the end",
 }
 _TELLING = re.compile(r"\b(ERROR|FATAL)\b|^Caused by: |^Exception in thread |Exception: ")
+
+
+# LocalJobRunner.Job.runTasks wraps what a task throws.
+_WRAPPER = "java.lang.Exception: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +78,7 @@ def diagnose(cluster: Cluster, verdict: Verdict, logs: Logs, secrets: Collection
         told = tuple(dict.fromkeys(filter(None, facts)))
         return Diagnosis(cluster.state, told, excerpts, logs=logs.folder(), unread=unread)
     facts += [f"step '{step.name}' ({step.id}) is {step.state}", step.reason, step.message]
-    excerpts, unread = _gathered(_excerpts(logs, step.id, secrets))
+    excerpts, unread = _gathered(_excerpts(logs, step.id, secrets, step.message))
     return Diagnosis(
         cluster.state,
         tuple(dict.fromkeys(filter(None, facts))),
@@ -91,8 +102,8 @@ def _gathered(excerpts: Iterator[tuple[str, tuple[str, ...]]]) -> tuple[dict[str
     return found, ""
 
 
-def _excerpts(logs: Logs, step_id: str, secrets: Collection[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The lines most likely to tell the cause, and the log they stand in."""
+def _excerpts(logs: Logs, step_id: str, secrets: Collection[str], told: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yields the lines most likely to tell the cause, and the log they are in; `told` is EMR's own message."""
     size = _TAIL + reach(secrets)
     words = _last_words(_text(logs.tail(step_id, "stderr", size), secrets))
     if words:
@@ -102,9 +113,25 @@ def _excerpts(logs: Logs, step_id: str, secrets: Collection[str]) -> Iterator[tu
     if _TRACEBACK.search(out):
         yield "stdout", _last_words(out)
     syslog = _text(logs.tail(step_id, "syslog", size), secrets)
-    telling = [line for line in syslog.splitlines() if _TELLING.search(line)]
+    telling = _distinct([line for line in syslog.splitlines() if _TELLING.search(line)], told)
     if telling:
-        yield "syslog", tuple(telling[-_LINES:])
+        yield "syslog", telling[-_LINES:]
+
+
+def _distinct(lines: Sequence[str], told: str) -> tuple[str, ...]:
+    """Returns the lines that say something new: Java prints a cause once for each exception that wraps it."""
+    known = {_bare_message(told)}
+    found = []
+    for line in lines:
+        message = _bare_message(line)
+        if message not in known:
+            found.append(line)
+        known.add(message)
+    return tuple(found)
+
+
+def _bare_message(line: str) -> str:
+    return line.rpartition("Caused by: ")[2].removeprefix(_WRAPPER)
 
 
 def _bootstrap_excerpt(logs: Logs, reason: str, secrets: Collection[str]) -> Iterator[tuple[str, tuple[str, ...]]]:

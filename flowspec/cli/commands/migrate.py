@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -20,33 +21,79 @@ if TYPE_CHECKING:
 
 
 @click.command("migrate", epilog="Example: flowspec migrate launch.py -o jobs -- --date 2024-01-01")
-@click.argument("script", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("script")
 @click.argument("args", nargs=-1)
+@click.option("-m", "--module", is_flag=True, help="SCRIPT is the name of a module or package.")
+@click.option(
+    "--answer",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSON of what S3 objects (by s3://BUCKET/KEY), secrets and parameters (by name) hold.",
+)
 @click.option("-o", "--output", default=".", metavar="DIR", type=click.Path(path_type=Path), help="Where the specs go.")
 @click.option("--yes", is_flag=True, help="Run the script without asking.")
 @click.option("--keep-secrets", is_flag=True, help="Leave passwords and keys in the specs, instead of variables.")
-def command(script: Path, args: tuple[str, ...], output: Path, yes: bool, keep_secrets: bool) -> int:
-    """Run a boto 2 or boto3 script, send nothing, and write a spec for each job flow it would launch.
+def command(
+    *,
+    script: str,
+    args: tuple[str, ...],
+    module: bool,
+    answer: Path | None,
+    output: Path,
+    yes: bool,
+    keep_secrets: bool,
+) -> int:
+    """Run a boto 2 or boto3 script with AWS faked, and write a spec for each job flow it would launch.
 
-    The script is executed, with the arguments after `--`. All that it asks AWS for in its own process is answered by
-    a fake, and other connections are refused; what else it does (files, other programs) it does.
+    The script is executed, with the arguments after `--`. What it asks AWS for in its own process is answered here.
+    Where Linux allows it, it runs without a network; else only connections of its own process are refused. What else
+    it does (files, other programs) it does. Its environment has no AWS credentials, and no tokens or passwords.
     """
     from flowspec.importers.migrate.folding import job_flows
     from flowspec.importers.migrate.running import run
 
+    if not module and not Path(script).is_file():
+        raise click.UsageError(f"there is no file {script}; the name of a module goes with -m")
+    answers = _answers(answer) if answer else {}
     _ask(script, yes)
     output.mkdir(parents=True, exist_ok=True)
-    done = run(script, args)
+    done = run(script, args, module=module, answers=answers)
     found = job_flows(done.calls)
     failed = [wanted for wanted in found if not _write_spec(wanted, script, output, keep_secrets)]
     if not found:
         eprint(f"error: {script} launched no job flow")
-        eprint("  does it need arguments? Give them after --, as in: flowspec migrate launch.py -- --date 2024-01-01")
+        _print_reasons(done)
     return _exit(done, script, bool(found) and not failed)
 
 
-def _ask(script: Path, yes: bool) -> None:
-    eprint(f"{script} is executed now, with all it does; its calls to AWS are answered by a fake, and nothing is sent")
+def _print_reasons(done: Run) -> None:
+    from flowspec.importers.migrate.folding import reasons
+
+    known = list(reasons(done.calls))
+    for reason, remedy in known:
+        eprint(f"  {reason}: {remedy}")
+    if not known:
+        eprint("  does it need arguments? Give them after --, as in: flowspec migrate launch.py -- --date 2024-01-01")
+
+
+def _answers(file: Path) -> dict[str, str]:
+    try:
+        given = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise click.UsageError(f"--answer {file}: {error}") from error
+    if not isinstance(given, dict):
+        raise click.UsageError(
+            f'--answer {file}: an object is wanted, as in {{"s3://bucket/key": "text", "secret": …}}'
+        )
+    # A secret or an S3 object is mostly JSON: it may be written as such.
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
+
+
+def _ask(script: str, yes: bool) -> None:
+    from flowspec.importers.migrate.running import isolated
+
+    reach = "it has no network" if isolated() else "connections of its own process are refused, those of others are not"
+    eprint(f"{script} is executed now, with all it does; its calls to AWS are answered by a fake, and {reach}")
     if yes:
         return
     if not sys.stdin.isatty():
@@ -54,7 +101,7 @@ def _ask(script: Path, yes: bool) -> None:
     click.confirm("Run it?", abort=True, err=True)
 
 
-def _exit(done: Run, script: Path, complete: bool) -> Exit:
+def _exit(done: Run, script: str, complete: bool) -> Exit:
     if done.code is None:
         return Exit.INTERRUPTED
     if done.code:
@@ -62,11 +109,11 @@ def _exit(done: Run, script: Path, complete: bool) -> Exit:
     return Exit.OK if complete and not done.code else Exit.ERROR
 
 
-def _write_spec(wanted: Wanted, script: Path, output: Path, keep_secrets: bool) -> bool:
+def _write_spec(wanted: Wanted, script: str, output: Path, keep_secrets: bool) -> bool:
     from flowspec.importers.decompile.draft import write_spec
 
     try:
-        made = write_spec(wanted, folder=output, origin=script.name, by="migrate", keep_secrets=keep_secrets)
+        made = write_spec(wanted, folder=output, origin=Path(script).name, by="migrate", keep_secrets=keep_secrets)
     except FlowspecError as error:
         eprint(f"error: the job flow {str(wanted.params.get('Name'))[:80]!r}: {error.message}")
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import PurePosixPath
 from typing import Any, TypeAlias
 
 from flowspec.document.messages import Violation
@@ -14,6 +15,13 @@ Path: TypeAlias = "tuple[str | int, ...]"
 SpecRule: TypeAlias = "Callable[[Spec], Iterator[Violation]]"
 
 _GENERIC = re.compile(r"-(D.*|conf|fs|jt|files|archives|libjars|tokenCacheFile)$")
+# An interpreter, its options, and a relative path with the suffix of a script.
+_INTERPRETED = re.compile(
+    r"(?:\S*/)?(?:env +)?(?:python[\d.]*|pypy3?|perl|ruby|node|php|lua|Rscript|(?:ba|da|z)?sh|[gm]?awk)"
+    r"(?: +-\S+)* +['\"]?((?![/-])[\w./-]+\.(?:py|pl|rb|js|php|lua|[rR]|sh|awk))\b"
+)
+_SHIPPING = ("files", "archives", "cache_files", "cache_archives")
+_RAW_SHIPPING = frozenset({"-file", "-files", "-archives", "-cacheFile", "-cacheArchive"})
 
 
 def own_tags(spec: Spec) -> Iterator[Violation]:
@@ -42,6 +50,32 @@ def generic_options(spec: Spec) -> Iterator[Violation]:
                 yield Violation("FS213", ("steps", index, "args", at), message, hint)
 
 
+def unshipped_scripts(spec: Spec) -> Iterator[Violation]:
+    """Warns of `python3 m.py` without `files: [m.py]`: Hadoop Streaming ships only a command's first word.
+
+    Source: StreamJob.setJobConf (`-file`), GenericOptionsParser (`-files`). Steps with such raw options are left alone.
+    """
+    for index, step in enumerate(spec.get("steps") or ()):
+        if not isinstance(step, dict) or step.get("type") != "streaming" or "generic_args" in step:
+            continue
+        if not _RAW_SHIPPING.isdisjoint(map(str, step.get("args") or ())):
+            continue
+        links = {name for key in _SHIPPING for name in map(_link_name, step.get(key) or ())}
+        for key in ("mapper", "combiner", "reducer"):
+            found = _INTERPRETED.match(str(step.get(key, "")))
+            if found and found[1].removeprefix("./").partition("/")[0] not in links:
+                script, name = found[1], PurePosixPath(found[1]).name
+                message = f"'{script}' is not shipped to the tasks: only the first word of a command is"
+                hint = f"files: [{script}]" + ("" if script == name else f", and '{name}' in the command")
+                yield Violation("FS290", ("steps", index, key), message, hint)
+
+
+def _link_name(text: object) -> str:
+    """Returns the name under which the tasks find an entry of a list of files."""
+    path, _, name = str(text).partition("#")
+    return name or PurePosixPath(path).name
+
+
 def nested_uris(spec: Spec) -> Iterator[Violation]:
     """Amazon S3 takes an inner URI for a part of the key; usually a prefix was put before what is a URI already."""
     rest: list[tuple[Path, Any]] = [((), spec)]
@@ -55,4 +89,4 @@ def nested_uris(spec: Spec) -> Iterator[Violation]:
             yield Violation("FS273", path, f"an S3 URI inside an S3 URI: {found[:80]}", "leave out one of the prefixes")
 
 
-SPEC_RULES: tuple[SpecRule, ...] = (own_tags, debugging_needs_logs, generic_options, nested_uris)
+SPEC_RULES: tuple[SpecRule, ...] = (own_tags, debugging_needs_logs, generic_options, unshipped_scripts, nested_uris)

@@ -46,6 +46,7 @@ def _stored(home: Path) -> str | None:
 def _create(home: Path) -> str:
     device, inode = _location(home)
     created = secrets.token_hex(8)
+    identity_file(home).touch(mode=0o600)
     identity_file(home).write_text(json.dumps({"id": created, "device": device, "inode": inode}))
     return created
 

@@ -47,7 +47,7 @@ def prepare(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for inner in ("clusters", "s3", "tmp"):
             (folder / inner).mkdir(mode=0o700, exist_ok=True)
-        for file in (database(folder), layout_lock(folder)):
+        for file in (database(folder), layout_lock(folder), submission_lock_file(folder)):
             if not file.exists():
                 file.touch(mode=0o600)
     except OSError as error:

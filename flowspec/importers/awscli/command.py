@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from flowspec.document.nearest import did_you_mean
 from flowspec.document.tree import Source
-from flowspec.importers.awscli.shell import Word
+from flowspec.importers.awscli.shell import Command, Word
 from flowspec.importers.awscli.shorthand import ShorthandError
 from flowspec.importers.awscli.shorthand import parse as parse_shorthand
 from flowspec.importers.decompile.placeholders import PLACEHOLDER, placeholder_name
@@ -18,6 +18,8 @@ from flowspec.importers.refusal import refuse
 from flowspec.importers.shapes import fitted, parsed_json
 
 Json = dict[str, Any]
+
+_AWS = re.compile(r"(.*[/\\\\])?aws(\.exe|\.cmd)?")
 
 _FLAGS = {
     "auto-terminate",
@@ -61,6 +63,7 @@ OBJECTS = {
     "monitoring-configuration": "MonitoringConfiguration",
 }
 SWITCHES = {"extended-support": "ExtendedSupport", "session-enabled": "SessionEnabled"}
+_SEVERAL = {"tags", "tag-keys", "cluster-ids"}
 _LISTS = {"instance-groups", "instance-fleets", "bootstrap-actions", "applications", "steps", "placement-group-configs"}
 _OTHERS = {
     "release-label",
@@ -75,13 +78,33 @@ _SINGLE = {*TEXTS, *NUMBERS, *OBJECTS, *_OTHERS, "ec2-attributes", "emrfs", "res
 # What says how to call EMR, or what to print: no part of the request.
 _GLOBAL = {
     *("region", "profile", "endpoint-url", "output", "query", "color", "ca-bundle", "cli-read-timeout"),
-    *("cli-connect-timeout", "cli-binary-format", "cluster-id", "cluster-ids"),
+    *("cli-connect-timeout", "cli-binary-format"),
 }
 _GLOBAL_FLAGS = {
     *("debug", "no-verify-ssl", "no-paginate", "no-sign-request", "no-cli-pager", "no-cli-auto-prompt"),
     *("cli-auto-prompt", "no-cli-pager", "v2-debug"),
 }
-_KNOWN = {*_FLAGS, *_SINGLE, *_LISTS, "tags", *_GLOBAL, *_GLOBAL_FLAGS}
+_ATTRIBUTES = {
+    f"{no}{name}"
+    for no in ("", "no-")
+    for name in ("visible-to-all-users", "termination-protected", "auto-terminate", "unhealthy-node-replacement")
+}
+# The options of each command that is read (aws-cli 1.46, awscli/customizations/emr, and botocore's EMR model).
+_OPTIONS: Mapping[str, set[str]] = {
+    "create-cluster": {*_FLAGS, *_SINGLE, *_LISTS, "tags", "cli-input-json", "cli-input-yaml"},
+    "add-steps": {"cluster-id", "steps", "execution-role-arn"},
+    "add-instance-groups": {"cluster-id", "instance-groups"},
+    "add-instance-fleet": {"cluster-id", "instance-fleet"},
+    "add-tags": {"resource-id", "tags"},
+    "remove-tags": {"resource-id", "tag-keys"},
+    "modify-cluster": {"cluster-id", "step-concurrency-level", "extended-support", "no-extended-support"},
+    "modify-cluster-attributes": {"cluster-id", *_ATTRIBUTES},
+    "put-managed-scaling-policy": {"cluster-id", "managed-scaling-policy"},
+    "remove-managed-scaling-policy": {"cluster-id"},
+    "put-auto-termination-policy": {"cluster-id", "auto-termination-policy"},
+    "remove-auto-termination-policy": {"cluster-id"},
+    "terminate-clusters": {"cluster-ids"},
+}
 
 # What is looked into here, before the model judges the request.
 _TEXT_KEYS = {
@@ -100,13 +123,20 @@ class Given(NamedTuple):
 
 @dataclass
 class Call:
-    """One create-cluster command."""
+    """One `aws emr` command that is read: `command` is its name.
+
+    `other_meaning` names variables that mean something else in the spec, so that their values are of no use there.
+    """
 
     source: Source
     folder: Path
     at: Word
+    command: str = "create-cluster"
+    environment: Mapping[str, str] = field(default_factory=dict)
+    conditional: bool = False
     options: dict[str, Given] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    other_meaning: set[str] = field(default_factory=set)
 
     def has(self, name: str) -> bool:
         """Whether the option is there."""
@@ -189,6 +219,18 @@ class Call:
         except (ValueError, RecursionError) as error:
             self.refuse(f"this is not JSON: {str(error)[:200]}", "", word)
 
+    def tags(self) -> list[Json]:
+        """The tags of --tags."""
+        if not self.has("tags"):
+            return []
+        words = [self.content(word) for word in self.options["tags"].words]
+        if len(words) == 1 and words[0].lstrip()[:1] == "[":
+            words = self.json("tags")
+        if not all(isinstance(word, str) for word in words):
+            self.refuse("--tags takes texts, as in team=search", "", self.options["tags"].at)
+        pairs = (word.partition("=") for word in words)
+        return [{"Key": key, "Value": value} for key, _, value in pairs]
+
     def choice(self, name: str) -> bool:
         """`--name` or `--no-name`; false when neither is given."""
         if self.has(name) and self.has(f"no-{name}"):
@@ -230,17 +272,34 @@ def said(member: str, value: Any) -> Json:
     return {member: value} if value else {}
 
 
-def find_call(words: list[Word], source: Source, folder: Path, command: str = "create-cluster") -> Call | None:
-    """The command in a list of words, whatever stands before it (`time`, `sudo`, a prompt)."""
+def name_of_command(words: list[Word]) -> str:
+    """The `aws emr` command in a list of words, "" for another, whatever is before it (`time`, `sudo`, a prompt)."""
+    found = _located(words)
+    return words[found[1]].text if found else ""
+
+
+def _located(words: list[Word]) -> tuple[int, int] | None:
+    """Where in a list of words `emr` and the command are."""
     texts = [word.text for word in words]
-    start = next((index for index, text in enumerate(texts) if text == "aws" or text.endswith("/aws")), None)
-    if start is None or command not in texts[start:] or "emr" not in texts[start : texts.index(command, start)]:
+    start = next((index for index, text in enumerate(texts) if _AWS.fullmatch(text)), None)
+    if start is None or "emr" not in texts[start:]:
         return None
-    at = texts.index(command, start)
-    call = Call(source, folder, words[at])
-    rest = [word for index, word in enumerate(words[start + 1 :], start + 1) if index != at]
-    rest.pop(next(index for index, word in enumerate(rest) if word.text == "emr"))
-    _take_options(call, rest)
+    emr = texts.index("emr", start)
+    known = (index for index in range(emr + 1, len(texts)) if texts[index] in _OPTIONS)
+    at = next(known, emr + 1)
+    return (emr, at) if at < len(texts) else None
+
+
+def find_call(command: Command, source: Source, folder: Path) -> Call | None:
+    """The `aws emr` command that a command of the script is, if it is one of those that are read."""
+    words = command.words
+    found = _located(words)
+    if found is None or words[found[1]].text not in _OPTIONS:
+        return None
+    emr, at = found
+    start = next(index for index, word in enumerate(words) if _AWS.fullmatch(word.text))
+    call = Call(source, folder, words[at], words[at].text, command.environment, command.conditional)
+    _take_options(call, [word for index, word in enumerate(words) if index > start and index not in (emr, at)])
     return call
 
 
@@ -248,20 +307,34 @@ def _take_options(call: Call, words: list[Word]) -> None:
     """Sorts the words of a command into its options, as argparse does."""
     while words:
         word, *words = words
-        name, assigned, value = word.text.removeprefix("--").partition("=")
+        given, assigned, value = word.text.removeprefix("--").partition("=")
         if not word.text.startswith("--"):
             _stray(call, word)
             continue
-        if name not in _KNOWN:
-            call.refuse(f"--{name} is no option of create-cluster", did_you_mean(name, _KNOWN), word)
+        name = _option_meant(call, given, word)
         values = [Word(value, word.at)] if assigned else []
         if name not in _FLAGS | _GLOBAL_FLAGS and not assigned:
             count = next((index for index, one in enumerate(words) if _is_option(one)), len(words))
-            count = count if name in _LISTS | {"tags"} else min(count, 1)
+            count = count if name in _LISTS | _SEVERAL else min(count, 1)
             values, words = words[:count], words[count:]
             if not values:
                 call.refuse(f"--{name} wants a value", "", word)
         call.options[name] = Given(values, word)
+
+
+def _option_meant(call: Call, given: str, word: Word) -> str:
+    """The option of this name, or the only one that begins with it (argparse's abbreviations)."""
+    known = _OPTIONS[call.command] | _GLOBAL | _GLOBAL_FLAGS
+    if given in known:
+        return given
+    meant = sorted(name for name in known if given and name.startswith(given))
+    if len(meant) > 1:
+        call.refuse(
+            f"--{given} could be {', '.join(f'--{name}' for name in meant)}", "write the option's whole name", word
+        )
+    if not meant:
+        call.refuse(f"--{given} is no option of {call.command}", did_you_mean(given, known), word)
+    return meant[0]
 
 
 def _is_option(word: Word) -> bool:

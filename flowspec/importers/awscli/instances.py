@@ -23,10 +23,10 @@ def instances(call: Call) -> Json:
     out: Json = {}
     if call.has("instance-fleets"):
         fleets = call.objects("instance-fleets", shapes["InstanceFleets"].member)
-        out["InstanceFleets"] = [_fleet(call, one, shapes["InstanceFleets"].member.members) for one in fleets]
+        out["InstanceFleets"] = [one_fleet(call, one, shapes["InstanceFleets"].member.members) for one in fleets]
     elif call.has("instance-groups"):
         groups = call.objects("instance-groups", shapes["InstanceGroups"].member)
-        out["InstanceGroups"] = [_group(call, one) for one in groups]
+        out["InstanceGroups"] = [one_group(call, one) for one in groups]
     else:
         out["InstanceGroups"] = _uniform(call)
     out["KeepJobFlowAliveWhenNoSteps"] = not call.choice("auto-terminate")
@@ -43,6 +43,7 @@ def _uniform(call: Call) -> list[Json]:
     count = call.text("instance-count") or "1"
     if PLACEHOLDER.search(count):
         call.notes.append("--instance-count is a variable in the script; here it counts the core nodes, one fewer")
+        call.other_meaning.update(PLACEHOLDER.findall(count))
     elif not re.fullmatch(r"-?[0-9]+", count):
         call.refuse(f"--instance-count wants a number, this is '{count[:40]}'", "", call.options["instance-count"].at)
     groups: list[tuple[str, int | str]] = [("MASTER", 1)]
@@ -55,7 +56,8 @@ def _uniform(call: Call) -> list[Json]:
     ]
 
 
-def _group(call: Call, given: Json) -> Json:
+def one_group(call: Call, given: Json) -> Json:
+    """An instance group of the request, for one of the command."""
     role = call.required(given, "InstanceGroupType", "an instance group")
     out = {
         "Name": given.get("Name", role),
@@ -76,7 +78,8 @@ def _upper(text: str) -> str:
     return text if PLACEHOLDER.search(text) else text.upper()
 
 
-def _fleet(call: Call, given: Json, members: Mapping[str, Any]) -> Json:
+def one_fleet(call: Call, given: Json, members: Mapping[str, Any]) -> Json:
+    """An instance fleet of the request, for one of the command; `members` are those that the API knows."""
     role = call.required(given, "InstanceFleetType", "an instance fleet")
     out = {"Name": role, **{key: value for key, value in given.items() if key in members}}
     call.note_unread(given, set(out), "--instance-fleets")

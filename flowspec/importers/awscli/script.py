@@ -8,18 +8,34 @@ applications of AMIs into jars and bootstrap actions.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from flowspec.document.tree import Source
 from flowspec.facts.api_model import input_shape
-from flowspec.importers.awscli.command import NUMBERS, OBJECTS, SWITCHES, TEXTS, Call, Json, find_call, said
+from flowspec.importers.awscli.command import (
+    NUMBERS,
+    OBJECTS,
+    SWITCHES,
+    TEXTS,
+    Call,
+    Json,
+    find_call,
+    name_of_command,
+    said,
+)
 from flowspec.importers.awscli.instances import instances, roles
+from flowspec.importers.awscli.later import take_over
 from flowspec.importers.awscli.shell import parse
-from flowspec.importers.awscli.software import added_steps, software
+from flowspec.importers.awscli.software import software
 from flowspec.importers.decompile.placeholders import PLACEHOLDER, Wanted
 from flowspec.importers.refusal import choose, refuse
 from flowspec.importers.shapes import fitted
+
+# The environment of the AWS CLI, in the order in which it (2.x for the region) and botocore look at it.
+_REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+_PROFILES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 
 
 def read(source: Source, folder: Path, cluster: str = "") -> Wanted:
@@ -28,20 +44,32 @@ def read(source: Source, folder: Path, cluster: str = "") -> Wanted:
     Of several commands `cluster` names one, by its --name or number. Raises `SpecError`.
     """
     script = parse(source)
-    calls = [call for words in script.commands if (call := find_call(words, source, folder))]
+    created = [one for one in script.commands if name_of_command(one.words) == "create-cluster"]
+    calls = [call for command in created if (call := find_call(command, source, folder))]
     if not calls:
         refuse(source, "no `aws emr create-cluster` stands in it", "give the command, or the script it is in")
-    names = [_name_of(call) for call in calls]
-    call = calls[choose(source, names, cluster)]
+    number = choose(source, [_name_of(call) for call in calls], cluster)
+    call = calls[number]
     params = _request(call)
-    steps = added_steps(script, source, folder) if len(calls) == 1 else []
-    if steps:
-        params["Steps"] = [*params.get("Steps", []), *steps]
-        call.notes.append("the steps that `aws emr add-steps` adds in the script are among the steps")
-    region = call.text("region") or ""
-    used = set(PLACEHOLDER.findall(json.dumps([params, region], ensure_ascii=False)))
-    variables = {name: one for name, one in script.variables.items() if name in used}
-    return Wanted(params, variables, region, tuple(call.notes))
+    take_over(script, created[number], created, params, call)
+    region = call.text("region") or _first(call, _REGIONS)
+    profile = call.text("profile") or _first(call, _PROFILES)
+    if call.has("endpoint-url"):
+        call.notes.append("--endpoint-url is not imported: a target of the spec may have an endpoint_url")
+    used = set(PLACEHOLDER.findall(json.dumps([params, region, profile], ensure_ascii=False)))
+    variables = {
+        name: replace(one, default=None) if name in call.other_meaning else one
+        for name, one in script.variables.items()
+        if name in used
+    }
+    stray = [name for word in created[number].words for name in PLACEHOLDER.findall(word.text)]
+    notes = script.notes_on([*used, *stray])
+    return Wanted(params, variables, region, (*notes, *call.notes), profile)
+
+
+def _first(call: Call, names: tuple[str, ...]) -> str:
+    """What the first of several variables of the environment that is set holds."""
+    return next((call.environment[name] for name in names if call.environment.get(name)), "")
 
 
 def _name_of(call: Call) -> str:
@@ -50,12 +78,13 @@ def _name_of(call: Call) -> str:
 
 
 def _request(call: Call) -> Json:
+    _refuse_input_file(call)
     _refuse_contradictions(call)
     params: Json = {"Name": _name_of(call)}
     params |= _release(call)
     params |= {member: text for name, member in TEXTS.items() if (text := call.text(name))}
     params["VisibleToAllUsers"] = call.choice("visible-to-all-users") or not call.has("no-visible-to-all-users")
-    params["Tags"] = _tags(call)
+    params["Tags"] = call.tags()
     params["Instances"] = instances(call)
     params |= roles(call)
     params |= software(call)
@@ -86,6 +115,15 @@ def _shape(member: str) -> Any:
     return input_shape().members.get(member)
 
 
+def _refuse_input_file(call: Call) -> None:
+    for name in ("cli-input-json", "cli-input-yaml"):
+        if call.has(name):
+            word = call.options[name].words[0]
+            file = word.text.removeprefix("file://")
+            hint = f"import that file: flowspec import {file}" if file != word.text else "import it: flowspec import -"
+            call.refuse(f"--{name} brings the whole request", hint, word)
+
+
 def _refuse_contradictions(call: Call) -> None:
     for one, other in (
         ("release-label", "ami-version"),
@@ -111,18 +149,3 @@ def _release(call: Call) -> Json:
     if call.has("configurations"):
         out["Configurations"] = call.json("configurations")
     return out
-
-
-def _tags(call: Call) -> list[Json]:
-    if not call.has("tags"):
-        return []
-    words = [call.content(word) for word in call.options["tags"].words]
-    if len(words) == 1 and words[0].lstrip()[:1] == "[":
-        words = call.json("tags")
-    if not all(isinstance(word, str) for word in words):
-        call.refuse("--tags takes texts, as in team=search", "", call.options["tags"].at)
-    pairs = (word.partition("=") for word in words)
-    return [{"Key": key, "Value": value} for key, _, value in pairs]
-
-
-# --- instances ---

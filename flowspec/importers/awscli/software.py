@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from flowspec.document.tree import Source
 from flowspec.facts.api_model import input_shape
-from flowspec.importers.awscli.command import Call, Json, Members, find_call, said
-from flowspec.importers.awscli.shell import Script
+from flowspec.importers.awscli.command import Call, Json, Members, said
 from flowspec.importers.decompile.placeholders import PLACEHOLDER
 from flowspec.request.steps import hive, pig, spark, streaming
 from flowspec.request.steps.target import StepTarget, debugging_step
@@ -208,16 +205,10 @@ def _properties(text: str | None) -> list[Json]:
     return [{"Key": key, "Value": value} for key, _, value in pairs]
 
 
-def added_steps(script: Script, source: Source, folder: Path) -> list[Json]:
-    """The steps of the `aws emr add-steps` commands of the script."""
+def added_steps(call: Call) -> list[Json]:
+    """The steps of an `aws emr add-steps` command."""
     target = StepTarget(pre_emr4=False)
-    added = [call for words in script.commands if (call := find_call(words, source, folder, "add-steps"))]
-    return [
-        _built_step(call, one, target)
-        for call in added
-        if call.has("steps")
-        for one in call.objects("steps", _with_args())
-    ]
+    return [_built_step(call, one, target) for one in call.objects("steps", _with_args())] if call.has("steps") else []
 
 
 # --- EMRFS ---

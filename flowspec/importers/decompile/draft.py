@@ -116,6 +116,8 @@ def _draft(wanted: Wanted, rejected: _Rejected, folder: Path, head: list[str], k
         spec["region"] = region
     if region and not wanted.region:
         comments["region",] = ["the region of its script-runner.jar"]
+    if wanted.profile:
+        spec["profile"] = wanted.profile
     redactor = Redactor(keep_secrets, wanted.variables)
     spec |= fields
     if aside:

@@ -79,7 +79,7 @@ class Variable:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a source asks for: a request with placeholders, their variables, and the region ("" for none).
+    """What a source asks for: a request with placeholders, their variables, region and profile ("" for none).
 
     `notes` are sentences on what the source has and no request can express.
     """
@@ -88,6 +88,7 @@ class Wanted:
     variables: Mapping[str, Variable] = field(default_factory=dict)
     region: str = ""
     notes: tuple[str, ...] = ()
+    profile: str = ""
 
     @property
     def request(self) -> dict[str, Any]:

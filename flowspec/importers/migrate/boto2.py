@@ -1,4 +1,4 @@
-"""`import boto` of a script: `boto.emr` is `flowspec.boto_emr`; the rest takes everything, and does nothing."""
+"""Makes boto 2 importable: `boto.emr` is `flowspec.boto_emr`, other modules accept every call and do nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _KEPT = {
 
 
 def install(uploaded: Callable[[str, str], None]) -> None:
-    """Makes boto 2 importable, whether it is installed or not. `uploaded` is told of each file sent to S3."""
+    """Makes boto 2 importable, whether it is installed or not. `uploaded` is called for each file sent to S3."""
     _Something.uploaded = staticmethod(uploaded)
     sys.meta_path.insert(0, _Finder())
 
@@ -41,7 +41,7 @@ class _Finder(MetaPathFinder, Loader):
         return _Module(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Nothing is left to do."""
+        """Adds connect_emr to `boto`; the rest is there already."""
         if module.__name__ == "boto":
             vars(module)["connect_emr"] = _connect_emr
 
@@ -50,7 +50,8 @@ def _real(name: str) -> str | None:
     """The module of flowspec for one of boto's."""
     if name == "boto.emr" or name.startswith("boto.emr."):
         return _EMR + name.removeprefix("boto.emr")
-    return _KEPT.get(name)
+    # Each service of boto 2 had a regioninfo of its own, with the same class.
+    return _KEPT["boto.regioninfo"] if name.endswith(".regioninfo") else _KEPT.get(name)
 
 
 def _connect_emr(*args: Any, **kwargs: Any) -> Any:
@@ -69,7 +70,7 @@ class _Module(ModuleType):
 
 
 class _Something:
-    """Takes every call, and gives another of its kind."""
+    """Accepts every call and attribute, and returns another object of its kind."""
 
     uploaded: Callable[[str, str], None]
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from typing import Any
 
-from flowspec.importers.decompile.placeholders import Wanted
+from flowspec.importers.decompile.placeholders import Variable, Wanted, placeholder
+from flowspec.importers.later_calls import fold
 
 Json = dict[str, Any]
 
+_DATES = {"date": "%Y-%m-%d", "date_digits": "%Y%m%d", "date_path": "%Y/%m/%d"}
+
 # What only asks.
 _HARMLESS = ("Describe", "List", "Get")
-
-
-_TERMINATED = "the script terminates it; with keep_alive: false it ends by itself, after its last step"
 
 
 @dataclass
@@ -32,10 +35,12 @@ def job_flows(calls: Iterable[Mapping[str, Any]]) -> tuple[Wanted, ...]:
     others: Counter[str] = Counter()
     for call in calls:
         operation, params = call["operation"], call["params"]
+        if not call["service"]:
+            continue
         if operation == "Upload":
             rest.append(f"the script uploads {params['File']} to {params['To']}: nothing else does it for the spec")
         elif call["service"] != "emr":
-            others[f"{call['service']}.{operation}"] += 1
+            others.update([] if call.get("known") else [f"{call['service']}.{operation}"])
         elif operation == "RunJobFlow":
             refused = [f"EMR refuses this request: {call['refused']}"] if "refused" in call else []
             flows[call["id"] or f"refused {len(flows)}"] = _JobFlow(params, call["region"], refused)
@@ -47,9 +52,52 @@ def job_flows(calls: Iterable[Mapping[str, Any]]) -> tuple[Wanted, ...]:
         told = "what these answered was made up, look for values such as sample-… and subnet-0123456789abcdef0"
         rest.append(f"{told}: {', '.join(others)}")
     return tuple(
-        Wanted(flow.params, region=flow.region, notes=tuple(dict.fromkeys((*flow.notes, *rest))))
+        replace(_with_dates(flow.params), region=flow.region, notes=tuple(dict.fromkeys((*flow.notes, *rest))))
         for flow in flows.values()
     )
+
+
+def _with_dates(params: Json) -> Wanted:
+    """A request with variables for today's date: it is that of the script's run, not of the spec's."""
+    text = json.dumps(params, ensure_ascii=False)
+    variables = {}
+    for name, form in _DATES.items():
+        today = datetime.now(timezone.utc).strftime(form)
+        found = re.compile(rf"(?<!\d){today}(?!\d)")
+        if found.search(text):
+            text = found.sub(placeholder(name), text)
+            variables[name] = Variable(rules={"description": f"the date, as {form}; the script took today's"})
+    return Wanted(json.loads(text), variables)
+
+
+def reasons(calls: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yields why a script may have launched no job flow, each with the remedy."""
+    calls = list(calls)
+    for call in calls:
+        operation, params = call["operation"], call["params"]
+        if operation == "MissingModule":
+            yield f"the module {params['Name']} is missing", "install it beside flowspec, or migrate the script itself"
+        elif operation == "Connection":
+            remedy = "nothing is sent: put what the script asks for into a file beside it"
+            yield f"a connection to {params['To']} was refused", remedy
+    others = dict.fromkeys(f"{call['service']}.{call['operation']}" for call in calls if _is_sample(call))
+    if others:
+        yield f"{', '.join(others)} answered with samples", "say what they hold: --answer FILE"
+    yield from _steps_elsewhere(calls)
+
+
+def _is_sample(call: Mapping[str, Any]) -> bool:
+    return call["service"] not in ("", "emr") and call["operation"] != "Upload" and not call.get("known")
+
+
+def _steps_elsewhere(calls: list[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    added = [call for call in calls if call["operation"] == "AddJobFlowSteps" and "refused" not in call]
+    if added and not any(call["operation"] == "RunJobFlow" for call in calls):
+        names = ", ".join(dict.fromkeys(str(call["params"]["JobFlowId"]) for call in added))
+        yield (
+            f"it adds steps to {names}, which exists already",
+            "import the cluster's own request, and put the steps into its spec",
+        )
 
 
 def _fold(flows: Mapping[str, _JobFlow], call: Mapping[str, Any], rest: list[str]) -> None:
@@ -60,83 +108,6 @@ def _fold(flows: Mapping[str, _JobFlow], call: Mapping[str, Any], rest: list[str
         flow = flows.get(str(name))
         if flow is None:
             rest.append(f"{operation} on {name or 'no cluster'}, which the script did not make, is not imported")
-        elif operation in _FOLDS:
-            _FOLDS[operation](flow.params, params)
-        elif operation == "TerminateJobFlows":
-            flow.notes += [_TERMINATED] if flow.params["Instances"].get("KeepJobFlowAliveWhenNoSteps") else []
         else:
-            flow.notes.append(f"{operation} came later, and is not imported")
-
-
-def _steps(flow: Json, params: Json) -> None:
-    flow["Steps"] = [*flow.get("Steps", []), *params["Steps"]]
-
-
-def _groups(flow: Json, params: Json) -> None:
-    instances = flow["Instances"]
-    if "InstanceCount" in instances and "InstanceGroups" not in instances:
-        instances["InstanceGroups"] = _written_out(instances)
-    instances["InstanceGroups"] = [*instances.get("InstanceGroups", []), *params["InstanceGroups"]]
-
-
-def _written_out(instances: Json) -> list[Json]:
-    """The groups that the three short members mean: they can't stand beside groups."""
-    master, count = instances.pop("MasterInstanceType", None), instances.pop("InstanceCount")
-    slave = instances.pop("SlaveInstanceType", master)
-    groups = [{"InstanceRole": "MASTER", "InstanceType": master, "InstanceCount": 1}]
-    core = [{"InstanceRole": "CORE", "InstanceType": slave, "InstanceCount": count - 1}] if count > 1 else []
-    return groups + core
-
-
-def _fleet(flow: Json, params: Json) -> None:
-    flow["Instances"]["InstanceFleets"] = [*flow["Instances"].get("InstanceFleets", []), params["InstanceFleet"]]
-
-
-def _tags(flow: Json, params: Json) -> None:
-    new = {tag.get("Key") for tag in params["Tags"]}
-    flow["Tags"] = [*(tag for tag in flow.get("Tags", []) if tag.get("Key") not in new), *params["Tags"]]
-
-
-def _untags(flow: Json, params: Json) -> None:
-    flow["Tags"] = [tag for tag in flow.get("Tags", []) if tag.get("Key") not in params["TagKeys"]]
-
-
-def _top(member: str) -> Callable[[Json, Json], None]:
-    """Sets a member of the request to that of the call."""
-
-    def fold(flow: Json, params: Json) -> None:
-        if member in params:
-            flow[member] = params[member]
-
-    return fold
-
-
-def _instances(member: str, given: str = "") -> Callable[[Json, Json], None]:
-    """Sets a member of Instances."""
-
-    def fold(flow: Json, params: Json) -> None:
-        flow["Instances"][member] = params[given or member]
-
-    return fold
-
-
-def _without(member: str) -> Callable[[Json, Json], None]:
-    return lambda flow, _: flow.pop(member, None)
-
-
-_FOLDS: Mapping[str, Callable[[Json, Json], None]] = {
-    "AddJobFlowSteps": _steps,
-    "AddInstanceGroups": _groups,
-    "AddInstanceFleet": _fleet,
-    "AddTags": _tags,
-    "RemoveTags": _untags,
-    "ModifyCluster": _top("StepConcurrencyLevel"),
-    "PutManagedScalingPolicy": _top("ManagedScalingPolicy"),
-    "PutAutoTerminationPolicy": _top("AutoTerminationPolicy"),
-    "RemoveManagedScalingPolicy": _without("ManagedScalingPolicy"),
-    "RemoveAutoTerminationPolicy": _without("AutoTerminationPolicy"),
-    "SetTerminationProtection": _instances("TerminationProtected"),
-    "SetUnhealthyNodeReplacement": _instances("UnhealthyNodeReplacement"),
-    "SetKeepJobFlowAliveWhenNoSteps": _instances("KeepJobFlowAliveWhenNoSteps"),
-    "SetVisibleToAllUsers": _top("VisibleToAllUsers"),
-}
+            note = fold(flow.params, operation, params)
+            flow.notes += [note] if note else []

@@ -36,9 +36,23 @@ class _Record:
 
 
 def main(argv: list[str]) -> None:
-    """Runs the script that the arguments name."""
-    record, script, *args = argv
-    intercept(_Record(record))
+    """Runs the script, or the module after -m, that the arguments name."""
+    path, *rest = argv
+    record = _Record(path)
+    intercept(record)
+    try:
+        _run(*rest)
+    except ModuleNotFoundError as error:
+        record.add(service="", operation="MissingModule", params={"Name": error.name})
+        raise
+
+
+def _run(script: str, *args: str) -> None:
+    if script == "-m":
+        sys.argv = list(args)
+        sys.path[0] = str(Path.cwd())
+        runpy.run_module(args[0], run_name="__main__", alter_sys=True)
+        return
     sys.argv = [script, *args]
     sys.path[0] = str(Path(script).resolve().parent)
     try:
@@ -67,19 +81,20 @@ def intercept(record: _Record) -> None:
     boto2.install(lambda path, what: record.add(service="s3", operation="Upload", params={"File": path, "To": what}))
     sleep = time.sleep
     time.sleep = lambda seconds: sleep(min(float(seconds), _LONGEST_SLEEP))
-    _refuse_connections()
+    _refuse_connections(record)
 
 
-def _refuse_connections() -> None:
-    """No socket leads out of this process; those within the machine that have no address stay."""
+def _refuse_connections(record: _Record) -> None:
+    """Makes Python's sockets refuse to connect; those within the machine that have no address stay."""
     for name in ("connect", "connect_ex"):
-        setattr(socket.socket, name, _refusing(getattr(socket.socket, name)))
+        setattr(socket.socket, name, _refusing(getattr(socket.socket, name), record))
 
 
-def _refusing(connect: Callable[[socket.socket, Any], Any]) -> Callable[[socket.socket, Any], Any]:
+def _refusing(connect: Callable[[socket.socket, Any], Any], record: _Record) -> Callable[[socket.socket, Any], Any]:
     def refuse(self: socket.socket, address: Any) -> Any:
         if self.family == getattr(socket, "AF_UNIX", None):
             return connect(self, address)
+        record.add(service="", operation="Connection", params={"To": str(address)})
         raise ConnectionRefusedError(f"flowspec migrate opens no connection (to {address})")
 
     return refuse
@@ -91,6 +106,8 @@ def _answer_clients(record: _Record) -> None:
     from botocore.validate import ParamValidator
     from botocore.waiter import Waiter
 
+    given = record.path.with_name("answers.json")
+    answers = json.loads(given.read_text("utf-8")) if given.exists() else {}
     emr = EmrAnswers(record.path.with_name("emr"), record.add)
     send = BaseClient._make_api_call  # type: ignore[attr-defined]  # the one place that all calls of an SDK client pass
 
@@ -105,8 +122,11 @@ def _answer_clients(record: _Record) -> None:
                 raise ParamValidationError(report=report.generate_report())
         told = {"File": samples.uploaded(params)} if operation in ("PutObject", "UploadPart") else {}
         to = f"s3://{params.get('Bucket')}/{params.get('Key')}"
-        record.add(service=service, operation="Upload" if told.get("File") else operation, params={**told, "To": to})
-        return samples.answer(model.output_shape, service)
+        made = samples.answer(model.output_shape, service)
+        answer = samples.with_content(made, operation, params, answers)
+        operation = "Upload" if told.get("File") else operation
+        record.add(service=service, operation=operation, params={**told, "To": to}, known=answer is not made)
+        return answer
 
     def wait(self: Any, **parameters: Any) -> None:
         if self.name.startswith(("Cluster", "Step", "cluster", "step")):

@@ -1,19 +1,24 @@
-"""A script, run in a process of its own that writes its calls down."""
+"""Runs a script in a process of its own that records its calls."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 _PATIENCE = 2.0
+# Names under which tokens and keys are kept in environments, such as GITHUB_TOKEN or SLACK_API_KEY.
+_SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|_PAT$|_AUTH$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -24,15 +29,21 @@ class Run:
     calls: tuple[Mapping[str, Any], ...]
 
 
-def run(script: Path, args: Sequence[str]) -> Run:
-    """Runs a script to its end. What it prints to stdout goes to stderr; it reads our stdin.
+def run(script: str, args: Sequence[str], *, module: bool = False, answers: Mapping[str, str] | None = None) -> Run:
+    """Runs a script to its end, or a module of this name. What it prints to stdout goes to stderr; it reads our stdin.
+
+    `answers` are what S3 objects, secrets and parameters hold, by s3://BUCKET/KEY or name.
 
     Each call is {"service", "operation", "params"}; one of EMR has its cluster's "id" and the "region" as
     well. A call that was made is there however the script ended.
     """
     with tempfile.TemporaryDirectory(prefix="flowspec-migrate-") as folder:
         record = Path(folder, "calls.jsonl")
-        command = [sys.executable, "-m", "flowspec.importers.migrate.launcher", str(record), str(script), *args]
+        if answers:
+            record.with_name("answers.json").write_text(json.dumps(answers), "utf-8")
+        what = ["-m", script] if module else [str(script)]
+        launcher = [sys.executable, "-m", "flowspec.importers.migrate.launcher", str(record)]
+        command = [*_without_network(), *launcher, *what, *args]
         sys.stderr.flush()
         with subprocess.Popen(command, stdout=_stderr(), env=_environment()) as process:
             code = _awaited(process)
@@ -60,7 +71,7 @@ def _awaited(process: subprocess.Popen[bytes]) -> int | None:
 
 def _environment() -> dict[str, str]:
     """No credentials, profiles or endpoints of the user's: programs that the script starts find none either."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_") or "REGION" in name}
+    kept = {name: value for name, value in os.environ.items() if not _is_access(name)}
     return {
         "AWS_DEFAULT_REGION": "us-east-1",
         **kept,
@@ -70,6 +81,29 @@ def _environment() -> dict[str, str]:
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
+
+
+def _is_access(name: str) -> bool:
+    if name.startswith("AWS_"):
+        return "REGION" not in name
+    return _SECRET.search(name) is not None
+
+
+def isolated() -> bool:
+    """Whether scripts run in a network namespace of their own, so that nothing of them reaches a network."""
+    return bool(_without_network())
+
+
+@cache
+def _without_network() -> tuple[str, ...]:
+    """The command that gives a program a network namespace without any interface up; empty where that is impossible."""
+    found = shutil.which("unshare")
+    if not found:
+        return ()
+    command = (found, "--map-current-user", "--net")
+    # Kernels and containers may forbid it: only trying tells.
+    tried = subprocess.run([*command, "true"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return command if tried.returncode == 0 else ()
 
 
 def _calls(record: Path) -> list[Mapping[str, Any]]:

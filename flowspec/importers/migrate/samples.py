@@ -1,9 +1,10 @@
-"""Answers that say nothing: of the shape that a service's model has, filled with samples."""
+"""Makes up answers of services other than EMR: of the shape that the service's model has, filled with samples."""
 
 from __future__ import annotations
 
 import io
 import re
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
@@ -57,10 +58,28 @@ def _scalar(shape: Any, kind: str) -> Any:
     return values.get(kind, 1)
 
 
-def _body() -> Any:
+def with_content(made: Any, operation: str, params: dict[str, Any], answers: Mapping[str, str]) -> Any:
+    """An answer with what the user says that an S3 object, a secret or a parameter holds.
+
+    `answers` are texts by s3://BUCKET/KEY, or by the name of a secret or a parameter.
+    """
+    if operation == "GetObject" and (content := answers.get(f"s3://{params.get('Bucket')}/{params.get('Key')}")):
+        return {**made, "Body": _body(content.encode()), "ContentLength": len(content.encode())}
+    if operation == "GetSecretValue" and params.get("SecretId") in answers:
+        return {**made, "SecretString": answers[params["SecretId"]]}
+    if operation == "GetParameter" and params.get("Name") in answers:
+        return {**made, "Parameter": {"Name": params["Name"], "Type": "String", "Value": answers[params["Name"]]}}
+    if operation in ("GetParameters", "GetParametersByPath"):
+        names = params.get("Names") or [name for name in answers if name.startswith(str(params.get("Path")))]
+        known = [{"Name": name, "Type": "String", "Value": answers[name]} for name in names if name in answers]
+        return {**made, "Parameters": known} if known else made
+    return made
+
+
+def _body(content: bytes = b"") -> Any:
     from botocore.response import StreamingBody
 
-    return StreamingBody(io.BytesIO(b""), 0)
+    return StreamingBody(io.BytesIO(content), len(content))
 
 
 def uploaded(params: dict[str, Any]) -> str | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from flowspec.backend.aws import client
 from flowspec.backend.aws.apply import apply, destroy
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.observe import describe, find_active, observe
@@ -17,6 +18,7 @@ from flowspec.errors import FlowspecError, ServiceError
 from flowspec.plan.changes import ApiCall, Plan
 from flowspec.plan.fields import token
 from flowspec.plan.identity import steps_digest
+from tests.lost_answers import add_all, drawing, judged, running, submit_all
 
 REQUEST = {
     "Name": "nightly",
@@ -91,7 +93,13 @@ def test_a_cluster_with_another_name_by_api_params_is_found(emr):
     assert observe(emr, job_flow("nightly", "prod")) is None
 
 
-@pytest.mark.parametrize("fault", ["lost", "dropped", (500, "InternalServerException"), (400, "InternalServerError")])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *("lost", "dropped", "truncated", "cut", ("after", 503), ("after", 400)),
+        *((500, "InternalServerException"), (400, "InternalServerError")),
+    ],
+)
 def test_a_lost_answer_starts_no_second_cluster(faulty, fault):
     faulty.way.faults["RunJobFlow"] = [fault]
     applied = apply(PLAN, faulty, sleep=lambda _: None)
@@ -102,6 +110,37 @@ def test_after_a_lost_answer_nothing_is_sent_again(faulty):
     faulty.way.faults["RunJobFlow"] = ["lost"]
     apply(PLAN, faulty, sleep=lambda _: None)
     assert faulty.way.seen.count("RunJobFlow") == 1
+
+
+@pytest.mark.parametrize("fault", ["truncated", (400, "AccessDeniedException")])
+def test_a_failed_look_after_a_lost_answer_names_the_submission(faulty, monkeypatch, fault):
+    monkeypatch.setattr(client, "_READ_AGAIN_AFTER", (0.0,))
+    faulty.way.faults.update(RunJobFlow=["lost"], ListClusters=[fault] * 50)
+    with pytest.raises(FlowspecError, match="may have taken effect, and looking for it failed") as lost:
+        apply(PLAN, faulty, sleep=lambda _: None)
+    faulty.way.faults.clear()
+    (made,) = clusters(faulty)
+    assert describe(faulty, made).tags["flowspec:submission"] in lost.value.remedy
+    assert faulty.way.seen.count("RunJobFlow") == 1
+
+
+@pytest.mark.parametrize("operation", ["ListClusters", "DescribeCluster"])
+def test_a_failed_look_for_rivals_names_the_cluster(faulty, operation):
+    faulty.way.faults[operation] = [(400, "AccessDeniedException")]
+    with pytest.raises(FlowspecError, match="was started; whether another apply of nightly was earlier") as failed:
+        apply(PLAN, faulty)
+    (made,) = clusters(faulty)
+    assert made in failed.value.message
+    assert f"flowspec destroy {made}" in failed.value.remedy
+
+
+def test_a_rival_that_can_not_be_ended_is_named(faulty):
+    first = apply(PLAN, faulty).cluster_id
+    faulty.way.faults["TerminateJobFlows"] = [(400, "AccessDeniedException")]
+    with pytest.raises(FlowspecError, match=f"another apply was earlier .{first}., and ending ours failed") as failed:
+        apply(PLAN, faulty)
+    (made,) = set(clusters(faulty)) - {first}
+    assert made in failed.value.message
 
 
 def test_throttling_is_waited_out(faulty):
@@ -231,3 +270,17 @@ def test_steps_are_told_oldest_first(emr):
     cluster = describe(emr, emr.call("RunJobFlow", **request)["JobFlowId"])
     assert [step.name for step in cluster.steps] == ["one", "two", "three"]
     assert cluster.created <= datetime.now(timezone.utc)
+
+
+def test_faults_on_all_calls_make_no_second_cluster_and_lose_none(emr, moto_port):
+    outcomes = submit_all(moto_port, 40, drawing(7, 0.6))
+    counts = judged(outcomes, running(emr))
+    assert (counts["duplicates"], counts["orphans"], counts["lost"]) == (0, 0, 0)
+    assert counts["said"] < 20
+
+
+def test_faults_on_all_calls_add_nothing_twice(emr, moto_port):
+    told, there, errors = add_all(moto_port, emr, 30, drawing(7, 0.4))
+    assert len(told) == len(set(told))
+    assert set(told) <= set(there)
+    assert len(set(there) - set(told)) <= len(errors) < 8

@@ -2,6 +2,7 @@
 
 import pytest
 
+from flowspec.backend.aws import client
 from flowspec.backend.aws.client import Endpoint, OutcomeUnknown, connect
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.parse import load
@@ -50,6 +51,35 @@ def test_creating_calls_are_not(faulty):
     with pytest.raises(OutcomeUnknown, match="AddJobFlowSteps: no answer"):
         faulty.create("AddJobFlowSteps", JobFlowId="j-1", Steps=[])
     assert faulty.way.seen == ["AddJobFlowSteps"]
+
+
+@pytest.mark.parametrize("fault", ["truncated", "cut", ("after", 502)])
+def test_a_read_cut_short_is_repeated(faulty, fault):
+    made = faulty.call("RunJobFlow", Name="x", Instances={"InstanceCount": 1, "MasterInstanceType": "m5.xlarge"})
+    faulty.way.faults.update(ListClusters=[fault], DescribeCluster=[fault])
+    assert [one["Id"] for one in faulty.pages("ListClusters", "Clusters")] == [made["JobFlowId"]]
+    assert faulty.call("DescribeCluster", ClusterId=made["JobFlowId"])["Cluster"]["Name"] == "x"
+    assert faulty.way.seen[1:] == ["ListClusters"] * 2 + ["DescribeCluster"] * 2
+
+
+def test_an_answer_that_stays_incomplete_is_an_error(faulty, monkeypatch):
+    monkeypatch.setattr(client, "_READ_AGAIN_AFTER", (0, 0))
+    faulty.way.faults["ListClusters"] = ["truncated"] * 3
+    with pytest.raises(FlowspecError, match="ListClusters: the answer was cut short, 3 times"):
+        list(faulty.pages("ListClusters", "Clusters"))
+
+
+@pytest.mark.parametrize(("body", "what"), [(b"{}", "has no JobFlowId"), (b'{"JobFlowId": "j-1', "cut short")])
+def test_a_creating_call_without_its_answer_has_an_unknown_outcome(faulty, body, what):
+    faulty.way.faults["RunJobFlow"] = [body]
+    with pytest.raises(OutcomeUnknown, match=what):
+        faulty.create("RunJobFlow", Name="x", Instances={})
+
+
+def test_an_error_cut_short_may_have_happened(faulty):
+    faulty.way.faults["RunJobFlow"] = [("after", 400)]
+    with pytest.raises(OutcomeUnknown, match="its text was cut short"):
+        faulty.create("RunJobFlow", Name="x", Instances={})
 
 
 def test_pages_are_turned(emr):

@@ -72,10 +72,25 @@ def test_the_telling_lines_of_the_syslog():
         ("Output directory file:/x already exists", "Hadoop never overwrites"),
         ("Input path does not exist: s3://b/k", "check `input:`"),
         ("java.io.IOException: No space left on device", "free some disk space"),
+        ("python3: can't open file '/x/work/m.py': [Errno 2] No such file", "ship the script"),
+        ('Can\'t open perl script "m.pl": No such file', "ship the script"),
+        ("ruby: No such file or directory -- m.rb (LoadError)", "ship the script"),
+        ("PipeMapRed.waitOutputThreads(): subprocess failed with code 127", "a program that the command calls"),
+        ("java.io.IOException: Broken pipe", "the command ended before"),
     ],
 )
 def test_advice_for_what_goes_wrong_most_often(line, advice):
     assert failed(KeptLogs(), message=line).advice[0].startswith(advice)
+
+
+def test_a_message_is_shown_once_whatever_wraps_it():
+    syslog = (
+        b"java.lang.Exception: java.io.IOException: no\nCaused by: java.io.IOException: no\n2 ERROR StreamJob: bad\n"
+    )
+    assert failed(KeptLogs(syslog=syslog)).excerpts["syslog"] == (
+        "java.lang.Exception: java.io.IOException: no",
+        "2 ERROR StreamJob: bad",
+    )
 
 
 def test_bytes_that_are_not_utf_8_are_no_trouble():

@@ -94,6 +94,9 @@ class Collector:
 
     def add(self, block: bytes) -> None:
         """Take a block of whole lines. Raises `TaskFailure` or `OSError`."""
+        if self._shuffle.layout.order:  # counting would lose the order of keys that the comparator finds equal
+            self._gather(block)
+            return
         if self._wait > 0:
             self._wait -= len(block)
             self._gather(block)
@@ -108,7 +111,9 @@ class Collector:
 
     def close(self) -> MapOutput:
         """All lines in order. Raises `TaskFailure` or `OSError`."""
-        if self._chunk and not arrays.numpy_is_loaded():  # a small rest, which numpy is not worth importing for
+        if self._chunk and not (
+            arrays.numpy_is_loaded() or self._shuffle.layout.order
+        ):  # a small rest, which numpy is not worth importing for
             self._count_chunk()
         if self._chunk:
             self._sort_chunk()
@@ -168,12 +173,16 @@ class Collector:
         self._chunk.append(block)
         self._gathered += len(block)
         if self._gathered >= self._shuffle.chunk:
-            arrays.load_numpy()
+            if not self._shuffle.layout.order:
+                arrays.load_numpy()
             self._sort_chunk()
 
     def _sort_chunk(self) -> None:
         """Put the chunk in order, and write each partition's share of it."""
         shuffle, output = self._shuffle, self._output
+        if shuffle.layout.order:
+            self._sort_chunk_stably()
+            return
         ordered = None
         if shuffle.layout.plain and (shuffle.hashed or shuffle.partition is None):
             text = b"".join(self._chunk)
@@ -189,6 +198,20 @@ class Collector:
             if begin < end:
                 with self._new_run(partition).open("wb", buffering=0) as file:
                     processes.write_all(file.fileno(), ordered.text[begin:end])
+
+    def _sort_chunk_stably(self) -> None:
+        """Writes the chunk ordered by the comparator alone: lines that it finds equal keep their order."""
+        shuffle = self._shuffle
+        lines = [line for block in self._chunk for line in split_lines(block)]
+        self._forget_chunk()
+        self._output.keyed, self._output.bare = True, False
+        lines.sort(key=lambda line: line.partition(b"\t")[0])
+        parts: dict[int, list[bytes]] = {}
+        for line in lines:
+            partition = shuffle.partition(shuffle.layout.key(line)) if shuffle.partition else 0
+            parts.setdefault(partition, []).append(line)
+        for partition, part in sorted(parts.items()):
+            self._new_run(partition).write_bytes(b"".join([line + b"\n" for line in part]))
 
     def _count_chunk(self) -> None:
         for block in self._chunk:

@@ -112,11 +112,11 @@ class _Lister:
 
 
 def _input_file(path: Path, uri: str) -> InputFile:
-    """Returns a file to read. Raises `InvalidInput` for a FIFO or socket, on which a job would wait for ever."""
-    found = path.stat()
-    if stat.S_ISFIFO(found.st_mode) or stat.S_ISSOCK(found.st_mode):
-        raise InvalidInput(f"Not a regular file: {uri}")
-    return InputFile(path, uri, found.st_size)
+    """Returns the file at a path. Raises `InvalidInput` for a FIFO or socket: opening one would wait for a writer."""
+    status = path.stat()
+    if stat.S_ISFIFO(status.st_mode) or stat.S_ISSOCK(status.st_mode):
+        raise InvalidInput(f"Not a file: {uri}")
+    return InputFile(path, uri, status.st_size)
 
 
 def _hidden(uri: str) -> bool:

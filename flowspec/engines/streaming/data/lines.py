@@ -66,11 +66,30 @@ def split_lines(block: bytes) -> list[bytes]:
     return lines
 
 
+def until_match(chunks: Iterable[bytes], pattern: re.Pattern[bytes], *, overlap: int) -> Iterator[bytes]:
+    """Joins chunks until a match of `pattern` ends in them, and yields the joined pieces; the last one may have none.
+
+    `overlap` is the number of bytes of a match that can be in the chunk before. Each chunk is searched and copied
+    once: appending every chunk to what is held would copy a record of n chunks n times.
+    """
+    held: list[bytes] = []
+    tail = b""
+    for chunk in chunks:
+        held.append(chunk)
+        window = tail + chunk if tail else chunk
+        tail = window[len(window) - overlap :]
+        if pattern.search(window):
+            yield b"".join(held) if len(held) > 1 else chunk
+            held = []
+    if held:
+        yield b"".join(held)
+
+
 def text_lines(chunks: Iterable[bytes], offset: int = 0) -> Iterator[tuple[int, bytes, int]]:
     """Each line of a stream that begins at `offset`: its own offset, its text, its size with its end."""
     rest = b""
-    for chunk in chunks:
-        text, start = rest + chunk, 0
+    for piece in until_match(chunks, LINE_END, overlap=1):
+        text, start = rest + piece, 0
         for end in LINE_END.finditer(text):
             yield offset + start, text[start : end.start()], end.end() - start
             start = end.end()
@@ -83,8 +102,8 @@ def text_lines(chunks: Iterable[bytes], offset: int = 0) -> Iterator[tuple[int, 
 def delimited(chunks: Iterable[bytes], delimiter: bytes, offset: int = 0) -> Iterator[tuple[int, bytes, int]]:
     """As `text_lines`, for records that end at `delimiter` only."""
     rest = b""
-    for chunk in chunks:
-        *records, rest = (rest + chunk).split(delimiter)
+    for piece in until_match(chunks, re.compile(re.escape(delimiter)), overlap=len(delimiter) - 1):
+        *records, rest = (rest + piece).split(delimiter)
         for record in records:
             size = len(record) + len(delimiter)
             yield offset, record, size

@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from flowspec.engines.streaming.data import bzip
 from flowspec.engines.streaming.data.inputs import Split
-from flowspec.engines.streaming.data.lines import BLOCK, LINE_END, delimited, text_lines, unify
+from flowspec.engines.streaming.data.lines import BLOCK, LINE_END, delimited, text_lines, unify, until_match
 from flowspec.engines.streaming.data.records import Pair
 from flowspec.engines.streaming.hadoop.classes import KEY_VALUE_INPUT
 from flowspec.engines.streaming.hadoop.configuration import Configuration
@@ -142,13 +142,9 @@ class SplitReader:
     def _first_line(self, chunks: Iterator[bytes]) -> tuple[bytes, bytes]:
         """The first line with its end, and what else was read with it."""
         line_end = re.compile(re.escape(self._delimiter)) if self._delimiter else LINE_END
-        text = b""
-        for chunk in chunks:
-            begin = max(0, len(text) - max(1, len(self._delimiter)))
-            text += chunk
-            if found := line_end.search(text, begin):
-                return text[: found.end()], text[found.end() :]
-        return text, b""
+        text = next(until_match(chunks, line_end, overlap=max(1, len(self._delimiter) - 1)), b"")
+        found = line_end.search(text)
+        return (text[: found.end()], text[found.end() :]) if found else (text, b"")
 
     @property
     def _compressed(self) -> bool:

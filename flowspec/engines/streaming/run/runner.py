@@ -203,7 +203,7 @@ class _Runner:
     def _map_phase(self) -> None:
         splits = self._context.splits
         workers = min(self._job.parallel, len(splits))
-        arrays.load_numpy(self._context.size)
+        arrays.load_numpy_before_fork(self._context.size)
         shared = SharedCounters(workers)
         members = [self._pool.start(partial(self._map_worker, number, workers, shared)) for number in range(workers)]
         todo = iter(range(len(splits)))

@@ -5,14 +5,16 @@ Each is a fork of the client and tells it what became of its tasks as `TaskResul
 
 from __future__ import annotations
 
+import shlex
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from flowspec.engines.counters import Counters
+from flowspec.engines.streaming.data import arrays
 from flowspec.engines.streaming.data.collect import Collector, MapOutput, Shuffle
 from flowspec.engines.streaming.data.committer import Committer
 from flowspec.engines.streaming.data.inputs import Split
@@ -80,7 +82,31 @@ def attempt(task: Task, work: Callable[[], None]) -> TaskResult:
 
 def _failed(task: Task, failure: TaskFailure) -> TaskResult:
     _log_failure(task.syslog, task.job, failure)
+    for line in _failure_context(task):
+        task.syslog.error("LocalJobRunner", line)
     return TaskResult(task.number, task.counters, failure.causes)
+
+
+def _failure_context(task: Task) -> Iterator[str]:
+    """The task, its input file and a command line that repeats it: what Hadoop's own trace leaves out."""
+    split, job = task.split, task.job
+    if split is None:
+        yield f"reduce task {task.number} failed (reducer: {job.reducer.command or job.reducer.java})"
+        return
+    part = "" if split.length >= split.file.size else f", bytes {split.start} to {split.end}"
+    yield f"map task {task.number} failed on {split.file.uri}{part} (mapper: {job.mapper.command or job.mapper.java})"
+    if job.mapper.command:
+        yield f"to run the mapper alone: {repeat_command(job.mapper.command, split)}"
+
+
+def repeat_command(command: str, split: Split) -> str:
+    """A shell command that gives the bytes of a split (all of a compressed file) to a command."""
+    path = shlex.quote(str(split.file.path))
+    if unpack := {".gz": "gzip -dc", ".bz2": "bzip2 -dc"}.get(split.file.path.suffix.lower()):
+        return f"{unpack} {path} | {command}"
+    if split.length >= split.file.size:
+        return f"{command} < {path}"
+    return f"tail -c +{split.start + 1} {path} | head -c {split.length} | {command}"
 
 
 def _log_failure(syslog: JobLog, job: Job, failure: TaskFailure) -> None:
@@ -138,6 +164,7 @@ class MapWorker:
 
     def serve(self, channel: Connection) -> None:
         """Take split numbers until None comes; then seal what was collected."""
+        arrays.load_numpy(self._context.size)  # did nothing before the fork on macOS
         failed = False
         while (number := channel.recv()) is not None:
             result = self._run(number)

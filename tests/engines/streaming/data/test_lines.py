@@ -105,3 +105,50 @@ def test_without_values_a_line_is_as_good_as_its_key():
     bare.add(first.block, first.records)
     bare.add(b"b\t\nc\t\n", 2)
     assert bare.groups == 3
+
+
+class Copied(bytes):
+    """A chunk that counts the bytes of what it is appended to, or that is appended to it."""
+
+    total = 0
+
+    def __radd__(self, before):
+        Copied.total += len(before) + len(self)
+        return bytes(before) + bytes(self)
+
+    def __add__(self, after):
+        Copied.total += len(self) + len(after)
+        return bytes(self) + bytes(after)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lines.text_lines,
+        lambda chunks: lines.delimited(chunks, b"\n"),
+        lambda chunks: lines.delimited(chunks, b"#\n"),
+        lines.whole_lines,
+        lambda chunks: lines.whole_lines(lines.unify(chunks)),
+        lambda chunks: lines.until_match(chunks, lines.LINE_END, overlap=1),
+    ],
+)
+def test_a_record_of_many_chunks_is_not_copied_once_for_each_chunk(read):
+    Copied.total = 0
+    size, count = 100, 400
+    found = list(read(iter([Copied(b"x" * size)] * count + [Copied(b"#\nend#\n")])))
+    assert len(found) in {1, 2}  # blocks, or records
+    assert Copied.total <= 4 * size * count
+
+
+@given(
+    st.lists(
+        st.binary(max_size=5).map(lambda data: data.translate(bytes.maketrans(b"abcdef", b"\r\n#\r#\n"))), max_size=8
+    ),
+    st.sampled_from([b"#", b"##", b"#\n#"]),
+)
+def test_records_do_not_depend_on_where_the_chunks_end(chunks, delimiter):
+    text = b"".join(chunks)
+    assert list(lines.text_lines(chunks)) == list(lines.text_lines([text] if text else []))
+    assert [record for _, record, _ in lines.delimited(chunks, delimiter)] == (
+        text.removesuffix(delimiter).split(delimiter) if text and text != delimiter else [b""] if text else []
+    )

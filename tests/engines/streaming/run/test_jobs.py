@@ -4,7 +4,7 @@ import bz2
 import random
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import pytest
 
@@ -400,6 +400,39 @@ def test_the_same_comparator_gives_the_same_order_over_many_splits(tmp_path):
     assert ran.returncode == 0, ran.stderr
     numbers = sorted((tuple(map(int, row.split(b","))) for row in rows), key=lambda row: (row[0], -row[1]))
     assert parts(tmp_path / "out") == [b"".join(b"%d,%d\t\n" % row for row in numbers)]
+
+
+@pytest.mark.parametrize("parallel", [1, 2])
+@pytest.mark.parametrize("reduces", [1, 3])
+def test_keys_that_a_comparator_finds_equal_keep_the_order_of_their_map(tmp_path, reduces, parallel):
+    rows = [b"%s\t%d" % (chance, number) for number, chance in enumerate([b"kim", b"kay", b"kim", b"kit", b"-1"] * 400)]
+    args = (
+        f"-D fs.local.block.size=5000 -D mapreduce.job.reduces={reduces} -D mapreduce.job.output.key.comparator.class={COMPARATOR}"
+        " -D mapreduce.partition.keycomparator.options=-k1,1n -mapper cat -reducer cat"
+    )
+    ran = run_job(tmp_path, Recorded({"a.txt": b"\n".join(rows)}, args, []), {"FLOWSPEC_PARALLEL": str(parallel)})
+    assert ran.returncode == 0, ran.stderr
+    written = [[line.partition(b"\t")[::2] for line in part.splitlines()] for part in parts(tmp_path / "out")]
+    assert sorted(pair for part in written for pair in part) == sorted(row.partition(b"\t")[::2] for row in rows)
+    starts = split_starts(rows, 5000)
+    for part in written:
+        keys = [key == b"-1" for key, _ in part]
+        assert keys == sorted(keys, reverse=True)
+        for is_number in (True, False):
+            numbers = [int(value) for key, value in part if (key == b"-1") == is_number]
+            for begin, end in pairwise([*starts, len(rows)]):
+                of_map = [number for number in numbers if begin <= number < end]
+                assert of_map == sorted(of_map)
+
+
+def split_starts(rows, size):
+    """The first row of each map task: a split takes the lines that begin behind its first byte."""
+    starts, offset = [0], 0
+    for number, row in enumerate(rows):
+        if offset > size * len(starts):
+            starts.append(number)
+        offset += len(row) + 1
+    return starts
 
 
 def test_progress_is_told_in_small_steps(tmp_path):

@@ -1,6 +1,7 @@
 """What happens when things go wrong: signals, full disks, files that can't be read, options that nobody has."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -10,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from flowspec.engines.streaming.data import arrays
+from flowspec.engines.streaming.data.inputs import InputFile, Split
+from flowspec.engines.streaming.run.worker import repeat_command
 from tests.engines.streaming.golden import REPOSITORY, run
 
 
@@ -143,6 +147,51 @@ def test_an_unreadable_input_is_named(words):
     ran = run(job, words / "cwd", before=without_roots_rights())
     assert ran.returncode == 1
     assert f"Caused by: java.io.FileNotFoundException: {words}/in.txt (Permission denied)\n" in text_of(ran)
+
+
+@pytest.mark.parametrize("path", ["pipe", "in"])
+def test_a_named_pipe_is_refused_and_not_waited_for(words, path):
+    (words / "in").mkdir()
+    os.mkfifo(words / "pipe")
+    os.mkfifo(words / "in/pipe")
+    ran = run(["-mapper", "cat", "-input", f"{words}/{path}", "-output", f"{words}/out"], words / "cwd")
+    assert ran.returncode == 5
+    assert f"Not a file: file:{words}/{path}" in text_of(ran)
+
+
+def test_a_map_that_fails_names_its_input_and_how_to_repeat_it(words):
+    (words / "data dir").mkdir()
+    (words / "data dir/bad.txt").write_text("b\na\n" * 20)
+    given = ["-D", "fs.local.block.size=40", "-mapper", "grep zzz", "-input", f"{words}/data dir"]
+    ran = run([*given, "-output", f"{words}/out"], words / "cwd", {"FLOWSPEC_PARALLEL": "1"})
+    assert ran.returncode == 1
+    log = text_of(ran)
+    assert (
+        f"ERROR LocalJobRunner: map task 0 failed on file:{words}/data dir/bad.txt, bytes 0 to 40 (mapper: grep zzz)"
+        in log
+    )
+    command = re.search("map task 1 .*\n.*ERROR LocalJobRunner: to run the mapper alone: (.*)", log)[1]
+    repeated = subprocess.run(["sh", "-c", command.replace("grep zzz", "cat")], stdout=subprocess.PIPE, check=True)
+    assert repeated.stdout == (words / "data dir/bad.txt").read_bytes()[40:]
+
+
+def test_a_reduce_that_fails_names_its_reducer(words):
+    given = ["-mapper", "cat", "-reducer", "grep zzz", "-input", f"{words}/in.txt", "-output", f"{words}/out"]
+    ran = run(given, words / "cwd")
+    assert "ERROR LocalJobRunner: reduce task 0 failed (reducer: grep zzz)" in text_of(ran)
+
+
+def test_compressed_input_is_unpacked_to_repeat_a_map():
+    file = InputFile(Path("/data/a.gz"), "file:/data/a.gz", 10)
+    assert repeat_command("cat", Split(file, 0, 10)) == "gzip -dc /data/a.gz | cat"
+
+
+@pytest.mark.parametrize(("platform", "loaded"), [("linux", True), ("darwin", False)])
+def test_numpy_is_not_loaded_before_a_fork_on_macos(monkeypatch, platform, loaded):
+    monkeypatch.setattr(arrays, "_numpy", None)
+    monkeypatch.setattr(arrays.sys, "platform", platform)
+    arrays.load_numpy_before_fork(1 << 30)
+    assert arrays.numpy_is_loaded() == loaded
 
 
 def test_an_unreadable_directory_is_named(words):

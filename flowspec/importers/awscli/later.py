@@ -1,0 +1,166 @@
+"""Takes over what a script does to the cluster that it created: the `aws emr` commands after create-cluster."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from flowspec.facts.api_model import input_shape
+from flowspec.importers.awscli.command import Call, Json, find_call, name_of_command
+from flowspec.importers.awscli.instances import one_fleet, one_group
+from flowspec.importers.awscli.shell import Command, Script
+from flowspec.importers.awscli.software import added_steps
+from flowspec.importers.decompile.placeholders import PLACEHOLDER
+from flowspec.importers.later_calls import fold
+from flowspec.importers.shapes import fitted
+
+# These only ask, wait or look for logs.
+_HARMLESS = re.compile(r"(describe|list|get)-[a-z-]+|wait|ls|help")
+_OWNERS = ("cluster-id", "resource-id", "cluster-ids")
+_SWITCHES: Mapping[str, tuple[str, str, bool]] = {
+    "visible-to-all-users": ("SetVisibleToAllUsers", "VisibleToAllUsers", True),
+    "termination-protected": ("SetTerminationProtection", "TerminationProtected", True),
+    "auto-terminate": ("SetKeepJobFlowAliveWhenNoSteps", "KeepJobFlowAliveWhenNoSteps", False),
+    "unhealthy-node-replacement": ("SetUnhealthyNodeReplacement", "UnhealthyNodeReplacement", True),
+}
+"""By option of modify-cluster-attributes: operation, member, and the value that the option gives it."""
+
+
+def take_over(script: Script, creating: Command, created: Sequence[Command], params: Json, call: Call) -> None:
+    """Changes the request of `creating`, one of the commands `created`, by the commands on its cluster after it."""
+    begun = next(index for index, command in enumerate(script.commands) if command is creating)
+    for command in script.commands[begun + 1 :]:
+        name = name_of_command(command.words)
+        if not name or name == "create-cluster" or _HARMLESS.fullmatch(name):
+            continue
+        line = command.words[0].at.line
+        if name not in _CALLS:
+            call.notes.append(f"line {line}: `aws emr {name}` is not imported")
+            continue
+        later = find_call(command, call.source, call.folder)
+        assert later, "a command of this table is read"
+        strange = _strange(script, _owner(later), creating, created)
+        if strange is None:
+            _take(later, params, call, line)
+        elif strange:
+            call.notes.append(f"line {line}: `aws emr {name}` is not imported: {strange}")
+
+
+def _strange(script: Script, owner: str, creating: Command, created: Sequence[Command]) -> str | None:
+    """Why a cluster is not that of `creating`: None if it is, "" if it is that of another command of the script."""
+    if not PLACEHOLDER.search(owner):
+        return f"the script did not create {owner or 'its cluster'}"
+    makers = [one for one in _makers(script, owner) if any(one is other for other in created)]
+    if any(one is creating for one in makers) or (not makers and len(created) == 1):
+        return None
+    return "" if makers else "its cluster is not known before the script runs"
+
+
+def _take(later: Call, params: Json, call: Call, line: int) -> None:
+    if later.conditional:
+        told = "is in a branch or a loop"
+        if later.command != "add-steps":
+            call.notes.append(f"line {line}: `aws emr {later.command}` {told}, and is not imported")
+            return
+        call.notes.append(f"line {line}: `aws emr add-steps` {told}; its steps are imported once")
+    for operation, given in _CALLS[later.command](later):
+        note = fold(params, operation, given)
+        if note:
+            call.notes.append(f"line {line}: {note}")
+    if later.command == "add-steps":
+        call.notes.append("the steps that `aws emr add-steps` adds in the script are among the steps")
+    call.notes += later.notes
+
+
+def _owner(later: Call) -> str:
+    return next((later.options[name].words[0].text for name in _OWNERS if later.has(name)), "")
+
+
+def _makers(script: Script, text: str) -> list[Command]:
+    """The commands whose output a text is made of, near or far."""
+    found: list[Command] = []
+    names = PLACEHOLDER.findall(text)
+    seen: set[str] = set()
+    while names:
+        name = names.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        names += PLACEHOLDER.findall(script.texts.get(name, ""))
+        for command in script.outputs.get(name, ()):
+            found.append(command)
+            names += [one for word in command.words for one in PLACEHOLDER.findall(word.text)]
+    return found
+
+
+# --- the commands, as the operations that they call ---
+
+_Operations = Iterator[tuple[str, Json]]
+
+
+def _steps(later: Call) -> _Operations:
+    yield "AddJobFlowSteps", {"Steps": added_steps(later)}
+
+
+def _groups(later: Call) -> _Operations:
+    shape = input_shape().members["Instances"].members["InstanceGroups"].member
+    groups = later.objects("instance-groups", shape) if later.has("instance-groups") else []
+    yield "AddInstanceGroups", {"InstanceGroups": [one_group(later, one) for one in groups]}
+
+
+def _fleet(later: Call) -> _Operations:
+    shape = input_shape().members["Instances"].members["InstanceFleets"].member
+    if later.has("instance-fleet"):
+        yield (
+            "AddInstanceFleet",
+            {"InstanceFleet": one_fleet(later, later.object("instance-fleet", shape), shape.members)},
+        )
+
+
+def _tags(later: Call) -> _Operations:
+    yield "AddTags", {"Tags": later.tags()}
+
+
+def _untags(later: Call) -> _Operations:
+    yield "RemoveTags", {"TagKeys": [word.text for word in later.options["tag-keys"].words]}
+
+
+def _cluster(later: Call) -> _Operations:
+    if later.has("step-concurrency-level"):
+        shape = input_shape().members["StepConcurrencyLevel"]
+        yield "ModifyCluster", {"StepConcurrencyLevel": fitted(later.text("step-concurrency-level"), shape)}
+
+
+def _attributes(later: Call) -> _Operations:
+    for option, (operation, member, value) in _SWITCHES.items():
+        if later.has(option) or later.has(f"no-{option}"):
+            yield operation, {member: later.choice(option) == value}
+
+
+def _policy(option: str, operation: str, member: str) -> Callable[[Call], _Operations]:
+    def operations(later: Call) -> _Operations:
+        yield operation, {member: later.object(option, input_shape().members[member])}
+
+    return operations
+
+
+def _only(operation: str) -> Callable[[Call], _Operations]:
+    return lambda later: iter([(operation, {})])  # noqa: ARG005 - commands are read alike
+
+
+_CALLS: Mapping[str, Callable[[Call], _Operations]] = {
+    "add-steps": _steps,
+    "add-instance-groups": _groups,
+    "add-instance-fleet": _fleet,
+    "add-tags": _tags,
+    "remove-tags": _untags,
+    "modify-cluster": _cluster,
+    "modify-cluster-attributes": _attributes,
+    "put-managed-scaling-policy": _policy("managed-scaling-policy", "PutManagedScalingPolicy", "ManagedScalingPolicy"),
+    "put-auto-termination-policy": _policy(
+        "auto-termination-policy", "PutAutoTerminationPolicy", "AutoTerminationPolicy"
+    ),
+    "remove-managed-scaling-policy": _only("RemoveManagedScalingPolicy"),
+    "remove-auto-termination-policy": _only("RemoveAutoTerminationPolicy"),
+    "terminate-clusters": _only("TerminateJobFlows"),
+}

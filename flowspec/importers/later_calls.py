@@ -1,0 +1,99 @@
+"""Folds the calls that follow a RunJobFlow into its request, as if the cluster had been created that way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Json = dict[str, Any]
+
+_TERMINATED = "the script terminates the cluster itself: here keep_alive is false, so that it ends after its last step"
+
+
+def fold(request: Json, operation: str, params: Json) -> str:
+    """Changes a RunJobFlow request by a later call on its cluster.
+
+    Returns a note on what can't be taken over, "" without one.
+    """
+    if operation == "TerminateJobFlows":
+        kept = request["Instances"].get("KeepJobFlowAliveWhenNoSteps")
+        request["Instances"]["KeepJobFlowAliveWhenNoSteps"] = False
+        return _TERMINATED if kept else ""
+    if operation not in _FOLDS:
+        return f"{operation} came later, and is not imported"
+    _FOLDS[operation](request, params)
+    return ""
+
+
+def _steps(flow: Json, params: Json) -> None:
+    flow["Steps"] = [*flow.get("Steps", []), *params["Steps"]]
+
+
+def _groups(flow: Json, params: Json) -> None:
+    instances = flow["Instances"]
+    if "InstanceCount" in instances and "InstanceGroups" not in instances:
+        instances["InstanceGroups"] = _written_out(instances)
+    instances["InstanceGroups"] = [*instances.get("InstanceGroups", []), *params["InstanceGroups"]]
+
+
+def _written_out(instances: Json) -> list[Json]:
+    """The groups that the three short members mean: they can't stand beside groups."""
+    master, count = instances.pop("MasterInstanceType", None), instances.pop("InstanceCount")
+    slave = instances.pop("SlaveInstanceType", master)
+    groups = [{"InstanceRole": "MASTER", "InstanceType": master, "InstanceCount": 1}]
+    core = [{"InstanceRole": "CORE", "InstanceType": slave, "InstanceCount": count - 1}] if count > 1 else []
+    return groups + core
+
+
+def _fleet(flow: Json, params: Json) -> None:
+    flow["Instances"]["InstanceFleets"] = [*flow["Instances"].get("InstanceFleets", []), params["InstanceFleet"]]
+
+
+def _tags(flow: Json, params: Json) -> None:
+    new = {tag.get("Key") for tag in params["Tags"]}
+    flow["Tags"] = [*(tag for tag in flow.get("Tags", []) if tag.get("Key") not in new), *params["Tags"]]
+
+
+def _untags(flow: Json, params: Json) -> None:
+    flow["Tags"] = [tag for tag in flow.get("Tags", []) if tag.get("Key") not in params["TagKeys"]]
+
+
+def _top(member: str) -> Callable[[Json, Json], None]:
+    """Sets a member of the request to that of the call."""
+
+    def fold(flow: Json, params: Json) -> None:
+        if member in params:
+            flow[member] = params[member]
+
+    return fold
+
+
+def _instances(member: str, given: str = "") -> Callable[[Json, Json], None]:
+    """Sets a member of Instances."""
+
+    def fold(flow: Json, params: Json) -> None:
+        flow["Instances"][member] = params[given or member]
+
+    return fold
+
+
+def _without(member: str) -> Callable[[Json, Json], None]:
+    return lambda flow, _: flow.pop(member, None)
+
+
+_FOLDS: Mapping[str, Callable[[Json, Json], None]] = {
+    "AddJobFlowSteps": _steps,
+    "AddInstanceGroups": _groups,
+    "AddInstanceFleet": _fleet,
+    "AddTags": _tags,
+    "RemoveTags": _untags,
+    "ModifyCluster": _top("StepConcurrencyLevel"),
+    "PutManagedScalingPolicy": _top("ManagedScalingPolicy"),
+    "PutAutoTerminationPolicy": _top("AutoTerminationPolicy"),
+    "RemoveManagedScalingPolicy": _without("ManagedScalingPolicy"),
+    "RemoveAutoTerminationPolicy": _without("AutoTerminationPolicy"),
+    "SetTerminationProtection": _instances("TerminationProtected"),
+    "SetUnhealthyNodeReplacement": _instances("UnhealthyNodeReplacement"),
+    "SetKeepJobFlowAliveWhenNoSteps": _instances("KeepJobFlowAliveWhenNoSteps"),
+    "SetVisibleToAllUsers": _top("VisibleToAllUsers"),
+}

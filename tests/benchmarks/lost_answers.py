@@ -1,0 +1,144 @@
+"""What becomes of submissions when any call may fail: flowspec's beside botocore's own.
+
+    python -m tests.benchmarks.lost_answers [COUNT] [PROBABILITY] [SEED]     (1000, 0.3, 1)
+
+Before moto, and with a tenth of COUNT before `flowspec emulator`, where each cluster is a process: COUNT clusters by flowspec's apply and by boto3's run_job_flow, and
+COUNT / 5 steps with a tenth as many groups by flowspec.backend.aws.change.add, flowspec.boto_emr and boto3. Each call
+meets a fault with PROBABILITY, drawn with a fixed seed. Exits with 1 when flowspec has a duplicate, an orphan or a loss.
+"""
+
+import logging
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from unittest import mock
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from flowspec.backend.aws import submit
+from flowspec.backend.aws.client import Endpoint, connect
+from flowspec.boto_emr import EmrConnection, InstanceGroup, JarStep
+from flowspec.boto_emr.exception import BotoClientError, BotoServerError
+from flowspec.errors import FlowspecError
+from tests.lost_answers import add_all, drawing, faulty_connection, judged, plan_of, running, submit_all
+
+
+@contextmanager
+def moto():
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    yield server.get_host_and_port()[1]
+    server.stop()
+
+
+@contextmanager
+def emulator():
+    with tempfile.TemporaryDirectory() as home:
+        command = [str(Path(sys.executable).with_name("flowspec")), "emulator", "--port", "0", "--home", home]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        try:
+            line = next(line for line in process.stdout if "http://" in line)
+            yield int(line.rpartition("http://")[2].split()[0].rpartition(":")[2].strip("/"))
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def submit_all_bare(port, count, draw):
+    """The same by boto3 with its own retries; an answer without an id is an error, as a script has it."""
+    with faulty_connection(port, draw) as (_, emr):
+        # The client that retries: botocore's default for every call.
+        outcomes = {}
+        for number in range(count):
+            name = f"flow-{number:04}"
+            try:
+                outcomes[name] = _bare_run(emr._reader, name)
+            except (BotoCoreError, ClientError, KeyError, FlowspecError) as error:
+                outcomes[name] = error
+        return outcomes
+
+
+def _bare_run(client, name):
+    client.meta.events.unregister("after-call.emr", unique_id="flowspec-cut-short")
+    return client.run_job_flow(**plan_of(name).request)["JobFlowId"]
+
+
+def bare_add(operation, params, emr, cluster_id, sleep):
+    emr._reader.meta.events.unregister("after-call.emr", unique_id="flowspec-cut-short")
+    call = {"AddJobFlowSteps": "add_job_flow_steps", "AddInstanceGroups": "add_instance_groups"}[operation]
+    try:
+        answer = getattr(emr._reader, call)(**params)
+        return answer["StepIds"] if "Steps" in params else answer["InstanceGroupIds"]
+    except (BotoCoreError, ClientError, KeyError) as error:
+        raise FlowspecError(str(error)) from error
+
+
+def boto_emr_add(operation, params, emr, cluster_id, sleep):
+    connection = EmrConnection(endpoint_url=emr.endpoint.endpoint_url)
+    connection.__dict__["_emr"] = emr
+    try:
+        if operation == "AddJobFlowSteps":
+            added = connection.add_jobflow_steps(cluster_id, JarStep("same", "command-runner.jar", step_args=["bash"]))
+            return [one.value for one in added.stepids]
+        name = params["InstanceGroups"][0]["Name"]
+        added = connection.add_instance_groups(cluster_id, InstanceGroup(1, "TASK", "m5.xlarge", "ON_DEMAND", name))
+        return [added.instancegroupids]
+    except (BotoServerError, BotoClientError) as error:
+        raise FlowspecError(str(error)) from error
+
+
+def reset(emr):
+    ids = [id_ for id_, _, _ in running(emr)]
+    for start in range(0, len(ids), 10):
+        emr.call("SetTerminationProtection", JobFlowIds=ids[start : start + 10], TerminationProtected=False)
+        emr.call("TerminateJobFlows", JobFlowIds=ids[start : start + 10])
+
+
+def report(where, who, counts):
+    print(f"{where:<9} {who:<26} " + ", ".join(f"{name} {number}" for name, number in counts.items()), flush=True)
+
+
+def compare(where, port, count, probability, seed):
+    """Prints all counts; returns how many of flowspec's own are faults."""
+    emr = connect(
+        Endpoint("emr", "us-east-1", endpoint_url=f"http://127.0.0.1:{port}"), boto3.session.Session("t", "t")
+    )
+    faults = 0
+    for who, submit_ in (("boto3 run_job_flow", submit_all_bare), ("flowspec apply", submit_all)):
+        counts = judged(submit_(port, count, drawing(seed, probability)), running(emr))
+        report(where, who, counts)
+        reset(emr)
+    faults += counts["duplicates"] + counts["orphans"] + counts["lost"]
+    ways = {"boto3 add": bare_add, "flowspec.boto_emr add": boto_emr_add, "flowspec change.add": None}
+    for who, by in ways.items():
+        told, there, errors = add_all(port, emr, count // 5, drawing(seed, probability), **({"by": by} if by else {}))
+        unknown = len(set(there) - set(told))
+        counts = {
+            "duplicates": max(0, unknown - len(errors)),
+            "orphans": max(0, unknown - len(errors)),
+            "lost": len(set(told) - set(there)),
+            "said": len(errors),
+        }
+        report(where, who, counts)
+        faults += 0 if by is bare_add else counts["duplicates"] + counts["lost"]
+        reset(emr)
+    return faults
+
+
+def main(count=1000, probability=0.3, seed=1):
+    faults = 0
+    with mock.patch.object(submit, "_LOOK_AGAIN_AFTER", (0.0,) * 5):
+        for where, serve, number in (("moto", moto, count), ("emulator", emulator, count // 10)):
+            with serve() as port:
+                faults += compare(where, port, number, probability, seed)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*(kind(word) for kind, word in zip((int, float, int), sys.argv[1:], strict=False))))
