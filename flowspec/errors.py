@@ -94,7 +94,7 @@ class Locked(FlowspecError):
 
 
 class StalePlan(FlowspecError):
-    """What a plan was made from has changed since: the spec, a file, the cluster, or where it runs."""
+    """The inputs of a plan have changed since it was made: the spec, a file, the cluster, or where it runs."""
 
 
 class ServiceError(FlowspecError):

@@ -113,7 +113,7 @@ __all__ = [
 def connect_emr(
     aws_access_key_id: str | None = None, aws_secret_access_key: str | None = None, **kwargs: Any
 ) -> EmrConnection:
-    """What `boto.connect_emr` gave. `kwargs` are EmrConnection's."""
+    """Returns an EmrConnection, as `boto.connect_emr` did. `kwargs` are EmrConnection's."""
     return EmrConnection(aws_access_key_id, aws_secret_access_key, **kwargs)
 
 

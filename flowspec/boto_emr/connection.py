@@ -362,7 +362,7 @@ class EmrConnection:
         return step_config(JarStep("Setup Hadoop Debugging", jar, step_args=fetch), target)
 
     def _target_of(self, jobflow_id: str, steps: list[Any]) -> StepTarget:
-        """What decides the form of steps for a job flow; EMR is asked only where it makes a difference."""
+        """Returns the target that decides the form of steps; EMR is asked only where it makes a difference."""
         ami = StepTarget(pre_emr4=True, region=self._region_name)
         if self.https_connection_factory or not any(map(depends_on_release, steps)):
             return ami
@@ -450,7 +450,7 @@ class _Answer:
     members: Mapping[str, Any]
 
     def tell(self, root: Any, connection: Any) -> None:
-        """Tells an object of it."""
+        """Passes the answer to an object."""
         metadata = self.members.get("ResponseMetadata", {})
         members = {**self.members, "RequestId": metadata.get("RequestId")}
         fill(root, {name: value for name, value in members.items() if name != "ResponseMetadata"}, connection)
@@ -465,7 +465,7 @@ class _XmlAnswer:
     body: bytes
 
     def tell(self, root: Any, connection: Any) -> None:
-        """Tells an object of it. Raises EmrResponseError where it is none, or an error."""
+        """Passes the answer to an object. Raises EmrResponseError where it is none, or an error."""
         if self.status != 200 or not self.body:
             raise EmrResponseError(self.status, self.reason, self.body)
         parse(self.body, root, connection)

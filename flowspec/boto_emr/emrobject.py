@@ -17,7 +17,7 @@ _Parts: TypeAlias = "Mapping[str, tuple[str, Callable[[], Any]]]"
 
 
 class EmrObject:
-    """What all of them are: told of an answer element by element (see `handler`)."""
+    """The base class: an object filled from an answer element by element (see `handler`)."""
 
     Fields: ClassVar[set[str]] = set()
     Parts: ClassVar[_Parts] = {}
@@ -274,7 +274,7 @@ class ClusterSummaryList(EmrObject):
 
 
 class StepConfig(EmrObject):
-    """What a step runs."""
+    """The command of a step."""
 
     Fields: ClassVar = {"Jar", "MainClass"}
     Parts: ClassVar = {

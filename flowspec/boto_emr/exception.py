@@ -1,4 +1,4 @@
-"""What boto 2's `boto.exception` gave to callers of EMR.
+"""The exceptions of boto 2's `boto.exception` that EMR's callers see.
 
 BotoClientError             the request was not sent: no credentials, no connection
 BotoServerError
@@ -52,7 +52,7 @@ class BotoServerError(Exception):
 
     @property
     def error_message(self) -> str:
-        """What the service says is wrong."""
+        """The service's error message."""
         return self.message
 
     @property

@@ -17,7 +17,7 @@ ISO8601 = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class XmlHandler(xml.sax.ContentHandler):
-    """Tells `root_node` of a document."""
+    """Passes a document to `root_node`."""
 
     def __init__(self, root_node: Any, connection: Any) -> None:
         super().__init__()
@@ -42,13 +42,13 @@ class XmlHandler(xml.sax.ContentHandler):
 
 
 def parse(text: str | bytes, root_node: Any, connection: Any) -> None:
-    """Tells `root_node` of an XML text. Raises SAXParseException. External entities are not followed."""
+    """Passes an XML text to `root_node`. Raises SAXParseException. External entities are not followed."""
     content = text.encode() if isinstance(text, str) else text
     xml.sax.parseString(content, XmlHandler(root_node, connection))  # noqa: S317 - what EMR answered
 
 
 def fill(node: Any, members: Any, connection: Any) -> None:
-    """Tells `node` of the members of a JSON answer as it would be told of the same answer in XML."""
+    """Passes the members of a JSON answer to `node` as those of the same answer in XML."""
     for name, value in members.items():
         _element(node, name, value, connection)
 

@@ -32,5 +32,5 @@ class RegionInfo:
 
 
 def is_aws(host: str | None) -> bool:
-    """Whether a host is the one that AWS has for everybody, which today's SDK finds by the region's name."""
+    """True if a host is AWS's public one, which today's SDK finds by the region's name."""
     return not host or bool(_AWS_HOST.fullmatch(host))

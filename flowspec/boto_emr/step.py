@@ -24,7 +24,7 @@ _LIBRARY = f"s3n://{DEFAULT_REGION}.elasticmapreduce/libs/"
 
 
 class Step:
-    """What a step has to be: a `name`, an `action_on_failure`, and these three."""
+    """The interface of a step: a `name`, an `action_on_failure`, and these three."""
 
     name: str
     action_on_failure: str
@@ -176,7 +176,7 @@ class _InterpretedStep(ScriptRunnerStep):
 
 
 class PigBase(_InterpretedStep):
-    """What steps of Pig have in common."""
+    """The common part of Pig steps."""
 
     program = "pig"
     BaseArgs: ClassVar = [f"{_LIBRARY}pig/pig-script", "--base-path", f"{_LIBRARY}pig/"]
@@ -209,7 +209,7 @@ class PigStep(PigBase):
 
 
 class HiveBase(_InterpretedStep):
-    """What steps of Hive have in common."""
+    """The common part of Hive steps."""
 
     program = "hive"
     BaseArgs: ClassVar = [f"{_LIBRARY}hive/hive-script", "--base-path", f"{_LIBRARY}hive/"]
@@ -252,7 +252,7 @@ class HiveStep(HiveBase):
 
 
 def depends_on_release(step: Any) -> bool:
-    """Whether the form of a step is another on a release than on the AMIs."""
+    """True if a step has another form on releases than on AMIs."""
     return hasattr(step, "on_release")
 
 
@@ -319,7 +319,7 @@ def _generic_first(words: list[str]) -> list[str]:
 
 
 def _without_files(words: list[str]) -> tuple[list[str], list[str]]:
-    """What -files ships, and the other arguments: Hadoop knows one -files only, and commands are shipped by it too."""
+    """Returns the files of -files, and the other arguments: Hadoop takes one -files only, which also ships commands."""
     if GENERIC["files"].flag not in words[:-1]:
         return [], words
     at = words.index(GENERIC["files"].flag)

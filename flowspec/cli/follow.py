@@ -148,7 +148,7 @@ def _report_end(chosen: Chosen, end: Ended, format_: str) -> int:
 
 
 def _or_note(subject: str, read: Callable[[], _T], otherwise: _T, chosen: Chosen) -> _T:
-    """What `read` gives, or `otherwise` and a note: how a run ended does not depend on what can be read of it."""
+    """Returns what `read` returns; on an error prints a note and returns `otherwise`."""
     try:
         return read()
     except (FlowspecError, OSError) as error:

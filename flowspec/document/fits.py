@@ -1,4 +1,4 @@
-"""Whether data plainly fits a schema: yes, or ask jsonschema.
+"""Fast path of validation: True if data is certainly valid, otherwise jsonschema decides.
 
 Nearly every spec that is looked at is right, and importing jsonschema takes 100 ms of the CPU, of 300 ms that
 `flowspec validate` takes with it and 210 without; the check itself takes 0.08 ms here and 0.65 ms there (measured).
@@ -19,7 +19,7 @@ _SILENT = frozenset(("$schema", "$defs", "$comment", "title", "description", "ex
 
 
 def fits(data: Any, schema: Any, root: Schema) -> bool:
-    """Whether `data` certainly fits `schema`, whose references lead into `root`."""
+    """True if `data` certainly fits `schema`, whose references lead into `root`."""
     if isinstance(schema, bool):
         return schema
     known = _PLANS.get(id(schema))

@@ -42,5 +42,5 @@ class JobFlow:
 
     @property
     def stages_files(self) -> bool:
-        """Whether local files are uploaded to S3; on this machine they are used where they are."""
+        """True if local files are uploaded to S3; on this machine they are used where they are."""
         return self.backend == "emr"

@@ -1,4 +1,4 @@
-"""What JSON Schema has against a spec, in words for people who never saw the schema."""
+"""Words JSON Schema errors for people who never saw the schema."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def tell(error: Any, before: tuple[str | int, ...] = ()) -> Iterator[Violation]:
 
 
 def _word(path: tuple[str | int, ...]) -> str:
-    """What a message calls the thing at a path: its key, or an item of it."""
+    """Returns the name of the thing at a path: its key, or an item of it."""
     keys = [step for step in path if isinstance(step, str)]
     name = keys[-1] if keys else "the spec"
     return f"an item of {name}" if path and isinstance(path[-1], int) else f"'{name}'" if keys else name

@@ -1,4 +1,4 @@
-"""What was probably meant."""
+"""Suggests the known word that is nearest to a misspelt one."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def _called(kind: str, item: Node) -> Iterator[str]:
 
 
 def _same(kind: str, item: Node, over: Node) -> bool:
-    """Whether an override means this item: groups by role, then name; everything else by name."""
+    """True if an override means this item: groups by role, then name; everything else by name."""
     if not isinstance(item, Mapping) or not isinstance(over, Mapping):
         return False
     role, name = _text(over, _ROLE.get(kind)), _text(over, "name")
@@ -155,7 +155,7 @@ def _listed(kind: str, base: Items, over: Mapping, merge: _Merge, *, is_final: b
 
 
 def _names(base: Items, role: str | None) -> Iterator[tuple[str, str]]:
-    """What the items can be called by, and the key that says so; a name of its own goes before a role."""
+    """Returns the names of the items, and the key that says so; a name of its own goes before a role."""
     for word in (role, "name"):
         yield from ((text, word) for item in base.items if word and (text := _text(item, word)) is not None)
 

@@ -85,7 +85,7 @@ class PatternWork:
 
 
 class Found(NamedTuple):
-    """What a pattern found: the text, and those of its groups (None: the group took no part)."""
+    """A match: the text, and those of its groups (None: the group took no part)."""
 
     text: str
     groups: tuple[str | None, ...]

@@ -26,7 +26,7 @@ DECLARED = ("variables", "targets")
 """The blocks that are about the spec and not about its job flow."""
 
 _OWN = ("default", "variables", "description")
-"""What a target says about itself; everything else in it overrides the spec."""
+"""The keys that describe a target; everything else in it overrides the spec."""
 
 LOOPED = NAMED
 """The lists whose items may be repeated and left out."""
@@ -204,7 +204,7 @@ class _Filler:
             return Scalar(node.value, node.text, node.at, node.plain, node.origin, failed=True)
 
     def _keep_secret(self, template: str, value: Any) -> None:
-        """What a template makes of a secret is one too, if the secret can't be seen in it as it is."""
+        """Adds the result of a template with a secret to the secrets, if it does not contain the secret as it is."""
         known = self.variables.secrets
         if known and not names_in(template, self.budget).isdisjoint(self.variables.sensitive):
             text = str(value)
@@ -216,7 +216,7 @@ class _Filler:
         return ", ".join(part for part in (node.origin, *used) if part)
 
     def _source(self, name: str) -> str:
-        """Who gave the value of a name: for a reader of `render --explain`."""
+        """Returns the origin of the value of a name, for a reader of `render --explain`."""
         if name in self.variables.origins:
             return f"variable {name} ({self.variables.origins[name]})"
         if name in BUILTIN:

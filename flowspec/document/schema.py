@@ -71,7 +71,7 @@ def _strict(schema: Schema) -> Schema:
 
 
 def kind(value: Any) -> str:
-    """What a plain value is to a schema, as far as the choice between shapes goes: object, array, scalar."""
+    """Returns the kind of a plain value that decides between shapes: object, array, scalar."""
     return "object" if isinstance(value, dict) else "array" if isinstance(value, list) else "scalar"
 
 
@@ -94,7 +94,7 @@ def meant(schema: Schema, of_kind: str, type_word: Any = None) -> Schema:
 
 
 def referred(reference: str, root: Schema) -> Any:
-    """What a reference within the schema (`#/$defs/step`) leads to."""
+    """Resolves a reference within the schema (`#/$defs/step`)."""
     found: Any = root
     for step in reference.removeprefix("#/").split("/"):
         found = found[step]
@@ -125,7 +125,7 @@ def types_of(schema: Schema) -> list[str]:
 
 
 def is_for_editors(schema: Schema) -> bool:
-    """Whether an alternative is one that a rendered spec does not have."""
+    """True if an alternative is one that a rendered spec does not have."""
     return str(schema.get("$ref")).startswith(_FOR_EDITORS)
 
 

@@ -49,7 +49,7 @@ class TemplateError(Exception):
 
 
 class Budget:
-    """What all templates of one document may use together: steps of about a microsecond, characters made."""
+    """The budget that all templates of one document share: steps of about a microsecond, characters made."""
 
     def __init__(self, steps: int = 1_000_000, characters: int = 10_000_000) -> None:
         self.steps, self.characters = steps, characters
@@ -95,7 +95,7 @@ class _Tag(NamedTuple):
 
 
 def is_template(text: str) -> bool:
-    """Whether a scalar with this text is a template at all."""
+    """True if a scalar with this text is a template."""
     return "{{" in text or "{%" in text
 
 

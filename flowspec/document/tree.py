@@ -212,7 +212,7 @@ def child(node: Node | None, step: str | int) -> Node | None:
 
 
 def ignored(found: Diagnostic) -> bool:
-    """Whether the line itself asks for silence: `# flowspec: ignore=FS204`; an error never is."""
+    """True if the line has a comment that suppresses the finding: `# flowspec: ignore=FS204`; an error never is."""
     if found.severity is Severity.ERROR:
         return False
     match = _IGNORE.search(found.source)

@@ -103,7 +103,7 @@ def _without_echoes(findings: list[Violation]) -> list[Violation]:
 
 
 def _failed(document: Document, finding: Violation) -> bool:
-    """Whether a finding is only about a template that failed, which is said already."""
+    """True if a finding is only about a template that failed, which is said already."""
     if finding.key:
         parent = document.find(finding.path[:-1])
         entry = parent.entries.get(str(finding.path[-1])) if isinstance(parent, Mapping) else None
@@ -123,7 +123,7 @@ def _placed(document: Document, finding: Violation) -> Diagnostic:
 
 
 def _declared_problems(document: Document) -> list[Diagnostic]:
-    """What is wrong with the blocks that are not rendered: the variables, and the targets not chosen too."""
+    """Returns the errors in blocks that are not rendered: the variables, and all targets."""
     assert document.declared is not None
     data = plain(document.declared)
     stand_in = {"flowspec": "v1", "name": "x", **data}
@@ -163,7 +163,7 @@ def _copied(data: Any) -> Any:
 
 
 def schema_fault(schema: schemas.Schema) -> str:
-    """What keeps a mapping from being a JSON Schema (2020-12 unless its `$schema` says another), or ""."""
+    """Returns the reason why a mapping is no JSON Schema (2020-12 unless its `$schema` says another), or ""."""
     from jsonschema import Draft202012Validator, SchemaError
     from jsonschema.validators import validator_for
 
@@ -218,7 +218,7 @@ def _referred(resolver: Any, reference: str) -> Any:
 
 
 def schema_violations(data: Any, schema: schemas.Schema) -> Iterator[Any]:
-    """What another schema than ours has against data, as jsonschema's `ValidationError`s, in the data's order.
+    """Validates data against another schema than ours; yields jsonschema's `ValidationError`s, in the data's order.
 
     References lead within the schema; nothing is fetched. One that
     leads to nothing (see `dangling_references`) raises referencing's `Unresolvable`.

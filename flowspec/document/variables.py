@@ -52,7 +52,7 @@ _FOLDED = 1_000
 
 
 def is_name(name: str) -> bool:
-    """Whether a variable may be called so."""
+    """True if this is an allowed name of a variable."""
     return name not in _RESERVED and _NAME.match(name) is not None
 
 
@@ -277,7 +277,7 @@ class _Resolver:
 
 
 def _placed(source: str, value: Any) -> str:
-    """Who gave a value; with its line, when it stands in the spec."""
+    """Returns the origin of a value, with its line, when it stands in the spec."""
     at = getattr(value, "at", None)
     return f"{source}, {at.source.file}:{at.line}" if isinstance(at, Place) else source
 

@@ -1,4 +1,4 @@
-"""What really runs a step on this machine.
+"""Runs a step on this machine.
 
 A HadoopJarStep names a jar, perhaps a main class, and arguments. `command_for` gives the one process that
 does the same here; `unsupported` says why there is none, before anything is started. Both go by the same
@@ -108,7 +108,7 @@ def _counting(configurations: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[
 
 
 def engine_of(jar: str, main_class: str | None, args: Sequence[str]) -> str:
-    """What runs a step here: streaming, spark, hadoop, s3-dist-cp, script or command; "" where nothing does."""
+    """Returns the engine of a step: streaming, spark, hadoop, s3-dist-cp, script or command; "" where nothing does."""
     try:
         return _work(jar, main_class, args, lambda uri: uri).engine
     except FlowspecError:
@@ -144,7 +144,7 @@ _Locate = Callable[[str], str]
 
 
 class _Work(NamedTuple):
-    """What runs a step, and its process; for an engine also the name and the arguments of the program it stands for."""
+    """An engine and its command; also name and arguments of the program that the engine stands for."""
 
     engine: str
     argv: tuple[str, ...]

@@ -37,7 +37,7 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """What is asked for: `target_size` in bytes, None for no bound; `codec` one of gzip, none, keep.
+    """The options of a run: `target_size` in bytes, None for no bound; `codec` one of gzip, none, keep.
 
     `without_effect` are the options given that speak of S3 alone.
     """

@@ -87,7 +87,7 @@ def parse(program: str, words: Sequence[str]) -> Submission:
 
 
 def _is_sparks(name: str) -> bool:
-    """Whether an option of spark-sql is for Spark, and not for the SQL program (-f, -e, --database …)."""
+    """True if an option of spark-sql is for Spark, and not for the SQL program (-f, -e, --database …)."""
     return name.startswith("--") and name not in {"--database", "--define", "--hiveconf", "--hivevar", "--silent"}
 
 
@@ -217,7 +217,7 @@ def _ship(given: Submission, files: FileSystems) -> None:
 
 
 def _defaults(given: Mapping[str, str]) -> dict[str, str]:
-    """What is in spark-defaults.conf: the cluster's own properties, on top of those of this machine."""
+    """Returns the content of spark-defaults.conf: the cluster's own properties, on top of those of this machine."""
     logs = jvm.folder(os.environ) / "spark-events"
     logs.mkdir(exist_ok=True)
     ours = {

@@ -77,7 +77,7 @@ def numbers(release: str) -> Numbers:
 
 
 def existence(label: str) -> Literal["known", "possible", "none"]:
-    """Tells a label of the table ("known") from one that may be newer ("possible") and one that never existed ("none").
+    """Classifies a label: in the table ("known"), perhaps newer ("possible") and one that never existed ("none").
 
     EMR numbers the releases of a major version, and the patches of a minor version, in sequence. So a
     label that the table skipped between two others does not exist; a later one may.

@@ -1,4 +1,4 @@
-"""What people have today -> a spec: request files, AWS CLI scripts, CloudFormation, Terraform, scripts that use an SDK.
+"""Existing definitions -> a spec: request files, AWS CLI scripts, CloudFormation, Terraform, scripts that use an SDK.
 
 sources      recognises what kind of source a file is and reads it as the parameters of RunJobFlow
 decompile    the parameters of RunJobFlow -> the text of a spec that compiles to exactly these parameters

@@ -1,4 +1,4 @@
-"""What people have today -> the request that it means, with placeholders where it leaves values open.
+"""A source file -> the request that it means, with placeholders where it leaves values open.
 
     request         the parameters of RunJobFlow, as JSON
     aws-cli         a script with `aws emr create-cluster …`

@@ -23,7 +23,7 @@ WANTS_READY = frozenset({"ModifyInstanceGroups", "AddInstanceGroups", "ModifyIns
 
 
 def needs_replacement(difference: Difference) -> bool:
-    """Whether only a new cluster can have the wanted value."""
+    """True if only a new cluster can have the wanted value."""
     if _is_task_group(difference):
         return False
     return difference.row.handling in {Handling.REPLACE, Handling.UNREADABLE, Handling.APPEND}

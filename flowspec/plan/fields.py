@@ -23,7 +23,7 @@ Path: TypeAlias = "tuple[str | int, ...]"
 
 
 class Kind(str, Enum):
-    """What a difference is: a value to set, a thing to add, or one to remove."""
+    """The kind of a difference: a value to set, a thing to add, or one to remove."""
 
     SET = "set"
     ADD = "add"
@@ -193,7 +193,7 @@ _EXACT = frozenset({"Applications", "Configurations", "BootstrapActions", "Manag
 
 
 def same(name: str, wanted: Any, live: Any) -> bool:
-    """Whether a stated member is on the cluster as it is wanted. What the request leaves open fits everything."""
+    """True if a stated member is on the cluster as wanted. A member that the request leaves open always is."""
     if wanted in (None, [], {}, ""):
         return name not in _EXACT or not live
     form = _FORMS.get(name, lambda value: value)
@@ -207,7 +207,7 @@ _STRICT = frozenset({"Applications", "Configurations"})
 
 
 def _fits(wanted: Any, live: Any) -> bool:
-    """Whether all that `wanted` states is in `live`: EMR fills in what was left open."""
+    """True if all that `wanted` states is in `live`: EMR fills in what was left open."""
     if isinstance(wanted, Mapping):
         return isinstance(live, Mapping) and all(
             _fits(item, live.get(key)) for key, item in wanted.items() if item not in (None, [], {}, "")
@@ -323,7 +323,7 @@ def _groups(wanted: Json, live: Live, managed: Collection[str], notes: list[str]
 
 
 def _sized_by_policy(wanted: Json, live: Live) -> bool:
-    """Whether managed scaling moves the sizes: once it is set, EMR does."""
+    """True if managed scaling moves the sizes: once it is set, EMR does."""
     return bool(live.params.get("ManagedScalingPolicy") or wanted.get("ManagedScalingPolicy"))
 
 

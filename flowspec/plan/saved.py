@@ -29,7 +29,7 @@ class SavedPlan:
 
 
 def plan_content(plan: Plan, *, tool: str, account: str, region: str) -> dict[str, Any]:
-    """What a plan is made of and what it does, as JSON data with its secrets masked."""
+    """Returns the inputs and effects of a plan as JSON data, with its secrets masked."""
     content = {
         "tool": tool,
         "account": account,

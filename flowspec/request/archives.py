@@ -61,7 +61,7 @@ class Member(NamedTuple):
 
 
 def is_inside(path: Path, tree: Path) -> bool:
-    """Whether a path, its links followed, is below a folder and not in a .git there."""
+    """True if a path, its links followed, is below a folder and not in a .git there."""
     real = Path(os.path.realpath(path))
     return real.is_relative_to(tree) and _GIT not in real.relative_to(tree).parts
 
@@ -132,7 +132,7 @@ class _Rules(NamedTuple):
         return any(one.include is False for one in self.patterns.patterns)
 
     def says(self, path: Path, is_directory: bool) -> bool | None:
-        """Whether a path is left out (True) or taken back (False) by the last pattern that it fits; None for none."""
+        """True if the last pattern that fits leaves a path out, False if it takes it back; None without one."""
         if not path.is_relative_to(self.folder):
             return None
         name = path.relative_to(self.folder).as_posix() + ("/" if is_directory else "")

@@ -70,12 +70,12 @@ class Asset:
 
 
 def is_relative(text: str) -> bool:
-    """Whether a text can be the path of a file beside the spec: no URI, not absolute, without NUL."""
+    """True if a text can be the path of a file beside the spec: no URI, not absolute, without NUL."""
     return bool(text) and not text.startswith(("/", "~")) and not _SCHEME.match(text) and "\0" not in text
 
 
 def looks_like_file(word: str) -> bool:
-    """Whether a command's first word is probably a file: it has a slash or the suffix of a script."""
+    """True if a command's first word is probably a file: it has a slash or the suffix of a script."""
     return "/" in word or bool(_SCRIPT.search(word))
 
 

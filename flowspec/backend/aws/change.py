@@ -84,7 +84,7 @@ class _Adding(NamedTuple):
     """The identity of what is listed."""
 
     def listed(self, emr: Emr, cluster_id: str) -> Iterator[dict[str, Any]]:
-        """What is there; steps the newest first, page by page."""
+        """Yields what the cluster has, page by page; steps newest first."""
         return emr.pages(self.operation, self.member, ClusterId=cluster_id)
 
     def known(self, emr: Emr, cluster_id: str) -> frozenset[str]:

@@ -49,7 +49,7 @@ _WRAPPER = "java.lang.Exception: "
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What is known of a failure: what EMR says, telling lines by the log they stand in, and what to try.
+    """A failure: EMR's reasons, the telling lines by log, and what to try.
 
     `logs` is where the rest is; `logs_may_follow` says that EMR may not have shipped them yet; `unread` says why
     they could not be read ("" when they could).

@@ -84,7 +84,7 @@ def _held(emr: Emr, cluster_id: str) -> str:
 
 
 def _new_lock() -> str:
-    """Who holds it, until when, and a word that no other lock has: `ann@host until 2026-11-28T10:00:00Z 3f2a9c01`."""
+    """A new lock: owner, expiry and a unique word: `ann@host until 2026-11-28T10:00:00Z 3f2a9c01`."""
     until = datetime.now(timezone.utc) + LOCK_LASTS
     owner = f"{_user()}@{socket.gethostname()}"[:150]
     return f"{owner} until {until:%Y-%m-%dT%H:%M:%SZ} {uuid4().hex[:8]}"

@@ -1,4 +1,4 @@
-"""What S3 answers, and what keeps it from answering, as errors of ours."""
+"""Turns S3's refusals and network failures into ServiceError."""
 
 from __future__ import annotations
 

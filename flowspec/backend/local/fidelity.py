@@ -1,4 +1,4 @@
-"""What is different on this machine from EMR: before a run (`assess`) and after it (`fidelity_of`)."""
+"""Differences between this machine and EMR: before a run (`assess`) and after it (`fidelity_of`)."""
 
 from __future__ import annotations
 

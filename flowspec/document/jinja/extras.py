@@ -43,7 +43,7 @@ def regex_replace(context: Context, value: Any, pattern: Any, replacement: Any =
 
 @pass_context
 def regex_search(context: Context, value: Any, pattern: Any, group: int = 0) -> str | None:
-    """What a regular expression (RE2's) finds first in a text, or its group of this number; null for nothing."""
+    """Returns the first match of a regular expression (RE2), or its group of this number; null without a match."""
     from flowspec.document.patterns import PatternError, compile_pattern
 
     try:
@@ -90,12 +90,12 @@ def b64encode(value: Any) -> str:
 
 
 def basename(value: Any) -> str:
-    """What is behind the last / of a path or URI."""
+    """Returns the part of a path or URI after the last /."""
     return _basename(_text(value))
 
 
 def dirname(value: Any) -> str:
-    """What is before the last / of a path or URI."""
+    """Returns the part of a path or URI before the last /."""
     return _dirname(_text(value))
 
 

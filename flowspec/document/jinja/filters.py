@@ -263,7 +263,7 @@ def _count(sizes: Sizes, name: str, cost: Cost, args: tuple[Any, ...], kwargs: d
 
 
 def _first(apply: Callable[..., Any], context: Context) -> tuple[Any, ...]:
-    """What jinja2 passes to a filter before its value."""
+    """Returns the arguments that jinja2 passes to a filter before its value."""
     wanted = getattr(apply, "jinja_pass_arg", None)
     if wanted is None:
         return ()

@@ -32,7 +32,7 @@ class Method(NamedTuple):
 
     @property
     def is_key(self) -> bool:
-        """Whether the owner is a mapping that also has a key of this name."""
+        """True if the owner is a mapping that also has a key of this name."""
         return isinstance(self.owner, dict) and self.name in self.owner
 
     def called(self, sandbox: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""What a compiled template can reach, and how each operation is measured before it is done.
+"""The operations of a compiled template, and how each operation is measured before it is done.
 
 jinja2's sandbox is beneath: what the tables here allow is still fetched and called through it.
 """
@@ -102,7 +102,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     # --- members ---
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """What `obj.attribute` gives: a method that is allowed, a key of a mapping, or undefined."""
+        """Returns `obj.attribute`: a method that is allowed, a key of a mapping, or undefined."""
         self.step(3)
         if attribute.startswith("_"):
             raise TemplateError("FS322", f"'{attribute}': names that begin with _ can't be reached", word=attribute)
@@ -125,7 +125,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return name in _ATTRIBUTES.get(type(obj), ())
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """What `obj[argument]` gives: a key of a mapping, an item, a part of a text or list, a method by its name."""
+        """Returns `obj[argument]`: a key of a mapping, an item, a part of a text or list, a method by its name."""
         self.step(1)
         if isinstance(argument, slice):
             return self._cut(obj, argument)
@@ -155,7 +155,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     # --- operators ---
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """What an arithmetic operator gives, measured first."""
+        """Applies an arithmetic operator, after measuring it."""
         self.step(2)
         result = super().call_binop(context, operator, *self._operands(operator, left, right))
         if isinstance(result, int):
@@ -196,14 +196,14 @@ class Sandbox(ImmutableSandboxedEnvironment):
             raise _unfit(sign, left, right)
 
     def call_unop(self, context: Context, operator: str, arg: Any) -> Any:
-        """What `+` or `-` before a value gives."""
+        """Applies `+` or `-` to a value."""
         self.step(1)
         if not isinstance(arg, int | float | Undefined):
             raise TemplateError("FS323", f"{operator} can't be used with {kind_of(arg)}")
         return super().call_unop(context, operator, arg)
 
     def compare(self, sign: str, left: Any, right: Any) -> bool:
-        """What a comparison or `in` gives: both sides may have to be gone through."""
+        """Counts a comparison or `in`, which may iterate over both sides."""
         self.step(1 + (self.sizes.weigh(left) + self.sizes.weigh(right)) // 200)
         try:
             return bool(_COMPARE[sign](left, right))
@@ -220,7 +220,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     # --- loops and calls ---
 
     def iterated(self, value: Any, cost: int) -> Any:
-        """What a loop goes through; `cost` is that of its condition, in each turn."""
+        """Returns the items of a loop; `cost` is that of its condition, in each turn."""
         if isinstance(value, bool | int | float | None):
             raise TemplateError("FS323", f"a loop can't go through {kind_of(value)}")
         if not isinstance(value, Undefined):
@@ -229,7 +229,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return value
 
     def callee(self, obj: Any, name: str) -> Any:
-        """What is to be called, if it can be; `name` is what the template calls it, if it has a name."""
+        """Returns the object to call if that is allowed; `name` is its name in the template, if any."""
         if isinstance(obj, Undefined) and name and obj._undefined_obj is missing and not obj._undefined_hint:
             hint = did_you_mean(name, FUNCTIONS)
             raise TemplateError("FS322", f"there is no function '{name}'", word=name, hint=hint)
@@ -238,7 +238,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         raise TemplateError("FS322", f"{kind_of(obj)} can't be called in a template", word=name)
 
     def call(self, context: Context, obj: Any, *args: Any, **kwargs: Any) -> Any:
-        """What a call gives: of a macro, a method or function that is allowed, `loop(…)`, or a joiner."""
+        """Calls an object: a macro, a method or function that is allowed, `loop(…)`, or a joiner."""
         for word in ("_loop_vars", "_block_vars"):
             kwargs.pop(word, None)
         self.step(3 + len(args) + len(kwargs))
@@ -270,7 +270,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return written(value, kind_of)
 
     def joined(self, values: Iterable[Any]) -> str:
-        """What `~` gives."""
+        """Concatenates the operands of `~`."""
         return self.concat([self.written(value) for value in values])
 
     def concat(self, parts: Iterable[str]) -> str:

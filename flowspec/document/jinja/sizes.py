@@ -32,7 +32,7 @@ _VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items())
 
 
 class Stream(Iterator[Any]):
-    """What Jinja's filters give as a generator (map, select, batch …): can be gone through once, has no length."""
+    """The result of a filter that jinja2 implements as a generator (map, select, batch …): iterable once, no length."""
 
     __slots__ = ("at", "items")
 
@@ -128,7 +128,7 @@ class Sizes:
         return len(value) if hasattr(value, "__len__") and not isinstance(value, Undefined) else 0
 
     def kept(self, value: Any) -> Any:
-        """What a filter or a method made: measured, and what is made bit by bit made at once."""
+        """Measures the result of a filter or method; a generator is consumed into a list."""
         if isinstance(value, str):
             self.text(len(value))
         elif isinstance(value, int):
@@ -150,7 +150,7 @@ class Sizes:
 
 
 def kind_of(value: Any) -> str:
-    """What a value is, in words: "a text", "an integer"."""
+    """Returns the kind of a value in words: "a text", "an integer"."""
     if value is None:
         return "null"
     for kinds, words in _KINDS:

@@ -1,4 +1,4 @@
-"""Tells a home folder from its copies.
+"""Distinguishes a home folder from its copies.
 
 A copy (backup, snapshot, container layer) has the records, pid files and cluster ids of the original, but the
 processes that they name belong to the original, and must survive what is done in the copy. So each home has a random

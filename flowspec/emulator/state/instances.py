@@ -49,7 +49,7 @@ class Moment:
 
     @property
     def serving(self) -> bool:
-        """Whether the cluster is RUNNING or WAITING, so that instances are launched and removed."""
+        """True if the cluster is RUNNING or WAITING, so that instances are launched and removed."""
         return self.cluster.state in states.READY
 
     def ready(self, thing: Mapping[str, Any]) -> float | None:

@@ -139,7 +139,7 @@ class Call:
     other_meaning: set[str] = field(default_factory=set)
 
     def has(self, name: str) -> bool:
-        """Whether the option is there."""
+        """True if the option was given."""
         return name in self.options
 
     def text(self, name: str) -> str | None:
@@ -244,7 +244,7 @@ class Call:
         return given[key]
 
     def note_unread(self, given: Json, known: set[str], option: str) -> None:
-        """Tells of the members of an object that the AWS CLI passes over."""
+        """Notes the members of an object that the AWS CLI ignores."""
         for key in given:
             if key not in known:
                 self.notes.append(

@@ -92,7 +92,7 @@ def _ec2_attributes(call: Call) -> Json:
 
 
 def _ec2_shape() -> Any:
-    """What --ec2-attributes takes: members of Instances under names of their own."""
+    """Converts --ec2-attributes: members of Instances under names of their own."""
     instances = input_shape().members["Instances"].members
     zones = instances["Placement"].members
     own = {key: instances[_EC2.get(key, f"Ec2{key}" if key.startswith("Subnet") else key)] for key in _EC2_MEMBERS}

@@ -39,7 +39,7 @@ _PROFILES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 
 
 def read(source: Source, folder: Path, cluster: str = "") -> Wanted:
-    """What the create-cluster command of a script asks for. `folder`: where its file:// paths begin.
+    """The request of a script's create-cluster command. `folder`: where its file:// paths begin.
 
     Of several commands `cluster` names one, by its --name or number. Raises `SpecError`.
     """
@@ -68,7 +68,7 @@ def read(source: Source, folder: Path, cluster: str = "") -> Wanted:
 
 
 def _first(call: Call, names: tuple[str, ...]) -> str:
-    """What the first of several variables of the environment that is set holds."""
+    """Returns the value of the first of several environment variables that is set."""
     return next((call.environment[name] for name in names if call.environment.get(name)), "")
 
 

@@ -105,7 +105,7 @@ def parse(source: Source) -> Script:
 
 @dataclass
 class _Values:
-    """What was assigned so far: texts with placeholders, and arrays of them."""
+    """The variables assigned so far: texts with placeholders, and arrays of them."""
 
     texts: dict[str, str] = field(default_factory=dict)
     arrays: dict[str, list[str]] = field(default_factory=dict)
@@ -304,7 +304,7 @@ class _Reader:
             self.word = None
 
     def _assigning(self) -> bool:
-        """Whether the word that has begun is an assignment, where nothing is split."""
+        """True if the word that has begun is an assignment, where nothing is split."""
         earlier = all(word.text in _DECLARING | _LEADING or _ASSIGNED.fullmatch(word.text) for word in self.words)
         return earlier and bool(self.word) and bool(_ASSIGNED.match("".join(self.word or ())))
 
@@ -344,7 +344,7 @@ class _Reader:
         return self._made(f"arg{named['position']}" if named["position"].isdigit() else "args", named[0])
 
     def _enclosed(self, opening: str, closing: str) -> str:
-        """What stands in the brackets that begin after the `$` here."""
+        """Returns the text in the brackets that begin after this `$`."""
         depth, at, quote = 0, self.at + 1, ""
         while at < len(self.text):
             char = self.text[at]
@@ -533,10 +533,10 @@ class _Reader:
 
 
 def _calls(words: list[Word]) -> bool:
-    """Whether a command follows the assignments: then they are in force for that command alone."""
+    """True if a command follows the assignments, which then apply to that command only."""
     return any(word.text not in _DECLARING and not _ASSIGNED.fullmatch(word.text) for word in words)
 
 
 def _without(items: list[str], known: list[str]) -> list[str] | None:
-    """What a longer list adds to a known one; None when it does not begin with it."""
+    """Returns what a longer list adds to a known one; None if it does not begin with it."""
     return items[len(known) :] if known and items[: len(known)] == known else None

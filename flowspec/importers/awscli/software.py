@@ -1,4 +1,4 @@
-"""What runs on a cluster of create-cluster: applications, bootstrap actions, steps and EMRFS."""
+"""The software options of create-cluster: applications, bootstrap actions, steps and EMRFS."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _EMRFS_KMS = "com.amazon.ws.emr.hadoop.fs.cse.KMSEncryptionMaterialsProvider"
 
 @dataclass
 class _Software:
-    """What the applications and the like become, in the CLI's order."""
+    """Converts the applications and the like, in the CLI's order."""
 
     target: StepTarget
     steps: list[Json] = field(default_factory=list)

@@ -328,7 +328,7 @@ class _ByValues(Functions):
 
 
 def _stem(name: str, argument: Any) -> str:
-    """What a variable for the result of a function is called after."""
+    """Returns the text that the variable for a function's result is named after."""
     if name == "Fn::FindInMap" and isinstance(argument, list) and len(argument) > 2:
         words = [one for one in (argument[0], argument[2]) if isinstance(one, str)]
         return "_".join(words) or "FindInMap"

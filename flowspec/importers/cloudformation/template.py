@@ -67,7 +67,7 @@ class _Found(NamedTuple):
 
     @property
     def resource(self) -> Json:
-        """What the template says of it."""
+        """The description in the template."""
         resource: Json = self.stack.resources[self.name]
         return resource
 

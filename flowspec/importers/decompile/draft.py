@@ -62,7 +62,7 @@ class _Draft(NamedTuple):
 
 @dataclass
 class _Rejected:
-    """What the drafts so far had wrong.
+    """The errors of the drafts so far.
 
     `aside`: members for api_params, with the reasons; `skipped`: by the index of a step, the number of kinds
     that compile to it alone, but not in the spec.
@@ -186,7 +186,7 @@ def _escaped(value: Any) -> Any:
 
 
 def _is_rejected(draft: _Draft, wanted: Wanted, folder: Path, rejected: _Rejected) -> bool:
-    """Whether a draft does not compile to the request; then the reason is added to `rejected`."""
+    """True if a draft does not compile to the request; the reason is added to `rejected`."""
     params = wanted.request
     before = (len(rejected.aside), rejected.skipped.total())
     try:
@@ -247,7 +247,7 @@ def _reject_members(made: Mapping[str, Any], params: Mapping[str, Any], rejected
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two requests are equal: members, values with their types, and the order of lists except Tags."""
+    """True if two requests are equal: members, values with their types, and the order of lists except Tags."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return one.keys() == other.keys() and all(
             same(_sorted(item) if key == "Tags" else item, _sorted(other[key]) if key == "Tags" else other[key])

@@ -97,7 +97,7 @@ def by_definition(value: Any, name: str) -> Any:
 
 
 class _Context:
-    """What the module of a shape is given."""
+    """The context that the module of a shape gets."""
 
     def by_definition(self, value: Any, name: str) -> Any:
         return by_definition(value, name)

@@ -79,7 +79,7 @@ class Variable:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a source asks for: a request with placeholders, their variables, region and profile ("" for none).
+    """The content of a source: a request with placeholders, their variables, region and profile ("" for none).
 
     `notes` are sentences on what the source has and no request can express.
     """

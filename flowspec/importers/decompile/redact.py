@@ -108,7 +108,7 @@ class Redactor:
         return "".join([*parts, _template(text[at:])])
 
     def _has_placeholder(self, text: str, spot: _Spot) -> bool:
-        """Whether a placeholder is where the secret would be; then its variable is sensitive."""
+        """True if a placeholder is where the secret would be; then its variable is sensitive."""
         names = PLACEHOLDER.findall(text[spot.start : spot.end])
         self.sensitive.update(names)
         return bool(names)
@@ -153,7 +153,7 @@ def variable_name(name: str) -> str:
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a value of this name is a secret."""
+    """True if a value of this name is a secret."""
     words = [word.lower() for word in _WORD.findall(name)]
     if not words or words[-1] in _ABOUT:
         return False

@@ -146,7 +146,7 @@ def _may_be_short(value: Any, path: Path) -> bool:
 
 
 def _is_flat(value: Any, depth: int) -> bool:
-    """Whether a value is a scalar, or nests collections of scalars up to `depth` levels, none of many entries."""
+    """True if a value is a scalar, or nests collections of scalars up to `depth` levels, none of many entries."""
     if isinstance(value, str):
         return "\n" not in value
     if not isinstance(value, dict | list) or not value:

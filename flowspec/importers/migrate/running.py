@@ -90,7 +90,7 @@ def _is_access(name: str) -> bool:
 
 
 def isolated() -> bool:
-    """Whether scripts run in a network namespace of their own, so that nothing of them reaches a network."""
+    """True if scripts run in a network namespace of their own, so that nothing of them reaches a network."""
     return bool(_without_network())
 
 

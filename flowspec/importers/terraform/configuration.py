@@ -25,7 +25,7 @@ _LARGEST_FILE = 10_000_000
 
 @dataclass
 class Module:
-    """What the files of one folder declare."""
+    """The declarations in the files of one folder."""
 
     folder: Path
     variables: dict[str, Body] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class Module:
     providers: dict[str, Body] = field(default_factory=dict)
 
     def add(self, body: Body, *, override: bool = False) -> None:
-        """Takes in the blocks of a file."""
+        """Adds the blocks of a file."""
         for block in body.blocks:
             if block.kind == "locals":
                 self.local.update({name: (block.body, expr) for name, expr in block.body.attributes.items()})

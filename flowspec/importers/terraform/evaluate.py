@@ -46,7 +46,7 @@ class TooMuchWork(Exception):
 
 @dataclass
 class Context:
-    """What all modules of an import share.
+    """The state that all modules of an import share.
 
     `known` are the values that the variables of `names` have in Terraform, `shown` how Terraform calls them;
     `used` are those that something was computed from. Files are read from `folders` only; the first is the root's.
@@ -146,7 +146,7 @@ class Symbol:
         return Symbol(f"{self.text}[{shown}]", self.scope)
 
     def items(self) -> list[Any]:
-        """What a splat goes through."""
+        """Returns the items of a splat."""
         raise Unknown
 
     def placeholder(self) -> Any:
@@ -516,7 +516,7 @@ class Scope:
 
 
 def _certainly_fails(scope: Scope, expr: Expr) -> bool:
-    """Whether an expression is an attribute or element that a known value does not have."""
+    """True if an expression is an attribute or element that a known value does not have."""
     if not isinstance(expr, syntax.Attribute | syntax.Index):
         return False
     try:

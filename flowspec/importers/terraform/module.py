@@ -29,7 +29,7 @@ _LAST_INDEX = re.compile(r"\[[^][]*\]$")
 
 
 def is_module(folder: Path) -> bool:
-    """Whether a folder holds Terraform files."""
+    """True if a folder holds Terraform files."""
     return bool(module_files(folder))
 
 
@@ -144,7 +144,7 @@ def _why_none(context: Context) -> str:
 
 
 def _names(clusters: list[Resource]) -> list[str]:
-    """What --cluster calls them: the resource's name where only one has it, else the address."""
+    """Returns the names for --cluster: the resource's name where only one has it, else the address."""
     short = [one.key.rpartition(".")[2] for one in clusters]
     return [
         name if short.count(name) == 1 else one.address.removeprefix(f"{_CLUSTER}.")
@@ -153,7 +153,7 @@ def _names(clusters: list[Resource]) -> list[str]:
 
 
 def _belongs(part: Resource, cluster: Resource, context: Context, links: dict[str, list[str]]) -> bool:
-    """Whether a part's cluster_id is that of the cluster; in a state both have the id, in a plan neither."""
+    """True if a part's cluster_id is that of the cluster; in a state both have the id, in a plan neither."""
     owner = part.values.get("cluster_id")
     if owner is not None and owner == cluster.values.get("id"):
         return True
@@ -168,7 +168,7 @@ def _belongs(part: Resource, cluster: Resource, context: Context, links: dict[st
 
 
 def _refers(reference: str, part: str, cluster: str) -> bool:
-    """Whether a reference in a plan is to a cluster; one by `each.key` is to that of the same key."""
+    """True if a reference in a plan is to a cluster; one by `each.key` is to that of the same key."""
     if _INDEX.sub("", reference) not in (f"{_INDEX.sub('', cluster)}.id", _INDEX.sub("", cluster)):
         return False
     own, index = _LAST_INDEX.search(cluster), _LAST_INDEX.search(reference.removesuffix(".id"))

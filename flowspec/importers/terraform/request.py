@@ -193,7 +193,7 @@ class _Writer:
     # --- single values ---
 
     def _is_unset(self, key: str, value: Any, place: str) -> bool:
-        """Whether the provider takes a value for none: an empty text, and for some a zero."""
+        """True if the provider treats a value as unset: an empty text, and for some a zero."""
         name = placeholder_name(value)
         held = self.context.known.get(name, value) if name else value
         empty = held == "" or (key in _ZERO_IS_UNSET and held in (0, "0"))

@@ -1,4 +1,4 @@
-"""What Terraform shows as JSON -> the resources in it: `terraform show -json` of a plan or a state, and a state file.
+"""Terraform's JSON output -> the resources in it: `terraform show -json` of a plan or a state, and a state file.
 
 What a plan does not know before it is applied is a placeholder, named after its address.
 """
@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 
 def is_shown(value: Json) -> bool:
-    """Whether a JSON object is a plan or a state, and not a configuration."""
+    """True if a JSON object is a plan or a state, and not a configuration."""
     return isinstance(value.get("planned_values") or value.get("values"), dict) or isinstance(
         value.get("resources"), list
     )
@@ -120,7 +120,7 @@ def _written(module: Any, prefix: str) -> Iterator[tuple[str, Json]]:
 
 
 def owners(value: Json) -> dict[str, list[str]]:
-    """What the `cluster_id` of each resource refers to, by the resource's address without indexes."""
+    """Returns the reference in the `cluster_id` of each resource, by the resource's address without indexes."""
     found = {}
     for address, expressions in _written(value.get("configuration", {}).get("root_module"), ""):
         prefix = re.sub(r"[^.]+\.[^.]+$", "", address)

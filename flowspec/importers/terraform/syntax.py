@@ -141,7 +141,7 @@ class For(Expr):
 
 @dataclass
 class Body:
-    """What is between the braces of a block, or in an object of the JSON syntax."""
+    """The content of a block, or of an object of the JSON syntax."""
 
     file: str
     line: int = 0
@@ -205,7 +205,7 @@ def _json_body(value: dict[str, Any], kind: str, file: str) -> Body:
 
 
 def _has_dynamic(value: Any) -> bool:
-    """Whether a value is a block, or a list of blocks, with a dynamic block somewhere in it."""
+    """True if a value is a block, or a list of blocks, with a dynamic block somewhere in it."""
     if isinstance(value, list):
         return all(isinstance(one, dict) for one in value) and any(map(_has_dynamic, value))
     return isinstance(value, dict) and ("dynamic" in value or any(map(_has_dynamic, value.values())))

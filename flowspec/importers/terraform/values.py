@@ -35,7 +35,7 @@ def _order(value: Any) -> tuple[int, Any]:
 
 
 def has_placeholder(value: Any) -> bool:
-    """Whether there is a placeholder anywhere in a value."""
+    """True if there is a placeholder anywhere in a value."""
     if isinstance(value, str):
         return PLACEHOLDER.search(value) is not None
     if isinstance(value, dict):
@@ -44,7 +44,7 @@ def has_placeholder(value: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is a number, which a truth value is not."""
+    """True if a value is a number; booleans are not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

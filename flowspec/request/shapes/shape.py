@@ -40,7 +40,7 @@ class CompileContext(Protocol):
 
     @property
     def target(self) -> StepTarget:
-        """What decides the form of its steps."""
+        """The target that decides the form of its steps."""
 
     def by_schema(self, value: Any, schema: Schema, route: Route) -> Any:
         """Compiles a value by rule, along its schema."""

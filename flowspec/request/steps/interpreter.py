@@ -1,4 +1,4 @@
-"""What steps of Hive and Pig have in common: EMR's own scripts fetch a program from S3 and interpret it."""
+"""The common part of Hive and Pig steps: EMR's own scripts fetch a program from S3 and interpret it."""
 
 from __future__ import annotations
 

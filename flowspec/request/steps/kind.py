@@ -24,7 +24,7 @@ class SpecStep(NamedTuple):
 
     @property
     def stages(self) -> bool:
-        """Whether relative paths are local files; `stage: false` sends them as they are written."""
+        """True if relative paths are local files; `stage: false` sends them as they are written."""
         return bool(self.fields.get("stage", True))
 
     def file(self, key: str) -> Any:

@@ -32,7 +32,7 @@ class Invocation(NamedTuple):
 
 
 class StepTarget(NamedTuple):
-    """What decides the form of a step.
+    """The target that decides the form of a step.
 
     `pre_emr4`: it runs on an AMI from before release 4.0.0, which has no command-runner.jar. `region` is
     that of the S3 bucket with EMR's own programs.

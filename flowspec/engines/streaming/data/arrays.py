@@ -1,4 +1,4 @@
-"""What must be known of every byte of a large job, asked of numpy; small jobs do without it.
+"""numpy versions of the per-byte operations (counting, hashing, sorting lines); small jobs do without them.
 
 numpy takes longer to import than a small job takes to run, so a job `load_numpy`s it only where there is
 much to look at. Each function gives the same answer either way.
@@ -60,7 +60,7 @@ def load_numpy(size: int | None = None) -> None:
 
 
 def _keep_memory() -> None:
-    """Has glibc keep what arrays of megabytes leave for the next ones: fetched anew, it comes page by page."""
+    """Makes glibc keep freed arrays of megabytes: memory fetched anew is faulted in page by page."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if sys.platform == "linux" and mallopt:
         mallopt(_M_MMAP_THRESHOLD, 64 << 20)
@@ -69,7 +69,7 @@ def _keep_memory() -> None:
 
 @contextmanager
 def _no_threads() -> Iterator[None]:
-    """Has OpenBLAS start no threads: the job forks, and computes no matrices. Its commands may well do so."""
+    """Keeps OpenBLAS from starting threads in this process, which forks; the job's commands are not affected."""
     asked = os.environ.get(_BLAS_THREADS)
     os.environ[_BLAS_THREADS] = "1"
     try:
@@ -82,7 +82,7 @@ def _no_threads() -> Iterator[None]:
 
 
 def numpy_is_loaded() -> bool:
-    """Whether numpy is at hand."""
+    """True if numpy can be imported."""
     return _numpy is not None
 
 

@@ -60,7 +60,7 @@ class SplitReader:
 
     @property
     def is_plain_text(self) -> bool:
-        """Whether the records are lines without a limit, so that `text_chunks` tells all about them."""
+        """True if the records are lines without a limit, so that `text_chunks` tells all about them."""
         return not self._delimiter and self._max_length >= _UNLIMITED
 
     def text_chunks(self) -> Iterator[bytes]:
@@ -90,7 +90,7 @@ class SplitReader:
                 yield offset, line
 
     def _stops_at_end(self, offset: int, line_end: int) -> bool:
-        """Whether a line with a limit is read as two: the reader gives it up where the split ends.
+        """True if a line with a limit is read as two: the reader gives it up where the split ends.
 
         What lies behind is a record of its own then (LineRecordReader.maxBytesToConsume).
         """
@@ -258,7 +258,7 @@ def _inflate(blocks: Iterator[bytes], codec: str) -> Iterator[bytes]:
 
 
 def _damage(said: str, codec: str) -> str:
-    """What zlib says, in the words of BuiltInGzipDecompressor."""
+    """Returns zlib's error in the words of BuiltInGzipDecompressor."""
     said = said.rpartition("decompressing data: ")[2]
     return _GZIP_DAMAGE.get(said, said) if codec == ".gz" else said
 

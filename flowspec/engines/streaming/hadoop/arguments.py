@@ -91,7 +91,7 @@ class Unsupported(ClientError):
 
 
 def unsupported(what: str) -> ClientError:
-    """What is not supported, refused as StreamJob refuses an argument."""
+    """Refuses an unsupported argument as StreamJob refuses an argument."""
     message = f"{what} is not supported by the local streaming engine"
     return Unsupported(printed=[message, "Try -help for more information"])
 
@@ -118,7 +118,7 @@ class Arguments:
         return self.streaming.get(name, [])
 
     def has(self, flag: str) -> bool:
-        """Whether a flag was given."""
+        """True if a flag was given."""
         return flag in self.streaming
 
 

@@ -222,7 +222,7 @@ class Configuration:
         return next((match[0] for match in found if match), "")
 
     def is_blank(self, name: str) -> bool:
-        """Whether an empty value was given: no number for the client, though it never reaches the tasks."""
+        """True if an empty value was given: no number for the client, though it never reaches the tasks."""
         return self._raw.get(name) == ""
 
     def integer(self, name: str, default: int) -> int:

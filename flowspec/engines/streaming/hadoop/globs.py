@@ -34,7 +34,7 @@ def glob(uri: str, files: FileSystems) -> list[str] | None:
 
 
 def _encoded(uri: str) -> bytes:
-    """What java.net.URI orders paths by: UTF-16, with escapes for what may not stand in a path."""
+    """Returns the key by which java.net.URI orders paths: UTF-16, with escapes for what may not stand in a path."""
     return _NOT_IN_A_PATH.sub(lambda found: f"%{ord(found[0]):02X}", uri).encode("utf-16-be", "surrogatepass")
 
 

@@ -20,7 +20,7 @@ _TOKEN = re.compile(r"[^ \t\n\r\f]+")  # java.util.StringTokenizer
 
 
 def map_pairs(name: str, pairs: Iterable[Pair]) -> Iterator[Pair]:
-    """What a Java mapper makes of the records."""
+    """Applies a Java mapper to the records."""
     if name == classes.INVERSE_MAPPER:
         return ((value, key) for key, value in pairs)
     if name == classes.TOKEN_COUNT_MAPPER:

@@ -94,7 +94,7 @@ class _Division:
         return text.rstrip("0"), self._power + 1 + len(text) - len(found)
 
     def _fits(self, exponent: int, significant: int, bits_used: int) -> bool:
-        """Whether Java divides longs here: then it is a little stricter about what is high."""
+        """True if Java divides longs here, which rounds more strictly."""
         behind = max(0, bits_used - exponent - 1)
         fives, other_fives = max(0, -self._power), max(0, self._power)
         twos, other_twos = fives + behind + exponent, other_fives + behind

@@ -44,7 +44,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What runs as mapper, combiner or reducer: a command line, or a Java class."""
+    """A mapper, combiner or reducer: a command line, or a Java class."""
 
     command: str = ""
     java: str = ""
@@ -384,7 +384,7 @@ class _Builder:
         return default if self._bad_number(name) else self._conf.integer(name, default)
 
     def _bad_number(self, name: str) -> str:
-        """What is wrong with a number that only the tasks read; empty for nothing."""
+        """Returns the error in a number that only the tasks read, "" if there is none."""
         try:
             self._conf.integer(name, 0)
         except ValueError as error:

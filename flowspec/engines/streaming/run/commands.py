@@ -174,7 +174,7 @@ class RunningCommand:
 
     @property
     def broken(self) -> bool:
-        """Whether the command stopped reading before its input was written."""
+        """True if the command stopped reading before its input was written."""
         return self._input.broken
 
     def output(self) -> Iterator[bytes]:
@@ -219,7 +219,7 @@ class RunningCommand:
 
 
 class Reporter:
-    """What a command says on standard error: counters and status go to the task, the rest is passed on."""
+    """Reads a command's standard error: counters and status go to the task, the rest is passed on."""
 
     def __init__(
         self,

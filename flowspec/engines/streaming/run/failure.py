@@ -18,7 +18,7 @@ class TaskFailure(Exception):
 
 
 def from_os_error(error: OSError) -> TaskFailure:
-    """What Hadoop says when the system refuses to read or write (a full disk: `No space left on device`)."""
+    """Hadoop's message when the system refuses to read or write (a full disk: `No space left on device`)."""
     reason = error.strerror or str(error)
     place = f"{error.filename}: " if error.filename and error.errno != errno.ENOSPC else ""
     return TaskFailure(f"java.io.IOException: {place}{reason}")

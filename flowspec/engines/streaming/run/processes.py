@@ -54,7 +54,7 @@ def write_all(descriptor: int, data: memoryview) -> None:
 
 
 def read_chunks(descriptor: int) -> Iterator[bytes]:
-    """What a pipe or file gives, to its end; small pieces, as most programs write them, are put together."""
+    """Yields the content of a pipe or file to its end; small pieces, as most programs write them, are put together."""
     pieces: list[bytes] = []
     size = 0
     while piece := os.read(descriptor, BLOCK):
@@ -68,5 +68,5 @@ def read_chunks(descriptor: int) -> Iterator[bytes]:
 
 
 def read_lines(descriptor: int) -> Iterator[bytes]:
-    """What a command says, as soon as it does, in blocks of whole lines, each ended by LF."""
+    """Yields a command's output as it comes, in blocks of whole lines, each ended by LF."""
     return whole_lines(unify(iter(lambda: os.read(descriptor, BLOCK), b"")))

@@ -177,7 +177,7 @@ class _Runner:
         self._log.info("Job", format_counters(_in_order(self._counters)))
 
     def _setup(self) -> None:
-        """What LocalJobRunner.Job.run does first, and what it fails at."""
+        """Sets the job up as LocalJobRunner.Job.run does, with the same failures."""
         if self._version not in (1, 2):
             raise TaskFailure("java.io.IOException: Only 1 or 2 algorithm version is supported")
         self._context.committer.setup()

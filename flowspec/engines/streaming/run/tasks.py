@@ -1,4 +1,4 @@
-"""What map and reduce tasks share: identity, environment, counters, and when a command has failed.
+"""The common part of map and reduce tasks: identity, environment, counters, and when a command has failed.
 
 Sources: org.apache.hadoop.mapred.MapTask and ReduceTask (localizeConfiguration), PipeMapRed
 (environment, waitOutputThreads), org.apache.hadoop.mapreduce.counters.Limits.
@@ -117,7 +117,7 @@ class Task:
         return environment
 
     def _own_properties(self) -> list[tuple[str, str]]:
-        """What the task itself sets: under the new name and, since it is set at run time, under the old one."""
+        """The properties that the task sets at run time: under the new name and the old one."""
         job = self.job
         output = f"{job.output}/_temporary/0/_temporary/{self.attempt}"
         own = {

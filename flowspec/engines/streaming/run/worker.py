@@ -55,7 +55,7 @@ class TaskResult:
 
 @dataclass(frozen=True)
 class JobContext:
-    """What every process of a job knows."""
+    """The data that every process of a job has."""
 
     job: Job
     syslog: JobLog

@@ -51,7 +51,7 @@ class WorkerPool:
     def messages(
         self, members: list[PoolProcess], idle: Callable[[], None], interval: float
     ) -> Iterator[tuple[PoolProcess, Any]]:
-        """What the members send, until none of them is awaited; None from one that has died.
+        """Yields the messages of the members until none of them is awaited; None from one that has died.
 
         Members may be added on the way. `idle` is called at least every `interval` seconds.
         """
