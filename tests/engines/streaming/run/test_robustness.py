@@ -383,7 +383,7 @@ def test_a_fifo_as_input_is_refused(words):
     os.mkfifo(words / "pipe")
     ran = run(["-input", f"{words}/pipe", "-output", f"{words}/out", "-mapper", "cat"], words / "cwd")
     assert ran.returncode == 5
-    assert f"Not a regular file: file:{words}/pipe" in text_of(ran)
+    assert f"Not a file: file:{words}/pipe" in text_of(ran)
 
 
 def test_an_output_below_a_file_is_named(words):
