@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from functools import partial
 from os import PathLike
 from typing import Any
 
@@ -59,7 +61,16 @@ def plan_on(
     """
     running = observe(emr, jobflow)
     assessment = emr.backend.assess(request.params)
-    return make_plan(jobflow, request, running, assessment, replace=replace, rerun=rerun, cancel_removed=cancel_removed)
+    return make_plan(
+        jobflow,
+        request,
+        running,
+        assessment,
+        replace=replace,
+        rerun=rerun,
+        cancel_removed=cancel_removed,
+        now=datetime.now(timezone.utc),
+    )
 
 
 def run(
@@ -85,7 +96,8 @@ def run(
     jobflow = validate(document)
     request = compile(jobflow)
     emr = connect(Endpoint.of(jobflow, run_bootstrap=run_bootstrap))
-    applied = apply(plan_on(emr, jobflow, request, replace=replace), emr, sleep=sleep)
+    plan = partial(plan_on, emr, jobflow, request, replace=replace)
+    applied = apply(plan(), emr, replan=plan, sleep=sleep)
     with closing(watch(emr, applied.cluster_id, steps=applied.steps, timeout=timeout, sleep=sleep)) as events:
         for event in events:
             on_event(event)

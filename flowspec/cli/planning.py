@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowspec.cli.options import job_flow
 from flowspec.cli.output import print_warnings
@@ -18,7 +19,15 @@ if TYPE_CHECKING:
 _PATHS = "variable_files"
 
 
-def planned(spec: Path, **options: Any) -> tuple[Plan, Emr]:
+class Planned(NamedTuple):
+    """A plan, the connection to carry it out by, and how it is made again; None for a saved plan, which is not."""
+
+    plan: Plan
+    emr: Emr
+    again: Callable[[], Plan] | None
+
+
+def planned(spec: Path, **options: Any) -> Planned:
     """Makes the plan of a spec and prints its warnings. `options` are those of `flowspec apply` that shape a plan."""
     from flowspec.backend.aws.client import Endpoint, connect
     from flowspec.pipeline import plan_on
@@ -31,7 +40,8 @@ def planned(spec: Path, **options: Any) -> tuple[Plan, Emr]:
     # Before the connection is made: what is wrong with local files is said without credentials, too.
     request = compile(flow)
     emr = connect(Endpoint.of(flow, run_bootstrap=run_bootstrap))
-    return plan_on(emr, flow, request, **converging), emr
+    again = partial(plan_on, emr, flow, request, **converging)
+    return Planned(again(), emr, again)
 
 
 def plan_to_save(spec: Path, **options: Any) -> tuple[Plan, str]:
@@ -40,7 +50,7 @@ def plan_to_save(spec: Path, **options: Any) -> tuple[Plan, str]:
 
     # A plan is applied as of the moment at which it was made: `ds` and `ts` stay what was reviewed.
     options["date"] = options["date"] or datetime.now(timezone.utc).replace(microsecond=0, tzinfo=None)
-    plan, emr = planned(spec, **options)
+    plan, emr, _ = planned(spec, **options)
     public = [one for one in options["assignments"] if one.partition("=")[2] not in plan.secrets]
     saved = {
         **{name: value for name, value in options.items() if value not in (None, (), False)},
@@ -52,7 +62,7 @@ def plan_to_save(spec: Path, **options: Any) -> tuple[Plan, str]:
     return plan, write_plan(_content(plan, emr), saved)
 
 
-def saved_plan(text: str, given: Mapping[str, Any]) -> tuple[Plan, Emr]:
+def saved_plan(text: str, given: Mapping[str, Any]) -> Planned:
     """Makes the plan of a file again. Raises StalePlan, naming what moved, unless it is the one that was saved.
 
     Of the options `given` now, variables and the profile count: secrets are not in the file.
@@ -70,9 +80,9 @@ def saved_plan(text: str, given: Mapping[str, Any]) -> tuple[Plan, Emr]:
         "rerun": tuple(kept.get("rerun", ())),
         "profile": given["profile"] or kept.get("profile"),
     }
-    plan, emr = planned(Path(options.pop("spec")), **options)
+    plan, emr, _ = planned(Path(options.pop("spec")), **options)
     refuse_stale(saved, _content(plan, emr))
-    return plan, emr
+    return Planned(plan, emr, None)
 
 
 def _content(plan: Plan, emr: Emr) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from flowspec.errors import Diagnostic
+from flowspec.errors import Diagnostic, Location
 from flowspec.request.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ class Change:
     """One line of a plan: `address` names the thing, `reason` says why.
 
     `before` and `after` are texts, or tuples of texts for command lines.
-    `path` leads to the wanted value in the RunJobFlow request, () where the request has none.
+    `path` leads to the wanted value in the RunJobFlow request, () where the request has none, and `location` is its
+    place in the spec.
     """
 
     action: Action
@@ -41,6 +42,7 @@ class Change:
     after: str | tuple[str, ...] | None = None
     reason: str = ""
     path: tuple[str | int, ...] = ()
+    location: Location | None = None
 
 
 @dataclass(frozen=True)

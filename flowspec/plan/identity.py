@@ -23,11 +23,11 @@ from flowspec.plan.cluster import (
     TARGET_TAG,
     Cluster,
 )
-from flowspec.plan.fields import stated, token
+from flowspec.plan.differences import TOKEN_LENGTH, token
+from flowspec.plan.fields import stated
 from flowspec.plan.steps import step_identity
 
-_TAG_VALUE = 256
-_TOKEN = 5
+TAG_VALUE = 256
 # Of KerberosAttributes DescribeCluster gives the realm back, and no password.
 _HIDDEN_MEMBERS = (*(row.member for row in ROWS if row.handling is Handling.UNREADABLE), "KerberosAttributes")
 
@@ -48,12 +48,12 @@ def identity_tags(plan: Plan) -> dict[str, str]:
 def _managed(params: Mapping[str, Any]) -> str:
     """The tokens of what a request states, "" when they are too many for a tag: then nothing is taken off later."""
     tokens = "".join(sorted({token(address) for address in stated(params)}))
-    return tokens if len(tokens) <= _TAG_VALUE else ""
+    return tokens if len(tokens) <= TAG_VALUE else ""
 
 
 def managed_tokens(value: str) -> frozenset[str]:
     """The tokens in the value of the tag `flowspec:managed`."""
-    return frozenset(value[start : start + _TOKEN] for start in range(0, len(value), _TOKEN))
+    return frozenset(value[start : start + TOKEN_LENGTH] for start in range(0, len(value), TOKEN_LENGTH))
 
 
 def unreadable(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,9 +85,33 @@ def observed_digest(cluster: Cluster) -> str:
     """
     live = cluster.live
     params = dict(live.params) if live else {}
+    if live and params.get("Instances"):
+        params["Instances"] = _without_moved_sizes(params)
     # The lock is written by who is about to look.
     params["Tags"] = [tag for tag in params.get("Tags", ()) if tag["Key"] != LOCK_TAG]
     return _digest([cluster.id, params, live.ids if live else None, [one.id for one in cluster.steps]])
+
+
+_SIZES = {
+    "InstanceGroups": frozenset({"InstanceCount"}),
+    "InstanceFleets": frozenset({"TargetOnDemandCapacity", "TargetSpotCapacity"}),
+}
+
+
+def _without_moved_sizes(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The Instances of a cluster without the sizes that a scaler may move at any moment."""
+    managed = bool(params.get("ManagedScalingPolicy"))
+    instances = dict(params["Instances"])
+    for name, sizes in _SIZES.items():
+        instances[name] = [
+            {
+                key: item
+                for key, item in one.items()
+                if key not in sizes or not (managed or one.get("AutoScalingPolicy"))
+            }
+            for one in instances.get(name, ())
+        ]
+    return instances
 
 
 def _digest(value: Any) -> str:

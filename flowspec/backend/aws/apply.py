@@ -57,6 +57,7 @@ def apply(
     plan: Plan,
     emr: Emr,
     *,
+    replan: Callable[[], Plan] | None = None,
     lock_timeout: float = 0.0,
     notify: Callable[[str], None] = lambda _: None,
     sleep: Callable[[float], None] = time.sleep,
@@ -67,7 +68,8 @@ def apply(
     `notify` gets one line for each thing done; on KeyboardInterrupt also one on the cluster that may run.
     Raises FlowspecError when the plan is blocked, the request is invalid, or no cluster is found after a lost
     answer; ServiceError when EMR or S3 refuses. A plan that changes a living cluster raises Locked when another
-    apply changes it for longer than `lock_timeout` seconds, and StalePlan when it has changed since.
+    apply changes it for longer than `lock_timeout` seconds. When the cluster has changed since, `replan` makes the
+    plan again; without it StalePlan is raised.
     """
     if plan.blocked:
         raise FlowspecError(plan.blocked, remedy=plan.remedy)
@@ -75,8 +77,16 @@ def apply(
         return Applied(plan.joins, joined=True, steps=plan.awaits)
     if plan.converges:
         uploaded = _upload(plan, emr, notify)
-        steps = change_cluster(plan, emr, lock_timeout=lock_timeout, notify=notify, sleep=sleep)
-        return Applied(plan.converges, joined=True, uploaded=uploaded, steps=(*(plan.awaits or ()), *steps))
+        steps = change_cluster(
+            plan,
+            emr,
+            replan=replan,
+            upload=lambda newer: _upload(newer, emr, notify),
+            lock_timeout=lock_timeout,
+            notify=notify,
+            sleep=sleep,
+        )
+        return Applied(plan.converges, joined=True, uploaded=uploaded, steps=steps)
     submission, began = uuid4().hex, datetime.now(timezone.utc)
     params = _tagged(plan, submission)
     _refuse_invalid(params)

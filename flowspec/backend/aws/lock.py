@@ -15,7 +15,7 @@ from datetime import datetime, timedelta, timezone
 from uuid import uuid4
 
 from flowspec.backend.aws.client import Emr
-from flowspec.errors import Locked
+from flowspec.errors import FlowspecError, Locked
 from flowspec.plan.cluster import LOCK_TAG
 
 # Longer than the calls of one apply take; an apply that is killed keeps others out no longer than this.
@@ -42,8 +42,17 @@ def locked(
     try:
         yield
     finally:
+        _release(emr, cluster_id, mine, notify)
+
+
+def _release(emr: Emr, cluster_id: str, mine: str, notify: Callable[[str], None]) -> None:
+    """Removes a lock. What was done under it is done: where the lock can't be removed, it expires."""
+    try:
         if _held(emr, cluster_id) == mine:
             emr.call("RemoveTags", ResourceId=cluster_id, TagKeys=[LOCK_TAG])
+    except FlowspecError as error:
+        # The last call may have let the cluster end, whose tags can't be changed any more.
+        notify(f"the lock of cluster {cluster_id} was not removed: {error.sentence}")
 
 
 def unlock(emr: Emr, cluster_id: str) -> str:

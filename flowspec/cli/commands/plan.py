@@ -27,7 +27,7 @@ from flowspec.cli.planning import plan_to_save, planned
     help="Save the plan; `flowspec apply FILE` does exactly that, or refuses.",
 )
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when there are changes.")
-@output_format("text", "json")
+@output_format("text", "json", "markdown")
 def command(spec: Path, out: Path | None, exit_code: bool, format_: str, **options: Any) -> int:
     """Show what apply would do, and why. Nothing is changed and nothing is run."""
     from flowspec.report import plans
@@ -36,6 +36,7 @@ def command(spec: Path, out: Path | None, exit_code: bool, format_: str, **optio
         made, text = plan_to_save(spec, **options)
         out.write_text(text, "utf-8")
     else:
-        made, _ = planned(spec, **options)
-    print_result(plans.as_json(made) if format_ == "json" else plans.as_text(made))
+        made = planned(spec, **options).plan
+    show = {"text": plans.as_text, "json": plans.as_json, "markdown": plans.as_markdown}[format_]
+    print_result(show(made))
     return Exit.CHANGES if exit_code and made.has_changes else Exit.OK
