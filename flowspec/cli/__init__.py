@@ -10,6 +10,7 @@ Results go to stdout, progress and errors to stderr. Every command returns one o
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,8 +19,8 @@ from importlib import import_module
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.output import eprint, wants_color
-from flowspec.errors import FlowspecError, Locked, ServiceError, SpecError, StalePlan
+from flowspec.cli.output import eprint_report, wants_color
+from flowspec.errors import FlowspecError, Locked, SpecError, StalePlan
 
 # All commands in the order of their use, each with its summary; up to 64 characters fit on a line of 80 columns.
 COMMANDS: Mapping[str, str] = {
@@ -79,7 +80,7 @@ def run(argv: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, users get a message and a log file
         from flowspec.cli.crash import crash_message
 
-        eprint(crash_message(error))
+        eprint_report(crash_message(error))
         return Exit.ERROR
 
 
@@ -96,7 +97,7 @@ def _run(argv: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
     except (FlowspecError, OSError) as error:
-        eprint(f"error: {_sentence(error)}")
+        eprint_report(f"error: {_sentence(error)}")
         return _EXITS.get(type(error), Exit.ERROR)
 
 
@@ -107,23 +108,20 @@ def _print_mistakes(error: click.ClickException | SpecError) -> None:
     from flowspec.report.diagnostics import as_text
 
     if isinstance(error, click.ClickException):
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        eprint_report(shown.getvalue().rstrip("\n"))
     else:
-        eprint(as_text(error.diagnostics, color=wants_color()))
+        eprint_report(as_text(error.diagnostics, color=wants_color()))
 
 
 def _sentence(error: FlowspecError | OSError) -> str:
+    from flowspec.document.escaping import visible
+
     if isinstance(error, FlowspecError):
-        message = _printable(error) if isinstance(error, ServiceError) else error.message
-        return f"{message}\n  {error.remedy}" if error.remedy else message
-    return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
-
-
-def _printable(error: ServiceError) -> str:
-    """The message without control characters: services quote names, which may hold anything."""
-    from flowspec.report.runs import printable
-
-    return printable(error.message)
+        message = visible(error.message)
+        return f"{message}\n  {visible(error.remedy)}" if error.remedy else message
+    return visible(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
 
 
 def main() -> None:

@@ -14,7 +14,8 @@ from flowspec.backend.aws.verdict import Outcome
 from flowspec.backend.aws.watch import Ended, Event, StepChanged, StepProgress, watch
 from flowspec.cli.exits import Exit, exit_of
 from flowspec.cli.locate import Chosen
-from flowspec.cli.output import eprint, on_terminal, print_result
+from flowspec.cli.output import eprint, eprint_report, on_terminal, print_result
+from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
 from flowspec.engines.counters import parse_counters
 from flowspec.errors import FlowspecError
@@ -30,10 +31,10 @@ _T = TypeVar("_T")
 _COUNTERS_TAIL = 1 << 20
 
 
-def print_detached(chosen: Chosen, format_: str) -> int:
-    """Prints the cluster's id, and how to re-attach to it."""
+def print_detached(chosen: Chosen, format_: str, *, joined: bool) -> int:
+    """Prints the cluster's id, and how to re-attach to it; in JSON, also whether it was there before."""
     if format_ == "json":
-        print_result(runs.as_json({"cluster": chosen.cluster_id}))
+        print_result(runs.as_json({"cluster": chosen.cluster_id, "joined": joined}))
     else:
         print_result(chosen.cluster_id)
         eprint(f"detached; re-attach with: {_command('wait', chosen)}")
@@ -68,7 +69,7 @@ def _watch(chosen: Chosen, timeout: float | None) -> Ended:
 
 def _with_lines(events: Iterable[Event], secrets: frozenset[str]) -> Iterator[Event]:
     for event in events:
-        eprint(runs.event_line(event), secrets=secrets)
+        eprint_report(runs.event_line(event), secrets=secrets)
         yield event
 
 
@@ -84,7 +85,7 @@ def _with_bar(events: Iterable[Event], secrets: frozenset[str]) -> Iterator[Even
         bars: dict[str, Any] = {}
         for event in events:
             if isinstance(event, StepChanged) and event.step.state == "RUNNING":
-                name = escape(runs.printable(mask(event.step.name, secrets)))
+                name = escape(visible(mask(event.step.name, secrets)))
                 bars[event.step.id] = progress.add_task(name, total=100)
             elif isinstance(event, StepChanged) and event.step.id in bars:
                 progress.remove_task(bars.pop(event.step.id))
@@ -97,16 +98,16 @@ def _with_bar(events: Iterable[Event], secrets: frozenset[str]) -> Iterator[Even
 
 def _interrupted(chosen: Chosen, choice: OnInterrupt) -> int:
     if choice == "detach":
-        eprint(f"\ncluster {chosen.cluster_id} keeps running; re-attach with: {_command('wait', chosen)}")
+        eprint_report(f"\ncluster {chosen.cluster_id} keeps running; re-attach with: {_command('wait', chosen)}")
         eprint(f"terminate it with: {_command('destroy', chosen)}")
     elif choice == "cancel":
         steps = [step.id for step in describe(chosen.emr, chosen.cluster_id).steps if not step.has_ended]
         if steps:
             chosen.emr.call("CancelSteps", ClusterId=chosen.cluster_id, StepIds=steps)
-        eprint(f"\ncancelled {len(steps)} steps of cluster {chosen.cluster_id}")
+        eprint_report(f"\ncancelled {len(steps)} steps of cluster {chosen.cluster_id}")
     else:
         chosen.emr.call("TerminateJobFlows", JobFlowIds=[chosen.cluster_id])
-        eprint(f"\ncluster {chosen.cluster_id}: termination requested")
+        eprint_report(f"\ncluster {chosen.cluster_id}: termination requested")
     return Exit.INTERRUPTED
 
 
@@ -140,7 +141,7 @@ def _report_end(chosen: Chosen, end: Ended, format_: str) -> int:
     if fidelity:
         eprint(runs.fidelity_line(fidelity))
     if diagnosis:
-        eprint(runs.failure(diagnosis), secrets=chosen.secrets)
+        eprint_report(runs.failure(diagnosis), secrets=chosen.secrets)
         eprint(f"  more: {_command('logs', chosen)}{f' --step {verdict.step.id}' if verdict.step else ''}")
     if verdict.outcome is Outcome.TIMED_OUT:
         eprint(f"  it keeps running; re-attach with: {_command('wait', chosen)}")
@@ -153,7 +154,7 @@ def _or_note(subject: str, read: Callable[[], _T], otherwise: _T, chosen: Chosen
         return read()
     except (FlowspecError, OSError) as error:
         reason = error.sentence if isinstance(error, FlowspecError) else str(error)
-        eprint(f"note: {subject} could not be read: {runs.printable(reason)}", secrets=chosen.secrets)
+        eprint(f"note: {subject} could not be read: {reason}", secrets=chosen.secrets)
         return otherwise
 
 

@@ -50,9 +50,22 @@ def choose(what: str, *, backend: BackendName | None, **options: Any) -> Chosen:
         who = identity(Path(what), **options)
         emr = connect(who.endpoint)
         first, *others = _latest(emr, who)
-        return Chosen(emr, first, who.secrets, tuple(others))
+        return Chosen(emr, first, who.secrets | _secrets_of(emr, first), tuple(others))
     emr = connect(bare_endpoint(backend, **options))
-    return Chosen(emr, what if _ID.fullmatch(what) else _by_name(emr, what))
+    cluster_id = what if _ID.fullmatch(what) else _by_name(emr, what)
+    return Chosen(emr, cluster_id, _secrets_of(emr, cluster_id))
+
+
+def _secrets_of(emr: Emr, cluster_id: str) -> frozenset[str]:
+    """Returns what a cluster's own tags say is secret of it: the spec may not be here, nor its variables be given."""
+    from flowspec.backend.aws.observe import describe
+    from flowspec.plan.cluster import SENSITIVE_TAG
+    from flowspec.plan.sensitive import known_secrets
+
+    cluster = describe(emr, cluster_id, steps=False)
+    if SENSITIVE_TAG not in cluster.tags:
+        return frozenset()
+    return known_secrets(describe(emr, cluster_id))
 
 
 def bare_endpoint(backend: BackendName | None, **options: Any) -> Endpoint:

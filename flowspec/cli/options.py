@@ -94,13 +94,31 @@ def rendered(
     assignments: tuple[str, ...],
     variable_files: tuple[Path, ...],
     date: datetime | None,
+    placeholders: bool = False,
 ) -> Document:
-    """Loads and renders a spec as the options say."""
+    """Loads and renders a spec as the options say, with `placeholders` for secrets that are not given."""
     from flowspec.document.parse import load
     from flowspec.document.render import render
 
     now = date.replace(tzinfo=timezone.utc) if date else None
-    return render(load(spec), target=target, variables=_pairs(assignments), variable_files=variable_files, now=now)
+    return render(
+        load(spec),
+        target=target,
+        variables=_pairs(assignments),
+        variable_files=variable_files,
+        now=now,
+        placeholders=placeholders,
+    )
+
+
+def target_names(spec: Path) -> list[str]:
+    """Returns the names of a spec's targets, those of its base files too. Raises SpecError when it can't be read."""
+    from flowspec.document.extends import extended
+    from flowspec.document.parse import load
+    from flowspec.document.tree import Mapping
+
+    targets = extended(load(spec)).root.get("targets")
+    return list(targets.entries) if isinstance(targets, Mapping) else []
 
 
 _TARGETS_OWN = ("region", "profile", "endpoint_url", "staging")

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowspec.cli.options import job_flow
-from flowspec.cli.output import print_warnings
+from flowspec.cli.output import eprint, print_warnings
+from flowspec.cli.policies import read_policies, violations_of
+from flowspec.errors import SpecError
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr
@@ -35,13 +37,32 @@ def planned(spec: Path, **options: Any) -> Planned:
 
     converging = {name: options.pop(name) for name in ("replace", "rerun", "cancel_removed")}
     run_bootstrap = options.pop("run_bootstrap", False)
+    policies = read_policies(options.pop("policy_files", ()))
     flow = job_flow(spec, **options)
     print_warnings(flow.warnings)
     # Before the connection is made: what is wrong with local files is said without credentials, too.
     request = compile(flow)
+    if violated := violations_of(policies, flow, request):
+        raise SpecError(violated)
     emr = connect(Endpoint.of(flow, run_bootstrap=run_bootstrap))
     again = partial(plan_on, emr, flow, request, **converging)
-    return Planned(again(), emr, again)
+    made = again()
+    if not (made.joins or made.converges or made.replaces):
+        _note_renamed(emr, made)
+    return Planned(made, emr, again)
+
+
+def _note_renamed(emr: Emr, plan: Plan) -> None:
+    """Notes clusters that were started from the same file for a flow of another name, which a renamed spec forgets."""
+    from flowspec.backend.aws.apply import source_of
+    from flowspec.backend.aws.observe import find_from_source
+    from flowspec.plan.cluster import FLOW_TAG
+
+    for one in find_from_source(emr, source_of(Path(plan.source)), flow=plan.flow, target=plan.target):
+        eprint(
+            f"note: cluster {one.id} ({one.state}) was started from {plan.source} as flow {one.tags[FLOW_TAG]}; "
+            f"if that is this flow under an earlier name, end it with: flowspec destroy {one.id}"
+        )
 
 
 def plan_to_save(spec: Path, **options: Any) -> tuple[Plan, str]:
@@ -53,7 +74,7 @@ def plan_to_save(spec: Path, **options: Any) -> tuple[Plan, str]:
     plan, emr, _ = planned(spec, **options)
     public = [one for one in options["assignments"] if one.partition("=")[2] not in plan.secrets]
     saved = {
-        **{name: value for name, value in options.items() if value not in (None, (), False)},
+        **{name: value for name, value in options.items() if value not in (None, (), False) and name != "policy_files"},
         "spec": str(spec.resolve()),
         "assignments": public,
         "date": options["date"].isoformat(),

@@ -80,5 +80,9 @@ def _scalar(value: Any) -> str:
 
 def _quoted(text: str) -> str:
     quoted = json.dumps(text, ensure_ascii=False)
-    # What is no printable text in YAML, or the end of a line to some readers, is written by its number.
-    return re.sub("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]", lambda odd: f"\\u{ord(odd[0]):04x}", quoted)
+    # What is no printable text in YAML, the end of a line to some readers, or a mark that reorders the text.
+    return re.sub(
+        "[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]",
+        lambda odd: f"\\u{ord(odd[0]):04x}",
+        quoted,
+    )

@@ -7,6 +7,8 @@ import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, AnyStr
 
+from flowspec.document.escaping import visible
+
 MASK = "(sensitive)"
 # A secret of a letter or two would mask half of every sentence, and so tell what it is.
 _SEEN_INSIDE = 3
@@ -89,9 +91,9 @@ def reach(secrets: Collection[str]) -> int:
 
 
 def forms(secrets: Collection[str]) -> set[str]:
-    """The texts that show a secret: itself, its lines one by one, and each as a shell's word and in JSON."""
+    """The texts that show a secret: itself, its lines one by one, and each as a shell's word, in JSON, and printed."""
     texts = {text for secret in secrets for text in (secret, *_lines(secret)) if text}
-    return {form for text in texts for form in (text, _in_shell(text), json.dumps(text)[1:-1])}
+    return {form for text in texts for form in (text, _in_shell(text), json.dumps(text)[1:-1], visible(text))}
 
 
 def _inner_forms(secrets: Collection[str]) -> list[bytes]:

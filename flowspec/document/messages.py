@@ -80,7 +80,8 @@ def _unknown(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
     for index, name in enumerate(unknown):
         # Nobody reads a thousand guesses, and each takes its time.
         hint = _meant_key(name, known, path) if index < _MAX_GUESSES else ""
-        yield Violation("FS101", (*path, name), f"unknown key '{name[:100]}'", hint, key=True, whole=True)
+        notes = () if hint or not known else (f"known here: {', '.join(known)}",)
+        yield Violation("FS101", (*path, name), f"unknown key '{name[:100]}'", hint, notes, key=True, whole=True)
 
 
 def _meant_key(name: str, known: Schema, path: tuple[str | int, ...]) -> str:

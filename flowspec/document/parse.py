@@ -206,6 +206,10 @@ def _unquoted(source: Source, at: Place, text: str) -> Diagnostic:
     )
 
 
+# Of an integer; no number that anything here takes has as many.
+_MAX_DIGITS = 1_000
+
+
 def resolve(text: str) -> Any:
     """A plain scalar's value by the YAML 1.2 core schema: None, bool, int, float or str."""
     if text in _WORDS:
@@ -213,7 +217,8 @@ def resolve(text: str) -> Any:
     if text[0] not in "-+.0123456789":
         return text
     if _INT.match(text):
-        return int(text, 0)
+        # Python reads no longer ones (sys.set_int_max_str_digits), and EMR has 64 bits: it stays text, as 1e999 does.
+        return int(text, 0) if len(text) <= _MAX_DIGITS else text
     if _FLOAT.match(text):
         number = float(text)
         return number if abs(number) != float("inf") else text

@@ -16,6 +16,8 @@ DIGEST_TAG, SUBMISSION_TAG, SOURCE_TAG = "flowspec:digest", "flowspec:submission
 MANAGED_TAG = "flowspec:managed"
 # The digest of the members that EMR never gives back, and the digest of the steps that were submitted.
 HIDDEN_TAG, STEPS_TAG = "flowspec:hidden", "flowspec:steps"
+# Where the secrets of the spec are among its tags and arguments (`flowspec.plan.sensitive`).
+SENSITIVE_TAG = "flowspec:sensitive"
 # Who changes the cluster at this moment (`flowspec.backend.aws.lock`).
 LOCK_TAG = "flowspec:lock"
 # On a cluster that was ended because another apply was earlier: the id of the one that stayed.

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 from typing import Any
 
+from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
 from flowspec.plan.changes import Action, Change, Plan
-from flowspec.report.runs import printable
 
 _COUNTED = {
     Action.REPLACE: ("cluster to replace", "clusters to replace"),
@@ -32,7 +32,7 @@ def as_text(plan: Plan) -> str:
     lines += [f"  {note}" for note in _notes(plan)]
     lines += ["", _summary(plan)]
     if plan.blocked:
-        lines += [f"Blocked: {plan.blocked}", f"  {plan.remedy}"]
+        lines += [visible(f"Blocked: {plan.blocked}"), visible(f"  {plan.remedy}")]
     return str(mask("\n".join(lines), plan.secrets))
 
 
@@ -63,18 +63,18 @@ def as_markdown(plan: Plan) -> str:
 
 def _escaped(text: str) -> str:
     """Text in which nothing is Markdown or HTML: it holds names that anybody may have chosen."""
-    return re.sub(r"([\\`*_{}\[\]()#+!|<>~-])", r"\\\1", printable(text))
+    return re.sub(r"([\\`*_{}\[\]()#+!|<>~-])", r"\\\1", visible(text))
 
 
 def _title(plan: Plan) -> str:
-    return printable(f"{plan.flow} on target {plan.target}" if plan.target else plan.flow)
+    return visible(f"{plan.flow} on target {plan.target}" if plan.target else plan.flow)
 
 
 def _notes(plan: Plan) -> Iterator[str]:
     if plan.joins:
         yield f"= cluster {plan.joins} is already as the spec wants it"
-    yield from (f"note: {printable(note)}" for note in plan.notes)
-    yield from (f"local run: {printable(remark)}" for remark in plan.remarks)
+    yield from (f"note: {visible(note)}" for note in plan.notes)
+    yield from (f"local run: {visible(remark)}" for remark in plan.remarks)
 
 
 def _summary(plan: Plan) -> str:
@@ -91,7 +91,7 @@ def _line(change: Change, plan: Plan) -> str:
     reason = f" {change.reason}" if change.action is Action.REPLACE else f"  ({change.reason})" if change.reason else ""
     changing = plan.converges or change.action is Action.REPLACE
     place = f"  {change.location.file}:{change.location.line}" if change.location and changing else ""
-    return printable(f"{change.action.value} {what}{reason}{place}")
+    return visible(f"{change.action.value} {what}{reason}{place}")
 
 
 def _differing(before: Any, after: Any) -> Iterator[str]:

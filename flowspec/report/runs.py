@@ -12,6 +12,7 @@ from flowspec.backend.aws.diagnose import Diagnosis
 from flowspec.backend.aws.verdict import Verdict
 from flowspec.backend.aws.watch import ClusterChanged, Event, StepChanged, StepProgress
 from flowspec.backend.local.fidelity import LocalFidelity
+from flowspec.document.escaping import visible, visible_values
 from flowspec.plan.cluster import Cluster, Step
 
 Counters = Mapping[str, Mapping[str, int]]
@@ -30,16 +31,12 @@ def event_line(event: Event) -> str:
 def step_line(step: Step) -> str:
     """A step, its state, and how long it took or has been running."""
     failure = f" ({step.reason})" if step.reason else ""
-    return f"step {step.id} {printable(step.name)}: {step.state}{_took(step.started, step.ended)}{failure}"
-
-
-def printable(name: str) -> str:
-    """A name without control characters: it is somebody's text, and must not forge lines or steer the terminal."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in name)
+    step = visible_values(step)
+    return f"step {step.id} {step.name}: {step.state}{_took(step.started, step.ended)}{failure}"
 
 
 def _because(cluster: Cluster) -> str:
-    return f" ({cluster.reason})" if cluster.reason else ""
+    return f" ({visible(cluster.reason)})" if cluster.reason else ""
 
 
 def _took(started: datetime | None, ended: datetime | None) -> str:
@@ -57,13 +54,12 @@ def summary(
     cluster: Cluster, verdict: Verdict, *, outputs: Sequence[str], logs: str, counters: Mapping[str, Counters]
 ) -> str:
     """The summary of a run: the verdict, where the output and the logs are, the counters of the steps (by id)."""
-    names = {step.id: printable(step.name) for step in cluster.steps}
-    lines = [
-        f"{printable(cluster.name)} ({cluster.id}): {verdict.outcome.value}{_took(cluster.created, cluster.ended)}"
-    ]
-    lines += [f"  output   {uri}" for uri in outputs]
-    lines += [f"  logs     {logs}"] if logs else []
-    for step_id, groups in counters.items():
+    names = {step.id: visible(step.name) for step in cluster.steps}
+    took = _took(cluster.created, cluster.ended)
+    lines = [f"{visible(cluster.name)} ({cluster.id}): {verdict.outcome.value}{took}"]
+    lines += [f"  output   {visible(uri)}" for uri in outputs]
+    lines += [f"  logs     {visible(logs)}"] if logs else []
+    for step_id, groups in visible_values(dict(counters)).items():
         lines += [f"  counters of step '{names[step_id]}'"]
         for group, values in groups.items():
             lines += [f"    {group}", *(f"      {name:<28} {value:>14,}" for name, value in values.items())]
@@ -104,6 +100,7 @@ def fidelity_document(fidelity: LocalFidelity) -> dict[str, Any]:
 
 def failure(diagnosis: Diagnosis) -> str:
     """The cause of a failure, for people."""
+    diagnosis = visible_values(diagnosis)
     lines = [f"  {fact}" for fact in diagnosis.facts]
     for log, words in diagnosis.excerpts.items():
         lines += [f"  from its {log}:", *(f"    | {line}" for line in words)]
@@ -111,7 +108,7 @@ def failure(diagnosis: Diagnosis) -> str:
     if diagnosis.logs:
         lines += [f"  logs: {diagnosis.logs}"]
     if diagnosis.unread:
-        lines += [f"  they could not be read: {printable(diagnosis.unread)}"]
+        lines += [f"  they could not be read: {diagnosis.unread}"]
     if diagnosis.logs_may_follow:
         lines += ["  EMR ships logs about every five minutes; `flowspec logs` shows them when they are there"]
     return "\n".join(lines)
@@ -119,7 +116,8 @@ def failure(diagnosis: Diagnosis) -> str:
 
 def status(cluster: Cluster) -> str:
     """A cluster and its steps, for people."""
-    lines = [f"{printable(cluster.name)} ({cluster.id}): {cluster.state}{_because(cluster)}"]
+    cluster = visible_values(cluster)
+    lines = [f"{cluster.name} ({cluster.id}): {cluster.state}{_because(cluster)}"]
     facts = {
         "created": cluster.created and f"{cluster.created:%Y-%m-%d %H:%M:%S %Z}",
         "ended": cluster.ended and f"{cluster.ended:%Y-%m-%d %H:%M:%S %Z}",
@@ -134,7 +132,7 @@ def status(cluster: Cluster) -> str:
 def table(clusters: Sequence[Cluster]) -> str:
     """One line a cluster."""
     rows = [
-        (one.id, one.state, f"{one.created:%Y-%m-%d %H:%M}" if one.created else "", printable(one.name))
+        (one.id, one.state, f"{one.created:%Y-%m-%d %H:%M}" if one.created else "", visible(one.name))
         for one in clusters
     ]
     head = ("CLUSTER", "STATE", "CREATED", "NAME")

@@ -75,3 +75,21 @@ def test_a_bad_policy_file_is_a_clear_error_and_nothing_is_called_valid(here, ca
     assert "error[FS602]: " in err
     assert message in err
     assert " --> policy.yaml" in err
+
+
+@pytest.mark.parametrize("command", ["plan", "apply"])
+def test_a_plan_keeps_to_policies(here, own_home, capsys, command):
+    local = (here / "bad.yaml").read_text() + "targets: {here: {backend: local}}\n"
+    (here / "bad.yaml").write_text(local)
+    assert run([command, "bad.yaml", "--policy", "types.yaml"]) == Exit.USAGE
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "error[FS601]: Instances.MasterInstanceType" in err
+    assert run([command, "bad.yaml"]) == Exit.OK
+
+
+def test_a_saved_plan_is_held_against_policies_again(here, own_home, capsys):
+    (here / "bad.yaml").write_text((here / "bad.yaml").read_text() + "targets: {here: {backend: local}}\n")
+    assert run(["plan", "bad.yaml", "-o", "p.json"]) == Exit.OK
+    assert run(["apply", "p.json", "--policy", "types.yaml"]) == Exit.USAGE
+    assert "FS601" in capsys.readouterr().err

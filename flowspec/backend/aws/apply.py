@@ -29,12 +29,14 @@ from flowspec.facts.api_model import problems
 from flowspec.plan.changes import Plan
 from flowspec.plan.cluster import (
     RIVAL_TAG,
+    SENSITIVE_TAG,
     SOURCE_TAG,
     SUBMISSION_TAG,
     TAG_PREFIX,
     Cluster,
 )
 from flowspec.plan.identity import identity_tags
+from flowspec.plan.sensitive import sensitive_tokens
 
 # CreatedAfter is EMR's clock, `since` is ours.
 _CLOCK_SKEW = timedelta(minutes=10)
@@ -182,12 +184,14 @@ def _run(plan: Plan, params: Mapping[str, Any], submission: str, emr: Emr, sleep
 
 
 def _identity(plan: Plan, submission: str) -> Iterable[dict[str, str]]:
-    tags = {**identity_tags(plan), SUBMISSION_TAG: submission, SOURCE_TAG: _source(Path(plan.source))}
+    marked = sensitive_tokens(plan.request, plan.secrets)
+    secret = {SENSITIVE_TAG: marked} if marked else {}
+    tags = {**identity_tags(plan), **secret, SUBMISSION_TAG: submission, SOURCE_TAG: source_of(Path(plan.source))}
     # AWS allows 256 characters; the end of a path tells more than its beginning.
     return [{"Key": key, "Value": value[-256:]} for key, value in tags.items()]
 
 
-def _source(path: Path) -> str:
+def source_of(path: Path) -> str:
     """path@commit when the spec is in git, else its path: says where a cluster came from."""
     git = shutil.which("git")
     if git is None:

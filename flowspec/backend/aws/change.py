@@ -15,8 +15,10 @@ from flowspec.backend.aws.submit import submit_once
 from flowspec.errors import FlowspecError, StalePlan
 from flowspec.facts.states import OPEN, READY
 from flowspec.plan.changes import ApiCall, Plan
+from flowspec.plan.cluster import SENSITIVE_TAG, Cluster
 from flowspec.plan.converge import WANTS_READY
 from flowspec.plan.identity import observed_digest
+from flowspec.plan.sensitive import sensitive_tokens
 from flowspec.plan.steps import step_identity
 
 _READY_INTERVAL = 10.0
@@ -46,10 +48,12 @@ def change_cluster(
         # Not with the lock in hand, which expires: a cluster takes minutes to start.
         _wait_until_ready(emr, cluster_id, notify, sleep)
     with locked(emr, cluster_id, timeout=lock_timeout, notify=notify, sleep=sleep):
-        current = _current(plan, emr, replan)
+        cluster = read_back(emr, cluster_id)
+        current = _current(plan, cluster, replan)
         if current is not plan:
             notify(f"cluster {cluster_id} has changed meanwhile: the plan was made again")
             upload(current)
+        _mark_sensitive(current, cluster, emr)
         added: list[str] = []
         for call in current.calls:
             added += _send(call, emr, cluster_id, sleep)
@@ -61,9 +65,8 @@ def _wants_ready(plan: Plan) -> bool:
     return any(call.operation in WANTS_READY for call in plan.calls)
 
 
-def _current(plan: Plan, emr: Emr, replan: Callable[[], Plan] | None) -> Plan:
-    """The plan, made again if the cluster has changed since."""
-    cluster = read_back(emr, str(plan.converges))
+def _current(plan: Plan, cluster: Cluster, replan: Callable[[], Plan] | None) -> Plan:
+    """Returns the plan, made again if the cluster has changed since."""
     if cluster.state not in OPEN:
         raise StalePlan(f"cluster {cluster.id} is {cluster.state} now", remedy="make the plan again")
     if observed_digest(cluster) == plan.observed:
@@ -77,6 +80,14 @@ def _current(plan: Plan, emr: Emr, replan: Callable[[], Plan] | None) -> Plan:
     if cluster.id not in {again.converges, again.joins} or (_wants_ready(again) and cluster.state not in READY):
         raise StalePlan(changed, remedy="make the plan again")
     return again
+
+
+def _mark_sensitive(plan: Plan, cluster: Cluster, emr: Emr) -> None:
+    """Tags the cluster with where secrets are before they get there."""
+    before = cluster.tags.get(SENSITIVE_TAG, "")
+    marked = sensitive_tokens(plan.request, plan.secrets, before)
+    if marked != before:
+        emr.call("AddTags", ResourceId=cluster.id, Tags=[{"Key": SENSITIVE_TAG, "Value": marked}])
 
 
 def _wait_until_ready(emr: Emr, cluster_id: str, notify: Callable[[str], None], sleep: Callable[[float], None]) -> None:

@@ -40,6 +40,7 @@ _ADVICE = {
     r"subprocess failed with code 137": "the command was killed, often for want of memory",
     r"Broken pipe": "the command ended before its input: let it read standard input to the end",
 }
+_NO_LOGS = ("give the spec a `log_uri`: without one EMR keeps no logs, so this failure has none",)
 _TELLING = re.compile(r"\b(ERROR|FATAL)\b|^Caused by: |^Exception in thread |Exception: ")
 
 
@@ -79,13 +80,14 @@ def diagnose(cluster: Cluster, verdict: Verdict, logs: Logs, secrets: Collection
         return Diagnosis(cluster.state, told, excerpts, logs=logs.folder(), unread=unread)
     facts += [f"step '{step.name}' ({step.id}) is {step.state}", step.reason, step.message]
     excerpts, unread = _gathered(_excerpts(logs, step.id, secrets, step.message))
+    unlogged = not logs.live and not cluster.log_uri
     return Diagnosis(
         cluster.state,
         tuple(dict.fromkeys(filter(None, facts))),
         excerpts,
-        tuple(_advice([*facts, *chain.from_iterable(excerpts.values())])),
+        (*_advice([*facts, *chain.from_iterable(excerpts.values())]), *(_NO_LOGS if unlogged else ())),
         logs.where(step.id),
-        logs_may_follow=not excerpts and not unread and not logs.live,
+        logs_may_follow=not excerpts and not unread and not logs.live and not unlogged,
         unread=unread,
     )
 

@@ -6,6 +6,7 @@ works on the values made here and never sees a raw answer.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -19,6 +20,7 @@ from flowspec.facts.states import ALIVE, ENDED, OPEN
 from flowspec.plan.cluster import (
     FLOW_TAG,
     RIVAL_TAG,
+    SOURCE_TAG,
     SUBMISSION_TAG,
     TARGET_TAG,
     Cluster,
@@ -29,6 +31,10 @@ from flowspec.plan.cluster import (
 # EMR keeps the metadata of ended clusters for two months (EMR Management Guide, "View cluster status and details").
 LOOKBACK = timedelta(days=60)
 _PERIODS = (timedelta(days=1), timedelta(days=7), LOOKBACK)
+# A plan is not to take one call for each of an account's clusters.
+_LOOKED_AT = 20
+# A tag holds 256 characters: the end of the source, with "@" and 12 digits of a commit.
+_SHORTEST = 256 - 13
 # CreatedBefore is EMR's clock, `now` is ours.
 _CLOCK_SKEW = timedelta(minutes=10)
 
@@ -143,6 +149,33 @@ def _ended_named(emr: Emr, name: str) -> Iterator[list[Cluster]]:
         if found:
             yield found
         before = after
+
+
+def find_from_source(emr: Emr, source: str, *, flow: str, target: str) -> list[Cluster]:
+    """Returns the active clusters that were started from this file on this target for flows of other names.
+
+    `source` is as in the tag `flowspec:source`: path@commit, or a path. Of many active clusters only the newest are
+    described. Empty when EMR can't be asked: it is for a note.
+    """
+    try:
+        listed = (_cluster(raw, ()) for raw in emr.pages("ListClusters", "Clusters", ClusterStates=list(OPEN)))
+        newest = sorted(listed, key=age)[-_LOOKED_AT:]
+        found = [_cluster(_described(emr, one.id), ()) for one in newest]
+    except FlowspecError:
+        return []
+    path = _path_of(source)
+    return [
+        one
+        for one in found
+        if _path_of(one.tags.get(SOURCE_TAG, "")) == path
+        and one.tags.get(TARGET_TAG, "") == target
+        and one.tags.get(FLOW_TAG, flow) != flow
+    ]
+
+
+def _path_of(source: str) -> str:
+    """The path in the tag `flowspec:source`, as far as a tag holds it."""
+    return re.sub(r"@[0-9a-f]{7,40}$", "", source)[-_SHORTEST:]
 
 
 def submitted_as(emr: Emr, name: str, submission: str, *, after: datetime) -> Cluster | None:

@@ -12,8 +12,9 @@ import click
 
 from flowspec.cli.locate import Chosen
 from flowspec.cli.options import CONNECTION, CONVERGING, DETACH, SPEC, STAGING, VARIABLES, WATCHING, output_format
-from flowspec.cli.output import eprint
+from flowspec.cli.output import eprint, eprint_report
 from flowspec.cli.planning import Planned, planned, saved_plan
+from flowspec.cli.policies import POLICY
 
 if TYPE_CHECKING:
     from flowspec.cli.options import OnInterrupt
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 @CONNECTION
 @STAGING
 @CONVERGING
+@POLICY
 @DETACH
 @WATCHING
 @click.option(
@@ -56,13 +58,13 @@ def command(  # noqa: PLR0917 - click passes options by name
 
     made, emr, again = _made(spec, options)
     # Without what blocks it: apply raises that as its error.
-    eprint(plans.as_text(replace(made, blocked="")))
+    eprint_report(plans.as_text(replace(made, blocked="")))
     notify = partial(eprint, secrets=made.secrets)
     applied = apply(made, emr, replan=again and partial(_shown, again), lock_timeout=lock_timeout, notify=notify)
     eprint(f"{'joined' if applied.joined else 'started'} cluster {applied.cluster_id}")
     chosen = Chosen(emr, applied.cluster_id, made.secrets, steps=applied.steps)
     if detach:
-        return print_detached(chosen, format_)
+        return print_detached(chosen, format_, joined=applied.joined)
     return follow(chosen, timeout=timeout, on_interrupt=on_interrupt, format_=format_)
 
 
@@ -71,7 +73,7 @@ def _shown(again: Callable[[], Plan]) -> Plan:
     from flowspec.report import plans
 
     made = again()
-    eprint(plans.as_text(replace(made, blocked="")))
+    eprint_report(plans.as_text(replace(made, blocked="")))
     return made
 
 

@@ -11,6 +11,7 @@ from flowspec.cli.exits import Exit
 from flowspec.cli.options import CONNECTION, CONVERGING, SPEC, STAGING, VARIABLES, output_format
 from flowspec.cli.output import print_result
 from flowspec.cli.planning import plan_to_save, planned
+from flowspec.cli.policies import POLICY
 
 
 @click.command("plan", epilog="Example: flowspec plan job.yaml --target prod --exit-code")
@@ -19,6 +20,7 @@ from flowspec.cli.planning import plan_to_save, planned
 @CONNECTION
 @STAGING
 @CONVERGING
+@POLICY
 @click.option(
     "-o",
     "--out",

@@ -9,6 +9,7 @@ import click
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, choose
 from flowspec.cli.output import print_result
+from flowspec.document.escaping import visible
 
 
 @click.command("unlock", epilog="Example: flowspec unlock job.yaml")
@@ -19,5 +20,5 @@ def command(what: str, **options: Any) -> int:
 
     chosen = choose(what, **options)
     held = unlock(chosen.emr, chosen.cluster_id)
-    print_result(f"cluster {chosen.cluster_id}: " + (f"removed the lock of {held}" if held else "not locked"))
+    print_result(f"cluster {chosen.cluster_id}: " + (f"removed the lock of {visible(held)}" if held else "not locked"))
     return Exit.OK

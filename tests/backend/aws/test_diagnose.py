@@ -32,10 +32,16 @@ class KeptLogs:
         return "s3://logs/j-1/"
 
 
-def failed(logs, secrets=(), **details):
+def failed(logs, secrets=(), log_uri="s3://logs/", **details):
     step = Step("s-1", "count", "FAILED", **details)
     cluster = Cluster(
-        "j-1", "flow", "TERMINATED_WITH_ERRORS", "STEP_FAILURE", "Shut down as step failed", steps=(step,)
+        "j-1",
+        "flow",
+        "TERMINATED_WITH_ERRORS",
+        "STEP_FAILURE",
+        "Shut down as step failed",
+        steps=(step,),
+        log_uri=log_uri,
     )
     return diagnose(cluster, judge(cluster), logs, secrets)
 
@@ -99,6 +105,13 @@ def test_bytes_that_are_not_utf_8_are_no_trouble():
 
 def test_logs_that_have_not_been_shipped_yet():
     assert failed(KeptLogs(live=False)).logs_may_follow
+
+
+def test_no_logs_are_promised_without_a_log_uri():
+    found = failed(KeptLogs(live=False), log_uri="")
+    assert not found.logs_may_follow
+    assert found.advice[-1].startswith("give the spec a `log_uri`")
+    assert not failed(KeptLogs(live=True), log_uri="").advice
 
 
 def test_a_cluster_that_failed_without_a_step():
