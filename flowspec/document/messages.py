@@ -97,7 +97,7 @@ def _folded(name: str) -> str:
 
 
 def _other_words(known: Schema) -> dict[str, str]:
-    """How else keys are called: as the API does, and by the words listed for them."""
+    """Other names of keys: those of the API, and the words listed for them."""
     words = {}
     for name, schema in known.items():
         words[_folded(api_name(name, schema).rsplit(".", 1)[-1])] = name

@@ -222,7 +222,7 @@ def _rule(id_: str) -> dict[str, Any]:
 
 
 def _fingerprints(found: Sequence[Diagnostic]) -> Iterator[str]:
-    """What identifies each finding while lines move: its id, file and line's text, counted where they are equal."""
+    """Identifies each finding while lines move: its id, file and line's text, counted where they are equal."""
     seen: Counter[tuple[str, str, str]] = Counter()
     for one in found:
         known = (one.id, one.location.file if one.location else "", one.source.strip() or one.message)

@@ -1,4 +1,4 @@
-"""What `flowspec --help` shows, and that it is cheap."""
+"""The text of `flowspec --help`, and that it starts fast."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What a step leaves behind: processes that want to outlive it, and temporary files."""
+"""Processes that try to outlive their step, and temporary files of a step."""
 
 from __future__ import annotations
 

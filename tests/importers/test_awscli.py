@@ -121,7 +121,7 @@ def words_of(command):
 
 @pytest.fixture
 def sent(ears, credentials, monkeypatch, tmp_path):
-    """What the AWS CLI sends for a command; None and its words where it refuses."""
+    """Returns the request that the AWS CLI sends for a command; None and its message where it refuses."""
     import awscli
     from awscli.clidriver import create_clidriver
 

@@ -1,4 +1,4 @@
-"""What was just made is what is wanted: whatever a request asks for, the plan after it is empty, field by field."""
+"""The plan right after an apply is empty, field by field, for any request."""
 
 import os
 from collections import Counter

@@ -19,7 +19,7 @@ _CLUSTER_FAULTS = frozenset(
 
 
 class Outcome(str, Enum):
-    """How a run ended; each outcome has its own exit code (flowspec.cli)."""
+    """The outcome of a run; each outcome has its own exit code (flowspec.cli)."""
 
     SUCCEEDED = "succeeded"
     STEP_FAILED = "step failed"
