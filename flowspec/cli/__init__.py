@@ -25,6 +25,7 @@ from flowspec.errors import FlowspecError, Locked, SpecError, StalePlan
 # All commands in the order of their use, each with its summary; up to 64 characters fit on a line of 80 columns.
 COMMANDS: Mapping[str, str] = {
     "validate": "Check specs offline: every error with its place and remedy.",
+    "fmt": "Give specs one form; comments are kept.",
     "render": "Show a spec as it is for one target.",
     "compile": "Print the RunJobFlow request of a spec.",
     "import": "Turn a request, AWS CLI command or template into a spec.",

@@ -45,6 +45,7 @@ CATALOG: dict[str, Kind] = {
     "FS012": Kind(ERROR, "more than one document in the file"),
     "FS013": Kind(ERROR, "an alias without its anchor"),
     "FS014": Kind(ERROR, "a merge key"),
+    "FS015": Kind(ERROR, "another version of flowspec is required"),
     "FS100": Kind(ERROR, "not allowed by the schema"),
     "FS101": Kind(ERROR, "an unknown key"),
     "FS102": Kind(ERROR, "a key is missing"),

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
+from flowspec.document.requires import check_requires
 from flowspec.document.tree import Document, Items, Mapping, Node, Place, Scalar, Source
 from flowspec.errors import Diagnostic, SpecError
 
@@ -68,6 +69,8 @@ def load(path: str | os.PathLike[str]) -> Document:
         message = f"a job flow is a mapping, this is {kind}"
         hint = "a spec begins with `flowspec: v1` and a `name:`"
         raise SpecError([*found, source.diagnostic("FS005", message, root.at, hint=hint)])
+    if "requires" in root.entries:
+        check_requires(root)
     return Document(Path(path), source, root, tuple(found))
 
 
@@ -162,6 +165,15 @@ def compose(source: Source, *, functions: bool = False) -> tuple[Node | None, li
     finally:
         parser.dispose()
     return composer.root, composer.found
+
+
+def events(source: Source) -> Iterator[Any]:
+    """Yields PyYAML's events of a text that `compose` has taken."""
+    parser = _parser(source.text)
+    try:
+        yield from iter(parser.get_event, None)
+    finally:
+        parser.dispose()
 
 
 def _syntax(source: Source, error: Any) -> Diagnostic:

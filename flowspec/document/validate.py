@@ -21,7 +21,7 @@ from flowspec.facts.rules import refused_by_id
 MAX_FINDINGS = 300
 """Findings about the schema after which the rest is not checked: nobody reads as many, and each takes time."""
 
-_TOOL = ("flowspec", "name", "description", "backend", "region", "profile", "endpoint_url", "staging")
+_TOOL = ("flowspec", "requires", "name", "description", "backend", "region", "profile", "endpoint_url", "staging")
 _ABOUT_TOOL = tuple(key for key in _TOOL if key != "name")
 
 
