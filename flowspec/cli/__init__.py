@@ -40,7 +40,7 @@ COMMANDS: Mapping[str, str] = {
     "unlock": "Remove the lock that an apply left on a cluster.",
     "emulator": "Serve the embedded EMR to any client on this machine.",
     "schema": "Print the JSON Schema of the spec, the reference of its fields.",
-    "explain": "Explain an error or warning, with a wrong and a right example.",
+    "explain": "Explain a finding or a field of the spec, with examples.",
 }
 # `import` is a keyword of Python, so its module has another name.
 _MODULES = {"import": "import_"}

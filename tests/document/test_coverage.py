@@ -49,7 +49,7 @@ def writings(schema, depth=0):
             yield [value], (0, *way), leaf
     elif schema.get("type") == "object" and "properties" in schema:
         for key, one in schema["properties"].items():
-            if one.get("x-tool") or key in ("when", "for_each", "stage", "api_params") or depth > 12:
+            if one.get("x-tool") or key in ("stage", "api_params") or depth > 12:
                 continue
             if key == "configurations" and depth > 6:
                 continue
