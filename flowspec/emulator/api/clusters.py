@@ -213,8 +213,8 @@ def ec2_attributes(request: Mapping[str, Any], region: str) -> Answer:
     if subnets:
         answer["Ec2SubnetId"] = subnets[0]
     if request.get("JobFlowRole"):
-        # As it was specified, name or ARN (API reference, Ec2InstanceAttributes). Terraform's examples pass the ARN, and
-        # with a name in the answer it would replace the cluster.
+        # As it was specified, name or ARN (API reference, Ec2InstanceAttributes). Terraform's examples pass the ARN;
+        # if a name came back, it would replace the cluster.
         answer["IamInstanceProfile"] = request["JobFlowRole"]
     return answer
 
