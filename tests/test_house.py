@@ -30,7 +30,7 @@ DOORS = {
     ],
     "click": ["cli/"],
     "rich": ["cli/", "report/"],
-    "sqlite3": ["emulator/state/store.py"],
+    "sqlite3": ["emulator/state/store.py", "emulator/state/snapshot.py"],
     "hcl2": ["importers/terraform/hcl.py"],
     "numpy": ["engines/streaming/data/arrays.py"],
 }

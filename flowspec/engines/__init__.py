@@ -5,7 +5,7 @@ does the same here; `unsupported` says why there is none, before anything is sta
 table, so what a plan accepts is what a worker can start.
 
     command-runner.jar hadoop-streaming ...     flowspec.engines.streaming
-    command-runner.jar spark-submit ...         flowspec.engines.spark, by an installed Spark
+    command-runner.jar spark-submit ...         flowspec.engines.spark, by an installed Spark (its examples, too)
     command-runner.jar hadoop jar|fs ...        flowspec.engines.hadoop, by a Hadoop or the one in Spark
     command-runner.jar s3-dist-cp ...           flowspec.engines.distcp
     command-runner.jar PROGRAM ...              that program
@@ -50,7 +50,6 @@ _NOTHING_TO_PUSH = "Hadoop debugging was discontinued by AWS in 2023: this step 
 # Programs of EMR's nodes that this machine does not provide, with the reason that users read.
 _ABSENT = {
     **dict.fromkeys(("spark-shell", "pyspark"), "it waits for someone to type"),
-    "spark-example": "pyspark does not bring Spark's examples along",
     **dict.fromkeys(("hive-script", "hive", "beeline"), "there is no Hive on this machine's embedded EMR"),
     **dict.fromkeys(("pig-script", "pig"), "there is no Pig on this machine's embedded EMR"),
     **dict.fromkeys(("presto", "presto-cli", "trino", "trino-cli"), "there is no Presto or Trino here"),

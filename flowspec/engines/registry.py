@@ -88,7 +88,7 @@ ENGINES: Mapping[str, Engine] = {
     ),
     "spark": Engine(
         "flowspec.engines.spark",
-        programs=("spark-submit", "spark-sql"),
+        programs=("spark-submit", "spark-sql", "spark-example"),
         takes_name=True,
         require=_require_spark,
         # An exception of Python is printed on stdout by PySpark's runner.

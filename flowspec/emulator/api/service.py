@@ -2,7 +2,8 @@
 
 Every call first marks clusters with a dead worker as TERMINATED_WITH_ERRORS, then runs its operation in one
 transaction, and after the commit starts or wakes the workers concerned. The service keeps no state in memory, so
-any number of services in any number of processes may use one home.
+any number of services in any number of processes may use one home. Calls that read neither create a home nor need one
+that can be written to.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from flowspec.emulator.api.calls import Call, Operation
 from flowspec.emulator.api.declined import not_implemented
 from flowspec.emulator.api.errors import EmrError, validation
 from flowspec.emulator.state import clock, paths
+from flowspec.emulator.state.snapshot import must_copy
 from flowspec.emulator.state.store import Store
 from flowspec.emulator.worker import supervisor
 from flowspec.errors import FlowspecError
@@ -84,13 +86,14 @@ class Service:
         carry_out = OPERATIONS.get(operation)
         if carry_out is None:
             raise not_implemented(operation)
+        reads = operation.startswith(_READS)
         try:
-            with Store(self.home) as store:
+            with Store(self.home, copy=reads and must_copy(self.home)) as store:
                 injected = (self._faults, self._faults_of_cluster(store, operation, params))
                 for fault in injected:
                     fault.before(operation)
                 supervisor.fail_orphans(store, self.home)
-                answer = self._carry_out(carry_out, self._new_call(store), params, operation.startswith(_READS))
+                answer = self._carry_out(carry_out, self._new_call(store), params, reads=reads)
                 for fault in injected:
                     fault.after(operation)
                 return answer
@@ -122,7 +125,7 @@ class Service:
             start_worker=self.start_worker,
         )
 
-    def _carry_out(self, carry_out: Operation, call: Call, params: Mapping[str, Any], reads: bool) -> dict[str, Any]:
+    def _carry_out(self, carry_out: Operation, call: Call, params: Mapping[str, Any], *, reads: bool) -> dict[str, Any]:
         with call.at_exit:
             with call.store.reading() if reads else call.store.writing():
                 answer = carry_out(call, params)

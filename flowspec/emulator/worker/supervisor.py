@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flowspec.emulator.state import lifecycle, paths
-from flowspec.emulator.state.identity import home_id
+from flowspec.emulator.state.identity import home_id, known_home_id
 from flowspec.emulator.state.store import Store
 from flowspec.emulator.worker import logs, processes
 from flowspec.engines import python_module
@@ -91,8 +91,14 @@ def wake(home: Path, cluster_id: str) -> None:
 
 
 def fail_orphans(store: Store, home: Path) -> None:
-    """Marks every cluster whose worker died as TERMINATED_WITH_ERRORS and kills its remaining processes."""
+    """Marks every cluster whose worker died as TERMINATED_WITH_ERRORS and kills its remaining processes.
+
+    In a copy of the store it marks them only: the home can't be written to.
+    """
     for cluster_id in store.ids("cluster", states.ALIVE):
+        if store.is_copy:
+            _mark_orphan(store, home, cluster_id)
+            continue
         with without_worker(home, cluster_id) as dead:
             if dead:
                 _fail_orphan(store, home, cluster_id)
@@ -135,6 +141,24 @@ def _fail_orphan(store: Store, home: Path, cluster_id: str) -> None:
         logs.write_controller(paths.step_logs(home, cluster_id, step.id), f"WARN Step ended: {WORKER_DIED}")
         logs.publish_step(home, cluster, step)
     _fail(store, cluster_id, WORKER_DIED)
+
+
+def _mark_orphan(store: Store, home: Path, cluster_id: str) -> None:
+    cluster = store.get("cluster", cluster_id)
+    if cluster is not None and not cluster.doc["instant"] and _lock_is_free(paths.worker_lock(home, cluster_id)):
+        _fail(store, cluster_id, WORKER_DIED if cluster.doc.get("home") == known_home_id(home) else COPIED)
+
+
+def _lock_is_free(file: Path) -> bool:
+    """Returns whether no worker holds its lock; False if that can't be seen."""
+    try:
+        with file.open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def _fail(store: Store, cluster_id: str, why: str) -> None:

@@ -1,0 +1,133 @@
+"""Reads a git repository by git's plumbing commands.
+
+The repository may come from a stranger, so nothing that it configures is run: no hooks, filters, external diffs or text
+conversions (the commands used here know none of them), and no object is fetched. Names are bytes between NULs.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from flowspec.errors import FlowspecError
+
+# Would a partial clone fetch what it has not, it ran the transport that its own configuration names.
+_ENVIRONMENT = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+_OPTIONS = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-pager", "--literal-pathspecs")
+
+
+class Entry(NamedTuple):
+    """A file of a revision: its mode (`100644`, `100755`, `120000` a link, `160000` a submodule), object, size, path."""
+
+    mode: str
+    oid: str
+    size: int
+    path: str
+
+
+class Repository:
+    """A git repository with its working tree at `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @classmethod
+    def containing(cls, folder: Path) -> Repository:
+        """Returns the repository that a folder is in. Raises FlowspecError when there is none, or no git."""
+        try:
+            top = _git(folder, "rev-parse", "--show-toplevel").decode().rstrip("\n")
+        except FlowspecError as error:
+            raise FlowspecError(
+                f"{folder}: {error.message}", remedy="run it in a clone of the repository that has the specs"
+            ) from error
+        return cls(Path(os.fsdecode(top)))
+
+    def commit(self, revision: str) -> str:
+        """Returns the id of the commit that a revision names."""
+        try:
+            return self._text("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        except FlowspecError:
+            shallow = self._text("rev-parse", "--is-shallow-repository") == "true"
+            remedy = "fetch it: this is a shallow clone (in CI: fetch-depth: 0)" if shallow else "git fetch, or check it"
+            raise FlowspecError(f"there is no commit {revision} here", remedy=remedy) from None
+
+    def merge_base(self, base: str, head: str) -> str:
+        """Returns the commit at which two commits parted."""
+        try:
+            return self._text("merge-base", base, head).split("\n", maxsplit=1)[0]
+        except FlowspecError:
+            remedy = "they have no common history here; in a shallow clone, fetch more of it (in CI: fetch-depth: 0)"
+            raise FlowspecError(f"no merge base of {base[:12]} and {head[:12]}", remedy=remedy) from None
+
+    def changed(self, base: str, head: str) -> dict[str, str]:
+        """Returns the paths that differ between two commits: each path of either, with its other name where it was moved."""
+        out = self._run("diff-tree", "-r", "-M", "-z", "--name-status", "--no-ext-diff", "--no-textconv", base, head)
+        words = iter(out.split(b"\0"))
+        found: dict[str, str] = {}
+        for status in words:
+            if not status:
+                continue
+            path = os.fsdecode(next(words))
+            other = os.fsdecode(next(words)) if status[:1] in {b"R", b"C"} else path
+            found[path], found[other] = other, path
+        return found
+
+    def entries(self, commit: str) -> list[Entry]:
+        """Returns the files of a commit."""
+        found = []
+        for line in self._run("ls-tree", "-r", "-l", "-z", "--full-tree", commit).split(b"\0"):
+            head, _, path = line.partition(b"\t")
+            if path:
+                mode, _, oid, size = head.decode().split()
+                found.append(Entry(mode, oid, int(size) if size.isdigit() else 0, os.fsdecode(path)))
+        return found
+
+    def blobs(self, oids: Sequence[str]) -> Iterator[bytes]:
+        """Yields the contents of objects, in their order."""
+        command = ["git", *_OPTIONS, "cat-file", "--batch"]
+        with subprocess.Popen(
+            command, cwd=self.root, env=_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as process:
+            assert process.stdin
+            assert process.stdout
+            for oid in oids:
+                process.stdin.write(f"{oid}\n".encode())
+                process.stdin.flush()
+                words = process.stdout.readline().split()
+                if len(words) != 3:  # noqa: PLR2004 - `<oid> <type> <size>`, or `<oid> missing`
+                    raise FlowspecError(f"object {oid} is missing", remedy="fetch it: this clone has only a part")
+                yield process.stdout.read(int(words[2]))
+                process.stdout.read(1)
+            process.stdin.close()
+
+    def has_uncommitted(self, paths: Sequence[str]) -> bool:
+        """True if files that git knows differ from the last commit."""
+        return bool(paths) and bool(self._run("diff-index", "--name-only", "-z", "--no-ext-diff", "HEAD", "--", *paths))
+
+    def _run(self, *arguments: str) -> bytes:
+        return _git(self.root, *arguments)
+
+    def _text(self, *arguments: str) -> str:
+        return self._run(*arguments).decode("utf-8", "replace").strip()
+
+
+def _git(folder: Path, *arguments: str) -> bytes:
+    try:
+        done = subprocess.run(
+            ["git", *_OPTIONS, *arguments], cwd=folder, env=_environment(), capture_output=True, check=False
+        )
+    except FileNotFoundError as error:
+        raise FlowspecError("git is not installed", remedy="install it, and run this in a clone") from error
+    if done.returncode:
+        message = done.stderr.decode("utf-8", "replace").strip() or f"git {arguments[0]} failed"
+        raise FlowspecError(message.removeprefix("fatal: "))
+    return done.stdout
+
+
+def _environment() -> dict[str, str]:
+    """The process's environment without what would point git elsewhere or run something."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return {**kept, **_ENVIRONMENT}
