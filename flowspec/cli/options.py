@@ -104,7 +104,7 @@ def rendered(
     return render(
         load(spec),
         target=target,
-        variables=_pairs(assignments),
+        variables=pairs_of(assignments),
         variable_files=variable_files,
         now=now,
         placeholders=placeholders,
@@ -187,7 +187,8 @@ def _refuse_unused(backend: BackendName, target: str, given: dict[str, str]) -> 
             )
 
 
-def _pairs(assignments: tuple[str, ...]) -> dict[str, str]:
+def pairs_of(assignments: tuple[str, ...]) -> dict[str, str]:
+    """Returns the values of `--var NAME=VALUE` by name. Raises click.BadParameter for one without a `=`."""
     pairs = {}
     for assignment in assignments:
         name, separator, value = assignment.partition("=")

@@ -166,6 +166,7 @@ CATALOG: dict[str, Kind] = {
     "FS406": Kind(ERROR, "a secret in a file to be staged"),
     "FS407": Kind(ERROR, "a file outside of the spec's folder tree"),
     "FS501": Kind(ERROR, "a step that can't run on this backend"),
+    "FS502": Kind(WARNING, "a change that replaces a running cluster"),
     "FS601": Kind(ERROR, "violates a policy"),
     "FS602": Kind(ERROR, "invalid policy"),
     "FS701": Kind(ERROR, "not a RunJobFlow request"),

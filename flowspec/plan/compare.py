@@ -70,7 +70,9 @@ def make_plan(
     choices = Choices(replace, frozenset(rerun), cancel_removed, now)
     plan = submission if cluster is None else _against(submission, cluster, choices)
     changes = (
-        dataclasses.replace(one, location=_location(one, jobflow, request), before=without_secret(one, request.secrets))
+        dataclasses.replace(
+            one, location=location_of(one, jobflow, request), before=without_secret(one, request.secrets)
+        )
         for one in plan.changes
     )
     return dataclasses.replace(plan, changes=tuple(changes))
@@ -85,7 +87,7 @@ class Choices(NamedTuple):
     now: datetime | None
 
 
-def _location(change: Change, jobflow: JobFlow, request: Request) -> Location | None:
+def location_of(change: Change, jobflow: JobFlow, request: Request) -> Location | None:
     """The place in the spec of the wanted value; None where the spec has none."""
     if not change.path or not request.origins:
         return None

@@ -6,9 +6,10 @@ conversions (the commands used here know none of them), and no object is fetched
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ _OPTIONS = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--n
 
 
 class Entry(NamedTuple):
-    """A file of a revision: its mode (`100644`, `100755`, `120000` a link, `160000` a submodule), object, size, path."""
+    """A file of a revision. `mode`: `100644`, `100755` (a program), `120000` (a link), `160000` (a submodule)."""
 
     mode: str
     oid: str
@@ -51,7 +52,9 @@ class Repository:
             return self._text("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
         except FlowspecError:
             shallow = self._text("rev-parse", "--is-shallow-repository") == "true"
-            remedy = "fetch it: this is a shallow clone (in CI: fetch-depth: 0)" if shallow else "git fetch, or check it"
+            remedy = (
+                "fetch it: this is a shallow clone (in CI: fetch-depth: 0)" if shallow else "git fetch, or check it"
+            )
             raise FlowspecError(f"there is no commit {revision} here", remedy=remedy) from None
 
     def merge_base(self, base: str, head: str) -> str:
@@ -63,7 +66,7 @@ class Repository:
             raise FlowspecError(f"no merge base of {base[:12]} and {head[:12]}", remedy=remedy) from None
 
     def changed(self, base: str, head: str) -> dict[str, str]:
-        """Returns the paths that differ between two commits: each path of either, with its other name where it was moved."""
+        """Returns the paths that differ between two commits, each with its path in the other: a file may be moved."""
         out = self._run("diff-tree", "-r", "-M", "-z", "--name-status", "--no-ext-diff", "--no-textconv", base, head)
         words = iter(out.split(b"\0"))
         found: dict[str, str] = {}
@@ -97,21 +100,39 @@ class Repository:
                 process.stdin.write(f"{oid}\n".encode())
                 process.stdin.flush()
                 words = process.stdout.readline().split()
-                if len(words) != 3:  # noqa: PLR2004 - `<oid> <type> <size>`, or `<oid> missing`
+                # `<oid> <type> <size>`, or `<oid> missing`.
+                if len(words) < 3:
                     raise FlowspecError(f"object {oid} is missing", remedy="fetch it: this clone has only a part")
                 yield process.stdout.read(int(words[2]))
                 process.stdout.read(1)
             process.stdin.close()
 
-    def has_uncommitted(self, paths: Sequence[str]) -> bool:
-        """True if files that git knows differ from the last commit."""
-        return bool(paths) and bool(self._run("diff-index", "--name-only", "-z", "--no-ext-diff", "HEAD", "--", *paths))
+    def uncommitted(self, commit: str, paths: Collection[str]) -> list[str]:
+        """Returns those of the paths whose file in the working tree is not that of the commit.
+
+        Not by `git diff`, which runs the filters that the repository configures.
+        """
+        oids = {one.path: one.oid for one in self.entries(commit) if one.path in paths}
+        return [path for path, oid in oids.items() if _object_id(self.root / path, len(oid)) != oid]
 
     def _run(self, *arguments: str) -> bytes:
         return _git(self.root, *arguments)
 
     def _text(self, *arguments: str) -> str:
         return self._run(*arguments).decode("utf-8", "replace").strip()
+
+
+def _object_id(file: Path, length: int) -> str:
+    """The id that git gives a file's content: SHA-1, or SHA-256 in repositories that have chosen it."""
+    try:
+        content = file.read_bytes()
+    except OSError:
+        return ""
+    algorithm = "sha1" if length == _SHA1_LENGTH else "sha256"
+    return hashlib.new(algorithm, b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+_SHA1_LENGTH = 40
 
 
 def _git(folder: Path, *arguments: str) -> bytes:

@@ -1,7 +1,7 @@
 """Writes the files of a revision into a folder, where specs are read as from a checkout.
 
-Unlike a checkout, this runs no filters and follows nothing: a link out of the tree, a submodule and a name that leads out of
-the folder are left out, and noted.
+Unlike a checkout, this runs no filters and follows nothing: a link out of the tree, a submodule and a name that leads
+out of the folder are left out, and noted.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Trees:
         for entry, content in zip(entries, self._repository.blobs([one.oid for one in entries]), strict=True):
             target, path = os.fsdecode(content), root / entry.path
             reached = os.path.normpath(path.parent / target)
-            if os.path.isabs(target) or not Path(reached).is_relative_to(root):
+            if Path(target).is_absolute() or not Path(reached).is_relative_to(root):
                 self.notes.append(f"{entry.path} is left out: it is a link out of the repository")
                 continue
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ import click
 from flowspec.cli.drafts import write_whole
 from flowspec.cli.exits import Exit
 from flowspec.cli.output import eprint, eprint_report, print_result
-from flowspec.cli.specs import find_specs
+from flowspec.document.discovery import find_specs
 from flowspec.document.escaping import visible
 from flowspec.errors import FlowspecError, SpecError
 

@@ -1,4 +1,4 @@
-"""Finds the specs that a command's arguments name: files, folders and globs."""
+"""Finds specs: those that arguments name (files, folders and globs), and those below a folder."""
 
 from __future__ import annotations
 
@@ -34,19 +34,20 @@ def find_specs(arguments: Sequence[Path]) -> list[Path]:
 
 def _named(argument: Path) -> Iterator[Path]:
     if argument.is_dir():
-        yield from _below(argument)
+        yield from specs_below(argument)
     elif has_magic(str(argument)) and not argument.exists():
         for name in sorted(glob(str(argument), recursive=True)):  # noqa: PTH207 - the pattern may be absolute
             path = Path(name)
             if path.is_dir():
-                yield from _below(path)
+                yield from specs_below(path)
             elif is_spec(path):
                 yield path
     else:
         yield argument
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def specs_below(folder: Path) -> Iterator[Path]:
+    """Yields the specs in a folder and below it, by name."""
     for parent, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         paths = (Path(parent, name) for name in sorted(files) if name.endswith(_SUFFIXES))
