@@ -86,7 +86,7 @@ class _Pair(NamedTuple):
 Each = Callable[[Callable[[_Pair], "list[FlowReview]"], Sequence[_Pair]], Iterable["list[FlowReview]"]]
 
 
-def review(
+def compare_revisions(
     folder: Path,
     base: str,
     *,

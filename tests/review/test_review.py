@@ -6,7 +6,7 @@ from flowspec.document.escaping import harmless
 from flowspec.errors import FlowspecError
 from flowspec.report import reviews
 from flowspec.review.git import Repository
-from flowspec.review.review import review
+from flowspec.review.review import compare_revisions
 from tests.review.conftest import Repo, spec
 
 STEP = (
@@ -22,7 +22,7 @@ def changed(repo, before, after):
     """The review of a commit after another one."""
     base = repo.commit(before)
     repo.commit(after)
-    return review(repo.root, base)
+    return compare_revisions(repo.root, base)
 
 
 def test_values_in_place_and_values_that_replace(repo):
@@ -100,7 +100,7 @@ def test_variable_files_are_those_of_the_revision(repo):
     with_variable = spec(more='variables: {team: {type: string}}\ntags: {team: "{{ team }}"}\n')
     base = repo.commit({"a.yaml": with_variable, "vars.yaml": "team: search\n"})
     repo.commit({"vars.yaml": "team: ads\n"})
-    made = review(repo.root, base, given=Given(variable_files=(repo.root / "vars.yaml",)))
+    made = compare_revisions(repo.root, base, given=Given(variable_files=(repo.root / "vars.yaml",)))
     assert lines(made) == ["~ tags.team: search → ads  (AddTags)  a.yaml:14"]
 
 
@@ -158,12 +158,12 @@ def test_secrets_are_placeholders_and_values_masked(repo):
 def test_a_revision_that_is_not_there(repo, tmp_path):
     repo.commit({"a.yaml": spec()})
     with pytest.raises(FlowspecError, match="no commit nowhere"):
-        review(repo.root, "nowhere")
+        compare_revisions(repo.root, "nowhere")
     with pytest.raises(FlowspecError, match="no commit --help"):
-        review(repo.root, "--help")
+        compare_revisions(repo.root, "--help")
     (tmp_path / "empty").mkdir()
     with pytest.raises(FlowspecError, match="not a git repository"):
-        review(tmp_path / "empty", "main")
+        compare_revisions(tmp_path / "empty", "main")
 
 
 def test_a_shallow_clone_says_what_to_do(repo, tmp_path):
@@ -171,7 +171,7 @@ def test_a_shallow_clone_says_what_to_do(repo, tmp_path):
     repo.commit({"a.yaml": spec(count=3)})
     repo.git("clone", "-q", "--depth", "1", f"file://{repo.root}", str(tmp_path / "clone"))
     with pytest.raises(FlowspecError) as raised:
-        review(tmp_path / "clone", base)
+        compare_revisions(tmp_path / "clone", base)
     assert "fetch-depth: 0" in raised.value.remedy
 
 
@@ -187,7 +187,7 @@ def test_nothing_that_a_repository_configures_is_run(repo, tmp_path):
         repo.git("config", key, str(program))
     for hook in ("post-checkout", "post-index-change", "reference-transaction"):
         (repo.root / ".git/hooks" / hook).symlink_to(program)
-    assert len(review(repo.root, base).flows) == 1
+    assert len(compare_revisions(repo.root, base).flows) == 1
     assert not (tmp_path / "ran").exists()
 
 
@@ -201,7 +201,7 @@ def test_names_and_links_of_strangers(repo, tmp_path):
     (repo.root / "absolute.yaml").symlink_to(tmp_path / "outside.yaml")
     (repo.root / "fine.yaml").symlink_to("a.yaml")
     repo.commit({})
-    made = review(repo.root, base)
+    made = compare_revisions(repo.root, base)
     assert {one.path for one in made.flows if one.status == "new"} == {
         "new\nline.yaml", "-rf.yaml", "::error::.yaml", "ünï.yaml", "$(x).yaml", "fine.yaml",
     }  # fmt: skip
@@ -220,7 +220,7 @@ def test_submodules_and_large_files_are_left_out_and_noted(repo, tmp_path, monke
     base = repo.commit({"a.yaml": spec(), "data.bin": "x" * 2000})
     repo.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(tmp_path / "other"), "module")
     repo.commit({"a.yaml": spec(count=3)})
-    made = review(repo.root, base)
+    made = compare_revisions(repo.root, base)
     assert [one.path for one in made.flows] == ["a.yaml"]
     assert "module is left out: it is a submodule" in made.notes
     assert any(note.startswith("data.bin is left out") for note in made.notes)
@@ -230,7 +230,7 @@ def test_changes_that_are_not_committed_are_said(repo):
     base = repo.commit({"a.yaml": spec()})
     repo.commit({"b.yaml": spec("b")})
     (repo.root / "b.yaml").write_text(spec("b", count=7))
-    assert any("not committed" in note for note in review(repo.root, base).notes)
+    assert any("not committed" in note for note in compare_revisions(repo.root, base).notes)
 
 
 def test_the_base_is_where_the_branches_parted(repo):
@@ -240,14 +240,14 @@ def test_the_base_is_where_the_branches_parted(repo):
     repo.git("checkout", "-q", "main")
     repo.commit({"b.yaml": spec("b", count=9)})
     repo.git("checkout", "-q", "work")
-    assert [one.path for one in review(repo.root, "main").flows] == ["a.yaml"]
+    assert [one.path for one in compare_revisions(repo.root, "main").flows] == ["a.yaml"]
 
 
 def test_paths_limit_the_review(repo):
     files = {"x/a.yaml": spec("a"), "y/b.yaml": spec("b")}
     made = changed(repo, files, {path: text.replace("count: 2", "count: 3") for path, text in files.items()})
     assert len(made.flows) == 2
-    assert [one.path for one in review(repo.root, made.base, paths=["y"]).flows] == ["y/b.yaml"]
+    assert [one.path for one in compare_revisions(repo.root, made.base, paths=["y"]).flows] == ["y/b.yaml"]
 
 
 def test_other_environments_of_git_are_not_taken(repo, tmp_path, monkeypatch):
@@ -259,7 +259,7 @@ def test_other_environments_of_git_are_not_taken(repo, tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_DIR", str(other.root / ".git"))
     monkeypatch.setenv("GIT_EXTERNAL_DIFF", "/bin/false")
     assert Repository.containing(repo.root).root == repo.root
-    assert [one.path for one in review(repo.root, base).flows] == ["a.yaml"]
+    assert [one.path for one in compare_revisions(repo.root, base).flows] == ["a.yaml"]
 
 
 def test_a_comment_is_never_too_long(repo):

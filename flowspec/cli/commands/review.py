@@ -42,12 +42,12 @@ def command(paths: tuple[str, ...], live: bool, exit_code: bool, format_: str, *
     repository, is a spec or a folder of specs. Specs are compared at each of their targets.
     """
     from flowspec.report import diagnostics, reviews
-    from flowspec.review.review import INVALID, Given, review
+    from flowspec.review.review import INVALID, Given, compare_revisions
 
     date = options["date"]
     now = date.replace(tzinfo=timezone.utc) if date else None
     given = Given(pairs_of(options["assignments"]), options["variable_files"], now)
-    made = review(Path(), options["base"], head=options["head"], paths=paths, given=given, each=each)
+    made = compare_revisions(Path(), options["base"], head=options["head"], paths=paths, given=given, each=each)
     formats: dict[str, Callable[[Review], str]] = {
         "text": reviews.as_text,
         "markdown": reviews.as_markdown,
@@ -70,7 +70,9 @@ def _print_plans(made: Review, options: dict[str, Any]) -> None:
     from flowspec.report import plans
     from flowspec.review.review import CHANGED, NEW
 
-    unset = dict.fromkeys(("region", "profile", "endpoint_url", "staging"))
+    # As `flowspec plan` has them by default.
+    unset: dict[str, Any] = dict.fromkeys(("region", "profile", "endpoint_url", "staging"))
+    unset |= {"replace": False, "rerun": (), "cancel_removed": False}
     given = {name: options[name] for name in ("assignments", "variable_files", "date")}
     for flow in made.flows:
         if flow.status not in {NEW, CHANGED}:
