@@ -58,7 +58,7 @@ def test_sarif_has_the_page_of_each_rule(flowspec, base):
 
 def test_a_live_plan_follows(flowspec, base, repo, own_home):  # noqa: F811
     repo.commit(
-        {"jobs/b.yaml": "flowspec: v1\nname: b\nbackend: local\nsteps: [{name: a, type: command, args: [x]}]\n"}
+        {"jobs/b.yaml": "flowspec: v1\nname: b\nbackend: local\nsteps: [{name: a, type: command, args: ['true']}]\n"}
     )
     done = flowspec("review", "--base", "HEAD~1", "--live")
     assert "Plan: 1 to create, 1 step to submit." in done.out
