@@ -19,6 +19,8 @@ DOORS = {
     "referencing": ["document/validate.py"],
     "re2": ["document/patterns.py"],
     "packaging": ["document/requires.py"],
+    "tomllib": ["document/settings.py"],
+    "tomli": ["document/settings.py"],
     "pathspec": ["request/archives.py"],
     "boto3": ["backend/aws/", "emulator/worker/s3_sync.py"],
     "botocore": [

@@ -14,6 +14,8 @@ from flowspec.document.messages import Violation, tell
 from flowspec.document.reading import Reading
 from flowspec.document.render import render
 from flowspec.document.rules import check_rules
+from flowspec.document.rules.security import check_security
+from flowspec.document.settings import settings_for
 from flowspec.document.tree import Document, Mapping, Scalar, plain, settle
 from flowspec.errors import Diagnostic, Severity, SpecError
 from flowspec.facts.rules import refused_by_id
@@ -53,6 +55,8 @@ def validate(document: Document, *, emr_rules: bool = True) -> JobFlow:
     meant = {one.hint.removeprefix("did you mean ").removesuffix("?") for one in findings if one.id == "FS101"}
     violations = check_rules(sound, [*map(tuple, rejected), *((key,) for key in meant)])
     found += [_placed(document, one) for one in violations if emr_rules or one.id not in refused_by_id()]
+    found += [_placed(document, one) for one in check_security(sound)]
+    found = list(settings_for(document.path).applied(found))
     settled = settle(found, document.target, secrets)
     if any(one.severity is Severity.ERROR for one in settled):
         raise SpecError(settled)

@@ -86,8 +86,8 @@ def test_all_targets_and_one(flowspec, spec):
     assert "exclude each other" in done.err
 
 
-def test_the_hook_of_pre_commit_runs(flowspec, spec):
-    (hook,) = yaml.safe_load((EXAMPLES.parent / ".pre-commit-hooks.yaml").read_text())
+@pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook["id"])
+def test_the_hooks_of_pre_commit_run(flowspec, spec, hook):
     command, *argv = hook["entry"].split()
     assert command == "flowspec"
     assert flowspec(*argv, spec).code == Exit.OK

@@ -18,7 +18,7 @@ _GROUPS = {
     "3": "Variables, targets, templates",
     "4": "Files",
     "5": "The backend",
-    "6": "Policies",
+    "6": "Policies and security",
     "7": "Requests to import",
 }
 
@@ -66,16 +66,10 @@ def _text(word: str) -> str:
     try:
         return describe_field(word)
     except UnknownFieldError as error:
-        is_finding = re.fullmatch(r"(?i)FS\d*", word)
-        hint = did_you_mean(word.upper(), CATALOG) or "`flowspec explain` lists them all"
-        other = did_you_mean(word, PAGES)
-        told = (
-            f"there is no finding {word}: {hint}"
-            if is_finding
-            else f"there is no page {word}: {other}"
-            if other
-            else str(error)
-        )
+        hint = did_you_mean(word.upper(), CATALOG) or did_you_mean(word, PAGES)
+        if re.fullmatch(r"(?i)FS\d*", word):
+            hint = hint or "`flowspec explain` lists them all"
+        told = f"there is no finding, page or field {word}: {hint}" if hint else str(error)
         raise click.BadParameter(told, param_hint="ID|FIELD") from None
 
 
