@@ -44,8 +44,8 @@ ROOMS = {
     "request": {"errors", "facts", "document"},
     "plan": {"errors", "facts", "document", "request"},
     "backend": {"errors", "facts", "document", "request", "plan", "engines", "emulator"},
-    "pipeline": {"document", "request", "plan", "backend"},
     "importers": {"errors", "facts", "document", "request", "emulator"},
+    "pipeline": {"document", "request", "plan", "backend", "importers"},
     "boto_emr": {"errors", "facts", "request", "plan", "backend"},
     "report": {"errors", "document", "plan", "backend"},
     "cli": {
