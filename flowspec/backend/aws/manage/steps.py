@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from flowspec.backend.aws.change import add, mark_sensitive
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.lock import locked
-from flowspec.backend.aws.observe import describe_step, read_steps, steps_in
+from flowspec.backend.aws.observe import describe, describe_step, read_steps, steps_in
 from flowspec.backend.aws.staging import stage
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError
@@ -61,6 +61,8 @@ def add_steps(
             remedy="choose a target of the cluster's backend with --target",
         )
     refuse_unsupported(jobflow, request, emr.backend.assess(request.params))
+    # An ended cluster takes no tags either, which the lock is one of.
+    _refuse_ended(describe(emr, cluster_id, steps=False))
     with locked(emr, cluster_id, timeout=lock_timeout, notify=notify, sleep=sleep):
         cluster = read_steps(emr, cluster_id)
         changes = _compared(request, cluster, rerun)
@@ -74,9 +76,13 @@ def add_steps(
     return AddedSteps(tuple(added), tuple(one.id for one in changes.awaits), changes.failed)
 
 
-def _compared(request: Request, cluster: Cluster, rerun: Collection[str]) -> StepChanges:
+def _refuse_ended(cluster: Cluster) -> None:
     if cluster.state not in OPEN:
         raise FlowspecError(f"cluster {cluster.id} is {cluster.state}: it takes no more steps")
+
+
+def _compared(request: Request, cluster: Cluster, rerun: Collection[str]) -> StepChanges:
+    _refuse_ended(cluster)
     changes = compare_steps(request.params.get("Steps", ()), cluster, rerun=rerun)
     if unknown := unknown_steps(request.params, changes):
         raise FlowspecError(unknown, remedy="name those that shall run (again) with --rerun NAME")

@@ -1,6 +1,7 @@
 """An embedded EMR whose clusters are ready at once, and specs for it."""
 
 import json
+import os
 
 import pytest
 
@@ -53,6 +54,17 @@ def emr(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def paused(tmp_path, monkeypatch):
+    """An embedded EMR without workers: steps stay PENDING."""
+    monkeypatch.setenv("FLOWSPEC_HOME", str(tmp_path / "home"))
+    held = []
+    start = lambda _home, _id, lock: held.append(os.dup(lock))  # noqa: E731
+    yield Recording(Service(tmp_path / "home", start_worker=start, account_rules=False))
+    for lock in held:
+        os.close(lock)
+
+
+@pytest.fixture
 def flow_of(tmp_path):
     """Writes a spec; returns its job flow and its request."""
 
@@ -68,6 +80,7 @@ def flow_of(tmp_path):
 @pytest.fixture
 def started(emr, flow_of):
     """Applies a spec; returns the id of its cluster."""
+
     def start(**fields):
         flow, request = flow_of(spec(**fields))
         return apply(make_plan(flow, request, observe(emr, flow)), emr, sleep=no_sleep).cluster_id
