@@ -13,7 +13,7 @@ from flowspec.backend.aws.apply import source_of
 from flowspec.backend.aws.change import mark_sensitive
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.lock import locked
-from flowspec.backend.aws.observe import find_active, read_back
+from flowspec.backend.aws.observe import describe, find_active, read_back
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError
 from flowspec.facts.states import OPEN
@@ -56,13 +56,17 @@ def plan_adoption(emr: Emr, cluster_id: str, jobflow: JobFlow, request: Request)
     `blocked` tells differences that only a new cluster could make good.
     """
     cluster = read_back(emr, cluster_id)
-    if cluster.state not in OPEN:
-        raise FlowspecError(f"cluster {cluster_id} is {cluster.state}: a cluster that ends can't be adopted")
+    _refuse_ended(cluster)
     plan = make_plan(jobflow, request, cluster, emr.backend.assess(request.params), now=datetime.now(timezone.utc))
     adoption = Adoption(cluster, plan)
     if not adoption.is_done:
         _refuse_owned(emr, cluster, jobflow)
     return adoption
+
+
+def _refuse_ended(cluster: Cluster) -> None:
+    if cluster.state not in OPEN:
+        raise FlowspecError(f"cluster {cluster.id} is {cluster.state}: a cluster that ends can't be adopted")
 
 
 def _refuse_owned(emr: Emr, cluster: Cluster, jobflow: JobFlow) -> None:
@@ -102,6 +106,8 @@ def adopt(
     That plan is empty, or changes the cluster in place; nothing but tags is changed here. Raises FlowspecError as
     `plan_adoption` does, and when a difference would need a new cluster; Locked when another changes the cluster.
     """
+    # An ended cluster takes no tags, which the lock is one of.
+    _refuse_ended(describe(emr, cluster_id, steps=False))
     with locked(emr, cluster_id, timeout=lock_timeout, notify=notify, sleep=sleep):
         found = plan_adoption(emr, cluster_id, jobflow, request)
         if found.plan.replaces:

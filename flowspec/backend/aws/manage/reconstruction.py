@@ -8,6 +8,7 @@ from typing import Any
 
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.observe import read_back
+from flowspec.facts.api_model import input_shape
 from flowspec.plan.cluster import FLOW_TAG, HIDDEN_TAG, TAG_PREFIX, TARGET_TAG, Cluster
 from flowspec.plan.sensitive import known_secrets
 from flowspec.plan.steps import HISTORY_LIMIT, surviving_steps
@@ -51,12 +52,26 @@ def reconstruct(emr: Emr, cluster_id: str) -> Reconstructed:
     role, notes = _role(emr, cluster_id, [step.id for _, step in steps])
     params |= {"StepExecutionRoleArn": role} if role else {}
     return Reconstructed(
-        params,
+        _with_required(params, input_shape()),
         flow=cluster.tags.get(FLOW_TAG, ""),
         target=cluster.tags.get(TARGET_TAG, ""),
         secrets=known_secrets(cluster),
         notes=(*notes, *_unknown(cluster)),
     )
+
+
+_EMPTY: Mapping[str, Any] = {"list": [], "structure": {}, "map": {}, "string": ""}
+
+
+def _with_required(value: Any, shape: Any) -> Any:
+    """The request with the empty members that RunJobFlow requires: reading back drops what is empty."""
+    if isinstance(value, Mapping) and shape.type_name == "structure":
+        lacking = [name for name in shape.required_members if name not in value]
+        filled = {**value, **{name: _EMPTY[shape.members[name].type_name] for name in lacking}}
+        return {name: _with_required(item, shape.members[name]) for name, item in filled.items()}
+    if isinstance(value, list) and shape.type_name == "list":
+        return [_with_required(item, shape.member) for item in value]
+    return value
 
 
 def _instances(instances: Json) -> Json:
