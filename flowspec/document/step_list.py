@@ -25,7 +25,10 @@ def load_steps(path: Path) -> Document | Items:
         return Document(path, source, root, tuple(found))
     if not isinstance(root, Items) or found:
         hint = "write `- name: …` and `type: …` for each step, or name a spec"
-        raise SpecError(found or [source.diagnostic("FS005", "this is neither a spec nor a list of steps", hint=hint)])
+        raise SpecError(
+            found
+            or [source.diagnostic("FS005", "this is neither a spec nor a list of steps", root and root.at, hint=hint)]
+        )
     return root
 
 
