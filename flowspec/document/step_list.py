@@ -27,7 +27,11 @@ def load_steps(path: Path) -> Document | Items:
         hint = "write `- name: …` and `type: …` for each step, or name a spec"
         raise SpecError(
             found
-            or [source.diagnostic("FS005", "this is neither a spec nor a list of steps", root and root.at, hint=hint)]
+            or [
+                source.diagnostic(
+                    "FS005", "this is neither a spec nor a list of steps", root.at if root else None, hint=hint
+                )
+            ]
         )
     return root
 
