@@ -145,6 +145,24 @@ def test_a_list_of_steps_is_added_once_and_watched(flowspec, living, tmp_path):
     assert len(other["added"]) == 1, "the other day is another step, the failed one waits for --rerun"
 
 
+def test_steps_that_are_added_twice_at_once_are_added_once(flowspec, living, start, tmp_path):
+    id_ = living()
+    (tmp_path / "more.yaml").write_text("- {name: more, type: command, args: ['true'], on_failure: CONTINUE}\n")
+    argv = ("steps", "add", id_, "more.yaml", "--detach", "--lock-timeout", "60", "--format", "json")
+    both = [start(*argv), start(*argv)]
+    shown = [json.loads(one.communicate(timeout=100)[0]) for one in both]
+    assert sorted(len(one["added"]) for one in shown) == [0, 1]
+    names = [one["name"] for one in answer(flowspec("status", id_, "--format", "json"))["steps"]]
+    assert names == ["quick", "more"]
+
+
+def test_an_apply_that_holds_the_lock_can_be_unlocked(flowspec, living):
+    id_ = living()
+    with locked(connect(Endpoint("local")), id_):
+        assert "@" in answer(flowspec("unlock", id_, "--format", "json"))["removed"]
+    assert answer(flowspec("unlock", "tiny", "--format", "json"))["removed"] == ""
+
+
 def test_a_list_beside_a_spec_has_its_variables(flowspec, living, tmp_path):
     living(more="variables: {day: {type: string, default: '2026-01-01'}}\ntags: {day: '{{ day }}'}")
     (tmp_path / "sub").mkdir()

@@ -51,7 +51,7 @@ def command(what: str, detach: bool, unprotect: bool, yes: bool, format_: str, *
 
 
 def _loss(cluster: Cluster) -> str:
-    """What is lost with a cluster, for the question."""
+    """Says for the question what is lost with a cluster."""
     from flowspec.document.escaping import visible
 
     left = [step for step in cluster.steps if not step.has_ended]
@@ -60,7 +60,7 @@ def _loss(cluster: Cluster) -> str:
 
 
 def _left(chosen: Chosen, cluster: Cluster) -> Sequence[Leftover]:
-    """What stays; a note where it can't be read, for the cluster is gone whatever that says."""
+    """Returns what stays; prints a note where that can't be read, since the cluster is gone all the same."""
     from flowspec.backend.aws.manage.ending import leftovers
     from flowspec.errors import FlowspecError
 

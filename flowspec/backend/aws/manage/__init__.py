@@ -1,4 +1,4 @@
-"""What people do to clusters beside applying a spec.
+"""Operations on clusters beside applying a spec.
 
 inventory       lists clusters by state, time, name and tag; finds those of ours that do nothing
 resize          sets the sizes of instance groups and fleets

@@ -96,7 +96,7 @@ def _refuse_impossible(address: str, count: int) -> None:
 
 
 def _resize(cluster_id: str, live: Live, address: str, count: int) -> Resize:
-    """What is changed for one address; raises FlowspecError when that may not be."""
+    """Returns the change for one address; raises FlowspecError when that may not be."""
     match = _ADDRESS.fullmatch(address)
     assert match is not None
     instances = live.params["Instances"]
