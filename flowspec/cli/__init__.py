@@ -22,12 +22,12 @@ from flowspec.cli.exits import Exit
 from flowspec.cli.output import eprint_report, wants_color
 from flowspec.errors import FlowspecError, Locked, SpecError, StalePlan
 
-# All commands in the order of their use, each with its summary; up to 64 characters fit on a line of 80 columns.
+# All commands in the order of their use, each with its summary; up to 63 characters fit on a line of 80 columns.
 COMMANDS: Mapping[str, str] = {
     "validate": "Check specs offline: every error with its place and remedy.",
     "render": "Show a spec as it is for one target.",
     "compile": "Print the RunJobFlow request of a spec.",
-    "import": "Turn a request, AWS CLI command, template or cluster into a spec.",
+    "import": "Turn a request, CLI command, template or cluster into a spec.",
     "migrate": "Run a boto script, send nothing, and write specs from it.",
     "plan": "Show what apply would do, and why.",
     "apply": "Submit a spec or join its run, and watch it.",

@@ -273,13 +273,12 @@ def _send(client: Any, operation: str, params: dict[str, Any]) -> dict[str, Any]
 def _refuse_cut_short(http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
     """Botocore's `after-call` handler: raises _CutShort for an answer without the members that EMR always sends."""
     if http_response.status_code >= 300:
-        if _is_html(http_response) and http_response.status_code < 500:
-            # botocore finds neither a code nor a text in it.
-            parsed["Error"] = {"Code": str(http_response.status_code), "Message": _NOT_EMR}
-            return
         # botocore gives the status as the code where it can't read one.
         if http_response.status_code == 400 and parsed.get("Error", {}).get("Code") in ("400", ""):
             raise _CutShort("an error was answered, but its text was cut short")
+        if _is_html(http_response) and http_response.status_code < 500:
+            # botocore finds no text in it, either.
+            parsed["Error"] = {"Code": str(http_response.status_code), "Message": _NOT_EMR}
         return
     members, always = output_members(model.name)
     if members and not _is_json(http_response.content):
