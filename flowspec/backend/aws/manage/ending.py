@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flowspec.backend.aws.client import Emr
-from flowspec.backend.aws.observe import describe, read_back
+from flowspec.backend.aws.observe import describe
 from flowspec.errors import FlowspecError
 from flowspec.plan.cluster import Cluster
 
@@ -46,36 +46,23 @@ class Leftover:
 def leftovers(emr: Emr, cluster: Cluster) -> tuple[Leftover, ...]:
     """Returns what of a cluster stays in the account, and is paid for where it is in S3: nothing of it is deleted.
 
-    Of staged files those are found that the latest thousand steps and the bootstrap actions name; other flows may use
-    them, too. A cluster without a log URI of its own leaves no logs.
+    `cluster` is one with its steps (`describe`). Of staged files those are found that its steps and bootstrap actions
+    name; other flows may use them, too. Sends DescribeCluster and ListBootstrapActions.
     """
-    read = cluster if cluster.live else read_back(emr, cluster.id)
-    assert read.live is not None
-    return tuple(_left(read.id, read.live.params))
+    raw = emr.call("DescribeCluster", ClusterId=cluster.id)["Cluster"]
+    actions = list(emr.pages("ListBootstrapActions", "BootstrapActions", ClusterId=cluster.id))
+    return tuple(_left(cluster, raw, actions))
 
 
-def _left(cluster_id: str, params: Mapping[str, Any]) -> Iterator[Leftover]:
-    if params.get("LogUri"):
-        yield Leftover("logs", f"{params['LogUri'].rstrip('/')}/{cluster_id}/")
-    group = params.get("MonitoringConfiguration", {}).get("CloudWatchLogConfiguration", {}).get("LogGroupName")
+def _left(cluster: Cluster, raw: Mapping[str, Any], actions: Sequence[Mapping[str, Any]]) -> Iterator[Leftover]:
+    if cluster.log_uri:
+        yield Leftover("logs", f"{cluster.log_uri.rstrip('/')}/{cluster.id}/")
+    group = raw.get("MonitoringConfiguration", {}).get("CloudWatchLogConfiguration", {}).get("LogGroupName")
     if group:
         yield Leftover("log group of CloudWatch", group)
-    found = (uri for text in _texts([params.get("Steps"), params.get("BootstrapActions")]) for uri in _staged(text))
-    yield from (Leftover("staged file", uri) for uri in dict.fromkeys(found))
-    if params.get("SecurityConfiguration"):
-        yield Leftover("security configuration", params["SecurityConfiguration"])
-
-
-def _staged(text: str) -> list[str]:
-    return _STAGED.findall(text)
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)
+    texts = [text for step in cluster.steps for text in (step.jar, *step.args)]
+    texts += [text for one in actions for text in (one.get("ScriptPath", ""), *one.get("Args", ()))]
+    found = dict.fromkeys(uri for text in texts for uri in _STAGED.findall(text))
+    yield from (Leftover("staged file", uri) for uri in found)
+    if raw.get("SecurityConfiguration"):
+        yield Leftover("security configuration", raw["SecurityConfiguration"])
