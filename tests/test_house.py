@@ -48,9 +48,9 @@ ROOMS = {
     "request": {"errors", "facts", "document"},
     "plan": {"errors", "facts", "document", "request"},
     "backend": {"errors", "facts", "document", "request", "plan", "engines", "emulator"},
-    "pipeline": {"document", "request", "plan", "backend"},
     "review": {"errors", "facts", "document", "request", "plan"},
     "importers": {"errors", "facts", "document", "request", "emulator"},
+    "pipeline": {"document", "request", "plan", "backend", "importers"},
     "boto_emr": {"errors", "facts", "request", "plan", "backend"},
     "report": {"errors", "version", "document", "plan", "backend", "review"},
     "cli": {

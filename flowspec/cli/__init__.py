@@ -22,13 +22,13 @@ from flowspec.cli.exits import Exit
 from flowspec.cli.output import eprint_report, wants_color
 from flowspec.errors import FlowspecError, Locked, SpecError, StalePlan
 
-# All commands in the order of their use, each with its summary; up to 64 characters fit on a line of 80 columns.
+# All commands in the order of their use, each with its summary; up to 63 characters fit on a line of 80 columns.
 COMMANDS: Mapping[str, str] = {
     "validate": "Check specs offline: every error with its place and remedy.",
     "fmt": "Give specs one form; comments are kept.",
     "render": "Show a spec as it is for one target.",
     "compile": "Print the RunJobFlow request of a spec.",
-    "import": "Turn a request, AWS CLI command or template into a spec.",
+    "import": "Turn a request, CLI command, template or cluster into a spec.",
     "migrate": "Run a boto script, send nothing, and write specs from it.",
     "review": "Show what a change of the repository does to each flow.",
     "plan": "Show what apply would do, and why.",
@@ -37,6 +37,13 @@ COMMANDS: Mapping[str, str] = {
     "list": "List clusters.",
     "logs": "Print a step's logs.",
     "wait": "Watch a run to its end.",
+    "steps": "Add steps to a cluster that is there already.",
+    "cancel": "Cancel a step, or all that are pending.",
+    "resize": "Set the sizes of instance groups and fleets.",
+    "protect": "Protect a cluster against termination.",
+    "unprotect": "Lift the termination protection of a cluster.",
+    "adopt": "Make a cluster that someone else made a spec's own.",
+    "idle": "List the clusters that have nothing to do.",
     "destroy": "Terminate a cluster and wait until it is gone.",
     "unlock": "Remove the lock that an apply left on a cluster.",
     "emulator": "Serve the embedded EMR to any client on this machine.",

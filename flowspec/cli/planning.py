@@ -49,6 +49,7 @@ def planned(spec: Path, **options: Any) -> Planned:
     made = again()
     if not (made.joins or made.converges or made.replaces):
         _note_renamed(emr, made)
+        _note_namesakes(emr, made)
     return Planned(made, emr, again)
 
 
@@ -62,6 +63,17 @@ def _note_renamed(emr: Emr, plan: Plan) -> None:
         eprint(
             f"note: cluster {one.id} ({one.state}) was started from {plan.source} as flow {one.tags[FLOW_TAG]}; "
             f"if that is this flow under an earlier name, end it with: flowspec destroy {one.id}"
+        )
+
+
+def _note_namesakes(emr: Emr, plan: Plan) -> None:
+    """Notes active clusters with the name of the flow's but without its tags: an apply leaves them alone."""
+    from flowspec.backend.aws.observe import find_namesakes
+
+    for one in find_namesakes(emr, plan.request["Name"], flow=plan.flow, target=plan.target):
+        eprint(
+            f"note: cluster {one.id} ({one.state}) is called {one.name}, but has not the tags of this flow and target: "
+            f"it is left alone; `flowspec adopt {one.id} {plan.source}` takes it over"
         )
 
 

@@ -66,7 +66,8 @@ class Live:
 class Cluster:
     """A cluster at the moment it was read. `steps` are in the order they were added, oldest first.
 
-    `live` is there when it was read back to be compared with a request.
+    `live` is there when it was read back to be compared with a request. `others` are further active clusters with the
+    tags of the same flow and target; there should be none.
     """
 
     id: str
@@ -86,6 +87,7 @@ class Cluster:
     ended: datetime | None = None
     steps: tuple[Step, ...] = ()
     live: Live | None = None
+    others: tuple[str, ...] = ()
 
     @property
     def has_ended(self) -> bool:

@@ -52,7 +52,7 @@ def make_plan(
     better to know before the steps ahead of it have run.
     """
     assessment = assessment or Assessment()
-    _refuse_unsupported(jobflow, request, assessment)
+    refuse_unsupported(jobflow, request, assessment)
     uploads = request.assets if jobflow.stages_files else ()
     submission = Plan(
         flow=jobflow.name,
@@ -69,6 +69,8 @@ def make_plan(
     )
     choices = Choices(replace, frozenset(rerun), cancel_removed, now)
     plan = submission if cluster is None else _against(submission, cluster, choices)
+    if cluster is not None and cluster.others:
+        plan = dataclasses.replace(plan, notes=(*plan.notes, _others_note(cluster)))
     changes = (
         dataclasses.replace(
             one, location=location_of(one, jobflow, request), before=without_secret(one, request.secrets)
@@ -115,6 +117,11 @@ def _against(submission: Plan, cluster: Cluster, choices: Choices) -> Plan:
     return _converging(submission, cluster, comparison, steps)
 
 
+def _others_note(cluster: Cluster) -> str:
+    others = ", ".join(cluster.others)
+    return f"{others} has the tags of this flow, too: cluster {cluster.id}, the earliest, is the one that counts"
+
+
 def _lives_on(params: Mapping[str, Any]) -> bool:
     return bool(params.get("Instances", {}).get("KeepJobFlowAliveWhenNoSteps"))
 
@@ -158,7 +165,7 @@ def _converging(submission: Plan, cluster: Cluster, comparison: Comparison, step
     wanted = submission.request
     differences = comparison.differences
     changes = [*(line for one in differences for line in changes_of(one)), *step_lines(wanted, steps)]
-    calls = [*calls_of(differences, cluster), *_step_calls(wanted, steps, cluster)]
+    calls = [*calls_of(differences, cluster), *step_calls(wanted, steps, cluster)]
     ending = list(ending_calls(differences, cluster))
     plan = dataclasses.replace(
         submission,
@@ -170,7 +177,7 @@ def _converging(submission: Plan, cluster: Cluster, comparison: Comparison, step
         observed=observed_digest(cluster),
         awaits=tuple(one.id for one in steps.awaits),
         notes=(*comparison.notes, *_failed_notes(steps)),
-        blocked=_unknown_steps(wanted, steps),
+        blocked=unknown_steps(wanted, steps),
         remedy="name those that shall run (again) with --rerun NAME" if steps.unknown else "",
     )
     if not changes:
@@ -180,7 +187,8 @@ def _converging(submission: Plan, cluster: Cluster, comparison: Comparison, step
     return dataclasses.replace(plan, changes=(*upload_lines(plan.uploads), *changes), calls=tuple(calls))
 
 
-def _step_calls(wanted: Mapping[str, Any], steps: StepChanges, cluster: Cluster) -> Iterator[ApiCall]:
+def step_calls(wanted: Mapping[str, Any], steps: StepChanges, cluster: Cluster) -> Iterator[ApiCall]:
+    """The calls that cancel and add the steps of a comparison, as many in each as EMR takes."""
     if steps.cancel:
         yield ApiCall("CancelSteps", {"ClusterId": cluster.id, "StepIds": [one.id for one in steps.cancel]})
     role = {"ExecutionRoleArn": wanted["StepExecutionRoleArn"]} if wanted.get("StepExecutionRoleArn") else {}
@@ -199,7 +207,8 @@ def _failed_notes(steps: StepChanges) -> Iterator[str]:
         yield f"step {one.name} ({one.id}) is {one.state}: --rerun failed runs it again"
 
 
-def _unknown_steps(wanted: Mapping[str, Any], steps: StepChanges) -> str:
+def unknown_steps(wanted: Mapping[str, Any], steps: StepChanges) -> str:
+    """Says which steps may have run before the history that EMR still shows; "" when there are none."""
     names = ", ".join(repr(wanted["Steps"][index]["Name"]) for index in steps.unknown)
     if not names:
         return ""
@@ -248,7 +257,8 @@ def _obstacle(cluster: Cluster, allowed: bool) -> tuple[str, str]:
     return "", ""
 
 
-def _refuse_unsupported(jobflow: JobFlow, request: Request, assessment: Assessment) -> None:
+def refuse_unsupported(jobflow: JobFlow, request: Request, assessment: Assessment) -> None:
+    """Raises SpecError for the steps that can't run on the backend."""
     names = [step["Name"] for step in request.params.get("Steps", ())]
     found = [
         jobflow.document.diagnostic("FS501", ("steps", index), f"step '{names[index]}' can't run here: {reason}")

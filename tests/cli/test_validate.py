@@ -10,6 +10,8 @@ import yaml
 from flowspec.cli.exits import Exit
 from tests.cli.conftest import EXAMPLES
 
+HOOKS = yaml.safe_load((EXAMPLES.parent / ".pre-commit-hooks.yaml").read_text())
+
 SPEC = """\
 flowspec: v1
 name: two

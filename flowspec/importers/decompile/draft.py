@@ -88,6 +88,8 @@ def write_spec(
     """
     wanted = request if isinstance(request, Wanted) else Wanted(dict(request))
     rejected = _Rejected()
+    if wanted.flow not in ("", wanted.params.get("Name")):
+        rejected.aside["Name",] = "the flow has another name than its cluster"
     head = [*([f"Imported from {origin} by `flowspec {by}`."] if origin else []), *map(_comment, wanted.notes)]
     draft = _draft(wanted, rejected, folder, head, keep_secrets)
     while _is_rejected(draft, wanted, folder, rejected):
@@ -110,14 +112,13 @@ def _draft(wanted: Wanted, rejected: _Rejected, folder: Path, head: list[str], k
         except Inexpressible as reason:
             del fields["steps"]
             region, aside["Steps",] = wanted.region, str(reason)
-    spec: dict[str, Any] = {"flowspec": "v1", "name": fields.pop("name", "imported")}
+    spec: dict[str, Any] = {"flowspec": "v1", "name": fields.pop("name", wanted.flow or "imported")}
     comments = remarks({**spec, **fields})
-    if region:
-        spec["region"] = region
+    where = {"backend": wanted.backend, "region": region, "profile": wanted.profile}
+    where = {key: value for key, value in where.items() if value}
+    spec |= {"targets": {wanted.target: {"default": True, **where}}} if wanted.target else where
     if region and not wanted.region:
         comments["region",] = ["the region of its script-runner.jar"]
-    if wanted.profile:
-        spec["profile"] = wanted.profile
     redactor = Redactor(keep_secrets, wanted.variables)
     spec |= fields
     if aside:

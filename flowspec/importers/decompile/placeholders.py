@@ -81,6 +81,7 @@ class Variable:
 class Wanted:
     """The content of a source: a request with placeholders, their variables, region and profile ("" for none).
 
+    `backend`, `target` and `flow` are those of a cluster that was read; the flow may have another name than it.
     `notes` are sentences on what the source has and no request can express.
     """
 
@@ -89,6 +90,9 @@ class Wanted:
     region: str = ""
     notes: tuple[str, ...] = ()
     profile: str = ""
+    backend: str = ""
+    target: str = ""
+    flow: str = ""
 
     @property
     def request(self) -> dict[str, Any]:
