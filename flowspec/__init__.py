@@ -39,7 +39,10 @@ And step by step:
         elif isinstance(event, flowspec.Ended) and event.verdict.outcome is not flowspec.Outcome.SUCCEEDED:
             print(flowspec.diagnose(event.cluster, event.verdict, flowspec.logs_of(emr, event.cluster)))
 
-`plan_on` is `make_plan` with what `observe` and the backend report. Values are frozen: what they hold as dict or
+`plan_on` is `make_plan` with what `observe` and the backend report. `run_tests` runs the cases of specs on sample
+data (`flowspec test`); `flowspec.testing.emr` gives the boto3 clients of a test the embedded EMR.
+
+Values are frozen: what they hold as dict or
 list (`Request.params`, `Plan.request`, `ApiCall.params`) is a new copy at each read, so that a digest always fits.
 Errors are `FlowspecError`: `SpecError` for an invalid document, with all its `Diagnostic`s, and `ServiceError` for
 what EMR or S3 refuses.
@@ -60,6 +63,7 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.observe import describe, observe
     from flowspec.backend.aws.verdict import Outcome, Verdict, judge
     from flowspec.backend.aws.watch import ClusterChanged, Ended, Event, StepChanged, StepProgress, watch
+    from flowspec.cases.running import CaseOutcome, CaseResult, run_tests
     from flowspec.document.job_flow import JobFlow
     from flowspec.document.parse import load
     from flowspec.document.render import render
@@ -80,6 +84,8 @@ __all__ = [
     "Assessment",
     "Asset",
     "BackendName",
+    "CaseOutcome",
+    "CaseResult",
     "Change",
     "Cluster",
     "ClusterChanged",
@@ -120,6 +126,7 @@ __all__ = [
     "plan_on",
     "render",
     "run",
+    "run_tests",
     "validate",
     "watch",
 ]
@@ -133,6 +140,7 @@ _HOMES = {
     "flowspec.backend.aws.observe": ("describe", "observe"),
     "flowspec.backend.aws.verdict": ("Outcome", "Verdict", "judge"),
     "flowspec.backend.aws.watch": ("ClusterChanged", "Ended", "Event", "StepChanged", "StepProgress", "watch"),
+    "flowspec.cases.running": ("CaseOutcome", "CaseResult", "run_tests"),
     "flowspec.document.job_flow": ("JobFlow",),
     "flowspec.document.parse": ("load",),
     "flowspec.document.render": ("render",),

@@ -14,6 +14,8 @@ EXPECTED = [
     "Assessment",
     "Asset",
     "BackendName",
+    "CaseOutcome",
+    "CaseResult",
     "Change",
     "Cluster",
     "ClusterChanged",
@@ -54,6 +56,7 @@ EXPECTED = [
     "plan_on",
     "render",
     "run",
+    "run_tests",
     "validate",
     "watch",
 ]

@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = {
     "compile": "Print the RunJobFlow request of a spec.",
     "import": "Turn a request, AWS CLI command or template into a spec.",
     "migrate": "Run a boto script, send nothing, and write specs from it.",
+    "test": "Run flows on sample data, on this machine, and compare.",
     "plan": "Show what apply would do, and why.",
     "apply": "Submit a spec or join its run, and watch it.",
     "status": "Show a cluster and its steps.",
