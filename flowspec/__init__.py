@@ -42,7 +42,10 @@ And step by step:
 What runs already is changed without a spec, too: `resize`, `protect`, `add_steps`, `cancel`, `destroy`; found with
 `list_clusters` and `idle_clusters`; and taken over with `import_cluster`, which writes its spec, and `adopt`.
 
-`plan_on` is `make_plan` with what `observe` and the backend report. Values are frozen: what they hold as dict or
+`plan_on` is `make_plan` with what `observe` and the backend report. `run_tests` runs the cases of specs on sample
+data (`flowspec test`); `flowspec.testing.emr` gives the boto3 clients of a test the embedded EMR.
+
+Values are frozen: what they hold as dict or
 list (`Request.params`, `Plan.request`, `ApiCall.params`) is a new copy at each read, so that a digest always fits.
 Errors are `FlowspecError`: `SpecError` for an invalid document, with all its `Diagnostic`s, and `ServiceError` for
 what EMR or S3 refuses.
@@ -68,6 +71,7 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.observe import describe, observe
     from flowspec.backend.aws.verdict import Outcome, Verdict, judge
     from flowspec.backend.aws.watch import ClusterChanged, Ended, Event, StepChanged, StepProgress, watch
+    from flowspec.cases.running import CaseOutcome, CaseResult, run_tests
     from flowspec.document.job_flow import JobFlow
     from flowspec.document.parse import load
     from flowspec.document.render import render
@@ -91,6 +95,8 @@ __all__ = [
     "Asset",
     "BackendName",
     "CancelledStep",
+    "CaseOutcome",
+    "CaseResult",
     "Change",
     "Cluster",
     "ClusterChanged",
@@ -146,6 +152,7 @@ __all__ = [
     "render",
     "resize",
     "run",
+    "run_tests",
     "unprotect",
     "validate",
     "wait_for_sizes",
@@ -172,6 +179,7 @@ _HOMES = {
     "flowspec.backend.aws.observe": ("describe", "observe"),
     "flowspec.backend.aws.verdict": ("Outcome", "Verdict", "judge"),
     "flowspec.backend.aws.watch": ("ClusterChanged", "Ended", "Event", "StepChanged", "StepProgress", "watch"),
+    "flowspec.cases.running": ("CaseOutcome", "CaseResult", "run_tests"),
     "flowspec.document.job_flow": ("JobFlow",),
     "flowspec.document.parse": ("load",),
     "flowspec.document.render": ("render",),

@@ -34,7 +34,7 @@ class Backend(Protocol):
     def connect(self, endpoint: Endpoint, session: Any = None) -> Emr:
         """Opens a connection. Raises FlowspecError when credentials, region or profile are missing."""
 
-    def submission_lock(self) -> AbstractContextManager[bool]:
+    def submission_lock(self, endpoint: Endpoint) -> AbstractContextManager[bool]:
         """Serializes submissions; yields False where no lock exists (AWS), and nothing is held."""
 
     def location(self, region: str) -> str:

@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, str] = {
     "import": "Turn a request, CLI command, template or cluster into a spec.",
     "migrate": "Run a boto script, send nothing, and write specs from it.",
     "review": "Show what a change of the repository does to each flow.",
+    "test": "Run flows on sample data, on this machine, and compare.",
     "plan": "Show what apply would do, and why.",
     "apply": "Submit a spec or join its run, and watch it.",
     "status": "Show a cluster and its steps.",

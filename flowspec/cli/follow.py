@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowspec.backend.aws.diagnose import diagnose
-from flowspec.backend.aws.logs import Logs, logs_of
+from flowspec.backend.aws.logs import Logs, counters_of, logs_of
 from flowspec.backend.aws.observe import describe
 from flowspec.backend.aws.verdict import Outcome
 from flowspec.backend.aws.watch import Ended, Event, StepChanged, StepProgress, watch
@@ -17,7 +17,6 @@ from flowspec.cli.locate import Chosen
 from flowspec.cli.output import eprint, eprint_report, on_terminal, print_result
 from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
-from flowspec.engines.counters import parse_counters
 from flowspec.errors import FlowspecError
 from flowspec.report import runs
 
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
     from flowspec.plan.cluster import Cluster
 
 _T = TypeVar("_T")
-# Bytes of a step's syslog that are looked at for the counters of its last job, which Hadoop's client prints when
-# the job ends: 120 counters at most (mapreduce.job.counters.max) of 64 + 128 characters, and then a few lines.
-_COUNTERS_TAIL = 1 << 20
 
 
 def print_detached(chosen: Chosen, format_: str, *, joined: bool) -> int:
@@ -160,13 +156,8 @@ def _or_note(subject: str, read: Callable[[], _T], otherwise: _T, chosen: Chosen
 
 def _counters(cluster: Cluster, logs: Logs) -> Mapping[str, runs.Counters]:
     """Reads the counters of each completed step from its syslog, by the step's id."""
-    counted = {}
-    for step in cluster.steps:
-        if step.state == "COMPLETED":
-            found = parse_counters((logs.tail(step.id, "syslog", _COUNTERS_TAIL) or b"").decode("utf-8", "replace"))
-            if found:
-                counted[step.id] = found
-    return counted
+    counted = {step.id: counters_of(logs, step.id) for step in cluster.steps if step.state == "COMPLETED"}
+    return {step_id: counters for step_id, counters in counted.items() if counters}
 
 
 def _outputs(cluster: Cluster) -> list[str]:

@@ -157,9 +157,9 @@ def test_secrets_are_placeholders_and_values_masked(repo):
 
 def test_a_revision_that_is_not_there(repo, tmp_path):
     repo.commit({"a.yaml": spec()})
-    with pytest.raises(FlowspecError, match="no commit nowhere"):
+    with pytest.raises(FlowspecError, match="no commit 'nowhere'"):
         compare_revisions(repo.root, "nowhere")
-    with pytest.raises(FlowspecError, match="no commit --help"):
+    with pytest.raises(FlowspecError, match="no commit '--help'"):
         compare_revisions(repo.root, "--help")
     (tmp_path / "empty").mkdir()
     with pytest.raises(FlowspecError, match="not a git repository"):

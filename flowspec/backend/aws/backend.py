@@ -31,7 +31,7 @@ class AwsBackend:
         """Opens a connection, with a boto3 `session` if one is given."""
         return connect_aws(endpoint, session)
 
-    def submission_lock(self) -> AbstractContextManager[bool]:
+    def submission_lock(self, endpoint: Endpoint) -> AbstractContextManager[bool]:  # noqa: ARG002 - the Protocol's
         """Yields False: EMR has no lock and no client token, so that submissions are told apart by their tags."""
         return nullcontext(False)
 

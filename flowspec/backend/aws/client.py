@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from flowspec.backend.protocol import Backend, backend_of
@@ -65,7 +66,7 @@ class Endpoint:
     """Names an EMR: `backend` is "local" (the embedded EMR) or "emr"; the other settings are boto3's.
 
     `keys` are an access key, its secret and perhaps a session's token; `proxy` is a URL; `verify` is whether
-    the server's certificate is looked at.
+    the server's certificate is looked at. `home` is the folder of the embedded EMR's state (None: FLOWSPEC_HOME).
     """
 
     backend: BackendName
@@ -76,6 +77,7 @@ class Endpoint:
     keys: tuple[str, str, str | None] | None = field(default=None, repr=False)
     proxy: str | None = field(default=None, repr=False)
     verify: bool = True
+    home: Path | None = None
 
     @classmethod
     def of(cls, jobflow: JobFlow, *, run_bootstrap: bool = False) -> Endpoint:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.s3 import s3_errors
+from flowspec.engines.counters import Counters, parse_counters
 from flowspec.facts.uris import split_s3
 from flowspec.plan.cluster import Cluster
 
@@ -24,6 +25,9 @@ _BLOCK = 1 << 16
 # Seconds to wait for S3, and how often to ask: logs are looked at when a run is over, and nobody waits five
 # minutes (botocore's 60 seconds, five times) for what is only a note.
 _TIMEOUT, _ATTEMPTS = 10.0, 3
+# Bytes of a step's syslog that are looked at for the counters of its last job, which Hadoop's client prints when
+# the job ends: 120 counters at most (mapreduce.job.counters.max) of 64 + 128 characters, and then a few lines.
+_COUNTERS_TAIL = 1 << 20
 _ACCESS = "read below it (the cluster's `log_uri`)"
 
 
@@ -54,6 +58,11 @@ class Logs(Protocol):
 def logs_of(emr: Emr, cluster: Cluster) -> Logs:
     """Returns the reader of a cluster's logs, on the EMR that it was read from."""
     return emr.backend.logs(emr, cluster)
+
+
+def counters_of(logs: Logs, step_id: str) -> Counters:
+    """Returns the counters of a step's last job, from its syslog; empty when it has none."""
+    return parse_counters((logs.tail(step_id, "syslog", _COUNTERS_TAIL) or b"").decode("utf-8", "replace"))
 
 
 def shipped_logs(emr: Emr, cluster: Cluster, *, timeout: float = _TIMEOUT) -> Logs:

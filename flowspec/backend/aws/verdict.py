@@ -27,6 +27,20 @@ class Outcome(str, Enum):
     CANCELLED = "cancelled"
     TIMED_OUT = "timed out, still running"
 
+    @property
+    def exit_code(self) -> int:
+        """The exit code of a command whose run ended so."""
+        return _EXIT_CODES[self.value]
+
+
+_EXIT_CODES = {
+    "succeeded": 0,
+    "step failed": 4,
+    "cluster failed": 5,
+    "timed out, still running": 6,
+    "cancelled": 7,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import repeat
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowspec.backend.aws.client import Emr, Endpoint
@@ -13,6 +14,7 @@ from flowspec.facts.backends import BackendName
 if TYPE_CHECKING:
     from flowspec.backend.aws.logs import Logs
     from flowspec.backend.local.fidelity import LocalFidelity
+    from flowspec.emulator.api.service import Service
     from flowspec.plan.changes import Assessment
     from flowspec.plan.cluster import Cluster
 
@@ -32,21 +34,23 @@ class LocalBackend:
     def connect(self, endpoint: Endpoint, session: Any = None) -> Emr:  # noqa: ARG002 - the Protocol's
         """Opens a connection; neither the network nor the user's AWS configuration is used."""
         from flowspec.emulator.api.service import Service
-        from flowspec.emulator.in_process import embedded_client
-        from flowspec.emulator.state.paths import home
 
-        region = endpoint.region or _DEFAULT_REGION
-        service = Service(home(), region=region, run_bootstrap=endpoint.run_bootstrap, account_rules=False)
-        client, inner = embedded_client(service)
-        return Emr(endpoint, client, client, inner)
+        return connect_to(
+            Service(
+                home_of(endpoint),
+                region=endpoint.region or _DEFAULT_REGION,
+                run_bootstrap=endpoint.run_bootstrap,
+                account_rules=False,
+            ),
+            endpoint,
+        )
 
     @contextmanager
-    def submission_lock(self) -> Iterator[bool]:
+    def submission_lock(self, endpoint: Endpoint) -> Iterator[bool]:
         """Holds the lock of the home while a flow is looked for and submitted, so that it starts once."""
-        from flowspec.emulator.state.paths import home
         from flowspec.emulator.state.submissions import submission_lock
 
-        with submission_lock(home()):
+        with submission_lock(home_of(endpoint)):
             yield True
 
     def location(self, region: str) -> str:  # noqa: ARG002 - the Protocol's
@@ -63,17 +67,32 @@ class LocalBackend:
         """Yields 0.15 s."""
         return repeat(_INTERVAL)
 
-    def logs(self, emr: Emr, cluster: Cluster) -> Logs:  # noqa: ARG002 - the Protocol's
+    def logs(self, emr: Emr, cluster: Cluster) -> Logs:
         """Returns the reader of the live log files."""
         from flowspec.backend.local.logs import live_logs
 
-        return live_logs(cluster)
+        return live_logs(home_of(emr.endpoint), cluster)
 
     def fidelity(self, emr: Emr, cluster: Cluster) -> LocalFidelity:
         """Reports which parts of a run were executed and which were simulated."""
         from flowspec.backend.local.fidelity import fidelity_of
 
         return fidelity_of(emr, cluster)
+
+
+def connect_to(service: Service, endpoint: Endpoint) -> Emr:
+    """Opens a connection to a service in this process, which was made with the settings of `endpoint`."""
+    from flowspec.emulator.in_process import embedded_client
+
+    client, inner = embedded_client(service)
+    return Emr(endpoint, client, client, inner)
+
+
+def home_of(endpoint: Endpoint) -> Path:
+    """Returns the folder of the state of an endpoint's embedded EMR."""
+    from flowspec.emulator.state.paths import home
+
+    return endpoint.home or home()
 
 
 BACKEND = LocalBackend()

@@ -6,20 +6,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flowspec.backend.aws.logs import Logs, below, blocks_of_file, tail_of_file
-from flowspec.emulator.state.paths import bootstrap_folder, cluster_folder, home, step_logs
+from flowspec.emulator.state.paths import bootstrap_folder, cluster_folder, step_logs
 from flowspec.plan.cluster import Cluster
 
 
-def live_logs(cluster: Cluster) -> Logs:
-    """Returns the reader of the log files that a cluster's worker writes."""
-    return _LiveLogs(cluster)
+def live_logs(home: Path, cluster: Cluster) -> Logs:
+    """Returns the reader of the log files that a cluster's worker writes below the home of the embedded EMR."""
+    return _LiveLogs(home, cluster)
 
 
 class _LiveLogs:
     live = True
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster, self._home = cluster, home()
+    def __init__(self, home: Path, cluster: Cluster) -> None:
+        self._home, self._cluster = home, cluster
 
     def _folder(self, step_id: str) -> Path:
         return step_logs(self._home, self._cluster.id, step_id)

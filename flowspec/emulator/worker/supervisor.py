@@ -11,7 +11,7 @@ import contextlib
 import fcntl
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from flowspec.emulator.state import lifecycle, paths
@@ -46,8 +46,11 @@ def release(lock: int) -> None:
     os.close(lock)
 
 
-def start(home: Path, cluster_id: str, lock: int) -> None:
-    """Starts the worker of a cluster, which inherits the lock and outlives this process. Raises OSError."""
+def start(home: Path, cluster_id: str, lock: int, *, environ: Mapping[str, str] | None = None) -> None:
+    """Starts the worker of a cluster, which inherits the lock and outlives this process. Raises OSError.
+
+    `environ` is the environment of the worker and its steps (default: this process's).
+    """
     _started.difference_update([pid for pid in tuple(_started) if _reaped(pid)])
     with paths.worker_log(home, cluster_id).open("ab") as log:
         worker = subprocess.Popen(
@@ -58,16 +61,16 @@ def start(home: Path, cluster_id: str, lock: int) -> None:
             stderr=log,
             start_new_session=True,
             pass_fds=(lock,),
-            env=_environment(cluster_id),
+            env=_environment(cluster_id, os.environ if environ is None else environ),
         )
     _started.add(worker.pid)
     # The worker outlives this process on purpose; without this, Popen's destructor emits a ResourceWarning.
     worker.returncode = 0
 
 
-def _environment(cluster_id: str) -> dict[str, str]:
+def _environment(cluster_id: str, environ: Mapping[str, str]) -> dict[str, str]:
     # If a step of another cluster creates this one, the worker is not a process of that step.
-    own = {name: value for name, value in os.environ.items() if name != processes.STEP_ID}
+    own = {name: value for name, value in environ.items() if name != processes.STEP_ID}
     return {**own, processes.CLUSTER_ID: cluster_id}
 
 
