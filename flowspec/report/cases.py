@@ -9,8 +9,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 from flowspec.cases.running import CaseOutcome, CaseResult
+from flowspec.document.escaping import visible
 from flowspec.report.diagnostics import as_plain, as_text
-from flowspec.report.runs import printable
 
 _COLORS = {"passed": "32", "updated": "33", "failed": "31", "invalid": "31"}
 # XML 1.0 has no way to write these characters (production 2, Char).
@@ -22,9 +22,9 @@ def result_text(result: CaseResult, *, color: bool = False) -> str:
     word = f"{result.outcome.value:<7}"
     if color:
         word = f"\x1b[{_COLORS[result.outcome.value]}m{word}\x1b[0m"
-    lines = [f"{word} {printable(result.name)} ({result.seconds:.1f} s)"]
+    lines = [f"{word} {visible(result.name)} ({result.seconds:.1f} s)"]
     lines += [f"  {line}" for problem in result.problems for line in problem.split("\n")]
-    lines += [f"  wrote {printable(str(path))}" for path in result.updated]
+    lines += [f"  wrote {visible(str(path))}" for path in result.updated]
     if result.home:
         lines.append(f"  kept: FLOWSPEC_HOME={result.home} flowspec list --backend local --all")
     if result.diagnostics:
