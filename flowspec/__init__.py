@@ -55,7 +55,7 @@ from flowspec.errors import Diagnostic, FlowspecError, Location, ServiceError, S
 if TYPE_CHECKING:
     from flowspec.backend.aws.apply import Applied, apply, destroy
     from flowspec.backend.aws.client import Emr, Endpoint, OutcomeUnknown, connect
-    from flowspec.backend.aws.diagnose import Diagnosis, diagnose
+    from flowspec.backend.aws.diagnosis.diagnose import Cause, Diagnosis, diagnose
     from flowspec.backend.aws.logs import Logs, logs_of
     from flowspec.backend.aws.observe import describe, observe
     from flowspec.backend.aws.verdict import Outcome, Verdict, judge
@@ -80,6 +80,7 @@ __all__ = [
     "Assessment",
     "Asset",
     "BackendName",
+    "Cause",
     "Change",
     "Cluster",
     "ClusterChanged",
@@ -128,7 +129,7 @@ __all__ = [
 _HOMES = {
     "flowspec.backend.aws.apply": ("Applied", "apply", "destroy"),
     "flowspec.backend.aws.client": ("Emr", "Endpoint", "OutcomeUnknown", "connect"),
-    "flowspec.backend.aws.diagnose": ("Diagnosis", "diagnose"),
+    "flowspec.backend.aws.diagnosis.diagnose": ("Cause", "Diagnosis", "diagnose"),
     "flowspec.backend.aws.logs": ("Logs", "logs_of"),
     "flowspec.backend.aws.observe": ("describe", "observe"),
     "flowspec.backend.aws.verdict": ("Outcome", "Verdict", "judge"),

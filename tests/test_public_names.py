@@ -14,6 +14,7 @@ EXPECTED = [
     "Assessment",
     "Asset",
     "BackendName",
+    "Cause",
     "Change",
     "Cluster",
     "ClusterChanged",

@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, str] = {
     "status": "Show a cluster and its steps.",
     "list": "List clusters.",
     "logs": "Print a step's logs.",
+    "diagnose": "Say why a run failed, and what to try.",
     "wait": "Watch a run to its end.",
     "destroy": "Terminate a cluster and wait until it is gone.",
     "unlock": "Remove the lock that an apply left on a cluster.",

@@ -1,4 +1,4 @@
-"""A run as text and plain data: a line for each event, a summary, the cause of a failure."""
+"""A run as text and plain data: a line for each event, a summary."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from flowspec.backend.aws.diagnose import Diagnosis
 from flowspec.backend.aws.verdict import Verdict
 from flowspec.backend.aws.watch import ClusterChanged, Event, StepChanged, StepProgress
 from flowspec.backend.local.fidelity import LocalFidelity
@@ -98,22 +97,6 @@ def fidelity_document(fidelity: LocalFidelity) -> dict[str, Any]:
     return {**asdict(fidelity), "versions": versions}
 
 
-def failure(diagnosis: Diagnosis) -> str:
-    """The cause of a failure, for people."""
-    diagnosis = visible_values(diagnosis)
-    lines = [f"  {fact}" for fact in diagnosis.facts]
-    for log, words in diagnosis.excerpts.items():
-        lines += [f"  from its {log}:", *(f"    | {line}" for line in words)]
-    lines += [f"  try: {advice}" for advice in diagnosis.advice]
-    if diagnosis.logs:
-        lines += [f"  logs: {diagnosis.logs}"]
-    if diagnosis.unread:
-        lines += [f"  they could not be read: {diagnosis.unread}"]
-    if diagnosis.logs_may_follow:
-        lines += ["  EMR ships logs about every five minutes; `flowspec logs` shows them when they are there"]
-    return "\n".join(lines)
-
-
 def status(cluster: Cluster) -> str:
     """A cluster and its steps, for people."""
     cluster = visible_values(cluster)
@@ -152,11 +135,6 @@ def summary_document(cluster: Cluster) -> dict[str, Any]:
     """A cluster of a list for programs: the members that ListClusters returns."""
     known = ("id", "name", "state", "reason_code", "reason", "created", "ready", "ended")
     return {**{name: getattr(cluster, name) for name in known}, "has_ended": cluster.has_ended}
-
-
-def diagnosis_document(diagnosis: Diagnosis) -> dict[str, Any]:
-    """The cause of a failure for programs: plain data."""
-    return asdict(diagnosis)
 
 
 def as_json(value: Any) -> str:

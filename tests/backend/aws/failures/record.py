@@ -38,7 +38,9 @@ def main(names: list[str]) -> None:
     wanted = names or sorted(path.parent.name for path in FAILURES.glob("*/job.yaml"))
     home = Path(tempfile.mkdtemp(prefix="flowspec-record-")).resolve()
     try:
-        os.environ.update(FLOWSPEC_HOME=str(home), PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+        os.environ.update(
+            FLOWSPEC_HOME=str(home), PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        )
         make_data(home)
         with ThreadPoolExecutor(2) as pool:
             for line in pool.map(lambda name: record(home, name), wanted):
@@ -86,7 +88,10 @@ def make_jar(jar: Path) -> None:
 def record(home: Path, name: str) -> str:
     """Runs one case and replaces its logs and what EMR said (`ended.json`)."""
     case = FAILURES / name
-    result = flowspec.run(case / "job.yaml", run_bootstrap=True)
+    try:
+        result = flowspec.run(case / "job.yaml", run_bootstrap=True)
+    except flowspec.FlowspecError as error:
+        return f"{name}: NOT RECORDED: {error}"
     cluster, step = result.cluster, result.cluster.steps[0]
     logs = case / "logs"
     shutil.rmtree(logs, ignore_errors=True)
