@@ -1,6 +1,10 @@
 """The cause of a failure, cut from what EMR says and from the step's logs."""
 
-from flowspec.backend.aws.diagnosis.diagnose import diagnose
+from datetime import datetime, timedelta, timezone
+
+from flowspec.backend.aws.diagnosis.containers import READ
+from flowspec.backend.aws.diagnosis.diagnose import PATIENCE, diagnose
+from flowspec.backend.aws.logs import Shipped
 from flowspec.backend.aws.verdict import judge
 from flowspec.errors import ServiceError
 from flowspec.plan.cluster import Cluster, Step
@@ -155,3 +159,113 @@ def test_excerpts_show_no_line_of_a_secret():
     key = "\n".join(["-----BEGIN KEY-----", *(f"MIIEow{number}" for number in range(30)), "-----END KEY-----"])
     found = failed(KeptLogs(stderr=f"bad key:\n{key}\nno\n".encode()), {key})
     assert found.excerpts["stderr"] == ("bad key:", "(sensitive)", "no")
+
+
+THEN = datetime(2026, 11, 22, tzinfo=timezone.utc)
+
+
+class Clock:
+    """A clock that only sleeping moves, and what is shipped at which second."""
+
+    def __init__(self, shipped_after, **logs):
+        self.passed, self.slept, self.shipped_after, self.late = 0.0, [], shipped_after, logs
+        self.reader = KeptLogs(live=False)
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.passed += seconds
+        if self.passed >= self.shipped_after:
+            self.reader.logs.update(self.late)
+
+    def now(self):
+        return THEN + timedelta(seconds=self.passed)
+
+
+def waited(clock, log_uri="s3://logs/", **options):
+    step = Step("s-1", "count", "FAILED", ended=THEN)
+    cluster = Cluster("j-1", "flow", "TERMINATED_WITH_ERRORS", steps=(step,), log_uri=log_uri)
+    return diagnose(cluster, judge(cluster), clock.reader, sleep=clock.sleep, now=clock.now, **options)
+
+
+def test_logs_that_are_shipped_late_are_waited_for():
+    clock, notes = Clock(200, stderr=b"cat: x: No such file or directory\n"), []
+    found = waited(clock, patience=PATIENCE, notify=notes.append)
+    assert found.cause.id == "file-missing"
+    assert not found.logs_may_follow
+    assert clock.slept == [5, 10, 20, 40, 60, 60, 60]
+    assert notes == ["waiting up to 330 s for the logs, which EMR ships about every five minutes; Ctrl-C ends it"]
+
+
+def test_the_wait_is_bounded():
+    clock = Clock(10_000)
+    assert waited(clock, patience=PATIENCE).logs_may_follow
+    assert sum(clock.slept) == PATIENCE
+
+
+def test_nothing_is_waited_for_in_vain():
+    long_ago = Clock(0)
+    long_ago.passed = PATIENCE
+    for clock, options in [
+        (long_ago, {"patience": PATIENCE}),
+        (Clock(10), {}),
+        (Clock(10), {"patience": PATIENCE, "log_uri": ""}),
+    ]:
+        waited(clock, **options)
+        assert clock.slept == []
+
+
+def test_the_controller_log_comes_before_the_others():
+    clock = Clock(15, stderr=b"no\n")
+    clock.reader.logs["controller"] = b"INFO startExec\n"
+    waited(clock, patience=PATIENCE)
+    assert clock.slept == [5, 10]
+
+
+class ManyContainers(KeptLogs):
+    """Logs of an application with more containers than anyone reads."""
+
+    def __init__(self, **logs):
+        super().__init__(live=False, **logs)
+        self.reads, self.lists = [], []
+
+    def read(self, path):
+        self.reads.append(path)
+        return super().read(path) if path.startswith("steps/") else iter([b"INFO nothing\n"])
+
+    def listed(self, folder, most):
+        self.lists.append(folder)
+        names = [f"{folder}container_1763805600000_0001_01_{number:06d}/stderr" for number in range(1, 5000)]
+        return [Shipped(path, 1000 + number) for number, path in enumerate(names)][:most]
+
+
+def test_the_number_of_logs_that_are_read_is_bounded():
+    applications = "".join(f"Submitted application application_1763805600000_{number:04d}\n" for number in range(50))
+    logs = ManyContainers(stderr=applications.encode() + b"container_1763805600000_0001_01_000777 was lost\n")
+    failed(logs)
+    assert logs.lists == [f"containers/application_1763805600000_{number:04d}/" for number in (49, 48)]
+    containers = [path.split("/")[2] for path in logs.reads if path.startswith("containers/")]
+    assert len(containers) == READ
+    # The one that is named, the first, and those that wrote most.
+    assert [name[-6:] for name in containers[:4]] == ["000777", "000001", "001000", "000999"]
+    assert len(logs.reads) == 4 + READ
+
+
+def test_containers_that_may_not_be_listed_hide_nothing():
+    class Unlistable(ManyContainers):
+        def listed(self, folder, most):
+            raise ServiceError("ListObjectsV2", "AccessDenied", "no", remedy="list it")
+
+    found = failed(Unlistable(stderr=b"application_1763805600000_0001\ncat: x: No such file or directory\n"))
+    assert found.cause.id == "file-missing"
+    assert found.unread.startswith("ListObjectsV2: AccessDenied")
+
+
+def test_the_number_of_a_line_counts_what_is_not_looked_at():
+    stderr = b"x" * 99 + b"\n" + (b"y" * 99 + b"\n") * 9_999 + b"cat: x: No such file or directory\n"
+    cause = failed(KeptLogs(stderr=stderr)).cause
+    assert (cause.first_line, cause.last_line) == (10_001, 10_001)
+
+
+def test_no_number_where_masking_took_lines_away():
+    found = failed(KeptLogs(stderr=b"a\nb\ncat: x: No such file or directory\n"), {"a\nb"})
+    assert (found.cause.id, found.cause.first_line) == ("file-missing", 0)

@@ -57,8 +57,10 @@ _NOISE = re.compile(
     r"|Picked up \w+JAVA_|JVM stacktrace:|Traceback \(most recent call last\):|During handling of the above"
     r"|The above exception was the direct|Driver stacktrace:)"
 )
+# Also what YARN says of a container or a task that failed, which Hadoop's client prints as it is.
+_ERROR = re.compile(r"\[?(ERROR|FATAL)\b|Container (\[pid=|killed |exited )|AttemptID:|Application application_")
 _FRAME = re.compile(
-    r'^\s+(at [\w.$/<>@]+|\.\.\. \d+ (more|elided)|File "|[\^~]|\[Previous line repeated)|^ {4,}|^\t+.*=-?\d+$'
+    r'^\s+(at [\w.$/<>@]+|\.\.\. \d+ (more|elided)|File "|[\^~]|\[Previous line repeated)|^ {4,}|^\t\|- |^\t+.*=-?\d+$'
 )
 _COUNTERS = re.compile(r"^\t+[\w ]*(Counters|Framework|Errors)$")
 _SAID_BEFORE = (
@@ -91,7 +93,7 @@ def _kind(text: str) -> tuple[Kind, str]:
     exception = _EXCEPTION.match(text)
     if exception:
         return Kind.EXCEPTION, exception["says"]
-    return (Kind.ERROR if re.match(r"\[?(ERROR|FATAL)\b", text) else Kind.MESSAGE), text
+    return (Kind.ERROR if _ERROR.match(text) else Kind.MESSAGE), text
 
 
 def _kind_of_logged(level: str, logger: str, says: str) -> Kind:

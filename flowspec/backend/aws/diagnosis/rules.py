@@ -42,8 +42,8 @@ class Rule:
     weight: Weight = field(default=Weight.SPECIFIC)
 
 
-def _rule(id_: str, pattern: str, cause: str, advice: str, source: str, weight: Weight = Weight.SPECIFIC) -> Rule:
-    return Rule(id_, re.compile(pattern), cause, advice, source, weight)
+def _rule(id_: str, pattern: str, *words: str | Weight) -> Rule:
+    return Rule(id_, re.compile(pattern), *words)  # type: ignore[arg-type]
 
 
 # Where the words come from.
@@ -114,10 +114,17 @@ RULES: tuple[Rule, ...] = (
     ),
     # -- machines
     _rule(
+        "cluster-invalid",
+        r"VALIDATION_ERROR",
+        "EMR refused to make the cluster as asked for.",
+        "read EMR's message: it names the subnet, role, security group or type that does not fit",
+        "EMR StateChangeReason",
+    ),
+    _rule(
         "spot-loss",
         r"[Ss]pot [Ii]nstance|SPOT_(INTERRUPTION|TERMINATION)|Container released on a \*?lost\*? node|"
         r"instance-(terminated|stopped)-(by|no)|"
-        r"(Decommissioned|decommissioned) (executor|node).*spot|INSTANCE_FAILURE.*(terminated|lost)|"
+        r"(Decommissioned|decommissioned) (executor|node).*spot|"
         r"All slaves in the job flow were terminated",
         "EC2 took instances of the cluster away, most likely spot instances.",
         "run the master and core groups on demand and only task groups on spot, or choose several instance types",
@@ -125,7 +132,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "no-capacity",
-        r"INSUFFICIENT_CAPACITY|InsufficientInstanceCapacity|INSTANCE_FLEET_TIMEOUT|"
+        r"INSUFFICIENT_CAPACITY|out of capacity|InsufficientInstanceCapacity|INSTANCE_FLEET_TIMEOUT|"
         r"insufficient (instance )?capacity",
         "EC2 had not enough instances of the wanted types.",
         "give instance fleets with more types, more subnets (ec2_subnet_ids), or a longer timeout with on-demand "
@@ -163,6 +170,21 @@ RULES: tuple[Rule, ...] = (
         "read the stderr of the executors' containers: often it is memory (spark.executor.memoryOverhead) or "
         "lost nodes",
         "Spark, ApplicationMaster",
+    ),
+    _rule(
+        "fetch-failed",
+        r"FetchFailed|MetadataFetchFailedException|Failed to (fetch|connect to) .*shuffle|"
+        r"Exceeded MAX_FAILED_UNIQUE_FETCHES|shuffle in fetcher|Missing an output location for shuffle",
+        "Tasks could not fetch the output of earlier ones: the nodes or executors that held it are gone or overloaded.",
+        "look why they were lost (memory, spot instances, full disks); give executors more memoryOverhead",
+        "Spark, FetchFailedException; Hadoop, ShuffleSchedulerImpl",
+    ),
+    _rule(
+        "executor-lost",
+        r"ExecutorLostFailure|Lost executor|Executor heartbeat timed out|Remote RPC client disassociated",
+        "A Spark executor was lost while it ran a task.",
+        "read the stderr of its container; often it is memory (spark.executor.memoryOverhead) or a lost node",
+        "Spark, TaskSetManager",
     ),
     # -- access
     _rule(
@@ -509,21 +531,6 @@ RULES: tuple[Rule, ...] = (
         "java.net, botocore, Linux (ETIMEDOUT)",
     ),
     _rule(
-        "fetch-failed",
-        r"FetchFailed|MetadataFetchFailedException|Failed to (fetch|connect to) .*shuffle|"
-        r"Exceeded MAX_FAILED_UNIQUE_FETCHES|shuffle in fetcher|Missing an output location for shuffle",
-        "Tasks could not fetch the output of earlier ones: the nodes or executors that held it are gone or overloaded.",
-        "look why they were lost (memory, spot instances, full disks); give executors more memoryOverhead",
-        "Spark, FetchFailedException; Hadoop, ShuffleSchedulerImpl",
-    ),
-    _rule(
-        "executor-lost",
-        r"ExecutorLostFailure|Lost executor|Executor heartbeat timed out|Remote RPC client disassociated",
-        "A Spark executor was lost while it ran a task.",
-        "read the stderr of its container; often it is memory (spark.executor.memoryOverhead) or a lost node",
-        "Spark, TaskSetManager",
-    ),
-    _rule(
         "task-timeout",
         r"[Tt]imed out after \d+ sec|failed to report status for \d+ seconds|task attempt .* timed out",
         "A task neither read nor wrote nor reported anything for longer than mapreduce.task.timeout.",
@@ -577,15 +584,15 @@ RULES: tuple[Rule, ...] = (
         _EMR,
         Weight.SYMPTOM,
     ),
-    _rule(
-        "cluster-invalid",
-        r"VALIDATION_ERROR",
-        "EMR refused to make the cluster as asked for.",
-        "read EMR's message: it names the subnet, role, security group or type that does not fit",
-        "EMR StateChangeReason",
-        Weight.SYMPTOM,
-    ),
     # -- exceptions of the program's own
+    _rule(
+        "java-exception",
+        r"(?P<name>\b(?:java|javax|jdk|scala|kotlin|org|com|net|io|sun|software)\.(?:[\w$]+\.)*[A-Z][\w$]*)",
+        "The Java program ended with an exception that it did not catch: {name}.",
+        "look at the first line of its own code in the stack trace",
+        "java.lang.Throwable.printStackTrace",
+        Weight.EXCEPTION,
+    ),
     _rule(
         "python-exception",
         r"^(?P<name>(?:\w+\.)*[A-Z]\w*(?:Error|Exception|Warning|Interrupt|Exit|Iteration))\b",
@@ -594,24 +601,16 @@ RULES: tuple[Rule, ...] = (
         "Python, traceback",
         Weight.EXCEPTION,
     ),
-    _rule(
-        "java-exception",
-        r"(?P<name>(?:[a-z]\w*\.)+[A-Z][\w$]*(?:Exception|Error|Throwable|Failure))\b",
-        "The Java program ended with an exception that it did not catch: {name}.",
-        "look at the first line of its own code in the stack trace",
-        "java.lang.Throwable.printStackTrace",
-        Weight.EXCEPTION,
-    ),
 )
 
 WRAPPERS: tuple[re.Pattern[str], ...] = tuple(
     map(
         re.compile,
         (
-            r"PipeMapRed\.waitOutputThreads\(\): subprocess failed with code (?!127|13[2-9]|143)",
+            r"PipeMapRed\.waitOutputThreads\(\): subprocess failed with code",
             r"^(py4j\.protocol\.)?Py4JJavaError: ",
             r"^py4j\.protocol\.Py4JNetworkError",
-            r"CalledProcessError: .*returned non-zero exit status (?!137|143)",
+            r"CalledProcessError: .*returned non-zero exit status",
             r"^(java\.lang\.reflect\.)?InvocationTargetException$",
             r"org\.apache\.spark\.SparkUserAppException: User application exited with \d+",
             r"SparkException: Application \S+ finished with failed status",
@@ -619,6 +618,7 @@ WRAPPERS: tuple[re.Pattern[str], ...] = tuple(
             r"pyspark\.errors\.exceptions\.\w+\.PythonException|org\.apache\.spark\.api\.python\.PythonException",
             r"org\.apache\.spark\.SparkException: (\[\w+\] )?Job aborted|[Jj]ob aborted due to stage failure",
             r"ExitCodeException exitCode=1\b",
+            r"SparkException: Job \d+ cancelled because SparkContext was shut down",
         ),
     )
 )

@@ -6,6 +6,7 @@ lines hold counts, and of those an uncaught exception and all that it was caused
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from flowspec.backend.aws.diagnosis.rules import RULES, WRAPPERS, Rule, Weight
 _SURVIVED = 15
 # Of a program's plain words only its last count: before them it speaks of anything.
 _LAST_WORDS = 6
+_USAGE = re.compile(r"\s*usage: ", re.IGNORECASE)
 # Lines of a stack trace that are shown around the line of the cause.
 _BEFORE, _AFTER = 2, 3
 
@@ -47,6 +49,16 @@ def lines_of(text: str, first: int = 1) -> list[Line]:
 
 def search(lines: Sequence[Line]) -> Match | None:
     """Returns the match that tells the cause best, None if no rule knows what the log ends with."""
+    return _search(lines) or _search(_before_usage(lines))
+
+
+def _before_usage(lines: Sequence[Line]) -> Sequence[Line]:
+    """Returns the lines above the list of options that a program prints when it refuses one."""
+    starts = (at for at, line in enumerate(lines) if _USAGE.match(line.text))
+    return lines[: next(starts, 0)]
+
+
+def _search(lines: Sequence[Line]) -> Match | None:
     symptom = None
     for block in _blocks(_ending(lines)):
         found = _best(block)
@@ -106,15 +118,19 @@ def _blocks(lines: Iterable[Line]) -> Iterator[list[Line]]:
 
 
 def _best(block: Iterable[Line]) -> Match | None:
-    """Returns the match of the first rule of the table, and among exceptions no rule knows that of the deepest."""
+    """Returns the match of the first rule of the table, and of the outermost exception that it knows.
+
+    Among exceptions of the program's own, it is that of the deepest.
+    """
     found = [match for line in block if line.kind is not Kind.FRAME for match in _matches(line)]
     return min(found, key=_rank, default=None)
 
 
-def _rank(match: Match) -> tuple[int, int]:
-    weight = match.rule.weight
-    order = {Weight.SPECIFIC: 0, Weight.EXCEPTION: 1, Weight.SYMPTOM: 2}[weight]
-    return order, RULES.index(match.rule) if weight is Weight.SPECIFIC else 0
+def _rank(match: Match) -> tuple[int, int, int]:
+    order = list(Weight).index(match.rule.weight)
+    if match.rule.weight is Weight.EXCEPTION:
+        return order, 0, -match.line.number
+    return order, RULES.index(match.rule), match.line.number
 
 
 def _matches(line: Line) -> Iterator[Match]:

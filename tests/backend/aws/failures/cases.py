@@ -85,7 +85,7 @@ class Case:
             self.ended["state"],
             self.ended["reason_code"],
             self.ended["reason"],
-            tuple(self.ended["error_details"]) if told else (),
+            tuple(self.ended["error_details"]),
             steps=(step,),
             log_uri="s3://logs/",
         )

@@ -13,6 +13,7 @@ import importlib.util
 import json
 import os
 import random
+import re
 import shutil
 import socket
 import subprocess
@@ -42,6 +43,7 @@ def main(names: list[str]) -> None:
             FLOWSPEC_HOME=str(home), PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         )
         make_data(home)
+        make_jar(home / "s3/cases/failures.jar")
         with ThreadPoolExecutor(2) as pool:
             for line in pool.map(lambda name: record(home, name), wanted):
                 print(line)
@@ -63,7 +65,6 @@ def make_data(home: Path) -> None:
     for name, content in files.items():
         (bucket / name).parent.mkdir(parents=True, exist_ok=True)
         (bucket / name).write_bytes(content)
-    make_jar(bucket / "failures.jar")
 
 
 def make_jar(jar: Path) -> None:
@@ -120,10 +121,9 @@ def anonymous(home: Path, text: str) -> str:
     places = {str(home): HOME, site: SITE, str(CHECKOUT / ".venv"): INSTALLED, str(CHECKOUT): "/opt/flowspec"}
     for prefix in {sys.prefix, sys.base_prefix} - {"/usr"}:
         places[prefix] = INSTALLED
-    places[socket.gethostname()] = "ip-10-0-0-1"
     for ours, shown in sorted(places.items(), key=lambda item: -len(item[0])):
         text = text.replace(ours, shown)
-    return text
+    return re.sub(rf"\b{re.escape(socket.gethostname())}\b", "ip-10-0-0-1", text)
 
 
 if __name__ == "__main__":

@@ -10,4 +10,4 @@ for line in sys.stdin:
     print(line, end='')
 print('ERROR: Permission denied is what we would say', file=sys.stderr)
 for number in range(20):
-    print(f'reporter:status:line {number}', file=sys.stderr)
+    print(f'compared line {number}', file=sys.stderr)

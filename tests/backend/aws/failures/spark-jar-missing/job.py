@@ -1,4 +1,0 @@
-from pyspark.sql import SparkSession
-
-spark = SparkSession.builder.getOrCreate()
-spark.range(3).show()
