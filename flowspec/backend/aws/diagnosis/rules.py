@@ -459,12 +459,11 @@ RULES: tuple[Rule, ...] = (
         "bash, set -u",
     ),
     _rule(
-        "bad-number-property",
-        r"NumberFormatException: For input string: .*(propert|conf|mapred|mapreduce|spark\.)|(mapred|"
-        r"mapreduce|spark|yarn)\.\S+.*(NumberFormatException|should be \w+, but was|is not a (valid )?number)",
-        "A property has a value that is no number.",
+        "bad-property",
+        r"INVALID_CONF_VALUE|\S+ should be (int|long|double|boolean|float), but was ",
+        "A property has a value of the wrong type, or one that is not allowed.",
         "correct the property that the log names",
-        "Hadoop, Configuration.getInt; Spark, ConfigEntry",
+        "Spark, ConfigHelpers.toNumber",
     ),
     # -- files
     _rule(

@@ -19,8 +19,9 @@ _SURVIVED = 15
 # Of a program's plain words only its last count: before them it speaks of anything.
 _LAST_WORDS = 6
 _USAGE = re.compile(r"\s*usage: ", re.IGNORECASE)
-# Lines of a stack trace that are shown around the line of the cause.
-_BEFORE, _AFTER = 2, 3
+# Lines of a stack trace that are shown around the line of the cause: a frame of Python has its place, its code and,
+# since 3.11, marks below it.
+_BEFORE, _AFTER = 4, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,8 @@ def quote(lines: Sequence[Line], match: Match) -> list[Line]:
     first = at
     while first > max(0, at - _BEFORE) and _is_source(lines[first - 1]):
         first -= 1
+        if lines[first].text.lstrip().startswith('File "'):
+            break
     last = at
     while last < min(len(lines) - 1, at + _AFTER) and lines[last + 1].text.startswith("\tat "):
         last += 1
