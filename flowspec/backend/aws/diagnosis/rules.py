@@ -360,8 +360,8 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "windows-line-ends",
-        r"\\r['’]?: No such file|(python\d?|sh|bash|perl|ruby)(\r|\^M)['’]?\S*(: No such file|: not found)|"
-        r"bad interpreter: .*\^M|\$'\\r': command not found|['‘]\w+\\r['’]",
+        r"\\r['\u2019]?: No such file|(python\d?|sh|bash|perl|ruby)(\r|\^M)['\u2019]?\S*(: No such file|: not found)|"
+        r"bad interpreter: .*\^M|\$'\\r': command not found|['\u2018]\w+\\r['\u2019]",
         "The script has Windows line ends: its first line names a program with a carriage return.",
         "save it with Unix line ends (dos2unix), and let git keep them (.gitattributes: *.py text eol=lf)",
         "GNU env; Linux, binfmt_script",
