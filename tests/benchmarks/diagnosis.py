@@ -34,12 +34,12 @@ def figures(cases: Iterable[Case], *, told: bool) -> dict[str, float]:
 
 def main(verbose: bool) -> None:
     for origin in ("recorded", "written"):
-        for split in ("tuning", "held-out"):
+        for split in ("tuning", "held-out", "second held-out"):
             cases = [case for case in ALL if (case.expected["origin"], case.expected["split"]) == (origin, split)]
             for told in (False, True):
                 found = figures(cases, told=told)
                 print(
-                    f"{origin:8} {split:8} {'logs and EMR' if told else 'logs only':12} "
+                    f"{origin:8} {split:15} {'logs and EMR' if told else 'logs only':12} "
                     f"precision {found['right']}/{found['named']} = {found['precision']:.2f}   "
                     f"recall {found['right']}/{found['failures']} = {found['recall']:.2f}   "
                     f"negatives {sum(case.kind != 'failure' for case in cases)}"

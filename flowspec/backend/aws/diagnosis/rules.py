@@ -496,6 +496,13 @@ RULES: tuple[Rule, ...] = (
         "count fewer things (no counter per value), or raise mapreduce.job.counters.max",
         "Hadoop, mapreduce.counters.Limits",
     ),
+    _rule(
+        "io-error",
+        r"Input/output error|Read-only file system",
+        "The system could not read or write a file: a read-only place, or a device that fails.",
+        "write somewhere else; if it is a disk of the node, replace the node",
+        "Linux, EIO and EROFS",
+    ),
     # -- the network
     _rule(
         "connection-refused",
@@ -522,7 +529,8 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "network-timeout",
-        r"ConnectTimeout|SocketTimeoutException|Connection timed out|Read timed out|Connect timed out|"
+        r"^TimeoutError\b|socket\.timeout|ConnectTimeout|"
+        r"SocketTimeoutException|Connection timed out|Read timed out|Connect timed out|"
         r"ReadTimeoutError|Network is unreachable|No route to host",
         "A host did not answer in time.",
         "check that security groups, route tables and endpoints (a private subnet needs one for S3) let the "

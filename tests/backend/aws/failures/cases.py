@@ -7,7 +7,8 @@
 
 `kind` is "failure" (with a cause that has a rule), "unknown" (a failure without one) or "success" (a run that
 succeeded, noisily). `origin` is "recorded" or "written"; a written one's `source` names where the words come from.
-`split` is "tuning" or "held-out": the held-out ones were not looked at while rules were made.
+`split` is "tuning", or "held-out" for those that were not looked at while the rules were made. The "second held-out"
+ones were made afterwards: at first the table named 15 of 18 causes right, and 2 of 17 that it named were wrong.
 """
 
 from __future__ import annotations
