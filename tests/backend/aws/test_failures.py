@@ -72,9 +72,7 @@ WORDS = {
     "quota": "INTERNAL_ERROR_EC2_EXCEEDED_QUOTA: the vCPU quota is used up (VcpuLimitExceeded)",
     "credentials-expired": "An error occurred (ExpiredToken) when calling the GetObject operation: The provided token has expired.",
     "bucket-region": "The bucket you are attempting to access must be addressed using the specified endpoint.",
-    "spark-analysis": "org.apache.spark.sql.AnalysisException: [UNSUPPORTED_FEATURE.X] The feature is not supported",
     "task-not-serializable": "org.apache.spark.SparkException: Task not serializable",
-    "network-timeout": "java.net.SocketTimeoutException: connect timed out",
     "master-failed": "INSTANCE_FAILURE: The master node was terminated",
     "cluster-invalid": "VALIDATION_ERROR: The subnet does not exist",
 }
