@@ -269,3 +269,12 @@ def test_the_number_of_a_line_counts_what_is_not_looked_at():
 def test_no_number_where_masking_took_lines_away():
     found = failed(KeptLogs(stderr=b"a\nb\ncat: x: No such file or directory\n"), {"a\nb"})
     assert (found.cause.id, found.cause.first_line) == ("file-missing", 0)
+
+
+def test_what_emr_says_of_a_cluster_that_failed_comes_before_the_logs():
+    step = Step("s-1", "count", "FAILED")
+    reason = "Spot instance interruption: all core instances were terminated"
+    cluster = Cluster("j-1", "flow", "TERMINATED_WITH_ERRORS", "INSTANCE_FAILURE", reason, steps=(step,))
+    stderr = b"java.net.ConnectException: Connection refused\n"
+    assert diagnose(cluster, judge(cluster), KeptLogs(stderr=stderr)).cause.id == "spot-loss"
+    assert failed(KeptLogs(stderr=stderr)).cause.id == "connection-refused"

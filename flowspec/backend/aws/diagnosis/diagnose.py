@@ -15,10 +15,10 @@ from typing import TypeVar
 
 from flowspec.backend.aws.diagnosis.containers import container_logs
 from flowspec.backend.aws.diagnosis.lines import Kind, Line
-from flowspec.backend.aws.diagnosis.rules import UNKNOWN, Weight
+from flowspec.backend.aws.diagnosis.rules import SYMPTOMS, UNKNOWN
 from flowspec.backend.aws.diagnosis.search import Match, lines_of, quote, search, search_words
 from flowspec.backend.aws.logs import Logs
-from flowspec.backend.aws.verdict import Verdict
+from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.document.masking import mask_bytes, reach
 from flowspec.errors import FlowspecError
 from flowspec.plan.cluster import Cluster
@@ -136,7 +136,7 @@ def _diagnose_at_once(cluster: Cluster, verdict: Verdict, logs: Logs, secrets: C
     step = verdict.step
     found, unread = _until_unreadable(_texts(cluster, verdict, logs, secrets))
     unlogged = not logs.live and not cluster.log_uri
-    cause = _cause(found, _words(cluster, verdict))
+    cause = _cause(found, _words(cluster, verdict), of_cluster=verdict.outcome is Outcome.CLUSTER_FAILED)
     return Diagnosis(
         cluster.state,
         _facts(cluster, verdict),
@@ -174,23 +174,23 @@ def _words(cluster: Cluster, verdict: Verdict) -> list[str]:
 # -- the cause
 
 
-def _cause(texts: Sequence[_Text], words: Iterable[str]) -> Cause:
-    """Returns the cause that a log tells, else the one that EMR tells, else the last words of the logs."""
-    symptoms: list[Cause] = []
-    for text in texts:
-        lines = lines_of(text.text, text.first)
-        if match := search(lines):
-            cause = _found(match, text, quote(lines, match))
-            if match.rule.weight is not Weight.SYMPTOM:
-                return cause
-            symptoms.append(cause)
-    for word in words:
-        if match := search_words(word):
-            cause = Cause(match.rule.id, match.summary, match.rule.advice, quote=(word,))
-            if match.rule.weight is not Weight.SYMPTOM:
-                return cause
-            symptoms.append(cause)
-    return symptoms[0] if symptoms else _unknown(texts)
+def _cause(texts: Sequence[_Text], words: Sequence[str], *, of_cluster: bool) -> Cause:
+    """Returns the cause that a log tells, else the one that EMR tells, else the last words of the logs.
+
+    `of_cluster`: the cluster itself failed, so what EMR tells comes first.
+    """
+    told = [Cause(found.rule.id, found.summary, found.rule.advice, quote=(found.text,)) for found in _told(words)]
+    read = [
+        _found(found, text, quote(lines, found))
+        for text in texts
+        if (found := search(lines := lines_of(text.text, text.first)))
+    ]
+    causes = [*told, *read] if of_cluster else [*read, *told]
+    return next((cause for cause in causes if cause.id not in SYMPTOMS), next(iter(causes), _unknown(texts)))
+
+
+def _told(words: Iterable[str]) -> Iterator[Match]:
+    return filter(None, map(search_words, words))
 
 
 def _found(match: Match, text: _Text, lines: Sequence[Line]) -> Cause:

@@ -610,6 +610,8 @@ RULES: tuple[Rule, ...] = (
     ),
 )
 
+SYMPTOMS = frozenset(rule.id for rule in RULES if rule.weight is Weight.SYMPTOM)
+
 WRAPPERS: tuple[re.Pattern[str], ...] = tuple(
     map(
         re.compile,
