@@ -460,7 +460,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "bad-property",
-        r"INVALID_CONF_VALUE|\S+ should be (int|long|double|boolean|float), but was ",
+        r"INVALID_CONF_VALUE| should be (int|long|double|boolean|float), but was ",
         "A property has a value of the wrong type, or one that is not allowed.",
         "correct the property that the log names",
         "Spark, ConfigHelpers.toNumber",
