@@ -61,7 +61,7 @@ from flowspec.errors import Diagnostic, FlowspecError, Location, ServiceError, S
 if TYPE_CHECKING:
     from flowspec.backend.aws.apply import Applied, apply, destroy
     from flowspec.backend.aws.client import Emr, Endpoint, OutcomeUnknown, connect
-    from flowspec.backend.aws.diagnose import Diagnosis, diagnose
+    from flowspec.backend.aws.diagnosis.diagnose import Cause, Diagnosis, diagnose
     from flowspec.backend.aws.logs import Logs, logs_of
     from flowspec.backend.aws.manage.adoption import Adoption, adopt, plan_adoption
     from flowspec.backend.aws.manage.ending import Leftover, leftovers, protect, unprotect
@@ -97,6 +97,7 @@ __all__ = [
     "CancelledStep",
     "CaseOutcome",
     "CaseResult",
+    "Cause",
     "Change",
     "Cluster",
     "ClusterChanged",
@@ -163,7 +164,7 @@ __all__ = [
 _HOMES = {
     "flowspec.backend.aws.apply": ("Applied", "apply", "destroy"),
     "flowspec.backend.aws.client": ("Emr", "Endpoint", "OutcomeUnknown", "connect"),
-    "flowspec.backend.aws.diagnose": ("Diagnosis", "diagnose"),
+    "flowspec.backend.aws.diagnosis.diagnose": ("Cause", "Diagnosis", "diagnose"),
     "flowspec.backend.aws.logs": ("Logs", "logs_of"),
     "flowspec.backend.aws.manage.adoption": ("Adoption", "adopt", "plan_adoption"),
     "flowspec.backend.aws.manage.ending": ("Leftover", "leftovers", "protect", "unprotect"),

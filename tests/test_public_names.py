@@ -19,6 +19,7 @@ EXPECTED = [
     "CancelledStep",
     "CaseOutcome",
     "CaseResult",
+    "Cause",
     "Change",
     "Cluster",
     "ClusterChanged",

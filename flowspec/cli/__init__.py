@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, str] = {
     "status": "Show a cluster and its steps.",
     "list": "List clusters.",
     "logs": "Print a step's logs.",
+    "diagnose": "Say why a run failed, and what to try.",
     "wait": "Watch a run to its end.",
     "steps": "Add steps to a cluster that is there already.",
     "cancel": "Cancel a step, or all that are pending.",
