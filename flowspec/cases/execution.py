@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from flowspec.backend.aws.client import Emr, Endpoint
-from flowspec.backend.aws.diagnose import Diagnosis, diagnose
+from flowspec.backend.aws.diagnosis.diagnose import Diagnosis, diagnose
 from flowspec.backend.aws.logs import counters_of, logs_of
 from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.backend.aws.watch import Ended, watch
