@@ -52,16 +52,16 @@ _WRAPPER = "java.lang.Exception: "
 class Cause:
     """The probable cause of a failure, and where it is said.
 
-    `id` is that of the rule (`diagnosis.rules`), "unknown" when none knows it. `log` is the file or URI, `first_line`
-    and `last_line` are where `quote` is in it, from 1; 0 where that is not known, as for what EMR itself says.
+    `id` is that of the rule (`diagnosis.rules`), "unknown" when none knows it. `log` is the file or URI, `line`
+    and `end_line` are where `quote` is in it, from 1; 0 where that is not known, as for what EMR itself says.
     """
 
     id: str
     summary: str
     advice: str
     log: str = ""
-    first_line: int = 0
-    last_line: int = 0
+    line: int = 0
+    end_line: int = 0
     quote: tuple[str, ...] = ()
 
 
