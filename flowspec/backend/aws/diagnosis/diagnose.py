@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TypeVar
 
@@ -186,7 +186,16 @@ def _cause(texts: Sequence[_Text], words: Sequence[str], *, of_cluster: bool) ->
         if (found := search(lines := lines_of(text.text, text.first)))
     ]
     causes = [*told, *read] if of_cluster else [*read, *told]
-    return next((cause for cause in causes if cause.id not in SYMPTOMS), next(iter(causes), _unknown(texts)))
+    return next((cause for cause in causes if cause.id not in SYMPTOMS), None) or _symptom(causes, _unknown(texts))
+
+
+def _symptom(causes: Sequence[Cause], unknown: Cause) -> Cause:
+    """Returns the first of causes that are symptoms, with the last words of a log where EMR told it."""
+    if not causes:
+        return unknown
+    if causes[0].log or not unknown.quote:
+        return causes[0]
+    return replace(unknown, id=causes[0].id, summary=causes[0].summary, advice=causes[0].advice)
 
 
 def _told(words: Iterable[str]) -> Iterator[Match]:
