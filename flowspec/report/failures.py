@@ -29,10 +29,10 @@ def as_text(diagnosis: Diagnosis) -> str:
 
 def _place(cause: Cause) -> str:
     """The log a cause is said in, and the lines; "" when it is in none."""
-    if not cause.first_line:
+    if not cause.line:
         return cause.log
-    last = "" if cause.last_line == cause.first_line else f"-{cause.last_line}"
-    return f"{cause.log}, line{'s' if last else ''} {cause.first_line}{last}"
+    last = "" if cause.end_line == cause.line else f"-{cause.end_line}"
+    return f"{cause.log}, line{'s' if last else ''} {cause.line}{last}"
 
 
 def with_heading(cluster: Cluster, diagnosis: Diagnosis | None) -> str:

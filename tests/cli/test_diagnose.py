@@ -59,7 +59,7 @@ def test_for_programs(flowspec, spec):
     flowspec("apply", path)
     document = json.loads(flowspec("diagnose", path, "--format", "json").out)
     cause = document["diagnosis"]["cause"]
-    assert (cause["id"], cause["first_line"], cause["last_line"]) == ("file-missing", 2, 2)
+    assert (cause["id"], cause["line"], cause["end_line"]) == ("file-missing", 2, 2)
     assert cause["quote"] == ["cat: /not/there: No such file or directory"]
     assert cause["log"].endswith("/stderr")
 

@@ -263,12 +263,12 @@ def test_containers_that_may_not_be_listed_hide_nothing():
 def test_the_number_of_a_line_counts_what_is_not_looked_at():
     stderr = b"x" * 99 + b"\n" + (b"y" * 99 + b"\n") * 9_999 + b"cat: x: No such file or directory\n"
     cause = failed(KeptLogs(stderr=stderr)).cause
-    assert (cause.first_line, cause.last_line) == (10_001, 10_001)
+    assert (cause.line, cause.end_line) == (10_001, 10_001)
 
 
 def test_no_number_where_masking_took_lines_away():
     found = failed(KeptLogs(stderr=b"a\nb\ncat: x: No such file or directory\n"), {"a\nb"})
-    assert (found.cause.id, found.cause.first_line) == ("file-missing", 0)
+    assert (found.cause.id, found.cause.line) == ("file-missing", 0)
 
 
 def test_what_emr_says_of_a_cluster_that_failed_comes_before_the_logs():

@@ -28,7 +28,7 @@ def test_the_lines_named_are_those_quoted(case):
         return
     path = cause.log.removeprefix("s3://logs/j-1/").removesuffix(".gz")
     lines = b"".join(case.logs.read(path)).decode().split("\n")
-    assert lines[cause.first_line - 1 : cause.last_line] == list(cause.quote)
+    assert lines[cause.line - 1 : cause.end_line] == list(cause.quote)
 
 
 def test_there_are_enough_kinds():

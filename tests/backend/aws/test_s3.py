@@ -183,5 +183,5 @@ def test_the_driver_of_a_cluster_mode_step_is_diagnosed_from_s3(s3, logs):
     cause = diagnose(cluster, Verdict(Outcome.STEP_FAILED, step), logs).cause
     container = "containers/application_1763805600000_0003/container_1763805600000_0003_01_000001"
     assert (cause.id, cause.log) == ("python-exception", f"s3://acme/logs/j-1/{container}/stdout.gz")
-    assert (cause.first_line, cause.last_line) == (2, 4)
+    assert (cause.line, cause.end_line) == (2, 4)
     assert cause.quote[-1] == "KeyError: 'shop'"

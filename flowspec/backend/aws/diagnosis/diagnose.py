@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TypeVar
 
@@ -52,16 +52,16 @@ _WRAPPER = "java.lang.Exception: "
 class Cause:
     """The probable cause of a failure, and where it is said.
 
-    `id` is that of the rule (`diagnosis.rules`), "unknown" when none knows it. `log` is the file or URI, `first_line`
-    and `last_line` are where `quote` is in it, from 1; 0 where that is not known, as for what EMR itself says.
+    `id` is that of the rule (`diagnosis.rules`), "unknown" when none knows it. `log` is the file or URI, `line`
+    and `end_line` are where `quote` is in it, from 1; 0 where that is not known, as for what EMR itself says.
     """
 
     id: str
     summary: str
     advice: str
     log: str = ""
-    first_line: int = 0
-    last_line: int = 0
+    line: int = 0
+    end_line: int = 0
     quote: tuple[str, ...] = ()
 
 
@@ -186,7 +186,16 @@ def _cause(texts: Sequence[_Text], words: Sequence[str], *, of_cluster: bool) ->
         if (found := search(lines := lines_of(text.text, text.first)))
     ]
     causes = [*told, *read] if of_cluster else [*read, *told]
-    return next((cause for cause in causes if cause.id not in SYMPTOMS), next(iter(causes), _unknown(texts)))
+    return next((cause for cause in causes if cause.id not in SYMPTOMS), None) or _symptom(causes, _unknown(texts))
+
+
+def _symptom(causes: Sequence[Cause], unknown: Cause) -> Cause:
+    """Returns the first of causes that are symptoms, with the last words of a log where EMR told it."""
+    if not causes:
+        return unknown
+    if causes[0].log or not unknown.quote:
+        return causes[0]
+    return replace(unknown, id=causes[0].id, summary=causes[0].summary, advice=causes[0].advice)
 
 
 def _told(words: Iterable[str]) -> Iterator[Match]:
