@@ -16,7 +16,10 @@ _SIGNS = (
         "terraform",
         re.compile(r"^\s*(resource|module)\s+\"?aws_emr_|^\s*(resource|variable|locals|provider)\b.*\{", re.MULTILINE),
     ),
-    ("aws-cli", re.compile(r"\bemr\s(.*\s)?create-cluster\b", re.DOTALL)),
+    (
+        "aws-cli",
+        re.compile(r"\bemr\s(.*\s)?create-cluster\b|\bcreate-cluster\s.*--(release-label|ami-version)\b", re.DOTALL),
+    ),
 )
 
 

@@ -37,7 +37,7 @@ def take_over(script: Script, creating: Command, created: Sequence[Command], par
         if name not in _CALLS:
             call.notes.append(f"line {line}: `aws emr {name}` is not imported")
             continue
-        later = find_call(command, call.source, call.folder)
+        later = find_call(command, call.source, call.folder, script)
         assert later, "a command of this table is read"
         strange = _strange(script, _owner(later), creating, created)
         if strange is None:
@@ -68,7 +68,8 @@ def _take(later: Call, params: Json, call: Call, line: int) -> None:
         if note:
             call.notes.append(f"line {line}: {note}")
     if later.command == "add-steps":
-        call.notes.append("the steps that `aws emr add-steps` adds in the script are among the steps")
+        told = "the steps that `aws emr add-steps` adds in the script are among the steps"
+        call.notes += [] if told in call.notes else [told]
     call.notes += later.notes
 
 

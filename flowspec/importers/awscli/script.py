@@ -45,7 +45,7 @@ def read(source: Source, folder: Path, cluster: str = "") -> Wanted:
     """
     script = parse(source)
     created = [one for one in script.commands if name_of_command(one.words) == "create-cluster"]
-    calls = [call for command in created if (call := find_call(command, source, folder))]
+    calls = [call for command in created if (call := find_call(command, source, folder, script))]
     if not calls:
         refuse(source, "no `aws emr create-cluster` stands in it", "give the command, or the script it is in")
     number = choose(source, [_name_of(call) for call in calls], cluster)
@@ -136,7 +136,8 @@ def _refuse_contradictions(call: Call) -> None:
             call.refuse(f"--{one} and --{other} exclude each other", "keep one", call.options[other].at)
     if not call.has("release-label") and not call.has("ami-version"):
         call.refuse("neither --release-label nor --ami-version is given", "give one of them")
-    if not any(map(call.has, ("instance-groups", "instance-fleets", "instance-type"))):
+    instances_options = ("instance-groups", "instance-fleets", "instance-type")
+    if not any(map(call.has, instances_options)) and not call.left_out & {*instances_options}:
         call.refuse("no instances are named", "give --instance-groups, --instance-fleets or --instance-type")
     if call.choice("enable-debugging") and not call.has("log-uri"):
         call.refuse("--enable-debugging needs --log-uri", "", call.options["enable-debugging"].at)
