@@ -46,6 +46,7 @@ ROOMS = {
     "backend": {"errors", "facts", "document", "request", "plan", "engines", "emulator"},
     "pipeline": {"document", "request", "plan", "backend"},
     "importers": {"errors", "facts", "document", "request", "emulator"},
+    "exporters": {"errors", "facts", "document", "request", "importers"},
     "boto_emr": {"errors", "facts", "request", "plan", "backend"},
     "report": {"errors", "document", "plan", "backend"},
     "cli": {
@@ -60,6 +61,7 @@ ROOMS = {
         "engines",
         "emulator",
         "importers",
+        "exporters",
     },
 }
 

@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, str] = {
     "render": "Show a spec as it is for one target.",
     "compile": "Print the RunJobFlow request of a spec.",
     "import": "Turn a request, AWS CLI command or template into a spec.",
+    "export": "Write a spec in the format of another tool.",
     "migrate": "Run a boto script, send nothing, and write specs from it.",
     "plan": "Show what apply would do, and why.",
     "apply": "Submit a spec or join its run, and watch it.",

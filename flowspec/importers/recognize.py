@@ -16,6 +16,7 @@ _SIGNS = (
         "terraform",
         re.compile(r"^\s*(resource|module)\s+\"?aws_emr_|^\s*(resource|variable|locals|provider)\b.*\{", re.MULTILINE),
     ),
+    ("airflow", re.compile(r"\bEmrCreateJobFlowOperator\s*[(.]|^JOB_FLOW_OVERRIDES\b", re.MULTILINE)),
     (
         "aws-cli",
         re.compile(r"\bemr\s(.*\s)?create-cluster\b|\bcreate-cluster\s.*--(release-label|ami-version)\b", re.DOTALL),
@@ -46,6 +47,8 @@ def _recognized_json(source: Source) -> str:
         return "request"
     _refuse_values(source, value)
     members = value.keys() if isinstance(value, dict) else ()
+    if "JOB_FLOW_OVERRIDES" in members:
+        return "airflow"
     if "Resources" in members and "Instances" not in members:
         return "cloudformation"
     return "terraform" if {"resource", "planned_values", "terraform_version"} & set(members) else "request"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     pass
 
 _LARGEST = 10_000_000
-_KINDS = ("request", "aws-cli", "cloudformation", "terraform")
+_KINDS = ("request", "aws-cli", "cloudformation", "terraform", "airflow")
 
 
 @click.command("import", epilog="Example: flowspec import create-cluster.sh -o job.yaml")

@@ -164,6 +164,9 @@ def _variables(redactor: Redactor, declared: Mapping[str, Variable]) -> dict[str
         for name, one in declared.items()
     }
     literal = {key: _escaped(rules) for key, rules in open_ones.items()}
+    for name, one in declared.items():
+        if one.template:
+            literal[name] = {"type": one.type, "default": one.template, **literal[name]}
     return literal | {
         name: {"type": "string", "sensitive": True, "env": name.upper()}
         # The environment's AWS_… are the credentials of the user who runs flowspec, not those of the job.

@@ -65,11 +65,15 @@ _SAMPLES_AT = {
 
 @dataclass(frozen=True)
 class Variable:
-    """A variable to declare. `rules` are its other keys, such as enum; `default` None: a value must be given."""
+    """A variable to declare. `rules` are its other keys, such as enum; `default` None: a value must be given.
+
+    `template` is a default that is a template of the spec, such as `{{ ds }}`.
+    """
 
     type: str = "string"
     default: Any = None
     rules: Mapping[str, Any] = field(default_factory=dict)
+    template: str = ""
 
     @property
     def declared(self) -> dict[str, Any]:
