@@ -115,6 +115,8 @@ def _action(one: Json) -> Json:
 
 def _step(one: Json) -> Json:
     jar = one["HadoopJarStep"]
-    out = {"Type": "CUSTOM_JAR", **without(one, "HadoopJarStep"), **without(jar, "Properties")}
+    logs = one.get("StepMonitoringConfiguration", {}).get("S3MonitoringConfiguration", {})
+    own = without(one, "HadoopJarStep", "StepMonitoringConfiguration")
+    out = {"Type": "CUSTOM_JAR", **own, **without(jar, "Properties"), **logs}
     properties = [f"{pair.get('Key', '')}={pair.get('Value', '')}" for pair in jar.get("Properties", [])]
     return {**out, "Properties": ",".join(properties)} if properties else out

@@ -75,7 +75,7 @@ def _differences(format_: _Format, text: str, job: Job, request: Request) -> Ite
         with tempfile.TemporaryDirectory(prefix="flowspec-export-") as folder:
             wanted = read(format_.file, text.encode(), kind=format_.kind, folder=Path(folder))
     except SpecError as error:
-        yield f"it is not compared with the request: {error.diagnostics[0].message}"
+        yield f"{format_.title} refuses it: {error.diagnostics[0].message}"
         return
     values = {name.replace("_", "").lower(): value for name, value in job.secrets.items()}
     given = {name: values.get(name.replace("_", "").lower(), one.default) for name, one in wanted.variables.items()}

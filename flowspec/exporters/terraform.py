@@ -50,7 +50,7 @@ def _cluster(params: Json) -> _Block:
     out = _Block({**_named(params, tables.CLUSTER), **_named(instances, tables.INSTANCES)})
     out["keep_job_flow_alive_when_no_steps"] = instances.get("KeepJobFlowAliveWhenNoSteps", False)
     if "Applications" in params:
-        out["applications"] = [one["Name"] for one in params["Applications"]]
+        out["applications"] = [one.get("Name", "") for one in params["Applications"]]
     if "Tags" in params:
         out["tags"] = {tag["Key"]: tag.get("Value", "") for tag in params["Tags"]}
     if "Configurations" in params:

@@ -33,7 +33,7 @@ def rendered(value: Any, names: Names, params: Mapping[str, Any]) -> Any:
         return [rendered(item, names, params) for item in value]
     if not isinstance(value, str):
         return value
-    if "{%" in value or "{#" in value:
+    if re.search(r"\{[%#]", _EXPRESSION.sub("", value)):
         return names.stand_in(f"in Airflow: {value}", "text")
     return _EXPRESSION.sub(lambda found: _expression(found[1], names, params), value)
 

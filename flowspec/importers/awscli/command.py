@@ -305,7 +305,7 @@ class Call:
 
     def required(self, given: Json, key: str, what: str) -> Any:
         """A member that an object must have. Raises `SpecError` without it."""
-        if not given.get(key):
+        if given.get(key) in (None, "", [], {}):
             self.refuse(f"{what} lacks {key}", did_you_mean(key, given))
         return given[key]
 
