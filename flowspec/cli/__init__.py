@@ -26,7 +26,7 @@ COMMANDS: Mapping[str, str] = {
     "validate": "Check specs offline: every error with its place and remedy.",
     "render": "Show a spec as it is for one target.",
     "compile": "Print the RunJobFlow request of a spec.",
-    "import": "Turn a request, AWS CLI command or template into a spec.",
+    "import": "Turn a request, script, template or DAG into a spec.",
     "export": "Write a spec in the format of another tool.",
     "migrate": "Run a boto script, send nothing, and write specs from it.",
     "plan": "Show what apply would do, and why.",

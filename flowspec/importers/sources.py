@@ -22,6 +22,7 @@ from pathlib import Path
 from flowspec.document.patterns import PatternWork
 from flowspec.document.tree import Source
 from flowspec.facts.api_model import input_shape
+from flowspec.importers import dataflow_runner, mrjob
 from flowspec.importers.airflow import dag as airflow
 from flowspec.importers.awscli import script as awscli
 from flowspec.importers.cloudformation import template as cloudformation
@@ -49,6 +50,8 @@ _WITH_VALUES: Mapping[str, Callable[..., Wanted]] = {
 _PLAIN: Mapping[str, Callable[[Source, Path, str], Wanted]] = {
     "aws-cli": awscli.read,
     "airflow": airflow.read,
+    "dataflow-runner": dataflow_runner.read,
+    "mrjob": mrjob.read,
 }
 
 

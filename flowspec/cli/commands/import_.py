@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -12,11 +11,8 @@ from flowspec.cli.drafts import print_notes, write_whole
 from flowspec.cli.exits import Exit
 from flowspec.cli.output import print_result
 
-if TYPE_CHECKING:
-    pass
-
 _LARGEST = 10_000_000
-_KINDS = ("request", "aws-cli", "cloudformation", "terraform", "airflow")
+_KINDS = ("request", "aws-cli", "cloudformation", "terraform", "airflow", "dataflow-runner", "mrjob")
 
 
 @click.command("import", epilog="Example: flowspec import create-cluster.sh -o job.yaml")
@@ -56,8 +52,9 @@ def command(  # noqa: PLR0917 - click passes them by name
     """Turn what you have into a spec that compiles to the same request.
 
     FILE (- for stdin) is a RunJobFlow request as JSON (boto3's run_job_flow parameters), a script with an
-    `aws emr create-cluster` command, a CloudFormation template, or a Terraform file or folder. Nothing of it
-    is run, and nothing is sent.
+    `aws emr create-cluster` command, a CloudFormation template, a Terraform file or folder, an Airflow module with
+    EmrCreateJobFlowOperator, a cluster file of dataflow-runner, or mrjob.conf. Nothing of it is run, and nothing is
+    sent.
     """
     from flowspec.importers.decompile.draft import write_spec
     from flowspec.importers.sources import read

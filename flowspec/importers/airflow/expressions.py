@@ -24,6 +24,8 @@ class Expressions:
         self.text, self.assigned, self.names = text, assigned, names
         self._depth = 0
         self._done: dict[str, Any] = {}
+        # The names whose values are being read: one that needs itself is not known.
+        self._open_names: set[str] = set()
 
     def value(self, node: ast.expr) -> Any:
         """The value of an expression; a placeholder stands for what is not known."""
@@ -46,8 +48,12 @@ class Expressions:
     def _name(self, node: ast.Name) -> Any:
         if node.id not in self.assigned:
             raise Unknown
+        if node.id in self._open_names:
+            raise Unknown
         if node.id not in self._done:
+            self._open_names.add(node.id)
             self._done[node.id] = self.value(self.assigned[node.id])
+            self._open_names.discard(node.id)
         return self._done[node.id]
 
     def _dict(self, node: ast.Dict) -> Any:
