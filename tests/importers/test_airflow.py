@@ -73,7 +73,7 @@ with DAG("etl", params={"table": "orders"}) as dag:
 
 def test_a_dag(tmp_path):
     source = wanted(DAG, name="dag.py")
-    made = compiled(source, tmp_path, subnet_id="subnet-1", db_user="u", value_2="v", date="2024-01-02")
+    made = compiled(source, tmp_path, subnet_id="subnet-1", db_user="u", date_less_1="v", date="2024-01-02")
     assert (source.region, source.variables["ec2_key"].default) == ("eu-west-1", "ops")
     assert source.variables["table"].default == "orders"
     assert source.variables["db_user"].rules == {"description": "the variable db_user of Airflow"}
@@ -89,7 +89,7 @@ def test_a_dag(tmp_path):
     assert done["HadoopJarStep"]["Jar"] == "s3://acme-data/x.jar"
     assert source.notes == (
         "line 56: Oops is not imported: RunJobFlow has no such member",
-        'line 60: Configurations is not imported: it is known only in the module: load_configurations("conf.json")',
+        'line 56: Configurations is not imported: it is known only in the module: load_configurations("conf.json")',
         "line 56: what the connection emr_default of Airflow adds to the request is not imported",
         "line 58: EmrAddStepsOperator: its steps are imported, in the order of the file",
         "line 60: EmrTerminateJobFlowOperator: the DAG terminates the cluster itself: here keep_alive is false, "
@@ -99,7 +99,7 @@ def test_a_dag(tmp_path):
 
 def test_the_day_of_a_run_is_the_specs_own_template(tmp_path):
     source = wanted(DAG, name="dag.py")
-    made = compiled(source, tmp_path, subnet_id="subnet-1", db_user="u", value_2="v")
+    made = compiled(source, tmp_path, subnet_id="subnet-1", db_user="u")
     text = (tmp_path / "job.yaml").read_text()
     assert '{type: string, default: "{{ ds }}", description: ds of Airflow}' in text
     assert "date" not in source.samples or made["Steps"][0]["Name"].startswith("load ")

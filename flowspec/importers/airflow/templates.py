@@ -15,10 +15,13 @@ _NAMED = re.compile(
     r"""\s*(?:var\.value\.(?:get\(\s*['"](?P<got>[^'"]+)['"].*\)|(?P<value>\w+))|params\.(?P<param>\w+)"""
     r"""|params\[['"](?P<item>[^'"]+)['"]\])\s*"""
 )
+_ADDED = re.compile(r"\s*macros\.ds_add\(\s*ds\s*,\s*(-?[0-9]{1,4})\s*\)\s*")
 # What Airflow fills in for the day of a run, in the words of the spec's own templates.
 _DATES = {
     "ds": ("date", "{{ ds }}"),
-    "ds_nodash": ("date_digits", "{{ ds | replace('-', '') }}"),
+    "ds_nodash": ("date_digits", "{{ ds | strftime('%Y%m%d') }}"),
+    "yesterday_ds": ("date_yesterday", "{{ ds | days(-1) }}"),
+    "tomorrow_ds": ("date_tomorrow", "{{ ds | days(1) }}"),
     "ts": ("time", "{{ ts }}"),
     "execution_date": ("time", "{{ ts }}"),
     "logical_date": ("time", "{{ ts }}"),
@@ -40,6 +43,9 @@ def rendered(value: Any, names: Names, params: Mapping[str, Any]) -> Any:
 
 def _expression(text: str, names: Names, params: Mapping[str, Any]) -> str:
     literal, named, date = _LITERAL.fullmatch(text), _NAMED.fullmatch(text), _DATES.get(text.strip())
+    added = _ADDED.fullmatch(text)
+    if added:
+        date = (f"date_{added[1].replace('-', 'less_')}", f"{{{{ ds | days({added[1]}) }}}}")
     if literal:
         return literal[2]
     if date:

@@ -85,7 +85,8 @@ class Variable:
 class Wanted:
     """The content of a source: a request with placeholders, their variables, region and profile ("" for none).
 
-    `notes` are sentences on what the source has and no request can express.
+    `notes` are sentences on what the source has and no request can express. `uploads` are the S3 objects that the
+    source makes of local files, with the files' paths.
     """
 
     params: dict[str, Any]
@@ -93,6 +94,7 @@ class Wanted:
     region: str = ""
     notes: tuple[str, ...] = ()
     profile: str = ""
+    uploads: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def request(self) -> dict[str, Any]:
