@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from flowspec.document.render import render
     from flowspec.document.tree import Document
     from flowspec.document.validate import validate
+    from flowspec.exporters.exported import Exported, export
     from flowspec.facts.backends import BackendName
     from flowspec.pipeline import RunResult, plan_on, run
     from flowspec.plan.changes import Action, ApiCall, Assessment, Change, Plan
@@ -90,6 +91,7 @@ __all__ = [
     "Ended",
     "Endpoint",
     "Event",
+    "Exported",
     "FlowspecError",
     "JobFlow",
     "Location",
@@ -112,6 +114,7 @@ __all__ = [
     "describe",
     "destroy",
     "diagnose",
+    "export",
     "judge",
     "load",
     "logs_of",
@@ -138,6 +141,7 @@ _HOMES = {
     "flowspec.document.render": ("render",),
     "flowspec.document.tree": ("Document",),
     "flowspec.document.validate": ("validate",),
+    "flowspec.exporters.exported": ("Exported", "export"),
     "flowspec.facts.backends": ("BackendName",),
     "flowspec.pipeline": ("RunResult", "plan_on", "run"),
     "flowspec.plan.changes": ("Action", "ApiCall", "Assessment", "Change", "Plan"),

@@ -24,6 +24,13 @@ INSTANCES = {
     *("EmrManagedMasterSecurityGroup", "EmrManagedSlaveSecurityGroup", "HadoopVersion", "KeepJobFlowAliveWhenNoSteps"),
     *("Placement", "ServiceAccessSecurityGroup", "TerminationProtected", "UnhealthyNodeReplacement"),
 }
+_STEP = ("Name", "ActionOnFailure", "HadoopJarStep")
+_GROUP = {
+    *("AutoScalingPolicy", "BidPrice", "Configurations", "CustomAmiId", "EbsConfiguration", "InstanceCount"),
+    *("InstanceType", "Market", "Name", "InstanceRole"),
+}
+# Words that YAML 1.1 reads as something else than a text.
+_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 _ROLES = {"MASTER": "MasterInstance", "CORE": "CoreInstance"}
 
 
@@ -38,12 +45,29 @@ def write(job: Job) -> str:
     return "\n".join(_yaml(template)) + "\n"
 
 
+def notes(job: Job) -> list[str]:
+    """What CloudFormation does not accept of the request, by its schema of AWS::EMR::Cluster."""
+    out = [
+        f"CloudFormation requires {name}" for name in ("JobFlowRole", "ServiceRole", "Name") if not job.params.get(name)
+    ]
+    for index, step in enumerate(job.params.get("Steps", [])):
+        args = step["HadoopJarStep"].get("Args", [])
+        if len(set(args)) < len(args):
+            told = "the schema of AWS::EMR::Cluster wants those of a step to differ; an AWS::EMR::Step may repeat them"
+            out.append(f"Steps[{index}] has an argument twice: {told}")
+    keys = [tag.get("Key") for tag in job.params.get("Tags", [])]
+    return [*out, "CloudFormation wants the keys of tags to differ"] if len(set(keys)) < len(keys) else out
+
+
 def _properties(params: Json) -> Json:
     out = {key: value for key, value in params.items() if key in PROPERTIES}
     if "Configurations" in out:
         out["Configurations"] = _configurations(out["Configurations"])
     if "Steps" in out:
-        out["Steps"] = [{**one, "HadoopJarStep": _jar(one["HadoopJarStep"])} for one in out["Steps"]]
+        steps = [{key: one[key] for key in _STEP if key in one} for one in out["Steps"]]
+        out["Steps"] = [{**one, "HadoopJarStep": _jar(one["HadoopJarStep"])} for one in steps]
+    if "Tags" in out:
+        out["Tags"] = [{"Value": "", **tag} for tag in out["Tags"]]
     out["Instances"] = _instances(params["Instances"])
     return out
 
@@ -52,11 +76,15 @@ def _instances(given: Json) -> Json:
     out: Json = {}
     groups = given.get("InstanceGroups") or written_out(given)
     for one in groups:
-        _place(out, _with_configurations(one), "InstanceRole", "Group")
+        known = {key: value for key, value in one.items() if key in _GROUP}
+        _place(out, _with_configurations(known), "InstanceRole", "Group")
     for one in given.get("InstanceFleets", []):
         types = [_with_configurations(each) for each in one.get("InstanceTypeConfigs", [])]
         _place(out, {**one, "InstanceTypeConfigs": types} if types else one, "InstanceFleetType", "Fleet")
-    return out | {key: value for key, value in given.items() if key in INSTANCES}
+    out |= {key: value for key, value in given.items() if key in INSTANCES}
+    if "AvailabilityZone" not in out.get("Placement", {"AvailabilityZone": ""}):
+        del out["Placement"]
+    return out
 
 
 def _place(out: Json, one: Json, word: str, kind: str) -> None:
@@ -106,7 +134,8 @@ def _yaml(value: Any, indent: str = "") -> Iterator[str]:
     """Lines of YAML; each text is in JSON's quotes, since YAML 1.1 reads many words as something else."""
     items = value.items() if isinstance(value, dict) else ((None, item) for item in value)
     for key, item in items:
-        shown = key if key is None or re.fullmatch(r"[A-Za-z]\w*", key) else json.dumps(key, ensure_ascii=False)
+        plain = key is None or (re.fullmatch(r"[A-Za-z]\w*", key, re.ASCII) and key.lower() not in _WORDS)
+        shown = key if plain else json.dumps(key, ensure_ascii=False)
         mark = f"{indent}- " if shown is None else f"{indent}{shown}: "
         if isinstance(item, dict | list) and item:
             inner = list(_yaml(item, f"{indent}  "))

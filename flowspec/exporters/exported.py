@@ -38,13 +38,16 @@ class _Format(NamedTuple):
     write: Callable[[Job], str]
     kind: str = ""
     file: str = ""
+    notes: Callable[[Job], list[str]] | None = None
 
 
 FORMATS: Mapping[str, _Format] = {
     "aws-cli": _Format("the AWS CLI", aws_cli.write, "aws-cli", "create-cluster.sh"),
-    "cloudformation": _Format("CloudFormation", cloudformation.write, "cloudformation", "template.yaml"),
+    "cloudformation": _Format(
+        "CloudFormation", cloudformation.write, "cloudformation", "template.yaml", cloudformation.notes
+    ),
     "terraform": _Format("Terraform", terraform.write, "terraform", "main.tf"),
-    "stepfunctions": _Format("Step Functions", stepfunctions.write),
+    "stepfunctions": _Format("Step Functions", stepfunctions.write, notes=stepfunctions.notes),
     "airflow": _Format("Airflow", airflow.write, "airflow", "dag.py"),
 }
 
@@ -64,7 +67,7 @@ def export(flow: JobFlow, to: str, request: Request | None = None) -> Exported:
     if mask(text, request.secrets) != text:
         raise FlowspecError("a secret would be readable in it", remedy="write it in one piece, as the whole value")
     notes = [f"{one.name} has to be at {one.uri}: `flowspec apply` uploads it" for one in request.assets]
-    notes += stepfunctions.notes(job) if to == "stepfunctions" else []
+    notes += format_.notes(job) if format_.notes else []
     notes += _differences(format_, text, job, request) if format_.kind else []
     return Exported(text, tuple(dict.fromkeys(notes)))
 

@@ -154,6 +154,26 @@ def test_cfn_lint_finds_nothing(tmp_path):
     assert (done.returncode, done.stdout) == (0, "")
 
 
+def test_what_cfn_lint_finds_in_other_requests_is_a_note(tmp_path):
+    notes = {}
+    for path in IMPORTS:
+        made, _ = exported_request("cloudformation", tmp_path, path)
+        (tmp_path / f"{path.parent.name}.yaml").write_text(made.text)
+        notes[path.parent.name] = " ".join(made.notes)
+    program = Path(sys.executable).with_name("cfn-lint")
+    files = [tmp_path / f"{name}.yaml" for name in notes]
+    done = subprocess.run(
+        [program, "-f", "json", "-r", "eu-west-1", "--", *files], capture_output=True, text=True, check=False
+    )
+    found = [one for one in json.loads(done.stdout) if one["Level"] == "Error"]
+    assert found
+    for one in found:
+        told = notes[Path(one["Filename"]).stem]
+        required = re.fullmatch(r"'(\w+)' is a required property", one["Message"])
+        twice = one["Rule"]["Id"] == "E3037"
+        assert (required and f"CloudFormation requires {required[1]}" in told) or (twice and "differ" in told), one
+
+
 def test_the_dag_is_python_whose_templates_are_the_request(tmp_path):
     made, params = exported("airflow", tmp_path)
     tree = ast.parse(made.text)

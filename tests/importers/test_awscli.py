@@ -169,6 +169,11 @@ def test_the_spec_compiles_to_what_the_aws_cli_sends(name, sent, tmp_path):
         ("--release-label emr-6.9.0 --instance-type x --enable-debugging", "--enable-debugging needs --log-uri"),
         ("--release-label emr-6.9.0 --instance-type x --auto-terminate --no-auto-terminate", "exclude each other"),
         ("--release-label emr-6.9.0 --instance-typo x", "--instance-typo is no option of create-cluster"),
+        (
+            "--release-label emr-6.9.0 --instance-type x --monitoring-configuration "
+            """'{"S3LoggingConfiguration":{"LogTypeUploadPolicy":{"system-logs":"disabled"}}}'""",
+            "S3LoggingConfiguration needs --log-uri",
+        ),
         ("--release-label emr-6.9.0 --instance-type x stray", "'stray' belongs to no option"),
         ("--release-label emr-6.9.0 --instance-type x --tags", "--tags wants a value"),
         ("--release-label emr-6.9.0 --instance-type x --configurations file://nope.json", "nope.json can't be read"),

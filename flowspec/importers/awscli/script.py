@@ -96,6 +96,7 @@ def _request(call: Call) -> Json:
     for name, member in OBJECTS.items():
         if call.has(name):
             params |= said(member, call.object(name, _shape(member)))
+    _refuse_logs_without_place(call, params.get("MonitoringConfiguration", {}))
     if call.has("placement-group-configs"):
         params |= said(
             "PlacementGroupConfigs",
@@ -141,6 +142,15 @@ def _refuse_contradictions(call: Call) -> None:
         call.refuse("no instances are named", "give --instance-groups, --instance-fleets or --instance-type")
     if call.choice("enable-debugging") and not call.has("log-uri"):
         call.refuse("--enable-debugging needs --log-uri", "", call.options["enable-debugging"].at)
+
+
+def _refuse_logs_without_place(call: Call, monitoring: Json) -> None:
+    """The CLI wants --log-uri unless both of these kinds of logs are disabled."""
+    policy = (monitoring.get("S3LoggingConfiguration") or {}).get("LogTypeUploadPolicy")
+    if not isinstance(policy, dict) or PLACEHOLDER.search(json.dumps(policy, ensure_ascii=False)):
+        return
+    if not call.has("log-uri") and any(policy.get(kind) != "disabled" for kind in ("system-logs", "application-logs")):
+        call.refuse("S3LoggingConfiguration needs --log-uri", "", call.options["monitoring-configuration"].at)
 
 
 def _release(call: Call) -> Json:
