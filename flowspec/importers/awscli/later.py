@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from flowspec.facts.api_model import input_shape
 from flowspec.importers.awscli.command import Call, Json, find_call, name_of_command
 from flowspec.importers.awscli.instances import one_fleet, one_group
-from flowspec.importers.awscli.shell import Command, Script
+from flowspec.importers.awscli.parsed import Command, Script
 from flowspec.importers.awscli.software import added_steps
 from flowspec.importers.decompile.placeholders import PLACEHOLDER
 from flowspec.importers.later_calls import fold

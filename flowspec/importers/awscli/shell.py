@@ -8,12 +8,13 @@ or a loop has no certain value: it stays a variable without a default, and a not
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from posixpath import join, normpath
 from typing import Any, NamedTuple
 
 from flowspec.document.tree import Place, Source
+from flowspec.importers.awscli.parsed import Command, Function, Script, Word
 from flowspec.importers.awscli.windows import as_posix
 from flowspec.importers.decompile.placeholders import (
     PLACEHOLDER,
@@ -28,6 +29,7 @@ _ASSIGNED = re.compile(r"(?P<name>[A-Za-z_]\w*)(?P<more>\+?)=(?P<value>.*)", re.
 _DECLARING = {"export", "local", "readonly", "declare", "typeset", "env"}
 _ARRAY = re.compile(r"(?P<name>[A-Za-z_]\w*)(?P<more>\+?)=", re.ASCII)
 _ALL_ITEMS = re.compile(r"(?P<name>[A-Za-z_]\w*)\[[@*]\](?:[:+-].*)?", re.DOTALL | re.ASCII)
+_ALL_ARGUMENTS = re.compile(r"\$(?:@|\{@(?::(?P<first>[0-9]{1,3}))?\})")
 _PLAIN = re.compile(r"\$(?:\{(?P<braced>[A-Za-z_]\w*)\}|(?P<name>[A-Za-z_]\w*))", re.ASCII)
 # A value that the shell splits, or an option.
 _SEVERAL = re.compile(r"[ \t\n]|^-")
@@ -49,36 +51,6 @@ _MOST_ROUNDS, _MOST_CALLS, _MOST_CHARACTERS = 200, 200, 2_000_000
 _BREAKS = "\n;&|()"
 
 
-class Word(NamedTuple):
-    """A word as the shell hands it on, with placeholders, and its place."""
-
-    text: str
-    at: Place
-
-
-class Command(NamedTuple):
-    """A command's words, AWS's variables that it is called with, and whether it is in a branch or a loop.
-
-    `folder` is where it runs, relative to the folder of the script (None: unknown); `stdin` is the here document that
-    it reads.
-    """
-
-    words: list[Word]
-    environment: Mapping[str, str]
-    conditional: bool = False
-    folder: str | None = ""
-    stdin: str | None = None
-
-
-@dataclass
-class _Function:
-    """A function of the script: its body, the line of it, and whether it was called."""
-
-    body: str
-    line: int
-    called: bool = False
-
-
 class _Loop(NamedTuple):
     """A loop over known words: its variable, the words to come, where its body begins, and the blocks around it."""
 
@@ -86,47 +58,6 @@ class _Loop(NamedTuple):
     rest: list[str]
     at: int
     blocks: int
-
-
-@dataclass
-class Script:
-    """Commands in the order in which they end (one within `$( )` before that around it), and the variables met.
-
-    `outputs` gives for a variable that holds the output of commands what those commands are, `texts` what was last
-    assigned to each; `split` names those that were replaced by their words, and `notes` tell of assignments
-    whose effect is not certain, by variable. `files` are those that the script writes, with what a here document puts
-    into them (None: not known). The last members are of use while a script is read: its functions, what it does at its
-    end (`trap`), and how much was read more than once.
-    """
-
-    commands: list[Command] = field(default_factory=list)
-    variables: dict[str, Variable] = field(default_factory=dict)
-    outputs: dict[str, list[Command]] = field(default_factory=dict)
-    texts: dict[str, str] = field(default_factory=dict)
-    uncertain: set[str] = field(default_factory=set)
-    split: set[str] = field(default_factory=set)
-    notes: list[tuple[str, str]] = field(default_factory=list)
-    files: dict[str, str | None] = field(default_factory=dict)
-    functions: dict[str, _Function] = field(default_factory=dict)
-    traps: list[Word] = field(default_factory=list)
-    rounds: int = 0
-    calls: int = 0
-    characters: int = 0
-
-    def note(self, name: str, text: str) -> None:
-        """Adds a note on a variable, once."""
-        if (safe_name(name), text) not in self.notes:
-            self.notes.append((safe_name(name), text))
-
-    def notes_on(self, names: Iterable[str]) -> list[str]:
-        """The notes on the variables of these names, on those that they are made of, and on those that were split."""
-        known, found = set(), [*names, *self.split]
-        while found:
-            name = found.pop()
-            if name not in known:
-                known.add(name)
-                found += PLACEHOLDER.findall(self.texts.get(name, ""))
-        return [text for name, text in self.notes if name in known]
 
 
 def parse(source: Source) -> Script:
@@ -363,7 +294,7 @@ class _Reader:
         )
         scanner.run_to_end_of_block()
         body = self.text[found.end() : found.end() + scanner.at].strip()
-        self.script.functions[name] = _Function(body.removeprefix("{").removesuffix("}"), line)
+        self.script.functions[name] = Function(body.removeprefix("{").removesuffix("}"), line)
         self.at = found.end() + scanner.at
         return True
 
@@ -380,6 +311,10 @@ class _Reader:
         """Reads the body of a function where it is called. False for another command."""
         function = self.script.functions.get(words[0].text) if not self.scanning else None
         if not function:
+            return False
+        if "emr" in [word.text for word in words]:
+            # A function that runs the command it is given (`run aws emr …`), or stands in for `aws` itself.
+            function.called = True
             return False
         self.script.calls += 1
         self.script.characters += len(function.body)
@@ -477,7 +412,12 @@ class _Reader:
         return True
 
     def _items(self) -> bool:
-        """Takes `${NAME[@]}` of a known array, item by item."""
+        """Takes `${NAME[@]}` of a known array, or `$@` of a function that is called, item by item."""
+        passed = _ALL_ARGUMENTS.match(self.text, self.at)
+        if passed and self.args is not None:
+            self.at = passed.end()
+            self._take(self.args[max(int(passed["first"] or 1) - 1, 0) :], joined=True)
+            return True
         if not self.text.startswith("${", self.at):
             return False
         before = self.at
