@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from flowspec.document.render import render
     from flowspec.document.tree import Document
     from flowspec.document.validate import validate
+    from flowspec.exporters.exported import Exported, export
     from flowspec.facts.backends import BackendName
     from flowspec.pipeline import RunResult, import_cluster, plan_on, run
     from flowspec.plan.changes import Action, ApiCall, Assessment, Change, Plan
@@ -108,6 +109,7 @@ __all__ = [
     "Ended",
     "Endpoint",
     "Event",
+    "Exported",
     "FlowspecError",
     "IdleCluster",
     "JobFlow",
@@ -138,6 +140,7 @@ __all__ = [
     "destroy",
     "diagnose",
     "end_idle",
+    "export",
     "idle_clusters",
     "import_cluster",
     "judge",
@@ -186,6 +189,7 @@ _HOMES = {
     "flowspec.document.render": ("render",),
     "flowspec.document.tree": ("Document",),
     "flowspec.document.validate": ("validate",),
+    "flowspec.exporters.exported": ("Exported", "export"),
     "flowspec.facts.backends": ("BackendName",),
     "flowspec.pipeline": ("RunResult", "import_cluster", "plan_on", "run"),
     "flowspec.plan.changes": ("Action", "ApiCall", "Assessment", "Change", "Plan"),

@@ -54,6 +54,7 @@ ROOMS = {
     "review": {"errors", "facts", "document", "request", "plan"},
     "cases": {"errors", "facts", "document", "request", "plan", "backend", "engines", "emulator", "review"},
     "importers": {"errors", "facts", "document", "request", "emulator"},
+    "exporters": {"errors", "facts", "document", "request", "importers"},
     "pipeline": {"document", "request", "plan", "backend", "importers"},
     "boto_emr": {"errors", "facts", "request", "plan", "backend"},
     "report": {"errors", "version", "document", "plan", "backend", "review", "cases"},
@@ -72,6 +73,7 @@ ROOMS = {
         "emulator",
         "importers",
         "cases",
+        "exporters",
     },
 }
 
