@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from flowspec.document import schema as schemas
 from flowspec.document.fits import fits
 from flowspec.document.parse import load
-from flowspec.document.validate import _validator, validate
+from flowspec.document.validate import _validator_class, validate
 from flowspec.errors import SpecError
 from flowspec.facts.api_model import input_shape
 
@@ -117,8 +117,8 @@ VALUES = st.recursive(
     ),
 )
 def test_the_quick_check_never_accepts_what_jsonschema_refuses(value, name):
-    for loose, schema in ((True, schemas.loose()), (False, schemas.strict())):
-        judge = _validator(loose)
+    for schema in (schemas.loose(), schemas.strict()):
+        judge = _validator_class()(schema)
         for data, part in (({"flowspec": "v1", "name": "x", "steps": value}, schema), (value, schema["$defs"][name])):
             assert fits(data, part, schema) == judge.evolve(schema=part).is_valid(data)
 
