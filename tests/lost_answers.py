@@ -29,14 +29,23 @@ KINDS = (
     (400, "InternalServerError"),
     (400, "ThrottlingException"),
 )
+# Each kind of lost answer alone, and all of KINDS together.
+LOADS = {
+    "dropped after the call": ("lost",),
+    "200 cut short": ("truncated", "cut"),
+    "500 or 503 after the call": (("after", 500), ("after", 503)),
+    "throttled": ((400, "ThrottlingException"),),
+    "later than the read timeout": ("late",),
+    "all of these and more": KINDS,
+}
 GROUP = {"InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1}
 BASH = {"Jar": "command-runner.jar", "Args": ["bash", "-c", "true"]}
 
 
-def drawing(seed, probability):
+def drawing(seed, probability, kinds=KINDS):
     """Draws faults with a fixed seed: a call fails with this probability, each kind as often as the others."""
     rng = random.Random(seed)
-    return lambda: rng.choice(KINDS) if rng.random() < probability else None
+    return lambda: rng.choice(kinds) if rng.random() < probability else None
 
 
 @contextmanager

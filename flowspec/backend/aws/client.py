@@ -34,7 +34,8 @@ _THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsExc
 
 # Attempts in all for calls without effect. botocore waits up to 20 s between two of them (standard mode).
 _READ_ATTEMPTS = 5
-# Seconds before a read is repeated whose answer was cut short; botocore repeats only those without an answer.
+# Seconds before a read is repeated whose answer was cut short, or was InternalServerError with HTTP 400: botocore
+# repeats neither.
 _READ_AGAIN_AFTER = (0.1, 0.3, 1.0, 3.0)
 
 
@@ -88,11 +89,17 @@ class Emr:
 
     def call(self, operation: str, **params: Any) -> dict[str, Any]:
         """Calls an operation that may safely be repeated; e.g. `call("DescribeCluster", ClusterId=...)`."""
+        from botocore.exceptions import ClientError
+
         with _translated(operation):
             for seconds in _READ_AGAIN_AFTER:
                 try:
                     return _send(self._reader, operation, params)
                 except _CutShort:
+                    time.sleep(seconds)
+                except ClientError as error:
+                    if not _not_repeated_by_botocore(error.response):
+                        raise
                     time.sleep(seconds)
             return _send(self._reader, operation, params)
 
@@ -252,6 +259,11 @@ def _may_have_happened(response: Any) -> bool:
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     code = response.get("Error", {}).get("Code", "")
     return code in _UNKNOWN_OUTCOME or (status >= 500 and code not in _THROTTLED)
+
+
+def _not_repeated_by_botocore(response: Any) -> bool:
+    status, code = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0), response.get("Error", {}).get("Code")
+    return status == 400 and code in _UNKNOWN_OUTCOME
 
 
 def is_throttled(error: ServiceError) -> bool:
