@@ -26,6 +26,7 @@ from flowspec.backend.aws.client import Endpoint, connect
 from flowspec.boto_emr import EmrConnection, InstanceGroup, JarStep
 from flowspec.boto_emr.exception import BotoClientError, BotoServerError
 from flowspec.errors import FlowspecError
+from tests import lost_answers as load_
 from tests.lost_answers import KINDS, LOADS, add_all, drawing, faulty_connection, judged, plan_of, running, submit_all
 
 
@@ -103,9 +104,11 @@ def reset(emr):
         emr.call("TerminateJobFlows", JobFlowIds=ids[start : start + 10])
 
 
-def report(where, load, who, counts):
+def report(where, load, who, counts, errors):
     figures = ", ".join(f"{name} {number}" for name, number in counts.items())
     print(f"{where:<9} {load:<28} {who:<22} {figures}", flush=True)
+    if errors and "flowspec" in who:
+        print(f"{'':<9} the first of them: {errors[0]}", flush=True)
 
 
 def compare(where, port, load, count, draw):
@@ -115,8 +118,9 @@ def compare(where, port, load, count, draw):
     )
     faults = 0
     for who, submit_ in (("boto3 run_job_flow", submit_all_bare), ("flowspec apply", submit_all)):
-        counts = {"submitted": count, **judged(submit_(port, count, draw()), running(emr))}
-        report(where, load, who, counts)
+        outcomes = submit_(port, count, draw())
+        counts = {"submitted": count, **judged(outcomes, running(emr))}
+        report(where, load, who, counts, [one for one in outcomes.values() if not isinstance(one, str)])
         reset(emr)
     faults += counts["duplicates"] + counts["orphans"] + counts["lost"]
     ways = {"boto3 add": bare_add, "flowspec.boto_emr add": boto_emr_add, "flowspec change.add": add}
@@ -130,7 +134,7 @@ def compare(where, port, load, count, draw):
             "lost": len(set(told) - set(there)),
             "said": len(errors),
         }
-        report(where, load, who, counts)
+        report(where, load, who, counts, errors)
         faults += 0 if by is bare_add else counts["duplicates"] + counts["lost"]
         reset(emr)
     return faults
@@ -138,7 +142,7 @@ def compare(where, port, load, count, draw):
 
 def main(count=1000, probability=0.3, seed=1):
     faults = 0
-    with mock.patch.object(submit, "_LOOK_AGAIN_AFTER", (0.0,) * 5):
+    with mock.patch.object(submit, "_LOOK_AGAIN_AFTER", (0.0,) * 5), mock.patch.object(load_, "READ_TIMEOUT", 1.0):
         for where, serve in (("moto", moto), ("emulator", emulator)):
             with serve() as port:
                 for load, kinds in LOADS.items():

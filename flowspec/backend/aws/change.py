@@ -69,7 +69,7 @@ def _current(plan: Plan, cluster: Cluster, replan: Callable[[], Plan] | None) ->
     """Returns the plan, made again if the cluster has changed since."""
     if cluster.state not in OPEN:
         raise StalePlan(f"cluster {cluster.id} is {cluster.state} now", remedy="make the plan again")
-    if observed_digest(cluster) == plan.observed:
+    if observed_digest(cluster, plan.secrets) == plan.observed:
         return plan
     changed = f"cluster {cluster.id} has changed since this plan was made"
     if replan is None:

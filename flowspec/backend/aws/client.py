@@ -32,7 +32,7 @@ from flowspec.facts.backends import BackendName
 _UNKNOWN_OUTCOME = frozenset({"InternalServerError", "InternalServerException", "ServiceUnavailable"})
 _THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
 
-# Attempts in all for calls without effect. botocore waits up to 20 s between two of them (standard mode).
+# Attempts in all for calls without effect. botocore waits up to 8 s between two of them (legacy mode).
 _READ_ATTEMPTS = 5
 # Seconds before a read is repeated whose answer was cut short, or was InternalServerError with HTTP 400: botocore
 # repeats neither.
@@ -181,7 +181,9 @@ def connect_aws(endpoint: Endpoint, session: Any = None) -> Emr:
                 endpoint_url=endpoint.endpoint_url,
                 # None, not True: that would overrule AWS_CA_BUNDLE.
                 verify=None if endpoint.verify else False,
-                config=_config(attempts, proxies=proxies),
+                # The quota of retries that the standard mode keeps for the life of a client is used up by some 100
+                # faults; one process that submits or watches many clusters meets more. The legacy mode has none.
+                config=_config(attempts, mode="legacy", proxies=proxies),
             )
             for attempts in (_READ_ATTEMPTS, 1)
         )
@@ -216,10 +218,10 @@ def regions() -> dict[str, str]:
     }
 
 
-def _config(attempts: int, **options: Any) -> Any:
+def _config(attempts: int, *, mode: str = "standard", **options: Any) -> Any:
     from botocore.config import Config
 
-    return Config(retries={"total_max_attempts": attempts, "mode": "standard"}, **options)
+    return Config(retries={"total_max_attempts": attempts, "mode": mode}, **options)
 
 
 def _send(client: Any, operation: str, params: dict[str, Any]) -> dict[str, Any]:
