@@ -14,6 +14,7 @@ from typing import Any
 from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.client import Emr, Endpoint, connect
 from flowspec.backend.aws.observe import observe
+from flowspec.backend.aws.staging import note_staged
 from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.backend.aws.watch import Ended, Event, watch
 from flowspec.document.job_flow import JobFlow
@@ -53,7 +54,7 @@ def plan_on(
     rerun: Collection[str] = (),
     cancel_removed: bool = False,
 ) -> Plan:
-    """Reads the flow's cluster and makes the plan, with all that the backend reports about the request.
+    """Reads the flow's cluster and which files are staged, and makes the plan with the backend's report.
 
     The options are those of `make_plan`.
 
@@ -61,7 +62,7 @@ def plan_on(
     """
     running = observe(emr, jobflow)
     assessment = emr.backend.assess(request.params)
-    return make_plan(
+    made = make_plan(
         jobflow,
         request,
         running,
@@ -71,6 +72,7 @@ def plan_on(
         cancel_removed=cancel_removed,
         now=datetime.now(timezone.utc),
     )
+    return note_staged(emr, made)
 
 
 def run(

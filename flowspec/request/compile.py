@@ -32,9 +32,9 @@ class Request:
     """One call of RunJobFlow, and the local files that it names. Immutable and hashable.
 
     `params` are its keyword arguments for boto3: a new dict each time, so changing one changes nothing else.
-    `digest` (sha256, hex) depends on all parameters and on the content of all assets, and tells no secret. `secrets` are texts that
-    must not be shown. `origins` are the paths of the request's parts, each with the path in the spec that it
-    comes from (`origins.locate`).
+    `digest` (sha256, hex) depends on all parameters and on the content of all assets, and tells no secret. `secrets`
+    are texts that must not be shown. `origins` are the paths of the request's parts, each with the path in the spec
+    that it comes from (`origins.locate`).
     """
 
     digest: str

@@ -44,7 +44,15 @@ def moto():
 @contextmanager
 def emulator():
     with tempfile.TemporaryDirectory() as home:
-        command = [str(Path(sys.executable).with_name("flowspec")), "emulator", "--instant", "--port", "0", "--home", home]
+        command = [
+            str(Path(sys.executable).with_name("flowspec")),
+            "emulator",
+            "--instant",
+            "--port",
+            "0",
+            "--home",
+            home,
+        ]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         try:
             line = next(line for line in process.stdout if "http://" in line)

@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from flowspec.backend.protocol import Backend, backend_of
 from flowspec.document.job_flow import JobFlow
@@ -218,7 +218,7 @@ def regions() -> dict[str, str]:
     }
 
 
-def _config(attempts: int, *, mode: str = "standard", **options: Any) -> Any:
+def _config(attempts: int, *, mode: Literal["legacy", "standard"] = "standard", **options: Any) -> Any:
     from botocore.config import Config
 
     return Config(retries={"total_max_attempts": attempts, "mode": mode}, **options)
