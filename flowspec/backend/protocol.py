@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from flowspec.facts.backends import BackendName
+from flowspec.facts.rates import Rate
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr, Endpoint
@@ -24,12 +25,14 @@ class Backend(Protocol):
     """The differences between EMR on AWS and the embedded EMR of this machine.
 
     `connection_settings` are the members of Endpoint that it takes to reach a cluster by its id again;
-    `log_interval` is the number of seconds between two reads of a growing log.
+    `log_interval` is the number of seconds between two reads of a growing log; `rates` are those of its operations
+    ("" for all together), none where it has no limit.
     """
 
     name: BackendName
     connection_settings: tuple[str, ...]
     log_interval: float
+    rates: Mapping[str, Rate]
 
     def connect(self, endpoint: Endpoint, session: Any = None) -> Emr:
         """Opens a connection. Raises FlowspecError when credentials, region or profile are missing."""

@@ -153,7 +153,11 @@ def as_json(plan: Plan) -> str:
             for change in plan.changes
         ],
         "calls": [{"operation": call.operation, "params": call.params} for call in plan.calls],
-        "uploads": [{"path": str(a.path), "uri": a.uri, "size": a.size} for a in plan.uploads],
+        "uploads": [
+            {"path": str(one.path), "uri": one.uri, "size": one.size}
+            for one in plan.uploads
+            if one.uri not in plan.staged
+        ],
     }
     return json.dumps(mask(document, plan.secrets), indent=2, ensure_ascii=False)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flowspec.backend.aws.client import Emr, Endpoint, connect_aws
 from flowspec.backend.aws.logs import Logs, shipped_logs
 from flowspec.facts.backends import BackendName
+from flowspec.facts.rates import RATES
 from flowspec.plan.changes import Assessment
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class AwsBackend:
     connection_settings = ("region", "profile", "endpoint_url")
     # EMR ships logs about every five minutes; ten seconds cost one GetObject each and delay nobody.
     log_interval = 10.0
+    rates = RATES
 
     def connect(self, endpoint: Endpoint, session: Any = None) -> Emr:
         """Opens a connection, with a boto3 `session` if one is given."""

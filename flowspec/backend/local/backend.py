@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import repeat
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from flowspec.backend.aws.client import Emr, Endpoint
 from flowspec.facts.backends import BackendName
+from flowspec.facts.rates import Rate
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.logs import Logs
@@ -30,6 +32,7 @@ class LocalBackend:
     # Clusters of this machine are known by their ids in all regions.
     connection_settings = ()
     log_interval = 0.2
+    rates: Mapping[str, Rate] = MappingProxyType({})
 
     def connect(self, endpoint: Endpoint, session: Any = None) -> Emr:  # noqa: ARG002 - the Protocol's
         """Opens a connection; neither the network nor the user's AWS configuration is used."""
