@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -43,8 +43,8 @@ class Backend(Protocol):
     def assess(self, params: Mapping[str, Any]) -> Assessment:
         """Reports what of a RunJobFlow request can't run here or is different here. Runs and asks nothing."""
 
-    def poll_intervals(self) -> Iterator[float]:
-        """Yields the seconds to wait between two looks at a cluster, without end."""
+    def pauses(self, cluster_id: str, sleep: Callable[[float], None]) -> Generator[None, None, None]:
+        """Yields when it is time to look at a cluster, without end: at once, and then after each wait."""
 
     def logs(self, emr: Emr, cluster: Cluster) -> Logs:
         """Returns the reader of a cluster's logs."""

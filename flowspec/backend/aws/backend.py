@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -43,11 +43,12 @@ class AwsBackend:
         """Reports nothing: what a request asks for is what EMR does."""
         return Assessment()
 
-    def poll_intervals(self) -> Iterator[float]:
-        """Yields 5 s at first, growing to 30 s."""
+    def pauses(self, cluster_id: str, sleep: Callable[[float], None]) -> Generator[None, None, None]:  # noqa: ARG002
+        """Yields after 5 s at first, growing to 30 s."""
         interval = _FIRST_INTERVAL
         while True:
-            yield interval
+            yield
+            sleep(interval)
             interval = min(_LONGEST_INTERVAL, interval * _GROWTH)
 
     def logs(self, emr: Emr, cluster: Cluster) -> Logs:

@@ -8,6 +8,7 @@ any number of services in any number of processes may use one home.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -85,15 +86,21 @@ class Service:
         if carry_out is None:
             raise not_implemented(operation)
         try:
-            with Store(self.home) as store:
-                injected = (self._faults, self._faults_of_cluster(store, operation, params))
-                for fault in injected:
-                    fault.before(operation)
-                supervisor.fail_orphans(store, self.home)
-                answer = self._carry_out(carry_out, self._new_call(store), params, operation.startswith(_READS))
+            with ExitStack() as at_exit:
+                with Store(self.home) as store:
+                    injected = (self._faults, self._faults_of_cluster(store, operation, params))
+                    for fault in injected:
+                        fault.before(operation)
+                    supervisor.fail_orphans(store, self.home)
+                    call = self._new_call(store, at_exit)
+                    with store.reading() if operation.startswith(_READS) else store.writing():
+                        answer = carry_out(call, params)
+                # The store is closed: a process with a connection to it can't be forked (see `forking.can_fork`).
+                for effect in call.after_commit:
+                    effect()
                 for fault in injected:
                     fault.after(operation)
-                return answer
+            return answer
         except OSError as error:
             raise paths.os_error_to_user_error(self.home, error) from error
 
@@ -107,7 +114,7 @@ class Service:
         except FlowspecError as error:
             raise validation(f"The tag {faults.TAG} is not valid: {error.sentence}") from error
 
-    def _new_call(self, store: Store) -> Call:
+    def _new_call(self, store: Store, at_exit: ExitStack) -> Call:
         return Call(
             store=store,
             home=self.home,
@@ -120,15 +127,8 @@ class Service:
             instant=self.instant,
             now=clock.now(),
             start_worker=self.start_worker,
+            at_exit=at_exit,
         )
-
-    def _carry_out(self, carry_out: Operation, call: Call, params: Mapping[str, Any], reads: bool) -> dict[str, Any]:
-        with call.at_exit:
-            with call.store.reading() if reads else call.store.writing():
-                answer = carry_out(call, params)
-            for effect in call.after_commit:
-                effect()
-        return answer
 
 
 def _cluster_named(params: Mapping[str, Any]) -> str:
