@@ -10,6 +10,7 @@ Results go to stdout, progress and errors to stderr. Every command returns one o
 
 from __future__ import annotations
 
+import gc
 import io
 import signal
 import sys
@@ -138,6 +139,9 @@ def _sentence(error: FlowspecError | OSError) -> str:
 
 def main() -> None:
     """The `flowspec` command."""
+    # Nearly all objects of a short command are those of imported modules, among which the garbage collector finds
+    # nothing: with its usual threshold of 700 it takes 6 % of the CPU time of `apply`.
+    gc.set_threshold(50_000, 10, 10)
     # CI runners and service managers stop us by SIGTERM: it is an interrupt like Ctrl-C, with the same choices.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(sys.argv[1:]))
