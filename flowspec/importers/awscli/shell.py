@@ -47,7 +47,7 @@ _DEFINED = re.compile(r"\(\s*\)\s*(?=\{)")
 _BRACES = re.compile(r"\{([\w./:-]*(?:,[\w./:-]*)+)\}(?=[\s;|&)]|$)", re.ASCII)
 _LEAVES_LOOP = re.compile(r"\b(break|continue)\b")
 # Loops and calls of functions are followed up to these numbers, far above what launch scripts have.
-_MOST_ROUNDS, _MOST_CALLS, _MOST_CHARACTERS = 200, 200, 2_000_000
+_MOST_ROUNDS, _MOST_CALLS, _MOST_CHARACTERS = 200, 200, 300_000
 _BREAKS = "\n;&|()"
 
 
@@ -285,15 +285,20 @@ class _Reader:
         """Takes `NAME() { … }`, whose body is read where it is called."""
         found = _DEFINED.match(self.text, self.at)
         name = "".join(self.word or ()) or (self.words[-1].text if self.words else "")
-        if not found or self.scanning or not re.fullmatch(r"[\w.:-]+", name):
+        bounded = self.script.characters <= _MOST_CHARACTERS
+        if not found or self.scanning or not bounded or not re.fullmatch(r"[\w.:-]+", name):
             return False
-        self.word, self.words = None, []
         line = self._line(found.end())
         scanner = _Reader(
             self.source, self.text[found.end() :], line, Script(), _Values(), depth=self.depth + 1, scanning=True
         )
         scanner.run_to_end_of_block()
+        if not scanner.closed:
+            # Each one that is never closed is looked for to the end of the script.
+            self.script.characters += scanner.at
+            return False
         body = self.text[found.end() : found.end() + scanner.at].strip()
+        self.word, self.words = None, []
         self.script.functions[name] = Function(body.removeprefix("{").removesuffix("}"), line)
         self.at = found.end() + scanner.at
         return True
@@ -316,20 +321,22 @@ class _Reader:
             # A function that runs the command it is given (`run aws emr …`), or stands in for `aws` itself.
             function.called = True
             return False
-        self.script.calls += 1
-        self.script.characters += len(function.body)
-        if self.script.calls > _MOST_CALLS or self.script.characters > _MOST_CHARACTERS or self.depth >= _DEEPEST - 2:
+        if not self._follow(function.body, function.line, args=[word.text for word in words[1:]]):
             return False
         function.called = True
-        args = [word.text for word in words[1:]]
-        self._follow(function.body, function.line, args=args)
         return True
 
-    def _follow(self, text: str, line: int, **more: Any) -> None:
-        """Reads a text that is run in the place of a command."""
+    def _follow(self, text: str, line: int, **more: Any) -> bool:
+        """Reads a text that is run in the place of a command. False if that would be too deep or too much."""
+        self.script.calls += 1
+        self.script.characters += len(text)
+        bounded = self.script.calls <= _MOST_CALLS and self.script.characters <= _MOST_CHARACTERS
+        if not bounded or self.depth >= _DEEPEST - 2 or self.scanning:
+            return False
         reader = self._reader(text, line, blocks=int(self._is_conditional()), **more)
         reader.run()
         self.folder = reader.folder
+        return True
 
     def _begin_loop(self, words: list[Word]) -> None:
         """Takes `for NAME in WORDS` round by round, where all words are known and nothing leaves it before its end."""
@@ -605,11 +612,11 @@ class _Reader:
         words = self._without_reserved(self.words)
         environment = {name: text for name, text in self.values.texts.items() if name.startswith("AWS_")}
         given: dict[str, str] = {}
-        exported = False
+        exported, calls = False, _calls(words)
         while words and (words[0].text in _DECLARING or _ASSIGNED.fullmatch(words[0].text)):
             assigned = _ASSIGNED.fullmatch(words[0].text)
             exported = exported or words[0].text in _DECLARING - {"env"}
-            if assigned and (exported or not _calls(words)):
+            if assigned and (exported or not calls):
                 self._assign(words[0])
             elif assigned:
                 given[assigned["name"]] = assigned["value"]
@@ -630,7 +637,9 @@ class _Reader:
             self._change_folder(words)
         elif first == "eval":
             text = " ".join(self._held(word.text) for word in words[1:])
-            self._follow(text, words[0].at.line)
+            if not self._follow(text, words[0].at.line) or PLACEHOLDER.fullmatch(text):
+                self.script.split.add("eval")
+                self.script.note("eval", f"line {words[0].at.line}: what `eval` runs there is not imported")
         elif first == "trap" and len(words) > 2 and {"EXIT", "0"} & {word.text for word in words[2:]}:
             self.script.traps.append(words[1])
         elif first == "shift" and self.args and not self._is_conditional():

@@ -101,3 +101,8 @@ def test_functions_and_loops_are_followed_within_bounds():
     loops = "".join(f"for v{number} in 1 2 3 4 5 6 7 8 9; do\n" for number in range(9)) + ":\n" + "done\n" * 9
     assert wanted(f"{loops}{_CREATE}").params["Name"] == "n"
     assert wanted(f"f() {{\nf\n}}\nf\n{_CREATE}").params["Name"] == "n"
+    nested = "".join(f'A{number}=\'eval "$A{number + 1}"; eval "$A{number + 1}"\'\n' for number in range(30))
+    source = wanted(f'{nested}eval "$A0"\n{_CREATE}')
+    assert any("what `eval` runs there is not imported" in one for one in source.notes)
+    unclosed = "".join(f"f{number}() {{\n" for number in range(500))
+    assert wanted(f"{unclosed}{_CREATE}").params["Name"] == "n"
