@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from enum import Enum
 from os import PathLike
@@ -161,10 +160,8 @@ def _cores() -> int:
 def _run(path: Path, turns: _Turns, *, update: bool, keep: bool) -> CaseResult:
     started = time.monotonic()
     result = CaseResult(name_of(path), path, CaseOutcome.PASSED)
-    home: Path | None = None
-    with ExitStack() as stack:
+    with temporary_home(keep=lambda: keep and result.outcome is CaseOutcome.FAILED) as home:
         try:
-            home = stack.enter_context(temporary_home())
             with turns:
                 case = load_case(path)
                 _check_expected(case, update=update)
@@ -181,7 +178,6 @@ def _run(path: Path, turns: _Turns, *, update: bool, keep: bool) -> CaseResult:
             text = f"{error.filename}: {error.strerror}" if error.filename else str(error)
             result = replace(result, outcome=CaseOutcome.FAILED, problems=(text,))
         if keep and result.outcome is CaseOutcome.FAILED:
-            stack.pop_all()
             result = replace(result, home=home)
     return replace(result, seconds=time.monotonic() - started)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -23,16 +23,20 @@ _POLL_SECONDS = 0.01
 
 
 @contextmanager
-def temporary_home() -> Iterator[Path]:
-    """Yields a new home in the temporary directory; at exit its clusters are ended, and it is removed."""
+def temporary_home(*, keep: Callable[[], bool] = lambda: False) -> Iterator[Path]:
+    """Yields a new home in the temporary directory; at exit its clusters are ended, and it is removed.
+
+    It is not removed if `keep`, which is called at exit, says so.
+    """
     # Short: a step's sockets are below it, and their paths are limited to 108 bytes.
     home = Path(tempfile.mkdtemp(prefix="flowspec-")).resolve()
     try:
         yield home
     finally:
         end_clusters(home)
-        paths.open_up(home)
-        shutil.rmtree(home, ignore_errors=True)
+        if not keep():
+            paths.open_up(home)
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def end_clusters(home: Path) -> None:

@@ -157,3 +157,22 @@ def test_a_template_may_be_longer_than_the_text_it_gives(tmp_path):
     (tmp_path / "job.yaml").write_text(TINY % "region: us-east-1" + f"  other: {{name: {'x' * 300}}}\n")
     with pytest.raises(SpecError, match="300 characters"):
         validate(load(tmp_path / "job.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("value", "schema", "told"),
+    [
+        (3, {"type": "integer", "enum": [0, 4]}, "3 is not an x"),
+        (None, {"type": ["string", "null"], "enum": ["a"]}, "null is not an x"),
+        (False, {"enum": [True]}, "false is not an x"),
+        ([1], {"enum": [[2]]}, "[1] is not an x"),
+    ],
+)
+def test_a_value_that_is_none_of_those_allowed_is_told_whatever_its_type(value, schema, told):
+    """Only texts were: a number that is none of an enum's passed."""
+    from jsonschema import Draft202012Validator
+
+    from flowspec.document.messages import tell
+
+    (error,) = Draft202012Validator({"properties": {"x": schema}}).iter_errors({"x": value})
+    assert [one.message for one in tell(error)] == [told]
