@@ -55,7 +55,7 @@ def validate(document: Document, *, emr_rules: bool = True) -> JobFlow:
     meant = {one.hint.removeprefix("did you mean ").removesuffix("?") for one in findings if one.id == "FS101"}
     violations = check_rules(sound, [*map(tuple, rejected), *((key,) for key in meant)])
     found += [_placed(document, one) for one in violations if emr_rules or one.id not in refused_by_id()]
-    found += [_placed(document, one) for one in check_security(sound)]
+    found += [_placed(document, one) for one in check_security(sound, secrets)]
     found = list(settings_for(document.path).applied(found))
     settled = settle(found, document.target, secrets)
     if any(one.severity is Severity.ERROR for one in settled):

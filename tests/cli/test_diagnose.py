@@ -1,15 +1,11 @@
 """`flowspec diagnose`, and what `apply` says of a failure."""
 
 import json
-import re
-import shlex
-import shutil
 
 import pytest
 
 from flowspec.backend.aws.diagnosis.diagnose import PATIENCE
 from flowspec.cli.commands.diagnose import _PATIENCE
-from tests.cli.conftest import EXAMPLES
 
 HEAD = (
     "flowspec: v1\nname: nightly\nbackend: local\nrelease_label: emr-7.5.0\nservice_role: EMR_DefaultRole\n"
@@ -124,20 +120,3 @@ def test_secrets_and_control_characters(flowspec, spec, monkeypatch):
 
 def test_the_patience_that_help_speaks_of():
     assert _PATIENCE == PATIENCE
-
-
-def test_the_guide(flowspec, tmp_path):
-    """The commands of examples/failures/README.md give what it says."""
-    shutil.copytree(EXAMPLES / "failures", tmp_path, dirs_exist_ok=True)
-    guide = (tmp_path / "README.md").read_text()
-    commands = [shlex.split(line)[1:] for line in re.findall(r"^    (flowspec .*)$", guide, re.MULTILINE)]
-    assert [words[0] for words in commands] == ["apply", "diagnose", "diagnose", "diagnose"]
-    applied, plain, markdown, document = (flowspec(*words) for words in commands)
-    assert (applied.code, plain.code) == (4, 0)
-    for line in re.search(r"```\n(.*?)```", guide, re.DOTALL)[1].splitlines():
-        assert line in applied.err.splitlines()
-        assert line in plain.out.splitlines()
-    assert "**Probable cause:** The Python program ended" in markdown.out
-    assert json.loads(document.out)["diagnosis"]["cause"]["id"] == "python-exception"
-    for link in re.findall(r"\]\(([^)#:]+)\)", guide):
-        assert (EXAMPLES / "failures" / link).exists()

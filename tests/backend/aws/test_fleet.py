@@ -38,7 +38,7 @@ class Account(Emr):
 
     def __init__(self, clock, ends, others=0):
         client = SimpleNamespace(meta=SimpleNamespace(region_name="us-east-1", events=SimpleNamespace(register=_none)))
-        super().__init__(Endpoint("emr"), client, client, None)
+        super().__init__(Endpoint("emr", endpoint_url="http://127.0.0.1"), client, client, None)
         self.clock, self.ends, self.seen, self.failing = clock, ends, [], set()
         self.others = [f"j-OTHER{number}" for number in range(others)]
 
