@@ -80,7 +80,7 @@ def test_a_change_whose_lock_was_lost_stops(emr, monkeypatch, others):  # noqa: 
             put(emr, cluster_id, others) if others else unlock(emr, cluster_id)
             time.sleep(1)
 
-    with pytest.raises(Locked, match="was lost while it was being changed|has expired"):
+    with pytest.raises(Locked, match=r"was lost while it was being changed|has expired"):
         apply(plan, emr, notify=taken_over, sleep=lambda _: None)
     assert "ModifyCluster" not in emr.seen
     assert held(emr, cluster_id) == others, "the lock of the other is left alone"
