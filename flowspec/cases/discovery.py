@@ -64,10 +64,9 @@ def _of_spec(spec: Path) -> Iterator[Path]:
 
 
 def name_of(path: Path) -> str:
-    """Returns the name of a case: the path of its folder, from the working directory if that is above it."""
-    folder = Path(os.path.abspath(path.parent))  # noqa: PTH100 - unlike Path.resolve it keeps links
-    here = Path.cwd()
-    return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
+    """Returns the name of a case: the path of its folder, as it was given."""
+    name = os.path.normpath(path.parent)
+    return str(Path.cwd()) if name == "." else name
 
 
 def touched(cases: Iterable[Path], base: str) -> list[Path]:

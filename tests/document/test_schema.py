@@ -162,10 +162,10 @@ def test_a_template_may_be_longer_than_the_text_it_gives(tmp_path):
 @pytest.mark.parametrize(
     ("value", "schema", "told"),
     [
-        (3, {"type": "integer", "enum": [0, 4]}, "3 is not an x"),
-        (None, {"type": ["string", "null"], "enum": ["a"]}, "null is not an x"),
-        (False, {"enum": [True]}, "false is not an x"),
-        ([1], {"enum": [[2]]}, "[1] is not an x"),
+        (3, {"type": "integer", "enum": [0, 4]}, "3 is not a x"),
+        (None, {"type": ["string", "null"], "enum": ["a"]}, "null is not a x"),
+        (False, {"enum": [True]}, "false is not a x"),
+        ([1], {"enum": [[2]]}, "[1] is not a x"),
     ],
 )
 def test_a_value_that_is_none_of_those_allowed_is_told_whatever_its_type(value, schema, told):
