@@ -31,14 +31,15 @@ def test_the_wheel_holds_the_package_and_the_schema_and_nothing_else(built):
         names = wheel.namelist()
         for schema in SCHEMAS:
             assert json.loads(wheel.read(f"flowspec/{schema}")) == json.loads((ROOT / schema).read_text())
+        (points,) = (name for name in names if name.endswith("dist-info/entry_points.txt"))
+        assert b"[pytest11]\nflowspec = flowspec.testing.fixture\n" in wheel.read(points)
     files = (path for kind in ("py", "md", "json") for path in (ROOT / "flowspec").rglob(f"*.{kind}"))
     sources = {path.relative_to(ROOT).as_posix() for path in files}
     assert sources <= set(names)
     assert "flowspec/engines/java/flowspec/FolderFileSystem.class" in names
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"flowspec"}
-    assert [name for name in names if "schemas/" in name] == [
-        f"flowspec/{schema}" for schema in SCHEMAS
-    ]  # not what it is generated from
+    # Not what they are generated from.
+    assert sorted(name for name in names if "schemas/" in name) == sorted(f"flowspec/{schema}" for schema in SCHEMAS)
 
 
 def test_the_sdist_holds_what_a_packager_needs(built):
