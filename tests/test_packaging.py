@@ -31,6 +31,8 @@ def test_the_wheel_holds_the_package_and_the_schema_and_nothing_else(built):
         names = wheel.namelist()
         for schema in SCHEMAS:
             assert json.loads(wheel.read(f"flowspec/{schema}")) == json.loads((ROOT / schema).read_text())
+        (points,) = (name for name in names if name.endswith("dist-info/entry_points.txt"))
+        assert b"[pytest11]\nflowspec = flowspec.testing.fixture\n" in wheel.read(points)
     files = (path for kind in ("py", "md", "json") for path in (ROOT / "flowspec").rglob(f"*.{kind}"))
     sources = {path.relative_to(ROOT).as_posix() for path in files}
     assert sources <= set(names)

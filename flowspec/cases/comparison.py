@@ -119,7 +119,7 @@ def _difference_of_texts(wanted: bytes, found: bytes) -> str:
         return f"the {cut} has no newline at its end"
     start = max(0, first - _BEFORE)
     diff = _diff(ours[start : first + _WINDOW], theirs[start : first + _WINDOW])
-    counts = f"{len(ours)} lines are expected, {len(theirs)} came" if len(ours) != len(theirs) else f"{len(ours)} lines"
+    counts = f"{_counted(ours)} expected, {len(theirs)} came" if len(ours) != len(theirs) else _counted(ours)
     return "\n".join([f"differs from line {first + 1} on ({counts})", *_some(diff, _SHOWN)])
 
 
@@ -141,10 +141,14 @@ def _difference_of_lines(wanted: bytes, found: bytes) -> str:
     if ours == theirs:
         return ""
     missing, added = sorted((ours - theirs).elements()), sorted((theirs - ours).elements())
-    told = [f"{len(missing)} lines are missing, {len(added)} are not expected"]
+    told = [f"{_counted(missing)} missing, {len(added)} not expected"]
     told += _some([f"  -{_printable(line)}" for line in missing], _LISTED)
     told += _some([f"  +{_printable(line)}" for line in added], _LISTED)
     return "\n".join(told)
+
+
+def _counted(lines: Sequence[object]) -> str:
+    return f"{len(lines)} line{'' if len(lines) == 1 else 's'}"
 
 
 def _some(lines: Iterable[str], most: int = _SHOWN) -> Iterator[str]:

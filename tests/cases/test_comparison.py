@@ -47,13 +47,13 @@ def test_the_same(tmp_path, expected, actual):
     ("expected", "actual", "shown"),
     [
         (b"a\nb\nc\n", b"a\nx\nc\n", "differs from line 2 on (3 lines)\n   a\n  -b\n  +x\n   c"),
-        (b"a\nb\n", b"a\n", "differs from line 2 on (2 lines are expected, 1 came)\n   a\n  -b"),
-        (b"", b"a\n", "differs from line 1 on (0 lines are expected, 1 came)\n  +a"),
+        (b"a\nb\n", b"a\n", "differs from line 2 on (2 lines expected, 1 came)\n   a\n  -b"),
+        (b"", b"a\n", "differs from line 1 on (0 lines expected, 1 came)\n  +a"),
         (b"a", b"a\n", "the expected file has no newline at its end"),
         (b"a\n", b"a", "the output has no newline at its end"),
-        (b"\x1b[31m\tx\n", b"\xff\n", "differs from line 1 on (1 lines)\n  -\\x1b[31m\tx\n  +\\xff"),
+        (b"\x1b[31m\tx\n", b"\xff\n", "differs from line 1 on (1 line)\n  -\\x1b[31m\tx\n  +\\xff"),
         ({"a": b"1\n"}, {"b": b"1\n"}, "there is no a\nb is not expected"),
-        ({"a": b"1\n"}, {"a": b"2\n"}, "a: differs from line 1 on (1 lines)\n  -1\n  +2"),
+        ({"a": b"1\n"}, {"a": b"2\n"}, "a: differs from line 1 on (1 line)\n  -1\n  +2"),
         ({"a": b"1\n"}, b"1\n", "it is a file, a folder is expected"),
     ],
 )
@@ -75,7 +75,7 @@ def test_lines_in_any_order_count_as_often_as_they_are_there(tmp_path):
     both = {"in_any_order": True}
     assert compared(tmp_path, b"a\nb\nb\n", {"part-0": b"b\na\n", "part-1": b"b\n"}, **both) == ""
     assert difference(made(tmp_path / "once", b"a\nb\nc\n"), tmp_path / "actual", **both) == (
-        "1 lines are missing, 1 are not expected\n  -c\n  +b"
+        "1 line missing, 1 not expected\n  -c\n  +b"
     )
 
 

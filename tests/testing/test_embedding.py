@@ -229,8 +229,18 @@ def test_the_fixture_of_the_plugin(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_plugin_is_an_entry_point():
-    from pathlib import Path
-
-    text = Path(__file__).parents[2].joinpath("pyproject.toml").read_text()
-    assert '[project.entry-points.pytest11]\nflowspec = "flowspec.testing.fixture"\n' in text
+def test_awswrangler_is_served():
+    awswrangler = pytest.importorskip("awswrangler", reason="large, and not needed: pip install awswrangler")
+    with embed() as embedded:
+        (embedded.s3 / "texts/in").mkdir(parents=True)
+        (embedded.s3 / "texts/in/a.txt").write_text("b\na\n")
+        emr = client()
+        cluster_id = run(emr, keep=True)
+        step_id = awswrangler.emr.submit_step(cluster_id=cluster_id, command=" ".join(STREAMING))
+        deadline = time.monotonic() + 60
+        while awswrangler.emr.get_step_state(cluster_id, step_id) in {"PENDING", "RUNNING"}:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert awswrangler.emr.get_step_state(cluster_id, step_id) == "COMPLETED"
+        awswrangler.emr.terminate_cluster(cluster_id=cluster_id)
+        assert (embedded.s3 / "texts/out/part-00000").exists()
