@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from importlib.metadata import entry_points
 
 import boto3
 import pytest
@@ -224,7 +225,10 @@ def test_it(emr):
 
 def test_the_fixture_of_the_plugin(tmp_path):
     (tmp_path / "test_it.py").write_text(TEST)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "flowspec.testing.fixture", "-p", "no:xdist", "test_it.py"]
+    # Registered by its entry point where flowspec is installed, and only there: pytest refuses a plugin given twice.
+    installed = entry_points(group="pytest11", name="flowspec")
+    plugin = [] if installed else ["-p", "flowspec.testing.fixture"]
+    command = [sys.executable, "-m", "pytest", "-q", *plugin, "-p", "no:xdist", "test_it.py"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
