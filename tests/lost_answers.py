@@ -125,7 +125,8 @@ def add_all(port, emr, count, draw, *, by=add):
     made = emr.call(
         "RunJobFlow",
         Name="long",
-        Instances={"InstanceGroups": [GROUP], "KeepJobFlowAliveWhenNoSteps": True},
+        # EMR adds task groups only where there is a core group.
+        Instances={"InstanceGroups": [GROUP, {**GROUP, "InstanceRole": "CORE"}], "KeepJobFlowAliveWhenNoSteps": True},
         ReleaseLabel="emr-7.5.0",
         JobFlowRole="EMR_EC2_DefaultRole",
         ServiceRole="EMR_DefaultRole",
