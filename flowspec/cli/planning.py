@@ -15,6 +15,7 @@ from flowspec.cli.options import job_flow
 from flowspec.cli.output import eprint, print_warnings
 from flowspec.cli.policies import read_policies, violations_of
 from flowspec.errors import SpecError
+from flowspec.version import installed_version
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr
@@ -151,8 +152,6 @@ def saved_plan(text: str, given: Mapping[str, Any]) -> Planned:
 
 
 def _content(plan: Plan, emr: Emr) -> dict[str, Any]:
-    from importlib.metadata import version
-
     from flowspec.plan.saved import plan_content
 
-    return plan_content(plan, tool=version("flowspec"), account=emr.account(), region=emr.region)
+    return plan_content(plan, tool=installed_version(), account=emr.account(), region=emr.region)

@@ -101,7 +101,7 @@ def _against(submission: Plan, cluster: Cluster, choices: Choices) -> Plan:
     """The plan for a flow that has an active cluster."""
     wanted = submission.request
     # A run: neither the spec nor the cluster outlives its steps.
-    if cluster.live is None or not (_lives_on(wanted) or cluster.keep_alive):
+    if cluster.live is None or not (lives_on(wanted) or cluster.keep_alive):
         return _joined_or_replaced(submission, cluster, choices)
     comparison = _compared(wanted, cluster, submission.secrets)
     fixed = [one for one in comparison.differences if needs_replacement(one)]
@@ -122,7 +122,8 @@ def _others_note(cluster: Cluster) -> str:
     return f"{others} has the tags of this flow, too: cluster {cluster.id}, the earliest, is the one that counts"
 
 
-def _lives_on(params: Mapping[str, Any]) -> bool:
+def lives_on(params: Mapping[str, Any]) -> bool:
+    """True if the cluster of a request stays when its steps are done."""
     return bool(params.get("Instances", {}).get("KeepJobFlowAliveWhenNoSteps"))
 
 

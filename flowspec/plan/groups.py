@@ -145,11 +145,13 @@ def _same_size(group: Json, other: Json) -> bool:
 _FITS = (_same_in_all, _same_policies, _same_size, _same_name, _unnamed)
 
 
+def market_of(group: Json) -> str:
+    """The market of a group: with a bid it is a spot group, and without either on demand (API: InstanceGroupConfig)."""
+    return str(group.get("Market") or ("SPOT" if group.get("BidPrice") else "ON_DEMAND"))
+
+
 def _meant(group: Json, name: str) -> Any:
-    """A group with a bid is a spot group, and one without a market is on demand (API: InstanceGroupConfig)."""
-    if name == "Market" and not group.get("Market"):
-        return "SPOT" if group.get("BidPrice") else "ON_DEMAND"
-    return group.get(name)
+    return market_of(group) if name == "Market" else group.get(name)
 
 
 def _differs(group: Json, now: Json, name: str, group_id: str, at: Path, *, kind: Kind = Kind.SET) -> Difference:

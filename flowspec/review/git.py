@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -113,12 +113,11 @@ class Repository:
                 process.stdout.read(1)
             process.stdin.close()
 
-    def uncommitted(self, commit: str, paths: Collection[str] | None = None) -> list[str]:
-        """Returns those of the paths (None: of all) whose file in the working tree is not that of the commit.
+    def uncommitted(self, entries: Iterable[Entry]) -> list[str]:
+        """Returns the paths of the entries of a commit whose file in the working tree is another.
 
         Not by `git diff`, which runs the filters that the repository configures.
         """
-        entries = [one for one in self.entries(commit) if paths is None or one.path in paths]
         return [one.path for one in entries if one.mode != SUBMODULE and _object_id(self.root, one) != one.oid]
 
     def changed_paths(self, since: str) -> tuple[str, ...]:
@@ -129,8 +128,9 @@ class Repository:
         """
         head = self.commit("HEAD")
         known = self._run("ls-files", "-z", "--cached", "--others", "--exclude-standard").split(b"\0")
-        new = {os.fsdecode(name) for name in known if name} - {one.path for one in self.entries(head)}
-        return tuple(sorted({*self.changed(since, head), *self.uncommitted(head), *new}))
+        entries = self.entries(head)
+        new = {os.fsdecode(name) for name in known if name} - {one.path for one in entries}
+        return tuple(sorted({*self.changed(since, head), *self.uncommitted(entries), *new}))
 
     def _run(self, *arguments: str) -> bytes:
         return _git(self.root, *arguments)
