@@ -32,7 +32,7 @@ _WITHOUT_AWS = {
 
 @dataclass(frozen=True)
 class Ran:
-    """How a run ended. `counters` are those of the steps that have any, by name; `diagnosis` is for one that failed."""
+    """The end of a run. `counters` are those of the steps that have any, by name; `diagnosis` that of a failed run."""
 
     cluster: Cluster
     verdict: Verdict

@@ -28,7 +28,7 @@ _INTERVAL = 0.05
 
 
 class CaseOutcome(str, Enum):
-    """How a case ended; INVALID is one that could not be run, because it, or its spec, is wrong."""
+    """The outcome of a case; INVALID: it could not be run, because it, or its spec, is wrong."""
 
     PASSED = "passed"
     UPDATED = "updated"
@@ -102,7 +102,7 @@ class _Stopped(Exception):
 
 
 class _Turns:
-    """Lets one thread at a time do something, the others wait for their clusters.
+    """A lock that one thread holds while it works; it gives the lock up while it waits for its cluster.
 
     Nothing is lost by that, as Python runs one thread at a time anyway, and modules are imported when they are first
     needed: two threads that import packages which import each other can get one that is only half there.

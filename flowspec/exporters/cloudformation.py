@@ -46,7 +46,7 @@ def write(job: Job) -> str:
 
 
 def notes(job: Job) -> list[str]:
-    """What CloudFormation does not accept of the request, by its schema of AWS::EMR::Cluster."""
+    """Returns notes on members of the request that CloudFormation refuses (its schema of AWS::EMR::Cluster)."""
     out = [
         f"CloudFormation requires {name}" for name in ("JobFlowRole", "ServiceRole", "Name") if not job.params.get(name)
     ]

@@ -35,7 +35,7 @@ def write(job: Job) -> str:
 
 
 def notes(job: Job) -> list[str]:
-    """What the state machine does otherwise than the request."""
+    """Returns notes on differences between the state machine and the request."""
     out = []
     if not job.params["Instances"].get("KeepJobFlowAliveWhenNoSteps"):
         out.append("the cluster is kept alive, and its last state ends it: createCluster wants it so")

@@ -110,7 +110,7 @@ def match_groups(then: Sequence[Json], now: Sequence[Json]) -> dict[int, int]:
 
 
 def _detail(group: Json) -> int:
-    """How much a group states: the members, and of its volumes each."""
+    """Returns the number of members that a group states; each of its volumes counts."""
     volumes = group.get("EbsConfiguration", {}).get("EbsBlockDeviceConfigs", ())
     return sum(bool(group.get(name)) for name in _COMPARED) + sum(len(one["VolumeSpecification"]) for one in volumes)
 

@@ -11,7 +11,7 @@ import pytest
 
 
 def counted_by_tr(folder):
-    """What `tr | sort | uniq -c` counts in a folder of texts."""
+    """Returns the counts of `tr | sort | uniq -c` for a folder of texts."""
     command = f"cat {folder}/* | tr 'A-Z' 'a-z' | tr -cs 'a-z' '\\n' | grep . | LC_ALL=C sort | uniq -c"
     lines = subprocess.run(["sh", "-c", command], check=True, capture_output=True, text=True).stdout.split("\n")
     return {word: int(count) for count, word in (line.split() for line in lines if line)}

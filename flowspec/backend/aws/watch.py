@@ -218,7 +218,7 @@ class Fleet:
             yield from self._timed_out(self._clock())
 
     def _admitted(self) -> bool:
-        """Takes in the clusters that were added; False when there are none and none will be."""
+        """Starts to follow the clusters that were added; returns False when none is followed and none can be added."""
         # In this order: what is added before the fleet is closed is seen.
         closed = self._closed.is_set()
         while not self._added.empty():
@@ -289,7 +289,7 @@ class _Watched:
         return (not self.changed, self.due)
 
     def note(self, state: str, next_listing: float) -> None:
-        """Takes in the state that ListClusters tells, "" when the cluster is not listed."""
+        """Records the state that ListClusters gives, "" when the cluster is not listed."""
         if self.cluster is None:
             return
         if state != self.cluster.state:

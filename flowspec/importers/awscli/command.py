@@ -168,7 +168,7 @@ class Call:
         return self._file(path, word)
 
     def _printed(self, word: Word) -> str | None:
-        """What `$(cat FILE)`, or a `cat` of a here document, prints where it is the whole value; None for another."""
+        """Returns the output of `$(cat FILE)`, or of a `cat` of a here document, that is the whole value; else None."""
         name = placeholder_name(word.text)
         while name and name not in self.script.uncertain and name not in self.script.outputs:
             name = placeholder_name(self.script.texts.get(name, ""))

@@ -1,4 +1,4 @@
-"""What is read of a shell script: its commands, as words with placeholders, its variables, files and functions."""
+"""A parsed shell script: its commands, as words with placeholders, its variables, files and functions."""
 
 from __future__ import annotations
 

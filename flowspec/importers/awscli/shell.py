@@ -652,7 +652,7 @@ class _Reader:
         return True
 
     def _held(self, text: str) -> str:
-        """What a variable that is the whole text holds."""
+        """Returns the value of the variable that is the whole text; any other text as it is."""
         name = placeholder_name(text)
         held = self._certain(name) if name else None
         return text if held is None else held

@@ -93,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(answer)
 
     def _cluster(self):
-        """What add-steps asks for: the form of a step depends on the release."""
+        """Answers the DescribeCluster of add-steps: the form of a step depends on the release."""
         made = next(body for operation, body in self.heard if operation == "RunJobFlow")
         return {"Cluster": {key: made[key] for key in ("Name", "ReleaseLabel") if key in made}}
 

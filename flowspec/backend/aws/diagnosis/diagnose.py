@@ -156,7 +156,7 @@ def _ships(cluster: Cluster, verdict: Verdict, logs: Logs) -> bool:
 
 
 def _facts(cluster: Cluster, verdict: Verdict) -> tuple[str, ...]:
-    """What EMR says of the failure, each thing once."""
+    """Returns the statements of EMR about the failure, each once."""
     reason = f"{cluster.reason_code}: {cluster.reason}" if cluster.reason_code else cluster.reason
     facts = [*cluster.error_details, reason]
     if step := verdict.step:
@@ -165,7 +165,7 @@ def _facts(cluster: Cluster, verdict: Verdict) -> tuple[str, ...]:
 
 
 def _words(cluster: Cluster, verdict: Verdict) -> list[str]:
-    """What EMR says of the cause, the most telling first."""
+    """Returns the statements of EMR about the cause, the most specific first."""
     of_step = [verdict.step.message, verdict.step.reason] if verdict.step else []
     of_cluster = [*cluster.error_details, f"{cluster.reason_code}: {cluster.reason}"]
     return [*of_step, *of_cluster] if verdict.step else of_cluster

@@ -1,4 +1,4 @@
-"""Tells the lines of a log apart: what a program says, the exceptions that end it, stack frames, progress."""
+"""Classifies the lines of a log: messages of a program, exceptions that end it, stack frames, progress."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from enum import Enum
 
 
 class Kind(Enum):
-    """What a line is.
+    """The kind of a line of a log.
 
-    FRAME: a line that belongs to the one above or says nothing (stack frames, source lines, counters, shutdown).
-    PROGRESS: the program went on. ERROR: logged at the level ERROR or FATAL, or by a logger that tells of failed tasks.
+    FRAME: part of the line above, or of no use (stack frames, source lines, counters, shutdown).
+    PROGRESS: the program went on. ERROR: logged at the level ERROR or FATAL, or by a logger that reports failed tasks.
     """
 
     MESSAGE = "message"

@@ -15,9 +15,9 @@ UNKNOWN = "unknown"
 
 
 class Weight(Enum):
-    """How much a rule's words say.
+    """The weight of a match of a rule.
 
-    SPECIFIC: they are the cause, wherever a program's last words are. EXCEPTION: an exception of the program's own,
+    SPECIFIC: it is the cause, wherever the last lines of the program are. EXCEPTION: an exception of the program's own,
     which is the cause where it is the one that ended it. SYMPTOM: how the program ended; counts only if nothing says
     why.
     """
