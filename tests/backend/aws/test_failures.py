@@ -1,6 +1,8 @@
 """Each recorded and written failure is diagnosed as expected; noise and the unknown are not taken for causes."""
 
+import shutil
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -104,10 +106,14 @@ LIVE = [
 
 
 @pytest.mark.parametrize("name", [*LIVE, pytest.param("hadoop-fs-missing", marks=needs_spark)])
-def test_live(name, own_home):
+def test_live(name, own_home, tmp_path):
     """Run for real, a failure is diagnosed as its recording is."""
     case = load(name)
     make_data(own_home)
-    result = flowspec.run(case.folder / "job.yaml", run_bootstrap=True)
+    # A base file has to be in the repository of its spec, and these tests run outside of one, too.
+    (tmp_path / ".git").mkdir()
+    shutil.copy(FAILURES / "base.yaml", tmp_path)
+    spec = Path(shutil.copytree(case.folder, tmp_path / name)) / "job.yaml"
+    result = flowspec.run(spec, run_bootstrap=True)
     found = flowspec.diagnose(result.cluster, result.verdict, flowspec.logs_of(result.emr, result.cluster))
     assert case.is_right(found), found
