@@ -140,12 +140,11 @@ def _fail_orphan(store: Store, home: Path, cluster_id: str) -> None:
     paths.reserve(home, cluster_id).unlink(missing_ok=True)
     if cluster.state not in states.ALIVE:
         return
-    # The state is written last, so that the next call repeats all this if we are killed on the way.
-    # A step's process may have been started, with its temporary folder, before its state was written.
-    for step in store.find("step", cluster_id=cluster_id, states=states.ACTIVE_STEPS):
+    # Of all steps: a worker that fails because its folder was removed ends them, and leaves their temporary files.
+    for step in store.find("step", cluster_id=cluster_id):
         paths.remove_scratch(home, step.id)
-        if step.state == "PENDING":
-            continue
+    # The state is written last, so that the next call repeats all this if we are killed on the way.
+    for step in store.find("step", cluster_id=cluster_id, states=("RUNNING", "CANCEL_PENDING")):
         logs.write_controller(paths.step_logs(home, cluster_id, step.id), f"WARN Step ended: {WORKER_DIED}")
         logs.publish_step(home, cluster, step)
     _fail(store, cluster_id, WORKER_DIED)
