@@ -61,9 +61,19 @@ def run(page: Path, folder: Path) -> None:
         assert re.fullmatch(wanted, _settled(done.stdout)), f"{page}:{command.line}: $ {command.text}\n{done.stdout}"
 
 
+# What differs between two runs of a guide, and what stands for it when they are compared.
+_VARYING = (
+    (re.compile(r"\b\d+\.\d s\b"), "T s"),
+    (re.compile(r"\bup \d+ (?:s|min)\b"), "up T"),
+    (re.compile(r"\b(j|s|ig|if|i)-[0-9A-Z]{10,}\b"), r"\1-ID"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?\b"), "TIME"),
+)
+
+
 def _settled(output: str) -> str:
-    """The output without seconds, and the cases that pass by name: they end in any order."""
-    text = re.sub(r"\b\d+\.\d s\b", "T s", output)
+    """The output without seconds, ids and moments; cases that pass are sorted, since they end in any order."""
+    for pattern, replacement in _VARYING:
+        output = pattern.sub(replacement, output)
     return re.sub(
-        r"(?:^passed .*\n)+", lambda run: "".join(sorted(run[0].splitlines(keepends=True))), text, flags=re.MULTILINE
+        r"(?:^passed .*\n)+", lambda run: "".join(sorted(run[0].splitlines(keepends=True))), output, flags=re.MULTILINE
     )
