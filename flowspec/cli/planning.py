@@ -79,8 +79,8 @@ def _compiled(spec: Path, **options: Any) -> tuple[JobFlow, Request]:
 
     policies = read_policies(options.pop("policy_files", ()))
     flow = job_flow(spec, **options)
-    print_warnings(flow.warnings)
     request = compile(flow)
+    print_warnings(flow.warnings)
     if violated := violations_of(policies, flow, request):
         raise SpecError(violated)
     return flow, request
