@@ -81,8 +81,8 @@ class Endpoint(ThreadingHTTPServer):
     while `serve_forever` runs. `stop` must be called once. Requests of other users are refused unless
     `other_users`; with an `access_key`, whoever signs with that access key id is served (a browser: gives it as the
     user name). `pages` answers a GET by its path, or returns None where there is nothing; it never changes anything.
-    Connections beyond `max_connections` are answered with 503. A connection is closed after `silence` seconds without a request, and when
-    a request takes longer than `request_seconds`.
+    Connections beyond `max_connections` are answered with 503. A connection is closed after `silence` seconds without
+    a request, and when a request takes longer than `request_seconds`.
     """
 
     daemon_threads = True

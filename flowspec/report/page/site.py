@@ -94,7 +94,9 @@ def _row(cluster: Cluster) -> dict[str, str]:
         "id": cluster.id,
         "name": visible(cluster.name),
         "state": cluster.state,
-        "kind": kind_of(cluster.state),
+        # A failed step can leave a cluster plainly TERMINATED.
+        "kind": kind_of("FAILED" if cluster.reason_code == "STEP_FAILURE" else cluster.state),
+        "reason": visible(cluster.reason),
         "created": moment(cluster.created),
         "took": took(max(0.0, (end - cluster.created).total_seconds()) if cluster.created else None),
     }
