@@ -1,6 +1,6 @@
 """A headless Chromium for tests, driven through the Chrome DevTools Protocol over two pipes: nothing to install beside it.
 
-Debian's package is `chromium`. `FLOWSPEC_CHROMIUM` names another program; in CI it must be there.
+Debian's package is `chromium`, which .ci/run installs. `FLOWSPEC_CHROMIUM` names another program.
 """
 
 import base64
