@@ -18,6 +18,7 @@ from flowspec.plan.cluster import Cluster, Step
 from flowspec.plan.sensitive import known_secrets
 from flowspec.plan.steps import HISTORY_LIMIT
 from flowspec.report.page.baseline import Baseline, find_baseline
+from flowspec.report.page.bootstrap import read_bootstrap
 from flowspec.report.page.details import LogReader, Notes, StepDetail, choose_steps
 from flowspec.report.page.named_secrets import named_secrets, without_named
 from flowspec.report.page.timeline import Span, spans_of
@@ -127,7 +128,7 @@ def make_report(
     )
     steps = choose_steps(cluster.steps, verdict.step if verdict else None)
     details = reader.read(steps, unread=bool(diagnosis and diagnosis.unread))
-    actions = cluster.live.params.get("BootstrapActions", ()) if cluster.live else ()
+    bootstrap = notes.try_to("the logs of bootstrap actions", lambda: read_bootstrap(emr, cluster, logs)) or ()
     return RunReport(
         cluster,
         judge(cluster).outcome.value if is_over(cluster) else RUNNING,
@@ -135,7 +136,7 @@ def make_report(
         emr.region,
         emr.backend.name,
         command_line("logs", emr, cluster_id),
-        spans_of(cluster, bootstrap_actions=len(actions)),
+        spans_of(cluster, bootstrap),
         diagnosis,
         verdict.step if verdict else None,
         tuple(details),

@@ -30,19 +30,21 @@ class Span:
         return None if self.started is None else max(0.0, ((self.ended or now) - self.started).total_seconds())
 
 
-def spans_of(cluster: Cluster, *, bootstrap_actions: int = 0) -> tuple[Span, ...]:
+def spans_of(cluster: Cluster, bootstrap: tuple[Span, ...] = ()) -> tuple[Span, ...]:
     """Returns the parts of a run in the order of their beginning; steps in the order in which they were added.
 
-    EMR tells when a cluster was created and when it was ready (ClusterTimeline): provisioning and bootstrap actions
-    are between the two, and it does not tell where one ends and the other begins.
+    EMR tells when a cluster was created and when it was ready (ClusterTimeline). Bootstrap actions are between the two,
+    and only their logs tell when: `bootstrap` is what those tell.
     """
-    return (_start(cluster, bootstrap_actions), *map(_of_step, cluster.steps), *_rest(cluster))
+    return (_start(cluster, bootstrap), *bootstrap, *map(_of_step, cluster.steps), *_rest(cluster))
 
 
-def _start(cluster: Cluster, actions: int) -> Span:
+def _start(cluster: Cluster, bootstrap: tuple[Span, ...]) -> Span:
+    if bootstrap:
+        return Span("Provisioning", "COMPLETED", started=cluster.created, ended=bootstrap[0].started)
+    actions = len(cluster.live.params.get("BootstrapActions", ())) if cluster.live else 0
     name = f"Provisioning and {actions} bootstrap action{'s'[: actions != 1]}" if actions else "Provisioning"
     ready = cluster.ready or (cluster.ended if cluster.has_ended else None)
-    # Where there are no logs of the node, the reason of the state is all that tells.
     failed = cluster.has_ended and cluster.ready is None
     state = "FAILED" if failed else "COMPLETED" if cluster.ready else "RUNNING"
     return Span(name, state, started=cluster.created, ended=ready)

@@ -12,15 +12,17 @@ import pytest
 
 from flowspec.backend.aws import client
 from flowspec.backend.aws.diagnosis.diagnose import Cause
+from flowspec.emulator.api.service import Service
 from flowspec.emulator.http import Endpoint
 from flowspec.errors import FlowspecError, ServiceError
+from flowspec.plan.cluster import Live
 from flowspec.report.page.details import choose_steps
 from flowspec.report.page.run_report import Cost, make_report
 from flowspec.report.page.tails import tail_of
 from flowspec.report.page.timeline import spans_of
 from flowspec.report.page.view import run_view, took
 from flowspec.report.runs import as_json
-from tests.emulator.conftest import bash
+from tests.emulator.conftest import Emr, bash
 from tests.report.page.conftest import FAILING, PASSWORD, START, made_up, run
 
 
@@ -269,10 +271,24 @@ def test_logs_are_read_of_few_steps_of_a_long_run():
 
 
 def test_bootstrap_actions_are_in_the_time_before_the_cluster_was_ready():
-    cluster = made_up().cluster
-    assert spans_of(cluster, bootstrap_actions=2)[0].name == "Provisioning and 2 bootstrap actions"
+    cluster = made_up(cluster={"live": Live({"BootstrapActions": [{"Name": "a"}, {"Name": "b"}]})}).cluster
+    assert spans_of(cluster)[0].name == "Provisioning and 2 bootstrap actions"
     failed = dataclasses.replace(cluster, ready=None, state="TERMINATED_WITH_ERRORS")
     assert (spans_of(failed)[0].state, spans_of(failed)[0].ended) == ("FAILED", cluster.ended)
+
+
+@pytest.mark.parametrize(("code", "state"), [(0, "COMPLETED"), (3, "FAILED")])
+def test_the_logs_of_bootstrap_actions_tell_when_they_ran(runs, tmp_path, code, state):
+    script = tmp_path / "install.sh"
+    script.write_text(f"#!/bin/sh\nsleep 0.2\nexit {code}\n")
+    booting = Emr(Service(runs.home, run_bootstrap=True))
+    action = {"Name": "install", "ScriptBootstrapAction": {"Path": str(script)}}
+    cluster_id = booting.until_ended(run(booting, bash("true"), BootstrapActions=[action]))
+    first, second = make_report(runs.connection, cluster_id).spans[:2]
+    assert (first.name, first.state) == ("Provisioning", "COMPLETED")
+    assert (second.name, second.state) == ("Bootstrap action install", state)
+    assert first.started <= first.ended == second.started
+    assert 0.2 <= second.seconds(START) < 20
 
 
 def test_the_time_after_the_last_step_is_a_part_of_its_own():
