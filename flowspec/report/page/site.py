@@ -119,4 +119,4 @@ def _log(emr: Emr, cluster_id: str, step_id: str, name: str) -> Response | None:
     if found is None:
         return None
     text = mask_bytes(found, secrets, max(0, len(found) - _MOST_LOG)).decode("utf-8", "replace")
-    return _response(200, "text/plain", harmless(text).encode("utf-8", "replace"))
+    return _response(200, "text/plain", harmless(text, commands=True).encode("utf-8", "replace"))

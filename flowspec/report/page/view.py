@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from itertools import islice
 from typing import Any
 
+from flowspec.backend.aws.verdict import Outcome
 from flowspec.document.escaping import visible
 from flowspec.document.masking import MASK, mask
 from flowspec.facts import states
@@ -75,8 +76,9 @@ def run_view(report: RunReport, *, site: bool = False) -> View:
     return {**view, "parts": list(_parts(view))}
 
 
+_FAILED, _CANCELLED = "Why it failed", "Why it was cancelled"
 _PARTS = {
-    "failure": "Why it failed",
+    "failure": _FAILED,
     "timeline": "Timeline",
     "cost": "Cost",
     "compared": "Differences",
@@ -89,7 +91,8 @@ _PARTS = {
 def _parts(view: View) -> Iterator[View]:
     for name, title in _PARTS.items():
         if view[name] or name == "steps":
-            yield {"id": "differences" if name == "compared" else name, "title": title}
+            shown = view["failure"]["title"] if name == "failure" else title
+            yield {"id": "differences" if name == "compared" else name, "title": shown}
 
 
 def _facts(rows: Sequence[tuple[str, Any]]) -> list[View]:
@@ -140,7 +143,11 @@ def _failure(report: RunReport, anchors: Mapping[str, str]) -> View | None:
     cause = found.cause
     numbers = range(cause.line, cause.line + len(cause.quote)) if cause.line else [0] * len(cause.quote)
     lines = [Line(text, number, cause=True) for text, number in zip(cause.quote, numbers, strict=True)]
+    cancelled = report.outcome == Outcome.CANCELLED.value
     return {
+        # What EMR says of a run that someone ended tells more than its logs.
+        "cancelled": cancelled,
+        "title": _CANCELLED if cancelled else _FAILED,
         "step": step and visible(step.name),
         "anchor": step and anchors.get(step.id, ""),
         "state": step and step.state,

@@ -159,6 +159,81 @@ def test_a_running_cluster(runs):
     runs.emr.call("TerminateJobFlows", JobFlowIds=[cluster_id])
 
 
+def test_a_run_that_someone_ended(runs):
+    cluster_id = run(runs.emr, bash("sleep 600", name="long"))
+    runs.emr.patiently(lambda: runs.emr.step_states(cluster_id)[0] == "RUNNING", lambda: "not running")
+    runs.emr.call("TerminateJobFlows", JobFlowIds=[cluster_id])
+    runs.emr.until_ended(cluster_id)
+    report = make_report(runs.connection, cluster_id)
+    assert report.outcome == "cancelled"
+    page = report.as_html()
+    assert "Why it was cancelled</h2>" in page
+    assert "Why it failed" not in page
+    assert '<details id="emr-says" open>' in page
+    assert "Terminated by user request" in page
+
+
+def test_what_may_not_be_read_of_the_configuration_is_a_note(runs, monkeypatch):
+    def refuse(*_):
+        raise ServiceError("ListInstanceGroups", "AccessDeniedException", "not authorized")
+
+    monkeypatch.setattr("flowspec.report.page.run_report.read_back", refuse)
+    report = make_report(runs.connection, runs.red)
+    assert report.notes[0].startswith("the configuration could not be read: ListInstanceGroups: AccessDenied")
+    assert (report.outcome, report.baseline, len(report.details)) == ("step failed", None, 3)
+    assert 'id="configuration"' not in report.as_html()
+
+
+# -- the last green run
+
+
+@pytest.fixture
+def instant(tmp_path):
+    """An EMR that runs nothing: steps are COMPLETED at once."""
+    return Emr(Service(tmp_path / "home", instant=True))
+
+
+def tags(flow, target):
+    return [{"Key": "flowspec:flow", "Value": flow}, {"Key": "flowspec:target", "Value": target}]
+
+
+def baseline_of(emr, cluster_id):
+    return make_report(client.connect(client.Endpoint("local", home=emr.home)), cluster_id).baseline
+
+
+def test_only_a_run_of_the_same_flow_on_the_same_target_counts(instant):
+    step = bash("true")
+    same = instant.run(step, Tags=tags("flow", "prod"))
+    for other in (tags("flow", "laptop"), tags("other", "prod"), []):
+        instant.run(step, Tags=other)
+    last = instant.run(step, Tags=tags("flow", "prod"))
+    assert baseline_of(instant, last).cluster.id == same
+
+
+def test_clusters_that_no_spec_made_are_compared_by_their_names(instant):
+    step = bash("true")
+    instant.run(step, Name="other")
+    same = instant.run(step)
+    instant.run(step, Tags=tags("flow", "prod"))
+    assert baseline_of(instant, instant.run(step)).cluster.id == same
+
+
+def test_the_same_request_differs_in_nothing(instant):
+    step = bash("true")
+    instant.run(step)
+    last = instant.run(step)
+    report = make_report(client.connect(client.Endpoint("local", home=instant.home)), last)
+    assert report.baseline.changes == ()
+    assert "The request is the same" in report.as_html()
+    assert "The request is that of the last green run" in report.as_markdown()
+
+
+def test_a_later_run_is_not_an_earlier_one(instant):
+    first = instant.run(bash("true"))
+    instant.run(bash("true"))
+    assert baseline_of(instant, first) is None
+
+
 def test_no_such_cluster(runs):
     with pytest.raises(FlowspecError, match="no cluster j-NONE"):
         make_report(runs.connection, "j-NONE")

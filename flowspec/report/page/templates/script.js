@@ -64,6 +64,17 @@
     one.scrollTop = mark ? mark.offsetTop - one.clientHeight / 2 : one.scrollHeight;
   };
 
+  // An element is found again by the part it is in, and its number there.
+  const FOCUSABLE = "a, button, summary, [tabindex]";
+  const placeOf = (one) => {
+    const part = one.closest("[id]");
+    return { id: part.id, index: [...part.querySelectorAll(FOCUSABLE)].indexOf(one) };
+  };
+  const at = ({ id, index }) => {
+    const part = document.getElementById(id);
+    return index < 0 ? part : part?.querySelectorAll(FOCUSABLE)[index];
+  };
+
   // A page of a running cluster reads itself again; what is unfolded, focused and scrolled stays so.
   const exchange = (page) => {
     const before = document.getElementById("main");
@@ -77,13 +88,13 @@
     after.querySelectorAll("details[id]").forEach((one) => { if (open.has(one.id)) one.open = open.get(one.id); });
     if (before.innerHTML === after.innerHTML) return;
     const scrolled = new Map([...before.querySelectorAll("pre.log[id]")].map((one) => [one.id, endOf(one) ? -1 : one.scrollTop]));
-    const index = [...before.querySelectorAll("a, button, summary, [tabindex]")].indexOf(document.activeElement);
+    const focused = before.contains(document.activeElement) ? placeOf(document.activeElement) : null;
     before.replaceChildren(...after.childNodes);
-    if (index >= 0) before.querySelectorAll("a, button, summary, [tabindex]")[index]?.focus({ preventScroll: true });
+    if (focused) at(focused)?.focus({ preventScroll: true });
     before.querySelectorAll("pre.log[id]").forEach((one) => {
-      const at = scrolled.get(one.id) ?? -1;
-      if (at < 0) showEnd(one);
-      else one.scrollTop = at;
+      const top = scrolled.get(one.id) ?? -1;
+      if (top < 0) showEnd(one);
+      else one.scrollTop = top;
     });
     if (document.title !== page.title) { document.title = page.title; announce(page.title); }
   };
