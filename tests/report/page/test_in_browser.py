@@ -201,6 +201,14 @@ def site(runs):
     thread.join()
 
 
+def test_no_row_of_a_table_is_squeezed_on_a_narrow_screen(browser, site, red):
+    for url in (f"{site}/", red):
+        with browser.open(url, width=390) as page:
+            assert page.eval("document.documentElement.scrollWidth") <= 390
+            rows = "[...document.querySelectorAll('tr')].filter((one) => one.offsetParent && !one.closest('.changes'))"
+            assert page.eval(f"Math.max(...{rows}.map((one) => one.offsetHeight))") < 110
+
+
 def test_from_all_clusters_to_one(browser, site, runs):
     with browser.open(f"{site}/") as page:
         page.click(f"a[href='/clusters/{runs.red}']")
