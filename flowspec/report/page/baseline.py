@@ -27,6 +27,10 @@ class Baseline:
     notes: tuple[str, ...] = ()
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
 
+    def unseen(self, later: Cluster) -> bool:
+        """Returns whether the spec differs in what can't be seen: the content of local files, what EMR never shows."""
+        return not self.changes and self.cluster.digest != later.digest
+
     def steps(self, later: Cluster) -> Mapping[str, Step]:
         """Returns the steps of the earlier run by the id of the step of the same name in the later one.
 

@@ -244,6 +244,13 @@ def _states(items: Sequence[Step] | Sequence[Span]) -> str:
 # -- the last green run
 
 
+_SAME = "The request is the same: no member of it and no step differs."
+_UNSEEN = (
+    "No member of the request differs, but the digest of the spec does: a script or another local file has changed, "
+    "or what EMR does not show."
+)
+
+
 def _baseline(report: RunReport) -> View | None:
     found = report.baseline
     if found is None:
@@ -260,6 +267,7 @@ def _baseline(report: RunReport) -> View | None:
         "changes": [*moved, *(_change(one, report) for one in found.changes[:_MOST_CHANGES])],
         "more": f"{more:,} more differences are not on this page." if more > 0 else "",
         "notes": found.notes,
+        "same": _UNSEEN if found.unseen(report.cluster) else _SAME,
     }
 
 

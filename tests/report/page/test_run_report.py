@@ -95,6 +95,16 @@ def test_given_secrets_are_masked_in_names_logs_and_arguments(runs):
         assert "nightly" not in shown
 
 
+def test_a_secret_is_masked_before_it_is_escaped(runs):
+    secret = "a_<b>&-'c"
+    report = made_up([(f"count {secret}", "COMPLETED")], secrets=frozenset([secret]), notes=(f"note {secret}",))
+    assert report.as_html().count("count (sensitive)") == 1
+    assert "| count \\(sensitive\\) |" in report.as_markdown()
+    for shown in (report.as_html(), report.as_markdown()):
+        assert "&amp;-" not in shown
+        assert "'c" not in shown
+
+
 def test_a_secret_that_is_a_word_of_the_page_itself_breaks_nothing():
     report = made_up([("one", "COMPLETED")], secrets=frozenset(["name", "state", "steps", "width", "1"]))
     assert "(sensitive)" in report.as_html() + report.as_markdown()
@@ -225,7 +235,18 @@ def test_the_same_request_differs_in_nothing(instant):
     report = make_report(client.connect(client.Endpoint("local", home=instant.home)), last)
     assert report.baseline.changes == ()
     assert "The request is the same" in report.as_html()
-    assert "The request is that of the last green run" in report.as_markdown()
+    assert "The request is the same" in report.as_markdown()
+
+
+def test_a_changed_local_file_is_not_taken_for_the_same_request(instant):
+    step, flow = bash("true"), tags("flow", "laptop")
+    for digest in ("one", "two"):
+        last = instant.run(step, Tags=[*flow, {"Key": "flowspec:digest", "Value": digest}])
+    report = make_report(client.connect(client.Endpoint("local", home=instant.home)), last)
+    assert report.baseline.changes == ()
+    for shown in (report.as_html(), report.as_markdown()):
+        assert "The request is the same" not in shown
+        assert "a script or another local file has changed" in shown
 
 
 def test_a_later_run_is_not_an_earlier_one(instant):
