@@ -21,21 +21,21 @@ from jinja2.runtime import Context
 from flowspec.document.escaping import visible_line
 from flowspec.document.masking import mask
 
-# Seconds between two readings of a live page: by its script, and without one, which takes the reader's place away.
-LIVE, LIVE_WITHOUT_SCRIPT = 2, 10
+# Seconds between two readings of a live page without a script, which takes the reader's place away.
+_WITHOUT_SCRIPT = 10
 
 
 def render_page(
-    template: str, values: Mapping[str, Any], *, secrets: Collection[str] = (), site: bool = False, live: bool = False
+    template: str, values: Mapping[str, Any], *, secrets: Collection[str] = (), site: bool = False, live: int = 0
 ) -> str:
     """Renders a template with the `secrets` masked. `site`: for the endpoint, which sends the policy as a header.
 
-    `live`: the page reads itself again every few seconds.
+    `live`: the page reads itself again after so many seconds (0: never).
     """
     page = {
         "site": site,
-        "live": LIVE if live else 0,
-        "live_without_script": LIVE_WITHOUT_SCRIPT,
+        "live": live,
+        "live_without_script": max(live, _WITHOUT_SCRIPT),
         "style": _asset("style.css"),
         "script": _asset("script.js"),
         "policy": policy(),

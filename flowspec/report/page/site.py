@@ -6,6 +6,7 @@ Read-only: a page shows what the API tells to whoever may use it, with the logs 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -14,7 +15,6 @@ from itertools import islice
 from flowspec.backend.aws.client import Emr, Endpoint
 from flowspec.backend.aws.logs import NAMES, logs_of
 from flowspec.backend.aws.observe import describe, summaries
-from flowspec.backend.aws.verdict import is_over
 from flowspec.backend.local.backend import connect_to
 from flowspec.document.escaping import harmless, visible
 from flowspec.document.masking import mask_bytes, reach
@@ -28,6 +28,9 @@ from flowspec.report.page.run_report import make_report
 from flowspec.report.page.view import kind_of, moment, run_view, took
 
 _MOST_CLUSTERS = 200
+# A page reads itself again after so many seconds, or so many times the CPU time it took to make: of a failed step with a log of
+# 200 MB half a second, which is not to be a quarter of a core as long as somebody has the page open.
+_LIVE, _PAUSE = 2, 20
 # Bytes of a whole log: a browser takes seconds for more.
 _MOST_LOG = 4 << 20
 _CLUSTER = re.compile(r"/clusters/(j-[0-9A-Z]+)")
@@ -85,7 +88,7 @@ def _clusters_page(emr: Emr) -> str:
         "counted": f"{len(shown)} in region {emr.region}, {running} of them running.",
         "left_out": "Older ones are not on this page." if len(clusters) > len(shown) else "",
     }
-    return render_page("clusters.html", values, site=True, live=True)
+    return render_page("clusters.html", values, site=True, live=_LIVE)
 
 
 def _row(cluster: Cluster) -> dict[str, str]:
@@ -103,10 +106,11 @@ def _row(cluster: Cluster) -> dict[str, str]:
 
 
 def _cluster_page(emr: Emr, cluster_id: str) -> str:
+    start = time.thread_time()
     report = make_report(emr, cluster_id)
     view = run_view(report, site=True)
     # One that is done is not read again and again; one that waits may get work.
-    live = not (report.cluster.has_ended and is_over(report.cluster))
+    live = 0 if report.cluster.has_ended else max(_LIVE, round(_PAUSE * (time.thread_time() - start)))
     return render_page("run.html", view, secrets=report.secrets, site=True, live=live)
 
 

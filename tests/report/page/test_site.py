@@ -3,11 +3,14 @@
 import base64
 import threading
 from http.client import HTTPConnection
+from types import SimpleNamespace
 
 import pytest
 
 from flowspec.emulator.http import Endpoint
 from flowspec.report.page.site import respond_with_page
+from tests.emulator.conftest import bash
+from tests.report.page.conftest import run
 
 
 @pytest.fixture
@@ -50,6 +53,15 @@ def test_clusters_steps_and_logs(get, runs):
     log = get(link)
     assert log.getheader("Content-Type") == "text/plain; charset=utf-8"
     assert "line 1 of <b>the log</b> &amp;\n" in log.text
+
+
+def test_a_page_that_takes_long_to_make_is_read_less_often(get, runs, monkeypatch):
+    cluster_id = run(runs.emr, bash("true"), keep_alive=True)
+    clock = iter(range(0, 1000, 3))
+    monkeypatch.setattr("flowspec.report.page.site.time", SimpleNamespace(thread_time=lambda: next(clock)))
+    assert 'data-live="60"' in get(f"/clusters/{cluster_id}").text
+    assert "data-live" not in get(f"/clusters/{runs.red}").text
+    runs.emr.call("TerminateJobFlows", JobFlowIds=[cluster_id])
 
 
 def test_nothing_runs_but_what_is_in_the_page(get, runs):
