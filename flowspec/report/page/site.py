@@ -28,8 +28,8 @@ from flowspec.report.page.run_report import make_report
 from flowspec.report.page.view import kind_of, moment, run_view, took
 
 _MOST_CLUSTERS = 200
-# A page reads itself again after so many seconds, or so many times the CPU time it took to make: of a failed step with a log of
-# 200 MB half a second, which is not to be a quarter of a core as long as somebody has the page open.
+# A page reads itself again after so many seconds, or so many times the CPU time that it took to make: with a failed
+# step's log of 200 MB that is half a second, which is not to be a quarter of a core as long as the page is open.
 _LIVE, _PAUSE = 2, 20
 # Bytes of a whole log: a browser takes seconds for more.
 _MOST_LOG = 4 << 20
