@@ -42,6 +42,9 @@ And step by step:
 What runs already is changed without a spec, too: `resize`, `protect`, `add_steps`, `cancel`, `destroy`; found with
 `list_clusters` and `idle_clusters`; and taken over with `import_cluster`, which writes its spec, and `adopt`.
 
+`make_report(emr, cluster.id).as_html()` is a run as one page: when its steps ran, why it failed, what is different from
+the last run of its flow that succeeded.
+
 `plan_on` is `make_plan` with what `observe` and the backend report. `run_tests` runs the cases of specs on sample
 data (`flowspec test`); `flowspec.testing.emr` gives the boto3 clients of a test the embedded EMR.
 
@@ -83,6 +86,7 @@ if TYPE_CHECKING:
     from flowspec.plan.changes import Action, ApiCall, Assessment, Change, Plan
     from flowspec.plan.cluster import Cluster, Step
     from flowspec.plan.compare import make_plan
+    from flowspec.report.page.run_report import Cost, RunReport, make_report
     from flowspec.request.assets import Asset
     from flowspec.request.compile import Request, compile
 
@@ -102,6 +106,7 @@ __all__ = [
     "Change",
     "Cluster",
     "ClusterChanged",
+    "Cost",
     "Diagnosis",
     "Diagnostic",
     "Document",
@@ -122,6 +127,7 @@ __all__ = [
     "Plan",
     "Request",
     "Resize",
+    "RunReport",
     "RunResult",
     "ServiceError",
     "Severity",
@@ -149,6 +155,7 @@ __all__ = [
     "load",
     "logs_of",
     "make_plan",
+    "make_report",
     "observe",
     "plan_adoption",
     "plan_on",
@@ -195,6 +202,7 @@ _HOMES = {
     "flowspec.plan.changes": ("Action", "ApiCall", "Assessment", "Change", "Plan"),
     "flowspec.plan.cluster": ("Cluster", "Step"),
     "flowspec.plan.compare": ("make_plan",),
+    "flowspec.report.page.run_report": ("Cost", "RunReport", "make_report"),
     "flowspec.request.assets": ("Asset",),
     "flowspec.request.compile": ("Request", "compile"),
 }

@@ -33,7 +33,9 @@ def test_the_wheel_holds_the_package_and_the_schema_and_nothing_else(built):
             assert json.loads(wheel.read(f"flowspec/{schema}")) == json.loads((ROOT / schema).read_text())
         (points,) = (name for name in names if name.endswith("dist-info/entry_points.txt"))
         assert b"[pytest11]\nflowspec = flowspec.testing.fixture\n" in wheel.read(points)
-    files = (path for kind in ("py", "md", "json") for path in (ROOT / "flowspec").rglob(f"*.{kind}"))
+    files = (
+        path for kind in ("py", "md", "json", "html", "css", "js") for path in (ROOT / "flowspec").rglob(f"*.{kind}")
+    )
     sources = {path.relative_to(ROOT).as_posix() for path in files}
     assert sources <= set(names)
     classes = {path.relative_to(ROOT).as_posix() for path in (ROOT / "flowspec").rglob("*.class")}

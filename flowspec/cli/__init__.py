@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, str] = {
     "list": "List clusters.",
     "logs": "Print a step's logs.",
     "diagnose": "Say why a run failed, and what to try.",
+    "report": "Show a run as one HTML page, with logs and causes.",
     "wait": "Watch a run to its end.",
     "steps": "Add steps to a cluster that is there already.",
     "cancel": "Cancel a step, or all that are pending.",

@@ -179,9 +179,4 @@ def _outputs(cluster: Cluster) -> list[str]:
 
 
 def _command(verb: str, chosen: Chosen) -> str:
-    """Returns a command line for this cluster, with the options that reach its EMR."""
-    settings = {"region": chosen.emr.region, "profile": chosen.emr.endpoint.profile}
-    settings["endpoint_url"] = chosen.emr.endpoint.endpoint_url
-    used = {name: settings[name] for name in chosen.emr.backend.connection_settings}
-    options = [f"--{name.replace('_', '-')} {value}" for name, value in used.items() if value]
-    return " ".join(["flowspec", verb, chosen.cluster_id, *options])
+    return runs.command_line(verb, chosen.emr, chosen.cluster_id)

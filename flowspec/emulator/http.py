@@ -3,7 +3,7 @@
 A client of EMR can run programs on it, so an `Endpoint` listens on 127.0.0.1 only and serves only processes of
 the user who runs it: on Linux by the owner of the client's socket (`peers`), elsewhere by an access key id that is
 generated at start. It also refuses requests that a web page could have sent: Host must name this machine (against
-DNS rebinding), and no Origin may be present.
+DNS rebinding), and no Origin may be present. Pages for people are served under the same conditions.
 
 Signatures are not verified; the region is taken from the credential scope. Each connection has its own thread, and
 size and duration of a request are bounded, so that a slow client blocks no other.
@@ -14,6 +14,7 @@ durations, the checks of users, Host and Origin, and the orderly stop, which Wer
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hmac
 import io
@@ -58,6 +59,7 @@ _LENGTH = re.compile(r"[0-9]{1,18}")
 # AWS's error codes for requests that reach no operation (EMR API reference, Common Errors; S3's for lengths).
 _CODES = {
     HTTPStatus.FORBIDDEN: "AccessDeniedException",
+    HTTPStatus.NOT_FOUND: "UnknownOperationException",
     HTTPStatus.METHOD_NOT_ALLOWED: "MethodNotAllowed",
     HTTPStatus.NOT_IMPLEMENTED: "MethodNotAllowed",
     HTTPStatus.REQUEST_TIMEOUT: "RequestTimeout",
@@ -67,6 +69,8 @@ _CODES = {
     HTTPStatus.SERVICE_UNAVAILABLE: "ServiceUnavailable",
 }
 
+Pages = Callable[[Service, str], "Response | None"]
+
 _log = logging.getLogger(__name__)
 
 
@@ -75,9 +79,10 @@ class Endpoint(ThreadingHTTPServer):
 
     The constructor binds the port (0: any free one) and raises OSError if it can't. Requests are answered
     while `serve_forever` runs. `stop` must be called once. Requests of other users are refused unless
-    `other_users`; with an `access_key`, whoever signs with that access key id is served. Connections beyond
-    `max_connections` are answered with 503. A connection is closed after `silence` seconds without a request, and when
-    a request takes longer than `request_seconds`.
+    `other_users`; with an `access_key`, whoever signs with that access key id is served (a browser: gives it as the
+    user name). `pages` answers a GET by its path, or returns None where there is nothing; it never changes anything.
+    Connections beyond `max_connections` are answered with 503. A connection is closed after `silence` seconds without
+    a request, and when a request takes longer than `request_seconds`.
     """
 
     daemon_threads = True
@@ -91,6 +96,7 @@ class Endpoint(ThreadingHTTPServer):
         port: int = 0,
         other_users: bool = False,
         access_key: str = "",
+        pages: Pages | None = None,
         max_connections: int = _MAX_CONNECTIONS,
         silence: float = _SILENCE_SECONDS,
         request_seconds: float = _REQUEST_SECONDS,
@@ -98,6 +104,7 @@ class Endpoint(ThreadingHTTPServer):
         self.service_for = service_for
         self.region = region
         self.access_key = access_key
+        self.pages = pages
         self._same_user_only = not (other_users or access_key)
         self.silence = silence
         self.request_seconds = request_seconds
@@ -234,8 +241,38 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(_as_bytes(response, close=self.close_connection))
 
     def do_GET(self) -> None:
-        """Answers 405 with an explanation, for people who open the URL in a browser."""
-        self.send_error(405, "this is the embedded EMR of flowspec; it takes POST, AWS JSON 1.1")
+        """Answers with a page for people, if the endpoint has any; else 405 with an explanation."""
+        if self.server.pages is None:
+            self.send_error(405, "this is the embedded EMR of flowspec; it takes POST, AWS JSON 1.1")
+            return
+        try:
+            response = self._page(self.server.pages)
+        except _Refused as refused:
+            self.send_error(refused.status, str(refused))
+            return
+        self.wfile.write(_as_bytes(response, close=self.close_connection))
+
+    def _page(self, pages: Pages) -> Response:
+        _refuse_foreign(self.headers)
+        self._body()
+        if self.server.access_key and not self._has_password():
+            return Response(401, {"WWW-Authenticate": 'Basic realm="AWS_ACCESS_KEY_ID as user, no password"'}, b"")
+        path, _, _ = self.path.partition("?")
+        try:
+            found = pages(self.server.service_for(self.server.region), path)
+        except Exception:  # noqa: BLE001 - as for a call
+            _log.exception("the page %s failed", path)
+            return _refused(500, "internal error in the emulator; see its stderr")
+        return found or _refused(404, f"there is nothing at {path}")
+
+    def _has_password(self) -> bool:
+        """True if a browser gives the access key as the name of a user; it can't sign requests."""
+        kind, _, encoded = self.headers.get("Authorization", "").partition(" ")
+        try:
+            name = base64.b64decode(encoded).partition(b":")[0] if kind.lower() == "basic" else b""
+        except ValueError:
+            return False
+        return hmac.compare_digest(name, self.server.access_key.encode())
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answers in AWS's error format and closes: the rest of a bad request must not be parsed as another one."""

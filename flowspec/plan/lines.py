@@ -120,7 +120,7 @@ def _duration(seconds: float) -> str:
     return f"{max(seconds, 0):.0f} s"
 
 
-_NAMES_A_SECRET = re.compile(r"passw|secret|token|credential|api.?key", re.IGNORECASE)
+NAMES_A_SECRET = re.compile(r"passw|secret|token|credential|api.?key", re.IGNORECASE)
 
 
 def without_secret(change: Change, secrets: Collection[str]) -> str | tuple[str, ...] | None:
@@ -132,4 +132,4 @@ def without_secret(change: Change, secrets: Collection[str]) -> str | tuple[str,
         return None
     after = list(change.after) if isinstance(change.after, tuple) else change.after
     told = f"{change.address} {change.before}"
-    return MASK if mask(after, secrets) != after or _NAMES_A_SECRET.search(told) else change.before
+    return MASK if mask(after, secrets) != after or NAMES_A_SECRET.search(told) else change.before

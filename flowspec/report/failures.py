@@ -19,16 +19,16 @@ def as_text(diagnosis: Diagnosis) -> str:
     cause = diagnosis.cause
     lines = [f"  {fact}" for fact in diagnosis.facts]
     lines += [f"  cause: {cause.summary} [{cause.id}]"]
-    lines += [f"    {place}"] if (place := _place(cause)) else []
+    lines += [f"    {place}"] if (place := place_of(cause)) else []
     lines += [f"    | {line}" for line in cause.quote]
     lines += [f"  try: {advice}" for advice in diagnosis.advice]
     if diagnosis.logs:
         lines += [f"  logs: {diagnosis.logs}"]
-    return "\n".join([*lines, *(f"  {note}" for note in _notes(diagnosis))])
+    return "\n".join([*lines, *(f"  {note}" for note in notes_of(diagnosis))])
 
 
-def _place(cause: Cause) -> str:
-    """The log a cause is said in, and the lines; "" when it is in none."""
+def place_of(cause: Cause) -> str:
+    """The log that a cause is said in, and the lines; "" when it is in none."""
     if not cause.line:
         return cause.log
     last = "" if cause.end_line == cause.line else f"-{cause.end_line}"
@@ -49,15 +49,16 @@ def as_markdown(cluster: Cluster, diagnosis: Diagnosis | None) -> str:
     shown = visible_values(diagnosis)
     cause = shown.cause
     lines += [f"**Probable cause:** {cause.summary} (`{cause.id}`)", ""]
-    lines += [f"From {escaped(place)}:", ""] if (place := _place(cause)) else []
+    lines += [f"From {escaped(place)}:", ""] if (place := place_of(cause)) else []
     lines += [*fenced(cause.quote), ""] if cause.quote else []
     lines += [f"- **Try:** {advice}" for advice in shown.advice]
     lines += [f"- {escaped(fact)}" for fact in shown.facts]
     lines += [f"- Logs: {escaped(shown.logs)}"] if shown.logs else []
-    return "\n".join([*lines, *(f"- {escaped(note)}" for note in _notes(shown))])
+    return "\n".join([*lines, *(f"- {escaped(note)}" for note in notes_of(shown))])
 
 
-def _notes(diagnosis: Diagnosis) -> list[str]:
+def notes_of(diagnosis: Diagnosis) -> list[str]:
+    """Sentences on the logs that could not be read, or may still come."""
     unread = [f"they could not be read: {diagnosis.unread}"] if diagnosis.unread else []
     late = "EMR ships logs about every five minutes; `flowspec diagnose` reads them when they are there"
     return [*unread, *([late] if diagnosis.logs_may_follow else [])]

@@ -85,7 +85,7 @@ def _line(change: Change, plan: Plan) -> str:
 def change_line(change: Change, secrets: Collection[str], *, placed: bool) -> str:
     """`~ instance group CORE: count 4 → 10  (ModifyInstanceGroups)  job.yaml:14`; the place only if `placed`."""
     before, after = (mask(value, secrets) for value in (change.before, change.after))
-    values = " → ".join(_differing(before, after))
+    values = " → ".join(differing(before, after))
     # The address of a member names its thing first: `instance group CORE: count`.
     separator = " " if ": " in change.address else ": "
     address = mask(change.address, secrets)
@@ -95,8 +95,8 @@ def change_line(change: Change, secrets: Collection[str], *, placed: bool) -> st
     return visible(f"{change.action.value} {what}{reason}{place}")
 
 
-def _differing(before: Any, after: Any) -> Iterator[str]:
-    """The texts of two values; of two lists of arguments only what is not in both, with … for the rest."""
+def differing(before: Any, after: Any) -> Iterator[str]:
+    """Yields the texts of two values; of two lists of arguments only what is not in both, with … for the rest."""
     if not (isinstance(before, list | tuple) and isinstance(after, list | tuple)):
         given = [one for one in (before, after) if one is not None]
         yield from (shlex.join(map(str, one)) if isinstance(one, list | tuple) else str(one) for one in given)

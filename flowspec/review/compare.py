@@ -34,16 +34,29 @@ def compare_requests(before: Request, after: Request, jobflow: JobFlow) -> tuple
     Of a flow that lives on, a change that a running cluster can't take has the action REPLACE, and the others name the
     operation that makes it. Values that may be secrets are masked.
     """
-    then, now = _as_read_back(expand_shorthand(before.params)), after.params
+    lasting = lives_on(expand_shorthand(before.params)) or lives_on(after.params)
+    changes, notes = compare_params(before.params, after.params, lasting=lasting)
+    changes += _files(before, after)
+    return [_placed(one, after, jobflow) for one in changes], notes
+
+
+def compare_params(
+    before: Mapping[str, Any], after: Mapping[str, Any], *, lasting: bool = False
+) -> tuple[list[Change], tuple[str, ...]]:
+    """Returns what the RunJobFlow request `after` changes against `before`, and notes on what can't be seen.
+
+    Either may be one that a cluster was read back as. `lasting`: the cluster lives on, so that changes name the
+    operation that makes them. Secrets are not masked.
+    """
+    then, now = _as_read_back(expand_shorthand(before)), after
     instances = then.get("Instances", {})
     live = Live(then, ids=("",) * len(instances.get("InstanceGroups") or instances.get("InstanceFleets") or ()))
     # All that the earlier revision stated was its own, so that what it lacks now is a difference.
     compared = compare_fields(now, live, [token(address) for address in stated(then)])
     differences = [*compared.differences, *_unseen(then, expand_shorthand(now), compared.differences)]
-    lasting = lives_on(then) or lives_on(now)
     changes = [change for one in differences for change in _changes(one, lasting)]
-    changes += [*_steps(then.get("Steps", ()), now.get("Steps", ())), *_files(before, after)]
-    return [_placed(one, after, jobflow) for one in changes], compared.notes
+    changes += _steps(then.get("Steps", ()), now.get("Steps", ()))
+    return changes, compared.notes
 
 
 def _as_read_back(params: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from flowspec.backend.aws.client import Emr
@@ -185,21 +185,37 @@ def ended_named(emr: Emr, name: str) -> Cluster | None:
     return next((max(found, key=age) for found in _ended_named(emr, name)), None)
 
 
-def _ended_named(emr: Emr, name: str) -> Iterator[list[Cluster]]:
+def _ended_named(emr: Emr, name: str, *, until: datetime | None = None) -> Iterator[list[Cluster]]:
     """Yields the ended clusters of this name, the latest period first; periods without one are left out.
 
     ListClusters can't filter by name and gives 50 clusters a page in no order: looking at the last day alone
-    is mostly enough, and spares reading all that an account ran in two months.
+    is mostly enough, and spares reading all that an account ran in two months. `until`: those created before it.
     """
-    before = datetime.now(timezone.utc) + _CLOCK_SKEW
+    end = until or datetime.now(timezone.utc)
+    before = until or end + _CLOCK_SKEW
     for age_limit in _PERIODS:
-        after = datetime.now(timezone.utc) - age_limit
+        after = end - age_limit
         period = {"CreatedAfter": after, "CreatedBefore": before, "ClusterStates": sorted(ENDED)}
         listed = emr.pages("ListClusters", "Clusters", **period)
         found = [_cluster(raw, ()) for raw in listed if raw["Name"] == name]
         if found:
             yield found
         before = after
+
+
+def earlier_runs(emr: Emr, cluster: Cluster) -> Iterator[Cluster]:
+    """Yields the ended clusters that ran the flow of `cluster` on its target before it did, newest first.
+
+    They have their steps. Flow and target are known by their tags; a cluster without any is compared with others of
+    its name without any. Of at most `_LOOKED_AT` clusters of the name is asked. Raises ServiceError when EMR refuses.
+    """
+    names = chain.from_iterable(
+        sorted(found, key=age, reverse=True) for found in _ended_named(emr, cluster.name, until=cluster.created)
+    )
+    for one in islice((one for one in names if one.id != cluster.id), _LOOKED_AT):
+        tags = describe(emr, one.id, steps=False).tags
+        if all(tags.get(tag) == cluster.tags.get(tag) for tag in (FLOW_TAG, TARGET_TAG)) and RIVAL_TAG not in tags:
+            yield describe(emr, one.id)
 
 
 def find_from_source(emr: Emr, source: str, *, flow: str, target: str) -> list[Cluster]:

@@ -83,6 +83,15 @@ def judge(cluster: Cluster, only: Collection[str] | None = None) -> Verdict:
     return Verdict(Outcome.CANCELLED, undone) if undone else Verdict(Outcome.SUCCEEDED)
 
 
+def failure_of(cluster: Cluster) -> Verdict | None:
+    """Returns the verdict on what has failed of a cluster, also of one that goes on; None if nothing has."""
+    failed = [step for step in cluster.steps if step.state == "FAILED"]
+    if not cluster.has_ended:
+        return Verdict(Outcome.STEP_FAILED, failed[-1]) if failed else None
+    verdict = judge(cluster)
+    return None if verdict.outcome is Outcome.SUCCEEDED else verdict
+
+
 def _failed(step: Step) -> bool:
     """True for a failed step, and for one that ended in a state that no one knows."""
     known = step.state in {*states.ACTIVE_STEPS, *states.ENDED_STEPS}

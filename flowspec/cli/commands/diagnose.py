@@ -61,19 +61,15 @@ def _diagnosed(chosen: Chosen, cluster: Cluster, verdict: Verdict, patience: flo
 
 def _failure(cluster: Cluster, wanted: str | None) -> Verdict | None:
     """Returns the verdict to explain: of the step that is wanted, else of the cluster; None if nothing has failed."""
-    from flowspec.backend.aws.verdict import Outcome, Verdict, judge
+    from flowspec.backend.aws.verdict import Outcome, Verdict, failure_of
 
-    if wanted is not None:
-        found = [step for step in cluster.steps if wanted in {step.id, step.name}]
-        if not found:
-            known = ", ".join(f"{step.id} ({step.name})" for step in cluster.steps) or "none"
-            raise FlowspecError(f"there is no step {wanted} in cluster {cluster.id}", remedy=f"its steps: {known}")
-        return Verdict(Outcome.STEP_FAILED, found[-1]) if found[-1].state == "FAILED" else None
-    failed = [step for step in cluster.steps if step.state == "FAILED"]
-    if not cluster.has_ended:
-        return Verdict(Outcome.STEP_FAILED, failed[-1]) if failed else None
-    verdict = judge(cluster)
-    return None if verdict.outcome is Outcome.SUCCEEDED else verdict
+    if wanted is None:
+        return failure_of(cluster)
+    found = [step for step in cluster.steps if wanted in {step.id, step.name}]
+    if not found:
+        known = ", ".join(f"{step.id} ({step.name})" for step in cluster.steps) or "none"
+        raise FlowspecError(f"there is no step {wanted} in cluster {cluster.id}", remedy=f"its steps: {known}")
+    return Verdict(Outcome.STEP_FAILED, found[-1]) if found[-1].state == "FAILED" else None
 
 
 def _print(chosen: Chosen, cluster: Cluster, found: Diagnosis | None, format_: str) -> None:

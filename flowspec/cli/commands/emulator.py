@@ -24,6 +24,7 @@ from flowspec.errors import FlowspecError
 if TYPE_CHECKING:
     from flowspec.emulator.api.service import Service
     from flowspec.emulator.http import Endpoint
+    from flowspec.emulator.in_process import Response
 
 _HOME = click.option(
     "--home",
@@ -101,7 +102,8 @@ def command(
 ) -> int:
     """An EMR endpoint on this machine, for any client; it really runs the steps.
 
-    The first line of its output says where it listens. Ctrl-C and SIGTERM stop it; its clusters live on.
+    The first line of its output says where it listens; in a browser, that shows clusters, steps and live logs.
+    Ctrl-C and SIGTERM stop it; its clusters live on.
     """
     if context.invoked_subcommand:
         _refuse_other_options(context)
@@ -155,6 +157,13 @@ def _serve(home: Path, port: int, region: str, other_users: bool, options: dict[
     return Exit.OK
 
 
+def _page(service: Service, path: str) -> Response | None:
+    # Imported for the first page: programs that use the API need none.
+    from flowspec.report.page.site import respond_with_page
+
+    return respond_with_page(service, path)
+
+
 def _warn(other_users: bool) -> None:
     if os.geteuid() == 0:
         eprint("warning: the emulator runs as root, and so does every step; start it as an ordinary user")
@@ -169,7 +178,7 @@ def _listen(service_for: Callable[[str], Service], port: int, region: str, other
     # Outside of Linux the owner of a client's socket is not known: a secret takes its place.
     key = "" if other_users or can_identify_peers() else f"AKIA{secrets.token_hex(8).upper()}"
     try:
-        return Endpoint(service_for, region=region, port=port, other_users=other_users, access_key=key)
+        return Endpoint(service_for, region=region, port=port, other_users=other_users, access_key=key, pages=_page)
     except OSError as error:
         raise FlowspecError(
             f"can't listen on {HOST}:{port}: {error.strerror}", remedy="choose another --port; 0 takes a free one"

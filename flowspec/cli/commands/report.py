@@ -1,0 +1,55 @@
+"""`flowspec report`: a run as one page to look at and to pass on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowspec.cli.exits import Exit
+from flowspec.cli.locate import CHOOSING, choose
+from flowspec.cli.options import output_format
+from flowspec.cli.output import eprint, print_result
+
+if TYPE_CHECKING:
+    from flowspec.report.page.run_report import RunReport
+
+
+@click.command("report", epilog="Example: flowspec report job.yaml -o run.html")
+@CHOOSING
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False, readable=False, writable=True, allow_dash=True),
+    metavar="FILE",
+    help="Write it to this file; default, and for -: stdout.",
+)
+@output_format("html", "json", "markdown")
+def command(what: str, output: Path | None, format_: str, **options: Any) -> int:
+    """Show a run as one page: timeline, counters, logs, and why it failed. WHAT is a spec, a cluster's id, or its name.
+
+    The page needs no network and no other file. It also tells what differs from the last run of the flow that
+    succeeded. Of a cluster that runs it shows what is there by now.
+    """
+    from flowspec.report.page.run_report import make_report
+
+    chosen = choose(what, **options)
+    report = make_report(chosen.emr, chosen.cluster_id, secrets=chosen.secrets)
+    for note in report.notes:
+        eprint(f"note: {note}", secrets=report.secrets)
+    text = _text(report, format_)
+    if output is None or str(output) == "-":
+        print_result(text)
+    else:
+        output.write_text(text if text.endswith("\n") else f"{text}\n", encoding="utf-8")
+        eprint(f"wrote {output}")
+    return Exit.OK
+
+
+def _text(report: RunReport, format_: str) -> str:
+    from flowspec.report.runs import as_json
+
+    if format_ == "json":
+        return as_json(report.as_document())
+    return report.as_markdown() if format_ == "markdown" else report.as_html()

@@ -1,0 +1,56 @@
+"""The last run of the same flow that succeeded, and what is different in a later one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.observe import earlier_runs, read_back
+from flowspec.backend.aws.verdict import Outcome, judge
+from flowspec.plan.changes import Change
+from flowspec.plan.cluster import Cluster, Step
+from flowspec.plan.sensitive import known_secrets
+from flowspec.report.page.named_secrets import named_secrets
+from flowspec.review.compare import compare_params
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """An earlier run that succeeded: its cluster, what changed since, and notes on what can't be compared.
+
+    `secrets` are those that its own tags tell.
+    """
+
+    cluster: Cluster
+    changes: tuple[Change, ...]
+    notes: tuple[str, ...] = ()
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+
+    def unseen(self, later: Cluster) -> bool:
+        """Returns whether the spec differs in what can't be seen: the content of local files, what EMR never shows."""
+        return not self.changes and self.cluster.digest != later.digest
+
+    def steps(self, later: Cluster) -> Mapping[str, Step]:
+        """Returns the steps of the earlier run by the id of the step of the same name in the later one.
+
+        The k-th of several with one name is the k-th there, too.
+        """
+        by_name: dict[str, list[Step]] = {}
+        for step in self.cluster.steps:
+            by_name.setdefault(step.name, []).append(step)
+        return {step.id: by_name[step.name].pop(0) for step in later.steps if by_name.get(step.name)}
+
+
+def find_baseline(emr: Emr, cluster: Cluster) -> Baseline | None:
+    """Finds the last run of the flow before this one that succeeded; None without any. `cluster` was read back.
+
+    Raises ServiceError when EMR refuses to be read.
+    """
+    green = next((one for one in earlier_runs(emr, cluster) if judge(one).outcome is Outcome.SUCCEEDED), None)
+    if green is None or cluster.live is None:
+        return None
+    earlier = read_back(emr, green.id)
+    assert earlier.live is not None
+    changes, notes = compare_params(earlier.live.params, cluster.live.params)
+    return Baseline(earlier, tuple(changes), notes, known_secrets(earlier) | named_secrets(earlier))

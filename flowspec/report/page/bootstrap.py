@@ -1,0 +1,60 @@
+"""When the bootstrap actions of a cluster ran, which EMR tells only in their logs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+
+from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.logs import Logs
+from flowspec.plan.cluster import Cluster
+from flowspec.report.page.timeline import Span
+
+# EMR's controller log, of steps and bootstrap actions alike: 2026-11-22T17:05:22.123Z INFO startRun() called. …
+_STAMP = re.compile(rb"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?)Z ", re.MULTILINE)
+_FAILED = re.compile(r"bootstrap action (\d+)")
+# A controller log has a dozen lines, and comes in blocks of 64 KiB.
+_BLOCKS = 16
+
+
+def read_bootstrap(emr: Emr, cluster: Cluster, logs: Logs) -> tuple[Span, ...]:
+    """Reads when each bootstrap action ran on the master, from the action's controller log there.
+
+    None are returned where there are no logs (yet). Sends ListInstances, if the cluster has bootstrap actions, and
+    reads one log for each. Raises ServiceError when EMR or S3 refuses.
+    """
+    actions = cluster.live.params.get("BootstrapActions", ()) if cluster.live else ()
+    master = _master(emr, cluster) if actions else ""
+    return tuple(_spans([one.get("Name", "") for one in actions], cluster, logs, master)) if master else ()
+
+
+def _master(emr: Emr, cluster: Cluster) -> str:
+    """The id of the (first) master instance; "" when it was never there."""
+    fleets = bool(cluster.live and cluster.live.params.get("Instances", {}).get("InstanceFleets"))
+    kind = {"InstanceFleetType": "MASTER"} if fleets else {"InstanceGroupTypes": ["MASTER"]}
+    found = emr.call("ListInstances", ClusterId=cluster.id, **kind).get("Instances", ())
+    return next((one["Ec2InstanceId"] for one in found if one.get("Ec2InstanceId")), "")
+
+
+def _spans(names: list[str], cluster: Cluster, logs: Logs, master: str) -> Iterator[Span]:
+    failed = _FAILED.search(cluster.reason)
+    for number, name in enumerate(names, 1):
+        blocks = logs.read(f"node/{master}/bootstrap-actions/{number}/controller")
+        stamps = _stamps(b"".join(islice(blocks, _BLOCKS))) if blocks is not None else []
+        if not stamps:
+            return
+        over = len(stamps) > 1
+        state = "FAILED" if failed and int(failed[1]) == number else "COMPLETED" if over else "RUNNING"
+        yield Span(f"Bootstrap action {name}", state, started=stamps[0], ended=stamps[-1] if over else None)
+
+
+def _stamps(text: bytes) -> list[datetime]:
+    # Python 3.10 reads fractions of three or six digits only, and no Z.
+    return [datetime.fromisoformat(f"{_six_digits(found.decode())}+00:00") for found in _STAMP.findall(text)]
+
+
+def _six_digits(stamp: str) -> str:
+    second, _, fraction = stamp.partition(".")
+    return f"{second}.{fraction:0<6}"

@@ -1,0 +1,100 @@
+"""The logs and counters of the steps of a run that are worth a look, as far as they can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
+
+from flowspec.backend.aws.diagnosis.diagnose import Cause
+from flowspec.backend.aws.logs import Logs, counters_of
+from flowspec.engines.counters import Counters
+from flowspec.errors import FlowspecError
+from flowspec.plan.cluster import Step
+from flowspec.report.page.tails import Tail, tail_of
+
+_T = TypeVar("_T")
+
+# Steps whose logs and counters are read: each takes six objects of S3, some 50 ms each.
+_DETAILED = 10
+# In the order of what they tell.
+_LOGS = ("stderr", "stdout", "syslog", "controller")
+
+
+@dataclass(frozen=True, slots=True)
+class StepDetail:
+    """A step with the ends of its logs and the counters of its last job, and those of the last green run.
+
+    `where` is the folder of the logs. `tails` has only the logs that are there; `unread`: they could not be read.
+    """
+
+    step: Step
+    where: str = ""
+    tails: tuple[Tail, ...] = ()
+    counters: Counters = field(default_factory=dict)
+    earlier: Counters = field(default_factory=dict)
+    unread: bool = False
+
+
+class Notes:
+    """Sentences on what could not be read of a run, each once."""
+
+    def __init__(self) -> None:
+        self.sentences: dict[str, None] = {}
+
+    def try_to(self, subject: str, read: Callable[[], _T]) -> _T | None:
+        """Returns what `read` returns; on an error notes it and returns None."""
+        try:
+            return read()
+        except (FlowspecError, OSError) as error:
+            reason = error.sentence if isinstance(error, FlowspecError) else str(error)
+            self.sentences[f"{subject} could not be read: {reason}"] = None
+            return None
+
+
+def choose_steps(steps: Sequence[Step], failed: Step | None) -> list[Step]:
+    """Returns the steps of which details are shown, in their order: the failed, then the running, then the latest."""
+    begun = [step for step in steps if step.started or step.ended]
+    ranks = {"FAILED": 1, "RUNNING": 2}
+    numbers = range(len(begun))
+    order = sorted(numbers, key=lambda at: (begun[at] != failed, ranks.get(begun[at].state, 3), -at))
+    return [begun[at] for at in sorted(order[:_DETAILED])]
+
+
+@dataclass(frozen=True)
+class LogReader:
+    """Reads the details of steps, masked; after the first log that can't be read no other is asked for.
+
+    `cause` is the cause of the run's failure; `earlier` are the logs of the last green run, and its `counterparts` by
+    the id of the later step.
+    """
+
+    logs: Logs
+    notes: Notes
+    secrets: Collection[str]
+    cause: Cause | None
+    earlier: Logs
+    counterparts: Mapping[str, Step]
+
+    def read(self, steps: Sequence[Step], *, unread: bool) -> Iterator[StepDetail]:
+        """Yields the details of steps. `unread`: it is known already that the logs can't be read."""
+        for step in steps:
+            tails = None if unread else self.notes.try_to("logs", partial(self._tails, step))
+            unread = tails is None
+            where = self.logs.where(step.id)
+            if tails:
+                yield StepDetail(step, where, tails, *self._counters(step))
+            else:
+                yield StepDetail(step, where, unread=unread)
+
+    def _tails(self, step: Step) -> tuple[Tail, ...]:
+        found = (tail_of(self.logs, step.id, name, self.secrets, self.cause) for name in _LOGS)
+        return tuple(tail for tail in found if tail)
+
+    def _counters(self, step: Step) -> tuple[Counters, Counters]:
+        counters = self.notes.try_to("counters", lambda: counters_of(self.logs, step.id)) or {}
+        before = self.counterparts.get(step.id) if counters else None
+        if before is None:
+            return counters, {}
+        return counters, self.notes.try_to("earlier counters", lambda: counters_of(self.earlier, before.id)) or {}

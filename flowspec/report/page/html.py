@@ -1,0 +1,82 @@
+"""Data → HTML by the templates beside this module, every text masked and escaped. A door to jinja2 of its own.
+
+The other one, `document.jinja`, runs templates of others in a sandbox that counts their work. Here the templates are
+flowspec's, and what they show is of others: each text is masked, rid of control characters and escaped as HTML on its
+way into the page, whatever template it is in. A page needs nothing but itself: its style and its script are in it,
+and its policy (Content-Security-Policy) lets nothing else run or be loaded.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Collection, Mapping
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+
+from flowspec.document.escaping import visible_line
+from flowspec.document.masking import mask
+
+# Seconds between two readings of a live page without a script, which takes the reader's place away.
+_WITHOUT_SCRIPT = 10
+
+
+def render_page(
+    template: str, values: Mapping[str, Any], *, secrets: Collection[str] = (), site: bool = False, live: int = 0
+) -> str:
+    """Renders a template with the `secrets` masked. `site`: for the endpoint, which sends the policy as a header.
+
+    `live`: the page reads itself again after so many seconds (0: never).
+    """
+    page = {
+        "site": site,
+        "live": live,
+        "live_without_script": max(live, _WITHOUT_SCRIPT),
+        "style": _asset("style.css"),
+        "script": _asset("script.js"),
+        "policy": policy(),
+        "secrets": frozenset(secrets),
+    }
+    return _environment().get_template(template).render({**page, **values})
+
+
+@lru_cache(1)
+def policy() -> str:
+    """Returns the Content-Security-Policy of all pages: their own style and script, and no other origin."""
+    return (
+        f"default-src 'none'; style-src {_hash('style.css')}; script-src {_hash('script.js')}; "
+        "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(name: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(_asset(name).encode()).digest()).decode()}'"
+
+
+@lru_cache
+def _asset(name: str) -> str:
+    return (files("flowspec.report.page") / "templates" / name).read_text(encoding="utf-8")
+
+
+@lru_cache(1)
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("flowspec.report.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@pass_context
+def _shown(context: Context, value: Any) -> Any:
+    """A text as it may be shown; what is HTML already (a macro's) is of a type of its own."""
+    if type(value) is not str:
+        return value
+    return "\n".join(map(visible_line, mask(value, context["secrets"]).split("\n")))

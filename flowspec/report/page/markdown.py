@@ -1,0 +1,89 @@
+"""A report in short, as Markdown: why it failed, when the steps ran, what differs from the last green run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from flowspec.backend.aws.diagnosis.diagnose import Diagnosis
+from flowspec.document.escaping import visible
+from flowspec.document.masking import mask
+from flowspec.report.failures import as_markdown
+from flowspec.report.markdown import escaped, fenced
+from flowspec.report.page.run_report import RunReport
+from flowspec.report.page.view import run_view
+
+# A comment on GitHub may have 65,536 characters.
+_MOST_ROWS = 50
+
+
+def run_markdown(report: RunReport) -> str:
+    """Returns a report as Markdown; secrets are masked."""
+    parts = _Markdown(report).parts()
+    return "\n\n".join(filter(None, ("\n".join(part) for part in parts)))
+
+
+class _Markdown:
+    """The parts of a report. Texts are masked before they are escaped, which could hide a secret from the mask."""
+
+    def __init__(self, report: RunReport) -> None:
+        self._report, self._view = report, run_view(report)
+
+    def parts(self) -> Iterator[Iterator[str]]:
+        """Yields the lines of each part."""
+        yield from (self._head(), self._timeline(), self._differences(), self._cost())
+        yield (f"- {self._shown(note)}" for note in self._view["notes"])
+
+    def _mask(self, value: Any) -> Any:
+        return mask(value, self._report.secrets)
+
+    def _shown(self, text: str) -> str:
+        return escaped(self._mask(text))
+
+    def _head(self) -> Iterator[str]:
+        found, cluster = self._report.diagnosis, self._report.cluster
+        if found:
+            yield as_markdown(replace(cluster, name=self._mask(cluster.name)), self._masked(found))
+        else:
+            yield f"### {self._shown(cluster.name)} ({escaped(cluster.id)}): {escaped(self._report.outcome)}"
+
+    def _masked(self, found: Diagnosis) -> Diagnosis:
+        cause = replace(
+            found.cause,
+            summary=self._mask(found.cause.summary),
+            log=self._mask(found.cause.log),
+            quote=tuple(self._mask(found.cause.quote)),
+        )
+        return replace(found, cause=cause, logs=self._mask(found.logs), facts=tuple(self._mask(found.facts)))
+
+    def _timeline(self) -> Iterator[str]:
+        yield f"| Part | State | Started{escaped(self._view['zone'])} | Took | Last green run |"
+        yield "|---|---|---|---:|---:|"
+        for row in self._view["timeline"]["rows"][:_MOST_ROWS]:
+            cells = (self._shown(row[name]) for name in ("name", "state", "started", "took", "earlier"))
+            yield f"| {' | '.join(cells)} |"
+        if self._view["counted"]:
+            yield f"\n{self._view['counted']}"
+
+    def _differences(self) -> Iterator[str]:
+        found = self._view["baseline"]
+        if not found:
+            return
+        yield f"**Compared with the last green run** ({escaped(found['id'])}):\n"
+        if not found["changes"]:
+            yield found["same"]
+            return
+        lines = (
+            visible(self._mask(f"{sign} {change['what']}: {change[side]}"))
+            for change in found["changes"][:_MOST_ROWS]
+            for sign, side in (("-", "then"), ("+", "now"))
+            if change[side] is not None
+        )
+        yield from fenced(list(lines), "diff")
+
+    def _cost(self) -> Iterator[str]:
+        if cost := self._view["cost"]:
+            yield f"**Cost:** {self._shown(cost['total'])}\n"
+            yield from (f"- {self._shown(row['name'])}: {self._shown(row['value'])}" for row in cost["rows"])
+            yield from (f"- {self._shown(note)}" for note in cost["notes"])

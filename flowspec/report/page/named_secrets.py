@@ -1,0 +1,66 @@
+"""Texts of a cluster that names say are secret: `--password X`, `fs.s3a.secret.key`. A page is made to be passed on.
+
+`flowspec.plan.sensitive` knows what a spec declared to be secret; these are of those who did not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from flowspec.document.masking import MASK
+from flowspec.plan.cluster import Cluster
+from flowspec.plan.lines import NAMES_A_SECRET
+
+# Masked wherever they are, in logs, too: no path, and no word that may be anywhere.
+_SURELY = re.compile(r"(?=.*\d)[^\s/]{6,}")
+
+
+def named_secrets(cluster: Cluster) -> frozenset[str]:
+    """Returns the values in the arguments and the configuration of a cluster that are secret by their names."""
+    found = {value for step in cluster.steps for _, value in _options(step.args)}
+    found |= set(_properties(cluster.live.params)) if cluster.live else set()
+    return frozenset(value for value in found if _SURELY.fullmatch(value))
+
+
+def without_named(value: Any) -> Any:
+    """Returns plain data with the texts masked of which the key says that they are secret."""
+    if isinstance(value, Mapping):
+        if NAMES_A_SECRET.search(str(value.get("Key", ""))):
+            return {**value, "Value": MASK}
+        return {key: MASK if _is_secret(key, item) else without_named(item) for key, item in value.items()}
+    if isinstance(value, frozenset):
+        return sorted(value)
+    return [without_named(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def without_named_options(words: Sequence[str]) -> list[str]:
+    """Returns arguments with the values of options masked of which the name says that they are secret."""
+    shown = list(words)
+    for index, value in _options(words):
+        shown[index] = shown[index].removesuffix(value) + MASK
+    return shown
+
+
+def _is_secret(key: str, value: Any) -> bool:
+    return isinstance(value, str) and NAMES_A_SECRET.search(key) is not None
+
+
+def _options(words: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Yields the index and the value of each option that is secret by its name: `--token=X`, `--token X`."""
+    for index, word in enumerate(words):
+        name, sign, value = word.partition("=")
+        if name.startswith("-") and NAMES_A_SECRET.search(name):
+            if sign and value:
+                yield index, value
+            elif not sign and index + 1 < len(words) and not words[index + 1].startswith("-"):
+                yield index + 1, words[index + 1]
+
+
+def _properties(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        yield from (item for key, item in value.items() if _is_secret(key, item))
+        yield from (found for item in value.values() for found in _properties(item))
+    elif isinstance(value, list | tuple):
+        yield from (found for item in value for found in _properties(item))

@@ -1,0 +1,160 @@
+"""Reads a run from EMR as all that a report shows: how it ended and why, when, with which logs and counters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, field, is_dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.diagnosis.diagnose import Diagnosis, diagnose
+from flowspec.backend.aws.logs import logs_of
+from flowspec.backend.aws.observe import describe, read_back
+from flowspec.backend.aws.verdict import failure_of, is_over, judge
+from flowspec.document.masking import mask
+from flowspec.errors import ServiceError
+from flowspec.plan.cluster import Cluster, Step
+from flowspec.plan.sensitive import known_secrets
+from flowspec.plan.steps import HISTORY_LIMIT
+from flowspec.report.page.baseline import Baseline, find_baseline
+from flowspec.report.page.bootstrap import read_bootstrap
+from flowspec.report.page.details import LogReader, Notes, StepDetail, choose_steps
+from flowspec.report.page.named_secrets import named_secrets, without_named
+from flowspec.report.page.timeline import Span, spans_of
+from flowspec.report.runs import command_line
+
+RUNNING = "running"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """The cost of a run as texts: the total, rows of a name and an amount, and sentences on what they rest on."""
+
+    total: str
+    rows: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """A run at the moment `read_at`, for people who look at it then or later.
+
+    `outcome` is a value of `Outcome`, or "running". `details` are those of the failed, running and latest steps.
+    `baseline` is the last run before it that succeeded, None if there is none or it was not `compared` with any;
+    `commands` is the command line that prints its logs. `notes` say what could not be read. The text forms and
+    `as_document` mask the `secrets`.
+    """
+
+    cluster: Cluster
+    outcome: str
+    read_at: datetime
+    region: str
+    backend: str
+    commands: str
+    spans: tuple[Span, ...]
+    diagnosis: Diagnosis | None = None
+    failed: Step | None = None
+    details: tuple[StepDetail, ...] = ()
+    compared: bool = False
+    baseline: Baseline | None = None
+    cost: Cost | None = None
+    notes: tuple[str, ...] = ()
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+
+    def as_html(self) -> str:
+        """The report as one HTML page that needs no other file and no network."""
+        from flowspec.report.page.html import render_page
+        from flowspec.report.page.view import run_view
+
+        return render_page("run.html", run_view(self), secrets=self.secrets)
+
+    def as_markdown(self) -> str:
+        """The report in short, as Markdown for a pull request or a ticket."""
+        from flowspec.report.page.markdown import run_markdown
+
+        return run_markdown(self)
+
+    def as_document(self) -> dict[str, Any]:
+        """The report for programs: plain data, but for times, which are datetime."""
+        members = {name: getattr(self, name) for name in self.__slots__ if name not in {"secrets", "baseline"}}
+        found = self.baseline
+        earlier = found and {"cluster": found.cluster, "changes": found.changes, "notes": found.notes}
+        masked: dict[str, Any] = mask(_plain({**members, "baseline": earlier}), self.secrets)
+        return masked
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses, and lists and mappings of them, as plain data; what names say is secret is masked."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return without_named(asdict(value))
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def make_report(
+    emr: Emr,
+    cluster_id: str,
+    *,
+    secrets: Collection[str] = (),
+    cost: Callable[[Cluster], Cost | None] = lambda _: None,
+    compare: bool = True,
+    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+) -> RunReport:
+    """Reads a run, ended or not: its cluster, steps, logs and counters, and the last one of its flow that succeeded.
+
+    `secrets` are masked in all that is shown, beside those that the cluster's tags and the names of its options
+    tell. `cost` gives what the run
+    cost, from the cluster as it was read back. Without `compare`, no earlier run is looked for.
+
+    Raises FlowspecError when there is no such cluster, ServiceError when EMR refuses. What can't be read of logs and
+    earlier runs is a note.
+    """
+    notes = Notes()
+    cluster = _read(emr, cluster_id, notes)
+    hidden = frozenset(secrets) | known_secrets(cluster) | named_secrets(cluster)
+    verdict, logs = failure_of(cluster), logs_of(emr, cluster)
+    diagnosis = diagnose(cluster, verdict, logs, hidden) if verdict else None
+    baseline = notes.try_to("earlier runs", lambda: find_baseline(emr, cluster)) if compare else None
+    hidden |= baseline.secrets if baseline else frozenset()
+    reader = LogReader(
+        logs,
+        notes,
+        hidden,
+        diagnosis.cause if diagnosis else None,
+        logs_of(emr, baseline.cluster) if baseline else logs,
+        baseline.steps(cluster) if baseline else {},
+    )
+    steps = choose_steps(cluster.steps, verdict.step if verdict else None)
+    details = reader.read(steps, unread=bool(diagnosis and diagnosis.unread))
+    bootstrap = notes.try_to("the logs of bootstrap actions", lambda: read_bootstrap(emr, cluster, logs)) or ()
+    return RunReport(
+        cluster,
+        judge(cluster).outcome.value if is_over(cluster) else RUNNING,
+        now(),
+        emr.region,
+        emr.backend.name,
+        command_line("logs", emr, cluster_id),
+        spans_of(cluster, bootstrap),
+        diagnosis,
+        verdict.step if verdict else None,
+        tuple(details),
+        compare,
+        baseline,
+        notes.try_to("the cost", lambda: cost(cluster)),
+        tuple(notes.sentences),
+        hidden,
+    )
+
+
+def _read(emr: Emr, cluster_id: str, notes: Notes) -> Cluster:
+    try:
+        cluster = read_back(emr, cluster_id)
+    except ServiceError as error:
+        # Who may describe a cluster may not be allowed to list its groups and bootstrap actions.
+        cluster = describe(emr, cluster_id)
+        notes.sentences[f"the configuration could not be read: {error.sentence}"] = None
+    if len(cluster.steps) >= HISTORY_LIMIT:
+        notes.sentences[f"EMR lists the latest {HISTORY_LIMIT:,} steps of a cluster: earlier ones are not shown"] = None
+    return cluster

@@ -1,0 +1,83 @@
+"""The ends of logs as numbered lines, with the lines marked that tell the probable cause of a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from flowspec.backend.aws.diagnosis.diagnose import Cause
+from flowspec.backend.aws.logs import Logs
+from flowspec.document.escaping import visible_line
+from flowspec.document.masking import mask_bytes, reach
+
+# Bytes of a log that are read, and lines of it that are shown: a screen or two; `flowspec logs` has all of it.
+_BYTES, _LINES = 64 << 10, 80
+# Lines that are shown around the cause where it is further up.
+_AROUND = 6
+# A line may be as long as all that is read.
+_WIDTH = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a log. `number` counts from 1 (0: not known); `cause`: it tells the probable cause.
+
+    `gap` is the number of lines above it that are left out.
+    """
+
+    text: str
+    number: int = 0
+    cause: bool = False
+    gap: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The end of the log `name`. `cut`: the log is longer than what was read. `lines` is empty for an empty log."""
+
+    name: str
+    lines: tuple[Line, ...]
+    cut: bool = False
+
+
+def tail_of(logs: Logs, step_id: str, name: str, secrets: Collection[str], cause: Cause | None = None) -> Tail | None:
+    """Returns the end of a step's log, masked; None when the log isn't there (yet). `cause`: of the run's failure.
+
+    Raises ServiceError when S3 refuses, OSError when a file can't be read.
+    """
+    before = reach(secrets)
+    found = logs.tail(step_id, name, _BYTES + before + 1)
+    if found is None:
+        return None
+    cut = len(found) > _BYTES + before
+    text = mask_bytes(found, secrets, len(found) - _BYTES if cut else 0).decode("utf-8", "replace")
+    told = cause if cause and cause.log == logs.uri(f"steps/{step_id}/{name}") else None
+    return Tail(name, _shown(text.removesuffix("\n").split("\n") if text else [], told, cut=cut), cut)
+
+
+def _shown(texts: Sequence[str], cause: Cause | None, *, cut: bool) -> tuple[Line, ...]:
+    at = _find(texts, cause.quote) if cause else -1
+    marked = range(at, at + len(cause.quote)) if cause and at >= 0 else range(0)
+    first = cause.line - at if cause and cause.line and at >= 0 else 0 if cut else 1
+    kept = [
+        index
+        for index in range(len(texts))
+        if index >= len(texts) - _LINES or (marked and marked[0] - _AROUND <= index <= marked[-1] + _AROUND)
+    ]
+    lines = []
+    for before, index in zip([-1, *kept], kept, strict=False):
+        gap = index - before - 1
+        lines.append(Line(_cut(texts[index]), first and first + index, index in marked, gap))
+    return tuple(lines)
+
+
+def _find(texts: Sequence[str], quote: Sequence[str]) -> int:
+    """Returns where the last of the places begins in which the lines of a quote are; -1 without any."""
+    size = len(quote)
+    places = range(len(texts) - size, -1, -1) if size else ()
+    return next((at for at in places if list(texts[at : at + size]) == list(quote)), -1)
+
+
+def _cut(text: str) -> str:
+    shown = visible_line(text.removesuffix("\r"))
+    return shown if len(shown) <= _WIDTH else f"{shown[:_WIDTH]} … ({len(shown) - _WIDTH:,} more characters)"
