@@ -42,6 +42,8 @@ And step by step:
 What runs already is changed without a spec, too: `resize`, `protect`, `add_steps`, `cancel`, `destroy`; found with
 `list_clusters` and `idle_clusters`; and taken over with `import_cluster`, which writes its spec, and `adopt`.
 
+Of many flows, `plan_all` makes the plans from one look at each EMR, and `find_orphans` the clusters without a spec.
+
 `plan_on` is `make_plan` with what `observe` and the backend report. Values are frozen: what they hold as dict or
 list (`Request.params`, `Plan.request`, `ApiCall.params`) is a new copy at each read, so that a digest always fits.
 Errors are `FlowspecError`: `SpecError` for an invalid document, with all its `Diagnostic`s, and `ServiceError` for
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.manage.adoption import Adoption, adopt, plan_adoption
     from flowspec.backend.aws.manage.ending import Leftover, leftovers, protect, unprotect
     from flowspec.backend.aws.manage.inventory import IdleCluster, Listing, end_idle, idle_clusters, list_clusters
+    from flowspec.backend.aws.manage.orphans import Orphans, find_orphans
     from flowspec.backend.aws.manage.resize import Resize, resize, wait_for_sizes
     from flowspec.backend.aws.manage.steps import AddedSteps, CancelledStep, add_steps, cancel
     from flowspec.backend.aws.observe import describe, observe
@@ -74,6 +77,7 @@ if TYPE_CHECKING:
     from flowspec.document.tree import Document
     from flowspec.document.validate import validate
     from flowspec.facts.backends import BackendName
+    from flowspec.fleet import FlowPlan, plan_all
     from flowspec.pipeline import RunResult, import_cluster, plan_on, run
     from flowspec.plan.changes import Action, ApiCall, Assessment, Change, Plan
     from flowspec.plan.cluster import Cluster, Step
@@ -101,6 +105,7 @@ __all__ = [
     "Ended",
     "Endpoint",
     "Event",
+    "FlowPlan",
     "FlowspecError",
     "IdleCluster",
     "JobFlow",
@@ -108,6 +113,7 @@ __all__ = [
     "Listing",
     "Location",
     "Logs",
+    "Orphans",
     "Outcome",
     "OutcomeUnknown",
     "Plan",
@@ -131,6 +137,7 @@ __all__ = [
     "destroy",
     "diagnose",
     "end_idle",
+    "find_orphans",
     "idle_clusters",
     "import_cluster",
     "judge",
@@ -141,6 +148,7 @@ __all__ = [
     "make_plan",
     "observe",
     "plan_adoption",
+    "plan_all",
     "plan_on",
     "protect",
     "render",
@@ -167,6 +175,7 @@ _HOMES = {
         "idle_clusters",
         "list_clusters",
     ),
+    "flowspec.backend.aws.manage.orphans": ("Orphans", "find_orphans"),
     "flowspec.backend.aws.manage.resize": ("Resize", "resize", "wait_for_sizes"),
     "flowspec.backend.aws.manage.steps": ("AddedSteps", "CancelledStep", "add_steps", "cancel"),
     "flowspec.backend.aws.observe": ("describe", "observe"),
@@ -178,6 +187,7 @@ _HOMES = {
     "flowspec.document.tree": ("Document",),
     "flowspec.document.validate": ("validate",),
     "flowspec.facts.backends": ("BackendName",),
+    "flowspec.fleet": ("FlowPlan", "plan_all"),
     "flowspec.pipeline": ("RunResult", "import_cluster", "plan_on", "run"),
     "flowspec.plan.changes": ("Action", "ApiCall", "Assessment", "Change", "Plan"),
     "flowspec.plan.cluster": ("Cluster", "Step"),

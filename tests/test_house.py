@@ -51,6 +51,7 @@ ROOMS = {
     "review": {"errors", "facts", "document", "request", "plan"},
     "importers": {"errors", "facts", "document", "request", "emulator"},
     "pipeline": {"document", "request", "plan", "backend", "importers"},
+    "fleet": {"errors", "document", "request", "plan", "backend", "pipeline"},
     "boto_emr": {"errors", "facts", "request", "plan", "backend"},
     "report": {"errors", "version", "document", "plan", "backend", "review"},
     "cli": {
@@ -62,6 +63,7 @@ ROOMS = {
         "plan",
         "backend",
         "pipeline",
+        "fleet",
         "report",
         "review",
         "engines",
