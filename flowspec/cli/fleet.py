@@ -153,7 +153,8 @@ def work_on_flows(work: Callable[[Item, Callable[[float], None]], Row], items: S
 
     rows: list[Row] = []
     try:
-        rows.extend(work_on(lambda one: work(one, sleep), items, jobs=jobs, interrupted=stopped.set))
+        for row in work_on(lambda one: work(one, sleep), items, jobs=jobs, interrupted=stopped.set):
+            rows.append(row)
     except KeyboardInterrupt:
         stopped.set()
     return rows

@@ -33,7 +33,9 @@ def labelled(label: str) -> Iterator[None]:
 
     For one flow among many, whose lines come between those of others: there is no bar and no result of its own.
     """
-    token = _LABEL.set(label)
+    from flowspec.document.escaping import visible
+
+    token = _LABEL.set(visible(label))
     try:
         yield
     finally:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from glob import has_magic
+from glob import has_magic, iglob
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -93,8 +93,10 @@ def names_many(paths: Sequence[Path], selects: Sequence[str] = ()) -> bool:
 
 
 def is_folder_or_glob(path: Path) -> bool:
-    """True for a folder, and for a pattern that is not also the name of a file."""
-    return path.is_dir() or (has_magic(str(path)) and not path.exists())
+    """True for a folder, and for a pattern of files that there are; a cluster's name may look like a pattern, too."""
+    if path.is_dir():
+        return True
+    return has_magic(str(path)) and not path.exists() and any(iglob(str(path), recursive=True))  # noqa: PTH207 - may be absolute
 
 
 def selected_specs(paths: Sequence[Path], selects: Sequence[str], **options: Any) -> list[Path]:
