@@ -148,7 +148,7 @@ def work_on(
         for future in futures[done:]:
             try:
                 yield future.result()
-            except CancelledError:
+            except (CancelledError, KeyboardInterrupt):
                 continue
         raise
     finally:

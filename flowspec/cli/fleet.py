@@ -16,6 +16,7 @@ from flowspec.cli import print_error
 from flowspec.cli.exits import Exit, worst
 from flowspec.cli.options import job_flow
 from flowspec.cli.output import labelled, print_result, print_warnings
+from flowspec.cli.planning import note_namesakes
 from flowspec.cli.policies import read_policies, violations_of
 from flowspec.errors import FlowspecError, SpecError
 
@@ -61,6 +62,10 @@ def plan_specs(specs: Sequence[Path], *, jobs: int, policy_files: Sequence[Path]
             failed.append(Row(str(spec), "", "", _ERRORS.get(code, _sentence(error)), code))
     connections = Connections()
     plans = plan_all(compiled, jobs=jobs, connections=connections, run_bootstrap=run_bootstrap, **choices)
+    for one in plans:
+        if one.plan and one.emr and not one.running:
+            with labelled(one.jobflow.name):
+                note_namesakes(connections.of(one.emr.endpoint).shared, one.plan)
     return Planned(plans, failed, connections)
 
 

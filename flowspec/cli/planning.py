@@ -49,7 +49,7 @@ def planned(spec: Path, **options: Any) -> Planned:
     made = again()
     if not (made.joins or made.converges or made.replaces):
         _note_renamed(emr, made)
-        _note_namesakes(emr, made)
+        note_namesakes(emr, made)
     return Planned(made, emr, again)
 
 
@@ -66,7 +66,7 @@ def _note_renamed(emr: Emr, plan: Plan) -> None:
         )
 
 
-def _note_namesakes(emr: Emr, plan: Plan) -> None:
+def note_namesakes(emr: Emr, plan: Plan) -> None:
     """Notes active clusters with the name of the flow's but without its tags: an apply leaves them alone."""
     from flowspec.backend.aws.observe import find_namesakes
 

@@ -22,7 +22,7 @@ import click
 from flowspec.cli.options import compose_options, rendered
 from flowspec.document.discovery import find_specs
 from flowspec.document.escaping import visible
-from flowspec.document.tree import plain
+from flowspec.document.tree import plain, scalars
 from flowspec.errors import FlowspecError
 
 PATHS = click.argument(
@@ -44,7 +44,8 @@ JOBS = click.option(
     help="Of many flows, work on so many at a time.",
 )
 FLEET = compose_options(SELECT, JOBS)
-_FORMS = "write name~REGEX, name=NAME, tag=KEY:VALUE or tag=KEY"
+_COMMA = r"a comma that does not end a condition is \,"
+_FORMS = f"write name~REGEX, name=NAME, tag=KEY:VALUE or tag=KEY; {_COMMA}"
 
 
 class Condition(NamedTuple):
@@ -74,12 +75,10 @@ def _condition(text: str) -> Condition:
     if key is not None:
         return Condition(key=_unescaped(key), value=None if value is None else _unescaped(value))
     try:
-        # In a regular expression `\,` is a comma, too.
-        return Condition(re.compile(wanted if operator == "~" else rf"\A{re.escape(_unescaped(wanted))}\Z"))
+        text = _unescaped(wanted)
+        return Condition(re.compile(text if operator == "~" else rf"\A{re.escape(text)}\Z"))
     except re.error as error:
-        message = f"{wanted!r} is no regular expression: {error}"
-        if wanted.endswith("\\") or "unterminated" in str(error) or "(?<" in wanted:
-            message += r"; a comma in it is written \,"
+        message = f"{wanted!r} is no regular expression: {error}; {_COMMA}"
         raise click.BadParameter(message, param_hint="--select") from error
 
 
@@ -125,7 +124,10 @@ def _is_chosen(spec: Path, alternatives: Sequence[Sequence[Condition]], options:
         document = rendered(spec, placeholders=True, **{name: options[name] for name in _RENDERING})
     except FlowspecError:
         return True
-    fields = plain(document.root)
-    tags = fields.get("tags")
+    nodes = {name: document.root.get(name) for name in ("name", "tags")}
+    # A template that could not be filled in.
+    if any(one.failed for node in nodes.values() if node for one in scalars(node)):
+        return True
+    name, tags = (node and plain(node) for node in nodes.values())
     texts = {key: "" if value is None else str(value) for key, value in tags.items()} if isinstance(tags, dict) else {}
-    return any(all(one.holds(str(fields.get("name")), texts) for one in every) for every in alternatives)
+    return any(all(one.holds(str(name), texts) for one in every) for every in alternatives)

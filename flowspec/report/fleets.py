@@ -6,12 +6,14 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, takewhile
 from typing import Any
 
 from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
 from flowspec.plan.changes import Plan
 from flowspec.report import plans
+from flowspec.report.reviews import COMMENT_LIMIT
 
 _FLEET_VERSION = 1
 _HEADINGS = ("FLOW", "TARGET", "WHAT HAPPENED", "EXIT")
@@ -81,16 +83,23 @@ def _document(row: Row) -> dict[str, Any]:
 
 
 def as_markdown(rows: Sequence[Row], title: str) -> str:
-    """The report for a comment or an issue: a heading, the table, and the plans folded below it."""
+    """The report for a comment or an issue: a heading, the table, the plans folded below it; what fits into one."""
     escaped = plans.escaped_markdown
     lines = [f"### {escaped(title)}", "", f"**{escaped(count_line(rows))}**", ""]
     lines += ["| Flow | Target | What happened | Exit |", "| --- | --- | --- | --- |"]
-    lines += [f"| {' | '.join(map(escaped, _cells(row)))} |" for row in rows]
-    for row in rows:
-        if row.plan:
-            summary = escaped(row.flow)
-            lines += ["", f"<details><summary>{summary}</summary>", "", plans.as_markdown(row.plan), "", "</details>"]
-    return "\n".join(lines)
+    parts = [f"| {' | '.join(map(escaped, _cells(row)))} |" for row in rows]
+    parts += [_folded(row.flow, plans.as_markdown(row.plan)) for row in rows if row.plan]
+    room = COMMENT_LIMIT - len("\n".join(lines)) - len(_LEFT_OUT) - len(str(len(parts)))
+    fitting = list(takewhile(lambda used: used <= room, accumulate(len(part) + 1 for part in parts)))
+    left_out = len(parts) - len(fitting)
+    return "\n".join([*lines, *parts[: len(fitting)], *([_LEFT_OUT.format(left_out)] if left_out else [])])
+
+
+_LEFT_OUT = "\n_{} more lines and plans are left out: a comment holds no more._"
+
+
+def _folded(title: str, text: str) -> str:
+    return f"\n<details><summary>{plans.escaped_markdown(title)}</summary>\n\n{text}\n\n</details>"
 
 
 def result_of(plan: Plan) -> str:

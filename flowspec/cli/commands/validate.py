@@ -13,7 +13,7 @@ from flowspec.cli.exits import Exit
 from flowspec.cli.options import STAGING, VARIABLES, job_flow, output_format, target_names
 from flowspec.cli.output import eprint_report, print_result, wants_color
 from flowspec.cli.policies import POLICY, read_policies, violations_of
-from flowspec.cli.selection import PATHS, SELECT, selected_specs
+from flowspec.cli.selection import PATHS, SELECT, is_folder_or_glob, selected_specs
 from flowspec.document.escaping import visible
 from flowspec.errors import Diagnostic, Severity, SpecError
 
@@ -48,7 +48,9 @@ def command(  # noqa: PLR0917 - click passes options by name
     if all_targets and options["target"] is not None:
         raise click.UsageError("--all-targets and --target exclude each other")
     policies = read_policies(policy_files)
-    specs = selected_specs(paths, selects, **options)
+    # Files are taken as they are given, each as often as it is.
+    plural = selects or any(map(is_folder_or_glob, paths))
+    specs = selected_specs(paths, selects, **options) if plural else paths
     work = partial(_at_all_targets if all_targets else _findings, policies=policies, options=options)
     found: list[Diagnostic] = []
     for spec, errors in zip(specs, each(work, specs), strict=True):
