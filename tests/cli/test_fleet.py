@@ -1,12 +1,16 @@
 """Many specs on one command line: all are served, in one table, and the exit code is the worst."""
 
 import json
+import re
+import shutil
 import signal
+import subprocess
 import time
 
 import pytest
 
 from flowspec.cli.exits import Exit, worst
+from flowspec.report import fleets
 
 SPEC = """flowspec: v1
 name: {name}
@@ -298,3 +302,78 @@ def test_the_order_of_exit_codes():
     assert worst([1, 4, 2]) == 4
     assert worst([4, 5, 6]) == 5
     assert all(worst([code, Exit.OK]) is code for code in Exit)
+
+
+class TestOnAnEndpoint:
+    """Moto's server stands for AWS."""
+
+    @pytest.fixture
+    def jobs(self, tmp_path):
+        folder = tmp_path / "repository" / "jobs"
+        folder.mkdir(parents=True)
+        for name in ("stays", "gone"):
+            (folder / f"{name}.yaml").write_text(
+                f"flowspec: v1\nname: {name}\nregion: us-east-1\nrelease_label: emr-7.5.0\nkeep_alive: true\n"
+                "service_role: EMR_DefaultRole\njob_flow_role: EMR_EC2_DefaultRole\nlog_uri: s3://logs/\n"
+                "variables: {password: {sensitive: true, default: hunter2hunter2}}\n"
+                "instance_groups: [{role: MASTER, type: m5.xlarge, count: 1}]\n"
+                "steps: [{type: command, name: one, args: [use, '{{ password }}']}]\n"
+            )
+        git(folder, "init", "-q")
+        commit(folder)
+        return folder
+
+    @pytest.fixture
+    def call(self, flowspec, moto):
+        return lambda command, *argv: flowspec(command, *argv, "--endpoint-url", moto, "--region", "us-east-1")
+
+    def test_prune_ends_only_what_this_repository_started(self, call, emr, jobs):
+        assert call("apply", jobs, "--detach").code == 0
+        stranger = {"Key": "flowspec:source", "Value": "jobs/other.yaml@0123456789ab"}
+        tags = [{"Key": "flowspec:flow", "Value": "other"}, {"Key": "flowspec:target", "Value": ""}, stranger]
+        emr.create("RunJobFlow", Name="other", Tags=tags, Instances={"KeepJobFlowAliveWhenNoSteps": True})
+        (jobs / "gone.yaml").unlink()
+        commit(jobs)
+        done = call("apply", jobs, "--detach", "--prune", "--yes", "--format", "json")
+        assert done.code == 0, done.err
+        assert "left alone, since its commit is not in this repository" in done.err
+        results = {row["flow"]: row["result"].split()[0] for row in json.loads(done.out)["flows"]}
+        assert results == {"stays": "joined", "gone": "pruned"}
+        states = {one["Name"]: one["Status"]["State"] for one in emr.pages("ListClusters", "Clusters")}
+        assert (states["gone"], states["other"]) == ("TERMINATED", "WAITING")
+
+    def test_prune_outside_of_git_is_refused_before_anything_is_done(self, call, emr, jobs):
+        shutil.rmtree(jobs / ".git")
+        done = call("apply", jobs, "--detach", "--prune", "--yes")
+        assert done.code == 1
+        assert "is in no git repository" in done.err
+        assert not list(emr.pages("ListClusters", "Clusters"))
+
+    def test_secrets_are_shown_nowhere(self, call, jobs):
+        for argv in (["plan", jobs], ["plan", jobs, "--format", "json"], ["apply", jobs, "--detach"], ["drift", jobs]):
+            done = call(*argv)
+            assert done.code == 0, done.err
+            assert "hunter2" not in done.out + done.err
+
+    def test_clusters_of_the_same_name_are_noted(self, call, emr, jobs):
+        emr.create("RunJobFlow", Name="stays", Instances={"KeepJobFlowAliveWhenNoSteps": True})
+        done = call("plan", jobs)
+        assert "stays: note: cluster j-" in done.err
+        assert "has not the tags of this flow" in done.err
+
+
+def test_a_report_that_is_too_long_for_a_comment_says_what_is_left_out():
+    rows = [fleets.Row(f"jobs/{n}.yaml", f"flow-{n}", "prod", "x" * 100, 0) for n in range(2000)]
+    shown = fleets.as_markdown(rows, "flowspec drift")
+    assert len(shown) <= 60_000
+    left = int(re.search(r"_(\d+) more lines and plans are left out", shown)[1])
+    assert shown.count("| flow") + left == 2000
+
+
+def git(folder, *words):
+    subprocess.run(["git", "-C", folder, *words], check=True, capture_output=True)
+
+
+def commit(folder):
+    git(folder, "add", "-A")
+    git(folder, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "some")
