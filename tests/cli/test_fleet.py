@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+from flowspec import apply
+from flowspec.cli import fleet_apply
 from flowspec.cli.exits import Exit, worst
 from flowspec.report import fleets
 
@@ -68,6 +70,24 @@ def test_each_line_of_progress_has_the_name_of_its_flow(flowspec, write):
         mine = [line for line in done.err.splitlines() if line.startswith(f"{name}: ")]
         assert any("one: COMPLETED" in line for line in mine)
         assert any(": TERMINATED" in line for line in mine)
+
+
+def test_a_flow_that_waited_long_is_planned_again(flowspec, write, monkeypatch):
+    """Somebody else starts it between the plan and the apply."""
+    other = write("second", keep_alive="true")
+    planned, started = fleet_apply.plan_specs, []
+
+    def plan_then_start(*argv, **options):
+        made = planned(*argv, **options)
+        (second,) = [one for one in made.plans if one.jobflow.name == "second"]
+        started.append(apply(second.plan, second.emr).cluster_id)
+        return made
+
+    monkeypatch.setattr(fleet_apply, "plan_specs", plan_then_start)
+    monkeypatch.setattr(fleet_apply, "_FRESH", 0.0)
+    done = flowspec("apply", "jobs", "--detach", "--format", "json")
+    assert rows(done) == {other.name: (f"joined {started[0]}", 0)}
+    assert "second: nothing to do" in done.err
 
 
 def test_one_file_is_shown_as_before(flowspec, write):
