@@ -42,7 +42,8 @@ And step by step:
 What runs already is changed without a spec, too: `resize`, `protect`, `add_steps`, `cancel`, `destroy`; found with
 `list_clusters` and `idle_clusters`; and taken over with `import_cluster`, which writes its spec, and `adopt`.
 
-Of many flows, `plan_all` makes the plans from one look at each EMR, and `find_orphans` the clusters without a spec.
+Of many flows, `plan_all` makes the plans from one look at each EMR, and `apply_all` carries them out; `find_orphans`
+finds the clusters whose specs are gone.
 
 `plan_on` is `make_plan` with what `observe` and the backend report. Values are frozen: what they hold as dict or
 list (`Request.params`, `Plan.request`, `ApiCall.params`) is a new copy at each read, so that a digest always fits.
@@ -77,7 +78,7 @@ if TYPE_CHECKING:
     from flowspec.document.tree import Document
     from flowspec.document.validate import validate
     from flowspec.facts.backends import BackendName
-    from flowspec.fleet import FlowPlan, plan_all
+    from flowspec.fleet import FlowPlan, FlowRun, apply_all, plan_all
     from flowspec.pipeline import RunResult, import_cluster, plan_on, run
     from flowspec.plan.changes import Action, ApiCall, Assessment, Change, Plan
     from flowspec.plan.cluster import Cluster, Step
@@ -106,6 +107,7 @@ __all__ = [
     "Endpoint",
     "Event",
     "FlowPlan",
+    "FlowRun",
     "FlowspecError",
     "IdleCluster",
     "JobFlow",
@@ -130,6 +132,7 @@ __all__ = [
     "add_steps",
     "adopt",
     "apply",
+    "apply_all",
     "cancel",
     "compile",
     "connect",
@@ -187,7 +190,7 @@ _HOMES = {
     "flowspec.document.tree": ("Document",),
     "flowspec.document.validate": ("validate",),
     "flowspec.facts.backends": ("BackendName",),
-    "flowspec.fleet": ("FlowPlan", "plan_all"),
+    "flowspec.fleet": ("FlowPlan", "FlowRun", "apply_all", "plan_all"),
     "flowspec.pipeline": ("RunResult", "import_cluster", "plan_on", "run"),
     "flowspec.plan.changes": ("Action", "ApiCall", "Assessment", "Change", "Plan"),
     "flowspec.plan.cluster": ("Cluster", "Step"),

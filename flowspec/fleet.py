@@ -1,8 +1,12 @@
-"""Many flows at once: their plans, made from one look at each EMR, and the clusters whose specs are gone.
+"""Many flows at once: their plans, made from one look at each EMR, and their runs.
 
-compiled = [(flow, flowspec.compile(flow)) for flow in flows]
-for one in flowspec.plan_all(compiled):
-print(one.jobflow.name, one.error or one.plan.has_changes)
+    compiled = [(flow, flowspec.compile(flow)) for flow in flows]
+    plans = flowspec.plan_all(compiled)
+    print([one.jobflow.name for one in plans if one.drifted])
+    for run in flowspec.apply_all(plans):
+        print(run.jobflow.name, run.error or run.result.verdict.outcome.value)
+
+A flow that fails stops no other.
 """
 
 from __future__ import annotations
@@ -16,9 +20,10 @@ from typing import Any, NamedTuple, TypeVar
 
 from flowspec.backend.aws.client import Emr, Endpoint, connect
 from flowspec.backend.aws.shared import SharedReads
+from flowspec.backend.aws.watch import Event as AnyEvent
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError
-from flowspec.pipeline import plan_on
+from flowspec.pipeline import RunResult, apply_and_watch, plan_on
 from flowspec.plan.changes import Plan
 from flowspec.request.compile import Request
 
@@ -111,6 +116,41 @@ def plan_all(
             return FlowPlan(flow, error=error)
 
     return list(work_on(planned, flows, jobs=jobs))
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRun:
+    """The end of one flow's run among many, or the error that kept it from ending: one of the two is None."""
+
+    jobflow: JobFlow
+    result: RunResult | None = None
+    error: Exception | None = None
+
+
+def apply_all(
+    plans: Iterable[FlowPlan],
+    *,
+    jobs: int = JOBS,
+    timeout: float | None = None,
+    on_event: Callable[[JobFlow, AnyEvent], object] = lambda _flow, _event: None,
+) -> list[FlowRun]:
+    """Applies the plans of many flows, `jobs` at a time, and watches each run to its end; in their order.
+
+    A flow that fails stops no other, and one without a plan has the error of its plan. `timeout` is in seconds for each
+    run. `on_event` is called with each event of `watch`, from several threads.
+    """
+
+    def applied(one: FlowPlan) -> FlowRun:
+        if one.plan is None or one.emr is None:
+            return FlowRun(one.jobflow, error=one.error)
+        try:
+            heard = partial(on_event, one.jobflow)
+            result = apply_and_watch(one.plan, one.emr, replan=one.again, timeout=timeout, on_event=heard)
+            return FlowRun(one.jobflow, result)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other flows go on
+            return FlowRun(one.jobflow, error=error)
+
+    return list(work_on(applied, list(plans), jobs=jobs))
 
 
 def _clashes(flows: Sequence[JobFlow]) -> dict[int, JobFlow]:

@@ -102,7 +102,20 @@ def run(
     request = compile(jobflow)
     emr = connect(Endpoint.of(jobflow, run_bootstrap=run_bootstrap))
     plan = partial(plan_on, emr, jobflow, request, replace=replace)
-    applied = apply(plan(), emr, replan=plan, sleep=sleep)
+    return apply_and_watch(plan(), emr, replan=plan, timeout=timeout, on_event=on_event, sleep=sleep)
+
+
+def apply_and_watch(
+    plan: Plan,
+    emr: Emr,
+    *,
+    replan: Callable[[], Plan] | None = None,
+    timeout: float | None = None,
+    on_event: Callable[[Event], object] = lambda _: None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> RunResult:
+    """Applies a plan and watches its run to the end; the options are those of `apply` and `run`."""
+    applied = apply(plan, emr, replan=replan, sleep=sleep)
     with closing(watch(emr, applied.cluster_id, steps=applied.steps, timeout=timeout, sleep=sleep)) as events:
         for event in events:
             on_event(event)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from flowspec import FlowspecError, find_orphans, plan_all, plan_on
+from flowspec import Ended, FlowspecError, apply_all, find_orphans, plan_all, plan_on
 from flowspec.backend.aws.client import Endpoint
 from flowspec.backend.aws.shared import SharedReads
 from flowspec.facts.api_model import problems
 from flowspec.fleet import Connections, work_on
 from flowspec.plan.identity import identity_tags
-from tests.backend.aws.manage.conftest import spec
+from tests.backend.aws.manage.conftest import spec, step
 
 
 @pytest.fixture
@@ -143,6 +143,22 @@ def test_after_an_interrupt_nothing_is_begun_and_what_is_under_way_is_ended():
     assert stopped.is_set()
     assert len(begun) < 50
     assert results == begun[1:]
+
+
+def test_all_are_applied_and_watched_to_their_ends(tmp_path, monkeypatch, flow_of):
+    monkeypatch.setenv("FLOWSPEC_HOME", str(tmp_path / "home"))
+    arguments = {"good": ["true"], "failing": ["false"], "twice": ["true"]}
+    made = [
+        flow_of(spec(name=name, keep_alive=False, steps=[step("one", *args)]), f"{name}.yaml")
+        for name, args in arguments.items()
+    ]
+    made.append(flow_of(spec(name="twice"), "twin.yaml"))
+    seen = []
+    runs = apply_all(plan_all(made), jobs=2, on_event=lambda flow, event: seen.append((flow.name, type(event))))
+    outcomes = [run.result and run.result.verdict.outcome.value for run in runs]
+    assert outcomes == ["succeeded", "step failed", None, None]
+    assert ["is a spec of flow twice" in str(run.error) for run in runs] == [False, False, True, True]
+    assert {flow for flow, kind in seen if kind is Ended} == {"good", "failing"}
 
 
 class TestOrphans:
