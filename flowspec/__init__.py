@@ -45,7 +45,10 @@ What runs already is changed without a spec, too: `resize`, `protect`, `add_step
 Of many flows, `plan_all` makes the plans from one look at each EMR, and `apply_all` carries them out; `find_orphans`
 finds the clusters whose specs are gone.
 
-`plan_on` is `make_plan` with what `observe` and the backend report. Values are frozen: what they hold as dict or
+`plan_on` is `make_plan` with what `observe` and the backend report. `run_tests` runs the cases of specs on sample
+data (`flowspec test`); `flowspec.testing.emr` gives the boto3 clients of a test the embedded EMR.
+
+Values are frozen: what they hold as dict or
 list (`Request.params`, `Plan.request`, `ApiCall.params`) is a new copy at each read, so that a digest always fits.
 Errors are `FlowspecError`: `SpecError` for an invalid document, with all its `Diagnostic`s, and `ServiceError` for
 what EMR or S3 refuses.
@@ -61,7 +64,7 @@ from flowspec.errors import Diagnostic, FlowspecError, Location, ServiceError, S
 if TYPE_CHECKING:
     from flowspec.backend.aws.apply import Applied, apply, destroy
     from flowspec.backend.aws.client import Emr, Endpoint, OutcomeUnknown, connect
-    from flowspec.backend.aws.diagnose import Diagnosis, diagnose
+    from flowspec.backend.aws.diagnosis.diagnose import Cause, Diagnosis, diagnose
     from flowspec.backend.aws.logs import Logs, logs_of
     from flowspec.backend.aws.manage.adoption import Adoption, adopt, plan_adoption
     from flowspec.backend.aws.manage.ending import Leftover, leftovers, protect, unprotect
@@ -72,11 +75,13 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.observe import describe, observe
     from flowspec.backend.aws.verdict import Outcome, Verdict, judge
     from flowspec.backend.aws.watch import ClusterChanged, Ended, Event, StepChanged, StepProgress, watch
+    from flowspec.cases.running import CaseOutcome, CaseResult, run_tests
     from flowspec.document.job_flow import JobFlow
     from flowspec.document.parse import load
     from flowspec.document.render import render
     from flowspec.document.tree import Document
     from flowspec.document.validate import validate
+    from flowspec.exporters.exported import Exported, export
     from flowspec.facts.backends import BackendName
     from flowspec.fleet import FlowPlan, FlowRun, apply_all, plan_all
     from flowspec.pipeline import RunResult, import_cluster, plan_on, run
@@ -96,6 +101,9 @@ __all__ = [
     "Asset",
     "BackendName",
     "CancelledStep",
+    "CaseOutcome",
+    "CaseResult",
+    "Cause",
     "Change",
     "Cluster",
     "ClusterChanged",
@@ -106,6 +114,7 @@ __all__ = [
     "Ended",
     "Endpoint",
     "Event",
+    "Exported",
     "FlowPlan",
     "FlowRun",
     "FlowspecError",
@@ -140,6 +149,7 @@ __all__ = [
     "destroy",
     "diagnose",
     "end_idle",
+    "export",
     "find_orphans",
     "idle_clusters",
     "import_cluster",
@@ -157,6 +167,7 @@ __all__ = [
     "render",
     "resize",
     "run",
+    "run_tests",
     "unprotect",
     "validate",
     "wait_for_sizes",
@@ -167,7 +178,7 @@ __all__ = [
 _HOMES = {
     "flowspec.backend.aws.apply": ("Applied", "apply", "destroy"),
     "flowspec.backend.aws.client": ("Emr", "Endpoint", "OutcomeUnknown", "connect"),
-    "flowspec.backend.aws.diagnose": ("Diagnosis", "diagnose"),
+    "flowspec.backend.aws.diagnosis.diagnose": ("Cause", "Diagnosis", "diagnose"),
     "flowspec.backend.aws.logs": ("Logs", "logs_of"),
     "flowspec.backend.aws.manage.adoption": ("Adoption", "adopt", "plan_adoption"),
     "flowspec.backend.aws.manage.ending": ("Leftover", "leftovers", "protect", "unprotect"),
@@ -184,11 +195,13 @@ _HOMES = {
     "flowspec.backend.aws.observe": ("describe", "observe"),
     "flowspec.backend.aws.verdict": ("Outcome", "Verdict", "judge"),
     "flowspec.backend.aws.watch": ("ClusterChanged", "Ended", "Event", "StepChanged", "StepProgress", "watch"),
+    "flowspec.cases.running": ("CaseOutcome", "CaseResult", "run_tests"),
     "flowspec.document.job_flow": ("JobFlow",),
     "flowspec.document.parse": ("load",),
     "flowspec.document.render": ("render",),
     "flowspec.document.tree": ("Document",),
     "flowspec.document.validate": ("validate",),
+    "flowspec.exporters.exported": ("Exported", "export"),
     "flowspec.facts.backends": ("BackendName",),
     "flowspec.fleet": ("FlowPlan", "FlowRun", "apply_all", "plan_all"),
     "flowspec.pipeline": ("RunResult", "import_cluster", "plan_on", "run"),

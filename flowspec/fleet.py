@@ -23,7 +23,7 @@ from flowspec.backend.aws.shared import SharedReads
 from flowspec.backend.aws.watch import Event as AnyEvent
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError
-from flowspec.pipeline import RunResult, apply_and_watch, plan_on
+from flowspec.pipeline import RunResult, apply_and_watch, plan_offline, plan_on
 from flowspec.plan.changes import Plan
 from flowspec.request.compile import Request
 
@@ -89,13 +89,15 @@ def plan_all(
     jobs: int = JOBS,
     connections: Connections | None = None,
     run_bootstrap: bool = False,
+    offline: bool = False,
     **choices: Any,
 ) -> list[FlowPlan]:
     """Makes the plans of many flows, `jobs` at a time, in their order; `choices` are those of `plan_on`.
 
     For each EMR, ListClusters is sent once (a call for 50 active clusters), DescribeCluster once for each cluster that
     has the name of a flow, and six further calls for each that is found. An error of one flow keeps no other from being
-    planned: it is in its `FlowPlan`. Two specs for the same flow and target are an error of both.
+    planned: it is in its `FlowPlan`. Two specs for the same flow and target are an error of both. With `offline` no
+    call is sent, and the plans are those of flows that do not run: they can't be applied.
     """
     flows = list(compiled)
     connections = connections or Connections()
@@ -109,6 +111,8 @@ def plan_all(
                     f"{other.path} is a spec of flow {flow.name} on this target, too: they would change one cluster",
                     remedy="give one of them another name",
                 )
+            if offline:
+                return FlowPlan(flow, plan_offline(flow, request))
             emr, shared = connections.of(Endpoint.of(flow, run_bootstrap=run_bootstrap))
             again = partial(plan_on, emr, flow, request, **choices)
             return FlowPlan(flow, plan_on(shared, flow, request, **choices), emr=emr, again=again)

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
 from os import PathLike
@@ -17,8 +17,10 @@ from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.client import Emr, Endpoint, connect
 from flowspec.backend.aws.manage.reconstruction import Reconstructed, reconstruct
 from flowspec.backend.aws.observe import observe
+from flowspec.backend.aws.staging import note_staged
 from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.backend.aws.watch import Ended, Event, watch
+from flowspec.backend.protocol import backend_of
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.parse import load
 from flowspec.document.render import render
@@ -58,7 +60,7 @@ def plan_on(
     rerun: Collection[str] = (),
     cancel_removed: bool = False,
 ) -> Plan:
-    """Reads the flow's cluster and makes the plan, with all that the backend reports about the request.
+    """Reads the flow's cluster and which files are staged, and makes the plan with the backend's report.
 
     The options are those of `make_plan`.
 
@@ -66,7 +68,7 @@ def plan_on(
     """
     running = observe(emr, jobflow)
     assessment = emr.backend.assess(request.params)
-    return make_plan(
+    made = make_plan(
         jobflow,
         request,
         running,
@@ -76,6 +78,16 @@ def plan_on(
         cancel_removed=cancel_removed,
         now=datetime.now(timezone.utc),
     )
+    return note_staged(emr, made)
+
+
+def plan_offline(jobflow: JobFlow, request: Request) -> Plan:
+    """Makes the plan as if nothing ran and nothing was staged, without a call, and notes that in it.
+
+    Raises SpecError when a step can't run on the backend.
+    """
+    made = make_plan(jobflow, request, None, backend_of(jobflow.backend).assess(request.params))
+    return replace(made, notes=(*made.notes, "made offline: not compared with what runs or is staged already"))
 
 
 def run(

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from flowspec.cli import print_error
 from flowspec.cli.exits import Exit, worst
-from flowspec.cli.options import job_flow
-from flowspec.cli.output import labelled, print_result, print_warnings
-from flowspec.cli.planning import note_namesakes
-from flowspec.cli.policies import read_policies, violations_of
-from flowspec.errors import FlowspecError, SpecError
+from flowspec.cli.output import labelled, print_result
+from flowspec.cli.planning import ABOUT_WHAT_RUNS, compiled, note_namesakes
+from flowspec.cli.policies import read_policies
+from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
     from flowspec.document.job_flow import JobFlow
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-CONVERGING = ("replace", "rerun", "cancel_removed")
 _ERRORS = {
     Exit.USAGE: "invalid, see above",
     Exit.LOCKED: "locked by another apply",
@@ -44,24 +42,29 @@ class Planned(NamedTuple):
     connections: Connections
 
 
-def plan_specs(specs: Sequence[Path], *, jobs: int, policy_files: Sequence[Path], **options: Any) -> Planned:
-    """Compiles and plans specs; prints their warnings and errors. `options` are those of `flowspec apply`."""
+def plan_specs(
+    specs: Sequence[Path], *, jobs: int, policy_files: Sequence[Path], offline: bool = False, **options: Any
+) -> Planned:
+    """Compiles and plans specs; prints their warnings and errors. `options` are those of `flowspec apply`.
+
+    With `offline` no call is sent, and secrets that are not given have placeholders.
+    """
     from flowspec.fleet import Connections, plan_all
     from flowspec.report.fleets import Row
 
-    choices = {name: options.pop(name) for name in CONVERGING if name in options}
+    choices = {name: options.pop(name) for name in ABOUT_WHAT_RUNS if name in options}
     run_bootstrap = options.pop("run_bootstrap", False)
     policies = read_policies(policy_files)
-    compiled: list[tuple[JobFlow, Request]] = []
+    flows: list[tuple[JobFlow, Request]] = []
     failed: list[Row] = []
     for spec in specs:
         try:
-            compiled.append(_compiled(spec, policies, options))
+            flows.append(_compiled(spec, policies, {**options, "placeholders": offline}))
         except Exception as error:  # noqa: BLE001 - whatever it is, the other specs are served
             code = print_error(error)
             failed.append(Row(str(spec), "", "", _ERRORS.get(code, _sentence(error)), code))
     connections = Connections()
-    plans = plan_all(compiled, jobs=jobs, connections=connections, run_bootstrap=run_bootstrap, **choices)
+    plans = plan_all(flows, jobs=jobs, connections=connections, run_bootstrap=run_bootstrap, offline=offline, **choices)
     for one in plans:
         if one.plan and one.emr and not one.running:
             with labelled(one.jobflow.name):
@@ -71,16 +74,10 @@ def plan_specs(specs: Sequence[Path], *, jobs: int, policy_files: Sequence[Path]
 
 def _compiled(spec: Path, policies: Any, options: dict[str, Any]) -> tuple[JobFlow, Request]:
     from flowspec.plan.saved import is_plan_file
-    from flowspec.request.compile import compile
 
     if spec.suffix == ".json" and is_plan_file(spec.read_text("utf-8")):
         raise FlowspecError(f"{spec} is a saved plan", remedy="apply it by itself: flowspec apply FILE")
-    flow = job_flow(spec, **options)
-    print_warnings(flow.warnings)
-    request = compile(flow)
-    if violated := violations_of(policies, flow, request):
-        raise SpecError(violated)
-    return flow, request
+    return compiled(spec, policies, **options)
 
 
 def rows_of(planned: Planned, row: Callable[[FlowPlan], Row]) -> list[Row]:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import click
+
 from flowspec.cli.options import job_flow
 from flowspec.cli.output import eprint, print_warnings
 from flowspec.cli.policies import read_policies, violations_of
 from flowspec.errors import SpecError
+from flowspec.version import installed_version
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr
+    from flowspec.document.job_flow import JobFlow
     from flowspec.plan.changes import Plan
+    from flowspec.request.compile import Request
+    from flowspec.request.policy import Policy
 
 # Options whose values are paths, which JSON has no type for.
 _PATHS = "variable_files"
@@ -29,21 +35,19 @@ class Planned(NamedTuple):
     again: Callable[[], Plan] | None
 
 
+ABOUT_WHAT_RUNS = ("replace", "rerun", "cancel_removed")
+
+
 def planned(spec: Path, **options: Any) -> Planned:
     """Makes the plan of a spec and prints its warnings. `options` are those of `flowspec apply` that shape a plan."""
     from flowspec.backend.aws.client import Endpoint, connect
     from flowspec.pipeline import plan_on
-    from flowspec.request.compile import compile
 
-    converging = {name: options.pop(name) for name in ("replace", "rerun", "cancel_removed")}
+    converging = {name: options.pop(name) for name in ABOUT_WHAT_RUNS}
     run_bootstrap = options.pop("run_bootstrap", False)
     policies = read_policies(options.pop("policy_files", ()))
-    flow = job_flow(spec, **options)
-    print_warnings(flow.warnings)
     # Before the connection is made: what is wrong with local files is said without credentials, too.
-    request = compile(flow)
-    if violated := violations_of(policies, flow, request):
-        raise SpecError(violated)
+    flow, request = compiled(spec, policies, **options)
     emr = connect(Endpoint.of(flow, run_bootstrap=run_bootstrap))
     again = partial(plan_on, emr, flow, request, **converging)
     made = again()
@@ -51,6 +55,38 @@ def planned(spec: Path, **options: Any) -> Planned:
         _note_renamed(emr, made)
         note_namesakes(emr, made)
     return Planned(made, emr, again)
+
+
+def planned_offline(spec: Path, **options: Any) -> Plan:
+    """Makes the plan of a spec without a call and prints its warnings. Secrets that are not given have placeholders.
+
+    `options` are those of `planned`; the ones of `refuse_converging` have no effect.
+    """
+    from flowspec.pipeline import plan_offline
+
+    policies = read_policies(options.pop("policy_files", ()))
+    options = {name: value for name, value in options.items() if name not in ABOUT_WHAT_RUNS}
+    return plan_offline(*compiled(spec, policies, placeholders=True, **options))
+
+
+def refuse_converging(options: Mapping[str, Any]) -> None:
+    """Raises click.UsageError for a given option about a running cluster, which an offline plan does not look at."""
+    for name in ABOUT_WHAT_RUNS:
+        if options[name]:
+            option = f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"{option} is about what runs, which a plan with --offline does not look at")
+
+
+def compiled(spec: Path, policies: Sequence[Policy], **options: Any) -> tuple[JobFlow, Request]:
+    """Compiles a spec and prints its warnings. Raises SpecError for what is wrong with it or violates a policy."""
+    from flowspec.request.compile import compile
+
+    flow = job_flow(spec, **options)
+    print_warnings(flow.warnings)
+    request = compile(flow)
+    if violated := violations_of(policies, flow, request):
+        raise SpecError(violated)
+    return flow, request
 
 
 def _note_renamed(emr: Emr, plan: Plan) -> None:
@@ -119,8 +155,6 @@ def saved_plan(text: str, given: Mapping[str, Any]) -> Planned:
 
 
 def _content(plan: Plan, emr: Emr) -> dict[str, Any]:
-    from importlib.metadata import version
-
     from flowspec.plan.saved import plan_content
 
-    return plan_content(plan, tool=version("flowspec"), account=emr.account(), region=emr.region)
+    return plan_content(plan, tool=installed_version(), account=emr.account(), region=emr.region)

@@ -13,7 +13,7 @@ from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
 from flowspec.plan.changes import Plan
 from flowspec.report import plans
-from flowspec.report.reviews import COMMENT_LIMIT
+from flowspec.report.markdown import COMMENT_LIMIT, escaped
 
 _FLEET_VERSION = 1
 _HEADINGS = ("FLOW", "TARGET", "WHAT HAPPENED", "EXIT")
@@ -84,7 +84,6 @@ def _document(row: Row) -> dict[str, Any]:
 
 def as_markdown(rows: Sequence[Row], title: str) -> str:
     """The report for a comment or an issue: a heading, the table, the plans folded below it; what fits into one."""
-    escaped = plans.escaped_markdown
     lines = [f"### {escaped(title)}", "", f"**{escaped(count_line(rows))}**", ""]
     lines += ["| Flow | Target | What happened | Exit |", "| --- | --- | --- | --- |"]
     parts = [f"| {' | '.join(map(escaped, _cells(row)))} |" for row in rows]
@@ -99,7 +98,7 @@ _LEFT_OUT = "\n_{} more lines and plans are left out: a comment holds no more._"
 
 
 def _folded(title: str, text: str) -> str:
-    return f"\n<details><summary>{plans.escaped_markdown(title)}</summary>\n\n{text}\n\n</details>"
+    return f"\n<details><summary>{escaped(title)}</summary>\n\n{text}\n\n</details>"
 
 
 def result_of(plan: Plan) -> str:

@@ -109,6 +109,55 @@ def test_plans_of_a_folder_a_glob_and_files(flowspec, write):
     assert flowspec("plan", "jobs", "--exit-code").code == 3
 
 
+class TestOffline:
+    """No call is sent and no credentials are needed."""
+
+    @pytest.fixture(autouse=True)
+    def specs(self, write, tmp_path, monkeypatch):
+        monkeypatch.setattr("flowspec.fleet.connect", lambda _: pytest.fail("a connection was made"))
+        write("here")
+        (tmp_path / "jobs" / "there.yaml").write_text(
+            "flowspec: v1\nname: there\nregion: us-east-1\nrelease_label: emr-7.5.0\nlog_uri: s3://logs/\n"
+            "service_role: EMR_DefaultRole\njob_flow_role: EMR_EC2_DefaultRole\n"
+            "variables: {password: {type: string, sensitive: true}}\n"
+            "instance_groups: [{role: MASTER, type: m5.xlarge, count: 1}]\n"
+            "steps: [{type: command, name: one, args: [use, '{{ password }}']}]\n"
+        )
+
+    def test_plans_of_flows_and_a_broken_one(self, flowspec, tmp_path):
+        (tmp_path / "jobs" / "broken.yaml").write_text("flowspec: v1\nname: [")
+        done = flowspec("plan", "jobs", "--offline", "--format", "json")
+        assert done.code == 2
+        what = "2 to create, 1 step to submit"
+        assert rows(done) == {
+            "here.yaml": (what, 0),
+            "there.yaml": (what, 0),
+            "broken.yaml": ("invalid, see above", 2),
+        }
+        plans = [row["plan"] for row in json.loads(done.out)["flows"] if row["plan"]]
+        assert all(any(note.startswith("made offline") for note in plan["notes"]) for plan in plans)
+
+    def test_the_options_of_one(self, flowspec):
+        assert flowspec("plan", "jobs", "--offline", "--exit-code").code == 3
+        chosen = flowspec("plan", "jobs", "--offline", "--select", "name=there", "--format", "json")
+        assert list(rows(chosen)) == ["there.yaml"]
+        for option in ("--replace", "--cancel-removed", "--out=plan.json"):
+            refused = flowspec("plan", "jobs", "--offline", option)
+            assert (refused.code, refused.out) == (2, "")
+            assert "which" in refused.err
+            assert "--offline does not look at" in refused.err
+
+    def test_two_specs_of_one_flow(self, flowspec, write, tmp_path):
+        shutil.copy(write("here"), tmp_path / "jobs" / "twin.yaml")
+        done = flowspec("plan", "jobs", "--offline", "--format", "json")
+        assert done.code == 1
+        assert {name: code for name, (_, code) in rows(done).items()} == {
+            "here.yaml": 1,
+            "there.yaml": 0,
+            "twin.yaml": 1,
+        }
+
+
 def test_a_plan_of_many_is_not_saved(flowspec, write):
     write("a")
     done = flowspec("plan", "jobs", "-o", "plan.json")

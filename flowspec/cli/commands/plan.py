@@ -11,7 +11,7 @@ import click
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import CONNECTION, CONVERGING, STAGING, VARIABLES, output_format
 from flowspec.cli.output import print_result
-from flowspec.cli.planning import plan_to_save, planned
+from flowspec.cli.planning import plan_to_save, planned, planned_offline, refuse_converging
 from flowspec.cli.policies import POLICY
 from flowspec.cli.selection import FLEET, PATHS, names_many, selected_specs
 
@@ -31,11 +31,13 @@ from flowspec.cli.selection import FLEET, PATHS, names_many, selected_specs
     metavar="FILE",
     help="Save the plan; `flowspec apply FILE` does exactly that, or refuses.",
 )
+@click.option("--offline", is_flag=True, help="Show what would be submitted; no credentials, no call.")
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when there are changes.")
 @output_format("text", "json", "markdown")
 def command(  # noqa: PLR0917 - click passes options by name
     paths: tuple[Path, ...],
     out: Path | None,
+    offline: bool,
     exit_code: bool,
     format_: str,
     selects: tuple[str, ...],
@@ -48,12 +50,19 @@ def command(  # noqa: PLR0917 - click passes options by name
     """
     from flowspec.report import plans
 
+    if out and offline:
+        raise click.UsageError("--out saves a plan for what runs, which one with --offline does not look at")
+    if offline:
+        refuse_converging(options)
     if names_many(paths, selects):
         if out:
             raise click.UsageError("--out saves the plan of one spec")
-        return _plan_many(selected_specs(paths, selects, **options), exit_code, format_, jobs=jobs, **options)
+        specs = selected_specs(paths, selects, **options)
+        return _plan_many(specs, exit_code, format_, jobs=jobs, offline=offline, **options)
     (spec,) = paths
-    if out:
+    if offline:
+        made = planned_offline(spec, **options)
+    elif out:
         made, text = plan_to_save(spec, **options)
         out.write_text(text, "utf-8")
     else:
