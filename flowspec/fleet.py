@@ -19,17 +19,14 @@ from threading import Lock
 from typing import Any, NamedTuple, TypeVar
 
 from flowspec.backend.aws.client import Emr, Endpoint, connect
-from flowspec.backend.aws.shared import SharedReads
+from flowspec.backend.aws.shared import SharedReads, SharedWatch
 from flowspec.backend.aws.watch import Event as AnyEvent
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError
+from flowspec.facts.rates import FLOWS_AT_A_TIME
 from flowspec.pipeline import RunResult, apply_and_watch, plan_offline, plan_on
 from flowspec.plan.changes import Plan
 from flowspec.request.compile import Request
-
-# Flows that are worked on at the same time. EMR allows ten calls a second in bursts (Service Quotas), and a plan of
-# a living cluster takes seven, one after another.
-JOBS = 8
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -86,7 +83,7 @@ class FlowPlan:
 def plan_all(
     compiled: Iterable[tuple[JobFlow, Request]],
     *,
-    jobs: int = JOBS,
+    jobs: int = FLOWS_AT_A_TIME,
     connections: Connections | None = None,
     run_bootstrap: bool = False,
     offline: bool = False,
@@ -134,7 +131,7 @@ class FlowRun:
 def apply_all(
     plans: Iterable[FlowPlan],
     *,
-    jobs: int = JOBS,
+    jobs: int = FLOWS_AT_A_TIME,
     timeout: float | None = None,
     on_event: Callable[[JobFlow, AnyEvent], object] = lambda _flow, _event: None,
 ) -> list[FlowRun]:
@@ -143,18 +140,22 @@ def apply_all(
     A flow that fails stops no other, and one without a plan has the error of its plan. `timeout` is in seconds for each
     run. `on_event` is called with each event of `watch`, from several threads.
     """
+    watching = SharedWatch()
 
     def applied(one: FlowPlan) -> FlowRun:
         if one.plan is None or one.emr is None:
             return FlowRun(one.jobflow, error=one.error)
         try:
             heard = partial(on_event, one.jobflow)
-            result = apply_and_watch(one.plan, one.emr, replan=one.again, timeout=timeout, on_event=heard)
+            result = apply_and_watch(
+                one.plan, one.emr, replan=one.again, timeout=timeout, on_event=heard, watch=watching.watch
+            )
             return FlowRun(one.jobflow, result)
         except Exception as error:  # noqa: BLE001 - whatever it is, the other flows go on
             return FlowRun(one.jobflow, error=error)
 
-    return list(work_on(applied, list(plans), jobs=jobs))
+    with watching:
+        return list(work_on(applied, list(plans), jobs=jobs))
 
 
 def _clashes(flows: Sequence[JobFlow]) -> dict[int, JobFlow]:
@@ -170,7 +171,7 @@ def work_on(
     work: Callable[[Item], Result],
     items: Sequence[Item],
     *,
-    jobs: int = JOBS,
+    jobs: int = FLOWS_AT_A_TIME,
     interrupted: Callable[[], object] = lambda: None,
 ) -> Iterator[Result]:
     """Yields `work` of every item in their order, by `jobs` threads. What it raises is raised here.

@@ -19,7 +19,7 @@ from flowspec.backend.aws.manage.reconstruction import Reconstructed, reconstruc
 from flowspec.backend.aws.observe import observe
 from flowspec.backend.aws.staging import note_staged
 from flowspec.backend.aws.verdict import Outcome, Verdict
-from flowspec.backend.aws.watch import Ended, Event, watch
+from flowspec.backend.aws.watch import Ended, Event, Watch, watch
 from flowspec.backend.protocol import backend_of
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.parse import load
@@ -125,8 +125,9 @@ def apply_and_watch(
     timeout: float | None = None,
     on_event: Callable[[Event], object] = lambda _: None,
     sleep: Callable[[float], None] = time.sleep,
+    watch: Watch = watch,
 ) -> RunResult:
-    """Applies a plan and watches its run to the end; the options are those of `apply` and `run`."""
+    """Applies a plan and watches its run to the end, by `watch`; the options are those of `apply` and `run`."""
     applied = apply(plan, emr, replan=replan, sleep=sleep)
     with closing(watch(emr, applied.cluster_id, steps=applied.steps, timeout=timeout, sleep=sleep)) as events:
         for event in events:

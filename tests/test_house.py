@@ -56,7 +56,7 @@ ROOMS = {
     "importers": {"errors", "facts", "document", "request", "emulator"},
     "exporters": {"errors", "facts", "document", "request", "importers"},
     "pipeline": {"document", "request", "plan", "backend", "importers"},
-    "fleet": {"errors", "document", "request", "plan", "backend", "pipeline"},
+    "fleet": {"errors", "facts", "document", "request", "plan", "backend", "pipeline"},
     "boto_emr": {"errors", "facts", "request", "plan", "backend"},
     "report": {"errors", "version", "document", "plan", "backend", "review", "cases"},
     "cli": {

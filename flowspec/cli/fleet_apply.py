@@ -32,6 +32,7 @@ from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr, Endpoint
+    from flowspec.backend.aws.watch import Watch
     from flowspec.cli.options import OnInterrupt
     from flowspec.fleet import FlowPlan
     from flowspec.plan.cluster import Cluster
@@ -71,6 +72,8 @@ def apply_specs(
     **options: Any,
 ) -> Exit:
     """Applies many specs and follows their runs; with `prune` ends the clusters whose specs left the folders."""
+    from flowspec.backend.aws.shared import SharedWatch
+
     folders = _folders(paths) if prune else []
     # With --prune a folder may have become empty: its last spec has left it.
     named = [path for path in paths if path not in folders or any(specs_below(path))]
@@ -79,9 +82,9 @@ def apply_specs(
     orphans = list(_orphans(folders, planned, options)) if prune else []
     if orphans:
         confirm(f"End {len(orphans)} clusters whose specs are gone?", yes=yes, unasked=False)
-    began = time.monotonic()
-    applying = partial(_apply, following=following, began=began)
-    rows = work_on_flows(applying, planned.plans, jobs)
+    with SharedWatch() as watching:
+        applying = partial(_apply, following=following, began=time.monotonic(), watch=watching.watch)
+        rows = work_on_flows(applying, planned.plans, jobs)
     missing = list(not_begun(planned.plans, rows))
     if not missing:
         rows += work_on_flows(_end, orphans, jobs)
@@ -89,19 +92,19 @@ def apply_specs(
     return print_rows(rows, format_, "flowspec apply")
 
 
-def _apply(one: FlowPlan, sleep: Callable[[float], None], *, following: Following, began: float) -> Row:
+def _apply(one: FlowPlan, sleep: Callable[[float], None], **how: Any) -> Row:
     with labelled(one.jobflow.name):
         try:
             if one.error:
                 return error_row(one, one.error)
-            return _applied(one, following, began, sleep)
+            return _applied(one, sleep, **how)
         except KeyboardInterrupt:
             return new_row(one, "interrupted", Exit.INTERRUPTED)
         except Exception as error:  # noqa: BLE001 - whatever it is, the other flows go on
             return error_row(one, error)
 
 
-def _applied(one: FlowPlan, following: Following, began: float, sleep: Callable[[float], None]) -> Row:
+def _applied(one: FlowPlan, sleep: Callable[[float], None], *, following: Following, began: float, watch: Watch) -> Row:
     from flowspec.backend.aws.apply import apply
     from flowspec.cli.follow import follow
     from flowspec.report.fleets import result_of
@@ -120,7 +123,7 @@ def _applied(one: FlowPlan, following: Following, began: float, sleep: Callable[
         return new_row(one, f"{verb} {applied.cluster_id}", cluster=applied.cluster_id)
     chosen = Chosen(one.emr, applied.cluster_id, plan.secrets, steps=applied.steps)
     timeout, choice = following.timeout, following.on_interrupt
-    code = Exit(follow(chosen, timeout=timeout, on_interrupt=choice, format_="text", sleep=sleep))
+    code = Exit(follow(chosen, timeout=timeout, on_interrupt=choice, format_="text", sleep=sleep, watch=watch))
     return new_row(one, f"{verb} {applied.cluster_id}: {_OUTCOMES[code]}", code, applied.cluster_id)
 
 

@@ -21,6 +21,7 @@ from flowspec.errors import FlowspecError
 from flowspec.report.fleets import Row
 
 if TYPE_CHECKING:
+    from flowspec.backend.aws.watch import Watch
     from flowspec.fleet import Connections
     from flowspec.plan.cluster import Cluster
 
@@ -49,6 +50,7 @@ def destroy_many(
 
     A flow that does not run is none to fail for. Where nobody can be asked, --yes is needed.
     """
+    from flowspec.backend.aws.shared import SharedWatch
     from flowspec.fleet import Connections
 
     connections = Connections()
@@ -62,7 +64,9 @@ def destroy_many(
         eprint(f"{one.row.flow}: cluster {one.cluster.id} ({visible(one.cluster.name)}) is {one.cluster.state}")
     if doomed:
         confirm(f"Terminate {len(doomed)} cluster{'s' if len(doomed) > 1 else ''}?", yes=yes, unasked=False)
-    ended = work_on_flows(partial(_end, detach=detach, unprotect=unprotect), doomed, jobs)
+    with SharedWatch() as watching:
+        ending = partial(_end, detach=detach, unprotect=unprotect, watch=watching.watch)
+        ended = work_on_flows(ending, doomed, jobs)
     known = {row.cluster for row in ended}
     left = [_with(one, "not begun: interrupted", Exit.INTERRUPTED) for one in doomed if one.cluster.id not in known]
     return print_rows(sorted([*rows, *ended, *left], key=lambda row: row.spec), format_, "flowspec destroy")
@@ -114,7 +118,7 @@ def _of_id_or_name(what: str, options: dict[str, Any]) -> Iterator[_Doomed | Row
     yield row if cluster.has_ended else _Doomed(chosen, cluster, row)
 
 
-def _end(one: _Doomed, sleep: Callable[[float], None], *, detach: bool, unprotect: bool) -> Row:
+def _end(one: _Doomed, sleep: Callable[[float], None], *, detach: bool, unprotect: bool, watch: Watch) -> Row:
     from flowspec.backend.aws.apply import destroy
     from flowspec.cli.follow import wait_until_terminated
 
@@ -122,7 +126,7 @@ def _end(one: _Doomed, sleep: Callable[[float], None], *, detach: bool, unprotec
         try:
             destroy(one.chosen.emr, one.cluster, unprotect=unprotect)
             eprint(f"cluster {one.cluster.id}: termination requested")
-            state = "TERMINATING" if detach else wait_until_terminated(one.chosen, sleep).state
+            state = "TERMINATING" if detach else wait_until_terminated(one.chosen, sleep, watch).state
             return _with(one, f"ended {one.cluster.id}: {state}", Exit.OK)
         except KeyboardInterrupt:
             return _with(one, f"ended {one.cluster.id}: not waited for, interrupted", Exit.INTERRUPTED)

@@ -227,7 +227,7 @@ class TestSelect:
 
     def test_none_of_them(self, flowspec):
         done = flowspec("apply", "jobs", "--select", "name=nothing")
-        assert done.code == 1
+        assert done.code == 2
         assert "none of 3 flows is selected by name=nothing" in done.err
 
     def test_a_spec_that_does_not_render_is_not_left_out(self, flowspec, tmp_path):
