@@ -21,7 +21,7 @@ import click
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.output import eprint_report, wants_color
-from flowspec.errors import FlowspecError, Locked, SpecError, StalePlan
+from flowspec.errors import FlowspecError, Locked, NothingFound, SpecError, StalePlan
 
 # All commands in the order of their use, each with its summary; up to 63 characters fit on a line of 80 columns.
 COMMANDS: Mapping[str, str] = {
@@ -122,7 +122,11 @@ def print_error(error: Exception) -> Exit:
     return Exit.ERROR
 
 
-_EXITS: dict[type[Exception], Exit] = {Locked: Exit.LOCKED, StalePlan: Exit.STALE_PLAN}
+_EXITS: dict[type[Exception], Exit] = {
+    Locked: Exit.LOCKED,
+    StalePlan: Exit.STALE_PLAN,
+    NothingFound: Exit.USAGE,
+}
 
 
 def _print_mistakes(error: click.ClickException | SpecError) -> None:

@@ -11,9 +11,8 @@ import click
 
 from flowspec.cli.options import compose_options, rendered
 from flowspec.document.discovery import find_specs, matches
-from flowspec.document.escaping import visible
 from flowspec.document.selection import Condition, is_selected, read_selects
-from flowspec.errors import FlowspecError
+from flowspec.errors import FlowspecError, NothingFound
 from flowspec.facts.rates import FLOWS_AT_A_TIME
 
 PATHS = click.argument(
@@ -61,21 +60,18 @@ def is_folder_or_glob(path: Path) -> bool:
 def selected_specs(paths: Sequence[Path], selects: Sequence[str], **options: Any) -> list[Path]:
     """Finds the specs that arguments name and `--select` chooses; `options` are those that a spec is rendered with.
 
-    A spec that can't be rendered is among them, so that the command says why. Raises click.UsageError when an argument
+    A spec that can't be rendered is among them, so that the command says why. Raises NothingFound when an argument
     names none, and when none is left.
     """
-    try:
-        specs = find_specs(paths)
-    except FlowspecError as error:
-        raise click.UsageError(error.sentence) from error
+    specs = find_specs(paths)
     alternatives = read_selects(selects)
     if not alternatives:
         return specs
     chosen = list(filter(partial(_is_chosen, alternatives=alternatives, options=options), specs))
     if not chosen:
-        raise click.UsageError(
-            f"none of {len(specs)} flows is selected by {visible(' or '.join(selects))}; "
-            "without --select, `flowspec validate` names the specs that there are"
+        raise NothingFound(
+            f"none of {len(specs)} flows is selected by {' or '.join(selects)}",
+            remedy="without --select, `flowspec validate` names the specs that there are",
         )
     return chosen
 

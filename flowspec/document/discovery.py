@@ -9,7 +9,7 @@ from glob import has_magic
 from itertools import takewhile
 from pathlib import Path
 
-from flowspec.errors import FlowspecError
+from flowspec.errors import NothingFound
 
 _SUFFIXES = (".yaml", ".yml")
 # A spec says its format at the beginning of a line; other YAML files of a folder (cases, variables, CI) do not.
@@ -21,13 +21,13 @@ def find_specs(arguments: Sequence[Path]) -> list[Path]:
 
     A file is taken as it is. In a folder, and what is below it, YAML files with the key `flowspec` are specs; folders
     whose name begins with a dot, and links to folders, are left out. A file that several arguments or links name is
-    returned once. Raises FlowspecError when an argument names none.
+    returned once. Raises NothingFound when an argument names none.
     """
     found: dict[str, Path] = {}
     for argument in arguments:
         specs = list(_named(argument))
         if not specs:
-            raise FlowspecError(
+            raise NothingFound(
                 f"{argument}: no spec there", remedy="a spec is a .yaml file that begins with `flowspec: v1`"
             )
         for spec in specs:
