@@ -155,7 +155,7 @@ def _orphans(folders: Sequence[Path], planned: Planned, options: dict[str, Any])
         # All that are in the folder, not only those that are selected or valid.
         specs = list(specs_below(folder))
         for endpoint in _endpoints(planned, options):
-            emr, shared = planned.connections.of(endpoint)
+            emr, shared, _ = planned.connections.of(endpoint)
             found = find_orphans(shared, folder, specs, target=options["target"])
             for one in found.unknown:
                 eprint(f"note: left alone, since its commit is not in this repository: {_described(one)}")

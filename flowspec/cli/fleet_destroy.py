@@ -99,7 +99,7 @@ def _of_spec(spec: Path, connections: Connections, options: dict[str, Any]) -> I
 
     given = {name: value for name, value in options.items() if name != "backend"}
     who = identity(spec, **given)
-    emr, shared = connections.of(who.endpoint)
+    emr, shared, _ = connections.of(who.endpoint)
     row = Row(str(spec), who.flow, who.target, "not running", Exit.OK)
     active = find_active(shared, who.flow, who.target, name=who.name)
     yield from (_Doomed(Chosen(emr, one.id, who.secrets), one, row) for one in active)
