@@ -54,7 +54,8 @@ class Row:
 def as_text(rows: Sequence[Row]) -> str:
     """The plans that there are, and then a table with a line for each flow, and a count; secrets masked."""
     shown = [plans.as_text(row.plan) for row in rows if row.plan]
-    return "\n\n".join([*shown, _table(rows)])
+    # Those that need attention come last, where a terminal shows them.
+    return "\n\n".join([*shown, _table(sorted(rows, key=lambda row: row.exit != 0))])
 
 
 def _table(rows: Sequence[Row]) -> str:
@@ -107,6 +108,8 @@ def as_markdown(rows: Sequence[Row], title: str) -> str:
     """The report for a comment or an issue: a heading, the table, the plans folded below it; what fits into one."""
     lines = [f"### {escaped(title)}", "", f"**{escaped(count_line(rows))}**", ""]
     lines += ["| Flow | Target | Result | Exit |", "| --- | --- | --- | --- |"]
+    # Those that need attention come first: what does not fit is cut off at the end.
+    rows = sorted(rows, key=lambda row: row.exit == 0)
     parts = [f"| {' | '.join(map(escaped, _cells(row)))} |" for row in rows]
     parts += [_folded(row.flow, plans.as_markdown(row.plan)) for row in rows if row.plan]
     room = COMMENT_LIMIT - len("\n".join(lines)) - len(_LEFT_OUT) - len(str(len(parts)))

@@ -458,6 +458,13 @@ class TestOnAnEndpoint:
         assert "has not the tags of this flow" in done.err
 
 
+def test_flows_that_need_attention_are_where_they_are_seen():
+    rows = [fleets.Row(f"{n}.yaml", n, "", "", code) for n, code in (("a", 0), ("b", 3), ("c", 0), ("d", 2))]
+    assert [line[0] for line in fleets.as_text(rows).splitlines()[1:5]] == ["a", "c", "b", "d"]
+    shown = fleets.as_markdown(rows, "flowspec drift").splitlines()
+    assert [line[2] for line in shown if line.startswith("| ")][2:] == ["b", "d", "a", "c"]
+
+
 def test_every_exit_code_has_a_word():
     for code in Exit:
         row = fleets.Row("a.yaml", "a", "", "", code)
