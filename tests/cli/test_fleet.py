@@ -451,6 +451,12 @@ class TestOnAnEndpoint:
         # Warnings are the business of validate and plan.
         assert done.err == ""
 
+    def test_destroy_tells_what_stays_of_each(self, call, jobs):
+        assert call("apply", jobs, "--detach").code == 0
+        done = call("destroy", jobs, "--yes")
+        assert done.code == 0, done.err
+        assert all(f"{name}: stays: logs s3://logs/j-" in done.err for name in ("stays", "gone"))
+
     def test_clusters_of_the_same_name_are_noted(self, call, emr, jobs):
         emr.create("RunJobFlow", Name="stays", Instances={"KeepJobFlowAliveWhenNoSteps": True})
         done = call("plan", jobs)
