@@ -45,6 +45,9 @@ What runs already is changed without a spec, too: `resize`, `protect`, `add_step
 `make_report(emr, cluster.id).as_html()` is a run as one page: when its steps ran, why it failed, what is different from
 the last run of its flow that succeeded.
 
+Of many flows, `plan_all` makes the plans from one look at each EMR, and `apply_all` carries them out; `find_orphans`
+finds the clusters whose specs are gone.
+
 `plan_on` is `make_plan` with what `observe` and the backend report. `run_tests` runs the cases of specs on sample
 data (`flowspec test`); `flowspec.testing.emr` gives the boto3 clients of a test the embedded EMR.
 
@@ -69,6 +72,7 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.manage.adoption import Adoption, adopt, plan_adoption
     from flowspec.backend.aws.manage.ending import Leftover, leftovers, protect, unprotect
     from flowspec.backend.aws.manage.inventory import IdleCluster, Listing, end_idle, idle_clusters, list_clusters
+    from flowspec.backend.aws.manage.orphans import Orphans, find_orphans
     from flowspec.backend.aws.manage.resize import Resize, resize, wait_for_sizes
     from flowspec.backend.aws.manage.steps import AddedSteps, CancelledStep, add_steps, cancel
     from flowspec.backend.aws.observe import describe, observe
@@ -82,6 +86,7 @@ if TYPE_CHECKING:
     from flowspec.document.validate import validate
     from flowspec.exporters.exported import Exported, export
     from flowspec.facts.backends import BackendName
+    from flowspec.fleet import FlowPlan, FlowRun, apply_all, plan_all
     from flowspec.pipeline import RunResult, import_cluster, plan_on, run
     from flowspec.plan.changes import Action, ApiCall, Assessment, Change, Plan
     from flowspec.plan.cluster import Cluster, Step
@@ -115,6 +120,8 @@ __all__ = [
     "Endpoint",
     "Event",
     "Exported",
+    "FlowPlan",
+    "FlowRun",
     "FlowspecError",
     "IdleCluster",
     "JobFlow",
@@ -122,6 +129,7 @@ __all__ = [
     "Listing",
     "Location",
     "Logs",
+    "Orphans",
     "Outcome",
     "OutcomeUnknown",
     "Plan",
@@ -139,6 +147,7 @@ __all__ = [
     "add_steps",
     "adopt",
     "apply",
+    "apply_all",
     "cancel",
     "compile",
     "connect",
@@ -147,6 +156,7 @@ __all__ = [
     "diagnose",
     "end_idle",
     "export",
+    "find_orphans",
     "idle_clusters",
     "import_cluster",
     "judge",
@@ -158,6 +168,7 @@ __all__ = [
     "make_report",
     "observe",
     "plan_adoption",
+    "plan_all",
     "plan_on",
     "protect",
     "render",
@@ -185,6 +196,7 @@ _HOMES = {
         "idle_clusters",
         "list_clusters",
     ),
+    "flowspec.backend.aws.manage.orphans": ("Orphans", "find_orphans"),
     "flowspec.backend.aws.manage.resize": ("Resize", "resize", "wait_for_sizes"),
     "flowspec.backend.aws.manage.steps": ("AddedSteps", "CancelledStep", "add_steps", "cancel"),
     "flowspec.backend.aws.observe": ("describe", "observe"),
@@ -198,6 +210,7 @@ _HOMES = {
     "flowspec.document.validate": ("validate",),
     "flowspec.exporters.exported": ("Exported", "export"),
     "flowspec.facts.backends": ("BackendName",),
+    "flowspec.fleet": ("FlowPlan", "FlowRun", "apply_all", "plan_all"),
     "flowspec.pipeline": ("RunResult", "import_cluster", "plan_on", "run"),
     "flowspec.plan.changes": ("Action", "ApiCall", "Assessment", "Change", "Plan"),
     "flowspec.plan.cluster": ("Cluster", "Step"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -30,7 +30,7 @@ def as_text(plan: Plan) -> str:
     # Masked before joining: shell quoting may split a secret, and the mask would not find it.
     lines += [f"  {_line(change, plan)}" for change in plan.changes]
     lines += [f"  {note}" for note in _notes(plan)]
-    lines += ["", _summary(plan)]
+    lines += ["", summary(plan)]
     if plan.blocked:
         lines += [visible(f"Blocked: {plan.blocked}"), visible(f"  {plan.remedy}")]
     return str(mask("\n".join(lines), plan.secrets))
@@ -49,7 +49,7 @@ _DIFF_MARKS = {
 
 def as_markdown(plan: Plan) -> str:
     """The plan for a comment on a pull request: its count as the heading, its lines as a diff; secrets masked."""
-    lines = [f"### {escaped(_title(plan))}", "", f"**{escaped(_summary(plan))}**", ""]
+    lines = [f"### {escaped(_title(plan))}", "", f"**{escaped(summary(plan))}**", ""]
     if plan.changes:
         lines += [*diff_block([(change.action, _line(change, plan)) for change in plan.changes]), ""]
     lines += [f"- {escaped(note)}" for note in _notes(plan)]
@@ -74,8 +74,27 @@ def _notes(plan: Plan) -> Iterator[str]:
     yield from (f"local run: {visible(remark)}" for remark in plan.remarks)
 
 
-def _summary(plan: Plan) -> str:
-    return "Plan: " + (", ".join(_counts(plan)) if plan.has_changes else "nothing to do") + "."
+def summary(plan: Plan) -> str:
+    """Counts the changes of a plan: `Plan: 2 to change, 1 step to submit`."""
+    return f"Plan: {counts([plan])}."
+
+
+def counts(plans: Iterable[Plan]) -> str:
+    """Counts the changes of plans: `2 to change, 1 step to submit`, or `nothing to do`."""
+    counted = sum(map(_counted, plans), Counter[Action]())
+    words = (
+        f"{counted[action]} {one if counted[action] == 1 else many}"
+        for action, (one, many) in _COUNTED.items()
+        if counted[action]
+    )
+    return ", ".join(words) or "nothing to do"
+
+
+def _counted(plan: Plan) -> Counter[Action]:
+    counted = Counter(change.action for change in plan.changes)
+    # A line for each reason, but one cluster.
+    counted[Action.REPLACE] = int(bool(counted[Action.REPLACE]))
+    return counted
 
 
 def _line(change: Change, plan: Plan) -> str:
@@ -114,15 +133,6 @@ def differing(before: Any, after: Any) -> Iterator[str]:
 
 
 _FEW = 2
-
-
-def _counts(plan: Plan) -> Iterator[str]:
-    counted = Counter(change.action for change in plan.changes)
-    # A line for each reason, but one cluster.
-    counted[Action.REPLACE] = int(bool(counted[Action.REPLACE]))
-    for action, (one, many) in _COUNTED.items():
-        if counted[action]:
-            yield f"{counted[action]} {one if counted[action] == 1 else many}"
 
 
 def as_json(plan: Plan) -> str:

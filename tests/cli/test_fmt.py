@@ -61,7 +61,7 @@ def test_a_link_stays_a_link(flowspec, folder):
 def test_a_folder_without_specs_is_an_error(flowspec, folder):
     (folder / "empty").mkdir()
     done = flowspec("fmt", "empty")
-    assert done.code == 1
+    assert done.code == 2
     assert "empty: no spec there" in done.err
 
 

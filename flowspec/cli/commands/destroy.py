@@ -2,34 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import CHOOSING, Chosen, choose
+from flowspec.cli.locate import LOOKING, Chosen, choose
 from flowspec.cli.options import DETACH, YES, output_format
 from flowspec.cli.output import eprint, print_result
+from flowspec.cli.selection import FLEET, names_many
 
 if TYPE_CHECKING:
-    from flowspec.backend.aws.manage.ending import Leftover
     from flowspec.plan.cluster import Cluster
 
 
 @click.command("destroy", epilog="Example: flowspec destroy job.yaml")
-@CHOOSING
+@click.argument("whats", nargs=-1, required=True, metavar="WHAT...")
+@LOOKING
+@FLEET
 @DETACH
 @click.option("--unprotect", is_flag=True, help="Lift termination protection first.")
 @YES
 @output_format("text", "json")
-def command(what: str, detach: bool, unprotect: bool, yes: bool, format_: str, **options: Any) -> int:
+def command(  # noqa: PLR0917 - click passes options by name
+    whats: tuple[str, ...],
+    detach: bool,
+    unprotect: bool,
+    yes: bool,
+    format_: str,
+    selects: tuple[str, ...],
+    jobs: int,
+    **options: Any,
+) -> int:
     """Terminate a cluster, wait until it is gone, and list what it leaves behind.
 
-    WHAT is a spec, a cluster's id, or its name. On a terminal it asks first.
+    WHAT is a spec, a folder or glob of specs, a cluster's id, or its name. On a terminal it asks first; for more than
+    one it has to be told --yes where nobody can be asked.
     """
+    if names_many(list(map(Path, whats)), selects):
+        from flowspec.cli.fleet_destroy import destroy_many
+
+        return destroy_many(
+            whats, selects, jobs=jobs, yes=yes, detach=detach, unprotect=unprotect, format_=format_, **options
+        )
+    (what,) = whats
+    return _destroy(what, detach=detach, unprotect=unprotect, yes=yes, format_=format_, **options)
+
+
+def _destroy(what: str, *, detach: bool, unprotect: bool, yes: bool, format_: str, **options: Any) -> int:
     from flowspec.backend.aws.apply import destroy
     from flowspec.backend.aws.observe import describe
     from flowspec.cli.follow import wait_until_terminated
@@ -59,24 +82,13 @@ def _loss(cluster: Cluster) -> str:
     return f"Cluster {cluster.id} ({visible(cluster.name)}) is {cluster.state}{steps}"
 
 
-def _left(chosen: Chosen, cluster: Cluster) -> Sequence[Leftover]:
-    """Returns what stays; prints a note where that can't be read, since the cluster is gone all the same."""
-    from flowspec.backend.aws.manage.ending import leftovers
-    from flowspec.errors import FlowspecError
-
-    try:
-        return leftovers(chosen.emr, cluster)
-    except FlowspecError as error:
-        eprint(f"note: what it leaves behind could not be read: {error.sentence}", secrets=chosen.secrets)
-        return ()
-
-
 def _print(chosen: Chosen, cluster: Cluster, format_: str) -> None:
+    from flowspec.cli.follow import leftovers_of
     from flowspec.document.escaping import visible
     from flowspec.document.masking import mask
     from flowspec.report.runs import as_json, cluster_document
 
-    left = _left(chosen, cluster)
+    left = leftovers_of(chosen, cluster)
     if format_ == "json":
         document = {**cluster_document(cluster), "leftovers": [asdict(one) for one in left]}
         print_result(as_json(mask(document, chosen.secrets)))
