@@ -4,8 +4,7 @@ from collections import Counter
 
 from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.observe import observe
-from tests.plan.conftest import job_flow, planned
-from tests.plan.test_converge import GROUPS
+from tests.plan.conftest import GROUPS, job_flow, planned
 
 
 def test_the_calls_of_a_plan(emr):
