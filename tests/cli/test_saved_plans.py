@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from flowspec.backend.aws.client import Endpoint, connect
+
 STEP = "  - {name: one, type: command, args: ['true']}"
 MORE = STEP + "\n  - {name: two, type: command, args: ['true']}"
 
@@ -69,3 +71,49 @@ def test_no_secret_is_in_the_file_and_it_is_given_again(flowspec, job, tmp_path)
     assert flowspec("apply", "plan.json").code != 0
     assert flowspec("apply", "plan.json", "--var", "word=hunter22").code == 0
     assert json.loads((tmp_path / "plan.json").read_text())["version"] == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("importlib.metadata.version", "flowspec was"),
+        ("flowspec.backend.aws.client.Emr.account", "the account was none and is other"),
+    ],
+)
+def test_another_tool_or_account(flowspec, saved, monkeypatch, place, told):
+    monkeypatch.setattr(place, lambda *_: "other")
+    refused = flowspec("apply", saved)
+    assert (refused.code, told in refused.err) == (9, True), refused.err
+
+
+def test_another_region(flowspec, job, moto, monkeypatch):
+    path = job(STEP)
+    roles = "service_role: EMR_DefaultRole\njob_flow_role: EMR_EC2_DefaultRole\nec2_subnet_id: subnet-1\n"
+    path.write_text(path.read_text().replace("backend: local", "backend: emr") + roles)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    assert flowspec("plan", "job.yaml", "--endpoint-url", moto, "-o", "plan.json").code == 0
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    refused = flowspec("apply", "plan.json")
+    assert (refused.code, "the region was us-east-1 and is eu-west-1" in refused.err) == (9, True), refused.err
+
+
+def test_tags_that_someone_has_edited(flowspec, saved):
+    emr = connect(Endpoint("local"))
+    (cluster,) = emr.pages("ListClusters", "Clusters", ClusterStates=["RUNNING", "WAITING"])
+    emr.call("AddTags", ResourceId=cluster["Id"], Tags=[{"Key": "team", "Value": "ads"}])
+    refused = flowspec("apply", saved)
+    assert (refused.code, "the cluster has changed" in refused.err) == (9, True)
+
+
+def test_no_digest_in_the_file_tells_a_secret(flowspec, job, tmp_path):
+    """Whoever guesses a password can't tell from the file whether it is right: one in 4,096 others fits as well."""
+    job(
+        "  - {name: one, type: command, args: [test, '{{ word }}']}",
+        "variables: {word: {type: string, sensitive: true}}",
+    )
+    texts = []
+    # The digests of these two begin with the same 12 bits.
+    for word in ("password42", "password43"):
+        assert flowspec("plan", "job.yaml", "--var", f"word={word}", "--date", "2026-11-28", "-o", "p.json").code == 0
+        texts.append((tmp_path / "p.json").read_text())
+    assert texts[0] == texts[1]
