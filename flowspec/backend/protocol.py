@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -37,7 +37,7 @@ class Backend(Protocol):
     def connect(self, endpoint: Endpoint, session: Any = None) -> Emr:
         """Opens a connection. Raises FlowspecError when credentials, region or profile are missing."""
 
-    def submission_lock(self) -> AbstractContextManager[bool]:
+    def submission_lock(self, endpoint: Endpoint) -> AbstractContextManager[bool]:
         """Serializes submissions; yields False where no lock exists (AWS), and nothing is held."""
 
     def location(self, region: str) -> str:
@@ -48,6 +48,11 @@ class Backend(Protocol):
 
     def poll_intervals(self) -> Iterator[float]:
         """Yields the seconds to wait between two looks at a cluster, without end."""
+
+    def pauses(
+        self, endpoint: Endpoint, cluster_id: str, sleep: Callable[[float], None]
+    ) -> Generator[None, None, None]:
+        """Yields when it is time to look at a cluster, without end: at once, and then after each wait."""
 
     def logs(self, emr: Emr, cluster: Cluster) -> Logs:
         """Returns the reader of a cluster's logs."""

@@ -82,13 +82,23 @@ CONVERGING = compose_options(
 DETACH = click.option("--detach", is_flag=True, help="Return as soon as it is accepted; don't watch.")
 
 
+LOCK_TIMEOUT = click.option(
+    "--lock-timeout",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Wait this long while another apply changes the same cluster.",
+)
+YES = click.option("--yes", is_flag=True, help="Don't ask.")
+
+
 def output_format(*choices: str) -> Callable[[Command], Command]:
     """Returns the option `--format`; the first choice is the default."""
     return click.option("--format", "format_", type=click.Choice(choices), default=choices[0], show_default=True)
 
 
 def rendered(
-    spec: Path,
+    spec: Path | Document,
     *,
     target: str | None,
     assignments: tuple[str, ...],
@@ -102,9 +112,9 @@ def rendered(
 
     now = date.replace(tzinfo=timezone.utc) if date else None
     return render(
-        load(spec),
+        load(spec) if isinstance(spec, Path) else spec,
         target=target,
-        variables=_pairs(assignments),
+        variables=pairs_of(assignments),
         variable_files=variable_files,
         now=now,
         placeholders=placeholders,
@@ -124,15 +134,16 @@ def target_names(spec: Path) -> list[str]:
 _TARGETS_OWN = ("region", "profile", "endpoint_url", "staging")
 
 
-def job_flow(spec: Path, **options: Any) -> JobFlow:
+def job_flow(spec: Path | Document, *, emr_rules: bool = True, **options: Any) -> JobFlow:
     """Loads, renders and validates a spec; the connection options override its target's.
 
+    `emr_rules` is that of `validate`.
     Raises click.UsageError for an option that means nothing to the target's backend.
     """
     from flowspec.document.validate import validate
 
     given = {name: value for name in _TARGETS_OWN if (value := options.pop(name, None))}
-    flow = validate(rendered(spec, **options))
+    flow = validate(rendered(spec, **options), emr_rules=emr_rules)
     _refuse_unused(flow.backend, flow.target, given)
     return replace(flow, **given)
 
@@ -187,7 +198,8 @@ def _refuse_unused(backend: BackendName, target: str, given: dict[str, str]) -> 
             )
 
 
-def _pairs(assignments: tuple[str, ...]) -> dict[str, str]:
+def pairs_of(assignments: tuple[str, ...]) -> dict[str, str]:
+    """Returns the values of `--var NAME=VALUE` by name. Raises click.BadParameter for one without a `=`."""
     pairs = {}
     for assignment in assignments:
         name, separator, value = assignment.partition("=")

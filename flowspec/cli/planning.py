@@ -15,6 +15,7 @@ from flowspec.cli.options import job_flow
 from flowspec.cli.output import eprint, print_warnings
 from flowspec.cli.policies import read_policies, violations_of
 from flowspec.errors import SpecError
+from flowspec.version import installed_version
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr
@@ -51,6 +52,7 @@ def planned(spec: Path, **options: Any) -> Planned:
     made = again()
     if not (made.joins or made.converges or made.replaces):
         _note_renamed(emr, made)
+        _note_namesakes(emr, made)
     return Planned(made, emr, again)
 
 
@@ -97,6 +99,17 @@ def _note_renamed(emr: Emr, plan: Plan) -> None:
         )
 
 
+def _note_namesakes(emr: Emr, plan: Plan) -> None:
+    """Notes active clusters with the name of the flow's but without its tags: an apply leaves them alone."""
+    from flowspec.backend.aws.observe import find_namesakes
+
+    for one in find_namesakes(emr, plan.request["Name"], flow=plan.flow, target=plan.target):
+        eprint(
+            f"note: cluster {one.id} ({one.state}) is called {one.name}, but has not the tags of this flow and target: "
+            f"it is left alone; `flowspec adopt {one.id} {plan.source}` takes it over"
+        )
+
+
 def plan_to_save(spec: Path, **options: Any) -> tuple[Plan, str]:
     """Makes a plan and the text of its file. Variables that are secret are not in it: give them again to `apply`."""
     from flowspec.plan.saved import write_plan
@@ -139,8 +152,6 @@ def saved_plan(text: str, given: Mapping[str, Any]) -> Planned:
 
 
 def _content(plan: Plan, emr: Emr) -> dict[str, Any]:
-    from importlib.metadata import version
-
     from flowspec.plan.saved import plan_content
 
-    return plan_content(plan, tool=version("flowspec"), account=emr.account(), region=emr.region)
+    return plan_content(plan, tool=installed_version(), account=emr.account(), region=emr.region)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowspec.errors import Diagnostic
+from flowspec.errors import Diagnostic, FlowspecError
 
 if TYPE_CHECKING:
     from flowspec.document.job_flow import JobFlow
@@ -20,8 +20,8 @@ POLICY = click.option(
     "policy_files",
     multiple=True,
     type=click.Path(path_type=Path, readable=False),
-    metavar="FILE",
-    help="JSON Schema (JSON or YAML) that the request must satisfy too; may be repeated.",
+    metavar="PATH",
+    help="JSON Schema (JSON or YAML), or a folder of them, that the request must satisfy too; may be repeated.",
 )
 
 
@@ -31,7 +31,17 @@ def read_policies(files: Sequence[Path]) -> list[Policy]:
         return []
     from flowspec.request import policy
 
-    return [policy.read(file) for file in files]
+    return [policy.read(file) for path in files for file in _policy_files(path)]
+
+
+def _policy_files(path: Path) -> list[Path]:
+    """The file itself, or the policies in a folder by name. Raises FlowspecError for a folder without one."""
+    if not path.is_dir():
+        return [path]
+    found = sorted(one for one in path.iterdir() if one.suffix in {".json", ".yaml", ".yml"})
+    if not found:
+        raise FlowspecError(f"{path}: no policy there", remedy="a policy is a JSON Schema in a .json or .yaml file")
+    return found
 
 
 def violations_of(policies: Sequence[Policy], flow: JobFlow, request: Request) -> tuple[Diagnostic, ...]:

@@ -86,7 +86,7 @@ class MaskingWriter:
 
 
 def reach(secrets: Collection[str]) -> int:
-    """How many bytes before a place a secret may begin that ends behind it."""
+    """Returns the number of bytes before a place in which a secret may begin that ends after it."""
     return max((len(form) - 1 for form in _inner_forms(secrets)), default=0)
 
 

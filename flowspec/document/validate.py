@@ -14,6 +14,8 @@ from flowspec.document.messages import Violation, tell
 from flowspec.document.reading import Reading
 from flowspec.document.render import render
 from flowspec.document.rules import check_rules
+from flowspec.document.rules.security import check_security
+from flowspec.document.settings import settings_for
 from flowspec.document.tree import Document, Mapping, Scalar, plain, settle
 from flowspec.errors import Diagnostic, Severity, SpecError
 from flowspec.facts.rules import refused_by_id
@@ -21,7 +23,7 @@ from flowspec.facts.rules import refused_by_id
 MAX_FINDINGS = 300
 """Findings about the schema after which the rest is not checked: nobody reads as many, and each takes time."""
 
-_TOOL = ("flowspec", "name", "description", "backend", "region", "profile", "endpoint_url", "staging")
+_TOOL = ("flowspec", "requires", "name", "description", "backend", "region", "profile", "endpoint_url", "staging")
 _ABOUT_TOOL = tuple(key for key in _TOOL if key != "name")
 
 
@@ -53,6 +55,8 @@ def validate(document: Document, *, emr_rules: bool = True) -> JobFlow:
     meant = {one.hint.removeprefix("did you mean ").removesuffix("?") for one in findings if one.id == "FS101"}
     violations = check_rules(sound, [*map(tuple, rejected), *((key,) for key in meant)])
     found += [_placed(document, one) for one in violations if emr_rules or one.id not in refused_by_id()]
+    found += [_placed(document, one) for one in check_security(sound, secrets)]
+    found = list(settings_for(document.path).applied(found))
     settled = settle(found, document.target, secrets)
     if any(one.severity is Severity.ERROR for one in settled):
         raise SpecError(settled)
@@ -83,21 +87,32 @@ def _job_flow(
     )
 
 
+def check_against(document: Document, schema: schemas.Schema) -> dict[str, Any]:
+    """Checks a document that is no spec (a test's case.yaml) against a schema without references; returns its data.
+
+    Raises `SpecError` with all that was found since the file was read.
+    """
+    data = Reading().value(document.root, schema)
+    found = [*document.diagnostics, *(_placed(document, one) for one in _without_echoes(list(_against(schema, data))))]
+    if found:
+        raise SpecError(settle(found, ""))
+    return data  # type: ignore[no-any-return]  # a document's root is a mapping
+
+
 @cache
-def _validator(loose: bool) -> Any:
+def _validator_class() -> Any:
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
 
     # To JSON Schema 2.0 is an integer; to botocore it is not.
     types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
-    made: Any = extend(Draft202012Validator, type_checker=types)  # type: ignore[no-untyped-call]
-    return made(schemas.loose() if loose else schemas.strict())
+    return extend(Draft202012Validator, type_checker=types)  # type: ignore[no-untyped-call]
 
 
 def _against(schema: schemas.Schema, data: Any) -> Iterator[Violation]:
     if fits(data, schema, schema):
         return
-    judge = _validator(schema is schemas.loose())
+    judge = _validator_class()(schema)
     for key in [key for key, value in data.items() if isinstance(value, list) and key in schema["properties"]]:
         items = schemas.meant(schema["properties"][key], "array").get("items")
         # jsonschema is not asked about each of a thousand steps when one of them is wrong.

@@ -67,7 +67,7 @@ class Given(NamedTuple):
     environ: MappingOf[str, str]
     target: Mapping | None
     placeholders: bool = False
-    """Whether a sensitive variable without a value gets a placeholder: for what is only checked or shown."""
+    """True if a sensitive variable without a value gets a placeholder: for commands that only check or show."""
 
 
 class Variables:

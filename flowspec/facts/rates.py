@@ -1,4 +1,4 @@
-"""How often EMR may be called: the published rates of its operations, per account and region.
+"""The published rate limits of EMR's operations, per account and region.
 
 A bucket of `burst` tokens is refilled by `per_second`; a call on an empty one is refused with ThrottlingException
 (EMR Management Guide, service limits). The numbers are those of Service Quotas for `elasticmapreduce`. An account

@@ -44,8 +44,8 @@ class Step:
 
     @property
     def has_ended(self) -> bool:
-        """True if the step is in a final state."""
-        return self.state in states.ENDED_STEPS
+        """True if the step is in a final state, or in one that is not known and has an end."""
+        return self.state in states.ENDED_STEPS or (self.state not in states.ACTIVE_STEPS and self.ended is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,8 @@ class Live:
 class Cluster:
     """A cluster at the moment it was read. `steps` are in the order they were added, oldest first.
 
-    `live` is there when it was read back to be compared with a request.
+    `live` is there when it was read back to be compared with a request. `others` are further active clusters with the
+    tags of the same flow and target; there should be none.
     """
 
     id: str
@@ -86,11 +87,12 @@ class Cluster:
     ended: datetime | None = None
     steps: tuple[Step, ...] = ()
     live: Live | None = None
+    others: tuple[str, ...] = ()
 
     @property
     def has_ended(self) -> bool:
-        """True if the cluster is in a final state."""
-        return self.state in states.ENDED
+        """True if the cluster is in a final state, or in one that is not known and has an end."""
+        return self.state in states.ENDED or (self.state not in states.ALIVE and self.ended is not None)
 
     @property
     def digest(self) -> str:

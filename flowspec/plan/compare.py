@@ -52,7 +52,7 @@ def make_plan(
     better to know before the steps ahead of it have run.
     """
     assessment = assessment or Assessment()
-    _refuse_unsupported(jobflow, request, assessment)
+    refuse_unsupported(jobflow, request, assessment)
     uploads = request.assets if jobflow.stages_files else ()
     submission = Plan(
         flow=jobflow.name,
@@ -69,8 +69,12 @@ def make_plan(
     )
     choices = Choices(replace, frozenset(rerun), cancel_removed, now)
     plan = submission if cluster is None else _against(submission, cluster, choices)
+    if cluster is not None and cluster.others:
+        plan = dataclasses.replace(plan, notes=(*plan.notes, _others_note(cluster)))
     changes = (
-        dataclasses.replace(one, location=_location(one, jobflow, request), before=without_secret(one, request.secrets))
+        dataclasses.replace(
+            one, location=location_of(one, jobflow, request), before=without_secret(one, request.secrets)
+        )
         for one in plan.changes
     )
     return dataclasses.replace(plan, changes=tuple(changes))
@@ -85,7 +89,7 @@ class Choices(NamedTuple):
     now: datetime | None
 
 
-def _location(change: Change, jobflow: JobFlow, request: Request) -> Location | None:
+def location_of(change: Change, jobflow: JobFlow, request: Request) -> Location | None:
     """The place in the spec of the wanted value; None where the spec has none."""
     if not change.path or not request.origins:
         return None
@@ -97,7 +101,7 @@ def _against(submission: Plan, cluster: Cluster, choices: Choices) -> Plan:
     """The plan for a flow that has an active cluster."""
     wanted = submission.request
     # A run: neither the spec nor the cluster outlives its steps.
-    if cluster.live is None or not (_lives_on(wanted) or cluster.keep_alive):
+    if cluster.live is None or not (lives_on(wanted) or cluster.keep_alive):
         return _joined_or_replaced(submission, cluster, choices)
     comparison = _compared(wanted, cluster, submission.secrets)
     fixed = [one for one in comparison.differences if needs_replacement(one)]
@@ -113,7 +117,13 @@ def _against(submission: Plan, cluster: Cluster, choices: Choices) -> Plan:
     return _converging(submission, cluster, comparison, steps)
 
 
-def _lives_on(params: Mapping[str, Any]) -> bool:
+def _others_note(cluster: Cluster) -> str:
+    others = ", ".join(cluster.others)
+    return f"{others} has the tags of this flow, too: cluster {cluster.id}, the earliest, is the one that counts"
+
+
+def lives_on(params: Mapping[str, Any]) -> bool:
+    """True if the cluster of a request stays when its steps are done."""
     return bool(params.get("Instances", {}).get("KeepJobFlowAliveWhenNoSteps"))
 
 
@@ -156,7 +166,7 @@ def _converging(submission: Plan, cluster: Cluster, comparison: Comparison, step
     wanted = submission.request
     differences = comparison.differences
     changes = [*(line for one in differences for line in changes_of(one)), *step_lines(wanted, steps)]
-    calls = [*calls_of(differences, cluster), *_step_calls(wanted, steps, cluster)]
+    calls = [*calls_of(differences, cluster), *step_calls(wanted, steps, cluster)]
     ending = list(ending_calls(differences, cluster))
     plan = dataclasses.replace(
         submission,
@@ -168,7 +178,7 @@ def _converging(submission: Plan, cluster: Cluster, comparison: Comparison, step
         observed=observed_digest(cluster, submission.secrets),
         awaits=tuple(one.id for one in steps.awaits),
         notes=(*comparison.notes, *_failed_notes(steps)),
-        blocked=_unknown_steps(wanted, steps),
+        blocked=unknown_steps(wanted, steps),
         remedy="name those that shall run (again) with --rerun NAME" if steps.unknown else "",
     )
     if not changes:
@@ -178,7 +188,8 @@ def _converging(submission: Plan, cluster: Cluster, comparison: Comparison, step
     return dataclasses.replace(plan, changes=(*upload_lines(plan.uploads), *changes), calls=tuple(calls))
 
 
-def _step_calls(wanted: Mapping[str, Any], steps: StepChanges, cluster: Cluster) -> Iterator[ApiCall]:
+def step_calls(wanted: Mapping[str, Any], steps: StepChanges, cluster: Cluster) -> Iterator[ApiCall]:
+    """The calls that cancel and add the steps of a comparison, as many in each as EMR takes."""
     if steps.cancel:
         yield ApiCall("CancelSteps", {"ClusterId": cluster.id, "StepIds": [one.id for one in steps.cancel]})
     role = {"ExecutionRoleArn": wanted["StepExecutionRoleArn"]} if wanted.get("StepExecutionRoleArn") else {}
@@ -197,7 +208,8 @@ def _failed_notes(steps: StepChanges) -> Iterator[str]:
         yield f"step {one.name} ({one.id}) is {one.state}: --rerun failed runs it again"
 
 
-def _unknown_steps(wanted: Mapping[str, Any], steps: StepChanges) -> str:
+def unknown_steps(wanted: Mapping[str, Any], steps: StepChanges) -> str:
+    """Says which steps may have run before the history that EMR still shows; "" when there are none."""
     names = ", ".join(repr(wanted["Steps"][index]["Name"]) for index in steps.unknown)
     if not names:
         return ""
@@ -246,7 +258,8 @@ def _obstacle(cluster: Cluster, allowed: bool) -> tuple[str, str]:
     return "", ""
 
 
-def _refuse_unsupported(jobflow: JobFlow, request: Request, assessment: Assessment) -> None:
+def refuse_unsupported(jobflow: JobFlow, request: Request, assessment: Assessment) -> None:
+    """Raises SpecError for the steps that can't run on the backend."""
     names = [step["Name"] for step in request.params.get("Steps", ())]
     found = [
         jobflow.document.diagnostic("FS501", ("steps", index), f"step '{names[index]}' can't run here: {reason}")

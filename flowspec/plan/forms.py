@@ -71,7 +71,7 @@ def _without_last_slash(uri: str) -> str:
 
 
 def _last_part(role: str) -> str:
-    """A role may be given by name or ARN, and an instance profile comes back by name."""
+    """A role or an instance profile may be given by name or ARN; both mean the same one."""
     return role.rpartition("/")[2]
 
 

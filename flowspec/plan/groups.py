@@ -110,7 +110,7 @@ def match_groups(then: Sequence[Json], now: Sequence[Json]) -> dict[int, int]:
 
 
 def _detail(group: Json) -> int:
-    """How much a group states: the members, and of its volumes each."""
+    """Returns the number of members that a group states; each of its volumes counts."""
     volumes = group.get("EbsConfiguration", {}).get("EbsBlockDeviceConfigs", ())
     return sum(bool(group.get(name)) for name in _COMPARED) + sum(len(one["VolumeSpecification"]) for one in volumes)
 
@@ -150,11 +150,13 @@ _FITS = tuple(
 )
 
 
+def market_of(group: Json) -> str:
+    """The market of a group: with a bid it is a spot group, and without either on demand (API: InstanceGroupConfig)."""
+    return str(group.get("Market") or ("SPOT" if group.get("BidPrice") else "ON_DEMAND"))
+
+
 def _meant(group: Json, name: str) -> Any:
-    """A group with a bid is a spot group, and one without a market is on demand (API: InstanceGroupConfig)."""
-    if name == "Market" and not group.get("Market"):
-        return "SPOT" if group.get("BidPrice") else "ON_DEMAND"
-    return group.get(name)
+    return market_of(group) if name == "Market" else group.get(name)
 
 
 def _differs(group: Json, now: Json, name: str, group_id: str, at: Path, *, kind: Kind = Kind.SET) -> Difference:

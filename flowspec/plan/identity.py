@@ -30,7 +30,7 @@ from flowspec.request.public_form import public_form
 
 TAG_VALUE = 256
 # Of KerberosAttributes DescribeCluster gives the realm back, and no password.
-_HIDDEN_MEMBERS = (*(row.member for row in ROWS if row.handling is Handling.UNREADABLE), "KerberosAttributes")
+HIDDEN_MEMBERS = (*(row.member for row in ROWS if row.handling is Handling.UNREADABLE), "KerberosAttributes")
 
 
 def identity_tags(plan: Plan) -> dict[str, str]:
@@ -60,7 +60,7 @@ def managed_tokens(value: str) -> frozenset[str]:
 def unreadable(params: Mapping[str, Any]) -> dict[str, Any]:
     """The members of a request that EMR never gives back."""
     found = {}
-    for member in _HIDDEN_MEMBERS:
+    for member in HIDDEN_MEMBERS:
         value: Any = params
         for name in member.split("."):
             value = value.get(name) if isinstance(value, Mapping) else None

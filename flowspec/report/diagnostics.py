@@ -16,6 +16,7 @@ from typing import Any
 from flowspec.document.catalog import CATALOG
 from flowspec.document.escaping import visible_line, visible_values
 from flowspec.errors import Diagnostic, Location, Severity
+from flowspec.version import installed_version
 
 MAX_SHOWN = 50
 _WIDEST = 120
@@ -179,7 +180,7 @@ def as_sarif(diagnostics: Iterable[Diagnostic]) -> str:
     """The diagnostics as a SARIF 2.1.0 log with stable rule ids."""
     found = list(diagnostics)
     ids = sorted({one.id for one in found})
-    driver = {"name": "flowspec", **_version(), "rules": [_rule(id_) for id_ in ids]}
+    driver = {"name": "flowspec", "version": installed_version(), "rules": [_rule(id_) for id_ in ids]}
     log = {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -195,15 +196,6 @@ def as_sarif(diagnostics: Iterable[Diagnostic]) -> str:
         ],
     }
     return json.dumps(log, indent=2, ensure_ascii=False)
-
-
-def _version() -> dict[str, str]:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return {"version": version("flowspec")}
-    except PackageNotFoundError:
-        return {}
 
 
 def _rule(id_: str) -> dict[str, Any]:
@@ -222,7 +214,7 @@ def _rule(id_: str) -> dict[str, Any]:
 
 
 def _fingerprints(found: Sequence[Diagnostic]) -> Iterator[str]:
-    """What identifies each finding while lines move: its id, file and line's text, counted where they are equal."""
+    """Identifies each finding while lines move: its id, file and line's text, counted where they are equal."""
     seen: Counter[tuple[str, str, str]] = Counter()
     for one in found:
         known = (one.id, one.location.file if one.location else "", one.source.strip() or one.message)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
 from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
 from flowspec.plan.changes import Action, Change, Plan
+from flowspec.report.markdown import escaped, fenced
 
 _COUNTED = {
     Action.REPLACE: ("cluster to replace", "clusters to replace"),
@@ -49,21 +49,18 @@ _DIFF_MARKS = {
 
 def as_markdown(plan: Plan) -> str:
     """The plan for a comment on a pull request: its count as the heading, its lines as a diff; secrets masked."""
-    lines = [f"### {_escaped(_title(plan))}", "", f"**{_escaped(_summary(plan))}**", ""]
+    lines = [f"### {escaped(_title(plan))}", "", f"**{escaped(_summary(plan))}**", ""]
     if plan.changes:
-        shown = [f"{_DIFF_MARKS[change.action]} {_line(change, plan)}" for change in plan.changes]
-        # A fence is ended only by one as long: names may hold backticks.
-        fence = "`" * max(3, 1 + max((len(run) for line in shown for run in re.findall("`+", line)), default=0))
-        lines += [f"{fence}diff", *shown, fence, ""]
-    lines += [f"- {_escaped(note)}" for note in _notes(plan)]
+        lines += [*diff_block([(change.action, _line(change, plan)) for change in plan.changes]), ""]
+    lines += [f"- {escaped(note)}" for note in _notes(plan)]
     if plan.blocked:
-        lines += ["", f"> **Blocked:** {_escaped(plan.blocked)}; {_escaped(plan.remedy)}"]
+        lines += ["", f"> **Blocked:** {escaped(plan.blocked)}; {escaped(plan.remedy)}"]
     return str(mask("\n".join(lines).rstrip(), plan.secrets))
 
 
-def _escaped(text: str) -> str:
-    """Text in which nothing is Markdown or HTML: it holds names that anybody may have chosen."""
-    return re.sub(r"([\\`*_{}\[\]()#+!|<>~-])", r"\\\1", visible(text))
+def diff_block(lines: Sequence[tuple[Action, str]]) -> list[str]:
+    """Returns the lines of changes as a Markdown block that is coloured as a diff."""
+    return fenced([f"{_DIFF_MARKS[action]} {line}" for action, line in lines], "diff")
 
 
 def _title(plan: Plan) -> str:
@@ -82,15 +79,19 @@ def _summary(plan: Plan) -> str:
 
 
 def _line(change: Change, plan: Plan) -> str:
-    """`~ instance group CORE: count 4 → 10  (ModifyInstanceGroups)  job.yaml:14`."""
-    before, after = (mask(value, plan.secrets) for value in (change.before, change.after))
+    return change_line(change, plan.secrets, placed=bool(plan.converges) or change.action is Action.REPLACE)
+
+
+def change_line(change: Change, secrets: Collection[str], *, placed: bool) -> str:
+    """`~ instance group CORE: count 4 → 10  (ModifyInstanceGroups)  job.yaml:14`; the place only if `placed`."""
+    before, after = (mask(value, secrets) for value in (change.before, change.after))
     values = " → ".join(_differing(before, after))
     # The address of a member names its thing first: `instance group CORE: count`.
     separator = " " if ": " in change.address else ": "
-    what = f"{mask(change.address, plan.secrets)}{separator}{values}" if values else mask(change.address, plan.secrets)
+    address = mask(change.address, secrets)
+    what = f"{address}{separator}{values}" if values else address
     reason = f" {change.reason}" if change.action is Action.REPLACE else f"  ({change.reason})" if change.reason else ""
-    changing = plan.converges or change.action is Action.REPLACE
-    place = f"  {change.location.file}:{change.location.line}" if change.location and changing else ""
+    place = f"  {change.location.file}:{change.location.line}" if change.location and placed else ""
     return visible(f"{change.action.value} {what}{reason}{place}")
 
 

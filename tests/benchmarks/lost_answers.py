@@ -1,4 +1,4 @@
-"""What becomes of submissions when any call may fail: flowspec's beside botocore's own.
+"""Counts lost and duplicated submissions when any call may fail: flowspec's beside botocore's own.
 
     python -m tests.benchmarks.lost_answers [COUNT] [PROBABILITY] [SEED]     (1000, 0.3, 1)
 

@@ -1,4 +1,4 @@
-"""What is known of a cluster to those who have only its id, or its spec under another name."""
+"""Commands that have only a cluster's id, or its spec under another name."""
 
 import json
 import re

@@ -93,3 +93,16 @@ def test_a_saved_plan_is_held_against_policies_again(here, own_home, capsys):
     assert run(["plan", "bad.yaml", "-o", "p.json"]) == Exit.OK
     assert run(["apply", "p.json", "--policy", "types.yaml"]) == Exit.USAGE
     assert "FS601" in capsys.readouterr().err
+
+
+def test_a_folder_of_policies(flowspec, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "job.yaml").write_text("flowspec: v1\nname: a\nbackend: local\ntags: {team: x}\n")
+    assert flowspec("validate", "job.yaml", "--policy", "rules").code == 1
+    (tmp_path / "rules/a.yaml").write_text("required: [LogUri]\n")
+    (tmp_path / "rules/b.json").write_text('{"required": ["Applications"]}')
+    (tmp_path / "rules/notes.md").write_text("no policy")
+    done = flowspec("validate", "job.yaml", "--policy", "rules")
+    assert done.code == 2
+    assert done.err.count("error[FS601]") == 2

@@ -10,6 +10,8 @@ import yaml
 from flowspec.cli.exits import Exit
 from tests.cli.conftest import EXAMPLES
 
+HOOKS = yaml.safe_load((EXAMPLES.parent / ".pre-commit-hooks.yaml").read_text())
+
 SPEC = """\
 flowspec: v1
 name: two
@@ -86,8 +88,8 @@ def test_all_targets_and_one(flowspec, spec):
     assert "exclude each other" in done.err
 
 
-def test_the_hook_of_pre_commit_runs(flowspec, spec):
-    (hook,) = yaml.safe_load((EXAMPLES.parent / ".pre-commit-hooks.yaml").read_text())
+@pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook["id"])
+def test_the_hooks_of_pre_commit_run(flowspec, spec, hook):
     command, *argv = hook["entry"].split()
     assert command == "flowspec"
     assert flowspec(*argv, spec).code == Exit.OK

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,7 @@ class AwsBackend:
         """Opens a connection, with a boto3 `session` if one is given."""
         return connect_aws(endpoint, session)
 
-    def submission_lock(self) -> AbstractContextManager[bool]:
+    def submission_lock(self, endpoint: Endpoint) -> AbstractContextManager[bool]:  # noqa: ARG002 - the Protocol's
         """Yields False: EMR has no lock and no client token, so that submissions are told apart by their tags."""
         return nullcontext(False)
 
@@ -51,6 +51,17 @@ class AwsBackend:
         while True:
             yield interval
             interval = min(_LONGEST_INTERVAL, interval * _GROWTH)
+
+    def pauses(
+        self,
+        endpoint: Endpoint,  # noqa: ARG002 - the Protocol's
+        cluster_id: str,  # noqa: ARG002 - the Protocol's
+        sleep: Callable[[float], None],
+    ) -> Generator[None, None, None]:
+        """Yields at once, and after each of the intervals."""
+        for interval in self.poll_intervals():
+            yield
+            sleep(interval)
 
     def logs(self, emr: Emr, cluster: Cluster) -> Logs:
         """Returns the reader of the logs that EMR ships to S3."""

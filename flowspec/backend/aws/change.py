@@ -46,14 +46,14 @@ def change_cluster(
     cluster_id = str(plan.converges)
     if _wants_ready(plan):
         # Not with the lock in hand, which others may wait for: a cluster takes minutes to start.
-        _wait_until_ready(emr, cluster_id, notify, sleep)
+        _refuse_ended(cluster_id, wait_until_ready(emr, cluster_id, notify, sleep))
     with locked(emr, cluster_id, timeout=lock_timeout, notify=notify, sleep=sleep) as lock:
         cluster = read_back(emr, cluster_id)
         current = _current(plan, cluster, replan)
         if current is not plan:
             notify(f"cluster {cluster_id} has changed meanwhile: the plan was made again")
             upload(current)
-        _mark_sensitive(current, cluster, emr)
+        mark_sensitive(emr, cluster, current.request, current.secrets)
         added: list[str] = []
         for call in current.calls:
             lock.check()
@@ -68,8 +68,7 @@ def _wants_ready(plan: Plan) -> bool:
 
 def _current(plan: Plan, cluster: Cluster, replan: Callable[[], Plan] | None) -> Plan:
     """Returns the plan, made again if the cluster has changed since."""
-    if cluster.state not in OPEN:
-        raise StalePlan(f"cluster {cluster.id} is {cluster.state} now", remedy="make the plan again")
+    _refuse_ended(cluster.id, cluster.state)
     if observed_digest(cluster, plan.secrets) == plan.observed:
         return plan
     changed = f"cluster {cluster.id} has changed since this plan was made"
@@ -83,23 +82,29 @@ def _current(plan: Plan, cluster: Cluster, replan: Callable[[], Plan] | None) ->
     return again
 
 
-def _mark_sensitive(plan: Plan, cluster: Cluster, emr: Emr) -> None:
-    """Tags the cluster with where secrets are before they get there."""
+def mark_sensitive(emr: Emr, cluster: Cluster, params: Mapping[str, Any], secrets: Collection[str]) -> None:
+    """Tags the cluster with where the secrets of a request are before they get there."""
     before = cluster.tags.get(SENSITIVE_TAG, "")
-    marked = sensitive_tokens(plan.request, plan.secrets, before)
+    marked = sensitive_tokens(params, secrets, before)
     if marked != before:
         emr.call("AddTags", ResourceId=cluster.id, Tags=[{"Key": SENSITIVE_TAG, "Value": marked}])
 
 
-def _wait_until_ready(emr: Emr, cluster_id: str, notify: Callable[[str], None], sleep: Callable[[float], None]) -> None:
-    """Waits while a cluster starts: groups and fleets can be changed only when it is RUNNING or WAITING."""
+def _refuse_ended(cluster_id: str, state: str) -> None:
+    if state not in OPEN:
+        raise StalePlan(f"cluster {cluster_id} is {state} now", remedy="make the plan again")
+
+
+def wait_until_ready(emr: Emr, cluster_id: str, notify: Callable[[str], None], sleep: Callable[[float], None]) -> str:
+    """Waits while a cluster starts: groups and fleets can be changed only when it is RUNNING or WAITING.
+
+    Returns the state that it is in then: one of these, or one in which it has ended or is about to.
+    """
     told = False
     while True:
-        state = emr.call("DescribeCluster", ClusterId=cluster_id)["Cluster"]["Status"]["State"]
-        if state in READY:
-            return
-        if state not in OPEN:
-            raise StalePlan(f"cluster {cluster_id} is {state} now", remedy="make the plan again")
+        state = str(emr.call("DescribeCluster", ClusterId=cluster_id)["Cluster"]["Status"]["State"])
+        if state in READY or state not in OPEN:
+            return state
         if not told:
             notify(f"waiting for cluster {cluster_id}, which is {state}")
             told = True

@@ -17,9 +17,11 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 from flowspec.backend.protocol import Backend, backend_of
@@ -30,6 +32,19 @@ from flowspec.facts.backends import BackendName
 
 # EMR answers InternalServerError with HTTP 400 (API reference, RunJobFlow), so the status alone does not tell.
 _UNKNOWN_OUTCOME = frozenset({"InternalServerError", "InternalServerException", "ServiceUnavailable"})
+# EMR and STS say the former, S3 the latter (common errors of the API references).
+_EXPIRED = frozenset({"ExpiredTokenException", "ExpiredToken", "RequestExpired"})
+_REMEDIES = {
+    **dict.fromkeys(
+        _EXPIRED,
+        "renew them (`aws sso login`, or new AWS_… variables); a run goes on without: `flowspec wait` watches it again",
+    ),
+    # InvalidSignatureException is said for a wrong secret, too; its text tells which.
+    **dict.fromkeys(
+        ("RequestTimeTooSkewed", "InvalidSignatureException", "SignatureDoesNotMatch"),
+        "check the secret key, and the clock of this machine: AWS takes requests that are five minutes off at most",
+    ),
+}
 _THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
 
 # Attempts in all for calls without effect. botocore waits up to 8 s between two of them (legacy mode).
@@ -52,7 +67,7 @@ class Endpoint:
     """Names an EMR: `backend` is "local" (the embedded EMR) or "emr"; the other settings are boto3's.
 
     `keys` are an access key, its secret and perhaps a session's token; `proxy` is a URL; `verify` is whether
-    the server's certificate is looked at.
+    the server's certificate is looked at. `home` is the folder of the embedded EMR's state (None: FLOWSPEC_HOME).
     """
 
     backend: BackendName
@@ -63,6 +78,7 @@ class Endpoint:
     keys: tuple[str, str, str | None] | None = field(default=None, repr=False)
     proxy: str | None = field(default=None, repr=False)
     verify: bool = True
+    home: Path | None = None
 
     @classmethod
     def of(cls, jobflow: JobFlow, *, run_bootstrap: bool = False) -> Endpoint:
@@ -73,8 +89,11 @@ class Endpoint:
 class Emr:
     """A connection to one EMR. `region` is the one in use; `endpoint` the settings it was made with."""
 
-    def __init__(self, endpoint: Endpoint, reader: Any, creator: Any, session: Any) -> None:
+    def __init__(
+        self, endpoint: Endpoint, reader: Any, creator: Any, session: Any, renewed: Callable[[], Emr] | None = None
+    ) -> None:
         self.endpoint = endpoint
+        self._renewed = renewed
         self.region: str = reader.meta.region_name
         self._reader = reader
         self._creator = creator
@@ -89,6 +108,14 @@ class Emr:
 
     def call(self, operation: str, **params: Any) -> dict[str, Any]:
         """Calls an operation that may safely be repeated; e.g. `call("DescribeCluster", ClusterId=...)`."""
+        try:
+            return self._read(operation, params)
+        except ServiceError as error:
+            if error.code not in _EXPIRED or not self._renew():
+                raise
+            return self._read(operation, params)
+
+    def _read(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         from botocore.exceptions import ClientError
 
         with _translated(operation):
@@ -102,6 +129,19 @@ class Emr:
                         raise
                     time.sleep(seconds)
             return _send(self._reader, operation, params)
+
+    def _renew(self) -> bool:
+        """Reads the credentials again, which boto3 does once for a session; True if they are others than before.
+
+        A call that creates something is not sent again for that: the caller of a read is, and from then on it can.
+        """
+        if self._renewed is None:
+            return False
+        fresh = self._renewed()
+        if _access_key(fresh._session) == _access_key(self._session):
+            return False
+        self._reader, self._creator, self._session = fresh._reader, fresh._creator, fresh._session
+        return True
 
     def create(self, operation: str, **params: Any) -> dict[str, Any]:
         """Calls an operation that must not be repeated blindly: one HTTP request, no retry.
@@ -187,7 +227,13 @@ def connect_aws(endpoint: Endpoint, session: Any = None) -> Emr:
             )
             for attempts in (_READ_ATTEMPTS, 1)
         )
-    return Emr(endpoint, reader, creator, outer._session)
+    # A session of the caller's has credentials of the caller's, who renews them.
+    renewed = None if session or endpoint.keys else partial(connect_aws, endpoint)
+    return Emr(endpoint, reader, creator, outer._session, renewed)
+
+
+def _access_key(session: Any) -> str:
+    return str(session.get_credentials().get_frozen_credentials().access_key)
 
 
 def session_of(endpoint: Endpoint, session: Any = None) -> Any:
@@ -241,13 +287,23 @@ def _refuse_cut_short(http_response: Any, parsed: Any, model: Any, **_: Any) -> 
         # botocore gives the status as the code where it can't read one.
         if http_response.status_code == 400 and parsed.get("Error", {}).get("Code") in ("400", ""):
             raise _CutShort("an error was answered, but its text was cut short")
+        if _is_html(http_response) and http_response.status_code < 500:
+            # botocore finds no text in it, either.
+            parsed["Error"] = {"Code": str(http_response.status_code), "Message": _NOT_EMR}
         return
     members, always = output_members(model.name)
     if members and not _is_json(http_response.content):
-        raise _CutShort("the answer was cut short")
+        raise _CutShort("the answer is a page of HTML" if _is_html(http_response) else "the answer was cut short")
     lacking = [name for name in always if name not in parsed]
     if lacking:
         raise _CutShort(f"the answer has no {lacking[0]}")
+
+
+def _is_html(http_response: Any) -> bool:
+    return bytes(http_response.content).lstrip()[:9].lower().startswith((b"<html", b"<!doctype"))
+
+
+_NOT_EMR = "the answer is a page of HTML: that is no EMR, or a proxy on the way answers for it"
 
 
 def _is_json(body: bytes) -> bool:
@@ -305,7 +361,9 @@ def _translated(operation: str) -> Iterator[None]:
         raise FlowspecError(f"{operation}: {error}, {attempts} times", remedy=remedy) from error
     except aws.ClientError as error:
         detail = error.response.get("Error", {})
-        raise ServiceError(operation, detail.get("Code", "Unknown"), detail.get("Message", str(error))) from error
+        code = detail.get("Code", "Unknown")
+        message = detail.get("Message", str(error))
+        raise ServiceError(operation, code, message, remedy=_REMEDIES.get(code, "")) from error
     except (aws.NoCredentialsError, aws.PartialCredentialsError) as error:
         raise _no_credentials() from error
     except aws.NoRegionError as error:
@@ -315,6 +373,12 @@ def _translated(operation: str) -> Iterator[None]:
         raise FlowspecError(str(error), remedy="`aws configure list-profiles` shows the profiles there are") from error
     except aws.ParamValidationError as error:
         raise FlowspecError(str(error), remedy="this request was not sent") from error
+    except aws.SSLError as error:
+        remedy = (
+            "AWS_CA_BUNDLE names the file of the authority that signed it (a company's proxy has one of its own); "
+            "an endpoint without TLS is http://…"
+        )
+        raise FlowspecError(f"{operation}: {error}", remedy=remedy) from error
     except (aws.HTTPClientError, aws.ConnectionError) as error:
         remedy = "check the network, the region and --endpoint-url"
         raise FlowspecError(f"{operation}: {error}", remedy=remedy) from error

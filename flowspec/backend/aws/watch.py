@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from threading import Event as Flag
@@ -88,32 +89,35 @@ def watch(
     start = clock()
     seen = _Seen()
     logs: Logs | None = None
-    for cluster in _looks(emr, cluster_id, clock, sleep):
-        yield from seen.changes(cluster)
-        logs = logs or logs_of(emr, cluster)
-        yield from seen.progress(cluster, logs)
-        if is_over(cluster, steps):
-            yield Ended(cluster, judge(cluster, steps))
-            return
-        if timeout is not None and clock() - start >= timeout:
-            yield Ended(cluster, Verdict(Outcome.TIMED_OUT))
-            return
+    with closing(_looks(emr, cluster_id, clock, sleep)) as looks:
+        for cluster in looks:
+            yield from seen.changes(cluster)
+            logs = logs or logs_of(emr, cluster)
+            yield from seen.progress(cluster, logs)
+            if is_over(cluster, steps):
+                yield Ended(cluster, judge(cluster, steps))
+                return
+            if timeout is not None and clock() - start >= timeout:
+                yield Ended(cluster, Verdict(Outcome.TIMED_OUT))
+                return
 
 
-def _looks(emr: Emr, cluster_id: str, clock: Callable[[], float], sleep: Callable[[float], None]) -> Iterator[Cluster]:
-    """Yields the cluster after each interval, without end; the caller stops."""
+def _looks(
+    emr: Emr, cluster_id: str, clock: Callable[[], float], sleep: Callable[[float], None]
+) -> Generator[Cluster, None, None]:
+    """Yields the cluster after each pause, without end; the caller stops."""
     last_answer: float | None = None
-    for interval in emr.backend.poll_intervals():
-        try:
-            cluster = describe(emr, cluster_id)
-        except FlowspecError:
-            # A cluster that was there does not vanish: the network did, or the service says "slow down".
-            if last_answer is None or clock() - last_answer > _PATIENCE:
-                raise
-        else:
-            last_answer = clock()
-            yield cluster
-        sleep(interval)
+    with closing(emr.backend.pauses(emr.endpoint, cluster_id, sleep)) as pauses:
+        for _ in pauses:
+            try:
+                cluster = describe(emr, cluster_id)
+            except FlowspecError:
+                # A cluster that was there does not vanish: the network did, or the service says "slow down".
+                if last_answer is None or clock() - last_answer > _PATIENCE:
+                    raise
+            else:
+                last_answer = clock()
+                yield cluster
 
 
 class _Seen:
@@ -214,7 +218,7 @@ class Fleet:
             yield from self._timed_out(self._clock())
 
     def _admitted(self) -> bool:
-        """Takes in the clusters that were added; False when there are none and none will be."""
+        """Starts to follow the clusters that were added; returns False when none is followed and none can be added."""
         # In this order: what is added before the fleet is closed is seen.
         closed = self._closed.is_set()
         while not self._added.empty():
@@ -285,7 +289,7 @@ class _Watched:
         return (not self.changed, self.due)
 
     def note(self, state: str, next_listing: float) -> None:
-        """Takes in the state that ListClusters tells, "" when the cluster is not listed."""
+        """Records the state that ListClusters gives, "" when the cluster is not listed."""
         if self.cluster is None:
             return
         if state != self.cluster.state:

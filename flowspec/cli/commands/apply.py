@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowspec.cli.locate import Chosen
-from flowspec.cli.options import CONNECTION, CONVERGING, DETACH, SPEC, STAGING, VARIABLES, WATCHING, output_format
+from flowspec.cli.options import (
+    CONNECTION,
+    CONVERGING,
+    DETACH,
+    LOCK_TIMEOUT,
+    SPEC,
+    STAGING,
+    VARIABLES,
+    WATCHING,
+    output_format,
+)
 from flowspec.cli.output import eprint, eprint_report
 from flowspec.cli.planning import Planned, planned, saved_plan
 from flowspec.cli.policies import POLICY
@@ -30,13 +40,7 @@ if TYPE_CHECKING:
 @POLICY
 @DETACH
 @WATCHING
-@click.option(
-    "--lock-timeout",
-    type=click.FloatRange(min=0),
-    default=0.0,
-    metavar="SECONDS",
-    help="Wait this long while another apply changes the same cluster.",
-)
+@LOCK_TIMEOUT
 @click.option("--run-bootstrap", is_flag=True, help="Local backend: run bootstrap actions on this machine, too.")
 @output_format("text", "json")
 def command(  # noqa: PLR0917 - click passes options by name

@@ -18,6 +18,7 @@ from click.core import ParameterSource
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import output_format
 from flowspec.cli.output import eprint, print_result
+from flowspec.cli.times import span
 from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
@@ -30,17 +31,12 @@ _HOME = click.option(
     metavar="DIR",
     help="Where all state is kept, instead of FLOWSPEC_HOME.",
 )
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 # Services kept, one per region: AWS has some 35, and a client may name any; beyond that they are made anew.
 _REGIONS_KEPT = 64
 
 
-def _seconds(_: click.Context, __: click.Parameter, value: str) -> float:
-    """A time span as people write it: 90s, 30m, 12h, 7d; a bare 0 is none."""
-    found = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)([smhd])|0", value)
-    if not found:
-        raise click.BadParameter(f"{value!r} is no time span: write 90s, 30m, 12h or 7d")
-    return float(found[1]) * _SECONDS[found[2]] if found[1] else 0.0
+def _seconds(context: click.Context, option: click.Parameter, value: str) -> float:
+    return span(context, option, value).total_seconds()
 
 
 def _s3_url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
@@ -134,7 +130,9 @@ def _home(given: Path | None) -> Path:
 def _serve(home: Path, port: int, region: str, other_users: bool, options: dict[str, Any]) -> int:
     from flowspec.emulator.api.service import Service
     from flowspec.emulator.state.store import Store
+    from flowspec.emulator.worker.forking import start_by_fork
 
+    options["start_worker"] = start_by_fork()
     service_for = lru_cache(_REGIONS_KEPT)(lambda name: Service(home, region=name, **options))
     # Errors in the options or the home are raised here, not at the first request. And an open connection to the
     # store keeps SQLite from checkpointing whenever another one closes, which takes as long as a call.

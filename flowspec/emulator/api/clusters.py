@@ -29,7 +29,7 @@ from flowspec.emulator.api.catalogue import applications_of
 from flowspec.emulator.api.errors import validation
 from flowspec.emulator.state import ids, instances, lifecycle, paths, releases
 from flowspec.emulator.state.identity import home_id
-from flowspec.emulator.state.store import Record
+from flowspec.emulator.state.store import Record, Store
 from flowspec.emulator.worker import supervisor
 from flowspec.facts import states
 from flowspec.facts.limits import MAX_TERMINATED_AT_ONCE
@@ -132,9 +132,11 @@ def _start_worker(call: Call, cluster_id: str, lock: int) -> None:
     try:
         call.start_worker(call.home, cluster_id, lock)
     except OSError as error:
-        with call.store.writing():
+        with Store(call.home) as store, store.writing():
+            cluster = store.get("cluster", cluster_id)
+            assert cluster is not None, "a cluster whose lock is held is not pruned"
             message = f"the worker process could not be started: {error}"
-            lifecycle.fail(call.store, call.cluster(cluster_id), "INTERNAL_ERROR", message)
+            lifecycle.fail(store, cluster, "INTERNAL_ERROR", message)
 
 
 def describe_cluster(call: Call, params: Params) -> Answer:
@@ -206,15 +208,16 @@ def ec2_attributes(request: Mapping[str, Any], region: str) -> Answer:
     zones = placement.get("AvailabilityZones") or [
         placement[name] for name in ("AvailabilityZone",) if placement.get(name)
     ]
-    answer = {name: wanted[name] for name in _ECHOED_FROM_INSTANCES if name in wanted}
+    answer = {name: wanted[name] for name in _ECHOED_FROM_INSTANCES if wanted.get(name)}
     answer["RequestedEc2SubnetIds"] = subnets
     answer["RequestedEc2AvailabilityZones"] = zones
     answer["Ec2AvailabilityZone"] = zones[0] if zones else f"{region}a"
     if subnets:
         answer["Ec2SubnetId"] = subnets[0]
     if request.get("JobFlowRole"):
-        # DescribeCluster gives the name of the instance profile, even if the request had its ARN.
-        answer["IamInstanceProfile"] = request["JobFlowRole"].rpartition("/")[2]
+        # As it was specified, name or ARN (API reference, Ec2InstanceAttributes). Terraform's examples pass the ARN;
+        # if a name came back, it would replace the cluster.
+        answer["IamInstanceProfile"] = request["JobFlowRole"]
     return answer
 
 

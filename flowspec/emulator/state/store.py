@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from flowspec.emulator.state.paths import database, layout_lock, not_writable, os_error_to_user_error, prepare
+from flowspec.emulator.state.snapshot import copy_into_memory
 from flowspec.errors import FlowspecError
 
 SCHEMA_VERSION = 1
@@ -61,15 +62,22 @@ class Record:
 class Store:
     """An open connection to the store, for one thread; a context manager that closes it.
 
-    A write waits up to `busy_seconds` for another process that writes.
+    A write waits up to `busy_seconds` for another process that writes. With `copy`, it works on a copy in memory, and
+    neither creates nor changes anything in the home.
     Every method raises FlowspecError if the file can't be read or written.
     """
 
-    def __init__(self, home: Path, *, busy_seconds: float = _BUSY_SECONDS) -> None:
-        prepare(home)
+    def __init__(self, home: Path, *, busy_seconds: float = _BUSY_SECONDS, copy: bool = False) -> None:
+        self.is_copy = copy
         self._home = home
+        if not copy:
+            prepare(home)
         with self._user_errors():
-            self._db = sqlite3.connect(database(home), timeout=busy_seconds, isolation_level=None)
+            self._db = (
+                copy_into_memory(home)
+                if copy
+                else sqlite3.connect(database(home), timeout=busy_seconds, isolation_level=None)
+            )
             try:
                 self._open()
             except BaseException:
@@ -192,11 +200,28 @@ class Store:
             ).fetchall()
         return [row[0] for row in rows]
 
+    def states_of(self, cluster_id: str) -> dict[str, str]:
+        """Returns the states of a cluster and its steps by id, without parsing their documents."""
+        with self._user_errors():
+            return dict(
+                self._db.execute(
+                    "SELECT id, state FROM records WHERE kind IN ('cluster', 'step') AND cluster_id = ?", (cluster_id,)
+                ).fetchall()
+            )
+
+    def data_version(self) -> int:
+        """Returns a number that changes when another connection commits a change to the store."""
+        with self._user_errors():
+            return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+
     def _open(self) -> None:
         # NORMAL: a commit survives a killed process. A crash of the machine can lose the last commits, but it
         # ends all workers as well; FULL would cost one fsync per call.
         self._db.execute("PRAGMA synchronous = NORMAL")
         if self._version() == SCHEMA_VERSION:
+            return
+        if self.is_copy:
+            self._create_schema()
             return
         # The change to WAL fails with SQLITE_BUSY at once, without the busy timeout, so it needs a lock of its own.
         with layout_lock(self._home).open("w") as lock:

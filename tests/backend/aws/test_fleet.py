@@ -38,7 +38,7 @@ class Account(Emr):
 
     def __init__(self, clock, ends, others=0):
         client = SimpleNamespace(meta=SimpleNamespace(region_name="us-east-1", events=SimpleNamespace(register=_none)))
-        super().__init__(Endpoint("emr"), client, client, None)
+        super().__init__(Endpoint("emr", endpoint_url="http://127.0.0.1"), client, client, None)
         self.clock, self.ends, self.seen, self.failing = clock, ends, [], set()
         self.others = [f"j-OTHER{number}" for number in range(others)]
 
@@ -157,8 +157,9 @@ def test_a_cluster_that_gives_no_answer_for_long_is_given_up():
     fleet, account, clock = fleet_of({"j-1": ENDLESS})
     fleet.close()
     last = None
-    for _, last in fleet.events():  # noqa: B007 - the last one counts
+    for _, event in fleet.events():
         account.failing = {"j-1"}
+        last = event
     assert isinstance(last, Unreachable)
     assert clock() < 700
 
