@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -16,7 +17,7 @@ from typing import Any
 from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.client import Emr, Endpoint, connect
 from flowspec.backend.aws.manage.reconstruction import Reconstructed, reconstruct
-from flowspec.backend.aws.observe import observe
+from flowspec.backend.aws.observe import observe_named
 from flowspec.backend.aws.staging import note_staged
 from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.backend.aws.watch import Ended, Event, watch
@@ -65,7 +66,7 @@ def plan_on(
 
     Raises SpecError when a step can't run on the backend, ServiceError when EMR refuses to be read.
     """
-    running = observe(emr, jobflow)
+    running, namesakes = observe_named(emr, jobflow)
     assessment = emr.backend.assess(request.params)
     made = make_plan(
         jobflow,
@@ -77,7 +78,17 @@ def plan_on(
         cancel_removed=cancel_removed,
         now=datetime.now(timezone.utc),
     )
-    return note_staged(emr, made)
+    # Beside the flow's own cluster those of its other targets are no news.
+    notes = () if running else map(partial(_namesake_note, jobflow), namesakes)
+    return note_staged(emr, dataclasses.replace(made, notes=(*made.notes, *notes)))
+
+
+def _namesake_note(jobflow: JobFlow, cluster: Cluster) -> str:
+    """Says that an active cluster of the flow's name is not the flow's own: an apply leaves it alone."""
+    return (
+        f"cluster {cluster.id} ({cluster.state}) is called {cluster.name}, but has not the tags of this flow and "
+        f"target: it is left alone; `flowspec adopt {cluster.id} {jobflow.path}` takes it over"
+    )
 
 
 def run(

@@ -49,11 +49,7 @@ def planned(spec: Path, **options: Any) -> Planned:
     flow, request = _compiled(spec, **options)
     emr = connect(Endpoint.of(flow, run_bootstrap=run_bootstrap))
     again = partial(plan_on, emr, flow, request, **converging)
-    made = again()
-    if not (made.joins or made.converges or made.replaces):
-        _note_renamed(emr, made)
-        _note_namesakes(emr, made)
-    return Planned(made, emr, again)
+    return Planned(again(), emr, again)
 
 
 def planned_offline(spec: Path, **options: Any) -> Plan:
@@ -86,27 +82,22 @@ def _compiled(spec: Path, **options: Any) -> tuple[JobFlow, Request]:
     return flow, request
 
 
-def _note_renamed(emr: Emr, plan: Plan) -> None:
-    """Notes clusters that were started from the same file for a flow of another name, which a renamed spec forgets."""
+def note_renamed(plan: Plan, emr: Emr) -> None:
+    """Notes clusters that were started from the same file for a flow of another name, which a renamed spec forgets.
+
+    For plans that start a cluster. Describes active clusters, since EMR lists no tags: an apply may cost that, a plan
+    may not.
+    """
     from flowspec.backend.aws.apply import source_of
     from flowspec.backend.aws.observe import find_from_source
     from flowspec.plan.cluster import FLOW_TAG
 
+    if plan.joins or plan.converges or plan.replaces:
+        return
     for one in find_from_source(emr, source_of(Path(plan.source)), flow=plan.flow, target=plan.target):
         eprint(
             f"note: cluster {one.id} ({one.state}) was started from {plan.source} as flow {one.tags[FLOW_TAG]}; "
             f"if that is this flow under an earlier name, end it with: flowspec destroy {one.id}"
-        )
-
-
-def _note_namesakes(emr: Emr, plan: Plan) -> None:
-    """Notes active clusters with the name of the flow's but without its tags: an apply leaves them alone."""
-    from flowspec.backend.aws.observe import find_namesakes
-
-    for one in find_namesakes(emr, plan.request["Name"], flow=plan.flow, target=plan.target):
-        eprint(
-            f"note: cluster {one.id} ({one.state}) is called {one.name}, but has not the tags of this flow and target: "
-            f"it is left alone; `flowspec adopt {one.id} {plan.source}` takes it over"
         )
 
 

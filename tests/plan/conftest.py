@@ -56,7 +56,9 @@ def emr(tmp_path, monkeypatch):
     service = Service(
         tmp_path / "home", start_worker=lambda _home, _id, lock: held.append(os.dup(lock)), account_rules=False
     )
-    yield Recording(service)
+    # SQLite syncs its files to the disk whenever the last connection to them is closed.
+    with Store(service.home):
+        yield Recording(service)
     for lock in held:
         os.close(lock)
 

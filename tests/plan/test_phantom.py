@@ -42,8 +42,6 @@ def test_no_difference_after_an_apply(emr, part):
         covered.update(members(params))
         assert [(one.address, one.before, one.after) for one in after.changes] == []
         assert after.calls == ()
-        emr.call("SetTerminationProtection", JobFlowIds=[after.joins], TerminationProtected=False)
-        emr.call("TerminateJobFlows", JobFlowIds=[after.joins])
         emr.put_in_state(after.joins, "TERMINATED")
     assert seen["made"] > 0.7 * seen.total(), seen.most_common(8)
     assert len(covered) > 200
@@ -62,7 +60,5 @@ def test_no_difference_after_an_apply_of_a_spec(emr, flow_of, part):
         cluster = observed(emr, made)
         tags = {**cluster.tags, DIGEST_TAG: "of another request"}
         assert make_plan(flow, request, replace(cluster, tags=tags)).changes == (), seed
-        emr.call("SetTerminationProtection", JobFlowIds=[made], TerminationProtected=False)
-        emr.call("TerminateJobFlows", JobFlowIds=[made])
         emr.put_in_state(made, "TERMINATED")
     assert refused < 0.02 * COUNT

@@ -23,7 +23,7 @@ from flowspec.cli.options import (
     output_format,
 )
 from flowspec.cli.output import eprint, eprint_report
-from flowspec.cli.planning import Planned, planned, saved_plan
+from flowspec.cli.planning import Planned, note_renamed, planned, saved_plan
 from flowspec.cli.policies import POLICY
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     made, emr, again = _made(spec, options)
     # Without what blocks it: apply raises that as its error.
     eprint_report(plans.as_text(replace(made, blocked="")))
+    note_renamed(made, emr)
     notify = partial(eprint, secrets=made.secrets)
     applied = apply(made, emr, replan=again and partial(_shown, again), lock_timeout=lock_timeout, notify=notify)
     eprint(f"{'joined' if applied.joined else 'started'} cluster {applied.cluster_id}")
