@@ -181,7 +181,8 @@ class Emr:
             with _translated("GetCallerIdentity"):
                 sts = self._session.create_client("sts", region_name=self.region, config=_config(_READ_ATTEMPTS))
                 return str(sts.get_caller_identity()["Account"])
-        except FlowspecError:
+        # KeyError: what answers is no STS, but an XML (or HTML) that botocore takes for its answer.
+        except (FlowspecError, KeyError):
             return ""
 
     def s3(self, *, timeout: float = 60, attempts: int = _READ_ATTEMPTS) -> Any:
@@ -352,9 +353,13 @@ def _no_credentials() -> FlowspecError:
 def _translated(operation: str) -> Iterator[None]:
     """Translates botocore's exceptions to ServiceError and FlowspecError."""
     from botocore import exceptions as aws
+    from botocore.parsers import ResponseParserError
 
     try:
         yield
+    except ResponseParserError as error:
+        remedy = "check --endpoint-url, AWS_ENDPOINT_URL and a proxy on the way"
+        raise FlowspecError(f"{operation}: what was answered can't be read: {error}", remedy=remedy) from error
     except _CutShort as error:
         attempts = len(_READ_AGAIN_AFTER) + 1
         remedy = "check the network, a proxy on the way, and --endpoint-url"

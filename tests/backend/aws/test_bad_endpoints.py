@@ -85,6 +85,14 @@ def test_an_error_in_html_is_told_in_words(credentials, status):
     assert "a page of HTML: that is no EMR, or a proxy" in told.value.message
 
 
+@pytest.mark.parametrize("body", [PAGE + b"<p>", b'{"message": "no"}', PAGE], ids=["html", "json", "xhtml"])
+def test_an_account_that_nobody_tells(credentials, monkeypatch, body):
+    """AWS_ENDPOINT_URL is STS's endpoint, too."""
+    with answering(lambda *_: (200, body)) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        assert connect(Endpoint("emr", "us-east-1")).account() == ""
+
+
 # -- TLS
 
 
