@@ -124,10 +124,22 @@ def saved_plan(text: str, given: Mapping[str, Any]) -> Planned:
 
     Of the options `given` now, variables and the profile count: secrets are not in the file.
     """
-    from flowspec.plan.saved import read_plan, refuse_stale
+    from flowspec.plan.saved import edited_plan, read_plan, refuse_stale
 
     saved = read_plan(text)
-    kept = dict(saved.options)
+    try:
+        spec, options = _options(saved.options, given)
+    # By someone who made a checksum for it, too.
+    except (KeyError, TypeError, ValueError) as error:
+        raise edited_plan() from error
+    plan, emr, _ = planned(spec, **options)
+    refuse_stale(saved, _content(plan, emr))
+    return Planned(plan, emr, None)
+
+
+def _options(saved: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]:
+    """The spec and the options to make a saved plan again. Raises KeyError, TypeError or ValueError for others."""
+    kept = dict(saved)
     options = {
         **given,
         **kept,
@@ -137,9 +149,10 @@ def saved_plan(text: str, given: Mapping[str, Any]) -> Planned:
         "rerun": tuple(kept.get("rerun", ())),
         "profile": given["profile"] or kept.get("profile"),
     }
-    plan, emr, _ = planned(Path(options.pop("spec")), **options)
-    refuse_stale(saved, _content(plan, emr))
-    return Planned(plan, emr, None)
+    unknown = options.keys() - {*given, "spec"}
+    if unknown:
+        raise KeyError(*unknown)
+    return Path(options.pop("spec")), options
 
 
 def _content(plan: Plan, emr: Emr) -> dict[str, Any]:

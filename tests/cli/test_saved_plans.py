@@ -5,6 +5,7 @@ import json
 import pytest
 
 from flowspec.backend.aws.client import Endpoint, connect
+from flowspec.plan.saved import _checksum
 
 STEP = "  - {name: one, type: command, args: ['true']}"
 MORE = STEP + "\n  - {name: two, type: command, args: ['true']}"
@@ -35,6 +36,29 @@ def test_an_edited_file(flowspec, saved):
     saved.write_text(saved.read_text().replace("two", "six"))
     refused = flowspec("apply", saved)
     assert (refused.code, "changed or cut short" in refused.err) == (9, True)
+
+
+def test_a_file_that_an_editor_has_written_again(flowspec, saved, tmp_path):
+    (tmp_path / "plan").write_text("\ufeff" + json.dumps(json.loads(saved.read_text()), sort_keys=True))
+    done = flowspec("apply", "plan")
+    assert (done.code, "two: COMPLETED" in done.err) == (0, True), done.err
+
+
+@pytest.mark.parametrize("options", [[], {}, {"spec": "job.yaml", "date": "then", "assignments": []}, {"spee": 1}])
+def test_edited_options_with_a_checksum_for_them(flowspec, job, tmp_path, options):
+    job(STEP)
+    assert flowspec("plan", "job.yaml", "-o", "plan.json").code == 0
+    body = {**json.loads((tmp_path / "plan.json").read_text()), "options": options}
+    del body["checksum"]
+    (tmp_path / "plan.json").write_text(json.dumps({**body, "checksum": _checksum(body)}))
+    refused = flowspec("apply", "plan.json")
+    assert (refused.code, "changed or cut short" in refused.err) == (9, True)
+
+
+def test_a_json_file_that_is_no_text(flowspec, tmp_path):
+    (tmp_path / "plan.json").write_bytes(b"\xff\xfe{}")
+    refused = flowspec("apply", "plan.json")
+    assert (refused.code, "is not UTF-8 text" in refused.err) == (2, True)
 
 
 def test_another_spec(flowspec, saved, job):

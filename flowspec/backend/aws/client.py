@@ -175,14 +175,16 @@ class Emr:
 
     def account(self) -> str:
         """The number of the AWS account, "" where nobody can tell (another endpoint, no permission, this machine)."""
+        from botocore.parsers import ResponseParserError
+
         if self.endpoint.backend == "local" or self.endpoint.endpoint_url:
             return ""
         try:
             with _translated("GetCallerIdentity"):
                 sts = self._session.create_client("sts", region_name=self.region, config=_config(_READ_ATTEMPTS))
                 return str(sts.get_caller_identity()["Account"])
-        # KeyError: what answers is no STS, but an XML (or HTML) that botocore takes for its answer.
-        except (FlowspecError, KeyError):
+        # What answers is no STS: botocore can't read it, or takes XML and HTML for an answer without its members.
+        except (FlowspecError, ResponseParserError, KeyError):
             return ""
 
     def s3(self, *, timeout: float = 60, attempts: int = _READ_ATTEMPTS) -> Any:
@@ -353,13 +355,9 @@ def _no_credentials() -> FlowspecError:
 def _translated(operation: str) -> Iterator[None]:
     """Translates botocore's exceptions to ServiceError and FlowspecError."""
     from botocore import exceptions as aws
-    from botocore.parsers import ResponseParserError
 
     try:
         yield
-    except ResponseParserError as error:
-        remedy = "check --endpoint-url, AWS_ENDPOINT_URL and a proxy on the way"
-        raise FlowspecError(f"{operation}: what was answered can't be read: {error}", remedy=remedy) from error
     except _CutShort as error:
         attempts = len(_READ_AGAIN_AFTER) + 1
         remedy = "check the network, a proxy on the way, and --endpoint-url"

@@ -83,10 +83,10 @@ def _shown(again: Callable[[], Plan]) -> Plan:
 
 
 def _made(spec: Path, options: dict[str, Any]) -> Planned:
-    if spec.suffix == ".json":
-        from flowspec.plan.saved import is_plan_file
+    from flowspec.plan.saved import is_plan_file
 
-        text = spec.read_text("utf-8")
-        if is_plan_file(text):
-            return saved_plan(text, options)
+    # What is not UTF-8 is no plan file; as a spec it is refused with the place.
+    text = spec.read_text("utf-8", errors="replace")
+    if is_plan_file(text):
+        return saved_plan(text, options)
     return planned(spec, **options)
