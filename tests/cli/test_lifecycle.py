@@ -351,6 +351,7 @@ def test_two_clusters_with_our_tags(flowspec, living, theirs):
     emr.call("AddTags", ResourceId=second, Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
     plan = flowspec("plan", "job.yaml")
     assert f"{second} has the tags of this flow, too" in plan.out + plan.err
+    assert f"{second} has the tags of this flow, too" in flowspec("status", "job.yaml").err
     for argv in (["resize", "job.yaml", "CORE=9"], ["cancel", "job.yaml"], ["protect", "job.yaml"]):
         done = flowspec(*argv)
         assert done.code == 1

@@ -3,6 +3,7 @@
 import pytest
 
 from flowspec.backend.aws.apply import apply
+from flowspec.errors import FlowspecError
 from flowspec.plan.changes import Action
 from tests.plan.conftest import GROUPS, STEP, changed, observed, planned, running
 
@@ -34,7 +35,7 @@ def test_equal_steps_are_as_many_as_are_asked_for(emr):
     assert len(observed(emr, cluster_id).steps) == 2
 
 
-@pytest.mark.parametrize(("rerun", "number"), [((), 0), (("failed",), 1), (("one",), 1), (("two",), 0)])
+@pytest.mark.parametrize(("rerun", "number"), [((), 0), (("failed",), 1), (("one",), 1)])
 def test_a_failed_step_runs_again_only_when_asked(emr, rerun, number):
     cluster_id = running(emr, GROUPS)
     (step,) = observed(emr, cluster_id).steps
@@ -47,6 +48,14 @@ def test_a_failed_step_runs_again_only_when_asked(emr, rerun, number):
 def test_a_removed_step_is_cancelled_only_when_asked(emr):
     cluster_id = running(emr, GROUPS)
     less = changed(GROUPS, ("Steps",), [])
-    assert planned(less, observed(emr, cluster_id)).changes == ()
+    left = planned(less, observed(emr, cluster_id))
+    assert left.changes == ()
+    assert "is PENDING and not in the spec: --cancel-removed" in left.notes[0]
     plan = planned(less, observed(emr, cluster_id), cancel_removed=True)
     assert [call.operation for call in plan.calls if call.operation != "AddTags"] == ["CancelSteps"]
+
+
+def test_a_name_to_run_again_that_no_step_has():
+    with pytest.raises(FlowspecError, match="no step 'tow' to run again") as refused:
+        planned(GROUPS, rerun=["tow"])
+    assert refused.value.remedy == "it has: one"

@@ -290,9 +290,10 @@ def _refuse_cut_short(http_response: Any, parsed: Any, model: Any, **_: Any) -> 
         # botocore gives the status as the code where it can't read one.
         if http_response.status_code == 400 and parsed.get("Error", {}).get("Code") in ("400", ""):
             raise _CutShort("an error was answered, but its text was cut short")
-        if _is_html(http_response) and http_response.status_code < 500:
-            # botocore finds no text in it, either.
-            parsed["Error"] = {"Code": str(http_response.status_code), "Message": _NOT_EMR}
+        if _is_html(http_response):
+            # botocore gives no text for it, or the whole page.
+            said = _NOT_EMR if http_response.status_code < 500 else _ON_THE_WAY
+            parsed["Error"] = {"Code": str(http_response.status_code), "Message": said}
         return
     members, always = output_members(model.name)
     if members and not _is_json(http_response.content):
@@ -306,6 +307,7 @@ def _is_html(http_response: Any) -> bool:
     return bytes(http_response.content).lstrip()[:9].lower().startswith((b"<html", b"<!doctype"))
 
 
+_ON_THE_WAY = "the answer is a page of HTML: a proxy or load balancer on the way answers for EMR; try again later"
 _NOT_EMR = "the answer is a page of HTML: that is no EMR, or a proxy on the way answers for it"
 
 

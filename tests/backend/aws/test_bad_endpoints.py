@@ -77,12 +77,17 @@ def test_a_page_of_html_is_called_one(credentials, monkeypatch):
         assert server.seen.count("AddJobFlowSteps") == 1, "it may have been done: it is not sent again"
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
-def test_an_error_in_html_is_told_in_words(credentials, status):
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [*((status, "that is no EMR, or a proxy") for status in (401, 403, 404)), (503, "try again later")],
+)
+def test_an_error_in_html_is_told_in_words(credentials, monkeypatch, status, said):
+    monkeypatch.setattr(client, "_READ_ATTEMPTS", 1)
     with answering(lambda *_: (status, PAGE)) as server, pytest.raises(ServiceError) as told:
         describe(emr_at(server.url), "j-1")
     assert told.value.code == str(status)
-    assert "a page of HTML: that is no EMR, or a proxy" in told.value.message
+    assert "the answer is a page of HTML: " in told.value.message
+    assert said in told.value.message
 
 
 @pytest.mark.parametrize("body", [PAGE + b"<p>", b'{"message": "no"}', PAGE], ids=["html", "json", "xhtml"])
