@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from flowspec import Endpoint, FlowspecError, ServiceError, connect, describe, watch
 from flowspec.backend.aws import client
 from flowspec.backend.aws.client import OutcomeUnknown
+from flowspec.backend.aws.verdict import Outcome
 from flowspec.backend.aws.watch import Ended
 from tests.endpoints import serving
 
@@ -237,6 +238,20 @@ def test_credentials_that_stay_expired_end_the_watch_with_the_remedy(credentials
             list(watch(emr, "j-1", clock=lambda: next(ticks), sleep=sleep))
     assert "aws sso login" in told.value.remedy
     assert "flowspec wait" in told.value.remedy
+
+
+def test_a_watch_ends_in_time_though_nothing_can_be_read(credentials):
+    accepted, ticks = ["testing"], iter(range(0, 10_000, 10))
+    with answering(keyed(lambda: accepted[0])) as server:
+        events = watch(
+            emr_at(server.url),
+            "j-1",
+            timeout=60,
+            clock=lambda: next(ticks),
+            sleep=lambda _: accepted.__setitem__(0, "another"),
+        )
+        last = list(events)[-1]
+    assert (last.verdict.outcome, last.cluster.state) == (Outcome.TIMED_OUT, "RUNNING")
 
 
 def test_a_call_that_creates_something_is_not_sent_twice_for_it(tmp_path, monkeypatch):
