@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
 from os import PathLike
@@ -16,7 +17,7 @@ from typing import Any
 from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.client import Emr, Endpoint, connect
 from flowspec.backend.aws.manage.reconstruction import Reconstructed, reconstruct
-from flowspec.backend.aws.observe import observe
+from flowspec.backend.aws.observe import observe_named
 from flowspec.backend.aws.staging import StagedFiles, note_staged
 from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.backend.aws.watch import Ended, Event, Watch, watch
@@ -67,7 +68,7 @@ def plan_on(
 
     Raises SpecError when a step can't run on the backend, ServiceError when EMR refuses to be read.
     """
-    running = observe(emr, jobflow)
+    running, namesakes = observe_named(emr, jobflow)
     assessment = emr.backend.assess(request.params)
     made = make_plan(
         jobflow,
@@ -79,7 +80,17 @@ def plan_on(
         cancel_removed=cancel_removed,
         now=datetime.now(timezone.utc),
     )
-    return note_staged(files or StagedFiles(emr), made)
+    # Beside the flow's own cluster those of its other targets are no news.
+    notes = () if running else map(partial(_namesake_note, jobflow), namesakes)
+    return note_staged(files or StagedFiles(emr), dataclasses.replace(made, notes=(*made.notes, *notes)))
+
+
+def _namesake_note(jobflow: JobFlow, cluster: Cluster) -> str:
+    """Says that an active cluster of the flow's name is not the flow's own: an apply leaves it alone."""
+    return (
+        f"cluster {cluster.id} ({cluster.state}) is called {cluster.name}, but has not the tags of this flow and "
+        f"target: it is left alone; `flowspec adopt {cluster.id} {jobflow.path}` takes it over"
+    )
 
 
 def plan_offline(jobflow: JobFlow, request: Request) -> Plan:
@@ -88,7 +99,9 @@ def plan_offline(jobflow: JobFlow, request: Request) -> Plan:
     Raises SpecError when a step can't run on the backend.
     """
     made = make_plan(jobflow, request, None, backend_of(jobflow.backend).assess(request.params))
-    return replace(made, notes=(*made.notes, "made offline: not compared with what runs or is staged already"))
+    return dataclasses.replace(
+        made, notes=(*made.notes, "made offline: not compared with what runs or is staged already")
+    )
 
 
 def run(

@@ -11,6 +11,9 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from flowspec.backend.aws.client import Endpoint, connect
+from flowspec.emulator.api.service import Service
+from flowspec.emulator.http import Endpoint as EmbeddedEndpoint
+from flowspec.emulator.state.store import Store
 
 
 @pytest.fixture(scope="session")
@@ -136,6 +139,22 @@ def faulty(moto_port, moto):
         connection = connect(Endpoint("emr", "us-east-1", endpoint_url=way.url))
         connection.way = way
         yield connection
+
+
+@contextmanager
+def way_to_embedded(home, kind=FaultyWay):
+    """A way to an embedded EMR that runs nothing; `way.service` is that EMR."""
+    service = Service(home, instant=True)
+    endpoint = EmbeddedEndpoint(lambda _: service, region="us-east-1")
+    way = kind(endpoint.server_port)
+    way.service = service
+    thread = threading.Thread(target=endpoint.serve_forever)
+    thread.start()
+    # SQLite syncs its files to the disk whenever the last connection to them is closed.
+    with serving(way), Store(home):
+        yield way
+    endpoint.stop()
+    thread.join()
 
 
 class FaultyS3(ThreadingHTTPServer):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from flowspec.cli import print_error
 from flowspec.cli.exits import Exit, worst
 from flowspec.cli.output import labelled, print_result, print_warnings
-from flowspec.cli.planning import ABOUT_WHAT_RUNS, compiled, note_namesakes
+from flowspec.cli.planning import ABOUT_WHAT_RUNS, compiled
 from flowspec.cli.policies import read_policies
 from flowspec.errors import Diagnostic, FlowspecError
 
@@ -76,10 +76,6 @@ def plan_specs(
         print_warnings(_grouped(warnings))
     connections = Connections()
     plans = plan_all(flows, jobs=jobs, connections=connections, run_bootstrap=run_bootstrap, offline=offline, **choices)
-    for one in plans:
-        if one.plan and one.emr and not one.running:
-            with labelled(one.jobflow.name):
-                note_namesakes(connections.of(one.emr.endpoint).shared, one.plan)
     return Planned(plans, failed, connections)
 
 

@@ -50,11 +50,7 @@ def planned(spec: Path, **options: Any) -> Planned:
     flow, request = compiled(spec, policies, **options)
     emr = connect(Endpoint.of(flow, run_bootstrap=run_bootstrap))
     again = partial(plan_on, emr, flow, request, **converging)
-    made = again()
-    if not (made.joins or made.converges or made.replaces):
-        _note_renamed(emr, made)
-        note_namesakes(emr, made)
-    return Planned(made, emr, again)
+    return Planned(again(), emr, again)
 
 
 def planned_offline(spec: Path, **options: Any) -> Plan:
@@ -95,27 +91,22 @@ def compiled(
     return flow, request
 
 
-def _note_renamed(emr: Emr, plan: Plan) -> None:
-    """Notes clusters that were started from the same file for a flow of another name, which a renamed spec forgets."""
+def note_renamed(plan: Plan, emr: Emr) -> None:
+    """Notes clusters that were started from the same file for a flow of another name, which a renamed spec forgets.
+
+    For plans that start a cluster. Describes active clusters, since EMR lists no tags: an apply may cost that, a plan
+    may not.
+    """
     from flowspec.backend.aws.apply import source_of
     from flowspec.backend.aws.observe import find_from_source
     from flowspec.plan.cluster import FLOW_TAG
 
+    if plan.joins or plan.converges or plan.replaces:
+        return
     for one in find_from_source(emr, source_of(Path(plan.source)), flow=plan.flow, target=plan.target):
         eprint(
             f"note: cluster {one.id} ({one.state}) was started from {plan.source} as flow {one.tags[FLOW_TAG]}; "
             f"if that is this flow under an earlier name, end it with: flowspec destroy {one.id}"
-        )
-
-
-def note_namesakes(emr: Emr, plan: Plan) -> None:
-    """Notes active clusters with the name of the flow's but without its tags: an apply leaves them alone."""
-    from flowspec.backend.aws.observe import find_namesakes
-
-    for one in find_namesakes(emr, plan.request["Name"], flow=plan.flow, target=plan.target):
-        eprint(
-            f"note: cluster {one.id} ({one.state}) is called {one.name}, but has not the tags of this flow and target: "
-            f"it is left alone; `flowspec adopt {one.id} {plan.source}` takes it over"
         )
 
 
@@ -148,16 +139,27 @@ def saved_plan(text: str, given: Mapping[str, Any]) -> Planned:
 
     Of the options `given` now, variables and the profile count: secrets are not in the file.
     """
-    from flowspec.plan.saved import read_plan, refuse_stale
+    from flowspec.plan.saved import edited_plan, read_plan, refuse_stale
 
     saved = read_plan(text)
-    kept = dict(saved.options)
-    spec = Path(kept.pop("spec"))
+    try:
+        spec, options = _options(saved.options, given)
+    # By someone who made a checksum for it, too.
+    except (KeyError, TypeError, ValueError) as error:
+        raise edited_plan() from error
     if not spec.exists():
         raise StalePlan(
             f"the plan is of {spec}, which is not there (looked for in {Path.cwd()})",
             remedy="run apply in the folder in which the plan was made",
         )
+    plan, emr, _ = planned(spec, **options)
+    refuse_stale(saved, _content(plan, emr))
+    return Planned(plan, emr, None)
+
+
+def _options(saved: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]:
+    """The spec and the options to make a saved plan again. Raises KeyError, TypeError or ValueError for others."""
+    kept = dict(saved)
     options = {
         **given,
         **kept,
@@ -167,9 +169,10 @@ def saved_plan(text: str, given: Mapping[str, Any]) -> Planned:
         "rerun": tuple(kept.get("rerun", ())),
         "profile": given["profile"] or kept.get("profile"),
     }
-    plan, emr, _ = planned(spec, **options)
-    refuse_stale(saved, _content(plan, emr))
-    return Planned(plan, emr, None)
+    unknown = options.keys() - {*given, "spec"}
+    if unknown:
+        raise KeyError(*unknown)
+    return Path(options.pop("spec")), options
 
 
 def _content(plan: Plan, emr: Emr) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from flowspec.errors import Location, SpecError
+from flowspec.errors import FlowspecError, Location, SpecError
 from flowspec.facts.mutability import row_of
 from flowspec.plan.changes import Action, ApiCall, Assessment, Change, Plan
 from flowspec.plan.cluster import HIDDEN_TAG, MANAGED_TAG, STEPS_TAG
@@ -49,10 +49,11 @@ def make_plan(
     that can't be changed into the one asked for. On a cluster that lives on, `rerun` names steps to run again
     ("failed": all that failed), and `cancel_removed` cancels steps that the spec has no more. `now` is the time of the
     plan, by which it tells how long a cluster is up. Raises SpecError when a step can't run on the backend: it is
-    better to know before the steps ahead of it have run.
+    better to know before the steps ahead of it have run. Raises FlowspecError for a name in `rerun` that no step has.
     """
     assessment = assessment or Assessment()
     refuse_unsupported(jobflow, request, assessment)
+    _refuse_unknown_names(rerun, request.params)
     uploads = request.assets if jobflow.stages_files else ()
     submission = Plan(
         flow=jobflow.name,
@@ -78,6 +79,15 @@ def make_plan(
         for one in plan.changes
     )
     return dataclasses.replace(plan, changes=tuple(changes))
+
+
+def _refuse_unknown_names(rerun: Collection[str], wanted: Mapping[str, Any]) -> None:
+    names = [step["Name"] for step in wanted.get("Steps", ())]
+    for name in rerun:
+        if name != "failed" and name not in names:
+            raise FlowspecError(
+                f"the spec has no step {name!r} to run again", remedy=f"it has: {', '.join(names) or 'none'}"
+            )
 
 
 class Choices(NamedTuple):
@@ -177,7 +187,7 @@ def _converging(submission: Plan, cluster: Cluster, comparison: Comparison, step
         converges=cluster.id if changes else None,
         observed=observed_digest(cluster, submission.secrets),
         awaits=tuple(one.id for one in steps.awaits),
-        notes=(*comparison.notes, *_failed_notes(steps)),
+        notes=(*comparison.notes, *_step_notes(steps)),
         blocked=unknown_steps(wanted, steps),
         remedy="name those that shall run (again) with --rerun NAME" if steps.unknown else "",
     )
@@ -203,9 +213,11 @@ def step_calls(wanted: Mapping[str, Any], steps: StepChanges, cluster: Cluster) 
 MAX_STEPS_IN_A_CALL = 256
 
 
-def _failed_notes(steps: StepChanges) -> Iterator[str]:
+def _step_notes(steps: StepChanges) -> Iterator[str]:
     for one in steps.failed:
         yield f"step {one.name} ({one.id}) is {one.state}: --rerun failed runs it again"
+    for one in steps.extra:
+        yield f"step {one.name} ({one.id}) is {one.state} and not in the spec: --cancel-removed cancels it"
 
 
 def unknown_steps(wanted: Mapping[str, Any], steps: StepChanges) -> str:

@@ -102,10 +102,10 @@ def match_groups(then: Sequence[Json], now: Sequence[Json]) -> dict[int, int]:
         if group["InstanceRole"] != "TASK":
             match(index, lambda other, role=group["InstanceRole"]: other.get("InstanceRole") == role)  # type: ignore[misc]
     by_detail = sorted(enumerate(then), key=lambda pair: -_detail(pair[1]))
-    for fits in _FITS:
+    for tests in _FITS:
         for index, group in by_detail:
             if index not in matched and group["InstanceRole"] == "TASK":
-                match(index, partial(fits, group))
+                match(index, partial(_fits, tests, group))
     return matched
 
 
@@ -122,27 +122,32 @@ def _same_kind(group: Json, other: Json) -> bool:
 
 
 def _same_name(group: Json, other: Json) -> bool:
-    return (group.get("Name") or None) == other.get("Name") and _same_kind(group, other)
+    return (group.get("Name") or None) == other.get("Name")
+
+
+def _unnamed(group: Json, _: Json) -> bool:
+    """A group whose name is left open may have got one from the service."""
+    return not group.get("Name")
 
 
 def _same_policies(group: Json, other: Json) -> bool:
-    return _same_name(group, other) and all(same(name, group.get(name), other.get(name)) for name in REMOVABLE)
-
-
-def _same_in_all(group: Json, other: Json) -> bool:
-    return _same_policies(group, other) and group["InstanceCount"] == other.get("InstanceCount", 0)
-
-
-def _unnamed(group: Json, other: Json) -> bool:
-    return not group.get("Name") and _same_kind(group, other)
+    return all(same(name, group.get(name), other.get(name)) for name in REMOVABLE)
 
 
 def _same_size(group: Json, other: Json) -> bool:
-    return _same_name(group, other) and group["InstanceCount"] == other.get("InstanceCount", 0)
+    return bool(group["InstanceCount"] == other.get("InstanceCount", 0))
+
+
+def _fits(tests: Sequence[Callable[[Json, Json], bool]], group: Json, other: Json) -> bool:
+    return _same_kind(group, other) and all(test(group, other) for test in tests)
 
 
 # From the closest to the loosest.
-_FITS = (_same_in_all, _same_policies, _same_size, _same_name, _unnamed)
+_FITS = tuple(
+    (name, *more)
+    for name in (_same_name, _unnamed)
+    for more in ((_same_policies, _same_size), (_same_policies,), (_same_size,), ())
+)
 
 
 def market_of(group: Json) -> str:

@@ -18,6 +18,8 @@ from flowspec.errors import StalePlan
 from flowspec.plan.changes import PLAN_VERSION, Plan
 
 FORMAT = "flowspec-plan"
+# Some editors put it before a text.
+_BOM = "\ufeff"
 _AGAIN = "make the plan again: flowspec plan SPEC -o FILE"
 
 
@@ -57,22 +59,28 @@ def write_plan(content: Mapping[str, Any], options: Mapping[str, Any]) -> str:
 
 def is_plan_file(text: str) -> bool:
     """True if a text is a plan file, of whatever version, whole or not."""
-    return re.match(rf'\s*{{\s*"format"\s*:\s*"{FORMAT}"', text) is not None
+    # Not by its first key: a tool that formats JSON may have sorted them.
+    return text.lstrip(f"{_BOM} \t\r\n").startswith("{") and re.search(rf'"format"\s*:\s*"{FORMAT}"', text) is not None
 
 
 def read_plan(text: str) -> SavedPlan:
     """Reads a plan file. Raises StalePlan when it was edited, cut short, or written by another version."""
     try:
-        document = json.loads(text)
+        document = json.loads(text.removeprefix(_BOM))
         body = {key: value for key, value in document.items() if key != "checksum"}
         whole = document.get("checksum") == _checksum(body)
     except (ValueError, AttributeError):
         whole = False
     if not whole:
-        raise StalePlan("the plan file was changed or cut short after it was written", remedy=_AGAIN)
+        raise edited_plan()
     if document["version"] != PLAN_VERSION:
         raise StalePlan(f"the plan file has version {document['version']}, not {PLAN_VERSION}", remedy=_AGAIN)
     return SavedPlan(document["options"], document["plan"])
+
+
+def edited_plan() -> StalePlan:
+    """The error for a plan file that is not as it was written."""
+    return StalePlan("the plan file was changed or cut short after it was written", remedy=_AGAIN)
 
 
 def refuse_stale(saved: SavedPlan, now: Mapping[str, Any]) -> None:

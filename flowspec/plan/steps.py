@@ -26,8 +26,9 @@ _CANCELLABLE = frozenset({"PENDING", "RUNNING"})
 class StepChanges:
     """Indexes of the wanted steps to add, steps to cancel, and failed steps that are left as they are.
 
-    `awaits` are wanted steps that are there and not over yet. `unknown` holds the indexes of steps that may have run
-    before the history that EMR still shows.
+    `extra` are steps under way that the request does not have, and that are not cancelled. `awaits` are wanted steps
+    that are there and not over yet. `unknown` holds the indexes of steps that may have run before the history that EMR
+    still shows.
     """
 
     add: tuple[int, ...] = ()
@@ -35,6 +36,7 @@ class StepChanges:
     failed: tuple[Step, ...] = ()
     awaits: tuple[Step, ...] = ()
     unknown: tuple[int, ...] = ()
+    extra: tuple[Step, ...] = ()
 
 
 def step_identity(config: Mapping[str, Any]) -> str:
@@ -78,10 +80,9 @@ def compare_steps(
             failed.append(latest)
         elif not latest.has_ended:
             awaits.append(latest)
-    leftover = [step for rest in there.values() for step in rest if step.state in _CANCELLABLE]
-    return StepChanges(
-        tuple(add), tuple(leftover) if cancel_removed else (), tuple(failed), tuple(awaits), tuple(unknown)
-    )
+    extra = tuple(step for rest in there.values() for step in rest if step.state in _CANCELLABLE)
+    cancel, extra = (extra, ()) if cancel_removed else ((), extra)
+    return StepChanges(tuple(add), cancel, tuple(failed), tuple(awaits), tuple(unknown), extra)
 
 
 def _history_is_cut(cluster: Cluster) -> bool:

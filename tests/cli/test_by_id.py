@@ -48,16 +48,18 @@ def test_a_renamed_spec_is_told_of_its_cluster(flowspec, own_home, job):
     job(steps, keep_alive="true", name="before")
     id_ = re.findall(r"j-\w+", flowspec("apply", "job.yaml").err)[0]
     job(steps, keep_alive="true", name="after")
-    done = flowspec("plan", "job.yaml")
+    done = flowspec("apply", "job.yaml")
+    after = re.findall(r"started cluster (j-\w+)", done.err)[0]
     assert re.search(
         rf"note: cluster {id_} \(WAITING\) was started from \S*job.yaml as flow before; .*flowspec destroy {id_}",
         done.err,
     )
-    job(steps, keep_alive="true", name="before")
-    assert "was started from" not in flowspec("plan", "job.yaml").err
+    assert "was started from" not in flowspec("apply", "job.yaml").err, "it is joined"
     flowspec("destroy", id_)
-    job(steps, keep_alive="true", name="after")
-    assert "was started from" not in flowspec("plan", "job.yaml").err
+    flowspec("destroy", after)
+    done = flowspec("apply", "job.yaml", "--detach")
+    assert "was started from" not in done.err
+    flowspec("destroy", re.findall(r"started cluster (j-\w+)", done.err)[0])
 
 
 def test_json_says_who_joined(flowspec, own_home, job):

@@ -294,8 +294,8 @@ def test_import_and_adopt(flowspec, theirs, tmp_path):
     assert flowspec("import", id_, "-o", "etl.yaml").code == 0
     assert flowspec("validate", "etl.yaml").code == 0
     plan = flowspec("plan", "etl.yaml")
-    assert f"cluster {id_} (WAITING) is called etl, but has not the tags of this flow" in plan.err
-    assert f"flowspec adopt {id_}" in plan.err
+    assert f"cluster {id_} (WAITING) is called etl, but has not the tags of this flow" in plan.out
+    assert f"flowspec adopt {id_}" in plan.out
     done = flowspec("adopt", id_, "etl.yaml")
     assert (done.code, done.out) == (0, f"cluster {id_} is the one of flow etl now\n"), done.err
     assert flowspec("plan", "etl.yaml", "--exit-code").code == 0
@@ -351,6 +351,7 @@ def test_two_clusters_with_our_tags(flowspec, living, theirs):
     emr.call("AddTags", ResourceId=second, Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
     plan = flowspec("plan", "job.yaml")
     assert f"{second} has the tags of this flow, too" in plan.out + plan.err
+    assert f"{second} has the tags of this flow, too" in flowspec("status", "job.yaml").err
     for argv in (["resize", "job.yaml", "CORE=9"], ["cancel", "job.yaml"], ["protect", "job.yaml"]):
         done = flowspec(*argv)
         assert done.code == 1
@@ -383,7 +384,7 @@ def test_a_tag_of_identity_taken_away_by_hand_makes_it_a_strangers(flowspec, liv
     connect(Endpoint("local")).call("RemoveTags", ResourceId=id_, TagKeys=["flowspec:target"])
     done = flowspec("destroy", "job.yaml")
     assert (done.code, id_ in done.err) == (1, True)
-    assert f"cluster {id_} (WAITING) is called tiny" in flowspec("plan", "job.yaml").err
+    assert f"cluster {id_} (WAITING) is called tiny" in flowspec("plan", "job.yaml").out
 
 
 # -- a terminal

@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from flowspec.backend.aws.client import Endpoint, connect
+from flowspec.plan.saved import _checksum
+
 STEP = "  - {name: one, type: command, args: ['true']}"
 MORE = STEP + "\n  - {name: two, type: command, args: ['true']}"
 
@@ -46,6 +49,29 @@ def test_an_edited_file(flowspec, saved):
     assert (refused.code, "changed or cut short" in refused.err) == (9, True)
 
 
+def test_a_file_that_an_editor_has_written_again(flowspec, saved, tmp_path):
+    (tmp_path / "plan").write_text("\ufeff" + json.dumps(json.loads(saved.read_text()), sort_keys=True))
+    done = flowspec("apply", "plan")
+    assert (done.code, "two: COMPLETED" in done.err) == (0, True), done.err
+
+
+@pytest.mark.parametrize("options", [[], {}, {"spec": "job.yaml", "date": "then", "assignments": []}, {"spee": 1}])
+def test_edited_options_with_a_checksum_for_them(flowspec, job, tmp_path, options):
+    job(STEP)
+    assert flowspec("plan", "job.yaml", "-o", "plan.json").code == 0
+    body = {**json.loads((tmp_path / "plan.json").read_text()), "options": options}
+    del body["checksum"]
+    (tmp_path / "plan.json").write_text(json.dumps({**body, "checksum": _checksum(body)}))
+    refused = flowspec("apply", "plan.json")
+    assert (refused.code, "changed or cut short" in refused.err) == (9, True)
+
+
+def test_a_json_file_that_is_no_text(flowspec, tmp_path):
+    (tmp_path / "plan.json").write_bytes(b"\xff\xfe{}")
+    refused = flowspec("apply", "plan.json")
+    assert (refused.code, "is not UTF-8 text" in refused.err) == (2, True)
+
+
 def test_another_spec(flowspec, saved, job):
     job(MORE.replace("two", "three"), keep_alive="true")
     refused = flowspec("apply", saved)
@@ -80,3 +106,49 @@ def test_no_secret_is_in_the_file_and_it_is_given_again(flowspec, job, tmp_path)
     assert flowspec("apply", "plan.json").code != 0
     assert flowspec("apply", "plan.json", "--var", "word=hunter22").code == 0
     assert json.loads((tmp_path / "plan.json").read_text())["version"] == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("importlib.metadata.version", "flowspec was"),
+        ("flowspec.backend.aws.client.Emr.account", "the account was none and is other"),
+    ],
+)
+def test_another_tool_or_account(flowspec, saved, monkeypatch, place, told):
+    monkeypatch.setattr(place, lambda *_: "other")
+    refused = flowspec("apply", saved)
+    assert (refused.code, told in refused.err) == (9, True), refused.err
+
+
+def test_another_region(flowspec, job, moto, monkeypatch):
+    path = job(STEP)
+    roles = "service_role: EMR_DefaultRole\njob_flow_role: EMR_EC2_DefaultRole\nec2_subnet_id: subnet-1\n"
+    path.write_text(path.read_text().replace("backend: local", "backend: emr") + roles)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    assert flowspec("plan", "job.yaml", "--endpoint-url", moto, "-o", "plan.json").code == 0
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    refused = flowspec("apply", "plan.json")
+    assert (refused.code, "the region was us-east-1 and is eu-west-1" in refused.err) == (9, True), refused.err
+
+
+def test_tags_that_someone_has_edited(flowspec, saved):
+    emr = connect(Endpoint("local"))
+    (cluster,) = emr.pages("ListClusters", "Clusters", ClusterStates=["RUNNING", "WAITING"])
+    emr.call("AddTags", ResourceId=cluster["Id"], Tags=[{"Key": "team", "Value": "ads"}])
+    refused = flowspec("apply", saved)
+    assert (refused.code, "the cluster has changed" in refused.err) == (9, True)
+
+
+def test_no_digest_in_the_file_tells_a_secret(flowspec, job, tmp_path):
+    """Whoever guesses a password can't tell from the file whether it is right: one in 4,096 others fits as well."""
+    job(
+        "  - {name: one, type: command, args: [test, '{{ word }}']}",
+        "variables: {word: {type: string, sensitive: true}}",
+    )
+    texts = []
+    # The digests of these two begin with the same 12 bits.
+    for word in ("password42", "password43"):
+        assert flowspec("plan", "job.yaml", "--var", f"word={word}", "--date", "2026-11-28", "-o", "p.json").code == 0
+        texts.append((tmp_path / "p.json").read_text())
+    assert texts[0] == texts[1]

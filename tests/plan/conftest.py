@@ -1,11 +1,15 @@
-"""The embedded EMR without workers, reached by the client that an apply uses."""
+"""The embedded EMR without workers, reached by the client that an apply uses, and requests to send to it."""
 
+import json
 import os
+from copy import deepcopy
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from flowspec import compile, load, render, validate
+from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.client import Emr, Endpoint
 from flowspec.backend.aws.observe import read_back
 from flowspec.document.job_flow import JobFlow
@@ -52,7 +56,9 @@ def emr(tmp_path, monkeypatch):
     service = Service(
         tmp_path / "home", start_worker=lambda _home, _id, lock: held.append(os.dup(lock)), account_rules=False
     )
-    yield Recording(service)
+    # SQLite syncs its files to the disk whenever the last connection to them is closed.
+    with Store(service.home):
+        yield Recording(service)
     for lock in held:
         os.close(lock)
 
@@ -72,3 +78,99 @@ def planned(params, cluster=None, *, secrets=frozenset(), **options):
 
 def observed(emr, cluster_id):
     return read_back(emr, cluster_id)
+
+
+# -- requests, and how to change them
+
+MASTER = {"InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1}
+CORE = {"InstanceRole": "CORE", "InstanceType": "m5.xlarge", "InstanceCount": 2, "Name": "core"}
+TASK = {"InstanceRole": "TASK", "InstanceType": "m5.xlarge", "InstanceCount": 2, "Name": "more"}
+TYPES = [{"InstanceType": "m5.xlarge", "WeightedCapacity": 1}, {"InstanceType": "r5.xlarge", "WeightedCapacity": 2}]
+CORE_FLEET = {"InstanceFleetType": "CORE", "TargetOnDemandCapacity": 2, "InstanceTypeConfigs": TYPES, "Name": "core"}
+TASK_FLEET = {"InstanceFleetType": "TASK", "TargetSpotCapacity": 2, "InstanceTypeConfigs": [dict(TYPES[0])]}
+MASTER_FLEET = {
+    "InstanceFleetType": "MASTER",
+    "TargetOnDemandCapacity": 1,
+    "InstanceTypeConfigs": [{"InstanceType": "m5.xlarge"}],
+}
+SPARK = [{"Classification": "spark-defaults", "Properties": {"a": "1"}}]
+SPARK_TOO = [{"Classification": "spark-defaults", "Properties": {"a": "2"}}]
+STEP = {"Name": "one", "ActionOnFailure": "CONTINUE", "HadoopJarStep": {"Jar": "command-runner.jar", "Args": ["true"]}}
+LIMITS = {"UnitType": "Instances", "MinimumCapacityUnits": 2, "MaximumCapacityUnits": 4}
+RULE = {
+    "Name": "up",
+    "Action": {"SimpleScalingPolicyConfiguration": {"ScalingAdjustment": 1}},
+    "Trigger": {
+        "CloudWatchAlarmDefinition": {
+            "ComparisonOperator": "LESS_THAN",
+            "MetricName": "YARNMemoryAvailablePercentage",
+            "Period": 300,
+            "Threshold": 15.0,
+        }
+    },
+}
+SCALING = {"Constraints": {"MinCapacity": 1, "MaxCapacity": 5}, "Rules": [RULE]}
+SPOT = {"SpotResizeSpecification": {"TimeoutDurationMinutes": 10}}
+
+GROUPS = {
+    "Name": "nightly",
+    "ReleaseLabel": "emr-7.5.0",
+    "Instances": {
+        "InstanceGroups": [MASTER, CORE, TASK],
+        "KeepJobFlowAliveWhenNoSteps": True,
+        "TerminationProtected": False,
+        "UnhealthyNodeReplacement": True,
+    },
+    "Steps": [STEP],
+    "StepConcurrencyLevel": 1,
+    "Tags": [{"Key": "team", "Value": "search"}],
+}
+FLEETS = {
+    **GROUPS,
+    "Instances": {"InstanceFleets": [MASTER_FLEET, CORE_FLEET, TASK_FLEET], "KeepJobFlowAliveWhenNoSteps": True},
+}
+
+
+def changed(base, path, value):
+    """A copy of a request with another value at a path; None takes it away."""
+    out = deepcopy(base)
+    *owners, last = path
+    at = out
+    for owner in owners:
+        at = at[owner]
+    if value is None:
+        del at[last]
+    elif isinstance(at, list) and last == len(at):
+        at.append(value)
+    else:
+        at[last] = value
+    return out
+
+
+def group(index, *path):
+    return ("Instances", "InstanceGroups", index, *path)
+
+
+def fleet(index, *path):
+    return ("Instances", "InstanceFleets", index, *path)
+
+
+def running(emr, params):
+    """A cluster that an apply of this request has made, and that is at work."""
+    applied = apply(planned(params), emr, sleep=lambda _: None)
+    emr.put_in_state(applied.cluster_id, "WAITING")
+    emr.seen.clear()
+    return applied.cluster_id
+
+
+@pytest.fixture
+def flow_of(tmp_path):
+    """Gives the job flow and the request of a spec, which is given as data."""
+
+    def made(spec):
+        path = tmp_path / "job.yaml"
+        path.write_text(json.dumps(spec))
+        flow = validate(render(load(path)))
+        return flow, compile(flow)
+
+    return made

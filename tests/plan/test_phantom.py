@@ -1,4 +1,4 @@
-"""The plan right after an apply is empty, field by field, for any request."""
+"""What was just made is what is wanted: whatever a request or a spec asks for, the plan after it is empty."""
 
 import os
 from collections import Counter
@@ -10,8 +10,10 @@ from flowspec.backend.aws.apply import apply
 from flowspec.errors import ServiceError
 from flowspec.facts.api_model import problems
 from flowspec.plan.cluster import DIGEST_TAG
+from flowspec.plan.compare import make_plan
 from tests.plan.conftest import observed, planned
 from tests.plan.random_requests import Requests, members
+from tests.plan.random_specs import random_spec
 
 # FLOWSPEC_PHANTOM_COUNT=10000 is the slow run.
 COUNT = int(os.environ.get("FLOWSPEC_PHANTOM_COUNT", "500"))
@@ -40,8 +42,23 @@ def test_no_difference_after_an_apply(emr, part):
         covered.update(members(params))
         assert [(one.address, one.before, one.after) for one in after.changes] == []
         assert after.calls == ()
-        emr.call("SetTerminationProtection", JobFlowIds=[after.joins], TerminationProtected=False)
-        emr.call("TerminateJobFlows", JobFlowIds=[after.joins])
         emr.put_in_state(after.joins, "TERMINATED")
     assert seen["made"] > 0.7 * seen.total(), seen.most_common(8)
     assert len(covered) > 200
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_no_difference_after_an_apply_of_a_spec(emr, flow_of, part):
+    refused = 0
+    for seed in range(part, COUNT, PARTS):
+        flow, request = flow_of(random_spec(seed))
+        try:
+            made = apply(make_plan(flow, request), emr, sleep=lambda _: None).cluster_id
+        except ServiceError:
+            refused += 1
+            continue
+        cluster = observed(emr, made)
+        tags = {**cluster.tags, DIGEST_TAG: "of another request"}
+        assert make_plan(flow, request, replace(cluster, tags=tags)).changes == (), seed
+        emr.put_in_state(made, "TERMINATED")
+    assert refused < 0.02 * COUNT

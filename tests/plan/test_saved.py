@@ -6,8 +6,7 @@ import pytest
 
 from flowspec.errors import StalePlan
 from flowspec.plan.saved import is_plan_file, plan_content, read_plan, refuse_stale, write_plan
-from tests.plan.conftest import planned
-from tests.plan.test_converge import GROUPS, changed
+from tests.plan.conftest import GROUPS, changed, planned
 
 WHERE = {"tool": "1.0", "account": "123456789012", "region": "us-east-1"}
 

@@ -180,6 +180,10 @@ def add(
     """Calls AddJobFlowSteps, AddInstanceGroups or AddInstanceFleet so that what it adds is added once.
 
     None of them has a client token: after a lost answer, what the call asks for is looked for before it is sent again.
+    What was there before the call is never taken for it, and equal steps or groups of one call are found as many times
+    as they are asked for; of two groups of one name and type either id may come first. What someone else adds at the
+    same time under the same name and type can't be told from ours: it is taken for ours, and ours is not sent again,
+    so that there may be one too few, which the next plan adds, and never one too many.
     Returns the ids of what was added, in the order of the call. Raises FlowspecError when it is not known whether the
     last send took effect.
     """

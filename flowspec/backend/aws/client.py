@@ -175,13 +175,16 @@ class Emr:
 
     def account(self) -> str:
         """The number of the AWS account, "" where nobody can tell (another endpoint, no permission, this machine)."""
+        from botocore.parsers import ResponseParserError
+
         if self.endpoint.backend == "local" or self.endpoint.endpoint_url:
             return ""
         try:
             with _translated("GetCallerIdentity"):
                 sts = self._session.create_client("sts", region_name=self.region, config=_config(_READ_ATTEMPTS))
                 return str(sts.get_caller_identity()["Account"])
-        except FlowspecError:
+        # What answers is no STS: botocore can't read it, or takes XML and HTML for an answer without its members.
+        except (FlowspecError, ResponseParserError, KeyError):
             return ""
 
     def s3(self, *, timeout: float = 60, attempts: int = _READ_ATTEMPTS) -> Any:
@@ -287,9 +290,10 @@ def _refuse_cut_short(http_response: Any, parsed: Any, model: Any, **_: Any) -> 
         # botocore gives the status as the code where it can't read one.
         if http_response.status_code == 400 and parsed.get("Error", {}).get("Code") in ("400", ""):
             raise _CutShort("an error was answered, but its text was cut short")
-        if _is_html(http_response) and http_response.status_code < 500:
-            # botocore finds no text in it, either.
-            parsed["Error"] = {"Code": str(http_response.status_code), "Message": _NOT_EMR}
+        if _is_html(http_response):
+            # botocore gives no text for it, or the whole page.
+            said = _NOT_EMR if http_response.status_code < 500 else _ON_THE_WAY
+            parsed["Error"] = {"Code": str(http_response.status_code), "Message": said}
         return
     members, always = output_members(model.name)
     if members and not _is_json(http_response.content):
@@ -303,6 +307,7 @@ def _is_html(http_response: Any) -> bool:
     return bytes(http_response.content).lstrip()[:9].lower().startswith((b"<html", b"<!doctype"))
 
 
+_ON_THE_WAY = "the answer is a page of HTML: a proxy or load balancer on the way answers for EMR; try again later"
 _NOT_EMR = "the answer is a page of HTML: that is no EMR, or a proxy on the way answers for it"
 
 

@@ -110,11 +110,20 @@ def observe(emr: Emr, jobflow: JobFlow) -> Cluster | None:
     Sends ListClusters once for 50 active clusters, DescribeCluster for each of the flow's name, and the five calls of
     `read_live` and ListSteps for the one that is found: 7 calls where there is one.
     """
-    candidates = active_named(emr, jobflow.cluster_name)
-    found = list(_made_for(emr, jobflow.name, jobflow.target, candidates))
-    if not found:
-        return None
-    return replace(_cluster_read(emr, found[0]), others=tuple(one["Id"] for one in found[1:]))
+    return observe_named(emr, jobflow)[0]
+
+
+def observe_named(emr: Emr, jobflow: JobFlow) -> tuple[Cluster | None, list[Cluster]]:
+    """Returns what `observe` does, and the active clusters of the flow's name that are not its own, oldest first.
+
+    Sends no more calls than `observe`, which has to describe them to know whose they are.
+    """
+    described = [_described(emr, one.id) for one in active_named(emr, jobflow.cluster_name)]
+    ours = [raw for raw in described if _is_of(raw, jobflow.name, jobflow.target)]
+    namesakes = [_cluster(raw, ()) for raw in described if raw not in ours]
+    if not ours:
+        return None, namesakes
+    return replace(_cluster_read(emr, ours[0]), others=tuple(one["Id"] for one in ours[1:])), namesakes
 
 
 def read_back(emr: Emr, cluster_id: str, *, steps: bool = True) -> Cluster:
@@ -169,9 +178,14 @@ def find_ended(emr: Emr, flow: str, target: str, *, name: str) -> Cluster | None
 def _made_for(emr: Emr, flow: str, target: str, candidates: Iterable[Cluster]) -> Iterator[dict[str, Any]]:
     for summary in candidates:
         raw = _described(emr, summary.id)
-        tags = _cluster(raw, ()).tags
-        if tags.get(FLOW_TAG) == flow and tags.get(TARGET_TAG, "") == target:
+        if _is_of(raw, flow, target):
             yield raw
+
+
+def _is_of(raw: Mapping[str, Any], flow: str, target: str) -> bool:
+    """True if a cluster has the tags of this flow on this target."""
+    tags = _cluster(raw, ()).tags
+    return (tags.get(FLOW_TAG), tags.get(TARGET_TAG, "")) == (flow, target)
 
 
 def active_named(emr: Emr, name: str) -> list[Cluster]:

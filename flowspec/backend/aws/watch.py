@@ -106,10 +106,11 @@ def watch(
     seen = _Seen()
     logs: Logs | None = None
     with closing(_looks(emr, cluster_id, clock, sleep)) as looks:
-        for cluster in looks:
-            yield from seen.changes(cluster)
-            logs = logs or logs_of(emr, cluster)
-            yield from seen.progress(cluster, logs)
+        for cluster, is_news in looks:
+            if is_news:
+                yield from seen.changes(cluster)
+                logs = logs or logs_of(emr, cluster)
+                yield from seen.progress(cluster, logs)
             if is_over(cluster, steps):
                 yield Ended(cluster, judge(cluster, steps))
                 return
@@ -120,20 +121,21 @@ def watch(
 
 def _looks(
     emr: Emr, cluster_id: str, clock: Callable[[], float], sleep: Callable[[float], None]
-) -> Generator[Cluster, None, None]:
-    """Yields the cluster after each pause, without end; the caller stops."""
-    last_answer: float | None = None
+) -> Generator[tuple[Cluster, bool], None, None]:
+    """Yields the cluster after each pause, without end, and whether it was read now; the caller stops."""
+    cluster, last_answer = None, 0.0
     with closing(emr.backend.pauses(emr.endpoint, cluster_id, sleep)) as pauses:
         for _ in pauses:
             try:
                 cluster = describe(emr, cluster_id)
             except FlowspecError:
                 # A cluster that was there does not vanish: the network did, or the service says "slow down".
-                if last_answer is None or clock() - last_answer > _PATIENCE:
+                if cluster is None or clock() - last_answer > _PATIENCE:
                     raise
+                yield cluster, False
             else:
                 last_answer = clock()
-                yield cluster
+                yield cluster, True
 
 
 class _Seen:

@@ -23,7 +23,7 @@ from flowspec.cli.options import (
     output_format,
 )
 from flowspec.cli.output import eprint, eprint_report
-from flowspec.cli.planning import Planned, planned, saved_plan
+from flowspec.cli.planning import Planned, note_renamed, planned, saved_plan
 from flowspec.cli.policies import POLICY
 from flowspec.cli.selection import FLEET, PATHS, names_many
 
@@ -79,6 +79,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     made, emr, again = _made(spec, options)
     # Without what blocks it: apply raises that as its error.
     eprint_report(plans.as_text(replace(made, blocked="")))
+    note_renamed(made, emr)
     notify = partial(eprint, secrets=made.secrets)
     applied = apply(made, emr, replan=again and partial(_shown, again), lock_timeout=lock_timeout, notify=notify)
     eprint(f"{'joined' if applied.joined else 'started'} cluster {applied.cluster_id}")
@@ -98,10 +99,10 @@ def _shown(again: Callable[[], Plan]) -> Plan:
 
 
 def _made(spec: Path, options: dict[str, Any]) -> Planned:
-    if spec.suffix == ".json":
-        from flowspec.plan.saved import is_plan_file
+    from flowspec.plan.saved import is_plan_file
 
-        text = spec.read_text("utf-8")
-        if is_plan_file(text):
-            return saved_plan(text, options)
+    # What is not UTF-8 is no plan file; as a spec it is refused with the place.
+    text = spec.read_text("utf-8", errors="replace")
+    if is_plan_file(text):
+        return saved_plan(text, options)
     return planned(spec, **options)

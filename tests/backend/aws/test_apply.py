@@ -18,7 +18,7 @@ from flowspec.errors import FlowspecError, ServiceError
 from flowspec.plan.changes import ApiCall, Plan
 from flowspec.plan.differences import token
 from flowspec.plan.identity import steps_digest
-from tests.lost_answers import add_all, drawing, judged, running, submit_all
+from tests.lost_answers import LOADS, add_all, drawing, judged, running, submit_all
 
 REQUEST = {
     "Name": "nightly",
@@ -270,6 +270,15 @@ def test_steps_are_told_oldest_first(emr):
     cluster = describe(emr, emr.call("RunJobFlow", **request)["JobFlowId"])
     assert [step.name for step in cluster.steps] == ["one", "two", "three"]
     assert cluster.created <= datetime.now(timezone.utc)
+
+
+@pytest.mark.parametrize("load", LOADS)
+def test_each_kind_of_lost_answer_alone(emr, moto_port, load):
+    """The small form of tests/benchmarks/lost_answers.py, which has the figures for thousands."""
+    outcomes = submit_all(moto_port, 8, drawing(3, 0.3, LOADS[load]))
+    assert judged(outcomes, running(emr)) == {"duplicates": 0, "orphans": 0, "lost": 0, "said": 0}
+    told, there, errors = add_all(moto_port, emr, 10, drawing(3, 0.3, LOADS[load]))
+    assert (sorted(told), errors) == (sorted(there), [])
 
 
 def test_faults_on_all_calls_make_no_second_cluster_and_lose_none(emr, moto_port):

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from flowspec import Endpoint, FlowspecError, ServiceError, connect, describe, watch
 from flowspec.backend.aws import client
 from flowspec.backend.aws.client import OutcomeUnknown
+from flowspec.backend.aws.verdict import Outcome
 from flowspec.backend.aws.watch import Ended
 from tests.endpoints import serving
 
@@ -77,12 +78,25 @@ def test_a_page_of_html_is_called_one(credentials, monkeypatch):
         assert server.seen.count("AddJobFlowSteps") == 1, "it may have been done: it is not sent again"
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
-def test_an_error_in_html_is_told_in_words(credentials, status):
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [*((status, "that is no EMR, or a proxy") for status in (401, 403, 404)), (503, "try again later")],
+)
+def test_an_error_in_html_is_told_in_words(credentials, monkeypatch, status, said):
+    monkeypatch.setattr(client, "_READ_ATTEMPTS", 1)
     with answering(lambda *_: (status, PAGE)) as server, pytest.raises(ServiceError) as told:
         describe(emr_at(server.url), "j-1")
     assert told.value.code == str(status)
-    assert "a page of HTML: that is no EMR, or a proxy" in told.value.message
+    assert "the answer is a page of HTML: " in told.value.message
+    assert said in told.value.message
+
+
+@pytest.mark.parametrize("body", [PAGE + b"<p>", b'{"message": "no"}', PAGE], ids=["html", "json", "xhtml"])
+def test_an_account_that_nobody_tells(credentials, monkeypatch, body):
+    """AWS_ENDPOINT_URL is STS's endpoint, too."""
+    with answering(lambda *_: (200, body)) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        assert connect(Endpoint("emr", "us-east-1")).account() == ""
 
 
 # -- TLS
@@ -224,6 +238,20 @@ def test_credentials_that_stay_expired_end_the_watch_with_the_remedy(credentials
             list(watch(emr, "j-1", clock=lambda: next(ticks), sleep=sleep))
     assert "aws sso login" in told.value.remedy
     assert "flowspec wait" in told.value.remedy
+
+
+def test_a_watch_ends_in_time_though_nothing_can_be_read(credentials):
+    accepted, ticks = ["testing"], iter(range(0, 10_000, 10))
+    with answering(keyed(lambda: accepted[0])) as server:
+        events = watch(
+            emr_at(server.url),
+            "j-1",
+            timeout=60,
+            clock=lambda: next(ticks),
+            sleep=lambda _: accepted.__setitem__(0, "another"),
+        )
+        last = list(events)[-1]
+    assert (last.verdict.outcome, last.cluster.state) == (Outcome.TIMED_OUT, "RUNNING")
 
 
 def test_a_call_that_creates_something_is_not_sent_twice_for_it(tmp_path, monkeypatch):

@@ -11,8 +11,7 @@ from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.lock import locked, unlock
 from flowspec.errors import Locked, ServiceError, StalePlan
 from flowspec.plan.cluster import LOCK_TAG
-from tests.plan.conftest import emr, observed, planned  # noqa: F401 - a fixture
-from tests.plan.test_converge import GROUPS, changed, group, running
+from tests.plan.conftest import GROUPS, changed, emr, group, observed, planned, running  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.usefixtures("emr")
 
@@ -44,6 +43,15 @@ def test_a_second_one_is_told_who_holds_it(emr):  # noqa: F811
     assert f"another apply is changing cluster {cluster_id}" in refused.value.message
     assert f"flowspec unlock {cluster_id}" in refused.value.remedy
     assert held(emr, cluster_id) == ""
+
+
+def test_an_apply_is_told_who_holds_it(emr):  # noqa: F811
+    cluster_id = running(emr, GROUPS)
+    plan = planned(changed(GROUPS, group(1, "InstanceCount"), 5), observed(emr, cluster_id))
+    put(emr, cluster_id, until(datetime.now(timezone.utc) + timedelta(minutes=5)))
+    with pytest.raises(Locked, match="ann@laptop"):
+        apply(plan, emr, sleep=lambda _: None)
+    assert "ModifyInstanceGroups" not in emr.seen
 
 
 def test_an_expired_lock_is_taken_over_and_said_so(emr):  # noqa: F811
@@ -113,8 +121,9 @@ def test_a_plan_of_an_earlier_state_is_refused_or_made_again(emr):  # noqa: F811
     wanted = changed(GROUPS, group(1, "InstanceCount"), 5)
     plan = planned(wanted, observed(emr, cluster_id))
     emr.call("AddTags", ResourceId=cluster_id, Tags=[{"Key": "team", "Value": "ads"}])
-    with pytest.raises(StalePlan):
+    with pytest.raises(StalePlan, match="has changed since"):
         apply(plan, emr, sleep=lambda _: None)
+    assert held(emr, cluster_id) == ""
     apply(plan, emr, replan=lambda: planned(wanted, observed(emr, cluster_id)), sleep=lambda _: None)
     assert planned(wanted, observed(emr, cluster_id)).changes == ()
 

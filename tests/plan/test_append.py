@@ -1,0 +1,61 @@
+"""Steps of a cluster that lives on: each is appended once, told apart by its name and what it runs."""
+
+import pytest
+
+from flowspec.backend.aws.apply import apply
+from flowspec.errors import FlowspecError
+from flowspec.plan.changes import Action
+from tests.plan.conftest import GROUPS, STEP, changed, observed, planned, running
+
+TWO = {**STEP, "Name": "two"}
+
+
+def test_a_new_step_is_appended_once(emr):
+    cluster_id = running(emr, GROUPS)
+    wanted = changed(GROUPS, ("Steps", 1), TWO)
+    plan = planned(wanted, observed(emr, cluster_id))
+    assert [(one.action, one.address) for one in plan.changes] == [(Action.SUBMIT, "step two")]
+    assert len(apply(plan, emr, sleep=lambda _: None).steps) == 2, "the first is not over yet"
+    assert planned(wanted, observed(emr, cluster_id)).changes == ()
+    assert [one.name for one in observed(emr, cluster_id).steps] == ["one", "two"]
+
+
+def test_a_step_with_other_arguments_is_another(emr):
+    cluster_id = running(emr, GROUPS)
+    other = {**STEP, "HadoopJarStep": {**STEP["HadoopJarStep"], "Args": ["other"]}}
+    plan = planned(changed(GROUPS, ("Steps", 0), other), observed(emr, cluster_id))
+    assert [(one.action, one.address) for one in plan.changes] == [(Action.SUBMIT, "step one")]
+
+
+def test_equal_steps_are_as_many_as_are_asked_for(emr):
+    cluster_id = running(emr, changed(GROUPS, ("Steps",), []))
+    wanted = changed(GROUPS, ("Steps",), [STEP, STEP])
+    assert len(apply(planned(wanted, observed(emr, cluster_id)), emr, sleep=lambda _: None).steps) == 2
+    assert planned(wanted, observed(emr, cluster_id)).changes == ()
+    assert len(observed(emr, cluster_id).steps) == 2
+
+
+@pytest.mark.parametrize(("rerun", "number"), [((), 0), (("failed",), 1), (("one",), 1)])
+def test_a_failed_step_runs_again_only_when_asked(emr, rerun, number):
+    cluster_id = running(emr, GROUPS)
+    (step,) = observed(emr, cluster_id).steps
+    emr.put_step_in_state(step.id, "FAILED")
+    plan = planned(GROUPS, observed(emr, cluster_id), rerun=rerun)
+    assert [one.action for one in plan.changes] == [Action.SUBMIT] * number
+    assert bool(plan.notes) == (not number)
+
+
+def test_a_removed_step_is_cancelled_only_when_asked(emr):
+    cluster_id = running(emr, GROUPS)
+    less = changed(GROUPS, ("Steps",), [])
+    left = planned(less, observed(emr, cluster_id))
+    assert left.changes == ()
+    assert "is PENDING and not in the spec: --cancel-removed" in left.notes[0]
+    plan = planned(less, observed(emr, cluster_id), cancel_removed=True)
+    assert [call.operation for call in plan.calls if call.operation != "AddTags"] == ["CancelSteps"]
+
+
+def test_a_name_to_run_again_that_no_step_has():
+    with pytest.raises(FlowspecError, match="no step 'tow' to run again") as refused:
+        planned(GROUPS, rerun=["tow"])
+    assert refused.value.remedy == "it has: one"
