@@ -42,7 +42,10 @@ And step by step:
 What runs already is changed without a spec, too: `resize`, `protect`, `add_steps`, `cancel`, `destroy`; found with
 `list_clusters` and `idle_clusters`; and taken over with `import_cluster`, which writes its spec, and `adopt`.
 
-`plan_on` is `make_plan` with what `observe` and the backend report. Values are frozen: what they hold as dict or
+`plan_on` is `make_plan` with what `observe` and the backend report. `run_tests` runs the cases of specs on sample
+data (`flowspec test`); `flowspec.testing.emr` gives the boto3 clients of a test the embedded EMR.
+
+Values are frozen: what they hold as dict or
 list (`Request.params`, `Plan.request`, `ApiCall.params`) is a new copy at each read, so that a digest always fits.
 Errors are `FlowspecError`: `SpecError` for an invalid document, with all its `Diagnostic`s, and `ServiceError` for
 what EMR or S3 refuses.
@@ -58,7 +61,7 @@ from flowspec.errors import Diagnostic, FlowspecError, Location, ServiceError, S
 if TYPE_CHECKING:
     from flowspec.backend.aws.apply import Applied, apply, destroy
     from flowspec.backend.aws.client import Emr, Endpoint, OutcomeUnknown, connect
-    from flowspec.backend.aws.diagnose import Diagnosis, diagnose
+    from flowspec.backend.aws.diagnosis.diagnose import Cause, Diagnosis, diagnose
     from flowspec.backend.aws.logs import Logs, logs_of
     from flowspec.backend.aws.manage.adoption import Adoption, adopt, plan_adoption
     from flowspec.backend.aws.manage.ending import Leftover, leftovers, protect, unprotect
@@ -68,11 +71,13 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.observe import describe, observe
     from flowspec.backend.aws.verdict import Outcome, Verdict, judge
     from flowspec.backend.aws.watch import ClusterChanged, Ended, Event, StepChanged, StepProgress, watch
+    from flowspec.cases.running import CaseOutcome, CaseResult, run_tests
     from flowspec.document.job_flow import JobFlow
     from flowspec.document.parse import load
     from flowspec.document.render import render
     from flowspec.document.tree import Document
     from flowspec.document.validate import validate
+    from flowspec.exporters.exported import Exported, export
     from flowspec.facts.backends import BackendName
     from flowspec.pipeline import RunResult, import_cluster, plan_on, run
     from flowspec.plan.changes import Action, ApiCall, Assessment, Change, Plan
@@ -91,6 +96,9 @@ __all__ = [
     "Asset",
     "BackendName",
     "CancelledStep",
+    "CaseOutcome",
+    "CaseResult",
+    "Cause",
     "Change",
     "Cluster",
     "ClusterChanged",
@@ -101,6 +109,7 @@ __all__ = [
     "Ended",
     "Endpoint",
     "Event",
+    "Exported",
     "FlowspecError",
     "IdleCluster",
     "JobFlow",
@@ -131,6 +140,7 @@ __all__ = [
     "destroy",
     "diagnose",
     "end_idle",
+    "export",
     "idle_clusters",
     "import_cluster",
     "judge",
@@ -146,6 +156,7 @@ __all__ = [
     "render",
     "resize",
     "run",
+    "run_tests",
     "unprotect",
     "validate",
     "wait_for_sizes",
@@ -156,7 +167,7 @@ __all__ = [
 _HOMES = {
     "flowspec.backend.aws.apply": ("Applied", "apply", "destroy"),
     "flowspec.backend.aws.client": ("Emr", "Endpoint", "OutcomeUnknown", "connect"),
-    "flowspec.backend.aws.diagnose": ("Diagnosis", "diagnose"),
+    "flowspec.backend.aws.diagnosis.diagnose": ("Cause", "Diagnosis", "diagnose"),
     "flowspec.backend.aws.logs": ("Logs", "logs_of"),
     "flowspec.backend.aws.manage.adoption": ("Adoption", "adopt", "plan_adoption"),
     "flowspec.backend.aws.manage.ending": ("Leftover", "leftovers", "protect", "unprotect"),
@@ -172,11 +183,13 @@ _HOMES = {
     "flowspec.backend.aws.observe": ("describe", "observe"),
     "flowspec.backend.aws.verdict": ("Outcome", "Verdict", "judge"),
     "flowspec.backend.aws.watch": ("ClusterChanged", "Ended", "Event", "StepChanged", "StepProgress", "watch"),
+    "flowspec.cases.running": ("CaseOutcome", "CaseResult", "run_tests"),
     "flowspec.document.job_flow": ("JobFlow",),
     "flowspec.document.parse": ("load",),
     "flowspec.document.render": ("render",),
     "flowspec.document.tree": ("Document",),
     "flowspec.document.validate": ("validate",),
+    "flowspec.exporters.exported": ("Exported", "export"),
     "flowspec.facts.backends": ("BackendName",),
     "flowspec.pipeline": ("RunResult", "import_cluster", "plan_on", "run"),
     "flowspec.plan.changes": ("Action", "ApiCall", "Assessment", "Change", "Plan"),

@@ -17,6 +17,7 @@ from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.client import Emr, Endpoint, connect
 from flowspec.backend.aws.manage.reconstruction import Reconstructed, reconstruct
 from flowspec.backend.aws.observe import observe
+from flowspec.backend.aws.staging import note_staged
 from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.backend.aws.watch import Ended, Event, watch
 from flowspec.document.job_flow import JobFlow
@@ -58,7 +59,7 @@ def plan_on(
     rerun: Collection[str] = (),
     cancel_removed: bool = False,
 ) -> Plan:
-    """Reads the flow's cluster and makes the plan, with all that the backend reports about the request.
+    """Reads the flow's cluster and which files are staged, and makes the plan with the backend's report.
 
     The options are those of `make_plan`.
 
@@ -66,7 +67,7 @@ def plan_on(
     """
     running = observe(emr, jobflow)
     assessment = emr.backend.assess(request.params)
-    return make_plan(
+    made = make_plan(
         jobflow,
         request,
         running,
@@ -76,6 +77,7 @@ def plan_on(
         cancel_removed=cancel_removed,
         now=datetime.now(timezone.utc),
     )
+    return note_staged(emr, made)
 
 
 def run(

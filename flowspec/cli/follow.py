@@ -7,28 +7,24 @@ from contextlib import closing
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from flowspec.backend.aws.diagnose import diagnose
-from flowspec.backend.aws.logs import Logs, logs_of
+from flowspec.backend.aws.diagnosis.diagnose import PATIENCE, Diagnosis, diagnose
+from flowspec.backend.aws.logs import Logs, counters_of, logs_of
 from flowspec.backend.aws.observe import describe
-from flowspec.backend.aws.verdict import Outcome
+from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.backend.aws.watch import Ended, Event, StepChanged, StepProgress, watch
 from flowspec.cli.exits import Exit, exit_of
 from flowspec.cli.locate import Chosen
 from flowspec.cli.output import eprint, eprint_report, on_terminal, print_result
 from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
-from flowspec.engines.counters import parse_counters
 from flowspec.errors import FlowspecError
-from flowspec.report import runs
+from flowspec.report import failures, runs
 
 if TYPE_CHECKING:
     from flowspec.cli.options import OnInterrupt
     from flowspec.plan.cluster import Cluster
 
 _T = TypeVar("_T")
-# Bytes of a step's syslog that are looked at for the counters of its last job, which Hadoop's client prints when
-# the job ends: 120 counters at most (mapreduce.job.counters.max) of 64 + 128 characters, and then a few lines.
-_COUNTERS_TAIL = 1 << 20
 
 
 def print_detached(chosen: Chosen, format_: str, *, joined: bool) -> int:
@@ -115,7 +111,7 @@ def _report_end(chosen: Chosen, end: Ended, format_: str) -> int:
     cluster, verdict = end.cluster, end.verdict
     logs = logs_of(chosen.emr, cluster)
     unhappy = verdict.outcome not in {Outcome.SUCCEEDED, Outcome.TIMED_OUT}
-    diagnosis = diagnose(cluster, verdict, logs, chosen.secrets) if unhappy else None
+    diagnosis = diagnose_waiting(chosen, cluster, verdict, PATIENCE) if unhappy else None
     counters: Mapping[str, runs.Counters] = {}
     if not (diagnosis and diagnosis.unread):
         counters = _or_note("the steps' counters", lambda: _counters(cluster, logs), {}, chosen)
@@ -131,7 +127,7 @@ def _report_end(chosen: Chosen, end: Ended, format_: str) -> int:
             "logs": logs.folder(),
             "counters": counters,
             "local_run": fidelity and runs.fidelity_document(fidelity),
-            "diagnosis": diagnosis and runs.diagnosis_document(diagnosis),
+            "diagnosis": diagnosis and failures.as_document(diagnosis),
         }
         print_result(runs.as_json(mask(document, chosen.secrets)))
         return exit_of(verdict.outcome)
@@ -141,11 +137,24 @@ def _report_end(chosen: Chosen, end: Ended, format_: str) -> int:
     if fidelity:
         eprint(runs.fidelity_line(fidelity))
     if diagnosis:
-        eprint_report(runs.failure(diagnosis), secrets=chosen.secrets)
+        eprint_report(failures.as_text(diagnosis), secrets=chosen.secrets)
         eprint(f"  more: {_command('logs', chosen)}{f' --step {verdict.step.id}' if verdict.step else ''}")
     if verdict.outcome is Outcome.TIMED_OUT:
         eprint(f"  it keeps running; re-attach with: {_command('wait', chosen)}")
     return exit_of(verdict.outcome)
+
+
+def diagnose_waiting(chosen: Chosen, cluster: Cluster, verdict: Verdict, patience: float) -> Diagnosis:
+    """Finds the cause; logs that are not shipped yet are waited for at most `patience` seconds, or until Ctrl-C."""
+
+    def diagnosed(patience: float) -> Diagnosis:
+        logs = logs_of(chosen.emr, cluster)
+        return diagnose(cluster, verdict, logs, chosen.secrets, patience=patience, notify=eprint)
+
+    try:
+        return diagnosed(patience)
+    except KeyboardInterrupt:
+        return diagnosed(0)
 
 
 def _or_note(subject: str, read: Callable[[], _T], otherwise: _T, chosen: Chosen) -> _T:
@@ -160,13 +169,8 @@ def _or_note(subject: str, read: Callable[[], _T], otherwise: _T, chosen: Chosen
 
 def _counters(cluster: Cluster, logs: Logs) -> Mapping[str, runs.Counters]:
     """Reads the counters of each completed step from its syslog, by the step's id."""
-    counted = {}
-    for step in cluster.steps:
-        if step.state == "COMPLETED":
-            found = parse_counters((logs.tail(step.id, "syslog", _COUNTERS_TAIL) or b"").decode("utf-8", "replace"))
-            if found:
-                counted[step.id] = found
-    return counted
+    counted = {step.id: counters_of(logs, step.id) for step in cluster.steps if step.state == "COMPLETED"}
+    return {step_id: counters for step_id, counters in counted.items() if counters}
 
 
 def _outputs(cluster: Cluster) -> list[str]:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import click
+
 from flowspec.cli.options import job_flow
 from flowspec.cli.output import eprint, print_warnings
 from flowspec.cli.policies import read_policies, violations_of
 from flowspec.errors import SpecError
+from flowspec.version import installed_version
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr
+    from flowspec.document.job_flow import JobFlow
     from flowspec.plan.changes import Plan
+    from flowspec.request.compile import Request
 
 # Options whose values are paths, which JSON has no type for.
 _PATHS = "variable_files"
@@ -29,21 +35,18 @@ class Planned(NamedTuple):
     again: Callable[[], Plan] | None
 
 
+_CONVERGING = ("replace", "rerun", "cancel_removed")
+
+
 def planned(spec: Path, **options: Any) -> Planned:
     """Makes the plan of a spec and prints its warnings. `options` are those of `flowspec apply` that shape a plan."""
     from flowspec.backend.aws.client import Endpoint, connect
     from flowspec.pipeline import plan_on
-    from flowspec.request.compile import compile
 
-    converging = {name: options.pop(name) for name in ("replace", "rerun", "cancel_removed")}
+    converging = {name: options.pop(name) for name in _CONVERGING}
     run_bootstrap = options.pop("run_bootstrap", False)
-    policies = read_policies(options.pop("policy_files", ()))
-    flow = job_flow(spec, **options)
-    print_warnings(flow.warnings)
     # Before the connection is made: what is wrong with local files is said without credentials, too.
-    request = compile(flow)
-    if violated := violations_of(policies, flow, request):
-        raise SpecError(violated)
+    flow, request = _compiled(spec, **options)
     emr = connect(Endpoint.of(flow, run_bootstrap=run_bootstrap))
     again = partial(plan_on, emr, flow, request, **converging)
     made = again()
@@ -51,6 +54,36 @@ def planned(spec: Path, **options: Any) -> Planned:
         _note_renamed(emr, made)
         _note_namesakes(emr, made)
     return Planned(made, emr, again)
+
+
+def planned_offline(spec: Path, **options: Any) -> Plan:
+    """Makes the plan of a spec as if nothing ran, without credentials and without a call; prints its warnings.
+
+    Secrets that are not given have placeholders. Raises click.UsageError for options about a running cluster.
+    """
+    from flowspec.backend.protocol import backend_of
+    from flowspec.plan.compare import make_plan
+
+    for name in _CONVERGING:
+        if options.pop(name):
+            option = f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"{option} is about what runs, which a plan with --offline does not look at")
+    flow, request = _compiled(spec, placeholders=True, **options)
+    made = make_plan(flow, request, None, backend_of(flow.backend).assess(request.params))
+    return replace(made, notes=(*made.notes, "made offline: not compared with what runs or is staged already"))
+
+
+def _compiled(spec: Path, **options: Any) -> tuple[JobFlow, Request]:
+    """Compiles a spec and prints its warnings. Raises SpecError for what is wrong with it or violates a policy."""
+    from flowspec.request.compile import compile
+
+    policies = read_policies(options.pop("policy_files", ()))
+    flow = job_flow(spec, **options)
+    print_warnings(flow.warnings)
+    request = compile(flow)
+    if violated := violations_of(policies, flow, request):
+        raise SpecError(violated)
+    return flow, request
 
 
 def _note_renamed(emr: Emr, plan: Plan) -> None:
@@ -119,8 +152,6 @@ def saved_plan(text: str, given: Mapping[str, Any]) -> Planned:
 
 
 def _content(plan: Plan, emr: Emr) -> dict[str, Any]:
-    from importlib.metadata import version
-
     from flowspec.plan.saved import plan_content
 
-    return plan_content(plan, tool=version("flowspec"), account=emr.account(), region=emr.region)
+    return plan_content(plan, tool=installed_version(), account=emr.account(), region=emr.region)

@@ -2,7 +2,7 @@
 
 The hundreds tell the stage: 0 text and YAML, 1 schema, 2 rules across fields, 3 variables, targets and
 templates, 4 files and assets, 5 what a backend can't do, 6 an organisation's policy,
-7 a request to import.
+7 a request to import, 8 a case of `flowspec test`.
 """
 
 from __future__ import annotations
@@ -178,6 +178,10 @@ CATALOG: dict[str, Kind] = {
     "FS701": Kind(ERROR, "not a RunJobFlow request"),
     "FS702": Kind(ERROR, "RunJobFlow request invalid in EMR's API"),
     "FS703": Kind(ERROR, "source can't be imported"),
+    "FS801": Kind(ERROR, "an input that the case does not provide"),
+    "FS802": Kind(ERROR, "a file of a case that can't be used"),
+    "FS803": Kind(ERROR, "a place outside of a case's home"),
+    "FS804": Kind(ERROR, "a case without a spec"),
 }
 
 

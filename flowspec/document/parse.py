@@ -52,8 +52,13 @@ def _python_parser(text: str) -> Any:
     return yaml.SafeLoader(text)
 
 
-def load(path: str | os.PathLike[str]) -> Document:
-    """Read one spec file (UTF-8 YAML, up to 10 MB).
+def load(
+    path: str | os.PathLike[str],
+    *,
+    noun: str = "a job flow",
+    begins: str = "a spec begins with `flowspec: v1` and a `name:`",
+) -> Document:
+    """Read one spec file (UTF-8 YAML, up to 10 MB), or another document, which is `noun` and how it `begins`.
 
     Raises `SpecError` when there is no document to speak of; lesser findings (a key given twice, an
     unquoted template) are kept in `Document.diagnostics`, so that all are told at once.
@@ -61,14 +66,11 @@ def load(path: str | os.PathLike[str]) -> Document:
     source = read(path)
     root, found = compose(source)
     if root is None or (isinstance(root, Scalar) and root.value is None and not root.failed):
-        raise SpecError(
-            [source.diagnostic("FS004", "the file is empty", hint="a spec begins with `flowspec: v1` and a `name:`")]
-        )
+        raise SpecError([source.diagnostic("FS004", "the file is empty", hint=begins)])
     if not isinstance(root, Mapping):
         kind = "a list" if isinstance(root, Items) else "a single value"
-        message = f"a job flow is a mapping, this is {kind}"
-        hint = "a spec begins with `flowspec: v1` and a `name:`"
-        raise SpecError([*found, source.diagnostic("FS005", message, root.at, hint=hint)])
+        message = f"{noun} is a mapping, this is {kind}"
+        raise SpecError([*found, source.diagnostic("FS005", message, root.at, hint=begins)])
     if "requires" in root.entries:
         check_requires(root)
     return Document(Path(path), source, root, tuple(found))

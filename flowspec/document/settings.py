@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,11 +53,22 @@ def settings_for(spec: Path) -> Settings:
     for one in (folder, *folder.parents):
         for name, section in (("flowspec.toml", ()), ("pyproject.toml", ("tool", "flowspec"))):
             file = one / name
-            if file.is_file() and (found := _read(file, section)) is not None:
+            if file.is_file() and (found := _read_once(file, section)) is not None:
                 return found
         if one == root:
             break
     return Settings()
+
+
+def _read_once(file: Path, section: tuple[str, ...]) -> Settings | None:
+    """Reads a file again only when it has changed: parsing TOML takes a millisecond, as long as validating a spec."""
+    state = file.stat()
+    return _read_as_of(file, section, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=16)
+def _read_as_of(file: Path, section: tuple[str, ...], mtime: int, size: int) -> Settings | None:  # noqa: ARG001 - the key
+    return _read(file, section)
 
 
 def _read(file: Path, section: tuple[str, ...]) -> Settings | None:

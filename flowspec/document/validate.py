@@ -55,7 +55,7 @@ def validate(document: Document, *, emr_rules: bool = True) -> JobFlow:
     meant = {one.hint.removeprefix("did you mean ").removesuffix("?") for one in findings if one.id == "FS101"}
     violations = check_rules(sound, [*map(tuple, rejected), *((key,) for key in meant)])
     found += [_placed(document, one) for one in violations if emr_rules or one.id not in refused_by_id()]
-    found += [_placed(document, one) for one in check_security(sound)]
+    found += [_placed(document, one) for one in check_security(sound, secrets)]
     found = list(settings_for(document.path).applied(found))
     settled = settle(found, document.target, secrets)
     if any(one.severity is Severity.ERROR for one in settled):
@@ -87,21 +87,32 @@ def _job_flow(
     )
 
 
+def check_against(document: Document, schema: schemas.Schema) -> dict[str, Any]:
+    """Checks a document that is no spec (a test's case.yaml) against a schema without references; returns its data.
+
+    Raises `SpecError` with all that was found since the file was read.
+    """
+    data = Reading().value(document.root, schema)
+    found = [*document.diagnostics, *(_placed(document, one) for one in _without_echoes(list(_against(schema, data))))]
+    if found:
+        raise SpecError(settle(found, ""))
+    return data  # type: ignore[no-any-return]  # a document's root is a mapping
+
+
 @cache
-def _validator(loose: bool) -> Any:
+def _validator_class() -> Any:
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
 
     # To JSON Schema 2.0 is an integer; to botocore it is not.
     types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
-    made: Any = extend(Draft202012Validator, type_checker=types)  # type: ignore[no-untyped-call]
-    return made(schemas.loose() if loose else schemas.strict())
+    return extend(Draft202012Validator, type_checker=types)  # type: ignore[no-untyped-call]
 
 
 def _against(schema: schemas.Schema, data: Any) -> Iterator[Violation]:
     if fits(data, schema, schema):
         return
-    judge = _validator(schema is schemas.loose())
+    judge = _validator_class()(schema)
     for key in [key for key, value in data.items() if isinstance(value, list) and key in schema["properties"]]:
         items = schemas.meant(schema["properties"][key], "array").get("items")
         # jsonschema is not asked about each of a thousand steps when one of them is wrong.

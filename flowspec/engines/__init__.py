@@ -34,7 +34,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from flowspec.engines.paths import FileSystems, split_uri
-from flowspec.engines.registry import ELSEWHERE, ENGINES, by_jar, by_program
+from flowspec.engines.registry import ELSEWHERE, ENGINES, DataPaths, by_jar, by_program
 from flowspec.errors import FlowspecError
 
 HONOURED = ("core-site", "hdfs-site", "mapred-site", "spark-defaults")
@@ -112,6 +112,15 @@ def engine_of(jar: str, main_class: str | None, args: Sequence[str]) -> str:
         return _work(jar, main_class, args, lambda uri: uri).engine
     except FlowspecError:
         return ""
+
+
+def data_paths(jar: str, main_class: str | None, args: Sequence[str]) -> DataPaths | None:
+    """Returns the paths that a step reads and writes; None where its arguments do not tell them apart."""
+    try:
+        work = _work(jar, main_class, args, lambda uri: uri)
+        return ENGINES[work.engine].data_paths(work.args) if work.engine in ENGINES else None
+    except FlowspecError:
+        return None
 
 
 def unsupported(jar: str, main_class: str | None, args: Sequence[str]) -> str | None:

@@ -78,6 +78,7 @@ class Plan:
     says why the plan may not be applied ("" if it may), `remedy` what would allow it. `remarks` say what is
     different on this machine from the cluster asked for, `notes` what of the running cluster was left as it is.
     `converges` is the running cluster that is changed in place, and `observed` the digest of it as it was then.
+    `uploads` are the files that have to be staged, and `staged` the URIs of those that are known to be there already.
     `awaits` are the ids of its steps that are the spec's and not over yet; None where all of its steps are the run's.
     """
 
@@ -99,6 +100,7 @@ class Plan:
     remarks: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
+    staged: frozenset[str] = frozenset()
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     version: int = PLAN_VERSION
 

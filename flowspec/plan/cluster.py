@@ -44,8 +44,8 @@ class Step:
 
     @property
     def has_ended(self) -> bool:
-        """True if the step is in a final state."""
-        return self.state in states.ENDED_STEPS
+        """True if the step is in a final state, or in one that is not known and has an end."""
+        return self.state in states.ENDED_STEPS or (self.state not in states.ACTIVE_STEPS and self.ended is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +91,8 @@ class Cluster:
 
     @property
     def has_ended(self) -> bool:
-        """True if the cluster is in a final state."""
-        return self.state in states.ENDED
+        """True if the cluster is in a final state, or in one that is not known and has an end."""
+        return self.state in states.ENDED or (self.state not in states.ALIVE and self.ended is not None)
 
     @property
     def digest(self) -> str:

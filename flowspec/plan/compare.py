@@ -101,9 +101,9 @@ def _against(submission: Plan, cluster: Cluster, choices: Choices) -> Plan:
     """The plan for a flow that has an active cluster."""
     wanted = submission.request
     # A run: neither the spec nor the cluster outlives its steps.
-    if cluster.live is None or not (_lives_on(wanted) or cluster.keep_alive):
+    if cluster.live is None or not (lives_on(wanted) or cluster.keep_alive):
         return _joined_or_replaced(submission, cluster, choices)
-    comparison = _compared(wanted, cluster)
+    comparison = _compared(wanted, cluster, submission.secrets)
     fixed = [one for one in comparison.differences if needs_replacement(one)]
     if fixed:
         return _replacement(submission, cluster, fixed, choices)
@@ -112,7 +112,7 @@ def _against(submission: Plan, cluster: Cluster, choices: Choices) -> Plan:
         cluster,
         rerun=choices.rerun,
         cancel_removed=choices.cancel_removed,
-        known=cluster.tags.get(STEPS_TAG) == steps_digest(wanted),
+        known=cluster.tags.get(STEPS_TAG) == steps_digest(wanted, submission.secrets),
     )
     return _converging(submission, cluster, comparison, steps)
 
@@ -122,16 +122,17 @@ def _others_note(cluster: Cluster) -> str:
     return f"{others} has the tags of this flow, too: cluster {cluster.id}, the earliest, is the one that counts"
 
 
-def _lives_on(params: Mapping[str, Any]) -> bool:
+def lives_on(params: Mapping[str, Any]) -> bool:
+    """True if the cluster of a request stays when its steps are done."""
     return bool(params.get("Instances", {}).get("KeepJobFlowAliveWhenNoSteps"))
 
 
-def _compared(params: Mapping[str, Any], cluster: Cluster) -> Comparison:
+def _compared(params: Mapping[str, Any], cluster: Cluster, secrets: Collection[str]) -> Comparison:
     """The differences, and what can't be known: members that EMR never gives back are compared by their digest."""
     assert cluster.live is not None
     found = compare_fields(params, cluster.live, managed_tokens(cluster.tags.get(MANAGED_TAG, "")))
     hidden = unreadable(params)
-    if not hidden or cluster.tags.get(HIDDEN_TAG) == hidden_digest(params):
+    if not hidden or cluster.tags.get(HIDDEN_TAG) == hidden_digest(params, secrets):
         return found
     if HIDDEN_TAG in cluster.tags:
         changed = [
@@ -150,7 +151,7 @@ def _joined_or_replaced(submission: Plan, cluster: Cluster, choices: Choices) ->
     if cluster.live is None:
         return _replacement(submission, cluster, (), choices)
     wanted = submission.request
-    comparison = _compared(wanted, cluster)
+    comparison = _compared(wanted, cluster, submission.secrets)
     wanted_steps = [step_identity(one) for one in wanted.get("Steps", ())]
     if wanted_steps != [step_identity(one) for one in cluster.live.params.get("Steps", ())]:
         step = Difference(("Steps",), "steps", "(others)", "(those of the spec)", row_of("Steps"))
@@ -174,7 +175,7 @@ def _converging(submission: Plan, cluster: Cluster, comparison: Comparison, step
         uploads=submission.uploads if steps.add else (),
         joins=None if changes else cluster.id,
         converges=cluster.id if changes else None,
-        observed=observed_digest(cluster),
+        observed=observed_digest(cluster, submission.secrets),
         awaits=tuple(one.id for one in steps.awaits),
         notes=(*comparison.notes, *_failed_notes(steps)),
         blocked=unknown_steps(wanted, steps),

@@ -34,7 +34,7 @@ def changes_of(difference: Difference) -> Iterator[Change]:
     operation = row.undo if difference.kind is Kind.REMOVE else row.operation
     action = _ACTIONS[difference.kind]
     if difference.kind is not Kind.SET:
-        before, after = _text(difference.before), _text(difference.after)
+        before, after = value_text(difference.before), value_text(difference.after)
         yield Change(action, difference.address, before, after, operation, difference.path)
         return
     # Of applications only the names count, and one that is gone as much as one that is new.
@@ -46,7 +46,7 @@ def changes_of(difference: Difference) -> Iterator[Change]:
     )
     for suffix, one, other in _leaves(*values):
         address = f"{difference.address}.{suffix}" if suffix else difference.address
-        yield Change(action, address, _text(one), _text(other), operation, difference.path)
+        yield Change(action, address, value_text(one), value_text(other), operation, difference.path)
 
 
 def _app_names(applications: Any) -> list[str]:
@@ -84,8 +84,8 @@ def _named(value: Any, spelled: bool) -> Mapping[str, Any] | None:
     return None
 
 
-def _text(value: Any) -> str | tuple[str, ...] | None:
-    """A value as a plan shows it."""
+def value_text(value: Any) -> str | tuple[str, ...] | None:
+    """A value of a request as a plan shows it: a text, or the texts of a list."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):

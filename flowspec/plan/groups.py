@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from flowspec.facts.mutability import row_of
@@ -83,8 +84,9 @@ def match_groups(then: Sequence[Json], now: Sequence[Json]) -> dict[int, int]:
     """Which wanted group is which live one (by index): master and core by their role, task groups by name and kind.
 
     A task group of the same name but of another type, market or volumes is another group: EMR can't change one into
-    the other. Groups that state most choose first: one that leaves its volumes open would fit any other's. Among
-    equals, one of the wanted size goes first, and then one that has instances.
+    the other. Groups that are wholly as wanted are matched first: of two that differ in no more than their policies or
+    sizes, each has its own. Groups that state most choose first: one that leaves its volumes open would fit any
+    other's. Among equals, one that has instances goes first.
     """
     free = list(range(len(now)))
     matched: dict[int, int] = {}
@@ -92,34 +94,64 @@ def match_groups(then: Sequence[Json], now: Sequence[Json]) -> dict[int, int]:
     def match(index: int, fits: Callable[[Json], bool]) -> None:
         fitting = [one for one in free if fits(now[one])]
         if fitting:
-            sizes = {one: now[one].get("InstanceCount", 0) for one in fitting}
-            best = max(fitting, key=lambda one: (sizes[one] == then[index]["InstanceCount"], sizes[one] > 0, -one))
+            best = max(fitting, key=lambda one: (now[one].get("InstanceCount", 0) > 0, -one))
             free.remove(best)
             matched[index] = best
 
     for index, group in enumerate(then):
         if group["InstanceRole"] != "TASK":
             match(index, lambda other, role=group["InstanceRole"]: other.get("InstanceRole") == role)  # type: ignore[misc]
-    by_detail = sorted(enumerate(then), key=lambda pair: -sum(bool(pair[1].get(name)) for name in _COMPARED))
-    for by_name in (True, False):
+    by_detail = sorted(enumerate(then), key=lambda pair: -_detail(pair[1]))
+    for fits in _FITS:
         for index, group in by_detail:
             if index not in matched and group["InstanceRole"] == "TASK":
-                match(index, lambda other, group=group, by_name=by_name: _same_task(group, other, by_name))  # type: ignore[misc]
+                match(index, partial(fits, group))
     return matched
 
 
-def _same_task(group: Json, other: Json, by_name: bool) -> bool:
-    if other.get("InstanceRole") != "TASK":
-        return False
-    named = (group.get("Name") or None) == other.get("Name") if by_name else not group.get("Name")
-    return named and all(same(name, _meant(group, name), other.get(name)) for name in _COMPARED)
+def _detail(group: Json) -> int:
+    """Returns the number of members that a group states; each of its volumes counts."""
+    volumes = group.get("EbsConfiguration", {}).get("EbsBlockDeviceConfigs", ())
+    return sum(bool(group.get(name)) for name in _COMPARED) + sum(len(one["VolumeSpecification"]) for one in volumes)
+
+
+def _same_kind(group: Json, other: Json) -> bool:
+    return other.get("InstanceRole") == "TASK" and all(
+        same(name, _meant(group, name), other.get(name)) for name in _COMPARED
+    )
+
+
+def _same_name(group: Json, other: Json) -> bool:
+    return (group.get("Name") or None) == other.get("Name") and _same_kind(group, other)
+
+
+def _same_policies(group: Json, other: Json) -> bool:
+    return _same_name(group, other) and all(same(name, group.get(name), other.get(name)) for name in REMOVABLE)
+
+
+def _same_in_all(group: Json, other: Json) -> bool:
+    return _same_policies(group, other) and group["InstanceCount"] == other.get("InstanceCount", 0)
+
+
+def _unnamed(group: Json, other: Json) -> bool:
+    return not group.get("Name") and _same_kind(group, other)
+
+
+def _same_size(group: Json, other: Json) -> bool:
+    return _same_name(group, other) and group["InstanceCount"] == other.get("InstanceCount", 0)
+
+
+# From the closest to the loosest.
+_FITS = (_same_in_all, _same_policies, _same_size, _same_name, _unnamed)
+
+
+def market_of(group: Json) -> str:
+    """The market of a group: with a bid it is a spot group, and without either on demand (API: InstanceGroupConfig)."""
+    return str(group.get("Market") or ("SPOT" if group.get("BidPrice") else "ON_DEMAND"))
 
 
 def _meant(group: Json, name: str) -> Any:
-    """A group with a bid is a spot group, and one without a market is on demand (API: InstanceGroupConfig)."""
-    if name == "Market" and not group.get("Market"):
-        return "SPOT" if group.get("BidPrice") else "ON_DEMAND"
-    return group.get(name)
+    return market_of(group) if name == "Market" else group.get(name)
 
 
 def _differs(group: Json, now: Json, name: str, group_id: str, at: Path, *, kind: Kind = Kind.SET) -> Difference:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from flowspec.facts.mutability import ROWS, Handling
@@ -26,10 +26,11 @@ from flowspec.plan.cluster import (
 from flowspec.plan.differences import TOKEN_LENGTH, token
 from flowspec.plan.fields import stated
 from flowspec.plan.steps import step_identity
+from flowspec.request.public_form import public_form
 
 TAG_VALUE = 256
 # Of KerberosAttributes DescribeCluster gives the realm back, and no password.
-_HIDDEN_MEMBERS = (*(row.member for row in ROWS if row.handling is Handling.UNREADABLE), "KerberosAttributes")
+HIDDEN_MEMBERS = (*(row.member for row in ROWS if row.handling is Handling.UNREADABLE), "KerberosAttributes")
 
 
 def identity_tags(plan: Plan) -> dict[str, str]:
@@ -39,9 +40,9 @@ def identity_tags(plan: Plan) -> dict[str, str]:
         TARGET_TAG: plan.target,
         DIGEST_TAG: plan.digest,
         MANAGED_TAG: _managed(plan.request),
-        STEPS_TAG: steps_digest(plan.request),
+        STEPS_TAG: steps_digest(plan.request, plan.secrets),
     }
-    hidden = {HIDDEN_TAG: hidden_digest(plan.request)} if unreadable(plan.request) else {}
+    hidden = {HIDDEN_TAG: hidden_digest(plan.request, plan.secrets)} if unreadable(plan.request) else {}
     return tags | hidden
 
 
@@ -59,7 +60,7 @@ def managed_tokens(value: str) -> frozenset[str]:
 def unreadable(params: Mapping[str, Any]) -> dict[str, Any]:
     """The members of a request that EMR never gives back."""
     found = {}
-    for member in _HIDDEN_MEMBERS:
+    for member in HIDDEN_MEMBERS:
         value: Any = params
         for name in member.split("."):
             value = value.get(name) if isinstance(value, Mapping) else None
@@ -68,28 +69,30 @@ def unreadable(params: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def hidden_digest(params: Mapping[str, Any]) -> str:
-    """The digest of what EMR never gives back. Passwords are in it: cut to 16 digits, it tells nothing of them."""
-    return _digest(unreadable(params))[:16]
+def hidden_digest(params: Mapping[str, Any], secrets: Collection[str]) -> str:
+    """The digest of what EMR never gives back, which tells none of the `secrets` and passwords in it."""
+    return _digest(public_form(unreadable(params), secrets))[:16]
 
 
-def steps_digest(params: Mapping[str, Any]) -> str:
-    """The digest of the steps that a request submits."""
-    return _digest([step_identity(one) for one in params.get("Steps", ())])[:16]
+def steps_digest(params: Mapping[str, Any], secrets: Collection[str]) -> str:
+    """The digest of the steps that a request submits, which tells none of the `secrets` in them."""
+    public = public_form({"Steps": params.get("Steps", ())}, secrets)
+    return _digest([public["secrets"], [step_identity(one) for one in public["params"]["Steps"]]])[:16]
 
 
-def observed_digest(cluster: Cluster) -> str:
+def observed_digest(cluster: Cluster, secrets: Collection[str]) -> str:
     """The digest of a cluster as it was read, by which a saved plan is known to be stale.
 
     Of steps only the ids count: that one has moved on changes no plan that was made while it was alive.
     """
     live = cluster.live
-    params = dict(live.params) if live else {}
+    params = {name: value for name, value in live.params.items() if name != "Steps"} if live else {}
     if live and params.get("Instances"):
         params["Instances"] = _without_moved_sizes(params)
     # The lock is written by who is about to look.
     params["Tags"] = [tag for tag in params.get("Tags", ()) if tag["Key"] != LOCK_TAG]
-    return _digest([cluster.id, params, live.ids if live else None, [one.id for one in cluster.steps]])
+    public = public_form(params, secrets)
+    return _digest([cluster.id, public, live.ids if live else None, [one.id for one in cluster.steps]])
 
 
 _SIZES = {

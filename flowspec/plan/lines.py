@@ -47,9 +47,14 @@ def upload_lines(assets: Sequence[Asset]) -> Iterator[Change]:
 
 
 def _step_line(step: Mapping[str, Any], index: int, operation: str = "") -> Change:
-    jar = step["HadoopJarStep"]
-    command = (jar["Jar"], *jar.get("Args", ()))
+    command = command_of(step)
     return Change(Action.SUBMIT, f"step {step['Name']}", after=command, reason=operation, path=("Steps", index))
+
+
+def command_of(step: Mapping[str, Any]) -> tuple[str, ...]:
+    """The jar of a step and its arguments."""
+    jar = step["HadoopJarStep"]
+    return (jar["Jar"], *jar.get("Args", ()))
 
 
 def step_lines(wanted: Mapping[str, Any], steps: StepChanges) -> Iterator[Change]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
 from flowspec.plan.changes import Action, Change, Plan
+from flowspec.report.markdown import escaped, fenced
 
 _COUNTED = {
     Action.REPLACE: ("cluster to replace", "clusters to replace"),
@@ -49,26 +49,18 @@ _DIFF_MARKS = {
 
 def as_markdown(plan: Plan) -> str:
     """The plan for a comment on a pull request: its count as the heading, its lines as a diff; secrets masked."""
-    lines = [f"### {escaped_markdown(_title(plan))}", "", f"**{escaped_markdown(_summary(plan))}**", ""]
+    lines = [f"### {escaped(_title(plan))}", "", f"**{escaped(_summary(plan))}**", ""]
     if plan.changes:
         lines += [*diff_block([(change.action, _line(change, plan)) for change in plan.changes]), ""]
-    lines += [f"- {escaped_markdown(note)}" for note in _notes(plan)]
+    lines += [f"- {escaped(note)}" for note in _notes(plan)]
     if plan.blocked:
-        lines += ["", f"> **Blocked:** {escaped_markdown(plan.blocked)}; {escaped_markdown(plan.remedy)}"]
+        lines += ["", f"> **Blocked:** {escaped(plan.blocked)}; {escaped(plan.remedy)}"]
     return str(mask("\n".join(lines).rstrip(), plan.secrets))
 
 
 def diff_block(lines: Sequence[tuple[Action, str]]) -> list[str]:
     """Returns the lines of changes as a Markdown block that is coloured as a diff."""
-    shown = [f"{_DIFF_MARKS[action]} {line}" for action, line in lines]
-    # A fence is ended only by one as long: names may hold backticks.
-    fence = "`" * max(3, 1 + max((len(run) for line in shown for run in re.findall("`+", line)), default=0))
-    return [f"{fence}diff", *shown, fence]
-
-
-def escaped_markdown(text: str) -> str:
-    """Text in which nothing is Markdown or HTML: it holds names that anybody may have chosen."""
-    return re.sub(r"([\\`*_{}\[\]()#+!|<>~-])", r"\\\1", visible(text))
+    return fenced([f"{_DIFF_MARKS[action]} {line}" for action, line in lines], "diff")
 
 
 def _title(plan: Plan) -> str:
@@ -161,7 +153,11 @@ def as_json(plan: Plan) -> str:
             for change in plan.changes
         ],
         "calls": [{"operation": call.operation, "params": call.params} for call in plan.calls],
-        "uploads": [{"path": str(a.path), "uri": a.uri, "size": a.size} for a in plan.uploads],
+        "uploads": [
+            {"path": str(one.path), "uri": one.uri, "size": one.size}
+            for one in plan.uploads
+            if one.uri not in plan.staged
+        ],
     }
     return json.dumps(mask(document, plan.secrets), indent=2, ensure_ascii=False)
 

@@ -12,7 +12,8 @@ from flowspec.document.masking import mask
 from flowspec.errors import Diagnostic, Severity
 from flowspec.plan.changes import Action
 from flowspec.report import diagnostics
-from flowspec.report.plans import change_line, diff_block, escaped_markdown
+from flowspec.report.markdown import escaped
+from flowspec.report.plans import change_line, diff_block
 from flowspec.review.review import CHANGED, GONE, INVALID, NEW, FlowReview, Review
 
 MARKER = "<!-- flowspec-review -->"
@@ -62,8 +63,8 @@ def _summary(review: Review) -> str:
 
 def as_markdown(review: Review) -> str:
     """The review for a comment: the count first, each flow folded, and no more than a comment may have."""
-    head = [MARKER, f"### {escaped_markdown(_summary(review))}", ""]
-    notes = [f"- {escaped_markdown(note)}" for note in review.notes]
+    head = [MARKER, f"### {escaped(_summary(review))}", ""]
+    notes = [f"- {escaped(note)}" for note in review.notes]
     size = sum(len(line) + 1 for line in (*head, *notes))
     shown: list[str] = []
     for index, flow in enumerate(review.flows):
@@ -85,7 +86,7 @@ def _section(flow: FlowReview) -> str:
     lines = [f"<details{open_}><summary>{_escaped_html(_heading(flow))}</summary>", ""]
     marks = [(change.action, change_line(change, flow.secrets, placed=True)) for change in flow.changes]
     lines += diff_block(marks) if marks else []
-    lines += [f"- {escaped_markdown(note)}" for note in flow.notes]
+    lines += [f"- {escaped(note)}" for note in flow.notes]
     lines += [f"- {_finding(one)}" for one in flow.findings]
     return str(mask("\n".join([*lines, "", "</details>", ""]), flow.secrets))
 
@@ -93,7 +94,7 @@ def _section(flow: FlowReview) -> str:
 def _finding(found: Diagnostic) -> str:
     place = f"{found.location.file}:{found.location.line} " if found.location else ""
     hint = f" ({found.hint})" if found.hint else ""
-    return f"**{found.severity.value}** {found.id} {escaped_markdown(f'{place}{found.message}{hint}')}"
+    return f"**{found.severity.value}** {found.id} {escaped(f'{place}{found.message}{hint}')}"
 
 
 def _escaped_html(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A run as text and plain data: a line for each event, a summary, the cause of a failure."""
+"""A run as text and plain data: a line for each event, a summary."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from flowspec.backend.aws.diagnose import Diagnosis
 from flowspec.backend.aws.manage.inventory import IdleCluster
 from flowspec.backend.aws.verdict import Verdict
 from flowspec.backend.aws.watch import ClusterChanged, Event, StepChanged, StepProgress
@@ -99,22 +98,6 @@ def fidelity_document(fidelity: LocalFidelity) -> dict[str, Any]:
     return {**asdict(fidelity), "versions": versions}
 
 
-def failure(diagnosis: Diagnosis) -> str:
-    """The cause of a failure, for people."""
-    diagnosis = visible_values(diagnosis)
-    lines = [f"  {fact}" for fact in diagnosis.facts]
-    for log, words in diagnosis.excerpts.items():
-        lines += [f"  from its {log}:", *(f"    | {line}" for line in words)]
-    lines += [f"  try: {advice}" for advice in diagnosis.advice]
-    if diagnosis.logs:
-        lines += [f"  logs: {diagnosis.logs}"]
-    if diagnosis.unread:
-        lines += [f"  they could not be read: {diagnosis.unread}"]
-    if diagnosis.logs_may_follow:
-        lines += ["  EMR ships logs about every five minutes; `flowspec logs` shows them when they are there"]
-    return "\n".join(lines)
-
-
 def status(cluster: Cluster) -> str:
     """A cluster and its steps, for people."""
     cluster = visible_values(cluster)
@@ -201,11 +184,6 @@ def summary_document(cluster: Cluster) -> dict[str, Any]:
     of_flow = {"flow": FLOW_TAG, "target": TARGET_TAG, "source": SOURCE_TAG}
     told = {name: cluster.tags.get(tag) for name, tag in of_flow.items()}
     return {**{name: getattr(cluster, name) for name in known}, "has_ended": cluster.has_ended, **told}
-
-
-def diagnosis_document(diagnosis: Diagnosis) -> dict[str, Any]:
-    """The cause of a failure for programs: plain data."""
-    return asdict(diagnosis)
 
 
 def as_json(value: Any) -> str:

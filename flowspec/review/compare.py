@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from flowspec.facts.mutability import row_of
 from flowspec.plan.changes import Action, Change
 from flowspec.plan.cluster import Live
-from flowspec.plan.compare import location_of
-from flowspec.plan.converge import changes_of, needs_replacement
+from flowspec.plan.compare import lives_on, location_of
+from flowspec.plan.converge import changes_of, needs_replacement, value_text
 from flowspec.plan.differences import Difference, Kind, snake, token
 from flowspec.plan.fields import compare_fields, stated
-from flowspec.plan.groups import expand_shorthand
-from flowspec.plan.lines import without_secret
+from flowspec.plan.groups import expand_shorthand, market_of
+from flowspec.plan.identity import HIDDEN_MEMBERS
+from flowspec.plan.lines import command_of, without_secret
 from flowspec.plan.steps import step_identity
 
 if TYPE_CHECKING:
@@ -39,22 +40,22 @@ def compare_requests(before: Request, after: Request, jobflow: JobFlow) -> tuple
     # All that the earlier revision stated was its own, so that what it lacks now is a difference.
     compared = compare_fields(now, live, [token(address) for address in stated(then)])
     differences = [*compared.differences, *_unseen(then, expand_shorthand(now), compared.differences)]
-    lives_on = any(one.get("Instances", {}).get("KeepJobFlowAliveWhenNoSteps") for one in (then, now))
-    changes = [change for one in differences for change in _changes(one, lives_on)]
+    lasting = lives_on(then) or lives_on(now)
+    changes = [change for one in differences for change in _changes(one, lasting)]
     changes += [*_steps(then.get("Steps", ()), now.get("Steps", ())), *_files(before, after)]
     return [_placed(one, after, jobflow) for one in changes], compared.notes
 
 
 def _as_read_back(params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The request with the market of each group that EMR chooses when none is given (API: InstanceGroupConfig)."""
+    """The request with the market of each group that EMR chooses when none is given."""
     for group in params.get("Instances", {}).get("InstanceGroups", ()):
-        group.setdefault("Market", "SPOT" if group.get("BidPrice") else "ON_DEMAND")
+        group["Market"] = market_of(group)
     return params
 
 
-def _changes(difference: Difference, lives_on: bool) -> Iterator[Change]:
+def _changes(difference: Difference, lasting: bool) -> Iterator[Change]:
     for change in changes_of(difference):
-        if not lives_on:
+        if not lasting:
             # Each run has a cluster of its own: there is none to change by an operation, or to replace.
             yield dataclasses.replace(change, reason="")
         elif difference.kind is Kind.REMOVE and not (difference.row.undo or difference.row.operation):
@@ -78,14 +79,10 @@ def _unseen(then: Mapping[str, Any], now: Mapping[str, Any], seen: Sequence[Diff
         address = snake(path[-1])
         if before != after and path not in known and address not in addresses:
             kind = Kind.ADD if before is None else Kind.REMOVE if after is None else Kind.SET
-            if kind is not Kind.REMOVE and member not in _HIDDEN:
+            if kind is not Kind.REMOVE and member not in HIDDEN_MEMBERS:
                 # The same in another spelling, or a stated default.
                 continue
             yield Difference(path if after is not None else (), address, before, after, row_of(member), kind)
-
-
-# Compared by their digest alone on a cluster (`flowspec.plan.identity`).
-_HIDDEN = frozenset({"AdditionalInfo", "Instances.HadoopVersion"})
 
 
 def _names(*mappings: Mapping[str, Any]) -> frozenset[str]:
@@ -93,32 +90,28 @@ def _names(*mappings: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _steps(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> Iterator[Change]:
-    """Steps that are new or gone, and of those that keep their name what they run now."""
-    gone = list(before)
-    new: list[tuple[int, Mapping[str, Any]]] = []
+    """Yields the steps that are new or gone, and the changes of those that keep their name."""
+    earlier: dict[str, list[Mapping[str, Any]]] = {}
+    for step in before:
+        earlier.setdefault(step_identity(step), []).append(step)
+    new = []
     for index, step in enumerate(after):
-        same = next((one for one in gone if step_identity(one) == step_identity(step)), None)
-        if same is None:
+        if same := earlier.get(step_identity(step)):
+            yield from _members(same.pop(0), step, index, ("ActionOnFailure",))
+        else:
             new.append((index, step))
-            continue
-        gone.remove(same)
-        yield from _members(same, step, index, ("ActionOnFailure",))
+    gone = [step for steps in earlier.values() for step in steps]
     for index, step in new:
-        earlier = next((one for one in gone if one.get("Name") == step.get("Name")), None)
-        if earlier is None:
-            yield Change(Action.SUBMIT, f"step {step['Name']}", after=_command(step), path=("Steps", index))
+        renewed = next((one for one in gone if one["Name"] == step["Name"]), None)
+        if renewed is None:
+            yield Change(Action.SUBMIT, f"step {step['Name']}", after=command_of(step), path=("Steps", index))
             continue
-        gone.remove(earlier)
-        yield from _members(earlier, step, index, ("ActionOnFailure",))
-        one, other = earlier.get("HadoopJarStep", {}), step.get("HadoopJarStep", {})
-        yield from _members(one, other, index, ("Jar", "MainClass", "Args", "Properties"), step["Name"])
+        gone.remove(renewed)
+        yield from _members(renewed, step, index, ("ActionOnFailure",))
+        jars = (renewed["HadoopJarStep"], step["HadoopJarStep"])
+        yield from _members(*jars, index, ("Jar", "MainClass", "Args", "Properties"), step["Name"])
     for step in gone:
-        yield Change(Action.DELETE, f"step {step['Name']}", before=_command(step))
-
-
-def _command(step: Mapping[str, Any]) -> tuple[str, ...]:
-    jar = step.get("HadoopJarStep", {})
-    return (str(jar.get("Jar", "")), *jar.get("Args", ()))
+        yield Change(Action.DELETE, f"step {step['Name']}", before=command_of(step))
 
 
 def _members(
@@ -128,13 +121,7 @@ def _members(
         one, other = before.get(name), after.get(name)
         if one != other:
             address = f"step {step or after.get('Name')}: {snake(name)}"
-            yield Change(Action.UPDATE, address, _shown(one), _shown(other), path=("Steps", index))
-
-
-def _shown(value: Any) -> Any:
-    if isinstance(value, list) and all(isinstance(one, str) for one in value):
-        return tuple(value)
-    return None if value is None else str(value)
+            yield Change(Action.UPDATE, address, value_text(one), value_text(other), path=("Steps", index))
 
 
 def _files(before: Request, after: Request) -> Iterator[Change]:

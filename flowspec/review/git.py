@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,9 +20,12 @@ from flowspec.errors import FlowspecError
 _ENVIRONMENT = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 _OPTIONS = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-pager", "--literal-pathspecs")
 
+# Modes of entries (gitformat-index).
+PROGRAM, LINK, SUBMODULE = "100755", "120000", "160000"
+
 
 class Entry(NamedTuple):
-    """A file of a revision. `mode`: `100644`, `100755` (a program), `120000` (a link), `160000` (a submodule)."""
+    """A file of a revision: its mode (`100644`, or one of those above), object, size in bytes and path."""
 
     mode: str
     oid: str
@@ -29,11 +33,11 @@ class Entry(NamedTuple):
     path: str
 
 
+@dataclass(frozen=True)
 class Repository:
     """A git repository with its working tree at `root`."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    root: Path
 
     @classmethod
     def containing(cls, folder: Path) -> Repository:
@@ -51,19 +55,21 @@ class Repository:
         try:
             return self._text("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
         except FlowspecError:
-            shallow = self._text("rev-parse", "--is-shallow-repository") == "true"
-            remedy = (
-                "fetch it: this is a shallow clone (in CI: fetch-depth: 0)" if shallow else "git fetch, or check it"
-            )
-            raise FlowspecError(f"there is no commit {revision} here", remedy=remedy) from None
+            message = f"there is no commit '{revision}' in {self.root}"
+            raise FlowspecError(message, remedy=self._fetching(f"git fetch origin {revision}")) from None
 
     def merge_base(self, base: str, head: str) -> str:
         """Returns the commit at which two commits parted."""
         try:
             return self._text("merge-base", base, head).split("\n", maxsplit=1)[0]
         except FlowspecError:
-            remedy = "they have no common history here; in a shallow clone, fetch more of it (in CI: fetch-depth: 0)"
-            raise FlowspecError(f"no merge base of {base[:12]} and {head[:12]}", remedy=remedy) from None
+            message = f"{base[:12]} and {head[:12]} have no commit in common in {self.root}"
+            remedy = self._fetching("compare with a branch of the same history")
+            raise FlowspecError(message, remedy=remedy) from None
+
+    def _fetching(self, otherwise: str) -> str:
+        shallow = self._text("rev-parse", "--is-shallow-repository") == "true"
+        return "the clone is shallow: git fetch --unshallow, or fetch-depth: 0 in CI" if shallow else otherwise
 
     def changed(self, base: str, head: str) -> dict[str, str]:
         """Returns the paths that differ between two commits, each with its path in the other: a file may be moved."""
@@ -107,13 +113,24 @@ class Repository:
                 process.stdout.read(1)
             process.stdin.close()
 
-    def uncommitted(self, commit: str, paths: Collection[str]) -> list[str]:
-        """Returns those of the paths whose file in the working tree is not that of the commit.
+    def uncommitted(self, entries: Iterable[Entry]) -> list[str]:
+        """Returns the paths of the entries of a commit whose file in the working tree is another.
 
         Not by `git diff`, which runs the filters that the repository configures.
         """
-        oids = {one.path: one.oid for one in self.entries(commit) if one.path in paths}
-        return [path for path, oid in oids.items() if _object_id(self.root / path, len(oid)) != oid]
+        return [one.path for one in entries if one.mode != SUBMODULE and _object_id(self.root, one) != one.oid]
+
+    def changed_paths(self, since: str) -> tuple[str, ...]:
+        """Returns the files that differ between a commit and the working tree, by name.
+
+        Those of later commits (both names of one that was moved), those that are not committed, and new ones that no
+        .gitignore names.
+        """
+        head = self.commit("HEAD")
+        known = self._run("ls-files", "-z", "--cached", "--others", "--exclude-standard").split(b"\0")
+        entries = self.entries(head)
+        new = {os.fsdecode(name) for name in known if name} - {one.path for one in entries}
+        return tuple(sorted({*self.changed(since, head), *self.uncommitted(entries), *new}))
 
     def _run(self, *arguments: str) -> bytes:
         return _git(self.root, *arguments)
@@ -122,13 +139,14 @@ class Repository:
         return self._run(*arguments).decode("utf-8", "replace").strip()
 
 
-def _object_id(file: Path, length: int) -> str:
-    """The id that git gives a file's content: SHA-1, or SHA-256 in repositories that have chosen it."""
+def _object_id(root: Path, entry: Entry) -> str:
+    """The id that git gives the content of a file here: SHA-1, or SHA-256 in repositories that have chosen it."""
+    path = root / entry.path
     try:
-        content = file.read_bytes()
+        content = os.fsencode(path.readlink()) if entry.mode == LINK else path.read_bytes()
     except OSError:
         return ""
-    algorithm = "sha1" if length == _SHA1_LENGTH else "sha256"
+    algorithm = "sha1" if len(entry.oid) == _SHA1_LENGTH else "sha256"
     return hashlib.new(algorithm, b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
@@ -141,7 +159,7 @@ def _git(folder: Path, *arguments: str) -> bytes:
             ["git", *_OPTIONS, *arguments], cwd=folder, env=_environment(), capture_output=True, check=False
         )
     except FileNotFoundError as error:
-        raise FlowspecError("git is not installed", remedy="install it, and run this in a clone") from error
+        raise FlowspecError("there is no git on PATH", remedy="install git; it reads the repository") from error
     if done.returncode:
         message = done.stderr.decode("utf-8", "replace").strip() or f"git {arguments[0]} failed"
         raise FlowspecError(message.removeprefix("fatal: "))

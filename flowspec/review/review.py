@@ -22,6 +22,7 @@ from flowspec.document.tree import Mapping as MappingNode
 from flowspec.document.validate import validate
 from flowspec.errors import Diagnostic, FlowspecError, Severity, SpecError
 from flowspec.plan.changes import Action, Assessment, Change
+from flowspec.plan.compare import lives_on
 from flowspec.plan.lines import submission_lines
 from flowspec.request.compile import Request, compile
 from flowspec.review.compare import compare_requests
@@ -118,7 +119,8 @@ def compare_revisions(
 def _uncommitted(repository: Repository, head: str, pairs: Sequence[_Pair]) -> Iterator[str]:
     if head != repository.commit("HEAD"):
         return
-    paths = repository.uncommitted(head, {one.after for one in pairs if one.after})
+    specs = {one.after for one in pairs}
+    paths = repository.uncommitted(one for one in repository.entries(head) if one.path in specs)
     if paths:
         yield f"{', '.join(paths)}: changes that are not committed are not seen by the review"
 
@@ -176,8 +178,9 @@ def _flow(path: str, target: str, before: _Side | None, after: _Side | None, mov
     if after.jobflow is None or after.request is None:
         return made(path, INVALID if findings or before is None else SAME, findings=findings)
     params = after.request.params
-    lives_on = bool(params.get("Instances", {}).get("KeepJobFlowAliveWhenNoSteps"))
-    made = partial(made, after.jobflow.name, findings=findings, lives_on=lives_on, secrets=after.request.secrets)
+    made = partial(
+        made, after.jobflow.name, findings=findings, secrets=after.request.secrets, lives_on=lives_on(params)
+    )
     if before is None or before.request is None:
         note = ("the earlier revision is invalid, so that nothing can be compared",) if before else ()
         return made(NEW, tuple(submission_lines(params, (), Assessment())), note)

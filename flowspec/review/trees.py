@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from flowspec.errors import FlowspecError
-from flowspec.review.git import Entry, Repository
+from flowspec.review.git import LINK, PROGRAM, SUBMODULE, Entry, Repository
 
 # Scripts and archives of flows are far smaller; data that lies in a repository beside them is not read.
 LARGEST_FILE = 100_000_000
 LARGEST_TREE = 2_000_000_000
-_LINK, _SUBMODULE, _PROGRAM = "120000", "160000", "100755"
 
 
 class Trees:
@@ -38,16 +37,16 @@ class Trees:
                 f"the files of {commit[:12]} have more than {LARGEST_TREE // 10**9} GB",
                 remedy="keep data out of the repository of the specs",
             )
-        self._write_files(root, [one for one in entries if one.mode != _LINK])
+        self._write_files(root, [one for one in entries if one.mode != LINK])
         # Links last, so that nothing is written through one.
-        self._write_links(root, [one for one in entries if one.mode == _LINK])
+        self._write_links(root, [one for one in entries if one.mode == LINK])
         return root
 
     def _is_wanted(self, entry: Entry) -> bool:
         parts = PurePosixPath(entry.path).parts
         if {"..", ".git"} & {part.lower() for part in parts} or entry.path.startswith("/"):
             reason = "its name leads out of the repository"
-        elif entry.mode == _SUBMODULE:
+        elif entry.mode == SUBMODULE:
             reason = "it is a submodule"
         elif entry.size > LARGEST_FILE:
             reason = f"it has more than {LARGEST_FILE // 10**6} MB"
@@ -64,7 +63,7 @@ class Trees:
             path = root / entry.path
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-            path.chmod(0o755 if entry.mode == _PROGRAM else 0o644)
+            path.chmod(0o755 if entry.mode == PROGRAM else 0o644)
             self._stored[entry.oid, entry.mode] = path
         for entry in entries:
             path, stored = root / entry.path, self._stored[entry.oid, entry.mode]

@@ -40,5 +40,6 @@ def test_lines_elsewhere(start, job):
     assert process.returncode == 0
     assert "\x1b" not in err
     states = re.findall(r"^(?:cluster j-\w+|step s-\w+ quick): (\w+)", err, re.MULTILINE)
-    assert states[-2:] == ["COMPLETED", "TERMINATED"]
+    # TERMINATING lasts some milliseconds here, and is seen or not.
+    assert [state for state in states if state != "TERMINATING"][-2:] == ["COMPLETED", "TERMINATED"]
     assert len(states) == len(set(states)), "one line for each change"

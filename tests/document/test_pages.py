@@ -55,6 +55,7 @@ def findings(id_, kind, folder, monkeypatch):
         if language == "console":
             commands = [line.removeprefix("$ ") for line in text.splitlines()]
         elif named:
+            (folder / named[1]).parent.mkdir(parents=True, exist_ok=True)
             (folder / named[1]).write_text(text)
         else:
             (folder / "job.yaml").write_text(whole(text))

@@ -99,3 +99,9 @@ def test_secrets_in_configurations():
     hive = {"hive-site": {"javax.jdo.option.ConnectionPassword": "hunter22", "a": "b"}}
     (found,) = secrets_are_variables({"configurations": hive})
     assert found.path == ("configurations", "hive-site", "javax.jdo.option.ConnectionPassword")
+
+
+def test_a_sensitive_variable_is_no_secret_of_the_spec(found):
+    more = 'variables: {p: {type: string, sensitive: true, default: hunter22}}\nconfigurations: {a: {password: "{{ p }}"}}\n'
+    assert "FS614" not in found({}, SPEC + more)
+    assert "FS614" in found({}, SPEC + "configurations: {a: {password: hunter22}}\n")

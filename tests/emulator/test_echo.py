@@ -1,4 +1,4 @@
-"""What is sent to EMR and what its read calls give back for it: one row and one test for each known difference.
+"""Values sent to EMR and those that its read calls give back: one row and one test for each known difference.
 
 Sources: "API" is the EMR API reference (botocore's model of 2024), "MG" the Management Guide, "Terraform" what the AWS
 provider's code expects of EMR (its acceptance tests demand an empty plan after each apply), and owner/name#number a thread

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -103,13 +104,15 @@ def test_a_waiting_worker_burns_no_cpu(emr):
 
 
 def worker_pid(emr, cluster_id):
-    """The pid of a cluster's worker, by its arguments."""
-    shown = subprocess.run(["ps", "-axwwo", "pid=,args="], capture_output=True, text=True, check=True).stdout
-    found = [
-        line.split()[0] for line in shown.splitlines() if "flowspec.emulator.worker.main" in line and cluster_id in line
-    ]
-    assert len(found) == 1, shown
-    return int(found[0])
+    """The pid of a cluster's living worker, which is in its log; a forked one has the arguments of its parent."""
+    log = emr.until_file(paths.worker_log(emr.home, cluster_id))
+    pid = int(re.search(rf"pid (\d+) runs cluster {cluster_id}", log)[1])
+    assert not gone_now(pid)
+    return pid
+
+
+def gone_now(pid):
+    return processes.identity(pid) is None or is_zombie(pid)
 
 
 def test_no_longer_kept_alive_a_waiting_cluster_ends(emr):
@@ -220,7 +223,7 @@ def test_terminating_a_cluster_ends_the_running_step_and_all_it_started(emr, tmp
 
 def gone(pid):
     for _ in range(500):
-        if processes.identity(pid) is None or is_zombie(pid):
+        if gone_now(pid):
             return True
         time.sleep(0.01)
     return False

@@ -64,9 +64,10 @@ def job_flow(name="nightly", target="prod", **fields):
     )
 
 
-def planned(params, cluster=None, **options):
+def planned(params, cluster=None, *, secrets=frozenset(), **options):
     """The plan of a RunJobFlow request, as if a spec had been compiled to it."""
-    return make_plan(job_flow(), Request(digest(params, ()), (), params), cluster, **options)
+    request = Request(digest(params, (), secrets), (), params, frozenset(secrets))
+    return make_plan(job_flow(), request, cluster, **options)
 
 
 def observed(emr, cluster_id):

@@ -60,6 +60,22 @@ def test_another_spelling_is_no_change(repo, before, after):
     assert changed(repo, {"a.yaml": before}, {"a.yaml": after}).flows == ()
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("supported_products: [mapr-m3]\n", "supported_products: [mapr-m5]\n"),
+        ("additional_info: '{}'\n", "additional_info: '{\"a\": 1}'\n"),
+        ("", "additional_info: '{}'\n"),
+    ],
+)
+def test_members_that_emr_never_shows(repo, before, after):
+    # Products are those of the AMIs.
+    then, now = (spec(more=more).replace("release_label: emr-7.1.0", "ami_version: 3.11.0") for more in (before, after))
+    (flow,) = changed(repo, {"a.yaml": then}, {"a.yaml": now}).flows
+    assert len(flow.changes) == 1
+    assert flow.replaces
+
+
 def test_steps(repo):
     def steps(*words):
         return "steps:\n" + "".join(f"  - {{name: {name}, type: command, args: [{args}]}}\n" for name, args in words)
@@ -157,9 +173,9 @@ def test_secrets_are_placeholders_and_values_masked(repo):
 
 def test_a_revision_that_is_not_there(repo, tmp_path):
     repo.commit({"a.yaml": spec()})
-    with pytest.raises(FlowspecError, match="no commit nowhere"):
+    with pytest.raises(FlowspecError, match="no commit 'nowhere'"):
         compare_revisions(repo.root, "nowhere")
-    with pytest.raises(FlowspecError, match="no commit --help"):
+    with pytest.raises(FlowspecError, match="no commit '--help'"):
         compare_revisions(repo.root, "--help")
     (tmp_path / "empty").mkdir()
     with pytest.raises(FlowspecError, match="not a git repository"):

@@ -93,7 +93,7 @@ def apply(
     params = _tagged(plan, submission)
     _refuse_invalid(params)
     uploaded = _upload(plan, emr, notify)
-    with emr.backend.submission_lock() as locked, _interrupt_told(plan, submission, notify):
+    with emr.backend.submission_lock(emr.endpoint) as locked, _interrupt_told(plan, submission, notify):
         if locked and (earlier := _earlier(plan, emr, began)):
             notify(f"another apply started {earlier} first; joined")
             return Applied(earlier, joined=True, uploaded=uploaded)

@@ -39,15 +39,15 @@ def change_cluster(
     """Makes the calls of a plan that converges a cluster; returns the ids of the steps that are its own.
 
     When the cluster has changed since the plan was made, `replan` makes it again, while no one else can change the
-    cluster, and `upload` stages the files of that plan. Raises Locked when another apply is changing the cluster,
-    StalePlan when it has changed and there is no `replan` (or the new plan is of another kind), ServiceError when
-    EMR refuses a call.
+    cluster, and `upload` stages the files of that plan. Raises Locked when another apply is changing the cluster or
+    the lock was lost, StalePlan when the cluster has changed and there is no `replan` (or the new plan is of another
+    kind), ServiceError when EMR refuses a call.
     """
     cluster_id = str(plan.converges)
     if _wants_ready(plan):
-        # Not with the lock in hand, which expires: a cluster takes minutes to start.
+        # Not with the lock in hand, which others may wait for: a cluster takes minutes to start.
         _refuse_ended(cluster_id, wait_until_ready(emr, cluster_id, notify, sleep))
-    with locked(emr, cluster_id, timeout=lock_timeout, notify=notify, sleep=sleep):
+    with locked(emr, cluster_id, timeout=lock_timeout, notify=notify, sleep=sleep) as lock:
         cluster = read_back(emr, cluster_id)
         current = _current(plan, cluster, replan)
         if current is not plan:
@@ -56,6 +56,7 @@ def change_cluster(
         mark_sensitive(emr, cluster, current.request, current.secrets)
         added: list[str] = []
         for call in current.calls:
+            lock.check()
             added += _send(call, emr, cluster_id, sleep)
             notify(call.operation)
     return (*(current.awaits or ()), *added)
@@ -68,7 +69,7 @@ def _wants_ready(plan: Plan) -> bool:
 def _current(plan: Plan, cluster: Cluster, replan: Callable[[], Plan] | None) -> Plan:
     """Returns the plan, made again if the cluster has changed since."""
     _refuse_ended(cluster.id, cluster.state)
-    if observed_digest(cluster) == plan.observed:
+    if observed_digest(cluster, plan.secrets) == plan.observed:
         return plan
     changed = f"cluster {cluster.id} has changed since this plan was made"
     if replan is None:

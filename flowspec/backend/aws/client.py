@@ -21,7 +21,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 from flowspec.backend.protocol import Backend, backend_of
 from flowspec.document.job_flow import JobFlow
@@ -46,9 +47,10 @@ _REMEDIES = {
 }
 _THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
 
-# Attempts in all for calls without effect. botocore waits up to 20 s between two of them (standard mode).
+# Attempts in all for calls without effect. botocore waits up to 8 s between two of them (legacy mode).
 _READ_ATTEMPTS = 5
-# Seconds before a read is repeated whose answer was cut short; botocore repeats only those without an answer.
+# Seconds before a read is repeated whose answer was cut short, or was InternalServerError with HTTP 400: botocore
+# repeats neither.
 _READ_AGAIN_AFTER = (0.1, 0.3, 1.0, 3.0)
 
 
@@ -65,7 +67,7 @@ class Endpoint:
     """Names an EMR: `backend` is "local" (the embedded EMR) or "emr"; the other settings are boto3's.
 
     `keys` are an access key, its secret and perhaps a session's token; `proxy` is a URL; `verify` is whether
-    the server's certificate is looked at.
+    the server's certificate is looked at. `home` is the folder of the embedded EMR's state (None: FLOWSPEC_HOME).
     """
 
     backend: BackendName
@@ -76,6 +78,7 @@ class Endpoint:
     keys: tuple[str, str, str | None] | None = field(default=None, repr=False)
     proxy: str | None = field(default=None, repr=False)
     verify: bool = True
+    home: Path | None = None
 
     @classmethod
     def of(cls, jobflow: JobFlow, *, run_bootstrap: bool = False) -> Endpoint:
@@ -113,11 +116,17 @@ class Emr:
             return self._read(operation, params)
 
     def _read(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+        from botocore.exceptions import ClientError
+
         with _translated(operation):
             for seconds in _READ_AGAIN_AFTER:
                 try:
                     return _send(self._reader, operation, params)
                 except _CutShort:
+                    time.sleep(seconds)
+                except ClientError as error:
+                    if not _not_repeated_by_botocore(error.response):
+                        raise
                     time.sleep(seconds)
             return _send(self._reader, operation, params)
 
@@ -212,7 +221,9 @@ def connect_aws(endpoint: Endpoint, session: Any = None) -> Emr:
                 endpoint_url=endpoint.endpoint_url,
                 # None, not True: that would overrule AWS_CA_BUNDLE.
                 verify=None if endpoint.verify else False,
-                config=_config(attempts, proxies=proxies),
+                # The quota of retries that the standard mode keeps for the life of a client is used up by some 100
+                # faults; one process that submits or watches many clusters meets more. The legacy mode has none.
+                config=_config(attempts, mode="legacy", proxies=proxies),
             )
             for attempts in (_READ_ATTEMPTS, 1)
         )
@@ -253,10 +264,10 @@ def regions() -> dict[str, str]:
     }
 
 
-def _config(attempts: int, **options: Any) -> Any:
+def _config(attempts: int, *, mode: Literal["legacy", "standard"] = "standard", **options: Any) -> Any:
     from botocore.config import Config
 
-    return Config(retries={"total_max_attempts": attempts, "mode": "standard"}, **options)
+    return Config(retries={"total_max_attempts": attempts, "mode": mode}, **options)
 
 
 def _send(client: Any, operation: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -306,6 +317,11 @@ def _may_have_happened(response: Any) -> bool:
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     code = response.get("Error", {}).get("Code", "")
     return code in _UNKNOWN_OUTCOME or (status >= 500 and code not in _THROTTLED)
+
+
+def _not_repeated_by_botocore(response: Any) -> bool:
+    status, code = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0), response.get("Error", {}).get("Code")
+    return status == 400 and code in _UNKNOWN_OUTCOME
 
 
 def is_throttled(error: ServiceError) -> bool:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flowspec.importers.decompile.draft import Decompiled
 
 _LARGEST = 10_000_000
-_KINDS = ("request", "aws-cli", "cloudformation", "terraform")
+_KINDS = ("request", "aws-cli", "cloudformation", "terraform", "airflow", "dataflow-runner", "mrjob")
 
 
 @click.command("import", epilog="Example: flowspec import create-cluster.sh -o job.yaml")
@@ -62,8 +62,9 @@ def command(  # noqa: PLR0917 - click passes them by name
     """Turn what you have into a spec that compiles to the same request.
 
     FILE (- for stdin) is a RunJobFlow request as JSON (boto3's run_job_flow parameters), a script with an
-    `aws emr create-cluster` command, a CloudFormation template, or a Terraform file or folder. Nothing of it
-    is run, and nothing is sent. FILE may be the id of a cluster, live or ended: its spec plans to no change on it.
+    `aws emr create-cluster` command, a CloudFormation template, a Terraform file or folder, an Airflow module with
+    EmrCreateJobFlowOperator, a cluster file of dataflow-runner, or mrjob.conf. Nothing of it is run, and nothing is
+    sent. FILE may be the id of a cluster, live or ended: its spec plans to no change on it.
     """
     from flowspec.importers.decompile.draft import write_spec
     from flowspec.importers.sources import read

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, TypeAlias
 
+from flowspec.document.masking import mask
 from flowspec.document.messages import Violation
 from flowspec.facts import releases
 
@@ -47,12 +48,17 @@ def is_in_a_named_network(spec: Spec) -> Iterator[Violation]:
         yield Violation("FS613", (), message, "give ec2_subnet_id or ec2_subnet_ids")
 
 
-def secrets_are_variables(spec: Spec) -> Iterator[Violation]:
-    """EMR shows arguments and configurations to everyone who may call DescribeStep and DescribeCluster."""
+def secrets_are_variables(spec: Spec, secrets: Collection[str] = ()) -> Iterator[Violation]:
+    """EMR shows arguments and configurations to everyone who may call DescribeStep and DescribeCluster.
+
+    `secrets` are the texts of sensitive variables: those are not in the spec, and git does not show them.
+    """
     for path, name, value in (*_arguments(spec), *_properties(spec.get("configurations"), ("configurations",))):
-        if _SECRET_NAME.search(name) and len(value) >= _MIN_LENGTH and not _REFERENCE.match(value):
+        if mask(value, secrets) != value or _REFERENCE.match(value):
+            continue
+        if _SECRET_NAME.search(name) and len(value) >= _MIN_LENGTH:
             message = f"'{name}' looks like a secret, which EMR shows to everyone who may describe the cluster"
-            hint = "let the program fetch it from Secrets Manager; or at least a variable with `sensitive: true`"
+            hint = "let the program fetch it from Secrets Manager, or take a variable with `sensitive: true`"
             yield Violation("FS614", path, message, hint)
 
 
@@ -109,12 +115,14 @@ _RULES: tuple[Callable[[Spec], Iterator[Violation]], ...] = (
     logs_are_kept,
     has_security_configuration,
     is_in_a_named_network,
-    secrets_are_variables,
     gets_updates,
 )
 
 
-def check_security(spec: Spec) -> Iterator[Violation]:
+def check_security(spec: Spec, secrets: Collection[str]) -> Iterator[Violation]:
     """Every violation of a rule of security by a rendered spec; none on this machine, which nobody else reads."""
-    for check in _RULES if spec.get("backend", "emr") == "emr" else ():
+    if spec.get("backend", "emr") != "emr":
+        return
+    for check in _RULES:
         yield from check(spec)
+    yield from secrets_are_variables(spec, secrets)

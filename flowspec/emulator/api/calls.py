@@ -45,8 +45,8 @@ class Call:
     inject: str
     now: float
     start_worker: Callable[[Path, str, int], None]
+    at_exit: ExitStack
     after_commit: list[Callable[[], None]] = field(default_factory=list)
-    at_exit: ExitStack = field(default_factory=ExitStack)
     s3_url: str | None = None
     account_rules: bool = True
     instant: bool = False

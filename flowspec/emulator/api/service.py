@@ -9,6 +9,7 @@ that can be written to.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -88,15 +89,21 @@ class Service:
             raise not_implemented(operation)
         reads = operation.startswith(_READS)
         try:
-            with Store(self.home, copy=reads and must_copy(self.home)) as store:
-                injected = (self._faults, self._faults_of_cluster(store, operation, params))
-                for fault in injected:
-                    fault.before(operation)
-                supervisor.fail_orphans(store, self.home)
-                answer = self._carry_out(carry_out, self._new_call(store), params, reads=reads)
+            with ExitStack() as at_exit:
+                with Store(self.home, copy=reads and must_copy(self.home)) as store:
+                    injected = (self._faults, self._faults_of_cluster(store, operation, params))
+                    for fault in injected:
+                        fault.before(operation)
+                    supervisor.fail_orphans(store, self.home)
+                    call = self._new_call(store, at_exit)
+                    with store.reading() if reads else store.writing():
+                        answer = carry_out(call, params)
+                # The store is closed: a process with a connection to it can't be forked (see `forking.can_fork`).
+                for effect in call.after_commit:
+                    effect()
                 for fault in injected:
                     fault.after(operation)
-                return answer
+            return answer
         except OSError as error:
             raise paths.os_error_to_user_error(self.home, error) from error
 
@@ -110,7 +117,7 @@ class Service:
         except FlowspecError as error:
             raise validation(f"The tag {faults.TAG} is not valid: {error.sentence}") from error
 
-    def _new_call(self, store: Store) -> Call:
+    def _new_call(self, store: Store, at_exit: ExitStack) -> Call:
         return Call(
             store=store,
             home=self.home,
@@ -123,15 +130,8 @@ class Service:
             instant=self.instant,
             now=clock.now(),
             start_worker=self.start_worker,
+            at_exit=at_exit,
         )
-
-    def _carry_out(self, carry_out: Operation, call: Call, params: Mapping[str, Any], *, reads: bool) -> dict[str, Any]:
-        with call.at_exit:
-            with call.store.reading() if reads else call.store.writing():
-                answer = carry_out(call, params)
-            for effect in call.after_commit:
-                effect()
-        return answer
 
 
 def _cluster_named(params: Mapping[str, Any]) -> str:

@@ -200,6 +200,20 @@ class Store:
             ).fetchall()
         return [row[0] for row in rows]
 
+    def states_of(self, cluster_id: str) -> dict[str, str]:
+        """Returns the states of a cluster and its steps by id, without parsing their documents."""
+        with self._user_errors():
+            return dict(
+                self._db.execute(
+                    "SELECT id, state FROM records WHERE kind IN ('cluster', 'step') AND cluster_id = ?", (cluster_id,)
+                ).fetchall()
+            )
+
+    def data_version(self) -> int:
+        """Returns a number that changes when another connection commits a change to the store."""
+        with self._user_errors():
+            return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+
     def _open(self) -> None:
         # NORMAL: a commit survives a killed process. A crash of the machine can lose the last commits, but it
         # ends all workers as well; FULL would cost one fsync per call.

@@ -370,7 +370,7 @@ def main(argv: list[str]) -> int:
     if not _hold_lock(home, cluster_id, int(argv[2]) if len(argv) > 2 else None):
         _log.error("cluster %s has a worker already", cluster_id)
         return 1
-    processes.adopt_orphans()
+    processes.become_worker()
     wake = WakeEvent(paths.wake_pipe(home, cluster_id), paths.worker_lock(home, cluster_id))
     with reserved_space(paths.reserve(home, cluster_id)), Store(home) as store:
         return _run(Worker(home, cluster_id, store, wake))

@@ -31,7 +31,9 @@ STEP_ID = "FLOWSPEC_STEP_ID"
 
 _ON_LINUX = sys.platform == "linux"
 _PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
+_WORKER_NAME = b"flowspec-worker"  # 15 bytes, the most that the kernel keeps
 # Seconds to wait for killed processes: usually milliseconds, but uninterruptible disk waits (state D) can last.
 _KILL_TIMEOUT_SECONDS = 3.0
 
@@ -107,10 +109,22 @@ def kill_marked(variable: str, value: str) -> None:
     _kill_all(lambda: (pid for pid in _own_processes() if mark in _environment(pid)))
 
 
-def adopt_orphans() -> None:
-    """Makes this process (on Linux) a child subreaper: the new parent of descendants whose parent exits."""
+def worker_environment(cluster_id: str, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Returns the environment of a cluster's worker, made from `environ` (default: this process's)."""
+    # If a step of another cluster creates this one, the worker is not a process of that step.
+    own = {name: value for name, value in (environ or os.environ).items() if name != STEP_ID}
+    return {**own, CLUSTER_ID: cluster_id}
+
+
+def become_worker() -> None:
+    """Makes this process (on Linux) a child subreaper: the new parent of descendants whose parent exits.
+
+    Gives it the name of workers too, by which those that a step of another cluster started are spared.
+    """
     if _ON_LINUX:
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        libc = ctypes.CDLL(None)
+        libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        libc.prctl(_PR_SET_NAME, _WORKER_NAME)
 
 
 def collect_adopted(started: Collection[int]) -> None:
@@ -138,7 +152,7 @@ def _is_of_a_cluster(pid: int) -> bool:
 def _kill_all(find: Callable[[], Iterator[int]]) -> None:
     """Kills the processes that `find` yields, repeatedly: a process may fork during the search."""
     deadline = time.monotonic() + _KILL_TIMEOUT_SECONDS
-    while (found := list(find())) and time.monotonic() < deadline:
+    while (found := [pid for pid in find() if not _is_worker(pid)]) and time.monotonic() < deadline:
         for pid in found:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
@@ -152,6 +166,14 @@ def _own_processes() -> Iterator[int]:
             with suppress(OSError):
                 if entry.name.isdigit() and entry.stat().st_uid == os.getuid() and int(entry.name) != os.getpid():
                     yield int(entry.name)
+
+
+def _is_worker(pid: int) -> bool:
+    """Returns whether a process is a worker: one that was forked still shows the environment of its parent."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_bytes().rstrip(b"\n") == _WORKER_NAME
+    except OSError:
+        return False
 
 
 def _environment(pid: int) -> list[bytes]:

@@ -11,13 +11,13 @@ import contextlib
 import fcntl
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from flowspec.emulator.state import lifecycle, paths
 from flowspec.emulator.state.identity import home_id, known_home_id
 from flowspec.emulator.state.store import Store
-from flowspec.emulator.worker import logs, processes
+from flowspec.emulator.worker import forking, logs, processes
 from flowspec.engines import python_module
 from flowspec.facts import states
 
@@ -46,9 +46,20 @@ def release(lock: int) -> None:
     os.close(lock)
 
 
-def start(home: Path, cluster_id: str, lock: int) -> None:
-    """Starts the worker of a cluster, which inherits the lock and outlives this process. Raises OSError."""
+def start(home: Path, cluster_id: str, lock: int, *, environ: Mapping[str, str] | None = None) -> None:
+    """Starts the worker of a cluster, which inherits the lock and outlives this process. Raises OSError.
+
+    `environ` is the environment of the worker and its steps (default: this process's); with one of its own, the worker
+    is a new process.
+    """
     _started.difference_update([pid for pid in tuple(_started) if _reaped(pid)])
+    if environ is None and forking.can_fork(home):
+        _started.add(forking.fork_worker(home, cluster_id, lock))
+    else:
+        _started.add(_spawn(home, cluster_id, lock, environ))
+
+
+def _spawn(home: Path, cluster_id: str, lock: int, environ: Mapping[str, str] | None) -> int:
     with paths.worker_log(home, cluster_id).open("ab") as log:
         worker = subprocess.Popen(
             python_module("flowspec.emulator.worker.main", str(home), cluster_id, str(lock)),
@@ -58,17 +69,11 @@ def start(home: Path, cluster_id: str, lock: int) -> None:
             stderr=log,
             start_new_session=True,
             pass_fds=(lock,),
-            env=_environment(cluster_id),
+            env=processes.worker_environment(cluster_id, environ),
         )
-    _started.add(worker.pid)
     # The worker outlives this process on purpose; without this, Popen's destructor emits a ResourceWarning.
     worker.returncode = 0
-
-
-def _environment(cluster_id: str) -> dict[str, str]:
-    # If a step of another cluster creates this one, the worker is not a process of that step.
-    own = {name: value for name, value in os.environ.items() if name != processes.STEP_ID}
-    return {**own, processes.CLUSTER_ID: cluster_id}
+    return worker.pid
 
 
 def _reaped(pid: int) -> bool:
@@ -135,9 +140,11 @@ def _fail_orphan(store: Store, home: Path, cluster_id: str) -> None:
     paths.reserve(home, cluster_id).unlink(missing_ok=True)
     if cluster.state not in states.ALIVE:
         return
+    # Of all steps: a worker that fails because its folder was removed ends them, and leaves their temporary files.
+    for step in store.find("step", cluster_id=cluster_id):
+        paths.remove_scratch(home, step.id)
     # The state is written last, so that the next call repeats all this if we are killed on the way.
     for step in store.find("step", cluster_id=cluster_id, states=("RUNNING", "CANCEL_PENDING")):
-        paths.remove_scratch(home, step.id)
         logs.write_controller(paths.step_logs(home, cluster_id, step.id), f"WARN Step ended: {WORKER_DIED}")
         logs.publish_step(home, cluster, step)
     _fail(store, cluster_id, WORKER_DIED)

@@ -56,7 +56,7 @@ def test_a_cluster_is_tagged_with_what_it_is(emr, tmp_path, monkeypatch):
         "flowspec:digest": "d" * 64,
         "flowspec:source": "nightly.yaml",
         "flowspec:managed": token("tags.team"),
-        "flowspec:steps": steps_digest({}),
+        "flowspec:steps": steps_digest({}, ()),
     }
 
 

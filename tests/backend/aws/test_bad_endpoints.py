@@ -1,4 +1,4 @@
-"""What is on the way to EMR: pages of HTML, TLS that fails, other accounts and regions, credentials that expire."""
+"""Faults between flowspec and EMR: pages of HTML, TLS errors, other accounts and regions, expired credentials."""
 
 import datetime
 import json

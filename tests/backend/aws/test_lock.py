@@ -6,9 +6,10 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from flowspec.backend.aws import lock
 from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.lock import locked, unlock
-from flowspec.errors import Locked, StalePlan
+from flowspec.errors import Locked, ServiceError, StalePlan
 from flowspec.plan.cluster import LOCK_TAG
 from tests.plan.conftest import emr, observed, planned  # noqa: F401 - a fixture
 from tests.plan.test_converge import GROUPS, changed, group, running
@@ -51,6 +52,53 @@ def test_an_expired_lock_is_taken_over_and_said_so(emr):  # noqa: F811
     with locked(emr, cluster_id, sleep=lambda _: None, notify=told.append):
         assert not held(emr, cluster_id).startswith("ann@laptop")
     assert told[0].startswith("taking over a lock that has expired: ann@laptop")
+
+
+def test_a_long_change_renews_its_lock(emr, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(lock, "LOCK_LASTS", timedelta(seconds=4.5))
+    cluster_id = running(emr, GROUPS)
+    with locked(emr, cluster_id, sleep=lambda _: None) as mine:
+        first = held(emr, cluster_id)
+        time.sleep(5)
+        mine.check()
+        assert held(emr, cluster_id) != first
+        with pytest.raises(Locked):
+            locked(emr, cluster_id, sleep=lambda _: None).__enter__()
+    assert held(emr, cluster_id) == ""
+
+
+@pytest.mark.parametrize("taken", [True, False], ids=["taken by another", "removed"])
+def test_a_change_whose_lock_was_lost_stops(emr, monkeypatch, taken):  # noqa: F811
+    others = until(datetime.now(timezone.utc) + timedelta(minutes=5)) if taken else ""
+    monkeypatch.setattr(lock, "LOCK_LASTS", timedelta(seconds=1.5))
+    cluster_id = running(emr, GROUPS)
+    wanted = changed(changed(GROUPS, group(1, "InstanceCount"), 5), ("StepConcurrencyLevel",), 4)
+    plan = planned(wanted, observed(emr, cluster_id))
+    emr.seen.clear()
+
+    def taken_over(operation):
+        if operation == "ModifyInstanceGroups":
+            put(emr, cluster_id, others) if others else unlock(emr, cluster_id)
+            time.sleep(1)
+
+    with pytest.raises(Locked, match=r"was lost while it was being changed|has expired"):
+        apply(plan, emr, notify=taken_over, sleep=lambda _: None)
+    assert "ModifyCluster" not in emr.seen
+    assert held(emr, cluster_id) == others, "the lock of the other is left alone"
+
+
+def test_a_lock_that_can_not_be_renewed_ends_the_change(emr, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(lock, "LOCK_LASTS", timedelta(seconds=1))
+    cluster_id = running(emr, GROUPS)
+
+    def refused(*_):
+        raise ServiceError("DescribeCluster", "InternalServerException", "as asked for")
+
+    with locked(emr, cluster_id, sleep=lambda _: None) as mine:
+        monkeypatch.setattr(lock, "_held", refused)
+        time.sleep(2.1)
+        with pytest.raises(Locked, match="has expired"):
+            mine.check()
 
 
 def test_unlock_removes_the_lock_of_anyone(emr):  # noqa: F811

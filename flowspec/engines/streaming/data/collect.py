@@ -40,14 +40,13 @@ _LOOK_AGAIN_AFTER = 128 << 20  # bytes of lines that were not worth it
 class MapOutput:
     """Pairs on their way to the reducers, by partition: files of lines in order, and lines with their counts.
 
-    `keyed`: the runs must be merged by key alone; `bare`: no pair has a value; `weight`: how many bytes the
-    keys and values take when serialized, as far as nobody has counted that yet.
+    `keyed`: the runs must be merged by key alone; `weight`: how many bytes the keys and values take when
+    serialized, as far as nobody has counted that yet.
     """
 
     runs: dict[int, list[Path]] = field(default_factory=dict)
     counted: dict[int, dict[bytes, int]] = field(default_factory=dict)
     keyed: bool = False
-    bare: bool = True
     weight: int = 0
 
     @property
@@ -153,7 +152,6 @@ class Collector:
             part[text] = part.get(text, 0) + number
         known = tabbed(b"".join([line + b"\n" for part in taken.values() for line in part]))
         output.keyed = output.keyed or known.low or (bool(taken) and not plain)
-        output.bare = output.bare and plain and all(line.endswith(b"\t") for part in taken.values() for line in part)
         self._forget_counts()
         return taken
 
@@ -193,7 +191,6 @@ class Collector:
             return
         self._forget_chunk()
         output.weight += ordered.weight
-        output.bare = output.bare and ordered.bare
         for partition, (begin, end) in enumerate(itertools.pairwise(ordered.borders)):
             if begin < end:
                 with self._new_run(partition).open("wb", buffering=0) as file:
@@ -204,7 +201,7 @@ class Collector:
         shuffle = self._shuffle
         lines = [line for block in self._chunk for line in split_lines(block)]
         self._forget_chunk()
-        self._output.keyed, self._output.bare = True, False
+        self._output.keyed = True
         lines.sort(key=lambda line: line.partition(b"\t")[0])
         parts: dict[int, list[bytes]] = {}
         for line in lines:

@@ -19,6 +19,8 @@ from flowspec.engines.streaming.hadoop.globs import BadPattern, glob
 
 _SLOP = 1.1  # FileInputFormat.SPLIT_SLOP
 _BLOCK_SIZE = 32 * 1024 * 1024  # fs.local.block.size
+_SMALLEST_SPLIT = 4 << 20  # bytes
+_SPLIT_SIZES = ("fs.local.block.size", "mapreduce.input.fileinputformat.split.minsize")
 _UNSPLITTABLE = (".gz", ".deflate", ".snappy", ".lz4", ".zst")
 
 
@@ -123,8 +125,13 @@ def _hidden(uri: str) -> bool:
     return uri.rpartition("/")[2].startswith(("_", "."))
 
 
-def split_files(found: list[InputFile], conf: Configuration) -> list[Split]:
-    """Cut the files as FileInputFormat.getSplits does in local mode, where one map is the goal."""
+def split_files(found: list[InputFile], conf: Configuration, maps: int = 1) -> list[Split]:
+    """Cuts the files as FileInputFormat.getSplits does in local mode, where one map is the goal.
+
+    With `maps`, splits are smaller where fewer than so many map tasks would have work, as on a cluster (where
+    `mapreduce.job.maps`, 2 unless given, is the goal), but not below 4 MiB: a task costs about 20 ms. Properties of
+    split sizes that the user set are never overridden.
+    """
     try:
         block = conf.integer("fs.local.block.size", _BLOCK_SIZE)
     except ValueError as error:  # an IllegalArgumentException while the job is set up
@@ -134,6 +141,8 @@ def split_files(found: list[InputFile], conf: Configuration) -> list[Split]:
     except ValueError as error:
         raise uncaught(f"java.lang.NumberFormatException: {error}") from error
     goal = sum(file.size for file in found)
+    if not any(map(conf.is_given, _SPLIT_SIZES)):
+        block = min(block, max(_SMALLEST_SPLIT, -(-goal // maps)))
     size = max(minimum, min(goal, block))
     return [split for file in found for split in _cut(file, size)]
 

@@ -204,6 +204,7 @@ class Configuration:
         renamed = {NEW_NAMES[name]: value for name, value in user.items() if name in NEW_NAMES}
         current = {name: value for name, value in user.items() if name not in NEW_NAMES}
         self._raw = {**DEFAULTS, **renamed, **current}
+        self._given = frozenset({*renamed, *current})
         self._environ = environ
         self._system = system
 
@@ -215,6 +216,10 @@ class Configuration:
         """The value, expanded; an empty value counts as none (the job file drops it)."""
         raw = self._raw.get(name, "")
         return self._expand(raw) if raw else default
+
+    def is_given(self, name: str) -> bool:
+        """Returns True if the user set the property, by its new or its old name."""
+        return name in self._given
 
     def illegal_character(self) -> str:
         """The first character of a value that the job file, which is XML, can't hold; empty where there is none."""

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from flowspec.engines.paths import FileSystems, split_uri
 
 _ESCAPED = re.compile(r"\\(.)")
-_NOT_IN_A_PATH = re.compile(r"[^\w\-!.~'()*,;:$&+=@/\u0080-\U0010ffff]", re.ASCII)
+# A pattern with a range up to U+10FFFF takes 5 ms to compile, so this one names the ASCII characters.
+_NOT_IN_A_PATH = re.compile(r"""[\x00-\x20"#%<>?\[\\\]^`{|}\x7f]""")
 
 
 class BadPattern(Exception):

@@ -36,8 +36,7 @@ from flowspec.engines.streaming.run.tasks import (
 class Reduction:
     """A program that reads groups, how its input is laid out, and under which names it is counted.
 
-    `together`: equal keys stand together in the stream; `bare`: there are no values. Without a `groups`
-    name they are not counted.
+    `together`: equal keys are adjacent in the stream. Without a `groups` name they are not counted.
     """
 
     program: Program
@@ -45,7 +44,6 @@ class Reduction:
     records: str
     groups: str = ""
     together: bool = True
-    bare: bool = False
 
 
 def combination(program: Program, layout: Layout) -> Reduction:
@@ -53,10 +51,10 @@ def combination(program: Program, layout: Layout) -> Reduction:
     return Reduction(program, layout, COMBINE_INPUT_RECORDS)
 
 
-def final_reduction(job: Job, layout: Layout, *, bare: bool) -> Reduction:
+def final_reduction(job: Job, layout: Layout) -> Reduction:
     """The reduction of a reduce task; behind a combiner the keys need not be in order."""
     together = job.combiner is None
-    return Reduction(job.reducer, layout, REDUCE_INPUT_RECORDS, REDUCE_INPUT_GROUPS, together=together, bare=bare)
+    return Reduction(job.reducer, layout, REDUCE_INPUT_RECORDS, REDUCE_INPUT_GROUPS, together=together)
 
 
 def run_reduction(task: Task, what: Reduction, stream: Iterator[bytes], output: Output) -> None:
@@ -118,7 +116,7 @@ def _feed(task: Task, what: Reduction, first: bytes | None, stream: Iterator[byt
 
 
 def _feed_blocks(task: Task, what: Reduction, blocks: Iterator[bytes], sink: CommandInput) -> None:
-    counter = GroupCounter(together=what.together, bare=what.bare)
+    counter = GroupCounter(together=what.together)
     for block in blocks:
         sink.write(block)
         records = count_lines(block)

@@ -76,7 +76,7 @@ def _checked_splits(job: Job) -> tuple[inputs.Split, ...]:
         if job.input_format == NLINE_INPUT:
             splits = inputs.split_lines_of(found, inputs.lines_per_map(job.configuration))
         else:
-            splits = inputs.split_files(found, job.configuration)
+            splits = inputs.split_files(found, job.configuration, _wanted_maps(job))
     except (inputs.InvalidInput, UnknownScheme) as error:
         raise _launch_error(str(error)) from error
     except OSError as error:
@@ -91,6 +91,20 @@ def _check_output(job: Job) -> None:
     if not above.is_dir():
         # Hadoop's local file system throws ParentNotDirectoryException. In S3 a key may be below another one.
         raise _launch_error(f"Parent path is not a directory: {above} is a file, and {job.output} would be below it")
+
+
+def _wanted_maps(job: Job) -> int:
+    """Returns the number of map tasks to cut a small input for: one for each core, or `mapreduce.job.maps` if given.
+
+    Where the number shows in the result, it is LocalJobRunner's 1: in the part files of a map-only job, and in the
+    order of keys that a comparator finds equal.
+    """
+    if not job.reduces or job.sort_fields:
+        return 1
+    given = job.configuration.get("mapreduce.job.maps")
+    if job.configuration.is_given("mapreduce.job.maps") and given.isdecimal():
+        return max(1, int(given))
+    return job.parallel
 
 
 def _check_properties(job: Job) -> None:

@@ -185,7 +185,7 @@ class MapWorker:
         )
         group, name = BYTES_READ
         task.counters[group] = {name: split.length}
-        map_output = MapOutput(keyed=True, bare=False) if context.job.combiner else None
+        map_output = MapOutput(keyed=True) if context.job.combiner else None
         if not context.job.reduces:
             result = attempt(task, partial(self._map_only, task, split))
         elif map_output:
@@ -271,10 +271,7 @@ def run_reduce(
     for name in (COMBINE_INPUT_RECORDS, COMBINE_OUTPUT_RECORDS):
         task.count(name, 0)
     merge = Merge(shuffle, outputs, number, keyed=any(one.keyed for one in outputs))
-    bare = all(one.bare for one in outputs)
-    return attempt(
-        task, partial(_reduce, context, task, merge, final_reduction(context.job, shuffle.layout, bare=bare))
-    )
+    return attempt(task, partial(_reduce, context, task, merge, final_reduction(context.job, shuffle.layout)))
 
 
 def _reduce(context: JobContext, task: Task, merge: Merge, what: Reduction) -> None:

@@ -17,9 +17,9 @@ def configuration(**properties):
     )
 
 
-def splits_of(path, **properties):
+def splits_of(path, maps=1, **properties):
     file = inputs.InputFile(path, f"file:{path}", path.stat().st_size)
-    splits = inputs.in_task_order(inputs.split_files([file], configuration(**properties)))
+    splits = inputs.in_task_order(inputs.split_files([file], configuration(**properties), maps))
     return [(split.start, split.length) for split in splits]
 
 
@@ -37,6 +37,28 @@ def test_splits(tmp_path, size, block, splits):
     path = tmp_path / "a.txt"
     path.write_bytes(bytes(size))
     assert splits_of(path, fs__local__block__size=block) == splits
+
+
+MIB = 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("size", "maps", "properties", "sizes"),
+    [
+        (20, 1, {}, [20]),
+        (20, 2, {}, [10, 10]),
+        (20, 8, {}, [4, 4, 4, 4, 4]),
+        (3, 8, {}, [3]),
+        (100, 2, {}, [32, 32, 32, 4]),
+        (20, 2, {"fs__local__block__size": 33554432}, [20]),
+        (20, 2, {"mapreduce__input__fileinputformat__split__minsize": 1}, [20]),
+    ],
+)
+def test_small_inputs_are_cut_for_several_maps(tmp_path, size, maps, properties, sizes):
+    path = tmp_path / "a.txt"
+    with path.open("wb") as file:
+        file.truncate(size * MIB)
+    assert [length // MIB for _, length in splits_of(path, maps, **properties)] == sizes
 
 
 def test_the_largest_split_comes_first(tmp_path):

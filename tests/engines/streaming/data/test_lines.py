@@ -60,7 +60,7 @@ def test_records_with_a_delimiter_of_their_own(cuts):
 
 @given(st.lists(TEXT.map(lambda text: text.replace(b"\r", b"").replace(b"\n", b"")), min_size=1))
 def test_every_line_gets_a_tab(texts):
-    block, records, low, _ = lines.tabbed(b"".join(text + b"\n" for text in texts))
+    block, records, low = lines.tabbed(b"".join(text + b"\n" for text in texts))
     assert lines.split_lines(block) == [text if b"\t" in text else text + b"\t" for text in texts]
     assert records == len(texts)
     assert low == any(byte < 9 for text in texts for byte in text)
@@ -96,15 +96,6 @@ def test_groups_are_counted_across_blocks(together, keys, size):
         part = texts[start : start + size]
         counter.add(b"".join(part), len(part))
     assert counter.groups == sum(1 for _ in groupby(texts))
-
-
-def test_without_values_a_line_is_as_good_as_its_key():
-    first, bare = lines.tabbed(b"a\na\nb\n"), lines.GroupCounter(together=False, bare=True)
-    assert first.bare
-    assert not lines.tabbed(b"a\na\t\n").bare
-    bare.add(first.block, first.records)
-    bare.add(b"b\t\nc\t\n", 2)
-    assert bare.groups == 3
 
 
 class Copied(bytes):

@@ -425,6 +425,29 @@ def test_keys_that_a_comparator_finds_equal_keep_the_order_of_their_map(tmp_path
                 assert of_map == sorted(of_map)
 
 
+@pytest.mark.parametrize(
+    ("more", "maps"),
+    [
+        ("-reducer cat", 3),
+        ("-reducer cat -D_mapreduce.job.maps=1", 1),
+        ("-reducer cat -D_mapred.map.tasks=2", 2),
+        ("-reducer NONE", 1),
+        (
+            f"-reducer cat -D_mapreduce.job.output.key.comparator.class={COMPARATOR} -D_mapreduce.partition.keycomparator.options=-n",
+            1,
+        ),
+    ],
+)
+def test_a_small_input_keeps_all_cores_busy_where_it_does_not_show(tmp_path, more, maps):
+    generic = " ".join(word.replace("-D_", "-D ") for word in more.split() if word.startswith("-D_"))
+    rest = " ".join(word for word in more.split() if not word.startswith("-D_"))
+    (tmp_path / "m.sh").write_text("cat > /dev/null; echo $mapreduce_job_maps\n")
+    args = f"{generic} -files {tmp_path}/m.sh -mapper m.sh {rest}"
+    ran = run_job(tmp_path, Recorded({"a.txt": b"line of text\n" * (1 << 20)}, args, []), {"FLOWSPEC_PARALLEL": "3"})
+    assert ran.returncode == 0, ran.stderr
+    assert parts(tmp_path / "out") == [b"%d\t\n" % maps * maps]
+
+
 def split_starts(rows, size):
     """The first row of each map task: a split takes the lines that begin behind its first byte."""
     starts, offset = [0], 0

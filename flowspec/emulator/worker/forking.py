@@ -1,0 +1,176 @@
+"""Starts workers as forks of a process that has everything imported already (Linux).
+
+A new interpreter takes 0.2 s of CPU until its worker is ready, a fork some milliseconds. A fork inherits the whole
+process, so it happens only where that is safe (see `can_fork`), and the child lets go of everything first: open files,
+signal handlers, log handlers. A process with threads, such as the HTTP endpoint, forks a `ForkServer` before it
+starts them, and has the workers forked by that.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+from flowspec.emulator.state import paths
+from flowspec.emulator.worker import processes
+
+# A message to the fork server is a home, a NUL and a cluster's id; a path has 4096 bytes at most (PATH_MAX).
+_LONGEST_MESSAGE = 1 << 13
+_OK = b"+"
+
+
+def can_fork(home: Path) -> bool:
+    """Returns whether a worker can be a fork of this process."""
+    # After a fork only the calling thread exists; locks that others held stay locked. Threads of libraries count as
+    # well, which is why the kernel is asked. On macOS system libraries may not be used after a fork.
+    if sys.platform != "linux" or len(list(Path("/proc/self/task").iterdir())) > 1:
+        return False
+    # SQLite counts the locks of a file for each process: a child that inherits a connection takes its locks for its
+    # own (https://www.sqlite.org/howtocorrupt.html, section 2.6).
+    return not _is_open(paths.database(home))
+
+
+def _is_open(path: Path) -> bool:
+    wanted = path.stat()
+    for descriptor in _open_files():
+        with suppress(OSError):  # the descriptor of the listing
+            found = os.fstat(descriptor)
+            if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino):
+                return True
+    return False
+
+
+def _open_files() -> list[int]:
+    with os.scandir("/proc/self/fd") as entries:
+        return [int(entry.name) for entry in entries]
+
+
+def fork_worker(home: Path, cluster_id: str, lock: int) -> int:
+    """Forks the worker of a cluster, which inherits the lock and outlives this process; returns its pid.
+
+    Raises OSError.
+    """
+    with paths.worker_log(home, cluster_id).open("ab", buffering=0) as log:
+        ready, inherited = os.pipe()
+        pid = os.fork()
+        if not pid:
+            _run(lambda: _be_worker(home, cluster_id, lock, log.fileno()))
+    # Ends when the child has let go of the pipe: until then a signal to this process's group would reach it.
+    os.close(inherited)
+    os.read(ready, 1)
+    os.close(ready)
+    return pid
+
+
+def _run(work: Callable[[], int]) -> NoReturn:
+    """Runs `work` in a forked child and exits; nothing of the parent's code, such as its exit handlers, may run."""
+    status = 1
+    try:
+        status = work()
+    except BaseException:  # noqa: BLE001 - never return into the parent's code
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def _be_worker(home: Path, cluster_id: str, lock: int, log: int) -> int:
+    detach(keep=lock, output=log)
+    os.chdir(paths.cluster_folder(home, cluster_id))
+    environment = processes.worker_environment(cluster_id)
+    os.environ.clear()
+    os.environ.update(environment)
+    from flowspec.emulator.worker.main import main
+
+    return main([str(home), cluster_id, str(lock)])
+
+
+def detach(*, keep: int, output: int | None = None) -> None:
+    """Makes a forked child independent of its parent: a session of its own, no open files but `keep`.
+
+    Standard output and error go to the descriptor `output`, by default nowhere.
+    """
+    # Objects of the parent are never destroyed here: a destructor might write to a file or end a transaction.
+    gc.freeze()
+    os.setsid()
+    signal.set_wakeup_fd(-1)
+    for number in signal.valid_signals():
+        if callable(signal.getsignal(number)):
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    # Replaced and not closed: an object of the parent, such as a log handler, might write to a descriptor's number,
+    # which must not be that of a file opened later.
+    for descriptor in _open_files():
+        if descriptor not in {keep, output, nothing}:
+            os.dup2(nothing, descriptor, inheritable=descriptor <= 2)
+    if output is not None:
+        for descriptor in (1, 2):
+            os.dup2(output, descriptor)
+    logging.root.handlers.clear()
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115 - stays open
+    sys.stdout = sys.stderr = open(2, "w", buffering=1, closefd=False, errors="backslashreplace")  # noqa: SIM115
+
+
+class ForkServer:
+    """A process that forks workers; made before this process starts threads or opens the store.
+
+    It ends with this process, and its workers live on. `start` may be called by several threads.
+    """
+
+    def __init__(self) -> None:
+        # Imported here, so that the fork server, and so each worker, has it.
+        from flowspec.emulator.worker import main  # noqa: F401
+
+        self._guard = threading.Lock()
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        if not os.fork():
+            _run(lambda: _serve(theirs))
+        theirs.close()
+
+    def start(self, home: Path, cluster_id: str, lock: int) -> None:
+        """Forks the worker of a cluster, which inherits the lock. Raises OSError."""
+        with self._guard:
+            socket.send_fds(self._socket, [b"\0".join((os.fsencode(home), cluster_id.encode()))], [lock])
+            answer = self._socket.recv(_LONGEST_MESSAGE)
+        if answer != _OK:
+            raise OSError(answer.decode() or "the process that forks workers has ended")
+
+
+def start_by_fork() -> Callable[[Path, str, int], None] | None:
+    """Returns the `start` of a new fork server; None where workers can't be forks."""
+    return ForkServer().start if sys.platform == "linux" else None
+
+
+def _serve(requests: socket.socket) -> int:
+    detach(keep=requests.fileno())
+    # Workers are not waited for.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    # Ctrl-C and SIGTERM are for the parent; when that ends, the socket does.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    while True:
+        message, locks, _, _ = socket.recv_fds(requests, _LONGEST_MESSAGE, 1)
+        if not message:
+            return 0
+        home, _, cluster_id = message.partition(b"\0")
+        requests.send(_forked(Path(os.fsdecode(home)), cluster_id.decode(), locks[0]))
+
+
+def _forked(home: Path, cluster_id: str, lock: int) -> bytes:
+    try:
+        fork_worker(home, cluster_id, lock)
+    except OSError as error:
+        return str(error).encode()
+    finally:
+        os.close(lock)
+    return _OK

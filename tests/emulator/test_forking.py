@@ -1,0 +1,181 @@
+"""Workers that are forks of a process that has everything imported, and where that is not safe."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+import pytest
+
+from flowspec.emulator.api.service import Service
+from flowspec.emulator.state import paths
+from flowspec.emulator.state.store import Store
+from flowspec.emulator.worker import forking, processes
+from tests.emulator.conftest import bash
+from tests.emulator.test_orphans import on_linux
+from tests.emulator.test_worker import gone, worker_pid
+
+ROOT = Path(__file__).parents[2]
+PRELUDE = """
+import os, signal, sys, threading
+from pathlib import Path
+from flowspec.emulator.api.service import Service
+from flowspec.emulator.state.store import Store
+from flowspec.emulator.worker import forking
+from tests.emulator.conftest import bash, request
+home = Path(sys.argv[1])
+def run(script="true", service=None, **members):
+    return (service or Service(home)).call("RunJobFlow", request(bash(script), **members))["JobFlowId"]
+"""
+
+
+def python(home, code, **options):
+    """Runs code in a process of its own, which has one thread."""
+    words = [sys.executable, "-c", PRELUDE + textwrap.dedent(code), str(home)]
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True, **options).stdout
+
+
+def arguments(pid):
+    return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+
+
+def was_forked(emr, cluster_id):
+    return b"-c" in arguments(worker_pid(emr, cluster_id))
+
+
+@on_linux
+def test_a_process_with_one_thread_forks_its_worker(emr):
+    cluster_id = python(emr.home, "print(run(keep_alive=True))").strip()
+    emr.until(cluster_id, "WAITING")
+    assert was_forked(emr, cluster_id)
+
+
+@on_linux
+@pytest.mark.parametrize(
+    "why",
+    [
+        "threading.Thread(target=threading.Event().wait, daemon=True).start()",
+        "store = Store(home)",
+    ],
+    ids=["threads", "an open connection"],
+)
+def test_a_process_that_can_not_be_forked_starts_an_interpreter(emr, why):
+    cluster_id = python(emr.home, f"{why}\nprint(run(keep_alive=True))").strip()
+    emr.until(cluster_id, "WAITING")
+    assert not was_forked(emr, cluster_id)
+
+
+@on_linux
+def test_a_forked_worker_lets_go_of_everything(emr, tmp_path):
+    """The output that the caller reads to its end, its files, handlers, signals, and its directory."""
+    code = f"""
+        import logging
+        logging.basicConfig(filename={str(tmp_path / "log")!r})
+        file = open({str(tmp_path / "file")!r}, "w"); file.write("once")
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+            signal.signal(number, lambda *_: print("handled"))
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
+        import atexit; atexit.register(print, "at exit")
+        print(run("readlink /proc/$PPID/cwd /proc/self/fd/0; pwd", keep_alive=True))
+    """
+    first, *rest = python(emr.home, code).split("\n")
+    assert rest == ["at exit", ""]
+    emr.until(first, "WAITING")
+    worker = worker_pid(emr, first)
+    folder = paths.cluster_folder(emr.home, first)
+    open_files = {str(file.readlink()) for file in Path(f"/proc/{worker}/fd").iterdir()}
+    assert str(tmp_path / "file") not in open_files
+    assert (tmp_path / "file").read_text() == "once"
+    assert (tmp_path / "log").read_text() == ""
+    assert emr.logs(first).joinpath("stdout").read_text().split()[:2] == [str(folder), os.devnull]
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{worker}/status").read_text().splitlines())
+    assert int(status["SigBlk"], 16) == 0
+    caught = int(status["SigCgt"], 16)
+    assert not caught >> (signal.SIGUSR1 - 1) & 1
+    assert os.getsid(worker) == worker
+    os.kill(worker, signal.SIGTERM)
+    emr.until_ended(first)
+    assert "SIGTERM" in emr.reason(first)[1]
+
+
+@on_linux
+def test_the_step_of_a_forked_worker_is_killed_with_it(emr, tmp_path):
+    code = f"print(run('echo $$ >{tmp_path}/pid; sleep 300', keep_alive=True))"
+    cluster_id = python(emr.home, code).strip()
+    pid = int(emr.until_file(tmp_path / "pid"))
+    os.kill(worker_pid(emr, cluster_id), signal.SIGKILL)
+    emr.until_ended(cluster_id)
+    assert gone(pid)
+
+
+@on_linux
+@pytest.mark.parametrize("environment", ["", "env -i FLOWSPEC_HOME={home}"], ids=["inherited", "empty"])
+def test_a_forked_cluster_of_a_step_survives_the_steps_cluster(emr, tmp_path, environment):
+    script = tmp_path / "submit.py"
+    script.write_text(PRELUDE + "print(run(keep_alive=True))")
+    command = f"{environment.format(home=emr.home)} PYTHONPATH={ROOT}"
+    submit = f"env {command} {sys.executable} {script} {emr.home}".replace("env env", "env")
+    outer = emr.run(bash(f"{submit} >{tmp_path}/new; mv {tmp_path}/new {tmp_path}/inner"), keep_alive=True)
+    inner = emr.until_file(tmp_path / "inner").strip()
+    emr.until(inner, "WAITING")
+    emr.call("TerminateJobFlows", JobFlowIds=[outer])
+    emr.until_ended(outer)
+    assert emr.state(inner) == "WAITING"
+    worker_pid(emr, inner)
+
+
+@on_linux
+def test_a_fork_server_serves_threads_and_ends_with_its_process(emr):
+    code = """
+        server = forking.ForkServer()
+        service = Service(home, start_worker=server.start)
+        with Store(home):
+            ids = []
+            threads = [threading.Thread(target=lambda: ids.append(run(service=service, keep_alive=True))) for _ in range(5)]
+            for thread in threads: thread.start()
+            for thread in threads: thread.join()
+        print(*ids, Path(f"/proc/self/task/{os.getpid()}/children").read_text())
+    """
+    *ids, server = python(emr.home, code).split()
+    assert len(ids) == 5
+    assert gone(int(server))
+    for cluster_id in ids:
+        emr.until(cluster_id, "WAITING")
+        assert was_forked(emr, cluster_id)
+
+
+@on_linux
+def test_without_its_fork_server_a_cluster_fails_with_a_reason(emr):
+    code = """
+        server = forking.ForkServer()
+        os.kill(int(Path(f"/proc/self/task/{os.getpid()}/children").read_text()), signal.SIGKILL)
+        os.wait()
+        print(run(service=Service(home, start_worker=server.start)))
+    """
+    cluster_id = python(emr.home, code).strip()
+    assert emr.state(cluster_id) == "TERMINATED_WITH_ERRORS"
+    assert "could not be started" in emr.reason(cluster_id)[1]
+
+
+def test_only_a_process_without_threads_and_connections_forks(home):
+    Store(home).close()
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait)
+    thread.start()
+    try:
+        assert not forking.can_fork(home)
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_worker_is_told_from_other_processes(emr):
+    cluster_id = emr.until(emr.run(bash("true"), keep_alive=True), "WAITING")
+    assert Service(emr.home).call("DescribeCluster", {"ClusterId": cluster_id})
+    if sys.platform == "linux":
+        name = Path(f"/proc/{worker_pid(emr, cluster_id)}/comm").read_text().strip()
+        assert name == "flowspec-worker"
+    assert processes.identity(worker_pid(emr, cluster_id))
