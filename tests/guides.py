@@ -39,13 +39,21 @@ def commands(page: Path) -> list[Command]:
 
 
 def run(page: Path, folder: Path) -> None:
-    """Runs a guide's commands in a copy of its folder, and compares what they print."""
+    """Runs a guide's commands in a copy of its folder, and compares what they print.
+
+    A folder that has workflows is a whole repository: its copy is one, with all files in a commit of branch main.
+    """
     # All of them: a guide may use the files of another one.
     shutil.copytree(page.parent.parent, folder / "examples")
     work = folder / "examples" / page.parent.name
     programs = Path(sys.executable).parent
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "FLOWSPEC_"))}
-    environment = {**kept, "PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(folder), "COLUMNS": "120"}
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "FLOWSPEC_", "GIT_"))}
+    author = {f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    place = {"PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(folder), "COLUMNS": "120"}
+    environment = {**kept, **author, **place}
+    if (work / ".github").is_dir():
+        made = "git init -q -b main && git add -A && git commit -q -m 'The example'"
+        subprocess.run(["bash", "-c", made], cwd=work, env=environment, check=True)
     for command in commands(page):
         done = subprocess.run(
             ["bash", "-c", f"exec 2>&1\n{command.text}"],
@@ -62,8 +70,10 @@ def run(page: Path, folder: Path) -> None:
 
 
 def _settled(output: str) -> str:
-    """The output without seconds, and the cases that pass by name: they end in any order."""
+    """The output without seconds, ids and commits, and the cases that pass by name: they end in any order."""
     text = re.sub(r"\b\d+\.\d s\b", "T s", output)
+    text = re.sub(r"\bj-[A-Z0-9]{13}\b", "j-ID", text)
+    text = re.sub(r"\bsince [0-9a-f]{12}\b", "since COMMIT", text)
     return re.sub(
         r"(?:^passed .*\n)+", lambda run: "".join(sorted(run[0].splitlines(keepends=True))), text, flags=re.MULTILINE
     )
