@@ -105,3 +105,13 @@ def test_a_sensitive_variable_is_no_secret_of_the_spec(found):
     more = 'variables: {p: {type: string, sensitive: true, default: hunter22}}\nconfigurations: {a: {password: "{{ p }}"}}\n'
     assert "FS614" not in found({}, SPEC + more)
     assert "FS614" in found({}, SPEC + "configurations: {a: {password: hunter22}}\n")
+
+
+def test_a_merge_conflict_is_named_at_its_marker(tmp_path):
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "job.yaml").write_text(SPEC)
+    side = 'FS222 = "off"\n'
+    (tmp_path / "flowspec.toml").write_text(f"[severity]\n<<<<<<< HEAD\n{side}=======\n{side}>>>>>>> branch\n")
+    with pytest.raises(SpecError, match="a merge conflict is not resolved") as raised:
+        validate(render(load(tmp_path / "job.yaml")))
+    assert (raised.value.diagnostics[0].id, raised.value.diagnostics[0].location.line) == ("FS603", 2)
