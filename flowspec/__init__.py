@@ -42,6 +42,9 @@ And step by step:
 What runs already is changed without a spec, too: `resize`, `protect`, `add_steps`, `cancel`, `destroy`; found with
 `list_clusters` and `idle_clusters`; and taken over with `import_cluster`, which writes its spec, and `adopt`.
 
+Of many flows, `plan_all` makes the plans from one look at each EMR, and `apply_all` carries them out; `find_orphans`
+finds the clusters whose specs are gone.
+
 `plan_on` is `make_plan` with what `observe` and the backend report. `run_tests` runs the cases of specs on sample
 data (`flowspec test`); `flowspec.testing.emr` gives the boto3 clients of a test the embedded EMR.
 
@@ -66,6 +69,7 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.manage.adoption import Adoption, adopt, plan_adoption
     from flowspec.backend.aws.manage.ending import Leftover, leftovers, protect, unprotect
     from flowspec.backend.aws.manage.inventory import IdleCluster, Listing, end_idle, idle_clusters, list_clusters
+    from flowspec.backend.aws.manage.orphans import Orphans, find_orphans
     from flowspec.backend.aws.manage.resize import Resize, resize, wait_for_sizes
     from flowspec.backend.aws.manage.steps import AddedSteps, CancelledStep, add_steps, cancel
     from flowspec.backend.aws.observe import describe, observe
@@ -79,6 +83,7 @@ if TYPE_CHECKING:
     from flowspec.document.validate import validate
     from flowspec.exporters.exported import Exported, export
     from flowspec.facts.backends import BackendName
+    from flowspec.fleet import FlowPlan, FlowRun, apply_all, plan_all
     from flowspec.pipeline import RunResult, import_cluster, plan_on, run
     from flowspec.plan.changes import Action, ApiCall, Assessment, Change, Plan
     from flowspec.plan.cluster import Cluster, Step
@@ -110,6 +115,8 @@ __all__ = [
     "Endpoint",
     "Event",
     "Exported",
+    "FlowPlan",
+    "FlowRun",
     "FlowspecError",
     "IdleCluster",
     "JobFlow",
@@ -117,6 +124,7 @@ __all__ = [
     "Listing",
     "Location",
     "Logs",
+    "Orphans",
     "Outcome",
     "OutcomeUnknown",
     "Plan",
@@ -133,6 +141,7 @@ __all__ = [
     "add_steps",
     "adopt",
     "apply",
+    "apply_all",
     "cancel",
     "compile",
     "connect",
@@ -141,6 +150,7 @@ __all__ = [
     "diagnose",
     "end_idle",
     "export",
+    "find_orphans",
     "idle_clusters",
     "import_cluster",
     "judge",
@@ -151,6 +161,7 @@ __all__ = [
     "make_plan",
     "observe",
     "plan_adoption",
+    "plan_all",
     "plan_on",
     "protect",
     "render",
@@ -178,6 +189,7 @@ _HOMES = {
         "idle_clusters",
         "list_clusters",
     ),
+    "flowspec.backend.aws.manage.orphans": ("Orphans", "find_orphans"),
     "flowspec.backend.aws.manage.resize": ("Resize", "resize", "wait_for_sizes"),
     "flowspec.backend.aws.manage.steps": ("AddedSteps", "CancelledStep", "add_steps", "cancel"),
     "flowspec.backend.aws.observe": ("describe", "observe"),
@@ -191,6 +203,7 @@ _HOMES = {
     "flowspec.document.validate": ("validate",),
     "flowspec.exporters.exported": ("Exported", "export"),
     "flowspec.facts.backends": ("BackendName",),
+    "flowspec.fleet": ("FlowPlan", "FlowRun", "apply_all", "plan_all"),
     "flowspec.pipeline": ("RunResult", "import_cluster", "plan_on", "run"),
     "flowspec.plan.changes": ("Action", "ApiCall", "Assessment", "Change", "Plan"),
     "flowspec.plan.cluster": ("Cluster", "Step"),

@@ -2,6 +2,7 @@
 
     FlowspecError            a sentence, and what to do about it          exit 1
     ├── SpecError            the document is wrong: all its diagnostics    exit 2
+    ├── NothingFound         paths or conditions name no spec, or no case  exit 2
     └── ServiceError         EMR (or S3) refused a call: code and text     exit 1
 
 A `Diagnostic` is about a document and is collected, never raised by itself; an exception ends the
@@ -75,6 +76,10 @@ class FlowspecError(Exception):
     def sentence(self) -> str:
         """Message and remedy in one line, for logs and for services' answers."""
         return f"{self.message}; {self.remedy}" if self.remedy else self.message
+
+
+class NothingFound(FlowspecError):
+    """What was asked for names no spec, or no case of one."""
 
 
 class SpecError(FlowspecError):

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
 from os import PathLike
@@ -19,7 +19,8 @@ from flowspec.backend.aws.manage.reconstruction import Reconstructed, reconstruc
 from flowspec.backend.aws.observe import observe
 from flowspec.backend.aws.staging import note_staged
 from flowspec.backend.aws.verdict import Outcome, Verdict
-from flowspec.backend.aws.watch import Ended, Event, watch
+from flowspec.backend.aws.watch import Ended, Event, Watch, watch
+from flowspec.backend.protocol import backend_of
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.parse import load
 from flowspec.document.render import render
@@ -80,6 +81,15 @@ def plan_on(
     return note_staged(emr, made)
 
 
+def plan_offline(jobflow: JobFlow, request: Request) -> Plan:
+    """Makes the plan as if nothing ran and nothing was staged, without a call, and notes that in it.
+
+    Raises SpecError when a step can't run on the backend.
+    """
+    made = make_plan(jobflow, request, None, backend_of(jobflow.backend).assess(request.params))
+    return replace(made, notes=(*made.notes, "made offline: not compared with what runs or is staged already"))
+
+
 def run(
     spec: str | PathLike[str],
     *,
@@ -104,7 +114,21 @@ def run(
     request = compile(jobflow)
     emr = connect(Endpoint.of(jobflow, run_bootstrap=run_bootstrap))
     plan = partial(plan_on, emr, jobflow, request, replace=replace)
-    applied = apply(plan(), emr, replan=plan, sleep=sleep)
+    return apply_and_watch(plan(), emr, replan=plan, timeout=timeout, on_event=on_event, sleep=sleep)
+
+
+def apply_and_watch(
+    plan: Plan,
+    emr: Emr,
+    *,
+    replan: Callable[[], Plan] | None = None,
+    timeout: float | None = None,
+    on_event: Callable[[Event], object] = lambda _: None,
+    sleep: Callable[[float], None] = time.sleep,
+    watch: Watch = watch,
+) -> RunResult:
+    """Applies a plan and watches its run to the end, by `watch`; the options are those of `apply` and `run`."""
+    applied = apply(plan, emr, replan=replan, sleep=sleep)
     with closing(watch(emr, applied.cluster_id, steps=applied.steps, timeout=timeout, sleep=sleep)) as events:
         for event in events:
             on_event(event)

@@ -56,6 +56,7 @@ ROOMS = {
     "importers": {"errors", "facts", "document", "request", "emulator"},
     "exporters": {"errors", "facts", "document", "request", "importers"},
     "pipeline": {"document", "request", "plan", "backend", "importers"},
+    "fleet": {"errors", "facts", "document", "request", "plan", "backend", "pipeline"},
     "boto_emr": {"errors", "facts", "request", "plan", "backend"},
     "report": {"errors", "version", "document", "plan", "backend", "review", "cases"},
     "cli": {
@@ -67,6 +68,7 @@ ROOMS = {
         "plan",
         "backend",
         "pipeline",
+        "fleet",
         "report",
         "review",
         "engines",

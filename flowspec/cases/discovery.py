@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from flowspec.cases.case import FILE, FOLDER, Case, load_case
-from flowspec.cases.sandbox import job_flow_of
+from flowspec.cases.sandbox import document_of, job_flow_of
+from flowspec.document.discovery import is_spec, matches
 from flowspec.document.extends import extended
 from flowspec.document.parse import load
+from flowspec.document.selection import Condition, is_selected, read_selects
 from flowspec.document.tree import Source, scalars
 from flowspec.errors import SpecError
 from flowspec.request.compile import compile
@@ -22,15 +24,23 @@ _NAMES = (FILE, "case.yml")
 def find_cases(paths: Sequence[Path]) -> list[Path]:
     """Returns the case.yaml files at paths, each once: a case's file or folder, a spec, or a folder, with all below it.
 
-    Links to folders are not followed. Raises SpecError for a path that is not there.
+    A path may be a glob of such. Links to folders are not followed. Raises SpecError for a path that is not there, and
+    a glob that matches nothing.
     """
     found: dict[str, Path] = {}
     for path in paths:
-        if not path.exists():
-            raise SpecError([Source(str(path)).diagnostic("FS001", f"{path}: there is no such file or folder")])
-        for case in _at(path):
-            found.setdefault(os.path.realpath(case), case)
+        for one in [path] if path.exists() else _matches(path):
+            for case in _at(one):
+                found.setdefault(os.path.realpath(case), case)
     return list(found.values())
+
+
+def _matches(path: Path) -> list[Path]:
+    """The specs, cases and folders that a glob matches."""
+    found = list(matches(path))
+    if not found:
+        raise SpecError([Source(str(path)).diagnostic("FS001", f"{path}: there is no such file or folder")])
+    return [one for one in found if one.is_dir() or one.name in _NAMES or (one.is_file() and is_spec(one))]
 
 
 def _at(path: Path) -> Iterator[Path]:
@@ -67,6 +77,22 @@ def name_of(path: Path) -> str:
     """Returns the name of a case: the path of its folder, as it was given."""
     name = os.path.normpath(path.parent)
     return str(Path.cwd()) if name == "." else name
+
+
+def selected(cases: Iterable[Path], conditions: Sequence[str]) -> list[Path]:
+    """Returns the cases whose flow, as the case renders it, is chosen by conditions (`flowspec.document.selection`).
+
+    A case that can't be read or rendered is among them. Raises FlowspecError for what is no condition.
+    """
+    alternatives = read_selects(conditions)
+    return [case for case in cases if not alternatives or _is_selected(case, alternatives)]
+
+
+def _is_selected(case: Path, alternatives: Sequence[Sequence[Condition]]) -> bool:
+    try:
+        return is_selected(document_of(load_case(case)), alternatives)
+    except (SpecError, OSError):
+        return True
 
 
 def touched(cases: Iterable[Path], base: str) -> list[Path]:

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from os import PathLike
 from pathlib import Path
@@ -14,14 +14,14 @@ from threading import Event, Lock
 
 from flowspec.cases.case import Case, load_case, refuse_unusable
 from flowspec.cases.comparison import difference, write_expected
-from flowspec.cases.discovery import find_cases, name_of, touched
+from flowspec.cases.discovery import find_cases, name_of, selected, touched
 from flowspec.cases.execution import Ran, execute
 from flowspec.cases.last_failed import last_failed as failed_last
 from flowspec.cases.last_failed import remember
 from flowspec.cases.sandbox import Sandbox, prepare
 from flowspec.document.masking import mask
 from flowspec.emulator.temporary import end_clusters, temporary_home
-from flowspec.errors import Diagnostic, FlowspecError, SpecError
+from flowspec.errors import Diagnostic, FlowspecError, NothingFound, SpecError
 
 # Seconds between two looks at a cluster, each of which takes some 5 ms: short, as cases take about a second.
 _INTERVAL = 0.05
@@ -41,7 +41,8 @@ class CaseResult:
     """The result of a case: `name` is its folder, `path` its case.yaml, `seconds` how long it took.
 
     `problems` are texts of what was not as expected, `diagnostics` those of a case that could not be run. `updated`
-    are the expected files and folders that were written. `home` is where the run's state was kept, if it was.
+    are the expected files and folders that were written. `home` is where the run's state was kept, if it was. `crash`
+    is the exception, if one that should not be ended the case.
     """
 
     name: str
@@ -52,6 +53,7 @@ class CaseResult:
     diagnostics: tuple[Diagnostic, ...] = ()
     updated: tuple[Path, ...] = ()
     home: Path | None = None
+    crash: Exception | None = field(default=None, repr=False, compare=False)
 
     @property
     def succeeded(self) -> bool:
@@ -62,6 +64,7 @@ class CaseResult:
 def run_tests(
     paths: Sequence[str | PathLike[str]] = (".",),
     *,
+    names: Sequence[str] = (),
     select: Sequence[str] = (),
     base: str | None = None,
     last_failed: bool = False,
@@ -72,15 +75,18 @@ def run_tests(
 ) -> tuple[CaseResult, ...]:
     """Runs the cases at paths on embedded EMRs, as `flowspec test` does; returns their results in the cases' order.
 
-    `select`: only cases with one of these texts in their names. `base`: only those that differ from the merge base
-    with this git revision. `last_failed`: only those that failed when they were run last; all if none did. `update`
-    writes outputs as the expected ones instead of comparing them. `keep` leaves the homes of failed cases. `jobs` is
-    how many run at once (default: the number of cores). `on_result` is called, in this thread, as each case ends.
+    `names`: only cases with one of these texts in their names. `select`: only those whose flow is chosen by one of
+    these conditions, as `--select` takes them (`name~^etl-,tag=team:data`). `base`: only those that differ from the
+    merge base with this git revision. `last_failed`: only those that failed when they were run last; all if none did.
+    `update` writes outputs as the expected ones instead of comparing them. `keep` leaves the homes of failed cases.
+    `jobs` is how many run at once (default: the number of cores). `on_result` is called, in this thread, as each case
+    ends.
 
     An exception (KeyboardInterrupt, too) ends all that is running. Raises SpecError for a path that is not there,
-    FlowspecError when there is no case, or `base` can't be compared with; a case that failed is a result.
+    NothingFound when there is no case, FlowspecError when `base` can't be compared with; a case that failed is a
+    result.
     """
-    cases = _chosen([Path(path) for path in paths], select, base, last_failed)
+    cases = _chosen([Path(path) for path in paths], names, select, base, last_failed)
     turns = _Turns()
     results: dict[Path, CaseResult] = {}
     with ThreadPoolExecutor(jobs or _cores(), "case") as pool:
@@ -136,17 +142,22 @@ def _as_completed(futures: Sequence[Future[CaseResult]]) -> Iterator[CaseResult]
     return (future.result() for future in as_completed(futures))
 
 
-def _chosen(paths: Sequence[Path], select: Sequence[str], base: str | None, only_failed: bool) -> list[Path]:
+def _chosen(
+    paths: Sequence[Path], names: Sequence[str], select: Sequence[str], base: str | None, only_failed: bool
+) -> list[Path]:
     cases = find_cases(paths)
     if not cases:
         where = ", ".join(map(str, paths))
-        raise FlowspecError(f"no case was found in {where}", remedy="a case is tests/NAME/case.yaml beside a spec")
-    words = [word.casefold() for word in select]
+        raise NothingFound(f"no case was found in {where}", remedy="a case is tests/NAME/case.yaml beside a spec")
+    words = [word.casefold() for word in names]
     cases = [case for case in cases if not words or any(word in name_of(case).casefold() for word in words)]
     if not cases:
-        raise FlowspecError(
-            f"no case's name contains {' or '.join(map(repr, select))}", remedy="names are paths of folders"
+        raise NothingFound(
+            f"no case's name contains {' or '.join(map(repr, names))}", remedy="names are paths of folders"
         )
+    cases = selected(cases, select)
+    if not cases:
+        raise NothingFound(f"no case is of a flow that is selected by {' or '.join(select)}")
     if only_failed:
         failed = failed_last()
         cases = [case for case in cases if os.path.realpath(case) in failed] or cases
@@ -177,6 +188,11 @@ def _run(path: Path, turns: _Turns, *, update: bool, keep: bool) -> CaseResult:
         except OSError as error:
             text = f"{error.filename}: {error.strerror}" if error.filename else str(error)
             result = replace(result, outcome=CaseOutcome.FAILED, problems=(text,))
+        except _Stopped:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other cases are run
+            told = "an internal error ended the case"
+            result = replace(result, outcome=CaseOutcome.FAILED, problems=(told,), crash=error)
         if keep and result.outcome is CaseOutcome.FAILED:
             result = replace(result, home=home)
     return replace(result, seconds=time.monotonic() - started)

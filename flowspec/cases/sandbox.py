@@ -18,7 +18,7 @@ from flowspec.cases.case import Case, refuse_unusable
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.parse import load
 from flowspec.document.render import render
-from flowspec.document.tree import NodePath
+from flowspec.document.tree import Document, NodePath
 from flowspec.document.validate import validate
 from flowspec.emulator.state.paths import s3_root
 from flowspec.engines import data_paths
@@ -54,10 +54,14 @@ class Sandbox:
         return uri.removeprefix("file:").removeprefix(root) if root in uri else uri
 
 
+def document_of(case: Case) -> Document:
+    """Renders a case's spec, without the environment. Raises SpecError."""
+    return render(load(case.spec), target=case.target, variables=case.variables, environ={}, now=case.now)
+
+
 def job_flow_of(case: Case) -> JobFlow:
-    """Renders and validates a case's spec, without the environment. Raises SpecError."""
-    document = render(load(case.spec), target=case.target, variables=case.variables, environ={}, now=case.now)
-    flow = validate(document)
+    """Renders and validates a case's spec. Raises SpecError."""
+    flow = validate(document_of(case))
     return replace(flow, staging=flow.staging or _STAGING)
 
 

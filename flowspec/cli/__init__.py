@@ -21,7 +21,7 @@ import click
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.output import eprint_report, wants_color
-from flowspec.errors import FlowspecError, Locked, SpecError, StalePlan
+from flowspec.errors import FlowspecError, Locked, NothingFound, SpecError, StalePlan
 
 # All commands in the order of their use, each with its summary; up to 63 characters fit on a line of 80 columns.
 COMMANDS: Mapping[str, str] = {
@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, str] = {
     "test": "Run flows on sample data, on this machine, and compare.",
     "plan": "Show what apply would do, and why.",
     "apply": "Submit a spec or join its run, and watch it.",
+    "drift": "Tell which living clusters differ from their specs.",
     "status": "Show a cluster and its steps.",
     "list": "List clusters.",
     "logs": "Print a step's logs.",
@@ -91,10 +92,7 @@ def run(argv: Sequence[str]) -> int:
     try:
         return _run(argv)
     except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, users get a message and a log file
-        from flowspec.cli.crash import crash_message
-
-        eprint_report(crash_message(error))
-        return Exit.ERROR
+        return print_error(error)
 
 
 def _run(argv: Sequence[str]) -> int:
@@ -104,17 +102,31 @@ def _run(argv: Sequence[str]) -> int:
             return int(root.invoke(context) or 0)
     except click.exceptions.Exit as done:
         return done.exit_code
-    except (click.ClickException, SpecError) as error:
-        _print_mistakes(error)
-        return Exit.USAGE
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
-    except (FlowspecError, OSError) as error:
+    except (click.ClickException, FlowspecError, OSError) as error:
+        return print_error(error)
+
+
+def print_error(error: Exception) -> Exit:
+    """Prints an error on stderr, whatever it is, and returns the exit code for it."""
+    if isinstance(error, click.ClickException | SpecError):
+        _print_mistakes(error)
+        return Exit.USAGE
+    if isinstance(error, FlowspecError | OSError):
         eprint_report(f"error: {_sentence(error)}")
         return _EXITS.get(type(error), Exit.ERROR)
+    from flowspec.cli.crash import crash_message
+
+    eprint_report(crash_message(error))
+    return Exit.ERROR
 
 
-_EXITS: dict[type[Exception], Exit] = {Locked: Exit.LOCKED, StalePlan: Exit.STALE_PLAN}
+_EXITS: dict[type[Exception], Exit] = {
+    Locked: Exit.LOCKED,
+    StalePlan: Exit.STALE_PLAN,
+    NothingFound: Exit.USAGE,
+}
 
 
 def _print_mistakes(error: click.ClickException | SpecError) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -28,3 +29,28 @@ class Exit(IntEnum):
 def exit_of(outcome: Outcome) -> Exit:
     """The exit code of a run's outcome."""
     return Exit(outcome.exit_code)
+
+
+_FROM_BEST_TO_WORST = (
+    Exit.OK,
+    Exit.CHANGES,
+    Exit.TIMED_OUT,
+    Exit.CANCELLED,
+    Exit.LOCKED,
+    Exit.STALE_PLAN,
+    Exit.USAGE,
+    Exit.ERROR,
+    Exit.STEP_FAILED,
+    Exit.CLUSTER_FAILED,
+    Exit.INTERRUPTED,
+)
+
+
+def worst(codes: Iterable[int]) -> Exit:
+    """The exit code of a command on many flows: the worst of theirs.
+
+    From best to worst: 0 ok, 3 changes, 6 still running, 7 cancelled, 8 locked, 9 stale, 2 invalid, 1 error, 4 step
+    failed, 5 cluster failed, 130 interrupted. So a flow that was not begun hides none that failed in its run, and one
+    with changes hides none of which nothing is known.
+    """
+    return max(map(Exit, codes), key=_FROM_BEST_TO_WORST.index, default=Exit.OK)

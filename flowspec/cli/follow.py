@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from itertools import pairwise
@@ -11,7 +12,7 @@ from flowspec.backend.aws.diagnosis.diagnose import PATIENCE, Diagnosis, diagnos
 from flowspec.backend.aws.logs import Logs, counters_of, logs_of
 from flowspec.backend.aws.observe import describe
 from flowspec.backend.aws.verdict import Outcome, Verdict
-from flowspec.backend.aws.watch import Ended, Event, StepChanged, StepProgress, watch
+from flowspec.backend.aws.watch import Ended, Event, StepChanged, StepProgress, Watch, watch
 from flowspec.cli.exits import Exit, exit_of
 from flowspec.cli.locate import Chosen
 from flowspec.cli.output import eprint, eprint_report, on_terminal, print_result
@@ -37,25 +38,36 @@ def print_detached(chosen: Chosen, format_: str, *, joined: bool) -> int:
     return Exit.OK
 
 
-def follow(chosen: Chosen, *, timeout: float | None, on_interrupt: OnInterrupt, format_: str) -> int:
-    """Watches until the work is over and prints how it ended; returns the exit code."""
+def follow(
+    chosen: Chosen,
+    *,
+    timeout: float | None,
+    on_interrupt: OnInterrupt,
+    format_: str,
+    sleep: Callable[[float], None] = time.sleep,
+    watch: Watch = watch,
+) -> int:
+    """Watches until the work is over, by `watch`, and prints how it ended; returns the exit code.
+
+    A thread that is not the first one is interrupted by a `sleep` that raises KeyboardInterrupt.
+    """
     try:
-        end = _watch(chosen, timeout)
+        end = _watch(chosen, timeout, sleep, watch)
     except KeyboardInterrupt:
         return _interrupted(chosen, on_interrupt)
     return _report_end(chosen, end, format_)
 
 
-def wait_until_terminated(chosen: Chosen) -> Cluster:
+def wait_until_terminated(chosen: Chosen, sleep: Callable[[float], None] = time.sleep, watch: Watch = watch) -> Cluster:
     """Watches until the cluster itself has terminated, which an idle keep-alive cluster has not."""
     while True:
-        end = _watch(chosen, None)
+        end = _watch(chosen, None, sleep, watch)
         if end.cluster.has_ended:
             return end.cluster
 
 
-def _watch(chosen: Chosen, timeout: float | None) -> Ended:
-    with closing(watch(chosen.emr, chosen.cluster_id, steps=chosen.steps, timeout=timeout)) as events:
+def _watch(chosen: Chosen, timeout: float | None, sleep: Callable[[float], None], watch: Watch) -> Ended:
+    with closing(watch(chosen.emr, chosen.cluster_id, steps=chosen.steps, timeout=timeout, sleep=sleep)) as events:
         show = _with_bar if on_terminal() else _with_lines
         for event in show(events, chosen.secrets):
             if isinstance(event, Ended):

@@ -42,7 +42,8 @@ class Chosen:
     steps: tuple[str, ...] | None = None
 
 
-CHOOSING = compose_options(click.argument("what", metavar="WHAT"), VARIABLES, CONNECTION, BACKEND)
+LOOKING = compose_options(VARIABLES, CONNECTION, BACKEND)
+CHOOSING = compose_options(click.argument("what", metavar="WHAT"), LOOKING)
 
 
 def choose(

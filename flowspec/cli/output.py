@@ -14,13 +14,32 @@ import os
 import select
 import sys
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 if TYPE_CHECKING:
     from flowspec.errors import Diagnostic
+
+_LABEL: ContextVar[str] = ContextVar("label", default="")
+
+
+@contextmanager
+def labelled(label: str) -> Iterator[None]:
+    """Makes all that this thread prints lines of progress on stderr, each with `label` before it.
+
+    For one flow among many, whose lines come between those of others: there is no bar and no result of its own.
+    """
+    from flowspec.document.escaping import visible
+
+    token = _LABEL.set(visible(label))
+    try:
+        yield
+    finally:
+        _LABEL.reset(token)
 
 
 def print_result(text: str, *, secrets: Collection[str] = (), newline: bool = True, ci_commands: bool = False) -> None:
@@ -106,8 +125,8 @@ def wait_for_more(seconds: float) -> None:
 
 
 def on_terminal() -> bool:
-    """True if stderr is a terminal."""
-    return sys.stderr is not None and sys.stderr.isatty()
+    """True if stderr is a terminal, and not shared by the lines of many flows."""
+    return not _LABEL.get() and sys.stderr is not None and sys.stderr.isatty()
 
 
 def wants_color(stream: TextIO | None = None) -> bool:
@@ -119,6 +138,9 @@ def wants_color(stream: TextIO | None = None) -> bool:
 def _print(
     stream: TextIO | None, text: str, secrets: Collection[str], newline: bool = True, ci_commands: bool = False
 ) -> None:
+    if label := _LABEL.get():
+        stream, newline = sys.stderr, True
+        text = "\n".join(f"{label}: {line}" for line in _masked(text, secrets).splitlines() if line.strip())
     if stream is None:
         return
     from flowspec.document.escaping import harmless

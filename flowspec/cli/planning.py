@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from flowspec.document.job_flow import JobFlow
     from flowspec.plan.changes import Plan
     from flowspec.request.compile import Request
+    from flowspec.request.policy import Policy
 
 # Options whose values are paths, which JSON has no type for.
 _PATHS = "variable_files"
@@ -35,7 +35,7 @@ class Planned(NamedTuple):
     again: Callable[[], Plan] | None
 
 
-_CONVERGING = ("replace", "rerun", "cancel_removed")
+ABOUT_WHAT_RUNS = ("replace", "rerun", "cancel_removed")
 
 
 def planned(spec: Path, **options: Any) -> Planned:
@@ -43,41 +43,44 @@ def planned(spec: Path, **options: Any) -> Planned:
     from flowspec.backend.aws.client import Endpoint, connect
     from flowspec.pipeline import plan_on
 
-    converging = {name: options.pop(name) for name in _CONVERGING}
+    converging = {name: options.pop(name) for name in ABOUT_WHAT_RUNS}
     run_bootstrap = options.pop("run_bootstrap", False)
+    policies = read_policies(options.pop("policy_files", ()))
     # Before the connection is made: what is wrong with local files is said without credentials, too.
-    flow, request = _compiled(spec, **options)
+    flow, request = compiled(spec, policies, **options)
     emr = connect(Endpoint.of(flow, run_bootstrap=run_bootstrap))
     again = partial(plan_on, emr, flow, request, **converging)
     made = again()
     if not (made.joins or made.converges or made.replaces):
         _note_renamed(emr, made)
-        _note_namesakes(emr, made)
+        note_namesakes(emr, made)
     return Planned(made, emr, again)
 
 
 def planned_offline(spec: Path, **options: Any) -> Plan:
-    """Makes the plan of a spec as if nothing ran, without credentials and without a call; prints its warnings.
+    """Makes the plan of a spec without a call and prints its warnings. Secrets that are not given have placeholders.
 
-    Secrets that are not given have placeholders. Raises click.UsageError for options about a running cluster.
+    `options` are those of `planned`; the ones of `refuse_converging` have no effect.
     """
-    from flowspec.backend.protocol import backend_of
-    from flowspec.plan.compare import make_plan
+    from flowspec.pipeline import plan_offline
 
-    for name in _CONVERGING:
-        if options.pop(name):
+    policies = read_policies(options.pop("policy_files", ()))
+    options = {name: value for name, value in options.items() if name not in ABOUT_WHAT_RUNS}
+    return plan_offline(*compiled(spec, policies, placeholders=True, **options))
+
+
+def refuse_converging(options: Mapping[str, Any]) -> None:
+    """Raises click.UsageError for a given option about a running cluster, which an offline plan does not look at."""
+    for name in ABOUT_WHAT_RUNS:
+        if options[name]:
             option = f"--{name.replace('_', '-')}"
             raise click.UsageError(f"{option} is about what runs, which a plan with --offline does not look at")
-    flow, request = _compiled(spec, placeholders=True, **options)
-    made = make_plan(flow, request, None, backend_of(flow.backend).assess(request.params))
-    return replace(made, notes=(*made.notes, "made offline: not compared with what runs or is staged already"))
 
 
-def _compiled(spec: Path, **options: Any) -> tuple[JobFlow, Request]:
+def compiled(spec: Path, policies: Sequence[Policy], **options: Any) -> tuple[JobFlow, Request]:
     """Compiles a spec and prints its warnings. Raises SpecError for what is wrong with it or violates a policy."""
     from flowspec.request.compile import compile
 
-    policies = read_policies(options.pop("policy_files", ()))
     flow = job_flow(spec, **options)
     print_warnings(flow.warnings)
     request = compile(flow)
@@ -99,7 +102,7 @@ def _note_renamed(emr: Emr, plan: Plan) -> None:
         )
 
 
-def _note_namesakes(emr: Emr, plan: Plan) -> None:
+def note_namesakes(emr: Emr, plan: Plan) -> None:
     """Notes active clusters with the name of the flow's but without its tags: an apply leaves them alone."""
     from flowspec.backend.aws.observe import find_namesakes
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from glob import glob, has_magic
+from glob import has_magic
+from itertools import takewhile
 from pathlib import Path
 
-from flowspec.errors import FlowspecError
+from flowspec.errors import NothingFound
 
 _SUFFIXES = (".yaml", ".yml")
 # A spec says its format at the beginning of a line; other YAML files of a folder (cases, variables, CI) do not.
@@ -16,34 +17,51 @@ _SPEC = re.compile(rb"^(flowspec|\"flowspec\"|'flowspec')\s*:", re.MULTILINE)
 
 
 def find_specs(arguments: Sequence[Path]) -> list[Path]:
-    """Returns the specs that arguments name, each once, in their order and by name within a folder.
+    """Returns the specs that arguments name, in their order and by name within a folder.
 
     A file is taken as it is. In a folder, and what is below it, YAML files with the key `flowspec` are specs; folders
-    whose name begins with a dot, and links to folders, are left out. Raises FlowspecError when an argument names none.
+    whose name begins with a dot, and links to folders, are left out. A file that several arguments or links name is
+    returned once. Raises NothingFound when an argument names none.
     """
-    found: dict[Path, None] = {}
+    found: dict[str, Path] = {}
     for argument in arguments:
         specs = list(_named(argument))
         if not specs:
-            raise FlowspecError(
+            raise NothingFound(
                 f"{argument}: no spec there", remedy="a spec is a .yaml file that begins with `flowspec: v1`"
             )
-        found.update(dict.fromkeys(specs))
-    return list(found)
+        for spec in specs:
+            found.setdefault(os.path.realpath(spec), spec)
+    return list(found.values())
 
 
 def _named(argument: Path) -> Iterator[Path]:
     if argument.is_dir():
         yield from specs_below(argument)
     elif has_magic(str(argument)) and not argument.exists():
-        for name in sorted(glob(str(argument), recursive=True)):  # noqa: PTH207 - the pattern may be absolute
-            path = Path(name)
+        for path in matches(argument):
             if path.is_dir():
                 yield from specs_below(path)
             elif is_spec(path):
                 yield path
     else:
         yield argument
+
+
+def matches(pattern: Path) -> Iterator[Path]:
+    """Yields the files and folders that match a glob, by name; `**` follows no links, of which there may be loops.
+
+    As in a shell, what begins with a dot is matched only by a pattern with such a part. Nothing for a path that is
+    no glob.
+    """
+    # `**` as a part of a name is `*` in a shell, and refused by pathlib.
+    parts = [part if part == "**" else re.sub(r"\*\*+", "*", part) for part in pattern.parts]
+    fixed = list(takewhile(lambda part: not has_magic(part), parts))
+    rest = parts[len(fixed) :]
+    dots = any(part.startswith(".") for part in rest)
+    for path in sorted(Path(*fixed).glob(str(Path(*rest)))) if rest else ():
+        if dots or not any(part.startswith(".") for part in path.parts[len(fixed) :]):
+            yield path
 
 
 def specs_below(folder: Path) -> Iterator[Path]:

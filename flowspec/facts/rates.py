@@ -28,3 +28,7 @@ RATES: Mapping[str, Rate] = {
     "ListSteps": Rate(10, 0.5),
 }
 """Of the operations by which clusters are watched (Service Quotas: all are adjustable)."""
+
+FLOWS_AT_A_TIME = 8
+"""Flows that are worked on at the same time, unless told otherwise: EMR allows ten DescribeCluster or ListSteps at
+once, and a plan of a living cluster sends seven calls, one after another."""

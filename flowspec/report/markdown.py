@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 from flowspec.document.escaping import visible
 
+# GitHub refuses a comment with more than 65,536 characters; some are left for what a workflow puts before it.
+COMMENT_LIMIT = 60_000
+
 
 def escaped(text: str) -> str:
     """Returns a text as one line in which nothing is Markdown or HTML."""

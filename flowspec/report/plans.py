@@ -30,7 +30,7 @@ def as_text(plan: Plan) -> str:
     # Masked before joining: shell quoting may split a secret, and the mask would not find it.
     lines += [f"  {_line(change, plan)}" for change in plan.changes]
     lines += [f"  {note}" for note in _notes(plan)]
-    lines += ["", _summary(plan)]
+    lines += ["", summary(plan)]
     if plan.blocked:
         lines += [visible(f"Blocked: {plan.blocked}"), visible(f"  {plan.remedy}")]
     return str(mask("\n".join(lines), plan.secrets))
@@ -49,7 +49,7 @@ _DIFF_MARKS = {
 
 def as_markdown(plan: Plan) -> str:
     """The plan for a comment on a pull request: its count as the heading, its lines as a diff; secrets masked."""
-    lines = [f"### {escaped(_title(plan))}", "", f"**{escaped(_summary(plan))}**", ""]
+    lines = [f"### {escaped(_title(plan))}", "", f"**{escaped(summary(plan))}**", ""]
     if plan.changes:
         lines += [*diff_block([(change.action, _line(change, plan)) for change in plan.changes]), ""]
     lines += [f"- {escaped(note)}" for note in _notes(plan)]
@@ -74,7 +74,8 @@ def _notes(plan: Plan) -> Iterator[str]:
     yield from (f"local run: {visible(remark)}" for remark in plan.remarks)
 
 
-def _summary(plan: Plan) -> str:
+def summary(plan: Plan) -> str:
+    """Counts the changes of a plan: `Plan: 2 to change, 1 step to submit`."""
     return "Plan: " + (", ".join(_counts(plan)) if plan.has_changes else "nothing to do") + "."
 
 

@@ -12,15 +12,13 @@ from flowspec.document.masking import mask
 from flowspec.errors import Diagnostic, Severity
 from flowspec.plan.changes import Action
 from flowspec.report import diagnostics
-from flowspec.report.markdown import escaped
+from flowspec.report.markdown import COMMENT_LIMIT, escaped
 from flowspec.report.plans import change_line, diff_block
 from flowspec.review.review import CHANGED, GONE, INVALID, NEW, FlowReview, Review
 
 MARKER = "<!-- flowspec-review -->"
 """The first line of a comment, by which it is found again to be updated."""
 
-# GitHub refuses a comment with more than 65,536 characters; some are left for what a workflow puts before it.
-COMMENT_LIMIT = 60_000
 _REVIEW_VERSION = 1
 
 

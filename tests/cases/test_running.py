@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from flowspec import CaseOutcome, FlowspecError, SpecError, run_tests
+from flowspec.cases import running
+from flowspec.errors import NothingFound
+from tests.cases.conftest import SPEC, Flow
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -307,9 +310,61 @@ def test_a_spec_has_the_cases_that_are_about_it(flow):
 def test_select(flow):
     for name in ("alpha", "beta", "gamma"):
         flow.case(name, text="")
-    assert names(run_tests([flow.folder], select=["TESTS/ALPHA", "gam"])) == ["alpha", "gamma"]
+    assert names(run_tests([flow.folder], names=["TESTS/ALPHA", "gam"])) == ["alpha", "gamma"]
     with pytest.raises(FlowspecError, match="no case's name contains 'delta'"):
-        run_tests([flow.folder], select=["delta"])
+        run_tests([flow.folder], names=["delta"])
+
+
+def test_select_by_flow(flow, tmp_path):
+    flow.case("tagged", text="")
+    other = Flow(tmp_path / "other")
+    (other.folder / "job.yaml").write_text(SPEC.replace("name: copy\n", "name: 'other-{{ mapper }}'\n", 1))
+    # Its name is that of this case's variables; a case that can't be read or rendered is not left out.
+    other.case("one", text="variables: {mapper: sort}\nexit_code: 0\n")
+    other.case("two", text="target: nowhere\nexit_code: 0\n")
+    folders = [flow.folder, other.folder]
+    assert names(run_tests(folders, select=["name=other-sort"])) == ["tagged", "one", "two"]
+    (flow.folder / "tests/tagged/case.yaml").write_text("exit_code: 0\n")
+    assert names(run_tests(folders, select=["name~^other"])) == ["one", "two"]
+    assert names(run_tests(folders, select=["name=copy", "name~sort$"])) == ["tagged", "one", "two"]
+    with pytest.raises(NothingFound, match="no case is of a flow that is selected by name=none"):
+        run_tests([flow.folder], select=["name=none"])
+    with pytest.raises(FlowspecError, match="is no condition"):
+        run_tests([flow.folder], select=["copy"])
+
+
+def test_globs(flow, tmp_path):
+    flow.case("one", text="")
+    flow.case("two", text="")
+    (flow.folder / "notes.yaml").write_text("no: spec\n")
+    (flow.folder / "loop").symlink_to(".")
+    for pattern in ("*.yaml", "tests/*", "tests/*/case.yaml", "**", "**/case.yaml"):
+        assert names(run_tests([flow.folder / pattern])) == ["one", "two"]
+    assert names(run_tests([flow.folder / "tests/t*", flow.folder / "job.yaml"])) == ["two", "one"]
+    with pytest.raises(SpecError, match="there is no such file or folder"):
+        run_tests([flow.folder / "*.none"])
+
+
+def test_two_specs_of_one_name_are_two_flows(flow, tmp_path):
+    flow.case()
+    twin = Flow(tmp_path / "twin")
+    twin.case()
+    assert [one.succeeded for one in run_tests([flow.folder, twin.folder, flow.folder / "job.yaml"])] == [True, True]
+
+
+def test_an_internal_error_of_one_case_stops_no_other(flow, monkeypatch):
+    flow.case("bad")
+    flow.case("good")
+    execute = running.execute
+
+    def faulty(sandbox, wait):
+        if sandbox.case.path.parent.name == "bad":
+            raise ZeroDivisionError
+        return execute(sandbox, wait)
+
+    monkeypatch.setattr(running, "execute", faulty)
+    bad, good = run_tests([flow.folder])
+    assert (bad.outcome, type(bad.crash), good.succeeded) == (CaseOutcome.FAILED, ZeroDivisionError, True)
 
 
 def test_paths_without_a_case(tmp_path):
@@ -327,7 +382,7 @@ def test_last_failed(flow):
     assert names(run_tests([flow.folder / "tests/good"])) == ["good"]  # the other one is remembered
     (bad / "case.yaml").write_text((flow.folder / "tests/good/case.yaml").read_text())
     assert names(run_tests([flow.folder], last_failed=True)) == ["bad"]
-    assert names(run_tests([flow.folder], last_failed=True, select=["good"])) == ["good"]
+    assert names(run_tests([flow.folder], last_failed=True, names=["good"])) == ["good"]
 
 
 @pytest.fixture

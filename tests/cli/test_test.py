@@ -37,7 +37,21 @@ def test_usage(flowspec, flow):
     assert flowspec("test", "nowhere").code == 2
     assert flowspec("test", "-j", "0").code == 2
     done = flowspec("test")
-    assert (done.code, "no case was found in ." in done.err) == (1, True)
+    assert (done.code, "no case was found in ." in done.err) == (2, True)
+    assert flowspec("test", "no*where").code == 2
+
+
+def test_select(flowspec, flow, tmp_path):
+    flow.case()
+    broken = Flow(tmp_path / "broken")
+    broken.case(text="{")
+    done = flowspec("test", "flow", "--select", "name=copy")
+    assert (done.code, done.err.startswith("1 case: 1 passed in ")) == (0, True)
+    done = flowspec("test", ".", "--select", "name=copy,tag=team")
+    assert (done.code, done.out.split()[:2]) == (2, ["invalid", "broken/tests/one"])
+    for select, told in (("name=none", "no case is of a flow that is selected by name=none"), ("copy", "no condition")):
+        done = flowspec("test", "flow", "--select", select)
+        assert (done.code, done.out, told in done.err) == (2, "", True)
 
 
 def test_results_for_programs(flowspec, flow):

@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from threading import Event as Flag
+from typing import Protocol
 
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.logs import Logs, logs_of
@@ -69,6 +70,21 @@ class Unreachable:
 
 
 Event = ClusterChanged | StepChanged | StepProgress | Ended
+
+
+class Watch(Protocol):
+    """`watch`, or `SharedWatch.watch`."""
+
+    def __call__(
+        self,
+        emr: Emr,
+        cluster_id: str,
+        *,
+        steps: Collection[str] | None = None,
+        timeout: float | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> Generator[Event, None, None]:
+        """Yields an event for every change until the work is over."""
 
 
 def watch(

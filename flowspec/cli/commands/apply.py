@@ -16,15 +16,16 @@ from flowspec.cli.options import (
     CONVERGING,
     DETACH,
     LOCK_TIMEOUT,
-    SPEC,
     STAGING,
     VARIABLES,
     WATCHING,
+    YES,
     output_format,
 )
 from flowspec.cli.output import eprint, eprint_report
 from flowspec.cli.planning import Planned, planned, saved_plan
 from flowspec.cli.policies import POLICY
+from flowspec.cli.selection import FLEET, PATHS, names_many
 
 if TYPE_CHECKING:
     from flowspec.cli.options import OnInterrupt
@@ -32,30 +33,45 @@ if TYPE_CHECKING:
 
 
 @click.command("apply", epilog="Example: flowspec apply job.yaml --target prod --var day=2026-11-22")
-@SPEC
+@PATHS
 @VARIABLES
 @CONNECTION
 @STAGING
 @CONVERGING
 @POLICY
+@FLEET
 @DETACH
 @WATCHING
 @LOCK_TIMEOUT
 @click.option("--run-bootstrap", is_flag=True, help="Local backend: run bootstrap actions on this machine, too.")
+@click.option("--prune", is_flag=True, help="Of folders: end our clusters whose specs are no longer there.")
+@YES
 @output_format("text", "json")
 def command(  # noqa: PLR0917 - click passes options by name
-    spec: Path,
+    paths: tuple[Path, ...],
     detach: bool,
     timeout: float | None,
     on_interrupt: OnInterrupt,
     lock_timeout: float,
     format_: str,
+    selects: tuple[str, ...],
+    jobs: int,
+    prune: bool,
+    yes: bool,
     **options: Any,
 ) -> int:
     """Submit a spec, converge or join what runs already; watch it; say why it failed.
 
-    SPEC may be a plan that `flowspec plan -o FILE` has saved: exactly that is done, or refused when it is stale.
+    SPEC is a file, a folder (the specs in it and below it) or a glob. Of many flows one that fails stops no other, and
+    the exit code is the worst. SPEC may be a plan that `flowspec plan -o FILE` has saved: exactly that is done, or
+    refused when it is stale.
     """
+    if prune or names_many(paths, selects):
+        from flowspec.cli.fleet_apply import Following, apply_specs
+
+        following = Following(detach, timeout, on_interrupt, lock_timeout)
+        return apply_specs(paths, selects, following, jobs=jobs, prune=prune, yes=yes, format_=format_, **options)
+    (spec,) = paths
     from flowspec.backend.aws.apply import apply
     from flowspec.cli.follow import follow, print_detached
     from flowspec.report import plans

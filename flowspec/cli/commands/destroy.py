@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import CHOOSING, Chosen, choose
+from flowspec.cli.locate import LOOKING, Chosen, choose
 from flowspec.cli.options import DETACH, YES, output_format
 from flowspec.cli.output import eprint, print_result
+from flowspec.cli.selection import FLEET, names_many
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.manage.ending import Leftover
@@ -20,16 +22,39 @@ if TYPE_CHECKING:
 
 
 @click.command("destroy", epilog="Example: flowspec destroy job.yaml")
-@CHOOSING
+@click.argument("whats", nargs=-1, required=True, metavar="WHAT...")
+@LOOKING
+@FLEET
 @DETACH
 @click.option("--unprotect", is_flag=True, help="Lift termination protection first.")
 @YES
 @output_format("text", "json")
-def command(what: str, detach: bool, unprotect: bool, yes: bool, format_: str, **options: Any) -> int:
+def command(  # noqa: PLR0917 - click passes options by name
+    whats: tuple[str, ...],
+    detach: bool,
+    unprotect: bool,
+    yes: bool,
+    format_: str,
+    selects: tuple[str, ...],
+    jobs: int,
+    **options: Any,
+) -> int:
     """Terminate a cluster, wait until it is gone, and list what it leaves behind.
 
-    WHAT is a spec, a cluster's id, or its name. On a terminal it asks first.
+    WHAT is a spec, a folder or glob of specs, a cluster's id, or its name. On a terminal it asks first; for more than
+    one it has to be told --yes where nobody can be asked.
     """
+    if names_many(list(map(Path, whats)), selects):
+        from flowspec.cli.fleet_destroy import destroy_many
+
+        return destroy_many(
+            whats, selects, jobs=jobs, yes=yes, detach=detach, unprotect=unprotect, format_=format_, **options
+        )
+    (what,) = whats
+    return _destroy(what, detach=detach, unprotect=unprotect, yes=yes, format_=format_, **options)
+
+
+def _destroy(what: str, *, detach: bool, unprotect: bool, yes: bool, format_: str, **options: Any) -> int:
     from flowspec.backend.aws.apply import destroy
     from flowspec.backend.aws.observe import describe
     from flowspec.cli.follow import wait_until_terminated

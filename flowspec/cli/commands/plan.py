@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import CONNECTION, CONVERGING, SPEC, STAGING, VARIABLES, output_format
+from flowspec.cli.options import CONNECTION, CONVERGING, STAGING, VARIABLES, output_format
 from flowspec.cli.output import print_result
-from flowspec.cli.planning import plan_to_save, planned, planned_offline
+from flowspec.cli.planning import plan_to_save, planned, planned_offline, refuse_converging
 from flowspec.cli.policies import POLICY
+from flowspec.cli.selection import FLEET, PATHS, names_many, selected_specs
 
 
 @click.command("plan", epilog="Example: flowspec plan job.yaml --target prod --exit-code")
-@SPEC
+@PATHS
 @VARIABLES
 @CONNECTION
 @STAGING
 @CONVERGING
 @POLICY
+@FLEET
 @click.option(
     "-o",
     "--out",
@@ -31,12 +34,32 @@ from flowspec.cli.policies import POLICY
 @click.option("--offline", is_flag=True, help="Show what would be submitted; no credentials, no call.")
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when there are changes.")
 @output_format("text", "json", "markdown")
-def command(spec: Path, out: Path | None, offline: bool, exit_code: bool, format_: str, **options: Any) -> int:
-    """Show what apply would do, and why. Nothing is changed and nothing is run."""
+def command(  # noqa: PLR0917 - click passes options by name
+    paths: tuple[Path, ...],
+    out: Path | None,
+    offline: bool,
+    exit_code: bool,
+    format_: str,
+    selects: tuple[str, ...],
+    jobs: int,
+    **options: Any,
+) -> int:
+    """Show what apply would do, and why. Nothing is changed and nothing is run.
+
+    SPEC is a file, a folder (the specs in it and below it) or a glob. Of many flows the clusters are listed once.
+    """
     from flowspec.report import plans
 
     if out and offline:
         raise click.UsageError("--out saves a plan for what runs, which one with --offline does not look at")
+    if offline:
+        refuse_converging(options)
+    if names_many(paths, selects):
+        if out:
+            raise click.UsageError("--out saves the plan of one spec")
+        specs = selected_specs(paths, selects, **options)
+        return _plan_many(specs, exit_code, format_, jobs=jobs, offline=offline, **options)
+    (spec,) = paths
     if offline:
         made = planned_offline(spec, **options)
     elif out:
@@ -47,3 +70,12 @@ def command(spec: Path, out: Path | None, offline: bool, exit_code: bool, format
     show = {"text": plans.as_text, "json": plans.as_json, "markdown": plans.as_markdown}[format_]
     print_result(show(made))
     return Exit.CHANGES if exit_code and made.has_changes else Exit.OK
+
+
+def _plan_many(specs: Sequence[Path], exit_code: bool, format_: str, **options: Any) -> int:
+    from flowspec.cli.fleet import plan_rows, plan_specs, print_rows
+
+    rows = plan_rows(plan_specs(specs, **options))
+    code = print_rows(rows, format_, "flowspec plan")
+    changes = any(row.plan and row.plan.has_changes for row in rows)
+    return Exit.CHANGES if exit_code and changes and not code else code

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flowspec.cli import print_error
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import output_format
 from flowspec.cli.output import eprint, print_result, wants_color
+from flowspec.cli.selection import SELECT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +23,14 @@ if TYPE_CHECKING:
 @click.command("test", epilog="Example: flowspec test jobs -k wordcount --junit report.xml")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path, readable=False), metavar="[PATH]...")
 @click.option(
-    "-k", "--select", multiple=True, metavar="TEXT", help="Only cases with this text in their name; may be repeated."
+    "-k",
+    "--name",
+    "names",
+    multiple=True,
+    metavar="TEXT",
+    help="Only cases with this text in their name.",
 )
+@SELECT
 @click.option("--last-failed", is_flag=True, help="Only cases that failed last time; all, if none did.")
 @click.option(
     "--base", metavar="REF", help="Only cases that a change since the merge base with this git revision touches."
@@ -39,11 +47,12 @@ if TYPE_CHECKING:
     help="Write the results as JUnit XML, too.",
 )
 @output_format("text", "json")
-def command(paths: tuple[Path, ...], junit: Path | None, format_: str, **options: Any) -> int:
+def command(paths: tuple[Path, ...], selects: tuple[str, ...], junit: Path | None, format_: str, **options: Any) -> int:
     """Run flows on sample data, on this machine, without AWS, and compare what comes out.
 
     A case is a folder tests/NAME/ beside a spec, with a case.yaml, sample data and the expected output. PATH is such a
-    folder, a spec, or a folder with all below it; default: the working directory. Each case runs in a home of its own.
+    folder, a spec, a folder with all below it, or a glob; default: the working directory. Each case runs in a home of
+    its own, and one that fails stops no other.
     The steps are executed, so test only specs that you trust to run here.
     """
     from flowspec.cases.running import run_tests
@@ -55,8 +64,10 @@ def command(paths: tuple[Path, ...], junit: Path | None, format_: str, **options
     def show(result: CaseResult) -> None:
         if format_ == "text":
             print_result(report.result_text(result, color=wants_color()))
+        if result.crash:
+            print_error(result.crash)
 
-    results = run_tests(paths or (Path(),), on_result=show, **options)
+    results = run_tests(paths or (Path(),), select=selects, on_result=show, **options)
     if junit:
         junit.write_bytes(report.as_junit(results))
     if format_ == "json":

@@ -13,6 +13,7 @@ from flowspec.cli.exits import Exit
 from flowspec.cli.options import STAGING, VARIABLES, job_flow, output_format, target_names
 from flowspec.cli.output import eprint_report, print_result, wants_color
 from flowspec.cli.policies import POLICY, read_policies, violations_of
+from flowspec.cli.selection import PATHS, SELECT, is_folder_or_glob, selected_specs
 from flowspec.document.escaping import visible
 from flowspec.errors import Diagnostic, Severity, SpecError
 
@@ -21,27 +22,35 @@ if TYPE_CHECKING:
 
 
 @click.command("validate", epilog="Example: flowspec validate jobs/*.yaml --all-targets --var day=2026-11-22")
-@click.argument("specs", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False), metavar="SPEC...")
+@PATHS
 @VARIABLES
 @STAGING
 @click.option("--strict", is_flag=True, help="Warnings are errors.")
 @click.option("--all-targets", is_flag=True, help="Check each spec at all of its targets, instead of at one.")
 @POLICY
+@SELECT
 @output_format("text", "json", "github", "sarif")
-def command(
-    specs: tuple[Path, ...],
+def command(  # noqa: PLR0917 - click passes options by name
+    paths: tuple[Path, ...],
     strict: bool,
     all_targets: bool,
     policy_files: tuple[Path, ...],
     format_: str,
+    selects: tuple[str, ...],
     **options: Any,
 ) -> int:
-    """Check specs offline: every error with its place and remedy, all in one go."""
+    """Check specs offline: every error with its place and remedy, all in one go.
+
+    SPEC is a file, a folder (the specs in it and below it) or a glob.
+    """
     from flowspec.report import diagnostics as report
 
     if all_targets and options["target"] is not None:
         raise click.UsageError("--all-targets and --target exclude each other")
     policies = read_policies(policy_files)
+    # Files are taken as they are given, each as often as it is.
+    plural = selects or any(map(is_folder_or_glob, paths))
+    specs = selected_specs(paths, selects, **options) if plural else paths
     work = partial(_at_all_targets if all_targets else _findings, policies=policies, options=options)
     found: list[Diagnostic] = []
     for spec, errors in zip(specs, each(work, specs), strict=True):

@@ -1,0 +1,98 @@
+"""Finds the clusters of flows whose specs are no longer in a folder."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.manage.inventory import list_clusters
+from flowspec.errors import FlowspecError
+from flowspec.facts.states import OPEN
+from flowspec.plan.cluster import FLOW_TAG, SOURCE_TAG, TARGET_TAG, Cluster
+
+_COMMIT = re.compile(r"@([0-9a-f]{7,40})$")
+# A tag holds 256 characters, and of a longer source its end.
+_TAG_LIMIT = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Orphans:
+    """Active clusters that were started from specs below a folder which are not there any more.
+
+    `unknown` have a path that would be below it, too, but whether they are of this repository can't be told.
+    """
+
+    clusters: tuple[Cluster, ...]
+    unknown: tuple[Cluster, ...]
+
+
+def find_orphans(emr: Emr, folder: Path, specs: Collection[Path], *, target: str | None = None) -> Orphans:
+    """Finds the active clusters of flowspec whose spec was below `folder` and is not one of `specs`.
+
+    Where a cluster came from is in its tag `flowspec:source`: path@commit in git. The path is that in the repository,
+    and other repositories have such folders, too: a cluster is of this one if this one has its commit. Outside of git
+    the path alone tells, which is enough on this machine only. With `target`, those of that target. Sends ListClusters
+    once for 50 active clusters and DescribeCluster for each. Raises FlowspecError on AWS for a folder outside of git.
+    """
+    repository = _repository(folder)
+    if repository is None and emr.endpoint.backend != "local":
+        raise FlowspecError(
+            f"{folder} is in no git repository: clusters of other folders with the same path can't be told apart",
+            remedy="prune from a clone of the repository, or end clusters by their ids: flowspec destroy ID",
+        )
+    there = {place for path in specs for place in _places(path, repository)}
+    below = _within(folder.resolve(), repository)
+    tags = {FLOW_TAG: None, SOURCE_TAG: None} | ({TARGET_TAG: target} if target else {})
+    gone: list[Cluster] = []
+    unknown: list[Cluster] = []
+    for cluster in list_clusters(emr, states=list(OPEN), tags=tags).clusters:
+        source = cluster.tags[SOURCE_TAG]
+        path = PurePosixPath(_COMMIT.sub("", source))
+        if repository is None:
+            path = PurePosixPath(Path(path).parent.resolve() / path.name)
+        if len(source) >= _TAG_LIMIT or below not in path.parents or path in there:
+            continue
+        (gone if _is_of(repository, source) else unknown).append(cluster)
+    return Orphans(tuple(gone), tuple(unknown))
+
+
+def _repository(folder: Path) -> Path | None:
+    """The top folder of the git repository that a folder is in; None outside of git, or before its first commit."""
+    if not _git(folder, "rev-parse", "--verify", "HEAD"):
+        return None
+    top = _git(folder, "rev-parse", "--show-toplevel")
+    return Path(top).resolve() if top else None
+
+
+def _places(spec: Path, repository: Path | None) -> Iterator[PurePosixPath]:
+    """The paths that a tag may have for a spec: where it is, and if that is a link, the two of what it leads to."""
+    file = spec.resolve()
+    for path in (spec.parent.resolve() / spec.name, file.parent / spec.name, file):
+        yield _within(path, repository)
+
+
+def _within(path: Path, repository: Path | None) -> PurePosixPath:
+    """A path as the tag has it: that in the repository, else the absolute one."""
+    inside = repository is not None and path.is_relative_to(repository)
+    return PurePosixPath(path.relative_to(repository) if inside and repository else path)
+
+
+def _is_of(repository: Path | None, source: str) -> bool:
+    """True if a source is of this repository: it names a commit that is there, or there is no git at all."""
+    commit = _COMMIT.search(source)
+    if repository is None or commit is None:
+        return repository is None and commit is None
+    return _git(repository, "cat-file", "-t", commit[1]) == "commit"
+
+
+def _git(folder: Path, *words: str) -> str:
+    git = shutil.which("git")
+    if git is None:
+        return ""
+    done = subprocess.run([git, "-C", str(folder), *words], capture_output=True, text=True, check=False)
+    return done.stdout.strip()

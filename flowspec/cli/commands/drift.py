@@ -1,0 +1,32 @@
+"""`flowspec drift`: tells which living clusters differ from their specs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from flowspec.cli.options import CONNECTION, STAGING, VARIABLES, output_format
+from flowspec.cli.policies import POLICY
+from flowspec.cli.selection import FLEET, selected_specs
+
+
+@click.command("drift", epilog="Example: flowspec drift jobs/ --target prod --format markdown")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path, readable=False), metavar="[PATH...]")
+@VARIABLES
+@CONNECTION
+@STAGING
+@POLICY
+@FLEET
+@output_format("text", "json", "markdown")
+def command(paths: tuple[Path, ...], format_: str, selects: tuple[str, ...], jobs: int, **options: Any) -> int:
+    """Tell which living clusters differ from their specs, as a plan compares them. Nothing is changed.
+
+    PATH is a spec, a folder (the specs in it and below it) or a glob; default: this folder. The exit code is 3 when a
+    cluster differs, unless a flow could not be compared, which is worse. A flow that does not run does not differ.
+    """
+    from flowspec.cli.fleet import drift_rows, plan_specs, print_rows
+
+    specs = selected_specs(paths or (Path(),), selects, **options)
+    return print_rows(drift_rows(plan_specs(specs, jobs=jobs, **options)), format_, "flowspec drift")

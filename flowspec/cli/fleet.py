@@ -1,0 +1,184 @@
+"""Many specs on the command line: planned together, worked on at the same time, reported in one table.
+
+A flow that fails stops no other. Of all that is printed about one flow, each line has the flow's name before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from flowspec.cli import print_error
+from flowspec.cli.exits import Exit, worst
+from flowspec.cli.output import labelled, print_result
+from flowspec.cli.planning import ABOUT_WHAT_RUNS, compiled, note_namesakes
+from flowspec.cli.policies import read_policies
+from flowspec.errors import FlowspecError
+
+if TYPE_CHECKING:
+    from flowspec.document.job_flow import JobFlow
+    from flowspec.fleet import Connections, FlowPlan
+    from flowspec.report.fleets import Row
+    from flowspec.request.compile import Request
+
+Item = TypeVar("Item")
+
+_ERRORS = {
+    Exit.USAGE: "invalid, see above",
+    Exit.LOCKED: "locked by another apply",
+    Exit.STALE_PLAN: "the plan is stale",
+}
+
+
+class Planned(NamedTuple):
+    """The plans of those specs that are valid, and the rows of those that are not."""
+
+    plans: list[FlowPlan]
+    failed: list[Row]
+    connections: Connections
+
+
+def plan_specs(
+    specs: Sequence[Path], *, jobs: int, policy_files: Sequence[Path], offline: bool = False, **options: Any
+) -> Planned:
+    """Compiles and plans specs; prints their warnings and errors. `options` are those of `flowspec apply`.
+
+    With `offline` no call is sent, and secrets that are not given have placeholders.
+    """
+    from flowspec.fleet import Connections, plan_all
+    from flowspec.report.fleets import Row
+
+    choices = {name: options.pop(name) for name in ABOUT_WHAT_RUNS if name in options}
+    run_bootstrap = options.pop("run_bootstrap", False)
+    policies = read_policies(policy_files)
+    flows: list[tuple[JobFlow, Request]] = []
+    failed: list[Row] = []
+    for spec in specs:
+        try:
+            flows.append(_compiled(spec, policies, {**options, "placeholders": offline}))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other specs are served
+            code = print_error(error)
+            failed.append(Row(str(spec), "", "", _ERRORS.get(code, _sentence(error)), code))
+    connections = Connections()
+    plans = plan_all(flows, jobs=jobs, connections=connections, run_bootstrap=run_bootstrap, offline=offline, **choices)
+    for one in plans:
+        if one.plan and one.emr and not one.running:
+            with labelled(one.jobflow.name):
+                note_namesakes(connections.of(one.emr.endpoint).shared, one.plan)
+    return Planned(plans, failed, connections)
+
+
+def _compiled(spec: Path, policies: Any, options: dict[str, Any]) -> tuple[JobFlow, Request]:
+    from flowspec.plan.saved import is_plan_file
+
+    if spec.suffix == ".json" and is_plan_file(spec.read_text("utf-8")):
+        raise FlowspecError(f"{spec} is a saved plan", remedy="apply it by itself: flowspec apply FILE")
+    return compiled(spec, policies, **options)
+
+
+def rows_of(planned: Planned, row: Callable[[FlowPlan], Row]) -> list[Row]:
+    """Returns the rows of all specs: `row` of each plan; the error of a flow without one is printed."""
+    return sorted([*planned.failed, *map(partial(_row, row=row), planned.plans)], key=lambda one: one.spec)
+
+
+def _row(one: FlowPlan, *, row: Callable[[FlowPlan], Row]) -> Row:
+    if one.error:
+        with labelled(one.jobflow.name):
+            return error_row(one, one.error)
+    return row(one)
+
+
+def error_row(one: FlowPlan, error: Exception) -> Row:
+    """Prints the error of a flow and returns its row."""
+    code = print_error(error)
+    return new_row(one, _ERRORS.get(code, _sentence(error)), code)
+
+
+def new_row(one: FlowPlan, result: str, code: int = Exit.OK, cluster: str = "") -> Row:
+    """Returns the row of a flow; its secrets are masked."""
+    from flowspec.document.masking import mask
+    from flowspec.report.fleets import Row
+
+    flow = one.jobflow
+    secrets = one.plan.secrets if one.plan else flow.secrets
+    return Row(str(flow.path), flow.name, flow.target, str(mask(result, secrets)), code, cluster or one.running)
+
+
+def _sentence(error: Exception) -> str:
+    return error.message if isinstance(error, FlowspecError) else "failed, see above"
+
+
+def plan_rows(planned: Planned) -> list[Row]:
+    """Returns a row for each flow with what an apply would do, and its plan where that is something."""
+    from flowspec.report.fleets import result_of
+
+    def row(one: FlowPlan) -> Row:
+        assert one.plan is not None
+        shown = one.plan if one.plan.has_changes or one.plan.blocked else None
+        return replace(new_row(one, result_of(one.plan)), plan=shown)
+
+    return rows_of(planned, row)
+
+
+def drift_rows(planned: Planned) -> list[Row]:
+    """Returns a row for each flow that says whether its cluster is as the spec wants it, with exit 3 where not."""
+    from flowspec.report.fleets import result_of
+
+    def row(one: FlowPlan) -> Row:
+        assert one.plan is not None
+        if not one.running:
+            return new_row(one, "not running")
+        if not one.drifted:
+            return new_row(one, "as its spec wants it")
+        return replace(new_row(one, f"differs: {result_of(one.plan)}", Exit.CHANGES), plan=one.plan)
+
+    return rows_of(planned, row)
+
+
+def work_on_flows(work: Callable[[Item, Callable[[float], None]], Row], items: Sequence[Item], jobs: int) -> list[Row]:
+    """Does the work of every item, `jobs` at a time; returns the rows. Ctrl-C interrupts all of them.
+
+    `work` gets a function to sleep with, which raises KeyboardInterrupt after Ctrl-C: only the first thread gets it.
+    Items that were not begun by then have no row.
+    """
+    from flowspec.fleet import work_on
+
+    stopped = Event()
+
+    def sleep(seconds: float) -> None:
+        if stopped.wait(seconds):
+            raise KeyboardInterrupt
+
+    rows: list[Row] = []
+    try:
+        for row in work_on(lambda one: work(one, sleep), items, jobs=jobs, interrupted=stopped.set):
+            rows.append(row)
+    except KeyboardInterrupt:
+        stopped.set()
+    return rows
+
+
+def not_begun(plans: Iterable[FlowPlan], rows: Iterable[Row]) -> Iterator[Row]:
+    """Yields rows for the flows that have none, since Ctrl-C came before."""
+    known = {row.spec for row in rows}
+    for one in plans:
+        if str(one.jobflow.path) not in known:
+            yield new_row(one, "not begun: interrupted", Exit.INTERRUPTED)
+
+
+def print_rows(rows: Sequence[Row], format_: str, title: str) -> Exit:
+    """Prints the report of many flows and returns the exit code."""
+    from flowspec.report import fleets
+
+    code = worst(row.exit for row in rows)
+    text = {
+        "text": lambda: fleets.as_text(rows),
+        "json": lambda: fleets.as_json(rows, code),
+        "markdown": lambda: fleets.as_markdown(rows, title),
+    }[format_]()
+    print_result(text)
+    return code

@@ -1,0 +1,191 @@
+"""`flowspec apply` of many specs, and the clusters that `--prune` ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowspec.cli import print_error
+from flowspec.cli.confirm import confirm
+from flowspec.cli.exits import Exit
+from flowspec.cli.fleet import (
+    Planned,
+    error_row,
+    new_row,
+    not_begun,
+    plan_specs,
+    print_rows,
+    work_on_flows,
+)
+from flowspec.cli.locate import Chosen, bare_endpoint
+from flowspec.cli.output import eprint, labelled
+from flowspec.cli.selection import selected_specs
+from flowspec.document.discovery import specs_below
+from flowspec.document.escaping import visible
+from flowspec.errors import FlowspecError
+
+if TYPE_CHECKING:
+    from flowspec.backend.aws.client import Emr, Endpoint
+    from flowspec.backend.aws.watch import Watch
+    from flowspec.cli.options import OnInterrupt
+    from flowspec.fleet import FlowPlan
+    from flowspec.plan.cluster import Cluster
+    from flowspec.report.fleets import Row
+
+# Seconds. All flows are planned at one moment, and the last ones begun when the first ones are over.
+_FRESH = 60.0
+_OUTCOMES = {
+    Exit.OK: "succeeded",
+    Exit.STEP_FAILED: "step failed",
+    Exit.CLUSTER_FAILED: "cluster failed",
+    Exit.TIMED_OUT: "timed out, still running",
+    Exit.CANCELLED: "cancelled",
+    Exit.INTERRUPTED: "interrupted",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """The options of `flowspec apply` that are about the run, not the plan."""
+
+    detach: bool
+    timeout: float | None
+    on_interrupt: OnInterrupt
+    lock_timeout: float
+
+
+def apply_specs(
+    paths: Sequence[Path],
+    selects: Sequence[str],
+    following: Following,
+    *,
+    jobs: int,
+    prune: bool,
+    yes: bool,
+    format_: str,
+    **options: Any,
+) -> Exit:
+    """Applies many specs and follows their runs; with `prune` ends the clusters whose specs left the folders."""
+    from flowspec.backend.aws.shared import SharedWatch
+
+    folders = _folders(paths) if prune else []
+    # With --prune a folder may have become empty: its last spec has left it.
+    named = [path for path in paths if path not in folders or any(specs_below(path))]
+    specs = selected_specs(named, selects, **options) if named else []
+    planned = plan_specs(specs, jobs=jobs, **options)
+    orphans = list(_orphans(folders, planned, options)) if prune else []
+    if orphans:
+        confirm(f"End {len(orphans)} clusters whose specs are gone?", yes=yes, unasked=False)
+    with SharedWatch() as watching:
+        applying = partial(_apply, following=following, began=time.monotonic(), watch=watching.watch)
+        rows = work_on_flows(applying, planned.plans, jobs)
+    missing = list(not_begun(planned.plans, rows))
+    if not missing:
+        rows += work_on_flows(_end, orphans, jobs)
+    rows = sorted([*planned.failed, *rows, *missing], key=lambda row: row.spec)
+    return print_rows(rows, format_, "flowspec apply")
+
+
+def _apply(one: FlowPlan, sleep: Callable[[float], None], **how: Any) -> Row:
+    with labelled(one.jobflow.name):
+        try:
+            if one.error:
+                return error_row(one, one.error)
+            return _applied(one, sleep, **how)
+        except KeyboardInterrupt:
+            return new_row(one, "interrupted", Exit.INTERRUPTED)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other flows go on
+            return error_row(one, error)
+
+
+def _applied(one: FlowPlan, sleep: Callable[[float], None], *, following: Following, began: float, watch: Watch) -> Row:
+    from flowspec.backend.aws.apply import apply
+    from flowspec.cli.follow import follow
+    from flowspec.report.fleets import result_of
+
+    assert one.plan is not None
+    assert one.emr is not None
+    assert one.again is not None
+    plan = one.plan if time.monotonic() - began < _FRESH else one.again()
+    eprint(result_of(plan))
+    notify = partial(eprint, secrets=plan.secrets)
+    lock_timeout = following.lock_timeout
+    applied = apply(plan, one.emr, replan=one.again, lock_timeout=lock_timeout, notify=notify, sleep=sleep)
+    verb = "joined" if applied.joined else "started"
+    eprint(f"{verb} cluster {applied.cluster_id}")
+    if following.detach:
+        return new_row(one, f"{verb} {applied.cluster_id}", cluster=applied.cluster_id)
+    chosen = Chosen(one.emr, applied.cluster_id, plan.secrets, steps=applied.steps)
+    timeout, choice = following.timeout, following.on_interrupt
+    code = Exit(follow(chosen, timeout=timeout, on_interrupt=choice, format_="text", sleep=sleep, watch=watch))
+    return new_row(one, f"{verb} {applied.cluster_id}: {_OUTCOMES[code]}", code, applied.cluster_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Orphan:
+    emr: Emr
+    cluster: Cluster
+
+
+def _folders(paths: Sequence[Path]) -> list[Path]:
+    found = [path for path in paths if path.is_dir()]
+    if not found:
+        raise click.UsageError("--prune ends the clusters whose specs left a folder: give a folder")
+    return found
+
+
+def _orphans(folders: Sequence[Path], planned: Planned, options: dict[str, Any]) -> Iterator[_Orphan]:
+    """Finds the clusters to end, and prints a line for each, and for each that might be one and is left alone."""
+    from flowspec.backend.aws.manage.orphans import find_orphans
+
+    seen = set()
+    for folder in folders:
+        # All that are in the folder, not only those that are selected or valid.
+        specs = list(specs_below(folder))
+        for endpoint in _endpoints(planned, options):
+            emr, shared = planned.connections.of(endpoint)
+            found = find_orphans(shared, folder, specs, target=options["target"])
+            for one in found.unknown:
+                eprint(f"note: left alone, since its commit is not in this repository: {_described(one)}")
+            for one in found.clusters:
+                if one.id not in seen:
+                    seen.add(one.id)
+                    eprint(f"its spec is gone: {_described(one)}")
+                    yield _Orphan(emr, one)
+
+
+def _endpoints(planned: Planned, options: dict[str, Any]) -> list[Endpoint]:
+    """The EMRs of the flows; where there are none, the one that the options name."""
+    found = [one.emr.endpoint for one in planned.plans if one.emr]
+    connection = {name: options.get(name) for name in ("region", "profile", "endpoint_url")}
+    return list(dict.fromkeys(found)) or [bare_endpoint(None, **connection)]
+
+
+def _described(cluster: Cluster) -> str:
+    from flowspec.plan.cluster import SOURCE_TAG
+
+    name, source = visible(cluster.name), visible(cluster.tags[SOURCE_TAG])
+    return f"cluster {cluster.id} ({name}, {cluster.state}), started from {source}"
+
+
+def _end(one: _Orphan, sleep: Callable[[float], None]) -> Row:  # noqa: ARG001 - termination is not waited for
+    from flowspec.backend.aws.apply import destroy
+    from flowspec.plan.cluster import FLOW_TAG, SOURCE_TAG, TARGET_TAG
+    from flowspec.report.fleets import Row
+
+    tags = one.cluster.tags
+    who = (tags[SOURCE_TAG], tags[FLOW_TAG], tags.get(TARGET_TAG, ""))
+    with labelled(tags[FLOW_TAG]):
+        try:
+            destroy(one.emr, one.cluster)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other clusters are ended
+            message = error.message if isinstance(error, FlowspecError) else "failed, see above"
+            return Row(*who, f"not pruned: {message}", print_error(error), one.cluster.id)
+        eprint(f"cluster {one.cluster.id}: termination requested")
+        return Row(*who, f"pruned {one.cluster.id}", Exit.OK, one.cluster.id)

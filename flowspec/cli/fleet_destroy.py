@@ -1,0 +1,140 @@
+"""`flowspec destroy` of many specs, ids and names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flowspec.cli import print_error
+from flowspec.cli.confirm import confirm
+from flowspec.cli.exits import Exit
+from flowspec.cli.fleet import print_rows, work_on_flows
+from flowspec.cli.locate import Chosen, choose, is_spec
+from flowspec.cli.options import identity
+from flowspec.cli.output import eprint, labelled
+from flowspec.cli.selection import is_folder_or_glob, selected_specs
+from flowspec.document.escaping import visible
+from flowspec.errors import FlowspecError
+from flowspec.report.fleets import Row
+
+if TYPE_CHECKING:
+    from flowspec.backend.aws.watch import Watch
+    from flowspec.fleet import Connections
+    from flowspec.plan.cluster import Cluster
+
+
+@dataclass(frozen=True, slots=True)
+class _Doomed:
+    """A cluster to terminate, and the row of its report as far as it is known."""
+
+    chosen: Chosen
+    cluster: Cluster
+    row: Row
+
+
+def destroy_many(
+    whats: Sequence[str],
+    selects: Sequence[str],
+    *,
+    jobs: int,
+    yes: bool,
+    detach: bool,
+    unprotect: bool,
+    format_: str,
+    **options: Any,
+) -> Exit:
+    """Terminates the clusters of many specs, and those that ids and names mean; asks once for all of them.
+
+    A flow that does not run is none to fail for. Where nobody can be asked, --yes is needed.
+    """
+    from flowspec.backend.aws.shared import SharedWatch
+    from flowspec.fleet import Connections
+
+    connections = Connections()
+    found: list[_Doomed | Row] = []
+    for what in _expanded(whats, selects, options):
+        found += _found(what, connections, options)
+    rows = [one for one in found if isinstance(one, Row)]
+    # Two arguments may mean the same cluster.
+    doomed = list({one.cluster.id: one for one in found if isinstance(one, _Doomed)}.values())
+    for one in doomed:
+        eprint(f"{one.row.flow}: cluster {one.cluster.id} ({visible(one.cluster.name)}) is {one.cluster.state}")
+    if doomed:
+        confirm(f"Terminate {len(doomed)} cluster{'s' if len(doomed) > 1 else ''}?", yes=yes, unasked=False)
+    with SharedWatch() as watching:
+        ending = partial(_end, detach=detach, unprotect=unprotect, watch=watching.watch)
+        ended = work_on_flows(ending, doomed, jobs)
+    known = {row.cluster for row in ended}
+    left = [_with(one, "not begun: interrupted", Exit.INTERRUPTED) for one in doomed if one.cluster.id not in known]
+    return print_rows(sorted([*rows, *ended, *left], key=lambda row: row.spec), format_, "flowspec destroy")
+
+
+def _expanded(whats: Sequence[str], selects: Sequence[str], options: dict[str, Any]) -> list[str]:
+    """The arguments, each folder and glob as the specs that it names; of specs those that `--select` chooses."""
+    found: dict[str, None] = {}
+    for what in whats:
+        if is_folder_or_glob(Path(what)) or (selects and is_spec(what)):
+            found.update(dict.fromkeys(map(str, selected_specs([Path(what)], selects, **options))))
+        else:
+            found[what] = None
+    return list(found)
+
+
+def _found(what: str, connections: Connections, options: dict[str, Any]) -> Iterator[_Doomed | Row]:
+    """Yields the active clusters that an argument means, or a row that says why there is none to end."""
+    try:
+        found = list(_of_spec(Path(what), connections, options) if is_spec(what) else _of_id_or_name(what, options))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the others are ended
+        message = error.message if isinstance(error, FlowspecError) else "failed, see above"
+        yield Row(what, "", "", message, print_error(error))
+        return
+    yield from found
+
+
+def _of_spec(spec: Path, connections: Connections, options: dict[str, Any]) -> Iterator[_Doomed | Row]:
+    from flowspec.backend.aws.observe import find_active
+
+    given = {name: value for name, value in options.items() if name != "backend"}
+    who = identity(spec, **given)
+    emr, shared = connections.of(who.endpoint)
+    row = Row(str(spec), who.flow, who.target, "not running", Exit.OK)
+    active = find_active(shared, who.flow, who.target, name=who.name)
+    yield from (_Doomed(Chosen(emr, one.id, who.secrets), one, row) for one in active)
+    if not active:
+        yield row
+
+
+def _of_id_or_name(what: str, options: dict[str, Any]) -> Iterator[_Doomed | Row]:
+    from flowspec.backend.aws.observe import describe
+    from flowspec.plan.cluster import FLOW_TAG, TARGET_TAG
+
+    chosen = choose(what, ours=True, **options)
+    cluster = describe(chosen.emr, chosen.cluster_id, steps=False)
+    flow, target = cluster.tags.get(FLOW_TAG, cluster.name), cluster.tags.get(TARGET_TAG, "")
+    row = Row(what, flow, target, f"is {cluster.state}", Exit.OK, cluster.id)
+    yield row if cluster.has_ended else _Doomed(chosen, cluster, row)
+
+
+def _end(one: _Doomed, sleep: Callable[[float], None], *, detach: bool, unprotect: bool, watch: Watch) -> Row:
+    from flowspec.backend.aws.apply import destroy
+    from flowspec.cli.follow import wait_until_terminated
+
+    with labelled(one.row.flow):
+        try:
+            destroy(one.chosen.emr, one.cluster, unprotect=unprotect)
+            eprint(f"cluster {one.cluster.id}: termination requested")
+            state = "TERMINATING" if detach else wait_until_terminated(one.chosen, sleep, watch).state
+            return _with(one, f"ended {one.cluster.id}: {state}", Exit.OK)
+        except KeyboardInterrupt:
+            return _with(one, f"ended {one.cluster.id}: not waited for, interrupted", Exit.INTERRUPTED)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others are ended
+            message = error.message if isinstance(error, FlowspecError) else "failed, see above"
+            return _with(one, message, print_error(error))
+
+
+def _with(one: _Doomed, result: str, code: Exit) -> Row:
+    row = one.row
+    return Row(row.spec, row.flow, row.target, result, code, one.cluster.id)

@@ -1,0 +1,87 @@
+"""The option `--select`, and the arguments that name many specs. Of several `--select` one must hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from flowspec.cli.options import compose_options, rendered
+from flowspec.document.discovery import find_specs, matches
+from flowspec.document.selection import Condition, is_selected, read_selects
+from flowspec.errors import FlowspecError, NothingFound
+from flowspec.facts.rates import FLOWS_AT_A_TIME
+
+PATHS = click.argument(
+    "paths", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False), metavar="SPEC..."
+)
+
+
+def _checked(_context: click.Context, _option: click.Parameter, selects: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        read_selects(selects)
+    except FlowspecError as error:
+        raise click.BadParameter(error.message) from error
+    return selects
+
+
+SELECT = click.option(
+    "--select",
+    "selects",
+    multiple=True,
+    callback=_checked,
+    metavar="COND,...",
+    help="Of many flows, those with name~REGEX, name=NAME, tag=KEY:VALUE or tag=KEY; all of a list, any of several.",
+)
+JOBS = click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=FLOWS_AT_A_TIME,
+    show_default=True,
+    metavar="N",
+    help="Of many flows, work on so many at a time.",
+)
+FLEET = compose_options(SELECT, JOBS)
+
+
+def names_many(paths: Sequence[Path], selects: Sequence[str] = ()) -> bool:
+    """True if the arguments name specs in the plural: several, a folder, a glob, or a selection of them."""
+    return len(paths) > 1 or bool(selects) or any(map(is_folder_or_glob, paths))
+
+
+def is_folder_or_glob(path: Path) -> bool:
+    """True for a folder, and for a pattern of files that there are; a cluster's name may look like a pattern, too."""
+    return path.is_dir() or (not path.exists() and any(matches(path)))
+
+
+def selected_specs(paths: Sequence[Path], selects: Sequence[str], **options: Any) -> list[Path]:
+    """Finds the specs that arguments name and `--select` chooses; `options` are those that a spec is rendered with.
+
+    A spec that can't be rendered is among them, so that the command says why. Raises NothingFound when an argument
+    names none, and when none is left.
+    """
+    specs = find_specs(paths)
+    alternatives = read_selects(selects)
+    if not alternatives:
+        return specs
+    chosen = list(filter(partial(_is_chosen, alternatives=alternatives, options=options), specs))
+    if not chosen:
+        raise NothingFound(
+            f"none of {len(specs)} flows is selected by {' or '.join(selects)}",
+            remedy="without --select, `flowspec validate` names the specs that there are",
+        )
+    return chosen
+
+
+_RENDERING = ("target", "assignments", "variable_files", "date")
+
+
+def _is_chosen(spec: Path, alternatives: Sequence[Sequence[Condition]], options: Mapping[str, Any]) -> bool:
+    try:
+        document = rendered(spec, placeholders=True, **{name: options[name] for name in _RENDERING})
+    except FlowspecError:
+        return True
+    return is_selected(document, alternatives)

@@ -1,0 +1,200 @@
+"""Many flows at once: their plans, made from one look at each EMR, and their runs.
+
+    compiled = [(flow, flowspec.compile(flow)) for flow in flows]
+    plans = flowspec.plan_all(compiled)
+    print([one.jobflow.name for one in plans if one.drifted])
+    for run in flowspec.apply_all(plans):
+        print(run.jobflow.name, run.error or run.result.verdict.outcome.value)
+
+A flow that fails stops no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from threading import Lock
+from typing import Any, NamedTuple, TypeVar
+
+from flowspec.backend.aws.client import Emr, Endpoint, connect
+from flowspec.backend.aws.shared import SharedReads, SharedWatch
+from flowspec.backend.aws.watch import Event as AnyEvent
+from flowspec.document.job_flow import JobFlow
+from flowspec.errors import FlowspecError
+from flowspec.facts.rates import FLOWS_AT_A_TIME
+from flowspec.pipeline import RunResult, apply_and_watch, plan_offline, plan_on
+from flowspec.plan.changes import Plan
+from flowspec.request.compile import Request
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Connection(NamedTuple):
+    """An EMR, and the same one for plans that share what they read."""
+
+    emr: Emr
+    shared: SharedReads
+
+
+class Connections:
+    """The connections of many flows: one for each endpoint, made when it is first asked for, from any thread."""
+
+    def __init__(self, connect: Callable[[Endpoint], Emr] = connect) -> None:
+        self._connect = connect
+        self._lock = Lock()
+        self._made: dict[Endpoint, Connection] = {}
+
+    def of(self, endpoint: Endpoint) -> Connection:
+        """Returns the connection to an endpoint. Raises FlowspecError when it can't be made."""
+        with self._lock:
+            if endpoint not in self._made:
+                emr = self._connect(endpoint)
+                self._made[endpoint] = Connection(emr, SharedReads(emr))
+            return self._made[endpoint]
+
+
+@dataclass(frozen=True, slots=True)
+class FlowPlan:
+    """The plan of one flow among many, or the error that kept it from being made: one of the two is None.
+
+    `emr` is the connection to apply it by, and `again` makes the plan anew from what EMR says then.
+    """
+
+    jobflow: JobFlow
+    plan: Plan | None = None
+    error: Exception | None = None
+    emr: Emr | None = field(default=None, repr=False)
+    again: Callable[[], Plan] | None = field(default=None, repr=False)
+
+    @property
+    def running(self) -> str:
+        """The id of the flow's active cluster; "" without one, or without a plan."""
+        return (self.plan and (self.plan.joins or self.plan.converges or self.plan.replaces)) or ""
+
+    @property
+    def drifted(self) -> bool:
+        """True if an active cluster differs from its spec: an apply would change or replace it, or be refused."""
+        return bool(self.plan and self.running and (self.plan.has_changes or self.plan.blocked))
+
+
+def plan_all(
+    compiled: Iterable[tuple[JobFlow, Request]],
+    *,
+    jobs: int = FLOWS_AT_A_TIME,
+    connections: Connections | None = None,
+    run_bootstrap: bool = False,
+    offline: bool = False,
+    **choices: Any,
+) -> list[FlowPlan]:
+    """Makes the plans of many flows, `jobs` at a time, in their order; `choices` are those of `plan_on`.
+
+    For each EMR, ListClusters is sent once (a call for 50 active clusters), DescribeCluster once for each cluster that
+    has the name of a flow, and six further calls for each that is found. An error of one flow keeps no other from being
+    planned: it is in its `FlowPlan`. Two specs for the same flow and target are an error of both. With `offline` no
+    call is sent, and the plans are those of flows that do not run: they can't be applied.
+    """
+    flows = list(compiled)
+    connections = connections or Connections()
+    clashes = _clashes([flow for flow, _ in flows])
+
+    def planned(one: tuple[JobFlow, Request]) -> FlowPlan:
+        flow, request = one
+        try:
+            if other := clashes.get(id(flow)):
+                raise FlowspecError(
+                    f"{other.path} is a spec of flow {flow.name} on this target, too: they would change one cluster",
+                    remedy="give one of them another name",
+                )
+            if offline:
+                return FlowPlan(flow, plan_offline(flow, request))
+            emr, shared = connections.of(Endpoint.of(flow, run_bootstrap=run_bootstrap))
+            again = partial(plan_on, emr, flow, request, **choices)
+            return FlowPlan(flow, plan_on(shared, flow, request, **choices), emr=emr, again=again)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other flows are planned
+            return FlowPlan(flow, error=error)
+
+    return list(work_on(planned, flows, jobs=jobs))
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRun:
+    """The end of one flow's run among many, or the error that kept it from ending: one of the two is None."""
+
+    jobflow: JobFlow
+    result: RunResult | None = None
+    error: Exception | None = None
+
+
+def apply_all(
+    plans: Iterable[FlowPlan],
+    *,
+    jobs: int = FLOWS_AT_A_TIME,
+    timeout: float | None = None,
+    on_event: Callable[[JobFlow, AnyEvent], object] = lambda _flow, _event: None,
+) -> list[FlowRun]:
+    """Applies the plans of many flows, `jobs` at a time, and watches each run to its end; in their order.
+
+    A flow that fails stops no other, and one without a plan has the error of its plan. `timeout` is in seconds for each
+    run. `on_event` is called with each event of `watch`, from several threads.
+    """
+    watching = SharedWatch()
+
+    def applied(one: FlowPlan) -> FlowRun:
+        if one.plan is None or one.emr is None:
+            return FlowRun(one.jobflow, error=one.error)
+        try:
+            heard = partial(on_event, one.jobflow)
+            result = apply_and_watch(
+                one.plan, one.emr, replan=one.again, timeout=timeout, on_event=heard, watch=watching.watch
+            )
+            return FlowRun(one.jobflow, result)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other flows go on
+            return FlowRun(one.jobflow, error=error)
+
+    with watching:
+        return list(work_on(applied, list(plans), jobs=jobs))
+
+
+def _clashes(flows: Sequence[JobFlow]) -> dict[int, JobFlow]:
+    """Returns for flows that others have the name, target and endpoint of, by their `id`, one of those others."""
+    by_identity: dict[object, list[JobFlow]] = {}
+    for flow in flows:
+        by_identity.setdefault((flow.name, flow.target, Endpoint.of(flow)), []).append(flow)
+    pairs = (same for same in by_identity.values() if len(same) > 1)
+    return {id(one): next(other for other in same if other is not one) for same in pairs for one in same}
+
+
+def work_on(
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    *,
+    jobs: int = FLOWS_AT_A_TIME,
+    interrupted: Callable[[], object] = lambda: None,
+) -> Iterator[Result]:
+    """Yields `work` of every item in their order, by `jobs` threads. What it raises is raised here.
+
+    On KeyboardInterrupt no further item is begun and `interrupted` is called, which has to end those under way; what
+    they return is yielded still. Then the interrupt is raised.
+    """
+    pool = ThreadPoolExecutor(jobs, "flowspec")
+    futures = [pool.submit(work, one) for one in items]
+    done = 0
+    try:
+        for future in futures:
+            result = future.result()
+            done += 1
+            yield result
+    except KeyboardInterrupt:
+        interrupted()
+        pool.shutdown(cancel_futures=True)
+        for future in futures[done:]:
+            try:
+                yield future.result()
+            except (CancelledError, KeyboardInterrupt):
+                continue
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,107 @@
+"""What was done with many flows, as one table: text, JSON and Markdown."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, takewhile
+from typing import Any
+
+from flowspec.document.escaping import visible
+from flowspec.document.masking import mask
+from flowspec.plan.changes import Plan
+from flowspec.report import plans
+from flowspec.report.markdown import COMMENT_LIMIT, escaped
+
+_FLEET_VERSION = 1
+_HEADINGS = ("FLOW", "TARGET", "WHAT HAPPENED", "EXIT")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One flow of a report: what happened to it, and the exit code that it would have alone.
+
+    `flow` is "" where its spec could not be read; `cluster` is an id or ""; `plan` is shown with the report.
+    """
+
+    spec: str
+    flow: str
+    target: str
+    result: str
+    exit: int
+    cluster: str = ""
+    plan: Plan | None = None
+
+
+def as_text(rows: Sequence[Row]) -> str:
+    """The plans that there are, and then a table with a line for each flow, and a count; secrets masked."""
+    shown = [plans.as_text(row.plan) for row in rows if row.plan]
+    return "\n\n".join([*shown, _table(rows)])
+
+
+def _table(rows: Sequence[Row]) -> str:
+    lines = [_HEADINGS, *map(_cells, rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(_HEADINGS))]
+    table = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
+    return "\n".join([*table, "", count_line(rows)])
+
+
+def _cells(row: Row) -> tuple[str, str, str, str]:
+    return (_one_line(row.flow or row.spec), _one_line(row.target), _one_line(row.result), str(row.exit))
+
+
+def _one_line(text: str) -> str:
+    return visible(text) or "-"
+
+
+def count_line(rows: Sequence[Row]) -> str:
+    """Counts the flows by their exits: `500 flows: 3 with exit 2, 1 with exit 4`."""
+    counted = Counter(row.exit for row in rows if row.exit)
+    parts = [f"{count} with exit {code}" for code, count in sorted(counted.items())]
+    return f"{len(rows)} flow{'' if len(rows) == 1 else 's'}: {', '.join(parts) or 'all with exit 0'}."
+
+
+def as_json(rows: Sequence[Row], code: int) -> str:
+    """The report for programs: `{version, exit, flows: [{spec, flow, target, result, exit, cluster, plan}]}`."""
+    return json.dumps(
+        {"version": _FLEET_VERSION, "exit": code, "flows": list(map(_document, rows))}, indent=2, ensure_ascii=False
+    )
+
+
+def _document(row: Row) -> dict[str, Any]:
+    return {
+        "spec": row.spec,
+        "flow": row.flow or None,
+        "target": row.target or None,
+        "result": row.result,
+        "exit": row.exit,
+        "cluster": row.cluster or None,
+        "plan": json.loads(plans.as_json(row.plan)) if row.plan else None,
+    }
+
+
+def as_markdown(rows: Sequence[Row], title: str) -> str:
+    """The report for a comment or an issue: a heading, the table, the plans folded below it; what fits into one."""
+    lines = [f"### {escaped(title)}", "", f"**{escaped(count_line(rows))}**", ""]
+    lines += ["| Flow | Target | What happened | Exit |", "| --- | --- | --- | --- |"]
+    parts = [f"| {' | '.join(map(escaped, _cells(row)))} |" for row in rows]
+    parts += [_folded(row.flow, plans.as_markdown(row.plan)) for row in rows if row.plan]
+    room = COMMENT_LIMIT - len("\n".join(lines)) - len(_LEFT_OUT) - len(str(len(parts)))
+    fitting = list(takewhile(lambda used: used <= room, accumulate(len(part) + 1 for part in parts)))
+    left_out = len(parts) - len(fitting)
+    return "\n".join([*lines, *parts[: len(fitting)], *([_LEFT_OUT.format(left_out)] if left_out else [])])
+
+
+_LEFT_OUT = "\n_{} more lines and plans are left out: a comment holds no more._"
+
+
+def _folded(title: str, text: str) -> str:
+    return f"\n<details><summary>{escaped(title)}</summary>\n\n{text}\n\n</details>"
+
+
+def result_of(plan: Plan) -> str:
+    """What a plan says in a few words: "2 to change", "nothing to do", "blocked: …"; secrets masked."""
+    summary = plans.summary(plan).removeprefix("Plan: ").removesuffix(".")
+    return str(mask(f"blocked: {plan.blocked}" if plan.blocked else summary, plan.secrets))

@@ -1,0 +1,213 @@
+"""Plans of many flows: how many calls they take, and that none keeps another from being made."""
+
+import subprocess
+import threading
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from flowspec import Ended, FlowspecError, apply_all, find_orphans, plan_all, plan_on
+from flowspec.backend.aws.client import Endpoint
+from flowspec.backend.aws.shared import SharedReads
+from flowspec.facts.api_model import problems
+from flowspec.fleet import Connections, work_on
+from flowspec.plan.identity import identity_tags
+from tests.backend.aws.manage.conftest import spec, step
+
+
+@pytest.fixture
+def flows(flow_of):
+    """Compiles specs of so many flows."""
+    return lambda count, **more: [flow_of(spec(name=f"flow-{n}", **more), f"{n}.yaml") for n in range(count)]
+
+
+@pytest.fixture
+def alive(emr):
+    """Starts a cluster for each flow, by the one call that an apply would send."""
+
+    def start(compiled, source="", **more):
+        for flow, request in compiled:
+            tags = identity_tags(plan_on(emr, flow, request)) | ({"flowspec:source": source} if source else {})
+            params = {**request.params, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()], **more}
+            assert not problems(params)
+            emr.create("RunJobFlow", **params)
+        emr.seen.clear()
+
+    return start
+
+
+def planned(emr, compiled, **options):
+    return plan_all(compiled, connections=Connections(lambda _: emr), **options)
+
+
+@pytest.mark.parametrize("living", [0, 20, 60])
+def test_calls_grow_with_living_clusters_and_not_with_flows(emr, flows, alive, living):
+    compiled = flows(500)
+    alive(compiled[:living])
+    plans = planned(emr, compiled)
+    counted = Counter(emr.seen)
+    assert counted.pop("ListClusters") == max(1, -(-living // 50))
+    assert counted.pop("DescribeCluster", 0) == living
+    assert sum(counted.values()) == 5 * living
+    assert [one.jobflow for one in plans] == [flow for flow, _ in compiled]
+    assert [bool(one.running) for one in plans] == [True] * living + [False] * (500 - living)
+    assert not any(one.drifted or one.error for one in plans)
+
+
+def test_the_plans_are_those_of_one_at_a_time(emr, flows, alive):
+    compiled = flows(6)
+    alive(compiled[:3])
+    changed = flows(6, tags={"team": "data"})
+    alone = [plan_on(emr, flow, request) for flow, request in changed]
+    assert [one.plan for one in planned(emr, changed)] == alone
+    assert [one.drifted for one in planned(emr, changed)] == [True] * 3 + [False] * 3
+
+
+def test_an_error_of_one_flow_keeps_no_other_from_being_planned(emr, flows, alive):
+    compiled = flows(3)
+    alive(compiled)
+    ids = [one.running for one in planned(emr, compiled)]
+    call = emr.call
+
+    def faulty(operation, **params):
+        if operation == "DescribeCluster" and params["ClusterId"] == ids[1]:
+            raise ZeroDivisionError
+        return call(operation, **params)
+
+    emr.call = faulty
+    plans = planned(emr, compiled)
+    assert [type(one.error) for one in plans] == [type(None), ZeroDivisionError, type(None)]
+    assert [one.plan is None for one in plans] == [False, True, False]
+
+
+def test_two_specs_of_one_flow_are_an_error_of_both(emr, flow_of):
+    same = [flow_of(spec(name="same"), f"{name}.yaml") for name in "ab"]
+    other = flow_of(spec(name="other"), "c.yaml")
+    first, second, third = planned(emr, [*same, other])
+    assert "b.yaml is a spec of flow same" in first.error.message
+    assert "a.yaml is a spec of flow same" in second.error.message
+    assert third.error is None
+
+
+def test_one_connection_for_each_endpoint_is_made(emr, flows, flow_of):
+    made = []
+    connections = Connections(lambda endpoint: made.append(endpoint) or emr)
+    aws = [flow_of(spec(name=f"aws-{n}", backend="emr", region="eu-west-1"), f"aws-{n}.yaml") for n in range(3)]
+    assert not any(one.error for one in plan_all([*flows(3), *aws], connections=connections))
+    assert sorted(one.backend for one in made) == ["emr", "local"]
+
+
+def test_without_a_connection_each_of_its_flows_has_the_error(emr, flows, flow_of):
+    def connect(endpoint):
+        if endpoint.backend == "emr":
+            raise FlowspecError("no credentials")
+        return emr
+
+    aws = [flow_of(spec(name=f"aws-{n}", backend="emr", region="eu-west-1"), f"aws-{n}.yaml") for n in range(2)]
+    plans = plan_all([*aws, *flows(1)], connections=Connections(connect))
+    assert [one.error and one.error.message for one in plans] == ["no credentials", "no credentials", None]
+
+
+def test_a_call_under_way_is_waited_for(emr):
+    release, call = threading.Event(), emr.call
+
+    def slow(operation, **params):
+        release.wait(10)
+        return call(operation, **params)
+
+    emr.call = slow
+    shared, answers = SharedReads(emr), []
+    threads = [threading.Thread(target=lambda: answers.append(shared.call("ListClusters"))) for _ in range(5)]
+    for one in threads:
+        one.start()
+    release.set()
+    for one in threads:
+        one.join()
+    assert [one["Clusters"] for one in answers] == [[]] * 5
+    assert emr.seen == ["ListClusters"]
+
+
+def test_after_an_interrupt_nothing_is_begun_and_what_is_under_way_is_ended():
+    stopped, begun, results = threading.Event(), [], []
+
+    def work(number):
+        begun.append(number)
+        if number == 0:
+            raise KeyboardInterrupt
+        stopped.wait(10)
+        return number
+
+    with pytest.raises(KeyboardInterrupt):
+        results.extend(work_on(work, range(50), jobs=2, interrupted=stopped.set))
+    assert stopped.is_set()
+    assert len(begun) < 50
+    assert results == begun[1:]
+
+
+def test_all_are_applied_and_watched_to_their_ends(tmp_path, monkeypatch, flow_of):
+    monkeypatch.setenv("FLOWSPEC_HOME", str(tmp_path / "home"))
+    arguments = {"good": ["true"], "failing": ["false"], "twice": ["true"]}
+    made = [
+        flow_of(spec(name=name, keep_alive=False, steps=[step("one", *args)]), f"{name}.yaml")
+        for name, args in arguments.items()
+    ]
+    made.append(flow_of(spec(name="twice"), "twin.yaml"))
+    seen = []
+    runs = apply_all(plan_all(made), jobs=2, on_event=lambda flow, event: seen.append((flow.name, type(event))))
+    outcomes = [run.result and run.result.verdict.outcome.value for run in runs]
+    assert outcomes == ["succeeded", "step failed", None, None]
+    assert ["is a spec of flow twice" in str(run.error) for run in runs] == [False, False, True, True]
+    assert {flow for flow, kind in seen if kind is Ended} == {"good", "failing"}
+
+
+class TestOrphans:
+    @pytest.fixture
+    def repository(self, tmp_path):
+        folder = tmp_path / "repository"
+        (folder / "jobs").mkdir(parents=True)
+        git(folder, "init", "-q")
+        (folder / "jobs" / "here.yaml").write_text("flowspec: v1\n")
+        git(folder, "add", ".")
+        git(folder, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "one")
+        return folder
+
+    def test_those_of_this_repository_whose_spec_is_gone(self, emr, flows, alive, repository):
+        commit = git(repository, "rev-parse", "--short=12", "HEAD")
+        compiled = flows(5)
+        sources = ["jobs/here.yaml", "jobs/gone.yaml", "other/gone.yaml", "jobs/deep/gone.yaml", "jobsmore/gone.yaml"]
+        for one, source in zip(compiled, sources, strict=True):
+            alive([one], f"{source}@{commit}")
+        found = find_orphans(emr, repository / "jobs", [repository / "jobs" / "here.yaml"])
+        assert [one.name for one in found.clusters] == ["flow-1", "flow-3"]
+        assert found.unknown == ()
+
+    def test_one_of_a_commit_that_is_not_here_is_left_alone(self, emr, flows, alive, repository):
+        alive(flows(1), "jobs/gone.yaml@0123456789ab")
+        found = find_orphans(emr, repository / "jobs", [])
+        assert found.clusters == ()
+        assert [one.name for one in found.unknown] == ["flow-0"]
+
+    def test_a_spec_that_is_a_link_is_there(self, emr, flows, alive, repository):
+        (repository / "jobs" / "link.yaml").symlink_to("here.yaml")
+        commit = git(repository, "rev-parse", "--short=12", "HEAD")
+        alive(flows(1), f"jobs/link.yaml@{commit}")
+        assert find_orphans(emr, repository / "jobs", [repository / "jobs" / "link.yaml"]).clusters == ()
+
+    def test_clusters_of_others_and_of_other_targets_are_none(self, emr, flows, alive, repository):
+        commit = git(repository, "rev-parse", "--short=12", "HEAD")
+        compiled = flows(2)
+        emr.create("RunJobFlow", **{**compiled[0][1].params, "Name": "by hand"})
+        alive(compiled[1:], f"jobs/gone.yaml@{commit}")
+        assert [one.name for one in find_orphans(emr, repository / "jobs", []).clusters] == ["flow-1"]
+        assert find_orphans(emr, repository / "jobs", [], target="prod").clusters == ()
+
+    def test_on_aws_outside_of_git_nothing_can_be_told(self, emr, tmp_path):
+        emr.endpoint = Endpoint("emr", "eu-west-1")
+        with pytest.raises(FlowspecError, match="is in no git repository"):
+            find_orphans(emr, tmp_path, [])
+
+
+def git(folder: Path, *words):
+    done = subprocess.run(["git", "-C", folder, *words], check=True, capture_output=True, text=True)
+    return done.stdout.strip()

@@ -1,0 +1,448 @@
+"""Many specs on one command line: all are served, in one table, and the exit code is the worst."""
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from flowspec import apply
+from flowspec.cli import fleet_apply
+from flowspec.cli.exits import Exit, worst
+from flowspec.report import fleets
+
+SPEC = """flowspec: v1
+name: {name}
+targets: {{here: {{default: true, backend: local}}}}
+release_label: emr-7.5.0
+keep_alive: {keep_alive}
+tags: {{team: {team}}}
+instance_groups: [{{role: MASTER, type: m5.xlarge, count: 1}}]
+steps:
+  - {{type: command, name: one, args: [{args}]}}
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes the spec of a flow into the folder `jobs`."""
+    folder = tmp_path / "jobs"
+    folder.mkdir()
+
+    def one(name, args="bash, -c, exit 0", team="data", keep_alive="false"):
+        path = folder / f"{name}.yaml"
+        path.write_text(SPEC.format(name=name, args=args, team=team, keep_alive=keep_alive))
+        return path
+
+    return one
+
+
+def rows(done):
+    return {row["spec"].removeprefix("jobs/"): (row["result"], row["exit"]) for row in json.loads(done.out)["flows"]}
+
+
+def test_a_failing_flow_stops_no_other(flowspec, write, tmp_path):
+    write("good")
+    write("failing", "bash, -c, exit 1")
+    (tmp_path / "jobs" / "broken.yaml").write_text("flowspec: v1\nname: [")
+    (tmp_path / "jobs" / "notes.yaml").write_text("no: spec\n")
+    done = flowspec("apply", "jobs")
+    assert done.code == 4
+    assert done.err.count("error[FS003]") == 1
+    lines = {line.split()[0]: line.split() for line in done.out.splitlines() if line}
+    assert lines["good"][1:3] == ["here", "started"]
+    assert lines["good"][-2:] == ["succeeded", "0"]
+    assert lines["failing"][-3:] == ["step", "failed", "4"]
+    assert lines["jobs/broken.yaml"][-1] == "2"
+    assert done.out.splitlines()[-1] == "3 flows: 1 with exit 2, 1 with exit 4."
+
+
+def test_each_line_of_progress_has_the_name_of_its_flow(flowspec, write):
+    for name in ("one", "two"):
+        write(name)
+    done = flowspec("apply", "jobs", "--jobs", "2")
+    assert done.code == 0
+    assert all(line.startswith(("one: ", "two: ")) for line in done.err.splitlines())
+    for name in ("one", "two"):
+        mine = [line for line in done.err.splitlines() if line.startswith(f"{name}: ")]
+        assert any("one: COMPLETED" in line for line in mine)
+        assert any(": TERMINATED" in line for line in mine)
+
+
+def test_a_flow_that_waited_long_is_planned_again(flowspec, write, monkeypatch):
+    """Somebody else starts it between the plan and the apply."""
+    other = write("second", keep_alive="true")
+    planned, started = fleet_apply.plan_specs, []
+
+    def plan_then_start(*argv, **options):
+        made = planned(*argv, **options)
+        (second,) = [one for one in made.plans if one.jobflow.name == "second"]
+        started.append(apply(second.plan, second.emr).cluster_id)
+        return made
+
+    monkeypatch.setattr(fleet_apply, "plan_specs", plan_then_start)
+    monkeypatch.setattr(fleet_apply, "_FRESH", 0.0)
+    done = flowspec("apply", "jobs", "--detach", "--format", "json")
+    assert rows(done) == {other.name: (f"joined {started[0]}", 0)}
+    assert "second: nothing to do" in done.err
+
+
+def test_one_file_is_shown_as_before(flowspec, write):
+    path = write("alone")
+    done = flowspec("plan", path)
+    assert done.out.startswith("alone on target here\n")
+    assert "WHAT HAPPENED" not in done.out
+    assert "WHAT HAPPENED" in flowspec("plan", "jobs").out
+
+
+def test_plans_of_a_folder_a_glob_and_files(flowspec, write):
+    for name in ("a", "b"):
+        write(name)
+    for paths in (["jobs"], ["jobs/*.yaml"], ["jobs/a.yaml", "jobs/b.yaml"], ["jobs", "jobs/a.yaml"]):
+        done = flowspec("plan", *paths, "--format", "json")
+        assert rows(done) == {f"{name}.yaml": ("2 to create, 1 step to submit", 0) for name in "ab"}
+        plans = [row["plan"]["flow"] for row in json.loads(done.out)["flows"]]
+        assert plans == ["a", "b"]
+    assert flowspec("plan", "jobs", "--exit-code").code == 3
+
+
+class TestOffline:
+    """No call is sent and no credentials are needed."""
+
+    @pytest.fixture(autouse=True)
+    def specs(self, write, tmp_path, monkeypatch):
+        monkeypatch.setattr("flowspec.fleet.connect", lambda _: pytest.fail("a connection was made"))
+        write("here")
+        (tmp_path / "jobs" / "there.yaml").write_text(
+            "flowspec: v1\nname: there\nregion: us-east-1\nrelease_label: emr-7.5.0\nlog_uri: s3://logs/\n"
+            "service_role: EMR_DefaultRole\njob_flow_role: EMR_EC2_DefaultRole\n"
+            "variables: {password: {type: string, sensitive: true}}\n"
+            "instance_groups: [{role: MASTER, type: m5.xlarge, count: 1}]\n"
+            "steps: [{type: command, name: one, args: [use, '{{ password }}']}]\n"
+        )
+
+    def test_plans_of_flows_and_a_broken_one(self, flowspec, tmp_path):
+        (tmp_path / "jobs" / "broken.yaml").write_text("flowspec: v1\nname: [")
+        done = flowspec("plan", "jobs", "--offline", "--format", "json")
+        assert done.code == 2
+        what = "2 to create, 1 step to submit"
+        assert rows(done) == {
+            "here.yaml": (what, 0),
+            "there.yaml": (what, 0),
+            "broken.yaml": ("invalid, see above", 2),
+        }
+        plans = [row["plan"] for row in json.loads(done.out)["flows"] if row["plan"]]
+        assert all(any(note.startswith("made offline") for note in plan["notes"]) for plan in plans)
+
+    def test_the_options_of_one(self, flowspec):
+        assert flowspec("plan", "jobs", "--offline", "--exit-code").code == 3
+        chosen = flowspec("plan", "jobs", "--offline", "--select", "name=there", "--format", "json")
+        assert list(rows(chosen)) == ["there.yaml"]
+        for option in ("--replace", "--cancel-removed", "--out=plan.json"):
+            refused = flowspec("plan", "jobs", "--offline", option)
+            assert (refused.code, refused.out) == (2, "")
+            assert "which" in refused.err
+            assert "--offline does not look at" in refused.err
+
+    def test_two_specs_of_one_flow(self, flowspec, write, tmp_path):
+        shutil.copy(write("here"), tmp_path / "jobs" / "twin.yaml")
+        done = flowspec("plan", "jobs", "--offline", "--format", "json")
+        assert done.code == 1
+        assert {name: code for name, (_, code) in rows(done).items()} == {
+            "here.yaml": 1,
+            "there.yaml": 0,
+            "twin.yaml": 1,
+        }
+
+
+def test_a_plan_of_many_is_not_saved(flowspec, write):
+    write("a")
+    done = flowspec("plan", "jobs", "-o", "plan.json")
+    assert done.code == 2
+    assert "--out saves the plan of one spec" in done.err
+
+
+def test_a_saved_plan_is_no_spec_among_others(flowspec, write, tmp_path):
+    first, second = write("a"), write("b")
+    assert flowspec("plan", first, "-o", "plan.json").code == 0
+    done = flowspec("apply", "plan.json", second)
+    assert done.code == 1
+    assert "plan.json is a saved plan" in done.err
+    assert "started" in next(line for line in done.out.splitlines() if line.startswith("b "))
+
+
+def test_validate_takes_a_folder(flowspec, write, tmp_path):
+    for number in range(3):
+        write(f"n{number}")
+    (tmp_path / "jobs" / "loop.yaml").symlink_to("loop.yaml")
+    (tmp_path / "jobs" / "bad.yaml").write_text("flowspec: v1\nname: 5\n")
+    done = flowspec("validate", "jobs")
+    assert done.code == 2
+    assert done.out.splitlines() == [f"jobs/n{number}.yaml: valid" for number in range(3)]
+    assert "jobs/loop.yaml" in done.err
+    assert "jobs/bad.yaml" in done.err
+
+
+class TestSelect:
+    @pytest.fixture(autouse=True)
+    def specs(self, write):
+        write("etl-a")
+        write("etl-b", team="ops")
+        write("report", team='"a,b"')
+
+    @pytest.mark.parametrize(
+        ("selects", "names"),
+        [
+            (["name~^etl-"], ["etl-a", "etl-b"]),
+            (["name~b$"], ["etl-b"]),
+            (["name=etl-a"], ["etl-a"]),
+            (["name~etl,tag=team:ops"], ["etl-b"]),
+            (["tag=team"], ["etl-a", "etl-b", "report"]),
+            ([r"tag=team:a\,b"], ["report"]),
+            (["name=report", "tag=team:ops"], ["etl-b", "report"]),
+            ([r"name~^.{6\,}$"], ["report"]),
+        ],
+    )
+    def test_conditions(self, flowspec, selects, names):
+        options = [word for select in selects for word in ("--select", select)]
+        done = flowspec("validate", "jobs", *options)
+        assert done.out.splitlines() == [f"jobs/{name}.yaml: valid" for name in names]
+
+    @pytest.mark.parametrize(
+        "select", ["", "etl", "nmae~x", "name~", "name~a,b", "name~a,,tag=b", "tag=", "tag~a", "name!=a", "tag=:x"]
+    )
+    def test_what_is_no_condition(self, flowspec, select):
+        done = flowspec("plan", "jobs", "--select", select)
+        assert done.code == 2
+        assert "is no condition: write name~REGEX, name=NAME, tag=KEY:VALUE or tag=KEY" in done.err
+
+    @pytest.mark.parametrize("pattern", ["(", "a{2,1}", "x{1,3}", "[a"])
+    def test_what_is_no_regular_expression(self, flowspec, pattern):
+        done = flowspec("plan", "jobs", "--select", f"name~{pattern}")
+        assert done.code == 2
+        assert "is no regular expression" in done.err or "is no condition" in done.err
+
+    def test_none_of_them(self, flowspec):
+        done = flowspec("apply", "jobs", "--select", "name=nothing")
+        assert done.code == 2
+        assert "none of 3 flows is selected by name=nothing" in done.err
+
+    def test_a_spec_that_does_not_render_is_not_left_out(self, flowspec, tmp_path):
+        (tmp_path / "jobs" / "broken.yaml").write_text('flowspec: v1\nname: "{{ nothing }}"\n')
+        done = flowspec("plan", "jobs", "--select", "name=etl-a", "--format", "json")
+        assert done.code == 2
+        assert set(rows(done)) == {"etl-a.yaml", "broken.yaml"}
+
+
+class TestDrift:
+    def test_a_living_cluster_that_differs(self, flowspec, write):
+        for name in ("same", "other"):
+            write(name, keep_alive="true")
+        write("off")
+        assert flowspec("apply", "jobs", "--select", "name=same", "--select", "name=other").code == 0
+        assert flowspec("drift", "jobs").code == 0
+        write("other", keep_alive="true", team="ops")
+        done = flowspec("drift", "jobs", "--format", "json")
+        assert done.code == 3
+        assert rows(done) == {
+            "same.yaml": ("as its spec wants it", 0),
+            "other.yaml": ("differs: 1 to change", 3),
+            "off.yaml": ("not running", 0),
+        }
+        assert "tags.team" in flowspec("drift").out
+        shown = flowspec("drift", "jobs", "--format", "markdown").out
+        assert "| other | here | differs: 1 to change | 3 |" in shown
+        assert shown.count("<details>") == 1
+        assert "~ tags.team" in shown
+
+    def test_what_can_not_be_compared_is_worse(self, flowspec, write, tmp_path):
+        write("other", keep_alive="true")
+        assert flowspec("apply", "jobs").code == 0
+        write("other", keep_alive="true", team="ops")
+        (tmp_path / "jobs" / "broken.yaml").write_text("flowspec: v1\n")
+        done = flowspec("drift", "jobs", "--format", "json")
+        assert done.code == 2
+        assert rows(done)["other.yaml"][1] == 3
+
+
+class TestPrune:
+    @pytest.fixture(autouse=True)
+    def left(self, flowspec, write):
+        """Two clusters live; the spec of one of them is gone."""
+        write("stays", keep_alive="true")
+        gone = write("gone", keep_alive="true")
+        assert flowspec("apply", "jobs", "--detach").code == 0
+        gone.unlink()
+
+    def test_never_without_the_flag(self, flowspec):
+        assert "gone" not in flowspec("apply", "jobs", "--detach").out
+        assert "gone" in flowspec("list").out
+
+    def test_it_is_asked_for(self, flowspec):
+        done = flowspec("apply", "jobs", "--detach", "--prune")
+        assert done.code == 2
+        assert "its spec is gone: cluster j-" in done.err
+        assert "give --yes" in done.err
+        assert "gone" in flowspec("list").out
+
+    def test_clusters_without_a_spec_are_ended(self, flowspec):
+        done = flowspec("apply", "jobs", "--detach", "--prune", "--yes", "--format", "json")
+        assert done.code == 0
+        assert rows(done)["gone.yaml"][0].startswith("pruned j-")
+        assert rows(done)["stays.yaml"][0].startswith("joined j-")
+        assert rows(flowspec("drift", "jobs", "--format", "json")) == {"stays.yaml": ("as its spec wants it", 0)}
+
+    def test_neither_a_broken_spec_nor_one_not_selected_is_gone(self, flowspec, tmp_path):
+        (tmp_path / "jobs" / "gone.yaml").write_text("flowspec: v1\nname: [")
+        done = flowspec("apply", "jobs", "--detach", "--prune", "--yes", "--format", "json")
+        assert done.code == 2
+        assert "its spec is gone" not in done.err
+        done = flowspec("apply", "jobs", "--detach", "--prune", "--yes", "--select", "name=nothing")
+        assert "its spec is gone" not in done.err
+
+    def test_of_a_folder_that_has_become_empty(self, flowspec, tmp_path):
+        (tmp_path / "jobs" / "stays.yaml").unlink()
+        done = flowspec("apply", "jobs", "--prune", "--yes", "--format", "json")
+        assert done.code == 0
+        assert {result.split()[0] for result, _ in rows(done).values()} == {"pruned"}
+        assert len(rows(done)) == 2
+
+    def test_a_file_is_no_folder(self, flowspec):
+        done = flowspec("apply", "jobs/stays.yaml", "--prune")
+        assert done.code == 2
+        assert "give a folder" in done.err
+
+    def test_a_protected_cluster_stays_and_the_rest_is_done(self, flowspec):
+        cluster = next(line.split()[0] for line in flowspec("list").out.splitlines() if "gone" in line)
+        assert flowspec("protect", cluster).code == 0
+        done = flowspec("apply", "jobs", "--detach", "--prune", "--yes", "--format", "json")
+        assert done.code == 1
+        assert "is protected" in rows(done)["gone.yaml"][0]
+        assert rows(done)["stays.yaml"][1] == 0
+
+
+def test_destroy_asks_once_for_all(flowspec, write):
+    for name in ("a", "b"):
+        write(name, keep_alive="true")
+    write("off")
+    assert flowspec("apply", "jobs", "--detach", "--select", "name~^[ab]$").code == 0
+    refused = flowspec("destroy", "jobs")
+    assert refused.code == 2
+    assert "Terminate 2 clusters? Nobody can be asked here: give --yes" in refused.err
+    done = flowspec("destroy", "jobs", "--yes", "--format", "json")
+    assert done.code == 0
+    results = {spec: result.split()[-1] for spec, (result, _) in rows(done).items()}
+    assert results == {"a.yaml": "TERMINATED", "b.yaml": "TERMINATED", "off.yaml": "running"}
+
+
+def test_destroy_of_ids_and_specs_together(flowspec, write):
+    path, other = write("a", keep_alive="true"), write("b", keep_alive="true")
+    ids = [flowspec("apply", one, "--detach").out.strip() for one in (path, other)]
+    done = flowspec("destroy", ids[0], other, ids[1], "j-NONE", "--yes", "--format", "json")
+    assert done.code == 1
+    assert [rows(done)[name][1] for name in (ids[0], "j-NONE")] == [0, 1]
+    assert sum(result.endswith("TERMINATED") for result, _ in rows(done).values()) == 2
+
+
+def test_ctrl_c_detaches_all_and_begins_no_other(start, write):
+    for name in "abcd":
+        write(name, "sleep, '60'")
+    process = start("apply", "jobs", "--jobs", "2")
+    told = ""
+    while told.count("RUNNING") < 4:
+        told += process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    out, err = process.communicate(timeout=30)
+    assert time.monotonic() - began < 20
+    assert process.returncode == 130
+    assert err.count("keeps running; re-attach with: flowspec wait") == 2
+    assert out.count("interrupted") == 4
+    assert out.count("not begun") == 2
+
+
+def test_the_order_of_exit_codes():
+    assert worst([]) is Exit.OK
+    assert worst([0, 3, 0]) == 3
+    assert worst([3, 2]) == 2
+    assert worst([1, 4, 2]) == 4
+    assert worst([4, 5, 6]) == 5
+    assert all(worst([code, Exit.OK]) is code for code in Exit)
+
+
+class TestOnAnEndpoint:
+    """Moto's server stands for AWS."""
+
+    @pytest.fixture
+    def jobs(self, tmp_path):
+        folder = tmp_path / "repository" / "jobs"
+        folder.mkdir(parents=True)
+        for name in ("stays", "gone"):
+            (folder / f"{name}.yaml").write_text(
+                f"flowspec: v1\nname: {name}\nregion: us-east-1\nrelease_label: emr-7.5.0\nkeep_alive: true\n"
+                "service_role: EMR_DefaultRole\njob_flow_role: EMR_EC2_DefaultRole\nlog_uri: s3://logs/\n"
+                "variables: {password: {sensitive: true, default: hunter2hunter2}}\n"
+                "instance_groups: [{role: MASTER, type: m5.xlarge, count: 1}]\n"
+                "steps: [{type: command, name: one, args: [use, '{{ password }}']}]\n"
+            )
+        git(folder, "init", "-q")
+        commit(folder)
+        return folder
+
+    @pytest.fixture
+    def call(self, flowspec, moto):
+        return lambda command, *argv: flowspec(command, *argv, "--endpoint-url", moto, "--region", "us-east-1")
+
+    def test_prune_ends_only_what_this_repository_started(self, call, emr, jobs):
+        assert call("apply", jobs, "--detach").code == 0
+        stranger = {"Key": "flowspec:source", "Value": "jobs/other.yaml@0123456789ab"}
+        tags = [{"Key": "flowspec:flow", "Value": "other"}, {"Key": "flowspec:target", "Value": ""}, stranger]
+        emr.create("RunJobFlow", Name="other", Tags=tags, Instances={"KeepJobFlowAliveWhenNoSteps": True})
+        (jobs / "gone.yaml").unlink()
+        commit(jobs)
+        done = call("apply", jobs, "--detach", "--prune", "--yes", "--format", "json")
+        assert done.code == 0, done.err
+        assert "left alone, since its commit is not in this repository" in done.err
+        results = {row["flow"]: row["result"].split()[0] for row in json.loads(done.out)["flows"]}
+        assert results == {"stays": "joined", "gone": "pruned"}
+        states = {one["Name"]: one["Status"]["State"] for one in emr.pages("ListClusters", "Clusters")}
+        assert (states["gone"], states["other"]) == ("TERMINATED", "WAITING")
+
+    def test_prune_outside_of_git_is_refused_before_anything_is_done(self, call, emr, jobs):
+        shutil.rmtree(jobs / ".git")
+        done = call("apply", jobs, "--detach", "--prune", "--yes")
+        assert done.code == 1
+        assert "is in no git repository" in done.err
+        assert not list(emr.pages("ListClusters", "Clusters"))
+
+    def test_secrets_are_shown_nowhere(self, call, jobs):
+        for argv in (["plan", jobs], ["plan", jobs, "--format", "json"], ["apply", jobs, "--detach"], ["drift", jobs]):
+            done = call(*argv)
+            assert done.code == 0, done.err
+            assert "hunter2" not in done.out + done.err
+
+    def test_clusters_of_the_same_name_are_noted(self, call, emr, jobs):
+        emr.create("RunJobFlow", Name="stays", Instances={"KeepJobFlowAliveWhenNoSteps": True})
+        done = call("plan", jobs)
+        assert "stays: note: cluster j-" in done.err
+        assert "has not the tags of this flow" in done.err
+
+
+def test_a_report_that_is_too_long_for_a_comment_says_what_is_left_out():
+    rows = [fleets.Row(f"jobs/{n}.yaml", f"flow-{n}", "prod", "x" * 100, 0) for n in range(2000)]
+    shown = fleets.as_markdown(rows, "flowspec drift")
+    assert len(shown) <= 60_000
+    left = int(re.search(r"_(\d+) more lines and plans are left out", shown)[1])
+    assert shown.count("| flow") + left == 2000
+
+
+def git(folder, *words):
+    subprocess.run(["git", "-C", folder, *words], check=True, capture_output=True)
+
+
+def commit(folder):
+    git(folder, "add", "-A")
+    git(folder, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "some")

@@ -1,0 +1,64 @@
+"""Specs that files, folders and globs name."""
+
+from pathlib import Path
+
+import pytest
+
+from flowspec.document.discovery import find_specs
+from flowspec.errors import NothingFound
+
+
+@pytest.fixture
+def found(tmp_path, monkeypatch):
+    """Finds specs in a working directory with some."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("jobs/a.yaml", "jobs/deep/b.yml", "jobs/.hidden/c.yaml", "jobs/.d.yaml", "jobs/[x].yaml"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text("flowspec: v1\n")
+    Path("jobs/notes.yaml").write_text("no: spec\n")
+    return lambda *arguments: [str(one) for one in find_specs(list(map(Path, arguments)))]
+
+
+@pytest.mark.parametrize(
+    ("argument", "specs"),
+    [
+        ("jobs", ["jobs/.d.yaml", "jobs/[x].yaml", "jobs/a.yaml", "jobs/deep/b.yml"]),
+        ("jobs/*.yaml", ["jobs/[x].yaml", "jobs/a.yaml"]),
+        ("jobs/.*.yaml", ["jobs/.d.yaml"]),
+        ("jobs/[a]*", ["jobs/a.yaml"]),
+        ("jobs/[x].yaml", ["jobs/[x].yaml"]),
+        ("**/*.yml", ["jobs/deep/b.yml"]),
+        ("j*/d*", ["jobs/deep/b.yml"]),
+        ("jobs**/a*", ["jobs/a.yaml"]),
+        ("jobs/notes.yaml", ["jobs/notes.yaml"]),
+        ("nowhere.yaml", ["nowhere.yaml"]),
+    ],
+)
+def test_an_argument(found, argument, specs):
+    assert found(argument) == specs
+
+
+@pytest.mark.parametrize("argument", ["jobs/n*", "jobs/*.none", "nowhere/*", "empty"])
+def test_an_argument_that_names_none(found, argument):
+    Path("empty").mkdir()
+    with pytest.raises(NothingFound, match="no spec there"):
+        found(argument)
+
+
+def test_a_glob_that_is_absolute(found, tmp_path):
+    assert found(str(tmp_path / "jobs/a*")) == [str(tmp_path / "jobs/a.yaml")]
+
+
+def test_a_file_that_is_named_twice_is_found_once(found, tmp_path):
+    Path("jobs/link.yaml").symlink_to("a.yaml")
+    assert found("jobs/a.yaml", str(tmp_path / "jobs/a.yaml"), "jobs/../jobs/a.yaml", "jobs/a*") == ["jobs/a.yaml"]
+    assert found("jobs/*.yaml") == ["jobs/[x].yaml", "jobs/a.yaml"]
+
+
+@pytest.mark.parametrize("argument", ["jobs/deep", "jobs/deep/**", "jobs/**/*.yml", "jobs/deep/**/*.yml"])
+def test_loops_of_links(found, argument):
+    """Two of them: followed, they would name the spec in 2^40 ways."""
+    for name in ("one", "two"):
+        Path("jobs/deep", name).symlink_to("..")
+    Path("jobs/deep/self.yml").symlink_to("self.yml")
+    assert found(argument) in (["jobs/deep/b.yml"], ["jobs/deep/b.yml", "jobs/deep/self.yml"])
