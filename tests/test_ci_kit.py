@@ -64,19 +64,23 @@ def test_a_role_comes_with_an_oidc_token_and_never_in_a_pull_request(path):
         assert not (roles and "pull_request" in workflow(path)["on"])
 
 
-@pytest.fixture
-def act(tmp_path, repo, api):  # noqa: F811
-    """Runs a step of the action on a copy of the example, as a runner does; `home` is an empty embedded EMR."""
-    shutil.copytree(EXAMPLE, repo.root, dirs_exist_ok=True)
+def path_of_programs(tmp_path):
+    """Variables by which `flowspec` and `python` are those of the tests."""
     programs = tmp_path / "bin"
     programs.mkdir(exist_ok=True)
     for name, module in (("flowspec", "-m flowspec"), ("python", "")):
         (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {module} "$@"\n')
         (programs / name).chmod(0o755)
+    return {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+
+
+@pytest.fixture
+def act(tmp_path, repo, api):  # noqa: F811
+    """Runs a step of the action on a copy of the example, as a runner does; `home` is an empty embedded EMR."""
+    shutil.copytree(EXAMPLE, repo.root, dirs_exist_ok=True)
     (tmp_path / "event.json").write_text('{"pull_request": {"number": 7}}')
     given = {
-        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
+        **path_of_programs(tmp_path),
         "FLOWSPEC_HOME": str(tmp_path / "home"),
         "GITHUB_REPOSITORY": "acme/jobs",
         "GITHUB_API_URL": api.url,
@@ -147,18 +151,38 @@ def test_a_saved_plan_is_applied(act, repo):  # noqa: F811
     assert "the\t2\n" in counts
 
 
-def test_drift_opens_one_issue(act, api):  # noqa: F811
-    for _ in range(2):
-        done = act("drift", paths="jobs/daily.yaml")
+def lives_on(repo):  # noqa: F811
+    """The daily flow, so that its cluster on this machine lives on after its steps."""
+    spec = repo.root / "jobs/daily.yaml"
+    spec.write_text(spec.read_text().replace("laptop: {", "laptop: {keep_alive: true, "))
+
+
+def test_drift_keeps_one_issue_while_a_cluster_differs(act, repo, api):  # noqa: F811
+    lives_on(repo)
+    assert act("plan", paths="jobs/daily.yaml").returncode == 0
+    assert act("apply").returncode == 0
+    base = repo.root / "base.yaml"
+    text = base.read_text()
+    for count in (3, 4):
+        base.write_text(text.replace("count: 2", f"count: {count}"))
+        done = act("drift", paths="jobs")
         assert done.returncode == 0, done.stderr
-    (issue,) = api.issues
-    assert issue["title"] == "flowspec: drift"
-    assert "daily" in issue["body"]
+        (issue,) = api.issues
+        assert issue["title"] == "flowspec: drift"
+        assert f"→ {count}" in issue["body"]
+        assert "weekly" in issue["body"]
+    base.write_text(text)
+    assert act("drift", paths="jobs").returncode == 0
+    assert [one.get("state") for one in api.issues] == ["closed"]
 
 
-def test_drift_fails_when_a_plan_does(act, api):  # noqa: F811
-    assert act("drift", paths="jobs/none.yaml").returncode not in {0, 3}
+def test_drift_fails_when_a_flow_can_not_be_compared(act, repo, api):  # noqa: F811
+    (repo.root / "empty").mkdir()
+    assert act("drift", paths="empty").returncode not in {0, 3}
     assert not api.issues
+    (repo.root / "jobs/broken.yaml").write_text("flowspec: v1\nname: broken\nmarket: SPOTT\n")
+    assert act("drift", paths="jobs").returncode not in {0, 3}
+    assert "broken" in api.issues[0]["body"]
 
 
 def test_a_command_that_is_none_is_refused(act):
@@ -166,9 +190,36 @@ def test_a_command_that_is_none_is_refused(act):
     assert act("check the command", command="review").returncode == 0
 
 
-def test_the_gitlab_pipeline_has_commands_of_ours():
-    found = yaml.safe_load((EXAMPLE / ".gitlab-ci.yml").read_text())
-    for line in found["review"]["script"]:
-        name = line.split()[1]
-        done = subprocess.run([sys.executable, "-m", "flowspec", name, "--help"], capture_output=True, check=False)
-        assert done.returncode == 0
+GITLAB = yaml.safe_load((EXAMPLE / ".gitlab-ci.yml").read_text())
+
+
+def test_the_commands_of_the_gitlab_pipeline_run(tmp_path, repo):  # noqa: F811
+    shutil.copytree(EXAMPLE, repo.root, dirs_exist_ok=True)
+    lives_on(repo)
+    base = repo.commit({})
+    repo.commit({"base.yaml": (repo.root / "base.yaml").read_text().replace("count: 2", "count: 3")})
+    given = {"CI_MERGE_REQUEST_DIFF_BASE_SHA": base, "FLOW": "daily", "FLOWSPEC_HOME": str(tmp_path / "home")}
+    environment = {**os.environ, **given, **path_of_programs(tmp_path)}
+    ran = set()
+    for name in ("validate", "test", "review", "plan", "apply", "drift"):
+        for line in GITLAB[name]["script"]:
+            command = line.replace("--target prod", "--target laptop")
+            done = subprocess.run(
+                ["bash", "-ec", command], cwd=repo.root, env=environment, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+            ran.add(line.split()[1])
+    assert ran == {"validate", "test", "review", "plan", "apply", "drift"}
+    assert "daily" in (repo.root / "review.md").read_text()
+    assert "daily" in (repo.root / "drift.md").read_text()
+    assert all((repo.root / name).is_file() for name in ("flowspec-tests.xml", "plan-daily.json"))
+
+
+def test_no_merge_request_of_gitlab_is_given_a_role():
+    jobs = {name: job for name, job in GITLAB.items() if "script" in job}
+    assert {name for name, job in jobs.items() if job["extends"] == ".role"} == {"plan", "apply", "drift"}
+    assert not [
+        job for job in jobs.values() if ("AWS_ROLE_ARN" in job.get("variables", {})) != (job["extends"] == ".role")
+    ]
+    assert "merge_request_event" not in str([jobs[name]["rules"] for name in ("plan", "apply", "drift")])
+    assert not re.search(r"access.?key", (EXAMPLE / ".gitlab-ci.yml").read_text(), re.IGNORECASE)

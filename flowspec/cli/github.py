@@ -157,12 +157,24 @@ def post_comment(github: GitHub, number: int, body: str, marker: str) -> str:
 
 def post_issue(github: GitHub, title: str, body: str) -> str:
     """Opens an issue, or updates our own open one of that title; returns its address. Raises as post_comment."""
+    for issue in _issues(github, title):
+        return github.write("PATCH", f"issues/{issue['number']}", {"body": body})
+    return github.write("POST", "issues", {"title": title, "body": body})
+
+
+def close_issues(github: GitHub, title: str) -> list[str]:
+    """Closes our own open issues of a title; returns their addresses. Raises as post_comment."""
+    # The list first: what is closed moves the pages that follow.
+    found = list(_issues(github, title))
+    return [github.write("PATCH", f"issues/{one['number']}", {"state": "closed"}) for one in found]
+
+
+def _issues(github: GitHub, title: str) -> Iterator[dict[str, Any]]:
     user = github.user()
     for issue in github.pages("issues?state=open&per_page=100"):
         # GitHub lists pull requests among the issues.
         if issue.get("title") == title and _author(issue) == user and "pull_request" not in issue:
-            return github.write("PATCH", f"issues/{issue['number']}", {"body": body})
-    return github.write("POST", "issues", {"title": title, "body": body})
+            yield issue
 
 
 def _author(item: Mapping[str, Any]) -> str | None:
@@ -170,14 +182,22 @@ def _author(item: Mapping[str, Any]) -> str | None:
     return (item.get("user") or {}).get("login")
 
 
-def main(title: str, file: str) -> int:
-    """Opens or updates the issue of a title with the Markdown of a file: `python -m flowspec.cli.github TITLE FILE`."""
+def main(title: str, file: str | None = None) -> int:
+    """Opens or updates the issue of a title with the Markdown of a file, or closes it when there is no file.
+
+    `python -m flowspec.cli.github TITLE [FILE]`
+    """
     try:
-        body = Path(file).read_text(encoding="utf-8")
-        eprint_report(post_issue(from_environment(), title, body))
+        github = from_environment()
+        if file is None:
+            shown = close_issues(github, title)
+        else:
+            shown = [post_issue(github, title, Path(file).read_text(encoding="utf-8"))]
     except (FlowspecError, OSError) as error:
         eprint_report(f"error: {error}")
         return Exit.ERROR
+    for address in shown:
+        eprint_report(address)
     return Exit.OK
 
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from flowspec.cli.github import GitHub, from_environment, post_comment, post_issue, pull_request
+from flowspec.cli.github import GitHub, close_issues, from_environment, post_comment, post_issue, pull_request
 from flowspec.errors import FlowspecError
 from flowspec.report.reviews import MARKER
 from tests.review.conftest import repo, spec  # noqa: F401 - a fixture
@@ -61,7 +61,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(api.failures.pop(0), {"message": "unicorn"})
         items = api.comments if "comments" in parts.path else api.issues
         if self.command == "GET":
-            return self.page(items, parts)
+            return self.page([one for one in items if one.get("state") != "closed"], parts)
         if api.read_only:
             return self.answer(403, {"message": "Resource not accessible by integration"})
         if self.command == "POST":
@@ -167,6 +167,16 @@ def test_the_issue_of_a_title_is_opened_once_and_then_updated(api):
     post_issue(api.github(), "Drift", "one")
     post_issue(api.github(), "Drift", "two")
     assert [one["body"] for one in api.issues] == ["", "", "two"]
+
+
+def test_only_our_open_issues_of_a_title_are_closed_and_a_new_one_is_opened_then(api):
+    others = [item(1, "eve", title="Drift"), item(2, US, title="Other"), item(3, US, title="Drift", pull_request={})]
+    api.issues = [*others, *(item(number, US, title="Drift") for number in (4, 5))]
+    assert close_issues(api.github(), "Drift") == ["u/4", "u/5"]
+    assert [one.get("state") for one in api.issues] == [None, None, None, "closed", "closed"]
+    assert close_issues(api.github(), "Drift") == []
+    post_issue(api.github(), "Drift", "again")
+    assert api.issues[5]["body"] == "again"
 
 
 @pytest.mark.parametrize(
