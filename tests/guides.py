@@ -39,41 +39,62 @@ def commands(page: Path) -> list[Command]:
 
 
 def run(page: Path, folder: Path) -> None:
-    """Runs a guide's commands in a copy of its folder, and compares what they print.
+    """Runs a guide's commands, one after the other in one shell, in a copy of its folder; compares what they print.
 
-    A folder that has workflows is a whole repository: its copy is one, with all files in a commit of branch main.
+    A folder with workflows is a whole repository: its copy is one, with all files in a commit of branch main.
     """
     # All of them: a guide may use the files of another one.
     shutil.copytree(page.parent.parent, folder / "examples")
-    work = folder / "examples" / page.parent.name
+    wanted = commands(page)
+    shown = _run_in_one_shell([one.text for one in wanted], folder / "examples" / page.parent.name, home=folder)
+    for command, output in zip(wanted, shown, strict=True):
+        pieces = [re.escape(piece) for piece in re.split(r"^\.\.\.\n", _settled(command.output), flags=re.MULTILINE)]
+        pattern = r"(?:.*\n)*?".join(pieces)
+        assert re.fullmatch(pattern, _settled(output)), f"{page}:{command.line}: $ {command.text}\n{output}"
+
+
+_END_OF_OUTPUT = "\x1e"
+_REPOSITORY = "git init -q -b main && git add -A && git commit -q -m 'The example'"
+
+
+def _run_in_one_shell(texts: list[str], work: Path, *, home: Path) -> list[str]:
+    """Runs commands of bash and returns what each prints. What they start in the background ends with the shell."""
     programs = Path(sys.executable).parent
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "FLOWSPEC_", "GIT_"))}
     author = {f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    place = {"PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(folder), "COLUMNS": "120"}
+    place = {"PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(home), "COLUMNS": "120"}
     environment = {**kept, **author, **place}
     if (work / ".github").is_dir():
-        made = "git init -q -b main && git add -A && git commit -q -m 'The example'"
-        subprocess.run(["bash", "-c", made], cwd=work, env=environment, check=True)
-    for command in commands(page):
-        done = subprocess.run(
-            ["bash", "-c", f"exec 2>&1\n{command.text}"],
-            cwd=work,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        pieces = [re.escape(piece) for piece in re.split(r"^\.\.\.\n", _settled(command.output), flags=re.MULTILINE)]
-        wanted = r"(?:.*\n)*?".join(pieces)
-        assert re.fullmatch(wanted, _settled(done.stdout)), f"{page}:{command.line}: $ {command.text}\n{done.stdout}"
+        subprocess.run(["bash", "-c", _REPOSITORY], cwd=work, env=environment, check=True)
+    lines = ["exec 2>&1", "trap 'kill $(jobs -p) 2> /dev/null' EXIT"]
+    for text in texts:
+        lines += [text, f"printf '{_END_OF_OUTPUT}'"]
+    done = subprocess.run(
+        ["bash", "-c", "\n".join(lines)],
+        cwd=work,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return done.stdout.split(_END_OF_OUTPUT)[:-1]
+
+
+# What differs between two runs of a guide, and what stands for it when they are compared.
+_VARYING = (
+    (re.compile(r"\b\d+\.\d s\b"), "T s"),
+    (re.compile(r"\bup \d+ (?:s|min)\b"), "up T"),
+    (re.compile(r"\b(j|s|ig|if|i)-[0-9A-Z]{10,}\b"), r"\1-ID"),
+    (re.compile(r"\bsince [0-9a-f]{12}\b"), "since COMMIT"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?\b"), "TIME"),
+)
 
 
 def _settled(output: str) -> str:
-    """The output without seconds, ids and commits, and the cases that pass by name: they end in any order."""
-    text = re.sub(r"\b\d+\.\d s\b", "T s", output)
-    text = re.sub(r"\bj-[A-Z0-9]{13}\b", "j-ID", text)
-    text = re.sub(r"\bsince [0-9a-f]{12}\b", "since COMMIT", text)
+    """The output without seconds, ids, commits and moments; cases that pass are sorted, since they end in any order."""
+    for pattern, replacement in _VARYING:
+        output = pattern.sub(replacement, output)
     return re.sub(
-        r"(?:^passed .*\n)+", lambda run: "".join(sorted(run[0].splitlines(keepends=True))), text, flags=re.MULTILINE
+        r"(?:^passed .*\n)+", lambda run: "".join(sorted(run[0].splitlines(keepends=True))), output, flags=re.MULTILINE
     )

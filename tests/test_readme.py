@@ -1,12 +1,14 @@
 """The README says what is true: its commands exist, and CI runs the two that matter as they stand."""
 
+import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from flowspec import load, render, validate
+from flowspec import compile, load, render, validate
 from flowspec.cli import COMMANDS, root
 from flowspec.cli.exits import Exit
 
@@ -51,3 +53,17 @@ def test_the_spec_in_the_readme_is_valid(tmp_path):
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text()):
         assert (ROOT / target).exists(), target
+
+
+def test_the_request_in_the_readme_is_what_the_spec_becomes(tmp_path):
+    (tmp_path / "job.yaml").write_text(re.search(r"```yaml\n(.*?)```", README, re.DOTALL)[1])
+    for name in ("mapper.py", "reducer.py"):
+        (tmp_path / name).write_text("#!/bin/sh\ncat\n")
+    flow = replace(validate(render(load(tmp_path / "job.yaml"))), staging="s3://acme-flows/staging/")
+    request = re.sub("[0-9a-f]{64}", "be2b…748c", json.dumps(compile(flow).params))
+    assert json.loads(request) == json.loads(re.search(r"```json\n(.*?)```", README, re.DOTALL)[1])
+
+
+def test_the_readme_leads_to_every_guide():
+    guides = {str(page.relative_to(ROOT)) for page in (ROOT / "examples").glob("*/README.md")}
+    assert guides == set(re.findall(r"\]\((examples/[^)]*README\.md)\)", README))

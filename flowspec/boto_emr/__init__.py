@@ -5,7 +5,7 @@
 The modules are those of boto: `connection`, `step`, `bootstrap_action`, `instance_group` and `emrobject`,
 with what `boto.exception`, `boto.regioninfo`, `boto.resultset` and `boto.handler` had to do with EMR. What is
 said with them is sent by the code that sends a spec: steps are built by `flowspec.request.steps`, the
-connection is `flowspec.backend.aws.client`'s. The README lists what was mended.
+connection is `flowspec.backend.aws.client`'s. The guide in examples/boto-emr lists what was mended.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def eprint_report(text: str, *, secrets: Collection[str] = ()) -> None:
 
 
 def print_warnings(diagnostics: Sequence[Diagnostic]) -> None:
-    """Prints the warnings of a valid spec on stderr."""
+    """Prints the warnings of a spec on stderr, once it has been compiled: an error of `compile` shows them itself."""
     from flowspec.report.diagnostics import as_text
 
     if diagnostics:

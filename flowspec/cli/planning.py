@@ -13,7 +13,7 @@ import click
 from flowspec.cli.options import job_flow
 from flowspec.cli.output import eprint, print_warnings
 from flowspec.cli.policies import read_policies, violations_of
-from flowspec.errors import SpecError
+from flowspec.errors import SpecError, StalePlan
 from flowspec.version import installed_version
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ def compiled(spec: Path, policies: Sequence[Policy], **options: Any) -> tuple[Jo
     from flowspec.request.compile import compile
 
     flow = job_flow(spec, **options)
-    print_warnings(flow.warnings)
     request = compile(flow)
+    print_warnings(flow.warnings)
     if violated := violations_of(policies, flow, request):
         raise SpecError(violated)
     return flow, request
@@ -123,12 +123,18 @@ def plan_to_save(spec: Path, **options: Any) -> tuple[Plan, str]:
     public = [one for one in options["assignments"] if one.partition("=")[2] not in plan.secrets]
     saved = {
         **{name: value for name, value in options.items() if value not in (None, (), False) and name != "policy_files"},
-        "spec": str(spec.resolve()),
+        "spec": _portable(spec),
         "assignments": public,
         "date": options["date"].isoformat(),
-        _PATHS: [str(path.resolve()) for path in options[_PATHS]],
+        _PATHS: [_portable(path) for path in options[_PATHS]],
     }
     return plan, write_plan(_content(plan, emr), saved)
+
+
+def _portable(path: Path) -> str:
+    """The path as a plan file names it: relative below the working folder, so that another checkout can apply it."""
+    whole, here = path.resolve(), Path.cwd()
+    return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(whole)
 
 
 def saved_plan(text: str, given: Mapping[str, Any]) -> Planned:
@@ -140,6 +146,12 @@ def saved_plan(text: str, given: Mapping[str, Any]) -> Planned:
 
     saved = read_plan(text)
     kept = dict(saved.options)
+    spec = Path(kept.pop("spec"))
+    if not spec.exists():
+        raise StalePlan(
+            f"the plan is of {spec}, which is not there (looked for in {Path.cwd()})",
+            remedy="run apply in the folder in which the plan was made",
+        )
     options = {
         **given,
         **kept,
@@ -149,7 +161,7 @@ def saved_plan(text: str, given: Mapping[str, Any]) -> Planned:
         "rerun": tuple(kept.get("rerun", ())),
         "profile": given["profile"] or kept.get("profile"),
     }
-    plan, emr, _ = planned(Path(options.pop("spec")), **options)
+    plan, emr, _ = planned(spec, **options)
     refuse_stale(saved, _content(plan, emr))
     return Planned(plan, emr, None)
 

@@ -162,3 +162,11 @@ def test_bootstrap_actions_are_said_not_to_run_here(flowspec, job, tmp_path):
     failed = flowspec("apply", "job.yaml", "--run-bootstrap")
     assert failed.code == 5
     assert "    | no such package\n" in failed.err
+
+
+@pytest.mark.parametrize("command", ["compile", "plan", "apply", "export --to aws-cli"])
+def test_a_warning_is_shown_once_beside_an_error_of_compile(flowspec, job, command):
+    job("  - {name: one, type: script, script: missing.sh}", "variables: {unused: {type: string, default: x}}")
+    refused = flowspec(*command.split(), "job.yaml")
+    assert refused.code == 2
+    assert refused.err.count("FS401]") == refused.err.count("FS307]") == 1

@@ -29,6 +29,17 @@ def test_a_saved_plan_is_carried_out_once(flowspec, saved):
     assert "the cluster has changed" in again.err
 
 
+def test_a_plan_is_applied_in_another_checkout_of_the_same_files(flowspec, saved, tmp_path, monkeypatch):
+    other = tmp_path / "other"
+    other.mkdir()
+    monkeypatch.chdir(other)
+    refused = flowspec("apply", saved)
+    assert refused.code == 9
+    assert f"the plan is of job.yaml, which is not there (looked for in {other})" in refused.err
+    (other / "job.yaml").write_bytes((tmp_path / "job.yaml").read_bytes())
+    assert flowspec("apply", saved).code == 0
+
+
 def test_an_edited_file(flowspec, saved):
     saved.write_text(saved.read_text().replace("two", "six"))
     refused = flowspec("apply", saved)

@@ -47,8 +47,9 @@ def command(cluster_id: str, spec: Path, lock_timeout: float, yes: bool, format_
     if not ID.fullmatch(cluster_id):
         raise click.BadParameter(f"{cluster_id!r} is no cluster's id: write j-…", param_hint="CLUSTER")
     flow = job_flow(spec, **options)
+    request = compile(flow)
     print_warnings(flow.warnings)
-    request, emr = compile(flow), connect(Endpoint.of(flow))
+    emr = connect(Endpoint.of(flow))
     found = plan_adoption(emr, cluster_id, flow, request)
     done = found.is_done
     if not done:

@@ -23,7 +23,7 @@ def command(spec: Path, format_: str, reveal: bool, **options: Any) -> int:  # n
     from flowspec.request.compile import compile
 
     flow = job_flow(spec, placeholders=not reveal, **options)
-    print_warnings(flow.warnings)
     request = compile(flow)
+    print_warnings(flow.warnings)
     print_result(masked_json(request.params, frozenset() if reveal else request.secrets))
     return Exit.OK

@@ -33,8 +33,8 @@ def command(spec: Path, to: str, output: Path | None, force: bool, **options: An
     if output and output.exists() and not force:
         raise click.UsageError(f"{output} exists: write another file with -o, or replace it with --force")
     flow = job_flow(spec, **options)
-    print_warnings(flow.warnings)
     made = export(flow, to)
+    print_warnings(flow.warnings)
     if output:
         write_whole(output, made.text)
     else:

@@ -68,8 +68,8 @@ def add(  # noqa: PLR0917 - click passes options by name
     from flowspec.request.compile import compile
 
     chosen, flow = _prepared(what, file, options)
-    print_warnings(flow.warnings)
     request = compile(flow)
+    print_warnings(flow.warnings)
     chosen = replace(chosen, secrets=chosen.secrets | request.secrets)
     notify = partial(eprint, secrets=chosen.secrets)
     steps = add_steps(
