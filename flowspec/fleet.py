@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from flowspec.backend.aws.client import Emr, Endpoint, connect
 from flowspec.backend.aws.shared import SharedReads, SharedWatch
+from flowspec.backend.aws.staging import StagedFiles
 from flowspec.backend.aws.watch import Event as AnyEvent
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError
@@ -37,6 +38,7 @@ class Connection(NamedTuple):
 
     emr: Emr
     shared: SharedReads
+    files: StagedFiles
 
 
 class Connections:
@@ -52,7 +54,7 @@ class Connections:
         with self._lock:
             if endpoint not in self._made:
                 emr = self._connect(endpoint)
-                self._made[endpoint] = Connection(emr, SharedReads(emr))
+                self._made[endpoint] = Connection(emr, SharedReads(emr), StagedFiles(emr))
             return self._made[endpoint]
 
 
@@ -92,9 +94,10 @@ def plan_all(
     """Makes the plans of many flows, `jobs` at a time, in their order; `choices` are those of `plan_on`.
 
     For each EMR, ListClusters is sent once (a call for 50 active clusters), DescribeCluster once for each cluster that
-    has the name of a flow, and six further calls for each that is found. An error of one flow keeps no other from being
-    planned: it is in its `FlowPlan`. Two specs for the same flow and target are an error of both. With `offline` no
-    call is sent, and the plans are those of flows that do not run: they can't be applied.
+    has the name of a flow, and six further calls for each that is found. Of all local files 50 are looked up in S3. An
+    error of one flow keeps no other from being planned: it is in its `FlowPlan`. Two specs for the same flow and target
+    are an error of both. With `offline` no call is sent, and the plans are those of flows that do not run: they can't
+    be applied.
     """
     flows = list(compiled)
     connections = connections or Connections()
@@ -110,9 +113,9 @@ def plan_all(
                 )
             if offline:
                 return FlowPlan(flow, plan_offline(flow, request))
-            emr, shared = connections.of(Endpoint.of(flow, run_bootstrap=run_bootstrap))
+            emr, shared, files = connections.of(Endpoint.of(flow, run_bootstrap=run_bootstrap))
             again = partial(plan_on, emr, flow, request, **choices)
-            return FlowPlan(flow, plan_on(shared, flow, request, **choices), emr=emr, again=again)
+            return FlowPlan(flow, plan_on(shared, flow, request, files=files, **choices), emr=emr, again=again)
         except Exception as error:  # noqa: BLE001 - whatever it is, the other flows are planned
             return FlowPlan(flow, error=error)
 

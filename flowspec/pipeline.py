@@ -17,7 +17,7 @@ from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.client import Emr, Endpoint, connect
 from flowspec.backend.aws.manage.reconstruction import Reconstructed, reconstruct
 from flowspec.backend.aws.observe import observe
-from flowspec.backend.aws.staging import note_staged
+from flowspec.backend.aws.staging import StagedFiles, note_staged
 from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.backend.aws.watch import Ended, Event, Watch, watch
 from flowspec.backend.protocol import backend_of
@@ -59,10 +59,11 @@ def plan_on(
     replace: bool = False,
     rerun: Collection[str] = (),
     cancel_removed: bool = False,
+    files: StagedFiles | None = None,
 ) -> Plan:
     """Reads the flow's cluster and which files are staged, and makes the plan with the backend's report.
 
-    The options are those of `make_plan`.
+    The options are those of `make_plan`; `files` is given to plans that are made together.
 
     Raises SpecError when a step can't run on the backend, ServiceError when EMR refuses to be read.
     """
@@ -78,7 +79,7 @@ def plan_on(
         cancel_removed=cancel_removed,
         now=datetime.now(timezone.utc),
     )
-    return note_staged(emr, made)
+    return note_staged(files or StagedFiles(emr), made)
 
 
 def plan_offline(jobflow: JobFlow, request: Request) -> Plan:

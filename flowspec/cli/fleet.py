@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from flowspec.cli import print_error
 from flowspec.cli.exits import Exit, worst
-from flowspec.cli.output import labelled, print_result
+from flowspec.cli.output import labelled, print_result, print_warnings
 from flowspec.cli.planning import ABOUT_WHAT_RUNS, compiled, note_namesakes
 from flowspec.cli.policies import read_policies
-from flowspec.errors import FlowspecError
+from flowspec.errors import Diagnostic, FlowspecError
 
 if TYPE_CHECKING:
     from flowspec.document.job_flow import JobFlow
@@ -43,11 +43,18 @@ class Planned(NamedTuple):
 
 
 def plan_specs(
-    specs: Sequence[Path], *, jobs: int, policy_files: Sequence[Path], offline: bool = False, **options: Any
+    specs: Sequence[Path],
+    *,
+    jobs: int,
+    policy_files: Sequence[Path],
+    offline: bool = False,
+    warn: bool = True,
+    **options: Any,
 ) -> Planned:
-    """Compiles and plans specs; prints their warnings and errors. `options` are those of `flowspec apply`.
+    """Compiles and plans specs; prints their errors and, with `warn`, their warnings.
 
-    With `offline` no call is sent, and secrets that are not given have placeholders.
+    `options` are those of `flowspec apply`. With `offline` no call is sent, and secrets that are not given have
+    placeholders.
     """
     from flowspec.fleet import Connections, plan_all
     from flowspec.report.fleets import Row
@@ -57,12 +64,16 @@ def plan_specs(
     policies = read_policies(policy_files)
     flows: list[tuple[JobFlow, Request]] = []
     failed: list[Row] = []
+    warnings: list[Diagnostic] = []
+    given = {**options, "placeholders": offline, "warn": warnings.extend}
     for spec in specs:
         try:
-            flows.append(_compiled(spec, policies, {**options, "placeholders": offline}))
+            flows.append(_compiled(spec, policies, given))
         except Exception as error:  # noqa: BLE001 - whatever it is, the other specs are served
             code = print_error(error)
             failed.append(Row(str(spec), "", "", _ERRORS.get(code, _sentence(error)), code))
+    if warn:
+        print_warnings(_grouped(warnings))
     connections = Connections()
     plans = plan_all(flows, jobs=jobs, connections=connections, run_bootstrap=run_bootstrap, offline=offline, **choices)
     for one in plans:
@@ -70,6 +81,25 @@ def plan_specs(
             with labelled(one.jobflow.name):
                 note_namesakes(connections.of(one.emr.endpoint).shared, one.plan)
     return Planned(plans, failed, connections)
+
+
+def _grouped(warnings: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """The warnings, of those that say the same only the first, with the places of the others in its notes."""
+    groups: dict[tuple[str, str], list[Diagnostic]] = {}
+    for one in warnings:
+        groups.setdefault((one.id, one.message), []).append(one)
+    return [replace(first, notes=(*first.notes, *_also_at(others))) for first, *others in groups.values()]
+
+
+# Of hundreds of specs that say the same thing, more places would hide the other warnings.
+_PLACES = 5
+
+
+def _also_at(others: Sequence[Diagnostic]) -> Iterator[str]:
+    places = [f"{one.location.file}:{one.location.line}" for one in others if one.location]
+    more = f" and {len(places) - _PLACES} more places" if len(places) > _PLACES else ""
+    if places:
+        yield f"also at {', '.join(places[:_PLACES])}{more}"
 
 
 def _compiled(spec: Path, policies: Any, options: dict[str, Any]) -> tuple[JobFlow, Request]:
@@ -125,7 +155,7 @@ def plan_rows(planned: Planned) -> list[Row]:
 
 
 def drift_rows(planned: Planned) -> list[Row]:
-    """Returns a row for each flow that says whether its cluster is as the spec wants it, with exit 3 where not."""
+    """Returns a row for each flow that says whether its cluster is in sync with its spec, with exit 3 where not."""
     from flowspec.report.fleets import result_of
 
     def row(one: FlowPlan) -> Row:
@@ -133,7 +163,7 @@ def drift_rows(planned: Planned) -> list[Row]:
         if not one.running:
             return new_row(one, "not running")
         if not one.drifted:
-            return new_row(one, "as its spec wants it")
+            return new_row(one, "in sync")
         return replace(new_row(one, f"differs: {result_of(one.plan)}", Exit.CHANGES), plan=one.plan)
 
     return rows_of(planned, row)

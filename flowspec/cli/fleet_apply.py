@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from flowspec.cli.fleet import (
     work_on_flows,
 )
 from flowspec.cli.locate import Chosen, bare_endpoint
-from flowspec.cli.output import eprint, labelled
+from flowspec.cli.output import eprint, eprint_report, labelled
 from flowspec.cli.selection import selected_specs
 from flowspec.document.discovery import specs_below
 from flowspec.document.escaping import visible
@@ -81,7 +81,8 @@ def apply_specs(
     planned = plan_specs(specs, jobs=jobs, **options)
     orphans = list(_orphans(folders, planned, options)) if prune else []
     if orphans:
-        confirm(f"End {len(orphans)} clusters whose specs are gone?", yes=yes, unasked=False)
+        what = "1 cluster whose spec is" if len(orphans) == 1 else f"{len(orphans)} clusters whose specs are"
+        confirm(f"End {what} gone?", yes=yes, unasked=False)
     with SharedWatch() as watching:
         applying = partial(_apply, following=following, began=time.monotonic(), watch=watching.watch)
         rows = work_on_flows(applying, planned.plans, jobs)
@@ -107,17 +108,22 @@ def _apply(one: FlowPlan, sleep: Callable[[float], None], **how: Any) -> Row:
 def _applied(one: FlowPlan, sleep: Callable[[float], None], *, following: Following, began: float, watch: Watch) -> Row:
     from flowspec.backend.aws.apply import apply
     from flowspec.cli.follow import follow
+    from flowspec.report import plans
     from flowspec.report.fleets import result_of
 
     assert one.plan is not None
     assert one.emr is not None
     assert one.again is not None
     plan = one.plan if time.monotonic() - began < _FRESH else one.again()
-    eprint(result_of(plan))
+    # What is done to a cluster that people use is shown; of a new one the count will do.
+    if one.running and plan.has_changes:
+        eprint_report(plans.as_text(replace(plan, blocked="")))
+    else:
+        eprint(result_of(plan))
     notify = partial(eprint, secrets=plan.secrets)
     lock_timeout = following.lock_timeout
     applied = apply(plan, one.emr, replan=one.again, lock_timeout=lock_timeout, notify=notify, sleep=sleep)
-    verb = "joined" if applied.joined else "started"
+    verb = ("changed" if plan.has_changes else "joined") if applied.joined else "started"
     eprint(f"{verb} cluster {applied.cluster_id}")
     if following.detach:
         return new_row(one, f"{verb} {applied.cluster_id}", cluster=applied.cluster_id)
@@ -149,7 +155,7 @@ def _orphans(folders: Sequence[Path], planned: Planned, options: dict[str, Any])
         # All that are in the folder, not only those that are selected or valid.
         specs = list(specs_below(folder))
         for endpoint in _endpoints(planned, options):
-            emr, shared = planned.connections.of(endpoint)
+            emr, shared, _ = planned.connections.of(endpoint)
             found = find_orphans(shared, folder, specs, target=options["target"])
             for one in found.unknown:
                 eprint(f"note: left alone, since its commit is not in this repository: {_described(one)}")

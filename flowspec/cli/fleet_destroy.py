@@ -99,7 +99,7 @@ def _of_spec(spec: Path, connections: Connections, options: dict[str, Any]) -> I
 
     given = {name: value for name, value in options.items() if name != "backend"}
     who = identity(spec, **given)
-    emr, shared = connections.of(who.endpoint)
+    emr, shared, _ = connections.of(who.endpoint)
     row = Row(str(spec), who.flow, who.target, "not running", Exit.OK)
     active = find_active(shared, who.flow, who.target, name=who.name)
     yield from (_Doomed(Chosen(emr, one.id, who.secrets), one, row) for one in active)
@@ -120,14 +120,19 @@ def _of_id_or_name(what: str, options: dict[str, Any]) -> Iterator[_Doomed | Row
 
 def _end(one: _Doomed, sleep: Callable[[float], None], *, detach: bool, unprotect: bool, watch: Watch) -> Row:
     from flowspec.backend.aws.apply import destroy
-    from flowspec.cli.follow import wait_until_terminated
+    from flowspec.backend.aws.observe import describe
+    from flowspec.cli.follow import leftovers_of, wait_until_terminated
 
     with labelled(one.row.flow):
         try:
             destroy(one.chosen.emr, one.cluster, unprotect=unprotect)
             eprint(f"cluster {one.cluster.id}: termination requested")
-            state = "TERMINATING" if detach else wait_until_terminated(one.chosen, sleep, watch).state
-            return _with(one, f"ended {one.cluster.id}: {state}", Exit.OK)
+            cluster = (
+                describe(one.chosen.emr, one.cluster.id) if detach else wait_until_terminated(one.chosen, sleep, watch)
+            )
+            for left in leftovers_of(one.chosen, cluster):
+                eprint(f"stays: {left.kind} {left.name}", secrets=one.chosen.secrets)
+            return _with(one, f"ended {one.cluster.id}: {cluster.state}", Exit.OK)
         except KeyboardInterrupt:
             return _with(one, f"ended {one.cluster.id}: not waited for, interrupted", Exit.INTERRUPTED)
         except Exception as error:  # noqa: BLE001 - whatever it is, the others are ended

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,6 +22,7 @@ from flowspec.errors import FlowspecError
 from flowspec.report import failures, runs
 
 if TYPE_CHECKING:
+    from flowspec.backend.aws.manage.ending import Leftover
     from flowspec.cli.options import OnInterrupt
     from flowspec.plan.cluster import Cluster
 
@@ -64,6 +65,13 @@ def wait_until_terminated(chosen: Chosen, sleep: Callable[[float], None] = time.
         end = _watch(chosen, None, sleep, watch)
         if end.cluster.has_ended:
             return end.cluster
+
+
+def leftovers_of(chosen: Chosen, cluster: Cluster) -> Sequence[Leftover]:
+    """Returns what a cluster with its steps leaves behind; nothing, with a note, where that can't be read."""
+    from flowspec.backend.aws.manage.ending import leftovers
+
+    return _or_note("what it leaves behind", lambda: leftovers(chosen.emr, cluster), (), chosen)
 
 
 def _watch(chosen: Chosen, timeout: float | None, sleep: Callable[[float], None], watch: Watch) -> Ended:

@@ -13,7 +13,7 @@ import click
 from flowspec.cli.options import job_flow
 from flowspec.cli.output import eprint, print_warnings
 from flowspec.cli.policies import read_policies, violations_of
-from flowspec.errors import SpecError, StalePlan
+from flowspec.errors import Diagnostic, SpecError, StalePlan
 from flowspec.version import installed_version
 
 if TYPE_CHECKING:
@@ -77,13 +77,19 @@ def refuse_converging(options: Mapping[str, Any]) -> None:
             raise click.UsageError(f"{option} is about what runs, which a plan with --offline does not look at")
 
 
-def compiled(spec: Path, policies: Sequence[Policy], **options: Any) -> tuple[JobFlow, Request]:
-    """Compiles a spec and prints its warnings. Raises SpecError for what is wrong with it or violates a policy."""
+def compiled(
+    spec: Path,
+    policies: Sequence[Policy],
+    *,
+    warn: Callable[[Sequence[Diagnostic]], object] = print_warnings,
+    **options: Any,
+) -> tuple[JobFlow, Request]:
+    """Compiles a spec; `warn` gets its warnings. Raises SpecError for what is wrong with it or violates a policy."""
     from flowspec.request.compile import compile
 
     flow = job_flow(spec, **options)
     request = compile(flow)
-    print_warnings(flow.warnings)
+    warn(flow.warnings)
     if violated := violations_of(policies, flow, request):
         raise SpecError(violated)
     return flow, request

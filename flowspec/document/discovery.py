@@ -8,12 +8,14 @@ from collections.abc import Iterator, Sequence
 from glob import has_magic
 from itertools import takewhile
 from pathlib import Path
+from stat import S_ISREG
 
 from flowspec.errors import NothingFound
 
 _SUFFIXES = (".yaml", ".yml")
 # A spec says its format at the beginning of a line; other YAML files of a folder (cases, variables, CI) do not.
-_SPEC = re.compile(rb"^(flowspec|\"flowspec\"|'flowspec')\s*:", re.MULTILINE)
+# A byte order mark may come first, and in UTF-16 each second byte is zero.
+_SPEC = re.compile(rb"^(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?(flowspec|\"flowspec\"|'flowspec')\s*:", re.MULTILINE)
 
 
 def find_specs(arguments: Sequence[Path]) -> list[Path]:
@@ -75,8 +77,11 @@ def specs_below(folder: Path) -> Iterator[Path]:
 def is_spec(path: Path) -> bool:
     """True if a YAML file says that it is a spec. One that can't be read is, so that a command says why it can't."""
     try:
+        # Opening a pipe would wait for its writer.
+        if not S_ISREG(path.stat().st_mode):
+            return False
         with path.open("rb") as file:
-            return bool(_SPEC.search(file.read(_HEAD)))
+            return bool(_SPEC.search(file.read(_HEAD).replace(b"\0", b"")))
     except OSError:
         return True
 

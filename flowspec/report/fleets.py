@@ -16,7 +16,23 @@ from flowspec.report import plans
 from flowspec.report.markdown import COMMENT_LIMIT, escaped
 
 _FLEET_VERSION = 1
-_HEADINGS = ("FLOW", "TARGET", "WHAT HAPPENED", "EXIT")
+_HEADINGS = ("FLOW", "TARGET", "RESULT", "EXIT")
+
+
+# By exit code, of which cli.exits has the meanings.
+_WORDS = {
+    0: "ok",
+    1: "with an error",
+    2: "invalid",
+    3: "with drift",
+    4: "with a failed step",
+    5: "with a failed cluster",
+    6: "still running",
+    7: "cancelled",
+    8: "locked",
+    9: "with a stale plan",
+    130: "interrupted",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +54,8 @@ class Row:
 def as_text(rows: Sequence[Row]) -> str:
     """The plans that there are, and then a table with a line for each flow, and a count; secrets masked."""
     shown = [plans.as_text(row.plan) for row in rows if row.plan]
-    return "\n\n".join([*shown, _table(rows)])
+    # Those that need attention come last, where a terminal shows them.
+    return "\n\n".join([*shown, _table(sorted(rows, key=lambda row: row.exit != 0))])
 
 
 def _table(rows: Sequence[Row]) -> str:
@@ -57,10 +74,15 @@ def _one_line(text: str) -> str:
 
 
 def count_line(rows: Sequence[Row]) -> str:
-    """Counts the flows by their exits: `500 flows: 3 with exit 2, 1 with exit 4`."""
-    counted = Counter(row.exit for row in rows if row.exit)
-    parts = [f"{count} with exit {code}" for code, count in sorted(counted.items())]
-    return f"{len(rows)} flow{'' if len(rows) == 1 else 's'}: {', '.join(parts) or 'all with exit 0'}."
+    """Counts the flows by their exits, and the changes of their plans.
+
+    As in `5 flows: 3 ok, 2 with drift. In all: 2 to change.`
+    """
+    counted = Counter(row.exit for row in rows)
+    parts = [f"{count} {_WORDS[code]}" for code, count in sorted(counted.items())]
+    shown = [row.plan for row in rows if row.plan]
+    in_all = f" In all: {plans.counts(shown)}." if shown else ""
+    return f"{len(rows)} flow{'' if len(rows) == 1 else 's'}: {', '.join(parts) or 'nothing to do'}.{in_all}"
 
 
 def as_json(rows: Sequence[Row], code: int) -> str:
@@ -85,7 +107,9 @@ def _document(row: Row) -> dict[str, Any]:
 def as_markdown(rows: Sequence[Row], title: str) -> str:
     """The report for a comment or an issue: a heading, the table, the plans folded below it; what fits into one."""
     lines = [f"### {escaped(title)}", "", f"**{escaped(count_line(rows))}**", ""]
-    lines += ["| Flow | Target | What happened | Exit |", "| --- | --- | --- | --- |"]
+    lines += ["| Flow | Target | Result | Exit |", "| --- | --- | --- | --- |"]
+    # Those that need attention come first: what does not fit is cut off at the end.
+    rows = sorted(rows, key=lambda row: row.exit == 0)
     parts = [f"| {' | '.join(map(escaped, _cells(row)))} |" for row in rows]
     parts += [_folded(row.flow, plans.as_markdown(row.plan)) for row in rows if row.plan]
     room = COMMENT_LIMIT - len("\n".join(lines)) - len(_LEFT_OUT) - len(str(len(parts)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -76,7 +76,25 @@ def _notes(plan: Plan) -> Iterator[str]:
 
 def summary(plan: Plan) -> str:
     """Counts the changes of a plan: `Plan: 2 to change, 1 step to submit`."""
-    return "Plan: " + (", ".join(_counts(plan)) if plan.has_changes else "nothing to do") + "."
+    return f"Plan: {counts([plan])}."
+
+
+def counts(plans: Iterable[Plan]) -> str:
+    """Counts the changes of plans: `2 to change, 1 step to submit`, or `nothing to do`."""
+    counted = sum(map(_counted, plans), Counter[Action]())
+    words = (
+        f"{counted[action]} {one if counted[action] == 1 else many}"
+        for action, (one, many) in _COUNTED.items()
+        if counted[action]
+    )
+    return ", ".join(words) or "nothing to do"
+
+
+def _counted(plan: Plan) -> Counter[Action]:
+    counted = Counter(change.action for change in plan.changes)
+    # A line for each reason, but one cluster.
+    counted[Action.REPLACE] = int(bool(counted[Action.REPLACE]))
+    return counted
 
 
 def _line(change: Change, plan: Plan) -> str:
@@ -115,15 +133,6 @@ def _differing(before: Any, after: Any) -> Iterator[str]:
 
 
 _FEW = 2
-
-
-def _counts(plan: Plan) -> Iterator[str]:
-    counted = Counter(change.action for change in plan.changes)
-    # A line for each reason, but one cluster.
-    counted[Action.REPLACE] = int(bool(counted[Action.REPLACE]))
-    for action, (one, many) in _COUNTED.items():
-        if counted[action]:
-            yield f"{counted[action]} {one if counted[action] == 1 else many}"
 
 
 def as_json(plan: Plan) -> str:

@@ -1,5 +1,6 @@
 """Specs that files, folders and globs name."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,14 @@ def test_loops_of_links(found, argument):
         Path("jobs/deep", name).symlink_to("..")
     Path("jobs/deep/self.yml").symlink_to("self.yml")
     assert found(argument) in (["jobs/deep/b.yml"], ["jobs/deep/b.yml", "jobs/deep/self.yml"])
+
+
+def test_a_pipe_is_no_spec(found):
+    os.mkfifo("jobs/deep/pipe.yaml")
+    assert found("jobs/deep", "jobs/deep/*") == ["jobs/deep/b.yml"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_spec_with_a_byte_order_mark(found, encoding):
+    Path("jobs/deep/b.yml").write_text("flowspec: v1\n", encoding)
+    assert found("jobs/deep") == ["jobs/deep/b.yml"]

@@ -3,19 +3,41 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Collection, Generator, Hashable
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from threading import Event as Flag
 from threading import Lock, Thread
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from flowspec.backend.aws.client import Emr, Endpoint
 from flowspec.backend.aws.watch import Ended, Event, Fleet, Unreachable
 
+Answer = TypeVar("Answer")
+
 # The two calls that look for a flow's cluster among all that an account runs. What is read of a cluster that was
 # found is asked for once anyway.
 _SHARED = frozenset({"ListClusters", "DescribeCluster"})
+
+
+class Answers(Generic[Answer]):
+    """What was asked already, by any thread: the first one asks, the others wait for its answer, or its exception."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._known: dict[Hashable, Future[Answer]] = {}
+
+    def of(self, question: Hashable, ask: Callable[[], Answer]) -> Answer:
+        """Returns the answer to a question, which `ask` gets if it was not asked before."""
+        with self._lock:
+            known = self._known.get(question)
+            answer = known or self._known.setdefault(question, Future())
+        if known is None:
+            try:
+                answer.set_result(ask())
+            except BaseException as error:  # noqa: BLE001 - raised below, and in the threads that wait for the answer
+                answer.set_exception(error)
+        return answer.result()
 
 
 class SharedReads(Emr):
@@ -28,23 +50,13 @@ class SharedReads(Emr):
     def __init__(self, emr: Emr) -> None:
         super().__init__(emr.endpoint, emr._reader, emr._creator, emr._session)
         self._emr = emr
-        self._lock = Lock()
-        self._answers: dict[tuple[str, str], Future[dict[str, Any]]] = {}
+        self._answers: Answers[dict[str, Any]] = Answers()
 
     def call(self, operation: str, **params: Any) -> dict[str, Any]:
         """Calls an operation that may safely be repeated, unless the same was called before."""
         if operation not in _SHARED:
             return self._emr.call(operation, **params)
-        key = (operation, repr(sorted(params.items())))
-        with self._lock:
-            known = self._answers.get(key)
-            answer = known or self._answers.setdefault(key, Future())
-        if known is None:
-            try:
-                answer.set_result(self._emr.call(operation, **params))
-            except BaseException as error:  # noqa: BLE001 - raised below, and in the threads that wait for the answer
-                answer.set_exception(error)
-        return answer.result()
+        return self._answers.of((operation, repr(sorted(params.items()))), lambda: self._emr.call(operation, **params))
 
 
 class SharedWatch:

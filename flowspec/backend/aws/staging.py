@@ -10,10 +10,12 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from threading import Lock
 from typing import IO, TYPE_CHECKING, Any
 
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.s3 import s3_errors
+from flowspec.backend.aws.shared import Answers
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.facts.uris import split_s3
 from flowspec.plan.changes import Action, Plan
@@ -45,29 +47,60 @@ def stage(emr: Emr, assets: Iterable[Asset], *, in_parts: int = _IN_PARTS) -> It
         yield asset, missing
 
 
-# A HEAD takes some 30 ms: a plan with hundreds of files is not to take a minute.
+# A HEAD takes some 30 ms: a plan with hundreds of files, or of hundreds of flows, is not to take a minute.
 _LOOKED_AT = 50
 
 
-def note_staged(emr: Emr, plan: Plan) -> Plan:
+class StagedFiles:
+    """Looks up which files are in S3 already: each once and 50 in all, for the plans that are made at one moment."""
+
+    def __init__(self, emr: Emr) -> None:
+        self._emr = emr
+        self._answers: Answers[bool | None] = Answers()
+        self._lock = Lock()
+        self._left = _LOOKED_AT
+        self._s3: Any = None
+
+    def is_staged(self, uri: str) -> bool | None:
+        """Returns whether a file is there by a HeadObject; None when 50 others were looked up before it.
+
+        Raises FlowspecError when S3 refuses or can't be asked.
+        """
+        return self._answers.of(uri, lambda: self._looked_up(uri))
+
+    def _looked_up(self, uri: str) -> bool | None:
+        with self._lock:
+            if not self._left:
+                return None
+            self._left -= 1
+            self._s3 = self._s3 or self._emr.s3(attempts=2)
+        return _exists(self._s3, uri)
+
+
+def note_staged(files: StagedFiles, plan: Plan) -> Plan:
     """Looks up which of a plan's files are there already, and leaves them out of its lines; the rest is to upload.
 
-    Sends a HeadObject for each, for 50 at most. Where S3 can't be asked or refuses (plans are made by people who may
-    not write, or not read, where `apply` stages), the plan has a note, and all of the files in question as before.
+    Where S3 can't be asked or refuses (plans are made by people who may not write, or not read, where `apply` stages),
+    the plan has a note, and all of the files in question as before.
     """
     if not plan.uploads:
         return plan
-    staged, notes = set(), []
+    found: dict[str, bool | None] = {}
+    notes = []
     try:
-        s3 = emr.s3(attempts=2)
-        staged = {asset.uri for asset in plan.uploads[:_LOOKED_AT] if _exists(s3, asset.uri)}
+        for asset in plan.uploads:
+            found[asset.uri] = files.is_staged(asset.uri)
     except FlowspecError as error:
         code = error.code if isinstance(error, ServiceError) else ""
         # A HEAD has no body, so that its refusal is a bare 403.
         reason = "access denied" if code in {"403", "AccessDenied"} else code or error.message
+        found = {}
         notes.append(f"whether the local files are staged already was not checked: {reason}")
-    if len(plan.uploads) > _LOOKED_AT and not notes:
-        notes.append(f"only {_LOOKED_AT} of {len(plan.uploads)} local files were looked up; more may be staged already")
+    unknown = sum(one is None for one in found.values())
+    if unknown:
+        looked_up = f"only {len(found) - unknown} of {len(found)} local files were looked up"
+        notes.append(f"{looked_up}; more may be staged already")
+    staged = {uri for uri, there in found.items() if there}
     if staged:
         count = "1 local file is" if len(staged) == 1 else f"{len(staged)} local files are"
         notes.append(f"{count} staged already")

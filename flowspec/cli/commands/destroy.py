@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,6 @@ from flowspec.cli.output import eprint, print_result
 from flowspec.cli.selection import FLEET, names_many
 
 if TYPE_CHECKING:
-    from flowspec.backend.aws.manage.ending import Leftover
     from flowspec.plan.cluster import Cluster
 
 
@@ -84,24 +82,13 @@ def _loss(cluster: Cluster) -> str:
     return f"Cluster {cluster.id} ({visible(cluster.name)}) is {cluster.state}{steps}"
 
 
-def _left(chosen: Chosen, cluster: Cluster) -> Sequence[Leftover]:
-    """Returns what stays; prints a note where that can't be read, since the cluster is gone all the same."""
-    from flowspec.backend.aws.manage.ending import leftovers
-    from flowspec.errors import FlowspecError
-
-    try:
-        return leftovers(chosen.emr, cluster)
-    except FlowspecError as error:
-        eprint(f"note: what it leaves behind could not be read: {error.sentence}", secrets=chosen.secrets)
-        return ()
-
-
 def _print(chosen: Chosen, cluster: Cluster, format_: str) -> None:
+    from flowspec.cli.follow import leftovers_of
     from flowspec.document.escaping import visible
     from flowspec.document.masking import mask
     from flowspec.report.runs import as_json, cluster_document
 
-    left = _left(chosen, cluster)
+    left = leftovers_of(chosen, cluster)
     if format_ == "json":
         document = {**cluster_document(cluster), "leftovers": [asdict(one) for one in left]}
         print_result(as_json(mask(document, chosen.secrets)))

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from flowspec import Ended, FlowspecError, apply_all, find_orphans, plan_all, plan_on
 from flowspec.backend.aws.client import Endpoint
@@ -53,6 +54,45 @@ def test_calls_grow_with_living_clusters_and_not_with_flows(emr, flows, alive, l
     assert [one.jobflow for one in plans] == [flow for flow, _ in compiled]
     assert [bool(one.running) for one in plans] == [True] * living + [False] * (500 - living)
     assert not any(one.drifted or one.error for one in plans)
+
+
+class Bucket:
+    """An S3 client that counts what it is asked for, and has files of some keys."""
+
+    def __init__(self, *ends):
+        self.ends, self.asked = ends, []
+
+    def head_object(self, Bucket, Key):  # noqa: N803 - botocore's names
+        self.asked.append(Key)
+        if not Key.endswith(self.ends):
+            raise ClientError({"Error": {"Code": "404"}}, "HeadObject")
+
+
+def test_local_files_of_many_flows_are_looked_up_within_a_bound(emr, flow_of, alive, tmp_path):
+    """Each flow has a script of its own, and one that all share."""
+    bucket = Bucket("common.py", "m1.py")
+    emr.s3 = lambda **_: bucket
+    (tmp_path / "common.py").touch()
+    compiled = []
+    for n in range(120):
+        (tmp_path / f"m{n}.py").write_text(f"{n}\n")
+        one = {"name": "count", "type": "streaming", "mapper": f"m{n}.py", "reducer": "common.py"}
+        steps = [{**one, "input": "s3://acme/in/", "output": "s3://acme/out/"}]
+        on_aws = {
+            "backend": "emr",
+            "region": "us-east-1",
+            "staging": "s3://acme/staging/",
+            "log_uri": "s3://acme/logs/",
+        }
+        compiled.append(flow_of(spec(name=f"flow-{n}", steps=steps, **on_aws), f"{n}.yaml"))
+    alive(compiled[-2:])
+    bucket.asked.clear()
+    plans = planned(emr, compiled, jobs=1)
+    assert not any(one.error for one in plans)
+    assert len(emr.seen) == 1 + 2 * 6
+    assert len(bucket.asked) == len(set(bucket.asked)) == 50
+    assert [len(one.plan.staged) for one in plans[:3]] == [1, 2, 1]
+    assert "only 1 of 2 local files were looked up; more may be staged already" in plans[100].plan.notes
 
 
 def test_the_plans_are_those_of_one_at_a_time(emr, flows, alive):
