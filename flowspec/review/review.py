@@ -105,7 +105,7 @@ def compare_revisions(
 
     `base` is where a change is to go (`origin/main`): the commit at which `head` parted from it is compared. `paths`
     (relative to the repository's root) limit it to specs there and below. `each` maps a function over the specs, in
-    processes if it likes. Raises FlowspecError when a revision does not exist.
+    processes if it likes. Raises FlowspecError when a revision does not exist, or has no such path.
     """
     repository = Repository.containing(folder)
     later = repository.commit(head)
@@ -115,7 +115,7 @@ def compare_revisions(
         trees = Trees(repository, Path(name).resolve())
         roots = (trees.write(earlier, "base"), trees.write(later, "head"))
         changed = repository.changed(earlier, later)
-        pairs = _pairs(roots, changed, paths)
+        pairs = _pairs(roots, changed, [_relative(path, repository.root, roots) for path in paths])
         touched = _touched(roots[1], changed, trees.links, given, repository.root)
         compared = [one for one in pairs if one.before != one.after or touched.concerns(str(one.after))]
         work = partial(_reviewed, roots=roots, given=given, repository=repository.root)
@@ -156,6 +156,16 @@ def _touched(root: Path, changed: Mapping[str, str], links: set[str], given: Giv
 def _invalid_still(flows: Iterable[FlowReview]) -> Iterator[str]:
     for path in dict.fromkeys(one.path for one in flows if one.notes == (_STILL,)):
         yield f"{path}: {_STILL}"
+
+
+def _relative(path: str, top: Path, roots: tuple[Path, Path]) -> str:
+    """A path from the top of the repository, which at least one of the revisions has."""
+    name = os.path.normpath(os.path.relpath(os.path.realpath(path), top) if Path(path).is_absolute() else path)
+    if name.split("/", 1)[0] == "..":
+        raise FlowspecError(f"{path} is not in the repository {top}")
+    if not any(os.path.lexists(root / name) for root in roots):
+        raise FlowspecError(f"neither revision has '{path}'", remedy=f"a path is relative to the top, {top}")
+    return name
 
 
 def _specs(root: Path, paths: Sequence[str]) -> list[str]:
