@@ -39,7 +39,10 @@ def commands(page: Path) -> list[Command]:
 
 
 def run(page: Path, folder: Path) -> None:
-    """Runs a guide's commands, one after the other in one shell, in a copy of its folder; compares what they print."""
+    """Runs a guide's commands, one after the other in one shell, in a copy of its folder; compares what they print.
+
+    A folder with workflows is a whole repository: its copy is one, with all files in a commit of branch main.
+    """
     # All of them: a guide may use the files of another one.
     shutil.copytree(page.parent.parent, folder / "examples")
     wanted = commands(page)
@@ -51,13 +54,18 @@ def run(page: Path, folder: Path) -> None:
 
 
 _END_OF_OUTPUT = "\x1e"
+_REPOSITORY = "git init -q -b main && git add -A && git commit -q -m 'The example'"
 
 
 def _run_in_one_shell(texts: list[str], work: Path, *, home: Path) -> list[str]:
     """Runs commands of bash and returns what each prints. What they start in the background ends with the shell."""
     programs = Path(sys.executable).parent
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "FLOWSPEC_"))}
-    environment = {**kept, "PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(home), "COLUMNS": "120"}
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "FLOWSPEC_", "GIT_"))}
+    author = {f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    place = {"PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(home), "COLUMNS": "120"}
+    environment = {**kept, **author, **place}
+    if (work / ".github").is_dir():
+        subprocess.run(["bash", "-c", _REPOSITORY], cwd=work, env=environment, check=True)
     lines = ["exec 2>&1", "trap 'kill $(jobs -p) 2> /dev/null' EXIT"]
     for text in texts:
         lines += [text, f"printf '{_END_OF_OUTPUT}'"]
@@ -78,12 +86,13 @@ _VARYING = (
     (re.compile(r"\b\d+\.\d s\b"), "T s"),
     (re.compile(r"\bup \d+ (?:s|min)\b"), "up T"),
     (re.compile(r"\b(j|s|ig|if|i)-[0-9A-Z]{10,}\b"), r"\1-ID"),
+    (re.compile(r"\bsince [0-9a-f]{12}\b"), "since COMMIT"),
     (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?\b"), "TIME"),
 )
 
 
 def _settled(output: str) -> str:
-    """The output without seconds, ids and moments; cases that pass are sorted, since they end in any order."""
+    """The output without seconds, ids, commits and moments; cases that pass are sorted, since they end in any order."""
     for pattern, replacement in _VARYING:
         output = pattern.sub(replacement, output)
     return re.sub(

@@ -36,6 +36,8 @@ _WORDS = {
 }
 # What YAML calls printable; NUL, escape sequences and the like have no place in a text.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
+# As git writes it, before the name of a revision.
+_CONFLICT = "<<<<<<< "
 _UNQUOTED = re.compile(r"^\s*(?:- +)*(?:[^\s'\"#{][^'\"#{]*?: +)?(\{[{%].*?)\s*$")
 
 
@@ -182,6 +184,8 @@ def _syntax(source: Source, error: Any) -> Diagnostic:
     if getattr(error, "problem", "") == _TOO_DEEP_FOR_LIBYAML:
         mark = error.problem_mark
         return _too_deep(source, Place(source, mark.line + 1, mark.column + 1))
+    if conflict := conflict_in(source):
+        return conflict
     error = _retold(source.text, error)
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     context = getattr(error, "context_mark", None)
@@ -194,6 +198,16 @@ def _syntax(source: Source, error: Any) -> Diagnostic:
     at = Place(source, mark.line + 1, mark.column + 1) if mark else Place(source, 1, 1)
     opened = f"{error.context}, which began in line {context.line + 1}" if context and error.context else ""
     return source.diagnostic("FS003", f"not YAML: {problem}", at, notes=(opened,) if opened else ())
+
+
+def conflict_in(source: Source, id: str = "FS003") -> Diagnostic | None:  # noqa: A002
+    """Returns a finding for the first merge conflict that git has left in a text which can't be parsed."""
+    number = next((number for number, line in enumerate(source.lines, 1) if line.startswith(_CONFLICT)), 0)
+    if not number:
+        return None
+    at = Place(source, number, 1, len(source.line(number)))
+    hint = "keep one of the two sides, and remove the three lines that git has put around them"
+    return source.diagnostic(id, "a merge conflict is not resolved", at, hint=hint)
 
 
 def _too_deep(source: Source, at: Place) -> Diagnostic:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from flowspec.document.catalog import CATALOG
 from flowspec.document.nearest import did_you_mean
-from flowspec.document.parse import read, tree_of
+from flowspec.document.parse import conflict_in, read, tree_of
 from flowspec.document.tree import Source
 from flowspec.errors import Diagnostic, Severity, SpecError
 
@@ -101,6 +101,8 @@ def _toml(source: Source) -> Any:
     try:
         return tomllib.loads(source.text)
     except tomllib.TOMLDecodeError as error:
+        if conflict := conflict_in(source, "FS603"):
+            raise SpecError([conflict]) from None
         raise _invalid(source, f"not TOML: {error}") from None
 
 

@@ -17,11 +17,30 @@ from typing import NamedTuple
 from flowspec.errors import FlowspecError
 
 # Would a partial clone fetch what it has not, it ran the transport that its own configuration names.
-_ENVIRONMENT = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-_OPTIONS = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-pager", "--literal-pathspecs")
+_ENVIRONMENT = {
+    "GIT_ALLOW_PROTOCOL": "none",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    # A commit means what its id says, and not what refs/replace puts in its place.
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "LC_ALL": "C",
+}
+# A folder of a checkout may be a bare repository, with a configuration that the branch brings.
+_OPTIONS = (
+    "-c",
+    "safe.bareRepository=explicit",
+    "-c",
+    "core.fsmonitor=false",
+    "-c",
+    "core.hooksPath=/dev/null",
+    "--no-pager",
+    "--literal-pathspecs",
+)
 
 # Modes of entries (gitformat-index).
 PROGRAM, LINK, SUBMODULE = "100755", "120000", "160000"
+
+_COMPLETE = "clone it without --filter, or: git fetch --refetch --no-filter"
 
 
 class Entry(NamedTuple):
@@ -108,7 +127,7 @@ class Repository:
                 words = process.stdout.readline().split()
                 # `<oid> <type> <size>`, or `<oid> missing`.
                 if len(words) < 3:
-                    raise FlowspecError(f"object {oid} is missing", remedy="fetch it: this clone has only a part")
+                    raise FlowspecError(f"object {oid} is missing in {self.root}", remedy=_COMPLETE)
                 yield process.stdout.read(int(words[2]))
                 process.stdout.read(1)
             process.stdin.close()
@@ -162,6 +181,8 @@ def _git(folder: Path, *arguments: str) -> bytes:
         raise FlowspecError("there is no git on PATH", remedy="install git; it reads the repository") from error
     if done.returncode:
         message = done.stderr.decode("utf-8", "replace").strip() or f"git {arguments[0]} failed"
+        if "promisor remote" in message:
+            raise FlowspecError(f"objects are missing in {folder}, a partial clone", remedy=_COMPLETE)
         raise FlowspecError(message.removeprefix("fatal: "))
     return done.stdout
 

@@ -27,12 +27,14 @@ from flowspec.plan.lines import submission_lines
 from flowspec.request.compile import Request, compile
 from flowspec.review.compare import compare_requests
 from flowspec.review.git import Repository
+from flowspec.review.touched import Touched, bases
 from flowspec.review.trees import Trees
 
 if TYPE_CHECKING:
     from flowspec.document.job_flow import JobFlow
 
 NEW, GONE, CHANGED, SAME, INVALID = "new", "gone", "changed", "same", "invalid"
+_STILL = "invalid in both revisions, for the same reasons, so that it is not compared"
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,11 @@ class Given(NamedTuple):
 
 
 class _Pair(NamedTuple):
+    """The paths of a spec in both revisions. `is_base`: others extend it, so that it need not be a flow by itself."""
+
     before: str | None
     after: str | None
+    is_base: bool = False
 
 
 Each = Callable[[Callable[[_Pair], "list[FlowReview]"], Sequence[_Pair]], Iterable["list[FlowReview]"]]
@@ -100,7 +105,7 @@ def compare_revisions(
 
     `base` is where a change is to go (`origin/main`): the commit at which `head` parted from it is compared. `paths`
     (relative to the repository's root) limit it to specs there and below. `each` maps a function over the specs, in
-    processes if it likes. Raises FlowspecError when a revision does not exist.
+    processes if it likes. Raises FlowspecError when a revision does not exist, or has no such path.
     """
     repository = Repository.containing(folder)
     later = repository.commit(head)
@@ -109,11 +114,15 @@ def compare_revisions(
         # Where the temporary folder is behind a link, the paths of files would not begin with it.
         trees = Trees(repository, Path(name).resolve())
         roots = (trees.write(earlier, "base"), trees.write(later, "head"))
-        pairs = _pairs(roots, repository.changed(earlier, later), paths)
+        changed = repository.changed(earlier, later)
+        pairs = _pairs(roots, changed, [_relative(path, repository.root, roots) for path in paths])
+        touched = _touched(roots[1], changed, trees.links, given, repository.root)
+        compared = [one for one in pairs if one.before != one.after or touched.concerns(str(one.after))]
         work = partial(_reviewed, roots=roots, given=given, repository=repository.root)
-        flows = [flow for found in each(work, pairs) for flow in found]
+        flows = [flow for found in each(work, compared) for flow in found]
+        notes = (*trees.notes, *_uncommitted(repository, later, pairs), *_invalid_still(flows))
         told = tuple(one for one in flows if one.status != SAME or one.findings)
-        return Review(earlier, later, told, len(flows), (*trees.notes, *_uncommitted(repository, later, pairs)))
+        return Review(earlier, later, told, len(flows), notes)
 
 
 def _uncommitted(repository: Repository, head: str, pairs: Sequence[_Pair]) -> Iterator[str]:
@@ -126,30 +135,43 @@ def _uncommitted(repository: Repository, head: str, pairs: Sequence[_Pair]) -> I
 
 
 def _pairs(roots: tuple[Path, Path], changed: Mapping[str, str], paths: Sequence[str]) -> list[_Pair]:
-    """The specs of both revisions that may differ; one that was moved is paired with its earlier path."""
+    """The specs of both revisions; one that was moved is paired with its earlier path."""
     before, after = (_specs(root, paths) for root in roots)
+    extended = {*bases(roots[0], before), *bases(roots[1], after)} - {*paths}
+    known = {*before}
     pairs = []
     for path in after:
-        earlier = path if path in before else changed.get(path)
-        pairs.append(_Pair(earlier if earlier in before else None, path))
+        earlier = path if path in known else changed.get(path)
+        pairs.append(_Pair(earlier if earlier in known else None, path, path in extended))
     paired = {one.before for one in pairs}
-    pairs += [_Pair(path, None) for path in before if path not in paired]
-    if not all(path in before or path in after for path in changed):
-        # Any other file may be a script, a base or an archive's member of any spec.
-        return pairs if changed else []
-    return [one for one in pairs if {one.before, one.after} & changed.keys() or _has_base(roots, one)]
+    return pairs + [_Pair(path, None, path in extended) for path in before if path not in paired]
+
+
+def _touched(root: Path, changed: Mapping[str, str], links: set[str], given: Given, repository: Path) -> Touched:
+    values = [*map(str, given.variables.values()), *os.environ.values()]
+    files = [_of_revision(file, root, repository) for file in given.variable_files]
+    return Touched(root, changed, links, values, files)
+
+
+def _invalid_still(flows: Iterable[FlowReview]) -> Iterator[str]:
+    for path in dict.fromkeys(one.path for one in flows if one.notes == (_STILL,)):
+        yield f"{path}: {_STILL}"
+
+
+def _relative(path: str, top: Path, roots: tuple[Path, Path]) -> str:
+    """A path from the top of the repository, which at least one of the revisions has."""
+    name = os.path.normpath(os.path.relpath(os.path.realpath(path), top) if Path(path).is_absolute() else path)
+    if name.split("/", 1)[0] == "..":
+        raise FlowspecError(f"{path} is not in the repository {top}")
+    if not any(os.path.lexists(root / name) for root in roots):
+        raise FlowspecError(f"neither revision has '{path}'", remedy=f"a path is relative to the top, {top}")
+    return name
 
 
 def _specs(root: Path, paths: Sequence[str]) -> list[str]:
     wanted = [root / path for path in paths] or [root]
     found = [path for one in wanted for path in ([one] if one.is_file() and is_spec(one) else specs_below(one))]
     return sorted({path.relative_to(root).as_posix() for path in found})
-
-
-def _has_base(roots: tuple[Path, Path], pair: _Pair) -> bool:
-    """True if a spec may have a base file: also one that says so in a comment only."""
-    files = [root / path for root, path in zip(roots, pair, strict=True) if path]
-    return any(b"extends" in file.read_bytes() for file in files if file.is_file())
 
 
 class _Side(NamedTuple):
@@ -161,8 +183,11 @@ class _Side(NamedTuple):
 
 
 def _reviewed(pair: _Pair, *, roots: tuple[Path, Path], given: Given, repository: Path) -> list[FlowReview]:
-    sides = [_sides(root, path, given, repository) for root, path in zip(roots, pair, strict=True)]
+    sides = [_sides(root, path, given, repository) for root, path in zip(roots, (pair.before, pair.after), strict=True)]
     before, after = sides
+    if pair.is_base and not any(side.jobflow for side in (*before.values(), *after.values())):
+        # What is wrong with it is reported at each spec that extends it.
+        return []
     moved = pair.before if pair.before and pair.after and pair.before != pair.after else ""
     path = str(pair.after or pair.before)
     return [_flow(path, target, before.get(target), after.get(target), moved or "") for target in {**before, **after}]
@@ -176,7 +201,9 @@ def _flow(path: str, target: str, before: _Side | None, after: _Side | None, mov
         return made(name, GONE, (Change(Action.DELETE, f"flow {name}"),))
     findings = _new(before, after)
     if after.jobflow is None or after.request is None:
-        return made(path, INVALID if findings or before is None else SAME, findings=findings)
+        if findings or before is None:
+            return made(path, INVALID, findings=findings)
+        return made(path, SAME, notes=(_STILL,))
     params = after.request.params
     made = partial(
         made, after.jobflow.name, findings=findings, secrets=after.request.secrets, lives_on=lives_on(params)

@@ -7,7 +7,8 @@ out of the folder are left out, and noted.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from flowspec.errors import FlowspecError
@@ -23,8 +24,10 @@ class Trees:
 
     def __init__(self, repository: Repository, folder: Path) -> None:
         self._repository, self._folder = repository, folder
-        self._stored: dict[tuple[str, str], Path] = {}
+        self._contents = folder / "contents"
+        self._contents.mkdir()
         self.notes: list[str] = []
+        self.links: set[str] = set()
 
     def write(self, commit: str, name: str) -> Path:
         """Writes the files of a commit below the folder `name`. Raises FlowspecError when they are too large."""
@@ -52,31 +55,49 @@ class Trees:
             reason = f"it has more than {LARGEST_FILE // 10**6} MB"
         else:
             return True
-        note = f"{entry.path} is left out: {reason}"
-        if note not in self.notes:
-            self.notes.append(note)
+        self._leave_out(entry.path, reason)
         return False
 
+    def _leave_out(self, path: str, reason: str) -> None:
+        note = f"{path} is left out: {reason}"
+        # Most are the same in all revisions.
+        if note not in self.notes:
+            self.notes.append(note)
+
     def _write_files(self, root: Path, entries: Sequence[Entry]) -> None:
-        new = [one for one in entries if (one.oid, one.mode) not in self._stored]
-        for entry, content in zip(new, self._repository.blobs([one.oid for one in new]), strict=True):
-            path = root / entry.path
-            path.parent.mkdir(parents=True, exist_ok=True)
+        stored = {one: self._contents / f"{one.oid}-{one.mode}" for one in entries}
+        new = {path: one.oid for one, path in stored.items() if not path.exists()}
+        for path, content in zip(new, self._repository.blobs([*new.values()]), strict=True):
             path.write_bytes(content)
-            path.chmod(0o755 if entry.mode == PROGRAM else 0o644)
-            self._stored[entry.oid, entry.mode] = path
-        for entry in entries:
-            path, stored = root / entry.path, self._stored[entry.oid, entry.mode]
-            if path != stored and not path.exists():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                os.link(stored, path)
+            path.chmod(0o755 if path.name.endswith(PROGRAM) else 0o644)
+        for entry, path in stored.items():
+            self._put(root / entry.path, entry, partial(os.link, path))
 
     def _write_links(self, root: Path, entries: Sequence[Entry]) -> None:
         for entry, content in zip(entries, self._repository.blobs([one.oid for one in entries]), strict=True):
-            target, path = os.fsdecode(content), root / entry.path
-            reached = os.path.normpath(path.parent / target)
-            if Path(target).is_absolute() or not Path(reached).is_relative_to(root):
-                self.notes.append(f"{entry.path} is left out: it is a link out of the repository")
-                continue
+            if self._put(root / entry.path, entry, partial(os.symlink, os.fsdecode(content))):
+                self.links.add(entry.path)
+        # Only when all are there: a link may lead out by way of another one.
+        for entry in entries:
+            path = root / entry.path
+            if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root):
+                path.unlink()
+                self._leave_out(entry.path, "it is a link out of the repository")
+
+    def _put(self, path: Path, entry: Entry, write: Callable[[Path], object]) -> bool:
+        """Writes a file with its folders; False, with a note, where that can't be done as in a checkout."""
+        try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.symlink_to(target)
+            # Nothing is written through a link, or over something else of the same name.
+            if os.path.lexists(path) or Path(os.path.realpath(path.parent)) != path.parent:
+                raise FileExistsError
+            write(path)
+        except (FileExistsError, NotADirectoryError):
+            reason = "the revision has something else of that name, too"
+        except (OSError, ValueError) as error:
+            # A name or the target of a link is too long, is empty, or has a NUL.
+            reason = getattr(error, "strerror", None) or str(error)
+        else:
+            return True
+        self._leave_out(entry.path, reason)
+        return False

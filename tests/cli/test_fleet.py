@@ -460,8 +460,8 @@ class TestOnAnEndpoint:
     def test_clusters_of_the_same_name_are_noted(self, call, emr, jobs):
         emr.create("RunJobFlow", Name="stays", Instances={"KeepJobFlowAliveWhenNoSteps": True})
         done = call("plan", jobs)
-        assert "stays: note: cluster j-" in done.err
-        assert "has not the tags of this flow" in done.err
+        assert "note: cluster j-" in done.out
+        assert "has not the tags of this flow" in done.out
 
 
 def test_flows_that_need_attention_are_where_they_are_seen():

@@ -168,3 +168,31 @@ def test_what_a_shell_hands_over_is_read(tmp_path):
     os.close(write_end)
     assert load(f"/dev/fd/{read_end}")
     os.close(read_end)
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("before", "mine", "theirs", "line"),
+    [
+        ("", "flowspec: v1\nname: a\n", "flowspec: v1\nname: b\n", 1),
+        ("flowspec: v1\n", "name: a\n", "name: b\n", 2),
+        ("flowspec: v1\nsteps:\n  - run: |\n      one\n", "      two\n", "      three\n", 5),
+        ("flowspec: v1\ntags: {a: b,\n", "c: d}\n", "e: f}\n", 3),
+    ],
+)
+def test_a_merge_conflict_is_named_at_its_first_marker(tmp_path, ending, before, mine, theirs, line):
+    text = f"{before}<<<<<<< HEAD\n{mine}=======\n{theirs}>>>>>>> branch\n"
+    path = tmp_path / "job.yaml"
+    path.write_bytes(text.replace("\n", ending).encode())
+    with pytest.raises(SpecError) as raised:
+        load(path)
+    (found,) = raised.value.diagnostics
+    assert (found.id, found.message) == ("FS003", "a merge conflict is not resolved")
+    assert (found.location.line, found.location.column) == (line, 1)
+    assert found.source == "<<<<<<< HEAD"
+
+
+def test_markers_in_a_text_are_no_conflict(tmp_path):
+    path = tmp_path / "job.yaml"
+    path.write_text("flowspec: v1\nname: a\ndescription: |\n  <<<<<<< HEAD\n  =======\n")
+    assert "<<<<<<< HEAD" in plain(load(path).root)["description"]

@@ -101,7 +101,37 @@ def test_secrets_in_configurations():
     assert found.path == ("configurations", "hive-site", "javax.jdo.option.ConnectionPassword")
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        ("instance_groups", 0, "configurations", "hive-site", "ConnectionPassword"),
+        ("instance_fleets", 0, "instance_type_configs", 0, "configurations", "hive-site", "ConnectionPassword"),
+        ("kerberos_attributes", "kdc_admin_password"),
+        ("steps", 0, "conf", "spark.my.secret"),
+        ("steps", 0, "hiveconf", "password"),
+        ("tags", "password"),
+    ],
+    ids=lambda path: path[0] + "." + path[-1],
+)
+def test_secrets_wherever_a_key_names_one(path):
+    spec = "hunter22"
+    for key in reversed(path):
+        spec = {key: spec} if isinstance(key, str) else [spec]
+    (found,) = secrets_are_variables(spec)
+    assert found.path == path
+
+
 def test_a_sensitive_variable_is_no_secret_of_the_spec(found):
     more = 'variables: {p: {type: string, sensitive: true, default: hunter22}}\nconfigurations: {a: {password: "{{ p }}"}}\n'
     assert "FS614" not in found({}, SPEC + more)
     assert "FS614" in found({}, SPEC + "configurations: {a: {password: hunter22}}\n")
+
+
+def test_a_merge_conflict_is_named_at_its_marker(tmp_path):
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "job.yaml").write_text(SPEC)
+    side = 'FS222 = "off"\n'
+    (tmp_path / "flowspec.toml").write_text(f"[severity]\n<<<<<<< HEAD\n{side}=======\n{side}>>>>>>> branch\n")
+    with pytest.raises(SpecError, match="a merge conflict is not resolved") as raised:
+        validate(render(load(tmp_path / "job.yaml")))
+    assert (raised.value.diagnostics[0].id, raised.value.diagnostics[0].location.line) == ("FS603", 2)

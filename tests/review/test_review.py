@@ -266,6 +266,21 @@ def test_paths_limit_the_review(repo):
     assert [one.path for one in compare_revisions(repo.root, made.base, paths=["y"]).flows] == ["y/b.yaml"]
 
 
+def test_a_path_may_be_written_otherwise_and_has_to_be_there(repo):
+    files = {"x/a.yaml": spec("a"), "y/b.yaml": spec("b")}
+    made = changed(repo, files, {"x/a.yaml": None, "y/b.yaml": spec("b", count=3)})
+    for path in ("y/", "./y/../y", str(repo.root / "y"), "y/b.yaml"):
+        assert [one.path for one in compare_revisions(repo.root, made.base, paths=[path]).flows] == ["y/b.yaml"]
+    assert [one.status for one in compare_revisions(repo.root, made.base, paths=["x/a.yaml"]).flows] == ["gone"]
+    for path, message in {
+        "z": "neither revision has 'z'",
+        "..": "not in the repository",
+        "/tmp": "not in the rep",
+    }.items():
+        with pytest.raises(FlowspecError, match=message):
+            compare_revisions(repo.root, made.base, paths=[path])
+
+
 def test_other_environments_of_git_are_not_taken(repo, tmp_path, monkeypatch):
     base = repo.commit({"a.yaml": spec()})
     repo.commit({"a.yaml": spec(count=3)})

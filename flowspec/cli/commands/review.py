@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 @click.option("--date", type=click.DateTime(["%Y-%m-%d"]), help="The day of `ds` and `ts`; default: now, in UTC.")
 @click.option("--live", is_flag=True, help="Show the plan of each flow, too; needs credentials, and HEAD checked out.")
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when a flow changes.")
+@click.option("--comment", is_flag=True, help="Write it as a comment on the pull request, too; in GitHub Actions.")
 @output_format("text", "markdown", "json", "github", "sarif")
-def command(paths: tuple[str, ...], live: bool, exit_code: bool, format_: str, **options: Any) -> int:
+def command(paths: tuple[str, ...], live: bool, exit_code: bool, comment: bool, format_: str, **options: Any) -> int:
     """Compare each flow of two revisions, offline: what its request gains, loses and changes, and what that costs.
 
     Both are read from git, not from the working tree, and nothing of either is run. PATH, relative to the top of the
@@ -58,9 +59,20 @@ def command(paths: tuple[str, ...], live: bool, exit_code: bool, format_: str, *
     print_result(formats[format_](made), ci_commands=format_ == "github")
     if live:
         _print_plans(made, options)
+    if comment:
+        _post(reviews.as_markdown(made), reviews.MARKER)
     if any(flow.status == INVALID for flow in made.flows):
         return Exit.USAGE
     return Exit.CHANGES if exit_code and made.flows else Exit.OK
+
+
+def _post(body: str, marker: str) -> None:
+    from flowspec.cli import github
+
+    try:
+        eprint_report(github.post_comment(github.from_environment(), github.pull_request(), body, marker))
+    except github.Forbidden as error:
+        eprint_report(f"note: no comment: {error.message}. The token of a pull request from a fork may only read")
 
 
 def _print_plans(made: Review, options: dict[str, Any]) -> None:

@@ -53,7 +53,8 @@ def secrets_are_variables(spec: Spec, secrets: Collection[str] = ()) -> Iterator
 
     `secrets` are the texts of sensitive variables: those are not in the spec, and git does not show them.
     """
-    for path, name, value in (*_arguments(spec), *_properties(spec.get("configurations"), ("configurations",))):
+    # The configurations of each group, the properties of each step and passwords of Kerberos as well.
+    for path, name, value in (*_arguments(spec), *_properties(spec, ())):
         if mask(value, secrets) != value or _REFERENCE.match(value):
             continue
         if _SECRET_NAME.search(name) and len(value) >= _MIN_LENGTH:
@@ -69,8 +70,6 @@ def _arguments(spec: Spec) -> Iterator[tuple[Path, str, str]]:
             words = item.get("args") if isinstance(item, dict) else None
             if isinstance(words, list):
                 yield from _options(words, (key, index, "args"))
-            if isinstance(item, dict):
-                yield from _properties(item.get("properties"), (key, index, "properties"))
 
 
 def _options(words: list[Any], at: Path) -> Iterator[tuple[Path, str, str]]:
