@@ -11,7 +11,7 @@ import contextlib
 import fcntl
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from flowspec.emulator.state import lifecycle, paths
@@ -89,9 +89,9 @@ def wake(home: Path, cluster_id: str) -> None:
             os.close(pipe)
 
 
-def fail_orphans(store: Store, home: Path) -> None:
-    """Marks every cluster whose worker died as TERMINATED_WITH_ERRORS and kills its remaining processes."""
-    for cluster_id in store.ids("cluster", states.ALIVE):
+def fail_orphans(store: Store, home: Path, cluster_ids: Iterable[str]) -> None:
+    """Marks those of the clusters whose worker died as TERMINATED_WITH_ERRORS and kills their remaining processes."""
+    for cluster_id in cluster_ids:
         with without_worker(home, cluster_id) as dead:
             if dead:
                 _fail_orphan(store, home, cluster_id)
