@@ -1,8 +1,8 @@
 """The service: a table of operations over the store.
 
 Every call first marks the clusters it concerns as TERMINATED_WITH_ERRORS if their worker is dead, then runs its
-operation in one transaction, and after the commit starts or wakes the workers concerned. The service keeps no state in memory, so
-any number of services in any number of processes may use one home.
+operation in one transaction, and after the commit starts or wakes the workers concerned. The service keeps no state in
+memory, so any number of services in any number of processes may use one home.
 """
 
 from __future__ import annotations
