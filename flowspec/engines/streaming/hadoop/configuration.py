@@ -205,12 +205,14 @@ class Configuration:
         current = {name: value for name, value in user.items() if name not in NEW_NAMES}
         self._raw = {**DEFAULTS, **renamed, **current}
         self._given = frozenset({*renamed, *current})
+        self._variables: dict[str, str] = {}
         self._environ = environ
         self._system = system
 
     def set(self, name: str, value: str) -> None:
         """Set a property, as the client does from its options."""
         self._raw[name] = value
+        self._variables.clear()
 
     def get(self, name: str, default: str = "") -> str:
         """The value, expanded; an empty value counts as none (the job file drops it)."""
@@ -248,6 +250,12 @@ class Configuration:
         for name in self._raw:
             if value := self.get(name):
                 yield name, value
+
+    def variables(self) -> Mapping[str, str]:
+        """The environment variables of all properties that are not empty; expanded once for all tasks."""
+        if not self._variables:
+            self._variables.update((variable_name(name), value) for name, value in self.items())
+        return self._variables
 
     def _expand(self, text: str) -> str:
         for _ in range(_MAX_EXPANSIONS):

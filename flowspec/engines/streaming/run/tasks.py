@@ -107,8 +107,9 @@ class Task:
         """The environment of the task's commands: ours, every property, and what `-cmdenv` says."""
         environment = {name: value for name, value in os.environ.items() if name not in _OURS}
         limit = self.job.configuration.integer("stream.jobconf.truncate.limit", -1)
-        for name, value in [*self.job.configuration.items(), *self._own_properties()]:
-            environment[variable_name(name)] = value[:limit] if limit >= 0 else value
+        properties = {variable_name(name): value for name, value in self._own_properties()}
+        for name, value in {**self.job.configuration.variables(), **properties}.items():
+            environment[name] = value[:limit] if limit >= 0 else value
         for pair in self.job.cmdenv.split(" "):
             name, equals, value = pair.partition("=")
             if equals and name:
