@@ -39,7 +39,13 @@ And step by step:
         elif isinstance(event, flowspec.Ended) and event.verdict.outcome is not flowspec.Outcome.SUCCEEDED:
             print(flowspec.diagnose(event.cluster, event.verdict, flowspec.logs_of(emr, event.cluster)))
 
-`plan_on` is `make_plan` with what `observe` and the backend report. Values are frozen: what they hold as dict or
+What runs already is changed without a spec, too: `resize`, `protect`, `add_steps`, `cancel`, `destroy`; found with
+`list_clusters` and `idle_clusters`; and taken over with `import_cluster`, which writes its spec, and `adopt`.
+
+`plan_on` is `make_plan` with what `observe` and the backend report. `run_tests` runs the cases of specs on sample
+data (`flowspec test`); `flowspec.testing.emr` gives the boto3 clients of a test the embedded EMR.
+
+Values are frozen: what they hold as dict or
 list (`Request.params`, `Plan.request`, `ApiCall.params`) is a new copy at each read, so that a digest always fits.
 Errors are `FlowspecError`: `SpecError` for an invalid document, with all its `Diagnostic`s, and `ServiceError` for
 what EMR or S3 refuses.
@@ -55,18 +61,25 @@ from flowspec.errors import Diagnostic, FlowspecError, Location, ServiceError, S
 if TYPE_CHECKING:
     from flowspec.backend.aws.apply import Applied, apply, destroy
     from flowspec.backend.aws.client import Emr, Endpoint, OutcomeUnknown, connect
-    from flowspec.backend.aws.diagnose import Diagnosis, diagnose
+    from flowspec.backend.aws.diagnosis.diagnose import Cause, Diagnosis, diagnose
     from flowspec.backend.aws.logs import Logs, logs_of
+    from flowspec.backend.aws.manage.adoption import Adoption, adopt, plan_adoption
+    from flowspec.backend.aws.manage.ending import Leftover, leftovers, protect, unprotect
+    from flowspec.backend.aws.manage.inventory import IdleCluster, Listing, end_idle, idle_clusters, list_clusters
+    from flowspec.backend.aws.manage.resize import Resize, resize, wait_for_sizes
+    from flowspec.backend.aws.manage.steps import AddedSteps, CancelledStep, add_steps, cancel
     from flowspec.backend.aws.observe import describe, observe
     from flowspec.backend.aws.verdict import Outcome, Verdict, judge
     from flowspec.backend.aws.watch import ClusterChanged, Ended, Event, StepChanged, StepProgress, watch
+    from flowspec.cases.running import CaseOutcome, CaseResult, run_tests
     from flowspec.document.job_flow import JobFlow
     from flowspec.document.parse import load
     from flowspec.document.render import render
     from flowspec.document.tree import Document
     from flowspec.document.validate import validate
+    from flowspec.exporters.exported import Exported, export
     from flowspec.facts.backends import BackendName
-    from flowspec.pipeline import RunResult, plan_on, run
+    from flowspec.pipeline import RunResult, import_cluster, plan_on, run
     from flowspec.plan.changes import Action, ApiCall, Assessment, Change, Plan
     from flowspec.plan.cluster import Cluster, Step
     from flowspec.plan.compare import make_plan
@@ -75,11 +88,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Action",
+    "AddedSteps",
+    "Adoption",
     "ApiCall",
     "Applied",
     "Assessment",
     "Asset",
     "BackendName",
+    "CancelledStep",
+    "CaseOutcome",
+    "CaseResult",
+    "Cause",
     "Change",
     "Cluster",
     "ClusterChanged",
@@ -90,14 +109,19 @@ __all__ = [
     "Ended",
     "Endpoint",
     "Event",
+    "Exported",
     "FlowspecError",
+    "IdleCluster",
     "JobFlow",
+    "Leftover",
+    "Listing",
     "Location",
     "Logs",
     "Outcome",
     "OutcomeUnknown",
     "Plan",
     "Request",
+    "Resize",
     "RunResult",
     "ServiceError",
     "Severity",
@@ -106,21 +130,36 @@ __all__ = [
     "StepChanged",
     "StepProgress",
     "Verdict",
+    "add_steps",
+    "adopt",
     "apply",
+    "cancel",
     "compile",
     "connect",
     "describe",
     "destroy",
     "diagnose",
+    "end_idle",
+    "export",
+    "idle_clusters",
+    "import_cluster",
     "judge",
+    "leftovers",
+    "list_clusters",
     "load",
     "logs_of",
     "make_plan",
     "observe",
+    "plan_adoption",
     "plan_on",
+    "protect",
     "render",
+    "resize",
     "run",
+    "run_tests",
+    "unprotect",
     "validate",
+    "wait_for_sizes",
     "watch",
 ]
 
@@ -128,18 +167,31 @@ __all__ = [
 _HOMES = {
     "flowspec.backend.aws.apply": ("Applied", "apply", "destroy"),
     "flowspec.backend.aws.client": ("Emr", "Endpoint", "OutcomeUnknown", "connect"),
-    "flowspec.backend.aws.diagnose": ("Diagnosis", "diagnose"),
+    "flowspec.backend.aws.diagnosis.diagnose": ("Cause", "Diagnosis", "diagnose"),
     "flowspec.backend.aws.logs": ("Logs", "logs_of"),
+    "flowspec.backend.aws.manage.adoption": ("Adoption", "adopt", "plan_adoption"),
+    "flowspec.backend.aws.manage.ending": ("Leftover", "leftovers", "protect", "unprotect"),
+    "flowspec.backend.aws.manage.inventory": (
+        "IdleCluster",
+        "Listing",
+        "end_idle",
+        "idle_clusters",
+        "list_clusters",
+    ),
+    "flowspec.backend.aws.manage.resize": ("Resize", "resize", "wait_for_sizes"),
+    "flowspec.backend.aws.manage.steps": ("AddedSteps", "CancelledStep", "add_steps", "cancel"),
     "flowspec.backend.aws.observe": ("describe", "observe"),
     "flowspec.backend.aws.verdict": ("Outcome", "Verdict", "judge"),
     "flowspec.backend.aws.watch": ("ClusterChanged", "Ended", "Event", "StepChanged", "StepProgress", "watch"),
+    "flowspec.cases.running": ("CaseOutcome", "CaseResult", "run_tests"),
     "flowspec.document.job_flow": ("JobFlow",),
     "flowspec.document.parse": ("load",),
     "flowspec.document.render": ("render",),
     "flowspec.document.tree": ("Document",),
     "flowspec.document.validate": ("validate",),
+    "flowspec.exporters.exported": ("Exported", "export"),
     "flowspec.facts.backends": ("BackendName",),
-    "flowspec.pipeline": ("RunResult", "plan_on", "run"),
+    "flowspec.pipeline": ("RunResult", "import_cluster", "plan_on", "run"),
     "flowspec.plan.changes": ("Action", "ApiCall", "Assessment", "Change", "Plan"),
     "flowspec.plan.cluster": ("Cluster", "Step"),
     "flowspec.plan.compare": ("make_plan",),

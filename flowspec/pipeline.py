@@ -1,23 +1,31 @@
-"""The common cases in one call: a plan from a spec and a connection, a whole run from a file."""
+"""The common cases in one call: a plan from a spec and a connection, a run from a file, a spec from a cluster."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from functools import partial
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.client import Emr, Endpoint, connect
+from flowspec.backend.aws.manage.reconstruction import Reconstructed, reconstruct
 from flowspec.backend.aws.observe import observe
+from flowspec.backend.aws.staging import note_staged
 from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.backend.aws.watch import Ended, Event, watch
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.parse import load
 from flowspec.document.render import render
 from flowspec.document.validate import validate
+from flowspec.importers.decompile.draft import Decompiled, write_spec
+from flowspec.importers.decompile.placeholders import Variable, Wanted, placeholder
 from flowspec.plan.changes import Plan
 from flowspec.plan.cluster import Cluster
 from flowspec.plan.compare import make_plan
@@ -51,7 +59,7 @@ def plan_on(
     rerun: Collection[str] = (),
     cancel_removed: bool = False,
 ) -> Plan:
-    """Reads the flow's cluster and makes the plan, with all that the backend reports about the request.
+    """Reads the flow's cluster and which files are staged, and makes the plan with the backend's report.
 
     The options are those of `make_plan`.
 
@@ -59,7 +67,17 @@ def plan_on(
     """
     running = observe(emr, jobflow)
     assessment = emr.backend.assess(request.params)
-    return make_plan(jobflow, request, running, assessment, replace=replace, rerun=rerun, cancel_removed=cancel_removed)
+    made = make_plan(
+        jobflow,
+        request,
+        running,
+        assessment,
+        replace=replace,
+        rerun=rerun,
+        cancel_removed=cancel_removed,
+        now=datetime.now(timezone.utc),
+    )
+    return note_staged(emr, made)
 
 
 def run(
@@ -85,10 +103,63 @@ def run(
     jobflow = validate(document)
     request = compile(jobflow)
     emr = connect(Endpoint.of(jobflow, run_bootstrap=run_bootstrap))
-    applied = apply(plan_on(emr, jobflow, request, replace=replace), emr, sleep=sleep)
+    plan = partial(plan_on, emr, jobflow, request, replace=replace)
+    applied = apply(plan(), emr, replan=plan, sleep=sleep)
     with closing(watch(emr, applied.cluster_id, steps=applied.steps, timeout=timeout, sleep=sleep)) as events:
         for event in events:
             on_event(event)
             if isinstance(event, Ended):
                 return RunResult(event.cluster, event.verdict, applied.joined, emr)
     raise AssertionError("watch always ends with Ended")
+
+
+def import_cluster(emr: Emr, cluster_id: str, *, folder: Path = Path(), keep_secrets: bool = False) -> Decompiled:
+    """Writes the spec of a cluster, live or ended, that plans to no change on it.
+
+    A cluster that flowspec made keeps its flow's name and target; another is taken over with `adopt`. Secrets become
+    variables, those too that the cluster's tags say are secret; `keep_secrets` leaves the former in the text. A
+    relative path in the cluster's steps must not become a local file in `folder`, where the spec will be. What can't
+    be known is in the first lines of the text. Raises FlowspecError when there is no such cluster.
+    """
+    found = reconstruct(emr, cluster_id)
+    params, variables = _without_secrets(found)
+    local = emr.endpoint.backend == "local"
+    wanted = Wanted(
+        params,
+        variables,
+        region="" if local else emr.region,
+        notes=found.notes,
+        profile=emr.endpoint.profile or "",
+        backend="local" if local else "",
+        target=found.target,
+        flow=found.flow,
+    )
+    return write_spec(wanted, folder=folder, origin=f"cluster {cluster_id}", keep_secrets=keep_secrets)
+
+
+def _without_secrets(found: Reconstructed) -> tuple[dict[str, Any], dict[str, Variable]]:
+    """The parameters with a variable for each text that is known to be secret, and for passwords that EMR hides."""
+    secret = Variable(rules={"sensitive": True})
+    params, variables = dict(found.params), {}
+    if params.get("KerberosAttributes"):
+        variables["kdc_admin_password"] = secret
+        password = placeholder("kdc_admin_password")
+        params["KerberosAttributes"] = {**params["KerberosAttributes"], "KdcAdminPassword": password}
+    # Of `--password=value` the value is the secret.
+    values = {one for one in found.secrets if not (one.startswith("-") and one.partition("=")[2] in found.secrets)}
+    names = {value: f"secret_{number}" for number, value in enumerate(sorted(values), 1)}
+    if names:
+        # The longest first: one may be a part of another.
+        pattern = re.compile("|".join(map(re.escape, sorted(names, key=len, reverse=True))))
+        for member in ("Tags", "Steps"):
+            params |= {member: _replaced(params[member], pattern, names)} if member in params else {}
+        variables |= dict.fromkeys(names.values(), secret)
+    return params, variables
+
+
+def _replaced(value: Any, pattern: re.Pattern[str], names: Mapping[str, str]) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _replaced(item, pattern, names) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_replaced(item, pattern, names) for item in value]
+    return pattern.sub(lambda one: placeholder(names[one[0]]), value) if isinstance(value, str) else value

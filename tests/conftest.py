@@ -1,4 +1,4 @@
-"""What every test shares: a home of its own for the embedded EMR, and no AWS of the user's."""
+"""Fixtures of all tests: a home of its own for the embedded EMR, and no AWS settings of the user."""
 
 import os
 

@@ -54,6 +54,7 @@ class FaultyWay(ThreadingHTTPServer):
     - "late": carried out, and answered after `patience` seconds, which is longer than the client waits;
     - "slow": carried out, and answered only when `released` is set; `waiting` is set until then;
     - ("after", HTTP status): carried out, and an error of a server on the way is answered;
+    - a function: carried out, and called instead of an answer;
     - (HTTP status, error code): answered, and not carried out; bytes: answered with status 200 in the same way.
     """
 
@@ -91,6 +92,9 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(fault, bytes):
             return self.answer(200, fault)
         status, _, answer = passed_on(self, body, self.server.emr_port)
+        if callable(fault):
+            fault()
+            return self.hang_up()
         return self.answer_with(fault, status, answer)
 
     def answer_with(self, fault, status, answer):

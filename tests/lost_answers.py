@@ -29,14 +29,25 @@ KINDS = (
     (400, "InternalServerError"),
     (400, "ThrottlingException"),
 )
+# Each kind of lost answer alone, and all of KINDS together.
+LOADS = {
+    "dropped after the call": ("lost",),
+    "200 cut short": ("truncated", "cut"),
+    "500 or 503 after the call": (("after", 500), ("after", 503)),
+    "throttled": ((400, "ThrottlingException"),),
+    "later than the read timeout": ("late",),
+    "all of these and more": KINDS,
+}
+# Seconds. The benchmark, which makes hundreds of clusters, sets more: listing them takes a busy machine its time.
+READ_TIMEOUT = 0.2
 GROUP = {"InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1}
 BASH = {"Jar": "command-runner.jar", "Args": ["bash", "-c", "true"]}
 
 
-def drawing(seed, probability):
+def drawing(seed, probability, kinds=KINDS):
     """Draws faults with a fixed seed: a call fails with this probability, each kind as often as the others."""
     rng = random.Random(seed)
-    return lambda: rng.choice(KINDS) if rng.random() < probability else None
+    return lambda: rng.choice(kinds) if rng.random() < probability else None
 
 
 @contextmanager
@@ -46,9 +57,9 @@ def faulty_connection(port, draw):
     from botocore.config import Config
 
     way = FaultyWay(port, draw)
-    way.patience = 0.3
+    way.patience = 1.5 * READ_TIMEOUT
     session = boto3.session.Session("testing", "testing", region_name="us-east-1")
-    session._session.set_default_client_config(Config(read_timeout=0.2, connect_timeout=5))
+    session._session.set_default_client_config(Config(read_timeout=READ_TIMEOUT, connect_timeout=5))
     quick = SimpleNamespace(time=time.time, sleep=lambda _: None)
     with serving(way), mock.patch("botocore.endpoint.time", quick), mock.patch.object(client, "time", quick):
         yield way, connect(Endpoint("emr", "us-east-1", endpoint_url=way.url), session)
@@ -114,7 +125,8 @@ def add_all(port, emr, count, draw, *, by=add):
     made = emr.call(
         "RunJobFlow",
         Name="long",
-        Instances={"InstanceGroups": [GROUP], "KeepJobFlowAliveWhenNoSteps": True},
+        # EMR adds task groups only where there is a core group.
+        Instances={"InstanceGroups": [GROUP, {**GROUP, "InstanceRole": "CORE"}], "KeepJobFlowAliveWhenNoSteps": True},
         ReleaseLabel="emr-7.5.0",
         JobFlowRole="EMR_EC2_DefaultRole",
         ServiceRole="EMR_DefaultRole",

@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = "schemas/flowspec-v1.schema.json"
+SCHEMAS = [SCHEMA, "schemas/flowspec-case-v1.schema.json", "schemas/flowspec-plan-v1.schema.json"]
 
 
 @pytest.fixture(scope="module")
@@ -28,13 +29,19 @@ def built(tmp_path_factory):
 def test_the_wheel_holds_the_package_and_the_schema_and_nothing_else(built):
     with zipfile.ZipFile(built[0]) as wheel:
         names = wheel.namelist()
-        assert json.loads(wheel.read(f"flowspec/{SCHEMA}")) == json.loads((ROOT / SCHEMA).read_text())
+        for schema in SCHEMAS:
+            assert json.loads(wheel.read(f"flowspec/{schema}")) == json.loads((ROOT / schema).read_text())
+        (points,) = (name for name in names if name.endswith("dist-info/entry_points.txt"))
+        assert b"[pytest11]\nflowspec = flowspec.testing.fixture\n" in wheel.read(points)
     files = (path for kind in ("py", "md", "json") for path in (ROOT / "flowspec").rglob(f"*.{kind}"))
     sources = {path.relative_to(ROOT).as_posix() for path in files}
     assert sources <= set(names)
-    assert "flowspec/engines/java/flowspec/FolderFileSystem.class" in names
+    classes = {path.relative_to(ROOT).as_posix() for path in (ROOT / "flowspec").rglob("*.class")}
+    assert "flowspec/engines/java/flowspec/FolderFileSystem.class" in classes
+    assert classes <= set(names)
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"flowspec"}
-    assert [name for name in names if "schemas/" in name] == [f"flowspec/{SCHEMA}"]  # not what it is generated from
+    # Not what the spec's is generated from.
+    assert {name for name in names if "schemas/" in name} == {f"flowspec/{schema}" for schema in SCHEMAS}
 
 
 def test_the_sdist_holds_what_a_packager_needs(built):

@@ -1,7 +1,7 @@
 """The two backends that carry out plans, behind one Protocol: `aws` (EMR through boto3), `local` (embedded EMR).
 
     protocol    what differs between the two (`Backend`), and `backend_of`, which finds one by its name
-    aws         the client and everything that calls EMR: observe, apply, watch, verdict, logs, diagnose
+    aws         the client and everything that calls EMR: observe, apply, watch, verdict, logs, diagnosis
     local       the embedded EMR of this machine: it is reached by the same client, in this process
 
 No code outside of this package asks which backend a flow has.

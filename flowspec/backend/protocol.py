@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from flowspec.facts.backends import BackendName
+from flowspec.facts.rates import Rate
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr, Endpoint
@@ -24,17 +25,19 @@ class Backend(Protocol):
     """The differences between EMR on AWS and the embedded EMR of this machine.
 
     `connection_settings` are the members of Endpoint that it takes to reach a cluster by its id again;
-    `log_interval` is the number of seconds between two reads of a growing log.
+    `log_interval` is the number of seconds between two reads of a growing log; `rates` are those of its operations
+    ("" for all together), none where it has no limit.
     """
 
     name: BackendName
     connection_settings: tuple[str, ...]
     log_interval: float
+    rates: Mapping[str, Rate]
 
     def connect(self, endpoint: Endpoint, session: Any = None) -> Emr:
         """Opens a connection. Raises FlowspecError when credentials, region or profile are missing."""
 
-    def submission_lock(self) -> AbstractContextManager[bool]:
+    def submission_lock(self, endpoint: Endpoint) -> AbstractContextManager[bool]:
         """Serializes submissions; yields False where no lock exists (AWS), and nothing is held."""
 
     def location(self, region: str) -> str:
@@ -43,7 +46,12 @@ class Backend(Protocol):
     def assess(self, params: Mapping[str, Any]) -> Assessment:
         """Reports what of a RunJobFlow request can't run here or is different here. Runs and asks nothing."""
 
-    def pauses(self, cluster_id: str, sleep: Callable[[float], None]) -> Generator[None, None, None]:
+    def poll_intervals(self) -> Iterator[float]:
+        """Yields the seconds to wait between two looks at a cluster, without end."""
+
+    def pauses(
+        self, endpoint: Endpoint, cluster_id: str, sleep: Callable[[float], None]
+    ) -> Generator[None, None, None]:
         """Yields when it is time to look at a cluster, without end: at once, and then after each wait."""
 
     def logs(self, emr: Emr, cluster: Cluster) -> Logs:

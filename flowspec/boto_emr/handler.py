@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 ISO8601 = "%Y-%m-%dT%H:%M:%SZ"
-"""How EMR's query API wrote times, and boto 2 gave them."""
+"""The format of times in EMR's query API, as boto 2 gave them."""
 
 
 class XmlHandler(xml.sax.ContentHandler):

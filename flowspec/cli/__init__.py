@@ -11,6 +11,7 @@ Results go to stdout, progress and errors to stderr. Every command returns one o
 from __future__ import annotations
 
 import gc
+import io
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,27 +20,39 @@ from importlib import import_module
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.output import eprint, wants_color
-from flowspec.errors import FlowspecError, Locked, ServiceError, SpecError, StalePlan
+from flowspec.cli.output import eprint_report, wants_color
+from flowspec.errors import FlowspecError, Locked, SpecError, StalePlan
 
-# All commands in the order of their use, each with its summary; up to 64 characters fit on a line of 80 columns.
+# All commands in the order of their use, each with its summary; up to 63 characters fit on a line of 80 columns.
 COMMANDS: Mapping[str, str] = {
     "validate": "Check specs offline: every error with its place and remedy.",
+    "fmt": "Give specs one form; comments are kept.",
     "render": "Show a spec as it is for one target.",
     "compile": "Print the RunJobFlow request of a spec.",
-    "import": "Turn a request, AWS CLI command or template into a spec.",
+    "import": "Turn a request, script, template or cluster into a spec.",
+    "export": "Write a spec in the format of another tool.",
     "migrate": "Run a boto script, send nothing, and write specs from it.",
+    "review": "Show what a change of the repository does to each flow.",
+    "test": "Run flows on sample data, on this machine, and compare.",
     "plan": "Show what apply would do, and why.",
     "apply": "Submit a spec or join its run, and watch it.",
     "status": "Show a cluster and its steps.",
     "list": "List clusters.",
     "logs": "Print a step's logs.",
+    "diagnose": "Say why a run failed, and what to try.",
     "wait": "Watch a run to its end.",
+    "steps": "Add steps to a cluster that is there already.",
+    "cancel": "Cancel a step, or all that are pending.",
+    "resize": "Set the sizes of instance groups and fleets.",
+    "protect": "Protect a cluster against termination.",
+    "unprotect": "Lift the termination protection of a cluster.",
+    "adopt": "Make a cluster that someone else made a spec's own.",
+    "idle": "List the clusters that have nothing to do.",
     "destroy": "Terminate a cluster and wait until it is gone.",
     "unlock": "Remove the lock that an apply left on a cluster.",
     "emulator": "Serve the embedded EMR to any client on this machine.",
     "schema": "Print the JSON Schema of the spec, the reference of its fields.",
-    "explain": "Explain an error or warning, with a wrong and a right example.",
+    "explain": "Explain a finding or a field of the spec, with examples.",
 }
 # `import` is a keyword of Python, so its module has another name.
 _MODULES = {"import": "import_"}
@@ -80,7 +93,7 @@ def run(argv: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, users get a message and a log file
         from flowspec.cli.crash import crash_message
 
-        eprint(crash_message(error))
+        eprint_report(crash_message(error))
         return Exit.ERROR
 
 
@@ -97,7 +110,7 @@ def _run(argv: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
     except (FlowspecError, OSError) as error:
-        eprint(f"error: {_sentence(error)}")
+        eprint_report(f"error: {_sentence(error)}")
         return _EXITS.get(type(error), Exit.ERROR)
 
 
@@ -108,23 +121,20 @@ def _print_mistakes(error: click.ClickException | SpecError) -> None:
     from flowspec.report.diagnostics import as_text
 
     if isinstance(error, click.ClickException):
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        eprint_report(shown.getvalue().rstrip("\n"))
     else:
-        eprint(as_text(error.diagnostics, color=wants_color()))
+        eprint_report(as_text(error.diagnostics, color=wants_color()))
 
 
 def _sentence(error: FlowspecError | OSError) -> str:
+    from flowspec.document.escaping import visible
+
     if isinstance(error, FlowspecError):
-        message = _printable(error) if isinstance(error, ServiceError) else error.message
-        return f"{message}\n  {error.remedy}" if error.remedy else message
-    return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
-
-
-def _printable(error: ServiceError) -> str:
-    """The message without control characters: services quote names, which may hold anything."""
-    from flowspec.report.runs import printable
-
-    return printable(error.message)
+        message = visible(error.message)
+        return f"{message}\n  {visible(error.remedy)}" if error.remedy else message
+    return visible(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
 
 
 def main() -> None:

@@ -9,6 +9,8 @@ import tempfile
 import traceback
 from pathlib import Path
 
+from flowspec.version import installed_version
+
 _WORDS = {MemoryError: "there is not enough memory", RecursionError: "something is nested too deeply"}
 
 
@@ -42,7 +44,7 @@ def _written(error: Exception) -> str:
             # mkstemp makes it readable by its owner alone.
             handle, name = tempfile.mkstemp(prefix="crash-", suffix=".log", dir=folder)
             with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as log:
-                log.write(f"flowspec {_version()}, Python {platform.python_version()}, {sys.platform}\n\n")
+                log.write(f"flowspec {installed_version()}, Python {platform.python_version()}, {sys.platform}\n\n")
                 traceback.print_exception(error, file=log)
         except OSError:
             continue
@@ -56,12 +58,3 @@ def _state_home() -> Path | None:
     folder = home()
     # It is the embedded EMR's to create; for those who never used it, the temporary directory will do.
     return folder if folder.is_dir() else None
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("flowspec")
-    except PackageNotFoundError:
-        return "(not installed)"

@@ -32,7 +32,7 @@ def write_whole(path: Path, text: str) -> None:
 
 def print_notes(made: Decompiled, notes: Sequence[str] = ()) -> None:
     """Prints on stderr which secrets became variables, and what is left in `api_params` or could not be read."""
-    for note in notes:
+    for note in (*notes, *made.uploads):
         eprint(f"warning: {note}")
     for name, places in made.places.items():
         eprint(f"note: a secret at {', '.join(places)} became the variable {name}")

@@ -27,10 +27,4 @@ class Exit(IntEnum):
 
 def exit_of(outcome: Outcome) -> Exit:
     """The exit code of a run's outcome."""
-    return {
-        "succeeded": Exit.OK,
-        "step failed": Exit.STEP_FAILED,
-        "cluster failed": Exit.CLUSTER_FAILED,
-        "cancelled": Exit.CANCELLED,
-        "timed out, still running": Exit.TIMED_OUT,
-    }[outcome.value]
+    return Exit(outcome.exit_code)

@@ -7,33 +7,30 @@ from contextlib import closing
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from flowspec.backend.aws.diagnose import diagnose
-from flowspec.backend.aws.logs import Logs, logs_of
+from flowspec.backend.aws.diagnosis.diagnose import PATIENCE, Diagnosis, diagnose
+from flowspec.backend.aws.logs import Logs, counters_of, logs_of
 from flowspec.backend.aws.observe import describe
-from flowspec.backend.aws.verdict import Outcome
+from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.backend.aws.watch import Ended, Event, StepChanged, StepProgress, watch
 from flowspec.cli.exits import Exit, exit_of
 from flowspec.cli.locate import Chosen
-from flowspec.cli.output import eprint, on_terminal, print_result
+from flowspec.cli.output import eprint, eprint_report, on_terminal, print_result
+from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
-from flowspec.engines.counters import parse_counters
 from flowspec.errors import FlowspecError
-from flowspec.report import runs
+from flowspec.report import failures, runs
 
 if TYPE_CHECKING:
     from flowspec.cli.options import OnInterrupt
     from flowspec.plan.cluster import Cluster
 
 _T = TypeVar("_T")
-# Bytes of a step's syslog that are looked at for the counters of its last job, which Hadoop's client prints when
-# the job ends: 120 counters at most (mapreduce.job.counters.max) of 64 + 128 characters, and then a few lines.
-_COUNTERS_TAIL = 1 << 20
 
 
-def print_detached(chosen: Chosen, format_: str) -> int:
-    """Prints the cluster's id, and how to re-attach to it."""
+def print_detached(chosen: Chosen, format_: str, *, joined: bool) -> int:
+    """Prints the cluster's id, and how to re-attach to it; in JSON, also whether it was there before."""
     if format_ == "json":
-        print_result(runs.as_json({"cluster": chosen.cluster_id}))
+        print_result(runs.as_json({"cluster": chosen.cluster_id, "joined": joined}))
     else:
         print_result(chosen.cluster_id)
         eprint(f"detached; re-attach with: {_command('wait', chosen)}")
@@ -68,7 +65,7 @@ def _watch(chosen: Chosen, timeout: float | None) -> Ended:
 
 def _with_lines(events: Iterable[Event], secrets: frozenset[str]) -> Iterator[Event]:
     for event in events:
-        eprint(runs.event_line(event), secrets=secrets)
+        eprint_report(runs.event_line(event), secrets=secrets)
         yield event
 
 
@@ -84,7 +81,7 @@ def _with_bar(events: Iterable[Event], secrets: frozenset[str]) -> Iterator[Even
         bars: dict[str, Any] = {}
         for event in events:
             if isinstance(event, StepChanged) and event.step.state == "RUNNING":
-                name = escape(runs.printable(mask(event.step.name, secrets)))
+                name = escape(visible(mask(event.step.name, secrets)))
                 bars[event.step.id] = progress.add_task(name, total=100)
             elif isinstance(event, StepChanged) and event.step.id in bars:
                 progress.remove_task(bars.pop(event.step.id))
@@ -97,16 +94,16 @@ def _with_bar(events: Iterable[Event], secrets: frozenset[str]) -> Iterator[Even
 
 def _interrupted(chosen: Chosen, choice: OnInterrupt) -> int:
     if choice == "detach":
-        eprint(f"\ncluster {chosen.cluster_id} keeps running; re-attach with: {_command('wait', chosen)}")
+        eprint_report(f"\ncluster {chosen.cluster_id} keeps running; re-attach with: {_command('wait', chosen)}")
         eprint(f"terminate it with: {_command('destroy', chosen)}")
     elif choice == "cancel":
         steps = [step.id for step in describe(chosen.emr, chosen.cluster_id).steps if not step.has_ended]
         if steps:
             chosen.emr.call("CancelSteps", ClusterId=chosen.cluster_id, StepIds=steps)
-        eprint(f"\ncancelled {len(steps)} steps of cluster {chosen.cluster_id}")
+        eprint_report(f"\ncancelled {len(steps)} steps of cluster {chosen.cluster_id}")
     else:
         chosen.emr.call("TerminateJobFlows", JobFlowIds=[chosen.cluster_id])
-        eprint(f"\ncluster {chosen.cluster_id}: termination requested")
+        eprint_report(f"\ncluster {chosen.cluster_id}: termination requested")
     return Exit.INTERRUPTED
 
 
@@ -114,7 +111,7 @@ def _report_end(chosen: Chosen, end: Ended, format_: str) -> int:
     cluster, verdict = end.cluster, end.verdict
     logs = logs_of(chosen.emr, cluster)
     unhappy = verdict.outcome not in {Outcome.SUCCEEDED, Outcome.TIMED_OUT}
-    diagnosis = diagnose(cluster, verdict, logs, chosen.secrets) if unhappy else None
+    diagnosis = diagnose_waiting(chosen, cluster, verdict, PATIENCE) if unhappy else None
     counters: Mapping[str, runs.Counters] = {}
     if not (diagnosis and diagnosis.unread):
         counters = _or_note("the steps' counters", lambda: _counters(cluster, logs), {}, chosen)
@@ -130,7 +127,7 @@ def _report_end(chosen: Chosen, end: Ended, format_: str) -> int:
             "logs": logs.folder(),
             "counters": counters,
             "local_run": fidelity and runs.fidelity_document(fidelity),
-            "diagnosis": diagnosis and runs.diagnosis_document(diagnosis),
+            "diagnosis": diagnosis and failures.as_document(diagnosis),
         }
         print_result(runs.as_json(mask(document, chosen.secrets)))
         return exit_of(verdict.outcome)
@@ -140,11 +137,24 @@ def _report_end(chosen: Chosen, end: Ended, format_: str) -> int:
     if fidelity:
         eprint(runs.fidelity_line(fidelity))
     if diagnosis:
-        eprint(runs.failure(diagnosis), secrets=chosen.secrets)
+        eprint_report(failures.as_text(diagnosis), secrets=chosen.secrets)
         eprint(f"  more: {_command('logs', chosen)}{f' --step {verdict.step.id}' if verdict.step else ''}")
     if verdict.outcome is Outcome.TIMED_OUT:
         eprint(f"  it keeps running; re-attach with: {_command('wait', chosen)}")
     return exit_of(verdict.outcome)
+
+
+def diagnose_waiting(chosen: Chosen, cluster: Cluster, verdict: Verdict, patience: float) -> Diagnosis:
+    """Finds the cause; logs that are not shipped yet are waited for at most `patience` seconds, or until Ctrl-C."""
+
+    def diagnosed(patience: float) -> Diagnosis:
+        logs = logs_of(chosen.emr, cluster)
+        return diagnose(cluster, verdict, logs, chosen.secrets, patience=patience, notify=eprint)
+
+    try:
+        return diagnosed(patience)
+    except KeyboardInterrupt:
+        return diagnosed(0)
 
 
 def _or_note(subject: str, read: Callable[[], _T], otherwise: _T, chosen: Chosen) -> _T:
@@ -153,19 +163,14 @@ def _or_note(subject: str, read: Callable[[], _T], otherwise: _T, chosen: Chosen
         return read()
     except (FlowspecError, OSError) as error:
         reason = error.sentence if isinstance(error, FlowspecError) else str(error)
-        eprint(f"note: {subject} could not be read: {runs.printable(reason)}", secrets=chosen.secrets)
+        eprint(f"note: {subject} could not be read: {reason}", secrets=chosen.secrets)
         return otherwise
 
 
 def _counters(cluster: Cluster, logs: Logs) -> Mapping[str, runs.Counters]:
     """Reads the counters of each completed step from its syslog, by the step's id."""
-    counted = {}
-    for step in cluster.steps:
-        if step.state == "COMPLETED":
-            found = parse_counters((logs.tail(step.id, "syslog", _COUNTERS_TAIL) or b"").decode("utf-8", "replace"))
-            if found:
-                counted[step.id] = found
-    return counted
+    counted = {step.id: counters_of(logs, step.id) for step in cluster.steps if step.state == "COMPLETED"}
+    return {step_id: counters for step_id, counters in counted.items() if counters}
 
 
 def _outputs(cluster: Cluster) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +16,15 @@ from flowspec.facts.backends import BACKENDS, BackendName
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr, Endpoint
+    from flowspec.plan.cluster import Cluster
 
 BACKEND = click.option(
     "--backend",
     type=click.Choice(BACKENDS),
     help="Where to look for an id or a name; default: emr with --region, --profile or --endpoint-url, else local.",
 )
-_ID = re.compile(r"j-[0-9A-Z]+")
+ID = re.compile(r"j-[0-9A-Z]+")
+_BY_ID = "name one by its id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +45,51 @@ class Chosen:
 CHOOSING = compose_options(click.argument("what", metavar="WHAT"), VARIABLES, CONNECTION, BACKEND)
 
 
-def choose(what: str, *, backend: BackendName | None, **options: Any) -> Chosen:
-    """Finds the cluster that WHAT names. Raises FlowspecError when there is none, or more than one of that name."""
+def choose(
+    what: str, *, backend: BackendName | None, ours: bool = False, endpoint: Endpoint | None = None, **options: Any
+) -> Chosen:
+    """Finds the cluster that WHAT names. Raises FlowspecError when there is none, or more than one of that name.
+
+    With `ours`, a name means clusters that flowspec made: only by its id is another's cluster chosen. `endpoint` is
+    where an id or name is looked for when no option says where.
+    """
     from flowspec.backend.aws.client import connect
 
-    if _is_spec(what):
+    if is_spec(what):
         who = identity(Path(what), **options)
         emr = connect(who.endpoint)
         first, *others = _latest(emr, who)
-        return Chosen(emr, first, who.secrets, tuple(others))
-    emr = connect(bare_endpoint(backend, **options))
-    return Chosen(emr, what if _ID.fullmatch(what) else _by_name(emr, what))
+        return Chosen(emr, first, who.secrets | _secrets_of(emr, first), tuple(others))
+    told = backend or any(options.get(name) for name in ("region", "profile", "endpoint_url"))
+    emr = connect(bare_endpoint(backend, **options) if told or endpoint is None else endpoint)
+    cluster_id = what if ID.fullmatch(what) else _by_name(emr, what, ours=ours)
+    return Chosen(emr, cluster_id, _secrets_of(emr, cluster_id))
+
+
+def choose_one(what: str, **options: Any) -> Chosen:
+    """Finds the one cluster that a command is going to change. Raises FlowspecError as `choose` does.
+
+    A name means only clusters that flowspec made, and a flow with several active clusters has to be named by an id.
+    """
+    chosen = choose(what, ours=True, **options)
+    if chosen.others:
+        ids = ", ".join((chosen.cluster_id, *chosen.others))
+        raise FlowspecError(
+            f"{len(chosen.others) + 1} active clusters have the tags of this flow: {ids}", remedy=_BY_ID
+        )
+    return chosen
+
+
+def _secrets_of(emr: Emr, cluster_id: str) -> frozenset[str]:
+    """Returns what a cluster's own tags say is secret of it: the spec may not be here, nor its variables be given."""
+    from flowspec.backend.aws.observe import describe
+    from flowspec.plan.cluster import SENSITIVE_TAG
+    from flowspec.plan.sensitive import known_secrets
+
+    cluster = describe(emr, cluster_id, steps=False)
+    if SENSITIVE_TAG not in cluster.tags:
+        return frozenset()
+    return known_secrets(describe(emr, cluster_id))
 
 
 def bare_endpoint(backend: BackendName | None, **options: Any) -> Endpoint:
@@ -63,13 +100,14 @@ def bare_endpoint(backend: BackendName | None, **options: Any) -> Endpoint:
     return Endpoint(backend or ("emr" if region or profile or url else "local"), region, profile, url)
 
 
-def _is_spec(what: str) -> bool:
+def is_spec(what: str) -> bool:
+    """True if WHAT is a file, or looks like the name of a spec."""
     return Path(what).suffix in {".yaml", ".yml"} or Path(what).is_file()
 
 
 def _latest(emr: Emr, who: Identity) -> list[str]:
     """Returns the flow's active clusters (the earliest first, as for a plan), else the one that ended last."""
-    from flowspec.backend.aws.observe import LOOKBACK, find_active, find_ended
+    from flowspec.backend.aws.observe import LOOKBACK, find_active, find_ended, find_namesakes
 
     active = find_active(emr, who.flow, who.target, name=who.name)
     if active:
@@ -77,25 +115,41 @@ def _latest(emr: Emr, who: Identity) -> list[str]:
     ended = find_ended(emr, who.flow, who.target, name=who.name)
     if ended is None:
         where = f" on target {who.target}" if who.target else ""
+        others = _not_ours(find_namesakes(emr, who.name, flow=who.flow, target=who.target))
         raise FlowspecError(
-            f"flow {who.flow} is not running{where}, and was not started in the last {LOOKBACK.days} days",
+            f"flow {who.flow} is not running{where}, and was not started in the last {LOOKBACK.days} days{others}",
             remedy="`flowspec apply` runs it; an older run is found by its cluster's id",
         )
     return [ended.id]
 
 
-def _by_name(emr: Emr, name: str) -> str:
+def _not_ours(namesakes: Sequence[Cluster]) -> str:
+    """The end of a sentence that names clusters which are left alone; "" without any."""
+    ids = ", ".join(f"{one.id} ({one.state})" for one in namesakes)
+    return f"; not touched, since it has that name but not the tags of this flow: {ids}" if ids else ""
+
+
+def _by_name(emr: Emr, name: str, *, ours: bool) -> str:
     """Returns the one active cluster of that name, else the one that ended last."""
-    from flowspec.backend.aws.observe import LOOKBACK, active_named, ended_named
+    from flowspec.backend.aws.observe import LOOKBACK, active_named, describe, ended_named
+    from flowspec.plan.cluster import FLOW_TAG
 
     active = active_named(emr, name)
+    if ours:
+        found = [describe(emr, one.id, steps=False) for one in active]
+        active = [one for one in found if FLOW_TAG in one.tags]
+        if found and not active:
+            raise FlowspecError(
+                f"no cluster called {name} was made by flowspec{_not_ours(found)}",
+                remedy="name it by its id, or take it over with `flowspec adopt`",
+            )
     if len(active) > 1:
         ids = ", ".join(one.id for one in active)
-        raise FlowspecError(f"{len(active)} clusters are called {name}: {ids}", remedy="name one by its id")
-    found = active[0] if active else ended_named(emr, name)
-    if found is None:
+        raise FlowspecError(f"{len(active)} clusters are called {name}: {ids}", remedy=_BY_ID)
+    last = active[0] if active else ended_named(emr, name)
+    if last is None:
         raise FlowspecError(
             f"no cluster called {name!r} is active or was started in the last {LOOKBACK.days} days",
             remedy="`flowspec list --all` shows all that there are; an older one is found by its id",
         )
-    return found.id
+    return last.id

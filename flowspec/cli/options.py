@@ -82,39 +82,68 @@ CONVERGING = compose_options(
 DETACH = click.option("--detach", is_flag=True, help="Return as soon as it is accepted; don't watch.")
 
 
+LOCK_TIMEOUT = click.option(
+    "--lock-timeout",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Wait this long while another apply changes the same cluster.",
+)
+YES = click.option("--yes", is_flag=True, help="Don't ask.")
+
+
 def output_format(*choices: str) -> Callable[[Command], Command]:
     """Returns the option `--format`; the first choice is the default."""
     return click.option("--format", "format_", type=click.Choice(choices), default=choices[0], show_default=True)
 
 
 def rendered(
-    spec: Path,
+    spec: Path | Document,
     *,
     target: str | None,
     assignments: tuple[str, ...],
     variable_files: tuple[Path, ...],
     date: datetime | None,
+    placeholders: bool = False,
 ) -> Document:
-    """Loads and renders a spec as the options say."""
+    """Loads and renders a spec as the options say, with `placeholders` for secrets that are not given."""
     from flowspec.document.parse import load
     from flowspec.document.render import render
 
     now = date.replace(tzinfo=timezone.utc) if date else None
-    return render(load(spec), target=target, variables=_pairs(assignments), variable_files=variable_files, now=now)
+    return render(
+        load(spec) if isinstance(spec, Path) else spec,
+        target=target,
+        variables=pairs_of(assignments),
+        variable_files=variable_files,
+        now=now,
+        placeholders=placeholders,
+    )
+
+
+def target_names(spec: Path) -> list[str]:
+    """Returns the names of a spec's targets, those of its base files too. Raises SpecError when it can't be read."""
+    from flowspec.document.extends import extended
+    from flowspec.document.parse import load
+    from flowspec.document.tree import Mapping
+
+    targets = extended(load(spec)).root.get("targets")
+    return list(targets.entries) if isinstance(targets, Mapping) else []
 
 
 _TARGETS_OWN = ("region", "profile", "endpoint_url", "staging")
 
 
-def job_flow(spec: Path, **options: Any) -> JobFlow:
+def job_flow(spec: Path | Document, *, emr_rules: bool = True, **options: Any) -> JobFlow:
     """Loads, renders and validates a spec; the connection options override its target's.
 
+    `emr_rules` is that of `validate`.
     Raises click.UsageError for an option that means nothing to the target's backend.
     """
     from flowspec.document.validate import validate
 
     given = {name: value for name in _TARGETS_OWN if (value := options.pop(name, None))}
-    flow = validate(rendered(spec, **options))
+    flow = validate(rendered(spec, **options), emr_rules=emr_rules)
     _refuse_unused(flow.backend, flow.target, given)
     return replace(flow, **given)
 
@@ -169,7 +198,8 @@ def _refuse_unused(backend: BackendName, target: str, given: dict[str, str]) -> 
             )
 
 
-def _pairs(assignments: tuple[str, ...]) -> dict[str, str]:
+def pairs_of(assignments: tuple[str, ...]) -> dict[str, str]:
+    """Returns the values of `--var NAME=VALUE` by name. Raises click.BadParameter for one without a `=`."""
     pairs = {}
     for assignment in assignments:
         name, separator, value = assignment.partition("=")

@@ -1,11 +1,15 @@
 """Prints results to stdout, progress and errors to stderr, with secrets masked.
 
+All text leaves through `_print`, which lets nothing drive the terminal or a CI runner: see `document.escaping`. A
+log that goes to a file or a pipe is the one exception (`log_printer`): it is copied byte for byte.
+
 A reader of our output may go away at any time (`flowspec logs | head`), and there may be no stderr at all
 (daemons): neither changes what a command does or the code it exits with.
 """
 
 from __future__ import annotations
 
+import codecs
 import os
 import select
 import sys
@@ -19,15 +23,24 @@ if TYPE_CHECKING:
     from flowspec.errors import Diagnostic
 
 
-def print_result(text: str, *, secrets: Collection[str] = (), newline: bool = True) -> None:
-    """Prints the result of a command on stdout, with `secrets` masked."""
-    _print(sys.stdout, text, secrets, newline)
+def print_result(text: str, *, secrets: Collection[str] = (), newline: bool = True, ci_commands: bool = False) -> None:
+    """Prints the result of a command on stdout, with `secrets` masked. `ci_commands`: it consists of such commands."""
+    _print(sys.stdout, text, secrets, newline, ci_commands)
 
 
-def eprint(text: str, *, secrets: Collection[str] = ()) -> None:
-    """Prints progress or an error on stderr; nothing if `text` is empty."""
+def eprint(line: str, *, secrets: Collection[str] = ()) -> None:
+    """Prints one line of progress on stderr, its line breaks escaped; nothing if it is empty."""
+    if line:
+        from flowspec.document.escaping import visible
+
+        # Masked before it is escaped: a secret may hold what is escaped.
+        _print(sys.stderr, visible(_masked(line, secrets)), ())
+
+
+def eprint_report(text: str, *, secrets: Collection[str] = ()) -> None:
+    """Prints the lines of a report on stderr, in which the texts of others are `visible`; nothing if it is empty."""
     if text:
-        _print(sys.stderr, text, secrets, newline=True)
+        _print(sys.stderr, text, secrets)
 
 
 def print_warnings(diagnostics: Sequence[Diagnostic]) -> None:
@@ -35,7 +48,7 @@ def print_warnings(diagnostics: Sequence[Diagnostic]) -> None:
     from flowspec.report.diagnostics import as_text
 
     if diagnostics:
-        eprint(as_text(diagnostics, color=wants_color()))
+        eprint_report(as_text(diagnostics, color=wants_color()))
 
 
 def masked_json(value: Any, secrets: Collection[str]) -> str:
@@ -47,8 +60,25 @@ def masked_json(value: Any, secrets: Collection[str]) -> str:
     return json.dumps(mask(value, secrets), indent=2, ensure_ascii=False)
 
 
-def print_bytes(content: bytes) -> None:
-    """Prints a piece of a log as it is. Raises BrokenPipeError when nobody reads on, so that no more is fetched."""
+def log_printer() -> Callable[[bytes], None]:
+    """Returns what prints a log piece by piece: as it is, but on a terminal without what would drive it (as `less`).
+
+    Printing raises BrokenPipeError when nobody reads on, so that no more is fetched.
+    """
+    if sys.stdout is None or not sys.stdout.isatty():
+        return _print_bytes
+    from flowspec.document.escaping import harmless
+
+    # A piece may end within a character.
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def show(content: bytes) -> None:
+        _print_bytes(harmless(decoder.decode(content).replace("\r\n", "\n")).encode())
+
+    return show
+
+
+def _print_bytes(content: bytes) -> None:
     if sys.stdout is None:
         return
     try:
@@ -86,14 +116,23 @@ def wants_color(stream: TextIO | None = None) -> bool:
     return stream is not None and stream.isatty() and not os.environ.get("NO_COLOR")
 
 
-def _print(stream: TextIO | None, text: str, secrets: Collection[str], newline: bool) -> None:
+def _print(
+    stream: TextIO | None, text: str, secrets: Collection[str], newline: bool = True, ci_commands: bool = False
+) -> None:
     if stream is None:
         return
-    if secrets:
-        from flowspec.document.masking import mask
+    from flowspec.document.escaping import harmless
 
-        text = str(mask(text, secrets))
-    _guarded(stream, lambda: click.echo(text, file=stream, nl=newline))
+    shown = harmless(_masked(text, secrets), commands=ci_commands)
+    _guarded(stream, lambda: click.echo(shown, file=stream, nl=newline))
+
+
+def _masked(text: str, secrets: Collection[str]) -> str:
+    if not secrets:
+        return text
+    from flowspec.document.masking import mask
+
+    return str(mask(text, secrets))
 
 
 def _guarded(stream: TextIO, write: Callable[[], object]) -> None:

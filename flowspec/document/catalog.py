@@ -2,7 +2,7 @@
 
 The hundreds tell the stage: 0 text and YAML, 1 schema, 2 rules across fields, 3 variables, targets and
 templates, 4 files and assets, 5 what a backend can't do, 6 an organisation's policy,
-7 a request to import.
+7 a request to import, 8 a case of `flowspec test`.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ CATALOG: dict[str, Kind] = {
     "FS012": Kind(ERROR, "more than one document in the file"),
     "FS013": Kind(ERROR, "an alias without its anchor"),
     "FS014": Kind(ERROR, "a merge key"),
+    "FS015": Kind(ERROR, "another version of flowspec is required"),
     "FS100": Kind(ERROR, "not allowed by the schema"),
     "FS101": Kind(ERROR, "an unknown key"),
     "FS102": Kind(ERROR, "a key is missing"),
@@ -165,11 +166,22 @@ CATALOG: dict[str, Kind] = {
     "FS406": Kind(ERROR, "a secret in a file to be staged"),
     "FS407": Kind(ERROR, "a file outside of the spec's folder tree"),
     "FS501": Kind(ERROR, "a step that can't run on this backend"),
+    "FS502": Kind(WARNING, "a change that replaces a running cluster"),
     "FS601": Kind(ERROR, "violates a policy"),
     "FS602": Kind(ERROR, "invalid policy"),
+    "FS603": Kind(ERROR, "invalid settings"),
+    "FS611": Kind(WARNING, "no logs are kept"),
+    "FS612": Kind(WARNING, "no security configuration"),
+    "FS613": Kind(WARNING, "no subnet is named"),
+    "FS614": Kind(WARNING, "a secret in plain text"),
+    "FS615": Kind(WARNING, "a release without security updates"),
     "FS701": Kind(ERROR, "not a RunJobFlow request"),
     "FS702": Kind(ERROR, "RunJobFlow request invalid in EMR's API"),
     "FS703": Kind(ERROR, "source can't be imported"),
+    "FS801": Kind(ERROR, "an input that the case does not provide"),
+    "FS802": Kind(ERROR, "a file of a case that can't be used"),
+    "FS803": Kind(ERROR, "a place outside of a case's home"),
+    "FS804": Kind(ERROR, "a case without a spec"),
 }
 
 

@@ -43,12 +43,12 @@ def dump(document: Any, secrets: Collection[str] = (), note: Callable[[NodePath]
 def _lines(value: Any, indent: str, path: tuple[str | int, ...]) -> Iterator[_Line]:
     if isinstance(value, dict) and value:
         for key, item in value.items():
-            yield from _entry(f"{indent}{_scalar(str(key))}:", item, indent, (*path, str(key)))
+            yield from _entry(f"{indent}{scalar_text(str(key))}:", item, indent, (*path, str(key)))
     elif isinstance(value, list | tuple) and value:
         for index, item in enumerate(value):
             yield from _element(item, indent, (*path, index))
     else:
-        yield indent + _scalar(value), path
+        yield indent + scalar_text(value), path
 
 
 def _entry(head: str, item: Any, indent: str, path: tuple[str | int, ...]) -> Iterator[_Line]:
@@ -56,7 +56,7 @@ def _entry(head: str, item: Any, indent: str, path: tuple[str | int, ...]) -> It
         yield head, ()
         yield from _lines(item, f"{indent}  ", path)
     else:
-        yield f"{head} {_scalar(item)}", path
+        yield f"{head} {scalar_text(item)}", path
 
 
 def _element(item: Any, indent: str, path: tuple[str | int, ...]) -> Iterator[_Line]:
@@ -65,7 +65,8 @@ def _element(item: Any, indent: str, path: tuple[str | int, ...]) -> Iterator[_L
     yield from lines
 
 
-def _scalar(value: Any) -> str:
+def scalar_text(value: Any) -> str:
+    """Returns a scalar as YAML: plain where all readers take it for the same value, else in double quotes."""
     if isinstance(value, dict | list | tuple):
         return "{}" if isinstance(value, dict) else "[]"
     if isinstance(value, float):
@@ -80,5 +81,9 @@ def _scalar(value: Any) -> str:
 
 def _quoted(text: str) -> str:
     quoted = json.dumps(text, ensure_ascii=False)
-    # What is no printable text in YAML, or the end of a line to some readers, is written by its number.
-    return re.sub("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]", lambda odd: f"\\u{ord(odd[0]):04x}", quoted)
+    # What is no printable text in YAML, the end of a line to some readers, or a mark that reorders the text.
+    return re.sub(
+        "[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]",
+        lambda odd: f"\\u{ord(odd[0]):04x}",
+        quoted,
+    )

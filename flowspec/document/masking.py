@@ -7,6 +7,8 @@ import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, AnyStr
 
+from flowspec.document.escaping import visible
+
 MASK = "(sensitive)"
 # A secret of a letter or two would mask half of every sentence, and so tell what it is.
 _SEEN_INSIDE = 3
@@ -84,14 +86,14 @@ class MaskingWriter:
 
 
 def reach(secrets: Collection[str]) -> int:
-    """How many bytes before a place a secret may begin that ends behind it."""
+    """Returns the number of bytes before a place in which a secret may begin that ends after it."""
     return max((len(form) - 1 for form in _inner_forms(secrets)), default=0)
 
 
 def forms(secrets: Collection[str]) -> set[str]:
-    """The texts that show a secret: itself, its lines one by one, and each as a shell's word and in JSON."""
+    """The texts that show a secret: itself, its lines one by one, and each as a shell's word, in JSON, and printed."""
     texts = {text for secret in secrets for text in (secret, *_lines(secret)) if text}
-    return {form for text in texts for form in (text, _in_shell(text), json.dumps(text)[1:-1])}
+    return {form for text in texts for form in (text, _in_shell(text), json.dumps(text)[1:-1], visible(text))}
 
 
 def _inner_forms(secrets: Collection[str]) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -80,7 +81,8 @@ def _unknown(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
     for index, name in enumerate(unknown):
         # Nobody reads a thousand guesses, and each takes its time.
         hint = _meant_key(name, known, path) if index < _MAX_GUESSES else ""
-        yield Violation("FS101", (*path, name), f"unknown key '{name[:100]}'", hint, key=True, whole=True)
+        notes = () if hint or not known else (f"known here: {', '.join(known)}",)
+        yield Violation("FS101", (*path, name), f"unknown key '{name[:100]}'", hint, notes, key=True, whole=True)
 
 
 def _meant_key(name: str, known: Schema, path: tuple[str | int, ...]) -> str:
@@ -96,7 +98,7 @@ def _folded(name: str) -> str:
 
 
 def _other_words(known: Schema) -> dict[str, str]:
-    """How else keys are called: as the API does, and by the words listed for them."""
+    """Other names of keys: those of the API, and the words listed for them."""
     words = {}
     for name, schema in known.items():
         words[_folded(api_name(name, schema).rsplit(".", 1)[-1])] = name
@@ -174,15 +176,31 @@ _CALLED = {"on_failure": "action on failure", "type": "type"}
 
 def _choice(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
     allowed = [str(one) for one in error.validator_value]
-    if kind(error.instance) != "scalar" or error.instance is None or not isinstance(error.instance, str):
-        return  # its type is wrong, and that is said beside
+    if _is_of_another_type(error.instance, types_of(error.schema)):
+        return  # that is said beside
     name = next((step for step in reversed(path) if isinstance(step, str)), "value")
     called = _CALLED.get(name, name.replace("_", " "))
     article = "an" if called[0] in "aeiou" else "a"
-    hint = did_you_mean(error.instance, allowed)
-    yield Violation(
-        "FS104", path, f"'{error.instance[:60]}' is not {article} {called}", hint, (", ".join(allowed),), whole=True
-    )
+    is_text = isinstance(error.instance, str)
+    shown = f"'{error.instance[:60]}'" if is_text else json.dumps(error.instance)[:60]
+    hint = did_you_mean(error.instance, allowed) if is_text else ""
+    yield Violation("FS104", path, f"{shown} is not {article} {called}", hint, (", ".join(allowed),), whole=True)
+
+
+_JSON_TYPES = {
+    str: ("string",),
+    bool: ("boolean",),
+    int: ("integer", "number"),
+    float: ("number",),
+    list: ("array",),
+    dict: ("object",),
+    type(None): ("null",),
+}
+
+
+def _is_of_another_type(value: Any, wanted: list[str]) -> bool:
+    """True if a schema wants some types, and the value is of none of them."""
+    return bool(wanted) and not set(_JSON_TYPES[type(value)]) & set(wanted)
 
 
 def _constant(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
+from flowspec.document.requires import check_requires
 from flowspec.document.tree import Document, Items, Mapping, Node, Place, Scalar, Source
 from flowspec.errors import Diagnostic, SpecError
 
@@ -51,8 +52,13 @@ def _python_parser(text: str) -> Any:
     return yaml.SafeLoader(text)
 
 
-def load(path: str | os.PathLike[str]) -> Document:
-    """Read one spec file (UTF-8 YAML, up to 10 MB).
+def load(
+    path: str | os.PathLike[str],
+    *,
+    noun: str = "a job flow",
+    begins: str = "a spec begins with `flowspec: v1` and a `name:`",
+) -> Document:
+    """Read one spec file (UTF-8 YAML, up to 10 MB), or another document, which is `noun` and how it `begins`.
 
     Raises `SpecError` when there is no document to speak of; lesser findings (a key given twice, an
     unquoted template) are kept in `Document.diagnostics`, so that all are told at once.
@@ -60,14 +66,13 @@ def load(path: str | os.PathLike[str]) -> Document:
     source = read(path)
     root, found = compose(source)
     if root is None or (isinstance(root, Scalar) and root.value is None and not root.failed):
-        raise SpecError(
-            [source.diagnostic("FS004", "the file is empty", hint="a spec begins with `flowspec: v1` and a `name:`")]
-        )
+        raise SpecError([source.diagnostic("FS004", "the file is empty", hint=begins)])
     if not isinstance(root, Mapping):
         kind = "a list" if isinstance(root, Items) else "a single value"
-        message = f"a job flow is a mapping, this is {kind}"
-        hint = "a spec begins with `flowspec: v1` and a `name:`"
-        raise SpecError([*found, source.diagnostic("FS005", message, root.at, hint=hint)])
+        message = f"{noun} is a mapping, this is {kind}"
+        raise SpecError([*found, source.diagnostic("FS005", message, root.at, hint=begins)])
+    if "requires" in root.entries:
+        check_requires(root)
     return Document(Path(path), source, root, tuple(found))
 
 
@@ -164,6 +169,15 @@ def compose(source: Source, *, functions: bool = False) -> tuple[Node | None, li
     return composer.root, composer.found
 
 
+def events(source: Source) -> Iterator[Any]:
+    """Yields PyYAML's events of a text that `compose` has taken."""
+    parser = _parser(source.text)
+    try:
+        yield from iter(parser.get_event, None)
+    finally:
+        parser.dispose()
+
+
 def _syntax(source: Source, error: Any) -> Diagnostic:
     if getattr(error, "problem", "") == _TOO_DEEP_FOR_LIBYAML:
         mark = error.problem_mark
@@ -206,6 +220,10 @@ def _unquoted(source: Source, at: Place, text: str) -> Diagnostic:
     )
 
 
+# Of an integer; no number that anything here takes has as many.
+_MAX_DIGITS = 1_000
+
+
 def resolve(text: str) -> Any:
     """A plain scalar's value by the YAML 1.2 core schema: None, bool, int, float or str."""
     if text in _WORDS:
@@ -213,7 +231,8 @@ def resolve(text: str) -> Any:
     if text[0] not in "-+.0123456789":
         return text
     if _INT.match(text):
-        return int(text, 0)
+        # Python reads no longer ones (sys.set_int_max_str_digits), and EMR has 64 bits: it stays text, as 1e999 does.
+        return int(text, 0) if len(text) <= _MAX_DIGITS else text
     if _FLOAT.match(text):
         number = float(text)
         return number if abs(number) != float("inf") else text

@@ -43,12 +43,14 @@ def render(
     variable_files: Sequence[str | os.PathLike[str]] = (),
     environ: MappingOf[str, str] | None = None,
     now: datetime | None = None,
+    placeholders: bool = False,
 ) -> Document:
     """The document as it is for one target, every template filled in.
 
     `target`: None takes the one that says `default: true`, else the only one, else none. `variables`
     are those of the command line. `environ` (default: the process's) is read for `FLOWSPEC_VAR_*` and
-    for names declared with `env:` alone. `now` (default: the present, UTC) gives `ds` and `ts`.
+    for names declared with `env:` alone. `now` (default: the present, UTC) gives `ds` and `ts`. With `placeholders`,
+    a sensitive variable without a value gets one that stands for it, which is said: for checking and showing only.
 
     What is wrong is collected in `Document.diagnostics`; `SpecError` is raised only for an unknown
     target and for variable files that can't be read, since nothing else would make sense then.
@@ -64,6 +66,7 @@ def render(
         read_files(variable_files),
         os.environ if environ is None else environ,
         _mapping(override.get("variables")) if override else None,
+        placeholders,
     )
     budget = Budget()
     resolved = resolve(document, given, {**_clock(now), "target": chosen}, budget)
@@ -248,7 +251,7 @@ class _Filler:
         values = plain(filled)
         if not isinstance(values, list):
             hint = (
-                "write a list, or a template that gives one"
+                "write a list, or a template that gives one; `item` is each of its values in turn"
                 if not isinstance(values, str)
                 else 'a template that gives a list stands alone: "{{ regions }}"'
             )

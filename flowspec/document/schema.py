@@ -25,11 +25,11 @@ _FOR_EDITORS = ("#/$defs/template", "#/$defs/known_")
 _TEXT = "#/$defs/text"
 
 
-def path() -> Path:
-    """Where the schema is: in the package, as a wheel has it, else beside it, as in a checkout."""
+def path(name: str = "flowspec-v1.schema.json") -> Path:
+    """Where a schema file is: in the package, as a wheel has it, else beside it, as in a checkout."""
     package = Path(__file__).parents[1]
-    found = (folder / "schemas" / "flowspec-v1.schema.json" for folder in (package, package.parent))
-    return next((one for one in found if one.is_file()), package / "schemas" / "flowspec-v1.schema.json")
+    found = (folder / "schemas" / name for folder in (package, package.parent))
+    return next((one for one in found if one.is_file()), package / "schemas" / name)
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from flowspec.document import schema as schemas
@@ -13,11 +14,16 @@ from flowspec.document.messages import Violation, tell
 from flowspec.document.reading import Reading
 from flowspec.document.render import render
 from flowspec.document.rules import check_rules
+from flowspec.document.rules.security import check_security
+from flowspec.document.settings import settings_for
 from flowspec.document.tree import Document, Mapping, Scalar, plain, settle
 from flowspec.errors import Diagnostic, Severity, SpecError
 from flowspec.facts.rules import refused_by_id
 
-_TOOL = ("flowspec", "name", "description", "backend", "region", "profile", "endpoint_url", "staging")
+MAX_FINDINGS = 300
+"""Findings about the schema after which the rest is not checked: nobody reads as many, and each takes time."""
+
+_TOOL = ("flowspec", "requires", "name", "description", "backend", "region", "profile", "endpoint_url", "staging")
 _ABOUT_TOOL = tuple(key for key in _TOOL if key != "name")
 
 
@@ -34,21 +40,32 @@ def validate(document: Document, *, emr_rules: bool = True) -> JobFlow:
     found = list(document.diagnostics)
     reading = Reading()
     data = reading.value(document.root, schemas.strict(), ())
-    findings = _without_echoes([one for one in _against(schemas.strict(), data) if not _failed(document, one)])
+    judged = (one for one in _against(schemas.strict(), data) if not _failed(document, one))
+    findings = _without_echoes(list(islice(judged, MAX_FINDINGS)))
     found += [_placed(document, one) for one in findings]
     if document.declared is not None:
         found += _declared_problems(document)
+    secrets = document.secrets | reading.secrets
+    if next(judged, None):
+        # The rules take what the schema has found right, and that is not known here.
+        raise SpecError(settle([_too_many(document, len(findings)), *found], document.target, secrets))
     rejected = [*reading.failed, *(one.path for one in findings if one.whole)]
     sound = _without(data, rejected)
     # A misspelt key was meant as the one that a rule finds absent.
     meant = {one.hint.removeprefix("did you mean ").removesuffix("?") for one in findings if one.id == "FS101"}
     violations = check_rules(sound, [*map(tuple, rejected), *((key,) for key in meant)])
     found += [_placed(document, one) for one in violations if emr_rules or one.id not in refused_by_id()]
-    secrets = document.secrets | reading.secrets
+    found += [_placed(document, one) for one in check_security(sound, secrets)]
+    found = list(settings_for(document.path).applied(found))
     settled = settle(found, document.target, secrets)
     if any(one.severity is Severity.ERROR for one in settled):
         raise SpecError(settled)
     return _job_flow(document, data, secrets, settled)
+
+
+def _too_many(document: Document, listed: int) -> Diagnostic:
+    message = f"there are more than {listed} findings; the rest of the spec was not checked"
+    return document.source.diagnostic("FS100", message, hint="mend these first")
 
 
 def _job_flow(
@@ -70,21 +87,32 @@ def _job_flow(
     )
 
 
+def check_against(document: Document, schema: schemas.Schema) -> dict[str, Any]:
+    """Checks a document that is no spec (a test's case.yaml) against a schema without references; returns its data.
+
+    Raises `SpecError` with all that was found since the file was read.
+    """
+    data = Reading().value(document.root, schema)
+    found = [*document.diagnostics, *(_placed(document, one) for one in _without_echoes(list(_against(schema, data))))]
+    if found:
+        raise SpecError(settle(found, ""))
+    return data  # type: ignore[no-any-return]  # a document's root is a mapping
+
+
 @cache
-def _validator(loose: bool) -> Any:
+def _validator_class() -> Any:
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
 
     # To JSON Schema 2.0 is an integer; to botocore it is not.
     types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
-    made: Any = extend(Draft202012Validator, type_checker=types)  # type: ignore[no-untyped-call]
-    return made(schemas.loose() if loose else schemas.strict())
+    return extend(Draft202012Validator, type_checker=types)  # type: ignore[no-untyped-call]
 
 
 def _against(schema: schemas.Schema, data: Any) -> Iterator[Violation]:
     if fits(data, schema, schema):
         return
-    judge = _validator(schema is schemas.loose())
+    judge = _validator_class()(schema)
     for key in [key for key, value in data.items() if isinstance(value, list) and key in schema["properties"]]:
         items = schemas.meant(schema["properties"][key], "array").get("items")
         # jsonschema is not asked about each of a thousand steps when one of them is wrong.
@@ -128,7 +156,8 @@ def _declared_problems(document: Document) -> list[Diagnostic]:
     data = plain(document.declared)
     stand_in = {"flowspec": "v1", "name": "x", **data}
     declared = Document(document.path, document.source, document.declared)
-    found = [one for one in _against(schemas.loose(), stand_in) if one.path[:1] in (("variables",), ("targets",))]
+    judged = (one for one in _against(schemas.loose(), stand_in) if one.path[:1] in (("variables",), ("targets",)))
+    found = list(islice(judged, MAX_FINDINGS))
     # What a variable can't be called has been said when the variables were resolved.
     found = [one for one in found if not (one.id == "FS105" and one.path[:1] == ("variables",) and one.key)]
     return [_placed(declared, one) for one in found if not _failed(declared, one)]

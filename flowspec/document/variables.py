@@ -11,14 +11,16 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as MappingOf
+from dataclasses import replace
 from typing import Any, NamedTuple
 
+from flowspec.document.masking import MASK
 from flowspec.document.nearest import did_you_mean
 from flowspec.document.parse import compose, read
 from flowspec.document.patterns import Pattern, PatternError, PatternWork, compile_pattern
 from flowspec.document.templates import MISSING, Budget, TemplateError, evaluate, is_template, names_in
 from flowspec.document.tree import Document, Mapping, Node, Place, Scalar, plain
-from flowspec.errors import Diagnostic, SpecError
+from flowspec.errors import Diagnostic, Severity, SpecError
 
 TYPES = ("string", "integer", "number", "boolean", "list", "mapping")
 BUILTIN = ("ds", "ts", "target")
@@ -47,6 +49,7 @@ _PREFIX = "FLOWSPEC_VAR_"
 _CREDENTIALS = re.compile(r"^AWS_|TOKEN|SECRET|PASSWORD|KEY", re.IGNORECASE)
 # Each takes five of the 1,000 calls in each other that Python allows, and compiling a template takes hundreds.
 _MAX_CHAIN = 60
+_PLACEHOLDER = "a placeholder"
 # Lines that a folded scalar may have more in the source than in its text.
 _FOLDED = 1_000
 
@@ -63,6 +66,8 @@ class Given(NamedTuple):
     files: tuple[Mapping, ...]
     environ: MappingOf[str, str]
     target: Mapping | None
+    placeholders: bool = False
+    """True if a sensitive variable without a value gets a placeholder: for commands that only check or show."""
 
 
 class Variables:
@@ -166,7 +171,7 @@ class _Resolver:
         self.result.names.setdefault(name, value)
         if rules.get("sensitive") is True:
             self.result.sensitive.add(name)
-        if name in self.result.sensitive:
+        if name in self.result.sensitive and self.result.origins.get(name) != _PLACEHOLDER:
             self.result.secrets.update(_texts(value))
 
     def _value(self, name: str, key: Scalar, definition: Mapping | None, rules: MappingOf[str, Any]) -> Any:
@@ -187,8 +192,18 @@ class _Resolver:
                 self.result.found.extend(template_problem(error, value))
                 return MISSING
             return converted
+        if self.given.placeholders and rules.get("sensitive") is True:
+            return self._placeholder(name, key, wanted, rules)
         self._missing(name, key)
         return MISSING
+
+    def _placeholder(self, name: str, key: Scalar, wanted: str, rules: MappingOf[str, Any]) -> Any:
+        self.result.origins[name] = _PLACEHOLDER
+        message = f"the sensitive variable '{name}' has no value here; a placeholder is taken"
+        found = key.at.source.diagnostic("FS302", message, key.at, hint="apply needs one")
+        self.result.found.append(replace(found, severity=Severity.INFO))
+        allowed = rules.get("enum")
+        return allowed[0] if isinstance(allowed, list) and allowed else _placeholder_of(wanted, rules)
 
     def _pattern(self, name: str, definition: Mapping | None) -> Pattern | None:
         node = definition.get("pattern") if definition else None
@@ -441,6 +456,13 @@ def _matches(pattern: Pattern, value: str) -> bool:
         return pattern.search(value) is not None
     except PatternError as error:
         raise _UnfitError("FS304", f"text that matches {pattern.text[:200]}, but {error}") from None
+
+
+def _placeholder_of(wanted: str, rules: MappingOf[str, Any]) -> Any:
+    """A value of a type. Text is what a secret is shown as, so that the output is the same with and without it."""
+    least = rules.get("minimum")
+    number = least if isinstance(least, int | float) else 1
+    return {"integer": number, "number": number, "boolean": False, "list": [], "mapping": {}}.get(wanted, MASK)
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -23,6 +23,8 @@ from flowspec.facts import api_model
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 TARGET_PREFIX = "ElasticMapReduce"
+# Where the embedded EMR's own clients believe it is (RFC 6761: no such host can exist).
+ENDPOINT_URL = "http://embedded-emr.invalid"
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def embedded_client(service: Service) -> tuple[Any, Any]:
     client = session.create_client(
         "emr",
         region_name=service.region,
-        endpoint_url="http://embedded-emr.invalid",
+        endpoint_url=ENDPOINT_URL,
         aws_access_key_id="embedded",
         aws_secret_access_key="embedded",  # noqa: S106 - signs requests that never leave the process
         config=Config(retries={"total_max_attempts": 1, "mode": "standard"}),
@@ -112,20 +114,22 @@ class _OfflineLoader:
 
 def attach(client: Any, service: Service) -> None:
     """Makes a boto3 EMR client call `service` in this process. FlowspecError propagates to the caller."""
+    client.meta.events.register("before-send.emr", lambda request, **_: answer(service, request))
+
+
+def answer(service: Service, request: Any) -> Any:
+    """Returns the AWSResponse that answers an AWSPreparedRequest. Raises botocore's ConnectionClosedError for none."""
     from botocore.awsrequest import AWSResponse, HeadersDict
     from botocore.exceptions import ConnectionClosedError
 
-    def answer(request: Any, **_: Any) -> Any:
-        body = request.body or b""
-        target = _text(request.headers["X-Amz-Target"])
-        response = respond(service, target, body if isinstance(body, bytes) else body.encode())
-        if response is None:
-            raise ConnectionClosedError(endpoint_url=request.url)
-        # Any: the stubs want the headers of an http.client message, botocore itself makes these.
-        headers: Any = HeadersDict(response.headers)
-        return AWSResponse(request.url, response.status, headers, _Raw(response.body))
-
-    client.meta.events.register("before-send.emr", answer)
+    body = request.body or b""
+    target = _text(request.headers["X-Amz-Target"])
+    response = respond(service, target, body if isinstance(body, bytes) else body.encode())
+    if response is None:
+        raise ConnectionClosedError(endpoint_url=request.url)
+    # Any: the stubs want the headers of an http.client message, botocore itself makes these.
+    headers: Any = HeadersDict(response.headers)
+    return AWSResponse(request.url, response.status, headers, _Raw(response.body))
 
 
 def _text(header: str | bytes) -> str:

@@ -5,7 +5,7 @@ does the same here; `unsupported` says why there is none, before anything is sta
 table, so what a plan accepts is what a worker can start.
 
     command-runner.jar hadoop-streaming ...     flowspec.engines.streaming
-    command-runner.jar spark-submit ...         flowspec.engines.spark, by an installed Spark
+    command-runner.jar spark-submit ...         flowspec.engines.spark, by an installed Spark (its examples, too)
     command-runner.jar hadoop jar|fs ...        flowspec.engines.hadoop, by a Hadoop or the one in Spark
     command-runner.jar s3-dist-cp ...           flowspec.engines.distcp
     command-runner.jar PROGRAM ...              that program
@@ -34,7 +34,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from flowspec.engines.paths import FileSystems, split_uri
-from flowspec.engines.registry import ELSEWHERE, ENGINES, by_jar, by_program
+from flowspec.engines.registry import ELSEWHERE, ENGINES, DataPaths, by_jar, by_program
 from flowspec.errors import FlowspecError
 
 HONOURED = ("core-site", "hdfs-site", "mapred-site", "spark-defaults")
@@ -50,7 +50,6 @@ _NOTHING_TO_PUSH = "Hadoop debugging was discontinued by AWS in 2023: this step 
 # Programs of EMR's nodes that this machine does not provide, with the reason that users read.
 _ABSENT = {
     **dict.fromkeys(("spark-shell", "pyspark"), "it waits for someone to type"),
-    "spark-example": "pyspark does not bring Spark's examples along",
     **dict.fromkeys(("hive-script", "hive", "beeline"), "there is no Hive on this machine's embedded EMR"),
     **dict.fromkeys(("pig-script", "pig"), "there is no Pig on this machine's embedded EMR"),
     **dict.fromkeys(("presto", "presto-cli", "trino", "trino-cli"), "there is no Presto or Trino here"),
@@ -113,6 +112,15 @@ def engine_of(jar: str, main_class: str | None, args: Sequence[str]) -> str:
         return _work(jar, main_class, args, lambda uri: uri).engine
     except FlowspecError:
         return ""
+
+
+def data_paths(jar: str, main_class: str | None, args: Sequence[str]) -> DataPaths | None:
+    """Returns the paths that a step reads and writes; None where its arguments do not tell them apart."""
+    try:
+        work = _work(jar, main_class, args, lambda uri: uri)
+        return ENGINES[work.engine].data_paths(work.args) if work.engine in ENGINES else None
+    except FlowspecError:
+        return None
 
 
 def unsupported(jar: str, main_class: str | None, args: Sequence[str]) -> str | None:

@@ -14,11 +14,19 @@ from typing import NamedTuple, TypeAlias
 
 from flowspec.engines.paths import FileSystems
 from flowspec.errors import FlowspecError
+from flowspec.facts.uris import split_at_commas
 
 ELSEWHERE = "leave the step out of this target with `when`, or run it on EMR"
 
 Check: TypeAlias = "Callable[[str, Sequence[str]], None]"
 """Gets the program's name and its arguments. Raises FlowspecError for what can't run on this machine."""
+
+
+class DataPaths(NamedTuple):
+    """The paths (or globs) that a step reads, files that it ships included, and those that it writes."""
+
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
 
 
 def _accept(_program: str, _args: Sequence[str]) -> None:
@@ -32,6 +40,7 @@ class Engine(NamedTuple):
     `takes_name` the process gets the name as its first argument. `jar`: a pattern for the file names of jars
     that it stands in for. `require` is checked by a plan and before a step is started, `preflight` by a plan only.
     `error_logs`: logs in which the program prints the exception that ends it, searched before syslog.
+    `data_paths` tells from the arguments which paths it reads and writes; None where they do not say.
     """
 
     module: str
@@ -41,6 +50,7 @@ class Engine(NamedTuple):
     require: Check = _accept
     preflight: Check = _accept
     error_logs: tuple[str, ...] = ()
+    data_paths: Callable[[Sequence[str]], DataPaths | None] = lambda _: None
 
 
 def _require_spark(program: str, args: Sequence[str]) -> None:
@@ -55,6 +65,29 @@ def _require_dist_cp(_program: str, args: Sequence[str]) -> None:
     distcp.parse(args)
 
 
+def _dist_cp_paths(args: Sequence[str]) -> DataPaths:
+    from flowspec.engines import distcp
+
+    copy = distcp.parse(args)
+    return DataPaths((copy.src,), (copy.dest,))
+
+
+def _streaming_paths(args: Sequence[str]) -> DataPaths | None:
+    from flowspec.engines.streaming.hadoop.arguments import ClientError, parse
+
+    try:
+        given = parse(args)
+    except ClientError:
+        return None
+    inputs = [path for value in given.all("input") for path in split_at_commas(value)]
+    shipped = [path for name in _SHIPPED for value in given.generic.get(name, ()) for path in value.split(",")]
+    shipped += [path for name in _SHIPPED for path in given.all(name)]
+    output = given.first("output")
+    return DataPaths((*inputs, *(path.partition("#")[0] for path in shipped)), (output,) if output else ())
+
+
+# Options of Hadoop Streaming that name files for the tasks.
+_SHIPPED = ("files", "archives", "libjars", "file", "cacheFile", "cacheArchive")
 # Options of Hadoop Streaming whose files it reads before the job starts.
 _READ_FIRST = ("conf", "files", "archives", "file", "cacheFile", "cacheArchive")
 
@@ -85,10 +118,11 @@ ENGINES: Mapping[str, Engine] = {
         programs=("hadoop-streaming",),
         jar=r"hadoop-streaming[^/]*\.jar",
         preflight=_refuse_streaming_options,
+        data_paths=_streaming_paths,
     ),
     "spark": Engine(
         "flowspec.engines.spark",
-        programs=("spark-submit", "spark-sql"),
+        programs=("spark-submit", "spark-sql", "spark-example"),
         takes_name=True,
         require=_require_spark,
         # An exception of Python is printed on stdout by PySpark's runner.
@@ -99,6 +133,7 @@ ENGINES: Mapping[str, Engine] = {
         programs=("s3-dist-cp", "s3distcp"),
         jar=r"(emr-)?s3-?dist-?cp[^/]*\.jar",
         require=_require_dist_cp,
+        data_paths=_dist_cp_paths,
     ),
     # Runs every other jar, and the file system's shell: see `engines._hadoop_program`.
     "hadoop": Engine("flowspec.engines.hadoop", error_logs=("stderr",)),

@@ -1,4 +1,4 @@
-"""`spark-submit` and `spark-sql` as on a cluster, run by the Spark of this machine on all its cores.
+"""`spark-submit`, `spark-sql` and `spark-example` as on a cluster, run by the Spark of this machine on all its cores.
 
     python -m flowspec.engines.spark spark-submit OPTIONS APPLICATION ARGS...
 
@@ -16,12 +16,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 
 from flowspec.engines import jvm
 from flowspec.engines.paths import FileSystems, split_uri
+from flowspec.engines.spark_examples import JAR, PACKAGE, announcement, locate
 from flowspec.engines.streaming.run.cache import Shipment, localize
 from flowspec.engines.streaming.run.joblog import JobLog
 from flowspec.errors import FlowspecError
@@ -83,7 +84,26 @@ def parse(program: str, words: Sequence[str]) -> Submission:
     found.application = tuple(words[at:])
     if program == "spark-submit" and not found.application:
         raise FlowspecError("spark-submit was given no application", remedy="name the script or jar behind its options")
-    return found
+    return _example(found) if program == "spark-example" else found
+
+
+def _example(given: Submission) -> Submission:
+    """Returns the submission for `spark-example OPTIONS CLASS ARGS...`, where the package may be left out."""
+    if not given.application:
+        raise FlowspecError("spark-example was given no example", remedy="name its class, such as SparkPi")
+    main_class = PACKAGE + given.application[0].removeprefix(PACKAGE)
+    return replace(given, options=[*given.options, ("--class", main_class)], application=(JAR, *given.application[1:]))
+
+
+def _resolved(given: Submission, spark: jvm.Spark) -> Submission:
+    """Replaces what only a node of EMR has by what this machine has. Raises FlowspecError if it has nothing."""
+    if not given.application:
+        return given
+    before = given.last("--class") or ""
+    application, main_class = locate(given.application[0], before, spark)
+    others = [(name, value) for name, value in given.options if name != "--class"]
+    options = given.options if main_class == before else [*others, ("--class", main_class)]
+    return replace(given, options=options, application=(application, *given.application[1:]))
 
 
 def _is_sparks(name: str) -> bool:
@@ -103,15 +123,15 @@ def _take(found: Submission, name: str, value: str) -> None:
 
 def require(program: str, words: Sequence[str]) -> None:
     """Raises FlowspecError for a command line that can't run on this machine."""
-    jvm.require_spark(f"'{program}'")
-    parse(program, words)
+    spark = jvm.require_spark(f"'{program}'")
+    _resolved(parse(program, words), spark)
 
 
 def main(program: str, words: Sequence[str]) -> int:
     """Runs the program; its exit status. Raises SystemExit where it can't run."""
     try:
         spark = jvm.require_spark(program)
-        given = parse(program, words)
+        given = _resolved(parse(program, words), spark)
         files = FileSystems.from_environment(os.environ, Path.cwd())
         defaults = jvm.configurations(os.environ).get("spark-defaults", {})
         argv = [str(spark.home / "bin" / "spark-submit"), *_translated(program, given, defaults, files)]
@@ -281,6 +301,8 @@ def _tell(given: Submission, defaults: Mapping[str, str]) -> None:
     memory = _memory(given, defaults)
     lines = [f"flowspec: without effect on this machine: {', '.join(said)}\n"] if said else []
     lines += [f"flowspec: the driver, and all executors in it, have {memory} of memory\n"] if memory else []
+    example = announcement(given.last("--class") or "")
+    lines += [f"flowspec: {example}\n"] if example else []
     sys.stderr.write("".join(lines))
     sys.stderr.flush()
 

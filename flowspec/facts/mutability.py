@@ -13,7 +13,7 @@ from enum import Enum
 
 
 class Handling(str, Enum):
-    """How a difference in a member is handled."""
+    """The way a difference in a member is handled."""
 
     IN_PLACE = "in place"
     """Changed on the running cluster by the row's operation."""

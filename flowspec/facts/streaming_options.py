@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple, TypeAlias
 
 Form: TypeAlias = Literal["value", "number", "switch", "commas", "each", "one_or_each", "pairs"]
-"""How an option's value is written on a command line.
+"""The form of an option's value on a command line.
 
     value         flag text
     number        flag 4

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from flowspec.document.tree import Source
+from flowspec.importers.dataflow_runner import is_file as is_dataflow_runner
 from flowspec.importers.refusal import refuse
 
 _SIGNS = (
@@ -16,7 +17,12 @@ _SIGNS = (
         "terraform",
         re.compile(r"^\s*(resource|module)\s+\"?aws_emr_|^\s*(resource|variable|locals|provider)\b.*\{", re.MULTILINE),
     ),
-    ("aws-cli", re.compile(r"\bemr\s(.*\s)?create-cluster\b", re.DOTALL)),
+    ("mrjob", re.compile(r"^runners\s*:", re.MULTILINE)),
+    ("airflow", re.compile(r"\bEmrCreateJobFlowOperator\s*[(.]|^JOB_FLOW_OVERRIDES\b", re.MULTILINE)),
+    (
+        "aws-cli",
+        re.compile(r"\bemr\s(.*\s)?create-cluster\b|\bcreate-cluster\s.*--(release-label|ami-version)\b", re.DOTALL),
+    ),
 )
 
 
@@ -43,6 +49,11 @@ def _recognized_json(source: Source) -> str:
         return "request"
     _refuse_values(source, value)
     members = value.keys() if isinstance(value, dict) else ()
+    if is_dataflow_runner(value):
+        return "dataflow-runner"
+    for member, kind in (("JOB_FLOW_OVERRIDES", "airflow"), ("runners", "mrjob")):
+        if member in members:
+            return kind
     if "Resources" in members and "Instances" not in members:
         return "cloudformation"
     return "terraform" if {"resource", "planned_values", "terraform_version"} & set(members) else "request"
@@ -84,11 +95,6 @@ _STRUCTURED = (
         _has(r"^apiVersion\s*:", r"^kind\s*:"),
         "this is a Kubernetes manifest",
         "import takes a request, an AWS CLI script, CloudFormation or Terraform",
-    ),
-    _Other(
-        _has(r"^runners\s*:"),
-        "this is a configuration of mrjob",
-        "mrjob makes its clusters itself: `flowspec migrate` records what a script that uses it asks EMR for",
     ),
     _Other(
         _has(r"^(-\s+)?hosts\s*:", r"^\s*tasks\s*:"),

@@ -4,6 +4,9 @@
     aws-cli         a script with `aws emr create-cluster …`
     cloudformation  a template with an AWS::EMR::Cluster, YAML or JSON
     terraform       a module with an aws_emr_cluster: HCL or JSON, or what `terraform show -json` says
+    airflow         a module with EMR's operators, or its JOB_FLOW_OVERRIDES and SPARK_STEPS
+    dataflow-runner a cluster of Snowplow's dataflow-runner
+    mrjob           mrjob.conf
 
 Each reader knows one of them. What a source says is taken over, or becomes a variable, or is named in a note
 with its place; it is never guessed and never lost without a word.
@@ -19,6 +22,8 @@ from pathlib import Path
 from flowspec.document.patterns import PatternWork
 from flowspec.document.tree import Source
 from flowspec.facts.api_model import input_shape
+from flowspec.importers import dataflow_runner, mrjob
+from flowspec.importers.airflow import dag as airflow
 from flowspec.importers.awscli import script as awscli
 from flowspec.importers.cloudformation import template as cloudformation
 from flowspec.importers.decompile.placeholders import (
@@ -40,6 +45,13 @@ from flowspec.importers.terraform import module as terraform
 _WITH_VALUES: Mapping[str, Callable[..., Wanted]] = {
     "cloudformation": cloudformation.read,
     "terraform": terraform.read,
+}
+
+_PLAIN: Mapping[str, Callable[[Source, Path, str], Wanted]] = {
+    "aws-cli": awscli.read,
+    "airflow": airflow.read,
+    "dataflow-runner": dataflow_runner.read,
+    "mrjob": mrjob.read,
 }
 
 
@@ -73,7 +85,7 @@ def read(
         if kind in _WITH_VALUES:
             wanted = _WITH_VALUES[kind](source, folder, cluster, var_files=var_files, settings=settings)
         else:
-            wanted = awscli.read(source, folder, cluster)
+            wanted = _PLAIN[kind](source, folder, cluster)
         return _checked(wanted, source)
     except RecursionError:
         refuse(source, "nested too deeply")

@@ -1,11 +1,16 @@
 """request + Cluster | None -> Plan: what would happen, and why. Pure: no I/O, no backend, no engine.
 
-    cluster    a cluster and its steps as values
-    changes    the plan as values: changes, calls in order, files to upload; a backend's assessment of a request
-    compare    compares a request with the running cluster (`make_plan`)
+    cluster      a cluster and its steps as values, and the tags of ours
+    changes      the plan as values: changes, calls in order, files to upload; a backend's assessment of a request
+    fields       compares a request with what runs, member by member (differences, forms, groups, fleets)
+    steps        which steps are to be added, cancelled, or left alone
+    converge     differences -> calls of EMR in order, and lines of a plan (lines: what is made, appended or lost)
+    compare      all of it together (`make_plan`)
+    identity     the tags by which the next plan knows what the last apply did
+    saved        plans as files, and what makes one stale
 
 A plan is plain data, equal by value, and it is all that `flowspec.backend.aws.apply` needs: what is not in it
-is not done. Without a running cluster, the plan is a submission. A running cluster with the same digest in
-its tags was made from the same request and is joined: there is nothing to do. One with another digest would
-have to be replaced, which is done only when it was asked for.
+is not done. Without a running cluster, the plan is a submission. A cluster that lives on is changed in place where
+EMR can do that; the rest is a replacement, which is done only when it was asked for. A run that ends with its steps
+is joined when it was made from the same request, and otherwise never changed.
 """

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from flowspec.errors import Diagnostic
+from flowspec.errors import Diagnostic, Location
 from flowspec.request.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ class Change:
     """One line of a plan: `address` names the thing, `reason` says why.
 
     `before` and `after` are texts, or tuples of texts for command lines.
-    `path` leads to the wanted value in the RunJobFlow request, () where the request has none.
+    `path` leads to the wanted value in the RunJobFlow request, () where the request has none, and `location` is its
+    place in the spec.
     """
 
     action: Action
@@ -41,6 +42,7 @@ class Change:
     after: str | tuple[str, ...] | None = None
     reason: str = ""
     path: tuple[str | int, ...] = ()
+    location: Location | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class Plan:
     says why the plan may not be applied ("" if it may), `remedy` what would allow it. `remarks` say what is
     different on this machine from the cluster asked for, `notes` what of the running cluster was left as it is.
     `converges` is the running cluster that is changed in place, and `observed` the digest of it as it was then.
+    `uploads` are the files that have to be staged, and `staged` the URIs of those that are known to be there already.
     `awaits` are the ids of its steps that are the spec's and not over yet; None where all of its steps are the run's.
     """
 
@@ -97,6 +100,7 @@ class Plan:
     remarks: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
+    staged: frozenset[str] = frozenset()
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     version: int = PLAN_VERSION
 

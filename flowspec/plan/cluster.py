@@ -16,6 +16,8 @@ DIGEST_TAG, SUBMISSION_TAG, SOURCE_TAG = "flowspec:digest", "flowspec:submission
 MANAGED_TAG = "flowspec:managed"
 # The digest of the members that EMR never gives back, and the digest of the steps that were submitted.
 HIDDEN_TAG, STEPS_TAG = "flowspec:hidden", "flowspec:steps"
+# Where the secrets of the spec are among its tags and arguments (`flowspec.plan.sensitive`).
+SENSITIVE_TAG = "flowspec:sensitive"
 # Who changes the cluster at this moment (`flowspec.backend.aws.lock`).
 LOCK_TAG = "flowspec:lock"
 # On a cluster that was ended because another apply was earlier: the id of the one that stayed.
@@ -42,8 +44,8 @@ class Step:
 
     @property
     def has_ended(self) -> bool:
-        """True if the step is in a final state."""
-        return self.state in states.ENDED_STEPS
+        """True if the step is in a final state, or in one that is not known and has an end."""
+        return self.state in states.ENDED_STEPS or (self.state not in states.ACTIVE_STEPS and self.ended is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,8 @@ class Live:
 class Cluster:
     """A cluster at the moment it was read. `steps` are in the order they were added, oldest first.
 
-    `live` is there when it was read back to be compared with a request.
+    `live` is there when it was read back to be compared with a request. `others` are further active clusters with the
+    tags of the same flow and target; there should be none.
     """
 
     id: str
@@ -84,11 +87,12 @@ class Cluster:
     ended: datetime | None = None
     steps: tuple[Step, ...] = ()
     live: Live | None = None
+    others: tuple[str, ...] = ()
 
     @property
     def has_ended(self) -> bool:
-        """True if the cluster is in a final state."""
-        return self.state in states.ENDED
+        """True if the cluster is in a final state, or in one that is not known and has an end."""
+        return self.state in states.ENDED or (self.state not in states.ALIVE and self.ended is not None)
 
     @property
     def digest(self) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 
 from flowspec.facts.mutability import Handling
 from flowspec.plan.changes import Action, ApiCall, Change
-from flowspec.plan.cluster import Cluster
-from flowspec.plan.fields import Difference, Kind, snake
+from flowspec.plan.cluster import MANAGED_TAG, Cluster
+from flowspec.plan.differences import Difference, Kind, snake
+from flowspec.plan.identity import TAG_VALUE, managed_tokens
 
 _ACTIONS = {Kind.SET: Action.UPDATE, Kind.ADD: Action.CREATE, Kind.REMOVE: Action.DELETE}
 _SWITCHES = {
@@ -24,14 +25,7 @@ WANTS_READY = frozenset({"ModifyInstanceGroups", "AddInstanceGroups", "ModifyIns
 
 def needs_replacement(difference: Difference) -> bool:
     """True if only a new cluster can have the wanted value."""
-    if _is_task_group(difference):
-        return False
     return difference.row.handling in {Handling.REPLACE, Handling.UNREADABLE, Handling.APPEND}
-
-
-def _is_task_group(difference: Difference) -> bool:
-    """A task group is never changed into another: the other is added, and the old one emptied."""
-    return difference.address.startswith("instance group TASK") and difference.kind is not Kind.SET
 
 
 def changes_of(difference: Difference) -> Iterator[Change]:
@@ -40,17 +34,28 @@ def changes_of(difference: Difference) -> Iterator[Change]:
     operation = row.undo if difference.kind is Kind.REMOVE else row.operation
     action = _ACTIONS[difference.kind]
     if difference.kind is not Kind.SET:
-        before, after = _text(difference.before), _text(difference.after)
+        before, after = value_text(difference.before), value_text(difference.after)
         yield Change(action, difference.address, before, after, operation, difference.path)
         return
-    for suffix, one, other in _leaves(difference.before, difference.after):
+    # Of applications only the names count, and one that is gone as much as one that is new.
+    named = row.member == "Applications"
+    values = (
+        (_app_names(difference.before), _app_names(difference.after))
+        if named
+        else (difference.before, difference.after)
+    )
+    for suffix, one, other in _leaves(*values):
         address = f"{difference.address}.{suffix}" if suffix else difference.address
-        yield Change(action, address, _text(one), _text(other), operation, difference.path)
+        yield Change(action, address, value_text(one), value_text(other), operation, difference.path)
 
 
-def _leaves(before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
+def _app_names(applications: Any) -> list[str]:
+    return [str(one.get("Name", "")) for one in applications or ()]
+
+
+def _leaves(before: Any, after: Any, *, spelled: bool = False) -> Iterator[tuple[str, Any, Any]]:
     """The values in `after` that `before` has not, each with its path; both whole where they can't be told apart."""
-    one, other = _named(before), _named(after)
+    one, other = _named(before, spelled), _named(after, spelled)
     if one is None or other is None:
         yield "", before, after
         return
@@ -58,17 +63,20 @@ def _leaves(before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
         (f"{key}.{suffix}" if suffix else key, left, right)
         for key, value in other.items()
         if one.get(key) != value
-        for suffix, left, right in _leaves(one.get(key), value)
+        for suffix, left, right in _leaves(one.get(key), value, spelled=key == "properties")
     ]
     gone = [(key, one[key], None) for key in one if key not in other]
     # Where nothing stated differs, what is gone does; else it is what EMR has filled in.
     yield from found or gone or [("", before, after)]
 
 
-def _named(value: Any) -> Mapping[str, Any] | None:
-    """A mapping, or a list of things with names, by name; None for anything else."""
+def _named(value: Any, spelled: bool) -> Mapping[str, Any] | None:
+    """A mapping, or a list of things with names, by name; None for anything else.
+
+    The names of members are as the spec has them, and those that people give (`spelled`) as they are.
+    """
     if isinstance(value, Mapping):
-        return {snake(str(key)): item for key, item in value.items()}
+        return {key if spelled else snake(key): item for key, item in value.items()}
     if isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
         for key in ("Classification", "Name", "InstanceType", "Key"):
             if all(item.get(key) for item in value):
@@ -76,8 +84,8 @@ def _named(value: Any) -> Mapping[str, Any] | None:
     return None
 
 
-def _text(value: Any) -> str | tuple[str, ...] | None:
-    """A value as a plan shows it."""
+def value_text(value: Any) -> str | tuple[str, ...] | None:
+    """A value of a request as a plan shows it: a text, or the texts of a list."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -121,6 +129,18 @@ def ending_calls(differences: Sequence[Difference], cluster: Cluster) -> Iterato
     for one in differences:
         if one.row.operation in {"SetKeepJobFlowAliveWhenNoSteps", "SetTerminationProtection"} and not one.after:
             yield _switch(one, cluster)
+
+
+def intent_calls(identity: Mapping[str, str], cluster: Cluster) -> Iterator[ApiCall]:
+    """AddTags with the tokens of all that the calls are going to set, beside those that are there.
+
+    It comes first: an apply that is killed in between leaves nothing that a later one would not know as ours.
+    """
+    tokens = managed_tokens(cluster.tags.get(MANAGED_TAG, ""))
+    new = managed_tokens(identity[MANAGED_TAG])
+    value = "".join(sorted(tokens | new))
+    if not new <= tokens and len(value) <= TAG_VALUE:
+        yield ApiCall("AddTags", {"ResourceId": cluster.id, "Tags": [{"Key": MANAGED_TAG, "Value": value}]})
 
 
 def tag_calls(differences: Sequence[Difference], identity: Mapping[str, str], cluster: Cluster) -> Iterator[ApiCall]:

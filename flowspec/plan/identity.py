@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from flowspec.facts.mutability import ROWS, Handling
@@ -23,13 +23,14 @@ from flowspec.plan.cluster import (
     TARGET_TAG,
     Cluster,
 )
-from flowspec.plan.fields import stated, token
+from flowspec.plan.differences import TOKEN_LENGTH, token
+from flowspec.plan.fields import stated
 from flowspec.plan.steps import step_identity
+from flowspec.request.public_form import public_form
 
-_TAG_VALUE = 256
-_TOKEN = 5
+TAG_VALUE = 256
 # Of KerberosAttributes DescribeCluster gives the realm back, and no password.
-_HIDDEN_MEMBERS = (*(row.member for row in ROWS if row.handling is Handling.UNREADABLE), "KerberosAttributes")
+HIDDEN_MEMBERS = (*(row.member for row in ROWS if row.handling is Handling.UNREADABLE), "KerberosAttributes")
 
 
 def identity_tags(plan: Plan) -> dict[str, str]:
@@ -39,27 +40,27 @@ def identity_tags(plan: Plan) -> dict[str, str]:
         TARGET_TAG: plan.target,
         DIGEST_TAG: plan.digest,
         MANAGED_TAG: _managed(plan.request),
-        STEPS_TAG: steps_digest(plan.request),
+        STEPS_TAG: steps_digest(plan.request, plan.secrets),
     }
-    hidden = {HIDDEN_TAG: hidden_digest(plan.request)} if unreadable(plan.request) else {}
+    hidden = {HIDDEN_TAG: hidden_digest(plan.request, plan.secrets)} if unreadable(plan.request) else {}
     return tags | hidden
 
 
 def _managed(params: Mapping[str, Any]) -> str:
     """The tokens of what a request states, "" when they are too many for a tag: then nothing is taken off later."""
     tokens = "".join(sorted({token(address) for address in stated(params)}))
-    return tokens if len(tokens) <= _TAG_VALUE else ""
+    return tokens if len(tokens) <= TAG_VALUE else ""
 
 
 def managed_tokens(value: str) -> frozenset[str]:
     """The tokens in the value of the tag `flowspec:managed`."""
-    return frozenset(value[start : start + _TOKEN] for start in range(0, len(value), _TOKEN))
+    return frozenset(value[start : start + TOKEN_LENGTH] for start in range(0, len(value), TOKEN_LENGTH))
 
 
 def unreadable(params: Mapping[str, Any]) -> dict[str, Any]:
     """The members of a request that EMR never gives back."""
     found = {}
-    for member in _HIDDEN_MEMBERS:
+    for member in HIDDEN_MEMBERS:
         value: Any = params
         for name in member.split("."):
             value = value.get(name) if isinstance(value, Mapping) else None
@@ -68,26 +69,52 @@ def unreadable(params: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def hidden_digest(params: Mapping[str, Any]) -> str:
-    """The digest of what EMR never gives back. Passwords are in it: cut to 16 digits, it tells nothing of them."""
-    return _digest(unreadable(params))[:16]
+def hidden_digest(params: Mapping[str, Any], secrets: Collection[str]) -> str:
+    """The digest of what EMR never gives back, which tells none of the `secrets` and passwords in it."""
+    return _digest(public_form(unreadable(params), secrets))[:16]
 
 
-def steps_digest(params: Mapping[str, Any]) -> str:
-    """The digest of the steps that a request submits."""
-    return _digest([step_identity(one) for one in params.get("Steps", ())])[:16]
+def steps_digest(params: Mapping[str, Any], secrets: Collection[str]) -> str:
+    """The digest of the steps that a request submits, which tells none of the `secrets` in them."""
+    public = public_form({"Steps": params.get("Steps", ())}, secrets)
+    return _digest([public["secrets"], [step_identity(one) for one in public["params"]["Steps"]]])[:16]
 
 
-def observed_digest(cluster: Cluster) -> str:
+def observed_digest(cluster: Cluster, secrets: Collection[str]) -> str:
     """The digest of a cluster as it was read, by which a saved plan is known to be stale.
 
     Of steps only the ids count: that one has moved on changes no plan that was made while it was alive.
     """
     live = cluster.live
-    params = dict(live.params) if live else {}
+    params = {name: value for name, value in live.params.items() if name != "Steps"} if live else {}
+    if live and params.get("Instances"):
+        params["Instances"] = _without_moved_sizes(params)
     # The lock is written by who is about to look.
     params["Tags"] = [tag for tag in params.get("Tags", ()) if tag["Key"] != LOCK_TAG]
-    return _digest([cluster.id, params, live.ids if live else None, [one.id for one in cluster.steps]])
+    public = public_form(params, secrets)
+    return _digest([cluster.id, public, live.ids if live else None, [one.id for one in cluster.steps]])
+
+
+_SIZES = {
+    "InstanceGroups": frozenset({"InstanceCount"}),
+    "InstanceFleets": frozenset({"TargetOnDemandCapacity", "TargetSpotCapacity"}),
+}
+
+
+def _without_moved_sizes(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The Instances of a cluster without the sizes that a scaler may move at any moment."""
+    managed = bool(params.get("ManagedScalingPolicy"))
+    instances = dict(params["Instances"])
+    for name, sizes in _SIZES.items():
+        instances[name] = [
+            {
+                key: item
+                for key, item in one.items()
+                if key not in sizes or not (managed or one.get("AutoScalingPolicy"))
+            }
+            for one in instances.get(name, ())
+        ]
+    return instances
 
 
 def _digest(value: Any) -> str:

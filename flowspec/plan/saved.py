@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -56,7 +57,7 @@ def write_plan(content: Mapping[str, Any], options: Mapping[str, Any]) -> str:
 
 def is_plan_file(text: str) -> bool:
     """True if a text is a plan file, of whatever version, whole or not."""
-    return text.lstrip().startswith("{") and f'"{FORMAT}"' in text[:200]
+    return re.match(rf'\s*{{\s*"format"\s*:\s*"{FORMAT}"', text) is not None
 
 
 def read_plan(text: str) -> SavedPlan:

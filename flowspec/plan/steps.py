@@ -69,9 +69,10 @@ def compare_steps(
         attempts = there.get(step_identity(config), [])
         # The k-th of equal steps in the request is the k-th on the cluster.
         latest = attempts.pop(0) if attempts else None
-        if latest is None and _history_is_cut(cluster):
+        named = config.get("Name") in rerun
+        if latest is None and _history_is_cut(cluster) and not named:
             unknown += [] if known else [index]
-        elif latest is None or config.get("Name") in rerun or (latest.state not in _LIVE and "failed" in rerun):
+        elif latest is None or named or (latest.state not in _LIVE and "failed" in rerun):
             add.append(index)
         elif latest.state not in _LIVE:
             failed.append(latest)
@@ -89,11 +90,23 @@ def _history_is_cut(cluster: Cluster) -> bool:
 
 def _by_identity(cluster: Cluster) -> dict[str, list[Step]]:
     """The steps of a cluster by identity. Failed attempts that a later attempt repeats are left out."""
-    configs = cluster.live.params.get("Steps", ()) if cluster.live else ()
     found: dict[str, list[Step]] = {}
-    for config, step in zip(configs, cluster.steps, strict=True):
-        attempts = found.setdefault(step_identity(config), [])
-        if attempts and attempts[-1].state not in _LIVE:
-            attempts.pop()
-        attempts.append(step)
+    for config, step in surviving_steps(cluster):
+        found.setdefault(step_identity(config), []).append(step)
     return found
+
+
+def surviving_steps(cluster: Cluster) -> list[tuple[Mapping[str, Any], Step]]:
+    """The steps of a cluster with their StepConfigs, oldest first, without failed attempts that a later one repeats.
+
+    `cluster` is one that was read back.
+    """
+    configs = cluster.live.params.get("Steps", ()) if cluster.live else ()
+    attempts: dict[str, list[tuple[int, Step]]] = {}
+    for index, (config, step) in enumerate(zip(configs, cluster.steps, strict=True)):
+        earlier = attempts.setdefault(step_identity(config), [])
+        if earlier and earlier[-1][1].state not in _LIVE:
+            earlier.pop()
+        earlier.append((index, step))
+    kept = sorted((pair for found in attempts.values() for pair in found), key=lambda pair: pair[0])
+    return [(configs[index], step) for index, step in kept]

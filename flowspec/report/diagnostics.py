@@ -5,17 +5,23 @@ Everything returns a string; nothing prints.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from flowspec.document.catalog import CATALOG
+from flowspec.document.escaping import visible_line, visible_values
 from flowspec.errors import Diagnostic, Location, Severity
+from flowspec.version import installed_version
 
 MAX_SHOWN = 50
 _WIDEST = 120
+# The project has no site yet: an absolute URI (SARIF 2.1.0, 3.49.12) that names the command which shows the page.
+_HELP = "urn:flowspec:explain:"
 
 _COLORS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.INFO: "36"}
 
@@ -27,7 +33,7 @@ def as_text(diagnostics: Iterable[Diagnostic], *, color: bool = False) -> str:
     there are none.
     """
     found = list(diagnostics)
-    shown = _most_telling(found)
+    shown = [replace(visible_values(one), source=one.source) for one in _most_telling(found)]
     blocks = [_block(one, color) for one in shown]
     if len(found) > len(shown):
         blocks.append(f"… and {_counted(found, minus=shown)} more\n")
@@ -69,7 +75,23 @@ def _notes(found: Diagnostic) -> list[str]:
         return list(found.notes)
     more = f"flowspec explain {found.id}"
     *notes, last = found.notes or ("",)
-    return [*notes, f"{last}; {more}"] if last.startswith("target ") else [*found.notes, more]
+    return [*notes, f"{last}; {more}"] if last.startswith(("target ", "targets ")) else [*found.notes, more]
+
+
+def merged_targets(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """The findings of one spec at several targets, by place: what they share once, with all their names in its note."""
+    alike: dict[Diagnostic, list[str]] = {}
+    for one in diagnostics:
+        *notes, last = one.notes or ("",)
+        name = last.removeprefix("target ") if last.startswith("target ") else ""
+        alike.setdefault(replace(one, notes=tuple(notes)) if name else one, []).append(name)
+    return tuple(sorted((_noted(one, names) for one, names in alike.items()), key=lambda one: one.sort_key))
+
+
+def _noted(found: Diagnostic, names: Sequence[str]) -> Diagnostic:
+    if not names[0]:
+        return found
+    return replace(found, notes=(*found.notes, f"target{'s' if len(names) > 1 else ''} {', '.join(names)}"))
 
 
 def _painter(color: bool, code: str) -> Any:
@@ -82,7 +104,9 @@ def _bold(color: bool) -> Any:
 
 def _excerpt(found: Diagnostic, place: Location, margin: str, paint: Any) -> list[str]:
     source, start = _clipped(found.source, place.column - 1)
-    before, marked = source[:start], source[start : start + max(place.width, 1)]
+    end = start + max(place.width, 1)
+    before, marked, after = (visible_line(part) for part in (source[:start], source[start:end], source[end:]))
+    source = before + marked + after
     carets = "^" * max(_columns(marked), 1)
     pointer = paint(f"{carets} {found.hint}".rstrip())
     return [f"{margin} |", f"{place.line} | {source}", f"{margin} | {_blank(before)}{pointer}"]
@@ -156,12 +180,7 @@ def as_sarif(diagnostics: Iterable[Diagnostic]) -> str:
     """The diagnostics as a SARIF 2.1.0 log with stable rule ids."""
     found = list(diagnostics)
     ids = sorted({one.id for one in found})
-    driver = {
-        "name": "flowspec",
-        "rules": [
-            {"id": id_, "shortDescription": {"text": CATALOG[id_].title if id_ in CATALOG else id_}} for id_ in ids
-        ],
-    }
+    driver = {"name": "flowspec", "version": installed_version(), "rules": [_rule(id_) for id_ in ids]}
     log = {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -169,11 +188,38 @@ def as_sarif(diagnostics: Iterable[Diagnostic]) -> str:
             {
                 "tool": {"driver": driver},
                 "columnKind": "unicodeCodePoints",
-                "results": [_result(one, ids) for one in found],
+                "results": [
+                    {**_result(one, ids), "partialFingerprints": {"flowspec/v1": fingerprint}}
+                    for one, fingerprint in zip(found, _fingerprints(found), strict=True)
+                ],
             }
         ],
     }
     return json.dumps(log, indent=2, ensure_ascii=False)
+
+
+def _rule(id_: str) -> dict[str, Any]:
+    """A rule with its page, which GitHub shows beside the finding."""
+    if id_ not in CATALOG:
+        return {"id": id_, "shortDescription": {"text": id_}}
+    from flowspec.document.pages import page
+
+    text = page(id_)
+    return {
+        "id": id_,
+        "shortDescription": {"text": CATALOG[id_].title},
+        "help": {"text": text, "markdown": text},
+        "helpUri": f"{_HELP}{id_}",
+    }
+
+
+def _fingerprints(found: Sequence[Diagnostic]) -> Iterator[str]:
+    """Identifies each finding while lines move: its id, file and line's text, counted where they are equal."""
+    seen: Counter[tuple[str, str, str]] = Counter()
+    for one in found:
+        known = (one.id, one.location.file if one.location else "", one.source.strip() or one.message)
+        seen[known] += 1
+        yield hashlib.sha256("\0".join((*known, str(seen[known]))).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def _result(found: Diagnostic, ids: Sequence[str]) -> dict[str, Any]:

@@ -1,16 +1,18 @@
-"""A plan, as text and as JSON."""
+"""A plan as text, as Markdown and as JSON."""
 
 from __future__ import annotations
 
 import json
 import shlex
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from difflib import SequenceMatcher
 from typing import Any
 
+from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
 from flowspec.plan.changes import Action, Change, Plan
-from flowspec.report.runs import printable
+from flowspec.report.markdown import escaped, fenced
 
 _COUNTED = {
     Action.REPLACE: ("cluster to replace", "clusters to replace"),
@@ -24,42 +26,107 @@ _COUNTED = {
 
 def as_text(plan: Plan) -> str:
     """The plan for people: a line for each change, its reason, and a count; secrets masked."""
-    where = f" on target {plan.target}" if plan.target else ""
-    lines = [f"{plan.flow}{where}", ""]
+    lines = [_title(plan), ""]
     # Masked before joining: shell quoting may split a secret, and the mask would not find it.
-    lines += [_line(change, plan.secrets) for change in plan.changes]
-    if plan.joins:
-        lines += [f"  = cluster {plan.joins} is already running this request (same digest)"]
-    lines += [f"  local run: {printable(remark)}" for remark in plan.remarks]
-    lines += ["", "Plan: " + (", ".join(_counts(plan)) if plan.has_changes else "nothing to do") + "."]
+    lines += [f"  {_line(change, plan)}" for change in plan.changes]
+    lines += [f"  {note}" for note in _notes(plan)]
+    lines += ["", _summary(plan)]
     if plan.blocked:
-        lines += [f"Blocked: {plan.blocked}", f"  {plan.remedy}"]
+        lines += [visible(f"Blocked: {plan.blocked}"), visible(f"  {plan.remedy}")]
     return str(mask("\n".join(lines), plan.secrets))
 
 
-def _line(change: Change, secrets: Collection[str]) -> str:
-    value = mask(change.after, secrets)
-    after = shlex.join(map(str, value)) if isinstance(change.after, tuple) else value
-    what = f": {_moved(change, after)}" if after or change.before else ""
-    reason = f"  ({change.reason})" if change.reason else ""
-    return printable(f"  {change.action.value} {change.address}{what}{reason}")
+# GitHub colours the lines of a diff block by their first character.
+_DIFF_MARKS = {
+    Action.CREATE: "+",
+    Action.UPDATE: "!",
+    Action.DELETE: "-",
+    Action.REPLACE: "-",
+    Action.SUBMIT: "+",
+    Action.UPLOAD: "+",
+}
 
 
-def _moved(change: Change, after: Any) -> str:
-    if change.before is None:
-        return str(after)
-    return str(change.before) if change.after is None else f"{change.before} → {after}"
+def as_markdown(plan: Plan) -> str:
+    """The plan for a comment on a pull request: its count as the heading, its lines as a diff; secrets masked."""
+    lines = [f"### {escaped(_title(plan))}", "", f"**{escaped(_summary(plan))}**", ""]
+    if plan.changes:
+        lines += [*diff_block([(change.action, _line(change, plan)) for change in plan.changes]), ""]
+    lines += [f"- {escaped(note)}" for note in _notes(plan)]
+    if plan.blocked:
+        lines += ["", f"> **Blocked:** {escaped(plan.blocked)}; {escaped(plan.remedy)}"]
+    return str(mask("\n".join(lines).rstrip(), plan.secrets))
+
+
+def diff_block(lines: Sequence[tuple[Action, str]]) -> list[str]:
+    """Returns the lines of changes as a Markdown block that is coloured as a diff."""
+    return fenced([f"{_DIFF_MARKS[action]} {line}" for action, line in lines], "diff")
+
+
+def _title(plan: Plan) -> str:
+    return visible(f"{plan.flow} on target {plan.target}" if plan.target else plan.flow)
+
+
+def _notes(plan: Plan) -> Iterator[str]:
+    if plan.joins:
+        yield f"= cluster {plan.joins} is already as the spec wants it"
+    yield from (f"note: {visible(note)}" for note in plan.notes)
+    yield from (f"local run: {visible(remark)}" for remark in plan.remarks)
+
+
+def _summary(plan: Plan) -> str:
+    return "Plan: " + (", ".join(_counts(plan)) if plan.has_changes else "nothing to do") + "."
+
+
+def _line(change: Change, plan: Plan) -> str:
+    return change_line(change, plan.secrets, placed=bool(plan.converges) or change.action is Action.REPLACE)
+
+
+def change_line(change: Change, secrets: Collection[str], *, placed: bool) -> str:
+    """`~ instance group CORE: count 4 → 10  (ModifyInstanceGroups)  job.yaml:14`; the place only if `placed`."""
+    before, after = (mask(value, secrets) for value in (change.before, change.after))
+    values = " → ".join(_differing(before, after))
+    # The address of a member names its thing first: `instance group CORE: count`.
+    separator = " " if ": " in change.address else ": "
+    address = mask(change.address, secrets)
+    what = f"{address}{separator}{values}" if values else address
+    reason = f" {change.reason}" if change.action is Action.REPLACE else f"  ({change.reason})" if change.reason else ""
+    place = f"  {change.location.file}:{change.location.line}" if change.location and placed else ""
+    return visible(f"{change.action.value} {what}{reason}{place}")
+
+
+def _differing(before: Any, after: Any) -> Iterator[str]:
+    """The texts of two values; of two lists of arguments only what is not in both, with … for the rest."""
+    if not (isinstance(before, list | tuple) and isinstance(after, list | tuple)):
+        given = [one for one in (before, after) if one is not None]
+        yield from (shlex.join(map(str, one)) if isinstance(one, list | tuple) else str(one) for one in given)
+        return
+    old, new = [str(one) for one in before], [str(one) for one in after]
+    parts = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    for side, arguments in enumerate((old, new)):
+        shown: list[str] = []
+        for tag, *ends in parts:
+            start, end = ends[2 * side : 2 * side + 2]
+            # A few that are in both tell where the change is; the rest is left out.
+            kept = tag != "equal" or end - start <= _FEW
+            shown += [shlex.quote(one) for one in arguments[start:end]] if kept else ["…"]
+        yield " ".join(shown) or "(none)"
+
+
+_FEW = 2
 
 
 def _counts(plan: Plan) -> Iterator[str]:
     counted = Counter(change.action for change in plan.changes)
+    # A line for each reason, but one cluster.
+    counted[Action.REPLACE] = int(bool(counted[Action.REPLACE]))
     for action, (one, many) in _COUNTED.items():
         if counted[action]:
             yield f"{counted[action]} {one if counted[action] == 1 else many}"
 
 
 def as_json(plan: Plan) -> str:
-    """The plan for programs; `version` says which shape this is. Secrets are masked."""
+    """The plan for programs, as `schemas/flowspec-plan-v1.schema.json` has it. Secrets are masked."""
     document: dict[str, Any] = {
         "version": plan.version,
         "flow": plan.flow,
@@ -69,8 +136,11 @@ def as_json(plan: Plan) -> str:
         "has_changes": plan.has_changes,
         "joins": plan.joins,
         "replaces": plan.replaces,
+        "converges": plan.converges,
         "blocked": plan.blocked,
+        "remedy": plan.remedy,
         "remarks": list(plan.remarks),
+        "notes": list(plan.notes),
         "changes": [
             {
                 "action": change.action.value,
@@ -78,10 +148,20 @@ def as_json(plan: Plan) -> str:
                 "before": change.before,
                 "after": change.after,
                 "reason": change.reason,
+                "location": _place(change),
             }
             for change in plan.changes
         ],
         "calls": [{"operation": call.operation, "params": call.params} for call in plan.calls],
-        "uploads": [{"path": str(a.path), "uri": a.uri, "size": a.size} for a in plan.uploads],
+        "uploads": [
+            {"path": str(one.path), "uri": one.uri, "size": one.size}
+            for one in plan.uploads
+            if one.uri not in plan.staged
+        ],
     }
     return json.dumps(mask(document, plan.secrets), indent=2, ensure_ascii=False)
+
+
+def _place(change: Change) -> dict[str, Any] | None:
+    at = change.location
+    return {"file": at.file, "line": at.line, "column": at.column} if at else None

@@ -10,6 +10,7 @@ from typing import Any
 
 from flowspec.document import schema as schemas
 from flowspec.document.dump import dump
+from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
 from flowspec.document.overrides import IDENTITY
 from flowspec.document.reading import Reading
@@ -48,7 +49,7 @@ def explained_as_json(document: Document) -> str:
 def _origin(document: Document, path: NodePath) -> str:
     at = document.nearest(path).at
     place = f"{at.source.file}:{at.line}"
-    return ", ".join(filter(None, (place, _given_by(document, path))))
+    return visible(", ".join(filter(None, (place, _given_by(document, path)))))
 
 
 def _given_by(document: Document, path: NodePath) -> str:
@@ -137,7 +138,7 @@ def differences_as_text(found: tuple[Difference, ...], a: str, b: str) -> str:
     width = max(len(a), len(b))
     blocks = []
     for one in found:
-        blocks += [one.path, f"  {a:<{width}}  {_value_text(one.a)}", f"  {b:<{width}}  {_value_text(one.b)}"]
+        blocks += [visible(one.path), f"  {a:<{width}}  {_value_text(one.a)}", f"  {b:<{width}}  {_value_text(one.b)}"]
     return "\n".join(blocks)
 
 

@@ -1,18 +1,19 @@
-"""A run as text and plain data: a line for each event, a summary, the cause of a failure."""
+"""A run as text and plain data: a line for each event, a summary."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from flowspec.backend.aws.diagnose import Diagnosis
+from flowspec.backend.aws.manage.inventory import IdleCluster
 from flowspec.backend.aws.verdict import Verdict
 from flowspec.backend.aws.watch import ClusterChanged, Event, StepChanged, StepProgress
 from flowspec.backend.local.fidelity import LocalFidelity
-from flowspec.plan.cluster import Cluster, Step
+from flowspec.document.escaping import visible, visible_values
+from flowspec.plan.cluster import FLOW_TAG, SOURCE_TAG, TARGET_TAG, Cluster, Step
 
 Counters = Mapping[str, Mapping[str, int]]
 
@@ -30,16 +31,12 @@ def event_line(event: Event) -> str:
 def step_line(step: Step) -> str:
     """A step, its state, and how long it took or has been running."""
     failure = f" ({step.reason})" if step.reason else ""
-    return f"step {step.id} {printable(step.name)}: {step.state}{_took(step.started, step.ended)}{failure}"
-
-
-def printable(name: str) -> str:
-    """A name without control characters: it is somebody's text, and must not forge lines or steer the terminal."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in name)
+    step = visible_values(step)
+    return f"step {step.id} {step.name}: {step.state}{_took(step.started, step.ended)}{failure}"
 
 
 def _because(cluster: Cluster) -> str:
-    return f" ({cluster.reason})" if cluster.reason else ""
+    return f" ({visible(cluster.reason)})" if cluster.reason else ""
 
 
 def _took(started: datetime | None, ended: datetime | None) -> str:
@@ -57,13 +54,12 @@ def summary(
     cluster: Cluster, verdict: Verdict, *, outputs: Sequence[str], logs: str, counters: Mapping[str, Counters]
 ) -> str:
     """The summary of a run: the verdict, where the output and the logs are, the counters of the steps (by id)."""
-    names = {step.id: printable(step.name) for step in cluster.steps}
-    lines = [
-        f"{printable(cluster.name)} ({cluster.id}): {verdict.outcome.value}{_took(cluster.created, cluster.ended)}"
-    ]
-    lines += [f"  output   {uri}" for uri in outputs]
-    lines += [f"  logs     {logs}"] if logs else []
-    for step_id, groups in counters.items():
+    names = {step.id: visible(step.name) for step in cluster.steps}
+    took = _took(cluster.created, cluster.ended)
+    lines = [f"{visible(cluster.name)} ({cluster.id}): {verdict.outcome.value}{took}"]
+    lines += [f"  output   {visible(uri)}" for uri in outputs]
+    lines += [f"  logs     {visible(logs)}"] if logs else []
+    for step_id, groups in visible_values(dict(counters)).items():
         lines += [f"  counters of step '{names[step_id]}'"]
         for group, values in groups.items():
             lines += [f"    {group}", *(f"      {name:<28} {value:>14,}" for name, value in values.items())]
@@ -102,24 +98,10 @@ def fidelity_document(fidelity: LocalFidelity) -> dict[str, Any]:
     return {**asdict(fidelity), "versions": versions}
 
 
-def failure(diagnosis: Diagnosis) -> str:
-    """The cause of a failure, for people."""
-    lines = [f"  {fact}" for fact in diagnosis.facts]
-    for log, words in diagnosis.excerpts.items():
-        lines += [f"  from its {log}:", *(f"    | {line}" for line in words)]
-    lines += [f"  try: {advice}" for advice in diagnosis.advice]
-    if diagnosis.logs:
-        lines += [f"  logs: {diagnosis.logs}"]
-    if diagnosis.unread:
-        lines += [f"  they could not be read: {printable(diagnosis.unread)}"]
-    if diagnosis.logs_may_follow:
-        lines += ["  EMR ships logs about every five minutes; `flowspec logs` shows them when they are there"]
-    return "\n".join(lines)
-
-
 def status(cluster: Cluster) -> str:
     """A cluster and its steps, for people."""
-    lines = [f"{printable(cluster.name)} ({cluster.id}): {cluster.state}{_because(cluster)}"]
+    cluster = visible_values(cluster)
+    lines = [f"{cluster.name} ({cluster.id}): {cluster.state}{_because(cluster)}"]
     facts = {
         "created": cluster.created and f"{cluster.created:%Y-%m-%d %H:%M:%S %Z}",
         "ended": cluster.ended and f"{cluster.ended:%Y-%m-%d %H:%M:%S %Z}",
@@ -134,15 +116,61 @@ def status(cluster: Cluster) -> str:
 def table(clusters: Sequence[Cluster]) -> str:
     """One line a cluster."""
     rows = [
-        (one.id, one.state, f"{one.created:%Y-%m-%d %H:%M}" if one.created else "", printable(one.name))
+        (
+            one.id,
+            one.state,
+            f"{one.created:%Y-%m-%d %H:%M}" if one.created else "",
+            *(visible(one.tags.get(tag, "")) for tag in (FLOW_TAG, TARGET_TAG, SOURCE_TAG)),
+            visible(one.name),
+        )
         for one in clusters
     ]
-    head = ("CLUSTER", "STATE", "CREATED", "NAME")
-    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(3)]
+    return _columns(("CLUSTER", "STATE", "CREATED", "FLOW", "TARGET", "SPEC", "NAME"), rows)
+
+
+def idle_table(found: Sequence[IdleCluster]) -> str:
+    """One line an idle cluster: since when, how many instances, and their hours since then."""
+    rows = [
+        (
+            one.cluster.id,
+            f"{one.since:%Y-%m-%d %H:%M}",
+            _span(one.idle),
+            ", ".join(f"{count} {visible(kind)}" for kind, count in one.instances.items()),
+            f"{sum(one.instance_hours.values()):.1f}",
+            visible(one.cluster.tags.get(FLOW_TAG, "")),
+            visible(one.cluster.name),
+        )
+        for one in found
+    ]
+    return _columns(("CLUSTER", "IDLE SINCE", "FOR", "INSTANCES", "INSTANCE HOURS", "FLOW", "NAME"), rows)
+
+
+def _span(span: timedelta) -> str:
+    """`3 d 4 h`, `4 h 10 min`, `10 min`."""
+    minutes = int(span.total_seconds()) // 60
+    days, hours = divmod(minutes // 60, 24)
+    parts = [f"{days} d"] * bool(days) + [f"{hours} h"] * bool(hours) + [f"{minutes % 60} min"] * (not days)
+    return " ".join(parts)
+
+
+def _columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lines with columns of equal width; the last is as wide as it is."""
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head) - 1)]
     return "\n".join(
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]])
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]])
         for row in [head, *rows]
     )
+
+
+def idle_document(idle: IdleCluster) -> dict[str, Any]:
+    """An idle cluster for programs: plain data; the hours are by instance type."""
+    return {
+        **summary_document(idle.cluster),
+        "idle_since": idle.since,
+        "idle_seconds": idle.idle.total_seconds(),
+        "instances": dict(idle.instances),
+        "instance_hours": idle.instance_hours,
+    }
 
 
 def cluster_document(cluster: Cluster) -> dict[str, Any]:
@@ -151,14 +179,11 @@ def cluster_document(cluster: Cluster) -> dict[str, Any]:
 
 
 def summary_document(cluster: Cluster) -> dict[str, Any]:
-    """A cluster of a list for programs: the members that ListClusters returns."""
+    """A cluster of a list for programs: the members that ListClusters returns, and what its tags say of its flow."""
     known = ("id", "name", "state", "reason_code", "reason", "created", "ready", "ended")
-    return {**{name: getattr(cluster, name) for name in known}, "has_ended": cluster.has_ended}
-
-
-def diagnosis_document(diagnosis: Diagnosis) -> dict[str, Any]:
-    """The cause of a failure for programs: plain data."""
-    return asdict(diagnosis)
+    of_flow = {"flow": FLOW_TAG, "target": TARGET_TAG, "source": SOURCE_TAG}
+    told = {name: cluster.tags.get(tag) for name, tag in of_flow.items()}
+    return {**{name: getattr(cluster, name) for name in known}, "has_ended": cluster.has_ended, **told}
 
 
 def as_json(value: Any) -> str:

@@ -118,7 +118,19 @@ class Files:
         if not is_relative(text):
             return text
         # Path drops a slash at the end, which tells a folder from a file.
-        return str(self.absolute(text, at)) + ("/" if text.endswith("/") else "")
+        return str(self._below_data_root(self.absolute(text, at), text, at)) + ("/" if text.endswith("/") else "")
+
+    def _below_data_root(self, path: Path, text: str, at: NodePath) -> Path:
+        """The path below the flow's `data_root` if it has one; a finding for a path outside of the spec's tree."""
+        root, folder = self.jobflow.data_root, self.folder()
+        if root is None:
+            return path
+        # The tree is without links, the folder may be named by one.
+        here = Path(os.path.realpath(folder)).relative_to(self._tree)
+        moved = Path(os.path.normpath(root / here / os.path.relpath(path, folder)))
+        if not moved.is_relative_to(root):
+            self.report("FS407", at, f"'{text}' is outside of the spec's folder tree", notes=(f"that is {self._tree}",))
+        return moved
 
     def report(self, id: str, at: NodePath, message: str, *, hint: str = "", notes: tuple[str, ...] = ()) -> None:  # noqa: A002
         """Adds a finding about the value at a path of the spec."""

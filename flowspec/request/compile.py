@@ -9,7 +9,7 @@ empty and a given default stay three different things.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from flowspec.document.tree import settle
 from flowspec.errors import Diagnostic, Severity, SpecError
 from flowspec.request.assets import Asset, Files
 from flowspec.request.origins import Origins, Path, record_patch
+from flowspec.request.public_form import public_form
 from flowspec.request.shapes.registry import SHAPES
 from flowspec.request.shapes.shape import Route
 from flowspec.request.snapshot import Snapshot
@@ -31,9 +32,9 @@ class Request:
     """One call of RunJobFlow, and the local files that it names. Immutable and hashable.
 
     `params` are its keyword arguments for boto3: a new dict each time, so changing one changes nothing else.
-    `digest` (sha256, hex) depends on all parameters and on the content of all assets. `secrets` are texts that
-    must not be shown. `origins` are the paths of the request's parts, each with the path in the spec that it
-    comes from (`origins.locate`).
+    `digest` (sha256, hex) depends on all parameters and on the content of all assets, and tells no secret. `secrets`
+    are texts that must not be shown. `origins` are the paths of the request's parts, each with the path in the spec
+    that it comes from (`origins.locate`).
     """
 
     digest: str
@@ -63,14 +64,17 @@ def compile(jobflow: JobFlow) -> Request:
     if any(one.severity is Severity.ERROR for one in found):
         raise SpecError(settle([*jobflow.warnings, *found], jobflow.target, jobflow.secrets))
     assets = compiler.files.assets
-    return Request(digest(params, assets), assets, params, jobflow.secrets, compiler.origins)
+    return Request(digest(params, assets, jobflow.secrets), assets, params, jobflow.secrets, compiler.origins)
 
 
-def digest(params: Mapping[str, Any], assets: tuple[Asset, ...]) -> str:
-    """sha256, in hex, over the canonical JSON of the parameters and the hashes of the assets."""
+def digest(params: Mapping[str, Any], assets: tuple[Asset, ...], secrets: Collection[str] = ()) -> str:
+    """sha256, in hex, over the canonical JSON of the parameters and the hashes of the assets.
+
+    Everyone may see it: it does not tell the `secrets` among the parameters (`public_form`).
+    """
     import hashlib
 
-    content = {"params": params, "assets": [asset.sha256 for asset in assets]}
+    content = {**public_form(params, secrets), "assets": [asset.sha256 for asset in assets]}
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -1,10 +1,11 @@
-"""What becomes of submissions when any call may fail: flowspec's beside botocore's own.
+"""Counts lost and duplicated submissions when any call may fail: flowspec's beside botocore's own.
 
     python -m tests.benchmarks.lost_answers [COUNT] [PROBABILITY] [SEED]     (1000, 0.3, 1)
 
-Before moto, and with a tenth of COUNT before `flowspec emulator`, where each cluster is a process: COUNT clusters by flowspec's apply and by boto3's run_job_flow, and
-COUNT / 5 steps with a tenth as many groups by flowspec.backend.aws.change.add, flowspec.boto_emr and boto3. Each call
-meets a fault with PROBABILITY, drawn with a fixed seed. Exits with 1 when flowspec has a duplicate, an orphan or a loss.
+Before moto, and before `flowspec emulator --instant`: COUNT clusters in all by flowspec's apply and by boto3's
+run_job_flow for the five kinds of lost answers, each kind alone, and COUNT more for all kinds together; then COUNT / 5
+steps with a tenth as many groups by flowspec.backend.aws.change.add, flowspec.boto_emr and boto3. Each call meets a
+fault with PROBABILITY, drawn with a fixed seed. Exits with 1 when flowspec has a duplicate, an orphan or a loss.
 """
 
 import logging
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -19,11 +21,13 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from flowspec.backend.aws import submit
+from flowspec.backend.aws.change import add
 from flowspec.backend.aws.client import Endpoint, connect
 from flowspec.boto_emr import EmrConnection, InstanceGroup, JarStep
 from flowspec.boto_emr.exception import BotoClientError, BotoServerError
 from flowspec.errors import FlowspecError
-from tests.lost_answers import add_all, drawing, faulty_connection, judged, plan_of, running, submit_all
+from tests import lost_answers as load_
+from tests.lost_answers import KINDS, LOADS, add_all, drawing, faulty_connection, judged, plan_of, running, submit_all
 
 
 @contextmanager
@@ -40,7 +44,15 @@ def moto():
 @contextmanager
 def emulator():
     with tempfile.TemporaryDirectory() as home:
-        command = [str(Path(sys.executable).with_name("flowspec")), "emulator", "--port", "0", "--home", home]
+        command = [
+            str(Path(sys.executable).with_name("flowspec")),
+            "emulator",
+            "--instant",
+            "--port",
+            "0",
+            "--home",
+            home,
+        ]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         try:
             line = next(line for line in process.stdout if "http://" in line)
@@ -100,32 +112,37 @@ def reset(emr):
         emr.call("TerminateJobFlows", JobFlowIds=ids[start : start + 10])
 
 
-def report(where, who, counts):
-    print(f"{where:<9} {who:<26} " + ", ".join(f"{name} {number}" for name, number in counts.items()), flush=True)
+def report(where, load, who, counts, errors):
+    figures = ", ".join(f"{name} {number}" for name, number in counts.items())
+    print(f"{where:<9} {load:<28} {who:<22} {figures}", flush=True)
+    if errors and "flowspec" in who:
+        print(f"{'':<9} the first of them: {errors[0]}", flush=True)
 
 
-def compare(where, port, count, probability, seed):
-    """Prints all counts; returns how many of flowspec's own are faults."""
+def compare(where, port, load, count, draw):
+    """Prints the counts of one load; returns how many of flowspec's own are faults."""
     emr = connect(
         Endpoint("emr", "us-east-1", endpoint_url=f"http://127.0.0.1:{port}"), boto3.session.Session("t", "t")
     )
     faults = 0
     for who, submit_ in (("boto3 run_job_flow", submit_all_bare), ("flowspec apply", submit_all)):
-        counts = judged(submit_(port, count, drawing(seed, probability)), running(emr))
-        report(where, who, counts)
+        outcomes = submit_(port, count, draw())
+        counts = {"submitted": count, **judged(outcomes, running(emr))}
+        report(where, load, who, counts, [one for one in outcomes.values() if not isinstance(one, str)])
         reset(emr)
     faults += counts["duplicates"] + counts["orphans"] + counts["lost"]
-    ways = {"boto3 add": bare_add, "flowspec.boto_emr add": boto_emr_add, "flowspec change.add": None}
+    ways = {"boto3 add": bare_add, "flowspec.boto_emr add": boto_emr_add, "flowspec change.add": add}
     for who, by in ways.items():
-        told, there, errors = add_all(port, emr, count // 5, drawing(seed, probability), **({"by": by} if by else {}))
+        told, there, errors = add_all(port, emr, count // 5, draw(), by=by)
         unknown = len(set(there) - set(told))
         counts = {
-            "duplicates": max(0, unknown - len(errors)),
+            "added": count // 5 + count // 50,
+            "duplicates": max(0, len(there) - len(told) - len(errors)),
             "orphans": max(0, unknown - len(errors)),
             "lost": len(set(told) - set(there)),
             "said": len(errors),
         }
-        report(where, who, counts)
+        report(where, load, who, counts, errors)
         faults += 0 if by is bare_add else counts["duplicates"] + counts["lost"]
         reset(emr)
     return faults
@@ -133,10 +150,13 @@ def compare(where, port, count, probability, seed):
 
 def main(count=1000, probability=0.3, seed=1):
     faults = 0
-    with mock.patch.object(submit, "_LOOK_AGAIN_AFTER", (0.0,) * 5):
-        for where, serve, number in (("moto", moto, count), ("emulator", emulator, count // 10)):
+    with mock.patch.object(submit, "_LOOK_AGAIN_AFTER", (0.0,) * 5), mock.patch.object(load_, "READ_TIMEOUT", 1.0):
+        for where, serve in (("moto", moto), ("emulator", emulator)):
             with serve() as port:
-                faults += compare(where, port, number, probability, seed)
+                for load, kinds in LOADS.items():
+                    number = count if kinds is KINDS else count // (len(LOADS) - 1)
+                    draw = partial(drawing, seed, probability, kinds)
+                    faults += compare(where, port, load, number, draw)
     return 1 if faults else 0
 
 

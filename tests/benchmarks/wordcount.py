@@ -1,4 +1,4 @@
-"""How long a word count takes here, as a ratio to others that run the same scripts.
+"""Times a word count, as a ratio to other tools that run the same scripts.
 
     python tests/benchmarks/wordcount.py                      # 100 MB, beside cat | mapper | sort | reducer
     python tests/benchmarks/wordcount.py --peer parallel --megabytes 256 --commands awk --reducers 4
@@ -138,7 +138,7 @@ def timed(words: list[str], environment: dict[str, str]) -> float:
 
 
 def digest(paths: list[Path]) -> str:
-    """What the files hold, whatever the order of the lines and with or without a TAB at their ends."""
+    """Returns the SHA-256 of the lines of the files, sorted and without a TAB at their ends."""
     lines = sorted(line.rstrip(b"\t") for path in paths for line in path.read_bytes().splitlines())
     return hashlib.sha256(b"\n".join(lines)).hexdigest()
 

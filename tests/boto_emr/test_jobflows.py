@@ -34,7 +34,7 @@ def without(members, *names):
 
 
 def alike(flow):
-    """What both ways tell: the one has no words for a cluster's AutoScalingRole and the like."""
+    """Returns the members that both APIs have: one of them lacks AutoScalingRole and the like."""
     told = {
         "JobFlowId",
         "Name",

@@ -11,7 +11,7 @@ import pytest
 
 
 def counted_by_tr(folder):
-    """What `tr | sort | uniq -c` counts in a folder of texts."""
+    """Returns the counts of `tr | sort | uniq -c` for a folder of texts."""
     command = f"cat {folder}/* | tr 'A-Z' 'a-z' | tr -cs 'a-z' '\\n' | grep . | LC_ALL=C sort | uniq -c"
     lines = subprocess.run(["sh", "-c", command], check=True, capture_output=True, text=True).stdout.split("\n")
     return {word: int(count) for count, word in (line.split() for line in lines if line)}
@@ -90,7 +90,7 @@ def test_an_output_folder_that_exists(flowspec, wordcount):
     done = flowspec("apply", wordcount / "job.yaml")
     assert done.code == 4
     assert f"Output directory file:{wordcount}/counts already exists" in done.err
-    assert "try: Hadoop never overwrites: remove it, or write somewhere else" in done.err
+    assert "try: remove it, write to another place" in done.err
     assert [(path.name, path.read_text()) for path in (wordcount / "counts").iterdir()] == [("mine.txt", "precious")]
 
 

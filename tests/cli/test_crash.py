@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture
 def failing(monkeypatch, flowspec, tmp_path):
-    """Has a command fail by an exception that nothing expects."""
+    """Makes a command fail by an unexpected exception."""
     (tmp_path / "job.yaml").write_text("flowspec: v1\nname: x\n")
 
     def call(error):

@@ -413,3 +413,65 @@ def test_today_is_a_variable(migrate, script, flowspec):
     assert code == 0, err
     made = flowspec("compile", out.strip(), "--var", "date=2020-01-02", "--var", "date_path=2020/01/02")
     assert (json.loads(made.out)["Name"], json.loads(made.out)["LogUri"]) == ("etl-2020-01-02", "s3://b/2020/01/02/")
+
+
+def test_a_date_of_the_run_is_that_of_the_specs_run(migrate, script, flowspec):
+    path = script("""
+        import datetime
+        day = datetime.datetime.now(datetime.timezone.utc)
+        before = day - datetime.timedelta(days=1)
+        emr.run_job_flow(Name=f"etl-{day:%Y%m%d}", LogUri=f"s3://b/{before:%Y/%m/%d}/{before:%Y-%m-%d}/", **least,
+            ServiceRole="EMR_DefaultRole", JobFlowRole="EMR_EC2_DefaultRole")
+    """)
+    code, out, err = migrate(path, "--yes", "-o", "jobs")
+    assert code == 0, err
+    made = json.loads(flowspec("compile", out.strip(), "--date", "2020-03-01").out)
+    assert (made["Name"], made["LogUri"]) == ("etl-20200301", "s3://b/2020/02/29/2020-02-29/")
+
+
+UPLOADS = """
+    s3 = boto3.client("s3")
+    s3.upload_file("boot.sh", "bucket", "code/boot.sh")
+    s3.put_object(Bucket="bucket", Key="code/job.py", Body=open("job.py", "rb"))
+    s3.upload_file("elsewhere.txt", "bucket", "in/elsewhere.txt")
+    emr.run_job_flow(Name="up", ServiceRole="EMR_DefaultRole", JobFlowRole="EMR_EC2_DefaultRole", **least,
+        BootstrapActions=[{"Name": "b", "ScriptBootstrapAction": {"Path": "s3://bucket/code/boot.sh"}}],
+        Steps=[{"Name": "s", "HadoopJarStep": {"Jar": "command-runner.jar",
+                "Args": ["spark-submit", "s3://bucket/code/job.py", "s3://bucket/in/elsewhere.txt"]}}])
+"""
+
+
+def test_what_the_script_uploads_is_uploaded_by_apply(migrate, script, flowspec, tmp_path):
+    for name in ("boot.sh", "job.py", "elsewhere.txt"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+    code, out, err = migrate(script(UPLOADS), "--yes")
+    assert (code, out) == (0, "up.yaml\n"), err
+    text = (tmp_path / "up.yaml").read_text()
+    assert "path: boot.sh" in text
+    assert "application: job.py" in text
+    assert "staging: s3://bucket/code/" in text
+    assert "boot.sh, which the script uploads, is uploaded by apply, below s3://bucket/code/" in err
+    assert "the script uploads elsewhere.txt to s3://bucket/in/elsewhere.txt: nothing else does it" in err
+    made = json.loads(flowspec("compile", "up.yaml").out)
+    action = made["BootstrapActions"][0]["ScriptBootstrapAction"]["Path"]
+    args = made["Steps"][0]["HadoopJarStep"]["Args"]
+    assert (action[:17], action[-8:]) == ("s3://bucket/code/", "/boot.sh")
+    assert (args[1][:17], args[1][-7:], args[2]) == ("s3://bucket/code/", "/job.py", "s3://bucket/in/elsewhere.txt")
+
+
+def test_a_module_that_is_not_there_is_named(migrate):
+    code, _, err = migrate("--yes", "-m", "some.package")
+    assert (code, "the module some is missing" in err) == (1, True), err
+
+
+def test_a_script_that_terminates_its_cluster_has_keep_alive_false(migrate, script, tmp_path):
+    kept = 'Instances={"MasterInstanceType": "m5.xlarge", "InstanceCount": 1, "KeepJobFlowAliveWhenNoSteps": True}'
+    path = script(f"""
+        flow = emr.run_job_flow(Name="ends", ServiceRole="EMR_DefaultRole", JobFlowRole="EMR_EC2_DefaultRole",
+            ReleaseLabel="emr-6.9.0", {kept})["JobFlowId"]
+        emr.terminate_job_flows(JobFlowIds=[flow])
+    """)
+    code, _, err = migrate(path, "--yes")
+    assert code == 0, err
+    assert "\nkeep_alive: false\n" in (tmp_path / "ends.yaml").read_text()
+    assert "the script terminates the cluster itself: here keep_alive is false" in err

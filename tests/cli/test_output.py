@@ -1,4 +1,4 @@
-"""What is printed, where, and with which exit code, also when nobody listens."""
+"""Output, its stream and the exit code of commands, also when the reader has gone."""
 
 import json
 import os

@@ -75,3 +75,34 @@ def test_a_bad_policy_file_is_a_clear_error_and_nothing_is_called_valid(here, ca
     assert "error[FS602]: " in err
     assert message in err
     assert " --> policy.yaml" in err
+
+
+@pytest.mark.parametrize("command", ["plan", "apply"])
+def test_a_plan_keeps_to_policies(here, own_home, capsys, command):
+    local = (here / "bad.yaml").read_text() + "targets: {here: {backend: local}}\n"
+    (here / "bad.yaml").write_text(local)
+    assert run([command, "bad.yaml", "--policy", "types.yaml"]) == Exit.USAGE
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "error[FS601]: Instances.MasterInstanceType" in err
+    assert run([command, "bad.yaml"]) == Exit.OK
+
+
+def test_a_saved_plan_is_held_against_policies_again(here, own_home, capsys):
+    (here / "bad.yaml").write_text((here / "bad.yaml").read_text() + "targets: {here: {backend: local}}\n")
+    assert run(["plan", "bad.yaml", "-o", "p.json"]) == Exit.OK
+    assert run(["apply", "p.json", "--policy", "types.yaml"]) == Exit.USAGE
+    assert "FS601" in capsys.readouterr().err
+
+
+def test_a_folder_of_policies(flowspec, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "job.yaml").write_text("flowspec: v1\nname: a\nbackend: local\ntags: {team: x}\n")
+    assert flowspec("validate", "job.yaml", "--policy", "rules").code == 1
+    (tmp_path / "rules/a.yaml").write_text("required: [LogUri]\n")
+    (tmp_path / "rules/b.json").write_text('{"required": ["Applications"]}')
+    (tmp_path / "rules/notes.md").write_text("no policy")
+    done = flowspec("validate", "job.yaml", "--policy", "rules")
+    assert done.code == 2
+    assert done.err.count("error[FS601]") == 2

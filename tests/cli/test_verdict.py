@@ -1,4 +1,4 @@
-"""How a run ended decides the exit code, whatever can be read of it: logs in an S3 that fails are a note."""
+"""The outcome of a run alone decides the exit code: logs that can't be read are a note."""
 
 import json
 

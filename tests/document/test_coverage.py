@@ -49,7 +49,7 @@ def writings(schema, depth=0):
             yield [value], (0, *way), leaf
     elif schema.get("type") == "object" and "properties" in schema:
         for key, one in schema["properties"].items():
-            if one.get("x-tool") or key in ("when", "for_each", "stage", "api_params") or depth > 12:
+            if one.get("x-tool") or key in ("stage", "api_params") or depth > 12:
                 continue
             if key == "configurations" and depth > 6:
                 continue
@@ -197,7 +197,7 @@ def test_what_is_written_lands_unchanged_and_botocore_takes_it(requests):
 
 
 def is_old():
-    """Whether the installed botocore is one from before the schema was written."""
+    """True if the installed botocore is older than the schema."""
     return "MonitoringConfiguration" not in input_shape().members
 
 
@@ -235,7 +235,7 @@ def test_types_enums_and_bounds_are_the_models(requests):
 
 
 def called(way, path, leaf):
-    """Whether a leaf of the spec has the name of a leaf of the model: two may have the same value."""
+    """True if a leaf of the spec has the name of a leaf of the model: two may have the same value."""
     return path[-1] == ("[]" if way[-1] == 0 else schemas.api_name(way[-1], leaf).rpartition(".")[2])
 
 

@@ -1,4 +1,4 @@
-"""What an editor makes of the schema: by a second, independent validator, and the same verdict as the tool's."""
+"""An editor's view of the schema: a second, independent validator gives the same verdict as the tool."""
 
 import copy
 
@@ -107,7 +107,7 @@ def test_what_the_tool_refuses_for_the_schema_an_editor_refuses(case):
 
 
 def reached(schema):
-    """What an editor looks through for the values that it offers at a key: all alternatives, wherever they stand."""
+    """Yields the schemas in which an editor looks for the values to offer at a key: all alternatives, nested ones too."""
     yield schema
     if "$ref" in schema:
         yield from reached(schemas.referred(schema["$ref"], schemas.loose()))

@@ -1,4 +1,4 @@
-"""Whatever is done to a valid spec: a diagnostic inside the file, never a traceback."""
+"""Random changes of a valid spec give a diagnostic with a place inside the file, never a traceback."""
 
 import copy
 from pathlib import Path

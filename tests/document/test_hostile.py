@@ -1,4 +1,4 @@
-"""What a hostile template can cost: each runs in a process of its own, under limits that the kernel holds.
+"""Time and memory of hostile templates: each runs in a process of its own, under limits that the kernel holds.
 
 A template is filled in again and again, as 10 MB of spec could, until the budget of the document is used up. The
 kernel kills what takes more than two seconds of CPU; memory is the process's peak.

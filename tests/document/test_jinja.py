@@ -77,7 +77,7 @@ JUDGE.filters |= {"join": judged_join, "string": lambda value: str(finalized(val
 
 
 def judged(text, names):
-    """What jinja2 gives: for one expression its value, lists for what Python has besides them; None for an error."""
+    """Returns the result of jinja2: for one expression its value, with tuples and the like as lists; None for an error."""
     try:
         body = JUDGE.parse(text).body
         if (

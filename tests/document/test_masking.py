@@ -40,7 +40,7 @@ def test_mask(value, secrets, shown):
 
 
 class Shown(list):
-    """What a writer passes on, piece by piece."""
+    """Returns the pieces of text that a writer passes on."""
 
     @property
     def text(self):

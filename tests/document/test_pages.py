@@ -19,7 +19,7 @@ from flowspec.document.catalog import CATALOG
 from flowspec.document.pages import page
 
 # What no spec can be made to give: nothing in the schema does, or (FS403) not for root.
-WITHOUT_EXAMPLES = {"FS100", "FS108", "FS279", "FS403"}
+WITHOUT_EXAMPLES = {"FS100", "FS108", "FS279", "FS403", "FS502"}
 HEAD = {
     "flowspec": "flowspec: v1\n",
     "name": "name: example\n",
@@ -55,6 +55,7 @@ def findings(id_, kind, folder, monkeypatch):
         if language == "console":
             commands = [line.removeprefix("$ ") for line in text.splitlines()]
         elif named:
+            (folder / named[1]).parent.mkdir(parents=True, exist_ok=True)
             (folder / named[1]).write_text(text)
         else:
             (folder / "job.yaml").write_text(whole(text))

@@ -1,4 +1,4 @@
-"""What the pages of `flowspec explain` do not show of the rules: their other branches, and what they leave alone."""
+"""The branches of rules that the pages of `flowspec explain` do not show, and specs that rules accept."""
 
 import pytest
 from hypothesis import given

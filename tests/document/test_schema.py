@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from flowspec.document import schema as schemas
 from flowspec.document.fits import fits
 from flowspec.document.parse import load
-from flowspec.document.validate import _validator, validate
+from flowspec.document.validate import _validator_class, validate
 from flowspec.errors import SpecError
 from flowspec.facts.api_model import input_shape
 
@@ -76,7 +76,7 @@ def test_any_value_may_be_a_template_for_editors_and_none_is_after_rendering():
     loose, strict = Draft202012Validator(schemas.loose()), Draft202012Validator(schemas.strict())
     typed = 0
     for key, one in schemas.loose()["properties"].items():
-        if key in ("flowspec", "extends", "variables", "targets"):
+        if key in ("flowspec", "requires", "extends", "variables", "targets"):
             continue
         assert loose.is_valid({**spec, key: "{{ x }}"}), key
         if "x-text" not in schemas.strict()["properties"][key]:
@@ -117,8 +117,8 @@ VALUES = st.recursive(
     ),
 )
 def test_the_quick_check_never_accepts_what_jsonschema_refuses(value, name):
-    for loose, schema in ((True, schemas.loose()), (False, schemas.strict())):
-        judge = _validator(loose)
+    for schema in (schemas.loose(), schemas.strict()):
+        judge = _validator_class()(schema)
         for data, part in (({"flowspec": "v1", "name": "x", "steps": value}, schema), (value, schema["$defs"][name])):
             assert fits(data, part, schema) == judge.evolve(schema=part).is_valid(data)
 
@@ -157,3 +157,22 @@ def test_a_template_may_be_longer_than_the_text_it_gives(tmp_path):
     (tmp_path / "job.yaml").write_text(TINY % "region: us-east-1" + f"  other: {{name: {'x' * 300}}}\n")
     with pytest.raises(SpecError, match="300 characters"):
         validate(load(tmp_path / "job.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("value", "schema", "told"),
+    [
+        (3, {"type": "integer", "enum": [0, 4]}, "3 is not a x"),
+        (None, {"type": ["string", "null"], "enum": ["a"]}, "null is not a x"),
+        (False, {"enum": [True]}, "false is not a x"),
+        ([1], {"enum": [[2]]}, "[1] is not a x"),
+    ],
+)
+def test_a_value_that_is_none_of_those_allowed_is_told_whatever_its_type(value, schema, told):
+    """Only texts were: a number that is none of an enum's passed."""
+    from jsonschema import Draft202012Validator
+
+    from flowspec.document.messages import tell
+
+    (error,) = Draft202012Validator({"properties": {"x": schema}}).iter_errors({"x": value})
+    assert [one.message for one in tell(error)] == [told]

@@ -116,7 +116,7 @@ class Emr:
                 ids = [summary["Id"]]
                 self.call("SetTerminationProtection", JobFlowIds=ids, TerminationProtected=False)
                 self.call("TerminateJobFlows", JobFlowIds=ids)
-        for folder in (self.home / "clusters").iterdir():
+        for folder in (self.home / "clusters").glob("*"):
             with (folder / "worker.lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
 

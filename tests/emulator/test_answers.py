@@ -82,7 +82,7 @@ class Checked:
 
 
 def deviations(shape, value, path):
-    """What in an answer is not as the model has it: members, types, enums."""
+    """Returns the differences of an answer from the service model: members, types, enums."""
     kind = shape.type_name
     if kind == "structure":
         # Kerberos passwords are required when they are sent, and never given back.
@@ -223,7 +223,7 @@ ONLY_READY = {"AddInstanceFleet", "AddInstanceGroups", "ModifyInstanceFleet", "M
 
 
 def refuses(operation, state):
-    """Whether an operation is refused in a state of its cluster (API reference and Management Guide)."""
+    """True if an operation is refused in a state of its cluster (API reference and Management Guide)."""
     if operation.startswith(("List", "Describe", "Get")) or operation in OF_NO_CLUSTER | {"TerminateJobFlows"}:
         return False
     if operation in {"AddTags", "RemoveTags"}:

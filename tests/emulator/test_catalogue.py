@@ -1,4 +1,4 @@
-"""What EMR offers and what an account keeps: releases, instance types, security configurations, public ports."""
+"""Releases and instance types of EMR; security configurations and public ports of an account."""
 
 from __future__ import annotations
 

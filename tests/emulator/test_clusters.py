@@ -93,51 +93,6 @@ def test_what_a_bare_request_reads_back_as(still):
     }
 
 
-SENT_AND_READ = [
-    ({"LogUri": "s3://b/p"}, "LogUri", "s3n://b/p/"),
-    ({"LogUri": "s3://b/p/"}, "LogUri", "s3n://b/p/"),
-    ({"LogUri": "/tmp/logs"}, "LogUri", "/tmp/logs/"),
-    ({"keep_alive": True}, "AutoTerminate", False),
-    ({"JobFlowRole": "arn:aws:iam::1:instance-profile/mine"}, "Ec2InstanceAttributes.IamInstanceProfile", "mine"),
-    ({"ServiceRole": "EMR_DefaultRole"}, "ServiceRole", "EMR_DefaultRole"),
-    ({"Applications": [{"Name": "hadoop"}]}, "Applications", [{"Name": "hadoop", "Version": "3.4.0"}]),
-    ({"Applications": [{"Name": "Spark"}]}, "Applications", [{"Name": "Spark", "Version": "3.5.2"}]),
-    ({"Applications": [{"Name": "MapR"}]}, "Applications", [{"Name": "MapR"}]),
-    ({"ReleaseLabel": "emr-5.36.2"}, "Applications", [{"Name": "Hadoop", "Version": "2.10.1"}]),
-    ({"ReleaseLabel": "emr-6.8.0"}, "Applications", [{"Name": "Hadoop", "Version": "3.2.1"}]),
-    ({"ReleaseLabel": "emr-7.13.0"}, "Applications", [{"Name": "Hadoop", "Version": "3.4.2"}]),
-    ({"VisibleToAllUsers": False}, "VisibleToAllUsers", False),
-    ({"EbsRootVolumeIops": 4000}, "EbsRootVolumeIops", 4000),
-    ({"EbsRootVolumeSize": 80}, "EbsRootVolumeSize", 80),
-    ({"OSReleaseLabel": "2.0.1"}, "OSReleaseLabel", "2.0.1"),
-    ({"PlacementGroupConfigs": [{"InstanceRole": "MASTER"}]}, "PlacementGroups", [{"InstanceRole": "MASTER"}]),
-    (
-        {"Tags": [{"Key": "a"}, {"Key": "b", "Value": "c"}]},
-        "Tags",
-        [{"Key": "a", "Value": ""}, {"Key": "b", "Value": "c"}],
-    ),
-    ({"instances": {"Ec2SubnetId": "subnet-1"}}, "Ec2InstanceAttributes.Ec2SubnetId", "subnet-1"),
-    ({"instances": {"Ec2SubnetId": "subnet-1"}}, "Ec2InstanceAttributes.RequestedEc2SubnetIds", ["subnet-1"]),
-    (
-        {"instances": {"Placement": {"AvailabilityZone": "us-east-1c"}}},
-        "Ec2InstanceAttributes.Ec2AvailabilityZone",
-        "us-east-1c",
-    ),
-    ({"instances": {"Ec2KeyName": "key"}}, "Ec2InstanceAttributes.Ec2KeyName", "key"),
-    ({"instances": {"UnhealthyNodeReplacement": False}}, "UnhealthyNodeReplacement", False),
-]
-
-
-@pytest.mark.parametrize(
-    ("sent", "member", "read"), SENT_AND_READ, ids=lambda value: value if isinstance(value, str) else ""
-)
-def test_what_is_sent_and_what_is_read(still, sent, member, read):
-    value = still.cluster(still.run(**sent))
-    for name in member.split("."):
-        value = value[name]
-    assert value == read
-
-
 def test_a_cluster_of_the_ami_days_has_no_release(still):
     params = request(AmiVersion="3.11.0")
     del params["ReleaseLabel"]

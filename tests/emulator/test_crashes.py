@@ -1,4 +1,4 @@
-"""Whatever dies, and whenever: what is told afterwards is true, and nothing is left running."""
+"""After any process dies at any moment, the reported states are true and nothing is left running."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def test_a_time_scale_is_a_number_above_zero(scale, home):
 
 
 def asked(emr, inject, operation="ListClusters", **params):
-    """What becomes of a call to a service with a fault."""
+    """Calls a service that has a fault."""
     return Service(emr.home, inject=inject).call(operation, params)
 
 

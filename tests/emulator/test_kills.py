@@ -156,7 +156,7 @@ def parts(emr, name):
 
 
 def whole_outputs(load):
-    """What the parts hold when nobody is killed, by the number of reducers."""
+    """The contents of the output files without a kill, by the number of reducers."""
     emr = load.emr
     texts = emr.home / "s3" / "data" / "in"
     texts.mkdir(parents=True)

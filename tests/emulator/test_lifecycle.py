@@ -43,7 +43,7 @@ def served(still):
 
 
 class Worked:
-    """What a worker would do with a cluster, without processes."""
+    """Does a worker's work on a cluster, without processes."""
 
     def __init__(self, store, cluster_id):
         self.store, self.cluster_id = store, cluster_id

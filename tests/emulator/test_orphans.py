@@ -1,4 +1,4 @@
-"""What a step leaves behind: processes that want to outlive it, and temporary files."""
+"""Processes that try to outlive their step, and temporary files of a step."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from flowspec.emulator.state import paths
+from flowspec.emulator.state.store import Store
 from flowspec.emulator.worker import processes
 from tests.emulator.conftest import bash
 from tests.emulator.test_worker import gone, worker_pid
@@ -206,6 +207,21 @@ def test_a_worker_whose_folder_alone_is_removed_ends_at_the_next_call(emr, tmp_p
     assert emr.state(cluster_id) == "TERMINATED_WITH_ERRORS"
     assert gone(worker)
     assert gone(step)
+    assert list((emr.home / "tmp").iterdir()) == []
+
+
+def test_the_temporary_files_go_when_the_worker_has_ended_its_step_itself(emr, tmp_path):
+    cluster_id = emr.run(bash(f"echo $$ >{tmp_path}/pid; sleep 300"), keep_alive=True)
+    step = int(emr.until_file(tmp_path / "pid"))
+    worker = worker_pid(emr, cluster_id)
+    os.kill(worker, signal.SIGKILL)
+    os.kill(step, signal.SIGKILL)
+    shutil.rmtree(paths.cluster_folder(emr.home, cluster_id))
+    with Store(emr.home) as store, store.writing():
+        (record,) = store.find("step", cluster_id=cluster_id)
+        record.state = "FAILED"
+        store.save(record)
+    assert emr.state(cluster_id) == "TERMINATED_WITH_ERRORS"
     assert list((emr.home / "tmp").iterdir()) == []
 
 

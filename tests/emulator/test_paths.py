@@ -9,6 +9,7 @@ import pytest
 
 from flowspec.emulator.api.service import Service
 from flowspec.emulator.state.paths import home, prepare, step_logs
+from flowspec.emulator.state.store import Store
 from flowspec.errors import FlowspecError
 
 
@@ -49,14 +50,14 @@ def test_a_home_is_for_its_owner_only(tmp_path):
 def test_what_in_the_home_stands_in_the_way_is_named(tmp_path):
     (tmp_path / "clusters").write_text("")
     with pytest.raises(FlowspecError) as caught:
-        Service(tmp_path).call("ListClusters", {})
+        Service(tmp_path).call("TerminateJobFlows", {"JobFlowIds": ["j-1"]})
     assert caught.value.message == f"FLOWSPEC_HOME is not writable: {tmp_path}: File exists ({tmp_path}/clusters)"
 
 
 def test_a_file_in_the_place_of_the_home_is_told_with_a_remedy(tmp_path):
     (tmp_path / "home").write_text("")
     with pytest.raises(FlowspecError) as caught:
-        Service(tmp_path / "home").call("ListClusters", {})
+        Service(tmp_path / "home").call("TerminateJobFlows", {"JobFlowIds": ["j-1"]})
     assert caught.value.message == f"FLOWSPEC_HOME is not writable: {tmp_path / 'home'}: File exists"
     assert caught.value.remedy.startswith("set FLOWSPEC_HOME to a folder you own")
 
@@ -70,7 +71,7 @@ from flowspec.errors import FlowspecError
 if os.getuid() == 0:
     os.setuid(65534)
 try:
-    Service(Path(sys.argv[1])).call("ListClusters", {})
+    Service(Path(sys.argv[1])).call("TerminateJobFlows", {"JobFlowIds": ["j-1"]})
 except FlowspecError as error:
     print(error.message, "|", error.remedy)
 """
@@ -81,7 +82,7 @@ def test_a_read_only_home_is_told_with_a_remedy(tmp_path, made_before):
     folder = tmp_path / "home"
     folder.mkdir()
     if made_before:
-        Service(folder).call("ListClusters", {})
+        Store(folder).close()
         for path in folder.iterdir():
             path.chmod(0o555 if path.is_dir() else 0o444)
     folder.chmod(0o555)

@@ -1,4 +1,4 @@
-"""What `validate` reports of a spec and what the embedded EMR answers to its request agree, for each rule of EMR.
+"""For each rule of EMR, the findings of `validate` agree with the embedded EMR's answer to the same request.
 
 An error is refused, a warning accepted. Each case is a spec that breaks one rule.
 """
@@ -205,7 +205,7 @@ def test_each_rule_has_a_case():
 
 @pytest.fixture
 def reported(tmp_path, monkeypatch):
-    """What `validate` reports of a spec as {id: severity}, and the request that it compiles to all the same."""
+    """Returns the findings of `validate` as {id: severity}, and the request that the spec compiles to despite them."""
 
     def call(spec):
         whole = {"flowspec": "v1", "name": "x", "region": "us-east-1", **RELEASE, **spec}

@@ -1,4 +1,4 @@
-"""What the tests of all sources do: read one, and have its spec prove itself."""
+"""Helpers for the tests of all sources: read one, and check the spec that it gives."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def wanted(text, kind="", folder=Path(), name="source", cluster="", **more):
 
 
 def compiled(source, folder, **variables):
-    """What the spec of a source compiles to, with samples for what has no default and these values."""
+    """Returns the request that the spec of a source compiles to, with samples for what has no default and these values."""
     made = write_spec(source, folder=folder)
     path = folder / "job.yaml"
     path.write_text(made.text, encoding="utf-8")

@@ -121,7 +121,7 @@ def words_of(command):
 
 @pytest.fixture
 def sent(ears, credentials, monkeypatch, tmp_path):
-    """What the AWS CLI sends for a command; None and its words where it refuses."""
+    """Returns the request that the AWS CLI sends for a command; None and its message where it refuses."""
     import awscli
     from awscli.clidriver import create_clidriver
 
@@ -169,6 +169,11 @@ def test_the_spec_compiles_to_what_the_aws_cli_sends(name, sent, tmp_path):
         ("--release-label emr-6.9.0 --instance-type x --enable-debugging", "--enable-debugging needs --log-uri"),
         ("--release-label emr-6.9.0 --instance-type x --auto-terminate --no-auto-terminate", "exclude each other"),
         ("--release-label emr-6.9.0 --instance-typo x", "--instance-typo is no option of create-cluster"),
+        (
+            "--release-label emr-6.9.0 --instance-type x --monitoring-configuration "
+            """'{"S3LoggingConfiguration":{"LogTypeUploadPolicy":{"system-logs":"disabled"}}}'""",
+            "S3LoggingConfiguration needs --log-uri",
+        ),
         ("--release-label emr-6.9.0 --instance-type x stray", "'stray' belongs to no option"),
         ("--release-label emr-6.9.0 --instance-type x --tags", "--tags wants a value"),
         ("--release-label emr-6.9.0 --instance-type x --configurations file://nope.json", "nope.json can't be read"),
@@ -326,7 +331,9 @@ def test_options_in_variables_are_those_that_the_shell_hands_on(name, sent, tmp_
     [
         ("N=4\nif true; then N=10; fi", "line 2: a branch or loop sets $N to `10`"),
         ("N=4\nif true\nthen :\nelse\nN=10\nfi", "line 5: a branch or loop sets $N to `10`"),
-        ("N=4\nfor i in 1 2; do N=$((N+1)); done", "line 2: a branch or loop sets $N"),
+        ("N=4\nwhile x; do N=$((N+1)); done", "line 2: a branch or loop sets $N"),
+        ("N=4\nfor i in $ALL; do N=$((N+1)); done", "line 2: a branch or loop sets $N"),
+        ("N=4\nfor i in 1 2; do N=$((N+1)); done", "line 2: $N is assigned for a second time"),
         ("N=4\n[ -n x ] && N=10", "line 2: a branch or loop sets $N to `10`"),
         ("N=4\ncase $1 in prod) N=10;; esac", "line 2: a branch or loop sets $N to `10`"),
         ("N=4\nread N", "line 2: `read` sets $N"),
@@ -339,7 +346,7 @@ def test_what_a_branch_assigns_is_a_variable_and_a_note(script, note):
 
 
 def test_what_a_later_line_of_a_loop_assigns_is_not_certain_before_either():
-    source = wanted(f"N=a\nfor i in 1 2; do\naws emr create-cluster {REST} --log-uri s3://$N/\nN=b\ndone")
+    source = wanted(f"N=a\nwhile read i; do\naws emr create-cluster {REST} --log-uri s3://$N/\nN=b\ndone")
     assert source.variables["N"].default is None
 
 

@@ -25,7 +25,7 @@ REWRITE = bool(os.environ.get("FLOWSPEC_REWRITE"))
 
 
 def compiled(made, folder):
-    """What a spec compiles to that was written into a folder, given its secrets."""
+    """Returns the request of a spec that was written into a folder, given its secrets."""
     path = folder / "job.yaml"
     path.write_text(made.text, encoding="utf-8")
     return compile(validate(render(load(path), variables=made.secrets, environ={}), emr_rules=False)).params

@@ -27,7 +27,6 @@ MACHINE = {"StartAt": "Make", "States": {"Make": {"Resource": "arn:aws:states:::
         ("machine.yaml", "StartAt: A\nStates:\n  A: {}\n", "this is a state machine of Step Functions", "createCluster"),
         ("serverless.yml", "service: x\nprovider: {name: aws}\nresources:\n  Resources:\n    C: {Type: AWS::EMR::Cluster}\n", "this is a serverless.yml of the Serverless Framework", "serverless package"),
         ("job.yaml", "flowspec: v1\nname: x\n", "this is a spec already", "flowspec validate"),
-        ("mrjob.conf", "runners:\n  emr: {}\n", "this is a configuration of mrjob", "flowspec migrate"),
         ("play.yml", "- hosts: all\n  tasks: []\n", "this is an Ansible playbook", "CloudFormation"),
         ("k.yaml", "apiVersion: v1\nkind: Pod\n", "this is a Kubernetes manifest", "CloudFormation"),
     ],

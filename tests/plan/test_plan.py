@@ -74,7 +74,7 @@ def test_another_request_runs(job):
     running = cluster("another", Step("s-1", "count", "RUNNING"))
     made = make_plan(flow, request, running)
     assert made.changes[0].action is Action.REPLACE
-    assert made.changes[0].reason == "it is RUNNING, running: count, up since 2026-11-22 08:00:00"
+    assert made.changes[0].reason == "forces replacement: 1 step running (count)"
     assert [call.operation for call in made.calls] == ["TerminateJobFlows", "RunJobFlow"]
     assert made.blocked == "cluster j-1 of this flow is RUNNING, made from another request"
     assert "--replace" in made.remedy

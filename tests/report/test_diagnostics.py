@@ -29,7 +29,7 @@ def test_an_error_is_shown_as_a_compiler_would():
 
 def test_without_source_or_place_there_is_less_to_show():
     assert as_text([IDLE, PLACELESS]) == (
-        "warning[FS222]: it, costs: 100%\nreally\n --> a b,c.yaml:3:1\n  = flowspec explain FS222\n\n"
+        "warning[FS222]: it, costs: 100%\\nreally\n --> a b,c.yaml:3:1\n  = flowspec explain FS222\n\n"
         "info[FS001]: no such file\n  = look again\n  = flowspec explain FS001\n"
     )
     assert as_text([]) == ""
@@ -111,3 +111,21 @@ def test_sarif_has_rules_places_and_levels():
     }
     assert run["results"][1]["locations"][0]["physicalLocation"]["artifactLocation"] == {"uri": "a%20b%2Cc.yaml"}
     assert "locations" not in run["results"][2]
+
+
+def test_sarif_says_how_to_read_on_and_knows_a_finding_again():
+    from importlib.metadata import version
+
+    moved = Diagnostic("FS104", "x", Location("jobs/etl.yaml", 99, 1), source="  market: SPOTT  ")
+    twice = Diagnostic("FS104", "x", Location("jobs/etl.yaml", 100, 1), source="market: SPOTT")
+    (run,) = json.loads(as_sarif([SPOTT, moved, twice, IDLE]))["runs"]
+    driver = run["tool"]["driver"]
+    assert driver["version"] == version("flowspec")
+    for rule in driver["rules"]:
+        assert rule["helpUri"].endswith(rule["id"])
+        assert rule["id"] in rule["help"]["markdown"]
+    known = "flowspec/v1"
+    marks = [one["partialFingerprints"][known] for one in run["results"]]
+    assert len(set(marks)) == 4, "equal lines are counted"
+    (alone,) = json.loads(as_sarif([moved]))["runs"][0]["results"]
+    assert alone["partialFingerprints"][known] == marks[0], "a line that has moved is the same finding"

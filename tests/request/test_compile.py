@@ -61,7 +61,7 @@ def test_the_digest_is_the_same_for_the_same_and_another_for_anything_else(reque
 
 def test_the_digest_is_of_canonical_json():
     assert digest({"b": 1, "a": [True, "é"]}, ()) == digest({"a": [True, "é"], "b": 1}, ())
-    content = json.dumps({"assets": [], "params": {"a": "é"}}, ensure_ascii=False, separators=(",", ":"))
+    content = json.dumps({"assets": [], "params": {"a": "é"}, "secrets": []}, ensure_ascii=False, separators=(",", ":"))
     assert digest({"a": "é"}, ()) == hashlib.sha256(content.encode()).hexdigest()
 
 

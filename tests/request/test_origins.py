@@ -38,7 +38,7 @@ def leaves(value, path=()):
 
 
 def is_made(path):
-    """Whether a member is put together by compile: arguments, jars, keys, the count that a master has by default."""
+    """True if a member is put together by compile: arguments, jars, keys, the count that a master has by default."""
     return "HadoopJarStep" in path or path[-1] in ("InstanceCount", "Path", "LogUri", "Key", "Classification")
 
 

@@ -26,7 +26,7 @@ steps:
 
 @pytest.fixture
 def against(tmp_path):
-    """What a policy has against SPEC: [(line, column, message, hint, first note)]."""
+    """Returns the violations of a policy by SPEC: [(line, column, message, hint, first note)]."""
 
     def hold(policy, spec=SPEC, name="policy.yaml"):
         (tmp_path / name).write_text(policy)

@@ -4,6 +4,6 @@ client      the connection: retries, calls that must not be retried, errors
 observe     reads clusters
 apply       carries out a plan; `staging` uploads its files
 watch       follows a run; `verdict` judges how it ended
-logs        reads a step's logs; `diagnose` finds the cause of a failure in them
+logs        reads a step's logs; `diagnosis` finds the cause of a failure in them
 query       EMR's query API of 2009, for boto 2's `https_connection_factory`
 """

@@ -29,12 +29,14 @@ from flowspec.facts.api_model import problems
 from flowspec.plan.changes import Plan
 from flowspec.plan.cluster import (
     RIVAL_TAG,
+    SENSITIVE_TAG,
     SOURCE_TAG,
     SUBMISSION_TAG,
     TAG_PREFIX,
     Cluster,
 )
 from flowspec.plan.identity import identity_tags
+from flowspec.plan.sensitive import sensitive_tokens
 
 # CreatedAfter is EMR's clock, `since` is ours.
 _CLOCK_SKEW = timedelta(minutes=10)
@@ -57,6 +59,7 @@ def apply(
     plan: Plan,
     emr: Emr,
     *,
+    replan: Callable[[], Plan] | None = None,
     lock_timeout: float = 0.0,
     notify: Callable[[str], None] = lambda _: None,
     sleep: Callable[[float], None] = time.sleep,
@@ -67,7 +70,8 @@ def apply(
     `notify` gets one line for each thing done; on KeyboardInterrupt also one on the cluster that may run.
     Raises FlowspecError when the plan is blocked, the request is invalid, or no cluster is found after a lost
     answer; ServiceError when EMR or S3 refuses. A plan that changes a living cluster raises Locked when another
-    apply changes it for longer than `lock_timeout` seconds, and StalePlan when it has changed since.
+    apply changes it for longer than `lock_timeout` seconds. When the cluster has changed since, `replan` makes the
+    plan again; without it StalePlan is raised.
     """
     if plan.blocked:
         raise FlowspecError(plan.blocked, remedy=plan.remedy)
@@ -75,13 +79,21 @@ def apply(
         return Applied(plan.joins, joined=True, steps=plan.awaits)
     if plan.converges:
         uploaded = _upload(plan, emr, notify)
-        steps = change_cluster(plan, emr, lock_timeout=lock_timeout, notify=notify, sleep=sleep)
-        return Applied(plan.converges, joined=True, uploaded=uploaded, steps=(*(plan.awaits or ()), *steps))
+        steps = change_cluster(
+            plan,
+            emr,
+            replan=replan,
+            upload=lambda newer: _upload(newer, emr, notify),
+            lock_timeout=lock_timeout,
+            notify=notify,
+            sleep=sleep,
+        )
+        return Applied(plan.converges, joined=True, uploaded=uploaded, steps=steps)
     submission, began = uuid4().hex, datetime.now(timezone.utc)
     params = _tagged(plan, submission)
     _refuse_invalid(params)
     uploaded = _upload(plan, emr, notify)
-    with emr.backend.submission_lock() as locked, _interrupt_told(plan, submission, notify):
+    with emr.backend.submission_lock(emr.endpoint) as locked, _interrupt_told(plan, submission, notify):
         if locked and (earlier := _earlier(plan, emr, began)):
             notify(f"another apply started {earlier} first; joined")
             return Applied(earlier, joined=True, uploaded=uploaded)
@@ -172,12 +184,14 @@ def _run(plan: Plan, params: Mapping[str, Any], submission: str, emr: Emr, sleep
 
 
 def _identity(plan: Plan, submission: str) -> Iterable[dict[str, str]]:
-    tags = {**identity_tags(plan), SUBMISSION_TAG: submission, SOURCE_TAG: _source(Path(plan.source))}
+    marked = sensitive_tokens(plan.request, plan.secrets)
+    secret = {SENSITIVE_TAG: marked} if marked else {}
+    tags = {**identity_tags(plan), **secret, SUBMISSION_TAG: submission, SOURCE_TAG: source_of(Path(plan.source))}
     # AWS allows 256 characters; the end of a path tells more than its beginning.
     return [{"Key": key, "Value": value[-256:]} for key, value in tags.items()]
 
 
-def _source(path: Path) -> str:
+def source_of(path: Path) -> str:
     """path@commit when the spec is in git, else its path: says where a cluster came from."""
     git = shutil.which("git")
     if git is None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from flowspec.backend.aws.client import Emr, Endpoint, connect_aws
 from flowspec.backend.aws.logs import Logs, shipped_logs
 from flowspec.facts.backends import BackendName
+from flowspec.facts.rates import RATES
 from flowspec.plan.changes import Assessment
 
 if TYPE_CHECKING:
@@ -26,12 +27,13 @@ class AwsBackend:
     connection_settings = ("region", "profile", "endpoint_url")
     # EMR ships logs about every five minutes; ten seconds cost one GetObject each and delay nobody.
     log_interval = 10.0
+    rates = RATES
 
     def connect(self, endpoint: Endpoint, session: Any = None) -> Emr:
         """Opens a connection, with a boto3 `session` if one is given."""
         return connect_aws(endpoint, session)
 
-    def submission_lock(self) -> AbstractContextManager[bool]:
+    def submission_lock(self, endpoint: Endpoint) -> AbstractContextManager[bool]:  # noqa: ARG002 - the Protocol's
         """Yields False: EMR has no lock and no client token, so that submissions are told apart by their tags."""
         return nullcontext(False)
 
@@ -43,13 +45,23 @@ class AwsBackend:
         """Reports nothing: what a request asks for is what EMR does."""
         return Assessment()
 
-    def pauses(self, cluster_id: str, sleep: Callable[[float], None]) -> Generator[None, None, None]:  # noqa: ARG002
-        """Yields after 5 s at first, growing to 30 s."""
+    def poll_intervals(self) -> Iterator[float]:
+        """Yields 5 s at first, growing to 30 s."""
         interval = _FIRST_INTERVAL
         while True:
+            yield interval
+            interval = min(_LONGEST_INTERVAL, interval * _GROWTH)
+
+    def pauses(
+        self,
+        endpoint: Endpoint,  # noqa: ARG002 - the Protocol's
+        cluster_id: str,  # noqa: ARG002 - the Protocol's
+        sleep: Callable[[float], None],
+    ) -> Generator[None, None, None]:
+        """Yields at once, and after each of the intervals."""
+        for interval in self.poll_intervals():
             yield
             sleep(interval)
-            interval = min(_LONGEST_INTERVAL, interval * _GROWTH)
 
     def logs(self, emr: Emr, cluster: Cluster) -> Logs:
         """Returns the reader of the logs that EMR ships to S3."""

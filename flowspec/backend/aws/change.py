@@ -12,11 +12,13 @@ from flowspec.backend.aws.live import step_config
 from flowspec.backend.aws.lock import locked
 from flowspec.backend.aws.observe import read_back
 from flowspec.backend.aws.submit import submit_once
-from flowspec.errors import StalePlan
+from flowspec.errors import FlowspecError, StalePlan
 from flowspec.facts.states import OPEN, READY
 from flowspec.plan.changes import ApiCall, Plan
+from flowspec.plan.cluster import SENSITIVE_TAG, Cluster
 from flowspec.plan.converge import WANTS_READY
 from flowspec.plan.identity import observed_digest
+from flowspec.plan.sensitive import sensitive_tokens
 from flowspec.plan.steps import step_identity
 
 _READY_INTERVAL = 10.0
@@ -28,45 +30,81 @@ def change_cluster(
     plan: Plan,
     emr: Emr,
     *,
+    replan: Callable[[], Plan] | None = None,
+    upload: Callable[[Plan], object] = lambda _: None,
     lock_timeout: float = 0.0,
     notify: Callable[[str], None] = lambda _: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> tuple[str, ...]:
-    """Makes the calls of a plan that converges a cluster; returns the ids of the steps that it added.
+    """Makes the calls of a plan that converges a cluster; returns the ids of the steps that are its own.
 
-    Raises Locked when another apply is changing the cluster, StalePlan when it has changed since the plan was made,
-    ServiceError when EMR refuses a call.
+    When the cluster has changed since the plan was made, `replan` makes it again, while no one else can change the
+    cluster, and `upload` stages the files of that plan. Raises Locked when another apply is changing the cluster or
+    the lock was lost, StalePlan when the cluster has changed and there is no `replan` (or the new plan is of another
+    kind), ServiceError when EMR refuses a call.
     """
-    assert plan.converges is not None
-    cluster_id = plan.converges
-    added: list[str] = []
-    with locked(emr, cluster_id, timeout=lock_timeout, notify=notify, sleep=sleep):
-        _refuse_stale(plan, emr)
-        if any(call.operation in WANTS_READY for call in plan.calls):
-            _wait_until_ready(emr, cluster_id, notify, sleep)
-        for call in plan.calls:
+    cluster_id = str(plan.converges)
+    if _wants_ready(plan):
+        # Not with the lock in hand, which others may wait for: a cluster takes minutes to start.
+        _refuse_ended(cluster_id, wait_until_ready(emr, cluster_id, notify, sleep))
+    with locked(emr, cluster_id, timeout=lock_timeout, notify=notify, sleep=sleep) as lock:
+        cluster = read_back(emr, cluster_id)
+        current = _current(plan, cluster, replan)
+        if current is not plan:
+            notify(f"cluster {cluster_id} has changed meanwhile: the plan was made again")
+            upload(current)
+        mark_sensitive(emr, cluster, current.request, current.secrets)
+        added: list[str] = []
+        for call in current.calls:
+            lock.check()
             added += _send(call, emr, cluster_id, sleep)
             notify(call.operation)
-    return tuple(added)
+    return (*(current.awaits or ()), *added)
 
 
-def _refuse_stale(plan: Plan, emr: Emr) -> None:
-    cluster = read_back(emr, str(plan.converges))
-    if cluster.state not in OPEN:
-        raise StalePlan(f"cluster {cluster.id} is {cluster.state} now", remedy="make the plan again")
-    if observed_digest(cluster) != plan.observed:
-        raise StalePlan(f"cluster {cluster.id} has changed since this plan was made", remedy="make the plan again")
+def _wants_ready(plan: Plan) -> bool:
+    return any(call.operation in WANTS_READY for call in plan.calls)
 
 
-def _wait_until_ready(emr: Emr, cluster_id: str, notify: Callable[[str], None], sleep: Callable[[float], None]) -> None:
-    """Waits while a cluster starts: groups and fleets can be changed only when it is RUNNING or WAITING."""
+def _current(plan: Plan, cluster: Cluster, replan: Callable[[], Plan] | None) -> Plan:
+    """Returns the plan, made again if the cluster has changed since."""
+    _refuse_ended(cluster.id, cluster.state)
+    if observed_digest(cluster, plan.secrets) == plan.observed:
+        return plan
+    changed = f"cluster {cluster.id} has changed since this plan was made"
+    if replan is None:
+        raise StalePlan(changed, remedy="make the plan again")
+    again = replan()
+    if again.blocked:
+        raise FlowspecError(again.blocked, remedy=again.remedy)
+    if cluster.id not in {again.converges, again.joins} or (_wants_ready(again) and cluster.state not in READY):
+        raise StalePlan(changed, remedy="make the plan again")
+    return again
+
+
+def mark_sensitive(emr: Emr, cluster: Cluster, params: Mapping[str, Any], secrets: Collection[str]) -> None:
+    """Tags the cluster with where the secrets of a request are before they get there."""
+    before = cluster.tags.get(SENSITIVE_TAG, "")
+    marked = sensitive_tokens(params, secrets, before)
+    if marked != before:
+        emr.call("AddTags", ResourceId=cluster.id, Tags=[{"Key": SENSITIVE_TAG, "Value": marked}])
+
+
+def _refuse_ended(cluster_id: str, state: str) -> None:
+    if state not in OPEN:
+        raise StalePlan(f"cluster {cluster_id} is {state} now", remedy="make the plan again")
+
+
+def wait_until_ready(emr: Emr, cluster_id: str, notify: Callable[[str], None], sleep: Callable[[float], None]) -> str:
+    """Waits while a cluster starts: groups and fleets can be changed only when it is RUNNING or WAITING.
+
+    Returns the state that it is in then: one of these, or one in which it has ended or is about to.
+    """
     told = False
     while True:
-        state = emr.call("DescribeCluster", ClusterId=cluster_id)["Cluster"]["Status"]["State"]
-        if state in READY:
-            return
-        if state not in OPEN:
-            raise StalePlan(f"cluster {cluster_id} is {state} now", remedy="make the plan again")
+        state = str(emr.call("DescribeCluster", ClusterId=cluster_id)["Cluster"]["Status"]["State"])
+        if state in READY or state not in OPEN:
+            return state
         if not told:
             notify(f"waiting for cluster {cluster_id}, which is {state}")
             told = True

@@ -17,10 +17,12 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
 
 from flowspec.backend.protocol import Backend, backend_of
 from flowspec.document.job_flow import JobFlow
@@ -30,11 +32,25 @@ from flowspec.facts.backends import BackendName
 
 # EMR answers InternalServerError with HTTP 400 (API reference, RunJobFlow), so the status alone does not tell.
 _UNKNOWN_OUTCOME = frozenset({"InternalServerError", "InternalServerException", "ServiceUnavailable"})
+# EMR and STS say the former, S3 the latter (common errors of the API references).
+_EXPIRED = frozenset({"ExpiredTokenException", "ExpiredToken", "RequestExpired"})
+_REMEDIES = {
+    **dict.fromkeys(
+        _EXPIRED,
+        "renew them (`aws sso login`, or new AWS_… variables); a run goes on without: `flowspec wait` watches it again",
+    ),
+    # InvalidSignatureException is said for a wrong secret, too; its text tells which.
+    **dict.fromkeys(
+        ("RequestTimeTooSkewed", "InvalidSignatureException", "SignatureDoesNotMatch"),
+        "check the secret key, and the clock of this machine: AWS takes requests that are five minutes off at most",
+    ),
+}
 _THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
 
-# Attempts in all for calls without effect. botocore waits up to 20 s between two of them (standard mode).
+# Attempts in all for calls without effect. botocore waits up to 8 s between two of them (legacy mode).
 _READ_ATTEMPTS = 5
-# Seconds before a read is repeated whose answer was cut short; botocore repeats only those without an answer.
+# Seconds before a read is repeated whose answer was cut short, or was InternalServerError with HTTP 400: botocore
+# repeats neither.
 _READ_AGAIN_AFTER = (0.1, 0.3, 1.0, 3.0)
 
 
@@ -51,7 +67,7 @@ class Endpoint:
     """Names an EMR: `backend` is "local" (the embedded EMR) or "emr"; the other settings are boto3's.
 
     `keys` are an access key, its secret and perhaps a session's token; `proxy` is a URL; `verify` is whether
-    the server's certificate is looked at.
+    the server's certificate is looked at. `home` is the folder of the embedded EMR's state (None: FLOWSPEC_HOME).
     """
 
     backend: BackendName
@@ -62,6 +78,7 @@ class Endpoint:
     keys: tuple[str, str, str | None] | None = field(default=None, repr=False)
     proxy: str | None = field(default=None, repr=False)
     verify: bool = True
+    home: Path | None = None
 
     @classmethod
     def of(cls, jobflow: JobFlow, *, run_bootstrap: bool = False) -> Endpoint:
@@ -72,8 +89,11 @@ class Endpoint:
 class Emr:
     """A connection to one EMR. `region` is the one in use; `endpoint` the settings it was made with."""
 
-    def __init__(self, endpoint: Endpoint, reader: Any, creator: Any, session: Any) -> None:
+    def __init__(
+        self, endpoint: Endpoint, reader: Any, creator: Any, session: Any, renewed: Callable[[], Emr] | None = None
+    ) -> None:
         self.endpoint = endpoint
+        self._renewed = renewed
         self.region: str = reader.meta.region_name
         self._reader = reader
         self._creator = creator
@@ -88,13 +108,40 @@ class Emr:
 
     def call(self, operation: str, **params: Any) -> dict[str, Any]:
         """Calls an operation that may safely be repeated; e.g. `call("DescribeCluster", ClusterId=...)`."""
+        try:
+            return self._read(operation, params)
+        except ServiceError as error:
+            if error.code not in _EXPIRED or not self._renew():
+                raise
+            return self._read(operation, params)
+
+    def _read(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+        from botocore.exceptions import ClientError
+
         with _translated(operation):
             for seconds in _READ_AGAIN_AFTER:
                 try:
                     return _send(self._reader, operation, params)
                 except _CutShort:
                     time.sleep(seconds)
+                except ClientError as error:
+                    if not _not_repeated_by_botocore(error.response):
+                        raise
+                    time.sleep(seconds)
             return _send(self._reader, operation, params)
+
+    def _renew(self) -> bool:
+        """Reads the credentials again, which boto3 does once for a session; True if they are others than before.
+
+        A call that creates something is not sent again for that: the caller of a read is, and from then on it can.
+        """
+        if self._renewed is None:
+            return False
+        fresh = self._renewed()
+        if _access_key(fresh._session) == _access_key(self._session):
+            return False
+        self._reader, self._creator, self._session = fresh._reader, fresh._creator, fresh._session
+        return True
 
     def create(self, operation: str, **params: Any) -> dict[str, Any]:
         """Calls an operation that must not be repeated blindly: one HTTP request, no retry.
@@ -174,11 +221,19 @@ def connect_aws(endpoint: Endpoint, session: Any = None) -> Emr:
                 endpoint_url=endpoint.endpoint_url,
                 # None, not True: that would overrule AWS_CA_BUNDLE.
                 verify=None if endpoint.verify else False,
-                config=_config(attempts, proxies=proxies),
+                # The quota of retries that the standard mode keeps for the life of a client is used up by some 100
+                # faults; one process that submits or watches many clusters meets more. The legacy mode has none.
+                config=_config(attempts, mode="legacy", proxies=proxies),
             )
             for attempts in (_READ_ATTEMPTS, 1)
         )
-    return Emr(endpoint, reader, creator, outer._session)
+    # A session of the caller's has credentials of the caller's, who renews them.
+    renewed = None if session or endpoint.keys else partial(connect_aws, endpoint)
+    return Emr(endpoint, reader, creator, outer._session, renewed)
+
+
+def _access_key(session: Any) -> str:
+    return str(session.get_credentials().get_frozen_credentials().access_key)
 
 
 def session_of(endpoint: Endpoint, session: Any = None) -> Any:
@@ -209,10 +264,10 @@ def regions() -> dict[str, str]:
     }
 
 
-def _config(attempts: int, **options: Any) -> Any:
+def _config(attempts: int, *, mode: Literal["legacy", "standard"] = "standard", **options: Any) -> Any:
     from botocore.config import Config
 
-    return Config(retries={"total_max_attempts": attempts, "mode": "standard"}, **options)
+    return Config(retries={"total_max_attempts": attempts, "mode": mode}, **options)
 
 
 def _send(client: Any, operation: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -232,13 +287,23 @@ def _refuse_cut_short(http_response: Any, parsed: Any, model: Any, **_: Any) -> 
         # botocore gives the status as the code where it can't read one.
         if http_response.status_code == 400 and parsed.get("Error", {}).get("Code") in ("400", ""):
             raise _CutShort("an error was answered, but its text was cut short")
+        if _is_html(http_response) and http_response.status_code < 500:
+            # botocore finds no text in it, either.
+            parsed["Error"] = {"Code": str(http_response.status_code), "Message": _NOT_EMR}
         return
     members, always = output_members(model.name)
     if members and not _is_json(http_response.content):
-        raise _CutShort("the answer was cut short")
+        raise _CutShort("the answer is a page of HTML" if _is_html(http_response) else "the answer was cut short")
     lacking = [name for name in always if name not in parsed]
     if lacking:
         raise _CutShort(f"the answer has no {lacking[0]}")
+
+
+def _is_html(http_response: Any) -> bool:
+    return bytes(http_response.content).lstrip()[:9].lower().startswith((b"<html", b"<!doctype"))
+
+
+_NOT_EMR = "the answer is a page of HTML: that is no EMR, or a proxy on the way answers for it"
 
 
 def _is_json(body: bytes) -> bool:
@@ -252,6 +317,11 @@ def _may_have_happened(response: Any) -> bool:
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     code = response.get("Error", {}).get("Code", "")
     return code in _UNKNOWN_OUTCOME or (status >= 500 and code not in _THROTTLED)
+
+
+def _not_repeated_by_botocore(response: Any) -> bool:
+    status, code = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0), response.get("Error", {}).get("Code")
+    return status == 400 and code in _UNKNOWN_OUTCOME
 
 
 def is_throttled(error: ServiceError) -> bool:
@@ -291,7 +361,9 @@ def _translated(operation: str) -> Iterator[None]:
         raise FlowspecError(f"{operation}: {error}, {attempts} times", remedy=remedy) from error
     except aws.ClientError as error:
         detail = error.response.get("Error", {})
-        raise ServiceError(operation, detail.get("Code", "Unknown"), detail.get("Message", str(error))) from error
+        code = detail.get("Code", "Unknown")
+        message = detail.get("Message", str(error))
+        raise ServiceError(operation, code, message, remedy=_REMEDIES.get(code, "")) from error
     except (aws.NoCredentialsError, aws.PartialCredentialsError) as error:
         raise _no_credentials() from error
     except aws.NoRegionError as error:
@@ -301,6 +373,12 @@ def _translated(operation: str) -> Iterator[None]:
         raise FlowspecError(str(error), remedy="`aws configure list-profiles` shows the profiles there are") from error
     except aws.ParamValidationError as error:
         raise FlowspecError(str(error), remedy="this request was not sent") from error
+    except aws.SSLError as error:
+        remedy = (
+            "AWS_CA_BUNDLE names the file of the authority that signed it (a company's proxy has one of its own); "
+            "an endpoint without TLS is http://…"
+        )
+        raise FlowspecError(f"{operation}: {error}", remedy=remedy) from error
     except (aws.HTTPClientError, aws.ConnectionError) as error:
         remedy = "check the network, the region and --endpoint-url"
         raise FlowspecError(f"{operation}: {error}", remedy=remedy) from error

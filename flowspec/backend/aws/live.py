@@ -78,10 +78,14 @@ def read_live(emr: Emr, raw: Mapping[str, Any], steps: Sequence[Mapping[str, Any
     return Live(_stated(params), tuple(ids), tuple(states), frozenset(unread))
 
 
+# An empty text is a value of a property and of a tag.
+_KEPT = frozenset({"Properties", "Value"})
+
+
 def _stated(value: Any) -> Any:
     """Drops members that are null or empty: EMR gives them back for what nobody asked for, too."""
     if isinstance(value, Mapping):
-        kept = {key: _stated(item) for key, item in value.items()}
+        kept = {key: item if key in _KEPT else _stated(item) for key, item in value.items()}
         return {key: item for key, item in kept.items() if item not in (None, [], {}, "") or key == "Value"}
     if isinstance(value, list):
         return [_stated(item) for item in value]

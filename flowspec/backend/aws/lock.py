@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,14 +16,69 @@ from datetime import datetime, timedelta, timezone
 from uuid import uuid4
 
 from flowspec.backend.aws.client import Emr
-from flowspec.errors import Locked
+from flowspec.errors import FlowspecError, Locked
 from flowspec.plan.cluster import LOCK_TAG
 
-# Longer than the calls of one apply take; an apply that is killed keeps others out no longer than this.
+# An apply that is killed keeps others out no longer than this. It is renewed after each third of it, so that two
+# renewals in a row may fail, each after all its attempts.
 LOCK_LASTS = timedelta(minutes=10)
 # More than a call of EMR takes: who has read "no lock" before ours was written has written its own by then.
 _SETTLES_IN = 2.0
 _LOOK_AGAIN = 5.0
+
+
+class Lock:
+    """The lock of a cluster, held and renewed."""
+
+    def __init__(self, emr: Emr, cluster_id: str, held: str) -> None:
+        self._emr = emr
+        self._cluster_id = cluster_id
+        self._held = held
+        self._ended = threading.Event()
+        self._taken = ""
+        self._thread = threading.Thread(target=self._renew_until_ended, name="flowspec-lock", daemon=True)
+        self._thread.start()
+
+    def check(self) -> None:
+        """Raises Locked when it is ours no more: it expired, or someone removed it, before it could be renewed."""
+        if self._taken:
+            raise Locked(
+                f"the lock of cluster {self._cluster_id} was lost while it was being changed: {self._taken}",
+                remedy="see what was done with `flowspec plan`, and apply again",
+            )
+        if _has_expired(self._held):
+            raise Locked(
+                f"the lock of cluster {self._cluster_id} has expired: EMR could not be reached to renew it",
+                remedy="see what was done with `flowspec plan`, and apply again",
+            )
+
+    def release(self, notify: Callable[[str], None]) -> None:
+        """Removes it. What was done under it is done: where it can't be removed, it expires."""
+        self._ended.set()
+        self._thread.join()
+        try:
+            if _is_same(_held(self._emr, self._cluster_id), self._held):
+                self._emr.call("RemoveTags", ResourceId=self._cluster_id, TagKeys=[LOCK_TAG])
+        except FlowspecError as error:
+            # The last call may have let the cluster end, whose tags can't be changed any more.
+            notify(f"the lock of cluster {self._cluster_id} was not removed: {error.sentence}")
+
+    def _renew_until_ended(self) -> None:
+        while not self._ended.wait(LOCK_LASTS.total_seconds() / 3):
+            # One that has expired may be another's in the next moment: it is not written any more.
+            if _has_expired(self._held):
+                return
+            try:
+                held = _held(self._emr, self._cluster_id)
+                if not _is_same(held, self._held):
+                    self._taken = held or "it was removed"
+                    return
+                renewed = _new_lock(self._held.split()[-1])
+                self._emr.call("AddTags", ResourceId=self._cluster_id, Tags=[{"Key": LOCK_TAG, "Value": renewed}])
+                self._held = renewed
+            except FlowspecError:
+                # Tried again after another third; `check` says so when all were in vain.
+                continue
 
 
 @contextmanager
@@ -33,17 +89,16 @@ def locked(
     timeout: float = 0.0,
     notify: Callable[[str], None] = lambda _: None,
     sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[None]:
+) -> Iterator[Lock]:
     """Holds the lock of a cluster; waits for it up to `timeout` seconds.
 
     Raises Locked when another holds it until then. A lock that has expired is taken over, and `notify` told so.
     """
-    mine = _acquire(emr, cluster_id, timeout, notify, sleep)
+    lock = Lock(emr, cluster_id, _acquire(emr, cluster_id, timeout, notify, sleep))
     try:
-        yield
+        yield lock
     finally:
-        if _held(emr, cluster_id) == mine:
-            emr.call("RemoveTags", ResourceId=cluster_id, TagKeys=[LOCK_TAG])
+        lock.release(notify)
 
 
 def unlock(emr: Emr, cluster_id: str) -> str:
@@ -63,7 +118,7 @@ def _acquire(
         if not held or _has_expired(held):
             if held:
                 notify(f"taking over a lock that has expired: {held}")
-            mine = _new_lock()
+            mine = _new_lock(uuid4().hex[:8])
             emr.call("AddTags", ResourceId=cluster_id, Tags=[{"Key": LOCK_TAG, "Value": mine}])
             sleep(_SETTLES_IN)
             held = _held(emr, cluster_id)
@@ -83,11 +138,16 @@ def _held(emr: Emr, cluster_id: str) -> str:
     return next((tag.get("Value", "") for tag in tags if tag["Key"] == LOCK_TAG), "")
 
 
-def _new_lock() -> str:
-    """A new lock: owner, expiry and a unique word: `ann@host until 2026-11-28T10:00:00Z 3f2a9c01`."""
+def _is_same(held: str, mine: str) -> bool:
+    """True if a lock is ours, renewed or not."""
+    return held.split()[-1:] == mine.split()[-1:]
+
+
+def _new_lock(word: str) -> str:
+    """A lock: owner, expiry and the word that tells it from others: `ann@host until 2026-11-28T10:00:00Z 3f2a9c01`."""
     until = datetime.now(timezone.utc) + LOCK_LASTS
     owner = f"{_user()}@{socket.gethostname()}"[:150]
-    return f"{owner} until {until:%Y-%m-%dT%H:%M:%SZ} {uuid4().hex[:8]}"
+    return f"{owner} until {until:%Y-%m-%dT%H:%M:%SZ} {word}"
 
 
 def _user() -> str:

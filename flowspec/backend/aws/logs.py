@@ -10,11 +10,13 @@ from __future__ import annotations
 import gzip
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.s3 import s3_errors
+from flowspec.engines.counters import Counters, parse_counters
 from flowspec.facts.uris import split_s3
 from flowspec.plan.cluster import Cluster
 
@@ -24,7 +26,19 @@ _BLOCK = 1 << 16
 # Seconds to wait for S3, and how often to ask: logs are looked at when a run is over, and nobody waits five
 # minutes (botocore's 60 seconds, five times) for what is only a note.
 _TIMEOUT, _ATTEMPTS = 10.0, 3
+# Bytes of a step's syslog that are looked at for the counters of its last job, which Hadoop's client prints when
+# the job ends: 120 counters at most (mapreduce.job.counters.max) of 64 + 128 characters, and then a few lines.
+_COUNTERS_TAIL = 1 << 20
 _ACCESS = "read below it (the cluster's `log_uri`)"
+_LIST_ACCESS = "list it (s3:ListBucket)"
+
+
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """A log that EMR has shipped: its path in EMR's layout without `.gz`, its size in bytes as it is stored."""
+
+    path: str
+    size: int
 
 
 class Logs(Protocol):
@@ -41,8 +55,14 @@ class Logs(Protocol):
     def tail(self, step_id: str, name: str, size: int) -> bytes | None:
         """The last `size` bytes of the log `name`; None when it isn't there (yet)."""
 
-    def bootstrap(self, number: int, instance: str, size: int) -> bytes | None:
-        """The last `size` bytes of what bootstrap action `number` (from 1) wrote to stderr on an instance."""
+    def read(self, path: str) -> Iterator[bytes] | None:
+        """Any log of the cluster, by its path in EMR's layout without `.gz`; None when it isn't there (yet)."""
+
+    def listed(self, folder: str, most: int) -> list[Shipped]:
+        """At most `most` logs below a folder of EMR's layout, with their paths as `read` takes them."""
+
+    def uri(self, path: str) -> str:
+        """The file or URI of a log in EMR's layout, for people; "" when there is none."""
 
     def where(self, step_id: str) -> str:
         """The folder or URI of a step's logs, for people; "" when there is none."""
@@ -54,6 +74,11 @@ class Logs(Protocol):
 def logs_of(emr: Emr, cluster: Cluster) -> Logs:
     """Returns the reader of a cluster's logs, on the EMR that it was read from."""
     return emr.backend.logs(emr, cluster)
+
+
+def counters_of(logs: Logs, step_id: str) -> Counters:
+    """Returns the counters of a step's last job, from its syslog; empty when it has none."""
+    return parse_counters((logs.tail(step_id, "syslog", _COUNTERS_TAIL) or b"").decode("utf-8", "replace"))
 
 
 def shipped_logs(emr: Emr, cluster: Cluster, *, timeout: float = _TIMEOUT) -> Logs:
@@ -75,8 +100,26 @@ class _ShippedLogs:
     def tail(self, step_id: str, name: str, size: int) -> bytes | None:
         return _tail(self.blocks(step_id, name), size)
 
-    def bootstrap(self, number: int, instance: str, size: int) -> bytes | None:
-        return _tail(self._get(below(self._cluster, f"node/{instance}/bootstrap-actions/{number}/stderr.gz")), size)
+    def read(self, path: str) -> Iterator[bytes] | None:
+        return self._get(self.uri(path))
+
+    def listed(self, folder: str, most: int) -> list[Shipped]:
+        uri = below(self._cluster, folder)
+        if not uri.startswith("s3://"):
+            return []
+        bucket, prefix = split_s3(uri)
+        with s3_errors("ListObjectsV2", uri, access=_LIST_ACCESS):
+            answer = self._client().list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=most)
+        above = prefix[: -len(folder)]
+        found = [(one["Key"].removeprefix(above), one["Size"]) for one in answer.get("Contents", ())]
+        return [Shipped(path.removesuffix(".gz"), size) for path, size in found if path.endswith(".gz")]
+
+    def uri(self, path: str) -> str:
+        return below(self._cluster, f"{path}.gz")
+
+    def _client(self) -> Any:
+        self._s3 = self._s3 or self._emr.s3(timeout=self._timeout, attempts=_ATTEMPTS)
+        return self._s3
 
     def _get(self, uri: str) -> Iterator[bytes] | None:
         if not uri.startswith("s3://"):
@@ -84,10 +127,9 @@ class _ShippedLogs:
         from botocore.exceptions import ClientError
 
         bucket, key = split_s3(uri)
-        self._s3 = self._s3 or self._emr.s3(timeout=self._timeout, attempts=_ATTEMPTS)
         with s3_errors("GetObject", uri, access=_ACCESS):
             try:
-                return _unzipped(self._s3.get_object(Bucket=bucket, Key=key)["Body"], uri)
+                return _unzipped(self._client().get_object(Bucket=bucket, Key=key)["Body"], uri)
             except ClientError as error:
                 if error.response["Error"]["Code"] not in {"NoSuchKey", "404"}:
                     raise

@@ -6,29 +6,38 @@ works on the values made here and never sees a raw answer.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from itertools import islice
 from typing import Any
 
 from flowspec.backend.aws.client import Emr
-from flowspec.backend.aws.live import read_live, s3_uri
+from flowspec.backend.aws.live import read_live, s3_uri, step_config
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError, ServiceError
-from flowspec.facts.states import ALIVE, ENDED, OPEN
+from flowspec.facts.states import ENDED, OPEN
 from flowspec.plan.cluster import (
     FLOW_TAG,
     RIVAL_TAG,
+    SOURCE_TAG,
     SUBMISSION_TAG,
     TARGET_TAG,
     Cluster,
+    Live,
     Step,
     age,
 )
+from flowspec.plan.steps import HISTORY_LIMIT
 
 # EMR keeps the metadata of ended clusters for two months (EMR Management Guide, "View cluster status and details").
 LOOKBACK = timedelta(days=60)
 _PERIODS = (timedelta(days=1), timedelta(days=7), LOOKBACK)
+# A plan is not to take one call for each of an account's clusters.
+_LOOKED_AT = 20
+# A tag holds 256 characters: the end of the source, with "@" and 12 digits of a commit.
+_SHORTEST = 256 - 13
 # CreatedBefore is EMR's clock, `now` is ours.
 _CLOCK_SKEW = timedelta(minutes=10)
 
@@ -39,9 +48,44 @@ def describe(emr: Emr, cluster_id: str, *, steps: bool = True) -> Cluster:
     Raises FlowspecError when there is no such cluster.
     """
     raw = _described(emr, cluster_id)
-    listed = emr.pages("ListSteps", "Steps", ClusterId=cluster_id) if steps else ()
+    listed = _history(emr, cluster_id) if steps else ()
+    return _cluster(raw, tuple(_step(item) for item in listed))
+
+
+def _history(emr: Emr, cluster_id: str) -> list[dict[str, Any]]:
+    """Returns the steps of a cluster as ListSteps shows them, oldest first; of thousands the latest thousand.
+
+    EMR lists no more than that; another endpoint would be asked for 200 pages of ten thousand steps.
+    """
     # ListSteps gives the newest first.
-    return _cluster(raw, tuple(_step(item) for item in listed)[::-1])
+    return list(islice(emr.pages("ListSteps", "Steps", ClusterId=cluster_id), HISTORY_LIMIT))[::-1]
+
+
+def steps_in(emr: Emr, cluster_id: str, states: Iterable[str]) -> list[Step]:
+    """Returns the steps of a cluster that are in one of these states, in the order in which they were added."""
+    listed = emr.pages("ListSteps", "Steps", ClusterId=cluster_id, StepStates=list(states))
+    return [_step(item) for item in islice(listed, HISTORY_LIMIT)]
+
+
+def describe_step(emr: Emr, cluster_id: str, step_id: str) -> Step:
+    """Reads one step. Raises FlowspecError when the cluster has no such step."""
+    try:
+        return _step(emr.call("DescribeStep", ClusterId=cluster_id, StepId=step_id)["Step"])
+    except ServiceError as error:
+        if error.code != "InvalidRequestException":
+            raise
+        remedy = f"`flowspec status {cluster_id}` shows its steps"
+        raise FlowspecError(f"cluster {cluster_id} has no step {step_id}", remedy=remedy) from error
+
+
+def last_activity(emr: Emr, cluster: Cluster) -> datetime | None:
+    """Returns when the last step of a cluster ended, else when the cluster was ready.
+
+    Of its steps the latest page is read: with several at a time, one of those ended last.
+    """
+    latest = emr.call("ListSteps", ClusterId=cluster.id).get("Steps", ())
+    ends = [ended for item in latest if (ended := _step(item).ended)]
+    return max(ends, default=cluster.ready or cluster.created)
 
 
 def _described(emr: Emr, cluster_id: str) -> dict[str, Any]:
@@ -50,8 +94,11 @@ def _described(emr: Emr, cluster_id: str) -> dict[str, Any]:
     except ServiceError as error:
         # EMR's "not found": InvalidRequestException "Cluster id 'j-…' is not valid."
         if error.code in {"InvalidRequestException", "ClusterNotFound"}:
-            where = emr.backend.location(emr.region)
+            account = emr.account()
+            where = emr.backend.location(emr.region) + (f" of account {account}" if account else "")
             remedy = "`flowspec list` shows the clusters there are"
+            if emr.backend.connection_settings:
+                remedy += "; an id is known in its own account and region only: see --profile and --region"
             raise FlowspecError(f"there is no cluster {cluster_id} in {where}", remedy=remedy) from error
         raise
     return raw
@@ -64,20 +111,30 @@ def observe(emr: Emr, jobflow: JobFlow) -> Cluster | None:
     `read_live` and ListSteps for the one that is found: 7 calls where there is one.
     """
     candidates = active_named(emr, jobflow.cluster_name)
-    found = [_cluster_read(emr, raw) for raw in _made_for(emr, jobflow.name, jobflow.target, candidates)][:1]
-    return found[0] if found else None
+    found = list(_made_for(emr, jobflow.name, jobflow.target, candidates))
+    if not found:
+        return None
+    return replace(_cluster_read(emr, found[0]), others=tuple(one["Id"] for one in found[1:]))
 
 
-def read_back(emr: Emr, cluster_id: str) -> Cluster:
-    """Reads a cluster with its steps and as the request that would have made it. Raises FlowspecError without it."""
-    return _cluster_read(emr, _described(emr, cluster_id))
+def read_back(emr: Emr, cluster_id: str, *, steps: bool = True) -> Cluster:
+    """Reads a cluster as the request that would have made it, with its steps unless `steps` is false.
+
+    Raises FlowspecError when there is no such cluster.
+    """
+    return _cluster_read(emr, _described(emr, cluster_id), steps=steps)
 
 
-def _cluster_read(emr: Emr, raw: Mapping[str, Any]) -> Cluster:
-    # ListSteps gives the newest first.
-    steps = list(emr.pages("ListSteps", "Steps", ClusterId=raw["Id"]))[::-1]
-    cluster = _cluster(raw, tuple(_step(item) for item in steps))
-    return replace(cluster, live=read_live(emr, raw, steps))
+def _cluster_read(emr: Emr, raw: Mapping[str, Any], *, steps: bool = True) -> Cluster:
+    listed = _history(emr, raw["Id"]) if steps else []
+    return replace(_cluster(raw, tuple(map(_step, listed))), live=read_live(emr, raw, listed))
+
+
+def read_steps(emr: Emr, cluster_id: str) -> Cluster:
+    """Reads a cluster and its steps so that steps can be compared with them; nothing else of it is read back."""
+    listed = _history(emr, cluster_id)
+    live = Live({"Steps": [step_config(item) for item in listed]})
+    return replace(_cluster(_described(emr, cluster_id), tuple(map(_step, listed))), live=live)
 
 
 def find_active(emr: Emr, flow: str, target: str, *, name: str) -> list[Cluster]:
@@ -145,6 +202,45 @@ def _ended_named(emr: Emr, name: str) -> Iterator[list[Cluster]]:
         before = after
 
 
+def find_from_source(emr: Emr, source: str, *, flow: str, target: str) -> list[Cluster]:
+    """Returns the active clusters that were started from this file on this target for flows of other names.
+
+    `source` is as in the tag `flowspec:source`: path@commit, or a path. Of many active clusters only the newest are
+    described. Empty when EMR can't be asked: it is for a note.
+    """
+    try:
+        listed = (_cluster(raw, ()) for raw in emr.pages("ListClusters", "Clusters", ClusterStates=list(OPEN)))
+        newest = sorted(listed, key=age)[-_LOOKED_AT:]
+        found = [_cluster(_described(emr, one.id), ()) for one in newest]
+    except FlowspecError:
+        return []
+    path = _path_of(source)
+    return [
+        one
+        for one in found
+        if _path_of(one.tags.get(SOURCE_TAG, "")) == path
+        and one.tags.get(TARGET_TAG, "") == target
+        and one.tags.get(FLOW_TAG, flow) != flow
+    ]
+
+
+def _path_of(source: str) -> str:
+    """The path in the tag `flowspec:source`, as far as a tag holds it."""
+    return re.sub(r"@[0-9a-f]{7,40}$", "", source)[-_SHORTEST:]
+
+
+def find_namesakes(emr: Emr, name: str, *, flow: str, target: str) -> list[Cluster]:
+    """Returns the active clusters of this name without the tags of this flow on this target, oldest first.
+
+    Nobody but their owner may change them: they are for a note. Empty when EMR can't be asked.
+    """
+    try:
+        found = [describe(emr, one.id, steps=False) for one in active_named(emr, name)]
+    except FlowspecError:
+        return []
+    return [one for one in found if (one.tags.get(FLOW_TAG), one.tags.get(TARGET_TAG, "")) != (flow, target)]
+
+
 def submitted_as(emr: Emr, name: str, submission: str, *, after: datetime) -> Cluster | None:
     """The cluster that carries this submission's tag, in whatever state: it may have failed already."""
     for summary in emr.pages("ListClusters", "Clusters", CreatedAfter=after):
@@ -155,10 +251,17 @@ def submitted_as(emr: Emr, name: str, submission: str, *, after: datetime) -> Cl
     return None
 
 
-def summaries(emr: Emr, *, ended: bool) -> Iterator[Cluster]:
-    """Yields all clusters, `ended` ones only if asked, as ListClusters describes them (no tags, no steps)."""
-    states = {} if ended else {"ClusterStates": list(ALIVE)}
-    for raw in emr.pages("ListClusters", "Clusters", **states):
+def summaries(
+    emr: Emr,
+    states: Iterable[str] = (),
+    *,
+    created_after: datetime | None = None,
+    created_before: datetime | None = None,
+) -> Iterator[Cluster]:
+    """Yields clusters as ListClusters describes them (no tags, no steps); in these `states`, or all."""
+    given = {"ClusterStates": list(states), "CreatedAfter": created_after, "CreatedBefore": created_before}
+    filters = {name: value for name, value in given.items() if value}
+    for raw in emr.pages("ListClusters", "Clusters", **filters):
         yield _cluster(raw, ())
 
 

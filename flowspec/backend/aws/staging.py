@@ -9,12 +9,14 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.s3 import s3_errors
-from flowspec.errors import FlowspecError
+from flowspec.errors import FlowspecError, ServiceError
 from flowspec.facts.uris import split_s3
+from flowspec.plan.changes import Action, Plan
 
 if TYPE_CHECKING:
     from flowspec.request.assets import Asset
@@ -41,6 +43,36 @@ def stage(emr: Emr, assets: Iterable[Asset], *, in_parts: int = _IN_PARTS) -> It
         if missing:
             _upload(s3, asset, in_parts)
         yield asset, missing
+
+
+# A HEAD takes some 30 ms: a plan with hundreds of files is not to take a minute.
+_LOOKED_AT = 50
+
+
+def note_staged(emr: Emr, plan: Plan) -> Plan:
+    """Looks up which of a plan's files are there already, and leaves them out of its lines; the rest is to upload.
+
+    Sends a HeadObject for each, for 50 at most. Where S3 can't be asked or refuses (plans are made by people who may
+    not write, or not read, where `apply` stages), the plan has a note, and all of the files in question as before.
+    """
+    if not plan.uploads:
+        return plan
+    staged, notes = set(), []
+    try:
+        s3 = emr.s3(attempts=2)
+        staged = {asset.uri for asset in plan.uploads[:_LOOKED_AT] if _exists(s3, asset.uri)}
+    except FlowspecError as error:
+        code = error.code if isinstance(error, ServiceError) else ""
+        # A HEAD has no body, so that its refusal is a bare 403.
+        reason = "access denied" if code in {"403", "AccessDenied"} else code or error.message
+        notes.append(f"whether the local files are staged already was not checked: {reason}")
+    if len(plan.uploads) > _LOOKED_AT and not notes:
+        notes.append(f"only {_LOOKED_AT} of {len(plan.uploads)} local files were looked up; more may be staged already")
+    if staged:
+        count = "1 local file is" if len(staged) == 1 else f"{len(staged)} local files are"
+        notes.append(f"{count} staged already")
+    lines = tuple(one for one in plan.changes if one.action is not Action.UPLOAD or one.after not in staged)
+    return replace(plan, changes=lines, staged=frozenset(staged), notes=(*plan.notes, *notes))
 
 
 def _exists(s3: Any, uri: str) -> bool:

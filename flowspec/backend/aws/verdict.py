@@ -10,6 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
 
+from flowspec.facts import states
 from flowspec.plan.cluster import Cluster, Step
 
 # botocore shape ClusterStateChangeReasonCode: these say that the cluster, not the work, went wrong.
@@ -19,13 +20,27 @@ _CLUSTER_FAULTS = frozenset(
 
 
 class Outcome(str, Enum):
-    """How a run ended; each outcome has its own exit code (flowspec.cli)."""
+    """The outcome of a run; each outcome has its own exit code (flowspec.cli)."""
 
     SUCCEEDED = "succeeded"
     STEP_FAILED = "step failed"
     CLUSTER_FAILED = "cluster failed"
     CANCELLED = "cancelled"
     TIMED_OUT = "timed out, still running"
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of a command whose run ended so."""
+        return _EXIT_CODES[self.value]
+
+
+_EXIT_CODES = {
+    "succeeded": 0,
+    "step failed": 4,
+    "cluster failed": 5,
+    "timed out, still running": 6,
+    "cancelled": 7,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +58,7 @@ def is_over(cluster: Cluster, only: Collection[str] | None = None) -> bool:
     """
     if cluster.has_ended:
         return True
-    idle = cluster.state in {"WAITING", "RUNNING"} and all(step.has_ended for step in _counted(cluster, only))
+    idle = cluster.state in states.READY and all(step.has_ended for step in _counted(cluster, only))
     return cluster.keep_alive and idle
 
 
@@ -52,14 +67,29 @@ def _counted(cluster: Cluster, only: Collection[str] | None) -> list[Step]:
 
 
 def judge(cluster: Cluster, only: Collection[str] | None = None) -> Verdict:
-    """Returns the verdict on a cluster that `is_over`; only the steps in `only` count, if given."""
+    """Returns the verdict on a cluster that `is_over`; only the steps in `only` count, if given.
+
+    A state that this version does not know is never taken for success.
+    """
     steps = _counted(cluster, only)
-    failed = next((step for step in steps if step.state == "FAILED"), None)
+    failed = next((step for step in steps if _failed(step)), None)
     if cluster.has_ended and cluster.reason_code in _CLUSTER_FAULTS:
         return Verdict(Outcome.CLUSTER_FAILED, failed)
     if failed:
         return Verdict(Outcome.STEP_FAILED, failed)
-    if cluster.state == "TERMINATED_WITH_ERRORS":
+    if cluster.has_ended and cluster.state != "TERMINATED" and not _ended_by_another(cluster, steps, only):
         return Verdict(Outcome.CLUSTER_FAILED)
     undone = next((step for step in steps if step.state != "COMPLETED"), None)
     return Verdict(Outcome.CANCELLED, undone) if undone else Verdict(Outcome.SUCCEEDED)
+
+
+def _failed(step: Step) -> bool:
+    """True for a failed step, and for one that ended in a state that no one knows."""
+    known = step.state in {*states.ACTIVE_STEPS, *states.ENDED_STEPS}
+    return step.state == "FAILED" or (step.has_ended and not known)
+
+
+def _ended_by_another(cluster: Cluster, steps: Collection[Step], only: Collection[str] | None) -> bool:
+    """True if all steps that count were done before a step of someone else ended a cluster that lived on."""
+    done = bool(steps) and all(step.state == "COMPLETED" for step in steps)
+    return only is not None and done and cluster.state in states.ENDED and cluster.reason_code == "STEP_FAILURE"

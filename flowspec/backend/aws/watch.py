@@ -1,7 +1,8 @@
-"""Follows a cluster. A loop of our own: botocore's waiters stop after 30 minutes and don't know INTERRUPTED.
+"""Follows one cluster (`watch`), or many at the published rate of one (`Fleet`).
 
-Adaptive (the interval grows with the age of the run), throttle-aware, with no cap on attempts: it ends
-when the work is over or at the deadline that was asked for.
+A loop of our own: botocore's waiters stop after 30 minutes and don't know INTERRUPTED. Adaptive (the interval grows
+with the age of the run), throttle-aware, with no cap on attempts: it ends when the work is over or at the deadline
+that was asked for.
 """
 
 from __future__ import annotations
@@ -9,14 +10,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from threading import Event as Flag
 
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.logs import Logs, logs_of
 from flowspec.backend.aws.observe import describe
+from flowspec.backend.aws.ration import RationedEmr
 from flowspec.backend.aws.verdict import Outcome, Verdict, is_over, judge
 from flowspec.engines.counters import parse_progress
 from flowspec.errors import FlowspecError
+from flowspec.facts.states import OPEN
 from flowspec.plan.cluster import Cluster, Step
 
 # Seconds of failed calls in a row that are tolerated: a laptop's network comes back, a VPN reconnects.
@@ -54,6 +59,13 @@ class Ended:
 
     cluster: Cluster
     verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """The last event of a cluster of a `Fleet` that can't be followed: it is not there, or EMR gave no answer."""
+
+    error: FlowspecError
 
 
 Event = ClusterChanged | StepChanged | StepProgress | Ended
@@ -95,7 +107,7 @@ def _looks(
 ) -> Generator[Cluster, None, None]:
     """Yields the cluster after each pause, without end; the caller stops."""
     last_answer: float | None = None
-    with closing(emr.backend.pauses(cluster_id, sleep)) as pauses:
+    with closing(emr.backend.pauses(emr.endpoint, cluster_id, sleep)) as pauses:
         for _ in pauses:
             try:
                 cluster = describe(emr, cluster_id)
@@ -135,6 +147,159 @@ class _Seen:
                 if now and self._progress.get(step.id) != now:
                     self._progress[step.id] = now
                     yield StepProgress(step, *now)
+
+
+# Seconds from the end of one ListClusters to the next, and the least part of the time that it leaves for other calls:
+# in an account with thousands of clusters it takes minutes.
+_LIST_EVERY, _LISTING_LEAVES = 10.0, 4
+# Up to so many clusters, looking at each is no dearer than listing all of the account.
+_FEW = 5
+# In these states no step changes, so that a cluster which is listed in one of them needs no look.
+_STEPS_REST = frozenset({"STARTING", "BOOTSTRAPPING", "TERMINATING"})
+# Seconds: how soon a cluster that was added is looked at.
+_LONGEST_SLEEP = 1.0
+
+
+class Fleet:
+    """Follows many clusters of one EMR for a whole process, in one loop, within EMR's published rates.
+
+        fleet = Fleet(emr)
+        fleet.add(applied.cluster_id, steps=applied.steps)    # from any thread, before or while events are read
+        fleet.close()                                         # no more will be added
+        for cluster_id, event in fleet.events():
+            ...
+
+    `events` is a generator for one reader and runs in its thread; there is no other. It yields the events of `watch`,
+    each with the id of its cluster; the last one of each cluster is `Ended` or `Unreachable`. It ends when the fleet
+    is closed and all is over.
+
+    Where `watch` would send DescribeCluster and ListSteps for each cluster at its own pace, a fleet sends ListClusters,
+    which tells the states of 50 clusters, and looks at a cluster when its state has changed; else at the one that was
+    looked at the longest time ago. Half of each published rate is used (`flowspec.facts.rates`), which an account has
+    once per region: use one fleet for each EMR. 50 clusters that all run steps are looked at every 200 s (ListSteps
+    is the scarcest), and the end of one is seen within some 20 s.
+    """
+
+    def __init__(
+        self,
+        emr: Emr,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._emr = RationedEmr(emr, clock=clock, sleep=sleep)
+        self._clock, self._sleep = clock, sleep
+        self._added: SimpleQueue[_Watched] = SimpleQueue()
+        self._watched: list[_Watched] = []
+        self._closed = Flag()
+        self._list_at = 0.0
+
+    def add(self, cluster_id: str, *, steps: Collection[str] | None = None, timeout: float | None = None) -> None:
+        """Follows one more cluster; `steps` and `timeout` (seconds from now) are those of `watch`."""
+        deadline = None if timeout is None else self._clock() + timeout
+        self._added.put(_Watched(cluster_id, steps, deadline, self._emr.backend.poll_intervals()))
+
+    def close(self) -> None:
+        """Says that no more will be added: `events` ends when all that were are over."""
+        self._closed.set()
+
+    def events(self) -> Generator[tuple[str, Event | Unreachable], None, None]:
+        """Yields each event with the id of its cluster, until the fleet is closed and all is over."""
+        while self._admitted():
+            self._list_if_due()
+            one = min(self._watched, key=_Watched.urgency, default=None)
+            now = self._clock()
+            if one is None or (wait := one.due - now) > 0:
+                yield from self._timed_out(now)
+                self._sleep(min(_LONGEST_SLEEP, wait if one else _LONGEST_SLEEP))
+                continue
+            for event in self._look(one):
+                yield one.cluster_id, event
+            yield from self._timed_out(self._clock())
+
+    def _admitted(self) -> bool:
+        """Starts to follow the clusters that were added; returns False when none is followed and none can be added."""
+        # In this order: what is added before the fleet is closed is seen.
+        closed = self._closed.is_set()
+        while not self._added.empty():
+            self._watched.append(self._added.get())
+        return bool(self._watched) or not closed
+
+    def _list_if_due(self) -> None:
+        """Notes which clusters have another state than they were seen in, by the states of all."""
+        listing = len(self._watched) > _FEW
+        if not listing or self._clock() < self._list_at:
+            return
+        began = self._clock()
+        try:
+            listed = self._emr.pages("ListClusters", "Clusters", ClusterStates=list(OPEN))
+            states = {one["Id"]: one["Status"]["State"] for one in listed}
+        except FlowspecError:
+            # What keeps EMR from answering shows at the next look at a cluster.
+            states = {}
+        now = self._clock()
+        self._list_at = now + max(_LIST_EVERY, _LISTING_LEAVES * (now - began))
+        for one in self._watched:
+            # One that is not listed has ended, or was missed while it changed its state (API: ListClusters).
+            one.note(states.get(one.cluster_id, ""), self._list_at)
+
+    def _look(self, one: _Watched) -> Iterator[Event | Unreachable]:
+        try:
+            cluster = describe(self._emr, one.cluster_id)
+        except FlowspecError as error:
+            if one.cluster is None or self._clock() - one.answered > _PATIENCE:
+                self._watched.remove(one)
+                yield Unreachable(error)
+            one.looked(self._clock())
+            return
+        one.answered, one.cluster = self._clock(), cluster
+        one.looked(one.answered)
+        yield from one.seen.changes(cluster)
+        one.logs = one.logs or logs_of(self._emr, cluster)
+        yield from one.seen.progress(cluster, one.logs)
+        if is_over(cluster, one.steps):
+            self._watched.remove(one)
+            yield Ended(cluster, judge(cluster, one.steps))
+
+    def _timed_out(self, now: float) -> Iterator[tuple[str, Event]]:
+        for one in [late for late in self._watched if late.deadline is not None and late.deadline <= now]:
+            # Each is looked at once before it is given up.
+            if one.cluster:
+                self._watched.remove(one)
+                yield one.cluster_id, Ended(one.cluster, Verdict(Outcome.TIMED_OUT))
+
+
+@dataclass(eq=False, slots=True)
+class _Watched:
+    """A cluster of a fleet: what was seen of it, and when it is to be looked at next."""
+
+    cluster_id: str
+    steps: Collection[str] | None
+    deadline: float | None
+    intervals: Iterator[float]
+    due: float = 0.0
+    changed: bool = True
+    answered: float = 0.0
+    cluster: Cluster | None = None
+    logs: Logs | None = None
+    seen: _Seen = field(default_factory=_Seen)
+
+    def urgency(self) -> tuple[bool, float]:
+        """Sorts those that have changed first, and then those that are due the longest."""
+        return (not self.changed, self.due)
+
+    def note(self, state: str, next_listing: float) -> None:
+        """Records the state that ListClusters gives, "" when the cluster is not listed."""
+        if self.cluster is None:
+            return
+        if state != self.cluster.state:
+            self.changed, self.due = True, 0.0
+        elif state in _STEPS_REST:
+            self.due = max(self.due, next_listing)
+
+    def looked(self, now: float) -> None:
+        """Sets when it is to be looked at again."""
+        self.changed, self.due = False, now + next(self.intervals)
 
 
 def _latest_progress(syslog: bytes | None) -> tuple[int, int] | None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import repeat
+from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from flowspec.backend.aws.client import Emr, Endpoint
 from flowspec.facts.backends import BackendName
+from flowspec.facts.rates import Rate
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.logs import Logs
     from flowspec.backend.local.fidelity import LocalFidelity
+    from flowspec.emulator.api.service import Service
     from flowspec.plan.changes import Assessment
     from flowspec.plan.cluster import Cluster
 
@@ -28,25 +33,28 @@ class LocalBackend:
     # Clusters of this machine are known by their ids in all regions.
     connection_settings = ()
     log_interval = 0.2
+    rates: Mapping[str, Rate] = MappingProxyType({})
 
     def connect(self, endpoint: Endpoint, session: Any = None) -> Emr:  # noqa: ARG002 - the Protocol's
         """Opens a connection; neither the network nor the user's AWS configuration is used."""
         from flowspec.emulator.api.service import Service
-        from flowspec.emulator.in_process import embedded_client
-        from flowspec.emulator.state.paths import home
 
-        region = endpoint.region or _DEFAULT_REGION
-        service = Service(home(), region=region, run_bootstrap=endpoint.run_bootstrap, account_rules=False)
-        client, inner = embedded_client(service)
-        return Emr(endpoint, client, client, inner)
+        return connect_to(
+            Service(
+                home_of(endpoint),
+                region=endpoint.region or _DEFAULT_REGION,
+                run_bootstrap=endpoint.run_bootstrap,
+                account_rules=False,
+            ),
+            endpoint,
+        )
 
     @contextmanager
-    def submission_lock(self) -> Iterator[bool]:
+    def submission_lock(self, endpoint: Endpoint) -> Iterator[bool]:
         """Holds the lock of the home while a flow is looked for and submitted, so that it starts once."""
-        from flowspec.emulator.state.paths import home
         from flowspec.emulator.state.submissions import submission_lock
 
-        with submission_lock(home()):
+        with submission_lock(home_of(endpoint)):
             yield True
 
     def location(self, region: str) -> str:  # noqa: ARG002 - the Protocol's
@@ -59,27 +67,47 @@ class LocalBackend:
 
         return assess(params)
 
-    def pauses(self, cluster_id: str, sleep: Callable[[float], None]) -> Generator[None, None, None]:
+    def poll_intervals(self) -> Iterator[float]:
+        """Yields half a second."""
+        return repeat(_INTERVAL)
+
+    def pauses(
+        self, endpoint: Endpoint, cluster_id: str, sleep: Callable[[float], None]
+    ) -> Generator[None, None, None]:
         """Yields at each change of the cluster or one of its steps, and every half second."""
         from flowspec.emulator.state.changes import Changes
-        from flowspec.emulator.state.paths import home
 
-        with Changes(home(), cluster_id) as changes:
+        with Changes(home_of(endpoint), cluster_id) as changes:
             while True:
                 yield
                 changes.wait(_INTERVAL, sleep)
 
-    def logs(self, emr: Emr, cluster: Cluster) -> Logs:  # noqa: ARG002 - the Protocol's
+    def logs(self, emr: Emr, cluster: Cluster) -> Logs:
         """Returns the reader of the live log files."""
         from flowspec.backend.local.logs import live_logs
 
-        return live_logs(cluster)
+        return live_logs(home_of(emr.endpoint), cluster)
 
     def fidelity(self, emr: Emr, cluster: Cluster) -> LocalFidelity:
         """Reports which parts of a run were executed and which were simulated."""
         from flowspec.backend.local.fidelity import fidelity_of
 
         return fidelity_of(emr, cluster)
+
+
+def connect_to(service: Service, endpoint: Endpoint) -> Emr:
+    """Opens a connection to a service in this process, which was made with the settings of `endpoint`."""
+    from flowspec.emulator.in_process import embedded_client
+
+    client, inner = embedded_client(service)
+    return Emr(endpoint, client, client, inner)
+
+
+def home_of(endpoint: Endpoint) -> Path:
+    """Returns the folder of the state of an endpoint's embedded EMR."""
+    from flowspec.emulator.state.paths import home
+
+    return endpoint.home or home()
 
 
 BACKEND = LocalBackend()

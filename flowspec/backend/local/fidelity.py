@@ -80,8 +80,10 @@ def _ignored(configurations: Sequence[Mapping[str, Any]], counting: Collection[s
 
 def fidelity_of(emr: Emr, cluster: Cluster) -> LocalFidelity:
     """Reads from the embedded EMR what of a run was executed."""
-    from flowspec.emulator.state.paths import bootstrap_folder, home
+    from flowspec.backend.local.backend import home_of
+    from flowspec.emulator.state.paths import bootstrap_folder
 
+    home = home_of(emr.endpoint)
     raw = emr.call("DescribeCluster", ClusterId=cluster.id)["Cluster"]
     names = (engine_of(step.jar, step.main_class or None, step.args) for step in cluster.steps if step.started)
     engines = Counter(filter(None, names))
@@ -91,7 +93,7 @@ def fidelity_of(emr: Emr, cluster: Cluster) -> LocalFidelity:
         steps=dict(engines),
         instances=sum(1 for _ in emr.pages("ListInstances", "Instances", ClusterId=cluster.id)),
         bootstrap_actions=len(actions),
-        bootstrap_ran=sum(bootstrap_folder(home(), cluster.id, number).exists() for number in numbers),
+        bootstrap_ran=sum(bootstrap_folder(home, cluster.id, number).exists() for number in numbers),
         roles=bool(raw.get("ServiceRole") or raw.get("Ec2InstanceAttributes", {}).get("IamInstanceProfile")),
         release=cluster.release_label,
         versions=tuple(version_differences(cluster.release_label, engines)),

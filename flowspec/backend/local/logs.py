@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from flowspec.backend.aws.logs import Logs, below, blocks_of_file, tail_of_file
-from flowspec.emulator.state.paths import bootstrap_folder, cluster_folder, home, step_logs
+from flowspec.backend.aws.logs import Logs, Shipped, below, blocks_of_file, tail_of_file
+from flowspec.emulator.state.paths import bootstrap_folder, cluster_folder, step_logs
 from flowspec.plan.cluster import Cluster
 
 
-def live_logs(cluster: Cluster) -> Logs:
-    """Returns the reader of the log files that a cluster's worker writes."""
-    return _LiveLogs(cluster)
+def live_logs(home: Path, cluster: Cluster) -> Logs:
+    """Returns the reader of the log files that a cluster's worker writes below the home of the embedded EMR."""
+    return _LiveLogs(home, cluster)
 
 
 class _LiveLogs:
     live = True
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster, self._home = cluster, home()
+    def __init__(self, home: Path, cluster: Cluster) -> None:
+        self._home, self._cluster = home, cluster
 
     def _folder(self, step_id: str) -> Path:
         return step_logs(self._home, self._cluster.id, step_id)
@@ -31,8 +31,24 @@ class _LiveLogs:
     def tail(self, step_id: str, name: str, size: int) -> bytes | None:
         return tail_of_file(self._folder(step_id) / name, size)
 
-    def bootstrap(self, number: int, instance: str, size: int) -> bytes | None:  # noqa: ARG002 - here there is one machine
-        return tail_of_file(bootstrap_folder(self._home, self._cluster.id, number) / "stderr", size)
+    def read(self, path: str) -> Iterator[bytes] | None:
+        file = self._file(path)
+        return blocks_of_file(file, 0) if file and file.is_file() else None
+
+    def listed(self, folder: str, most: int) -> list[Shipped]:  # noqa: ARG002 - there is no YARN here
+        return []
+
+    def uri(self, path: str) -> str:
+        return str(self._file(path) or "")
+
+    def _file(self, path: str) -> Path | None:
+        """Returns the live file of a log of a step or a bootstrap action."""
+        match path.split("/"):
+            case ["steps", step_id, name]:
+                return self._folder(step_id) / name
+            case ["node", _, "bootstrap-actions", number, name]:
+                return bootstrap_folder(self._home, self._cluster.id, int(number)) / name
+        return None
 
     def where(self, step_id: str) -> str:
         return below(self._cluster, f"steps/{step_id}/") or str(self._folder(step_id))

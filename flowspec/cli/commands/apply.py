@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,12 +11,22 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowspec.cli.locate import Chosen
-from flowspec.cli.options import CONNECTION, CONVERGING, DETACH, SPEC, STAGING, VARIABLES, WATCHING, output_format
-from flowspec.cli.output import eprint
-from flowspec.cli.planning import planned, saved_plan
+from flowspec.cli.options import (
+    CONNECTION,
+    CONVERGING,
+    DETACH,
+    LOCK_TIMEOUT,
+    SPEC,
+    STAGING,
+    VARIABLES,
+    WATCHING,
+    output_format,
+)
+from flowspec.cli.output import eprint, eprint_report
+from flowspec.cli.planning import Planned, planned, saved_plan
+from flowspec.cli.policies import POLICY
 
 if TYPE_CHECKING:
-    from flowspec.backend.aws.client import Emr
     from flowspec.cli.options import OnInterrupt
     from flowspec.plan.changes import Plan
 
@@ -26,15 +37,10 @@ if TYPE_CHECKING:
 @CONNECTION
 @STAGING
 @CONVERGING
+@POLICY
 @DETACH
 @WATCHING
-@click.option(
-    "--lock-timeout",
-    type=click.FloatRange(min=0),
-    default=0.0,
-    metavar="SECONDS",
-    help="Wait this long while another apply changes the same cluster.",
-)
+@LOCK_TIMEOUT
 @click.option("--run-bootstrap", is_flag=True, help="Local backend: run bootstrap actions on this machine, too.")
 @output_format("text", "json")
 def command(  # noqa: PLR0917 - click passes options by name
@@ -54,18 +60,28 @@ def command(  # noqa: PLR0917 - click passes options by name
     from flowspec.cli.follow import follow, print_detached
     from flowspec.report import plans
 
-    made, emr = _made(spec, options)
+    made, emr, again = _made(spec, options)
     # Without what blocks it: apply raises that as its error.
-    eprint(plans.as_text(replace(made, blocked="")))
-    applied = apply(made, emr, lock_timeout=lock_timeout, notify=partial(eprint, secrets=made.secrets))
+    eprint_report(plans.as_text(replace(made, blocked="")))
+    notify = partial(eprint, secrets=made.secrets)
+    applied = apply(made, emr, replan=again and partial(_shown, again), lock_timeout=lock_timeout, notify=notify)
     eprint(f"{'joined' if applied.joined else 'started'} cluster {applied.cluster_id}")
     chosen = Chosen(emr, applied.cluster_id, made.secrets, steps=applied.steps)
     if detach:
-        return print_detached(chosen, format_)
+        return print_detached(chosen, format_, joined=applied.joined)
     return follow(chosen, timeout=timeout, on_interrupt=on_interrupt, format_=format_)
 
 
-def _made(spec: Path, options: dict[str, Any]) -> tuple[Plan, Emr]:
+def _shown(again: Callable[[], Plan]) -> Plan:
+    """Makes the plan again and shows it."""
+    from flowspec.report import plans
+
+    made = again()
+    eprint_report(plans.as_text(replace(made, blocked="")))
+    return made
+
+
+def _made(spec: Path, options: dict[str, Any]) -> Planned:
     if spec.suffix == ".json":
         from flowspec.plan.saved import is_plan_file
 

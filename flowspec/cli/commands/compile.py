@@ -22,7 +22,7 @@ def command(spec: Path, format_: str, reveal: bool, **options: Any) -> int:  # n
     """Print the RunJobFlow request that a spec becomes, secrets masked unless --reveal."""
     from flowspec.request.compile import compile
 
-    flow = job_flow(spec, **options)
+    flow = job_flow(spec, placeholders=not reveal, **options)
     print_warnings(flow.warnings)
     request = compile(flow)
     print_result(masked_json(request.params, frozenset() if reveal else request.secrets))

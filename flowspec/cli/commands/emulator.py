@@ -18,6 +18,7 @@ from click.core import ParameterSource
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import output_format
 from flowspec.cli.output import eprint, print_result
+from flowspec.cli.times import span
 from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
@@ -30,17 +31,12 @@ _HOME = click.option(
     metavar="DIR",
     help="Where all state is kept, instead of FLOWSPEC_HOME.",
 )
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 # Services kept, one per region: AWS has some 35, and a client may name any; beyond that they are made anew.
 _REGIONS_KEPT = 64
 
 
-def _seconds(_: click.Context, __: click.Parameter, value: str) -> float:
-    """A time span as people write it: 90s, 30m, 12h, 7d; a bare 0 is none."""
-    found = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)([smhd])|0", value)
-    if not found:
-        raise click.BadParameter(f"{value!r} is no time span: write 90s, 30m, 12h or 7d")
-    return float(found[1]) * _SECONDS[found[2]] if found[1] else 0.0
+def _seconds(context: click.Context, option: click.Parameter, value: str) -> float:
+    return span(context, option, value).total_seconds()
 
 
 def _s3_url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:

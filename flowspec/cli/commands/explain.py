@@ -1,7 +1,8 @@
-"""`flowspec explain`: what a finding means, why it is one, and what to write instead."""
+"""`flowspec explain`: explains findings and the fields of a spec."""
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable
 
@@ -17,22 +18,23 @@ _GROUPS = {
     "3": "Variables, targets, templates",
     "4": "Files",
     "5": "The backend",
-    "6": "Policies",
+    "6": "Policies and security",
     "7": "Requests to import",
 }
 
 
-@click.command("explain", epilog="Example: flowspec explain FS204")
-@click.argument("ids", nargs=-1, metavar="[ID...]")
-def command(ids: tuple[str, ...]) -> int:
-    """Tell what a finding means, with a wrong and a right example; without an ID, list them all.
+@click.command("explain", epilog="Example: flowspec explain FS204 steps.streaming.mapper")
+@click.argument("words", nargs=-1, metavar="[ID|FIELD...]")
+def command(words: tuple[str, ...]) -> int:
+    """Explain a finding, with a wrong and a right example, or a field of the spec; without a word, list the findings.
 
+    A field is named by the keys from the top of the spec: `instance_groups.type`, `steps.streaming.mapper`.
     `flowspec explain templates` lists the filters, tests and functions of templates, with examples.
     """
-    if not ids:
+    if not words:
         print_result("\n".join(_list()))
         return Exit.OK
-    print_result("\n".join(_page(id_) for id_ in ids), newline=False)
+    print_result("\n".join(_page(word) for word in words), newline=False)
     return Exit.OK
 
 
@@ -49,16 +51,26 @@ def _list() -> Iterable[str]:
 
 
 def _page(word: str) -> str:
+    text = _text(word)
+    return painted(text) if sys.stdout and wants_color(sys.stdout) else text
+
+
+def _text(word: str) -> str:
     from flowspec.document.catalog import CATALOG
+    from flowspec.document.fields import UnknownFieldError, describe_field
     from flowspec.document.nearest import did_you_mean
     from flowspec.document.pages import PAGES, page
 
-    id_ = word.upper()
-    text = page(id_) if id_ in CATALOG else page(word) if word in PAGES else None
-    if text is None:
-        hint = did_you_mean(id_, CATALOG) or did_you_mean(word, PAGES) or "`flowspec explain` lists them all"
-        raise click.BadParameter(f"there is no finding {word}: {hint}", param_hint="ID")
-    return painted(text) if sys.stdout and wants_color(sys.stdout) else text
+    if word in PAGES or word.upper() in CATALOG:
+        return page(word if word in PAGES else word.upper()) or ""
+    try:
+        return describe_field(word)
+    except UnknownFieldError as error:
+        hint = did_you_mean(word.upper(), CATALOG) or did_you_mean(word, PAGES)
+        if re.fullmatch(r"(?i)FS\d*", word):
+            hint = hint or "`flowspec explain` lists them all"
+        told = f"there is no finding, page or field {word}: {hint}" if hint else str(error)
+        raise click.BadParameter(told, param_hint="ID|FIELD") from None
 
 
 def painted(text: str) -> str:

@@ -1,22 +1,25 @@
-"""`flowspec import`: turns a request, a command or a template into a spec, offline."""
+"""`flowspec import`: turns a request, a command or a template into a spec, offline; and a cluster, by its id."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from flowspec.cli.drafts import print_notes, write_whole
 from flowspec.cli.exits import Exit
+from flowspec.cli.locate import BACKEND, ID, bare_endpoint
+from flowspec.cli.options import CONNECTION
 from flowspec.cli.output import print_result
 
 if TYPE_CHECKING:
-    pass
+    from flowspec.importers.decompile.draft import Decompiled
 
 _LARGEST = 10_000_000
-_KINDS = ("request", "aws-cli", "cloudformation", "terraform")
+_KINDS = ("request", "aws-cli", "cloudformation", "terraform", "airflow", "dataflow-runner", "mrjob")
 
 
 @click.command("import", epilog="Example: flowspec import create-cluster.sh -o job.yaml")
@@ -42,6 +45,8 @@ _KINDS = ("request", "aws-cli", "cloudformation", "terraform")
 )
 @click.option("--force", is_flag=True, help="Replace SPEC where it exists.")
 @click.option("--keep-secrets", is_flag=True, help="Leave passwords and keys in the spec, instead of variables.")
+@CONNECTION
+@BACKEND
 def command(  # noqa: PLR0917 - click passes them by name
     file: str | None,
     request: str | None,
@@ -52,18 +57,24 @@ def command(  # noqa: PLR0917 - click passes them by name
     output: Path | None,
     force: bool,
     keep_secrets: bool,
+    **options: Any,
 ) -> int:
     """Turn what you have into a spec that compiles to the same request.
 
     FILE (- for stdin) is a RunJobFlow request as JSON (boto3's run_job_flow parameters), a script with an
-    `aws emr create-cluster` command, a CloudFormation template, or a Terraform file or folder. Nothing of it
-    is run, and nothing is sent.
+    `aws emr create-cluster` command, a CloudFormation template, a Terraform file or folder, an Airflow module with
+    EmrCreateJobFlowOperator, a cluster file of dataflow-runner, or mrjob.conf. Nothing of it is run, and nothing is
+    sent. FILE may be the id of a cluster, live or ended: its spec plans to no change on it.
     """
     from flowspec.importers.decompile.draft import write_spec
     from flowspec.importers.sources import read
 
     if output and output.exists() and not force:
         raise click.UsageError(f"{output} exists: write another file with -o, or replace it with --force")
+    if file and ID.fullmatch(file) and not Path(file).exists():
+        return _print(_from_cluster(file, output, keep_secrets, **options), (), output)
+    if any(options.values()):
+        raise click.UsageError("--region, --profile, --endpoint-url and --backend are for a cluster's id")
     file, kind = _source(file, request, kind)
     name = "<stdin>" if file == "-" else file
     folder = Path() if file == "-" else Path(file) if Path(file).is_dir() else Path(file).parent
@@ -71,12 +82,24 @@ def command(  # noqa: PLR0917 - click passes them by name
     wanted = read(name, data, kind=kind, folder=folder, cluster=cluster, var_files=var_files, settings=settings)
     here = output.parent if output else Path()
     made = write_spec(wanted, folder=here, origin=Path(name).resolve().name, keep_secrets=keep_secrets)
+    return _print(made, wanted.notes, output)
+
+
+def _print(made: Decompiled, notes: Sequence[str], output: Path | None) -> int:
     if output:
         write_whole(output, made.text)
     else:
         print_result(made.text, newline=False)
-    print_notes(made, wanted.notes)
+    print_notes(made, notes)
     return Exit.OK
+
+
+def _from_cluster(cluster_id: str, output: Path | None, keep_secrets: bool, **options: Any) -> Decompiled:
+    from flowspec.backend.aws.client import connect
+    from flowspec.pipeline import import_cluster
+
+    folder = output.parent if output else Path()
+    return import_cluster(connect(bare_endpoint(**options)), cluster_id, folder=folder, keep_secrets=keep_secrets)
 
 
 def _source(file: str | None, request: str | None, kind: str | None) -> tuple[str, str]:

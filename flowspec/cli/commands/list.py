@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,26 +10,70 @@ import click
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import BACKEND, bare_endpoint
 from flowspec.cli.options import CONNECTION, output_format
-from flowspec.cli.output import print_result
+from flowspec.cli.output import eprint, print_result
+from flowspec.cli.times import moment
+from flowspec.facts.states import ALIVE, ENDED
 
 if TYPE_CHECKING:
     from flowspec.facts.backends import BackendName
 
+# DescribeCluster, one for each cluster that is shown, is answered once a second for the whole account (Service
+# Quotas): with a burst of ten, a hundred take a minute and a half.
+_LIMIT = 100
 
-@click.command("list", epilog="Example: flowspec list --all --region us-east-1")
+
+@click.command("list", epilog="Example: flowspec list --since 7d --state TERMINATED_WITH_ERRORS --region us-east-1")
 @CONNECTION
 @BACKEND
 @click.option("--all", "ended", is_flag=True, help="Ended clusters, too.")
+@click.option(
+    "--state", "states", type=click.Choice([*ALIVE, *ENDED]), multiple=True, help="In this state; may be repeated."
+)
+@click.option("--since", "--created-after", callback=moment, metavar="TIME", help="Created since: a date, a time, 12h.")
+@click.option("--until", "--created-before", callback=moment, metavar="TIME", help="Created until then.")
+@click.option("--name", default="*", metavar="PATTERN", help="With a name like this: * and ? stand for any text.")
+@click.option("--tag", "tags", multiple=True, metavar="KEY[=VALUE]", help="With this tag; may be repeated.")
+@click.option("--limit", type=click.IntRange(min=1), default=_LIMIT, show_default=True, help="The newest so many.")
 @output_format("text", "json")
-def command(ended: bool, backend: BackendName | None, format_: str, **options: Any) -> int:
-    """List clusters: those of the embedded EMR, or of AWS with --backend emr."""
+def command(  # noqa: PLR0917 - click passes options by name
+    ended: bool,
+    states: tuple[str, ...],
+    since: datetime | None,
+    until: datetime | None,
+    name: str,
+    tags: tuple[str, ...],
+    limit: int,
+    backend: BackendName | None,
+    format_: str,
+    **options: Any,
+) -> int:
+    """List clusters with their flow, target and spec: those of the embedded EMR, or of AWS with --backend emr.
+
+    Clusters that have ended are shown with --all, or when a state of them is asked for; EMR knows them for two
+    months.
+    """
     from flowspec.backend.aws.client import connect
-    from flowspec.backend.aws.observe import summaries
-    from flowspec.plan.cluster import age
+    from flowspec.backend.aws.manage.inventory import list_clusters
     from flowspec.report import runs
 
-    found = sorted(summaries(connect(bare_endpoint(backend, **options)), ended=ended), key=age)
-    print_result(
-        runs.as_json([runs.summary_document(one) for one in found]) if format_ == "json" else runs.table(found)
+    found = list_clusters(
+        connect(bare_endpoint(backend, **options)),
+        states=states or (() if ended else ALIVE),
+        created_after=since,
+        created_before=until,
+        name=name,
+        tags=dict(map(_tag, tags)),
+        limit=limit,
     )
+    if format_ == "json":
+        print_result(runs.as_json([runs.summary_document(one) for one in found.clusters]))
+    else:
+        print_result(runs.table(found.clusters))
+    if found.unread:
+        eprint(f"note: these are the newest; {found.unread} older clusters were not looked at: see --limit")
     return Exit.OK
+
+
+def _tag(text: str) -> tuple[str, str | None]:
+    key, separator, value = text.partition("=")
+    return key, value if separator else None

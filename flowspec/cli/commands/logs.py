@@ -10,7 +10,7 @@ import click
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, Chosen, choose
 from flowspec.cli.options import output_format
-from flowspec.cli.output import eprint, print_bytes, print_result, wait_for_more
+from flowspec.cli.output import eprint, log_printer, print_result, wait_for_more
 from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _as_text(chosen: Chosen, cluster: Cluster, step: Step, reader: Logs, names: 
             continue
         if len(names) > 1:
             eprint(f"==> {name} of {step.id} <==")
-        masked = MaskingWriter(print_bytes, chosen.secrets)
+        masked = MaskingWriter(log_printer(), chosen.secrets)
         for block in blocks:
             masked.write(block)
         masked.close()
@@ -126,7 +126,7 @@ def _follow(chosen: Chosen, step: Step, names: Sequence[str]) -> None:
     from flowspec.document.masking import MaskingWriter
 
     shown = dict.fromkeys(names, 0)
-    masked = {name: MaskingWriter(print_bytes, chosen.secrets) for name in names}
+    masked = {name: MaskingWriter(log_printer(), chosen.secrets) for name in names}
     interval = chosen.emr.backend.log_interval
     while True:
         cluster = describe(chosen.emr, chosen.cluster_id)

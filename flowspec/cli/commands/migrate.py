@@ -13,6 +13,7 @@ import click
 from flowspec.cli.drafts import print_notes, write_whole
 from flowspec.cli.exits import Exit
 from flowspec.cli.output import eprint, print_result
+from flowspec.document.escaping import visible
 from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _write_spec(wanted: Wanted, script: str, output: Path, keep_secrets: bool) -
         return False
     path = _path(str(wanted.params.get("Name", "")), output)
     write_whole(path, made.text)
-    print_result(str(path))
+    print_result(visible(str(path)))
     print_notes(made, wanted.notes)
     return True
 

@@ -10,7 +10,8 @@ import click
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import CONNECTION, CONVERGING, SPEC, STAGING, VARIABLES, output_format
 from flowspec.cli.output import print_result
-from flowspec.cli.planning import plan_to_save, planned
+from flowspec.cli.planning import plan_to_save, planned, planned_offline
+from flowspec.cli.policies import POLICY
 
 
 @click.command("plan", epilog="Example: flowspec plan job.yaml --target prod --exit-code")
@@ -19,6 +20,7 @@ from flowspec.cli.planning import plan_to_save, planned
 @CONNECTION
 @STAGING
 @CONVERGING
+@POLICY
 @click.option(
     "-o",
     "--out",
@@ -26,16 +28,22 @@ from flowspec.cli.planning import plan_to_save, planned
     metavar="FILE",
     help="Save the plan; `flowspec apply FILE` does exactly that, or refuses.",
 )
+@click.option("--offline", is_flag=True, help="Show what would be submitted; no credentials, no call.")
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when there are changes.")
-@output_format("text", "json")
-def command(spec: Path, out: Path | None, exit_code: bool, format_: str, **options: Any) -> int:
+@output_format("text", "json", "markdown")
+def command(spec: Path, out: Path | None, offline: bool, exit_code: bool, format_: str, **options: Any) -> int:
     """Show what apply would do, and why. Nothing is changed and nothing is run."""
     from flowspec.report import plans
 
-    if out:
+    if out and offline:
+        raise click.UsageError("--out saves a plan for what runs, which one with --offline does not look at")
+    if offline:
+        made = planned_offline(spec, **options)
+    elif out:
         made, text = plan_to_save(spec, **options)
         out.write_text(text, "utf-8")
     else:
-        made, _ = planned(spec, **options)
-    print_result(plans.as_json(made) if format_ == "json" else plans.as_text(made))
+        made = planned(spec, **options).plan
+    show = {"text": plans.as_text, "json": plans.as_json, "markdown": plans.as_markdown}[format_]
+    print_result(show(made))
     return Exit.CHANGES if exit_code and made.has_changes else Exit.OK

@@ -36,7 +36,7 @@ def command(spec: Path, format_: str, explain: bool, other: str | None, **option
 def _checked(spec: Path, options: dict[str, Any]) -> JobFlow:
     from flowspec.document.validate import validate
 
-    flow = validate(rendered(spec, **options))
+    flow = validate(rendered(spec, placeholders=True, **options))
     print_warnings(flow.warnings)
     return flow
 

@@ -8,16 +8,23 @@ import click
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, choose
+from flowspec.cli.options import output_format
 from flowspec.cli.output import print_result
+from flowspec.document.escaping import visible
 
 
 @click.command("unlock", epilog="Example: flowspec unlock job.yaml")
 @CHOOSING
-def command(what: str, **options: Any) -> int:
+@output_format("text", "json")
+def command(what: str, format_: str, **options: Any) -> int:
     """Remove the lock of a cluster, whoever holds it. WHAT is a spec, a cluster's id, or its name."""
     from flowspec.backend.aws.lock import unlock
+    from flowspec.report.runs import as_json
 
     chosen = choose(what, **options)
     held = unlock(chosen.emr, chosen.cluster_id)
-    print_result(f"cluster {chosen.cluster_id}: " + (f"removed the lock of {held}" if held else "not locked"))
+    if format_ == "json":
+        print_result(as_json({"cluster": chosen.cluster_id, "removed": held}))
+        return Exit.OK
+    print_result(f"cluster {chosen.cluster_id}: " + (f"removed the lock of {visible(held)}" if held else "not locked"))
     return Exit.OK

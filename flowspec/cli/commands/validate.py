@@ -10,75 +10,74 @@ import click
 
 from flowspec.cli.cores import each
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import STAGING, VARIABLES, job_flow, output_format
-from flowspec.cli.output import eprint, print_result, wants_color
+from flowspec.cli.options import STAGING, VARIABLES, job_flow, output_format, target_names
+from flowspec.cli.output import eprint_report, print_result, wants_color
+from flowspec.cli.policies import POLICY, read_policies, violations_of
+from flowspec.document.escaping import visible
 from flowspec.errors import Diagnostic, Severity, SpecError
 
 if TYPE_CHECKING:
-    from flowspec.document.job_flow import JobFlow
-    from flowspec.request.compile import Request
     from flowspec.request.policy import Policy
 
 
-@click.command("validate", epilog="Example: flowspec validate jobs/*.yaml --target prod --var day=2026-11-22")
+@click.command("validate", epilog="Example: flowspec validate jobs/*.yaml --all-targets --var day=2026-11-22")
 @click.argument("specs", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False), metavar="SPEC...")
 @VARIABLES
 @STAGING
 @click.option("--strict", is_flag=True, help="Warnings are errors.")
-@click.option(
-    "--policy",
-    "policy_files",
-    multiple=True,
-    type=click.Path(path_type=Path, readable=False),
-    metavar="FILE",
-    help="JSON Schema (JSON or YAML) that the request must satisfy too; may be repeated.",
-)
+@click.option("--all-targets", is_flag=True, help="Check each spec at all of its targets, instead of at one.")
+@POLICY
 @output_format("text", "json", "github", "sarif")
-def command(specs: tuple[Path, ...], strict: bool, policy_files: tuple[Path, ...], format_: str, **options: Any) -> int:
+def command(
+    specs: tuple[Path, ...],
+    strict: bool,
+    all_targets: bool,
+    policy_files: tuple[Path, ...],
+    format_: str,
+    **options: Any,
+) -> int:
     """Check specs offline: every error with its place and remedy, all in one go."""
     from flowspec.report import diagnostics as report
 
-    policies = _policies(policy_files)
+    if all_targets and options["target"] is not None:
+        raise click.UsageError("--all-targets and --target exclude each other")
+    policies = read_policies(policy_files)
+    work = partial(_at_all_targets if all_targets else _findings, policies=policies, options=options)
     found: list[Diagnostic] = []
-    for spec, errors in zip(specs, each(partial(_findings, policies=policies, options=options), specs), strict=True):
+    for spec, errors in zip(specs, each(work, specs), strict=True):
         found += errors
         if format_ == "text" and not _is_bad(errors, strict):
-            print_result(f"{spec}: valid")
+            print_result(f"{visible(str(spec))}: valid")
     if format_ != "text":
         show = {"json": report.as_json, "github": report.as_github, "sarif": report.as_sarif}[format_]
-        print_result(show(found))
+        print_result(show(found), ci_commands=format_ == "github")
     elif found:
-        eprint(report.as_text(found, color=wants_color()))
+        eprint_report(report.as_text(found, color=wants_color()))
     return Exit.USAGE if _is_bad(found, strict) else Exit.OK
-
-
-def _policies(files: tuple[Path, ...]) -> list[Policy]:
-    if not files:
-        return []
-    from flowspec.request import policy
-
-    return [policy.read(file) for file in files]
 
 
 def _findings(spec: Path, *, policies: list[Policy], options: dict[str, Any]) -> tuple[Diagnostic, ...]:
     from flowspec.request.compile import compile
 
     try:
-        flow = job_flow(spec, **options)
+        flow = job_flow(spec, placeholders=True, **options)
         request = compile(flow)
     except SpecError as error:
         return error.diagnostics
-    return _with_violations(policies, flow, request)
+    found = (*flow.warnings, *violations_of(policies, flow, request))
+    return tuple(sorted(found, key=lambda one: one.sort_key))
 
 
-def _with_violations(policies: list[Policy], flow: JobFlow, request: Request) -> tuple[Diagnostic, ...]:
-    """Returns the warnings of a valid spec and its violations of policies, by place."""
-    if not policies:
-        return flow.warnings
-    from flowspec.request.policy import violations
+def _at_all_targets(spec: Path, *, policies: list[Policy], options: dict[str, Any]) -> tuple[Diagnostic, ...]:
+    from flowspec.report.diagnostics import merged_targets
 
-    found = [one for policy in policies for one in violations(policy, flow, request)]
-    return tuple(sorted((*flow.warnings, *found), key=lambda one: one.sort_key))
+    try:
+        names: list[str | None] = [*target_names(spec)] or [None]
+    except SpecError as error:
+        return error.diagnostics
+    return merged_targets(
+        one for name in names for one in _findings(spec, policies=policies, options={**options, "target": name})
+    )
 
 
 def _is_bad(found: list[Diagnostic] | tuple[Diagnostic, ...], strict: bool) -> bool:

@@ -1,4 +1,4 @@
-"""How large the values of templates are, and how large they may be: asked before each operation.
+"""Sizes of the values of templates, and their limits: checked before each operation.
 
 Work is counted in steps of about one microsecond (measured; the slowest machine of three took 1.6 µs).
 """
@@ -122,7 +122,7 @@ class Sizes:
         return total, deepest + 1
 
     def length(self, value: Any) -> int:
-        """How many turns a loop over a value takes."""
+        """Returns the number of turns of a loop over a value."""
         if isinstance(value, Stream):
             return len(value.items) - value.at
         return len(value) if hasattr(value, "__len__") and not isinstance(value, Undefined) else 0

@@ -208,15 +208,16 @@ def ec2_attributes(request: Mapping[str, Any], region: str) -> Answer:
     zones = placement.get("AvailabilityZones") or [
         placement[name] for name in ("AvailabilityZone",) if placement.get(name)
     ]
-    answer = {name: wanted[name] for name in _ECHOED_FROM_INSTANCES if name in wanted}
+    answer = {name: wanted[name] for name in _ECHOED_FROM_INSTANCES if wanted.get(name)}
     answer["RequestedEc2SubnetIds"] = subnets
     answer["RequestedEc2AvailabilityZones"] = zones
     answer["Ec2AvailabilityZone"] = zones[0] if zones else f"{region}a"
     if subnets:
         answer["Ec2SubnetId"] = subnets[0]
     if request.get("JobFlowRole"):
-        # DescribeCluster gives the name of the instance profile, even if the request had its ARN.
-        answer["IamInstanceProfile"] = request["JobFlowRole"].rpartition("/")[2]
+        # As it was specified, name or ARN (API reference, Ec2InstanceAttributes). Terraform's examples pass the ARN;
+        # if a name came back, it would replace the cluster.
+        answer["IamInstanceProfile"] = request["JobFlowRole"]
     return answer
 
 

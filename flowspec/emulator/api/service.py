@@ -2,7 +2,8 @@
 
 Every call first marks the clusters it concerns as TERMINATED_WITH_ERRORS if their worker is dead, then runs its
 operation in one transaction, and after the commit starts or wakes the workers concerned. The service keeps no state in
-memory, so any number of services in any number of processes may use one home.
+memory, so any number of services in any number of processes may use one home. Calls that read neither create a home
+nor need one that can be written to.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from flowspec.emulator.api.calls import Call, Operation
 from flowspec.emulator.api.declined import not_implemented
 from flowspec.emulator.api.errors import EmrError, validation
 from flowspec.emulator.state import clock, paths
+from flowspec.emulator.state.snapshot import must_copy
 from flowspec.emulator.state.store import Store
 from flowspec.emulator.worker import supervisor
 from flowspec.errors import FlowspecError
@@ -90,15 +92,16 @@ class Service:
         carry_out = OPERATIONS.get(operation)
         if carry_out is None:
             raise not_implemented(operation)
+        reads = operation.startswith(_READS)
         try:
             with ExitStack() as at_exit:
-                with self._open_store() as store:
+                with self._store_for(reads) as store:
                     injected = (self._faults, self._faults_of_cluster(store, operation, params))
                     for fault in injected:
                         fault.before(operation)
                     supervisor.fail_orphans(store, self.home, _concerned(store, operation, params))
                     call = self._new_call(store, at_exit)
-                    with store.reading() if operation.startswith(_READS) else store.writing():
+                    with store.reading() if reads else store.writing():
                         answer = carry_out(call, params)
                 # The store is closed: a process with a connection to it can't be forked (see `forking.can_fork`).
                 for effect in call.after_commit:
@@ -108,6 +111,9 @@ class Service:
             return answer
         except OSError as error:
             raise paths.os_error_to_user_error(self.home, error) from error
+
+    def _store_for(self, reads: bool) -> AbstractContextManager[Store]:
+        return Store(self.home, copy=True) if reads and must_copy(self.home) else self._open_store()
 
     def _faults_of_cluster(self, store: Store, operation: str, params: Mapping[str, Any]) -> faults.Faults:
         """Returns the faults of the cluster that a call names or creates."""

@@ -22,18 +22,19 @@ from flowspec.emulator.state.paths import identity_file, layout_lock, os_error_t
 def home_id(home: Path) -> str:
     """Returns the id of a home, creating one for a new home or a copy. Raises FlowspecError."""
     try:
-        known = _stored(home)
+        known = known_home_id(home)
         if known is not None:
             return known
         with layout_lock(home).open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             # Another process may have written it while we waited.
-            return _stored(home) or _create(home)
+            return known_home_id(home) or _create(home)
     except OSError as error:
         raise os_error_to_user_error(home, error) from error
 
 
-def _stored(home: Path) -> str | None:
+def known_home_id(home: Path) -> str | None:
+    """Returns the id of a home, None if it is a copy or has none yet. Raises OSError."""
     try:
         stored = json.loads(identity_file(home).read_text())
         valid = [stored["device"], stored["inode"]] == _location(home)

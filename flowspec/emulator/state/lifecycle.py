@@ -19,7 +19,7 @@ DEFAULT_IDLE_TIMEOUT = 3600
 """Seconds: IdleTimeout of an auto-termination policy without one (API reference, AutoTerminationPolicy)."""
 
 FIRST_STEP_SECONDS = 5.0
-"""How long a transient cluster without steps stays STARTING.
+"""Seconds for which a transient cluster without steps stays STARTING.
 
 On AWS STARTING takes minutes, within which clients such as mrjob tag the cluster and add its steps.
 """

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any
 
 from flowspec.emulator.state.paths import database, layout_lock, not_writable, os_error_to_user_error, prepare
+from flowspec.emulator.state.snapshot import copy_into_memory
 from flowspec.errors import FlowspecError
 
 SCHEMA_VERSION = 2
@@ -68,23 +69,30 @@ class Record:
 class Store:
     """An open connection to the store, for one thread at a time; a context manager that closes it.
 
-    A write waits up to `busy_seconds` for another process that writes.
+    A write waits up to `busy_seconds` for another process that writes. With `copy`, it works on a copy in memory, and
+    neither creates nor changes anything in the home.
     Every method raises FlowspecError if the file can't be read or written.
     """
 
-    def __init__(self, home: Path, *, busy_seconds: float = _BUSY_SECONDS) -> None:
-        prepare(home)
+    def __init__(self, home: Path, *, busy_seconds: float = _BUSY_SECONDS, copy: bool = False) -> None:
+        self.is_copy = copy
         self._home = home
+        if not copy:
+            prepare(home)
         with self._user_errors():
-            self._db = sqlite3.connect(
-                database(home), timeout=busy_seconds, isolation_level=None, check_same_thread=False
+            self._db = (
+                copy_into_memory(home)
+                if copy
+                else sqlite3.connect(
+                    database(home), timeout=busy_seconds, isolation_level=None, check_same_thread=False
+                )
             )
             try:
                 self._open()
             except BaseException:
                 self._db.close()
                 raise
-            self._file = _file_id(home)
+            self._file = None if copy else _file_id(home)
 
     def __enter__(self) -> Store:
         return self
@@ -238,6 +246,9 @@ class Store:
         # ends all workers as well; FULL would cost one fsync per call.
         self._db.execute("PRAGMA synchronous = NORMAL")
         if self._version() == SCHEMA_VERSION:
+            return
+        if self.is_copy:
+            self._create_schema()
             return
         # The change to WAL fails with SQLITE_BUSY at once, without the busy timeout, so it needs a lock of its own.
         with layout_lock(self._home).open("w") as lock:

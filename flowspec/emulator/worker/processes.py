@@ -109,10 +109,10 @@ def kill_marked(variable: str, value: str) -> None:
     _kill_all(lambda: (pid for pid in _own_processes() if mark in _environment(pid)))
 
 
-def worker_environment(cluster_id: str) -> dict[str, str]:
-    """Returns the environment of a cluster's worker."""
+def worker_environment(cluster_id: str, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Returns the environment of a cluster's worker, made from `environ` (default: this process's)."""
     # If a step of another cluster creates this one, the worker is not a process of that step.
-    own = {name: value for name, value in os.environ.items() if name != STEP_ID}
+    own = {name: value for name, value in (environ or os.environ).items() if name != STEP_ID}
     return {**own, CLUSTER_ID: cluster_id}
 
 

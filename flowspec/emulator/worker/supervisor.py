@@ -11,11 +11,11 @@ import contextlib
 import fcntl
 import os
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from flowspec.emulator.state import lifecycle, paths
-from flowspec.emulator.state.identity import home_id
+from flowspec.emulator.state.identity import home_id, known_home_id
 from flowspec.emulator.state.store import Store
 from flowspec.emulator.worker import forking, logs, processes
 from flowspec.engines import python_module
@@ -46,14 +46,20 @@ def release(lock: int) -> None:
     os.close(lock)
 
 
-def start(home: Path, cluster_id: str, lock: int) -> None:
-    """Starts the worker of a cluster, which inherits the lock and outlives this process. Raises OSError."""
+def start(home: Path, cluster_id: str, lock: int, *, environ: Mapping[str, str] | None = None) -> None:
+    """Starts the worker of a cluster, which inherits the lock and outlives this process. Raises OSError.
+
+    `environ` is the environment of the worker and its steps (default: this process's); with one of its own, the worker
+    is a new process.
+    """
     _started.difference_update([pid for pid in tuple(_started) if _reaped(pid)])
-    forked = forking.can_fork(home)
-    _started.add(forking.fork_worker(home, cluster_id, lock) if forked else _spawn(home, cluster_id, lock))
+    if environ is None and forking.can_fork(home):
+        _started.add(forking.fork_worker(home, cluster_id, lock))
+    else:
+        _started.add(_spawn(home, cluster_id, lock, environ))
 
 
-def _spawn(home: Path, cluster_id: str, lock: int) -> int:
+def _spawn(home: Path, cluster_id: str, lock: int, environ: Mapping[str, str] | None) -> int:
     with paths.worker_log(home, cluster_id).open("ab") as log:
         worker = subprocess.Popen(
             python_module("flowspec.emulator.worker.main", str(home), cluster_id, str(lock)),
@@ -63,7 +69,7 @@ def _spawn(home: Path, cluster_id: str, lock: int) -> int:
             stderr=log,
             start_new_session=True,
             pass_fds=(lock,),
-            env=processes.worker_environment(cluster_id),
+            env=processes.worker_environment(cluster_id, environ),
         )
     # The worker outlives this process on purpose; without this, Popen's destructor emits a ResourceWarning.
     worker.returncode = 0
@@ -90,8 +96,14 @@ def wake(home: Path, cluster_id: str) -> None:
 
 
 def fail_orphans(store: Store, home: Path, cluster_ids: Iterable[str]) -> None:
-    """Marks those of the clusters whose worker died as TERMINATED_WITH_ERRORS and kills their remaining processes."""
+    """Marks those of the clusters whose worker died as TERMINATED_WITH_ERRORS and kills their remaining processes.
+
+    In a copy of the store it marks them only: the home can't be written to.
+    """
     for cluster_id in cluster_ids:
+        if store.is_copy:
+            _mark_orphan(store, home, cluster_id)
+            continue
         with without_worker(home, cluster_id) as dead:
             if dead:
                 _fail_orphan(store, home, cluster_id)
@@ -128,12 +140,32 @@ def _fail_orphan(store: Store, home: Path, cluster_id: str) -> None:
     paths.reserve(home, cluster_id).unlink(missing_ok=True)
     if cluster.state not in states.ALIVE:
         return
+    # Of all steps: a worker that fails because its folder was removed ends them, and leaves their temporary files.
+    for step in store.find("step", cluster_id=cluster_id):
+        paths.remove_scratch(home, step.id)
     # The state is written last, so that the next call repeats all this if we are killed on the way.
     for step in store.find("step", cluster_id=cluster_id, states=("RUNNING", "CANCEL_PENDING")):
-        paths.remove_scratch(home, step.id)
         logs.write_controller(paths.step_logs(home, cluster_id, step.id), f"WARN Step ended: {WORKER_DIED}")
         logs.publish_step(home, cluster, step)
     _fail(store, cluster_id, WORKER_DIED)
+
+
+def _mark_orphan(store: Store, home: Path, cluster_id: str) -> None:
+    cluster = store.get("cluster", cluster_id)
+    if cluster is not None and not cluster.doc["instant"] and _lock_is_free(paths.worker_lock(home, cluster_id)):
+        _fail(store, cluster_id, WORKER_DIED if cluster.doc.get("home") == known_home_id(home) else COPIED)
+
+
+def _lock_is_free(file: Path) -> bool:
+    """Returns whether no worker holds its lock; False if that can't be seen."""
+    try:
+        with file.open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def _fail(store: Store, cluster_id: str, why: str) -> None:

@@ -102,7 +102,8 @@ _NETWORK = {
 @refused("FS207", "botocore, Placement and JobFlowInstancesConfig; AWS CLI, exceptions")
 def one_network(params: Params) -> Iterator[Breach]:
     """The network is chosen in one way: a subnet implies its zone, and one excludes several."""
-    found = [path for path in _NETWORK if path[-1] in mapping(params, *path[:-1])]
+    # Terraform's provider always sends both subnet members, the one that is not configured empty; EMR accepts it.
+    found = [path for path in _NETWORK if mapping(params, *path[:-1]).get(path[-1])]
     for path in found[1:]:
         placement = "Placement" in path and "Placement" not in found[0]
         words = (

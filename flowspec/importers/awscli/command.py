@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from posixpath import join, normpath
 from typing import Any, NamedTuple, NoReturn
 
 from flowspec.document.nearest import did_you_mean
 from flowspec.document.tree import Source
-from flowspec.importers.awscli.shell import Command, Word
+from flowspec.importers.awscli.parsed import Command, Script, Word
 from flowspec.importers.awscli.shorthand import ShorthandError
 from flowspec.importers.awscli.shorthand import parse as parse_shorthand
 from flowspec.importers.decompile.placeholders import PLACEHOLDER, placeholder_name
@@ -74,6 +75,9 @@ _OTHERS = {
     "configurations",
     "step-concurrency-level",
 }
+_STRUCTURED = {
+    *(*OBJECTS, *_LISTS, "configurations", "ec2-attributes", "emrfs", "restore-from-hbase-backup", "instance-fleet")
+}
 _SINGLE = {*TEXTS, *NUMBERS, *OBJECTS, *_OTHERS, "ec2-attributes", "emrfs", "restore-from-hbase-backup"}
 # What says how to call EMR, or what to print: no part of the request.
 _GLOBAL = {
@@ -123,9 +127,10 @@ class Given(NamedTuple):
 
 @dataclass
 class Call:
-    """One `aws emr` command that is read: `command` is its name.
+    """One `aws emr` command that is read: `command` is its name, `folder` that of the script that `script` is.
 
-    `other_meaning` names variables that mean something else in the spec, so that their values are of no use there.
+    `runs_in` is the folder that it runs in, from there (None: unknown). `other_meaning` names variables that mean
+    something else in the spec, so that their values are of no use there; `left_out` options whose values are not known.
     """
 
     source: Source
@@ -134,9 +139,12 @@ class Call:
     command: str = "create-cluster"
     environment: Mapping[str, str] = field(default_factory=dict)
     conditional: bool = False
+    script: Script = field(default_factory=Script)
+    runs_in: str | None = ""
     options: dict[str, Given] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     other_meaning: set[str] = field(default_factory=set)
+    left_out: set[str] = field(default_factory=set)
 
     def has(self, name: str) -> bool:
         """True if the option was given."""
@@ -148,19 +156,79 @@ class Call:
         return self.content(given.words[0]) if given else None
 
     def content(self, word: Word) -> str:
-        """A value, or what is in the file that it names as `file://`."""
+        """A value, or what is in the file that it names as `file://` or that `cat` prints."""
+        held = self._printed(word)
+        if held is not None:
+            return held
         scheme, mark, path = word.text.partition("://")
         if not mark or scheme not in ("file", "fileb", "http", "https"):
             return word.text
         if scheme.startswith("http"):
             self.refuse(f"{word.text} is not fetched", "download it, and name it as file://NAME", word)
-        if PLACEHOLDER.search(path):
-            self.refuse("the name of this file is only known to the shell", "write the name itself", word)
         return self._file(path, word)
 
+    def _printed(self, word: Word) -> str | None:
+        """Returns the output of `$(cat FILE)`, or of a `cat` of a here document, that is the whole value; else None."""
+        name = placeholder_name(word.text)
+        while name and name not in self.script.uncertain and name not in self.script.outputs:
+            name = placeholder_name(self.script.texts.get(name, ""))
+        commands = self.script.outputs.get(name or "", [])
+        if name in self.script.uncertain or len(commands) != 1 or commands[0].words[0].text != "cat":
+            return None
+        _, *files = commands[0].words
+        if not files:
+            text = commands[0].stdin
+            return None if text is None else text.rstrip("\n")
+        if len(files) > 1 or self._not_known(files[0].text):
+            return None
+        return self._file(files[0].text, word).rstrip("\n")
+
+    def _not_known(self, path: str) -> str:
+        """Why the content of a file is known only when the script runs; "" for one that can be read now."""
+        if PLACEHOLDER.search(path):
+            return "its name is known only to the shell"
+        if path.startswith("/"):
+            return ""
+        if self.runs_in is None:
+            return "the script changes its folder before"
+        return "the script writes it itself" if self.script.files.get(self._name(path), "") is None else ""
+
+    def _name(self, path: str) -> str:
+        """A path below the folder of the script, from the folder that the command runs in."""
+        return normpath(join(self.runs_in or "", path))
+
+    def leave_out_unknown(self) -> None:
+        """Takes out, with a note, the lists and objects of which only the shell knows what they are."""
+        for option in [one for one in self.options if one in _STRUCTURED]:
+            given = self.options[option]
+            kept = []
+            for word in given.words:
+                reason = self._unknown(word)
+                if reason:
+                    self.notes.append(f"line {word.at.line}: {reason}; --{option} is imported without it")
+                else:
+                    kept.append(word)
+            if kept:
+                self.options[option] = given._replace(words=kept)
+            elif given.words:
+                self.left_out.add(option)
+                del self.options[option]
+
+    def _unknown(self, word: Word) -> str:
+        scheme, _, path = word.text.partition("://")
+        reason = self._not_known(path) if scheme in ("file", "fileb") else ""
+        if reason:
+            shown = PLACEHOLDER.sub(r"${\1}", path)
+            return f"{shown} is not read: {reason}"
+        name = placeholder_name(word.text)
+        return f"only the shell knows what ${name} stands for" if name and self._printed(word) is None else ""
+
     def _file(self, path: str, word: Word) -> str:
+        written = None if path.startswith("/") else self.script.files.get(self._name(path))
+        if written is not None:
+            return written
         folder = self.folder.resolve()
-        file = (folder / Path(path)).resolve()
+        file = (folder / self._name(path)).resolve()
         if folder not in file.parents:
             self.refuse(f"{path} is not below the folder of the script", "put it beside the script", word)
         if file.exists() and not file.is_file():
@@ -190,8 +258,6 @@ class Call:
     def _object(self, text: str, word: Word, shape: Any) -> Json:
         if text.strip()[:1] in ("{", "["):
             return self._an_object(self._json(text, word), word)
-        if placeholder_name(text):
-            self.refuse("only the shell knows what this stands for", "write the value itself", word)
         try:
             made: Json = fitted(parse_shorthand(text), shape)
         except ShorthandError as error:
@@ -239,7 +305,7 @@ class Call:
 
     def required(self, given: Json, key: str, what: str) -> Any:
         """A member that an object must have. Raises `SpecError` without it."""
-        if not given.get(key):
+        if given.get(key) in (None, "", [], {}):
             self.refuse(f"{what} lacks {key}", did_you_mean(key, given))
         return given[key]
 
@@ -290,7 +356,7 @@ def _located(words: list[Word]) -> tuple[int, int] | None:
     return (emr, at) if at < len(texts) else None
 
 
-def find_call(command: Command, source: Source, folder: Path) -> Call | None:
+def find_call(command: Command, source: Source, folder: Path, script: Script) -> Call | None:
     """The `aws emr` command that a command of the script is, if it is one of those that are read."""
     words = command.words
     found = _located(words)
@@ -298,8 +364,11 @@ def find_call(command: Command, source: Source, folder: Path) -> Call | None:
         return None
     emr, at = found
     start = next(index for index, word in enumerate(words) if _AWS.fullmatch(word.text))
-    call = Call(source, folder, words[at], words[at].text, command.environment, command.conditional)
+    call = Call(
+        source, folder, words[at], words[at].text, command.environment, command.conditional, script, command.folder
+    )
     _take_options(call, [word for index, word in enumerate(words) if index > start and index not in (emr, at)])
+    call.leave_out_unknown()
     return call
 
 

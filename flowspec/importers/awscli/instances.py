@@ -27,7 +27,7 @@ def instances(call: Call) -> Json:
     elif call.has("instance-groups"):
         groups = call.objects("instance-groups", shapes["InstanceGroups"].member)
         out["InstanceGroups"] = [one_group(call, one) for one in groups]
-    else:
+    elif call.has("instance-type"):
         out["InstanceGroups"] = _uniform(call)
     out["KeepJobFlowAliveWhenNoSteps"] = not call.choice("auto-terminate")
     out["TerminationProtected"] = call.choice("termination-protected")

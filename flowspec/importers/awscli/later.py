@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from flowspec.facts.api_model import input_shape
 from flowspec.importers.awscli.command import Call, Json, find_call, name_of_command
 from flowspec.importers.awscli.instances import one_fleet, one_group
-from flowspec.importers.awscli.shell import Command, Script
+from flowspec.importers.awscli.parsed import Command, Script
 from flowspec.importers.awscli.software import added_steps
 from flowspec.importers.decompile.placeholders import PLACEHOLDER
 from flowspec.importers.later_calls import fold
@@ -37,7 +37,7 @@ def take_over(script: Script, creating: Command, created: Sequence[Command], par
         if name not in _CALLS:
             call.notes.append(f"line {line}: `aws emr {name}` is not imported")
             continue
-        later = find_call(command, call.source, call.folder)
+        later = find_call(command, call.source, call.folder, script)
         assert later, "a command of this table is read"
         strange = _strange(script, _owner(later), creating, created)
         if strange is None:
@@ -68,7 +68,8 @@ def _take(later: Call, params: Json, call: Call, line: int) -> None:
         if note:
             call.notes.append(f"line {line}: {note}")
     if later.command == "add-steps":
-        call.notes.append("the steps that `aws emr add-steps` adds in the script are among the steps")
+        told = "the steps that `aws emr add-steps` adds in the script are among the steps"
+        call.notes += [] if told in call.notes else [told]
     call.notes += later.notes
 
 

@@ -45,7 +45,7 @@ def read(source: Source, folder: Path, cluster: str = "") -> Wanted:
     """
     script = parse(source)
     created = [one for one in script.commands if name_of_command(one.words) == "create-cluster"]
-    calls = [call for command in created if (call := find_call(command, source, folder))]
+    calls = [call for command in created if (call := find_call(command, source, folder, script))]
     if not calls:
         refuse(source, "no `aws emr create-cluster` stands in it", "give the command, or the script it is in")
     number = choose(source, [_name_of(call) for call in calls], cluster)
@@ -96,6 +96,7 @@ def _request(call: Call) -> Json:
     for name, member in OBJECTS.items():
         if call.has(name):
             params |= said(member, call.object(name, _shape(member)))
+    _refuse_logs_without_place(call, params.get("MonitoringConfiguration", {}))
     if call.has("placement-group-configs"):
         params |= said(
             "PlacementGroupConfigs",
@@ -136,10 +137,20 @@ def _refuse_contradictions(call: Call) -> None:
             call.refuse(f"--{one} and --{other} exclude each other", "keep one", call.options[other].at)
     if not call.has("release-label") and not call.has("ami-version"):
         call.refuse("neither --release-label nor --ami-version is given", "give one of them")
-    if not any(map(call.has, ("instance-groups", "instance-fleets", "instance-type"))):
+    instances_options = ("instance-groups", "instance-fleets", "instance-type")
+    if not any(map(call.has, instances_options)) and not call.left_out & {*instances_options}:
         call.refuse("no instances are named", "give --instance-groups, --instance-fleets or --instance-type")
     if call.choice("enable-debugging") and not call.has("log-uri"):
         call.refuse("--enable-debugging needs --log-uri", "", call.options["enable-debugging"].at)
+
+
+def _refuse_logs_without_place(call: Call, monitoring: Json) -> None:
+    """The CLI wants --log-uri unless both of these kinds of logs are disabled."""
+    policy = (monitoring.get("S3LoggingConfiguration") or {}).get("LogTypeUploadPolicy")
+    if not isinstance(policy, dict) or PLACEHOLDER.search(json.dumps(policy, ensure_ascii=False)):
+        return
+    if not call.has("log-uri") and any(policy.get(kind) != "disabled" for kind in ("system-logs", "application-logs")):
+        call.refuse("S3LoggingConfiguration needs --log-uri", "", call.options["monitoring-configuration"].at)
 
 
 def _release(call: Call) -> Json:

@@ -8,18 +8,28 @@ or a loop has no certain value: it stays a variable without a default, and a not
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from posixpath import join, normpath
+from typing import Any, NamedTuple
 
 from flowspec.document.tree import Place, Source
+from flowspec.importers.awscli.parsed import Command, Function, Script, Word
 from flowspec.importers.awscli.windows import as_posix
-from flowspec.importers.decompile.placeholders import PLACEHOLDER, Variable, placeholder, safe_name, substitute
+from flowspec.importers.decompile.placeholders import (
+    PLACEHOLDER,
+    Variable,
+    placeholder,
+    placeholder_name,
+    safe_name,
+    substitute,
+)
 
 _ASSIGNED = re.compile(r"(?P<name>[A-Za-z_]\w*)(?P<more>\+?)=(?P<value>.*)", re.DOTALL | re.ASCII)
 _DECLARING = {"export", "local", "readonly", "declare", "typeset", "env"}
 _ARRAY = re.compile(r"(?P<name>[A-Za-z_]\w*)(?P<more>\+?)=", re.ASCII)
 _ALL_ITEMS = re.compile(r"(?P<name>[A-Za-z_]\w*)\[[@*]\](?:[:+-].*)?", re.DOTALL | re.ASCII)
+_ALL_ARGUMENTS = re.compile(r"\$(?:@|\{@(?::(?P<first>[0-9]{1,3}))?\})")
 _PLAIN = re.compile(r"\$(?:\{(?P<braced>[A-Za-z_]\w*)\}|(?P<name>[A-Za-z_]\w*))", re.ASCII)
 # A value that the shell splits, or an option.
 _SEVERAL = re.compile(r"[ \t\n]|^-")
@@ -31,60 +41,23 @@ _DEEPEST = 20
 _CONTINUED = re.compile(r"\\[ \t]*\r?\n")
 _NAMED = re.compile(r"\$(?:(?P<name>[A-Za-z_]\w*)|(?P<position>[0-9@*#?!$-]))", re.ASCII)
 _BRACED = re.compile(r"(?P<name>[A-Za-z_]\w*|[0-9])(?P<how>:?[-=?+]|$)(?P<word>.*)", re.DOTALL | re.ASCII)
-_HEREDOC = re.compile(
-    r"<<-?[ \t]*(['\"]?)(?P<end>\w+)\1[^\n]*\n(?P<body>.*?)^\t*(?P=end)[ \t]*$", re.DOTALL | re.MULTILINE
-)
-_HEREDOC_BEGUN = re.compile(r"<<-?[ \t]*(['\"]?)(?P<end>\w+)\1")
-_REDIRECTED = re.compile(r"[<>]{1,3}[&|]?[ \t]*[^\s;|&()]*")
+_HEREDOC_BEGUN = re.compile(r"<<(?P<tabs>-?)[ \t]*(?P<quote>['\"\\]?)(?P<end>\w+)['\"]?")
+_REDIRECTED = re.compile(r"(?P<how>[<>]{1,3}[&|]?)[ \t]*(?P<quote>[\"']?)(?P<file>[^\s;|&()\"']*)(?P=quote)[^\s;|&()]*")
+_DEFINED = re.compile(r"\(\s*\)\s*(?=\{)")
+_BRACES = re.compile(r"\{([\w./:-]*(?:,[\w./:-]*)+)\}(?=[\s;|&)]|$)", re.ASCII)
+_LEAVES_LOOP = re.compile(r"\b(break|continue)\b")
+# Loops and calls of functions are followed up to these numbers, far above what launch scripts have.
+_MOST_ROUNDS, _MOST_CALLS, _MOST_CHARACTERS = 200, 200, 300_000
 _BREAKS = "\n;&|()"
 
 
-class Word(NamedTuple):
-    """A word as the shell hands it on, with placeholders, and its place."""
+class _Loop(NamedTuple):
+    """A loop over known words: its variable, the words to come, where its body begins, and the blocks around it."""
 
-    text: str
-    at: Place
-
-
-class Command(NamedTuple):
-    """A command's words, AWS's variables that it is called with, and whether it is in a branch or a loop."""
-
-    words: list[Word]
-    environment: Mapping[str, str]
-    conditional: bool = False
-
-
-@dataclass
-class Script:
-    """Commands in the order in which they end (one within `$( )` before that around it), and the variables met.
-
-    `outputs` gives for a variable that holds the output of commands what those commands are, `texts` what was last
-    assigned to each; `split` names those that were replaced by their words, and `notes` tell of assignments
-    whose effect is not certain, by variable.
-    """
-
-    commands: list[Command] = field(default_factory=list)
-    variables: dict[str, Variable] = field(default_factory=dict)
-    outputs: dict[str, list[Command]] = field(default_factory=dict)
-    texts: dict[str, str] = field(default_factory=dict)
-    uncertain: set[str] = field(default_factory=set)
-    split: set[str] = field(default_factory=set)
-    notes: list[tuple[str, str]] = field(default_factory=list)
-
-    def note(self, name: str, text: str) -> None:
-        """Adds a note on a variable, once."""
-        if (safe_name(name), text) not in self.notes:
-            self.notes.append((safe_name(name), text))
-
-    def notes_on(self, names: Iterable[str]) -> list[str]:
-        """The notes on the variables of these names, on those that they are made of, and on those that were split."""
-        known, found = set(), [*names, *self.split]
-        while found:
-            name = found.pop()
-            if name not in known:
-                known.add(name)
-                found += PLACEHOLDER.findall(self.texts.get(name, ""))
-        return [text for name, text in self.notes if name in known]
+    name: str
+    rest: list[str]
+    at: int
+    blocks: int
 
 
 def parse(source: Source) -> Script:
@@ -93,13 +66,20 @@ def parse(source: Source) -> Script:
     Raises RecursionError for substitutions that are nested too deeply.
     """
     text = as_posix(source.file, source.text.replace("\r\n", "\n"))
-    first = Script()
-    _Reader(source, text, 1, first, _Values()).run()
-    if not first.uncertain:
-        return first
+    first = _read(source, text, set())
     # Only now is it known which variables a later line of a loop changes.
-    script = Script(uncertain=first.uncertain)
-    _Reader(source, text, 1, script, _Values()).run()
+    return _read(source, text, first.uncertain) if first.uncertain else first
+
+
+def _read(source: Source, text: str, uncertain: set[str]) -> Script:
+    script, values = Script(uncertain=uncertain), _Values()
+    _Reader(source, text, 1, script, values).run()
+    for trap in script.traps:
+        _Reader(source, trap.text, trap.at.line, script, values, depth=1).run()
+    # A library of functions calls none of them.
+    for one in list(script.functions.values()):
+        if not one.called:
+            _Reader(source, one.body, one.line, script, values, depth=1).run()
     return script
 
 
@@ -127,17 +107,31 @@ class _Reader:
         *,
         depth: int = 0,
         lists: bool = False,
+        args: list[str] | None = None,
+        folder: str | None = "",
+        blocks: int = 0,
+        scanning: bool = False,
     ) -> None:
         if depth > _DEEPEST:
             raise RecursionError
         self.source, self.text, self.first, self.script, self.values = source, text, line, script, values
         self.depth, self.lists = depth, lists
+        # The arguments of the function that is called (None: not known), and what has one value within it or its loops.
+        self.args, self.literals = args, dict[str, str]()
+        self.folder, self.folders = folder, list[str | None]()
+        # While a function's end is looked for, nothing is taken from its body.
+        self.scanning, self.braces, self.closed = scanning, 0, False
+        self.loops: list[_Loop] = []
+        self.jump: int | None = None
+        self.resume = 0
+        self.stdin: str | None = None
+        self.target: tuple[str, bool] | None = None
         self.at = 0
         self.word: list[str] | None = None
         self.begin = 0
         self.words: list[Word] = []
         # How many branches and loops are open; whether the command depends on the one before it (&&, ||).
-        self.blocks = 0
+        self.blocks = blocks
         self.depends = False
         self._counted = (0, 0)
         self._open_ends: set[str] = set()
@@ -145,7 +139,9 @@ class _Reader:
     def run(self) -> None:
         while self.at < len(self.text):
             self._step()
-        self._end_command()
+            if self.at >= len(self.text):
+                self._end_command()
+                self.at, self.jump = (self.at, None) if self.jump is None else (self.jump, None)
 
     def _step(self) -> None:
         char = self.text[self.at]
@@ -157,10 +153,10 @@ class _Reader:
             self.at += 1
         elif char == "(" and self.word is not None and _ARRAY.fullmatch("".join(self.word)):
             self._array("".join(self.word))
+        elif char == "(" and self._definition():
+            pass
         elif char in _BREAKS:
-            self._end_command()
-            self.depends = self.text.startswith(("&&", "||"), self.at)
-            self.at += 2 if self.depends else 1
+            self._break(char)
         elif char == "#" and self.word is None:
             end = self.text.find("\n", self.at)
             self.at = end if end >= 0 else len(self.text)
@@ -169,6 +165,21 @@ class _Reader:
         else:
             self._part(char)
 
+    def _break(self, char: str) -> None:
+        self._end_command()
+        if self.jump is not None:
+            self.at, self.jump, self.depends = self.jump, None, False
+            return
+        if char == "(":
+            self.folders.append(self.folder)
+        elif char == ")" and self.folders:
+            self.folder = self.folders.pop()
+        self.depends = self.text.startswith(("&&", "||"), self.at)
+        if char == "\n" and self.resume:
+            self.at, self.resume = self.resume, 0
+        else:
+            self.at += 2 if self.depends else 1
+
     def _part(self, char: str) -> None:
         if self.word is None:
             self.word, self.begin = [], self.at
@@ -176,7 +187,7 @@ class _Reader:
             self.word.append(self._until("'"))
         elif char == '"':
             self._quoted()
-        elif char == "$" and self._split():
+        elif (char == "$" and self._split()) or (char == "{" and self._in_braces()):
             pass
         elif char in "$`":
             self.word.append(self._expansion())
@@ -213,29 +224,144 @@ class _Reader:
         if self.word is not None and "".join(self.word).isdigit():
             self.word = None
         self._end_word()
-        document = self._here_document()
-        if document:
-            # What follows on its line belongs to the command; the body is data.
-            line_end = self.text.index("\n", self.at)
-            body_end = document.end()
-            rest = self.text[self.at : line_end]
-            after = re.sub(r"<<-?[ \t]*\S+", "", rest, count=1)
-            blank = "\n" * self.text.count("\n", line_end, body_end)
-            self.text = self.text[: self.at] + after.ljust(1) + blank + self.text[body_end:]
+        if self._here_document():
             return
         matched = _REDIRECTED.match(self.text, self.at)
         assert matched
+        if matched["how"] in (">", ">>", ">|"):
+            self.target = (matched["file"], matched["how"] == ">>")
         self.at = matched.end()
 
-    def _here_document(self) -> re.Match[str] | None:
+    def _here_document(self) -> bool:
+        """Takes `<<END`, whose text begins in the next line: it is data, not commands."""
         begun = _HEREDOC_BEGUN.match(self.text, self.at)
         if not begun or begun["end"] in self._open_ends:
-            return None
-        document = _HEREDOC.match(self.text, self.at)
-        if not document:
+            return False
+        start = self.resume or self.text.find("\n", self.at) + 1
+        tabs = r"\t*" if begun["tabs"] else ""
+        ended = re.compile(rf"^{tabs}{begun['end']}[ \t]*$", re.MULTILINE).search(self.text, start) if start else None
+        if not ended:
             # It is not found further down either; without this, many such beginnings cost their square.
             self._open_ends.add(begun["end"])
-        return document
+            return False
+        body = self.text[start : ended.start()]
+        body = re.sub(r"^\t+", "", body, flags=re.MULTILINE) if begun["tabs"] else body
+        self.stdin = body if begun["quote"] else self._reader(body, self._line(start)).replaced()
+        self.at, self.resume = begun.end(), ended.end()
+        return True
+
+    def replaced(self) -> str:
+        """The text with what the shell replaces in a here document, where quotes are none."""
+        out: list[str] = []
+        while self.at < len(self.text):
+            char = self.text[self.at]
+            if char in "$`":
+                out.append(self._expansion())
+                continue
+            if char == "\\" and self.text[self.at + 1 : self.at + 2] in ("$", "`", "\\", "\n"):
+                self.at += 1
+                char = self.text[self.at].replace("\n", "")
+            out.append(char)
+            self.at += 1
+        return "".join(out)
+
+    def _reader(self, text: str, line: int, **more: Any) -> _Reader:
+        """A reader of a text within this one, in the same shell."""
+        made = _Reader(
+            self.source,
+            text,
+            line,
+            self.script,
+            more.pop("values", self.values),
+            depth=self.depth + 1,
+            **{"args": self.args, "folder": self.folder, "scanning": self.scanning, **more},
+        )
+        made.literals = dict(self.literals)
+        return made
+
+    # --- functions and loops ---
+
+    def _definition(self) -> bool:
+        """Takes `NAME() { … }`, whose body is read where it is called."""
+        found = _DEFINED.match(self.text, self.at)
+        name = "".join(self.word or ()) or (self.words[-1].text if self.words else "")
+        bounded = self.script.characters <= _MOST_CHARACTERS
+        if not found or self.scanning or not bounded or not re.fullmatch(r"[\w.:-]+", name):
+            return False
+        line = self._line(found.end())
+        scanner = _Reader(
+            self.source, self.text[found.end() :], line, Script(), _Values(), depth=self.depth + 1, scanning=True
+        )
+        scanner.run_to_end_of_block()
+        if not scanner.closed:
+            # Each one that is never closed is looked for to the end of the script.
+            self.script.characters += scanner.at
+            return False
+        body = self.text[found.end() : found.end() + scanner.at].strip()
+        self.word, self.words = None, []
+        self.script.functions[name] = Function(body.removeprefix("{").removesuffix("}"), line)
+        self.at = found.end() + scanner.at
+        return True
+
+    def run_to_end_of_block(self) -> None:
+        """Reads up to the `}` that closes the `{` at the beginning."""
+        self.braces = 0
+        while self.at < len(self.text):
+            self._step()
+            if self.closed:
+                return
+        self._end_command()
+
+    def _call(self, words: list[Word]) -> bool:
+        """Reads the body of a function where it is called. False for another command."""
+        function = self.script.functions.get(words[0].text) if not self.scanning else None
+        if not function:
+            return False
+        if "emr" in [word.text for word in words]:
+            # A function that runs the command it is given (`run aws emr …`), or stands in for `aws` itself.
+            function.called = True
+            return False
+        if not self._follow(function.body, function.line, args=[word.text for word in words[1:]]):
+            return False
+        function.called = True
+        return True
+
+    def _follow(self, text: str, line: int, **more: Any) -> bool:
+        """Reads a text that is run in the place of a command. False if that would be too deep or too much."""
+        self.script.calls += 1
+        self.script.characters += len(text)
+        bounded = self.script.calls <= _MOST_CALLS and self.script.characters <= _MOST_CHARACTERS
+        if not bounded or self.depth >= _DEEPEST - 2 or self.scanning:
+            return False
+        reader = self._reader(text, line, blocks=int(self._is_conditional()), **more)
+        reader.run()
+        self.folder = reader.folder
+        return True
+
+    def _begin_loop(self, words: list[Word]) -> None:
+        """Takes `for NAME in WORDS` round by round, where all words are known and nothing leaves it before its end."""
+        texts = [word.text for word in words[3:]]
+        if self.scanning or len(words) < 4 or words[2].text != "in" or any(map(PLACEHOLDER.search, texts)):
+            return
+        self.script.rounds += len(texts)
+        self.script.characters += len(self.text) * len(texts)
+        bounded = self.script.rounds <= _MOST_ROUNDS and self.script.characters <= _MOST_CHARACTERS
+        if not bounded or any(set(text) & set("*?[{~") for text in texts) or _LEAVES_LOOP.search(self.text, self.at):
+            return
+        self.literals[words[1].text] = texts[0]
+        self.loops.append(_Loop(words[1].text, texts[1:], self.at, self.blocks))
+
+    def _end_loop(self) -> None:
+        """At `done`: goes back for the next word."""
+        if self.loops and self.loops[-1].blocks == self.blocks:
+            loop = self.loops.pop()
+            if not loop.rest:
+                return
+            self.literals[loop.name] = loop.rest[0]
+            self.loops.append(loop._replace(rest=loop.rest[1:]))
+            # The `do` after it is read again, and its block is still open.
+            self.jump = loop.at
+            self.blocks += 1
 
     # --- what the shell would replace ---
 
@@ -254,7 +380,21 @@ class _Reader:
             self._end_word()
         return True
 
+    def _in_braces(self) -> bool:
+        """Takes `NAME={a,b}` as bash does: one word for each."""
+        found = _BRACES.match(self.text, self.at)
+        if not found or self._assigning():
+            return False
+        before = "".join(self.word or ())
+        self.at = found.end()
+        items = [f"{before}{item}" for item in found[1].split(",")]
+        self.word = None
+        self._take(items, joined=True)
+        return True
+
     def _certain(self, name: str) -> str | None:
+        if name in self.literals:
+            return self.literals[name]
         return None if name in self.script.uncertain else self.values.texts.get(name)
 
     def _opened(self, name: str, text: str, depth: int = 0) -> str:
@@ -279,7 +419,12 @@ class _Reader:
         return True
 
     def _items(self) -> bool:
-        """Takes `${NAME[@]}` of a known array, item by item."""
+        """Takes `${NAME[@]}` of a known array, or `$@` of a function that is called, item by item."""
+        passed = _ALL_ARGUMENTS.match(self.text, self.at)
+        if passed and self.args is not None:
+            self.at = passed.end()
+            self._take(self.args[max(int(passed["first"] or 1) - 1, 0) :], joined=True)
+            return True
         if not self.text.startswith("${", self.at):
             return False
         before = self.at
@@ -289,7 +434,8 @@ class _Reader:
             self.at = before
             return False
         self.script.split.add(safe_name(named["name"]))
-        self._take(items, joined=True)
+        # What is added to an empty array is known only when the script runs.
+        self._take(items or [self._made(named["name"], named[0])], joined=True)
         return True
 
     def _take(self, pieces: Sequence[str], *, joined: bool) -> None:
@@ -314,9 +460,7 @@ class _Reader:
         assert assigned
         line = self._line(self.at)
         self.at -= 1
-        reader = _Reader(
-            self.source, self._enclosed("(", ")"), line, self.script, self.values, depth=self.depth + 1, lists=True
-        )
+        reader = self._reader(self._enclosed("(", ")"), line, lists=True)
         items = reader.items()
         self.word = None
         name, known = assigned["name"], self.values.arrays.get(assigned["name"], [])
@@ -339,9 +483,20 @@ class _Reader:
             self.at += 1
             return "$"
         self.at = named.end()
-        if named["name"]:
-            return self._variable(named["name"])
-        return self._made(f"arg{named['position']}" if named["position"].isdigit() else "args", named[0])
+        return self._variable(named["name"]) if named["name"] else self._positional(named["position"])
+
+    def _positional(self, position: str) -> str:
+        """`$1`, `$@` and the like."""
+        if self.args is not None and position in "123456789@*":
+            return self._argument(position)
+        return self._made(f"arg{position}" if position.isdigit() else "args", f"${position}")
+
+    def _argument(self, position: str) -> str:
+        """`$1` or `$@` within a function that is called here."""
+        assert self.args is not None
+        if position in "@*":
+            return " ".join(self.args)
+        return self.args[int(position) - 1] if int(position) <= len(self.args) else ""
 
     def _enclosed(self, opening: str, closing: str) -> str:
         """Returns the text in the brackets that begin after this `$`."""
@@ -371,7 +526,7 @@ class _Reader:
         before = len(self.script.commands)
         if not command.startswith("("):
             # What is assigned in there ends with it.
-            _Reader(self.source, command, line, self.script, self.values.copy(), depth=self.depth + 1).run()
+            self._reader(command, line, values=self.values.copy()).run()
         shown = " ".join(command[:400].split())[:80]
         name = command if re.fullmatch(r"\w{1,80}", command) else "output"
         made = self._made(name, f"the output of `{shown}`", fresh=bool(re.search(r"\bemr\s", command[:400])))
@@ -383,6 +538,8 @@ class _Reader:
         if not simple:
             return self._made(re.sub(r"\W.*", "", inner.lstrip("#!"), flags=re.DOTALL), f"${{{inner}}}")
         name, how = simple["name"], simple["how"]
+        if name.isdigit() and self.args is not None and name != "0" and how in ("", ":-", "-", ":=", "=", ":?", "?"):
+            return self._argument(name) or (simple["word"] if how in (":-", "-", ":=", "=") else "")
         name = f"arg{name}" if name.isdigit() else name
         if (
             how in (":-", "-", ":=", "=")
@@ -395,6 +552,8 @@ class _Reader:
         return self._variable(name)
 
     def _variable(self, name: str) -> str:
+        if name in self.literals:
+            return self.literals[name]
         known = safe_name(name)
         rules = {} if known == name else {"description": f"${name} of the script"}
         default = self._plain(self._certain(name))
@@ -453,32 +612,96 @@ class _Reader:
         words = self._without_reserved(self.words)
         environment = {name: text for name, text in self.values.texts.items() if name.startswith("AWS_")}
         given: dict[str, str] = {}
-        exported = False
+        exported, calls = False, _calls(words)
         while words and (words[0].text in _DECLARING or _ASSIGNED.fullmatch(words[0].text)):
             assigned = _ASSIGNED.fullmatch(words[0].text)
             exported = exported or words[0].text in _DECLARING - {"env"}
-            if assigned and (exported or not _calls(words)):
+            if assigned and (exported or not calls):
                 self._assign(words[0])
             elif assigned:
                 given[assigned["name"]] = assigned["value"]
             words = words[1:]
             while exported and words and words[0].text.startswith("-"):
                 words = words[1:]
-        if words and not exported:
-            self._note_loop_variable(words)
+        if words and not exported and not self._builtin(words) and not self._call(words):
             in_force = environment | given
             told = {name: self._variable_in(name, text) for name, text in in_force.items() if name.startswith("AWS_")}
-            self.script.commands.append(Command(words, told, self._is_conditional()))
-        self.words = []
+            self.script.commands.append(Command(words, told, self._is_conditional(), self.folder, self.stdin))
+        self._note_file(words)
+        self.words, self.stdin, self.target = [], None, None
+
+    def _builtin(self, words: list[Word]) -> bool:
+        """Does what a builtin of the shell does to what follows. False for another command."""
+        first = words[0].text
+        if first == "cd":
+            self._change_folder(words)
+        elif first == "eval":
+            text = " ".join(self._held(word.text) for word in words[1:])
+            if not self._follow(text, words[0].at.line) or PLACEHOLDER.fullmatch(text):
+                self.script.split.add("eval")
+                self.script.note("eval", f"line {words[0].at.line}: what `eval` runs there is not imported")
+        elif first == "trap" and len(words) > 2 and {"EXIT", "0"} & {word.text for word in words[2:]}:
+            self.script.traps.append(words[1])
+        elif first == "shift" and self.args and not self._is_conditional():
+            self.args = self.args[int(words[1].text) if len(words) > 1 and words[1].text.isdigit() else 1 :]
+        elif first == "read" and self.stdin is not None and words[-1].text.isidentifier():
+            self.values.texts[words[-1].text] = self.script.texts[words[-1].text] = self.stdin.strip()
+        else:
+            self._note_loop_variable(words)
+            return False
+        return True
+
+    def _held(self, text: str) -> str:
+        """Returns the value of the variable that is the whole text; any other text as it is."""
+        name = placeholder_name(text)
+        held = self._certain(name) if name else None
+        return text if held is None else held
+
+    def _change_folder(self, words: list[Word]) -> None:
+        """`cd FOLDER`; to the folder of the script itself where it asks for that."""
+        to = words[1].text if len(words) > 1 else "~"
+        if "dirname" in str(self._description(to)):
+            self.folder = ""
+        elif self._is_conditional() or self.folder is None or PLACEHOLDER.search(to) or to[:1] in "/~-":
+            self.folder = None
+        else:
+            self.folder = normpath(join(self.folder, to))
+
+    def _description(self, text: str) -> object:
+        name = placeholder_name(text)
+        while name and placeholder_name(self.script.texts.get(name, "")):
+            name = placeholder_name(self.script.texts[name])
+        return self.script.variables[name].rules.get("description") if name in self.script.variables else ""
+
+    def _note_file(self, words: list[Word]) -> None:
+        """Keeps what a command writes into a file, where it is a here document; else, that it is written."""
+        first, *rest = [word.text for word in words] or [""]
+        tee = [one for one in rest if not one.startswith("-")] if first == "tee" else []
+        target, more = self.target or (tee[0] if tee else "", False)
+        if not target or self.folder is None or self.scanning:
+            return
+        name = normpath(join(self.folder, target))
+        text = self.stdin if first in ("cat", "tee") and len(rest) == len(tee) else None
+        old = self.script.files.get(name, "") if more else ""
+        known = text is not None and old is not None and not self._is_conditional()
+        self.script.files[name] = f"{old}{text}" if known else None
 
     def _without_reserved(self, words: list[Word]) -> list[Word]:
         """A command without the reserved words before it, which open and close branches and loops."""
         while words and words[0].text in _LEADING | _OPENING:
-            if words[0].text in _OPENING:
+            first = words[0].text
+            self.braces += (first == "{") - (first == "}")
+            self.closed = first == "}" and self.braces == 0
+            if first in _OPENING:
                 self.blocks += 1
-                if words[0].text not in _LEADING:
+                if first not in _LEADING:
+                    if first == "for":
+                        self._begin_loop(words)
                     return words
-            self.blocks -= words[0].text in _CLOSING and self.blocks > 0
+            if first in _CLOSING and self.blocks > 0:
+                if first == "done":
+                    self._end_loop()
+                self.blocks -= 1
             words = words[1:]
         return words
 
@@ -486,12 +709,12 @@ class _Reader:
         first = words[0].text
         names = words[1:2] if first in ("for", "select") else words[1:] if first == "read" else []
         for word in names:
-            if re.fullmatch(r"[A-Za-z_]\w*", word.text) and word.text in self.values.texts:
+            if word.text in self.values.texts and word.text not in self.literals:
                 self.script.uncertain.add(word.text)
                 self.script.note(word.text, f"line {word.at.line}: `{first}` sets ${word.text}: give its value")
 
     def _is_conditional(self) -> bool:
-        return self.blocks > 0 or self.depends
+        return self.blocks > len(self.loops) or self.depends
 
     def _variable_in(self, name: str, text: str) -> str:
         return self._variable(name) if name in self.script.uncertain else text
@@ -500,6 +723,11 @@ class _Reader:
         assigned = _ASSIGNED.fullmatch(word.text)
         assert assigned
         name, value = assigned["name"], assigned["value"]
+        if name in self.literals or (self.args is not None and self._is_local()):
+            if not self._is_conditional() and name not in self.script.uncertain:
+                self.literals[name] = self.literals.get(name, "") * bool(assigned["more"]) + value
+                return
+            self.literals.pop(name, None)
         old = self.values.texts.get(name)
         own = placeholder(safe_name(name))
         if assigned["more"]:
@@ -513,6 +741,10 @@ class _Reader:
         elif old is not None and old != value:
             self._note_second(name)
         self.values.texts[name] = self.script.texts[name] = value
+
+    def _is_local(self) -> bool:
+        """True if the command that ends declares the variable of a function that is called."""
+        return bool(self.words) and self.words[0].text in ("local", "declare", "typeset")
 
     def _note_conditional(self, name: str, text: str, *, added: bool) -> None:
         shown = PLACEHOLDER.sub(r"${\1}", text)[:80]

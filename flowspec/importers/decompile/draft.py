@@ -25,7 +25,7 @@ from flowspec.importers.decompile.redact import Redactor, escape
 from flowspec.importers.decompile.remarks import remarks
 from flowspec.importers.decompile.steps import Recognizer, region_of
 from flowspec.importers.decompile.text import Line, write
-from flowspec.request.compile import compile
+from flowspec.request.compile import Request, compile
 from flowspec.request.pairs import Inexpressible
 from flowspec.request.steps.target import StepTarget
 
@@ -38,22 +38,30 @@ class Decompiled:
     """A spec that compiles to a request.
 
     `text` is its YAML. `secrets` are the values of its sensitive variables, `places` the paths in the spec
-    at which each of them is used. `leftover` are the members that had to go to `api_params`, with the reasons.
+    at which each of them is used. `leftover` are the members that had to go to `api_params`, with the reasons;
+    `uploads` tell of the local files that the source uploads.
     """
 
     text: str
     secrets: Mapping[str, str] = field(repr=False)
     places: Mapping[str, tuple[str, ...]]
     leftover: Mapping[str, str]
+    uploads: tuple[str, ...] = ()
 
 
 class _Draft(NamedTuple):
-    """A draft of the spec. `aside`: the members in api_params, with the reasons; `fields`: the other keys."""
+    """A draft of the spec. `aside`: the members in api_params, with the reasons; `fields`: the other keys.
+
+    `lines` are `spec` as it is written, with `comments` and those at its `head`.
+    """
 
     lines: list[Line]
     redactor: Redactor
     aside: dict[Member, str]
     fields: dict[str, Any]
+    spec: dict[str, Any]
+    comments: dict[tuple[str | int, ...], list[str]]
+    head: list[str]
 
     @property
     def text(self) -> str:
@@ -88,14 +96,17 @@ def write_spec(
     """
     wanted = request if isinstance(request, Wanted) else Wanted(dict(request))
     rejected = _Rejected()
+    if wanted.flow not in ("", wanted.params.get("Name")):
+        rejected.aside["Name",] = "the flow has another name than its cluster"
     head = [*([f"Imported from {origin} by `flowspec {by}`."] if origin else []), *map(_comment, wanted.notes)]
     draft = _draft(wanted, rejected, folder, head, keep_secrets)
     while _is_rejected(draft, wanted, folder, rejected):
         draft = _draft(wanted, rejected, folder, head, keep_secrets)
+    draft, uploads = _with_uploads(draft, wanted, folder)
     redactor = draft.redactor
     leftover = {".".join(member): reason for member, reason in draft.aside.items()}
     places = {name: tuple(where) for name, where in redactor.places.items()}
-    return Decompiled(draft.text, dict(redactor.variables), places, leftover)
+    return Decompiled(draft.text, dict(redactor.variables), places, leftover, uploads)
 
 
 # --- making a draft ---
@@ -110,14 +121,13 @@ def _draft(wanted: Wanted, rejected: _Rejected, folder: Path, head: list[str], k
         except Inexpressible as reason:
             del fields["steps"]
             region, aside["Steps",] = wanted.region, str(reason)
-    spec: dict[str, Any] = {"flowspec": "v1", "name": fields.pop("name", "imported")}
+    spec: dict[str, Any] = {"flowspec": "v1", "name": fields.pop("name", wanted.flow or "imported")}
     comments = remarks({**spec, **fields})
-    if region:
-        spec["region"] = region
+    where = {"backend": wanted.backend, "region": region, "profile": wanted.profile}
+    where = {key: value for key, value in where.items() if value}
+    spec |= {"targets": {wanted.target: {"default": True, **where}}} if wanted.target else where
     if region and not wanted.region:
         comments["region",] = ["the region of its script-runner.jar"]
-    if wanted.profile:
-        spec["profile"] = wanted.profile
     redactor = Redactor(keep_secrets, wanted.variables)
     spec |= fields
     if aside:
@@ -127,7 +137,61 @@ def _draft(wanted: Wanted, rejected: _Rejected, folder: Path, head: list[str], k
     variables = _variables(redactor, wanted.variables)
     if variables:
         spec = {"flowspec": spec["flowspec"], "name": spec["name"], "variables": variables, **spec}
-    return _Draft(write(spec, comments, head), redactor, aside, fields)
+    return _Draft(write(spec, comments, head), redactor, aside, fields, spec, comments, head)
+
+
+# --- what the source uploads itself ---
+
+
+def _with_uploads(draft: _Draft, wanted: Wanted, folder: Path) -> tuple[_Draft, tuple[str, ...]]:
+    """The draft with local files in the place of the objects that the source makes of them, and a note on each.
+
+    Where the spec can't upload one (the file is elsewhere, or is no more than an argument), the note says so.
+    """
+    notes = []
+    for uri, file in wanted.uploads.items():
+        changed = _with_local_file(draft, uri, file, folder)
+        if changed and _stages(changed, wanted, folder, uri):
+            draft = changed
+            notes.append(f"{file}, which the script uploads, is uploaded by apply, below {changed.spec['staging']}")
+        else:
+            notes.append(f"the script uploads {file} to {uri}: nothing else does it for the spec")
+    head = [*draft.head, *map(_comment, notes)]
+    return draft._replace(head=head, lines=write(draft.spec, draft.comments, head)), tuple(notes)
+
+
+def _with_local_file(draft: _Draft, uri: str, file: str, folder: Path) -> _Draft | None:
+    path, home = Path(file).resolve(), folder.resolve()
+    if not path.is_file() or home not in path.parents:
+        return None
+    spec = _exchanged(draft.spec, uri, path.relative_to(home).as_posix())
+    if spec == draft.spec:
+        return None
+    # The folder that the script uploads to is one that it may write to.
+    spec.setdefault("staging", f"{uri.rpartition('/')[0]}/")
+    return draft._replace(spec=spec, lines=write(spec, draft.comments, draft.head))
+
+
+def _exchanged(value: Any, old: str, new: str) -> Any:
+    """A value with one text in the place of another."""
+    if isinstance(value, dict):
+        return {key: _exchanged(item, old, new) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_exchanged(item, old, new) for item in value]
+    return new if value == old else value
+
+
+def _stages(draft: _Draft, wanted: Wanted, folder: Path, uri: str) -> bool:
+    """True if a draft compiles to the request, but for the name under which the file is staged."""
+    try:
+        made = _compiled(draft, {**draft.redactor.variables, **wanted.samples}, folder)
+    except SpecError:
+        return False
+    params: Any = made.params
+    for asset in made.assets:
+        uploaded = next((one for one, file in wanted.uploads.items() if Path(file).resolve() == asset.path), uri)
+        params = _exchanged(params, asset.uri, uploaded)
+    return same(params, wanted.request)
 
 
 def _with_steps(fields: dict[str, Any], recognizer: Recognizer, rejected: _Rejected) -> dict[str, Any]:
@@ -164,6 +228,9 @@ def _variables(redactor: Redactor, declared: Mapping[str, Variable]) -> dict[str
         for name, one in declared.items()
     }
     literal = {key: _escaped(rules) for key, rules in open_ones.items()}
+    for name, one in declared.items():
+        if one.template:
+            literal[name] = {"type": one.type, "default": one.template, **literal[name]}
     return literal | {
         name: {"type": "string", "sensitive": True, "env": name.upper()}
         # The environment's AWS_… are the credentials of the user who runs flowspec, not those of the job.
@@ -190,7 +257,7 @@ def _is_rejected(draft: _Draft, wanted: Wanted, folder: Path, rejected: _Rejecte
     params = wanted.request
     before = (len(rejected.aside), rejected.skipped.total())
     try:
-        made = _compiled(draft, {**draft.redactor.variables, **wanted.samples}, folder)
+        made = _compiled(draft, {**draft.redactor.variables, **wanted.samples}, folder).params
     except SpecError as error:
         _reject_places(error, draft, params, rejected)
         reason = error.message
@@ -204,12 +271,12 @@ def _is_rejected(draft: _Draft, wanted: Wanted, folder: Path, rejected: _Rejecte
     return True
 
 
-def _compiled(draft: _Draft, variables: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+def _compiled(draft: _Draft, variables: Mapping[str, Any], folder: Path) -> Request:
     source = Source("job.yaml", draft.text)
     root, found = compose(source)
     assert isinstance(root, MappingNode)
     document = Document(folder / "job.yaml", source, root, tuple(found))
-    return compile(validate(render(document, variables=variables, environ={}), emr_rules=False)).params
+    return compile(validate(render(document, variables=variables, environ={}), emr_rules=False))
 
 
 def _reject_places(error: SpecError, draft: _Draft, params: Mapping[str, Any], rejected: _Rejected) -> None:

@@ -42,7 +42,7 @@ def _keys(schema: schemas.Schema) -> dict[Member, tuple[str, schemas.Schema]]:
     return {
         tuple(schemas.api_name(key, known).split(".")): (key, known)
         for key, known in schema.get("properties", {}).items()
-        if not known.get("x-tool") and key not in ("when", "for_each")
+        if not known.get("x-tool")
     }
 
 

@@ -65,11 +65,15 @@ _SAMPLES_AT = {
 
 @dataclass(frozen=True)
 class Variable:
-    """A variable to declare. `rules` are its other keys, such as enum; `default` None: a value must be given."""
+    """A variable to declare. `rules` are its other keys, such as enum; `default` None: a value must be given.
+
+    `template` is a default that is a template of the spec, such as `{{ ds }}`.
+    """
 
     type: str = "string"
     default: Any = None
     rules: Mapping[str, Any] = field(default_factory=dict)
+    template: str = ""
 
     @property
     def declared(self) -> dict[str, Any]:
@@ -81,7 +85,9 @@ class Variable:
 class Wanted:
     """The content of a source: a request with placeholders, their variables, region and profile ("" for none).
 
-    `notes` are sentences on what the source has and no request can express.
+    `backend`, `target` and `flow` are those of a cluster that was read; the flow may have another name than it.
+    `notes` are sentences on what the source has and no request can express. `uploads` are the S3 objects that the
+    source makes of local files, with the files' paths.
     """
 
     params: dict[str, Any]
@@ -89,6 +95,10 @@ class Wanted:
     region: str = ""
     notes: tuple[str, ...] = ()
     profile: str = ""
+    backend: str = ""
+    target: str = ""
+    flow: str = ""
+    uploads: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def request(self) -> dict[str, Any]:

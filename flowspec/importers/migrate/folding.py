@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from flowspec.importers.decompile.placeholders import Variable, Wanted, placeholder
@@ -16,6 +16,8 @@ from flowspec.importers.later_calls import fold
 Json = dict[str, Any]
 
 _DATES = {"date": "%Y-%m-%d", "date_digits": "%Y%m%d", "date_path": "%Y/%m/%d"}
+# The days that launch scripts take from the clock, with the filter that makes each of `ds`.
+_DAYS = {"": (0, ""), "_yesterday": (-1, " | days(-1)")}
 
 # What only asks.
 _HARMLESS = ("Describe", "List", "Get")
@@ -32,13 +34,14 @@ def job_flows(calls: Iterable[Mapping[str, Any]]) -> tuple[Wanted, ...]:
     """The job flows that calls made, in order; the notes of each tell what a request can't say."""
     flows: dict[str, _JobFlow] = {}
     rest: list[str] = []
+    uploads: dict[str, str] = {}
     others: Counter[str] = Counter()
     for call in calls:
         operation, params = call["operation"], call["params"]
         if not call["service"]:
             continue
         if operation == "Upload":
-            rest.append(f"the script uploads {params['File']} to {params['To']}: nothing else does it for the spec")
+            uploads[params["To"]] = params["File"]
         elif call["service"] != "emr":
             others.update([] if call.get("known") else [f"{call['service']}.{operation}"])
         elif operation == "RunJobFlow":
@@ -52,21 +55,31 @@ def job_flows(calls: Iterable[Mapping[str, Any]]) -> tuple[Wanted, ...]:
         told = "what these answered was made up, look for values such as sample-… and subnet-0123456789abcdef0"
         rest.append(f"{told}: {', '.join(others)}")
     return tuple(
-        replace(_with_dates(flow.params), region=flow.region, notes=tuple(dict.fromkeys((*flow.notes, *rest))))
+        replace(
+            _with_dates(flow.params),
+            region=flow.region,
+            notes=tuple(dict.fromkeys((*flow.notes, *rest))),
+            uploads=uploads,
+        )
         for flow in flows.values()
     )
 
 
 def _with_dates(params: Json) -> Wanted:
-    """A request with variables for today's date: it is that of the script's run, not of the spec's."""
+    """A request with variables for the dates of the script's run: the default is the same day of the spec's run."""
     text = json.dumps(params, ensure_ascii=False)
     variables = {}
-    for name, form in _DATES.items():
-        today = datetime.now(timezone.utc).strftime(form)
-        found = re.compile(rf"(?<!\d){today}(?!\d)")
-        if found.search(text):
-            text = found.sub(placeholder(name), text)
-            variables[name] = Variable(rules={"description": f"the date, as {form}; the script took today's"})
+    now = datetime.now(timezone.utc)
+    for suffix, (days, shift) in _DAYS.items():
+        for name, form in _DATES.items():
+            # A script may ask for the local day or for that of UTC, as `ds` is.
+            dates = {(one + timedelta(days=days)).strftime(form) for one in (now, now.astimezone())}
+            found = re.compile(rf"(?<!\d)({'|'.join(sorted(dates))})(?!\d)")
+            if found.search(text):
+                text = found.sub(placeholder(f"{name}{suffix}"), text)
+                turned = "" if form == "%Y-%m-%d" else f" | strftime('{form}')"
+                told = {"description": f"the script took the date of {'yesterday' if days else 'its run'}, as {form}"}
+                variables[f"{name}{suffix}"] = Variable(rules=told, template=f"{{{{ ds{shift}{turned} }}}}")
     return Wanted(json.loads(text), variables)
 
 

@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,9 @@ def _run(script: str, *args: str) -> None:
     if script == "-m":
         sys.argv = list(args)
         sys.path[0] = str(Path.cwd())
+        # runpy hides which module is missing behind an ImportError of its own.
+        if find_spec(args[0]) is None:
+            raise ModuleNotFoundError(f"no module {args[0]}", name=args[0])
         runpy.run_module(args[0], run_name="__main__", alter_sys=True)
         return
     sys.argv = [script, *args]

@@ -23,7 +23,7 @@ _SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVAT
 
 @dataclass(frozen=True)
 class Run:
-    """How a script ended (`code`; None: it was interrupted), and its calls, in order."""
+    """The exit code of a script (None: it was interrupted), and its calls, in order."""
 
     code: int | None
     calls: tuple[Mapping[str, Any], ...]

@@ -229,7 +229,7 @@ class _Writer:
         return made if isinstance(made, list) else [] if made is None else [made]
 
     def _source(self, value: Any) -> str:
-        """How Terraform writes what a placeholder is for."""
+        """Returns the Terraform expression that a placeholder stands for."""
         name = placeholder_name(value) or ""
         described = str(self.context.names.variables[name].rules.get("description", ""))
         return self.context.shown.get(name, described.removeprefix("in Terraform: ") or name)

@@ -16,7 +16,7 @@ class Interpreter(NamedTuple):
     options: Table
 
     def invocation(self, target: StepTarget) -> Invocation:
-        """How the program is run; an AMI takes the script from S3, and the version of the program from its options."""
+        """Returns the program to run; an AMI takes the script from S3, and the version from its options."""
         name, run = f"{self.program}-script", f"--run-{self.program}-script"
         if not target.pre_emr4:
             return target.program(name, run, "--args")

@@ -34,7 +34,7 @@ _AMI_JAR = "/home/hadoop/lib/emr-s3distcp-1.0.jar"
 
 
 def invocation(target: StepTarget) -> Invocation:
-    """How S3DistCp is run; on the AMIs it is a jar of its own."""
+    """Returns the program that runs S3DistCp; on the AMIs it is a jar of its own."""
     return Invocation(_AMI_JAR) if target.pre_emr4 else target.program("s3-dist-cp")
 
 

@@ -45,7 +45,7 @@ _FILES = ("py_files", "jars", "files", "archives", "properties_file")
 
 
 def invocation(target: StepTarget) -> Invocation:
-    """How spark-submit is run; the AMIs have it outside of PATH."""
+    """Returns the program that runs spark-submit; the AMIs have it outside of PATH."""
     return target.program("/home/hadoop/spark/bin/spark-submit" if target.pre_emr4 else "spark-submit")
 
 

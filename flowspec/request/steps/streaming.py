@@ -38,7 +38,7 @@ _GENERIC_FLAGS = frozenset(f"-{option.flag}" for option in streaming_options.GEN
 
 
 def invocation(target: StepTarget) -> Invocation:
-    """How Hadoop Streaming is run; on the AMIs it is a jar of its own."""
+    """Returns the program that runs Hadoop Streaming; on the AMIs it is a jar of its own."""
     return Invocation(AMI_JAR) if target.pre_emr4 else target.program("hadoop-streaming")
 
 

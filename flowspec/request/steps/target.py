@@ -14,7 +14,7 @@ DEFAULT_REGION = "us-east-1"
 
 
 class Invocation(NamedTuple):
-    """How a program is run by a step: the `jar`, and the arguments (`head`) before those of the program."""
+    """The program that a step runs: the `jar`, and the arguments (`head`) before those of the program."""
 
     jar: str
     head: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ class StepTarget(NamedTuple):
         return self.library("script-runner/script-runner.jar")
 
     def program(self, *head: str) -> Invocation:
-        """How a program of the master node is run, with its first arguments."""
+        """Returns the step that runs a program of the master node, with its first arguments."""
         return Invocation(self.script_runner if self.pre_emr4 else COMMAND_RUNNER, head)
 
 

@@ -16,7 +16,7 @@ from flowspec.backend.aws.observe import describe, find_active, observe
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.plan.changes import ApiCall, Plan
-from flowspec.plan.fields import token
+from flowspec.plan.differences import token
 from flowspec.plan.identity import steps_digest
 from tests.lost_answers import add_all, drawing, judged, running, submit_all
 
@@ -56,7 +56,7 @@ def test_a_cluster_is_tagged_with_what_it_is(emr, tmp_path, monkeypatch):
         "flowspec:digest": "d" * 64,
         "flowspec:source": "nightly.yaml",
         "flowspec:managed": token("tags.team"),
-        "flowspec:steps": steps_digest({}),
+        "flowspec:steps": steps_digest({}, ()),
     }
 
 

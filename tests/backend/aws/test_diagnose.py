@@ -1,8 +1,10 @@
 """The cause of a failure, cut from what EMR says and from the step's logs."""
 
-import pytest
+from datetime import datetime, timedelta, timezone
 
-from flowspec.backend.aws.diagnose import diagnose
+from flowspec.backend.aws.diagnosis.containers import READ
+from flowspec.backend.aws.diagnosis.diagnose import PATIENCE, diagnose
+from flowspec.backend.aws.logs import Shipped
 from flowspec.backend.aws.verdict import judge
 from flowspec.errors import ServiceError
 from flowspec.plan.cluster import Cluster, Step
@@ -22,20 +24,33 @@ class KeptLogs:
         log = self.logs.get(name)
         return log and log[-size:]
 
+    def read(self, path):
+        log = self.logs.get(path, self.logs.get(path.rpartition("/")[2]) if path.startswith("steps/") else None)
+        return log and iter([log])
+
+    def listed(self, folder, most):
+        return []
+
+    def uri(self, path):
+        return f"s3://logs/j-1/{path}.gz"
+
     def where(self, step_id):
         return f"s3://logs/j-1/steps/{step_id}/"
-
-    def bootstrap(self, number, instance, size):
-        return self.tail("", f"{instance}/{number}", size)
 
     def folder(self):
         return "s3://logs/j-1/"
 
 
-def failed(logs, secrets=(), **details):
+def failed(logs, secrets=(), log_uri="s3://logs/", **details):
     step = Step("s-1", "count", "FAILED", **details)
     cluster = Cluster(
-        "j-1", "flow", "TERMINATED_WITH_ERRORS", "STEP_FAILURE", "Shut down as step failed", steps=(step,)
+        "j-1",
+        "flow",
+        "TERMINATED_WITH_ERRORS",
+        "STEP_FAILURE",
+        "Shut down as step failed",
+        steps=(step,),
+        log_uri=log_uri,
     )
     return diagnose(cluster, judge(cluster), logs, secrets)
 
@@ -66,23 +81,6 @@ def test_the_telling_lines_of_the_syslog():
     }
 
 
-@pytest.mark.parametrize(
-    ("line", "advice"),
-    [
-        ("Output directory file:/x already exists", "Hadoop never overwrites"),
-        ("Input path does not exist: s3://b/k", "check `input:`"),
-        ("java.io.IOException: No space left on device", "free some disk space"),
-        ("python3: can't open file '/x/work/m.py': [Errno 2] No such file", "ship the script"),
-        ('Can\'t open perl script "m.pl": No such file', "ship the script"),
-        ("ruby: No such file or directory -- m.rb (LoadError)", "ship the script"),
-        ("PipeMapRed.waitOutputThreads(): subprocess failed with code 127", "a program that the command calls"),
-        ("java.io.IOException: Broken pipe", "the command ended before"),
-    ],
-)
-def test_advice_for_what_goes_wrong_most_often(line, advice):
-    assert failed(KeptLogs(), message=line).advice[0].startswith(advice)
-
-
 def test_a_message_is_shown_once_whatever_wraps_it():
     syslog = (
         b"java.lang.Exception: java.io.IOException: no\nCaused by: java.io.IOException: no\n2 ERROR StreamJob: bad\n"
@@ -101,6 +99,13 @@ def test_logs_that_have_not_been_shipped_yet():
     assert failed(KeptLogs(live=False)).logs_may_follow
 
 
+def test_no_logs_are_promised_without_a_log_uri():
+    found = failed(KeptLogs(live=False), log_uri="")
+    assert not found.logs_may_follow
+    assert found.advice[-1].startswith("give the spec a `log_uri`")
+    assert not any("log_uri" in one for one in failed(KeptLogs(live=True), log_uri="").advice)
+
+
 def test_a_cluster_that_failed_without_a_step():
     details = ("INTERNAL_ERROR_EC2_INSUFFICIENT_CAPACITY_AZ: no m5.xlarge",)
     cluster = Cluster("j-1", "flow", "TERMINATED_WITH_ERRORS", "INTERNAL_ERROR", "no capacity", details)
@@ -111,7 +116,9 @@ def test_a_cluster_that_failed_without_a_step():
 def test_the_last_words_of_a_bootstrap_action():
     reason = "On the master instance (i-0abc), bootstrap action 2 returned a non-zero return code"
     cluster = Cluster("j-1", "flow", "TERMINATED_WITH_ERRORS", "BOOTSTRAP_FAILURE", reason)
-    found = diagnose(cluster, judge(cluster), KeptLogs(**{"i-0abc/2": b"no such package\n"}))
+    found = diagnose(
+        cluster, judge(cluster), KeptLogs(**{"node/i-0abc/bootstrap-actions/2/stderr": b"no such package\n"})
+    )
     assert found.excerpts == {"stderr": ("no such package",)}
     assert found.logs == "s3://logs/j-1/"
 
@@ -119,10 +126,10 @@ def test_the_last_words_of_a_bootstrap_action():
 class UnreadableLogs(KeptLogs):
     """The S3 of these logs gives stderr, and refuses all else."""
 
-    def tail(self, step_id, name, size):
-        if name != "stderr":
+    def read(self, path):
+        if path != "steps/s-1/stderr":
             raise ServiceError("GetObject", "AccessDenied", "s3://logs/x: no", remedy="ask for access")
-        return super().tail(step_id, name, size)
+        return super().read(path)
 
 
 def test_logs_that_cannot_be_read_do_not_hide_what_emr_says():
@@ -152,3 +159,122 @@ def test_excerpts_show_no_line_of_a_secret():
     key = "\n".join(["-----BEGIN KEY-----", *(f"MIIEow{number}" for number in range(30)), "-----END KEY-----"])
     found = failed(KeptLogs(stderr=f"bad key:\n{key}\nno\n".encode()), {key})
     assert found.excerpts["stderr"] == ("bad key:", "(sensitive)", "no")
+
+
+THEN = datetime(2026, 11, 22, tzinfo=timezone.utc)
+
+
+class Clock:
+    """A clock that only sleeping moves, and what is shipped at which second."""
+
+    def __init__(self, shipped_after, **logs):
+        self.passed, self.slept, self.shipped_after, self.late = 0.0, [], shipped_after, logs
+        self.reader = KeptLogs(live=False)
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.passed += seconds
+        if self.passed >= self.shipped_after:
+            self.reader.logs.update(self.late)
+
+    def now(self):
+        return THEN + timedelta(seconds=self.passed)
+
+
+def waited(clock, log_uri="s3://logs/", **options):
+    step = Step("s-1", "count", "FAILED", ended=THEN)
+    cluster = Cluster("j-1", "flow", "TERMINATED_WITH_ERRORS", steps=(step,), log_uri=log_uri)
+    return diagnose(cluster, judge(cluster), clock.reader, sleep=clock.sleep, now=clock.now, **options)
+
+
+def test_logs_that_are_shipped_late_are_waited_for():
+    clock, notes = Clock(200, stderr=b"cat: x: No such file or directory\n"), []
+    found = waited(clock, patience=PATIENCE, notify=notes.append)
+    assert found.cause.id == "file-missing"
+    assert not found.logs_may_follow
+    assert clock.slept == [5, 10, 20, 40, 60, 60, 60]
+    assert notes == ["waiting up to 330 s for the logs, which EMR ships about every five minutes; Ctrl-C ends it"]
+
+
+def test_the_wait_is_bounded():
+    clock = Clock(10_000)
+    assert waited(clock, patience=PATIENCE).logs_may_follow
+    assert sum(clock.slept) == PATIENCE
+
+
+def test_nothing_is_waited_for_in_vain():
+    long_ago = Clock(0)
+    long_ago.passed = PATIENCE
+    for clock, options in [
+        (long_ago, {"patience": PATIENCE}),
+        (Clock(10), {}),
+        (Clock(10), {"patience": PATIENCE, "log_uri": ""}),
+    ]:
+        waited(clock, **options)
+        assert clock.slept == []
+
+
+def test_the_controller_log_comes_before_the_others():
+    clock = Clock(15, stderr=b"no\n")
+    clock.reader.logs["controller"] = b"INFO startExec\n"
+    waited(clock, patience=PATIENCE)
+    assert clock.slept == [5, 10]
+
+
+class ManyContainers(KeptLogs):
+    """Logs of an application with more containers than anyone reads."""
+
+    def __init__(self, **logs):
+        super().__init__(live=False, **logs)
+        self.reads, self.lists = [], []
+
+    def read(self, path):
+        self.reads.append(path)
+        return super().read(path) if path.startswith("steps/") else iter([b"INFO nothing\n"])
+
+    def listed(self, folder, most):
+        self.lists.append(folder)
+        names = [f"{folder}container_1763805600000_0001_01_{number:06d}/stderr" for number in range(1, 5000)]
+        return [Shipped(path, 1000 + number) for number, path in enumerate(names)][:most]
+
+
+def test_the_number_of_logs_that_are_read_is_bounded():
+    applications = "".join(f"Submitted application application_1763805600000_{number:04d}\n" for number in range(50))
+    logs = ManyContainers(stderr=applications.encode() + b"container_1763805600000_0001_01_000777 was lost\n")
+    failed(logs)
+    assert logs.lists == [f"containers/application_1763805600000_{number:04d}/" for number in (49, 48)]
+    containers = [path.split("/")[2] for path in logs.reads if path.startswith("containers/")]
+    assert len(containers) == READ
+    # The one that is named, the first, and those that wrote most.
+    assert [name[-6:] for name in containers[:4]] == ["000777", "000001", "001000", "000999"]
+    assert len(logs.reads) == 4 + READ
+
+
+def test_containers_that_may_not_be_listed_hide_nothing():
+    class Unlistable(ManyContainers):
+        def listed(self, folder, most):
+            raise ServiceError("ListObjectsV2", "AccessDenied", "no", remedy="list it")
+
+    found = failed(Unlistable(stderr=b"application_1763805600000_0001\ncat: x: No such file or directory\n"))
+    assert found.cause.id == "file-missing"
+    assert found.unread.startswith("ListObjectsV2: AccessDenied")
+
+
+def test_the_number_of_a_line_counts_what_is_not_looked_at():
+    stderr = b"x" * 99 + b"\n" + (b"y" * 99 + b"\n") * 9_999 + b"cat: x: No such file or directory\n"
+    cause = failed(KeptLogs(stderr=stderr)).cause
+    assert (cause.line, cause.end_line) == (10_001, 10_001)
+
+
+def test_no_number_where_masking_took_lines_away():
+    found = failed(KeptLogs(stderr=b"a\nb\ncat: x: No such file or directory\n"), {"a\nb"})
+    assert (found.cause.id, found.cause.line) == ("file-missing", 0)
+
+
+def test_what_emr_says_of_a_cluster_that_failed_comes_before_the_logs():
+    step = Step("s-1", "count", "FAILED")
+    reason = "Spot instance interruption: all core instances were terminated"
+    cluster = Cluster("j-1", "flow", "TERMINATED_WITH_ERRORS", "INSTANCE_FAILURE", reason, steps=(step,))
+    stderr = b"java.net.ConnectException: Connection refused\n"
+    assert diagnose(cluster, judge(cluster), KeptLogs(stderr=stderr)).cause.id == "spot-loss"
+    assert failed(KeptLogs(stderr=stderr)).cause.id == "connection-refused"

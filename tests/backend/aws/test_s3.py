@@ -5,15 +5,19 @@ import hashlib
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from flowspec.backend.aws.client import Endpoint, connect
+from flowspec.backend.aws.diagnosis.diagnose import diagnose
 from flowspec.backend.aws.logs import shipped_logs
 from flowspec.backend.aws.staging import stage
+from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.errors import ServiceError
-from flowspec.plan.cluster import Cluster
+from flowspec.plan.cluster import Cluster, Step
 from flowspec.request.assets import Asset
+from tests.backend.aws.failures.cases import load
 
 CLUSTER = Cluster("j-1", "flow", "TERMINATED", log_uri="s3://acme/logs/")
 KEY = "logs/j-1/steps/s-1/stdout.gz"
@@ -152,3 +156,32 @@ def test_staging(moto, s3, faulty_s3, tmp_path, fault, says):
     with pytest.raises(ServiceError, match=f"^{says}: {asset.uri}") as caught:
         list(stage(emr, [asset]))
     assert caught.value.remedy
+
+
+def test_what_is_shipped_below_a_folder_is_listed_and_read(s3, logs):
+    for name in ("stderr", "stdout"):
+        key = f"logs/j-1/containers/application_1_0001/container_1_0001_01_000001/{name}.gz"
+        s3.put_object(Bucket="acme", Key=key, Body=gzip.compress(name.encode()))
+    found = logs.listed("containers/application_1_0001/", 10)
+    assert [one.path.rpartition("/")[2] for one in found] == ["stderr", "stdout"]
+    assert [b"".join(logs.read(one.path)) for one in found] == [b"stderr", b"stdout"]
+    assert all(one.size > 0 for one in found)
+    assert len(logs.listed("containers/", 1)) == 1
+    assert logs.listed("containers/application_1_0002/", 10) == []
+    assert logs.uri("steps/s-1/stdout") == URI
+
+
+def test_the_driver_of_a_cluster_mode_step_is_diagnosed_from_s3(s3, logs):
+    case = load("written-driver-in-cluster-mode")
+    for path in case.folder.glob("logs/**/*"):
+        if path.is_file():
+            name = str(path.relative_to(case.folder / "logs"))
+            key = f"logs/j-1/{name if name.startswith('containers/') else f'steps/s-1/{name}'}.gz"
+            s3.put_object(Bucket="acme", Key=key, Body=gzip.compress(path.read_bytes()))
+    step = Step("s-1", "sums", "FAILED")
+    cluster = replace(CLUSTER, steps=(step,))
+    cause = diagnose(cluster, Verdict(Outcome.STEP_FAILED, step), logs).cause
+    container = "containers/application_1763805600000_0003/container_1763805600000_0003_01_000001"
+    assert (cause.id, cause.log) == ("python-exception", f"s3://acme/logs/j-1/{container}/stdout.gz")
+    assert (cause.line, cause.end_line) == (2, 4)
+    assert cause.quote[-1] == "KeyError: 'shop'"

@@ -1,5 +1,9 @@
-"""The verdict, for every combination that matters."""
+"""The verdict, for every combination of cluster state, reason code and step states, those of the future included."""
 
+from datetime import datetime, timezone
+from itertools import combinations_with_replacement, product
+
+import botocore.session
 import pytest
 
 from flowspec.backend.aws.verdict import Outcome, is_over, judge
@@ -59,3 +63,104 @@ def test_the_first_failed_step_is_named():
 )
 def test_when_it_is_over(state, steps, keep_alive, over):
     assert is_over(cluster(state, steps, keep_alive=keep_alive)) is over
+
+
+# The laws of the verdict, row by row, over every combination. A row says for which clusters that have ended it
+# holds: the cluster's state, the code of the reason, the set of its steps' states. The first that fits counts.
+MODEL = botocore.session.get_session().get_service_model("emr")
+STATES = [*MODEL.shape_for("ClusterState").enum, "TERMINATED_BY_BUDGET"]
+CODES = ["", *MODEL.shape_for("ClusterStateChangeReasonCode").enum, "BUDGET_EXCEEDED"]
+STEPS = [*MODEL.shape_for("StepState").enum, "SKIPPED"]
+FAULTS = {"INTERNAL_ERROR", "VALIDATION_ERROR", "INSTANCE_FAILURE", "INSTANCE_FLEET_TIMEOUT", "BOOTSTRAP_FAILURE"}
+TABLE = [
+    (lambda state, code, steps: code in FAULTS, Outcome.CLUSTER_FAILED),
+    (lambda state, code, steps: "FAILED" in steps, Outcome.STEP_FAILED),
+    (lambda state, code, steps: "SKIPPED" in steps, Outcome.STEP_FAILED),
+    (lambda state, code, steps: state != "TERMINATED", Outcome.CLUSTER_FAILED),
+    (lambda state, code, steps: steps <= {"COMPLETED"}, Outcome.SUCCEEDED),
+    (lambda state, code, steps: True, Outcome.CANCELLED),
+]
+# On one that lives on, the code is of no matter.
+TABLE_ALIVE = [
+    (lambda steps: bool(steps & {"FAILED", "SKIPPED"}), Outcome.STEP_FAILED),
+    (lambda steps: steps <= {"COMPLETED"}, Outcome.SUCCEEDED),
+    (lambda steps: True, Outcome.CANCELLED),
+]
+ENDED = {"TERMINATED", "TERMINATED_WITH_ERRORS", "TERMINATED_BY_BUDGET"}
+ENDED_STEPS = {"COMPLETED", "CANCELLED", "FAILED", "INTERRUPTED", "SKIPPED"}
+THEN = datetime(2026, 11, 22, tzinfo=timezone.utc)
+SETS = [states for size in range(4) for states in combinations_with_replacement(STEPS, size)]
+
+
+def made(state, code, steps, *, keep_alive=False):
+    """A cluster; what has ended in a state of the future has a time of its end, as EMR gives."""
+    return Cluster(
+        "j-1",
+        "flow",
+        state,
+        code,
+        keep_alive=keep_alive,
+        ended=THEN if state in ENDED else None,
+        steps=tuple(
+            Step(f"s-{number}", f"step {number}", one, ended=THEN if one in ENDED_STEPS else None)
+            for number, one in enumerate(steps)
+        ),
+    )
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("code", CODES)
+def test_every_combination(state, code):
+    for steps, keep_alive in product(SETS, (False, True)):
+        cluster = made(state, code, steps, keep_alive=keep_alive)
+        idle = keep_alive and state in {"RUNNING", "WAITING"} and set(steps) <= ENDED_STEPS
+        assert is_over(cluster) == (state in ENDED or idle), (steps, keep_alive)
+        if state in ENDED:
+            expected = next(outcome for fits, outcome in TABLE if fits(state, code, set(steps)))
+        else:
+            expected = next(outcome for fits, outcome in TABLE_ALIVE if fits(set(steps)))
+        assert judge(cluster).outcome is expected, (steps, keep_alive)
+
+
+def test_the_table_speaks_of_every_state_that_is_known():
+    assert set(STATES) - ENDED == {"STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING", "TERMINATING"}
+    assert set(STEPS) - ENDED_STEPS == {"PENDING", "CANCEL_PENDING", "RUNNING"}
+    assert set(CODES) > FAULTS
+
+
+def test_a_state_of_the_future_without_an_end_is_waited_for():
+    assert not is_over(Cluster("j-1", "flow", "HIBERNATING", keep_alive=True))
+    assert not is_over(Cluster("j-1", "flow", "WAITING", keep_alive=True, steps=(Step("s-1", "a", "SUSPENDED"),)))
+
+
+@pytest.mark.parametrize("others", [one for one in SETS if one])
+def test_only_the_steps_of_this_apply_count(others):
+    for ours, expected in [
+        (("COMPLETED",), Outcome.SUCCEEDED),
+        (("FAILED",), Outcome.STEP_FAILED),
+        (("CANCELLED",), Outcome.CANCELLED),
+        ((), Outcome.SUCCEEDED),
+    ]:
+        only = tuple(f"s-{number}" for number in range(len(others), len(others) + len(ours)))
+        cluster = made("WAITING", "", (*others, *ours), keep_alive=True)
+        assert is_over(cluster, only)
+        verdict = judge(cluster, only)
+        assert verdict.outcome is expected
+        assert verdict.step is None or verdict.step.id in only
+
+
+@pytest.mark.parametrize(
+    ("code", "ours", "outcome"),
+    [
+        # Someone else's step ended the cluster after ours were done.
+        ("STEP_FAILURE", "COMPLETED", Outcome.SUCCEEDED),
+        ("STEP_FAILURE", "CANCELLED", Outcome.CLUSTER_FAILED),
+        ("STEP_FAILURE", "", Outcome.CLUSTER_FAILED),
+        ("INSTANCE_FAILURE", "COMPLETED", Outcome.CLUSTER_FAILED),
+        ("", "COMPLETED", Outcome.CLUSTER_FAILED),
+    ],
+)
+def test_a_long_lived_cluster_that_another_step_ended(code, ours, outcome):
+    steps = ("FAILED", *ours.split())
+    cluster = made("TERMINATED_WITH_ERRORS", code, steps, keep_alive=True)
+    assert judge(cluster, ("s-1",)).outcome is outcome

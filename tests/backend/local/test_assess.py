@@ -1,4 +1,4 @@
-"""What a plan says of this machine: versions and configurations that are otherwise."""
+"""Remarks of a plan about this machine: versions and configurations that differ from EMR's."""
 
 import pytest
 

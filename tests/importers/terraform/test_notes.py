@@ -1,4 +1,4 @@
-"""What a configuration alone does not determine: a variable, or a note with its place; the rest is imported."""
+"""Values that a configuration alone does not determine are variables or notes with a place; the rest is imported."""
 
 import itertools
 import json

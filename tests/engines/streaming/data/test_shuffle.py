@@ -58,13 +58,13 @@ def as_pairs(lines):
 
 
 def weight(lines):
-    """What keys and values take as Text, all together."""
+    """Returns the size in bytes of all keys and values as Hadoop's Text."""
     pairs = [line.partition(b"\t") for line in lines]
     return sum(text_size(len(key)) + text_size(len(value)) for key, _, value in pairs)
 
 
 def check(tmp_path, lines, reduces):
-    """What must come of any lines, said in plain Python."""
+    """Returns the expected result for any lines, computed in plain Python."""
     parts, map_outputs = shuffled(tmp_path, lines, reduces)
     partition = hash_partitioner(reduces)
     for number, part in enumerate(parts):

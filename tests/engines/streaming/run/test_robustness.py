@@ -1,4 +1,4 @@
-"""What happens when things go wrong: signals, full disks, files that can't be read, options that nobody has."""
+"""Streaming jobs under faults: signals, full disks, unreadable files, unknown options."""
 
 import os
 import re
@@ -133,7 +133,7 @@ def test_a_full_scratch_disk_fails_the_job(small_disk, words, more):
 
 
 def without_roots_rights() -> list[str]:
-    """What to put before a command so that file modes count for root, too."""
+    """Returns the arguments to put before a command so that file modes also hold for root."""
     if os.geteuid():
         return []
     drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--"]

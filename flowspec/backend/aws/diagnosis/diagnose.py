@@ -1,0 +1,316 @@
+"""Why it failed: from what EMR says to the lines of the log that tell the cause.
+
+The order is that of trust: the step's own logs, where a program's last words are worth more than a framework's, then
+those of its containers, then EMR's FailureDetails, the error details and the reason for the state.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from typing import TypeVar
+
+from flowspec.backend.aws.diagnosis.containers import container_logs
+from flowspec.backend.aws.diagnosis.lines import Kind, Line
+from flowspec.backend.aws.diagnosis.rules import SYMPTOMS, UNKNOWN
+from flowspec.backend.aws.diagnosis.search import Match, lines_of, quote, search, search_words
+from flowspec.backend.aws.logs import Logs
+from flowspec.backend.aws.verdict import Outcome, Verdict
+from flowspec.document.masking import mask_bytes, reach
+from flowspec.errors import FlowspecError
+from flowspec.plan.cluster import Cluster
+
+PATIENCE = 330.0
+"""Seconds after the end of a step in which its logs may still come: EMR ships them every five minutes."""
+
+_T = TypeVar("_T")
+_LINES = 12
+# Bytes of a log that are looked at: the cause is near the end.
+_TAIL = 256 * 1024
+# Seconds between two looks for logs that have not been shipped: one GetObject each.
+_FIRST_WAIT, _LONGEST_WAIT = 5.0, 60.0
+# In the order of what they are worth.
+_STEP_LOGS = ("stderr", "stdout", "syslog", "controller")
+# What Hadoop's client says after every failure tells nothing.
+_NOISE = frozenset({"", "Streaming Command Failed!"})
+# EMR's shape of the reason: On the master instance (i-…), bootstrap action 1 returned a non-zero return code
+_BOOTSTRAP = re.compile(r"instance \((i-\w+)\), bootstrap action (\d+)")
+_TRACEBACK = re.compile(r"^Traceback \(most recent call last\):$", re.MULTILINE)
+_NO_LOGS = "give the spec a `log_uri`: without one EMR keeps no logs, so this failure has none"
+_NOT_KNOWN = "No known cause. These are the last lines:"
+_NOT_KNOWN_ADVICE = "read the whole log; the cause is often above the last lines"
+_NOTHING_SAID = "No known cause, and the logs hold no words."
+_TELLING = re.compile(r"\b(ERROR|FATAL)\b|^Caused by: |^Exception in thread |Exception: ")
+# LocalJobRunner.Job.runTasks wraps what a task throws.
+_WRAPPER = "java.lang.Exception: "
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The probable cause of a failure, and where it is said.
+
+    `id` is that of the rule (`diagnosis.rules`), "unknown" when none knows it. `log` is the file or URI, `line`
+    and `end_line` are where `quote` is in it, from 1; 0 where that is not known, as for what EMR itself says.
+    """
+
+    id: str
+    summary: str
+    advice: str
+    log: str = ""
+    line: int = 0
+    end_line: int = 0
+    quote: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """A failure: the probable cause, EMR's reasons, the telling lines by log, and what to try.
+
+    `logs` is where the rest is; `logs_may_follow` says that EMR may not have shipped them yet; `unread` says why
+    they could not be read ("" when they could).
+    """
+
+    state: str
+    facts: tuple[str, ...]
+    cause: Cause
+    excerpts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    advice: tuple[str, ...] = ()
+    logs: str = ""
+    logs_may_follow: bool = False
+    unread: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """The end of a log, masked; `first` is the number of its first line, 0 if that is not known.
+
+    `path` is that in EMR's layout.
+    """
+
+    path: str
+    uri: str
+    text: str
+    first: int
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+
+def diagnose(
+    cluster: Cluster,
+    verdict: Verdict,
+    logs: Logs,
+    secrets: Collection[str] = (),
+    *,
+    patience: float = 0.0,
+    notify: Callable[[str], object] = lambda _: None,
+    sleep: Callable[[float], None] = time.sleep,
+    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+) -> Diagnosis:
+    """Finds the probable cause of a verdict that is not success.
+
+    Reads the step's four logs and at most nine of its containers, the end of each. Logs that EMR has not shipped yet
+    are waited for with growing pauses until `patience` seconds after the end of the step (`PATIENCE` is enough for
+    EMR), not at all when that is past; `notify` is called once, with a line for people, before it waits.
+
+    What it returns shows no secret of `secrets`, nor a part of one that is cut by where an excerpt begins; it may
+    hold control characters. Logs that can't be read are no error: what EMR itself says is given all the same.
+    """
+    found = _diagnose_at_once(cluster, verdict, logs, secrets)
+    ended = (verdict.step.ended if verdict.step else None) or cluster.ended or now()
+    pause = _FIRST_WAIT
+    while found.logs_may_follow and (left := patience - (now() - ended).total_seconds()) > 0:
+        if pause == _FIRST_WAIT:
+            notify(f"waiting up to {left:.0f} s for the logs, which EMR ships about every five minutes; Ctrl-C ends it")
+        sleep(min(pause, left))
+        pause = min(pause * 2, _LONGEST_WAIT)
+        found = _diagnose_at_once(cluster, verdict, logs, secrets)
+    return found
+
+
+def _diagnose_at_once(cluster: Cluster, verdict: Verdict, logs: Logs, secrets: Collection[str]) -> Diagnosis:
+    step = verdict.step
+    found, unread = _until_unreadable(_texts(cluster, verdict, logs, secrets))
+    unlogged = not logs.live and not cluster.log_uri
+    cause = _cause(found, _words(cluster, verdict), of_cluster=verdict.outcome is Outcome.CLUSTER_FAILED)
+    return Diagnosis(
+        cluster.state,
+        _facts(cluster, verdict),
+        cause,
+        dict(_excerpts(found, step.message if step else "")),
+        tuple(filter(None, (cause.advice, _NO_LOGS if unlogged else ""))),
+        logs.where(step.id) if step else logs.folder(),
+        # EMR ships the controller log of a step before the others.
+        logs_may_follow=_ships(cluster, verdict, logs) and not unread and {one.name for one in found} <= {"controller"},
+        unread=unread,
+    )
+
+
+def _ships(cluster: Cluster, verdict: Verdict, logs: Logs) -> bool:
+    has_logs = verdict.step is not None or _BOOTSTRAP.search(cluster.reason) is not None
+    return has_logs and not logs.live and bool(cluster.log_uri)
+
+
+def _facts(cluster: Cluster, verdict: Verdict) -> tuple[str, ...]:
+    """Returns the statements of EMR about the failure, each once."""
+    reason = f"{cluster.reason_code}: {cluster.reason}" if cluster.reason_code else cluster.reason
+    facts = [*cluster.error_details, reason]
+    if step := verdict.step:
+        facts += [f"step '{step.name}' ({step.id}) is {step.state}", step.reason, step.message]
+    return tuple(dict.fromkeys(filter(None, facts)))
+
+
+def _words(cluster: Cluster, verdict: Verdict) -> list[str]:
+    """Returns the statements of EMR about the cause, the most specific first."""
+    of_step = [verdict.step.message, verdict.step.reason] if verdict.step else []
+    of_cluster = [*cluster.error_details, f"{cluster.reason_code}: {cluster.reason}"]
+    return [*of_step, *of_cluster] if verdict.step else of_cluster
+
+
+# -- the cause
+
+
+def _cause(texts: Sequence[_Text], words: Sequence[str], *, of_cluster: bool) -> Cause:
+    """Returns the cause that a log tells, else the one that EMR tells, else the last words of the logs.
+
+    `of_cluster`: the cluster itself failed, so what EMR tells comes first.
+    """
+    told = [Cause(found.rule.id, found.summary, found.rule.advice, quote=(found.text,)) for found in _told(words)]
+    read = [
+        _found(found, text, quote(lines, found))
+        for text in texts
+        if (found := search(lines := lines_of(text.text, text.first)))
+    ]
+    causes = [*told, *read] if of_cluster else [*read, *told]
+    return next((cause for cause in causes if cause.id not in SYMPTOMS), None) or _symptom(causes, _unknown(texts))
+
+
+def _symptom(causes: Sequence[Cause], unknown: Cause) -> Cause:
+    """Returns the first of causes that are symptoms, with the last words of a log where EMR told it."""
+    if not causes:
+        return unknown
+    if causes[0].log or not unknown.quote:
+        return causes[0]
+    return replace(unknown, id=causes[0].id, summary=causes[0].summary, advice=causes[0].advice)
+
+
+def _told(words: Iterable[str]) -> Iterator[Match]:
+    return filter(None, map(search_words, words))
+
+
+def _found(match: Match, text: _Text, lines: Sequence[Line]) -> Cause:
+    numbers = (lines[0].number, lines[-1].number) if text.first else (0, 0)
+    return Cause(
+        match.rule.id, match.summary, match.rule.advice, text.uri, *numbers, tuple(line.text for line in lines)
+    )
+
+
+def _unknown(texts: Sequence[_Text]) -> Cause:
+    """Returns the last words of the first log that has any."""
+    for text in texts:
+        lines = lines_of(text.text, text.first)
+        while lines and (lines[-1].kind is Kind.FRAME):
+            lines.pop()
+        if lines and text.name != "controller":
+            last = lines[-_LINES:]
+            numbers = (last[0].number, last[-1].number) if text.first else (0, 0)
+            return Cause(UNKNOWN, _NOT_KNOWN, _NOT_KNOWN_ADVICE, text.uri, *numbers, tuple(line.text for line in last))
+    return Cause(UNKNOWN, _NOTHING_SAID, "")
+
+
+# -- the logs
+
+
+def _until_unreadable(found: Iterator[_T]) -> tuple[list[_T], str]:
+    """Returns all up to the first that can't be read, and why it can't ("" if all could)."""
+    read: list[_T] = []
+    try:
+        read.extend(found)
+    except FlowspecError as error:
+        return read, error.sentence
+    except OSError as error:
+        return read, str(error)
+    return read, ""
+
+
+def _texts(cluster: Cluster, verdict: Verdict, logs: Logs, secrets: Collection[str]) -> Iterator[_Text]:
+    """Yields the ends of the logs that may tell the cause, those that are there."""
+    if verdict.step is None:
+        if match := _BOOTSTRAP.search(cluster.reason):
+            folder = f"node/{match[1]}/bootstrap-actions/{match[2]}"
+            yield from _existing(logs, [f"{folder}/{name}" for name in ("stderr", "stdout")], secrets)
+        return
+    own: list[_Text] = []
+    for text in _existing(logs, [f"steps/{verdict.step.id}/{name}" for name in _STEP_LOGS], secrets):
+        own.append(text)
+        yield text
+    yield from _existing(logs, container_logs(logs, [text.text for text in own]), secrets)
+
+
+def _existing(logs: Logs, paths: Iterable[str], secrets: Collection[str]) -> Iterator[_Text]:
+    for path in paths:
+        blocks = logs.read(path)
+        if blocks is not None:
+            text, first = _end_of(blocks, secrets)
+            yield _Text(path, logs.uri(path), text, first)
+
+
+def _end_of(blocks: Iterable[bytes], secrets: Collection[str]) -> tuple[str, int]:
+    """Returns the last _TAIL bytes of a log, masked, and the number of the line they begin in.
+
+    What is before them only shows where a secret begins. The number is 0 when masking took line breaks away.
+    """
+    size = _TAIL + reach(secrets)
+    kept, before = bytearray(), 1
+    for block in blocks:
+        kept += block
+        before += kept[:-size].count(b"\n")
+        del kept[:-size]
+    hidden = max(0, len(kept) - _TAIL)
+    shown = mask_bytes(bytes(kept), secrets, hidden)
+    before += kept[:hidden].count(b"\n")
+    # A program's output need not be UTF-8.
+    return shown.decode("utf-8", "replace"), before if shown.count(b"\n") == kept[hidden:].count(b"\n") else 0
+
+
+# -- what is shown of them
+
+
+def _excerpts(texts: Iterable[_Text], told: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yields the lines most likely to tell the cause, and the log they are in; `told` is EMR's own message."""
+    for text in (one for one in texts if not one.path.startswith("containers/")):
+        if text.name == "stderr" and (words := _last_words(text.text)):
+            yield "stderr", words
+        # Where Spark leads the stderr of a Python application to.
+        if text.name == "stdout" and _TRACEBACK.search(text.text):
+            yield "stdout", _last_words(text.text)
+        if text.name == "syslog":
+            telling = _distinct([line for line in text.text.splitlines() if _TELLING.search(line)], told)
+            if telling:
+                yield "syslog", telling[-_LINES:]
+
+
+def _distinct(lines: Sequence[str], told: str) -> tuple[str, ...]:
+    """Returns the lines that say something new: Java prints a cause once for each exception that wraps it."""
+    known = {_bare_message(told)}
+    found = []
+    for line in lines:
+        message = _bare_message(line)
+        if message not in known:
+            found.append(line)
+        known.add(message)
+    return tuple(found)
+
+
+def _bare_message(line: str) -> str:
+    return line.rpartition("Caused by: ")[2].removeprefix(_WRAPPER)
+
+
+def _last_words(text: str) -> tuple[str, ...]:
+    starts = [match.start() for match in _TRACEBACK.finditer(text)]
+    lines = [line for line in text[starts[-1] if starts else 0 :].splitlines() if line.strip() not in _NOISE]
+    return tuple(lines[:1] + lines[-_LINES + 1 :] if starts and len(lines) > _LINES else lines[-_LINES:])

@@ -1,0 +1,149 @@
+"""Finds the line that tells the cause in the end of a log.
+
+A log is read backwards. What a program went on after, at length, was survived and is no cause; so only what its last
+lines hold counts, and of those an uncaught exception and all that it was caused by are looked at as one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from flowspec.backend.aws.diagnosis.lines import Kind, Line, classify
+from flowspec.backend.aws.diagnosis.rules import RULES, WRAPPERS, Rule, Weight
+
+# Lines of a program's own, or of progress, after which what was before is taken for survived. A shell says one line
+# more after a failed command, Spark's drivers up to ten; recorded programs that went on said 20 and more.
+_SURVIVED = 15
+# Of a program's plain words only its last count: before them it speaks of anything.
+_LAST_WORDS = 6
+_USAGE = re.compile(r"\s*usage: ", re.IGNORECASE)
+# Lines of a stack trace that are shown around the line of the cause: a frame of Python has its place, its code and,
+# since 3.11, marks below it.
+_BEFORE, _AFTER = 4, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A line of a log that a rule knows."""
+
+    rule: Rule
+    line: Line
+    text: str
+
+    @property
+    def summary(self) -> str:
+        """The cause in plain language."""
+        return _filled(self.rule.cause, self)
+
+
+def _filled(text: str, match: Match) -> str:
+    found = match.rule.pattern.search(match.text)
+    return text.format(**(found.groupdict() if found else {})) if "{name}" in text else text
+
+
+def lines_of(text: str, first: int = 1) -> list[Line]:
+    """Splits a log into lines, the first of which has the number `first`."""
+    return [classify(number, line) for number, line in enumerate(text.split("\n"), first)]
+
+
+def search(lines: Sequence[Line]) -> Match | None:
+    """Returns the match that tells the cause best, None if no rule knows what the log ends with."""
+    return _search(lines) or _search(_before_usage(lines))
+
+
+def _before_usage(lines: Sequence[Line]) -> Sequence[Line]:
+    """Returns the lines above the list of options that a program prints when it refuses one."""
+    starts = (at for at, line in enumerate(lines) if _USAGE.match(line.text))
+    return lines[: next(starts, 0)]
+
+
+def _search(lines: Sequence[Line]) -> Match | None:
+    symptom = None
+    for block in _blocks(_ending(lines)):
+        found = _best(block)
+        if found and found.rule.weight is not Weight.SYMPTOM:
+            return found
+        symptom = symptom or found
+    return symptom
+
+
+def search_words(text: str) -> Match | None:
+    """Returns the match in a single text of EMR's own, such as the reason for a state."""
+    return _best([classify(0, f"ERROR {line}") for line in text.splitlines()])
+
+
+def quote(lines: Sequence[Line], match: Match) -> list[Line]:
+    """Returns the line of the cause with those of its stack trace that belong to it."""
+    at = lines.index(match.line)
+    first = at
+    while first > max(0, at - _BEFORE) and _is_source(lines[first - 1]):
+        first -= 1
+        if lines[first].text.lstrip().startswith('File "'):
+            break
+    last = at
+    while last < min(len(lines) - 1, at + _AFTER) and lines[last + 1].text.startswith("\tat "):
+        last += 1
+    return list(lines[first : last + 1])
+
+
+def _is_source(line: Line) -> bool:
+    return line.kind is Kind.FRAME and line.text.startswith("  ")
+
+
+def _ending(lines: Sequence[Line]) -> Iterator[Line]:
+    """Yields the last lines, the very last first, as far back as the program may not have survived them."""
+    others = said = 0
+    for line in reversed(lines):
+        if line.kind in {Kind.MESSAGE, Kind.PROGRESS}:
+            others += 1
+            said += line.kind is Kind.MESSAGE
+            if others > _SURVIVED:
+                return
+        if line.kind is not Kind.MESSAGE or said <= _LAST_WORDS:
+            yield line
+
+
+def _blocks(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    """Yields the lines of each exception with all its causes together, any other line alone."""
+    block: list[Line] = []
+    for line in lines:
+        if line.kind in {Kind.EXCEPTION, Kind.FRAME}:
+            block.append(line)
+            continue
+        if block:
+            yield block
+            block = []
+        yield [line]
+    if block:
+        yield block
+
+
+def _best(block: Iterable[Line]) -> Match | None:
+    """Returns the match of the first rule of the table, and of the outermost exception that it knows.
+
+    Among exceptions of the program's own, it is that of the deepest.
+    """
+    found = [match for line in block if line.kind is not Kind.FRAME for match in _matches(line)]
+    return min(found, key=_rank, default=None)
+
+
+def _rank(match: Match) -> tuple[int, int, int]:
+    order = list(Weight).index(match.rule.weight)
+    if match.rule.weight is Weight.EXCEPTION:
+        return order, 0, -match.line.number
+    return order, RULES.index(match.rule), match.line.number
+
+
+def _matches(line: Line) -> Iterator[Match]:
+    """Yields the first rule of each weight that knows the line."""
+    told = line.kind in {Kind.EXCEPTION, Kind.ERROR}
+    wrapped = any(wrapper.search(line.says) for wrapper in WRAPPERS)
+    for weight in Weight:
+        if weight is Weight.EXCEPTION and (not told or wrapped):
+            continue
+        for rule in RULES:
+            if rule.weight is weight and rule.pattern.search(line.says):
+                yield Match(rule, line, line.says)
+                break

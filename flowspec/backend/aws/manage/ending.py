@@ -1,0 +1,68 @@
+"""Termination protection, and what a cluster leaves behind when it ends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.observe import describe
+from flowspec.errors import FlowspecError
+from flowspec.plan.cluster import Cluster
+
+# <staging>/<sha256>/<name>: see flowspec.request.assets.
+_STAGED = re.compile(r"s3://[^\s,#]+/[0-9a-f]{64}/[^\s,#]+")
+
+
+def protect(emr: Emr, cluster_id: str, *, on: bool = True) -> bool:
+    """Protects a cluster against termination, or with `on=False` lifts the protection; True if that changed it.
+
+    Raises FlowspecError when the cluster has ended, or there is none.
+    """
+    cluster = describe(emr, cluster_id, steps=False)
+    if cluster.has_ended:
+        raise FlowspecError(f"cluster {cluster_id} is {cluster.state}: there is nothing to protect")
+    if cluster.termination_protected == on:
+        return False
+    emr.call("SetTerminationProtection", JobFlowIds=[cluster_id], TerminationProtected=on)
+    return True
+
+
+def unprotect(emr: Emr, cluster_id: str) -> bool:
+    """Lifts the termination protection of a cluster; True if there was one. Raises as `protect` does."""
+    return protect(emr, cluster_id, on=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """Something that stays when a cluster has ended: `kind` is what it is ("logs"), `name` its URI or name."""
+
+    kind: str
+    name: str
+
+
+def leftovers(emr: Emr, cluster: Cluster) -> tuple[Leftover, ...]:
+    """Returns what of a cluster stays in the account, and is paid for where it is in S3: nothing of it is deleted.
+
+    `cluster` is one with its steps (`describe`). Of staged files those are found that its steps and bootstrap actions
+    name; other flows may use them, too. Sends DescribeCluster and ListBootstrapActions.
+    """
+    raw = emr.call("DescribeCluster", ClusterId=cluster.id)["Cluster"]
+    actions = list(emr.pages("ListBootstrapActions", "BootstrapActions", ClusterId=cluster.id))
+    return tuple(_left(cluster, raw, actions))
+
+
+def _left(cluster: Cluster, raw: Mapping[str, Any], actions: Sequence[Mapping[str, Any]]) -> Iterator[Leftover]:
+    if cluster.log_uri:
+        yield Leftover("logs", f"{cluster.log_uri.rstrip('/')}/{cluster.id}/")
+    group = raw.get("MonitoringConfiguration", {}).get("CloudWatchLogConfiguration", {}).get("LogGroupName")
+    if group:
+        yield Leftover("log group of CloudWatch", group)
+    texts = [text for step in cluster.steps for text in (step.jar, *step.args)]
+    texts += [text for one in actions for text in (one.get("ScriptPath", ""), *one.get("Args", ()))]
+    found = dict.fromkeys(uri for text in texts for uri in _STAGED.findall(text))
+    yield from (Leftover("staged file", uri) for uri in found)
+    if raw.get("SecurityConfiguration"):
+        yield Leftover("security configuration", raw["SecurityConfiguration"])

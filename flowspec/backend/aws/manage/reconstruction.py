@@ -1,0 +1,119 @@
+"""A live or ended cluster -> the RunJobFlow request that makes one like it, for a spec to be written of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.observe import read_back
+from flowspec.facts.api_model import input_shape
+from flowspec.plan.cluster import FLOW_TAG, HIDDEN_TAG, TAG_PREFIX, TARGET_TAG, Cluster
+from flowspec.plan.sensitive import known_secrets
+from flowspec.plan.steps import HISTORY_LIMIT, surviving_steps
+
+Json = dict[str, Any]
+
+# What EMR fills in for all that say nothing, and refuses in the requests of older releases.
+_FILLED_IN: Mapping[str, Any] = {"StepConcurrencyLevel": 1, "VisibleToAllUsers": True}
+# DescribeStep is asked for the role of so many steps: ListSteps does not tell it.
+_ROLES_ASKED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Reconstructed:
+    """The parameters of RunJobFlow, the flow and target that a cluster of ours was made for, and what is not known.
+
+    `secrets` are the texts in the parameters that its tags say are secret; `notes` are sentences.
+    """
+
+    params: Json
+    flow: str = ""
+    target: str = ""
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    notes: tuple[str, ...] = ()
+
+
+def reconstruct(emr: Emr, cluster_id: str) -> Reconstructed:
+    """Reads a cluster back as the request of a spec that plans to no change.
+
+    Raises FlowspecError when there is no such cluster, ServiceError when EMR refuses to be read.
+    """
+    cluster = read_back(emr, cluster_id)
+    assert cluster.live is not None
+    params = {name: value for name, value in cluster.live.params.items() if _FILLED_IN.get(name) != value}
+    params["Instances"] = _instances(params["Instances"])
+    tags = [tag for tag in params.pop("Tags", ()) if not tag["Key"].startswith(TAG_PREFIX)]
+    steps = surviving_steps(cluster)
+    params |= {"Tags": tags} if tags else {}
+    params.pop("Steps", None)
+    params |= {"Steps": [config for config, _ in steps]} if steps else {}
+    role, notes = _role(emr, cluster_id, [step.id for _, step in steps])
+    params |= {"StepExecutionRoleArn": role} if role else {}
+    return Reconstructed(
+        _with_required(params, input_shape()),
+        flow=cluster.tags.get(FLOW_TAG, ""),
+        target=cluster.tags.get(TARGET_TAG, ""),
+        secrets=known_secrets(cluster),
+        notes=(*notes, *_unknown(cluster)),
+    )
+
+
+_EMPTY: Mapping[str, Any] = {"list": [], "structure": {}, "map": {}, "string": ""}
+
+
+def _with_required(value: Any, shape: Any) -> Any:
+    """The request with the empty members that RunJobFlow requires: reading back drops what is empty."""
+    if isinstance(value, Mapping) and shape.type_name == "structure":
+        lacking = [name for name in shape.required_members if name not in value]
+        filled = {**value, **{name: _EMPTY[shape.members[name].type_name] for name in lacking}}
+        return {name: _with_required(item, shape.members[name]) for name, item in filled.items()}
+    if isinstance(value, list) and shape.type_name == "list":
+        return [_with_required(item, shape.member) for item in value]
+    return value
+
+
+def _instances(instances: Json) -> Json:
+    """The Instances as a request gives them: for groups one subnet or zone, and none for what was taken away."""
+    out = dict(instances)
+    # A group that was taken away stays listed for ever, with no instances.
+    for name, sizes in (
+        ("InstanceGroups", ("InstanceCount",)),
+        ("InstanceFleets", ("TargetOnDemandCapacity", "TargetSpotCapacity")),
+    ):
+        if name in out:
+            out[name] = [one for one in out[name] if not _is_task(one) or any(one.get(size) for size in sizes)]
+    if "InstanceFleets" in out:
+        return out
+    # Several subnets and zones are for fleets (API: Ec2SubnetIds, PlacementType).
+    subnets, zones = out.pop("Ec2SubnetIds", []), out.pop("Placement", {}).get("AvailabilityZones", [])
+    out |= {"Ec2SubnetId": subnets[0]} if subnets else {}
+    return out | ({"Placement": {"AvailabilityZone": zones[0]}} if zones else {})
+
+
+def _is_task(group: Json) -> bool:
+    return "TASK" in (group.get("InstanceRole"), group.get("InstanceFleetType"))
+
+
+def _role(emr: Emr, cluster_id: str, step_ids: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """The role that the steps run with, if all have one and the same; and a note where they differ."""
+    asked = step_ids[-_ROLES_ASKED:]
+    steps = (emr.call("DescribeStep", ClusterId=cluster_id, StepId=step_id)["Step"] for step_id in asked)
+    roles = dict.fromkeys(str(step.get("ExecutionRoleArn") or "") for step in steps)
+    if len(roles) > 1:
+        names = ", ".join(filter(None, roles))
+        return "", (f"the steps run with different roles ({names}): a spec has one step_execution_role_arn",)
+    return next(iter(roles), ""), ()
+
+
+def _unknown(cluster: Cluster) -> Iterator[str]:
+    if len(cluster.steps) >= HISTORY_LIMIT:
+        yield f"EMR shows only the latest {HISTORY_LIMIT} steps of a cluster: earlier ones are not in this spec"
+    assert cluster.live is not None
+    if cluster.live.unread:
+        yield f"{', '.join(sorted(cluster.live.unread))} could not be read, and may be missing"
+    if HIDDEN_TAG in cluster.tags:
+        yield "its spec had AdditionalInfo or another member that EMR never shows: add it to this one"
+    elif FLOW_TAG not in cluster.tags:
+        yield "EMR never shows AdditionalInfo, and of products (AMI 2 and 3) nothing: add them if it was made with any"

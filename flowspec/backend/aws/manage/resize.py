@@ -1,0 +1,252 @@
+"""Sets the sizes of instance groups and fleets on a living cluster."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from flowspec.backend.aws.change import wait_until_ready
+from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.lock import locked
+from flowspec.backend.aws.observe import describe, read_back
+from flowspec.errors import FlowspecError
+from flowspec.facts.states import OPEN, READY
+from flowspec.plan.changes import ApiCall
+from flowspec.plan.cluster import Live
+
+_TARGETS = {"on-demand": "TargetOnDemandCapacity", "spot": "TargetSpotCapacity"}
+_PROVISIONED = {
+    "InstanceCount": "RunningInstanceCount",
+    "TargetOnDemandCapacity": "ProvisionedOnDemandCapacity",
+    "TargetSpotCapacity": "ProvisionedSpotCapacity",
+}
+# ModifyInstanceGroups, API reference: a group in these states makes no progress until it is modified again.
+_STUCK = frozenset({"SUSPENDED", "ARRESTED"})
+# Looks at a group that is RUNNING with another size than was asked for: right after a change, EMR may not have begun;
+# after so many, it has given up (a fleet's resize timeout) or keeps nodes for their HDFS blocks (Management Guide).
+_LOOKS_UNCHANGED = 6
+# The addresses of groups: a role, perhaps with a name or a purchasing option, or an id.
+_ADDRESS = re.compile(r"(?P<role>MASTER|CORE|TASK|i[gf]-[0-9A-Z]+)(?::(?P<detail>.*))?", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """The size of one group, or one of the two targets of a fleet (`member`), before and after.
+
+    `running` is how many instances, or units of a fleet, it was last seen with, and `reached` whether that is the end;
+    `id` is that of the group or fleet.
+    """
+
+    id: str
+    address: str
+    member: str
+    before: int
+    after: int
+    running: int = 0
+    reached: bool = False
+
+
+def resize(
+    emr: Emr,
+    cluster_id: str,
+    sizes: Mapping[str, int],
+    *,
+    lock_timeout: float = 0.0,
+    notify: Callable[[str], None] = lambda _: None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> tuple[Resize, ...]:
+    """Asks EMR for other sizes, all in one change under the cluster's lock; `wait_for_sizes` waits for them.
+
+    `sizes` are numbers of instances by address: "CORE", "TASK" (where there is one task group), "TASK:name", a
+    group's id; of a fleet "CORE:on-demand" and "CORE:spot", or "CORE" where it has only one of the two. Raises
+    FlowspecError when an address means no group or several, when a scaler owns the size, and when the size can't
+    be (a master's, a core group of none); Locked when another changes the cluster.
+    """
+    for address, count in sizes.items():
+        _refuse_impossible(address, count)
+    state = wait_until_ready(emr, cluster_id, notify, sleep)
+    if state not in READY:
+        raise FlowspecError(f"cluster {cluster_id} is {state}: it can't be resized")
+    with locked(emr, cluster_id, timeout=lock_timeout, notify=notify, sleep=sleep):
+        live = read_back(emr, cluster_id, steps=False).live
+        assert live is not None
+        found = [_resize(cluster_id, live, address, count) for address, count in sizes.items()]
+        if len({(one.id, one.member) for one in found}) < len(found):
+            raise FlowspecError("two sizes are given for one group or fleet")
+        for call in _calls(cluster_id, [one for one in found if one.before != one.after]):
+            emr.call(call.operation, **call.params)
+            notify(call.operation)
+    return tuple(found)
+
+
+def _refuse_impossible(address: str, count: int) -> None:
+    match = _ADDRESS.fullmatch(address)
+    if match is None:
+        raise FlowspecError(
+            f"{address!r} names no instance group or fleet",
+            remedy="write CORE, TASK, TASK:name, CORE:on-demand, CORE:spot, or a group's id",
+        )
+    if match["role"] == "MASTER":
+        raise FlowspecError("EMR never changes the number of masters", remedy="it is fixed when the cluster is made")
+    if count < 0:
+        raise FlowspecError(f"{address}={count}: a size is 0 or more")
+
+
+def _resize(cluster_id: str, live: Live, address: str, count: int) -> Resize:
+    """Returns the change for one address; raises FlowspecError when that may not be."""
+    match = _ADDRESS.fullmatch(address)
+    assert match is not None
+    instances = live.params["Instances"]
+    fleets = "InstanceFleets" in instances
+    groups: Sequence[Mapping[str, Any]] = instances["InstanceFleets" if fleets else "InstanceGroups"]
+    role, detail = match["role"], match["detail"]
+    known = list(zip(groups, live.ids, strict=True))
+    found = [(one, id_) for one, id_ in known if role in (id_, _role(one))]
+    if detail and not fleets:
+        found = [(one, id_) for one, id_ in found if one.get("Name") == detail]
+    if len(found) != 1:
+        raise FlowspecError(
+            f"{address} means {len(found) or 'no'} instance groups or fleets of cluster {cluster_id}",
+            remedy="there are: " + ", ".join(_address(one, id_) for one, id_ in known),
+        )
+    group, group_id = found[0]
+    member = _target(group, address, detail) if fleets else "InstanceCount"
+    if _role(group) == "MASTER":
+        raise FlowspecError("EMR never changes the number of masters", remedy="it is fixed when the cluster is made")
+    if _role(group) == "CORE" and not count and not fleets:
+        raise FlowspecError(
+            "a core group has at least one instance (ModifyInstanceGroups: 'Instance count must be greater than 0.')",
+            remedy=f"`flowspec destroy {cluster_id}` ends the cluster",
+        )
+    _refuse_scaled(live.params, group, group_id)
+    return Resize(group_id, f"{_address(group, group_id)}", member, group.get(member, 0), count)
+
+
+def _role(group: Mapping[str, Any]) -> str:
+    return str(group.get("InstanceRole") or group.get("InstanceFleetType"))
+
+
+def _address(group: Mapping[str, Any], group_id: str) -> str:
+    name = f":{group['Name']}" if _role(group) == "TASK" and group.get("Name") and "InstanceRole" in group else ""
+    return f"{_role(group)}{name} ({group_id})"
+
+
+def _target(fleet: Mapping[str, Any], address: str, detail: str | None) -> str:
+    if detail:
+        if detail not in _TARGETS:
+            raise FlowspecError(f"{address}: a fleet has the targets on-demand and spot", remedy="write CORE:spot=N")
+        return _TARGETS[detail]
+    used = [member for member in _TARGETS.values() if fleet.get(member)]
+    if len(used) != 1:
+        raise FlowspecError(
+            f"{address} is a fleet with {'both targets' if used else 'neither target'} set: which one is meant?",
+            remedy=f"write {address}:on-demand=N and {address}:spot=N",
+        )
+    return used[0]
+
+
+def _refuse_scaled(params: Mapping[str, Any], group: Mapping[str, Any], group_id: str) -> None:
+    """Raises FlowspecError when a policy moves the size: EMR would move it back."""
+    limits = params.get("ManagedScalingPolicy", {}).get("ComputeLimits")
+    bounds = group.get("AutoScalingPolicy", {}).get("Constraints")
+    if limits:
+        least, most = limits.get("MinimumCapacityUnits"), limits.get("MaximumCapacityUnits")
+        owner, member = f"managed scaling ({least} to {most} {limits.get('UnitType')})", "managed_scaling_policy"
+    elif bounds:
+        owner = f"its automatic scaling policy ({bounds.get('MinCapacity')} to {bounds.get('MaxCapacity')} instances)"
+        member = "auto_scaling_policy"
+    else:
+        return
+    raise FlowspecError(
+        f"the size of {_address(group, group_id)} is moved by {owner}",
+        remedy=f"change the limits of the {member} in the spec and apply it",
+    )
+
+
+def _calls(cluster_id: str, changes: Sequence[Resize]) -> Iterator[ApiCall]:
+    groups = [{"InstanceGroupId": one.id, one.member: one.after} for one in changes if one.member == "InstanceCount"]
+    if groups:
+        yield ApiCall("ModifyInstanceGroups", {"ClusterId": cluster_id, "InstanceGroups": groups})
+    fleets: dict[str, dict[str, Any]] = {}
+    for one in changes:
+        if one.member != "InstanceCount":
+            fleets.setdefault(one.id, {"InstanceFleetId": one.id})[one.member] = one.after
+    for fleet in fleets.values():
+        yield ApiCall("ModifyInstanceFleet", {"ClusterId": cluster_id, "InstanceFleet": fleet})
+
+
+# -- waiting
+
+
+def wait_for_sizes(
+    emr: Emr,
+    cluster_id: str,
+    resizes: Sequence[Resize],
+    *,
+    timeout: float | None = None,
+    notify: Callable[[str], None] = lambda _: None,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> tuple[Resize, ...]:
+    """Waits until each group and fleet has the size that was asked for; returns them with what is running.
+
+    After `timeout` seconds it returns what there is then. Raises FlowspecError when the cluster ends meanwhile, and
+    when EMR gives up or stops at another size.
+    """
+    start, seen, same = clock(), "", 0
+    for interval in emr.backend.poll_intervals():
+        looks = [_look(raw, one) for one, raw in zip(resizes, _listed(emr, cluster_id, resizes), strict=True)]
+        now = tuple(one for one, _ in looks)
+        same = same + 1 if all(state == "RUNNING" for _, state in looks) else 0
+        if all(state == "RUNNING" and one.running == one.after for one, state in looks):
+            return tuple(replace(one, reached=True) for one in now)
+        text = ", ".join(f"{one.address}: {one.running} of {one.after}" for one in now)
+        if text != seen:
+            notify(text)
+        seen = text
+        _refuse_stuck(emr, cluster_id, looks)
+        if same >= _LOOKS_UNCHANGED:
+            return _settled(now)
+        if timeout is not None and clock() - start >= timeout:
+            return now
+        sleep(interval)
+    raise AssertionError("poll_intervals has no end")
+
+
+def _listed(emr: Emr, cluster_id: str, resizes: Sequence[Resize]) -> list[dict[str, Any]]:
+    fleets = any(one.member != "InstanceCount" for one in resizes)
+    kind = "InstanceFleets" if fleets else "InstanceGroups"
+    by_id = {one["Id"]: one for one in emr.pages(f"List{kind}", kind, ClusterId=cluster_id)}
+    return [by_id[one.id] for one in resizes]
+
+
+def _look(raw: Mapping[str, Any], one: Resize) -> tuple[Resize, str]:
+    return replace(one, running=raw.get(_PROVISIONED[one.member], 0)), str(raw.get("Status", {}).get("State", ""))
+
+
+def _refuse_stuck(emr: Emr, cluster_id: str, looks: Sequence[tuple[Resize, str]]) -> None:
+    state = describe(emr, cluster_id, steps=False).state
+    if state not in OPEN:
+        raise FlowspecError(f"cluster {cluster_id} is {state}: it ended before it had the sizes asked for")
+    for one, group_state in looks:
+        if group_state in _STUCK:
+            raise FlowspecError(
+                f"{one.address} is {group_state} with {one.running} of {one.after} instances: EMR could not start them",
+                remedy="resize it again: EMR tries again, or takes what is there for enough",
+            )
+
+
+def _settled(now: tuple[Resize, ...]) -> tuple[Resize, ...]:
+    """The sizes that EMR has stopped at; raises FlowspecError when one is not enough, or not less than before."""
+    for one in now:
+        # The units of a fleet come in the weights of its types: it may have somewhat more than was asked for.
+        enough = one.running >= one.after and (one.member != "InstanceCount" or one.running == one.after)
+        if not enough:
+            raise FlowspecError(
+                f"{one.address} has {one.running} where {one.after} were asked for, and EMR does no more about it",
+                remedy="see the cluster's events; a core group keeps what its HDFS blocks need (dfs.replication)",
+            )
+    return tuple(replace(one, reached=True) for one in now)

@@ -1,0 +1,156 @@
+"""Adds steps to a living cluster, each once, and cancels steps."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from flowspec.backend.aws.change import add, mark_sensitive
+from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.lock import locked
+from flowspec.backend.aws.observe import describe, describe_step, read_steps, steps_in
+from flowspec.backend.aws.staging import stage
+from flowspec.document.job_flow import JobFlow
+from flowspec.errors import FlowspecError
+from flowspec.facts.limits import MAX_STEPS
+from flowspec.facts.states import ACTIVE_STEPS, OPEN
+from flowspec.plan.cluster import Cluster, Step
+from flowspec.plan.compare import refuse_unsupported, step_calls, unknown_steps
+from flowspec.plan.steps import StepChanges, compare_steps
+from flowspec.request.compile import Request
+
+# What a step is in when it may be cancelled, or is being cancelled.
+_CANCELLED = frozenset({"CANCEL_PENDING", "CANCELLED"})
+
+
+@dataclass(frozen=True, slots=True)
+class AddedSteps:
+    """The ids of the steps that were added, of those that were there and are not over yet, and failed ones.
+
+    `failed` have run before and were not added again.
+    """
+
+    added: tuple[str, ...] = ()
+    awaits: tuple[str, ...] = ()
+    failed: tuple[Step, ...] = ()
+
+
+def add_steps(
+    emr: Emr,
+    cluster_id: str,
+    jobflow: JobFlow,
+    request: Request,
+    *,
+    rerun: Collection[str] = (),
+    lock_timeout: float = 0.0,
+    notify: Callable[[str], None] = lambda _: None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> AddedSteps:
+    """Adds the steps of a request that a cluster does not have yet, under the cluster's lock.
+
+    A step is told apart by its name and by what it runs. `rerun` names steps to run again ("failed": all that
+    failed). Their local files are uploaded first. Raises FlowspecError when the cluster takes no steps, when the
+    steps are for another backend, and when the cluster's history is too long to tell whether a step has run; Locked
+    when another changes the cluster for longer than `lock_timeout` seconds; SpecError when a step can't run there.
+    """
+    if jobflow.backend != emr.endpoint.backend:
+        raise FlowspecError(
+            f"the steps are made for backend {jobflow.backend}, cluster {cluster_id} is on {emr.endpoint.backend}",
+            remedy="choose a target of the cluster's backend with --target",
+        )
+    refuse_unsupported(jobflow, request, emr.backend.assess(request.params))
+    # An ended cluster takes no tags either, which the lock is one of.
+    _refuse_ended(describe(emr, cluster_id, steps=False))
+    with locked(emr, cluster_id, timeout=lock_timeout, notify=notify, sleep=sleep):
+        cluster = read_steps(emr, cluster_id)
+        changes = _compared(request, cluster, rerun)
+        if jobflow.stages_files:
+            _upload(emr, request, changes, notify)
+        wanted = request.params.get("Steps", ())
+        mark_sensitive(emr, cluster, {"Steps": [wanted[index] for index in changes.add]}, request.secrets)
+        added: list[str] = []
+        for call in step_calls(request.params, changes, cluster):
+            added += add(call.operation, call.params, emr, cluster_id, sleep)
+    return AddedSteps(tuple(added), tuple(one.id for one in changes.awaits), changes.failed)
+
+
+def _refuse_ended(cluster: Cluster) -> None:
+    if cluster.state not in OPEN:
+        raise FlowspecError(f"cluster {cluster.id} is {cluster.state}: it takes no more steps")
+
+
+def _compared(request: Request, cluster: Cluster, rerun: Collection[str]) -> StepChanges:
+    _refuse_ended(cluster)
+    changes = compare_steps(request.params.get("Steps", ()), cluster, rerun=rerun)
+    if unknown := unknown_steps(request.params, changes):
+        raise FlowspecError(unknown, remedy="name those that shall run (again) with --rerun NAME")
+    return changes
+
+
+def _upload(emr: Emr, request: Request, changes: StepChanges, notify: Callable[[str], None]) -> None:
+    """Uploads the files that the added steps name, and no others of the spec."""
+    text = json.dumps([request.params["Steps"][index] for index in changes.add], ensure_ascii=False)
+    for asset, sent in stage(emr, [one for one in request.assets if one.uri in text]):
+        notify(f"{'uploaded' if sent else 'already there'}: {asset.uri}")
+
+
+@dataclass(frozen=True, slots=True)
+class CancelledStep:
+    """EMR's answer on one step: whether it is going to be cancelled, and if not, why."""
+
+    id: str
+    name: str
+    accepted: bool
+    reason: str = ""
+
+
+def steps_to_cancel(emr: Emr, cluster_id: str, step: str = "") -> list[Step]:
+    """Returns the step that an id or name means, else the whole queue: all pending steps, oldest first.
+
+    Raises FlowspecError when there is no such step, or when several steps that are not over have that name.
+    """
+    if step.startswith("s-"):
+        return [describe_step(emr, cluster_id, step)]
+    if not step:
+        return steps_in(emr, cluster_id, ["PENDING"])
+    active = steps_in(emr, cluster_id, ACTIVE_STEPS)
+    found = [one for one in active if one.name == step]
+    if len(found) > 1:
+        ids = ", ".join(f"{one.id} ({one.state})" for one in found)
+        raise FlowspecError(f"{len(found)} steps are called {step!r}: {ids}", remedy="name one by its id")
+    if not found:
+        names = ", ".join(repr(one.name) for one in active) or "none"
+        raise FlowspecError(
+            f"no pending or running step of cluster {cluster_id} is called {step!r}", remedy=f"there are: {names}"
+        )
+    return found
+
+
+def cancel(emr: Emr, cluster_id: str, step: str = "", *, force: bool = False) -> tuple[CancelledStep, ...]:
+    """Cancels a step by id or name, or without one all pending steps; returns EMR's answer on each.
+
+    `force` kills the process of a running step (TERMINATE_PROCESS) instead of interrupting it. Raises as
+    `steps_to_cancel` does.
+    """
+    return cancel_steps(emr, cluster_id, steps_to_cancel(emr, cluster_id, step), force=force)
+
+
+def cancel_steps(emr: Emr, cluster_id: str, steps: Sequence[Step], *, force: bool = False) -> tuple[CancelledStep, ...]:
+    """Cancels these steps; returns EMR's answer on each, in their order."""
+    option = {"StepCancellationOption": "TERMINATE_PROCESS"} if force else {}
+    answers: dict[str, tuple[bool, str]] = {}
+    for start in range(0, len(steps), MAX_STEPS):
+        ids = [one.id for one in steps[start : start + MAX_STEPS]]
+        answer = emr.call("CancelSteps", ClusterId=cluster_id, StepIds=ids, **option)
+        for info in answer.get("CancelStepsInfoList", ()):
+            answers[info["StepId"]] = (info.get("Status") == "SUBMITTED", info.get("Reason", ""))
+    return tuple(_answer(emr, cluster_id, one, *answers.get(one.id, (False, "EMR gave no answer"))) for one in steps)
+
+
+def _answer(emr: Emr, cluster_id: str, step: Step, accepted: bool, reason: str) -> CancelledStep:
+    # A call whose answer was lost was repeated, and is refused since it had taken effect.
+    if not accepted and not step.has_ended and describe_step(emr, cluster_id, step.id).state in _CANCELLED:
+        accepted, reason = True, ""
+    return CancelledStep(step.id, step.name, accepted, reason)

@@ -1,0 +1,165 @@
+"""Expected and actual output: the first differences as text, and writing the one as the other."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import unified_diff
+from itertools import zip_longest
+from pathlib import Path
+
+# Lines shown of a difference, of the lines missing, and of those too many.
+_SHOWN, _LISTED = 12, 5
+# Lines after the first wrong one that are compared closely: difflib takes quadratic time.
+_WINDOW, _BEFORE = 60, 2
+_WIDEST = 160
+_OPENERS = {".gz": gzip.decompress, ".bz2": bz2.decompress}
+
+
+def difference(expected: Path, actual: Path, *, in_any_order: bool) -> str:
+    """Returns how an output differs from the expected file or folder, "" when it does not. Raises OSError.
+
+    A folder is compared with a folder file by file, a file with all the files of the output in the order of their
+    names. With `in_any_order` the lines of all files count, each as often as it is there.
+    """
+    if not actual.exists():
+        return "there is no such output"
+    if in_any_order:
+        return _difference_of_lines(_whole(expected), _whole(actual))
+    if expected.is_dir():
+        return _difference_of_folders(expected, actual)
+    return _difference_of_texts(_whole(expected), _whole(actual))
+
+
+def write_expected(expected: Path, actual: Path, *, in_any_order: bool) -> None:
+    """Makes an expected file or folder like an output. Raises OSError.
+
+    One that is not there yet is a file if its name has a suffix, else a folder if the output is one.
+    """
+    is_file = expected.is_file() or (not expected.exists() and (bool(expected.suffix) or actual.is_file()))
+    if is_file:
+        text = _whole(actual)
+        if in_any_order:
+            text = b"".join(sorted(line + b"\n" for line in _lines(text)))
+        expected.parent.mkdir(parents=True, exist_ok=True)
+        expected.write_bytes(gzip.compress(text, mtime=0) if expected.suffix == ".gz" else text)
+        return
+    old, new = _files(expected), _files(actual)
+    for name in old.keys() - new.keys():
+        old[name].unlink()
+    for name, path in new.items():
+        target = expected / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    if not new:
+        # git keeps no empty folder.
+        expected.mkdir(parents=True, exist_ok=True)
+        (expected / ".gitkeep").touch()
+
+
+def _files(path: Path) -> dict[str, Path]:
+    """The data files of an output by their names in it, in their order; those of Hadoop's own (_SUCCESS) are none."""
+    if not path.is_dir():
+        return {path.name: path} if path.exists() else {}
+    found = {}
+    for folder, folders, names in os.walk(path):
+        folders[:] = [name for name in folders if _is_data(name)]
+        for name in filter(_is_data, names):
+            file = Path(folder, name)
+            found[file.relative_to(path).as_posix()] = file
+    return dict(sorted(found.items()))
+
+
+def _is_data(name: str) -> bool:
+    # As Hadoop's FileInputFormat reads a folder (hiddenFileFilter).
+    return not name.startswith(("_", "."))
+
+
+def _whole(path: Path) -> bytes:
+    return b"".join(_content(file) for file in _files(path).values())
+
+
+def _content(file: Path) -> bytes:
+    data = file.read_bytes()
+    try:
+        return _OPENERS[file.suffix](data) if file.suffix in _OPENERS else data
+    except (OSError, EOFError):
+        # It only has the name of a compressed file.
+        return data
+
+
+def _lines(text: bytes) -> list[bytes]:
+    return text.removesuffix(b"\n").split(b"\n") if text else []
+
+
+def _difference_of_folders(expected: Path, actual: Path) -> str:
+    wanted, found = _files(expected), _files(actual)
+    if not actual.is_dir():
+        return "it is a file, a folder is expected"
+    told = [f"there is no {_printable(os.fsencode(name))}" for name in wanted if name not in found]
+    told += [f"{_printable(os.fsencode(name))} is not expected" for name in found if name not in wanted]
+    for name in [name for name in wanted if name in found]:
+        text = _difference_of_texts(_content(wanted[name]), _content(found[name]))
+        if text:
+            return "\n".join([*_some(told), f"{_printable(os.fsencode(name))}: {text}"])
+    return "\n".join(_some(told))
+
+
+def _difference_of_texts(wanted: bytes, found: bytes) -> str:
+    if wanted == found:
+        return ""
+    ours, theirs = _lines(wanted), _lines(found)
+    first = next((at for at, (one, two) in enumerate(zip_longest(ours, theirs)) if one != two), None)
+    if first is None:
+        cut = "output" if wanted.endswith(b"\n") else "expected file"
+        return f"the {cut} has no newline at its end"
+    start = max(0, first - _BEFORE)
+    diff = _diff(ours[start : first + _WINDOW], theirs[start : first + _WINDOW])
+    counts = f"{_counted(ours)} expected, {len(theirs)} came" if len(ours) != len(theirs) else _counted(ours)
+    return "\n".join([f"differs from line {first + 1} on ({counts})", *_some(diff, _SHOWN)])
+
+
+def _diff(ours: Sequence[bytes], theirs: Sequence[bytes]) -> list[str]:
+    shown = unified_diff(list(map(_printable, ours)), list(map(_printable, theirs)), n=_BEFORE, lineterm="")
+    lines = [f"  {line}" for line in list(shown)[2:] if not line.startswith("@@")]
+    if lines:
+        return lines
+    # They differ in what is not shown: very long lines.
+    return [
+        "  the lines differ behind what is shown of them",
+        f"  -{_printable(ours[-1])}",
+        f"  +{_printable(theirs[-1])}",
+    ]
+
+
+def _difference_of_lines(wanted: bytes, found: bytes) -> str:
+    ours, theirs = Counter(_lines(wanted)), Counter(_lines(found))
+    if ours == theirs:
+        return ""
+    missing, added = sorted((ours - theirs).elements()), sorted((theirs - ours).elements())
+    told = [f"{_counted(missing)} missing, {len(added)} not expected"]
+    told += _some([f"  -{_printable(line)}" for line in missing], _LISTED)
+    told += _some([f"  +{_printable(line)}" for line in added], _LISTED)
+    return "\n".join(told)
+
+
+def _counted(lines: Sequence[object]) -> str:
+    return f"{len(lines)} line{'' if len(lines) == 1 else 's'}"
+
+
+def _some(lines: Iterable[str], most: int = _SHOWN) -> Iterator[str]:
+    listed = list(lines)
+    yield from listed[:most]
+    if len(listed) > most:
+        yield f"  … and {len(listed) - most} more"
+
+
+def _printable(line: bytes) -> str:
+    """A line for people, without control characters but for tabs, which are what such data is full of."""
+    text = line.decode("utf-8", "backslashreplace")
+    shown = "".join(char if char.isprintable() or char == "\t" else repr(char)[1:-1] for char in text[:_WIDEST])
+    return f"{shown}…" if len(text) > _WIDEST else shown

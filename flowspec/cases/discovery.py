@@ -1,0 +1,114 @@
+"""Finds cases: below paths, and those that a change since another revision touches."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from flowspec.cases.case import FILE, FOLDER, Case, load_case
+from flowspec.cases.sandbox import job_flow_of
+from flowspec.document.extends import extended
+from flowspec.document.parse import load
+from flowspec.document.tree import Source, scalars
+from flowspec.errors import SpecError
+from flowspec.request.compile import compile
+from flowspec.review.git import Repository
+
+# A case.yml is found, too, so that it is refused by its name and not passed over.
+_NAMES = (FILE, "case.yml")
+
+
+def find_cases(paths: Sequence[Path]) -> list[Path]:
+    """Returns the case.yaml files at paths, each once: a case's file or folder, a spec, or a folder, with all below it.
+
+    Links to folders are not followed. Raises SpecError for a path that is not there.
+    """
+    found: dict[str, Path] = {}
+    for path in paths:
+        if not path.exists():
+            raise SpecError([Source(str(path)).diagnostic("FS001", f"{path}: there is no such file or folder")])
+        for case in _at(path):
+            found.setdefault(os.path.realpath(case), case)
+    return list(found.values())
+
+
+def _at(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield from [path] if path.name in _NAMES else _of_spec(path)
+        return
+    here = _described(path)
+    if here:
+        yield here
+        return
+    for folder, folders, _ in os.walk(path):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if Path(os.path.abspath(folder)).name == FOLDER:  # noqa: PTH100 - unlike Path.resolve it keeps links
+            yield from filter(None, (_described(Path(folder, name)) for name in folders))
+
+
+def _described(folder: Path) -> Path | None:
+    return next((folder / name for name in _NAMES if (folder / name).is_file()), None)
+
+
+def _of_spec(spec: Path) -> Iterator[Path]:
+    """The cases beside a spec that are about it, or can't be read."""
+    folder = spec.parent / FOLDER
+    for case in _at(folder) if folder.is_dir() else ():
+        try:
+            if not load_case(case).spec.samefile(spec):
+                continue
+        except (SpecError, OSError):
+            pass
+        yield case
+
+
+def name_of(path: Path) -> str:
+    """Returns the name of a case: the path of its folder, as it was given."""
+    name = os.path.normpath(path.parent)
+    return str(Path.cwd()) if name == "." else name
+
+
+def touched(cases: Iterable[Path], base: str) -> list[Path]:
+    """Returns the cases that differ from the merge base with a revision, in their files or in what their flow is of.
+
+    That is the spec, the files that it extends, and the local files that its request names. A case that can't be read
+    counts as touched. Raises FlowspecError when a repository can't be compared with its `base`.
+    """
+    changes = _Changes(base)
+    return [case for case in cases if changes.concern(case)]
+
+
+class _Changes:
+    """The changed files since a revision, by repository; each repository is asked once."""
+
+    def __init__(self, base: str) -> None:
+        self._base = base
+        self._by_repository: dict[Repository, frozenset[Path]] = {}
+
+    def concern(self, case: Path) -> bool:
+        repository = Repository.containing(case.parent)
+        if repository not in self._by_repository:
+            parted = repository.merge_base(repository.commit(self._base), repository.commit("HEAD"))
+            names = repository.changed_paths(parted)
+            self._by_repository[repository] = frozenset(repository.root / name for name in names)
+        changed = self._by_repository[repository]
+        if not changed:
+            return False
+        try:
+            sources = [Path(os.path.realpath(one)) for one in _sources(load_case(case))]
+        except (SpecError, OSError):
+            return True
+        return any(one == source or source in one.parents for one in changed for source in sources)
+
+
+def _sources(case: Case) -> Iterator[Path]:
+    """The files and folders that a case depends on."""
+    yield case.path.parent
+    yield case.spec
+    yield from case.inputs.values()
+    yield from (one.path for one in case.expected)
+    for scalar in scalars(extended(load(case.spec)).root):
+        yield Path(scalar.at.source.file)
+    for asset in compile(job_flow_of(case)).assets:
+        yield asset.path

@@ -1,0 +1,188 @@
+"""Case -> the job flow as it is to run in the case's home: sample data is put in place, inputs are checked.
+
+A target of EMR is run as it would be sent there: local files are "staged", which here means put into the folder tree
+of s3://. Where a target is local, relative paths of data are below the home instead of beside the spec.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from flowspec.backend.local.fidelity import assess
+from flowspec.cases.case import Case, refuse_unusable
+from flowspec.document.job_flow import JobFlow
+from flowspec.document.parse import load
+from flowspec.document.render import render
+from flowspec.document.tree import NodePath
+from flowspec.document.validate import validate
+from flowspec.emulator.state.paths import s3_root
+from flowspec.engines import data_paths
+from flowspec.engines.paths import FileSystems
+from flowspec.errors import FlowspecError, SpecError
+from flowspec.facts.uris import is_s3
+from flowspec.plan.compare import make_plan
+from flowspec.request.assets import Asset, Files, is_relative
+from flowspec.request.compile import Request, compile
+
+# For a spec whose staging is given on the command line; nothing is sent there.
+_STAGING = "s3://flowspec-test-staging/"
+_GLOB = frozenset("*?[{")
+_NO_PLACE = "an s3:// URI without * ? [ { will do, or a relative path where the target's backend is local"
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A case's job flow and request, and the home that they belong to."""
+
+    case: Case
+    home: Path
+    flow: JobFlow
+    request: Request
+
+    def locate(self, uri: str, at: NodePath) -> Path:
+        """Returns the path of an output or input in the home. Raises SpecError for what is not in it."""
+        return _located(self.case, self.flow, self.home, uri, at)
+
+    def shown(self, uri: str) -> str:
+        """Returns a path of the request as the spec has it."""
+        root = str(_data_folder(self.flow)) + "/"
+        return uri.removeprefix("file:").removeprefix(root) if root in uri else uri
+
+
+def job_flow_of(case: Case) -> JobFlow:
+    """Renders and validates a case's spec, without the environment. Raises SpecError."""
+    document = render(load(case.spec), target=case.target, variables=case.variables, environ={}, now=case.now)
+    flow = validate(document)
+    return replace(flow, staging=flow.staging or _STAGING)
+
+
+def prepare(case: Case, home: Path) -> Sandbox:
+    """Puts the sample data and the flow's files into a home, and compiles the flow.
+
+    Raises SpecError for an invalid spec, for sample data that can't be used, and for an input that is not given.
+    """
+    flow = replace(job_flow_of(case), data_root=home / "data")
+    for uri, sample in case.inputs.items():
+        at = ("inputs", uri)
+        refuse_unusable(case, sample, at)
+        _put(case, sample, _located(case, flow, home, uri, at), uri, at)
+    request = compile(flow)
+    # A plan refuses steps that can't run on this machine.
+    make_plan(flow, request, None, assess(request.params))
+    if flow.stages_files:
+        for asset in request.assets:
+            _stage(asset, home)
+    sandbox = Sandbox(case, home, flow, request)
+    _refuse_missing_inputs(sandbox)
+    return sandbox
+
+
+def _located(case: Case, flow: JobFlow, home: Path, uri: str, at: NodePath) -> Path:
+    if is_s3(uri) and not _GLOB & set(uri):
+        try:
+            return FileSystems(Path("/"), s3=s3_root(home)).locate(uri)
+        except FlowspecError as error:
+            raise SpecError([case.document.diagnostic("FS803", at, error.sentence, key=True)]) from None
+    if flow.backend == "local" and is_relative(uri) and not _GLOB & set(uri):
+        files = Files(flow)
+        path = Path(files.data_path(uri, ()))
+        if not files.found:
+            return path
+    message = f"'{uri}' is no place in the home of a case"
+    raise SpecError([case.document.diagnostic("FS803", at, message, key=True, notes=(_NO_PLACE,))])
+
+
+def _put(case: Case, sample: Path, to: Path, uri: str, at: NodePath) -> None:
+    """Copies a sample file or folder to its place in the home."""
+    if sample.is_file():
+        to = to / sample.name if uri.endswith("/") else to
+        to.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(sample, to)
+        return
+    to.mkdir(parents=True, exist_ok=True)
+    # Links to folders are not followed, so that none leads in a circle.
+    for folder, folders, names in os.walk(sample):
+        here = to / os.path.relpath(folder, sample)
+        for path in (Path(folder, name) for name in folders):
+            if path.is_symlink():
+                message = f"'{os.path.relpath(path, case.path.parent)}' is a link to a folder"
+                raise SpecError([case.document.diagnostic("FS802", at, message, hint="give the folder itself")])
+            (here / path.name).mkdir(exist_ok=True)
+        for path in (Path(folder, name) for name in names):
+            refuse_unusable(case, path, at)
+            shutil.copyfile(path, here / path.name)
+
+
+def _stage(asset: Asset, home: Path) -> None:
+    path = FileSystems(Path("/"), s3=s3_root(home)).locate(asset.uri)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.writelines(asset.content())
+
+
+def _refuse_missing_inputs(sandbox: Sandbox) -> None:
+    """Raises SpecError for steps that read what neither the case nor an earlier step provides, or write elsewhere."""
+    found = []
+    given = [Files(sandbox.flow).data_path(uri, ()) for uri in sandbox.case.inputs]
+    there = [_qualified(uri) for uri in (*given, *(asset.uri for asset in sandbox.request.assets))]
+    for name, jar in _steps(sandbox.request.params):
+        paths = data_paths(jar["Jar"], jar.get("MainClass"), jar.get("Args", ()))
+        if paths is None:
+            # Whether these are read or written, only the program knows.
+            there += [_qualified(word) for word in jar.get("Args", ()) if "://" in word]
+            continue
+        for uri in dict.fromkeys(paths.reads):
+            if not _is_there(_qualified(uri), there):
+                found.append(_missing(sandbox, name, sandbox.shown(uri)))
+        for uri in map(_qualified, paths.writes):
+            if uri.startswith("file:") and not Path(uri[len("file:") :]).is_relative_to(sandbox.home):
+                message = f"step '{name}' writes to {uri[len('file:') :]}, outside of the home of the case"
+                hint = "write to s3://, or to a relative path"
+                found.append(sandbox.case.document.diagnostic("FS803", (), message, hint=hint))
+        there += map(_qualified, paths.writes)
+    if found:
+        raise SpecError(found)
+
+
+def _steps(params: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for step in params.get("Steps", ()):
+        yield step["Name"], step["HadoopJarStep"]
+
+
+def _missing(sandbox: Sandbox, step: str, uri: str) -> Any:
+    message = f"step '{step}' reads {uri}, and the case provides nothing there"
+    hint = f"inputs: {{{uri}: FOLDER}}"
+    return sandbox.case.document.diagnostic("FS801", ("inputs",), message, hint=hint, key=True)
+
+
+def _qualified(uri: str) -> str:
+    """A path as a full URI, its scheme s3 for s3n and s3a; what is no path of Hadoop's as it is."""
+    try:
+        full = FileSystems(Path("/"), s3=Path("/"), hdfs=Path("/")).qualify(uri)
+    except FlowspecError:
+        return uri
+    return f"s3:{full.partition(':')[2]}" if is_s3(full) else full
+
+
+def _is_there(uri: str, there: Iterable[str]) -> bool:
+    """True if a path or glob may match something below one of the places, or above it."""
+    stem = uri[: min((at for at, letter in enumerate(uri) if letter in _GLOB), default=len(uri))]
+    whole = stem == uri
+    for place in there:
+        if _is_below(stem, place) or (_is_below(place, stem) if whole else place.startswith(stem)):
+            return True
+    return False
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _data_folder(flow: JobFlow) -> Path:
+    """Returns the folder that the spec's relative paths of data start from."""
+    return Path(Files(flow).data_path("x", ())).parent

@@ -1,0 +1,66 @@
+"""`flowspec adopt`: puts a flow's tags on a cluster that someone else made."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from flowspec.cli.confirm import confirm
+from flowspec.cli.exits import Exit
+from flowspec.cli.locate import ID
+from flowspec.cli.options import (
+    CONNECTION,
+    LOCK_TIMEOUT,
+    SPEC,
+    STAGING,
+    VARIABLES,
+    YES,
+    compose_options,
+    job_flow,
+    output_format,
+)
+from flowspec.cli.output import eprint, eprint_report, print_result, print_warnings
+
+
+@click.command("adopt", epilog="Example: flowspec adopt j-2AXXXXXXGAPLF job.yaml --target prod")
+@compose_options(click.argument("cluster_id", metavar="CLUSTER"), SPEC)
+@VARIABLES
+@CONNECTION
+@STAGING
+@LOCK_TIMEOUT
+@YES
+@output_format("text", "json")
+def command(cluster_id: str, spec: Path, lock_timeout: float, yes: bool, format_: str, **options: Any) -> int:
+    """Make a cluster that someone else made this spec's own: the next plan and apply see it as theirs.
+
+    CLUSTER is its id. What differs is shown first; only tags are changed. Differences that EMR can't change in place
+    are refused: `flowspec import CLUSTER` writes a spec without any.
+    """
+    from flowspec.backend.aws.client import Endpoint, connect
+    from flowspec.backend.aws.manage.adoption import adopt, plan_adoption
+    from flowspec.report import plans
+    from flowspec.request.compile import compile
+
+    if not ID.fullmatch(cluster_id):
+        raise click.BadParameter(f"{cluster_id!r} is no cluster's id: write j-…", param_hint="CLUSTER")
+    flow = job_flow(spec, **options)
+    print_warnings(flow.warnings)
+    request, emr = compile(flow), connect(Endpoint.of(flow))
+    found = plan_adoption(emr, cluster_id, flow, request)
+    done = found.is_done
+    if not done:
+        eprint_report(plans.as_text(found.plan))
+        if not found.plan.replaces:
+            confirm(f"Make cluster {cluster_id} the one of flow {flow.name}?", yes=yes)
+        notify = partial(eprint, secrets=request.secrets)
+        found = adopt(emr, cluster_id, flow, request, lock_timeout=lock_timeout, notify=notify)
+    if format_ == "json":
+        print_result(plans.as_json(found.plan))
+        return Exit.OK
+    said = "is the one of this flow already" if done else f"is the one of flow {flow.name} now"
+    print_result(f"cluster {cluster_id} {said}")
+    eprint_report(plans.as_text(found.plan))
+    return Exit.OK

@@ -1,0 +1,47 @@
+"""`flowspec cancel`: cancels a step, or all that are pending."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from flowspec.cli.confirm import confirm
+from flowspec.cli.exits import Exit
+from flowspec.cli.locate import CHOOSING, choose_one
+from flowspec.cli.options import YES, compose_options, output_format
+from flowspec.cli.output import eprint_report, print_result
+
+
+@click.command("cancel", epilog="Example: flowspec cancel job.yaml 'count words'")
+@compose_options(CHOOSING, click.argument("step", required=False, default="", metavar="[STEP]"))
+@click.option("--force", is_flag=True, help="Kill the process of a running step, instead of interrupting it.")
+@YES
+@output_format("text", "json")
+def command(what: str, step: str, force: bool, yes: bool, format_: str, **options: Any) -> int:
+    """Cancel a step, or without STEP all pending steps, and print EMR's answer on each.
+
+    WHAT is a spec, a cluster's id, or its name; STEP an id or a name. Exits with 1 when EMR refuses one.
+    """
+    from flowspec.backend.aws.manage.steps import cancel_steps, steps_to_cancel
+    from flowspec.document.escaping import visible
+    from flowspec.document.masking import mask
+    from flowspec.report import runs
+
+    chosen = choose_one(what, **options)
+    found = steps_to_cancel(chosen.emr, chosen.cluster_id, step)
+    if found and not step:
+        eprint_report("\n".join(runs.step_line(one) for one in found), secrets=chosen.secrets)
+        number = f"the {len(found)} pending steps" if len(found) > 1 else "the pending step"
+        confirm(f"Cancel {number} of cluster {chosen.cluster_id}?", yes=yes, unasked=False)
+    answers = cancel_steps(chosen.emr, chosen.cluster_id, found, force=force)
+    if format_ == "json":
+        document = {"cluster": chosen.cluster_id, "steps": [asdict(one) for one in answers]}
+        print_result(runs.as_json(mask(document, chosen.secrets)))
+    for one in answers if format_ == "text" else ():
+        said = "is cancelled" if one.accepted else f"is not cancelled: {visible(one.reason)}"
+        print_result(f"step {one.id} {visible(one.name)} {said}", secrets=chosen.secrets)
+    if not answers and format_ == "text":
+        print_result(f"cluster {chosen.cluster_id}: no step is pending")
+    return Exit.OK if all(one.accepted for one in answers) else Exit.ERROR

@@ -1,0 +1,89 @@
+"""`flowspec diagnose`: why a run failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowspec.cli.exits import Exit
+from flowspec.cli.locate import CHOOSING, Chosen, choose
+from flowspec.cli.options import output_format
+from flowspec.cli.output import print_result
+from flowspec.errors import FlowspecError
+
+if TYPE_CHECKING:
+    from flowspec.backend.aws.diagnosis.diagnose import Diagnosis
+    from flowspec.backend.aws.verdict import Verdict
+    from flowspec.plan.cluster import Cluster
+
+# As flowspec.backend.aws.diagnosis.diagnose.PATIENCE, which `--help` must not import; a test compares them.
+_PATIENCE = 330.0
+
+
+@click.command("diagnose", epilog="Example: flowspec diagnose job.yaml --format markdown")
+@CHOOSING
+@click.option(
+    "--step",
+    "wanted",
+    metavar="STEP",
+    help="A step's id or name; default: the failed one, the latest of a live cluster.",
+)
+@click.option(
+    "--logs-timeout",
+    type=click.FloatRange(min=0),
+    default=_PATIENCE,
+    show_default=True,
+    metavar="SECONDS",
+    help="Wait this long after the end of the step for logs that EMR has not shipped yet.",
+)
+@output_format("text", "json", "markdown")
+def command(what: str, wanted: str | None, logs_timeout: float, format_: str, **options: Any) -> int:
+    """Find the probable cause of a failure. WHAT is a spec, a cluster's id, or its name.
+
+    Prints the failed step, the lines of the log that tell the cause, what they mean, and what to try. The exit code
+    is 0 also when nothing has failed, or no cause is known.
+    """
+    from flowspec.backend.aws.observe import describe
+
+    chosen = choose(what, **options)
+    cluster = describe(chosen.emr, chosen.cluster_id)
+    verdict = _failure(cluster, wanted)
+    _print(chosen, cluster, _diagnosed(chosen, cluster, verdict, logs_timeout) if verdict else None, format_)
+    return Exit.OK
+
+
+def _diagnosed(chosen: Chosen, cluster: Cluster, verdict: Verdict, patience: float) -> Diagnosis:
+    from flowspec.cli.follow import diagnose_waiting
+
+    return diagnose_waiting(chosen, cluster, verdict, patience)
+
+
+def _failure(cluster: Cluster, wanted: str | None) -> Verdict | None:
+    """Returns the verdict to explain: of the step that is wanted, else of the cluster; None if nothing has failed."""
+    from flowspec.backend.aws.verdict import Outcome, Verdict, judge
+
+    if wanted is not None:
+        found = [step for step in cluster.steps if wanted in {step.id, step.name}]
+        if not found:
+            known = ", ".join(f"{step.id} ({step.name})" for step in cluster.steps) or "none"
+            raise FlowspecError(f"there is no step {wanted} in cluster {cluster.id}", remedy=f"its steps: {known}")
+        return Verdict(Outcome.STEP_FAILED, found[-1]) if found[-1].state == "FAILED" else None
+    failed = [step for step in cluster.steps if step.state == "FAILED"]
+    if not cluster.has_ended:
+        return Verdict(Outcome.STEP_FAILED, failed[-1]) if failed else None
+    verdict = judge(cluster)
+    return None if verdict.outcome is Outcome.SUCCEEDED else verdict
+
+
+def _print(chosen: Chosen, cluster: Cluster, found: Diagnosis | None, format_: str) -> None:
+    from flowspec.document.masking import mask
+    from flowspec.report import failures, runs
+
+    if format_ == "json":
+        document = {"cluster": cluster.id, "name": cluster.name, "diagnosis": found and failures.as_document(found)}
+        print_result(runs.as_json(mask(document, chosen.secrets)))
+    elif format_ == "markdown":
+        print_result(failures.as_markdown(cluster, found), secrets=chosen.secrets)
+    else:
+        print_result(failures.with_heading(cluster, found), secrets=chosen.secrets)

@@ -1,0 +1,44 @@
+"""`flowspec export`: a spec in the format of another tool."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from flowspec.cli.drafts import write_whole
+from flowspec.cli.exits import Exit
+from flowspec.cli.options import SPEC, STAGING, VARIABLES, job_flow
+from flowspec.cli.output import eprint, print_result, print_warnings
+
+_FORMATS = ("aws-cli", "cloudformation", "terraform", "stepfunctions", "airflow")
+
+
+@click.command("export", epilog="Example: flowspec export --to terraform job.yaml -o main.tf")
+@SPEC
+@click.option("--to", type=click.Choice(_FORMATS), required=True, help="The format to write.")
+@VARIABLES
+@STAGING
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write it here; default: stdout.")
+@click.option("--force", is_flag=True, help="Replace FILE where it exists.")
+def command(spec: Path, to: str, output: Path | None, force: bool, **options: Any) -> int:
+    """Write a spec as an AWS CLI script, CloudFormation, Terraform, a state machine or an Airflow DAG.
+
+    What it becomes is the compiled request of one target. It is read back and compared; what the format can't say,
+    or adds, is a note. Sensitive variables are never written: they become variables, parameters or inputs there.
+    """
+    from flowspec.exporters.exported import export
+
+    if output and output.exists() and not force:
+        raise click.UsageError(f"{output} exists: write another file with -o, or replace it with --force")
+    flow = job_flow(spec, **options)
+    print_warnings(flow.warnings)
+    made = export(flow, to)
+    if output:
+        write_whole(output, made.text)
+    else:
+        print_result(made.text, newline=False)
+    for note in made.notes:
+        eprint(f"note: {note}")
+    return Exit.OK

@@ -1,0 +1,67 @@
+"""`flowspec fmt`: gives specs one form."""
+
+from __future__ import annotations
+
+from difflib import unified_diff
+from pathlib import Path
+
+import click
+
+from flowspec.cli.drafts import write_whole
+from flowspec.cli.exits import Exit
+from flowspec.cli.output import eprint, eprint_report, print_result
+from flowspec.document.discovery import find_specs
+from flowspec.document.escaping import visible
+from flowspec.errors import FlowspecError, SpecError
+
+
+@click.command("fmt", epilog="Example: flowspec fmt --check jobs/")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.option("--check", is_flag=True, help="Change nothing; exit with 3 when a file would change.")
+@click.option("--diff", is_flag=True, help="Print what would change, and change nothing.")
+def command(paths: tuple[Path, ...], check: bool, diff: bool) -> int:
+    """Give specs one form: order of keys, quotes, indentation and blank lines. Comments are kept.
+
+    PATH is a file, a folder (the specs in it and below it) or a glob. What a spec says is never changed: a file that
+    can't be formatted without that is left as it is, which is an error.
+    """
+    changed, code = 0, Exit.OK
+    for path in find_specs(paths):
+        try:
+            before, after = _formatted(path)
+        except SpecError as error:
+            from flowspec.report import diagnostics
+
+            eprint_report(diagnostics.as_text(error.diagnostics))
+            code = Exit.USAGE
+            continue
+        except FlowspecError as error:
+            eprint_report(f"error: {error.message}\n  {error.remedy}")
+            code = code or Exit.ERROR
+            continue
+        if before == after:
+            continue
+        changed += 1
+        if diff:
+            name = visible(str(path))
+            lines = unified_diff(before.splitlines(), after.splitlines(), name, f"{name} (formatted)", lineterm="")
+            print_result("\n".join(lines))
+        elif check:
+            print_result(visible(str(path)))
+        else:
+            # Behind a link is the file: the link stays.
+            write_whole(path.resolve(), after)
+            print_result(f"formatted {visible(str(path))}")
+    if changed and (check or diff):
+        eprint(f"{changed} to format")
+        return code or Exit.CHANGES
+    return code
+
+
+def _formatted(path: Path) -> tuple[str, str]:
+    from flowspec.document.formatting import format_text
+    from flowspec.document.parse import read
+
+    source = read(path)
+    # As it is on the disk: `read` drops a byte order mark, and another end of lines is a change, too.
+    return path.read_bytes().decode("utf-8"), format_text(source)

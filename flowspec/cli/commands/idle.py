@@ -1,0 +1,83 @@
+"""`flowspec idle`: clusters of ours that do nothing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowspec.cli.confirm import confirm
+from flowspec.cli.exits import Exit
+from flowspec.cli.locate import BACKEND, bare_endpoint
+from flowspec.cli.options import CONNECTION, YES, output_format
+from flowspec.cli.output import eprint, eprint_report, print_result
+from flowspec.cli.times import span
+from flowspec.errors import FlowspecError
+
+if TYPE_CHECKING:
+    from flowspec.backend.aws.client import Emr
+    from flowspec.backend.aws.manage.inventory import IdleCluster
+    from flowspec.facts.backends import BackendName
+
+
+@click.command("idle", epilog="Example: flowspec idle --at-least 2h --region us-east-1")
+@CONNECTION
+@BACKEND
+@click.option(
+    "--at-least", callback=span, default="0", metavar="SPAN", help="Idle for at least this long: 30m, 2h, 7d."
+)
+@click.option("--terminate", is_flag=True, help="Terminate them.")
+@click.option("--unprotect", is_flag=True, help="Terminate those that are protected, too.")
+@YES
+@output_format("text", "json")
+def command(  # noqa: PLR0917 - click passes options by name
+    at_least: timedelta,
+    terminate: bool,
+    unprotect: bool,
+    yes: bool,
+    backend: BackendName | None,
+    format_: str,
+    **options: Any,
+) -> int:
+    """List the clusters that flowspec made and that have nothing to do: since when, and the instance hours of that.
+
+    A cluster is idle since its last step ended, or since it was ready.
+    """
+    from flowspec.backend.aws.client import connect
+    from flowspec.backend.aws.manage.inventory import idle_clusters
+    from flowspec.report import runs
+
+    emr = connect(bare_endpoint(backend, **options))
+    found = idle_clusters(emr, at_least=at_least)
+    done: dict[str, str] = {}
+    if terminate and found:
+        eprint_report(runs.idle_table(found))
+        confirm(f"Terminate {len(found)} idle cluster{'s' if len(found) > 1 else ''}?", yes=yes, unasked=False)
+        done = {one.cluster.id: _end(emr, one, unprotect=unprotect) for one in found}
+    if format_ == "json":
+        documents = map(partial(_document, done=done), found)
+        print_result(runs.as_json(list(documents)))
+    elif not terminate or not found:
+        print_result(runs.idle_table(found))
+    return Exit.ERROR if "refused" in done.values() else Exit.OK
+
+
+def _end(emr: Emr, idle: IdleCluster, *, unprotect: bool) -> str:
+    """Terminates one; says what became of it. One that is refused keeps none of the others from ending."""
+    from flowspec.backend.aws.manage.inventory import end_idle
+
+    try:
+        ended = end_idle(emr, idle, unprotect=unprotect)
+    except FlowspecError as error:
+        eprint(f"cluster {idle.cluster.id}: {error.sentence}")
+        return "refused"
+    eprint(f"cluster {idle.cluster.id}: " + ("termination requested" if ended else "not idle any more, left alone"))
+    return "terminated" if ended else "left alone"
+
+
+def _document(idle: IdleCluster, done: dict[str, str]) -> dict[str, Any]:
+    from flowspec.report import runs
+
+    return {**runs.idle_document(idle), "done": done.get(idle.cluster.id, "")}

@@ -1,0 +1,35 @@
+"""`flowspec protect`: protects a cluster against termination."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from flowspec.cli.exits import Exit
+from flowspec.cli.locate import CHOOSING, choose_one
+from flowspec.cli.options import output_format
+from flowspec.cli.output import print_result
+
+
+@click.command("protect", epilog="Example: flowspec protect job.yaml")
+@CHOOSING
+@output_format("text", "json")
+def command(what: str, format_: str, **options: Any) -> int:
+    """Protect a cluster against termination. WHAT is a spec, a cluster's id, or its name."""
+    return set_protection(what, format_, on=True, **options)
+
+
+def set_protection(what: str, format_: str, *, on: bool, **options: Any) -> int:
+    """Sets the termination protection of the cluster that WHAT names, and prints it."""
+    from flowspec.backend.aws.manage.ending import protect
+    from flowspec.report.runs import as_json
+
+    chosen = choose_one(what, **options)
+    changed = protect(chosen.emr, chosen.cluster_id, on=on)
+    if format_ == "json":
+        print_result(as_json({"cluster": chosen.cluster_id, "termination_protected": on, "changed": changed}))
+    else:
+        said = "protected against termination" if on else "not protected against termination"
+        print_result(f"cluster {chosen.cluster_id}: {said}{'' if changed else ' (it was so before)'}")
+    return Exit.OK

@@ -1,0 +1,85 @@
+"""`flowspec review`: what a change of a repository does to each flow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowspec.cli.cores import each
+from flowspec.cli.exits import Exit
+from flowspec.cli.options import output_format, pairs_of
+from flowspec.cli.output import eprint_report, print_result
+
+if TYPE_CHECKING:
+    from flowspec.review.review import Review
+
+
+@click.command("review", epilog="Example: flowspec review --base origin/main --format markdown jobs/")
+@click.argument("paths", nargs=-1, metavar="[PATH...]")
+@click.option("--base", required=True, metavar="REV", help="Where the change is to go: origin/main.")
+@click.option("--head", default="HEAD", show_default=True, metavar="REV", help="The change; only what is committed.")
+@click.option("--var", "assignments", multiple=True, metavar="NAME=VALUE", help="Set a variable; may be repeated.")
+@click.option(
+    "--var-file",
+    "variable_files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="YAML or JSON file of variables, taken from each revision if it is in the repository; may be repeated.",
+)
+@click.option("--date", type=click.DateTime(["%Y-%m-%d"]), help="The day of `ds` and `ts`; default: now, in UTC.")
+@click.option("--live", is_flag=True, help="Show the plan of each flow, too; needs credentials, and HEAD checked out.")
+@click.option("--exit-code", is_flag=True, help="Exit with 3 when a flow changes.")
+@output_format("text", "markdown", "json", "github", "sarif")
+def command(paths: tuple[str, ...], live: bool, exit_code: bool, format_: str, **options: Any) -> int:
+    """Compare each flow of two revisions, offline: what its request gains, loses and changes, and what that costs.
+
+    Both are read from git, not from the working tree, and nothing of either is run. PATH, relative to the top of the
+    repository, is a spec or a folder of specs. Specs are compared at each of their targets.
+    """
+    from flowspec.report import diagnostics, reviews
+    from flowspec.review.review import INVALID, Given, compare_revisions
+
+    date = options["date"]
+    now = date.replace(tzinfo=timezone.utc) if date else None
+    given = Given(pairs_of(options["assignments"]), options["variable_files"], now)
+    made = compare_revisions(Path(), options["base"], head=options["head"], paths=paths, given=given, each=each)
+    formats: dict[str, Callable[[Review], str]] = {
+        "text": reviews.as_text,
+        "markdown": reviews.as_markdown,
+        "json": reviews.as_json,
+        "github": lambda made: diagnostics.as_github(reviews.findings(made)),
+        "sarif": lambda made: diagnostics.as_sarif(reviews.findings(made)),
+    }
+    print_result(formats[format_](made), ci_commands=format_ == "github")
+    if live:
+        _print_plans(made, options)
+    if any(flow.status == INVALID for flow in made.flows):
+        return Exit.USAGE
+    return Exit.CHANGES if exit_code and made.flows else Exit.OK
+
+
+def _print_plans(made: Review, options: dict[str, Any]) -> None:
+    """Prints what apply would do with each flow of the working tree that the review has found changed."""
+    from flowspec.cli.planning import planned
+    from flowspec.errors import FlowspecError
+    from flowspec.report import plans
+    from flowspec.review.review import CHANGED, NEW
+
+    # As `flowspec plan` has them by default.
+    unset: dict[str, Any] = dict.fromkeys(("region", "profile", "endpoint_url", "staging"))
+    unset |= {"replace": False, "rerun": (), "cancel_removed": False}
+    given = {name: options[name] for name in ("assignments", "variable_files", "date")}
+    for flow in made.flows:
+        if flow.status not in {NEW, CHANGED}:
+            continue
+        try:
+            plan = planned(Path(flow.path), target=flow.target or None, **given, **unset).plan
+        except FlowspecError as error:
+            eprint_report(f"{flow.path}: no live plan: {error.message}")
+        else:
+            print_result(f"\n{plans.as_text(plan)}")

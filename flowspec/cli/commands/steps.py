@@ -1,0 +1,143 @@
+"""`flowspec steps add`: adds steps to a cluster that is there already."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowspec.cli.exits import Exit
+from flowspec.cli.locate import CHOOSING, Chosen, choose_one, is_spec
+from flowspec.cli.options import (
+    DETACH,
+    LOCK_TIMEOUT,
+    STAGING,
+    WATCHING,
+    compose_options,
+    job_flow,
+    output_format,
+)
+from flowspec.cli.output import eprint, print_result, print_warnings
+
+if TYPE_CHECKING:
+    from flowspec.backend.aws.manage.steps import AddedSteps
+    from flowspec.cli.options import OnInterrupt
+    from flowspec.document.job_flow import JobFlow
+    from flowspec.document.tree import Document, Items
+
+_FILE = click.argument("file", type=click.Path(path_type=Path, readable=False), metavar="FILE")
+# The options that say where an EMR is; those of a list of steps are those of the cluster.
+_CONNECTION = ("region", "profile", "endpoint_url")
+
+
+@click.group("steps", epilog="Example: flowspec steps add j-2AXXXXXXGAPLF more.yaml")
+def command() -> None:
+    """Add steps to a cluster that is there already."""
+
+
+@command.command("add", epilog="Example: flowspec steps add job.yaml more.yaml --var day=2026-11-28")
+@compose_options(CHOOSING, _FILE)
+@STAGING
+@click.option("--rerun", multiple=True, metavar="failed|NAME", help="Run a step again, or all that failed.")
+@LOCK_TIMEOUT
+@DETACH
+@WATCHING
+@output_format("text", "json")
+def add(  # noqa: PLR0917 - click passes options by name
+    what: str,
+    file: Path,
+    rerun: tuple[str, ...],
+    lock_timeout: float,
+    detach: bool,
+    timeout: float | None,
+    on_interrupt: OnInterrupt,
+    format_: str,
+    **options: Any,
+) -> int:
+    """Add the steps of FILE that the cluster does not have yet, and watch them.
+
+    WHAT is a spec, a cluster's id, or its name; FILE a spec, or a list of steps as a spec has it. A step is there
+    already if one of that name runs the same. Variables, the target and --staging are those of FILE; a list of steps
+    has them from the spec WHAT, and beside an id or a name --var declares them.
+    """
+    from flowspec.backend.aws.manage.steps import add_steps
+    from flowspec.cli.follow import follow
+    from flowspec.request.compile import compile
+
+    chosen, flow = _prepared(what, file, options)
+    print_warnings(flow.warnings)
+    request = compile(flow)
+    chosen = replace(chosen, secrets=chosen.secrets | request.secrets)
+    notify = partial(eprint, secrets=chosen.secrets)
+    steps = add_steps(
+        chosen.emr, chosen.cluster_id, flow, request, rerun=rerun, lock_timeout=lock_timeout, notify=notify
+    )
+    for one in steps.failed:
+        notify(f"note: step {one.name} ({one.id}) is {one.state}: --rerun failed runs it again")
+    awaited = (*steps.awaits, *steps.added)
+    if detach or not awaited:
+        return _print(chosen, steps, format_)
+    eprint(f"added {len(steps.added)} of {len(request.params['Steps'])} steps to cluster {chosen.cluster_id}")
+    return follow(replace(chosen, steps=awaited), timeout=timeout, on_interrupt=on_interrupt, format_=format_)
+
+
+def _print(chosen: Chosen, steps: AddedSteps, format_: str) -> int:
+    from flowspec.report.runs import as_json
+
+    if format_ == "json":
+        failed = [one.id for one in steps.failed]
+        document = {"cluster": chosen.cluster_id, "added": steps.added, "awaits": steps.awaits, "failed": failed}
+        print_result(as_json(document))
+        return Exit.OK
+    for one in steps.added:
+        print_result(one)
+    if not steps.added:
+        eprint(f"cluster {chosen.cluster_id} has all these steps already")
+    return Exit.OK
+
+
+def _prepared(what: str, file: Path, options: dict[str, Any]) -> tuple[Chosen, JobFlow]:
+    """The cluster, and the flow that has the steps to add."""
+    from flowspec.backend.aws.client import Endpoint
+    from flowspec.document.parse import load
+    from flowspec.document.step_list import load_steps, with_steps
+    from flowspec.document.tree import Items
+
+    backend, staging = options.pop("backend"), options.pop("staging")
+    found: Document | Items = load_steps(file)
+    if isinstance(found, Items) and is_spec(what):
+        found = with_steps(load(Path(what)), file, found)
+    if isinstance(found, Items):
+        chosen = choose_one(what, backend=backend, **options)
+        return chosen, _listed(chosen, file, found, {**options, "staging": staging})
+    flow = job_flow(found, staging=staging, **options)
+    return choose_one(what, backend=backend, endpoint=Endpoint.of(flow), **options), flow
+
+
+def _listed(chosen: Chosen, file: Path, steps: Items, options: dict[str, Any]) -> JobFlow:
+    """The flow of a list of steps for a cluster that is named by its id or name: with the cluster's own release."""
+    from flowspec.backend.aws.observe import read_back
+    from flowspec.document.step_list import steps_alone
+
+    cluster = read_back(chosen.emr, chosen.cluster_id, steps=False)
+    assert cluster.live is not None
+    endpoint, params = chosen.emr.endpoint, cluster.live.params
+    given = {
+        "release_label": params.get("ReleaseLabel"),
+        "ami_version": params.get("AmiVersion"),
+        "region": chosen.emr.region if "region" in chosen.emr.backend.connection_settings else None,
+        "log_uri": params.get("LogUri"),
+    }
+    names = [text.partition("=")[0] for text in options["assignments"]]
+    header = {
+        "flowspec": "v1",
+        "name": cluster.name,
+        **({"variables": {name: {"type": "string"} for name in names}} if names else {}),
+        "backend": endpoint.backend,
+        **{key: value for key, value in given.items() if value},
+    }
+    kept = {key: value for key, value in options.items() if key not in _CONNECTION}
+    return job_flow(steps_alone(file, steps, header), emr_rules=False, **kept)

@@ -1,0 +1,73 @@
+"""`flowspec test`: runs flows on sample data, on embedded EMRs of their own, and compares what comes out."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowspec.cli.exits import Exit
+from flowspec.cli.options import output_format
+from flowspec.cli.output import eprint, print_result, wants_color
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowspec.cases.running import CaseResult
+
+
+@click.command("test", epilog="Example: flowspec test jobs -k wordcount --junit report.xml")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path, readable=False), metavar="[PATH]...")
+@click.option(
+    "-k", "--select", multiple=True, metavar="TEXT", help="Only cases with this text in their name; may be repeated."
+)
+@click.option("--last-failed", is_flag=True, help="Only cases that failed last time; all, if none did.")
+@click.option(
+    "--base", metavar="REF", help="Only cases that a change since the merge base with this git revision touches."
+)
+@click.option("--update", is_flag=True, help="Write what comes out as the expected output.")
+@click.option("--keep", is_flag=True, help="Keep the home of a failed case, with all its files and logs.")
+@click.option(
+    "-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Run so many cases at once; default: one per core."
+)
+@click.option(
+    "--junit",
+    type=click.Path(path_type=Path, dir_okay=False, writable=True),
+    metavar="FILE",
+    help="Write the results as JUnit XML, too.",
+)
+@output_format("text", "json")
+def command(paths: tuple[Path, ...], junit: Path | None, format_: str, **options: Any) -> int:
+    """Run flows on sample data, on this machine, without AWS, and compare what comes out.
+
+    A case is a folder tests/NAME/ beside a spec, with a case.yaml, sample data and the expected output. PATH is such a
+    folder, a spec, or a folder with all below it; default: the working directory. Each case runs in a home of its own.
+    The steps are executed, so test only specs that you trust to run here.
+    """
+    from flowspec.cases.running import run_tests
+    from flowspec.report import cases as report
+    from flowspec.report.runs import as_json
+
+    started = time.monotonic()
+
+    def show(result: CaseResult) -> None:
+        if format_ == "text":
+            print_result(report.result_text(result, color=wants_color()))
+
+    results = run_tests(paths or (Path(),), on_result=show, **options)
+    if junit:
+        junit.write_bytes(report.as_junit(results))
+    if format_ == "json":
+        print_result(as_json(report.as_document(results)))
+    elif results:
+        eprint(report.summary_text(results, time.monotonic() - started))
+    else:
+        eprint(f"no case is touched by a change since {options['base']}")
+    return _exit_of(results)
+
+
+def _exit_of(results: Sequence[CaseResult]) -> Exit:
+    outcomes = {one.outcome.value for one in results}
+    return Exit.USAGE if "invalid" in outcomes else Exit.ERROR if "failed" in outcomes else Exit.OK

@@ -1,0 +1,25 @@
+"""Asks before something is done that can't be undone."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from flowspec.cli.output import eprint, on_terminal
+
+
+def confirm(question: str, *, yes: bool, unasked: bool = True) -> None:
+    """Asks on a terminal, unless `yes`. Raises click.Abort when the answer is no.
+
+    Where nobody can be asked (CI, a pipe) it is done, or with `unasked=False` refused as a wrong usage: for what acts
+    on more than was named.
+    """
+    if yes:
+        return
+    if sys.stdin is not None and sys.stdin.isatty() and on_terminal():
+        if not click.confirm(question, err=True):
+            eprint("nothing was done")
+            raise click.Abort
+    elif not unasked:
+        raise click.UsageError(f"{question} Nobody can be asked here: give --yes")

@@ -1,0 +1,45 @@
+"""Points in time and spans as people write them on a command line; callbacks of click."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+
+import click
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_SPAN = re.compile(r"(?P<number>\d{1,9}(?:\.\d+)?)(?P<unit>[smhd])|0")
+
+
+def span(_: click.Context, __: click.Parameter, value: str) -> timedelta:
+    """Returns a span of time: 90s, 30m, 12h, 7d; a bare 0 is none. Raises BadParameter for any other text."""
+    found = _span(value)
+    if found is None:
+        raise click.BadParameter(f"{value!r} is no time span: write 90s, 30m, 12h or 7d")
+    return found
+
+
+def moment(_: click.Context, __: click.Parameter, value: str | None) -> datetime | None:
+    """Returns a date or time of ISO 8601 (in UTC, unless it says otherwise), or the time that was a span ago.
+
+    Raises BadParameter for any other text.
+    """
+    if value is None:
+        return None
+    try:
+        ago = _span(value)
+        if ago is not None:
+            return datetime.now(timezone.utc) - ago
+        # Python 3.10 does not know the Z.
+        found = datetime.fromisoformat(re.sub("Z$", "+00:00", value))
+    except (ValueError, OverflowError) as error:
+        wanted = "2026-11-28, 2026-11-28T10:00:00Z, or 12h for twelve hours ago"
+        raise click.BadParameter(f"{value!r} is no time: write {wanted}") from error
+    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+
+
+def _span(text: str) -> timedelta | None:
+    found = _SPAN.fullmatch(text)
+    if not found:
+        return None
+    return timedelta(**{_UNITS[found["unit"]]: float(found["number"])}) if found["unit"] else timedelta()

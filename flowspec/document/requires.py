@@ -1,0 +1,31 @@
+"""Holds `requires`, the versions of flowspec that a spec is written for, against the one that reads it."""
+
+from __future__ import annotations
+
+from flowspec.document.tree import Mapping, Scalar
+from flowspec.errors import SpecError
+from flowspec.version import installed_version
+
+
+def check_requires(root: Mapping) -> None:
+    """Raises SpecError when the spec `requires` another version of flowspec, or when that is no version specifier.
+
+    Nothing else is checked then: keys that this version does not know may be right for the other one.
+    """
+    wanted = root.get("requires")
+    if not isinstance(wanted, Scalar) or not isinstance(wanted.value, str):
+        # Absent, or of a type that the schema reports.
+        return
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    def refuse(message: str, hint: str) -> SpecError:
+        return SpecError([wanted.at.source.diagnostic("FS015", message, wanted.at, hint=hint)])
+
+    try:
+        versions = SpecifierSet(wanted.text)
+    except InvalidSpecifier:
+        raise refuse(f"'{wanted.text}' is not a set of versions", 'write it as pip does: ">=0.3,<1"') from None
+    version = installed_version()
+    if not versions.contains(version, prereleases=True):
+        message = f"this spec requires flowspec {versions}, and this is {version}"
+        raise refuse(message, f"pip install 'flowspec{versions}', or change `requires`")

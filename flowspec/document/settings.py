@@ -1,0 +1,108 @@
+"""Settings beside specs, in `flowspec.toml` or in `[tool.flowspec]` of `pyproject.toml`: severities of findings.
+
+    [severity]             # in pyproject.toml: [tool.flowspec.severity]
+    security = "warning"   # all rules of security that are off by themselves
+    FS222 = "error"        # one finding: error, warning, info or off
+
+The nearest file counts, from the spec's folder up to the root of its repository.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from flowspec.document.catalog import CATALOG
+from flowspec.document.nearest import did_you_mean
+from flowspec.document.parse import read, tree_of
+from flowspec.document.tree import Source
+from flowspec.errors import Diagnostic, Severity, SpecError
+
+SECURITY = ("FS611", "FS612", "FS613", "FS614", "FS615")
+"""The rules of security (`flowspec.document.rules.security`)."""
+
+OFF = frozenset({"FS611", "FS612", "FS613", "FS615"})
+"""Those that report nothing without a setting: clusters that are right without it are common."""
+
+_SECTION = "severity"
+_LEVELS: Mapping[str, Severity | None] = {**{one.value: one for one in Severity}, "off": None}
+
+
+class Settings(NamedTuple):
+    """The severity of each finding that has one of its own; None: it is not reported."""
+
+    severities: Mapping[str, Severity | None] = dict.fromkeys(OFF)
+
+    def applied(self, found: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
+        """Yields findings with their severities. An error stays one: what EMR refuses can't be allowed here."""
+        for one in found:
+            if one.id not in self.severities or (one.severity is Severity.ERROR and one.id not in SECURITY):
+                yield one
+            elif level := self.severities[one.id]:
+                yield replace(one, severity=level)
+
+
+def settings_for(spec: Path) -> Settings:
+    """Reads the settings that hold for a spec. Raises SpecError when the file is not as it should be."""
+    root = tree_of(spec)
+    folder = spec.parent.resolve()
+    for one in (folder, *folder.parents):
+        for name, section in (("flowspec.toml", ()), ("pyproject.toml", ("tool", "flowspec"))):
+            file = one / name
+            if file.is_file() and (found := _read_once(file, section)) is not None:
+                return found
+        if one == root:
+            break
+    return Settings()
+
+
+def _read_once(file: Path, section: tuple[str, ...]) -> Settings | None:
+    """Reads a file again only when it has changed: parsing TOML takes a millisecond, as long as validating a spec."""
+    state = file.stat()
+    return _read_as_of(file, section, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=16)
+def _read_as_of(file: Path, section: tuple[str, ...], mtime: int, size: int) -> Settings | None:  # noqa: ARG001 - the key
+    return _read(file, section)
+
+
+def _read(file: Path, section: tuple[str, ...]) -> Settings | None:
+    """The settings of a file; None when it has no such section."""
+    source = read(file, "FS603")
+    data: Any = _toml(source)
+    for key in section:
+        data = data.get(key) if isinstance(data, dict) else None
+    if data is None:
+        return None
+    known = data.get(_SECTION, {}) if isinstance(data, dict) else None
+    if not isinstance(known, dict) or set(data) - {_SECTION}:
+        raise _invalid(source, f"the settings are a table `{_SECTION}`, and nothing else")
+    out: dict[str, Severity | None] = dict.fromkeys(OFF)
+    # The group first, so that one of its rules can be set apart from it.
+    for id_, level in sorted(known.items(), key=lambda pair: pair[0] != "security"):
+        if id_ != "security" and id_ not in CATALOG:
+            raise _invalid(source, f"there is no finding {id_}", did_you_mean(id_, CATALOG))
+        if level not in _LEVELS:
+            raise _invalid(source, f"{id_} is {level!r}", f"one of {', '.join(_LEVELS)}")
+        out |= dict.fromkeys(SECURITY if id_ == "security" else (id_,), _LEVELS[level])
+    return Settings(out)
+
+
+def _toml(source: Source) -> Any:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(source.text)
+    except tomllib.TOMLDecodeError as error:
+        raise _invalid(source, f"not TOML: {error}") from None
+
+
+def _invalid(source: Source, message: str, hint: str = "") -> SpecError:
+    return SpecError([source.diagnostic("FS603", message, hint=hint)])

@@ -1,0 +1,71 @@
+"""A request -> a DAG of Airflow with an EmrCreateJobFlowOperator."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from flowspec.exporters.job import Job, written
+
+_MODULE = '''\
+"""The job flow {title} as a DAG of Airflow; needs apache-airflow-providers-amazon."""
+
+from datetime import datetime
+
+from airflow import DAG
+from airflow.providers.amazon.aws.operators.emr import EmrCreateJobFlowOperator
+from airflow.providers.amazon.aws.sensors.emr import EmrJobFlowSensor
+
+{secrets}JOB_FLOW_OVERRIDES = {overrides}
+
+with DAG(dag_id={dag!r}, start_date=datetime(2024, 1, 1), schedule=None, catchup=False) as dag:
+    # Without a connection of EMR's, whose extra fields Airflow would add to the request.
+    create = EmrCreateJobFlowOperator(
+        task_id="create_job_flow", job_flow_overrides=JOB_FLOW_OVERRIDES, emr_conn_id=None{region}
+    )
+    wait = EmrJobFlowSensor(task_id="wait", job_flow_id=create.output{waiting})
+    create >> wait
+'''
+_WIDTH = 100
+_SECRETS = "# Airflow masks variables whose names tell of a secret: airflow variables set NAME VALUE.\n"
+
+
+def write(job: Job) -> str:
+    """The module. Secrets are variables of Airflow, read when the task runs."""
+    kept = job.params["Instances"].get("KeepJobFlowAliveWhenNoSteps")
+    return _MODULE.format(
+        title=re.sub(r'[\\"\x00-\x1f]', " ", job.name),
+        secrets=_SECRETS if job.secrets else "",
+        overrides=_literal(_templates(job.params)),
+        dag=re.sub(r"[^\w.-]+", "-", job.name, flags=re.ASCII).strip("-") or "job-flow",
+        region=f", region_name={job.region!r}" if job.region else "",
+        waiting=', target_states=["WAITING"]' if kept else "",
+    )
+
+
+def _literal(value: Any, indent: str = "") -> str:
+    """A value as Python writes it: on one line where it is short."""
+    if not isinstance(value, dict | list) or len(repr(value)) + len(indent) <= _WIDTH:
+        return repr(value)
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    lines = "".join(f"{indent}    {item},\n" for item in _items(value, f"{indent}    "))
+    return f"{opening}\n{lines}{indent}{closing}"
+
+
+def _items(value: Any, indent: str) -> Iterator[str]:
+    for item in value:
+        yield f"{item!r}: {_literal(value[item], indent)}" if isinstance(value, dict) else _literal(item, indent)
+
+
+def _templates(value: Any) -> Any:
+    """Airflow renders each text with Jinja: what looks like a template is quoted for it."""
+    if isinstance(value, dict):
+        return {_quoted(key): _templates(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_templates(item) for item in value]
+    return written(value, _quoted, lambda name: f"{{{{ var.value.{name} }}}}") if isinstance(value, str) else value
+
+
+def _quoted(text: str) -> str:
+    return re.sub(r"\{[{%#]", lambda found: f"{{{{ '{found[0]}' }}}}", text)

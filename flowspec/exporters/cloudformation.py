@@ -1,0 +1,149 @@
+"""A request -> a CloudFormation template with an AWS::EMR::Cluster, as YAML."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from flowspec.exporters.aws_cli import written_out
+from flowspec.exporters.job import Job, Json, without, written
+from flowspec.importers.decompile.placeholders import PLACEHOLDER, placeholder_name
+
+# The properties of AWS::EMR::Cluster and of its JobFlowInstancesConfig (CloudFormation's resource specification).
+PROPERTIES = {
+    *("AdditionalInfo", "Applications", "AutoScalingRole", "AutoTerminationPolicy", "BootstrapActions"),
+    *("Configurations", "CustomAmiId", "EbsRootVolumeIops", "EbsRootVolumeSize", "EbsRootVolumeThroughput"),
+    *("JobFlowRole", "KerberosAttributes", "LogEncryptionKmsKeyId", "LogUri", "ManagedScalingPolicy", "Name"),
+    *("OSReleaseLabel", "PlacementGroupConfigs", "ReleaseLabel", "ScaleDownBehavior", "SecurityConfiguration"),
+    *("ServiceRole", "StepConcurrencyLevel", "Steps", "Tags", "VisibleToAllUsers"),
+}
+INSTANCES = {
+    *("AdditionalMasterSecurityGroups", "AdditionalSlaveSecurityGroups", "Ec2KeyName", "Ec2SubnetId", "Ec2SubnetIds"),
+    *("EmrManagedMasterSecurityGroup", "EmrManagedSlaveSecurityGroup", "HadoopVersion", "KeepJobFlowAliveWhenNoSteps"),
+    *("Placement", "ServiceAccessSecurityGroup", "TerminationProtected", "UnhealthyNodeReplacement"),
+}
+_STEP = ("Name", "ActionOnFailure", "HadoopJarStep")
+_GROUP = {
+    *("AutoScalingPolicy", "BidPrice", "Configurations", "CustomAmiId", "EbsConfiguration", "InstanceCount"),
+    *("InstanceType", "Market", "Name", "InstanceRole"),
+}
+# Words that YAML 1.1 reads as something else than a text.
+_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
+_ROLES = {"MASTER": "MasterInstance", "CORE": "CoreInstance"}
+
+
+def write(job: Job) -> str:
+    """The template. Secrets are parameters with NoEcho."""
+    template: Json = {"AWSTemplateFormatVersion": "2010-09-09", "Description": f"The job flow {job.name}"}
+    if job.secrets:
+        template["Parameters"] = {_identifier(name): {"Type": "String", "NoEcho": True} for name in job.secrets}
+    template["Resources"] = {
+        "Cluster": {"Type": "AWS::EMR::Cluster", "Properties": _referring(_properties(job.params))}
+    }
+    return "\n".join(_yaml(template)) + "\n"
+
+
+def notes(job: Job) -> list[str]:
+    """Returns notes on members of the request that CloudFormation refuses (its schema of AWS::EMR::Cluster)."""
+    out = [
+        f"CloudFormation requires {name}" for name in ("JobFlowRole", "ServiceRole", "Name") if not job.params.get(name)
+    ]
+    for index, step in enumerate(job.params.get("Steps", [])):
+        args = step["HadoopJarStep"].get("Args", [])
+        if len(set(args)) < len(args):
+            told = "the schema of AWS::EMR::Cluster wants those of a step to differ; an AWS::EMR::Step may repeat them"
+            out.append(f"Steps[{index}] has an argument twice: {told}")
+    keys = [tag.get("Key") for tag in job.params.get("Tags", [])]
+    return [*out, "CloudFormation wants the keys of tags to differ"] if len(set(keys)) < len(keys) else out
+
+
+def _properties(params: Json) -> Json:
+    out = {key: value for key, value in params.items() if key in PROPERTIES}
+    if "Configurations" in out:
+        out["Configurations"] = _configurations(out["Configurations"])
+    if "Steps" in out:
+        steps = [{key: one[key] for key in _STEP if key in one} for one in out["Steps"]]
+        out["Steps"] = [{**one, "HadoopJarStep": _jar(one["HadoopJarStep"])} for one in steps]
+    if "Tags" in out:
+        out["Tags"] = [{"Value": "", **tag} for tag in out["Tags"]]
+    out["Instances"] = _instances(params["Instances"])
+    return out
+
+
+def _instances(given: Json) -> Json:
+    out: Json = {}
+    groups = given.get("InstanceGroups") or written_out(given)
+    for one in groups:
+        known = {key: value for key, value in one.items() if key in _GROUP}
+        _place(out, _with_configurations(known), "InstanceRole", "Group")
+    for one in given.get("InstanceFleets", []):
+        types = [_with_configurations(each) for each in one.get("InstanceTypeConfigs", [])]
+        _place(out, {**one, "InstanceTypeConfigs": types} if types else one, "InstanceFleetType", "Fleet")
+    out |= {key: value for key, value in given.items() if key in INSTANCES}
+    if "AvailabilityZone" not in out.get("Placement", {"AvailabilityZone": ""}):
+        del out["Placement"]
+    return out
+
+
+def _place(out: Json, one: Json, word: str, kind: str) -> None:
+    role = one[word]
+    if role in _ROLES:
+        out[f"{_ROLES[role]}{kind}"] = without(one, word)
+    else:
+        out.setdefault(f"TaskInstance{kind}s", []).append(without(one, word))
+
+
+def _with_configurations(one: Json) -> Json:
+    return {**one, "Configurations": _configurations(one["Configurations"])} if "Configurations" in one else one
+
+
+def _configurations(given: list[Json]) -> list[Json]:
+    named = [{("ConfigurationProperties" if key == "Properties" else key): item for key, item in one.items()}
+             for one in given]  # fmt: skip
+    return [_with_configurations(one) for one in named]
+
+
+def _jar(given: Json) -> Json:
+    return {("StepProperties" if key == "Properties" else key): value for key, value in given.items()}
+
+
+# --- references and YAML ---
+
+
+def _identifier(name: str) -> str:
+    """A name of a parameter: letters and digits only."""
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def _referring(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _referring(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_referring(item) for item in value]
+    if not isinstance(value, str) or not PLACEHOLDER.search(value):
+        return value
+    name = placeholder_name(value)
+    if name:
+        return {"Ref": _identifier(name)}
+    return {"Fn::Sub": written(value, lambda part: part.replace("${", "${!"), lambda one: f"${{{_identifier(one)}}}")}
+
+
+def _yaml(value: Any, indent: str = "") -> Iterator[str]:
+    """Lines of YAML; each text is in JSON's quotes, since YAML 1.1 reads many words as something else."""
+    items = value.items() if isinstance(value, dict) else ((None, item) for item in value)
+    for key, item in items:
+        plain = key is None or (re.fullmatch(r"[A-Za-z]\w*", key, re.ASCII) and key.lower() not in _WORDS)
+        shown = key if plain else json.dumps(key, ensure_ascii=False)
+        mark = f"{indent}- " if shown is None else f"{indent}{shown}: "
+        if isinstance(item, dict | list) and item:
+            inner = list(_yaml(item, f"{indent}  "))
+            if shown is None:
+                yield f"{indent}- {inner[0].lstrip()}"
+                yield from inner[1:]
+            else:
+                yield mark.rstrip()
+                yield from inner
+        else:
+            yield f"{mark}{json.dumps(item, ensure_ascii=False)}"

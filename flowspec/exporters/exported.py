@@ -1,0 +1,122 @@
+"""Writes a request in the format of another tool, and tells what that format says otherwise."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from flowspec.document.job_flow import JobFlow
+from flowspec.document.masking import mask
+from flowspec.errors import FlowspecError, SpecError
+from flowspec.exporters import airflow, aws_cli, cloudformation, stepfunctions, terraform
+from flowspec.exporters.job import Job, References
+from flowspec.importers.decompile.placeholders import substitute
+from flowspec.importers.sources import read
+from flowspec.request.compile import Request, compile
+
+# EMR has no order for these.
+_SETS = {"Applications", "Tags", "Ec2SubnetIds", "InstanceGroups", "InstanceFleets", "Properties"}
+_LONGEST = 60
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A definition in another tool's format; `notes` tell what it does not say as the spec does."""
+
+    text: str
+    notes: tuple[str, ...]
+
+
+class _Format(NamedTuple):
+    """A format: its name for people, its writer, and how import takes it: as which kind, from a file of which name."""
+
+    title: str
+    write: Callable[[Job], str]
+    kind: str = ""
+    file: str = ""
+    notes: Callable[[Job], list[str]] | None = None
+
+
+FORMATS: Mapping[str, _Format] = {
+    "aws-cli": _Format("the AWS CLI", aws_cli.write, "aws-cli", "create-cluster.sh"),
+    "cloudformation": _Format(
+        "CloudFormation", cloudformation.write, "cloudformation", "template.yaml", cloudformation.notes
+    ),
+    "terraform": _Format("Terraform", terraform.write, "terraform", "main.tf"),
+    "stepfunctions": _Format("Step Functions", stepfunctions.write, notes=stepfunctions.notes),
+    "airflow": _Format("Airflow", airflow.write, "airflow", "dag.py"),
+}
+
+
+def export(flow: JobFlow, to: str, request: Request | None = None) -> Exported:
+    """Writes a job flow in the format `to`, one of `FORMATS`; `request` is its request if it is compiled already.
+
+    What is written is read back as `import` does and compared with the request: each difference is a note.
+    Raises `SpecError` when the flow does not compile, `FlowspecError` when a secret can't be kept out.
+    """
+    request = request or compile(flow)
+    references = References(request.secrets)
+    params = references.replaced(request.params)
+    job = Job(flow.name, params, references.names, flow.region or "", flow.profile or "")
+    format_ = FORMATS[to]
+    text = format_.write(job)
+    if mask(text, request.secrets) != text:
+        raise FlowspecError("a secret would be readable in it", remedy="write it in one piece, as the whole value")
+    notes = [f"{one.name} has to be at {one.uri}: `flowspec apply` uploads it" for one in request.assets]
+    notes += format_.notes(job) if format_.notes else []
+    notes += _differences(format_, text, job, request) if format_.kind else []
+    return Exported(text, tuple(dict.fromkeys(notes)))
+
+
+def _differences(format_: _Format, text: str, job: Job, request: Request) -> Iterator[str]:
+    try:
+        # Terraform reads all files of a folder: here there is no other.
+        with tempfile.TemporaryDirectory(prefix="flowspec-export-") as folder:
+            wanted = read(format_.file, text.encode(), kind=format_.kind, folder=Path(folder))
+    except SpecError as error:
+        yield f"{format_.title} refuses it: {error.diagnostics[0].message}"
+        return
+    values = {name.replace("_", "").lower(): value for name, value in job.secrets.items()}
+    given = {name: values.get(name.replace("_", "").lower(), one.default) for name, one in wanted.variables.items()}
+    back = substitute(wanted.params, given)
+    for note in _compared(mask(request.params, request.secrets), mask(back, request.secrets), ""):
+        yield note.replace("TOOL", format_.title)
+
+
+def _compared(wanted: Any, back: Any, path: str) -> Iterator[str]:
+    """Yields a note for each difference of what is read back."""
+    if isinstance(wanted, dict) and isinstance(back, dict):
+        for key in {**wanted, **back}:
+            inner = f"{path}.{key}".removeprefix(".")
+            if key not in back:
+                if wanted[key] not in ("", [], {}):
+                    yield f"{inner} is left out: TOOL has no word for {_short(wanted[key])}"
+            elif key not in wanted:
+                if back[key] not in ("", [], {}):
+                    yield f"TOOL adds {inner}: {_short(back[key])}"
+            else:
+                yield from _compared(_sorted(wanted[key], key), _sorted(back[key], key), inner)
+    elif isinstance(wanted, list) and isinstance(back, list) and len(wanted) == len(back):
+        for index, pair in enumerate(zip(wanted, back, strict=True)):
+            role = pair[0].get("InstanceRole", pair[0].get("InstanceFleetType")) if isinstance(pair[0], dict) else None
+            yield from _compared(*pair, f"{path}[{role or index}]")
+    elif wanted != back:
+        yield f"{path} is {_short(back)} for TOOL, and {_short(wanted)} here"
+
+
+def _sorted(value: Any, key: str) -> Any:
+    if key not in _SETS or not isinstance(value, list):
+        return value
+    order = ("InstanceRole", "InstanceFleetType", "Key", "Name")
+    return sorted(
+        value, key=lambda one: [str(one.get(word)) for word in order] if isinstance(one, dict) else [str(one)]
+    )
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

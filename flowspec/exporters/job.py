@@ -1,0 +1,85 @@
+"""The request as the exporters see it: each secret is a placeholder with a name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flowspec.errors import FlowspecError
+from flowspec.importers.decompile.placeholders import PLACEHOLDER, placeholder
+
+Json = dict[str, Any]
+# A secret of a letter or two is only known where it is the whole value, as when it is masked.
+_SEEN_INSIDE = 3
+
+
+@dataclass(frozen=True)
+class Job:
+    """A request to export. `params` have a placeholder for each secret; `secrets` are their values, by name."""
+
+    name: str
+    params: Json
+    secrets: Mapping[str, str] = field(repr=False)
+    region: str = ""
+    profile: str = ""
+
+
+class References:
+    """Replaces secrets by placeholders, which are named like the members that hold them."""
+
+    def __init__(self, secrets: Collection[str]) -> None:
+        self._secrets = sorted(filter(None, secrets), key=len, reverse=True)
+        self.names: dict[str, str] = {}
+
+    def replaced(self, value: Any, member: str = "secret") -> Any:
+        """The value with a placeholder for each secret. Raises `FlowspecError` where one is in a key."""
+        if isinstance(value, dict):
+            named = str(value.get("Key") or value.get("Name") or "")
+            for key in value:
+                if self._in(key):
+                    raise FlowspecError(
+                        f"a secret is part of a name in {member}", remedy="only values may be sensitive"
+                    )
+            return {key: self.replaced(item, named if key == "Value" else key) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.replaced(item, "secret") for item in value]
+        if isinstance(value, str):
+            return self._text(value, member)
+        return placeholder(self._name(str(value), member)) if str(value) in self._secrets else value
+
+    def _in(self, text: str) -> bool:
+        return any(one in text for one in self._secrets if len(one) >= _SEEN_INSIDE) or text in self._secrets
+
+    def _text(self, text: str, member: str) -> str:
+        if text in self._secrets:
+            return placeholder(self._name(text, member))
+        for one in self._secrets:
+            if len(one) >= _SEEN_INSIDE and one in text:
+                text = text.replace(one, placeholder(self._name(one, member)))
+        return text
+
+    def _name(self, secret: str, member: str) -> str:
+        if secret in self.names.values():
+            return next(name for name, value in self.names.items() if value == secret)
+        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", member).lower()
+        stem = re.sub(r"[^a-z0-9]+", "_", words).strip("_") or "secret"
+        stem = stem if stem[0].isalpha() else f"secret_{stem}"
+        number, name = 1, stem
+        while name in self.names:
+            number += 1
+            name = f"{stem}_{number}"
+        self.names[name] = secret
+        return name
+
+
+def written(text: str, literal: Callable[[str], str], reference: Callable[[str], str]) -> str:
+    """A text with each placeholder as a format refers to it, and the rest as the format writes it."""
+    pieces = PLACEHOLDER.split(text)
+    return "".join(reference(piece) if index % 2 else literal(piece) for index, piece in enumerate(pieces))
+
+
+def without(value: Mapping[str, Any], *members: str) -> Json:
+    """A copy without these members."""
+    return {key: item for key, item in value.items() if key not in members}

@@ -1,0 +1,126 @@
+"""A request -> a state machine of Step Functions, in the Amazon States Language.
+
+createCluster takes no Steps and keeps its cluster alive (Developer Guide, "Create and manage Amazon EMR clusters with
+Step Functions"), so each step is a state of its own, and the last state ends the cluster.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flowspec.exporters.job import Job, Json, without, written
+from flowspec.importers.decompile.placeholders import PLACEHOLDER, placeholder_name
+
+_TASK = "arn:aws:states:::elasticmapreduce:"
+_CLUSTER = "$.cluster.ClusterId"
+_CREATE, _END, _FAIL, _DONE = "Create the cluster", "End the cluster", "Failed", "Done"
+
+
+def write(job: Job) -> str:
+    """The state machine, as JSON. Secrets are taken from the execution's input, at `$.secrets.NAME`."""
+    steps = job.params.get("Steps", [])
+    ends = not job.params["Instances"].get("KeepJobFlowAliveWhenNoSteps")
+    names = [*_names(steps), _END if ends else _DONE]
+    states: Json = {_CREATE: {**_create(job.params), "Next": names[0]}}
+    for index, step in enumerate(steps):
+        states[names[index]] = _step(step, names[index + 1], _END if ends else _FAIL)
+    if ends:
+        states |= _ending()
+    if ends or any(one.get("ActionOnFailure") != "CONTINUE" for one in steps):
+        states[_FAIL] = {"Type": "Fail", "Error": "StepFailed"}
+    states[_DONE] = {"Type": "Succeed"}
+    machine = {"Comment": f"The job flow {job.name}", "StartAt": _CREATE, "States": states}
+    return json.dumps(machine, indent=2, ensure_ascii=False) + "\n"
+
+
+def notes(job: Job) -> list[str]:
+    """Returns notes on differences between the state machine and the request."""
+    out = []
+    if not job.params["Instances"].get("KeepJobFlowAliveWhenNoSteps"):
+        out.append("the cluster is kept alive, and its last state ends it: createCluster wants it so")
+    if job.params.get("Steps"):
+        out.append("each step is a state: Step Functions adds it, and waits for it, one after the other")
+    if job.params.get("StepConcurrencyLevel", 1) > 1:
+        out.append("StepConcurrencyLevel has no effect on states that follow each other")
+    return out
+
+
+def _names(steps: list[Json]) -> list[str]:
+    """A name for each state: those of states are at most 80 characters, and unique."""
+    plain = [PLACEHOLDER.sub(r"\1", str(step.get("Name", "step"))) for step in steps]
+    return [f"{number} {name}"[:80] for number, name in enumerate(plain, 1)]
+
+
+def _create(params: Json) -> Json:
+    instances = {**params["Instances"], "KeepJobFlowAliveWhenNoSteps": True}
+    return {
+        "Type": "Task",
+        "Resource": f"{_TASK}createCluster.sync",
+        "Parameters": _referring({**without(params, "Steps"), "Instances": instances}),
+        "ResultPath": "$.cluster",
+    }
+
+
+def _step(step: Json, following: str, failure: str) -> Json:
+    goes_on = step.get("ActionOnFailure", "CONTINUE") == "CONTINUE"
+    caught = {"ResultPath": "$.continued", "Next": following} if goes_on else {"ResultPath": "$.error", "Next": failure}
+    return {
+        "Type": "Task",
+        "Resource": f"{_TASK}addStep.sync",
+        "Parameters": {"ClusterId.$": _CLUSTER, "Step": _referring(step)},
+        "ResultPath": None,
+        "Catch": [{"ErrorEquals": ["States.ALL"], **caught}],
+        "Next": following,
+    }
+
+
+def _ending() -> Json:
+    """The states that end the cluster; the execution fails afterwards if a step did."""
+    failed = {"Variable": "$.error", "IsPresent": True, "Next": _FAIL}
+    return {
+        _END: {
+            "Type": "Task",
+            "Resource": f"{_TASK}terminateCluster.sync",
+            "Parameters": {"ClusterId.$": _CLUSTER},
+            "ResultPath": None,
+            "Next": "Did a step fail?",
+        },
+        "Did a step fail?": {"Type": "Choice", "Choices": [failed], "Default": _DONE},
+    }
+
+
+# --- references ---
+
+
+def _referring(value: Any) -> Any:
+    """A value with paths into the input for placeholders; a member whose value is a path ends in `.$`."""
+    if isinstance(value, list):
+        return [_referring(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    out: Json = {}
+    for key, item in value.items():
+        texts = item if isinstance(item, list) else [item]
+        if any(isinstance(one, str) and PLACEHOLDER.search(one) for one in texts):
+            out[f"{key}.$"] = _expression(item)
+        else:
+            out[key] = _referring(item)
+    return out
+
+
+def _expression(value: Any) -> str:
+    if isinstance(value, list):
+        return f"States.Array({', '.join(map(_expression, value))})"
+    name = placeholder_name(value)
+    if name:
+        return f"$.secrets.{name}"
+    names = [f"$.secrets.{one}" for one in PLACEHOLDER.findall(value)]
+    text = written(value, _escaped, lambda _: "{}")
+    return f"States.Format('{text}'{''.join(f', {one}' for one in names)})" if names else f"'{text}'"
+
+
+def _escaped(text: str) -> str:
+    for char in "\\'{}":
+        text = text.replace(char, f"\\{char}")
+    return text

@@ -1,0 +1,185 @@
+"""Python's expressions -> values, without running any code. What can't be known is a placeholder."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flowspec.importers.names import Names
+
+_DEEPEST = 50
+# Texts and lists that are repeated or put together; a launch script has far less.
+_LONGEST = 1_000_000
+
+
+class Unknown(Exception):
+    """A value that is only known when the module runs."""
+
+
+class Expressions:
+    """Evaluates the expressions of a module. `assigned` has each name that is assigned once, with its expression."""
+
+    def __init__(self, text: str, assigned: Mapping[str, ast.expr], names: Names) -> None:
+        self.text, self.assigned, self.names = text, assigned, names
+        self._depth = 0
+        self._done: dict[str, Any] = {}
+        # The names whose values are being read: one that needs itself is not known.
+        self._open_names: set[str] = set()
+
+    def value(self, node: ast.expr) -> Any:
+        """The value of an expression; a placeholder stands for what is not known."""
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise RecursionError
+        try:
+            made = _EVALUATED[type(node)](self, node) if type(node) in _EVALUATED else self._open(node)
+        except (Unknown, TypeError, ValueError, KeyError, IndexError, AttributeError):
+            made = self._open(node)
+        finally:
+            self._depth -= 1
+        return made
+
+    def _open(self, node: ast.expr) -> str:
+        shown = " ".join((ast.get_source_segment(self.text, node) or "").split())
+        name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else "value"
+        return self.names.stand_in(f"in the module: {shown}", name.lower())
+
+    def _name(self, node: ast.Name) -> Any:
+        if node.id not in self.assigned:
+            raise Unknown
+        if node.id in self._open_names:
+            raise Unknown
+        if node.id not in self._done:
+            self._open_names.add(node.id)
+            self._done[node.id] = self.value(self.assigned[node.id])
+            self._open_names.discard(node.id)
+        return self._done[node.id]
+
+    def _dict(self, node: ast.Dict) -> Any:
+        out: dict[str, Any] = {}
+        for key, item in zip(node.keys, node.values, strict=True):
+            value = self.value(item)
+            if key is None and not isinstance(value, dict):
+                raise Unknown
+            out |= value if key is None else {str(self.value(key)): value}
+        return out
+
+    def _list(self, node: ast.List | ast.Tuple) -> Any:
+        out: list[Any] = []
+        for item in node.elts:
+            starred = isinstance(item, ast.Starred)
+            value = self.value(item.value if isinstance(item, ast.Starred) else item)
+            if starred and not isinstance(value, list):
+                raise Unknown
+            out += value if starred else [value]
+        return out
+
+    def _joined(self, node: ast.JoinedStr) -> Any:
+        return "".join(str(self.value(part)) for part in node.values)
+
+    def _formatted(self, node: ast.FormattedValue) -> Any:
+        if node.format_spec or node.conversion not in (-1, 115):
+            raise Unknown
+        return self.value(node.value)
+
+    def _binary(self, node: ast.BinOp) -> Any:
+        left, right = self.value(node.left), self.value(node.right)
+        if isinstance(node.op, ast.Add) and type(left) is type(right):
+            return _bounded(left + right)
+        if isinstance(node.op, ast.Mod) and isinstance(left, str) and set(_directives(left)) <= {"s", "d", "%"}:
+            return _bounded(left % (tuple(right) if isinstance(right, list) else right))
+        if isinstance(node.op, ast.BitOr) and isinstance(left, dict) and isinstance(right, dict):
+            return left | right
+        raise Unknown
+
+    def _unary(self, node: ast.UnaryOp) -> Any:
+        value = self.value(node.operand)
+        if isinstance(node.op, ast.USub) and isinstance(value, int | float):
+            return -value
+        raise Unknown
+
+    def _subscript(self, node: ast.Subscript) -> Any:
+        if ast.unparse(node.value) == "os.environ":
+            return self._environment(str(self.value(node.slice)), None)
+        value, key = self.value(node.value), self.value(node.slice)
+        if not isinstance(value, dict | list):
+            raise Unknown
+        return value[key]
+
+    def _call(self, node: ast.Call) -> Any:
+        called = ast.unparse(node.func)
+        args = [self.value(one) for one in node.args]
+        if called in ("os.getenv", "os.environ.get"):
+            return self._environment(args[0], args[1] if len(args) > 1 else None)
+        if called.endswith("Variable.get"):
+            return self._airflow_variable(node, args)
+        if called == "dict" and not args and all(one.arg for one in node.keywords):
+            return {str(one.arg): self.value(one.value) for one in node.keywords}
+        if isinstance(node.func, ast.Attribute) and not node.keywords:
+            return self._method(self.value(node.func.value), node.func.attr, args)
+        if called in ("str", "int", "list", "copy.deepcopy", "deepcopy") and len(args) == 1 and not _open(args[0]):
+            return {"str": str, "int": int}.get(called, lambda one: one)(args[0])
+        raise Unknown
+
+    def _method(self, owner: Any, name: str, args: list[Any]) -> Any:
+        if name == "copy" and isinstance(owner, dict | list):
+            return owner.copy()
+        plain = isinstance(owner, str) and all(isinstance(one, str) for one in args)
+        if (
+            plain
+            and name in ("lower", "upper", "strip", "replace", "rstrip", "lstrip")
+            and not any(map(_open, [owner]))
+        ):
+            return _bounded(getattr(owner, name)(*args))
+        if plain and name == "format" and "{" in owner and set(owner.split("{")[1:]) and _simple_format(owner):
+            return _bounded(owner.format(*args))
+        if plain and name == "join":
+            raise Unknown
+        raise Unknown
+
+    def _environment(self, name: Any, default: Any) -> str:
+        text = f"the environment variable {name} of Airflow's worker"
+        return self.names.stand_in(text, str(name).lower(), None if default is None or _open(default) else str(default))
+
+    def _airflow_variable(self, node: ast.Call, args: list[Any]) -> str:
+        named = {one.arg: one.value for one in node.keywords}
+        fallback = named.get("default_var") or named.get("default")
+        default = self.value(fallback) if fallback is not None else args[1] if len(args) > 1 else None
+        known = isinstance(default, str | int | float) and not _open(default)
+        return self.names.stand_in(f"the variable {args[0]} of Airflow", str(args[0]), str(default) if known else None)
+
+
+def _open(value: Any) -> bool:
+    return isinstance(value, str) and any(char in value for char in "\ue0f5\ue0f6")
+
+
+def _bounded(value: Any) -> Any:
+    if len(value) > _LONGEST:
+        raise Unknown
+    return value
+
+
+def _directives(text: str) -> list[str]:
+    """The letters after each `%`; a width is none of them, so that it is refused."""
+    return [after[:1] for after in text.replace("%%", "").split("%")[1:]]
+
+
+def _simple_format(text: str) -> bool:
+    """True if all fields of a format are `{}` or numbers: others reach into objects, or have widths."""
+    return all(part.partition("}")[0].isdigit() or part.startswith("}") for part in text.split("{")[1:])
+
+
+_EVALUATED: Mapping[type[ast.expr], Callable[..., Any]] = {
+    ast.Constant: lambda _, node: node.value,
+    ast.Name: Expressions._name,
+    ast.Dict: Expressions._dict,
+    ast.List: Expressions._list,
+    ast.Tuple: Expressions._list,
+    ast.JoinedStr: Expressions._joined,
+    ast.FormattedValue: Expressions._formatted,
+    ast.BinOp: Expressions._binary,
+    ast.UnaryOp: Expressions._unary,
+    ast.Subscript: Expressions._subscript,
+    ast.Call: Expressions._call,
+}

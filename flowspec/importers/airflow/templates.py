@@ -1,0 +1,61 @@
+"""Jinja in the templated fields of Airflow's operators -> placeholders of variables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from flowspec.importers.decompile.placeholders import Variable
+from flowspec.importers.names import Names
+
+_EXPRESSION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+_LITERAL = re.compile(r"""\s*(['"])([^'"\\]*)\1\s*""")
+_NAMED = re.compile(
+    r"""\s*(?:var\.value\.(?:get\(\s*['"](?P<got>[^'"]+)['"].*\)|(?P<value>\w+))|params\.(?P<param>\w+)"""
+    r"""|params\[['"](?P<item>[^'"]+)['"]\])\s*"""
+)
+_ADDED = re.compile(r"\s*macros\.ds_add\(\s*ds\s*,\s*(-?[0-9]{1,4})\s*\)\s*")
+# What Airflow fills in for the day of a run, in the words of the spec's own templates.
+_DATES = {
+    "ds": ("date", "{{ ds }}"),
+    "ds_nodash": ("date_digits", "{{ ds | strftime('%Y%m%d') }}"),
+    "yesterday_ds": ("date_yesterday", "{{ ds | days(-1) }}"),
+    "tomorrow_ds": ("date_tomorrow", "{{ ds | days(1) }}"),
+    "ts": ("time", "{{ ts }}"),
+    "execution_date": ("time", "{{ ts }}"),
+    "logical_date": ("time", "{{ ts }}"),
+}
+
+
+def rendered(value: Any, names: Names, params: Mapping[str, Any]) -> Any:
+    """A value with a placeholder for each template in its texts. `params` are those of the DAG, with their defaults."""
+    if isinstance(value, dict):
+        return {rendered(key, names, params): rendered(item, names, params) for key, item in value.items()}
+    if isinstance(value, list):
+        return [rendered(item, names, params) for item in value]
+    if not isinstance(value, str):
+        return value
+    if re.search(r"\{[%#]", _EXPRESSION.sub("", value)):
+        return names.stand_in(f"in Airflow: {value}", "text")
+    return _EXPRESSION.sub(lambda found: _expression(found[1], names, params), value)
+
+
+def _expression(text: str, names: Names, params: Mapping[str, Any]) -> str:
+    literal, named, date = _LITERAL.fullmatch(text), _NAMED.fullmatch(text), _DATES.get(text.strip())
+    added = _ADDED.fullmatch(text)
+    if added:
+        date = (f"date_{added[1].replace('-', 'less_')}", f"{{{{ ds | days({added[1]}) }}}}")
+    if literal:
+        return literal[2]
+    if date:
+        name, template = date
+        return names.open(name, name, Variable(template=template, rules={"description": f"{text.strip()} of Airflow"}))
+    if not named:
+        return names.stand_in(f"in Airflow: {{{{{text}}}}}", "value")
+    variable = named["got"] or named["value"]
+    if variable:
+        return names.stand_in(f"the variable {variable} of Airflow", variable)
+    param = named["param"] or named["item"]
+    default = params.get(param)
+    return names.stand_in(f"the parameter {param} of the DAG", param, None if default is None else str(default))

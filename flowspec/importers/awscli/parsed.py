@@ -1,0 +1,81 @@
+"""A parsed shell script: its commands, as words with placeholders, its variables, files and functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from flowspec.document.tree import Place
+from flowspec.importers.decompile.placeholders import PLACEHOLDER, Variable, safe_name
+
+
+class Word(NamedTuple):
+    """A word as the shell hands it on, with placeholders, and its place."""
+
+    text: str
+    at: Place
+
+
+class Command(NamedTuple):
+    """A command's words, AWS's variables that it is called with, and whether it is in a branch or a loop.
+
+    `folder` is where it runs, relative to the folder of the script (None: unknown); `stdin` is the here document that
+    it reads.
+    """
+
+    words: list[Word]
+    environment: Mapping[str, str]
+    conditional: bool = False
+    folder: str | None = ""
+    stdin: str | None = None
+
+
+@dataclass
+class Function:
+    """A function of the script: its body, the line of it, and whether it was called."""
+
+    body: str
+    line: int
+    called: bool = False
+
+
+@dataclass
+class Script:
+    """Commands in the order in which they end (one within `$( )` before that around it), and the variables met.
+
+    `outputs` gives for a variable that holds the output of commands what those commands are, `texts` what was last
+    assigned to each; `split` names those that were replaced by their words, and `notes` tell of assignments
+    whose effect is not certain, by variable. `files` are those that the script writes, with what a here document puts
+    into them (None: not known). The last members are of use while a script is read: its functions, what it does at its
+    end (`trap`), and how much was read more than once.
+    """
+
+    commands: list[Command] = field(default_factory=list)
+    variables: dict[str, Variable] = field(default_factory=dict)
+    outputs: dict[str, list[Command]] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+    uncertain: set[str] = field(default_factory=set)
+    split: set[str] = field(default_factory=set)
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    files: dict[str, str | None] = field(default_factory=dict)
+    functions: dict[str, Function] = field(default_factory=dict)
+    traps: list[Word] = field(default_factory=list)
+    rounds: int = 0
+    calls: int = 0
+    characters: int = 0
+
+    def note(self, name: str, text: str) -> None:
+        """Adds a note on a variable, once."""
+        if (safe_name(name), text) not in self.notes:
+            self.notes.append((safe_name(name), text))
+
+    def notes_on(self, names: Iterable[str]) -> list[str]:
+        """The notes on the variables of these names, on those that they are made of, and on those that were split."""
+        known, found = set(), [*names, *self.split]
+        while found:
+            name = found.pop()
+            if name not in known:
+                known.add(name)
+                found += PLACEHOLDER.findall(self.texts.get(name, ""))
+        return [text for name, text in self.notes if name in known]

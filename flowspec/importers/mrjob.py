@@ -1,0 +1,252 @@
+"""mrjob.conf -> the request of the clusters that mrjob makes with it.
+
+Facts from mrjob 0.7.4: image_version 6.0.0 and m5.xlarge (m4.large before 5.13.0) where nothing is said, groups that
+are named like their roles, Hadoop beside any other application, one step at a time.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flowspec.document.parse import compose
+from flowspec.document.tree import Source, plain
+from flowspec.errors import SpecError
+from flowspec.facts.api_model import input_shape
+from flowspec.importers.decompile.placeholders import Wanted
+from flowspec.importers.names import Names
+from flowspec.importers.refusal import refuse
+from flowspec.importers.shapes import fitted, known_members
+
+Json = dict[str, Any]
+
+_DEFAULT_VERSION = "6.0.0"
+_PLAIN = {
+    "image_id": "CustomAmiId",
+    "ebs_root_volume_gb": "EbsRootVolumeSize",
+    "emr_configurations": "Configurations",
+}
+_READ = {
+    *(*_PLAIN, "image_version", "release_label", "cloud_tmp_dir", "cloud_log_dir", "zone", "instance_fleets", "subnet"),
+    *("instance_groups", "instance_type", "bootstrap_actions", "ec2_key_pair", "max_concurrent_steps", "applications"),
+    *("enable_emr_debugging", "additional_emr_info", "iam_instance_profile", "iam_service_role", "tags", "region"),
+    *("pool_clusters", "max_mins_idle", "extra_cluster_params"),
+    *(f"{role}_instance_{what}" for role in ("master", "core", "task") for what in ("type", "bid_price")),
+    *("num_core_instances", "num_task_instances"),
+}
+# What mrjob does with each job, not with its cluster.
+_OF_JOBS = {
+    *(
+        "cmdenv",
+        "jobconf",
+        "setup",
+        "py_files",
+        "upload_files",
+        "upload_archives",
+        "upload_dirs",
+        "python_bin",
+        "libjars",
+    ),
+    *(
+        "hadoop_extra_args",
+        "hadoop_streaming_jar",
+        "interpreter",
+        "sh_bin",
+        "spark_args",
+        "spark_master",
+        "task_python_bin",
+    ),
+    *(
+        "steps_python_bin",
+        "steps_interpreter",
+        "spark_submit_bin",
+        "spark_deploy_mode",
+        "mapper",
+        "cloud_upload_part_size",
+    ),
+}
+# How mrjob itself works: nothing of it is asked of EMR.
+_OF_MRJOB = {
+    *(
+        "cleanup",
+        "cleanup_on_failure",
+        "check_cluster_every",
+        "cloud_fs_sync_secs",
+        "cloud_part_size_mb",
+        "label",
+        "owner",
+    ),
+    *(
+        "local_tmp_dir",
+        "output_dir",
+        "ssh_bin",
+        "ssh_tunnel",
+        "ssh_bind_ports",
+        "ssh_tunnel_is_open",
+        "ec2_key_pair_file",
+    ),
+    *(
+        "pool_name",
+        "pool_wait_minutes",
+        "pool_jitter_seconds",
+        "pool_timeout_minutes",
+        "max_clusters_in_pool",
+        "cluster_id",
+    ),
+    *("min_available_mb", "min_available_virtual_cores", "emr_endpoint", "s3_endpoint", "iam_endpoint", "ssh_add_bin"),
+    *("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "read_logs", "emr_action_on_failure"),
+}
+
+
+def read(source: Source, _folder: Path, _cluster: str = "") -> Wanted:
+    """The request of the emr runner of an mrjob.conf, YAML or JSON. Raises `SpecError`."""
+    root, found = compose(source)
+    if found:
+        raise SpecError(found)
+    conf = plain(root) if root is not None else None
+    runners = conf.get("runners") if isinstance(conf, Mapping) else None
+    options = runners.get("emr") if isinstance(runners, Mapping) else None
+    if not isinstance(options, Mapping):
+        refuse(source, "this mrjob.conf has no runner emr", "runners: {emr: {…}} is what makes clusters")
+    reader = _Reader(dict(options), Names())
+    if isinstance(conf, Mapping) and conf.get("include"):
+        reader.notes.append(f"include is not followed: what {json.dumps(conf['include'])} says is not imported")
+    params = reader.request(Path(source.file).stem.strip(".<>") or "mrjob")
+    made, unknown = known_members(fitted(params, input_shape()), input_shape())
+    reader.notes += [f"{path} is not imported: RunJobFlow has no such member" for path in unknown]
+    region = str(options.get("region") or "us-west-2")
+    return Wanted(made, reader.names.used(made), region, tuple(reader.notes))
+
+
+class _Reader:
+    """Reads the options of the emr runner; what is not taken over is a note."""
+
+    def __init__(self, options: Json, names: Names) -> None:
+        self.options, self.names, self.notes = options, names, list[str]()
+        self.version = str(options.get("release_label") or options.get("image_version") or _DEFAULT_VERSION)
+
+    def request(self, name: str) -> Json:
+        """The parameters of RunJobFlow."""
+        given = self.options
+        version = self.version.removeprefix("emr-")
+        release = {"AmiVersion": version} if _numbers(version) < (4,) else {"ReleaseLabel": f"emr-{version}"}
+        out: Json = {"Name": name, "LogUri": self._logs(), **release, "VisibleToAllUsers": True}
+        out |= {member: given[key] for key, member in _PLAIN.items() if given.get(key)}
+        out["Instances"] = self._instances()
+        out["StepConcurrencyLevel"] = given.get("max_concurrent_steps", 1)
+        out["BootstrapActions"] = self._actions()
+        out["Applications"] = [{"Name": one} for one in self._applications()]
+        tags = sorted((given.get("tags") or {}).items())
+        out["Tags"] = [{"Key": str(key), "Value": str(value)} for key, value in tags]
+        out["JobFlowRole"] = given.get("iam_instance_profile") or self._made("iam_instance_profile")
+        out["ServiceRole"] = given.get("iam_service_role") or self._made("iam_service_role")
+        info = given.get("additional_emr_info")
+        out["AdditionalInfo"] = info if isinstance(info, str) else json.dumps(info) if info else None
+        if given.get("pool_clusters"):
+            self._keep(out)
+        self._add_extra(out)
+        self._note_others()
+        return {key: value for key, value in out.items() if value not in (None, [], "")}
+
+    def _made(self, option: str) -> str:
+        return self.names.stand_in(f"mrjob makes a role of its own where {option} is not said", option)
+
+    def _logs(self) -> str:
+        logs = self.options.get("cloud_log_dir")
+        temporary = self.options.get("cloud_tmp_dir")
+        if logs or temporary:
+            return f"{str(logs).rstrip('/')}/" if logs else f"{str(temporary).rstrip('/')}/logs/"
+        return self.names.stand_in("mrjob takes a bucket of its own where cloud_log_dir is not said", "log_uri")
+
+    def _instances(self) -> Json:
+        given = self.options
+        out: Json = {}
+        if given.get("instance_fleets"):
+            out["InstanceFleets"] = given["instance_fleets"]
+        else:
+            out["InstanceGroups"] = given.get("instance_groups") or self._groups()
+        if given.get("zone"):
+            out["Placement"] = {"AvailabilityZone": given["zone"]}
+        if given.get("ec2_key_pair"):
+            out["Ec2KeyName"] = given["ec2_key_pair"]
+        subnet = given.get("subnet")
+        several = isinstance(subnet, list) and len(subnet) > 1
+        if subnet:
+            one = subnet[0] if isinstance(subnet, list) else subnet
+            out["Ec2SubnetIds" if several else "Ec2SubnetId"] = subnet if several else one
+        return out
+
+    def _groups(self) -> list[Json]:
+        counts = {
+            "master": 1,
+            "core": self.options.get("num_core_instances", 0),
+            "task": self.options.get("num_task_instances", 0),
+        }
+        return [self._group(role, count, sum(counts.values()) == 1) for role, count in counts.items() if count]
+
+    def _group(self, role: str, count: Any, alone: bool) -> Json:
+        default = "m5.xlarge" if _numbers(self.version.removeprefix("emr-")) >= (5, 13) else "m4.large"
+        # `instance_type` is that of the nodes that run tasks: the master only where it is alone.
+        common = self.options.get("instance_type") if role != "master" or alone else None
+        bid = self.options.get(f"{role}_instance_bid_price")
+        out = {
+            "InstanceCount": count,
+            "InstanceRole": role.upper(),
+            "InstanceType": self.options.get(f"{role}_instance_type") or common or default,
+            "Market": "SPOT" if bid else "ON_DEMAND",
+            "Name": role,
+        }
+        return {**out, "BidPrice": str(bid)} if bid else out
+
+    def _applications(self) -> list[str]:
+        named = set(self.options.get("applications") or ())
+        if named and not any(one.lower() == "hadoop" for one in named):
+            named.add("Hadoop")
+        return sorted(named)
+
+    def _actions(self) -> list[Json]:
+        actions = []
+        for number, text in enumerate(self.options.get("bootstrap_actions") or ()):
+            path, *args = shlex.split(text)
+            actions.append({"Name": f"action {number}", "ScriptBootstrapAction": {"Path": path, "Args": args}})
+            if "://" not in path:
+                self.notes.append(f"the bootstrap action {path} is a local file: which mrjob uploads")
+        return actions
+
+    def _keep(self, out: Json) -> None:
+        out["Instances"]["KeepJobFlowAliveWhenNoSteps"] = True
+        minutes = self.options.get("max_mins_idle", 10.0)
+        out["AutoTerminationPolicy"] = {"IdleTimeout": int(float(minutes) * 60)}
+        self.notes.append(
+            f"mrjob's own script ends a pooled cluster after {minutes} idle minutes: here auto_termination_policy"
+        )
+
+    def _add_extra(self, out: Json) -> None:
+        """`extra_cluster_params`: members that are laid over the request; null deletes one."""
+        for path, value in sorted((self.options.get("extra_cluster_params") or {}).items()):
+            *owners, last = path.split(".")
+            owner = out
+            for one in owners:
+                owner = owner.setdefault(one, {})
+            owner[last] = value
+            if value is None:
+                del owner[last]
+
+    def _note_others(self) -> None:
+        for key in self.options:
+            if key.startswith("bootstrap") and key != "bootstrap_actions":
+                self.notes.append(f"{key} is not imported: mrjob makes a script of it; write it as a bootstrap action")
+            elif key in _OF_JOBS:
+                self.notes.append(f"{key} is not imported: it belongs to the steps of each job")
+            elif key not in _READ | _OF_MRJOB:
+                self.notes.append(f"{key} is not imported: no option of mrjob's that is known here")
+        if self.options.get("enable_emr_debugging"):
+            self.notes.append("enable_emr_debugging is not imported: enable_debugging: true is the spec's word")
+        self.notes.append("the steps are those of each job: `flowspec migrate` records them from a script of mrjob's")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())

@@ -1,0 +1,56 @@
+"""A member of a request that the living cluster has otherwise: what a comparison yields, and a plan is made of."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, TypeAlias
+
+from flowspec.facts.mutability import Row
+
+Json: TypeAlias = "Mapping[str, Any]"
+Path: TypeAlias = "tuple[str | int, ...]"
+
+TOKEN_LENGTH = 5
+
+
+class Kind(str, Enum):
+    """The kind of a difference: a value to set, a thing to add, or one to remove."""
+
+    SET = "set"
+    ADD = "add"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One member that is not as wanted.
+
+    `path` leads to it in the wanted request (as far as the request goes), `address` names it for people, `resource`
+    is the id of the instance group or fleet that it belongs to ("" for the cluster's own).
+    """
+
+    path: Path
+    address: str
+    before: Any
+    after: Any
+    row: Row
+    kind: Kind = Kind.SET
+    resource: str = ""
+
+
+def token(address: str) -> str:
+    """A short name of a stated member: 30 bits of its sha256 in base64, of which 51 fit into the value of one tag.
+
+    Tags may hold letters, digits and `+ - = . _ : / @`, so that all of base64 is allowed in them (EC2, tag rules).
+    """
+    return base64.b64encode(hashlib.sha256(address.encode()).digest()).decode()[:TOKEN_LENGTH]
+
+
+def snake(name: str) -> str:
+    """ReleaseLabel -> release_label: the spec's name of a member."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

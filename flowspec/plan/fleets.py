@@ -1,0 +1,94 @@
+"""Compares the instance fleets of a request with those of a living cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from flowspec.facts.mutability import row_of
+from flowspec.plan.cluster import Live
+from flowspec.plan.differences import Difference, Json, Kind, Path, snake
+from flowspec.plan.forms import configurations, same
+from flowspec.plan.groups import sized_by_policy
+
+_MEMBER = "Instances.InstanceFleets"
+_TARGETS = ("TargetOnDemandCapacity", "TargetSpotCapacity")
+_COMPARED = ("Name", "LaunchSpecifications", "ResizeSpecifications", "Context")
+_DEFAULTS_OF_A_TYPE = {"WeightedCapacity": 1}
+
+
+def compare_fleets(wanted: Json, live: Live, notes: list[str]) -> Iterator[Difference]:
+    """The differences between the fleets of a request and those of a cluster that has fleets: one for each role.
+
+    Targets that managed scaling moves are left alone; `notes` gets a sentence on each.
+    """
+    now: Sequence[Json] = live.params["Instances"]["InstanceFleets"]
+    sized = sized_by_policy(wanted, live)
+    by_role = {fleet.get("InstanceFleetType"): index for index, fleet in enumerate(now)}
+    for index, fleet in enumerate(wanted["Instances"]["InstanceFleets"]):
+        role, at = fleet["InstanceFleetType"], ("Instances", "InstanceFleets", index)
+        found = by_role.pop(role, None)
+        if found is None:
+            yield Difference(at, f"instance fleet {role}", None, fleet, row_of(f"{_MEMBER}[]", role), Kind.ADD)
+        else:
+            yield from _members(fleet, now[found], live.ids[found], at)
+            yield from _targets(fleet, now[found], live.ids[found], at, notes, sized=sized)
+    for role, index in by_role.items():
+        if any(now[index].get(name) for name in _TARGETS):
+            row, before = row_of(f"{_MEMBER}[]", str(role)), {name: now[index].get(name, 0) for name in _TARGETS}
+            yield Difference((), f"instance fleet {role}", before, 0, row, Kind.REMOVE, live.ids[index])
+
+
+def _differs(fleet: Json, now: Json, name: str, fleet_id: str, at: Path, *, member: str = "") -> Difference:
+    role = fleet["InstanceFleetType"]
+    row = row_of(f"{_MEMBER}[].{member or name}", role)
+    path = (*at, name) if name in fleet else at
+    address = f"instance fleet {role}: {snake(name)}"
+    return Difference(path, address, now.get(name), fleet.get(name), row, Kind.SET, fleet_id)
+
+
+def _members(fleet: Json, now: Json, fleet_id: str, at: Path) -> Iterator[Difference]:
+    for name in _COMPARED:
+        if not same(name, fleet.get(name), now.get(name)):
+            yield _differs(fleet, now, name, fleet_id, at)
+    member = _types_differ(fleet.get("InstanceTypeConfigs", ()), now.get("InstanceTypeConfigs", ()))
+    if member:
+        yield _differs(fleet, now, "InstanceTypeConfigs", fleet_id, at, member=member)
+
+
+def _targets(fleet: Json, now: Json, fleet_id: str, at: Path, notes: list[str], *, sized: bool) -> Iterator[Difference]:
+    role = fleet["InstanceFleetType"]
+    for name in _TARGETS:
+        wanted, current = fleet.get(name, 0), now.get(name, 0)
+        if wanted == current:
+            continue
+        if sized and role != "MASTER":
+            what = f"instance fleet {role} has {snake(name)} {current} where the spec says {wanted}"
+            notes.append(f"{what}: managed scaling moves it")
+        else:
+            yield _differs(fleet, now, name, fleet_id, at)
+
+
+def _types_differ(then: Sequence[Json], now: Sequence[Json]) -> str:
+    """The member that differs: "" none, the types' Configurations only (in place), or the types themselves."""
+    if not then:
+        return ""
+    mine, theirs = _by_type(then), _by_type(now)
+    if mine.keys() != theirs.keys():
+        return "InstanceTypeConfigs"
+    for kind, config in mine.items():
+        for name, value in config.items():
+            live = theirs[kind].get(name, _DEFAULTS_OF_A_TYPE.get(name))
+            if name != "Configurations" and not same(name, value, live):
+                return "InstanceTypeConfigs"
+    # A type without configurations keeps those that it has (guide): there is nothing to compare.
+    changed = any(
+        config.get("Configurations")
+        and configurations(config["Configurations"]) != configurations(theirs[kind].get("Configurations", ()))
+        for kind, config in mine.items()
+    )
+    return "InstanceTypeConfigs.Configurations" if changed else ""
+
+
+def _by_type(configs: Sequence[Json]) -> dict[Any, Json]:
+    return {config.get("InstanceType"): config for config in configs}

@@ -1,0 +1,167 @@
+"""Compares a value that a request states with the one that the cluster has, however either of them is spelled.
+
+Both sides are brought to one form first, so that order, spelling and what EMR fills in make no difference
+(`flowspec.backend.aws.live` has undone what the service gives back under other names).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from flowspec.plan.differences import Json
+
+
+def same(name: str, wanted: Any, live: Any) -> bool:
+    """True if a stated member is on the cluster as wanted. A member that the request leaves open always is."""
+    if _is_empty(wanted) and name not in _MEANT_WHEN_EMPTY:
+        return name not in _REMOVED_WHEN_EMPTY or not live
+    if live is None:
+        return False
+    form = _FORMS.get(name, lambda value: value)
+    one, other = form(wanted), form(live)
+    return bool(one == other) if name in _WHOLE else _fits(one, other)
+
+
+def _is_empty(value: Any) -> bool:
+    """True if a value states nothing: EMR gives no empty structure back, nor one of empty structures."""
+    if isinstance(value, Mapping):
+        return all(map(_is_empty, value.values()))
+    return value is None or (isinstance(value, list | str) and not value)
+
+
+def _fits(wanted: Any, live: Any) -> bool:
+    """True if all that `wanted` states is in `live`: EMR fills in what was left open."""
+    if isinstance(wanted, Mapping):
+        return isinstance(live, Mapping) and all(
+            _fits(item, live.get(key)) for key, item in wanted.items() if not _is_empty(item)
+        )
+    if isinstance(wanted, list):
+        return isinstance(live, list) and len(wanted) == len(live) and all(map(_fits, wanted, live))
+    if isinstance(wanted, _AnyOrder):
+        return isinstance(live, _AnyOrder) and wanted.fits(live)
+    return bool(wanted == live)
+
+
+class _AnyOrder:
+    """Values whose order says nothing."""
+
+    def __init__(self, values: Sequence[Any]) -> None:
+        self._values = list(values)
+
+    def fits(self, live: _AnyOrder) -> bool:
+        """True if each has one of its own in `live` that it fits, with none left over."""
+        left = list(live._values)
+        # Those that state most choose first: a volume without Iops fits one with any.
+        for one in sorted(self._values, key=len, reverse=True):
+            found = next((other for other in left if _fits(one, other)), None)
+            if found is None:
+                return False
+            left.remove(found)
+        return not left
+
+
+# -- one form for both sides
+
+
+def _without_last_slash(uri: str) -> str:
+    scheme, separator, rest = uri.partition("://")
+    return f"s3://{rest.rstrip('/')}" if separator and scheme in {"s3", "s3n", "s3a"} else uri.rstrip("/")
+
+
+def _last_part(role: str) -> str:
+    """A role or an instance profile may be given by name or ARN; both mean the same one."""
+    return role.rpartition("/")[2]
+
+
+def _names(applications: Sequence[Json]) -> frozenset[str]:
+    """EMR ignores the case of applications' names, their order, and (from 4.0 on) all but the name."""
+    return frozenset(str(one.get("Name", "")).lower() for one in applications)
+
+
+def configurations(value: Sequence[Json]) -> Json:
+    """Classifications in any order; without properties and without nested ones, one says nothing."""
+    out: dict[str, Any] = {}
+    for one in value:
+        name = one.get("Classification", "")
+        properties = {**out.get(name, {}).get("properties", {}), **one.get("Properties", {})}
+        nested = {**out.get(name, {}).get("configurations", {}), **configurations(one.get("Configurations", ()))}
+        inner = {"properties": properties, "configurations": nested}
+        out[name] = {key: item for key, item in inner.items() if item}
+    return {key: item for key, item in out.items() if item}
+
+
+def _scripts(actions: Sequence[Json]) -> list[Any]:
+    """No arguments and an empty list of them are the same; an argument more or less is another action."""
+    scripts = [(one.get("Name", ""), one.get("ScriptBootstrapAction", {})) for one in actions]
+    return [(name, script.get("Path", ""), script.get("Args", [])) for name, script in scripts]
+
+
+def _volumes(value: Json) -> Any:
+    """The volumes of an instance, one by one: EMR lists them so."""
+    each = [
+        config["VolumeSpecification"]
+        for config in value.get("EbsBlockDeviceConfigs", ())
+        for _ in range(config.get("VolumesPerInstance", 1))
+    ]
+    optimized = {key: value[key] for key in ("EbsOptimized",) if key in value}
+    # No volumes asked for: EMR lists its defaults.
+    return {**optimized, **({"EbsBlockDeviceConfigs": _AnyOrder(each)} if each else {})}
+
+
+def _price(value: str) -> Any:
+    try:
+        return Decimal(value).normalize()
+    except (InvalidOperation, TypeError):
+        return value
+
+
+def _scaling(value: Json) -> Json:
+    """Rules by name, all of them; the dimension that EMR adds is none of the request's."""
+    rules = {}
+    for rule in value.get("Rules", ()):
+        alarm = rule.get("Trigger", {}).get("CloudWatchAlarmDefinition", {})
+        dimensions = [one for one in alarm.get("Dimensions", ()) if one.get("Key") != "JobFlowId"]
+        trigger = {"CloudWatchAlarmDefinition": {**alarm, "Dimensions": dimensions}}
+        rules[rule.get("Name", "")] = {**rule, "Trigger": trigger}
+    return {"Constraints": value.get("Constraints", {}), "Names": frozenset(rules), "Rules": rules}
+
+
+def _managed(value: Json) -> Json:
+    """The two limits that default to the maximum (API: ComputeLimits), written out."""
+    limits = value.get("ComputeLimits", {})
+    most = limits.get("MaximumCapacityUnits")
+    filled = {"MaximumOnDemandCapacityUnits": most, "MaximumCoreCapacityUnits": most, **limits}
+    return {**value, "ComputeLimits": filled if limits else {}}
+
+
+def _idle(value: Json) -> Json:
+    """An hour, where no time is given (API: AutoTerminationPolicy)."""
+    return {"IdleTimeout": 3600, **value}
+
+
+_FORMS: dict[str, Callable[[Any], Any]] = {
+    "LogUri": _without_last_slash,
+    "JobFlowRole": _last_part,
+    "ServiceRole": _last_part,
+    "AutoScalingRole": _last_part,
+    "Applications": _names,
+    "Configurations": configurations,
+    "BootstrapActions": _scripts,
+    "EbsConfiguration": _volumes,
+    "BidPrice": _price,
+    "AutoScalingPolicy": _scaling,
+    "ManagedScalingPolicy": _managed,
+    "AutoTerminationPolicy": _idle,
+    "AdditionalMasterSecurityGroups": frozenset,
+    "AdditionalSlaveSecurityGroups": frozenset,
+    "Ec2SubnetIds": frozenset,
+    "AvailabilityZones": frozenset,
+    "PlacementGroupConfigs": _AnyOrder,
+}
+# Where the whole value counts: what the request leaves out of it is not on the cluster.
+_WHOLE = frozenset({"Applications", "Configurations", "BootstrapActions"})
+_REMOVED_WHEN_EMPTY = frozenset({"Configurations", "BootstrapActions", "ManagedScalingPolicy", "AutoScalingPolicy"})
+# An empty policy is one with EMR's default.
+_MEANT_WHEN_EMPTY = frozenset({"AutoTerminationPolicy"})

@@ -1,0 +1,185 @@
+"""Compares the instance groups of a request with those of a living cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from flowspec.facts.mutability import row_of
+from flowspec.plan.cluster import Live
+from flowspec.plan.differences import Difference, Json, Kind, Path, snake, token
+from flowspec.plan.forms import same
+
+REMOVABLE = ("AutoScalingPolicy", "Configurations")
+_COMPARED = ("InstanceType", "Market", "BidPrice", "EbsConfiguration", "CustomAmiId")
+_MEMBER = "Instances.InstanceGroups"
+_SHORTHAND = ("MasterInstanceType", "SlaveInstanceType", "InstanceCount")
+
+
+def group_address(group: Json) -> str:
+    """`instance group CORE`; a task group has its name beside it, since there may be many."""
+    role = group.get("InstanceRole", "")
+    named = role == "TASK" and group.get("Name")
+    return f"instance group {role} {group['Name']}" if named else f"instance group {role}"
+
+
+def expand_shorthand(wanted: Json) -> Json:
+    """The request with MasterInstanceType, SlaveInstanceType and InstanceCount written as groups, as EMR makes them."""
+    instances = wanted.get("Instances", {})
+    if "MasterInstanceType" not in instances:
+        return wanted
+    kept = {key: value for key, value in instances.items() if key not in _SHORTHAND}
+    master, count = instances["MasterInstanceType"], instances.get("InstanceCount", 1)
+    groups = [{"InstanceRole": "MASTER", "InstanceType": master, "InstanceCount": 1}]
+    if count > 1:
+        worker = instances.get("SlaveInstanceType", master)
+        groups.append({"InstanceRole": "CORE", "InstanceType": worker, "InstanceCount": count - 1})
+    return {**wanted, "Instances": {**kept, "InstanceGroups": groups}}
+
+
+def written_as(wanted: Json, path: Path) -> Path:
+    """The path of a member as the request itself writes it: of a group's type or count, that of the shorthand."""
+    instances = wanted.get("Instances", {})
+    if "MasterInstanceType" not in instances or path[:2] != ("Instances", "InstanceGroups"):
+        return path
+    core = path[2] == 1
+    name = "InstanceCount" if path[3:] != ("InstanceType",) else "SlaveInstanceType" if core else "MasterInstanceType"
+    return ("Instances", name) if name in instances else ("Instances",)
+
+
+def compare_groups(wanted: Json, live: Live, managed: Collection[str], notes: list[str]) -> Iterator[Difference]:
+    """The differences between the groups of a request and those of a cluster that has groups.
+
+    A size that a scaler moves is left alone; `notes` gets a sentence on each.
+    """
+    then: Sequence[Json] = wanted["Instances"]["InstanceGroups"]
+    now: Sequence[Json] = live.params["Instances"]["InstanceGroups"]
+    sized = sized_by_policy(wanted, live)
+    matched = match_groups(then, now)
+    for index, group in enumerate(then):
+        at: Path = ("Instances", "InstanceGroups", index)
+        found = matched.get(index)
+        if found is None:
+            row = row_of(f"{_MEMBER}[]", group["InstanceRole"])
+            yield Difference(at, group_address(group), None, group, row, Kind.ADD)
+        else:
+            yield from _members(group, now[found], live.ids[found], at, managed)
+            yield from _size(group, now[found], live.ids[found], at, notes, sized=sized)
+    for index in sorted(set(range(len(now))) - set(matched.values())):
+        # A group that was taken away stays listed for ever, with no instances: EMR deletes none.
+        if now[index].get("InstanceCount"):
+            row, count = row_of(f"{_MEMBER}[]", now[index].get("InstanceRole", "")), now[index]["InstanceCount"]
+            yield Difference((), group_address(now[index]), count, 0, row, Kind.REMOVE, live.ids[index])
+
+
+def sized_by_policy(wanted: Json, live: Live) -> bool:
+    """True if managed scaling moves the sizes: once it is set, EMR does."""
+    if "ManagedScalingPolicy" in live.unread:
+        return bool(wanted.get("ManagedScalingPolicy"))
+    return bool(live.params.get("ManagedScalingPolicy"))
+
+
+def match_groups(then: Sequence[Json], now: Sequence[Json]) -> dict[int, int]:
+    """Which wanted group is which live one (by index): master and core by their role, task groups by name and kind.
+
+    A task group of the same name but of another type, market or volumes is another group: EMR can't change one into
+    the other. Groups that are wholly as wanted are matched first: of two that differ in no more than their policies or
+    sizes, each has its own. Groups that state most choose first: one that leaves its volumes open would fit any
+    other's. Among equals, one that has instances goes first.
+    """
+    free = list(range(len(now)))
+    matched: dict[int, int] = {}
+
+    def match(index: int, fits: Callable[[Json], bool]) -> None:
+        fitting = [one for one in free if fits(now[one])]
+        if fitting:
+            best = max(fitting, key=lambda one: (now[one].get("InstanceCount", 0) > 0, -one))
+            free.remove(best)
+            matched[index] = best
+
+    for index, group in enumerate(then):
+        if group["InstanceRole"] != "TASK":
+            match(index, lambda other, role=group["InstanceRole"]: other.get("InstanceRole") == role)  # type: ignore[misc]
+    by_detail = sorted(enumerate(then), key=lambda pair: -_detail(pair[1]))
+    for fits in _FITS:
+        for index, group in by_detail:
+            if index not in matched and group["InstanceRole"] == "TASK":
+                match(index, partial(fits, group))
+    return matched
+
+
+def _detail(group: Json) -> int:
+    """Returns the number of members that a group states; each of its volumes counts."""
+    volumes = group.get("EbsConfiguration", {}).get("EbsBlockDeviceConfigs", ())
+    return sum(bool(group.get(name)) for name in _COMPARED) + sum(len(one["VolumeSpecification"]) for one in volumes)
+
+
+def _same_kind(group: Json, other: Json) -> bool:
+    return other.get("InstanceRole") == "TASK" and all(
+        same(name, _meant(group, name), other.get(name)) for name in _COMPARED
+    )
+
+
+def _same_name(group: Json, other: Json) -> bool:
+    return (group.get("Name") or None) == other.get("Name") and _same_kind(group, other)
+
+
+def _same_policies(group: Json, other: Json) -> bool:
+    return _same_name(group, other) and all(same(name, group.get(name), other.get(name)) for name in REMOVABLE)
+
+
+def _same_in_all(group: Json, other: Json) -> bool:
+    return _same_policies(group, other) and group["InstanceCount"] == other.get("InstanceCount", 0)
+
+
+def _unnamed(group: Json, other: Json) -> bool:
+    return not group.get("Name") and _same_kind(group, other)
+
+
+def _same_size(group: Json, other: Json) -> bool:
+    return _same_name(group, other) and group["InstanceCount"] == other.get("InstanceCount", 0)
+
+
+# From the closest to the loosest.
+_FITS = (_same_in_all, _same_policies, _same_size, _same_name, _unnamed)
+
+
+def market_of(group: Json) -> str:
+    """The market of a group: with a bid it is a spot group, and without either on demand (API: InstanceGroupConfig)."""
+    return str(group.get("Market") or ("SPOT" if group.get("BidPrice") else "ON_DEMAND"))
+
+
+def _meant(group: Json, name: str) -> Any:
+    return market_of(group) if name == "Market" else group.get(name)
+
+
+def _differs(group: Json, now: Json, name: str, group_id: str, at: Path, *, kind: Kind = Kind.SET) -> Difference:
+    row = row_of(f"{_MEMBER}[].{name}", group["InstanceRole"])
+    label = "count" if name == "InstanceCount" else snake(name).removeprefix("instance_")
+    path = (*at, name) if name in group else at
+    return Difference(path, f"{group_address(group)}: {label}", now.get(name), group.get(name), row, kind, group_id)
+
+
+def _members(group: Json, now: Json, group_id: str, at: Path, managed: Collection[str]) -> Iterator[Difference]:
+    for name in ("Name", *_COMPARED):
+        if not same(name, _meant(group, name), now.get(name)):
+            yield _differs(group, now, name, group_id, at)
+    for name in REMOVABLE:
+        if group.get(name):
+            if not same(name, group[name], now.get(name)):
+                yield _differs(group, now, name, group_id, at)
+        elif now.get(name) and token(f"{group_address(group)}.{snake(name)}") in managed:
+            yield _differs(group, now, name, group_id, at, kind=Kind.REMOVE)
+
+
+def _size(group: Json, now: Json, group_id: str, at: Path, notes: list[str], *, sized: bool) -> Iterator[Difference]:
+    count, running = group["InstanceCount"], now.get("InstanceCount", 0)
+    if count == running:
+        return
+    own_policy = now.get("AutoScalingPolicy") and group.get("AutoScalingPolicy")
+    if group["InstanceRole"] != "MASTER" and (sized or own_policy):
+        owner = "managed scaling" if sized else "its automatic scaling policy"
+        notes.append(f"{group_address(group)} has {running} instances where the spec says {count}: {owner} moves it")
+    else:
+        yield _differs(group, now, "InstanceCount", group_id, at)

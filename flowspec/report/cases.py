@@ -1,0 +1,90 @@
+"""Results of `flowspec test` as text, plain data and JUnit XML."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+from xml.etree import ElementTree
+
+from flowspec.cases.running import CaseOutcome, CaseResult
+from flowspec.document.escaping import visible
+from flowspec.report.diagnostics import as_plain, as_text
+
+_COLORS = {"passed": "32", "updated": "33", "failed": "31", "invalid": "31"}
+# XML 1.0 has no way to write these characters (production 2, Char).
+_NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def result_text(result: CaseResult, *, color: bool = False) -> str:
+    """A case's result in one line, and below it what was not as expected."""
+    word = f"{result.outcome.value:<7}"
+    if color:
+        word = f"\x1b[{_COLORS[result.outcome.value]}m{word}\x1b[0m"
+    lines = [f"{word} {visible(result.name)} ({result.seconds:.1f} s)"]
+    lines += [f"  {line}" for problem in result.problems for line in problem.split("\n")]
+    lines += [f"  wrote {visible(str(path))}" for path in result.updated]
+    if result.home:
+        lines.append(f"  kept: FLOWSPEC_HOME={result.home} flowspec list --backend local --all")
+    if result.diagnostics:
+        lines.append(as_text(result.diagnostics, color=color).rstrip("\n"))
+    return "\n".join(lines)
+
+
+def summary_text(results: Sequence[CaseResult], seconds: float) -> str:
+    """The number of cases, in all and by outcome."""
+    counts = Counter(one.outcome for one in results)
+    parts = [f"{counts[outcome]} {outcome.value}" for outcome in CaseOutcome if counts[outcome]]
+    return f"{len(results)} case{'' if len(results) == 1 else 's'}: {', '.join(parts)} in {seconds:.1f} s"
+
+
+def as_document(results: Sequence[CaseResult]) -> list[dict[str, Any]]:
+    """The results for programs: plain data."""
+    return [
+        {
+            "name": one.name,
+            "path": str(one.path),
+            "outcome": one.outcome.value,
+            "seconds": round(one.seconds, 3),
+            "problems": list(one.problems),
+            "diagnostics": [as_plain(found) for found in one.diagnostics],
+            "updated": [str(path) for path in one.updated],
+            "home": str(one.home) if one.home else None,
+        }
+        for one in results
+    ]
+
+
+def as_junit(results: Sequence[CaseResult]) -> bytes:
+    """The results as JUnit XML, as CI systems read it: FAILED is a failure, INVALID an error."""
+    kinds = {CaseOutcome.FAILED: "failure", CaseOutcome.INVALID: "error"}
+    counts = Counter(kinds.get(one.outcome, "") for one in results)
+    totals = {
+        "tests": str(len(results)),
+        "failures": str(counts["failure"]),
+        "errors": str(counts["error"]),
+        "skipped": "0",
+        "time": f"{sum(one.seconds for one in results):.3f}",
+    }
+    root = ElementTree.Element("testsuites", totals)
+    suite = ElementTree.SubElement(root, "testsuite", {"name": "flowspec test", **totals})
+    for one in results:
+        folder, _, name = one.name.rpartition("/")
+        about = {
+            "classname": _text(folder),
+            "name": _text(name),
+            "time": f"{one.seconds:.3f}",
+            "file": _text(str(one.path)),
+        }
+        case = ElementTree.SubElement(suite, "testcase", about)
+        if one.outcome in kinds:
+            told = "\n".join([*one.problems, *([as_text(one.diagnostics)] if one.diagnostics else [])])
+            message = _text(told.split("\n", 1)[0])
+            ElementTree.SubElement(case, kinds[one.outcome], {"message": message}).text = _text(told)
+    written: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return written
+
+
+def _text(text: str) -> str:
+    return _NOT_XML.sub(lambda found: repr(found[0])[1:-1], text)

@@ -1,0 +1,68 @@
+"""The cause of a failure as text, Markdown and plain data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from flowspec.backend.aws.diagnosis.diagnose import Cause, Diagnosis
+from flowspec.document.escaping import visible, visible_values
+from flowspec.plan.cluster import Cluster
+from flowspec.report.markdown import escaped, fenced
+
+_NO_FAILURE = "  Nothing has failed."
+
+
+def as_text(diagnosis: Diagnosis) -> str:
+    """The cause of a failure, for people."""
+    diagnosis = visible_values(diagnosis)
+    cause = diagnosis.cause
+    lines = [f"  {fact}" for fact in diagnosis.facts]
+    lines += [f"  cause: {cause.summary} [{cause.id}]"]
+    lines += [f"    {place}"] if (place := _place(cause)) else []
+    lines += [f"    | {line}" for line in cause.quote]
+    lines += [f"  try: {advice}" for advice in diagnosis.advice]
+    if diagnosis.logs:
+        lines += [f"  logs: {diagnosis.logs}"]
+    return "\n".join([*lines, *(f"  {note}" for note in _notes(diagnosis))])
+
+
+def _place(cause: Cause) -> str:
+    """The log a cause is said in, and the lines; "" when it is in none."""
+    if not cause.line:
+        return cause.log
+    last = "" if cause.end_line == cause.line else f"-{cause.end_line}"
+    return f"{cause.log}, line{'s' if last else ''} {cause.line}{last}"
+
+
+def with_heading(cluster: Cluster, diagnosis: Diagnosis | None) -> str:
+    """The cause of a failure for people, below the cluster's name; None for no failure."""
+    head = f"{visible(cluster.name)} ({cluster.id}): {visible(cluster.state)}"
+    return f"{head}\n{as_text(diagnosis) if diagnosis else _NO_FAILURE}"
+
+
+def as_markdown(cluster: Cluster, diagnosis: Diagnosis | None) -> str:
+    """The cause of a failure as Markdown, for a pull request or a ticket; None for no failure."""
+    lines = [f"### {escaped(cluster.name)} ({cluster.id}): {escaped(cluster.state)}", ""]
+    if diagnosis is None:
+        return "\n".join([*lines, _NO_FAILURE.strip()])
+    shown = visible_values(diagnosis)
+    cause = shown.cause
+    lines += [f"**Probable cause:** {cause.summary} (`{cause.id}`)", ""]
+    lines += [f"From {escaped(place)}:", ""] if (place := _place(cause)) else []
+    lines += [*fenced(cause.quote), ""] if cause.quote else []
+    lines += [f"- **Try:** {advice}" for advice in shown.advice]
+    lines += [f"- {escaped(fact)}" for fact in shown.facts]
+    lines += [f"- Logs: {escaped(shown.logs)}"] if shown.logs else []
+    return "\n".join([*lines, *(f"- {escaped(note)}" for note in _notes(shown))])
+
+
+def _notes(diagnosis: Diagnosis) -> list[str]:
+    unread = [f"they could not be read: {diagnosis.unread}"] if diagnosis.unread else []
+    late = "EMR ships logs about every five minutes; `flowspec diagnose` reads them when they are there"
+    return [*unread, *([late] if diagnosis.logs_may_follow else [])]
+
+
+def as_document(diagnosis: Diagnosis) -> dict[str, Any]:
+    """The cause of a failure for programs: plain data."""
+    return asdict(diagnosis)

@@ -1,0 +1,157 @@
+"""A review as text, as Markdown for a comment on a pull request, and as JSON; secrets masked."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from flowspec.document.escaping import visible
+from flowspec.document.masking import mask
+from flowspec.errors import Diagnostic, Severity
+from flowspec.plan.changes import Action
+from flowspec.report import diagnostics
+from flowspec.report.markdown import escaped
+from flowspec.report.plans import change_line, diff_block
+from flowspec.review.review import CHANGED, GONE, INVALID, NEW, FlowReview, Review
+
+MARKER = "<!-- flowspec-review -->"
+"""The first line of a comment, by which it is found again to be updated."""
+
+# GitHub refuses a comment with more than 65,536 characters; some are left for what a workflow puts before it.
+COMMENT_LIMIT = 60_000
+_REVIEW_VERSION = 1
+
+
+def as_text(review: Review) -> str:
+    """The review for people: a heading and a line for each change of each flow, new findings, and a count."""
+    lines: list[str] = []
+    for flow in review.flows:
+        lines += [visible(_heading(flow)), *(f"  {line}" for line in _lines(flow)), ""]
+        findings = diagnostics.as_text(flow.findings).splitlines()
+        lines += [*(line and f"  {line}" for line in findings), ""] if findings else []
+    lines += [f"note: {visible(note)}" for note in review.notes]
+    return "\n".join([*lines, _summary(review)])
+
+
+def _lines(flow: FlowReview) -> Iterator[str]:
+    for change in flow.changes:
+        yield str(mask(change_line(change, flow.secrets, placed=True), flow.secrets))
+    yield from (f"note: {visible(note)}" for note in flow.notes)
+
+
+def _heading(flow: FlowReview) -> str:
+    target = f" on target {flow.target}" if flow.target else ""
+    moved = f", moved from {flow.moved_from}" if flow.moved_from else ""
+    replaces = "; replaces a running cluster" if flow.replaces else ""
+    status = "" if flow.status == CHANGED else f": {flow.status}"
+    return f"{flow.path}{target}{status}{moved}{replaces}"
+
+
+def _summary(review: Review) -> str:
+    counted = Counter(one.status for one in review.flows)
+    words = {NEW: "new", GONE: "gone", CHANGED: "changed", INVALID: "invalid"}
+    parts = [f"{counted[status]} {word}" for status, word in words.items() if counted[status]]
+    replaced = sum(one.replaces for one in review.flows)
+    parts += [f"{replaced} to replace where a cluster runs"] if replaced else []
+    found = sum(len(one.findings) for one in review.flows)
+    parts += [f"{found} new finding{'s' if found > 1 else ''}"] if found else []
+    since = f"since {review.base[:12]}"
+    return f"Review {since}: {', '.join(parts)}." if parts else f"Review {since}: no flow changes."
+
+
+def as_markdown(review: Review) -> str:
+    """The review for a comment: the count first, each flow folded, and no more than a comment may have."""
+    head = [MARKER, f"### {escaped(_summary(review))}", ""]
+    notes = [f"- {escaped(note)}" for note in review.notes]
+    size = sum(len(line) + 1 for line in (*head, *notes))
+    shown: list[str] = []
+    for index, flow in enumerate(review.flows):
+        section = _section(flow)
+        if size + len(section) > COMMENT_LIMIT:
+            left = len(review.flows) - index
+            shown.append(
+                f"**{left} more flow{'s' if left > 1 else ''}** did not fit: run `flowspec review` to see all.\n"
+            )
+            break
+        size += len(section) + 1
+        shown.append(section)
+    return "\n".join([*head, *shown, *notes]).rstrip()
+
+
+def _section(flow: FlowReview) -> str:
+    open_ = " open" if flow.replaces or flow.status == INVALID else ""
+    # GitHub reads Markdown in a summary only after a blank line, so that the heading is HTML.
+    lines = [f"<details{open_}><summary>{_escaped_html(_heading(flow))}</summary>", ""]
+    marks = [(change.action, change_line(change, flow.secrets, placed=True)) for change in flow.changes]
+    lines += diff_block(marks) if marks else []
+    lines += [f"- {escaped(note)}" for note in flow.notes]
+    lines += [f"- {_finding(one)}" for one in flow.findings]
+    return str(mask("\n".join([*lines, "", "</details>", ""]), flow.secrets))
+
+
+def _finding(found: Diagnostic) -> str:
+    place = f"{found.location.file}:{found.location.line} " if found.location else ""
+    hint = f" ({found.hint})" if found.hint else ""
+    return f"**{found.severity.value}** {found.id} {escaped(f'{place}{found.message}{hint}')}"
+
+
+def _escaped_html(text: str) -> str:
+    from html import escape
+
+    return escape(visible(text))
+
+
+def as_json(review: Review) -> str:
+    """The review for programs: version, commits, flows with their changes and new findings."""
+    document = {
+        "version": _REVIEW_VERSION,
+        "base": review.base,
+        "head": review.head,
+        "compared": review.compared,
+        "flows": [_flow(one) for one in review.flows],
+        "notes": list(review.notes),
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def _flow(flow: FlowReview) -> dict[str, Any]:
+    changes = [
+        {
+            "action": change.action.value,
+            "address": change.address,
+            "before": change.before,
+            "after": change.after,
+            "reason": change.reason,
+            "file": change.location.file if change.location else None,
+            "line": change.location.line if change.location else None,
+        }
+        for change in flow.changes
+    ]
+    shown: dict[str, Any] = {
+        "path": flow.path,
+        "target": flow.target,
+        "flow": flow.flow,
+        "status": flow.status,
+        "moved_from": flow.moved_from,
+        "replaces": flow.replaces,
+        "changes": changes,
+        "notes": list(flow.notes),
+        "findings": [diagnostics.as_plain(one) for one in flow.findings],
+    }
+    masked: dict[str, Any] = mask(shown, flow.secrets)
+    return masked
+
+
+def findings(review: Review) -> list[Diagnostic]:
+    """The new findings, and a warning at each line whose change replaces a running cluster: for annotations."""
+    found = [one for flow in review.flows for one in flow.findings]
+    for flow in review.flows:
+        for change in flow.changes if flow.replaces else ():
+            if change.action is Action.REPLACE and change.location:
+                message = f"{change.address} changes: a running cluster of {flow.flow} is replaced"
+                found.append(
+                    Diagnostic("FS502", str(mask(message, flow.secrets)), change.location, severity=Severity.WARNING)
+                )
+    return list(dict.fromkeys(found))

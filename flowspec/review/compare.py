@@ -1,0 +1,139 @@
+"""Compares the requests of a flow in two revisions, by the same table of members as a plan does."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from flowspec.facts.mutability import row_of
+from flowspec.plan.changes import Action, Change
+from flowspec.plan.cluster import Live
+from flowspec.plan.compare import lives_on, location_of
+from flowspec.plan.converge import changes_of, needs_replacement, value_text
+from flowspec.plan.differences import Difference, Kind, snake, token
+from flowspec.plan.fields import compare_fields, stated
+from flowspec.plan.groups import expand_shorthand, market_of
+from flowspec.plan.identity import HIDDEN_MEMBERS
+from flowspec.plan.lines import command_of, without_secret
+from flowspec.plan.steps import step_identity
+
+if TYPE_CHECKING:
+    from flowspec.document.job_flow import JobFlow
+    from flowspec.request.compile import Request
+
+_REPLACES = "only a new cluster has it"
+_KEPT = "a running cluster keeps it"
+_ELSEWHERE = frozenset({"Instances", "Tags", "Steps"})
+_MACHINES = frozenset({"InstanceGroups", "InstanceFleets"})
+
+
+def compare_requests(before: Request, after: Request, jobflow: JobFlow) -> tuple[list[Change], tuple[str, ...]]:
+    """Returns what `after`, the request of `jobflow`, changes against `before`, and notes on what can't be seen.
+
+    Of a flow that lives on, a change that a running cluster can't take has the action REPLACE, and the others name the
+    operation that makes it. Values that may be secrets are masked.
+    """
+    then, now = _as_read_back(expand_shorthand(before.params)), after.params
+    instances = then.get("Instances", {})
+    live = Live(then, ids=("",) * len(instances.get("InstanceGroups") or instances.get("InstanceFleets") or ()))
+    # All that the earlier revision stated was its own, so that what it lacks now is a difference.
+    compared = compare_fields(now, live, [token(address) for address in stated(then)])
+    differences = [*compared.differences, *_unseen(then, expand_shorthand(now), compared.differences)]
+    lasting = lives_on(then) or lives_on(now)
+    changes = [change for one in differences for change in _changes(one, lasting)]
+    changes += [*_steps(then.get("Steps", ()), now.get("Steps", ())), *_files(before, after)]
+    return [_placed(one, after, jobflow) for one in changes], compared.notes
+
+
+def _as_read_back(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The request with the market of each group that EMR chooses when none is given."""
+    for group in params.get("Instances", {}).get("InstanceGroups", ()):
+        group["Market"] = market_of(group)
+    return params
+
+
+def _changes(difference: Difference, lasting: bool) -> Iterator[Change]:
+    for change in changes_of(difference):
+        if not lasting:
+            # Each run has a cluster of its own: there is none to change by an operation, or to replace.
+            yield dataclasses.replace(change, reason="")
+        elif difference.kind is Kind.REMOVE and not (difference.row.undo or difference.row.operation):
+            yield dataclasses.replace(change, reason=_KEPT)
+        elif needs_replacement(difference):
+            yield dataclasses.replace(change, action=Action.REPLACE, reason=_REPLACES)
+        else:
+            yield change
+
+
+def _unseen(then: Mapping[str, Any], now: Mapping[str, Any], seen: Sequence[Difference]) -> Iterator[Difference]:
+    """The members that a comparison with a cluster leaves out: those that are gone, and those that EMR never shows."""
+    known = {one.path[:2] if one.path[:1] == ("Instances",) else one.path[:1] for one in seen}
+    # A policy that is gone has no path.
+    addresses = {one.address for one in seen}
+    pairs = [((name,), name, then.get(name), now.get(name)) for name in _names(then, now) - _ELSEWHERE]
+    inner, outer = then.get("Instances", {}), now.get("Instances", {})
+    names = _names(inner, outer) - _MACHINES
+    pairs += [(("Instances", name), f"Instances.{name}", inner.get(name), outer.get(name)) for name in names]  # type: ignore[misc]
+    for path, member, before, after in sorted(pairs, key=lambda pair: pair[1]):
+        address = snake(path[-1])
+        if before != after and path not in known and address not in addresses:
+            kind = Kind.ADD if before is None else Kind.REMOVE if after is None else Kind.SET
+            if kind is not Kind.REMOVE and member not in HIDDEN_MEMBERS:
+                # The same in another spelling, or a stated default.
+                continue
+            yield Difference(path if after is not None else (), address, before, after, row_of(member), kind)
+
+
+def _names(*mappings: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(name for one in mappings for name in one)
+
+
+def _steps(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> Iterator[Change]:
+    """Yields the steps that are new or gone, and the changes of those that keep their name."""
+    earlier: dict[str, list[Mapping[str, Any]]] = {}
+    for step in before:
+        earlier.setdefault(step_identity(step), []).append(step)
+    new = []
+    for index, step in enumerate(after):
+        if same := earlier.get(step_identity(step)):
+            yield from _members(same.pop(0), step, index, ("ActionOnFailure",))
+        else:
+            new.append((index, step))
+    gone = [step for steps in earlier.values() for step in steps]
+    for index, step in new:
+        renewed = next((one for one in gone if one["Name"] == step["Name"]), None)
+        if renewed is None:
+            yield Change(Action.SUBMIT, f"step {step['Name']}", after=command_of(step), path=("Steps", index))
+            continue
+        gone.remove(renewed)
+        yield from _members(renewed, step, index, ("ActionOnFailure",))
+        jars = (renewed["HadoopJarStep"], step["HadoopJarStep"])
+        yield from _members(*jars, index, ("Jar", "MainClass", "Args", "Properties"), step["Name"])
+    for step in gone:
+        yield Change(Action.DELETE, f"step {step['Name']}", before=command_of(step))
+
+
+def _members(
+    before: Mapping[str, Any], after: Mapping[str, Any], index: int, names: Sequence[str], step: str = ""
+) -> Iterator[Change]:
+    for name in names:
+        one, other = before.get(name), after.get(name)
+        if one != other:
+            address = f"step {step or after.get('Name')}: {snake(name)}"
+            yield Change(Action.UPDATE, address, value_text(one), value_text(other), path=("Steps", index))
+
+
+def _files(before: Request, after: Request) -> Iterator[Change]:
+    """Local files whose content differs: on a target that stages none, nothing else in the request shows it."""
+    earlier = {asset.name: asset.sha256 for asset in before.assets}
+    for asset in after.assets:
+        old = earlier.get(asset.name)
+        if old is not None and old != asset.sha256:
+            yield Change(Action.UPLOAD, f"file {asset.name}", old[:12], asset.sha256[:12], "its content")
+
+
+def _placed(change: Change, request: Request, jobflow: JobFlow) -> Change:
+    return dataclasses.replace(
+        change, location=location_of(change, jobflow, request), before=without_secret(change, request.secrets)
+    )

@@ -1,0 +1,172 @@
+"""Reads a git repository by git's plumbing commands.
+
+The repository may come from a stranger, so nothing that it configures is run: no hooks, filters, external diffs or text
+conversions (the commands used here know none of them), and no object is fetched. Names are bytes between NULs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from flowspec.errors import FlowspecError
+
+# Would a partial clone fetch what it has not, it ran the transport that its own configuration names.
+_ENVIRONMENT = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+_OPTIONS = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-pager", "--literal-pathspecs")
+
+# Modes of entries (gitformat-index).
+PROGRAM, LINK, SUBMODULE = "100755", "120000", "160000"
+
+
+class Entry(NamedTuple):
+    """A file of a revision: its mode (`100644`, or one of those above), object, size in bytes and path."""
+
+    mode: str
+    oid: str
+    size: int
+    path: str
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A git repository with its working tree at `root`."""
+
+    root: Path
+
+    @classmethod
+    def containing(cls, folder: Path) -> Repository:
+        """Returns the repository that a folder is in. Raises FlowspecError when there is none, or no git."""
+        try:
+            top = _git(folder, "rev-parse", "--show-toplevel").decode().rstrip("\n")
+        except FlowspecError as error:
+            raise FlowspecError(
+                f"{folder}: {error.message}", remedy="run it in a clone of the repository that has the specs"
+            ) from error
+        return cls(Path(os.fsdecode(top)))
+
+    def commit(self, revision: str) -> str:
+        """Returns the id of the commit that a revision names."""
+        try:
+            return self._text("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        except FlowspecError:
+            message = f"there is no commit '{revision}' in {self.root}"
+            raise FlowspecError(message, remedy=self._fetching(f"git fetch origin {revision}")) from None
+
+    def merge_base(self, base: str, head: str) -> str:
+        """Returns the commit at which two commits parted."""
+        try:
+            return self._text("merge-base", base, head).split("\n", maxsplit=1)[0]
+        except FlowspecError:
+            message = f"{base[:12]} and {head[:12]} have no commit in common in {self.root}"
+            remedy = self._fetching("compare with a branch of the same history")
+            raise FlowspecError(message, remedy=remedy) from None
+
+    def _fetching(self, otherwise: str) -> str:
+        shallow = self._text("rev-parse", "--is-shallow-repository") == "true"
+        return "the clone is shallow: git fetch --unshallow, or fetch-depth: 0 in CI" if shallow else otherwise
+
+    def changed(self, base: str, head: str) -> dict[str, str]:
+        """Returns the paths that differ between two commits, each with its path in the other: a file may be moved."""
+        out = self._run("diff-tree", "-r", "-M", "-z", "--name-status", "--no-ext-diff", "--no-textconv", base, head)
+        words = iter(out.split(b"\0"))
+        found: dict[str, str] = {}
+        for status in words:
+            if not status:
+                continue
+            path = os.fsdecode(next(words))
+            other = os.fsdecode(next(words)) if status[:1] in {b"R", b"C"} else path
+            found[path], found[other] = other, path
+        return found
+
+    def entries(self, commit: str) -> list[Entry]:
+        """Returns the files of a commit."""
+        found = []
+        for line in self._run("ls-tree", "-r", "-l", "-z", "--full-tree", commit).split(b"\0"):
+            head, _, path = line.partition(b"\t")
+            if path:
+                mode, _, oid, size = head.decode().split()
+                found.append(Entry(mode, oid, int(size) if size.isdigit() else 0, os.fsdecode(path)))
+        return found
+
+    def blobs(self, oids: Sequence[str]) -> Iterator[bytes]:
+        """Yields the contents of objects, in their order."""
+        command = ["git", *_OPTIONS, "cat-file", "--batch"]
+        with subprocess.Popen(
+            command, cwd=self.root, env=_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as process:
+            assert process.stdin
+            assert process.stdout
+            for oid in oids:
+                process.stdin.write(f"{oid}\n".encode())
+                process.stdin.flush()
+                words = process.stdout.readline().split()
+                # `<oid> <type> <size>`, or `<oid> missing`.
+                if len(words) < 3:
+                    raise FlowspecError(f"object {oid} is missing", remedy="fetch it: this clone has only a part")
+                yield process.stdout.read(int(words[2]))
+                process.stdout.read(1)
+            process.stdin.close()
+
+    def uncommitted(self, entries: Iterable[Entry]) -> list[str]:
+        """Returns the paths of the entries of a commit whose file in the working tree is another.
+
+        Not by `git diff`, which runs the filters that the repository configures.
+        """
+        return [one.path for one in entries if one.mode != SUBMODULE and _object_id(self.root, one) != one.oid]
+
+    def changed_paths(self, since: str) -> tuple[str, ...]:
+        """Returns the files that differ between a commit and the working tree, by name.
+
+        Those of later commits (both names of one that was moved), those that are not committed, and new ones that no
+        .gitignore names.
+        """
+        head = self.commit("HEAD")
+        known = self._run("ls-files", "-z", "--cached", "--others", "--exclude-standard").split(b"\0")
+        entries = self.entries(head)
+        new = {os.fsdecode(name) for name in known if name} - {one.path for one in entries}
+        return tuple(sorted({*self.changed(since, head), *self.uncommitted(entries), *new}))
+
+    def _run(self, *arguments: str) -> bytes:
+        return _git(self.root, *arguments)
+
+    def _text(self, *arguments: str) -> str:
+        return self._run(*arguments).decode("utf-8", "replace").strip()
+
+
+def _object_id(root: Path, entry: Entry) -> str:
+    """The id that git gives the content of a file here: SHA-1, or SHA-256 in repositories that have chosen it."""
+    path = root / entry.path
+    try:
+        content = os.fsencode(path.readlink()) if entry.mode == LINK else path.read_bytes()
+    except OSError:
+        return ""
+    algorithm = "sha1" if len(entry.oid) == _SHA1_LENGTH else "sha256"
+    return hashlib.new(algorithm, b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+_SHA1_LENGTH = 40
+
+
+def _git(folder: Path, *arguments: str) -> bytes:
+    try:
+        done = subprocess.run(
+            ["git", *_OPTIONS, *arguments], cwd=folder, env=_environment(), capture_output=True, check=False
+        )
+    except FileNotFoundError as error:
+        raise FlowspecError("there is no git on PATH", remedy="install git; it reads the repository") from error
+    if done.returncode:
+        message = done.stderr.decode("utf-8", "replace").strip() or f"git {arguments[0]} failed"
+        raise FlowspecError(message.removeprefix("fatal: "))
+    return done.stdout
+
+
+def _environment() -> dict[str, str]:
+    """The process's environment without what would point git elsewhere or run something."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return {**kept, **_ENVIRONMENT}

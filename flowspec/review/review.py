@@ -1,0 +1,255 @@
+"""Pairs the flows of two revisions and compares them, each at each of its targets."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from flowspec.document.discovery import is_spec, specs_below
+from flowspec.document.extends import extended
+from flowspec.document.parse import load
+from flowspec.document.render import render
+from flowspec.document.tree import Mapping as MappingNode
+from flowspec.document.validate import validate
+from flowspec.errors import Diagnostic, FlowspecError, Severity, SpecError
+from flowspec.plan.changes import Action, Assessment, Change
+from flowspec.plan.compare import lives_on
+from flowspec.plan.lines import submission_lines
+from flowspec.request.compile import Request, compile
+from flowspec.review.compare import compare_requests
+from flowspec.review.git import Repository
+from flowspec.review.trees import Trees
+
+if TYPE_CHECKING:
+    from flowspec.document.job_flow import JobFlow
+
+NEW, GONE, CHANGED, SAME, INVALID = "new", "gone", "changed", "same", "invalid"
+
+
+@dataclass(frozen=True)
+class FlowReview:
+    """A flow at one target. `status` is new, gone, changed, same, or invalid (at head, so that it can't be compared).
+
+    `findings` are those of the later revision that the earlier one had not. `moved_from` is the earlier path of a spec
+    that was renamed ("" if it was not).
+    """
+
+    path: str
+    target: str
+    flow: str
+    status: str
+    changes: tuple[Change, ...] = ()
+    notes: tuple[str, ...] = ()
+    findings: tuple[Diagnostic, ...] = ()
+    moved_from: str = ""
+    lives_on: bool = False
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+
+    @property
+    def replaces(self) -> bool:
+        """True if a running cluster of the flow can't take the changes."""
+        return self.lives_on and any(one.action is Action.REPLACE for one in self.changes)
+
+
+@dataclass(frozen=True)
+class Review:
+    """The result for the commits from `base` (the merge base) to `head`: the flows that differ or have findings."""
+
+    base: str
+    head: str
+    flows: tuple[FlowReview, ...]
+    compared: int
+    notes: tuple[str, ...] = ()
+
+
+class Given(NamedTuple):
+    """The values for variables, as the command line gives them."""
+
+    variables: Mapping[str, str] = {}
+    variable_files: tuple[Path, ...] = ()
+    now: datetime | None = None
+
+
+class _Pair(NamedTuple):
+    before: str | None
+    after: str | None
+
+
+Each = Callable[[Callable[[_Pair], "list[FlowReview]"], Sequence[_Pair]], Iterable["list[FlowReview]"]]
+
+
+def compare_revisions(
+    folder: Path,
+    base: str,
+    *,
+    head: str = "HEAD",
+    paths: Sequence[str] = (),
+    given: Given = Given(),  # noqa: B008 - immutable
+    each: Each = map,
+) -> Review:
+    """Compares the specs of two revisions of the repository that `folder` is in; needs git, but no network.
+
+    `base` is where a change is to go (`origin/main`): the commit at which `head` parted from it is compared. `paths`
+    (relative to the repository's root) limit it to specs there and below. `each` maps a function over the specs, in
+    processes if it likes. Raises FlowspecError when a revision does not exist.
+    """
+    repository = Repository.containing(folder)
+    later = repository.commit(head)
+    earlier = repository.merge_base(repository.commit(base), later)
+    with tempfile.TemporaryDirectory(prefix="flowspec-review-") as name:
+        # Where the temporary folder is behind a link, the paths of files would not begin with it.
+        trees = Trees(repository, Path(name).resolve())
+        roots = (trees.write(earlier, "base"), trees.write(later, "head"))
+        pairs = _pairs(roots, repository.changed(earlier, later), paths)
+        work = partial(_reviewed, roots=roots, given=given, repository=repository.root)
+        flows = [flow for found in each(work, pairs) for flow in found]
+        told = tuple(one for one in flows if one.status != SAME or one.findings)
+        return Review(earlier, later, told, len(flows), (*trees.notes, *_uncommitted(repository, later, pairs)))
+
+
+def _uncommitted(repository: Repository, head: str, pairs: Sequence[_Pair]) -> Iterator[str]:
+    if head != repository.commit("HEAD"):
+        return
+    specs = {one.after for one in pairs}
+    paths = repository.uncommitted(one for one in repository.entries(head) if one.path in specs)
+    if paths:
+        yield f"{', '.join(paths)}: changes that are not committed are not seen by the review"
+
+
+def _pairs(roots: tuple[Path, Path], changed: Mapping[str, str], paths: Sequence[str]) -> list[_Pair]:
+    """The specs of both revisions that may differ; one that was moved is paired with its earlier path."""
+    before, after = (_specs(root, paths) for root in roots)
+    pairs = []
+    for path in after:
+        earlier = path if path in before else changed.get(path)
+        pairs.append(_Pair(earlier if earlier in before else None, path))
+    paired = {one.before for one in pairs}
+    pairs += [_Pair(path, None) for path in before if path not in paired]
+    if not all(path in before or path in after for path in changed):
+        # Any other file may be a script, a base or an archive's member of any spec.
+        return pairs if changed else []
+    return [one for one in pairs if {one.before, one.after} & changed.keys() or _has_base(roots, one)]
+
+
+def _specs(root: Path, paths: Sequence[str]) -> list[str]:
+    wanted = [root / path for path in paths] or [root]
+    found = [path for one in wanted for path in ([one] if one.is_file() and is_spec(one) else specs_below(one))]
+    return sorted({path.relative_to(root).as_posix() for path in found})
+
+
+def _has_base(roots: tuple[Path, Path], pair: _Pair) -> bool:
+    """True if a spec may have a base file: also one that says so in a comment only."""
+    files = [root / path for root, path in zip(roots, pair, strict=True) if path]
+    return any(b"extends" in file.read_bytes() for file in files if file.is_file())
+
+
+class _Side(NamedTuple):
+    """A flow at one target in one revision; without a request when it is invalid there."""
+
+    findings: tuple[Diagnostic, ...]
+    jobflow: JobFlow | None = None
+    request: Request | None = None
+
+
+def _reviewed(pair: _Pair, *, roots: tuple[Path, Path], given: Given, repository: Path) -> list[FlowReview]:
+    sides = [_sides(root, path, given, repository) for root, path in zip(roots, pair, strict=True)]
+    before, after = sides
+    moved = pair.before if pair.before and pair.after and pair.before != pair.after else ""
+    path = str(pair.after or pair.before)
+    return [_flow(path, target, before.get(target), after.get(target), moved or "") for target in {**before, **after}]
+
+
+def _flow(path: str, target: str, before: _Side | None, after: _Side | None, moved: str) -> FlowReview:
+    made = partial(FlowReview, path, target, moved_from=moved)
+    if after is None:
+        assert before is not None
+        name = before.jobflow.name if before.jobflow else path
+        return made(name, GONE, (Change(Action.DELETE, f"flow {name}"),))
+    findings = _new(before, after)
+    if after.jobflow is None or after.request is None:
+        return made(path, INVALID if findings or before is None else SAME, findings=findings)
+    params = after.request.params
+    made = partial(
+        made, after.jobflow.name, findings=findings, secrets=after.request.secrets, lives_on=lives_on(params)
+    )
+    if before is None or before.request is None:
+        note = ("the earlier revision is invalid, so that nothing can be compared",) if before else ()
+        return made(NEW, tuple(submission_lines(params, (), Assessment())), note)
+    changes, notes = compare_requests(before.request, after.request, after.jobflow)
+    secrets = after.request.secrets | before.request.secrets
+    return made(CHANGED if changes or moved else SAME, tuple(changes), notes, secrets=secrets)
+
+
+def _new(before: _Side | None, after: _Side) -> tuple[Diagnostic, ...]:
+    """The findings that the earlier revision had not; those of a line that has only moved are not new."""
+    known = {(one.id, one.message, one.source) for one in before.findings} if before else set()
+    new = (one for one in after.findings if (one.id, one.message, one.source) not in known)
+    return tuple(one for one in new if one.severity is not Severity.INFO)
+
+
+def _sides(root: Path, path: str | None, given: Given, repository: Path) -> dict[str, _Side]:
+    """A spec at each of its targets ("": it has none)."""
+    if path is None:
+        return {}
+    with _working_in(root):
+        files = tuple(_of_revision(file, root, repository) for file in given.variable_files)
+        try:
+            targets = extended(load(path)).root.get("targets")
+        except SpecError as error:
+            return {"": _Side(error.diagnostics)}
+        names = list(targets.entries) if isinstance(targets, MappingNode) else [""]
+        given = given._replace(variable_files=files)
+        return {name: _side(root, path, name or None, given) for name in names or [""]}
+
+
+def _side(root: Path, path: str, target: str | None, given: Given) -> _Side:
+    try:
+        document = render(
+            load(path),
+            target=target,
+            variables=given.variables,
+            variable_files=given.variable_files,
+            now=given.now,
+            placeholders=True,
+        )
+        jobflow = validate(document)
+        request = _without_root(compile(jobflow), root)
+    except SpecError as error:
+        return _Side(error.diagnostics)
+    except (FlowspecError, OSError) as error:
+        return _Side((Diagnostic("FS001", f"{path}: {error}", None),))
+    return _Side(jobflow.warnings, jobflow, request)
+
+
+def _of_revision(file: Path, root: Path, repository: Path) -> Path:
+    """A variable file of the repository as the revision has it; any other as it is."""
+    absolute = Path(os.path.realpath(file))
+    return root / absolute.relative_to(repository) if absolute.is_relative_to(repository) else absolute
+
+
+def _without_root(request: Request, root: Path) -> Request:
+    """The request with local files as paths in the repository, so that those of two revisions can be compared."""
+    text = json.dumps(request.params)
+    prefix = json.dumps(f"{root}/")[1:-1]
+    params: dict[str, Any] = json.loads(text.replace(prefix, ""))
+    return dataclasses.replace(request, params=params)
+
+
+@contextmanager
+def _working_in(folder: Path) -> Iterator[None]:
+    """Makes a folder the current one: paths in messages are then those of the repository."""
+    earlier = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(earlier)

@@ -1,0 +1,3 @@
+#!/bin/bash
+echo looking for the cache
+exit 3

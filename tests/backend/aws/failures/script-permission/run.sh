@@ -1,0 +1,4 @@
+#!/bin/bash
+set -e
+echo 'echo hi' > part.sh
+./part.sh

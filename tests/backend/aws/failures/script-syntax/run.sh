@@ -1,0 +1,4 @@
+#!/bin/bash
+if [ -n "$1" ]
+  echo yes
+fi

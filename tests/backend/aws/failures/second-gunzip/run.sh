@@ -1,0 +1,4 @@
+#!/bin/bash
+set -e
+echo plain > rates.gz
+gunzip rates.gz

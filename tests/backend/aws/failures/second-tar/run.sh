@@ -1,0 +1,3 @@
+#!/bin/bash
+set -e
+tar xf libraries.tar.gz

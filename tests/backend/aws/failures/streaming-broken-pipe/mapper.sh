@@ -1,0 +1,2 @@
+#!/bin/sh
+exec head -n 1

@@ -1,0 +1,2 @@
+#!/bin/sh
+jqq -r .shop

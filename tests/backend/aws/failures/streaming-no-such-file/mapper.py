@@ -1,0 +1,2 @@
+#!/usr/bin/env python3
+words = set(open('stopwords.txt'))

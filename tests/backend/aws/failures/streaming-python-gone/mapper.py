@@ -1,0 +1,3 @@
+#!/usr/bin/env python2.6
+import sys
+sys.stdout.writelines(sys.stdin)

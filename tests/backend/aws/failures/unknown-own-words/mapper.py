@@ -1,0 +1,4 @@
+#!/usr/bin/env python3
+import sys
+
+sys.exit('no such customer: 17')

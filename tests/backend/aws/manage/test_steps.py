@@ -1,0 +1,190 @@
+"""Steps are added once, by what they are; cancelled with EMR's answer on each; long histories stay cheap."""
+
+import pytest
+
+from flowspec import FlowspecError, add_steps, cancel
+from flowspec.backend.aws.lock import locked
+from flowspec.backend.aws.manage.steps import cancel_steps
+from flowspec.backend.aws.observe import describe
+from flowspec.errors import Locked, SpecError
+from tests.backend.aws.manage.conftest import no_sleep, spec, step
+from tests.plan.test_converge import GROUPS
+
+
+def names(emr, cluster_id):
+    return [(one.name, one.state) for one in describe(emr, cluster_id).steps]
+
+
+def added(emr, cluster_id, flow_of, steps, **options):
+    flow, request = flow_of(spec(name="more", steps=steps), "more.yaml")
+    return add_steps(emr, cluster_id, flow, request, sleep=no_sleep, **options)
+
+
+def test_steps_are_added_once(emr, started, flow_of):
+    cluster_id = started(steps=[step("one")])
+    first = added(emr, cluster_id, flow_of, [step("one"), step("two"), step("three", "echo")])
+    assert len(first.added) == 2
+    assert [name for name, _ in names(emr, cluster_id)] == ["one", "two", "three"]
+    again = added(emr, cluster_id, flow_of, [step("one"), step("two"), step("three", "echo")])
+    assert again.added == ()
+    assert len(added(emr, cluster_id, flow_of, [step("three", "echo", "2")]).added) == 1, "it runs something else"
+    assert emr.seen.count("AddJobFlowSteps") == 2
+
+
+def test_steps_that_are_not_over_are_waited_for(paused, flow_of):
+    cluster_id, *_ = queue(paused)
+    first = added(paused, cluster_id, flow_of, [step("slow")])
+    again = added(paused, cluster_id, flow_of, [step("slow")])
+    assert (again.added, again.awaits) == ((), first.added)
+
+
+def test_a_failed_step_is_named_and_run_again_only_when_asked(emr, started, flow_of):
+    cluster_id = started()
+    first = added(emr, cluster_id, flow_of, [step("bad")])
+    emr.put_step_in_state(first.added[0], "FAILED")
+    found = added(emr, cluster_id, flow_of, [step("bad")])
+    assert found.added == ()
+    assert [one.id for one in found.failed] == list(first.added)
+    assert len(added(emr, cluster_id, flow_of, [step("bad")], rerun=["failed"]).added) == 1
+    assert len(added(emr, cluster_id, flow_of, [step("bad")], rerun=["bad"]).added) == 1
+
+
+def test_as_many_steps_as_emr_takes_go_in_one_call(emr, started, flow_of):
+    cluster_id = started()
+    assert len(added(emr, cluster_id, flow_of, [step(f"s{n}") for n in range(256)]).added) == 256
+    assert emr.seen.count("AddJobFlowSteps") == 1
+
+
+def test_an_ended_cluster_takes_none(emr, started, flow_of):
+    cluster_id = started()
+    emr.call("TerminateJobFlows", JobFlowIds=[cluster_id])
+    with pytest.raises(FlowspecError, match=r"TERMINAT\w+: it takes no more steps"):
+        added(emr, cluster_id, flow_of, [step("late")])
+
+
+def test_the_lock_is_held(emr, started, flow_of):
+    cluster_id = started()
+    with locked(emr, cluster_id, sleep=no_sleep), pytest.raises(Locked):
+        added(emr, cluster_id, flow_of, [step("one")])
+    assert names(emr, cluster_id) == []
+
+
+def test_steps_for_another_backend_are_refused(emr, started, flow_of):
+    cluster_id = started()
+    flow, request = flow_of(spec(name="more", backend="emr", region="us-east-1", steps=[step("one")]), "more.yaml")
+    with pytest.raises(FlowspecError, match=r"made for backend emr, cluster j-.* is on local"):
+        add_steps(emr, cluster_id, flow, request, sleep=no_sleep)
+
+
+def test_what_can_not_run_here_is_refused_before_anything_is_sent(emr, started, flow_of):
+    cluster_id = started()
+    with pytest.raises(SpecError, match="can't run here"):
+        added(emr, cluster_id, flow_of, [step("ok"), {"name": "q", "type": "hive", "script": "s3://b/q.sql"}])
+    assert "AddJobFlowSteps" not in emr.seen
+
+
+def queue(paused, *names):
+    """A cluster with steps that are pending; returns its id, and theirs."""
+    run = {"Jar": "command-runner.jar", "Args": ["true"]}
+    steps = [{"Name": name, "ActionOnFailure": "CONTINUE", "HadoopJarStep": run} for name in names]
+    cluster_id = paused.create("RunJobFlow", **{**GROUPS, "Steps": steps})["JobFlowId"]
+    paused.put_in_state(cluster_id, "RUNNING")
+    return cluster_id, *(one.id for one in describe(paused, cluster_id).steps)
+
+
+def test_a_step_is_cancelled_by_id_and_by_name(paused):
+    cluster_id, _, two, three = queue(paused, "one", "two", "three")
+    assert [(x.id, x.accepted) for x in cancel(paused, cluster_id, two)] == [(two, True)]
+    assert [(x.id, x.accepted) for x in cancel(paused, cluster_id, "three")] == [(three, True)]
+    assert names(paused, cluster_id) == [("one", "PENDING"), ("two", "CANCELLED"), ("three", "CANCELLED")]
+
+
+def test_the_whole_queue_is_cancelled_and_what_runs_goes_on(paused):
+    cluster_id, one, two, three = queue(paused, "one", "two", "three")
+    paused.put_step_in_state(one, "RUNNING")
+    assert [x.id for x in cancel(paused, cluster_id)] == [two, three]
+    assert names(paused, cluster_id)[0] == ("one", "RUNNING")
+    assert cancel(paused, cluster_id) == ()
+
+
+def test_a_running_step_is_cancelled_when_it_is_named(paused):
+    cluster_id, one = queue(paused, "one")
+    paused.put_step_in_state(one, "RUNNING")
+    assert cancel(paused, cluster_id, "one", force=True)[0].accepted
+    assert names(paused, cluster_id) == [("one", "CANCEL_PENDING")]
+
+
+def test_what_emr_refuses_is_told_with_its_reason(emr, started, flow_of):
+    cluster_id = started(steps=[step("done")])
+    (step_,) = describe(emr, cluster_id).steps
+    (answer,) = cancel(emr, cluster_id, step_.id)
+    assert (answer.accepted, answer.reason) == (False, "Cannot cancel a step that is COMPLETED.")
+
+
+def test_a_repeated_call_whose_first_answer_was_lost_is_no_refusal(paused):
+    cluster_id, one = queue(paused, "one")
+    steps = describe(paused, cluster_id).steps
+    paused.call("CancelSteps", ClusterId=cluster_id, StepIds=[one])
+    assert [one.accepted for one in cancel_steps(paused, cluster_id, steps)] == [True]
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [("none", "no pending or running step of cluster j-.* 'none'"), ("s-NONE", "has no step s-NONE")],
+)
+def test_there_is_no_such_step(emr, started, flow_of, what, message):
+    cluster_id = started(steps=[step("one")])
+    with pytest.raises(FlowspecError, match=message):
+        cancel(emr, cluster_id, what)
+
+
+def test_a_name_of_two_steps_is_not_guessed(paused):
+    cluster_id, *ids = queue(paused, "same", "same")
+    with pytest.raises(FlowspecError, match="2 steps are called 'same'") as refused:
+        cancel(paused, cluster_id, "same")
+    assert all(one in refused.value.message for one in ids)
+
+
+def test_ten_thousand_steps_in_the_history(emr, started, flow_of):
+    cluster_id = started()
+    config = {"HadoopJarStep": {"Jar": "command-runner.jar", "Args": ["true"]}, "ActionOnFailure": "CONTINUE"}
+    for start in range(0, 10_000, 250):
+        steps = [{"Name": f"old {number}", **config} for number in range(start, start + 250)]
+        emr.service.call("AddJobFlowSteps", {"JobFlowId": cluster_id, "Steps": steps})
+    emr.seen.clear()
+    assert len(describe(emr, cluster_id).steps) == 1000
+    assert len(emr.seen) <= 1 + 20, "a status"
+
+    with pytest.raises(FlowspecError, match="only the latest 1000 steps") as refused:
+        added(emr, cluster_id, flow_of, [step("new")])
+    assert "--rerun NAME" in refused.value.remedy
+    emr.seen.clear()
+    assert len(added(emr, cluster_id, flow_of, [step("new")], rerun=["new"]).added) == 1
+    # 20 pages of the history, one before the send, and what the lock takes.
+    assert emr.seen.count("ListSteps") <= 21
+    assert len(emr.seen) <= 30
+    emr.seen.clear()
+    assert cancel(emr, cluster_id) == ()
+    assert emr.seen == ["ListSteps"]
+
+
+class Endless:
+    """An EMR that, unlike AWS, lists every step there ever was."""
+
+    def __init__(self, emr):
+        self._emr, self.pages_read = emr, 0
+
+    def call(self, operation, **params):
+        return self._emr.call(operation, **params)
+
+    def pages(self, operation, member, **params):
+        for number in range(10_000):
+            self.pages_read += number % 50 == 0
+            config = {"Jar": "x", "Args": []}
+            yield {"Id": f"s-{number}", "Name": "x", "Status": {"State": "COMPLETED"}, "Config": config}
+
+
+def test_an_endpoint_that_lists_all_is_read_no_further_than_emr_lists(emr, started):
+    endless = Endless(emr)
+    assert len(describe(endless, started()).steps) == 1000
+    assert endless.pages_read <= 21

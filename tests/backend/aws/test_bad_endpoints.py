@@ -1,0 +1,238 @@
+"""Faults between flowspec and EMR: pages of HTML, TLS errors, other accounts and regions, expired credentials."""
+
+import datetime
+import json
+import ssl
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from flowspec import Endpoint, FlowspecError, ServiceError, connect, describe, watch
+from flowspec.backend.aws import client
+from flowspec.backend.aws.client import OutcomeUnknown
+from flowspec.backend.aws.watch import Ended
+from tests.endpoints import serving
+
+PAGE = b"<!DOCTYPE html>\n<html><body>Please log in</body></html>"
+
+STEPS = [{"Name": "a", "HadoopJarStep": {"Jar": "x"}}]
+
+
+class _Answers(ThreadingHTTPServer):
+    """Answers each request with what `answer(operation, headers)` gives: a status and a body."""
+
+    daemon_threads = True
+
+    def __init__(self, answer):
+        self.answer, self.seen = answer, []
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    def handle_error(self, *args): ...  # a client that refused our certificate
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
+        self.server.seen.append(operation)
+        status, body = self.server.answer(operation, self.headers)
+        self.send_response(status)
+        self.send_header("Content-Type", "text/html" if body.startswith(b"<") else "application/x-amz-json-1.1")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args): ...
+
+
+@contextmanager
+def answering(answer, scheme="http", wrap=lambda socket: socket):
+    server = _Answers(answer)
+    server.socket = wrap(server.socket)
+    with serving(server):
+        server.url = f"{scheme}://127.0.0.1:{server.server_port}"
+        yield server
+
+
+def emr_at(url):
+    return connect(Endpoint("emr", "us-east-1", endpoint_url=url))
+
+
+# -- HTML
+
+
+def test_a_page_of_html_is_called_one(credentials, monkeypatch):
+    monkeypatch.setattr(client, "_READ_AGAIN_AFTER", (0, 0))
+    with answering(lambda *_: (200, PAGE)) as server:
+        emr = emr_at(server.url)
+        with pytest.raises(FlowspecError, match="DescribeCluster: the answer is a page of HTML") as told:
+            describe(emr, "j-1")
+        assert "--endpoint-url" in told.value.remedy
+        with pytest.raises(OutcomeUnknown, match="page of HTML"):
+            emr.create("AddJobFlowSteps", JobFlowId="j-1", Steps=STEPS)
+        assert server.seen.count("AddJobFlowSteps") == 1, "it may have been done: it is not sent again"
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_an_error_in_html_is_told_in_words(credentials, status):
+    with answering(lambda *_: (status, PAGE)) as server, pytest.raises(ServiceError) as told:
+        describe(emr_at(server.url), "j-1")
+    assert told.value.code == str(status)
+    assert "a page of HTML: that is no EMR, or a proxy" in told.value.message
+
+
+# -- TLS
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate for 127.0.0.1 that nobody but itself has signed: its file and that of its key."""
+    import ipaddress
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "an EMR of ours")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    folder = tmp_path_factory.mktemp("tls")
+    files = folder / "certificate.pem", folder / "key.pem"
+    files[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    pem, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    files[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, pem, plain))
+    return files
+
+
+def cluster(*_):
+    return 200, json.dumps({"Cluster": {"Id": "j-1", "Name": "n", "Status": {"State": "WAITING"}}}).encode()
+
+
+def test_tls_that_fails_names_the_remedy_and_tls_that_does_not(credentials, certificate, monkeypatch):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    wrap = lambda socket: context.wrap_socket(socket, server_side=True)  # noqa: E731
+    monkeypatch.setattr(client, "_READ_ATTEMPTS", 1)
+    with answering(cluster, "https", wrap) as server:
+        with pytest.raises(FlowspecError, match="SSL validation failed") as told:
+            describe(emr_at(server.url), "j-1", steps=False)
+        assert "AWS_CA_BUNDLE" in told.value.remedy
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate[0]))
+        assert describe(emr_at(server.url), "j-1", steps=False).state == "WAITING"
+
+
+def test_an_endpoint_without_tls_is_told(credentials, monkeypatch):
+    monkeypatch.setattr(client, "_READ_ATTEMPTS", 1)
+    with answering(cluster) as server, pytest.raises(FlowspecError) as told:
+        describe(emr_at(server.url.replace("http:", "https:")), "j-1", steps=False)
+    assert "http://…" in told.value.remedy
+
+
+# -- accounts, regions, clocks
+
+
+def test_a_cluster_of_another_region_is_told_with_region_and_account(moto, monkeypatch):
+    refused = json.dumps({"__type": "InvalidRequestException", "message": "Cluster id 'j-1' is not valid."}).encode()
+
+    def regional(operation, headers):
+        return cluster() if "/eu-west-1/" in headers["Authorization"] else (400, refused)
+
+    with answering(regional) as server:
+        # Not as an endpoint of one's own, which has no account.
+        monkeypatch.setenv("AWS_ENDPOINT_URL_EMR", server.url)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", moto)
+        with pytest.raises(FlowspecError, match="no cluster j-1 in us-east-1 of account 123456789012") as told:
+            describe(connect(Endpoint("emr", "us-east-1")), "j-1")
+        assert "--profile and --region" in told.value.remedy
+        assert describe(connect(Endpoint("emr", "eu-west-1")), "j-1", steps=False).state == "WAITING"
+
+
+@pytest.mark.parametrize("code", ["RequestTimeTooSkewed", "InvalidSignatureException"])
+def test_a_clock_that_is_off_is_named(credentials, code):
+    body = json.dumps({"__type": code, "message": "Signature expired: 20261128T000000Z"}).encode()
+    with answering(lambda *_: (403, body)) as server, pytest.raises(ServiceError) as told:
+        describe(emr_at(server.url), "j-1")
+    assert "the clock of this machine" in told.value.remedy
+
+
+# -- credentials that expire
+
+
+EXPIRED = json.dumps({"__type": "ExpiredTokenException", "message": "The security token has expired"}).encode()
+
+
+def keyed(key, state=lambda: "RUNNING"):
+    """An EMR that takes only this access key."""
+
+    def answer(operation, headers):
+        if f"Credential={key()}/" not in headers["Authorization"]:
+            return 400, EXPIRED
+        if operation == "ListSteps":
+            return 200, b'{"Steps": []}'
+        return 200, json.dumps({"Cluster": {"Id": "j-1", "Name": "n", "Status": {"State": state()}}}).encode()
+
+    return answer
+
+
+def write_keys(path, key):
+    path.write_text(f"[default]\naws_access_key_id = {key}\naws_secret_access_key = s\naws_session_token = t\n")
+
+
+def test_a_run_is_watched_on_when_credentials_are_renewed(tmp_path, monkeypatch):
+    file = tmp_path / "credentials"
+    write_keys(file, "ASIAFIRST")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    accepted, state = ["ASIAFIRST"], ["RUNNING"]
+    with answering(keyed(lambda: accepted[0], state=lambda: state[0])) as server:
+        emr, looks = emr_at(server.url), []
+
+        def sleep(_):
+            looks.append(accepted[0])
+            if len(looks) == 1:
+                accepted[0] = "ASIANEXT"
+            elif len(looks) == 4:
+                write_keys(file, "ASIANEXT")
+                state[0] = "TERMINATED"
+
+        events = list(watch(emr, "j-1", sleep=sleep))
+    assert isinstance(events[-1], Ended)
+    assert events[-1].cluster.state == "TERMINATED"
+    assert len(looks) >= 4, "some looks failed in between"
+
+
+def test_credentials_that_stay_expired_end_the_watch_with_the_remedy(credentials):
+    accepted = ["testing"]
+    ticks = iter(range(0, 10_000, 100))
+    with answering(keyed(lambda: accepted[0])) as server:
+        emr = emr_at(server.url)
+
+        def sleep(_):
+            accepted[0] = "another"
+
+        with pytest.raises(ServiceError, match="ExpiredToken") as told:
+            list(watch(emr, "j-1", clock=lambda: next(ticks), sleep=sleep))
+    assert "aws sso login" in told.value.remedy
+    assert "flowspec wait" in told.value.remedy
+
+
+def test_a_call_that_creates_something_is_not_sent_twice_for_it(tmp_path, monkeypatch):
+    file = tmp_path / "credentials"
+    write_keys(file, "ASIAFIRST")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    with answering(keyed(lambda: "ASIANEXT")) as server:
+        emr = emr_at(server.url)
+        write_keys(file, "ASIANEXT")
+        with pytest.raises(ServiceError, match="ExpiredToken"):
+            emr.create("AddJobFlowSteps", JobFlowId="j-1", Steps=STEPS)
+        assert server.seen == ["AddJobFlowSteps"]

@@ -1,0 +1,119 @@
+"""Each recorded and written failure is diagnosed as expected; noise and the unknown are not taken for causes."""
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import flowspec
+from flowspec.backend.aws.diagnosis.rules import RULES, UNKNOWN, Weight
+from flowspec.backend.aws.diagnosis.search import search_words
+from tests.backend.aws.failures.cases import ALL, FAILURES, load
+from tests.backend.aws.failures.record import make_data
+from tests.benchmarks.diagnosis import figures
+from tests.engines.steps import needs_spark
+
+
+@pytest.mark.parametrize("case", ALL, ids=lambda case: case.name)
+@pytest.mark.parametrize("told", [False, True], ids=["logs-only", "with-emrs-words"])
+def test_the_cause(case, told):
+    found = case.diagnosed(told=told)
+    assert case.is_right(found), found.cause
+    assert found.advice or found.cause.id == UNKNOWN
+
+
+@pytest.mark.parametrize("case", ALL, ids=lambda case: case.name)
+def test_the_lines_named_are_those_quoted(case):
+    cause = case.diagnosed().cause
+    if not cause.log:
+        return
+    path = cause.log.removeprefix("s3://logs/j-1/").removesuffix(".gz")
+    lines = b"".join(case.logs.read(path)).decode().split("\n")
+    assert lines[cause.line - 1 : cause.end_line] == list(cause.quote)
+
+
+def test_there_are_enough_kinds():
+    counted = Counter((case.expected["origin"], case.kind) for case in ALL)
+    assert counted["recorded", "failure"] >= 80
+    assert counted["written", "failure"] >= 20
+    assert counted["recorded", "unknown"] + counted["recorded", "success"] >= 12
+    causes = {case.expected["cause"] for case in ALL if case.expected["origin"] == "recorded"}
+    assert len(causes - {"", UNKNOWN}) >= 40
+    assert all(case.expected["source"] for case in ALL if case.expected["origin"] == "written")
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in ALL if case.expected["origin"] == "recorded"], ids=lambda one: one.name
+)
+def test_what_was_recorded_is_what_it_says(case):
+    """A case that is called a failure failed when it ran, and a success succeeded."""
+    state = case.ended["step"]["state"]
+    assert state == ("COMPLETED" if case.kind == "success" else "FAILED") or case.name.startswith("bootstrap-")
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_precision_and_recall(told):
+    for origin in ("recorded", "written"):
+        found = figures([case for case in ALL if case.expected["origin"] == origin], told=told)
+        assert (found["precision"], found["recall"]) == (1.0, 1.0), found
+
+
+def test_a_rule_is_whole():
+    assert len({rule.id for rule in RULES}) == len(RULES)
+    for rule in RULES:
+        assert rule.cause.endswith((".", "{name}.")), rule.id
+        assert rule.advice, rule.id
+        assert rule.source, rule.id
+    assert {rule.weight for rule in RULES} == set(Weight)
+
+
+# Words of causes that no case of the folder has, as the programs named by the rule print them.
+WORDS = {
+    "broadcast-timeout": "java.util.concurrent.TimeoutException: Could not execute broadcast in 300 secs. You can increase it",
+    "quota": "INTERNAL_ERROR_EC2_EXCEEDED_QUOTA: the vCPU quota is used up (VcpuLimitExceeded)",
+    "credentials-expired": "An error occurred (ExpiredToken) when calling the GetObject operation: The provided token has expired.",
+    "bucket-region": "The bucket you are attempting to access must be addressed using the specified endpoint.",
+    "task-not-serializable": "org.apache.spark.SparkException: Task not serializable",
+    "master-failed": "INSTANCE_FAILURE: The master node was terminated",
+    "cluster-invalid": "VALIDATION_ERROR: The subnet does not exist",
+}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_every_rule_has_a_case(rule):
+    cases = {case.expected["cause"] for case in ALL}
+    assert (rule.id in cases) != (rule.id in WORDS)
+    if rule.id in WORDS:
+        assert search_words(WORDS[rule.id]).rule.id == rule.id
+
+
+def test_the_recordings_name_no_machine():
+    for path in FAILURES.glob("*/logs/**/*"):
+        if path.is_file():
+            text = path.read_text()
+            assert "/root/" not in text, path
+            assert "/home/" not in text, path
+
+
+LIVE = [
+    "streaming-mapper-raises",
+    "streaming-output-exists",
+    "script-unbound-variable",
+    "bootstrap-silent",
+    "unknown-silent",
+]
+
+
+@pytest.mark.parametrize("name", [*LIVE, pytest.param("hadoop-fs-missing", marks=needs_spark)])
+def test_live(name, own_home, tmp_path):
+    """Run for real, a failure is diagnosed as its recording is."""
+    case = load(name)
+    make_data(own_home)
+    # A base file has to be in the repository of its spec, and these tests run outside of one, too.
+    (tmp_path / ".git").mkdir()
+    shutil.copy(FAILURES / "base.yaml", tmp_path)
+    spec = Path(shutil.copytree(case.folder, tmp_path / name)) / "job.yaml"
+    result = flowspec.run(spec, run_bootstrap=True)
+    found = flowspec.diagnose(result.cluster, result.verdict, flowspec.logs_of(result.emr, result.cluster))
+    assert case.is_right(found), found

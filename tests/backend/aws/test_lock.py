@@ -1,0 +1,176 @@
+"""Two who change one living cluster take turns."""
+
+import threading
+import time
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from flowspec.backend.aws import lock
+from flowspec.backend.aws.apply import apply
+from flowspec.backend.aws.lock import locked, unlock
+from flowspec.errors import Locked, ServiceError, StalePlan
+from flowspec.plan.cluster import LOCK_TAG
+from tests.plan.conftest import emr, observed, planned  # noqa: F401 - a fixture
+from tests.plan.test_converge import GROUPS, changed, group, running
+
+pytestmark = pytest.mark.usefixtures("emr")
+
+
+def soon(seconds):
+    """Waits a twentieth of the time: a call takes milliseconds here."""
+    time.sleep(seconds / 20)
+
+
+def held(emr, cluster_id):  # noqa: F811
+    tags = emr.call("DescribeCluster", ClusterId=cluster_id)["Cluster"]["Tags"]
+    return next((tag["Value"] for tag in tags if tag["Key"] == LOCK_TAG), "")
+
+
+def put(emr, cluster_id, value):  # noqa: F811
+    emr.call("AddTags", ResourceId=cluster_id, Tags=[{"Key": LOCK_TAG, "Value": value}])
+
+
+def until(moment):
+    return f"ann@laptop until {moment:%Y-%m-%dT%H:%M:%SZ} 3f2a9c01"
+
+
+def test_a_second_one_is_told_who_holds_it(emr):  # noqa: F811
+    cluster_id = running(emr, GROUPS)
+    with locked(emr, cluster_id, sleep=lambda _: None):
+        second = locked(emr, cluster_id, sleep=lambda _: None)
+        with pytest.raises(Locked) as refused:
+            second.__enter__()
+    assert f"another apply is changing cluster {cluster_id}" in refused.value.message
+    assert f"flowspec unlock {cluster_id}" in refused.value.remedy
+    assert held(emr, cluster_id) == ""
+
+
+def test_an_expired_lock_is_taken_over_and_said_so(emr):  # noqa: F811
+    cluster_id, told = running(emr, GROUPS), []
+    put(emr, cluster_id, until(datetime.now(timezone.utc) - timedelta(seconds=5)))
+    with locked(emr, cluster_id, sleep=lambda _: None, notify=told.append):
+        assert not held(emr, cluster_id).startswith("ann@laptop")
+    assert told[0].startswith("taking over a lock that has expired: ann@laptop")
+
+
+def test_a_long_change_renews_its_lock(emr, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(lock, "LOCK_LASTS", timedelta(seconds=4.5))
+    cluster_id = running(emr, GROUPS)
+    with locked(emr, cluster_id, sleep=lambda _: None) as mine:
+        first = held(emr, cluster_id)
+        time.sleep(5)
+        mine.check()
+        assert held(emr, cluster_id) != first
+        with pytest.raises(Locked):
+            locked(emr, cluster_id, sleep=lambda _: None).__enter__()
+    assert held(emr, cluster_id) == ""
+
+
+@pytest.mark.parametrize("taken", [True, False], ids=["taken by another", "removed"])
+def test_a_change_whose_lock_was_lost_stops(emr, monkeypatch, taken):  # noqa: F811
+    others = until(datetime.now(timezone.utc) + timedelta(minutes=5)) if taken else ""
+    monkeypatch.setattr(lock, "LOCK_LASTS", timedelta(seconds=1.5))
+    cluster_id = running(emr, GROUPS)
+    wanted = changed(changed(GROUPS, group(1, "InstanceCount"), 5), ("StepConcurrencyLevel",), 4)
+    plan = planned(wanted, observed(emr, cluster_id))
+    emr.seen.clear()
+
+    def taken_over(operation):
+        if operation == "ModifyInstanceGroups":
+            put(emr, cluster_id, others) if others else unlock(emr, cluster_id)
+            time.sleep(1)
+
+    with pytest.raises(Locked, match=r"was lost while it was being changed|has expired"):
+        apply(plan, emr, notify=taken_over, sleep=lambda _: None)
+    assert "ModifyCluster" not in emr.seen
+    assert held(emr, cluster_id) == others, "the lock of the other is left alone"
+
+
+def test_a_lock_that_can_not_be_renewed_ends_the_change(emr, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(lock, "LOCK_LASTS", timedelta(seconds=1))
+    cluster_id = running(emr, GROUPS)
+
+    def refused(*_):
+        raise ServiceError("DescribeCluster", "InternalServerException", "as asked for")
+
+    with locked(emr, cluster_id, sleep=lambda _: None) as mine:
+        monkeypatch.setattr(lock, "_held", refused)
+        time.sleep(2.1)
+        with pytest.raises(Locked, match="has expired"):
+            mine.check()
+
+
+def test_unlock_removes_the_lock_of_anyone(emr):  # noqa: F811
+    cluster_id = running(emr, GROUPS)
+    put(emr, cluster_id, until(datetime.now(timezone.utc) + timedelta(minutes=5)))
+    assert unlock(emr, cluster_id).startswith("ann@laptop")
+    assert unlock(emr, cluster_id) == ""
+
+
+def test_a_plan_of_an_earlier_state_is_refused_or_made_again(emr):  # noqa: F811
+    cluster_id = running(emr, GROUPS)
+    wanted = changed(GROUPS, group(1, "InstanceCount"), 5)
+    plan = planned(wanted, observed(emr, cluster_id))
+    emr.call("AddTags", ResourceId=cluster_id, Tags=[{"Key": "team", "Value": "ads"}])
+    with pytest.raises(StalePlan):
+        apply(plan, emr, sleep=lambda _: None)
+    apply(plan, emr, replan=lambda: planned(wanted, observed(emr, cluster_id)), sleep=lambda _: None)
+    assert planned(wanted, observed(emr, cluster_id)).changes == ()
+
+
+@pytest.mark.parametrize("number", [2, 10])
+def test_concurrent_applies_take_turns(emr, number):  # noqa: F811
+    cluster_id = running(emr, GROUPS)
+    problems = []
+
+    def change(count):
+        def plan():
+            return planned(changed(GROUPS, group(1, "InstanceCount"), count), observed(emr, cluster_id))
+
+        try:
+            apply(plan(), emr, replan=plan, lock_timeout=600, sleep=soon)
+        except Exception as error:  # noqa: BLE001 - shown by the assertion
+            problems.append(error)
+
+    threads = [threading.Thread(target=change, args=(3 + one,)) for one in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    assert held(emr, cluster_id) == ""
+    assert emr.seen.count("ModifyInstanceGroups") == number
+
+
+@pytest.mark.parametrize("killed_at", range(7))
+def test_an_apply_that_dies_between_two_calls_is_finished_by_the_next(emr, killed_at):  # noqa: F811
+    cluster_id = running(emr, GROUPS)
+    wanted = changed(GROUPS, group(1, "InstanceCount"), 5)
+    wanted = changed(wanted, ("AutoTerminationPolicy",), {"IdleTimeout": 600})
+    wanted = changed(wanted, ("Steps", 1), {**GROUPS["Steps"][0], "Name": "two"})
+    wanted = changed(wanted, ("Tags", 1), {"Key": "cost", "Value": "7"})
+    plan, number = planned(wanted, observed(emr, cluster_id)), 0
+    assert len(plan.calls) >= 5
+
+    class Killed(BaseException): ...
+
+    def told(_):
+        nonlocal number
+        number += 1
+        if number > killed_at:
+            raise Killed
+
+    try:
+        apply(plan, emr, notify=told, sleep=lambda _: None)
+    except Killed:
+        put(emr, cluster_id, until(datetime.now(timezone.utc) + timedelta(minutes=5)))
+        unlock(emr, cluster_id)
+    again = planned(wanted, observed(emr, cluster_id))
+    if not again.joins:
+        apply(again, emr, sleep=lambda _: None)
+    assert planned(wanted, observed(emr, cluster_id)).joins == cluster_id
+    steps = [one["Name"] for one in emr.pages("ListSteps", "Steps", ClusterId=cluster_id)]
+    assert sorted(steps) == ["one", "two"], "no step was added twice"
+    less = planned(GROUPS, observed(emr, cluster_id))
+    assert "RemoveAutoTerminationPolicy" in [call.operation for call in less.calls], "it is known as ours"

@@ -1,0 +1,109 @@
+"""Expected and actual output: what counts, and what is shown of a difference."""
+
+import bz2
+import gzip
+
+import pytest
+
+from flowspec.cases.comparison import difference, write_expected
+
+
+def made(path, content):
+    """A file of bytes, or a folder of a dict of them."""
+    if isinstance(content, dict):
+        path.mkdir()
+        for name, data in content.items():
+            made(path / name, data)
+    else:
+        path.write_bytes(content)
+    return path
+
+
+def compared(tmp_path, expected, actual, **how):
+    return difference(
+        made(tmp_path / "expected", expected), made(tmp_path / "actual", actual), **{"in_any_order": False, **how}
+    )
+
+
+@pytest.mark.parametrize(
+    ("expected", "actual"),
+    [
+        (b"a\nb\n", b"a\nb\n"),
+        (b"", b""),
+        (b"a\nb\n", {"part-00000": b"a\n", "part-00001": b"b\n", "_SUCCESS": b"", ".part-00000.crc": b"x"}),
+        (b"a\n", {"part-00000.gz": gzip.compress(b"a\n")}),
+        (b"a\n", {"part-00000.bz2": bz2.compress(b"a\n")}),
+        ({"part-00000": b"a\n"}, {"part-00000": b"a\n", "_SUCCESS": b""}),
+        ({"part-0.gz": gzip.compress(b"a\n", mtime=1)}, {"part-0.gz": gzip.compress(b"a\n", mtime=2)}),
+        ({".gitkeep": b""}, {"_SUCCESS": b""}),
+        ({"day=1": {"part-0": b"a\n"}}, {"day=1": {"part-0": b"a\n"}, "_temporary": {"x": b"y"}}),
+    ],
+)
+def test_the_same(tmp_path, expected, actual):
+    assert compared(tmp_path, expected, actual) == ""
+
+
+@pytest.mark.parametrize(
+    ("expected", "actual", "shown"),
+    [
+        (b"a\nb\nc\n", b"a\nx\nc\n", "differs from line 2 on (3 lines)\n   a\n  -b\n  +x\n   c"),
+        (b"a\nb\n", b"a\n", "differs from line 2 on (2 lines expected, 1 came)\n   a\n  -b"),
+        (b"", b"a\n", "differs from line 1 on (0 lines expected, 1 came)\n  +a"),
+        (b"a", b"a\n", "the expected file has no newline at its end"),
+        (b"a\n", b"a", "the output has no newline at its end"),
+        (b"\x1b[31m\tx\n", b"\xff\n", "differs from line 1 on (1 line)\n  -\\x1b[31m\tx\n  +\\xff"),
+        ({"a": b"1\n"}, {"b": b"1\n"}, "there is no a\nb is not expected"),
+        ({"a": b"1\n"}, {"a": b"2\n"}, "a: differs from line 1 on (1 line)\n  -1\n  +2"),
+        ({"a": b"1\n"}, b"1\n", "it is a file, a folder is expected"),
+    ],
+)
+def test_the_first_wrong_lines_are_shown(tmp_path, expected, actual, shown):
+    assert compared(tmp_path, expected, actual) == shown
+
+
+def test_much_that_is_wrong_is_cut(tmp_path):
+    shown = compared(tmp_path, b"a\n" * 100_000, b"b\n" * 100_000).splitlines()
+    assert len(shown) == 14
+    assert shown[-1] == "  … and 108 more"
+    (tmp_path / "long").mkdir()
+    long = compared(tmp_path / "long", b"a" * 10_000 + b"b\n", b"a" * 10_000 + b"c\n")
+    assert "behind what is shown" in long
+    assert len(long) < 600
+
+
+def test_lines_in_any_order_count_as_often_as_they_are_there(tmp_path):
+    both = {"in_any_order": True}
+    assert compared(tmp_path, b"a\nb\nb\n", {"part-0": b"b\na\n", "part-1": b"b\n"}, **both) == ""
+    assert difference(made(tmp_path / "once", b"a\nb\nc\n"), tmp_path / "actual", **both) == (
+        "1 line missing, 1 not expected\n  -c\n  +b"
+    )
+
+
+def test_an_output_that_is_missing(tmp_path):
+    assert difference(made(tmp_path / "x", b""), tmp_path / "none", in_any_order=False) == "there is no such output"
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "actual", "in_any_order"),
+    [
+        ("out", None, {"part-0": b"a\n", "_SUCCESS": b""}, False),
+        ("out", {"part-0": b"x\n", "part-1": b"gone\n", ".gitkeep": b""}, {"part-0": b"a\n"}, False),
+        ("out", None, {"_SUCCESS": b""}, False),
+        ("out", None, {"day=1": {"part-0": b"a\n"}}, False),
+        ("out.tsv", None, {"part-0": b"b\n", "part-1": b"a\n"}, False),
+        ("out.tsv", None, {"part-0": b"b\n", "part-1": b"a\n"}, True),
+        ("out.gz", b"x", {"part-0": b"b\n"}, False),
+        ("out", b"x", {"part-0": b"b\n"}, False),
+        ("out", None, b"b\n", False),
+    ],
+)
+def test_what_is_written_is_the_same_afterwards(tmp_path, name, old, actual, in_any_order):
+    expected = tmp_path / name
+    if old is not None:
+        made(expected, old)
+    output = made(tmp_path / "actual", actual)
+    write_expected(expected, output, in_any_order=in_any_order)
+    assert difference(expected, output, in_any_order=in_any_order) == ""
+    assert not (expected / "part-1").exists()
+    if in_any_order:
+        assert expected.read_bytes() == b"a\nb\n"

@@ -1,0 +1,418 @@
+"""Cases, run: what passes, what fails and why, and what can't be run."""
+
+import os
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from flowspec import CaseOutcome, FlowspecError, SpecError, run_tests
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def only(folder, **options):
+    (result,) = run_tests([folder], **options)
+    return result
+
+
+def failing(folder, **options):
+    result = only(folder, **options)
+    assert result.outcome is CaseOutcome.FAILED, result
+    return "\n".join(result.problems)
+
+
+def finding(folder):
+    """The only diagnostic of the only case, which can't be run."""
+    result = only(folder)
+    assert result.outcome is CaseOutcome.INVALID, result
+    (found,) = result.diagnostics
+    return found
+
+
+@pytest.mark.parametrize("example", ["wordcount", "boto-emr", "spark"])
+def test_the_examples_pass(example):
+    results = run_tests([EXAMPLES / example])
+    assert results
+    assert [(one.outcome, one.problems, one.diagnostics) for one in results if not one.succeeded] == []
+
+
+@pytest.mark.parametrize("target", ["laptop", "prod"])
+def test_a_case_passes_and_leaves_nothing(flow, target, monkeypatch, tmp_path):
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    case = flow.case(text=f"target: {target}\ninputs: {{'s3://acme/in/': in}}\nexpect: {{'s3a://acme/out': out}}\n")
+    result = only(flow.folder)
+    assert (result.outcome, result.problems, result.diagnostics) == (CaseOutcome.PASSED, (), ())
+    assert result.path == case / "case.yaml"
+    assert list((tmp_path / "scratch").iterdir()) == []
+    assert sorted(one.name for one in flow.folder.iterdir()) == ["job.yaml", "tests"]
+
+
+def test_a_wrong_output_is_shown_at_its_first_lines(flow):
+    flow.case(expected="a\t\nx\t\n")
+    assert (
+        failing(flow.folder) == "s3://acme/out/: part-00000: differs from line 2 on (2 lines)\n   a\t\n  -x\t\n  +b\t"
+    )
+
+
+def test_relative_paths_of_a_local_target_are_in_the_home(flow):
+    spec = flow.folder / "job.yaml"
+    spec.write_text(spec.read_text().replace("s3://acme/in/", "in").replace("s3://acme/out/", "out"))
+    flow.case(text="inputs: {in: in}\nexpect: {out: out}\n")
+    assert only(flow.folder).succeeded
+    assert not (flow.folder / "out").exists()
+
+
+def test_counters(flow):
+    text = "inputs: {{'s3://acme/in/': in}}\ncounters: {{copy: {{Map-Reduce Framework: {{Map input records: {}}}}}}}\n"
+    case = flow.case(text=text.format(2))
+    assert only(flow.folder).succeeded
+    (case / "case.yaml").write_text(text.format(3))
+    assert failing(flow.folder) == "counter Map input records (Map-Reduce Framework) of step 'copy' is 2, not 3"
+    (case / "case.yaml").write_text("inputs: {'s3://acme/in/': in}\ncounters: {other: {x: {y: 1}}}\n")
+    assert failing(flow.folder) == "counters of step 'other': 0 steps have that name; there are copy"
+
+
+FAILS = "inputs: {'s3://acme/in/': in}\nvariables: {mapper: 'false'}\n"
+
+
+@pytest.mark.parametrize(
+    "expectation",
+    [
+        "fails: copy",
+        "fails: {step: copy, message: subprocess failed with code 1}",
+        "exit_code: 4",
+        "fails: copy\nexit_code: 4",
+    ],
+)
+def test_a_step_that_is_to_fail(flow, expectation):
+    flow.case(text=f"{FAILS}{expectation}\n")
+    assert only(flow.folder).succeeded
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"{FAILS}exit_code: 0\n", "the run ended with exit code 4 (step failed), 0 is expected"),
+        (f"{FAILS}fails: other\n", "step 'other' should have failed, it was step 'copy'"),
+        (
+            f"{FAILS}fails: {{step: copy, message: no such words}}\n",
+            "'no such words' is in nothing that tells the failure:",
+        ),
+        ("inputs: {'s3://acme/in/': in}\nfails: copy\n", "the run ended with exit code 0 (succeeded), 4 is expected"),
+    ],
+)
+def test_an_end_that_is_not_the_expected_one(flow, text, told):
+    flow.case(text=text)
+    assert failing(flow.folder).splitlines()[0] == told
+
+
+def test_why_a_run_failed_is_told(flow):
+    flow.case(text=f"{FAILS}exit_code: 0\n")
+    assert "subprocess failed with code 1" in failing(flow.folder)
+
+
+def test_a_run_without_end_is_ended(flow):
+    case = "inputs: {'s3://acme/in/': in}\nvariables: {mapper: sleep 600}\ntimeout: 0.5\n"
+    flow.case(text=f"{case}exit_code: 6\n")
+    assert only(flow.folder).succeeded
+    flow.case("two", f"{case}exit_code: 0\n")
+    assert "exit code 6 (timed out, still running), 0 is expected" in failing(flow.folder / "tests/two")
+
+
+def test_a_cluster_that_lives_on_is_ended_with_its_case(flow):
+    spec = flow.folder / "job.yaml"
+    spec.write_text(spec.read_text() + "keep_alive: true\ntermination_protected: true\n")
+    flow.case()
+    assert only(flow.folder).succeeded
+
+
+def test_an_output_that_nothing_wrote(flow):
+    flow.case(text="inputs: {'s3://acme/in/': in}\nexpect: {'s3://acme/other/': out}\n")
+    assert failing(flow.folder) == "s3://acme/other/: there is no such output"
+    assert failing(flow.folder, update=True) == "s3://acme/other/: there is no such output"
+
+
+def test_update_writes_what_came_out(flow):
+    case = flow.case(expected=None)
+    result = only(flow.folder, update=True)
+    assert (result.outcome, result.updated) == (CaseOutcome.UPDATED, (case / "out",))
+    assert [one.name for one in (case / "out").iterdir()] == ["part-00000"]
+    assert only(flow.folder, update=True).outcome is CaseOutcome.PASSED
+    assert only(flow.folder).outcome is CaseOutcome.PASSED
+
+
+def test_update_does_not_bless_a_run_that_failed(flow):
+    case = flow.case(text=f"{FAILS}expect: {{'s3://acme/out/': out}}\n", expected=None)
+    assert "exit code 4" in failing(flow.folder, update=True)
+    assert not (case / "out").exists()
+
+
+def test_update_does_not_write_through_a_link(flow, tmp_path):
+    case = flow.case(expected=None)
+    (tmp_path / "elsewhere").mkdir()
+    (case / "out").symlink_to(tmp_path / "elsewhere")
+    result = only(flow.folder, update=True)
+    assert "outside of the spec's folder tree" in result.diagnostics[0].message
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_neither_aws_nor_the_environment_reaches_a_step(flow, monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "real")
+    monkeypatch.setenv("FLOWSPEC_VAR_mapper", "false")
+    spec = flow.folder / "job.yaml"
+    spec.write_text(
+        spec.read_text().replace("'{{ mapper }}'", "cat")
+        + "  - {name: env, type: command, args: [printenv, AWS_SECRET_ACCESS_KEY]}\n"
+    )
+    flow.case(text="inputs: {'s3://acme/in/': in}\nfails: env\n")
+    assert only(flow.folder).succeeded
+
+
+def test_secrets_are_masked(flow):
+    spec = flow.folder / "job.yaml"
+    text = spec.read_text().replace("type: string, default: cat", "type: string, sensitive: true")
+    spec.write_text(text.replace('"{{ mapper }}"', '"echo {{ mapper }}"'))
+    flow.case(
+        text="variables: {mapper: hunter2hunter2}\ninputs: {'s3://acme/in/': in}\nexpect: {'s3://acme/out/': out}\n"
+    )
+    shown = failing(flow.folder)
+    assert "hunter2" not in shown
+    assert "+(sensitive)" in shown
+
+
+# What can't be run.
+
+
+@pytest.mark.parametrize(
+    ("text", "id_", "message"),
+    [
+        ("", "FS004", "the file is empty"),
+        ("- x\n", "FS005", "a case is a mapping, this is a list"),
+        ("inputs: {}\n", "FS102", "the key 'expect' is missing"),
+        ("exit_code: 0\nexpects: {}\n", "FS101", "unknown key 'expects'"),
+        ("exit_code: 3\n", "FS104", "3 is not"),
+        ("expect: {'s3://acme/out/': {path: out, compare: fuzzy}}\n", "FS104", "'fuzzy' is not"),
+        ("exit_code: 0\nexit_code: 0\n", "FS006", "'exit_code'"),
+        ("exit_code: 0\ndate: 2026-02-30\n", "FS105", "'2026-02-30' is no day of the calendar"),
+        ("exit_code: 0\n", "FS801", "step 'copy' reads s3://acme/in/, and the case provides nothing there"),
+        ("inputs: {'s3://acme/in/': none}\nexit_code: 0\n", "FS802", "there is no file or folder 'none'"),
+        (
+            "inputs: {'s3://acme/in/': ../../../..}\nexit_code: 0\n",
+            "FS802",
+            "'../../../..' is outside of the spec's folder tree",
+        ),
+        ("expect: {'s3://acme/out/': none}\n", "FS802", "there is no file or folder 'none'"),
+        ("inputs: {'hdfs:///x': in}\nexit_code: 0\n", "FS803", "'hdfs:///x' is no place in the home of a case"),
+        ("inputs: {'/x': in}\nexit_code: 0\n", "FS803", "'/x' is no place in the home of a case"),
+        ("inputs: {'../../x': in}\nexit_code: 0\n", "FS803", "'../../x' is no place in the home of a case"),
+        ("inputs: {'s3://acme/../../x': in}\nexit_code: 0\n", "FS803", "leads out of its root"),
+        ("inputs: {'s3://acme/*/': in}\nexit_code: 0\n", "FS803", "is no place in the home of a case"),
+        ("target: nowhere\nexit_code: 0\n", "FS301", "nowhere"),
+        ("spec: none.yaml\nexit_code: 0\n", "FS804", "there is no spec 'none.yaml'"),
+    ],
+)
+def test_a_case_that_is_wrong(flow, text, id_, message):
+    flow.case(text=text)
+    found = finding(flow.folder)
+    assert (found.id, message in found.message) == (id_, True), found
+    assert found.location.file.endswith("case.yaml") or id_ == "FS301"
+
+
+def test_an_output_outside_of_the_home(flow, tmp_path):
+    spec = flow.folder / "job.yaml"
+    spec.write_text(spec.read_text().replace("s3://acme/out/", f"{tmp_path}/out"))
+    flow.case(text="inputs: {'s3://acme/in/': in}\nexit_code: 0\n")
+    assert finding(flow.folder).id == "FS803"
+    assert not (tmp_path / "out").exists()
+
+
+def test_which_spec_is_meant_has_to_be_said(flow):
+    flow.case()
+    (flow.folder / "base.yaml").write_text("name: x\n")
+    found = finding(flow.folder)
+    assert (found.id, found.hint, found.notes[0]) == ("FS804", "give `spec: base.yaml`", "base.yaml, job.yaml")
+
+
+def test_a_case_by_another_name(flow):
+    case = flow.case()
+    (case / "case.yaml").rename(case / "case.yml")
+    assert finding(flow.folder).hint == "rename it"
+
+
+def test_a_broken_case_does_not_keep_others_from_running(flow):
+    flow.case("bad", text="")
+    flow.case("good")
+    assert [one.outcome.value for one in run_tests([flow.folder])] == ["invalid", "passed"]
+
+
+def test_links_in_sample_data(flow, tmp_path):
+    case = flow.case()
+    (case / "in/b.txt").symlink_to("sample.txt")
+    (case / "in/circle").symlink_to(".")
+    assert "is a link to a folder" in finding(flow.folder).message
+    (case / "in/circle").unlink()
+    assert "differs" in failing(flow.folder)  # the linked file was read
+    (case / "in/b.txt").unlink()
+    (case / "in/b.txt").symlink_to("/etc/hostname")
+    assert "outside of the spec's folder tree" in finding(flow.folder).message
+    (case / "in/b.txt").unlink()
+    (case / "in/b.txt").symlink_to("nothing")
+    assert "is a link to nothing" in finding(flow.folder).message
+    (case / "in/b.txt").unlink()
+    os.mkfifo(case / "in/b.txt")
+    assert "is neither a file nor a folder" in finding(flow.folder).message
+
+
+def test_names_in_any_script(flow):
+    flow.case("größe 漢字 $x", text="inputs: {'s3://acme/in/': in/ä ö.txt}\nexpect: {'s3://acme/out/': out}\n")
+    (flow.folder / "tests/größe 漢字 $x/in/sample.txt").rename(flow.folder / "tests/größe 漢字 $x/in/ä ö.txt")
+    assert only(flow.folder).succeeded
+
+
+# Which cases are run.
+
+
+def names(results):
+    return [Path(one.name).name for one in results]
+
+
+def test_cases_of_the_same_name_and_cases_given_twice(flow, tmp_path):
+    other = type(flow)(tmp_path / "other")
+    flow.case(text="")
+    other.case(text="")
+    found = [flow.folder, other.folder, tmp_path, flow.folder / "job.yaml", flow.folder / "tests/one/case.yaml"]
+    results = run_tests(found)
+    assert names(results) == ["one", "one"]
+    assert len({one.name for one in results}) == 2
+
+
+def test_links_to_folders_are_not_followed(flow):
+    flow.case(text="")
+    (flow.folder / "circle").symlink_to(".")
+    (flow.folder / "tests/circle").symlink_to("..")
+    assert names(run_tests([flow.folder])) == ["one"]
+
+
+def test_a_spec_has_the_cases_that_are_about_it(flow):
+    (flow.folder / "other.yaml").write_text("{")
+    flow.case("mine", text="spec: job.yaml\nexit_code: 0\n")
+    flow.case("theirs", text="spec: other.yaml\nexit_code: 0\n")
+    assert names(run_tests([flow.folder / "job.yaml"])) == ["mine"]
+
+
+def test_select(flow):
+    for name in ("alpha", "beta", "gamma"):
+        flow.case(name, text="")
+    assert names(run_tests([flow.folder], select=["TESTS/ALPHA", "gam"])) == ["alpha", "gamma"]
+    with pytest.raises(FlowspecError, match="no case's name contains 'delta'"):
+        run_tests([flow.folder], select=["delta"])
+
+
+def test_paths_without_a_case(tmp_path):
+    with pytest.raises(FlowspecError, match="no case was found"):
+        run_tests([tmp_path])
+    with pytest.raises(SpecError, match="there is no such file or folder"):
+        run_tests([tmp_path / "none"])
+
+
+def test_last_failed(flow):
+    bad = flow.case("bad", text="")
+    flow.case("good", text="exit_code: 0\ninputs: {'s3://acme/in/': in}\n")
+    assert names(run_tests([flow.folder], last_failed=True)) == ["bad", "good"]  # none has failed yet
+    assert names(run_tests([flow.folder], last_failed=True)) == ["bad"]
+    assert names(run_tests([flow.folder / "tests/good"])) == ["good"]  # the other one is remembered
+    (bad / "case.yaml").write_text((flow.folder / "tests/good/case.yaml").read_text())
+    assert names(run_tests([flow.folder], last_failed=True)) == ["bad"]
+    assert names(run_tests([flow.folder], last_failed=True, select=["good"])) == ["good"]
+
+
+@pytest.fixture
+def committed(flow, monkeypatch):
+    """The flow with two broken cases (they are quick), a base file and a script, all of it committed."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    flow.case("one", text="spec: job.yaml\nexit_code: 0\n")
+    flow.case("two", text="spec: other.yaml\nexit_code: 0\n")
+    spec = (flow.folder / "job.yaml").read_text()
+    (flow.folder / "base.yaml").write_text(spec.replace('"{{ mapper }}"', "map.py"))
+    (flow.folder / "job.yaml").write_text("extends: base.yaml\n")
+    (flow.folder / "other.yaml").write_text(spec)
+    (flow.folder / "map.py").write_text("x")
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.com"]
+    for words in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "x"]):
+        subprocess.run([*git, *words], cwd=flow.folder, check=True)
+    return flow.folder
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ("job.yaml", ["one"]),
+        ("base.yaml", ["one"]),
+        ("map.py", ["one"]),
+        ("tests/two/in/sample.txt", ["two"]),
+        ("tests/two/new", ["two"]),
+        ("other.yaml", ["two"]),
+        ("README.md", []),
+    ],
+)
+def test_base_runs_what_a_change_touches(committed, changed, expected):
+    assert run_tests([committed], base="main") == ()
+    path = committed / changed
+    path.write_text((path.read_text() if path.exists() else "") + "\n")
+    assert names(run_tests([committed], base="main")) == expected
+
+
+def test_base_runs_what_a_removed_file_breaks(committed):
+    (committed / "map.py").unlink()
+    assert names(run_tests([committed], base="main")) == ["one"]
+
+
+def test_a_base_that_does_not_exist(committed):
+    with pytest.raises(FlowspecError, match="there is no commit 'nowhere'"):
+        run_tests([committed], base="nowhere")
+
+
+def test_cases_run_side_by_side(flow, tmp_path):
+    """Each of two cases waits for the other."""
+    script = f"mapper: 'sh -c \"touch {tmp_path}/$0; cat > /dev/null; while [ ! -e {tmp_path}/$1 ]; do sleep 0.05; done\" {{}} {{}}'"
+    for name, other in (("a", "b"), ("b", "a")):
+        flow.case(
+            name,
+            text=f"variables: {{{script.format(name, other)}}}\ninputs: {{'s3://acme/in/': in}}\nexit_code: 0\ntimeout: 60\n",
+        )
+    assert all(one.succeeded for one in run_tests([flow.folder], jobs=2))
+
+
+def test_keep_leaves_the_home_of_a_failed_case(flow, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    flow.case(expected="x\n")
+    result = only(flow.folder, keep=True)
+    assert (result.home / "s3/acme/out/part-00000").read_text() == "a\t\nb\t\n"
+
+
+def test_results_are_told_as_they_come(flow):
+    flow.case("slow")
+    flow.case("broken", text="")
+    told = []
+    results = run_tests([flow.folder], on_result=lambda one: told.append(Path(one.name).name))
+    assert sorted(told) == sorted(names(results)) == ["broken", "slow"]
+
+
+def test_an_exception_ends_what_is_running(flow, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    (tmp_path / "scratch").mkdir()
+    flow.case("a", text="")
+    flow.case("b", text="inputs: {'s3://acme/in/': in}\nvariables: {mapper: sleep 600}\nexit_code: 0\n")
+
+    def stop(_):
+        raise KeyboardInterrupt
+
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run_tests([flow.folder], jobs=2, on_result=stop)
+    assert time.monotonic() - started < 60
+    assert list((tmp_path / "scratch").iterdir()) == []

@@ -1,0 +1,84 @@
+"""Commands that have only a cluster's id, or its spec under another name."""
+
+import json
+import re
+
+SECRET = "correct horse battery"
+VARIABLE = "variables: {token: {type: string, sensitive: true}}\n"
+TAGGED = f'{VARIABLE}tags: {{team: search, token: "{{{{ token }}}}"}}'
+STEPS = """\
+  - name: use it
+    type: command
+    args: [bash, -c, 'echo "got $0 and $1" >&2; exit 3', "{{ token }}", "--password={{ token }}"]
+"""
+
+
+def test_secrets_are_masked_for_those_who_have_only_the_id(flowspec, own_home, job):
+    job(STEPS, TAGGED)
+    done = flowspec("apply", "job.yaml", "--var", f"token={SECRET}")
+    (id_,) = set(re.findall(r"j-\w+", done.err))
+    for what in (id_, "tiny", "job.yaml"):
+        for argv in (("status",), ("status", "--format", "json"), ("logs",), ("logs", "--format", "json"), ("wait",)):
+            shown = flowspec(argv[0], what, *argv[1:])
+            assert SECRET not in shown.out + shown.err, (what, argv)
+    cluster = json.loads(flowspec("status", id_, "--format", "json").out)
+    assert cluster["tags"]["token"] == "(sensitive)"
+    assert cluster["tags"]["team"] == "search"
+    assert cluster["steps"][0]["args"][-2:] == ["(sensitive)", "(sensitive)"]
+    assert cluster["steps"][0]["args"][0] == "bash"
+    assert re.fullmatch(r"[\w+/-]{15}", cluster["tags"]["flowspec:sensitive"]), "three places, and no value"
+
+
+def test_steps_that_are_added_are_masked_too(flowspec, own_home, job):
+    job("  - {name: first, type: command, args: ['true']}", VARIABLE, keep_alive="true")
+    done = flowspec("apply", "job.yaml", "--var", "token=x")
+    id_ = re.findall(r"j-\w+", done.err)[0]
+    assert "flowspec:sensitive" not in json.loads(flowspec("status", id_, "--format", "json").out)["tags"]
+    job("  - {name: next, type: command, args: [echo, '{{ token }}']}", VARIABLE, keep_alive="true")
+    flowspec("apply", "job.yaml", "--var", f"token={SECRET}")
+    shown = flowspec("status", id_, "--format", "json").out
+    assert "next" in shown
+    assert SECRET not in shown
+    assert flowspec("plan", "job.yaml", "--var", f"token={SECRET}", "--exit-code").code == 0, "no phantom difference"
+    flowspec("destroy", id_)
+
+
+def test_a_renamed_spec_is_told_of_its_cluster(flowspec, own_home, job):
+    steps = "  - {name: quick, type: command, args: ['true']}"
+    job(steps, keep_alive="true", name="before")
+    id_ = re.findall(r"j-\w+", flowspec("apply", "job.yaml").err)[0]
+    job(steps, keep_alive="true", name="after")
+    done = flowspec("plan", "job.yaml")
+    assert re.search(
+        rf"note: cluster {id_} \(WAITING\) was started from \S*job.yaml as flow before; .*flowspec destroy {id_}",
+        done.err,
+    )
+    job(steps, keep_alive="true", name="before")
+    assert "was started from" not in flowspec("plan", "job.yaml").err
+    flowspec("destroy", id_)
+    job(steps, keep_alive="true", name="after")
+    assert "was started from" not in flowspec("plan", "job.yaml").err
+
+
+def test_json_says_who_joined(flowspec, own_home, job):
+    job("  - {name: slow, type: command, args: [sleep, '30']}")
+    first, second = (json.loads(flowspec("apply", "job.yaml", "--detach", "--format", "json").out) for _ in range(2))
+    assert (first["joined"], second["joined"]) == (False, True)
+    assert first["cluster"] == second["cluster"]
+    flowspec("destroy", first["cluster"])
+
+
+def test_no_line_of_a_secret_of_several_lines_is_shown_after_a_failed_step(flowspec, own_home, job):
+    key = "first line of it\n  second line of it\r\nthird 'line' of it\n"
+    script = 'echo "$0" >&2; echo "indented:    $0"; echo "$0" | tail -1 >&2; echo "-- $0" | sed "s/^/> /" >&2; set -x; : "$0"; exit 3'
+    job(f'  - {{name: leak, type: command, args: [bash, -c, {json.dumps(script)}, "{{{{ token }}}}"]}}', VARIABLE)
+    done = flowspec("apply", "job.yaml", "--var", f"token={key}")
+    (id_,) = set(re.findall(r"j-\w+", done.err))
+    assert "(sensitive)" in done.err
+    for shown in (
+        done,
+        flowspec("logs", id_),
+        flowspec("status", id_),
+        flowspec("wait", "job.yaml", "--format", "json"),
+    ):
+        assert not re.search(r"(first|second|third) ?.?'?line", shown.out + shown.err), shown

@@ -1,0 +1,121 @@
+"""`flowspec plan`: without credentials, and what it looks up where there are some."""
+
+import json
+import socket
+import subprocess
+import sys
+
+import boto3
+import pytest
+
+from flowspec.backend.aws import staging
+
+SECRET = "variables: {word: {type: string, sensitive: true}}"
+STEP = "  - {name: one, type: command, args: [echo, '{{ word }}']}"
+
+
+def on_aws(path):
+    roles = "service_role: EMR_DefaultRole\njob_flow_role: EMR_EC2_DefaultRole\n"
+    path.write_text(path.read_text().replace("backend: local", "backend: emr, region: us-east-1") + roles)
+    return path
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("a plan with --offline opens no socket")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.mark.parametrize("place", ["local", "emr"])
+def test_offline_needs_no_credentials_and_no_secrets(flowspec, job, no_network, place):
+    path = job(STEP, SECRET)
+    if place == "emr":
+        on_aws(path)
+    made = flowspec("plan", "job.yaml", "--offline", "--exit-code")
+    assert (made.code, "> step one: command-runner.jar echo" in made.out) == (3, True), made.err
+    assert "note: made offline: not compared with what runs" in made.out
+    assert "the sensitive variable 'word' has no value here" in made.err
+    online = flowspec("plan", "job.yaml")
+    assert (online.code, "word" in online.err) == (2, True)
+
+
+def test_offline_masks_a_secret_that_is_given(flowspec, job):
+    on_aws(job(STEP, SECRET))
+    for format_ in ("text", "json", "markdown"):
+        made = flowspec("plan", "job.yaml", "--offline", "--var", "word=hunter2", "--format", format_)
+        assert (made.code, "hunter2" in made.out + made.err) == (0, False)
+
+
+def test_offline_imports_no_boto3(job, tmp_path):
+    on_aws(job(STEP, SECRET))
+    program = (
+        "import sys; from flowspec.cli import run; code = run(['plan', 'job.yaml', '--offline']);"
+        "sys.exit(int(code) or any(name.startswith(('boto3', 'botocore.client')) for name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("option", [["--replace"], ["--rerun", "failed"], ["--cancel-removed"], ["-o", "p.json"]])
+def test_offline_takes_no_option_about_what_runs(flowspec, job, tmp_path, option):
+    job(STEP, SECRET)
+    refused = flowspec("plan", "job.yaml", "--offline", *option)
+    assert (refused.code, "--offline" in refused.err) == (2, True)
+    assert not (tmp_path / "p.json").exists()
+
+
+# -- files that are staged already
+
+
+@pytest.fixture
+def prod(flowspec, wordcount, moto):
+    """Plans the example's target prod on moto, where its bucket is."""
+    s3 = boto3.client("s3", region_name="us-east-1", endpoint_url=moto)
+    s3.create_bucket(Bucket="acme-artifacts")
+    s3.close()
+
+    def call(command, *argv):
+        return flowspec(command, wordcount / "job.yaml", "--target", "prod", "--endpoint-url", moto, *argv)
+
+    return call
+
+
+def test_a_file_that_is_staged_is_not_to_upload(prod, wordcount):
+    assert "2 files to upload" in prod("plan").out
+    prod("apply", "--detach")
+    prod("destroy")
+    again = prod("plan")
+    assert "to upload" not in again.out
+    assert "note: 2 local files are staged already" in again.out
+    assert json.loads(prod("plan", "--format", "json").out)["uploads"] == []
+    with (wordcount / "mapper.py").open("a") as script:
+        script.write("# changed\n")
+    third = prod("plan")
+    assert third.out.splitlines()[-1].endswith("1 file to upload.")
+    assert "note: 1 local file is staged already" in third.out
+
+
+def test_where_s3_refuses_a_look_the_plan_says_so(prod, faulty_s3):
+    faulty_s3((403, "AccessDenied"))
+    made = prod("plan")
+    assert made.code == 0
+    assert "whether the local files are staged already was not checked: access denied" in made.out
+    assert "2 files to upload" in made.out
+
+
+def test_the_number_of_looks_is_bounded(prod, faulty_s3, monkeypatch):
+    monkeypatch.setattr(staging, "_LOOKED_AT", 1)
+    way = faulty_s3(None)
+    made = prod("plan")
+    assert [one.split()[0] for one in way.seen] == ["HEAD"]
+    assert "only 1 of 2 local files were looked up" in made.out
+
+
+def test_a_saved_plan_does_not_go_stale_by_what_another_has_staged(prod, flowspec, tmp_path):
+    assert prod("plan", "-o", "plan.json").code == 0
+    prod("apply", "--detach")
+    prod("destroy")
+    done = flowspec("apply", "plan.json", "--detach")
+    assert (done.code, done.err.count("already there")) == (0, 2), done.err

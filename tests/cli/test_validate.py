@@ -1,0 +1,147 @@
+"""`flowspec validate` at all targets, without secrets, and of specs with hundreds of mistakes."""
+
+import json
+import re
+import time
+
+import pytest
+import yaml
+
+from flowspec.cli.exits import Exit
+from tests.cli.conftest import EXAMPLES
+
+HOOKS = yaml.safe_load((EXAMPLES.parent / ".pre-commit-hooks.yaml").read_text())
+
+SPEC = """\
+flowspec: v1
+name: two
+variables:
+  token: {type: string, sensitive: true, pattern: '^[0-9a-f]{40}$'}
+  slots: {type: integer, sensitive: true, minimum: 3}
+  group: {type: string, sensitive: true, enum: [blue, green]}
+  idle: {type: string, sensitive: true}
+targets:
+  laptop: {default: true, backend: local}
+  prod: {backend: emr, region: us-east-1, log_uri: s3://acme/logs/%s}
+release_label: emr-7.5.0
+service_role: EMR_DefaultRole
+job_flow_role: EMR_EC2_DefaultRole
+tags: {token: "{{ token }}", group: "{{ group }}"}
+instance_groups: [{role: MASTER, type: m5.xlarge, count: 1}]
+steps:
+  - {name: use it, type: command, args: [echo, "{{ token }}", "--slots={{ slots }}", "{{ idle }}"]}
+"""
+
+
+@pytest.fixture
+def spec(tmp_path):
+    path = tmp_path / "two.yaml"
+    path.write_text(SPEC % "")
+    return path
+
+
+def test_ci_without_secrets_can_validate(flowspec, spec):
+    for argv in [("validate",), ("validate", "--strict"), ("render",), ("compile",), ("validate", "--all-targets")]:
+        done = flowspec(argv[0], spec, *argv[1:])
+        assert done.code == Exit.OK, done.err
+        assert "info[FS302]: the sensitive variable 'token' has no value here; a placeholder is taken" in done.err
+    sent = json.loads(flowspec("compile", spec).out)
+    assert {"Key": "token", "Value": "(sensitive)"} in sent["Tags"]
+    assert {"Key": "group", "Value": "blue"} in sent["Tags"]
+    assert sent["Steps"][0]["HadoopJarStep"]["Args"] == ["echo", "(sensitive)", "--slots=3", "(sensitive)"]
+
+
+@pytest.mark.parametrize("argv", [("plan",), ("apply",), ("compile", "--reveal")], ids=" ".join)
+def test_what_is_sent_needs_its_secrets(flowspec, own_home, spec, argv):
+    done = flowspec(argv[0], spec, *argv[1:])
+    assert done.code == Exit.USAGE
+    assert "error[FS302]: the variable 'token' has no value" in done.err
+
+
+def test_a_secret_that_is_given_is_checked(flowspec, spec):
+    done = flowspec("validate", spec, "--var", "token=hunter2")
+    assert "FS304" in done.err
+    assert "hunter2" not in done.err
+
+
+def test_all_targets_are_checked(flowspec, spec):
+    spec.write_text(SPEC.replace("s3://acme/logs/%s", '"s3://acme/{{ folder }}/"'))
+    assert flowspec("validate", spec).code == Exit.OK, "the default target is fine"
+    done = flowspec("validate", spec, "--all-targets", "--format", "json")
+    assert done.code == Exit.USAGE
+    found = json.loads(done.out)
+    assert [one["id"] for one in found if one["severity"] == "error"] == ["FS321"]
+    assert [one["notes"][-1] for one in found if one["severity"] == "error"] == ["target prod"]
+
+
+def test_what_targets_share_is_said_once(flowspec, spec):
+    spec.write_text(SPEC.replace("m5.xlarge", "m5.xlarge, markt: SPOT") % "")
+    done = flowspec("validate", spec, "--all-targets")
+    assert done.err.count("error[FS101]") == 1
+    assert "target" in done.err
+    assert "targets laptop, prod; flowspec explain FS101" in done.err
+
+
+def test_all_targets_and_one(flowspec, spec):
+    done = flowspec("validate", spec, "--all-targets", "--target", "prod")
+    assert done.code == Exit.USAGE
+    assert "exclude each other" in done.err
+
+
+@pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook["id"])
+def test_the_hooks_of_pre_commit_run(flowspec, spec, hook):
+    command, *argv = hook["entry"].split()
+    assert command == "flowspec"
+    assert flowspec(*argv, spec).code == Exit.OK
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "".join(f"wrong_{number}: 1\n" for number in range(60_000)),
+        "steps:\n" + "".join(f"  - {{name: a, type: jar, jarr: {number}}}\n" for number in range(20_000)),
+        "tags:\n" + "".join(f"  k{number}: [1]\n" for number in range(60_000)),
+    ],
+    ids=["keys", "keys of steps", "values"],
+)
+def test_thousands_of_mistakes_end_soon_and_say_so(flowspec, tmp_path, wrong):
+    (tmp_path / "few.yaml").write_text("flowspec: v1\nname: x\nwrong: 1\n")
+    (tmp_path / "many.yaml").write_text(f"flowspec: v1\nname: x\n{wrong}")
+    flowspec("validate", tmp_path / "few.yaml")
+    started = time.process_time()
+    done = flowspec("validate", tmp_path / "many.yaml")
+    assert done.code == Exit.USAGE
+    told = re.match(
+        r"error\[FS100\]: there are more than (\d+) findings; the rest of the spec was not checked", done.err
+    )
+    # Reading 1 MB takes some seconds; it was minutes.
+    assert time.process_time() - started < 30
+    listed = json.loads(flowspec("validate", tmp_path / "many.yaml", "--format", "json").out)
+    assert 100 <= len(listed) - 1 == int(told[1]) <= 300
+
+
+@pytest.mark.parametrize("key", ["name", "num_instances", "tags", "steps", "release_label"])
+@pytest.mark.parametrize("digits", ["9" * 5_000, "0x" + "f" * 5_000, "-" + "1" * 5_000])
+def test_an_integer_of_thousands_of_digits_is_text(flowspec, tmp_path, key, digits):
+    (tmp_path / "x.yaml").write_text(f"flowspec: v1\nname: x\n{'' if key == 'name' else f'{key}: {digits}'}\n")
+    done = flowspec("validate", tmp_path / "x.yaml")
+    assert "internal error" not in done.err
+    assert max(map(len, done.err.splitlines())) < 400
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        ("managed_scaling_policy: {minimum: 2}", "did you mean compute_limits?"),
+        ("managed_scaling_policy: {compute_limits: {min: 2}}", "did you mean minimum_capacity_units?"),
+        ("steps: [{name: a, type: command, command: [ls]}]", "did you mean args?"),
+        ("steps: [{name: a, type: streaming, reducers: 2}]", "did you mean num_reduce_tasks?"),
+        ("steps: [{name: a, type: jar, jar: x.jar, wibble: 2}]", "known here: name, "),
+        ("logs: s3://b/l/", "did you mean log_uri?"),
+        ("version: emr-7.5.0", "did you mean release_label?"),
+        ("steps: [{name: a, type: command, args: [ls], for_each: {i: [1]}}]", "`item` is each of its values"),
+    ],
+)
+def test_the_words_that_people_try(flowspec, tmp_path, wrong, hint):
+    (tmp_path / "x.yaml").write_text(f"flowspec: v1\nname: x\n{wrong}\n")
+    assert hint in flowspec("validate", tmp_path / "x.yaml").err

@@ -1,0 +1,107 @@
+"""Severities from `flowspec.toml` and `pyproject.toml`, and the rules of security that they turn on."""
+
+import pytest
+
+from flowspec import SpecError, load, render, validate
+from flowspec.document.rules.security import secrets_are_variables
+
+SPEC = """\
+flowspec: v1
+name: a
+backend: emr
+region: us-east-1
+release_label: emr-7.5.0
+service_role: EMR_DefaultRole
+job_flow_role: EMR_EC2_DefaultRole
+keep_alive: true
+master_instance_type: m5.xlarge
+"""
+
+
+@pytest.fixture
+def found(tmp_path):
+    """The findings of a spec in a repository, with the settings in files."""
+    (tmp_path / ".git").mkdir()
+
+    def validated(settings, spec=SPEC):
+        for name, text in settings.items():
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text(text)
+        (tmp_path / "jobs").mkdir(exist_ok=True)
+        (tmp_path / "jobs/job.yaml").write_text(spec)
+        try:
+            found = validate(render(load(tmp_path / "jobs/job.yaml"))).warnings
+        except SpecError as error:
+            found = error.diagnostics
+        return {one.id: one.severity.value for one in found}
+
+    return validated
+
+
+def test_noisy_rules_are_off_by_themselves(found):
+    assert found({}) == {"FS222": "warning"}
+
+
+def test_all_rules_of_security_at_once_but_one(found):
+    settings = '[severity]\nFS613 = "off"\nsecurity = "warning"\n'
+    assert found({"flowspec.toml": settings}) == {"FS222": "warning", "FS611": "warning", "FS612": "warning"}
+
+
+def test_a_severity_of_its_own(found):
+    assert found({"flowspec.toml": '[severity]\nFS222 = "error"\n'}) == {"FS222": "error"}
+    assert found({"flowspec.toml": '[severity]\nFS222 = "off"\n'}) == {}
+
+
+def test_the_table_of_pyproject(found):
+    assert found({"pyproject.toml": '[tool.flowspec.severity]\nFS222 = "off"\n[tool.other]\na = 1\n'}) == {}
+    assert found({"pyproject.toml": "[tool.other]\na = 1\n"}) == {"FS222": "warning"}
+
+
+def test_the_nearest_file_counts(found):
+    settings = {"flowspec.toml": '[severity]\nFS222 = "off"\n', "jobs/flowspec.toml": '[severity]\nFS222 = "info"\n'}
+    assert found(settings) == {"FS222": "info"}
+
+
+def test_what_emr_refuses_stays_an_error(found):
+    spec = SPEC.replace("master_instance_type: m5.xlarge\n", "")
+    assert found({"flowspec.toml": '[severity]\nFS224 = "off"\n'}, spec)["FS224"] == "error"
+
+
+@pytest.mark.parametrize(
+    "text", ["[severity", '[severity]\nFS999 = "off"\n', '[severity]\nFS222 = "fatal"\n', "[other]\n", "severity = 1\n"]
+)
+def test_settings_that_are_wrong(found, text):
+    assert found({"flowspec.toml": text}) == {"FS603": "error"}
+
+
+@pytest.mark.parametrize(
+    ("args", "is_one"),
+    [
+        (["--password", "hunter22"], True),
+        (["--db-password=hunter22"], True),
+        (["-Dfs.secret.key=abcdefgh"], True),
+        (["DB_PASSWORD=hunter22"], True),
+        (["--password", "{{resolve:secretsmanager:db}}"], False),
+        (["--secret", "arn:aws:secretsmanager:us-east-1:1:secret:db"], False),
+        (["--password", "$DB_PASSWORD"], False),
+        (["--password-file", "s3://acme/password"], False),
+        (["--password", "--user"], False),
+        (["--input", "s3://acme/in/"], False),
+        (["--max-tokens", "100000"], False),
+        ([3, None], False),
+    ],
+)
+def test_secrets_in_arguments(args, is_one):
+    assert bool(list(secrets_are_variables({"steps": [{"args": args}]}))) == is_one
+
+
+def test_secrets_in_configurations():
+    hive = {"hive-site": {"javax.jdo.option.ConnectionPassword": "hunter22", "a": "b"}}
+    (found,) = secrets_are_variables({"configurations": hive})
+    assert found.path == ("configurations", "hive-site", "javax.jdo.option.ConnectionPassword")
+
+
+def test_a_sensitive_variable_is_no_secret_of_the_spec(found):
+    more = 'variables: {p: {type: string, sensitive: true, default: hunter22}}\nconfigurations: {a: {password: "{{ p }}"}}\n'
+    assert "FS614" not in found({}, SPEC + more)
+    assert "FS614" in found({}, SPEC + "configurations: {a: {password: hunter22}}\n")

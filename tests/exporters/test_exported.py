@@ -1,0 +1,282 @@
+"""Exports are judged by the tools themselves, and by coming back through import."""
+
+import ast
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from jinja2.sandbox import SandboxedEnvironment
+
+from flowspec.document.parse import load
+from flowspec.document.render import render
+from flowspec.document.validate import validate
+from flowspec.errors import FlowspecError
+from flowspec.exporters.exported import FORMATS, export
+from flowspec.importers.decompile.draft import write_spec
+from flowspec.importers.decompile.placeholders import substitute
+from flowspec.request.compile import compile
+from tests.importers.awscli import judge as awscli
+from tests.importers.common import wanted
+from tests.importers.terraform import judge as terraform
+from tests.importers.terraform.canonical import canonical, folded
+
+IMPORTS = sorted(Path(__file__).parent.parent.joinpath("importers", "imports").glob("*/request.json"))
+SECRET = "s3cr3t-word"
+SPEC = """\
+flowspec: v1
+name: nightly "etl"
+backend: emr
+region: eu-west-1
+variables: {pw: {type: string, sensitive: true}}
+release_label: emr-7.5.0
+log_uri: s3://acme/logs/
+service_role: EMR_DefaultRole
+job_flow_role: EMR_EC2_DefaultRole
+ec2_subnet_ids: [subnet-0a1b2c3d]
+applications: [Hadoop, Spark]
+keep_alive: false
+visible_to_all_users: true
+tags: {team: search, empty: ""}
+instance_groups:
+  - {role: MASTER, type: m5.xlarge, market: ON_DEMAND}
+  - {role: CORE, type: m5.2xlarge, count: 4}
+  - {role: TASK, type: m5.2xlarge, count: 4, market: SPOT, bid_price: "0.20"}
+bootstrap_actions: [{name: install, path: s3://acme/install.sh, args: [--fast, "a,b"]}]
+configurations: {hive-site: {javax.jdo.option.ConnectionPassword: "{{ pw }}", url: "x={{ pw }}&${y}%{z}"}}
+managed_scaling_policy: {compute_limits: {unit_type: Instances, minimum_capacity_units: 1, maximum_capacity_units: 5}}
+steps:
+  - {name: a, type: spark, application: s3://acme/a.py, args: ["{{ pw }}", $x, "it's {% raw %}{{ and {% no {% endraw %}"]}
+  - {name: b, type: jar, jar: s3://acme/b.jar, main_class: x.Y, on_failure: TERMINATE_CLUSTER}
+"""
+
+
+def flow_of(text, folder, variables):
+    path = folder / "job.yaml"
+    path.write_text(text, encoding="utf-8")
+    return validate(render(load(path), variables=variables, environ={}), emr_rules=False)
+
+
+def exported(to, folder, text=SPEC, variables=None):
+    flow = flow_of(text, folder, {"pw": SECRET} if variables is None else variables)
+    return export(flow, to), compile(flow).params
+
+
+def exported_request(to, folder, path):
+    """A request of the importers' tests, as a spec and exported; each of its secrets is a word."""
+    made = write_spec(json.loads(path.read_text("utf-8")))
+    return exported(to, folder, made.text, dict.fromkeys(made.secrets, SECRET))
+
+
+def sent_by_the_aws_cli(text, folder):
+    (folder / "run").mkdir()
+    (folder / "run" / "create.sh").write_text(text)
+    found = re.findall(r'^: "\$\{(\w+):', text, re.MULTILINE)
+    for name in found:
+        text = f"{name}={SECRET}\n{text}"
+    (folder / "run" / "create.sh").write_text(text)
+    return awscli.folded(awscli.sent(folder / "run", "create.sh"))
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_no_secret_is_written_and_every_difference_is_a_note(to, tmp_path):
+    made, _ = exported(to, tmp_path)
+    assert SECRET not in made.text
+    assert not [one for one in made.notes if SECRET in one or "password" in one.lower()]
+    assert "left out" not in " ".join(made.notes)
+
+
+def test_the_aws_cli_sends_the_request_with_what_the_notes_say(tmp_path):
+    made, params = exported("aws-cli", tmp_path)
+    sent = sent_by_the_aws_cli(made.text, tmp_path)
+    assert made.notes == (
+        'the AWS CLI adds Instances.InstanceGroups[CORE].Name: "CORE"',
+        'the AWS CLI adds Instances.InstanceGroups[CORE].Market: "ON_DEMAND"',
+        'the AWS CLI adds Instances.InstanceGroups[MASTER].Name: "MASTER"',
+        'the AWS CLI adds Instances.InstanceGroups[TASK].Name: "TASK"',
+        "the AWS CLI adds Instances.TerminationProtected: false",
+        'the AWS CLI adds Steps[0].ActionOnFailure: "CONTINUE"',
+    )
+    sent["Instances"].pop("TerminationProtected")
+    assert sent["Steps"][0].pop("ActionOnFailure") == "CONTINUE"
+    for one in sent["Instances"]["InstanceGroups"]:
+        one.pop("Name")
+    assert sent["Instances"]["InstanceGroups"][1].pop("Market") == "ON_DEMAND"
+    params["Tags"] = sorted(params["Tags"], key=lambda tag: tag["Key"])
+    assert sent == params
+
+
+@pytest.mark.parametrize("path", IMPORTS, ids=lambda path: path.parent.name)
+def test_the_aws_cli_sends_what_import_reads(path, tmp_path):
+    made, _ = exported_request("aws-cli", tmp_path, path)
+    if any(one.startswith("the AWS CLI refuses it: ") for one in made.notes):
+        with pytest.raises(ValueError, match="not enough values"):
+            sent_by_the_aws_cli(made.text, tmp_path)
+        return
+    source = wanted(made.text, name="create.sh", folder=tmp_path)
+    back = substitute(source.params, dict.fromkeys(source.variables, SECRET))
+    back["Tags"] = sorted(back["Tags"], key=lambda tag: tag["Key"])
+    assert sent_by_the_aws_cli(made.text, tmp_path) == back
+
+
+@pytest.mark.parametrize("to", FORMATS)
+@pytest.mark.parametrize("path", IMPORTS, ids=lambda path: path.parent.name)
+def test_every_spec_is_written(path, to, tmp_path):
+    made, params = exported_request(to, tmp_path, path)
+    assert json.dumps(params["Name"])[1:-1] in made.text or to in ("aws-cli", "airflow")
+
+
+def test_terraform_takes_the_module_and_sends_the_request(tmp_path):
+    if terraform.provider() is None:
+        pytest.skip("Terraform and its AWS provider are not installed here")
+    made, _ = exported("terraform", tmp_path)
+    folder = tmp_path / "m"
+    folder.mkdir()
+    text = re.sub(r'provider "aws" \{[^}]*\}\n', "", made.text)
+    (folder / "main.tf").write_text(text)
+    calls = terraform.sent(folder, f"-var=javax_jdo_option_connection_password={SECRET}")
+    back = wanted(
+        made.text, name="main.tf", folder=tmp_path, settings=[f"javax_jdo_option_connection_password={SECRET}"]
+    )
+    assert canonical(folded(calls)[0]) == canonical(substitute(back.params, dict.fromkeys(back.variables, SECRET)))
+
+
+def test_cfn_lint_finds_nothing(tmp_path):
+    made, _ = exported("cloudformation", tmp_path)
+    (tmp_path / "t.yaml").write_text(made.text)
+    program = Path(sys.executable).with_name("cfn-lint")
+    done = subprocess.run(
+        [program, "-r", "eu-west-1", "--", tmp_path / "t.yaml"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_what_cfn_lint_finds_in_other_requests_is_a_note(tmp_path):
+    notes = {}
+    for path in IMPORTS:
+        made, _ = exported_request("cloudformation", tmp_path, path)
+        (tmp_path / f"{path.parent.name}.yaml").write_text(made.text)
+        notes[path.parent.name] = " ".join(made.notes)
+    program = Path(sys.executable).with_name("cfn-lint")
+    files = [tmp_path / f"{name}.yaml" for name in notes]
+    done = subprocess.run(
+        [program, "-f", "json", "-r", "eu-west-1", "--", *files], capture_output=True, text=True, check=False
+    )
+    found = [one for one in json.loads(done.stdout) if one["Level"] == "Error"]
+    assert found
+    for one in found:
+        told = notes[Path(one["Filename"]).stem]
+        required = re.fullmatch(r"'(\w+)' is a required property", one["Message"])
+        twice = one["Rule"]["Id"] == "E3037"
+        assert (required and f"CloudFormation requires {required[1]}" in told) or (twice and "differ" in told), one
+
+
+def test_the_dag_is_python_whose_templates_are_the_request(tmp_path):
+    made, params = exported("airflow", tmp_path)
+    tree = ast.parse(made.text)
+    (value,) = [one.value for one in tree.body if isinstance(one, ast.Assign)]
+    values = {"javax_jdo_option_connection_password": SECRET}
+    environment = SandboxedEnvironment()
+
+    def rendered(one):
+        if isinstance(one, dict):
+            return {rendered(key): rendered(item) for key, item in one.items()}
+        if isinstance(one, list):
+            return [rendered(item) for item in one]
+        return environment.from_string(one).render(var={"value": values}) if isinstance(one, str) else one
+
+    assert rendered(ast.literal_eval(value)) == params
+    assert made.notes == ()
+
+
+def _run(machine):
+    """Follows a state machine to its end; the request that it sends, piece by piece."""
+    states, name, made = machine["States"], machine["StartAt"], {}
+    while name:
+        state = states[name]
+        parameters = _evaluated(state.get("Parameters", {}))
+        resource = state.get("Resource", "").rpartition(":")[2]
+        if resource == "createCluster.sync":
+            made = {**parameters, "Steps": []}
+        elif resource == "addStep.sync":
+            made["Steps"].append(parameters["Step"])
+        elif resource == "terminateCluster.sync":
+            made["Instances"]["KeepJobFlowAliveWhenNoSteps"] = False
+        assert all(one["Next"] in states for one in state.get("Catch", []) + state.get("Choices", []))
+        name = state.get("Next") or state.get("Default")
+    return made
+
+
+def _evaluated(value):
+    if isinstance(value, list):
+        return [_evaluated(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key.removesuffix(".$"): _intrinsic(item)[0] if key.endswith(".$") else _evaluated(item)
+        for key, item in value.items()
+    }
+
+
+def _intrinsic(text):
+    """An expression of the Amazon States Language at the beginning of a text -> its value and the rest."""
+    if text.startswith("$."):
+        path = re.match(r"[$.\w]+", text)[0]
+        return (SECRET if path.startswith("$.secrets.") else path), text[len(path) :]
+    if text.startswith("'"):
+        literal = re.match(r"'((?:\\.|[^'\\])*)'", text)
+        return literal[1], text[literal.end() :]
+    name, text = re.match(r"States\.(\w+)\(", text)[1], text[text.index("(") + 1 :]
+    args = []
+    while not text.startswith(")"):
+        value, text = _intrinsic(text)
+        args.append(value)
+        text = text.removeprefix(", ")
+    plain = [re.sub(r"\\(.)", r"\1", one) for one in args]
+    if name == "Array":
+        return plain, text[1:]
+    pieces = re.split(r"(?<!\\)\{\}", args[0])
+    assert len(pieces) == len(args)
+    made = "".join(piece + value for piece, value in zip(pieces, [*args[1:], ""], strict=True))
+    return re.sub(r"\\(.)", r"\1", made), text[1:]
+
+
+def test_the_state_machine_makes_the_cluster_and_its_steps(tmp_path):
+    made, params = exported("stepfunctions", tmp_path)
+    assert _run(json.loads(made.text)) == params
+    kept, params = exported("stepfunctions", tmp_path, SPEC.replace("keep_alive: false", "keep_alive: true"))
+    assert _run(json.loads(kept.text)) == params
+
+
+def test_what_a_format_has_no_word_for_is_a_note(tmp_path):
+    text = SPEC.replace("visible_to_all_users: true", "os_release_label: 2023.1.20240101.0\nebs_root_volume_iops: 3000")
+    made, _ = exported("terraform", tmp_path, text)
+    assert "EbsRootVolumeIops is left out: Terraform has no word for 3000" in made.notes
+    made, _ = exported(
+        "cloudformation", tmp_path, f"{SPEC}api_params: {{StepExecutionRoleArn: 'arn:aws:iam::1:role/x'}}\n"
+    )
+    assert any(one.startswith("StepExecutionRoleArn is left out: CloudFormation") for one in made.notes)
+
+
+def test_files_that_flowspec_uploads_are_noted(tmp_path):
+    (tmp_path / "a.py").write_text("print()")
+    made, _ = exported(
+        "aws-cli", tmp_path, SPEC.replace("s3://acme/a.py", "a.py").replace("region:", "staging: s3://s/\nregion:")
+    )
+    assert [one for one in made.notes if one.startswith("a.py has to be at s3://s/")]
+
+
+def test_a_secret_in_a_name_is_refused(tmp_path):
+    with pytest.raises(FlowspecError, match="a secret is part of a name in Properties"):
+        exported("aws-cli", tmp_path, SPEC.replace("url:", '"{{ pw }}":'))
+
+
+def test_hcl_is_formatted_so_that_terraform_reads_it(tmp_path):
+    if not shutil.which("terraform"):
+        pytest.skip("Terraform is not installed here")
+    made, _ = exported("terraform", tmp_path)
+    done = subprocess.run(["terraform", "fmt", "-"], input=made.text, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

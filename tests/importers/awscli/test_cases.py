@@ -1,0 +1,108 @@
+"""Whole scripts: bash runs them and the real AWS CLI sends their calls; the import is the same request."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.importers.awscli import judge
+from tests.importers.common import compiled, wanted
+
+HERE = Path(__file__).parent
+
+
+def cases():
+    """Each case's files, by name."""
+    found = {}
+    for part in re.split(r"^=== ", (HERE / "cases.sh.txt").read_text("utf-8"), flags=re.MULTILINE)[1:]:
+        name, _, content = part.partition("\n")
+        files = re.split(r"^--- (.*)\n", content, flags=re.MULTILINE)
+        found[name] = dict(zip(files[1::2], files[2::2], strict=True))
+    return found
+
+
+CASES = cases()
+NOTES = {
+    "getopts": ["a branch or loop sets $COUNT to `${OPTARG}`"],
+    "case-environment": ["a branch or loop sets $CORE_TYPE to `m5.xlarge`"],
+    "jq-pipeline": ["`aws emr set-termination-protection` is not imported"],
+    "trap-terminates": ["the script terminates the cluster itself: here keep_alive is false"],
+    "override-per-environment": ["$EXTRA stands among the options in line"],
+    "old-ami": ["no --region is said: the jars named are those of us-east-1"],
+}
+
+
+def written(files, folder):
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_request_is_the_one_that_the_script_sends(name, tmp_path):
+    first, script = next(iter(CASES[name].items()))
+    calls = judge.sent(written(CASES[name], tmp_path / "run"), first, *re.findall(r"^#> (.*)", script, re.MULTILINE))
+    folder = written(CASES[name], tmp_path / "read")
+    script = script.replace("\n", "\r\n") if name == "windows-line-ends" else script
+    source = wanted(script, folder=(folder / first).parent, name=first)
+    given = dict(re.findall(r"^#= (\w+)=(.*)", script, re.MULTILINE))
+    assert given.keys() == {key for key, one in source.variables.items() if one.default is None}
+    values = {key: int(value) if source.variables[key].type == "integer" else value for key, value in given.items()}
+    made = compiled(source, tmp_path, **values)
+    made["Tags"] = sorted(made["Tags"], key=lambda tag: tag["Key"])
+    assert made == judge.folded(calls)
+    for note in NOTES.get(name, ()):
+        assert any(note in one for one in source.notes), source.notes
+
+
+_CREATE = "aws emr create-cluster --name n --release-label emr-6.15.0 --instance-type m5.xlarge"
+
+
+@pytest.mark.parametrize(
+    ("script", "option", "note"),
+    [
+        (
+            f'C=$(build_it)\n{_CREATE} --configurations "$C"',
+            "Configurations",
+            "only the shell knows what $C stands for",
+        ),
+        (f"jq . a > c.json\n{_CREATE} --configurations file://c.json", "Configurations", "the script writes it itself"),
+        (f"cd $X\n{_CREATE} --configurations file://c.json", "Configurations", "the script changes its folder before"),
+        (f"{_CREATE} --steps file://$X.json", "Steps", "its name is known only to the shell"),
+        (f'{_CREATE} --steps "$STEPS"', "Steps", "only the shell knows what $STEPS stands for"),
+        (
+            f"A=()\nif x; then A+=(Name=Hive); fi\n{_CREATE} --applications ${{A[@]}}",
+            "Applications",
+            "shell knows what $A",
+        ),
+        (f"{_CREATE} --ec2-attributes $X", "Ec2SubnetId", "only the shell knows what $X stands for"),
+    ],
+)
+def test_what_only_the_shell_knows_is_noted_and_the_rest_imported(script, option, note, tmp_path):
+    source = wanted(script, folder=tmp_path)
+    assert compiled(source, tmp_path)["Name"] == "n"
+    assert option not in {**source.params, **source.params["Instances"]}
+    assert any(one.startswith("line ") and note in one for one in source.notes), source.notes
+
+
+def test_instances_that_only_the_shell_knows_are_noted(tmp_path):
+    source = wanted('aws emr create-cluster --name n --release-label emr-6.15.0 --instance-groups "$GROUPS"')
+    assert "InstanceGroups" not in compiled(source, tmp_path)["Instances"]
+    assert source.notes == (
+        "line 1: only the shell knows what $GROUPS stands for; --instance-groups is imported without it",
+    )
+
+
+def test_functions_and_loops_are_followed_within_bounds():
+    deep = "".join(f"f{number}() {{\n f{number + 1}; f{number + 1}\n}}\n" for number in range(40))
+    source = wanted(f"{deep}f40() {{\n:\n}}\nf0\n{_CREATE}")
+    assert source.params["Name"] == "n"
+    loops = "".join(f"for v{number} in 1 2 3 4 5 6 7 8 9; do\n" for number in range(9)) + ":\n" + "done\n" * 9
+    assert wanted(f"{loops}{_CREATE}").params["Name"] == "n"
+    assert wanted(f"f() {{\nf\n}}\nf\n{_CREATE}").params["Name"] == "n"
+    nested = "".join(f'A{number}=\'eval "$A{number + 1}"; eval "$A{number + 1}"\'\n' for number in range(30))
+    source = wanted(f'{nested}eval "$A0"\n{_CREATE}')
+    assert any("what `eval` runs there is not imported" in one for one in source.notes)
+    unclosed = "".join(f"f{number}() {{\n" for number in range(500))
+    assert wanted(f"{unclosed}{_CREATE}").params["Name"] == "n"

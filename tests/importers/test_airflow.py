@@ -1,0 +1,169 @@
+"""Modules of Airflow, which are parsed and never executed."""
+
+import json
+
+import pytest
+
+from flowspec.importers.decompile.placeholders import placeholder
+from tests.importers.common import compiled, refusal, wanted
+
+DAG = '''
+"""A DAG as teams write it."""
+import os
+from datetime import timedelta
+from airflow import DAG
+from airflow.models import Variable
+from airflow.providers.amazon.aws.operators.emr import (
+    EmrAddStepsOperator, EmrCreateJobFlowOperator, EmrTerminateJobFlowOperator)
+from airflow.providers.amazon.aws.sensors.emr import EmrStepSensor
+
+raise SystemExit("never executed")
+
+BUCKET: str = "acme-" + "data"
+LOGS = f"s3://{BUCKET}/logs/"
+KEY = Variable.get("ec2_key", default_var="ops")
+SUBNET = os.environ["SUBNET_ID"]
+TAGS = [{"Key": "team", "Value": "search"}]
+BASE = {"ReleaseLabel": "emr-6.15.0", "Applications": [{"Name": app} for app in ["Spark"]]}
+
+SPARK_STEPS = [
+    {
+        "Name": "load {{ ds }}",
+        "ActionOnFailure": "CONTINUE",
+        "HadoopJarStep": {
+            "Jar": "command-runner.jar",
+            "Args": ["spark-submit", "s3://%s/load.py" % BUCKET, "--day", "{{ ds }}", "--digits", "{{ ds_nodash }}",
+                     "--table", "{{ params.table }}", "--user", "{{ var.value.db_user }}", "{{ macros.ds_add(ds, -1) }}"],
+        },
+    },
+    {"Name": "done", "ActionOnFailure": "CONTINUE", "HadoopJarStep": {"Jar": "s3://{}/x.jar".format(BUCKET)}},
+]
+
+JOB_FLOW_OVERRIDES = {
+    **{"Name": "etl"},
+    "ReleaseLabel": "emr-6.15.0",
+    "LogUri": LOGS,
+    "Applications": [{"Name": "Spark"}],
+    "Instances": {
+        "InstanceGroups": [
+            {"Name": "Primary", "Market": "ON_DEMAND", "InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1},
+            {"Name": "Core", "Market": "SPOT", "InstanceRole": "CORE", "InstanceType": "m5.xlarge", "InstanceCount": 2},
+        ],
+        "KeepJobFlowAliveWhenNoSteps": True,
+        "TerminationProtected": False,
+        "Ec2KeyName": KEY,
+        "Ec2SubnetId": SUBNET,
+    },
+    "JobFlowRole": "EMR_EC2_DefaultRole",
+    "ServiceRole": "EMR_DefaultRole",
+    "Tags": TAGS + [{"Key": "env", "Value": "prod"}],
+    "Configurations": load_configurations("conf.json"),
+    "Oops": 1,
+}
+
+with DAG("etl", params={"table": "orders"}) as dag:
+    create = EmrCreateJobFlowOperator(
+        task_id="create", job_flow_overrides=JOB_FLOW_OVERRIDES, aws_conn_id="aws_default", region_name="eu-west-1")
+    add = EmrAddStepsOperator(task_id="add", job_flow_id=create.output, steps=SPARK_STEPS)
+    wait = EmrStepSensor(task_id="wait", job_flow_id=create.output, step_id="x")
+    end = EmrTerminateJobFlowOperator(task_id="end", job_flow_id=create.output)
+    create >> add >> wait >> end
+'''
+
+
+def test_a_dag(tmp_path):
+    source = wanted(DAG, name="dag.py")
+    made = compiled(source, tmp_path, subnet_id="subnet-1", db_user="u", date_less_1="v", date="2024-01-02")
+    assert (source.region, source.variables["ec2_key"].default) == ("eu-west-1", "ops")
+    assert source.variables["table"].default == "orders"
+    assert source.variables["db_user"].rules == {"description": "the variable db_user of Airflow"}
+    assert made["LogUri"] == "s3://acme-data/logs/"
+    assert made["Instances"]["Ec2KeyName"] == "ops"
+    assert made["Instances"]["Ec2SubnetId"] == "subnet-1"
+    assert made["Instances"]["KeepJobFlowAliveWhenNoSteps"] is False
+    assert [tag["Key"] for tag in made["Tags"]] == ["team", "env"]
+    load, done = made["Steps"]
+    assert load["Name"] == "load 2024-01-02"
+    assert load["HadoopJarStep"]["Args"][1:4] == ["s3://acme-data/load.py", "--day", "2024-01-02"]
+    assert load["HadoopJarStep"]["Args"][-5:] == ["--table", "orders", "--user", "u", "v"]
+    assert done["HadoopJarStep"]["Jar"] == "s3://acme-data/x.jar"
+    assert source.notes == (
+        "line 56: Oops is not imported: RunJobFlow has no such member",
+        'line 56: Configurations is not imported: it is known only in the module: load_configurations("conf.json")',
+        "line 56: what the connection emr_default of Airflow adds to the request is not imported",
+        "line 58: EmrAddStepsOperator: its steps are imported, in the order of the file",
+        "line 60: EmrTerminateJobFlowOperator: the DAG terminates the cluster itself: here keep_alive is false, "
+        "so that it ends after its last step",
+    )
+
+
+def test_the_day_of_a_run_is_the_specs_own_template(tmp_path):
+    source = wanted(DAG, name="dag.py")
+    made = compiled(source, tmp_path, subnet_id="subnet-1", db_user="u")
+    text = (tmp_path / "job.yaml").read_text()
+    assert '{type: string, default: "{{ ds }}", description: ds of Airflow}' in text
+    assert "date" not in source.samples or made["Steps"][0]["Name"].startswith("load ")
+
+
+def test_values_without_an_operator(tmp_path):
+    overrides = {"Name": "n", "ReleaseLabel": "emr-6.15.0", "Instances": {"KeepJobFlowAliveWhenNoSteps": False}}
+    steps = [{"Name": "s", "HadoopJarStep": {"Jar": "s3://b/x.jar"}}]
+    module = f"JOB_FLOW_OVERRIDES = {overrides}\nSPARK_STEPS = {steps}\n"
+    both = json.dumps({"JOB_FLOW_OVERRIDES": overrides, "SPARK_STEPS": steps})
+    for text, name in ((module, "values.py"), (both, "values.json")):
+        assert compiled(wanted(text, name=name), tmp_path) == {**overrides, "Steps": steps}
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ('"a" "b"', "ab"),
+        ('"-".upper() + "x".upper()', "-X"),
+        ('f"{1 + 1}"', placeholder("value")),
+        ('"%s-%s" % ("a", "b")', "a-b"),
+        ('"%999999999s" % "a"', placeholder("value")),
+        ('"{0}{0}".format("a")', "aa"),
+        ('"{0:>9999999999}".format("a")', placeholder("value")),
+        ('"{0.__class__}".format("a")', placeholder("value")),
+        ('{"k": ["a", "b"]}["k"][1]', "b"),
+        ('"a" * 10**9', placeholder("value")),
+        ("open('/etc/passwd').read()", placeholder("value")),
+        ("CHANGED", placeholder("changed")),
+        ("LOOPED", placeholder("looped")),
+        ("SELF", placeholder("var_self")),
+        ('str(7) + dict(a="b")["a"]', "7b"),
+    ],
+)
+def test_expressions_are_evaluated_without_running_them(expression, expected):
+    module = (
+        f"CHANGED = 'a'\nCHANGED = 'b'\nfor LOOPED in []:\n    pass\nSELF = SELF\n"
+        f"JOB_FLOW_OVERRIDES = {{'Name': {expression}, 'Instances': {{}}}}\n"
+    )
+    assert wanted(module, name="m.py").params["Name"].replace("value_2", "value") == expected
+
+
+def test_a_list_that_the_module_changes_is_not_certain():
+    module = (
+        "STEPS = [{'Name': 'a', 'HadoopJarStep': {'Jar': 'x'}}]\nSTEPS.append(make())\n"
+        "EmrCreateJobFlowOperator(task_id='c', job_flow_overrides={'Name': 'n', 'Instances': {}}, emr_conn_id=None)\n"
+        "EmrAddStepsOperator(task_id='s', steps=STEPS)\n"
+    )
+    assert wanted(module, name="m.py").notes == (
+        "line 4: EmrAddStepsOperator is not imported: only Airflow knows its steps",
+    )
+
+
+def test_one_of_several_operators_is_chosen():
+    one = "{0} = EmrCreateJobFlowOperator(task_id='{0}', job_flow_overrides={{'Name': '{0}', 'Instances': {{}}}})\n"
+    module = one.format("first") + one.format("second")
+    module += "EmrTerminateJobFlowOperator(job_flow_id=second.output)\n"
+    assert refusal(module, name="m.py").message == "2 clusters are in it"
+    first, second = (wanted(module, name="m.py", cluster=name) for name in ("first", "second"))
+    assert (first.params["Name"], second.params["Name"]) == ("first", "second")
+    assert "line 3: EmrTerminateJobFlowOperator is not imported: its cluster is not certain" in first.notes
+    assert second.params["Instances"]["KeepJobFlowAliveWhenNoSteps"] is False
+
+
+def test_what_is_no_python_is_refused_at_its_place():
+    found = refusal("JOB_FLOW_OVERRIDES = {\n", name="m.py")
+    assert (found.message.startswith("this is not Python"), found.location.line) == (True, 1)

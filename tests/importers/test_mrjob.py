@@ -1,0 +1,95 @@
+"""mrjob.conf. The judge is mrjob itself: what its runner would send for the same file."""
+
+import pytest
+
+from tests.importers.common import compiled, refusal, wanted
+
+ROLES = "iam_instance_profile: P, iam_service_role: S, cloud_tmp_dir: 's3://b/tmp', bootstrap_mrjob: false"
+CONFS = {
+    "least": f"runners: {{emr: {{{ROLES}}}}}",
+    "workers": f"runners: {{emr: {{{ROLES}, instance_type: r5.xlarge, num_core_instances: 3, master_instance_type: m5.large}}}}",
+    "alone": f"runners: {{emr: {{{ROLES}, instance_type: r5.xlarge}}}}",
+    "old release": f"runners: {{emr: {{{ROLES}, image_version: 5.8.0, num_core_instances: 1}}}}",
+    "an AMI": f"runners: {{emr: {{{ROLES}, image_version: 3.11.0, num_core_instances: 1}}}}",
+    "spot": f"runners: {{emr: {{{ROLES}, num_task_instances: 4, task_instance_bid_price: 0.25, core_instance_bid_price: 0}}}}",
+    "long": f"""
+runners:
+  emr:
+    {ROLES.replace(", ", chr(10) + "    ")}
+    release_label: emr-6.15.0
+    region: eu-west-1
+    zone: eu-west-1b
+    cloud_log_dir: s3://logs/mrjob
+    ec2_key_pair: ops
+    max_concurrent_steps: 4
+    ebs_root_volume_gb: 40
+    image_id: ami-0123456789abcdef0
+    applications: [Spark, Hive]
+    additional_emr_info: {{key: value}}
+    subnet: [subnet-1, subnet-2]
+    emr_configurations:
+      - Classification: core-site
+        Properties: {{hadoop.security.groups.cache.secs: "250"}}
+    instance_fleets:
+      - InstanceFleetType: MASTER
+        TargetOnDemandCapacity: 1
+        InstanceTypeConfigs: [{{InstanceType: m5.xlarge}}]
+    extra_cluster_params:
+      AutoScalingRole: A
+      Instances.TerminationProtected: true
+      VisibleToAllUsers: null
+""",
+    "groups": f"""
+runners:
+  emr:
+    {ROLES.replace(", ", chr(10) + "    ")}
+    subnet: subnet-1
+    bootstrap_actions: ["s3://b/install.sh --fast 'a b'"]
+    instance_groups:
+      - {{InstanceRole: MASTER, InstanceCount: 1, InstanceType: m5.xlarge}}
+      - {{InstanceRole: CORE, InstanceCount: 2, InstanceType: r5.xlarge}}
+""",
+}
+
+
+def sent_by_mrjob(text, folder):
+    from mrjob.emr import EMRJobRunner
+
+    (folder / "mrjob.conf").write_text(text)
+    runner = EMRJobRunner(conf_paths=[str(folder / "mrjob.conf")], output_dir="s3://b/out/")
+    made = runner._cluster_kwargs()
+    return {key: value for key, value in made.items() if key not in ("Name", "Steps") and value}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("name", CONFS)
+def test_the_request_is_mrjobs(name, tmp_path, credentials):
+    source = wanted(CONFS[name], name="mrjob.conf", folder=tmp_path)
+    made = compiled(source, tmp_path)
+    assert made.pop("Name") == "mrjob"
+    assert made == sent_by_mrjob(CONFS[name], tmp_path)
+
+
+def test_what_is_not_the_clusters_is_noted(tmp_path):
+    source = wanted(
+        "include: other.conf\nrunners:\n  emr:\n    bootstrap: [sudo yum install x]\n    setup: [make]\n    odd: 1\n"
+        "    pool_clusters: true\n    max_mins_idle: 20\n    tags: {team: a}\n    region: eu-west-1\n",
+        name="mrjob.conf",
+    )
+    assert source.notes == (
+        'include is not followed: what "other.conf" says is not imported',
+        "mrjob's own script ends a pooled cluster after 20 idle minutes: here auto_termination_policy",
+        "bootstrap is not imported: mrjob makes a script of it; write it as a bootstrap action",
+        "setup is not imported: it belongs to the steps of each job",
+        "odd is not imported: no option of mrjob's that is known here",
+        "the steps are those of each job: `flowspec migrate` records them from a script of mrjob's",
+    )
+    assert source.region == "eu-west-1"
+    made = compiled(source, tmp_path, log_uri="s3://l/", iam_instance_profile="P", iam_service_role="S")
+    assert made["AutoTerminationPolicy"] == {"IdleTimeout": 1200}
+    assert made["Tags"] == [{"Key": "team", "Value": "a"}]
+    assert {"log_uri", "iam_instance_profile", "iam_service_role"} == source.variables.keys()
+
+
+def test_a_conf_without_an_emr_runner_is_refused():
+    assert refusal("runners: {local: {}}", name="mrjob.conf").message == "this mrjob.conf has no runner emr"

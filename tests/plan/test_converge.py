@@ -1,0 +1,440 @@
+"""Every row of the mutability table: what can be changed in place is, by the named call, and the rest is replaced."""
+
+from copy import deepcopy
+
+import pytest
+
+from flowspec.backend.aws.apply import apply
+from flowspec.facts.mutability import ROWS, Handling
+from flowspec.plan.changes import Action
+from flowspec.plan.groups import match_groups
+from tests.plan.conftest import observed, planned
+
+MASTER = {"InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1}
+CORE = {"InstanceRole": "CORE", "InstanceType": "m5.xlarge", "InstanceCount": 2, "Name": "core"}
+TASK = {"InstanceRole": "TASK", "InstanceType": "m5.xlarge", "InstanceCount": 2, "Name": "more"}
+TYPES = [{"InstanceType": "m5.xlarge", "WeightedCapacity": 1}, {"InstanceType": "r5.xlarge", "WeightedCapacity": 2}]
+CORE_FLEET = {"InstanceFleetType": "CORE", "TargetOnDemandCapacity": 2, "InstanceTypeConfigs": TYPES, "Name": "core"}
+TASK_FLEET = {"InstanceFleetType": "TASK", "TargetSpotCapacity": 2, "InstanceTypeConfigs": [dict(TYPES[0])]}
+MASTER_FLEET = {
+    "InstanceFleetType": "MASTER",
+    "TargetOnDemandCapacity": 1,
+    "InstanceTypeConfigs": [{"InstanceType": "m5.xlarge"}],
+}
+SPARK = [{"Classification": "spark-defaults", "Properties": {"a": "1"}}]
+SPARK_TOO = [{"Classification": "spark-defaults", "Properties": {"a": "2"}}]
+STEP = {"Name": "one", "ActionOnFailure": "CONTINUE", "HadoopJarStep": {"Jar": "command-runner.jar", "Args": ["true"]}}
+LIMITS = {"UnitType": "Instances", "MinimumCapacityUnits": 2, "MaximumCapacityUnits": 4}
+RULE = {
+    "Name": "up",
+    "Action": {"SimpleScalingPolicyConfiguration": {"ScalingAdjustment": 1}},
+    "Trigger": {
+        "CloudWatchAlarmDefinition": {
+            "ComparisonOperator": "LESS_THAN",
+            "MetricName": "YARNMemoryAvailablePercentage",
+            "Period": 300,
+            "Threshold": 15.0,
+        }
+    },
+}
+SCALING = {"Constraints": {"MinCapacity": 1, "MaxCapacity": 5}, "Rules": [RULE]}
+SPOT = {"SpotResizeSpecification": {"TimeoutDurationMinutes": 10}}
+
+GROUPS = {
+    "Name": "nightly",
+    "ReleaseLabel": "emr-7.5.0",
+    "Instances": {
+        "InstanceGroups": [MASTER, CORE, TASK],
+        "KeepJobFlowAliveWhenNoSteps": True,
+        "TerminationProtected": False,
+        "UnhealthyNodeReplacement": True,
+    },
+    "Steps": [STEP],
+    "StepConcurrencyLevel": 1,
+    "Tags": [{"Key": "team", "Value": "search"}],
+}
+FLEETS = {
+    **GROUPS,
+    "Instances": {"InstanceFleets": [MASTER_FLEET, CORE_FLEET, TASK_FLEET], "KeepJobFlowAliveWhenNoSteps": True},
+}
+
+
+def changed(base, path, value):
+    """A copy of a request with another value at a path; None takes it away."""
+    out = deepcopy(base)
+    *owners, last = path
+    at = out
+    for owner in owners:
+        at = at[owner]
+    if value is None:
+        del at[last]
+    elif isinstance(at, list) and last == len(at):
+        at.append(value)
+    else:
+        at[last] = value
+    return out
+
+
+def group(index, *path):
+    return ("Instances", "InstanceGroups", index, *path)
+
+
+def fleet(index, *path):
+    return ("Instances", "InstanceFleets", index, *path)
+
+
+G, F = GROUPS, FLEETS
+# Of each member that is changed in place: the request before, the one after, and the calls beside AddTags of ours.
+IN_PLACE = {
+    "Tags": [
+        (G, changed(G, ("Tags", 0, "Value"), "ads"), ["AddTags"]),
+        (G, changed(G, ("Tags", 1), {"Key": "cost", "Value": ""}), ["AddTags"]),
+        (G, changed(G, ("Tags",), []), ["RemoveTags"]),
+    ],
+    "StepConcurrencyLevel": [(G, changed(G, ("StepConcurrencyLevel",), 5), ["ModifyCluster"])],
+    "ManagedScalingPolicy": [
+        (G, changed(G, ("ManagedScalingPolicy",), {"ComputeLimits": LIMITS}), ["PutManagedScalingPolicy"]),
+        (
+            changed(G, ("ManagedScalingPolicy",), {"ComputeLimits": LIMITS}),
+            changed(G, ("ManagedScalingPolicy",), {"ComputeLimits": {**LIMITS, "MaximumCapacityUnits": 9}}),
+            ["PutManagedScalingPolicy"],
+        ),
+        (changed(G, ("ManagedScalingPolicy",), {"ComputeLimits": LIMITS}), G, ["RemoveManagedScalingPolicy"]),
+    ],
+    "AutoTerminationPolicy": [
+        (G, changed(G, ("AutoTerminationPolicy",), {"IdleTimeout": 600}), ["PutAutoTerminationPolicy"]),
+        (G, changed(G, ("AutoTerminationPolicy",), {}), ["PutAutoTerminationPolicy"]),
+        (changed(G, ("AutoTerminationPolicy",), {"IdleTimeout": 600}), G, ["RemoveAutoTerminationPolicy"]),
+    ],
+    "Instances.KeepJobFlowAliveWhenNoSteps": [
+        (G, changed(G, ("Instances", "KeepJobFlowAliveWhenNoSteps"), False), ["SetKeepJobFlowAliveWhenNoSteps"]),
+        (changed(G, ("Instances", "KeepJobFlowAliveWhenNoSteps"), False), G, ["SetKeepJobFlowAliveWhenNoSteps"]),
+    ],
+    "Instances.TerminationProtected": [
+        (G, changed(G, ("Instances", "TerminationProtected"), True), ["SetTerminationProtection"]),
+        (changed(G, ("Instances", "TerminationProtected"), True), G, ["SetTerminationProtection"]),
+    ],
+    "Instances.UnhealthyNodeReplacement": [
+        (G, changed(G, ("Instances", "UnhealthyNodeReplacement"), False), ["SetUnhealthyNodeReplacement"])
+    ],
+    "Instances.InstanceGroups[*].InstanceCount": [
+        (G, changed(G, group(1, "InstanceCount"), 10), ["ModifyInstanceGroups"]),
+        (G, changed(changed(G, group(1, "InstanceCount"), 3), group(2, "InstanceCount"), 1), ["ModifyInstanceGroups"]),
+    ],
+    "Instances.InstanceGroups[*].Configurations": [
+        (G, changed(G, group(1, "Configurations"), SPARK), ["ModifyInstanceGroups"]),
+        (
+            changed(G, group(0, "Configurations"), SPARK),
+            changed(G, group(0, "Configurations"), SPARK_TOO),
+            ["ModifyInstanceGroups"],
+        ),
+        (changed(G, group(1, "Configurations"), SPARK), G, ["ModifyInstanceGroups"]),
+    ],
+    "Instances.InstanceGroups[*].AutoScalingPolicy": [
+        (G, changed(G, group(1, "AutoScalingPolicy"), SCALING), ["PutAutoScalingPolicy"]),
+        (
+            changed(G, group(1, "AutoScalingPolicy"), {**SCALING, "Rules": [RULE, {**RULE, "Name": "more"}]}),
+            changed(G, group(1, "AutoScalingPolicy"), SCALING),
+            ["PutAutoScalingPolicy"],
+        ),
+        (changed(G, group(1, "AutoScalingPolicy"), SCALING), G, ["RemoveAutoScalingPolicy"]),
+    ],
+    "Instances.InstanceGroups[TASK]": [
+        (changed(G, group(2), None), G, ["AddInstanceGroups"]),
+        (G, changed(G, group(2), None), ["ModifyInstanceGroups"]),
+        (G, changed(G, group(2, "InstanceType"), "r5.xlarge"), ["ModifyInstanceGroups", "AddInstanceGroups"]),
+        (G, changed(G, group(2, "BidPrice"), "0.20"), ["ModifyInstanceGroups", "AddInstanceGroups"]),
+    ],
+    "Instances.InstanceFleets[*].TargetOnDemandCapacity": [
+        (F, changed(F, fleet(1, "TargetOnDemandCapacity"), 5), ["ModifyInstanceFleet"])
+    ],
+    "Instances.InstanceFleets[*].TargetSpotCapacity": [
+        (F, changed(F, fleet(1, "TargetSpotCapacity"), 3), ["ModifyInstanceFleet"]),
+        (
+            changed(F, fleet(1, "TargetSpotCapacity"), 3),
+            F,
+            ["ModifyInstanceFleet"],
+        ),
+    ],
+    "Instances.InstanceFleets[*].ResizeSpecifications": [
+        (F, changed(F, fleet(2, "ResizeSpecifications"), SPOT), ["ModifyInstanceFleet"])
+    ],
+    "Instances.InstanceFleets[*].InstanceTypeConfigs.Configurations": [
+        (F, changed(F, fleet(1, "InstanceTypeConfigs", 0, "Configurations"), SPARK), ["ModifyInstanceFleet"])
+    ],
+    "Instances.InstanceFleets[TASK]": [
+        (changed(F, fleet(2), None), F, ["AddInstanceFleet"]),
+        (F, changed(F, fleet(2), None), ["ModifyInstanceFleet"]),
+    ],
+}
+SUBNET = {"Ec2SubnetId": "subnet-1"}
+
+
+def of_group(index, name, value):
+    return (G, changed(G, group(index, name), value))
+
+
+def at_top(name, value, base=G):
+    return (base, changed(base, (name,), value))
+
+
+def of_instances(name, value):
+    return (G, changed(G, ("Instances", name), value))
+
+
+EBS = {"EbsBlockDeviceConfigs": [{"VolumeSpecification": {"VolumeType": "gp3", "SizeInGB": 99}}]}
+ACTION = {"Name": "tools", "ScriptBootstrapAction": {"Path": "s3://b/tools.sh", "Args": ["--fast"]}}
+AMI = {key: value for key, value in G.items() if key != "ReleaseLabel"} | {"AmiVersion": "3.11.0"}
+REPLACED = {
+    "Name": at_top("Name", "weekly"),
+    "LogUri": at_top("LogUri", "s3://other/"),
+    "LogEncryptionKmsKeyId": at_top("LogEncryptionKmsKeyId", "key"),
+    "ReleaseLabel": at_top("ReleaseLabel", "emr-7.1.0"),
+    "Applications": at_top("Applications", [{"Name": "Flink"}]),
+    "Configurations": at_top("Configurations", SPARK),
+    "BootstrapActions": (
+        changed(G, ("BootstrapActions",), [ACTION]),
+        changed(G, ("BootstrapActions",), [{**ACTION, "ScriptBootstrapAction": {"Path": "s3://b/tools.sh"}}]),
+    ),
+    "JobFlowRole": at_top("JobFlowRole", "Other"),
+    "ServiceRole": at_top("ServiceRole", "arn:aws:iam::123456789012:role/Other"),
+    "AutoScalingRole": at_top("AutoScalingRole", "Other"),
+    "SecurityConfiguration": at_top("SecurityConfiguration", "strict"),
+    "ScaleDownBehavior": at_top("ScaleDownBehavior", "TERMINATE_AT_INSTANCE_HOUR"),
+    "CustomAmiId": at_top("CustomAmiId", "ami-1"),
+    "EbsRootVolumeSize": at_top("EbsRootVolumeSize", 90),
+    "EbsRootVolumeIops": at_top("EbsRootVolumeIops", 4000),
+    "EbsRootVolumeThroughput": at_top("EbsRootVolumeThroughput", 200),
+    "PlacementGroupConfigs": at_top("PlacementGroupConfigs", [{"InstanceRole": "MASTER"}]),
+    "AmiVersion": at_top("AmiVersion", "3.10.0", AMI),
+    "RepoUpgradeOnBoot": (
+        changed(changed(G, ("CustomAmiId",), "ami-1"), ("RepoUpgradeOnBoot",), "NONE"),
+        changed(changed(G, ("CustomAmiId",), "ami-1"), ("RepoUpgradeOnBoot",), "SECURITY"),
+    ),
+    "OSReleaseLabel": at_top("OSReleaseLabel", "2023.1.20230725.0"),
+    "MonitoringConfiguration": at_top("MonitoringConfiguration", {"CloudWatchLogConfiguration": {"Enabled": True}}),
+    "KerberosAttributes": at_top("KerberosAttributes", {"Realm": "EC2.INTERNAL", "KdcAdminPassword": "x"}),
+    "Instances.Ec2KeyName": of_instances("Ec2KeyName", "mine"),
+    "Instances.Ec2SubnetId": of_instances("Ec2SubnetId", "subnet-9"),
+    "Instances.Ec2SubnetIds": of_instances("Ec2SubnetIds", ["subnet-9"]),
+    "Instances.Placement": of_instances("Placement", {"AvailabilityZone": "us-east-1f"}),
+    "Instances.EmrManagedMasterSecurityGroup": of_instances("EmrManagedMasterSecurityGroup", "sg-1"),
+    "Instances.EmrManagedSlaveSecurityGroup": of_instances("EmrManagedSlaveSecurityGroup", "sg-1"),
+    "Instances.ServiceAccessSecurityGroup": of_instances("ServiceAccessSecurityGroup", "sg-1"),
+    "Instances.AdditionalMasterSecurityGroups": of_instances("AdditionalMasterSecurityGroups", ["sg-1"]),
+    "Instances.AdditionalSlaveSecurityGroups": of_instances("AdditionalSlaveSecurityGroups", ["sg-1"]),
+    "Instances.InstanceGroups[MASTER].InstanceCount": of_group(0, "InstanceCount", 3),
+    "Instances.InstanceGroups[*].Name": of_group(1, "Name", "other"),
+    "Instances.InstanceGroups[*].InstanceType": of_group(1, "InstanceType", "r5.xlarge"),
+    "Instances.InstanceGroups[*].Market": of_group(1, "Market", "SPOT"),
+    "Instances.InstanceGroups[*].BidPrice": (
+        changed(G, group(1, "BidPrice"), "0.10"),
+        changed(G, group(1, "BidPrice"), "0.20"),
+    ),
+    "Instances.InstanceGroups[*].EbsConfiguration": of_group(1, "EbsConfiguration", EBS),
+    "Instances.InstanceGroups[*].CustomAmiId": of_group(1, "CustomAmiId", "ami-1"),
+    "Instances.InstanceGroups[CORE]": (changed(G, ("Instances", "InstanceGroups"), [MASTER]), G),
+    "Instances.InstanceGroups[MASTER]": of_group(0, "InstanceType", "m5.2xlarge"),
+    "Instances.InstanceFleets[MASTER]": (
+        F,
+        changed(F, fleet(0, "InstanceTypeConfigs", 0, "InstanceType"), "r5.xlarge"),
+    ),
+    "Instances.InstanceFleets[CORE]": (changed(F, ("Instances", "InstanceFleets"), [MASTER_FLEET]), F),
+    "Instances.InstanceFleets[*].Name": (F, changed(F, fleet(1, "Name"), "other")),
+    "Instances.InstanceFleets[*].InstanceTypeConfigs": (F, changed(F, fleet(1, "InstanceTypeConfigs"), TYPES[:1])),
+    "Instances.InstanceFleets[*].LaunchSpecifications": (
+        F,
+        changed(F, fleet(1, "LaunchSpecifications"), {"OnDemandSpecification": {"AllocationStrategy": "lowest-price"}}),
+    ),
+    "Instances.InstanceFleets[*].Context": (F, changed(F, fleet(1, "Context"), "c")),
+    "Instances.InstanceFleets[MASTER].TargetOnDemandCapacity": (
+        F,
+        changed(changed(F, fleet(0, "TargetOnDemandCapacity"), 0), fleet(0, "TargetSpotCapacity"), 1),
+    ),
+    "Instances.InstanceFleets[MASTER].TargetSpotCapacity": (
+        F,
+        changed(changed(F, fleet(0, "TargetOnDemandCapacity"), 0), fleet(0, "TargetSpotCapacity"), 1),
+    ),
+}
+UNREADABLE = {
+    "AdditionalInfo": (changed(G, ("AdditionalInfo",), '{"a": 1}'), changed(G, ("AdditionalInfo",), '{"a": 2}')),
+    "SupportedProducts": (
+        changed(AMI, ("SupportedProducts",), ["hue"]),
+        changed(AMI, ("SupportedProducts",), ["hunk"]),
+    ),
+    "NewSupportedProducts": (
+        changed(AMI, ("NewSupportedProducts",), [{"Name": "hue"}]),
+        changed(AMI, ("NewSupportedProducts",), [{"Name": "hunk"}]),
+    ),
+    "Instances.HadoopVersion": (
+        changed(AMI, ("Instances", "HadoopVersion"), "2.2.0"),
+        changed(AMI, ("Instances", "HadoopVersion"), "2.4.0"),
+    ),
+}
+IGNORED = {"VisibleToAllUsers": at_top("VisibleToAllUsers", False), "ExtendedSupport": at_top("ExtendedSupport", True)}
+# See test_steps.
+APPENDED = {"Steps", "StepExecutionRoleArn"}
+
+
+def running(emr, params):
+    """A cluster that an apply of this request has made, and that is at work."""
+    applied = apply(planned(params), emr, sleep=lambda _: None)
+    emr.put_in_state(applied.cluster_id, "WAITING")
+    emr.seen.clear()
+    return applied.cluster_id
+
+
+def test_every_row_of_the_table_is_tried():
+    tried = {*IN_PLACE, *REPLACED, *UNREADABLE, *IGNORED, *APPENDED}
+    assert tried == {row.member for row in ROWS}
+    by_handling = {Handling.IN_PLACE: IN_PLACE, Handling.UNREADABLE: UNREADABLE, Handling.IGNORED: IGNORED}
+    for handling, cases in by_handling.items():
+        assert set(cases) == {row.member for row in ROWS if row.handling is handling}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "operations"),
+    [pytest.param(*case, id=f"{member}-{n}") for member, cases in IN_PLACE.items() for n, case in enumerate(cases)],
+)
+def test_a_member_is_changed_in_place(emr, before, after, operations):
+    cluster_id = running(emr, before)
+    plan = planned(after, observed(emr, cluster_id))
+    assert (plan.converges, plan.blocked, plan.replaces) == (cluster_id, "", None)
+    emr.seen.clear()
+    applied = apply(plan, emr, sleep=lambda _: None)
+    assert applied.cluster_id == cluster_id
+    sent = [name for name in emr.seen if not name.startswith(("Describe", "List", "Get"))]
+    # The first and the last write and remove the lock, the second may name what is ours from now on.
+    others = [name for name in sent[1:-1] if name not in {"AddTags"}]
+    assert others == [name for name in operations if name != "AddTags"]
+    assert sent.count("AddTags") >= 2
+    again = planned(after, observed(emr, cluster_id))
+    assert [(one.address, one.before, one.after) for one in again.changes] == []
+    assert again.joins == cluster_id
+
+
+@pytest.mark.parametrize(("before", "after"), list((REPLACED | UNREADABLE).values()), ids=list(REPLACED | UNREADABLE))
+def test_a_member_that_is_fixed_wants_a_replacement(emr, before, after):
+    cluster_id = running(emr, before)
+    plan = planned(after, observed(emr, cluster_id))
+    assert plan.replaces == cluster_id
+    assert "--replace" in plan.remedy
+    (first, *_) = [one for one in plan.changes if one.action is Action.REPLACE]
+    assert first.reason == "forces replacement: 1 step pending (one), HDFS is lost" or "HDFS is lost" in first.reason
+    replacing = planned(after, observed(emr, cluster_id), replace=True)
+    assert replacing.blocked == ""
+    assert [call.operation for call in replacing.calls] == ["TerminateJobFlows", "RunJobFlow"]
+
+
+@pytest.mark.parametrize(("before", "after"), list(IGNORED.values()), ids=list(IGNORED))
+def test_a_member_without_effect_is_no_difference(emr, before, after):
+    plan = planned(after, observed(emr, running(emr, before)))
+    assert plan.changes == ()
+
+
+def test_a_size_that_a_scaler_moves_is_left_alone_and_told(emr):
+    wanted = changed(G, ("ManagedScalingPolicy",), {"ComputeLimits": LIMITS})
+    cluster_id = running(emr, wanted)
+    core = next(
+        one
+        for one in emr.pages("ListInstanceGroups", "InstanceGroups", ClusterId=cluster_id)
+        if one.get("Name") == "core"
+    )
+    emr.call(
+        "ModifyInstanceGroups",
+        ClusterId=cluster_id,
+        InstanceGroups=[{"InstanceGroupId": core["Id"], "InstanceCount": 1}],
+    )
+    plan = planned(wanted, observed(emr, cluster_id))
+    assert plan.changes == ()
+    assert plan.notes[0].startswith("instance group CORE has 1 instances where the spec says 2: managed scaling")
+
+
+def test_what_emr_never_shows_is_said_to_be_unknown_without_our_tags(emr):
+    wanted = changed(G, ("AdditionalInfo",), "{}")
+    cluster_id = running(emr, wanted)
+    emr.call("RemoveTags", ResourceId=cluster_id, TagKeys=["flowspec:hidden"])
+    plan = planned(wanted, observed(emr, cluster_id))
+    assert plan.changes == ()
+    assert plan.notes == ("additional_info: EMR never shows it, and the cluster's tags don't say what it was",)
+
+
+def test_tags_of_other_people_are_left_alone(emr):
+    cluster_id = running(emr, G)
+    emr.call("AddTags", ResourceId=cluster_id, Tags=[{"Key": "owner", "Value": "ann"}])
+    assert planned(G, observed(emr, cluster_id)).changes == ()
+
+
+def test_a_removed_task_group_is_emptied_once_and_taken_again(emr):
+    cluster_id = running(emr, G)
+    less = changed(G, group(2), None)
+    apply(planned(less, observed(emr, cluster_id)), emr, sleep=lambda _: None)
+    assert planned(less, observed(emr, cluster_id)).changes == ()
+    back = planned(G, observed(emr, cluster_id))
+    assert [call.operation for call in back.calls if call.operation != "AddTags"] == ["ModifyInstanceGroups"]
+
+
+def test_three_masters_are_protected_and_kept_by_emr_itself(emr):
+    wanted = changed(changed(G, group(0, "InstanceCount"), 3), ("Instances", "KeepJobFlowAliveWhenNoSteps"), False)
+    plan = planned(wanted, observed(emr, running(emr, wanted)))
+    assert plan.changes == ()
+    assert [note.partition(":")[0] for note in plan.notes] == [
+        "keep_job_flow_alive_when_no_steps is true",
+        "termination_protected is true",
+    ]
+
+
+def test_what_keeps_a_cluster_alive_comes_first_and_what_lets_it_end_last(emr):
+    cluster_id = running(emr, changed(G, ("Instances", "TerminationProtected"), True))
+    after = changed(G, ("Instances", "KeepJobFlowAliveWhenNoSteps"), False)
+    after = changed(changed(after, group(1, "InstanceCount"), 5), ("Tags",), [])
+    operations = [call.operation for call in planned(after, observed(emr, cluster_id)).calls]
+    assert operations == [
+        "ModifyInstanceGroups",
+        "RemoveTags",
+        "AddTags",
+        "SetKeepJobFlowAliveWhenNoSteps",
+        "SetTerminationProtection",
+    ]
+
+
+SHORTHAND = changed(
+    G,
+    ("Instances",),
+    {"MasterInstanceType": "m5.xlarge", "InstanceCount": 4, "KeepJobFlowAliveWhenNoSteps": True},
+)
+
+
+def test_a_count_in_short_is_that_of_the_core_group(emr):
+    cluster_id = running(emr, SHORTHAND)
+    assert planned(SHORTHAND, observed(emr, cluster_id)).changes == ()
+    plan = planned(changed(SHORTHAND, ("Instances", "InstanceCount"), 10), observed(emr, cluster_id))
+    (line,) = plan.changes
+    assert (line.address, line.before, line.after) == ("instance group CORE: count", "3", "9")
+    assert line.path == ("Instances", "InstanceCount")
+
+
+def test_the_same_said_otherwise_is_no_difference(emr):
+    there = changed(
+        {**G, "LogUri": "s3://logs/emr/", "ServiceRole": "EMR_DefaultRole"},
+        ("Applications",),
+        [{"Name": "Hive"}, {"Name": "Spark"}],
+    )
+    cluster_id = running(emr, changed(there, ("Tags", 1), {"Key": "cost", "Value": "7"}))
+    wanted = {
+        **there,
+        "LogUri": "s3://logs/emr",
+        "ServiceRole": "arn:aws:iam::123456789012:role/EMR_DefaultRole",
+        "Applications": [{"Name": "spark"}, {"Name": "hive"}],
+        "Tags": [{"Key": "cost", "Value": "7"}, {"Key": "team", "Value": "search"}],
+        "ScaleDownBehavior": "TERMINATE_AT_TASK_COMPLETION",
+    }
+    assert planned(wanted, observed(emr, cluster_id)).changes == ()
+
+
+def test_a_task_group_that_states_little_takes_no_other_one_away():
+    plain = {"InstanceRole": "TASK", "InstanceType": "m5.xlarge", "InstanceCount": 0}
+    volumes = {**plain, "InstanceCount": 4, "EbsConfiguration": EBS}
+    live = [{**one, "Market": "ON_DEMAND"} for one in (plain, volumes)]
+    assert match_groups([plain, volumes], live) == {0: 0, 1: 1}
+    assert match_groups([volumes, plain], live) == {0: 1, 1: 0}

@@ -1,0 +1,63 @@
+"""A saved plan is carried out as it is, or refused with what has moved since."""
+
+import json
+
+import pytest
+
+from flowspec.errors import StalePlan
+from flowspec.plan.saved import is_plan_file, plan_content, read_plan, refuse_stale, write_plan
+from tests.plan.conftest import planned
+from tests.plan.test_converge import GROUPS, changed
+
+WHERE = {"tool": "1.0", "account": "123456789012", "region": "us-east-1"}
+
+
+def content(params=GROUPS, **where):
+    return plan_content(planned(params), **WHERE | where)
+
+
+def test_what_was_written_is_read(tmp_path):
+    text = write_plan(content(), {"spec": "job.yaml", "target": "prod"})
+    assert is_plan_file(text)
+    saved = read_plan(text)
+    assert saved.options == {"spec": "job.yaml", "target": "prod"}
+    refuse_stale(saved, content())
+
+
+@pytest.mark.parametrize(
+    ("now", "told"),
+    [
+        ({"tool": "1.1"}, "flowspec was 1.0 and is 1.1"),
+        ({"account": "210987654321"}, "the account was 123456789012 and is 210987654321"),
+        ({"region": "eu-west-1"}, "the region was us-east-1 and is eu-west-1"),
+        (
+            {"params": changed(GROUPS, ("Name",), "weekly")},
+            "the spec, a variable or a local file gives another request",
+        ),
+    ],
+)
+def test_what_has_moved_is_named(now, told):
+    with pytest.raises(StalePlan) as refused:
+        refuse_stale(read_plan(write_plan(content(), {})), content(**now))
+    assert told in refused.value.message
+    assert "flowspec plan SPEC -o FILE" in refused.value.remedy
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[: len(text) // 2],
+        lambda text: text.replace("us-east-1", "us-west-1"),
+        lambda text: text.replace('"version": 1', '"version": 2'),
+        lambda text: json.dumps({**json.loads(text), "options": {"spec": "other.yaml"}}),
+        lambda text: json.dumps({key: value for key, value in json.loads(text).items() if key != "checksum"}),
+    ],
+)
+def test_a_file_that_was_changed_is_refused(damage):
+    with pytest.raises(StalePlan, match="changed or cut short"):
+        read_plan(damage(write_plan(content(), {})))
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"format": "other"}', '{"Name": "flowspec-plan"'])
+def test_other_files_are_no_plans(text):
+    assert not is_plan_file(text)

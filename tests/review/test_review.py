@@ -1,0 +1,295 @@
+"""Two revisions of a repository compared: each kind of change, and repositories from strangers."""
+
+import pytest
+
+from flowspec.document.escaping import harmless
+from flowspec.errors import FlowspecError
+from flowspec.report import reviews
+from flowspec.review.git import Repository
+from flowspec.review.review import compare_revisions
+from tests.review.conftest import Repo, spec
+
+STEP = (
+    "steps:\n  - {{name: one, type: streaming, mapper: m.sh, reducer: none, input: s3://a/in, output: s3://a/{out}}}\n"
+)
+
+
+def lines(made):
+    return [line.strip() for line in reviews.as_text(made).splitlines() if line.startswith("  ")]
+
+
+def changed(repo, before, after):
+    """The review of a commit after another one."""
+    base = repo.commit(before)
+    repo.commit(after)
+    return compare_revisions(repo.root, base)
+
+
+def test_values_in_place_and_values_that_replace(repo):
+    made = changed(repo, {"a.yaml": spec()}, {"a.yaml": spec(count=5).replace("7.1.0", "7.5.0")})
+    assert reviews.as_text(made).splitlines()[0] == "a.yaml; replaces a running cluster"
+    assert lines(made) == [
+        "-/+ release_label: emr-7.1.0 → emr-7.5.0 only a new cluster has it  a.yaml:8",
+        "~ instance group CORE: count 2 → 5  (ModifyInstanceGroups)  a.yaml:12",
+    ]
+    assert made.flows[0].replaces
+
+
+def test_a_run_replaces_nothing(repo):
+    before = spec(keep_alive="false")
+    made = changed(repo, {"a.yaml": before}, {"a.yaml": before.replace("7.1.0", "7.5.0")})
+    assert lines(made) == ["~ release_label: emr-7.1.0 → emr-7.5.0  a.yaml:8"]
+    assert not made.flows[0].replaces
+
+
+def test_what_is_not_stated_any_more(repo):
+    before = spec(more="log_uri: s3://a/logs/\ntags: {team: search, a: b}\n")
+    made = changed(repo, {"a.yaml": before}, {"a.yaml": spec(more="tags: {team: search}\n")})
+    assert lines(made) == ["- tags.a: b  (RemoveTags)", "- log_uri: s3://a/logs/  (a running cluster keeps it)"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (spec(), spec().replace("role: MASTER, type: m5.xlarge", "type: m5.xlarge, role: MASTER")),
+        (spec(more="applications: [Hadoop, Spark]\n"), spec(more="applications: [Spark, hadoop]\n")),
+        (spec(), f"# a comment\n{spec()}"),
+    ],
+)
+def test_another_spelling_is_no_change(repo, before, after):
+    assert changed(repo, {"a.yaml": before}, {"a.yaml": after}).flows == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("supported_products: [mapr-m3]\n", "supported_products: [mapr-m5]\n"),
+        ("additional_info: '{}'\n", "additional_info: '{\"a\": 1}'\n"),
+        ("", "additional_info: '{}'\n"),
+    ],
+)
+def test_members_that_emr_never_shows(repo, before, after):
+    # Products are those of the AMIs.
+    then, now = (spec(more=more).replace("release_label: emr-7.1.0", "ami_version: 3.11.0") for more in (before, after))
+    (flow,) = changed(repo, {"a.yaml": then}, {"a.yaml": now}).flows
+    assert len(flow.changes) == 1
+    assert flow.replaces
+
+
+def test_steps(repo):
+    def steps(*words):
+        return "steps:\n" + "".join(f"  - {{name: {name}, type: command, args: [{args}]}}\n" for name, args in words)
+
+    before = spec(more=steps(("one", "a"), ("two", "b"), ("three", "c")))
+    after = spec(more=steps(("two", "b"), ("one", "a, x"), ("four", "d")))
+    assert lines(changed(repo, {"a.yaml": before}, {"a.yaml": after})) == [
+        "~ step one: args a → a x  a.yaml:15",
+        "> step four: command-runner.jar d  a.yaml:16",
+        "- step three: command-runner.jar c",
+    ]
+
+
+def test_a_script_changes_the_flows_that_stage_it(repo):
+    files = {"jobs/a.yaml": spec(more=STEP.format(out="o")), "jobs/b.yaml": spec("other"), "jobs/m.sh": "cat\n"}
+    made = changed(repo, files, {"jobs/m.sh": "cat -n\n"})
+    (flow,) = made.flows
+    assert flow.path == "jobs/a.yaml"
+    assert lines(made)[0].startswith("~ step one: args hadoop-streaming -files s3://acme/staging/")
+    assert "(its content)" in lines(made)[1]
+
+
+def test_a_local_target_shows_scripts_by_their_content(repo):
+    local = "flowspec: v1\nname: a\nbackend: local\n" + STEP.format(out="o")
+    made = changed(repo, {"a.yaml": local, "m.sh": "cat\n"}, {"m.sh": "cat -n\n"})
+    assert [line.split(":")[0] for line in lines(made)] == ["^ file m.sh"]
+
+
+def test_a_base_file_changes_what_extends_it(repo):
+    files = {"base.yaml": spec("base", more="tags: {a: b}\n"), "a.yaml": "flowspec: v1\nextends: base.yaml\nname: a\n"}
+    made = changed(repo, files, {"base.yaml": spec("base", more="tags: {a: c}\n")})
+    assert {one.path for one in made.flows} == {"a.yaml", "base.yaml"}
+
+
+def test_variable_files_are_those_of_the_revision(repo):
+    from flowspec.review.review import Given
+
+    with_variable = spec(more='variables: {team: {type: string}}\ntags: {team: "{{ team }}"}\n')
+    base = repo.commit({"a.yaml": with_variable, "vars.yaml": "team: search\n"})
+    repo.commit({"vars.yaml": "team: ads\n"})
+    made = compare_revisions(repo.root, base, given=Given(variable_files=(repo.root / "vars.yaml",)))
+    assert lines(made) == ["~ tags.team: search → ads  (AddTags)  a.yaml:14"]
+
+
+def test_new_gone_and_moved_flows(repo):
+    same = {"same.yaml": spec("same")}
+    before = {**same, "gone.yaml": spec("gone"), "old.yaml": spec("moved", more="tags: {a: b}\n")}
+    after = {
+        "gone.yaml": None,
+        "old.yaml": None,
+        "to/new.yaml": spec("moved", more="tags: {a: c}\n"),
+        "n.yaml": "flowspec: v1\nname: n\nbackend: local\n",
+    }
+    made = changed(repo, before, after)
+    assert {(one.path, one.status, one.moved_from) for one in made.flows} == {
+        ("gone.yaml", "gone", ""),
+        ("to/new.yaml", "changed", "old.yaml"),
+        ("n.yaml", "new", ""),
+    }
+
+
+def test_findings_are_those_that_are_new(repo):
+    warned = spec(more="tags: {a: b}\n").replace("emr-7.1.0", "emr-7.5.9")
+    made = changed(repo, {"a.yaml": warned}, {"a.yaml": warned.replace("{a: b}", "{a: c}")})
+    assert [one.findings for one in made.flows] == [()]
+    made = changed(repo, {"b.yaml": spec()}, {"b.yaml": spec().replace("emr-7.1.0", "emr-7.5.9")})
+    assert [one.id for one in made.flows[0].findings] == ["FS262"]
+
+
+def test_broken_specs_do_not_stop_the_others(repo):
+    files = {f"jobs/{number}.yaml": spec(f"flow{number}") for number in range(40)}
+    conflict = spec().replace(
+        "keep_alive: true", "<<<<<<< HEAD\nkeep_alive: true\n=======\nkeep_alive: false\n>>>>>>> a"
+    )
+    after = {
+        **{path: text.replace("count: 2", "count: 3") for path, text in files.items()},
+        "jobs/1.yaml": conflict,
+        "jobs/2.yaml": "flowspec: v1\nname: [\n",
+        "jobs/3.yaml": "flowspec: v1\n",
+    }
+    made = changed(repo, files, after)
+    assert [one.path for one in made.flows if one.status == "invalid"] == ["jobs/1.yaml", "jobs/2.yaml", "jobs/3.yaml"]
+    assert sum(one.status == "changed" for one in made.flows) == 37
+    assert made.flows[0].findings == ()
+
+
+def test_secrets_are_placeholders_and_values_masked(repo):
+    secret = spec(more='variables: {t: {type: string, sensitive: true}}\ntags: {a: "{{ t }}", b: c}\n')
+    made = changed(repo, {"a.yaml": secret}, {"a.yaml": secret.replace("b: c", "b: d")})
+    assert lines(made) == ["~ tags.b: c → d  (AddTags)  a.yaml:14"]
+    shown = spec(more="tags: {password: hunter22}\n")
+    made = changed(repo, {"b.yaml": shown}, {"b.yaml": shown.replace("hunter22", "hunter33")})
+    assert "hunter22" not in reviews.as_text(made) + reviews.as_json(made) + reviews.as_markdown(made)
+
+
+def test_a_revision_that_is_not_there(repo, tmp_path):
+    repo.commit({"a.yaml": spec()})
+    with pytest.raises(FlowspecError, match="no commit 'nowhere'"):
+        compare_revisions(repo.root, "nowhere")
+    with pytest.raises(FlowspecError, match="no commit '--help'"):
+        compare_revisions(repo.root, "--help")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FlowspecError, match="not a git repository"):
+        compare_revisions(tmp_path / "empty", "main")
+
+
+def test_a_shallow_clone_says_what_to_do(repo, tmp_path):
+    base = repo.commit({"a.yaml": spec()})
+    repo.commit({"a.yaml": spec(count=3)})
+    repo.git("clone", "-q", "--depth", "1", f"file://{repo.root}", str(tmp_path / "clone"))
+    with pytest.raises(FlowspecError) as raised:
+        compare_revisions(tmp_path / "clone", base)
+    assert "fetch-depth: 0" in raised.value.remedy
+
+
+def test_nothing_that_a_repository_configures_is_run(repo, tmp_path):
+    base = repo.commit({"a.yaml": spec(), ".gitattributes": "*.yaml filter=evil diff=evil\n"})
+    repo.commit({"a.yaml": spec(count=3)})
+    program = tmp_path / "evil"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\ncat\n")
+    program.chmod(0o755)
+    for key in ("filter.evil.smudge", "filter.evil.clean", "diff.evil.textconv", "diff.evil.command", "diff.external"):
+        repo.git("config", key, str(program))
+    for key in ("core.fsmonitor", "core.pager", "core.sshCommand", "core.editor"):
+        repo.git("config", key, str(program))
+    for hook in ("post-checkout", "post-index-change", "reference-transaction"):
+        (repo.root / ".git/hooks" / hook).symlink_to(program)
+    assert len(compare_revisions(repo.root, base).flows) == 1
+    assert not (tmp_path / "ran").exists()
+
+
+def test_names_and_links_of_strangers(repo, tmp_path):
+    (tmp_path / "outside.yaml").write_text(spec("outside"))
+    base = repo.commit({"a.yaml": spec()})
+    for name in ("new\nline.yaml", "-rf.yaml", "::error::.yaml", "ünï.yaml", "$(x).yaml"):
+        (repo.root / name).write_text(spec("odd"))
+    (repo.root / "out.yaml").symlink_to("../outside.yaml")
+    (repo.root / "loop.yaml").symlink_to("loop.yaml")
+    (repo.root / "absolute.yaml").symlink_to(tmp_path / "outside.yaml")
+    (repo.root / "fine.yaml").symlink_to("a.yaml")
+    repo.commit({})
+    made = compare_revisions(repo.root, base)
+    assert {one.path for one in made.flows if one.status == "new"} == {
+        "new\nline.yaml", "-rf.yaml", "::error::.yaml", "ünï.yaml", "$(x).yaml", "fine.yaml",
+    }  # fmt: skip
+    assert [note for note in made.notes if "link out of" in note] == [
+        "absolute.yaml is left out: it is a link out of the repository",
+        "out.yaml is left out: it is a link out of the repository",
+    ]
+    shown = harmless(reviews.as_text(made)) + reviews.as_markdown(made)
+    assert not any(line.startswith(("line.yaml", "::error")) for line in shown.splitlines())
+
+
+def test_submodules_and_large_files_are_left_out_and_noted(repo, tmp_path, monkeypatch):
+    monkeypatch.setattr("flowspec.review.trees.LARGEST_FILE", 1000)
+    (tmp_path / "other").mkdir()
+    Repo(tmp_path / "other").commit({"b.yaml": spec("b")})
+    base = repo.commit({"a.yaml": spec(), "data.bin": "x" * 2000})
+    repo.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(tmp_path / "other"), "module")
+    repo.commit({"a.yaml": spec(count=3)})
+    made = compare_revisions(repo.root, base)
+    assert [one.path for one in made.flows] == ["a.yaml"]
+    assert "module is left out: it is a submodule" in made.notes
+    assert any(note.startswith("data.bin is left out") for note in made.notes)
+
+
+def test_changes_that_are_not_committed_are_said(repo):
+    base = repo.commit({"a.yaml": spec()})
+    repo.commit({"b.yaml": spec("b")})
+    (repo.root / "b.yaml").write_text(spec("b", count=7))
+    assert any("not committed" in note for note in compare_revisions(repo.root, base).notes)
+
+
+def test_the_base_is_where_the_branches_parted(repo):
+    repo.commit({"a.yaml": spec(), "b.yaml": spec("b")})
+    repo.git("checkout", "-q", "-b", "work")
+    repo.commit({"a.yaml": spec(count=3)})
+    repo.git("checkout", "-q", "main")
+    repo.commit({"b.yaml": spec("b", count=9)})
+    repo.git("checkout", "-q", "work")
+    assert [one.path for one in compare_revisions(repo.root, "main").flows] == ["a.yaml"]
+
+
+def test_paths_limit_the_review(repo):
+    files = {"x/a.yaml": spec("a"), "y/b.yaml": spec("b")}
+    made = changed(repo, files, {path: text.replace("count: 2", "count: 3") for path, text in files.items()})
+    assert len(made.flows) == 2
+    assert [one.path for one in compare_revisions(repo.root, made.base, paths=["y"]).flows] == ["y/b.yaml"]
+
+
+def test_other_environments_of_git_are_not_taken(repo, tmp_path, monkeypatch):
+    base = repo.commit({"a.yaml": spec()})
+    repo.commit({"a.yaml": spec(count=3)})
+    (tmp_path / "other").mkdir()
+    other = Repo(tmp_path / "other")
+    other.commit({"z.yaml": spec("z")})
+    monkeypatch.setenv("GIT_DIR", str(other.root / ".git"))
+    monkeypatch.setenv("GIT_EXTERNAL_DIFF", "/bin/false")
+    assert Repository.containing(repo.root).root == repo.root
+    assert [one.path for one in compare_revisions(repo.root, base).flows] == ["a.yaml"]
+
+
+def test_a_comment_is_never_too_long(repo):
+    files = {f"{number}.yaml": spec(f"flow{number}", more=f"tags: {{a: {'x' * 200}}}\n") for number in range(300)}
+    made = changed(repo, files, {path: text.replace("xxx", "yyy") for path, text in files.items()})
+    shown = reviews.as_markdown(made)
+    assert shown.startswith(reviews.MARKER)
+    assert len(shown) < 65_536
+    assert "more flows** did not fit" in shown
+
+
+def test_nothing_stays_behind(repo, tmp_path, monkeypatch):
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "scratch"))
+    changed(repo, {"a.yaml": spec()}, {"a.yaml": spec(count=3)})
+    assert list((tmp_path / "scratch").iterdir()) == []
+    assert repo.git("status", "--porcelain").stdout == ""
