@@ -1,7 +1,8 @@
 """Processes and pipes, close to the kernel.
 
-Children die with the process that started them, also when that is killed with SIGKILL (on Linux), and
-stay in its process group, so that a signal to the group reaches everything.
+The processes of a job end with the process that forked them, also when that is killed with SIGKILL (on Linux): they
+get SIGTERM from the kernel, and end their commands. All stay in its process group, so that a signal to the group
+reaches everything.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from flowspec.engines.streaming.data.lines import BLOCK, unify, whole_lines
@@ -25,19 +27,28 @@ _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def die_with_parent(parent: int) -> None:
-    """Ask the kernel for SIGKILL when the thread that made this process ends (Linux; elsewhere nothing)."""
+    """Ask the kernel for SIGTERM when the thread that made this process ends (Linux; elsewhere nothing)."""
     if _LIBC is None:
         return
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() != parent:  # it was quicker
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def kill_children() -> None:
+    """Kill the processes that this thread has started (Linux; elsewhere nothing)."""
+    with suppress(OSError):  # a kernel without CONFIG_PROC_CHILDREN, or no Linux
+        for pid in Path("/proc/thread-self/children").read_text().split():
+            os.kill(int(pid), signal.SIGKILL)
 
 
 def start(words: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
-    """Start a process that dies with this one. Must be called in the main thread."""
-    parent = os.getpid()
-    prepare = (lambda: die_with_parent(parent)) if _LIBC else None
-    return subprocess.Popen(words, bufsize=0, preexec_fn=prepare, **options)  # noqa: PLW1509 - no thread runs then
+    """Start a process.
+
+    Without a function to call between fork and exec, and with descriptors left to their own flags, Popen uses
+    posix_spawn. That takes 0.8 ms of CPU time, where a fork of a map task took 5 ms: it copies the page tables.
+    """
+    return subprocess.Popen(words, bufsize=0, close_fds=False, **options)
 
 
 def enlarge_pipe(pipe: int) -> None:
