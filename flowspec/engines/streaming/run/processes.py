@@ -10,10 +10,11 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from typing import Any
 from flowspec.engines.streaming.data.lines import BLOCK, unify, whole_lines
 
 _PR_SET_PDEATHSIG = 1
-_F_SETPIPE_SZ = 1031
+_F_SETPIPE_SZ, _F_GETPIPE_SZ = 1031, 1032
 _CHUNK = 1 << 17  # bytes that are worth a look
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -58,6 +59,12 @@ def enlarge_pipe(pipe: int) -> None:
             fcntl.fcntl(pipe, _F_SETPIPE_SZ, BLOCK)
 
 
+def room_of(pipe: int) -> int:
+    """Return how many bytes can be written to an empty pipe before somebody reads them."""
+    # Elsewhere the size can't be asked for, and POSIX promises no more.
+    return fcntl.fcntl(pipe, _F_GETPIPE_SZ) if sys.platform == "linux" else select.PIPE_BUF
+
+
 def write_all(descriptor: int, data: memoryview) -> None:
     """Write everything. Raises `OSError`."""
     while data:
@@ -65,10 +72,15 @@ def write_all(descriptor: int, data: memoryview) -> None:
 
 
 def read_chunks(descriptor: int) -> Iterator[bytes]:
-    """Yields the content of a pipe or file to its end; small pieces, as most programs write them, are put together."""
+    """Yields the content of a pipe or file to its end, as `join_pieces` does."""
+    return join_pieces(lambda: os.read(descriptor, BLOCK))
+
+
+def join_pieces(read: Callable[[], bytes]) -> Iterator[bytes]:
+    """Yields what `read` returns until that is empty; small pieces, as most programs write them, are put together."""
     pieces: list[bytes] = []
     size = 0
-    while piece := os.read(descriptor, BLOCK):
+    while piece := read():
         pieces.append(piece)
         size += len(piece)
         if size >= _CHUNK:

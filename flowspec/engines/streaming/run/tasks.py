@@ -151,10 +151,12 @@ class Task:
             warn=lambda text: self.syslog.warn("PipeMapRed", text),
         )
 
-    def run_command(self, command: str, feed: commands.Feed, *, report: bool = True) -> commands.RunningCommand:
-        """Start a command of this task. Raises `TaskFailure`."""
+    def run_command(
+        self, command: str, feed: commands.Feed, *, report: bool = True, longest: int | None = None
+    ) -> commands.RunningCommand:
+        """Start a command of this task, whose input has `longest` bytes at most. Raises `TaskFailure`."""
         process = commands.start(command, self.environment(), self.job.files.working)
-        return commands.RunningCommand(process, feed, self.reporter(report=report).listen)
+        return commands.RunningCommand(process, feed, self.reporter(report=report).listen, longest)
 
     def check_status(self, code: int) -> None:
         """Raise `TaskFailure` for an exit status other than 0, unless the job tolerates it."""
