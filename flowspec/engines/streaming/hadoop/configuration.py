@@ -8,7 +8,6 @@ org.apache.hadoop.streaming.PipeMapRed.addJobConfToEnvironment (variables).
 from __future__ import annotations
 
 import re
-import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -279,6 +278,8 @@ class Configuration:
 
 def read_conf_file(path: Path) -> list[tuple[str, str]]:
     """The properties of a `-conf` file. Raises `OSError` or `ValueError` where it can't be read."""
+    import xml.etree.ElementTree as ET
+
     try:
         root = ET.fromstring(path.read_bytes())  # noqa: S314 - see above
     except ET.ParseError as error:

@@ -15,7 +15,6 @@ from flowspec.engines.streaming.data.lines import split_lines, tabbed, whole_lin
 from flowspec.engines.streaming.data.readers import SplitReader
 from flowspec.engines.streaming.data.records import Join, Writable, class_of, join_key, join_value, joiner, size_of
 from flowspec.engines.streaming.hadoop.classes import KEY_VALUE_INPUT, TEXT_INPUT
-from flowspec.engines.streaming.hadoop.javaclasses import map_pairs
 from flowspec.engines.streaming.hadoop.jobspec import Job
 from flowspec.engines.streaming.run.commands import CommandInput, Feed
 from flowspec.engines.streaming.run.failure import TaskFailure
@@ -51,6 +50,8 @@ def run_map(task: Task, split: Split, output: Output) -> None:
 
 
 def _run_java(task: Task, reader: SplitReader, output: Output) -> None:
+    from flowspec.engines.streaming.hadoop.javaclasses import map_pairs
+
     def records() -> Iterator[tuple[Writable, Writable]]:
         for pair in reader.records():
             task.count(MAP_INPUT_RECORDS, 1)
