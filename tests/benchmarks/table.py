@@ -220,6 +220,12 @@ def shapes(bench: Bench) -> None:
     loop = f"ls {many}/* | xargs -P 2 -I F sh -c 'cat < F' | sort | cat"
     each = lambda: bench.measure(["bash", "-c", loop])  # noqa: E731
     bench.row(f"{bench.inputs:,} inputs of 1 kB / a loop of `cat`", bench.streaming(many, "/bin/cat", "/bin/cat"), each)
+    one = bench.folder / "one"
+    one.write_bytes(b"some words of text 7\n" * 47 * bench.inputs)
+    bench.row(
+        f"{bench.inputs:,} inputs of 1 kB / one input of their size",
+        *(bench.streaming(source, "/bin/cat", "/bin/cat") for source in (many, one)),
+    )
     hundred = bench.streaming(plain, "/bin/cat", "/bin/cat", 100)
     bench.row("1,000 reduce tasks / 100", bench.streaming(plain, "/bin/cat", "/bin/cat", 1000), hundred)
 
@@ -282,7 +288,8 @@ def main() -> None:
     print(
         "| flowspec / peer | flowspec | peer | ratio: median (range) | of CPU time | load |\n|---|---|---|---|---|---|"
     )
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     with workspace() as folder:
         bench = Bench(folder, given.rounds, given.megabytes, given.inputs)
         for part in given.only.split(","):

@@ -205,7 +205,8 @@ class Configuration:
         self._raw = {**DEFAULTS, **renamed, **current}
         self._given = frozenset({*renamed, *current})
         self._variables: dict[str, str] = {}
-        self._environ = environ
+        # Of os.environ, each look at a value decodes it.
+        self.environ = dict(environ)
         self._system = system
 
     def set(self, name: str, value: str) -> None:
@@ -270,7 +271,7 @@ class Configuration:
     def _variable(self, name: str) -> str | None:
         if name.startswith("env."):
             variable, dash, default = name[4:].partition("-")
-            value = self._environ.get(variable.rstrip(":"))
+            value = self.environ.get(variable.rstrip(":"))
             unset = value is None or (not value and variable.endswith(":"))
             return (default if dash else None) if unset else value
         return self._system.get(name) or self._raw.get(name)

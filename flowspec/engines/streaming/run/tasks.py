@@ -6,7 +6,6 @@ Sources: org.apache.hadoop.mapred.MapTask and ReduceTask (localizeConfiguration)
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,10 +104,11 @@ class Task:
 
     def environment(self) -> dict[str, str]:
         """The environment of the task's commands: ours, every property, and what `-cmdenv` says."""
-        environment = {name: value for name, value in os.environ.items() if name not in _OURS}
-        limit = self.job.configuration.integer("stream.jobconf.truncate.limit", -1)
+        conf = self.job.configuration
+        environment = {name: value for name, value in conf.environ.items() if name not in _OURS}
+        limit = conf.integer("stream.jobconf.truncate.limit", -1)
         properties = {variable_name(name): value for name, value in self._own_properties()}
-        for name, value in {**self.job.configuration.variables(), **properties}.items():
+        for name, value in {**conf.variables(), **properties}.items():
             environment[name] = value[:limit] if limit >= 0 else value
         for pair in self.job.cmdenv.split(" "):
             name, equals, value = pair.partition("=")
