@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.client import Emr, Endpoint, connect
@@ -26,12 +26,14 @@ from flowspec.document.job_flow import JobFlow
 from flowspec.document.parse import load
 from flowspec.document.render import render
 from flowspec.document.validate import validate
-from flowspec.importers.decompile.draft import Decompiled, write_spec
-from flowspec.importers.decompile.placeholders import Variable, Wanted, placeholder
 from flowspec.plan.changes import Plan
 from flowspec.plan.cluster import Cluster
 from flowspec.plan.compare import make_plan
 from flowspec.request.compile import Request, compile
+
+if TYPE_CHECKING:
+    from flowspec.importers.decompile.draft import Decompiled
+    from flowspec.importers.decompile.placeholders import Variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,10 @@ def import_cluster(emr: Emr, cluster_id: str, *, folder: Path = Path(), keep_sec
     relative path in the cluster's steps must not become a local file in `folder`, where the spec will be. What can't
     be known is in the first lines of the text. Raises FlowspecError when there is no such cluster.
     """
+    # A run does not need them.
+    from flowspec.importers.decompile.draft import write_spec
+    from flowspec.importers.decompile.placeholders import Wanted
+
     found = reconstruct(emr, cluster_id)
     params, variables = _without_secrets(found)
     local = emr.endpoint.backend == "local"
@@ -177,6 +183,8 @@ def import_cluster(emr: Emr, cluster_id: str, *, folder: Path = Path(), keep_sec
 
 def _without_secrets(found: Reconstructed) -> tuple[dict[str, Any], dict[str, Variable]]:
     """The parameters with a variable for each text that is known to be secret, and for passwords that EMR hides."""
+    from flowspec.importers.decompile.placeholders import Variable, placeholder
+
     secret = Variable(rules={"sensitive": True})
     params, variables = dict(found.params), {}
     if params.get("KerberosAttributes"):
@@ -189,15 +197,16 @@ def _without_secrets(found: Reconstructed) -> tuple[dict[str, Any], dict[str, Va
     if names:
         # The longest first: one may be a part of another.
         pattern = re.compile("|".join(map(re.escape, sorted(names, key=len, reverse=True))))
+        texts = {value: placeholder(name) for value, name in names.items()}
         for member in ("Tags", "Steps"):
-            params |= {member: _replaced(params[member], pattern, names)} if member in params else {}
+            params |= {member: _replaced(params[member], pattern, texts)} if member in params else {}
         variables |= dict.fromkeys(names.values(), secret)
     return params, variables
 
 
-def _replaced(value: Any, pattern: re.Pattern[str], names: Mapping[str, str]) -> Any:
+def _replaced(value: Any, pattern: re.Pattern[str], texts: Mapping[str, str]) -> Any:
     if isinstance(value, Mapping):
-        return {key: _replaced(item, pattern, names) for key, item in value.items()}
+        return {key: _replaced(item, pattern, texts) for key, item in value.items()}
     if isinstance(value, list):
-        return [_replaced(item, pattern, names) for item in value]
-    return pattern.sub(lambda one: placeholder(names[one[0]]), value) if isinstance(value, str) else value
+        return [_replaced(item, pattern, texts) for item in value]
+    return pattern.sub(lambda one: texts[one[0]], value) if isinstance(value, str) else value

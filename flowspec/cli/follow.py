@@ -8,7 +8,6 @@ from contextlib import closing
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from flowspec.backend.aws.diagnosis.diagnose import PATIENCE, Diagnosis, diagnose
 from flowspec.backend.aws.logs import Logs, counters_of, logs_of
 from flowspec.backend.aws.observe import describe
 from flowspec.backend.aws.verdict import Outcome, Verdict
@@ -22,6 +21,7 @@ from flowspec.errors import FlowspecError
 from flowspec.report import failures, runs
 
 if TYPE_CHECKING:
+    from flowspec.backend.aws.diagnosis.diagnose import Diagnosis
     from flowspec.backend.aws.manage.ending import Leftover
     from flowspec.cli.options import OnInterrupt
     from flowspec.plan.cluster import Cluster
@@ -131,7 +131,7 @@ def _report_end(chosen: Chosen, end: Ended, format_: str) -> int:
     cluster, verdict = end.cluster, end.verdict
     logs = logs_of(chosen.emr, cluster)
     unhappy = verdict.outcome not in {Outcome.SUCCEEDED, Outcome.TIMED_OUT}
-    diagnosis = diagnose_waiting(chosen, cluster, verdict, PATIENCE) if unhappy else None
+    diagnosis = diagnose_waiting(chosen, cluster, verdict) if unhappy else None
     counters: Mapping[str, runs.Counters] = {}
     if not (diagnosis and diagnosis.unread):
         counters = _or_note("the steps' counters", lambda: _counters(cluster, logs), {}, chosen)
@@ -164,15 +164,20 @@ def _report_end(chosen: Chosen, end: Ended, format_: str) -> int:
     return exit_of(verdict.outcome)
 
 
-def diagnose_waiting(chosen: Chosen, cluster: Cluster, verdict: Verdict, patience: float) -> Diagnosis:
-    """Finds the cause; logs that are not shipped yet are waited for at most `patience` seconds, or until Ctrl-C."""
+def diagnose_waiting(chosen: Chosen, cluster: Cluster, verdict: Verdict, patience: float | None = None) -> Diagnosis:
+    """Finds the cause; logs that are not shipped yet are waited for at most `patience` seconds, or until Ctrl-C.
+
+    `patience` is diagnose.PATIENCE by default.
+    """
+    # Its patterns take 0.03 s to compile, which a run that succeeds does not need.
+    from flowspec.backend.aws.diagnosis.diagnose import PATIENCE, diagnose
 
     def diagnosed(patience: float) -> Diagnosis:
         logs = logs_of(chosen.emr, cluster)
         return diagnose(cluster, verdict, logs, chosen.secrets, patience=patience, notify=eprint)
 
     try:
-        return diagnosed(patience)
+        return diagnosed(PATIENCE if patience is None else patience)
     except KeyboardInterrupt:
         return diagnosed(0)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flowspec.backend.aws.diagnosis.diagnose import Cause, Diagnosis
 from flowspec.document.escaping import visible, visible_values
 from flowspec.plan.cluster import Cluster
 from flowspec.report.markdown import escaped, fenced
+
+if TYPE_CHECKING:
+    from flowspec.backend.aws.diagnosis.diagnose import Cause, Diagnosis
 
 _NO_FAILURE = "  Nothing has failed."
 

@@ -1,85 +1,159 @@
-"""Calls a second of `flowspec emulator`, as ratios to moto's server, with the same boto3 client.
+"""Calls of `flowspec emulator` beside moto's server, asked in turn.
 
-    python tests/benchmarks/endpoint.py [ROUNDS]
+    python -m tests.benchmarks.endpoint [ROUNDS]
 
-Both run as processes of their own, and are asked in turn. moto keeps its clusters in memory and starts
-nothing; ours are on disk before RunJobFlow is answered, and each has a process that runs it.
+The caller writes the requests itself (http.client), since boto3 takes longer for a call than either server does. Both
+servers are processes of their own. moto keeps its clusters in memory and starts nothing; ours are on disk before
+RunJobFlow is answered, and each has a process that runs it.
 """
 
+from __future__ import annotations
+
 import contextlib
+import http.client
+import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import boto3
+from typing import Any
+from urllib.parse import urlsplit
 
 PROGRAMS = Path(sys.executable).parent
-KEYS = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
+HEADERS = {
+    "Content-Type": "application/x-amz-json-1.1",
+    "Authorization": "AWS4-HMAC-SHA256 Credential=x/20240101/us-east-1/elasticmapreduce/aws4_request, "
+    "SignedHeaders=host, Signature=0",
+}
 GROUP = {"InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1}
+STEP = {
+    "Name": "s",
+    "ActionOnFailure": "CONTINUE",
+    "HadoopJarStep": {"Jar": "command-runner.jar", "Args": ["true"]},
+}
 FLOW = {
     "Name": "bench",
     "ReleaseLabel": "emr-7.5.0",
     "Instances": {"InstanceGroups": [GROUP], "KeepJobFlowAliveWhenNoSteps": True},
     "JobFlowRole": "EMR_EC2_DefaultRole",
     "ServiceRole": "EMR_DefaultRole",
+    "Steps": [STEP],
 }
-MADE, DESCRIBED = 20, 300
+MADE, ASKED, CLIENTS, ASKED_BY_EACH = 20, 300, 50, 20
+Pairs = list[tuple[float, float]]
+
+
+class Server:
+    """A server under test, and the CPU time that it has used (Linux)."""
+
+    def __init__(self, pid: int, url: str) -> None:
+        self._pid = pid
+        self._address = urlsplit(url).netloc
+
+    def connect(self) -> Callable[..., Any]:
+        connection = http.client.HTTPConnection(self._address, timeout=60)
+
+        def call(operation: str, **params: Any) -> Any:
+            headers = {**HEADERS, "X-Amz-Target": f"ElasticMapReduce.{operation}"}
+            connection.request("POST", "/", json.dumps(params), headers)
+            answer = connection.getresponse()
+            body = answer.read()
+            if answer.status != http.HTTPStatus.OK:
+                raise SystemExit(f"{operation}: {answer.status} {body!r}")
+            return json.loads(body or b"{}")
+
+        return call
+
+    def cpu(self) -> float:
+        fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextlib.contextmanager
-def ours(home):
-    command = [PROGRAMS / "flowspec", "emulator", "--home", home]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        yield process.stdout.readline().split()[-1]
+def ours(home: str) -> Iterator[Server]:
+    command = [str(PROGRAMS / "flowspec"), "emulator", "--home", home]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout
+        yield Server(process.pid, process.stdout.readline().split()[-1])
         process.terminate()
 
 
 @contextlib.contextmanager
-def motos(_home, port="15998"):
-    command = [PROGRAMS / "moto_server", "-p", port]
+def motos(port: str = "15998") -> Iterator[Server]:
+    command = [str(PROGRAMS / "moto_server"), "-p", port]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         time.sleep(5)
-        yield f"http://127.0.0.1:{port}"
+        yield Server(process.pid, f"http://127.0.0.1:{port}")
         process.terminate()
 
 
-def a_second(work, times):
+def milliseconds(work: Callable[[], object], times: int) -> float:
     started = time.perf_counter()
     for _ in range(times):
         work()
-    return times / (time.perf_counter() - started)
+    return 1000 * (time.perf_counter() - started) / times
 
 
-def round_of(emr):
-    made = []
-    rate = a_second(lambda: made.append(emr.run_job_flow(**FLOW)["JobFlowId"]), MADE)
-    for cluster_id in made:
-        emr.get_waiter("cluster_running").wait(ClusterId=cluster_id, WaiterConfig={"Delay": 1})
-    described = a_second(lambda: emr.describe_cluster(ClusterId=made[0]), DESCRIBED)
-    for start in range(0, len(made), 10):
-        emr.terminate_job_flows(JobFlowIds=made[start : start + 10])
-    for cluster_id in made:
-        emr.get_waiter("cluster_terminated").wait(ClusterId=cluster_id, WaiterConfig={"Delay": 1})
-    return rate, described
+def measure(server: Server) -> dict[str, tuple[float, str]]:
+    """Time and server's CPU time of each call in ms; time at which 99 of 100 calls of many clients are answered."""
+    call, found = server.connect(), {}
+    made: list[str] = []
+    run = milliseconds(lambda: made.append(call("RunJobFlow", **FLOW)["JobFlowId"]), MADE)
+    found["RunJobFlow"] = (run, "ms")
+    wait_until_idle(call, made)
+    for operation in ("DescribeCluster", "ListSteps"):
+        before = server.cpu()
+        found[operation] = (milliseconds(lambda name=operation: call(name, ClusterId=made[0]), ASKED), "ms")
+        found[f"{operation}, CPU of the server"] = (1000 * (server.cpu() - before) / ASKED, "ms")
+    found[f"DescribeCluster by {CLIENTS} clients, p99"] = (crowd(server, made[0]), "ms")
+    for begin in range(0, len(made), 10):
+        call("TerminateJobFlows", JobFlowIds=made[begin : begin + 10])
+    return found
 
 
-def main(rounds):
-    with tempfile.TemporaryDirectory() as home, ours(home) as here, motos(home) as there:
-        mine, theirs = (boto3.client("emr", "us-east-1", endpoint_url=url, **KEYS) for url in (here, there))
-        pairs = [(round_of(mine), round_of(theirs)) for _ in range(rounds)]
-    for number, name in enumerate(("RunJobFlow", "DescribeCluster")):
-        ratios = sorted(ours[number] / peer[number] for ours, peer in pairs)
-        ours_, peers = (statistics.median(one[number] for one in column) for column in zip(*pairs, strict=True))
-        print(
-            f"{name:<16} {ours_:6.0f}/s, moto {peers:6.0f}/s, ratio {statistics.median(ratios):.2f} "
-            f"({ratios[0]:.2f} to {ratios[-1]:.2f})"
-        )
+def wait_until_idle(call: Callable[..., Any], cluster_ids: list[str]) -> None:
+    """Waits until the workers that RunJobFlow started leave the processor to the next calls (moto starts none)."""
+    deadline = time.monotonic() + 30
+    for cluster_id in cluster_ids:
+        while call("DescribeCluster", ClusterId=cluster_id)["Cluster"]["Status"]["State"] != "WAITING":
+            if time.monotonic() > deadline:
+                raise SystemExit(f"{cluster_id} is not WAITING after 30 s")
+            time.sleep(0.05)
+
+
+def crowd(server: Server, cluster_id: str) -> float:
+    took: list[float] = []
+
+    def ask() -> None:
+        call = server.connect()
+        for _ in range(ASKED_BY_EACH):
+            took.append(milliseconds(lambda: call("DescribeCluster", ClusterId=cluster_id), 1))
+
+    threads = [threading.Thread(target=ask) for _ in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if len(took) < CLIENTS * ASKED_BY_EACH:
+        raise SystemExit("a client got no answer")
+    return statistics.quantiles(took, n=100)[98]
+
+
+def compare(rounds: int) -> Iterator[tuple[str, Pairs, str]]:
+    """Yields a name, the figures of ours and of moto in each round, and their unit."""
+    with tempfile.TemporaryDirectory() as home, ours(home) as here, motos() as there:
+        measured = [(measure(here), measure(there)) for _ in range(rounds)]
+    for name, (_, unit) in measured[0][0].items():
+        yield name, [(mine[name][0], theirs[name][0]) for mine, theirs in measured], unit
 
 
 if __name__ == "__main__":
-    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
+    from tests.benchmarks.table import show
+
+    for name_, pairs_, unit_ in compare(int(sys.argv[1]) if len(sys.argv) > 1 else 5):
+        show(f"{name_} / moto", pairs_, unit_)

@@ -110,7 +110,7 @@ def test_clusters_whose_worker_is_gone_are_shown_as_ended_and_living_ones_as_the
     still.put_in_state(living, "RUNNING")
     paths.worker_lock(still.home, dead).unlink()
     with Store(still.home, copy=True) as store:
-        fail_orphans(store, still.home)
+        fail_orphans(store, still.home, [living, dead])
         shown = {cluster.id: (cluster.state, cluster.doc["reason"].get("Message")) for cluster in store.find("cluster")}
     assert shown == {living: ("RUNNING", None), dead: ("TERMINATED_WITH_ERRORS", WORKER_DIED)}
     with Store(still.home) as store:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from flowspec.emulator.state.paths import database
-from flowspec.emulator.state.store import Record, Store
+from flowspec.emulator.state.store import Record, Store, StorePool
 from flowspec.errors import FlowspecError
 
 
@@ -80,7 +81,7 @@ def test_a_reader_sees_one_state_while_another_writes(tmp_path):
 WRITER = """
 import sys
 from pathlib import Path
-from flowspec.emulator.state.store import Record, Store
+from flowspec.emulator.state.store import Record, Store, StorePool
 name, home = sys.argv[1], Path(sys.argv[2])
 for number in range(50):
     with Store(home) as store, store.writing():
@@ -139,3 +140,76 @@ def test_a_store_that_a_stopped_process_keeps_locked_is_told(tmp_path):
         ):
             pass
         assert "resume or kill it" in caught.value.remedy
+
+
+def instructions(store, ask):
+    """How many hundreds of instructions SQLite's machine runs for a query."""
+    seen = []
+    store._db.set_progress_handler(lambda: seen.append(1), 100)
+    ask()
+    store._db.set_progress_handler(None, 0)
+    return len(seen)
+
+
+QUESTIONS = {
+    "first page of clusters": lambda store: store.find("cluster", region="us-east-1", newest_first=True, limit=51),
+    "living clusters": lambda store: store.find("cluster", region="us-east-1", states=("RUNNING",), limit=51),
+    "ids of living clusters": lambda store: store.ids("cluster", ("RUNNING",)),
+    "a cluster": lambda store: store.get("cluster", "j-7"),
+    "its steps": lambda store: store.find("step", cluster_id="j-7", newest_first=True, limit=51),
+    "its states": lambda store: store.states_of("j-7"),
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_large_home_is_not_slower(tmp_path, question):
+    counts = []
+    for size in (100, 3000):
+        with Store(tmp_path / str(size)) as store:
+            for number in range(size):
+                put(store, f"j-{number}", kind="cluster", cluster=f"j-{number}", state="TERMINATED")
+                put(store, f"s-{number}", cluster=f"j-{number}")
+            counts.append(instructions(store, lambda store=store: QUESTIONS[question](store)))
+    assert counts[1] <= counts[0] + 5
+
+
+def test_ids_among_some(tmp_path):
+    with Store(tmp_path) as store:
+        put(store, "a", "b", "c", state="RUNNING")
+        assert store.ids("step", ("RUNNING",), among=["c", "a", "x"]) == ["a", "c"]
+        assert store.ids("step", ("PENDING",), among=["a"]) == []
+
+
+def test_a_store_of_the_first_schema_gets_its_new_index(tmp_path):
+    with Store(tmp_path) as store:
+        put(store, "j-1", kind="cluster")
+    db = sqlite3.connect(database(tmp_path))
+    db.execute("DROP INDEX records_by_region")
+    db.execute("PRAGMA user_version = 1")
+    db.close()
+    with Store(tmp_path) as store:
+        assert [one.id for one in store.find("cluster", region="us-east-1")] == ["j-1"]
+    with Store(tmp_path) as store:
+        assert store.get("cluster", "j-1")
+
+
+def test_a_pool_lends_a_connection_again(tmp_path):
+    pool = StorePool(tmp_path, size=1)
+    with pool.connection() as first, pool.connection() as second:
+        assert first is not second
+        put(first, "s-1")
+    with pool.connection() as again:
+        assert again in (first, second)
+        assert again.get("step", "s-1")
+
+
+def test_a_pool_opens_the_store_that_is_there_now(tmp_path):
+    pool = StorePool(tmp_path / "home")
+    with pool.connection() as store:
+        put(store, "s-1")
+    shutil.rmtree(tmp_path / "home")
+    with pool.connection() as store:
+        assert store.get("step", "s-1") is None
+        put(store, "s-2")
+    with Store(tmp_path / "home") as store:
+        assert store.get("step", "s-2")

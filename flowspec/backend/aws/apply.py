@@ -196,15 +196,11 @@ def source_of(path: Path) -> str:
     git = shutil.which("git")
     if git is None:
         return str(path)
-
-    def ask(*words: str) -> str:
-        done = subprocess.run(
-            [git, "-C", str(path.resolve().parent), *words], capture_output=True, text=True, check=False
-        )
-        return done.stdout.strip()
-
-    prefix, commit = ask("rev-parse", "--show-prefix"), ask("rev-parse", "--short=12", "HEAD")
-    return f"{prefix}{path.name}@{commit}" if commit else str(path)
+    asked = [git, "-C", str(path.resolve().parent), "rev-parse", "--show-prefix", "--short=12", "HEAD"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    prefix, _, commit = done.stdout.partition("\n")
+    # Before the first commit, git prints the prefix and fails.
+    return f"{prefix}{path.name}@{commit.strip()}" if not done.returncode else str(path)
 
 
 def _settle(plan: Plan, cluster_id: str, emr: Emr) -> str:

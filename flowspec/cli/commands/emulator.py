@@ -131,15 +131,17 @@ def _home(given: Path | None) -> Path:
 
 def _serve(home: Path, port: int, region: str, other_users: bool, options: dict[str, Any]) -> int:
     from flowspec.emulator.api.service import Service
-    from flowspec.emulator.state.store import Store
+    from flowspec.emulator.state.store import StorePool
     from flowspec.emulator.worker.forking import start_by_fork
 
     options["start_worker"] = start_by_fork()
+    stores = StorePool(home)
+    options["open_store"] = stores.connection
     service_for = lru_cache(_REGIONS_KEPT)(lambda name: Service(home, region=name, **options))
     # Errors in the options or the home are raised here, not at the first request. And an open connection to the
     # store keeps SQLite from checkpointing whenever another one closes, which takes as long as a call.
     service_for(region)
-    with Store(home):
+    with stores.connection():
         endpoint = _listen(service_for, port, region, other_users)
         _warn(other_users)
         serving = threading.Thread(target=endpoint.serve_forever)

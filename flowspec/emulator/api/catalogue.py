@@ -6,7 +6,7 @@ The data is in `flowspec.facts.releases` and `flowspec.facts.instance_types`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from flowspec.emulator.api.calls import Answer, Call, Operation, Params, page
@@ -70,8 +70,14 @@ def _has(label: str, application: str) -> bool:
     if not application:
         return True
     name, _, version = application.lower().partition("@")
-    there = {one.lower(): number for one, number in applications_of(label).items()}
+    there = versions_of(label)
     return name in there and version in ("", there[name])
+
+
+@lru_cache(maxsize=64)
+def versions_of(label: str) -> Mapping[str, str]:
+    """The versions of a release's applications by name in small letters."""
+    return {name.lower(): version for name, version in applications_of(label).items()}
 
 
 def applications_of(label: str) -> Mapping[str, str]:

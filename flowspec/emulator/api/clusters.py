@@ -25,7 +25,7 @@ from flowspec.emulator.api.calls import (
     require_open,
     status,
 )
-from flowspec.emulator.api.catalogue import applications_of
+from flowspec.emulator.api.catalogue import versions_of
 from flowspec.emulator.api.errors import validation
 from flowspec.emulator.state import ids, instances, lifecycle, paths, releases
 from flowspec.emulator.state.identity import home_id
@@ -225,7 +225,7 @@ def _applications(request: Mapping[str, Any]) -> list[Answer]:
     """Returns the requested applications, or Hadoop alone if there are none, with the release's versions."""
     label = request.get("ReleaseLabel")
     asked = request.get("Applications") or ([{"Name": "Hadoop"}] if label else [])
-    versions = {name.lower(): version for name, version in applications_of(label or "").items()}
+    versions = versions_of(label or "")
     answers = []
     for application in asked:
         version = versions.get(application.get("Name", "").lower())

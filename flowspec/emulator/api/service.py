@@ -1,15 +1,16 @@
 """The service: a table of operations over the store.
 
-Every call first marks clusters with a dead worker as TERMINATED_WITH_ERRORS, then runs its operation in one
-transaction, and after the commit starts or wakes the workers concerned. The service keeps no state in memory, so
-any number of services in any number of processes may use one home. Calls that read neither create a home nor need one
-that can be written to.
+Every call first marks the clusters it concerns as TERMINATED_WITH_ERRORS if their worker is dead, then runs its
+operation in one transaction, and after the commit starts or wakes the workers concerned. The service keeps no state in
+memory, so any number of services in any number of processes may use one home. Calls that read neither create a home
+nor need one that can be written to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from flowspec.emulator.state.snapshot import must_copy
 from flowspec.emulator.state.store import Store
 from flowspec.emulator.worker import supervisor
 from flowspec.errors import FlowspecError
+from flowspec.facts import states
 
 __all__ = ["EmrError", "Service"]
 
@@ -49,7 +51,8 @@ class Service:
     `instant`, clusters have no worker: they are WAITING at once, and steps COMPLETED without being run. `start_worker`
     starts the worker of a cluster (default: `supervisor.start`), given the home, the cluster's id and the descriptor
     of the lock that the worker inherits. Without `account_rules` (as for `backend: local`), a request may lack roles,
-    a release and instances, because nothing here needs them.
+    a release and instances, because nothing here needs them. `open_store` lends the connection to the store for a call
+    (default: a new one, which is closed after it).
 
     Raises FlowspecError for an invalid time scale or fault.
     """
@@ -66,6 +69,7 @@ class Service:
         start_worker: Callable[[Path, str, int], None] | None = None,
         account_rules: bool = True,
         instant: bool = False,
+        open_store: Callable[[], AbstractContextManager[Store]] | None = None,
     ) -> None:
         self.home = home.absolute()
         self.region = region
@@ -77,6 +81,7 @@ class Service:
         self.start_worker = start_worker or supervisor.start
         self.account_rules = account_rules
         self.instant = instant
+        self._open_store = open_store or partial(Store, self.home)
 
     def call(self, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Runs an API operation (e.g. "RunJobFlow"); returns the members of its answer, times in epoch seconds.
@@ -90,11 +95,11 @@ class Service:
         reads = operation.startswith(_READS)
         try:
             with ExitStack() as at_exit:
-                with Store(self.home, copy=reads and must_copy(self.home)) as store:
+                with self._store_for(reads) as store:
                     injected = (self._faults, self._faults_of_cluster(store, operation, params))
                     for fault in injected:
                         fault.before(operation)
-                    supervisor.fail_orphans(store, self.home)
+                    supervisor.fail_orphans(store, self.home, _concerned(store, operation, params))
                     call = self._new_call(store, at_exit)
                     with store.reading() if reads else store.writing():
                         answer = carry_out(call, params)
@@ -106,6 +111,9 @@ class Service:
             return answer
         except OSError as error:
             raise paths.os_error_to_user_error(self.home, error) from error
+
+    def _store_for(self, reads: bool) -> AbstractContextManager[Store]:
+        return Store(self.home, copy=True) if reads and must_copy(self.home) else self._open_store()
 
     def _faults_of_cluster(self, store: Store, operation: str, params: Mapping[str, Any]) -> faults.Faults:
         """Returns the faults of the cluster that a call names or creates."""
@@ -134,7 +142,19 @@ class Service:
         )
 
 
+def _concerned(store: Store, operation: str, params: Mapping[str, Any]) -> Iterable[str]:
+    """Returns the ids of the living clusters whose state a call may read: those it names, else all."""
+    if operation == "RunJobFlow":
+        return ()
+    named = _clusters_named(params)
+    return store.ids("cluster", states.ALIVE, among=named or None)
+
+
 def _cluster_named(params: Mapping[str, Any]) -> str:
     """Returns the id of the (first) cluster that a call names, "" if none."""
-    several = params.get("JobFlowIds") or [""]
-    return str(params.get("ClusterId") or params.get("JobFlowId") or params.get("ResourceId") or several[0])
+    return next(iter(_clusters_named(params)), "")
+
+
+def _clusters_named(params: Mapping[str, Any]) -> list[str]:
+    one = params.get("ClusterId") or params.get("JobFlowId") or params.get("ResourceId")
+    return [str(one)] if one else [str(several) for several in params.get("JobFlowIds") or ()]

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from flowspec.emulator.state.paths import database
+from flowspec.emulator.state.paths import clusters, database
 from flowspec.errors import FlowspecError
 
 
@@ -33,7 +33,7 @@ def must_copy(home: Path) -> bool:
         raise _not_readable(home) from error
     if not _allowed(file, os.R_OK):
         raise _not_readable(home)
-    return not all(_allowed(path, os.W_OK) for path in (file, home, home / "clusters"))
+    return not all(_allowed(path, os.W_OK) for path in (file, home, clusters(home)))
 
 
 def _allowed(path: Path, mode: int) -> bool:

@@ -8,8 +8,10 @@ the rest, so that new kinds need no new table. Write transactions are short and 
 from __future__ import annotations
 
 import fcntl
+import itertools
 import json
 import sqlite3
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,10 +23,12 @@ from flowspec.emulator.state.paths import database, layout_lock, not_writable, o
 from flowspec.emulator.state.snapshot import copy_into_memory
 from flowspec.errors import FlowspecError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 # Transactions take milliseconds: a lock held this long is held by a stopped process (SIGSTOP, debugger).
 _BUSY_SECONDS = 30.0
 
+# In the order of ListClusters: a page is read without sorting all clusters, and without their documents.
+_BY_REGION = "CREATE INDEX records_by_region ON records (kind, region, seq, created)"
 _SCHEMA = (
     """CREATE TABLE records (
         seq        INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -38,7 +42,10 @@ _SCHEMA = (
     )""",
     "CREATE INDEX records_of_cluster ON records (kind, cluster_id, state)",
     "CREATE INDEX records_by_state ON records (kind, state, region)",
+    _BY_REGION,
 )
+# From each version to the next.
+_MIGRATIONS = {1: (_BY_REGION,)}
 _COLUMNS = "kind, id, cluster_id, region, state, created, doc, seq"
 
 
@@ -60,7 +67,7 @@ class Record:
 
 
 class Store:
-    """An open connection to the store, for one thread; a context manager that closes it.
+    """An open connection to the store, for one thread at a time; a context manager that closes it.
 
     A write waits up to `busy_seconds` for another process that writes. With `copy`, it works on a copy in memory, and
     neither creates nor changes anything in the home.
@@ -76,13 +83,16 @@ class Store:
             self._db = (
                 copy_into_memory(home)
                 if copy
-                else sqlite3.connect(database(home), timeout=busy_seconds, isolation_level=None)
+                else sqlite3.connect(
+                    database(home), timeout=busy_seconds, isolation_level=None, check_same_thread=False
+                )
             )
             try:
                 self._open()
             except BaseException:
                 self._db.close()
                 raise
+            self._file = None if copy else _file_id(home)
 
     def __enter__(self) -> Store:
         return self
@@ -95,6 +105,13 @@ class Store:
     def close(self) -> None:
         """Closes the connection."""
         self._db.close()
+
+    def is_current(self) -> bool:
+        """Returns whether the home still has the file of this connection: it may have been removed or replaced."""
+        try:
+            return _file_id(self._home) == self._file
+        except OSError:
+            return False
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -176,9 +193,12 @@ class Store:
         ]
         where = " AND ".join(condition for condition, _ in conditions)
         order = "DESC" if newest_first else "ASC"
+        # Without statistics SQLite takes another index at times. Only the numbers are sorted, and not the documents.
+        index = "of_cluster" if cluster_id is not None else "by_region" if states is None else "by_state"
+        chosen = f"SELECT seq FROM records INDEXED BY records_{index} WHERE {where} ORDER BY seq {order} LIMIT ?"  # noqa: S608
         with self._user_errors():
             rows = self._db.execute(
-                f"SELECT {_COLUMNS} FROM records WHERE {where} ORDER BY seq {order} LIMIT ?",  # noqa: S608
+                f"SELECT {_COLUMNS} FROM records WHERE seq IN ({chosen}) ORDER BY seq {order}",  # noqa: S608
                 (*(value for _, value in conditions), limit),
             ).fetchall()
         return [_record(row) for row in rows]
@@ -191,12 +211,19 @@ class Store:
             ).fetchone()
         return int(row[0])
 
-    def ids(self, kind: str, states: Iterable[str]) -> list[str]:
-        """Returns the ids of all records of a kind in one of `states`, without parsing their documents."""
+    def ids(self, kind: str, states: Iterable[str], among: Iterable[str] | None = None) -> list[str]:
+        """Returns the ids of all records of a kind (of those `among` these ids) in one of `states`.
+
+        Their documents are not parsed.
+        """
+        where = "kind = ? AND state IN (SELECT value FROM json_each(?))"
+        if among is not None:
+            where += " AND id IN (SELECT value FROM json_each(?))"
+        values = [json.dumps(list(some)) for some in (states, among) if some is not None]
         with self._user_errors():
             rows = self._db.execute(
-                "SELECT id FROM records WHERE kind = ? AND state IN (SELECT value FROM json_each(?)) ORDER BY seq",
-                (kind, json.dumps(list(states))),
+                f"SELECT id FROM records WHERE {where} ORDER BY seq",  # noqa: S608 - constants only
+                (kind, *values),
             ).fetchall()
         return [row[0] for row in rows]
 
@@ -236,12 +263,15 @@ class Store:
                 f"(schema {version}; this version knows {SCHEMA_VERSION})",
                 remedy="upgrade flowspec, or set FLOWSPEC_HOME to another folder",
             )
+        if version == SCHEMA_VERSION:
+            return
         if version == 0:
             self._db.execute("PRAGMA journal_mode = WAL")
-            with self.writing():
-                for statement in _SCHEMA:
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        steps = [_MIGRATIONS[old] for old in range(version, SCHEMA_VERSION)] if version else [_SCHEMA]
+        with self.writing():
+            for statement in itertools.chain(*steps):
+                self._db.execute(statement)
+            self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def _version(self) -> int:
         version: int = self._db.execute("PRAGMA user_version").fetchone()[0]
@@ -285,6 +315,40 @@ class Store:
             ) from error
         except OSError as error:
             raise os_error_to_user_error(self._home, error) from error
+
+
+class StorePool:
+    """Open connections to the store of a home, for the calls of many threads; opening one takes half of a read's time.
+
+    At most `size` are kept while they are not in use: with eight, most of fifty clients had to open one for each call.
+    """
+
+    def __init__(self, home: Path, size: int = 64) -> None:
+        self._home = home
+        self._idle: deque[Store] = deque(maxlen=size)
+
+    @contextmanager
+    def connection(self) -> Iterator[Store]:
+        """Lends a connection. Raises FlowspecError."""
+        try:
+            store = self._idle.pop()
+        except IndexError:
+            store = Store(self._home)
+        if not store.is_current():
+            store.close()
+            store = Store(self._home)
+        try:
+            yield store
+        finally:
+            if len(self._idle) < (self._idle.maxlen or 0):
+                self._idle.append(store)
+            else:
+                store.close()
+
+
+def _file_id(home: Path) -> tuple[int, int]:
+    status = database(home).stat()
+    return status.st_dev, status.st_ino
 
 
 def _record(row: tuple[Any, ...]) -> Record:

@@ -399,6 +399,7 @@ def _hold_lock(home: Path, cluster_id: str, inherited: int | None) -> bool:
 
 
 def _run(worker: Worker) -> int:
+    """Runs a cluster to its end. However that comes about, no process of the cluster is left."""
     try:
         worker.run()
         return 0
@@ -407,8 +408,9 @@ def _run(worker: Worker) -> int:
     except (OSError, FlowspecError) as error:
         _log.exception("the worker can't continue")
         return _fail_cluster(worker, f"the worker process of the embedded EMR failed: {error}")
-    finally:
+    except BaseException:
         worker.kill_leftovers()
+        raise
 
 
 def _fail_cluster(worker: Worker, why: str) -> int:
@@ -417,6 +419,7 @@ def _fail_cluster(worker: Worker, why: str) -> int:
         worker.fail(why)
     except (OSError, FlowspecError) as error:
         _log.warning("the cluster's end could not be stored: %s", error)
+        worker.kill_leftovers()
         return 1
     return 0
 

@@ -11,7 +11,7 @@ import contextlib
 import fcntl
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from flowspec.emulator.state import lifecycle, paths
@@ -95,12 +95,12 @@ def wake(home: Path, cluster_id: str) -> None:
             os.close(pipe)
 
 
-def fail_orphans(store: Store, home: Path) -> None:
-    """Marks every cluster whose worker died as TERMINATED_WITH_ERRORS and kills its remaining processes.
+def fail_orphans(store: Store, home: Path, cluster_ids: Iterable[str]) -> None:
+    """Marks those of the clusters whose worker died as TERMINATED_WITH_ERRORS and kills their remaining processes.
 
     In a copy of the store it marks them only: the home can't be written to.
     """
-    for cluster_id in store.ids("cluster", states.ALIVE):
+    for cluster_id in cluster_ids:
         if store.is_copy:
             _mark_orphan(store, home, cluster_id)
             continue

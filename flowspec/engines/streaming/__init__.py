@@ -20,7 +20,3 @@ character or a Java class calls for it.
 What is not supported is refused by name. The exit status, the files, the counters and the error lines
 are Hadoop's.
 """
-
-from flowspec.engines.streaming.run.client import main
-
-__all__ = ["main"]

@@ -110,10 +110,6 @@ class Collector:
 
     def close(self) -> MapOutput:
         """All lines in order. Raises `TaskFailure` or `OSError`."""
-        if self._chunk and not (
-            arrays.numpy_is_loaded() or self._shuffle.layout.order
-        ):  # a small rest, which numpy is not worth importing for
-            self._count_chunk()
         if self._chunk:
             self._sort_chunk()
         self._output.counted = self._take_counted()
@@ -171,8 +167,6 @@ class Collector:
         self._chunk.append(block)
         self._gathered += len(block)
         if self._gathered >= self._shuffle.chunk:
-            if not self._shuffle.layout.order:
-                arrays.load_numpy()
             self._sort_chunk()
 
     def _sort_chunk(self) -> None:
@@ -183,6 +177,9 @@ class Collector:
             return
         ordered = None
         if shuffle.layout.plain and (shuffle.hashed or shuffle.partition is None):
+            # At least _DECIDED_AFTER lines were gathered, most of them different: sorting them here takes longer than
+            # the import.
+            arrays.load_numpy()
             text = b"".join(self._chunk)
             ordered = arrays.sort_lines(tabbed(text).block if b"\t" in text else text, shuffle.reduces)
         if ordered is None:

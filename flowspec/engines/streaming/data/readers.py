@@ -63,6 +63,11 @@ class SplitReader:
         """True if the records are lines without a limit, so that `text_chunks` tells all about them."""
         return not self._delimiter and self._max_length >= _UNLIMITED
 
+    @property
+    def longest(self) -> int | None:
+        """The bytes that `text_chunks` yields at most; None if that is not known."""
+        return None if self._compressed else self._split.file.size - self._split.start + 1  # a line end may be added
+
     def text_chunks(self) -> Iterator[bytes]:
         """The lines of the split, each ended by LF, in chunks of any size."""
         offset, chunks = self._open()

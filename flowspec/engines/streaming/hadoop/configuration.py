@@ -8,7 +8,6 @@ org.apache.hadoop.streaming.PipeMapRed.addJobConfToEnvironment (variables).
 from __future__ import annotations
 
 import re
-import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -205,12 +204,15 @@ class Configuration:
         current = {name: value for name, value in user.items() if name not in NEW_NAMES}
         self._raw = {**DEFAULTS, **renamed, **current}
         self._given = frozenset({*renamed, *current})
-        self._environ = environ
+        self._variables: dict[str, str] = {}
+        # Of os.environ, each look at a value decodes it.
+        self.environ = dict(environ)
         self._system = system
 
     def set(self, name: str, value: str) -> None:
         """Set a property, as the client does from its options."""
         self._raw[name] = value
+        self._variables.clear()
 
     def get(self, name: str, default: str = "") -> str:
         """The value, expanded; an empty value counts as none (the job file drops it)."""
@@ -249,6 +251,12 @@ class Configuration:
             if value := self.get(name):
                 yield name, value
 
+    def variables(self) -> Mapping[str, str]:
+        """The environment variables of all properties that are not empty; expanded once for all tasks."""
+        if not self._variables:
+            self._variables.update((variable_name(name), value) for name, value in self.items())
+        return self._variables
+
     def _expand(self, text: str) -> str:
         for _ in range(_MAX_EXPANSIONS):
             found = _VARIABLE.search(text)
@@ -263,7 +271,7 @@ class Configuration:
     def _variable(self, name: str) -> str | None:
         if name.startswith("env."):
             variable, dash, default = name[4:].partition("-")
-            value = self._environ.get(variable.rstrip(":"))
+            value = self.environ.get(variable.rstrip(":"))
             unset = value is None or (not value and variable.endswith(":"))
             return (default if dash else None) if unset else value
         return self._system.get(name) or self._raw.get(name)
@@ -271,6 +279,8 @@ class Configuration:
 
 def read_conf_file(path: Path) -> list[tuple[str, str]]:
     """The properties of a `-conf` file. Raises `OSError` or `ValueError` where it can't be read."""
+    import xml.etree.ElementTree as ET
+
     try:
         root = ET.fromstring(path.read_bytes())  # noqa: S314 - see above
     except ET.ParseError as error:

@@ -8,8 +8,6 @@ an existing name is left and used), org.apache.hadoop.yarn.util.FSDownload (copi
 from __future__ import annotations
 
 import shutil
-import tarfile
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +15,6 @@ from pathlib import Path
 from flowspec.engines.paths import FileSystems
 from flowspec.engines.streaming.hadoop.arguments import Arguments, ClientError, refused, uncaught
 from flowspec.engines.streaming.run.joblog import JobLog
-
-_TARS = (".tgz", ".tar.gz", ".tar")
-_ZIPS = (".zip", ".jar")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,44 +106,12 @@ def localize(wanted: tuple[Shipment, ...], scratch: Path, working: Path, syslog:
 
 def _copy(shipment: Shipment, place: Path) -> None:
     if shipment.archive and shipment.source.is_file():
-        _unpack(shipment.source, place)
+        # Few jobs ship archives, and the libraries for them take 5 ms to import.
+        from flowspec.engines.streaming.run.archives import unpack
+
+        unpack(shipment.source, place)
     elif shipment.source.is_dir():
         shutil.copytree(shipment.source, place)
     else:
         shutil.copyfile(shipment.source, place)
         place.chmod(shipment.source.stat().st_mode & 0o777 | 0o555)
-
-
-def _unpack(source: Path, place: Path) -> None:
-    name = source.name.lower()
-    try:
-        if name.endswith(_ZIPS):
-            _unzip(source, place)
-        elif name.endswith(_TARS):
-            with tarfile.open(source) as archive:
-                if hasattr(tarfile, "data_filter"):
-                    archive.extractall(place, filter="data")
-                else:
-                    _extract_checked(archive, place)
-        else:
-            shutil.copyfile(source, place)
-    except (tarfile.TarError, zipfile.BadZipFile) as error:
-        raise OSError(f"{source}: {error}") from error
-
-
-def _extract_checked(archive: tarfile.TarFile, place: Path) -> None:
-    """Before Python 3.11.4 nothing checks where the members of an archive go."""
-    root = place.resolve()
-    for member in archive.getmembers():
-        if not (root / member.name).resolve().is_relative_to(root) or member.islnk() or member.issym():
-            raise tarfile.TarError(f"{member.name} would be outside of the directory")
-    archive.extractall(place)  # noqa: S202 - checked above
-
-
-def _unzip(source: Path, place: Path) -> None:
-    with zipfile.ZipFile(source) as archive:
-        for member in archive.infolist():
-            target = Path(archive.extract(member, place))
-            mode = member.external_attr >> 16 & 0o777
-            if mode and target.is_file():
-                target.chmod(mode | 0o400)

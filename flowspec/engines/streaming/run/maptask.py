@@ -15,7 +15,6 @@ from flowspec.engines.streaming.data.lines import split_lines, tabbed, whole_lin
 from flowspec.engines.streaming.data.readers import SplitReader
 from flowspec.engines.streaming.data.records import Join, Writable, class_of, join_key, join_value, joiner, size_of
 from flowspec.engines.streaming.hadoop.classes import KEY_VALUE_INPUT, TEXT_INPUT
-from flowspec.engines.streaming.hadoop.javaclasses import map_pairs
 from flowspec.engines.streaming.hadoop.jobspec import Job
 from flowspec.engines.streaming.run.commands import CommandInput, Feed
 from flowspec.engines.streaming.run.failure import TaskFailure
@@ -51,6 +50,8 @@ def run_map(task: Task, split: Split, output: Output) -> None:
 
 
 def _run_java(task: Task, reader: SplitReader, output: Output) -> None:
+    from flowspec.engines.streaming.hadoop.javaclasses import map_pairs
+
     def records() -> Iterator[tuple[Writable, Writable]]:
         for pair in reader.records():
             task.count(MAP_INPUT_RECORDS, 1)
@@ -62,7 +63,8 @@ def _run_java(task: Task, reader: SplitReader, output: Output) -> None:
 
 
 def _run_command(task: Task, reader: SplitReader, output: Output) -> None:
-    command = task.run_command(task.job.mapper.command, _feed(task, reader))
+    feed, longest = _feed(task, reader)
+    command = task.run_command(task.job.mapper.command, feed, longest=longest)
     try:
         write_command_output(command.output(), output_cutter(task.job, "map"), output)
         code = command.finish()
@@ -79,14 +81,15 @@ def _tolerates_unread_input(task: Task) -> bool:
     return least <= task.counters[FRAMEWORK].get(MAP_OUTPUT_RECORDS, 0)
 
 
-def _feed(task: Task, reader: SplitReader) -> Feed:
+def _feed(task: Task, reader: SplitReader) -> tuple[Feed, int | None]:
+    """Return what feeds the mapper, and how many bytes that are at most (None: not known)."""
     job = task.job
     join = _input_join(job)
     if reader.is_plain_text and job.input_format != KEY_VALUE_INPUT and join is join_value:
-        return lambda sink: _feed_text(task, reader, sink)
+        return lambda sink: _feed_text(task, reader, sink), reader.longest
     if reader.is_plain_text and _is_tabbed_as_it_is(job, join):
-        return lambda sink: _feed_tabbed(task, reader, sink)
-    return lambda sink: _feed_records(task, reader, join, sink)
+        return lambda sink: _feed_tabbed(task, reader, sink), None
+    return lambda sink: _feed_records(task, reader, join, sink), None
 
 
 def _input_join(job: Job) -> Join:

@@ -16,7 +16,6 @@ from flowspec.engines.streaming.data.arrays import count_lines
 from flowspec.engines.streaming.data.layout import Layout
 from flowspec.engines.streaming.data.lines import GroupCounter, split_lines, tabbed
 from flowspec.engines.streaming.data.records import Join, Pair, Writable, class_of, join_key, joiner
-from flowspec.engines.streaming.hadoop.javaclasses import groups, reducer
 from flowspec.engines.streaming.hadoop.jobspec import Job, Program
 from flowspec.engines.streaming.run.commands import CommandInput, RunningCommand
 from flowspec.engines.streaming.run.failure import TaskFailure
@@ -90,6 +89,8 @@ def _check(task: Task, command: RunningCommand, code: int) -> None:
 
 
 def _run_java(task: Task, what: Reduction, stream: Iterator[bytes], output: Output) -> None:
+    from flowspec.engines.streaming.hadoop.javaclasses import groups, reducer
+
     def counted() -> Iterator[Pair]:
         for block in stream:
             lines = split_lines(block)

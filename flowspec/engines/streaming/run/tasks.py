@@ -6,7 +6,6 @@ Sources: org.apache.hadoop.mapred.MapTask and ReduceTask (localizeConfiguration)
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,10 +104,12 @@ class Task:
 
     def environment(self) -> dict[str, str]:
         """The environment of the task's commands: ours, every property, and what `-cmdenv` says."""
-        environment = {name: value for name, value in os.environ.items() if name not in _OURS}
-        limit = self.job.configuration.integer("stream.jobconf.truncate.limit", -1)
-        for name, value in [*self.job.configuration.items(), *self._own_properties()]:
-            environment[variable_name(name)] = value[:limit] if limit >= 0 else value
+        conf = self.job.configuration
+        environment = {name: value for name, value in conf.environ.items() if name not in _OURS}
+        limit = conf.integer("stream.jobconf.truncate.limit", -1)
+        properties = {variable_name(name): value for name, value in self._own_properties()}
+        for name, value in {**conf.variables(), **properties}.items():
+            environment[name] = value[:limit] if limit >= 0 else value
         for pair in self.job.cmdenv.split(" "):
             name, equals, value = pair.partition("=")
             if equals and name:
@@ -150,10 +151,12 @@ class Task:
             warn=lambda text: self.syslog.warn("PipeMapRed", text),
         )
 
-    def run_command(self, command: str, feed: commands.Feed, *, report: bool = True) -> commands.RunningCommand:
-        """Start a command of this task. Raises `TaskFailure`."""
+    def run_command(
+        self, command: str, feed: commands.Feed, *, report: bool = True, longest: int | None = None
+    ) -> commands.RunningCommand:
+        """Start a command of this task, whose input has `longest` bytes at most. Raises `TaskFailure`."""
         process = commands.start(command, self.environment(), self.job.files.working)
-        return commands.RunningCommand(process, feed, self.reporter(report=report).listen)
+        return commands.RunningCommand(process, feed, self.reporter(report=report).listen, longest)
 
     def check_status(self, code: int) -> None:
         """Raise `TaskFailure` for an exit status other than 0, unless the job tolerates it."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any
 
-from flowspec.engines.streaming.run.processes import die_with_parent
+from flowspec.engines.streaming.run.processes import die_with_parent, kill_children
 
 _GRACE = 3.0  # seconds that a process gets to end its own children
 
@@ -88,6 +88,8 @@ class WorkerPool:
         except BaseException:  # noqa: BLE001 - whatever it was, the child must end here
             self._log_crash()
         finally:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not interrupt this
+            kill_children()
             os._exit(status)
 
 

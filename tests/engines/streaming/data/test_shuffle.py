@@ -236,3 +236,13 @@ def test_as_many_runs_are_merged_at_once_as_files_may_be_open(tmp_path, monkeypa
     assert b"".join(merged.blocks()) == b"0\t\n1\t\n2\t\n3\t\n4\t\n"
     merged.close()
     assert f"--batch-size={width}" in started
+
+
+def test_different_lines_of_a_small_input_are_sorted_and_not_counted_one_by_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(collect, "_DECIDED_AFTER", 1000)
+    collector = Collector(Shuffle(PLAIN, tmp_path, hashed=True), "one")
+    collector.add(b"".join(b"%d\n" % (number * 7919 % 5000) for number in range(5000)))
+    collected = collector.close()
+    assert collected.counted == {}
+    (run,) = collected.runs[0]
+    assert run.read_bytes() == b"".join(sorted(b"%d\t\n" % number for number in range(5000)))

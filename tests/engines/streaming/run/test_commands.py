@@ -1,8 +1,9 @@
 import os
+import threading
 
 import pytest
 
-from flowspec.engines.streaming.run.commands import Reporter, find_program, split_words
+from flowspec.engines.streaming.run.commands import Reporter, RunningCommand, find_program, split_words, start
 
 
 @pytest.mark.parametrize(
@@ -76,3 +77,57 @@ def test_what_a_command_reports_badly():
 def test_other_lines_are_passed_on(capfd):
     heard(b"an ordinary line\n reporter:counter:G,indented,1\n")
     assert capfd.readouterr().err == "an ordinary line\n reporter:counter:G,indented,1\n"
+
+
+def running(command, folder, data=b"", longest=None):
+    """The command while it runs, and what it has written to standard error so far."""
+    said = []
+
+    def listen(descriptor):
+        while piece := os.read(descriptor, 1 << 16):
+            said.append(piece)
+
+    return RunningCommand(start(command, os.environ, folder), lambda sink: sink.write(data), listen, longest), said
+
+
+def test_a_command_is_started_without_a_fork_of_this_process(tmp_path):
+    forks = []
+    os.register_at_fork(before=lambda: forks.append(1))
+    command, _ = running("cat", tmp_path, b"x\n")
+    assert (b"".join(command.output()), command.finish(), forks) == (b"x\n", 0, [])
+
+
+@pytest.mark.parametrize("longest", [2, None])
+def test_a_command_may_write_much_before_it_reads(tmp_path, longest):
+    (tmp_path / "noisy").write_text(
+        "#!/bin/sh\nyes error | head -c 300000 >&2; yes output | head -c 3000000; cat; echo end >&2\n"
+    )
+    command, said = running("noisy", tmp_path, b"x\n", longest)
+    assert b"".join(command.output()) == (b"output\n" * 500_000)[:3_000_000] + b"x\n"
+    assert command.finish() == 0
+    assert b"".join(said) == b"error\n" * 50_000 + b"end\n"
+
+
+def test_what_a_command_says_after_it_has_closed_its_output_is_heard(tmp_path):
+    (tmp_path / "late").write_text("#!/bin/sh\nexec >&-\nsleep 0.1\necho late >&2\nexit 3\n")
+    command, said = running("late", tmp_path)
+    assert (list(command.output()), command.finish(), said) == ([], 3, [b"late\n"])
+
+
+def test_a_command_with_a_small_input_and_nothing_to_say_needs_no_thread(tmp_path):
+    before = threading.active_count()
+    command, _ = running("cat", tmp_path, b"x\n", longest=2)
+    assert threading.active_count() == before
+    assert (b"".join(command.output()), command.finish()) == (b"x\n", 0)
+
+
+@pytest.mark.parametrize("longest", [2, None])
+def test_an_error_while_a_command_is_fed_is_raised_at_its_end(tmp_path, longest):
+    def feed(sink):
+        sink.write(b"x\n")
+        raise OSError("the disk is gone")
+
+    command = RunningCommand(start("cat", os.environ, tmp_path), feed, lambda _: None, longest)
+    assert b"".join(command.output()) == b"x\n"
+    with pytest.raises(OSError, match="the disk is gone"):
+        command.finish()
