@@ -43,6 +43,7 @@ DOORS = {
 ROOMS = {
     "errors": set(),
     "version": set(),
+    "scaffold": {"errors"},
     "facts": {"errors"},
     "engines": {"errors", "facts"},
     "emulator": {"errors", "facts", "engines"},
@@ -74,6 +75,7 @@ ROOMS = {
         "importers",
         "cases",
         "exporters",
+        "scaffold",
     },
 }
 
