@@ -52,13 +52,14 @@ ROOMS = {
     "request": {"errors", "facts", "document"},
     "plan": {"errors", "facts", "document", "request"},
     "backend": {"errors", "facts", "document", "request", "plan", "engines", "emulator"},
+    "doctor": {"errors", "version", "facts", "engines", "emulator", "document", "request", "backend"},
     "review": {"errors", "facts", "document", "request", "plan"},
     "cases": {"errors", "facts", "document", "request", "plan", "backend", "engines", "emulator", "review"},
     "importers": {"errors", "facts", "document", "request", "emulator"},
     "exporters": {"errors", "facts", "document", "request", "importers"},
     "pipeline": {"document", "request", "plan", "backend", "importers"},
     "boto_emr": {"errors", "facts", "request", "plan", "backend"},
-    "report": {"errors", "version", "document", "plan", "backend", "review", "cases"},
+    "report": {"errors", "version", "document", "plan", "backend", "doctor", "review", "cases"},
     "cli": {
         "errors",
         "version",
@@ -76,6 +77,7 @@ ROOMS = {
         "cases",
         "exporters",
         "scaffold",
+        "doctor",
     },
 }
 

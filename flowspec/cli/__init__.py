@@ -26,6 +26,7 @@ from flowspec.errors import FlowspecError, Locked, SpecError, StalePlan
 # All commands in the order of their use, each with its summary; up to 63 characters fit on a line of 80 columns.
 COMMANDS: Mapping[str, str] = {
     "init": "Write a first spec, with sample data and a test.",
+    "doctor": "Check what specs need of this machine and of AWS.",
     "validate": "Check specs offline: every error with its place and remedy.",
     "fmt": "Give specs one form; comments are kept.",
     "render": "Show a spec as it is for one target.",

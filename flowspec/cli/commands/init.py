@@ -24,7 +24,7 @@ from flowspec.scaffold.starters import BUCKET, NAME, REGION, SAMPLE_BUCKET, STAR
 @click.option("--region", metavar="REGION", help="AWS region of the target prod; default: the environment's.")
 @click.option("--bucket", metavar="BUCKET", help="S3 bucket of the target prod, for its files, data and logs.")
 @output_format("text", "json")
-def command(
+def command(  # noqa: PLR0917 - click passes them by name
     folder: Path, template: str | None, name: str | None, region: str | None, bucket: str | None, format_: str
 ) -> int:
     """Write a first spec that runs on this machine and on EMR, with sample data and a test.
@@ -63,6 +63,7 @@ def _next_commands(folder: Path, template: str) -> Iterator[str]:
     yield f"flowspec validate --all-targets {' '.join(specs)}"
     yield "flowspec test"
     yield f"flowspec apply {specs[0]}"
+    yield f"flowspec doctor {specs[0]} --target prod"
 
 
 def _asks() -> bool:
