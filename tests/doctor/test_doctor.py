@@ -121,6 +121,7 @@ def test_a_package_that_is_too_old(monkeypatch):
 
 
 def test_without_credentials_nothing_is_sent(doctor, monkeypatch):
+    monkeypatch.delenv("AWS_EC2_METADATA_DISABLED", raising=False)
     monkeypatch.setattr(account, "_VENDOR", Path("/nowhere"))
     monkeypatch.setattr(account, "_XEN", Path("/nowhere"))
     sent = []
