@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowspec.cli.options import CONNECTION, VARIABLES, Identity, compose_options, identity
+from flowspec.cli.options import CONNECTION, VARIABLES, Identity, completed, compose_options, identity
 from flowspec.errors import FlowspecError
 from flowspec.facts.backends import BACKENDS, BackendName
 
@@ -42,7 +42,9 @@ class Chosen:
     steps: tuple[str, ...] | None = None
 
 
-CHOOSING = compose_options(click.argument("what", metavar="WHAT"), VARIABLES, CONNECTION, BACKEND)
+CHOOSING = compose_options(
+    click.argument("what", metavar="WHAT", shell_complete=completed("whats")), VARIABLES, CONNECTION, BACKEND
+)
 
 
 def choose(

@@ -18,6 +18,7 @@ from flowspec.cli.options import (
     STAGING,
     VARIABLES,
     YES,
+    completed,
     compose_options,
     job_flow,
     output_format,
@@ -26,7 +27,7 @@ from flowspec.cli.output import eprint, eprint_report, print_result, print_warni
 
 
 @click.command("adopt", epilog="Example: flowspec adopt j-2AXXXXXXGAPLF job.yaml --target prod")
-@compose_options(click.argument("cluster_id", metavar="CLUSTER"), SPEC)
+@compose_options(click.argument("cluster_id", metavar="CLUSTER", shell_complete=completed("cluster_ids")), SPEC)
 @VARIABLES
 @CONNECTION
 @STAGING

@@ -10,12 +10,14 @@ import click
 from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, choose_one
-from flowspec.cli.options import YES, compose_options, output_format
+from flowspec.cli.options import YES, completed, compose_options, output_format
 from flowspec.cli.output import eprint_report, print_result
 
 
 @click.command("cancel", epilog="Example: flowspec cancel job.yaml 'count words'")
-@compose_options(CHOOSING, click.argument("step", required=False, default="", metavar="[STEP]"))
+@compose_options(
+    CHOOSING, click.argument("step", required=False, default="", metavar="[STEP]", shell_complete=completed("steps"))
+)
 @click.option("--force", is_flag=True, help="Kill the process of a running step, instead of interrupting it.")
 @YES
 @output_format("text", "json")

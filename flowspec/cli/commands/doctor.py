@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import CONNECTION, STAGING, VARIABLES, job_flow, output_format
+from flowspec.cli.options import CONNECTION, SPEC_PATH, STAGING, VARIABLES, job_flow, output_format
 from flowspec.cli.output import masked_json, print_result, wants_color
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command("doctor", epilog="Example: flowspec doctor job.yaml --target prod")
-@click.argument("spec", required=False, type=click.Path(path_type=Path, readable=False), metavar="[SPEC]")
+@click.argument("spec", required=False, type=SPEC_PATH, metavar="[SPEC]")
 @VARIABLES
 @CONNECTION
 @STAGING

@@ -9,7 +9,7 @@ import click
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, Chosen, choose
-from flowspec.cli.options import output_format
+from flowspec.cli.options import completed, output_format
 from flowspec.cli.output import eprint, log_printer, print_result, wait_for_more
 from flowspec.errors import FlowspecError
 
@@ -27,6 +27,7 @@ _IN_JSON = 16 << 20
     "--step",
     "wanted",
     metavar="STEP",
+    shell_complete=completed("steps"),
     help="A step's id or name; default: the failed one, else the last begun.",
 )
 @click.option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import output_format
+from flowspec.cli.options import SPEC_PATH, output_format
 from flowspec.cli.output import eprint, print_result, wants_color
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("test", epilog="Example: flowspec test jobs -k wordcount --junit report.xml")
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path, readable=False), metavar="[PATH]...")
+@click.argument("paths", nargs=-1, type=SPEC_PATH, metavar="[PATH]...")
 @click.option(
     "-k", "--select", multiple=True, metavar="TEXT", help="Only cases with this text in their name; may be repeated."
 )

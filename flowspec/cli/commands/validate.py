@@ -10,7 +10,7 @@ import click
 
 from flowspec.cli.cores import each
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import STAGING, VARIABLES, job_flow, output_format, target_names
+from flowspec.cli.options import SPEC_PATH, STAGING, VARIABLES, job_flow, output_format, target_names
 from flowspec.cli.output import eprint_report, print_result, wants_color
 from flowspec.cli.policies import POLICY, read_policies, violations_of
 from flowspec.document.escaping import visible
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command("validate", epilog="Example: flowspec validate jobs/*.yaml --all-targets --var day=2026-11-22")
-@click.argument("specs", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False), metavar="SPEC...")
+@click.argument("specs", nargs=-1, required=True, type=SPEC_PATH, metavar="SPEC...")
 @VARIABLES
 @STAGING
 @click.option("--strict", is_flag=True, help="Warnings are errors.")
