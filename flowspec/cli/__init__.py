@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.output import eprint_report, print_result, wants_color
+from flowspec.cli.output import Level, eprint_report, print_result, set_least_level, wants_color
 from flowspec.errors import FlowspecError, Locked, SpecError, StalePlan
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ class _LazyGroup(click.Group):
             return None
         command: click.Command = import_module(f"flowspec.cli.commands.{_MODULES.get(cmd_name, cmd_name)}").command
         command.short_help = COMMANDS[cmd_name]
+        _add_quiet(command)
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
@@ -92,9 +93,35 @@ class _LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
+def _be_quieter(_: click.Context, __: click.Parameter, times: int) -> None:
+    """Raises the level of messages; before and behind the name of a command the option adds up to nothing more."""
+    if times:
+        set_least_level(Level(min(times, Level.ERROR)))
+
+
+def _quiet() -> click.Option:
+    return click.Option(
+        ["-q", "--quiet"],
+        count=True,
+        expose_value=False,
+        callback=_be_quieter,
+        help="No progress on stderr; -qq: errors only.",
+    )
+
+
+def _add_quiet(command: click.Command) -> None:
+    """Gives a command, and the commands of a group, the option `-q`."""
+    if isinstance(command, click.Group):
+        for one in command.commands.values():
+            _add_quiet(one)
+    if all("--quiet" not in one.opts for one in command.params):
+        command.params.append(_quiet())
+
+
 @click.group(
     cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    params=[_quiet()],
     epilog="Start with: flowspec apply examples/wordcount/job.yaml",
 )
 @click.version_option(package_name="flowspec", message="flowspec %(version)s")
@@ -114,6 +141,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _run(argv: Sequence[str]) -> int:
+    set_least_level(Level.PROGRESS)
     try:
         # Not click's own main: it would exit with 1 where the reader of our output goes away.
         with root.make_context("flowspec", list(argv)) as context:

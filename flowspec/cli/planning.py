@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from flowspec.cli.options import job_flow
-from flowspec.cli.output import eprint, print_warnings
+from flowspec.cli.output import ewarn, print_warnings
 from flowspec.cli.policies import read_policies, violations_of
 from flowspec.errors import SpecError
 from flowspec.version import installed_version
@@ -93,9 +93,9 @@ def _note_renamed(emr: Emr, plan: Plan) -> None:
     from flowspec.plan.cluster import FLOW_TAG
 
     for one in find_from_source(emr, source_of(Path(plan.source)), flow=plan.flow, target=plan.target):
-        eprint(
+        ewarn(
             f"note: cluster {one.id} ({one.state}) was started from {plan.source} as flow {one.tags[FLOW_TAG]}; "
-            f"if that is this flow under an earlier name, end it with: flowspec destroy {one.id}"
+            f"if that is this flow under an earlier name, end it with: flowspec destroy {one.id}",
         )
 
 
@@ -104,9 +104,9 @@ def _note_namesakes(emr: Emr, plan: Plan) -> None:
     from flowspec.backend.aws.observe import find_namesakes
 
     for one in find_namesakes(emr, plan.request["Name"], flow=plan.flow, target=plan.target):
-        eprint(
+        ewarn(
             f"note: cluster {one.id} ({one.state}) is called {one.name}, but has not the tags of this flow and target: "
-            f"it is left alone; `flowspec adopt {one.id} {plan.source}` takes it over"
+            f"it is left alone; `flowspec adopt {one.id} {plan.source}` takes it over",
         )
 
 

@@ -22,7 +22,7 @@ from flowspec.cli.options import (
     WATCHING,
     output_format,
 )
-from flowspec.cli.output import eprint, eprint_report
+from flowspec.cli.output import Level, eprint, eprint_report
 from flowspec.cli.planning import Planned, planned, saved_plan
 from flowspec.cli.policies import POLICY
 
@@ -62,7 +62,7 @@ def command(  # noqa: PLR0917 - click passes options by name
 
     made, emr, again = _made(spec, options)
     # Without what blocks it: apply raises that as its error.
-    eprint_report(plans.as_text(replace(made, blocked="")))
+    eprint_report(plans.as_text(replace(made, blocked="")), level=Level.PROGRESS)
     notify = partial(eprint, secrets=made.secrets)
     applied = apply(made, emr, replan=again and partial(_shown, again), lock_timeout=lock_timeout, notify=notify)
     eprint(f"{'joined' if applied.joined else 'started'} cluster {applied.cluster_id}")
@@ -77,7 +77,7 @@ def _shown(again: Callable[[], Plan]) -> Plan:
     from flowspec.report import plans
 
     made = again()
-    eprint_report(plans.as_text(replace(made, blocked="")))
+    eprint_report(plans.as_text(replace(made, blocked="")), level=Level.PROGRESS)
     return made
 
 

@@ -12,7 +12,7 @@ from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, Chosen, choose
 from flowspec.cli.options import DETACH, YES, output_format
-from flowspec.cli.output import eprint, print_result
+from flowspec.cli.output import eprint, ewarn, print_result
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.manage.ending import Leftover
@@ -67,7 +67,7 @@ def _left(chosen: Chosen, cluster: Cluster) -> Sequence[Leftover]:
     try:
         return leftovers(chosen.emr, cluster)
     except FlowspecError as error:
-        eprint(f"note: what it leaves behind could not be read: {error.sentence}", secrets=chosen.secrets)
+        ewarn(f"note: what it leaves behind could not be read: {error.sentence}", secrets=chosen.secrets)
         return ()
 
 

@@ -13,7 +13,7 @@ import click
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import output_format
-from flowspec.cli.output import eprint, masked_json, on_terminal, print_result
+from flowspec.cli.output import ewarn, masked_json, on_terminal, print_result
 from flowspec.scaffold.starters import BUCKET, NAME, REGION, SAMPLE_BUCKET, STARTERS, starter_files, write_starter
 
 
@@ -52,7 +52,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     print_result("\n".join(f"wrote {folder / path}" for path in files))
     print_result("\n".join(["", "next:", *(f"  {line}" for line in steps)]))
     if values["BUCKET"] == SAMPLE_BUCKET:
-        eprint(f"note: put a bucket of yours in place of {SAMPLE_BUCKET} before you apply the target prod")
+        ewarn(f"note: put a bucket of yours in place of {SAMPLE_BUCKET} before you apply the target prod")
     return Exit.OK
 
 
