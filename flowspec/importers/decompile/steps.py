@@ -19,9 +19,10 @@ from flowspec.document.job_flow import JobFlow
 from flowspec.document.tree import Document, Place, Source
 from flowspec.document.tree import Mapping as MappingNode
 from flowspec.importers.decompile.fields import by_definition
+from flowspec.plugins import STEPS, failing
 from flowspec.request.assets import Files
 from flowspec.request.pairs import Inexpressible
-from flowspec.request.steps.registry import KINDS, compile_step
+from flowspec.request.steps.registry import all_kinds, compile_step
 from flowspec.request.steps.target import DEFAULT_REGION, StepTarget, debugging_step
 
 Step: TypeAlias = "dict[str, Any]"
@@ -79,8 +80,9 @@ class Recognizer:
     def _fitting(self, config: dict[str, Any]) -> Iterator[Step]:
         wanted = config["HadoopJarStep"]
         rest = _common_keys(config)
-        for name, kind in KINDS.items():
-            fields = kind.recognize(wanted, self.target)
+        for name, kind in all_kinds().items():
+            with failing(STEPS, name):
+                fields = kind.recognize(wanted, self.target)
             if fields is None:
                 continue
             for more in ({}, {"stage": False}):
