@@ -19,10 +19,9 @@ from flowspec.document.job_flow import JobFlow
 from flowspec.document.tree import Document, Place, Source
 from flowspec.document.tree import Mapping as MappingNode
 from flowspec.importers.decompile.fields import by_definition
-from flowspec.plugins import STEPS, failing
 from flowspec.request.assets import Files
 from flowspec.request.pairs import Inexpressible
-from flowspec.request.steps.registry import all_kinds, compile_step
+from flowspec.request.steps.registry import compile_step, recognized
 from flowspec.request.steps.target import DEFAULT_REGION, StepTarget, debugging_step
 
 Step: TypeAlias = "dict[str, Any]"
@@ -80,11 +79,7 @@ class Recognizer:
     def _fitting(self, config: dict[str, Any]) -> Iterator[Step]:
         wanted = config["HadoopJarStep"]
         rest = _common_keys(config)
-        for name, kind in all_kinds().items():
-            with failing(STEPS, name):
-                fields = kind.recognize(wanted, self.target)
-            if fields is None:
-                continue
+        for name, fields in recognized(wanted, self.target):
             for more in ({}, {"stage": False}):
                 step = {"name": config["Name"], "type": name, **fields, **more, **rest}
                 if self._compiles_to(step, wanted):

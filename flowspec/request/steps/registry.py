@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flowspec.plugins import STEPS, failing, plugins
 from flowspec.request.assets import Files
 from flowspec.request.steps import command, hive, jar, pig, s3_dist_cp, script, spark, streaming
-from flowspec.request.steps.kind import Path, SpecStep, StepKind
-from flowspec.request.steps.target import StepTarget
+from flowspec.request.steps.kind import Fields, Path, SpecStep, StepKind
+from flowspec.request.steps.target import HadoopJarStep, StepTarget
 
 # Import takes the first kind that gives a step back, so `command` comes after those that command-runner.jar runs
 # by name, and `jar`, which can express every step, comes last.
@@ -26,9 +26,16 @@ KINDS: Mapping[str, StepKind] = {
 """The module of each kind, by the value of a step's `type`."""
 
 
-def all_kinds() -> Mapping[str, StepKind]:
-    """The kinds of `KINDS`, and before them those of plugins: what these know, `command` and `jar` would take, too."""
-    return {**plugins(STEPS), **KINDS}
+def recognized(step: HadoopJarStep, target: StepTarget) -> Iterator[tuple[str, Fields]]:
+    """Yields the kinds that may give a step, with its keys: those of plugins first, which `command` would take, too."""
+    for name, plugin in plugins(STEPS).items():
+        with failing(STEPS, name):
+            fields: Fields | None = plugin.recognize(step, target)
+        if fields is not None:
+            yield name, fields
+    for name, kind in KINDS.items():
+        if (fields := kind.recognize(step, target)) is not None:
+            yield name, fields
 
 
 def compile_step(fields: Mapping[str, Any], at: Path, target: StepTarget, files: Files) -> dict[str, Any]:
