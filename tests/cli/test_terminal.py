@@ -121,7 +121,9 @@ def test_lines_elsewhere(start, job):
     _, err = process.communicate(timeout=30)
     assert process.returncode == 0
     assert "\x1b" not in err
-    states = re.findall(r"^(?:cluster j-\w+|step s-\w+ quick): (\w+)", err, re.MULTILINE)
+    changes = re.findall(r"^(cluster|step) [js]-\w+(?: quick)?: (\w+)", err, re.MULTILINE)
+    states = [state for _, state in changes]
     # TERMINATING lasts some milliseconds here, and is seen or not.
     assert [state for state in states if state != "TERMINATING"][-2:] == ["COMPLETED", "TERMINATED"]
-    assert len(states) == len(set(states)), "one line for each change"
+    # On a slow machine the step is seen RUNNING, as the cluster is.
+    assert len(changes) == len(set(changes)), "one line for each change"
