@@ -38,6 +38,9 @@ def test_the_wheel_holds_the_package_and_the_schema_and_nothing_else(built):
     )
     sources = {path.relative_to(ROOT).as_posix() for path in files}
     assert sources <= set(names)
+    starters = {path.relative_to(ROOT).as_posix() for path in (ROOT / "flowspec/scaffold/files").rglob("*.in")}
+    assert "flowspec/scaffold/files/gitops/.github/workflows/flowspec.yml.in" in starters
+    assert starters <= set(names)
     classes = {path.relative_to(ROOT).as_posix() for path in (ROOT / "flowspec").rglob("*.class")}
     assert "flowspec/engines/java/flowspec/FolderFileSystem.class" in classes
     assert classes <= set(names)

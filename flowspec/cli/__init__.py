@@ -4,6 +4,7 @@ Results go to stdout, progress and errors to stderr. Every command returns one o
 
     commands    one module per command
     options     options that several commands share; `locate` finds the cluster that WHAT names
+    completion  shell completion; its `candidates` are names in specs and of clusters
     follow      watching a run on the terminal
     crash       the last resort: no exception reaches the user as a traceback
 """
@@ -12,19 +13,26 @@ from __future__ import annotations
 
 import gc
 import io
+import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.output import eprint_report, wants_color
+from flowspec.cli.output import Level, eprint_report, print_result, set_least_level, wants_color
 from flowspec.errors import FlowspecError, Locked, NothingFound, SpecError, StalePlan
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 # All commands in the order of their use, each with its summary; up to 63 characters fit on a line of 80 columns.
 COMMANDS: Mapping[str, str] = {
+    "init": "Write a first spec, with sample data and a test.",
+    "doctor": "Check what specs need of this machine and of AWS.",
     "validate": "Check specs offline: every error with its place and remedy.",
     "fmt": "Give specs one form; comments are kept.",
     "render": "Show a spec as it is for one target.",
@@ -55,6 +63,7 @@ COMMANDS: Mapping[str, str] = {
     "emulator": "Serve the embedded EMR to any client on this machine.",
     "schema": "Print the JSON Schema of the spec, the reference of its fields.",
     "explain": "Explain a finding or a field of the spec, with examples.",
+    "completion": "Print a script that makes a shell complete what is typed.",
 }
 # `import` is a keyword of Python, so its module has another name.
 _MODULES = {"import": "import_"}
@@ -71,16 +80,50 @@ class _LazyGroup(click.Group):
             return None
         command: click.Command = import_module(f"flowspec.cli.commands.{_MODULES.get(cmd_name, cmd_name)}").command
         command.short_help = COMMANDS[cmd_name]
+        _add_quiet(command)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
+        # Not click's, which imports all commands for their summaries.
+        from click.shell_completion import CompletionItem
+
+        names = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
 
+def _be_quieter(_: click.Context, __: click.Parameter, times: int) -> None:
+    """Raises the level of messages; before and behind the name of a command the option adds up to nothing more."""
+    if times:
+        set_least_level(Level(min(times, Level.ERROR)))
+
+
+def _quiet() -> click.Option:
+    return click.Option(
+        ["-q", "--quiet"],
+        count=True,
+        expose_value=False,
+        callback=_be_quieter,
+        help="No progress on stderr; -qq: errors only.",
+    )
+
+
+def _add_quiet(command: click.Command) -> None:
+    """Gives a command, and the commands of a group, the option `-q`."""
+    if isinstance(command, click.Group):
+        for one in command.commands.values():
+            _add_quiet(one)
+    if all("--quiet" not in one.opts for one in command.params):
+        command.params.append(_quiet())
+
+
 @click.group(
     cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    params=[_quiet()],
     epilog="Start with: flowspec apply examples/wordcount/job.yaml",
 )
 @click.version_option(package_name="flowspec", message="flowspec %(version)s")
@@ -97,6 +140,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _run(argv: Sequence[str]) -> int:
+    set_least_level(Level.PROGRESS)
     try:
         # Not click's own main: it would exit with 1 where the reader of our output goes away.
         with root.make_context("flowspec", list(argv)) as context:
@@ -150,11 +194,24 @@ def _sentence(error: FlowspecError | OSError) -> str:
     return visible(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
 
 
+def _complete(instruction: str) -> int:
+    """Answers a script of `flowspec completion`; whatever fails, nothing is shown in the middle of a command line."""
+    from flowspec.cli.completion import answer
+
+    try:
+        print_result(answer(root, instruction))
+    except Exception:  # noqa: BLE001 - see above
+        return Exit.ERROR
+    return Exit.OK
+
+
 def main() -> None:
     """The `flowspec` command."""
     # Nearly all objects of a short command are those of imported modules, among which the garbage collector finds
     # nothing: with its usual threshold of 700 it takes 6 % of the CPU time of `apply`.
     gc.set_threshold(50_000, 10, 10)
+    if instruction := os.environ.get("_FLOWSPEC_COMPLETE"):
+        sys.exit(_complete(instruction))
     # CI runners and service managers stop us by SIGTERM: it is an interrupt like Ctrl-C, with the same choices.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(sys.argv[1:]))

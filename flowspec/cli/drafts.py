@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flowspec.cli.output import eprint
+from flowspec.cli.output import ewarn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,11 +33,11 @@ def write_whole(path: Path, text: str) -> None:
 def print_notes(made: Decompiled, notes: Sequence[str] = ()) -> None:
     """Prints on stderr which secrets became variables, and what is left in `api_params` or could not be read."""
     for note in (*notes, *made.uploads):
-        eprint(f"warning: {note}")
+        ewarn(f"warning: {note}")
     for name, places in made.places.items():
-        eprint(f"note: a secret at {', '.join(places)} became the variable {name}")
+        ewarn(f"note: a secret at {', '.join(places)} became the variable {name}")
     if made.places:
         ways = f"--var {next(iter(made.places))}=…, a FLOWSPEC_VAR_ variable or --var-file"
-        eprint(f"      give their values with {ways}; `flowspec compile --reveal` shows the whole request")
+        ewarn(f"      give their values with {ways}; `flowspec compile --reveal` shows the whole request")
     for member, reason in made.leftover.items():
-        eprint(f"note: {member} is in api_params: {reason}")
+        ewarn(f"note: {member} is in api_params: {reason}")

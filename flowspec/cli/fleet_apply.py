@@ -24,7 +24,7 @@ from flowspec.cli.fleet import (
     work_on_flows,
 )
 from flowspec.cli.locate import Chosen, bare_endpoint
-from flowspec.cli.output import eprint, eprint_report, labelled
+from flowspec.cli.output import Level, eprint, eprint_report, ewarn, labelled
 from flowspec.cli.selection import selected_specs
 from flowspec.document.discovery import specs_below
 from flowspec.document.escaping import visible
@@ -117,7 +117,7 @@ def _applied(one: FlowPlan, sleep: Callable[[float], None], *, following: Follow
     plan = one.plan if time.monotonic() - began < _FRESH else one.again()
     # What is done to a cluster that people use is shown; of a new one the count will do.
     if one.running and plan.has_changes:
-        eprint_report(plans.as_text(replace(plan, blocked="")))
+        eprint_report(plans.as_text(replace(plan, blocked="")), level=Level.PROGRESS)
     else:
         eprint(result_of(plan))
     notify = partial(eprint, secrets=plan.secrets)
@@ -158,7 +158,7 @@ def _orphans(folders: Sequence[Path], planned: Planned, options: dict[str, Any])
             emr, shared, _ = planned.connections.of(endpoint)
             found = find_orphans(shared, folder, specs, target=options["target"])
             for one in found.unknown:
-                eprint(f"note: left alone, since its commit is not in this repository: {_described(one)}")
+                ewarn(f"note: left alone, since its commit is not in this repository: {_described(one)}")
             for one in found.clusters:
                 if one.id not in seen:
                     seen.add(one.id)

@@ -14,13 +14,15 @@ from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.backend.aws.watch import Ended, Event, StepChanged, StepProgress, Watch, watch
 from flowspec.cli.exits import Exit, exit_of
 from flowspec.cli.locate import Chosen
-from flowspec.cli.output import eprint, eprint_report, on_terminal, print_result
+from flowspec.cli.output import Level, eprint, eprint_report, ewarn, on_terminal, print_result, shows
 from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
 from flowspec.errors import FlowspecError
 from flowspec.report import failures, runs
 
 if TYPE_CHECKING:
+    from rich.progress import ProgressColumn
+
     from flowspec.backend.aws.diagnosis.diagnose import Diagnosis
     from flowspec.backend.aws.manage.ending import Leftover
     from flowspec.cli.options import OnInterrupt
@@ -76,7 +78,7 @@ def leftovers_of(chosen: Chosen, cluster: Cluster) -> Sequence[Leftover]:
 
 def _watch(chosen: Chosen, timeout: float | None, sleep: Callable[[float], None], watch: Watch) -> Ended:
     with closing(watch(chosen.emr, chosen.cluster_id, steps=chosen.steps, timeout=timeout, sleep=sleep)) as events:
-        show = _with_bar if on_terminal() else _with_lines
+        show = _with_bar if on_terminal() and shows(Level.PROGRESS) else _with_lines
         for event in show(events, chosen.secrets):
             if isinstance(event, Ended):
                 return event
@@ -85,45 +87,68 @@ def _watch(chosen: Chosen, timeout: float | None, sleep: Callable[[float], None]
 
 def _with_lines(events: Iterable[Event], secrets: frozenset[str]) -> Iterator[Event]:
     for event in events:
-        eprint_report(runs.event_line(event), secrets=secrets)
+        eprint_report(runs.event_line(event), level=Level.PROGRESS, secrets=secrets)
         yield event
 
 
 def _with_bar(events: Iterable[Event], secrets: frozenset[str]) -> Iterator[Event]:
     from rich.console import Console
     from rich.markup import escape
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress
 
     console = Console(stderr=True, highlight=False)
-    percent = TextColumn("{task.percentage:>3.0f}%")
-    columns = (TextColumn("{task.description}"), BarColumn(), percent, TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*_columns(console.width), console=console, transient=True) as progress:
         bars: dict[str, Any] = {}
         for event in events:
             if isinstance(event, StepChanged) and event.step.state == "RUNNING":
                 name = escape(visible(mask(event.step.name, secrets)))
-                bars[event.step.id] = progress.add_task(name, total=100)
+                bars[event.step.id] = progress.add_task(name, total=None, done="")
             elif isinstance(event, StepChanged) and event.step.id in bars:
                 progress.remove_task(bars.pop(event.step.id))
             elif isinstance(event, StepProgress) and event.step.id in bars:
-                progress.update(bars[event.step.id], completed=runs.progress_of(event))
+                progress.update(
+                    bars[event.step.id], total=100, completed=runs.progress_of(event), done=runs.progress_text(event)
+                )
             if line := runs.event_line(event):
                 progress.console.print(mask(line, secrets), markup=False)
             yield event
 
 
+def _columns(width: int) -> list[ProgressColumn]:
+    """The columns of a step's line: its name, a bar, maps and reduces, the time.
+
+    Where there is no room, the bar goes first and the name is cut: left to rich, names wrap over many lines.
+    """
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.table import Column
+
+    room = width - len(" map 100% reduce 100% 0:00:00")
+    # 40 is rich's own width of a bar; below 12 cells it shows little.
+    bar = min(40, room // 2) if room >= 24 else 0
+    name = Column(overflow="ellipsis", no_wrap=True, max_width=max(8, room - bar - 1))
+    return [
+        TextColumn("{task.description}", table_column=name),
+        *([BarColumn(bar_width=bar)] if bar else []),
+        TextColumn("{task.fields[done]}", table_column=Column(no_wrap=True)),
+        *([TimeElapsedColumn(table_column=Column(no_wrap=True))] if room >= 8 else []),
+    ]
+
+
 def _interrupted(chosen: Chosen, choice: OnInterrupt) -> int:
     if choice == "detach":
-        eprint_report(f"\ncluster {chosen.cluster_id} keeps running; re-attach with: {_command('wait', chosen)}")
-        eprint(f"terminate it with: {_command('destroy', chosen)}")
+        eprint_report(
+            f"\ncluster {chosen.cluster_id} keeps running; re-attach with: {_command('wait', chosen)}",
+            level=Level.WARNING,
+        )
+        ewarn(f"terminate it with: {_command('destroy', chosen)}")
     elif choice == "cancel":
         steps = [step.id for step in describe(chosen.emr, chosen.cluster_id).steps if not step.has_ended]
         if steps:
             chosen.emr.call("CancelSteps", ClusterId=chosen.cluster_id, StepIds=steps)
-        eprint_report(f"\ncancelled {len(steps)} steps of cluster {chosen.cluster_id}")
+        eprint_report(f"\ncancelled {len(steps)} steps of cluster {chosen.cluster_id}", level=Level.WARNING)
     else:
         chosen.emr.call("TerminateJobFlows", JobFlowIds=[chosen.cluster_id])
-        eprint_report(f"\ncluster {chosen.cluster_id}: termination requested")
+        eprint_report(f"\ncluster {chosen.cluster_id}: termination requested", level=Level.WARNING)
     return Exit.INTERRUPTED
 
 
@@ -160,7 +185,7 @@ def _report_end(chosen: Chosen, end: Ended, format_: str) -> int:
         eprint_report(failures.as_text(diagnosis), secrets=chosen.secrets)
         eprint(f"  more: {_command('logs', chosen)}{f' --step {verdict.step.id}' if verdict.step else ''}")
     if verdict.outcome is Outcome.TIMED_OUT:
-        eprint(f"  it keeps running; re-attach with: {_command('wait', chosen)}")
+        ewarn(f"  it keeps running; re-attach with: {_command('wait', chosen)}")
     return exit_of(verdict.outcome)
 
 
@@ -188,7 +213,7 @@ def _or_note(subject: str, read: Callable[[], _T], otherwise: _T, chosen: Chosen
         return read()
     except (FlowspecError, OSError) as error:
         reason = error.sentence if isinstance(error, FlowspecError) else str(error)
-        eprint(f"note: {subject} could not be read: {reason}", secrets=chosen.secrets)
+        ewarn(f"note: {subject} could not be read: {reason}", secrets=chosen.secrets)
         return otherwise
 
 

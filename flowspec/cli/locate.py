@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowspec.cli.options import CONNECTION, VARIABLES, Identity, compose_options, identity
+from flowspec.cli.options import CONNECTION, VARIABLES, Identity, completed, compose_options, identity
 from flowspec.errors import FlowspecError
 from flowspec.facts.backends import BACKENDS, BackendName
 
@@ -43,7 +43,7 @@ class Chosen:
 
 
 LOOKING = compose_options(VARIABLES, CONNECTION, BACKEND)
-CHOOSING = compose_options(click.argument("what", metavar="WHAT"), LOOKING)
+CHOOSING = compose_options(click.argument("what", metavar="WHAT", shell_complete=completed("whats")), LOOKING)
 
 
 def choose(

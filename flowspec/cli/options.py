@@ -19,8 +19,33 @@ if TYPE_CHECKING:
 OnInterrupt: TypeAlias = Literal["detach", "cancel", "terminate"]
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-SPEC = click.argument("spec", type=click.Path(path_type=Path, readable=False), metavar="SPEC")
-TARGET = click.option("-t", "--target", metavar="NAME", help="Target of the spec; default: the one marked default.")
+
+def completed(by: str) -> Callable[[click.Context, click.Parameter, str], Any]:
+    """Returns the callback that completes a parameter by a function of `flowspec.cli.candidates`."""
+
+    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> Any:
+        from flowspec.cli import candidates
+
+        return getattr(candidates, by)(context, parameter, incomplete)
+
+    return complete
+
+
+class _SpecPath(click.Path):
+    """The path of a spec, or of a folder of specs; shells complete it by YAML files."""
+
+    shell_complete = staticmethod(completed("specs"))  # type: ignore[assignment]
+
+
+SPEC_PATH = _SpecPath(path_type=Path, readable=False)
+SPEC = click.argument("spec", type=SPEC_PATH, metavar="SPEC")
+TARGET = click.option(
+    "-t",
+    "--target",
+    metavar="NAME",
+    help="Target of the spec; default: the one marked default.",
+    shell_complete=completed("targets"),
+)
 
 
 def compose_options(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
@@ -36,7 +61,14 @@ def compose_options(*options: Callable[[Any], Any]) -> Callable[[Command], Comma
 
 VARIABLES = compose_options(
     TARGET,
-    click.option("--var", "assignments", multiple=True, metavar="NAME=VALUE", help="Set a variable; may be repeated."),
+    click.option(
+        "--var",
+        "assignments",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Set a variable; may be repeated.",
+        shell_complete=completed("variables"),
+    ),
     click.option(
         "--var-file",
         "variable_files",
@@ -75,6 +107,7 @@ CONVERGING = compose_options(
         "--rerun",
         multiple=True,
         metavar="failed|NAME",
+        shell_complete=completed("reruns"),
         help="On a cluster that lives on: run a step again, or all that failed; may be repeated.",
     ),
     click.option("--cancel-removed", is_flag=True, help="Cancel pending and running steps that the spec has no more."),

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -47,18 +48,45 @@ def print_result(text: str, *, secrets: Collection[str] = (), newline: bool = Tr
     _print(sys.stdout, text, secrets, newline, ci_commands)
 
 
-def eprint(line: str, *, secrets: Collection[str] = ()) -> None:
-    """Prints one line of progress on stderr, its line breaks escaped; nothing if it is empty."""
-    if line:
+class Level(IntEnum):
+    """What a message on stderr is about: `-q` leaves out the first, `-qq` the second, too."""
+
+    PROGRESS = 0
+    WARNING = 1
+    ERROR = 2
+
+
+_least = Level.PROGRESS
+
+
+def set_least_level(level: Level) -> None:
+    """Sets the level below which nothing is printed on stderr from now on."""
+    global _least  # noqa: PLW0603 - of the one command line that a process runs
+    _least = level
+
+
+def shows(level: Level) -> bool:
+    """True if messages of this level are printed."""
+    return level >= _least
+
+
+def eprint(line: str, *, level: Level = Level.PROGRESS, secrets: Collection[str] = ()) -> None:
+    """Prints one line on stderr, its line breaks escaped; nothing if it is empty."""
+    if line and shows(level):
         from flowspec.document.escaping import visible
 
         # Masked before it is escaped: a secret may hold what is escaped.
         _print(sys.stderr, visible(_masked(line, secrets)), ())
 
 
-def eprint_report(text: str, *, secrets: Collection[str] = ()) -> None:
+def ewarn(line: str, *, secrets: Collection[str] = ()) -> None:
+    """Prints one line of warning on stderr, as `eprint`."""
+    eprint(line, level=Level.WARNING, secrets=secrets)
+
+
+def eprint_report(text: str, *, level: Level = Level.ERROR, secrets: Collection[str] = ()) -> None:
     """Prints the lines of a report on stderr, in which the texts of others are `visible`; nothing if it is empty."""
-    if text:
+    if text and shows(level):
         _print(sys.stderr, text, secrets)
 
 
@@ -67,7 +95,7 @@ def print_warnings(diagnostics: Sequence[Diagnostic]) -> None:
     from flowspec.report.diagnostics import as_text
 
     if diagnostics:
-        eprint_report(as_text(diagnostics, color=wants_color()))
+        eprint_report(as_text(diagnostics, color=wants_color()), level=Level.WARNING)
 
 
 def masked_json(value: Any, secrets: Collection[str]) -> str:

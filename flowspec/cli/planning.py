@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from flowspec.cli.options import job_flow
-from flowspec.cli.output import eprint, print_warnings
+from flowspec.cli.output import ewarn, print_warnings
 from flowspec.cli.policies import read_policies, violations_of
 from flowspec.errors import Diagnostic, SpecError, StalePlan
 from flowspec.version import installed_version
@@ -104,9 +104,9 @@ def note_renamed(plan: Plan, emr: Emr) -> None:
     if plan.joins or plan.converges or plan.replaces:
         return
     for one in find_from_source(emr, source_of(Path(plan.source)), flow=plan.flow, target=plan.target):
-        eprint(
+        ewarn(
             f"note: cluster {one.id} ({one.state}) was started from {plan.source} as flow {one.tags[FLOW_TAG]}; "
-            f"if that is this flow under an earlier name, end it with: flowspec destroy {one.id}"
+            f"if that is this flow under an earlier name, end it with: flowspec destroy {one.id}",
         )
 
 

@@ -9,15 +9,13 @@ from typing import Any
 
 import click
 
-from flowspec.cli.options import compose_options, rendered
+from flowspec.cli.options import SPEC_PATH, compose_options, rendered
 from flowspec.document.discovery import find_specs, matches
 from flowspec.document.selection import Condition, is_selected, read_selects
 from flowspec.errors import FlowspecError, NothingFound
 from flowspec.facts.rates import FLOWS_AT_A_TIME
 
-PATHS = click.argument(
-    "paths", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False), metavar="SPEC..."
-)
+PATHS = click.argument("paths", nargs=-1, required=True, type=SPEC_PATH, metavar="SPEC...")
 
 
 def _checked(_context: click.Context, _option: click.Parameter, selects: tuple[str, ...]) -> tuple[str, ...]:

@@ -41,6 +41,19 @@ def find_field(path: str) -> Field:
     return at
 
 
+def field_names(path: str) -> list[str]:
+    """Returns the names of the fields below a path ("": of the spec), and of the kinds of steps there.
+
+    Raises UnknownFieldError.
+    """
+    return [*_fields_of(find_field(path).schema if path else schemas.meant(schemas.strict(), "object"))]
+
+
+def _fields_of(schema: Schema) -> dict[str, Schema]:
+    shape = _shape(schema)
+    return {**_kinds(shape), **shape.get("properties", {})}
+
+
 def _below(at: Field, word: str) -> Field:
     shape = _shape(at.schema)
     kinds = _kinds(shape)
@@ -102,8 +115,7 @@ def _page(field: Field) -> Iterator[str]:
         yield from ("", "## Example", "", "```yaml")
         yield dump({field.path.rpartition(".")[2]: example}).rstrip("\n")
         yield "```"
-    shape = _shape(field.schema)
-    listed = {**_kinds(shape), **shape.get("properties", {})}
+    listed = _fields_of(field.schema)
     if listed:
         yield from ("", "## Fields", "")
         yield from (f"- `{key}`: {_first_sentence(one)}" for key, one in listed.items())

@@ -29,3 +29,23 @@ def check_requires(root: Mapping) -> None:
     if not versions.contains(version, prereleases=True):
         message = f"this spec requires flowspec {versions}, and this is {version}"
         raise refuse(message, f"pip install 'flowspec{versions}', or change `requires`")
+
+
+def unmet_requirements() -> list[str] | None:
+    """Returns the requirements of flowspec that no installed package meets; None where flowspec is not installed."""
+    from importlib.metadata import PackageNotFoundError, requires, version
+
+    from packaging.requirements import Requirement
+
+    def met(wanted: Requirement) -> bool:
+        try:
+            return wanted.specifier.contains(version(wanted.name), prereleases=True)
+        except PackageNotFoundError:
+            return False
+
+    try:
+        wanted = [Requirement(one) for one in requires("flowspec") or ()]
+    except PackageNotFoundError:
+        return None
+    counting = (one for one in wanted if one.marker is None or one.marker.evaluate({"extra": ""}))
+    return [f"{one.name}{one.specifier}" for one in counting if not met(one)]

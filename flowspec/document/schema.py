@@ -18,6 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from flowspec.plugins import STEPS, failing, plugins
+
 Schema: TypeAlias = "dict[str, Any]"
 
 # What only editors need: templates in place of values, and names to offer.
@@ -40,9 +42,27 @@ def text() -> str:
 
 @cache
 def loose() -> Schema:
-    """The schema as editors use it: any value may be a template."""
+    """The schema as editors use it, with the kinds of steps of plugins: any value may be a template."""
     schema: Schema = json.loads(text())
+    for name, plugin in plugins(STEPS).items():
+        with failing(STEPS, name):
+            _add_kind(schema["$defs"], name, plugin.SCHEMA)
     return schema
+
+
+def _add_kind(definitions: dict[str, Any], name: str, own: Schema) -> None:
+    """Adds the kind of step of a plugin, which has the keys of all kinds and its own."""
+    step, script = definitions["step"], definitions["script_step"]
+    if f"{name}_step" in definitions:
+        raise ValueError("this kind of step is flowspec's own")
+    common = {key: value for key, value in script["properties"].items() if key not in ("script", "args")}
+    keys = {key: {"anyOf": [value, {"$ref": "#/$defs/template"}]} for key, value in own["properties"].items()}
+    required = ["name", "type", *own.get("required", ())]
+    definitions[f"{name}_step"] = {**script, **own, "required": required, "properties": {**common, **keys}}
+    for kinds in (step["properties"]["type"], common["type"]):
+        kinds["anyOf"][0]["enum"].append(name)
+    condition = {"properties": {"type": {"const": name}}, "required": ["type"]}
+    step["allOf"].append({"if": condition, "then": {"$ref": f"#/$defs/{name}_step"}})
 
 
 @cache

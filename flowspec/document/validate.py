@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -13,7 +14,7 @@ from flowspec.document.job_flow import JobFlow
 from flowspec.document.messages import Violation, tell
 from flowspec.document.reading import Reading
 from flowspec.document.render import render
-from flowspec.document.rules import check_rules
+from flowspec.document.rules import check_plugins, check_rules
 from flowspec.document.rules.security import check_security
 from flowspec.document.settings import settings_for
 from flowspec.document.tree import Document, Mapping, Scalar, plain, settle
@@ -56,6 +57,9 @@ def validate(document: Document, *, emr_rules: bool = True) -> JobFlow:
     violations = check_rules(sound, [*map(tuple, rejected), *((key,) for key in meant)])
     found += [_placed(document, one) for one in violations if emr_rules or one.id not in refused_by_id()]
     found += [_placed(document, one) for one in check_security(sound, secrets)]
+    for violation, is_error in check_plugins(sound):
+        placed = _placed(document, violation)
+        found.append(replace(placed, severity=Severity.ERROR) if is_error else placed)
     found = list(settings_for(document.path).applied(found))
     settled = settle(found, document.target, secrets)
     if any(one.severity is Severity.ERROR for one in settled):

@@ -40,6 +40,7 @@ from flowspec.importers.recognize import recognized, refuse_structured
 from flowspec.importers.refusal import refuse
 from flowspec.importers.shapes import allowed_values
 from flowspec.importers.terraform import module as terraform
+from flowspec.plugins import IMPORTERS, ImporterPlugin, failing, plugins
 
 # The readers that take values for variables.
 _WITH_VALUES: Mapping[str, Callable[..., Wanted]] = {
@@ -74,11 +75,15 @@ def read(
     source = decoded(name, data)
     if MARKS.search(source.text):
         refuse(source, "a character of Unicode's private use (U+E0F5, U+E0F6) is in it", "take it out")
-    if kind not in ("", "request"):
+    brought = _brought()
+    kind = kind or _recognized_by_plugin(source, brought)
+    if kind not in ("", "request", *brought):
         refuse_structured(source)
     kind = kind or ("terraform" if Path(name).is_dir() else recognized(source))
     if (var_files or settings) and kind not in _WITH_VALUES:
         refuse(source, "--var and --var-file are for Terraform and CloudFormation")
+    if kind in brought:
+        return _checked(_read_by_plugin(kind, brought[kind], source, folder), source)
     if kind == "request":
         return Wanted(read_request(name, data))
     try:
@@ -89,6 +94,37 @@ def read(
         return _checked(wanted, source)
     except RecursionError:
         refuse(source, "nested too deeply")
+
+
+def _brought() -> Mapping[str, ImporterPlugin]:
+    """The importers of plugins by their names. Raises FlowspecError for one that is called like ours."""
+    brought: Mapping[str, ImporterPlugin] = plugins(IMPORTERS)
+    for name in {"request", *_PLAIN, *_WITH_VALUES} & brought.keys():
+        with failing(IMPORTERS, name):
+            raise ValueError("an importer of this name is flowspec's own")
+    return brought
+
+
+def _recognized_by_plugin(source: Source, brought: Mapping[str, ImporterPlugin]) -> str:
+    """The plugin that recognizes a source; "" where none does. Before ours: a plugin knows its format better."""
+    for name, importer in brought.items():
+        with failing(IMPORTERS, name):
+            if importer.recognizes(source.file, source.text):
+                return name
+    return ""
+
+
+def _read_by_plugin(name: str, importer: ImporterPlugin, source: Source, folder: Path) -> Wanted:
+    with failing(IMPORTERS, name):
+        try:
+            return Wanted(dict(importer.read(source.text, folder)))
+        except ValueError as error:
+            refuse(source, str(error))
+
+
+def importer_names() -> list[str]:
+    """The kinds of sources that `read` takes, those of plugins, too."""
+    return ["request", *_PLAIN, *_WITH_VALUES, *_brought()]
 
 
 def _checked(wanted: Wanted, source: Source) -> Wanted:

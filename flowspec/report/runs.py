@@ -51,6 +51,11 @@ def progress_of(event: StepProgress) -> float:
     return (event.maps + event.reduces) / 2
 
 
+def progress_text(event: StepProgress) -> str:
+    """The progress in Hadoop's words."""
+    return f"map {event.maps}% reduce {event.reduces}%"
+
+
 def summary(
     cluster: Cluster, verdict: Verdict, *, outputs: Sequence[str], logs: str, counters: Mapping[str, Counters]
 ) -> str:

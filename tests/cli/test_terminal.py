@@ -6,6 +6,10 @@ import re
 import subprocess
 import sys
 
+import pytest
+
+from flowspec.cli import COMMANDS
+
 
 def on_a_terminal(argv, cwd, *, stream="stderr", **environment):
     """Runs a command with a terminal for its `stream` and gives (exit status, what the terminal was sent)."""
@@ -29,8 +33,86 @@ def test_a_bar_on_a_terminal(job, tmp_path):
     job("  - {name: slow, type: command, args: [sleep, '0.5']}")
     code, seen = on_a_terminal([sys.executable, "-m", "flowspec", "apply", "job.yaml"], tmp_path)
     assert code == 0
-    assert re.search(r"slow .*\x1b\[.*━.*%", seen), "a bar, in colour"
+    assert re.search(r"slow .*\x1b\[.*m━", seen), "a bar, in colour"
+    assert "%" not in seen, "nobody knows how far a command is"
     assert re.search(r"step s-\w+ slow: COMPLETED", seen)
+
+
+def test_no_color(job, tmp_path):
+    job("  - {name: slow, type: command, args: [sleep, '0.5']}")
+    command = [sys.executable, "-m", "flowspec", "apply", "job.yaml"]
+    code, seen = on_a_terminal(command, tmp_path, NO_COLOR="1")
+    assert code == 0
+    assert re.search("slow .*━", seen)
+    assert not re.search(r"\x1b\[[\d;]*3\dm", seen), "no colours (SGR 30 to 39)"
+
+
+@pytest.mark.parametrize("width", [24, 40, 60])
+def test_a_narrow_terminal(job, tmp_path, width):
+    """The line of a step stays one line, and the maps and reduces are shown as far as they fit."""
+    go = tmp_path / "go"
+    (tmp_path / "wait.sh").write_text(f"#!/bin/sh\nwhile [ ! -e {go} ]; do sleep 0.05; done\ncat\n")
+    (tmp_path / "in.txt").write_text("a\n")
+    name = "count the words of all of the texts"
+    job(f"  - {{name: {name}, type: streaming, mapper: cat, reducer: wait.sh, input: in.txt, output: out}}")
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": str(width), "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "flowspec", "apply", "job.yaml"]
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=theirs)
+    os.close(theirs)
+    seen = b""
+    try:
+        while chunk := os.read(ours, 65536):
+            seen += chunk
+            if b"map 100% r" in seen:
+                go.touch()
+    except OSError:
+        # EIO: the command has ended.
+        pass
+    finally:
+        go.touch()
+        os.close(ours)
+    assert process.wait(timeout=60) == 0
+    frames = [line for line in re.split(r"\r|\n|\x1b\[[\d;?]*[A-Za-z]", seen.decode()) if re.search("map 100% r", line)]
+    assert frames
+    assert max(map(len, frames)) <= width
+    assert all(re.match("count", frame) for frame in frames)
+
+
+@pytest.mark.parametrize("words", [("-q", "apply"), ("apply", "-q")])
+def test_quiet(flowspec, job, words):
+    job("  - {name: quick, type: command, args: ['true']}")
+    done = flowspec(*words, "job.yaml")
+    assert done.code == 0
+    assert done.err == ""
+    assert "SUCCEEDED" in done.out.upper()
+    loud = flowspec("apply", "job.yaml")
+    assert "quick: COMPLETED" in loud.err, "the option is that of one command line"
+
+
+def test_quiet_keeps_warnings_and_errors(flowspec, job):
+    # Concurrent steps with an action on failure other than CONTINUE have a warning (FS249).
+    job("  - {name: bad, type: command, args: ['false'], on_failure: TERMINATE_CLUSTER}", "step_concurrency_level: 2")
+    warned = flowspec("validate", "job.yaml", "-q")
+    assert "warning[" in warned.err
+    assert flowspec("validate", "job.yaml", "-qq").err == ""
+    failed = flowspec("apply", "job.yaml", "-qqq")
+    assert failed.code == 4
+    assert "bad" in failed.err
+    assert "warning[" not in failed.err
+    assert "RUNNING" not in failed.err
+
+
+def test_quiet_says_an_error_of_usage(flowspec):
+    done = flowspec("validate", "-qq", "nothing.yaml")
+    assert done.code == 2
+    assert "nothing.yaml" in done.err
+
+
+def test_every_command_has_quiet(flowspec):
+    for command in (*COMMANDS, ("steps", "add"), ("emulator", "prune")):
+        words = (command,) if isinstance(command, str) else command
+        assert "-q, --quiet" in flowspec(*words, "--help").out, words
 
 
 def test_lines_elsewhere(start, job):
@@ -39,7 +121,9 @@ def test_lines_elsewhere(start, job):
     _, err = process.communicate(timeout=30)
     assert process.returncode == 0
     assert "\x1b" not in err
-    states = re.findall(r"^(?:cluster j-\w+|step s-\w+ quick): (\w+)", err, re.MULTILINE)
+    changes = re.findall(r"^(cluster|step) [js]-\w+(?: quick)?: (\w+)", err, re.MULTILINE)
+    states = [state for _, state in changes]
     # TERMINATING lasts some milliseconds here, and is seen or not.
     assert [state for state in states if state != "TERMINATING"][-2:] == ["COMPLETED", "TERMINATED"]
-    assert len(states) == len(set(states)), "one line for each change"
+    # On a slow machine the step is seen RUNNING, as the cluster is.
+    assert len(changes) == len(set(changes)), "one line for each change"

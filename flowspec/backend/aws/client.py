@@ -118,7 +118,7 @@ class Emr:
     def _read(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         from botocore.exceptions import ClientError
 
-        with _translated(operation):
+        with translated(operation):
             for seconds in _READ_AGAIN_AFTER:
                 try:
                     return _send(self._reader, operation, params)
@@ -150,7 +150,7 @@ class Emr:
         """
         from botocore.exceptions import ClientError, HTTPClientError
 
-        with _translated(operation):
+        with translated(operation):
             try:
                 return _send(self._creator, operation, params)
             except ClientError as error:
@@ -180,8 +180,8 @@ class Emr:
         if self.endpoint.backend == "local" or self.endpoint.endpoint_url:
             return ""
         try:
-            with _translated("GetCallerIdentity"):
-                sts = self._session.create_client("sts", region_name=self.region, config=_config(_READ_ATTEMPTS))
+            with translated("GetCallerIdentity"):
+                sts = self._session.create_client("sts", region_name=self.region, config=client_config(_READ_ATTEMPTS))
                 return str(sts.get_caller_identity()["Account"])
         # What answers is no STS: botocore can't read it, or takes XML and HTML for an answer without its members.
         except (FlowspecError, ResponseParserError, KeyError):
@@ -192,7 +192,7 @@ class Emr:
 
         `timeout` is how many seconds it waits for a connection, and for each answer; 60 is botocore's own.
         """
-        with _translated("S3"), _endpoint_url_checked():
+        with translated("S3"), _endpoint_url_checked():
             url = os.environ.get("AWS_ENDPOINT_URL_S3") or self.endpoint.endpoint_url
             # Path addressing only for endpoints of one's own: there are no bucket names in their DNS.
             style = {"addressing_style": "path"} if url else {}
@@ -200,7 +200,7 @@ class Emr:
                 "s3",
                 region_name=self.region,
                 endpoint_url=url,
-                config=_config(attempts, s3=style, connect_timeout=timeout, read_timeout=timeout),
+                config=client_config(attempts, s3=style, connect_timeout=timeout, read_timeout=timeout),
             )
 
 
@@ -215,7 +215,7 @@ def connect(endpoint: Endpoint, session: Any = None) -> Emr:
 def connect_aws(endpoint: Endpoint, session: Any = None) -> Emr:
     """Opens a connection through boto3: two clients, since what creates something must not be retried."""
     outer = session_of(endpoint, session)
-    with _translated("connect"), _endpoint_url_checked():
+    with translated("connect"), _endpoint_url_checked():
         proxies = {"http": endpoint.proxy, "https": endpoint.proxy} if endpoint.proxy else None
         reader, creator = (
             outer._session.create_client(
@@ -226,7 +226,7 @@ def connect_aws(endpoint: Endpoint, session: Any = None) -> Emr:
                 verify=None if endpoint.verify else False,
                 # The quota of retries that the standard mode keeps for the life of a client is used up by some 100
                 # faults; one process that submits or watches many clusters meets more. The legacy mode has none.
-                config=_config(attempts, mode="legacy", proxies=proxies),
+                config=client_config(attempts, mode="legacy", proxies=proxies),
             )
             for attempts in (_READ_ATTEMPTS, 1)
         )
@@ -247,7 +247,7 @@ def session_of(endpoint: Endpoint, session: Any = None) -> Any:
     import boto3
 
     key, secret, token = endpoint.keys or (None, None, None)
-    with _translated("connect"):
+    with translated("connect"):
         found = session or boto3.session.Session(key, secret, token, endpoint.region, profile_name=endpoint.profile)
         if found.get_credentials() is None:
             raise _no_credentials()
@@ -267,7 +267,8 @@ def regions() -> dict[str, str]:
     }
 
 
-def _config(attempts: int, *, mode: Literal["legacy", "standard"] = "standard", **options: Any) -> Any:
+def client_config(attempts: int, *, mode: Literal["legacy", "standard"] = "standard", **options: Any) -> Any:
+    """Returns botocore's configuration of a client: how often a call is sent at most, and `options` of its own."""
     from botocore.config import Config
 
     return Config(retries={"total_max_attempts": attempts, "mode": mode}, **options)
@@ -354,8 +355,8 @@ def _no_credentials() -> FlowspecError:
 
 
 @contextmanager
-def _translated(operation: str) -> Iterator[None]:
-    """Translates botocore's exceptions to ServiceError and FlowspecError."""
+def translated(operation: str) -> Iterator[None]:
+    """Translates botocore's exceptions, in calls of `operation`, to ServiceError and FlowspecError."""
     from botocore import exceptions as aws
 
     try:

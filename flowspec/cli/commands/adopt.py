@@ -18,15 +18,16 @@ from flowspec.cli.options import (
     STAGING,
     VARIABLES,
     YES,
+    completed,
     compose_options,
     job_flow,
     output_format,
 )
-from flowspec.cli.output import eprint, eprint_report, print_result, print_warnings
+from flowspec.cli.output import Level, eprint, eprint_report, print_result, print_warnings
 
 
 @click.command("adopt", epilog="Example: flowspec adopt j-2AXXXXXXGAPLF job.yaml --target prod")
-@compose_options(click.argument("cluster_id", metavar="CLUSTER"), SPEC)
+@compose_options(click.argument("cluster_id", metavar="CLUSTER", shell_complete=completed("cluster_ids")), SPEC)
 @VARIABLES
 @CONNECTION
 @STAGING
@@ -53,7 +54,7 @@ def command(cluster_id: str, spec: Path, lock_timeout: float, yes: bool, format_
     found = plan_adoption(emr, cluster_id, flow, request)
     done = found.is_done
     if not done:
-        eprint_report(plans.as_text(found.plan))
+        eprint_report(plans.as_text(found.plan), level=Level.PROGRESS)
         if not found.plan.replaces:
             confirm(f"Make cluster {cluster_id} the one of flow {flow.name}?", yes=yes)
         notify = partial(eprint, secrets=request.secrets)
@@ -63,5 +64,5 @@ def command(cluster_id: str, spec: Path, lock_timeout: float, yes: bool, format_
         return Exit.OK
     said = "is the one of this flow already" if done else f"is the one of flow {flow.name} now"
     print_result(f"cluster {cluster_id} {said}")
-    eprint_report(plans.as_text(found.plan))
+    eprint_report(plans.as_text(found.plan), level=Level.PROGRESS)
     return Exit.OK

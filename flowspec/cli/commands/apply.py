@@ -22,7 +22,7 @@ from flowspec.cli.options import (
     YES,
     output_format,
 )
-from flowspec.cli.output import eprint, eprint_report
+from flowspec.cli.output import Level, eprint, eprint_report
 from flowspec.cli.planning import Planned, note_renamed, planned, saved_plan
 from flowspec.cli.policies import POLICY
 from flowspec.cli.selection import FLEET, PATHS, names_many
@@ -78,7 +78,7 @@ def command(  # noqa: PLR0917 - click passes options by name
 
     made, emr, again = _made(spec, options)
     # Without what blocks it: apply raises that as its error.
-    eprint_report(plans.as_text(replace(made, blocked="")))
+    eprint_report(plans.as_text(replace(made, blocked="")), level=Level.PROGRESS)
     note_renamed(made, emr)
     notify = partial(eprint, secrets=made.secrets)
     applied = apply(made, emr, replan=again and partial(_shown, again), lock_timeout=lock_timeout, notify=notify)
@@ -94,7 +94,7 @@ def _shown(again: Callable[[], Plan]) -> Plan:
     from flowspec.report import plans
 
     made = again()
-    eprint_report(plans.as_text(replace(made, blocked="")))
+    eprint_report(plans.as_text(replace(made, blocked="")), level=Level.PROGRESS)
     return made
 
 

@@ -10,12 +10,14 @@ import click
 from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, choose_one
-from flowspec.cli.options import YES, compose_options, output_format
-from flowspec.cli.output import eprint_report, print_result
+from flowspec.cli.options import YES, completed, compose_options, output_format
+from flowspec.cli.output import Level, eprint_report, print_result
 
 
 @click.command("cancel", epilog="Example: flowspec cancel job.yaml 'count words'")
-@compose_options(CHOOSING, click.argument("step", required=False, default="", metavar="[STEP]"))
+@compose_options(
+    CHOOSING, click.argument("step", required=False, default="", metavar="[STEP]", shell_complete=completed("steps"))
+)
 @click.option("--force", is_flag=True, help="Kill the process of a running step, instead of interrupting it.")
 @YES
 @output_format("text", "json")
@@ -32,7 +34,7 @@ def command(what: str, step: str, force: bool, yes: bool, format_: str, **option
     chosen = choose_one(what, **options)
     found = steps_to_cancel(chosen.emr, chosen.cluster_id, step)
     if found and not step:
-        eprint_report("\n".join(runs.step_line(one) for one in found), secrets=chosen.secrets)
+        eprint_report("\n".join(runs.step_line(one) for one in found), level=Level.WARNING, secrets=chosen.secrets)
         number = f"the {len(found)} pending steps" if len(found) > 1 else "the pending step"
         confirm(f"Cancel {number} of cluster {chosen.cluster_id}?", yes=yes, unasked=False)
     answers = cancel_steps(chosen.emr, chosen.cluster_id, found, force=force)

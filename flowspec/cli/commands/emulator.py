@@ -17,7 +17,7 @@ from click.core import ParameterSource
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import output_format
-from flowspec.cli.output import eprint, print_result
+from flowspec.cli.output import ewarn, print_result
 from flowspec.cli.times import span
 from flowspec.errors import FlowspecError
 
@@ -168,9 +168,9 @@ def _page(service: Service, path: str) -> Response | None:
 
 def _warn(other_users: bool) -> None:
     if os.geteuid() == 0:
-        eprint("warning: the emulator runs as root, and so does every step; start it as an ordinary user")
+        ewarn("warning: the emulator runs as root, and so does every step; start it as an ordinary user")
     if other_users:
-        eprint("warning: every user of this machine can run programs as the user of the emulator")
+        ewarn("warning: every user of this machine can run programs as the user of the emulator")
 
 
 def _listen(service_for: Callable[[str], Service], port: int, region: str, other_users: bool) -> Endpoint:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import click
 
 from flowspec.cli.exits import Exit
+from flowspec.cli.options import completed
 from flowspec.cli.output import print_result, wants_color
 
 _GROUPS = {
@@ -24,7 +25,7 @@ _GROUPS = {
 
 
 @click.command("explain", epilog="Example: flowspec explain FS204 steps.streaming.mapper")
-@click.argument("words", nargs=-1, metavar="[ID|FIELD...]")
+@click.argument("words", nargs=-1, metavar="[ID|FIELD...]", shell_complete=completed("explained"))
 def command(words: tuple[str, ...]) -> int:
     """Explain a finding, with a wrong and a right example, or a field of the spec; without a word, list the findings.
 

@@ -10,7 +10,7 @@ import click
 from flowspec.cli.drafts import write_whole
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import SPEC, STAGING, VARIABLES, job_flow
-from flowspec.cli.output import eprint, print_result, print_warnings
+from flowspec.cli.output import ewarn, print_result, print_warnings
 
 _FORMATS = ("aws-cli", "cloudformation", "terraform", "stepfunctions", "airflow")
 
@@ -40,5 +40,5 @@ def command(spec: Path, to: str, output: Path | None, force: bool, **options: An
     else:
         print_result(made.text, newline=False)
     for note in made.notes:
-        eprint(f"note: {note}")
+        ewarn(f"note: {note}")
     return Exit.OK

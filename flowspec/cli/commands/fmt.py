@@ -9,6 +9,7 @@ import click
 
 from flowspec.cli.drafts import write_whole
 from flowspec.cli.exits import Exit
+from flowspec.cli.options import SPEC_PATH
 from flowspec.cli.output import eprint, eprint_report, print_result
 from flowspec.document.discovery import find_specs
 from flowspec.document.escaping import visible
@@ -16,7 +17,7 @@ from flowspec.errors import FlowspecError, SpecError
 
 
 @click.command("fmt", epilog="Example: flowspec fmt --check jobs/")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, type=SPEC_PATH, metavar="PATH...")
 @click.option("--check", is_flag=True, help="Change nothing; exit with 3 when a file would change.")
 @click.option("--diff", is_flag=True, help="Print what would change, and change nothing.")
 def command(paths: tuple[Path, ...], check: bool, diff: bool) -> int:

@@ -12,7 +12,7 @@ from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import BACKEND, bare_endpoint
 from flowspec.cli.options import CONNECTION, YES, output_format
-from flowspec.cli.output import eprint, eprint_report, print_result
+from flowspec.cli.output import Level, eprint, eprint_report, print_result
 from flowspec.cli.times import span
 from flowspec.errors import FlowspecError
 
@@ -53,7 +53,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     found = idle_clusters(emr, at_least=at_least)
     done: dict[str, str] = {}
     if terminate and found:
-        eprint_report(runs.idle_table(found))
+        eprint_report(runs.idle_table(found), level=Level.WARNING)
         confirm(f"Terminate {len(found)} idle cluster{'s' if len(found) > 1 else ''}?", yes=yes, unasked=False)
         done = {one.cluster.id: _end(emr, one, unprotect=unprotect) for one in found}
     if format_ == "json":
@@ -71,7 +71,7 @@ def _end(emr: Emr, idle: IdleCluster, *, unprotect: bool) -> str:
     try:
         ended = end_idle(emr, idle, unprotect=unprotect)
     except FlowspecError as error:
-        eprint(f"cluster {idle.cluster.id}: {error.sentence}")
+        eprint(f"cluster {idle.cluster.id}: {error.sentence}", level=Level.ERROR)
         return "refused"
     eprint(f"cluster {idle.cluster.id}: " + ("termination requested" if ended else "not idle any more, left alone"))
     return "terminated" if ended else "left alone"

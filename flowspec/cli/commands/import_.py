@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from flowspec.importers.decompile.draft import Decompiled
 
 _LARGEST = 10_000_000
-_KINDS = ("request", "aws-cli", "cloudformation", "terraform", "airflow", "dataflow-runner", "mrjob")
+_KINDS = "request, aws-cli, cloudformation, terraform, airflow, dataflow-runner, mrjob, or a plugin's"
 
 
 @click.command("import", epilog="Example: flowspec import create-cluster.sh -o job.yaml")
 @click.argument("file", required=False)
 @click.option("--request", metavar="FILE", help="FILE is a request: the same as --from request FILE.")
-@click.option("--from", "kind", type=click.Choice(_KINDS), help="What FILE is; default: what it looks like.")
+@click.option("--from", "kind", metavar="KIND", help=f"What FILE is: {_KINDS}; default: what it looks like.")
 @click.option(
     "--cluster", default="", metavar="NAME", help="Name or number of the cluster to import, where FILE has several."
 )
@@ -67,7 +67,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     sent. FILE may be the id of a cluster, live or ended: its spec plans to no change on it.
     """
     from flowspec.importers.decompile.draft import write_spec
-    from flowspec.importers.sources import read
+    from flowspec.importers.sources import importer_names, read
 
     if output and output.exists() and not force:
         raise click.UsageError(f"{output} exists: write another file with -o, or replace it with --force")
@@ -76,6 +76,8 @@ def command(  # noqa: PLR0917 - click passes them by name
     if any(options.values()):
         raise click.UsageError("--region, --profile, --endpoint-url and --backend are for a cluster's id")
     file, kind = _source(file, request, kind)
+    if kind and kind not in importer_names():
+        raise click.BadParameter(f"{kind!r} is none of {', '.join(importer_names())}", param_hint="--from")
     name = "<stdin>" if file == "-" else file
     folder = Path() if file == "-" else Path(file) if Path(file).is_dir() else Path(file).parent
     data = _content(file)

@@ -10,7 +10,7 @@ import click
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import BACKEND, bare_endpoint
 from flowspec.cli.options import CONNECTION, output_format
-from flowspec.cli.output import eprint, print_result
+from flowspec.cli.output import ewarn, print_result
 from flowspec.cli.times import moment
 from flowspec.facts.states import ALIVE, ENDED
 
@@ -70,7 +70,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     else:
         print_result(runs.table(found.clusters))
     if found.unread:
-        eprint(f"note: these are the newest; {found.unread} older clusters were not looked at: see --limit")
+        ewarn(f"note: these are the newest; {found.unread} older clusters were not looked at: see --limit")
     return Exit.OK
 
 

@@ -9,8 +9,8 @@ import click
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, Chosen, choose
-from flowspec.cli.options import output_format
-from flowspec.cli.output import eprint, log_printer, print_result, wait_for_more
+from flowspec.cli.options import completed, output_format
+from flowspec.cli.output import eprint, ewarn, log_printer, print_result, wait_for_more
 from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ _IN_JSON = 16 << 20
     "--step",
     "wanted",
     metavar="STEP",
+    shell_complete=completed("steps"),
     help="A step's id or name; default: the failed one, else the last begun.",
 )
 @click.option(
@@ -79,7 +80,7 @@ def _as_text(chosen: Chosen, cluster: Cluster, step: Step, reader: Logs, names: 
     if len(absent) == len(names):
         raise FlowspecError(f"there are no logs of step {step.id} yet", remedy=_where_logs_are(cluster, step, reader))
     if absent:
-        eprint(f"note: not there (yet): {', '.join(absent)} of {step.id}")
+        ewarn(f"note: not there (yet): {', '.join(absent)} of {step.id}")
 
 
 def _as_json(chosen: Chosen, cluster: Cluster, step: Step, reader: Logs, names: Sequence[str]) -> None:
@@ -92,7 +93,7 @@ def _as_json(chosen: Chosen, cluster: Cluster, step: Step, reader: Logs, names: 
         hidden = max(0, len(log or b"") - _IN_JSON)
         texts[name] = None if log is None else mask_bytes(log, chosen.secrets, hidden).decode("utf-8", "replace")
         if hidden:
-            eprint(f"note: {name}: only the last {_IN_JSON >> 20} MiB; all of it: flowspec logs --log {name}")
+            ewarn(f"note: {name}: only the last {_IN_JSON >> 20} MiB; all of it: flowspec logs --log {name}")
     document = {"cluster": cluster.id, "step": step.id, "where": reader.where(step.id)}
     print_result(as_json({**mask(document, chosen.secrets), "logs": texts}))
 

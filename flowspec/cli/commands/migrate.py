@@ -12,7 +12,7 @@ import click
 
 from flowspec.cli.drafts import print_notes, write_whole
 from flowspec.cli.exits import Exit
-from flowspec.cli.output import eprint, print_result
+from flowspec.cli.output import Level, eprint, ewarn, print_result
 from flowspec.document.escaping import visible
 from flowspec.errors import FlowspecError
 
@@ -62,7 +62,7 @@ def command(
     found = job_flows(done.calls)
     failed = [wanted for wanted in found if not _write_spec(wanted, script, output, keep_secrets)]
     if not found:
-        eprint(f"error: {script} launched no job flow")
+        eprint(f"error: {script} launched no job flow", level=Level.ERROR)
         _print_reasons(done)
     return _exit(done, script, bool(found) and not failed)
 
@@ -72,9 +72,12 @@ def _print_reasons(done: Run) -> None:
 
     known = list(reasons(done.calls))
     for reason, remedy in known:
-        eprint(f"  {reason}: {remedy}")
+        eprint(f"  {reason}: {remedy}", level=Level.ERROR)
     if not known:
-        eprint("  does it need arguments? Give them after --, as in: flowspec migrate launch.py -- --date 2024-01-01")
+        eprint(
+            "  does it need arguments? Give them after --, as in: flowspec migrate launch.py -- --date 2024-01-01",
+            level=Level.ERROR,
+        )
 
 
 def _answers(file: Path) -> dict[str, str]:
@@ -94,7 +97,7 @@ def _ask(script: str, yes: bool) -> None:
     from flowspec.importers.migrate.running import isolated
 
     reach = "it has no network" if isolated() else "connections of its own process are refused, those of others are not"
-    eprint(f"{script} is executed now, with all it does; its calls to AWS are answered by a fake, and {reach}")
+    ewarn(f"{script} is executed now, with all it does; its calls to AWS are answered by a fake, and {reach}")
     if yes:
         return
     if not sys.stdin.isatty():
@@ -106,7 +109,7 @@ def _exit(done: Run, script: str, complete: bool) -> Exit:
     if done.code is None:
         return Exit.INTERRUPTED
     if done.code:
-        eprint(f"error: {script} ended with {done.code}; what it asked for up to there is written")
+        eprint(f"error: {script} ended with {done.code}; what it asked for up to there is written", level=Level.ERROR)
     return Exit.OK if complete and not done.code else Exit.ERROR
 
 
@@ -116,7 +119,7 @@ def _write_spec(wanted: Wanted, script: str, output: Path, keep_secrets: bool) -
     try:
         made = write_spec(wanted, folder=output, origin=Path(script).name, by="migrate", keep_secrets=keep_secrets)
     except FlowspecError as error:
-        eprint(f"error: the job flow {str(wanted.params.get('Name'))[:80]!r}: {error.message}")
+        eprint(f"error: the job flow {str(wanted.params.get('Name'))[:80]!r}: {error.message}", level=Level.ERROR)
         return False
     path = _path(str(wanted.params.get("Name", "")), output)
     write_whole(path, made.text)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import SPEC, VARIABLES, output_format, rendered
+from flowspec.cli.options import SPEC, VARIABLES, completed, output_format, rendered
 from flowspec.cli.output import masked_json, print_result, print_warnings
 
 if TYPE_CHECKING:
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 @SPEC
 @VARIABLES
 @click.option("--explain", is_flag=True, help="Show with each value where it comes from.")
-@click.option("--vs", "other", metavar="NAME", help="Show what differs at this target.")
+@click.option(
+    "--vs", "other", metavar="NAME", help="Show what differs at this target.", shell_complete=completed("targets")
+)
 @output_format("yaml", "json")
 def command(spec: Path, format_: str, explain: bool, other: str | None, **options: Any) -> int:
     """Show a spec as it is for one target: variables filled in, loops written out, secrets masked."""

@@ -10,7 +10,7 @@ import click
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, choose
 from flowspec.cli.options import output_format
-from flowspec.cli.output import eprint, print_result
+from flowspec.cli.output import eprint, ewarn, print_result
 
 if TYPE_CHECKING:
     from flowspec.report.page.run_report import RunReport
@@ -37,7 +37,7 @@ def command(what: str, output: Path | None, format_: str, **options: Any) -> int
     chosen = choose(what, **options)
     report = make_report(chosen.emr, chosen.cluster_id, secrets=chosen.secrets)
     for note in report.notes:
-        eprint(f"note: {note}", secrets=report.secrets)
+        ewarn(f"note: {note}", secrets=report.secrets)
     text = _text(report, format_)
     if output is None or str(output) == "-":
         print_result(text)

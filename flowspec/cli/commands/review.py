@@ -12,7 +12,7 @@ import click
 from flowspec.cli.cores import each
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import output_format, pairs_of
-from flowspec.cli.output import eprint_report, print_result
+from flowspec.cli.output import Level, eprint_report, print_result
 
 if TYPE_CHECKING:
     from flowspec.review.review import Review
@@ -92,6 +92,6 @@ def _print_plans(made: Review, options: dict[str, Any]) -> None:
         try:
             plan = planned(Path(flow.path), target=flow.target or None, **given, **unset).plan
         except FlowspecError as error:
-            eprint_report(f"{flow.path}: no live plan: {error.message}")
+            eprint_report(f"{flow.path}: no live plan: {error.message}", level=Level.WARNING)
         else:
             print_result(f"\n{plans.as_text(plan)}")

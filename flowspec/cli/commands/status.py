@@ -9,7 +9,7 @@ import click
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, choose
 from flowspec.cli.options import output_format
-from flowspec.cli.output import eprint, print_result
+from flowspec.cli.output import ewarn, print_result
 
 
 @click.command("status", epilog="Example: flowspec status job.yaml")
@@ -24,7 +24,7 @@ def command(what: str, format_: str, **options: Any) -> int:
     chosen = choose(what, **options)
     cluster = describe(chosen.emr, chosen.cluster_id)
     for other in chosen.others:
-        eprint(f"note: cluster {other} has the tags of this flow, too; `flowspec status {other}` shows it")
+        ewarn(f"note: cluster {other} has the tags of this flow, too; `flowspec status {other}` shows it")
     if format_ == "json":
         print_result(runs.as_json(mask(runs.cluster_document(cluster), chosen.secrets)))
     else:

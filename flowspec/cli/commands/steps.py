@@ -14,6 +14,7 @@ from flowspec.cli.locate import CHOOSING, Chosen, choose_one, is_spec
 from flowspec.cli.options import (
     DETACH,
     LOCK_TIMEOUT,
+    SPEC_PATH,
     STAGING,
     WATCHING,
     compose_options,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from flowspec.document.job_flow import JobFlow
     from flowspec.document.tree import Document, Items
 
-_FILE = click.argument("file", type=click.Path(path_type=Path, readable=False), metavar="FILE")
+_FILE = click.argument("file", type=SPEC_PATH, metavar="FILE")
 # The options that say where an EMR is; those of a list of steps are those of the cluster.
 _CONNECTION = ("region", "profile", "endpoint_url")
 

@@ -10,7 +10,7 @@ import click
 
 from flowspec.cli import print_error
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import output_format
+from flowspec.cli.options import SPEC_PATH, output_format
 from flowspec.cli.output import eprint, print_result, wants_color
 from flowspec.cli.selection import SELECT
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command("test", epilog="Example: flowspec test jobs -k wordcount --junit report.xml")
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path, readable=False), metavar="[PATH]...")
+@click.argument("paths", nargs=-1, type=SPEC_PATH, metavar="[PATH]...")
 @click.option(
     "-k",
     "--name",

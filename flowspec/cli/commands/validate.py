@@ -11,7 +11,7 @@ import click
 from flowspec.cli.cores import each
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import STAGING, VARIABLES, job_flow, output_format, target_names
-from flowspec.cli.output import eprint_report, print_result, wants_color
+from flowspec.cli.output import Level, eprint_report, print_result, wants_color
 from flowspec.cli.policies import POLICY, read_policies, violations_of
 from flowspec.cli.selection import PATHS, SELECT, is_folder_or_glob, selected_specs
 from flowspec.document.escaping import visible
@@ -61,7 +61,8 @@ def command(  # noqa: PLR0917 - click passes options by name
         show = {"json": report.as_json, "github": report.as_github, "sarif": report.as_sarif}[format_]
         print_result(show(found), ci_commands=format_ == "github")
     elif found:
-        eprint_report(report.as_text(found, color=wants_color()))
+        level = Level.ERROR if _is_bad(found, strict) else Level.WARNING
+        eprint_report(report.as_text(found, color=wants_color()), level=level)
     return Exit.USAGE if _is_bad(found, strict) else Exit.OK
 
 

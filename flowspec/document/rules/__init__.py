@@ -15,6 +15,7 @@ from flowspec.document.rules.spec import SPEC_RULES, Spec
 from flowspec.document.rules.view import RequestView, request_view
 from flowspec.document.rules.wording import HINTS, WORDINGS, notes
 from flowspec.facts.rules import Breach, Rule, breaches
+from flowspec.plugins import RULES, Finding, failing, plugins
 
 # The keys whose absence a rule reports. (FS274 names its key itself.)
 _ABSENT = {
@@ -34,6 +35,15 @@ def check_rules(spec: Spec, rejected: Collection[Path] = ()) -> Iterator[Violati
         if (one.id, one.path, one.message) not in seen and not _was_given(one, rejected):
             seen.add((one.id, one.path, one.message))
             yield one
+
+
+def check_plugins(spec: Spec) -> Iterator[tuple[Violation, bool]]:
+    """Yields what the rules of plugins find, and whether it is an error. Raises FlowspecError for one that fails."""
+    for name, check in plugins(RULES).items():
+        with failing(RULES, name):
+            found = [Finding(*one) for one in check(spec)]
+        for one in found:
+            yield Violation("FS616", tuple(one.path), f"{one.message} ({name})", one.hint), one.is_error
 
 
 def _was_given(one: Violation, rejected: Collection[Path]) -> bool:

@@ -21,7 +21,7 @@ from flowspec.document.tree import Mapping as MappingNode
 from flowspec.importers.decompile.fields import by_definition
 from flowspec.request.assets import Files
 from flowspec.request.pairs import Inexpressible
-from flowspec.request.steps.registry import KINDS, compile_step
+from flowspec.request.steps.registry import compile_step, recognized
 from flowspec.request.steps.target import DEFAULT_REGION, StepTarget, debugging_step
 
 Step: TypeAlias = "dict[str, Any]"
@@ -79,10 +79,7 @@ class Recognizer:
     def _fitting(self, config: dict[str, Any]) -> Iterator[Step]:
         wanted = config["HadoopJarStep"]
         rest = _common_keys(config)
-        for name, kind in KINDS.items():
-            fields = kind.recognize(wanted, self.target)
-            if fields is None:
-                continue
+        for name, fields in recognized(wanted, self.target):
             for more in ({}, {"stage": False}):
                 step = {"name": config["Name"], "type": name, **fields, **more, **rest}
                 if self._compiles_to(step, wanted):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from flowspec.plugins import STEPS, failing, plugins
 from flowspec.request.assets import Files
 from flowspec.request.steps import command, hive, jar, pig, s3_dist_cp, script, spark, streaming
-from flowspec.request.steps.kind import Path, SpecStep, StepKind
-from flowspec.request.steps.target import StepTarget
+from flowspec.request.steps.kind import Fields, Path, SpecStep, StepKind
+from flowspec.request.steps.target import HadoopJarStep, StepTarget
 
 # Import takes the first kind that gives a step back, so `command` comes after those that command-runner.jar runs
 # by name, and `jar`, which can express every step, comes last.
@@ -25,6 +26,23 @@ KINDS: Mapping[str, StepKind] = {
 """The module of each kind, by the value of a step's `type`."""
 
 
+def recognized(step: HadoopJarStep, target: StepTarget) -> Iterator[tuple[str, Fields]]:
+    """Yields the kinds that may give a step, with its keys: those of plugins first, which `command` would take, too."""
+    for name, plugin in plugins(STEPS).items():
+        with failing(STEPS, name):
+            fields: Fields | None = plugin.recognize(step, target)
+        if fields is not None:
+            yield name, fields
+    for name, kind in KINDS.items():
+        if (fields := kind.recognize(step, target)) is not None:
+            yield name, fields
+
+
 def compile_step(fields: Mapping[str, Any], at: Path, target: StepTarget, files: Files) -> dict[str, Any]:
     """The HadoopJarStep of a step; `at` is its path in the spec. Findings about its files go to `files`."""
-    return KINDS[fields["type"]].compile(SpecStep(fields, at, target, files))
+    step = SpecStep(fields, at, target, files)
+    if kind := KINDS.get(fields["type"]):
+        return kind.compile(step)
+    with failing(STEPS, fields["type"]):
+        made: dict[str, Any] = plugins(STEPS)[fields["type"]].compile(step)
+        return made

@@ -1,0 +1,89 @@
+"""An AWS account as its credentials show it: who calls, and which roles and buckets there are. Changes nothing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from flowspec.backend.aws.client import Endpoint, client_config, session_of, translated
+from flowspec.errors import FlowspecError, ServiceError
+
+# Of an instance's firmware: "Identify EC2 instances", EC2 User Guide. Both files can be read without privileges.
+_VENDOR, _XEN = Path("/sys/devices/virtual/dmi/id/sys_vendor"), Path("/sys/hypervisor/uuid")
+_METADATA = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
+
+_ABSENT = frozenset({"NoSuchEntity", "404", "NoSuchBucket"})
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"})
+
+
+class Account:
+    """An account. `method` is where the credentials come from in botocore's words; `region` None where none is set."""
+
+    def __init__(self, endpoint: Endpoint, *, timeout: float) -> None:
+        """Looks for credentials; each call waits `timeout` seconds for a connection, and for the answer.
+
+        The instance metadata service is asked on EC2 only: elsewhere nothing is sent without credentials. Raises
+        FlowspecError when there are none, or no such profile.
+        """
+        import boto3
+
+        with translated("connect"):
+            outer = boto3.session.Session(region_name=endpoint.region, profile_name=endpoint.profile)
+        if not (_on_ec2() or os.environ.get(_METADATA)):
+            outer._session.get_component("credential_provider").remove("iam-role")
+        self._inner = session_of(endpoint, outer)._session
+        self._timeout = timeout
+        self.method = str(self._inner.get_credentials().method)
+        self.region: str | None = endpoint.region or outer.region_name
+
+    def caller(self) -> str:
+        """Returns the ARN of the caller. Raises FlowspecError."""
+        return str(self._call("sts", "GetCallerIdentity")["Arn"])
+
+    def has_role(self, name: str) -> bool:
+        """True if there is a role of this name. Raises FlowspecError when that is not answered."""
+        return self._finds("iam", "GetRole", RoleName=name)
+
+    def has_instance_profile(self, name: str) -> bool:
+        """True if there is an instance profile of this name. Raises FlowspecError when that is not answered."""
+        return self._finds("iam", "GetInstanceProfile", InstanceProfileName=name)
+
+    def has_bucket(self, name: str) -> bool:
+        """True if there is a bucket of this name. Raises FlowspecError when that is not answered."""
+        return self._finds("s3", "HeadBucket", Bucket=name)
+
+    def _finds(self, service: str, operation: str, **params: str) -> bool:
+        try:
+            self._call(service, operation, **params)
+        except ServiceError as error:
+            if error.code in _ABSENT:
+                return False
+            raise
+        return True
+
+    def _call(self, service: str, operation: str, **params: str) -> dict[str, Any]:
+        from botocore import xform_name
+
+        with translated(operation):
+            # IAM and STS have an endpoint for all regions; botocore wants a region's name nevertheless.
+            config = client_config(1, connect_timeout=self._timeout, read_timeout=self._timeout)
+            client = self._inner.create_client(service, self.region or "us-east-1", config=config)
+            answer: dict[str, Any] = getattr(client, xform_name(operation))(**params)
+            return answer
+
+
+def is_denied(error: FlowspecError) -> bool:
+    """True if the caller is not allowed to ask."""
+    return isinstance(error, ServiceError) and error.code in _DENIED
+
+
+def _on_ec2() -> bool:
+    return _read(_VENDOR).startswith("Amazon EC2") or _read(_XEN).startswith("ec2")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,57 @@
+"""`flowspec doctor`: checks what specs need of this machine and of AWS."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowspec.cli.exits import Exit
+from flowspec.cli.options import CONNECTION, SPEC_PATH, STAGING, VARIABLES, job_flow, output_format
+from flowspec.cli.output import masked_json, print_result, wants_color
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from flowspec.backend.aws.client import Endpoint
+    from flowspec.doctor.needs import Needs
+
+
+@click.command("doctor", epilog="Example: flowspec doctor job.yaml --target prod")
+@click.argument("spec", required=False, type=SPEC_PATH, metavar="[SPEC]")
+@VARIABLES
+@CONNECTION
+@STAGING
+@output_format("text", "json")
+def command(spec: Path | None, format_: str, **options: Any) -> int:
+    """Check what specs need of this machine and of AWS, each with its remedy.
+
+    With SPEC, exits with 1 when something is missing that its target needs. Nothing is changed, and without
+    credentials nothing is asked of AWS.
+    """
+    from flowspec.doctor.check import State
+    from flowspec.doctor.examine import examine
+    from flowspec.report import checks as report
+
+    endpoint, needs, secrets = _wanted(spec, options)
+    checks = examine(endpoint, needs)
+    if format_ == "json":
+        print_result(masked_json(report.checks_document(checks), secrets))
+    else:
+        print_result(report.checks_text(checks, color=wants_color(sys.stdout)), secrets=secrets)
+    return Exit.ERROR if any(one.state is State.MISSING for one in checks) else Exit.OK
+
+
+def _wanted(spec: Path | None, options: dict[str, Any]) -> tuple[Endpoint, Needs, Collection[str]]:
+    """Returns where a spec runs, what it needs there, and its secrets."""
+    from flowspec.backend.aws.client import Endpoint
+    from flowspec.doctor.needs import Needs
+    from flowspec.request.compile import compile
+
+    if spec is None:
+        return Endpoint("emr", options["region"], options["profile"], options["endpoint_url"]), Needs(), ()
+    flow = job_flow(spec, placeholders=True, **options)
+    request = compile(flow)
+    return Endpoint.of(flow), Needs.of(flow, request), flow.secrets | request.secrets

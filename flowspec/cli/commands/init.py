@@ -1,0 +1,104 @@
+"""`flowspec init`: writes a first spec with its programs, sample data and a test."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+from flowspec.cli.exits import Exit
+from flowspec.cli.options import output_format
+from flowspec.cli.output import ewarn, masked_json, on_terminal, print_result
+from flowspec.scaffold.starters import BUCKET, NAME, REGION, SAMPLE_BUCKET, STARTERS, starter_files, write_starter
+
+
+@click.command("init", epilog="Example: flowspec init wordcount --template streaming")
+@click.argument("folder", default=".", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--template", type=click.Choice(tuple(STARTERS)), help="What to write.")
+@click.option("--name", metavar="NAME", help="Name of the flow; default: the folder's.")
+@click.option("--region", metavar="REGION", help="AWS region of the target prod; default: the environment's.")
+@click.option("--bucket", metavar="BUCKET", help="S3 bucket of the target prod, for its files, data and logs.")
+@output_format("text", "json")
+def command(  # noqa: PLR0917 - click passes them by name
+    folder: Path, template: str | None, name: str | None, region: str | None, bucket: str | None, format_: str
+) -> int:
+    """Write a first spec that runs on this machine and on EMR, with sample data and a test.
+
+    On a terminal, what no option says is asked for. No file is ever overwritten.
+    """
+    from flowspec.facts import releases
+
+    if template is None and not _asks():
+        known = "\n".join(f"  {one:<11} {starter.summary}" for one, starter in STARTERS.items())
+        raise click.UsageError(f"choose a template with --template:\n{known}")
+    template = template or _chosen_template()
+    values = {
+        "NAME": _value("--name", name, NAME, _fitting(folder), "Name of the flow"),
+        "REGION": _value("--region", region, REGION, _region(), "AWS region"),
+        "BUCKET": _value("--bucket", bucket, BUCKET, SAMPLE_BUCKET, "S3 bucket"),
+        "RELEASE": releases.newest(),
+    }
+    files = starter_files(template, values)
+    write_starter(folder, files)
+    steps = list(_next_commands(folder, template))
+    if format_ == "json":
+        print_result(masked_json({"template": template, "folder": str(folder), "files": [*files], "next": steps}, ()))
+        return Exit.OK
+    print_result("\n".join(f"wrote {folder / path}" for path in files))
+    print_result("\n".join(["", "next:", *(f"  {line}" for line in steps)]))
+    if values["BUCKET"] == SAMPLE_BUCKET:
+        ewarn(f"note: put a bucket of yours in place of {SAMPLE_BUCKET} before you apply the target prod")
+    return Exit.OK
+
+
+def _next_commands(folder: Path, template: str) -> Iterator[str]:
+    specs = STARTERS[template].specs
+    if folder.resolve() != Path.cwd():
+        yield f"cd {shlex.quote(str(folder))}"
+    yield f"flowspec validate --all-targets {' '.join(specs)}"
+    yield "flowspec test"
+    yield f"flowspec apply {specs[0]}"
+    yield f"flowspec doctor {specs[0]} --target prod"
+
+
+def _asks() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty() and on_terminal()
+
+
+def _chosen_template() -> str:
+    for one, starter in STARTERS.items():
+        click.echo(f"{one:<11} {starter.summary}", err=True)
+    return str(click.prompt("Template", type=click.Choice(tuple(STARTERS)), default="streaming", err=True))
+
+
+def _value(option: str, given: str | None, pattern: re.Pattern[str], default: str, question: str) -> str:
+    """Returns the option's value, else what is answered on a terminal, else the default."""
+    check = _checked(option, pattern)
+    if given is not None:
+        return check(given)
+    return str(click.prompt(question, default=default, value_proc=check, err=True)) if _asks() else default
+
+
+def _checked(option: str, pattern: re.Pattern[str]) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise click.BadParameter(f"{value!r} does not match {pattern.pattern}", param_hint=option)
+        return value
+
+    return check
+
+
+def _fitting(folder: Path) -> str:
+    """Returns a name for a flow from the folder's name."""
+    found = re.sub(r"[^A-Za-z0-9._-]+|^[^A-Za-z]+", "-", folder.resolve().name).strip("-")
+    return found if NAME.fullmatch(found) else "first-flow"
+
+
+def _region() -> str:
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
+    return region if REGION.fullmatch(region) else "us-east-1"

@@ -1,0 +1,75 @@
+"""A check's outcome, and running checks at once, each within a limit of time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from flowspec.errors import FlowspecError
+
+
+class State(Enum):
+    """How a check ended; only `MISSING` keeps the spec from running."""
+
+    OK = "ok"
+    MISSING = "missing"
+    OPTIONAL = "optional"
+    """It is not there, and the spec does not need it."""
+    UNCHECKED = "not checked"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The outcome of a check: what was looked at, how it ended, what was found, and what helps."""
+
+    name: str
+    state: State
+    found: str
+    remedy: str = ""
+
+
+def absent(name: str, found: str, remedy: str, *, needed: bool) -> Check:
+    """Returns the outcome for something that is not there."""
+    return Check(name, State.MISSING if needed else State.OPTIONAL, found, remedy)
+
+
+Work: TypeAlias = "tuple[str, Callable[[], Check]]"
+"""A check's name, and the function that makes it."""
+
+
+def run_checks(works: Iterable[Work], seconds: float) -> list[Check]:
+    """Runs checks at once; one that takes longer than `seconds` is left behind as not checked."""
+    outcomes: dict[int, Check] = {}
+    threads = []
+
+    def run(number: int, work: Work) -> None:
+        outcomes[number] = _outcome(work)
+
+    for number, work in enumerate(works):
+        # Daemons: what hangs (a file system, a credential process) must not keep the command from ending.
+        thread = threading.Thread(target=run, args=(number, work), daemon=True)
+        thread.start()
+        threads.append((thread, work[0]))
+    _join([thread for thread, _ in threads], seconds)
+    late = f"no answer within {seconds:g} s"
+    return [outcomes.get(number, Check(name, State.UNCHECKED, late)) for number, (_, name) in enumerate(threads)]
+
+
+def _outcome(work: Work) -> Check:
+    name, check = work
+    try:
+        return check()
+    except FlowspecError as error:
+        return Check(name, State.UNCHECKED, error.message, error.remedy)
+    except OSError as error:
+        return Check(name, State.UNCHECKED, str(error))
+
+
+def _join(threads: list[threading.Thread], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))

@@ -1,0 +1,34 @@
+"""All checks: of this machine, and of AWS where there are credentials."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowspec.doctor.account import account_checks, credentials_check
+from flowspec.doctor.check import Check, run_checks
+from flowspec.doctor.machine import machine_checks
+from flowspec.doctor.needs import Needs
+
+if TYPE_CHECKING:
+    from flowspec.backend.aws.account import Account
+    from flowspec.backend.aws.client import Endpoint
+
+SECONDS = 15.0
+"""The time that the checks of this machine with the look for credentials, and those of AWS, may take each."""
+
+# Seconds that AWS may take for a connection, and for an answer.
+_TIMEOUT = 5.0
+
+
+def examine(endpoint: Endpoint, needs: Needs, *, seconds: float = SECONDS) -> list[Check]:
+    """Makes all checks; `endpoint` is the EMR of the spec's target. Nothing is changed, no secret is returned."""
+    found: list[Account] = []
+    aws = needs.backend != "local"
+    machine = [*machine_checks(needs)]
+    if aws:
+        needed = needs.backend == "emr"
+        machine.append(credentials_check(endpoint, needed=needed, timeout=_TIMEOUT, keep=found.append))
+    checks = run_checks(machine, seconds)
+    if aws:
+        checks += run_checks(account_checks(endpoint, found[0] if found else None, needs), seconds)
+    return checks

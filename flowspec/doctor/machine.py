@@ -1,0 +1,139 @@
+"""Checks of this machine: Python, packages, git, the home, Java, Spark and Hadoop."""
+
+from __future__ import annotations
+
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Collection, Iterator
+from functools import partial
+from pathlib import Path
+
+from flowspec.doctor.check import Check, State, Work, absent
+from flowspec.doctor.needs import Needs
+from flowspec.document.requires import unmet_requirements
+from flowspec.emulator.state.paths import home
+from flowspec.engines import jvm
+from flowspec.version import installed_version
+
+# Bytes. What a step writes beside its output are its logs and sorted spills; with less, small jobs fail, too.
+_LITTLE = 1 << 30
+# Spark 4.0 dropped Java 8 and 11 (its release notes); Spark 3.5 runs on 8, 11 and 17.
+_JAVA_OF_SPARK_4 = 17
+_SPARK_REMEDY = "pip install 'flowspec[spark]', or set SPARK_HOME"
+
+
+def machine_checks(needs: Needs) -> Iterator[Work]:
+    """Yields the checks of this machine. Programs are looked for, and only asked for their versions."""
+    local = needs.backend == "local"
+    java = bool(needs.engines & {"spark", "hadoop"})
+    yield "python", _python
+    yield "packages", _packages
+    yield "git", partial(_program, "git", r"version (\S+)", "install git: `review` and `test --base` read its history")
+    yield "home", partial(_home, needed=local)
+    yield "disk", partial(_disk, needed=local)
+    yield "java", partial(_java, needed=java)
+    yield "spark", partial(_spark, needed="spark" in needs.engines)
+    yield "hadoop", partial(_hadoop, needed="hadoop" in needs.engines)
+    for name, reason in needs.refused:
+        yield f"step {name}", partial(Check, f"step {name}", State.MISSING, *_split(reason))
+
+
+def _split(sentence: str) -> tuple[str, str]:
+    found, _, remedy = sentence.partition("; ")
+    return found, remedy
+
+
+def _python() -> Check:
+    return Check("python", State.OK, f"{platform.python_version()}, {platform.system()} {platform.machine()}")
+
+
+def _packages() -> Check:
+    unmet = unmet_requirements()
+    if unmet is None:
+        return Check("packages", State.UNCHECKED, "flowspec is not installed as a package", "pip install flowspec")
+    if unmet:
+        remedy = f"pip install {' '.join(map(shlex.quote, unmet))}"
+        return absent("packages", f"not as flowspec requires them: {', '.join(unmet)}", remedy, needed=True)
+    return Check("packages", State.OK, f"flowspec {installed_version()}, and all that it requires")
+
+
+def _program(name: str, pattern: str, remedy: str) -> Check:
+    path = shutil.which(name)
+    if path is None:
+        return absent(name, f"there is no {name} on PATH", remedy, needed=False)
+    return Check(name, State.OK, _version([path, "--version"], pattern))
+
+
+def _version(command: Collection[str], pattern: str) -> str:
+    """Returns the version that a program prints; "" when it prints none within ten seconds."""
+    try:
+        done = subprocess.run(list(command), capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    found = re.search(pattern, done.stdout + done.stderr)
+    return found[1] if found else ""
+
+
+def _home(*, needed: bool) -> Check:
+    folder = home()
+    try:
+        # To write a file is the only sure answer: of mounts that are read-only, access() says otherwise to root.
+        with tempfile.TemporaryFile(dir=_existing(folder)):
+            pass
+    except OSError as error:
+        remedy = "set FLOWSPEC_HOME to a folder you own"
+        return absent("home", f"{folder} can't be written: {error.strerror}", remedy, needed=needed)
+    return Check("home", State.OK, f"{folder} {'is writable' if folder.is_dir() else 'can be made'}")
+
+
+def _disk(*, needed: bool) -> Check:
+    folder = home()
+    free = shutil.disk_usage(_existing(folder)).free
+    found = f"{free / (1 << 30):.1f} GiB free"
+    if free < _LITTLE:
+        remedy = "`flowspec emulator prune` removes what ended clusters left; FLOWSPEC_HOME names another folder"
+        return absent("disk", f"only {found} at {folder}", remedy, needed=needed)
+    return Check("disk", State.OK, found)
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above that exists."""
+    return next(one for one in (folder, *folder.parents) if one.exists())
+
+
+def _java(*, needed: bool) -> Check:
+    path, remedy = jvm.find_java(), "install Java 17, and have `java` on PATH or JAVA_HOME set"
+    if path is None:
+        return absent("java", "there is no Java", remedy, needed=needed)
+    version = _version([path, "-version"], r'version "([^"]+)"')
+    spark = jvm.find_spark()
+    if spark and _major(spark.version("spark-core")) >= 4 and 0 < _major(version.removeprefix("1.")) < _JAVA_OF_SPARK_4:
+        found = f"Java {version}, and Spark {spark.version('spark-core')} wants {_JAVA_OF_SPARK_4}"
+        return absent("java", found, remedy, needed=needed)
+    return Check("java", State.OK, f"{version or 'of unknown version'} ({path})")
+
+
+def _major(version: str) -> int:
+    found = re.match(r"\d+", version)
+    return int(found[0]) if found else 0
+
+
+def _spark(*, needed: bool) -> Check:
+    spark = jvm.find_spark()
+    if spark is None:
+        return absent("spark", "there is no Spark", _SPARK_REMEDY, needed=needed)
+    return Check("spark", State.OK, f"{spark.version('spark-core')} ({spark.home})")
+
+
+def _hadoop(*, needed: bool) -> Check:
+    if path := shutil.which("hadoop"):
+        version = _version([path, "version"], r"Hadoop (\S+)")
+        return Check("hadoop", State.OK, f"{version or 'of unknown version'} ({path})")
+    spark = jvm.find_spark()
+    if spark is None:
+        return absent("hadoop", "there is neither a `hadoop` on PATH nor a Spark", _SPARK_REMEDY, needed=needed)
+    return Check("hadoop", State.OK, f"{spark.version('hadoop-client-api')}, the client among Spark's jars")

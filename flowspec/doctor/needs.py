@@ -1,0 +1,62 @@
+"""What a spec needs of this machine and of AWS, read from its request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from flowspec.document.job_flow import JobFlow
+from flowspec.engines import engine_of, unsupported
+from flowspec.facts.backends import BackendName
+from flowspec.facts.uris import is_s3, split_s3
+from flowspec.request.compile import Request
+
+
+class Needs(NamedTuple):
+    """The needs of a spec; without one, nothing is needed.
+
+    `engines` run its steps on this machine, and `refused` are the steps that none can run, with the reason. `roles`
+    and `profiles` are names in IAM, `buckets` those that its files and logs go to.
+    """
+
+    backend: BackendName | None = None
+    engines: frozenset[str] = frozenset()
+    refused: tuple[tuple[str, str], ...] = ()
+    roles: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    buckets: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, flow: JobFlow, request: Request) -> Needs:
+        """Returns what a flow needs on its target's backend. Asks nothing and nobody."""
+        params = request.params
+        if flow.backend == "local":
+            jars = [(one["Name"], _jar(one["HadoopJarStep"])) for one in params.get("Steps", ())]
+            refused = ((name, unsupported(*jar)) for name, jar in jars)
+            return cls(
+                "local",
+                frozenset(engine_of(*jar) for _, jar in jars),
+                tuple((name, reason) for name, reason in refused if reason),
+            )
+        return cls(
+            "emr",
+            roles=_names(params, "ServiceRole", "AutoScalingRole"),
+            profiles=_names(params, "JobFlowRole"),
+            buckets=tuple(dict.fromkeys(_buckets(flow, request))),
+        )
+
+
+def _jar(step: Mapping[str, Any]) -> tuple[str, str | None, list[str]]:
+    return step["Jar"], step.get("MainClass"), step.get("Args", [])
+
+
+def _names(params: Mapping[str, Any], *members: str) -> tuple[str, ...]:
+    """The names of roles; an ARN ends with the name, behind the path."""
+    return tuple(str(params[member]).rpartition("/")[2] for member in members if params.get(member))
+
+
+def _buckets(flow: JobFlow, request: Request) -> Iterator[str]:
+    uris = [flow.staging] if request.assets else []
+    for uri in (*uris, request.params.get("LogUri")):
+        if uri and is_s3(uri):
+            yield split_s3(uri)[0]
