@@ -80,7 +80,9 @@ class Plan:
     different on this machine from the cluster asked for, `notes` what of the running cluster was left as it is.
     `converges` is the running cluster that is changed in place, and `observed` the digest of it as it was then.
     `uploads` are the files that have to be staged, and `staged` the URIs of those that are known to be there already.
-    `preflight` is what was found before it is submitted; None when nobody looked.
+    `supervision` are the tags by which a watcher knows what to do about the steps, and `retagging` the calls that bring
+    a living cluster up to them, which change nothing of what runs. `preflight` is what was found before it is
+    submitted; None when nobody looked.
     `awaits` are the ids of its steps that are the spec's and not over yet; None where all of its steps are the run's.
     """
 
@@ -104,6 +106,8 @@ class Plan:
     warnings: tuple[Diagnostic, ...] = ()
     staged: frozenset[str] = frozenset()
     preflight: tuple[Finding, ...] | None = None
+    supervision: tuple[tuple[str, str], ...] = ()
+    retagging: tuple[ApiCall, ...] = ()
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     version: int = PLAN_VERSION
 

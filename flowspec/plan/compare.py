@@ -24,6 +24,7 @@ from flowspec.plan.identity import (
 )
 from flowspec.plan.lines import blast_radius, step_lines, submission_lines, upload_lines, without_secret
 from flowspec.plan.steps import HISTORY_LIMIT, StepChanges, compare_steps, step_identity
+from flowspec.plan.supervision import policy_tags, retagging_calls, step_policies, supervision_notes
 from flowspec.request.origins import Path, locate
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def make_plan(
     )
     choices = Choices(replace, frozenset(rerun), cancel_removed, now)
     plan = submission if cluster is None else _against(submission, cluster, choices)
+    plan = _supervised(plan, jobflow, cluster)
     if cluster is not None and cluster.others:
         plan = dataclasses.replace(plan, notes=(*plan.notes, _others_note(cluster)))
     changes = (
@@ -79,6 +81,19 @@ def make_plan(
         for one in plan.changes
     )
     return dataclasses.replace(plan, changes=tuple(changes))
+
+
+def _supervised(plan: Plan, jobflow: JobFlow, cluster: Cluster | None) -> Plan:
+    """The plan with what a watcher does about its steps."""
+    policies = step_policies(jobflow, plan.request)
+    tags = policy_tags(policies)
+    stays = cluster is not None and cluster.id in {plan.joins, plan.converges}
+    return dataclasses.replace(
+        plan,
+        supervision=tuple(tags.items()),
+        retagging=tuple(retagging_calls(tags, cluster)) if cluster is not None and stays else (),
+        notes=(*plan.notes, *supervision_notes(policies, plan.request.get("Steps", ()))),
+    )
 
 
 class Choices(NamedTuple):

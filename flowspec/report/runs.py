@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flowspec.backend.aws.manage.inventory import IdleCluster
+from flowspec.backend.aws.supervise import Acted
 from flowspec.backend.aws.verdict import Verdict
 from flowspec.backend.aws.watch import ClusterChanged, Event, StepChanged, StepProgress
 from flowspec.backend.local.fidelity import LocalFidelity
@@ -25,6 +26,8 @@ def event_line(event: Event) -> str:
         return f"cluster {cluster.id}: {cluster.state}{_because(cluster)}"
     if isinstance(event, StepChanged):
         return "" if event.step.state == "PENDING" else step_line(event.step)
+    if isinstance(event, Acted):
+        return visible(event.text)
     return ""
 
 

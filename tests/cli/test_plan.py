@@ -128,8 +128,8 @@ def test_a_preflight_of_an_account_where_all_is_there(prod):
     assert made.code == 0, made.err
     # moto does not simulate policies.
     (count,) = [line for line in made.out.splitlines() if line.startswith("Preflight")]
-    assert count == "Preflight: 9 checked, 2 not checked"
-    assert "not checked: elasticmapreduce:RunJobFlow, iam:PassRole: the endpoint has no iam" in made.out
+    assert count == "Preflight: 9 checked, 3 not checked"
+    assert "not checked: elasticmapreduce:RunJobFlow, iam:PassRole to elasticmapreduce.amazonaws.com" in made.out
 
 
 def test_a_preflight_tells_all_that_is_wrong_and_nothing_is_sent(prod, moto, tmp_path):

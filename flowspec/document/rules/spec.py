@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any, TypeAlias
 
 from flowspec.document.messages import Violation
+from flowspec.facts.releases import at_least, parse
 from flowspec.facts.uris import nested_s3
 
 Spec: TypeAlias = "Mapping[str, Any]"
@@ -89,4 +90,49 @@ def nested_uris(spec: Spec) -> Iterator[Violation]:
             yield Violation("FS273", path, f"an S3 URI inside an S3 URI: {found[:80]}", "leave out one of the prefixes")
 
 
-SPEC_RULES: tuple[SpecRule, ...] = (own_tags, debugging_needs_logs, generic_options, unshipped_scripts, nested_uris)
+def retries(spec: Spec) -> Iterator[Violation]:
+    """A step is run again on the same cluster, which has to be there, and where its output must not be."""
+    default = spec.get("action_on_failure")
+    for index, step in enumerate(spec.get("steps") or ()):
+        if not isinstance(step, dict) or "retry" not in step:
+            continue
+        at = ("steps", index, "retry")
+        if spec.get("keep_alive") is not True or step.get("on_failure", default) not in _SURVIVED:
+            message = "the cluster ends when the step fails, so that it can't be run again"
+            yield Violation("FS291", at, message, "keep_alive: true and on_failure: CANCEL_AND_WAIT", key=True)
+        if step.get("type") == "streaming" and "output_format" not in step:
+            message = "a second attempt fails: Hadoop does not write into the output that the first one has made"
+            yield Violation("FS292", at, message, "leave retry out, or write to HDFS and copy", key=True)
+
+
+_SURVIVED = frozenset({"CANCEL_AND_WAIT", "CONTINUE"})
+
+
+def timeouts(spec: Spec) -> Iterator[Violation]:
+    """A running step can be cancelled from release 5.28.0 on (API reference, CancelSteps); watchers look every 30 s."""
+    label = spec.get("release_label")
+    old = "ami_version" in spec or (isinstance(label, str) and parse(label) and not at_least(label, 5, 28))
+    for index, step in enumerate(spec.get("steps") or ()):
+        timeout = step.get("timeout") if isinstance(step, dict) else None
+        if not isinstance(timeout, int):
+            continue
+        at = ("steps", index, "timeout")
+        if old:
+            yield Violation("FS293", at, "EMR cancels running steps from emr-5.28.0 on", "leave it out", key=True)
+        elif timeout < _LOOKED_AT_EVERY and spec.get("backend", "emr") == "emr":
+            message = f"a watcher looks at the steps on EMR every {_LOOKED_AT_EVERY} s, so the step may run longer"
+            yield Violation("FS294", at, message, f"{2 * _LOOKED_AT_EVERY} or more")
+
+
+# Seconds (`flowspec.backend.aws.backend`).
+_LOOKED_AT_EVERY = 30
+
+SPEC_RULES: tuple[SpecRule, ...] = (
+    own_tags,
+    debugging_needs_logs,
+    generic_options,
+    unshipped_scripts,
+    nested_uris,
+    retries,
+    timeouts,
+)

@@ -157,7 +157,7 @@ def _allowed_findings(ask: Ask, caller: str, passed: _Passed) -> Iterator[Findin
         try:
             answer = ask("SimulatePrincipalPolicy", **_simulation(principal, action, resources, service))
         except FlowspecError as error:
-            yield Finding(Level.UNCHECKED, action, reason(error))
+            yield Finding(Level.UNCHECKED, f"{action} to {service}" if service else action, reason(error))
             continue
         yield from (_decision(one, action, _name(principal)) for one in answer.get("EvaluationResults", ()))
 

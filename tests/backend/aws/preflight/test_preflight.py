@@ -116,7 +116,8 @@ def test_an_account_in_which_all_is_there(look):
     assert found[Level.WRONG] == {}
     assert found[Level.WARNING] == {}
     # moto does not simulate policies.
-    assert set(found[Level.UNCHECKED]) == {"iam:PassRole", "elasticmapreduce:RunJobFlow"}
+    passed = {f"iam:PassRole to {one}.amazonaws.com" for one in ("ec2", "elasticmapreduce")}
+    assert set(found[Level.UNCHECKED]) == {*passed, "elasticmapreduce:RunJobFlow"}
     assert set(found[Level.OK]) == {
         "bucket acme-data",
         "bucket acme-logs",
