@@ -13,10 +13,11 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from flowspec.backend.aws.apply import apply
+from flowspec.backend.aws.apply import Applied, apply
 from flowspec.backend.aws.client import Emr, Endpoint, connect
 from flowspec.backend.aws.manage.reconstruction import Reconstructed, reconstruct
 from flowspec.backend.aws.observe import observe
+from flowspec.backend.aws.relaunch import Launches
 from flowspec.backend.aws.staging import note_staged
 from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.backend.aws.watch import Ended, Event, watch
@@ -136,11 +137,28 @@ def run(
     if preflight and not made.blocked:
         refuse_wrong(preflight_on(emr, jobflow, request, made))
     applied = apply(made, emr, replan=plan, sleep=sleep)
+    launches = Launches(made, emr, sleep=sleep)
+    joined = applied.joined
+    while True:
+        end = _watched(emr, applied, timeout, on_event, sleep)
+        further = launches.again(end.cluster)
+        if further is None:
+            return RunResult(end.cluster, end.verdict, joined, emr)
+        applied = further
+
+
+def _watched(
+    emr: Emr,
+    applied: Applied,
+    timeout: float | None,
+    on_event: Callable[[Event], object],
+    sleep: Callable[[float], None],
+) -> Ended:
     with closing(watch(emr, applied.cluster_id, steps=applied.steps, timeout=timeout, sleep=sleep)) as events:
         for event in events:
             on_event(event)
             if isinstance(event, Ended):
-                return RunResult(event.cluster, event.verdict, applied.joined, emr)
+                return event
     raise AssertionError("watch always ends with Ended")
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,6 +22,7 @@ from flowspec.errors import FlowspecError
 from flowspec.report import failures, runs
 
 if TYPE_CHECKING:
+    from flowspec.backend.aws.relaunch import Launches
     from flowspec.cli.options import OnInterrupt
     from flowspec.plan.cluster import Cluster
 
@@ -37,13 +39,26 @@ def print_detached(chosen: Chosen, format_: str, *, joined: bool) -> int:
     return Exit.OK
 
 
-def follow(chosen: Chosen, *, timeout: float | None, on_interrupt: OnInterrupt, format_: str) -> int:
-    """Watches until the work is over and prints how it ended; returns the exit code."""
+def follow(
+    chosen: Chosen,
+    *,
+    timeout: float | None,
+    on_interrupt: OnInterrupt,
+    format_: str,
+    launches: Launches | None = None,
+) -> int:
+    """Watches until the work is over and prints how it ended; returns the exit code.
+
+    With `launches` a cluster that failed before a step ran is followed by another, as the spec says.
+    """
     try:
         end = _watch(chosen, timeout)
+        while launches and (applied := launches.again(end.cluster)):
+            chosen = replace(chosen, cluster_id=applied.cluster_id, steps=applied.steps)
+            end = _watch(chosen, timeout)
     except KeyboardInterrupt:
         return _interrupted(chosen, on_interrupt)
-    return _report_end(chosen, end, format_)
+    return _report_end(chosen, end, format_, launches.failed if launches else ())
 
 
 def wait_until_terminated(chosen: Chosen) -> Cluster:
@@ -107,7 +122,7 @@ def _interrupted(chosen: Chosen, choice: OnInterrupt) -> int:
     return Exit.INTERRUPTED
 
 
-def _report_end(chosen: Chosen, end: Ended, format_: str) -> int:
+def _report_end(chosen: Chosen, end: Ended, format_: str, failed_launches: Sequence[str]) -> int:
     cluster, verdict = end.cluster, end.verdict
     logs = logs_of(chosen.emr, cluster)
     unhappy = verdict.outcome not in {Outcome.SUCCEEDED, Outcome.TIMED_OUT}
@@ -126,6 +141,7 @@ def _report_end(chosen: Chosen, end: Ended, format_: str) -> int:
             "outputs": _outputs(cluster),
             "logs": logs.folder(),
             "counters": counters,
+            "failed_launches": list(failed_launches),
             "local_run": fidelity and runs.fidelity_document(fidelity),
             "diagnosis": diagnosis and failures.as_document(diagnosis),
         }

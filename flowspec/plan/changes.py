@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flowspec.errors import Diagnostic, Location
 from flowspec.request.snapshot import Snapshot
@@ -83,6 +83,8 @@ class Plan:
     `supervision` are the tags by which a watcher knows what to do about the steps, and `retagging` the calls that bring
     a living cluster up to them, which change nothing of what runs. `preflight` is what was found before it is
     submitted; None when nobody looked.
+    `fallback` are the requests to launch with when there is no capacity for this one, in order, and `launch_retries`
+    how often a launch that fails before a step ran is repeated.
     `awaits` are the ids of its steps that are the spec's and not over yet; None where all of its steps are the run's.
     """
 
@@ -108,6 +110,8 @@ class Plan:
     preflight: tuple[Finding, ...] | None = None
     supervision: tuple[tuple[str, str], ...] = ()
     retagging: tuple[ApiCall, ...] = ()
+    fallback: tuple[Mapping[str, Any], ...] = ()
+    launch_retries: int = 0
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     version: int = PLAN_VERSION
 

@@ -22,6 +22,7 @@ from flowspec.plan.identity import (
     steps_digest,
     unreadable,
 )
+from flowspec.plan.launches import alternatives, launch_notes, made_by
 from flowspec.plan.lines import blast_radius, step_lines, submission_lines, upload_lines, without_secret
 from flowspec.plan.steps import HISTORY_LIMIT, StepChanges, compare_steps, step_identity
 from flowspec.plan.supervision import policy_tags, retagging_calls, step_policies, supervision_notes
@@ -68,6 +69,8 @@ def make_plan(
         remarks=assessment.remarks,
         warnings=jobflow.warnings,
         secrets=request.secrets,
+        fallback=alternatives(jobflow, request.params),
+        launch_retries=jobflow.fields.get("launch_retries", 0),
     )
     choices = Choices(replace, frozenset(rerun), cancel_removed, now)
     plan = submission if cluster is None else _against(submission, cluster, choices)
@@ -92,8 +95,14 @@ def _supervised(plan: Plan, jobflow: JobFlow, cluster: Cluster | None) -> Plan:
         plan,
         supervision=tuple(tags.items()),
         retagging=tuple(retagging_calls(tags, cluster)) if cluster is not None and stays else (),
-        notes=(*plan.notes, *supervision_notes(policies, plan.request.get("Steps", ()))),
+        notes=(*plan.notes, *supervision_notes(policies, plan.request.get("Steps", ())), *_launch_notes(plan, jobflow)),
     )
+
+
+def _launch_notes(plan: Plan, jobflow: JobFlow) -> Iterator[str]:
+    # Of a cluster that lives already nothing is launched.
+    if not plan.converges and not (plan.joins and lives_on(plan.request)):
+        yield from launch_notes(plan.launch_retries, jobflow.fields.get("fallback", ()))
 
 
 class Choices(NamedTuple):
@@ -131,7 +140,8 @@ def _against(submission: Plan, cluster: Cluster, choices: Choices) -> Plan:
     # A run: neither the spec nor the cluster outlives its steps.
     if cluster.live is None or not (lives_on(wanted) or cluster.keep_alive):
         return _joined_or_replaced(submission, cluster, choices)
-    comparison = _compared(wanted, cluster, submission.secrets)
+    made = dataclasses.replace(submission, request=made_by(submission, cluster))
+    comparison = _compared(made.request, cluster, submission.secrets)
     fixed = [one for one in comparison.differences if needs_replacement(one)]
     if fixed:
         return _replacement(submission, cluster, fixed, choices)
@@ -142,7 +152,7 @@ def _against(submission: Plan, cluster: Cluster, choices: Choices) -> Plan:
         cancel_removed=choices.cancel_removed,
         known=cluster.tags.get(STEPS_TAG) == steps_digest(wanted, submission.secrets),
     )
-    return _converging(submission, cluster, comparison, steps)
+    return _converging(made, cluster, comparison, steps)
 
 
 def _others_note(cluster: Cluster) -> str:
@@ -178,7 +188,7 @@ def _joined_or_replaced(submission: Plan, cluster: Cluster, choices: Choices) ->
         return joined
     if cluster.live is None:
         return _replacement(submission, cluster, (), choices)
-    wanted = submission.request
+    wanted = made_by(submission, cluster)
     comparison = _compared(wanted, cluster, submission.secrets)
     wanted_steps = [step_identity(one) for one in wanted.get("Steps", ())]
     if wanted_steps != [step_identity(one) for one in cluster.live.params.get("Steps", ())]:

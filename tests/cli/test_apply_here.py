@@ -268,3 +268,17 @@ def await_line(stream, words):
         if words in line:
             return
     raise AssertionError(f"{words!r} never came")
+
+
+def test_a_detached_run_is_looked_after_by_wait(flowspec, job, tmp_path):
+    flaky = f"test -e {tmp_path}/mark || {{ touch {tmp_path}/mark; exit 75; }}"
+    more = "on_failure: CONTINUE, retry: {attempts: 2, on: [75]}"
+    path = job(f"  - {{name: flaky, type: command, args: [bash, -c, '{flaky}'], {more}}}", keep_alive="true")
+    planned = flowspec("plan", path)
+    assert "note: step flaky: 2 attempts, after 75" in planned.out
+    assert "after --detach, by `flowspec wait`" in planned.out
+    cluster_id = flowspec("apply", path, "--detach").out.strip()
+    done = flowspec("wait", cluster_id)
+    assert done.code == 0, done.err
+    assert "step flaky: attempt 2 of 2" in done.err
+    assert flowspec("destroy", cluster_id, "--yes").code == 0

@@ -59,6 +59,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     SPEC may be a plan that `flowspec plan -o FILE` has saved: exactly that is done, or refused when it is stale.
     """
     from flowspec.backend.aws.apply import apply
+    from flowspec.backend.aws.relaunch import Launches
     from flowspec.cli.follow import follow, print_detached
     from flowspec.pipeline import refuse_wrong
     from flowspec.report import plans
@@ -75,7 +76,8 @@ def command(  # noqa: PLR0917 - click passes options by name
     chosen = Chosen(emr, applied.cluster_id, made.secrets, steps=applied.steps)
     if detach:
         return print_detached(chosen, format_, joined=applied.joined)
-    return follow(chosen, timeout=timeout, on_interrupt=on_interrupt, format_=format_)
+    launches = Launches(made, emr, notify)
+    return follow(chosen, timeout=timeout, on_interrupt=on_interrupt, format_=format_, launches=launches)
 
 
 def _looked_ahead(plan: Plan, preflight: Callable[[Plan], Plan]) -> Plan:

@@ -47,9 +47,9 @@ class Run:
         self.applied = apply(self.plan, self.emr)
         self.id = self.applied.cluster_id
 
-    def watch(self, **options):
+    def watch(self, sleep=quick, **options):
         """Watches to the end; what was done is kept in `acted`."""
-        events = watch(self.emr, self.id, steps=self.applied.steps, sleep=quick, **options)
+        events = watch(self.emr, self.id, steps=self.applied.steps, sleep=sleep, **options)
         with closing(events):
             found = list(events)
         self.acted = [one.text for one in found if isinstance(one, Acted)]
@@ -197,7 +197,9 @@ def test_two_watchers_at_the_same_moment_cancel_once(run, tmp_path):
     flaky = f"test -e {tmp_path}/mark || {{ touch {tmp_path}/mark; exit 75; }}"
     flow = run(step("flaky", flaky, "    retry: {attempts: 5, on: [75]}\n"))
     verdicts = []
-    watchers = [threading.Thread(target=lambda: verdicts.append(flow.watch().outcome)) for _ in range(2)]
+    watchers = [
+        threading.Thread(target=lambda: verdicts.append(flow.watch(sleep=time.sleep).outcome)) for _ in range(2)
+    ]
     for one in watchers:
         one.start()
     for one in watchers:

@@ -25,7 +25,8 @@ _GROUPS = {
 def network_findings(emr: Emr, plan: Plan) -> list[Finding]:
     """Checks what a new cluster needs of EC2; a call for each kind of thing that the request names."""
     ask, instances = emr.ask("ec2"), plan.request.get("Instances", {})
-    subnets, found = _subnets(ask, instances)
+    others = [subnet for one in plan.fallback for subnet in _named_subnets(one.get("Instances", {}))]
+    subnets, found = _subnets(ask, instances, others)
     found += _key_findings(ask, instances)
     found += _group_findings(ask, instances, subnets)
     return [*found, *_type_findings(ask, instances, subnets, emr.region)]
@@ -37,9 +38,17 @@ def _described(ask: Ask, operation: str, member: str, filter_: str, values: Iter
     return list(answer.get(member, ()))
 
 
-def _subnets(ask: Ask, instances: _Params) -> tuple[list[dict[str, Any]], list[Finding]]:
-    """The subnets that are named, as EC2 describes them, and what was found of them."""
-    names = instances.get("Ec2SubnetIds") or ([instances["Ec2SubnetId"]] if instances.get("Ec2SubnetId") else [])
+def _named_subnets(instances: _Params) -> list[str]:
+    return list(instances.get("Ec2SubnetIds") or filter(None, [instances.get("Ec2SubnetId")]))
+
+
+def _subnets(ask: Ask, instances: _Params, others: Iterable[str]) -> tuple[list[dict[str, Any]], list[Finding]]:
+    """The subnets that a cluster may be put into at first, as EC2 describes them, and what was found of them.
+
+    `others` are those of the alternatives.
+    """
+    first = _named_subnets(instances)
+    names = list(dict.fromkeys([*first, *others]))
     path: Path = ("Instances", "Ec2SubnetIds" if instances.get("Ec2SubnetIds") else "Ec2SubnetId")
     if not names:
         return [], []
@@ -52,6 +61,7 @@ def _subnets(ask: Ask, instances: _Params) -> tuple[list[dict[str, Any]], list[F
     networks = sorted({one["VpcId"] for one in subnets})
     if len(networks) > 1:
         found.append(Finding(Level.WRONG, "subnets", f"are of several networks: {', '.join(networks)}", _ONE, path))
+    subnets = [one for one in subnets if one["SubnetId"] in first]
     return subnets, [*found, *_room_findings(subnets, instances, path)]
 
 

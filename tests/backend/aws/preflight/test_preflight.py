@@ -202,6 +202,15 @@ def test_subnets_and_groups(look, account):
     assert found[Level.WARNING]["subnets"].endswith("free addresses; the cluster starts with 41 instances")
 
 
+def test_the_subnets_of_alternatives_are_looked_at_too(look, account):
+    other = account.ec2.create_vpc(CidrBlock="10.8.0.0/16")["Vpc"]["VpcId"]
+    far = account.ec2.create_subnet(VpcId=other, CidrBlock="10.8.0.0/24")["Subnet"]["SubnetId"]
+    fallback = ("steps:\n", f"fallback: [{{ec2_subnet_id: {far}}}, {{ec2_subnet_id: subnet-0123}}]\nsteps:\n")
+    found = look(fallback)[Level.WRONG]
+    assert set(found) == {"subnet subnet-0123", "subnets"}
+    assert found["subnets"] == f"are of several networks: {', '.join(sorted([account.network, other]))}"
+
+
 def test_a_profile_without_a_role(look, account):
     account.iam.create_instance_profile(InstanceProfileName="empty")
     found = look(("EMR_EC2_DefaultRole", "empty"))[Level.WRONG]
