@@ -79,6 +79,12 @@ CONVERGING = compose_options(
     ),
     click.option("--cancel-removed", is_flag=True, help="Cancel pending and running steps that the spec has no more."),
 )
+SELECTING = compose_options(
+    click.option(
+        "--from", "first", metavar="STEP", help="Run the steps from this one on; earlier outputs must be there."
+    ),
+    click.option("--only", multiple=True, metavar="STEP", help="Run only the steps of this name; may be repeated."),
+)
 DETACH = click.option("--detach", is_flag=True, help="Return as soon as it is accepted; don't watch.")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
@@ -14,7 +14,7 @@ import click
 from flowspec.cli.options import job_flow
 from flowspec.cli.output import eprint, print_warnings
 from flowspec.cli.policies import read_policies, violations_of
-from flowspec.errors import SpecError
+from flowspec.errors import FlowspecError, SpecError
 from flowspec.version import installed_version
 
 if TYPE_CHECKING:
@@ -82,12 +82,26 @@ def _compiled(spec: Path, **options: Any) -> tuple[JobFlow, Request]:
     from flowspec.request.compile import compile
 
     policies = read_policies(options.pop("policy_files", ()))
+    first, only = options.pop("first", None), options.pop("only", ())
     flow = job_flow(spec, **options)
     print_warnings(flow.warnings)
-    request = compile(flow)
+    request = _selected(compile(flow), first, only)
     if violated := violations_of(policies, flow, request):
         raise SpecError(violated)
     return flow, request
+
+
+def _selected(request: Request, first: str | None, only: Collection[str]) -> Request:
+    """The request with the steps that are asked for. Raises FlowspecError on a cluster that lives on."""
+    from flowspec.plan.compare import lives_on
+    from flowspec.request.selection import select_steps
+
+    if (first is not None or only) and lives_on(request.params):
+        raise FlowspecError(
+            "--from and --only make a new run of some steps, and this cluster lives on (keep_alive)",
+            remedy="run steps again on it with --rerun NAME",
+        )
+    return select_steps(request, first=first, only=only)
 
 
 def _note_renamed(emr: Emr, plan: Plan) -> None:

@@ -75,11 +75,17 @@ def step_policies(jobflow: JobFlow, params: Mapping[str, Any]) -> dict[str, Step
     wanted = [(step["name"], _policy(step)) for step in jobflow.fields.get("steps", ())]
     if all(policy == StepPolicy() for _, policy in wanted):
         return {}
-    steps = list(params.get("Steps", ()))[-len(wanted) :]
-    if [one["Name"] for one in steps] != [name for name, _ in wanted]:
+    if "Steps" in jobflow.fields.get("api_params", {}):
         message = "api_params replaces the steps, so that timeout, retry and skip_on_exit have none to belong to"
         raise FlowspecError(message, remedy="leave out `Steps` of api_params")
-    return {_token(step): policy for step, (_, policy) in zip(steps, wanted, strict=True) if policy != StepPolicy()}
+    found = {}
+    for step in params.get("Steps", ()):
+        # Some of the spec's may be left out, and the one that enable_debugging adds is none of them.
+        index = next((index for index, (name, _) in enumerate(wanted) if name == step["Name"]), None)
+        if index is not None:
+            found[_token(step)] = wanted[index][1]
+            wanted = wanted[index + 1 :]
+    return {token: policy for token, policy in found.items() if policy != StepPolicy()}
 
 
 def _token(step: Mapping[str, Any]) -> str:

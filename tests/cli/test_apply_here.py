@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -282,3 +283,32 @@ def test_a_detached_run_is_looked_after_by_wait(flowspec, job, tmp_path):
     assert done.code == 0, done.err
     assert "step flaky: attempt 2 of 2" in done.err
     assert flowspec("destroy", cluster_id, "--yes").code == 0
+
+
+def test_from_the_step_that_failed(flowspec, job, tmp_path):
+    def step(name, source, result, mapper="/bin/cat"):
+        data = f"input: {source}, output: {result}, on_failure: TERMINATE_CLUSTER"
+        return f"  - {{name: {name}, type: streaming, mapper: {mapper}, reducer: none, {data}}}\n"
+
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a").write_text("x\n")
+    path = job(step("one", "in", "mid") + step("two", "mid", "out", "/bin/false"))
+    assert flowspec("apply", path).code == 4
+    path = job(step("one", "in", "mid") + step("two", "mid", "end"))
+    refused = flowspec("apply", path)
+    assert (refused.code, "mid exists already" in refused.err) == (1, True)
+    done = flowspec("apply", path, "--from", "two")
+    assert done.code == 0, done.err
+    assert "1 step to submit" in done.err
+    assert (tmp_path / "end/part-00000").read_text() == "x\t\n"
+    # What an earlier step should have written is not there.
+    shutil.rmtree(tmp_path / "mid")
+    refused = flowspec("apply", path, "--only", "two")
+    assert (refused.code, "mid does not exist" in refused.err) == (1, True)
+    assert (flowspec("plan", path, "--from", "tow").code, flowspec("plan", path, "--only", "two").code) == (1, 0)
+
+
+def test_some_steps_of_a_cluster_that_lives_on(flowspec, job):
+    path = job("  - {name: one, type: command, args: ['true']}", keep_alive="true")
+    refused = flowspec("plan", path, "--from", "one")
+    assert (refused.code, "--rerun NAME" in refused.err) == (1, True)

@@ -16,6 +16,7 @@ from flowspec.cli.options import (
     CONVERGING,
     DETACH,
     LOCK_TIMEOUT,
+    SELECTING,
     SPEC,
     STAGING,
     VARIABLES,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 @CONNECTION
 @STAGING
 @CONVERGING
+@SELECTING
 @POLICY
 @DETACH
 @WATCHING

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import CONNECTION, CONVERGING, SPEC, STAGING, VARIABLES, output_format
+from flowspec.cli.options import CONNECTION, CONVERGING, SELECTING, SPEC, STAGING, VARIABLES, output_format
 from flowspec.cli.output import print_result
 from flowspec.cli.planning import plan_to_save, planned, planned_offline
 from flowspec.cli.policies import POLICY
@@ -20,6 +20,7 @@ from flowspec.cli.policies import POLICY
 @CONNECTION
 @STAGING
 @CONVERGING
+@SELECTING
 @POLICY
 @click.option(
     "-o",

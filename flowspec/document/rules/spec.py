@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, TypeAlias
 
 from flowspec.document.messages import Violation
+from flowspec.document.nearest import did_you_mean
 from flowspec.facts.releases import at_least, parse
 from flowspec.facts.uris import nested_s3
 
@@ -108,6 +109,54 @@ def retries(spec: Spec) -> Iterator[Violation]:
 _SURVIVED = frozenset({"CANCEL_AND_WAIT", "CONTINUE"})
 
 
+def needs(spec: Spec) -> Iterator[Violation]:
+    """EMR begins steps in the order of the list, and the next one when one is over (step_concurrency_level 1)."""
+    steps = [one if isinstance(one, dict) else {} for one in spec.get("steps") or ()]
+    names = [str(one.get("name", "")) for one in steps]
+    concurrency = spec.get("step_concurrency_level", 1)
+    for index, step in enumerate(steps):
+        for at, name in enumerate(step.get("needs") or ()):
+            place = ("steps", index, "needs", at)
+            if name not in names:
+                yield Violation("FS295", place, f"there is no step '{name}'", did_you_mean(str(name), names))
+            elif cycle := _cycle(name, names[index], steps):
+                yield Violation("FS296", place, f"steps need each other: {' → '.join(cycle)}", "leave one of them out")
+            elif name in names[index + 1 :] or names.index(name) == index:
+                message = f"step '{name}' comes later, and EMR runs steps in the order of the list"
+                yield Violation("FS297", place, message, f"put '{name}' before '{names[index]}'")
+            elif isinstance(concurrency, int) and concurrency > 1:
+                message = f"with step_concurrency_level {concurrency} EMR may begin it while '{name}' runs"
+                yield Violation("FS298", place, message, "step_concurrency_level: 1")
+            elif _failure_action(name, steps, spec) == "CONTINUE":
+                message = f"it runs also when '{name}' has failed, whose on_failure is CONTINUE"
+                yield Violation("FS298", place, message, "CANCEL_AND_WAIT or TERMINATE_CLUSTER there")
+
+
+def _failure_action(name: object, steps: Sequence[Mapping[str, Any]], spec: Spec) -> object:
+    found = next(one for one in steps if one.get("name") == name)
+    return found.get("on_failure", spec.get("action_on_failure"))
+
+
+def _cycle(start: object, end: str, steps: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The names from a step that needs `start` over what that needs in turn, back to the step; [] when none leads back.
+
+    `end` is the name of the step.
+    """
+    needed: dict[str, list[str]] = {}
+    for step in steps:
+        needed.setdefault(str(step.get("name", "")), []).extend(map(str, step.get("needs") or ()))
+    paths, seen = [[end, str(start)]], {str(start)}
+    while paths:
+        path = paths.pop()
+        if path[-1] == end:
+            return path
+        for name in needed.get(path[-1], ()):
+            if name == end or name not in seen:
+                seen.add(name)
+                paths.append([*path, name])
+    return []
+
+
 def timeouts(spec: Spec) -> Iterator[Violation]:
     """A running step can be cancelled from release 5.28.0 on (API reference, CancelSteps); watchers look every 30 s."""
     label = spec.get("release_label")
@@ -134,5 +183,6 @@ SPEC_RULES: tuple[SpecRule, ...] = (
     unshipped_scripts,
     nested_uris,
     retries,
+    needs,
     timeouts,
 )
