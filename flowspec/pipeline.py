@@ -17,7 +17,7 @@ from flowspec.backend.aws.apply import Applied, apply
 from flowspec.backend.aws.client import Emr, Endpoint, connect
 from flowspec.backend.aws.manage.reconstruction import Reconstructed, reconstruct
 from flowspec.backend.aws.observe import observe
-from flowspec.backend.aws.relaunch import Launches
+from flowspec.backend.aws.runs.relaunch import Launches
 from flowspec.backend.aws.staging import note_staged
 from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.backend.aws.watch import Ended, Event, watch

@@ -22,7 +22,8 @@ from flowspec.errors import FlowspecError
 from flowspec.report import failures, runs
 
 if TYPE_CHECKING:
-    from flowspec.backend.aws.relaunch import Launches
+    from flowspec.backend.aws.runs.hooks import Hooks
+    from flowspec.backend.aws.runs.relaunch import Launches
     from flowspec.cli.options import OnInterrupt
     from flowspec.plan.cluster import Cluster
 
@@ -46,10 +47,12 @@ def follow(
     on_interrupt: OnInterrupt,
     format_: str,
     launches: Launches | None = None,
+    hooks: Hooks | None = None,
 ) -> int:
     """Watches until the work is over and prints how it ended; returns the exit code.
 
-    With `launches` a cluster that failed before a step ran is followed by another, as the spec says.
+    With `launches` a cluster that failed before a step ran is followed by another, as the spec says; `hooks` are told
+    the end.
     """
     try:
         end = _watch(chosen, timeout)
@@ -58,7 +61,7 @@ def follow(
             end = _watch(chosen, timeout)
     except KeyboardInterrupt:
         return _interrupted(chosen, on_interrupt)
-    return _report_end(chosen, end, format_, launches.failed if launches else ())
+    return _report_end(chosen, end, format_, launches.failed if launches else (), hooks)
 
 
 def wait_until_terminated(chosen: Chosen) -> Cluster:
@@ -122,11 +125,13 @@ def _interrupted(chosen: Chosen, choice: OnInterrupt) -> int:
     return Exit.INTERRUPTED
 
 
-def _report_end(chosen: Chosen, end: Ended, format_: str, failed_launches: Sequence[str]) -> int:
+def _report_end(chosen: Chosen, end: Ended, format_: str, failed_launches: Sequence[str], hooks: Hooks | None) -> int:
     cluster, verdict = end.cluster, end.verdict
     logs = logs_of(chosen.emr, cluster)
     unhappy = verdict.outcome not in {Outcome.SUCCEEDED, Outcome.TIMED_OUT}
     diagnosis = diagnose_waiting(chosen, cluster, verdict, PATIENCE) if unhappy else None
+    if hooks:
+        hooks.run(end, diagnosis.cause.summary if diagnosis else "")
     counters: Mapping[str, runs.Counters] = {}
     if not (diagnosis and diagnosis.unread):
         counters = _or_note("the steps' counters", lambda: _counters(cluster, logs), {}, chosen)

@@ -79,6 +79,12 @@ CONVERGING = compose_options(
     ),
     click.option("--cancel-removed", is_flag=True, help="Cancel pending and running steps that the spec has no more."),
 )
+ALLOW_COMMANDS = click.option(
+    "--allow-commands",
+    is_flag=True,
+    envvar="FLOWSPEC_ALLOW_COMMANDS",
+    help="Let the spec's hooks run their commands on this machine.",
+)
 SELECTING = compose_options(
     click.option(
         "--from", "first", metavar="STEP", help="Run the steps from this one on; earlier outputs must be there."

@@ -37,6 +37,7 @@ class Planned(NamedTuple):
     emr: Emr
     again: Callable[[], Plan] | None
     preflight: Callable[[Plan], Plan]
+    flow: JobFlow
 
 
 _CONVERGING = ("replace", "rerun", "cancel_removed")
@@ -57,7 +58,7 @@ def planned(spec: Path, **options: Any) -> Planned:
     if not (made.joins or made.converges or made.replaces):
         _note_renamed(emr, made)
         _note_namesakes(emr, made)
-    return Planned(made, emr, again, partial(preflight_on, emr, flow, request))
+    return Planned(made, emr, again, partial(preflight_on, emr, flow, request), flow)
 
 
 def planned_offline(spec: Path, **options: Any) -> Plan:

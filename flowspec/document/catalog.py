@@ -142,6 +142,7 @@ CATALOG: dict[str, Kind] = {
     "FS296": Kind(ERROR, "steps that need each other"),
     "FS297": Kind(ERROR, "a step that is needed comes later"),
     "FS298": Kind(WARNING, "a step may run without what it needs"),
+    "FS299": Kind(ERROR, "a hook that is none, or several"),
     "FS301": Kind(ERROR, "an unknown target"),
     "FS302": Kind(ERROR, "a variable without a value"),
     "FS303": Kind(ERROR, "a variable's value is of the wrong type"),

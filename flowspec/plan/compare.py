@@ -95,8 +95,21 @@ def _supervised(plan: Plan, jobflow: JobFlow, cluster: Cluster | None) -> Plan:
         plan,
         supervision=tuple(tags.items()),
         retagging=tuple(retagging_calls(tags, cluster)) if cluster is not None and stays else (),
-        notes=(*plan.notes, *supervision_notes(policies, plan.request.get("Steps", ())), *_launch_notes(plan, jobflow)),
+        notes=(
+            *plan.notes,
+            *supervision_notes(policies, plan.request.get("Steps", ())),
+            *_launch_notes(plan, jobflow),
+            *_hook_notes(jobflow),
+        ),
     )
+
+
+def _hook_notes(jobflow: JobFlow) -> Iterator[str]:
+    hooks = [one for found in jobflow.fields.get("hooks", {}).values() for one in found]
+    if hooks:
+        yield "its hooks are run by the `apply` or `flowspec wait SPEC` that sees the end"
+    for command in (one["command"] for one in hooks if "command" in one):
+        yield f"a hook runs a command on the machine that watches, if --allow-commands is given: {' '.join(command)}"
 
 
 def _launch_notes(plan: Plan, jobflow: JobFlow) -> Iterator[str]:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flowspec.backend.aws.manage.inventory import IdleCluster
-from flowspec.backend.aws.supervise import Acted
+from flowspec.backend.aws.runs.supervise import Acted
 from flowspec.backend.aws.verdict import Verdict
 from flowspec.backend.aws.watch import ClusterChanged, Event, StepChanged, StepProgress
 from flowspec.backend.local.fidelity import LocalFidelity

@@ -312,3 +312,16 @@ def test_some_steps_of_a_cluster_that_lives_on(flowspec, job):
     path = job("  - {name: one, type: command, args: ['true']}", keep_alive="true")
     refused = flowspec("plan", path, "--from", "one")
     assert (refused.code, "--rerun NAME" in refused.err) == (1, True)
+
+
+def test_hooks_are_run_by_who_watches_with_the_spec(flowspec, job, tmp_path):
+    hooks = "hooks: {on_end: [{command: [bash, -c, 'echo $FLOWSPEC_OUTCOME >> told']}]}"
+    path = job("  - {name: one, type: command, args: ['true']}", hooks)
+    planned = flowspec("plan", path)
+    assert "a hook runs a command on the machine that watches, if --allow-commands is given: bash -c" in planned.out
+    done = flowspec("apply", path)
+    assert (done.code, "hook command bash: was not run" in done.err) == (0, True)
+    assert not (tmp_path / "told").exists()
+    assert flowspec("wait", path, "--allow-commands").code == 0
+    assert flowspec("apply", path, "--allow-commands").code == 0
+    assert (tmp_path / "told").read_text() == "succeeded\n" * 2

@@ -186,17 +186,17 @@ class Emr:
         except FlowspecError:
             return ""
 
-    def ask(self, service: str, *, timeout: float = 10, attempts: int = 3) -> Ask:
-        """What reads from another service of AWS: `ask("iam")("GetRole", RoleName=...)`; may be called by many threads.
+    def ask(self, service: str, *, region: str = "", timeout: float = 10, attempts: int = 3) -> Ask:
+        """What calls another service of AWS: `ask("iam")("GetRole", RoleName=...)`; may be called by many threads.
 
-        It is at AWS_ENDPOINT_URL_<SERVICE> if that is set, else at the same endpoint; `timeout` and `attempts` are
-        those of `s3`.
+        It is in `region`, the connection's own if that is "", at AWS_ENDPOINT_URL_<SERVICE> if that is set, else at the
+        same endpoint; `timeout` and `attempts` are those of `s3`.
         """
         client = self.s3(timeout=timeout, attempts=attempts) if service == "s3" else None
         with _translated(service), _endpoint_url_checked():
             client = client or self._session.create_client(
                 service,
-                region_name=self.region,
+                region_name=region or self.region,
                 endpoint_url=os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or self.endpoint.endpoint_url,
                 config=_config(attempts, connect_timeout=timeout, read_timeout=timeout),
             )

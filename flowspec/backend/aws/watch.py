@@ -19,7 +19,7 @@ from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.logs import Logs, logs_of
 from flowspec.backend.aws.observe import describe
 from flowspec.backend.aws.ration import RationedEmr
-from flowspec.backend.aws.supervise import Acted, Supervisor, settled, skipped
+from flowspec.backend.aws.runs.supervise import Acted, Supervisor, settled, skipped
 from flowspec.backend.aws.verdict import Outcome, Verdict, is_over, judge
 from flowspec.engines.counters import parse_progress
 from flowspec.errors import FlowspecError

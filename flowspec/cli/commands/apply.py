@@ -12,6 +12,7 @@ import click
 
 from flowspec.cli.locate import Chosen
 from flowspec.cli.options import (
+    ALLOW_COMMANDS,
     CONNECTION,
     CONVERGING,
     DETACH,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 @SELECTING
 @POLICY
 @DETACH
+@ALLOW_COMMANDS
 @WATCHING
 @LOCK_TIMEOUT
 @click.option("--skip-preflight", is_flag=True, help="Submit without looking first whether what it names is there.")
@@ -53,6 +55,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     on_interrupt: OnInterrupt,
     lock_timeout: float,
     skip_preflight: bool,
+    allow_commands: bool,
     format_: str,
     **options: Any,
 ) -> int:
@@ -61,12 +64,13 @@ def command(  # noqa: PLR0917 - click passes options by name
     SPEC may be a plan that `flowspec plan -o FILE` has saved: exactly that is done, or refused when it is stale.
     """
     from flowspec.backend.aws.apply import apply
-    from flowspec.backend.aws.relaunch import Launches
+    from flowspec.backend.aws.runs.hooks import Hooks
+    from flowspec.backend.aws.runs.relaunch import Launches
     from flowspec.cli.follow import follow, print_detached
     from flowspec.pipeline import refuse_wrong
     from flowspec.report import plans
 
-    made, emr, again, preflight = _made(spec, options)
+    made, emr, again, preflight, flow = _made(spec, options)
     if not (skip_preflight or made.blocked):
         made = _looked_ahead(made, preflight)
     # Without what blocks it: apply raises that as its error.
@@ -79,7 +83,8 @@ def command(  # noqa: PLR0917 - click passes options by name
     if detach:
         return print_detached(chosen, format_, joined=applied.joined)
     launches = Launches(made, emr, notify)
-    return follow(chosen, timeout=timeout, on_interrupt=on_interrupt, format_=format_, launches=launches)
+    hooks = Hooks(flow, emr, notify, allow_commands)
+    return follow(chosen, timeout=timeout, on_interrupt=on_interrupt, format_=format_, launches=launches, hooks=hooks)
 
 
 def _looked_ahead(plan: Plan, preflight: Callable[[Plan], Plan]) -> Plan:

@@ -91,6 +91,21 @@ def nested_uris(spec: Spec) -> Iterator[Violation]:
             yield Violation("FS273", path, f"an S3 URI inside an S3 URI: {found[:80]}", "leave out one of the prefixes")
 
 
+def hooks(spec: Spec) -> Iterator[Violation]:
+    """A hook is one way to tell someone: which comes first, of two, nobody could say."""
+    given = spec.get("hooks")
+    for when, found in given.items() if isinstance(given, dict) else ():
+        for index, one in enumerate(found or ()):
+            if not isinstance(one, dict):
+                continue
+            kinds = [key for key in ("webhook", "sns", "command") if key in one]
+            if len(kinds) != 1:
+                message = "a hook is a webhook, an sns topic or a command: one of them"
+                yield Violation("FS299", ("hooks", when, index), message, "make them items of the list")
+            elif "secret" in one and kinds != ["webhook"]:
+                yield Violation("FS299", ("hooks", when, index, "secret"), "only a webhook is signed", "leave it out")
+
+
 def retries(spec: Spec) -> Iterator[Violation]:
     """A step is run again on the same cluster, which has to be there, and where its output must not be."""
     default = spec.get("action_on_failure")
@@ -117,6 +132,8 @@ def needs(spec: Spec) -> Iterator[Violation]:
     for index, step in enumerate(steps):
         for at, name in enumerate(step.get("needs") or ()):
             place = ("steps", index, "needs", at)
+            if not isinstance(name, str):
+                continue
             if name not in names:
                 yield Violation("FS295", place, f"there is no step '{name}'", did_you_mean(str(name), names))
             elif cycle := _cycle(name, names[index], steps):
@@ -182,6 +199,7 @@ SPEC_RULES: tuple[SpecRule, ...] = (
     generic_options,
     unshipped_scripts,
     nested_uris,
+    hooks,
     retries,
     needs,
     timeouts,

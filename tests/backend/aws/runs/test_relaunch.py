@@ -8,7 +8,7 @@ import pytest
 from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.client import Endpoint
 from flowspec.backend.aws.observe import describe
-from flowspec.backend.aws.relaunch import Launches
+from flowspec.backend.aws.runs.relaunch import Launches
 from flowspec.backend.aws.verdict import Outcome
 from flowspec.backend.aws.watch import watch
 from flowspec.backend.local.backend import connect_to, home_of

@@ -11,7 +11,7 @@ from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.client import Endpoint, connect
 from flowspec.backend.aws.lock import _new_lock
 from flowspec.backend.aws.observe import describe
-from flowspec.backend.aws.supervise import Acted
+from flowspec.backend.aws.runs.supervise import Acted
 from flowspec.backend.aws.verdict import Outcome
 from flowspec.backend.aws.watch import Ended, watch
 from flowspec.document.parse import load
