@@ -25,7 +25,7 @@ from flowspec.backend.aws.watch import Event as AnyEvent
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError
 from flowspec.facts.rates import FLOWS_AT_A_TIME
-from flowspec.pipeline import RunResult, apply_and_watch, plan_offline, plan_on
+from flowspec.pipeline import RunResult, apply_and_watch, plan_offline, plan_on, preflight_on, refuse_wrong
 from flowspec.plan.changes import Plan
 from flowspec.request.compile import Request
 
@@ -62,7 +62,8 @@ class Connections:
 class FlowPlan:
     """The plan of one flow among many, or the error that kept it from being made: one of the two is None.
 
-    `emr` is the connection to apply it by, and `again` makes the plan anew from what EMR says then.
+    `emr` is the connection to apply it by, `again` makes the plan anew from what EMR says then, and `preflight` looks
+    up whether all that a plan names is there.
     """
 
     jobflow: JobFlow
@@ -70,6 +71,7 @@ class FlowPlan:
     error: Exception | None = None
     emr: Emr | None = field(default=None, repr=False)
     again: Callable[[], Plan] | None = field(default=None, repr=False)
+    preflight: Callable[[Plan], Plan] | None = field(default=None, repr=False)
 
     @property
     def running(self) -> str:
@@ -115,7 +117,8 @@ def plan_all(
                 return FlowPlan(flow, plan_offline(flow, request))
             emr, shared, files = connections.of(Endpoint.of(flow, run_bootstrap=run_bootstrap))
             again = partial(plan_on, emr, flow, request, **choices)
-            return FlowPlan(flow, plan_on(shared, flow, request, files=files, **choices), emr=emr, again=again)
+            made = plan_on(shared, flow, request, files=files, **choices)
+            return FlowPlan(flow, made, emr=emr, again=again, preflight=partial(preflight_on, emr, flow, request))
         except Exception as error:  # noqa: BLE001 - whatever it is, the other flows are planned
             return FlowPlan(flow, error=error)
 
@@ -136,12 +139,14 @@ def apply_all(
     *,
     jobs: int = FLOWS_AT_A_TIME,
     timeout: float | None = None,
+    preflight: bool = True,
     on_event: Callable[[JobFlow, AnyEvent], object] = lambda _flow, _event: None,
 ) -> list[FlowRun]:
     """Applies the plans of many flows, `jobs` at a time, and watches each run to its end; in their order.
 
     A flow that fails stops no other, and one without a plan has the error of its plan. `timeout` is in seconds for each
-    run. `on_event` is called with each event of `watch`, from several threads.
+    run. With `preflight` a plan that would fail is an error, and nothing is submitted for it.
+    `on_event` is called with each event of `watch`, from several threads.
     """
     watching = SharedWatch()
 
@@ -149,10 +154,11 @@ def apply_all(
         if one.plan is None or one.emr is None:
             return FlowRun(one.jobflow, error=one.error)
         try:
+            if preflight and one.preflight and not one.plan.blocked:
+                refuse_wrong(one.preflight(one.plan))
             heard = partial(on_event, one.jobflow)
-            result = apply_and_watch(
-                one.plan, one.emr, replan=one.again, timeout=timeout, on_event=heard, watch=watching.watch
-            )
+            follow = watching.watch_for(one.plan)
+            result = apply_and_watch(one.plan, one.emr, replan=one.again, timeout=timeout, on_event=heard, watch=follow)
             return FlowRun(one.jobflow, result)
         except Exception as error:  # noqa: BLE001 - whatever it is, the other flows go on
             return FlowRun(one.jobflow, error=error)

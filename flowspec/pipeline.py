@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -18,6 +18,7 @@ from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.client import Emr, Endpoint, connect
 from flowspec.backend.aws.manage.reconstruction import Reconstructed, reconstruct
 from flowspec.backend.aws.observe import observe_named
+from flowspec.backend.aws.runs.relaunch import Launches
 from flowspec.backend.aws.staging import StagedFiles, note_staged
 from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.backend.aws.watch import Ended, Event, Watch, watch
@@ -26,9 +27,11 @@ from flowspec.document.job_flow import JobFlow
 from flowspec.document.parse import load
 from flowspec.document.render import render
 from flowspec.document.validate import validate
+from flowspec.errors import FlowspecError
 from flowspec.plan.changes import Plan
 from flowspec.plan.cluster import Cluster
-from flowspec.plan.compare import make_plan
+from flowspec.plan.compare import make_plan, with_preflight
+from flowspec.plan.findings import wrong
 from flowspec.request.compile import Request, compile
 
 if TYPE_CHECKING:
@@ -106,6 +109,30 @@ def plan_offline(jobflow: JobFlow, request: Request) -> Plan:
     )
 
 
+def preflight_on(emr: Emr, jobflow: JobFlow, request: Request, plan: Plan) -> Plan:
+    """Looks up whether what a plan names is there: files, inputs, buckets, roles, networks. Changes and runs nothing.
+
+    A plan that submits nothing needs nothing, and is returned as it is.
+    """
+    if not plan.has_changes:
+        return plan
+    return with_preflight(plan, emr.backend.preflight(emr, plan), jobflow, request)
+
+
+def refuse_wrong(plan: Plan) -> None:
+    """Raises FlowspecError when the preflight of a plan found what would make its run fail."""
+    found = wrong(plan.preflight or ())
+    if found:
+        told = "; ".join(f"{one.subject} {one.message}" for one in found[:_TOLD])
+        more = f" (and {len(found) - _TOLD} more)" if len(found) > _TOLD else ""
+        raise FlowspecError(f"nothing was submitted, it would fail: {told}{more}", remedy=_ALL_THE_SAME)
+
+
+# So many problems are said in an error; the plan shows all.
+_TOLD = 3
+_ALL_THE_SAME = "mend it, or submit without the preflight: --skip-preflight"
+
+
 def run(
     spec: str | PathLike[str],
     *,
@@ -114,6 +141,7 @@ def run(
     variable_files: Sequence[str | PathLike[str]] = (),
     replace: bool = False,
     run_bootstrap: bool = False,
+    preflight: bool = True,
     timeout: float | None = None,
     on_event: Callable[[Event], object] = lambda _: None,
     sleep: Callable[[float], None] = time.sleep,
@@ -122,6 +150,7 @@ def run(
 
     A run of the same request is joined; `replace` ends one of another request. `timeout` is in seconds, after
     which the verdict is TIMED_OUT and the run goes on. `run_bootstrap` runs bootstrap actions locally, too.
+    `preflight` looks first whether what is read is there, and raises FlowspecError when the run would fail.
     `on_event` is called with each event of `watch`. Raises SpecError for an invalid spec, ServiceError when EMR
     or S3 refuses a call, FlowspecError for the rest; a run that failed is a verdict, not an exception.
     """
@@ -130,7 +159,10 @@ def run(
     request = compile(jobflow)
     emr = connect(Endpoint.of(jobflow, run_bootstrap=run_bootstrap))
     plan = partial(plan_on, emr, jobflow, request, replace=replace)
-    return apply_and_watch(plan(), emr, replan=plan, timeout=timeout, on_event=on_event, sleep=sleep)
+    made = plan()
+    if preflight and not made.blocked:
+        refuse_wrong(preflight_on(emr, jobflow, request, made))
+    return apply_and_watch(made, emr, replan=plan, timeout=timeout, on_event=on_event, sleep=sleep)
 
 
 def apply_and_watch(
@@ -145,11 +177,23 @@ def apply_and_watch(
 ) -> RunResult:
     """Applies a plan and watches its run to the end, by `watch`; the options are those of `apply` and `run`."""
     applied = apply(plan, emr, replan=replan, sleep=sleep)
-    with closing(watch(emr, applied.cluster_id, steps=applied.steps, timeout=timeout, sleep=sleep)) as events:
+    launches = Launches(plan, emr, sleep=sleep)
+    joined = applied.joined
+    watched = partial(watch, emr, timeout=timeout, sleep=sleep)
+    while True:
+        end = _end_of(watched(applied.cluster_id, steps=applied.steps), on_event)
+        further = launches.again(end.cluster)
+        if further is None:
+            return RunResult(end.cluster, end.verdict, joined, emr)
+        applied = further
+
+
+def _end_of(events: Generator[Event, None, None], on_event: Callable[[Event], object]) -> Ended:
+    with closing(events):
         for event in events:
             on_event(event)
             if isinstance(event, Ended):
-                return RunResult(event.cluster, event.verdict, applied.joined, emr)
+                return event
     raise AssertionError("watch always ends with Ended")
 
 

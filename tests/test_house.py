@@ -59,7 +59,7 @@ ROOMS = {
     "cases": {"errors", "facts", "document", "request", "plan", "backend", "engines", "emulator", "review"},
     "importers": {"errors", "facts", "document", "request", "emulator", "plugins"},
     "exporters": {"errors", "facts", "document", "request", "importers"},
-    "pipeline": {"document", "request", "plan", "backend", "importers"},
+    "pipeline": {"errors", "document", "request", "plan", "backend", "importers"},
     "fleet": {"errors", "facts", "document", "request", "plan", "backend", "pipeline"},
     "boto_emr": {"errors", "facts", "request", "plan", "backend"},
     "report": {

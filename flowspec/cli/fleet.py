@@ -138,14 +138,26 @@ def _sentence(error: Exception) -> str:
     return error.message if isinstance(error, FlowspecError) else "failed, see above"
 
 
+def look_ahead(planned: Planned, jobs: int) -> Planned:
+    """Looks up for each plan whether all that it names is there, `jobs` plans at a time."""
+    from flowspec.fleet import work_on
+
+    def looked(one: FlowPlan) -> FlowPlan:
+        return replace(one, plan=one.preflight(one.plan)) if one.plan and one.preflight else one
+
+    return planned._replace(plans=list(work_on(looked, planned.plans, jobs=jobs)))
+
+
 def plan_rows(planned: Planned) -> list[Row]:
     """Returns a row for each flow with what an apply would do, and its plan where that is something."""
+    from flowspec.plan.findings import wrong
     from flowspec.report.fleets import result_of
 
     def row(one: FlowPlan) -> Row:
         assert one.plan is not None
         shown = one.plan if one.plan.has_changes or one.plan.blocked else None
-        return replace(new_row(one, result_of(one.plan)), plan=shown)
+        code = Exit.ERROR if wrong(one.plan.preflight or ()) else Exit.OK
+        return replace(new_row(one, result_of(one.plan), code), plan=shown)
 
     return rows_of(planned, row)
 

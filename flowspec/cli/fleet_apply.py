@@ -31,10 +31,13 @@ from flowspec.document.escaping import visible
 from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
+    from flowspec.backend.aws.apply import Applied
     from flowspec.backend.aws.client import Emr, Endpoint
+    from flowspec.backend.aws.shared import SharedWatch
     from flowspec.backend.aws.watch import Watch
     from flowspec.cli.options import OnInterrupt
     from flowspec.fleet import FlowPlan
+    from flowspec.plan.changes import Plan
     from flowspec.plan.cluster import Cluster
     from flowspec.report.fleets import Row
 
@@ -58,6 +61,8 @@ class Following:
     timeout: float | None
     on_interrupt: OnInterrupt
     lock_timeout: float
+    skip_preflight: bool
+    allow_commands: bool
 
 
 def apply_specs(
@@ -84,7 +89,7 @@ def apply_specs(
         what = "1 cluster whose spec is" if len(orphans) == 1 else f"{len(orphans)} clusters whose specs are"
         confirm(f"End {what} gone?", yes=yes, unasked=False)
     with SharedWatch() as watching:
-        applying = partial(_apply, following=following, began=time.monotonic(), watch=watching.watch)
+        applying = partial(_apply, following=following, began=time.monotonic(), watching=watching)
         rows = work_on_flows(applying, planned.plans, jobs)
     missing = list(not_begun(planned.plans, rows))
     if not missing:
@@ -105,9 +110,10 @@ def _apply(one: FlowPlan, sleep: Callable[[float], None], **how: Any) -> Row:
             return error_row(one, error)
 
 
-def _applied(one: FlowPlan, sleep: Callable[[float], None], *, following: Following, began: float, watch: Watch) -> Row:
+def _applied(
+    one: FlowPlan, sleep: Callable[[float], None], *, following: Following, began: float, watching: SharedWatch
+) -> Row:
     from flowspec.backend.aws.apply import apply
-    from flowspec.cli.follow import follow
     from flowspec.report import plans
     from flowspec.report.fleets import result_of
 
@@ -115,6 +121,8 @@ def _applied(one: FlowPlan, sleep: Callable[[float], None], *, following: Follow
     assert one.emr is not None
     assert one.again is not None
     plan = one.plan if time.monotonic() - began < _FRESH else one.again()
+    if not (following.skip_preflight or plan.blocked):
+        _refuse_wrong(one, plan)
     # What is done to a cluster that people use is shown; of a new one the count will do.
     if one.running and plan.has_changes:
         eprint_report(plans.as_text(replace(plan, blocked="")), level=Level.PROGRESS)
@@ -127,10 +135,37 @@ def _applied(one: FlowPlan, sleep: Callable[[float], None], *, following: Follow
     eprint(f"{verb} cluster {applied.cluster_id}")
     if following.detach:
         return new_row(one, f"{verb} {applied.cluster_id}", cluster=applied.cluster_id)
-    chosen = Chosen(one.emr, applied.cluster_id, plan.secrets, steps=applied.steps)
-    timeout, choice = following.timeout, following.on_interrupt
-    code = Exit(follow(chosen, timeout=timeout, on_interrupt=choice, format_="text", sleep=sleep, watch=watch))
+    code = _followed(one, plan, applied, following, sleep, watching.watch_for(plan))
     return new_row(one, f"{verb} {applied.cluster_id}: {_OUTCOMES[code]}", code, applied.cluster_id)
+
+
+def _refuse_wrong(one: FlowPlan, plan: Plan) -> None:
+    from flowspec.pipeline import refuse_wrong
+
+    assert one.preflight is not None
+    refuse_wrong(one.preflight(plan))
+
+
+def _followed(  # noqa: PLR0917 - each is another thing
+    one: FlowPlan, plan: Plan, applied: Applied, following: Following, sleep: Callable[[float], None], watch: Watch
+) -> Exit:
+    from flowspec.backend.aws.runs.hooks import Hooks
+    from flowspec.backend.aws.runs.relaunch import Launches
+    from flowspec.cli.follow import follow
+
+    assert one.emr is not None
+    notify = partial(eprint, secrets=plan.secrets)
+    code = follow(
+        Chosen(one.emr, applied.cluster_id, plan.secrets, steps=applied.steps),
+        timeout=following.timeout,
+        on_interrupt=following.on_interrupt,
+        format_="text",
+        sleep=sleep,
+        watch=watch,
+        launches=Launches(plan, one.emr, notify, sleep),
+        hooks=Hooks(one.jobflow, one.emr, notify, following.allow_commands),
+    )
+    return Exit(code)
 
 
 @dataclass(frozen=True, slots=True)

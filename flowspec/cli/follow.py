@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from flowspec.backend.aws.diagnosis.diagnose import Diagnosis
     from flowspec.backend.aws.manage.ending import Leftover
+    from flowspec.backend.aws.runs.hooks import Hooks
+    from flowspec.backend.aws.runs.relaunch import Launches
     from flowspec.cli.options import OnInterrupt
     from flowspec.plan.cluster import Cluster
 
@@ -49,16 +52,22 @@ def follow(
     format_: str,
     sleep: Callable[[float], None] = time.sleep,
     watch: Watch = watch,
+    launches: Launches | None = None,
+    hooks: Hooks | None = None,
 ) -> int:
     """Watches until the work is over, by `watch`, and prints how it ended; returns the exit code.
 
-    A thread that is not the first one is interrupted by a `sleep` that raises KeyboardInterrupt.
+    With `launches` a cluster that failed before a step ran is followed by another, as the spec says; `hooks` are told
+    the end. A thread that is not the first one is interrupted by a `sleep` that raises KeyboardInterrupt.
     """
     try:
         end = _watch(chosen, timeout, sleep, watch)
+        while launches and (applied := launches.again(end.cluster)):
+            chosen = replace(chosen, cluster_id=applied.cluster_id, steps=applied.steps)
+            end = _watch(chosen, timeout, sleep, watch)
     except KeyboardInterrupt:
         return _interrupted(chosen, on_interrupt)
-    return _report_end(chosen, end, format_)
+    return _report_end(chosen, end, format_, launches.failed if launches else (), hooks)
 
 
 def wait_until_terminated(chosen: Chosen, sleep: Callable[[float], None] = time.sleep, watch: Watch = watch) -> Cluster:
@@ -152,11 +161,13 @@ def _interrupted(chosen: Chosen, choice: OnInterrupt) -> int:
     return Exit.INTERRUPTED
 
 
-def _report_end(chosen: Chosen, end: Ended, format_: str) -> int:
+def _report_end(chosen: Chosen, end: Ended, format_: str, failed_launches: Sequence[str], hooks: Hooks | None) -> int:
     cluster, verdict = end.cluster, end.verdict
     logs = logs_of(chosen.emr, cluster)
     unhappy = verdict.outcome not in {Outcome.SUCCEEDED, Outcome.TIMED_OUT}
     diagnosis = diagnose_waiting(chosen, cluster, verdict) if unhappy else None
+    if hooks:
+        hooks.run(end, diagnosis.cause.summary if diagnosis else "")
     counters: Mapping[str, runs.Counters] = {}
     if not (diagnosis and diagnosis.unread):
         counters = _or_note("the steps' counters", lambda: _counters(cluster, logs), {}, chosen)
@@ -171,6 +182,7 @@ def _report_end(chosen: Chosen, end: Ended, format_: str) -> int:
             "outputs": _outputs(cluster),
             "logs": logs.folder(),
             "counters": counters,
+            "failed_launches": list(failed_launches),
             "local_run": fidelity and runs.fidelity_document(fidelity),
             "diagnosis": diagnosis and failures.as_document(diagnosis),
         }

@@ -112,6 +112,18 @@ CONVERGING = compose_options(
     ),
     click.option("--cancel-removed", is_flag=True, help="Cancel pending and running steps that the spec has no more."),
 )
+ALLOW_COMMANDS = click.option(
+    "--allow-commands",
+    is_flag=True,
+    envvar="FLOWSPEC_ALLOW_COMMANDS",
+    help="Let the spec's hooks run their commands on this machine.",
+)
+SELECTING = compose_options(
+    click.option(
+        "--from", "first", metavar="STEP", help="Run the steps from this one on; earlier outputs must be there."
+    ),
+    click.option("--only", multiple=True, metavar="STEP", help="Run only the steps of this name; may be repeated."),
+)
 DETACH = click.option("--detach", is_flag=True, help="Return as soon as it is accepted; don't watch.")
 
 

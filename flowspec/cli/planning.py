@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ import click
 from flowspec.cli.options import job_flow
 from flowspec.cli.output import ewarn, print_warnings
 from flowspec.cli.policies import read_policies, violations_of
-from flowspec.errors import Diagnostic, SpecError, StalePlan
+from flowspec.errors import Diagnostic, FlowspecError, SpecError, StalePlan
 from flowspec.version import installed_version
 
 if TYPE_CHECKING:
@@ -28,11 +28,16 @@ _PATHS = "variable_files"
 
 
 class Planned(NamedTuple):
-    """A plan, the connection to carry it out by, and how it is made again; None for a saved plan, which is not."""
+    """A plan, the connection to carry it out by, and how it is made again; None for a saved plan, which is not.
+
+    `preflight` returns a plan with what was found when it was looked up whether all that the plan names is there.
+    """
 
     plan: Plan
     emr: Emr
     again: Callable[[], Plan] | None
+    preflight: Callable[[Plan], Plan]
+    flow: JobFlow
 
 
 ABOUT_WHAT_RUNS = ("replace", "rerun", "cancel_removed")
@@ -41,7 +46,7 @@ ABOUT_WHAT_RUNS = ("replace", "rerun", "cancel_removed")
 def planned(spec: Path, **options: Any) -> Planned:
     """Makes the plan of a spec and prints its warnings. `options` are those of `flowspec apply` that shape a plan."""
     from flowspec.backend.aws.client import Endpoint, connect
-    from flowspec.pipeline import plan_on
+    from flowspec.pipeline import plan_on, preflight_on
 
     converging = {name: options.pop(name) for name in ABOUT_WHAT_RUNS}
     run_bootstrap = options.pop("run_bootstrap", False)
@@ -50,7 +55,7 @@ def planned(spec: Path, **options: Any) -> Planned:
     flow, request = compiled(spec, policies, **options)
     emr = connect(Endpoint.of(flow, run_bootstrap=run_bootstrap))
     again = partial(plan_on, emr, flow, request, **converging)
-    return Planned(again(), emr, again)
+    return Planned(again(), emr, again, partial(preflight_on, emr, flow, request), flow)
 
 
 def planned_offline(spec: Path, **options: Any) -> Plan:
@@ -77,18 +82,36 @@ def compiled(
     spec: Path,
     policies: Sequence[Policy],
     *,
+    first: str | None = None,
+    only: Collection[str] = (),
     warn: Callable[[Sequence[Diagnostic]], object] = print_warnings,
     **options: Any,
 ) -> tuple[JobFlow, Request]:
-    """Compiles a spec; `warn` gets its warnings. Raises SpecError for what is wrong with it or violates a policy."""
+    """Compiles a spec, or those of its steps that `first` and `only` choose; `warn` gets its warnings.
+
+    Raises SpecError for what is wrong with it or violates a policy.
+    """
     from flowspec.request.compile import compile
 
     flow = job_flow(spec, **options)
-    request = compile(flow)
+    request = _selected(compile(flow), first, only)
     warn(flow.warnings)
     if violated := violations_of(policies, flow, request):
         raise SpecError(violated)
     return flow, request
+
+
+def _selected(request: Request, first: str | None, only: Collection[str]) -> Request:
+    """The request with the steps that are asked for. Raises FlowspecError on a cluster that lives on."""
+    from flowspec.plan.compare import lives_on
+    from flowspec.request.selection import select_steps
+
+    if (first is not None or only) and lives_on(request.params):
+        raise FlowspecError(
+            "--from and --only make a new run of some steps, and this cluster lives on (keep_alive)",
+            remedy="run steps again on it with --rerun NAME",
+        )
+    return select_steps(request, first=first, only=only)
 
 
 def note_renamed(plan: Plan, emr: Emr) -> None:
@@ -110,14 +133,14 @@ def note_renamed(plan: Plan, emr: Emr) -> None:
         )
 
 
-def plan_to_save(spec: Path, **options: Any) -> tuple[Plan, str]:
+def plan_to_save(spec: Path, **options: Any) -> tuple[Planned, str]:
     """Makes a plan and the text of its file. Variables that are secret are not in it: give them again to `apply`."""
     from flowspec.plan.saved import write_plan
 
     # A plan is applied as of the moment at which it was made: `ds` and `ts` stay what was reviewed.
     options["date"] = options["date"] or datetime.now(timezone.utc).replace(microsecond=0, tzinfo=None)
-    plan, emr, _ = planned(spec, **options)
-    public = [one for one in options["assignments"] if one.partition("=")[2] not in plan.secrets]
+    made = planned(spec, **options)
+    public = [one for one in options["assignments"] if one.partition("=")[2] not in made.plan.secrets]
     saved = {
         **{name: value for name, value in options.items() if value not in (None, (), False) and name != "policy_files"},
         "spec": _portable(spec),
@@ -125,7 +148,7 @@ def plan_to_save(spec: Path, **options: Any) -> tuple[Plan, str]:
         "date": options["date"].isoformat(),
         _PATHS: [_portable(path) for path in options[_PATHS]],
     }
-    return plan, write_plan(_content(plan, emr), saved)
+    return made, write_plan(_content(made.plan, made.emr), saved)
 
 
 def _portable(path: Path) -> str:
@@ -152,9 +175,9 @@ def saved_plan(text: str, given: Mapping[str, Any]) -> Planned:
             f"the plan is of {spec}, which is not there (looked for in {Path.cwd()})",
             remedy="run apply in the folder in which the plan was made",
         )
-    plan, emr, _ = planned(spec, **options)
-    refuse_stale(saved, _content(plan, emr))
-    return Planned(plan, emr, None)
+    made = planned(spec, **options)
+    refuse_stale(saved, _content(made.plan, made.emr))
+    return made._replace(again=None)
 
 
 def _options(saved: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]:

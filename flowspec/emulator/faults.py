@@ -8,6 +8,8 @@ Faults apply to a whole service (all its calls, and the clusters that it creates
     throttle[@Operation]=P        with probability P a call is refused with ThrottlingException and has no effect
     lost-answer[@Operation]=P     with probability P a call takes effect and the connection closes without an answer
     internal-error[@Operation]=P  with probability P a call takes effect and is answered with EMR's internal error
+    no-capacity@PLACE             EC2 has no instances in this subnet or zone, of this type, or on the spot market
+                                  ("spot"): a cluster that can't do without fails while it is STARTING
     bootstrap-failure             the first bootstrap action fails on the master instance (without one: its set-up)
     spot-loss@N                   during the N-th step all spot instances are reclaimed (a core one if there are none)
     step-failure@N                the N-th step fails
@@ -22,7 +24,7 @@ from __future__ import annotations
 import difflib
 import math
 import random
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -67,6 +69,7 @@ _FORMS = {
     "bootstrap-failure": "bootstrap-failure",
     **{name: f"{name}@N" for name in _STEPS},
     "slow-start": "slow-start=SECONDS",
+    "no-capacity": "no-capacity@PLACE",
 }
 
 
@@ -88,6 +91,22 @@ class Faults:
     spot_loss: frozenset[int] = frozenset()
     step_failure: frozenset[int] = frozenset()
     slow_start: float = 0.0
+    no_capacity: frozenset[str] = frozenset()
+
+    def lacking(self, request: Mapping[str, Any]) -> str:
+        """Returns the type and place of which a RunJobFlow request finds no capacity, "" when it finds all."""
+        instances = request.get("Instances", {})
+        subnets = instances.get("Ec2SubnetIds") or [instances.get("Ec2SubnetId")]
+        zone = instances.get("Placement", {}).get("AvailabilityZone")
+        places = [place for place in (*subnets, zone) if place]
+        if places and self.no_capacity.issuperset(places):
+            return ", ".join(places)
+        return next((kind for kinds in _choices(instances) if (kind := ", ".join(self._gone(kinds)))), "")
+
+    def _gone(self, kinds: Collection[tuple[str, str]]) -> Collection[str]:
+        """The types of a group or fleet, if none of them is to be had."""
+        gone = [name for name, market in kinds if name in self.no_capacity or market.lower() in self.no_capacity]
+        return gone if len(gone) == len(kinds) else ()
 
     def before(self, operation: str) -> None:
         """Raises EmrError (ThrottlingException) if the call is to be throttled."""
@@ -100,6 +119,20 @@ class Faults:
             raise _internal_error(operation)
         if _applies(self.lost_answer, operation):
             raise AnswerLost(operation)
+
+
+def _choices(instances: Mapping[str, Any]) -> Iterator[list[tuple[str, str]]]:
+    """Yields the types of each group and fleet with their markets: one of them is enough."""
+    for group in instances.get("InstanceGroups", ()):
+        yield [(group["InstanceType"], group.get("Market", ""))]
+    for fleet in instances.get("InstanceFleets", ()):
+        market = "SPOT" if fleet.get("TargetSpotCapacity") and not fleet.get("TargetOnDemandCapacity") else ""
+        configs = fleet.get("InstanceTypeConfigs", ())
+        if configs:
+            yield [(config["InstanceType"], market) for config in configs]
+    for member in ("MasterInstanceType", "SlaveInstanceType"):
+        if instances.get(member):
+            yield [(instances[member], "")]
 
 
 def _applies(probabilities: Mapping[str, float], operation: str) -> bool:
@@ -153,6 +186,8 @@ def _parse_one(word: str, faults: Faults) -> dict[str, Any]:
     if name in _STEPS and not equals:
         number = _number(word, place, name, "the number of a step, from 1", least=1)
         return {member: getattr(faults, member) | {int(number)}}
+    if name == "no-capacity" and place and not equals:
+        return {member: faults.no_capacity | {place}}
     if name == "slow-start" and equals and not at:
         return {member: _number(word, value, name, "a number of seconds")}
     if word == "bootstrap-failure":

@@ -31,6 +31,11 @@ def split_s3(uri: str) -> tuple[str, str]:
     return bucket, key
 
 
+def region_of_arn(arn: str) -> str:
+    """The region in an ARN: "us-east-1" of "arn:aws:sns:us-east-1:123456789012:alerts"; "" when it names none."""
+    return (arn.split(":") + [""] * 4)[3]
+
+
 def nested_s3(text: str) -> str:
     """The first S3 URI in a text that has another one in its key (`s3://b/s3://b/x`); "" if there is none."""
     found = _NESTED.search(text) if "s3" in text else None

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flowspec.errors import Diagnostic, Location
 from flowspec.request.snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from flowspec.plan.findings import Finding
     from flowspec.request.assets import Asset
 
 PLAN_VERSION = 1
@@ -79,6 +80,11 @@ class Plan:
     different on this machine from the cluster asked for, `notes` what of the running cluster was left as it is.
     `converges` is the running cluster that is changed in place, and `observed` the digest of it as it was then.
     `uploads` are the files that have to be staged, and `staged` the URIs of those that are known to be there already.
+    `supervision` are the tags by which a watcher knows what to do about the steps, and `retagging` the calls that bring
+    a living cluster up to them, which change nothing of what runs. `preflight` is what was found before it is
+    submitted; None when nobody looked.
+    `fallback` are the requests to launch with when there is no capacity for this one, in order, and `launch_retries`
+    how often a launch that fails before a step ran is repeated.
     `awaits` are the ids of its steps that are the spec's and not over yet; None where all of its steps are the run's.
     """
 
@@ -101,6 +107,11 @@ class Plan:
     notes: tuple[str, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
     staged: frozenset[str] = frozenset()
+    preflight: tuple[Finding, ...] | None = None
+    supervision: tuple[tuple[str, str], ...] = ()
+    retagging: tuple[ApiCall, ...] = ()
+    fallback: tuple[Mapping[str, Any], ...] = ()
+    launch_retries: int = 0
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     version: int = PLAN_VERSION
 

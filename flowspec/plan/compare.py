@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,13 +22,16 @@ from flowspec.plan.identity import (
     steps_digest,
     unreadable,
 )
+from flowspec.plan.launches import alternatives, launch_notes, made_by
 from flowspec.plan.lines import blast_radius, step_lines, submission_lines, upload_lines, without_secret
 from flowspec.plan.steps import HISTORY_LIMIT, StepChanges, compare_steps, step_identity
-from flowspec.request.origins import locate
+from flowspec.plan.supervision import policy_tags, retagging_calls, step_policies, supervision_notes
+from flowspec.request.origins import Path, locate
 
 if TYPE_CHECKING:
     from flowspec.document.job_flow import JobFlow
     from flowspec.plan.cluster import Cluster
+    from flowspec.plan.findings import Finding
     from flowspec.request.compile import Request
 
 
@@ -67,9 +70,12 @@ def make_plan(
         remarks=assessment.remarks,
         warnings=jobflow.warnings,
         secrets=request.secrets,
+        fallback=alternatives(jobflow, request.params),
+        launch_retries=jobflow.fields.get("launch_retries", 0),
     )
     choices = Choices(replace, frozenset(rerun), cancel_removed, now)
     plan = submission if cluster is None else _against(submission, cluster, choices)
+    plan = _supervised(plan, jobflow, cluster)
     if cluster is not None and cluster.others:
         plan = dataclasses.replace(plan, notes=(*plan.notes, _others_note(cluster)))
     changes = (
@@ -79,6 +85,38 @@ def make_plan(
         for one in plan.changes
     )
     return dataclasses.replace(plan, changes=tuple(changes))
+
+
+def _supervised(plan: Plan, jobflow: JobFlow, cluster: Cluster | None) -> Plan:
+    """The plan with what a watcher does about its steps."""
+    policies = step_policies(jobflow, plan.request)
+    tags = policy_tags(policies)
+    stays = cluster is not None and cluster.id in {plan.joins, plan.converges}
+    return dataclasses.replace(
+        plan,
+        supervision=tuple(tags.items()),
+        retagging=tuple(retagging_calls(tags, cluster)) if cluster is not None and stays else (),
+        notes=(
+            *plan.notes,
+            *supervision_notes(policies, plan.request.get("Steps", ())),
+            *_launch_notes(plan, jobflow),
+            *_hook_notes(jobflow),
+        ),
+    )
+
+
+def _hook_notes(jobflow: JobFlow) -> Iterator[str]:
+    hooks = [one for found in jobflow.fields.get("hooks", {}).values() for one in found]
+    if hooks:
+        yield "its hooks are run by the `apply` or `flowspec wait SPEC` that sees the end"
+    for command in (one["command"] for one in hooks if "command" in one):
+        yield f"a hook runs a command on the machine that watches, if --allow-commands is given: {' '.join(command)}"
+
+
+def _launch_notes(plan: Plan, jobflow: JobFlow) -> Iterator[str]:
+    # Of a cluster that lives already nothing is launched.
+    if not plan.converges and not (plan.joins and lives_on(plan.request)):
+        yield from launch_notes(plan.launch_retries, jobflow.fields.get("fallback", ()))
 
 
 def _refuse_unknown_names(rerun: Collection[str], wanted: Mapping[str, Any]) -> None:
@@ -101,9 +139,21 @@ class Choices(NamedTuple):
 
 def location_of(change: Change, jobflow: JobFlow, request: Request) -> Location | None:
     """The place in the spec of the wanted value; None where the spec has none."""
-    if not change.path or not request.origins:
+    return _located(change.path, None, jobflow, request)
+
+
+def with_preflight(plan: Plan, found: Iterable[Finding], jobflow: JobFlow, request: Request) -> Plan:
+    """The plan with what its preflight found, each finding at its place in the spec."""
+    located = (
+        dataclasses.replace(one, location=_located(one.path, one.value or None, jobflow, request)) for one in found
+    )
+    return dataclasses.replace(plan, preflight=tuple(located))
+
+
+def _located(path: Path, value: str | None, jobflow: JobFlow, request: Request) -> Location | None:
+    if not path or not request.origins:
         return None
-    found = locate(jobflow, request, change.path)
+    found = locate(jobflow, request, path, value)
     return jobflow.document.nearest(found).at.location if found else None
 
 
@@ -113,7 +163,8 @@ def _against(submission: Plan, cluster: Cluster, choices: Choices) -> Plan:
     # A run: neither the spec nor the cluster outlives its steps.
     if cluster.live is None or not (lives_on(wanted) or cluster.keep_alive):
         return _joined_or_replaced(submission, cluster, choices)
-    comparison = _compared(wanted, cluster, submission.secrets)
+    made = dataclasses.replace(submission, request=made_by(submission, cluster))
+    comparison = _compared(made.request, cluster, submission.secrets)
     fixed = [one for one in comparison.differences if needs_replacement(one)]
     if fixed:
         return _replacement(submission, cluster, fixed, choices)
@@ -124,7 +175,7 @@ def _against(submission: Plan, cluster: Cluster, choices: Choices) -> Plan:
         cancel_removed=choices.cancel_removed,
         known=cluster.tags.get(STEPS_TAG) == steps_digest(wanted, submission.secrets),
     )
-    return _converging(submission, cluster, comparison, steps)
+    return _converging(made, cluster, comparison, steps)
 
 
 def _others_note(cluster: Cluster) -> str:
@@ -160,7 +211,7 @@ def _joined_or_replaced(submission: Plan, cluster: Cluster, choices: Choices) ->
         return joined
     if cluster.live is None:
         return _replacement(submission, cluster, (), choices)
-    wanted = submission.request
+    wanted = made_by(submission, cluster)
     comparison = _compared(wanted, cluster, submission.secrets)
     wanted_steps = [step_identity(one) for one in wanted.get("Steps", ())]
     if wanted_steps != [step_identity(one) for one in cluster.live.params.get("Steps", ())]:

@@ -21,6 +21,8 @@ from flowspec.plan.cluster import (
     MANAGED_TAG,
     STEPS_TAG,
     TARGET_TAG,
+    TIMED_OUT_TAG,
+    WATCH_TAG,
     Cluster,
 )
 from flowspec.plan.differences import TOKEN_LENGTH, token
@@ -89,8 +91,9 @@ def observed_digest(cluster: Cluster, secrets: Collection[str]) -> str:
     params = {name: value for name, value in live.params.items() if name != "Steps"} if live else {}
     if live and params.get("Instances"):
         params["Instances"] = _without_moved_sizes(params)
-    # The lock is written by who is about to look.
-    params["Tags"] = [tag for tag in params.get("Tags", ()) if tag["Key"] != LOCK_TAG]
+    # The lock is written by who is about to look, and the others by who watches.
+    params["Tags"] = [tag for tag in params.get("Tags", ()) if not tag["Key"].startswith((LOCK_TAG, WATCH_TAG))]
+    params["Tags"] = [tag for tag in params["Tags"] if tag["Key"] != TIMED_OUT_TAG]
     public = public_form(params, secrets)
     return _digest([cluster.id, public, live.ids if live else None, [one.id for one in cluster.steps]])
 

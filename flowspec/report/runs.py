@@ -10,6 +10,7 @@ from typing import Any
 
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.manage.inventory import IdleCluster
+from flowspec.backend.aws.runs.supervise import Acted
 from flowspec.backend.aws.verdict import Verdict
 from flowspec.backend.aws.watch import ClusterChanged, Event, StepChanged, StepProgress
 from flowspec.backend.local.fidelity import LocalFidelity
@@ -26,6 +27,8 @@ def event_line(event: Event) -> str:
         return f"cluster {cluster.id}: {cluster.state}{_because(cluster)}"
     if isinstance(event, StepChanged):
         return "" if event.step.state == "PENDING" else step_line(event.step)
+    if isinstance(event, Acted):
+        return visible(event.text)
     return ""
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -87,7 +88,10 @@ def test_a_mapper_that_exits_with_3(flowspec, wordcount):
 def test_an_output_folder_that_exists(flowspec, wordcount):
     (wordcount / "counts").mkdir()
     (wordcount / "counts/mine.txt").write_text("precious")
-    done = flowspec("apply", wordcount / "job.yaml")
+    refused = flowspec("apply", wordcount / "job.yaml")
+    assert (refused.code, "wordcount" in flowspec("list").out) == (1, False)
+    assert f"step count words: {wordcount}/counts exists already" in refused.err
+    done = flowspec("apply", wordcount / "job.yaml", "--skip-preflight")
     assert done.code == 4
     assert f"Output directory file:{wordcount}/counts already exists" in done.err
     assert "try: remove it, write to another place" in done.err
@@ -95,7 +99,10 @@ def test_an_output_folder_that_exists(flowspec, wordcount):
 
 
 def test_input_that_does_not_exist(flowspec, wordcount):
-    done = flowspec("apply", wordcount / "job.yaml", "--var", "texts=nowhere")
+    refused = flowspec("apply", wordcount / "job.yaml", "--var", "texts=nowhere")
+    assert (refused.code, "wordcount" in flowspec("list").out) == (1, False)
+    assert f"step count words: {wordcount}/nowhere does not exist" in refused.err
+    done = flowspec("apply", wordcount / "job.yaml", "--var", "texts=nowhere", "--skip-preflight")
     assert done.code == 4
     assert f"Input path does not exist: file:{wordcount}/nowhere" in done.err
     assert not (wordcount / "counts").exists()
@@ -262,3 +269,59 @@ def await_line(stream, words):
         if words in line:
             return
     raise AssertionError(f"{words!r} never came")
+
+
+def test_a_detached_run_is_looked_after_by_wait(flowspec, job, tmp_path):
+    flaky = f"test -e {tmp_path}/mark || {{ touch {tmp_path}/mark; exit 75; }}"
+    more = "on_failure: CONTINUE, retry: {attempts: 2, on: [75]}"
+    path = job(f"  - {{name: flaky, type: command, args: [bash, -c, '{flaky}'], {more}}}", keep_alive="true")
+    planned = flowspec("plan", path)
+    assert "note: step flaky: 2 attempts, after 75" in planned.out
+    assert "after --detach, by `flowspec wait`" in planned.out
+    cluster_id = flowspec("apply", path, "--detach").out.strip()
+    done = flowspec("wait", cluster_id)
+    assert done.code == 0, done.err
+    assert "step flaky: attempt 2 of 2" in done.err
+    assert flowspec("destroy", cluster_id, "--yes").code == 0
+
+
+def test_from_the_step_that_failed(flowspec, job, tmp_path):
+    def step(name, source, result, mapper="/bin/cat"):
+        data = f"input: {source}, output: {result}, on_failure: TERMINATE_CLUSTER"
+        return f"  - {{name: {name}, type: streaming, mapper: {mapper}, reducer: none, {data}}}\n"
+
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a").write_text("x\n")
+    path = job(step("one", "in", "mid") + step("two", "mid", "out", "/bin/false"))
+    assert flowspec("apply", path).code == 4
+    path = job(step("one", "in", "mid") + step("two", "mid", "end"))
+    refused = flowspec("apply", path)
+    assert (refused.code, "mid exists already" in refused.err) == (1, True)
+    done = flowspec("apply", path, "--from", "two")
+    assert done.code == 0, done.err
+    assert "1 step to submit" in done.err
+    assert (tmp_path / "end/part-00000").read_text() == "x\t\n"
+    # What an earlier step should have written is not there.
+    shutil.rmtree(tmp_path / "mid")
+    refused = flowspec("apply", path, "--only", "two")
+    assert (refused.code, "mid does not exist" in refused.err) == (1, True)
+    assert (flowspec("plan", path, "--from", "tow").code, flowspec("plan", path, "--only", "two").code) == (1, 0)
+
+
+def test_some_steps_of_a_cluster_that_lives_on(flowspec, job):
+    path = job("  - {name: one, type: command, args: ['true']}", keep_alive="true")
+    refused = flowspec("plan", path, "--from", "one")
+    assert (refused.code, "--rerun NAME" in refused.err) == (1, True)
+
+
+def test_hooks_are_run_by_who_watches_with_the_spec(flowspec, job, tmp_path):
+    hooks = "hooks: {on_end: [{command: [bash, -c, 'echo $FLOWSPEC_OUTCOME >> told']}]}"
+    path = job("  - {name: one, type: command, args: ['true']}", hooks)
+    planned = flowspec("plan", path)
+    assert "a hook runs a command on the machine that watches, if --allow-commands is given: bash -c" in planned.out
+    done = flowspec("apply", path)
+    assert (done.code, "hook command bash: was not run" in done.err) == (0, True)
+    assert not (tmp_path / "told").exists()
+    assert flowspec("wait", path, "--allow-commands").code == 0
+    assert flowspec("apply", path, "--allow-commands").code == 0
+    assert (tmp_path / "told").read_text() == "succeeded\n" * 2

@@ -75,6 +75,8 @@ def apply(
     """
     if plan.blocked:
         raise FlowspecError(plan.blocked, remedy=plan.remedy)
+    for call in plan.retagging:
+        emr.call(call.operation, **call.params)
     if plan.joins:
         return Applied(plan.joins, joined=True, steps=plan.awaits)
     if plan.converges:
@@ -187,6 +189,7 @@ def _identity(plan: Plan, submission: str) -> Iterable[dict[str, str]]:
     marked = sensitive_tokens(plan.request, plan.secrets)
     secret = {SENSITIVE_TAG: marked} if marked else {}
     tags = {**identity_tags(plan), **secret, SUBMISSION_TAG: submission, SOURCE_TAG: source_of(Path(plan.source))}
+    tags |= dict(plan.supervision)
     # AWS allows 256 characters; the end of a path tells more than its beginning.
     return [{"Key": key, "Value": value[-256:]} for key, value in tags.items()]
 

@@ -30,8 +30,9 @@ _LOOK_AGAIN = 5.0
 class Lock:
     """The lock of a cluster, held and renewed."""
 
-    def __init__(self, emr: Emr, cluster_id: str, held: str) -> None:
+    def __init__(self, emr: Emr, cluster_id: str, held: str, tag: str = LOCK_TAG) -> None:
         self._emr = emr
+        self._tag = tag
         self._cluster_id = cluster_id
         self._held = held
         self._ended = threading.Event()
@@ -57,8 +58,8 @@ class Lock:
         self._ended.set()
         self._thread.join()
         try:
-            if _is_same(_held(self._emr, self._cluster_id), self._held):
-                self._emr.call("RemoveTags", ResourceId=self._cluster_id, TagKeys=[LOCK_TAG])
+            if _is_same(_held(self._emr, self._cluster_id, self._tag), self._held):
+                self._emr.call("RemoveTags", ResourceId=self._cluster_id, TagKeys=[self._tag])
         except FlowspecError as error:
             # The last call may have let the cluster end, whose tags can't be changed any more.
             notify(f"the lock of cluster {self._cluster_id} was not removed: {error.sentence}")
@@ -69,12 +70,12 @@ class Lock:
             if _has_expired(self._held):
                 return
             try:
-                held = _held(self._emr, self._cluster_id)
+                held = _held(self._emr, self._cluster_id, self._tag)
                 if not _is_same(held, self._held):
                     self._taken = held or "it was removed"
                     return
                 renewed = _new_lock(self._held.split()[-1])
-                self._emr.call("AddTags", ResourceId=self._cluster_id, Tags=[{"Key": LOCK_TAG, "Value": renewed}])
+                self._emr.call("AddTags", ResourceId=self._cluster_id, Tags=[{"Key": self._tag, "Value": renewed}])
                 self._held = renewed
             except FlowspecError:
                 # Tried again after another third; `check` says so when all were in vain.
@@ -89,12 +90,13 @@ def locked(
     timeout: float = 0.0,
     notify: Callable[[str], None] = lambda _: None,
     sleep: Callable[[float], None] = time.sleep,
+    tag: str = LOCK_TAG,
 ) -> Iterator[Lock]:
-    """Holds the lock of a cluster; waits for it up to `timeout` seconds.
+    """Holds the lock of a cluster that is in `tag`; waits for it up to `timeout` seconds.
 
     Raises Locked when another holds it until then. A lock that has expired is taken over, and `notify` told so.
     """
-    lock = Lock(emr, cluster_id, _acquire(emr, cluster_id, timeout, notify, sleep))
+    lock = Lock(emr, cluster_id, _acquire(emr, cluster_id, timeout, notify, sleep, tag), tag)
     try:
         yield lock
     finally:
@@ -109,19 +111,19 @@ def unlock(emr: Emr, cluster_id: str) -> str:
     return held
 
 
-def _acquire(
-    emr: Emr, cluster_id: str, timeout: float, notify: Callable[[str], None], sleep: Callable[[float], None]
+def _acquire(  # noqa: PLR0917 - the arguments of `locked`
+    emr: Emr, cluster_id: str, timeout: float, notify: Callable[[str], None], sleep: Callable[[float], None], tag: str
 ) -> str:
     waited = 0.0
     while True:
-        held = _held(emr, cluster_id)
+        held = _held(emr, cluster_id, tag)
         if not held or _has_expired(held):
             if held:
                 notify(f"taking over a lock that has expired: {held}")
             mine = _new_lock(uuid4().hex[:8])
-            emr.call("AddTags", ResourceId=cluster_id, Tags=[{"Key": LOCK_TAG, "Value": mine}])
+            emr.call("AddTags", ResourceId=cluster_id, Tags=[{"Key": tag, "Value": mine}])
             sleep(_SETTLES_IN)
-            held = _held(emr, cluster_id)
+            held = _held(emr, cluster_id, tag)
             if held == mine:
                 return mine
         if waited >= timeout:
@@ -133,9 +135,9 @@ def _acquire(
         waited += _LOOK_AGAIN
 
 
-def _held(emr: Emr, cluster_id: str) -> str:
+def _held(emr: Emr, cluster_id: str, tag: str = LOCK_TAG) -> str:
     tags = emr.call("DescribeCluster", ClusterId=cluster_id)["Cluster"].get("Tags", ())
-    return next((tag.get("Value", "") for tag in tags if tag["Key"] == LOCK_TAG), "")
+    return next((one.get("Value", "") for one in tags if one["Key"] == tag), "")
 
 
 def _is_same(held: str, mine: str) -> bool:

@@ -11,7 +11,8 @@ from threading import Lock, Thread
 from typing import Any, Generic, TypeVar
 
 from flowspec.backend.aws.client import Emr, Endpoint
-from flowspec.backend.aws.watch import Ended, Event, Fleet, Unreachable
+from flowspec.backend.aws.watch import Ended, Event, Fleet, Unreachable, Watch, watch
+from flowspec.plan.changes import Plan
 
 Answer = TypeVar("Answer")
 
@@ -75,6 +76,10 @@ class SharedWatch:
     def __exit__(self, *_: object) -> None:
         for reader in self._readers.values():
             reader.stop()
+
+    def watch_for(self, plan: Plan) -> Watch:
+        """Returns what watches the run of a plan: `watch` alone keeps timeouts and retries of steps."""
+        return watch if plan.supervision else self.watch
 
     def watch(
         self,

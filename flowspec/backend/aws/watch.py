@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from queue import SimpleQueue
 from threading import Event as Flag
 from typing import Protocol
@@ -19,6 +20,7 @@ from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.logs import Logs, logs_of
 from flowspec.backend.aws.observe import describe
 from flowspec.backend.aws.ration import RationedEmr
+from flowspec.backend.aws.runs.supervise import Acted, Supervisor, settled, skipped
 from flowspec.backend.aws.verdict import Outcome, Verdict, is_over, judge
 from flowspec.engines.counters import parse_progress
 from flowspec.errors import FlowspecError
@@ -69,7 +71,7 @@ class Unreachable:
     error: FlowspecError
 
 
-Event = ClusterChanged | StepChanged | StepProgress | Ended
+Event = ClusterChanged | StepChanged | StepProgress | Acted | Ended
 
 
 class Watch(Protocol):
@@ -95,8 +97,12 @@ def watch(
     timeout: float | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
+    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
 ) -> Generator[Event, None, None]:
     """Yields an event for every change until the work is over, or `timeout` seconds have passed.
+
+    Meanwhile it does what the cluster's tags say about its steps: timeouts and retries (`Supervisor`); `now` is the
+    time by which it does.
 
     `steps` are the ids of the steps that are waited for and judged (`Applied.steps`), None for all of the cluster's.
     The last event is always `Ended`. Failing calls are tolerated for five minutes in a row.
@@ -105,15 +111,19 @@ def watch(
     start = clock()
     seen = _Seen()
     logs: Logs | None = None
-    with closing(_looks(emr, cluster_id, clock, sleep)) as looks:
+    supervisor = Supervisor.of(emr, cluster_id, now=now, sleep=sleep)
+    with closing(supervisor), closing(_looks(emr, cluster_id, clock, sleep)) as looks:
         for cluster, is_news in looks:
             if is_news:
                 yield from seen.changes(cluster)
                 logs = logs or logs_of(emr, cluster)
                 yield from seen.progress(cluster, logs)
-            if is_over(cluster, steps):
-                yield Ended(cluster, judge(cluster, steps))
-                return
+                yield from supervisor.act(cluster, logs)
+                told, counted = settled(cluster, steps, logs)
+                if is_over(told, counted) and not supervisor.waits_for(cluster, logs):
+                    yield from skipped(cluster, told)
+                    yield Ended(told, judge(told, counted))
+                    return
             if timeout is not None and clock() - start >= timeout:
                 yield Ended(cluster, Verdict(Outcome.TIMED_OUT))
                 return
@@ -180,6 +190,8 @@ _LONGEST_SLEEP = 1.0
 
 class Fleet:
     """Follows many clusters of one EMR for a whole process, in one loop, within EMR's published rates.
+
+    It only looks: timeouts and retries of steps are kept by `watch`.
 
         fleet = Fleet(emr)
         fleet.add(applied.cluster_id, steps=applied.steps)    # from any thread, before or while events are read

@@ -12,10 +12,12 @@ import click
 
 from flowspec.cli.locate import Chosen
 from flowspec.cli.options import (
+    ALLOW_COMMANDS,
     CONNECTION,
     CONVERGING,
     DETACH,
     LOCK_TIMEOUT,
+    SELECTING,
     STAGING,
     VARIABLES,
     WATCHING,
@@ -38,11 +40,14 @@ if TYPE_CHECKING:
 @CONNECTION
 @STAGING
 @CONVERGING
+@SELECTING
 @POLICY
 @FLEET
 @DETACH
+@ALLOW_COMMANDS
 @WATCHING
 @LOCK_TIMEOUT
+@click.option("--skip-preflight", is_flag=True, help="Submit without looking first whether what it names is there.")
 @click.option("--run-bootstrap", is_flag=True, help="Local backend: run bootstrap actions on this machine, too.")
 @click.option("--prune", is_flag=True, help="Of folders: end our clusters whose specs are no longer there.")
 @YES
@@ -53,6 +58,8 @@ def command(  # noqa: PLR0917 - click passes options by name
     timeout: float | None,
     on_interrupt: OnInterrupt,
     lock_timeout: float,
+    skip_preflight: bool,
+    allow_commands: bool,
     format_: str,
     selects: tuple[str, ...],
     jobs: int,
@@ -69,16 +76,22 @@ def command(  # noqa: PLR0917 - click passes options by name
     if prune or names_many(paths, selects):
         from flowspec.cli.fleet_apply import Following, apply_specs
 
-        following = Following(detach, timeout, on_interrupt, lock_timeout)
+        following = Following(detach, timeout, on_interrupt, lock_timeout, skip_preflight, allow_commands)
         return apply_specs(paths, selects, following, jobs=jobs, prune=prune, yes=yes, format_=format_, **options)
     (spec,) = paths
     from flowspec.backend.aws.apply import apply
+    from flowspec.backend.aws.runs.hooks import Hooks
+    from flowspec.backend.aws.runs.relaunch import Launches
     from flowspec.cli.follow import follow, print_detached
+    from flowspec.pipeline import refuse_wrong
     from flowspec.report import plans
 
-    made, emr, again = _made(spec, options)
+    made, emr, again, preflight, flow = _made(spec, options)
+    if not (skip_preflight or made.blocked):
+        made = _looked_ahead(made, preflight)
     # Without what blocks it: apply raises that as its error.
     eprint_report(plans.as_text(replace(made, blocked="")), level=Level.PROGRESS)
+    refuse_wrong(made)
     note_renamed(made, emr)
     notify = partial(eprint, secrets=made.secrets)
     applied = apply(made, emr, replan=again and partial(_shown, again), lock_timeout=lock_timeout, notify=notify)
@@ -86,7 +99,17 @@ def command(  # noqa: PLR0917 - click passes options by name
     chosen = Chosen(emr, applied.cluster_id, made.secrets, steps=applied.steps)
     if detach:
         return print_detached(chosen, format_, joined=applied.joined)
-    return follow(chosen, timeout=timeout, on_interrupt=on_interrupt, format_=format_)
+    launches = Launches(made, emr, notify)
+    hooks = Hooks(flow, emr, notify, allow_commands)
+    return follow(chosen, timeout=timeout, on_interrupt=on_interrupt, format_=format_, launches=launches, hooks=hooks)
+
+
+def _looked_ahead(plan: Plan, preflight: Callable[[Plan], Plan]) -> Plan:
+    """The plan with what its preflight found, unless all is well, which needs no line."""
+    from flowspec.plan.findings import Level
+
+    found = preflight(plan)
+    return found if any(one.level is not Level.OK for one in found.preflight or ()) else plan
 
 
 def _shown(again: Callable[[], Plan]) -> Plan:

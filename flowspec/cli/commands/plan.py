@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import CONNECTION, CONVERGING, STAGING, VARIABLES, output_format
+from flowspec.cli.options import CONNECTION, CONVERGING, SELECTING, STAGING, VARIABLES, output_format
 from flowspec.cli.output import print_result
 from flowspec.cli.planning import plan_to_save, planned, planned_offline, refuse_converging
 from flowspec.cli.policies import POLICY
@@ -22,6 +22,7 @@ from flowspec.cli.selection import FLEET, PATHS, names_many, selected_specs
 @CONNECTION
 @STAGING
 @CONVERGING
+@SELECTING
 @POLICY
 @FLEET
 @click.option(
@@ -32,12 +33,14 @@ from flowspec.cli.selection import FLEET, PATHS, names_many, selected_specs
     help="Save the plan; `flowspec apply FILE` does exactly that, or refuses.",
 )
 @click.option("--offline", is_flag=True, help="Show what would be submitted; no credentials, no call.")
+@click.option("--preflight", is_flag=True, help="Look whether what it names is there: files, inputs, roles, subnets …")
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when there are changes.")
 @output_format("text", "json", "markdown")
 def command(  # noqa: PLR0917 - click passes options by name
     paths: tuple[Path, ...],
     out: Path | None,
     offline: bool,
+    preflight: bool,
     exit_code: bool,
     format_: str,
     selects: tuple[str, ...],
@@ -48,8 +51,11 @@ def command(  # noqa: PLR0917 - click passes options by name
 
     SPEC is a file, a folder (the specs in it and below it) or a glob. Of many flows the clusters are listed once.
     """
+    from flowspec.plan.findings import wrong
     from flowspec.report import plans
 
+    if preflight and offline:
+        raise click.UsageError("--preflight asks AWS, which a plan with --offline does not")
     if out and offline:
         raise click.UsageError("--out saves a plan for what runs, which one with --offline does not look at")
     if offline:
@@ -58,24 +64,29 @@ def command(  # noqa: PLR0917 - click passes options by name
         if out:
             raise click.UsageError("--out saves the plan of one spec")
         specs = selected_specs(paths, selects, **options)
-        return _plan_many(specs, exit_code, format_, jobs=jobs, offline=offline, **options)
+        return _plan_many(specs, exit_code, format_, preflight, jobs=jobs, offline=offline, **options)
     (spec,) = paths
     if offline:
         made = planned_offline(spec, **options)
     elif out:
-        made, text = plan_to_save(spec, **options)
+        (made, _, _, look, _), text = plan_to_save(spec, **options)
+        made = look(made) if preflight else made
         out.write_text(text, "utf-8")
     else:
-        made = planned(spec, **options).plan
+        made, _, _, look, _ = planned(spec, **options)
+        made = look(made) if preflight else made
     show = {"text": plans.as_text, "json": plans.as_json, "markdown": plans.as_markdown}[format_]
     print_result(show(made))
+    if wrong(made.preflight or ()):
+        return Exit.ERROR
     return Exit.CHANGES if exit_code and made.has_changes else Exit.OK
 
 
-def _plan_many(specs: Sequence[Path], exit_code: bool, format_: str, **options: Any) -> int:
-    from flowspec.cli.fleet import plan_rows, plan_specs, print_rows
+def _plan_many(specs: Sequence[Path], exit_code: bool, format_: str, preflight: bool, **options: Any) -> int:
+    from flowspec.cli.fleet import look_ahead, plan_rows, plan_specs, print_rows
 
-    rows = plan_rows(plan_specs(specs, **options))
+    planned = plan_specs(specs, **options)
+    rows = plan_rows(look_ahead(planned, options["jobs"]) if preflight else planned)
     code = print_rows(rows, format_, "flowspec plan")
     changes = any(row.plan and row.plan.has_changes for row in rows)
     return Exit.CHANGES if exit_code and changes and not code else code

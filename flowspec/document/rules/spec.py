@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, TypeAlias
 
 from flowspec.document.messages import Violation
+from flowspec.document.nearest import did_you_mean
+from flowspec.facts.releases import at_least, parse
 from flowspec.facts.uris import nested_s3
 
 Spec: TypeAlias = "Mapping[str, Any]"
@@ -89,4 +91,116 @@ def nested_uris(spec: Spec) -> Iterator[Violation]:
             yield Violation("FS273", path, f"an S3 URI inside an S3 URI: {found[:80]}", "leave out one of the prefixes")
 
 
-SPEC_RULES: tuple[SpecRule, ...] = (own_tags, debugging_needs_logs, generic_options, unshipped_scripts, nested_uris)
+def hooks(spec: Spec) -> Iterator[Violation]:
+    """A hook is one way to tell someone: which comes first, of two, nobody could say."""
+    given = spec.get("hooks")
+    for when, found in given.items() if isinstance(given, dict) else ():
+        for index, one in enumerate(found or ()):
+            if not isinstance(one, dict):
+                continue
+            kinds = [key for key in ("webhook", "sns", "command") if key in one]
+            if len(kinds) != 1:
+                message = "a hook is a webhook, an sns topic or a command: one of them"
+                yield Violation("FS299", ("hooks", when, index), message, "make them items of the list")
+            elif "secret" in one and kinds != ["webhook"]:
+                yield Violation("FS299", ("hooks", when, index, "secret"), "only a webhook is signed", "leave it out")
+
+
+def retries(spec: Spec) -> Iterator[Violation]:
+    """A step is run again on the same cluster, which has to be there, and where its output must not be."""
+    default = spec.get("action_on_failure")
+    for index, step in enumerate(spec.get("steps") or ()):
+        if not isinstance(step, dict) or "retry" not in step:
+            continue
+        at = ("steps", index, "retry")
+        if spec.get("keep_alive") is not True or step.get("on_failure", default) not in _SURVIVED:
+            message = "the cluster ends when the step fails, so that it can't be run again"
+            yield Violation("FS291", at, message, "keep_alive: true and on_failure: CANCEL_AND_WAIT", key=True)
+        if step.get("type") == "streaming" and "output_format" not in step:
+            message = "a second attempt fails: Hadoop does not write into the output that the first one has made"
+            yield Violation("FS292", at, message, "leave retry out, or write to HDFS and copy", key=True)
+
+
+_SURVIVED = frozenset({"CANCEL_AND_WAIT", "CONTINUE"})
+
+
+def needs(spec: Spec) -> Iterator[Violation]:
+    """EMR begins steps in the order of the list, and the next one when one is over (step_concurrency_level 1)."""
+    steps = [one if isinstance(one, dict) else {} for one in spec.get("steps") or ()]
+    names = [str(one.get("name", "")) for one in steps]
+    concurrency = spec.get("step_concurrency_level", 1)
+    for index, step in enumerate(steps):
+        for at, name in enumerate(step.get("needs") or ()):
+            place = ("steps", index, "needs", at)
+            if not isinstance(name, str):
+                continue
+            if name not in names:
+                yield Violation("FS295", place, f"there is no step '{name}'", did_you_mean(str(name), names))
+            elif cycle := _cycle(name, names[index], steps):
+                yield Violation("FS296", place, f"steps need each other: {' → '.join(cycle)}", "leave one of them out")
+            elif name in names[index + 1 :] or names.index(name) == index:
+                message = f"step '{name}' comes later, and EMR runs steps in the order of the list"
+                yield Violation("FS297", place, message, f"put '{name}' before '{names[index]}'")
+            elif isinstance(concurrency, int) and concurrency > 1:
+                message = f"with step_concurrency_level {concurrency} EMR may begin it while '{name}' runs"
+                yield Violation("FS298", place, message, "step_concurrency_level: 1")
+            elif _failure_action(name, steps, spec) == "CONTINUE":
+                message = f"it runs also when '{name}' has failed, whose on_failure is CONTINUE"
+                yield Violation("FS298", place, message, "CANCEL_AND_WAIT or TERMINATE_CLUSTER there")
+
+
+def _failure_action(name: object, steps: Sequence[Mapping[str, Any]], spec: Spec) -> object:
+    found = next(one for one in steps if one.get("name") == name)
+    return found.get("on_failure", spec.get("action_on_failure"))
+
+
+def _cycle(start: object, end: str, steps: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The names from a step that needs `start` over what that needs in turn, back to the step; [] when none leads back.
+
+    `end` is the name of the step.
+    """
+    needed: dict[str, list[str]] = {}
+    for step in steps:
+        needed.setdefault(str(step.get("name", "")), []).extend(map(str, step.get("needs") or ()))
+    paths, seen = [[end, str(start)]], {str(start)}
+    while paths:
+        path = paths.pop()
+        if path[-1] == end:
+            return path
+        for name in needed.get(path[-1], ()):
+            if name == end or name not in seen:
+                seen.add(name)
+                paths.append([*path, name])
+    return []
+
+
+def timeouts(spec: Spec) -> Iterator[Violation]:
+    """A running step can be cancelled from release 5.28.0 on (API reference, CancelSteps); watchers look every 30 s."""
+    label = spec.get("release_label")
+    old = "ami_version" in spec or (isinstance(label, str) and parse(label) and not at_least(label, 5, 28))
+    for index, step in enumerate(spec.get("steps") or ()):
+        timeout = step.get("timeout") if isinstance(step, dict) else None
+        if not isinstance(timeout, int):
+            continue
+        at = ("steps", index, "timeout")
+        if old:
+            yield Violation("FS293", at, "EMR cancels running steps from emr-5.28.0 on", "leave it out", key=True)
+        elif timeout < _LOOKED_AT_EVERY and spec.get("backend", "emr") == "emr":
+            message = f"a watcher looks at the steps on EMR every {_LOOKED_AT_EVERY} s, so the step may run longer"
+            yield Violation("FS294", at, message, f"{2 * _LOOKED_AT_EVERY} or more")
+
+
+# Seconds (`flowspec.backend.aws.backend`).
+_LOOKED_AT_EVERY = 30
+
+SPEC_RULES: tuple[SpecRule, ...] = (
+    own_tags,
+    debugging_needs_logs,
+    generic_options,
+    unshipped_scripts,
+    nested_uris,
+    hooks,
+    retries,
+    needs,
+    timeouts,
+)

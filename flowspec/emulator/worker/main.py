@@ -115,7 +115,7 @@ class Worker:
         _log.info("pid %d runs cluster %s", os.getpid(), self._cluster_id)
         self._start_slowly()
         self._await_first_step()
-        if self._bootstrap():
+        if self._is_provisioned() and self._bootstrap():
             self._serve()
         self._terminate(self._running.values())
         self._collect_exited()
@@ -138,6 +138,22 @@ class Worker:
         processes.kill_adopted()
 
     # -- bootstrap
+
+    def _is_provisioned(self) -> bool:
+        """Fault `no-capacity`: ends a cluster whose instances are not to be had; returns whether they are."""
+        cluster = self._cluster()
+        lacking = self._faults.lacking(cluster.doc["request"])
+        if not lacking or cluster.state != "STARTING":
+            return True
+        why = f"The cluster could not be provisioned: EC2 has insufficient capacity for {lacking}"
+        detail = {"ErrorCode": "INTERNAL_ERROR_EC2_INSUFFICIENT_CAPACITY_AZ", "ErrorData": [], "ErrorMessage": why}
+
+        def change(cluster: Record) -> None:
+            cluster.doc["errors"].append(detail)
+            lifecycle.begin_termination(self._store, cluster, "INTERNAL_ERROR", why, with_errors=True)
+
+        self._change(change)
+        return False
 
     def _start_slowly(self) -> None:
         """Fault `slow-start`: keeps the cluster STARTING until it is terminated or a fleet's spot timeout expires."""

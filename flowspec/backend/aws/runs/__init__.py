@@ -1,0 +1,1 @@
+"""What a watcher does beside watching: timeouts and retries of steps, further launches, and hooks."""

@@ -1,0 +1,199 @@
+"""Tells others how a run ended: webhooks, SNS, and commands of this machine (`hooks` of a spec).
+
+A hook that fails is a note: how a run ended is not changed by who hears of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.verdict import Outcome
+from flowspec.backend.aws.watch import Ended
+from flowspec.document.escaping import visible
+from flowspec.document.job_flow import JobFlow
+from flowspec.document.masking import mask
+from flowspec.errors import FlowspecError
+from flowspec.facts.uris import region_of_arn
+
+# Seconds of a whole hook: a receiver that trickles its answer holds nobody up.
+_DEADLINE = 60.0
+# Seconds of one request of a webhook, and before the second and third.
+_TIMEOUT, _AGAIN_AFTER = 10.0, (1.0, 4.0)
+# What may pass by itself; other refusals are repeated by no one.
+_PASSING = frozenset({408, 425, 429})
+# SNS takes up to 256 KiB of message, and 100 characters of subject.
+_SUBJECT = 100
+
+Hook = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """The hooks of a job flow. Commands are run only if `allow_commands`: a spec may be someone else's.
+
+    `notify` gets a line for each hook that failed or was not run.
+    """
+
+    jobflow: JobFlow
+    emr: Emr
+    notify: Callable[[str], None]
+    allow_commands: bool = False
+    sleep: Callable[[float], None] = time.sleep
+
+    def run(self, end: Ended, cause: str = "") -> None:
+        """Runs the hooks for an end, one after the other; `cause` is the probable one of a failure.
+
+        A run that was only not watched any longer has not ended, and sets none off.
+        """
+        if end.verdict.outcome is Outcome.TIMED_OUT:
+            return
+        hooks = list(self._hooks_for(end.verdict.outcome))
+        message = self._message(end, cause) if hooks else {}
+        for hook in hooks:
+            self._run_one(hook, message)
+
+    def _hooks_for(self, outcome: Outcome) -> Iterator[Hook]:
+        hooks = self.jobflow.fields.get("hooks", {})
+        yield from hooks.get("on_success" if outcome is Outcome.SUCCEEDED else "on_failure", ())
+        yield from hooks.get("on_end", ())
+
+    def _message(self, end: Ended, cause: str) -> dict[str, Any]:
+        """What the receivers are told: the same for all, without secrets. `id` is that of the run's end."""
+        cluster, verdict = end.cluster, end.verdict
+        message = {
+            "version": 1,
+            "id": f"{cluster.id}:{verdict.outcome.name.lower()}",
+            "flow": self.jobflow.name,
+            "target": self.jobflow.target,
+            "region": self.emr.region,
+            "cluster": cluster.id,
+            "state": cluster.state,
+            "outcome": verdict.outcome.value,
+            "exit_code": verdict.outcome.exit_code,
+            "reason": cluster.reason,
+            "step": verdict.step.name if verdict.step else None,
+            "cause": cause,
+            "started": cluster.created and cluster.created.isoformat(),
+            "ended": cluster.ended and cluster.ended.isoformat(),
+        }
+        return dict(mask(message, self.jobflow.secrets))
+
+    def _run_one(self, hook: Hook, message: Mapping[str, Any]) -> None:
+        kind = next(name for name in _KINDS if name in hook)
+        failure: list[str] = ["gave no answer in time"]
+
+        def attempt() -> None:
+            try:
+                failure[0] = _KINDS[kind](self, hook, message)
+            except (OSError, FlowspecError, http.client.HTTPException, subprocess.SubprocessError) as error:
+                failure[0] = str(error)
+
+        thread = threading.Thread(target=attempt, name="flowspec-hook", daemon=True)
+        thread.start()
+        thread.join(_DEADLINE)
+        if failure[0]:
+            self.notify(str(mask(visible(f"note: hook {_label(kind, hook)}: {failure[0]}"), self.jobflow.secrets)))
+
+
+def _label(kind: str, hook: Hook) -> str:
+    """The hook for people: of a webhook only the host, since a path may be a token."""
+    if kind == "webhook":
+        return f"webhook to {urlsplit(hook[kind]).hostname}"
+    return f"{kind} {hook[kind][0] if kind == 'command' else hook[kind]}"
+
+
+def signature(secret: str, timestamp: str, body: bytes) -> str:
+    """What X-Flowspec-Signature holds: HMAC-SHA256, in hex, of the timestamp, a dot, and the body."""
+    return "sha256=" + hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+
+
+def _call_webhook(hooks: Hooks, hook: Hook, message: Mapping[str, Any]) -> str:
+    """Posts the message; returns why it was not taken, "" if it was."""
+    body = json.dumps(message).encode()
+    failure = ""
+    for pause in (0.0, *_AGAIN_AFTER):
+        hooks.sleep(pause)
+        try:
+            status = _post(hook["webhook"], body, _headers(hook, body))
+        except (OSError, http.client.HTTPException) as error:
+            failure = str(error) or type(error).__name__
+            continue
+        if 200 <= status < 300:
+            return ""
+        failure = f"HTTP status {status}"
+        if status < 500 and status not in _PASSING:
+            return failure
+    return f"{failure}, {len(_AGAIN_AFTER) + 1} times"
+
+
+def _headers(hook: Hook, body: bytes) -> dict[str, str]:
+    headers = {"Content-Type": "application/json", "User-Agent": "flowspec"}
+    if not hook.get("secret"):
+        return headers
+    # With the time in it, a receiver can refuse what someone sends again later.
+    timestamp = str(int(datetime.now(timezone.utc).timestamp()))
+    signed = signature(hook["secret"], timestamp, body)
+    return {**headers, "X-Flowspec-Timestamp": timestamp, "X-Flowspec-Signature": signed}
+
+
+def _post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
+    """The status of the answer. Redirects are not followed: a POST would become a GET, and the message go elsewhere."""
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=_TIMEOUT)
+    try:
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        connection.request("POST", path, body, dict(headers))
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def _publish(hooks: Hooks, hook: Hook, message: Mapping[str, Any]) -> str:
+    arn = hook["sns"]
+    subject = f"{message['flow']}: {message['outcome']}".encode("ascii", "replace").decode()
+    # The topic's own region counts, which its ARN names.
+    ask = hooks.emr.ask("sns", region=region_of_arn(arn))
+    ask("Publish", TopicArn=arn, Subject=subject[:_SUBJECT], Message=json.dumps(message, indent=2))
+    return ""
+
+
+def _run_command(hooks: Hooks, hook: Hook, message: Mapping[str, Any]) -> str:
+    """Runs a command in the spec's folder, with the message as its input and the outcome in FLOWSPEC_OUTCOME."""
+    if not hooks.allow_commands:
+        return "was not run: --allow-commands lets a spec's commands run on this machine"
+    command: Sequence[str] = hook["command"]
+    done = subprocess.run(
+        list(command),
+        cwd=Path(hooks.jobflow.path).resolve().parent,
+        input=json.dumps(message),
+        env={**os.environ, "FLOWSPEC_OUTCOME": str(message["outcome"]), "FLOWSPEC_CLUSTER": str(message["cluster"])},
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=_DEADLINE - 5,
+        check=False,
+    )
+    last = (done.stderr.strip().splitlines() or [""])[-1]
+    return f"exit code {done.returncode}{f': {last}' if last else ''}" if done.returncode else ""
+
+
+_KINDS: dict[str, Callable[[Hooks, Hook, Mapping[str, Any]], str]] = {
+    "webhook": _call_webhook,
+    "sns": _publish,
+    "command": _run_command,
+}

@@ -1,0 +1,38 @@
+"""Launches a flow again whose cluster failed before a step ran: without capacity elsewhere, else as it was."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from flowspec.backend.aws.apply import Applied, apply
+from flowspec.backend.aws.client import Emr
+from flowspec.plan.changes import Plan
+from flowspec.plan.cluster import Cluster
+from flowspec.plan.launches import launch_line, next_launch, size
+
+
+@dataclass(slots=True)
+class Launches:
+    """The launches of one plan; `failed` has a line for each that failed and was followed by another."""
+
+    plan: Plan
+    emr: Emr
+    notify: Callable[[str], None] = lambda _: None
+    sleep: Callable[[float], None] = time.sleep
+    failed: list[str] = field(default_factory=list)
+
+    def again(self, cluster: Cluster) -> Applied | None:
+        """Launches again when the cluster's end gives reason to, and something is left to try; else returns None.
+
+        Raises as `apply` does.
+        """
+        following = next_launch(self.plan, cluster, len(self.failed) + 1)
+        if following is None:
+            return None
+        self.failed.append(launch_line(cluster, size(self.plan.request)))
+        self.notify(self.failed[-1])
+        applied = apply(following, self.emr, notify=self.notify, sleep=self.sleep)
+        self.notify(f"launched again: cluster {applied.cluster_id}")
+        return applied

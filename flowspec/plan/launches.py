@@ -1,0 +1,164 @@
+"""Launching again: when a cluster failed before one of its steps ran, and with what (`launch_retries`, `fallback`).
+
+An alternative changes only where and with which instances the cluster runs, and by the spec's digest it is the same
+flow. A cluster that was made by one says so in a tag, so that a later plan compares it with that alternative.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from flowspec.plan.changes import ApiCall, Plan
+from flowspec.plan.cluster import FALLBACK_TAG, Cluster
+
+if TYPE_CHECKING:
+    from flowspec.document.job_flow import JobFlow
+
+Params = Mapping[str, Any]
+
+# EMR Management Guide, "ErrorDetail" codes; EMR says that codes may be relied on, and messages may not.
+_NO_CAPACITY = frozenset({"INTERNAL_ERROR_EC2_INSUFFICIENT_CAPACITY_AZ", "INTERNAL_ERROR_SPOT_NO_CAPACITY_PRIMARY"})
+# botocore shape ClusterStateChangeReasonCode: of these a second launch may be rid. VALIDATION_ERROR stays what it is.
+_WORTH_A_RETRY = frozenset({"BOOTSTRAP_FAILURE", "INSTANCE_FAILURE", "INTERNAL_ERROR", "INSTANCE_FLEET_TIMEOUT"})
+
+
+def lacked_capacity(cluster: Cluster) -> bool:
+    """True if EMR's codes say that a cluster failed since EC2 had not the instances, before any step ran."""
+    coded = any(detail.partition(":")[0] in _NO_CAPACITY for detail in cluster.error_details)
+    return failed_to_launch(cluster) and (coded or cluster.reason_code == "INSTANCE_FLEET_TIMEOUT")
+
+
+def failed_to_launch(cluster: Cluster) -> bool:
+    """True if a cluster ended, for a reason that may pass, before any step ran."""
+    ran = any(step.started is not None for step in cluster.steps)
+    return cluster.has_ended and not ran and cluster.reason_code in _WORTH_A_RETRY
+
+
+def next_launch(plan: Plan, cluster: Cluster, launches: int) -> Plan | None:
+    """The plan to launch again with, after `launches` of the same plan; None when there is nothing left to try.
+
+    `cluster` is what the last of them came to. Without capacity the next alternative is tried, else the same request.
+    """
+    if lacked_capacity(cluster) and plan.fallback:
+        number = _number(cluster.tags)
+        if number < len(plan.fallback):
+            return _launched_with(plan, plan.fallback[number], number + 1)
+    if failed_to_launch(cluster) and launches <= plan.launch_retries:
+        number = _number(cluster.tags)
+        return _launched_with(plan, plan.fallback[number - 1] if number else plan.request, number)
+    return None
+
+
+def _number(tags: Mapping[str, str]) -> int:
+    """The number of the alternative that made a cluster, from 1; 0 for the request itself."""
+    text = tags.get(FALLBACK_TAG, "")
+    return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def _launched_with(plan: Plan, request: Params, number: int) -> Plan:
+    tag = ((FALLBACK_TAG, str(number)),) if number else ()
+    supervision = (*(pair for pair in plan.supervision if pair[0] != FALLBACK_TAG), *tag)
+    call = ApiCall("RunJobFlow", request)
+    return dataclasses.replace(plan, request=request, calls=(call,), replaces=None, supervision=supervision)
+
+
+def made_by(plan: Plan, cluster: Cluster) -> Params:
+    """The request to compare a cluster with: that of the alternative which made it, if there still is one."""
+    number = _number(cluster.tags)
+    return plan.fallback[number - 1] if 0 < number <= len(plan.fallback) else plan.request
+
+
+def alternatives(jobflow: JobFlow, params: Params) -> tuple[dict[str, Any], ...]:
+    """The requests of a spec's `fallback`, in order."""
+    return tuple(_alternative(one, params) for one in jobflow.fields.get("fallback", ()))
+
+
+def _alternative(changes: Mapping[str, Any], params: Params) -> dict[str, Any]:
+    request = copy.deepcopy(dict(params))
+    instances = request.setdefault("Instances", {})
+    for key, value in changes.items():
+        _CHANGES[key](instances, value)
+    return request
+
+
+def _set_place(member: str) -> Callable[[dict[str, Any], Any], None]:
+    def change(instances: dict[str, Any], value: Any) -> None:
+        # One way to choose the network takes the place of another.
+        for other in ("Ec2SubnetId", "Ec2SubnetIds", "Placement"):
+            instances.pop(other, None)
+        instances |= {"Placement": {"AvailabilityZone": value}} if member == "Placement" else {member: value}
+
+    return change
+
+
+def _change_types(instances: dict[str, Any], types: Mapping[str, str]) -> None:
+    for one in (*instances.get("InstanceGroups", ()), *_configs(instances), instances):
+        for member in ("InstanceType", "MasterInstanceType", "SlaveInstanceType"):
+            if one.get(member) in types:
+                one[member] = types[one[member]]
+
+
+def _configs(instances: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for fleet in instances.get("InstanceFleets", ()):
+        yield from fleet.get("InstanceTypeConfigs", ())
+
+
+def _change_market(instances: dict[str, Any], market: str) -> None:
+    for group in instances.get("InstanceGroups", ()):
+        group["Market"] = market
+        group.pop("BidPrice", None)
+    for fleet in instances.get("InstanceFleets", ()):
+        spot = fleet.pop("TargetSpotCapacity", 0)
+        fleet["TargetOnDemandCapacity"] = fleet.get("TargetOnDemandCapacity", 0) + spot
+        fleet.get("LaunchSpecifications", {}).pop("SpotSpecification", None)
+        if not fleet.get("LaunchSpecifications", True):
+            del fleet["LaunchSpecifications"]
+
+
+_CHANGES: dict[str, Callable[[dict[str, Any], Any], None]] = {
+    "ec2_subnet_id": _set_place("Ec2SubnetId"),
+    "ec2_subnet_ids": _set_place("Ec2SubnetIds"),
+    "availability_zone": _set_place("Placement"),
+    "instance_types": _change_types,
+    "market": _change_market,
+}
+
+
+def launch_notes(retries: int, fallback: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What a plan says of further launches."""
+    for number, one in enumerate(fallback, 1):
+        told = ", ".join(f"{key} {_told(value)}" for key, value in one.items())
+        yield f"without capacity, alternative {number} is launched: {told}"
+    if retries:
+        times = "once" if retries == 1 else f"up to {retries} times"
+        yield f"a cluster that fails before a step ran is launched again {times}"
+    if retries or fallback:
+        yield "launched again by the `apply` that watches the run: not after --detach"
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{one} → {other}" for one, other in value.items())
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def launch_line(cluster: Cluster, instances: int) -> str:
+    """A line on a launch that failed: which, why, and what it cost."""
+    seconds = (cluster.ended - cluster.created).total_seconds() if cluster.ended and cluster.created else 0.0
+    codes = ", ".join(detail.partition(":")[0] for detail in cluster.error_details) or cluster.reason_code
+    hours = seconds * instances / 3600
+    return f"cluster {cluster.id} failed before a step ran ({codes}): {instances} instances, {hours:.2f} instance hours"
+
+
+def size(params: Params) -> int:
+    """The number of instances that a request asks for; of a fleet its units of capacity."""
+    instances = params.get("Instances", {})
+    groups = sum(one.get("InstanceCount", 1) for one in instances.get("InstanceGroups", ()))
+    fleets = sum(
+        one.get("TargetOnDemandCapacity", 0) + one.get("TargetSpotCapacity", 0)
+        for one in instances.get("InstanceFleets", ())
+    )
+    return int(groups + fleets or instances.get("InstanceCount") or 1)

@@ -1,0 +1,191 @@
+"""What a watcher does about steps: their `timeout`, `retry` and `skip_on_exit`, which EMR does not know.
+
+They are no part of the request. A cluster keeps them in tags of its own, so that whoever watches it, by its id too,
+acts alike:
+
+    flowspec:watch    3f2a1b0c99d2:t600 77ab01:r3@60@spot_loss+throttled/x3+4
+
+Each word names steps by tokens of six characters (`step_token`) and what holds for them: `t` seconds, `r` attempts,
+delay and causes, `x` exit codes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flowspec.errors import FlowspecError
+from flowspec.plan.changes import ApiCall
+from flowspec.plan.cluster import WATCH_TAG, Cluster, Step
+
+if TYPE_CHECKING:
+    from flowspec.document.job_flow import JobFlow
+
+DEFAULT_CAUSES = ("network", "spot_loss", "throttled")
+"""The failures after which a step is repeated when `retry` names none: they pass by themselves."""
+
+# AWS: 256 characters in the value of a tag, and 50 tags, of which users need most.
+_TAG_VALUE, _MOST_TAGS = 256, 8
+_TOKEN = 6
+_WORD = re.compile(rf"((?:[0-9a-f]{{{_TOKEN}}})+):(\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class StepPolicy:
+    """What is done about a step: cancelled after `timeout` seconds (0: never), run up to `attempts` times, `delay`
+    seconds after a failure of one of the `causes`, and not taken for failed when it exits with one of `skip`.
+
+    Causes are those of the spec's `retry.on`; exit codes are written as their digits.
+    """
+
+    timeout: int = 0
+    attempts: int = 1
+    delay: int = 0
+    causes: tuple[str, ...] = ()
+    skip: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        """In words, for a plan: `timeout 600 s, 3 attempts after spot_loss, exit 3 is no failure`."""
+        parts = [f"timeout {self.timeout} s"] if self.timeout else []
+        if self.attempts > 1:
+            later = f", {self.delay} s later" if self.delay else ""
+            parts.append(f"{self.attempts} attempts{later}, after {', '.join(self.causes)}")
+        if self.skip:
+            parts.append(f"exit {' or '.join(map(str, self.skip))} is no failure")
+        return ", ".join(parts)
+
+
+def step_token(name: str, jar: str, main_class: str | None, args: Iterable[str]) -> str:
+    """The token of a step: of its name and of what it runs."""
+    text = json.dumps([name, jar, main_class or "", list(args)], ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_TOKEN]
+
+
+def token_of(step: Step) -> str:
+    """The token of a step of a cluster."""
+    return step_token(step.name, step.jar, step.main_class, step.args)
+
+
+def step_policies(jobflow: JobFlow, params: Mapping[str, Any]) -> dict[str, StepPolicy]:
+    """The policies of a spec's steps, by their tokens. Raises FlowspecError when `api_params` replaces the steps."""
+    wanted = [(step["name"], _policy(step)) for step in jobflow.fields.get("steps", ())]
+    if all(policy == StepPolicy() for _, policy in wanted):
+        return {}
+    if "Steps" in jobflow.fields.get("api_params", {}):
+        message = "api_params replaces the steps, so that timeout, retry and skip_on_exit have none to belong to"
+        raise FlowspecError(message, remedy="leave out `Steps` of api_params")
+    found = {}
+    for step in params.get("Steps", ()):
+        # Some of the spec's may be left out, and the one that enable_debugging adds is none of them.
+        index = next((index for index, (name, _) in enumerate(wanted) if name == step["Name"]), None)
+        if index is not None:
+            found[_token(step)] = wanted[index][1]
+            wanted = wanted[index + 1 :]
+    return {token: policy for token, policy in found.items() if policy != StepPolicy()}
+
+
+def _token(step: Mapping[str, Any]) -> str:
+    jar = step["HadoopJarStep"]
+    return step_token(step["Name"], jar["Jar"], jar.get("MainClass"), jar.get("Args", ()))
+
+
+def _policy(step: Mapping[str, Any]) -> StepPolicy:
+    retry = step.get("retry") or {}
+    causes = tuple(sorted(map(str, retry.get("on", DEFAULT_CAUSES)))) if retry else ()
+    skip = tuple(sorted(step.get("skip_on_exit", ())))
+    return StepPolicy(step.get("timeout", 0), retry.get("attempts", 1), retry.get("delay", 0), causes, skip)
+
+
+def policy_tags(policies: Mapping[str, StepPolicy]) -> dict[str, str]:
+    """The tags of policies. Raises FlowspecError when they are too many for them."""
+    values: list[str] = []
+    for word in _words(policies):
+        if values and len(values[-1]) + 1 + len(word) <= _TAG_VALUE:
+            values[-1] += f" {word}"
+        else:
+            values.append(word)
+    if len(values) > _MOST_TAGS:
+        message = f"the steps' timeout, retry and skip_on_exit take {len(values)} tags of the cluster"
+        raise FlowspecError(f"{message}; there is room for {_MOST_TAGS}", remedy="let steps have the same ones")
+    return {_tag(index): value for index, value in enumerate(values)}
+
+
+def _tag(index: int) -> str:
+    return f"{WATCH_TAG}-{index + 1}" if index else WATCH_TAG
+
+
+def _words(policies: Mapping[str, StepPolicy]) -> Iterator[str]:
+    tokens: dict[str, list[str]] = {}
+    for token, policy in policies.items():
+        tokens.setdefault(_written(policy), []).append(token)
+    for text, found in sorted(tokens.items()):
+        room = max(1, (_TAG_VALUE - 1 - len(text)) // _TOKEN)
+        for start in range(0, len(found), room):
+            yield f"{''.join(sorted(found)[start : start + room])}:{text}"
+
+
+def _written(policy: StepPolicy) -> str:
+    parts = [f"t{policy.timeout}"] if policy.timeout else []
+    if policy.attempts > 1:
+        parts.append(f"r{policy.attempts}@{policy.delay}@{'+'.join(policy.causes)}")
+    parts += [f"x{'+'.join(map(str, policy.skip))}"] if policy.skip else []
+    return "/".join(parts)
+
+
+def read_policies(tags: Mapping[str, str]) -> dict[str, StepPolicy]:
+    """The policies in a cluster's tags, by the tokens of steps; what this version can't read is left out."""
+    found: dict[str, StepPolicy] = {}
+    for index in range(_MOST_TAGS):
+        for word in tags.get(_tag(index), "").split():
+            match = _WORD.fullmatch(word)
+            policy = _read(match[2]) if match else None
+            if match and policy:
+                names = match[1]
+                found |= dict.fromkeys(
+                    (names[start : start + _TOKEN] for start in range(0, len(names), _TOKEN)), policy
+                )
+    return found
+
+
+def _read(text: str) -> StepPolicy | None:
+    fields: dict[str, Any] = {}
+    try:
+        for part in text.split("/"):
+            kind, value = part[:1], part[1:]
+            if kind == "t":
+                fields["timeout"] = int(value)
+            elif kind == "r":
+                attempts, delay, causes = value.split("@")
+                fields |= {"attempts": int(attempts), "delay": int(delay), "causes": tuple(causes.split("+"))}
+            elif kind == "x":
+                fields["skip"] = tuple(map(int, value.split("+")))
+            else:
+                return None
+    except ValueError:
+        return None
+    return StepPolicy(**fields)
+
+
+def retagging_calls(tags: Mapping[str, str], cluster: Cluster) -> Iterator[ApiCall]:
+    """The calls that give a living cluster the policies of a spec: they are no change of what runs."""
+    there = {key: value for key, value in cluster.tags.items() if key == WATCH_TAG or key.startswith(f"{WATCH_TAG}-")}
+    changed = [{"Key": key, "Value": value} for key, value in tags.items() if there.get(key) != value]
+    gone = [key for key in there if key not in tags]
+    if changed:
+        yield ApiCall("AddTags", {"ResourceId": cluster.id, "Tags": changed})
+    if gone:
+        yield ApiCall("RemoveTags", {"ResourceId": cluster.id, "TagKeys": gone})
+
+
+def supervision_notes(policies: Mapping[str, StepPolicy], steps: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What a plan says of the policies: they hold while someone watches."""
+    for step in steps:
+        policy = policies.get(_token(step))
+        if policy:
+            yield f"step {step['Name']}: {policy}"
+    if policies:
+        yield "these hold while the run is watched: by `apply`, or, after --detach, by `flowspec wait`"

@@ -1,0 +1,66 @@
+"""A run of some of a flow's steps: from one of them on, or only those that are named."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Collection, Iterable, Sequence
+
+from flowspec.document.nearest import did_you_mean
+from flowspec.errors import FlowspecError
+from flowspec.request.compile import Request, digest
+from flowspec.request.origins import Origins
+
+
+def select_steps(request: Request, *, first: str | None = None, only: Collection[str] = ()) -> Request:
+    """The request with the steps from the one called `first` on, and of those only the ones called as `only` says.
+
+    Local files that only the other steps name are left out. Raises FlowspecError for a name that no step has, for one
+    that several have where one is meant, and when no step is left.
+    """
+    if first is None and not only:
+        return request
+    params = request.params
+    names = [step["Name"] for step in params.get("Steps", ())]
+    for name in [*([first] if first is not None else []), *only]:
+        _refuse_unknown(name, names)
+    start = _only_index(first, names) if first is not None else 0
+    kept = [index for index, name in enumerate(names) if index >= start and (not only or name in only)]
+    if not kept:
+        named = ", ".join(map(repr, only))
+        raise FlowspecError(f"no step is left: {named} come before {first!r}", remedy="leave out --from or --only")
+    params = {**params, "Steps": [params["Steps"][index] for index in kept]}
+    text = json.dumps(params, ensure_ascii=False)
+    assets = tuple(one for one in request.assets if json.dumps(one.uri, ensure_ascii=False)[1:-1] in text)
+    return dataclasses.replace(
+        request,
+        digest=digest(params, assets, request.secrets),
+        assets=assets,
+        params=params,
+        origins=_moved(request.origins, kept),
+    )
+
+
+def _refuse_unknown(name: str, names: Sequence[str]) -> None:
+    if name not in names:
+        near = did_you_mean(name, names) or f"there are: {', '.join(map(repr, names)) or 'none'}"
+        raise FlowspecError(f"the spec has no step called {name!r}", remedy=near)
+
+
+def _only_index(name: str, names: Sequence[str]) -> int:
+    if names.count(name) > 1:
+        remedy = "give them different names: the place to begin at has to be one"
+        raise FlowspecError(f"{names.count(name)} steps are called {name!r}", remedy=remedy)
+    return names.index(name)
+
+
+def _moved(origins: Origins, kept: Iterable[int]) -> Origins:
+    """The origins of a request whose steps have these indexes before."""
+    places = {before: after for after, before in enumerate(kept)}
+    moved = {}
+    for path, origin in origins.items():
+        if path[:1] != ("Steps",) or len(path) == 1:
+            moved[path] = origin
+        elif (before := path[1]) in places and isinstance(before, int):
+            moved[("Steps", places[before], *path[2:])] = origin
+    return moved
