@@ -241,8 +241,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(_as_bytes(response, close=self.close_connection))
 
     def do_GET(self) -> None:
-        """Answers with a page for people, if the endpoint has any; else 405 with an explanation."""
-        if self.server.pages is None:
+        """Answers with a page for people, if the endpoint has any; else 405 with an explanation.
+
+        A signed GET is a client that takes this for an S3, to which 404 would say that its object is not there.
+        """
+        signed = self.headers.get("Authorization", "").startswith("AWS4-")
+        if self.server.pages is None or signed:
             self.send_error(405, "this is the embedded EMR of flowspec; it takes POST, AWS JSON 1.1")
             return
         try:

@@ -13,6 +13,7 @@ from flowspec import apply
 from flowspec.cli import fleet_apply
 from flowspec.cli.exits import Exit, worst
 from flowspec.report import fleets
+from tests.endpoints import make_account
 
 SPEC = """flowspec: v1
 name: {name}
@@ -408,7 +409,7 @@ class TestOnAnEndpoint:
         for name in ("stays", "gone"):
             (folder / f"{name}.yaml").write_text(
                 f"flowspec: v1\nname: {name}\nregion: us-east-1\nrelease_label: emr-7.5.0\nkeep_alive: true\n"
-                "service_role: EMR_DefaultRole\njob_flow_role: EMR_EC2_DefaultRole\nlog_uri: s3://logs/\n"
+                "service_role: EMR_DefaultRole\njob_flow_role: EMR_EC2_DefaultRole\nlog_uri: s3://acme-logs/\n"
                 "variables: {password: {sensitive: true, default: hunter2hunter2}}\n"
                 "instance_groups: [{role: MASTER, type: m5.xlarge, count: 1}]\n"
                 "steps: [{type: command, name: one, args: [use, '{{ password }}']}]\n"
@@ -419,6 +420,7 @@ class TestOnAnEndpoint:
 
     @pytest.fixture
     def call(self, flowspec, moto):
+        make_account(moto)
         return lambda command, *argv: flowspec(command, *argv, "--endpoint-url", moto, "--region", "us-east-1")
 
     def test_prune_ends_only_what_this_repository_started(self, call, emr, jobs):
@@ -455,7 +457,7 @@ class TestOnAnEndpoint:
         assert call("apply", jobs, "--detach").code == 0
         done = call("destroy", jobs, "--yes")
         assert done.code == 0, done.err
-        assert all(f"{name}: stays: logs s3://logs/j-" in done.err for name in ("stays", "gone"))
+        assert all(f"{name}: stays: logs s3://acme-logs/j-" in done.err for name in ("stays", "gone"))
 
     def test_clusters_of_the_same_name_are_noted(self, call, emr, jobs):
         emr.create("RunJobFlow", Name="stays", Instances={"KeepJobFlowAliveWhenNoSteps": True})

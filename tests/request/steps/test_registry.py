@@ -12,6 +12,8 @@ from flowspec.request.steps.target import StepTarget
 
 # Keys that are read by name: those of all kinds of steps, and those of one that are no options of its program.
 COMMON = {"name", "type", "on_failure", "stage", "step_monitoring_configuration", "when", "for_each", "args"}
+# Keys that a watcher keeps, not the request.
+COMMON |= {"timeout", "retry", "skip_on_exit", "needs"}
 TABLES = {
     "streaming": ({**streaming.GENERIC, **streaming.OPTIONS}, {"jar", "generic_args"}),
     "spark": (spark.OPTIONS, {"application", "spark_args"}),
