@@ -24,11 +24,13 @@ from flowspec.document.job_flow import JobFlow
 from flowspec.document.parse import load
 from flowspec.document.render import render
 from flowspec.document.validate import validate
+from flowspec.errors import FlowspecError
 from flowspec.importers.decompile.draft import Decompiled, write_spec
 from flowspec.importers.decompile.placeholders import Variable, Wanted, placeholder
 from flowspec.plan.changes import Plan
 from flowspec.plan.cluster import Cluster
-from flowspec.plan.compare import make_plan
+from flowspec.plan.compare import make_plan, with_preflight
+from flowspec.plan.findings import wrong
 from flowspec.request.compile import Request, compile
 
 
@@ -80,6 +82,30 @@ def plan_on(
     return note_staged(emr, made)
 
 
+def preflight_on(emr: Emr, jobflow: JobFlow, request: Request, plan: Plan) -> Plan:
+    """Looks up whether what a plan names is there: files, inputs, buckets, roles, networks. Changes and runs nothing.
+
+    A plan that submits nothing needs nothing, and is returned as it is.
+    """
+    if not plan.has_changes:
+        return plan
+    return with_preflight(plan, emr.backend.preflight(emr, plan), jobflow, request)
+
+
+def refuse_wrong(plan: Plan) -> None:
+    """Raises FlowspecError when the preflight of a plan found what would make its run fail."""
+    found = wrong(plan.preflight or ())
+    if found:
+        told = "; ".join(f"{one.subject} {one.message}" for one in found[:_TOLD])
+        more = f" (and {len(found) - _TOLD} more)" if len(found) > _TOLD else ""
+        raise FlowspecError(f"nothing was submitted, it would fail: {told}{more}", remedy=_ALL_THE_SAME)
+
+
+# So many problems are said in an error; the plan shows all.
+_TOLD = 3
+_ALL_THE_SAME = "mend it, or submit without the preflight: --skip-preflight"
+
+
 def run(
     spec: str | PathLike[str],
     *,
@@ -88,6 +114,7 @@ def run(
     variable_files: Sequence[str | PathLike[str]] = (),
     replace: bool = False,
     run_bootstrap: bool = False,
+    preflight: bool = True,
     timeout: float | None = None,
     on_event: Callable[[Event], object] = lambda _: None,
     sleep: Callable[[float], None] = time.sleep,
@@ -96,6 +123,7 @@ def run(
 
     A run of the same request is joined; `replace` ends one of another request. `timeout` is in seconds, after
     which the verdict is TIMED_OUT and the run goes on. `run_bootstrap` runs bootstrap actions locally, too.
+    `preflight` looks first whether what is read is there, and raises FlowspecError when the run would fail.
     `on_event` is called with each event of `watch`. Raises SpecError for an invalid spec, ServiceError when EMR
     or S3 refuses a call, FlowspecError for the rest; a run that failed is a verdict, not an exception.
     """
@@ -104,7 +132,10 @@ def run(
     request = compile(jobflow)
     emr = connect(Endpoint.of(jobflow, run_bootstrap=run_bootstrap))
     plan = partial(plan_on, emr, jobflow, request, replace=replace)
-    applied = apply(plan(), emr, replan=plan, sleep=sleep)
+    made = plan()
+    if preflight and not made.blocked:
+        refuse_wrong(preflight_on(emr, jobflow, request, made))
+    applied = apply(made, emr, replan=plan, sleep=sleep)
     with closing(watch(emr, applied.cluster_id, steps=applied.steps, timeout=timeout, sleep=sleep)) as events:
         for event in events:
             on_event(event)

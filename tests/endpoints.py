@@ -1,5 +1,6 @@
 """Fixtures: an EMR and S3 to talk to, which is moto's server, and faulty ways to both."""
 
+import json
 import socket
 import threading
 import time
@@ -7,6 +8,7 @@ from contextlib import contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -42,6 +44,23 @@ def moto(moto_port, credentials):
 def emr(moto):
     """A connection to moto's EMR."""
     return connect(Endpoint("emr", "us-east-1", endpoint_url=moto))
+
+
+def make_account(url):
+    """Makes what the target prod of the example wordcount names: its buckets, its input, and its roles."""
+    clients = {name: boto3.client(name, region_name="us-east-1", endpoint_url=url) for name in ("s3", "iam")}
+    s3, iam = clients["s3"], clients["iam"]
+    for bucket in ("acme-artifacts", "acme-texts", "acme-logs"):
+        s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket="acme-texts", Key="stories/a.txt", Body=b"once upon a time")
+    for role, service in (("EMR_DefaultRole", "elasticmapreduce"), ("EMR_EC2_DefaultRole", "ec2")):
+        trust = {"Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        document = {"Version": "2012-10-17", "Statement": [trust]}
+        iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(document))
+    iam.create_instance_profile(InstanceProfileName="EMR_EC2_DefaultRole")
+    iam.add_role_to_instance_profile(InstanceProfileName="EMR_EC2_DefaultRole", RoleName="EMR_EC2_DefaultRole")
+    for client in clients.values():
+        client.close()
 
 
 class FaultyWay(ThreadingHTTPServer):

@@ -55,7 +55,7 @@ ROOMS = {
     "cases": {"errors", "facts", "document", "request", "plan", "backend", "engines", "emulator", "review"},
     "importers": {"errors", "facts", "document", "request", "emulator"},
     "exporters": {"errors", "facts", "document", "request", "importers"},
-    "pipeline": {"document", "request", "plan", "backend", "importers"},
+    "pipeline": {"errors", "document", "request", "plan", "backend", "importers"},
     "boto_emr": {"errors", "facts", "request", "plan", "backend"},
     "report": {"errors", "version", "document", "plan", "backend", "review", "cases"},
     "cli": {

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr, Endpoint
     from flowspec.backend.aws.logs import Logs
     from flowspec.backend.local.fidelity import LocalFidelity
-    from flowspec.plan.changes import Assessment
+    from flowspec.plan.changes import Assessment, Plan
     from flowspec.plan.cluster import Cluster
+    from flowspec.plan.findings import Finding
 
 # Imported when first used: each brings libraries that the other does without.
 _MODULES: Mapping[str, str] = {"emr": "flowspec.backend.aws.backend", "local": "flowspec.backend.local.backend"}
@@ -45,6 +46,9 @@ class Backend(Protocol):
 
     def assess(self, params: Mapping[str, Any]) -> Assessment:
         """Reports what of a RunJobFlow request can't run here or is different here. Runs and asks nothing."""
+
+    def preflight(self, emr: Emr, plan: Plan) -> tuple[Finding, ...]:
+        """Looks up whether what a plan names is there, before it is submitted. Changes and runs nothing."""
 
     def poll_intervals(self) -> Iterator[float]:
         """Yields the seconds to wait between two looks at a cluster, without end."""

@@ -28,11 +28,15 @@ _PATHS = "variable_files"
 
 
 class Planned(NamedTuple):
-    """A plan, the connection to carry it out by, and how it is made again; None for a saved plan, which is not."""
+    """A plan, the connection to carry it out by, and how it is made again; None for a saved plan, which is not.
+
+    `preflight` returns a plan with what was found when it was looked up whether all that the plan names is there.
+    """
 
     plan: Plan
     emr: Emr
     again: Callable[[], Plan] | None
+    preflight: Callable[[Plan], Plan]
 
 
 _CONVERGING = ("replace", "rerun", "cancel_removed")
@@ -41,7 +45,7 @@ _CONVERGING = ("replace", "rerun", "cancel_removed")
 def planned(spec: Path, **options: Any) -> Planned:
     """Makes the plan of a spec and prints its warnings. `options` are those of `flowspec apply` that shape a plan."""
     from flowspec.backend.aws.client import Endpoint, connect
-    from flowspec.pipeline import plan_on
+    from flowspec.pipeline import plan_on, preflight_on
 
     converging = {name: options.pop(name) for name in _CONVERGING}
     run_bootstrap = options.pop("run_bootstrap", False)
@@ -53,7 +57,7 @@ def planned(spec: Path, **options: Any) -> Planned:
     if not (made.joins or made.converges or made.replaces):
         _note_renamed(emr, made)
         _note_namesakes(emr, made)
-    return Planned(made, emr, again)
+    return Planned(made, emr, again, partial(preflight_on, emr, flow, request))
 
 
 def planned_offline(spec: Path, **options: Any) -> Plan:
@@ -110,14 +114,14 @@ def _note_namesakes(emr: Emr, plan: Plan) -> None:
         )
 
 
-def plan_to_save(spec: Path, **options: Any) -> tuple[Plan, str]:
+def plan_to_save(spec: Path, **options: Any) -> tuple[Planned, str]:
     """Makes a plan and the text of its file. Variables that are secret are not in it: give them again to `apply`."""
     from flowspec.plan.saved import write_plan
 
     # A plan is applied as of the moment at which it was made: `ds` and `ts` stay what was reviewed.
     options["date"] = options["date"] or datetime.now(timezone.utc).replace(microsecond=0, tzinfo=None)
-    plan, emr, _ = planned(spec, **options)
-    public = [one for one in options["assignments"] if one.partition("=")[2] not in plan.secrets]
+    made = planned(spec, **options)
+    public = [one for one in options["assignments"] if one.partition("=")[2] not in made.plan.secrets]
     saved = {
         **{name: value for name, value in options.items() if value not in (None, (), False) and name != "policy_files"},
         "spec": _portable(spec),
@@ -125,7 +129,7 @@ def plan_to_save(spec: Path, **options: Any) -> tuple[Plan, str]:
         "date": options["date"].isoformat(),
         _PATHS: [_portable(path) for path in options[_PATHS]],
     }
-    return plan, write_plan(_content(plan, emr), saved)
+    return made, write_plan(_content(made.plan, made.emr), saved)
 
 
 def _portable(path: Path) -> str:
@@ -158,9 +162,9 @@ def saved_plan(text: str, given: Mapping[str, Any]) -> Planned:
         "rerun": tuple(kept.get("rerun", ())),
         "profile": given["profile"] or kept.get("profile"),
     }
-    plan, emr, _ = planned(spec, **options)
-    refuse_stale(saved, _content(plan, emr))
-    return Planned(plan, emr, None)
+    made = planned(spec, **options)
+    refuse_stale(saved, _content(made.plan, made.emr))
+    return made._replace(again=None)
 
 
 def _content(plan: Plan, emr: Emr) -> dict[str, Any]:

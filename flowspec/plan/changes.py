@@ -11,6 +11,7 @@ from flowspec.errors import Diagnostic, Location
 from flowspec.request.snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from flowspec.plan.findings import Finding
     from flowspec.request.assets import Asset
 
 PLAN_VERSION = 1
@@ -79,6 +80,7 @@ class Plan:
     different on this machine from the cluster asked for, `notes` what of the running cluster was left as it is.
     `converges` is the running cluster that is changed in place, and `observed` the digest of it as it was then.
     `uploads` are the files that have to be staged, and `staged` the URIs of those that are known to be there already.
+    `preflight` is what was found before it is submitted; None when nobody looked.
     `awaits` are the ids of its steps that are the spec's and not over yet; None where all of its steps are the run's.
     """
 
@@ -101,6 +103,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
     staged: frozenset[str] = frozenset()
+    preflight: tuple[Finding, ...] | None = None
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     version: int = PLAN_VERSION
 

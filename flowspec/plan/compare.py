@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,11 +24,12 @@ from flowspec.plan.identity import (
 )
 from flowspec.plan.lines import blast_radius, step_lines, submission_lines, upload_lines, without_secret
 from flowspec.plan.steps import HISTORY_LIMIT, StepChanges, compare_steps, step_identity
-from flowspec.request.origins import locate
+from flowspec.request.origins import Path, locate
 
 if TYPE_CHECKING:
     from flowspec.document.job_flow import JobFlow
     from flowspec.plan.cluster import Cluster
+    from flowspec.plan.findings import Finding
     from flowspec.request.compile import Request
 
 
@@ -91,9 +92,21 @@ class Choices(NamedTuple):
 
 def location_of(change: Change, jobflow: JobFlow, request: Request) -> Location | None:
     """The place in the spec of the wanted value; None where the spec has none."""
-    if not change.path or not request.origins:
+    return _located(change.path, None, jobflow, request)
+
+
+def with_preflight(plan: Plan, found: Iterable[Finding], jobflow: JobFlow, request: Request) -> Plan:
+    """The plan with what its preflight found, each finding at its place in the spec."""
+    located = (
+        dataclasses.replace(one, location=_located(one.path, one.value or None, jobflow, request)) for one in found
+    )
+    return dataclasses.replace(plan, preflight=tuple(located))
+
+
+def _located(path: Path, value: str | None, jobflow: JobFlow, request: Request) -> Location | None:
+    if not path or not request.origins:
         return None
-    found = locate(jobflow, request, change.path)
+    found = locate(jobflow, request, path, value)
     return jobflow.document.nearest(found).at.location if found else None
 
 

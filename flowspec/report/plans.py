@@ -13,6 +13,7 @@ from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
 from flowspec.plan.changes import Action, Change, Plan
 from flowspec.report.markdown import escaped, fenced
+from flowspec.report.preflight import preflight_document, preflight_lines
 
 _COUNTED = {
     Action.REPLACE: ("cluster to replace", "clusters to replace"),
@@ -30,6 +31,7 @@ def as_text(plan: Plan) -> str:
     # Masked before joining: shell quoting may split a secret, and the mask would not find it.
     lines += [f"  {_line(change, plan)}" for change in plan.changes]
     lines += [f"  {note}" for note in _notes(plan)]
+    lines += ["", *preflight_lines(plan.preflight)] if plan.preflight is not None else []
     lines += ["", _summary(plan)]
     if plan.blocked:
         lines += [visible(f"Blocked: {plan.blocked}"), visible(f"  {plan.remedy}")]
@@ -53,6 +55,7 @@ def as_markdown(plan: Plan) -> str:
     if plan.changes:
         lines += [*diff_block([(change.action, _line(change, plan)) for change in plan.changes]), ""]
     lines += [f"- {escaped(note)}" for note in _notes(plan)]
+    lines += [f"- {escaped(line.strip())}" for line in preflight_lines(plan.preflight or ()) if plan.preflight]
     if plan.blocked:
         lines += ["", f"> **Blocked:** {escaped(plan.blocked)}; {escaped(plan.remedy)}"]
     return str(mask("\n".join(lines).rstrip(), plan.secrets))
@@ -141,6 +144,7 @@ def as_json(plan: Plan) -> str:
         "remedy": plan.remedy,
         "remarks": list(plan.remarks),
         "notes": list(plan.notes),
+        "preflight": None if plan.preflight is None else preflight_document(plan.preflight),
         "changes": [
             {
                 "action": change.action.value,

@@ -87,7 +87,10 @@ def test_a_mapper_that_exits_with_3(flowspec, wordcount):
 def test_an_output_folder_that_exists(flowspec, wordcount):
     (wordcount / "counts").mkdir()
     (wordcount / "counts/mine.txt").write_text("precious")
-    done = flowspec("apply", wordcount / "job.yaml")
+    refused = flowspec("apply", wordcount / "job.yaml")
+    assert (refused.code, "wordcount" in flowspec("list").out) == (1, False)
+    assert f"step count words: {wordcount}/counts exists already" in refused.err
+    done = flowspec("apply", wordcount / "job.yaml", "--skip-preflight")
     assert done.code == 4
     assert f"Output directory file:{wordcount}/counts already exists" in done.err
     assert "try: remove it, write to another place" in done.err
@@ -95,7 +98,10 @@ def test_an_output_folder_that_exists(flowspec, wordcount):
 
 
 def test_input_that_does_not_exist(flowspec, wordcount):
-    done = flowspec("apply", wordcount / "job.yaml", "--var", "texts=nowhere")
+    refused = flowspec("apply", wordcount / "job.yaml", "--var", "texts=nowhere")
+    assert (refused.code, "wordcount" in flowspec("list").out) == (1, False)
+    assert f"step count words: {wordcount}/nowhere does not exist" in refused.err
+    done = flowspec("apply", wordcount / "job.yaml", "--var", "texts=nowhere", "--skip-preflight")
     assert done.code == 4
     assert f"Input path does not exist: file:{wordcount}/nowhere" in done.err
     assert not (wordcount / "counts").exists()

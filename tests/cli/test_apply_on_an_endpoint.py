@@ -7,14 +7,15 @@ import boto3
 import pytest
 
 from flowspec.facts.api_model import problems
+from tests.endpoints import make_account
 
 
 @pytest.fixture
 def aws(moto):
     """boto3 clients of our own for the endpoint, and the bucket that the example stages to."""
     options = {"region_name": "us-east-1", "endpoint_url": moto}
+    make_account(moto)
     s3 = boto3.client("s3", **options)
-    s3.create_bucket(Bucket="acme-artifacts")
     yield boto3.client("emr", **options), s3
     s3.close()
 
@@ -124,6 +125,9 @@ def test_status_and_destroy_find_it_by_its_spec(prod, aws):
 
 def test_no_bucket_to_stage_to(prod, moto):
     refused = prod("apply", "--detach")
+    assert refused.code == 1
+    assert "bucket acme-artifacts does not exist; staging names it" in refused.err
+    refused = prod("apply", "--detach", "--skip-preflight")
     assert refused.code == 1
     assert "NoSuchBucket" in refused.err
     assert "staging:" in refused.err

@@ -22,7 +22,7 @@ steps: [{name: one, type: command, args: ["true"]}]
 def test_the_cluster_can_be_found(start, faulty, tmp_path, number):
     (tmp_path / "job.yaml").write_text(SPEC)
     faulty.way.faults["RunJobFlow"] = ["slow"]
-    process = start("apply", "job.yaml", "--endpoint-url", faulty.way.url)
+    process = start("apply", "job.yaml", "--skip-preflight", "--endpoint-url", faulty.way.url)
     assert faulty.way.waiting.wait(60)
     process.send_signal(number)
     out, err = process.communicate(timeout=60)

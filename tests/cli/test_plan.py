@@ -9,6 +9,7 @@ import boto3
 import pytest
 
 from flowspec.backend.aws import staging
+from tests.endpoints import make_account
 
 SECRET = "variables: {word: {type: string, sensitive: true}}"
 STEP = "  - {name: one, type: command, args: [echo, '{{ word }}']}"
@@ -72,9 +73,7 @@ def test_offline_takes_no_option_about_what_runs(flowspec, job, tmp_path, option
 @pytest.fixture
 def prod(flowspec, wordcount, moto):
     """Plans the example's target prod on moto, where its bucket is."""
-    s3 = boto3.client("s3", region_name="us-east-1", endpoint_url=moto)
-    s3.create_bucket(Bucket="acme-artifacts")
-    s3.close()
+    make_account(moto)
 
     def call(command, *argv):
         return flowspec(command, wordcount / "job.yaml", "--target", "prod", "--endpoint-url", moto, *argv)
@@ -119,3 +118,58 @@ def test_a_saved_plan_does_not_go_stale_by_what_another_has_staged(prod, flowspe
     prod("destroy")
     done = flowspec("apply", "plan.json", "--detach")
     assert (done.code, done.err.count("already there")) == (0, 2), done.err
+
+
+# -- preflight
+
+
+def test_a_preflight_of_an_account_where_all_is_there(prod):
+    made = prod("plan", "--preflight")
+    assert made.code == 0, made.err
+    # moto does not simulate policies.
+    (count,) = [line for line in made.out.splitlines() if line.startswith("Preflight")]
+    assert count == "Preflight: 9 checked, 2 not checked"
+    assert "not checked: elasticmapreduce:RunJobFlow, iam:PassRole: the endpoint has no iam" in made.out
+
+
+def test_a_preflight_tells_all_that_is_wrong_and_nothing_is_sent(prod, moto, tmp_path):
+    s3 = boto3.client("s3", region_name="us-east-1", endpoint_url=moto)
+    s3.delete_object(Bucket="acme-texts", Key="stories/a.txt")
+    s3.close()
+    made = prod("plan", "--preflight")
+    assert made.code == 1
+    line = next(line for line in made.out.splitlines() if "wrong: " in line)
+    # The value comes from the target, whose line is told.
+    assert line.startswith("  wrong: step count words: s3://acme-texts/stories/ does not exist")
+    assert "job.yaml:" in line
+    document = json.loads(prod("plan", "--preflight", "--format", "json").out)
+    assert [one["subject"] for one in document["preflight"] if one["level"] == "wrong"] == [
+        "step count words: s3://acme-texts/stories/"
+    ]
+    assert json.loads(prod("plan", "--format", "json").out)["preflight"] is None
+    assert "wrong: step count words" in prod("plan", "--preflight", "--format", "markdown").out
+
+    refused = prod("apply", "--detach")
+    assert refused.code == 1
+    assert "wrong: step count words: s3://acme-texts/stories/ does not exist" in refused.err
+    assert "nothing was submitted" in refused.err
+    assert "--skip-preflight" in refused.err
+    emr = boto3.client("emr", region_name="us-east-1", endpoint_url=moto)
+    assert emr.list_clusters()["Clusters"] == []
+    assert prod("apply", "--detach", "--skip-preflight").code == 0
+    assert len(emr.list_clusters()["Clusters"]) == 1
+    emr.close()
+
+
+def test_a_saved_plan_is_looked_at_when_it_is_applied(prod, flowspec, moto):
+    assert prod("plan", "-o", "plan.json").code == 0
+    s3 = boto3.client("s3", region_name="us-east-1", endpoint_url=moto)
+    s3.delete_object(Bucket="acme-texts", Key="stories/a.txt")
+    s3.close()
+    assert flowspec("apply", "plan.json", "--detach").code == 1
+    assert flowspec("apply", "plan.json", "--detach", "--skip-preflight").code == 0
+
+
+def test_a_preflight_needs_a_connection(prod):
+    refused = prod("plan", "--preflight", "--offline")
+    assert (refused.code, "--preflight asks AWS" in refused.err) == (2, True)

@@ -7,6 +7,7 @@ import pytest
 
 from flowspec.emulator.api.service import Service
 from tests.emulator.conftest import Emr, emulator
+from tests.endpoints import make_account
 
 FAULTS = ["refused", (403, "AccessDenied"), (405, "MethodNotAllowed"), (500, "InternalError"), "cut"]
 
@@ -102,6 +103,7 @@ def test_logs_that_cannot_be_read_are_what_logs_fails_for(flowspec, ended, fault
 
 
 def test_apply_with_an_s3_out_of_reach(flowspec, wordcount, moto, faulty_s3):
+    make_account(moto)
     faulty_s3("refused")
     refused = flowspec("apply", wordcount / "job.yaml", "--target", "prod", "--endpoint-url", moto, "--detach")
     assert refused.code == 1

@@ -13,7 +13,9 @@ from flowspec.facts.rates import RATES
 from flowspec.plan.changes import Assessment
 
 if TYPE_CHECKING:
+    from flowspec.plan.changes import Plan
     from flowspec.plan.cluster import Cluster
+    from flowspec.plan.findings import Finding
 
 # Seconds. EMR allows one DescribeCluster a second for the whole account (Service Quotas), and states change
 # within minutes: the first look is soon, for mistakes show early, and later ones are rarer.
@@ -44,6 +46,12 @@ class AwsBackend:
     def assess(self, params: Mapping[str, Any]) -> Assessment:  # noqa: ARG002 - the Protocol's
         """Reports nothing: what a request asks for is what EMR does."""
         return Assessment()
+
+    def preflight(self, emr: Emr, plan: Plan) -> tuple[Finding, ...]:
+        """Asks S3, IAM and EC2."""
+        from flowspec.backend.aws.preflight.account import account_findings
+
+        return account_findings(emr, plan)
 
     def poll_intervals(self) -> Iterator[float]:
         """Yields 5 s at first, growing to 30 s."""

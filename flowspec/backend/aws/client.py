@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from flowspec.backend.protocol import Backend, backend_of
 from flowspec.document.job_flow import JobFlow
@@ -52,6 +52,10 @@ _READ_ATTEMPTS = 5
 # Seconds before a read is repeated whose answer was cut short, or was InternalServerError with HTTP 400: botocore
 # repeats neither.
 _READ_AGAIN_AFTER = (0.1, 0.3, 1.0, 3.0)
+
+
+Ask: TypeAlias = "Callable[..., dict[str, Any]]"
+"""Calls an operation of a service by its name, with boto3's parameters. Raises FlowspecError and ServiceError."""
 
 
 class OutcomeUnknown(FlowspecError):
@@ -178,11 +182,36 @@ class Emr:
         if self.endpoint.backend == "local" or self.endpoint.endpoint_url:
             return ""
         try:
-            with _translated("GetCallerIdentity"):
-                sts = self._session.create_client("sts", region_name=self.region, config=_config(_READ_ATTEMPTS))
-                return str(sts.get_caller_identity()["Account"])
+            return str(self.ask("sts")("GetCallerIdentity")["Account"])
         except FlowspecError:
             return ""
+
+    def ask(self, service: str, *, timeout: float = 10, attempts: int = 3) -> Ask:
+        """What reads from another service of AWS: `ask("iam")("GetRole", RoleName=...)`; may be called by many threads.
+
+        It is at AWS_ENDPOINT_URL_<SERVICE> if that is set, else at the same endpoint; `timeout` and `attempts` are
+        those of `s3`.
+        """
+        client = self.s3(timeout=timeout, attempts=attempts) if service == "s3" else None
+        with _translated(service), _endpoint_url_checked():
+            client = client or self._session.create_client(
+                service,
+                region_name=self.region,
+                endpoint_url=os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or self.endpoint.endpoint_url,
+                config=_config(attempts, connect_timeout=timeout, read_timeout=timeout),
+            )
+
+        def call(operation: str, **params: Any) -> dict[str, Any]:
+            from botocore.parsers import ResponseParserError
+
+            with _translated(operation):
+                try:
+                    return _send(client, operation, params)
+                except ResponseParserError as error:
+                    # An endpoint without this service answers with a page, or in another protocol.
+                    raise FlowspecError(f"the endpoint has no {service} ({operation})") from error
+
+        return call
 
     def s3(self, *, timeout: float = 60, attempts: int = _READ_ATTEMPTS) -> Any:
         """A boto3 S3 client with the same region and profile; at AWS_ENDPOINT_URL_S3 if set, else the same endpoint.

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.logs import Logs
     from flowspec.backend.local.fidelity import LocalFidelity
     from flowspec.emulator.api.service import Service
-    from flowspec.plan.changes import Assessment
+    from flowspec.plan.changes import Assessment, Plan
     from flowspec.plan.cluster import Cluster
+    from flowspec.plan.findings import Finding
 
 _DEFAULT_REGION = "us-east-1"
 # Seconds between two looks at the progress of running steps, which is in their logs and not in the store. A look costs
@@ -66,6 +67,12 @@ class LocalBackend:
         from flowspec.backend.local.fidelity import assess
 
         return assess(params)
+
+    def preflight(self, emr: Emr, plan: Plan) -> tuple[Finding, ...]:
+        """Looks for the files that the steps read and write."""
+        from flowspec.backend.local.preflight import local_findings
+
+        return local_findings(plan, home_of(emr.endpoint), emr.region)
 
     def poll_intervals(self) -> Iterator[float]:
         """Yields half a second."""

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 @DETACH
 @WATCHING
 @LOCK_TIMEOUT
+@click.option("--skip-preflight", is_flag=True, help="Submit without looking first whether what it names is there.")
 @click.option("--run-bootstrap", is_flag=True, help="Local backend: run bootstrap actions on this machine, too.")
 @output_format("text", "json")
 def command(  # noqa: PLR0917 - click passes options by name
@@ -49,6 +50,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     timeout: float | None,
     on_interrupt: OnInterrupt,
     lock_timeout: float,
+    skip_preflight: bool,
     format_: str,
     **options: Any,
 ) -> int:
@@ -58,11 +60,15 @@ def command(  # noqa: PLR0917 - click passes options by name
     """
     from flowspec.backend.aws.apply import apply
     from flowspec.cli.follow import follow, print_detached
+    from flowspec.pipeline import refuse_wrong
     from flowspec.report import plans
 
-    made, emr, again = _made(spec, options)
+    made, emr, again, preflight = _made(spec, options)
+    if not (skip_preflight or made.blocked):
+        made = _looked_ahead(made, preflight)
     # Without what blocks it: apply raises that as its error.
     eprint_report(plans.as_text(replace(made, blocked="")))
+    refuse_wrong(made)
     notify = partial(eprint, secrets=made.secrets)
     applied = apply(made, emr, replan=again and partial(_shown, again), lock_timeout=lock_timeout, notify=notify)
     eprint(f"{'joined' if applied.joined else 'started'} cluster {applied.cluster_id}")
@@ -70,6 +76,14 @@ def command(  # noqa: PLR0917 - click passes options by name
     if detach:
         return print_detached(chosen, format_, joined=applied.joined)
     return follow(chosen, timeout=timeout, on_interrupt=on_interrupt, format_=format_)
+
+
+def _looked_ahead(plan: Plan, preflight: Callable[[Plan], Plan]) -> Plan:
+    """The plan with what its preflight found, unless all is well, which needs no line."""
+    from flowspec.plan.findings import Level
+
+    found = preflight(plan)
+    return found if any(one.level is not Level.OK for one in found.preflight or ()) else plan
 
 
 def _shown(again: Callable[[], Plan]) -> Plan:

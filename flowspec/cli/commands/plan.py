@@ -29,21 +29,31 @@ from flowspec.cli.policies import POLICY
     help="Save the plan; `flowspec apply FILE` does exactly that, or refuses.",
 )
 @click.option("--offline", is_flag=True, help="Show what would be submitted; no credentials, no call.")
+@click.option("--preflight", is_flag=True, help="Look whether what it names is there: files, inputs, roles, subnets …")
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when there are changes.")
 @output_format("text", "json", "markdown")
-def command(spec: Path, out: Path | None, offline: bool, exit_code: bool, format_: str, **options: Any) -> int:
+def command(  # noqa: PLR0917 - click passes options by name
+    spec: Path, out: Path | None, offline: bool, preflight: bool, exit_code: bool, format_: str, **options: Any
+) -> int:
     """Show what apply would do, and why. Nothing is changed and nothing is run."""
+    from flowspec.plan.findings import wrong
     from flowspec.report import plans
 
+    if preflight and offline:
+        raise click.UsageError("--preflight asks AWS, which a plan with --offline does not")
     if out and offline:
         raise click.UsageError("--out saves a plan for what runs, which one with --offline does not look at")
     if offline:
         made = planned_offline(spec, **options)
     elif out:
-        made, text = plan_to_save(spec, **options)
+        (made, _, _, look), text = plan_to_save(spec, **options)
+        made = look(made) if preflight else made
         out.write_text(text, "utf-8")
     else:
-        made = planned(spec, **options).plan
+        made, _, _, look = planned(spec, **options)
+        made = look(made) if preflight else made
     show = {"text": plans.as_text, "json": plans.as_json, "markdown": plans.as_markdown}[format_]
     print_result(show(made))
+    if wrong(made.preflight or ()):
+        return Exit.ERROR
     return Exit.CHANGES if exit_code and made.has_changes else Exit.OK

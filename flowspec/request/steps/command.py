@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+from flowspec.request.steps.access import Access, arguments
 from flowspec.request.steps.kind import Fields, SpecStep
 from flowspec.request.steps.target import HadoopJarStep, StepTarget
 
@@ -17,3 +19,8 @@ def recognize(step: HadoopJarStep, target: StepTarget) -> Fields | None:
     """The step of whatever program is run."""
     words = target.program().args_of(step)
     return {"args": words} if words else None
+
+
+def accesses(fields: Fields) -> Iterator[Access]:
+    """The URIs in the arguments."""
+    return arguments(fields["args"])

@@ -15,3 +15,4 @@ _HIVE = Interpreter("hive", OPTIONS)
 invocation = _HIVE.invocation
 compile = _HIVE.compile
 recognize = _HIVE.recognize
+accesses = _HIVE.accesses

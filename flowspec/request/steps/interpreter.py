@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from flowspec.request.steps.access import Access, arguments, file_fields
 from flowspec.request.steps.kind import Fields, SpecStep, without_empty
 from flowspec.request.steps.options import Table, read
 from flowspec.request.steps.target import HadoopJarStep, Invocation, StepTarget
@@ -34,3 +36,11 @@ class Interpreter(NamedTuple):
             return None
         found, rest = read(words, self.options)
         return {**found, **without_empty(args=rest)}
+
+    def accesses(self, fields: Fields) -> Iterator[Access]:
+        """The script and the URIs in what is defined for it and in its arguments."""
+        yield from file_fields(fields, "script")
+        for values in fields.values():
+            if isinstance(values, dict):
+                yield from arguments(values.values())
+        yield from arguments(fields.get("args", ()))

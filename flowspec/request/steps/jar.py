@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from flowspec.request.pairs import mapping_of, pairs_of
+from flowspec.request.steps.access import Access, arguments, file_fields
 from flowspec.request.steps.kind import Fields, SpecStep
 from flowspec.request.steps.target import COMMAND_RUNNER, HadoopJarStep, StepTarget
 
@@ -33,3 +35,9 @@ def recognize(step: HadoopJarStep, _target: StepTarget) -> Fields | None:
     if "Properties" in step:
         out["properties"] = mapping_of(step["Properties"], "properties of a step")
     return out
+
+
+def accesses(fields: Fields) -> Iterator[Access]:
+    """The jar and the URIs in its arguments."""
+    yield from file_fields(fields, "jar")
+    yield from arguments(fields.get("args", ()))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from flowspec.request.assets import Files, is_relative
+from flowspec.request.steps.access import Access
 from flowspec.request.steps.options import Table, words
 from flowspec.request.steps.target import HadoopJarStep, StepTarget
 
@@ -66,6 +67,9 @@ class StepKind(Protocol):
 
         It may guess: whoever imports a request compiles the answer, and drops it unless that gives `step` again.
         """
+
+    def accesses(self, fields: Fields, /) -> Iterator[Access]:
+        """Yields the URIs that a step with these keys (as `recognize` gives them) reads and writes."""
 
 
 def without_empty(**fields: Any) -> Fields:

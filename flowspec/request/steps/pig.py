@@ -14,3 +14,4 @@ _PIG = Interpreter("pig", OPTIONS)
 invocation = _PIG.invocation
 compile = _PIG.compile
 recognize = _PIG.recognize
+accesses = _PIG.accesses

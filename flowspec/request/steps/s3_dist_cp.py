@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+from flowspec.request.steps.access import Access, Use, file_fields
 from flowspec.request.steps.kind import Fields, SpecStep, without_empty
 from flowspec.request.steps.options import Option, Table, read
 from flowspec.request.steps.target import HadoopJarStep, Invocation, StepTarget
@@ -50,3 +52,14 @@ def recognize(step: HadoopJarStep, target: StepTarget) -> Fields | None:
         return None
     found, rest = read(words, OPTIONS)
     return {**found, **without_empty(args=rest)}
+
+
+def accesses(fields: Fields) -> Iterator[Access]:
+    """The source, the destination, the manifests and the file of prefixes."""
+    if "src" in fields:
+        yield Access(Use.INPUT, fields["src"])
+    yield from (Access(Use.TARGET, fields[key]) for key in ("dest", "output_manifest") if key in fields)
+    yield from file_fields(fields, "src_prefixes_file")
+    # Only --requirePreviousManifest=false lets a copy go on without it, which `recognize` leaves in `args`.
+    if "--requirePreviousManifest=false" not in fields.get("args", ()):
+        yield from file_fields(fields, "previous_manifest")

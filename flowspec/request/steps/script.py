@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+from flowspec.request.steps.access import Access, arguments, file_fields
 from flowspec.request.steps.kind import Fields, SpecStep, without_empty
 from flowspec.request.steps.target import HadoopJarStep, Invocation, StepTarget
 
@@ -21,3 +23,9 @@ def recognize(step: HadoopJarStep, target: StepTarget) -> Fields | None:
     script, *args = words
     # Before release 4.0.0 `type: command` runs by the same jar. A name without a folder is such a command.
     return {"script": script, **without_empty(args=args)} if "/" in script or not target.pre_emr4 else None
+
+
+def accesses(fields: Fields) -> Iterator[Access]:
+    """The script and the URIs in its arguments."""
+    yield from file_fields(fields, "script")
+    yield from arguments(fields.get("args", ()))

@@ -5,8 +5,10 @@ Sources: org.apache.spark.deploy.SparkSubmitArguments and org.apache.spark.launc
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+from flowspec.request.steps.access import Access, arguments, file_fields
 from flowspec.request.steps.kind import Fields, SpecStep, without_empty
 from flowspec.request.steps.options import Option, Table, read
 from flowspec.request.steps.target import HadoopJarStep, Invocation, StepTarget
@@ -69,3 +71,9 @@ def recognize(step: HadoopJarStep, target: StepTarget) -> Fields | None:
     if not rest or rest[0].startswith("-"):
         return None
     return {"application": rest[0], **found, **without_empty(spark_args=repeated, args=rest[1:])}
+
+
+def accesses(fields: Fields) -> Iterator[Access]:
+    """The application, the files that are shipped with it, and the URIs in its arguments."""
+    yield from file_fields(fields, "application", *_FILES)
+    yield from arguments(fields.get("args", ()))

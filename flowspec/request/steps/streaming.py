@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
 from flowspec.facts import streaming_options
-from flowspec.facts.uris import is_s3
+from flowspec.facts.uris import is_s3, split_at_commas
 from flowspec.request.assets import Asset, is_relative, looks_like_file
+from flowspec.request.steps.access import Access, Use, file_fields
 from flowspec.request.steps.kind import Fields, Path, SpecStep, without_empty
 from flowspec.request.steps.options import Option, Table, read, words
 from flowspec.request.steps.target import HadoopJarStep, Invocation, StepTarget
@@ -105,6 +107,20 @@ def _read_generic(args: list[str]) -> tuple[Fields, list[str]]:
         extra += rest[:size]
         rest = rest[size:]
     return {**found, **without_empty(generic_args=extra)}, rest
+
+
+def accesses(fields: Fields) -> Iterator[Access]:
+    """The inputs, the output, and the files that are shipped to the tasks."""
+    yield from file_fields(fields, "jar", *_LINKED, "libjars")
+    given = fields.get("input", ())
+    for several in [given] if isinstance(given, str) else given:
+        yield from (Access(Use.INPUT, one) for one in split_at_commas(several) if one)
+    if "output" in fields:
+        # Another format may allow a folder that exists, or write nowhere (NullOutputFormat).
+        yield Access(Use.TARGET if "output_format" in fields else Use.OUTPUT, fields["output"])
+    # Before release 4.0.0 the streaming jar itself fetches a command from S3.
+    commands = (str(fields.get(key, "")).split(" ")[0] for key in _COMMANDS)
+    yield from (Access(Use.FILE, one) for one in commands if is_s3(one))
 
 
 def generic_length(word: str) -> int:

@@ -1,0 +1,183 @@
+"""EC2: the key pair, subnets and security groups of a plan, and the instance types on offer in their zones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from flowspec.backend.aws.client import Ask, Emr
+from flowspec.backend.aws.preflight.refusals import reason
+from flowspec.errors import FlowspecError
+from flowspec.plan.changes import Plan
+from flowspec.plan.findings import Finding, Level, Path
+
+_Params = Mapping[str, Any]
+# The members of Instances that name security groups, and the spec's words for them.
+_GROUPS = {
+    "EmrManagedMasterSecurityGroup": "emr_managed_master_security_group",
+    "EmrManagedSlaveSecurityGroup": "emr_managed_slave_security_group",
+    "ServiceAccessSecurityGroup": "service_access_security_group",
+    "AdditionalMasterSecurityGroups": "additional_master_security_groups",
+    "AdditionalSlaveSecurityGroups": "additional_slave_security_groups",
+}
+
+
+def network_findings(emr: Emr, plan: Plan) -> list[Finding]:
+    """Checks what a new cluster needs of EC2; a call for each kind of thing that the request names."""
+    ask, instances = emr.ask("ec2"), plan.request.get("Instances", {})
+    subnets, found = _subnets(ask, instances)
+    found += _key_findings(ask, instances)
+    found += _group_findings(ask, instances, subnets)
+    return [*found, *_type_findings(ask, instances, subnets, emr.region)]
+
+
+def _described(ask: Ask, operation: str, member: str, filter_: str, values: Iterable[str]) -> list[dict[str, Any]]:
+    """The things that there are of those named: with a filter, the missing ones are no error."""
+    answer = ask(operation, Filters=[{"Name": filter_, "Values": list(values)}])
+    return list(answer.get(member, ()))
+
+
+def _subnets(ask: Ask, instances: _Params) -> tuple[list[dict[str, Any]], list[Finding]]:
+    """The subnets that are named, as EC2 describes them, and what was found of them."""
+    names = instances.get("Ec2SubnetIds") or ([instances["Ec2SubnetId"]] if instances.get("Ec2SubnetId") else [])
+    path: Path = ("Instances", "Ec2SubnetIds" if instances.get("Ec2SubnetIds") else "Ec2SubnetId")
+    if not names:
+        return [], []
+    try:
+        subnets = _described(ask, "DescribeSubnets", "Subnets", "subnet-id", names)
+    except FlowspecError as error:
+        return [], [Finding(Level.UNCHECKED, f"subnet {name}", reason(error)) for name in names]
+    known = {one["SubnetId"] for one in subnets}
+    found = [_presence(f"subnet {name}", name in known, path, name) for name in names]
+    networks = sorted({one["VpcId"] for one in subnets})
+    if len(networks) > 1:
+        found.append(Finding(Level.WRONG, "subnets", f"are of several networks: {', '.join(networks)}", _ONE, path))
+    return subnets, [*found, *_room_findings(subnets, instances, path)]
+
+
+_ONE = "EMR takes subnets of one VPC"
+
+
+def _room_findings(subnets: Sequence[_Params], instances: _Params, path: Path) -> Iterator[Finding]:
+    """Yields a warning when no subnet has an address for each instance."""
+    wanted = _size(instances)
+    room = max((one.get("AvailableIpAddressCount", wanted) for one in subnets), default=wanted)
+    if room < wanted:
+        message = f"have at most {room} free addresses; the cluster starts with {wanted} instances"
+        yield Finding(Level.WARNING, "subnets", message, path=path)
+
+
+def _size(instances: _Params) -> int:
+    groups = sum(one.get("InstanceCount", 1) for one in instances.get("InstanceGroups", ()))
+    # Units of capacity may be less than an instance, so that fleets are not counted.
+    return int(groups or instances.get("InstanceCount") or 1)
+
+
+def _presence(subject: str, exists: bool, path: Path, value: str) -> Finding:
+    if exists:
+        return Finding(Level.OK, subject)
+    return Finding(Level.WRONG, subject, "does not exist in this account and region", path=path, value=value)
+
+
+def _key_findings(ask: Ask, instances: _Params) -> list[Finding]:
+    name = instances.get("Ec2KeyName")
+    if not name:
+        return []
+    subject = f"key pair {name}"
+    try:
+        there = _described(ask, "DescribeKeyPairs", "KeyPairs", "key-name", [name])
+    except FlowspecError as error:
+        return [Finding(Level.UNCHECKED, subject, reason(error))]
+    return [_presence(subject, bool(there), ("Instances", "Ec2KeyName"), name)]
+
+
+def _group_findings(ask: Ask, instances: _Params, subnets: Sequence[_Params]) -> list[Finding]:
+    """The security groups: each exists, in the network of the subnets."""
+    named: dict[str, str] = {}
+    for member in _GROUPS:
+        value = instances.get(member, ())
+        named |= dict.fromkeys([value] if isinstance(value, str) else value, member)
+    if not named:
+        return []
+    try:
+        groups = _described(ask, "DescribeSecurityGroups", "SecurityGroups", "group-id", named)
+    except FlowspecError as error:
+        return [Finding(Level.UNCHECKED, f"{_GROUPS[named[one]]} {one}", reason(error)) for one in named]
+    networks = {one["GroupId"]: one.get("VpcId", "") for one in groups}
+    there = {one["VpcId"] for one in subnets}
+    found = []
+    for name, member in named.items():
+        subject, path = f"{_GROUPS[member]} {name}", ("Instances", member)
+        one = _presence(subject, name in networks, path, name)
+        if name in networks and there and networks[name] not in there:
+            message = f"is of network {networks[name]}, the subnets of {', '.join(sorted(there))}"
+            one = Finding(Level.WRONG, subject, message, "name a group of the subnets' VPC", path, name)
+        found.append(one)
+    return found
+
+
+def _types(instances: _Params) -> dict[str, list[tuple[Path, list[str]]]]:
+    """For each group or fleet its instance types, by its role, with its path."""
+    at: Path = ("Instances",)
+    found: dict[str, list[tuple[Path, list[str]]]] = {}
+    for index, one in enumerate(instances.get("InstanceGroups", ())):
+        role = f"instance group {one['InstanceRole']}"
+        found.setdefault(role, []).append(((*at, "InstanceGroups", index), [one["InstanceType"]]))
+    for index, one in enumerate(instances.get("InstanceFleets", ())):
+        types = [each["InstanceType"] for each in one.get("InstanceTypeConfigs", ())]
+        found.setdefault(f"instance fleet {one['InstanceFleetType']}", []).append(
+            ((*at, "InstanceFleets", index), types)
+        )
+    for member in ("MasterInstanceType", "SlaveInstanceType"):
+        if instances.get(member):
+            found[member.removesuffix("InstanceType").lower()] = [((*at, member), [instances[member]])]
+    return {role: [pair for pair in pairs if pair[1]] for role, pairs in found.items()}
+
+
+def _zones(instances: _Params, subnets: Sequence[_Params]) -> list[str]:
+    placement = instances.get("Placement", {})
+    named = placement.get("AvailabilityZones") or [placement.get("AvailabilityZone")]
+    return sorted({one["AvailabilityZone"] for one in subnets} or {one for one in named if one})
+
+
+def _type_findings(ask: Ask, instances: _Params, subnets: Sequence[_Params], region: str) -> list[Finding]:
+    """The instance types: one of each group or fleet is on offer in a zone that the cluster may be put into."""
+    by_role, zones = _types(instances), _zones(instances, subnets)
+    names = sorted({name for pairs in by_role.values() for _, types in pairs for name in types})
+    if not names:
+        return []
+    places = zones or [region]
+    filters = [{"Name": "instance-type", "Values": names}, {"Name": "location", "Values": places}]
+    try:
+        offered = _offers(ask, "availability-zone" if zones else "region", filters)
+    except FlowspecError as error:
+        return [Finding(Level.UNCHECKED, f"instance types {', '.join(names)}", reason(error))]
+    return [
+        _offer_finding(role, types, path, places, offered) for role, pairs in by_role.items() for path, types in pairs
+    ]
+
+
+def _offers(ask: Ask, kind: str, filters: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    """The pairs of an instance type and a place where it is on offer."""
+    params: dict[str, Any] = {"LocationType": kind, "Filters": filters}
+    found: set[tuple[str, str]] = set()
+    while True:
+        answer = ask("DescribeInstanceTypeOfferings", **params)
+        found |= {(one["InstanceType"], one["Location"]) for one in answer.get("InstanceTypeOfferings", ())}
+        if not answer.get("NextToken"):
+            return found
+        params["NextToken"] = answer["NextToken"]
+
+
+def _offer_finding(
+    role: str, types: Sequence[str], path: Path, places: Sequence[str], offered: set[tuple[str, str]]
+) -> Finding:
+    lacking = [(name, place) for place in places for name in types if (name, place) not in offered]
+    named = ", ".join(types)
+    if not lacking:
+        return Finding(Level.OK, f"{role}: {named}")
+    if len(lacking) == len(types) * len(places):
+        message = f"is not on offer in {', '.join(places)}"
+        return Finding(Level.WRONG, f"{role}: {named}", message, "take another type or another zone", path)
+    told = ", ".join(f"{name} in {place}" for name, place in lacking)
+    return Finding(Level.WARNING, f"{role}: {named}", f"some are not on offer: {told}", path=path)

@@ -1,0 +1,46 @@
+"""Preflight on this machine: the files of a plan, and the objects in the folder that stands for S3."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flowspec.backend.preflight.data import NotChecked, data_findings, submitted, used_data
+from flowspec.emulator.state import paths
+from flowspec.engines.paths import FileSystems
+from flowspec.engines.streaming.hadoop.globs import BadPattern, glob
+from flowspec.errors import FlowspecError
+from flowspec.facts.uris import is_s3
+from flowspec.plan.changes import Plan
+from flowspec.plan.findings import Finding
+
+
+class FolderStore:
+    """The files of this machine, and the tree of folders that stands for S3, as a `Store`."""
+
+    def __init__(self, home: Path) -> None:
+        self._files = FileSystems(Path.cwd(), paths.s3_root(home))
+
+    def has(self, uri: str) -> bool:
+        """True for S3 URIs and absolute paths; HDFS is the cluster's own, and begins empty."""
+        return is_s3(uri) or uri.startswith(("/", "file:/"))
+
+    def object_exists(self, uri: str) -> bool:
+        """True if there is something at a URI: what is no file fails in the step, with its own message."""
+        try:
+            return self._files.locate(uri).exists()
+        except (FlowspecError, OSError) as error:
+            raise NotChecked(str(error)) from error
+
+    def path_exists(self, uri: str) -> bool:
+        """True if a file or folder is at a URI or matches it as a glob."""
+        try:
+            return bool(glob(self._files.qualify(uri), self._files))
+        except (FlowspecError, BadPattern, OSError) as error:
+            raise NotChecked(str(error)) from error
+
+
+def local_findings(plan: Plan, home: Path, region: str) -> tuple[Finding, ...]:
+    """Looks up what the steps of a plan read and write; bootstrap actions are run here only if that is asked for."""
+    uses = used_data(plan, region)
+    wanted = [one for one in submitted(plan, uses) if one.step is not None]
+    return tuple(data_findings(uses, wanted, FolderStore(home)))

@@ -1,0 +1,43 @@
+"""What a preflight found: facts about the account and the data of a plan, asked for before anything is submitted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from flowspec.errors import Location
+
+Path: TypeAlias = "tuple[str | int, ...]"
+
+
+class Level(str, Enum):
+    """What a check found. WRONG: the run would fail. UNCHECKED: it may not, or could not, be asked."""
+
+    OK = "ok"
+    WARNING = "warning"
+    WRONG = "wrong"
+    UNCHECKED = "not checked"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The outcome of one check: its `subject` ("step count words: s3://acme/in/"), what was found, and what to do.
+
+    `path` is the path of the subject in the request, `value` the text there that is meant, and `location` its place in
+    the spec.
+    """
+
+    level: Level
+    subject: str
+    message: str = ""
+    remedy: str = ""
+    path: Path = ()
+    value: str = ""
+    location: Location | None = None
+
+
+def wrong(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings that would make a run fail."""
+    return tuple(one for one in found if one.level is Level.WRONG)

@@ -1,0 +1,47 @@
+"""What a preflight found, as lines of text and as JSON data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from flowspec.document.escaping import visible
+from flowspec.plan.findings import Finding, Level
+
+
+def preflight_lines(found: Sequence[Finding]) -> Iterator[str]:
+    """Yields a count and a line for each finding but those that are well; equal reasons for no check share a line."""
+    counted = Counter(one.level for one in found)
+    asked = f"{len(found) - counted[Level.UNCHECKED]} checked"
+    others = (f"{counted[level]} {level.value}" for level in (Level.WRONG, Level.WARNING, Level.UNCHECKED))
+    yield "Preflight: " + ", ".join([asked, *(one for one in others if not one.startswith("0 "))])
+    for level in (Level.WRONG, Level.WARNING):
+        yield from (_line(one) for one in found if one.level is level)
+    unchecked: dict[str, list[str]] = {}
+    for one in found:
+        if one.level is Level.UNCHECKED:
+            unchecked.setdefault(one.message, []).append(one.subject)
+    for message, subjects in unchecked.items():
+        yield visible(f"  not checked: {', '.join(subjects)}: {message}")
+
+
+def _line(found: Finding) -> str:
+    place = f"  {found.location.file}:{found.location.line}" if found.location else ""
+    remedy = f"; {found.remedy}" if found.remedy else ""
+    return visible(f"  {found.level.value}: {found.subject} {found.message}{remedy}{place}")
+
+
+def preflight_document(found: Sequence[Finding]) -> list[dict[str, Any]]:
+    """The findings as JSON data, those that are well too."""
+    return [
+        {
+            "level": one.level.value,
+            "subject": one.subject,
+            "message": one.message,
+            "remedy": one.remedy,
+            "location": one.location
+            and {"file": one.location.file, "line": one.location.line, "column": one.location.column},
+        }
+        for one in found
+    ]

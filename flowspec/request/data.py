@@ -1,0 +1,116 @@
+"""The data that a request reads and writes: what can be known of it without running it, for every part of a request.
+
+The kinds of steps know their own options (`accesses`); the arguments of a user's program are URIs of unknown use.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from flowspec.facts.uris import is_s3, split_s3
+from flowspec.request.pairs import Inexpressible
+from flowspec.request.steps.access import Access, Use, arguments
+from flowspec.request.steps.kind import Fields
+from flowspec.request.steps.registry import KINDS
+from flowspec.request.steps.target import HadoopJarStep, StepTarget
+
+Path: TypeAlias = "tuple[str | int, ...]"
+
+_GLOB = re.compile(r"[*?\[{\\]")
+_WRITES = frozenset({Use.OUTPUT, Use.TARGET, Use.ARGUMENT})
+
+
+@dataclass(frozen=True, slots=True)
+class DataUse:
+    """A `uri` that a part of a request uses.
+
+    `part` names it for people ("step count words"), `path` is its path in the request, and `step` its index in Steps;
+    None for what is no step's.
+    """
+
+    uri: str
+    use: Use
+    part: str
+    path: Path
+    step: int | None = None
+
+    @property
+    def may_write(self) -> bool:
+        """True unless it is known that the data is only read."""
+        return self.use in _WRITES
+
+
+def data_uses(params: Mapping[str, Any], region: str | None = None) -> tuple[DataUse, ...]:
+    """The data that the parameters of a RunJobFlow name, in order of the request; `region` is where EMR runs."""
+    return (*_outside_steps(params), *_of_steps(params, StepTarget.of(_software(params), region)))
+
+
+def recognized(step: HadoopJarStep, target: StepTarget) -> tuple[str, Fields]:
+    """The kind of a step, by the spec's word for it, and its keys: those of the first kind that can express it."""
+    for name, kind in KINDS.items():
+        try:
+            fields = kind.recognize(step, target)
+        except Inexpressible:
+            continue
+        if fields is not None:
+            return name, fields
+    # Properties that no mapping can hold are all that keeps a step from being a jar.
+    return "jar", {"jar": step["Jar"], "args": list(step.get("Args", ()))}
+
+
+def earlier_uses(use: DataUse, uses: Iterable[DataUse]) -> Iterator[DataUse]:
+    """Yields the uses by earlier steps that may write, or remove, data which is in `use`, or around it."""
+    for one in uses:
+        if use.step is None or one.step is None or one.step >= use.step:
+            continue
+        if one.may_write and overlaps(one.uri, use.uri):
+            yield one
+
+
+def overlaps(one: str, other: str) -> bool:
+    """True if one of two URIs is, or may be, inside of the other; of globs the parts before wildcards count."""
+    first, second = (_fixed(uri) for uri in (one, other))
+    return first.startswith(second) or second.startswith(first)
+
+
+def _fixed(uri: str) -> str:
+    """The part of a URI before its wildcards, with a slash at its end."""
+    text = f"s3://{'/'.join(split_s3(uri))}" if is_s3(uri) else uri
+    wild = _GLOB.search(text)
+    return text[: text.rfind("/", 0, wild.start()) + 1] if wild else f"{text.rstrip('/')}/"
+
+
+def _software(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The members that decide the form of steps, under the spec's names."""
+    return {
+        name: params[member]
+        for name, member in (("ami_version", "AmiVersion"), ("release_label", "ReleaseLabel"))
+        if member in params
+    }
+
+
+def _outside_steps(params: Mapping[str, Any]) -> Iterator[DataUse]:
+    if params.get("LogUri"):
+        yield DataUse(params["LogUri"], Use.TARGET, "log_uri", ("LogUri",))
+    for index, action in enumerate(params.get("BootstrapActions", ())):
+        script, part = action["ScriptBootstrapAction"], f"bootstrap action {action['Name']}"
+        path: Path = ("BootstrapActions", index, "ScriptBootstrapAction")
+        yield DataUse(script["Path"], Use.FILE, part, (*path, "Path"))
+        for access in arguments(script.get("Args", ())):
+            yield DataUse(access.uri, access.use, part, (*path, "Args"))
+
+
+def _of_steps(params: Mapping[str, Any], target: StepTarget) -> Iterator[DataUse]:
+    for index, step in enumerate(params.get("Steps", ())):
+        part, path = f"step {step['Name']}", ("Steps", index, "HadoopJarStep")
+        for access in dict.fromkeys(step_accesses(step["HadoopJarStep"], target)):
+            yield DataUse(access.uri, access.use, part, path, index)
+
+
+def step_accesses(step: HadoopJarStep, target: StepTarget) -> Iterator[Access]:
+    """Yields the data that a HadoopJarStep names."""
+    name, fields = recognized(step, target)
+    yield from KINDS[name].accesses(fields)
