@@ -78,6 +78,7 @@ def plan_on(
         rerun=rerun,
         cancel_removed=cancel_removed,
         now=datetime.now(timezone.utc),
+        region=emr.region,
     )
     return note_staged(emr, made)
 

@@ -175,6 +175,7 @@ CATALOG: dict[str, Kind] = {
     "FS613": Kind(WARNING, "no subnet is named"),
     "FS614": Kind(WARNING, "a secret in plain text"),
     "FS615": Kind(WARNING, "a release without security updates"),
+    "FS620": Kind(ERROR, "costs more than the budget"),
     "FS701": Kind(ERROR, "not a RunJobFlow request"),
     "FS702": Kind(ERROR, "RunJobFlow request invalid in EMR's API"),
     "FS703": Kind(ERROR, "source can't be imported"),

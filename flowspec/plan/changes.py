@@ -11,6 +11,7 @@ from flowspec.errors import Diagnostic, Location
 from flowspec.request.snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from flowspec.cost.estimate import Estimate
     from flowspec.plan.findings import Finding
     from flowspec.request.assets import Asset
 
@@ -81,6 +82,7 @@ class Plan:
     `converges` is the running cluster that is changed in place, and `observed` the digest of it as it was then.
     `uploads` are the files that have to be staged, and `staged` the URIs of those that are known to be there already.
     `preflight` is what was found before it is submitted; None when nobody looked.
+    `cost` is the estimate of the wanted cluster's cost; None on this machine, which costs nothing.
     `awaits` are the ids of its steps that are the spec's and not over yet; None where all of its steps are the run's.
     """
 
@@ -104,6 +106,7 @@ class Plan:
     warnings: tuple[Diagnostic, ...] = ()
     staged: frozenset[str] = frozenset()
     preflight: tuple[Finding, ...] | None = None
+    cost: Estimate | None = None
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     version: int = PLAN_VERSION
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from flowspec.cost.budget import estimate_of, refuse_over_budget, unchecked_budget
 from flowspec.errors import Location, SpecError
 from flowspec.facts.mutability import row_of
 from flowspec.plan.changes import Action, ApiCall, Assessment, Change, Plan
@@ -43,17 +44,21 @@ def make_plan(
     rerun: Collection[str] = (),
     cancel_removed: bool = False,
     now: datetime | None = None,
+    region: str | None = None,
 ) -> Plan:
     """Compares a request with `cluster`, the flow's active cluster if there is one.
 
     `assessment` is what the backend reports about the request (`assess`); `replace` allows ending a cluster
     that can't be changed into the one asked for. On a cluster that lives on, `rerun` names steps to run again
     ("failed": all that failed), and `cancel_removed` cancels steps that the spec has no more. `now` is the time of the
-    plan, by which it tells how long a cluster is up. Raises SpecError when a step can't run on the backend: it is
-    better to know before the steps ahead of it have run.
+    plan, by which it tells how long a cluster is up; `region` is where a flow runs that names none. Raises SpecError
+    when a step can't run on the backend: it is better to know before the steps ahead of it have run; and when the
+    cluster may cost more than the budget.
     """
     assessment = assessment or Assessment()
     refuse_unsupported(jobflow, request, assessment)
+    cost = estimate_of(jobflow, request, region)
+    refuse_over_budget(jobflow, cost)
     uploads = request.assets if jobflow.stages_files else ()
     submission = Plan(
         flow=jobflow.name,
@@ -67,11 +72,14 @@ def make_plan(
         remarks=assessment.remarks,
         warnings=jobflow.warnings,
         secrets=request.secrets,
+        cost=cost,
     )
     choices = Choices(replace, frozenset(rerun), cancel_removed, now)
     plan = submission if cluster is None else _against(submission, cluster, choices)
     if cluster is not None and cluster.others:
         plan = dataclasses.replace(plan, notes=(*plan.notes, _others_note(cluster)))
+    if unchecked := unchecked_budget(jobflow, cost):
+        plan = dataclasses.replace(plan, notes=(*plan.notes, unchecked))
     changes = (
         dataclasses.replace(
             one, location=location_of(one, jobflow, request), before=without_secret(one, request.secrets)
