@@ -134,6 +134,7 @@ CATALOG: dict[str, Kind] = {
     "FS279": _of_emr("FS279", "number outside EMR's limits"),
     "FS280": _of_emr("FS280", "log_uri is a path"),
     "FS290": Kind(WARNING, "a script that a command names is not shipped"),
+    "FS295": Kind(ERROR, "a step reads what only a later step writes"),
     "FS301": Kind(ERROR, "an unknown target"),
     "FS302": Kind(ERROR, "a variable without a value"),
     "FS303": Kind(ERROR, "a variable's value is of the wrong type"),

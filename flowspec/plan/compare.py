@@ -25,6 +25,7 @@ from flowspec.plan.identity import (
 )
 from flowspec.plan.lines import blast_radius, step_lines, submission_lines, upload_lines, without_secret
 from flowspec.plan.steps import HISTORY_LIMIT, StepChanges, compare_steps, step_identity
+from flowspec.request.graph import misordered
 from flowspec.request.origins import Path, locate
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def make_plan(
     refuse_unsupported(jobflow, request, assessment)
     cost = estimate_of(jobflow, request, region)
     refuse_over_budget(jobflow, cost)
+    refuse_misordered(jobflow, request)
     uploads = request.assets if jobflow.stages_files else ()
     submission = Plan(
         flow=jobflow.name,
@@ -277,6 +279,12 @@ def _obstacle(cluster: Cluster, allowed: bool) -> tuple[str, str]:
         problem = f"cluster {cluster.id} is to be replaced and is protected against termination"
         return problem, "end it first: flowspec destroy --unprotect"
     return "", ""
+
+
+def refuse_misordered(jobflow: JobFlow, request: Request) -> None:
+    """Raises SpecError when a step reads what only a later one writes."""
+    if found := misordered(jobflow, request):
+        raise SpecError(found)
 
 
 def refuse_unsupported(jobflow: JobFlow, request: Request, assessment: Assessment) -> None:

@@ -26,6 +26,7 @@ from flowspec.plan.changes import Action, Assessment, Change
 from flowspec.plan.compare import lives_on
 from flowspec.plan.lines import submission_lines
 from flowspec.request.compile import Request, compile
+from flowspec.request.graph import misordered
 from flowspec.review.compare import compare_requests
 from flowspec.review.git import Repository
 from flowspec.review.trees import Trees
@@ -238,7 +239,7 @@ def _side(root: Path, path: str, target: str | None, given: Given) -> _Side:
         return _Side((Diagnostic("FS001", f"{path}: {error}", None),))
     cost = estimate_of(jobflow, request)
     dear = over_budget(jobflow, cost)
-    return _Side((*jobflow.warnings, *([dear] if dear else [])), jobflow, request, cost)
+    return _Side((*jobflow.warnings, *([dear] if dear else []), *misordered(jobflow, request)), jobflow, request, cost)
 
 
 def _of_revision(file: Path, root: Path, repository: Path) -> Path:
