@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, str] = {
     "review": "Show what a change of the repository does to each flow.",
     "test": "Run flows on sample data, on this machine, and compare.",
     "graph": "Show the steps and the data that they read and write.",
+    "iam": "Print the least IAM policies that a spec needs.",
     "plan": "Show what apply would do, and why.",
     "apply": "Submit a spec or join its run, and watch it.",
     "status": "Show a cluster and its steps.",
