@@ -58,7 +58,7 @@ ROOMS = {
     "exporters": {"errors", "facts", "document", "request", "importers"},
     "pipeline": {"errors", "document", "request", "plan", "backend", "importers"},
     "boto_emr": {"errors", "facts", "request", "plan", "backend"},
-    "report": {"errors", "version", "document", "cost", "plan", "backend", "review", "cases"},
+    "report": {"errors", "version", "document", "request", "cost", "plan", "backend", "review", "cases"},
     "cli": {
         "errors",
         "version",
