@@ -15,7 +15,7 @@ REGION = "us-east-1"
 # 15 GB of root volume and the 64 GB that EMR adds to an xlarge without disks, gp2.
 XLARGE_STORAGE = 79 * 0.10 / 730
 M5 = 0.192 + 0.048 + XLARGE_STORAGE
-REQUESTS = sorted(Path("../shared/corpus/requests").glob("**/*.json"))
+REQUESTS = sorted((Path(__file__).parents[3] / "shared/corpus/requests").glob("**/*.json"))
 
 
 def of(region=REGION, **instances):

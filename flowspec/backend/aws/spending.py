@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 
 def spent(emr: Emr, cluster_id: str, now: datetime | None = None) -> ActualCost:
-    """The cost of a cluster's instances so far; live or ended. Calls ListInstances, and that for groups or fleets.
+    """The cost of a cluster's instances so far; live or ended. Calls ListInstances and ListInstanceGroups.
 
     EMR keeps the instances of an ended cluster for two months. Raises ServiceError when EMR refuses.
     """
     instances = list(emr.pages("ListInstances", "Instances", ClusterId=cluster_id))
-    fleets = any("InstanceFleetId" in one for one in instances)
-    operation = ("ListInstanceFleets", "InstanceFleets") if fleets else ("ListInstanceGroups", "InstanceGroups")
-    owners = emr.pages(*operation, ClusterId=cluster_id) if instances else ()
+    # The volumes of a fleet depend on the type that was bought, and ListInstances does not tell them.
+    grouped = any(one.get("InstanceGroupId") for one in instances)
+    owners = emr.pages("ListInstanceGroups", "InstanceGroups", ClusterId=cluster_id) if grouped else ()
     volumes = {one["Id"]: list(_volumes(one)) for one in owners}
     return actual_cost(instances, emr.region, now or datetime.now(timezone.utc), volumes)
 
 
 def _volumes(owner: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The volumes of each instance of a group; those of a fleet depend on its type and are not counted."""
+    """The volumes of each instance of a group."""
     for one in owner.get("EbsBlockDevices", ()):
         yield one["VolumeSpecification"]

@@ -25,6 +25,8 @@ def command(what: str, cost: bool, format_: str, **options: Any) -> int:
 
     chosen = choose(what, **options)
     cluster = describe(chosen.emr, chosen.cluster_id)
+    if cost and chosen.emr.endpoint.backend == "local":
+        raise click.UsageError("--cost is for clusters on EMR: on this machine nothing is paid")
     paid = spent(chosen.emr, chosen.cluster_id) if cost else None
     if format_ == "json":
         more = {"cost": costs.actual_document(paid)} if paid else {}
