@@ -2,6 +2,9 @@
 
 It is a table of public prices, so that an estimate needs no credentials and no network. A type or a region that it
 does not have is unknown, and never free. Prices are USD an hour, without tax and without discounts of the account.
+
+The rows were compiled offline, from what was public of the pages named as their sources on their dates; they were not
+fetched from there. The EC2 prices of most current families were compared with a second list of January 2025.
 """
 
 from __future__ import annotations
