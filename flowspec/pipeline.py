@@ -84,6 +84,7 @@ def plan_on(
         rerun=rerun,
         cancel_removed=cancel_removed,
         now=datetime.now(timezone.utc),
+        region=emr.region,
     )
     # Beside the flow's own cluster those of its other targets are no news.
     notes = () if running else map(partial(_namesake_note, jobflow), namesakes)

@@ -42,6 +42,8 @@ COMMANDS: Mapping[str, str] = {
     "migrate": "Run a boto script, send nothing, and write specs from it.",
     "review": "Show what a change of the repository does to each flow.",
     "test": "Run flows on sample data, on this machine, and compare.",
+    "graph": "Show the steps and the data that they read and write.",
+    "iam": "Print the least IAM policies that a spec needs.",
     "plan": "Show what apply would do, and why.",
     "apply": "Submit a spec or join its run, and watch it.",
     "drift": "Tell which living clusters differ from their specs.",

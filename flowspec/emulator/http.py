@@ -245,7 +245,7 @@ class _Handler(BaseHTTPRequestHandler):
 
         A signed GET is a client that takes this for an S3, to which 404 would say that its object is not there.
         """
-        signed = self.headers.get("Authorization", "").startswith("AWS4-")
+        signed = self.headers.get("Authorization", "").startswith("AWS")
         if self.server.pages is None or signed:
             self.send_error(405, "this is the embedded EMR of flowspec; it takes POST, AWS JSON 1.1")
             return

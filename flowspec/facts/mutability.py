@@ -224,3 +224,8 @@ def row_of(member: str, role: str = "") -> Row:
         if found:
             return found
     return Row(member, Handling.REPLACE, "unknown to this version: only a new cluster is certain to have it")
+
+
+def operations() -> frozenset[str]:
+    """All operations that change a running cluster in place."""
+    return frozenset(name for row in ROWS for name in (row.operation, row.undo) if name)

@@ -11,6 +11,7 @@ from flowspec.errors import Diagnostic, Location
 from flowspec.request.snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from flowspec.cost.estimate import Estimate
     from flowspec.plan.findings import Finding
     from flowspec.request.assets import Asset
 
@@ -85,6 +86,7 @@ class Plan:
     submitted; None when nobody looked.
     `fallback` are the requests to launch with when there is no capacity for this one, in order, and `launch_retries`
     how often a launch that fails before a step ran is repeated.
+    `cost` is the estimate of the wanted cluster's cost; None on this machine, which costs nothing.
     `awaits` are the ids of its steps that are the spec's and not over yet; None where all of its steps are the run's.
     """
 
@@ -112,6 +114,7 @@ class Plan:
     retagging: tuple[ApiCall, ...] = ()
     fallback: tuple[Mapping[str, Any], ...] = ()
     launch_retries: int = 0
+    cost: Estimate | None = None
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     version: int = PLAN_VERSION
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from flowspec.cost.budget import estimate_of, refuse_over_budget, unchecked_budget
 from flowspec.errors import FlowspecError, Location, SpecError
 from flowspec.facts.mutability import row_of
 from flowspec.plan.changes import Action, ApiCall, Assessment, Change, Plan
@@ -26,6 +27,7 @@ from flowspec.plan.launches import alternatives, launch_notes, made_by
 from flowspec.plan.lines import blast_radius, step_lines, submission_lines, upload_lines, without_secret
 from flowspec.plan.steps import HISTORY_LIMIT, StepChanges, compare_steps, step_identity
 from flowspec.plan.supervision import policy_tags, retagging_calls, step_policies, supervision_notes
+from flowspec.request.graph import misordered
 from flowspec.request.origins import Path, locate
 
 if TYPE_CHECKING:
@@ -45,18 +47,23 @@ def make_plan(
     rerun: Collection[str] = (),
     cancel_removed: bool = False,
     now: datetime | None = None,
+    region: str | None = None,
 ) -> Plan:
     """Compares a request with `cluster`, the flow's active cluster if there is one.
 
     `assessment` is what the backend reports about the request (`assess`); `replace` allows ending a cluster
     that can't be changed into the one asked for. On a cluster that lives on, `rerun` names steps to run again
     ("failed": all that failed), and `cancel_removed` cancels steps that the spec has no more. `now` is the time of the
-    plan, by which it tells how long a cluster is up. Raises SpecError when a step can't run on the backend: it is
-    better to know before the steps ahead of it have run. Raises FlowspecError for a name in `rerun` that no step has.
+    plan, by which it tells how long a cluster is up; `region` is where a flow runs that names none. Raises SpecError
+    when a step can't run on the backend: it is better to know before the steps ahead of it have run; and when the
+    cluster may cost more than the budget. Raises FlowspecError for a name in `rerun` that no step has.
     """
     assessment = assessment or Assessment()
     refuse_unsupported(jobflow, request, assessment)
     _refuse_unknown_names(rerun, request.params)
+    cost = estimate_of(jobflow, request, region)
+    refuse_over_budget(jobflow, cost)
+    refuse_misordered(jobflow, request)
     uploads = request.assets if jobflow.stages_files else ()
     submission = Plan(
         flow=jobflow.name,
@@ -72,12 +79,15 @@ def make_plan(
         secrets=request.secrets,
         fallback=alternatives(jobflow, request.params),
         launch_retries=jobflow.fields.get("launch_retries", 0),
+        cost=cost,
     )
     choices = Choices(replace, frozenset(rerun), cancel_removed, now)
     plan = submission if cluster is None else _against(submission, cluster, choices)
     plan = _supervised(plan, jobflow, cluster)
     if cluster is not None and cluster.others:
         plan = dataclasses.replace(plan, notes=(*plan.notes, _others_note(cluster)))
+    if unchecked := unchecked_budget(jobflow, cost):
+        plan = dataclasses.replace(plan, notes=(*plan.notes, unchecked))
     changes = (
         dataclasses.replace(
             one, location=location_of(one, jobflow, request), before=without_secret(one, request.secrets)
@@ -319,6 +329,12 @@ def _obstacle(cluster: Cluster, allowed: bool) -> tuple[str, str]:
         problem = f"cluster {cluster.id} is to be replaced and is protected against termination"
         return problem, "end it first: flowspec destroy --unprotect"
     return "", ""
+
+
+def refuse_misordered(jobflow: JobFlow, request: Request) -> None:
+    """Raises SpecError when a step reads what only a later one writes."""
+    if found := misordered(jobflow, request):
+        raise SpecError(found)
 
 
 def refuse_unsupported(jobflow: JobFlow, request: Request, assessment: Assessment) -> None:

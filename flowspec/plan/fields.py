@@ -21,7 +21,8 @@ from flowspec.plan.cluster import TAG_PREFIX, Live
 from flowspec.plan.differences import Difference, Json, Kind, snake, token
 from flowspec.plan.fleets import compare_fleets
 from flowspec.plan.forms import same
-from flowspec.plan.groups import REMOVABLE, compare_groups, expand_shorthand, group_address, written_as
+from flowspec.plan.groups import REMOVABLE, compare_groups, written_as
+from flowspec.request.instances import expand_shorthand, group_address
 
 _COMPARED = frozenset({Handling.IN_PLACE, Handling.REPLACE})
 _POLICIES = ("ManagedScalingPolicy", "AutoTerminationPolicy")

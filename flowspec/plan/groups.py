@@ -10,32 +10,11 @@ from flowspec.facts.mutability import row_of
 from flowspec.plan.cluster import Live
 from flowspec.plan.differences import Difference, Json, Kind, Path, snake, token
 from flowspec.plan.forms import same
+from flowspec.request.instances import group_address, market_of
 
 REMOVABLE = ("AutoScalingPolicy", "Configurations")
 _COMPARED = ("InstanceType", "Market", "BidPrice", "EbsConfiguration", "CustomAmiId")
 _MEMBER = "Instances.InstanceGroups"
-_SHORTHAND = ("MasterInstanceType", "SlaveInstanceType", "InstanceCount")
-
-
-def group_address(group: Json) -> str:
-    """`instance group CORE`; a task group has its name beside it, since there may be many."""
-    role = group.get("InstanceRole", "")
-    named = role == "TASK" and group.get("Name")
-    return f"instance group {role} {group['Name']}" if named else f"instance group {role}"
-
-
-def expand_shorthand(wanted: Json) -> Json:
-    """The request with MasterInstanceType, SlaveInstanceType and InstanceCount written as groups, as EMR makes them."""
-    instances = wanted.get("Instances", {})
-    if "MasterInstanceType" not in instances:
-        return wanted
-    kept = {key: value for key, value in instances.items() if key not in _SHORTHAND}
-    master, count = instances["MasterInstanceType"], instances.get("InstanceCount", 1)
-    groups = [{"InstanceRole": "MASTER", "InstanceType": master, "InstanceCount": 1}]
-    if count > 1:
-        worker = instances.get("SlaveInstanceType", master)
-        groups.append({"InstanceRole": "CORE", "InstanceType": worker, "InstanceCount": count - 1})
-    return {**wanted, "Instances": {**kept, "InstanceGroups": groups}}
 
 
 def written_as(wanted: Json, path: Path) -> Path:
@@ -148,11 +127,6 @@ _FITS = tuple(
     for name in (_same_name, _unnamed)
     for more in ((_same_policies, _same_size), (_same_policies,), (_same_size,), ())
 )
-
-
-def market_of(group: Json) -> str:
-    """The market of a group: with a bid it is a spot group, and without either on demand (API: InstanceGroupConfig)."""
-    return str(group.get("Market") or ("SPOT" if group.get("BidPrice") else "ON_DEMAND"))
 
 
 def _meant(group: Json, name: str) -> Any:

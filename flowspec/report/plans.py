@@ -12,6 +12,7 @@ from typing import Any
 from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
 from flowspec.plan.changes import Action, Change, Plan
+from flowspec.report.costs import cost_document, cost_lines
 from flowspec.report.markdown import escaped, fenced
 from flowspec.report.preflight import preflight_document, preflight_lines
 
@@ -32,7 +33,7 @@ def as_text(plan: Plan) -> str:
     lines += [f"  {_line(change, plan)}" for change in plan.changes]
     lines += [f"  {note}" for note in _notes(plan)]
     lines += ["", *preflight_lines(plan.preflight)] if plan.preflight is not None else []
-    lines += ["", summary(plan)]
+    lines += ["", *_cost(plan), summary(plan)]
     if plan.blocked:
         lines += [visible(f"Blocked: {plan.blocked}"), visible(f"  {plan.remedy}")]
     return str(mask("\n".join(lines), plan.secrets))
@@ -56,6 +57,7 @@ def as_markdown(plan: Plan) -> str:
         lines += [*diff_block([(change.action, _line(change, plan)) for change in plan.changes]), ""]
     lines += [f"- {escaped(note)}" for note in _notes(plan)]
     lines += [f"- {escaped(line.strip())}" for line in preflight_lines(plan.preflight or ()) if plan.preflight]
+    lines += [f"- {escaped(line.strip())}" for line in _cost(plan)]
     if plan.blocked:
         lines += ["", f"> **Blocked:** {escaped(plan.blocked)}; {escaped(plan.remedy)}"]
     return str(mask("\n".join(lines).rstrip(), plan.secrets))
@@ -75,6 +77,10 @@ def _notes(plan: Plan) -> Iterator[str]:
         yield f"= cluster {plan.joins} is already as the spec wants it"
     yield from (f"note: {visible(note)}" for note in plan.notes)
     yield from (f"local run: {visible(remark)}" for remark in plan.remarks)
+
+
+def _cost(plan: Plan) -> Iterator[str]:
+    yield from cost_lines(plan.cost) if plan.cost else ()
 
 
 def summary(plan: Plan) -> str:
@@ -155,6 +161,7 @@ def as_json(plan: Plan) -> str:
         "remarks": list(plan.remarks),
         "notes": list(plan.notes),
         "preflight": None if plan.preflight is None else preflight_document(plan.preflight),
+        "cost": cost_document(plan.cost),
         "changes": [
             {
                 "action": change.action.value,

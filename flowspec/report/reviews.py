@@ -12,6 +12,7 @@ from flowspec.document.masking import mask
 from flowspec.errors import Diagnostic, Severity
 from flowspec.plan.changes import Action
 from flowspec.report import diagnostics
+from flowspec.report.costs import cost_change, cost_document
 from flowspec.report.markdown import COMMENT_LIMIT, escaped
 from flowspec.report.plans import change_line, diff_block
 from flowspec.review.review import CHANGED, GONE, INVALID, NEW, FlowReview, Review
@@ -37,6 +38,8 @@ def _lines(flow: FlowReview) -> Iterator[str]:
     for change in flow.changes:
         yield str(mask(change_line(change, flow.secrets, placed=True), flow.secrets))
     yield from (f"note: {visible(note)}" for note in flow.notes)
+    if costs := cost_change(*flow.costs):
+        yield f"cost: {costs}"
 
 
 def _heading(flow: FlowReview) -> str:
@@ -85,6 +88,8 @@ def _section(flow: FlowReview) -> str:
     marks = [(change.action, change_line(change, flow.secrets, placed=True)) for change in flow.changes]
     lines += diff_block(marks) if marks else []
     lines += [f"- {escaped(note)}" for note in flow.notes]
+    costs = cost_change(*flow.costs)
+    lines += [f"- cost: {escaped(costs)}"] if costs else []
     lines += [f"- {_finding(one)}" for one in flow.findings]
     return str(mask("\n".join([*lines, "", "</details>", ""]), flow.secrets))
 
@@ -136,6 +141,7 @@ def _flow(flow: FlowReview) -> dict[str, Any]:
         "replaces": flow.replaces,
         "changes": changes,
         "notes": list(flow.notes),
+        "cost": dict(zip(("before", "after"), map(cost_document, flow.costs), strict=True)),
         "findings": [diagnostics.as_plain(one) for one in flow.findings],
     }
     masked: dict[str, Any] = mask(shown, flow.secrets)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from flowspec.facts.uris import is_s3, split_s3
@@ -76,6 +77,8 @@ def overlaps(one: str, other: str) -> bool:
     return first.startswith(second) or second.startswith(first)
 
 
+# Each step is compared with all before it: 250 steps of three URIs take 0.5 s without this.
+@lru_cache(maxsize=4096)
 def _fixed(uri: str) -> str:
     """The part of a URI before its wildcards, with a slash at its end."""
     text = f"s3://{'/'.join(split_s3(uri))}" if is_s3(uri) else uri

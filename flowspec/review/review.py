@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from flowspec.cost.budget import estimate_of, over_budget
 from flowspec.document.discovery import is_spec, specs_below
 from flowspec.document.extends import extended
 from flowspec.document.parse import load
@@ -25,12 +26,14 @@ from flowspec.plan.changes import Action, Assessment, Change
 from flowspec.plan.compare import lives_on
 from flowspec.plan.lines import submission_lines
 from flowspec.request.compile import Request, compile
+from flowspec.request.graph import misordered
 from flowspec.review.compare import compare_requests
 from flowspec.review.git import Repository
 from flowspec.review.touched import Touched, bases
 from flowspec.review.trees import Trees
 
 if TYPE_CHECKING:
+    from flowspec.cost.estimate import Estimate
     from flowspec.document.job_flow import JobFlow
 
 NEW, GONE, CHANGED, SAME, INVALID = "new", "gone", "changed", "same", "invalid"
@@ -42,7 +45,7 @@ class FlowReview:
     """A flow at one target. `status` is new, gone, changed, same, or invalid (at head, so that it can't be compared).
 
     `findings` are those of the later revision that the earlier one had not. `moved_from` is the earlier path of a spec
-    that was renamed ("" if it was not).
+    that was renamed ("" if it was not). `costs` are the estimates of both revisions' clusters.
     """
 
     path: str
@@ -54,6 +57,7 @@ class FlowReview:
     findings: tuple[Diagnostic, ...] = ()
     moved_from: str = ""
     lives_on: bool = False
+    costs: tuple[Estimate | None, Estimate | None] = (None, None)
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
 
     @property
@@ -180,6 +184,7 @@ class _Side(NamedTuple):
     findings: tuple[Diagnostic, ...]
     jobflow: JobFlow | None = None
     request: Request | None = None
+    cost: Estimate | None = None
 
 
 def _reviewed(pair: _Pair, *, roots: tuple[Path, Path], given: Given, repository: Path) -> list[FlowReview]:
@@ -198,7 +203,7 @@ def _flow(path: str, target: str, before: _Side | None, after: _Side | None, mov
     if after is None:
         assert before is not None
         name = before.jobflow.name if before.jobflow else path
-        return made(name, GONE, (Change(Action.DELETE, f"flow {name}"),))
+        return made(name, GONE, (Change(Action.DELETE, f"flow {name}"),), costs=(before.cost, None))
     findings = _new(before, after)
     if after.jobflow is None or after.request is None:
         if findings or before is None:
@@ -206,7 +211,12 @@ def _flow(path: str, target: str, before: _Side | None, after: _Side | None, mov
         return made(path, SAME, notes=(_STILL,))
     params = after.request.params
     made = partial(
-        made, after.jobflow.name, findings=findings, secrets=after.request.secrets, lives_on=lives_on(params)
+        made,
+        after.jobflow.name,
+        findings=findings,
+        secrets=after.request.secrets,
+        lives_on=lives_on(params),
+        costs=(before.cost if before else None, after.cost),
     )
     if before is None or before.request is None:
         note = ("the earlier revision is invalid, so that nothing can be compared",) if before else ()
@@ -254,7 +264,9 @@ def _side(root: Path, path: str, target: str | None, given: Given) -> _Side:
         return _Side(error.diagnostics)
     except (FlowspecError, OSError) as error:
         return _Side((Diagnostic("FS001", f"{path}: {error}", None),))
-    return _Side(jobflow.warnings, jobflow, request)
+    cost = estimate_of(jobflow, request)
+    dear = over_budget(jobflow, cost)
+    return _Side((*jobflow.warnings, *([dear] if dear else []), *misordered(jobflow, request)), jobflow, request, cost)
 
 
 def _of_revision(file: Path, root: Path, repository: Path) -> Path:

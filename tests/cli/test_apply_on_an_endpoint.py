@@ -117,6 +117,8 @@ def test_plan_says_what_would_be_uploaded_and_changes_nothing(prod, aws):
 def test_status_and_destroy_find_it_by_its_spec(prod, aws):
     cluster_id = prod("apply", "--detach").out.strip()
     assert cluster_id in prod("status").out
+    assert "\ncost: " in prod("status", "--cost").out
+    assert "instance_hours" in json.loads(prod("status", "--cost", "--format", "json").out)["cost"]
     first, *left = prod("destroy").out.splitlines()
     assert first == f"cluster {cluster_id}: TERMINATED"
     staged = [one.rpartition("/")[2] for one in left if one.startswith("  stays: staged file s3://")]

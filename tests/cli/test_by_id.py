@@ -21,6 +21,7 @@ def test_secrets_are_masked_for_those_who_have_only_the_id(flowspec, own_home, j
         for argv in (("status",), ("status", "--format", "json"), ("logs",), ("logs", "--format", "json"), ("wait",)):
             shown = flowspec(argv[0], what, *argv[1:])
             assert SECRET not in shown.out + shown.err, (what, argv)
+    assert "on this machine nothing is paid" in flowspec("status", id_, "--cost").err
     cluster = json.loads(flowspec("status", id_, "--format", "json").out)
     assert cluster["tags"]["token"] == "(sensitive)"
     assert cluster["tags"]["team"] == "search"

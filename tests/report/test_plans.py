@@ -59,7 +59,8 @@ def plan(emr, tmp_path, monkeypatch):  # noqa: F811
 
 
 def lines(made):
-    return [line.strip() for line in plans.as_text(made).splitlines() if line.startswith("  ")]
+    shown = plans.as_text(made).partition("\nCost: ")[0]
+    return [line.strip() for line in shown.splitlines() if line.startswith("  ")]
 
 
 def test_what_is_changed_in_place(plan):
@@ -112,7 +113,7 @@ def test_a_plan_of_nothing_there_is_as_the_schema_says():
 
 
 def test_markdown_for_a_pull_request(plan):
-    assert plans.as_markdown(plan(count=10)).splitlines() == [
+    assert plans.as_markdown(plan(count=10)).splitlines()[:7] == [
         "### nightly on target prod",
         "",
         "**Plan: 1 to change.**",
@@ -121,6 +122,14 @@ def test_markdown_for_a_pull_request(plan):
         "! ~ instance group CORE: count 4 → 10  (ModifyInstanceGroups)  job.yaml:15",
         "```",
     ]
+
+
+def test_the_cost_of_the_wanted_cluster_is_in_all_forms(plan):
+    made = plan(count=10)
+    cost = "Cost: 2.76 USD an hour in us-east-1, by prices of 2025-01-31"
+    assert cost in plans.as_text(made)
+    assert "- Cost: 2.76 USD an hour in us\\-east\\-1" in plans.as_markdown(made)
+    assert json.loads(plans.as_json(made))["cost"]["hourly"] == {"low": 2.759, "high": 2.759}
 
 
 def test_a_name_can_not_leave_the_block_or_forge_a_line(plan):

@@ -1,5 +1,7 @@
 """Two revisions of a repository compared: each kind of change, and repositories from strangers."""
 
+import json
+
 import pytest
 
 from flowspec.document.escaping import harmless
@@ -31,6 +33,7 @@ def test_values_in_place_and_values_that_replace(repo):
     assert lines(made) == [
         "-/+ release_label: emr-7.1.0 → emr-7.5.0 only a new cluster has it  a.yaml:8",
         "~ instance group CORE: count 2 → 5  (ModifyInstanceGroups)  a.yaml:12",
+        "cost: 0.75 → 1.50 USD an hour",
     ]
     assert made.flows[0].replaces
 
@@ -308,3 +311,16 @@ def test_nothing_stays_behind(repo, tmp_path, monkeypatch):
     changed(repo, {"a.yaml": spec()}, {"a.yaml": spec(count=3)})
     assert list((tmp_path / "scratch").iterdir()) == []
     assert repo.git("status", "--porcelain").stdout == ""
+
+
+def test_what_a_change_costs_and_a_budget_that_it_breaks(repo):
+    priced = spec(keep_alive="false").replace("name:", "budget: {hourly: 1}\nname:", 1)
+    made = changed(repo, {"a.yaml": priced}, {"a.yaml": priced.replace("count: 2", "count: 5")})
+    assert "cost: 0.75 → 1.50 USD an hour" in lines(made)
+    assert "- cost: 0.75 → 1.50 USD an hour" in reviews.as_markdown(made).replace("\\", "")
+    assert [one.id for one in made.flows[0].findings] == ["FS620"]
+    (shown,) = json.loads(reviews.as_json(made))["flows"]
+    assert shown["cost"]["before"]["hourly"]["high"] < 1 < shown["cost"]["after"]["hourly"]["high"]
+    assert "cost" not in reviews.as_text(
+        changed(repo, {"a.yaml": priced}, {"a.yaml": priced.replace("7.1.0", "7.5.0")})
+    )

@@ -14,19 +14,26 @@ from flowspec.cli.output import ewarn, print_result
 
 @click.command("status", epilog="Example: flowspec status job.yaml")
 @CHOOSING
+@click.option("--cost", is_flag=True, help="Add what its instances have cost so far, by public prices.")
 @output_format("text", "json")
-def command(what: str, format_: str, **options: Any) -> int:
+def command(what: str, cost: bool, format_: str, **options: Any) -> int:
     """Show a cluster and its steps. WHAT is a spec, a cluster's id, or its name."""
     from flowspec.backend.aws.observe import describe
+    from flowspec.backend.aws.spending import spent
     from flowspec.document.masking import mask
-    from flowspec.report import runs
+    from flowspec.report import costs, runs
 
     chosen = choose(what, **options)
     cluster = describe(chosen.emr, chosen.cluster_id)
     for other in chosen.others:
         ewarn(f"note: cluster {other} has the tags of this flow, too; `flowspec status {other}` shows it")
+    if cost and chosen.emr.endpoint.backend == "local":
+        raise click.UsageError("--cost is for clusters on EMR: on this machine nothing is paid")
+    paid = spent(chosen.emr, chosen.cluster_id) if cost else None
     if format_ == "json":
-        print_result(runs.as_json(mask(runs.cluster_document(cluster), chosen.secrets)))
+        more = {"cost": costs.actual_document(paid)} if paid else {}
+        print_result(runs.as_json(mask({**runs.cluster_document(cluster), **more}, chosen.secrets)))
     else:
-        print_result(runs.status(cluster), secrets=chosen.secrets)
+        shown = [runs.status(cluster), *([costs.actual_line(paid)] if paid else [])]
+        print_result("\n".join(shown), secrets=chosen.secrets)
     return Exit.OK

@@ -1,0 +1,184 @@
+"""The least IAM policies that a flow needs: for who applies it, and for the instances that run it. Made without a call.
+
+Sources: the Service Authorization Reference of EMR, S3 and IAM (actions, resource types, condition keys), and the
+Management Guide on `iam:PassRole`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from flowspec.facts.mutability import operations
+from flowspec.facts.uris import is_s3, split_s3
+from flowspec.request.data import DataUse, data_uses
+from flowspec.request.steps.access import Use
+
+if TYPE_CHECKING:
+    from flowspec.document.job_flow import JobFlow
+    from flowspec.request.compile import Request
+
+Policy: TypeAlias = "dict[str, Any]"
+Statement: TypeAlias = "dict[str, Any]"
+
+# Without a resource type: they are allowed for all clusters, or for none.
+_OF_THE_ACCOUNT = ("ListClusters", "RunJobFlow")
+_READS = (
+    "DescribeCluster",
+    "DescribeStep",
+    "GetAutoTerminationPolicy",
+    "GetManagedScalingPolicy",
+    "ListBootstrapActions",
+    "ListInstanceFleets",
+    "ListInstanceGroups",
+    "ListInstances",
+    "ListSteps",
+)
+# What `apply`, `destroy` and `cancel` do to any flow's cluster.
+_CHANGES = ("AddTags", "CancelSteps", "RemoveTags", "SetTerminationProtection", "TerminateJobFlows")
+_OF_LASTING = ("AddInstanceFleet", "AddInstanceGroups", "AddJobFlowSteps", "SetKeepJobFlowAliveWhenNoSteps")
+# The member that names a role, and the service that the role is passed to (Management Guide, "Allow users and groups
+# to pass roles").
+_PASSED = (
+    ("ServiceRole", "elasticmapreduce.amazonaws.com*"),
+    ("JobFlowRole", "ec2.amazonaws.com*"),
+    ("AutoScalingRole", "application-autoscaling.amazonaws.com*"),
+)
+_READ_OBJECT = ("s3:GetObject",)
+_WRITE_OBJECT = ("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject")
+_STAGE_OBJECT = ("s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject")
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """Two IAM policies as data: for the principal that applies a flow, and for the role of its instance profile.
+
+    `notes` say what is not in them, or may have to be changed by hand.
+    """
+
+    apply: Policy
+    instances: Policy
+    notes: tuple[str, ...]
+
+
+def permissions_of(jobflow: JobFlow, request: Request, account: str = "") -> Permissions:
+    """The policies that a job flow needs. `account` is the 12 digits of the AWS account; any if it is left out."""
+    params = request.params
+    place = _Place.of(jobflow.region, account)
+    uses = [one for one in data_uses(params, jobflow.region) if is_s3(one.uri)]
+    staged = [asset.uri for asset in request.assets if is_s3(asset.uri)] if jobflow.stages_files else []
+    apply = [
+        *_emr(jobflow, params, place),
+        *_pass_role(params, place),
+        *_objects("StageFiles", _STAGE_OBJECT, staged, place),
+        *_objects("ReadLogs", _READ_OBJECT, [params["LogUri"]] if params.get("LogUri") else [], place),
+    ]
+    # Staged files are among the uses: the request names them.
+    instances = [
+        *_objects("Read", _READ_OBJECT, _uris(uses, Use.FILE, Use.INPUT), place),
+        *_objects("Write", _WRITE_OBJECT, _uris(uses, Use.OUTPUT, Use.TARGET), place),
+        *_objects("NamedInArguments", _WRITE_OBJECT, _uris(uses, Use.ARGUMENT), place),
+    ]
+    return Permissions(_policy(apply), _policy(instances), tuple(_notes(jobflow, params, uses, account)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where ARNs lead: the partition that the region is in, the region and the account, `*` where they are unknown."""
+
+    partition: str
+    region: str
+    account: str
+
+    @classmethod
+    def of(cls, region: str | None, account: str) -> _Place:
+        partitions = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+        found = (name for prefix, name in partitions.items() if (region or "").startswith(prefix))
+        return cls(next(found, "aws"), region or "*", account or "*")
+
+    def arn(self, service: str, resource: str) -> str:
+        """The ARN of what has an account; S3 and IAM have no region, S3 no account."""
+        region = self.region if service == "elasticmapreduce" else ""
+        account = "" if service == "s3" else self.account
+        return f"arn:{self.partition}:{service}:{region}:{account}:{resource}"
+
+
+def _emr(jobflow: JobFlow, params: Mapping[str, Any], place: _Place) -> Iterator[Statement]:
+    clusters = [place.arn("elasticmapreduce", "cluster/*")]
+    lasting = params.get("Instances", {}).get("KeepJobFlowAliveWhenNoSteps")
+    changes = {*_CHANGES, *(operations() if lasting else ()), *(_OF_LASTING if lasting else ())}
+    # A cluster gets its tags in RunJobFlow, so that nobody else's can be changed. (adopt tags one that has none.)
+    own = {"StringEquals": {"elasticmapreduce:ResourceTag/flowspec:flow": jobflow.name}}
+    new = {"StringEquals": {"aws:RequestTag/flowspec:flow": jobflow.name}}
+    yield _statement("FindAndSubmit", _emr_actions(_OF_THE_ACCOUNT), ["*"])
+    yield _statement("ReadClusters", _emr_actions(_READS), clusters)
+    yield {**_statement("TagOnSubmission", _emr_actions(("AddTags",)), clusters), "Condition": new}
+    yield {**_statement("ChangeClustersOfTheFlow", _emr_actions(changes), clusters), "Condition": own}
+
+
+def _emr_actions(names: Iterable[str]) -> list[str]:
+    return [f"elasticmapreduce:{name}" for name in names]
+
+
+def _pass_role(params: Mapping[str, Any], place: _Place) -> Iterator[Statement]:
+    for member, service in _PASSED:
+        if role := params.get(member):
+            # The role of an instance profile usually has the profile's name; offline nothing else is known.
+            arn = role if ":role/" in role else place.arn("iam", f"role/{role.rpartition('/')[2]}")
+            condition = {"StringLike": {"iam:PassedToService": service}}
+            yield {**_statement(f"Pass{member}", ["iam:PassRole"], [arn]), "Condition": condition}
+
+
+def _objects(sid: str, actions: Iterable[str], uris: Iterable[str], place: _Place) -> Iterator[Statement]:
+    """A statement on objects, and one that lists their buckets: without it S3 says "denied" of what is not there."""
+    resources = sorted({one for uri in uris for one in _keys(uri, place, writes="s3:PutObject" in actions)})
+    if resources:
+        buckets = sorted({place.arn("s3", split_s3(uri)[0]) for uri in uris})
+        yield _statement(f"{sid}Objects", actions, resources)
+        yield _statement(f"{sid}Buckets", ["s3:GetBucketLocation", "s3:ListBucket"], buckets)
+
+
+def _keys(uri: str, place: _Place, *, writes: bool) -> Iterator[str]:
+    """The resources of a URI: an object, and all below a folder; of a glob all that begins as it does."""
+    bucket, key = split_s3(uri)
+    wild = min((key.index(one) for one in "*?[{" if one in key), default=-1)
+    if wild >= 0:
+        yield place.arn("s3", f"{bucket}/{key[:wild]}*")
+        return
+    folder = key.rstrip("/")
+    if folder and not key.endswith("/"):
+        yield place.arn("s3", f"{bucket}/{folder}")
+    if folder and writes:
+        # EMRFS marks a folder with an object of this name.
+        yield place.arn("s3", f"{bucket}/{folder}_$folder$")
+    yield place.arn("s3", f"{bucket}/{folder}/*" if folder else f"{bucket}/*")
+
+
+def _uris(uses: Iterable[DataUse], *kinds: Use) -> list[str]:
+    return [one.uri for one in uses if one.use in kinds]
+
+
+def _statement(sid: str, actions: Iterable[str], resources: list[str]) -> Statement:
+    return {"Sid": sid, "Effect": "Allow", "Action": sorted(actions), "Resource": resources}
+
+
+def _policy(statements: Iterable[Statement]) -> Policy:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def _notes(jobflow: JobFlow, params: Mapping[str, Any], uses: list[DataUse], account: str) -> Iterator[str]:
+    if jobflow.backend == "local":
+        yield "this target runs on this machine, which asks for no permission: name one that runs on EMR with --target"
+    if not account:
+        yield "the account is not known, so that ARNs have * for it: give --account"
+    if params.get("JobFlowRole") and ":role/" not in params["JobFlowRole"]:
+        yield "the role of the instance profile is taken to have the profile's name"
+    if any(one.use is Use.ARGUMENT for one in uses):
+        yield "programs get URIs as arguments, and may read or write them: see NamedInArguments"
+    if list(chain(params.get("Steps", ()), params.get("BootstrapActions", ()))):
+        yield "what programs use without naming it in their arguments is not in the policy of the instances"
+    if params.get("LogEncryptionKmsKeyId"):
+        yield f"the instances also need kms:Encrypt and kms:GenerateDataKey for {params['LogEncryptionKmsKeyId']}"
+    yield "the checks before a submission (plan --preflight) read more; what they may not read they say is not checked"

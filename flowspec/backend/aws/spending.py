@@ -1,0 +1,31 @@
+"""Reads the instances of a cluster, and what they have cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from flowspec.cost.actual import ActualCost, actual_cost
+
+if TYPE_CHECKING:
+    from flowspec.backend.aws.client import Emr
+
+
+def spent(emr: Emr, cluster_id: str, now: datetime | None = None) -> ActualCost:
+    """The cost of a cluster's instances so far; live or ended. Calls ListInstances and ListInstanceGroups.
+
+    EMR keeps the instances of an ended cluster for two months. Raises ServiceError when EMR refuses.
+    """
+    instances = list(emr.pages("ListInstances", "Instances", ClusterId=cluster_id))
+    # The volumes of a fleet depend on the type that was bought, and ListInstances does not tell them.
+    grouped = any(one.get("InstanceGroupId") for one in instances)
+    owners = emr.pages("ListInstanceGroups", "InstanceGroups", ClusterId=cluster_id) if grouped else ()
+    volumes = {one["Id"]: list(_volumes(one)) for one in owners}
+    return actual_cost(instances, emr.region, now or datetime.now(timezone.utc), volumes)
+
+
+def _volumes(owner: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The volumes of each instance of a group."""
+    for one in owner.get("EbsBlockDevices", ()):
+        yield one["VolumeSpecification"]

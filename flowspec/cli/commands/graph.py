@@ -1,0 +1,34 @@
+"""`flowspec graph`: the steps of a spec and the data that they read and write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from flowspec.cli.exits import Exit
+from flowspec.cli.options import SPEC, STAGING, VARIABLES, job_flow, output_format
+from flowspec.cli.output import print_result, print_warnings
+
+
+@click.command("graph", epilog="Example: flowspec graph job.yaml --format mermaid")
+@SPEC
+@VARIABLES
+@STAGING
+@output_format("text", "mermaid", "json")
+def command(spec: Path, format_: str, **options: Any) -> int:
+    """Show the steps of a spec and the data that each reads and writes, as its request says. Nothing is run.
+
+    What a program reads and writes without naming it in its arguments can't be seen.
+    """
+    from flowspec.report import graphs
+    from flowspec.request.compile import compile
+    from flowspec.request.graph import graph_of, misordered
+
+    flow = job_flow(spec, placeholders=True, **options)
+    request = compile(flow)
+    print_warnings((*flow.warnings, *misordered(flow, request)))
+    show = {"text": graphs.as_text, "mermaid": graphs.as_mermaid, "json": graphs.as_json}[format_]
+    print_result(show(graph_of(request.params, flow.region), request.secrets))
+    return Exit.OK

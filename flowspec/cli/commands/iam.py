@@ -1,0 +1,53 @@
+"""`flowspec iam`: the least IAM policies that a spec needs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from flowspec.cli.exits import Exit
+from flowspec.cli.options import SPEC, STAGING, VARIABLES, job_flow
+from flowspec.cli.output import eprint, print_result, print_warnings
+
+
+def _account(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if value and not (value.isascii() and value.isdigit() and len(value) == _DIGITS):
+        raise click.BadParameter(f"'{value}' is not the id of an AWS account, which is {_DIGITS} digits")
+    return value
+
+
+_DIGITS = 12
+
+
+@click.command("iam", epilog="Example: flowspec iam job.yaml --target prod --for apply > policy.json")
+@SPEC
+@VARIABLES
+@STAGING
+@click.option(
+    "--for",
+    "whom",
+    type=click.Choice(("both", "apply", "instances")),
+    default="both",
+    show_default=True,
+    help="For who applies it, or for the role of its instance profile.",
+)
+@click.option("--account", default="", callback=_account, metavar="ID", help="The AWS account, for ARNs.")
+def command(spec: Path, whom: str, account: str, **options: Any) -> int:
+    """Print the least IAM policies that a spec needs, as JSON; no credentials, no call."""
+    from flowspec.backend.aws.permissions import permissions_of
+    from flowspec.document.masking import mask
+    from flowspec.request.compile import compile
+
+    flow = job_flow(spec, placeholders=True, **options)
+    request = compile(flow)
+    print_warnings(flow.warnings)
+    made = permissions_of(flow, request, account)
+    both = {"apply": made.apply, "instances": made.instances}
+    shown = mask(both if whom == "both" else both[whom], request.secrets)
+    print_result(json.dumps(shown, indent=2, ensure_ascii=False))
+    for note in made.notes:
+        eprint(f"note: {mask(note, request.secrets)}")
+    return Exit.OK

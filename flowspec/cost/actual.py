@@ -1,0 +1,74 @@
+"""What the instances of a cluster cost, by their lives: EMR's ListInstances says when each was there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flowspec.cost.amounts import Range, total
+from flowspec.cost.instance import instance_hourly
+
+Json = Mapping[str, Any]
+
+_LEAST_SECONDS = 60
+"""Billing is by the second, with a minimum of one minute (EMR pricing page)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActualCost:
+    """The cost in all of a cluster's instances so far: `amount` of those whose price is known, None if none is.
+
+    `hours` are the instance hours of all of them, and `dates` when the prices were looked up.
+    """
+
+    region: str
+    amount: Range | None
+    hours: float
+    instances: int
+    unknown: tuple[str, ...] = ()
+    dates: tuple[str, ...] = ()
+
+
+def actual_cost(
+    instances: Iterable[Json],
+    region: str,
+    now: datetime,
+    volumes: Mapping[str, Sequence[Json]] | None = None,
+) -> ActualCost:
+    """The cost of instances, as ListInstances gives them, until their end or `now`.
+
+    An instance counts from its creation, some seconds before EC2 bills it; one that never was ready, and is gone,
+    costs nothing. `volumes` are the VolumeSpecifications of the instances of each group or fleet, by its id; those
+    that are not given are not counted, nor is the root volume. A spot instance costs from the least share to the
+    on-demand price: what was paid is on the bill only.
+    """
+    lives = [(one, seconds) for one in instances if (seconds := _seconds(one, now))]
+    amounts: list[Range] = []
+    unknown: list[str] = []
+    dates: set[str] = set()
+    for one, seconds in lives:
+        owner = one.get("InstanceGroupId") or one.get("InstanceFleetId") or ""
+        market = {"Market": one.get("Market")}
+        hourly = instance_hourly(region, one["InstanceType"], market=market, volumes=(volumes or {}).get(owner, ()))
+        unknown += hourly.unknown
+        dates |= hourly.dates
+        if hourly.price:
+            amounts.append(hourly.price.times(seconds / _HOUR))
+    hours = sum(seconds for _, seconds in lives) / _HOUR
+    amount = total(amounts) if amounts else None
+    return ActualCost(region, amount, hours, len(lives), tuple(dict.fromkeys(unknown)), tuple(sorted(dates)))
+
+
+_HOUR = 3600
+
+
+def _seconds(instance: Json, now: datetime) -> float:
+    """How long an instance was billed; 0 for one that is yet to come, or never came."""
+    timeline = instance.get("Status", {}).get("Timeline", {})
+    created, ready, ended = (timeline.get(f"{one}DateTime") for one in ("Creation", "Ready", "End"))
+    if created is None or (ended and not ready):
+        return 0.0
+    lived: float = ((ended or now) - created).total_seconds()
+    return max(lived, _LEAST_SECONDS)

@@ -1,0 +1,38 @@
+"""Ranges of money."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """An amount in USD (by the hour, or in all) that is not below `low` and not above `high`."""
+
+    low: float = 0.0
+    high: float = 0.0
+
+    def __add__(self, other: Range) -> Range:
+        return Range(self.low + other.low, self.high + other.high)
+
+    def times(self, number: float) -> Range:
+        """So many times this amount."""
+        return Range(self.low * number, self.high * number)
+
+    def __str__(self) -> str:
+        low, high = amount_text(self.low), amount_text(self.high)
+        return low if low == high else f"{low} to {high}"
+
+
+def total(ranges: Iterable[Range]) -> Range:
+    """The sum of ranges."""
+    return sum(ranges, Range())
+
+
+def amount_text(amount: float) -> str:
+    """An amount in cents; below ten cents in tenths of a cent, so that small ones do not vanish."""
+    return f"{amount:.3f}" if 0 < amount < _TEN_CENTS else f"{amount:.2f}"
+
+
+_TEN_CENTS = 0.0995  # What is rounded up to 0.10 has two digits, too.

@@ -1,0 +1,99 @@
+"""The price of one instance by the hour: EC2, EMR and its volumes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flowspec.cost.amounts import Range, total
+from flowspec.facts.instance_types import has_only_ebs
+from flowspec.facts.prices import SPOT_SHARE, instance_prices, volume_price
+
+Json = Mapping[str, Any]
+
+ROOT_VOLUME_GB = 15
+"""The root volume that EMR makes when none is asked for (EMR Management Guide, EBS root volume; 10 before 6.10.0)."""
+
+_DEFAULT_VOLUMES = "gp2"
+"""The type of the volumes that EMR adds by itself; in newer releases gp3, which costs a fifth less."""
+
+# EMR adds 16 GiB for each of the 4 virtual CPUs of an xlarge, and 32 GiB to a large (default EBS storage, 5.22.0 on).
+_GB_OF_XLARGE, _GB_OF_OTHERS = 64, 32
+
+
+@dataclass(frozen=True, slots=True)
+class Hourly:
+    """A price by the hour, what of it is not known, and the dates of the rows that it was taken from."""
+
+    price: Range | None
+    unknown: tuple[str, ...] = ()
+    dates: frozenset[str] = frozenset()
+
+
+def instance_hourly(region: str, instance_type: str, *, market: Json, volumes: Iterable[Json]) -> Hourly:
+    """The price of one instance of a type.
+
+    `market` has the members of a group or of a fleet's type that set the price of a spot instance: Market, BidPrice,
+    BidPriceAsPercentageOfOnDemandPrice. `volumes` are VolumeSpecifications, one for each volume, with the root's.
+    """
+    price = instance_prices(region).get(instance_type)
+    if price is None:
+        return Hourly(None, (f"the price of {instance_type}",))
+    compute = _spot(price.ec2, market) if market.get("Market") == "SPOT" else Range(price.ec2, price.ec2)
+    storage = _storage(region, volumes)
+    assert storage.price is not None
+    # EMR's own part is the same for spot instances (EMR pricing page).
+    amount = compute + Range(price.emr, price.emr) + storage.price
+    return Hourly(amount, storage.unknown, storage.dates | {price.date})
+
+
+def _spot(on_demand: float, market: Json) -> Range:
+    """From the least share to the bid: without one, a spot instance costs the on-demand price at most."""
+    bid = on_demand
+    if market.get("BidPrice"):
+        bid = min(bid, float(market["BidPrice"]))
+    elif market.get("BidPriceAsPercentageOfOnDemandPrice") is not None:
+        bid = min(bid, on_demand * market["BidPriceAsPercentageOfOnDemandPrice"] / 100)
+    return Range(min(on_demand * SPOT_SHARE, bid), bid)
+
+
+def _storage(region: str, volumes: Iterable[Json]) -> Hourly:
+    prices, unknown, dates = [], [], set()
+    for one in volumes:
+        kind = one.get("VolumeType", _DEFAULT_VOLUMES)
+        found = volume_price(
+            region, kind, one.get("SizeInGB", 0), iops=one.get("Iops", 0), mib_s=one.get("Throughput", 0)
+        )
+        if found is None:
+            unknown.append(f"the price of {kind} volumes")
+            continue
+        prices.append(Range(found.hourly, found.hourly))
+        dates.add(found.date)
+    return Hourly(total(prices), tuple(unknown), frozenset(dates))
+
+
+def volumes_of(params: Json, machine: Json) -> list[Json]:
+    """The volumes of each instance of a group, or of a fleet's type: those asked for, or EMR's own, and the root."""
+    return [_root(params), *(_asked(machine) or _default(machine["InstanceType"]))]
+
+
+def _root(params: Json) -> Json:
+    provisioned = {"Iops": params.get("EbsRootVolumeIops", 0), "Throughput": params.get("EbsRootVolumeThroughput", 0)}
+    # Only a gp3 volume can have these (RunJobFlow, EbsRootVolumeIops).
+    kind = "gp3" if any(provisioned.values()) else _DEFAULT_VOLUMES
+    return {"VolumeType": kind, "SizeInGB": params.get("EbsRootVolumeSize", ROOT_VOLUME_GB), **provisioned}
+
+
+def _asked(machine: Json) -> list[Json]:
+    devices = machine.get("EbsConfiguration", {}).get("EbsBlockDeviceConfigs", ())
+    return [one["VolumeSpecification"] for one in devices for _ in range(one.get("VolumesPerInstance", 1))]
+
+
+def _default(instance_type: str) -> Iterator[Json]:
+    """The storage that EMR adds to a type that has no disks of its own."""
+    if has_only_ebs(instance_type):
+        size = re.fullmatch(r".*\.(\d*)xlarge", instance_type)
+        gb = int(size[1] or 1) * _GB_OF_XLARGE if size else _GB_OF_OTHERS
+        yield {"VolumeType": _DEFAULT_VOLUMES, "SizeInGB": gb}

@@ -1,0 +1,98 @@
+"""The steps of a request and the data that they pass on: which step reads what another one writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flowspec.document.job_flow import JobFlow
+from flowspec.document.tree import settle
+from flowspec.errors import Diagnostic
+from flowspec.request.compile import Request
+from flowspec.request.data import DataUse, data_uses, earlier_uses, overlaps
+from flowspec.request.origins import locate
+from flowspec.request.steps.access import Use
+
+_READS = frozenset({Use.FILE, Use.INPUT})
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A place of data that a step uses. `verb` is "reads", "writes" or "names": a program's argument may be either.
+
+    `sources` are the indexes of the earlier steps that write it; none where the data comes from outside.
+    """
+
+    step: int
+    verb: str
+    uri: str
+    sources: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """The names of a request's steps in order, and the data of each."""
+
+    steps: tuple[str, ...]
+    links: tuple[Link, ...]
+
+
+def graph_of(params: Mapping[str, Any], region: str | None = None) -> Graph:
+    """The graph of the parameters of RunJobFlow; `region` is where EMR runs.
+
+    What a program reads and writes without naming it in its arguments is not seen.
+    """
+    uses = data_uses(params, region)
+    return Graph(tuple(step["Name"] for step in params.get("Steps", ())), tuple(_links(uses)))
+
+
+def _links(uses: Sequence[DataUse]) -> Iterator[Link]:
+    for use in uses:
+        if use.step is not None:
+            # A program that merely gets the same argument need not write it.
+            writers = [one for one in earlier_uses(use, uses) if one.use is not Use.ARGUMENT]
+            sources = [one.step for one in writers if one.step is not None]
+            yield Link(use.step, _verb(use), use.uri, tuple(dict.fromkeys(sources)))
+
+
+def _verb(use: DataUse) -> str:
+    if use.use is Use.ARGUMENT:
+        return "names"
+    return "writes" if use.may_write else "reads"
+
+
+def misordered(jobflow: JobFlow, request: Request) -> tuple[Diagnostic, ...]:
+    """A finding on each step that reads what no earlier step writes, but a later one does.
+
+    Only certain errors: the later step makes the folder and refuses one that is there (Hadoop's
+    FileOutputFormat.checkOutputSpecs), so that it can't be of an earlier run. Inputs from outside are nobody's error.
+    """
+    uses = data_uses(request.params, jobflow.region)
+    found = [
+        _finding(jobflow, request, use, writer)
+        for use in uses
+        if use.step is not None and use.use in _READS and not any(earlier_uses(use, uses))
+        for writer in _later(use, uses)[:1]
+    ]
+    return settle(found, jobflow.target, jobflow.secrets)
+
+
+def _later(use: DataUse, uses: Sequence[DataUse]) -> list[DataUse]:
+    """The uses by later steps that make a folder which is, or is around, the data of `use`."""
+    return [
+        one
+        for one in uses
+        if one.step is not None
+        and use.step is not None
+        and one.step > use.step
+        and one.use is Use.OUTPUT
+        and overlaps(one.uri, use.uri)
+        and len(one.uri.rstrip("/")) <= len(use.uri.rstrip("/"))
+    ]
+
+
+def _finding(jobflow: JobFlow, request: Request, use: DataUse, writer: DataUse) -> Diagnostic:
+    at = locate(jobflow, request, use.path, use.uri)
+    message = f"{use.part} reads {use.uri}, which no step before it writes; {writer.part}, after it, does"
+    return jobflow.document.diagnostic("FS281", at, message, hint="move the step that writes before the one that reads")

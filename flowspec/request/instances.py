@@ -1,0 +1,37 @@
+"""The instances of a request in one form: groups, and the market of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+Json: TypeAlias = Mapping[str, Any]
+
+SHORTHAND = ("MasterInstanceType", "SlaveInstanceType", "InstanceCount")
+"""The members of `Instances` that stand for groups."""
+
+
+def expand_shorthand(wanted: Json) -> Json:
+    """The request with MasterInstanceType, SlaveInstanceType and InstanceCount written as groups, as EMR makes them."""
+    instances = wanted.get("Instances", {})
+    if "MasterInstanceType" not in instances:
+        return wanted
+    kept = {key: value for key, value in instances.items() if key not in SHORTHAND}
+    master, count = instances["MasterInstanceType"], instances.get("InstanceCount", 1)
+    groups = [{"InstanceRole": "MASTER", "InstanceType": master, "InstanceCount": 1}]
+    if count > 1:
+        worker = instances.get("SlaveInstanceType", master)
+        groups.append({"InstanceRole": "CORE", "InstanceType": worker, "InstanceCount": count - 1})
+    return {**wanted, "Instances": {**kept, "InstanceGroups": groups}}
+
+
+def market_of(group: Json) -> str:
+    """The market of a group: with a bid it is a spot group, and without either on demand (API: InstanceGroupConfig)."""
+    return str(group.get("Market") or ("SPOT" if group.get("BidPrice") else "ON_DEMAND"))
+
+
+def group_address(group: Json) -> str:
+    """`instance group CORE`; a task group has its name beside it, since there may be many."""
+    role = group.get("InstanceRole", "")
+    named = role == "TASK" and group.get("Name")
+    return f"instance group {role} {group['Name']}" if named else f"instance group {role}"

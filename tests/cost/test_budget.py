@@ -1,0 +1,82 @@
+"""The budget of a spec: what fails a plan, what does not, and that the request never has it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import flowspec
+from flowspec.cli import root
+from flowspec.plan.compare import make_plan
+
+SPEC = """\
+flowspec: v1
+name: nightly
+backend: {backend}
+{region}
+budget: {{hourly: {budget}}}
+release_label: emr-7.5.0
+service_role: EMR_DefaultRole
+job_flow_role: EMR_EC2_DefaultRole
+ec2_subnet_ids: [subnet-0a]
+log_uri: s3://acme/logs/
+instance_groups:
+  - {{role: MASTER, type: m5.xlarge}}
+  - {{role: CORE, type: {type}, count: 4, market: SPOT}}
+steps:
+  - {{name: one, type: command, args: ["true"]}}
+"""
+GIVEN = {"backend": "emr", "region": "region: us-east-1", "budget": 20, "type": "m5.4xlarge"}
+
+
+def compiled(folder, **values):
+    path = folder / "job.yaml"
+    path.write_text(SPEC.format(**GIVEN | values))
+    flow = flowspec.validate(flowspec.render(flowspec.load(path)))
+    return flow, flowspec.compile(flow)
+
+
+def test_the_most_that_a_cluster_may_cost_is_held_against_the_budget(tmp_path):
+    with pytest.raises(flowspec.SpecError) as refused:
+        make_plan(*compiled(tmp_path, budget="4.05"))
+    (found,) = [one for one in refused.value.diagnostics if one.id == "FS620"]
+    assert found.message == "the cluster may cost up to 4.24 USD an hour; the budget is 4.05"
+    assert found.hint == "most of it is instance group CORE: 4 x m5.4xlarge"
+    assert (found.location.line, found.location.column) == (5, 18)
+    assert make_plan(*compiled(tmp_path, budget="4.25")).cost.hourly.high == pytest.approx(4.24, abs=0.01)
+
+
+def test_a_region_from_outside_the_spec_counts(tmp_path):
+    flow, request = compiled(tmp_path, region="", budget=1)
+    with pytest.raises(flowspec.SpecError):
+        make_plan(flow, request, region="us-east-1")
+    made = make_plan(flow, request)
+    assert made.notes == ("the budget was checked without what is not known: the region, and so its prices",)
+
+
+def test_what_is_not_known_is_said_beside_a_budget(tmp_path):
+    made = make_plan(*compiled(tmp_path, type="u-6tb1.metal"))
+    assert "the price of u-6tb1.metal (instance group CORE)" in made.notes[0]
+
+
+def test_this_machine_costs_nothing(tmp_path):
+    made = make_plan(*compiled(tmp_path, backend="local", budget="0.01"))
+    assert (made.cost, made.notes) == (None, ())
+
+
+def test_the_request_and_its_digest_do_not_have_it(tmp_path):
+    (_, one), (_, other) = compiled(tmp_path), compiled(tmp_path, budget=30)
+    assert one.digest == other.digest
+    assert "udget" not in json.dumps(one.params)
+
+
+def test_a_plan_on_the_command_line_fails_with_the_exit_code_of_an_invalid_spec(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    compiled(tmp_path, budget=1)
+    done = CliRunner().invoke(root, ["plan", "job.yaml", "--offline"])
+    assert done.exit_code != 0
+    assert isinstance(done.exception, flowspec.SpecError)
+    compiled(tmp_path)
+    done = CliRunner().invoke(root, ["plan", "job.yaml", "--offline"])
+    assert " to 4.24 USD an hour in us-east-1, by prices of " in done.output, Path("job.yaml").read_text()

@@ -1,0 +1,126 @@
+"""The graph of steps and data, and steps that are out of order."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+import flowspec
+from flowspec.cli import root
+from flowspec.plan.compare import make_plan
+from flowspec.report import graphs
+from flowspec.request.graph import graph_of, misordered
+
+HEAD = """flowspec: v1
+name: x
+region: us-east-1
+release_label: emr-7.5.0
+log_uri: s3://logs/x/
+service_role: EMR_DefaultRole
+job_flow_role: EMR_EC2_DefaultRole
+instance_groups: [{role: MASTER, type: m5.xlarge, count: 1}]
+steps:
+"""
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def compiled(*steps):
+        (tmp_path / "job.yaml").write_text(HEAD + "".join(f"  - {one}\n" for one in steps))
+        flow = flowspec.validate(flowspec.render(flowspec.load("job.yaml")))
+        return flow, flowspec.compile(flow)
+
+    return compiled
+
+
+def streaming(name, source, target):
+    return f"{{name: {name}, type: streaming, mapper: /bin/cat, reducer: none, input: {source}, output: {target}}}"
+
+
+CLEAN, COUNT = streaming("clean", "s3://a/raw", "s3://a/clean"), streaming("count", "s3://a/clean/day=1", "s3://a/out")
+
+
+def test_what_each_step_reads_writes_and_names(made):
+    jar = "{name: publish, type: jar, jar: s3://a/p.jar, args: [--from, s3://a/out]}"
+    _, request = made(CLEAN, COUNT, jar)
+    assert graphs.as_text(graph_of(request.params)).splitlines() == [
+        "1. clean",
+        "   reads  s3://a/raw",
+        "   writes s3://a/clean",
+        "2. count",
+        "   reads  s3://a/clean/day=1  (from 1. clean)",
+        "   writes s3://a/out",
+        "3. publish",
+        "   reads  s3://a/p.jar",
+        "   names  s3://a/out  (from 2. count)",
+    ]
+
+
+def test_a_page_draws_a_folder_in_another_steps_output_as_coming_from_there(made):
+    _, request = made(CLEAN, COUNT)
+    drawn = graphs.as_mermaid(graph_of(request.params)).splitlines()
+    assert drawn[0] == "flowchart LR"
+    assert "  s0 -.-> s1" in drawn
+    assert '  d1[("s3://a/clean")]' in drawn
+
+
+def test_names_from_strangers_stay_labels():
+    name = 'a"]; click s0 "javascript:x" <b>`\n'
+    step = {"Name": name, "HadoopJarStep": {"Jar": "command-runner.jar", "Args": ["true"]}}
+    graph = graph_of({"ReleaseLabel": "emr-7.5.0", "Steps": [step]})
+    _, label = graphs.as_mermaid(graph).splitlines()
+    assert label.count('"') == 2
+    assert not {"<", "`"} & set(label)
+    assert json.loads(graphs.as_json(graph))["steps"] == [name]
+    assert graphs.as_text(graph).splitlines()[1] == "   names no data"
+
+
+def test_secrets_are_masked_in_all_forms(made):
+    flow, request = made("{name: s3cr3t-name, type: jar, jar: s3://a/p.jar, args: [s3://a/s3cr3t-name/x]}")
+    graph = graph_of(request.params, flow.region)
+    for show in (graphs.as_text, graphs.as_mermaid, graphs.as_json):
+        assert "s3cr3t-name" in show(graph)
+        assert "s3cr3t-name" not in show(graph, ["s3cr3t-name"])
+
+
+def test_a_step_that_reads_what_a_later_one_writes_is_an_error_of_validate_and_plan(made):
+    flow, request = made(COUNT, CLEAN)
+    (found,) = misordered(flow, request)
+    assert (found.id, found.location.line) == ("FS281", 10)
+    assert found.message == (
+        "step count reads s3://a/clean/day=1, which no step before it writes; step clean, after it, does"
+    )
+    with pytest.raises(flowspec.SpecError):
+        make_plan(flow, request)
+    done = CliRunner().invoke(root, ["validate", "job.yaml"], standalone_mode=False)
+    assert done.return_value == 2
+    assert "FS281" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [CLEAN, COUNT],
+        [streaming("only", "s3://elsewhere/in", "s3://a/out")],
+        # The program before may write it, and then the later output is where the fault is.
+        ["{name: any, type: jar, jar: s3://a/p.jar, args: [s3://a/clean]}", COUNT, CLEAN],
+        # The folder that is written later is inside of the one that is read: the rest may be there.
+        [streaming("all", "s3://a", "s3://b/all"), CLEAN],
+        # S3DistCp writes into a folder that may be there from an earlier run.
+        [COUNT, "{name: copy, type: s3_dist_cp, src: s3://b/x, dest: s3://a/clean/day=1}"],
+        # A name that merely begins alike.
+        [COUNT, streaming("other", "s3://a/raw", "s3://a/cle")],
+    ],
+)
+def test_what_may_be_right_is_not_reported(made, steps):
+    assert misordered(*made(*steps)) == ()
+
+
+def test_the_command_shows_the_graph_and_the_finding(made):
+    made(COUNT, CLEAN)
+    done = CliRunner().invoke(root, ["graph", "job.yaml"], standalone_mode=False)
+    assert done.return_value == 0
+    assert "2. clean" in done.stdout
+    assert "FS281" in done.stderr
