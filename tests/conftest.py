@@ -7,6 +7,11 @@ import pytest
 pytest_plugins = ["tests.endpoints"]
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Runs two workers for each core: most tests wait for a process that they started."""
+    return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2 * (os.cpu_count() or 1)
+
+
 @pytest.fixture(autouse=True)
 def own_home(tmp_path_factory, monkeypatch):
     """FLOWSPEC_HOME in a fresh folder; no variable, profile or region leaks in from outside."""
