@@ -91,7 +91,8 @@ if TYPE_CHECKING:
     from flowspec.plan.changes import Action, ApiCall, Assessment, Change, Plan
     from flowspec.plan.cluster import Cluster, Step
     from flowspec.plan.compare import make_plan
-    from flowspec.report.page.run_report import Cost, RunReport, make_report
+    from flowspec.report.page.paid import Cost
+    from flowspec.report.page.run_report import RunReport, make_report
     from flowspec.request.assets import Asset
     from flowspec.request.compile import Request, compile
 
@@ -215,7 +216,8 @@ _HOMES = {
     "flowspec.plan.changes": ("Action", "ApiCall", "Assessment", "Change", "Plan"),
     "flowspec.plan.cluster": ("Cluster", "Step"),
     "flowspec.plan.compare": ("make_plan",),
-    "flowspec.report.page.run_report": ("Cost", "RunReport", "make_report"),
+    "flowspec.report.page.paid": ("Cost",),
+    "flowspec.report.page.run_report": ("RunReport", "make_report"),
     "flowspec.request.assets": ("Asset",),
     "flowspec.request.compile": ("Request", "compile"),
 }

@@ -1,6 +1,7 @@
 """A run as one HTML page that needs nothing else, and the same pages as a site of the embedded EMR.
 
     run_report     reads a run: what it was, how it ended and why
+    paid           what it has cost
     timeline       when its parts began and ended; `bootstrap`: when the bootstrap actions did
     details        the steps that are worth a look, with their counters and the ends of their logs (`tails`)
     baseline       the last run of the same flow that succeeded, and what was different then

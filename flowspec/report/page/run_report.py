@@ -21,19 +21,11 @@ from flowspec.report.page.baseline import Baseline, find_baseline
 from flowspec.report.page.bootstrap import read_bootstrap
 from flowspec.report.page.details import LogReader, Notes, StepDetail, choose_steps
 from flowspec.report.page.named_secrets import named_secrets, without_named
+from flowspec.report.page.paid import Cost, cost_so_far
 from flowspec.report.page.timeline import Span, spans_of
 from flowspec.report.runs import command_line
 
 RUNNING = "running"
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """The cost of a run as texts: the total, rows of a name and an amount, and sentences on what they rest on."""
-
-    total: str
-    rows: tuple[tuple[str, str], ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +90,15 @@ def make_report(
     cluster_id: str,
     *,
     secrets: Collection[str] = (),
-    cost: Callable[[Cluster], Cost | None] = lambda _: None,
+    cost: Callable[[Emr, Cluster], Cost | None] = cost_so_far,
     compare: bool = True,
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
 ) -> RunReport:
     """Reads a run, ended or not: its cluster, steps, logs and counters, and the last one of its flow that succeeded.
 
     `secrets` are masked in all that is shown, beside those that the cluster's tags and the names of its options
-    tell. `cost` gives what the run
-    cost, from the cluster as it was read back. Without `compare`, no earlier run is looked for.
+    tell. `cost` gives what the run cost, from the cluster as it was read back. Without `compare`, no earlier run is
+    looked for.
 
     Raises FlowspecError when there is no such cluster, ServiceError when EMR refuses. What can't be read of logs and
     earlier runs is a note.
@@ -142,7 +134,7 @@ def make_report(
         tuple(details),
         compare,
         baseline,
-        notes.try_to("the cost", lambda: cost(cluster)),
+        notes.try_to("the cost", lambda: cost(emr, cluster)),
         tuple(notes.sentences),
         hidden,
     )

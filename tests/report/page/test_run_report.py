@@ -17,7 +17,8 @@ from flowspec.emulator.http import Endpoint
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.plan.cluster import Live
 from flowspec.report.page.details import choose_steps
-from flowspec.report.page.run_report import Cost, make_report
+from flowspec.report.page.paid import Cost
+from flowspec.report.page.run_report import make_report
 from flowspec.report.page.tails import tail_of
 from flowspec.report.page.timeline import spans_of
 from flowspec.report.page.view import run_view, took
@@ -306,12 +307,20 @@ def test_without_a_log_uri_there_are_no_logs(runs, on_emr):
 
 def test_cost_is_shown_when_there_is_one(runs):
     cost = Cost("$1.20", (("m5.xlarge, 2 h", "$0.48"),), ("prices of 2026-11-01 & later",))
-    report = make_report(runs.connection, runs.green, cost=lambda cluster: cost if cluster.id == runs.green else None)
+    report = make_report(
+        runs.connection, runs.green, cost=lambda _, cluster: cost if cluster.id == runs.green else None
+    )
     page = report.as_html()
     assert '<a href="#cost">Cost</a>' in page
     for text in ("$1.20", "m5.xlarge, 2 h", "$0.48", "prices of 2026-11-01 &amp; later"):
         assert text in page
     assert "**Cost:** $1.20" in report.as_markdown()
+
+
+def test_on_emr_a_run_costs_what_its_instances_do(runs, on_emr):
+    page = make_report(on_emr, runs.green).as_html()
+    assert "USD" in page
+    assert "By on-demand prices of" in page
 
 
 def test_without_a_cost_there_is_no_place_for_it(green):
