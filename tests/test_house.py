@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -100,6 +101,12 @@ ROOMS = {
         "doctor",
     },
 }
+
+
+def test_the_contributing_guide_lists_the_packages_in_this_order():
+    page = (PACKAGE.parent / "CONTRIBUTING.md").read_text()
+    listed = re.search(r"From the ground floor up;.*?\n\n(.*?)\n\n", page, re.DOTALL)[1]
+    assert re.findall(r"^    (\w+) ", listed, re.MULTILINE) == list(ROOMS)
 
 
 def imports(path: Path) -> list[tuple[str, int]]:

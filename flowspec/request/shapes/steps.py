@@ -11,8 +11,6 @@ from flowspec.facts.rules.steps import step_characters
 from flowspec.request.shapes.shape import CompileContext, DecompileContext, Route
 from flowspec.request.steps.registry import compile_step
 
-"""The characters of all strings of a step together (botocore's documentation of AddJobFlowSteps)."""
-
 
 def compile(value: list[Any], route: Route, context: CompileContext) -> list[dict[str, Any]]:
     """The steps, without the one that `enable_debugging` puts before them."""
