@@ -60,7 +60,7 @@ def test_an_apply_with_another_request_starts_nothing(flowspec, job, tmp_path, m
     assert flowspec("apply", "job.yaml", "--detach").code == 0
     job(COUNTED.format(folder=tmp_path, seconds=4))
     # The other apply comes between this one's look and its submission.
-    monkeypatch.setattr(pipeline, "observe", lambda *_: None)
+    monkeypatch.setattr(pipeline, "observe_named", lambda *_: (None, []))
     done = flowspec("apply", "job.yaml")
     assert (done.code, "was earlier, with another request" in done.err) == (1, True), done.err
     assert len(list((paths.home() / "clusters").iterdir())) == 1

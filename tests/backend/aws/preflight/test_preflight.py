@@ -49,7 +49,7 @@ class Account:
         self.s3, self.iam, self.ec2 = client("s3"), client("iam"), client("ec2")
         for name in ("acme-data", "acme-logs", "acme-staging"):
             self.s3.create_bucket(Bucket=name)
-        for key in ("tools.sh", "in/a/part-0"):
+        for key in ("tools.sh", "in/a/part-0", "done/part-0"):
             self.s3.put_object(Bucket="acme-data", Key=key, Body=b"x")
         self.add_role("EMR_DefaultRole", "elasticmapreduce.amazonaws.com")
         self.add_role("nodes", "ec2.amazonaws.com")
@@ -138,7 +138,7 @@ S3_FAULTS = {
     "bucket": ([("acme-logs", "acme-log")], "bucket acme-log", "does not exist; log_uri names it"),
     "input": ([("in/*/", "inn/*/")], "step count: s3://acme-data/inn/*/", "does not exist"),
     "glob": ([("in/*/", "in/b*/")], "step count: s3://acme-data/in/b*/", "does not exist"),
-    "output": ([("acme-data/out", "acme-data/in")], "step sort: s3://acme-data/in", "exists already"),
+    "output": ([("acme-data/out", "acme-data/done")], "step sort: s3://acme-data/done", "exists already"),
     "twice": ([("acme-data/out", "acme-data/mid")], "step sort: s3://acme-data/mid", "step count writes there, too"),
 }
 
