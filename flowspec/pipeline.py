@@ -24,6 +24,7 @@ from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.backend.aws.watch import Ended, Event, Watch, watch
 from flowspec.backend.protocol import backend_of
 from flowspec.document.job_flow import JobFlow
+from flowspec.document.masking import mask
 from flowspec.document.parse import load
 from flowspec.document.render import render
 from flowspec.document.validate import validate
@@ -124,7 +125,7 @@ def refuse_wrong(plan: Plan) -> None:
     """Raises FlowspecError when the preflight of a plan found what would make its run fail."""
     found = wrong(plan.preflight or ())
     if found:
-        told = "; ".join(f"{one.subject} {one.message}" for one in found[:_TOLD])
+        told = mask("; ".join(f"{one.subject} {one.message}" for one in found[:_TOLD]), plan.secrets)
         more = f" (and {len(found) - _TOLD} more)" if len(found) > _TOLD else ""
         raise FlowspecError(f"nothing was submitted, it would fail: {told}{more}", remedy=_ALL_THE_SAME)
 

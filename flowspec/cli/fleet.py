@@ -101,7 +101,7 @@ def _also_at(others: Sequence[Diagnostic]) -> Iterator[str]:
 def _compiled(spec: Path, policies: Any, options: dict[str, Any]) -> tuple[JobFlow, Request]:
     from flowspec.plan.saved import is_plan_file
 
-    if spec.suffix == ".json" and is_plan_file(spec.read_text("utf-8")):
+    if spec.suffix == ".json" and is_plan_file(spec.read_text("utf-8", errors="replace")):
         raise FlowspecError(f"{spec} is a saved plan", remedy="apply it by itself: flowspec apply FILE")
     return compiled(spec, policies, **options)
 
@@ -143,7 +143,12 @@ def look_ahead(planned: Planned, jobs: int) -> Planned:
     from flowspec.fleet import work_on
 
     def looked(one: FlowPlan) -> FlowPlan:
-        return replace(one, plan=one.preflight(one.plan)) if one.plan and one.preflight else one
+        if not (one.plan and one.preflight) or one.plan.blocked:
+            return one
+        try:
+            return replace(one, plan=one.preflight(one.plan))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other flows are looked at
+            return replace(one, plan=None, error=error)
 
     return planned._replace(plans=list(work_on(looked, planned.plans, jobs=jobs)))
 

@@ -163,7 +163,7 @@ def _followed(  # noqa: PLR0917 - each is another thing
         sleep=sleep,
         watch=watch,
         launches=Launches(plan, one.emr, notify, sleep),
-        hooks=Hooks(one.jobflow, one.emr, notify, following.allow_commands),
+        hooks=Hooks(one.jobflow, one.emr, partial(ewarn, secrets=plan.secrets), following.allow_commands, sleep),
     )
     return Exit(code)
 

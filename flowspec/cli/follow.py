@@ -24,6 +24,7 @@ from flowspec.report import failures, runs
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
+    from flowspec.backend.aws.apply import Applied
     from flowspec.backend.aws.diagnosis.diagnose import Diagnosis
     from flowspec.backend.aws.manage.ending import Leftover
     from flowspec.backend.aws.runs.hooks import Hooks
@@ -62,12 +63,33 @@ def follow(
     """
     try:
         end = _watch(chosen, timeout, sleep, watch)
-        while launches and (applied := launches.again(end.cluster)):
+        while launches and (applied := _launched_again(launches, end.cluster)):
             chosen = replace(chosen, cluster_id=applied.cluster_id, steps=applied.steps)
             end = _watch(chosen, timeout, sleep, watch)
     except KeyboardInterrupt:
         return _interrupted(chosen, on_interrupt)
-    return _report_end(chosen, end, format_, launches.failed if launches else (), hooks)
+    unhappy = end.verdict.outcome not in {Outcome.SUCCEEDED, Outcome.TIMED_OUT}
+    diagnosis = diagnose_waiting(chosen, end.cluster, end.verdict, sleep=sleep) if unhappy else None
+    code = _report_end(chosen, end, format_, launches.failed if launches else (), diagnosis)
+    if hooks:
+        _run_hooks(hooks, end, diagnosis)
+    return code
+
+
+def _launched_again(launches: Launches, cluster: Cluster) -> Applied | None:
+    try:
+        return launches.again(cluster)
+    except FlowspecError as error:
+        ewarn(f"note: it could not be launched again: {error.sentence}")
+        return None
+
+
+def _run_hooks(hooks: Hooks, end: Ended, diagnosis: Diagnosis | None) -> None:
+    """Runs the hooks; Ctrl-C ends them and leaves the exit code, which is the run's."""
+    try:
+        hooks.run(end, diagnosis.cause.summary if diagnosis else "")
+    except KeyboardInterrupt:
+        ewarn("note: the hooks were interrupted")
 
 
 def wait_until_terminated(chosen: Chosen, sleep: Callable[[float], None] = time.sleep, watch: Watch = watch) -> Cluster:
@@ -161,13 +183,11 @@ def _interrupted(chosen: Chosen, choice: OnInterrupt) -> int:
     return Exit.INTERRUPTED
 
 
-def _report_end(chosen: Chosen, end: Ended, format_: str, failed_launches: Sequence[str], hooks: Hooks | None) -> int:
+def _report_end(
+    chosen: Chosen, end: Ended, format_: str, failed_launches: Sequence[str], diagnosis: Diagnosis | None
+) -> int:
     cluster, verdict = end.cluster, end.verdict
     logs = logs_of(chosen.emr, cluster)
-    unhappy = verdict.outcome not in {Outcome.SUCCEEDED, Outcome.TIMED_OUT}
-    diagnosis = diagnose_waiting(chosen, cluster, verdict) if unhappy else None
-    if hooks:
-        hooks.run(end, diagnosis.cause.summary if diagnosis else "")
     counters: Mapping[str, runs.Counters] = {}
     if not (diagnosis and diagnosis.unread):
         counters = _or_note("the steps' counters", lambda: _counters(cluster, logs), {}, chosen)
@@ -201,7 +221,13 @@ def _report_end(chosen: Chosen, end: Ended, format_: str, failed_launches: Seque
     return exit_of(verdict.outcome)
 
 
-def diagnose_waiting(chosen: Chosen, cluster: Cluster, verdict: Verdict, patience: float | None = None) -> Diagnosis:
+def diagnose_waiting(
+    chosen: Chosen,
+    cluster: Cluster,
+    verdict: Verdict,
+    patience: float | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Diagnosis:
     """Finds the cause; logs that are not shipped yet are waited for at most `patience` seconds, or until Ctrl-C.
 
     `patience` is diagnose.PATIENCE by default.
@@ -211,7 +237,7 @@ def diagnose_waiting(chosen: Chosen, cluster: Cluster, verdict: Verdict, patienc
 
     def diagnosed(patience: float) -> Diagnosis:
         logs = logs_of(chosen.emr, cluster)
-        return diagnose(cluster, verdict, logs, chosen.secrets, patience=patience, notify=eprint)
+        return diagnose(cluster, verdict, logs, chosen.secrets, patience=patience, notify=eprint, sleep=sleep)
 
     try:
         return diagnosed(PATIENCE if patience is None else patience)

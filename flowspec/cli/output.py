@@ -44,7 +44,12 @@ def labelled(label: str) -> Iterator[None]:
 
 
 def print_result(text: str, *, secrets: Collection[str] = (), newline: bool = True, ci_commands: bool = False) -> None:
-    """Prints the result of a command on stdout, with `secrets` masked. `ci_commands`: it consists of such commands."""
+    """Prints the result of a command on stdout, with `secrets` masked. `ci_commands`: it consists of such commands.
+
+    Of one flow among many it is progress, since the result is the table.
+    """
+    if _LABEL.get() and not shows(Level.PROGRESS):
+        return
     _print(sys.stdout, text, secrets, newline, ci_commands)
 
 

@@ -148,7 +148,7 @@ def plan_to_save(spec: Path, **options: Any) -> tuple[Planned, str]:
         "date": options["date"].isoformat(),
         _PATHS: [_portable(path) for path in options[_PATHS]],
     }
-    return made, write_plan(_content(made.plan, made.emr), saved)
+    return made, write_plan(_content(made), saved)
 
 
 def _portable(path: Path) -> str:
@@ -176,7 +176,7 @@ def saved_plan(text: str, given: Mapping[str, Any]) -> Planned:
             remedy="run apply in the folder in which the plan was made",
         )
     made = planned(spec, **options)
-    refuse_stale(saved, _content(made.plan, made.emr))
+    refuse_stale(saved, _content(made))
     return made._replace(again=None)
 
 
@@ -198,7 +198,8 @@ def _options(saved: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[Path, 
     return Path(options.pop("spec")), options
 
 
-def _content(plan: Plan, emr: Emr) -> dict[str, Any]:
+def _content(made: Planned) -> dict[str, Any]:
     from flowspec.plan.saved import plan_content
 
-    return plan_content(plan, tool=installed_version(), account=emr.account(), region=emr.region)
+    emr, hooks = made.emr, made.flow.fields.get("hooks")
+    return plan_content(made.plan, tool=installed_version(), account=emr.account(), region=emr.region, hooks=hooks)

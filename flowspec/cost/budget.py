@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from flowspec.cost.amounts import amount_text
 from flowspec.cost.estimate import Estimate, estimate
@@ -11,6 +12,7 @@ from flowspec.errors import SpecError
 
 if TYPE_CHECKING:
     from flowspec.document.job_flow import JobFlow
+    from flowspec.document.tree import NodePath
     from flowspec.errors import Diagnostic
     from flowspec.request.compile import Request
 
@@ -22,20 +24,30 @@ def estimate_of(jobflow: JobFlow, request: Request, region: str | None = None) -
 
 def over_budget(jobflow: JobFlow, cost: Estimate | None) -> Diagnostic | None:
     """A finding at `budget`, when the cluster may cost more by the hour than that; what is not known is not counted."""
+    return _over(jobflow, cost, ("budget", "hourly"), "the cluster")
+
+
+def _over(jobflow: JobFlow, cost: Estimate | None, at: NodePath, subject: str) -> Diagnostic | None:
     hourly = jobflow.fields.get("budget", {}).get("hourly")
     if hourly is None or cost is None or cost.hourly is None or cost.hourly.high <= hourly:
         return None
     most = f"{'at least ' if cost.unknown else 'up to '}{amount_text(cost.hourly.high)}"
     dearest = max((one for one in cost.parts if one.hourly), key=lambda one: one.hourly.high if one.hourly else 0)
-    message = f"the cluster may cost {most} USD an hour; the budget is {amount_text(hourly)}"
+    message = f"{subject} may cost {most} USD an hour; the budget is {amount_text(hourly)}"
     hint = f"most of it is {dearest.name}: {dearest.size}"
-    return jobflow.document.diagnostic("FS620", ("budget", "hourly"), message, hint=hint)
+    return jobflow.document.diagnostic("FS620", at, message, hint=hint)
 
 
-def refuse_over_budget(jobflow: JobFlow, cost: Estimate | None) -> None:
-    """Raises SpecError when the cluster may cost more than the budget."""
-    if found := over_budget(jobflow, cost):
-        raise SpecError(settle([*jobflow.warnings, found], jobflow.target, jobflow.secrets))
+def refuse_over_budget(
+    jobflow: JobFlow, cost: Estimate | None, alternatives: Sequence[Mapping[str, Any]] = (), region: str | None = None
+) -> None:
+    """Raises SpecError when the cluster, or one of the `fallback` alternatives, may cost more than the budget."""
+    found = [over_budget(jobflow, cost)]
+    if cost is not None:
+        costs = [estimate(one, jobflow.region or region) for one in alternatives]
+        found += [_over(jobflow, one, ("fallback", at), "this alternative") for at, one in enumerate(costs)]
+    if over := [one for one in found if one]:
+        raise SpecError(settle([*jobflow.warnings, *over], jobflow.target, jobflow.secrets))
 
 
 def unchecked_budget(jobflow: JobFlow, cost: Estimate | None) -> str:

@@ -62,7 +62,8 @@ def make_plan(
     refuse_unsupported(jobflow, request, assessment)
     _refuse_unknown_names(rerun, request.params)
     cost = estimate_of(jobflow, request, region)
-    refuse_over_budget(jobflow, cost)
+    fallback = alternatives(jobflow, request.params)
+    refuse_over_budget(jobflow, cost, fallback, region)
     refuse_misordered(jobflow, request)
     uploads = request.assets if jobflow.stages_files else ()
     submission = Plan(
@@ -77,7 +78,7 @@ def make_plan(
         remarks=assessment.remarks,
         warnings=jobflow.warnings,
         secrets=request.secrets,
-        fallback=alternatives(jobflow, request.params),
+        fallback=fallback,
         launch_retries=jobflow.fields.get("launch_retries", 0),
         cost=cost,
     )

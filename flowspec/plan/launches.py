@@ -62,7 +62,19 @@ def _launched_with(plan: Plan, request: Params, number: int) -> Plan:
     tag = ((FALLBACK_TAG, str(number)),) if number else ()
     supervision = (*(pair for pair in plan.supervision if pair[0] != FALLBACK_TAG), *tag)
     call = ApiCall("RunJobFlow", request)
-    return dataclasses.replace(plan, request=request, calls=(call,), replaces=None, supervision=supervision)
+    # The plan may have joined the cluster that failed: this is a launch of its own.
+    return dataclasses.replace(
+        plan,
+        request=request,
+        calls=(call,),
+        replaces=None,
+        joins=None,
+        converges=None,
+        awaits=None,
+        observed="",
+        retagging=(),
+        supervision=supervision,
+    )
 
 
 def made_by(plan: Plan, cluster: Cluster) -> Params:

@@ -31,8 +31,8 @@ class SavedPlan:
     content: Mapping[str, Any]
 
 
-def plan_content(plan: Plan, *, tool: str, account: str, region: str) -> dict[str, Any]:
-    """Returns the inputs and effects of a plan as JSON data, with its secrets masked."""
+def plan_content(plan: Plan, *, tool: str, account: str, region: str, hooks: Any = None) -> dict[str, Any]:
+    """Returns the inputs and effects of a plan as JSON data, with its secrets masked; `hooks` are those of its spec."""
     content = {
         "tool": tool,
         "account": account,
@@ -46,6 +46,12 @@ def plan_content(plan: Plan, *, tool: str, account: str, region: str) -> dict[st
         "blocked": plan.blocked,
         "changes": [[one.action.value, one.address, one.before, one.after] for one in plan.changes],
         "calls": [[one.operation, one.params] for one in plan.calls],
+        "watching": {
+            "hooks": hooks,
+            "supervision": [list(one) for one in plan.supervision],
+            "fallback": [dict(one) for one in plan.fallback],
+            "launch_retries": plan.launch_retries,
+        },
     }
     masked: dict[str, Any] = json.loads(json.dumps(mask(content, plan.secrets)))
     return masked
@@ -112,6 +118,8 @@ def _moved(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
         yield "the cluster has changed"
     elif then.get("calls") != now.get("calls"):
         yield "other calls would be made"
+    if then.get("watching") != now.get("watching"):
+        yield "hooks, alternatives, timeouts or retries have changed"
 
 
 def _checksum(body: Mapping[str, Any]) -> str:

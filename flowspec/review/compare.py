@@ -50,7 +50,9 @@ def compare_params(
     """
     then, now = _as_read_back(expand_shorthand(before)), after
     instances = then.get("Instances", {})
-    live = Live(then, ids=("",) * len(instances.get("InstanceGroups") or instances.get("InstanceFleets") or ()))
+    live = Live(
+        _with_lists(then), ids=("",) * len(instances.get("InstanceGroups") or instances.get("InstanceFleets") or ())
+    )
     # All that the earlier revision stated was its own, so that what it lacks now is a difference.
     compared = compare_fields(now, live, [token(address) for address in stated(then)])
     differences = [*compared.differences, *_unseen(then, expand_shorthand(now), compared.differences)]
@@ -64,6 +66,16 @@ def _as_read_back(params: Mapping[str, Any]) -> Mapping[str, Any]:
     for group in params.get("Instances", {}).get("InstanceGroups", ()):
         group["Market"] = market_of(group)
     return params
+
+
+def _with_lists(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The request with its one subnet or zone also as the list as which EMR gives it back."""
+    instances = dict(params.get("Instances", {}))
+    if subnet := instances.get("Ec2SubnetId"):
+        instances["Ec2SubnetIds"] = [subnet]
+    if zone := instances.get("Placement", {}).get("AvailabilityZone"):
+        instances["Placement"] = {**instances["Placement"], "AvailabilityZones": [zone]}
+    return {**params, "Instances": instances}
 
 
 def _changes(difference: Difference, lasting: bool) -> Iterator[Change]:

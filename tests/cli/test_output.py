@@ -170,3 +170,13 @@ def test_a_warning_is_shown_once_beside_an_error_of_compile(flowspec, job, comma
     refused = flowspec(*command.split(), "job.yaml")
     assert refused.code == 2
     assert refused.err.count("FS401]") == refused.err.count("FS307]") == 1
+
+
+def test_a_preflight_that_refuses_shows_no_secret(flowspec, job, monkeypatch):
+    monkeypatch.setenv("MY_PW", "hunter2hunter2")
+    streaming = "  - {name: one, type: streaming, mapper: /bin/cat, input: '/nowhere/{{ pw }}/x', output: out}"
+    job(streaming, "variables: {pw: {type: string, sensitive: true, env: MY_PW}}")
+    refused = flowspec("apply", "job.yaml")
+    assert refused.code == 1
+    assert "nothing was submitted, it would fail" in refused.err
+    assert "hunter2" not in refused.out + refused.err

@@ -152,3 +152,12 @@ def test_no_digest_in_the_file_tells_a_secret(flowspec, job, tmp_path):
         assert flowspec("plan", "job.yaml", "--var", f"word={word}", "--date", "2026-11-28", "-o", "p.json").code == 0
         texts.append((tmp_path / "p.json").read_text())
     assert texts[0] == texts[1]
+
+
+def test_other_hooks(flowspec, job):
+    hooks = "hooks: {on_end: [{command: [echo, %s]}]}\nlaunch_retries: 1"
+    job(STEP, hooks % "one")
+    assert flowspec("plan", "job.yaml", "-o", "plan.json").code == 0
+    job(STEP, hooks % "two")
+    refused = flowspec("apply", "plan.json")
+    assert (refused.code, "hooks, alternatives, timeouts or retries have changed" in refused.err) == (9, True)

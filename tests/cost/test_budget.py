@@ -80,3 +80,12 @@ def test_a_plan_on_the_command_line_fails_with_the_exit_code_of_an_invalid_spec(
     compiled(tmp_path)
     done = CliRunner().invoke(root, ["plan", "job.yaml", "--offline"])
     assert " to 4.24 USD an hour in us-east-1, by prices of " in done.output, Path("job.yaml").read_text()
+
+
+def test_an_alternative_of_fallback_counts_too(tmp_path):
+    more = "region: us-east-1\nfallback: [{instance_types: {m5.4xlarge: m5.24xlarge}}]"
+    with pytest.raises(flowspec.SpecError) as refused:
+        make_plan(*compiled(tmp_path, region=more))
+    (found,) = [one for one in refused.value.diagnostics if one.id == "FS620"]
+    assert found.message.startswith("this alternative may cost up to")
+    assert found.location.line == 5

@@ -324,3 +324,13 @@ def test_what_a_change_costs_and_a_budget_that_it_breaks(repo):
     assert "cost" not in reviews.as_text(
         changed(repo, {"a.yaml": priced}, {"a.yaml": priced.replace("7.1.0", "7.5.0")})
     )
+
+
+@pytest.mark.parametrize("place", ["ec2_subnet_id: subnet-0a\n", "availability_zone: us-east-1a\n"])
+def test_one_subnet_or_zone_that_stays_is_no_change(repo, place):
+    before = spec(more=f"description: one\n{place}")
+    made = changed(repo, {"a.yaml": before}, {"a.yaml": before.replace(": one", ": two")})
+    assert lines(made) == []
+    moved = changed(repo, {"a.yaml": before}, {"a.yaml": before.replace("0a", "0b").replace("east-1a", "east-1b")})
+    assert len(lines(moved)) == 1
+    assert moved.flows[0].replaces

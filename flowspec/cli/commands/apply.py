@@ -24,7 +24,7 @@ from flowspec.cli.options import (
     YES,
     output_format,
 )
-from flowspec.cli.output import Level, eprint, eprint_report
+from flowspec.cli.output import Level, eprint, eprint_report, ewarn
 from flowspec.cli.planning import Planned, note_renamed, planned, saved_plan
 from flowspec.cli.policies import POLICY
 from flowspec.cli.selection import FLEET, PATHS, names_many
@@ -100,7 +100,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     if detach:
         return print_detached(chosen, format_, joined=applied.joined)
     launches = Launches(made, emr, notify)
-    hooks = Hooks(flow, emr, notify, allow_commands)
+    hooks = Hooks(flow, emr, partial(ewarn, secrets=made.secrets), allow_commands)
     return follow(chosen, timeout=timeout, on_interrupt=on_interrupt, format_=format_, launches=launches, hooks=hooks)
 
 

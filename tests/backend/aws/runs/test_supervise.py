@@ -11,14 +11,14 @@ from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.client import Endpoint, connect
 from flowspec.backend.aws.lock import _new_lock
 from flowspec.backend.aws.observe import describe
-from flowspec.backend.aws.runs.supervise import Acted
+from flowspec.backend.aws.runs.supervise import Acted, _cancelled_by
 from flowspec.backend.aws.verdict import Outcome
 from flowspec.backend.aws.watch import Ended, watch
 from flowspec.document.parse import load
 from flowspec.document.validate import validate
 from flowspec.errors import SpecError
 from flowspec.pipeline import plan_on
-from flowspec.plan.cluster import WATCH_TAG, WATCHER_TAG
+from flowspec.plan.cluster import WATCH_TAG, WATCHER_TAG, Step
 from flowspec.request.compile import compile
 
 HEAD = """flowspec: v1
@@ -256,3 +256,18 @@ def test_values_that_are_refused(tmp_path, wrong):
     path.write_text(HEAD.format(keep_alive="true") + step("one", "true", f"    {wrong}\n"))
     with pytest.raises(SpecError):
         validate(load(path))
+
+
+def test_a_failed_step_that_is_not_retried_counts_beside_its_twin(run, tmp_path):
+    flaky = f"test -e {tmp_path}/mark || {{ touch {tmp_path}/mark; exit 1; }}"
+    retried = step("other", "true", "    retry: {attempts: 2, on: [75]}\n")
+    flow = run(step("twin", flaky) + step("twin", flaky) + retried)
+    assert flow.watch().outcome is Outcome.STEP_FAILED
+
+
+def test_a_step_that_someone_cancels_later_is_not_skipped():
+    now = datetime(2026, 11, 28, tzinfo=timezone.utc)
+    failed = Step("s-1", "no data", "FAILED", "CANCEL_AND_WAIT", created=now, ended=now + timedelta(minutes=5))
+    there = Step("s-2", "next", "CANCELLED", created=now + timedelta(minutes=1))
+    later = Step("s-3", "another day", "CANCELLED", created=now + timedelta(days=1))
+    assert [_cancelled_by(failed, one) for one in (there, later)] == [True, False]
