@@ -52,5 +52,5 @@ def token(address: str) -> str:
 
 
 def snake(name: str) -> str:
-    """ReleaseLabel -> release_label: the spec's name of a member."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    """ReleaseLabel -> release_label, OSReleaseLabel -> os_release_label: the spec's name of a member."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

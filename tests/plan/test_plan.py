@@ -10,6 +10,7 @@ from flowspec.errors import SpecError
 from flowspec.plan.changes import Action, ApiCall, Assessment
 from flowspec.plan.cluster import Cluster, Step
 from flowspec.plan.compare import make_plan
+from flowspec.plan.differences import snake
 from flowspec.report import plans
 
 SPEC = """\
@@ -136,3 +137,15 @@ def test_a_plan_for_programs(job):
     document = json.loads(plans.as_json(make_plan(*job())))
     assert (document["version"], document["has_changes"], document["flow"]) == (1, True, "nightly")
     assert {change["action"] for change in document["changes"]} == {"^", "+", ">"}
+
+
+@pytest.mark.parametrize(
+    ("member", "field"),
+    [
+        ("ReleaseLabel", "release_label"),
+        ("OSReleaseLabel", "os_release_label"),
+        ("ADDomainJoinUser", "ad_domain_join_user"),
+    ],
+)
+def test_members_have_the_names_of_the_spec(member, field):
+    assert snake(member) == field
