@@ -17,6 +17,17 @@ from flowspec.emulator.api.service import Service
 from flowspec.emulator.http import Endpoint as EmbeddedEndpoint
 from flowspec.emulator.state.store import Store
 
+# The head of a spec for an endpoint, which a test completes.
+NIGHTLY = """\
+flowspec: v1
+name: nightly
+region: us-east-1
+release_label: emr-7.5.0
+service_role: EMR_DefaultRole
+job_flow_role: EMR_EC2_DefaultRole
+ec2_subnet_id: subnet-0a
+"""
+
 
 @pytest.fixture(scope="session")
 def moto_port():

@@ -5,17 +5,15 @@ import signal
 
 import pytest
 
-SPEC = """\
-flowspec: v1
-name: nightly
-region: us-east-1
-release_label: emr-7.5.0
-service_role: EMR_DefaultRole
-job_flow_role: EMR_EC2_DefaultRole
-ec2_subnet_id: subnet-0a
+from tests.endpoints import NIGHTLY
+
+SPEC = (
+    NIGHTLY
+    + """\
 instance_groups: [{role: MASTER, type: m5.xlarge, count: 1}]
 steps: [{name: one, type: command, args: ["true"]}]
 """
+)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

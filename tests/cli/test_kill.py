@@ -20,7 +20,7 @@ from flowspec.backend.aws.lock import unlock
 from flowspec.cli.exits import Exit
 from flowspec.errors import Locked
 from flowspec.pipeline import plan_on
-from tests.endpoints import FaultyWay, way_to_embedded
+from tests.endpoints import NIGHTLY, FaultyWay, way_to_embedded
 
 # Forks a process for each command line that it reads: starting Python and importing boto3 takes a second each time.
 FORKING = """
@@ -39,16 +39,7 @@ for line in sys.stdin:
     print("#", child, file=sys.stderr, flush=True)
     print("#", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), file=sys.stderr, flush=True)
 """
-SPEC = """\
-flowspec: v1
-name: nightly
-region: us-east-1
-release_label: emr-7.5.0
-service_role: EMR_DefaultRole
-job_flow_role: EMR_EC2_DefaultRole
-ec2_subnet_id: subnet-0a
-keep_alive: true
-"""
+SPEC = f"{NIGHTLY}keep_alive: true\n"
 BEFORE = """\
 tags: {team: search, old: x}
 instance_groups:

@@ -6,22 +6,18 @@ from collections import Counter
 import pytest
 
 from flowspec.cli import run
-from tests.endpoints import way_to_embedded
+from tests.endpoints import NIGHTLY, way_to_embedded
 from tests.plan.conftest import GROUPS
 
-SPEC = """\
-flowspec: v1
-name: nightly
-region: us-east-1
-release_label: emr-7.5.0
-service_role: EMR_DefaultRole
-job_flow_role: EMR_EC2_DefaultRole
-ec2_subnet_id: subnet-0a
+SPEC = (
+    NIGHTLY
+    + """\
 keep_alive: true
 master_instance_type: m5.xlarge
 num_instances: 1
 steps: [{name: one, type: command, args: ["true"], on_failure: CONTINUE}]
 """
+)
 OF_A_MATCHING_ONE = [
     "ListClusters",
     "DescribeCluster",

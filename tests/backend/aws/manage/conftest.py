@@ -8,6 +8,7 @@ import pytest
 from flowspec import apply, compile, load, make_plan, render, validate
 from flowspec.backend.aws.observe import observe
 from flowspec.emulator.api.service import Service
+from tests.plan import random_specs
 from tests.plan.conftest import Recording
 
 GROUPS = [
@@ -15,22 +16,13 @@ GROUPS = [
     {"role": "CORE", "type": "m5.xlarge", "count": 2},
     {"role": "TASK", "name": "spot", "type": "m5.2xlarge", "count": 1, "market": "SPOT", "bid_price": "0.20"},
 ]
-TYPE = {"type": "m5.xlarge", "weighted_capacity": 1}
+TYPE = random_specs.TYPE
 FLEETS = [
     {"type": "MASTER", "target_on_demand_capacity": 1, "instance_type_configs": [TYPE]},
     {"type": "CORE", "target_on_demand_capacity": 2, "instance_type_configs": [TYPE, {**TYPE, "type": "m5.2xlarge"}]},
     {"type": "TASK", "target_spot_capacity": 2, "target_on_demand_capacity": 1, "instance_type_configs": [TYPE]},
 ]
-BASE = {
-    "flowspec": "v1",
-    "name": "live",
-    "backend": "local",
-    "release_label": "emr-7.5.0",
-    "service_role": "EMR_DefaultRole",
-    "job_flow_role": "EMR_EC2_DefaultRole",
-    "keep_alive": True,
-    "instance_groups": GROUPS,
-}
+BASE = {**random_specs.BASE, "instance_groups": GROUPS}
 
 
 def spec(**fields):
