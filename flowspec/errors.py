@@ -79,7 +79,7 @@ class FlowspecError(Exception):
 
 
 class NothingFound(FlowspecError):
-    """What was asked for names no spec, or no case of one."""
+    """The arguments or options name no spec, or no case of one."""
 
 
 class SpecError(FlowspecError):

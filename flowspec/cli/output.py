@@ -54,7 +54,7 @@ def print_result(text: str, *, secrets: Collection[str] = (), newline: bool = Tr
 
 
 class Level(IntEnum):
-    """What a message on stderr is about: `-q` leaves out the first, `-qq` the second, too."""
+    """The kind of a message on stderr: `-q` leaves out the first, `-qq` the second, too."""
 
     PROGRESS = 0
     WARNING = 1

@@ -1,4 +1,4 @@
-"""What the instances of a cluster cost, by their lives: EMR's ListInstances says when each was there."""
+"""Calculates what the instances of a cluster cost, from the times at which ListInstances says each was there."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ _HOUR = 3600
 
 
 def _seconds(instance: Json, now: datetime) -> float:
-    """How long an instance was billed; 0 for one that is yet to come, or never came."""
+    """The billed seconds of an instance; 0 for one that is not there yet, or never was."""
     timeline = instance.get("Status", {}).get("Timeline", {})
     created, ready, ended = (timeline.get(f"{one}DateTime") for one in ("Creation", "Ready", "End"))
     if created is None or (ended and not ready):

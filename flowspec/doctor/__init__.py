@@ -1,4 +1,4 @@
-"""What keeps specs from running here or on AWS, each with its remedy: `flowspec doctor`.
+"""Finds what keeps specs from running here or on AWS, each with its remedy: `flowspec doctor`.
 
 check       a check's outcome; runs checks at once, each within a limit of time
 needs       what a spec needs: programs of this machine, roles, buckets

@@ -13,7 +13,7 @@ from flowspec.errors import FlowspecError
 
 
 class State(Enum):
-    """How a check ended; only `MISSING` keeps the spec from running."""
+    """The result of a check; only `MISSING` keeps the spec from running."""
 
     OK = "ok"
     MISSING = "missing"

@@ -1,4 +1,4 @@
-"""What a spec needs of this machine and of AWS, read from its request."""
+"""Reads from a request what a spec needs of this machine and of AWS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What EC2, EMR and EBS charge by the hour: `prices.json`, each group of rows with its source and date.
+"""Reads the hourly prices of EC2, EMR and EBS from `prices.json`, where each group of rows has its source and date.
 
 It is a table of public prices, so that an estimate needs no credentials and no network. A type or a region that it
 does not have is unknown, and never free. Prices are USD an hour, without tax and without discounts of the account.
@@ -25,7 +25,7 @@ _GP3_IOPS, _GP3_MIB_S = 3000, 125  # These come with each gp3 volume (EBS User G
 
 
 class Price(NamedTuple):
-    """What an instance costs on demand: EC2's part and EMR's, USD an hour; `date` is when it was looked up."""
+    """The on-demand price of an instance: EC2's part and EMR's, USD an hour; `date` is when it was looked up."""
 
     ec2: float
     emr: float
@@ -33,7 +33,7 @@ class Price(NamedTuple):
 
 
 class VolumePrice(NamedTuple):
-    """What a volume costs, USD an hour; `date` is when it was looked up."""
+    """The price of a volume, USD an hour; `date` is when it was looked up."""
 
     hourly: float
     date: str

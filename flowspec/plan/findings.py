@@ -1,4 +1,4 @@
-"""What a preflight found: facts about the account and the data of a plan, asked for before anything is submitted."""
+"""Findings of a preflight: facts about the account and the data of a plan, asked for before anything is submitted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Path: TypeAlias = "tuple[str | int, ...]"
 
 
 class Level(str, Enum):
-    """What a check found. WRONG: the run would fail. UNCHECKED: it may not, or could not, be asked."""
+    """The result of a check. WRONG: the run would fail. UNCHECKED: it may not, or could not, be asked."""
 
     OK = "ok"
     WARNING = "warning"

@@ -140,7 +140,7 @@ _CHANGES: dict[str, Callable[[dict[str, Any], Any], None]] = {
 
 
 def launch_notes(retries: int, fallback: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """What a plan says of further launches."""
+    """Yields the notes of a plan about further launches."""
     for number, one in enumerate(fallback, 1):
         told = ", ".join(f"{key} {_told(value)}" for key, value in one.items())
         yield f"without capacity, alternative {number} is launched: {told}"

@@ -1,4 +1,4 @@
-"""What a watcher does about steps: their `timeout`, `retry` and `skip_on_exit`, which EMR does not know.
+"""Policies of steps that a watcher applies: `timeout`, `retry` and `skip_on_exit`, which EMR does not know.
 
 They are no part of the request. A cluster keeps them in tags of its own, so that whoever watches it, by its id too,
 acts alike:
@@ -36,7 +36,7 @@ _WORD = re.compile(rf"((?:[0-9a-f]{{{_TOKEN}}})+):(\S+)")
 
 @dataclass(frozen=True, slots=True)
 class StepPolicy:
-    """What is done about a step: cancelled after `timeout` seconds (0: never), run up to `attempts` times, `delay`
+    """The policy of a step: cancelled after `timeout` seconds (0: never), run up to `attempts` times, `delay`
     seconds after a failure of one of the `causes`, and not taken for failed when it exits with one of `skip`.
 
     Causes are those of the spec's `retry.on`; exit codes are written as their digits.
@@ -182,7 +182,7 @@ def retagging_calls(tags: Mapping[str, str], cluster: Cluster) -> Iterator[ApiCa
 
 
 def supervision_notes(policies: Mapping[str, StepPolicy], steps: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """What a plan says of the policies: they hold while someone watches."""
+    """Yields the notes of a plan about the policies: they hold while someone watches."""
     for step in steps:
         policy = policies.get(_token(step))
         if policy:

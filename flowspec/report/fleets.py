@@ -1,4 +1,4 @@
-"""What was done with many flows, as one table: text, JSON and Markdown."""
+"""Writes the results of many flows as one table: text, JSON and Markdown."""
 
 from __future__ import annotations
 
@@ -126,6 +126,6 @@ def _folded(title: str, text: str) -> str:
 
 
 def result_of(plan: Plan) -> str:
-    """What a plan says in a few words: "2 to change", "nothing to do", "blocked: …"; secrets masked."""
+    """Returns a plan in a few words: "2 to change", "nothing to do", "blocked: …"; secrets masked."""
     summary = plans.summary(plan).removeprefix("Plan: ").removesuffix(".")
     return str(mask(f"blocked: {plan.blocked}" if plan.blocked else summary, plan.secrets))

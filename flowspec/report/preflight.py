@@ -1,4 +1,4 @@
-"""What a preflight found, as lines of text and as JSON data."""
+"""Writes the findings of a preflight as lines of text and as JSON data."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Names(NamedTuple):
 
 
 class Mentions:
-    """What a text may name: `names` as they are, the templates' `endings` and `middles`, or, if `anything`, all."""
+    """The files a text may name: `names` as they are, the templates' `endings` and `middles`, or all if `anything`."""
 
     def __init__(self, text: str) -> None:
         self.packs = _PACKS.search(text) is not None

@@ -4,7 +4,7 @@ import configparser
 
 
 def recognizes(name, text):
-    """Whether a file is one of ours."""
+    """Returns True if a file is in this format."""
     return name.endswith(".ini") and "[cluster]" in text
 
 

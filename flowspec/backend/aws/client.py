@@ -188,7 +188,7 @@ class Emr:
             return ""
 
     def ask(self, service: str, *, region: str = "", timeout: float = 10, attempts: int = 3) -> Ask:
-        """What calls another service of AWS: `ask("iam")("GetRole", RoleName=...)`; may be called by many threads.
+        """Returns a function that calls another AWS service: `ask("iam")("GetRole", RoleName=...)`; it is thread-safe.
 
         It is in `region`, the connection's own if that is "", at AWS_ENDPOINT_URL_<SERVICE> if that is set, else at the
         same endpoint; `timeout` and `attempts` are those of `s3`.

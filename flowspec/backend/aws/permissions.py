@@ -86,7 +86,7 @@ def permissions_of(jobflow: JobFlow, request: Request, account: str = "") -> Per
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where ARNs lead: the partition that the region is in, the region and the account, `*` where they are unknown."""
+    """The parts of ARNs that name a place: the region's partition, the region and the account, `*` where unknown."""
 
     partition: str
     region: str

@@ -1,4 +1,4 @@
-"""What the threads that work on many flows share: the list of an EMR's clusters, and the loop that follows them."""
+"""Shares the list of an EMR's clusters, and the loop that follows them, among the threads that work on many flows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SHARED = frozenset({"ListClusters", "DescribeCluster"})
 
 
 class Answers(Generic[Answer]):
-    """What was asked already, by any thread: the first one asks, the others wait for its answer, or its exception."""
+    """Caches answers for many threads: the first one asks, the others wait for its answer, or its exception."""
 
     def __init__(self) -> None:
         self._lock = Lock()

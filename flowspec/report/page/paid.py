@@ -1,4 +1,4 @@
-"""What a run has cost, as the texts of a report."""
+"""Writes the cost of a run as the texts of a report."""
 
 from __future__ import annotations
 

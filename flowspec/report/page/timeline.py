@@ -26,7 +26,7 @@ class Span:
     ended: datetime | None = None
 
     def seconds(self, now: datetime) -> float | None:
-        """How long it took, or has taken up to `now`; None when it has not begun."""
+        """The time it took, or has taken up to `now`; None when it has not begun."""
         return None if self.started is None else max(0.0, ((self.ended or now) - self.started).total_seconds())
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 
 class Use(str, Enum):
-    """What is done with the data at a URI.
+    """A use of the data at a URI.
 
     FILE: one object is read. INPUT: an object, all below a folder, or what a glob matches is read. OUTPUT: a folder
     is made, and must not exist (Hadoop's FileOutputFormat.checkOutputSpecs). TARGET: is written, and may exist.

@@ -1,1 +1,1 @@
-"""What a watcher does beside watching: timeouts and retries of steps, further launches, and hooks."""
+"""Acts on a run while it is watched: timeouts and retries of steps, further launches, and hooks."""

@@ -1,4 +1,4 @@
-"""Tells others how a run ended: webhooks, SNS, and commands of this machine (`hooks` of a spec).
+"""Sends the end of a run to webhooks and SNS topics, and runs commands of this machine (`hooks` of a spec).
 
 A hook that fails is a note: how a run ended is not changed by who hears of it.
 """
@@ -71,7 +71,7 @@ class Hooks:
         yield from hooks.get("on_end", ())
 
     def _message(self, end: Ended, cause: str) -> dict[str, Any]:
-        """What the receivers are told: the same for all, without secrets. `id` is that of the run's end."""
+        """Returns the message for all receivers, without secrets. `id` is made of the cluster's id and the outcome."""
         cluster, verdict = end.cluster, end.verdict
         message = {
             "version": 1,
@@ -116,7 +116,7 @@ def _label(kind: str, hook: Hook) -> str:
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:
-    """What X-Flowspec-Signature holds: HMAC-SHA256, in hex, of the timestamp, a dot, and the body."""
+    """Returns the value of X-Flowspec-Signature: HMAC-SHA256, in hex, of the timestamp, a dot, and the body."""
     return "sha256=" + hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 

@@ -47,7 +47,7 @@ class Acted:
 
 @dataclass(slots=True)
 class Supervisor:
-    """What is done about the steps of one cluster while it is watched; `close` it at the end."""
+    """Applies timeouts and retries to the steps of one cluster while it is watched; `close` it at the end."""
 
     emr: Emr
     cluster_id: str
@@ -71,7 +71,7 @@ class Supervisor:
         return cls(emr, cluster_id, now, sleep, ExitStack(), {}, set())
 
     def close(self) -> None:
-        """Lets another watcher act."""
+        """Removes the lease tag, so that another watcher can act at once."""
         self._stack.close()
 
     def act(self, cluster: Cluster, logs: Logs) -> Iterator[Acted]:
