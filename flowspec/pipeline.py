@@ -19,6 +19,7 @@ from flowspec.backend.aws.client import Emr, Endpoint, connect
 from flowspec.backend.aws.manage.reconstruction import Reconstructed, reconstruct
 from flowspec.backend.aws.observe import observe_named
 from flowspec.backend.aws.runs.relaunch import Launches
+from flowspec.backend.aws.runs.resume import Unfinished, unfinished
 from flowspec.backend.aws.staging import StagedFiles, note_staged
 from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.backend.aws.watch import Ended, Event, Watch, watch
@@ -30,10 +31,11 @@ from flowspec.document.render import render
 from flowspec.document.validate import validate
 from flowspec.errors import FlowspecError
 from flowspec.plan.changes import Plan
-from flowspec.plan.cluster import Cluster
-from flowspec.plan.compare import make_plan, with_preflight
+from flowspec.plan.cluster import CHOSEN, PART_TAG, Cluster
+from flowspec.plan.compare import lives_on, make_plan, with_preflight
 from flowspec.plan.findings import wrong
 from flowspec.request.compile import Request, compile
+from flowspec.request.selection import keep_steps
 
 if TYPE_CHECKING:
     from flowspec.importers.decompile.draft import Decompiled
@@ -75,21 +77,54 @@ def plan_on(
     Raises SpecError when a step can't run on the backend, ServiceError when EMR refuses to be read.
     """
     running, namesakes = observe_named(emr, jobflow)
-    assessment = emr.backend.assess(request.params)
+    # After the look at what runs: a run that ends in between is the last one.
+    left = _left_over(emr, jobflow, request, running, rerun)
+    chosen = keep_steps(request, left.indexes) if left else request
     made = make_plan(
         jobflow,
-        request,
+        chosen,
         running,
-        assessment,
+        emr.backend.assess(chosen.params),
         replace=replace,
-        rerun=rerun,
+        rerun=() if left else rerun,
         cancel_removed=cancel_removed,
         now=datetime.now(timezone.utc),
         region=emr.region,
     )
+    made = _going_on(made, left) if left else made
     # Beside the flow's own cluster those of its other targets are no news.
     notes = () if running else map(partial(_namesake_note, jobflow), namesakes)
     return note_staged(files or StagedFiles(emr), dataclasses.replace(made, notes=(*made.notes, *notes)))
+
+
+def _left_over(
+    emr: Emr, jobflow: JobFlow, request: Request, running: Cluster | None, rerun: Collection[str]
+) -> Unfinished | None:
+    """What `rerun` means for a cluster that ends with its steps: the rest of its last run; None where it means nothing.
+
+    Raises FlowspecError for names of steps, which belong to a cluster that lives on, and what `unfinished` raises.
+    """
+    if not rerun or lives_on(request.params) or (running and running.keep_alive):
+        return None
+    if named := next((one for one in rerun if one != "failed"), None):
+        message = f"--rerun {named}: the cluster of this flow ends with its steps (keep_alive: false)"
+        raise FlowspecError(message, remedy=f"--rerun failed runs what is left; --only {named} a step by its name")
+    if request.omitted:
+        raise FlowspecError("--rerun failed chooses the steps itself", remedy="leave out --from and --only")
+    if running is None:
+        return unfinished(emr, jobflow, request)
+    resumed = running.tags.get(PART_TAG, CHOSEN)
+    # A run of all steps is joined, or in the way, as without the option.
+    return None if resumed == CHOSEN else unfinished(emr, jobflow, request, last=resumed)
+
+
+def _going_on(plan: Plan, left: Unfinished) -> Plan:
+    """The plan of what is left of a run; of nothing, it joins that run, which has ended."""
+    notes = (*plan.notes, f"goes on from {left.run}, the last run of this flow", *left.notes)
+    if left.indexes:
+        return dataclasses.replace(plan, notes=notes, resumes=left.run, kept=left.indexes)
+    notes = (*left.notes, f"all steps of {left.run}, the last run of this flow, are done: nothing is left")
+    return dataclasses.replace(plan, changes=(), calls=(), uploads=(), joins=left.run, notes=notes)
 
 
 def _namesake_note(jobflow: JobFlow, cluster: Cluster) -> str:
@@ -118,7 +153,8 @@ def preflight_on(emr: Emr, jobflow: JobFlow, request: Request, plan: Plan) -> Pl
     """
     if not plan.has_changes:
         return plan
-    return with_preflight(plan, emr.backend.preflight(emr, plan), jobflow, request)
+    chosen = request if plan.kept is None else keep_steps(request, plan.kept)
+    return with_preflight(plan, emr.backend.preflight(emr, plan), jobflow, chosen)
 
 
 def refuse_wrong(plan: Plan) -> None:
@@ -127,12 +163,13 @@ def refuse_wrong(plan: Plan) -> None:
     if found:
         told = mask("; ".join(f"{one.subject} {one.message}" for one in found[:_TOLD]), plan.secrets)
         more = f" (and {len(found) - _TOLD} more)" if len(found) > _TOLD else ""
-        raise FlowspecError(f"nothing was submitted, it would fail: {told}{more}", remedy=_ALL_THE_SAME)
+        remedies = dict.fromkeys(one.remedy or "mend it" for one in found[:_TOLD])
+        remedy = f"{'; '.join(remedies)}; or submit without the preflight: --skip-preflight"
+        raise FlowspecError(f"nothing was submitted, it would fail: {told}{more}", remedy=remedy)
 
 
 # So many problems are said in an error; the plan shows all.
 _TOLD = 3
-_ALL_THE_SAME = "mend it, or submit without the preflight: --skip-preflight"
 
 
 def run(

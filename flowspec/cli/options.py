@@ -108,7 +108,7 @@ CONVERGING = compose_options(
         multiple=True,
         metavar="failed|NAME",
         shell_complete=completed("reruns"),
-        help="On a cluster that lives on: run a step again, or all that failed; may be repeated.",
+        help="Run what failed again; on a cluster that ends with its steps, what its last run left. NAME: a step.",
     ),
     click.option("--cancel-removed", is_flag=True, help="Cancel pending and running steps that the spec has no more."),
 )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from flowspec.cost.estimate import Estimate
     from flowspec.plan.findings import Finding
     from flowspec.request.assets import Asset
+    from flowspec.request.compile import OmittedStep
 
 PLAN_VERSION = 1
 
@@ -87,6 +88,8 @@ class Plan:
     `fallback` are the requests to launch with when there is no capacity for this one, in order, and `launch_retries`
     how often a launch that fails before a step ran is repeated.
     `cost` is the estimate of the wanted cluster's cost; None on this machine, which costs nothing.
+    `omitted` are the steps that a run of some steps leaves out, `resumes` the id of the run that it goes on from ("" if
+    the user named the steps), and `kept` the indexes of the steps that are left of that run; None for any other plan.
     `awaits` are the ids of its steps that are the spec's and not over yet; None where all of its steps are the run's.
     """
 
@@ -115,6 +118,9 @@ class Plan:
     fallback: tuple[Mapping[str, Any], ...] = ()
     launch_retries: int = 0
     cost: Estimate | None = None
+    omitted: tuple[OmittedStep, ...] = ()
+    resumes: str = ""
+    kept: tuple[int, ...] | None = None
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     version: int = PLAN_VERSION
 

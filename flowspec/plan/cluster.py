@@ -25,6 +25,9 @@ LOCK_TAG = "flowspec:lock"
 WATCH_TAG, WATCHER_TAG, TIMED_OUT_TAG = "flowspec:watch", "flowspec:watcher", "flowspec:timed-out"
 # On a cluster that was launched for want of capacity elsewhere: the number of the alternative, from 1.
 FALLBACK_TAG = "flowspec:fallback"
+# On a cluster that runs a part of its flow's steps: the id of the run that it goes on from (`--rerun failed`), or
+# CHOSEN where its user named the steps (`--from`, `--only`).
+PART_TAG, CHOSEN = "flowspec:part-of", "-"
 # On a cluster that was ended because another apply was earlier: the id of the one that stayed.
 RIVAL_TAG = "flowspec:rival"
 

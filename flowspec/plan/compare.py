@@ -81,6 +81,7 @@ def make_plan(
         fallback=fallback,
         launch_retries=jobflow.fields.get("launch_retries", 0),
         cost=cost,
+        omitted=request.omitted,
     )
     choices = Choices(replace, frozenset(rerun), cancel_removed, now)
     plan = submission if cluster is None else _against(submission, cluster, choices)

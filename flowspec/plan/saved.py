@@ -41,7 +41,7 @@ def plan_content(plan: Plan, *, tool: str, account: str, region: str, hooks: Any
         "target": plan.target,
         "digest": plan.digest,
         "assets": {one.name: one.sha256 for one in plan.uploads},
-        "cluster": plan.converges or plan.replaces or plan.joins or "",
+        "cluster": plan.converges or plan.replaces or plan.joins or plan.resumes,
         "observed": plan.observed,
         "blocked": plan.blocked,
         "changes": [[one.action.value, one.address, one.before, one.after] for one in plan.changes],

@@ -27,6 +27,13 @@ from flowspec.request.snapshot import Snapshot
 from flowspec.request.steps.target import StepTarget, debugging_step
 
 
+class OmittedStep(NamedTuple):
+    """A StepConfig that a run leaves out; `place` is how many of the steps that it keeps come before it."""
+
+    place: int
+    config: Mapping[str, Any]
+
+
 @dataclass(frozen=True)
 class Request:
     """One call of RunJobFlow, and the local files that it names. Immutable and hashable.
@@ -34,7 +41,7 @@ class Request:
     `params` are its keyword arguments for boto3: a new dict each time, so changing one changes nothing else.
     `digest` (sha256, hex) depends on all parameters and on the content of all assets, and tells no secret. `secrets`
     are texts that must not be shown. `origins` are the paths of the request's parts, each with the path in the spec
-    that it comes from (`origins.locate`).
+    that it comes from (`origins.locate`). `omitted` are the steps that a run of some steps leaves out.
     """
 
     digest: str
@@ -42,6 +49,7 @@ class Request:
     params: Snapshot = Snapshot()  # noqa: RUF009 - a descriptor, no default
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     origins: Origins = field(default_factory=dict, repr=False, compare=False)
+    omitted: tuple[OmittedStep, ...] = field(default=(), repr=False, compare=False)
 
     def __hash__(self) -> int:
         return hash(self.digest)

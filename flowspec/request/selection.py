@@ -1,4 +1,4 @@
-"""A run of some of a flow's steps: from one of them on, or only those that are named."""
+"""A run of some of a flow's steps: from one of them on, only those that are named, or those at given indexes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from flowspec.document.nearest import did_you_mean
 from flowspec.errors import FlowspecError
-from flowspec.request.compile import Request, digest
+from flowspec.request.compile import OmittedStep, Request, digest
 from flowspec.request.origins import Origins
 
 
@@ -29,7 +29,24 @@ def select_steps(request: Request, *, first: str | None = None, only: Collection
     if not kept:
         named = ", ".join(map(repr, only))
         raise FlowspecError(f"no step is left: {named} come before {first!r}", remedy="leave out --from or --only")
-    params = {**params, "Steps": [params["Steps"][index] for index in kept]}
+    return keep_steps(request, kept)
+
+
+def sets_up(request: Request, index: int) -> bool:
+    """True for the step that `enable_debugging` adds: each new cluster needs it, whatever it runs."""
+    return request.origins.get(("Steps", index)) == ("enable_debugging",)
+
+
+def keep_steps(request: Request, indexes: Collection[int]) -> Request:
+    """The request with the steps at these indexes, and the one that sets up the cluster (`sets_up`).
+
+    Local files that only the other steps name are left out.
+    """
+    params = request.params
+    steps = params.get("Steps", [])
+    kept = [index for index in range(len(steps)) if index in indexes or sets_up(request, index)]
+    left_out = sorted(set(range(len(steps))).difference(kept))
+    params = {**params, "Steps": [steps[index] for index in kept]}
     text = json.dumps(params, ensure_ascii=False)
     assets = tuple(one for one in request.assets if json.dumps(one.uri, ensure_ascii=False)[1:-1] in text)
     return dataclasses.replace(
@@ -38,6 +55,7 @@ def select_steps(request: Request, *, first: str | None = None, only: Collection
         assets=assets,
         params=params,
         origins=_moved(request.origins, kept),
+        omitted=tuple(OmittedStep(sum(one < index for one in kept), steps[index]) for index in left_out),
     )
 
 

@@ -24,6 +24,9 @@ steps:
   - {name: two, type: command, args: ['false']}
 """
 
+# A new cluster needs it, whichever steps it runs.
+DEBUGGING = "Setup Hadoop Debugging"
+
 
 @pytest.fixture
 def made(tmp_path):
@@ -45,7 +48,8 @@ def test_without_a_choice_it_is_the_same(made):
 def test_from_one_on(made):
     _, whole = made
     rest = select_steps(whole, first="three")
-    assert names(rest) == ["three", "two"]
+    assert names(rest) == [DEBUGGING, "three", "two"]
+    assert [(place, config["Name"]) for place, config in rest.omitted] == [(1, "one"), (1, "two")]
     assert rest.digest != whole.digest
     assert rest.assets == ()
     assert {key: value for key, value in rest.params.items() if key != "Steps"} == {
@@ -55,15 +59,16 @@ def test_from_one_on(made):
 
 def test_only_some(made):
     some = select_steps(made[1], only=("two",))
-    assert names(some) == ["two", "two"]
+    assert names(some) == [DEBUGGING, "two", "two"]
+    assert [(place, config["Name"]) for place, config in some.omitted] == [(1, "one"), (2, "three")]
     assert [one.name for one in some.assets] == ["two.sh"]
-    assert names(select_steps(made[1], first="three", only=("two",))) == ["two"]
+    assert names(select_steps(made[1], first="three", only=("two",))) == [DEBUGGING, "two"]
 
 
 def test_places_in_the_spec_are_those_of_the_steps(made):
     flow, whole = made
     some = select_steps(whole, only=("three",))
-    at = flow.document.nearest(locate(flow, some, ("Steps", 0, "Name"))).at
+    at = flow.document.nearest(locate(flow, some, ("Steps", 1, "Name"))).at
     assert "name: three" in SPEC.splitlines()[at.line - 1]
 
 

@@ -28,6 +28,8 @@ from flowspec.errors import FlowspecError
 from flowspec.facts.api_model import problems
 from flowspec.plan.changes import Plan
 from flowspec.plan.cluster import (
+    CHOSEN,
+    PART_TAG,
     RIVAL_TAG,
     SENSITIVE_TAG,
     SOURCE_TAG,
@@ -190,6 +192,8 @@ def _identity(plan: Plan, submission: str) -> Iterable[dict[str, str]]:
     secret = {SENSITIVE_TAG: marked} if marked else {}
     tags = {**identity_tags(plan), **secret, SUBMISSION_TAG: submission, SOURCE_TAG: source_of(Path(plan.source))}
     tags |= dict(plan.supervision)
+    if plan.omitted:
+        tags[PART_TAG] = plan.resumes or CHOSEN
     # AWS allows 256 characters; the end of a path tells more than its beginning.
     return [{"Key": key, "Value": value[-256:]} for key, value in tags.items()]
 

@@ -175,6 +175,14 @@ def find_ended(emr: Emr, flow: str, target: str, *, name: str) -> Cluster | None
     return None
 
 
+def find_ending(emr: Emr, flow: str, target: str, *, name: str) -> Cluster | None:
+    """Returns a cluster of this flow and target that is TERMINATING: its run is not over, and not active; or None."""
+    listed = emr.pages("ListClusters", "Clusters", ClusterStates=["TERMINATING"])
+    candidates = [_cluster(raw, ()) for raw in listed if raw["Name"] == name]
+    made = (_cluster(raw, ()) for raw in _made_for(emr, flow, target, candidates))
+    return next((one for one in made if RIVAL_TAG not in one.tags), None)
+
+
 def _made_for(emr: Emr, flow: str, target: str, candidates: Iterable[Cluster]) -> Iterator[dict[str, Any]]:
     for summary in candidates:
         raw = _described(emr, summary.id)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Protocol
 
+from flowspec.facts.uris import is_s3
 from flowspec.plan.changes import Action, Plan
 from flowspec.plan.findings import Finding, Level
-from flowspec.request.data import DataUse, data_uses, earlier_uses
+from flowspec.request.data import DataUse, data_uses, earlier_uses, overlaps
 from flowspec.request.steps.access import Use
 
 # A lookup in S3 takes some 30 ms; boto3 keeps ten connections in a client's pool.
@@ -50,12 +52,27 @@ def submitted(plan: Plan, uses: Iterable[DataUse]) -> list[DataUse]:
     ]
 
 
-def data_findings(uses: Sequence[DataUse], wanted: Collection[DataUse], store: Store) -> list[Finding]:
-    """Looks up the data in `wanted`, a part of the `uses` of a request; one finding for each lookup."""
-    asked = [one for one in wanted if one.use in _CHECKS and store.has(one.uri)]
+def omitted_data(plan: Plan, region: str) -> tuple[DataUse, ...]:
+    """The data of the steps that a plan leaves out; `step` is the index of the first step that comes after them."""
+    steps = [one.config for one in plan.omitted]
+    uses = data_uses({**plan.request, "Steps": steps}, region) if steps else ()
+    return tuple(replace(one, step=plan.omitted[one.step].place) for one in uses if one.step is not None)
+
+
+def data_findings(
+    uses: Sequence[DataUse], wanted: Collection[DataUse], store: Store, omitted: Sequence[DataUse] = ()
+) -> list[Finding]:
+    """Looks up the data in `wanted`, a part of the `uses` of a request; one finding for each lookup.
+
+    `omitted` is the data of steps that are left out (`omitted_data`): what they wrote has to be there.
+    """
+    before = {one: writer for one in wanted if (writer := _omitted_writer(one, uses, omitted))}
+    asked = [one for one in wanted if (one.use in _CHECKS or one in before) and (store.has(one.uri) or one in before)]
 
     def look_up(use: DataUse) -> Finding:
         try:
+            if use in before:
+                return _check_earlier(use, before[use], store)
             return _CHECKS[use.use](use, uses, store)
         except NotChecked as error:
             return finding(Level.UNCHECKED, use, str(error))
@@ -106,6 +123,43 @@ _CHECKS: dict[Use, Callable[[DataUse, Sequence[DataUse], Store], Finding]] = {
     Use.INPUT: _check_input,
     Use.OUTPUT: _check_output,
 }
+
+
+def _omitted_writer(use: DataUse, uses: Iterable[DataUse], omitted: Iterable[DataUse]) -> DataUse | None:
+    """The step that wrote, or may have written, what a step reads, and that is left out; None if another one does."""
+    if use.step is None or use.use not in _READS or next(earlier_uses(use, uses), None):
+        return None
+    writers = [one for one in omitted if one.step is not None and one.step <= use.step and one.may_write]
+    found = [one for one in writers if overlaps(one.uri, use.uri)]
+    return min(found, key=lambda one: one.use is Use.ARGUMENT, default=None)
+
+
+_READS = frozenset({Use.FILE, Use.INPUT, Use.ARGUMENT})
+
+
+def _check_earlier(use: DataUse, writer: DataUse, store: Store) -> Finding:
+    """Checks that what an omitted step wrote is there."""
+    surely = writer.use is not Use.ARGUMENT and (use.use is not Use.ARGUMENT or _holds(use.uri, writer.uri))
+    told = f"{writer.part}, which is left out, {'writes' if surely else 'may write'} it"
+    if not store.has(use.uri):
+        # EMR's own buckets and those that do not exist, which have a finding of their own, are in S3, too.
+        if is_s3(use.uri):
+            return finding(Level.UNCHECKED, use, told)
+        message = f"{told}: it was in the HDFS of a cluster that is gone"
+        return finding(Level.WRONG if surely else Level.UNCHECKED, use, message, _AGAIN)
+    exists = store.object_exists(use.uri) if use.use is Use.FILE else store.path_exists(use.uri)
+    if exists:
+        return finding(Level.OK, use)
+    missing = surely or use.use is not Use.ARGUMENT
+    return finding(Level.WRONG if missing else Level.UNCHECKED, use, f"does not exist; {told}", _AGAIN)
+
+
+_AGAIN = "run that step, too: --from or --only it"
+
+
+def _holds(uri: str, other: str) -> bool:
+    """True if `other` is a URI itself, or below it."""
+    return f"{other.rstrip('/')}/".startswith(f"{uri.rstrip('/')}/")
 
 
 def _written_twice(uses: Sequence[DataUse], wanted: Collection[DataUse]) -> Iterator[Finding]:

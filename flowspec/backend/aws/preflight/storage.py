@@ -8,7 +8,14 @@ from typing import Any
 
 from flowspec.backend.aws.client import Ask, Emr
 from flowspec.backend.aws.preflight.refusals import reason
-from flowspec.backend.preflight.data import NotChecked, data_findings, finding, submitted, used_data
+from flowspec.backend.preflight.data import (
+    NotChecked,
+    data_findings,
+    finding,
+    omitted_data,
+    submitted,
+    used_data,
+)
 from flowspec.engines.streaming.hadoop.globs import BadPattern, component_pattern, expand_braces
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.facts.uris import is_s3, split_s3
@@ -107,7 +114,8 @@ def storage_findings(emr: Emr, plan: Plan) -> list[Finding]:
     buckets = {split_s3(one.uri)[0]: one for one in reversed([*of_s3, *_staging(plan)])}
     found = [_bucket_finding(ask, name, use, emr.region) for name, use in reversed(buckets.items())]
     absent = {name for (name, _), one in zip(reversed(buckets.items()), found, strict=True) if one.level is Level.WRONG}
-    return [*found, *data_findings(uses, wanted, S3Store(ask, frozenset(absent)))]
+    store, omitted = S3Store(ask, frozenset(absent)), omitted_data(plan, emr.region)
+    return [*found, *data_findings(uses, wanted, store, omitted)]
 
 
 def _staging(plan: Plan) -> Iterator[DataUse]:

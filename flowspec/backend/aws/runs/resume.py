@@ -1,0 +1,129 @@
+"""Finds what the last run of a flow has left to do, for `--rerun failed` on clusters that end with their steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.logs import logs_of
+from flowspec.backend.aws.observe import LOOKBACK, find_ended, find_ending, read_steps
+from flowspec.backend.aws.runs.supervise import exit_code, settled
+from flowspec.document.job_flow import JobFlow
+from flowspec.errors import FlowspecError
+from flowspec.plan.cluster import CHOSEN, FLOW_TAG, PART_TAG, TARGET_TAG, Cluster
+from flowspec.plan.resume import Remainder, Run, remainder
+from flowspec.plan.sensitive import known_secrets
+from flowspec.plan.supervision import read_policies, token_of
+from flowspec.request.compile import Request
+from flowspec.request.origins import locate
+from flowspec.request.selection import sets_up
+
+# Runs that go on from one another; each costs a DescribeCluster and a ListSteps.
+_MOST_RUNS = 20
+
+
+class Unfinished(NamedTuple):
+    """The id of a flow's last `run`, and the `indexes` of the request's steps that it has left; `notes` say how."""
+
+    run: str
+    indexes: tuple[int, ...]
+    notes: tuple[str, ...]
+
+
+def unfinished(emr: Emr, jobflow: JobFlow, request: Request, *, last: str = "") -> Unfinished:
+    """Finds which steps of a request the last ended run of its flow did not complete; of `last`, if that is given.
+
+    Reads that run and those that it goes on from, with their logs where `skip_on_exit` needs them. Raises FlowspecError
+    when there is no such run, one is just ending, or the spec has changed so that what is left can't be known.
+    """
+    clusters = _chain(emr, jobflow, last or _last_run(emr, jobflow))
+    own = [index for index in range(len(request.params.get("Steps", ()))) if not sets_up(request, index)]
+    steps = request.params.get("Steps", [])
+    names = {steps[index]["Name"] for index in range(len(steps)) if index not in own}
+    runs: list[Run] = []
+    notes: list[str] = []
+    for cluster in clusters:
+        runs.append(_run_of(emr, cluster, names))
+        notes += _unread_exits(emr, cluster)
+    found: Remainder = remainder(
+        [steps[index] for index in own],
+        runs,
+        chosen=clusters[0].tags.get(PART_TAG) == CHOSEN,
+        places=lambda index: _place(jobflow, request, own[index]),
+        secrets=request.secrets.union(*map(known_secrets, clusters)),
+    )
+    return Unfinished(clusters[-1].id, tuple(own[index] for index in found.indexes), (*found.notes, *notes))
+
+
+def _last_run(emr: Emr, jobflow: JobFlow) -> str:
+    """Returns the id of the flow's last ended run."""
+    who = {"flow": jobflow.name, "target": jobflow.target, "name": jobflow.cluster_name}
+    ending = find_ending(emr, **who)
+    if ending:
+        raise FlowspecError(
+            f"cluster {ending.id} of this flow is TERMINATING: what it leaves is not known yet",
+            remedy=f"wait for its end: flowspec wait {jobflow.path}",
+        )
+    ended = find_ended(emr, **who)
+    if ended is None:
+        on = f" on target {jobflow.target}" if jobflow.target else ""
+        raise FlowspecError(
+            f"{jobflow.name} has no run{on} that ended in the last {LOOKBACK.days} days: there is nothing to go on from",
+            remedy="run all of it: leave out --rerun",
+        )
+    return ended.id
+
+
+def _chain(emr: Emr, jobflow: JobFlow, last: str) -> list[Cluster]:
+    """Returns a run with its steps, and before it those that it goes on from, oldest first."""
+    found: list[Cluster] = []
+    following = last
+    while following and following != CHOSEN:
+        if following in {one.id for one in found} or len(found) == _MOST_RUNS:
+            raise FlowspecError(f"the runs that {last} goes on from have no beginning", remedy=_FROM_STEP)
+        found.append(_read(emr, jobflow, following, last))
+        following = found[-1].tags.get(PART_TAG, "")
+    return found[::-1]
+
+
+_FROM_STEP = "choose the steps of the new run: --from STEP, or --only NAME"
+
+
+def _read(emr: Emr, jobflow: JobFlow, cluster_id: str, last: str) -> Cluster:
+    try:
+        cluster = read_steps(emr, cluster_id)
+    except FlowspecError as error:
+        if cluster_id == last:
+            raise
+        raise FlowspecError(
+            f"run {last} goes on from {cluster_id}, which can't be read: {error.message}", remedy=_FROM_STEP
+        ) from error
+    if (cluster.tags.get(FLOW_TAG), cluster.tags.get(TARGET_TAG, "")) != (jobflow.name, jobflow.target):
+        message = f"run {last} goes on from {cluster_id}, which is a run of another flow or target"
+        raise FlowspecError(message, remedy=_FROM_STEP)
+    return cluster
+
+
+def _run_of(emr: Emr, cluster: Cluster, setup: Iterable[str]) -> Run:
+    """A run with its steps in the states that count, without those that set up the cluster."""
+    assert cluster.live is not None
+    configs = dict(zip((one.id for one in cluster.steps), cluster.live.params.get("Steps", ()), strict=True))
+    told, _ = settled(cluster, None, logs_of(emr, cluster))
+    return Run(cluster.id, tuple((configs[one.id], one) for one in told.steps if one.name not in setup))
+
+
+def _unread_exits(emr: Emr, cluster: Cluster) -> Iterator[str]:
+    """Yields a note for each failed step with `skip_on_exit` whose exit code is not known."""
+    policies = read_policies(cluster.tags)
+    logs = logs_of(emr, cluster)
+    for one in cluster.steps:
+        policy = policies.get(token_of(one))
+        if policy and policy.skip and one.state == "FAILED" and exit_code(one, logs) is None:
+            yield f"step {one.name} of {cluster.id} is taken for failed: its exit code (skip_on_exit) is in no log"
+
+
+def _place(jobflow: JobFlow, request: Request, index: int) -> str:
+    """The file and line of a step in the spec."""
+    at = jobflow.document.nearest(locate(jobflow, request, ("Steps", index))).at.location
+    return f"{at.file}:{at.line}"

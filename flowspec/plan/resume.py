@@ -1,0 +1,188 @@
+"""The steps of a flow that are left of its last run: those that failed, were cancelled, or never began.
+
+A run may itself have gone on from an earlier one, and so on: together they are a chain of runs. What one of them
+completed is done. Steps are matched by their names, in order, since what failed is mended before it runs again; what
+completed must have run what the spec says today, or else its results are not those that the rest needs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+from flowspec.document.masking import mask
+from flowspec.errors import FlowspecError
+from flowspec.plan.cluster import Step
+from flowspec.plan.steps import step_identity
+
+StepConfig: TypeAlias = "Mapping[str, Any]"
+
+# A local file has the hash of its content in its URI (`flowspec.request.assets`).
+_HASH = re.compile(r"/[0-9a-f]{64}/")
+_CHOOSE = "choose the steps of the new run: --from STEP, or --only NAME"
+
+
+class Run(NamedTuple):
+    """An ended run: the `id` of its cluster, and its steps with the StepConfigs that they were made from.
+
+    The steps are in the states that count (`settled` of a watcher), without attempts that were repeated.
+    """
+
+    id: str
+    steps: tuple[tuple[StepConfig, Step], ...]
+
+
+class Attempt(NamedTuple):
+    """The last attempt at a step of the spec, and the run that made it."""
+
+    config: StepConfig
+    step: Step
+    run: str
+
+    @property
+    def completed(self) -> bool:
+        """True if the step is done."""
+        return self.step.state == "COMPLETED"
+
+
+@dataclass(frozen=True, slots=True)
+class Remainder:
+    """The `indexes` of the request's steps that are left, and `notes` for the plan on how they were found."""
+
+    indexes: tuple[int, ...]
+    notes: tuple[str, ...]
+
+
+def remainder(
+    steps: Sequence[StepConfig],
+    runs: Sequence[Run],
+    *,
+    chosen: bool = False,
+    places: Callable[[int], str] = lambda index: f"step {index + 1}",
+    secrets: Collection[str] = (),
+) -> Remainder:
+    """Returns which of a request's `steps` are left of a chain of `runs`, oldest first.
+
+    `chosen` says that the user named the steps of the first run: those which it had not are none of what is left.
+    `places` gives the place of a step in the spec, for errors, which tell none of the `secrets`. Raises FlowspecError when the spec has changed so that
+    what is left can't be known.
+    """
+    last, gone = _last_attempts(steps, runs)
+    absent = [index for index in range(len(steps)) if index not in last]
+    _refuse_other_work(steps, last, places, secrets)
+    if not chosen:
+        _refuse_unknown(steps, absent, last, gone, places)
+    left = [index for index in range(len(steps)) if index in last and not last[index].completed]
+    left = left if chosen else sorted([*left, *absent])
+    notes = [
+        *_done_notes(steps, last),
+        *(_absent_note(steps[index]["Name"], runs[0].id, chosen=chosen) for index in absent),
+        *(f"step {one.step.name} of {one.run} ({one.step.state}) is not in the spec any more" for one in gone),
+        *_changed_notes(steps, last),
+    ]
+    return Remainder(tuple(left), tuple(notes))
+
+
+def _last_attempts(steps: Sequence[StepConfig], runs: Sequence[Run]) -> tuple[dict[int, Attempt], list[Attempt]]:
+    """The last attempt at each step of the spec, by its index; and those at steps that the spec has no more."""
+    last: dict[int, Attempt] = {}
+    gone: list[Attempt] = []
+    for run in runs:
+        by_name: dict[str, list[Attempt]] = defaultdict(list)
+        for config, step in run.steps:
+            by_name[step.name].append(Attempt(config, step, run.id))
+        for index, config in enumerate(steps):
+            # A run had the steps that those before it had left.
+            if by_name[config["Name"]] and not (index in last and last[index].completed):
+                last[index] = by_name[config["Name"]].pop(0)
+        names = {config["Name"] for config in steps}
+        gone += [one for name, rest in by_name.items() for one in rest if name not in names]
+    return last, gone
+
+
+def _refuse_other_work(
+    steps: Sequence[StepConfig], last: Mapping[int, Attempt], places: Callable[[int], str], secrets: Collection[str]
+) -> None:
+    """Raises FlowspecError for a completed step that ran something else than the spec says today."""
+    for index, one in last.items():
+        if one.completed and _form(one.config) != _form(steps[index]):
+            raise FlowspecError(
+                f"{places(index)}: step {one.step.name!r} completed in {one.run}, but is another one today: "
+                f"{_difference(one.config, steps[index], secrets)}; its results may not be those that the rest needs",
+                remedy=f"give the --date and --var of that run; or {_CHOOSE}",
+            )
+
+
+def _refuse_unknown(
+    steps: Sequence[StepConfig],
+    absent: Sequence[int],
+    last: Mapping[int, Attempt],
+    gone: Sequence[Attempt],
+    places: Callable[[int], str],
+) -> None:
+    """Raises FlowspecError for a step that no run had, and that may be one of theirs under another name."""
+    renamed = next((one for one in gone if one.completed), None)
+    latest = max((index for index, one in last.items() if one.completed), default=-1)
+    for index in absent:
+        name = steps[index]["Name"]
+        if renamed:
+            raise FlowspecError(
+                f"{places(index)}: step {name!r} was not in {renamed.run}, where {renamed.step.name!r} completed, which "
+                f"the spec has no more: if it was renamed, it is done",
+                remedy=f"give it its name of then; or {_CHOOSE}",
+            )
+        if index < latest:
+            raise FlowspecError(
+                f"{places(index)}: step {name!r} is new, and {steps[latest]['Name']!r}, which comes after it, completed "
+                f"in {last[latest].run} without it: whether it is to run can't be known",
+                remedy=_CHOOSE,
+            )
+
+
+def _form(config: StepConfig, *, files: bool = False) -> str:
+    """The identity of a step without the hashes of local files, or with `files` with them."""
+    plain = config if files else json.loads(_HASH.sub("/", json.dumps(config, ensure_ascii=False)))
+    return step_identity(plain)
+
+
+def _difference(before: StepConfig, after: StepConfig, secrets: Collection[str]) -> str:
+    """The first argument in which two StepConfigs differ."""
+    old, new = (_words(one) for one in (before, after))
+    masked_old, masked_new = mask(old, secrets), mask(new, secrets)
+    at = next((index for index, (one, other) in enumerate(zip(old, new, strict=False)) if one != other), None)
+    if at is None:
+        return f"{len(old)} arguments then, {len(new)} now"
+    return f"{masked_old[at]!r} then, {masked_new[at]!r} now"
+
+
+def _words(config: StepConfig) -> list[str]:
+    jar = json.loads(_HASH.sub("/", json.dumps(config.get("HadoopJarStep", {}))))
+    pairs = [f"{one.get('Key')}={one.get('Value')}" for one in jar.get("Properties", ())]
+    return [jar.get("Jar", ""), jar.get("MainClass") or "", *jar.get("Args", ()), *pairs]
+
+
+def _done_notes(steps: Sequence[StepConfig], last: Mapping[int, Attempt]) -> Iterator[str]:
+    by_run: dict[str, list[str]] = defaultdict(list)
+    for index, one in sorted(last.items()):
+        if one.completed:
+            by_run[one.run].append(steps[index]["Name"])
+    for run, names in by_run.items():
+        yield f"done in {run}, and not run again: {', '.join(names)}"
+
+
+def _absent_note(name: str, run: str, *, chosen: bool) -> str:
+    if chosen:
+        return f"step {name} was not in {run}, whose steps were chosen (--from, --only): it is not run"
+    return f"step {name} is new since {run}"
+
+
+def _changed_notes(steps: Sequence[StepConfig], last: Mapping[int, Attempt]) -> Iterator[str]:
+    for index, one in sorted(last.items()):
+        if _form(one.config, files=True) != _form(steps[index], files=True):
+            what = "its files have changed since" if one.completed else "it has changed since"
+            state = "completed" if one.completed else f"is {one.step.state}"
+            yield f"step {one.step.name} {state} in {one.run}: {what}"
