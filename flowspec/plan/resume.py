@@ -68,8 +68,8 @@ def remainder(
     """Returns which of a request's `steps` are left of a chain of `runs`, oldest first.
 
     `chosen` says that the user named the steps of the first run: those which it had not are none of what is left.
-    `places` gives the place of a step in the spec, for errors, which tell none of the `secrets`. Raises FlowspecError when the spec has changed so that
-    what is left can't be known.
+    `places` gives the place of a step in the spec, for errors, which tell none of the `secrets`. Raises FlowspecError
+    when the spec has changed so that what is left can't be known.
     """
     last, gone = _last_attempts(steps, runs)
     absent = [index for index in range(len(steps)) if index not in last]
@@ -128,17 +128,17 @@ def _refuse_unknown(
     renamed = next((one for one in gone if one.completed), None)
     latest = max((index for index, one in last.items() if one.completed), default=-1)
     for index in absent:
-        name = steps[index]["Name"]
+        step = f"{places(index)}: step {steps[index]['Name']!r}"
         if renamed:
             raise FlowspecError(
-                f"{places(index)}: step {name!r} was not in {renamed.run}, where {renamed.step.name!r} completed, which "
-                f"the spec has no more: if it was renamed, it is done",
-                remedy=f"give it its name of then; or {_CHOOSE}",
+                f"{step} was not in {renamed.run}, where {renamed.step.name!r} completed, which the spec has no more: "
+                "if that is its name of then, it is done",
+                remedy=f"give it that name; or {_CHOOSE}",
             )
         if index < latest:
             raise FlowspecError(
-                f"{places(index)}: step {name!r} is new, and {steps[latest]['Name']!r}, which comes after it, completed "
-                f"in {last[latest].run} without it: whether it is to run can't be known",
+                f"{step} is new, and {steps[latest]['Name']!r}, which comes after it, completed in {last[latest].run} "
+                "without it: whether it is to run can't be known",
                 remedy=_CHOOSE,
             )
 

@@ -69,7 +69,7 @@ def _last_run(emr: Emr, jobflow: JobFlow) -> str:
     if ended is None:
         on = f" on target {jobflow.target}" if jobflow.target else ""
         raise FlowspecError(
-            f"{jobflow.name} has no run{on} that ended in the last {LOOKBACK.days} days: there is nothing to go on from",
+            f"{jobflow.name} has no run{on} that ended in the last {LOOKBACK.days} days: nothing to go on from",
             remedy="run all of it: leave out --rerun",
         )
     return ended.id

@@ -1,0 +1,196 @@
+"""What `--rerun failed` starts for a flow whose cluster ends with its steps."""
+
+import pytest
+
+from flowspec.backend.aws.apply import apply
+from flowspec.backend.aws.observe import describe
+from flowspec.document.parse import load
+from flowspec.document.validate import validate
+from flowspec.emulator.state.paths import step_logs
+from flowspec.errors import FlowspecError
+from flowspec.pipeline import plan_on, preflight_on, refuse_wrong
+from flowspec.plan.cluster import CHOSEN, PART_TAG
+from flowspec.request.compile import compile
+from flowspec.request.selection import select_steps
+
+HEAD = """flowspec: v1
+name: nightly
+backend: local
+release_label: emr-7.5.0
+enable_debugging: true
+log_uri: s3://acme/logs/
+instance_groups: [{role: MASTER, type: m5.xlarge, count: 1}]
+steps:
+"""
+COUNT, SORT, MAIL = (
+    f"  - {{name: {name}, type: command, args: [echo, {name}]}}\n" for name in ("count", "sort", "mail")
+)
+
+
+class Flow:
+    """A flow on an embedded EMR that runs nothing: the test says how its steps end."""
+
+    def __init__(self, emr, path):
+        self.emr, self.path = emr, path
+
+    def planned(self, steps, rerun=("failed",), **chosen):
+        self.path.write_text(HEAD + steps)
+        self.flow = validate(load(self.path))
+        self.request = select_steps(compile(self.flow), **chosen)
+        return plan_on(self.emr, self.flow, self.request, rerun=rerun)
+
+    def names(self, steps):
+        return [one["Name"] for one in self.planned(steps).request["Steps"]][1:]
+
+    def run(self, steps, *states, rerun=(), end="TERMINATED", **chosen):
+        """Applies, and lets its steps, without the one that sets up debugging, end in these states."""
+        cluster_id = apply(self.planned(steps, rerun, **chosen), self.emr).cluster_id
+        setup, *own = describe(self.emr, cluster_id).steps
+        for step, state in zip([setup, *own], ["COMPLETED", *states], strict=True):
+            self.emr.put_step_in_state(step.id, state)
+        self.emr.put_in_state(cluster_id, end)
+        return cluster_id
+
+
+@pytest.fixture
+def flow(emr, tmp_path):
+    return Flow(emr, tmp_path / "job.yaml")
+
+
+def test_what_did_not_complete_is_run(flow):
+    first = flow.run(COUNT + SORT + MAIL, "COMPLETED", "FAILED", "CANCELLED")
+    made = flow.planned(COUNT + SORT + MAIL)
+    assert [one["Name"] for one in made.request["Steps"]] == ["Setup Hadoop Debugging", "sort", "mail"]
+    assert f"done in {first}, and not run again: count" in made.notes
+    # What ran after a failure that stopped nothing is done.
+    flow.run(COUNT + SORT + MAIL, "FAILED", "COMPLETED", "COMPLETED")
+    assert flow.names(COUNT + SORT + MAIL) == ["count"]
+
+
+def test_runs_that_go_on_from_each_other(flow):
+    first = flow.run(COUNT + SORT + MAIL, "COMPLETED", "FAILED", "CANCELLED")
+    second = flow.run(COUNT + SORT + MAIL, "COMPLETED", "FAILED", rerun=["failed"])
+    assert describe(flow.emr, second).tags[PART_TAG] == first
+    assert flow.names(COUNT + SORT + MAIL) == ["mail"]
+    # One that failed before a step ran has left what it had.
+    flow.run(COUNT + SORT + MAIL, "CANCELLED", rerun=["failed"], end="TERMINATED_WITH_ERRORS")
+    assert flow.names(COUNT + SORT + MAIL) == ["mail"]
+    last = flow.run(COUNT + SORT + MAIL, "COMPLETED", rerun=["failed"])
+    made = flow.planned(COUNT + SORT + MAIL)
+    assert (made.joins, made.has_changes) == (last, False)
+
+
+def test_two_at_once_are_one(flow):
+    flow.run(COUNT + SORT, "COMPLETED", "FAILED")
+    plans = [flow.planned(COUNT + SORT) for _ in range(2)]
+    started = apply(plans[0], flow.emr)
+    assert apply(plans[1], flow.emr) == type(started)(started.cluster_id, joined=True)
+    # So is one that is made while the new run is active: it is compared with the run that the active one goes on from.
+    assert flow.planned(COUNT + SORT).joins == started.cluster_id
+
+
+def test_a_run_of_chosen_steps_leaves_none_of_the_others(flow):
+    cluster = flow.run(COUNT + SORT + MAIL, "FAILED", "CANCELLED", first="sort")
+    assert describe(flow.emr, cluster).tags[PART_TAG] == CHOSEN
+    assert flow.names(COUNT + SORT + MAIL) == ["sort", "mail"]
+    assert any("step count was not in" in note for note in flow.planned(COUNT + SORT + MAIL).notes)
+
+
+def test_an_active_run_is_joined_or_in_the_way(flow):
+    flow.run(COUNT + SORT, "COMPLETED", "FAILED")
+    whole = apply(flow.planned(COUNT + SORT, ()), flow.emr).cluster_id
+    assert flow.planned(COUNT + SORT).joins == whole
+    assert "made from another request" in flow.planned(COUNT + SORT + MAIL).blocked
+    flow.emr.put_in_state(whole, "TERMINATING")
+    with pytest.raises(FlowspecError, match="is TERMINATING"):
+        flow.planned(COUNT + SORT)
+
+
+CHANGED = {
+    "renamed": (COUNT.replace("name: count", "name: counts") + SORT, "'count' completed"),
+    "other work": (COUNT.replace("echo, count", "echo, '2'") + SORT, "'count' then, '2' now"),
+    "before one that is done": (MAIL + COUNT + SORT, "whether it is to run can't be known"),
+}
+
+
+@pytest.mark.parametrize(("steps", "told"), CHANGED.values(), ids=list(CHANGED))
+def test_a_spec_that_has_changed_so_that_nobody_knows(flow, steps, told):
+    flow.run(COUNT + SORT, "COMPLETED", "FAILED")
+    with pytest.raises(FlowspecError, match=told) as refused:
+        flow.planned(steps)
+    assert "job.yaml:9: step" in refused.value.message
+    assert "--from STEP" in refused.value.remedy
+
+
+def test_a_spec_that_has_changed_in_what_is_left(flow):
+    cluster = flow.run(COUNT + SORT + MAIL, "COMPLETED", "FAILED", "CANCELLED")
+    made = flow.planned(COUNT + SORT.replace("echo", "printf") + SORT.replace("sort", "send"))
+    assert [one["Name"] for one in made.request["Steps"]][1:] == ["sort", "send"]
+    assert f"step sort is FAILED in {cluster}: it has changed since" in made.notes
+    assert f"step send is new since {cluster}" in made.notes
+    assert f"step mail of {cluster} (CANCELLED) is not in the spec any more" in made.notes
+
+
+def test_steps_of_one_name_are_told_apart_by_their_order(flow):
+    flow.run(COUNT + COUNT + SORT, "COMPLETED", "FAILED", "CANCELLED")
+    assert flow.names(COUNT + COUNT + SORT) == ["count", "sort"]
+    flow.run(COUNT + COUNT + SORT, "COMPLETED", "FAILED", rerun=["failed"])
+    assert flow.names(COUNT + COUNT + SORT) == ["sort"]
+
+
+def test_what_can_not_be_asked_for(flow):
+    with pytest.raises(FlowspecError, match="no run that ended in the last 60 days"):
+        flow.planned(COUNT)
+    with pytest.raises(FlowspecError, match="ends with its steps") as refused:
+        flow.planned(COUNT + SORT, ["failed", "sort"])
+    assert "--only sort" in refused.value.remedy
+    with pytest.raises(FlowspecError, match="chooses the steps itself"):
+        flow.planned(COUNT + SORT, first="sort")
+
+
+def test_a_skipped_exit_is_done(flow):
+    steps = COUNT + SORT.replace("}", ", skip_on_exit: [3], on_failure: TERMINATE_CLUSTER}") + MAIL
+    cluster = flow.run(steps, "COMPLETED", "FAILED", "CANCELLED", end="TERMINATED_WITH_ERRORS")
+    # Without its log it is taken for failed, which is said.
+    made = flow.planned(steps)
+    assert [one["Name"] for one in made.request["Steps"]][1:] == ["sort", "mail"]
+    assert any("its exit code (skip_on_exit) is in no log" in note for note in made.notes)
+    step = describe(flow.emr, cluster).steps[2]
+    log = step_logs(flow.emr.service.home, cluster, step.id) / "controller"
+    log.parent.mkdir(parents=True)
+    log.write_text("WARN Step failed with exitCode 3 and took 1 seconds\n")
+    assert flow.planned(steps).joins == cluster
+
+
+def test_data_of_earlier_steps_must_be_there(flow, tmp_path):
+    """Of a streaming job for sure, of a program perhaps; HDFS is gone with its cluster."""
+    mid, temp = tmp_path / "mid", "hdfs:///tmp/words"
+    (tmp_path / "in").mkdir()
+    job = "type: streaming, mapper: /bin/cat, reducer: none"
+    steps = (
+        f"  - {{name: one, {job}, input: {tmp_path}/in, output: {mid}}}\n"
+        f"  - {{name: two, {job}, input: {tmp_path}/in, output: '{temp}'}}\n"
+        f"  - {{name: three, type: command, args: [echo, 's3://acme/mid/x']}}\n"
+        f"  - {{name: four, {job}, input: [{mid}, '{temp}'], output: {tmp_path}/out}}\n"
+        f"  - {{name: five, type: command, args: [echo, 's3://acme/mid']}}\n"
+    )
+    flow.run(steps, "COMPLETED", "COMPLETED", "COMPLETED", "FAILED", "CANCELLED")
+
+    def found(**chosen):
+        made = flow.planned(steps, () if chosen else ("failed",), **chosen)
+        made = preflight_on(flow.emr, flow.flow, flow.request, made)
+        return made, {(one.level.value, one.value, one.location.line): one.message for one in made.preflight}
+
+    made, told = found()
+    assert told == found(first="four")[1]
+    assert told["wrong", str(mid), 12] == "does not exist; step one, which is left out, writes it"
+    assert "it was in the HDFS of a cluster that is gone" in told["wrong", temp, 12]
+    assert told["not checked", "s3://acme/mid", 13] == "does not exist; step three, which is left out, may write it"
+    with pytest.raises(FlowspecError, match="step one, which is left out, writes it") as refused:
+        refuse_wrong(made)
+    assert "--skip-preflight" in refused.value.remedy
+    mid.mkdir()
+    (tmp_path / "out").mkdir()
+    told = found()[1]
+    assert ("ok", str(mid), 12) in told
+    assert "exists already" in told["wrong", str(tmp_path / "out"), 12]
