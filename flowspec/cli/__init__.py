@@ -62,6 +62,7 @@ COMMANDS: Mapping[str, str] = {
     "idle": "List the clusters that have nothing to do.",
     "destroy": "Terminate a cluster and wait until it is gone.",
     "unlock": "Remove the lock that an apply left on a cluster.",
+    "staging": "List the files that applies staged, delete unused ones.",
     "emulator": "Serve the embedded EMR to any client on this machine.",
     "schema": "Print the JSON Schema of the spec, the reference of its fields.",
     "explain": "Explain a finding or a field of the spec, with examples.",

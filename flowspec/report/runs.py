@@ -142,7 +142,7 @@ def table(clusters: Sequence[Cluster]) -> str:
         )
         for one in clusters
     ]
-    return _columns(("CLUSTER", "STATE", "CREATED", "FLOW", "TARGET", "SPEC", "NAME"), rows)
+    return columns(("CLUSTER", "STATE", "CREATED", "FLOW", "TARGET", "SPEC", "NAME"), rows)
 
 
 def idle_table(found: Sequence[IdleCluster]) -> str:
@@ -159,7 +159,7 @@ def idle_table(found: Sequence[IdleCluster]) -> str:
         )
         for one in found
     ]
-    return _columns(("CLUSTER", "IDLE SINCE", "FOR", "INSTANCES", "INSTANCE HOURS", "FLOW", "NAME"), rows)
+    return columns(("CLUSTER", "IDLE SINCE", "FOR", "INSTANCES", "INSTANCE HOURS", "FLOW", "NAME"), rows)
 
 
 def _span(span: timedelta) -> str:
@@ -170,7 +170,7 @@ def _span(span: timedelta) -> str:
     return " ".join(parts)
 
 
-def _columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Lines with columns of equal width; the last is as wide as it is."""
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head) - 1)]
     return "\n".join(

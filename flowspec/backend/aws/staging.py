@@ -10,6 +10,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Any
 
@@ -23,6 +24,9 @@ from flowspec.plan.changes import Action, Plan
 if TYPE_CHECKING:
     from flowspec.request.assets import Asset
 
+REFRESH_AFTER = timedelta(days=7)
+"""A file that was staged longer ago is uploaded again: so `flowspec staging prune` does not take it for unused."""
+
 # PutObject takes up to 5 GiB; and what is sent in parts survives a bad connection better.
 _IN_PARTS = 1 << 30
 _BLOCK = 1 << 20
@@ -32,7 +36,7 @@ _ACCESS = "read and write below it (target's `staging:`)"
 
 
 def stage(emr: Emr, assets: Iterable[Asset], *, in_parts: int = _IN_PARTS) -> Iterator[tuple[Asset, bool]]:
-    """Uploads what is not there yet; gives each asset and whether it was sent.
+    """Uploads what is not there yet, or was staged long ago; gives each asset and whether it was sent.
 
     The key holds the content's hash, so what is there already needs no comparison. Raises
     ServiceError when S3 refuses (no such bucket, access denied) or can't be reached, and FlowspecError when a
@@ -41,10 +45,22 @@ def stage(emr: Emr, assets: Iterable[Asset], *, in_parts: int = _IN_PARTS) -> It
     s3: Any = None
     for asset in assets:
         s3 = s3 or emr.s3()
-        missing = not _exists(s3, asset.uri)
-        if missing:
+        staged = _staged_at(s3, asset.uri)
+        if staged is None:
             _upload(s3, asset, in_parts)
-        yield asset, missing
+            yield asset, True
+        else:
+            old = datetime.now(timezone.utc) - staged > REFRESH_AFTER
+            yield asset, old and _refresh(s3, asset, in_parts)
+
+
+def _refresh(s3: Any, asset: Asset, in_parts: int) -> bool:
+    """Uploads a file once more; False where S3 does not let us, since what is there will do."""
+    try:
+        _upload(s3, asset, in_parts)
+    except ServiceError:
+        return False
+    return True
 
 
 # A HEAD takes some 30 ms: a plan with hundreds of files, or of hundreds of flows, is not to take a minute.
@@ -74,7 +90,7 @@ class StagedFiles:
                 return None
             self._left -= 1
             self._s3 = self._s3 or self._emr.s3(attempts=2)
-        return _exists(self._s3, uri)
+        return _staged_at(self._s3, uri) is not None
 
 
 def note_staged(files: StagedFiles, plan: Plan) -> Plan:
@@ -108,19 +124,20 @@ def note_staged(files: StagedFiles, plan: Plan) -> Plan:
     return replace(plan, changes=lines, staged=frozenset(staged), notes=(*plan.notes, *notes))
 
 
-def _exists(s3: Any, uri: str) -> bool:
+def _staged_at(s3: Any, uri: str) -> datetime | None:
+    """When the object at a URI was written; None where there is none."""
     from botocore.exceptions import ClientError
 
     bucket, key = split_s3(uri)
     with s3_errors("HeadObject", uri, access=_ACCESS):
         try:
-            s3.head_object(Bucket=bucket, Key=key)
+            written: datetime = s3.head_object(Bucket=bucket, Key=key)["LastModified"]
         except ClientError as error:
             # HEAD has no body, so a missing key and a missing bucket are both a bare 404; PutObject tells them apart.
             if error.response["Error"]["Code"] not in {"404", "NoSuchKey", "NotFound"}:
                 raise
-            return False
-    return True
+            return None
+    return written
 
 
 def _upload(s3: Any, asset: Asset, in_parts: int) -> None:

@@ -1,0 +1,209 @@
+"""`flowspec staging`: the local files that applies have uploaded to S3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from flowspec.cli.confirm import confirm
+from flowspec.cli.exits import Exit
+from flowspec.cli.options import CONNECTION, SPEC_PATH, STAGING, VARIABLES, YES, compose_options, output_format
+from flowspec.cli.output import Level, eprint, eprint_report, print_result
+from flowspec.cli.times import span
+from flowspec.errors import FlowspecError
+
+if TYPE_CHECKING:
+    from flowspec.backend.aws.client import Emr, Endpoint
+    from flowspec.backend.aws.manage.staged import Deletion, StagedFile
+
+_OF = compose_options(
+    click.argument("specs", nargs=-1, type=SPEC_PATH, metavar="[SPEC]..."), VARIABLES, CONNECTION, STAGING
+)
+
+
+class _Folder(NamedTuple):
+    """A staging folder, the EMR whose clusters use it, and the specs that name files in it, by the files' hashes."""
+
+    emr: Emr
+    uri: str
+    named: Mapping[str, str]
+
+    def users(self) -> dict[str, str]:
+        """What uses files, by their hashes: active clusters, and the specs that were given."""
+        from flowspec.backend.aws.manage.staged import hashes_in_use
+
+        return {**self.named, **hashes_in_use(self.emr)}
+
+
+@click.group("staging", epilog="Example: flowspec staging prune jobs/ --older-than 30d --dry-run")
+def command() -> None:
+    """List the local files that applies have uploaded to S3, and delete those that nothing uses.
+
+    On this machine (backend: local) files are used in place and nothing is staged: `flowspec emulator prune` removes
+    what ended clusters left there.
+    """
+
+
+@command.command("list", epilog="Example: flowspec staging list job.yaml --target prod")
+@_OF
+@output_format("text", "json")
+def list_command(specs: tuple[Path, ...], format_: str, **options: Any) -> int:
+    """List the staged files, and what uses each: an active cluster of the region, or a SPEC.
+
+    The folder is that of the SPECs' target, or the one of --staging.
+    """
+    from flowspec.backend.aws.manage.staged import staged_files
+    from flowspec.report import runs, staging
+
+    folder = _folder(specs, **options)
+    files, users = list(staged_files(folder.emr, folder.uri)), folder.users()
+    if format_ == "json":
+        print_result(runs.as_json([staging.document(one, users) for one in files]))
+    else:
+        print_result(f"{staging.as_text(files, users)}\n{staging.total(files)} below {folder.uri}")
+    return Exit.OK
+
+
+def _age(context: click.Context, option: click.Parameter, value: str) -> timedelta:
+    from flowspec.backend.aws.manage.staged import LEAST_AGE
+
+    found = span(context, option, value)
+    if found < LEAST_AGE:
+        raise click.BadParameter(f"it is at least {LEAST_AGE.days}d: an apply may be about to use a younger file")
+    return found
+
+
+@command.command("prune", epilog="Example: flowspec staging prune jobs/ --target prod --older-than 30d --dry-run")
+@_OF
+@click.option("--older-than", callback=_age, default="30d", show_default=True, metavar="SPAN", help="Since the upload.")
+@click.option("--dry-run", is_flag=True, help="List what would be deleted, and delete nothing.")
+@YES
+@output_format("text", "json")
+def prune_command(
+    specs: tuple[Path, ...], older_than: timedelta, dry_run: bool, yes: bool, format_: str, **options: Any
+) -> int:
+    """Delete staged files that are old and that nothing uses.
+
+    Kept are files that active clusters of the region name, whoever made them, those of the SPECs, and all objects whose
+    names are not FOLDER/SHA256/NAME. An apply uploads a file again that was staged more than 7 days ago, so that none
+    goes under its hands. Clusters of other regions or accounts that use the folder are not seen.
+    """
+    from flowspec.backend.aws.manage.staged import staged_files
+    from flowspec.report import staging
+
+    folder, before = _folder(specs, **options), datetime.now(timezone.utc) - older_than
+    files, users = list(staged_files(folder.emr, folder.uri)), folder.users()
+    doomed = [one for one in files if one.modified < before and one.sha256 not in users]
+    pages: list[Deletion] = []
+    if doomed and not dry_run:
+        eprint_report(staging.as_text(doomed, users), level=Level.WARNING)
+        confirm(f"Delete {staging.total(doomed)}?", yes=yes, unasked=False)
+        # Whoever was asked may have taken some time to answer.
+        users = folder.users()
+        doomed = [one for one in doomed if one.sha256 not in users]
+        pages = list(_deleted(folder, doomed, before))
+    return _print(folder, files, doomed, pages, format_, dry_run=dry_run)
+
+
+# Of 1000 files, which S3 mostly refuses for one reason; --format json has all.
+_TOLD = 10
+
+
+def _deleted(folder: _Folder, doomed: Sequence[StagedFile], before: datetime) -> Iterator[Deletion]:
+    """Deletes files and yields each page; says on the way what S3 refuses, and how far it came when it is stopped."""
+    from flowspec.backend.aws.manage.staged import delete_staged
+    from flowspec.report import staging
+
+    done: list[StagedFile] = []
+    try:
+        for page in delete_staged(folder.emr, folder.uri, doomed, before=before):
+            done += page.deleted
+            for one in page.refused[:_TOLD]:
+                eprint(f"{one.uri}: not deleted: {one.code}: {one.message}", level=Level.ERROR)
+            if len(page.refused) > _TOLD:
+                eprint(f"and {len(page.refused) - _TOLD} more were not deleted", level=Level.ERROR)
+            yield page
+    except (FlowspecError, KeyboardInterrupt):
+        eprint(f"stopped; deleted by then: {staging.total(done)}", level=Level.ERROR)
+        raise
+
+
+def _print(
+    folder: _Folder,
+    files: Sequence[StagedFile],
+    doomed: Sequence[StagedFile],
+    pages: Sequence[Deletion],
+    format_: str,
+    *,
+    dry_run: bool,
+) -> Exit:
+    from flowspec.report import runs, staging
+
+    deleted = [one for page in pages for one in page.deleted]
+    refused = [one for page in pages for one in page.refused]
+    if format_ == "json":
+        chosen = doomed if dry_run else deleted
+        found = {
+            "staging": folder.uri,
+            "dry_run": dry_run,
+            "found": {"files": len(files), "bytes": sum(one.size for one in files)},
+            "deleted": [staging.document(one, {}) for one in chosen],
+            "bytes": sum(one.size for one in chosen),
+            "refused": [one._asdict() for one in refused],
+        }
+        print_result(runs.as_json(found))
+    elif dry_run and doomed:
+        print_result(staging.as_text(doomed, {}))
+    if format_ == "text":
+        what = f"would delete {staging.total(doomed)}" if dry_run else f"deleted {staging.total(deleted)}"
+        print_result(f"{what}, of {staging.total(files)} below {folder.uri}")
+    return Exit.ERROR if refused else Exit.OK
+
+
+def _folder(specs: Sequence[Path], *, staging: str | None, **options: Any) -> _Folder:
+    """The staging folder of specs, or the one that is given. Raises FlowspecError when they have several, or none."""
+    from flowspec.backend.aws.client import Endpoint, connect
+
+    found: dict[tuple[Endpoint, str], dict[str, str]] = {}
+    if specs:
+        found = _folders_of(specs, staging=staging, **options)
+    elif staging:
+        connection = {name: options[name] for name in ("region", "profile", "endpoint_url")}
+        found = {(Endpoint("emr", **connection), _checked(staging)): {}}
+    if not found:
+        raise click.UsageError("name specs, or the folder with --staging s3://bucket/folder/")
+    if len(found) > 1:
+        folders = ", ".join(sorted({uri for _, uri in found}))
+        raise FlowspecError(f"the specs stage in {len(found)} places: {folders}", remedy="name specs of one at a time")
+    (((endpoint, uri), named),) = found.items()
+    return _Folder(connect(endpoint), uri, named)
+
+
+def _checked(staging: str) -> str:
+    if not staging.startswith("s3://") or not staging.removeprefix("s3://").strip("/"):
+        raise click.BadParameter(f"{staging!r} is no S3 folder: write s3://bucket/folder/", param_hint="--staging")
+    return staging
+
+
+def _folders_of(specs: Sequence[Path], **options: Any) -> dict[tuple[Endpoint, str], dict[str, str]]:
+    """The places where specs stage their files, each with the hashes of what the specs name now, and which spec."""
+    from flowspec.backend.aws.client import Endpoint
+    from flowspec.cli.planning import compiled
+    from flowspec.document.discovery import find_specs
+
+    found: dict[tuple[Endpoint, str], dict[str, str]] = {}
+    for spec in find_specs(specs):
+        flow, request = compiled(spec, (), placeholders=True, warn=lambda _: None, **options)
+        if not flow.stages_files:
+            raise FlowspecError(
+                f"{spec}: target '{flow.target}' runs on this machine, where files are used in place and not staged",
+                remedy="choose a target that runs on EMR with --target; `flowspec emulator prune` cleans up here",
+            )
+        if flow.staging:
+            named = found.setdefault((Endpoint.of(flow), _checked(flow.staging)), {})
+            named |= {one.sha256: str(spec) for one in request.assets}
+    return found

@@ -1,0 +1,36 @@
+"""Staged files as text and plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from flowspec.backend.aws.manage.staged import StagedFile
+from flowspec.document.escaping import visible
+from flowspec.report.runs import columns
+
+
+def as_text(files: Sequence[StagedFile], users: Mapping[str, str]) -> str:
+    """A line for each file; `users` are what uses files, by their hashes."""
+    rows = [
+        (f"{one.modified:%Y-%m-%d %H:%M}", f"{one.size:,}", visible(users.get(one.sha256, "")), visible(one.uri))
+        for one in files
+    ]
+    return columns(("STAGED", "BYTES", "USED BY", "FILE"), rows)
+
+
+def total(files: Iterable[StagedFile]) -> str:
+    """`12 files, 3,456,789 bytes`."""
+    sizes = [one.size for one in files]
+    return f"{len(sizes):,} file{'' if len(sizes) == 1 else 's'}, {sum(sizes):,} bytes"
+
+
+def document(one: StagedFile, users: Mapping[str, str]) -> dict[str, Any]:
+    """A file for programs: plain data, `used_by` null where nothing is known to use it."""
+    return {
+        "uri": one.uri,
+        "sha256": one.sha256,
+        "bytes": one.size,
+        "modified": one.modified,
+        "used_by": users.get(one.sha256),
+    }
