@@ -179,6 +179,8 @@ def _notes(jobflow: JobFlow, params: Mapping[str, Any], uses: list[DataUse], acc
         yield "programs get URIs as arguments, and may read or write them: see NamedInArguments"
     if list(chain(params.get("Steps", ()), params.get("BootstrapActions", ()))):
         yield "what programs use without naming it in their arguments is not in the policy of the instances"
+    if jobflow.stages_files and jobflow.staging:
+        yield f"`flowspec staging prune` also needs s3:DeleteObject below {jobflow.staging}, which apply does not"
     if params.get("LogEncryptionKmsKeyId"):
         yield f"the instances also need kms:Encrypt and kms:GenerateDataKey for {params['LogEncryptionKmsKeyId']}"
     yield "the checks before a submission (plan --preflight) read more; what they may not read they say is not checked"

@@ -77,7 +77,7 @@ def _age(context: click.Context, option: click.Parameter, value: str) -> timedel
     return found
 
 
-@command.command("prune", epilog="Example: flowspec staging prune jobs/ --target prod --older-than 30d --dry-run")
+@command.command("prune", epilog="Example: flowspec staging prune job.yaml --older-than 60d --dry-run")
 @_OF
 @click.option("--older-than", callback=_age, default="30d", show_default=True, metavar="SPAN", help="Since the upload.")
 @click.option("--dry-run", is_flag=True, help="List what would be deleted, and delete nothing.")
@@ -89,8 +89,8 @@ def prune_command(
     """Delete staged files that are old and that nothing uses.
 
     Kept are files that active clusters of the region name, whoever made them, those of the SPECs, and all objects whose
-    names are not FOLDER/SHA256/NAME. An apply uploads a file again that was staged more than 7 days ago, so that none
-    goes under its hands. Clusters of other regions or accounts that use the folder are not seen.
+    names are not FOLDER/SHA256/NAME. An apply uploads a file again that was staged more than 7 days ago, so that what
+    a new run uses is not old. Clusters of other regions or accounts that use the folder are not seen.
     """
     from flowspec.backend.aws.manage.staged import staged_files
     from flowspec.report import staging
@@ -102,7 +102,7 @@ def prune_command(
     if doomed and not dry_run:
         eprint_report(staging.as_text(doomed, users), level=Level.WARNING)
         confirm(f"Delete {staging.total(doomed)}?", yes=yes, unasked=False)
-        # Whoever was asked may have taken some time to answer.
+        # The answer may have taken some time.
         users = folder.users()
         doomed = [one for one in doomed if one.sha256 not in users]
         pages = list(_deleted(folder, doomed, before))
@@ -114,7 +114,7 @@ _TOLD = 10
 
 
 def _deleted(folder: _Folder, doomed: Sequence[StagedFile], before: datetime) -> Iterator[Deletion]:
-    """Deletes files and yields each page; says on the way what S3 refuses, and how far it came when it is stopped."""
+    """Deletes files and yields each page; prints what S3 refuses, and how much was deleted when it is stopped."""
     from flowspec.backend.aws.manage.staged import delete_staged
     from flowspec.report import staging
 

@@ -1,8 +1,9 @@
 """The files that applies staged in S3: lists them, finds those that active clusters use, and deletes old ones.
 
-An apply that is about to use a file which another one staged looks only whether it is there. So that no file goes in
-between, `staging.stage` uploads one again that is older than REFRESH_AFTER, and none younger than LEAST_AGE is deleted:
-what a new cluster uses is younger than that for a day, and by then the cluster is among the active ones.
+An apply that uses a file which an earlier one staged only looks whether it is there. So that no file is deleted before
+its cluster is among the active ones, `staging.stage` uploads one again that is older than REFRESH_AFTER, and none
+younger than LEAST_AGE is deleted: that leaves a day. What remains is the moment between the last look at a file and its
+deletion: S3 has no deletion on the condition that an object was not written since (`IfMatch` compares its content).
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Refusal(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """What became of one page of files: those `deleted`, `spared` since they were written again, and `refused`."""
+    """The result for one page of files: those `deleted`, `spared` since they were written again, and `refused`."""
 
     deleted: tuple[StagedFile, ...]
     spared: tuple[StagedFile, ...]

@@ -205,6 +205,17 @@ def test_files_that_s3_keeps_are_named(folder, command):
     assert folder.uris() == {uris[0]}
 
 
+def test_an_interrupt_says_what_is_gone(folder, command, monkeypatch):
+    folder.put("x")
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("flowspec.backend.aws.manage.staged._delete", interrupt)
+    code, _, err = command("prune", "--staging", STAGING, "--yes")
+    assert (code, "stopped; deleted by then: 0 files, 0 bytes" in err) == (130, True)
+
+
 def test_on_this_machine_nothing_is_staged(tmp_path, capsys):
     (tmp_path / "job.yaml").write_text(SPEC + "  - {name: one, type: command, args: ['true']}\nbackend: local\n")
     assert run(["staging", "list", str(tmp_path / "job.yaml")]) == 1
