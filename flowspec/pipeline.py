@@ -72,7 +72,8 @@ def plan_on(
 ) -> Plan:
     """Reads the flow's cluster and which files are staged, and makes the plan with the backend's report.
 
-    The options are those of `make_plan`; `files` is given to plans that are made together.
+    The options are those of `make_plan`; `files` is given to plans that are made together. For a cluster that ends with
+    its steps, "failed" in `rerun` makes the plan of what the flow's last run left.
 
     Raises SpecError when a step can't run on the backend, ServiceError when EMR refuses to be read.
     """

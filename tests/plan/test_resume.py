@@ -164,17 +164,18 @@ def test_a_skipped_exit_is_done(flow):
 
 def test_data_of_earlier_steps_must_be_there(flow, tmp_path):
     """Of a streaming job for sure, of a program perhaps; HDFS is gone with its cluster."""
-    mid, temp = tmp_path / "mid", "hdfs:///tmp/words"
+    mid, temp, other = tmp_path / "mid", "hdfs:///tmp/words", "hdfs://other:8020/words"
     (tmp_path / "in").mkdir()
     job = "type: streaming, mapper: /bin/cat, reducer: none"
     steps = (
         f"  - {{name: one, {job}, input: {tmp_path}/in, output: {mid}}}\n"
         f"  - {{name: two, {job}, input: {tmp_path}/in, output: '{temp}'}}\n"
+        f"  - {{name: more, {job}, input: {tmp_path}/in, output: '{other}'}}\n"
         f"  - {{name: three, type: command, args: [echo, 's3://acme/mid/x']}}\n"
-        f"  - {{name: four, {job}, input: [{mid}, '{temp}'], output: {tmp_path}/out}}\n"
+        f"  - {{name: four, {job}, input: [{mid}, '{temp}', '{other}'], output: {tmp_path}/out}}\n"
         f"  - {{name: five, type: command, args: [echo, 's3://acme/mid']}}\n"
     )
-    flow.run(steps, "COMPLETED", "COMPLETED", "COMPLETED", "FAILED", "CANCELLED")
+    flow.run(steps, *["COMPLETED"] * 4, "FAILED", "CANCELLED")
 
     def found(**chosen):
         made = flow.planned(steps, () if chosen else ("failed",), **chosen)
@@ -183,14 +184,15 @@ def test_data_of_earlier_steps_must_be_there(flow, tmp_path):
 
     made, told = found()
     assert told == found(first="four")[1]
-    assert told["wrong", str(mid), 12] == "does not exist; step one, which is left out, writes it"
-    assert "it was in the HDFS of a cluster that is gone" in told["wrong", temp, 12]
-    assert told["not checked", "s3://acme/mid", 13] == "does not exist; step three, which is left out, may write it"
+    assert told["wrong", str(mid), 13] == "does not exist; step one, which is left out, writes it"
+    assert "it was in the HDFS of a cluster that is gone" in told["wrong", temp, 13]
+    assert told["not checked", other, 13] == "step more, which is left out, writes it"
+    assert told["not checked", "s3://acme/mid", 14] == "does not exist; step three, which is left out, may write it"
     with pytest.raises(FlowspecError, match="step one, which is left out, writes it") as refused:
         refuse_wrong(made)
     assert "--skip-preflight" in refused.value.remedy
     mid.mkdir()
     (tmp_path / "out").mkdir()
     told = found()[1]
-    assert ("ok", str(mid), 12) in told
-    assert "exists already" in told["wrong", str(tmp_path / "out"), 12]
+    assert ("ok", str(mid), 13) in told
+    assert "exists already" in told["wrong", str(tmp_path / "out"), 13]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Protocol
 
-from flowspec.facts.uris import is_s3
 from flowspec.plan.changes import Action, Plan
 from flowspec.plan.findings import Finding, Level
 from flowspec.request.data import DataUse, data_uses, earlier_uses, overlaps
@@ -67,7 +67,7 @@ def data_findings(
     `omitted` is the data of steps that are left out (`omitted_data`): what they wrote has to be there.
     """
     before = {one: writer for one in wanted if (writer := _omitted_writer(one, uses, omitted))}
-    asked = [one for one in wanted if (one.use in _CHECKS or one in before) and (store.has(one.uri) or one in before)]
+    asked = [one for one in wanted if one in before or (one.use in _CHECKS and store.has(one.uri))]
 
     def look_up(use: DataUse) -> Finding:
         try:
@@ -142,8 +142,8 @@ def _check_earlier(use: DataUse, writer: DataUse, store: Store) -> Finding:
     surely = writer.use is not Use.ARGUMENT and (use.use is not Use.ARGUMENT or _holds(use.uri, writer.uri))
     told = f"{writer.part}, which is left out, {'writes' if surely else 'may write'} it"
     if not store.has(use.uri):
-        # EMR's own buckets and those that do not exist, which have a finding of their own, are in S3, too.
-        if is_s3(use.uri):
+        # Neither are another cluster's HDFS, and S3 buckets that do not exist, which have a finding of their own.
+        if not _OF_CLUSTER.match(use.uri):
             return finding(Level.UNCHECKED, use, told)
         message = f"{told}: it was in the HDFS of a cluster that is gone"
         return finding(Level.WRONG if surely else Level.UNCHECKED, use, message, _AGAIN)
@@ -154,6 +154,8 @@ def _check_earlier(use: DataUse, writer: DataUse, store: Store) -> Finding:
     return finding(Level.WRONG if missing else Level.UNCHECKED, use, f"does not exist; {told}", _AGAIN)
 
 
+# HDFS of the cluster itself: hdfs:///x, /x and x; hdfs://host:8020/x is another one's.
+_OF_CLUSTER = re.compile(r"(?:hdfs:(?://)?)?/(?!/)|(?![A-Za-z][A-Za-z0-9+.-]*:)")
 _AGAIN = "run that step, too: --from or --only it"
 
 
