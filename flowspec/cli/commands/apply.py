@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flowspec.cli.exits import Exit
 from flowspec.cli.locate import Chosen
 from flowspec.cli.options import (
     ALLOW_COMMANDS,
@@ -84,6 +85,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     from flowspec.backend.aws.runs.relaunch import Launches
     from flowspec.cli.follow import follow, print_detached
     from flowspec.pipeline import refuse_wrong
+    from flowspec.plan.compare import lives_on
     from flowspec.report import plans
 
     made, emr, again, preflight, flow = _made(spec, options)
@@ -101,7 +103,11 @@ def command(  # noqa: PLR0917 - click passes options by name
         return print_detached(chosen, format_, joined=applied.joined)
     launches = Launches(made, emr, notify)
     hooks = Hooks(flow, emr, partial(ewarn, secrets=made.secrets), allow_commands)
-    return follow(chosen, timeout=timeout, on_interrupt=on_interrupt, format_=format_, launches=launches, hooks=hooks)
+    code = follow(chosen, timeout=timeout, on_interrupt=on_interrupt, format_=format_, launches=launches, hooks=hooks)
+    # A saved plan, which can't be made again, is of what did run.
+    if code in {Exit.STEP_FAILED, Exit.CANCELLED} and again and not lives_on(made.request):
+        eprint("the same command with --rerun failed runs what is left")
+    return code
 
 
 def _looked_ahead(plan: Plan, preflight: Callable[[Plan], Plan]) -> Plan:
