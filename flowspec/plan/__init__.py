@@ -4,6 +4,7 @@
     changes      the plan as values: changes, calls in order, files to upload; a backend's assessment of a request
     fields       compares a request with what runs, member by member (differences, forms, groups, fleets)
     steps        which steps are to be added, cancelled, or left alone
+    resume       which steps of a request the last runs of its flow have left
     converge     differences -> calls of EMR in order, and lines of a plan (lines: what is made, appended or lost)
     compare      all of it together (`make_plan`)
     identity     the tags by which the next plan knows what the last apply did

@@ -308,6 +308,27 @@ def test_from_the_step_that_failed(flowspec, job, tmp_path):
     assert (flowspec("plan", path, "--from", "tow").code, flowspec("plan", path, "--only", "two").code) == (1, 0)
 
 
+def test_rerun_what_failed(flowspec, job, tmp_path):
+    def steps(mark):
+        return (
+            "  - {name: one, type: command, args: [touch, done]}\n"
+            f"  - {{name: two, type: command, args: [test, -e, {tmp_path}/{mark}], on_failure: TERMINATE_CLUSTER}}\n"
+            "  - {name: three, type: command, args: ['true']}\n"
+        )
+
+    failed = flowspec("apply", job(steps("absent")))
+    assert (failed.code, failed.err.endswith("the same command with --rerun failed runs what is left\n")) == (4, True)
+    path = job(steps("job.yaml"))
+    saved = flowspec("plan", path, "--rerun", "failed", "-o", "plan.json")
+    assert (saved.code, "not run again: one" in saved.out, saved.out.count("  > step")) == (0, True, 2)
+    assert flowspec("apply", "plan.json").code == 0
+    # The saved plan was of what the first run left, and the second one has left nothing.
+    assert flowspec("apply", "plan.json").code == 9
+    again = flowspec("apply", path, "--rerun", "failed")
+    assert (again.code, "nothing is left" in again.err, "started" in again.err) == (0, True, False)
+    assert flowspec("plan", path, "--rerun", "two").code == 1
+
+
 def test_some_steps_of_a_cluster_that_lives_on(flowspec, job):
     path = job("  - {name: one, type: command, args: ['true']}", keep_alive="true")
     refused = flowspec("plan", path, "--from", "one")

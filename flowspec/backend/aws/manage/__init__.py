@@ -5,5 +5,6 @@ resize          sets the sizes of instance groups and fleets
 steps           adds steps once, cancels steps
 ending          termination protection; what a cluster leaves behind
 reconstruction  a live or ended cluster -> the RunJobFlow request that makes one like it
+staged          lists and deletes the files that applies staged in S3
 adoption        our tags on a cluster that someone else made
 """

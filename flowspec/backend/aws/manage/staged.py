@@ -19,7 +19,7 @@ from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.s3 import s3_errors
 from flowspec.backend.aws.staging import REFRESH_AFTER
 from flowspec.errors import FlowspecError
-from flowspec.facts.states import OPEN
+from flowspec.facts.states import ACTIVE_STEPS, ENDED_STEPS, OPEN
 from flowspec.facts.uris import split_s3
 
 LEAST_AGE = REFRESH_AFTER + timedelta(days=1)
@@ -90,9 +90,10 @@ def _staged(bucket: str, prefix: str, objects: Sequence[Mapping[str, Any]]) -> I
 def hashes_in_use(emr: Emr) -> dict[str, str]:
     """Returns the hashes that active clusters of the account and region name, each with the id of such a cluster.
 
-    Of a cluster its description, bootstrap actions and steps are searched for anything that looks like a hash: those
-    that have ended, too, since more nodes run the bootstrap actions again. Whoever made the cluster. Sends
-    DescribeCluster, ListBootstrapActions and ListSteps for each. Raises FlowspecError when one can't be read.
+    Of each cluster, whoever made it, the description, the bootstrap actions (nodes that come later run them, too) and
+    the steps are searched for anything that looks like a hash; but for completed steps, which a cluster that lives on
+    may have had for a year. Sends DescribeCluster, ListBootstrapActions and ListSteps for each. Raises FlowspecError
+    when one can't be read.
     """
     found: dict[str, str] = {}
     try:
@@ -108,8 +109,13 @@ def hashes_in_use(emr: Emr) -> dict[str, str]:
 
 def _texts(emr: Emr, cluster_id: str) -> Iterator[str]:
     yield json.dumps(emr.call("DescribeCluster", ClusterId=cluster_id)["Cluster"], default=str)
-    for operation, member in (("ListBootstrapActions", "BootstrapActions"), ("ListSteps", "Steps")):
-        yield json.dumps(list(emr.pages(operation, member, ClusterId=cluster_id)), default=str)
+    yield json.dumps(list(emr.pages("ListBootstrapActions", "BootstrapActions", ClusterId=cluster_id)), default=str)
+    steps = emr.pages("ListSteps", "Steps", ClusterId=cluster_id, StepStates=_NOT_DONE)
+    yield json.dumps(list(steps), default=str)
+
+
+# A watcher adds a step that failed again, from what EMR says of it.
+_NOT_DONE = [one for one in (*ACTIVE_STEPS, *ENDED_STEPS) if one != "COMPLETED"]
 
 
 def delete_staged(emr: Emr, staging: str, files: Collection[StagedFile], *, before: datetime) -> Iterator[Deletion]:

@@ -1,1 +1,1 @@
-"""Acts on a run while it is watched: timeouts and retries of steps, further launches, and hooks."""
+"""Acts on a run while it is watched: timeouts and retries of steps, further launches, hooks; finds what a run left."""

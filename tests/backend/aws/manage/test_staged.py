@@ -13,6 +13,7 @@ from flowspec.backend.aws.client import Endpoint, connect
 from flowspec.backend.aws.manage.staged import delete_staged, hashes_in_use, staged_files
 from flowspec.backend.aws.staging import stage
 from flowspec.cli import run
+from flowspec.emulator.state.store import Store
 from flowspec.errors import ServiceError
 from flowspec.request.assets import Asset
 from tests.endpoints import NIGHTLY, way_to_embedded
@@ -84,13 +85,22 @@ def command(folder, capsys, monkeypatch):
     return call
 
 
-def launch(folder, text):
+def launch(folder, text, script="s3://other/setup.sh"):
+    """Starts a cluster that lives on, with a bootstrap action and a step, which is completed at once."""
     args = {"Jar": "command-runner.jar", "Args": ["spark-submit", "--py-files", f"{text},s3://other/x"]}
+    actions = [{"Name": "setup", "ScriptBootstrapAction": {"Path": script}}]
     steps = [{"Name": "one", "ActionOnFailure": "CONTINUE", "HadoopJarStep": args}]
     instances = {"MasterInstanceType": "m5.xlarge", "InstanceCount": 1, "KeepJobFlowAliveWhenNoSteps": True}
     roles = {"ServiceRole": "EMR_DefaultRole", "JobFlowRole": "EMR_EC2_DefaultRole"}
     request = {"Name": "x", "ReleaseLabel": "emr-7.5.0", "Instances": instances, "Steps": steps, **roles}
-    return folder.emr.create("RunJobFlow", **request)["JobFlowId"]
+    return folder.emr.create("RunJobFlow", BootstrapActions=actions, **request)["JobFlowId"]
+
+
+def end_steps(folder, cluster, state):
+    with Store(folder.way.service.home) as store, store.writing():
+        for step in store.find("step", cluster_id=cluster):
+            step.state = state
+            store.save(step)
 
 
 def test_old_files_that_nothing_uses_go(folder, command, tmp_path):
@@ -107,23 +117,29 @@ def test_old_files_that_nothing_uses_go(folder, command, tmp_path):
         folder.put("x", key=f"other/{'a' * 64}/x"),
         folder.put("x", key=f"flows-too/{'a' * 64}/x"),
     }
-    cluster = launch(folder, used.replace("s3://", "s3a://"))
+    script = folder.put("script", "setup.sh")
+    cluster = launch(folder, used.replace("s3://", "s3a://"), script)
+    assert hashes_in_use(folder.emr).keys() == {script.split("/")[-2]}
+    end_steps(folder, cluster, "FAILED")
     code, out, _ = command("list", tmp_path / "job.yaml", "--format", "json")
     users = {one["uri"]: one["used_by"] for one in json.loads(out)}
-    assert (code, users) == (0, {unused: None, young: None, mine: str(tmp_path / "job.yaml"), used: cluster})
+    assert (code, users) == (
+        0,
+        {unused: None, young: None, mine: str(tmp_path / "job.yaml"), used: cluster, script: cluster},
+    )
     code, out, _ = command("prune", tmp_path / "job.yaml", "--dry-run")
     assert (code, unused in out, out.count("s3://")) == (0, True, 2)
-    assert out.splitlines()[-1] == f"would delete 1 file, 6 bytes, of 4 files, 19 bytes below {STAGING}"
+    assert out.splitlines()[-1] == f"would delete 1 file, 6 bytes, of 5 files, 25 bytes below {STAGING}"
     code, _, err = command("prune", tmp_path / "job.yaml")
     assert (code, "give --yes" in err, unused in folder.uris()) == (2, True, True)
     code, out, _ = command("prune", tmp_path / "job.yaml", "--yes", "--format", "json")
     done = json.loads(out)
     assert (code, [one["uri"] for one in done["deleted"]], done["bytes"]) == (0, [unused], 6)
-    assert folder.uris() == {young, mine, used, *others}
+    assert folder.uris() == {young, mine, used, script, *others}
     # When its cluster has ended, and without the spec, the others go, too.
     folder.emr.call("TerminateJobFlows", JobFlowIds=[cluster])
     code, out, _ = command("prune", "--staging", STAGING.rstrip("/"), "--yes", "--older-than", "15d")
-    assert (code, out) == (0, f"deleted 3 files, 13 bytes, of 3 files, 13 bytes below {STAGING.rstrip('/')}\n")
+    assert (code, out) == (0, f"deleted 4 files, 19 bytes, of 4 files, 19 bytes below {STAGING.rstrip('/')}\n")
     assert folder.uris() == others
     assert command("prune", "--staging", STAGING, "--yes")[:2] == (
         0,
