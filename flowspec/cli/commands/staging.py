@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -68,23 +68,35 @@ def list_command(specs: tuple[Path, ...], format_: str, **options: Any) -> int:
     return Exit.OK
 
 
-def _age(context: click.Context, option: click.Parameter, value: str) -> timedelta:
+def _limit(context: click.Context, option: click.Parameter, value: str) -> datetime:
+    """The time before which a file was uploaded that is that old."""
     from flowspec.backend.aws.manage.staged import LEAST_AGE
 
     found = span(context, option, value)
     if found < LEAST_AGE:
         raise click.BadParameter(f"it is at least {LEAST_AGE.days}d: an apply may be about to use a younger file")
-    return found
+    try:
+        return datetime.now(timezone.utc) - found
+    except OverflowError as error:
+        raise click.BadParameter(f"{value} ago is before the year 1") from error
 
 
 @command.command("prune", epilog="Example: flowspec staging prune job.yaml --older-than 60d --dry-run")
 @_OF
-@click.option("--older-than", callback=_age, default="30d", show_default=True, metavar="SPAN", help="Since the upload.")
+@click.option(
+    "--older-than",
+    "before",
+    callback=_limit,
+    default="30d",
+    show_default=True,
+    metavar="SPAN",
+    help="Since the upload: 30d; at least 8d.",
+)
 @click.option("--dry-run", is_flag=True, help="List what would be deleted, and delete nothing.")
 @YES
 @output_format("text", "json")
 def prune_command(
-    specs: tuple[Path, ...], older_than: timedelta, dry_run: bool, yes: bool, format_: str, **options: Any
+    specs: tuple[Path, ...], before: datetime, dry_run: bool, yes: bool, format_: str, **options: Any
 ) -> int:
     """Delete staged files that are old and that nothing uses.
 
@@ -96,7 +108,7 @@ def prune_command(
     from flowspec.backend.aws.manage.staged import staged_files
     from flowspec.report import staging
 
-    folder, before = _folder(specs, **options), datetime.now(timezone.utc) - older_than
+    folder = _folder(specs, **options)
     files, users = list(staged_files(folder.emr, folder.uri)), folder.users()
     doomed = [one for one in files if one.modified < before and one.sha256 not in users]
     pages: list[Deletion] = []

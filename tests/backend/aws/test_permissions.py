@@ -153,6 +153,7 @@ def test_files_are_staged_by_who_applies_and_read_by_the_instances(made):
 def test_what_the_policies_do_not_have_is_said(made):
     assert any("NamedInArguments" in note for note in made[0].notes)
     assert not any("account" in note for note in made[0].notes)
+    assert any("`flowspec staging prune` also needs s3:DeleteObject" in note for note in made[0].notes)
 
 
 def test_the_command_prints_one_or_both(flow_of, tmp_path, monkeypatch):  # noqa: F811

@@ -195,6 +195,7 @@ def test_who_may_not_write_uses_what_is_there(folder, tmp_path, monkeypatch):
 def test_what_is_refused_is_said(folder, command, faulty_s3):
     uri = folder.put("x")
     assert command("prune", "--staging", STAGING, "--older-than", "7d")[0] == 2
+    assert command("prune", "--staging", STAGING, "--older-than", "999999999d")[0] == 2
     assert command("prune")[0] == 2
     assert command("prune", "--staging", "artifacts")[0] == 2
     # Unless it is known what is in use, nothing is deleted.
