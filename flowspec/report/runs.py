@@ -142,11 +142,12 @@ def table(clusters: Sequence[Cluster]) -> str:
         )
         for one in clusters
     ]
-    return _columns(("CLUSTER", "STATE", "CREATED", "FLOW", "TARGET", "SPEC", "NAME"), rows)
+    return columns(("CLUSTER", "STATE", "CREATED", "FLOW", "TARGET", "SPEC", "NAME"), rows)
 
 
 def idle_table(found: Sequence[IdleCluster]) -> str:
-    """One line an idle cluster: since when, how many instances, and their hours since then."""
+    """One line an idle cluster: since when, how many instances, their hours since then, and what they cost."""
+    are_paid = any(one.cost for one in found)
     rows = [
         (
             one.cluster.id,
@@ -154,12 +155,15 @@ def idle_table(found: Sequence[IdleCluster]) -> str:
             _span(one.idle),
             ", ".join(f"{count} {visible(kind)}" for kind, count in one.instances.items()),
             f"{sum(one.instance_hours.values()):.1f}",
+            *(idle_amounts(one.cost, one.idle_cost) if are_paid else ()),
             visible(one.cluster.tags.get(FLOW_TAG, "")),
             visible(one.cluster.name),
         )
         for one in found
     ]
-    return _columns(("CLUSTER", "IDLE SINCE", "FOR", "INSTANCES", "INSTANCE HOURS", "FLOW", "NAME"), rows)
+    paid = ("USD AN HOUR", "USD WHILE IDLE", "USD IN ALL") if are_paid else ()
+    head = ("CLUSTER", "IDLE SINCE", "FOR", "INSTANCES", "INSTANCE HOURS", *paid, "FLOW", "NAME")
+    return "\n".join([columns(head, rows), *idle_notes([one.cost for one in found if one.cost])])
 
 
 def _span(span: timedelta) -> str:
@@ -170,7 +174,7 @@ def _span(span: timedelta) -> str:
     return " ".join(parts)
 
 
-def _columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Lines with columns of equal width; the last is as wide as it is."""
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head) - 1)]
     return "\n".join(
@@ -187,6 +191,7 @@ def idle_document(idle: IdleCluster) -> dict[str, Any]:
         "idle_seconds": idle.idle.total_seconds(),
         "instances": dict(idle.instances),
         "instance_hours": idle.instance_hours,
+        "cost": {**actual_document(idle.cost), "idle": range_document(idle.idle_cost)} if idle.cost else None,
     }
 
 
