@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from flowspec.document.escaping import visible
@@ -17,15 +17,15 @@ class Shown(NamedTuple):
     prices: RegionPrices
 
 
-def price_lines(shown: Iterable[Shown]) -> str:
+def price_lines(shown: Sequence[Shown]) -> str:
     """One line an instance type, one a type of volumes; then the sources that their last column names."""
     sources: dict[str, int] = {}
     instances = [
         (
             region,
-            name,
+            visible(name),
             f"{price.ec2:g}",
-            "not known" if price.emr is None else f"{price.emr:g}",
+            _amount(price.emr, "not known"),
             *_origin(price.origin, sources),
         )
         for region, prices in shown
@@ -34,7 +34,7 @@ def price_lines(shown: Iterable[Shown]) -> str:
     volumes = [
         (
             region,
-            kind,
+            visible(kind),
             *(_amount(one) for one in (rates.gb_month, rates.iops_month, rates.mib_s_month)),
             *_origin(rates.origin, sources),
         )
@@ -51,8 +51,8 @@ def price_lines(shown: Iterable[Shown]) -> str:
     return "\n\n".join(parts)
 
 
-def _amount(price: float | None) -> str:
-    return "-" if price is None else f"{price:g}"
+def _amount(price: float | None, absent: str = "-") -> str:
+    return absent if price is None else f"{price:g}"
 
 
 def _origin(origin: Origin, sources: dict[str, int]) -> tuple[str, str, str]:

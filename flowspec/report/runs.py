@@ -16,6 +16,7 @@ from flowspec.backend.aws.watch import ClusterChanged, Event, StepChanged, StepP
 from flowspec.backend.local.fidelity import LocalFidelity
 from flowspec.document.escaping import visible, visible_values
 from flowspec.plan.cluster import FLOW_TAG, SOURCE_TAG, TARGET_TAG, Cluster, Step
+from flowspec.report.costs import actual_document, idle_amounts, idle_notes, range_document
 
 Counters = Mapping[str, Mapping[str, int]]
 
