@@ -37,6 +37,11 @@ def prices_of(origins: Sequence[Origin]) -> str:
     return f"prices of {' and '.join(texts)}"
 
 
+def aged_prices_of(origins: Sequence[Origin], today: date | None = None) -> str:
+    """The same, and that they are old if they are."""
+    return f"{prices_of(origins)}{', which are more than a year old' if is_old(origins, today) else ''}"
+
+
 def is_old(origins: Sequence[Origin], today: date | None = None) -> bool:
     """True if a price is more than a year old."""
     today = today or datetime.now(timezone.utc).date()
@@ -89,14 +94,14 @@ def range_document(amount: Range | None) -> dict[str, float] | None:
     return {"low": round(amount.low, 4), "high": round(amount.high, 4)} if amount else None
 
 
-def actual_line(cost: ActualCost) -> str:
+def actual_line(cost: ActualCost, today: date | None = None) -> str:
     """`cost: 0.42 USD for 3 instances, 1.75 hours of instances in all, by prices of 2025-01-31`."""
     hours = f"{cost.instances} instance{'s' if cost.instances != 1 else ''}, {cost.hours:.2f} instance hours"
     if cost.amount is None:
         return visible(f"cost: not known of {hours}: {', '.join(cost.unknown) or 'there was none'}")
     least = "at least " if cost.unknown else ""
     rest = f"; not in it: {', '.join(cost.unknown)}" if cost.unknown else ""
-    return visible(f"cost: {least}{cost.amount} USD for {hours}, by {prices_of(cost.origins)}{rest}")
+    return visible(f"cost: {least}{cost.amount} USD for {hours}, by {aged_prices_of(cost.origins, today)}{rest}")
 
 
 def actual_document(cost: ActualCost) -> dict[str, Any]:
@@ -126,6 +131,6 @@ def idle_notes(costs: Sequence[ActualCost]) -> Iterator[str]:
     origins = sorted({origin for cost in costs for origin in cost.origins})
     unknown = dict.fromkeys(what for cost in costs for what in cost.unknown)
     if origins:
-        yield f"by {prices_of(origins)}{', which are more than a year old' if is_old(origins) else ''}"
+        yield f"by {aged_prices_of(origins)}"
     if unknown:
         yield visible(f"not in it: {', '.join(unknown)}")
