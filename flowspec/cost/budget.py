@@ -75,6 +75,13 @@ def refuse_over_budget(
         raise SpecError(settle([*jobflow.warnings, *found], jobflow.target, jobflow.secrets))
 
 
+def run_budget_hours(jobflow: JobFlow, cost: Estimate | None) -> float | None:
+    """For how many hours the budget of a run lasts at the most that the cluster may cost; None if there is none."""
+    run = _budget(jobflow).get("run")
+    most = cost.hourly.high if cost and cost.hourly else 0.0
+    return run / most if run and most else None
+
+
 def budget_notes(jobflow: JobFlow, cost: Estimate | None) -> list[str]:
     """Sentences on what the budget was not held against, and on how long that of a run lasts if nobody said it."""
     budget = _budget(jobflow)
@@ -83,8 +90,7 @@ def budget_notes(jobflow: JobFlow, cost: Estimate | None) -> list[str]:
     notes = []
     if cost.unknown:
         notes.append(f"the budget was checked without what is not known: {', '.join(cost.unknown)}")
-    if "run" in budget and not cost.hours and cost.hourly and cost.hourly.high:
-        hours = budget["run"] / cost.hourly.high
+    if not cost.hours and (hours := run_budget_hours(jobflow, cost)):
         most = "less than " if cost.unknown else ""
         notes.append(
             f"the budget of a run, {amount_text(budget['run'])} USD, lasts for {most}{hours:.1f} hours of the cluster; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -83,6 +84,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     from flowspec.backend.aws.runs.hooks import Hooks
     from flowspec.backend.aws.runs.relaunch import Launches
     from flowspec.cli.follow import follow, print_detached
+    from flowspec.cli.overrun import with_budget_warning
     from flowspec.pipeline import refuse_wrong
     from flowspec.report import plans
 
@@ -101,7 +103,15 @@ def command(  # noqa: PLR0917 - click passes options by name
         return print_detached(chosen, format_, joined=applied.joined)
     launches = Launches(made, emr, notify)
     hooks = Hooks(flow, emr, partial(ewarn, secrets=made.secrets), allow_commands)
-    return follow(chosen, timeout=timeout, on_interrupt=on_interrupt, format_=format_, launches=launches, hooks=hooks)
+    return follow(
+        chosen,
+        timeout=timeout,
+        on_interrupt=on_interrupt,
+        format_=format_,
+        sleep=with_budget_warning(time.sleep, emr, applied.cluster_id, flow, made.cost),
+        launches=launches,
+        hooks=hooks,
+    )
 
 
 def _looked_ahead(plan: Plan, preflight: Callable[[Plan], Plan]) -> Plan:
