@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from flowspec.cli.output import ewarn
@@ -51,7 +51,7 @@ def with_budget_warning(  # noqa: PLR0917 - each is another thing
         if cluster and (cluster.keep_alive or cluster.created is None):
             # It has had other runs before this one.
             is_settled = True
-        elif cluster and cluster.created and now() - cluster.created > timedelta(hours=hours):
+        elif cluster and cluster.created and (now() - cluster.created).total_seconds() / 3600 > hours:
             ewarn(text)
             is_settled = True
 
