@@ -44,6 +44,7 @@ COMMANDS: Mapping[str, str] = {
     "test": "Run flows on sample data, on this machine, and compare.",
     "graph": "Show the steps and the data that they read and write.",
     "iam": "Print the least IAM policies that a spec needs.",
+    "prices": "Show the prices of estimates, or read newer ones from AWS.",
     "plan": "Show what apply would do, and why.",
     "apply": "Submit a spec or join its run, and watch it.",
     "drift": "Tell which living clusters differ from their specs.",

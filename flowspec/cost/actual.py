@@ -9,6 +9,7 @@ from typing import Any
 
 from flowspec.cost.amounts import Range, total
 from flowspec.cost.instance import instance_hourly
+from flowspec.facts.price_table import Origin
 
 Json = Mapping[str, Any]
 
@@ -20,7 +21,8 @@ _LEAST_SECONDS = 60
 class ActualCost:
     """The cost in all of a cluster's instances so far: `amount` of those whose price is known, None if none is.
 
-    `hours` are the instance hours of all of them, and `dates` when the prices were looked up.
+    `hours` are the instance hours of all of them, and `origins` say where the prices are from. `hourly` is the cost of
+    one more hour of those that live; None if no price of them is known, 0 if none lives.
     """
 
     region: str
@@ -28,7 +30,8 @@ class ActualCost:
     hours: float
     instances: int
     unknown: tuple[str, ...] = ()
-    dates: tuple[str, ...] = ()
+    origins: tuple[Origin, ...] = ()
+    hourly: Range | None = None
 
 
 def actual_cost(
@@ -46,22 +49,38 @@ def actual_cost(
     """
     lives = [(one, seconds) for one in instances if (seconds := _seconds(one, now))]
     amounts: list[Range] = []
+    going: list[Range | None] = []
     unknown: list[str] = []
-    dates: set[str] = set()
+    origins: set[Origin] = set()
     for one, seconds in lives:
         owner = one.get("InstanceGroupId") or one.get("InstanceFleetId") or ""
         market = {"Market": one.get("Market")}
         hourly = instance_hourly(region, one["InstanceType"], market=market, volumes=(volumes or {}).get(owner, ()))
         unknown += hourly.unknown
-        dates |= hourly.dates
+        origins |= hourly.origins
+        if _lives(one):
+            going.append(hourly.price)
         if hourly.price:
             amounts.append(hourly.price.times(seconds / _HOUR))
     hours = sum(seconds for _, seconds in lives) / _HOUR
     amount = total(amounts) if amounts else None
-    return ActualCost(region, amount, hours, len(lives), tuple(dict.fromkeys(unknown)), tuple(sorted(dates)))
+    known = [one for one in going if one]
+    return ActualCost(
+        region,
+        amount,
+        hours,
+        len(lives),
+        tuple(dict.fromkeys(unknown)),
+        tuple(sorted(origins)),
+        total(known) if known or not going else None,
+    )
 
 
 _HOUR = 3600
+
+
+def _lives(instance: Json) -> bool:
+    return "EndDateTime" not in instance.get("Status", {}).get("Timeline", {})
 
 
 def _seconds(instance: Json, now: datetime) -> float:

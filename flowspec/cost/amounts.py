@@ -1,4 +1,4 @@
-"""Ranges of money."""
+"""Ranges of money, and amounts as text."""
 
 from __future__ import annotations
 
@@ -33,6 +33,11 @@ def total(ranges: Iterable[Range]) -> Range:
 def amount_text(amount: float) -> str:
     """An amount in cents; below ten cents in tenths of a cent, so that small ones do not vanish."""
     return f"{amount:.3f}" if 0 < amount < _TEN_CENTS else f"{amount:.2f}"
+
+
+def hours_text(hours: float) -> str:
+    """`2 hours`, `0.5 hours`, `1 hour`."""
+    return f"{hours:g} hour{'' if hours == 1 else 's'}"
 
 
 _TEN_CENTS = 0.0995  # What is rounded up to 0.10 has two digits, too.

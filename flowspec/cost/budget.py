@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from flowspec.cost.amounts import amount_text
+from flowspec.cost.amounts import Range, amount_text, hours_text
 from flowspec.cost.estimate import Estimate, estimate
 from flowspec.document.tree import settle
 from flowspec.errors import SpecError
@@ -19,39 +20,80 @@ if TYPE_CHECKING:
 
 def estimate_of(jobflow: JobFlow, request: Request, region: str | None = None) -> Estimate | None:
     """The estimate of a job flow's request in its region, else in the one given; None on this machine: it is free."""
-    return estimate(request.params, jobflow.region or region) if jobflow.backend == "emr" else None
+    return _estimated(jobflow, request.params, region) if jobflow.backend == "emr" else None
 
 
-def over_budget(jobflow: JobFlow, cost: Estimate | None) -> Diagnostic | None:
-    """A finding at `budget`, when the cluster may cost more by the hour than that; what is not known is not counted."""
-    return _over(jobflow, cost, ("budget", "hourly"), "the cluster")
+def _estimated(jobflow: JobFlow, params: Mapping[str, Any], region: str | None) -> Estimate:
+    return replace(estimate(params, jobflow.region or region), hours=_budget(jobflow).get("expected_hours"))
 
 
-def _over(jobflow: JobFlow, cost: Estimate | None, at: NodePath, subject: str) -> Diagnostic | None:
-    hourly = jobflow.fields.get("budget", {}).get("hourly")
-    if hourly is None or cost is None or cost.hourly is None or cost.hourly.high <= hourly:
-        return None
-    most = f"{'at least ' if cost.unknown else 'up to '}{amount_text(cost.hourly.high)}"
+def _budget(jobflow: JobFlow) -> Mapping[str, float]:
+    budget: Mapping[str, float] = jobflow.fields.get("budget", {})
+    return budget
+
+
+def over_budget(jobflow: JobFlow, cost: Estimate | None) -> list[Diagnostic]:
+    """Findings at `budget`, where the cluster may cost more than that; what is not known is not counted."""
+    return _over(jobflow, cost, "the cluster", {"hourly": ("budget", "hourly"), "run": ("budget", "run")})
+
+
+def _over(jobflow: JobFlow, cost: Estimate | None, subject: str, places: Mapping[str, NodePath]) -> list[Diagnostic]:
+    if cost is None or cost.hourly is None:
+        return []
+    limits = {name: (amount, _budget(jobflow).get(name)) for name, amount in _amounts(cost).items()}
     dearest = max((one for one in cost.parts if one.hourly), key=lambda one: one.hourly.high if one.hourly else 0)
-    message = f"{subject} may cost {most} USD an hour; the budget is {amount_text(hourly)}"
     hint = f"most of it is {dearest.name}: {dearest.size}"
-    return jobflow.document.diagnostic("FS620", at, message, hint=hint)
+    return [
+        jobflow.document.diagnostic("FS620", places[name], _too_dear(subject, cost, name, limit), hint=hint)
+        for name, (amount, limit) in limits.items()
+        if limit is not None and amount.high > limit
+    ]
+
+
+def _amounts(cost: Estimate) -> dict[str, Range]:
+    """The amounts that have a budget, as far as they are known, by its name."""
+    return {name: amount for name, amount in (("hourly", cost.hourly), ("run", cost.run)) if amount}
+
+
+def _too_dear(subject: str, cost: Estimate, name: str, limit: float) -> str:
+    most = f"{'at least ' if cost.unknown else 'up to '}{amount_text(_amounts(cost)[name].high)} USD"
+    if name == "run":
+        return f"a run of {hours_text(cost.hours or 0)} may cost {most}; the budget is {amount_text(limit)}"
+    return f"{subject} may cost {most} an hour; the budget is {amount_text(limit)}"
 
 
 def refuse_over_budget(
     jobflow: JobFlow, cost: Estimate | None, alternatives: Sequence[Mapping[str, Any]] = (), region: str | None = None
 ) -> None:
     """Raises SpecError when the cluster, or one of the `fallback` alternatives, may cost more than the budget."""
-    found = [over_budget(jobflow, cost)]
+    found = over_budget(jobflow, cost)
     if cost is not None:
-        costs = [estimate(one, jobflow.region or region) for one in alternatives]
-        found += [_over(jobflow, one, ("fallback", at), "this alternative") for at, one in enumerate(costs)]
-    if over := [one for one in found if one]:
-        raise SpecError(settle([*jobflow.warnings, *over], jobflow.target, jobflow.secrets))
+        for at, one in enumerate(alternatives):
+            places = dict.fromkeys(("hourly", "run"), ("fallback", at))
+            found += _over(jobflow, _estimated(jobflow, one, region), "this alternative", places)
+    if found:
+        raise SpecError(settle([*jobflow.warnings, *found], jobflow.target, jobflow.secrets))
 
 
-def unchecked_budget(jobflow: JobFlow, cost: Estimate | None) -> str:
-    """A sentence on what the budget was not held against; "" if there is no budget, or all of the cost is known."""
-    if "hourly" not in jobflow.fields.get("budget", {}) or cost is None or not cost.unknown:
-        return ""
-    return f"the budget was checked without what is not known: {', '.join(cost.unknown)}"
+def run_budget_hours(jobflow: JobFlow, cost: Estimate | None) -> float | None:
+    """For how many hours the budget of a run lasts at the most that the cluster may cost; None if there is none."""
+    run = _budget(jobflow).get("run")
+    most = cost.hourly.high if cost and cost.hourly else 0.0
+    return run / most if run and most else None
+
+
+def budget_notes(jobflow: JobFlow, cost: Estimate | None) -> list[str]:
+    """Sentences on what the budget was not held against, and on how long that of a run lasts if nobody said it."""
+    budget = _budget(jobflow)
+    if not budget.keys() & {"hourly", "run"} or cost is None:
+        return []
+    notes = []
+    if cost.unknown:
+        notes.append(f"the budget was checked without what is not known: {', '.join(cost.unknown)}")
+    if not cost.hours and (hours := run_budget_hours(jobflow, cost)):
+        most = "less than " if cost.unknown else ""
+        notes.append(
+            f"the budget of a run, {amount_text(budget['run'])} USD, lasts for {most}{hours:.1f} hours of the cluster; "
+            "a plan checks it if budget.expected_hours says how long a run takes"
+        )
+    return notes

@@ -1,20 +1,22 @@
 """The cost of a compiled request by the hour, without a call: from the least to the most that it may be.
 
 Groups cost their count; under a scaling policy, from its least to its most instances. A fleet costs its targets, in
-the cheapest of its types to the dearest: which one EMR takes depends on what is free. A spot instance costs from
-`facts.prices.SPOT_SHARE` of the on-demand price to its bid.
+the cheapest mix of its types to the dearest: which ones EMR takes depends on what is free. A spot instance costs from
+`facts.prices.SPOT_SHARE` of the on-demand price to its bid; to the on-demand price in a fleet that may switch to it.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 from typing import Any
 
 from flowspec.cost.amounts import Range, total
 from flowspec.cost.instance import Hourly, instance_hourly, volumes_of
 from flowspec.facts.instance_types import fact_of
+from flowspec.facts.price_table import Origin
 from flowspec.facts.prices import priced_regions
 from flowspec.request.instances import expand_shorthand, group_address, market_of
 
@@ -34,19 +36,26 @@ class CostPart:
 class Estimate:
     """The cost by the hour of a cluster in a region, of what is known of it.
 
-    `unknown` names what is not in it. `dates` are when the prices were looked up, the oldest first (ISO 8601).
+    `unknown` names what is not in it. `origins` are where the prices are from, the oldest first. `hours` is how long a
+    run is expected to take, from the start of its cluster to the end; None if nobody said so.
     """
 
     region: str
     parts: tuple[CostPart, ...] = ()
     unknown: tuple[str, ...] = ()
-    dates: tuple[str, ...] = ()
+    origins: tuple[Origin, ...] = ()
+    hours: float | None = None
 
     @property
     def hourly(self) -> Range | None:
         """The sum of the parts that are known; None if none is."""
         known = [one.hourly for one in self.parts if one.hourly is not None]
         return total(known) if known else None
+
+    @property
+    def run(self) -> Range | None:
+        """The cost of a run of the expected length; None if that, or the hourly cost, is not known."""
+        return self.hourly.times(self.hours) if self.hourly and self.hours else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,33 +65,75 @@ class _Offer:
     instance_type: str
     hourly: Hourly
     units: int = 1
+    is_spot: bool = False
 
-    def cost(self, target: int) -> Range | None:
-        return self.hourly.price.times(ceil(target / self.units)) if self.hourly.price else None
+
+_EXACT_UNITS = 2_000
+"""Up to so many units of a fleet the mixes of its types are gone through: 0.1 s for 50 types."""
+
+
+def _cost(offers: Iterable[_Offer], target: int) -> Range | None:
+    """From the cheapest to the dearest way to have `target` units, of one offer or of several; None without a price.
+
+    There may be more units than that, but no instance without which there would be enough.
+    """
+    known = [(one.units, one.hourly.price) for one in offers if one.hourly.price]
+    if not known:
+        return None
+    if len(known) == 1:
+        units, price = known[0]
+        return price.times(ceil(target / units))
+    if target > _EXACT_UNITS:
+        least = target * min(price.low / units for units, price in known)
+        most = (target - 1) * max(price.high / units for units, price in known)
+        return Range(least, most + max(price.high for _, price in known))
+    low, high = [0.0, *[inf] * target], [0.0, *[-inf] * target]
+    # The smallest last: so there is no mix among them that would be large enough without one of its instances.
+    for units, price in sorted(known, key=lambda one: one[0]):
+        for missing in range(1, target + 1):
+            rest = max(0, missing - units)
+            low[missing] = min(low[missing], price.low + low[rest])
+            high[missing] = max(high[missing], price.high + high[rest])
+    return Range(low[target], high[target])
 
 
 @dataclass(frozen=True, slots=True)
 class _Machines:
-    """A group, or the on-demand or spot part of a fleet: its offers, and from how many units to how many."""
+    """A group, or the on-demand or spot part of a fleet: its offers, and from how many units to how many.
+
+    Of all units `on_demand` may be on demand, None: all of them (ComputeLimits, MaximumOnDemandCapacityUnits).
+    """
 
     name: str
     role: str
     offers: Sequence[_Offer]
     least: int
     most: int
+    on_demand: int | None = None
 
     @property
     def size(self) -> str:
         count = f"{self.least}" if self.least == self.most else f"{self.least} to {self.most}"
         types = ", ".join(dict.fromkeys(one.instance_type for one in self.offers))
         weighted = any(one.units != 1 for one in self.offers)
-        return f"{count} {'units of' if weighted else 'x'} {types}"
+        limit = "" if self.on_demand is None else f", at most {self.on_demand} on demand"
+        return f"{count} {'units of' if weighted else 'x'} {types}{limit}"
 
     def hourly(self) -> Range | None:
         """The range over all offers whose price is known, and all sizes."""
-        least = [cost for one in self.offers if (cost := one.cost(self.least))]
-        most = [cost for one in self.offers if (cost := one.cost(self.most))]
-        return Range(min(one.low for one in least), max(one.high for one in most)) if most else None
+        least, most = self._of_size(self.least), self._of_size(self.most)
+        return Range(least.low, most.high) if least and most else None
+
+    def _of_size(self, target: int) -> Range | None:
+        if self.on_demand is None:
+            return _cost(self.offers, target)
+        spot, other = ([one for one in self.offers if one.is_spot is wanted] for wanted in (True, False))
+        limit = min(target, self.on_demand)
+        # Without spot instances nothing is bought beyond the limit.
+        splits = [(limit, 0)] if not spot else [(limit, target - limit), (0, target)] if other else [(0, target)]
+        mixes = [[_cost(other, one), _cost(spot, two)] for one, two in splits]
+        found = [total(cost for cost in mix if cost) for mix in mixes if any(mix)]
+        return Range(min(one.low for one in found), max(one.high for one in found)) if found else None
 
 
 def estimate(params: Json, region: str | None) -> Estimate:
@@ -94,8 +145,8 @@ def estimate(params: Json, region: str | None) -> Estimate:
     parts = [CostPart(one.name, one.size, one.hourly()) for one in _scaled(params, machines)]
     offers = [(one.name, offer.hourly) for one in machines for offer in one.offers]
     unknown = [f"{what} ({name})" for name, hourly in offers for what in hourly.unknown]
-    dates = sorted({date for _, hourly in offers for date in hourly.dates})
-    return Estimate(region, tuple(parts), tuple(dict.fromkeys(unknown)), tuple(dates))
+    origins = sorted({origin for _, hourly in offers for origin in hourly.origins})
+    return Estimate(region, tuple(parts), tuple(dict.fromkeys(unknown)), tuple(origins))
 
 
 def _machines(params: Json, region: str) -> Iterator[_Machines]:
@@ -113,12 +164,14 @@ def _machines(params: Json, region: str) -> Iterator[_Machines]:
 
 def _fleet(params: Json, region: str, fleet: Json) -> Iterator[_Machines]:
     role = fleet["InstanceFleetType"]
+    timeout = (fleet.get("LaunchSpecifications") or {}).get("SpotSpecification", {}).get("TimeoutAction")
     for member, market in (("TargetOnDemandCapacity", "ON_DEMAND"), ("TargetSpotCapacity", "SPOT")):
         target = fleet.get(member, 0)
         # Managed scaling may buy either, with a target of 0 too.
         if target or (role != "MASTER" and _compute_limits(params)):
             configs = fleet.get("InstanceTypeConfigs", ())
-            offers = [_offer(params, region, one, {**one, "Market": market}) for one in configs]
+            terms = {"Market": market, "TimeoutAction": timeout}
+            offers = [_offer(params, region, one, {**one, **terms}) for one in configs]
             name = f"instance fleet {role}, {market.replace('_', '-').lower()}"
             yield _Machines(name, role, offers, target, target)
 
@@ -126,8 +179,8 @@ def _fleet(params: Json, region: str, fleet: Json) -> Iterator[_Machines]:
 def _offer(params: Json, region: str, machine: Json, market: Json) -> _Offer:
     instance_type = machine["InstanceType"]
     hourly = instance_hourly(region, instance_type, market=market, volumes=volumes_of(params, machine))
-    # A type with weight 0 is bought by nobody; EMR refuses it later.
-    return _Offer(instance_type, hourly, machine.get("WeightedCapacity") or 1)
+    # EMR refuses a weight of 0 later.
+    return _Offer(instance_type, hourly, machine.get("WeightedCapacity") or 1, market["Market"] == "SPOT")
 
 
 def _compute_limits(params: Json) -> Json:
@@ -144,7 +197,9 @@ def _scaled(params: Json, machines: Iterable[_Machines]) -> Iterator[_Machines]:
         unit = limits.get("UnitType")
         offers = [_counted(offer, unit) for one in workers for offer in one.offers]
         least, most = limits.get("MinimumCapacityUnits", 0), limits.get("MaximumCapacityUnits", 0)
-        yield _Machines("core and task instances, managed scaling", "", offers, least, most)
+        on_demand = limits.get("MaximumOnDemandCapacityUnits", most)
+        name = "core and task instances, managed scaling"
+        yield _Machines(name, "", offers, least, most, on_demand if on_demand < most else None)
 
 
 def _counted(offer: _Offer, unit: str | None) -> _Offer:
@@ -152,4 +207,4 @@ def _counted(offer: _Offer, unit: str | None) -> _Offer:
     if unit == "InstanceFleetUnits":
         return offer
     units = fact_of(offer.instance_type, "VCPU") or 1 if unit == "VCPU" else 1
-    return _Offer(offer.instance_type, offer.hourly, units)
+    return dataclasses.replace(offer, units=units)

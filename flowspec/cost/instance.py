@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowspec.cost.amounts import Range, total
-from flowspec.facts.instance_types import has_only_ebs
-from flowspec.facts.prices import SPOT_SHARE, instance_prices, volume_price
+from flowspec.facts.instance_types import has_only_ebs, is_known_type
+from flowspec.facts.price_table import Origin
+from flowspec.facts.prices import SPOT_SHARE, instance_price, volume_price
 
 Json = Mapping[str, Any]
 
@@ -25,42 +26,50 @@ _GB_OF_XLARGE, _GB_OF_OTHERS = 64, 32
 
 @dataclass(frozen=True, slots=True)
 class Hourly:
-    """A price by the hour, what of it is not known, and the dates of the rows that it was taken from."""
+    """A price by the hour, what of it is not known, and where the rows that it was taken from are from."""
 
     price: Range | None
     unknown: tuple[str, ...] = ()
-    dates: frozenset[str] = frozenset()
+    origins: frozenset[Origin] = frozenset()
 
 
 def instance_hourly(region: str, instance_type: str, *, market: Json, volumes: Iterable[Json]) -> Hourly:
     """The price of one instance of a type.
 
     `market` has the members of a group or of a fleet's type that set the price of a spot instance: Market, BidPrice,
-    BidPriceAsPercentageOfOnDemandPrice. `volumes` are VolumeSpecifications, one for each volume, with the root's.
+    BidPriceAsPercentageOfOnDemandPrice; and TimeoutAction, of the fleet's SpotSpecification. `volumes` are
+    VolumeSpecifications, one for each volume, with the root's.
     """
-    price = instance_prices(region).get(instance_type)
+    price = instance_price(region, instance_type)
+    refused = "" if is_known_type(instance_type) else ", a type that EMR does not offer"
     if price is None:
-        return Hourly(None, (f"the price of {instance_type}",))
+        return Hourly(None, (f"the price of {instance_type}{refused}",))
     compute = _spot(price.ec2, market) if market.get("Market") == "SPOT" else Range(price.ec2, price.ec2)
     storage = _storage(region, volumes)
     assert storage.price is not None
     # EMR's own part is the same for spot instances (EMR pricing page).
-    amount = compute + Range(price.emr, price.emr) + storage.price
-    return Hourly(amount, storage.unknown, storage.dates | {price.date})
+    own = price.emr or 0.0
+    unknown = (f"EMR's own price of {instance_type}{refused}",) if price.emr is None else ()
+    amount = compute + Range(own, own) + storage.price
+    return Hourly(amount, (*unknown, *storage.unknown), storage.origins | {price.origin})
 
 
 def _spot(on_demand: float, market: Json) -> Range:
-    """From the least share to the bid: without one, a spot instance costs the on-demand price at most."""
+    """From the least share to the bid: without one, a spot instance costs the on-demand price at most.
+
+    A fleet that gets no spot instances in time may buy on demand instead (SpotSpecification, TimeoutAction).
+    """
     bid = on_demand
     if market.get("BidPrice"):
         bid = min(bid, float(market["BidPrice"]))
     elif market.get("BidPriceAsPercentageOfOnDemandPrice") is not None:
         bid = min(bid, on_demand * market["BidPriceAsPercentageOfOnDemandPrice"] / 100)
-    return Range(min(on_demand * SPOT_SHARE, bid), bid)
+    most = on_demand if market.get("TimeoutAction") == "SWITCH_TO_ON_DEMAND" else bid
+    return Range(min(on_demand * SPOT_SHARE, bid), most)
 
 
 def _storage(region: str, volumes: Iterable[Json]) -> Hourly:
-    prices, unknown, dates = [], [], set()
+    prices, unknown, origins = [], [], set()
     for one in volumes:
         kind = one.get("VolumeType", _DEFAULT_VOLUMES)
         found = volume_price(
@@ -70,8 +79,8 @@ def _storage(region: str, volumes: Iterable[Json]) -> Hourly:
             unknown.append(f"the price of {kind} volumes")
             continue
         prices.append(Range(found.hourly, found.hourly))
-        dates.add(found.date)
-    return Hourly(total(prices), tuple(unknown), frozenset(dates))
+        origins.add(found.origin)
+    return Hourly(total(prices), tuple(unknown), frozenset(origins))
 
 
 def volumes_of(params: Json, machine: Json) -> list[Json]:

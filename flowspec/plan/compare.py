@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from flowspec.cost.budget import estimate_of, refuse_over_budget, unchecked_budget
+from flowspec.cost.budget import budget_notes, estimate_of, refuse_over_budget
 from flowspec.errors import FlowspecError, Location, SpecError
 from flowspec.facts.mutability import row_of
 from flowspec.plan.changes import Action, ApiCall, Assessment, Change, Plan
@@ -88,8 +88,7 @@ def make_plan(
     plan = _supervised(plan, jobflow, cluster)
     if cluster is not None and cluster.others:
         plan = dataclasses.replace(plan, notes=(*plan.notes, _others_note(cluster)))
-    if unchecked := unchecked_budget(jobflow, cost):
-        plan = dataclasses.replace(plan, notes=(*plan.notes, unchecked))
+    plan = dataclasses.replace(plan, notes=(*plan.notes, *budget_notes(jobflow, cost)))
     changes = (
         dataclasses.replace(
             one, location=location_of(one, jobflow, request), before=without_secret(one, request.secrets)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 from flowspec.cost.actual import ActualCost
-from flowspec.cost.amounts import Range
+from flowspec.cost.amounts import Range, hours_text
 from flowspec.cost.estimate import Estimate
 from flowspec.document.escaping import visible
+from flowspec.facts.price_table import Origin
 
 _OLD = timedelta(days=365)
 
@@ -20,36 +21,47 @@ def cost_lines(cost: Estimate, today: date | None = None) -> Iterator[str]:
         yield visible(f"Cost: not known: {', '.join(cost.unknown) or 'no instances'}")
         return
     least = "at least " if cost.unknown else ""
-    yield f"Cost: {least}{cost.hourly} USD an hour in {cost.region}, by prices of {prices_of(cost.dates)}"
-    if is_old(cost.dates, today):
-        yield "  these prices are more than a year old"
+    yield f"Cost: {least}{cost.hourly} USD an hour in {cost.region}, by {prices_of(cost.origins)}"
+    if cost.run:
+        yield f"  a run of {hours_text(cost.hours or 0)}: {least}{cost.run} USD"
+    if is_old(cost.origins, today):
+        yield "  these prices are more than a year old; `flowspec prices update` gets those of today"
     if cost.unknown:
         yield visible(f"  not in it: {', '.join(cost.unknown)}")
 
 
-def prices_of(dates: tuple[str, ...]) -> str:
-    """The date of the oldest price used."""
-    return min(dates)
+def prices_of(origins: Sequence[Origin]) -> str:
+    """`prices of 2025-01-31`: the date of the oldest price of each table, and whether that is the user's own."""
+    tables = {own: [one.date for one in origins if one.own is own] for own in (False, True)}
+    texts = [f"{min(dates)}{' (your table)' * own}" for own, dates in tables.items() if dates]
+    return f"prices of {' and '.join(texts)}"
 
 
-def is_old(dates: tuple[str, ...], today: date | None = None) -> bool:
+def aged_prices_of(origins: Sequence[Origin], today: date | None = None) -> str:
+    """The same, and that they are old if they are."""
+    return f"{prices_of(origins)}{', which are more than a year old' if is_old(origins, today) else ''}"
+
+
+def is_old(origins: Sequence[Origin], today: date | None = None) -> bool:
     """True if a price is more than a year old."""
     today = today or datetime.now(timezone.utc).date()
-    return bool(dates) and today - date.fromisoformat(prices_of(dates)) > _OLD
+    return any(today - date.fromisoformat(one.date) > _OLD for one in origins)
 
 
 def cost_change(before: Estimate | None, after: Estimate | None) -> str:
-    """`0.50 → 1.25 USD an hour` of two revisions; "" when nothing is known of either, or they cost the same."""
-    texts = [_brief(one) for one in (before, after)]
-    return f"{' → '.join(texts)} USD an hour" if texts[0] != texts[1] else ""
+    """`0.50 → 1.25 USD an hour, 1.00 → 2.50 USD a run` of two revisions; "" where they cost the same, or as unknown."""
+    hourly = [_brief(one, one.hourly if one else None) for one in (before, after)]
+    runs = [_brief(one, one.run if one else None) for one in (before, after)]
+    are_known = any(one and one.run for one in (before, after))
+    changes = [f"{' → '.join(hourly)} USD an hour"] * (hourly[0] != hourly[1])
+    changes += [f"{' → '.join(runs)} USD a run"] * (are_known and runs[0] != runs[1])
+    return ", ".join(changes)
 
 
-def _brief(cost: Estimate | None) -> str:
+def _brief(cost: Estimate | None, amount: Range | None) -> str:
     if cost is None:
         return "0.00"
-    if cost.hourly is None:
-        return "not known"
-    return f"{'at least ' if cost.unknown else ''}{cost.hourly}"
+    return f"{'at least ' if cost.unknown else ''}{amount}" if amount else "not known"
 
 
 def cost_document(cost: Estimate | None) -> dict[str, Any] | None:
@@ -60,9 +72,20 @@ def cost_document(cost: Estimate | None) -> dict[str, Any] | None:
         "currency": "USD",
         "region": cost.region,
         "hourly": range_document(cost.hourly),
+        "expected_hours": cost.hours,
+        "run": range_document(cost.run),
         "parts": [{"name": one.name, "size": one.size, "hourly": range_document(one.hourly)} for one in cost.parts],
         "unknown": list(cost.unknown),
-        "prices_of": list(cost.dates),
+        **_origins_document(cost.origins),
+    }
+
+
+def _origins_document(origins: Sequence[Origin]) -> dict[str, Any]:
+    """The dates of the prices, the oldest first, and the tables that they are of: flowspec's, the user's, or both."""
+    tables = ["own" if one.own else "packaged" for one in origins]
+    return {
+        "prices_of": list(dict.fromkeys(one.date for one in origins)),
+        "tables": sorted(dict.fromkeys(tables)),
     }
 
 
@@ -71,14 +94,14 @@ def range_document(amount: Range | None) -> dict[str, float] | None:
     return {"low": round(amount.low, 4), "high": round(amount.high, 4)} if amount else None
 
 
-def actual_line(cost: ActualCost) -> str:
+def actual_line(cost: ActualCost, today: date | None = None) -> str:
     """`cost: 0.42 USD for 3 instances, 1.75 hours of instances in all, by prices of 2025-01-31`."""
     hours = f"{cost.instances} instance{'s' if cost.instances != 1 else ''}, {cost.hours:.2f} instance hours"
     if cost.amount is None:
         return visible(f"cost: not known of {hours}: {', '.join(cost.unknown) or 'there was none'}")
     least = "at least " if cost.unknown else ""
     rest = f"; not in it: {', '.join(cost.unknown)}" if cost.unknown else ""
-    return visible(f"cost: {least}{cost.amount} USD for {hours}, by prices of {prices_of(cost.dates)}{rest}")
+    return visible(f"cost: {least}{cost.amount} USD for {hours}, by {aged_prices_of(cost.origins, today)}{rest}")
 
 
 def actual_document(cost: ActualCost) -> dict[str, Any]:
@@ -89,6 +112,25 @@ def actual_document(cost: ActualCost) -> dict[str, Any]:
         "amount": range_document(cost.amount),
         "instances": cost.instances,
         "instance_hours": round(cost.hours, 4),
+        "hourly": range_document(cost.hourly),
         "unknown": list(cost.unknown),
-        "prices_of": list(cost.dates),
+        **_origins_document(cost.origins),
     }
+
+
+def idle_amounts(cost: ActualCost | None, idle: Range | None) -> tuple[str, str, str]:
+    """The cost of an idle cluster by the hour, while it was idle, and in all."""
+    least = "at least " if cost and cost.unknown else ""
+    amounts = (cost.hourly, idle, cost.amount) if cost else (None, None, None)
+    hourly, while_idle, in_all = (f"{least}{one}" if one else "not known" for one in amounts)
+    return hourly, while_idle, in_all
+
+
+def idle_notes(costs: Sequence[ActualCost]) -> Iterator[str]:
+    """Lines on which prices the costs of idle clusters are by, and on what is not in them."""
+    origins = sorted({origin for cost in costs for origin in cost.origins})
+    unknown = dict.fromkeys(what for cost in costs for what in cost.unknown)
+    if origins:
+        yield f"by {aged_prices_of(origins)}"
+    if unknown:
+        yield visible(f"not in it: {', '.join(unknown)}")

@@ -16,6 +16,7 @@ from flowspec.backend.aws.watch import ClusterChanged, Event, StepChanged, StepP
 from flowspec.backend.local.fidelity import LocalFidelity
 from flowspec.document.escaping import visible, visible_values
 from flowspec.plan.cluster import FLOW_TAG, SOURCE_TAG, TARGET_TAG, Cluster, Step
+from flowspec.report.costs import actual_document, idle_amounts, idle_notes, range_document
 
 Counters = Mapping[str, Mapping[str, int]]
 
@@ -146,7 +147,8 @@ def table(clusters: Sequence[Cluster]) -> str:
 
 
 def idle_table(found: Sequence[IdleCluster]) -> str:
-    """One line an idle cluster: since when, how many instances, and their hours since then."""
+    """One line an idle cluster: since when, how many instances, their hours since then, and what they cost."""
+    are_paid = any(one.cost for one in found)
     rows = [
         (
             one.cluster.id,
@@ -154,12 +156,15 @@ def idle_table(found: Sequence[IdleCluster]) -> str:
             _span(one.idle),
             ", ".join(f"{count} {visible(kind)}" for kind, count in one.instances.items()),
             f"{sum(one.instance_hours.values()):.1f}",
+            *(idle_amounts(one.cost, one.idle_cost) if are_paid else ()),
             visible(one.cluster.tags.get(FLOW_TAG, "")),
             visible(one.cluster.name),
         )
         for one in found
     ]
-    return columns(("CLUSTER", "IDLE SINCE", "FOR", "INSTANCES", "INSTANCE HOURS", "FLOW", "NAME"), rows)
+    paid = ("USD AN HOUR", "USD WHILE IDLE", "USD IN ALL") if are_paid else ()
+    head = ("CLUSTER", "IDLE SINCE", "FOR", "INSTANCES", "INSTANCE HOURS", *paid, "FLOW", "NAME")
+    return "\n".join([columns(head, rows), *idle_notes([one.cost for one in found if one.cost])])
 
 
 def _span(span: timedelta) -> str:
@@ -187,6 +192,7 @@ def idle_document(idle: IdleCluster) -> dict[str, Any]:
         "idle_seconds": idle.idle.total_seconds(),
         "instances": dict(idle.instances),
         "instance_hours": idle.instance_hours,
+        "cost": {**actual_document(idle.cost), "idle": range_document(idle.idle_cost)} if idle.cost else None,
     }
 
 

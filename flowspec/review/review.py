@@ -265,8 +265,8 @@ def _side(root: Path, path: str, target: str | None, given: Given) -> _Side:
     except (FlowspecError, OSError) as error:
         return _Side((Diagnostic("FS001", f"{path}: {error}", None),))
     cost = estimate_of(jobflow, request)
-    dear = over_budget(jobflow, cost)
-    return _Side((*jobflow.warnings, *([dear] if dear else []), *misordered(jobflow, request)), jobflow, request, cost)
+    found = (*jobflow.warnings, *over_budget(jobflow, cost), *misordered(jobflow, request))
+    return _Side(found, jobflow, request, cost)
 
 
 def _of_revision(file: Path, root: Path, repository: Path) -> Path:

@@ -1,6 +1,6 @@
 """What finished and living instances cost, from the timelines of ListInstances."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 
 import pytest
 
@@ -34,6 +34,13 @@ def test_one_that_lives_costs_until_now_and_each_a_minute_at_least():
     assert of(instance(timedelta(seconds=5))).hours == pytest.approx(1 / 60)
 
 
+def test_what_one_more_hour_costs_is_of_those_that_live():
+    cost = of(instance(2 * HOUR), instance(None), instance(None, "r5.xlarge"))
+    assert cost.hourly.low == pytest.approx(0.24 + 0.315)
+    assert of(instance(HOUR)).hourly.high == 0
+    assert of(instance(None, "x9.mega")).hourly is None
+
+
 def test_one_that_never_was_there_costs_nothing():
     never = {"InstanceType": "m5.xlarge", "Status": {"Timeline": {}}}
     cost = of(instance(2 * HOUR, ready=False), never)
@@ -48,10 +55,11 @@ def test_spot_is_a_range_and_volumes_count_by_group():
 
 def test_an_unknown_type_is_named_and_not_free():
     cost = of(instance(HOUR), instance(HOUR, "x9.mega"))
-    assert actual_line(cost) == (
+    assert actual_line(cost, date(2025, 12, 1)) == (
         "cost: at least 0.24 USD for 2 instances, 2.00 instance hours, by prices of 2025-01-31; "
-        "not in it: the price of x9.mega"
+        "not in it: the price of x9.mega, a type that EMR does not offer"
     )
+    assert "by prices of 2025-01-31, which are more than a year old; not in it" in actual_line(cost, date(2026, 3, 1))
     assert actual_document(cost)["amount"] == {"low": 0.24, "high": 0.24}
 
 

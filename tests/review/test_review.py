@@ -314,11 +314,11 @@ def test_nothing_stays_behind(repo, tmp_path, monkeypatch):
 
 
 def test_what_a_change_costs_and_a_budget_that_it_breaks(repo):
-    priced = spec(keep_alive="false").replace("name:", "budget: {hourly: 1}\nname:", 1)
+    priced = spec(keep_alive="false").replace("name:", "budget: {hourly: 1, run: 4, expected_hours: 3}\nname:", 1)
     made = changed(repo, {"a.yaml": priced}, {"a.yaml": priced.replace("count: 2", "count: 5")})
-    assert "cost: 0.75 → 1.50 USD an hour" in lines(made)
-    assert "- cost: 0.75 → 1.50 USD an hour" in reviews.as_markdown(made).replace("\\", "")
-    assert [one.id for one in made.flows[0].findings] == ["FS620"]
+    assert "cost: 0.75 → 1.50 USD an hour, 2.26 → 4.51 USD a run" in lines(made)
+    assert "- cost: 0.75 → 1.50 USD an hour, 2.26 → 4.51 USD a run" in reviews.as_markdown(made).replace("\\", "")
+    assert [one.id for one in made.flows[0].findings] == ["FS620", "FS620"]
     (shown,) = json.loads(reviews.as_json(made))["flows"]
     assert shown["cost"]["before"]["hourly"]["high"] < 1 < shown["cost"]["after"]["hourly"]["high"]
     assert "cost" not in reviews.as_text(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,13 @@ def spent(emr: Emr, cluster_id: str, now: datetime | None = None) -> ActualCost:
 
     EMR keeps the instances of an ended cluster for two months. Raises ServiceError when EMR refuses.
     """
-    instances = list(emr.pages("ListInstances", "Instances", ClusterId=cluster_id))
+    return cost_of(emr, cluster_id, list(emr.pages("ListInstances", "Instances", ClusterId=cluster_id)), now)
+
+
+def cost_of(
+    emr: Emr, cluster_id: str, instances: Sequence[Mapping[str, Any]], now: datetime | None = None
+) -> ActualCost:
+    """The cost so far of a cluster's instances, as ListInstances gives them. Calls ListInstanceGroups."""
     # The volumes of a fleet depend on the type that was bought, and ListInstances does not tell them.
     grouped = any(one.get("InstanceGroupId") for one in instances)
     owners = emr.pages("ListInstanceGroups", "InstanceGroups", ClusterId=cluster_id) if grouped else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -84,6 +85,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     from flowspec.backend.aws.runs.hooks import Hooks
     from flowspec.backend.aws.runs.relaunch import Launches
     from flowspec.cli.follow import follow, print_detached
+    from flowspec.cli.overrun import with_budget_warning
     from flowspec.pipeline import refuse_wrong
     from flowspec.plan.compare import lives_on
     from flowspec.report import plans
@@ -103,7 +105,15 @@ def command(  # noqa: PLR0917 - click passes options by name
         return print_detached(chosen, format_, joined=applied.joined)
     launches = Launches(made, emr, notify)
     hooks = Hooks(flow, emr, partial(ewarn, secrets=made.secrets), allow_commands)
-    code = follow(chosen, timeout=timeout, on_interrupt=on_interrupt, format_=format_, launches=launches, hooks=hooks)
+    code = follow(
+        chosen,
+        timeout=timeout,
+        on_interrupt=on_interrupt,
+        format_=format_,
+        sleep=with_budget_warning(time.sleep, emr, applied.cluster_id, flow, made.cost),
+        launches=launches,
+        hooks=hooks,
+    )
     # A saved plan, which can't be made again, is of what did run.
     if code in {Exit.STEP_FAILED, Exit.CANCELLED} and again and not lives_on(made.request):
         eprint("the same command with --rerun failed runs what is left")

@@ -26,19 +26,14 @@ from pathlib import Path
 
 from flowspec.engines.paths import FileSystems
 from flowspec.errors import FlowspecError
+from flowspec.facts.folders import state_folder
 
 _NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EEXIST)
 
 
 def home() -> Path:
     """Returns the folder of all state: FLOWSPEC_HOME, else `flowspec` in the user's XDG state directory."""
-    chosen = os.environ.get("FLOWSPEC_HOME")
-    if chosen:
-        return Path(chosen).expanduser().absolute()
-    state = os.environ.get("XDG_STATE_HOME", "")
-    # Relative paths are ignored (XDG Base Directory Specification).
-    base = Path(state) if state.startswith("/") else Path.home() / ".local" / "state"
-    return base / "flowspec"
+    return state_folder()
 
 
 def prepare(folder: Path) -> None:

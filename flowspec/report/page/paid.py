@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.spending import spent
 from flowspec.plan.cluster import Cluster
-from flowspec.report.costs import is_old, prices_of
+from flowspec.report.costs import aged_prices_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,8 @@ def cost_so_far(emr: Emr, cluster: Cluster) -> Cost | None:
         return None
     paid = spent(emr, cluster.id)
     notes = [f"Without a price, and not in it: {', '.join(paid.unknown)}."] if paid.unknown else []
-    if paid.dates:
-        age = ", which are more than a year old" if is_old(paid.dates) else ""
-        notes.append(f"By on-demand prices of {prices_of(paid.dates)}{age}; what was paid is on the bill.")
+    if paid.origins:
+        notes.append(f"By on-demand {aged_prices_of(paid.origins)}; what was paid is on the bill.")
     total = "not known" if paid.amount is None else f"{'at least ' if paid.unknown else ''}{paid.amount} USD"
     rows = (("Instances", str(paid.instances)), ("Instance hours", f"{paid.hours:.2f}"))
     return Cost(total, rows, tuple(notes))

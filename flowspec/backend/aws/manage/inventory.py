@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from fnmatch import fnmatchcase
 from typing import NamedTuple
@@ -12,6 +12,9 @@ from typing import NamedTuple
 from flowspec.backend.aws.apply import destroy
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.observe import describe, last_activity, summaries
+from flowspec.backend.aws.spending import cost_of
+from flowspec.cost.actual import ActualCost
+from flowspec.cost.amounts import Range
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.facts.states import ALIVE
 from flowspec.plan.cluster import FLOW_TAG, Cluster, age
@@ -67,16 +70,25 @@ def _has(cluster: Cluster, tags: Mapping[str, str | None]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class IdleCluster:
-    """A cluster that does nothing, since when, and how many instances of which type it keeps running for that."""
+    """A cluster that does nothing, since when, and how many instances of which type it keeps running for that.
+
+    `cost` is what its instances have cost so far, and cost by the hour; None on this machine, where nothing is paid.
+    """
 
     cluster: Cluster
     since: datetime
     idle: timedelta
     instances: Mapping[str, int]
+    cost: ActualCost | None = None
+
+    @property
+    def idle_cost(self) -> Range | None:
+        """The cost of the time that it has been idle, by its instances of now; None if no price of them is known."""
+        return self.cost.hourly.times(self.idle.total_seconds() / 3600) if self.cost and self.cost.hourly else None
 
     @property
     def instance_hours(self) -> dict[str, float]:
-        """The hours that its instances have been idle, by type: with a price per hour they give what it cost."""
+        """The hours that its instances have been idle, by type."""
         hours = self.idle.total_seconds() / 3600
         return {kind: count * hours for kind, count in self.instances.items()}
 
@@ -85,20 +97,23 @@ def idle_clusters(emr: Emr, *, at_least: timedelta = timedelta(), now: datetime 
     """Returns the clusters that flowspec made and that have nothing to do for `at_least` that long, longest first.
 
     A cluster is idle since its last step ended, or since it was ready. Sends ListClusters, and for each waiting
-    cluster DescribeCluster; for each of ours ListSteps (one page) and ListInstances.
+    cluster DescribeCluster; for each of ours ListSteps (one page), ListInstances and, on AWS, ListInstanceGroups.
     """
     now = now or datetime.now(timezone.utc)
     waiting = list_clusters(emr, states=["WAITING"], tags={FLOW_TAG: None}).clusters
     since = [(one, last_activity(emr, one) or now) for one in waiting]
     # EMR's clock may be ahead of ours.
     idle = [(one, start, max(now - start, timedelta())) for one, start in since]
-    found = [IdleCluster(one, at, span, _instances(emr, one.id)) for one, at, span in idle if span >= at_least]
+    found = [_with_instances(emr, IdleCluster(*one, {}), now) for one in idle if one[-1] >= at_least]
     return sorted(found, key=lambda one: one.since)
 
 
-def _instances(emr: Emr, cluster_id: str) -> dict[str, int]:
-    running = emr.pages("ListInstances", "Instances", ClusterId=cluster_id, InstanceStates=["RUNNING"])
-    return dict(sorted(Counter(str(one.get("InstanceType", "unknown")) for one in running).items()))
+def _with_instances(emr: Emr, idle: IdleCluster, now: datetime) -> IdleCluster:
+    instances = list(emr.pages("ListInstances", "Instances", ClusterId=idle.cluster.id))
+    running = [one for one in instances if one.get("Status", {}).get("State") == "RUNNING"]
+    counts = Counter(str(one.get("InstanceType", "unknown")) for one in running)
+    cost = None if emr.endpoint.backend == "local" else cost_of(emr, idle.cluster.id, instances, now)
+    return replace(idle, instances=dict(sorted(counts.items())), cost=cost)
 
 
 def end_idle(emr: Emr, idle: IdleCluster, *, unprotect: bool = False) -> bool:

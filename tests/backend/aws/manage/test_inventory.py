@@ -5,7 +5,9 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from flowspec import FlowspecError, describe, end_idle, idle_clusters, list_clusters, protect
+from flowspec.backend.aws.client import Endpoint
 from flowspec.facts.states import ENDED
+from flowspec.report.runs import idle_document, idle_table
 from tests.backend.aws.manage.conftest import FLEETS, step
 from tests.plan.test_converge import GROUPS
 
@@ -71,6 +73,35 @@ def test_idle_clusters_of_ours(emr, started, five):
     hours = found[0].idle.total_seconds() / 3600
     assert found[0].instance_hours == {"m5.2xlarge": pytest.approx(hours), "m5.xlarge": pytest.approx(3 * hours)}
     assert idle_clusters(emr, at_least=timedelta(hours=11), now=later) == []
+
+
+def test_what_idle_clusters_cost(emr, started):
+    started(name="worked")
+    started(
+        name="odd",
+        instance_groups=[{"role": "MASTER", "type": "m5.large"}, {"role": "CORE", "type": "x9.mega", "count": 2}],
+    )
+    assert [one.cost for one in idle_clusters(emr)] == [None, None], "on this machine nothing is paid"
+    emr.endpoint = Endpoint("emr", "us-east-1")
+    found = idle_clusters(emr, now=NOW + timedelta(hours=10))
+    worked, odd = sorted(found, key=lambda one: one.cluster.name, reverse=True)
+    # Three m5.xlarge on demand, and an m5.2xlarge on the spot market.
+    low, high = 3 * 0.24 + 0.0384 + 0.096, 3 * 0.24 + 0.384 + 0.096
+    assert (worked.cost.hourly.low, worked.cost.hourly.high) == pytest.approx((low, high), abs=0.07)  # and volumes
+    assert worked.idle_cost.high == pytest.approx(10 * worked.cost.hourly.high, rel=0.01)
+    assert worked.cost.amount.high >= worked.idle_cost.high * 0.999
+    assert odd.cost.hourly.low == pytest.approx(0.096, abs=0.02)
+    shown = idle_table(found)
+    assert "INSTANCE HOURS  USD AN HOUR" in shown
+    assert f"  {worked.cost.hourly}" in shown
+    assert "  at least 0.9" in shown, shown
+    assert shown.splitlines()[-1] == (
+        "not in it: EMR's own price of m5.large, a type that EMR does not offer, "
+        "the price of x9.mega, a type that EMR does not offer"
+    )
+    document = idle_document(worked)["cost"]
+    assert document["idle"]["high"] == round(worked.idle_cost.high, 4)
+    assert document["hourly"]["high"] == round(worked.cost.hourly.high, 4)
 
 
 def test_a_fleet_counts_its_instances(emr, started):

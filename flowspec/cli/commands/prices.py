@@ -1,0 +1,82 @@
+"""`flowspec prices show` and `flowspec prices update`: the prices that estimates are made with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from flowspec.cli.exits import Exit
+from flowspec.cli.options import CONNECTION, output_format
+from flowspec.cli.output import ewarn, print_result
+
+
+@click.group("prices", epilog="Example: flowspec prices update --region eu-west-1")
+def command() -> None:
+    """Show the prices that estimates are made with, and read newer ones, or those of other regions, from AWS."""
+
+
+@command.command("show", epilog="Example: flowspec prices show m5.xlarge r6g.2xlarge --region us-east-1")
+@click.argument("types", nargs=-1, metavar="[TYPE]...")
+@click.option("--region", metavar="REGION", help="Those of this region; default: of all that there are.")
+@output_format("text", "json")
+def show(types: tuple[str, ...], region: str | None, format_: str) -> int:
+    """Show prices, each with its date and source: those of your own table, else those that come with flowspec.
+
+    Without a TYPE all are shown, and those of EBS volumes.
+    """
+    from flowspec.errors import NothingFound
+    from flowspec.facts.price_table import RegionPrices
+    from flowspec.facts.prices import instance_prices, priced_regions, volume_rates
+    from flowspec.report.prices import Shown, price_documents, price_lines
+    from flowspec.report.runs import as_json
+
+    if region and region not in priced_regions():
+        remedy = f"flowspec prices update --region {region}"
+        raise NothingFound(f"no prices of region {region} are known", remedy=remedy)
+    shown = []
+    for one in [region] if region else priced_regions():
+        prices = instance_prices(one)
+        known = {name: prices[name] for name in types or prices if name in prices}
+        shown.append(Shown(one, RegionPrices(known, {} if types else volume_rates(one))))
+    lacking = [name for name in types if all(name not in one.prices.types for one in shown)]
+    if any(one.prices.types for one in shown):
+        print_result(as_json(price_documents(shown)) if format_ == "json" else price_lines(shown))
+    for name in lacking:
+        ewarn(f"no price of {name} is known; try: flowspec prices update --types {name}")
+    return Exit.ERROR if lacking else Exit.OK
+
+
+@command.command("update", epilog="Example: flowspec prices update --region eu-west-1 --types m7g.xlarge,r7g.xlarge")
+@CONNECTION
+@click.option(
+    "--types", metavar="TYPE,...", default="", help="Of these instance types only; default: of all that EMR offers."
+)
+@output_format("text", "json")
+def update(types: str, format_: str, **options: Any) -> int:
+    """Read the on-demand prices of a region from AWS, for estimates from then on.
+
+    They are written to prices.json in FLOWSPEC_HOME; what it has of other types and regions stays. Needs the permission
+    pricing:GetProducts.
+    """
+    from flowspec.backend.aws.client import connect
+    from flowspec.backend.aws.pricing import find_prices
+    from flowspec.cli.locate import bare_endpoint
+    from flowspec.facts.price_table import own_table, update_own_table
+    from flowspec.report.prices import Shown, price_documents
+    from flowspec.report.runs import as_json
+
+    # Before the network: a table that is damaged would not be replaced.
+    own_table()
+    emr = connect(bare_endpoint("emr", **options))
+    found = find_prices(emr, [name.strip() for name in types.split(",") if name.strip()])
+    path = update_own_table(emr.region, found.prices)
+    for note in found.notes:
+        ewarn(f"note: {note}")
+    if format_ == "json":
+        (document,) = price_documents([Shown(emr.region, found.prices)])
+        print_result(as_json({**document, "table": str(path), "notes": list(found.notes)}))
+    else:
+        rows, kinds = len(found.prices.types), len(found.prices.volumes)
+        print_result(f"{rows} instance types and {kinds} types of volumes of {emr.region}: {path}")
+    return Exit.OK

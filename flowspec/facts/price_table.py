@@ -1,0 +1,210 @@
+"""Reads tables of prices, and writes the user's own.
+
+A table is JSON: `regions`, by their names, each with groups of instance types and with `volumes`. A group has its
+`source`, its `date` (ISO 8601), and `types` by their names: the prices of EC2 and of EMR, USD an hour; null where EMR's
+is not known. `prices.json` is packaged; `flowspec prices update` writes another one of the same form.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+from flowspec.errors import FlowspecError
+from flowspec.facts.folders import state_folder
+
+_RATES = ("gb_month", "iops_month", "mib_s_month")
+
+
+class Origin(NamedTuple):
+    """The date of a price (ISO 8601), where it is from, and whether it is of the user's own table."""
+
+    date: str
+    source: str = ""
+    own: bool = False
+
+
+class Price(NamedTuple):
+    """The on-demand price of an instance, USD an hour: EC2's part and EMR's; None if that is not known."""
+
+    ec2: float
+    emr: float | None
+    origin: Origin
+
+
+class VolumeRates(NamedTuple):
+    """The prices of a type of volumes, USD a month: a GB, an IOPS and a MiB/s; None where a table has none."""
+
+    gb_month: float
+    iops_month: float | None
+    mib_s_month: float | None
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class RegionPrices:
+    """The prices of a region: of instances by their types, and of volumes by theirs."""
+
+    types: Mapping[str, Price] = field(default_factory=dict)
+    volumes: Mapping[str, VolumeRates] = field(default_factory=dict)
+
+
+PriceTable: TypeAlias = Mapping[str, RegionPrices]
+"""The prices of regions, by their names."""
+
+
+@cache
+def packaged_table() -> PriceTable:
+    """The table that comes with flowspec."""
+    return _table(json.loads(Path(__file__).with_name("prices.json").read_text("utf-8")), own=False)
+
+
+def own_table_path() -> Path:
+    """The file of the user's table, in the folder of all state."""
+    return state_folder() / "prices.json"
+
+
+def own_table() -> PriceTable:
+    """The table that the user's last updates wrote; empty if there is none. Raises FlowspecError if it is damaged."""
+    try:
+        path = own_table_path()
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError, PermissionError, RuntimeError):
+        # Without a home, or in a folder that is another user's, there can be no table of this user.
+        return {}
+    return _own(path, (found.st_ino, found.st_mtime_ns, found.st_size))
+
+
+# An estimate looks up each type and each volume: the file is read once for each state of it.
+@lru_cache(maxsize=2)
+def _own(path: Path, _state: tuple[int, ...]) -> PriceTable:
+    return _table(_read(path), own=True)
+
+
+def _read(path: Path) -> Any:
+    try:
+        raw = json.loads(path.read_text("utf-8"))
+        _table(raw, own=True)
+    except (ValueError, RecursionError, OSError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        remedy = f"remove it (`rm {path}`); `flowspec prices update` writes a new one"
+        raise FlowspecError(f"the table of prices can't be read: {path}: {why}", remedy=remedy) from error
+    return raw
+
+
+def _table(raw: Any, *, own: bool) -> PriceTable:
+    """Raises ValueError, with the place, for what is not of the form."""
+    regions = _mapping(_mapping(raw, "the table").get("regions"), "regions")
+    return {name: _region(_mapping(one, name), name, own=own) for name, one in regions.items()}
+
+
+def _region(raw: Mapping[str, Any], at: str, *, own: bool) -> RegionPrices:
+    types: dict[str, Price] = {}
+    for group in _list(raw.get("types", []), f"{at}.types"):
+        origin = _origin(_mapping(group, f"{at}.types"), at, own=own)
+        for name, row in _mapping(group.get("types"), f"{at}.types.types").items():
+            types[name] = _price(row, origin, f"{at}.{name}")
+    return RegionPrices(types, dict(_volumes(_mapping(raw.get("volumes", {}), f"{at}.volumes"), at, own=own)))
+
+
+def _price(row: Any, origin: Origin, at: str) -> Price:
+    if len(_list(row, at)) != 2:
+        raise ValueError(f"{at} has {len(row)} prices; EC2's and EMR's are asked for")
+    return Price(_amount(row[0], at), None if row[1] is None else _amount(row[1], at), origin)
+
+
+def _volumes(raw: Mapping[str, Any], at: str, *, own: bool) -> Iterator[tuple[str, VolumeRates]]:
+    if not raw:
+        return
+    origin = _origin(raw, f"{at}.volumes", own=own)
+    by_gb, *others = (_mapping(raw.get(rate, {}), f"{at}.volumes.{rate}") for rate in _RATES)
+    for kind, price in by_gb.items():
+        place = f"{at}.volumes.{kind}"
+        iops, mib_s = (_amount(one[kind], place) if kind in one else None for one in others)
+        yield kind, VolumeRates(_amount(price, place), iops, mib_s, origin)
+
+
+def _origin(raw: Mapping[str, Any], at: str, *, own: bool) -> Origin:
+    day = raw.get("date")
+    if not isinstance(day, str):
+        raise ValueError(f"{at} has no date")
+    return Origin(date.fromisoformat(day).isoformat(), str(raw.get("source", "")), own)
+
+
+def _mapping(value: Any, at: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{at} is no mapping")
+    return value
+
+
+def _list(value: Any, at: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError(f"{at} is no list")
+    return value
+
+
+def _amount(value: Any, at: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        raise ValueError(f"{at} is no price: {value!r}")
+    return float(value)
+
+
+def update_own_table(region: str, found: RegionPrices) -> Path:
+    """Puts the prices of a region into the user's table, in place of older ones; all other rows of it stay.
+
+    The file is replaced as a whole: who is killed in between leaves the old one. Raises FlowspecError when the old one
+    is damaged, or the new one can't be written.
+    """
+    path = own_table_path()
+    empty: dict[str, Any] = {"currency": "USD", "members": ["ec2", "emr"], "regions": {}}
+    raw = _read(path) if path.exists() else empty
+    raw["regions"][region] = _merged(raw["regions"].get(region, {}), found)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write_whole(path, json.dumps(raw, indent=1) + "\n")
+    except OSError as error:
+        remedy = "set FLOWSPEC_HOME to a folder you own, on a disk with space left"
+        raise FlowspecError(f"the table of prices was not written: {path}: {error.strerror}", remedy=remedy) from error
+    return path
+
+
+def _merged(old: dict[str, Any], found: RegionPrices) -> dict[str, Any]:
+    groups: dict[Origin, dict[str, Any]] = {}
+    for name, price in found.types.items():
+        groups.setdefault(price.origin, {})[name] = [price.ec2, price.emr]
+    new = [{"source": one.source, "date": one.date, "types": rows} for one, rows in groups.items()]
+    kept = [
+        {**group, "types": rows}
+        for group in old.get("types", [])
+        if (rows := {name: row for name, row in group["types"].items() if name not in found.types})
+    ]
+    volumes = _volumes_document(found.volumes) or old.get("volumes", {})
+    return {"types": [*kept, *new], "volumes": volumes}
+
+
+def _volumes_document(volumes: Mapping[str, VolumeRates]) -> dict[str, Any]:
+    if not volumes:
+        return {}
+    origin = next(iter(volumes.values())).origin
+    rates = {
+        rate: {kind: price for kind, one in volumes.items() if (price := getattr(one, rate)) is not None}
+        for rate in _RATES
+    }
+    return {"source": origin.source, "date": origin.date, **rates}
+
+
+def _write_whole(path: Path, text: str) -> None:
+    # Always of the same name: what a killed update leaves is overwritten by the next one.
+    new = path.with_name(f"{path.name}.new")
+    with new.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        # Else a power failure could leave an empty file of the new name (rename(2) orders no data).
+        os.fsync(file.fileno())
+    new.replace(path)

@@ -1,0 +1,83 @@
+"""Tables of prices as text and as JSON data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from flowspec.document.escaping import visible
+from flowspec.facts.price_table import Origin, RegionPrices
+from flowspec.report.runs import columns
+
+
+class Shown(NamedTuple):
+    """The prices of a region that are shown."""
+
+    region: str
+    prices: RegionPrices
+
+
+def price_lines(shown: Sequence[Shown]) -> str:
+    """One line an instance type, one a type of volumes; then the sources that their last column names."""
+    sources: dict[str, int] = {}
+    instances = [
+        (
+            region,
+            visible(name),
+            f"{price.ec2:g}",
+            _amount(price.emr, "not known"),
+            *_origin(price.origin, sources),
+        )
+        for region, prices in shown
+        for name, price in prices.types.items()
+    ]
+    volumes = [
+        (
+            region,
+            visible(kind),
+            *(_amount(one) for one in (rates.gb_month, rates.iops_month, rates.mib_s_month)),
+            *_origin(rates.origin, sources),
+        )
+        for region, prices in shown
+        for kind, rates in prices.volumes.items()
+    ]
+    origin = ("DATE", "TABLE", "SOURCE")
+    parts = []
+    if instances:
+        parts.append(columns(("REGION", "TYPE", "EC2 USD/H", "EMR USD/H", *origin), instances))
+    if volumes:
+        parts.append(columns(("REGION", "EBS", "GB USD/MONTH", "IOPS", "MIB/S", *origin), volumes))
+    parts.append("\n".join(f"[{number}] {visible(source)}" for source, number in sources.items()))
+    return "\n\n".join(parts)
+
+
+def _amount(price: float | None, absent: str = "-") -> str:
+    return absent if price is None else f"{price:g}"
+
+
+def _origin(origin: Origin, sources: dict[str, int]) -> tuple[str, str, str]:
+    number = sources.setdefault(origin.source, len(sources) + 1)
+    return origin.date, _table(origin), f"[{number}]"
+
+
+def _table(origin: Origin) -> str:
+    return "own" if origin.own else "packaged"
+
+
+def price_documents(shown: Iterable[Shown]) -> list[dict[str, Any]]:
+    """Prices for programs: USD an hour, of volumes USD a month; null where they are not known."""
+    return [
+        {
+            "region": region,
+            "currency": "USD",
+            "types": {name: _document(one) for name, one in prices.types.items()},
+            "volumes": {kind: _document(one) for kind, one in prices.volumes.items()},
+        }
+        for region, prices in shown
+    ]
+
+
+def _document(row: Any) -> Mapping[str, Any]:
+    """A row of prices, whose members are those of its class."""
+    prices = {name: value for name, value in row._asdict().items() if name != "origin"}
+    return {**prices, "date": row.origin.date, "source": row.origin.source, "table": _table(row.origin)}
