@@ -3,6 +3,7 @@
 import subprocess
 import threading
 from collections import Counter
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,7 @@ class Bucket:
         self.asked.append(Key)
         if not Key.endswith(self.ends):
             raise ClientError({"Error": {"Code": "404"}}, "HeadObject")
+        return {"LastModified": datetime.now(timezone.utc)}
 
 
 def test_local_files_of_many_flows_are_looked_up_within_a_bound(emr, flow_of, alive, tmp_path):
