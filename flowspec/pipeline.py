@@ -19,6 +19,7 @@ from flowspec.backend.aws.client import Emr, Endpoint, connect
 from flowspec.backend.aws.manage.reconstruction import Reconstructed, reconstruct
 from flowspec.backend.aws.observe import observe_named
 from flowspec.backend.aws.runs.relaunch import Launches
+from flowspec.backend.aws.runs.settle import settle_on
 from flowspec.backend.aws.staging import StagedFiles, note_staged
 from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.backend.aws.watch import Ended, Event, Watch, watch
@@ -75,6 +76,8 @@ def plan_on(
     Raises SpecError when a step can't run on the backend, ServiceError when EMR refuses to be read.
     """
     running, namesakes = observe_named(emr, jobflow)
+    unread: list[str] = []
+    running = running and settle_on(emr, running, unread.append)
     assessment = emr.backend.assess(request.params)
     made = make_plan(
         jobflow,
@@ -89,7 +92,7 @@ def plan_on(
     )
     # Beside the flow's own cluster those of its other targets are no news.
     notes = () if running else map(partial(_namesake_note, jobflow), namesakes)
-    return note_staged(files or StagedFiles(emr), dataclasses.replace(made, notes=(*made.notes, *notes)))
+    return note_staged(files or StagedFiles(emr), dataclasses.replace(made, notes=(*made.notes, *unread, *notes)))
 
 
 def _namesake_note(jobflow: JobFlow, cluster: Cluster) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from flowspec.backend.aws.logs import Logs, counters_of, logs_of
+from flowspec.backend.aws.logs import PATIENCE, Logs, counters_of, logs_of
 from flowspec.backend.aws.observe import describe
 from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.backend.aws.watch import Ended, Event, StepChanged, StepProgress, Watch, watch
@@ -230,10 +230,10 @@ def diagnose_waiting(
 ) -> Diagnosis:
     """Finds the cause; logs that are not shipped yet are waited for at most `patience` seconds, or until Ctrl-C.
 
-    `patience` is diagnose.PATIENCE by default.
+    `patience` is logs.PATIENCE by default.
     """
     # Its patterns take 0.03 s to compile, which a run that succeeds does not need.
-    from flowspec.backend.aws.diagnosis.diagnose import PATIENCE, diagnose
+    from flowspec.backend.aws.diagnosis.diagnose import diagnose
 
     def diagnosed(patience: float) -> Diagnosis:
         logs = logs_of(chosen.emr, cluster)

@@ -11,7 +11,8 @@ from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.client import Endpoint, connect
 from flowspec.backend.aws.lock import _new_lock
 from flowspec.backend.aws.observe import describe
-from flowspec.backend.aws.runs.supervise import Acted, _cancelled_by
+from flowspec.backend.aws.runs.settle import cancelled_by
+from flowspec.backend.aws.runs.supervise import Acted
 from flowspec.backend.aws.verdict import Outcome
 from flowspec.backend.aws.watch import Ended, watch
 from flowspec.document.parse import load
@@ -54,6 +55,7 @@ class Run:
             found = list(events)
         self.acted = [one.text for one in found if isinstance(one, Acted)]
         assert isinstance(found[-1], Ended)
+        self.settled = found[-1].cluster
         return found[-1].verdict
 
     def states(self):
@@ -173,7 +175,7 @@ def test_an_exit_code_that_is_no_failure(run, action, keep_alive, states):
     flow = run(steps, keep_alive=keep_alive)
     assert flow.watch().outcome is Outcome.SUCCEEDED
     assert [state for _, state in flow.states()] == states
-    assert flow.acted[-1].endswith("its exit code is no failure (skip_on_exit)")
+    assert [one.reason for one in flow.settled.steps][0] == "skipped: exit 3 means no data"
 
 
 def test_another_exit_code_is_a_failure(run):
@@ -270,4 +272,4 @@ def test_a_step_that_someone_cancels_later_is_not_skipped():
     failed = Step("s-1", "no data", "FAILED", "CANCEL_AND_WAIT", created=now, ended=now + timedelta(minutes=5))
     there = Step("s-2", "next", "CANCELLED", created=now + timedelta(minutes=1))
     later = Step("s-3", "another day", "CANCELLED", created=now + timedelta(days=1))
-    assert [_cancelled_by(failed, one) for one in (there, later)] == [True, False]
+    assert [cancelled_by(failed, one) for one in (there, later)] == [True, False]
