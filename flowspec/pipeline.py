@@ -153,10 +153,10 @@ def run(
 ) -> RunResult:
     """Applies a spec, as `flowspec apply` does, and watches its run to the end.
 
-    A run of the same request is joined; `replace` ends one of another request. `timeout` is in seconds, after
-    which the verdict is TIMED_OUT and the run goes on. `run_bootstrap` runs bootstrap actions locally, too.
-    `preflight` looks first whether what is read is there, and raises FlowspecError when the run would fail.
-    `on_event` is called with each event of `watch`. Raises SpecError for an invalid spec, ServiceError when EMR
+    A run of the same request is joined; `replace` ends one of another request. `timeout` is in seconds, for all
+    launches together, after which the verdict is TIMED_OUT and the run goes on. `run_bootstrap` runs bootstrap actions
+    locally, too. `preflight` looks first whether what is read is there, and raises FlowspecError when the run would
+    fail. `on_event` is called with each event of `watch`. Raises SpecError for an invalid spec, ServiceError when EMR
     or S3 refuses a call, FlowspecError for the rest; a run that failed is a verdict, not an exception.
     """
     document = render(load(spec), target=target, variables=variables or {}, variable_files=variable_files)
@@ -184,10 +184,13 @@ def apply_and_watch(
     applied = apply(plan, emr, replan=replan, sleep=sleep)
     launches = Launches(plan, emr, sleep=sleep)
     joined = applied.joined
-    watched = partial(watch, emr, timeout=timeout, sleep=sleep)
+    watched = partial(watch, emr, sleep=sleep)
+    deadline = None if timeout is None else time.monotonic() + timeout
     while True:
-        end = _end_of(watched(applied.cluster_id, steps=applied.steps), on_event)
-        further = launches.again(end.cluster)
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        end = _end_of(watched(applied.cluster_id, steps=applied.steps, timeout=left), on_event)
+        late = deadline is not None and time.monotonic() >= deadline
+        further = None if late else launches.again(end.cluster)
         if further is None:
             return RunResult(end.cluster, end.verdict, joined, emr)
         applied = further

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowspec.cli.options import CONNECTION, VARIABLES, Identity, completed, compose_options, identity
-from flowspec.cli.output import ewarn
+from flowspec.cli.output import ewarn, mask_from_now_on
 from flowspec.errors import FlowspecError
 from flowspec.facts.backends import BACKENDS, BackendName
 
@@ -96,7 +96,9 @@ def _secrets_of(emr: Emr, cluster_id: str) -> frozenset[str]:
     cluster = describe(emr, cluster_id, steps=False)
     if SENSITIVE_TAG not in cluster.tags:
         return frozenset()
-    return known_secrets(describe(emr, cluster_id))
+    found = known_secrets(describe(emr, cluster_id))
+    mask_from_now_on(found)
+    return found
 
 
 def bare_endpoint(backend: BackendName | None, **options: Any) -> Endpoint:

@@ -16,6 +16,7 @@ from flowspec.backend.aws.watch import ClusterChanged, Event, StepChanged, StepP
 from flowspec.backend.local.fidelity import LocalFidelity
 from flowspec.document.escaping import visible, visible_values
 from flowspec.plan.cluster import FLOW_TAG, SOURCE_TAG, TARGET_TAG, Cluster, Step
+from flowspec.plan.sensitive import without_secrets
 
 Counters = Mapping[str, Mapping[str, int]]
 
@@ -140,7 +141,7 @@ def table(clusters: Sequence[Cluster]) -> str:
             *(visible(one.tags.get(tag, "")) for tag in (FLOW_TAG, TARGET_TAG, SOURCE_TAG)),
             visible(one.name),
         )
-        for one in clusters
+        for one in map(without_secrets, clusters)
     ]
     return _columns(("CLUSTER", "STATE", "CREATED", "FLOW", "TARGET", "SPEC", "NAME"), rows)
 
@@ -154,10 +155,10 @@ def idle_table(found: Sequence[IdleCluster]) -> str:
             _span(one.idle),
             ", ".join(f"{count} {visible(kind)}" for kind, count in one.instances.items()),
             f"{sum(one.instance_hours.values()):.1f}",
-            visible(one.cluster.tags.get(FLOW_TAG, "")),
-            visible(one.cluster.name),
+            visible(cluster.tags.get(FLOW_TAG, "")),
+            visible(cluster.name),
         )
-        for one in found
+        for one, cluster in zip(found, (without_secrets(one.cluster) for one in found), strict=True)
     ]
     return _columns(("CLUSTER", "IDLE SINCE", "FOR", "INSTANCES", "INSTANCE HOURS", "FLOW", "NAME"), rows)
 
@@ -197,6 +198,7 @@ def cluster_document(cluster: Cluster) -> dict[str, Any]:
 
 def summary_document(cluster: Cluster) -> dict[str, Any]:
     """A cluster of a list for programs: the members that ListClusters returns, and what its tags say of its flow."""
+    cluster = without_secrets(cluster)
     known = ("id", "name", "state", "reason_code", "reason", "created", "ready", "ended")
     of_flow = {"flow": FLOW_TAG, "target": TARGET_TAG, "source": SOURCE_TAG}
     told = {name: cluster.tags.get(tag) for name, tag in of_flow.items()}

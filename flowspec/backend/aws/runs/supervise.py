@@ -115,9 +115,7 @@ class Supervisor:
         except Locked:
             self.close()
         news: list[str] = []
-        lock = locked(
-            self.emr, self.cluster_id, notify=news.append, sleep=self.sleep, tag=WATCHER_TAG, lasts=_LEASE
-        )
+        lock = locked(self.emr, self.cluster_id, notify=news.append, sleep=self.sleep, tag=WATCHER_TAG, lasts=_LEASE)
         try:
             self._lock = self._stack.enter_context(lock)
             yield from map(Acted, news)
@@ -149,7 +147,9 @@ class Supervisor:
             self._told.add(key)
             yield Acted(text)
 
-    def _due(self, cluster: Cluster, policies: Mapping[str, StepPolicy], codes: ExitCodes) -> list[tuple[Step, StepPolicy]]:
+    def _due(
+        self, cluster: Cluster, policies: Mapping[str, StepPolicy], codes: ExitCodes
+    ) -> list[tuple[Step, StepPolicy]]:
         """The steps that something has to be done about now."""
         found = []
         for step in cluster.steps:
