@@ -179,17 +179,18 @@ def apply_and_watch(
     on_event: Callable[[Event], object] = lambda _: None,
     sleep: Callable[[float], None] = time.sleep,
     watch: Watch = watch,
+    clock: Callable[[], float] = time.monotonic,
 ) -> RunResult:
     """Applies a plan and watches its run to the end, by `watch`; the options are those of `apply` and `run`."""
     applied = apply(plan, emr, replan=replan, sleep=sleep)
     launches = Launches(plan, emr, sleep=sleep)
     joined = applied.joined
     watched = partial(watch, emr, sleep=sleep)
-    deadline = None if timeout is None else time.monotonic() + timeout
+    deadline = None if timeout is None else clock() + timeout
     while True:
-        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        left = None if deadline is None else max(0.0, deadline - clock())
         end = _end_of(watched(applied.cluster_id, steps=applied.steps, timeout=left), on_event)
-        late = deadline is not None and time.monotonic() >= deadline
+        late = deadline is not None and clock() >= deadline
         further = None if late else launches.again(end.cluster)
         if further is None:
             return RunResult(end.cluster, end.verdict, joined, emr)

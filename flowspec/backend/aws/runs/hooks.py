@@ -198,7 +198,7 @@ def _run_command(hooks: Hooks, hook: Hook, message: Mapping[str, Any]) -> str:
     if not hooks.allow_commands:
         return "was not run: --allow-commands lets a spec's commands run on this machine"
     command: Sequence[str] = hook["command"]
-    running = subprocess.Popen(
+    with subprocess.Popen(
         list(command),
         cwd=Path(hooks.jobflow.path).resolve().parent,
         env={**os.environ, "FLOWSPEC_OUTCOME": str(message["outcome"]), "FLOWSPEC_CLUSTER": str(message["cluster"])},
@@ -209,13 +209,13 @@ def _run_command(hooks: Hooks, hook: Hook, message: Mapping[str, Any]) -> str:
         errors="replace",
         # In a group of its own, so that what it has started is killed with it.
         start_new_session=True,
-    )
-    hooks._commands.append(running)
-    try:
-        _, errors = running.communicate(json.dumps(message), timeout=_DEADLINE - _TO_KILL)
-    except subprocess.TimeoutExpired:
-        _kill(running)
-        return f"was killed after {_DEADLINE - _TO_KILL:.0f} s"
+    ) as running:
+        hooks._commands.append(running)
+        try:
+            _, errors = running.communicate(json.dumps(message), timeout=_DEADLINE - _TO_KILL)
+        except subprocess.TimeoutExpired:
+            _kill(running)
+            return f"was killed after {_DEADLINE - _TO_KILL:.0f} s"
     last = (errors.strip().splitlines() or [""])[-1]
     return f"exit code {running.returncode}{f': {last}' if last else ''}" if running.returncode else ""
 
