@@ -92,14 +92,15 @@ def locked(
     notify: Callable[[str], None] = lambda _: None,
     sleep: Callable[[float], None] = time.sleep,
     tag: str = LOCK_TAG,
-    lasts: timedelta = LOCK_LASTS,
+    lasts: timedelta | None = None,
 ) -> Iterator[Lock]:
     """Holds the lock of a cluster that is in `tag`; waits for it up to `timeout` seconds.
 
-    One that is not renewed any more expires after `lasts`.
+    One that is not renewed any more expires after `lasts`, by default LOCK_LASTS.
 
     Raises Locked when another holds it until then. A lock that has expired is taken over, and `notify` told so.
     """
+    lasts = lasts or LOCK_LASTS
     held = _acquire(emr, cluster_id, timeout, notify, sleep, tag, lasts)
     lock = Lock(emr, cluster_id, held, tag, lasts)
     try:
@@ -156,7 +157,7 @@ def _is_same(held: str, mine: str) -> bool:
     return held.split()[-1:] == mine.split()[-1:]
 
 
-def _new_lock(word: str, lasts: timedelta = LOCK_LASTS) -> str:
+def _new_lock(word: str, lasts: timedelta) -> str:
     """A lock: owner, expiry and the word that tells it from others: `ann@host until 2026-11-28T10:00:00Z 3f2a9c01`."""
     until = datetime.now(timezone.utc) + lasts
     owner = f"{_user()}@{socket.gethostname()}"[:150]

@@ -10,7 +10,7 @@ import pytest
 
 from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.client import Endpoint, connect
-from flowspec.backend.aws.lock import _new_lock
+from flowspec.backend.aws.lock import LOCK_LASTS, _new_lock
 from flowspec.backend.aws.manage.steps import add_steps
 from flowspec.backend.aws.observe import describe
 from flowspec.backend.aws.runs import supervise
@@ -324,7 +324,7 @@ def test_another_exit_code_is_a_failure(run):
 
 def test_of_two_watchers_one_acts(run):
     flow = run(step("long", "sleep 600", "    timeout: 1\n") + step("next", "true"))
-    other = _new_lock("0123abcd")
+    other = _new_lock("0123abcd", LOCK_LASTS)
     flow.emr.call("AddTags", ResourceId=flow.id, Tags=[{"Key": WATCHER_TAG, "Value": other}])
     verdict = flow.watch(timeout=3)
     assert verdict.outcome is Outcome.TIMED_OUT, "it watched, and did nothing"
@@ -337,7 +337,7 @@ def test_of_two_watchers_one_acts(run):
 def test_a_watcher_that_lost_its_lease_does_not_act(run, tmp_path, monkeypatch):
     monkeypatch.setattr(supervise, "_LEASE", timedelta(seconds=-1))
     flow = run(step("long", "sleep 600", "    timeout: 1\n") + step("second", "sleep 600", "    timeout: 1\n"))
-    other = _new_lock("0123abcd")
+    other = _new_lock("0123abcd", LOCK_LASTS)
 
     def now():
         """After the first step was cancelled another watcher takes over: the lease has expired."""
