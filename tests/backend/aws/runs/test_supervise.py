@@ -103,6 +103,8 @@ def test_a_step_that_runs_too_long_is_cancelled_and_the_next_one_runs(run):
     assert (verdict.outcome, verdict.step.name) == (Outcome.STEP_FAILED, "long")
     assert "longer than its timeout of 1 s" in verdict.step.message
     assert flow.states() == [("long", "CANCELLED"), ("next", "COMPLETED")]
+    report = make_report(flow.emr, flow.id)
+    assert (report.failed.name, report.failed.state, report.diagnosis.cause.id) == ("long", "FAILED", "step-timeout")
     assert [text.rpartition(": ")[2] for text in flow.acted] == ["timeout, cancelled"]
 
 
