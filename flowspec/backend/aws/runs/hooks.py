@@ -131,7 +131,7 @@ def _kind(hook: Hook) -> str:
 
 
 def _label(kind: str, hook: Hook) -> str:
-    """The hook for people: of a webhook only the host, since a path may be a token."""
+    """Returns the name of a hook in a note: of a webhook only the host, since a path may be a token."""
     if kind == "webhook":
         return f"webhook to {urlsplit(hook[kind]).hostname}"
     return f"{kind} {hook[kind][0] if kind == 'command' else hook[kind]}"
@@ -172,7 +172,10 @@ def _headers(hook: Hook, body: bytes) -> dict[str, str]:
 
 
 def _post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
-    """The status of the answer. Redirects are not followed: a POST would become a GET, and the message go elsewhere."""
+    """Posts a body and returns the status of the answer.
+
+    Redirects are not followed: a POST would become a GET, and the message go elsewhere.
+    """
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=_TIMEOUT)

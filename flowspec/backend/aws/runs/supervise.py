@@ -1,7 +1,7 @@
-"""Does what EMR does not about steps that run too long or fail: `timeout`, `retry` and `skip_on_exit` of a spec.
+"""Cancels steps that run too long, and repeats steps that failed: `timeout` and `retry` of a spec.
 
-The policies are read from the tags of the cluster (`flowspec.plan.supervision`), so that every watcher does the same.
-Of several, one acts: the one that holds the tag `flowspec:watcher`, which expires when it dies.
+EMR does neither. The policies are read from the tags of the cluster (`flowspec.plan.supervision`), so that every
+watcher does the same. Of several, one acts: the one that holds the tag `flowspec:watcher`, which expires when it dies.
 """
 
 from __future__ import annotations
