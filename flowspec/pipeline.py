@@ -20,6 +20,7 @@ from flowspec.backend.aws.manage.reconstruction import Reconstructed, reconstruc
 from flowspec.backend.aws.observe import observe_named
 from flowspec.backend.aws.runs.relaunch import Launches
 from flowspec.backend.aws.runs.resume import Unfinished, unfinished
+from flowspec.backend.aws.runs.settle import settle_on
 from flowspec.backend.aws.staging import StagedFiles, note_staged
 from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.backend.aws.watch import Ended, Event, Watch, watch
@@ -78,6 +79,8 @@ def plan_on(
     Raises SpecError when a step can't run on the backend, ServiceError when EMR refuses to be read.
     """
     running, namesakes = observe_named(emr, jobflow)
+    unread: list[str] = []
+    running = running and settle_on(emr, running, unread.append)
     # After the look at what runs: a run that ends in between is the last one.
     left = _left_over(emr, jobflow, request, running, rerun)
     chosen = keep_steps(request, left.indexes) if left else request
@@ -95,7 +98,7 @@ def plan_on(
     made = _going_on(made, left) if left else made
     # Beside the flow's own cluster those of its other targets are no news.
     notes = () if running else map(partial(_namesake_note, jobflow), namesakes)
-    return note_staged(files or StagedFiles(emr), dataclasses.replace(made, notes=(*made.notes, *notes)))
+    return note_staged(files or StagedFiles(emr), dataclasses.replace(made, notes=(*made.notes, *unread, *notes)))
 
 
 def _left_over(
@@ -188,10 +191,10 @@ def run(
 ) -> RunResult:
     """Applies a spec, as `flowspec apply` does, and watches its run to the end.
 
-    A run of the same request is joined; `replace` ends one of another request. `timeout` is in seconds, after
-    which the verdict is TIMED_OUT and the run goes on. `run_bootstrap` runs bootstrap actions locally, too.
-    `preflight` looks first whether what is read is there, and raises FlowspecError when the run would fail.
-    `on_event` is called with each event of `watch`. Raises SpecError for an invalid spec, ServiceError when EMR
+    A run of the same request is joined; `replace` ends one of another request. `timeout` is in seconds, for all
+    launches together, after which the verdict is TIMED_OUT and the run goes on. `run_bootstrap` runs bootstrap actions
+    locally, too. `preflight` looks first whether what is read is there, and raises FlowspecError when the run would
+    fail. `on_event` is called with each event of `watch`. Raises SpecError for an invalid spec, ServiceError when EMR
     or S3 refuses a call, FlowspecError for the rest; a run that failed is a verdict, not an exception.
     """
     document = render(load(spec), target=target, variables=variables or {}, variable_files=variable_files)
@@ -214,15 +217,19 @@ def apply_and_watch(
     on_event: Callable[[Event], object] = lambda _: None,
     sleep: Callable[[float], None] = time.sleep,
     watch: Watch = watch,
+    clock: Callable[[], float] = time.monotonic,
 ) -> RunResult:
     """Applies a plan and watches its run to the end, by `watch`; the options are those of `apply` and `run`."""
     applied = apply(plan, emr, replan=replan, sleep=sleep)
     launches = Launches(plan, emr, sleep=sleep)
     joined = applied.joined
-    watched = partial(watch, emr, timeout=timeout, sleep=sleep)
+    watched = partial(watch, emr, sleep=sleep)
+    deadline = None if timeout is None else clock() + timeout
     while True:
-        end = _end_of(watched(applied.cluster_id, steps=applied.steps), on_event)
-        further = launches.again(end.cluster)
+        left = None if deadline is None else max(0.0, deadline - clock())
+        end = _end_of(watched(applied.cluster_id, steps=applied.steps, timeout=left), on_event)
+        late = deadline is not None and clock() >= deadline
+        further = None if late else launches.again(end.cluster)
         if further is None:
             return RunResult(end.cluster, end.verdict, joined, emr)
         applied = further

@@ -290,7 +290,8 @@ def passed_on(handler, body, port):
 @contextmanager
 def serving(server):
     """Answers requests while the block runs."""
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    # By default a server looks for its end every half second.
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
         yield

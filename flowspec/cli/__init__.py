@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.output import Level, eprint_report, print_result, set_least_level, wants_color
+from flowspec.cli.output import Level, eprint_report, mask_from_now_on, print_result, set_least_level, wants_color
 from flowspec.errors import FlowspecError, Locked, NothingFound, SpecError, StalePlan
 
 if TYPE_CHECKING:
@@ -145,6 +145,7 @@ def run(argv: Sequence[str]) -> int:
 
 def _run(argv: Sequence[str]) -> int:
     set_least_level(Level.PROGRESS)
+    mask_from_now_on(())
     try:
         # Not click's own main: it would exit with 1 where the reader of our output goes away.
         with root.make_context("flowspec", list(argv)) as context:

@@ -210,7 +210,9 @@ def _endpoints(planned: Planned, options: dict[str, Any]) -> list[Endpoint]:
 
 def _described(cluster: Cluster) -> str:
     from flowspec.plan.cluster import SOURCE_TAG
+    from flowspec.plan.sensitive import without_secrets
 
+    cluster = without_secrets(cluster)
     name, source = visible(cluster.name), visible(cluster.tags[SOURCE_TAG])
     return f"cluster {cluster.id} ({name}, {cluster.state}), started from {source}"
 

@@ -52,6 +52,7 @@ def destroy_many(
     """
     from flowspec.backend.aws.shared import SharedWatch
     from flowspec.fleet import Connections
+    from flowspec.plan.sensitive import without_secrets
 
     connections = Connections()
     found: list[_Doomed | Row] = []
@@ -61,7 +62,8 @@ def destroy_many(
     # Two arguments may mean the same cluster.
     doomed = list({one.cluster.id: one for one in found if isinstance(one, _Doomed)}.values())
     for one in doomed:
-        eprint(f"{one.row.flow}: cluster {one.cluster.id} ({visible(one.cluster.name)}) is {one.cluster.state}")
+        name = visible(without_secrets(one.cluster).name)
+        eprint(f"{one.row.flow}: cluster {one.cluster.id} ({name}) is {one.cluster.state}")
     if doomed:
         confirm(f"Terminate {len(doomed)} cluster{'s' if len(doomed) > 1 else ''}?", yes=yes, unasked=False)
     with SharedWatch() as watching:

@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from datetime import datetime, timezone
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from flowspec.backend.aws.logs import Logs, counters_of, logs_of
+from flowspec.backend.aws.logs import PATIENCE, Logs, counters_of, logs_of
 from flowspec.backend.aws.observe import describe
 from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.backend.aws.watch import Ended, Event, StepChanged, StepProgress, Watch, watch
@@ -55,28 +56,40 @@ def follow(
     watch: Watch = watch,
     launches: Launches | None = None,
     hooks: Hooks | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> int:
     """Watches until the work is over, by `watch`, and prints how it ended; returns the exit code.
 
-    With `launches` a cluster that failed before a step ran is followed by another, as the spec says; `hooks` are told
-    the end. A thread that is not the first one is interrupted by a `sleep` that raises KeyboardInterrupt.
+    With `launches` a cluster that failed before a step ran is followed by another, as the spec says; `timeout` seconds
+    are for all of them together, and for the logs that are waited for. `hooks` are told the end, if steps were
+    submitted or waited for. A thread that is not the first one is interrupted by a `sleep` that raises
+    KeyboardInterrupt.
     """
+    deadline = None if timeout is None else clock() + timeout
+
+    def left() -> float | None:
+        return None if deadline is None else max(0.0, deadline - clock())
+
     try:
         end = _watch(chosen, timeout, sleep, watch)
-        while launches and (applied := _launched_again(launches, end.cluster)):
+        while launches and (applied := _launched_again(launches, end.cluster, left())):
             chosen = replace(chosen, cluster_id=applied.cluster_id, steps=applied.steps)
-            end = _watch(chosen, timeout, sleep, watch)
+            end = _watch(chosen, left(), sleep, watch)
     except KeyboardInterrupt:
         return _interrupted(chosen, on_interrupt)
     unhappy = end.verdict.outcome not in {Outcome.SUCCEEDED, Outcome.TIMED_OUT}
-    diagnosis = diagnose_waiting(chosen, end.cluster, end.verdict, sleep=sleep) if unhappy else None
+    diagnosis = diagnose_waiting(chosen, end.cluster, end.verdict, _patience(end, left()), sleep) if unhappy else None
     code = _report_end(chosen, end, format_, launches.failed if launches else (), diagnosis)
-    if hooks:
+    # Of a cluster that was there before, and of which no step is waited for, no run has ended.
+    if hooks and chosen.steps != ():
         _run_hooks(hooks, end, diagnosis)
     return code
 
 
-def _launched_again(launches: Launches, cluster: Cluster) -> Applied | None:
+def _launched_again(launches: Launches, cluster: Cluster, left: float | None) -> Applied | None:
+    if left == 0.0 and launches.following(cluster):
+        ewarn("note: it is not launched again: --timeout has passed")
+        return None
     try:
         return launches.again(cluster)
     except FlowspecError as error:
@@ -225,24 +238,33 @@ def diagnose_waiting(
     chosen: Chosen,
     cluster: Cluster,
     verdict: Verdict,
-    patience: float | None = None,
+    patience: float = PATIENCE,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Diagnosis:
-    """Finds the cause; logs that are not shipped yet are waited for at most `patience` seconds, or until Ctrl-C.
+    """Finds the cause; logs that are not shipped yet are waited for until `patience` seconds after the step's end.
 
-    `patience` is diagnose.PATIENCE by default.
+    Ctrl-C ends the wait.
     """
     # Its patterns take 0.03 s to compile, which a run that succeeds does not need.
-    from flowspec.backend.aws.diagnosis.diagnose import PATIENCE, diagnose
+    from flowspec.backend.aws.diagnosis.diagnose import diagnose
 
     def diagnosed(patience: float) -> Diagnosis:
         logs = logs_of(chosen.emr, cluster)
         return diagnose(cluster, verdict, logs, chosen.secrets, patience=patience, notify=eprint, sleep=sleep)
 
     try:
-        return diagnosed(PATIENCE if patience is None else patience)
+        return diagnosed(patience)
     except KeyboardInterrupt:
         return diagnosed(0)
+
+
+def _patience(end: Ended, left: float | None) -> float:
+    """Returns how long after the end of the failed step its logs are waited for, with `left` seconds from now."""
+    if left is None:
+        return PATIENCE
+    ended = (end.verdict.step.ended if end.verdict.step else None) or end.cluster.ended
+    passed = (datetime.now(timezone.utc) - ended).total_seconds() if ended else 0.0
+    return min(PATIENCE, passed + left)
 
 
 def _or_note(subject: str, read: Callable[[], _T], otherwise: _T, chosen: Chosen) -> _T:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowspec.cli.options import CONNECTION, VARIABLES, Identity, completed, compose_options, identity
+from flowspec.cli.output import ewarn, mask_from_now_on
 from flowspec.errors import FlowspecError
 from flowspec.facts.backends import BACKENDS, BackendName
 
@@ -40,6 +41,11 @@ class Chosen:
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     others: tuple[str, ...] = ()
     steps: tuple[str, ...] | None = None
+
+
+def noting(chosen: Chosen) -> Callable[[str], None]:
+    """Returns what prints a note on a cluster to stderr, without its secrets."""
+    return lambda text: ewarn(f"note: {text}", secrets=chosen.secrets)
 
 
 LOOKING = compose_options(VARIABLES, CONNECTION, BACKEND)
@@ -90,7 +96,9 @@ def _secrets_of(emr: Emr, cluster_id: str) -> frozenset[str]:
     cluster = describe(emr, cluster_id, steps=False)
     if SENSITIVE_TAG not in cluster.tags:
         return frozenset()
-    return known_secrets(describe(emr, cluster_id))
+    found = known_secrets(describe(emr, cluster_id))
+    mask_from_now_on(found)
+    return found
 
 
 def bare_endpoint(backend: BackendName | None, **options: Any) -> Endpoint:

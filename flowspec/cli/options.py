@@ -89,7 +89,12 @@ CONNECTION = compose_options(
 )
 
 WATCHING = compose_options(
-    click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop watching after this long."),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=0),
+        metavar="SECONDS",
+        help="Stop watching after this long, all launches together.",
+    ),
     click.option(
         "--on-interrupt",
         type=click.Choice(get_args(OnInterrupt)),

@@ -62,12 +62,19 @@ class Level(IntEnum):
 
 
 _least = Level.PROGRESS
+_secrets: frozenset[str] = frozenset()
 
 
 def set_least_level(level: Level) -> None:
     """Sets the level below which nothing is printed on stderr from now on."""
     global _least  # noqa: PLW0603 - of the one command line that a process runs
     _least = level
+
+
+def mask_from_now_on(secrets: Collection[str]) -> None:
+    """Masks these secrets in all that is printed later, also in errors; none of them masks no more."""
+    global _secrets  # noqa: PLW0603 - of the one command line that a process runs
+    _secrets = _secrets | frozenset(secrets) if secrets else frozenset()
 
 
 def shows(level: Level) -> bool:
@@ -183,11 +190,11 @@ def _print(
 
 
 def _masked(text: str, secrets: Collection[str]) -> str:
-    if not secrets:
+    if not (secrets or _secrets):
         return text
     from flowspec.document.masking import mask
 
-    return str(mask(text, secrets))
+    return str(mask(text, _secrets.union(secrets)))
 
 
 def _guarded(stream: TextIO, write: Callable[[], object]) -> None:

@@ -20,9 +20,11 @@ HIDDEN_TAG, STEPS_TAG = "flowspec:hidden", "flowspec:steps"
 SENSITIVE_TAG = "flowspec:sensitive"
 # Who changes the cluster at this moment (`flowspec.backend.aws.lock`).
 LOCK_TAG = "flowspec:lock"
-# What a watcher does about its steps (`flowspec.plan.supervision`), the one that does it at this moment, and the ids of
-# steps that it cancelled after their timeout.
-WATCH_TAG, WATCHER_TAG, TIMED_OUT_TAG = "flowspec:watch", "flowspec:watcher", "flowspec:timed-out"
+# What a watcher does about its steps (`flowspec.plan.supervision`), and the one that does it at this moment.
+WATCH_TAG, WATCHER_TAG = "flowspec:watch", "flowspec:watcher"
+# Marks of the steps that a watcher cancelled after their timeout, and of those that it added again
+# (`flowspec.backend.aws.runs.settle`).
+TIMED_OUT_TAG, REPEATED_TAG = "flowspec:timed-out", "flowspec:repeated"
 # On a cluster that was launched for want of capacity elsewhere: the number of the alternative, from 1.
 FALLBACK_TAG = "flowspec:fallback"
 # On a cluster that runs a part of its flow's steps: the id of the run that it goes on from (`--rerun failed`), or

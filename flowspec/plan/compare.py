@@ -111,14 +111,17 @@ def _supervised(plan: Plan, jobflow: JobFlow, cluster: Cluster | None) -> Plan:
             *plan.notes,
             *supervision_notes(policies, plan.request.get("Steps", ())),
             *_launch_notes(plan, jobflow),
-            *_hook_notes(jobflow),
+            *_hook_notes(plan, jobflow),
         ),
     )
 
 
-def _hook_notes(jobflow: JobFlow) -> Iterator[str]:
+def _hook_notes(plan: Plan, jobflow: JobFlow) -> Iterator[str]:
     hooks = [one for found in jobflow.fields.get("hooks", {}).values() for one in found]
-    if hooks:
+    adds = any(call.operation in {"RunJobFlow", "AddJobFlowSteps"} for call in plan.calls)
+    if hooks and not adds and plan.awaits == ():
+        yield "its hooks are not run: no step is submitted or waited for, so that no run ends"
+    elif hooks:
         yield "its hooks are run by the `apply` or `flowspec wait SPEC` that sees the end"
     for command in (one["command"] for one in hooks if "command" in one):
         yield f"a hook runs a command on the machine that watches, if --allow-commands is given: {' '.join(command)}"

@@ -19,6 +19,7 @@ from flowspec.plan.cluster import (
     HIDDEN_TAG,
     LOCK_TAG,
     MANAGED_TAG,
+    REPEATED_TAG,
     STEPS_TAG,
     TARGET_TAG,
     TIMED_OUT_TAG,
@@ -93,7 +94,7 @@ def observed_digest(cluster: Cluster, secrets: Collection[str]) -> str:
         params["Instances"] = _without_moved_sizes(params)
     # The lock is written by who is about to look, and the others by who watches.
     params["Tags"] = [tag for tag in params.get("Tags", ()) if not tag["Key"].startswith((LOCK_TAG, WATCH_TAG))]
-    params["Tags"] = [tag for tag in params["Tags"] if tag["Key"] != TIMED_OUT_TAG]
+    params["Tags"] = [tag for tag in params["Tags"] if tag["Key"] not in {TIMED_OUT_TAG, REPEATED_TAG}]
     public = public_form(params, secrets)
     return _digest([cluster.id, public, live.ids if live else None, [one.id for one in cluster.steps]])
 

@@ -1,4 +1,4 @@
-"""Launching again: when a cluster failed before one of its steps ran, and with what (`launch_retries`, `fallback`).
+"""Decides whether a cluster that failed before a step ran is launched again, and how (`launch_retries`, `fallback`).
 
 An alternative changes only where and with which instances the cluster runs, and by the spec's digest it is the same
 flow. A cluster that was made by one says so in a tag, so that a later plan compares it with that alternative.
@@ -38,9 +38,10 @@ def failed_to_launch(cluster: Cluster) -> bool:
 
 
 def next_launch(plan: Plan, cluster: Cluster, launches: int) -> Plan | None:
-    """The plan to launch again with, after `launches` of the same plan; None when there is nothing left to try.
+    """Returns the plan to launch again with, after `launches` of the same plan; None when nothing is left to try.
 
-    `cluster` is what the last of them came to. Without capacity the next alternative is tried, else the same request.
+    `cluster` is that of the last launch, which has ended. Without capacity the next alternative is tried, else
+    the same request.
     """
     if lacked_capacity(cluster) and plan.fallback:
         number = _number(cluster.tags)
@@ -78,13 +79,13 @@ def _launched_with(plan: Plan, request: Params, number: int) -> Plan:
 
 
 def made_by(plan: Plan, cluster: Cluster) -> Params:
-    """The request to compare a cluster with: that of the alternative which made it, if there still is one."""
+    """Returns the request to compare a cluster with: that of the alternative which made it, if there still is one."""
     number = _number(cluster.tags)
     return plan.fallback[number - 1] if 0 < number <= len(plan.fallback) else plan.request
 
 
 def alternatives(jobflow: JobFlow, params: Params) -> tuple[dict[str, Any], ...]:
-    """The requests of a spec's `fallback`, in order."""
+    """Returns the requests of a spec's `fallback`, in order."""
     return tuple(_alternative(one, params) for one in jobflow.fields.get("fallback", ()))
 
 
@@ -158,7 +159,7 @@ def _told(value: Any) -> str:
 
 
 def launch_line(cluster: Cluster, instances: int) -> str:
-    """A line on a launch that failed: which, why, and what it cost."""
+    """Returns a line on a launch that failed: which, why, and what it cost."""
     seconds = (cluster.ended - cluster.created).total_seconds() if cluster.ended and cluster.created else 0.0
     codes = ", ".join(detail.partition(":")[0] for detail in cluster.error_details) or cluster.reason_code
     hours = seconds * instances / 3600
@@ -166,7 +167,7 @@ def launch_line(cluster: Cluster, instances: int) -> str:
 
 
 def size(params: Params) -> int:
-    """The number of instances that a request asks for; of a fleet its units of capacity."""
+    """Returns the number of instances that a request asks for; of a fleet its units of capacity."""
     instances = params.get("Instances", {})
     groups = sum(one.get("InstanceCount", 1) for one in instances.get("InstanceGroups", ()))
     fleets = sum(

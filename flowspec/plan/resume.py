@@ -29,7 +29,7 @@ _CHOOSE = "choose the steps of the new run: --from STEP, or --only NAME"
 class Run(NamedTuple):
     """An ended run: the `id` of its cluster, and its steps with the StepConfigs that they were made from.
 
-    The steps are in the states that count (`settled` of a watcher), without attempts that were repeated.
+    The steps are in the states that count (`backend.aws.runs.settle`), without attempts that were repeated.
     """
 
     id: str

@@ -1,12 +1,13 @@
-"""Which tags and arguments of a cluster are secret, known to those who have its id and not its spec.
+"""Tells which names, tags and arguments of a cluster are secret to those who have its id and not its spec.
 
-EMR keeps both as they were sent. An apply leaves the tag `flowspec:sensitive`: short digests of the addresses, not of
+EMR keeps them as they were sent. An apply leaves the tag `flowspec:sensitive`: short digests of the addresses, not of
 the values, of what the spec's secrets are in. A reader of the cluster finds the values there and masks them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -15,7 +16,7 @@ from flowspec.plan.cluster import SENSITIVE_TAG, TAG_PREFIX, Cluster
 from flowspec.plan.differences import token
 
 _TAG_VALUE = 256
-# All tags and arguments, where the tokens of those that are secret do not fit into a tag.
+# All names, tags and arguments, where the tokens of those that are secret do not fit into a tag.
 _ALL = "*"
 _TOKEN = len(token(""))
 # A shorter value of an option would be masked everywhere in a log, and tells little.
@@ -28,16 +29,20 @@ def sensitive_tokens(params: Mapping[str, Any], secrets: Collection[str], before
         return _ALL
     tags = {tag["Key"]: tag.get("Value", "") for tag in params.get("Tags", ())}
     steps = [(step["Name"], step.get("HadoopJarStep", {}).get("Args", ())) for step in params.get("Steps", ())]
-    found = {token(address) for address, text in _texts(tags, steps) if mask(text, secrets) != text}
+    texts = _texts(params.get("Name", ""), tags, steps)
+    found = {token(address) for address, text in texts if mask(text, secrets) != text}
     tokens = "".join(sorted(found | _tokens(before)))
     return tokens if len(tokens) <= _TAG_VALUE else _ALL
 
 
 def known_secrets(cluster: Cluster) -> frozenset[str]:
-    """The tags' values and arguments of a cluster that its flow says are secret, and the values of such options."""
+    """Returns the names, tags' values and arguments of a cluster that its flow says are secret, and values of options.
+
+    A name that a secret is a part of is secret as a whole, since the tag does not tell which part.
+    """
     marked = cluster.tags.get(SENSITIVE_TAG, "")
     tokens = _tokens(marked)
-    texts = _texts(cluster.tags, [(step.name, step.args) for step in cluster.steps])
+    texts = _texts(cluster.name, cluster.tags, [(step.name, step.args) for step in cluster.steps])
     secret = [text for address, text in texts if text and (marked == _ALL or token(address) in tokens)]
     values = (text.partition("=")[2] for text in secret if text.startswith("-"))
     return frozenset(chain(secret, (value for value in values if len(value) >= _TELLS_SOMETHING)))
@@ -47,8 +52,18 @@ def _tokens(value: str) -> set[str]:
     return {value[start : start + _TOKEN] for start in range(0, len(value), _TOKEN)}
 
 
-def _texts(tags: Mapping[str, str], steps: Collection[tuple[str, Collection[str]]]) -> Iterator[tuple[str, str]]:
-    """The address and the text of each tag and argument, but for flowspec's own tags."""
+def without_secrets(cluster: Cluster) -> Cluster:
+    """Returns a cluster for a list, its name and tags masked where its flow says that they are secret."""
+    secrets = known_secrets(cluster)
+    return replace(cluster, name=mask(cluster.name, secrets), tags=mask(cluster.tags, secrets)) if secrets else cluster
+
+
+def _texts(
+    name: str, tags: Mapping[str, str], steps: Collection[tuple[str, Collection[str]]]
+) -> Iterator[tuple[str, str]]:
+    """Yields the address and the text of each name, tag and argument, but for flowspec's own tags."""
+    yield "name", name
     yield from ((f"tags.{key}", value) for key, value in tags.items() if not key.startswith(TAG_PREFIX))
-    for name, args in steps:
-        yield from ((f"steps.{name}.{index}", text) for index, text in enumerate(args))
+    for step, args in steps:
+        yield f"steps.{step}", step
+        yield from ((f"steps.{step}.{index}", text) for index, text in enumerate(args))

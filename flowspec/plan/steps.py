@@ -1,4 +1,4 @@
-"""Which steps of a request have to be added to a cluster that lives on.
+"""Decides which steps of a request have to be added to a cluster that lives on.
 
 A step is told apart by its name and by what would run (jar, main class, arguments, properties): one that is there
 and pending, running or completed is left alone. Local scripts are staged under the hash of their content, so that a
@@ -40,7 +40,7 @@ class StepChanges:
 
 
 def step_identity(config: Mapping[str, Any]) -> str:
-    """The name of a StepConfig and the sha256 (hex) of what it runs."""
+    """Returns the name of a StepConfig and the sha256 (hex) of what it runs."""
     jar = config.get("HadoopJarStep", {})
     properties = {pair.get("Key", ""): pair.get("Value", "") for pair in jar.get("Properties", ())}
     runs = [jar.get("Jar"), jar.get("MainClass") or "", list(jar.get("Args", ())), properties]
@@ -98,9 +98,9 @@ def _by_identity(cluster: Cluster) -> dict[str, list[Step]]:
 
 
 def surviving_steps(cluster: Cluster) -> list[tuple[Mapping[str, Any], Step]]:
-    """The steps of a cluster with their StepConfigs, oldest first, without failed attempts that a later one repeats.
+    """Returns the steps of a cluster with their StepConfigs, oldest first, without attempts that a later one repeats.
 
-    `cluster` is one that was read back.
+    Those are attempts that failed. `cluster` is one that was read back.
     """
     configs = cluster.live.params.get("Steps", ()) if cluster.live else ()
     attempts: dict[str, list[tuple[int, Step]]] = {}

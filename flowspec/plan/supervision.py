@@ -1,7 +1,7 @@
 """Policies of steps that a watcher applies: `timeout`, `retry` and `skip_on_exit`, which EMR does not know.
 
-They are no part of the request. A cluster keeps them in tags of its own, so that whoever watches it, by its id too,
-acts alike:
+They are no part of the request. A cluster keeps them in tags of its own, so that every watcher applies the same ones,
+also one that has only the cluster's id:
 
     flowspec:watch    3f2a1b0c99d2:t600 77ab01:r3@60@spot_loss+throttled/x3+4
 
@@ -60,18 +60,21 @@ class StepPolicy:
 
 
 def step_token(name: str, jar: str, main_class: str | None, args: Iterable[str]) -> str:
-    """The token of a step: of its name and of what it runs."""
+    """Returns the token of a step: six hexadecimal digits of the SHA-256 of its name and of what it runs."""
     text = json.dumps([name, jar, main_class or "", list(args)], ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_TOKEN]
 
 
 def token_of(step: Step) -> str:
-    """The token of a step of a cluster."""
+    """Returns the token of a step of a cluster (`step_token`)."""
     return step_token(step.name, step.jar, step.main_class, step.args)
 
 
 def step_policies(jobflow: JobFlow, params: Mapping[str, Any]) -> dict[str, StepPolicy]:
-    """The policies of a spec's steps, by their tokens. Raises FlowspecError when `api_params` replaces the steps."""
+    """Returns the policies of a spec's steps, by their tokens.
+
+    Raises FlowspecError when `api_params` replaces the steps.
+    """
     wanted = [(step["name"], _policy(step)) for step in jobflow.fields.get("steps", ())]
     if all(policy == StepPolicy() for _, policy in wanted):
         return {}
@@ -101,7 +104,7 @@ def _policy(step: Mapping[str, Any]) -> StepPolicy:
 
 
 def policy_tags(policies: Mapping[str, StepPolicy]) -> dict[str, str]:
-    """The tags of policies. Raises FlowspecError when they are too many for them."""
+    """Returns the tags that hold policies. Raises FlowspecError when these do not fit into eight tags."""
     values: list[str] = []
     for word in _words(policies):
         if values and len(values[-1]) + 1 + len(word) <= _TAG_VALUE:
@@ -137,7 +140,7 @@ def _written(policy: StepPolicy) -> str:
 
 
 def read_policies(tags: Mapping[str, str]) -> dict[str, StepPolicy]:
-    """The policies in a cluster's tags, by the tokens of steps; what this version can't read is left out."""
+    """Reads the policies in a cluster's tags, by the tokens of steps; what this version can't read is left out."""
     found: dict[str, StepPolicy] = {}
     for index in range(_MOST_TAGS):
         for word in tags.get(_tag(index), "").split():
@@ -171,7 +174,7 @@ def _read(text: str) -> StepPolicy | None:
 
 
 def retagging_calls(tags: Mapping[str, str], cluster: Cluster) -> Iterator[ApiCall]:
-    """The calls that give a living cluster the policies of a spec: they are no change of what runs."""
+    """Yields the calls that give a living cluster the policies of a spec; they change nothing of what runs."""
     there = {key: value for key, value in cluster.tags.items() if key == WATCH_TAG or key.startswith(f"{WATCH_TAG}-")}
     changed = [{"Key": key, "Value": value} for key, value in tags.items() if there.get(key) != value]
     gone = [key for key in there if key not in tags]

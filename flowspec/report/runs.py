@@ -16,6 +16,7 @@ from flowspec.backend.aws.watch import ClusterChanged, Event, StepChanged, StepP
 from flowspec.backend.local.fidelity import LocalFidelity
 from flowspec.document.escaping import visible, visible_values
 from flowspec.plan.cluster import FLOW_TAG, SOURCE_TAG, TARGET_TAG, Cluster, Step
+from flowspec.plan.sensitive import without_secrets
 from flowspec.report.costs import actual_document, idle_amounts, idle_notes, range_document
 
 Counters = Mapping[str, Mapping[str, int]]
@@ -141,7 +142,7 @@ def table(clusters: Sequence[Cluster]) -> str:
             *(visible(one.tags.get(tag, "")) for tag in (FLOW_TAG, TARGET_TAG, SOURCE_TAG)),
             visible(one.name),
         )
-        for one in clusters
+        for one in map(without_secrets, clusters)
     ]
     return columns(("CLUSTER", "STATE", "CREATED", "FLOW", "TARGET", "SPEC", "NAME"), rows)
 
@@ -157,10 +158,10 @@ def idle_table(found: Sequence[IdleCluster]) -> str:
             ", ".join(f"{count} {visible(kind)}" for kind, count in one.instances.items()),
             f"{sum(one.instance_hours.values()):.1f}",
             *(idle_amounts(one.cost, one.idle_cost) if are_paid else ()),
-            visible(one.cluster.tags.get(FLOW_TAG, "")),
-            visible(one.cluster.name),
+            visible(cluster.tags.get(FLOW_TAG, "")),
+            visible(cluster.name),
         )
-        for one in found
+        for one, cluster in zip(found, (without_secrets(one.cluster) for one in found), strict=True)
     ]
     paid = ("USD AN HOUR", "USD WHILE IDLE", "USD IN ALL") if are_paid else ()
     head = ("CLUSTER", "IDLE SINCE", "FOR", "INSTANCES", "INSTANCE HOURS", *paid, "FLOW", "NAME")
@@ -203,6 +204,7 @@ def cluster_document(cluster: Cluster) -> dict[str, Any]:
 
 def summary_document(cluster: Cluster) -> dict[str, Any]:
     """A cluster of a list for programs: the members that ListClusters returns, and what its tags say of its flow."""
+    cluster = without_secrets(cluster)
     known = ("id", "name", "state", "reason_code", "reason", "created", "ready", "ended")
     of_flow = {"flow": FLOW_TAG, "target": TARGET_TAG, "source": SOURCE_TAG}
     told = {name: cluster.tags.get(tag) for name, tag in of_flow.items()}

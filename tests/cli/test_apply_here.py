@@ -346,3 +346,19 @@ def test_hooks_are_run_by_who_watches_with_the_spec(flowspec, job, tmp_path):
     assert flowspec("wait", path, "--allow-commands").code == 0
     assert flowspec("apply", path, "--allow-commands").code == 0
     assert (tmp_path / "told").read_text() == "succeeded\n" * 2
+
+
+def test_hooks_are_run_once_for_each_run_of_a_cluster_that_lives_on(flowspec, job, tmp_path):
+    hooks = "hooks: {on_end: [{command: [bash, -c, 'cat >> told; echo >> told']}]}"
+    path = job("  - {name: one, type: command, args: ['true']}", hooks, keep_alive="true")
+    argv = ("apply", path, "--allow-commands")
+    assert flowspec(*argv).code == 0
+    # Nothing is submitted, and no run ends.
+    again = flowspec(*argv)
+    assert (again.code, "note: its hooks are not run: no step is submitted or waited for" in again.err) == (0, True)
+    assert flowspec(*argv, "--rerun", "one").code == 0
+    # A second watcher of that run says the same of it.
+    assert flowspec("wait", path, "--allow-commands").code == 0
+    first, second, third = (json.loads(line)["id"] for line in (tmp_path / "told").read_text().splitlines())
+    assert first != second == third
+    flowspec("destroy", path)

@@ -3,6 +3,9 @@
 import json
 import re
 
+from flowspec.emulator.api.service import Service
+from flowspec.report.page.site import respond_with_page
+
 SECRET = "correct horse battery"
 VARIABLE = "variables: {token: {type: string, sensitive: true}}\n"
 TAGGED = f'{VARIABLE}tags: {{team: search, token: "{{{{ token }}}}"}}'
@@ -85,3 +88,23 @@ def test_no_line_of_a_secret_of_several_lines_is_shown_after_a_failed_step(flows
         flowspec("wait", "job.yaml", "--format", "json"),
     ):
         assert not re.search(r"(first|second|third) ?.?'?line", shown.out + shown.err), shown
+
+
+def test_a_secret_in_a_name_is_masked_wherever_names_are_printed(flowspec, own_home, job):
+    step = "  - {name: 'load {{ token }}', type: command, args: ['true']}"
+    job(step, f'{VARIABLE}api_params: {{Name: "nightly {{{{ token }}}}"}}', keep_alive="true")
+    shown = flowspec("apply", "job.yaml", "--var", f"token={SECRET}")
+    (id_,) = set(re.findall(r"j-\w+", shown.err))
+    assert SECRET not in shown.out + shown.err
+    emulator = Service(own_home, account_rules=False)
+    for path in ("/", f"/clusters/{id_}"):
+        page = respond_with_page(emulator, path).body.decode()
+        assert "(sensitive)" in page
+        assert SECRET not in page
+    asked = [(verb, id_) for verb in ("status", "wait", "diagnose", "report", "logs")]
+    asked += [(*one, "--format", "json") for one in asked] + [("report", id_, "--format", "markdown")]
+    asked += [(verb, id_, "--step", "no such step") for verb in ("logs", "diagnose", "cancel")]
+    asked += [("list",), ("list", "--format", "json"), ("idle",), ("idle", "--format", "json"), ("destroy", id_)]
+    for argv in asked:
+        shown = flowspec(*argv)
+        assert SECRET not in shown.out + shown.err, argv

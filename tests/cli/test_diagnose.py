@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from flowspec.backend.aws.diagnosis.diagnose import PATIENCE
+from flowspec.backend.aws.logs import PATIENCE
 from flowspec.cli.commands.diagnose import _PATIENCE
 
 HEAD = (

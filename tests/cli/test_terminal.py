@@ -30,7 +30,7 @@ def on_a_terminal(argv, cwd, *, stream="stderr", **environment):
 
 
 def test_a_bar_on_a_terminal(job, tmp_path):
-    job("  - {name: slow, type: command, args: [sleep, '0.5']}")
+    job("  - {name: slow, type: command, args: [sleep, '1.5']}")
     code, seen = on_a_terminal([sys.executable, "-m", "flowspec", "apply", "job.yaml"], tmp_path)
     assert code == 0
     assert re.search(r"slow .*\x1b\[.*m━", seen), "a bar, in colour"

@@ -30,9 +30,10 @@ _LOOK_AGAIN = 5.0
 class Lock:
     """The lock of a cluster, held and renewed."""
 
-    def __init__(self, emr: Emr, cluster_id: str, held: str, tag: str = LOCK_TAG) -> None:
+    def __init__(self, emr: Emr, cluster_id: str, held: str, tag: str, lasts: timedelta) -> None:
         self._emr = emr
         self._tag = tag
+        self._lasts = lasts
         self._cluster_id = cluster_id
         self._held = held
         self._ended = threading.Event()
@@ -65,7 +66,7 @@ class Lock:
             notify(f"the lock of cluster {self._cluster_id} was not removed: {error.sentence}")
 
     def _renew_until_ended(self) -> None:
-        while not self._ended.wait(LOCK_LASTS.total_seconds() / 3):
+        while not self._ended.wait(self._lasts.total_seconds() / 3):
             # One that has expired may be another's in the next moment: it is not written any more.
             if _has_expired(self._held):
                 return
@@ -74,7 +75,7 @@ class Lock:
                 if not _is_same(held, self._held):
                     self._taken = held or "it was removed"
                     return
-                renewed = _new_lock(self._held.split()[-1])
+                renewed = _new_lock(self._held.split()[-1], self._lasts)
                 self._emr.call("AddTags", ResourceId=self._cluster_id, Tags=[{"Key": self._tag, "Value": renewed}])
                 self._held = renewed
             except FlowspecError:
@@ -91,12 +92,17 @@ def locked(
     notify: Callable[[str], None] = lambda _: None,
     sleep: Callable[[float], None] = time.sleep,
     tag: str = LOCK_TAG,
+    lasts: timedelta | None = None,
 ) -> Iterator[Lock]:
     """Holds the lock of a cluster that is in `tag`; waits for it up to `timeout` seconds.
 
+    One that is not renewed any more expires after `lasts`, by default LOCK_LASTS.
+
     Raises Locked when another holds it until then. A lock that has expired is taken over, and `notify` told so.
     """
-    lock = Lock(emr, cluster_id, _acquire(emr, cluster_id, timeout, notify, sleep, tag), tag)
+    lasts = lasts or LOCK_LASTS
+    held = _acquire(emr, cluster_id, timeout, notify, sleep, tag, lasts)
+    lock = Lock(emr, cluster_id, held, tag, lasts)
     try:
         yield lock
     finally:
@@ -112,7 +118,13 @@ def unlock(emr: Emr, cluster_id: str) -> str:
 
 
 def _acquire(  # noqa: PLR0917 - the arguments of `locked`
-    emr: Emr, cluster_id: str, timeout: float, notify: Callable[[str], None], sleep: Callable[[float], None], tag: str
+    emr: Emr,
+    cluster_id: str,
+    timeout: float,
+    notify: Callable[[str], None],
+    sleep: Callable[[float], None],
+    tag: str,
+    lasts: timedelta,
 ) -> str:
     waited = 0.0
     while True:
@@ -120,7 +132,7 @@ def _acquire(  # noqa: PLR0917 - the arguments of `locked`
         if not held or _has_expired(held):
             if held:
                 notify(f"taking over a lock that has expired: {held}")
-            mine = _new_lock(uuid4().hex[:8])
+            mine = _new_lock(uuid4().hex[:8], lasts)
             emr.call("AddTags", ResourceId=cluster_id, Tags=[{"Key": tag, "Value": mine}])
             sleep(_SETTLES_IN)
             held = _held(emr, cluster_id, tag)
@@ -145,9 +157,9 @@ def _is_same(held: str, mine: str) -> bool:
     return held.split()[-1:] == mine.split()[-1:]
 
 
-def _new_lock(word: str) -> str:
+def _new_lock(word: str, lasts: timedelta) -> str:
     """A lock: owner, expiry and the word that tells it from others: `ann@host until 2026-11-28T10:00:00Z 3f2a9c01`."""
-    until = datetime.now(timezone.utc) + LOCK_LASTS
+    until = datetime.now(timezone.utc) + lasts
     owner = f"{_user()}@{socket.gethostname()}"[:150]
     return f"{owner} until {until:%Y-%m-%dT%H:%M:%SZ} {word}"
 

@@ -21,6 +21,8 @@ from flowspec.facts.uris import split_s3
 from flowspec.plan.cluster import Cluster
 
 NAMES = ("controller", "syslog", "stdout", "stderr")
+PATIENCE = 330.0
+"""Seconds after the end of a step in which its logs may still come: EMR ships them every five minutes."""
 
 _BLOCK = 1 << 16
 # Seconds to wait for S3, and how often to ask: logs are looked at when a run is over, and nobody waits five

@@ -20,7 +20,8 @@ from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.logs import Logs, logs_of
 from flowspec.backend.aws.observe import describe
 from flowspec.backend.aws.ration import RationedEmr
-from flowspec.backend.aws.runs.supervise import Acted, Supervisor, settled, skipped
+from flowspec.backend.aws.runs.settle import ExitCodes, awaits_exit_code, settle, settled_run
+from flowspec.backend.aws.runs.supervise import Acted, Supervisor
 from flowspec.backend.aws.verdict import Outcome, Verdict, is_over, judge
 from flowspec.engines.counters import parse_progress
 from flowspec.errors import FlowspecError
@@ -58,10 +59,14 @@ class StepProgress:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The last event: the verdict, and the cluster as it was then."""
+    """The last event: the verdict, and the cluster as it was then, its steps settled by its policies.
+
+    `steps` are the ids of those that were judged, in the order in which they were added; none that was repeated.
+    """
 
     cluster: Cluster
     verdict: Verdict
+    steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +106,8 @@ def watch(
 ) -> Generator[Event, None, None]:
     """Yields an event for every change until the work is over, or `timeout` seconds have passed.
 
-    Meanwhile it does what the cluster's tags say about its steps: timeouts and retries (`Supervisor`); `now` is the
-    time by which it does.
+    Meanwhile it does what the cluster's tags say about the steps: timeouts and retries (`Supervisor`); `now` is the
+    time by which it does. Steps are in the states that these policies give them (`settle`).
 
     `steps` are the ids of the steps that are waited for and judged (`Applied.steps`), None for all of the cluster's.
     The last event is always `Ended`. Failing calls are tolerated for five minutes in a row.
@@ -110,23 +115,29 @@ def watch(
     """
     start = clock()
     seen = _Seen()
-    logs: Logs | None = None
-    supervisor = Supervisor.of(emr, cluster_id, now=now, sleep=sleep)
+    codes: ExitCodes | None = None
+    told: Cluster | None = None
+    supervisor = Supervisor(emr, cluster_id, steps, now=now, sleep=sleep)
     with closing(supervisor), closing(_looks(emr, cluster_id, clock, sleep)) as looks:
         for cluster, is_news in looks:
             if is_news:
-                yield from seen.changes(cluster)
-                logs = logs or logs_of(emr, cluster)
-                yield from seen.progress(cluster, logs)
-                yield from supervisor.act(cluster, logs)
-                told, counted = settled(cluster, steps, logs)
-                if is_over(told, counted) and not supervisor.waits_for(cluster, logs):
-                    yield from skipped(cluster, told)
-                    yield Ended(told, judge(told, counted))
+                codes = codes or ExitCodes(cluster, logs_of(emr, cluster))
+                yield from seen.changes(settle(cluster, codes))
+                yield from seen.progress(cluster, codes.logs)
+                yield from supervisor.act(cluster, codes)
+                told, counted = settled_run(cluster, steps, codes)
+                if is_over(told, counted) and not supervisor.waits_for(cluster, codes):
+                    yield _ended(told, counted)
                     return
             if timeout is not None and clock() - start >= timeout:
-                yield Ended(cluster, Verdict(Outcome.TIMED_OUT))
+                yield Ended(told or cluster, Verdict(Outcome.TIMED_OUT))
                 return
+
+
+def _ended(cluster: Cluster, only: Collection[str] | None) -> Ended:
+    """Returns the last event of a cluster that `is_over`."""
+    judged = tuple(step.id for step in cluster.steps if only is None or step.id in only)
+    return Ended(cluster, judge(cluster, only), judged)
 
 
 def _looks(
@@ -282,14 +293,16 @@ class Fleet:
                 yield Unreachable(error)
             one.looked(self._clock())
             return
-        one.answered, one.cluster = self._clock(), cluster
+        one.answered = self._clock()
         one.looked(one.answered)
-        yield from one.seen.changes(cluster)
-        one.logs = one.logs or logs_of(self._emr, cluster)
-        yield from one.seen.progress(cluster, one.logs)
-        if is_over(cluster, one.steps):
+        one.codes = one.codes or ExitCodes(cluster, logs_of(self._emr, cluster))
+        one.cluster = settle(cluster, one.codes)
+        yield from one.seen.changes(one.cluster)
+        yield from one.seen.progress(cluster, one.codes.logs)
+        told, counted = settled_run(cluster, one.steps, one.codes)
+        if is_over(told, counted) and not awaits_exit_code(cluster, one.codes, datetime.now(timezone.utc)):
             self._watched.remove(one)
-            yield Ended(cluster, judge(cluster, one.steps))
+            yield _ended(told, counted)
 
     def _timed_out(self, now: float) -> Iterator[tuple[str, Event]]:
         for one in [late for late in self._watched if late.deadline is not None and late.deadline <= now]:
@@ -311,7 +324,7 @@ class _Watched:
     changed: bool = True
     answered: float = 0.0
     cluster: Cluster | None = None
-    logs: Logs | None = None
+    codes: ExitCodes | None = None
     seen: _Seen = field(default_factory=_Seen)
 
     def urgency(self) -> tuple[bool, float]:

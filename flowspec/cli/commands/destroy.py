@@ -76,10 +76,11 @@ def _destroy(what: str, *, detach: bool, unprotect: bool, yes: bool, format_: st
 def _loss(cluster: Cluster) -> str:
     """Says for the question what is lost with a cluster."""
     from flowspec.document.escaping import visible
+    from flowspec.plan.sensitive import without_secrets
 
     left = [step for step in cluster.steps if not step.has_ended]
     steps = f", {len(left)} steps are not over" if left else ""
-    return f"Cluster {cluster.id} ({visible(cluster.name)}) is {cluster.state}{steps}"
+    return f"Cluster {cluster.id} ({visible(without_secrets(cluster).name)}) is {cluster.state}{steps}"
 
 
 def _print(chosen: Chosen, cluster: Cluster, format_: str) -> None:

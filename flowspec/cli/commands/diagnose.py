@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import CHOOSING, Chosen, choose
+from flowspec.cli.locate import CHOOSING, Chosen, choose, noting
 from flowspec.cli.options import output_format
 from flowspec.cli.output import print_result
 from flowspec.errors import FlowspecError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.verdict import Verdict
     from flowspec.plan.cluster import Cluster
 
-# As flowspec.backend.aws.diagnosis.diagnose.PATIENCE, which `--help` must not import; a test compares them.
+# As flowspec.backend.aws.logs.PATIENCE, which `--help` must not import; a test compares them.
 _PATIENCE = 330.0
 
 
@@ -45,9 +45,10 @@ def command(what: str, wanted: str | None, logs_timeout: float, format_: str, **
     is 0 also when nothing has failed, or no cause is known.
     """
     from flowspec.backend.aws.observe import describe
+    from flowspec.backend.aws.runs.settle import settle_on
 
     chosen = choose(what, **options)
-    cluster = describe(chosen.emr, chosen.cluster_id)
+    cluster = settle_on(chosen.emr, describe(chosen.emr, chosen.cluster_id), noting(chosen))
     verdict = _failure(cluster, wanted)
     _print(chosen, cluster, _diagnosed(chosen, cluster, verdict, logs_timeout) if verdict else None, format_)
     return Exit.OK
@@ -61,10 +62,11 @@ def _diagnosed(chosen: Chosen, cluster: Cluster, verdict: Verdict, patience: flo
 
 def _failure(cluster: Cluster, wanted: str | None) -> Verdict | None:
     """Returns the verdict to explain: of the step that is wanted, else of the cluster; None if nothing has failed."""
+    from flowspec.backend.aws.runs.settle import without_repeated
     from flowspec.backend.aws.verdict import Outcome, Verdict, failure_of
 
     if wanted is None:
-        return failure_of(cluster)
+        return failure_of(without_repeated(cluster))
     found = [step for step in cluster.steps if wanted in {step.id, step.name}]
     if not found:
         known = ", ".join(f"{step.id} ({step.name})" for step in cluster.steps) or "none"

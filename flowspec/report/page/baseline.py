@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.observe import earlier_runs, read_back
+from flowspec.backend.aws.runs.settle import settle_on, without_repeated
 from flowspec.backend.aws.verdict import Outcome, judge
 from flowspec.plan.changes import Change
 from flowspec.plan.cluster import Cluster, Step
@@ -47,10 +48,14 @@ def find_baseline(emr: Emr, cluster: Cluster) -> Baseline | None:
 
     Raises ServiceError when EMR refuses to be read.
     """
-    green = next((one for one in earlier_runs(emr, cluster) if judge(one).outcome is Outcome.SUCCEEDED), None)
+    green = next((one for one in earlier_runs(emr, cluster) if _succeeded(emr, one)), None)
     if green is None or cluster.live is None:
         return None
-    earlier = read_back(emr, green.id)
+    earlier = settle_on(emr, read_back(emr, green.id))
     assert earlier.live is not None
     changes, notes = compare_params(earlier.live.params, cluster.live.params)
     return Baseline(earlier, tuple(changes), notes, known_secrets(earlier) | named_secrets(earlier))
+
+
+def _succeeded(emr: Emr, cluster: Cluster) -> bool:
+    return judge(without_repeated(settle_on(emr, cluster))).outcome is Outcome.SUCCEEDED

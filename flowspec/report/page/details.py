@@ -43,13 +43,17 @@ class Notes:
     def __init__(self) -> None:
         self.sentences: dict[str, None] = {}
 
+    def add(self, sentence: str) -> None:
+        """Notes a sentence."""
+        self.sentences[sentence] = None
+
     def try_to(self, subject: str, read: Callable[[], _T]) -> _T | None:
         """Returns what `read` returns; on an error notes it and returns None."""
         try:
             return read()
         except (FlowspecError, OSError) as error:
             reason = error.sentence if isinstance(error, FlowspecError) else str(error)
-            self.sentences[f"{subject} could not be read: {reason}"] = None
+            self.add(f"{subject} could not be read: {reason}")
             return None
 
 

@@ -11,6 +11,7 @@ from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.diagnosis.diagnose import Diagnosis, diagnose
 from flowspec.backend.aws.logs import logs_of
 from flowspec.backend.aws.observe import describe, read_back
+from flowspec.backend.aws.runs.settle import settle_on, without_repeated
 from flowspec.backend.aws.verdict import failure_of, is_over, judge
 from flowspec.document.masking import mask
 from flowspec.errors import ServiceError
@@ -104,9 +105,10 @@ def make_report(
     earlier runs is a note.
     """
     notes = Notes()
-    cluster = _read(emr, cluster_id, notes)
+    cluster = settle_on(emr, _read(emr, cluster_id, notes), notes.add)
+    counted = without_repeated(cluster)
     hidden = frozenset(secrets) | known_secrets(cluster) | named_secrets(cluster)
-    verdict, logs = failure_of(cluster), logs_of(emr, cluster)
+    verdict, logs = failure_of(counted), logs_of(emr, cluster)
     diagnosis = diagnose(cluster, verdict, logs, hidden) if verdict else None
     baseline = notes.try_to("earlier runs", lambda: find_baseline(emr, cluster)) if compare else None
     hidden |= baseline.secrets if baseline else frozenset()
@@ -123,7 +125,7 @@ def make_report(
     bootstrap = notes.try_to("the logs of bootstrap actions", lambda: read_bootstrap(emr, cluster, logs)) or ()
     return RunReport(
         cluster,
-        judge(cluster).outcome.value if is_over(cluster) else RUNNING,
+        judge(counted).outcome.value if is_over(cluster) else RUNNING,
         now(),
         emr.region,
         emr.backend.name,
@@ -146,7 +148,7 @@ def _read(emr: Emr, cluster_id: str, notes: Notes) -> Cluster:
     except ServiceError as error:
         # Who may describe a cluster may not be allowed to list its groups and bootstrap actions.
         cluster = describe(emr, cluster_id)
-        notes.sentences[f"the configuration could not be read: {error.sentence}"] = None
+        notes.add(f"the configuration could not be read: {error.sentence}")
     if len(cluster.steps) >= HISTORY_LIMIT:
-        notes.sentences[f"EMR lists the latest {HISTORY_LIMIT:,} steps of a cluster: earlier ones are not shown"] = None
+        notes.add(f"EMR lists the latest {HISTORY_LIMIT:,} steps of a cluster: earlier ones are not shown")
     return cluster

@@ -15,6 +15,7 @@ from itertools import islice
 from flowspec.backend.aws.client import Emr, Endpoint
 from flowspec.backend.aws.logs import NAMES, logs_of
 from flowspec.backend.aws.observe import describe, summaries
+from flowspec.backend.aws.shared import Answers
 from flowspec.backend.local.backend import connect_to
 from flowspec.document.escaping import harmless, visible
 from flowspec.document.masking import mask_bytes, reach
@@ -22,7 +23,7 @@ from flowspec.emulator.api.service import Service
 from flowspec.emulator.in_process import Response
 from flowspec.errors import FlowspecError
 from flowspec.plan.cluster import Cluster
-from flowspec.plan.sensitive import known_secrets
+from flowspec.plan.sensitive import known_secrets, without_secrets
 from flowspec.report.page.html import policy, render_page
 from flowspec.report.page.run_report import make_report
 from flowspec.report.page.view import kind_of, moment, run_view, took
@@ -84,18 +85,29 @@ def _clusters_page(emr: Emr) -> str:
     shown = clusters[:_MOST_CLUSTERS]
     running = sum(not one.has_ended for one in shown)
     values = {
-        "clusters": [_row(one) for one in shown],
+        "clusters": [_row(one, _name(emr, one)) for one in shown],
         "counted": f"{len(shown)} in region {emr.region}, {running} of them running.",
         "left_out": "Older ones are not on this page." if len(clusters) > len(shown) else "",
     }
     return render_page("clusters.html", values, site=True, live=_LIVE)
 
 
-def _row(cluster: Cluster) -> dict[str, str]:
+def _name(emr: Emr, cluster: Cluster) -> str:
+    """Returns the name of a cluster of the list, masked if it is secret, which only its tags tell."""
+    return _names(emr).of(cluster.id, lambda: without_secrets(describe(emr, cluster.id, steps=False)).name)
+
+
+@lru_cache(8)
+def _names(_: Emr) -> Answers[str]:
+    """A name never changes, and the list of 200 clusters is read every two seconds: each is described once."""
+    return Answers()
+
+
+def _row(cluster: Cluster, name: str) -> dict[str, str]:
     end = cluster.ended or datetime.now(timezone.utc)
     return {
         "id": cluster.id,
-        "name": visible(cluster.name),
+        "name": visible(name),
         "state": cluster.state,
         # A failed step can leave a cluster plainly TERMINATED.
         "kind": kind_of("FAILED" if cluster.reason_code == "STEP_FAILURE" else cluster.state),

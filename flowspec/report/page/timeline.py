@@ -16,7 +16,8 @@ _PAUSE_SECONDS = 1.0
 class Span:
     """A part of a run. `step` is the id of the step that it is ("" for a part of the cluster's own life).
 
-    `started` is None when it has not begun, `ended` when it has not ended.
+    `started` is None when it has not begun, `ended` when it has not ended. `note` says why a step that EMR calls failed
+    or cancelled is completed: it was skipped.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Span:
     step: str = ""
     started: datetime | None = None
     ended: datetime | None = None
+    note: str = ""
 
     def seconds(self, now: datetime) -> float | None:
         """The time it took, or has taken up to `now`; None when it has not begun."""
@@ -53,7 +55,12 @@ def _start(cluster: Cluster, bootstrap: tuple[Span, ...]) -> Span:
 def _of_step(step: Step) -> Span:
     ended = step.ended if step.has_ended else None
     # A step that was cancelled before it began has an end and no start.
-    return Span(step.name, step.state, step.id, step.started, ended if step.started else None)
+    return Span(step.name, step.state, step.id, step.started, ended if step.started else None, skip_note(step))
+
+
+def skip_note(step: Step) -> str:
+    """Returns why a step that was skipped is completed; "" for every other."""
+    return step.reason if step.state == "COMPLETED" else ""
 
 
 def _rest(cluster: Cluster) -> Iterator[Span]:

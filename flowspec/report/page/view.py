@@ -22,7 +22,7 @@ from flowspec.report.page.details import StepDetail
 from flowspec.report.page.named_secrets import without_named, without_named_options
 from flowspec.report.page.run_report import RUNNING, RunReport
 from flowspec.report.page.tails import Line, Tail
-from flowspec.report.page.timeline import Span
+from flowspec.report.page.timeline import Span, skip_note
 from flowspec.report.plans import differing
 from flowspec.version import installed_version
 
@@ -209,7 +209,7 @@ class _Timeline:
         before = self._earlier.get(span.step)
         return {
             "name": visible(span.name),
-            "state": span.state,
+            "state": _state(span.state, span.note),
             "kind": kind_of(span.state),
             "failed": span.state == "FAILED",
             "anchor": self._anchors.get(span.step, ""),
@@ -220,6 +220,10 @@ class _Timeline:
             "width": 0 if seconds is None else max(0.4, _percent(seconds / self.length)),
             "x": min(99.6, _percent(offset / self.length)),
         }
+
+
+def _state(state: str, note: str) -> str:
+    return f"{state} ({visible(note)})" if note else state
 
 
 def _percent(share: float) -> float:
@@ -318,7 +322,7 @@ def _detail(detail: StepDetail, report: RunReport, anchor: str) -> View:
         "open": step == report.failed or len(report.details) == 1 or step.state == "RUNNING",
         "name": visible(step.name),
         "id": step.id,
-        "state": step.state,
+        "state": _state(step.state, skip_note(step)),
         "kind": kind_of(step.state),
         "took": took(seconds),
         "on_failure": step.action_on_failure,

@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta, timezone
 
 from flowspec.backend.aws.diagnosis.containers import READ
-from flowspec.backend.aws.diagnosis.diagnose import PATIENCE, diagnose
-from flowspec.backend.aws.logs import Shipped
+from flowspec.backend.aws.diagnosis.diagnose import diagnose
+from flowspec.backend.aws.logs import PATIENCE, Shipped
 from flowspec.backend.aws.verdict import judge
 from flowspec.errors import ServiceError
 from flowspec.plan.cluster import Cluster, Step

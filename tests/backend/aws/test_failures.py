@@ -70,6 +70,7 @@ def test_a_rule_is_whole():
 
 # Words of causes that no case of the folder has, as the programs named by the rule print them.
 WORDS = {
+    "step-timeout": "it ran longer than its timeout of 600 s",
     "broadcast-timeout": "java.util.concurrent.TimeoutException: Could not execute broadcast in 300 secs. You can increase it",
     "quota": "INTERNAL_ERROR_EC2_EXCEEDED_QUOTA: the vCPU quota is used up (VcpuLimitExceeded)",
     "credentials-expired": "An error occurred (ExpiredToken) when calling the GetObject operation: The provided token has expired.",

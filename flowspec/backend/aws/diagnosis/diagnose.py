@@ -23,9 +23,6 @@ from flowspec.document.masking import mask_bytes, reach
 from flowspec.errors import FlowspecError
 from flowspec.plan.cluster import Cluster
 
-PATIENCE = 330.0
-"""Seconds after the end of a step in which its logs may still come: EMR ships them every five minutes."""
-
 _T = TypeVar("_T")
 _LINES = 12
 # Bytes of a log that are looked at: the cause is near the end.
@@ -114,7 +111,7 @@ def diagnose(
     """Finds the probable cause of a verdict that is not success.
 
     Reads the step's four logs and at most nine of its containers, the end of each. Logs that EMR has not shipped yet
-    are waited for with growing pauses until `patience` seconds after the end of the step (`PATIENCE` is enough for
+    are waited for with growing pauses until `patience` seconds after the end of the step (`logs.PATIENCE` is enough for
     EMR), not at all when that is past; `notify` is called once, with a line for people, before it waits.
 
     What it returns shows no secret of `secrets`, nor a part of one that is cut by where an excerpt begins; it may

@@ -546,6 +546,13 @@ RULES: tuple[Rule, ...] = (
         "Hadoop, TaskHeartbeatHandler",
     ),
     _rule(
+        "step-timeout",
+        r"it ran longer than its timeout( of \d+ s)?$",
+        "The step ran longer than the `timeout` that its spec gives it, and was stopped by who watched it.",
+        "look at the end of its logs for what it waited for; raise its `timeout` when it only needs longer",
+        "flowspec.backend.aws.runs.settle",
+    ),
+    _rule(
         "broken-pipe",
         r"Broken pipe|BrokenPipeError",
         "A program ended, or closed its standard input, before it had read all of its input.",

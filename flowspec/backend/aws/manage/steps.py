@@ -11,6 +11,7 @@ from flowspec.backend.aws.change import add, mark_sensitive
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.lock import locked
 from flowspec.backend.aws.observe import describe, describe_step, read_steps, steps_in
+from flowspec.backend.aws.runs.settle import settle_on
 from flowspec.backend.aws.staging import stage
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError
@@ -64,7 +65,7 @@ def add_steps(
     # An ended cluster takes no tags either, which the lock is one of.
     _refuse_ended(describe(emr, cluster_id, steps=False))
     with locked(emr, cluster_id, timeout=lock_timeout, notify=notify, sleep=sleep):
-        cluster = read_steps(emr, cluster_id)
+        cluster = settle_on(emr, read_steps(emr, cluster_id), notify)
         changes = _compared(request, cluster, rerun)
         if jobflow.stages_files:
             _upload(emr, request, changes, notify)

@@ -1,6 +1,7 @@
 """Sends the end of a run to webhooks and SNS topics, and runs commands of this machine (`hooks` of a spec).
 
-A hook that fails is a note: how a run ended is not changed by who hears of it.
+A hook that fails is a note: how a run ended is not changed by who hears of it. Those of the outcome are run at the
+same time, and then those of `on_end`, so that they take two minutes at most, however many they are.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import hmac
 import http.client
 import json
 import os
+import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -28,8 +31,10 @@ from flowspec.document.job_flow import JobFlow
 from flowspec.document.masking import mask
 from flowspec.facts.uris import region_of_arn
 
-# Seconds of a whole hook: a receiver that trickles its answer holds nobody up.
+# Seconds for all hooks of the outcome, and for those of `on_end`: a receiver that trickles its answer holds nobody up.
 _DEADLINE = 60.0
+# So much earlier a command is killed, so that its note is in time.
+_TO_KILL = 5.0
 # Seconds of one request of a webhook, and before the second and third.
 _TIMEOUT, _AGAIN_AFTER = 10.0, (1.0, 4.0)
 # What may pass by itself; other refusals are repeated by no one.
@@ -52,30 +57,45 @@ class Hooks:
     notify: Callable[[str], None]
     allow_commands: bool = False
     sleep: Callable[[float], None] = time.sleep
+    _commands: list[subprocess.Popen[str]] = field(default_factory=list, init=False, repr=False)
 
     def run(self, end: Ended, cause: str = "") -> None:
-        """Runs the hooks for an end, one after the other; `cause` is the probable one of a failure.
+        """Runs the hooks for an end: those of its outcome, then those of `on_end`; takes two minutes at most.
 
-        A run that was only not watched any longer has not ended, and sets none off.
+        `cause` is the probable one of a failure. A run that was only not watched any longer has not ended, and sets
+        none off. Commands that have not ended by then, or at KeyboardInterrupt, are killed.
         """
         if end.verdict.outcome is Outcome.TIMED_OUT:
             return
-        hooks = list(self._hooks_for(end.verdict.outcome))
-        message = self._message(end, cause) if hooks else {}
-        for hook in hooks:
-            self._run_one(hook, message)
-
-    def _hooks_for(self, outcome: Outcome) -> Iterator[Hook]:
         hooks = self.jobflow.fields.get("hooks", {})
-        yield from hooks.get("on_success" if outcome is Outcome.SUCCEEDED else "on_failure", ())
-        yield from hooks.get("on_end", ())
+        message = self._message(end, cause)
+        try:
+            for when in ("on_success" if end.verdict.outcome is Outcome.SUCCEEDED else "on_failure", "on_end"):
+                self._run_all(hooks.get(when, ()), message)
+        finally:
+            for command in self._commands:
+                _kill(command)
+
+    def _run_all(self, hooks: Sequence[Hook], message: Mapping[str, Any]) -> None:
+        """Runs hooks at the same time, and notes those that failed or did not end in time."""
+        deadline = time.monotonic() + _DEADLINE
+        for hook, (thread, failure) in [(hook, self._start(hook, message)) for hook in hooks]:
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if failure[0]:
+                note = f"note: hook {_label(_kind(hook), hook)}: {failure[0]}"
+                self.notify(str(mask(visible(note), self.jobflow.secrets)))
 
     def _message(self, end: Ended, cause: str) -> dict[str, Any]:
-        """Returns the message for all receivers, without secrets. `id` is made of the cluster's id and the outcome."""
+        """Returns the message for all receivers, without secrets.
+
+        `id` is made of the ids of the cluster and of the last step of the run, and the outcome: of two watchers of one
+        run it is the same, so that a receiver can drop the second, and of another run of the cluster another.
+        """
         cluster, verdict = end.cluster, end.verdict
+        last = end.steps[-1:]
         message = {
             "version": 1,
-            "id": f"{cluster.id}:{verdict.outcome.name.lower()}",
+            "id": ":".join([cluster.id, *last, verdict.outcome.name.lower()]),
             "flow": self.jobflow.name,
             "target": self.jobflow.target,
             "region": self.emr.region,
@@ -91,25 +111,27 @@ class Hooks:
         }
         return dict(mask(message, self.jobflow.secrets))
 
-    def _run_one(self, hook: Hook, message: Mapping[str, Any]) -> None:
-        kind = next(name for name in _KINDS if name in hook)
+    def _start(self, hook: Hook, message: Mapping[str, Any]) -> tuple[threading.Thread, list[str]]:
+        """Starts a hook in a thread; returns that, and a list of why it failed, which is "" when it did not."""
         failure: list[str] = ["gave no answer in time"]
 
         def attempt() -> None:
             try:
-                failure[0] = _KINDS[kind](self, hook, message)
+                failure[0] = _KINDS[_kind(hook)](self, hook, message)
             except Exception as error:  # noqa: BLE001 - in a thread it would be printed, with what it holds of secrets
                 failure[0] = str(error)
 
         thread = threading.Thread(target=attempt, name="flowspec-hook", daemon=True)
         thread.start()
-        thread.join(_DEADLINE)
-        if failure[0]:
-            self.notify(str(mask(visible(f"note: hook {_label(kind, hook)}: {failure[0]}"), self.jobflow.secrets)))
+        return thread, failure
+
+
+def _kind(hook: Hook) -> str:
+    return next(name for name in _KINDS if name in hook)
 
 
 def _label(kind: str, hook: Hook) -> str:
-    """The hook for people: of a webhook only the host, since a path may be a token."""
+    """Returns the name of a hook in a note: of a webhook only the host, since a path may be a token."""
     if kind == "webhook":
         return f"webhook to {urlsplit(hook[kind]).hostname}"
     return f"{kind} {hook[kind][0] if kind == 'command' else hook[kind]}"
@@ -150,7 +172,10 @@ def _headers(hook: Hook, body: bytes) -> dict[str, str]:
 
 
 def _post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
-    """The status of the answer. Redirects are not followed: a POST would become a GET, and the message go elsewhere."""
+    """Posts a body and returns the status of the answer.
+
+    Redirects are not followed: a POST would become a GET, and the message go elsewhere.
+    """
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=_TIMEOUT)
@@ -176,19 +201,34 @@ def _run_command(hooks: Hooks, hook: Hook, message: Mapping[str, Any]) -> str:
     if not hooks.allow_commands:
         return "was not run: --allow-commands lets a spec's commands run on this machine"
     command: Sequence[str] = hook["command"]
-    done = subprocess.run(
+    with subprocess.Popen(
         list(command),
         cwd=Path(hooks.jobflow.path).resolve().parent,
-        input=json.dumps(message),
         env={**os.environ, "FLOWSPEC_OUTCOME": str(message["outcome"]), "FLOWSPEC_CLUSTER": str(message["cluster"])},
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        timeout=_DEADLINE - 5,
-        check=False,
-    )
-    last = (done.stderr.strip().splitlines() or [""])[-1]
-    return f"exit code {done.returncode}{f': {last}' if last else ''}" if done.returncode else ""
+        # In a group of its own, so that what it has started is killed with it.
+        start_new_session=True,
+    ) as running:
+        hooks._commands.append(running)
+        try:
+            _, errors = running.communicate(json.dumps(message), timeout=_DEADLINE - _TO_KILL)
+        except subprocess.TimeoutExpired:
+            _kill(running)
+            return f"was killed after {_DEADLINE - _TO_KILL:.0f} s"
+    last = (errors.strip().splitlines() or [""])[-1]
+    return f"exit code {running.returncode}{f': {last}' if last else ''}" if running.returncode else ""
+
+
+def _kill(command: subprocess.Popen[str]) -> None:
+    """Kills a command that has not ended, and what it has started."""
+    if command.poll() is None:
+        # It may end at this moment.
+        with suppress(ProcessLookupError):
+            os.killpg(command.pid, signal.SIGKILL)
 
 
 _KINDS: dict[str, Callable[[Hooks, Hook, Mapping[str, Any]], str]] = {

@@ -23,12 +23,16 @@ class Launches:
     sleep: Callable[[float], None] = time.sleep
     failed: list[str] = field(default_factory=list)
 
+    def following(self, cluster: Cluster) -> Plan | None:
+        """Returns the plan to launch again with; None when the cluster's end gives no reason, or nothing is left."""
+        return next_launch(self.plan, cluster, len(self.failed) + 1)
+
     def again(self, cluster: Cluster) -> Applied | None:
         """Launches again when the cluster's end gives reason to, and something is left to try; else returns None.
 
         Raises as `apply` does.
         """
-        following = next_launch(self.plan, cluster, len(self.failed) + 1)
+        following = self.following(cluster)
         if following is None:
             return None
         self.failed.append(launch_line(cluster, size(self.plan.request)))

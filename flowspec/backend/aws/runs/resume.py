@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection
 from typing import NamedTuple
 
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.logs import logs_of
 from flowspec.backend.aws.observe import LOOKBACK, find_ended, find_ending, read_steps
-from flowspec.backend.aws.runs.supervise import exit_code, settled
+from flowspec.backend.aws.runs.settle import ExitCodes, settle, unread_notes, without_repeated
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError
 from flowspec.plan.cluster import CHOSEN, FLOW_TAG, PART_TAG, TARGET_TAG, Cluster
 from flowspec.plan.resume import Remainder, Run, remainder
 from flowspec.plan.sensitive import known_secrets
-from flowspec.plan.supervision import read_policies, token_of
 from flowspec.request.compile import Request
 from flowspec.request.origins import locate
 from flowspec.request.selection import sets_up
@@ -44,8 +43,9 @@ def unfinished(emr: Emr, jobflow: JobFlow, request: Request, *, last: str = "") 
     runs: list[Run] = []
     notes: list[str] = []
     for cluster in clusters:
-        runs.append(_run_of(emr, cluster, names))
-        notes += _unread_exits(emr, cluster)
+        codes = ExitCodes(cluster, logs_of(emr, cluster))
+        runs.append(_run_of(cluster, codes, names))
+        notes += unread_notes(cluster, codes)
     found: Remainder = remainder(
         [steps[index] for index in own],
         runs,
@@ -105,22 +105,12 @@ def _read(emr: Emr, jobflow: JobFlow, cluster_id: str, last: str) -> Cluster:
     return cluster
 
 
-def _run_of(emr: Emr, cluster: Cluster, setup: Iterable[str]) -> Run:
+def _run_of(cluster: Cluster, codes: ExitCodes, setup: Collection[str]) -> Run:
     """A run with its steps in the states that count, without those that set up the cluster."""
     assert cluster.live is not None
     configs = dict(zip((one.id for one in cluster.steps), cluster.live.params.get("Steps", ()), strict=True))
-    told, _ = settled(cluster, None, logs_of(emr, cluster))
-    return Run(cluster.id, tuple((configs[one.id], one) for one in told.steps if one.name not in setup))
-
-
-def _unread_exits(emr: Emr, cluster: Cluster) -> Iterator[str]:
-    """Yields a note for each failed step with `skip_on_exit` whose exit code is not known."""
-    policies = read_policies(cluster.tags)
-    logs = logs_of(emr, cluster)
-    for one in cluster.steps:
-        policy = policies.get(token_of(one))
-        if policy and policy.skip and one.state == "FAILED" and exit_code(one, logs) is None:
-            yield f"step {one.name} of {cluster.id} is taken for failed: its exit code (skip_on_exit) is in no log"
+    seen = without_repeated(settle(cluster, codes))
+    return Run(cluster.id, tuple((configs[one.id], one) for one in seen.steps if one.name not in setup))
 
 
 def _place(jobflow: JobFlow, request: Request, index: int) -> str:

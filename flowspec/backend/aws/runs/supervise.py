@@ -1,28 +1,36 @@
-"""Does what EMR does not about steps that run too long or fail: `timeout`, `retry` and `skip_on_exit` of a spec.
+"""Cancels steps that run too long, and repeats steps that failed: `timeout` and `retry` of a spec.
 
-The policies are read from the tags of the cluster (`flowspec.plan.supervision`), so that every watcher does the same.
-Of several, one acts: the one that holds the tag `flowspec:watcher`, which expires when it dies.
+EMR does neither. The policies are read from the tags of the cluster (`flowspec.plan.supervision`), so that every
+watcher does the same. Of several, one acts: the one that holds the tag `flowspec:watcher`, which expires when it dies.
 """
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 
 from flowspec.backend.aws.change import add
 from flowspec.backend.aws.client import Emr
-from flowspec.backend.aws.diagnosis.diagnose import PATIENCE, diagnose
-from flowspec.backend.aws.lock import locked
-from flowspec.backend.aws.logs import Logs
+from flowspec.backend.aws.diagnosis.diagnose import diagnose
+from flowspec.backend.aws.lock import Lock, locked
 from flowspec.backend.aws.observe import read_steps
+from flowspec.backend.aws.runs.settle import (
+    ExitCodes,
+    attempts_of,
+    awaits_exit_code,
+    cancelled_by,
+    has_timed_out,
+    may_come,
+    tag_of_marks,
+    unread_note,
+)
 from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.errors import FlowspecError, Locked
 from flowspec.facts.states import OPEN, READY
-from flowspec.plan.cluster import TIMED_OUT_TAG, WATCHER_TAG, Cluster, Step
+from flowspec.plan.cluster import REPEATED_TAG, TIMED_OUT_TAG, WATCHER_TAG, Cluster, Step
 from flowspec.plan.supervision import StepPolicy, read_policies, token_of
 
 # The causes of the spec's `retry.on`, by the rules of a diagnosis: failures that pass by themselves.
@@ -31,11 +39,10 @@ _CAUSES = {
     "throttled": frozenset({"throttled"}),
     "network": frozenset({"network-timeout", "connection-refused", "unknown-host"}),
 }
-# "WARN Step failed with exitCode 3 and took 5 seconds" is the last line of EMR's controller log.
-_EXIT_CODE = re.compile(r"failed with exitCode (\d+)")
-_TAIL = 4096
-_TAG_VALUE = 256
 _TERMINATES = frozenset({"", "TERMINATE_CLUSTER", "TERMINATE_JOB_FLOW"})
+# A watcher that is killed keeps others from acting no longer than this. It renews the tag after each third of it (two
+# calls), and one that loses it, as by the sleep of a laptop, sees that before it acts.
+_LEASE = timedelta(minutes=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,46 +54,41 @@ class Acted:
 
 @dataclass(slots=True)
 class Supervisor:
-    """Applies timeouts and retries to the steps of one cluster while it is watched; `close` it at the end."""
+    """Applies timeouts and retries to the steps of one cluster while it is watched; `close` it at the end.
+
+    `steps` are the ids of the steps that it looks after, and of what equals them, None for all of the cluster's.
+    It begins without the tag of the one that acts, which is written when there is something to do.
+    """
 
     emr: Emr
     cluster_id: str
-    now: Callable[[], datetime]
-    sleep: Callable[[float], None]
-    _stack: ExitStack
-    _settled: dict[str, bool]
-    _told: set[str]
-    _holds: bool = False
-
-    @classmethod
-    def of(
-        cls,
-        emr: Emr,
-        cluster_id: str,
-        *,
-        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> Supervisor:
-        """Begins with nothing done, and without the tag: it is written when there is something to do."""
-        return cls(emr, cluster_id, now, sleep, ExitStack(), {}, set())
+    steps: Collection[str] | None = None
+    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
+    sleep: Callable[[float], None] = time.sleep
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _lock: Lock | None = None
+    _worth_it: dict[str, bool] = field(default_factory=dict)
+    _told: set[str] = field(default_factory=set)
 
     def close(self) -> None:
         """Removes the lease tag, so that another watcher can act at once."""
         self._stack.close()
+        self._lock = None
 
-    def act(self, cluster: Cluster, logs: Logs) -> Iterator[Acted]:
+    def act(self, cluster: Cluster, codes: ExitCodes) -> Iterator[Acted]:
         """Does what is due, and yields it. Errors of EMR are told, and the next look tries again."""
-        policies = read_policies(cluster.tags)
-        if cluster.state not in OPEN or not self._due(cluster, policies, logs):
+        policies = self._policies(cluster)
+        due = self._due(cluster, policies, codes) if cluster.state in OPEN else []
+        yield from self._unread(cluster, policies, codes)
+        if not due:
             return
         try:
-            if not self._holds:
-                yield from self._take()
-                if not self._holds:
-                    return
+            yield from self._take()
+            if self._lock is None:
+                return
             # Another may have acted until now.
             current = read_steps(self.emr, self.cluster_id)
-            for step, policy in self._due(current, policies, logs):
+            for step, policy in self._due(current, policies, codes):
                 if step.state == "RUNNING":
                     yield self._cancel(step, policy, current)
                 else:
@@ -96,27 +98,65 @@ class Supervisor:
         except FlowspecError as error:
             yield from self._once(f"{error.message}; tried again at the next look")
 
-    def _take(self) -> Iterator[Acted]:
-        lock = locked(self.emr, self.cluster_id, sleep=self.sleep, tag=WATCHER_TAG)
-        try:
-            self._stack.enter_context(lock)
-            self._holds = True
-        except Locked as error:
-            yield from self._once(f"another watcher acts on this run: {error.message.rpartition(': ')[2]}")
+    def _policies(self, cluster: Cluster) -> dict[str, StepPolicy]:
+        """Returns the policies of the steps that are looked after, by their tokens."""
+        policies = read_policies(cluster.tags)
+        if not policies or self.steps is None:
+            return policies
+        ours = {token_of(one) for one in cluster.steps if one.id in self.steps}
+        return {token: policy for token, policy in policies.items() if token in ours}
 
-    def _once(self, text: str) -> Iterator[Acted]:
-        if text not in self._told:
-            self._told.add(text)
+    def _take(self) -> Iterator[Acted]:
+        """Becomes the watcher that acts, if no other is, or stays it."""
+        try:
+            if self._lock:
+                self._lock.check()
+                return
+        except Locked:
+            self.close()
+        news: list[str] = []
+        lock = locked(self.emr, self.cluster_id, notify=news.append, sleep=self.sleep, tag=WATCHER_TAG, lasts=_LEASE)
+        try:
+            self._lock = self._stack.enter_context(lock)
+            yield from map(Acted, news)
+        except Locked as error:
+            other = error.message.rpartition(": ")[2]
+            yield from self._once(f"another watcher acts on this run: {other}", other.split()[-1:])
+
+    def _unread(self, cluster: Cluster, policies: Mapping[str, StepPolicy], codes: ExitCodes) -> Iterator[Acted]:
+        """Says once for the run that its failed steps can't be judged by their logs, with the reason of one of them."""
+        for step in cluster.steps:
+            policy = policies.get(token_of(step), StepPolicy()) if step.state == "FAILED" else StepPolicy()
+            off = self._needs_logs(step, policy, cluster)
+            if off and codes.of(step) is None and (found := codes.unread(step)) and not self._may_come(step, codes):
+                yield from self._once(unread_note(step, off, found), ["unread"])
+
+    def _needs_logs(self, step: Step, policy: StepPolicy, cluster: Cluster) -> str:
+        """Returns the policies of a failed step that only its logs let apply, "" for none."""
+        repeats = self._is_last_of_few(step, policy, cluster) and self._worth_it.get(step.id) is not True
+        retry = repeats and set(policy.causes) != {"timeout"}
+        return " and ".join([*(["retry"] if retry else []), *(["skip_on_exit"] if policy.skip else [])])
+
+    def _may_come(self, step: Step, codes: ExitCodes) -> bool:
+        return may_come(step, codes, self.now())
+
+    def _once(self, text: str, key: Collection[str] = ()) -> Iterator[Acted]:
+        """Yields a line, if none was yielded with the same key, which is the text by default."""
+        key = "".join(key) or text
+        if key not in self._told:
+            self._told.add(key)
             yield Acted(text)
 
-    def _due(self, cluster: Cluster, policies: Mapping[str, StepPolicy], logs: Logs) -> list[tuple[Step, StepPolicy]]:
+    def _due(
+        self, cluster: Cluster, policies: Mapping[str, StepPolicy], codes: ExitCodes
+    ) -> list[tuple[Step, StepPolicy]]:
         """The steps that something has to be done about now."""
         found = []
         for step in cluster.steps:
             policy = policies.get(token_of(step))
             if policy and (
                 (step.state == "RUNNING" and self._is_late(step, policy))
-                or (self._may_be_repeated(step, policy, cluster, logs) is True and self._has_waited(step, policy))
+                or (self._may_be_repeated(step, policy, cluster, codes) is True and self._has_waited(step, policy))
             ):
                 found.append((step, policy))
         return found
@@ -128,52 +168,50 @@ class Supervisor:
     def _has_waited(self, step: Step, policy: StepPolicy) -> bool:
         return step.ended is not None and (self.now() - step.ended).total_seconds() >= policy.delay
 
-    def _may_be_repeated(self, step: Step, policy: StepPolicy, cluster: Cluster, logs: Logs) -> bool | None:
+    def _is_last_of_few(self, step: Step, policy: StepPolicy, cluster: Cluster) -> bool:
+        """True if the cluster takes another attempt of a step, and its policy allows one."""
+        if policy.attempts < 2 or cluster.state not in READY:
+            return False
+        equal = [one for one in cluster.steps if token_of(one) == token_of(step)]
+        return equal[-1].id == step.id and attempts_of(step, cluster) < policy.attempts
+
+    def _may_be_repeated(self, step: Step, policy: StepPolicy, cluster: Cluster, codes: ExitCodes) -> bool | None:
         """True if a failed step is to be run again, None while its logs don't tell why it failed."""
-        attempts = [one for one in cluster.steps if token_of(one) == token_of(step)]
-        if cluster.state not in READY or attempts[-1] is not step or len(attempts) >= policy.attempts:
+        if not self._is_last_of_few(step, policy, cluster):
             return False
         if has_timed_out(step, cluster):
             return "timeout" in policy.causes
         if step.state != "FAILED":
             return False
-        if step.id not in self._settled:
-            told = self._is_worth_it(step, policy, cluster, logs)
+        if step.id not in self._worth_it:
+            told = self._is_worth_it(step, policy, cluster, codes)
             if told is None:
                 return None
-            self._settled[step.id] = told
-        return self._settled[step.id]
+            self._worth_it[step.id] = told
+        return self._worth_it[step.id]
 
-    def _is_worth_it(self, step: Step, policy: StepPolicy, cluster: Cluster, logs: Logs) -> bool | None:
-        code = exit_code(step, logs)
-        if code is not None and str(code) in policy.causes:
-            return True
-        diagnosis = diagnose(cluster, Verdict(Outcome.STEP_FAILED, step), logs)
+    def _is_worth_it(self, step: Step, policy: StepPolicy, cluster: Cluster, codes: ExitCodes) -> bool | None:
+        code = codes.of(step)
+        if code is not None and (code in policy.skip or str(code) in policy.causes):
+            return code not in policy.skip
+        # Without logs, too: what EMR itself says may be enough.
+        diagnosis = diagnose(cluster, Verdict(Outcome.STEP_FAILED, step), codes.logs)
         rules = frozenset[str]().union(*(_CAUSES.get(cause, ()) for cause in policy.causes))
         if diagnosis.cause.id in rules:
             return True
-        return None if diagnosis.logs_may_follow and not self._is_past(step) else False
+        incomplete = diagnosis.logs_may_follow or codes.unread(step) is not None
+        return None if incomplete and self._may_come(step, codes) else False
 
-    def _is_past(self, step: Step) -> bool:
-        """True if logs of a step that has ended are not to be waited for any longer."""
-        return step.ended is None or (self.now() - step.ended).total_seconds() > PATIENCE
-
-    def waits_for(self, cluster: Cluster, logs: Logs) -> bool:
+    def waits_for(self, cluster: Cluster, codes: ExitCodes) -> bool:
         """True if the run is not over though nothing runs: a step may be repeated, or a log is to come."""
-        policies = read_policies(cluster.tags)
-        for step in cluster.steps:
-            policy = policies.get(token_of(step), StepPolicy())
-            if self._may_be_repeated(step, policy, cluster, logs) is not False:
-                return True
-            if policy.skip and step.state == "FAILED" and exit_code(step, logs) is None and not self._is_past(step):
-                return bool(cluster.log_uri)
-        return False
+        policies = self._policies(cluster)
+        steps = ((step, policies.get(token_of(step), StepPolicy())) for step in cluster.steps)
+        repeated = any(self._may_be_repeated(step, policy, cluster, codes) is not False for step, policy in steps)
+        return repeated or awaits_exit_code(cluster, codes, self.now())
 
     def _cancel(self, step: Step, policy: StepPolicy, cluster: Cluster) -> Acted:
         """Cancels a step, and does what EMR does by `on_failure`: a cancelled step does not set it off."""
-        before = cluster.tags.get(TIMED_OUT_TAG, "").split()
-        marked = " ".join([*before, step.id])[-_TAG_VALUE:]
-        self.emr.call("AddTags", ResourceId=self.cluster_id, Tags=[{"Key": TIMED_OUT_TAG, "Value": marked}])
+        self._mark(TIMED_OUT_TAG, step, cluster)
         text = f"step {step.name} ({step.id}) has run for {policy.timeout} s"
         if step.action_on_failure in _TERMINATES and not cluster.termination_protected:
             self.emr.call("TerminateJobFlows", JobFlowIds=[self.cluster_id])
@@ -197,98 +235,20 @@ class Supervisor:
         configs = dict(zip((one.id for one in cluster.steps), cluster.live.params["Steps"], strict=True))
         again = [step, *_cancelled_after(step, cluster)]
         steps = [configs[one.id] for one in again]
+        # Before it is added: the attempts are bounded also when this process is killed in between.
+        self._mark(REPEATED_TAG, step, cluster)
         add("AddJobFlowSteps", {"JobFlowId": self.cluster_id, "Steps": steps}, self.emr, self.cluster_id, self.sleep)
-        number = sum(token_of(one) == token_of(step) for one in cluster.steps) + 1
+        number = attempts_of(step, cluster) + 1
         others = f", with {len(again) - 1} that were cancelled" if len(again) > 1 else ""
         return Acted(f"step {step.name}: attempt {number} of {policy.attempts}{others}")
 
-
-def has_timed_out(step: Step, cluster: Cluster) -> bool:
-    """True if a watcher cancelled a step after its timeout."""
-    ended = step.has_ended and step.state != "COMPLETED"
-    return ended and step.id in cluster.tags.get(TIMED_OUT_TAG, "").split()
-
-
-def exit_code(step: Step, logs: Logs) -> int | None:
-    """The exit code of a failed step, from its controller log; None when that does not tell it (yet)."""
-    try:
-        text = (logs.tail(step.id, "controller", _TAIL) or b"").decode("utf-8", "replace")
-    except FlowspecError:
-        return None
-    found = _EXIT_CODE.findall(text)
-    return int(found[-1]) if found else None
+    def _mark(self, tag: str, step: Step, cluster: Cluster) -> None:
+        self.emr.call("AddTags", ResourceId=self.cluster_id, Tags=[tag_of_marks(step, cluster.tags, tag)])
 
 
 def _cancelled_after(step: Step, cluster: Cluster) -> list[Step]:
-    """The steps after a failed one that EMR cancelled before they began, each once."""
+    """The steps after a failed one that EMR cancelled because of it before they began, each once."""
     if step.action_on_failure == "CONTINUE":
         return []
     later = cluster.steps[cluster.steps.index(step) + 1 :]
-    return [one for one in later if one.state == "CANCELLED" and one.started is None]
-
-
-def settled(cluster: Cluster, steps: Collection[str] | None, logs: Logs) -> tuple[Cluster, Collection[str] | None]:
-    """A cluster and the ids of the steps that count, as the policies have it, to be judged.
-
-    Attempts that were repeated count no more, and the repetitions do; a step that timed out has failed; one that exited
-    with a code of `skip_on_exit` is completed, and so are those that EMR cancelled because of it.
-    """
-    policies = read_policies(cluster.tags)
-    if not policies:
-        return cluster, steps
-    kept = [one for one in cluster.steps if not _is_repeated(one, cluster, policies)]
-    counted = None if steps is None else {*steps, *_repetitions(cluster, steps, policies)}
-    done: list[Step] = []
-    skips = False
-    last_skipped: Step | None = None
-    for one in kept:
-        policy = policies.get(token_of(one), StepPolicy())
-        if has_timed_out(one, cluster):
-            done.append(replace(one, state="FAILED", message=f"it ran longer than its timeout of {policy.timeout} s"))
-        elif one.state == "FAILED" and policy.skip and exit_code(one, logs) in policy.skip:
-            done.append(replace(one, state="COMPLETED"))
-            skips = True
-            last_skipped = one if one.action_on_failure != "CONTINUE" else None
-        elif last_skipped and _cancelled_by(last_skipped, one):
-            done.append(replace(one, state="COMPLETED"))
-        else:
-            last_skipped = last_skipped if one.started is None else None
-            done.append(one)
-    seen = replace(cluster, steps=tuple(done))
-    if skips and cluster.reason_code == "STEP_FAILURE" and cluster.has_ended:
-        seen = replace(seen, state="TERMINATED", reason_code="ALL_STEPS_COMPLETED")
-    return seen, counted
-
-
-def _cancelled_by(failed: Step, step: Step) -> bool:
-    """True if EMR cancelled a step because an earlier one failed: it was there by then, and never ran."""
-    if step.state != "CANCELLED" or step.started is not None:
-        return False
-    return step.created is None or failed.ended is None or step.created <= failed.ended
-
-
-def skipped(cluster: Cluster, told: Cluster) -> Iterator[Acted]:
-    """Yields a line for each step that EMR calls failed and `skip_on_exit` does not."""
-    states = {one.id: one.state for one in cluster.steps}
-    for one in told.steps:
-        if one.state == "COMPLETED" and states[one.id] == "FAILED":
-            yield Acted(f"step {one.name} ({one.id}): its exit code is no failure (skip_on_exit)")
-
-
-def _is_repeated(step: Step, cluster: Cluster, policies: Mapping[str, StepPolicy]) -> bool:
-    """True if a step failed, or was cancelled with one that did, and was added again by a watcher."""
-    at = cluster.steps.index(step)
-    if all(token_of(one) != token_of(step) for one in cluster.steps[at + 1 :]):
-        return False
-    if step.state == "FAILED" or has_timed_out(step, cluster):
-        return policies.get(token_of(step), StepPolicy()).attempts > 1
-    earlier = cluster.steps[:at]
-    return step.state == "CANCELLED" and any(
-        _is_repeated(one, cluster, policies) for one in earlier if one.state == "FAILED" or has_timed_out(one, cluster)
-    )
-
-
-def _repetitions(cluster: Cluster, steps: Collection[str], policies: Mapping[str, StepPolicy]) -> Iterator[str]:
-    wanted = {token_of(one) for one in cluster.steps if one.id in steps}
-    repeated = {token_of(one) for one in cluster.steps if _is_repeated(one, cluster, policies)}
-    yield from (one.id for one in cluster.steps if token_of(one) in wanted & repeated)
+    return [one for one in later if cancelled_by(step, one)]

@@ -1,10 +1,14 @@
 """Who is told how a run ended: a receiver of webhooks, moto's SNS and SQS, and commands."""
 
 import json
+import socket
+import struct
 import threading
+import time
 from dataclasses import replace
 from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import boto3
 import pytest
@@ -25,7 +29,9 @@ NOW = datetime(2026, 11, 28, 10, tzinfo=timezone.utc)
 CLUSTER = Cluster("j-1", "nightly", "TERMINATED", reason="Steps completed", created=NOW, ended=NOW)
 SUCCESS = Ended(CLUSTER, Verdict(Outcome.SUCCEEDED))
 FAILURE = Ended(
-    replace(CLUSTER, state="TERMINATED_WITH_ERRORS"), Verdict(Outcome.STEP_FAILED, Step("s-1", "load", "FAILED"))
+    replace(CLUSTER, state="TERMINATED_WITH_ERRORS"),
+    Verdict(Outcome.STEP_FAILED, Step("s-1", "load", "FAILED")),
+    ("s-0", "s-1"),
 )
 SPEC = """flowspec: v1
 name: nightly
@@ -34,6 +40,9 @@ release_label: emr-7.5.0
 instance_groups: [{role: MASTER, type: m5.xlarge, count: 1}]
 steps: [{name: load, type: command, args: ['true']}]
 """
+
+
+HANGS = "note: hook webhook to 127.0.0.1: gave no answer in time"
 
 
 class Receiver(ThreadingHTTPServer):
@@ -57,6 +66,11 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self.server.answers.pop(0) if self.server.answers else 200
         if answer == "hang":
             self.server.ended.wait(30)
+            return
+        if answer == "reset":
+            # Closed with this option and no time, a connection is reset.
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
             return
         self.send_response(answer)
         if answer == 302:
@@ -99,7 +113,7 @@ def test_a_webhook_is_told_what_happened_and_signed(made, receiver):
     assert headers["X-Flowspec-Signature"] == signature("k3y", headers["X-Flowspec-Timestamp"], body)
     assert json.loads(body) == {
         "version": 1,
-        "id": "j-1:step_failed",
+        "id": "j-1:s-1:step_failed",
         "flow": "nightly",
         "target": "",
         "region": "us-east-1",
@@ -135,6 +149,8 @@ def test_which_hooks_are_run_for_which_end(made, receiver):
     ("answers", "requests", "note"),
     [
         ([503, 429], 3, None),
+        (["reset", "reset"], 3, None),
+        (["reset"] * 3, 3, "[Errno 104] Connection reset by peer, 3 times"),
         ([500, 500, 500], 3, "HTTP status 500, 3 times"),
         ([404], 1, "HTTP status 404"),
         # A POST that is redirected would become a GET.
@@ -160,6 +176,48 @@ def test_a_webhook_that_hangs_is_a_note(made, receiver, monkeypatch):
     receiver.answers = ["hang"] * 3
     hooks.run(SUCCESS)
     assert notes[1:] == ["note: hook webhook to 127.0.0.1: gave no answer in time"]
+
+
+def test_many_hooks_that_hang_take_no_longer_than_one(made, receiver, monkeypatch, tmp_path):
+    monkeypatch.setattr(hooks_module, "_DEADLINE", 0.4)
+    monkeypatch.setattr(hooks_module, "_TO_KILL", 0.2)
+    command = "{command: [bash, -c, 'sleep 60 & echo $! > pid; wait']}"
+    several = f"[{command}, {', '.join([f'{{webhook: {receiver.url!r}}}'] * 4)}]"
+    hooks, notes = made(f"hooks: {{on_success: {several}, on_end: {several}}}", allow_commands=True)
+    receiver.answers = ["hang"] * 8
+    began = time.monotonic()
+    hooks.run(SUCCESS)
+    assert time.monotonic() - began < 0.4 * 8
+    assert notes == ["note: hook command bash: was killed after 0 s", *[HANGS] * 4] * 2
+    assert not is_running(int((tmp_path / "pid").read_text())), "what a command has started is killed with it"
+
+
+def test_a_command_is_killed_by_an_interrupt(made, monkeypatch, tmp_path):
+    hooks, _ = made("hooks: {on_end: [{command: [bash, -c, 'echo $$ > pid; sleep 60']}]}", allow_commands=True)
+
+    def interrupted(thread, timeout):
+        while not (tmp_path / "pid").is_file() or not (tmp_path / "pid").read_text():
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as joining:
+        joining.setattr(threading.Thread, "join", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            hooks.run(SUCCESS)
+    assert not is_running(int((tmp_path / "pid").read_text()))
+
+
+def is_running(pid):
+    """Tells whether a process is there and no zombie, which one that was killed by a group's signal may be a moment."""
+    for _ in range(200):
+        state = Path(f"/proc/{pid}/stat")
+        try:
+            if state.read_text().rpartition(")")[2].split()[0] == "Z":
+                return False
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        time.sleep(0.01)
+    return True
 
 
 def test_nobody_listens(made):

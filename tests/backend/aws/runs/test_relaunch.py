@@ -13,11 +13,14 @@ from flowspec.backend.aws.runs.relaunch import Launches
 from flowspec.backend.aws.verdict import Outcome
 from flowspec.backend.aws.watch import watch
 from flowspec.backend.local.backend import connect_to, home_of
+from flowspec.cli.exits import Exit
+from flowspec.cli.follow import follow
+from flowspec.cli.locate import Chosen
 from flowspec.document.parse import load
 from flowspec.document.validate import validate
 from flowspec.emulator.api.service import Service
 from flowspec.errors import FlowspecError, SpecError
-from flowspec.pipeline import plan_on
+from flowspec.pipeline import apply_and_watch, plan_on
 from flowspec.plan.cluster import FALLBACK_TAG, Cluster
 from flowspec.plan.launches import _launched_with, failed_to_launch, lacked_capacity
 from flowspec.request.compile import compile
@@ -137,6 +140,30 @@ def test_launches_are_bounded(path):
     flow = Flow(path, SPEC + "launch_retries: 2\n", inject="bootstrap-failure")
     assert flow.run().verdict.outcome is Outcome.CLUSTER_FAILED
     assert len(flow.clusters()) == 3
+
+
+@pytest.mark.parametrize(("timeout", "given"), [(100, [100, 60, 20]), (70, [70, 30]), (None, [None] * 3)])
+@pytest.mark.parametrize("command", [True, False])
+def test_a_timeout_is_for_all_launches_together(path, capsys, timeout, given, command):
+    flow = Flow(path, SPEC + "launch_retries: 2\n", inject="bootstrap-failure")
+    timeouts, clock = [], [0.0]
+
+    def watching(emr, cluster_id, *, timeout, **options):
+        """Watches a launch that takes 40 s and fails."""
+        timeouts.append(timeout)
+        clock[0] += 40
+        yield from watch(emr, cluster_id, steps=options["steps"], sleep=lambda _: time.sleep(0.02))
+
+    how = {"watch": watching, "clock": lambda: clock[0], "timeout": timeout}
+    if command:
+        chosen = Chosen(flow.emr, apply(flow.plan, flow.emr).cluster_id)
+        launches = Launches(flow.plan, flow.emr)
+        code = follow(chosen, on_interrupt="detach", format_="text", launches=launches, **how)
+        late = "it is not launched again: --timeout has passed" in capsys.readouterr().err
+        assert (code, late) == (Exit.CLUSTER_FAILED, timeout == 70)
+    else:
+        assert apply_and_watch(flow.plan, flow.emr, **how).verdict.outcome is Outcome.CLUSTER_FAILED
+    assert timeouts == given
 
 
 def test_a_cluster_of_an_alternative_is_compared_with_it(path):

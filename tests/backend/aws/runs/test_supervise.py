@@ -3,22 +3,29 @@
 import threading
 import time
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
 
 from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.client import Endpoint, connect
-from flowspec.backend.aws.lock import _new_lock
+from flowspec.backend.aws.lock import LOCK_LASTS, _new_lock
+from flowspec.backend.aws.manage.steps import add_steps
 from flowspec.backend.aws.observe import describe
-from flowspec.backend.aws.runs.supervise import Acted, _cancelled_by
+from flowspec.backend.aws.runs import supervise
+from flowspec.backend.aws.runs.settle import ExitCodes, cancelled_by, tag_of_marks, was_repeated
+from flowspec.backend.aws.runs.supervise import Acted, Supervisor
 from flowspec.backend.aws.verdict import Outcome
-from flowspec.backend.aws.watch import Ended, watch
+from flowspec.backend.aws.watch import Ended, Fleet, watch
 from flowspec.document.parse import load
 from flowspec.document.validate import validate
-from flowspec.errors import SpecError
+from flowspec.errors import ServiceError, SpecError
 from flowspec.pipeline import plan_on
-from flowspec.plan.cluster import WATCH_TAG, WATCHER_TAG, Step
+from flowspec.plan.cluster import WATCH_TAG, WATCHER_TAG, Cluster, Step
+from flowspec.plan.supervision import StepPolicy, policy_tags, token_of
+from flowspec.report.page.run_report import make_report
+from flowspec.report.runs import as_json
 from flowspec.request.compile import compile
 
 HEAD = """flowspec: v1
@@ -54,10 +61,16 @@ class Run:
             found = list(events)
         self.acted = [one.text for one in found if isinstance(one, Acted)]
         assert isinstance(found[-1], Ended)
+        self.settled = found[-1].cluster
         return found[-1].verdict
 
     def states(self):
         return [(step.name, step.state) for step in describe(self.emr, self.id).steps]
+
+    def rerun(self, name):
+        """Runs a step again, as `apply --rerun`."""
+        self.plan = plan_on(self.emr, self.flow, self.request, rerun=[name])
+        self.applied = apply(self.plan, self.emr, sleep=quick)
 
     def end(self):
         self.emr.call("TerminateJobFlows", JobFlowIds=[self.id])
@@ -90,6 +103,8 @@ def test_a_step_that_runs_too_long_is_cancelled_and_the_next_one_runs(run):
     assert (verdict.outcome, verdict.step.name) == (Outcome.STEP_FAILED, "long")
     assert "longer than its timeout of 1 s" in verdict.step.message
     assert flow.states() == [("long", "CANCELLED"), ("next", "COMPLETED")]
+    report = make_report(flow.emr, flow.id)
+    assert (report.failed.name, report.failed.state, report.diagnosis.cause.id) == ("long", "FAILED", "step-timeout")
     assert [text.rpartition(": ")[2] for text in flow.acted] == ["timeout, cancelled"]
 
 
@@ -120,10 +135,48 @@ def test_a_step_that_failed_is_run_again_with_those_after_it(run, tmp_path):
     assert not plan_on(flow.emr, flow.flow, flow.request).has_changes
 
 
-def test_attempts_are_bounded(run):
+def test_attempts_are_bounded_in_each_run_of_a_step(run):
     flow = run(step("bad", "exit 75", "    retry: {attempts: 3, on: [75]}\n"))
     assert flow.watch().outcome is Outcome.STEP_FAILED
     assert flow.states() == [("bad", "FAILED")] * 3
+    # Run again on the same cluster, as on the next day, it has all its attempts.
+    for number in (2, 3):
+        flow.rerun("bad")
+        assert flow.watch().outcome is Outcome.STEP_FAILED
+        assert flow.acted == ["step bad: attempt 2 of 3", "step bad: attempt 3 of 3"]
+        assert flow.states() == [("bad", "FAILED")] * 3 * number
+
+
+def test_only_steps_that_are_waited_for_are_repeated(run):
+    flow = run(step("bad", "exit 75", "    retry: {attempts: 2, on: [75]}\n") + step("good", "true"))
+    flow.watch()
+    flow.rerun("bad")
+    while not describe(flow.emr, flow.id).steps[-1].has_ended:
+        time.sleep(0.05)
+    flow.rerun("good")
+    # The failure was left alone since nobody watched: this run is not the one that looks after it.
+    assert flow.watch().outcome is Outcome.SUCCEEDED
+    assert (flow.acted, len(flow.states())) == ([], 5)
+
+
+def test_a_retry_whose_watcher_was_killed_before_it_was_added(run, monkeypatch):
+    flow = run(step("bad", "exit 75", "    retry: {attempts: 3, on: [75]}\n"))
+    with monkeypatch.context() as killing:
+        killing.setattr(supervise, "add", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            flow.watch()
+    assert flow.watch().outcome is Outcome.STEP_FAILED
+    assert flow.states() == [("bad", "FAILED")] * 3
+
+
+def test_the_marks_of_steps_fit_into_a_tag():
+    tags = {}
+    steps = [Step(f"s-{number}", "one", "FAILED") for number in range(50)]
+    for one in steps:
+        tags["flowspec:repeated"] = tag_of_marks(one, tags, "flowspec:repeated")["Value"]
+    assert len(tags["flowspec:repeated"]) <= 256
+    cluster = Cluster("j-1", "nightly", "WAITING", tags=tags)
+    assert [was_repeated(one, cluster) for one in steps] == [False] * 14 + [True] * 36
 
 
 @pytest.mark.parametrize(
@@ -173,7 +226,97 @@ def test_an_exit_code_that_is_no_failure(run, action, keep_alive, states):
     flow = run(steps, keep_alive=keep_alive)
     assert flow.watch().outcome is Outcome.SUCCEEDED
     assert [state for _, state in flow.states()] == states
-    assert flow.acted[-1].endswith("its exit code is no failure (skip_on_exit)")
+    assert flow.settled.steps[0].reason == "skipped: exit 3 means no data"
+
+
+def test_a_skipped_step_is_no_failure_for_anyone(run):
+    flow = run(step("look", "exit 3", "    skip_on_exit: [3]\n", "CANCEL_AND_WAIT") + step("next", "true"))
+    assert flow.watch().outcome is Outcome.SUCCEEDED
+    assert [one.reason for one in flow.settled.steps] == ["skipped: exit 3 means no data", "skipped with step look"]
+    # A plan has nothing to say of it, and nothing to run again.
+    again = plan_on(flow.emr, flow.flow, flow.request, rerun=["failed"])
+    assert not again.has_changes
+    assert not [note for note in again.notes if "is FAILED" in note]
+    assert not add_steps(flow.emr, flow.id, flow.flow, flow.request, rerun=["failed"], sleep=quick).added
+    report = make_report(flow.emr, flow.id)
+    assert (report.outcome, report.failed, report.diagnosis) == ("succeeded", None, None)
+    for text in (report.as_html(), as_json(report.as_document())):
+        assert "skipped: exit 3 means no data" in text
+    assert "skipped: exit 3 means no data" in report.as_markdown()
+    fleet = Fleet(flow.emr, sleep=quick)
+    fleet.add(flow.id)
+    fleet.close()
+    *_, (_, end) = fleet.events()
+    assert end.verdict.outcome is Outcome.SUCCEEDED
+
+
+def test_a_baseline_may_have_skipped_a_step(run, tmp_path):
+    steps = step("look", "exit 3", "    skip_on_exit: [3]\n", "TERMINATE_CLUSTER") + step("next", "true")
+    first = run(steps, keep_alive="false")
+    assert first.watch().outcome is Outcome.SUCCEEDED
+    assert describe(first.emr, first.id).state == "TERMINATED_WITH_ERRORS"
+    second = run(steps, keep_alive="false")
+    second.watch()
+    assert make_report(second.emr, second.id).baseline.cluster.id == first.id
+
+
+class Unread:
+    """Logs of EMR that can't be read, or are not there."""
+
+    live = False
+
+    def __init__(self, error=None):
+        self.error = error
+
+    def tail(self, *_):
+        if self.error:
+            raise self.error
+
+    blocks = read = tail
+
+    def listed(self, *_):
+        return []
+
+    def where(self, step_id):
+        return f"s3://acme-logs/j-1/steps/{step_id}/"
+
+    uri = folder = lambda *_: ""
+
+
+DENIED = ServiceError("GetObject", "AccessDenied", "s3://acme-logs/x: Access Denied", remedy="see that you may read it")
+
+
+@pytest.mark.parametrize(
+    ("log_uri", "error", "later", "note"),
+    [
+        (
+            "s3://acme-logs/",
+            DENIED,
+            0,
+            "GetObject: AccessDenied: s3://acme-logs/x: Access Denied; see that you may read",
+        ),
+        ("", None, 0, "the cluster has no `log_uri`, so EMR keeps no logs; give the spec one"),
+        ("s3://acme-logs/", None, 900, "/ has no controller log; EMR ships it within five minutes, if"),
+    ],
+)
+def test_a_watcher_says_once_that_it_can_not_read_the_logs(log_uri, error, later, note):
+    ended = datetime(2026, 11, 28, tzinfo=timezone.utc)
+    steps = [Step(f"s-{n}", f"load {n}", "FAILED", "CONTINUE", started=ended, ended=ended) for n in range(2)]
+    policies = {token_of(one): StepPolicy(attempts=3, causes=("75",), skip=(3,)) for one in steps}
+    tags = policy_tags(policies)
+    cluster = Cluster("j-1", "x", "WAITING", tags=tags, log_uri=log_uri, keep_alive=True, steps=tuple(steps))
+    codes = ExitCodes(cluster, Unread(error))
+    watcher = Supervisor(connect(Endpoint("local")), "j-1", now=lambda: ended + timedelta(seconds=later))
+    assert not watcher.waits_for(cluster, codes)
+    (told,) = [*watcher.act(cluster, codes), *watcher.act(cluster, codes)]
+    assert told.text.startswith("step load 0 (s-0): retry and skip_on_exit can't be applied, its logs can't be read: ")
+    assert note in told.text
+    # Logs that EMR may still ship are waited for, and nothing is said.
+    passing = ServiceError("GetObject", "SlowDown", "s3://acme-logs/x: Please reduce your request rate")
+    early = Supervisor(connect(Endpoint("local")), "j-1", now=lambda: ended)
+    codes = ExitCodes(replace(cluster, log_uri="s3://acme-logs/"), Unread(passing))
+    assert early.waits_for(cluster, codes)
+    assert not list(early.act(cluster, codes))
 
 
 def test_another_exit_code_is_a_failure(run):
@@ -183,7 +326,7 @@ def test_another_exit_code_is_a_failure(run):
 
 def test_of_two_watchers_one_acts(run):
     flow = run(step("long", "sleep 600", "    timeout: 1\n") + step("next", "true"))
-    other = _new_lock("0123abcd")
+    other = _new_lock("0123abcd", LOCK_LASTS)
     flow.emr.call("AddTags", ResourceId=flow.id, Tags=[{"Key": WATCHER_TAG, "Value": other}])
     verdict = flow.watch(timeout=3)
     assert verdict.outcome is Outcome.TIMED_OUT, "it watched, and did nothing"
@@ -191,6 +334,32 @@ def test_of_two_watchers_one_acts(run):
     flow.emr.call("RemoveTags", ResourceId=flow.id, TagKeys=[WATCHER_TAG])
     assert flow.watch().outcome is Outcome.STEP_FAILED
     assert WATCHER_TAG not in describe(flow.emr, flow.id).tags
+
+
+def test_a_watcher_that_lost_its_lease_does_not_act(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(supervise, "_LEASE", timedelta(seconds=-1))
+    flow = run(step("long", "sleep 600", "    timeout: 1\n") + step("second", "sleep 600", "    timeout: 1\n"))
+    other = _new_lock("0123abcd", LOCK_LASTS)
+
+    def now():
+        """After the first step was cancelled another watcher takes over: the lease has expired."""
+        if describe(flow.emr, flow.id).steps[0].has_ended:
+            flow.emr.call("AddTags", ResourceId=flow.id, Tags=[{"Key": WATCHER_TAG, "Value": other}])
+        return datetime.now(timezone.utc)
+
+    with closing(watch(flow.emr, flow.id, sleep=quick, now=now)) as events:
+        acted = (one.text for one in events if isinstance(one, Acted))
+        assert next(acted).endswith("timeout, cancelled")
+        assert next(acted) == f"another watcher acts on this run: {other}"
+    assert flow.states()[1] == ("second", "RUNNING")
+
+
+def test_an_expired_lease_is_taken_over(run):
+    flow = run(step("long", "sleep 600", "    timeout: 1\n"))
+    killed = _new_lock("0123abcd", timedelta(seconds=-1))
+    flow.emr.call("AddTags", ResourceId=flow.id, Tags=[{"Key": WATCHER_TAG, "Value": killed}])
+    assert flow.watch().outcome is Outcome.STEP_FAILED
+    assert flow.acted[0] == f"taking over a lock that has expired: {killed}"
 
 
 def test_two_watchers_at_the_same_moment_cancel_once(run, tmp_path):
@@ -270,4 +439,4 @@ def test_a_step_that_someone_cancels_later_is_not_skipped():
     failed = Step("s-1", "no data", "FAILED", "CANCEL_AND_WAIT", created=now, ended=now + timedelta(minutes=5))
     there = Step("s-2", "next", "CANCELLED", created=now + timedelta(minutes=1))
     later = Step("s-3", "another day", "CANCELLED", created=now + timedelta(days=1))
-    assert [_cancelled_by(failed, one) for one in (there, later)] == [True, False]
+    assert [cancelled_by(failed, one) for one in (there, later)] == [True, False]

@@ -1,0 +1,262 @@
+"""Settles how the steps of a cluster ended, by the policies in its tags: `timeout`, `retry` and `skip_on_exit`.
+
+EMR knows none of them: it calls a step failed that exited with a code of `skip_on_exit`, and cancelled one that was
+stopped after its timeout. Whatever judges or shows steps takes them from here, so that all say the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+
+from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.logs import PATIENCE, Logs, logs_of
+from flowspec.errors import FlowspecError, ServiceError
+from flowspec.plan.cluster import REPEATED_TAG, TIMED_OUT_TAG, Cluster, Step
+from flowspec.plan.supervision import StepPolicy, read_policies, token_of
+
+# "WARN Step failed with exitCode 3 and took 5 seconds" is the last line of EMR's controller log.
+_EXIT_CODE = re.compile(r"failed with exitCode (\d+)")
+_TAIL = 4096
+# A tag holds 256 characters, which is room for the marks of the latest 36 steps. A retry has at most 9 of them.
+_TAG_VALUE, _MARK = 256, 6
+# S3's refusals that no later attempt changes.
+_FINAL = frozenset({"AccessDenied", "403", "NoSuchBucket", "PermanentRedirect", "AllAccessDisabled"})
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """The reason why a step's logs can't be read, and its remedy; `final` if they never will be."""
+
+    reason: str
+    final: bool
+
+
+class ExitCodes:
+    """Reads the exit codes of a cluster's failed steps from their controller logs, each code once."""
+
+    def __init__(self, cluster: Cluster, logs: Logs) -> None:
+        self.logs = logs
+        self._has_uri = bool(cluster.log_uri)
+        self._known: dict[str, int] = {}
+        self._unread: dict[str, Unread] = {}
+
+    def of(self, step: Step) -> int | None:
+        """Returns the exit code of a failed step; None when its controller log does not tell it (yet)."""
+        if step.id not in self._known:
+            self._unread.pop(step.id, None)
+            found = _EXIT_CODE.findall(self._controller_log(step))
+            if found:
+                self._known[step.id] = int(found[-1])
+        return self._known.get(step.id)
+
+    def unread(self, step: Step) -> Unread | None:
+        """Returns why the log that was read last for a step could not be read; None when it could, or it has none."""
+        return self._unread.get(step.id)
+
+    def _controller_log(self, step: Step) -> str:
+        try:
+            log = self.logs.tail(step.id, "controller", _TAIL)
+        except FlowspecError as error:
+            final = isinstance(error, ServiceError) and error.code in _FINAL
+            self._unread[step.id] = Unread(error.sentence, final)
+            return ""
+        if log is None:
+            self._unread[step.id] = self._absent(step)
+        return (log or b"").decode("utf-8", "replace")
+
+    def _absent(self, step: Step) -> Unread:
+        where = self.logs.where(step.id)
+        if self.logs.live:
+            return Unread(f"{where} has no controller log: it was removed", True)
+        if not self._has_uri:
+            return Unread("the cluster has no `log_uri`, so EMR keeps no logs; give the spec one", True)
+        return Unread(
+            f"{where} has no controller log; EMR ships it within five minutes, if the cluster's instance profile may "
+            "write there (s3:PutObject), and it may have been removed since",
+            False,
+        )
+
+
+def settle_on(emr: Emr, cluster: Cluster, notify: Callable[[str], object] = lambda _: None) -> Cluster:
+    """Returns a cluster whose steps have ended as its policies have it, by the logs where those are needed.
+
+    `notify` gets one line when a log that is needed can't be read: then the step is failed, as EMR has it.
+    """
+    codes = ExitCodes(cluster, logs_of(emr, cluster))
+    seen = settle(cluster, codes)
+    for note in unread_notes(cluster, codes):
+        notify(note)
+        break
+    return seen
+
+
+def unread_notes(cluster: Cluster, codes: ExitCodes) -> Iterator[str]:
+    """Yields a line for each failed step of which `skip_on_exit` can't be applied, since its log can't be read."""
+    for step, _ in _skippable(cluster):
+        if codes.of(step) is None and (found := codes.unread(step)):
+            yield unread_note(step, "skip_on_exit", found)
+
+
+def unread_note(step: Step, policy: str, unread: Unread) -> str:
+    """Returns the line that says why a policy of a failed step is not applied."""
+    return f"step {step.name} ({step.id}): {policy} can't be applied, its logs can't be read: {unread.reason}"
+
+
+def awaits_exit_code(cluster: Cluster, codes: ExitCodes, now: datetime) -> bool:
+    """Returns whether a failed step may still turn out to be skipped: its log has not been shipped yet."""
+    return any(codes.of(step) is None and may_come(step, codes, now) for step, _ in _skippable(cluster))
+
+
+def may_come(step: Step, codes: ExitCodes, now: datetime) -> bool:
+    """Returns whether more of the logs of a step that has ended may be shipped by EMR."""
+    unread = codes.unread(step)
+    if codes.logs.live or (unread and unread.final):
+        return False
+    return step.ended is not None and (now - step.ended).total_seconds() <= PATIENCE
+
+
+def _skippable(cluster: Cluster) -> Iterator[tuple[Step, StepPolicy]]:
+    """Yields the steps that EMR calls failed and that have a `skip_on_exit`."""
+    policies = read_policies(cluster.tags)
+    for step in cluster.steps:
+        policy = policies.get(token_of(step)) if step.state == "FAILED" else None
+        if policy and policy.skip and not has_timed_out(step, cluster):
+            yield step, policy
+
+
+def settle(cluster: Cluster, codes: ExitCodes) -> Cluster:
+    """Returns a cluster whose steps have ended as its policies have it; `reason` and `message` say why.
+
+    A step that was stopped after its timeout is failed. One that exited with a code of `skip_on_exit` is completed,
+    and so are those that EMR cancelled because of it, and a cluster that ended only for that is not failed. Steps that
+    were repeated are still there, as failed (`settled_run`).
+    """
+    policies = read_policies(cluster.tags)
+    if not policies:
+        return cluster
+    skips = {step.id: code for step, policy in _skippable(cluster) if (code := codes.of(step)) in policy.skip}
+    done: list[Step] = []
+    skipped: Step | None = None
+    for one in cluster.steps:
+        if has_timed_out(one, cluster):
+            limit = policies.get(token_of(one), StepPolicy()).timeout
+            done.append(replace(one, state="FAILED", reason="timeout", message=_ran_too_long(limit)))
+        elif one.id in skips:
+            done.append(_completed(one, f"skipped: exit {skips[one.id]} means no data"))
+            skipped = one if one.action_on_failure != "CONTINUE" else None
+        elif skipped and cancelled_by(skipped, one):
+            done.append(_completed(one, f"skipped with step {skipped.name}"))
+        else:
+            skipped = skipped if one.started is None else None
+            done.append(one)
+    seen = replace(cluster, steps=tuple(done))
+    if skips and cluster.reason_code == "STEP_FAILURE" and _none_failed(seen):
+        seen = replace(seen, reason_code="ALL_STEPS_COMPLETED", reason="a step was skipped")
+        seen = replace(seen, state="TERMINATED") if cluster.has_ended else seen
+    return seen
+
+
+def _none_failed(cluster: Cluster) -> bool:
+    repeated = _repeated(cluster)
+    return all(one.state != "FAILED" or one.id in repeated for one in cluster.steps)
+
+
+def _ran_too_long(limit: int) -> str:
+    return f"it ran longer than its timeout{f' of {limit} s' if limit else ''}"
+
+
+def _completed(step: Step, reason: str) -> Step:
+    return replace(step, state="COMPLETED", reason=reason, message="", log_file="")
+
+
+def cancelled_by(failed: Step, step: Step) -> bool:
+    """Returns whether EMR cancelled a step because an earlier one failed: it was there by then, and never ran."""
+    if step.state != "CANCELLED" or step.started is not None:
+        return False
+    return step.created is None or failed.ended is None or step.created <= failed.ended
+
+
+def settled_run(
+    cluster: Cluster, steps: Collection[str] | None, codes: ExitCodes
+) -> tuple[Cluster, Collection[str] | None]:
+    """Returns a cluster without the attempts that were repeated, and the ids of the steps that count, to be judged.
+
+    `steps` are the ids of those that are waited for, None for all: the last attempts of them count.
+    """
+    seen = settle(cluster, codes)
+    repeated = _repeated(seen)
+    if not repeated:
+        return seen, steps
+    kept = without_repeated(seen)
+    if steps is not None:
+        again = {token_of(one) for one in seen.steps if one.id in repeated and one.id in steps}
+        steps = {*steps, *(one.id for one in kept.steps if token_of(one) in again)}
+    return kept, steps
+
+
+def without_repeated(cluster: Cluster) -> Cluster:
+    """Returns a settled cluster without the attempts that a watcher repeated, to be judged as a whole."""
+    repeated = _repeated(cluster)
+    return replace(cluster, steps=tuple(one for one in cluster.steps if one.id not in repeated))
+
+
+def _repeated(cluster: Cluster) -> set[str]:
+    """Returns the ids of the steps that a watcher added again: failed ones, and those that were cancelled with them."""
+    if REPEATED_TAG not in cluster.tags:
+        return set()
+    latest = {token_of(one): one.id for one in cluster.steps}
+    found: set[str] = set()
+    stopping: list[Step] = []
+    for one in cluster.steps:
+        marked = was_repeated(one, cluster)
+        stopping += [one] if marked and one.action_on_failure != "CONTINUE" else []
+        if latest[token_of(one)] != one.id and (marked or any(cancelled_by(failed, one) for failed in stopping)):
+            found.add(one.id)
+    return found
+
+
+def attempts_of(step: Step, cluster: Cluster) -> int:
+    """Returns the number of attempts of a step's run, itself included.
+
+    Those before it count that a watcher repeated. A step that was added by an apply, such as with --rerun, is the first
+    attempt of another run.
+    """
+    equal = [one for one in cluster.steps if token_of(one) == token_of(step)]
+    count = 1
+    for before in reversed(equal[: equal.index(step)]):
+        if not was_repeated(before, cluster):
+            break
+        count += 1
+    return count
+
+
+def has_timed_out(step: Step, cluster: Cluster) -> bool:
+    """Returns whether a watcher cancelled a step after its timeout."""
+    return step.has_ended and step.state != "COMPLETED" and _is_marked(step, cluster.tags, TIMED_OUT_TAG)
+
+
+def was_repeated(step: Step, cluster: Cluster) -> bool:
+    """Returns whether a watcher has added a step again, or was about to."""
+    return _is_marked(step, cluster.tags, REPEATED_TAG)
+
+
+def tag_of_marks(step: Step, tags: Mapping[str, str], tag: str) -> dict[str, str]:
+    """Returns the tag that marks a step beside those that it marks already, of which the oldest are left out.
+
+    A step is known in it by six hexadecimal digits of the SHA-256 of its id.
+    """
+    before = [word for word in tags.get(tag, "").split() if word != _mark_of(step)]
+    room = (_TAG_VALUE + 1) // (_MARK + 1)
+    return {"Key": tag, "Value": " ".join([*before, _mark_of(step)][-room:])}
+
+
+def _is_marked(step: Step, tags: Mapping[str, str], tag: str) -> bool:
+    return _mark_of(step) in tags.get(tag, "").split()
+
+
+def _mark_of(step: Step) -> str:
+    return sha256(step.id.encode()).hexdigest()[:_MARK]
