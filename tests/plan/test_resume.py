@@ -151,10 +151,10 @@ def test_what_can_not_be_asked_for(flow):
 def test_a_skipped_exit_is_done(flow):
     steps = COUNT + SORT.replace("}", ", skip_on_exit: [3], on_failure: TERMINATE_CLUSTER}") + MAIL
     cluster = flow.run(steps, "COMPLETED", "FAILED", "CANCELLED", end="TERMINATED_WITH_ERRORS")
-    # Without its log it is taken for failed, which is said.
+    # Without its log it is failed, and a note says so.
     made = flow.planned(steps)
     assert [one["Name"] for one in made.request["Steps"]][1:] == ["sort", "mail"]
-    assert any("its exit code (skip_on_exit) is in no log" in note for note in made.notes)
+    assert any("skip_on_exit can't be applied" in note for note in made.notes)
     step = describe(flow.emr, cluster).steps[2]
     log = step_logs(flow.emr.service.home, cluster, step.id) / "controller"
     log.parent.mkdir(parents=True)
