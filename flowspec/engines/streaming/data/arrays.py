@@ -222,40 +222,46 @@ class _Lines:
     def order(self, partitions: Any, reduces: int) -> Any:
         """The numbers of the lines, ordered by partition and then by their bytes.
 
-        A word of each line is compared as one number, at first with the partition in front; the lines that
-        are equal so far are looked at again, a word on.
+        Bytes of each line are compared as one number, at first with the partition in front and the line's number
+        behind: numpy sorts numbers alone in a fifth to a tenth of the time of an argsort. The lines that are equal so
+        far are looked at again, some bytes on.
         """
-        words, depth = self._words(self.starts, self.lengths), _WORD
-        if reduces > 1:
-            depth -= (reduces - 1).bit_length() + 7 >> 3
-            room = _numpy.uint64(8 * (_WORD - depth))
-            words = partitions.astype(_numpy.uint64) << _numpy.uint64(8 * depth) | words >> room
-        order = _numpy.argsort(words)
-        words = words[order]
+        behind, front = _bytes_for(len(self.starts)), _bytes_for(reduces)
+        depth = _WORD - front - behind
+        words = _shifted(self._words(self.starts, self.lengths), 8 * (front + behind))
+        words = _shifted(words, -8 * behind) | _numpy.arange(len(words), dtype=_numpy.uint64)
+        if front:
+            words |= _shifted(partitions.astype(_numpy.uint64), 8 * (front - _WORD))
+        words.sort()
+        order = (words & _numpy.uint64((1 << 8 * behind) - 1)).astype(_numpy.intp)
+        words = _shifted(words, 8 * behind)
         places, groups = _tied(words[1:] == words[:-1])
         while len(places):
-            chosen = order[places]
-            left = self.lengths[chosen] - depth
-            if left.max() <= 0:
+            going_on = self.lengths[order[places]] >= depth  # a shorter line is equal to all of its group
+            places, groups = places[going_on], groups[going_on]
+            if not len(places):
                 break
+            chosen = order[places]
             if depth >= _COMPARE_SINGLY_FROM:
                 order[places] = chosen[self._sort_one_by_one(chosen, groups)]
                 break
-            words = self._words(self.starts[chosen] + depth, left)
-            ranked = _numpy.lexsort((words, groups))
+            # The group goes in front of the bytes: one argsort takes 20 ns a line, a lexsort of both 130 ns.
+            front = _bytes_for(int(groups[-1]) + 1)
+            words = _shifted(self._words(self.starts[chosen] + depth, self.lengths[chosen] - depth), 8 * front)
+            words |= _shifted(groups.astype(_numpy.uint64), 8 * (front - _WORD))
+            ranked = _numpy.argsort(words)
             order[places] = chosen[ranked]
             words = words[ranked]
-            tied, groups = _tied((words[1:] == words[:-1]) & (groups[1:] == groups[:-1]))
+            tied, groups = _tied(words[1:] == words[:-1])
             places = places[tied]
-            depth += _WORD
+            depth += _WORD - front
         return order
 
     def _words(self, starts: Any, left: Any) -> Any:
         """The next bytes of lines of which so many are left, as numbers; nothing is less than any byte."""
-        places = len(self._text) - _WORD
-        words = _numpy.ndarray((places + 1,), ">u8", self._text, strides=(1,))
+        words = _numpy.ndarray((len(self._text) - _WORD + 1,), ">u8", self._text, strides=(1,))
         kept = _numpy.array([(1 << 64) - (1 << 64 - 8 * size) for size in range(_WORD + 1)], _numpy.uint64)
-        return words[_numpy.minimum(starts, places)].astype(_numpy.uint64) & kept[_numpy.clip(left, 0, _WORD)]
+        return words[starts].astype(_numpy.uint64) & kept[_numpy.minimum(left, _WORD)]
 
     def _sort_one_by_one(self, chosen: Any, groups: Any) -> list[int]:
         """The order of lines that have much in common, within their groups."""
@@ -297,6 +303,16 @@ class _Lines:
 
 def _extra(lengths: Any) -> int:
     return sum(int(_numpy.count_nonzero(lengths >= limit)) for limit in (_SHORT, 1 << 8, 1 << 16, 1 << 24))
+
+
+def _bytes_for(count: int) -> int:
+    """How many bytes the numbers below `count` take; none for 0 alone."""
+    return (count - 1).bit_length() + 7 >> 3
+
+
+def _shifted(words: Any, bits: int) -> Any:
+    """Words shifted to the right, or to the left where `bits` is negative."""
+    return words >> _numpy.uint64(bits) if bits >= 0 else words << _numpy.uint64(-bits)
 
 
 def _tied(same: Any) -> tuple[Any, Any]:
