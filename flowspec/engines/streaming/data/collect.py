@@ -25,7 +25,7 @@ from flowspec.engines.streaming.hadoop.partition import Partitioner
 from flowspec.engines.streaming.run import processes
 
 _CHUNKS = 64  # into how many a worker's share of the input is cut, as far as the sizes below allow
-_SMALLEST_CHUNK = 8 << 20  # about what the caches hold
+_SMALLEST_CHUNK = 16 << 20  # 8 is sorted 5 % faster, but merging twice the runs takes longer than that
 _LARGEST_CHUNK = 32 << 20
 
 _DECIDED_AFTER = 1 << 16  # lines, from where it can be told whether they are worth counting,
@@ -180,8 +180,7 @@ class Collector:
             # At least _DECIDED_AFTER lines were gathered, most of them different: sorting them here takes longer than
             # the import.
             arrays.load_numpy()
-            text = b"".join(self._chunk)
-            ordered = arrays.sort_lines(tabbed(text).block if b"\t" in text else text, shuffle.reduces)
+            ordered = arrays.sort_lines(b"".join(self._chunk), shuffle.reduces)
         if ordered is None:
             self._count_chunk()
             self._spill_counted()
