@@ -175,18 +175,17 @@ class Collector:
         if shuffle.layout.order:
             self._sort_chunk_stably()
             return
-        ordered = None
+        text, ordered = b"".join(self._chunk), None
+        self._forget_chunk()  # before the sort, which takes as much again for the lines in order
         if shuffle.layout.plain and (shuffle.hashed or shuffle.partition is None):
             # At least _DECIDED_AFTER lines were gathered, most of them different: sorting them here takes longer than
             # the import.
             arrays.load_numpy()
-            text = b"".join(self._chunk)
-            ordered = arrays.sort_lines(tabbed(text).block if b"\t" in text else text, shuffle.reduces)
+            ordered = arrays.sort_lines(text, shuffle.reduces)
         if ordered is None:
-            self._count_chunk()
+            self._counts.update(split_lines(text))
             self._spill_counted()
             return
-        self._forget_chunk()
         output.weight += ordered.weight
         for partition, (begin, end) in enumerate(itertools.pairwise(ordered.borders)):
             if begin < end:
@@ -206,11 +205,6 @@ class Collector:
             parts.setdefault(partition, []).append(line)
         for partition, part in sorted(parts.items()):
             self._new_run(partition).write_bytes(b"".join([line + b"\n" for line in part]))
-
-    def _count_chunk(self) -> None:
-        for block in self._chunk:
-            self._counts.update(split_lines(block))
-        self._forget_chunk()
 
     def _forget_chunk(self) -> None:
         self._chunk, self._gathered = [], 0

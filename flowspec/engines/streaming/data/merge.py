@@ -16,7 +16,7 @@ from flowspec.engines.streaming.run import processes
 from flowspec.engines.streaming.run.failure import TaskFailure
 
 _KEYED = ("-t", "\t", "-k1,1", "-s")
-_MEMORY = 32 << 10  # KiB
+_MEMORY = 8 << 10  # KiB; with 32 MiB, merging 32 runs of 8 MiB takes 0.55 s of CPU instead of 0.45
 _RUNS_AT_ONCE = 512  # more are merged in several passes; each takes a descriptor
 
 

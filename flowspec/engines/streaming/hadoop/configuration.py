@@ -7,6 +7,7 @@ org.apache.hadoop.streaming.PipeMapRed.addJobConfToEnvironment (variables).
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -289,6 +290,7 @@ def read_conf_file(path: Path) -> list[tuple[str, str]]:
     return [(name, value or "") for name, value in pairs if name]
 
 
+@functools.cache  # each task asks for the same 25, which took 0.1 ms of the 0.9 ms of Python for a tiny map
 def variable_name(name: str) -> str:
     """The environment variable of a property: every character but ASCII letters and digits becomes `_`."""
     return _NOT_IN_A_NAME.sub("_", name)

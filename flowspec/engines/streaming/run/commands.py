@@ -175,7 +175,7 @@ class RunningCommand:
         self._process = process
         self._listen = listen
         self._output, self._stderr = process.stdout.fileno(), process.stderr.fileno()
-        processes.enlarge_pipe(self._output)
+        processes.enlarge_pipe(self._output)  # not standard input: what fits in there is not known to be unread
         self._poll = select.poll()
         for descriptor in (self._output, self._stderr):
             self._poll.register(descriptor, select.POLLIN)

@@ -6,11 +6,11 @@ then all reduces; no retries), org.apache.hadoop.mapreduce.Job.monitorAndPrintJo
 
 from __future__ import annotations
 
-import itertools
 import mmap
 import shutil
 import struct
 import tempfile
+from collections.abc import Callable, Sequence
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -219,11 +219,16 @@ class _Runner:
         workers = min(self._job.parallel, len(splits))
         arrays.load_numpy_before_fork(self._context.size)
         shared = SharedCounters(workers)
-        members = [self._pool.start(partial(self._map_worker, number, workers, shared)) for number in range(workers)]
-        todo = iter(range(len(splits)))
+        works = [partial(self._map_worker, number, workers, shared) for number in range(workers)]
+        idle = partial(self._show_share, shared, self._context.size, (0, 0), (100, 0))
+        self._run_tasks(works, len(splits), idle)
+
+    def _run_tasks(self, works: Sequence[Callable[[Connection], None]], tasks: int, idle: Callable[[], None]) -> None:
+        """Fork a process for each of `works`, and give them task numbers until each has answered to None."""
+        members = [self._pool.start(work) for work in works]
+        todo = iter(range(tasks))
         for member in members:
             member.channel.send(next(todo, None))
-        idle = partial(self._show_share, shared, self._context.size, (0, 0), (100, 0))
         for member, result in self._pool.messages(members, idle, _PROGRESS_INTERVAL):
             self._record(result)
             if result and result.number != ALL_TASKS:
@@ -235,27 +240,25 @@ class _Runner:
         MapWorker(self._context, number, workers, partial(shared.put, number)).serve(channel)
 
     def _reduce_phase(self) -> None:
-        reduces = self._job.reduces
-        shared = SharedCounters(reduces)
-        starting = (self._pool.start(partial(self._reduce, number, shared)) for number in range(reduces))
-        members = list(itertools.islice(starting, self._job.parallel))
+        workers = min(self._job.parallel, self._job.reduces)
+        shared = SharedCounters(workers)
         shuffled = self._counters.get(FRAMEWORK, {}).get(MAP_OUTPUT_BYTES, 0)
-        idle = partial(self._show_share, shared, shuffled, (100, 0), (100, 100))
-        for member, result in self._pool.messages(members, idle, _PROGRESS_INTERVAL):
-            member.awaited = False
-            self._record(result)
-            members.extend(itertools.islice(starting, 1))
+        works = [partial(self._reduce_worker, number, shared) for number in range(workers)]
+        self._run_tasks(works, self._job.reduces, partial(self._show_share, shared, shuffled, (100, 0), (100, 100)))
 
-    def _reduce(self, number: int, shared: SharedCounters, channel: Connection) -> None:
+    def _reduce_worker(self, place: int, shared: SharedCounters, channel: Connection) -> None:
+        """Runs reduce tasks one after the other. A process for each took 10 ms of CPU instead of 2.5."""
         done = 0
 
         def progress(size: int) -> None:
             nonlocal done
             done += size
-            shared.put(number, done)
+            shared.put(place, done)
 
         shuffle = shuffle_of(self._context, max(1, self._job.parallel))
-        channel.send(run_reduce(self._context, number, shuffle, self._map_outputs, progress))
+        while (number := channel.recv()) is not None:
+            channel.send(run_reduce(self._context, number, shuffle, self._map_outputs, progress))
+        channel.send(TaskResult(ALL_TASKS, {}))
 
     def _record(self, result: TaskResult | None) -> None:
         """Account for what a process told; None: it died without a word."""

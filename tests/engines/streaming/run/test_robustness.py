@@ -222,6 +222,15 @@ def test_the_other_maps_run_and_commit_when_one_fails(words):
     assert "subprocess failed with code 4" in text_of(ran)
 
 
+def test_the_other_reduces_run_and_commit_when_one_fails(words):
+    (words / "r.sh").write_text('cat; [ "$mapreduce_task_partition" != 0 ]\n')
+    job = ["-D", "mapreduce.job.reduces=5", "-files", f"{words}/r.sh", "-mapper", "cat", "-reducer", "r.sh"]
+    ran = run([*job, "-input", f"{words}/in.txt", "-output", f"{words}/out"], words / "cwd")
+    assert ran.returncode == 1
+    assert sorted(path.name for path in (words / "out").iterdir()) == [f"part-0000{number}" for number in (1, 2, 3, 4)]
+    assert re.findall(r"reduce task (\d) failed", text_of(ran)) == ["0"]
+
+
 def test_version_1_of_the_committer_keeps_everything_back(words):
     version = "mapreduce.fileoutputcommitter.algorithm.version=1"
     job = ["-D", version, "-mapper", "cat", "-reducer", "cat", "-input", f"{words}/in.txt"]
