@@ -16,6 +16,7 @@ from flowspec.backend.aws.watch import ClusterChanged, Event, StepChanged, StepP
 from flowspec.backend.local.fidelity import LocalFidelity
 from flowspec.document.escaping import visible, visible_values
 from flowspec.plan.cluster import FLOW_TAG, SOURCE_TAG, TARGET_TAG, Cluster, Step
+from flowspec.report.columns import aligned
 
 Counters = Mapping[str, Mapping[str, int]]
 
@@ -142,7 +143,7 @@ def table(clusters: Sequence[Cluster]) -> str:
         )
         for one in clusters
     ]
-    return _columns(("CLUSTER", "STATE", "CREATED", "FLOW", "TARGET", "SPEC", "NAME"), rows)
+    return "\n".join(aligned([("CLUSTER", "STATE", "CREATED", "FLOW", "TARGET", "SPEC", "NAME"), *rows]))
 
 
 def idle_table(found: Sequence[IdleCluster]) -> str:
@@ -159,7 +160,7 @@ def idle_table(found: Sequence[IdleCluster]) -> str:
         )
         for one in found
     ]
-    return _columns(("CLUSTER", "IDLE SINCE", "FOR", "INSTANCES", "INSTANCE HOURS", "FLOW", "NAME"), rows)
+    return "\n".join(aligned([("CLUSTER", "IDLE SINCE", "FOR", "INSTANCES", "INSTANCE HOURS", "FLOW", "NAME"), *rows]))
 
 
 def _span(span: timedelta) -> str:
@@ -168,15 +169,6 @@ def _span(span: timedelta) -> str:
     days, hours = divmod(minutes // 60, 24)
     parts = [f"{days} d"] * bool(days) + [f"{hours} h"] * bool(hours) + [f"{minutes % 60} min"] * (not days)
     return " ".join(parts)
-
-
-def _columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Lines with columns of equal width; the last is as wide as it is."""
-    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head) - 1)]
-    return "\n".join(
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]])
-        for row in [head, *rows]
-    )
 
 
 def idle_document(idle: IdleCluster) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from flowspec.cli.options import (
     output_format,
 )
 from flowspec.cli.output import Level, eprint, eprint_report, ewarn
-from flowspec.cli.planning import Planned, note_renamed, planned, saved_plan
+from flowspec.cli.planning import Planned, looked_ahead, note_renamed, planned, saved_plan
 from flowspec.cli.policies import POLICY
 from flowspec.cli.selection import FLEET, PATHS, names_many
 
@@ -88,7 +88,7 @@ def command(  # noqa: PLR0917 - click passes options by name
 
     made, emr, again, preflight, flow = _made(spec, options)
     if not (skip_preflight or made.blocked):
-        made = _looked_ahead(made, preflight)
+        made = looked_ahead(made, preflight)
     # Without what blocks it: apply raises that as its error.
     eprint_report(plans.as_text(replace(made, blocked="")), level=Level.PROGRESS)
     refuse_wrong(made)
@@ -102,14 +102,6 @@ def command(  # noqa: PLR0917 - click passes options by name
     launches = Launches(made, emr, notify)
     hooks = Hooks(flow, emr, partial(ewarn, secrets=made.secrets), allow_commands)
     return follow(chosen, timeout=timeout, on_interrupt=on_interrupt, format_=format_, launches=launches, hooks=hooks)
-
-
-def _looked_ahead(plan: Plan, preflight: Callable[[Plan], Plan]) -> Plan:
-    """The plan with what its preflight found, unless all is well, which needs no line."""
-    from flowspec.plan.findings import Level
-
-    found = preflight(plan)
-    return found if any(one.level is not Level.OK for one in found.preflight or ()) else plan
 
 
 def _shown(again: Callable[[], Plan]) -> Plan:
