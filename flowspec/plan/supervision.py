@@ -171,6 +171,13 @@ def read_policies(tags: Mapping[str, str]) -> dict[str, StepPolicy]:
     return found
 
 
+def unread_policies(tags: Mapping[str, str]) -> list[str]:
+    """The words in a cluster's tags that `read_policies` leaves out."""
+    words = [word for index in range(_MOST_TAGS) for word in tags.get(_tag(index), "").split()]
+    matches = [(word, _WORD.fullmatch(word)) for word in words]
+    return [word for word, match in matches if not (match and _read(match[2]))]
+
+
 def _read(text: str) -> StepPolicy | None:
     fields: dict[str, Any] = {}
     try:

@@ -63,8 +63,14 @@ def _settings(jobflow: JobFlow) -> dict[str, _Setting]:
         found["launch_retries"] = _Setting(str(retries), str(retries), _NEXT_LAUNCH)
     hourly = fields.get("budget", {}).get("hourly")
     if hourly is not None:
-        found["budget"] = _Setting(f"{hourly:g} USD an hour", f"{hourly:g}", _NEXT_PLAN)
+        amount = repr(float(hourly)).removesuffix(".0")
+        found["budget"] = _Setting(f"{amount} USD an hour", amount, _NEXT_PLAN)
     return found
+
+
+def settings_texts(jobflow: JobFlow) -> dict[str, str]:
+    """The settings of a spec in words, by their addresses in it."""
+    return {address: one.text for address, one in _settings(jobflow).items()}
 
 
 def _kind(hook: Mapping[str, Any]) -> str:
@@ -94,6 +100,16 @@ def read_settings(tags: Mapping[str, str]) -> dict[str, str]:
     """The settings in a cluster's tags: their addresses, with numbers, or kinds and digests."""
     words = (word.partition("=") for word in tags.get(SETTINGS_TAG, "").split())
     return {address: mark for address, separator, mark in words if separator}
+
+
+def known_settings(tags: Mapping[str, str]) -> dict[str, Any]:
+    """The keys of a spec that a cluster's tags hold whole."""
+    found = read_settings(tags)
+    retries = {"launch_retries": int(found["launch_retries"])} if found.get("launch_retries", "").isdigit() else {}
+    try:
+        return {**retries, "budget": {"hourly": float(found["budget"])}}
+    except (KeyError, ValueError):
+        return dict(retries)
 
 
 def mark_text(address: str, mark: str) -> str:
