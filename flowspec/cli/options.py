@@ -93,7 +93,9 @@ STAGING = click.option(
 CONNECTION = compose_options(
     click.option("--region", metavar="REGION", help="AWS region; default: the target's."),
     click.option("--profile", metavar="PROFILE", help="AWS profile; default: the target's."),
-    click.option("--endpoint-url", metavar="URL", help="Send EMR and S3 calls to URL; default: the target's, else AWS."),
+    click.option(
+        "--endpoint-url", metavar="URL", help="Send EMR and S3 calls to URL; default: the target's, else AWS."
+    ),
 )
 
 WATCHING = compose_options(

@@ -81,8 +81,16 @@ def hook_text(hook: Mapping[str, Any]) -> str:
     """A hook for people: of a webhook only the host, since its path may be a token."""
     kind = _kind(hook)
     if kind == "webhook":
-        return f"webhook to {urlsplit(hook[kind]).hostname}{', signed' if hook.get('secret') else ''}"
+        return f"webhook to {_host(hook[kind])}{', signed' if hook.get('secret') else ''}"
     return f"{kind} {' '.join(hook[kind]) if kind == 'command' else hook[kind]}"
+
+
+def _host(url: str) -> str:
+    """The host of a URL. The schema takes some without one, such as `http://[a`, of which urlsplit makes an error."""
+    try:
+        return urlsplit(url).hostname or "no host"
+    except ValueError:
+        return "no host"
 
 
 def _digest(values: Sequence[Mapping[str, Any]], secrets: Collection[str]) -> str:
@@ -222,10 +230,7 @@ def _tool_changes(before: JobFlow | None, after: JobFlow) -> Iterator[Change]:
         for key in _PLACES:
             one, other = getattr(before, key), getattr(after, key)
             if one != other:
-                effect = (
-                    "a cluster that runs at the earlier place is left alone" if key in {"backend", "region"} else ""
-                )
-                yield _changed(after, key, one, other, effect)
+                yield _changed(after, key, one, other, _LEFT if key in {"backend", "region"} else "")
     then, now = (one.fields.get("allow_secrets_in", ()) if one else () for one in (before, after))
     for path in now:
         if path not in then:

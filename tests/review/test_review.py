@@ -130,6 +130,11 @@ def test_a_command_of_a_hook_is_a_finding(repo, before):
     assert not reviews.findings(changed(repo, {}, {"a.yaml": after.replace("600", "900")}))
 
 
+def test_a_webhook_that_has_no_host_is_shown_too(repo):
+    made = changed(repo, {"a.yaml": spec()}, {"a.yaml": spec(more="hooks: {on_end: [{webhook: 'http://[a'}]}\n")})
+    assert f"+ hooks.on_end: webhook to no host  ({NEXT})  a.yaml:13" in lines(made)
+
+
 def test_another_region_is_shown(repo):
     made = changed(repo, {"a.yaml": spec()}, {"a.yaml": spec().replace("us-east-1", "eu-west-1")})
     assert (
