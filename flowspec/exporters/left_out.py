@@ -26,7 +26,7 @@ _EVENTS = "EventBridge has EMR's events"
 def left_out(flow: JobFlow, title: str, instead: Mapping[str, str]) -> Iterator[str]:
     """Yields a note on each key of a spec that a tool called `title` gets nothing of; `instead` says what it has."""
     for key, told in {**_of_steps(flow), **settings_texts(flow)}.items():
-        does = _DOES.get(key, _HOOK)
+        does = _DOES.get(key.partition(".")[0], _HOOK)
         hint = instead.get(key) or (_EVENTS if key.startswith("hooks.") else "")
         yield f"{key} is left out of {title} ({told}): {does}{f'; {hint}' if hint else ''}"
 

@@ -3,7 +3,7 @@
 EMR knows nothing of it. A review compares it in two specs; a plan compares it with what the last apply left in tags of
 the cluster: the steps' policies (`flowspec.plan.supervision`), and the rest as
 
-    flowspec:watch-settings    budget=20 fallback=2@3f2a1b hooks.on_failure=command+webhook:2@77ab01 launch_retries=1
+    flowspec:watch-settings    budget.hourly=20 fallback=2@3f2a1b hooks.on_end=command+webhook:2@77ab01 launch_retries=1
 
 Numbers are there as they are; of hooks and alternatives there is how many of which kind, and a digest, from which
 nobody reads a secret (`flowspec.request.public_form`).
@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,6 +23,7 @@ from urllib.parse import urlsplit
 from flowspec.plan.changes import Action, Change
 from flowspec.plan.cluster import WATCH_TAG, Cluster
 from flowspec.plan.differences import Path
+from flowspec.plan.identity import TAG_VALUE
 from flowspec.plan.launches import alternative_text
 from flowspec.plan.supervision import StepPolicy, config_token, policy_of, read_policies, token_of
 from flowspec.request.public_form import public_form
@@ -61,10 +63,9 @@ def _settings(jobflow: JobFlow) -> dict[str, _Setting]:
         found["fallback"] = _Setting("; ".join(map(alternative_text, alternatives)), mark, _NEXT_LAUNCH)
     if retries := fields.get("launch_retries", 0):
         found["launch_retries"] = _Setting(str(retries), str(retries), _NEXT_LAUNCH)
-    hourly = fields.get("budget", {}).get("hourly")
-    if hourly is not None:
-        amount = repr(float(hourly)).removesuffix(".0")
-        found["budget"] = _Setting(f"{amount} USD an hour", amount, _NEXT_PLAN)
+    for key, amount in fields.get("budget", {}).items():
+        mark = repr(float(amount)).removesuffix(".0")
+        found[f"budget.{key}"] = _Setting(mark_text(f"budget.{key}", mark), mark, _NEXT_PLAN)
     return found
 
 
@@ -100,8 +101,16 @@ def _digest(values: Sequence[Mapping[str, Any]], secrets: Collection[str]) -> st
 
 def settings_tags(jobflow: JobFlow) -> dict[str, str]:
     """The tag by which a later plan knows the settings; none where there are no settings."""
-    words = sorted(f"{address}={one.mark}" for address, one in _settings(jobflow).items())
-    return {SETTINGS_TAG: " ".join(words)} if words else {}
+    value = " ".join(f"{address}={mark}" for address, mark in sorted(_marks(_settings(jobflow)).items()))
+    return {SETTINGS_TAG: value} if value else {}
+
+
+def _marks(settings: Mapping[str, _Setting]) -> dict[str, str]:
+    """The settings as a tag has them: digests alone, where the rest does not fit into one."""
+    marks = {address: one.mark for address, one in settings.items()}
+    if sum(len(address) + len(mark) + 2 for address, mark in marks.items()) <= TAG_VALUE:
+        return marks
+    return {address: f"@{hashlib.sha256(mark.encode()).hexdigest()[:_DIGEST]}" for address, mark in marks.items()}
 
 
 def read_settings(tags: Mapping[str, str]) -> dict[str, str]:
@@ -112,23 +121,39 @@ def read_settings(tags: Mapping[str, str]) -> dict[str, str]:
 
 def known_settings(tags: Mapping[str, str]) -> dict[str, Any]:
     """The keys of a spec that a cluster's tags hold whole."""
-    found = read_settings(tags)
-    retries = {"launch_retries": int(found["launch_retries"])} if found.get("launch_retries", "").isdigit() else {}
-    try:
-        return {**retries, "budget": {"hourly": float(found["budget"])}}
-    except (KeyError, ValueError):
-        return dict(retries)
+    found: dict[str, Any] = {}
+    for address, mark in read_settings(tags).items():
+        if address == "launch_retries" and mark.isdecimal():
+            found[address] = int(mark)
+        elif address.startswith("budget.") and _NUMBER.fullmatch(mark):
+            amount = float(mark)
+            key = address.removeprefix("budget.")
+            found.setdefault("budget", {})[key] = int(amount) if amount.is_integer() else amount
+    return found
+
+
+def unknown_settings(tags: Mapping[str, str]) -> Iterator[str]:
+    """Yields the settings that a cluster's tags do not hold whole: `hooks.on_end (command, 2 webhooks)`."""
+    for address, mark in read_settings(tags).items():
+        if "@" in mark:
+            yield f"{address} ({mark_text(address, mark)})"
+
+
+_UNITS = {"budget.hourly": " USD an hour", "budget.run": " USD", "budget.expected_hours": " h"}
+_NUMBER = re.compile(r"\d{1,15}(\.\d{1,15})?(e[+-]\d{1,2})?", re.ASCII)
 
 
 def mark_text(address: str, mark: str) -> str:
     """A setting that a tag has, for people: `2 alternatives`, `command, 2 webhooks`, `20 USD an hour`."""
     value = mark.partition("@")[0]
+    if not value:
+        return "(another value)"
     if address == "fallback":
         return "1 alternative" if value == "1" else f"{value} alternatives"
     if address.startswith("hooks."):
         counted = (kind.partition(":") for kind in value.split("+"))
         return ", ".join(f"{count} {kind}s" if count else kind for kind, _, count in counted)
-    return f"{value} USD an hour" if address == "budget" else value
+    return f"{value}{_UNITS.get(address, '')}"
 
 
 def unattended_changes(
@@ -150,15 +175,18 @@ def unattended_changes(
         if (token := token_of(step)) in before and token not in mine and not step.has_ended:
             yield from _policy_changes(step.name, before[token], policies.get(token, StepPolicy()))
     then, now = read_settings(cluster.tags), _settings(jobflow)
+    marks = _marks(now)
     for address in dict.fromkeys((*now, *then)):
         mark, one = then.get(address), now.get(address)
-        if mark != (one.mark if one else None):
+        if mark != marks.get(address):
             told = None if mark is None else mark_text(address, mark)
             yield _changed(jobflow, address, told, one.text if one else None, one.effect if one else _effect(address))
 
 
 def _effect(address: str) -> str:
-    return {"fallback": _NEXT_LAUNCH, "launch_retries": _NEXT_LAUNCH, "budget": _NEXT_PLAN}.get(address, NEXT_WATCH)
+    if address.startswith("budget."):
+        return _NEXT_PLAN
+    return _NEXT_LAUNCH if address in {"fallback", "launch_retries"} else NEXT_WATCH
 
 
 def _policy_changes(name: str, old: StepPolicy, new: StepPolicy, path: Path = ()) -> Iterator[Change]:

@@ -298,7 +298,16 @@ def test_what_flowspec_does_itself_is_said_to_be_left_out(tmp_path, to):
     title = FORMATS[to].title
     notes = {note.partition(" is left out of ")[0]: note for note in made.notes if f" is left out of {title} (" in note}
     assert [*notes] == [
-        *("timeout", "retry", "skip_on_exit", "needs", "hooks.on_failure", "fallback", "launch_retries", "budget"),
+        *(
+            "timeout",
+            "retry",
+            "skip_on_exit",
+            "needs",
+            "hooks.on_failure",
+            "fallback",
+            "launch_retries",
+            "budget.hourly",
+        ),
     ]
     timeout = f"timeout is left out of {title} (step b: 600 s; step c: 90 s): the watcher of a run cancels the step"
     assert notes["timeout"].partition("; TimeoutSeconds")[0] == timeout

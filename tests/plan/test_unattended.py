@@ -10,9 +10,9 @@ from flowspec.errors import StalePlan
 from flowspec.plan.changes import Action
 from flowspec.plan.cluster import WATCH_TAG
 from flowspec.plan.compare import make_plan
-from flowspec.plan.unattended import SETTINGS_TAG
+from flowspec.plan.unattended import SETTINGS_TAG, known_settings, mark_text, read_settings, settings_tags
 from flowspec.report import plans
-from tests.plan.conftest import emr, flow_of  # noqa: F401 - fixtures
+from tests.plan.conftest import emr, flow_of, job_flow  # noqa: F401 - fixtures
 
 STEP = {"name": "one", "type": "command", "args": ["true"], "on_failure": "CONTINUE"}
 SPEC = {
@@ -105,7 +105,7 @@ CHANGES = {
     "a budget": (
         spec(budget={"hourly": 20}),
         spec(budget={"hourly": 2.5}),
-        ["~ budget: 20 USD an hour → 2.5 USD an hour  (from the next plan on)"],
+        ["~ budget.hourly: 20 USD an hour → 2.5 USD an hour  (from the next plan on)"],
     ),
 }
 
@@ -144,6 +144,21 @@ def test_a_secret_of_a_hook_is_in_no_plan_and_in_no_tag(emr, living):  # noqa: F
     for text in (plans.as_text(made), plans.as_json(made), repr(tags)):
         assert "hunter22" not in text
     assert "webhook to hooks.example.com, signed, command tell (sensitive)" in plans.as_text(made)
+
+
+def test_settings_that_do_not_fit_into_a_tag_are_digests_alone():
+    hooks = {event: [*BOTH, HOOK] * 1000 for event in ("on_end", "on_failure", "on_success")}
+
+    def tag(last):
+        budget = {"hourly": 12345678.123456789, "run": 12345678.123456789, "expected_hours": last}
+        flow = job_flow(hooks=hooks, fallback=[{"market": "ON_DEMAND"}], launch_retries=5, budget=budget)
+        return settings_tags(flow)[SETTINGS_TAG]
+
+    assert len(tag(1.5)) <= 256
+    assert tag(1.5) == tag(1.5) != tag(2)
+    marks = read_settings({SETTINGS_TAG: tag(1.5)})
+    assert [mark_text(*pair) for pair in marks.items()] == ["(another value)"] * 8
+    assert known_settings({SETTINGS_TAG: tag(1.5)}) == {}
 
 
 def test_a_new_step_brings_its_policy_and_one_that_is_over_is_no_change(emr, living):  # noqa: F811

@@ -89,7 +89,7 @@ BESIDE_THE_REQUEST = {
     "a budget": (
         "budget: {hourly: 20}\n",
         "budget: {hourly: 90}\n",
-        ["~ budget: 20 USD an hour → 90 USD an hour  (from the next plan on)"],
+        ["~ budget.hourly: 20 USD an hour → 90 USD an hour  (from the next plan on)"],
     ),
     "files with secrets": (
         "",

@@ -13,7 +13,7 @@ from flowspec.plan.cluster import FLOW_TAG, HIDDEN_TAG, TAG_PREFIX, TARGET_TAG, 
 from flowspec.plan.sensitive import known_secrets
 from flowspec.plan.steps import HISTORY_LIMIT, surviving_steps
 from flowspec.plan.supervision import read_policies, token_of, unread_policies
-from flowspec.plan.unattended import known_settings, mark_text, read_settings
+from flowspec.plan.unattended import known_settings, unknown_settings
 
 Json = dict[str, Any]
 
@@ -68,8 +68,6 @@ def reconstruct(emr: Emr, cluster_id: str) -> Reconstructed:
     )
 
 
-# Of the other settings a tag has a digest only.
-_RESTORED = frozenset({"budget", "launch_retries"})
 _EMPTY: Mapping[str, Any] = {"list": [], "structure": {}, "map": {}, "string": ""}
 
 
@@ -125,10 +123,8 @@ def _unknown(cluster: Cluster) -> Iterator[str]:
         yield f"{', '.join(sorted(cluster.live.unread))} could not be read, and may be missing"
     if words := unread_policies(cluster.tags):
         yield f"its tags have policies of steps that this version of flowspec can't read: {', '.join(words)}"
-    for address, mark in read_settings(cluster.tags).items():
-        if address not in _RESTORED:
-            told = mark_text(address, mark)
-            yield f"its spec had {address} ({told}), of which the tags keep no more: add it, or an apply takes it off"
+    for setting in unknown_settings(cluster.tags):
+        yield f"its spec had {setting}, of which the tags keep no more: add it, or an apply takes it off"
     if HIDDEN_TAG in cluster.tags:
         yield "its spec had AdditionalInfo or another member that EMR never shows: add it to this one"
     elif FLOW_TAG not in cluster.tags:
