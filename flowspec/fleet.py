@@ -144,7 +144,8 @@ def apply_all(
 ) -> list[FlowRun]:
     """Applies the plans of many flows, `jobs` at a time, and watches each run to its end; in their order.
 
-    A flow that fails stops no other, and one without a plan has the error of its plan. `timeout` is in seconds for each
+    A flow that fails stops no other, and one without a plan has the error of its plan. A plan that was made offline is
+    an error: it was compared with nothing that runs. `timeout` is in seconds for each
     run. With `preflight` a plan that would fail is an error, and nothing is submitted for it.
     `on_event` is called with each event of `watch`, from several threads.
     """
@@ -152,7 +153,7 @@ def apply_all(
 
     def applied(one: FlowPlan) -> FlowRun:
         if one.plan is None or one.emr is None:
-            return FlowRun(one.jobflow, error=one.error)
+            return FlowRun(one.jobflow, error=one.error or _OFFLINE)
         try:
             if preflight and one.preflight and not one.plan.blocked:
                 refuse_wrong(one.preflight(one.plan))
@@ -165,6 +166,12 @@ def apply_all(
 
     with watching:
         return list(work_on(applied, list(plans), jobs=jobs))
+
+
+_OFFLINE = FlowspecError(
+    "a plan that was made offline can't be applied: it was not compared with what runs",
+    remedy="make it without offline=True",
+)
 
 
 def _clashes(flows: Sequence[JobFlow]) -> dict[int, JobFlow]:

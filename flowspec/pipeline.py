@@ -268,6 +268,8 @@ def import_cluster(emr: Emr, cluster_id: str, *, folder: Path = Path(), keep_sec
         backend="local" if local else "",
         target=found.target,
         flow=found.flow,
+        settings=found.settings,
+        policies=found.policies,
     )
     return write_spec(wanted, folder=folder, origin=f"cluster {cluster_id}", keep_secrets=keep_secrets)
 

@@ -60,7 +60,7 @@ ROOMS = {
     "review": {"errors", "facts", "document", "request", "cost", "plan"},
     "cases": {"errors", "facts", "document", "request", "plan", "backend", "engines", "emulator", "review"},
     "importers": {"errors", "facts", "document", "request", "emulator", "plugins"},
-    "exporters": {"errors", "facts", "document", "request", "importers"},
+    "exporters": {"errors", "facts", "document", "request", "plan", "importers"},
     "pipeline": {"errors", "document", "request", "plan", "backend", "importers"},
     "fleet": {"errors", "facts", "document", "request", "plan", "backend", "pipeline"},
     "boto_emr": {"errors", "facts", "request", "plan", "backend"},

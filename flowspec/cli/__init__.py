@@ -45,9 +45,9 @@ COMMANDS: Mapping[str, str] = {
     "graph": "Show the steps and the data that they read and write.",
     "iam": "Print the least IAM policies that a spec needs.",
     "prices": "Show the prices of estimates, or read newer ones from AWS.",
-    "plan": "Show what apply would do, and why.",
-    "apply": "Submit a spec or join its run, and watch it.",
-    "drift": "Tell which living clusters differ from their specs.",
+    "plan": "Show what apply would change, and why.",
+    "apply": "Start or change the cluster of a spec, and watch its run.",
+    "drift": "Show which running clusters differ from their specs.",
     "status": "Show a cluster and its steps.",
     "list": "List clusters.",
     "logs": "Print a step's logs.",
@@ -68,6 +68,17 @@ COMMANDS: Mapping[str, str] = {
     "schema": "Print the JSON Schema of the spec, the reference of its fields.",
     "explain": "Explain a finding or a field of the spec, with examples.",
     "completion": "Print a script that makes a shell complete what is typed.",
+}
+# The headings of `flowspec --help`, each before a command.
+_HEADINGS: Mapping[str, str] = {
+    "init": "Get started",
+    "validate": "Write specs",
+    "import": "Convert from and to other tools",
+    "review": "Check what specs do",
+    "plan": "Run specs",
+    "status": "Look at runs",
+    "steps": "Manage clusters",
+    "emulator": "More",
 }
 # `import` is a keyword of Python, so its module has another name.
 _MODULES = {"import": "import_"}
@@ -95,8 +106,15 @@ class _LazyGroup(click.Group):
         return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        # Of one width, so that the summaries of all sections are in one column.
+        width = max(map(len, COMMANDS))
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for name, summary in COMMANDS.items():
+            heading = _HEADINGS.get(name) or next(reversed(sections))
+            sections.setdefault(heading, []).append((name.ljust(width), summary))
+        for heading, rows in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(rows)
 
 
 def _be_quieter(_: click.Context, __: click.Parameter, times: int) -> None:

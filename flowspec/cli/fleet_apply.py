@@ -25,6 +25,7 @@ from flowspec.cli.fleet import (
 )
 from flowspec.cli.locate import Chosen, bare_endpoint
 from flowspec.cli.output import Level, eprint, eprint_report, ewarn, labelled
+from flowspec.cli.planning import looked_ahead, note_renamed
 from flowspec.cli.selection import selected_specs
 from flowspec.document.discovery import specs_below
 from flowspec.document.escaping import visible
@@ -89,7 +90,13 @@ def apply_specs(
         what = "1 cluster whose spec is" if len(orphans) == 1 else f"{len(orphans)} clusters whose specs are"
         confirm(f"End {what} gone?", yes=yes, unasked=False)
     with SharedWatch() as watching:
-        applying = partial(_apply, following=following, began=time.monotonic(), watching=watching)
+        applying = partial(
+            _apply,
+            following=following,
+            began=time.monotonic(),
+            watching=watching,
+            shared=lambda endpoint: planned.connections.of(endpoint).shared,
+        )
         rows = work_on_flows(applying, planned.plans, jobs)
     missing = list(not_begun(planned.plans, rows))
     if not missing:
@@ -111,9 +118,17 @@ def _apply(one: FlowPlan, sleep: Callable[[float], None], **how: Any) -> Row:
 
 
 def _applied(
-    one: FlowPlan, sleep: Callable[[float], None], *, following: Following, began: float, watching: SharedWatch
+    one: FlowPlan,
+    sleep: Callable[[float], None],
+    *,
+    following: Following,
+    began: float,
+    watching: SharedWatch,
+    shared: Callable[[Endpoint], Emr],
 ) -> Row:
+    """Applies the plan of a flow; `shared` gives the connection that asks each thing once for all flows."""
     from flowspec.backend.aws.apply import apply
+    from flowspec.pipeline import refuse_wrong
     from flowspec.report import plans
     from flowspec.report.fleets import result_of
 
@@ -122,12 +137,16 @@ def _applied(
     assert one.again is not None
     plan = one.plan if time.monotonic() - began < _FRESH else one.again()
     if not (following.skip_preflight or plan.blocked):
-        _refuse_wrong(one, plan)
+        assert one.preflight is not None
+        plan = looked_ahead(plan, one.preflight)
     # What is done to a cluster that people use is shown; of a new one the count will do.
     if one.running and plan.has_changes:
         eprint_report(plans.as_text(replace(plan, blocked="")), level=Level.PROGRESS)
     else:
         eprint(result_of(plan))
+        _print_preflight(plan)
+    refuse_wrong(plan)
+    note_renamed(plan, shared(one.emr.endpoint))
     notify = partial(eprint, secrets=plan.secrets)
     lock_timeout = following.lock_timeout
     applied = apply(plan, one.emr, replan=one.again, lock_timeout=lock_timeout, notify=notify, sleep=sleep)
@@ -139,11 +158,14 @@ def _applied(
     return new_row(one, f"{verb} {applied.cluster_id}: {_OUTCOMES[code]}", code, applied.cluster_id)
 
 
-def _refuse_wrong(one: FlowPlan, plan: Plan) -> None:
-    from flowspec.pipeline import refuse_wrong
+def _print_preflight(plan: Plan) -> None:
+    """Prints what a preflight found, as far as it fits among other flows, and the command that shows all of it."""
+    from flowspec.report.preflight import first_preflight_lines
 
-    assert one.preflight is not None
-    refuse_wrong(one.preflight(plan))
+    if plan.preflight:
+        target = f" --target {plan.target}" if plan.target else ""
+        lines = first_preflight_lines(plan.preflight, f"flowspec plan {plan.source}{target} --preflight")
+        eprint_report("\n".join(lines), level=Level.WARNING, secrets=plan.secrets)
 
 
 def _followed(  # noqa: PLR0917 - each is another thing

@@ -59,6 +59,12 @@ def compose_options(*options: Callable[[Any], Any]) -> Callable[[Command], Comma
     return decorate
 
 
+DATE = click.option(
+    "--date",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="YYYY-MM-DD",
+    help="The day that `ds` and `ts` mean in the spec; default: now, in UTC.",
+)
 VARIABLES = compose_options(
     TARGET,
     click.option(
@@ -66,7 +72,7 @@ VARIABLES = compose_options(
         "assignments",
         multiple=True,
         metavar="NAME=VALUE",
-        help="Set a variable; may be repeated.",
+        help="Set a variable of the spec; may be repeated.",
         shell_complete=completed("variables"),
     ),
     click.option(
@@ -75,17 +81,21 @@ VARIABLES = compose_options(
         multiple=True,
         type=click.Path(path_type=Path, readable=False),
         metavar="FILE",
-        help="YAML or JSON file of variables; may be repeated.",
+        help="YAML or JSON file with values of variables; may be repeated.",
     ),
-    click.option("--date", type=click.DateTime(["%Y-%m-%d"]), help="The day of `ds` and `ts`; default: now, in UTC."),
+    DATE,
 )
 
-STAGING = click.option("--staging", metavar="URI", help="S3 folder for local files, instead of the target's.")
+STAGING = click.option(
+    "--staging", metavar="URI", help="S3 folder to upload local files to; default: the target's `staging`."
+)
 
 CONNECTION = compose_options(
-    click.option("--region", metavar="REGION", help="AWS region, instead of the target's."),
-    click.option("--profile", metavar="PROFILE", help="AWS profile, instead of the target's."),
-    click.option("--endpoint-url", metavar="URL", help="Send EMR and S3 calls here, instead of AWS."),
+    click.option("--region", metavar="REGION", help="AWS region; default: the target's."),
+    click.option("--profile", metavar="PROFILE", help="AWS profile; default: the target's."),
+    click.option(
+        "--endpoint-url", metavar="URL", help="Send EMR and S3 calls to URL; default: the target's, else AWS."
+    ),
 )
 
 WATCHING = compose_options(
@@ -93,19 +103,23 @@ WATCHING = compose_options(
         "--timeout",
         type=click.FloatRange(min=0),
         metavar="SECONDS",
-        help="Stop watching after this long, all launches together.",
+        help="Stop watching after SECONDS, all launches together, and exit with 6; the run goes on. Default: never.",
     ),
     click.option(
         "--on-interrupt",
         type=click.Choice(get_args(OnInterrupt)),
         default="detach",
         show_default=True,
-        help="What Ctrl-C does to the run: leave it running, cancel its steps, terminate its cluster.",
+        help="What Ctrl-C does: leave the run alone, cancel its steps, or terminate its cluster.",
     ),
 )
 
 
-REPLACE = click.option("--replace", is_flag=True, help="End a running cluster that was made from another request.")
+REPLACE = click.option(
+    "--replace",
+    is_flag=True,
+    help="Terminate a cluster that can't be changed into the wanted one, and start another; default: refuse.",
+)
 CONVERGING = compose_options(
     REPLACE,
     click.option(
@@ -115,13 +129,18 @@ CONVERGING = compose_options(
         shell_complete=completed("reruns"),
         help="Run what failed again; on a cluster that ends with its steps, what its last run left. NAME: a step.",
     ),
-    click.option("--cancel-removed", is_flag=True, help="Cancel pending and running steps that the spec has no more."),
+    click.option(
+        "--cancel-removed",
+        is_flag=True,
+        help="Cancel pending and running steps that are no longer in the spec; default: leave them.",
+    ),
 )
 ALLOW_COMMANDS = click.option(
     "--allow-commands",
     is_flag=True,
     envvar="FLOWSPEC_ALLOW_COMMANDS",
-    help="Let the spec's hooks run their commands on this machine.",
+    show_envvar=True,
+    help="Run the commands of the spec's hooks on this machine; default: skip them.",
 )
 SELECTING = compose_options(
     click.option(
@@ -129,7 +148,9 @@ SELECTING = compose_options(
     ),
     click.option("--only", multiple=True, metavar="STEP", help="Run only the steps of this name; may be repeated."),
 )
-DETACH = click.option("--detach", is_flag=True, help="Return as soon as it is accepted; don't watch.")
+DETACH = click.option(
+    "--detach", is_flag=True, help="Return as soon as EMR has accepted it; default: watch the run to its end."
+)
 
 
 LOCK_TIMEOUT = click.option(
@@ -137,14 +158,21 @@ LOCK_TIMEOUT = click.option(
     type=click.FloatRange(min=0),
     default=0.0,
     metavar="SECONDS",
-    help="Wait this long while another apply changes the same cluster.",
+    help="Wait up to SECONDS for another apply that changes the same cluster; default: fail at once.",
 )
-YES = click.option("--yes", is_flag=True, help="Don't ask.")
+YES = click.option("--yes", is_flag=True, help="Don't ask for confirmation.")
 
 
 def output_format(*choices: str) -> Callable[[Command], Command]:
     """Returns the option `--format`; the first choice is the default."""
-    return click.option("--format", "format_", type=click.Choice(choices), default=choices[0], show_default=True)
+    return click.option(
+        "--format",
+        "format_",
+        type=click.Choice(choices),
+        default=choices[0],
+        show_default=True,
+        help="Format of the output.",
+    )
 
 
 def rendered(

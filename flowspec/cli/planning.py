@@ -114,6 +114,14 @@ def _selected(request: Request, first: str | None, only: Collection[str]) -> Req
     return select_steps(request, first=first, only=only)
 
 
+def looked_ahead(plan: Plan, preflight: Callable[[Plan], Plan]) -> Plan:
+    """The plan with what its preflight found, unless all is well, which needs no line."""
+    from flowspec.plan.findings import Level
+
+    found = preflight(plan)
+    return found if any(one.level is not Level.OK for one in found.preflight or ()) else plan
+
+
 def note_renamed(plan: Plan, emr: Emr) -> None:
     """Notes clusters that were started from the same file for a flow of another name, which a renamed spec forgets.
 

@@ -21,7 +21,7 @@ POLICY = click.option(
     multiple=True,
     type=click.Path(path_type=Path, readable=False),
     metavar="PATH",
-    help="JSON Schema (JSON or YAML), or a folder of them, that the request must satisfy too; may be repeated.",
+    help="JSON Schema (JSON or YAML), or a folder of them, that the request must satisfy; may be repeated.",
 )
 
 

@@ -32,7 +32,8 @@ SELECT = click.option(
     multiple=True,
     callback=_checked,
     metavar="COND,...",
-    help="Of many flows, those with name~REGEX, name=NAME, tag=KEY:VALUE or tag=KEY; all of a list, any of several.",
+    help="Only flows that meet every COND: name=NAME, name~REGEX, tag=KEY or tag=KEY:VALUE. May be repeated: "
+    "flows that meet any of the lists.",
 )
 JOBS = click.option(
     "--jobs",
@@ -40,7 +41,7 @@ JOBS = click.option(
     default=FLOWS_AT_A_TIME,
     show_default=True,
     metavar="N",
-    help="Of many flows, work on so many at a time.",
+    help="Work on up to N flows at a time.",
 )
 FLEET = compose_options(SELECT, JOBS)
 

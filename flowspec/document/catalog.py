@@ -177,6 +177,7 @@ CATALOG: dict[str, Kind] = {
     "FS407": Kind(ERROR, "a file outside of the spec's folder tree"),
     "FS501": Kind(ERROR, "a step that can't run on this backend"),
     "FS502": Kind(WARNING, "a change that replaces a running cluster"),
+    "FS503": Kind(WARNING, "a change that adds a command to the hooks"),
     "FS601": Kind(ERROR, "violates a policy"),
     "FS602": Kind(ERROR, "invalid policy"),
     "FS603": Kind(ERROR, "invalid settings"),

@@ -24,10 +24,16 @@ _Line: TypeAlias = "tuple[str, tuple[str | int, ...]]"
 _WIDEST = 60
 
 
-def dump(document: Any, secrets: Collection[str] = (), note: Callable[[NodePath], str] | None = None) -> str:
+def dump(
+    document: Any,
+    secrets: Collection[str] = (),
+    note: Callable[[NodePath], str] | None = None,
+    cells: Callable[[str], int] = len,
+) -> str:
     """A rendered `Document` (its secrets masked), or plain data, as YAML in block style, in the order it has.
 
-    `note` gives a comment for the value at a path, which is put behind it ("": none).
+    `note` gives a comment for the value at a path, which is put behind it ("": none), all in one column by the `cells`
+    of a terminal that a line takes.
     """
     if isinstance(document, Document):
         reading = Reading()
@@ -35,9 +41,11 @@ def dump(document: Any, secrets: Collection[str] = (), note: Callable[[NodePath]
     lines = list(_lines(mask(document, secrets), "", ()))
     if note is None:
         return "".join(f"{text}\n" for text, _ in lines)
-    width = min(_WIDEST, max((len(text) for text, path in lines if path), default=0))
+    width = min(_WIDEST, max((cells(text) for text, path in lines if path), default=0))
     noted = ((text, note(path) if path else "") for text, path in lines)
-    return "".join(f"{text:<{width}}  # {comment}\n" if comment else f"{text}\n" for text, comment in noted)
+    return "".join(
+        f"{text}{' ' * (width - cells(text))}  # {comment}\n" if comment else f"{text}\n" for text, comment in noted
+    )
 
 
 def _lines(value: Any, indent: str, path: tuple[str | int, ...]) -> Iterator[_Line]:

@@ -27,6 +27,11 @@ with DAG(dag_id={dag!r}, start_date=datetime(2024, 1, 1), schedule=None, catchup
     wait = EmrJobFlowSensor(task_id="wait", job_flow_id=create.output{waiting})
     create >> wait
 '''
+# Airflow, DAG: callbacks of a run.
+INSTEAD = {
+    "hooks.on_success": "on_success_callback of the DAG can do it",
+    "hooks.on_failure": "on_failure_callback of the DAG can do it",
+}
 _WIDTH = 100
 _SECRETS = "# Airflow masks variables whose names tell of a secret: airflow variables set NAME VALUE.\n"
 

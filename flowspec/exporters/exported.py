@@ -14,6 +14,7 @@ from flowspec.document.masking import mask
 from flowspec.errors import FlowspecError, SpecError
 from flowspec.exporters import airflow, aws_cli, cloudformation, stepfunctions, terraform
 from flowspec.exporters.job import Job, References
+from flowspec.exporters.left_out import left_out
 from flowspec.importers.decompile.placeholders import substitute
 from flowspec.importers.sources import read
 from flowspec.request.compile import Request, compile
@@ -32,13 +33,17 @@ class Exported:
 
 
 class _Format(NamedTuple):
-    """A format: its name for people, its writer, and how import takes it: as which kind, from a file of which name."""
+    """A format: its name for people, its writer, and how import takes it: as which kind, from a file of which name.
+
+    `instead` says what of the tool can do what the key of a spec does, which is left out.
+    """
 
     title: str
     write: Callable[[Job], str]
     kind: str = ""
     file: str = ""
     notes: Callable[[Job], list[str]] | None = None
+    instead: Mapping[str, str] = {}
 
 
 FORMATS: Mapping[str, _Format] = {
@@ -47,8 +52,10 @@ FORMATS: Mapping[str, _Format] = {
         "CloudFormation", cloudformation.write, "cloudformation", "template.yaml", cloudformation.notes
     ),
     "terraform": _Format("Terraform", terraform.write, "terraform", "main.tf"),
-    "stepfunctions": _Format("Step Functions", stepfunctions.write, notes=stepfunctions.notes),
-    "airflow": _Format("Airflow", airflow.write, "airflow", "dag.py"),
+    "stepfunctions": _Format(
+        "Step Functions", stepfunctions.write, notes=stepfunctions.notes, instead=stepfunctions.INSTEAD
+    ),
+    "airflow": _Format("Airflow", airflow.write, "airflow", "dag.py", instead=airflow.INSTEAD),
 }
 
 
@@ -67,6 +74,7 @@ def export(flow: JobFlow, to: str, request: Request | None = None) -> Exported:
     if mask(text, request.secrets) != text:
         raise FlowspecError("a secret would be readable in it", remedy="write it in one piece, as the whole value")
     notes = [f"{one.name} has to be at {one.uri}: `flowspec apply` uploads it" for one in request.assets]
+    notes += [mask(note, request.secrets) for note in left_out(flow, format_.title, format_.instead)]
     notes += format_.notes(job) if format_.notes else []
     notes += _differences(format_, text, job, request) if format_.kind else []
     return Exported(text, tuple(dict.fromkeys(notes)))

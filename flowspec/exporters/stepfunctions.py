@@ -14,6 +14,8 @@ from flowspec.importers.decompile.placeholders import PLACEHOLDER, placeholder_n
 
 _TASK = "arn:aws:states:::elasticmapreduce:"
 _CLUSTER = "$.cluster.ClusterId"
+# Amazon States Language: fields of a Task state. A Task that times out cancels its step (addStep.sync).
+INSTEAD = {"timeout": "TimeoutSeconds of its state can do it", "retry": "a Retry of its state can do it"}
 _CREATE, _END, _FAIL, _DONE = "Create the cluster", "End the cluster", "Failed", "Done"
 
 

@@ -7,6 +7,7 @@
     resume       which steps of a request the last runs of its flow have left
     converge     differences -> calls of EMR in order, and lines of a plan (lines: what is made, appended or lost)
     compare      all of it together (`make_plan`)
+    supervision  policies of steps for a watcher (unattended: all else about runs that is not in the request)
     identity     the tags by which the next plan knows what the last apply did
     saved        plans as files, and what makes one stale
 

@@ -82,9 +82,8 @@ class Plan:
     different on this machine from the cluster asked for, `notes` what of the running cluster was left as it is.
     `converges` is the running cluster that is changed in place, and `observed` the digest of it as it was then.
     `uploads` are the files that have to be staged, and `staged` the URIs of those that are known to be there already.
-    `supervision` are the tags by which a watcher knows what to do about the steps, and `retagging` the calls that bring
-    a living cluster up to them, which change nothing of what runs. `preflight` is what was found before it is
-    submitted; None when nobody looked.
+    `supervision` are the tags by which a watcher knows what to do about the steps, and the next plan what else the spec
+    says about its runs. `preflight` is what was found before it is submitted; None when nobody looked.
     `fallback` are the requests to launch with when there is no capacity for this one, in order, and `launch_retries`
     how often a launch that fails before a step ran is repeated.
     `cost` is the estimate of the wanted cluster's cost; None on this machine, which costs nothing.
@@ -114,7 +113,6 @@ class Plan:
     staged: frozenset[str] = frozenset()
     preflight: tuple[Finding, ...] | None = None
     supervision: tuple[tuple[str, str], ...] = ()
-    retagging: tuple[ApiCall, ...] = ()
     fallback: tuple[Mapping[str, Any], ...] = ()
     launch_retries: int = 0
     cost: Estimate | None = None

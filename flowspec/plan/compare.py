@@ -26,7 +26,8 @@ from flowspec.plan.identity import (
 from flowspec.plan.launches import alternatives, launch_notes, made_by
 from flowspec.plan.lines import blast_radius, step_lines, submission_lines, upload_lines, without_secret
 from flowspec.plan.steps import HISTORY_LIMIT, StepChanges, compare_steps, step_identity
-from flowspec.plan.supervision import policy_tags, retagging_calls, step_policies, supervision_notes
+from flowspec.plan.supervision import StepPolicy, policy_tags, retagging_calls, step_policies, supervision_notes
+from flowspec.plan.unattended import settings_tags, unattended_changes
 from flowspec.request.graph import misordered
 from flowspec.request.origins import Path, locate
 
@@ -91,7 +92,9 @@ def make_plan(
     plan = dataclasses.replace(plan, notes=(*plan.notes, *budget_notes(jobflow, cost)))
     changes = (
         dataclasses.replace(
-            one, location=location_of(one, jobflow, request), before=without_secret(one, request.secrets)
+            one,
+            location=one.location or location_of(one, jobflow, request),
+            before=without_secret(one, request.secrets),
         )
         for one in plan.changes
     )
@@ -99,14 +102,13 @@ def make_plan(
 
 
 def _supervised(plan: Plan, jobflow: JobFlow, cluster: Cluster | None) -> Plan:
-    """The plan with what a watcher does about its steps."""
+    """The plan with what a watcher does about its steps, and how a living cluster gets to know it."""
     policies = step_policies(jobflow, plan.request)
-    tags = policy_tags(policies)
-    stays = cluster is not None and cluster.id in {plan.joins, plan.converges}
+    plan = dataclasses.replace(plan, supervision=tuple({**policy_tags(policies), **settings_tags(jobflow)}.items()))
+    if cluster is not None and cluster.id in {plan.joins, plan.converges}:
+        plan = _retagging(plan, jobflow, policies, cluster)
     return dataclasses.replace(
         plan,
-        supervision=tuple(tags.items()),
-        retagging=tuple(retagging_calls(tags, cluster)) if cluster is not None and stays else (),
         notes=(
             *plan.notes,
             *supervision_notes(policies, plan.request.get("Steps", ())),
@@ -114,6 +116,24 @@ def _supervised(plan: Plan, jobflow: JobFlow, cluster: Cluster | None) -> Plan:
             *_hook_notes(plan, jobflow),
         ),
     )
+
+
+def _retagging(plan: Plan, jobflow: JobFlow, policies: Mapping[str, StepPolicy], cluster: Cluster) -> Plan:
+    """The plan that changes the tags for watchers, too, before there are steps that they are about.
+
+    Words about steps that are over go with the next change: by themselves they are none.
+    """
+    added = {one.path[1] for one in plan.changes if one.action is Action.SUBMIT}
+    there = {index: step for index, step in enumerate(plan.request.get("Steps", ())) if index not in added}
+    lines = tuple(unattended_changes(jobflow, policies, cluster, there))
+    if not lines and not plan.converges:
+        return plan
+    calls = [*retagging_calls(dict(plan.supervision), cluster), *plan.calls]
+    made = dataclasses.replace(plan, changes=(*plan.changes, *lines), joins=None, converges=cluster.id)
+    if plan.joins:
+        made = dataclasses.replace(made, observed=observed_digest(cluster, plan.secrets))
+        calls += tag_calls((), identity_tags(made), cluster)
+    return dataclasses.replace(made, calls=tuple(calls))
 
 
 def _hook_notes(plan: Plan, jobflow: JobFlow) -> Iterator[str]:

@@ -23,7 +23,7 @@ from flowspec.plan.cluster import (
     STEPS_TAG,
     TARGET_TAG,
     TIMED_OUT_TAG,
-    WATCH_TAG,
+    WATCHER_TAG,
     Cluster,
 )
 from flowspec.plan.differences import TOKEN_LENGTH, token
@@ -93,7 +93,7 @@ def observed_digest(cluster: Cluster, secrets: Collection[str]) -> str:
     if live and params.get("Instances"):
         params["Instances"] = _without_moved_sizes(params)
     # The lock is written by who is about to look, and the others by who watches.
-    params["Tags"] = [tag for tag in params.get("Tags", ()) if not tag["Key"].startswith((LOCK_TAG, WATCH_TAG))]
+    params["Tags"] = [tag for tag in params.get("Tags", ()) if not tag["Key"].startswith((LOCK_TAG, WATCHER_TAG))]
     params["Tags"] = [tag for tag in params["Tags"] if tag["Key"] not in {TIMED_OUT_TAG, REPEATED_TAG}]
     public = public_form(params, secrets)
     return _digest([cluster.id, public, live.ids if live else None, [one.id for one in cluster.steps]])

@@ -73,7 +73,6 @@ def _launched_with(plan: Plan, request: Params, number: int) -> Plan:
         converges=None,
         awaits=None,
         observed="",
-        retagging=(),
         supervision=supervision,
     )
 
@@ -143,13 +142,17 @@ _CHANGES: dict[str, Callable[[dict[str, Any], Any], None]] = {
 def launch_notes(retries: int, fallback: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Yields the notes of a plan about further launches."""
     for number, one in enumerate(fallback, 1):
-        told = ", ".join(f"{key} {_told(value)}" for key, value in one.items())
-        yield f"without capacity, alternative {number} is launched: {told}"
+        yield f"without capacity, alternative {number} is launched: {alternative_text(one)}"
     if retries:
         times = "once" if retries == 1 else f"up to {retries} times"
         yield f"a cluster that fails before a step ran is launched again {times}"
     if retries or fallback:
         yield "launched again by the `apply` that watches the run: not after --detach"
+
+
+def alternative_text(changes: Mapping[str, Any]) -> str:
+    """An alternative of `fallback` for people: `ec2_subnet_id subnet-0b, market ON_DEMAND`."""
+    return ", ".join(f"{key} {_told(value)}" for key, value in changes.items())
 
 
 def _told(value: Any) -> str:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from flowspec.document.masking import MASK, mask
 from flowspec.plan.changes import Action, Assessment, Change
 from flowspec.plan.cluster import Cluster
+from flowspec.plan.groups import written_as
 from flowspec.plan.steps import StepChanges
+from flowspec.request.instances import expand_shorthand
 
 if TYPE_CHECKING:
     from flowspec.request.assets import Asset
@@ -20,9 +22,11 @@ def submission_lines(params: Mapping[str, Any], uploads: Sequence[Asset], assess
     """Yields a line for each thing that RunJobFlow would make."""
     yield from upload_lines(uploads)
     yield Change(Action.CREATE, f"cluster {params['Name']}", after=_cluster_line(params), path=("Name",))
-    instances = params.get("Instances", {})
+    instances = expand_shorthand(params).get("Instances", {})
     for index, group in enumerate(instances.get("InstanceGroups", ())):
-        at = ("Instances", "InstanceGroups", index)
+        at = written_as(params, ("Instances", "InstanceGroups", index, "InstanceType"))
+        # A group of its own is one line of the spec, and of the shorthand each type.
+        at = at if "MasterInstanceType" in params.get("Instances", {}) else at[:-1]
         yield Change(Action.CREATE, f"instance group {group['InstanceRole']}", after=group_line(group), path=at)
     for index, fleet in enumerate(instances.get("InstanceFleets", ())):
         at = ("Instances", "InstanceFleets", index)

@@ -50,13 +50,31 @@ class StepPolicy:
 
     def __str__(self) -> str:
         """In words, for a plan: `timeout 600 s, 3 attempts after spot_loss, exit 3 is no failure`."""
-        parts = [f"timeout {self.timeout} s"] if self.timeout else []
+        parts = self.parts
+        timeout = [f"timeout {parts['timeout']}"] if self.timeout else []
+        retry = [parts["retry"]] if self.attempts > 1 else []
+        skip = [f"exit {parts['skip_on_exit']} is no failure"] if self.skip else []
+        return ", ".join([*timeout, *retry, *skip])
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """What is set, in words, by its key in the spec."""
+        parts = {"timeout": f"{self.timeout} s"} if self.timeout else {}
         if self.attempts > 1:
             later = f", {self.delay} s later" if self.delay else ""
-            parts.append(f"{self.attempts} attempts{later}, after {', '.join(self.causes)}")
-        if self.skip:
-            parts.append(f"exit {' or '.join(map(str, self.skip))} is no failure")
-        return ", ".join(parts)
+            parts["retry"] = f"{self.attempts} attempts{later}, after {', '.join(self.causes)}"
+        return {**parts, "skip_on_exit": " or ".join(map(str, self.skip))} if self.skip else parts
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The keys of a step in a spec that say the same."""
+        fields: dict[str, Any] = {"timeout": self.timeout} if self.timeout else {}
+        if self.attempts > 1:
+            causes = [int(cause) if cause.isdigit() else cause for cause in self.causes]
+            stated = {"on": causes} if self.causes != DEFAULT_CAUSES else {}
+            delay = {"delay": self.delay} if self.delay else {}
+            fields["retry"] = {"attempts": self.attempts, **delay, **stated}
+        return {**fields, "skip_on_exit": list(self.skip)} if self.skip else fields
 
 
 def step_token(name: str, jar: str, main_class: str | None, args: Iterable[str]) -> str:
@@ -75,7 +93,7 @@ def step_policies(jobflow: JobFlow, params: Mapping[str, Any]) -> dict[str, Step
 
     Raises FlowspecError when `api_params` replaces the steps.
     """
-    wanted = [(step["name"], _policy(step)) for step in jobflow.fields.get("steps", ())]
+    wanted = [(step["name"], policy_of(step)) for step in jobflow.fields.get("steps", ())]
     if all(policy == StepPolicy() for _, policy in wanted):
         return {}
     if "Steps" in jobflow.fields.get("api_params", {}):
@@ -86,17 +104,19 @@ def step_policies(jobflow: JobFlow, params: Mapping[str, Any]) -> dict[str, Step
         # Some of the spec's may be left out, and the one that enable_debugging adds is none of them.
         index = next((index for index, (name, _) in enumerate(wanted) if name == step["Name"]), None)
         if index is not None:
-            found[_token(step)] = wanted[index][1]
+            found[config_token(step)] = wanted[index][1]
             wanted = wanted[index + 1 :]
     return {token: policy for token, policy in found.items() if policy != StepPolicy()}
 
 
-def _token(step: Mapping[str, Any]) -> str:
+def config_token(step: Mapping[str, Any]) -> str:
+    """The token of a step of a request (StepConfig)."""
     jar = step["HadoopJarStep"]
     return step_token(step["Name"], jar["Jar"], jar.get("MainClass"), jar.get("Args", ()))
 
 
-def _policy(step: Mapping[str, Any]) -> StepPolicy:
+def policy_of(step: Mapping[str, Any]) -> StepPolicy:
+    """The policy of a step of a spec."""
     retry = step.get("retry") or {}
     causes = tuple(sorted(map(str, retry.get("on", DEFAULT_CAUSES)))) if retry else ()
     skip = tuple(sorted(step.get("skip_on_exit", ())))
@@ -154,6 +174,13 @@ def read_policies(tags: Mapping[str, str]) -> dict[str, StepPolicy]:
     return found
 
 
+def unread_policies(tags: Mapping[str, str]) -> list[str]:
+    """The words in a cluster's tags that `read_policies` leaves out."""
+    words = [word for index in range(_MOST_TAGS) for word in tags.get(_tag(index), "").split()]
+    matches = [(word, _WORD.fullmatch(word)) for word in words]
+    return [word for word, match in matches if not (match and _read(match[2]))]
+
+
 def _read(text: str) -> StepPolicy | None:
     fields: dict[str, Any] = {}
     try:
@@ -174,7 +201,7 @@ def _read(text: str) -> StepPolicy | None:
 
 
 def retagging_calls(tags: Mapping[str, str], cluster: Cluster) -> Iterator[ApiCall]:
-    """Yields the calls that give a living cluster the policies of a spec; they change nothing of what runs."""
+    """Yields the calls that give a living cluster the tags of `Plan.supervision`, and take off others."""
     there = {key: value for key, value in cluster.tags.items() if key == WATCH_TAG or key.startswith(f"{WATCH_TAG}-")}
     changed = [{"Key": key, "Value": value} for key, value in tags.items() if there.get(key) != value]
     gone = [key for key in there if key not in tags]
@@ -187,7 +214,7 @@ def retagging_calls(tags: Mapping[str, str], cluster: Cluster) -> Iterator[ApiCa
 def supervision_notes(policies: Mapping[str, StepPolicy], steps: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Yields the notes of a plan about the policies: they hold while someone watches."""
     for step in steps:
-        policy = policies.get(_token(step))
+        policy = policies.get(config_token(step))
         if policy:
             yield f"step {step['Name']}: {policy}"
     if policies:

@@ -7,6 +7,7 @@ from typing import Any
 
 from flowspec.doctor.check import Check, State
 from flowspec.document.escaping import visible
+from flowspec.report.columns import cells, padded
 
 # ANSI's codes: green, red, dim, yellow.
 _COLORS = {State.OK: "32", State.MISSING: "31", State.OPTIONAL: "2", State.UNCHECKED: "33"}
@@ -14,14 +15,14 @@ _COLORS = {State.OK: "32", State.MISSING: "31", State.OPTIONAL: "2", State.UNCHE
 
 def checks_text(checks: Sequence[Check], *, color: bool) -> str:
     """Returns a line for each check, and below it the remedy where one is needed."""
-    width = max((len(one.name) for one in checks), default=0)
+    width = max((cells(visible(one.name)) for one in checks), default=0)
     return "\n".join(_lines(one, width, color) for one in checks)
 
 
 def _lines(check: Check, width: int, color: bool) -> str:
     state = f"{check.state.value:<11}"
     shown = f"\x1b[{_COLORS[check.state]}m{state}\x1b[0m" if color else state
-    line = f"{shown}  {visible(check.name):<{width}}  {visible(check.found)}"
+    line = f"{shown}  {padded(visible(check.name), width)}  {visible(check.found)}"
     return f"{line}\n{'':13}{'':{width}}  → {visible(check.remedy)}" if check.remedy else line
 
 

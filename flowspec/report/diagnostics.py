@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -16,6 +15,7 @@ from typing import Any
 from flowspec.document.catalog import CATALOG
 from flowspec.document.escaping import visible_line, visible_values
 from flowspec.errors import Diagnostic, Location, Severity
+from flowspec.report.columns import cells
 from flowspec.version import installed_version
 
 MAX_SHOWN = 50
@@ -107,7 +107,7 @@ def _excerpt(found: Diagnostic, place: Location, margin: str, paint: Any) -> lis
     end = start + max(place.width, 1)
     before, marked, after = (visible_line(part) for part in (source[:start], source[start:end], source[end:]))
     source = before + marked + after
-    carets = "^" * max(_columns(marked), 1)
+    carets = "^" * max(cells(marked), 1)
     pointer = paint(f"{carets} {found.hint}".rstrip())
     return [f"{margin} |", f"{place.line} | {source}", f"{margin} | {_blank(before)}{pointer}"]
 
@@ -125,13 +125,7 @@ def _clipped(source: str, start: int) -> tuple[str, int]:
 
 def _blank(text: str) -> str:
     """As wide as the text on a terminal, and empty."""
-    return "".join("\t" if one == "\t" else " " * _columns(one) for one in text)
-
-
-def _columns(text: str) -> int:
-    return sum(
-        0 if unicodedata.combining(one) else 2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text
-    )
+    return "".join("\t" if one == "\t" else " " * cells(one) for one in text)
 
 
 def as_json(diagnostics: Iterable[Diagnostic]) -> str:

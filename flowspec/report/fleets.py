@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, takewhile
 from typing import Any
@@ -12,7 +12,9 @@ from typing import Any
 from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
 from flowspec.plan.changes import Plan
+from flowspec.plan.findings import Level
 from flowspec.report import plans
+from flowspec.report.columns import aligned
 from flowspec.report.markdown import COMMENT_LIMIT, escaped
 
 _FLEET_VERSION = 1
@@ -59,10 +61,7 @@ def as_text(rows: Sequence[Row]) -> str:
 
 
 def _table(rows: Sequence[Row]) -> str:
-    lines = [_HEADINGS, *map(_cells, rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(_HEADINGS))]
-    table = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
-    return "\n".join([*table, "", count_line(rows)])
+    return "\n".join([*aligned([_HEADINGS, *map(_cells, rows)]), "", count_line(rows)])
 
 
 def _cells(row: Row) -> tuple[str, str, str, str]:
@@ -126,6 +125,19 @@ def _folded(title: str, text: str) -> str:
 
 
 def result_of(plan: Plan) -> str:
-    """Returns a plan in a few words: "2 to change", "nothing to do", "blocked: …"; secrets masked."""
-    summary = plans.summary(plan).removeprefix("Plan: ").removesuffix(".")
-    return str(mask(f"blocked: {plan.blocked}" if plan.blocked else summary, plan.secrets))
+    """Returns a plan in a few words; secrets masked.
+
+    As in "2 to change", "nothing to do", "blocked: …", "would fail: 1 problem, 2 warnings; 3 to create".
+    """
+    summary = plans.counts([plan])
+    problems = "; ".join([*_problems(plan), summary])
+    return str(mask(f"blocked: {plan.blocked}" if plan.blocked else problems, plan.secrets))
+
+
+def _problems(plan: Plan) -> Iterator[str]:
+    """Yields the count of what a preflight found, if it found something."""
+    counted = Counter(one.level for one in plan.preflight or ())
+    words = ((Level.WRONG, "problem"), (Level.WARNING, "warning"))
+    found = [f"{counted[level]} {word}{'' if counted[level] == 1 else 's'}" for level, word in words if counted[level]]
+    if found:
+        yield f"{'would fail: ' if counted[Level.WRONG] else ''}{', '.join(found)}"

@@ -26,6 +26,18 @@ def preflight_lines(found: Sequence[Finding]) -> Iterator[str]:
         yield visible(f"  not checked: {', '.join(subjects)}: {message}")
 
 
+# More problems of one flow among many would hide the other flows.
+_SHOWN = 10
+
+
+def first_preflight_lines(found: Sequence[Finding], command: str) -> Iterator[str]:
+    """Yields the first of `preflight_lines`, and how many more `command` shows."""
+    lines = list(preflight_lines(found))
+    yield from lines[: _SHOWN + 1]
+    if len(lines) > _SHOWN + 1:
+        yield visible(f"  and {len(lines) - _SHOWN - 1} more: {command}")
+
+
 def _line(found: Finding) -> str:
     place = f"  {found.location.file}:{found.location.line}" if found.location else ""
     remedy = f"; {found.remedy}" if found.remedy else ""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from flowspec.document.escaping import visible
 from flowspec.facts.price_table import Origin, RegionPrices
-from flowspec.report.runs import columns
+from flowspec.report.columns import aligned
 
 
 class Shown(NamedTuple):
@@ -44,11 +44,11 @@ def price_lines(shown: Sequence[Shown]) -> str:
     origin = ("DATE", "TABLE", "SOURCE")
     parts = []
     if instances:
-        parts.append(columns(("REGION", "TYPE", "EC2 USD/H", "EMR USD/H", *origin), instances))
+        parts.append(aligned([("REGION", "TYPE", "EC2 USD/H", "EMR USD/H", *origin), *instances]))
     if volumes:
-        parts.append(columns(("REGION", "EBS", "GB USD/MONTH", "IOPS", "MIB/S", *origin), volumes))
-    parts.append("\n".join(f"[{number}] {visible(source)}" for source, number in sources.items()))
-    return "\n\n".join(parts)
+        parts.append(aligned([("REGION", "EBS", "GB USD/MONTH", "IOPS", "MIB/S", *origin), *volumes]))
+    parts.append([f"[{number}] {visible(source)}" for source, number in sources.items()])
+    return "\n\n".join("\n".join(lines) for lines in parts)
 
 
 def _amount(price: float | None, absent: str = "-") -> str:

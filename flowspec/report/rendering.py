@@ -15,6 +15,7 @@ from flowspec.document.masking import mask
 from flowspec.document.overrides import IDENTITY
 from flowspec.document.reading import Reading
 from flowspec.document.tree import Document, NodePath
+from flowspec.report.columns import cells, padded
 
 ABSENT = object()
 """The value at a path that a target does not have; distinct from null."""
@@ -25,7 +26,7 @@ _NAMES = {**IDENTITY, "applications": ("name",)}
 
 def explained(document: Document) -> str:
     """Returns the rendered spec as YAML, each value with a comment on its line and origin."""
-    return dump(document, note=lambda path: _origin(document, path))
+    return dump(document, note=lambda path: _origin(document, path), cells=cells)
 
 
 def explained_as_json(document: Document) -> str:
@@ -135,10 +136,11 @@ def differences_as_text(found: tuple[Difference, ...], a: str, b: str) -> str:
     """A block for each difference: its path, then what either target has."""
     if not found:
         return f"{a} and {b} do not differ"
-    width = max(len(a), len(b))
+    width = max(cells(a), cells(b))
     blocks = []
     for one in found:
-        blocks += [visible(one.path), f"  {a:<{width}}  {_value_text(one.a)}", f"  {b:<{width}}  {_value_text(one.b)}"]
+        lines = (f"  {padded(name, width)}  {_value_text(value)}" for name, value in ((a, one.a), (b, one.b)))
+        blocks += [visible(one.path), *lines]
     return "\n".join(blocks)
 
 

@@ -82,7 +82,8 @@ def as_markdown(review: Review) -> str:
 
 
 def _section(flow: FlowReview) -> str:
-    open_ = " open" if flow.replaces or flow.status == INVALID else ""
+    commands = any(one.id == "FS503" for one in flow.findings)
+    open_ = " open" if flow.replaces or flow.status == INVALID or commands else ""
     # GitHub reads Markdown in a summary only after a blank line, so that the heading is HTML.
     lines = [f"<details{open_}><summary>{_escaped_html(_heading(flow))}</summary>", ""]
     marks = [(change.action, change_line(change, flow.secrets, placed=True)) for change in flow.changes]

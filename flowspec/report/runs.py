@@ -17,6 +17,7 @@ from flowspec.backend.local.fidelity import LocalFidelity
 from flowspec.document.escaping import visible, visible_values
 from flowspec.plan.cluster import FLOW_TAG, SOURCE_TAG, TARGET_TAG, Cluster, Step
 from flowspec.plan.sensitive import without_secrets
+from flowspec.report.columns import aligned
 from flowspec.report.costs import actual_document, idle_amounts, idle_notes, range_document
 
 Counters = Mapping[str, Mapping[str, int]]
@@ -144,7 +145,7 @@ def table(clusters: Sequence[Cluster]) -> str:
         )
         for one in map(without_secrets, clusters)
     ]
-    return columns(("CLUSTER", "STATE", "CREATED", "FLOW", "TARGET", "SPEC", "NAME"), rows)
+    return "\n".join(aligned([("CLUSTER", "STATE", "CREATED", "FLOW", "TARGET", "SPEC", "NAME"), *rows]))
 
 
 def idle_table(found: Sequence[IdleCluster]) -> str:
@@ -165,7 +166,7 @@ def idle_table(found: Sequence[IdleCluster]) -> str:
     ]
     paid = ("USD AN HOUR", "USD WHILE IDLE", "USD IN ALL") if are_paid else ()
     head = ("CLUSTER", "IDLE SINCE", "FOR", "INSTANCES", "INSTANCE HOURS", *paid, "FLOW", "NAME")
-    return "\n".join([columns(head, rows), *idle_notes([one.cost for one in found if one.cost])])
+    return "\n".join([*aligned([head, *rows]), *idle_notes([one.cost for one in found if one.cost])])
 
 
 def _span(span: timedelta) -> str:
@@ -174,15 +175,6 @@ def _span(span: timedelta) -> str:
     days, hours = divmod(minutes // 60, 24)
     parts = [f"{days} d"] * bool(days) + [f"{hours} h"] * bool(hours) + [f"{minutes % 60} min"] * (not days)
     return " ".join(parts)
-
-
-def columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Lines with columns of equal width; the last is as wide as it is."""
-    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head) - 1)]
-    return "\n".join(
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]])
-        for row in [head, *rows]
-    )
 
 
 def idle_document(idle: IdleCluster) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from flowspec.backend.aws.manage.staged import StagedFile
 from flowspec.document.escaping import visible
-from flowspec.report.runs import columns
+from flowspec.report.columns import aligned
 
 
 def as_text(files: Sequence[StagedFile], users: Mapping[str, str]) -> str:
@@ -16,7 +16,7 @@ def as_text(files: Sequence[StagedFile], users: Mapping[str, str]) -> str:
         (f"{one.modified:%Y-%m-%d %H:%M}", f"{one.size:,}", visible(users.get(one.sha256, "")), visible(one.uri))
         for one in files
     ]
-    return columns(("STAGED", "BYTES", "USED BY", "FILE"), rows)
+    return "\n".join(aligned([("STAGED", "BYTES", "USED BY", "FILE"), *rows]))
 
 
 def total(files: Iterable[StagedFile]) -> str:

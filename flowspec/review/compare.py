@@ -16,6 +16,7 @@ from flowspec.plan.fields import compare_fields, stated
 from flowspec.plan.identity import HIDDEN_MEMBERS
 from flowspec.plan.lines import command_of, without_secret
 from flowspec.plan.steps import step_identity
+from flowspec.plan.unattended import compare_specs
 from flowspec.request.instances import expand_shorthand, market_of
 
 if TYPE_CHECKING:
@@ -28,15 +29,19 @@ _ELSEWHERE = frozenset({"Instances", "Tags", "Steps"})
 _MACHINES = frozenset({"InstanceGroups", "InstanceFleets"})
 
 
-def compare_requests(before: Request, after: Request, jobflow: JobFlow) -> tuple[list[Change], tuple[str, ...]]:
-    """Returns what `after`, the request of `jobflow`, changes against `before`, and notes on what can't be seen.
+def compare_requests(
+    before: Request, after: Request, jobflow: JobFlow, earlier: JobFlow
+) -> tuple[list[Change], tuple[str, ...]]:
+    """Returns what `after`, the request of `jobflow`, changes against `before`, that of `earlier`, and notes.
+
+    What the specs say beside their requests is compared, too; the notes are on what can't be seen.
 
     Of a flow that lives on, a change that a running cluster can't take has the action REPLACE, and the others name the
     operation that makes it. Values that may be secrets are masked.
     """
     lasting = lives_on(expand_shorthand(before.params)) or lives_on(after.params)
     changes, notes = compare_params(before.params, after.params, lasting=lasting)
-    changes += _files(before, after)
+    changes += [*_files(before, after), *compare_specs(earlier, jobflow)]
     return [_placed(one, after, jobflow) for one in changes], notes
 
 
@@ -160,5 +165,7 @@ def _files(before: Request, after: Request) -> Iterator[Change]:
 
 def _placed(change: Change, request: Request, jobflow: JobFlow) -> Change:
     return dataclasses.replace(
-        change, location=location_of(change, jobflow, request), before=without_secret(change, request.secrets)
+        change,
+        location=change.location or location_of(change, jobflow, request),
+        before=without_secret(change, request.secrets),
     )

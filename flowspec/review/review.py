@@ -20,11 +20,13 @@ from flowspec.document.extends import extended
 from flowspec.document.parse import load
 from flowspec.document.render import render
 from flowspec.document.tree import Mapping as MappingNode
+from flowspec.document.tree import settle
 from flowspec.document.validate import validate
 from flowspec.errors import Diagnostic, FlowspecError, Severity, SpecError
 from flowspec.plan.changes import Action, Assessment, Change
 from flowspec.plan.compare import lives_on
 from flowspec.plan.lines import submission_lines
+from flowspec.plan.unattended import compare_specs, new_commands
 from flowspec.request.compile import Request, compile
 from flowspec.request.graph import misordered
 from flowspec.review.compare import compare_requests
@@ -204,7 +206,7 @@ def _flow(path: str, target: str, before: _Side | None, after: _Side | None, mov
         assert before is not None
         name = before.jobflow.name if before.jobflow else path
         return made(name, GONE, (Change(Action.DELETE, f"flow {name}"),), costs=(before.cost, None))
-    findings = _new(before, after)
+    findings = (*_new(before, after), *_commands(before, after))
     if after.jobflow is None or after.request is None:
         if findings or before is None:
             return made(path, INVALID, findings=findings)
@@ -220,8 +222,10 @@ def _flow(path: str, target: str, before: _Side | None, after: _Side | None, mov
     )
     if before is None or before.request is None:
         note = ("the earlier revision is invalid, so that nothing can be compared",) if before else ()
-        return made(NEW, tuple(submission_lines(params, (), Assessment())), note)
-    changes, notes = compare_requests(before.request, after.request, after.jobflow)
+        lines = (*submission_lines(params, (), Assessment()), *compare_specs(None, after.jobflow))
+        return made(NEW, lines, note)
+    assert before.jobflow is not None
+    changes, notes = compare_requests(before.request, after.request, after.jobflow, before.jobflow)
     secrets = after.request.secrets | before.request.secrets
     return made(CHANGED if changes or moved else SAME, tuple(changes), notes, secrets=secrets)
 
@@ -231,6 +235,20 @@ def _new(before: _Side | None, after: _Side) -> tuple[Diagnostic, ...]:
     known = {(one.id, one.message, one.source) for one in before.findings} if before else set()
     new = (one for one in after.findings if (one.id, one.message, one.source) not in known)
     return tuple(one for one in new if one.severity is not Severity.INFO)
+
+
+def _commands(before: _Side | None, after: _Side) -> tuple[Diagnostic, ...]:
+    """A finding on each command that a hook would run, and that no hook ran before."""
+    flow = after.jobflow
+    if flow is None:
+        return ()
+    what = "a hook runs a command on the machine that watches the run"
+    hint = "it runs only where apply or wait has --allow-commands: read it as code of this repository"
+    found = [
+        flow.document.diagnostic("FS503", place, f"{what}: {command}", hint=hint)
+        for place, command in new_commands(before.jobflow if before else None, flow)
+    ]
+    return settle(found, flow.target, flow.secrets)
 
 
 def _sides(root: Path, path: str | None, given: Given, repository: Path) -> dict[str, _Side]:

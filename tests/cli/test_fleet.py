@@ -263,6 +263,49 @@ def test_what_is_done_to_a_living_cluster_is_shown(flowspec, write):
     assert results == {"same.yaml": "joined", "other.yaml": "changed"}
 
 
+BROKEN = "      - {{type: streaming, name: s{0}, mapper: cat, reducer: none, input: s3://acme/in{0}, output: s3://acme/out{0}}}"
+
+
+@pytest.fixture
+def unready(write):
+    """Two flows: one whose four steps read what is not there, and one with a step of many inputs; and a good one."""
+    for name, number in (("few", 4), ("many", 14)):
+        steps = "\n".join(BROKEN.format(step).removeprefix("    ") for step in range(number))
+        path = write(name)
+        path.write_text(path.read_text().partition("steps:")[0] + f"steps:\n{steps}\n")
+    write("good")
+
+
+def test_all_problems_of_each_flow_are_shown_before_nothing_is_submitted_for_it(flowspec, unready):
+    done = flowspec("apply", "jobs", "--detach", "--format", "json")
+    assert done.code == 1
+    assert {spec: code for spec, (_, code) in rows(done).items()} == {"few.yaml": 1, "many.yaml": 1, "good.yaml": 0}
+    few = [line for line in done.err.splitlines() if line.startswith("few:   wrong: ")]
+    assert [line.split()[4] for line in few] == [f"s3://acme/in{number}" for number in range(4)]
+    assert all("jobs/few.yaml:" in line for line in few)
+    assert sum(line.startswith("many:   wrong: ") for line in done.err.splitlines()) == 10
+    assert "many:   and 4 more: flowspec plan jobs/many.yaml --target here --preflight" in done.err
+    assert "few: would fail: 4 problems; " in done.err
+
+
+def test_the_row_of_a_plan_says_what_its_preflight_found(flowspec, unready):
+    done = flowspec("plan", "jobs", "--preflight")
+    table = {line.split()[0]: " ".join(line.split()[2:]) for line in done.out.splitlines() if " here " in line}
+    assert table["few"].startswith("would fail: 4 problems; 2 to create, 4 steps to submit")
+    assert table["good"].startswith("2 to create, 1 step to submit")
+    assert "  wrong: step s0: s3://acme/in0" in done.out
+
+
+def test_clusters_of_a_renamed_spec_are_noted(flowspec, write):
+    path = write("one", keep_alive="true")
+    write("two")
+    assert flowspec("apply", "jobs", "--select", "name=one").code == 0
+    path.write_text(path.read_text().replace("name: one\nt", "name: renamed\nt"))
+    done = flowspec("apply", "jobs", "--detach")
+    (note,) = (line for line in done.err.splitlines() if "note: " in line)
+    assert re.match(r"renamed: note: cluster j-\w+ \(WAITING\) was started from jobs/one.yaml as flow one; ", note)
+
+
 class TestDrift:
     def test_a_living_cluster_that_differs(self, flowspec, write):
         for name in ("same", "other"):

@@ -19,7 +19,7 @@ from flowspec.document.catalog import CATALOG
 from flowspec.document.pages import page
 
 # What no spec can be made to give: nothing in the schema does, or (FS403) not for root, or (FS616) no package is there.
-WITHOUT_EXAMPLES = {"FS100", "FS108", "FS279", "FS403", "FS502", "FS616"}
+WITHOUT_EXAMPLES = {"FS100", "FS108", "FS279", "FS403", "FS502", "FS503", "FS616"}
 HEAD = {
     "flowspec": "flowspec: v1\n",
     "name": "name: example\n",

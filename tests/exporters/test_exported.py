@@ -54,6 +54,16 @@ steps:
 """
 
 
+WATCHED = SPEC.replace("keep_alive: false", "keep_alive: true").replace(
+    "on_failure: TERMINATE_CLUSTER}",
+    "on_failure: CONTINUE, timeout: 600, retry: {attempts: 2}, skip_on_exit: [3], needs: [a]}\n"
+    "  - {name: c, type: jar, jar: s3://acme/c.jar, on_failure: CONTINUE, timeout: 90}",
+) + (
+    "hooks: {on_failure: [{webhook: 'https://hooks.example.com/T0KEN'}, {command: [tell, '{{ pw }}']}]}\n"
+    "fallback: [{market: ON_DEMAND}]\nlaunch_retries: 1\nbudget: {hourly: 20}\n"
+)
+
+
 def flow_of(text, folder, variables):
     path = folder / "job.yaml"
     path.write_text(text, encoding="utf-8")
@@ -280,3 +290,33 @@ def test_hcl_is_formatted_so_that_terraform_reads_it(tmp_path):
     made, _ = exported("terraform", tmp_path)
     done = subprocess.run(["terraform", "fmt", "-"], input=made.text, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_what_flowspec_does_itself_is_said_to_be_left_out(tmp_path, to):
+    made = export(flow_of(WATCHED, tmp_path, {"pw": SECRET}), to)
+    title = FORMATS[to].title
+    notes = {note.partition(" is left out of ")[0]: note for note in made.notes if f" is left out of {title} (" in note}
+    assert [*notes] == [
+        *(
+            "timeout",
+            "retry",
+            "skip_on_exit",
+            "needs",
+            "hooks.on_failure",
+            "fallback",
+            "launch_retries",
+            "budget.hourly",
+        ),
+    ]
+    timeout = f"timeout is left out of {title} (step b: 600 s; step c: 90 s): the watcher of a run cancels the step"
+    assert notes["timeout"].partition("; TimeoutSeconds")[0] == timeout
+    assert ("TimeoutSeconds" in notes["timeout"]) == (to == "stepfunctions")
+    assert ("on_failure_callback" in notes["hooks.on_failure"]) == (to == "airflow")
+    assert "(webhook to hooks.example.com, command tell (sensitive))" in notes["hooks.on_failure"]
+    assert not any(secret in f"{made.text}{made.notes}" for secret in (SECRET, "T0KEN"))
+
+
+def test_nothing_is_said_to_be_left_out_of_a_spec_without_it(tmp_path):
+    made = export(flow_of(SPEC, tmp_path, {"pw": SECRET}), "airflow")
+    assert not [note for note in made.notes if "left out of" in note]

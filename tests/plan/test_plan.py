@@ -63,6 +63,33 @@ def test_nothing_runs(job):
     assert (made.has_changes, made.blocked, made.joins) == (True, "", None)
 
 
+@pytest.mark.parametrize(
+    ("more", "groups"),
+    [
+        (
+            "slave_instance_type: r5.xlarge\nnum_instances: 4\n",
+            {"MASTER": ("1 x m5.xlarge", 10), "CORE": ("3 x r5.xlarge", 11)},
+        ),
+        ("num_instances: 3\n", {"MASTER": ("1 x m5.xlarge", 10), "CORE": ("2 x m5.xlarge", None)}),
+        ("num_instances: 1\n", {"MASTER": ("1 x m5.xlarge", 10)}),
+        ("", {"MASTER": ("1 x m5.xlarge", 10)}),
+    ],
+)
+def test_the_short_words_for_instances_are_shown_as_the_groups_that_they_become(tmp_path, more, groups):
+    head = SPEC.partition("applications")[0].replace("{{", "{").replace("}}", "}")
+    (tmp_path / "job.yaml").write_text(f"{head}master_instance_type: m5.xlarge\n{more}")
+    flow = flowspec.validate(flowspec.render(flowspec.load(tmp_path / "job.yaml")))
+    made = make_plan(flow, flowspec.compile(flow))
+    found = [one for one in made.changes if one.address.startswith("instance group ")]
+    assert {one.address.removeprefix("instance group "): one.after for one in found} == {
+        role: size for role, (size, _) in groups.items()
+    }
+    at = {one.address.removeprefix("instance group "): one.location.line for one in found if one.location}
+    assert at | {role: line for role, (_, line) in groups.items() if line} == at
+    # What is sent stays as the spec has it.
+    assert "InstanceGroups" not in made.request["Instances"]
+
+
 def test_what_runs_is_what_is_wanted(job):
     flow, request = job()
     made = make_plan(flow, request, cluster(request.digest))

@@ -38,6 +38,111 @@ def test_values_in_place_and_values_that_replace(repo):
     assert made.flows[0].replaces
 
 
+WATCHED = "steps:\n  - {{name: one, type: command, args: [a], on_failure: CONTINUE{more}}}\n"
+COMMANDS = "on_end: [{command: [./tell.sh]}, {webhook: 'https://hooks.example.com/a'}]"
+NEXT = "from the next watched run on"
+RUNS = f"{NEXT}; runs on the machine that watches, with --allow-commands"
+# What no request holds: what is added to the spec before and after, and the lines of the review.
+BESIDE_THE_REQUEST = {
+    "a timeout": (
+        WATCHED.format(more=""),
+        WATCHED.format(more=", timeout: 600"),
+        [f"+ step one: timeout 600 s  ({NEXT})"],
+    ),
+    "a retry": (
+        WATCHED.format(more=", retry: {attempts: 2}"),
+        WATCHED.format(more=", retry: {attempts: 2, on: [75]}"),
+        [f"~ step one: retry 2 attempts, after network, spot_loss, throttled → 2 attempts, after 75  ({NEXT})"],
+    ),
+    "exit codes": (
+        WATCHED.format(more=", skip_on_exit: [3]"),
+        WATCHED.format(more=""),
+        [f"- step one: skip_on_exit 3  ({NEXT})"],
+    ),
+    "needs": (
+        WATCHED.format(more="") + "  - {name: two, type: command, args: [b]}\n",
+        WATCHED.format(more="") + "  - {name: two, type: command, args: [b], needs: [one]}\n",
+        ["+ step two: needs one  (checked, and not sent)"],
+    ),
+    "a hook": (
+        "hooks: {on_failure: [{webhook: 'https://hooks.example.com/a'}]}\n",
+        "hooks: {on_failure: [{webhook: 'https://hooks.example.com/b'}], on_success: [{sns: 'arn:aws:sns:us-east-1:1:a'}]}\n",
+        [
+            f"~ hooks.on_failure: webhook to hooks.example.com  (another path or secret, {NEXT})",
+            f"+ hooks.on_success: sns arn:aws:sns:us-east-1:1:a  ({NEXT})",
+        ],
+    ),
+    "a command": (
+        "",
+        f"hooks: {{{COMMANDS}}}\n",
+        [
+            f"+ hooks.on_end: command ./tell.sh  ({RUNS})",
+            f"+ hooks.on_end: webhook to hooks.example.com  ({NEXT})",
+        ],
+    ),
+    "alternatives": (
+        "fallback: [{market: ON_DEMAND}]\n",
+        "fallback: [{market: ON_DEMAND}, {ec2_subnet_id: subnet-0b}]\n",
+        ["~ fallback: market ON_DEMAND → market ON_DEMAND; ec2_subnet_id subnet-0b  (from the next launch on)"],
+    ),
+    "further launches": ("launch_retries: 2\n", "", ["- launch_retries: 2  (from the next launch on)"]),
+    "a budget": (
+        "budget: {hourly: 20}\n",
+        "budget: {hourly: 90}\n",
+        ["~ budget.hourly: 20 USD an hour → 90 USD an hour  (from the next plan on)"],
+    ),
+    "files with secrets": (
+        "",
+        "allow_secrets_in: [conf/a.pem]\n",
+        ["+ allow_secrets_in: conf/a.pem  (staged although a secret is found in it)"],
+    ),
+    "an endpoint": (
+        "",
+        "endpoint_url: https://elsewhere.example.com\n",
+        ["+ endpoint_url: https://elsewhere.example.com"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BESIDE_THE_REQUEST)
+def test_what_no_request_holds_is_compared_too(repo, case):
+    before, after, expected = BESIDE_THE_REQUEST[case]
+    made = changed(repo, {"a.yaml": spec(more=before)}, {"a.yaml": spec(more=after)})
+    (flow,) = made.flows
+    found = [line.partition("  a.yaml:")[0] for line in lines(made) if line[:2] in {"+ ", "~ ", "- "}]
+    assert (flow.status, found) == ("changed", expected)
+    assert not flow.replaces
+
+
+@pytest.mark.parametrize("before", [None, spec(more=WATCHED.format(more=""))], ids=["new", "changed"])
+def test_a_command_of_a_hook_is_a_finding(repo, before):
+    after = spec(more=f"{WATCHED.format(more=', timeout: 600')}hooks: {{{COMMANDS}}}\n")
+    made = changed(repo, {"a.yaml": before} if before else {}, {"a.yaml": after})
+    (found,) = (one for one in reviews.findings(made) if one.id == "FS503")
+    assert (found.severity.value, found.location.line) == ("warning", 15)
+    assert found.message == "a hook runs a command on the machine that watches the run: ./tell.sh"
+    assert "<details open>" in reviews.as_markdown(made)
+    assert "**warning** FS503" in reviews.as_markdown(made)
+    assert {"+ step one: timeout 600 s", "+ hooks.on_end: command ./tell.sh"} <= {
+        line.partition("  (")[0] for line in lines(made)
+    }
+    # It is said once: another change of the spec does not say it again.
+    assert not reviews.findings(changed(repo, {}, {"a.yaml": after.replace("600", "900")}))
+
+
+def test_a_webhook_that_has_no_host_is_shown_too(repo):
+    made = changed(repo, {"a.yaml": spec()}, {"a.yaml": spec(more="hooks: {on_end: [{webhook: 'http://[a'}]}\n")})
+    assert f"+ hooks.on_end: webhook to no host  ({NEXT})  a.yaml:13" in lines(made)
+
+
+def test_another_region_is_shown(repo):
+    made = changed(repo, {"a.yaml": spec()}, {"a.yaml": spec().replace("us-east-1", "eu-west-1")})
+    assert (
+        "~ region: us-east-1 → eu-west-1  (a cluster that runs at the earlier place is left alone)  a.yaml:6"
+        in lines(made)
+    )
+
+
 def test_a_run_replaces_nothing(repo):
     before = spec(keep_alive="false")
     made = changed(repo, {"a.yaml": before}, {"a.yaml": before.replace("7.1.0", "7.5.0")})

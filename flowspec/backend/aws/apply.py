@@ -77,8 +77,6 @@ def apply(
     """
     if plan.blocked:
         raise FlowspecError(plan.blocked, remedy=plan.remedy)
-    for call in plan.retagging:
-        emr.call(call.operation, **call.params)
     if plan.joins:
         return Applied(plan.joins, joined=True, steps=plan.awaits)
     if plan.converges:

@@ -35,8 +35,10 @@ def change_cluster(
     lock_timeout: float = 0.0,
     notify: Callable[[str], None] = lambda _: None,
     sleep: Callable[[float], None] = time.sleep,
-) -> tuple[str, ...]:
+) -> tuple[str, ...] | None:
     """Makes the calls of a plan that converges a cluster; returns the ids of the steps that are its own.
+
+    Where all steps of the cluster are, as `Plan.awaits` has it, that is None.
 
     When the cluster has changed since the plan was made, `replan` makes it again, while no one else can change the
     cluster, and `upload` stages the files of that plan. Raises Locked when another apply is changing the cluster or
@@ -59,7 +61,7 @@ def change_cluster(
             lock.check()
             added += _send(call, emr, cluster_id, sleep)
             notify(call.operation)
-    return (*(current.awaits or ()), *added)
+    return None if current.awaits is None and not added else (*(current.awaits or ()), *added)
 
 
 def _wants_ready(plan: Plan) -> bool:

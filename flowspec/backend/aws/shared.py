@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from flowspec.backend.aws.client import Emr, Endpoint
 from flowspec.backend.aws.watch import Ended, Event, Fleet, Unreachable, Watch, watch
 from flowspec.plan.changes import Plan
+from flowspec.plan.cluster import WATCH_TAG
 
 Answer = TypeVar("Answer")
 
@@ -79,7 +80,7 @@ class SharedWatch:
 
     def watch_for(self, plan: Plan) -> Watch:
         """Returns what watches the run of a plan: `watch` alone keeps timeouts and retries of steps."""
-        return watch if plan.supervision else self.watch
+        return watch if WATCH_TAG in dict(plan.supervision) else self.watch
 
     def watch(
         self,

@@ -27,7 +27,7 @@ from flowspec.cli.options import (
     output_format,
 )
 from flowspec.cli.output import Level, eprint, eprint_report, ewarn
-from flowspec.cli.planning import Planned, note_renamed, planned, saved_plan
+from flowspec.cli.planning import Planned, looked_ahead, note_renamed, planned, saved_plan
 from flowspec.cli.policies import POLICY
 from flowspec.cli.selection import FLEET, PATHS, names_many
 
@@ -49,9 +49,15 @@ if TYPE_CHECKING:
 @ALLOW_COMMANDS
 @WATCHING
 @LOCK_TIMEOUT
-@click.option("--skip-preflight", is_flag=True, help="Submit without looking first whether what it names is there.")
-@click.option("--run-bootstrap", is_flag=True, help="Local backend: run bootstrap actions on this machine, too.")
-@click.option("--prune", is_flag=True, help="Of folders: end our clusters whose specs are no longer there.")
+@click.option(
+    "--skip-preflight",
+    is_flag=True,
+    help="Submit without checking that what the spec names exists; default: check, and refuse.",
+)
+@click.option(
+    "--run-bootstrap", is_flag=True, help="Run bootstrap actions, too, with `backend: local`; default: skip them."
+)
+@click.option("--prune", is_flag=True, help="Terminate clusters whose specs are no longer in the folder; asks first.")
 @YES
 @output_format("text", "json")
 def command(  # noqa: PLR0917 - click passes options by name
@@ -69,11 +75,14 @@ def command(  # noqa: PLR0917 - click passes options by name
     yes: bool,
     **options: Any,
 ) -> int:
-    """Submit a spec, converge or join what runs already; watch it; say why it failed.
+    """Start the cluster of a spec, or change the one that runs into what the spec says; watch the run to its end.
 
-    SPEC is a file, a folder (the specs in it and below it) or a glob. Of many flows one that fails stops no other, and
-    the exit code is the worst. SPEC may be a plan that `flowspec plan -o FILE` has saved: exactly that is done, or
-    refused when it is stale.
+    A run of the same request is joined. A cluster that lives on is changed in place; what EMR can't change is refused
+    without --replace. When the run fails, the probable cause is shown.
+
+    SPEC is a file, a folder (the specs in it and below it) or a glob. Of several flows, one that fails stops no other,
+    and the exit code is the worst. SPEC may be a plan that `flowspec plan -o FILE` has saved: exactly that is done, or
+    refused when something has changed since.
     """
     if prune or names_many(paths, selects):
         from flowspec.cli.fleet_apply import Following, apply_specs
@@ -92,7 +101,7 @@ def command(  # noqa: PLR0917 - click passes options by name
 
     made, emr, again, preflight, flow = _made(spec, options)
     if not (skip_preflight or made.blocked):
-        made = _looked_ahead(made, preflight)
+        made = looked_ahead(made, preflight)
     # Without what blocks it: apply raises that as its error.
     eprint_report(plans.as_text(replace(made, blocked="")), level=Level.PROGRESS)
     refuse_wrong(made)
@@ -118,14 +127,6 @@ def command(  # noqa: PLR0917 - click passes options by name
     if code in {Exit.STEP_FAILED, Exit.CANCELLED} and again and not lives_on(made.request):
         eprint("the same command with --rerun failed runs what is left")
     return code
-
-
-def _looked_ahead(plan: Plan, preflight: Callable[[Plan], Plan]) -> Plan:
-    """The plan with what its preflight found, unless all is well, which needs no line."""
-    from flowspec.plan.findings import Level
-
-    found = preflight(plan)
-    return found if any(one.level is not Level.OK for one in found.preflight or ()) else plan
 
 
 def _shown(again: Callable[[], Plan]) -> Plan:

@@ -21,10 +21,11 @@ from flowspec.cli.selection import FLEET, selected_specs
 @FLEET
 @output_format("text", "json", "markdown")
 def command(paths: tuple[Path, ...], format_: str, selects: tuple[str, ...], jobs: int, **options: Any) -> int:
-    """Tell which living clusters differ from their specs, as a plan compares them. Nothing is changed.
+    """Show which running clusters differ from their specs, and what apply would change. Nothing is changed.
 
-    PATH is a spec, a folder (the specs in it and below it) or a glob; default: this folder. The exit code is 3 when a
-    cluster differs, unless a flow could not be compared, which is worse. A flow that does not run does not differ.
+    PATH is a spec, a folder (the specs in it and below it) or a glob; default: the current folder. The exit code is 3
+    when a cluster differs, and that of the error when a flow can't be compared. A flow that does not run does not
+    differ.
     """
     from flowspec.cli.fleet import drift_rows, plan_specs, print_rows
 

@@ -30,11 +30,17 @@ from flowspec.cli.selection import FLEET, PATHS, names_many, selected_specs
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Save the plan; `flowspec apply FILE` does exactly that, or refuses.",
+    help="Save the plan to FILE; `flowspec apply FILE` does exactly that, or refuses.",
 )
-@click.option("--offline", is_flag=True, help="Show what would be submitted; no credentials, no call.")
-@click.option("--preflight", is_flag=True, help="Look whether what it names is there: files, inputs, roles, subnets …")
-@click.option("--exit-code", is_flag=True, help="Exit with 3 when there are changes.")
+@click.option(
+    "--offline", is_flag=True, help="Call no AWS service, need no credentials: show what the first apply would submit."
+)
+@click.option(
+    "--preflight",
+    is_flag=True,
+    help="Check that what the spec names exists (inputs, roles, subnets …); exit with 1 when something is missing.",
+)
+@click.option("--exit-code", is_flag=True, help="Exit with 3 when there are changes; default: with 0.")
 @output_format("text", "json", "markdown")
 def command(  # noqa: PLR0917 - click passes options by name
     paths: tuple[Path, ...],
@@ -47,9 +53,10 @@ def command(  # noqa: PLR0917 - click passes options by name
     jobs: int,
     **options: Any,
 ) -> int:
-    """Show what apply would do, and why. Nothing is changed and nothing is run.
+    """Show what apply would change, and why. Nothing is changed and nothing is run.
 
-    SPEC is a file, a folder (the specs in it and below it) or a glob. Of many flows the clusters are listed once.
+    SPEC is a file, a folder (the specs in it and below it) or a glob. The plans of several flows are followed by a
+    table of all flows.
     """
     from flowspec.plan.findings import wrong
     from flowspec.report import plans

@@ -11,7 +11,7 @@ import click
 
 from flowspec.cli.cores import each
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import output_format, pairs_of
+from flowspec.cli.options import DATE, output_format, pairs_of
 from flowspec.cli.output import Level, eprint_report, print_result
 
 if TYPE_CHECKING:
@@ -20,27 +20,48 @@ if TYPE_CHECKING:
 
 @click.command("review", epilog="Example: flowspec review --base origin/main --format markdown jobs/")
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
-@click.option("--base", required=True, metavar="REV", help="Where the change is to go: origin/main.")
-@click.option("--head", default="HEAD", show_default=True, metavar="REV", help="The change; only what is committed.")
-@click.option("--var", "assignments", multiple=True, metavar="NAME=VALUE", help="Set a variable; may be repeated.")
+@click.option(
+    "--base",
+    required=True,
+    metavar="REV",
+    help="Branch or commit to merge into, such as origin/main; compared with is their merge base.",
+)
+@click.option(
+    "--head",
+    default="HEAD",
+    show_default=True,
+    metavar="REV",
+    help="Commit with the change; what is not committed is not seen.",
+)
+@click.option(
+    "--var", "assignments", multiple=True, metavar="NAME=VALUE", help="Set a variable of the specs; may be repeated."
+)
 @click.option(
     "--var-file",
     "variable_files",
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="YAML or JSON file of variables, taken from each revision if it is in the repository; may be repeated.",
+    help="YAML or JSON file with values of variables, of each revision if it is in the repository; may be repeated.",
 )
-@click.option("--date", type=click.DateTime(["%Y-%m-%d"]), help="The day of `ds` and `ts`; default: now, in UTC.")
-@click.option("--live", is_flag=True, help="Show the plan of each flow, too; needs credentials, and HEAD checked out.")
-@click.option("--exit-code", is_flag=True, help="Exit with 3 when a flow changes.")
-@click.option("--comment", is_flag=True, help="Write it as a comment on the pull request, too; in GitHub Actions.")
+@DATE
+@click.option(
+    "--live",
+    is_flag=True,
+    help="Show also what apply would change for each flow; needs credentials, and HEAD checked out.",
+)
+@click.option("--exit-code", is_flag=True, help="Exit with 3 when a flow changes; default: with 0.")
+@click.option(
+    "--comment",
+    is_flag=True,
+    help="In GitHub Actions: write it to the pull request, too, as one comment that is kept up to date.",
+)
 @output_format("text", "markdown", "json", "github", "sarif")
 def command(paths: tuple[str, ...], live: bool, exit_code: bool, comment: bool, format_: str, **options: Any) -> int:
-    """Compare each flow of two revisions, offline: what its request gains, loses and changes, and what that costs.
+    """Show what a change of the repository does to each flow: its request, its hooks and policies, its cost. Offline.
 
-    Both are read from git, not from the working tree, and nothing of either is run. PATH, relative to the top of the
-    repository, is a spec or a folder of specs. Specs are compared at each of their targets.
+    Two commits are compared, at each target of each spec; nothing in either is run. PATH is a spec or a folder of
+    specs, relative to the top of the repository; default: all specs.
     """
     from flowspec.report import diagnostics, reviews
     from flowspec.review.review import INVALID, Given, compare_revisions

@@ -31,6 +31,8 @@ from flowspec.request.steps.target import StepTarget
 
 # From this many steps on, an action on failure that all of them share is written once, as action_on_failure.
 _COMMON = 3
+# What is wrong with `timeout` and `retry`, whatever the kind of the step: the cluster has changed since its launch.
+_OF_POLICIES = frozenset({"FS291", "FS292", "FS293"})
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,17 @@ class _Rejected:
     """The errors of the drafts so far.
 
     `aside`: members for api_params, with the reasons; `skipped`: by the index of a step, the number of kinds
-    that compile to it alone, but not in the spec.
+    that compile to it alone, but not in the spec; `unwatched`: by the index of a step, why its policies are left out.
     """
 
     aside: dict[Member, str] = field(default_factory=dict)
     skipped: Counter[int] = field(default_factory=Counter)
+    unwatched: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """The number of errors: a draft that adds none to them can't be made better."""
+        return len(self.aside) + self.skipped.total() + len(self.unwatched)
 
 
 def write_spec(
@@ -114,15 +122,19 @@ def write_spec(
 
 def _draft(wanted: Wanted, rejected: _Rejected, folder: Path, head: list[str], keep_secrets: bool) -> _Draft:
     fields, aside = decompile_members(wanted.params, schemas.strict(), rejected.aside)
+    fields |= wanted.settings
     region = wanted.region or region_of(fields.get("steps", []))
     if "steps" in fields:
         try:
-            fields = _with_steps(fields, Recognizer(StepTarget.of(fields, region), folder), rejected)
+            fields = _with_steps(fields, Recognizer(StepTarget.of(fields, region), folder), rejected, wanted.policies)
         except Inexpressible as reason:
             del fields["steps"]
-            region, aside["Steps",] = wanted.region, str(reason)
+            left_out = "; their timeout, retry and skip_on_exit are left out" if wanted.policies else ""
+            region, aside["Steps",] = wanted.region, f"{reason}{left_out}"
     spec: dict[str, Any] = {"flowspec": "v1", "name": fields.pop("name", wanted.flow or "imported")}
     comments = remarks({**spec, **fields})
+    for index, why in rejected.unwatched.items():
+        comments.setdefault(("steps", index), []).append(f"its timeout and retry are left out: {why}")
     where = {"backend": wanted.backend, "region": region, "profile": wanted.profile}
     where = {key: value for key, value in where.items() if value}
     spec |= {"targets": {wanted.target: {"default": True, **where}}} if wanted.target else where
@@ -194,9 +206,16 @@ def _stages(draft: _Draft, wanted: Wanted, folder: Path, uri: str) -> bool:
     return same(params, wanted.request)
 
 
-def _with_steps(fields: dict[str, Any], recognizer: Recognizer, rejected: _Rejected) -> dict[str, Any]:
+def _with_steps(
+    fields: dict[str, Any], recognizer: Recognizer, rejected: _Rejected, policies: Mapping[int, Mapping[str, Any]]
+) -> dict[str, Any]:
     steps = recognizer.steps(fields["steps"], bool(fields.get("log_uri")), rejected.skipped)
-    items = steps.items
+    # The step of enable_debugging is the first of the request, and none of the spec's.
+    watched = {index - steps.debugging: more for index, more in policies.items()}
+    items = steps.items and [
+        {**item, **({} if index in rejected.unwatched else watched.get(index, {}))}
+        for index, item in enumerate(steps.items)
+    ]
     shared = {item.get("on_failure") for item in items or ()}
     more: dict[str, Any] = {"enable_debugging": True} if steps.debugging else {}
     if items and len(items) >= _COMMON and len(shared) == 1 and None not in shared:
@@ -255,7 +274,7 @@ def _escaped(value: Any) -> Any:
 def _is_rejected(draft: _Draft, wanted: Wanted, folder: Path, rejected: _Rejected) -> bool:
     """True if a draft does not compile to the request; the reason is added to `rejected`."""
     params = wanted.request
-    before = (len(rejected.aside), rejected.skipped.total())
+    before = rejected.count
     try:
         made = _compiled(draft, {**draft.redactor.variables, **wanted.samples}, folder).params
     except SpecError as error:
@@ -266,7 +285,7 @@ def _is_rejected(draft: _Draft, wanted: Wanted, folder: Path, rejected: _Rejecte
             return False
         _reject_members(made, params, rejected)
         reason = "its spec would compile to another request"
-    if before == (len(rejected.aside), rejected.skipped.total()):
+    if before == rejected.count:
         raise FlowspecError(f"this request can't be written as a spec: {reason}", remedy="please report it")
     return True
 
@@ -286,7 +305,9 @@ def _reject_places(error: SpecError, draft: _Draft, params: Mapping[str, Any], r
         if found.severity is not Severity.ERROR:
             continue
         path = _place(found, draft)
-        if path[:1] == ("steps",) and len(path) > 1:
+        if path[:1] == ("steps",) and len(path) > 1 and found.id in _OF_POLICIES:
+            rejected.unwatched.setdefault(int(path[1]), found.message)
+        elif path[:1] == ("steps",) and len(path) > 1:
             rejected.skipped[int(path[1])] += 1
         elif path and path[0] in keys:
             rejected.aside.setdefault(keys[str(path[0])], found.message)

@@ -87,7 +87,8 @@ class Wanted:
 
     `backend`, `target` and `flow` are those of a cluster that was read; the flow may have another name than it.
     `notes` are sentences on what the source has and no request can express. `uploads` are the S3 objects that the
-    source makes of local files, with the files' paths.
+    source makes of local files, with the files' paths. `settings` are keys of the spec that no request has, and
+    `policies` those of its steps, by their index.
     """
 
     params: dict[str, Any]
@@ -99,6 +100,8 @@ class Wanted:
     target: str = ""
     flow: str = ""
     uploads: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    policies: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def request(self) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from flowspec.facts.api_model import input_shape
 from flowspec.plan.cluster import FLOW_TAG, HIDDEN_TAG, TAG_PREFIX, TARGET_TAG, Cluster
 from flowspec.plan.sensitive import known_secrets
 from flowspec.plan.steps import HISTORY_LIMIT, surviving_steps
+from flowspec.plan.supervision import read_policies, token_of, unread_policies
+from flowspec.plan.unattended import known_settings, unknown_settings
 
 Json = dict[str, Any]
 
@@ -32,6 +34,8 @@ class Reconstructed:
     flow: str = ""
     target: str = ""
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    policies: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -51,11 +55,15 @@ def reconstruct(emr: Emr, cluster_id: str) -> Reconstructed:
     params |= {"Steps": [config for config, _ in steps]} if steps else {}
     role, notes = _role(emr, cluster_id, [step.id for _, step in steps])
     params |= {"StepExecutionRoleArn": role} if role else {}
+    policies = read_policies(cluster.tags)
+    watched = ((index, policies.get(token_of(step))) for index, (_, step) in enumerate(steps))
     return Reconstructed(
         _with_required(params, input_shape()),
         flow=cluster.tags.get(FLOW_TAG, ""),
         target=cluster.tags.get(TARGET_TAG, ""),
         secrets=known_secrets(cluster),
+        settings=known_settings(cluster.tags),
+        policies={index: policy.fields for index, policy in watched if policy},
         notes=(*notes, *_unknown(cluster)),
     )
 
@@ -113,6 +121,10 @@ def _unknown(cluster: Cluster) -> Iterator[str]:
     assert cluster.live is not None
     if cluster.live.unread:
         yield f"{', '.join(sorted(cluster.live.unread))} could not be read, and may be missing"
+    if words := unread_policies(cluster.tags):
+        yield f"its tags have policies of steps that this version of flowspec can't read: {', '.join(words)}"
+    for setting in unknown_settings(cluster.tags):
+        yield f"its spec had {setting}, of which the tags keep no more: add it, or an apply takes it off"
     if HIDDEN_TAG in cluster.tags:
         yield "its spec had AdditionalInfo or another member that EMR never shows: add it to this one"
     elif FLOW_TAG not in cluster.tags:

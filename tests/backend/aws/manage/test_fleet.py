@@ -203,6 +203,12 @@ def test_all_are_applied_and_watched_to_their_ends(tmp_path, monkeypatch, flow_o
     assert {flow for flow, kind in seen if kind is Ended} == {"good", "failing"}
 
 
+def test_a_plan_that_was_made_offline_is_an_error_to_apply(flow_of):
+    (run,) = apply_all(plan_all([flow_of(spec(steps=[step("one")]))], offline=True))
+    assert run.result is None
+    assert str(run.error).startswith("a plan that was made offline can't be applied")
+
+
 class TestOrphans:
     @pytest.fixture
     def repository(self, tmp_path):

@@ -89,6 +89,56 @@ def test_of_our_own_cluster_with_its_name_and_target(paused, flow_of, tmp_path, 
     assert made.leftover == {}
 
 
+WATCHED = [
+    {"name": "a", "type": "command", "args": ["a"], "on_failure": "CONTINUE", "timeout": 60, "skip_on_exit": [3, 4]},
+    {"name": "b", "type": "command", "args": ["b"], "on_failure": "CONTINUE", "retry": {"attempts": 2}},
+    {"name": "c", "type": "command", "args": ["c"], "on_failure": "CONTINUE"},
+    {"name": "d", "type": "command", "args": ["d"], "on_failure": "CONTINUE",
+     "retry": {"attempts": 3, "delay": 60, "on": [75, "throttled"]}},
+]  # fmt: skip
+
+
+def launched(emr, flow_of, **fields):
+    """A cluster of a spec with a log folder, so that enable_debugging's step is before the others."""
+    from flowspec import apply
+    from tests.backend.aws.manage.conftest import spec
+
+    log = {"log_uri": "s3://logs/emr/", "enable_debugging": True}
+    flow, request = flow_of(spec(steps=fields.pop("steps", WATCHED), **log, **fields))
+    return apply(make_plan(flow, request, None), emr).cluster_id
+
+
+def test_of_what_only_the_tags_say(paused, flow_of, tmp_path):
+    cluster_id = launched(paused, flow_of, launch_retries=2, budget={"hourly": 2.5})
+    made, again, plan = planned(paused, cluster_id, tmp_path)
+    assert_no_change(plan)
+    asked = ("timeout", "retry", "skip_on_exit")
+    assert [{key: one[key] for key in asked if key in one} for one in again.fields["steps"]] == [
+        {key: one[key] for key in asked if key in one} for one in WATCHED
+    ]
+    assert (again.fields["launch_retries"], again.fields["budget"]) == (2, {"hourly": 2.5})
+    assert "Mind: " not in made.text
+
+
+def test_of_what_the_tags_do_not_say_whole(paused, flow_of, tmp_path):
+    hooks = {"on_end": [{"command": ["./tell.sh"]}, {"sns": "arn:aws:sns:us-east-1:123456789012:etl"}]}
+    cluster_id = launched(paused, flow_of, hooks=hooks, fallback=[{"market": "ON_DEMAND"}])
+    paused.call("AddTags", ResourceId=cluster_id, Tags=[{"Key": "flowspec:watch-3", "Value": "3f2a1b:z9"}])
+    text = import_cluster(paused, cluster_id, folder=tmp_path).text
+    for told in ("hooks.on_end (command, sns)", "fallback (1 alternative)"):
+        assert f"Mind: its spec had {told}, of which the tags keep no more: add it, or an apply takes it off" in text
+    assert "its tags have policies of steps that this version of flowspec can't read: 3f2a1b:z9" in text
+
+
+def test_a_policy_that_the_cluster_does_not_allow_any_more_is_a_comment(paused, flow_of, tmp_path):
+    cluster_id = launched(paused, flow_of)
+    paused.call("SetKeepJobFlowAliveWhenNoSteps", JobFlowIds=[cluster_id], KeepJobFlowAliveWhenNoSteps=False)
+    _, again, _ = planned(paused, cluster_id, tmp_path)
+    assert [one["type"] for one in again.fields["steps"]] == ["command"] * 4
+    assert [[*{"timeout", "retry"} & one.keys()] for one in again.fields["steps"]] == [["timeout"], [], [], []]
+    assert "# its timeout and retry are left out: " in import_cluster(paused, cluster_id, folder=tmp_path).text
+
+
 def test_of_an_ended_cluster(emr, started, tmp_path):
     cluster_id = started(steps=[step("one")])
     before = planned(emr, cluster_id, tmp_path)[0]

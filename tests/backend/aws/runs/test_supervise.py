@@ -377,14 +377,15 @@ def test_two_watchers_at_the_same_moment_cancel_once(run, tmp_path):
     assert flow.states() == [("flaky", "FAILED"), ("flaky", "COMPLETED")]
 
 
-def test_a_changed_policy_is_no_change_of_the_cluster(run, tmp_path):
+def test_a_changed_policy_is_one_of_the_clusters_tags_alone(run, tmp_path):
     first = run(step("one", "true", "    timeout: 60\n"))
     first.watch()
     tag = describe(first.emr, first.id).tags[WATCH_TAG]
     assert tag.endswith(":t60")
     second = Run(tmp_path / "job.yaml", step("one", "true", "    timeout: 90\n    skip_on_exit: [4]\n"))
     assert (second.request.digest, second.id) == (first.request.digest, first.id)
-    assert (second.plan.has_changes, second.applied.joined) == (False, True)
+    assert {call.operation for call in second.plan.calls} == {"AddTags"}
+    assert (second.plan.converges, second.applied.joined) == (first.id, True)
     assert describe(first.emr, first.id).tags[WATCH_TAG].endswith(":t90/x4")
     Run(tmp_path / "job.yaml", step("one", "true"))
     assert WATCH_TAG not in describe(first.emr, first.id).tags

@@ -1,0 +1,26 @@
+"""Columns of text as wide as a terminal shows them: letters of East Asia and emoji take two cells, accents none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def cells(text: str) -> int:
+    """Returns the number of a terminal's cells that a line takes."""
+    if text.isascii():
+        return len(text)
+    # Not at the top: a report without such a letter does not need it, and it takes 40 ms.
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def padded(text: str, width: int) -> str:
+    """Returns a text with blanks behind it up to a number of cells."""
+    return text + " " * (width - cells(text))
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Returns a line for each row, its cells below those of the other rows, with two blanks between them."""
+    widths = [max(map(cells, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(padded, row, widths)).rstrip() for row in rows]
