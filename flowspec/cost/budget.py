@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flowspec.cost.amounts import amount_text
-from flowspec.cost.estimate import Estimate, estimate
 from flowspec.document.tree import settle
 from flowspec.errors import SpecError
 
 if TYPE_CHECKING:
+    from flowspec.cost.estimate import Estimate
     from flowspec.document.job_flow import JobFlow
     from flowspec.document.tree import NodePath
     from flowspec.errors import Diagnostic
@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 def estimate_of(jobflow: JobFlow, request: Request, region: str | None = None) -> Estimate | None:
     """The estimate of a job flow's request in its region, else in the one given; None on this machine: it is free."""
-    return estimate(request.params, jobflow.region or region) if jobflow.backend == "emr" else None
+    if jobflow.backend != "emr":
+        return None
+    # Imported here: the prices take 4 ms, and nothing costs on this machine.
+    from flowspec.cost.estimate import estimate
+
+    return estimate(request.params, jobflow.region or region)
 
 
 def over_budget(jobflow: JobFlow, cost: Estimate | None) -> Diagnostic | None:
@@ -44,6 +49,8 @@ def refuse_over_budget(
     """Raises SpecError when the cluster, or one of the `fallback` alternatives, may cost more than the budget."""
     found = [over_budget(jobflow, cost)]
     if cost is not None:
+        from flowspec.cost.estimate import estimate
+
         costs = [estimate(one, jobflow.region or region) for one in alternatives]
         found += [_over(jobflow, one, ("fallback", at), "this alternative") for at, one in enumerate(costs)]
     if over := [one for one in found if one]:

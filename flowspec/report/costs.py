@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flowspec.cost.actual import ActualCost
-from flowspec.cost.amounts import Range
-from flowspec.cost.estimate import Estimate
 from flowspec.document.escaping import visible
+
+if TYPE_CHECKING:
+    from flowspec.cost.actual import ActualCost
+    from flowspec.cost.amounts import Range
+    from flowspec.cost.estimate import Estimate
 
 _OLD = timedelta(days=365)
 

@@ -30,7 +30,10 @@ from flowspec.cli.policies import POLICY
 from flowspec.cli.selection import FLEET, PATHS, names_many
 
 if TYPE_CHECKING:
+    from flowspec.backend.aws.client import Emr
+    from flowspec.backend.aws.runs.hooks import Hooks
     from flowspec.cli.options import OnInterrupt
+    from flowspec.document.job_flow import JobFlow
     from flowspec.plan.changes import Plan
 
 
@@ -80,7 +83,6 @@ def command(  # noqa: PLR0917 - click passes options by name
         return apply_specs(paths, selects, following, jobs=jobs, prune=prune, yes=yes, format_=format_, **options)
     (spec,) = paths
     from flowspec.backend.aws.apply import apply
-    from flowspec.backend.aws.runs.hooks import Hooks
     from flowspec.backend.aws.runs.relaunch import Launches
     from flowspec.cli.follow import follow, print_detached
     from flowspec.pipeline import refuse_wrong
@@ -100,8 +102,17 @@ def command(  # noqa: PLR0917 - click passes options by name
     if detach:
         return print_detached(chosen, format_, joined=applied.joined)
     launches = Launches(made, emr, notify)
-    hooks = Hooks(flow, emr, partial(ewarn, secrets=made.secrets), allow_commands)
+    hooks = _hooks(made, flow, emr, allow_commands)
     return follow(chosen, timeout=timeout, on_interrupt=on_interrupt, format_=format_, launches=launches, hooks=hooks)
+
+
+def _hooks(made: Plan, flow: JobFlow, emr: Emr, allow_commands: bool) -> Hooks | None:
+    if not flow.fields.get("hooks"):
+        return None
+    # Imported here: it brings an HTTP client, which takes 10 ms.
+    from flowspec.backend.aws.runs.hooks import Hooks
+
+    return Hooks(flow, emr, partial(ewarn, secrets=made.secrets), allow_commands)
 
 
 def _looked_ahead(plan: Plan, preflight: Callable[[Plan], Plan]) -> Plan:

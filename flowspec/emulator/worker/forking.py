@@ -1,4 +1,4 @@
-"""Starts workers as forks of a process that has everything imported already (Linux).
+"""Starts workers, and streaming jobs, as forks of a process that has everything imported already (Linux).
 
 A new interpreter takes 0.2 s of CPU until its worker is ready, a fork some milliseconds. A fork inherits the whole
 process, so it happens only where that is safe (see `can_fork`), and the child lets go of everything first: open files,
@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import traceback
 from collections.abc import Callable
@@ -31,13 +32,21 @@ _OK = b"+"
 
 def can_fork(home: Path) -> bool:
     """Returns whether a worker can be a fork of this process."""
-    # After a fork only the calling thread exists; locks that others held stay locked. Threads of libraries count as
-    # well, which is why the kernel is asked. On macOS system libraries may not be used after a fork.
-    if sys.platform != "linux" or len(list(Path("/proc/self/task").iterdir())) > 1:
-        return False
     # SQLite counts the locks of a file for each process: a child that inherits a connection takes its locks for its
     # own (https://www.sqlite.org/howtocorrupt.html, section 2.6).
-    return not _is_open(paths.database(home))
+    return _has_one_thread() and not _is_open(paths.database(home))
+
+
+def can_fork_step() -> bool:
+    """Returns whether a step that never opens the store can be a fork of this process, the worker of its cluster."""
+    return _has_one_thread() and not processes.is_marked_by_another_cluster()
+
+
+def _has_one_thread() -> bool:
+    """Returns whether this process may be forked. On macOS system libraries may not be used after a fork."""
+    # After a fork only the calling thread exists; locks that others held stay locked. Threads of libraries count as
+    # well, which is why the kernel is asked.
+    return sys.platform == "linux" and len(list(Path("/proc/self/task").iterdir())) == 1
 
 
 def _is_open(path: Path) -> bool:
@@ -72,6 +81,55 @@ def fork_worker(home: Path, cluster_id: str, lock: int) -> int:
     return pid
 
 
+class Fork:
+    """A child that was forked, with what `subprocess.Popen` tells of one."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._status: int | None = None
+
+    def poll(self) -> int | None:
+        """Returns the exit status, minus N after signal N; None while it runs."""
+        if self._status is None and (ended := os.waitpid(self.pid, os.WNOHANG))[0]:
+            self._status = os.waitstatus_to_exitcode(ended[1])
+        return self._status
+
+
+def fork_step(work: Callable[[], int], place: processes.Place) -> Fork:
+    """Forks the process of a step, which ends with the exit status that `work` returns. Raises OSError."""
+    with place.stdout.open("ab") as out, place.stderr.open("ab") as err:
+        ready, inherited = os.pipe()
+        pid = os.fork()
+        if not pid:
+            _run(lambda: _be_step(work, place, (out.fileno(), err.fileno()), inherited))
+    os.close(inherited)
+    # Its session and its pid file are there, so that it can be killed from now on.
+    started = os.read(ready, 1)
+    os.close(ready)
+    if not started:
+        os.waitpid(pid, 0)
+        raise processes.no_pid_file(place.note)
+    return Fork(pid)
+
+
+def _be_step(work: Callable[[], int], place: processes.Place, output: tuple[int, int], ready: int) -> int:
+    detach(keep=ready, output=output)
+    processes.become_step(place.note)
+    os.write(ready, _OK)
+    os.close(ready)
+    os.chdir(place.folder)
+    os.environ.clear()
+    os.environ.update(place.environment)
+    # What was made of the worker's environment and folder: the folder for temporary files, and "" for the current one.
+    tempfile.tempdir = None
+    sys.path[:] = filter(None, sys.path)
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - stays open
+    try:
+        return work()
+    finally:
+        sys.stdout.flush()
+
+
 def _run(work: Callable[[], int]) -> NoReturn:
     """Runs `work` in a forked child and exits; nothing of the parent's code, such as its exit handlers, may run."""
     status = 1
@@ -84,7 +142,7 @@ def _run(work: Callable[[], int]) -> NoReturn:
 
 
 def _be_worker(home: Path, cluster_id: str, lock: int, log: int) -> int:
-    detach(keep=lock, output=log)
+    detach(keep=lock, output=(log, log))
     os.chdir(paths.cluster_folder(home, cluster_id))
     environment = processes.worker_environment(cluster_id)
     os.environ.clear()
@@ -94,10 +152,10 @@ def _be_worker(home: Path, cluster_id: str, lock: int, log: int) -> int:
     return main([str(home), cluster_id, str(lock)])
 
 
-def detach(*, keep: int, output: int | None = None) -> None:
+def detach(*, keep: int, output: tuple[int, ...] = ()) -> None:
     """Makes a forked child independent of its parent: a session of its own, no open files but `keep`.
 
-    Standard output and error go to the descriptor `output`, by default nowhere.
+    Standard output and error go to the descriptors `output`, by default nowhere.
     """
     # Objects of the parent are never destroyed here: a destructor might write to a file or end a transaction.
     gc.freeze()
@@ -111,11 +169,10 @@ def detach(*, keep: int, output: int | None = None) -> None:
     # Replaced and not closed: an object of the parent, such as a log handler, might write to a descriptor's number,
     # which must not be that of a file opened later.
     for descriptor in _open_files():
-        if descriptor not in {keep, output, nothing}:
+        if descriptor not in {keep, *output, nothing}:
             os.dup2(nothing, descriptor, inheritable=descriptor <= 2)
-    if output is not None:
-        for descriptor in (1, 2):
-            os.dup2(output, descriptor)
+    for standard, descriptor in enumerate(output, 1):
+        os.dup2(descriptor, standard)
     logging.root.handlers.clear()
     sys.stdin = open(0, closefd=False)  # noqa: SIM115 - stays open
     sys.stdout = sys.stderr = open(2, "w", buffering=1, closefd=False, errors="backslashreplace")  # noqa: SIM115

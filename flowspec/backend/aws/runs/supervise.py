@@ -15,7 +15,6 @@ from datetime import datetime, timezone
 
 from flowspec.backend.aws.change import add
 from flowspec.backend.aws.client import Emr
-from flowspec.backend.aws.diagnosis.diagnose import PATIENCE, diagnose
 from flowspec.backend.aws.lock import locked
 from flowspec.backend.aws.logs import Logs
 from flowspec.backend.aws.observe import read_steps
@@ -148,6 +147,9 @@ class Supervisor:
         code = exit_code(step, logs)
         if code is not None and str(code) in policy.causes:
             return True
+        # Imported when a step with a policy has failed: its rules take 20 ms.
+        from flowspec.backend.aws.diagnosis.diagnose import diagnose
+
         diagnosis = diagnose(cluster, Verdict(Outcome.STEP_FAILED, step), logs)
         rules = frozenset[str]().union(*(_CAUSES.get(cause, ()) for cause in policy.causes))
         if diagnosis.cause.id in rules:
@@ -156,6 +158,8 @@ class Supervisor:
 
     def _is_past(self, step: Step) -> bool:
         """True if logs of a step that has ended are not to be waited for any longer."""
+        from flowspec.backend.aws.diagnosis.diagnose import PATIENCE
+
         return step.ended is None or (self.now() - step.ended).total_seconds() > PATIENCE
 
     def waits_for(self, cluster: Cluster, logs: Logs) -> bool:
