@@ -15,7 +15,6 @@ import signal
 import socket
 import sys
 import tempfile
-import threading
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,6 +23,7 @@ from typing import NoReturn
 
 from flowspec.emulator.state import paths
 from flowspec.emulator.worker import processes
+from flowspec.errors import FlowspecError
 
 # A message to the fork server is a home, a NUL and a cluster's id; a path has 4096 bytes at most (PATH_MAX).
 _LONGEST_MESSAGE = 1 << 13
@@ -69,16 +69,21 @@ def fork_worker(home: Path, cluster_id: str, lock: int) -> int:
 
     Raises OSError.
     """
-    with paths.worker_log(home, cluster_id).open("ab", buffering=0) as log:
-        ready, inherited = os.pipe()
-        pid = os.fork()
-        if not pid:
-            _run(lambda: _be_worker(home, cluster_id, lock, log.fileno()))
+    ready, inherited = os.pipe()
+    pid = _fork_worker(home, cluster_id, lock)
     # Ends when the child has let go of the pipe: until then a signal to this process's group would reach it.
     os.close(inherited)
     os.read(ready, 1)
     os.close(ready)
     return pid
+
+
+def _fork_worker(home: Path, cluster_id: str, lock: int) -> int:
+    with paths.worker_log(home, cluster_id).open("ab", buffering=0) as log:
+        pid = os.fork()
+        if not pid:
+            _run(lambda: _be_worker(home, cluster_id, lock, log.fileno()))
+        return pid
 
 
 class Fork:
@@ -188,19 +193,20 @@ class ForkServer:
         # Imported here, so that the fork server, and so each worker, has it.
         from flowspec.emulator.worker import main  # noqa: F401
 
-        self._guard = threading.Lock()
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         if not os.fork():
             _run(lambda: _serve(theirs))
         theirs.close()
 
     def start(self, home: Path, cluster_id: str, lock: int) -> None:
-        """Forks the worker of a cluster, which inherits the lock. Raises OSError."""
-        with self._guard:
+        """Has the worker of a cluster forked, which inherits the lock; does not wait for it. Raises OSError.
+
+        RunJobFlow takes 1 ms of CPU, and a fork 3 ms, on another core. Until then the message holds the lock.
+        """
+        try:
             socket.send_fds(self._socket, [b"\0".join((os.fsencode(home), cluster_id.encode()))], [lock])
-            answer = self._socket.recv(_LONGEST_MESSAGE)
-        if answer != _OK:
-            raise OSError(answer.decode() or "the process that forks workers has ended")
+        except BrokenPipeError as error:
+            raise OSError("the process that forks workers has ended") from error
 
 
 def start_by_fork() -> Callable[[Path, str, int], None] | None:
@@ -220,14 +226,17 @@ def _serve(requests: socket.socket) -> int:
         if not message:
             return 0
         home, _, cluster_id = message.partition(b"\0")
-        requests.send(_forked(Path(os.fsdecode(home)), cluster_id.decode(), locks[0]))
+        _fork_or_fail(Path(os.fsdecode(home)), cluster_id.decode(), locks[0])
 
 
-def _forked(home: Path, cluster_id: str, lock: int) -> bytes:
+def _fork_or_fail(home: Path, cluster_id: str, lock: int) -> None:
+    from flowspec.emulator.worker.supervisor import fail_unstarted
+
     try:
-        fork_worker(home, cluster_id, lock)
+        # Nobody sends signals to this process's group, so the child's new session need not be waited for.
+        _fork_worker(home, cluster_id, lock)
     except OSError as error:
-        return str(error).encode()
+        with suppress(FlowspecError):  # the next call finds a cluster without a worker
+            fail_unstarted(home, cluster_id, error)
     finally:
         os.close(lock)
-    return _OK
