@@ -2,13 +2,14 @@
 
     python -m tests.benchmarks.table                            # everything, 5 rounds, 64 MiB of input
     python -m tests.benchmarks.table --only streaming --megabytes 256 --rounds 5
-    python -m tests.benchmarks.table --only start,endpoint,shapes
+    python -m tests.benchmarks.table --only start,submission,endpoint,shapes
 
 Each row runs flowspec and a peer in turn (ABAB), whole processes from start to exit, and gives the median of the
 ratios of neighbours with the smallest and the largest, and the median ratio of their CPU time (user and system, of all
 their processes), which other programs of the machine disturb less. Results are compared where both have one.
 
-start: a job of one step, beside making a boto3 client. streaming: beside the same scripts in a pipeline parallelised
+start: a job of one step, beside making a boto3 client. submission: `apply --detach` to an EMR that runs nothing, beside
+a boto3 script that sends the same request. streaming: beside the same scripts in a pipeline parallelised
 by hand for two cores. shapes: inputs that invite quadratic cost, beside a plain input of the same size. endpoint:
 calls of `flowspec emulator`, beside moto's server, by the CPU time of the server and by the time of the caller.
 """
@@ -59,6 +60,24 @@ instance_groups: [{role: MASTER, type: m5.xlarge, count: 1}]
 steps:
   - %s
 """
+ON_EMR = """\
+flowspec: v1
+name: bench
+backend: emr
+region: us-east-1
+endpoint_url: %s
+release_label: emr-7.5.0
+service_role: EMR_DefaultRole
+job_flow_role: EMR_EC2_DefaultRole
+keep_alive: false
+instance_groups: [{role: MASTER, type: m5.xlarge, count: 1}]
+steps: [{name: s, type: command, args: ['true'], on_failure: TERMINATE_CLUSTER}]
+"""
+BARE = """\
+import json, sys, boto3
+client = boto3.client("emr", region_name="us-east-1", endpoint_url=sys.argv[1])
+print(client.run_job_flow(**json.load(open(sys.argv[2])))["JobFlowId"])
+"""
 CLIENT = [sys.executable, "-c", "import boto3; boto3.client('emr', region_name='us-east-1')"]
 
 
@@ -89,6 +108,7 @@ class Bench:
 
     def __init__(self, folder: Path, rounds: int, megabytes: int, inputs: int) -> None:
         self.folder, self.rounds, self.megabytes, self.inputs = folder, rounds, megabytes, inputs
+        self.has_server = False
         self.env = {**os.environ, "LC_ALL": "C", "NO_COLOR": "1", "AWS_EC2_METADATA_DISABLED": "true"}
         # They would measure one write(2) for each print(), and compiling all modules.
         for name in ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"):
@@ -100,7 +120,9 @@ class Bench:
         if done.returncode:
             raise SystemExit(f"{shlex.join(command)}:\n{done.stdout[-1000:]}{done.stderr[-2000:]}")
         wall = time.perf_counter() - started
-        wait_for_adopted()
+        # A server would be waited for, too; its clusters have no workers.
+        if not self.has_server:
+            wait_for_adopted()
         return Took(wall, cpu_of_children() - used)
 
     def apply(self, step: str, reduces: int = 1) -> Callable[[], Took]:
@@ -178,6 +200,23 @@ def start(bench: Bench) -> None:
     step = "{name: s, type: command, args: ['true'], on_failure: TERMINATE_CLUSTER}"
     bench.row("a step `true` / boto3 client", bench.apply(step), client)
     bench.row("tiny streaming job / boto3 client", bench.streaming(tiny, "/bin/cat", "/bin/cat"), client)
+
+
+def submission(bench: Bench) -> None:
+    """Point 5 of the aims: 1.2 at most without the preflight, whose lookups a bare script does not do."""
+    from tests.benchmarks.endpoint import ours
+
+    flowspec, keys = str(PROGRAMS / "flowspec"), {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
+    spec, request = bench.folder / "emr.yaml", bench.folder / "request.json"
+    with ours(str(bench.folder / "emr-home"), "--instant") as server:
+        spec.write_text(ON_EMR % server.url)
+        request.write_bytes(subprocess.run([flowspec, "compile", str(spec)], capture_output=True, check=True).stdout)
+        bare = lambda: bench.measure([sys.executable, "-c", BARE, server.url, str(request)], **keys)  # noqa: E731
+        bench.has_server = True
+        for name, options in (("apply --detach --skip-preflight", ["--skip-preflight"]), ("apply --detach", [])):
+            command = [flowspec, "apply", "--detach", *options, str(spec)]
+            bench.row(f"{name} / boto3 script", lambda command=command: bench.measure(command, **keys), bare)
+    bench.has_server = False
 
 
 def streaming(bench: Bench) -> None:
@@ -262,6 +301,7 @@ def data(bench: Bench, kind: str) -> Path:
 
 PARTS: dict[str, Callable[[Bench], None]] = {
     "start": start,
+    "submission": submission,
     "streaming": streaming,
     "shapes": shapes,
     "endpoint": endpoint,
