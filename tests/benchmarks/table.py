@@ -12,6 +12,7 @@ start: a job of one step, beside making a boto3 client. submission: `apply --det
 a boto3 script that sends the same request. streaming: beside the same scripts in a pipeline parallelised
 by hand for two cores. shapes: inputs that invite quadratic cost, beside a plain input of the same size. endpoint:
 calls of `flowspec emulator`, beside moto's server, by the CPU time of the server and by the time of the caller.
+clusters: calls of an emulator with many clusters, beside one with ten.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -106,8 +108,9 @@ def wait_for_adopted() -> None:
 class Bench:
     """Folders and rounds that the rows share."""
 
-    def __init__(self, folder: Path, rounds: int, megabytes: int, inputs: int) -> None:
+    def __init__(self, folder: Path, rounds: int, megabytes: int, inputs: int, clusters: int) -> None:
         self.folder, self.rounds, self.megabytes, self.inputs = folder, rounds, megabytes, inputs
+        self.clusters = clusters
         self.has_server = False
         self.env = {**os.environ, "LC_ALL": "C", "NO_COLOR": "1", "AWS_EC2_METADATA_DISABLED": "true"}
         # They would measure one write(2) for each print(), and compiling all modules.
@@ -277,6 +280,23 @@ def endpoint(bench: Bench) -> None:
         show(f"{name} / moto", pairs, unit)
 
 
+def clusters(bench: Bench) -> None:
+    """Point 3 of the aims: with many clusters, calls take what they take with ten; ten steps in each."""
+    from tests.benchmarks.endpoint import FLOW, STEP, milliseconds, ours
+
+    calls: dict[tuple[int, str], Callable[[], object]] = {}
+    with contextlib.ExitStack() as stack:
+        for count in (10, bench.clusters):
+            call = stack.enter_context(ours(str(bench.folder / f"home-{count}"), "--instant")).connect()
+            ids = [call("RunJobFlow", **{**FLOW, "Steps": [STEP] * 10})["JobFlowId"] for _ in range(count)]
+            calls[count, "ListClusters"] = partial(call, "ListClusters")
+            calls[count, "DescribeCluster"] = partial(call, "DescribeCluster", ClusterId=ids[0])
+        for operation in ("ListClusters", "DescribeCluster"):
+            many, few = calls[bench.clusters, operation], calls[10, operation]
+            pairs = [(milliseconds(many, 50), milliseconds(few, 50)) for _ in range(bench.rounds)]
+            show(f"{operation} with {bench.clusters:,} clusters / with 10", pairs, "ms")
+
+
 def data(bench: Bench, kind: str) -> Path:
     """Reproducible lines: random keys of 101 bytes, an access log, or words of Zipf's distribution."""
     chance, path = random.Random(1), bench.folder / f"{kind}.txt"
@@ -305,6 +325,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "streaming": streaming,
     "shapes": shapes,
     "endpoint": endpoint,
+    "clusters": clusters,
 }
 
 
@@ -320,6 +341,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--megabytes", type=int, default=64)
     parser.add_argument("--inputs", type=int, default=1000, help="number of small inputs")
+    parser.add_argument("--clusters", type=int, default=10_000, help="number of clusters in one home")
     given = parser.parse_args()
     machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
     print(
@@ -331,7 +353,7 @@ def main() -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     with workspace() as folder:
-        bench = Bench(folder, given.rounds, given.megabytes, given.inputs)
+        bench = Bench(folder, given.rounds, given.megabytes, given.inputs, given.clusters)
         for part in given.only.split(","):
             PARTS[part](bench)
 
