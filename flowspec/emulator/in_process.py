@@ -13,7 +13,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from functools import cache, partial
 from http import HTTPStatus
 from types import SimpleNamespace
@@ -94,7 +94,7 @@ class EmbeddedClient:
 
         if found := api_model.problems(params, operation, enums=False):
             raise ParamValidationError(report="\n".join(one.message for one in found))
-        body = json.dumps(params, default=_as_epoch).encode()
+        body = json.dumps(_sent(params, api_model.input_shape(operation))).encode()
         response = respond(self._service, f"{TARGET_PREFIX}.{operation}", body)
         if response is None:
             raise ConnectionClosedError(endpoint_url=ENDPOINT_URL)
@@ -116,9 +116,22 @@ def _operations() -> dict[str, str]:
     return {xform_name(operation): operation for operation in api_model.operations()}
 
 
-def _as_epoch(moment: datetime) -> float:
-    """Seconds since 1970; like botocore it takes a time without a zone for one in UTC."""
-    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+def _sent(value: Any, shape: api_model.Shape) -> Any:
+    """The parameters as JSON, with seconds since 1970 for times."""
+    if shape.type_name == "structure":
+        return {name: _sent(item, shape.members[name]) for name, item in value.items()}
+    if shape.type_name == "list":
+        return [_sent(item, shape.member) for item in value]
+    return _as_epoch(value) if shape.type_name == "timestamp" else value
+
+
+def _as_epoch(moment: Any) -> float:
+    """Seconds since 1970; like botocore it takes a time without a zone for local time, and reads texts."""
+    if isinstance(moment, str):
+        from botocore.utils import parse_to_aware_datetime
+
+        moment = parse_to_aware_datetime(moment)
+    return float(moment.timestamp() if isinstance(moment, datetime) else moment)
 
 
 def _parsed(value: Any, shape: api_model.Shape) -> Any:

@@ -10,7 +10,7 @@ from flowspec.emulator.api.service import Service
 from flowspec.emulator.in_process import EmbeddedClient, attach
 from tests.emulator.conftest import bash, request
 
-# To botocore a time without a zone is in UTC.
+# To botocore a time without a zone is local.
 LATER, LONG_AGO = datetime.now(timezone.utc) + timedelta(days=1), datetime(2009, 4, 2)
 
 
@@ -52,6 +52,7 @@ def test_a_client_is_answered_as_boto3s_is(both):
         ("list_instances", cluster),
         ("list_clusters", {"CreatedAfter": LONG_AGO, "CreatedBefore": LATER}),
         ("list_clusters", {"CreatedAfter": LATER}),
+        ("list_clusters", {"CreatedAfter": "2020-01-02T03:04:05Z", "CreatedBefore": "2020-02-03"}),
         ("set_termination_protection", {"JobFlowIds": [made["JobFlowId"]], "TerminationProtected": True}),
         ("describe_cluster", {"ClusterId": "j-NONE"}),
         ("describe_cluster", {"ClusterId": 7}),
