@@ -113,17 +113,23 @@ class Shape:
     @cached_property
     def member(self) -> Shape:
         """The items of a list."""
-        return self._shape(self.metadata["member"])
+        return self._part("member")
 
     @cached_property
     def key(self) -> Shape:
         """The keys of a map."""
-        return self._shape(self.metadata["key"])
+        return self._part("key")
 
     @cached_property
     def value(self) -> Shape:
         """The values of a map."""
-        return self._shape(self.metadata["value"])
+        return self._part("value")
+
+    def _part(self, name: str) -> Shape:
+        """The shape of a part. Raises AttributeError, as botocore's shapes do, where this kind of shape has none."""
+        if name not in self.metadata:
+            raise AttributeError(f"{self.type_name} {self.name} has no {name}")
+        return self._shape(self.metadata[name])
 
     def _shape(self, reference: Mapping[str, Any]) -> Shape:
         return Shape(reference["shape"], self._definitions, reference)
