@@ -237,4 +237,7 @@ def main() -> None:
         sys.exit(_complete(instruction))
     # CI runners and service managers stop us by SIGTERM: it is an interrupt like Ctrl-C, with the same choices.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.exit(run(sys.argv[1:]))
+    status = run(sys.argv[1:])
+    # The interpreter's own collection at exit would go through all modules: 110 ms after `apply`, and 20 ms like this.
+    gc.freeze()
+    sys.exit(status)

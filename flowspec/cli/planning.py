@@ -134,7 +134,7 @@ def note_renamed(plan: Plan, emr: Emr) -> None:
 
     if plan.joins or plan.converges or plan.replaces:
         return
-    for one in find_from_source(emr, source_of(Path(plan.source)), flow=plan.flow, target=plan.target):
+    for one in find_from_source(emr, partial(source_of, Path(plan.source)), flow=plan.flow, target=plan.target):
         ewarn(
             f"note: cluster {one.id} ({one.state}) was started from {plan.source} as flow {one.tags[FLOW_TAG]}; "
             f"if that is this flow under an earlier name, end it with: flowspec destroy {one.id}",

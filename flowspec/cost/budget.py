@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flowspec.cost.amounts import Range, amount_text, hours_text
-from flowspec.cost.estimate import Estimate, estimate
 from flowspec.document.tree import settle
 from flowspec.errors import SpecError
 
 if TYPE_CHECKING:
+    from flowspec.cost.estimate import Estimate
     from flowspec.document.job_flow import JobFlow
     from flowspec.document.tree import NodePath
     from flowspec.errors import Diagnostic
@@ -24,6 +24,9 @@ def estimate_of(jobflow: JobFlow, request: Request, region: str | None = None) -
 
 
 def _estimated(jobflow: JobFlow, params: Mapping[str, Any], region: str | None) -> Estimate:
+    # Imported here: the prices take 4 ms, and nothing costs on this machine.
+    from flowspec.cost.estimate import estimate
+
     return replace(estimate(params, jobflow.region or region), hours=_budget(jobflow).get("expected_hours"))
 
 

@@ -30,6 +30,7 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -137,6 +138,19 @@ def unsupported(jar: str, main_class: str | None, args: Sequence[str]) -> str | 
 def python_module(name: str, *args: str) -> tuple[str, ...]:
     """The arguments that run a module of flowspec as a process, from whatever directory."""
     return (sys.executable, str(Path(__file__).resolve().with_name("launch.py")), name, *args)
+
+
+def work_of(argv: Sequence[str]) -> Callable[[], int] | None:
+    """Returns the function that does what a streaming job's process with these arguments does; None for other programs.
+
+    It is for a fork of this process: a new interpreter takes 100 ms until it has imported as much.
+    """
+    module = python_module("flowspec.engines.streaming")
+    if tuple(argv[: len(module)]) != module:
+        return None
+    from flowspec.engines.streaming.run.client import main
+
+    return partial(main, argv[len(module) :])
 
 
 def local_file(uri: str, systems: FileSystems) -> str:

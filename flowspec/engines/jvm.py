@@ -16,8 +16,8 @@ import re
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 from flowspec.engines.paths import HDFS_HOME, FileSystems
 from flowspec.errors import FlowspecError
@@ -168,7 +168,7 @@ def _local_jobs() -> dict[str, str]:
 
 def _write_xml(path: Path, properties: Mapping[str, str]) -> None:
     entries = (
-        f"<property><name>{escape(name)}</name><value>{escape(value)}</value></property>\n"
+        f"<property><name>{escape(name, quote=False)}</name><value>{escape(value, quote=False)}</value></property>\n"
         for name, value in properties.items()
     )
     path.write_text(f"<configuration>\n{''.join(entries)}</configuration>\n", encoding="utf-8")

@@ -7,12 +7,16 @@ and the wire protocol of the embedded EMR (as AWS's front end does).
 
 from __future__ import annotations
 
+import gzip
+import json
 import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, cached_property
+from importlib.util import find_spec
+from pathlib import Path as File
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 Path: TypeAlias = "tuple[str | int, ...]"
@@ -87,38 +91,101 @@ class Problem:
     message: str
 
 
+class Shape:
+    """A shape of the model, with the names of botocore's `Shape` for what is used of it.
+
+    botocore.model and botocore.loaders import its HTTP client with them, 60 ms: as long as the rest of `compile`.
+    """
+
+    def __init__(self, name: str, definitions: Mapping[str, Any], traits: Mapping[str, Any]) -> None:
+        self.name = name
+        self.metadata: Mapping[str, Any] = {**definitions[name], **traits}
+        self.type_name: str = self.metadata["type"]
+        self.enum: list[str] = self.metadata.get("enum", [])
+        self.required_members: list[str] = self.metadata.get("required", [])
+        self._definitions = definitions
+
+    @cached_property
+    def members(self) -> dict[str, Shape]:
+        """The members of a structure."""
+        return {name: self._shape(one) for name, one in self.metadata.get("members", {}).items()}
+
+    @cached_property
+    def member(self) -> Shape:
+        """The items of a list."""
+        return self._part("member")
+
+    @cached_property
+    def key(self) -> Shape:
+        """The keys of a map."""
+        return self._part("key")
+
+    @cached_property
+    def value(self) -> Shape:
+        """The values of a map."""
+        return self._part("value")
+
+    def _part(self, name: str) -> Shape:
+        """The shape of a part. Raises AttributeError, as botocore's shapes do, where this kind of shape has none."""
+        if name not in self.metadata:
+            raise AttributeError(f"{self.type_name} {self.name} has no {name}")
+        return self._shape(self.metadata[name])
+
+    def _shape(self, reference: Mapping[str, Any]) -> Shape:
+        return Shape(reference["shape"], self._definitions, reference)
+
+
 @cache
-def loader() -> Any:
-    """Returns botocore's `Loader` of data files, which keeps what it has read."""
-    from botocore.loaders import Loader
+def _model() -> Mapping[str, Any]:
+    """Returns botocore's newest service model of EMR, or the user's own (~/.aws/models, as for the AWS CLI)."""
+    package = find_spec("botocore")
+    versions = sorted(File((package.submodule_search_locations or [""])[0], "data/emr").iterdir()) if package else []
+    file = versions[-1] / "service-2.json.gz" if versions else File()
+    if not file.is_file() or File("~/.aws/models/emr").expanduser().is_dir():
+        from botocore.loaders import Loader
 
-    return Loader()
+        found: Mapping[str, Any] = Loader().load_service_model("emr", "service-2")
+        return found
+    model: Mapping[str, Any] = json.loads(gzip.decompress(file.read_bytes()))
+    return model
+
+
+def operations() -> Mapping[str, Any]:
+    """The operations of the model by their names."""
+    found: Mapping[str, Any] = _model()["operations"]
+    return found
 
 
 @cache
-def _model() -> Any:
-    from botocore.model import ServiceModel
-
-    return ServiceModel(loader().load_service_model("emr", "service-2"), "emr")
-
-
-def input_shape(operation: str = "RunJobFlow") -> Any:
-    """The botocore `Shape` of the parameters of `operation`. Raises botocore's OperationNotFoundError."""
-    return _model().operation_model(operation).input_shape
+def shape_for(name: str) -> Shape:
+    """The shape of this name. Raises KeyError."""
+    return Shape(name, _model()["shapes"], {})
 
 
-def find_input_shape(operation: str) -> Any:
+def input_shape(operation: str = "RunJobFlow") -> Shape:
+    """The shape of the parameters of `operation`. Raises KeyError."""
+    return shape_for(operations()[operation]["input"]["shape"])
+
+
+def find_input_shape(operation: str) -> Shape | None:
     """As `input_shape`, but None for an operation that the model does not have."""
-    return input_shape(operation) if operation in _model().operation_names else None
+    return input_shape(operation) if operation in operations() else None
+
+
+@cache
+def output_shape(operation: str) -> Shape | None:
+    """The shape of the answer to `operation`, None where that says nothing. Raises KeyError."""
+    output = operations()[operation].get("output")
+    return shape_for(output["shape"]) if output else None
 
 
 @cache
 def output_members(operation: str) -> tuple[frozenset[str], tuple[str, ...]]:
     """The members of the answer to `operation`, and those of them that EMR always sends, in the model's order.
 
-    Both are empty for an operation whose answer says nothing. Raises botocore's OperationNotFoundError.
+    Both are empty for an operation whose answer says nothing. Raises KeyError.
     """
-    shape = _model().operation_model(operation).output_shape
+    shape = output_shape(operation)
     members = tuple(shape.members) if shape else ()
     return frozenset(members), tuple(name for name in members if name not in _SOMETIMES_ANSWERED)
 
@@ -126,7 +193,7 @@ def output_members(operation: str) -> tuple[frozenset[str], tuple[str, ...]]:
 def mismatches(
     value: Any, shape: Any, path: Path = (), types: Mapping[str, tuple[type, ...]] = CLIENT_TYPES
 ) -> Iterator[Mismatch]:
-    """Every place at which a value does not fit a botocore `Shape`, in the order of the value.
+    """Every place at which a value does not fit a shape, in the order of the value.
 
     `types` are the Python types that are accepted for each type of the model. Below a value of a wrong type
     nothing is looked at.
@@ -210,13 +277,13 @@ def _matches(value: str, pattern: str) -> bool:
 # -- in the words of the SDK
 
 
-def problems(params: Mapping[str, Any], operation: str = "RunJobFlow") -> list[Problem]:
-    """Everything that the installed AWS SDK refuses about `params` of `operation`, and values outside of enums.
+def problems(params: Mapping[str, Any], operation: str = "RunJobFlow", *, enums: bool = True) -> list[Problem]:
+    """Everything that the installed AWS SDK refuses about `params` of `operation`; with `enums`, wrong enum values too.
 
     Like the SDK it leaves maxima, the size of integers and patterns to the service.
     """
-    found = mismatches(params, input_shape(operation))
-    return [_problem(one) for one in found if one.kind not in ("overflow", "max", "pattern")]
+    left = ("overflow", "max", "pattern") if enums else ("overflow", "max", "pattern", "enum")
+    return [_problem(one) for one in mismatches(params, input_shape(operation)) if one.kind not in left]
 
 
 def written(path: Path) -> str:

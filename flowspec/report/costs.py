@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flowspec.cost.actual import ActualCost
-from flowspec.cost.amounts import Range, hours_text
-from flowspec.cost.estimate import Estimate
+from flowspec.cost.amounts import hours_text
 from flowspec.document.escaping import visible
-from flowspec.facts.price_table import Origin
+
+if TYPE_CHECKING:
+    from flowspec.cost.actual import ActualCost
+    from flowspec.cost.amounts import Range
+    from flowspec.cost.estimate import Estimate
+    from flowspec.facts.price_table import Origin
 
 _OLD = timedelta(days=365)
 

@@ -2,15 +2,17 @@
 
     python -m tests.benchmarks.table                            # everything, 5 rounds, 64 MiB of input
     python -m tests.benchmarks.table --only streaming --megabytes 256 --rounds 5
-    python -m tests.benchmarks.table --only start,endpoint,shapes
+    python -m tests.benchmarks.table --only start,submission,endpoint,shapes
 
 Each row runs flowspec and a peer in turn (ABAB), whole processes from start to exit, and gives the median of the
 ratios of neighbours with the smallest and the largest, and the median ratio of their CPU time (user and system, of all
 their processes), which other programs of the machine disturb less. Results are compared where both have one.
 
-start: a job of one step, beside making a boto3 client. streaming: beside the same scripts in a pipeline parallelised
+start: a job of one step, beside making a boto3 client. submission: `apply --detach` to an EMR that runs nothing, beside
+a boto3 script that sends the same request. streaming: beside the same scripts in a pipeline parallelised
 by hand for two cores. shapes: inputs that invite quadratic cost, beside a plain input of the same size. endpoint:
 calls of `flowspec emulator`, beside moto's server, by the CPU time of the server and by the time of the caller.
+clusters: calls of an emulator with many clusters, beside one with 50, which fill a page.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,6 +61,24 @@ release_label: emr-7.5.0
 instance_groups: [{role: MASTER, type: m5.xlarge, count: 1}]
 steps:
   - %s
+"""
+ON_EMR = """\
+flowspec: v1
+name: bench
+backend: emr
+region: us-east-1
+endpoint_url: %s
+release_label: emr-7.5.0
+service_role: EMR_DefaultRole
+job_flow_role: EMR_EC2_DefaultRole
+keep_alive: false
+instance_groups: [{role: MASTER, type: m5.xlarge, count: 1}]
+steps: [{name: s, type: command, args: ['true'], on_failure: TERMINATE_CLUSTER}]
+"""
+BARE = """\
+import json, sys, boto3
+client = boto3.client("emr", region_name="us-east-1", endpoint_url=sys.argv[1])
+print(client.run_job_flow(**json.load(open(sys.argv[2])))["JobFlowId"])
 """
 CLIENT = [sys.executable, "-c", "import boto3; boto3.client('emr', region_name='us-east-1')"]
 
@@ -87,8 +108,10 @@ def wait_for_adopted() -> None:
 class Bench:
     """Folders and rounds that the rows share."""
 
-    def __init__(self, folder: Path, rounds: int, megabytes: int, inputs: int) -> None:
+    def __init__(self, folder: Path, rounds: int, megabytes: int, inputs: int, clusters: int) -> None:
         self.folder, self.rounds, self.megabytes, self.inputs = folder, rounds, megabytes, inputs
+        self.clusters = clusters
+        self.has_server = False
         self.env = {**os.environ, "LC_ALL": "C", "NO_COLOR": "1", "AWS_EC2_METADATA_DISABLED": "true"}
         # They would measure one write(2) for each print(), and compiling all modules.
         for name in ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"):
@@ -100,7 +123,9 @@ class Bench:
         if done.returncode:
             raise SystemExit(f"{shlex.join(command)}:\n{done.stdout[-1000:]}{done.stderr[-2000:]}")
         wall = time.perf_counter() - started
-        wait_for_adopted()
+        # A server would be waited for, too; its clusters have no workers.
+        if not self.has_server:
+            wait_for_adopted()
         return Took(wall, cpu_of_children() - used)
 
     def apply(self, step: str, reduces: int = 1) -> Callable[[], Took]:
@@ -180,6 +205,23 @@ def start(bench: Bench) -> None:
     bench.row("tiny streaming job / boto3 client", bench.streaming(tiny, "/bin/cat", "/bin/cat"), client)
 
 
+def submission(bench: Bench) -> None:
+    """Point 5 of the aims: 1.2 at most without the preflight, whose lookups a bare script does not do."""
+    from tests.benchmarks.endpoint import ours
+
+    flowspec, keys = str(PROGRAMS / "flowspec"), {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
+    spec, request = bench.folder / "emr.yaml", bench.folder / "request.json"
+    with ours(str(bench.folder / "emr-home"), "--instant") as server:
+        spec.write_text(ON_EMR % server.url)
+        request.write_bytes(subprocess.run([flowspec, "compile", str(spec)], capture_output=True, check=True).stdout)
+        bare = lambda: bench.measure([sys.executable, "-c", BARE, server.url, str(request)], **keys)  # noqa: E731
+        bench.has_server = True
+        for name, options in (("apply --detach --skip-preflight", ["--skip-preflight"]), ("apply --detach", [])):
+            command = [flowspec, "apply", "--detach", *options, str(spec)]
+            bench.row(f"{name} / boto3 script", lambda command=command: bench.measure(command, **keys), bare)
+    bench.has_server = False
+
+
 def streaming(bench: Bench) -> None:
     """Point 1 of the aims."""
     sources = {name: data(bench, name) for name in ("keys", "log", "words")}
@@ -238,6 +280,23 @@ def endpoint(bench: Bench) -> None:
         show(f"{name} / moto", pairs, unit)
 
 
+def clusters(bench: Bench) -> None:
+    """Point 3 of the aims: with many clusters, calls take what they take with one page; ten steps in each."""
+    from tests.benchmarks.endpoint import FLOW, STEP, milliseconds, ours
+
+    calls: dict[tuple[int, str], Callable[[], object]] = {}
+    with contextlib.ExitStack() as stack:
+        for count in (50, bench.clusters):
+            call = stack.enter_context(ours(str(bench.folder / f"home-{count}"), "--instant")).connect()
+            ids = [call("RunJobFlow", **{**FLOW, "Steps": [STEP] * 10})["JobFlowId"] for _ in range(count)]
+            calls[count, "ListClusters"] = partial(call, "ListClusters")
+            calls[count, "DescribeCluster"] = partial(call, "DescribeCluster", ClusterId=ids[0])
+        for operation in ("ListClusters", "DescribeCluster"):
+            many, few = calls[bench.clusters, operation], calls[50, operation]
+            pairs = [(milliseconds(many, 50), milliseconds(few, 50)) for _ in range(bench.rounds)]
+            show(f"{operation} with {bench.clusters:,} clusters / with 50", pairs, "ms")
+
+
 def data(bench: Bench, kind: str) -> Path:
     """Reproducible lines: random keys of 101 bytes, an access log, or words of Zipf's distribution."""
     chance, path = random.Random(1), bench.folder / f"{kind}.txt"
@@ -262,9 +321,11 @@ def data(bench: Bench, kind: str) -> Path:
 
 PARTS: dict[str, Callable[[Bench], None]] = {
     "start": start,
+    "submission": submission,
     "streaming": streaming,
     "shapes": shapes,
     "endpoint": endpoint,
+    "clusters": clusters,
 }
 
 
@@ -280,6 +341,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--megabytes", type=int, default=64)
     parser.add_argument("--inputs", type=int, default=1000, help="number of small inputs")
+    parser.add_argument("--clusters", type=int, default=10_000, help="number of clusters in one home")
     given = parser.parse_args()
     machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
     print(
@@ -291,7 +353,7 @@ def main() -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     with workspace() as folder:
-        bench = Bench(folder, given.rounds, given.megabytes, given.inputs)
+        bench = Bench(folder, given.rounds, given.megabytes, given.inputs, given.clusters)
         for part in given.only.split(","):
             PARTS[part](bench)
 

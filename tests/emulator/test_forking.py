@@ -15,7 +15,7 @@ from flowspec.emulator.state import paths
 from flowspec.emulator.state.store import Store
 from flowspec.emulator.worker import forking, processes
 from tests.emulator.conftest import bash
-from tests.emulator.test_orphans import on_linux
+from tests.emulator.test_orphans import leader, on_linux, streaming
 from tests.emulator.test_worker import gone, worker_pid
 
 ROOT = Path(__file__).parents[2]
@@ -109,6 +109,39 @@ def test_the_step_of_a_forked_worker_is_killed_with_it(emr, tmp_path):
     os.kill(worker_pid(emr, cluster_id), signal.SIGKILL)
     emr.until_ended(cluster_id)
     assert gone(pid)
+
+
+@on_linux
+def test_a_streaming_job_is_a_fork_that_takes_nothing_of_the_worker_along(emr, tmp_path):
+    show = f"bash -c 'echo $FLOWSPEC_STEP_ID >{tmp_path}/new; mv {tmp_path}/new {tmp_path}/shown; sleep 300'"
+    cluster_id = emr.run(streaming(emr.home, "out", mapper=show), keep_alive=True)
+    step_id = emr.until_file(tmp_path / "shown").strip()
+    step, worker = Path(f"/proc/{leader(emr, cluster_id)}"), worker_pid(emr, cluster_id)
+    assert (step / "comm").read_text() == "flowspec-step\n"
+    assert arguments(step.name) == arguments(worker)
+    assert [path.name[:19] for path in paths.scratch(emr.home, step_id).iterdir()] == ["flowspec-streaming-"]
+    assert (step / "cwd").readlink() == paths.step_folder(emr.home, cluster_id, step_id) / "work"
+    assert os.getsid(int(step.name)) == int(step.name)
+    logs = emr.logs(cluster_id)
+    own = {str(logs / name) for name in ("stdout", "stderr", "syslog")}
+    kept = {str(file.readlink()) for file in (step / "fd").iterdir()}
+    assert {name for name in kept if name.startswith(str(emr.home))} == own
+    os.kill(worker, signal.SIGKILL)
+    emr.until_ended(cluster_id)
+    assert gone(int(step.name))
+
+
+@on_linux
+@pytest.mark.parametrize(("mark", "told"), [("j-MINE", False), ("j-OTHERS", True)])
+def test_a_worker_that_shows_another_clusters_id_forks_no_step(mark, told):
+    """It was forked from a command line in a step of that cluster, whose end kills what shows its id."""
+    code = (
+        "import os; from flowspec.emulator.worker import processes; os.environ['FLOWSPEC_CLUSTER_ID'] = 'j-MINE'; "
+        "print(processes.is_marked_by_another_cluster())"
+    )
+    environ = {**os.environ, "FLOWSPEC_CLUSTER_ID": mark}
+    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{told}\n"
 
 
 @on_linux

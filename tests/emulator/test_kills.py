@@ -108,21 +108,23 @@ def apply(folder, number):
 
 
 def living(home):
-    """The processes that work on this home, by their environment: pid and command line."""
+    """The processes that work on this home, by their environment: pid, and name with command line."""
     found = {}
     mark = f"FLOWSPEC_HOME={home}".encode()
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
             if entry.name.isdigit() and mark in (entry / "environ").read_bytes().split(b"\0"):
-                found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                found[int(entry.name)] = f"{(entry / 'comm').read_text().strip()} {words}"
     return found
 
 
 # A worker's death takes its cluster along, so that steps have a life only if it is a rare one.
+# A streaming job is a fork of the worker, with its command line.
 WEIGHTS = {
+    "flowspec-step": 4,
     "flowspec.emulator.worker.main": 1,
     "flowspec apply": 1,
-    "flowspec.engines.streaming": 4,
     "sys.stdin": 4,
     "awk": 4,
     "sort": 4,

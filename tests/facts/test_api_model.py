@@ -1,8 +1,13 @@
 """botocore's model as a judge."""
 
+import json
+import os
+import subprocess
+import sys
+
 import pytest
 
-from flowspec.facts.api_model import input_shape, mismatches, problems
+from flowspec.facts.api_model import input_shape, mismatches, output_shape, problems
 
 GOOD = {
     "Name": "flow",
@@ -74,7 +79,12 @@ def test_each_kind_of_mismatch(params, path, kind):
 
 def test_the_sdk_refuses_exactly_what_the_walker_says_it_does():
     """But for enums, which the SDK does not check, and booleans, which it takes for integers."""
+    from botocore.loaders import Loader
+    from botocore.model import ServiceModel
     from botocore.validate import ParamValidator
+
+    model = ServiceModel(Loader().load_service_model("emr", "service-2"), "emr")
+    theirs = model.operation_model("RunJobFlow").input_shape
 
     for params in (
         GOOD,
@@ -84,7 +94,49 @@ def test_the_sdk_refuses_exactly_what_the_walker_says_it_does():
         group(Typo=1),
         {**GOOD, "Tags": [1]},
     ):
-        report = ParamValidator().validate(params, input_shape()).generate_report()
+        report = ParamValidator().validate(params, theirs).generate_report()
         assert [one.message.split(":")[0].split(",")[0] for one in problems(params)] == [
             line.split(":")[0].split(",")[0] for line in report.splitlines()
         ]
+
+
+def test_the_shapes_are_those_that_botocore_itself_reads():
+    from botocore.loaders import Loader
+    from botocore.model import ServiceModel
+
+    theirs = ServiceModel(Loader().load_service_model("emr", "service-2"), "emr")
+    pairs = [
+        pair
+        for operation in theirs.operation_names
+        for model in [theirs.operation_model(operation)]
+        for pair in ((model.input_shape, input_shape(operation)), (model.output_shape, output_shape(operation)))
+    ]
+    assert len(pairs) > 100
+    seen = set()
+    while pairs:
+        wanted, found = pairs.pop()
+        if wanted is None or wanted.name in seen:
+            assert (wanted is None) == (found is None)
+            continue
+        seen.add(wanted.name)
+        kinds = {"structure": ("members",), "list": ("member",), "map": ("key", "value")}.get(wanted.type_name, ())
+        assert (found.name, found.type_name) == (wanted.name, wanted.type_name)
+        if wanted.type_name == "string":
+            assert found.enum == wanted.enum
+        if wanted.type_name == "structure":
+            assert (found.required_members, [*found.members]) == (wanted.required_members, [*wanted.members])
+            pairs += [(wanted.members[name], found.members[name]) for name in wanted.members]
+        else:
+            pairs += [(getattr(wanted, kind), getattr(found, kind)) for kind in kinds]
+
+
+def test_a_model_of_ones_own_counts_as_for_the_aws_cli(tmp_path, monkeypatch):
+    """botocore reads ~/.aws/models, where previews of the API are put."""
+    own = tmp_path / ".aws/models/emr/2999-01-01/service-2.json"
+    own.parent.mkdir(parents=True)
+    shapes = {"In": {"type": "structure", "members": {"Brand": {"shape": "New"}}}, "New": {"type": "string"}}
+    own.write_text(json.dumps({"operations": {"RunJobFlow": {"input": {"shape": "In"}}}, "shapes": shapes}))
+    code = "from flowspec.facts.api_model import input_shape; print(*input_shape().members)"
+    environ = {**os.environ, "HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout == "Brand\n"

@@ -1,11 +1,11 @@
 """The states of facts.states are those of botocore's model."""
 
 from flowspec.facts import states
-from flowspec.facts.api_model import _model
+from flowspec.facts.api_model import shape_for
 
 
 def enum(shape):
-    return set(_model().shape_for(shape).enum)
+    return set(shape_for(shape).enum)
 
 
 def test_the_states_are_all_and_only_those_of_the_model():

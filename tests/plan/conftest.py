@@ -14,7 +14,7 @@ from flowspec.backend.aws.client import Emr, Endpoint
 from flowspec.backend.aws.observe import read_back
 from flowspec.document.job_flow import JobFlow
 from flowspec.emulator.api.service import Service
-from flowspec.emulator.in_process import embedded_client
+from flowspec.emulator.in_process import EmbeddedClient, offline_session
 from flowspec.emulator.state import lifecycle
 from flowspec.emulator.state.store import Store
 from flowspec.plan.compare import make_plan
@@ -25,8 +25,8 @@ class Recording(Emr):
     """A connection that keeps the names of the operations it has called."""
 
     def __init__(self, service):
-        client, session = embedded_client(service)
-        super().__init__(Endpoint("local"), client, client, session)
+        client = EmbeddedClient(service)
+        super().__init__(Endpoint("local"), client, client, offline_session)
         self.service, self.seen = service, []
 
     def call(self, operation, **params):

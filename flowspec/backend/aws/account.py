@@ -32,7 +32,7 @@ class Account:
             outer = boto3.session.Session(region_name=endpoint.region, profile_name=endpoint.profile)
         if not (_on_ec2() or os.environ.get(_METADATA)):
             outer._session.get_component("credential_provider").remove("iam-role")
-        self._inner = session_of(endpoint, outer)._session
+        self._inner = session_of(endpoint, outer)
         self._timeout = timeout
         self.method = str(self._inner.get_credentials().method)
         self.region: str | None = endpoint.region or outer.region_name

@@ -91,10 +91,18 @@ class Endpoint:
 
 
 class Emr:
-    """A connection to one EMR. `region` is the one in use; `endpoint` the settings it was made with."""
+    """A connection to one EMR. `region` is the one in use; `endpoint` the settings it was made with.
+
+    `reader` and `creator` have the methods of boto3's client; `session` returns a botocore session for other services.
+    """
 
     def __init__(
-        self, endpoint: Endpoint, reader: Any, creator: Any, session: Any, renewed: Callable[[], Emr] | None = None
+        self,
+        endpoint: Endpoint,
+        reader: Any,
+        creator: Any,
+        session: Callable[[], Any],
+        renewed: Callable[[], Emr] | None = None,
     ) -> None:
         self.endpoint = endpoint
         self._renewed = renewed
@@ -102,8 +110,6 @@ class Emr:
         self._reader = reader
         self._creator = creator
         self._session = session
-        for client in (reader, creator):
-            client.meta.events.register("after-call.emr", _refuse_cut_short, unique_id="flowspec-cut-short")
 
     @property
     def backend(self) -> Backend:
@@ -142,7 +148,7 @@ class Emr:
         if self._renewed is None:
             return False
         fresh = self._renewed()
-        if _access_key(fresh._session) == _access_key(self._session):
+        if _access_key(fresh._session()) == _access_key(self._session()):
             return False
         self._reader, self._creator, self._session = fresh._reader, fresh._creator, fresh._session
         return True
@@ -195,7 +201,7 @@ class Emr:
         """
         client = self.s3(timeout=timeout, attempts=attempts) if service == "s3" else None
         with translated(service), _endpoint_url_checked():
-            client = client or self._session.create_client(
+            client = client or self._session().create_client(
                 service,
                 region_name=region or self.region,
                 endpoint_url=os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or self.endpoint.endpoint_url,
@@ -215,7 +221,7 @@ class Emr:
         return call
 
     def s3(self, *, timeout: float = 60, attempts: int = _READ_ATTEMPTS) -> Any:
-        """A boto3 S3 client with the same region and profile; at AWS_ENDPOINT_URL_S3 if set, else the same endpoint.
+        """A botocore S3 client with the same region and profile; at AWS_ENDPOINT_URL_S3 if set, else the same endpoint.
 
         `timeout` is how many seconds it waits for a connection, and for each answer; 60 is botocore's own.
         """
@@ -223,7 +229,7 @@ class Emr:
             url = os.environ.get("AWS_ENDPOINT_URL_S3") or self.endpoint.endpoint_url
             # Path addressing only for endpoints of one's own: there are no bucket names in their DNS.
             style = {"addressing_style": "path"} if url else {}
-            return self._session.create_client(
+            return self._session().create_client(
                 "s3",
                 region_name=self.region,
                 endpoint_url=url,
@@ -240,14 +246,14 @@ def connect(endpoint: Endpoint, session: Any = None) -> Emr:
 
 
 def connect_aws(endpoint: Endpoint, session: Any = None) -> Emr:
-    """Opens a connection through boto3: two clients, since what creates something must not be retried."""
-    outer = session_of(endpoint, session)
+    """Opens a connection through botocore: two clients, since what creates something must not be retried."""
+    inner = session_of(endpoint, session)
     with translated("connect"), _endpoint_url_checked():
         proxies = {"http": endpoint.proxy, "https": endpoint.proxy} if endpoint.proxy else None
         reader, creator = (
-            outer._session.create_client(
+            inner.create_client(
                 "emr",
-                endpoint.region or outer.region_name,
+                endpoint.region,
                 endpoint_url=endpoint.endpoint_url,
                 # None, not True: that would overrule AWS_CA_BUNDLE.
                 verify=None if endpoint.verify else False,
@@ -257,9 +263,11 @@ def connect_aws(endpoint: Endpoint, session: Any = None) -> Emr:
             )
             for attempts in (_READ_ATTEMPTS, 1)
         )
+    for client in (reader, creator):
+        client.meta.events.register("after-call.emr", _refuse_cut_short, unique_id="flowspec-cut-short")
     # A session of the caller's has credentials of the caller's, who renews them.
     renewed = None if session or endpoint.keys else partial(connect_aws, endpoint)
-    return Emr(endpoint, reader, creator, outer._session, renewed)
+    return Emr(endpoint, reader, creator, lambda: inner, renewed)
 
 
 def _access_key(session: Any) -> str:
@@ -267,15 +275,16 @@ def _access_key(session: Any) -> str:
 
 
 def session_of(endpoint: Endpoint, session: Any = None) -> Any:
-    """The boto3 `session`, or a new one: its credential providers are the ones that users know.
+    """The botocore session of a boto3 `session`, or a new one: its credential providers are the ones that users know.
 
     Raises FlowspecError when it has no credentials, or there is no such profile.
     """
-    import boto3
+    from botocore.session import Session
 
-    key, secret, token = endpoint.keys or (None, None, None)
     with translated("connect"):
-        found = session or boto3.session.Session(key, secret, token, endpoint.region, profile_name=endpoint.profile)
+        found = session._session if session else Session(profile=endpoint.profile)
+        if endpoint.keys and not session:
+            found.set_credentials(*endpoint.keys)
         if found.get_credentials() is None:
             raise _no_credentials()
         return found

@@ -7,7 +7,7 @@ works on the values made here and never sees a raw answer.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from itertools import chain, islice
@@ -240,10 +240,11 @@ def earlier_runs(emr: Emr, cluster: Cluster) -> Iterator[Cluster]:
             yield describe(emr, one.id)
 
 
-def find_from_source(emr: Emr, source: str, *, flow: str, target: str) -> list[Cluster]:
+def find_from_source(emr: Emr, source: Callable[[], str], *, flow: str, target: str) -> list[Cluster]:
     """Returns the active clusters that were started from this file on this target for flows of other names.
 
-    `source` is as in the tag `flowspec:source`: path@commit, or a path. Of many active clusters only the newest are
+    `source` returns what is in the tag `flowspec:source`: path@commit, or a path; it runs git, and is called when there
+    is a cluster to compare. Of many active clusters only the newest are
     described. Empty when EMR can't be asked: it is for a note.
     """
     try:
@@ -252,7 +253,9 @@ def find_from_source(emr: Emr, source: str, *, flow: str, target: str) -> list[C
         found = [_cluster(_described(emr, one.id), ()) for one in newest]
     except FlowspecError:
         return []
-    path = _path_of(source)
+    if not found:
+        return []
+    path = _path_of(source())
     return [
         one
         for one in found

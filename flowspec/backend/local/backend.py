@@ -1,9 +1,10 @@
-"""The embedded EMR of this machine as a `Backend`: the same client, answered inside of this process."""
+"""The embedded EMR of this machine as a `Backend`: the same calls, answered inside of this process."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from itertools import repeat
 from pathlib import Path
 from types import MappingProxyType
@@ -104,10 +105,10 @@ class LocalBackend:
 
 def connect_to(service: Service, endpoint: Endpoint) -> Emr:
     """Opens a connection to a service in this process, which was made with the settings of `endpoint`."""
-    from flowspec.emulator.in_process import embedded_client
+    from flowspec.emulator.in_process import EmbeddedClient, offline_session
 
-    client, inner = embedded_client(service)
-    return Emr(endpoint, client, client, inner)
+    client = EmbeddedClient(service)
+    return Emr(endpoint, client, client, cache(offline_session))
 
 
 def home_of(endpoint: Endpoint) -> Path:

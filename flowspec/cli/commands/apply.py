@@ -32,7 +32,10 @@ from flowspec.cli.policies import POLICY
 from flowspec.cli.selection import FLEET, PATHS, names_many
 
 if TYPE_CHECKING:
+    from flowspec.backend.aws.client import Emr
+    from flowspec.backend.aws.runs.hooks import Hooks
     from flowspec.cli.options import OnInterrupt
+    from flowspec.document.job_flow import JobFlow
     from flowspec.plan.changes import Plan
 
 
@@ -91,10 +94,8 @@ def command(  # noqa: PLR0917 - click passes options by name
         return apply_specs(paths, selects, following, jobs=jobs, prune=prune, yes=yes, format_=format_, **options)
     (spec,) = paths
     from flowspec.backend.aws.apply import apply
-    from flowspec.backend.aws.runs.hooks import Hooks
     from flowspec.backend.aws.runs.relaunch import Launches
     from flowspec.cli.follow import follow, print_detached
-    from flowspec.cli.overrun import with_budget_warning
     from flowspec.pipeline import refuse_wrong
     from flowspec.plan.compare import lives_on
     from flowspec.report import plans
@@ -113,20 +114,38 @@ def command(  # noqa: PLR0917 - click passes options by name
     if detach:
         return print_detached(chosen, format_, joined=applied.joined)
     launches = Launches(made, emr, notify)
-    hooks = Hooks(flow, emr, partial(ewarn, secrets=made.secrets), allow_commands)
     code = follow(
         chosen,
         timeout=timeout,
         on_interrupt=on_interrupt,
         format_=format_,
-        sleep=with_budget_warning(time.sleep, emr, applied.cluster_id, flow, made.cost),
+        sleep=_sleep(made, flow, emr, applied.cluster_id),
         launches=launches,
-        hooks=hooks,
+        hooks=_hooks(made, flow, emr, allow_commands),
     )
     # A saved plan, which can't be made again, is of what did run.
     if code in {Exit.STEP_FAILED, Exit.CANCELLED} and again and not lives_on(made.request):
         eprint("the same command with --rerun failed runs what is left")
     return code
+
+
+def _sleep(made: Plan, flow: JobFlow, emr: Emr, cluster_id: str) -> Callable[[float], None]:
+    """How the watcher waits between two looks: with a warning when the budget of the run is used up."""
+    if made.cost is None:
+        return time.sleep
+    # Imported here: the prices take 4 ms, and nothing costs on this machine.
+    from flowspec.cli.overrun import with_budget_warning
+
+    return with_budget_warning(time.sleep, emr, cluster_id, flow, made.cost)
+
+
+def _hooks(made: Plan, flow: JobFlow, emr: Emr, allow_commands: bool) -> Hooks | None:
+    if not flow.fields.get("hooks"):
+        return None
+    # Imported here: it brings an HTTP client, which takes 10 ms.
+    from flowspec.backend.aws.runs.hooks import Hooks
+
+    return Hooks(flow, emr, partial(ewarn, secrets=made.secrets), allow_commands)
 
 
 def _shown(again: Callable[[], Plan]) -> Plan:

@@ -29,7 +29,7 @@ from flowspec.emulator.api.catalogue import versions_of
 from flowspec.emulator.api.errors import validation
 from flowspec.emulator.state import ids, instances, lifecycle, paths, releases
 from flowspec.emulator.state.identity import home_id
-from flowspec.emulator.state.store import Record, Store
+from flowspec.emulator.state.store import Record
 from flowspec.emulator.worker import supervisor
 from flowspec.facts import states
 from flowspec.facts.limits import MAX_TERMINATED_AT_ONCE
@@ -132,11 +132,7 @@ def _start_worker(call: Call, cluster_id: str, lock: int) -> None:
     try:
         call.start_worker(call.home, cluster_id, lock)
     except OSError as error:
-        with Store(call.home) as store, store.writing():
-            cluster = store.get("cluster", cluster_id)
-            assert cluster is not None, "a cluster whose lock is held is not pruned"
-            message = f"the worker process could not be started: {error}"
-            lifecycle.fail(store, cluster, "INTERNAL_ERROR", message)
+        supervisor.fail_unstarted(call.home, cluster_id, error)
 
 
 def describe_cluster(call: Call, params: Params) -> Answer:

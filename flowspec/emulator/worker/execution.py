@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +16,10 @@ from pathlib import Path
 from flowspec.emulator.api.steps import properties
 from flowspec.emulator.state import paths
 from flowspec.emulator.state.store import Record
-from flowspec.emulator.worker import logs, processes
+from flowspec.emulator.worker import forking, logs, processes
+from flowspec.emulator.worker.processes import Process
 from flowspec.emulator.worker.s3_sync_wrapper import s3_root, wrapped
-from flowspec.engines import Command, command_for, script_argv
+from flowspec.engines import Command, command_for, script_argv, work_of
 from flowspec.engines.paths import split_uri
 from flowspec.errors import FlowspecError
 from flowspec.facts.uris import S3_SCHEMES
@@ -38,7 +38,7 @@ class Running:
     `shown` is the command in the controller log, `started` a monotonic time, `signalled` whether it was asked to end.
     """
 
-    process: subprocess.Popen[bytes]
+    process: Process
     folder: Path
     logs: Path
     shown: str
@@ -141,14 +141,15 @@ def _start(command: Command, folder: Path, live: Path, shown: str) -> Running:
         f"INFO Working dir {folder / 'work'}",
         stamped=False,
     )
-    process = processes.start(
-        command.argv,
+    place = processes.Place(
         note=folder / "process",
         folder=folder / "work",
         stdout=live / "stdout",
         stderr=live / "stderr",
         environment={**os.environ, **command.environment},
     )
+    work = work_of(command.argv) if forking.can_fork_step() else None
+    process = forking.fork_step(work, place) if work else processes.start(command.argv, place)
     logs.write_controller(live, f"INFO startRun() called. Child Pid: {process.pid}")
     return Running(process, folder, live, shown, time.monotonic())
 

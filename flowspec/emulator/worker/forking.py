@@ -1,4 +1,4 @@
-"""Starts workers as forks of a process that has everything imported already (Linux).
+"""Starts workers, and streaming jobs, as forks of a process that has everything imported already (Linux).
 
 A new interpreter takes 0.2 s of CPU until its worker is ready, a fork some milliseconds. A fork inherits the whole
 process, so it happens only where that is safe (see `can_fork`), and the child lets go of everything first: open files,
@@ -14,7 +14,7 @@ import os
 import signal
 import socket
 import sys
-import threading
+import tempfile
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,6 +23,7 @@ from typing import NoReturn
 
 from flowspec.emulator.state import paths
 from flowspec.emulator.worker import processes
+from flowspec.errors import FlowspecError
 
 # A message to the fork server is a home, a NUL and a cluster's id; a path has 4096 bytes at most (PATH_MAX).
 _LONGEST_MESSAGE = 1 << 13
@@ -31,13 +32,21 @@ _OK = b"+"
 
 def can_fork(home: Path) -> bool:
     """Returns whether a worker can be a fork of this process."""
-    # After a fork only the calling thread exists; locks that others held stay locked. Threads of libraries count as
-    # well, which is why the kernel is asked. On macOS system libraries may not be used after a fork.
-    if sys.platform != "linux" or len(list(Path("/proc/self/task").iterdir())) > 1:
-        return False
     # SQLite counts the locks of a file for each process: a child that inherits a connection takes its locks for its
     # own (https://www.sqlite.org/howtocorrupt.html, section 2.6).
-    return not _is_open(paths.database(home))
+    return _has_one_thread() and not _is_open(paths.database(home))
+
+
+def can_fork_step() -> bool:
+    """Returns whether a step that never opens the store can be a fork of this process, the worker of its cluster."""
+    return _has_one_thread() and not processes.is_marked_by_another_cluster()
+
+
+def _has_one_thread() -> bool:
+    """Returns whether this process may be forked. On macOS system libraries may not be used after a fork."""
+    # After a fork only the calling thread exists; locks that others held stay locked. Threads of libraries count as
+    # well, which is why the kernel is asked.
+    return sys.platform == "linux" and len(list(Path("/proc/self/task").iterdir())) == 1
 
 
 def _is_open(path: Path) -> bool:
@@ -60,16 +69,70 @@ def fork_worker(home: Path, cluster_id: str, lock: int) -> int:
 
     Raises OSError.
     """
-    with paths.worker_log(home, cluster_id).open("ab", buffering=0) as log:
-        ready, inherited = os.pipe()
-        pid = os.fork()
-        if not pid:
-            _run(lambda: _be_worker(home, cluster_id, lock, log.fileno()))
+    ready, inherited = os.pipe()
+    pid = _fork_worker(home, cluster_id, lock)
     # Ends when the child has let go of the pipe: until then a signal to this process's group would reach it.
     os.close(inherited)
     os.read(ready, 1)
     os.close(ready)
     return pid
+
+
+def _fork_worker(home: Path, cluster_id: str, lock: int) -> int:
+    with paths.worker_log(home, cluster_id).open("ab", buffering=0) as log:
+        pid = os.fork()
+        if not pid:
+            _run(lambda: _be_worker(home, cluster_id, lock, log.fileno()))
+        return pid
+
+
+class Fork:
+    """A child that was forked, with what `subprocess.Popen` tells of one."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._status: int | None = None
+
+    def poll(self) -> int | None:
+        """Returns the exit status, minus N after signal N; None while it runs."""
+        if self._status is None and (ended := os.waitpid(self.pid, os.WNOHANG))[0]:
+            self._status = os.waitstatus_to_exitcode(ended[1])
+        return self._status
+
+
+def fork_step(work: Callable[[], int], place: processes.Place) -> Fork:
+    """Forks the process of a step, which ends with the exit status that `work` returns. Raises OSError."""
+    with place.stdout.open("ab") as out, place.stderr.open("ab") as err:
+        ready, inherited = os.pipe()
+        pid = os.fork()
+        if not pid:
+            _run(lambda: _be_step(work, place, (out.fileno(), err.fileno()), inherited))
+    os.close(inherited)
+    # Its session and its pid file are there, so that it can be killed from now on.
+    started = os.read(ready, 1)
+    os.close(ready)
+    if not started:
+        os.waitpid(pid, 0)
+        raise processes.no_pid_file(place.note)
+    return Fork(pid)
+
+
+def _be_step(work: Callable[[], int], place: processes.Place, output: tuple[int, int], ready: int) -> int:
+    detach(keep=ready, output=output)
+    processes.become_step(place.note)
+    os.write(ready, _OK)
+    os.close(ready)
+    os.chdir(place.folder)
+    os.environ.clear()
+    os.environ.update(place.environment)
+    # What was made of the worker's environment and folder: the folder for temporary files, and "" for the current one.
+    tempfile.tempdir = None
+    sys.path[:] = filter(None, sys.path)
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - stays open
+    try:
+        return work()
+    finally:
+        sys.stdout.flush()
 
 
 def _run(work: Callable[[], int]) -> NoReturn:
@@ -84,7 +147,7 @@ def _run(work: Callable[[], int]) -> NoReturn:
 
 
 def _be_worker(home: Path, cluster_id: str, lock: int, log: int) -> int:
-    detach(keep=lock, output=log)
+    detach(keep=lock, output=(log, log))
     os.chdir(paths.cluster_folder(home, cluster_id))
     environment = processes.worker_environment(cluster_id)
     os.environ.clear()
@@ -94,10 +157,10 @@ def _be_worker(home: Path, cluster_id: str, lock: int, log: int) -> int:
     return main([str(home), cluster_id, str(lock)])
 
 
-def detach(*, keep: int, output: int | None = None) -> None:
+def detach(*, keep: int, output: tuple[int, ...] = ()) -> None:
     """Makes a forked child independent of its parent: a session of its own, no open files but `keep`.
 
-    Standard output and error go to the descriptor `output`, by default nowhere.
+    Standard output and error go to the descriptors `output`, by default nowhere.
     """
     # Objects of the parent are never destroyed here: a destructor might write to a file or end a transaction.
     gc.freeze()
@@ -111,11 +174,10 @@ def detach(*, keep: int, output: int | None = None) -> None:
     # Replaced and not closed: an object of the parent, such as a log handler, might write to a descriptor's number,
     # which must not be that of a file opened later.
     for descriptor in _open_files():
-        if descriptor not in {keep, output, nothing}:
+        if descriptor not in {keep, *output, nothing}:
             os.dup2(nothing, descriptor, inheritable=descriptor <= 2)
-    if output is not None:
-        for descriptor in (1, 2):
-            os.dup2(output, descriptor)
+    for standard, descriptor in enumerate(output, 1):
+        os.dup2(descriptor, standard)
     logging.root.handlers.clear()
     sys.stdin = open(0, closefd=False)  # noqa: SIM115 - stays open
     sys.stdout = sys.stderr = open(2, "w", buffering=1, closefd=False, errors="backslashreplace")  # noqa: SIM115
@@ -131,19 +193,20 @@ class ForkServer:
         # Imported here, so that the fork server, and so each worker, has it.
         from flowspec.emulator.worker import main  # noqa: F401
 
-        self._guard = threading.Lock()
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         if not os.fork():
             _run(lambda: _serve(theirs))
         theirs.close()
 
     def start(self, home: Path, cluster_id: str, lock: int) -> None:
-        """Forks the worker of a cluster, which inherits the lock. Raises OSError."""
-        with self._guard:
+        """Has the worker of a cluster forked, which inherits the lock; does not wait for it. Raises OSError.
+
+        RunJobFlow takes 1 ms of CPU, and a fork 3 ms, on another core. Until then the message holds the lock.
+        """
+        try:
             socket.send_fds(self._socket, [b"\0".join((os.fsencode(home), cluster_id.encode()))], [lock])
-            answer = self._socket.recv(_LONGEST_MESSAGE)
-        if answer != _OK:
-            raise OSError(answer.decode() or "the process that forks workers has ended")
+        except BrokenPipeError as error:
+            raise OSError("the process that forks workers has ended") from error
 
 
 def start_by_fork() -> Callable[[Path, str, int], None] | None:
@@ -163,14 +226,17 @@ def _serve(requests: socket.socket) -> int:
         if not message:
             return 0
         home, _, cluster_id = message.partition(b"\0")
-        requests.send(_forked(Path(os.fsdecode(home)), cluster_id.decode(), locks[0]))
+        _fork_or_fail(Path(os.fsdecode(home)), cluster_id.decode(), locks[0])
 
 
-def _forked(home: Path, cluster_id: str, lock: int) -> bytes:
+def _fork_or_fail(home: Path, cluster_id: str, lock: int) -> None:
+    from flowspec.emulator.worker.supervisor import fail_unstarted
+
     try:
-        fork_worker(home, cluster_id, lock)
+        # Nobody sends signals to this process's group, so the child's new session need not be waited for.
+        _fork_worker(home, cluster_id, lock)
     except OSError as error:
-        return str(error).encode()
+        with suppress(FlowspecError):  # the next call finds a cluster without a worker
+            fail_unstarted(home, cluster_id, error)
     finally:
         os.close(lock)
-    return _OK

@@ -21,7 +21,9 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 CLUSTER_ID = "FLOWSPEC_CLUSTER_ID"
 """Environment variable of a cluster's worker and all of its descendants."""
@@ -34,40 +36,55 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 _WORKER_NAME = b"flowspec-worker"  # 15 bytes, the most that the kernel keeps
+_STEP_NAME = b"flowspec-step"
 # Seconds to wait for killed processes: usually milliseconds, but uninterruptible disk waits (state D) can last.
 _KILL_TIMEOUT_SECONDS = 3.0
 
 
-def start(
-    argv: Sequence[str],
-    *,
-    note: Path,
-    folder: Path,
-    stdout: Path,
-    stderr: Path,
-    environment: Mapping[str, str],
-) -> subprocess.Popen[bytes]:
-    """Starts a process in `folder` with its own session, which writes the pid file `note`.
+class Process(Protocol):
+    """A child process: a `subprocess.Popen`, or a fork of the worker."""
 
-    Raises OSError if it can't be started.
-    """
-    with stdout.open("ab") as out, stderr.open("ab") as err:
+    pid: int
+
+    def poll(self) -> int | None:
+        """Returns the exit status, minus N after signal N; None while it runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a process is started with: its pid file `note`, its working directory, its output, its environment."""
+
+    note: Path
+    folder: Path
+    stdout: Path
+    stderr: Path
+    environment: Mapping[str, str]
+
+
+def start(argv: Sequence[str], place: Place) -> subprocess.Popen[bytes]:
+    """Starts a process with its own session, which writes its pid file. Raises OSError if it can't be started."""
+    with place.stdout.open("ab") as out, place.stderr.open("ab") as err:
         try:
             # Python code between fork and exec is safe only in a single-threaded process; workers are.
             return subprocess.Popen(
                 argv,
-                cwd=folder,
+                cwd=place.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                env=dict(environment),
-                preexec_fn=_before_exec(note),  # noqa: PLW1509
+                env=dict(place.environment),
+                preexec_fn=_before_exec(place.note),  # noqa: PLW1509
             )
         except subprocess.SubprocessError as error:
-            raise OSError(f"the pid file {note} could not be written (is the disk full?)") from error
+            raise no_pid_file(place.note) from error
 
 
-def send(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+def no_pid_file(note: Path) -> OSError:
+    """Returns the error for a process that could not write its pid file."""
+    return OSError(f"the pid file {note} could not be written (is the disk full?)")
+
+
+def send(process: Process, number: signal.Signals) -> None:
     """Sends a signal to the process group of a process; does nothing if it has ended."""
     try:
         os.killpg(process.pid, number)
@@ -76,7 +93,7 @@ def send(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
         return
 
 
-def forget_if_gone(process: subprocess.Popen[bytes], note: Path) -> None:
+def forget_if_gone(process: Process, note: Path) -> None:
     """Removes the pid file of an ended process, unless other processes of its group still run."""
     try:
         os.killpg(process.pid, 0)
@@ -125,6 +142,24 @@ def become_worker() -> None:
         libc = ctypes.CDLL(None)
         libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
         libc.prctl(_PR_SET_NAME, _WORKER_NAME)
+
+
+def become_step(note: Path) -> None:
+    """Makes a fork of the worker, which leads a session of its own, the process of a step, with the pid file `note`.
+
+    It keeps the environment of the worker in /proc, but not the name, by which workers are spared.
+    """
+    if _ON_LINUX:
+        ctypes.CDLL(None).prctl(_PR_SET_NAME, _STEP_NAME)
+    _parent_death_signal()()
+    _write_note(note)
+
+
+def is_marked_by_another_cluster() -> bool:
+    """Returns whether the end of another cluster would kill the forks of this worker: a step of it ran `flowspec`."""
+    own = f"{CLUSTER_ID}={os.environ.get(CLUSTER_ID)}".encode()
+    marks = [entry for entry in _environment(os.getpid()) if entry.startswith(f"{CLUSTER_ID}=".encode())]
+    return any(mark != own for mark in marks)
 
 
 def collect_adopted(started: Collection[int]) -> None:
@@ -226,9 +261,13 @@ def _before_exec(note: Path) -> Callable[[], None]:
     def prepare() -> None:
         os.setsid()
         die_with_parent()
-        note.write_text(f"{os.getpid()} {identity(os.getpid())}\n")
+        _write_note(note)
 
     return prepare
+
+
+def _write_note(note: Path) -> None:
+    note.write_text(f"{os.getpid()} {identity(os.getpid())}\n")
 
 
 def _parent_death_signal() -> Callable[[], object]:

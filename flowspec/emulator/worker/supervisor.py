@@ -59,6 +59,12 @@ def start(home: Path, cluster_id: str, lock: int, *, environ: Mapping[str, str] 
         _started.add(_spawn(home, cluster_id, lock, environ))
 
 
+def fail_unstarted(home: Path, cluster_id: str, error: OSError) -> None:
+    """Ends a cluster whose worker could not be started."""
+    with Store(home) as store:
+        _fail(store, cluster_id, f"the worker process could not be started: {error}")
+
+
 def _spawn(home: Path, cluster_id: str, lock: int, environ: Mapping[str, str] | None) -> int:
     with paths.worker_log(home, cluster_id).open("ab") as log:
         worker = subprocess.Popen(

@@ -11,8 +11,8 @@ from flowspec.backend.aws.backend import BACKEND
 from flowspec.backend.aws.client import Emr, Endpoint
 from flowspec.backend.aws.verdict import Outcome
 from flowspec.backend.aws.watch import Ended, Fleet, StepChanged, Unreachable
+from flowspec.backend.local.backend import connect_to
 from flowspec.emulator.api.service import Service
-from flowspec.emulator.in_process import embedded_client
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.facts.rates import ALL, RATES
 
@@ -186,8 +186,7 @@ def test_a_closed_fleet_without_clusters_has_no_events():
 
 
 def test_on_the_embedded_emr_clusters_are_added_by_threads(tmp_path):
-    client, inner = embedded_client(Service(tmp_path / "home", instant=True, account_rules=False))
-    emr = Emr(Endpoint("local"), client, client, inner)
+    emr = connect_to(Service(tmp_path / "home", instant=True, account_rules=False), Endpoint("local"))
     fleet, made = Fleet(emr), []
 
     def submit():

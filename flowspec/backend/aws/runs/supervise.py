@@ -14,7 +14,6 @@ from datetime import datetime, timedelta, timezone
 
 from flowspec.backend.aws.change import add
 from flowspec.backend.aws.client import Emr
-from flowspec.backend.aws.diagnosis.diagnose import diagnose
 from flowspec.backend.aws.lock import Lock, locked
 from flowspec.backend.aws.observe import read_steps
 from flowspec.backend.aws.runs.settle import (
@@ -194,6 +193,9 @@ class Supervisor:
         code = codes.of(step)
         if code is not None and (code in policy.skip or str(code) in policy.causes):
             return code not in policy.skip
+        # Imported when a step with a policy has failed: its rules take 20 ms.
+        from flowspec.backend.aws.diagnosis.diagnose import diagnose
+
         # Without logs, too: what EMR itself says may be enough.
         diagnosis = diagnose(cluster, Verdict(Outcome.STEP_FAILED, step), codes.logs)
         rules = frozenset[str]().union(*(_CAUSES.get(cause, ()) for cause in policy.causes))
