@@ -20,6 +20,7 @@ from flowspec.document.tree import settle
 from flowspec.errors import Diagnostic, Severity, SpecError
 from flowspec.request.assets import Asset, Files
 from flowspec.request.origins import Origins, Path, record_patch
+from flowspec.request.packages import secrets_of
 from flowspec.request.public_form import public_form
 from flowspec.request.shapes.registry import SHAPES
 from flowspec.request.shapes.shape import Route
@@ -33,8 +34,8 @@ class Request:
 
     `params` are its keyword arguments for boto3: a new dict each time, so changing one changes nothing else.
     `digest` (sha256, hex) depends on all parameters and on the content of all assets, and tells no secret. `secrets`
-    are texts that must not be shown. `origins` are the paths of the request's parts, each with the path in the spec
-    that it comes from (`origins.locate`).
+    are texts that must not be shown, `warnings` what was noticed on the way. `origins` are the paths of the
+    request's parts, each with the path in the spec that it comes from (`origins.locate`).
     """
 
     digest: str
@@ -42,6 +43,7 @@ class Request:
     params: Snapshot = Snapshot()  # noqa: RUF009 - a descriptor, no default
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     origins: Origins = field(default_factory=dict, repr=False, compare=False)
+    warnings: tuple[Diagnostic, ...] = field(default=(), repr=False, compare=False)
 
     def __hash__(self) -> int:
         return hash(self.digest)
@@ -64,7 +66,9 @@ def compile(jobflow: JobFlow) -> Request:
     if any(one.severity is Severity.ERROR for one in found):
         raise SpecError(settle([*jobflow.warnings, *found], jobflow.target, jobflow.secrets))
     assets = compiler.files.assets
-    return Request(digest(params, assets, jobflow.secrets), assets, params, jobflow.secrets, compiler.origins)
+    warnings = settle(found, jobflow.target, jobflow.secrets)
+    secrets = jobflow.secrets | secrets_of(assets)
+    return Request(digest(params, assets, secrets), assets, params, secrets, compiler.origins, warnings)
 
 
 def digest(params: Mapping[str, Any], assets: tuple[Asset, ...], secrets: Collection[str] = ()) -> str:

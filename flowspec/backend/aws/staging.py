@@ -7,7 +7,7 @@ open file. S3 compares what arrives with the hash, which it is given along.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from threading import Lock
@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.s3 import s3_errors
 from flowspec.backend.aws.shared import Answers
+from flowspec.backend.packing import packed_asset
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.facts.uris import split_s3
 from flowspec.plan.changes import Action, Plan
@@ -41,9 +42,9 @@ def stage(emr: Emr, assets: Iterable[Asset], *, in_parts: int = _IN_PARTS) -> It
     s3: Any = None
     for asset in assets:
         s3 = s3 or emr.s3()
-        missing = not _exists(s3, asset.uri)
+        missing = not exists(s3, asset.uri)
         if missing:
-            _upload(s3, asset, in_parts)
+            _upload(s3, packed_asset(asset), in_parts)
         yield asset, missing
 
 
@@ -59,7 +60,7 @@ class StagedFiles:
         self._answers: Answers[bool | None] = Answers()
         self._lock = Lock()
         self._left = _LOOKED_AT
-        self._s3: Any = None
+        self._exists: Callable[[str], bool] | None = None
 
     def is_staged(self, uri: str) -> bool | None:
         """Returns whether a file is there by a HeadObject; None when 50 others were looked up before it.
@@ -73,8 +74,8 @@ class StagedFiles:
             if not self._left:
                 return None
             self._left -= 1
-            self._s3 = self._s3 or self._emr.s3(attempts=2)
-        return _exists(self._s3, uri)
+            self._exists = self._exists or self._emr.backend.staged_lookup(self._emr)
+        return self._exists(uri)
 
 
 def note_staged(files: StagedFiles, plan: Plan) -> Plan:
@@ -108,7 +109,8 @@ def note_staged(files: StagedFiles, plan: Plan) -> Plan:
     return replace(plan, changes=lines, staged=frozenset(staged), notes=(*plan.notes, *notes))
 
 
-def _exists(s3: Any, uri: str) -> bool:
+def exists(s3: Any, uri: str) -> bool:
+    """True if an object is at a URI, by a HeadObject. Raises ServiceError when S3 refuses or can't be asked."""
     from botocore.exceptions import ClientError
 
     bucket, key = split_s3(uri)

@@ -13,8 +13,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from flowspec.facts import streaming_options
+from flowspec.facts.pythons import python_of
 from flowspec.facts.uris import is_s3, split_at_commas
 from flowspec.request.assets import Asset, is_relative, looks_like_file
+from flowspec.request.packages import LINK, packages_uri, wanted_version
 from flowspec.request.steps.access import Access, Use, file_fields
 from flowspec.request.steps.kind import Fields, Path, SpecStep, without_empty
 from flowspec.request.steps.options import Option, Table, read, words
@@ -46,6 +48,7 @@ def invocation(target: StepTarget) -> Invocation:
 
 def compile(step: SpecStep) -> dict[str, Any]:
     """Hadoop Streaming with the step's options; files of the commands are shipped to the tasks."""
+    step = _with_packages(step)
     shipped = _ShippedFiles(step)
     streaming = [
         word for key in step.fields if key == "args" or key in OPTIONS for word in _option_words(key, step, shipped)
@@ -53,6 +56,45 @@ def compile(step: SpecStep) -> dict[str, Any]:
     # After the commands: only then it is known which files they need, and -files comes before them.
     args = [*_generic_words(step, shipped), *streaming]
     return (Invocation(step.file("jar")) if "jar" in step.fields else invocation(step.target)).step(args)
+
+
+def _with_packages(step: SpecStep) -> SpecStep:
+    """The step with an archive of its Python packages, which the tasks find by PYTHONPATH.
+
+    The tasks run in the folder that the archive is linked in, and Python makes PYTHONPATH absolute when it starts.
+    """
+    uri = packages_uri(step)
+    if uri is None:
+        return step
+    _refuse_conflicts(step)
+    _warn_of_another_python(step)
+    archives = [*step.fields.get("archives", ()), f"{uri}#{LINK}"]
+    variables = step.fields.get("cmdenv", {})
+    path = ":".join(filter(None, (variables.get("PYTHONPATH"), f"./{LINK}")))
+    added = {"archives": archives, "cmdenv": {**variables, "PYTHONPATH": path}}
+    return step._replace(fields={**step.fields, **added})
+
+
+def _refuse_conflicts(step: SpecStep) -> None:
+    for key in _LINKED:
+        for index, text in enumerate(step.fields.get(key, ())):
+            if _link_name(text) == LINK:
+                message = f"'{LINK}' is the folder of the step's Python packages"
+                step.files.report("FS284", (*step.at, key, index), message, hint="give it another name: path#name")
+    # Hadoop takes the first -archives and overlooks a second one.
+    if "-archives" in step.fields.get("generic_args", ()):
+        message = "-archives here would hide that of the step's Python packages"
+        step.files.report("FS284", (*step.at, "generic_args"), message, hint="use `archives`")
+
+
+def _warn_of_another_python(step: SpecStep) -> None:
+    flow, version = step.files.jobflow, wanted_version(step)
+    release = python_of(flow.fields.get("release_label"))
+    if flow.backend == "emr" and release and version != release.versions[0]:
+        message = f"python3 of {flow.fields['release_label']} is {release.versions[0]}, the packages are for {version}"
+        there = "" if version in release.versions else ", which a bootstrap action has to install"
+        hint = f"let the first line of the scripts be #!/usr/bin/env python{version}{there}"
+        step.files.report("FS285", step.at, message, hint=hint)
 
 
 def _option_words(key: str, step: SpecStep, shipped: _ShippedFiles) -> list[str]:
