@@ -32,13 +32,14 @@ from flowspec.request.assets import Asset
 from flowspec.request.packages import Packages
 from flowspec.request.requirements import (
     Entry,
+    Option,
     Package,
     canonical_name,
     missing_packages,
     without_credentials,
 )
 
-_TOLD_LINES = 4
+_TOLD_LINES, _TOLD_CHARACTERS = 4, 200
 # What an installer writes about itself, or for the machine it runs on.
 _OF_INSTALLATION = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"})
 _COMPILED = re.compile(r"\.(so|pyd|dylib)(\.\d+)*$")
@@ -73,7 +74,7 @@ def packed_asset(asset: Asset, home: Path | None = None) -> Asset:
 
 def pack(packages: Packages, home: Path | None = None) -> Path:
     """Packs packages; returns the path of the archive, which may be there already. Raises FlowspecError."""
-    folder = (home or default_home()) / "python"
+    folder = (home or default_home()).absolute() / "python"
     path = folder / f"{packages.key}.zip"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -222,52 +223,53 @@ def _tidy(tree: Path) -> None:
 
 
 def _run(packages: Packages, lines: Sequence[str], tree: Path, scratch: Path) -> None:
+    """Fills a folder with what the lines of a requirements file ask for. Raises FlowspecError."""
     file, constraints = scratch / "requirements.txt", scratch / "constraints.txt"
-    wanted = packages.requirements
-    options = [" ".join(filter(None, (one.name, shlex.quote(str(one.folder or one.value))))) for one in wanted.options]
-    file.write_text("\n".join([*options, *lines, ""]), "utf-8")
-    limits = [_line(one) for one in wanted.constraints if one.applies(packages.environment)]
+    file.write_text("\n".join([*map(_option_line, packages.requirements.options), *lines, ""]), "utf-8")
+    limits = [_line(one) for one in packages.requirements.constraints if one.applies(packages.environment)]
     constraints.write_text("\n".join([*limits, ""]), "utf-8")
-    argv = [
-        *_installer(packages),
-        "--target",
-        str(tree),
-        "-r",
-        str(file),
-        *(("-c", str(constraints)) if limits else ()),
-    ]
+    asked = ["-r", str(file), *(["-c", str(constraints)] if limits else [])]
+    if importlib.util.find_spec("pip"):
+        _by_pip(packages, asked, tree, scratch)
+    elif uv := shutil.which("uv"):
+        fixed = ["pip", "install", "--no-build", "--link-mode=copy", f"--python={sys.executable}"]
+        _call(packages, [uv, *fixed, *_uv_platform(packages), "--target", str(tree), *asked], scratch)
+    else:
+        raise FlowspecError(
+            "there is neither pip nor uv to pack Python packages with",
+            remedy=f"{sys.executable} -m ensurepip, or install uv",
+        )
+
+
+def _option_line(option: Option) -> str:
+    return f"{option.name} {shlex.quote(str(option.folder or option.value))}" if option.value else option.name
+
+
+def _by_pip(packages: Packages, asked: Sequence[str], tree: Path, scratch: Path) -> None:
+    """Downloads wheels, and then unpacks them: `pip install` alone overlooks Requires-Python of another Python."""
+    wheels = scratch / "wheels"
+    shutil.rmtree(wheels, ignore_errors=True)
+    wheels.mkdir()
+    pip = [sys.executable, "-m", "pip", "--quiet"]
+    platform = ["--only-binary=:all:", *_pip_platform(packages)]
+    _call(packages, [*pip, "download", *platform, "--dest", str(wheels), *asked], scratch)
+    unpacking = ["--no-deps", "--no-index", "--no-compile", "--no-warn-script-location", "--target", str(tree)]
+    _call(packages, [*pip, "install", *platform, *unpacking, *map(str, sorted(wheels.glob("*.whl")))], scratch)
+
+
+def _call(packages: Packages, argv: Sequence[str], scratch: Path) -> None:
     # Not in the folder of the caller, whose files Python would import in place of pip's.
     done = subprocess.run(argv, cwd=scratch, env=_environment(), capture_output=True, text=True, check=False)
     if done.returncode:
-        raise _failure(packages, Path(argv[0]).name if argv[0] != sys.executable else "pip", done.stdout + done.stderr)
+        raise _failure(packages, "pip" if argv[0] == sys.executable else "uv", done.stdout + done.stderr)
 
 
 def _environment() -> dict[str, str]:
-    """The environment without the settings of pip that contradict `--target`; the user's indexes stay."""
+    """The environment without the settings of pip that contradict the options; the user's indexes stay."""
     dropped = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_VIRTUALENV", "PIP_REQUIREMENT")
     kept = {key: value for key, value in os.environ.items() if key not in dropped}
-    return {**kept, "PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "NO_COLOR": "1"}
-
-
-def _installer(packages: Packages) -> list[str]:
-    """The command of pip, else of uv, up to what is to be installed. Raises FlowspecError where there is neither."""
-    if importlib.util.find_spec("pip"):
-        fixed = ["install", "--only-binary=:all:", "--no-compile", "--no-warn-script-location"]
-        return [sys.executable, "-m", "pip", *fixed, *_pip_platform(packages)]
-    if uv := shutil.which("uv"):
-        return [
-            uv,
-            "pip",
-            "install",
-            "--no-build",
-            "--link-mode=copy",
-            f"--python={sys.executable}",
-            *_uv_platform(packages),
-        ]
-    raise FlowspecError(
-        "there is neither pip nor uv to pack Python packages with",
-        remedy=f"{sys.executable} -m ensurepip, or install uv",
-    )
+    quiet = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_PROGRESS_BAR": "off", "NO_COLOR": "1"}
+    return {**kept, **quiet, "PIP_USER": "0"}
 
 
 def _pip_platform(packages: Packages) -> list[str]:
@@ -290,7 +292,7 @@ def _uv_platform(packages: Packages) -> list[str]:
 def _failure(packages: Packages, program: str, output: str) -> FlowspecError:
     lines = [line.strip() for line in without_credentials(output).splitlines()]
     told = [line.removeprefix("ERROR: ") for line in lines if line and not line.startswith(("WARNING", "[notice]"))]
-    end = " | ".join(told[-_TOLD_LINES:])
+    end = " | ".join(_shortened(line) for line in told[-_TOLD_LINES:])
     found = _AT_FAULT.search(output)
     at_fault = [
         one for one in packages.requirements.entries if found and one.name == canonical_name(found[1] or found[2])
@@ -304,6 +306,13 @@ def _failure(packages: Packages, program: str, output: str) -> FlowspecError:
     machine = "any platform" if packages.is_pure else packages.architecture
     remedy = _PURE_REMEDY if packages.is_pure else _ASK
     return FlowspecError(f"{where} for Python {packages.version} on {machine}; {program} said: {end}", remedy=remedy)
+
+
+def _shortened(line: str) -> str:
+    """A line of bounded length: pip lists every version that there is."""
+    return (
+        line if len(line) <= _TOLD_CHARACTERS else f"{line[: _TOLD_CHARACTERS // 2]} … {line[-_TOLD_CHARACTERS // 2 :]}"
+    )
 
 
 _ASK = "ask for a version with a wheel for it (only wheels are packed), or build one: --find-links"

@@ -87,8 +87,10 @@ class Packages:
 
     @property
     def machine(self) -> str:
-        """The marker platform_machine."""
-        return platform.machine() if self.is_pure or not self.platforms else self.architecture
+        """The marker platform_machine; of packages for any platform the one that most clusters have."""
+        if not self.platforms:
+            return platform.machine()
+        return "x86_64" if self.is_pure else self.architecture
 
     @property
     def key(self) -> str:
@@ -154,19 +156,32 @@ def packages_uri(step: SpecStep, *, pure: bool = False) -> str | None:
     given = _given(step)
     if given is None:
         return None
-    (fields, at), flow = given, step.files.jobflow
-    wanted = _requirements(fields["requirements"], (*at, "requirements"), step.files)
-    if wanted is None:
+    fields, at = given
+    at_file = (*at, "requirements")
+    try:
+        wanted = _requirements(fields["requirements"], at_file, step.files)
+        packages = wanted and _packages(wanted, fields, at, step.files, pure)
+        return packages and _add(packages, at, step.files)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        looked = (f"looked at {error.filename}",) if error.filename else ()
+        step.files.report("FS403", at_file, f"'{fields['requirements']}' can't be read: {reason}", notes=looked)
         return None
-    packages = _local(wanted, pure) if flow.backend == "local" else _on_emr(wanted, fields, at, step.files, pure)
-    if packages is None:
-        return None
-    staging = LOCAL_STAGING if flow.backend == "local" else step.files.staging(at)
+
+
+def _packages(
+    wanted: Requirements, fields: Mapping[str, Any], at: NodePath, files: Files, pure: bool
+) -> Packages | None:
+    return _local(wanted, pure) if files.jobflow.backend == "local" else _on_emr(wanted, fields, at, files, pure)
+
+
+def _add(packages: Packages, at: NodePath, files: Files) -> str | None:
+    staging = LOCAL_STAGING if files.jobflow.backend == "local" else files.staging(at)
     if staging is None:
         return None
     key = packages.key
     uri = f"{staging.rstrip('/')}/{key}/{packages.name}"
-    step.files.add(Asset(wanted.path, key, 0, uri, packages=packages))
+    files.add(Asset(packages.requirements.path, key, 0, uri, packages=packages))
     return uri
 
 

@@ -110,6 +110,10 @@ def apply(
 
 def _upload(plan: Plan, emr: Emr, notify: Callable[[str], None]) -> int:
     uploaded = 0
+    for asset in plan.uploads:
+        # An index may be slow: this takes seconds or minutes.
+        if asset.packages and asset.uri not in plan.staged:
+            notify(f"packing the Python packages of {asset.packages.told}")
     for asset, sent in emr.backend.stage(emr, plan.uploads):
         uploaded += sent
         notify(f"{'uploaded' if sent else 'already there'}: {asset.uri}")
