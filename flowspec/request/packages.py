@@ -160,8 +160,8 @@ def packages_uri(step: SpecStep, *, pure: bool = False) -> str | None:
     at_file = (*at, "requirements")
     try:
         wanted = _requirements(fields["requirements"], at_file, step.files)
-        packages = wanted and _packages(wanted, fields, at, step.files, pure)
-        return packages and _add(packages, at, step.files)
+        packages = _packages(wanted, fields, at, step.files, pure) if wanted else None
+        return _add(packages, at, step.files) if packages else None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         looked = (f"looked at {error.filename}",) if error.filename else ()
