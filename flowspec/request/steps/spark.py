@@ -122,11 +122,9 @@ def _deploy_mode(step: SpecStep) -> str:
 def _defaults(configurations: Any) -> Mapping[str, Any]:
     """The properties of spark-defaults in the cluster's configurations, a mapping or the list of the API."""
     if isinstance(configurations, Mapping):
-        return configurations.get("spark-defaults") or {}
-    for one in configurations:
-        if "spark-defaults" in (one.get("classification"), one.get("Classification")):
-            return one.get("properties") or one.get("Properties") or {}
-    return {}
+        return configurations.get("spark-defaults", {})
+    found = (one.get("Properties", {}) for one in configurations if one.get("Classification") == "spark-defaults")
+    return next(found, {})
 
 
 def recognize(step: HadoopJarStep, target: StepTarget) -> Fields | None:
