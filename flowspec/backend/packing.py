@@ -45,8 +45,8 @@ _OF_INSTALLATION = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.js
 _COMPILED = re.compile(r"\.(so|pyd|dylib)(\.\d+)*$")
 # `from versions: none` is said of a name that the index lacks, or has no wheel of.
 _AT_FAULT = re.compile(
-    r"(?:No matching distribution found for|satisfies the requirement|Because) ([A-Za-z0-9][\w.-]*)"
-    r"|Because there are no versions of ([A-Za-z0-9][\w.-]*)"
+    r"(?:No matching distribution found for|satisfies the requirement|Because there (?:is no version|are no versions) of"
+    r"|Because)\s+(?!there\b)([A-Za-z0-9][\w.-]*)"
 )
 _LAUNCHER = """#!/bin/sh
 # The Python of the cluster, which finds the packages of this folder.
@@ -128,17 +128,17 @@ def _scratch(path: Path) -> Iterator[Path]:
 def _make(packages: Packages, scratch: Path) -> None:
     tree = scratch / "tree"
     _install(packages, tree, scratch)
-    found = [path for path in sorted(tree.rglob("*"), key=lambda path: path.relative_to(tree).parts) if path.is_file()]
-    compiled = next((path for path in found if _COMPILED.search(path.name)), None)
+    found = sorted((path.relative_to(tree).as_posix(), path) for path in tree.rglob("*") if path.is_file())
+    compiled = next((name for name, _ in found if _COMPILED.search(name)), None)
     if packages.is_pure and compiled:
         raise FlowspecError(
-            f"{packages.told}: {compiled.relative_to(tree)} is compiled code, which Python can't import from a zip",
+            f"{packages.told}: {compiled} is compiled code, which Python can't import from a zip",
             remedy=_PURE_REMEDY,
         )
     if len(found) > MAX_MEMBERS:
         raise PackingError(f"they have more than {MAX_MEMBERS:,} files")
     with (scratch / "made.zip").open("wb") as file:
-        file.writelines(packed(Member(path.relative_to(tree).as_posix(), path) for path in found))
+        file.writelines(packed(Member(name, path) for name, path in found))
         file.flush()
         os.fsync(file.fileno())
 
@@ -294,13 +294,11 @@ def _failure(packages: Packages, program: str, output: str) -> FlowspecError:
     told = [line.removeprefix("ERROR: ") for line in lines if line and not line.startswith(("WARNING", "[notice]"))]
     end = " | ".join(_shortened(line) for line in told[-_TOLD_LINES:])
     found = _AT_FAULT.search(output)
-    at_fault = [
-        one for one in packages.requirements.entries if found and one.name == canonical_name(found[1] or found[2])
-    ]
+    at_fault = [one for one in packages.requirements.entries if found and one.name == canonical_name(found[1])]
     if found and at_fault:
         where = f"{at_fault[0].place}: no wheel of {at_fault[0].text}"
     elif found:
-        where = f"{packages.requirements.path.name}: no wheel of {found[1] or found[2]}, which another package needs,"
+        where = f"{packages.requirements.path.name}: no wheel of {found[1]}, which another package needs,"
     else:
         return FlowspecError(f"{packages.told} can't be packed; {program} said: {end}", remedy=_ASK)
     machine = "any platform" if packages.is_pure else packages.architecture
