@@ -45,9 +45,11 @@ _OF_INSTALLATION = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.js
 _COMPILED = re.compile(r"\.(so|pyd|dylib)(\.\d+)*$")
 # `from versions: none` is said of a name that the index lacks, or has no wheel of.
 _AT_FAULT = re.compile(
-    r"(?:No matching distribution found for|satisfies the requirement|Because there (?:is no version|are no versions) of"
-    r"|Because)\s+(?!there\b)([A-Za-z0-9][\w.-]*)"
+    r"(?:No matching distribution found for|satisfies the requirement|Because(?: there (?:is no version|are no versions) of)?)"
+    r"\s+(?!there\b)([A-Za-z0-9][\w.-]*)"
 )
+# What pip (and uv) say when an index does not answer; pip says further on that there is no such package.
+_NO_ANSWER = re.compile(r"connection broken by|Max retries exceeded|error sending request|Failed to fetch|timed out")
 _LAUNCHER = """#!/bin/sh
 # The Python of the cluster, which finds the packages of this folder.
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -293,6 +295,10 @@ def _failure(packages: Packages, program: str, output: str) -> FlowspecError:
     lines = [line.strip() for line in without_credentials(output).splitlines()]
     told = [line.removeprefix("ERROR: ") for line in lines if line and not line.startswith(("WARNING", "[notice]"))]
     end = " | ".join(_shortened(line) for line in told[-_TOLD_LINES:])
+    if _NO_ANSWER.search(output):
+        last = next(line for line in reversed(lines) if _NO_ANSWER.search(line))
+        message = f"{packages.told} can't be packed, an index does not answer; {program} said: {_shortened(last)}"
+        return FlowspecError(message, remedy="check the network and the index: PIP_INDEX_URL, pip.conf, --index-url")
     found = _AT_FAULT.search(output)
     at_fault = [one for one in packages.requirements.entries if found and one.name == canonical_name(found[1])]
     if found and at_fault:

@@ -127,6 +127,14 @@ def test_a_requirement_without_a_wheel_is_named(folder, tmp_path):
     assert not [*(tmp_path / "home" / "python").glob("*.zip")]
 
 
+def test_an_index_that_does_not_answer_is_not_a_missing_package(folder, tmp_path, monkeypatch):
+    for name, value in {"PIP_RETRIES": "1", "PIP_EXTRA_INDEX_URL": "", "PIP_NO_CACHE_DIR": "1"}.items():
+        monkeypatch.setenv(name, value)
+    # Port 9 is that of `discard`, which no machine has any more.
+    with pytest.raises(FlowspecError, match="an index does not answer; pip said: "):
+        pack(packages_of(folder, "--index-url http://127.0.0.1:9/\nidna==3.10\n"), tmp_path / "home")
+
+
 def test_hashes_are_checked(folder, tmp_path):
     wanted = f"{OFFLINE}loud==2.0 --hash=sha256:{'0' * 64}\n"
     with pytest.raises(FlowspecError, match=r"can't be packed; pip said: .*DO NOT MATCH THE HASHES"):
