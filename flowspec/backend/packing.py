@@ -45,8 +45,8 @@ _OF_INSTALLATION = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.js
 _COMPILED = re.compile(r"\.(so|pyd|dylib)(\.\d+)*$")
 # `from versions: none` is said of a name that the index lacks, or has no wheel of.
 _AT_FAULT = re.compile(
-    r"(?:No matching distribution found for|satisfies the requirement|Because(?: there (?:is no version|are no versions) of)?)"
-    r"\s+(?!there\b)([A-Za-z0-9][\w.-]*)"
+    r"(?:No matching distribution found for|satisfies the requirement"
+    r"|Because(?: there (?:is no version|are no versions) of)?)\s+(?!there\b)([A-Za-z0-9][\w.-]*)"
 )
 # What pip (and uv) say when an index does not answer; pip says further on that there is no such package.
 _NO_ANSWER = re.compile(r"connection broken by|Max retries exceeded|error sending request|Failed to fetch|timed out")
@@ -171,9 +171,13 @@ def _install(packages: Packages, tree: Path, scratch: Path) -> None:
         if package.name not in needed:
             _remove(tree, path)
     _tidy(tree)
+    _write_launcher(tree, packages.interpreter)
+
+
+def _write_launcher(tree: Path, interpreter: str) -> None:
     launcher = tree / "bin" / "python"
     launcher.parent.mkdir()
-    launcher.write_text(_LAUNCHER.format(interpreter=packages.interpreter))
+    launcher.write_text(_LAUNCHER.format(interpreter=interpreter))
     launcher.chmod(0o755)
 
 

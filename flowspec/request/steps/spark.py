@@ -121,10 +121,13 @@ def _deploy_mode(step: SpecStep) -> str:
 
 def _defaults(configurations: Any) -> Mapping[str, Any]:
     """The properties of spark-defaults in the cluster's configurations, a mapping or the list of the API."""
+    found: Mapping[str, Any] = {}
     if isinstance(configurations, Mapping):
-        return configurations.get("spark-defaults", {})
-    found = (one.get("Properties", {}) for one in configurations if one.get("Classification") == "spark-defaults")
-    return next(found, {})
+        found = configurations.get("spark-defaults", {})
+    else:
+        named = (one.get("Properties", {}) for one in configurations if one.get("Classification") == "spark-defaults")
+        found = next(named, found)
+    return found
 
 
 def recognize(step: HadoopJarStep, target: StepTarget) -> Fields | None:
