@@ -151,13 +151,22 @@ def test_what_is_not_known_has_to_be_said(compiled):
     assert compiled(step, release="emr-8.0.0", node="m9x.xlarge", head=said).assets[0].name == "python3.12-x86_64.zip"
 
 
-def test_another_python_than_that_of_the_scripts(compiled):
+def test_another_python_than_that_of_the_commands(compiled, tmp_path):
     head = "python: {requirements: requirements.txt, version: '%s'}\n"
-    (found,) = compiled(STREAMING.format(more=""), head=head % "3.11").warnings
-    assert (found.id, found.message) == ("FS285", "python3 of emr-7.5.0 is 3.9, the packages are for 3.11")
-    assert found.hint == "let the first line of the scripts be #!/usr/bin/env python3.11"
-    (found,) = compiled(STREAMING.format(more=""), head=head % "3.12").warnings
+    for name, first in {
+        "m.py": "#!/usr/bin/env python3",
+        "r.py": "#!/usr/bin/env python3.11",
+        "t.sh": "#!/bin/sh",
+    }.items():
+        (tmp_path / name).write_text(f"{first}\n")
+    step = "steps: [{name: s, type: streaming, mapper: m.py -x, combiner: t.sh, reducer: %s, input: in, output: out}]\n"
+    (found,) = compiled(step % "r.py", head=head % "3.11").warnings
+    message = "the packages are for Python 3.11, and python3 of emr-7.5.0 is 3.9, which runs this"
+    assert (found.id, found.message, found.location.column) == ("FS285", message, step.index("m.py") + 1)
+    assert found.hint == "#!/usr/bin/env python3.11 as its first line"
+    found, _ = compiled(step % "/usr/bin/python3 x.py", head=head % "3.12").warnings
     assert found.hint.endswith(", which a bootstrap action has to install")
+    assert compiled(step % "python3 x.py", head=head % "3.9").warnings == ()
 
 
 def test_what_would_be_in_the_way(compiled):

@@ -38,6 +38,9 @@ _LINKED = ("files", "archives", "cache_files", "cache_archives")
 _JAR = re.compile(r"streaming[^/]*\.jar$")
 # StreamUtil.splitArgs cuts commands at blanks; quotes group, and a quote ends the word before it.
 _FIRST_WORD = re.compile(r" *(?:'([^']*)'|\"([^\"]*)\"|([^ '\"]+))")
+_PYTHON3 = re.compile(rb"#!.*\bpython3?(?![\w.])")
+# Linux reads no more of it (BINPRM_BUF_SIZE).
+_LONGEST_FIRST_LINE = 256
 _GENERIC_FLAGS = frozenset(f"-{option.flag}" for option in streaming_options.GENERIC)
 
 
@@ -88,13 +91,34 @@ def _refuse_conflicts(step: SpecStep) -> None:
 
 
 def _warn_of_another_python(step: SpecStep) -> None:
+    """Warns of commands that python3 runs, where the packages are for a version that python3 has not."""
     flow, version = step.files.jobflow, wanted_version(step)
     release = python_of(flow.fields.get("release_label"))
-    if flow.backend == "emr" and release and version != release.versions[0]:
-        message = f"python3 of {flow.fields['release_label']} is {release.versions[0]}, the packages are for {version}"
-        there = "" if version in release.versions else ", which a bootstrap action has to install"
-        hint = f"let the first line of the scripts be #!/usr/bin/env python{version}{there}"
-        step.files.report("FS285", step.at, message, hint=hint)
+    if flow.backend != "emr" or not release or version == release.versions[0]:
+        return
+    there = "" if version in release.versions else ", which a bootstrap action has to install"
+    for key in _COMMANDS:
+        at = (*step.at, key)
+        if _is_run_by_python3(step.fields.get(key), at, step):
+            theirs = f"python3 of {flow.fields['release_label']} is {release.versions[0]}"
+            message = f"the packages are for Python {version}, and {theirs}, which runs this"
+            step.files.report("FS285", at, message, hint=f"#!/usr/bin/env python{version} as its first line{there}")
+
+
+def _is_run_by_python3(command: str | None, at: Path, step: SpecStep) -> bool:
+    """True if a command begins with python3, or with a local file whose first line names it without a version."""
+    match = _FIRST_WORD.match(command or "")
+    word = next(group for group in match.groups() if group is not None) if match else ""
+    if PurePosixPath(word).name in ("python", "python3"):
+        return True
+    if not is_relative(word) or not step.stages:
+        return False
+    try:
+        with step.files.absolute(word, at).open("rb") as file:
+            return _PYTHON3.match(file.readline(_LONGEST_FIRST_LINE)) is not None
+    except OSError:
+        # No file, or one that can't be read: where it is wanted, that is told.
+        return False
 
 
 def _option_words(key: str, step: SpecStep, shipped: _ShippedFiles) -> list[str]:
