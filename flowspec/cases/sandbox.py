@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from flowspec.backend.local.fidelity import assess
-from flowspec.backend.packing import put
 from flowspec.cases.case import Case, refuse_unusable
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.parse import load
@@ -127,6 +126,8 @@ def _put(case: Case, sample: Path, to: Path, uri: str, at: NodePath) -> None:
 def _stage(asset: Asset, home: Path) -> None:
     path = FileSystems(Path("/"), s3=s3_root(home)).locate(asset.uri)
     if asset.packages is not None:
+        from flowspec.backend.packing import put
+
         # Those for EMR's Python may not run here. They are kept in the user's home: each case has a home of its own.
         put(replace(asset, packages=for_this_machine(asset.packages)), path)
         return

@@ -15,15 +15,17 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.tree import NodePath
 from flowspec.facts.pythons import ARCHITECTURES, architecture_of, python_of, wheel_platforms
 from flowspec.request.archives import blocks
 from flowspec.request.assets import Asset, Files
-from flowspec.request.requirements import Requirements, credentials, read_requirements
 from flowspec.request.steps.kind import SpecStep
+
+if TYPE_CHECKING:
+    from flowspec.request.requirements import Requirements
 
 LINK = "python_env"
 """The folder in a task's working directory that the archive is unpacked to."""
@@ -202,6 +204,9 @@ def _given(step: SpecStep) -> tuple[Mapping[str, Any], NodePath] | None:
 
 
 def _requirements(text: str, at: NodePath, files: Files) -> Requirements | None:
+    # Only specs with packages pay for the import of `packaging`.
+    from flowspec.request.requirements import read_requirements
+
     path = files.source(text, at)
     if path is None:
         return None
@@ -272,5 +277,9 @@ def _instance_types(fields: Mapping[str, Any]) -> Iterator[str]:
 
 def secrets_of(assets: tuple[Asset, ...]) -> frozenset[str]:
     """User and password in the URLs of requirements files: they are not shown."""
-    options = (one.value for asset in assets if asset.packages for one in asset.packages.requirements.options)
+    options = [one.value for asset in assets if asset.packages for one in asset.packages.requirements.options]
+    if not options:
+        return frozenset()
+    from flowspec.request.requirements import credentials
+
     return frozenset(text for value in options for text in credentials(value))

@@ -16,7 +16,6 @@ from typing import IO, TYPE_CHECKING, Any
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.s3 import s3_errors
 from flowspec.backend.aws.shared import Answers
-from flowspec.backend.packing import packed_asset
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.facts.uris import split_s3
 from flowspec.plan.changes import Action, Plan
@@ -44,8 +43,14 @@ def stage(emr: Emr, assets: Iterable[Asset], *, in_parts: int = _IN_PARTS) -> It
         s3 = s3 or emr.s3()
         missing = not exists(s3, asset.uri)
         if missing:
-            _upload(s3, packed_asset(asset), in_parts)
+            _upload(s3, asset if asset.packages is None else _packed(asset), in_parts)
         yield asset, missing
+
+
+def _packed(asset: Asset) -> Asset:
+    from flowspec.backend.packing import packed_asset
+
+    return packed_asset(asset)
 
 
 # A HEAD takes some 30 ms: a plan with hundreds of files, or of hundreds of flows, is not to take a minute.
