@@ -23,6 +23,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from email.parser import BytesHeaderParser
 from pathlib import Path
+from threading import get_ident
 
 from flowspec.emulator.state.paths import home as default_home
 from flowspec.emulator.state.paths import os_error_to_user_error
@@ -98,7 +99,8 @@ def put(asset: Asset, path: Path, home: Path | None = None) -> bool:
         return False
     source = packed_asset(asset, home).path
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.parent / f".{path.name}.{os.getpid()}"
+    # Flows are applied by several threads at once.
+    part = path.parent / f".{path.name}.{os.getpid()}.{get_ident()}"
     part.unlink(missing_ok=True)
     try:
         # No second copy of what may be some 100 MB, where the file system allows it.

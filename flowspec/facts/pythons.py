@@ -50,6 +50,14 @@ def python_of(label: str | None) -> ReleasePython | None:
     return next((python for since, python in reversed(_SINCE.items()) if version >= since), None)
 
 
+def glibc_of(label: str | None) -> int:
+    """The minor version of a release's C library; of an unknown one that of the newest known, or the oldest, before."""
+    known, version = python_of(label), parse(label)
+    if known:
+        return known.glibc
+    return max(one.glibc for one in _SINCE.values()) if version and version >= _UNKNOWN_FROM else _OLDEST_GLIBC
+
+
 def wheel_platforms(glibc: int, architecture: str) -> tuple[str, ...]:
     """The platform tags of wheels for a glibc and an architecture ("x86_64", "aarch64"), newest first."""
     newer = [f"manylinux_2_{minor}_{architecture}" for minor in range(glibc, _OLDEST_GLIBC - 1, -1)]

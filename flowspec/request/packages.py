@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.tree import NodePath
-from flowspec.facts.pythons import ARCHITECTURES, architecture_of, python_of, wheel_platforms
+from flowspec.facts.pythons import ARCHITECTURES, architecture_of, glibc_of, python_of, wheel_platforms
 from flowspec.request.archives import blocks
 from flowspec.request.assets import Asset, Files
 from flowspec.request.steps.kind import SpecStep
@@ -245,9 +245,7 @@ def _on_emr(wanted: Requirements, fields: Mapping[str, Any], at: NodePath, files
     architecture = "any" if pure else _architecture(fields, flow, at, files)
     if architecture is None:
         return None
-    # An unknown release is a newer one: its glibc is at least that of the last that is known.
-    glibc = release.glibc if release else 34
-    platforms = ("any",) if pure else wheel_platforms(glibc, architecture)
+    platforms = ("any",) if pure else wheel_platforms(glibc_of(flow.fields.get("release_label")), architecture)
     return Packages(wanted, version, architecture, platforms, f"python{version}")
 
 

@@ -9,7 +9,7 @@ from flowspec.document.parse import load
 from flowspec.document.render import render
 from flowspec.document.validate import validate
 from flowspec.errors import SpecError
-from flowspec.facts.pythons import python_of, wheel_platforms
+from flowspec.facts.pythons import glibc_of, python_of, wheel_platforms
 from flowspec.request.compile import compile
 from flowspec.request.data import data_uses
 from flowspec.request.packages import for_this_machine, python_here
@@ -256,6 +256,13 @@ def test_the_table():
         None,
         ("3.9", "3.11"),
         None,
+    ]
+    assert [glibc_of(label) for label in (None, "emr-5.29.0", "emr-6.15.0", "emr-7.0.0", "emr-9.0.0")] == [
+        17,
+        17,
+        26,
+        34,
+        34,
     ]
     assert wheel_platforms(18, "x86_64") == (
         *("manylinux_2_18_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64", "linux_x86_64"),
