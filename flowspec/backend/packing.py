@@ -1,9 +1,11 @@
 """Packs the Python packages of a step into an archive, by pip or uv: the one door to both.
 
-Only wheels are taken (`--only-binary=:all:`), so that no package runs code here. The archive is the same for the same
-packages on every machine: sorted, without times, bytecode, scripts and the records of the installation. It is made in a
-folder of its own and appears under its name when it is whole, in <home>/python/<key>.zip; whoever packs the same at the
-same moment waits, and finds it there.
+Only wheels are taken (`--only-binary=:all:`), so that no package runs code here. One exception is pip's: it builds a
+source archive that a wheel requires by its URL (PyPI takes no such wheels, an index of one's own may).
+
+The archive is the same for the same packages on every machine: sorted, without times, bytecode, scripts and the records
+of the installation. It is made in a folder of its own and appears under its name when it is whole, in
+<home>/python/<key>.zip; whoever packs the same at the same moment waits, and finds it there.
 """
 
 from __future__ import annotations
