@@ -68,6 +68,9 @@ def packed_asset(asset: Asset, home: Path | None = None) -> Asset:
     """
     if asset.packages is None:
         return asset
+    if asset.packages.key != asset.sha256:
+        message = f"the wheels for {asset.packages.told} changed since the request was compiled"
+        raise FlowspecError(message, remedy="apply again")
     path = pack(asset.packages, home)
     digest = hashlib.sha256()
     for block in blocks(path):

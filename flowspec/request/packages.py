@@ -134,7 +134,8 @@ def for_this_machine(packages: Packages) -> Packages:
 def python_here() -> str:
     """The version ("3.11") of the `python3` on PATH, which scripts of steps are run by here; nothing is run.
 
-    Where neither the program's name nor a virtual environment tells it, it is that of the Python that runs flowspec.
+    Its file is called python3.11, behind the links. Where it is not (pyenv has a script there), it is taken for the
+    version that runs flowspec.
     """
     own = "{}.{}".format(*sys.version_info)
     program = shutil.which("python3")

@@ -257,6 +257,13 @@ def test_it_is_packed_only_if_it_is_not_staged(folder, fast, emr):
     s3.close()
 
 
+def test_wheels_that_change_under_way(folder, fast):
+    (asset,) = (one for one in request_of(folder).assets if one.packages)
+    make_wheel(folder / "wheels", "quiet", "2.0", files={"quiet.py": "1"})
+    with pytest.raises(FlowspecError, match="changed since the request was compiled"):
+        packed_asset(asset)
+
+
 def test_a_plan_says_what_apply_packs(folder):
     flow = validate(render(load(folder / "job.yaml"), target="prod", environ={}), emr_rules=False)
     plan = plan_offline(flow, compile(flow))
