@@ -50,7 +50,7 @@ class Request:
 
 
 def compile(jobflow: JobFlow) -> Request:
-    """The request of a job flow. Reads its local files to hash them; no network, no clock, no environment.
+    """The request of a job flow. Reads its local files to hash them; no network, no clock, no environment but PATH.
 
     Raises `SpecError` when local files are missing or unfit, when there is nowhere to stage them, or
     when the installed botocore refuses `api_params`.
