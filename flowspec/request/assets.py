@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.nearest import did_you_mean
@@ -103,6 +103,11 @@ class Files:
     def assets(self) -> tuple[Asset, ...]:
         """The files that `asset` was called for, each once, in order of the calls."""
         return tuple(self._assets.values())
+
+    @property
+    def default_packages(self) -> Mapping[str, Any] | None:
+        """The `python` of the job flow, for steps that say nothing; None where there is none."""
+        return self.jobflow.fields.get("python")
 
     def add(self, asset: Asset) -> None:
         """Adds a file that is made from others."""

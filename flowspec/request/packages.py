@@ -200,8 +200,13 @@ def _given(step: SpecStep) -> tuple[Mapping[str, Any], NodePath] | None:
     if "python" in step.fields:
         own = step.fields["python"]
         return None if own is None else (own, (*step.at, "python"))
-    default = step.files.jobflow.fields.get("python")
+    default = step.files.default_packages
     return (default, ("python",)) if default else None
+
+
+def has_packages(step: SpecStep) -> bool:
+    """True if Python packages are asked for, by the step or by the flow."""
+    return _given(step) is not None
 
 
 def _requirements(text: str, at: NodePath, files: Files) -> Requirements | None:

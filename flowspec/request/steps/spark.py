@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flowspec.facts.pythons import python_of
-from flowspec.request.packages import LINK, packages_uri, wanted_version
+from flowspec.request.packages import LINK, has_packages, packages_uri, wanted_version
 from flowspec.request.steps.access import Access, arguments, file_fields
 from flowspec.request.steps.kind import Fields, SpecStep, without_empty
 from flowspec.request.steps.options import Option, Table, read
@@ -66,7 +66,8 @@ def compile(step: SpecStep) -> dict[str, Any]:
 
 def _with_packages(step: SpecStep) -> SpecStep:
     """The step with its Python packages, if its application is a Python file or it asks for them itself."""
-    if "python" not in step.fields and not step.fields["application"].endswith(".py"):
+    is_python = "python" in step.fields or step.fields["application"].endswith(".py")
+    if not is_python or not has_packages(step):
         return step
     return _in_cluster_mode(step) if _deploy_mode(step) == "cluster" else _in_client_mode(step)
 
