@@ -20,7 +20,7 @@ DOORS = {
     "jsonschema": ["document/validate.py"],
     "referencing": ["document/validate.py"],
     "re2": ["document/patterns.py"],
-    "packaging": ["document/requires.py"],
+    "packaging": ["document/requires.py", "request/requirements.py"],
     "tomllib": ["document/settings.py"],
     "tomli": ["document/settings.py"],
     "pathspec": ["request/archives.py"],

@@ -2,6 +2,7 @@
 
     protocol    what differs between the two (`Backend`), and `backend_of`, which finds one by its name
     aws         the client and everything that calls EMR: observe, apply, watch, verdict, logs, diagnosis
+    packing     Python packages -> an archive, by pip or uv
     local       the embedded EMR of this machine: it is reached by the same client, in this process
 
 No code outside of this package asks which backend a flow has.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from flowspec.plan.changes import Assessment, Plan
     from flowspec.plan.cluster import Cluster
     from flowspec.plan.findings import Finding
+    from flowspec.request.assets import Asset
 
 # Imported when first used: each brings libraries that the other does without.
 _MODULES: Mapping[str, str] = {"emr": "flowspec.backend.aws.backend", "local": "flowspec.backend.local.backend"}
@@ -49,6 +50,12 @@ class Backend(Protocol):
 
     def preflight(self, emr: Emr, plan: Plan) -> tuple[Finding, ...]:
         """Looks up whether what a plan names is there, before it is submitted. Changes and runs nothing."""
+
+    def stage(self, emr: Emr, assets: Iterable[Asset]) -> Iterator[tuple[Asset, bool]]:
+        """Puts files where the steps read them, unless they are there; yields each and whether it was put there now."""
+
+    def staged_lookup(self, emr: Emr) -> Callable[[str], bool]:
+        """Returns a function that tells whether a file is at a URI. It raises FlowspecError when it can't be asked."""
 
     def poll_intervals(self) -> Iterator[float]:
         """Yields the seconds to wait between two looks at a cluster, without end."""

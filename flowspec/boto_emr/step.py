@@ -286,6 +286,10 @@ class _AsTheyAre(Files):
     def __init__(self) -> None:
         self.found = []
 
+    @property
+    def default_packages(self) -> None:
+        """None: boto 2 packed nothing."""
+
     def absolute(self, text: str, at: Any = ()) -> Path:  # noqa: ARG002 - as Files has it
         """The path itself."""
         return Path(text)

@@ -138,3 +138,5 @@ def _sources(case: Case) -> Iterator[Path]:
         yield Path(scalar.at.source.file)
     for asset in compile(job_flow_of(case)).assets:
         yield asset.path
+        if asset.packages:
+            yield from (*asset.packages.requirements.files, *asset.packages.requirements.wheels)

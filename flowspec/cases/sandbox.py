@@ -28,6 +28,7 @@ from flowspec.facts.uris import is_s3
 from flowspec.plan.compare import make_plan
 from flowspec.request.assets import Asset, Files, is_relative
 from flowspec.request.compile import Request, compile
+from flowspec.request.packages import for_this_machine
 
 # For a spec whose staging is given on the command line; nothing is sent there.
 _STAGING = "s3://flowspec-test-staging/"
@@ -78,8 +79,8 @@ def prepare(case: Case, home: Path) -> Sandbox:
     request = compile(flow)
     # A plan refuses steps that can't run on this machine.
     make_plan(flow, request, None, assess(request.params))
-    if flow.stages_files:
-        for asset in request.assets:
+    for asset in request.assets:
+        if flow.stages_files or asset.packages:
             _stage(asset, home)
     sandbox = Sandbox(case, home, flow, request)
     _refuse_missing_inputs(sandbox)
@@ -124,6 +125,13 @@ def _put(case: Case, sample: Path, to: Path, uri: str, at: NodePath) -> None:
 
 def _stage(asset: Asset, home: Path) -> None:
     path = FileSystems(Path("/"), s3=s3_root(home)).locate(asset.uri)
+    if asset.packages is not None:
+        from flowspec.backend.packing import put
+
+        # Those for EMR's Python may not run here. They are kept in the user's home: each case has a home of its own.
+        here = for_this_machine(asset.packages)
+        put(replace(asset, packages=here, sha256=here.key), path)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         file.writelines(asset.content())

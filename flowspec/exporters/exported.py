@@ -73,7 +73,10 @@ def export(flow: JobFlow, to: str, request: Request | None = None) -> Exported:
     text = format_.write(job)
     if mask(text, request.secrets) != text:
         raise FlowspecError("a secret would be readable in it", remedy="write it in one piece, as the whole value")
-    notes = [f"{one.name} has to be at {one.uri}: `flowspec apply` uploads it" for one in request.assets]
+    notes = [
+        f"{one.name} has to be at {one.uri}: `flowspec apply` {'packs and ' if one.packages else ''}uploads it"
+        for one in request.assets
+    ]
     notes += [mask(note, request.secrets) for note in left_out(flow, format_.title, format_.instead)]
     notes += format_.notes(job) if format_.notes else []
     notes += _differences(format_, text, job, request) if format_.kind else []

@@ -66,7 +66,8 @@ def make_plan(
     fallback = alternatives(jobflow, request.params)
     refuse_over_budget(jobflow, cost, fallback, region)
     refuse_misordered(jobflow, request)
-    uploads = request.assets if jobflow.stages_files else ()
+    # On this machine only what is made from other files has to be put somewhere.
+    uploads = tuple(one for one in request.assets if jobflow.stages_files or one.packages)
     submission = Plan(
         flow=jobflow.name,
         target=jobflow.target,
@@ -77,7 +78,7 @@ def make_plan(
         calls=(ApiCall("RunJobFlow", request.params),),
         uploads=uploads,
         remarks=assessment.remarks,
-        warnings=jobflow.warnings,
+        warnings=(*jobflow.warnings, *request.warnings),
         secrets=request.secrets,
         fallback=fallback,
         launch_retries=jobflow.fields.get("launch_retries", 0),

@@ -70,6 +70,8 @@ def step_lines(wanted: Mapping[str, Any], steps: StepChanges) -> Iterator[Change
 
 
 def _asset_line(asset: Asset) -> str:
+    if asset.packages is not None:
+        return f"packed by apply: {asset.packages.told}"
     size = f"{asset.size} bytes"
     for unit, power in (("GB", 3), ("MB", 2), ("kB", 1)):
         if asset.size >= 1000**power:

@@ -6,6 +6,8 @@
     pairs          mappings <-> lists of Key and Value
     assets         local files: found beside the spec, hashed, and given the URI that they will have
     archives       folders packed into archives, the same bytes for the same content
+    packages       archives of Python packages: named by what decides their content, and packed by `apply`
+    requirements   requirements files of pip
     secret_scan    refuses to upload files that hold private keys or AWS credentials
     policy         an organisation's JSON Schema, checked against the compiled request
     origins        the path of a part of the request -> its path in the spec

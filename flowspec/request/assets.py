@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.nearest import did_you_mean
@@ -30,6 +31,9 @@ from flowspec.request.archives import (
 )
 from flowspec.request.secret_scan import find_secret
 
+if TYPE_CHECKING:
+    from flowspec.request.packages import Packages
+
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 # Characters that end, split or change a name in the comma-separated URIs of Hadoop's -files.
 _UNSHIPPABLE = re.compile(r"[\s,#%?\"'<>\\^`{|}\[\]]")
@@ -44,7 +48,9 @@ class Asset:
 
     `path` is absolute; `size` in bytes; `sha256` of the content, in hex. `uri` is its name in the request:
     `s3://…/<sha256>/<name>` on emr, the absolute path on local. `members`: the files to pack, when the path is
-    a directory; size and hash are then those of the archive.
+    a directory; size and hash are then those of the archive. `packages`: Python packages, which are
+    packed when they are staged; `path` is then their requirements file, `sha256` the hash of what decides the content,
+    and the size is not known: 0.
     """
 
     path: Path
@@ -52,10 +58,13 @@ class Asset:
     size: int
     uri: str
     members: tuple[Member, ...] | None = None
+    packages: Packages | None = None
 
     @property
     def name(self) -> str:
         """The file's name, also in the working directory of the tasks that it is shipped to."""
+        if self.packages is not None:
+            return self.packages.name
         return self.path.name if self.members is None else f"{self.path.name}.zip"
 
     def content(self) -> Iterator[bytes]:
@@ -94,6 +103,23 @@ class Files:
     def assets(self) -> tuple[Asset, ...]:
         """The files that `asset` was called for, each once, in order of the calls."""
         return tuple(self._assets.values())
+
+    @property
+    def default_packages(self) -> Mapping[str, Any] | None:
+        """The `python` of the job flow, for steps that say nothing; None where there is none."""
+        return self.jobflow.fields.get("python")
+
+    def add(self, asset: Asset) -> None:
+        """Adds a file that is made from others."""
+        self._assets[Path(asset.uri)] = asset
+
+    def source(self, text: str, at: NodePath) -> Path | None:
+        """The path of a local file that is read here, and not shipped; None, with a finding, when it can't be used."""
+        if not is_relative(text):
+            self.report("FS401", at, f"'{text}' is no path relative to the spec", hint="copy the file beside the spec")
+            return None
+        path = self.absolute(text, at)
+        return path if self._usable(path, text, at, is_packed=False) else None
 
     def folder(self, at: NodePath = ()) -> Path:
         """The folder (absolute) of the file with the value at a path of the spec: the spec itself or a base file."""
@@ -155,7 +181,7 @@ class Files:
             is_packed = path.is_dir() and not _PACKED.isdisjoint(at)
             if not self._usable(path, text, at, is_packed=is_packed):
                 return None
-            files = members(path, self.folder(at), self._uploaded_from) if is_packed else None
+            files = members(path, self.folder(at), self.uploaded_from) if is_packed else None
             digest, size = self._hash(path, files, at)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
@@ -196,7 +222,7 @@ class Files:
             self.report("FS406", at, f"'{name}' holds {found}", hint=hint, notes=(way,))
 
     def _usable(self, path: Path, text: str, at: NodePath, *, is_packed: bool) -> bool:
-        if self._uploaded_from and not is_inside(path, self._uploaded_from):
+        if self.uploaded_from and not is_inside(path, self.uploaded_from):
             self._report_outside(at, f"'{text}' is outside of the spec's folder tree, or in its .git")
             return False
         if path.is_file() or is_packed:
@@ -216,7 +242,7 @@ class Files:
         return False
 
     @property
-    def _uploaded_from(self) -> Path | None:
+    def uploaded_from(self) -> Path | None:
         """The folder that files are uploaded from; None where nothing is uploaded.
 
         A spec may come from someone who is not trusted with the rest of the machine.
@@ -230,23 +256,26 @@ class Files:
     def _uri(self, path: Path, key: str, at: NodePath) -> str | None:
         if not self.jobflow.stages_files:
             return str(path)
+        staging = self.staging(at)
+        return staging and f"{staging.rstrip('/')}/{key}"
+
+    def staging(self, at: NodePath) -> str | None:
+        """The S3 folder that files are staged to; None, with a finding about the file at `at`, where there is none."""
         staging = self.jobflow.staging
         if not staging:
-            if not any(one.id == "FS404" for one in self.found):
-                ways = "staging: s3://bucket/folder/ in the spec or its target, or --staging s3://bucket/folder/"
-                self.report(
-                    "FS404",
-                    at,
-                    "a local file needs a place in S3 to be staged to",
-                    hint="give `staging`",
-                    notes=(ways,),
-                )
+            ways = "staging: s3://bucket/folder/ in the spec or its target, or --staging s3://bucket/folder/"
+            message = "a local file needs a place in S3 to be staged to"
+            self._report_once("FS404", at, message, hint="give `staging`", notes=(ways,))
             return None
         if not staging.startswith("s3://") or len(staging.rstrip("/")) <= len("s3:/"):
-            if not any(one.id == "FS404" for one in self.found):
-                self.report("FS404", ("staging",), f"'{staging}' is no S3 folder", hint="such as s3://bucket/folder/")
+            hint = "such as s3://bucket/folder/"
+            self._report_once("FS404", ("staging",), f"'{staging}' is no S3 folder", hint=hint)
             return None
-        return f"{staging.rstrip('/')}/{key}"
+        return staging
+
+    def _report_once(self, id: str, at: NodePath, message: str, *, hint: str, notes: tuple[str, ...] = ()) -> None:  # noqa: A002
+        if not any(one.id == id for one in self.found):
+            self.report(id, at, message, hint=hint, notes=notes)
 
 
 def _near(path: Path) -> str:

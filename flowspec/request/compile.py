@@ -20,6 +20,7 @@ from flowspec.document.tree import settle
 from flowspec.errors import Diagnostic, Severity, SpecError
 from flowspec.request.assets import Asset, Files
 from flowspec.request.origins import Origins, Path, record_patch
+from flowspec.request.packages import secrets_of
 from flowspec.request.public_form import public_form
 from flowspec.request.shapes.registry import SHAPES
 from flowspec.request.shapes.shape import Route
@@ -40,8 +41,9 @@ class Request:
 
     `params` are its keyword arguments for boto3: a new dict each time, so changing one changes nothing else.
     `digest` (sha256, hex) depends on all parameters and on the content of all assets, and tells no secret. `secrets`
-    are texts that must not be shown. `origins` are the paths of the request's parts, each with the path in the spec
-    that it comes from (`origins.locate`). `omitted` are the steps that a run of some steps leaves out.
+    are texts that must not be shown, `warnings` what was noticed on the way. `origins` are the paths of the
+    request's parts, each with the path in the spec that it comes from (`origins.locate`). `omitted` are the steps that
+    a run of some steps leaves out.
     """
 
     digest: str
@@ -50,13 +52,14 @@ class Request:
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     origins: Origins = field(default_factory=dict, repr=False, compare=False)
     omitted: tuple[OmittedStep, ...] = field(default=(), repr=False, compare=False)
+    warnings: tuple[Diagnostic, ...] = field(default=(), repr=False, compare=False)
 
     def __hash__(self) -> int:
         return hash(self.digest)
 
 
 def compile(jobflow: JobFlow) -> Request:
-    """The request of a job flow. Reads its local files to hash them; no network, no clock, no environment.
+    """The request of a job flow. Reads its local files to hash them; no network, no clock, no environment but PATH.
 
     Raises `SpecError` when local files are missing or unfit, when there is nowhere to stage them, or
     when the installed botocore refuses `api_params`.
@@ -72,7 +75,9 @@ def compile(jobflow: JobFlow) -> Request:
     if any(one.severity is Severity.ERROR for one in found):
         raise SpecError(settle([*jobflow.warnings, *found], jobflow.target, jobflow.secrets))
     assets = compiler.files.assets
-    return Request(digest(params, assets, jobflow.secrets), assets, params, jobflow.secrets, compiler.origins)
+    warnings = settle(found, jobflow.target, jobflow.secrets)
+    secrets = jobflow.secrets | secrets_of(assets)
+    return Request(digest(params, assets, secrets), assets, params, secrets, compiler.origins, warnings=warnings)
 
 
 def digest(params: Mapping[str, Any], assets: tuple[Asset, ...], secrets: Collection[str] = ()) -> str:

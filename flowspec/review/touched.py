@@ -16,6 +16,8 @@ _SETTINGS = frozenset({"flowspec.toml", "pyproject.toml"})
 # At the beginning of a line it is the key of the spec. A spec that writes it otherwise is always compared.
 _EXTENDS = re.compile(r"^extends:[ \t]*([\"']?)([\w./+-]+)\1[ \t]*(?:#.*)?$", re.MULTILINE)
 
+_REQUIREMENTS = re.compile(r"\brequirements\b")
+
 
 class Touched:
     """Judges the specs of a revision, whose files are at `root`, by the paths that differ from an earlier one.
@@ -82,6 +84,8 @@ def _mentions(root: Path, path: str) -> Mentions:
     text = _text(root, path)
     made = Mentions(text)
     made.anything |= "extends" in text and _base_of(path, text) is None
+    # A requirements file names others, and folders of wheels.
+    made.anything |= _REQUIREMENTS.search(text) is not None
     return made
 
 

@@ -1,6 +1,7 @@
 """Two revisions of a repository compared: each kind of change, and repositories from strangers."""
 
 import json
+import re
 
 import pytest
 
@@ -439,3 +440,13 @@ def test_one_subnet_or_zone_that_stays_is_no_change(repo, place):
     moved = changed(repo, {"a.yaml": before}, {"a.yaml": before.replace("0a", "0b").replace("east-1a", "east-1b")})
     assert len(lines(moved)) == 1
     assert moved.flows[0].replaces
+
+
+def test_a_requirements_file_that_another_one_includes(repo):
+    step = "  - {name: one, type: streaming, mapper: cat, input: s3://a/in, output: s3://a/out}\n"
+    text = spec(more=f"python: {{requirements: requirements.txt}}\nsteps:\n{step}")
+    files = {"a.yaml": text, "b.yaml": spec("other"), "requirements.txt": "-r more.txt\n", "more.txt": "idna==3.9\n"}
+    made = changed(repo, files, {"more.txt": "idna==3.10\n"})
+    first, file = lines(made)
+    assert first.startswith("~ step one: args")
+    assert re.fullmatch(r"\^ file python3\.9-x86_64\.zip: \w{12} → \w{12}  \(its content\)", file)

@@ -22,7 +22,6 @@ from uuid import uuid4
 from flowspec.backend.aws.change import change_cluster
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.observe import find_active, find_created, submitted_as
-from flowspec.backend.aws.staging import stage
 from flowspec.backend.aws.submit import submit_once
 from flowspec.errors import FlowspecError
 from flowspec.facts.api_model import problems
@@ -111,7 +110,11 @@ def apply(
 
 def _upload(plan: Plan, emr: Emr, notify: Callable[[str], None]) -> int:
     uploaded = 0
-    for asset, sent in stage(emr, plan.uploads):
+    for asset in plan.uploads:
+        # An index may be slow: this takes seconds or minutes.
+        if asset.packages and asset.uri not in plan.staged:
+            notify(f"packing the Python packages of {asset.packages.told}")
+    for asset, sent in emr.backend.stage(emr, plan.uploads):
         uploaded += sent
         notify(f"{'uploaded' if sent else 'already there'}: {asset.uri}")
     return uploaded

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flowspec.backend.aws.client import Emr, Endpoint, connect_aws
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from flowspec.plan.changes import Plan
     from flowspec.plan.cluster import Cluster
     from flowspec.plan.findings import Finding
+    from flowspec.request.assets import Asset
 
 # Seconds. EMR allows one DescribeCluster a second for the whole account (Service Quotas), and states change
 # within minutes: the first look is soon, for mistakes show early, and later ones are rarer.
@@ -52,6 +54,18 @@ class AwsBackend:
         from flowspec.backend.aws.preflight.account import account_findings
 
         return account_findings(emr, plan)
+
+    def stage(self, emr: Emr, assets: Iterable[Asset]) -> Iterator[tuple[Asset, bool]]:
+        """Uploads what is not in S3 yet (`staging.stage`)."""
+        from flowspec.backend.aws.staging import stage
+
+        return stage(emr, assets)
+
+    def staged_lookup(self, emr: Emr) -> Callable[[str], bool]:
+        """Returns a function that sends a HeadObject."""
+        from flowspec.backend.aws.staging import exists
+
+        return partial(exists, emr.s3(attempts=2))
 
     def poll_intervals(self) -> Iterator[float]:
         """Yields 5 s at first, growing to 30 s."""

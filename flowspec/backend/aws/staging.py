@@ -7,7 +7,7 @@ open file. S3 compares what arrives with the hash, which it is given along.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -47,7 +47,7 @@ def stage(emr: Emr, assets: Iterable[Asset], *, in_parts: int = _IN_PARTS) -> It
         s3 = s3 or emr.s3()
         staged = _staged_at(s3, asset.uri)
         if staged is None:
-            _upload(s3, asset, in_parts)
+            _upload(s3, _packed(asset), in_parts)
             yield asset, True
         else:
             old = datetime.now(timezone.utc) - staged > REFRESH_AFTER
@@ -55,12 +55,21 @@ def stage(emr: Emr, assets: Iterable[Asset], *, in_parts: int = _IN_PARTS) -> It
 
 
 def _refresh(s3: Any, asset: Asset, in_parts: int) -> bool:
-    """Uploads a file once more; False where S3 does not let us, since what is there will do."""
+    """Uploads a file once more; False where that can't be done, since what is there will do."""
     try:
-        _upload(s3, asset, in_parts)
-    except ServiceError:
+        _upload(s3, _packed(asset), in_parts)
+    except FlowspecError:
         return False
     return True
+
+
+def _packed(asset: Asset) -> Asset:
+    """The asset with its content: an archive of packages is made now, by what downloads them."""
+    if asset.packages is None:
+        return asset
+    from flowspec.backend.packing import packed_asset
+
+    return packed_asset(asset)
 
 
 # A HEAD takes some 30 ms: a plan with hundreds of files, or of hundreds of flows, is not to take a minute.
@@ -75,7 +84,7 @@ class StagedFiles:
         self._answers: Answers[bool | None] = Answers()
         self._lock = Lock()
         self._left = _LOOKED_AT
-        self._s3: Any = None
+        self._exists: Callable[[str], bool] | None = None
 
     def is_staged(self, uri: str) -> bool | None:
         """Returns whether a file is there by a HeadObject; None when 50 others were looked up before it.
@@ -89,8 +98,8 @@ class StagedFiles:
             if not self._left:
                 return None
             self._left -= 1
-            self._s3 = self._s3 or self._emr.s3(attempts=2)
-        return _staged_at(self._s3, uri) is not None
+            self._exists = self._exists or self._emr.backend.staged_lookup(self._emr)
+        return self._exists(uri)
 
 
 def note_staged(files: StagedFiles, plan: Plan) -> Plan:
@@ -122,6 +131,11 @@ def note_staged(files: StagedFiles, plan: Plan) -> Plan:
         notes.append(f"{count} staged already")
     lines = tuple(one for one in plan.changes if one.action is not Action.UPLOAD or one.after not in staged)
     return replace(plan, changes=lines, staged=frozenset(staged), notes=(*plan.notes, *notes))
+
+
+def exists(s3: Any, uri: str) -> bool:
+    """True if an object is at a URI, by a HeadObject. Raises ServiceError when S3 refuses or can't be asked."""
+    return _staged_at(s3, uri) is not None
 
 
 def _staged_at(s3: Any, uri: str) -> datetime | None:

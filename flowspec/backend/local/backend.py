@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from itertools import repeat
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flowspec.plan.changes import Assessment, Plan
     from flowspec.plan.cluster import Cluster
     from flowspec.plan.findings import Finding
+    from flowspec.request.assets import Asset
 
 _DEFAULT_REGION = "us-east-1"
 # Seconds between two looks at the progress of running steps, which is in their logs and not in the store. A look costs
@@ -75,6 +76,18 @@ class LocalBackend:
 
         return local_findings(plan, home_of(emr.endpoint), emr.region)
 
+    def stage(self, emr: Emr, assets: Iterable[Asset]) -> Iterator[tuple[Asset, bool]]:
+        """Packs Python packages into the home; other files are used where they are."""
+        from flowspec.backend.packing import put
+
+        for asset in assets:
+            if asset.packages is not None:
+                yield asset, put(asset, _located(emr, asset.uri), home_of(emr.endpoint))
+
+    def staged_lookup(self, emr: Emr) -> Callable[[str], bool]:
+        """Returns a function that looks into the folder that stands for S3."""
+        return lambda uri: _located(emr, uri).exists()
+
     def poll_intervals(self) -> Iterator[float]:
         """Yields half a second."""
         return repeat(_INTERVAL)
@@ -109,6 +122,12 @@ def connect_to(service: Service, endpoint: Endpoint) -> Emr:
 
     client = EmbeddedClient(service)
     return Emr(endpoint, client, client, cache(offline_session))
+
+
+def _located(emr: Emr, uri: str) -> Path:
+    from flowspec.emulator.state.paths import resolve_uri, s3_root
+
+    return resolve_uri(s3_root(home_of(emr.endpoint)), uri)
 
 
 def home_of(endpoint: Endpoint) -> Path:

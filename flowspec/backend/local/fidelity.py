@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flowspec.engines import HONOURED, engine_of, jvm, unsupported
+from flowspec.facts.pythons import python_of
 from flowspec.facts.releases import UNKNOWN, applications
 from flowspec.plan.changes import Assessment
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr
     from flowspec.plan.cluster import Cluster
 
+# The name of an archive of Python packages (`flowspec.request.packages`).
+_PACKAGES = re.compile(r"/[0-9a-f]{64}/python(3\.\d+)-\w+\.zip")
 # By engine: the application of a release that it runs, and the jar whose name tells the version installed here.
 _VERSIONED = {"spark": ("Spark", "spark-core"), "hadoop": ("Hadoop", "hadoop-client-api")}
 
@@ -54,6 +58,7 @@ def _remarks(params: Mapping[str, Any], engines: Collection[str]) -> Iterator[st
     label = params.get("ReleaseLabel", "")
     for name, theirs, ours in version_differences(label, engines):
         yield f"{label} has {name} {theirs}; this machine has {ours}"
+    yield from _python_differences(params, label)
     yield from _ignored(params.get("Configurations", ()), HONOURED if _VERSIONED.keys() & engines else ())
 
 
@@ -69,6 +74,19 @@ def version_differences(label: str, engines: Collection[str]) -> Iterator[tuple[
         theirs, ours = known.get(name, ""), spark.version(library)
         if engine in counting and theirs not in ("", UNKNOWN, ours) and ours:
             yield name, theirs, ours
+
+
+def _python_differences(params: Mapping[str, Any], label: str) -> Iterator[str]:
+    """Says of packed Python packages that they are for another Python than the release's."""
+    words = (word for step in params.get("Steps", ()) for word in step["HadoopJarStep"].get("Args", ()))
+    names = dict.fromkeys(found[1] for word in words for found in _PACKAGES.finditer(word))
+    release = python_of(label)
+    for version in names:
+        theirs = (
+            f"{label} has Python {release.versions[0]}" if release else f"the Python of {label or 'EMR'} is not known"
+        )
+        if release is None or version != release.versions[0]:
+            yield f"{theirs}; the Python packages are packed for this machine's {version}"
 
 
 def _ignored(configurations: Sequence[Mapping[str, Any]], counting: Collection[str]) -> Iterator[str]:

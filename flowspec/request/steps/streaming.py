@@ -13,8 +13,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from flowspec.facts import streaming_options
+from flowspec.facts.pythons import python_of
 from flowspec.facts.uris import is_s3, split_at_commas
 from flowspec.request.assets import Asset, is_relative, looks_like_file
+from flowspec.request.packages import LINK, packages_uri, wanted_version
 from flowspec.request.steps.access import Access, Use, file_fields
 from flowspec.request.steps.kind import Fields, Path, SpecStep, without_empty
 from flowspec.request.steps.options import Option, Table, read, words
@@ -36,6 +38,9 @@ _LINKED = ("files", "archives", "cache_files", "cache_archives")
 _JAR = re.compile(r"streaming[^/]*\.jar$")
 # StreamUtil.splitArgs cuts commands at blanks; quotes group, and a quote ends the word before it.
 _FIRST_WORD = re.compile(r" *(?:'([^']*)'|\"([^\"]*)\"|([^ '\"]+))")
+_PYTHON3 = re.compile(rb"#!.*\bpython3?(?![\w.])")
+# Linux reads no more of it (BINPRM_BUF_SIZE).
+_LONGEST_FIRST_LINE = 256
 _GENERIC_FLAGS = frozenset(f"-{option.flag}" for option in streaming_options.GENERIC)
 
 
@@ -46,6 +51,7 @@ def invocation(target: StepTarget) -> Invocation:
 
 def compile(step: SpecStep) -> dict[str, Any]:
     """Hadoop Streaming with the step's options; files of the commands are shipped to the tasks."""
+    step = _with_packages(step)
     shipped = _ShippedFiles(step)
     streaming = [
         word for key in step.fields if key == "args" or key in OPTIONS for word in _option_words(key, step, shipped)
@@ -53,6 +59,66 @@ def compile(step: SpecStep) -> dict[str, Any]:
     # After the commands: only then it is known which files they need, and -files comes before them.
     args = [*_generic_words(step, shipped), *streaming]
     return (Invocation(step.file("jar")) if "jar" in step.fields else invocation(step.target)).step(args)
+
+
+def _with_packages(step: SpecStep) -> SpecStep:
+    """The step with an archive of its Python packages, which the tasks find by PYTHONPATH.
+
+    The tasks run in the folder that the archive is linked in, and Python makes PYTHONPATH absolute when it starts.
+    """
+    uri = packages_uri(step)
+    if uri is None:
+        return step
+    _refuse_conflicts(step)
+    _warn_of_another_python(step)
+    archives = [*step.fields.get("archives", ()), f"{uri}#{LINK}"]
+    variables = step.fields.get("cmdenv", {})
+    path = ":".join(filter(None, (variables.get("PYTHONPATH"), f"./{LINK}")))
+    added = {"archives": archives, "cmdenv": {**variables, "PYTHONPATH": path}}
+    return step._replace(fields={**step.fields, **added})
+
+
+def _refuse_conflicts(step: SpecStep) -> None:
+    for key in _LINKED:
+        for index, text in enumerate(step.fields.get(key, ())):
+            if _link_name(text) == LINK:
+                message = f"'{LINK}' is the folder of the step's Python packages"
+                step.files.report("FS284", (*step.at, key, index), message, hint="give it another name: path#name")
+    # Hadoop takes the first -archives and overlooks a second one.
+    if "-archives" in step.fields.get("generic_args", ()):
+        message = "-archives here would hide that of the step's Python packages"
+        step.files.report("FS284", (*step.at, "generic_args"), message, hint="use `archives`")
+
+
+def _warn_of_another_python(step: SpecStep) -> None:
+    """Warns of commands that python3 runs, where the packages are for a version that python3 has not."""
+    flow, version = step.files.jobflow, wanted_version(step)
+    release = python_of(flow.fields.get("release_label"))
+    if flow.backend != "emr" or not release or version == release.versions[0]:
+        return
+    there = "" if version in release.versions else ", which a bootstrap action has to install"
+    for key in _COMMANDS:
+        at = (*step.at, key)
+        if _is_run_by_python3(step.fields.get(key), at, step):
+            theirs = f"python3 of {flow.fields['release_label']} is {release.versions[0]}"
+            message = f"the packages are for Python {version}, and {theirs}, which runs this"
+            step.files.report("FS285", at, message, hint=f"#!/usr/bin/env python{version} as its first line{there}")
+
+
+def _is_run_by_python3(command: str | None, at: Path, step: SpecStep) -> bool:
+    """True if a command begins with python3, or with a local file whose first line names it without a version."""
+    match = _FIRST_WORD.match(command or "")
+    word = next(group for group in match.groups() if group is not None) if match else ""
+    if PurePosixPath(word).name in ("python", "python3"):
+        return True
+    if not is_relative(word) or not step.stages:
+        return False
+    try:
+        with step.files.absolute(word, at).open("rb") as file:
+            return _PYTHON3.match(file.readline(_LONGEST_FIRST_LINE)) is not None
+    except OSError:
+        # No file, or one that can't be read: where it is wanted, that is told.
+        return False
 
 
 def _option_words(key: str, step: SpecStep, shipped: _ShippedFiles) -> list[str]:

@@ -73,3 +73,17 @@ def test_steps_that_no_engine_runs_are_unsupported():
 def test_aws_runs_all_as_asked_for():
     assessment = backend_of("emr").assess(request("hive-script"))
     assert (assessment.unsupported, assessment.remarks, assessment.bootstrap_note) == ({}, (), "")
+
+
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [
+        ("emr-7.5.0", ()),
+        ("emr-6.15.0", ("emr-6.15.0 has Python 3.7; the Python packages are packed for this machine's 3.9",)),
+        ("emr-8.0.0", ("the Python of emr-8.0.0 is not known; the Python packages are packed for this machine's 3.9",)),
+    ],
+)
+def test_the_python_that_packages_are_for(label, said):
+    archive = f"s3://b/{'0' * 64}/python3.9-x86_64.zip#python_env"
+    assert remarks(request("hadoop-streaming", "-archives", archive, label=label)) == said
+    assert remarks(request("hadoop-streaming", "-archives", "s3://b/python3.8-x86_64.zip", label=label)) == ()

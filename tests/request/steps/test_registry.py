@@ -14,6 +14,8 @@ from flowspec.request.steps.target import StepTarget
 COMMON = {"name", "type", "on_failure", "stage", "step_monitoring_configuration", "when", "for_each", "args"}
 # Keys that a watcher keeps, not the request.
 COMMON |= {"timeout", "retry", "skip_on_exit", "needs"}
+# Becomes other options.
+COMMON |= {"python"}
 TABLES = {
     "streaming": ({**streaming.GENERIC, **streaming.OPTIONS}, {"jar", "generic_args"}),
     "spark": (spark.OPTIONS, {"application", "spark_args"}),

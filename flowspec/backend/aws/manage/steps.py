@@ -12,7 +12,6 @@ from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.lock import locked
 from flowspec.backend.aws.observe import describe, describe_step, read_steps, steps_in
 from flowspec.backend.aws.runs.settle import settle_on
-from flowspec.backend.aws.staging import stage
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError
 from flowspec.facts.limits import MAX_STEPS
@@ -67,8 +66,7 @@ def add_steps(
     with locked(emr, cluster_id, timeout=lock_timeout, notify=notify, sleep=sleep):
         cluster = settle_on(emr, read_steps(emr, cluster_id), notify)
         changes = _compared(request, cluster, rerun)
-        if jobflow.stages_files:
-            _upload(emr, request, changes, notify)
+        _upload(emr, request, changes, notify)
         wanted = request.params.get("Steps", ())
         mark_sensitive(emr, cluster, {"Steps": [wanted[index] for index in changes.add]}, request.secrets)
         added: list[str] = []
@@ -93,7 +91,7 @@ def _compared(request: Request, cluster: Cluster, rerun: Collection[str]) -> Ste
 def _upload(emr: Emr, request: Request, changes: StepChanges, notify: Callable[[str], None]) -> None:
     """Uploads the files that the added steps name, and no others of the spec."""
     text = json.dumps([request.params["Steps"][index] for index in changes.add], ensure_ascii=False)
-    for asset, sent in stage(emr, [one for one in request.assets if one.uri in text]):
+    for asset, sent in emr.backend.stage(emr, [one for one in request.assets if one.uri in text]):
         notify(f"{'uploaded' if sent else 'already there'}: {asset.uri}")
 
 

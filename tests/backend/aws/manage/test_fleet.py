@@ -10,8 +10,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from flowspec import Ended, FlowspecError, apply_all, find_orphans, plan_all, plan_on
+from flowspec.backend.aws.backend import AwsBackend
 from flowspec.backend.aws.client import Endpoint
 from flowspec.backend.aws.shared import SharedReads
+from flowspec.backend.local.backend import LocalBackend
 from flowspec.facts.api_model import problems
 from flowspec.fleet import Connections, work_on
 from flowspec.plan.identity import identity_tags
@@ -70,8 +72,10 @@ class Bucket:
         return {"LastModified": datetime.now(timezone.utc)}
 
 
-def test_local_files_of_many_flows_are_looked_up_within_a_bound(emr, flow_of, alive, tmp_path):
+def test_local_files_of_many_flows_are_looked_up_within_a_bound(emr, flow_of, alive, tmp_path, monkeypatch):
     """Each flow has a script of its own, and one that all share."""
+    # The clusters are on the embedded EMR, the files as on AWS.
+    monkeypatch.setattr(LocalBackend, "staged_lookup", AwsBackend.staged_lookup)
     bucket = Bucket("common.py", "m1.py")
     emr.s3 = lambda **_: bucket
     (tmp_path / "common.py").touch()

@@ -1,0 +1,333 @@
+"""Packs the Python packages of a step into an archive, by pip or uv: the one door to both.
+
+Only wheels are taken (`--only-binary=:all:`), so that no package runs code here. One exception is pip's: it builds a
+source archive that a wheel requires by its URL (PyPI takes no such wheels, an index of one's own may).
+
+The archive is the same for the same packages on every machine: sorted, without times, bytecode, scripts and the records
+of the installation. It is made in a folder of its own and appears under its name when it is whole, in
+<home>/python/<key>.zip; whoever packs the same at the same moment waits, and finds it there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import hashlib
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from email.parser import BytesHeaderParser
+from pathlib import Path
+from threading import get_ident
+
+from flowspec.emulator.state.paths import home as default_home
+from flowspec.emulator.state.paths import os_error_to_user_error
+from flowspec.errors import FlowspecError
+from flowspec.request.archives import MAX_MEMBERS, Member, PackingError, blocks, packed
+from flowspec.request.assets import Asset
+from flowspec.request.packages import Packages
+from flowspec.request.requirements import (
+    Entry,
+    Option,
+    Package,
+    canonical_name,
+    missing_packages,
+    without_credentials,
+)
+
+_TOLD_LINES, _TOLD_CHARACTERS = 4, 200
+# What an installer writes about itself, or for the machine it runs on.
+_OF_INSTALLATION = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"})
+_COMPILED = re.compile(r"\.(so|pyd|dylib)(\.\d+)*$")
+# `from versions: none` is said of a name that the index lacks, or has no wheel of.
+_AT_FAULT = re.compile(
+    r"(?:No matching distribution found for|satisfies the requirement"
+    r"|Because(?: there (?:is no version|are no versions) of)?)\s+(?!there\b)([A-Za-z0-9][\w.-]*)"
+)
+# What pip (and uv) say when an index does not answer; pip says further on that there is no such package.
+_NO_ANSWER = re.compile(r"connection broken by|Max retries exceeded|error sending request|Failed to fetch|timed out")
+_LAUNCHER = """#!/bin/sh
+# The Python of the cluster, which finds the packages of this folder.
+here=$(cd "$(dirname "$0")/.." && pwd)
+PYTHONPATH="$here${{PYTHONPATH:+:$PYTHONPATH}}" exec {interpreter} "$@"
+"""
+
+
+def packed_asset(asset: Asset, home: Path | None = None) -> Asset:
+    """The asset as a file that can be uploaded: Python packages are packed now, if they were not before.
+
+    `home` is the folder of flowspec's state. Raises FlowspecError when they can't be packed: the message names the
+    requirement by file:line, and the end of what pip said.
+    """
+    if asset.packages is None:
+        return asset
+    if asset.packages.key != asset.sha256:
+        message = f"the wheels for {asset.packages.told} changed since the request was compiled"
+        raise FlowspecError(message, remedy="apply again")
+    path = pack(asset.packages, home)
+    digest = hashlib.sha256()
+    for block in blocks(path):
+        digest.update(block)
+    return dataclasses.replace(
+        asset, path=path, sha256=digest.hexdigest(), size=path.stat().st_size, members=None, packages=None
+    )
+
+
+def pack(packages: Packages, home: Path | None = None) -> Path:
+    """Packs packages; returns the path of the archive, which may be there already. Raises FlowspecError."""
+    folder = (home or default_home()).absolute() / "python"
+    path = folder / f"{packages.key}.zip"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _alone(path):
+            if not path.exists():
+                with _scratch(path) as scratch:
+                    _make(packages, scratch)
+                    (scratch / "made.zip").replace(path)
+    except PackingError as error:
+        raise FlowspecError(f"{packages.told}: {error}", remedy="ask for fewer packages") from error
+    except OSError as error:
+        raise os_error_to_user_error(folder.parent, error) from error
+    return path
+
+
+def put(asset: Asset, path: Path, home: Path | None = None) -> bool:
+    """Puts the archive of an asset's packages at a path, whole or not at all; False if it is there already."""
+    if path.exists():
+        return False
+    source = packed_asset(asset, home).path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Flows are applied by several threads at once.
+    part = path.parent / f".{path.name}.{os.getpid()}.{get_ident()}"
+    part.unlink(missing_ok=True)
+    try:
+        # No second copy of what may be some 100 MB, where the file system allows it.
+        os.link(source, part)
+    except OSError:
+        shutil.copyfile(source, part)
+    part.replace(path)
+    return True
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Holds a lock on a path, however long the other takes: an index may be slow. It ends with its process."""
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _scratch(path: Path) -> Iterator[Path]:
+    """A folder beside a path for making it. What a process left that was killed is removed: the lock is ours."""
+    prefix = f"{path.stem}-"
+    for left in path.parent.glob(f"{prefix}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=path.parent) as scratch:
+        yield Path(scratch)
+
+
+def _make(packages: Packages, scratch: Path) -> None:
+    tree = scratch / "tree"
+    _install(packages, tree, scratch)
+    found = sorted((path.relative_to(tree).as_posix(), path) for path in tree.rglob("*") if path.is_file())
+    compiled = next((name for name, _ in found if _COMPILED.search(name)), None)
+    if packages.is_pure and compiled:
+        raise FlowspecError(
+            f"{packages.told}: {compiled} is compiled code, which Python can't import from a zip",
+            remedy=_PURE_REMEDY,
+        )
+    if len(found) > MAX_MEMBERS:
+        raise PackingError(f"they have more than {MAX_MEMBERS:,} files")
+    with (scratch / "made.zip").open("wb") as file:
+        file.writelines(packed(Member(name, path) for name, path in found))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+_PURE_REMEDY = "deploy_mode: cluster, where YARN unpacks the packages for the driver, too"
+
+
+# --- installing ---
+
+
+def _install(packages: Packages, tree: Path, scratch: Path) -> None:
+    """Fills a folder with the packages that are asked for and those that they need, and the launcher."""
+    entries = [one for one in packages.requirements.entries if one.applies(packages.environment)]
+    roots = [one.root for one in entries]
+    further: list[str] = []
+    while True:
+        shutil.rmtree(tree, ignore_errors=True)
+        tree.mkdir()
+        if entries:
+            _run(packages, [*map(_line, entries), *further], tree, scratch)
+        found = {_package(path): path for path in sorted(tree.glob("*.dist-info"))}
+        missing, needed = missing_packages(roots, {one.name: one for one in found}, packages.environment)
+        if not missing:
+            break
+        _refuse_more(packages, entries, missing, further)
+        further = sorted({*further, *missing})
+    for package, path in found.items():
+        if package.name not in needed:
+            _remove(tree, path)
+    _tidy(tree)
+    _write_launcher(tree, packages.interpreter)
+
+
+def _write_launcher(tree: Path, interpreter: str) -> None:
+    launcher = tree / "bin" / "python"
+    launcher.parent.mkdir()
+    launcher.write_text(_LAUNCHER.format(interpreter=interpreter))
+    launcher.chmod(0o755)
+
+
+def _refuse_more(packages: Packages, entries: Sequence[Entry], missing: Sequence[str], further: Sequence[str]) -> None:
+    """Raises FlowspecError where asking again for what is missing would not help."""
+    if set(missing) <= set(further) or any(one.hashes for one in entries):
+        raise FlowspecError(
+            f"{packages.told}: {', '.join(missing)} is needed there, and not among the requirements",
+            remedy=f"compile them for that Python: uv pip compile --python-version {packages.version}",
+        )
+
+
+def _line(entry: Entry) -> str:
+    text = str(entry.path) if entry.path else entry.text
+    return " ".join((text, *(f"--hash={one}" for one in entry.hashes)))
+
+
+def _package(folder: Path) -> Package:
+    """Reads the metadata of an installed package (Core metadata specifications)."""
+    with (folder / "METADATA").open("rb") as file:
+        found = BytesHeaderParser().parse(file)
+    return Package.of(
+        str(found["Name"]), str(found["Version"]), [str(one) for one in found.get_all("Requires-Dist", [])]
+    )
+
+
+def _remove(tree: Path, folder: Path) -> None:
+    """Removes a package, by its RECORD: one that pip took for the Python that runs it, and nothing here needs."""
+    for line in (folder / "RECORD").read_text("utf-8").splitlines():
+        path = tree / line.split(",", 1)[0].strip('"')
+        if path.resolve().is_relative_to(tree.resolve()):
+            path.unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _tidy(tree: Path) -> None:
+    """Removes what differs from machine to machine: scripts, bytecode, and what the installer writes about itself."""
+    shutil.rmtree(tree / "bin", ignore_errors=True)
+    for path in list(tree.rglob("*")):
+        if path.name == "__pycache__":
+            shutil.rmtree(path)
+        elif path.parent.name.endswith(".dist-info") and path.name in _OF_INSTALLATION:
+            path.unlink()
+    # uv locks the folder that it installs to.
+    (tree / ".lock").unlink(missing_ok=True)
+
+
+# --- pip and uv ---
+
+
+def _run(packages: Packages, lines: Sequence[str], tree: Path, scratch: Path) -> None:
+    """Fills a folder with what the lines of a requirements file ask for. Raises FlowspecError."""
+    file, constraints = scratch / "requirements.txt", scratch / "constraints.txt"
+    file.write_text("\n".join([*map(_option_line, packages.requirements.options), *lines, ""]), "utf-8")
+    limits = [_line(one) for one in packages.requirements.constraints if one.applies(packages.environment)]
+    constraints.write_text("\n".join([*limits, ""]), "utf-8")
+    asked = ["-r", str(file), *(["-c", str(constraints)] if limits else [])]
+    if importlib.util.find_spec("pip"):
+        _by_pip(packages, asked, tree, scratch)
+    elif uv := shutil.which("uv"):
+        fixed = ["pip", "install", "--no-build", "--link-mode=copy", f"--python={sys.executable}"]
+        _call(packages, [uv, *fixed, *_uv_platform(packages), "--target", str(tree), *asked], scratch)
+    else:
+        raise FlowspecError(
+            "there is neither pip nor uv to pack Python packages with",
+            remedy=f"{sys.executable} -m ensurepip, or install uv",
+        )
+
+
+def _option_line(option: Option) -> str:
+    return f"{option.name} {shlex.quote(str(option.folder or option.value))}" if option.value else option.name
+
+
+def _by_pip(packages: Packages, asked: Sequence[str], tree: Path, scratch: Path) -> None:
+    """Downloads wheels, and then unpacks them: `pip install` alone overlooks Requires-Python of another Python."""
+    wheels = scratch / "wheels"
+    shutil.rmtree(wheels, ignore_errors=True)
+    wheels.mkdir()
+    pip = [sys.executable, "-m", "pip", "--quiet"]
+    platform = ["--only-binary=:all:", *_pip_platform(packages)]
+    _call(packages, [*pip, "download", *platform, "--dest", str(wheels), *asked], scratch)
+    unpacking = ["--no-deps", "--no-index", "--no-compile", "--no-warn-script-location", "--target", str(tree)]
+    _call(packages, [*pip, "install", *platform, *unpacking, *map(str, sorted(wheels.glob("*.whl")))], scratch)
+
+
+def _call(packages: Packages, argv: Sequence[str], scratch: Path) -> None:
+    # Not in the folder of the caller, whose files Python would import in place of pip's.
+    done = subprocess.run(argv, cwd=scratch, env=_environment(), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise _failure(packages, "pip" if argv[0] == sys.executable else "uv", done.stdout + done.stderr)
+
+
+def _environment() -> dict[str, str]:
+    """The environment without the settings of pip that contradict the options; the user's indexes stay."""
+    dropped = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_VIRTUALENV", "PIP_REQUIREMENT")
+    kept = {key: value for key, value in os.environ.items() if key not in dropped}
+    quiet = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_PROGRESS_BAR": "off", "NO_COLOR": "1"}
+    return {**kept, **quiet, "PIP_USER": "0"}
+
+
+def _pip_platform(packages: Packages) -> list[str]:
+    tags = ("any",) if packages.is_pure else packages.platforms
+    if not tags and packages.version == "{}.{}".format(*sys.version_info):
+        return []
+    version = ["--python-version", packages.version]
+    return [*version, *(["--implementation", "cp"] if tags else []), *(f"--platform={tag}" for tag in tags)]
+
+
+def _uv_platform(packages: Packages) -> list[str]:
+    """The options of uv, which knows fewer platforms: the newest of them that is not newer than the one wanted."""
+    version = ["--python-version", packages.version]
+    if packages.is_pure or not packages.platforms:
+        return version
+    newer = f"manylinux_2_28_{packages.architecture}" in packages.platforms
+    return [*version, "--python-platform", f"{packages.architecture}-{'manylinux_2_28' if newer else 'manylinux2014'}"]
+
+
+def _failure(packages: Packages, program: str, output: str) -> FlowspecError:
+    lines = [line.strip() for line in without_credentials(output).splitlines()]
+    told = [line.removeprefix("ERROR: ") for line in lines if line and not line.startswith(("WARNING", "[notice]"))]
+    end = " | ".join(_shortened(line) for line in told[-_TOLD_LINES:])
+    if _NO_ANSWER.search(output):
+        last = next(line for line in reversed(lines) if _NO_ANSWER.search(line))
+        message = f"{packages.told} can't be packed, an index does not answer; {program} said: {_shortened(last)}"
+        return FlowspecError(message, remedy="check the network and the index: PIP_INDEX_URL, pip.conf, --index-url")
+    found = _AT_FAULT.search(output)
+    at_fault = [one for one in packages.requirements.entries if found and one.name == canonical_name(found[1])]
+    if found and at_fault:
+        where = f"{at_fault[0].place}: no wheel of {at_fault[0].text}"
+    elif found:
+        where = f"{packages.requirements.path.name}: no wheel of {found[1]}, which another package needs,"
+    else:
+        return FlowspecError(f"{packages.told} can't be packed; {program} said: {end}", remedy=_ASK)
+    machine = "any platform" if packages.is_pure else packages.architecture
+    remedy = _PURE_REMEDY if packages.is_pure else _ASK
+    return FlowspecError(f"{where} for Python {packages.version} on {machine}; {program} said: {end}", remedy=remedy)
+
+
+def _shortened(line: str) -> str:
+    """A line of bounded length: pip lists every version that there is."""
+    return (
+        line if len(line) <= _TOLD_CHARACTERS else f"{line[: _TOLD_CHARACTERS // 2]} … {line[-_TOLD_CHARACTERS // 2 :]}"
+    )
+
+
+_ASK = "ask for a version with a wheel for it (only wheels are packed), or build one: --find-links"

@@ -1,0 +1,361 @@
+"""Reads requirements files of pip: what is asked for, where, and whether it can be packed without running anything.
+
+Only wheels are packed: building a source distribution runs its code. So what would need a build (`-e`, folders,
+repositories, sdists, `--no-binary`) is refused, and so is `${NAME}`, by which a file could send a variable of the
+environment anywhere. Source of the format: pip's "Requirements File Format".
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from flowspec.request.archives import is_inside
+
+# Bytes; those of applications with hundreds of packages and their hashes have 200 kB.
+_MOST = 4_000_000
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+(?=@)")
+_COMMENT = re.compile(r"(^|\s+)#.*$")
+_VARIABLE = re.compile(r"\$\{\w+\}")
+_HASH = re.compile(r"\s+--hash[= ](\S+)")
+_URL = re.compile(r"(?:[a-z][a-z0-9+.-]*):", re.IGNORECASE)
+
+_FILES = {"-r": "-r", "--requirement": "-r", "-c": "-c", "--constraint": "-c"}
+_VALUES = {
+    "-i": "--index-url",
+    "--index-url": "--index-url",
+    "--extra-index-url": "--extra-index-url",
+    "-f": "--find-links",
+    "--find-links": "--find-links",
+    "--trusted-host": "--trusted-host",
+}
+_SWITCHES = ("--no-index", "--pre", "--require-hashes", "--prefer-binary")
+_RUNS_CODE = "only wheels are packed, since building a package runs its code"
+_BUILT = {
+    **dict.fromkeys(("-e", "--editable", "--no-binary", "--config-settings", "--config-setting"), _RUNS_CODE),
+    **dict.fromkeys(("--global-option", "--build-option", "--install-option"), _RUNS_CODE),
+}
+_BUILD_A_WHEEL = "build a wheel (python -m build --wheel), put it into a folder and add --find-links FOLDER"
+
+
+class Problem(NamedTuple):
+    """What can't be packed: `id` in the catalog, a message that begins with file:line, and a remedy."""
+
+    id: str
+    message: str
+    hint: str = ""
+
+
+class Entry(NamedTuple):
+    """One requirement. `text` is what pip is given; `path` is a local wheel in place of one from an index.
+
+    `place` is file:line. `is_pinned`: it allows one version only.
+    """
+
+    requirement: Requirement | None
+    text: str
+    hashes: tuple[str, ...]
+    place: str
+    is_pinned: bool
+    path: Path | None = None
+
+    @property
+    def root(self) -> Requirement:
+        """The requirement without what says where and when it counts; a local wheel's is its name (PEP 427)."""
+        return self.requirement or Requirement(self.path.name.partition("-")[0] if self.path else self.text)
+
+    @property
+    def name(self) -> str:
+        """The name of the package, as indexes write it."""
+        return canonical_name(self.root.name)
+
+    def applies(self, environment: Mapping[str, str]) -> bool:
+        """True if the requirement's marker holds in an environment (PEP 508)."""
+        marker = self.requirement.marker if self.requirement else None
+        return marker is None or marker.evaluate({**environment, "extra": ""})
+
+
+class Option(NamedTuple):
+    """An option of pip: its long name, its value as it is written ("" for a switch), and the folder that it names."""
+
+    name: str
+    value: str = ""
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """The content of a requirements file and of those that it includes. `files` are all files that were read."""
+
+    path: Path
+    entries: tuple[Entry, ...] = ()
+    constraints: tuple[Entry, ...] = ()
+    options: tuple[Option, ...] = ()
+    files: tuple[Path, ...] = ()
+    problems: tuple[Problem, ...] = field(default=(), compare=False)
+
+    @property
+    def wheels(self) -> tuple[Path, ...]:
+        """The local wheels that may be packed, by name: those that are named, and those in folders."""
+        named = {one.path for one in self.entries if one.path}
+        folders = (one.folder for one in self.options if one.folder)
+        found = {path for folder in folders for path in folder.glob("*.whl")}
+        return tuple(sorted(named | found, key=lambda path: (path.name, str(path))))
+
+    @property
+    def is_offline(self) -> bool:
+        """True if packages come from local folders only, whose content tells the versions."""
+        links = [one for one in self.options if one.name == "--find-links"]
+        return any(one.name == "--no-index" for one in self.options) and all(one.folder for one in links)
+
+    @property
+    def unpinned(self) -> tuple[Entry, ...]:
+        """The requirements that may be packed in another version tomorrow."""
+        return () if self.is_offline else tuple(one for one in self.entries if not one.is_pinned)
+
+
+def without_credentials(text: str) -> str:
+    """The text with `***` for user and password in URLs."""
+    return _CREDENTIALS.sub("***", text)
+
+
+def credentials(text: str) -> Iterator[str]:
+    """Yields user and password of the URLs in a text, together and each."""
+    for found in _CREDENTIALS.findall(text):
+        yield from filter(None, {found, *found.split(":")[1:]})
+
+
+def read_requirements(path: Path, tree: Path | None) -> Requirements:
+    """Reads a file and those that it includes, without running or asking anything.
+
+    `tree`: files and wheels outside of this folder are refused; None allows any. What is wrong is in `problems`.
+    """
+    reader = _Reader(path.parent, tree)
+    reader.read(path, constraints=False, above=())
+    return Requirements(
+        path,
+        tuple(reader.entries),
+        tuple(reader.constraints),
+        tuple(dict.fromkeys(reader.options)),
+        tuple(dict.fromkeys(reader.files)),
+        tuple(reader.problems),
+    )
+
+
+class _Refused(Exception):
+    """A line that can't be used: a problem, without its place."""
+
+    def __init__(self, message: str, hint: str = "", id: str = "FS282") -> None:  # noqa: A002
+        super().__init__(message)
+        self.id, self.message, self.hint = id, message, hint
+
+
+class _Reader:
+    """Collects the content of the files; `root` is the folder that places are written relative to."""
+
+    def __init__(self, root: Path, tree: Path | None) -> None:
+        self.root, self.tree = root, tree
+        self.entries: list[Entry] = []
+        self.constraints: list[Entry] = []
+        self.options: list[Option] = []
+        self.files: list[Path] = []
+        self.problems: list[Problem] = []
+
+    def read(self, path: Path, *, constraints: bool, above: tuple[Path, ...]) -> None:
+        self.files.append(path)
+        for number, line in _lines(_text(path)):
+            place = f"{self._shown(path)}:{number}"
+            try:
+                self._take(line, path, place, constraints=constraints, above=(*above, path))
+            except _Refused as refused:
+                message = without_credentials(f"{place}: {refused.message}")
+                self.problems.append(Problem(refused.id, message, refused.hint))
+
+    def _shown(self, path: Path) -> str:
+        return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
+
+    def _take(self, line: str, path: Path, place: str, *, constraints: bool, above: tuple[Path, ...]) -> None:
+        if found := _VARIABLE.search(line):
+            hint = "give pip the index and its password by its own settings: PIP_INDEX_URL, pip.conf, a keyring"
+            raise _Refused(f"{found[0]} is not replaced by a variable of the environment", hint)
+        if not line.startswith("-"):
+            self._add(line, path, place, constraints=constraints)
+            return
+        name, value = _option(line)
+        if name in _BUILT:
+            raise _Refused(f"{name} is not possible: {_BUILT[name]}", _BUILD_A_WHEEL)
+        if name in _FILES:
+            self._include(self._inside(value, path), constraints=constraints or _FILES[name] == "-c", above=above)
+        elif name in _VALUES:
+            self.options.append(self._valued(_VALUES[name], value, path))
+        elif name in _SWITCHES and not value:
+            self.options.append(Option(name))
+        elif (name, value) != ("--only-binary", ":all:"):  # which it is anyway
+            known = ", ".join(("-r", "-c", *dict.fromkeys(_VALUES.values()), *_SWITCHES))
+            raise _Refused(f"the option {name} is not known here", f"these are: {known}")
+
+    def _include(self, path: Path, *, constraints: bool, above: tuple[Path, ...]) -> None:
+        if path in above:
+            raise _Refused(f"{self._shown(path)} includes itself")
+        try:
+            self.read(path, constraints=constraints, above=above)
+        except OSError as error:
+            raise _Refused(f"{self._shown(path)} can't be read: {(error.strerror or str(error)).lower()}") from error
+
+    def _inside(self, text: str, path: Path) -> Path:
+        if not text or _URL.match(text):
+            raise _Refused(f"'{text}' is not a local file", "copy it beside the spec")
+        found = path.parent / text
+        if self.tree and not is_inside(found, self.tree):
+            raise _Refused(f"'{text}' is outside of the spec's folder tree", f"that is {self.tree}", "FS407")
+        return found
+
+    def _valued(self, name: str, value: str, path: Path) -> Option:
+        if not value:
+            raise _Refused(f"{name} has no value")
+        if name != "--find-links" or _URL.match(value):
+            return Option(name, value)
+        folder = self._inside(value, path)
+        if not folder.is_dir():
+            raise _Refused(f"there is no folder '{value}'", "put wheels into one")
+        return Option(name, value, folder)
+
+    def _add(self, line: str, path: Path, place: str, *, constraints: bool) -> None:
+        hashes = tuple(sorted(_HASH.findall(line)))
+        text = _HASH.sub("", line).strip()
+        entry = self._wheel(text, hashes, path, place) if _is_path(text) else _required(text, hashes, place)
+        (self.constraints if constraints else self.entries).append(entry)
+
+    def _wheel(self, text: str, hashes: tuple[str, ...], path: Path, place: str) -> Entry:
+        if not text.endswith(".whl"):
+            raise _Refused(f"'{text}' would have to be built: {_RUNS_CODE}", _BUILD_A_WHEEL)
+        wheel = self._inside(text, path)
+        if not wheel.is_file():
+            raise _Refused(f"there is no file '{text}'")
+        return Entry(None, text, hashes, place, True, wheel)
+
+
+def _required(text: str, hashes: tuple[str, ...], place: str) -> Entry:
+    if _URL.match(text) or re.match(r"\S+\s+--", text):
+        raise _Refused(f"'{text}' is no requirement by name", f"write it as NAME==VERSION; {_RUNS_CODE}")
+    try:
+        found = Requirement(text)
+    except InvalidRequirement as error:
+        told = str(error).splitlines()[0]
+        raise _Refused(f"'{text}' is no requirement: {told}", "write it as NAME==VERSION") from None
+    if found.url and not found.url.partition("#")[0].endswith(".whl"):
+        raise _Refused(f"'{found.url}' is not a wheel: {_RUNS_CODE}", "name a .whl, or NAME==VERSION")
+    versions = list(found.specifier)
+    is_pinned = any(one.operator in ("==", "===") and not one.version.endswith(".*") for one in versions)
+    return Entry(found, _without_marker(found), hashes, place, is_pinned or bool(found.url))
+
+
+def _without_marker(requirement: Requirement) -> str:
+    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+    return f"{requirement.name}{extras}{f' @ {requirement.url}' if requirement.url else requirement.specifier}"
+
+
+def canonical_name(name: str) -> str:
+    """The name of a package as indexes compare it (PEP 503)."""
+    return canonicalize_name(name)
+
+
+def _is_path(text: str) -> bool:
+    return text.startswith((".", "/", "~", "file:")) or (text.endswith(".whl") and "@" not in text)
+
+
+def _option(line: str) -> tuple[str, str]:
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise _Refused(f"{line.split(maxsplit=1)[0]}: {error}".lower()) from None
+    name, equals, value = words[0].partition("=")
+    if not name.startswith("--") and len(name) > len("-r"):
+        # -rother.txt
+        name, value = name[:2], name[2:]
+    rest = words[1:]
+    if not equals and not value and rest:
+        value, *rest = rest
+    if rest:
+        raise _Refused(f"{name} is followed by more than its value", "one option in a line")
+    return name, value
+
+
+def _text(path: Path) -> str:
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        text = file.read(_MOST + 1)
+    if len(text) > _MOST:
+        raise OSError(f"more than {_MOST:,} characters")
+    return text
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """Yields the lines that say something, with the numbers of where they begin, joined and without comments."""
+    parts: list[str] = []
+    begins = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        begins = begins if parts else number
+        is_joined = line.endswith("\\") and not _COMMENT.match(line)
+        parts.append(line[:-1] if is_joined else line)
+        if is_joined:
+            continue
+        # A comment in a joined line ends it, as pip has it.
+        whole = _COMMENT.sub("", " ".join(parts)).strip()
+        parts = []
+        if whole:
+            yield begins, whole
+    if whole := _COMMENT.sub("", " ".join(parts)).strip():
+        yield begins, whole
+
+
+# --- what installed packages need in turn ---
+
+
+class Package(NamedTuple):
+    """An unpacked package: its canonical name, version, and what it requires (Requires-Dist), one a line."""
+
+    name: str
+    version: str
+    requires: tuple[str, ...]
+
+    @classmethod
+    def of(cls, name: str, version: str, requires: Sequence[str]) -> Package:
+        """A package of this name as its metadata writes it."""
+        return cls(canonical_name(name), version, tuple(requires))
+
+
+def missing_packages(
+    roots: Sequence[Requirement], packages: Mapping[str, Package], environment: Mapping[str, str]
+) -> tuple[list[str], set[str]]:
+    """The requirements that no package meets in an environment, and the names of the packages that are needed.
+
+    pip evaluates markers for the Python that runs it, whatever --python-version says. Those of `roots` do not count.
+    """
+    missing: list[str] = []
+    seen: set[tuple[str, frozenset[str]]] = set()
+    queue = [*roots]
+    while queue:
+        asked = queue.pop()
+        name, extras = canonical_name(asked.name), frozenset(asked.extras)
+        package = packages.get(name)
+        if package is None or not asked.specifier.contains(package.version, prereleases=True):
+            missing.append(_without_marker(asked))
+        elif (name, extras) not in seen:
+            seen.add((name, extras))
+            queue += _needed(package, extras, environment)
+    return sorted(set(missing)), {name for name, _ in seen}
+
+
+def _needed(package: Package, extras: frozenset[str], environment: Mapping[str, str]) -> Iterator[Requirement]:
+    for text in package.requires:
+        one = Requirement(text)
+        marker = one.marker
+        if marker is None or any(marker.evaluate({**environment, "extra": extra}) for extra in ("", *extras)):
+            yield one
