@@ -28,7 +28,7 @@ _TEXT = "#/$defs/text"
 
 
 def path(name: str = "flowspec-v1.schema.json") -> Path:
-    """Where a schema file is: in the package, as a wheel has it, else beside it, as in a checkout."""
+    """The path of a schema file: in the package, as a wheel has it, else beside it, as in a checkout."""
     package = Path(__file__).parents[1]
     found = (folder / "schemas" / name for folder in (package, package.parent))
     return next((one for one in found if one.is_file()), package / "schemas" / name)

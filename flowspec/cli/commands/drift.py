@@ -21,7 +21,7 @@ from flowspec.cli.selection import FLEET, selected_specs
 @FLEET
 @output_format("text", "json", "markdown")
 def command(paths: tuple[Path, ...], format_: str, selects: tuple[str, ...], jobs: int, **options: Any) -> int:
-    """Tell which living clusters differ from their specs, as a plan compares them. Nothing is changed.
+    """Report living clusters that differ from their specs, as a plan compares them. Nothing is changed.
 
     PATH is a spec, a folder (the specs in it and below it) or a glob; default: this folder. The exit code is 3 when a
     cluster differs, unless a flow could not be compared, which is worse. A flow that does not run does not differ.
