@@ -46,7 +46,7 @@ COMMANDS: Mapping[str, str] = {
     "iam": "Print the least IAM policies that a spec needs.",
     "plan": "Show what apply would do, and why.",
     "apply": "Submit a spec or join its run, and watch it.",
-    "drift": "Tell which living clusters differ from their specs.",
+    "drift": "Report the living clusters that differ from their specs.",
     "status": "Show a cluster and its steps.",
     "list": "List clusters.",
     "logs": "Print a step's logs.",
