@@ -111,11 +111,12 @@ def draw(graph: Graph, words: str, shown: Callable[[str], str]) -> str:
     layout, figure = _Layout(graph), _Figure(shown)
     names = [_cut(shown(f"{index + 1}. {name}"), _LONGEST_NAME) for index, name in enumerate(graph.steps)]
     figure.place(layout, names)
+    width, height = figure.width, layout.starts[-1] * _ROW + 2 * _PAD
     title = escape(shown(f"The steps of {graph.name}, and the data that they read and write"))
     return "\n".join(
         (
-            f'<svg xmlns="http://www.w3.org/2000/svg" class="flowspec-graph" width="{figure.width}"'
-            f' height="{layout.starts[-1] * _ROW + 2 * _PAD}" role="img"'
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="flowspec-graph" role="img" viewBox="0 0 {width} {height}"'
+            f' width="{width}" height="{height}"'
             ' aria-labelledby="flowspec-graph-title" aria-describedby="flowspec-graph-words">',
             f'<title id="flowspec-graph-title">{title}</title>',
             f'<desc id="flowspec-graph-words">{escape(words)}</desc>',
@@ -129,6 +130,7 @@ def draw(graph: Graph, words: str, shown: Callable[[str], str]) -> str:
 
 # Contrasts in both schemes: texts 7:1 and more, lines 4.5:1 and more.
 _HEAD = """<style>
+.flowspec-graph { color-scheme: light dark; }
 .flowspec-graph { --back: #fff; --text: #1c2128; --line: #57606a; --step: #e3eefb; --edge: #0b5cad; --data: #f5f6f8; }
 @media (prefers-color-scheme: dark) {
 .flowspec-graph { --back: #14171b; --text: #e4e7eb; --line: #a3acb8; --step: #17304d; --edge: #7db8f7; --data: #1c2026 }

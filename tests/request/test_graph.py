@@ -113,6 +113,12 @@ def test_an_svg_needs_nothing_else_and_says_the_same_in_words(made):
     assert graphs.as_svg(graph) == graphs.as_svg(graph_of(request.params))
 
 
+def test_a_cluster_without_steps_has_a_drawing_without_boxes():
+    root = svg(graph_of({"Name": "idle", "ReleaseLabel": "emr-7.5.0"}))
+    assert list(root.iter(f"{SVG}text")) == []
+    assert root.get("viewBox") == f"0 0 {root.get('width')} {root.get('height')}"
+
+
 def test_a_long_name_is_cut_and_whole_in_its_tooltip():
     name, folder = f"first {'x' * 300} last", f"s3://a/{'y' * 300}/part"
     args = [
