@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
 from flowspec import plugins
 
@@ -79,6 +81,18 @@ def test_its_keys_are_checked_and_may_be_templates_in_a_target(example, tmp_path
     text = text.replace("{default: true, backend: local}", target) + "variables: {n: {type: integer}}\n"
     (tmp_path / "job.yaml").write_text(text)
     assert '"3"' in example("compile", "job.yaml").stdout
+
+
+def test_editors_and_explain_know_it(example, tmp_path):
+    printed = json.loads(example("schema").stdout)
+    spec = yaml.safe_load((tmp_path / "job.yaml").read_text())
+    assert "sqoop" in printed["$defs"]["step"]["properties"]["type"]["anyOf"][0]["enum"]
+    assert list(jsonschema.Draft202012Validator(printed).iter_errors(spec)) == []
+    spec["steps"][0]["mapers"] = 4
+    assert list(jsonschema.Draft202012Validator(printed).iter_errors(spec)) != []
+    explained = example("explain", "steps.sqoop", "steps.sqoop.mappers").stdout
+    assert "- `connect`: " in explained
+    assert "# steps.sqoop.mappers" in explained
 
 
 def test_a_rule(example, tmp_path):

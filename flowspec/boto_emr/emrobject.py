@@ -193,13 +193,13 @@ class JobFlow(EmrObject):
 
 
 class ClusterTimeline(EmrObject):
-    """When a cluster, a group, an instance or a step came and went."""
+    """The times at which a cluster, a group, an instance or a step was created, was ready and ended."""
 
     Fields: ClassVar = {"CreationDateTime", "ReadyDateTime", "EndDateTime"}
 
 
 class ClusterStateChangeReason(EmrObject):
-    """Why it is in its state."""
+    """The reason for a state, as a code and a message."""
 
     Fields: ClassVar = {"Code", "Message"}
 
@@ -218,7 +218,7 @@ _STATUS = {"Status": ("status", ClusterStatus)}
 
 
 class Ec2InstanceAttributes(EmrObject):
-    """Where and as whom a cluster's instances run."""
+    """The EC2 settings of a cluster's instances: key pair, subnet, instance profile, security groups."""
 
     Fields: ClassVar = {"Ec2KeyName", "Ec2SubnetId", "Ec2AvailabilityZone", "IamInstanceProfile"}
 

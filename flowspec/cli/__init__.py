@@ -90,8 +90,9 @@ class _LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
+            _refuse_misspelt(cmd_name, ctx)
             return None
         command: click.Command = import_module(f"flowspec.cli.commands.{_MODULES.get(cmd_name, cmd_name)}").command
         command.short_help = COMMANDS[cmd_name]
@@ -115,6 +116,14 @@ class _LazyGroup(click.Group):
         for heading, rows in sections.items():
             with formatter.section(heading):
                 formatter.write_dl(rows)
+
+
+def _refuse_misspelt(name: str, context: click.Context) -> None:
+    """Raises UsageError for a name that is like that of a command; for any other, click lists none."""
+    from flowspec.document.nearest import did_you_mean
+
+    if hint := did_you_mean(name, COMMANDS):
+        raise click.UsageError(f"No such command {name!r}: {hint}", context)
 
 
 def _be_quieter(_: click.Context, __: click.Parameter, times: int) -> None:
@@ -146,7 +155,7 @@ def _add_quiet(command: click.Command) -> None:
     cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     params=[_quiet()],
-    epilog="Start with: flowspec apply examples/wordcount/job.yaml",
+    epilog="Start with: flowspec init wordcount --template streaming",
 )
 @click.version_option(package_name="flowspec", message="flowspec %(version)s")
 def root() -> None:

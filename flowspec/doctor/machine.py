@@ -23,7 +23,9 @@ from flowspec.version import installed_version
 _LITTLE = 1 << 30
 # Spark 4.0 dropped Java 8 and 11 (its release notes); Spark 3.5 runs on 8, 11 and 17.
 _JAVA_OF_SPARK_4 = 17
-_SPARK_REMEDY = "pip install 'flowspec[spark]', or set SPARK_HOME"
+# Where pyproject.toml is, if flowspec is not installed.
+_CHECKOUT = Path(__file__).parents[2]
+_SPARK_REMEDY = "pip install pyspark, or set SPARK_HOME"
 
 
 def machine_checks(needs: Needs) -> Iterator[Work]:
@@ -54,7 +56,8 @@ def _python() -> Check:
 def _packages() -> Check:
     unmet = unmet_requirements()
     if unmet is None:
-        return Check("packages", State.UNCHECKED, "flowspec is not installed as a package", "pip install flowspec")
+        remedy = f"pip install {shlex.quote(str(_CHECKOUT))}"
+        return Check("packages", State.UNCHECKED, "flowspec is not installed as a package", remedy)
     if unmet:
         remedy = f"pip install {' '.join(map(shlex.quote, unmet))}"
         return absent("packages", f"not as flowspec requires them: {', '.join(unmet)}", remedy, needed=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from flowspec.document import schema as schemas
@@ -58,10 +58,16 @@ def _below(at: Field, word: str) -> Field:
     shape = _shape(at.schema)
     kinds = _kinds(shape)
     if word in kinds:
-        return Field(f"{at.path}.{word}", {**kinds[word], "x-kind": word}, "")
-    found = schemas.member(shape, word)
+        return Field(f"{at.path}.{word}", {**kinds[word], "x-kind": word}, at.member)
+    path = f"{at.path}.{word}".lstrip(".")
+    found = schemas.member(shape, word) or _of_all(kinds, word)
     if found is None:
         raise UnknownFieldError(_unknown(at, shape, word))
+    if word not in shape.get("properties", ()) and "additionalProperties" in shape and word:
+        # A name that people give: no member of the API has it.
+        return Field(path, {"description": f"A name of your own below `{at.path}`.", **found}, at.member)
+    if (kinds or "x-kind" in at.schema) and at.member:
+        return Field(path, found, _member_of_step(at, found, word))
     if at.path.startswith("targets."):
         # What a target overrides has its example where the spec has it.
         found = {**schemas.strict()["properties"].get(word, {}), **found}
@@ -69,7 +75,23 @@ def _below(at: Field, word: str) -> Field:
     member = "" if tool else ".".join(filter(None, (at.member, schemas.api_name(word, found))))
     if member and _is_list(found):
         member += "[]"
-    return Field(f"{at.path}.{word}".lstrip("."), found, member)
+    return Field(path, found, member)
+
+
+def _of_all(kinds: Mapping[str, Schema], word: str) -> Schema | None:
+    """The field of a step that all kinds have."""
+    found = [one.get("properties", {}).get(word) for one in kinds.values()]
+    return next(iter(found), None) if all(found) else None
+
+
+def _member_of_step(at: Field, found: Schema, word: str) -> str:
+    """The member of a field of a step; the fields that only some kinds have make up the HadoopJarStep."""
+    if found.get("x-tool"):
+        return ""
+    return f"{at.member}.{_OF_EACH_STEP.get(word, 'HadoopJarStep')}"
+
+
+_OF_EACH_STEP = {"name": "Name", "on_failure": "ActionOnFailure", "type": "HadoopJarStep"}
 
 
 def _is_list(schema: Schema) -> bool:

@@ -108,7 +108,7 @@ def read(path: str | os.PathLike[str], id: str = "FS001") -> Source:  # noqa: A0
 
 
 def _outside(name: str) -> str:
-    """Where a link leads that leads out of the repository, or the folder, that it is in; else "".
+    """The target of a link that leads out of the repository, or the folder, that it is in; else "".
 
     A pull request can make job.yaml a link to ~/.netrc, whose lines an error would show in the log of CI. The
     shell's own names (/dev/stdin, and /dev/fd/63 for `<(command)`) are links, too, but nobody else's.

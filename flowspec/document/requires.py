@@ -28,7 +28,7 @@ def check_requires(root: Mapping) -> None:
     version = installed_version()
     if not versions.contains(version, prereleases=True):
         message = f"this spec requires flowspec {versions}, and this is {version}"
-        raise refuse(message, f"pip install 'flowspec{versions}', or change `requires`")
+        raise refuse(message, f"install flowspec {versions}, or change `requires`")
 
 
 def unmet_requirements() -> list[str] | None:

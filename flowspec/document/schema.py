@@ -28,22 +28,26 @@ _TEXT = "#/$defs/text"
 
 
 def path(name: str = "flowspec-v1.schema.json") -> Path:
-    """Where a schema file is: in the package, as a wheel has it, else beside it, as in a checkout."""
+    """The path of a schema file: in the package, as a wheel has it, else beside it, as in a checkout."""
     package = Path(__file__).parents[1]
     found = (folder / "schemas" / name for folder in (package, package.parent))
     return next((one for one in found if one.is_file()), package / "schemas" / name)
 
 
-@cache
 def text() -> str:
-    """The schema file as it is."""
+    """Returns the schema as JSON text: with the kinds of steps of plugins, the file itself where there are none."""
+    return json.dumps(loose(), indent=2, ensure_ascii=False) + "\n" if plugins(STEPS) else _file()
+
+
+@cache
+def _file() -> str:
     return path().read_text("utf-8")
 
 
 @cache
 def loose() -> Schema:
     """The schema as editors use it, with the kinds of steps of plugins: any value may be a template."""
-    schema: Schema = json.loads(text())
+    schema: Schema = json.loads(_file())
     for name, plugin in plugins(STEPS).items():
         with failing(STEPS, name):
             _add_kind(schema["$defs"], name, plugin.SCHEMA)

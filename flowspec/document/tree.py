@@ -66,7 +66,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Place:
-    """Where a node stands: lines and columns from 1; `width` characters of that line are meant."""
+    """The place of a node in its source: line and column from 1; `width` characters of that line are meant."""
 
     source: Source
     line: int

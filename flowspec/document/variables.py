@@ -347,7 +347,7 @@ _OPENING = re.compile(r"\{[{%]")
 
 
 def _blamed(error: TemplateError, at: Place, text: str) -> Place:
-    """Where the word stands that is to blame; the tag, when there is none and it is not in the scalar's first line."""
+    """The place of the word that is to blame, else that of its tag; of the scalar, where both begin in one line."""
     tag = _tag_place(at, text, error.offset or 0)
     pattern = re.compile(rf"(?<![\w]){re.escape(error.word)}(?![\w])") if error.word else None
     for number in range(tag.line, tag.line + text.count("\n") + 2) if pattern else ():
@@ -360,7 +360,7 @@ def _blamed(error: TemplateError, at: Place, text: str) -> Place:
 
 
 def _tag_place(at: Place, text: str, offset: int) -> Place:
-    """Where in the source the tag stands that begins at an offset of a scalar's text.
+    """The place in the source of the tag that begins at an offset of a scalar's text.
 
     Tags are counted: however YAML folds the lines of a scalar, they stay in order.
     """

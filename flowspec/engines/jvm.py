@@ -100,7 +100,7 @@ def require_spark(what: str, of: str = "Spark") -> Spark:
     """The Spark that `what` needs, for itself or `of` its own. Raises FlowspecError where Spark or Java is missing."""
     spark = find_spark()
     if spark is None:
-        raise FlowspecError(f"{what} needs {of}, and none is installed", remedy="pip install 'flowspec[spark]'")
+        raise FlowspecError(f"{what} needs {of}, and none is installed", remedy="pip install pyspark")
     require_java(what)
     return spark
 

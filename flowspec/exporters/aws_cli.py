@@ -44,8 +44,9 @@ def _options(job: Job) -> list[str]:
     out += [_option(name, params.get(member)) for name, member in (TEXTS | NUMBERS).items()]
     out.append(_option("step-concurrency-level", params.get("StepConcurrencyLevel")))
     out += [_option(name, params.get(member)) for name, member in OBJECTS.items()]
-    for member, name in {"Applications": "applications", "Configurations": "configurations"}.items():
-        out.append(_option(name, params.get(member)))
+    # With an AMI version the AWS CLI makes NewSupportedProducts of applications, but of those that it has steps for.
+    out.append(_option("applications", params.get("Applications") or params.get("NewSupportedProducts")))
+    out.append(_option("configurations", params.get("Configurations")))
     out.append(_option("placement-group-configs", params.get("PlacementGroupConfigs")))
     out.append(_tags(params.get("Tags", [])))
     out += _instances(instances)

@@ -1,4 +1,4 @@
-"""Which members of RunJobFlow can be changed on a running cluster, and by which operation.
+"""The members of RunJobFlow that can be changed on a running cluster, each with its operation.
 
 A row tells, for one member, how a difference between a spec and its cluster is handled. The sources are the API
 reference ("API": what each Modify, Put, Set and Add operation takes), the Management Guide ("guide"), and two

@@ -1,4 +1,4 @@
-"""The graph of a flow's steps and data as text, as Mermaid and as JSON."""
+"""The graph of a flow's steps and data as text, as Mermaid, as SVG and as JSON."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from html import escape
 
 from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
+from flowspec.report import drawings
 from flowspec.request.graph import Graph
 
 
 def as_text(graph: Graph, secrets: Collection[str] = ()) -> str:
     """Each step with what it reads, writes and names, and the steps that this comes from."""
-    return "\n".join(visible(str(mask(line, secrets))) for line in _lines(graph))
+    return "\n".join(_shown(line, secrets) for line in _lines(graph))
 
 
 def _lines(graph: Graph) -> Iterator[str]:
@@ -28,26 +29,26 @@ def _lines(graph: Graph) -> Iterator[str]:
 
 
 def as_mermaid(graph: Graph, secrets: Collection[str] = ()) -> str:
-    """A flowchart for Mermaid, which GitHub and GitLab draw: steps are boxes, data are cylinders."""
-    data = {uri: f"d{index}" for index, uri in enumerate(dict.fromkeys(one.uri for one in graph.links))}
+    """A flowchart for Mermaid, which GitHub and GitLab draw: steps are boxes, data are cylinders; without scripts."""
+    links = graph.drawn
+    data = {uri: f"d{index}" for index, uri in enumerate(dict.fromkeys(one.uri for one in links))}
     lines = ["flowchart LR"]
     lines += [f'  s{index}["{_label(f"{index + 1}. {name}", secrets)}"]' for index, name in enumerate(graph.steps)]
     lines += [f'  {node}[("{_label(uri, secrets)}")]' for uri, node in data.items()]
-    for link in graph.links:
+    for link in links:
         step, node = f"s{link.step}", data[link.uri]
         lines.append(f"  {' '.join(_ARROWS[link.verb]).format(step=step, data=node)}")
     # A folder in another's: the name alone does not connect them.
+    known = {(one.step, one.uri) for one in links}
     lines += [
-        f"  s{source} -.-> s{link.step}"
-        for link in graph.links
-        for source in link.sources
-        if not any(one.step == source and one.uri == link.uri for one in graph.links)
+        f"  s{source} -.-> s{link.step}" for link in links for source in link.sources if (source, link.uri) not in known
     ]
     return "\n".join(lines)
 
 
 _ARROWS = {
     "reads": ("{data}", "-->", "{step}"),
+    "uses": ("{data}", "-->", "{step}"),
     "writes": ("{step}", "-->", "{data}"),
     "names": ("{step}", "-.-", "{data}"),
 }
@@ -55,7 +56,16 @@ _ARROWS = {
 
 def _label(text: str, secrets: Collection[str]) -> str:
     """A text between quotes in Mermaid, where only HTML entities escape; a backtick would begin Markdown."""
-    return escape(visible(str(mask(text, secrets)))).replace("`", "&#96;")
+    return escape(_shown(text, secrets)).replace("`", "&#96;")
+
+
+def as_svg(graph: Graph, secrets: Collection[str] = ()) -> str:
+    """An SVG document that needs nothing else, for light and dark; its description has all that the text has."""
+    return drawings.draw(graph, as_text(graph, secrets), lambda text: _shown(text, secrets))
+
+
+def _shown(text: str, secrets: Collection[str]) -> str:
+    return visible(str(mask(text, secrets)))
 
 
 def as_json(graph: Graph, secrets: Collection[str] = ()) -> str:

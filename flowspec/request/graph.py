@@ -15,11 +15,15 @@ from flowspec.request.origins import locate
 from flowspec.request.steps.access import Use
 
 _READS = frozenset({Use.FILE, Use.INPUT})
+_VERBS = {Use.ARGUMENT: "names", Use.FILE: "uses"}
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A place of data that a step uses. `verb` is "reads", "writes" or "names": a program's argument may be either.
+    """A place of data that a step uses. `verb` is "reads", "writes", "names" or "uses".
+
+    A program's argument, which it may read or write, is named; what a step runs or ships to its tasks (scripts, jars,
+    archives, lookup files) is used.
 
     `sources` are the indexes of the earlier steps that write it; none where the data comes from outside.
     """
@@ -32,10 +36,16 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """The names of a request's steps in order, and the data of each."""
+    """The name of a flow, the names of its steps in order, and the data of each."""
 
+    name: str
     steps: tuple[str, ...]
     links: tuple[Link, ...]
+
+    @property
+    def drawn(self) -> tuple[Link, ...]:
+        """The links that a drawing shows: not the scripts and jars, unless an earlier step writes them."""
+        return tuple(one for one in self.links if one.verb != "uses" or one.sources)
 
 
 def graph_of(params: Mapping[str, Any], region: str | None = None) -> Graph:
@@ -44,7 +54,8 @@ def graph_of(params: Mapping[str, Any], region: str | None = None) -> Graph:
     What a program reads and writes without naming it in its arguments is not seen.
     """
     uses = data_uses(params, region)
-    return Graph(tuple(step["Name"] for step in params.get("Steps", ())), tuple(_links(uses)))
+    names = (step["Name"] for step in params.get("Steps", ()))
+    return Graph(params.get("Name", ""), tuple(names), tuple(_links(uses)))
 
 
 def _links(uses: Sequence[DataUse]) -> Iterator[Link]:
@@ -57,9 +68,7 @@ def _links(uses: Sequence[DataUse]) -> Iterator[Link]:
 
 
 def _verb(use: DataUse) -> str:
-    if use.use is Use.ARGUMENT:
-        return "names"
-    return "writes" if use.may_write else "reads"
+    return _VERBS.get(use.use) or ("writes" if use.may_write else "reads")
 
 
 def misordered(jobflow: JobFlow, request: Request) -> tuple[Diagnostic, ...]:

@@ -1,4 +1,4 @@
-"""Where in the spec the parts of a request come from; `compile` records it."""
+"""The places in the spec of the parts of a request; `compile` records them."""
 
 from __future__ import annotations
 

@@ -45,3 +45,10 @@ def test_an_unknown_command_is_a_usage_error(flowspec):
     done = flowspec("aply")
     assert done.code == 2
     assert "No such command 'aply'" in done.err
+
+
+def test_a_misspelt_command(flowspec):
+    done = flowspec("aply", "job.yaml")
+    assert done.code == 2
+    assert "No such command 'aply': did you mean apply?" in done.err
+    assert "No such command 'xyzzy'." in flowspec("xyzzy").err

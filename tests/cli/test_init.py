@@ -23,6 +23,14 @@ def test_it_lists_what_it_wrote_and_the_next_commands(flowspec, tmp_path):
     assert (tmp_path / "words/mapper.py").stat().st_mode & 0o100
 
 
+def test_what_a_template_needs_comes_first(flowspec, monkeypatch):
+    monkeypatch.setattr("flowspec.engines.jvm.find_spark", lambda: None)
+    assert (
+        "\nnext:\n  cd sums\n  pip install pyspark\n  flowspec validate"
+        in flowspec("init", "sums", "--template", "spark").out
+    )
+
+
 def test_json(flowspec):
     done = flowspec("init", "--template", "gitops", "--bucket", "our-bucket", "--name", "x", "--format", "json")
     document = json.loads(done.out)

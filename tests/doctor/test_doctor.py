@@ -98,7 +98,7 @@ def test_programs_that_are_not_there(doctor, tmp_path, monkeypatch):
         "hadoop": "optional",
         "step list": "missing",
     }
-    assert "flowspec[spark]" in found["step list"]["remedy"]
+    assert "pip install pyspark" in found["step list"]["remedy"]
 
 
 @pytest.mark.parametrize(("version", "state"), [("11.0.2", "missing"), ("1.8.0_392", "missing"), ("17.0.9", "ok")])

@@ -51,6 +51,27 @@ def test_the_members_are_those_of_the_api(key):
 
 
 @pytest.mark.parametrize(
+    ("path", "member"),
+    [
+        ("steps.name", "Steps[].Name"),
+        ("steps.on_failure", "Steps[].ActionOnFailure"),
+        ("steps.streaming.mapper", "Steps[].HadoopJarStep"),
+        ("steps.streaming.needs", ""),
+        ("steps.jar.properties.x", "Steps[].HadoopJarStep"),
+        # A name that people give is in no member's name.
+        ("tags.team", "Tags"),
+        ("configurations.spark-defaults", "Configurations[]"),
+        ("targets.prod", ""),
+        ("targets.prod.steps.name", ""),
+    ],
+)
+def test_members_of_steps_and_of_own_names(path, member):
+    field = find_field(path)
+    assert field.member == member
+    assert len(field.schema["description"]) > 10
+
+
+@pytest.mark.parametrize(
     ("path", "message"),
     [
         ("steps.mapper", "steps has no field mapper: it is a matter of the kind: steps.streaming.mapper"),

@@ -13,7 +13,7 @@ import pytest
 from flowspec.engines import command_for, jvm
 
 needs_spark = pytest.mark.skipif(
-    not (jvm.find_spark() and jvm.find_java()), reason="needs Spark and Java: pip install 'flowspec[spark]', Java 17"
+    not (jvm.find_spark() and jvm.find_java()), reason="needs Spark and Java: pip install pyspark, Java 17"
 )
 
 

@@ -200,7 +200,7 @@ def test_without_spark_or_java_the_plan_says_what_to_install(monkeypatch, tmp_pa
     args = ["spark-submit", "x.py"]
     monkeypatch.setattr("flowspec.engines.jvm.find_spark", lambda: None)
     said = unsupported("command-runner.jar", None, args)
-    assert said == "'spark-submit' needs Spark, and none is installed; pip install 'flowspec[spark]'"
+    assert said == "'spark-submit' needs Spark, and none is installed; pip install pyspark"
     monkeypatch.undo()
     monkeypatch.setattr("flowspec.engines.jvm.find_java", lambda: None)
     if find_spark():

@@ -166,4 +166,10 @@ def test_one_of_several_operators_is_chosen():
 
 def test_what_is_no_python_is_refused_at_its_place():
     found = refusal("JOB_FLOW_OVERRIDES = {\n", name="m.py")
-    assert (found.message.startswith("this is not Python"), found.location.line) == (True, 1)
+    assert (found.message, found.location.line) == ("this is not Python: '{' was never closed", 1)
+
+
+def test_values_without_an_operator_are_those_of_one_cluster():
+    assert refusal("JOB_FLOW_OVERRIDES = make()\n", name="m.py").message.startswith("neither an EmrCreateJobFlow")
+    several = "JOB_FLOW_OVERRIDES = {'Instances': {}}\nOTHER = {'Instances': {}}\n"
+    assert refusal(several, name="m.py").message.endswith("tells which: JOB_FLOW_OVERRIDES, OTHER")

@@ -406,4 +406,4 @@ def test_without_hcl2_the_way_to_get_it_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "hcl2", None)
     with pytest.raises(FlowspecError) as caught:
         wanted(MAIN)
-    assert caught.value.remedy == "pip install 'flowspec[terraform]'"
+    assert caught.value.remedy == "pip install python-hcl2"

@@ -46,6 +46,14 @@ _PASSED = (
     ("JobFlowRole", "ec2.amazonaws.com*"),
     ("AutoScalingRole", "application-autoscaling.amazonaws.com*"),
 )
+_CHECKED_ROLES = ("ServiceRole", "AutoScalingRole", "StepExecutionRoleArn")
+# EC2 knows no resource for them (Service Authorization Reference of EC2).
+_DESCRIBED_BY_EC2 = (
+    "DescribeInstanceTypeOfferings",
+    "DescribeKeyPairs",
+    "DescribeSecurityGroups",
+    "DescribeSubnets",
+)
 _READ_OBJECT = ("s3:GetObject",)
 _WRITE_OBJECT = ("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:PutObject")
 _STAGE_OBJECT = ("s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject")
@@ -74,6 +82,8 @@ def permissions_of(jobflow: JobFlow, request: Request, account: str = "") -> Per
         *_pass_role(params, place),
         *_objects("StageFiles", _STAGE_OBJECT, staged, place),
         *_objects("ReadLogs", _READ_OBJECT, [params["LogUri"]] if params.get("LogUri") else [], place),
+        *_hooks(jobflow),
+        *_preflight(params, uses, staged, place),
     ]
     # Staged files are among the uses: the request names them.
     instances = [
@@ -104,6 +114,18 @@ class _Place:
         account = "" if service == "s3" else self.account
         return f"arn:{self.partition}:{service}:{region}:{account}:{resource}"
 
+    def role(self, given: str) -> str:
+        """The ARN of a role that is given by its name or ARN, or by its instance profile.
+
+        The role of an instance profile usually has the profile's name; offline nothing else is known.
+        """
+        return given if ":role/" in given else self.arn("iam", f"role/{_name(given)}")
+
+
+def _name(given: str) -> str:
+    """The name of a role or of an instance profile that is given by name or ARN."""
+    return given.rpartition("/")[2]
+
 
 def _emr(jobflow: JobFlow, params: Mapping[str, Any], place: _Place) -> Iterator[Statement]:
     clusters = [place.arn("elasticmapreduce", "cluster/*")]
@@ -125,10 +147,36 @@ def _emr_actions(names: Iterable[str]) -> list[str]:
 def _pass_role(params: Mapping[str, Any], place: _Place) -> Iterator[Statement]:
     for member, service in _PASSED:
         if role := params.get(member):
-            # The role of an instance profile usually has the profile's name; offline nothing else is known.
-            arn = role if ":role/" in role else place.arn("iam", f"role/{role.rpartition('/')[2]}")
             condition = {"StringLike": {"iam:PassedToService": service}}
-            yield {**_statement(f"Pass{member}", ["iam:PassRole"], [arn]), "Condition": condition}
+            yield {**_statement(f"Pass{member}", ["iam:PassRole"], [place.role(role)]), "Condition": condition}
+
+
+def _hooks(jobflow: JobFlow) -> Iterator[Statement]:
+    hooks = chain.from_iterable(jobflow.fields.get("hooks", {}).values())
+    if topics := sorted({one["sns"] for one in hooks if "sns" in one}):
+        yield _statement("PublishToTopics", ["sns:Publish"], topics)
+
+
+def _preflight(
+    params: Mapping[str, Any], uses: Iterable[DataUse], staged: Iterable[str], place: _Place
+) -> Iterator[Statement]:
+    """Yields what the checks before a submission read (`backend.aws.preflight`). Each of them is left out if denied."""
+    roles = sorted({place.role(params[member]) for member in _CHECKED_ROLES if params.get(member)})
+    if roles:
+        yield _statement("PreflightRoles", ["iam:GetRole", "iam:ListAttachedRolePolicies"], roles)
+    if profile := params.get("JobFlowRole"):
+        arn = profile if ":instance-profile/" in profile else place.arn("iam", f"instance-profile/{_name(profile)}")
+        yield _statement("PreflightInstanceProfile", ["iam:GetInstanceProfile"], [arn])
+    # The policies of the caller are simulated, and the caller is not known here.
+    principals = [place.arn("iam", "role/*"), place.arn("iam", "user/*")]
+    yield _statement("PreflightSimulation", ["iam:SimulatePrincipalPolicy"], principals)
+    yield _statement("PreflightNetwork", [f"ec2:{name}" for name in _DESCRIBED_BY_EC2], ["*"])
+    files = {place.arn("s3", "/".join(split_s3(one.uri))) for one in uses if one.use is Use.FILE}
+    if files := files - {place.arn("s3", "/".join(split_s3(uri))) for uri in staged}:
+        yield _statement("PreflightFiles", _READ_OBJECT, sorted(files))
+    if buckets := sorted({place.arn("s3", split_s3(uri)[0]) for uri in (*(one.uri for one in uses), *staged)}):
+        # HeadBucket needs this permission as well.
+        yield _statement("PreflightBuckets", ["s3:ListBucket"], buckets)
 
 
 def _objects(sid: str, actions: Iterable[str], uris: Iterable[str], place: _Place) -> Iterator[Statement]:
@@ -183,4 +231,4 @@ def _notes(jobflow: JobFlow, params: Mapping[str, Any], uses: list[DataUse], acc
         yield f"`flowspec staging prune` also needs s3:DeleteObject below {jobflow.staging}, which apply does not"
     if params.get("LogEncryptionKmsKeyId"):
         yield f"the instances also need kms:Encrypt and kms:GenerateDataKey for {params['LogEncryptionKmsKeyId']}"
-    yield "the checks before a submission (plan --preflight) read more; what they may not read they say is not checked"
+    yield "statements named Preflight… may be left out: what the checks before a submission may not read is not checked"

@@ -26,7 +26,7 @@ _VERSIONED = {"spark": ("Spark", "spark-core"), "hadoop": ("Hadoop", "hadoop-cli
 
 @dataclass(frozen=True, slots=True)
 class LocalFidelity:
-    """Which parts of a local run were executed, and which were simulated.
+    """The parts of a local run that were executed, and those that were simulated.
 
     `steps` counts the executed ones by engine, `bootstrap_ran` those of the `bootstrap_actions`; `instances`
     were simulated, and so were IAM roles if `roles`. `versions` are those that differ from the release's:

@@ -1,4 +1,4 @@
-"""`flowspec drift`: tells which living clusters differ from their specs."""
+"""`flowspec drift`: reports the living clusters that differ from their specs."""
 
 from __future__ import annotations
 

@@ -12,15 +12,16 @@ from flowspec.cli.options import SPEC, STAGING, VARIABLES, job_flow, output_form
 from flowspec.cli.output import print_result, print_warnings
 
 
-@click.command("graph", epilog="Example: flowspec graph job.yaml --format mermaid")
+@click.command("graph", epilog="Example: flowspec graph job.yaml --format svg > steps.svg")
 @SPEC
 @VARIABLES
 @STAGING
-@output_format("text", "mermaid", "json")
+@output_format("text", "mermaid", "svg", "json")
 def command(spec: Path, format_: str, **options: Any) -> int:
     """Show the steps of a spec and the data that each reads and writes, as its request says. Nothing is run.
 
-    What a program reads and writes without naming it in its arguments can't be seen.
+    What a program reads and writes without naming it in its arguments can't be seen. Scripts, jars and other files that
+    a step uses are in text and JSON; Mermaid and SVG draw only data.
     """
     from flowspec.report import graphs
     from flowspec.request.compile import compile
@@ -29,6 +30,11 @@ def command(spec: Path, format_: str, **options: Any) -> int:
     flow = job_flow(spec, placeholders=True, **options)
     request = compile(flow)
     print_warnings((*flow.warnings, *misordered(flow, request)))
-    show = {"text": graphs.as_text, "mermaid": graphs.as_mermaid, "json": graphs.as_json}[format_]
+    show = {
+        "text": graphs.as_text,
+        "mermaid": graphs.as_mermaid,
+        "svg": graphs.as_svg,
+        "json": graphs.as_json,
+    }[format_]
     print_result(show(graph_of(request.params, flow.region), request.secrets))
     return Exit.OK

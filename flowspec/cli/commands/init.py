@@ -57,9 +57,13 @@ def command(  # noqa: PLR0917 - click passes them by name
 
 
 def _next_commands(folder: Path, template: str) -> Iterator[str]:
+    from flowspec.engines.jvm import find_spark
+
     specs = STARTERS[template].specs
     if folder.resolve() != Path.cwd():
         yield f"cd {shlex.quote(str(folder))}"
+    if template == "spark" and find_spark() is None:
+        yield "pip install pyspark"
     yield f"flowspec validate --all-targets {' '.join(specs)}"
     yield "flowspec test"
     yield f"flowspec apply {specs[0]}"

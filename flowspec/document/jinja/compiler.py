@@ -55,7 +55,7 @@ class Compiled(NamedTuple):
     lines: tuple[tuple[int, int], ...]
 
     def offset(self, code_line: int) -> int:
-        """Where in the template's text the tag begins that a line of the generated code was made from."""
+        """The offset in the template's text of the tag that a line of the generated code was made from."""
         at = bisect_right(self.lines, (code_line, 1 << 30)) - 1
         return tag_at(self.text, self.lines[at][1] if at >= 0 else 1)
 

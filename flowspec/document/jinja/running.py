@@ -69,7 +69,7 @@ def _told(error: Exception, names: Mapping[str, Any]) -> TemplateError:
 
 
 def _reason(error: Exception) -> str:
-    """Why Python refused, without what is Python's own in its message."""
+    """The reason that Python gives for an error, without what is Python's own in its message."""
     if isinstance(error, ZeroDivisionError):
         return "it divides by zero"
     if isinstance(error, ArithmeticError):

@@ -84,7 +84,8 @@ def _parsed(source: Source) -> _Module:
         tree = ast.parse(source.text)
     except (SyntaxError, ValueError) as error:
         line, column = getattr(error, "lineno", None) or 1, getattr(error, "offset", None) or 1
-        refuse(source, f"this is not Python: {error}", "", Place(source, line, column, 1))
+        reason = error.msg if isinstance(error, SyntaxError) else str(error)
+        refuse(source, f"this is not Python: {reason}", "", Place(source, line, column, 1))
     names, notes = Names(), list[str]()
     expressions = Expressions(source.text, _assigned(tree), names)
     params: Any = {}
@@ -178,11 +179,10 @@ def _from_names(module: _Module) -> Json:
     }
     flows = [name for name, one in values.items() if isinstance(one, dict) and "Instances" in one]
     if len(flows) != 1:
-        refuse(
-            module.source,
-            f"no {_CREATE} and no one JOB_FLOW_OVERRIDES is in it",
-            "`flowspec migrate` runs a script and records what it asks EMR for",
-        )
+        several = f"there are several clusters, and no {_CREATE} tells which: {', '.join(flows)}"
+        none = f"neither an {_CREATE} nor a JOB_FLOW_OVERRIDES that is written out is in it"
+        remedy = "`flowspec migrate` runs a script and records what it asks EMR for"
+        refuse(module.source, several if flows else none, remedy)
     line = assigned[flows[0]].lineno
     params = _fitted(module, rendered(values[flows[0]], module.names, module.params), line)
     for name, one in values.items():

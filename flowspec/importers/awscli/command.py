@@ -184,7 +184,7 @@ class Call:
         return self._file(files[0].text, word).rstrip("\n")
 
     def _not_known(self, path: str) -> str:
-        """Why the content of a file is known only when the script runs; "" for one that can be read now."""
+        """The reason why the content of a file is known only when the script runs; "" for one that can be read now."""
         if PLACEHOLDER.search(path):
             return "its name is known only to the shell"
         if path.startswith("/"):
@@ -345,7 +345,7 @@ def name_of_command(words: list[Word]) -> str:
 
 
 def _located(words: list[Word]) -> tuple[int, int] | None:
-    """Where in a list of words `emr` and the command are."""
+    """The indexes of `emr` and of the command in a list of words."""
     texts = [word.text for word in words]
     start = next((index for index, text in enumerate(texts) if _AWS.fullmatch(text)), None)
     if start is None or "emr" not in texts[start:]:

@@ -47,7 +47,7 @@ def take_over(script: Script, creating: Command, created: Sequence[Command], par
 
 
 def _strange(script: Script, owner: str, creating: Command, created: Sequence[Command]) -> str | None:
-    """Why a cluster is not that of `creating`: None if it is, "" if it is that of another command of the script."""
+    """The reason that a cluster is not that of `creating`; None if it is, "" if another command made it."""
     if not PLACEHOLDER.search(owner):
         return f"the script did not create {owner or 'its cluster'}"
     makers = [one for one in _makers(script, owner) if any(one is other for other in created)]

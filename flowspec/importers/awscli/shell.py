@@ -1,29 +1,21 @@
 """Reads a shell script into its commands: lists of words, with placeholders where the shell would put a value.
 
 Nothing is run and no environment is read. Quotes, comments, continued lines, here documents, redirections and word
-splitting follow POSIX's Shell Command Language (chapter 2), arrays follow bash. A variable that is assigned in a branch
-or a loop has no certain value: it stays a variable without a default, and a note names each such assignment.
+splitting follow POSIX's Shell Command Language (chapter 2), arrays follow bash.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from posixpath import join, normpath
 from typing import Any, NamedTuple
 
 from flowspec.document.tree import Place, Source
 from flowspec.importers.awscli.parsed import Command, Function, Script, Word
+from flowspec.importers.awscli.variables import Variables, is_split
 from flowspec.importers.awscli.windows import as_posix
-from flowspec.importers.decompile.placeholders import (
-    PLACEHOLDER,
-    Variable,
-    placeholder,
-    placeholder_name,
-    safe_name,
-    substitute,
-)
+from flowspec.importers.decompile.placeholders import PLACEHOLDER, safe_name
 
 _ASSIGNED = re.compile(r"(?P<name>[A-Za-z_]\w*)(?P<more>\+?)=(?P<value>.*)", re.DOTALL | re.ASCII)
 _DECLARING = {"export", "local", "readonly", "declare", "typeset", "env"}
@@ -31,8 +23,6 @@ _ARRAY = re.compile(r"(?P<name>[A-Za-z_]\w*)(?P<more>\+?)=", re.ASCII)
 _ALL_ITEMS = re.compile(r"(?P<name>[A-Za-z_]\w*)\[[@*]\](?:[:+-].*)?", re.DOTALL | re.ASCII)
 _ALL_ARGUMENTS = re.compile(r"\$(?:@|\{@(?::(?P<first>[0-9]{1,3}))?\})")
 _PLAIN = re.compile(r"\$(?:\{(?P<braced>[A-Za-z_]\w*)\}|(?P<name>[A-Za-z_]\w*))", re.ASCII)
-# A value that the shell splits, or an option.
-_SEVERAL = re.compile(r"[ \t\n]|^-")
 _STRUCTURED = re.compile(r"\s*[\[{]|file://|[\w-]+=")
 _OPENING, _CLOSING = {"if", "for", "while", "until", "case", "select"}, {"fi", "done", "esac"}
 _LEADING = {"then", "else", "elif", "do", "!", "{", "}", *_OPENING - {"for", "case", "select"}, *_CLOSING}
@@ -72,26 +62,16 @@ def parse(source: Source) -> Script:
 
 
 def _read(source: Source, text: str, uncertain: set[str]) -> Script:
-    script, values = Script(uncertain=uncertain), _Values()
-    _Reader(source, text, 1, script, values).run()
+    script = Script(uncertain=uncertain)
+    variables = Variables(script)
+    _Reader(source, text, 1, variables).run()
     for trap in script.traps:
-        _Reader(source, trap.text, trap.at.line, script, values, depth=1).run()
+        _Reader(source, trap.text, trap.at.line, variables.inner(), depth=1).run()
     # A library of functions calls none of them.
     for one in list(script.functions.values()):
         if not one.called:
-            _Reader(source, one.body, one.line, script, values, depth=1).run()
+            _Reader(source, one.body, one.line, variables.inner(), depth=1).run()
     return script
-
-
-@dataclass
-class _Values:
-    """The variables assigned so far: texts with placeholders, and arrays of them."""
-
-    texts: dict[str, str] = field(default_factory=dict)
-    arrays: dict[str, list[str]] = field(default_factory=dict)
-
-    def copy(self) -> _Values:
-        return _Values(dict(self.texts), dict(self.arrays))
 
 
 class _Reader:
@@ -102,8 +82,7 @@ class _Reader:
         source: Source,
         text: str,
         line: int,
-        script: Script,
-        values: _Values,
+        variables: Variables,
         *,
         depth: int = 0,
         lists: bool = False,
@@ -114,10 +93,11 @@ class _Reader:
     ) -> None:
         if depth > _DEEPEST:
             raise RecursionError
-        self.source, self.text, self.first, self.script, self.values = source, text, line, script, values
+        self.source, self.text, self.first = source, text, line
+        self.script, self.variables = variables.script, variables
         self.depth, self.lists = depth, lists
-        # The arguments of the function that is called (None: not known), and what has one value within it or its loops.
-        self.args, self.literals = args, dict[str, str]()
+        # The arguments of the function that is called (None: not known).
+        self.args = args
         self.folder, self.folders = folder, list[str | None]()
         # While a function's end is looked for, nothing is taken from its body.
         self.scanning, self.braces, self.closed = scanning, 0, False
@@ -267,17 +247,14 @@ class _Reader:
 
     def _reader(self, text: str, line: int, **more: Any) -> _Reader:
         """A reader of a text within this one, in the same shell."""
-        made = _Reader(
+        return _Reader(
             self.source,
             text,
             line,
-            self.script,
-            more.pop("values", self.values),
+            more.pop("variables", None) or self.variables.inner(),
             depth=self.depth + 1,
             **{"args": self.args, "folder": self.folder, "scanning": self.scanning, **more},
         )
-        made.literals = dict(self.literals)
-        return made
 
     # --- functions and loops ---
 
@@ -290,7 +267,7 @@ class _Reader:
             return False
         line = self._line(found.end())
         scanner = _Reader(
-            self.source, self.text[found.end() :], line, Script(), _Values(), depth=self.depth + 1, scanning=True
+            self.source, self.text[found.end() :], line, Variables(Script()), depth=self.depth + 1, scanning=True
         )
         scanner.run_to_end_of_block()
         if not scanner.closed:
@@ -348,7 +325,7 @@ class _Reader:
         bounded = self.script.rounds <= _MOST_ROUNDS and self.script.characters <= _MOST_CHARACTERS
         if not bounded or any(set(text) & set("*?[{~") for text in texts) or _LEAVES_LOOP.search(self.text, self.at):
             return
-        self.literals[words[1].text] = texts[0]
+        self.variables.literals[words[1].text] = texts[0]
         self.loops.append(_Loop(words[1].text, texts[1:], self.at, self.blocks))
 
     def _end_loop(self) -> None:
@@ -357,7 +334,7 @@ class _Reader:
             loop = self.loops.pop()
             if not loop.rest:
                 return
-            self.literals[loop.name] = loop.rest[0]
+            self.variables.literals[loop.name] = loop.rest[0]
             self.loops.append(loop._replace(rest=loop.rest[1:]))
             # The `do` after it is read again, and its block is still open.
             self.jump = loop.at
@@ -370,11 +347,11 @@ class _Reader:
         if self._items():
             return True
         named = _PLAIN.match(self.text, self.at)
-        text = self._certain(named["braced"] or named["name"]) if named else None
-        if named is None or text is None or self._assigning() or (text and not _SEVERAL.search(text)):
+        text = self.variables.certain(named["braced"] or named["name"]) if named else None
+        if named is None or text is None or self._assigning() or not is_split(text):
             return False
         self.at = named.end()
-        text = self._opened(named["braced"] or named["name"], text)
+        text = self.variables.opened(named["braced"] or named["name"], text)
         self._take(text.split(), joined=not text[:1].isspace())
         if text[-1:].isspace():
             self._end_word()
@@ -392,30 +369,16 @@ class _Reader:
         self._take(items, joined=True)
         return True
 
-    def _certain(self, name: str) -> str | None:
-        if name in self.literals:
-            return self.literals[name]
-        return None if name in self.script.uncertain else self.values.texts.get(name)
-
-    def _opened(self, name: str, text: str, depth: int = 0) -> str:
-        """A text that is split, with the variables in it that are several words themselves replaced."""
-        self.script.split.add(safe_name(name))
-        for inner in PLACEHOLDER.findall(text) if depth < _DEEPEST else ():
-            held = self._certain(inner)
-            if held is not None and (not held or _SEVERAL.search(held)):
-                text = text.replace(placeholder(inner), self._opened(inner, held, depth + 1))
-        return text
-
     def _whole(self) -> bool:
         """Takes `"$NAME"` that holds an object, a list, a pair or the name of a file: its form says what is meant."""
         named = _PLAIN.match(self.text, self.at)
-        text = self._certain(named["braced"] or named["name"]) if named else None
+        text = self.variables.certain(named["braced"] or named["name"]) if named else None
         if named is None or text is None or self.word or not self.text.startswith('"', named.end()):
             return False
         if self.text[self.at - 1] != '"' or not _STRUCTURED.match(text):
             return False
         self.at = named.end()
-        self.word = [self._opened(named["braced"] or named["name"], text)]
+        self.word = [self.variables.opened(named["braced"] or named["name"], text)]
         return True
 
     def _items(self) -> bool:
@@ -429,13 +392,13 @@ class _Reader:
             return False
         before = self.at
         named = _ALL_ITEMS.fullmatch(self._enclosed("{", "}"))
-        items = self.values.arrays.get(named["name"]) if named else None
+        items = self.variables.arrays.get(named["name"]) if named else None
         if named is None or items is None or named["name"] in self.script.uncertain:
             self.at = before
             return False
         self.script.split.add(safe_name(named["name"]))
         # What is added to an empty array is known only when the script runs.
-        self._take(items or [self._made(named["name"], named[0])], joined=True)
+        self._take(items or [self.variables.add(named["name"], named[0])], joined=True)
         return True
 
     def _take(self, pieces: Sequence[str], *, joined: bool) -> None:
@@ -463,12 +426,10 @@ class _Reader:
         reader = self._reader(self._enclosed("(", ")"), line, lists=True)
         items = reader.items()
         self.word = None
-        name, known = assigned["name"], self.values.arrays.get(assigned["name"], [])
-        if self._is_conditional():
-            added = items if assigned["more"] else _without(items, known)
-            self._note_conditional(name, " ".join(items if added is None else added), added=added is not None)
-        else:
-            self.values.arrays[name] = [*known, *items] if assigned["more"] else items
+        conditional = self._is_conditional()
+        self.variables.assign_items(
+            assigned["name"], items, self._here, added=bool(assigned["more"]), conditional=conditional
+        )
 
     def _expansion(self) -> str:
         if self.text[self.at] == "`" or self.text.startswith("$(", self.at):
@@ -483,13 +444,13 @@ class _Reader:
             self.at += 1
             return "$"
         self.at = named.end()
-        return self._variable(named["name"]) if named["name"] else self._positional(named["position"])
+        return self.variables.refer(named["name"], self._here) if named["name"] else self._positional(named["position"])
 
     def _positional(self, position: str) -> str:
         """`$1`, `$@` and the like."""
         if self.args is not None and position in "123456789@*":
             return self._argument(position)
-        return self._made(f"arg{position}" if position.isdigit() else "args", f"${position}")
+        return self.variables.add(f"arg{position}" if position.isdigit() else "args", f"${position}")
 
     def _argument(self, position: str) -> str:
         """`$1` or `$@` within a function that is called here."""
@@ -526,60 +487,30 @@ class _Reader:
         before = len(self.script.commands)
         if not command.startswith("("):
             # What is assigned in there ends with it.
-            self._reader(command, line, values=self.values.copy()).run()
+            self._reader(command, line, variables=self.variables.apart()).run()
         shown = " ".join(command[:400].split())[:80]
         name = command if re.fullmatch(r"\w{1,80}", command) else "output"
-        made = self._made(name, f"the output of `{shown}`", fresh=bool(re.search(r"\bemr\s", command[:400])))
+        made = self.variables.add(name, f"the output of `{shown}`", fresh=bool(re.search(r"\bemr\s", command[:400])))
         self.script.outputs[PLACEHOLDER.sub(r"\1", made)] = self.script.commands[before:]
         return made
 
     def _braced(self, inner: str) -> str:
         simple = _BRACED.fullmatch(inner)
         if not simple:
-            return self._made(re.sub(r"\W.*", "", inner.lstrip("#!"), flags=re.DOTALL), f"${{{inner}}}")
+            return self.variables.add(re.sub(r"\W.*", "", inner.lstrip("#!"), flags=re.DOTALL), f"${{{inner}}}")
         name, how = simple["name"], simple["how"]
         if name.isdigit() and self.args is not None and name != "0" and how in ("", ":-", "-", ":=", "=", ":?", "?"):
             return self._argument(name) or (simple["word"] if how in (":-", "-", ":=", "=") else "")
         name = f"arg{name}" if name.isdigit() else name
         if (
             how in (":-", "-", ":=", "=")
-            and name not in self.values.texts
+            and name not in self.variables.texts
             and not re.search(r"[$`'\"\\]", simple["word"])
         ):
-            self.values.texts[name] = simple["word"]
+            self.variables.texts[name] = simple["word"]
         elif how in (":+", "+"):
-            return self._made(name, f"${{{inner}}}")
-        return self._variable(name)
-
-    def _variable(self, name: str) -> str:
-        if name in self.literals:
-            return self.literals[name]
-        known = safe_name(name)
-        rules = {} if known == name else {"description": f"${name} of the script"}
-        default = self._plain(self._certain(name))
-        met = self.script.variables.setdefault(known, Variable(default=default, rules=rules))
-        if met.default is not None and default is not None and met.default != default:
-            self._note_second(name)
-        return placeholder(known)
-
-    def _plain(self, text: str | None) -> str | None:
-        """A text with the defaults of its variables; None where one of them has none."""
-        if text is None:
-            return None
-        known = {name: one.default for name, one in self.script.variables.items() if one.default is not None}
-        value = substitute(text, known)
-        return None if PLACEHOLDER.search(value) else str(value)
-
-    def _made(self, name: str, description: str, *, fresh: bool = False) -> str:
-        """A variable for what has no name in the script, or one already taken; `fresh`: never one made before."""
-        rules = {"description": description}
-        stem, number = safe_name(name), 1
-        known = stem
-        while known in self.script.variables and (fresh or self.script.variables[known].rules != rules):
-            number += 1
-            known = f"{stem}_{number}"
-        self.script.variables.setdefault(known, Variable(rules=rules))
-        return placeholder(known)
+            return self.variables.add(name, f"${{{inner}}}")
+        return self.variables.refer(name, self._here)
 
     # --- words and commands ---
 
@@ -610,7 +541,7 @@ class _Reader:
     def _end_command(self) -> None:
         self._end_word()
         words = self._without_reserved(self.words)
-        environment = {name: text for name, text in self.values.texts.items() if name.startswith("AWS_")}
+        environment = {name: text for name, text in self.variables.texts.items() if name.startswith("AWS_")}
         given: dict[str, str] = {}
         exported, calls = False, _calls(words)
         while words and (words[0].text in _DECLARING or _ASSIGNED.fullmatch(words[0].text)):
@@ -625,7 +556,11 @@ class _Reader:
                 words = words[1:]
         if words and not exported and not self._builtin(words) and not self._call(words):
             in_force = environment | given
-            told = {name: self._variable_in(name, text) for name, text in in_force.items() if name.startswith("AWS_")}
+            told = {
+                name: self.variables.refer_if_uncertain(name, text, self._here)
+                for name, text in in_force.items()
+                if name.startswith("AWS_")
+            }
             self.script.commands.append(Command(words, told, self._is_conditional(), self.folder, self.stdin))
         self._note_file(words)
         self.words, self.stdin, self.target = [], None, None
@@ -636,7 +571,7 @@ class _Reader:
         if first == "cd":
             self._change_folder(words)
         elif first == "eval":
-            text = " ".join(self._held(word.text) for word in words[1:])
+            text = " ".join(self.variables.held(word.text) for word in words[1:])
             if not self._follow(text, words[0].at.line) or PLACEHOLDER.fullmatch(text):
                 self.script.split.add("eval")
                 self.script.note("eval", f"line {words[0].at.line}: what `eval` runs there is not imported")
@@ -645,33 +580,21 @@ class _Reader:
         elif first == "shift" and self.args and not self._is_conditional():
             self.args = self.args[int(words[1].text) if len(words) > 1 and words[1].text.isdigit() else 1 :]
         elif first == "read" and self.stdin is not None and words[-1].text.isidentifier():
-            self.values.texts[words[-1].text] = self.script.texts[words[-1].text] = self.stdin.strip()
+            self.variables.texts[words[-1].text] = self.script.texts[words[-1].text] = self.stdin.strip()
         else:
             self._note_loop_variable(words)
             return False
         return True
 
-    def _held(self, text: str) -> str:
-        """Returns the value of the variable that is the whole text; any other text as it is."""
-        name = placeholder_name(text)
-        held = self._certain(name) if name else None
-        return text if held is None else held
-
     def _change_folder(self, words: list[Word]) -> None:
         """`cd FOLDER`; to the folder of the script itself where it asks for that."""
         to = words[1].text if len(words) > 1 else "~"
-        if "dirname" in str(self._description(to)):
+        if "dirname" in str(self.variables.description(to)):
             self.folder = ""
         elif self._is_conditional() or self.folder is None or PLACEHOLDER.search(to) or to[:1] in "/~-":
             self.folder = None
         else:
             self.folder = normpath(join(self.folder, to))
-
-    def _description(self, text: str) -> object:
-        name = placeholder_name(text)
-        while name and placeholder_name(self.script.texts.get(name, "")):
-            name = placeholder_name(self.script.texts[name])
-        return self.script.variables[name].rules.get("description") if name in self.script.variables else ""
 
     def _note_file(self, words: list[Word]) -> None:
         """Keeps what a command writes into a file, where it is a here document; else, that it is written."""
@@ -709,66 +632,33 @@ class _Reader:
         first = words[0].text
         names = words[1:2] if first in ("for", "select") else words[1:] if first == "read" else []
         for word in names:
-            if word.text in self.values.texts and word.text not in self.literals:
+            if word.text in self.variables.texts and word.text not in self.variables.literals:
                 self.script.uncertain.add(word.text)
                 self.script.note(word.text, f"line {word.at.line}: `{first}` sets ${word.text}: give its value")
 
     def _is_conditional(self) -> bool:
         return self.blocks > len(self.loops) or self.depends
 
-    def _variable_in(self, name: str, text: str) -> str:
-        return self._variable(name) if name in self.script.uncertain else text
-
     def _assign(self, word: Word) -> None:
         assigned = _ASSIGNED.fullmatch(word.text)
         assert assigned
-        name, value = assigned["name"], assigned["value"]
-        if name in self.literals or (self.args is not None and self._is_local()):
-            if not self._is_conditional() and name not in self.script.uncertain:
-                self.literals[name] = self.literals.get(name, "") * bool(assigned["more"]) + value
-                return
-            self.literals.pop(name, None)
-        old = self.values.texts.get(name)
-        own = placeholder(safe_name(name))
-        if assigned["more"]:
-            value = own + value
-        if self._is_conditional():
-            added = own in value and old is not None
-            self._note_conditional(name, value.replace(own, "").strip() if added else value, added=added)
-            return
-        if old is not None and own in value:
-            value = value.replace(own, old)
-        elif old is not None and old != value:
-            self._note_second(name)
-        self.values.texts[name] = self.script.texts[name] = value
+        self.variables.assign(
+            assigned["name"],
+            assigned["value"],
+            self._here,
+            added=bool(assigned["more"]),
+            local=self.args is not None and self._is_local(),
+            conditional=self._is_conditional(),
+        )
 
     def _is_local(self) -> bool:
         """True if the command that ends declares the variable of a function that is called."""
         return bool(self.words) and self.words[0].text in ("local", "declare", "typeset")
 
-    def _note_conditional(self, name: str, text: str, *, added: bool) -> None:
-        shown = PLACEHOLDER.sub(r"${\1}", text)[:80]
-        line = self._line(min(self.at, len(self.text)))
-        if added:
-            self.script.note(name, f"line {line}: a branch or loop adds `{shown}` to ${name}, which is not imported")
-            return
-        self.script.uncertain.add(name)
-        # Enough to tell which commands it comes from.
-        self.script.texts[name] = self.script.texts.get(name, "") + text
-        self.script.note(
-            name, f"line {line}: a branch or loop sets ${name} to `{shown}`: it is a variable without a default"
-        )
-
-    def _note_second(self, name: str) -> None:
-        line = self._line(min(self.at, len(self.text)))
-        self.script.note(name, f"line {line}: ${name} is assigned for a second time; check its value")
+    def _here(self) -> int:
+        return self._line(min(self.at, len(self.text)))
 
 
 def _calls(words: list[Word]) -> bool:
     """True if a command follows the assignments, which then apply to that command only."""
     return any(word.text not in _DECLARING and not _ASSIGNED.fullmatch(word.text) for word in words)
-
-
-def _without(items: list[str], known: list[str]) -> list[str] | None:
-    """Returns what a longer list adds to a known one; None if it does not begin with it."""
-    return items[len(known) :] if known and items[: len(known)] == known else None

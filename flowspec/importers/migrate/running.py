@@ -50,8 +50,8 @@ def run(script: str, args: Sequence[str], *, module: bool = False, answers: Mapp
         return Run(code, tuple(_calls(record)))
 
 
-def _stderr() -> int | None:
-    """Where our stderr goes, if it goes anywhere; results alone are for stdout."""
+def _stderr() -> int:
+    """The descriptor of our stderr for a child, DEVNULL without one; results alone are for stdout."""
     try:
         return sys.stderr.fileno()
     except (AttributeError, OSError, ValueError):

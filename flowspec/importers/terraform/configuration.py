@@ -48,7 +48,7 @@ class Module:
             owner[key] = _merged(owner[key], block.body) if override and key in owner else block.body
 
     def _slot(self, block: Block) -> tuple[dict[Any, Body] | None, Any]:
-        """Where a block is kept, and under what key."""
+        """The mapping that keeps a block, and its key there."""
         owners: dict[str, tuple[dict[Any, Body], int]] = {
             "variable": (self.variables, 1),
             "output": (self.outputs, 1),

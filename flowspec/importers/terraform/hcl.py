@@ -40,7 +40,7 @@ def _tree(text: str) -> Any:
         import hcl2
     except ImportError:
         raise FlowspecError(
-            "reading Terraform's language needs python-hcl2", remedy="pip install 'flowspec[terraform]'"
+            "reading Terraform's language needs python-hcl2", remedy="pip install python-hcl2"
         ) from None
     try:
         return hcl2.parses_to_tree(_masked(text))

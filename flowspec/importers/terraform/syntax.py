@@ -311,7 +311,7 @@ def _unescaped(text: str) -> str:
 
 
 def closing(text: str, at: int) -> int:
-    """Where the brace that opened before `at` is closed. Raises `SyntaxFault`."""
+    """The index of the brace that closes the one opened before `at`. Raises `SyntaxFault`."""
     depth = 1
     while at < len(text):
         char = text[at]
@@ -326,7 +326,7 @@ def closing(text: str, at: int) -> int:
 
 
 def _string_end(text: str, at: int) -> int:
-    """Where the quoted string that begins at `at` ends."""
+    """The index at which the quoted string that begins at `at` ends."""
     at += 1
     while at < len(text) and text[at] != '"':
         if text[at] == "\\":

@@ -1,4 +1,4 @@
-"""When the bootstrap actions of a cluster ran, which EMR tells only in their logs."""
+"""The times of a cluster's bootstrap actions, which are only in their logs."""
 
 from __future__ import annotations
 

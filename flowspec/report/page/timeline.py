@@ -1,4 +1,4 @@
-"""When the parts of a run began and ended: the start of the cluster, each step, and what came after the last."""
+"""The times of the parts of a run: the start of the cluster, each step, and the time after the last."""
 
 from __future__ import annotations
 

@@ -147,7 +147,17 @@ def test_files_are_staged_by_who_applies_and_read_by_the_instances(made):
     assert allows(policies.instances, "s3:GetObject", resource)
     assert not allows(policies.instances, "s3:PutObject", resource)
     assert not allows(policies.apply, "s3:PutObject", "arn:aws-us-gov:s3:::out/counts/part-0")
+    assert allows(policies.apply, "s3:ListBucket", "arn:aws-us-gov:s3:::stage")
     assert allows(policies.apply, "s3:GetObject", "arn:aws-us-gov:s3:::logs/emr/j-1/steps/s-1/stderr.gz")
+
+
+def test_a_run_is_reported_to_the_topics_of_its_hooks_only(flow_of):  # noqa: F811
+    topics = [f"arn:aws:sns:eu-west-1:{ACCOUNT}:{name}" for name in ("bad", "end")]
+    hooks = {"on_failure": [{"sns": topics[0]}], "on_end": [{"sns": topics[1]}, {"webhook": "https://a.example/x"}]}
+    flow, request = flow_of(spec(steps=[step("one")], hooks=hooks))
+    (publish,) = (one for one in permissions_of(flow, request).apply["Statement"] if "sns:Publish" in one["Action"])
+    assert publish["Resource"] == topics
+    assert not actions(permissions_of(*flow_of(spec(steps=[step("one")]))).apply, "sns")
 
 
 def test_what_the_policies_do_not_have_is_said(made):

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from fnmatch import fnmatchcase
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
@@ -9,7 +10,9 @@ from urllib.parse import parse_qs
 import boto3
 import pytest
 
+from flowspec.backend.aws import client
 from flowspec.backend.aws.client import Endpoint, connect
+from flowspec.backend.aws.permissions import permissions_of
 from flowspec.document.parse import load
 from flowspec.document.validate import validate
 from flowspec.errors import FlowspecError
@@ -348,6 +351,49 @@ def test_the_calls_are_few(look, way):
     calls = {name: way.seen.count(name) for name in ("s3", "iam", "ec2", "sts")}
     assert calls["s3"] == 7, "two buckets, one file, and a listing for each of four paths"
     assert (calls["iam"], calls["ec2"], calls["sts"]) == (6, 4, 1)
+
+
+# The permission that an operation needs when it has another name (S3 User Guide, "Required permissions for Amazon S3
+# API operations"). GetCallerIdentity needs none.
+PERMISSIONS = {"HeadObject": "GetObject", "HeadBucket": "ListBucket", "ListObjectsV2": "ListBucket"}
+
+
+def needed(service, operation, params):
+    """The action of a call, and the resource that it is allowed for."""
+    action = f"{service}:{PERMISSIONS.get(operation, operation)}"
+    if service == "s3":
+        return action, "arn:aws:s3:::" + "/".join(params[name] for name in ("Bucket", "Key") if name in params)
+    if operation == "SimulatePrincipalPolicy":
+        return action, params["PolicySourceArn"].replace(":sts:", ":iam:")  # moto's user has an ARN of STS
+    names = (("role", params.get("RoleName")), ("instance-profile", params.get("InstanceProfileName")))
+    return action, next((f"arn:aws:iam::123456789012:{kind}/{name}" for kind, name in names if name), "*")
+
+
+def test_each_question_is_allowed_by_the_policy_that_is_printed_and_no_other(look, monkeypatch, tmp_path):
+    asked, send = set(), client._send
+
+    def recording(connection, operation, params):
+        service = connection.meta.service_model.service_name
+        if service not in ("emr", "sts"):
+            asked.add(needed(service, operation, params))
+        return send(connection, operation, params)
+
+    monkeypatch.setattr(client, "_send", recording)
+    assert look()[Level.WRONG] == {}
+    flow = validate(load(tmp_path / "job.yaml"), emr_rules=False)
+    policy = permissions_of(flow, compile(flow), "123456789012").apply["Statement"]
+    preflight = [one for one in policy if one["Sid"].startswith("Preflight")]
+    allowing = {
+        call: [one["Sid"] for one in preflight if call[0] in one["Action"] and _is_of(call[1], one["Resource"])]
+        for call in asked
+    }
+    assert [call for call, sids in allowing.items() if not sids] == []
+    assert {sid for sids in allowing.values() for sid in sids} == {one["Sid"] for one in preflight}
+    assert {action for one in preflight for action in one["Action"]} == {action for action, _ in asked}
+
+
+def _is_of(resource, patterns):
+    return any(fnmatchcase(resource, one) for one in patterns)
 
 
 def test_a_run_that_would_fail_is_refused_with_its_place(look, tmp_path):

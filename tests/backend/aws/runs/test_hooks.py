@@ -1,4 +1,4 @@
-"""Who is told how a run ended: a receiver of webhooks, moto's SNS and SQS, and commands."""
+"""The hooks at the end of a run: a receiver of webhooks, moto's SNS and SQS, and commands."""
 
 import json
 import socket

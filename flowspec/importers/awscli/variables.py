@@ -1,0 +1,177 @@
+"""The variables of a shell script while it is read: their values as far as they are certain, placeholders for the rest.
+
+A variable that is assigned in a branch or a loop has no certain value: it stays a variable without a default, and a
+note names each such assignment.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from flowspec.importers.awscli.parsed import Script
+from flowspec.importers.decompile.placeholders import (
+    PLACEHOLDER,
+    Variable,
+    placeholder,
+    placeholder_name,
+    safe_name,
+    substitute,
+)
+
+Line: TypeAlias = "Callable[[], int]"
+"""Returns the line that a note names; counted only when there is a note."""
+
+# A value that the shell splits, or an option.
+_SEVERAL = re.compile(r"[ \t\n]|^-")
+# Values are nested as deeply as their assignments; a script has three or four.
+_DEEPEST = 20
+
+
+@dataclass
+class Variables:
+    """The variables of a `script` at a place of it.
+
+    `texts` are assigned values with placeholders, `arrays` are lists of them, and `literals` are the values that a
+    variable has within a loop over known words or a function that is called with known arguments.
+    """
+
+    script: Script
+    texts: dict[str, str] = field(default_factory=dict)
+    arrays: dict[str, list[str]] = field(default_factory=dict)
+    literals: dict[str, str] = field(default_factory=dict)
+
+    def inner(self) -> Variables:
+        """Returns the variables for a text in the same shell, whose assignments last but for those of literals."""
+        return Variables(self.script, self.texts, self.arrays, dict(self.literals))
+
+    def apart(self) -> Variables:
+        """Returns the variables for a subshell, whose assignments end with it."""
+        return Variables(self.script, dict(self.texts), dict(self.arrays), dict(self.literals))
+
+    def certain(self, name: str) -> str | None:
+        """Returns the value of a variable, None where it is not certain."""
+        if name in self.literals:
+            return self.literals[name]
+        return None if name in self.script.uncertain else self.texts.get(name)
+
+    def held(self, text: str) -> str:
+        """Returns the value of the variable that is the whole text; any other text as it is."""
+        name = placeholder_name(text)
+        value = self.certain(name) if name else None
+        return text if value is None else value
+
+    def opened(self, name: str, text: str, depth: int = 0) -> str:
+        """Returns the value of a variable that is split, with the variables in it that are several words replaced."""
+        self.script.split.add(safe_name(name))
+        for inner in PLACEHOLDER.findall(text) if depth < _DEEPEST else ():
+            value = self.certain(inner)
+            if value is not None and is_split(value):
+                text = text.replace(placeholder(inner), self.opened(inner, value, depth + 1))
+        return text
+
+    def refer(self, name: str, line: Line) -> str:
+        """Returns the text for `$NAME`: a literal, or a placeholder, of whose value the script keeps the default."""
+        if name in self.literals:
+            return self.literals[name]
+        known = safe_name(name)
+        rules = {} if known == name else {"description": f"${name} of the script"}
+        default = self._plain(self.certain(name))
+        met = self.script.variables.setdefault(known, Variable(default=default, rules=rules))
+        if met.default is not None and default is not None and met.default != default:
+            self._note_second(name, line)
+        return placeholder(known)
+
+    def refer_if_uncertain(self, name: str, text: str, line: Line) -> str:
+        """Returns a placeholder for a variable without a certain value; else the text."""
+        return self.refer(name, line) if name in self.script.uncertain else text
+
+    def _plain(self, text: str | None) -> str | None:
+        """Returns a text with the defaults of its variables; None where one of them has none."""
+        if text is None:
+            return None
+        known = {name: one.default for name, one in self.script.variables.items() if one.default is not None}
+        value = substitute(text, known)
+        return None if PLACEHOLDER.search(value) else str(value)
+
+    def add(self, name: str, description: str, *, fresh: bool = False) -> str:
+        """Adds a variable for what has no name in the script, or one already taken; `fresh`: never one added before."""
+        rules = {"description": description}
+        stem, number = safe_name(name), 1
+        known = stem
+        while known in self.script.variables and (fresh or self.script.variables[known].rules != rules):
+            number += 1
+            known = f"{stem}_{number}"
+        self.script.variables.setdefault(known, Variable(rules=rules))
+        return placeholder(known)
+
+    def description(self, text: str) -> object:
+        """Returns the description of the variable that a text is, or that its value is; "" without one."""
+        name = placeholder_name(text)
+        while name and placeholder_name(self.script.texts.get(name, "")):
+            name = placeholder_name(self.script.texts[name])
+        return self.script.variables[name].rules.get("description") if name in self.script.variables else ""
+
+    # --- assignments; `conditional`: in a branch or a loop ---
+
+    def assign(self, name: str, value: str, line: Line, *, added: bool, local: bool, conditional: bool) -> None:
+        """Does `NAME=VALUE`; `added`: it is `+=`; `local`: the variable is a called function's own."""
+        if name in self.literals or local:
+            if not conditional and name not in self.script.uncertain:
+                self.literals[name] = self.literals.get(name, "") * added + value
+                return
+            self.literals.pop(name, None)
+        own = placeholder(safe_name(name))
+        value = own + value if added else value
+        if conditional:
+            self._assign_perhaps(name, own, value, line)
+        else:
+            self._assign_for_sure(name, own, value, line)
+
+    def _assign_perhaps(self, name: str, own: str, value: str, line: Line) -> None:
+        added = own in value and name in self.texts
+        self._note_conditional(name, value.replace(own, "").strip() if added else value, line, added=added)
+
+    def _assign_for_sure(self, name: str, own: str, value: str, line: Line) -> None:
+        old = self.texts.get(name)
+        if old is not None and own in value:
+            value = value.replace(own, old)
+        elif old is not None and old != value:
+            self._note_second(name, line)
+        self.texts[name] = self.script.texts[name] = value
+
+    def assign_items(self, name: str, items: list[str], line: Line, *, added: bool, conditional: bool) -> None:
+        """Does `NAME=( ITEM … )`; `added`: it is `+=`."""
+        known = self.arrays.get(name, [])
+        if conditional:
+            more = items if added else _without(items, known)
+            self._note_conditional(name, " ".join(items if more is None else more), line, added=more is not None)
+        else:
+            self.arrays[name] = [*known, *items] if added else items
+
+    def _note_conditional(self, name: str, text: str, line: Line, *, added: bool) -> None:
+        shown = PLACEHOLDER.sub(r"${\1}", text)[:80]
+        if added:
+            self.script.note(name, f"line {line()}: a branch or loop adds `{shown}` to ${name}, which is not imported")
+            return
+        self.script.uncertain.add(name)
+        # Enough to tell which commands it comes from.
+        self.script.texts[name] = self.script.texts.get(name, "") + text
+        self.script.note(
+            name, f"line {line()}: a branch or loop sets ${name} to `{shown}`: it is a variable without a default"
+        )
+
+    def _note_second(self, name: str, line: Line) -> None:
+        self.script.note(name, f"line {line()}: ${name} is assigned for a second time; check its value")
+
+
+def is_split(value: str) -> bool:
+    """True if the shell makes of a value several words, an option or nothing."""
+    return not value or bool(_SEVERAL.search(value))
+
+
+def _without(items: Sequence[str], known: Sequence[str]) -> list[str] | None:
+    """Returns what a longer list adds to a known one; None if it does not begin with it."""
+    return [*items[len(known) :]] if known and [*items[: len(known)]] == [*known] else None
