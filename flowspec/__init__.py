@@ -79,11 +79,11 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.verdict import Outcome, Verdict, judge
     from flowspec.backend.aws.watch import ClusterChanged, Ended, Event, StepChanged, StepProgress, watch
     from flowspec.cases.running import CaseOutcome, CaseResult, run_tests
+    from flowspec.document.checking.validate import validate
     from flowspec.document.job_flow import JobFlow
-    from flowspec.document.parse import load
-    from flowspec.document.render import render
-    from flowspec.document.tree import Document
-    from flowspec.document.validate import validate
+    from flowspec.document.rendering.render import render
+    from flowspec.document.text.parse import load
+    from flowspec.document.text.tree import Document
     from flowspec.exporters.exported import Exported, export
     from flowspec.facts.backends import BackendName
     from flowspec.fleet import FlowPlan, FlowRun, apply_all, plan_all
@@ -205,10 +205,10 @@ _HOMES = {
     "flowspec.backend.aws.watch": ("ClusterChanged", "Ended", "Event", "StepChanged", "StepProgress", "watch"),
     "flowspec.cases.running": ("CaseOutcome", "CaseResult", "run_tests"),
     "flowspec.document.job_flow": ("JobFlow",),
-    "flowspec.document.parse": ("load",),
-    "flowspec.document.render": ("render",),
-    "flowspec.document.tree": ("Document",),
-    "flowspec.document.validate": ("validate",),
+    "flowspec.document.text.parse": ("load",),
+    "flowspec.document.rendering.render": ("render",),
+    "flowspec.document.text.tree": ("Document",),
+    "flowspec.document.checking.validate": ("validate",),
     "flowspec.exporters.exported": ("Exported", "export"),
     "flowspec.facts.backends": ("BackendName",),
     "flowspec.fleet": ("FlowPlan", "FlowRun", "apply_all", "plan_all"),

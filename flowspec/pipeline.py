@@ -25,11 +25,11 @@ from flowspec.backend.aws.staging import StagedFiles, note_staged
 from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.backend.aws.watch import Ended, Event, Watch, watch
 from flowspec.backend.protocol import backend_of
+from flowspec.document.checking.validate import validate
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.masking import mask
-from flowspec.document.parse import load
-from flowspec.document.render import render
-from flowspec.document.validate import validate
+from flowspec.document.rendering.render import render
+from flowspec.document.text.parse import load
 from flowspec.errors import FlowspecError
 from flowspec.plan.changes import Plan
 from flowspec.plan.cluster import CHOSEN, PART_TAG, Cluster

@@ -14,12 +14,12 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Where each library may be imported; a folder stands for all that is in it.
 DOORS = {
-    "yaml": ["document/parse.py"],
+    "yaml": ["document/text/parse.py"],
     # Templates of others run in a sandbox; those of flowspec's own pages escape what they show.
-    "jinja2": ["document/jinja/", "report/page/html.py"],
-    "jsonschema": ["document/validate.py"],
-    "referencing": ["document/validate.py"],
-    "re2": ["document/patterns.py"],
+    "jinja2": ["document/rendering/jinja/", "report/page/html.py"],
+    "jsonschema": ["document/checking/validate.py"],
+    "referencing": ["document/checking/validate.py"],
+    "re2": ["document/rendering/patterns.py"],
     "packaging": ["document/requires.py", "request/requirements.py"],
     "tomllib": ["document/settings.py"],
     "tomli": ["document/settings.py"],

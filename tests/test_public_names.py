@@ -106,7 +106,7 @@ def test_every_name_can_be_had():
 
 def test_the_stages_are_functions_whatever_was_imported_before():
     code = """
-import flowspec.plan.cluster, flowspec.document.parse, flowspec.document.templates, flowspec.document.validate
+import flowspec.plan.cluster, flowspec.document.text.parse, flowspec.document.rendering.templates, flowspec.document.checking.validate
 import flowspec
 from types import FunctionType, ModuleType
 from flowspec import load, render, validate, compile, make_plan, apply, watch
@@ -127,7 +127,7 @@ LIBRARIES = ["yaml", "jinja2", "jsonschema", "referencing", "re2", "pathspec", "
         # What `flowspec --help` pays for.
         ("flowspec.cli", [*LIBRARIES, "flowspec.document"]),
         # What `flowspec validate` of a sound spec without patterns and archives pays for.
-        ("flowspec.document.validate", [one for one in LIBRARIES if one not in ("yaml", "jinja2")]),
+        ("flowspec.document.checking.validate", [one for one in LIBRARIES if one not in ("yaml", "jinja2")]),
         ("flowspec.request.compile", [one for one in LIBRARIES if one not in ("yaml", "jinja2")]),
     ],
 )

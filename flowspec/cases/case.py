@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from flowspec.document import schema as schemas
-from flowspec.document.parse import load, tree_of
-from flowspec.document.tree import Document, NodePath
-from flowspec.document.validate import check_against
+from flowspec.document.checking.validate import check_against
+from flowspec.document.text.parse import load, tree_of
+from flowspec.document.text.tree import Document, NodePath
 from flowspec.errors import SpecError
 
 FILE = "case.yaml"

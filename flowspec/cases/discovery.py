@@ -9,10 +9,10 @@ from pathlib import Path
 from flowspec.cases.case import FILE, FOLDER, Case, load_case
 from flowspec.cases.sandbox import document_of, job_flow_of
 from flowspec.document.discovery import is_spec, matches
-from flowspec.document.extends import extended
-from flowspec.document.parse import load
+from flowspec.document.rendering.extends import extended
 from flowspec.document.selection import Condition, is_selected, read_selects
-from flowspec.document.tree import Source, scalars
+from flowspec.document.text.parse import load
+from flowspec.document.text.tree import Source, scalars
 from flowspec.errors import SpecError
 from flowspec.request.compile import compile
 from flowspec.review.git import Repository

@@ -15,11 +15,11 @@ from typing import Any
 
 from flowspec.backend.local.fidelity import assess
 from flowspec.cases.case import Case, refuse_unusable
+from flowspec.document.checking.validate import validate
 from flowspec.document.job_flow import JobFlow
-from flowspec.document.parse import load
-from flowspec.document.render import render
-from flowspec.document.tree import Document, NodePath
-from flowspec.document.validate import validate
+from flowspec.document.rendering.render import render
+from flowspec.document.text.parse import load
+from flowspec.document.text.tree import Document, NodePath
 from flowspec.emulator.state.paths import s3_root
 from flowspec.engines import data_paths
 from flowspec.engines.paths import FileSystems

@@ -18,7 +18,7 @@ from click.shell_completion import CompletionItem
 from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
-    from flowspec.document.tree import Document
+    from flowspec.document.text.tree import Document
     from flowspec.emulator.state.store import Record
 
 Words: TypeAlias = "Callable[[click.Context, str], Iterable[str]]"
@@ -77,9 +77,9 @@ def _targets(context: click.Context, _: str) -> Iterable[str]:
 
 
 def _variables(context: click.Context, _: str) -> Iterator[str]:
-    from flowspec.document.extends import extended
-    from flowspec.document.parse import load
-    from flowspec.document.tree import Mapping
+    from flowspec.document.rendering.extends import extended
+    from flowspec.document.text.parse import load
+    from flowspec.document.text.tree import Mapping
 
     spec = _spec_of(context)
     declared = extended(load(spec)).root.get("variables") if spec else None
@@ -109,7 +109,7 @@ def _reruns(context: click.Context, incomplete: str) -> Iterator[str]:
 def _explained(__: click.Context, incomplete: str) -> Iterator[str]:
     """Yields the ids of findings, the pages, and the fields below what is typed up to its last dot."""
     from flowspec.document.catalog import CATALOG
-    from flowspec.document.fields import UnknownFieldError, field_names
+    from flowspec.document.checking.fields import UnknownFieldError, field_names
     from flowspec.document.pages import PAGES
 
     above, dot, _ = incomplete.rpartition(".")
@@ -122,7 +122,7 @@ def _explained(__: click.Context, incomplete: str) -> Iterator[str]:
 
 
 def _steps_of_spec(spec: Path, context: click.Context) -> Iterator[str]:
-    from flowspec.document.tree import Items, Mapping, Scalar
+    from flowspec.document.text.tree import Items, Mapping, Scalar
 
     document = _rendered(spec, context)
     steps = document.root.get("steps")
@@ -135,7 +135,7 @@ def _steps_of_spec(spec: Path, context: click.Context) -> Iterator[str]:
 def _rendered(spec: Path, context: click.Context) -> Document:
     """The spec for its target; as it is written where variables are missing."""
     from flowspec.cli.options import rendered
-    from flowspec.document.parse import load
+    from flowspec.document.text.parse import load
 
     target, assignments = context.params.get("target"), context.params.get("assignments") or ()
     try:

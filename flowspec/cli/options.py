@@ -13,7 +13,7 @@ import click
 if TYPE_CHECKING:
     from flowspec.backend.aws.client import Endpoint
     from flowspec.document.job_flow import JobFlow
-    from flowspec.document.tree import Document
+    from flowspec.document.text.tree import Document
     from flowspec.facts.backends import BackendName
 
 OnInterrupt: TypeAlias = Literal["detach", "cancel", "terminate"]
@@ -185,8 +185,8 @@ def rendered(
     placeholders: bool = False,
 ) -> Document:
     """Loads and renders a spec as the options say, with `placeholders` for secrets that are not given."""
-    from flowspec.document.parse import load
-    from flowspec.document.render import render
+    from flowspec.document.rendering.render import render
+    from flowspec.document.text.parse import load
 
     now = date.replace(tzinfo=timezone.utc) if date else None
     return render(
@@ -201,9 +201,9 @@ def rendered(
 
 def target_names(spec: Path) -> list[str]:
     """Returns the names of a spec's targets, those of its base files too. Raises SpecError when it can't be read."""
-    from flowspec.document.extends import extended
-    from flowspec.document.parse import load
-    from flowspec.document.tree import Mapping
+    from flowspec.document.rendering.extends import extended
+    from flowspec.document.text.parse import load
+    from flowspec.document.text.tree import Mapping
 
     targets = extended(load(spec)).root.get("targets")
     return list(targets.entries) if isinstance(targets, Mapping) else []
@@ -218,7 +218,7 @@ def job_flow(spec: Path | Document, *, emr_rules: bool = True, **options: Any) -
     `emr_rules` is that of `validate`.
     Raises click.UsageError for an option that means nothing to the target's backend.
     """
-    from flowspec.document.validate import validate
+    from flowspec.document.checking.validate import validate
 
     given = {name: value for name in _TARGETS_OWN if (value := options.pop(name, None))}
     flow = validate(rendered(spec, **options), emr_rules=emr_rules)
@@ -243,8 +243,8 @@ class Identity:
 def identity(spec: Path, **options: Any) -> Identity:
     """Reads from a spec what identifies its flow; the rest of it may be invalid, and variables may be missing."""
     from flowspec.backend.aws.client import Endpoint
-    from flowspec.document.tree import Scalar
-    from flowspec.document.validate import validate
+    from flowspec.document.checking.validate import validate
+    from flowspec.document.text.tree import Scalar
 
     given = {name: value for name in _TARGETS_OWN if (value := options.pop(name, None))}
     document = rendered(spec, **options)

@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flowspec.cost.amounts import Range, amount_text, hours_text
-from flowspec.document.tree import settle
+from flowspec.document.text.tree import settle
 from flowspec.errors import SpecError
 
 if TYPE_CHECKING:
     from flowspec.cost.estimate import Estimate
     from flowspec.document.job_flow import JobFlow
-    from flowspec.document.tree import NodePath
+    from flowspec.document.text.tree import NodePath
     from flowspec.errors import Diagnostic
     from flowspec.request.compile import Request
 

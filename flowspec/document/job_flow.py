@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flowspec.document.tree import Document
+from flowspec.document.text.tree import Document
 from flowspec.errors import Diagnostic
 from flowspec.facts.backends import BackendName
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowspec.document.tree import Mapping, Scalar
+from flowspec.document.text.tree import Mapping, Scalar
 from flowspec.errors import SpecError
 from flowspec.version import installed_version
 

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from flowspec.document.tree import Document, plain, scalars
+from flowspec.document.text.tree import Document, plain, scalars
 from flowspec.errors import FlowspecError
 
 _COMMA = r"a comma that does not end a condition is \,"

@@ -18,12 +18,12 @@ from typing import Any, NamedTuple
 
 from flowspec.document.catalog import CATALOG
 from flowspec.document.nearest import did_you_mean
-from flowspec.document.parse import conflict_in, read, tree_of
-from flowspec.document.tree import Source
+from flowspec.document.text.parse import conflict_in, read, tree_of
+from flowspec.document.text.tree import Source
 from flowspec.errors import Diagnostic, Severity, SpecError
 
 SECURITY = ("FS611", "FS612", "FS613", "FS614", "FS615")
-"""The rules of security (`flowspec.document.rules.security`)."""
+"""The rules of security (`flowspec.document.checking.rules.security`)."""
 
 OFF = frozenset({"FS611", "FS612", "FS613", "FS615"})
 """Those that report nothing without a setting: clusters that are right without it are common."""

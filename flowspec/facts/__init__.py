@@ -10,6 +10,6 @@
     uris                S3 URIs, and lists of paths at commas
 
 To add a rule: a check in `rules/` with `refused` or `doubtful`, its words for users in
-`flowspec.document.rules.wording`, its title in `flowspec.document.catalog`, its page in
+`flowspec.document.checking.rules.wording`, its title in `flowspec.document.catalog`, its page in
 `flowspec/document/pages`, and a spec that breaks it in `tests/emulator/test_rules.py`.
 """

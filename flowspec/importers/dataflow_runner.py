@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flowspec.document.tree import Source
+from flowspec.document.text.tree import Source
 from flowspec.facts.api_model import input_shape
 from flowspec.importers.decompile.placeholders import Wanted
 from flowspec.importers.names import Names

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flowspec.document.parse import compose
-from flowspec.document.tree import Source, plain
+from flowspec.document.text.parse import compose
+from flowspec.document.text.tree import Source, plain
 from flowspec.errors import SpecError
 from flowspec.facts.api_model import input_shape
 from flowspec.importers.decompile.placeholders import Wanted

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from flowspec.document.tree import Source
+from flowspec.document.text.tree import Source
 from flowspec.importers.dataflow_runner import is_file as is_dataflow_runner
 from flowspec.importers.refusal import refuse
 

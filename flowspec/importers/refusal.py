@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from flowspec.document.nearest import did_you_mean
-from flowspec.document.tree import Place, Source
+from flowspec.document.text.tree import Place, Source
 from flowspec.errors import SpecError
 from flowspec.importers.decompile.placeholders import PLACEHOLDER
 

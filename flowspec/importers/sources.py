@@ -19,8 +19,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from flowspec.document.patterns import PatternWork
-from flowspec.document.tree import Source
+from flowspec.document.rendering.patterns import PatternWork
+from flowspec.document.text.tree import Source
 from flowspec.facts.api_model import input_shape
 from flowspec.importers import dataflow_runner, mrjob
 from flowspec.importers.airflow import dag as airflow

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowspec.document import schema as schemas
-from flowspec.document.dump import dump
 from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
-from flowspec.document.overrides import IDENTITY
-from flowspec.document.reading import Reading
-from flowspec.document.tree import Document, NodePath
+from flowspec.document.rendering.overrides import IDENTITY
+from flowspec.document.text.dump import dump
+from flowspec.document.text.reading import Reading
+from flowspec.document.text.tree import Document, NodePath
 from flowspec.report.columns import cells, padded
 
 ABSENT = object()

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from flowspec.document.patterns import re2_error
+from flowspec.document.rendering.patterns import re2_error
 from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.nearest import did_you_mean
-from flowspec.document.parse import tree_of
-from flowspec.document.tree import NodePath
+from flowspec.document.text.parse import tree_of
+from flowspec.document.text.tree import NodePath
 from flowspec.errors import Diagnostic
 from flowspec.facts.uris import split_at_commas
 from flowspec.request.archives import (

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from flowspec.document import schema as schemas
 from flowspec.document.job_flow import JobFlow
-from flowspec.document.merge_patch import merge_patch
-from flowspec.document.tree import settle
+from flowspec.document.rendering.merge_patch import merge_patch
+from flowspec.document.text.tree import settle
 from flowspec.errors import Diagnostic, Severity, SpecError
 from flowspec.request.assets import Asset, Files
 from flowspec.request.origins import Origins, Path, record_patch

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowspec.document.job_flow import JobFlow
-from flowspec.document.tree import settle
+from flowspec.document.text.tree import settle
 from flowspec.errors import Diagnostic
 from flowspec.request.compile import Request
 from flowspec.request.data import DataUse, data_uses, earlier_uses, overlaps

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowspec.document.job_flow import JobFlow
-from flowspec.document.tree import NodePath
+from flowspec.document.text.tree import NodePath
 from flowspec.facts.pythons import ARCHITECTURES, architecture_of, glibc_of, python_of, wheel_platforms
 from flowspec.request.archives import blocks
 from flowspec.request.assets import Asset, Files

@@ -15,11 +15,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from flowspec.document.checking.validate import dangling_references, schema_fault, schema_violations
 from flowspec.document.job_flow import JobFlow
-from flowspec.document.parse import compose
-from flowspec.document.parse import read as read_text
-from flowspec.document.tree import Place, Source, plain, settle
-from flowspec.document.validate import dangling_references, schema_fault, schema_violations
+from flowspec.document.text.parse import compose
+from flowspec.document.text.parse import read as read_text
+from flowspec.document.text.tree import Place, Source, plain, settle
 from flowspec.errors import Diagnostic, SpecError
 from flowspec.request.compile import Request
 from flowspec.request.origins import locate

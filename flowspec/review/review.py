@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowspec.cost.budget import estimate_of, over_budget
+from flowspec.document.checking.validate import validate
 from flowspec.document.discovery import is_spec, specs_below
-from flowspec.document.extends import extended
-from flowspec.document.parse import load
-from flowspec.document.render import render
-from flowspec.document.tree import Mapping as MappingNode
-from flowspec.document.tree import settle
-from flowspec.document.validate import validate
+from flowspec.document.rendering.extends import extended
+from flowspec.document.rendering.render import render
+from flowspec.document.text.parse import load
+from flowspec.document.text.tree import Mapping as MappingNode
+from flowspec.document.text.tree import settle
 from flowspec.errors import Diagnostic, FlowspecError, Severity, SpecError
 from flowspec.plan.changes import Action, Assessment, Change
 from flowspec.plan.compare import lives_on

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from flowspec.document.extends import MAX_CHAIN
+from flowspec.document.rendering.extends import MAX_CHAIN
 from flowspec.request.archives import IGNORE_FILE
 from flowspec.review.mentions import Mentions, Names, plain_names
 

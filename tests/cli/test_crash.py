@@ -16,7 +16,7 @@ def failing(monkeypatch, flowspec, tmp_path):
         def load(_):
             raise error
 
-        monkeypatch.setattr("flowspec.document.parse.load", load)
+        monkeypatch.setattr("flowspec.document.text.parse.load", load)
         return flowspec("validate", "job.yaml")
 
     return call

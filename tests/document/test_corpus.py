@@ -36,8 +36,8 @@ def test_every_mistake_of_the_corpus_has_its_document():
 
 @pytest.mark.parametrize("name", SAID)
 def test_it_is_said_at_the_right_place_with_the_right_remedy(name, monkeypatch):
-    from flowspec.document.parse import load
-    from flowspec.document.validate import validate
+    from flowspec.document.checking.validate import validate
+    from flowspec.document.text.parse import load
     from flowspec.errors import Severity, SpecError
 
     (folder,) = DOCUMENTS.glob(f"*/corpus-{name}")

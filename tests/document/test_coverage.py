@@ -8,10 +8,10 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
 from flowspec.document import schema as schemas
-from flowspec.document.dump import dump
-from flowspec.document.fits import fits
+from flowspec.document.checking.fits import fits
 from flowspec.document.job_flow import JobFlow
-from flowspec.document.parse import load
+from flowspec.document.text.dump import dump
+from flowspec.document.text.parse import load
 from flowspec.facts.api_model import input_shape, problems
 from flowspec.request.compile import compile
 

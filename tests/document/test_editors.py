@@ -7,12 +7,12 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from flowspec.document import schema as schemas
-from flowspec.document.dump import dump
-from flowspec.document.fits import fits
-from flowspec.document.parse import load
-from flowspec.document.render import render
-from flowspec.document.tree import plain
-from flowspec.document.validate import validate
+from flowspec.document.checking.fits import fits
+from flowspec.document.checking.validate import validate
+from flowspec.document.rendering.render import render
+from flowspec.document.text.dump import dump
+from flowspec.document.text.parse import load
+from flowspec.document.text.tree import plain
 from flowspec.errors import SpecError
 from flowspec.facts import releases
 from tests.document.test_coverage import written

@@ -6,11 +6,11 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flowspec.document.dump import dump
-from flowspec.document.parse import load
-from flowspec.document.render import render
-from flowspec.document.tree import plain
-from flowspec.document.validate import validate
+from flowspec.document.checking.validate import validate
+from flowspec.document.rendering.render import render
+from flowspec.document.text.dump import dump
+from flowspec.document.text.parse import load
+from flowspec.document.text.tree import plain
 from flowspec.errors import SpecError
 from flowspec.report.diagnostics import as_github, as_json, as_sarif, as_text
 from flowspec.request.compile import compile

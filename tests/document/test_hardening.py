@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from flowspec.document.parse import load
-from flowspec.document.render import render
-from flowspec.document.validate import validate
+from flowspec.document.checking.validate import validate
+from flowspec.document.rendering.render import render
+from flowspec.document.text.parse import load
 from flowspec.errors import SpecError
 from flowspec.request.compile import compile
 
@@ -98,8 +98,8 @@ def test_nothing_is_opened_or_run_by_a_template(tmp_path):
     code = """
 import sys
 from flowspec import load, render
-from flowspec.document.templates import evaluate
-import flowspec.document.jinja.running, flowspec.document.dump, re2, textwrap
+from flowspec.document.rendering.templates import evaluate
+import flowspec.document.rendering.jinja.running, flowspec.document.text.dump, re2, textwrap
 render(load("job.yaml"), environ={})  # imports all that is needed
 seen = []
 document = load("job.yaml")

@@ -14,7 +14,7 @@ SECONDS, MEGABYTES = 2, 300
 
 PROGRAM = """
 import json, os, resource, sys
-from flowspec.document.templates import Budget, TemplateError, evaluate
+from flowspec.document.rendering.templates import Budget, TemplateError, evaluate
 
 deep = [1]
 for number in range(40):

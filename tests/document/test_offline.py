@@ -14,7 +14,7 @@ sys.addaudithook(lambda event, args: opened.append(event) if event.startswith("s
 
 PIPELINE = f"""
 from flowspec import compile, load, render, validate
-from flowspec.document.dump import dump
+from flowspec.document.text.dump import dump
 document = render(load({str(CASE / "job.yaml")!r}), target="prod")
 dump(document)
 compile(validate(document))

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from flowspec.document import schema as schemas
-from flowspec.document.fits import fits
-from flowspec.document.parse import load
-from flowspec.document.validate import _validator_class, validate
+from flowspec.document.checking.fits import fits
+from flowspec.document.checking.validate import _validator_class, validate
+from flowspec.document.text.parse import load
 from flowspec.errors import SpecError
 from flowspec.facts.api_model import input_shape
 
@@ -172,7 +172,7 @@ def test_a_value_that_is_none_of_those_allowed_is_told_whatever_its_type(value, 
     """Only texts were: a number that is none of an enum's passed."""
     from jsonschema import Draft202012Validator
 
-    from flowspec.document.messages import tell
+    from flowspec.document.checking.messages import tell
 
     (error,) = Draft202012Validator({"properties": {"x": schema}}).iter_errors({"x": value})
     assert [one.message for one in tell(error)] == [told]

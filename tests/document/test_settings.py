@@ -3,7 +3,7 @@
 import pytest
 
 from flowspec import SpecError, load, render, validate
-from flowspec.document.rules.security import secrets_are_variables
+from flowspec.document.checking.rules.security import secrets_are_variables
 
 SPEC = """\
 flowspec: v1

@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from flowspec.document.parse import load
-from flowspec.document.render import render
-from flowspec.document.validate import validate
+from flowspec.document.checking.validate import validate
+from flowspec.document.rendering.render import render
+from flowspec.document.text.parse import load
 from flowspec.emulator.api.errors import EmrError
 from flowspec.errors import Severity, SpecError
 from flowspec.facts.rules import RULES
@@ -216,7 +216,7 @@ def reported(tmp_path, monkeypatch):
         except SpecError as error:
             found = error.diagnostics
         with monkeypatch.context() as patched:
-            patched.setattr("flowspec.document.validate.check_rules", lambda *_: iter(()))
+            patched.setattr("flowspec.document.checking.validate.check_rules", lambda *_: iter(()))
             jobflow = validate(render(load(path)))
         return {one.id: one.severity for one in found}, compile(jobflow).params
 

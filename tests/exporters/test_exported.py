@@ -13,9 +13,9 @@ import pytest
 from jinja2.sandbox import SandboxedEnvironment
 
 from flowspec.cli.options import target_names
-from flowspec.document.parse import load
-from flowspec.document.render import render
-from flowspec.document.validate import validate
+from flowspec.document.checking.validate import validate
+from flowspec.document.rendering.render import render
+from flowspec.document.text.parse import load
 from flowspec.errors import FlowspecError, SpecError
 from flowspec.exporters.exported import FORMATS, export
 from flowspec.importers.decompile.draft import write_spec

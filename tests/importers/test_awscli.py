@@ -474,7 +474,7 @@ def test_an_ambiguous_option_is_refused():
 def test_reading_costs_no_more_than_its_length(text):
     from time import process_time
 
-    from flowspec.document.tree import Source
+    from flowspec.document.text.tree import Source
     from flowspec.importers.awscli.shell import parse
 
     def seconds(size):

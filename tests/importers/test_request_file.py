@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from flowspec.document.parse import load
-from flowspec.document.render import render
-from flowspec.document.validate import validate
+from flowspec.document.checking.validate import validate
+from flowspec.document.rendering.render import render
+from flowspec.document.text.parse import load
 from flowspec.errors import SpecError
 from flowspec.importers.decompile.draft import write_spec
 from flowspec.importers.decompile.request_file import read

@@ -4,8 +4,8 @@ import pytest
 
 from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.observe import describe
-from flowspec.document.parse import load
-from flowspec.document.validate import validate
+from flowspec.document.checking.validate import validate
+from flowspec.document.text.parse import load
 from flowspec.emulator.state.paths import step_logs
 from flowspec.errors import FlowspecError
 from flowspec.pipeline import plan_on, preflight_on, refuse_wrong

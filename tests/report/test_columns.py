@@ -3,8 +3,8 @@
 import pytest
 
 from flowspec.doctor.check import Check, State
-from flowspec.document.parse import load
-from flowspec.document.render import render
+from flowspec.document.rendering.render import render
+from flowspec.document.text.parse import load
 from flowspec.plan.cluster import Cluster
 from flowspec.report import checks, rendering, runs
 from flowspec.report.columns import aligned, cells

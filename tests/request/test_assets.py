@@ -5,9 +5,9 @@ import zipfile
 
 import pytest
 
-from flowspec.document.parse import load
-from flowspec.document.render import render
-from flowspec.document.validate import validate
+from flowspec.document.checking.validate import validate
+from flowspec.document.rendering.render import render
+from flowspec.document.text.parse import load
 from flowspec.errors import SpecError
 from flowspec.plan.compare import make_plan
 from flowspec.report.plans import as_text

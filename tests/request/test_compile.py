@@ -3,10 +3,10 @@ import json
 
 import pytest
 
-from flowspec.document.merge_patch import merge_patch
-from flowspec.document.parse import load
-from flowspec.document.render import render
-from flowspec.document.validate import validate
+from flowspec.document.checking.validate import validate
+from flowspec.document.rendering.merge_patch import merge_patch
+from flowspec.document.rendering.render import render
+from flowspec.document.text.parse import load
 from flowspec.errors import SpecError
 from flowspec.request.compile import compile, digest
 

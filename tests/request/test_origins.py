@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from flowspec.document.parse import load
-from flowspec.document.render import render
-from flowspec.document.tree import Scalar
-from flowspec.document.validate import validate
+from flowspec.document.checking.validate import validate
+from flowspec.document.rendering.render import render
+from flowspec.document.text.parse import load
+from flowspec.document.text.tree import Scalar
 from flowspec.facts.api_model import input_shape
 from flowspec.request.compile import compile
 from flowspec.request.origins import locate

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from flowspec.document.parse import load
-from flowspec.document.render import render
-from flowspec.document.validate import validate
+from flowspec.document.checking.validate import validate
+from flowspec.document.rendering.render import render
+from flowspec.document.text.parse import load
 from flowspec.errors import SpecError
 from flowspec.facts.pythons import glibc_of, python_of, wheel_platforms
 from flowspec.request.compile import compile

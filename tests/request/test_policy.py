@@ -5,8 +5,8 @@ from threading import Thread
 import pytest
 from referencing.exceptions import Unresolvable
 
-from flowspec.document.parse import load
-from flowspec.document.validate import schema_violations, validate
+from flowspec.document.checking.validate import schema_violations, validate
+from flowspec.document.text.parse import load
 from flowspec.errors import SpecError
 from flowspec.request.compile import compile
 from flowspec.request.policy import read, violations

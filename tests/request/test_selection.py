@@ -2,8 +2,8 @@
 
 import pytest
 
-from flowspec.document.parse import load
-from flowspec.document.validate import validate
+from flowspec.document.checking.validate import validate
+from flowspec.document.text.parse import load
 from flowspec.errors import FlowspecError
 from flowspec.request.compile import compile
 from flowspec.request.origins import locate

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowspec.document.parse import load
-from flowspec.document.render import render
-from flowspec.document.tree import Mapping
-from flowspec.document.validate import validate
+from flowspec.document.checking.validate import validate
+from flowspec.document.rendering.render import render
+from flowspec.document.text.parse import load
+from flowspec.document.text.tree import Mapping
 from flowspec.errors import FlowspecError
 from flowspec.request.compile import compile
 from flowspec.review.mentions import Mentions, Names

@@ -58,7 +58,7 @@ def _page(word: str) -> str:
 
 def _text(word: str) -> str:
     from flowspec.document.catalog import CATALOG
-    from flowspec.document.fields import UnknownFieldError, describe_field
+    from flowspec.document.checking.fields import UnknownFieldError, describe_field
     from flowspec.document.nearest import did_you_mean
     from flowspec.document.pages import PAGES, page
 

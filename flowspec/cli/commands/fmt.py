@@ -60,8 +60,8 @@ def command(paths: tuple[Path, ...], check: bool, diff: bool) -> int:
 
 
 def _formatted(path: Path) -> tuple[str, str]:
-    from flowspec.document.formatting import format_text
-    from flowspec.document.parse import read
+    from flowspec.document.text.formatting import format_text
+    from flowspec.document.text.parse import read
 
     source = read(path)
     # As it is on the disk: `read` drops a byte order mark, and another end of lines is a change, too.

@@ -36,7 +36,7 @@ def command(spec: Path, format_: str, explain: bool, other: str | None, **option
 
 
 def _checked(spec: Path, options: dict[str, Any]) -> JobFlow:
-    from flowspec.document.validate import validate
+    from flowspec.document.checking.validate import validate
 
     flow = validate(rendered(spec, placeholders=True, **options))
     print_warnings(flow.warnings)
@@ -44,8 +44,8 @@ def _checked(spec: Path, options: dict[str, Any]) -> JobFlow:
 
 
 def _as_text(flow: JobFlow, format_: str, explain: bool) -> str:
-    from flowspec.document.dump import dump
-    from flowspec.document.tree import plain
+    from flowspec.document.text.dump import dump
+    from flowspec.document.text.tree import plain
 
     if explain:
         from flowspec.report.rendering import explained, explained_as_json

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.manage.steps import AddedSteps
     from flowspec.cli.options import OnInterrupt
     from flowspec.document.job_flow import JobFlow
-    from flowspec.document.tree import Document, Items
+    from flowspec.document.text.tree import Document, Items
 
 _FILE = click.argument("file", type=SPEC_PATH, metavar="FILE")
 # The options that say where an EMR is; those of a list of steps are those of the cluster.
@@ -103,9 +103,9 @@ def _print(chosen: Chosen, steps: AddedSteps, format_: str) -> int:
 def _prepared(what: str, file: Path, options: dict[str, Any]) -> tuple[Chosen, JobFlow]:
     """The cluster, and the flow that has the steps to add."""
     from flowspec.backend.aws.client import Endpoint
-    from flowspec.document.parse import load
-    from flowspec.document.step_list import load_steps, with_steps
-    from flowspec.document.tree import Items
+    from flowspec.document.rendering.step_list import load_steps, with_steps
+    from flowspec.document.text.parse import load
+    from flowspec.document.text.tree import Items
 
     backend, staging = options.pop("backend"), options.pop("staging")
     found: Document | Items = load_steps(file)
@@ -121,7 +121,7 @@ def _prepared(what: str, file: Path, options: dict[str, Any]) -> tuple[Chosen, J
 def _listed(chosen: Chosen, file: Path, steps: Items, options: dict[str, Any]) -> JobFlow:
     """The flow of a list of steps for a cluster that is named by its id or name: with the cluster's own release."""
     from flowspec.backend.aws.observe import read_back
-    from flowspec.document.step_list import steps_alone
+    from flowspec.document.rendering.step_list import steps_alone
 
     cluster = read_back(chosen.emr, chosen.cluster_id, steps=False)
     assert cluster.live is not None

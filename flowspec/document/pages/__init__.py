@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-_OTHERS = {"templates": Path(__file__).parent.parent / "jinja/reference.md"}
+_OTHERS = {"templates": Path(__file__).parent.parent / "rendering/jinja/reference.md"}
 
 PAGES = tuple(_OTHERS)
 """The pages that are about no finding."""

@@ -3,7 +3,7 @@
 A rule is a check over the parameters of RunJobFlow that yields breaches. Where EMR is known to refuse, the
 breach has EMR's words: `validate` reports an error and the embedded EMR answers with them. Elsewhere
 `validate` warns and the embedded EMR accepts. The words for users, in the terms of a spec, are in
-`flowspec.document.rules`.
+`flowspec.document.checking.rules`.
 """
 
 from __future__ import annotations

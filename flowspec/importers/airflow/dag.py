@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flowspec.document.tree import Place, Source
+from flowspec.document.text.tree import Place, Source
 from flowspec.facts.api_model import input_shape
 from flowspec.importers.airflow.expressions import Expressions
 from flowspec.importers.airflow.templates import rendered

@@ -10,7 +10,7 @@ from posixpath import join, normpath
 from typing import Any, NamedTuple, NoReturn
 
 from flowspec.document.nearest import did_you_mean
-from flowspec.document.tree import Source
+from flowspec.document.text.tree import Source
 from flowspec.importers.awscli.parsed import Command, Script, Word
 from flowspec.importers.awscli.shorthand import ShorthandError
 from flowspec.importers.awscli.shorthand import parse as parse_shorthand

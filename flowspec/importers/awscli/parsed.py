@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from flowspec.document.tree import Place
+from flowspec.document.text.tree import Place
 from flowspec.importers.decompile.placeholders import PLACEHOLDER, Variable, safe_name
 
 

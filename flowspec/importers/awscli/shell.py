@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from posixpath import join, normpath
 from typing import Any, NamedTuple
 
-from flowspec.document.tree import Place, Source
+from flowspec.document.text.tree import Place, Source
 from flowspec.importers.awscli.parsed import Command, Function, Script, Word
 from flowspec.importers.awscli.variables import Variables, is_split
 from flowspec.importers.awscli.windows import as_posix

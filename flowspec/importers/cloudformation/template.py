@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flowspec.document.parse import compose
-from flowspec.document.tree import Items, Mapping, Node, Scalar, Source
+from flowspec.document.text.parse import compose
+from flowspec.document.text.tree import Items, Mapping, Node, Scalar, Source
 from flowspec.errors import SpecError
 from flowspec.facts.api_model import input_shape
 from flowspec.importers.cloudformation.functions import Functions

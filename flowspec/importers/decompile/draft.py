@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from flowspec.document import schema as schemas
-from flowspec.document.parse import compose
-from flowspec.document.render import render
-from flowspec.document.tree import Document, Source
-from flowspec.document.tree import Mapping as MappingNode
-from flowspec.document.validate import validate
+from flowspec.document.checking.validate import validate
+from flowspec.document.rendering.render import render
+from flowspec.document.text.parse import compose
+from flowspec.document.text.tree import Document, Source
+from flowspec.document.text.tree import Mapping as MappingNode
 from flowspec.errors import Diagnostic, FlowspecError, Severity, SpecError
 from flowspec.importers.decompile.fields import Member, decompile_members, members
 from flowspec.importers.decompile.placeholders import Variable, Wanted

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from flowspec.document.patterns import PatternError, PatternWork, compile_pattern
-from flowspec.document.variables import is_name
+from flowspec.document.rendering.patterns import PatternError, PatternWork, compile_pattern
+from flowspec.document.rendering.variables import is_name
 
 MARKS = re.compile("[\ue0f5\ue0f6]")
 PLACEHOLDER = re.compile("\ue0f5(\\w+)\ue0f6")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from flowspec.document.templates import is_template
+from flowspec.document.rendering.templates import is_template
 from flowspec.importers.decompile.placeholders import PLACEHOLDER
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z][a-z0-9]*|[0-9]+")

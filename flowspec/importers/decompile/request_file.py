@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from flowspec.document.nearest import did_you_mean
-from flowspec.document.parse import compose
-from flowspec.document.tree import Document, Place, Source, settle
-from flowspec.document.tree import Mapping as MappingNode
+from flowspec.document.text.parse import compose
+from flowspec.document.text.tree import Document, Place, Source, settle
+from flowspec.document.text.tree import Mapping as MappingNode
 from flowspec.errors import Diagnostic, SpecError
 from flowspec.facts.api_model import Mismatch, input_shape, mismatches, written
 from flowspec.importers.decompile.redact import Redactor

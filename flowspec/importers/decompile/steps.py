@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from flowspec.document import schema as schemas
-from flowspec.document.fits import fits
+from flowspec.document.checking.fits import fits
 from flowspec.document.job_flow import JobFlow
-from flowspec.document.tree import Document, Place, Source
-from flowspec.document.tree import Mapping as MappingNode
+from flowspec.document.text.tree import Document, Place, Source
+from flowspec.document.text.tree import Mapping as MappingNode
 from flowspec.importers.decompile.fields import by_definition
 from flowspec.request.assets import Files
 from flowspec.request.pairs import Inexpressible

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from flowspec.document import schema as schemas
-from flowspec.document.overrides import NAMED
-from flowspec.document.parse import resolve
+from flowspec.document.rendering.overrides import NAMED
+from flowspec.document.text.parse import resolve
 
 Path: TypeAlias = "tuple[str | int, ...]"
 Schema: TypeAlias = "schemas.Schema | None"

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from flowspec.document.tree import Place, Source
+from flowspec.document.text.tree import Place, Source
 from flowspec.importers.decompile.placeholders import Wanted, placeholder_name
 from flowspec.importers.refusal import choose, refuse
 from flowspec.importers.terraform import hcl

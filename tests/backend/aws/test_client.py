@@ -5,8 +5,8 @@ import pytest
 from flowspec.backend.aws import client
 from flowspec.backend.aws.client import Endpoint, OutcomeUnknown, connect
 from flowspec.document.job_flow import JobFlow
-from flowspec.document.parse import load
-from flowspec.document.render import render
+from flowspec.document.rendering.render import render
+from flowspec.document.text.parse import load
 from flowspec.errors import FlowspecError, ServiceError
 
 

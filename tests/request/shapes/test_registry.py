@@ -4,7 +4,7 @@ import pytest
 
 from flowspec.document import schema as schemas
 from flowspec.document.job_flow import JobFlow
-from flowspec.document.tree import Document, Mapping, Place, Source
+from flowspec.document.text.tree import Document, Mapping, Place, Source
 from flowspec.importers.decompile.fields import decompile_members
 from flowspec.request.compile import compile
 from flowspec.request.shapes.registry import SHAPES

@@ -4,7 +4,7 @@ import pytest
 
 from flowspec.document import schema as schemas
 from flowspec.document.job_flow import JobFlow
-from flowspec.document.tree import Document, Mapping, Place, Source
+from flowspec.document.text.tree import Document, Mapping, Place, Source
 from flowspec.request.assets import Files
 from flowspec.request.steps import hive, pig, s3_dist_cp, spark, streaming
 from flowspec.request.steps.registry import KINDS, compile_step

@@ -13,8 +13,8 @@ import pytest
 from flowspec.backend.aws import client
 from flowspec.backend.aws.client import Endpoint, connect
 from flowspec.backend.aws.permissions import permissions_of
-from flowspec.document.parse import load
-from flowspec.document.validate import validate
+from flowspec.document.checking.validate import validate
+from flowspec.document.text.parse import load
 from flowspec.errors import FlowspecError
 from flowspec.pipeline import plan_on, preflight_on, refuse_wrong
 from flowspec.plan.findings import Level

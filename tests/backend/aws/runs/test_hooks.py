@@ -18,8 +18,8 @@ from flowspec.backend.aws.runs import hooks as hooks_module
 from flowspec.backend.aws.runs.hooks import Hooks, signature
 from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.backend.aws.watch import Ended
-from flowspec.document.parse import load
-from flowspec.document.validate import validate
+from flowspec.document.checking.validate import validate
+from flowspec.document.text.parse import load
 from flowspec.errors import SpecError
 from flowspec.plan.cluster import Cluster, Step
 from flowspec.request.compile import compile

@@ -16,8 +16,8 @@ from flowspec.backend.local.backend import connect_to, home_of
 from flowspec.cli.exits import Exit
 from flowspec.cli.follow import follow
 from flowspec.cli.locate import Chosen
-from flowspec.document.parse import load
-from flowspec.document.validate import validate
+from flowspec.document.checking.validate import validate
+from flowspec.document.text.parse import load
 from flowspec.emulator.api.service import Service
 from flowspec.errors import FlowspecError, SpecError
 from flowspec.pipeline import apply_and_watch, plan_on

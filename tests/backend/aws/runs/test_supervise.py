@@ -18,8 +18,8 @@ from flowspec.backend.aws.runs.settle import ExitCodes, cancelled_by, tag_of_mar
 from flowspec.backend.aws.runs.supervise import Acted, Supervisor
 from flowspec.backend.aws.verdict import Outcome
 from flowspec.backend.aws.watch import Ended, Fleet, watch
-from flowspec.document.parse import load
-from flowspec.document.validate import validate
+from flowspec.document.checking.validate import validate
+from flowspec.document.text.parse import load
 from flowspec.errors import ServiceError, SpecError
 from flowspec.pipeline import plan_on
 from flowspec.plan.cluster import WATCH_TAG, WATCHER_TAG, Cluster, Step

@@ -1,0 +1,1 @@
+"""Document -> JobFlow: the schema and the rules, in the words of a spec."""

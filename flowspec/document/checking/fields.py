@@ -1,0 +1,182 @@
+"""Describes a field of the spec from the schema: its type, what it is for, an example, the member of the API."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from flowspec.document import schema as schemas
+from flowspec.document.nearest import did_you_mean
+from flowspec.document.schema import Schema
+from flowspec.document.text.dump import dump
+
+
+class UnknownFieldError(Exception):
+    """There is no such field. Its text says what there is instead."""
+
+
+class Field(NamedTuple):
+    """A field that was found: its path, its schema, and its member of RunJobFlow ("" where it has none of its own)."""
+
+    path: str
+    schema: Schema
+    member: str
+
+
+def describe_field(path: str) -> str:
+    """Returns a page of Markdown on a field, such as `instance_groups.type` or `steps.streaming.mapper`.
+
+    A path has the keys from the top of the spec; lists are passed through, and a step's kind, or any name of a variable
+    or target, is a part of it. Raises UnknownFieldError.
+    """
+    return "\n".join(_page(find_field(path))) + "\n"
+
+
+def find_field(path: str) -> Field:
+    """Returns the field at a path. Raises UnknownFieldError."""
+    at = Field("", schemas.meant(schemas.strict(), "object"), "")
+    for word in path.split("."):
+        at = _below(at, word)
+    return at
+
+
+def field_names(path: str) -> list[str]:
+    """Returns the names of the fields below a path ("": of the spec), and of the kinds of steps there.
+
+    Raises UnknownFieldError.
+    """
+    return [*_fields_of(find_field(path).schema if path else schemas.meant(schemas.strict(), "object"))]
+
+
+def _fields_of(schema: Schema) -> dict[str, Schema]:
+    shape = _shape(schema)
+    return {**_kinds(shape), **shape.get("properties", {})}
+
+
+def _below(at: Field, word: str) -> Field:
+    shape = _shape(at.schema)
+    kinds = _kinds(shape)
+    if word in kinds:
+        return Field(f"{at.path}.{word}", {**kinds[word], "x-kind": word}, at.member)
+    path = f"{at.path}.{word}".lstrip(".")
+    found = schemas.member(shape, word) or _of_all(kinds, word)
+    if found is None:
+        raise UnknownFieldError(_unknown(at, shape, word))
+    if word not in shape.get("properties", ()) and "additionalProperties" in shape and word:
+        # A name that people give: no member of the API has it.
+        return Field(path, {"description": f"A name of your own below `{at.path}`.", **found}, at.member)
+    if (kinds or "x-kind" in at.schema) and at.member:
+        return Field(path, found, _member_of_step(at, found, word))
+    if at.path.startswith("targets."):
+        # What a target overrides has its example where the spec has it.
+        found = {**schemas.strict()["properties"].get(word, {}), **found}
+    tool = found.get("x-tool") or (at.path and not at.member)
+    member = "" if tool else ".".join(filter(None, (at.member, schemas.api_name(word, found))))
+    if member and _is_list(found):
+        member += "[]"
+    return Field(path, found, member)
+
+
+def _of_all(kinds: Mapping[str, Schema], word: str) -> Schema | None:
+    """The field of a step that all kinds have."""
+    found = [one.get("properties", {}).get(word) for one in kinds.values()]
+    return next(iter(found), None) if all(found) else None
+
+
+def _member_of_step(at: Field, found: Schema, word: str) -> str:
+    """The member of a field of a step; the fields that only some kinds have make up the HadoopJarStep."""
+    if found.get("x-tool"):
+        return ""
+    return f"{at.member}.{_OF_EACH_STEP.get(word, 'HadoopJarStep')}"
+
+
+_OF_EACH_STEP = {"name": "Name", "on_failure": "ActionOnFailure", "type": "HadoopJarStep"}
+
+
+def _is_list(schema: Schema) -> bool:
+    return "items" in schemas.meant(schema, "array")
+
+
+def _shape(schema: Schema) -> Schema:
+    """The object that has a field's keys: its own, or that of the items of a list."""
+    shape = schemas.meant(schema, "object")
+    while "properties" not in shape and "additionalProperties" not in shape and "items" in (items := _list(shape)):
+        shape = schemas.meant(items["items"], "object")
+    return shape
+
+
+def _list(schema: Schema) -> Schema:
+    return schema if "items" in schema else schemas.meant(schema, "array")
+
+
+def _kinds(shape: Schema) -> dict[str, Schema]:
+    """The kinds of a step with their schemas; {} for any other shape."""
+    names = shape.get("properties", {}).get("type", {}).get("enum", ()) if "x-kind" not in shape else ()
+    definitions = schemas.strict()["$defs"]
+    return {name: definitions[f"{name}_step"] for name in names if f"{name}_step" in definitions}
+
+
+def _unknown(at: Field, shape: Schema, word: str) -> str:
+    place = f"{at.path} has no field {word}" if at.path else f"there is no field {word}"
+    kinds = _kinds(shape)
+    having = [f"{at.path}.{kind}.{word}" for kind, one in kinds.items() if word in one.get("properties", {})]
+    if having:
+        return f"{place}: it is a matter of the kind: {', '.join(having)}"
+    known = [*kinds, *shape.get("properties", ())]
+    return f"{place}: {did_you_mean(word, known) or 'there are ' + ', '.join(known) if known else 'it has no fields'}"
+
+
+def _page(field: Field) -> Iterator[str]:
+    yield f"# {field.path}"
+    yield ""
+    yield str(field.schema.get("description", ""))
+    yield ""
+    yield from (f"- {line}" for line in _facts(field))
+    for example in field.schema.get("examples", ())[:1]:
+        yield from ("", "## Example", "", "```yaml")
+        yield dump({field.path.rpartition(".")[2]: example}).rstrip("\n")
+        yield "```"
+    listed = _fields_of(field.schema)
+    if listed:
+        yield from ("", "## Fields", "")
+        yield from (f"- `{key}`: {_first_sentence(one)}" for key, one in listed.items())
+
+
+def _facts(field: Field) -> Iterator[str]:
+    types = _types(field.schema)
+    if types:
+        yield f"Type: {types}"
+    allowed = field.schema.get("enum")
+    if allowed:
+        yield f"One of: {', '.join(map(str, allowed))}"
+    bounds = [f"{said} {field.schema[word]}" for word, said in _BOUNDS.items() if word in field.schema]
+    if bounds:
+        yield f"Limits: {', '.join(bounds)}"
+    if field.schema.get("default") is not None:
+        yield f"Default: {json.dumps(field.schema['default'])}"
+    if field.member:
+        yield f"Member of RunJobFlow: {field.member}"
+
+
+_BOUNDS = {
+    "minimum": "at least",
+    "maximum": "at most",
+    "minLength": "characters, at least",
+    "maxLength": "characters, at most",
+    "minItems": "items, at least",
+    "maxItems": "items, at most",
+    "pattern": "form",
+}
+_TYPES = {"object": "mapping", "array": "list", "string": "text"}
+
+
+def _types(schema: Schema) -> str:
+    alternatives = schema.get("anyOf", [schema])
+    names = [_TYPES.get(name, name) for one in alternatives for name in schemas.types_of(one)]
+    return " or ".join(dict.fromkeys(names))
+
+
+def _first_sentence(schema: Schema) -> str:
+    text = str(schema.get("description", ""))
+    return text.split(". ", maxsplit=1)[0].rstrip(".") + "."

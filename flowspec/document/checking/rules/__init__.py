@@ -1,0 +1,89 @@
+"""The rules across fields: those of EMR, shared with the embedded EMR, and a few about a spec's own keys.
+
+An error is what EMR is known to refuse (or what can't work there); everything else is a warning. What the
+schema found wrong has been taken out of the data before, so a rule only has to cope with what is absent.
+`flowspec explain` shows the page of each id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from flowspec.document.checking.messages import Violation
+from flowspec.document.checking.rules.spec import SPEC_RULES, Spec
+from flowspec.document.checking.rules.view import RequestView, request_view
+from flowspec.document.checking.rules.wording import HINTS, WORDINGS, notes
+from flowspec.document.rendering.merge_patch import Path
+from flowspec.facts.rules import Breach, Rule, breaches
+from flowspec.plugins import RULES, Finding, failing, plugins
+
+# The keys whose absence a rule reports. (FS274 names its key itself.)
+_ABSENT = {
+    "FS224": ("instance_groups", "instance_fleets", "master_instance_type"),
+    "FS225": ("release_label", "ami_version", "hadoop_version"),
+}
+
+
+def check_rules(spec: Spec, rejected: Collection[Path] = ()) -> Iterator[Violation]:
+    """Every violation of a rule by a rendered spec; each once.
+
+    `rejected` are the paths that were given, but whose values the schema refused and `spec` lacks: that they
+    are absent is not reported.
+    """
+    seen = set()
+    for one in _violations(spec):
+        if (one.id, one.path, one.message) not in seen and not _was_given(one, rejected):
+            seen.add((one.id, one.path, one.message))
+            yield one
+
+
+def check_plugins(spec: Spec) -> Iterator[tuple[Violation, bool]]:
+    """Yields what the rules of plugins find, and whether it is an error. Raises FlowspecError for one that fails."""
+    for name, check in plugins(RULES).items():
+        with failing(RULES, name):
+            found = [Finding(*one) for one in check(spec)]
+        for one in found:
+            yield Violation("FS616", tuple(one.path), f"{one.message} ({name})", one.hint), one.is_error
+
+
+def _was_given(one: Violation, rejected: Collection[Path]) -> bool:
+    """True if a violation reports the absence of what was given and refused."""
+    if one.id == "FS239":
+        return any(path[: len(one.path)] == one.path for path in rejected)
+    absent = (one.about,) if one.about else _ABSENT.get(one.id, ())
+    return any(path[:1] == (key,) for path in rejected for key in absent)
+
+
+def _violations(spec: Spec) -> Iterator[Violation]:
+    for check in SPEC_RULES:
+        yield from check(spec)
+    aws = spec.get("backend", "emr") == "emr"
+    view = request_view(spec)
+    found = list(breaches(view.params, aws=aws))
+    patch = spec.get("api_params")
+    if not patch:
+        yield from (_violation(rule, breach, view) for rule, breach in found)
+        return
+    own = {(rule.id, breach.path) for rule, breach in found}
+    patched = view.patched(patch)
+    for rule, breach in breaches(patched.params, aws=aws):
+        one = _violation(rule, breach, patched)
+        # api_params is there to get past the checks of flowspec, so what it brings in is only warned about.
+        is_new = (rule.id, breach.path) not in own
+        yield _by_api_params(one) if is_new and rule.refused else one
+
+
+def _violation(rule: Rule, breach: Breach, view: RequestView) -> Violation:
+    name = f"{rule.id}.{breach.case}" if breach.case else rule.id
+    wording, path = WORDINGS[name], view.origin(breach.path)
+    values = {"key": path[-1] if path else "", **breach.values}
+    hint = HINTS[name](values) if name in HINTS else wording.hint.format_map(values)
+    message = wording.message.format_map(values)
+    absent = str(breach.values.get("absent", ""))
+    return Violation(rule.id, path, message, hint, notes(rule.id), key=wording.about_key, about=absent)
+
+
+def _by_api_params(one: Violation) -> Violation:
+    path = one.path if one.path[:1] == ("api_params",) else ("api_params",)
+    message = f"with api_params, {one.message} ({one.id})"
+    return Violation("FS276", path, message, one.hint, one.notes, key=path == ("api_params",))

@@ -1,0 +1,206 @@
+"""Rules about a spec that a request no longer shows: they look at the spec's own keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any, TypeAlias
+
+from flowspec.document.checking.messages import Violation
+from flowspec.document.nearest import did_you_mean
+from flowspec.facts.releases import at_least, parse
+from flowspec.facts.uris import nested_s3
+
+Spec: TypeAlias = "Mapping[str, Any]"
+Path: TypeAlias = "tuple[str | int, ...]"
+SpecRule: TypeAlias = "Callable[[Spec], Iterator[Violation]]"
+
+_GENERIC = re.compile(r"-(D.*|conf|fs|jt|files|archives|libjars|tokenCacheFile)$")
+# An interpreter, its options, and a relative path with the suffix of a script.
+_INTERPRETED = re.compile(
+    r"(?:\S*/)?(?:env +)?(?:python[\d.]*|pypy3?|perl|ruby|node|php|lua|Rscript|(?:ba|da|z)?sh|[gm]?awk)"
+    r"(?: +-\S+)* +['\"]?((?![/-])[\w./-]+\.(?:py|pl|rb|js|php|lua|[rR]|sh|awk))\b"
+)
+_SHIPPING = ("files", "archives", "cache_files", "cache_archives")
+_RAW_SHIPPING = frozenset({"-file", "-files", "-archives", "-cacheFile", "-cacheArchive"})
+
+
+def own_tags(spec: Spec) -> Iterator[Violation]:
+    """Tags that begin with flowspec: are written by flowspec itself, to find its clusters."""
+    for key in spec.get("tags") or {}:
+        if key.lower().startswith("flowspec:"):
+            message = "tags that begin with flowspec: are written by flowspec"
+            yield Violation("FS211", ("tags", key), message, "another name", key=True)
+
+
+def debugging_needs_logs(spec: Spec) -> Iterator[Violation]:
+    """The EMR Management Guide: debugging reads the logs that EMR archives. The AWS CLI refuses it, too."""
+    if spec.get("enable_debugging") is True and not spec.get("log_uri"):
+        yield Violation("FS227", ("enable_debugging",), "debugging needs the logs in S3", "give a log_uri", key=True)
+
+
+def generic_options(spec: Spec) -> Iterator[Violation]:
+    """Hadoop's GenericOptionsParser stops at the first word that is none of its options."""
+    for index, step in enumerate(spec.get("steps") or ()):
+        if not isinstance(step, dict) or step.get("type") != "streaming":
+            continue
+        for at, word in enumerate(step.get("args") or ()):
+            if isinstance(word, str) and _GENERIC.match(word):
+                message = f"{word} is a generic option; Hadoop takes those only before all streaming options"
+                hint = "use properties, files, archives or libjars"
+                yield Violation("FS213", ("steps", index, "args", at), message, hint)
+
+
+def unshipped_scripts(spec: Spec) -> Iterator[Violation]:
+    """Warns of `python3 m.py` without `files: [m.py]`: Hadoop Streaming ships only a command's first word.
+
+    Source: StreamJob.setJobConf (`-file`), GenericOptionsParser (`-files`). Steps with such raw options are left alone.
+    """
+    for index, step in enumerate(spec.get("steps") or ()):
+        if not isinstance(step, dict) or step.get("type") != "streaming" or "generic_args" in step:
+            continue
+        if not _RAW_SHIPPING.isdisjoint(map(str, step.get("args") or ())):
+            continue
+        links = {name for key in _SHIPPING for name in map(_link_name, step.get(key) or ())}
+        for key in ("mapper", "combiner", "reducer"):
+            found = _INTERPRETED.match(str(step.get(key, "")))
+            if found and found[1].removeprefix("./").partition("/")[0] not in links:
+                script, name = found[1], PurePosixPath(found[1]).name
+                message = f"'{script}' is not shipped to the tasks: only the first word of a command is"
+                hint = f"files: [{script}]" + ("" if script == name else f", and '{name}' in the command")
+                yield Violation("FS290", ("steps", index, key), message, hint)
+
+
+def _link_name(text: object) -> str:
+    """Returns the name under which the tasks find an entry of a list of files."""
+    path, _, name = str(text).partition("#")
+    return name or PurePosixPath(path).name
+
+
+def nested_uris(spec: Spec) -> Iterator[Violation]:
+    """Amazon S3 takes an inner URI for a part of the key; usually a prefix was put before what is a URI already."""
+    rest: list[tuple[Path, Any]] = [((), spec)]
+    while rest:
+        path, value = rest.pop()
+        if isinstance(value, dict):
+            rest += [((*path, key), item) for key, item in value.items()]
+        elif isinstance(value, list):
+            rest += [((*path, index), item) for index, item in enumerate(value)]
+        elif isinstance(value, str) and (found := nested_s3(value)):
+            yield Violation("FS273", path, f"an S3 URI inside an S3 URI: {found[:80]}", "leave out one of the prefixes")
+
+
+def hooks(spec: Spec) -> Iterator[Violation]:
+    """A hook is one way to tell someone: which comes first, of two, nobody could say."""
+    given = spec.get("hooks")
+    for when, found in given.items() if isinstance(given, dict) else ():
+        for index, one in enumerate(found or ()):
+            if not isinstance(one, dict):
+                continue
+            kinds = [key for key in ("webhook", "sns", "command") if key in one]
+            if len(kinds) != 1:
+                message = "a hook is a webhook, an sns topic or a command: one of them"
+                yield Violation("FS299", ("hooks", when, index), message, "make them items of the list")
+            elif "secret" in one and kinds != ["webhook"]:
+                yield Violation("FS299", ("hooks", when, index, "secret"), "only a webhook is signed", "leave it out")
+
+
+def retries(spec: Spec) -> Iterator[Violation]:
+    """A step is run again on the same cluster, which has to be there, and where its output must not be."""
+    default = spec.get("action_on_failure")
+    for index, step in enumerate(spec.get("steps") or ()):
+        if not isinstance(step, dict) or "retry" not in step:
+            continue
+        at = ("steps", index, "retry")
+        if spec.get("keep_alive") is not True or step.get("on_failure", default) not in _SURVIVED:
+            message = "the cluster ends when the step fails, so that it can't be run again"
+            yield Violation("FS291", at, message, "keep_alive: true and on_failure: CANCEL_AND_WAIT", key=True)
+        if step.get("type") == "streaming" and "output_format" not in step:
+            message = "a second attempt fails: Hadoop does not write into the output that the first one has made"
+            yield Violation("FS292", at, message, "leave retry out, or write to HDFS and copy", key=True)
+
+
+_SURVIVED = frozenset({"CANCEL_AND_WAIT", "CONTINUE"})
+
+
+def needs(spec: Spec) -> Iterator[Violation]:
+    """EMR begins steps in the order of the list, and the next one when one is over (step_concurrency_level 1)."""
+    steps = [one if isinstance(one, dict) else {} for one in spec.get("steps") or ()]
+    names = [str(one.get("name", "")) for one in steps]
+    concurrency = spec.get("step_concurrency_level", 1)
+    for index, step in enumerate(steps):
+        for at, name in enumerate(step.get("needs") or ()):
+            place = ("steps", index, "needs", at)
+            if not isinstance(name, str):
+                continue
+            if name not in names:
+                yield Violation("FS295", place, f"there is no step '{name}'", did_you_mean(str(name), names))
+            elif cycle := _cycle(name, names[index], steps):
+                yield Violation("FS296", place, f"steps need each other: {' → '.join(cycle)}", "leave one of them out")
+            elif name in names[index + 1 :] or names.index(name) == index:
+                message = f"step '{name}' comes later, and EMR runs steps in the order of the list"
+                yield Violation("FS297", place, message, f"put '{name}' before '{names[index]}'")
+            elif isinstance(concurrency, int) and concurrency > 1:
+                message = f"with step_concurrency_level {concurrency} EMR may begin it while '{name}' runs"
+                yield Violation("FS298", place, message, "step_concurrency_level: 1")
+            elif _failure_action(name, steps, spec) == "CONTINUE":
+                message = f"it runs also when '{name}' has failed, whose on_failure is CONTINUE"
+                yield Violation("FS298", place, message, "CANCEL_AND_WAIT or TERMINATE_CLUSTER there")
+
+
+def _failure_action(name: object, steps: Sequence[Mapping[str, Any]], spec: Spec) -> object:
+    found = next(one for one in steps if one.get("name") == name)
+    return found.get("on_failure", spec.get("action_on_failure"))
+
+
+def _cycle(start: object, end: str, steps: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The names from a step that needs `start` over what that needs in turn, back to the step; [] when none leads back.
+
+    `end` is the name of the step.
+    """
+    needed: dict[str, list[str]] = {}
+    for step in steps:
+        needed.setdefault(str(step.get("name", "")), []).extend(map(str, step.get("needs") or ()))
+    paths, seen = [[end, str(start)]], {str(start)}
+    while paths:
+        path = paths.pop()
+        if path[-1] == end:
+            return path
+        for name in needed.get(path[-1], ()):
+            if name == end or name not in seen:
+                seen.add(name)
+                paths.append([*path, name])
+    return []
+
+
+def timeouts(spec: Spec) -> Iterator[Violation]:
+    """A running step can be cancelled from release 5.28.0 on (API reference, CancelSteps); watchers look every 30 s."""
+    label = spec.get("release_label")
+    old = "ami_version" in spec or (isinstance(label, str) and parse(label) and not at_least(label, 5, 28))
+    for index, step in enumerate(spec.get("steps") or ()):
+        timeout = step.get("timeout") if isinstance(step, dict) else None
+        if not isinstance(timeout, int):
+            continue
+        at = ("steps", index, "timeout")
+        if old:
+            yield Violation("FS293", at, "EMR cancels running steps from emr-5.28.0 on", "leave it out", key=True)
+        elif timeout < _LOOKED_AT_EVERY and spec.get("backend", "emr") == "emr":
+            message = f"a watcher looks at the steps on EMR every {_LOOKED_AT_EVERY} s, so the step may run longer"
+            yield Violation("FS294", at, message, f"{2 * _LOOKED_AT_EVERY} or more")
+
+
+# Seconds (`flowspec.backend.aws.backend`).
+_LOOKED_AT_EVERY = 30
+
+SPEC_RULES: tuple[SpecRule, ...] = (
+    own_tags,
+    debugging_needs_logs,
+    generic_options,
+    unshipped_scripts,
+    nested_uris,
+    hooks,
+    retries,
+    needs,
+    timeouts,
+)

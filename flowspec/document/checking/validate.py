@@ -1,0 +1,265 @@
+"""Rendered document -> JobFlow: schema and rules, every finding in one pass. The only door to jsonschema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cache
+from itertools import islice
+from typing import Any
+
+from flowspec.document import schema as schemas
+from flowspec.document.checking.fits import fits
+from flowspec.document.checking.messages import Violation, tell
+from flowspec.document.checking.rules import check_plugins, check_rules
+from flowspec.document.checking.rules.security import check_security
+from flowspec.document.job_flow import JobFlow
+from flowspec.document.rendering.render import render
+from flowspec.document.settings import settings_for
+from flowspec.document.text.reading import Reading
+from flowspec.document.text.tree import Document, Mapping, Scalar, plain, settle
+from flowspec.errors import Diagnostic, Severity, SpecError
+from flowspec.facts.rules import refused_by_id
+
+MAX_FINDINGS = 300
+"""Findings about the schema after which the rest is not checked: nobody reads as many, and each takes time."""
+
+_TOOL = ("flowspec", "requires", "name", "description", "backend", "region", "profile", "endpoint_url", "staging")
+_ABOUT_TOOL = tuple(key for key in _TOOL if key != "name")
+
+
+def validate(document: Document, *, emr_rules: bool = True) -> JobFlow:
+    """Checks a document (rendering it first, with defaults, if it is not yet) and returns its job flow.
+
+    Without `emr_rules`, a spec whose request EMR would refuse is accepted: an importer writes what its source
+    requests, and the source may break them (most often it has no roles).
+
+    Raises `SpecError` with all that was found since the file was read, warnings too, when any of it is
+    an error.
+    """
+    document = render(document)
+    found = list(document.diagnostics)
+    reading = Reading()
+    data = reading.value(document.root, schemas.strict(), ())
+    judged = (one for one in _against(schemas.strict(), data) if not _failed(document, one))
+    findings = _without_echoes(list(islice(judged, MAX_FINDINGS)))
+    found += [_placed(document, one) for one in findings]
+    if document.declared is not None:
+        found += _declared_problems(document)
+    secrets = document.secrets | reading.secrets
+    if next(judged, None):
+        # The rules take what the schema has found right, and that is not known here.
+        raise SpecError(settle([_too_many(document, len(findings)), *found], document.target, secrets))
+    rejected = [*reading.failed, *(one.path for one in findings if one.whole)]
+    sound = _without(data, rejected)
+    # A misspelt key was meant as the one that a rule finds absent.
+    meant = {one.hint.removeprefix("did you mean ").removesuffix("?") for one in findings if one.id == "FS101"}
+    violations = check_rules(sound, [*map(tuple, rejected), *((key,) for key in meant)])
+    found += [_placed(document, one) for one in violations if emr_rules or one.id not in refused_by_id()]
+    found += [_placed(document, one) for one in check_security(sound, secrets)]
+    for violation, is_error in check_plugins(sound):
+        placed = _placed(document, violation)
+        found.append(replace(placed, severity=Severity.ERROR) if is_error else placed)
+    found = list(settings_for(document.path).applied(found))
+    settled = settle(found, document.target, secrets)
+    if any(one.severity is Severity.ERROR for one in settled):
+        raise SpecError(settled)
+    return _job_flow(document, data, secrets, settled)
+
+
+def _too_many(document: Document, listed: int) -> Diagnostic:
+    message = f"there are more than {listed} findings; the rest of the spec was not checked"
+    return document.source.diagnostic("FS100", message, hint="mend these first")
+
+
+def _job_flow(
+    document: Document, data: dict[str, Any], secrets: frozenset[str], found: tuple[Diagnostic, ...]
+) -> JobFlow:
+    return JobFlow(
+        name=data["name"],
+        target=document.target,
+        backend=data.get("backend", "emr"),
+        region=data.get("region"),
+        profile=data.get("profile"),
+        endpoint_url=data.get("endpoint_url"),
+        staging=data.get("staging"),
+        path=document.path,
+        fields={key: value for key, value in data.items() if key not in _ABOUT_TOOL},
+        document=document,
+        secrets=secrets,
+        warnings=found,
+    )
+
+
+def check_against(document: Document, schema: schemas.Schema) -> dict[str, Any]:
+    """Checks a document that is no spec (a test's case.yaml) against a schema without references; returns its data.
+
+    Raises `SpecError` with all that was found since the file was read.
+    """
+    data = Reading().value(document.root, schema)
+    found = [*document.diagnostics, *(_placed(document, one) for one in _without_echoes(list(_against(schema, data))))]
+    if found:
+        raise SpecError(settle(found, ""))
+    return data  # type: ignore[no-any-return]  # a document's root is a mapping
+
+
+@cache
+def _validator_class() -> Any:
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
+
+    # To JSON Schema 2.0 is an integer; to botocore it is not.
+    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+    return extend(Draft202012Validator, type_checker=types)  # type: ignore[no-untyped-call]
+
+
+def _against(schema: schemas.Schema, data: Any) -> Iterator[Violation]:
+    if fits(data, schema, schema):
+        return
+    judge = _validator_class()(schema)
+    for key in [key for key, value in data.items() if isinstance(value, list) and key in schema["properties"]]:
+        items = schemas.meant(schema["properties"][key], "array").get("items")
+        # jsonschema is not asked about each of a thousand steps when one of them is wrong.
+        for index in [at for at, item in enumerate(data[key]) if items and not fits(item, items, schema)]:
+            for error in judge.evolve(schema=items).iter_errors(data[key][index]):
+                yield from tell(error, (key, index))
+        data = {**data, key: []} if items else data
+    for error in judge.iter_errors(data):
+        yield from tell(error)
+
+
+def _without_echoes(findings: list[Violation]) -> list[Violation]:
+    """Not both "unknown key instance_role, did you mean role?" and "the key role is missing"."""
+    meant = {(one.path[:-1], one.hint) for one in findings if one.id == "FS101"}
+    return [one for one in findings if one.id != "FS102" or (one.path, f"did you mean {one.about}?") not in meant]
+
+
+def _failed(document: Document, finding: Violation) -> bool:
+    """True if a finding is only about a template that failed, which is said already."""
+    if finding.key:
+        parent = document.find(finding.path[:-1])
+        entry = parent.entries.get(str(finding.path[-1])) if isinstance(parent, Mapping) else None
+        return entry is not None and entry[0].failed
+    node = document.find(finding.path)
+    return isinstance(node, Scalar) and node.failed
+
+
+def _placed(document: Document, finding: Violation) -> Diagnostic:
+    node = document.find(finding.path)
+    hint = finding.hint
+    if finding.id == "FS103" and isinstance(node, Scalar) and "drop the quotes" in hint and node.origin:
+        hint = "its template gives text: declare the variable with that type, or use the int filter"
+    return document.diagnostic(
+        finding.id, finding.path, finding.message, hint=hint, notes=finding.notes, key=finding.key
+    )
+
+
+def _declared_problems(document: Document) -> list[Diagnostic]:
+    """Returns the errors in blocks that are not rendered: the variables, and all targets."""
+    assert document.declared is not None
+    data = plain(document.declared)
+    stand_in = {"flowspec": "v1", "name": "x", **data}
+    declared = Document(document.path, document.source, document.declared)
+    judged = (one for one in _against(schemas.loose(), stand_in) if one.path[:1] in (("variables",), ("targets",)))
+    found = list(islice(judged, MAX_FINDINGS))
+    # What a variable can't be called has been said when the variables were resolved.
+    found = [one for one in found if not (one.id == "FS105" and one.path[:1] == ("variables",) and one.key)]
+    return [_placed(declared, one) for one in found if not _failed(declared, one)]
+
+
+def _without(data: Any, paths: Sequence[Sequence[str | int]]) -> Any:
+    """The data without what was found wrong, so that the rules need not know of it."""
+    out = _copied(data)
+    for path in paths:
+        owner = out
+        for step in path[:-1]:
+            owner = owner[step] if _has(owner, step) else None
+        if not path or not _has(owner, path[-1]):
+            continue
+        if isinstance(owner, dict):
+            del owner[path[-1]]
+        else:
+            owner[path[-1]] = None
+    return out
+
+
+def _has(owner: Any, step: Any) -> bool:
+    if isinstance(owner, dict):
+        return step in owner
+    return isinstance(owner, list) and isinstance(step, int) and step < len(owner)
+
+
+def _copied(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _copied(value) for key, value in data.items()}
+    return [_copied(item) for item in data] if isinstance(data, list) else data
+
+
+def schema_fault(schema: schemas.Schema) -> str:
+    """Returns the reason why a mapping is no JSON Schema (2020-12 unless its `$schema` says another), or ""."""
+    from jsonschema import Draft202012Validator, SchemaError
+    from jsonschema.validators import validator_for
+
+    if not isinstance(schema.get("$schema", ""), str):
+        return "$schema: the URI of a JSON Schema is wanted"
+    try:
+        validator_for(schema, default=Draft202012Validator).check_schema(schema)
+    except SchemaError as error:
+        where = "/".join(map(str, error.absolute_path))
+        return f"{where}: {error.message[:200]}" if where else error.message[:200]
+    return ""
+
+
+def dangling_references(schema: schemas.Schema) -> Iterator[str]:
+    """The references in a JSON Schema that lead to no schema in it; nothing is fetched to find out."""
+    from referencing.jsonschema import DRAFT202012, EMPTY_REGISTRY, specification_with
+
+    dialect = specification_with(schema.get("$schema", ""), default=DRAFT202012)
+    root = dialect.create_resource(schema)
+    yield from _dangling(root, EMPTY_REGISTRY.resolver_with_root(root), dialect, set())
+
+
+def _dangling(resource: Any, resolver: Any, dialect: Any, seen: set[int]) -> Iterator[str]:
+    contents = resource.contents
+    if id(contents) in seen:
+        return
+    seen.add(id(contents))
+    for word in _REFERENCES if isinstance(contents, dict) else ():
+        if isinstance(contents.get(word), str):
+            found = _referred(resolver, contents[word])
+            if found is None:
+                yield contents[word]
+            else:
+                # It need not be where a schema has its parts: `#/x-ours/bid`.
+                part = dialect.create_resource(found.contents)
+                yield from _dangling(part, found.resolver, dialect, seen)
+    for part in resource.subresources():
+        yield from _dangling(part, resolver.in_subresource(part), dialect, seen)
+
+
+_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+
+
+def _referred(resolver: Any, reference: str) -> Any:
+    from referencing.exceptions import Unresolvable
+
+    try:
+        found = resolver.lookup(reference)
+    except (Unresolvable, TypeError, ValueError):  # the latter for pointers into what is no container
+        return None
+    return found if isinstance(found.contents, dict | bool) else None
+
+
+def schema_violations(data: Any, schema: schemas.Schema) -> Iterator[Any]:
+    """Validates data against another schema than ours; yields jsonschema's `ValidationError`s, in the data's order.
+
+    References lead within the schema; nothing is fetched. One that
+    leads to nothing (see `dangling_references`) raises referencing's `Unresolvable`.
+    """
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import validator_for
+    from referencing.jsonschema import EMPTY_REGISTRY
+
+    # The registry that jsonschema has by itself fetches what it does not know.
+    validator = validator_for(schema, default=Draft202012Validator)(schema, registry=EMPTY_REGISTRY)
+    yield from sorted(validator.iter_errors(data), key=lambda error: [str(step) for step in error.absolute_path])

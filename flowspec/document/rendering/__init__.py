@@ -1,0 +1,1 @@
+"""Document -> Document for one target: bases and overrides merged, variables and templates resolved."""

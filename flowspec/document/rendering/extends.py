@@ -1,0 +1,89 @@
+"""`extends`: a spec laid over its base file, which may have a base file of its own.
+
+A base file is named relative to the file that extends it. It has to be in the same git repository, or,
+where there is none, in or below the folder of the spec: a spec may come from someone who is not
+trusted with the rest of the machine, and messages show lines of the files they are about.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from flowspec.document.rendering.overrides import merged
+from flowspec.document.text.parse import load, tree_of
+from flowspec.document.text.tree import Document, Mapping, Scalar
+from flowspec.errors import SpecError
+
+KEY = "extends"
+MAX_CHAIN = 32
+"""Files that may extend each other: the whole chain is merged file by file, and people follow it with their eyes."""
+
+
+def extended(document: Document) -> Document:
+    """The document with its base files merged under it; itself when it extends none.
+
+    Raises `SpecError` when a base file is missing, out of bounds, its own base, or no spec.
+    """
+    if KEY not in document.root.entries:
+        return document
+    chain = [document]
+    seen = {os.path.realpath(document.path): document.path}
+    tree = tree_of(document.path)
+    try:
+        while base := _base(chain[-1], seen, tree):
+            chain.append(base)
+    except SpecError as error:
+        raise SpecError([*(found for one in chain for found in one.diagnostics), *error.diagnostics]) from None
+    root, found = _without_key(chain[-1].root), list(chain[-1].diagnostics)
+    for one in reversed(chain[:-1]):
+        root = merged(root, _without_key(one.root), found)
+        found += one.diagnostics
+    return replace(document, root=root, diagnostics=tuple(found)) if len(chain) > 1 else document
+
+
+def _base(document: Document, seen: dict[str, Path], tree: Path) -> Document | None:
+    """The document that one extends; `seen` are the real paths of the chain so far, it is added to them."""
+    name = document.root.get(KEY)
+    # What is no text at all is left for the schema to complain about.
+    if not isinstance(name, Scalar) or not isinstance(name.value, str):
+        return None
+    path = Path(os.path.normpath(document.path.parent / name.value))
+    problem = _problem(name.value, path, seen, tree)
+    if problem:
+        id_, message, notes = problem
+        hint = "extends is read before variables are known" if "{{" in name.value else ""
+        raise SpecError([document.diagnostic(id_, (KEY,), message, hint=hint, notes=notes)])
+    seen[os.path.realpath(path)] = path
+    return load(path)
+
+
+def _problem(name: str, path: Path, seen: dict[str, Path], tree: Path) -> tuple[str, str, tuple[str, ...]] | None:
+    real = os.path.realpath(path)
+    if not name or not Path(real).is_relative_to(tree):
+        return (
+            "FS314",
+            f"'{name}' is not below {tree}",
+            ("a base file is kept in the repository or folder of its spec",),
+        )
+    if real in seen:
+        chain = list(map(str, seen.values()))
+        circle = " -> ".join([*chain[list(seen).index(real) :], str(path)])
+        return "FS315", "this file extends itself", (circle,)
+    if not path.is_file():
+        return "FS314", f"there is no file '{name}'", (f"looked for {path}",)
+    if len(seen) >= MAX_CHAIN:
+        return (
+            "FS314",
+            f"more than {MAX_CHAIN} files extend each other",
+            (f"the first one is {next(iter(seen.values()))}",),
+        )
+    return None
+
+
+def _without_key(root: Mapping) -> Mapping:
+    name = root.get(KEY)
+    if not isinstance(name, Scalar) or not isinstance(name.value, str):
+        return root
+    return Mapping({key: entry for key, entry in root.entries.items() if key != KEY}, root.at, root.origin)

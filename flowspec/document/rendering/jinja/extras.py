@@ -1,0 +1,135 @@
+"""Filters that people know from Airflow, Ansible and dbt, and that jinja2 lacks."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode as _b64encode
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from posixpath import basename as _basename
+from posixpath import dirname as _dirname
+from typing import Any
+
+from jinja2 import pass_context
+from jinja2.runtime import Context
+
+from flowspec.document.rendering.jinja.sizes import kind_of
+from flowspec.document.rendering.templates import MAX_TEXT, TemplateError
+
+_DATES = ("%Y-%m-%d", "%Y%m%dT%H%M%SZ", "%Y%m%d", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S")
+"""The forms of a date: those of `ds` and `ts` first."""
+
+# Without widths, which some C libraries fill in up to any length, and without what depends on the language.
+_DIRECTIVES = re.compile(r"%(?:[YmdHMSjyUWVGuaAbBpI%]|(?P<bad>.?))", re.DOTALL)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return str(value)
+
+
+@pass_context
+def regex_replace(context: Context, value: Any, pattern: Any, replacement: Any = "", count: int = 0) -> str:
+    r"""Replaces what a regular expression (RE2's) finds; `\1` and `\g<name>` are groups."""
+    from flowspec.document.rendering.patterns import PatternError, compile_pattern, replace
+
+    try:
+        found = compile_pattern(_text(pattern), _work(context))
+        return replace(found, _text(replacement), _text(value), int(count))
+    except PatternError as error:
+        raise _bad_pattern(error) from None
+
+
+@pass_context
+def regex_search(context: Context, value: Any, pattern: Any, group: int = 0) -> str | None:
+    """Returns the first match of a regular expression (RE2), or its group of this number; null without a match."""
+    from flowspec.document.rendering.patterns import PatternError, compile_pattern
+
+    try:
+        found = compile_pattern(_text(pattern), _work(context)).search(_text(value))
+    except PatternError as error:
+        raise _bad_pattern(error) from None
+    return (found.text, *found.groups)[int(group)] if found else None
+
+
+def _work(context: Context) -> Any:
+    """The account of the patterns of one document."""
+    from flowspec.document.rendering.patterns import PatternWork
+
+    budget = context.environment.sizes.budget  # type: ignore[attr-defined]
+    budget.patterns = budget.patterns or PatternWork()
+    return budget.patterns
+
+
+def _bad_pattern(error: Any) -> TemplateError:
+    return TemplateError("FS323", f"this regular expression can't be used: {error}", hint=error.hint)
+
+
+def to_yaml(value: Any) -> str:
+    """A value as YAML in block style, without the last line end."""
+    from flowspec.document.text.dump import dump
+
+    return dump(_dumpable(value)).removesuffix("\n")
+
+
+def _dumpable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _dumpable(one) for key, one in value.items()}
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    return [_dumpable(one) for one in value]
+
+
+def b64encode(value: Any) -> str:
+    """A text's UTF-8 in Base64, as instance user data and some properties want it."""
+    text = _text(value).encode()
+    if len(text) > MAX_TEXT * 3 // 4:
+        raise TemplateError("FS324", f"a template may make up to {MAX_TEXT} characters")
+    return _b64encode(text).decode()
+
+
+def basename(value: Any) -> str:
+    """Returns the part of a path or URI after the last /."""
+    return _basename(_text(value))
+
+
+def dirname(value: Any) -> str:
+    """Returns the part of a path or URI before the last /."""
+    return _dirname(_text(value))
+
+
+def days(value: Any, count: int) -> str:
+    """A date so many days later, in the form it has; earlier for a negative number."""
+    moment, form = _moment(value)
+    return (moment + timedelta(days=_whole(count))).strftime(form)
+
+
+def strftime(value: Any, form: Any) -> str:
+    """A date in another form, with the directives of Python's strftime that have a fixed width."""
+    for found in _DIRECTIVES.finditer(_text(form)):
+        if found["bad"] is not None:
+            raise TemplateError("FS323", f"strftime has no %{found['bad']} here", word="strftime")
+    return _moment(value)[0].strftime(_text(form))
+
+
+def _moment(value: Any) -> tuple[datetime, str]:
+    for form in _DATES:
+        try:
+            moment = datetime.strptime(_text(value), form)
+        except ValueError:
+            continue
+        if moment.strftime(form) == value:
+            return moment, form
+    raise TemplateError("FS323", f"'{value[:40]}' is no date such as 2026-11-22", hint="the form is YYYY-MM-DD")
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int):
+        raise TemplateError("FS323", f"a number of days is an integer, not {kind_of(value)}")
+    return int(value)
+
+
+EXTRAS: dict[str, Callable[..., Any]] = {
+    one.__name__: one for one in (regex_replace, regex_search, to_yaml, b64encode, basename, dirname, days, strftime)
+}

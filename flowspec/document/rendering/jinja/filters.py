@@ -1,0 +1,323 @@
+"""jinja2's filters and tests, each with what it costs and what it makes, so that this is counted first.
+
+A filter without a row here is not offered, so that one of a later jinja2 is not free of charge by mistake.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from jinja2 import pass_context
+from jinja2.exceptions import FilterArgumentError
+from jinja2.filters import FILTERS as _FILTERS
+from jinja2.filters import make_attrgetter
+from jinja2.runtime import Context
+from jinja2.tests import TESTS as _TESTS
+
+from flowspec.document.nearest import did_you_mean
+from flowspec.document.rendering.jinja.extras import EXTRAS
+from flowspec.document.rendering.jinja.methods import format_percent
+from flowspec.document.rendering.jinja.sizes import MAX_ITEMS, MAX_SIZE, Sizes, kind_of
+from flowspec.document.rendering.templates import MAX_TEXT, TemplateError
+
+_MAX_DIGITS = 308
+"""Decimal places of a rounded number: a float has no more."""
+
+# Any: jinja2 has no common type for them.
+_JINJA_FILTERS: Any = _FILTERS
+_JINJA_TESTS: Any = _TESTS
+
+_RANDOM = ("random", "lipsum")
+
+
+class Cost(NamedTuple):
+    """Steps for each item of the value, for 1,000 units of its size and its arguments', and `base` (measured, doubled).
+
+    `before` refuses what a parameter would make too large. `picks`: gives something that is there already.
+    """
+
+    items: float = 0
+    units: float = 5
+    before: Callable[..., None] | None = None
+    picks: bool = False
+    base: int = 5
+
+
+def unknown(kind: str, name: str) -> TemplateError:
+    """The error for a filter or test that there is not."""
+    if name in _RANDOM:
+        message = f"the {kind} '{name}' is not allowed: plan and apply must render the same"
+        return TemplateError("FS322", message, word=name)
+    known = FILTERS if kind == "filter" else TESTS
+    hint = did_you_mean(name, [one for one in known if one.isalnum()])
+    note = "`flowspec explain templates` lists them all"
+    return TemplateError("FS322", f"there is no {kind} '{name}'", word=name, hint=hint, notes=(note,))
+
+
+class _Known(dict[str, Callable[..., Any]]):
+    """Filters or tests by name; for another name a function that says so when it is called, as in jinja2."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self._kind = kind
+
+    def __missing__(self, name: str) -> Callable[..., Any]:
+        def missing(*_: Any, **__: Any) -> Any:
+            raise unknown(self._kind, name)
+
+        return missing
+
+
+# --- what a filter makes, before it is applied ---
+
+
+def _center(sizes: Sizes, value: Any, width: int = 80) -> None:  # noqa: ARG001 - a filter's signature
+    sizes.text(int(width))
+
+
+def _indent(sizes: Sizes, value: Any, width: int | str = 4, first: bool = False, blank: bool = False) -> None:  # noqa: ARG001
+    text = str(value)
+    wide = len(width) if isinstance(width, str) else int(width)
+    sizes.text(len(text) + (len(text.splitlines()) + 1) * max(0, wide))
+
+
+def _wordwrap(  # noqa: PLR0917 - jinja2's signature
+    sizes: Sizes,
+    value: Any,
+    width: int = 79,
+    break_long_words: bool = True,  # noqa: ARG001
+    wrapstring: str | None = None,
+    break_on_hyphens: bool = True,  # noqa: ARG001
+) -> None:
+    length, parts = len(value), len(value) // max(1, int(width)) + value.count("\n") + value.count(" ") + 1
+    # A long word is cut off its rest line by line, and the rest copied.
+    sizes.step(length + parts * length // 5_000)
+    sizes.text(length + parts * len(wrapstring or "\n"))
+
+
+def _replace(sizes: Sizes, value: Any, old: Any, new: Any, count: int | None = None) -> None:
+    text, old, new = str(value), str(old), str(new)
+    found = text.count(old) if old else len(text) + 1
+    found = found if count is None or int(count) < 0 else min(found, int(count))
+    sizes.text(len(text) + found * max(0, len(new) - len(old)))
+
+
+def _batch(sizes: Sizes, value: Any, linecount: int, fill_with: Any = None) -> None:
+    sizes.items(sizes.length(value) + (0 if fill_with is None else max(0, int(linecount))))
+
+
+def _slice(sizes: Sizes, value: Any, slices: int, fill_with: Any = None) -> None:  # noqa: ARG001
+    sizes.items(max(0, int(slices)))
+    sizes.step(max(0, int(slices)))
+
+
+def _tojson(sizes: Sizes, value: Any, indent: Any = None) -> None:
+    size, depth = sizes.measure(value)
+    if indent is not None:
+        wide = len(indent) if isinstance(indent, str) else max(0, int(indent))
+        # Python's encoder, and not C's; each item has a line of its own.
+        sizes.step(size)
+        if size * depth * wide > 10 * MAX_SIZE:
+            sizes.text(size * depth * wide)
+
+
+def _pprint(sizes: Sizes, value: Any) -> None:
+    size, depth = sizes.measure(value)
+    # At each depth all that is below is written once to see whether it fits on the line.
+    sizes.step(size * 8 * (depth + 1))
+
+
+def _round(sizes: Sizes, value: Any, precision: int = 0, method: str = "common") -> None:  # noqa: ARG001
+    if abs(int(precision)) > _MAX_DIGITS:
+        raise TemplateError("FS324", f"numbers can be rounded to up to {_MAX_DIGITS} places")
+
+
+def _int(sizes: Sizes, value: Any, default: Any = 0, base: int = 10) -> None:  # noqa: ARG001
+    if isinstance(value, str):
+        sizes.bits(len(value.strip()) * 3 // 10 if len(value) > MAX_TEXT // 100 else 0)
+    elif isinstance(value, float) and value in (float("inf"), float("-inf")):
+        raise TemplateError("FS323", "this is not a finite number")
+
+
+def _striptags(sizes: Sizes, value: Any) -> None:
+    text = str(value)
+    # Markup.striptags copies the text once for each comment and tag.
+    sizes.step(text.count("<") * len(text) // 5_000)
+
+
+def _urlize(sizes: Sizes, value: Any, *args: Any, **kwargs: Any) -> None:
+    if len(value) > MAX_ITEMS:
+        raise TemplateError("FS324", f"urlize takes texts of up to {MAX_ITEMS} characters")
+    longest = sum(len(one) for one in (*args, *kwargs.values()) if isinstance(one, str))
+    sizes.text(len(value) * 3 + (len(value.split()) + 1) * (longest + 40))
+
+
+def _dotted(sizes: Sizes, value: Any, *args: Any, **kwargs: Any) -> None:
+    """For filters that look up `attribute` in each item: a path of many parts takes that many steps."""
+    parts = sum(one.count(".") + one.count(",") for one in (*args, *kwargs.values()) if isinstance(one, str))
+    sizes.step(sizes.length(value) * parts)
+
+
+# --- filters of jinja2 that are written anew ---
+
+
+def _join(context: Context, value: Iterable[Any], d: Any = "", attribute: Any = None) -> str:
+    sandbox: Any = context.environment
+    parts = map(make_attrgetter(sandbox, attribute), value) if attribute is not None else value
+    texts = [sandbox.written(part) for part in parts]
+    separator = sandbox.written(d)
+    sandbox.sizes.text(sum(map(len, texts)) + len(separator) * len(texts))
+    return str(separator).join(texts)
+
+
+def _sum(context: Context, iterable: Iterable[Any], attribute: Any = None, start: Any = 0) -> Any:
+    """jinja2's own adds to `start` in place, which would change a list that is a variable's value."""
+    sandbox: Any = context.environment
+    get = make_attrgetter(sandbox, attribute)
+    for item in iterable:
+        start = sandbox.call_binop(context, "+", start, get(item))
+    return start
+
+
+def _format(context: Context, value: Any, *args: Any, **kwargs: Any) -> str:
+    sandbox: Any = context.environment
+    text = sandbox.written(value)
+    shown = format_percent(sandbox.sizes, text, kwargs or args)
+    return str(_JINJA_FILTERS["format"](text, **shown) if kwargs else _JINJA_FILTERS["format"](text, *shown))
+
+
+def _string(context: Context, value: Any) -> str:
+    sandbox: Any = context.environment
+    return str(sandbox.written(value))
+
+
+_OWN: dict[str, Callable[..., Any]] = {"join": _join, "sum": _sum, "format": _format, "string": _string}
+
+_TEXT = Cost(units=20)
+_EACH = Cost(items=3)
+_SORTED = Cost(items=8, units=100, before=_dotted)
+
+_COSTS: dict[str, Cost] = {
+    **dict.fromkeys(("abs", "count", "length", "filesizeformat", "float", "safe"), Cost(units=20)),
+    **dict.fromkeys(("default", "d", "first", "last"), Cost(units=0, picks=True)),
+    "attr": Cost(units=0, picks=True, base=30),
+    **dict.fromkeys(("capitalize", "e", "escape", "forceescape", "lower", "trim", "upper", "string"), _TEXT),
+    **dict.fromkeys(("title", "wordcount", "xmlattr"), Cost(units=1_000)),
+    **dict.fromkeys(("items", "list", "reverse", "join", "map", "reject", "select", "sum"), _EACH),
+    **dict.fromkeys(("dictsort", "groupby", "sort", "unique"), _SORTED),
+    **dict.fromkeys(("max", "min"), _SORTED._replace(picks=True)),
+    **dict.fromkeys(("rejectattr", "selectattr"), Cost(items=5, before=_dotted)),
+    "batch": Cost(items=1, before=_batch),
+    "center": Cost(units=20, before=_center),
+    "format": Cost(units=100),
+    "indent": Cost(units=200, before=_indent),
+    "int": Cost(units=1_000, before=_int),
+    "pprint": Cost(before=_pprint),
+    "replace": Cost(units=20, before=_replace),
+    "round": Cost(before=_round),
+    "slice": Cost(items=1, before=_slice),
+    "striptags": Cost(units=500, before=_striptags),
+    "tojson": Cost(units=500, before=_tojson),
+    "truncate": Cost(units=20),
+    "urlencode": Cost(units=2_000),
+    "urlize": Cost(units=20_000, before=_urlize),
+    "wordwrap": Cost(units=2_000, before=_wordwrap),
+}
+
+_NO_DATA = frozenset(("default", "d"))
+_NO_DATA_TESTS = frozenset(("defined", "undefined", "callable", "none", "sameas", "filter", "test", "iterable"))
+
+
+def _bounded(name: str, apply: Callable[..., Any], cost: Cost) -> Callable[..., Any]:
+    @pass_context
+    def filtered(context: Context, *args: Any, **kwargs: Any) -> Any:
+        sizes: Sizes = context.environment.sizes  # type: ignore[attr-defined]
+        _count(sizes, name, cost, args, kwargs)
+        try:
+            if cost.before:
+                cost.before(sizes, *args, **kwargs)
+            result = apply(*_first(apply, context), *args, **kwargs)
+            return result if cost.picks else sizes.kept(result)
+        except (TypeError, ValueError, LookupError, ArithmeticError, AssertionError, AttributeError) as error:
+            raise _misused(f"filter {name}", apply, args, kwargs, error) from None
+        except FilterArgumentError as error:
+            raise TemplateError("FS323", f"the filter '{name}': {error.message}", word=name) from None
+
+    return filtered
+
+
+def _count(sizes: Sizes, name: str, cost: Cost, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    sizes.step(cost.base)
+    if name in _NO_DATA or not args:
+        return
+    units = sum(map(sizes.weigh, args)) + sum(map(sizes.weigh, kwargs.values()))
+    steps = units * cost.units / 1_000
+    if cost.items:
+        steps += sizes.length(args[0]) * cost.items
+    elif not isinstance(args[0], str | int | float):
+        # Filters of text write other values as text first.
+        steps += units / 4
+    sizes.step(int(steps))
+
+
+def _first(apply: Callable[..., Any], context: Context) -> tuple[Any, ...]:
+    """Returns the arguments that jinja2 passes to a filter before its value."""
+    wanted = getattr(apply, "jinja_pass_arg", None)
+    if wanted is None:
+        return ()
+    return ({"context": context, "eval_context": context.eval_ctx, "environment": context.environment}[wanted.name],)
+
+
+def _misused(
+    what: str, apply: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception
+) -> TemplateError:
+    """The error of a filter or test, without the names of the Python functions that are in it."""
+    name = what.rpartition(" ")[2]
+    if not args or not _fits(apply, args, kwargs):
+        note = f"`flowspec explain templates` shows how '{name}' is used"
+        return TemplateError("FS323", f"the {what} does not take these arguments", word=name, notes=(note,))
+    if isinstance(error, ZeroDivisionError):
+        return TemplateError("FS323", f"the {what} divides by zero here", word=name)
+    given = "".join(f" and {kind_of(one)}" for one in (*args[1:], *kwargs.values()))
+    return TemplateError("FS323", f"the {what} can't be used with {kind_of(args[0])}{given}", word=name)
+
+
+def _fits(apply: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    try:
+        signature = inspect.signature(apply)
+    except ValueError:
+        return True
+    first = (None,) if getattr(apply, "jinja_pass_arg", None) is not None else ()
+    try:
+        signature.bind(*first, *args, **kwargs)
+    except TypeError:
+        return False
+    return True
+
+
+def _bounded_test(name: str, apply: Callable[..., Any]) -> Callable[..., Any]:
+    @pass_context
+    def tested(context: Context, *args: Any, **kwargs: Any) -> bool:
+        sizes: Sizes = context.environment.sizes  # type: ignore[attr-defined]
+        sizes.step(3)
+        if name not in _NO_DATA_TESTS:
+            sizes.step(sum(map(sizes.weigh, (*args, *kwargs.values()))) // 50)
+        try:
+            return bool(apply(*_first(apply, context), *args, **kwargs))
+        except (TypeError, ValueError, ArithmeticError) as error:
+            raise _misused(f"test {name}", apply, args, kwargs, error) from None
+
+    return tested
+
+
+FILTERS = _Known("filter")
+TESTS = _Known("test")
+for _name, _cost in _COSTS.items():
+    _apply = pass_context(_OWN[_name]) if _name in _OWN else _JINJA_FILTERS[_name]
+    FILTERS[_name] = _bounded(_name, _apply, _cost)
+for _name, _apply in EXTRAS.items():
+    FILTERS[_name] = _bounded(_name, _apply, Cost(units=4_000 if _name == "to_yaml" else 500))
+for _name, _apply in _JINJA_TESTS.items():
+    TESTS[_name] = _bounded_test(_name, _apply)

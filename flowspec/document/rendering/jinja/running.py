@@ -1,0 +1,103 @@
+"""A compiled template and names → its value, or a `TemplateError` that says what is wrong in words of the spec."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+from jinja2 import TemplateRuntimeError, Undefined, UndefinedError
+from jinja2.utils import missing
+
+from flowspec.document.rendering.jinja.compiler import FILE, Compiled
+from flowspec.document.rendering.jinja.filters import unknown
+from flowspec.document.rendering.jinja.methods import FUNCTIONS
+from flowspec.document.rendering.jinja.sandbox import Names, Sandbox, UndefinedUseError
+from flowspec.document.rendering.jinja.sizes import kind_of
+from flowspec.document.rendering.templates import MAX_COMPARED, TemplateError, no_key, undefined
+
+_ERROR = 300
+"""Steps that an error costs."""
+
+
+def run(compiled: Compiled, names: Mapping[str, Any], sandbox: Sandbox) -> Any:
+    """The value of a template. Raises `TemplateError`, whatever it is that fails."""
+    try:
+        return sandbox.finished(compiled.function(Names(sandbox, names), sandbox))
+    except Exception as error:  # noqa: BLE001 - a template can make Python raise nearly anything
+        # Finding the words takes a while, and the next template may fail as well.
+        sandbox.sizes.budget.steps -= _ERROR + _compared(error, names)
+        made = _told(error, names)
+        if made.offset is None:
+            made.offset = compiled.offset(_line(error.__traceback__))
+    raise made
+
+
+def _compared(error: Exception, names: Mapping[str, Any]) -> int:
+    """Steps that it takes to find the name that is nearest to an undefined one."""
+    if not isinstance(error, UndefinedUseError):
+        return 0
+    owner = error.value._undefined_obj
+    return 20 * min(len(owner if isinstance(owner, dict) else names), MAX_COMPARED)
+
+
+def _line(traceback: TracebackType | None) -> int:
+    """The line of the generated code that an error came from: the innermost one."""
+    line = 0
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename == FILE:
+            line = traceback.tb_lineno
+        traceback = traceback.tb_next
+    return line
+
+
+def _told(error: Exception, names: Mapping[str, Any]) -> TemplateError:
+    if isinstance(error, TemplateError):
+        return error
+    if isinstance(error, UndefinedUseError):
+        return _undefined(error.value, names)
+    if isinstance(error, RecursionError | MemoryError):
+        return TemplateError("FS324", "the template is nested too deeply")
+    if isinstance(error, UndefinedError | TemplateRuntimeError):
+        message = (error.message or "").rstrip(".")
+        named = re.match(r"No (filter|test) named '(.*)' found$|No (filter|test) named '(.*)'$", message)
+        if named:
+            return unknown(named[1] or named[3], named[2] or named[4])
+        return TemplateError("FS323", message[:1].lower() + message[1:])
+    return TemplateError("FS323", f"this template can't be evaluated: {_reason(error)}")
+
+
+def _reason(error: Exception) -> str:
+    """The reason that Python gives for an error, without what is Python's own in its message."""
+    if isinstance(error, ZeroDivisionError):
+        return "it divides by zero"
+    if isinstance(error, ArithmeticError):
+        return "a number is too large"
+    if str(error).startswith("macro '"):
+        return str(error)
+    if "unpack" in str(error):
+        return "there are not as many values as names for them"
+    if "unhashable" in str(error):
+        return "a list or mapping can't be a key"
+    return "an operation was given a value of a kind that it can't be used with"
+
+
+def _undefined(value: Undefined, names: Mapping[str, Any]) -> TemplateError:  # noqa: PLR0911 - one for each case
+    name, owner, hint = value._undefined_name, value._undefined_obj, value._undefined_hint
+    if hint:
+        text = hint.rstrip(".")
+        return TemplateError("FS323", text[:1].lower() + text[1:], word=name or "")
+    if isinstance(name, str) and owner is not missing and hasattr(type(owner), name):
+        message = f"{kind_of(owner)} has no '{name}' that can be reached in templates"
+        return TemplateError("FS322", message, word=name)
+    if isinstance(owner, dict):
+        return no_key(str(name), owner)
+    if not isinstance(name, str):
+        count = f", there are {len(owner)}" if hasattr(owner, "__len__") else ""
+        return TemplateError("FS323", f"there is no item {str(name)[:40]}{count}")
+    if name == "lipsum":
+        return unknown("function", name)
+    if owner is missing:
+        return undefined(name, names, FUNCTIONS)
+    return TemplateError("FS321", f"{kind_of(owner)} has no '{name}'", word=name)

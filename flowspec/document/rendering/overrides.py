@@ -1,0 +1,175 @@
+"""One mapping laid over another: what a target does to its spec, and a spec to the file it extends.
+
+Mappings are merged, `null` removes, everything else replaces. The items of named lists are merged by
+name, groups and fleets by role and name; what is not there yet is added. Such a list may also be a
+mapping of names to what differs, where `null` drops the item: then a name that is not there is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple, TypeAlias
+
+from flowspec.document.nearest import did_you_mean
+from flowspec.document.text.tree import Items, Mapping, Node, Scalar
+from flowspec.errors import Diagnostic
+
+IDENTITY = {
+    "steps": ("name",),
+    "instance_groups": ("role", "name"),
+    "instance_fleets": ("type", "name"),
+    "bootstrap_actions": ("name",),
+}
+"""By named list, the keys that tell its items apart."""
+
+NAMED = tuple(IDENTITY)
+"""The lists whose items are merged by name, and may be repeated and left out."""
+
+_ROLE = {kind: keys[0] for kind, keys in IDENTITY.items() if len(keys) > 1}
+
+_ROLES = ("MASTER", "CORE", "TASK")
+
+_Path: TypeAlias = "tuple[str, ...]"
+
+
+class _Merge(NamedTuple):
+    """`origin` is noted at all that comes from the override; `found` collects."""
+
+    origin: str
+    found: list[Diagnostic]
+
+
+def merged(base: Mapping, over: Mapping, found: list[Diagnostic], origin: str = "") -> Mapping:
+    """`over` laid over `base`; its values are marked with `origin` when that is given."""
+    return _mappings(base, over, _Merge(origin, found), ())
+
+
+def _mappings(base: Mapping, over: Mapping, merge: _Merge, path: _Path) -> Mapping:
+    entries = dict(base.entries)
+    for name, (key, value) in over.entries.items():
+        here = entries.get(name)
+        if _is_null(value) and not _is_said_by_a_target(path):
+            entries.pop(name, None)
+        else:
+            old = here[1] if here else None
+            entries[name] = (here[0] if here else key, _value(old, value, merge, (*path, name)))
+    return Mapping(entries, base.at, base.origin)
+
+
+def _is_null(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.value is None and not node.failed
+
+
+def _is_said_by_a_target(path: _Path) -> bool:
+    """In a target's own block `null` is not yet carried out: it is kept, for when that target is chosen."""
+    return len(path) >= 2 and path[0] == "targets"
+
+
+def _value(old: Node | None, new: Node, merge: _Merge, path: _Path) -> Node:
+    if path[-1] in NAMED and (len(path) == 1 or (len(path) == 3 and path[0] == "targets")):
+        if isinstance(old, Items) and isinstance(new, Mapping):
+            new = _listed(path[-1], old, new, merge, is_final=len(path) == 1)
+        if isinstance(old, Mapping) and isinstance(new, Items):
+            old = _listed(path[-1], Items((), old.at), old, merge, is_final=False)
+        if isinstance(old, Items) and isinstance(new, Items):
+            return _items(old, new, merge, path)
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        return _mappings(old, new, merge, path)
+    return _marked(new, merge.origin)
+
+
+def _items(base: Items, over: Items, merge: _Merge, path: _Path) -> Items:
+    items = list(base.items)
+    said = _said(path[-1], base)
+    for one in over.items:
+        meant = dict.fromkeys(index for text in _called(path[-1], one) for index in said.get(text, ()))
+        fits = [index for index in meant if _same(path[-1], base.items[index], one)]
+        if len(fits) > 1:
+            message = f"this override fits {len(fits)} items"
+            hint = "give the items different names"
+            merge.found.append(one.at.source.diagnostic("FS312", message, one.at, hint=hint))
+        elif fits:
+            old = items[fits[0]]
+            assert isinstance(old, Mapping)
+            assert isinstance(one, Mapping)
+            items[fits[0]] = _mappings(old, one, merge, path)
+        else:
+            items.append(_marked(one, merge.origin))
+    return Items(tuple(items), base.at, base.origin)
+
+
+def _said(kind: str, base: Items) -> dict[str, list[int]]:
+    """The items by all that they are called; so that thousands can be merged."""
+    said: dict[str, list[int]] = {}
+    for index, item in enumerate(base.items):
+        for text in _called(kind, item):
+            said.setdefault(text, []).append(index)
+    return said
+
+
+def _called(kind: str, item: Node) -> Iterator[str]:
+    role, name = _text(item, _ROLE.get(kind)), _text(item, "name")
+    yield from (text for text in (role, name) if text is not None)
+
+
+def _same(kind: str, item: Node, over: Node) -> bool:
+    """True if an override means this item: groups by role, then name; everything else by name."""
+    if not isinstance(item, Mapping) or not isinstance(over, Mapping):
+        return False
+    role, name = _text(over, _ROLE.get(kind)), _text(over, "name")
+    if role is None and name is None:
+        return False
+    if role is not None and role != _text(item, _ROLE.get(kind)):
+        return False
+    return name is None or name == _text(item, "name") or (role in ("MASTER", "CORE") and _text(item, "name") is None)
+
+
+def _text(node: Node, key: str | None) -> str | None:
+    value = node.get(key) if key and isinstance(node, Mapping) else None
+    return value.text if isinstance(value, Scalar) else None
+
+
+def _listed(kind: str, base: Items, over: Mapping, merge: _Merge, *, is_final: bool) -> Items:
+    """The mapping form of an override as the list it stands for; `null` is `when: false`.
+
+    `is_final`: the names have to be there. Of one target in two files that is not known yet.
+    """
+    role = _ROLE.get(kind)
+    names = dict(_names(base, role))
+    items: list[Node] = []
+    for text, (key, value) in over.entries.items():
+        word = names.get(text) or ("" if is_final else role if role and text in _ROLES else "name")
+        if not word:
+            message = f"there is no '{text}' among the {kind} to override"
+            hint = did_you_mean(text, names) or "a new item is added by a list"
+            merge.found.append(key.at.source.diagnostic("FS313", message, key.at, hint=hint))
+        elif _is_null(value):
+            items.append(_item(key, word, {"when": (key, Scalar(False, "false", value.at))}))
+        elif isinstance(value, Mapping):
+            items.append(_item(key, word, value.entries))
+        else:
+            message = f"'{text}' wants a mapping of what differs, or null to drop it"
+            merge.found.append(value.at.source.diagnostic("FS313", message, value.at))
+    return Items(tuple(items), over.at, over.origin)
+
+
+def _names(base: Items, role: str | None) -> Iterator[tuple[str, str]]:
+    """Returns the names of the items, and the key that says so; a name of its own goes before a role."""
+    for word in (role, "name"):
+        yield from ((text, word) for item in base.items if word and (text := _text(item, word)) is not None)
+
+
+def _item(key: Scalar, word: str, entries: dict[str, tuple[Scalar, Node]]) -> Mapping:
+    return Mapping({word: (replace(key, value=word, text=word), key), **entries}, key.at)
+
+
+def _marked(node: Node, origin: str) -> Node:
+    if not origin:
+        return node
+    if isinstance(node, Scalar):
+        return replace(node, origin=origin)
+    if isinstance(node, Mapping):
+        entries = {name: (key, _marked(value, origin)) for name, (key, value) in node.entries.items()}
+        return Mapping(entries, node.at, origin)
+    return Items(tuple(_marked(item, origin) for item in node.items), node.at, origin)

@@ -1,0 +1,341 @@
+"""Document -> Document for one target: overrides merged, variables resolved, loops unrolled, templates filled in.
+
+Nothing stops at the first finding. A scalar whose template failed stays in the tree, marked, so that
+the later stages know not to complain about it again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Mapping as MappingOf
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import Any
+
+from flowspec.document.nearest import did_you_mean
+from flowspec.document.rendering.extends import extended
+from flowspec.document.rendering.overrides import NAMED, merged
+from flowspec.document.rendering.templates import Budget, TemplateError, evaluate, is_template, names_in
+from flowspec.document.rendering.variables import BUILTIN, Given, Variables, read_files, resolve, template_problem
+from flowspec.document.text.tree import Document, Items, Mapping, Node, Place, Scalar, plain, scalars
+from flowspec.errors import Diagnostic, SpecError
+
+DECLARED = ("variables", "targets")
+"""The blocks that are about the spec and not about its job flow."""
+
+_OWN = ("default", "variables", "description")
+"""The keys that describe a target; everything else in it overrides the spec."""
+
+LOOPED = NAMED
+"""The lists whose items may be repeated and left out."""
+
+MAX_EXPANDED = 10_000
+_INSIDE = re.compile(r"\{[{%](.*?)[%}]\}", re.DOTALL)
+
+
+def render(
+    document: Document,
+    *,
+    target: str | None = None,
+    variables: MappingOf[str, Any] = {},
+    variable_files: Sequence[str | os.PathLike[str]] = (),
+    environ: MappingOf[str, str] | None = None,
+    now: datetime | None = None,
+    placeholders: bool = False,
+) -> Document:
+    """The document as it is for one target, every template filled in.
+
+    `target`: None takes the one that says `default: true`, else the only one, else none. `variables`
+    are those of the command line. `environ` (default: the process's) is read for `FLOWSPEC_VAR_*` and
+    for names declared with `env:` alone. `now` (default: the present, UTC) gives `ds` and `ts`. With `placeholders`,
+    a sensitive variable without a value gets one that stands for it, which is said: for checking and showing only.
+
+    What is wrong is collected in `Document.diagnostics`; `SpecError` is raised only for an unknown
+    target and for variable files that can't be read, since nothing else would make sense then.
+    """
+    if document.rendered:
+        return document
+    document = extended(document)
+    found = list(document.diagnostics)
+    chosen, override = _choose(document, target, found)
+    root = _overlaid(document.root, override, chosen, found)
+    given = Given(
+        variables,
+        read_files(variable_files),
+        os.environ if environ is None else environ,
+        _mapping(override.get("variables")) if override else None,
+        placeholders,
+    )
+    budget = Budget()
+    resolved = resolve(document, given, {**_clock(now), "target": chosen}, budget)
+    found += resolved.found
+    found += _unused(document, resolved.names, budget)
+    filler = _Filler(resolved, budget, found)
+    body = Mapping({key: entry for key, entry in root.entries.items() if key not in DECLARED}, root.at)
+    declared = {key: entry for key, entry in document.root.entries.items() if key in DECLARED}
+    return Document(
+        document.path,
+        document.source,
+        filler.root(body),
+        tuple(found),
+        chosen,
+        rendered=True,
+        declared=Mapping(declared, root.at),
+        secrets=frozenset(resolved.secrets),
+    )
+
+
+# Shorter texts that are made of a secret ("yes", 3) say nothing, and masking them would spoil every sentence.
+_TELLS_SOMETHING = 4
+
+
+def _clock(now: datetime | None) -> dict[str, str]:
+    moment = now or datetime.now(timezone.utc)
+    if moment.tzinfo:
+        moment = moment.astimezone(timezone.utc)
+    return {"ds": moment.strftime("%Y-%m-%d"), "ts": moment.strftime("%Y%m%dT%H%M%SZ")}
+
+
+def _mapping(node: Node | None) -> Mapping | None:
+    return node if isinstance(node, Mapping) else None
+
+
+# --- targets ---
+
+
+def _choose(document: Document, wanted: str | None, found: list[Diagnostic]) -> tuple[str, Mapping | None]:
+    block = _mapping(document.root.get("targets"))
+    targets = {name: _mapping(node) for name, (_, node) in block.entries.items()} if block else {}
+    if wanted is None:
+        wanted = _default(document, targets, found)
+    elif wanted not in targets:
+        known = f"targets: {', '.join(targets)}" if targets else "this spec has no targets"
+        hint = did_you_mean(wanted, targets)
+        message = f"there is no target '{wanted}'"
+        error = document.diagnostic("FS301", ("targets",), message, hint=hint, notes=(known,), key=True)
+        raise SpecError([*found, error])
+    return wanted, targets.get(wanted)
+
+
+def _default(document: Document, targets: MappingOf[str, Mapping | None], found: list[Diagnostic]) -> str:
+    marked = [name for name, body in targets.items() if body and _is_true(body.get("default"))]
+    for name in marked[1:]:
+        message = f"'{marked[0]}' is the default target already"
+        found.append(document.diagnostic("FS311", ("targets", name, "default"), message, hint="keep one"))
+    if marked:
+        return marked[0]
+    return next(iter(targets)) if len(targets) == 1 else ""
+
+
+def _is_true(node: Node | None) -> bool:
+    return isinstance(node, Scalar) and node.value is True
+
+
+def _overlaid(root: Mapping, override: Mapping | None, target: str, found: list[Diagnostic]) -> Mapping:
+    if override is None:
+        return root
+    body = Mapping({key: entry for key, entry in override.entries.items() if key not in _OWN}, override.at)
+    return merged(root, body, found, f"target {target}")
+
+
+# --- templates and loops ---
+
+
+class _Filler:
+    """Fills in one tree. `found` collects; `variables.names` grows by item and index inside of a loop."""
+
+    def __init__(self, variables: Variables, budget: Budget, found: list[Diagnostic]) -> None:
+        self.variables, self.budget, self.found = variables, budget, found
+        self.expanded = 0
+        self.loop = ""
+
+    def root(self, node: Mapping) -> Mapping:
+        entries: dict[str, tuple[Scalar, Node]] = {}
+        for name, (key, value) in node.entries.items():
+            if name in LOOPED and isinstance(value, Items):
+                items = tuple(one for item in value.items for one in self._expanded(item))
+                entries[name] = (key, Items(items, value.at, value.origin))
+            else:
+                self._enter(entries, key, value)
+        return Mapping(entries, node.at, node.origin)
+
+    def node(self, node: Node) -> Node:
+        if isinstance(node, Scalar):
+            return self._scalar(node)
+        self._count()
+        if isinstance(node, Items):
+            return Items(tuple(self.node(item) for item in node.items), node.at, node.origin)
+        entries: dict[str, tuple[Scalar, Node]] = {}
+        for key, value in node.entries.values():
+            self._enter(entries, key, value)
+        return Mapping(entries, node.at, node.origin)
+
+    def _enter(self, entries: dict[str, tuple[Scalar, Node]], key: Scalar, value: Node) -> None:
+        filled = self._scalar(key)
+        assert isinstance(filled, Scalar | Mapping | Items)
+        if not isinstance(filled, Scalar) or filled.value is None:
+            filled = replace(key, failed=True) if isinstance(filled, Scalar) and filled.failed else self._bad_key(key)
+        if filled.text in entries:
+            self._report("FS006", f"the key '{filled.text}' is there twice when its template is filled in", key.at)
+        entries.setdefault(filled.text, (filled, self.node(value)))
+
+    def _bad_key(self, key: Scalar) -> Scalar:
+        if is_template(key.text):
+            self._report("FS323", "a key is a plain word", key.at)
+            return replace(key, failed=True)
+        return key
+
+    def _count(self) -> None:
+        try:
+            self.budget.step()
+        except TemplateError:
+            # Aliases and loops multiply; the scalars beneath will say it, once each has its place.
+            return
+
+    def _scalar(self, node: Scalar) -> Node:
+        if node.failed or not isinstance(node.value, str) or not is_template(node.text):
+            return node
+        try:
+            value = evaluate(node.text, self.variables.names, self.budget)
+            self._keep_secret(node.text, value)
+            return value_node(value, node.at, self._origin(node))
+        except TemplateError as error:
+            self.found += template_problem(error, node)
+            # Not dataclasses.replace, which takes five times as long: 300,000 templates can fail.
+            return Scalar(node.value, node.text, node.at, node.plain, node.origin, failed=True)
+
+    def _keep_secret(self, template: str, value: Any) -> None:
+        """Adds the result of a template with a secret to the secrets, if it does not contain the secret as it is."""
+        known = self.variables.secrets
+        if known and not names_in(template, self.budget).isdisjoint(self.variables.sensitive):
+            text = str(value)
+            if len(text) >= _TELLS_SOMETHING and not any(secret in text for secret in known):
+                known.add(text)
+
+    def _origin(self, node: Scalar) -> str:
+        used = (self._source(name) for name in sorted(names_in(node.text, self.budget)))
+        return ", ".join(part for part in (node.origin, *used) if part)
+
+    def _source(self, name: str) -> str:
+        """Returns the origin of the value of a name, for a reader of `render --explain`."""
+        if name in self.variables.origins:
+            return f"variable {name} ({self.variables.origins[name]})"
+        if name in BUILTIN:
+            return f"{name} of this run"
+        return f"{name} ({self.loop})" if name in ("item", "index") else ""
+
+    def _report(self, id: str, message: str, at: Place, hint: str = "") -> None:  # noqa: A002
+        self.found.append(at.source.diagnostic(id, message, at, hint=hint))
+
+    def _expanded(self, node: Node) -> Iterator[Node]:
+        if not isinstance(node, Mapping):
+            yield self.node(node)
+            return
+        loop = node.get("for_each")
+        if loop is None:
+            yield from self._kept(node)
+            return
+        outer = self.variables.names
+        self.loop = f"for_each, {_where(loop)}"
+        for index, value in enumerate(self._values(loop)):
+            self.variables.names = {**outer, "item": value, "index": index}
+            yield from self._kept(node)
+        self.variables.names = outer
+
+    def _values(self, loop: Node) -> Sequence[Any]:
+        filled = self.node(loop)
+        if _any_failed(filled):
+            return ()
+        values = plain(filled)
+        if not isinstance(values, list):
+            hint = (
+                "write a list, or a template that gives one; `item` is each of its values in turn"
+                if not isinstance(values, str)
+                else 'a template that gives a list stands alone: "{{ regions }}"'
+            )
+            self._report("FS326", "for_each wants a list", loop.at, hint)
+            return ()
+        self.expanded += len(values)
+        if self.expanded > MAX_EXPANDED:
+            self._report("FS324", f"loops make more than {MAX_EXPANDED} items", loop.at)
+            return ()
+        return values
+
+    def _kept(self, node: Mapping) -> Iterator[Node]:
+        """The item without `when` and `for_each`; nothing when it is not wanted here."""
+        if self._wanted(node.get("when")):
+            entries = {name: entry for name, entry in node.entries.items() if name not in ("when", "for_each")}
+            yield self.node(Mapping(entries, node.at, node.origin))
+
+    def _wanted(self, when: Node | None) -> bool:
+        if when is None:
+            return True
+        filled = self.node(when)
+        if isinstance(filled, Scalar) and (isinstance(filled.value, bool) or filled.failed):
+            return filled.value is not False
+        self._report("FS325", "when wants true or false", when.at, 'such as when: "{{ workers > 4 }}"')
+        return True
+
+
+def _where(node: Node) -> str:
+    return f"{node.at.source.file}:{node.at.line}"
+
+
+def _any_failed(node: Node) -> bool:
+    if isinstance(node, Scalar):
+        return node.failed
+    children: Iterable[Node] = node.items if isinstance(node, Items) else (value for _, value in node.entries.values())
+    return any(_any_failed(one) for one in children)
+
+
+def value_node(value: Any, at: Place, origin: str = "") -> Node:
+    """A plain value as nodes that all stand at one place: where the template stands that made it."""
+    if isinstance(value, dict):
+        keys = {_scalar_text(key): key for key in value}
+        return Mapping(
+            {
+                text: (Scalar(text, text, at, False, origin), value_node(value[key], at, origin))
+                for text, key in keys.items()
+            },
+            at,
+            origin,
+        )
+    if isinstance(value, list):
+        return Items(tuple(value_node(item, at, origin) for item in value), at, origin)
+    return Scalar(value, _scalar_text(value), at, not isinstance(value, str), origin)
+
+
+def _scalar_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "null" if value is None else str(value)
+
+
+def _unused(document: Document, names: Container[str], budget: Budget) -> Iterator[Diagnostic]:
+    """Variables that no template of the spec speaks of, whatever the target."""
+    declared = _mapping(document.root.get("variables"))
+    if not declared:
+        return
+    templates = (one.text for one in scalars(document.root) if is_template(one.text))
+    words = {word for text in templates for word in _words(text, budget)}
+    for name, (key, _) in declared.entries.items():
+        # A base file declares for all that extend it.
+        is_own = key.at.source is document.source
+        if is_own and name in names and name not in words and name not in BUILTIN:
+            hint = "remove it, or use it"
+            yield document.diagnostic(
+                "FS307", ("variables", name), f"nothing uses the variable '{name}'", hint=hint, key=True
+            )
+
+
+def _words(text: str, budget: Budget) -> Iterable[str]:
+    """The names that a template may read: all words in its tags, but for a template that sets names itself."""
+    if "{%" in text:
+        try:
+            return names_in(text, budget)
+        except TemplateError:
+            # It says so itself where it is filled in; it may be one of another target.
+            pass
+    return (word for part in _INSIDE.findall(text) for word in re.findall(r"\w+", part))

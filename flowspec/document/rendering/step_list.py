@@ -1,0 +1,51 @@
+"""A file with steps alone -> a document: for steps that are added to a cluster which is there already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingOf
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from flowspec.document.rendering.extends import extended
+from flowspec.document.rendering.render import value_node
+from flowspec.document.text.parse import compose, read
+from flowspec.document.text.tree import Document, Items, Mapping, Scalar
+from flowspec.errors import SpecError
+
+
+def load_steps(path: Path) -> Document | Items:
+    """Reads a spec, or a list of steps as `steps:` of a spec has it; templates are not filled in yet.
+
+    Raises SpecError for a file that is neither.
+    """
+    source = read(path)
+    root, found = compose(source)
+    if isinstance(root, Mapping):
+        return Document(path, source, root, tuple(found))
+    if not isinstance(root, Items) or found:
+        hint = "write `- name: …` and `type: …` for each step, or name a spec"
+        raise SpecError(
+            found
+            or [
+                source.diagnostic(
+                    "FS005", "this is neither a spec nor a list of steps", root.at if root else None, hint=hint
+                )
+            ]
+        )
+    return root
+
+
+def with_steps(document: Document, path: Path, steps: Items) -> Document:
+    """The document with these steps instead of its own. Their relative paths are those of the folder of `path`."""
+    base = extended(document)
+    key = Scalar("steps", "steps", steps.at)
+    root = Mapping({**base.root.entries, "steps": (key, steps)}, base.root.at)
+    return replace(base, path=path, root=root)
+
+
+def steps_alone(path: Path, steps: Items, header: MappingOf[str, Any]) -> Document:
+    """A document of `header` (members of a spec, as plain data) and these steps, at the place of their file."""
+    root = value_node(dict(header), steps.at)
+    assert isinstance(root, Mapping)
+    return with_steps(Document(path, steps.at.source, root), path, steps)

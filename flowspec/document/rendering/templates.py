@@ -1,0 +1,306 @@
+"""Templates in scalars: Jinja, within bounds of work and size.
+
+jinja2 compiles and runs the templates, in its sandbox and with the bounds of `flowspec.document.rendering.jinja`. A
+template whose tags are all `{{ … }}` is taken apart first: its texts are kept as they are, a plain name is
+looked up here, and each other expression is compiled once for all the templates that it is in. That gives what
+the whole template would (tests/spec/test_jinja.py compares random ones), and specs that differ in their texts
+alone share what was compiled: 1,000 of them are validated in a third of the time.
+
+Ours is only: a scalar that is one `{{ expression }}` has that expression's value, with its type; in text,
+booleans are written as YAML writes them, and null, lists and mappings are errors.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from flowspec.document.nearest import did_you_mean
+
+MAX_TEXT = 100_000
+"""Characters of a template, and of a text that one makes."""
+
+# What compiling costs in steps: for each template, each character in a tag and each one in text (measured: 12 µs a
+# character in long lists, 20 µs in chains of comparisons and loops, 0.2 µs in text).
+_COMPILE, _PER_CHARACTER, _PER_LETTER = 500, 20, 0.3
+_KEPT_TEXT = 1_000
+"""Templates of up to so many characters stay compiled for other documents."""
+
+_SHOWN = 40
+MAX_COMPARED = 500
+"""Names that an undefined one is compared with, to find the nearest: each takes some 15 µs."""
+
+MISSING = object()
+"""The value of a variable that has none, where that is already said: what uses it fails silently."""
+
+
+class TemplateError(Exception):
+    """A template failed. `word`: what of its text is to blame; `id` "" when it was said elsewhere.
+
+    `offset`: where in the template the tag begins that is to blame; None when it is no certain one.
+    """
+
+    def __init__(self, id: str, message: str, *, word: str = "", hint: str = "", notes: tuple[str, ...] = ()) -> None:  # noqa: A002
+        super().__init__(message)
+        self.id, self.message, self.word, self.hint, self.notes = id, message, word, hint, notes
+        self.offset: int | None = None
+
+
+class Budget:
+    """The budget that all templates of one document share: steps of about a microsecond, characters made."""
+
+    def __init__(self, steps: int = 1_000_000, characters: int = 10_000_000) -> None:
+        self.steps, self.characters = steps, characters
+        self.compiled: dict[str, Any] = {}
+        self.patterns: Any = None
+        self._sandbox: Any = None
+        self._exceeded = False
+
+    def step(self, count: int = 1) -> None:
+        """Counts before something is done; raises `TemplateError` FS324 the first time that nothing is left."""
+        self.steps -= count
+        if self.steps < 0:
+            raise self._spent("take too much work")
+
+    def make(self, length: int) -> None:
+        """Counts characters before they are made."""
+        self.characters -= length
+        self.step(length // 2_000)
+        if self.characters < 0:
+            raise self._spent("make too much text")
+
+    def _spent(self, what: str) -> TemplateError:
+        """The error for a budget that is used up, which is said of the first template that it fails."""
+        id_, self._exceeded = ("" if self._exceeded else "FS324"), True
+        return TemplateError(id_, f"the templates of this document {what}")
+
+    @property
+    def sandbox(self) -> Any:
+        """jinja2's environment for this document."""
+        if self._sandbox is None:
+            from flowspec.document.rendering.jinja.sandbox import Sandbox
+
+            self._sandbox = Sandbox.for_budget(self)
+        return self._sandbox
+
+
+class _Tag(NamedTuple):
+    """One `{{ … }}`: where it begins, its text, and the names when it is nothing but names with dots between."""
+
+    offset: int
+    text: str
+    path: tuple[str, ...]
+
+
+def is_template(text: str) -> bool:
+    """True if a scalar with this text is a template."""
+    return "{{" in text or "{%" in text
+
+
+def names_in(text: str, budget: Budget | None = None) -> frozenset[str]:
+    """The names a template reads and does not set itself. Raises `TemplateError` when it can't be compiled."""
+    budget = budget or Budget()
+    parts = _split(text)
+    if parts is None:
+        return _compiled(text, budget).names  # type: ignore[no-any-return]
+    tags = [part for part in parts if isinstance(part, _Tag)]
+    names = frozenset(tag.path[0] for tag in tags if tag.path)
+    return names.union(*(_compiled(tag.text, budget).names for tag in tags if not tag.path))
+
+
+def evaluate(text: str, names: Mapping[str, Any], budget: Budget | None = None) -> Any:
+    """The value of a template: of any plain type when it is exactly one expression, else text.
+
+    Raises `TemplateError`: not parsable, an undefined name, something not allowed, too large.
+    """
+    budget = budget or Budget()
+    budget.step(8 + len(text) // 100)
+    if len(text) > MAX_TEXT:
+        raise TemplateError("FS324", f"a template may be up to {MAX_TEXT} characters long")
+    parts = _split(text)
+    if parts is None:
+        return _run(text, names, budget)
+    if len(parts) == 1:
+        return _value(parts[0], names, budget)
+    return _joined([_text(part, names, budget) for part in parts], budget)
+
+
+# --- templates whose tags are all {{ … }} ---
+
+# Nothing in it that could end the tag earlier or later for jinja2: no braces, no escapes.
+_TAG = re.compile(r"(\{\{(?:[^{}\"'\\]|\"[^\"{}\\]*\"|'[^'{}\\]*')*\}\})")
+_PATH = re.compile(r"\{\{\s*([A-Za-z]\w*(?:\.[A-Za-z]\w*)*)\s*\}\}", re.ASCII)
+_OPENING = re.compile(r"\{[{%#]")
+_BREAK = re.compile(r"\r\n?")
+_WORDS = frozenset(("true", "false", "none", "True", "False", "None", "not", "and", "or", "if", "else", "in", "is"))
+_METHODS = frozenset(dir(dict))
+
+
+def _split(text: str) -> tuple[str | _Tag, ...] | None:
+    return _cached_split(text) if len(text) <= _KEPT_TEXT else _parts(text)
+
+
+def _parts(text: str) -> tuple[str | _Tag, ...] | None:
+    """The texts and tags of a template; None when jinja2 has to see it as a whole."""
+    parts: list[str | _Tag] = []
+    at = 0
+    for index, part in enumerate(_TAG.split(text)):
+        if index % 2:
+            # A sign at the edge of a tag is about the space around it.
+            if part[2] in "+-" or part[-3] in "+-":
+                return None
+            parts.append(_tag(at, part))
+        elif part:
+            if part.endswith("{") or _OPENING.search(part):
+                return None
+            parts.append(_BREAK.sub("\n", part))
+        at += len(part)
+    return tuple(parts)
+
+
+_cached_split = lru_cache(maxsize=4096)(_parts)
+
+
+def _tag(offset: int, text: str) -> _Tag:
+    found = _PATH.fullmatch(text)
+    path = tuple(found[1].split(".")) if found else ()
+    return _Tag(offset, text, () if _WORDS.intersection(path[:1]) else path)
+
+
+def _text(part: str | _Tag, names: Mapping[str, Any], budget: Budget) -> str:
+    if isinstance(part, str):
+        return part
+    value = _value(part, names, budget)
+    try:
+        return written(value)
+    except TemplateError as error:
+        error.offset = part.offset
+        raise
+
+
+def _value(part: str | _Tag, names: Mapping[str, Any], budget: Budget) -> Any:
+    if isinstance(part, str):
+        return part
+    budget.step(2)
+    value = _reached(part.path, names) if part.path else MISSING
+    if value is not MISSING:
+        return value
+    try:
+        return _run(part.text, names, budget)
+    except TemplateError as error:
+        error.offset = part.offset
+        raise
+
+
+def _reached(path: tuple[str, ...], names: Mapping[str, Any]) -> Any:
+    """The value at the end of a path of keys; MISSING when jinja2 has to be asked."""
+    value = names.get(path[0], MISSING)
+    for key in path[1:]:
+        if type(value) is not dict or key in _METHODS:
+            return MISSING
+        value = value.get(key, MISSING)
+    return value
+
+
+def _joined(parts: list[str], budget: Budget) -> str:
+    length = sum(map(len, parts))
+    if length > MAX_TEXT:
+        raise TemplateError("FS324", f"a template may make up to {MAX_TEXT} characters, this makes {length}")
+    budget.make(length)
+    return "".join(parts)
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "null"
+    return "a mapping" if isinstance(value, dict) else "a list"
+
+
+def written(value: Any, kind: Callable[[Any], str] = _kind) -> str:
+    """A value inside of text, as YAML writes it. Raises `TemplateError` FS323 for what has no place in text."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    hint = "use the join filter, or tojson"
+    if value is None:
+        hint = "give it a value, or use the default filter: default('…', true)"
+    raise TemplateError("FS323", f"{kind(value)} can't be a part of text", hint=hint)
+
+
+# --- all other templates ---
+
+
+def _run(text: str, names: Mapping[str, Any], budget: Budget) -> Any:
+    budget.step(10)
+    compiled = _compiled(text, budget)
+    if any(names.get(name) is MISSING for name in compiled.names):
+        raise TemplateError("", "a variable has no value")
+    from flowspec.document.rendering.jinja.running import run
+
+    return run(compiled, names, budget.sandbox)
+
+
+def _compiled(text: str, budget: Budget) -> Any:
+    """A compiled template; each counts once per document, whether it was compiled before or not."""
+    compiled = budget.compiled.get(text)
+    if compiled is None:
+        if len(text) > MAX_TEXT:
+            raise TemplateError("FS324", f"a template may be up to {MAX_TEXT} characters long")
+        budget.step(_cost(text))
+        compiled = budget.compiled[text] = _compiled_short(text) if len(text) <= _KEPT_TEXT else _compile(text)
+    return compiled
+
+
+def _cost(text: str) -> int:
+    inside, at = 0, _next_tag(text, 0)
+    while at < len(text):
+        end = text.find("}", at)
+        end = end if end > 0 else len(text)
+        inside += end - at
+        at = _next_tag(text, end)
+    return int(_COMPILE + _PER_CHARACTER * inside + _PER_LETTER * len(text))
+
+
+def _next_tag(text: str, at: int) -> int:
+    found = _OPENING.search(text, at)
+    return found.start() if found else len(text)
+
+
+def _compile(text: str) -> Any:
+    from flowspec.document.rendering.jinja.compiler import compile_template
+
+    return compile_template(text)
+
+
+_compiled_short = lru_cache(maxsize=4096)(_compile)
+
+
+# --- errors ---
+
+
+def undefined(name: str, names: Iterable[str], functions: Iterable[str]) -> TemplateError:
+    """The error for a name that nothing defines."""
+    known = sorted(names)
+    hint = _nearest(name, [*known, *functions])
+    return TemplateError("FS321", f"'{name}' is undefined", word=name, hint=hint, notes=_known(known))
+
+
+def no_key(key: str, owner: Mapping[Any, Any]) -> TemplateError:
+    """The error for a key that a mapping has not."""
+    known = [str(one) for one in owner]
+    hint = _nearest(key, known)
+    return TemplateError("FS321", f"there is no '{key}' in it", word=key, hint=hint, notes=_known(known))
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    return did_you_mean(name, known) if len(known) <= MAX_COMPARED else ""
+
+
+def _known(known: list[str]) -> tuple[str, ...]:
+    more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
+    return (f"defined here: {', '.join(known[:_SHOWN])}{more}",)

@@ -1,0 +1,476 @@
+"""Variables: what a spec declares, and the value each has here.
+
+In order: `--var k=v`, `FLOWSPEC_VAR_k`, the environment variable named by `env:`, `--var-file`, the
+target, `default`. A value from outside is data and never a template; one that the spec says itself
+(a default, a target's) may be a template over the other variables.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping as MappingOf
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from flowspec.document.masking import MASK
+from flowspec.document.nearest import did_you_mean
+from flowspec.document.rendering.patterns import Pattern, PatternError, PatternWork, compile_pattern
+from flowspec.document.rendering.templates import MISSING, Budget, TemplateError, evaluate, is_template, names_in
+from flowspec.document.text.parse import compose, read
+from flowspec.document.text.tree import Document, Mapping, Node, Place, Scalar, plain
+from flowspec.errors import Diagnostic, Severity, SpecError
+
+TYPES = ("string", "integer", "number", "boolean", "list", "mapping")
+BUILTIN = ("ds", "ts", "target")
+_RESERVED = {
+    *BUILTIN,
+    "item",
+    "index",
+    "self",
+    "true",
+    "false",
+    "none",
+    "True",
+    "False",
+    "None",
+    "and",
+    "or",
+    "not",
+    "in",
+    "is",
+    "if",
+    "else",
+}
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*$")
+_PREFIX = "FLOWSPEC_VAR_"
+# Specs come in pull requests and are rendered in CI, where such variables of the environment hold credentials.
+_CREDENTIALS = re.compile(r"^AWS_|TOKEN|SECRET|PASSWORD|KEY", re.IGNORECASE)
+# Each takes five of the 1,000 calls in each other that Python allows, and compiling a template takes hundreds.
+_MAX_CHAIN = 60
+_PLACEHOLDER = "a placeholder"
+# Lines that a folded scalar may have more in the source than in its text.
+_FOLDED = 1_000
+
+
+def is_name(name: str) -> bool:
+    """True if this is an allowed name of a variable."""
+    return name not in _RESERVED and _NAME.match(name) is not None
+
+
+class Given(NamedTuple):
+    """The values that come from outside of the spec."""
+
+    options: MappingOf[str, Any]
+    files: tuple[Mapping, ...]
+    environ: MappingOf[str, str]
+    target: Mapping | None
+    placeholders: bool = False
+    """True if a sensitive variable without a value gets a placeholder: for commands that only check or show."""
+
+
+class Variables:
+    """The resolved variables: `names` for templates, where each came from (`origins`), and what is secret."""
+
+    def __init__(self, names: dict[str, Any]) -> None:
+        self.names = names
+        self.origins: dict[str, str] = {}
+        self.secrets: set[str] = set()
+        self.sensitive: set[str] = set()
+        self.found: list[Diagnostic] = []
+
+
+def read_files(paths: Sequence[str | os.PathLike[str]]) -> tuple[Mapping, ...]:
+    """The variable files (a YAML or JSON mapping each). Raises `SpecError`."""
+    return tuple(_read_file(path) for path in paths)
+
+
+def _read_file(path: str | os.PathLike[str]) -> Mapping:
+    source = read(path, "FS310")
+    root, found = compose(source)
+    if found:
+        raise SpecError(found)
+    if not isinstance(root, Mapping):
+        raise SpecError([source.diagnostic("FS310", "a variable file is a mapping of names to values")])
+    return root
+
+
+def resolve(document: Document, given: Given, builtins: MappingOf[str, Any], budget: Budget) -> Variables:
+    """All declared variables with their values; what can't be resolved is `MISSING` and a finding."""
+    declared = document.root.get("variables")
+    resolver = _Resolver(
+        document, declared if isinstance(declared, Mapping) else None, given, budget, Variables(dict(builtins))
+    )
+    resolver.run()
+    return resolver.result
+
+
+class _Resolver:
+    """Resolves each variable when it is first needed, since defaults may speak of other variables."""
+
+    def __init__(
+        self, document: Document, declared: Mapping | None, given: Given, budget: Budget, result: Variables
+    ) -> None:
+        self.document = document
+        self.entries = declared.entries if declared else {}
+        self.at = document.diagnostic("FS302", ("variables",), "", key=True)
+        self.given = given
+        self.budget = budget
+        self.result = result
+        self._patterns = PatternWork()
+        self._open: list[str] = []
+
+    def run(self) -> None:
+        for name in self.entries:
+            self._resolve(name)
+        self._undeclared("FS305", self.given.options, lambda name: f"--var {name}: no such variable")
+        if self.given.target:
+            for name, (key, _) in self.given.target.entries.items():
+                if name not in self.entries:
+                    self._report("FS305", f"there is no variable '{name}'", key.at, did_you_mean(name, self.entries))
+        for file in self.given.files:
+            for name, (key, _) in file.entries.items():
+                if name not in self.entries:
+                    self._report("FS306", f"there is no variable '{name}'", key.at, did_you_mean(name, self.entries))
+
+    def _undeclared(self, id: str, names: MappingOf[str, Any], message: Callable[[str], str]) -> None:  # noqa: A002
+        for name in names:
+            if name not in self.entries:
+                known = f"declared: {', '.join(self.entries)}" if self.entries else "the spec declares no variables"
+                hint = did_you_mean(name, self.entries)
+                found = self.document.diagnostic(id, ("variables",), message(name), hint=hint, notes=(known,), key=True)
+                self.result.found.append(found)
+
+    def _report(self, id: str, message: str, at: Place, hint: str = "", notes: Sequence[str] = ()) -> None:  # noqa: A002
+        self.result.found.append(at.source.diagnostic(id, message, at, hint=hint, notes=notes))
+
+    def _resolve(self, name: str) -> None:
+        if name in self.result.names and name not in BUILTIN:
+            return
+        key, definition = self.entries[name]
+        if not is_name(name):
+            hint = (
+                "it has a meaning of its own in templates" if name in _RESERVED else "letters, digits and _ make a name"
+            )
+            self._report("FS308", f"a variable can't be called '{name}'", key.at, hint)
+            return
+        if name in self._open:
+            chain = " -> ".join((*self._open[self._open.index(name) :], name))
+            self._report("FS309", f"'{name}' needs its own value", key.at, notes=(chain,))
+            self.result.names[name] = MISSING
+            return
+        if len(self._open) == _MAX_CHAIN:
+            self._report("FS324", f"more than {_MAX_CHAIN} variables need each other's values", key.at)
+            self.result.names[name] = MISSING
+            return
+        self._open.append(name)
+        rules = plain(definition) if isinstance(definition, Mapping) else {}
+        value = self._value(name, key, definition if isinstance(definition, Mapping) else None, rules)
+        self._open.pop()
+        self.result.names.setdefault(name, value)
+        if rules.get("sensitive") is True:
+            self.result.sensitive.add(name)
+        if name in self.result.sensitive and self.result.origins.get(name) != _PLACEHOLDER:
+            self.result.secrets.update(_texts(value))
+
+    def _value(self, name: str, key: Scalar, definition: Mapping | None, rules: MappingOf[str, Any]) -> Any:
+        wanted = rules.get("type", "string")
+        if wanted not in TYPES:
+            wanted = "string"
+        pattern = self._pattern(name, definition)
+        for source, value, at in self._candidates(name, key, definition, rules):
+            self.result.origins[name] = _placed(source, value)
+            problem = _Unfit(name, source, at, bool(rules.get("sensitive")))
+            try:
+                converted = self._converted(value, wanted)
+                _check(converted, rules, pattern)
+            except _UnfitError as error:
+                self.result.found.append(problem.diagnostic(error, value))
+                return MISSING
+            except TemplateError as error:
+                self.result.found.extend(template_problem(error, value))
+                return MISSING
+            return converted
+        if self.given.placeholders and rules.get("sensitive") is True:
+            return self._placeholder(name, key, wanted, rules)
+        self._missing(name, key)
+        return MISSING
+
+    def _placeholder(self, name: str, key: Scalar, wanted: str, rules: MappingOf[str, Any]) -> Any:
+        self.result.origins[name] = _PLACEHOLDER
+        message = f"the sensitive variable '{name}' has no value here; a placeholder is taken"
+        found = key.at.source.diagnostic("FS302", message, key.at, hint="apply needs one")
+        self.result.found.append(replace(found, severity=Severity.INFO))
+        allowed = rules.get("enum")
+        return allowed[0] if isinstance(allowed, list) and allowed else _placeholder_of(wanted, rules)
+
+    def _pattern(self, name: str, definition: Mapping | None) -> Pattern | None:
+        node = definition.get("pattern") if definition else None
+        if not isinstance(node, Scalar) or not isinstance(node.value, str):
+            return None
+        try:
+            return compile_pattern(node.value, self._patterns)
+        except PatternError as error:
+            self._report("FS316", f"the pattern of '{name}' can't be used: {error}", node.at, error.hint)
+            return None
+
+    def _candidates(
+        self, name: str, key: Scalar, definition: Mapping | None, rules: MappingOf[str, Any]
+    ) -> Iterator[tuple[str, Any, Place]]:
+        """The values given for a variable, the one that counts first: who says so, the value or its node, its place."""
+        if name in self.given.options:
+            yield f"--var {name}", self.given.options[name], key.at
+        if _PREFIX + name in self.given.environ:
+            yield _PREFIX + name, self.given.environ[_PREFIX + name], key.at
+        if self._may_read_env(name, definition, rules) and rules["env"] in self.given.environ:
+            yield f"the environment variable {rules['env']}", self.given.environ[rules["env"]], key.at
+        for file in reversed(self.given.files):
+            node = file.get(name)
+            if node is not None:
+                yield f"{node.at.source.file}:{node.at.line}", _Data(node), node.at
+        node = self.given.target.get(name) if self.given.target else None
+        if node is not None:
+            yield "the target", node, node.at
+        node = definition.get("default") if definition else None
+        if node is not None:
+            yield "its default", node, node.at
+
+    def _may_read_env(self, name: str, definition: Mapping | None, rules: MappingOf[str, Any]) -> bool:
+        """True if `env:` is given and may be read. Reports one that may hold credentials and would not be masked."""
+        node = definition.get("env") if definition else None
+        if node is None or not isinstance(rules.get("env"), str):
+            return False
+        if rules.get("sensitive") is True or not _CREDENTIALS.search(rules["env"]):
+            return True
+        message = f"the variable '{name}' would show what {rules['env']} holds, which may be a credential"
+        self._report("FS317", message, node.at, "add `sensitive: true`")
+        return False
+
+    def _converted(self, value: Any, wanted: str) -> Any:
+        if isinstance(value, str):
+            return _from_text(value, wanted)
+        if isinstance(value, _Data):
+            return _from_node(value.node, wanted)
+        if isinstance(value, Scalar):
+            if value.failed:
+                raise TemplateError("", "")
+            return (
+                self._rendered(value, wanted)
+                if isinstance(value.value, str) and is_template(value.text)
+                else _from_node(value, wanted)
+            )
+        if hasattr(value, "at"):
+            return _fit(self._filled(value), wanted)
+        return _fit(value, wanted)
+
+    def _rendered(self, node: Scalar, wanted: str) -> Any:
+        return _fit(self._evaluated(node.text), wanted)
+
+    def _evaluated(self, text: str) -> Any:
+        for name in names_in(text, self.budget):
+            if name in self.entries:
+                self._resolve(name)
+            if name in self.result.sensitive:
+                # What is made of a secret is one.
+                self.result.sensitive.add(self._open[-1])
+        return evaluate(text, self.result.names, self.budget)
+
+    def _filled(self, node: Node) -> Any:
+        if isinstance(node, Scalar):
+            return self._evaluated(node.text) if isinstance(node.value, str) and is_template(node.text) else node.value
+        if isinstance(node, Mapping):
+            return {key: self._filled(value) for key, (_, value) in node.entries.items()}
+        return [self._filled(item) for item in node.items]
+
+    def _missing(self, name: str, key: Scalar) -> None:
+        ways = (
+            f"--var {name}=…, the environment variable {_PREFIX}{name}, or --var-file FILE",
+            f"or in the spec: `default:` here, or `variables: {{{name}: …}}` of a target",
+        )
+        self._report("FS302", f"the variable '{name}' has no value", key.at, "give it one", ways)
+
+
+def _placed(source: str, value: Any) -> str:
+    """Returns the origin of a value, with its line, when it stands in the spec."""
+    at = getattr(value, "at", None)
+    return f"{source}, {at.source.file}:{at.line}" if isinstance(at, Place) else source
+
+
+class _Data(NamedTuple):
+    """A node that is data and never a template."""
+
+    node: Node
+
+
+class _UnfitError(Exception):
+    """A value does not fit what the variable says: the id, and what is wanted."""
+
+    def __init__(self, id: str, wanted: str) -> None:  # noqa: A002
+        super().__init__(wanted)
+        self.id = id
+
+
+class _Unfit(NamedTuple):
+    """Says who gave the value that does not fit."""
+
+    name: str
+    source: str
+    at: Place
+    sensitive: bool
+
+    def diagnostic(self, error: _UnfitError, value: Any) -> Diagnostic:
+        shown = "(sensitive)" if self.sensitive else _shown(value)
+        message = f"the variable '{self.name}' wants {error}; {self.source} gives {shown}"
+        return self.at.source.diagnostic(error.id, message, self.at)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, _Data):
+        value = value.node
+    if isinstance(value, Scalar):
+        return value.text[:60] if value.plain else f"'{value.text[:60]}'"
+    if hasattr(value, "at"):
+        return "a mapping" if isinstance(value, Mapping) else "a list"
+    return repr(value)[:60]
+
+
+def template_problem(error: TemplateError, node: Any) -> list[Diagnostic]:
+    """The diagnostic of a failed template, placed at the word that is to blame; [] when it was said elsewhere."""
+    if not error.id:
+        return []
+    at = _blamed(error, node.at, node.text) if isinstance(node, Scalar) else node.at
+    return [at.source.diagnostic(error.id, error.message, at, hint=error.hint, notes=error.notes)]
+
+
+_OPENING = re.compile(r"\{[{%]")
+
+
+def _blamed(error: TemplateError, at: Place, text: str) -> Place:
+    """The place of the word that is to blame, else that of its tag; of the scalar, where both begin in one line."""
+    tag = _tag_place(at, text, error.offset or 0)
+    pattern = re.compile(rf"(?<![\w]){re.escape(error.word)}(?![\w])") if error.word else None
+    for number in range(tag.line, tag.line + text.count("\n") + 2) if pattern else ():
+        line = at.source.line(number)
+        start = tag.column - 1 if number == tag.line else 0
+        match = pattern.search(line, start) if pattern else None
+        if match:
+            return Place(at.source, number, match.start() + 1, len(error.word))
+    return tag if tag.line != at.line else at
+
+
+def _tag_place(at: Place, text: str, offset: int) -> Place:
+    """The place in the source of the tag that begins at an offset of a scalar's text.
+
+    Tags are counted: however YAML folds the lines of a scalar, they stay in order.
+    """
+    before = len(_OPENING.findall(text, 0, offset))
+    for number in range(at.line, at.line + text.count("\n") + _FOLDED):
+        line = at.source.line(number)
+        for found in _OPENING.finditer(line, at.column - 1 if number == at.line else 0):
+            if not before:
+                end = re.compile(r"[}%]\}").search(line, found.end())
+                return Place(at.source, number, found.start() + 1, (end.end() if end else len(line)) - found.start())
+            before -= 1
+    return at
+
+
+_KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
+    "string": ("a string", (str,)),
+    "integer": ("an integer", (int,)),
+    "number": ("a number", (int, float)),
+    "boolean": ("true or false", (bool,)),
+    "list": ("a list", (list,)),
+    "mapping": ("a mapping", (dict,)),
+}
+
+
+def _fit(value: Any, wanted: str) -> Any:
+    """A value that has a type already. null fits everything: it is how a variable is optional."""
+    name, kinds = _KINDS[wanted]
+    if value is None:
+        return None
+    if wanted == "string" and isinstance(value, int | float):
+        return str(value).lower() if isinstance(value, bool) else str(value)
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        raise _UnfitError("FS303", name)
+    return value
+
+
+def _from_node(node: Node, wanted: str) -> Any:
+    if isinstance(node, Scalar) and node.plain and wanted == "string" and node.value is not None:
+        return node.text
+    return _fit(plain(node), wanted)
+
+
+def _from_text(text: str, wanted: str) -> Any:
+    """A value from outside, which is text, as the declared type."""
+    name = _KINDS[wanted][0]
+    if wanted == "string":
+        return text
+    if wanted == "boolean" and text.strip().lower() in ("true", "false"):
+        return text.strip().lower() == "true"
+    if wanted == "integer" and re.fullmatch(r"\s*[-+]?[0-9]{1,70}\s*", text):
+        return int(text)
+    if wanted == "number" and re.fullmatch(r"\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?\s*", text):
+        return float(text) if re.search(r"[.eE]", text) else int(text)
+    if wanted in ("list", "mapping"):
+        try:
+            node, found = compose(_inline(text))
+        except SpecError:
+            raise _UnfitError("FS303", f"{name}, written as YAML or JSON") from None
+        if node is not None and not found:
+            return _fit(plain(node), wanted)
+    raise _UnfitError("FS303", name)
+
+
+def _inline(text: str) -> Any:
+    from flowspec.document.text.tree import Source
+
+    return Source("--var", text)
+
+
+def _check(value: Any, rules: MappingOf[str, Any], pattern: Pattern | None) -> None:
+    """The constraints of a declaration; raises `_UnfitError`."""
+    if value is None:
+        return
+    if pattern and isinstance(value, str) and not _matches(pattern, value):
+        raise _UnfitError("FS304", f"text that matches {pattern.text}")
+    allowed = rules.get("enum")
+    if isinstance(allowed, list) and value not in allowed and str(value) not in map(str, allowed):
+        raise _UnfitError("FS304", f"one of {', '.join(map(str, allowed))}")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        _check_range(value, rules)
+
+
+def _check_range(value: float, rules: MappingOf[str, Any]) -> None:
+    low, high = rules.get("minimum"), rules.get("maximum")
+    if isinstance(low, int | float) and value < low:
+        raise _UnfitError("FS304", f"{low} or more")
+    if isinstance(high, int | float) and value > high:
+        raise _UnfitError("FS304", f"{high} or less")
+
+
+def _matches(pattern: Pattern, value: str) -> bool:
+    try:
+        return pattern.search(value) is not None
+    except PatternError as error:
+        raise _UnfitError("FS304", f"text that matches {pattern.text[:200]}, but {error}") from None
+
+
+def _placeholder_of(wanted: str, rules: MappingOf[str, Any]) -> Any:
+    """A value of a type. Text is what a secret is shown as, so that the output is the same with and without it."""
+    least = rules.get("minimum")
+    number = least if isinstance(least, int | float) else 1
+    return {"integer": number, "number": number, "boolean": False, "list": [], "mapping": {}}.get(wanted, MASK)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """The texts by which a secret is known."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from _texts(one)
+    elif value is not None and value is not MISSING and value != "" and not isinstance(value, bool):
+        yield str(value)

@@ -1,0 +1,441 @@
+"""Text -> Document: strict YAML 1.2 core, every value with its place. The only door to PyYAML.
+
+Events are read (from libyaml where PyYAML has it) and built into nodes here, without recursion: so
+that nothing is constructed from tags, aliases are counted before they multiply, and one mistake does
+not hide the next. Scalars are resolved as YAML 1.2 says: `no`, `on`, `12:30` and `2024-01-01` are
+strings. Stricter than the standard on purpose: digits that begin with 0 (account numbers, dates) and
+`.inf`, `.nan` stay strings as well, and a key given twice is an error.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+from flowspec.document.requires import check_requires
+from flowspec.document.text.tree import Document, Items, Mapping, Node, Place, Scalar, Source
+from flowspec.errors import Diagnostic, SpecError
+
+MAX_BYTES = 10_000_000
+# libyaml reads ahead, and since PyYAML 6.0.4 refuses what is far too deep before it hands the beginning on.
+_TOO_DEEP_FOR_LIBYAML = "exceeded maximum nesting depth"
+MAX_DEPTH = 100
+MAX_ALIASED = 50_000
+_RETOLD = 200_000
+
+_CORE = "tag:yaml.org,2002:"
+_INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,4000})$|0x[0-9a-fA-F]{1,4000}$|0o[0-7]{1,4000}$")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?$")
+_WORDS = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+# What YAML calls printable; NUL, escape sequences and the like have no place in a text.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
+# As git writes it, before the name of a revision.
+_CONFLICT = "<<<<<<< "
+_UNQUOTED = re.compile(r"^\s*(?:- +)*(?:[^\s'\"#{][^'\"#{]*?: +)?(\{[{%].*?)\s*$")
+
+
+def _parser(text: str) -> Any:
+    """A source of events: libyaml's parser, some ten times as fast, or PyYAML's own."""
+    import yaml
+
+    return yaml.CSafeLoader(text) if yaml.__with_libyaml__ else _python_parser(text)
+
+
+def _python_parser(text: str) -> Any:
+    import yaml
+
+    return yaml.SafeLoader(text)
+
+
+def load(
+    path: str | os.PathLike[str],
+    *,
+    noun: str = "a job flow",
+    begins: str = "a spec begins with `flowspec: v1` and a `name:`",
+) -> Document:
+    """Read one spec file (UTF-8 YAML, up to 10 MB), or another document, which is `noun` and how it `begins`.
+
+    Raises `SpecError` when there is no document to speak of; lesser findings (a key given twice, an
+    unquoted template) are kept in `Document.diagnostics`, so that all are told at once.
+    """
+    source = read(path)
+    root, found = compose(source)
+    if root is None or (isinstance(root, Scalar) and root.value is None and not root.failed):
+        raise SpecError([source.diagnostic("FS004", "the file is empty", hint=begins)])
+    if not isinstance(root, Mapping):
+        kind = "a list" if isinstance(root, Items) else "a single value"
+        message = f"{noun} is a mapping, this is {kind}"
+        raise SpecError([*found, source.diagnostic("FS005", message, root.at, hint=begins)])
+    if "requires" in root.entries:
+        check_requires(root)
+    return Document(Path(path), source, root, tuple(found))
+
+
+def tree_of(path: Path) -> Path:
+    """The folder that what a spec speaks of has to be in: its git repository, else its own folder."""
+    return _tree(Path(os.path.realpath(path)).parent)
+
+
+def _tree(folder: Path) -> Path:
+    return next((one for one in (folder, *folder.parents) if (one / ".git").exists()), folder)
+
+
+def read(path: str | os.PathLike[str], id: str = "FS001") -> Source:  # noqa: A002 - it is the word for it
+    """The text of a file; raises `SpecError` (with `id` for one that can't be read) when it is none."""
+    name = os.fspath(path)
+    blank = Source(name)
+    real = _outside(name)
+    if real:
+        hint, note = "name the file itself", "messages show lines of the file, and a link may come from a stranger"
+        message = f"{name} is a link that leads out of its repository or folder, to {real}"
+        raise SpecError([blank.diagnostic(id, message, hint=hint, notes=(note,))])
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        reason, hint = _unreadable(error)
+        raise SpecError([blank.diagnostic(id, f"{name}: {reason}", notes=(hint,) if hint else ())]) from None
+    if len(data) > MAX_BYTES:
+        raise SpecError([blank.diagnostic("FS010", f"the file is larger than {MAX_BYTES // 1_000_000} MB")])
+    return _decoded(name, data)
+
+
+def _outside(name: str) -> str:
+    """The target of a link that leads out of the repository, or the folder, that it is in; else "".
+
+    A pull request can make job.yaml a link to ~/.netrc, whose lines an error would show in the log of CI. The
+    shell's own names (/dev/stdin, and /dev/fd/63 for `<(command)`) are links, too, but nobody else's.
+    """
+    if "\0" in name or not os.path.islink(name) or os.path.abspath(name).startswith(("/dev/", "/proc/")):  # noqa: PTH100, PTH114
+        return ""
+    real = os.path.realpath(name)
+    return "" if Path(real).is_relative_to(_tree(Path(os.path.realpath(Path(name).parent)))) else real
+
+
+def _unreadable(error: OSError) -> tuple[str, str]:
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file", "paths are taken from the folder the command runs in"
+    if isinstance(error, IsADirectoryError):
+        return "this is a directory, a file is wanted", "name the file in it, such as job.yaml"
+    if isinstance(error, PermissionError):
+        return "permission denied", "make it readable for the user that runs flowspec"
+    return error.strerror or str(error), ""
+
+
+def _decoded(name: str, data: bytes) -> Source:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8", "replace")
+        message = f"byte 0x{data[error.start]:02x} is not UTF-8 text"
+        raise _not_text(Source(name, before), message, len(before)) from None
+    source = Source(name, text)
+    odd = _UNPRINTABLE.search(text)
+    if odd:
+        raise _not_text(source, f"the character U+{ord(odd[0]):04X} is not text", odd.start())
+    return source
+
+
+def _not_text(source: Source, message: str, offset: int) -> SpecError:
+    before = Source(source.file, source.text[:offset]).lines
+    # The line itself is not shown: it may hold anything.
+    at = Place(Source(source.file), len(before), len(before[-1]) + 1)
+    return SpecError([source.diagnostic("FS002", message, at, notes=("a spec is YAML, saved as UTF-8",))])
+
+
+def compose(source: Source, *, functions: bool = False) -> tuple[Node | None, list[Diagnostic]]:
+    """The one document of a text as nodes (None: there is none), and what was found on the way.
+
+    With `functions` a tag is the short form of one of CloudFormation's: `!Sub x` is {Fn::Sub: x}.
+    Raises `SpecError` where the text can't be followed any further.
+    """
+    import yaml
+
+    composer = _Composer(source, functions)
+    parser = _parser(source.text)
+    try:
+        for event in iter(parser.get_event, None):
+            composer.take(event)
+    except yaml.YAMLError as error:
+        told = _syntax(source, error)
+        raise SpecError([*(one for one in composer.found if one.sort_key[:3] != told.sort_key[:3]), told]) from None
+    finally:
+        parser.dispose()
+    return composer.root, composer.found
+
+
+def events(source: Source) -> Iterator[Any]:
+    """Yields PyYAML's events of a text that `compose` has taken."""
+    parser = _parser(source.text)
+    try:
+        yield from iter(parser.get_event, None)
+    finally:
+        parser.dispose()
+
+
+def _syntax(source: Source, error: Any) -> Diagnostic:
+    if getattr(error, "problem", "") == _TOO_DEEP_FOR_LIBYAML:
+        mark = error.problem_mark
+        return _too_deep(source, Place(source, mark.line + 1, mark.column + 1))
+    if conflict := conflict_in(source):
+        return conflict
+    error = _retold(source.text, error)
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    context = getattr(error, "context_mark", None)
+    for seen in (mark, context):
+        template = _UNQUOTED.match(source.line(seen.line + 1)) if seen else None
+        if seen and template:
+            at = Place(source, seen.line + 1, template.start(1) + 1, len(template[1]))
+            return _unquoted(source, at, template[1])
+    problem = getattr(error, "problem", None) or str(error)
+    at = Place(source, mark.line + 1, mark.column + 1) if mark else Place(source, 1, 1)
+    opened = f"{error.context}, which began in line {context.line + 1}" if context and error.context else ""
+    return source.diagnostic("FS003", f"not YAML: {problem}", at, notes=(opened,) if opened else ())
+
+
+def conflict_in(source: Source, id: str = "FS003") -> Diagnostic | None:  # noqa: A002
+    """Returns a finding for the first merge conflict that git has left in a text which can't be parsed."""
+    number = next((number for number, line in enumerate(source.lines, 1) if line.startswith(_CONFLICT)), 0)
+    if not number:
+        return None
+    at = Place(source, number, 1, len(source.line(number)))
+    hint = "keep one of the two sides, and remove the three lines that git has put around them"
+    return source.diagnostic(id, "a merge conflict is not resolved", at, hint=hint)
+
+
+def _too_deep(source: Source, at: Place) -> Diagnostic:
+    return source.diagnostic("FS010", f"nested deeper than {MAX_DEPTH} levels", at)
+
+
+def _retold(text: str, error: Any) -> Any:
+    """PyYAML's own words for what libyaml found, so that messages do not depend on what is installed."""
+    import yaml
+
+    if yaml.__with_libyaml__ and len(text) < _RETOLD:
+        try:
+            for _ in iter(_python_parser(text).get_event, None):
+                pass
+        except yaml.YAMLError as told:
+            return told
+    return error
+
+
+def _unquoted(source: Source, at: Place, text: str) -> Diagnostic:
+    message = "a template without quotes is something else in YAML"
+    return source.diagnostic(
+        "FS008", message, at, hint=f'quote it: "{text}"' if '"' not in text else f"quote it: '{text}'"
+    )
+
+
+# Of an integer; no number that anything here takes has as many.
+_MAX_DIGITS = 1_000
+
+
+def resolve(text: str) -> Any:
+    """A plain scalar's value by the YAML 1.2 core schema: None, bool, int, float or str."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if text[0] not in "-+.0123456789":
+        return text
+    if _INT.match(text):
+        # Python reads no longer ones (sys.set_int_max_str_digits), and EMR has 64 bits: it stays text, as 1e999 does.
+        return int(text, 0) if len(text) <= _MAX_DIGITS else text
+    if _FLOAT.match(text):
+        number = float(text)
+        return number if abs(number) != float("inf") else text
+    return text
+
+
+class _Frame:
+    """A collection that is still open: a mapping when it has `entries`, else a list."""
+
+    __slots__ = ("anchor", "at", "entries", "flow", "function", "items", "key", "size", "template")
+
+    def __init__(self, at: Place, anchor: str | None, flow: bool, is_map: bool, function: str) -> None:
+        self.at, self.anchor, self.flow, self.function = at, anchor, flow, function
+        self.entries: dict[str, tuple[Scalar, Node]] | None = {} if is_map else None
+        self.items: list[Node] = []
+        self.key: Node | None = None
+        self.size = 1
+        self.template = False
+
+
+class _Composer:
+    """Builds nodes from events."""
+
+    def __init__(self, source: Source, functions: bool) -> None:
+        self.source, self.functions = source, functions
+        self.root: Node | None = None
+        self.found: list[Diagnostic] = []
+        self._open: list[_Frame] = []
+        self._anchors: dict[str, tuple[Node, int] | None] = {}
+        self._aliased = 0
+        self._documents = 0
+        self._takes: dict[str, Callable[[Any], None]] = {
+            "ScalarEvent": self._scalar,
+            "AliasEvent": self._alias,
+            "MappingStartEvent": self._start,
+            "SequenceStartEvent": self._start,
+            "MappingEndEvent": self._end,
+            "SequenceEndEvent": self._end,
+            "DocumentStartEvent": self._document,
+        }
+
+    def take(self, event: Any) -> None:
+        """One event more."""
+        step = self._takes.get(type(event).__name__)
+        if step:
+            step(event)
+
+    def _place(self, event: Any) -> Place:
+        start, end = event.start_mark, event.end_mark
+        line, column = start.line, start.column
+        if line == end.line:
+            return Place(self.source, line + 1, column + 1, end.column - column)
+        return Place(self.source, line + 1, column + 1, max(len(self.source.line(line + 1)) - column, 0))
+
+    def _fail(self, id: str, message: str, at: Place, hint: str = "") -> NoReturn:  # noqa: A002
+        raise SpecError([*self.found, self.source.diagnostic(id, message, at, hint=hint)])
+
+    def _document(self, event: Any) -> None:
+        self._documents += 1
+        if self._documents > 1:
+            at = Place(self.source, event.start_mark.line + 1, 1, 3)
+            self._fail("FS012", "a second document begins here", at, "one file holds one job flow")
+
+    def _scalar(self, event: Any) -> None:
+        at = self._place(event)
+        is_plain = not event.style
+        function = self._function(event)
+        if function:
+            self._add(_called(function, Scalar(event.value, event.value, at, is_plain)), 1, event.anchor)
+            return
+        value = resolve(event.value) if event.tag is None and is_plain else self._tagged(event, at)
+        self._add(Scalar(value, event.value, at, is_plain), 1, event.anchor)
+
+    def _tagged(self, event: Any, at: Place) -> Any:
+        if event.tag is None or event.tag in ("!", f"{_CORE}str"):
+            return event.value
+        value = resolve(event.value)
+        wanted = {"int": int, "float": float, "bool": bool, "null": type(None)}.get(event.tag.removeprefix(_CORE))
+        if wanted is float and type(value) is int:
+            return float(value)
+        if wanted is not type(value):
+            self._unknown_tag(event, at)
+        return value
+
+    def _function(self, event: Any) -> str:
+        """The function that a tag calls; "" for none."""
+        if not self.functions or not event.tag or not re.fullmatch(r"![A-Za-z]\w*", event.tag):
+            return ""
+        name = str(event.tag[1:])
+        return name if name in ("Ref", "Condition") else f"Fn::{name}"
+
+    def _unknown_tag(self, event: Any, at: Place) -> None:
+        name = f"!!{event.tag.removeprefix(_CORE)}" if event.tag.startswith(_CORE) else event.tag
+        message = f"the tag {name} means nothing here"
+        self.found.append(self.source.diagnostic("FS007", message, at, hint="write the value itself, without a tag"))
+
+    def _alias(self, event: Any) -> None:
+        at = self._place(event)
+        if event.anchor not in self._anchors:
+            self._fail("FS013", f"no anchor &{event.anchor} stands before this alias", at)
+        known = self._anchors[event.anchor]
+        if known is None:
+            self._fail("FS013", f"the alias *{event.anchor} stands inside what it means", at)
+        node, size = known
+        self._aliased += size
+        if self._aliased > MAX_ALIASED:
+            self._fail("FS009", f"aliases stand for more than {MAX_ALIASED} values", at, "write out what is meant")
+        self._add(node, size, None)
+
+    def _start(self, event: Any) -> None:
+        at = self._place(event)
+        is_map = type(event).__name__ == "MappingStartEvent"
+        function = self._function(event)
+        if not function and event.tag not in (None, "!", f"{_CORE}map" if is_map else f"{_CORE}seq"):
+            self._unknown_tag(event, at)
+        if len(self._open) >= MAX_DEPTH:
+            raise SpecError([*self.found, _too_deep(self.source, at)])
+        if event.anchor:
+            self._anchors[event.anchor] = None
+        self._open.append(_Frame(at, event.anchor, bool(event.flow_style), is_map, function))
+
+    def _end(self, event: Any) -> None:
+        frame = self._open.pop()
+        node: Node
+        if frame.entries is None:
+            node = Items(tuple(frame.items), frame.at)
+        elif frame.template:
+            node = self._template(frame, event)
+        else:
+            node = Mapping(frame.entries, _first_key(frame))
+        if frame.function:
+            node = _called(frame.function, node)
+        self._add(node, frame.size, frame.anchor)
+
+    def _template(self, frame: _Frame, event: Any) -> Scalar:
+        at = frame.at
+        line = self.source.line(at.line)[at.column - 1 :]
+        text = line[: event.end_mark.column - at.column + 1] if event.end_mark.line + 1 == at.line else line
+        at = Place(self.source, at.line, at.column, len(text))
+        self.found.append(_unquoted(self.source, at, text))
+        return Scalar(None, text, at, failed=True)
+
+    def _add(self, node: Node, size: int, anchor: str | None) -> None:
+        if anchor:
+            self._anchors[anchor] = (node, size)
+        if not self._open:
+            self.root = node
+            return
+        frame = self._open[-1]
+        frame.size += size
+        if frame.entries is None:
+            frame.items.append(node)
+        elif frame.key is None:
+            frame.key = node
+        else:
+            self._entry(frame, frame.key, node)
+            frame.key = None
+
+    def _entry(self, frame: _Frame, key: Node, value: Node) -> None:
+        entries = frame.entries
+        assert entries is not None
+        if not isinstance(key, Scalar) or key.failed:
+            self._odd_key(frame, key)
+        elif key.plain and key.text == "<<":
+            hint = "YAML 1.2 has none: write the keys out, or use `targets`"
+            self.found.append(self.source.diagnostic("FS014", "a merge key (<<)", key.at, hint=hint))
+        elif key.text in entries:
+            first = entries[key.text][0].at
+            message = f"the key '{key.text}' is given twice"
+            note = f"the first one stands in line {first.line}"
+            self.found.append(self.source.diagnostic("FS006", message, key.at, hint="keep one", notes=(note,)))
+        else:
+            entries[key.text] = (key, value)
+
+    def _odd_key(self, frame: _Frame, key: Node) -> None:
+        at = frame.at
+        if frame.flow and self.source.line(at.line)[at.column - 1 :].startswith("{{"):
+            frame.template = True
+        elif not isinstance(key, Scalar):
+            self.found.append(self.source.diagnostic("FS011", "a key is a plain word, not a list or a mapping", key.at))
+
+
+def _called(function: str, argument: Node) -> Mapping:
+    at = argument.at
+    return Mapping({function: (Scalar(function, function, at), argument)}, at)
+
+
+def _first_key(frame: _Frame) -> Place:
+    """A mapping in block style is pointed at by its first key, one in braces by its brace."""
+    for key, _ in (frame.entries or {}).values():
+        return frame.at if frame.flow else key.at
+    return frame.at

@@ -1,0 +1,132 @@
+import pytest
+
+from flowspec.document.catalog import CATALOG
+from flowspec.document.checking.validate import validate
+from flowspec.document.rendering.render import render
+from flowspec.document.text.dump import dump
+from flowspec.document.text.parse import load
+from flowspec.errors import Severity, SpecError
+from flowspec.request.compile import compile
+
+ROLES = "service_role: EMR_DefaultRole\njob_flow_role: EMR_EC2_DefaultRole\n"
+HEAD = "flowspec: v1\nname: x\nrelease_label: emr-7.5.0\nmaster_instance_type: m5.xlarge\n" + ROLES
+
+
+@pytest.fixture
+def spec(tmp_path):
+    def make(text, **options):
+        path = tmp_path / "job.yaml"
+        path.write_text(text)
+        return validate(render(load(path), **{"environ": {}, **options}))
+
+    return make
+
+
+def errors(spec, text, **options):
+    with pytest.raises(SpecError) as caught:
+        spec(text, **options)
+    return caught.value.diagnostics
+
+
+def test_a_job_flow_knows_where_it_runs(spec, tmp_path):
+    flow = spec(
+        "flowspec: v1\nname: x\ndescription: d\nregion: eu-west-1\nmaster_instance_type: m5.xlarge\n"
+        "ami_version: 3.11.0\n"
+        "targets: {t: {backend: emr, profile: p, endpoint_url: http://127.0.0.1:1, staging: s3://b/c, keep_alive: false}}"
+    )
+    assert (flow.name, flow.target, flow.backend, flow.region, flow.profile) == ("x", "t", "emr", "eu-west-1", "p")
+    assert (flow.endpoint_url, flow.staging, flow.path) == ("http://127.0.0.1:1", "s3://b/c", tmp_path / "job.yaml")
+    assert dict(flow.fields) == {
+        "name": "x", "master_instance_type": "m5.xlarge", "ami_version": "3.11.0", "keep_alive": False,
+    }  # fmt: skip
+
+
+def test_without_a_target_it_runs_on_emr(spec):
+    flow = spec(HEAD)
+    assert (flow.target, flow.backend, flow.region, flow.staging, flow.warnings) == ("", "emr", None, None, ())
+
+
+def test_a_document_that_is_not_rendered_is_rendered_first(tmp_path):
+    (tmp_path / "job.yaml").write_text(HEAD + "log_uri: 's3://l/{{ target }}'")
+    assert validate(load(tmp_path / "job.yaml")).fields["log_uri"] == "s3://l/"
+
+
+def test_a_warning_can_be_silenced_on_its_line_an_error_can_not(spec):
+    assert [one.id for one in spec(HEAD + "keep_alive: true").warnings] == ["FS222"]
+    assert spec(HEAD + "keep_alive: true  # flowspec: ignore=FS222").warnings == ()
+    assert spec(HEAD + "keep_alive: true  # flowspec: ignore=FS204, FS222").warnings == ()
+    assert [one.id for one in spec(HEAD + "keep_alive: true  # flowspec: ignore=FS22").warnings] == ["FS222"]
+    assert [one.id for one in errors(spec, HEAD + "keepalive: true  # flowspec: ignore=FS101")] == ["FS101"]
+
+
+def test_findings_are_sorted_by_place_and_all_there(spec):
+    found = errors(spec, HEAD + "xyzzy: 1\nkeep_alive: 1\ntags: {a: [b]}\nlog_uri: '{{ nope }}'\nsteps: [{}]")
+    assert [(one.location.line, one.id) for one in found] == [
+        (7, "FS101"), (8, "FS103"), (9, "FS103"), (10, "FS321"), (11, "FS102"), (11, "FS102"),
+    ]  # fmt: skip
+
+
+def test_an_error_raised_holds_warnings_too(spec):
+    found = errors(spec, HEAD + "keep_alive: true\nxyzzy: 1")
+    assert [(one.id, one.severity) for one in found] == [("FS222", Severity.WARNING), ("FS101", Severity.ERROR)]
+
+
+def test_rules_do_not_stumble_over_what_the_schema_refused(spec):
+    found = errors(
+        spec,
+        "flowspec: v1\nname: [x]\ntags: 4\nsteps: x\ninstance_groups: [a, {role: [], count: {}}, {role: MASTER}]\n"
+        "instance_fleets: [null, {type: MASTER, instance_type_configs: 4}]\nbootstrap_actions: {a: b}\nrelease_label: [a]\n"
+        "ec2_subnet_ids: 4\nauto_scaling_role: null\nkeep_alive: []\nenable_debugging: 1\n",
+    )
+    assert {one.id for one in found if one.severity is Severity.ERROR} == {"FS102", "FS103", "FS201"}
+
+
+def test_a_template_that_failed_hides_nothing_else(spec):
+    found = errors(
+        spec,
+        HEAD
+        + "num_instances: '{{ nope }}'\nsteps: [{name: '{{ nope }}', type: '{{ nope }}', xyz: 1}]\ntags: {'{{ nope }}': 1}",
+    )
+    assert [one.id for one in found] == ["FS321"] * 4
+
+
+def test_secrets_stay_secret(spec, tmp_path):
+    text = (
+        HEAD
+        + "variables: {token: {sensitive: true, env: TOKEN}, port: {type: integer, sensitive: true, default: 5439}}\n"
+        "kerberos_attributes: {realm: r, kdc_admin_password: pass1234}\n"
+        "tags: {t: 'Bearer {{ token }}', p: '{{ port }}'}\n"
+    )
+    flow = spec(text, environ={"TOKEN": "hunter2"})
+    assert flow.secrets == {"hunter2", "5439", "pass1234"}
+    assert compile(flow).secrets == flow.secrets
+    assert compile(flow).params["Tags"] == [{"Key": "t", "Value": "Bearer hunter2"}, {"Key": "p", "Value": "5439"}]
+    shown = dump(flow.document) + repr(compile(flow))
+    assert "Bearer (sensitive)" in shown
+    assert "(sensitive)" in dump(flow.document).split("kdc_admin_password:")[1]
+    assert not any(secret in dump(flow.document) for secret in flow.secrets)
+
+
+def test_secrets_stay_out_of_errors(spec):
+    text = (
+        HEAD
+        + "variables: {t: {sensitive: true, default: hunter2}}\nscale_down_behavior: '{{ t }}'\nkeep_alive: 'hunter2'\n'{{ t }}': 1"
+    )
+    for found in errors(spec, text):
+        assert "hunter2" not in repr(found)
+
+
+def test_the_table_of_ids_holds_every_id_in_the_code():
+    import re
+    from pathlib import Path
+
+    import flowspec.document
+
+    root = Path(flowspec.document.__file__).parents[1]
+    used = {id_ for path in root.rglob("*.py") for id_ in re.findall(r'"(FS\d{3})"', path.read_text())}
+    assert used == set(CATALOG)
+
+
+@pytest.mark.parametrize("word", ["yes", "on", "no", "off", "True ", "1"])
+def test_what_is_no_boolean_is_said_to_be_none(spec, word):
+    assert [one.id for one in errors(spec, HEAD + f"termination_protected: '{word}'")] == ["FS103"]
