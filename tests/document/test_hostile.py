@@ -14,7 +14,9 @@ SECONDS, MEGABYTES = 2, 300
 
 PROGRAM = """
 import json, os, resource, sys
-from flowspec.document.rendering.templates import Budget, TemplateError, evaluate
+from flowspec.document.rendering.budget import Budget
+from flowspec.document.rendering.template_errors import TemplateError
+from flowspec.document.rendering.templates import evaluate
 
 deep = [1]
 for number in range(40):

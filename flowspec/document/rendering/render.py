@@ -15,9 +15,11 @@ from datetime import datetime, timezone
 from typing import Any
 
 from flowspec.document.nearest import did_you_mean
+from flowspec.document.rendering.budget import Budget
 from flowspec.document.rendering.extends import extended
 from flowspec.document.rendering.overrides import NAMED, merged
-from flowspec.document.rendering.templates import Budget, TemplateError, evaluate, is_template, names_in
+from flowspec.document.rendering.template_errors import TemplateError
+from flowspec.document.rendering.templates import evaluate, is_template, names_in
 from flowspec.document.rendering.variables import BUILTIN, Given, Variables, read_files, resolve, template_problem
 from flowspec.document.text.tree import Document, Items, Mapping, Node, Place, Scalar, plain, scalars
 from flowspec.errors import Diagnostic, SpecError

@@ -3,7 +3,7 @@
 jinja2 compiles and runs the templates, in its sandbox and with the bounds of `flowspec.document.rendering.jinja`. A
 template whose tags are all `{{ … }}` is taken apart first: its texts are kept as they are, a plain name is
 looked up here, and each other expression is compiled once for all the templates that it is in. That gives what
-the whole template would (tests/spec/test_jinja.py compares random ones), and specs that differ in their texts
+the whole template would (tests/document/rendering/test_jinja.py compares random ones), and specs that differ in their texts
 alone share what was compiled: 1,000 of them are validated in a third of the time.
 
 Ours is only: a scalar that is one `{{ expression }}` has that expression's value, with its type; in text,
@@ -13,77 +13,19 @@ booleans are written as YAML writes them, and null, lists and mappings are error
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from flowspec.document.nearest import did_you_mean
-
-MAX_TEXT = 100_000
-"""Characters of a template, and of a text that one makes."""
+from flowspec.document.rendering.budget import MAX_TEXT, Budget
+from flowspec.document.rendering.template_errors import TemplateError
+from flowspec.document.rendering.values import MISSING, written
 
 # What compiling costs in steps: for each template, each character in a tag and each one in text (measured: 12 µs a
 # character in long lists, 20 µs in chains of comparisons and loops, 0.2 µs in text).
 _COMPILE, _PER_CHARACTER, _PER_LETTER = 500, 20, 0.3
 _KEPT_TEXT = 1_000
 """Templates of up to so many characters stay compiled for other documents."""
-
-_SHOWN = 40
-MAX_COMPARED = 500
-"""Names that an undefined one is compared with, to find the nearest: each takes some 15 µs."""
-
-MISSING = object()
-"""The value of a variable that has none, where that is already said: what uses it fails silently."""
-
-
-class TemplateError(Exception):
-    """A template failed. `word`: what of its text is to blame; `id` "" when it was said elsewhere.
-
-    `offset`: where in the template the tag begins that is to blame; None when it is no certain one.
-    """
-
-    def __init__(self, id: str, message: str, *, word: str = "", hint: str = "", notes: tuple[str, ...] = ()) -> None:  # noqa: A002
-        super().__init__(message)
-        self.id, self.message, self.word, self.hint, self.notes = id, message, word, hint, notes
-        self.offset: int | None = None
-
-
-class Budget:
-    """The budget that all templates of one document share: steps of about a microsecond, characters made."""
-
-    def __init__(self, steps: int = 1_000_000, characters: int = 10_000_000) -> None:
-        self.steps, self.characters = steps, characters
-        self.compiled: dict[str, Any] = {}
-        self.patterns: Any = None
-        self._sandbox: Any = None
-        self._exceeded = False
-
-    def step(self, count: int = 1) -> None:
-        """Counts before something is done; raises `TemplateError` FS324 the first time that nothing is left."""
-        self.steps -= count
-        if self.steps < 0:
-            raise self._spent("take too much work")
-
-    def make(self, length: int) -> None:
-        """Counts characters before they are made."""
-        self.characters -= length
-        self.step(length // 2_000)
-        if self.characters < 0:
-            raise self._spent("make too much text")
-
-    def _spent(self, what: str) -> TemplateError:
-        """The error for a budget that is used up, which is said of the first template that it fails."""
-        id_, self._exceeded = ("" if self._exceeded else "FS324"), True
-        return TemplateError(id_, f"the templates of this document {what}")
-
-    @property
-    def sandbox(self) -> Any:
-        """jinja2's environment for this document."""
-        if self._sandbox is None:
-            from flowspec.document.rendering.jinja.sandbox import Sandbox
-
-            self._sandbox = Sandbox.for_budget(self)
-        return self._sandbox
 
 
 class _Tag(NamedTuple):
@@ -212,26 +154,6 @@ def _joined(parts: list[str], budget: Budget) -> str:
     return "".join(parts)
 
 
-def _kind(value: Any) -> str:
-    if value is None:
-        return "null"
-    return "a mapping" if isinstance(value, dict) else "a list"
-
-
-def written(value: Any, kind: Callable[[Any], str] = _kind) -> str:
-    """A value inside of text, as YAML writes it. Raises `TemplateError` FS323 for what has no place in text."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return str(value)
-    hint = "use the join filter, or tojson"
-    if value is None:
-        hint = "give it a value, or use the default filter: default('…', true)"
-    raise TemplateError("FS323", f"{kind(value)} can't be a part of text", hint=hint)
-
-
 # --- all other templates ---
 
 
@@ -241,7 +163,10 @@ def _run(text: str, names: Mapping[str, Any], budget: Budget) -> Any:
     if any(names.get(name) is MISSING for name in compiled.names):
         raise TemplateError("", "a variable has no value")
     from flowspec.document.rendering.jinja.running import run
+    from flowspec.document.rendering.jinja.sandbox import Sandbox
 
+    if budget.sandbox is None:
+        budget.sandbox = Sandbox.for_budget(budget)
     return run(compiled, names, budget.sandbox)
 
 
@@ -278,29 +203,3 @@ def _compile(text: str) -> Any:
 
 
 _compiled_short = lru_cache(maxsize=4096)(_compile)
-
-
-# --- errors ---
-
-
-def undefined(name: str, names: Iterable[str], functions: Iterable[str]) -> TemplateError:
-    """The error for a name that nothing defines."""
-    known = sorted(names)
-    hint = _nearest(name, [*known, *functions])
-    return TemplateError("FS321", f"'{name}' is undefined", word=name, hint=hint, notes=_known(known))
-
-
-def no_key(key: str, owner: Mapping[Any, Any]) -> TemplateError:
-    """The error for a key that a mapping has not."""
-    known = [str(one) for one in owner]
-    hint = _nearest(key, known)
-    return TemplateError("FS321", f"there is no '{key}' in it", word=key, hint=hint, notes=_known(known))
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    return did_you_mean(name, known) if len(known) <= MAX_COMPARED else ""
-
-
-def _known(known: list[str]) -> tuple[str, ...]:
-    more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
-    return (f"defined here: {', '.join(known[:_SHOWN])}{more}",)

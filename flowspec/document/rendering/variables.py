@@ -16,8 +16,11 @@ from typing import Any, NamedTuple
 
 from flowspec.document.masking import MASK
 from flowspec.document.nearest import did_you_mean
+from flowspec.document.rendering.budget import Budget
 from flowspec.document.rendering.patterns import Pattern, PatternError, PatternWork, compile_pattern
-from flowspec.document.rendering.templates import MISSING, Budget, TemplateError, evaluate, is_template, names_in
+from flowspec.document.rendering.template_errors import TemplateError
+from flowspec.document.rendering.templates import evaluate, is_template, names_in
+from flowspec.document.rendering.values import MISSING
 from flowspec.document.text.parse import compose, read
 from flowspec.document.text.tree import Document, Mapping, Node, Place, Scalar, plain
 from flowspec.errors import Diagnostic, Severity, SpecError

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from jinja2 import Environment, StrictUndefined
 from jinja2.nodes import Output, TemplateData
 
-from flowspec.document.rendering.templates import TemplateError, evaluate, names_in
+from flowspec.document.rendering.template_errors import TemplateError
+from flowspec.document.rendering.templates import evaluate, names_in
 
 NAMES = {
     "n": 8, "x": 2.5, "yes": True, "no": False, "s": "some Text-here", "e": "", "ds": "2026-11-22", "l": [3, 1, 2], "w": ["b", "A", "a"],

@@ -2,7 +2,10 @@ import time
 
 import pytest
 
-from flowspec.document.rendering.templates import MISSING, Budget, TemplateError, evaluate, is_template, names_in
+from flowspec.document.rendering.budget import Budget
+from flowspec.document.rendering.template_errors import TemplateError
+from flowspec.document.rendering.templates import evaluate, is_template, names_in
+from flowspec.document.rendering.values import MISSING
 
 NAMES = {
     "n": 8, "x": 0.5, "yes": True, "nothing": None, "day": "2026-11-22", "regions": ["us", "eu"],

@@ -18,7 +18,7 @@ from jinja2.parser import Parser
 from flowspec.document.rendering.jinja.filters import unknown
 from flowspec.document.rendering.jinja.sandbox import ENVIRONMENT, Sandbox
 from flowspec.document.rendering.jinja.sizes import MAX_BITS
-from flowspec.document.rendering.templates import TemplateError
+from flowspec.document.rendering.template_errors import TemplateError
 
 FILE = "<template>"
 """The file name of compiled templates in tracebacks."""

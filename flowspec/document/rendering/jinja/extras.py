@@ -13,8 +13,9 @@ from typing import Any
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
+from flowspec.document.rendering.budget import MAX_TEXT
 from flowspec.document.rendering.jinja.sizes import kind_of
-from flowspec.document.rendering.templates import MAX_TEXT, TemplateError
+from flowspec.document.rendering.template_errors import TemplateError
 
 _DATES = ("%Y-%m-%d", "%Y%m%dT%H%M%SZ", "%Y%m%d", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S")
 """The forms of a date: those of `ds` and `ts` first."""

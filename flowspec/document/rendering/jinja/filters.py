@@ -17,10 +17,11 @@ from jinja2.runtime import Context
 from jinja2.tests import TESTS as _TESTS
 
 from flowspec.document.nearest import did_you_mean
+from flowspec.document.rendering.budget import MAX_TEXT
 from flowspec.document.rendering.jinja.extras import EXTRAS
 from flowspec.document.rendering.jinja.methods import format_percent
 from flowspec.document.rendering.jinja.sizes import MAX_ITEMS, MAX_SIZE, Sizes, kind_of
-from flowspec.document.rendering.templates import MAX_TEXT, TemplateError
+from flowspec.document.rendering.template_errors import TemplateError
 
 _MAX_DIGITS = 308
 """Decimal places of a rounded number: a float has no more."""

@@ -12,7 +12,8 @@ from jinja2.runtime import LoopContext
 from jinja2.utils import Cycler, Joiner, Namespace
 
 from flowspec.document.rendering.jinja.sizes import Sizes, kind_of
-from flowspec.document.rendering.templates import TemplateError, written
+from flowspec.document.rendering.template_errors import TemplateError
+from flowspec.document.rendering.values import written
 
 _PRINTF = re.compile(r"%(?:\((?P<key>[^()]*)\))?[-+ 0#]*(\d{0,3})(?:\.(\d{0,3}))?[hlL]?[sdiuoxXeEfFgGcra%]|(?P<bad>%)")
 _FORMAT = re.compile(r"(?:.?[<>=^])?[-+ ]?z?#?0?(\d{0,3})[,_]?(?:\.(\d{0,3}))?[a-zA-Z%]?", re.DOTALL)

@@ -15,7 +15,7 @@ from flowspec.document.rendering.jinja.filters import unknown
 from flowspec.document.rendering.jinja.methods import FUNCTIONS
 from flowspec.document.rendering.jinja.sandbox import Names, Sandbox, UndefinedUseError
 from flowspec.document.rendering.jinja.sizes import kind_of
-from flowspec.document.rendering.templates import MAX_COMPARED, TemplateError, no_key, undefined
+from flowspec.document.rendering.template_errors import MAX_COMPARED, TemplateError, no_key, undefined
 
 _ERROR = 300
 """Steps that an error costs."""

@@ -16,10 +16,12 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Cycler, Joiner, Namespace, missing
 
 from flowspec.document.nearest import did_you_mean
+from flowspec.document.rendering.budget import Budget
 from flowspec.document.rendering.jinja.filters import FILTERS, TESTS
 from flowspec.document.rendering.jinja.methods import FUNCTIONS, Method, format_percent, method_of
 from flowspec.document.rendering.jinja.sizes import Sizes, kind_of
-from flowspec.document.rendering.templates import Budget, TemplateError, written
+from flowspec.document.rendering.template_errors import TemplateError
+from flowspec.document.rendering.values import written
 
 _MAX_CALLS = 60
 """Macros that call each other: each takes some six of the 1,000 calls that Python allows in each other."""

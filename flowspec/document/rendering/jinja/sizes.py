@@ -10,7 +10,8 @@ from typing import Any
 
 from jinja2 import Undefined
 
-from flowspec.document.rendering.templates import MAX_TEXT, Budget, TemplateError
+from flowspec.document.rendering.budget import MAX_TEXT, Budget
+from flowspec.document.rendering.template_errors import TemplateError
 
 MAX_ITEMS = 10_000
 """Items of one list, turns of one loop."""

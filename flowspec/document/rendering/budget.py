@@ -1,0 +1,40 @@
+"""The budget of the templates of one document: how much work they may do, and how much text they may make."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flowspec.document.rendering.template_errors import TemplateError
+
+MAX_TEXT = 100_000
+"""Characters of a template, and of a text that one makes."""
+
+
+class Budget:
+    """The budget that all templates of one document share: steps of about a microsecond, characters made."""
+
+    def __init__(self, steps: int = 1_000_000, characters: int = 10_000_000) -> None:
+        self.steps, self.characters = steps, characters
+        # Made once for the document, when first needed: compiled templates, the patterns' bounds, jinja2's environment.
+        self.compiled: dict[str, Any] = {}
+        self.patterns: Any = None
+        self.sandbox: Any = None
+        self._exceeded = False
+
+    def step(self, count: int = 1) -> None:
+        """Counts before something is done; raises `TemplateError` FS324 the first time that nothing is left."""
+        self.steps -= count
+        if self.steps < 0:
+            raise self._spent("take too much work")
+
+    def make(self, length: int) -> None:
+        """Counts characters before they are made."""
+        self.characters -= length
+        self.step(length // 2_000)
+        if self.characters < 0:
+            raise self._spent("make too much text")
+
+    def _spent(self, what: str) -> TemplateError:
+        """The error for a budget that is used up, which is said of the first template that it fails."""
+        id_, self._exceeded = ("" if self._exceeded else "FS324"), True
+        return TemplateError(id_, f"the templates of this document {what}")

@@ -1,0 +1,47 @@
+"""Errors of templates: what is wrong, where in the template, and the nearest name that would do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from flowspec.document.nearest import did_you_mean
+
+_SHOWN = 40
+MAX_COMPARED = 500
+"""Names that an undefined one is compared with, to find the nearest: each takes some 15 µs."""
+
+
+class TemplateError(Exception):
+    """A template failed. `word`: what of its text is to blame; `id` "" when it was said elsewhere.
+
+    `offset`: where in the template the tag begins that is to blame; None when it is no certain one.
+    """
+
+    def __init__(self, id: str, message: str, *, word: str = "", hint: str = "", notes: tuple[str, ...] = ()) -> None:  # noqa: A002
+        super().__init__(message)
+        self.id, self.message, self.word, self.hint, self.notes = id, message, word, hint, notes
+        self.offset: int | None = None
+
+
+def undefined(name: str, names: Iterable[str], functions: Iterable[str]) -> TemplateError:
+    """The error for a name that nothing defines."""
+    known = sorted(names)
+    hint = _nearest(name, [*known, *functions])
+    return TemplateError("FS321", f"'{name}' is undefined", word=name, hint=hint, notes=_known(known))
+
+
+def no_key(key: str, owner: Mapping[Any, Any]) -> TemplateError:
+    """The error for a key that a mapping has not."""
+    known = [str(one) for one in owner]
+    hint = _nearest(key, known)
+    return TemplateError("FS321", f"there is no '{key}' in it", word=key, hint=hint, notes=_known(known))
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    return did_you_mean(name, known) if len(known) <= MAX_COMPARED else ""
+
+
+def _known(known: list[str]) -> tuple[str, ...]:
+    more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
+    return (f"defined here: {', '.join(known[:_SHOWN])}{more}",)
