@@ -1,9 +1,9 @@
 """Data → HTML by the templates beside this module, every text masked and escaped. A door to jinja2 of its own.
 
-The other one, `document.rendering.jinja`, runs templates of others in a sandbox that counts their work. Here the templates are
-flowspec's, and what they show is of others: each text is masked, rid of control characters and escaped as HTML on its
-way into the page, whatever template it is in. A page needs nothing but itself: its style and its script are in it,
-and its policy (Content-Security-Policy) lets nothing else run or be loaded.
+The other one, `document.rendering.jinja`, runs templates of others in a sandbox that counts their work. Here the
+templates are flowspec's, and what they show is of others: each text is masked, rid of control characters and escaped
+as HTML on its way into the page, whatever template it is in. A page needs nothing but itself: its style and its
+script are in it, and its policy (Content-Security-Policy) lets nothing else run or be loaded.
 """
 
 from __future__ import annotations
