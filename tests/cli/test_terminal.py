@@ -39,7 +39,7 @@ def test_a_bar_on_a_terminal(job, tmp_path):
 
 
 def test_no_color(job, tmp_path):
-    job("  - {name: slow, type: command, args: [sleep, '0.5']}")
+    job("  - {name: slow, type: command, args: [sleep, '1.5']}")
     command = [sys.executable, "-m", "flowspec", "apply", "job.yaml"]
     code, seen = on_a_terminal(command, tmp_path, NO_COLOR="1")
     assert code == 0

@@ -14,7 +14,7 @@ from flowspec.document.text.parse import read
 from flowspec.document.text.tree import Source
 from flowspec.errors import FlowspecError, SpecError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CASES = {
     "what a spec is comes first, its steps last, comments with their keys": (
         """\
