@@ -316,7 +316,10 @@ def test_rerun_what_failed(flowspec, job, tmp_path):
             "  - {name: three, type: command, args: ['true']}\n"
         )
 
-    failed = flowspec("apply", job(steps("absent")))
+    path = job(steps("absent"))
+    chosen = flowspec("apply", path, "--only", "two")
+    assert (chosen.code, "with --rerun failed, in place of --from or --only, runs" in chosen.err) == (4, True)
+    failed = flowspec("apply", path)
     assert (failed.code, failed.err.endswith("the same command with --rerun failed runs what is left\n")) == (4, True)
     path = job(steps("job.yaml"))
     saved = flowspec("plan", path, "--rerun", "failed", "-o", "plan.json")

@@ -125,7 +125,9 @@ def command(  # noqa: PLR0917 - click passes options by name
     )
     # A saved plan, which can't be made again, is of what did run.
     if code in {Exit.STEP_FAILED, Exit.CANCELLED} and again and not lives_on(made.request):
-        eprint("the same command with --rerun failed runs what is left")
+        # It refuses the options that chose the steps of this run.
+        chosen_by = ", in place of --from or --only," if made.omitted and not made.resumes else ""
+        eprint(f"the same command with --rerun failed{chosen_by} runs what is left")
     return code
 
 
