@@ -128,7 +128,8 @@ def _going_on(plan: Plan, left: Unfinished) -> Plan:
     if left.indexes:
         return dataclasses.replace(plan, notes=notes, resumes=left.run, kept=left.indexes)
     notes = (*left.notes, f"all steps of {left.run}, the last run of this flow, are done: nothing is left")
-    return dataclasses.replace(plan, changes=(), calls=(), uploads=(), joins=left.run, notes=notes)
+    # None of its steps is waited for: its end has been told, and hooks are not run for it again.
+    return dataclasses.replace(plan, changes=(), calls=(), uploads=(), joins=left.run, awaits=(), notes=notes)
 
 
 def _namesake_note(jobflow: JobFlow, cluster: Cluster) -> str:

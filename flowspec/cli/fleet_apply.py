@@ -174,6 +174,7 @@ def _followed(  # noqa: PLR0917 - each is another thing
     from flowspec.backend.aws.runs.hooks import Hooks
     from flowspec.backend.aws.runs.relaunch import Launches
     from flowspec.cli.follow import follow
+    from flowspec.cli.overrun import with_budget_warning
 
     assert one.emr is not None
     notify = partial(eprint, secrets=plan.secrets)
@@ -183,7 +184,7 @@ def _followed(  # noqa: PLR0917 - each is another thing
         on_interrupt=following.on_interrupt,
         format_="text",
         sleep=sleep,
-        watch=watch,
+        watch=with_budget_warning(watch, one.jobflow, plan.cost),
         launches=Launches(plan, one.emr, notify, sleep),
         hooks=Hooks(one.jobflow, one.emr, partial(ewarn, secrets=plan.secrets), following.allow_commands, sleep),
     )

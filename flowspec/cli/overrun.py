@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection, Generator
+from contextlib import closing
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from flowspec.backend.aws.watch import ClusterChanged, Event, Watch
 from flowspec.cli.output import ewarn
 from flowspec.cost.amounts import amount_text
 from flowspec.cost.budget import run_budget_hours
-from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr
@@ -18,51 +20,53 @@ if TYPE_CHECKING:
     from flowspec.plan.cluster import Cluster
 
 
-def with_budget_warning(  # noqa: PLR0917 - each is another thing
-    sleep: Callable[[float], None],
-    emr: Emr,
-    cluster_id: str,
+def with_budget_warning(
+    watch: Watch,
     jobflow: JobFlow,
     cost: Estimate | None,
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
-) -> Callable[[float], None]:
-    """Returns `sleep`, which a watcher calls between two looks, with a warning after it when that is due.
+) -> Watch:
+    """Returns `watch` with a warning for each cluster that it watches, when that is due.
 
     It is due when the cluster has lived for longer than `budget.run` lasts at the most that it may cost by the hour. On
     AWS no cost of a running cluster can be read: the bill is hours late.
     """
     hours = run_budget_hours(jobflow, cost)
     if hours is None or cost is None or cost.hourly is None:
-        return sleep
+        return watch
     spent, budget = amount_text(cost.hourly.high), amount_text(jobflow.fields["budget"]["run"])
-    text = (
-        f"note: the run may have passed its budget of {budget} USD: "
-        f"cluster {cluster_id} is up for more than {hours:.1f} hours, at up to {spent} USD an hour"
-    )
-    cluster: Cluster | None = None
-    is_settled = False
 
-    def sleep_and_warn(seconds: float) -> None:
-        nonlocal cluster, is_settled
-        sleep(seconds)
-        if is_settled:
-            return
-        cluster = cluster or _read(emr, cluster_id)
-        if cluster and (cluster.keep_alive or cluster.created is None):
-            # It has had other runs before this one.
-            is_settled = True
-        elif cluster and cluster.created and (now() - cluster.created).total_seconds() / 3600 > hours:
-            ewarn(text)
-            is_settled = True
+    def watch_and_warn(
+        emr: Emr,
+        cluster_id: str,
+        *,
+        steps: Collection[str] | None = None,
+        timeout: float | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> Generator[Event, None, None]:
+        cluster: Cluster | None = None
+        is_warned = False
 
-    return sleep_and_warn
+        def sleep_and_warn(seconds: float) -> None:
+            nonlocal is_warned
+            sleep(seconds)
+            if cluster and not is_warned and _hours_of(cluster, now()) > hours:
+                is_warned = True
+                ewarn(
+                    f"note: the run may have passed its budget of {budget} USD: "
+                    f"cluster {cluster.id} is up for more than {hours:.1f} hours, at up to {spent} USD an hour"
+                )
+
+        with closing(watch(emr, cluster_id, steps=steps, timeout=timeout, sleep=sleep_and_warn)) as events:
+            for event in events:
+                cluster = event.cluster if isinstance(event, ClusterChanged) else cluster
+                yield event
+
+    return watch_and_warn
 
 
-def _read(emr: Emr, cluster_id: str) -> Cluster | None:
-    """The cluster; None where it can't be read now: the next look tries again."""
-    from flowspec.backend.aws.observe import describe
-
-    try:
-        return describe(emr, cluster_id, steps=False)
-    except FlowspecError:
-        return None
+def _hours_of(cluster: Cluster, now: datetime) -> float:
+    """How long a run is up; 0 for a cluster that lives on, which has had other runs before this one."""
+    if cluster.keep_alive or cluster.created is None:
+        return 0.0
+    return (now - cluster.created).total_seconds() / 3600

@@ -95,7 +95,7 @@ def compiled(
 
     flow = job_flow(spec, **options)
     request = _selected(compile(flow), first, only)
-    warn(flow.warnings)
+    warn(request.warnings)
     if violated := violations_of(policies, flow, request):
         raise SpecError(violated)
     return flow, request

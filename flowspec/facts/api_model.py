@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -141,7 +142,8 @@ def _model() -> Mapping[str, Any]:
     package = find_spec("botocore")
     versions = sorted(File((package.submodule_search_locations or [""])[0], "data/emr").iterdir()) if package else []
     file = versions[-1] / "service-2.json.gz" if versions else File()
-    if not file.is_file() or File("~/.aws/models/emr").expanduser().is_dir():
+    # Not by Path.expanduser, which raises where a user has no home, as in a container.
+    if not file.is_file() or os.path.isdir(os.path.expanduser("~/.aws/models/emr")):  # noqa: PTH111, PTH112
         from botocore.loaders import Loader
 
         found: Mapping[str, Any] = Loader().load_service_model("emr", "service-2")

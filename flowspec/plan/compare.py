@@ -78,7 +78,7 @@ def make_plan(
         calls=(ApiCall("RunJobFlow", request.params),),
         uploads=uploads,
         remarks=assessment.remarks,
-        warnings=(*jobflow.warnings, *request.warnings),
+        warnings=request.warnings,
         secrets=request.secrets,
         fallback=fallback,
         launch_retries=jobflow.fields.get("launch_retries", 0),

@@ -41,9 +41,9 @@ class Request:
 
     `params` are its keyword arguments for boto3: a new dict each time, so changing one changes nothing else.
     `digest` (sha256, hex) depends on all parameters and on the content of all assets, and tells no secret. `secrets`
-    are texts that must not be shown, `warnings` what was noticed on the way. `origins` are the paths of the
-    request's parts, each with the path in the spec that it comes from (`origins.locate`). `omitted` are the steps that
-    a run of some steps leaves out.
+    are texts that must not be shown, `warnings` those of the job flow and of the files that it names. `origins` are the
+    paths of the request's parts, each with the path in the spec that it comes from (`origins.locate`). `omitted` are
+    the steps that a run of some steps leaves out.
     """
 
     digest: str
@@ -72,10 +72,10 @@ def compile(jobflow: JobFlow) -> Request:
         params = merge_patch(params, patch)
         record_patch(compiler.origins, patch)
         found += _refused(jobflow, params)
+    warnings = settle([*jobflow.warnings, *found], jobflow.target, jobflow.secrets)
     if any(one.severity is Severity.ERROR for one in found):
-        raise SpecError(settle([*jobflow.warnings, *found], jobflow.target, jobflow.secrets))
+        raise SpecError(warnings)
     assets = compiler.files.assets
-    warnings = settle(found, jobflow.target, jobflow.secrets)
     secrets = jobflow.secrets | secrets_of(assets)
     return Request(digest(params, assets, secrets), assets, params, secrets, compiler.origins, warnings=warnings)
 

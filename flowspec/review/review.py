@@ -283,7 +283,7 @@ def _side(root: Path, path: str, target: str | None, given: Given) -> _Side:
     except (FlowspecError, OSError) as error:
         return _Side((Diagnostic("FS001", f"{path}: {error}", None),))
     cost = estimate_of(jobflow, request)
-    found = (*jobflow.warnings, *over_budget(jobflow, cost), *misordered(jobflow, request))
+    found = (*request.warnings, *over_budget(jobflow, cost), *misordered(jobflow, request))
     return _Side(found, jobflow, request, cost)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from flowspec import compile, load, render, run, validate
 from flowspec.backend import packing
+from flowspec.backend.aws.apply import upload
 from flowspec.backend.aws.staging import stage
 from flowspec.backend.packing import pack, packed_asset
 from flowspec.errors import FlowspecError
@@ -254,6 +255,12 @@ def test_it_is_packed_only_if_it_is_not_staged(folder, fast, emr):
     assert list(stage(emr, [asset])) == [(asset, False)]
     assert not path.exists()
     assert len(fast) == 1
+    said = []
+    assert upload([asset], emr, said.append) == 0
+    s3.delete_object(Bucket=bucket, Key=key)
+    assert upload([asset], emr, said.append) == 1
+    packing = "packing the Python packages of requirements.txt for Python 3.9 on aarch64"
+    assert said == [f"already there: {asset.uri}", packing, f"uploaded: {asset.uri}"]
     s3.close()
 
 

@@ -316,16 +316,20 @@ def test_rerun_what_failed(flowspec, job, tmp_path):
             "  - {name: three, type: command, args: ['true']}\n"
         )
 
-    failed = flowspec("apply", job(steps("absent")))
+    path = job(steps("absent"))
+    chosen = flowspec("apply", path, "--only", "two")
+    assert (chosen.code, "with --rerun failed, in place of --from or --only, runs" in chosen.err) == (4, True)
+    failed = flowspec("apply", path)
     assert (failed.code, failed.err.endswith("the same command with --rerun failed runs what is left\n")) == (4, True)
-    path = job(steps("job.yaml"))
+    path = job(steps("job.yaml"), "hooks: {on_end: [{command: [touch, told]}]}")
     saved = flowspec("plan", path, "--rerun", "failed", "-o", "plan.json")
     assert (saved.code, "not run again: one" in saved.out, saved.out.count("  > step")) == (0, True, 2)
     assert flowspec("apply", "plan.json").code == 0
     # The saved plan was of what the first run left, and the second one has left nothing.
     assert flowspec("apply", "plan.json").code == 9
-    again = flowspec("apply", path, "--rerun", "failed")
+    again = flowspec("apply", path, "--rerun", "failed", "--allow-commands")
     assert (again.code, "nothing is left" in again.err, "started" in again.err) == (0, True, False)
+    assert not (tmp_path / "told").exists()
     assert flowspec("plan", path, "--rerun", "two").code == 1
 
 

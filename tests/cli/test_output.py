@@ -172,6 +172,17 @@ def test_a_warning_is_shown_once_beside_an_error_of_compile(flowspec, job, comma
     assert refused.err.count("FS401]") == refused.err.count("FS307]") == 1
 
 
+@pytest.mark.parametrize("command", ["compile", "plan", "plan --offline", "export --to aws-cli", "graph", "iam"])
+def test_a_warning_of_a_file_that_the_spec_names(flowspec, job, tmp_path, command):
+    (tmp_path / "requirements.txt").write_text("idna\n")
+    path = job(
+        "  - {name: one, type: streaming, mapper: cat, input: in, output: out}",
+        "python: {requirements: requirements.txt}",
+    )
+    done = flowspec(*command.split(), path)
+    assert (done.code, done.err.count("FS617]")) == (0, 1), done.err
+
+
 def test_a_preflight_that_refuses_shows_no_secret(flowspec, job, monkeypatch):
     monkeypatch.setenv("MY_PW", "hunter2hunter2")
     streaming = "  - {name: one, type: streaming, mapper: /bin/cat, input: '/nowhere/{{ pw }}/x', output: out}"

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from flowspec.backend.aws.watch import ClusterChanged
 from flowspec.cli.overrun import with_budget_warning
 from flowspec.cost.amounts import Range
 from flowspec.cost.estimate import CostPart, Estimate
-from flowspec.errors import FlowspecError
 
 T0 = datetime(2026, 1, 1, tzinfo=timezone.utc)
 COST = Estimate("us-east-1", (CostPart("instance group MASTER", "1 x m5.xlarge", Range(2.0, 4.0)),))
@@ -26,37 +26,23 @@ class Clock:
         return T0 + timedelta(hours=self.hours)
 
 
-@pytest.fixture
-def lives_on():
-    return False
-
-
-@pytest.fixture
-def looks(monkeypatch, lives_on):
-    """How often the cluster was looked at; the first look gets no answer."""
-    seen = []
-
-    def describe(_, cluster_id, *, steps):
-        seen.append(cluster_id)
-        if len(seen) == 1:
-            raise FlowspecError("no answer")
-        return SimpleNamespace(created=T0, keep_alive=lives_on)
-
-    monkeypatch.setattr("flowspec.backend.aws.observe.describe", describe)
-    return seen
-
-
-def watched(budget, hours, cost=COST):
-    """Sleeps so many hours, one by one."""
+def watched(budget, hours, cost=COST, *, lives_on=False, launches=("j-1",)):
+    """Watches clusters one after the other, each for so many hours."""
     clock = Clock()
+
+    def watch(emr, cluster_id, *, steps, timeout, sleep):
+        yield ClusterChanged(SimpleNamespace(id=cluster_id, created=clock.now(), keep_alive=lives_on))
+        for _ in range(hours):
+            sleep(3600)
+
     flow = SimpleNamespace(fields={"budget": budget} if budget else {})
-    sleep = with_budget_warning(clock.sleep, None, "j-1", flow, cost, clock.now)
-    for _ in range(hours):
-        sleep(3600)
+    warning = with_budget_warning(watch, flow, cost, clock.now)
+    for one in launches:
+        assert len(list(warning(None, one, steps=None, timeout=None, sleep=clock.sleep))) == 1
     return clock
 
 
-def test_it_is_said_once_and_after_the_time_that_the_budget_lasts(looks, capsys):
+def test_it_is_said_once_and_after_the_time_that_the_budget_lasts(capsys):
     assert watched({"run": 10}, 2).hours == 2
     assert capsys.readouterr().err == ""
     watched({"run": 10}, 6)
@@ -67,17 +53,23 @@ def test_it_is_said_once_and_after_the_time_that_the_budget_lasts(looks, capsys)
     )
 
 
+def test_each_launch_is_a_run_of_its_own(capsys):
+    watched({"run": 10}, 2, launches=("j-1", "j-2"))
+    assert capsys.readouterr().err == ""
+    watched({"run": 10}, 3, launches=("j-1", "j-2"))
+    assert [line.split()[12] for line in capsys.readouterr().err.splitlines()] == ["j-1", "j-2"]
+
+
 @pytest.mark.parametrize(
     ("budget", "cost"),
     [(None, COST), ({"hourly": 1}, COST), ({"run": 1}, None), ({"run": 1}, Estimate("eu-west-1"))],
     ids=["no budget", "hourly", "this machine", "no prices"],
 )
-def test_without_a_budget_or_a_price_nothing_is_looked_at(looks, capsys, budget, cost):
+def test_without_a_budget_or_a_price_none_is_due(capsys, budget, cost):
     watched(budget, 9, cost)
-    assert (looks, capsys.readouterr().err) == ([], "")
+    assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("lives_on", [True])
-def test_a_cluster_that_lives_on_has_other_runs_too(looks, capsys):
-    watched({"run": 10}, 9)
-    assert (len(looks), capsys.readouterr().err) == (2, "")
+def test_a_cluster_that_lives_on_has_other_runs_too(capsys):
+    watched({"run": 10}, 9, lives_on=True)
+    assert capsys.readouterr().err == ""

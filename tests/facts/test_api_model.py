@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from flowspec.facts.api_model import input_shape, mismatches, output_shape, problems
+from flowspec.facts.api_model import _model, input_shape, mismatches, output_shape, problems
 
 GOOD = {
     "Name": "flow",
@@ -98,6 +98,12 @@ def test_the_sdk_refuses_exactly_what_the_walker_says_it_does():
         assert [one.message.split(":")[0].split(",")[0] for one in problems(params)] == [
             line.split(":")[0].split(",")[0] for line in report.splitlines()
         ]
+
+
+def test_a_user_without_a_home(monkeypatch):
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    assert "RunJobFlow" in _model.__wrapped__()["operations"]
 
 
 def test_the_shapes_are_those_that_botocore_itself_reads():

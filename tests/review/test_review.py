@@ -448,5 +448,9 @@ def test_a_requirements_file_that_another_one_includes(repo):
     files = {"a.yaml": text, "b.yaml": spec("other"), "requirements.txt": "-r more.txt\n", "more.txt": "idna==3.9\n"}
     made = changed(repo, files, {"more.txt": "idna==3.10\n"})
     first, file = lines(made)
+    assert [one.findings for one in made.flows] == [()]
     assert first.startswith("~ step one: args")
     assert re.fullmatch(r"\^ file python3\.9-x86_64\.zip: \w{12} → \w{12}  \(its content\)", file)
+    unpinned = changed(repo, files, {"more.txt": "idna>=3.9\n"})
+    (finding,) = unpinned.flows[0].findings
+    assert (finding.id, finding.message) == ("FS617", "not pinned to one version: idna>=3.9 (more.txt:1)")

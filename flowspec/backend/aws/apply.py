@@ -11,7 +11,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -38,6 +38,7 @@ from flowspec.plan.cluster import (
 )
 from flowspec.plan.identity import identity_tags
 from flowspec.plan.sensitive import sensitive_tokens
+from flowspec.request.assets import Asset
 
 # CreatedAfter is EMR's clock, `since` is ours.
 _CLOCK_SKEW = timedelta(minutes=10)
@@ -79,12 +80,12 @@ def apply(
     if plan.joins:
         return Applied(plan.joins, joined=True, steps=plan.awaits)
     if plan.converges:
-        uploaded = _upload(plan, emr, notify)
+        uploaded = upload(plan.uploads, emr, notify)
         steps = change_cluster(
             plan,
             emr,
             replan=replan,
-            upload=lambda newer: _upload(newer, emr, notify),
+            upload=lambda newer: upload(newer.uploads, emr, notify),
             lock_timeout=lock_timeout,
             notify=notify,
             sleep=sleep,
@@ -93,7 +94,7 @@ def apply(
     submission, began = uuid4().hex, datetime.now(timezone.utc)
     params = _tagged(plan, submission)
     _refuse_invalid(params)
-    uploaded = _upload(plan, emr, notify)
+    uploaded = upload(plan.uploads, emr, notify)
     with emr.backend.submission_lock(emr.endpoint) as locked, _interrupt_told(plan, submission, notify):
         if locked and (earlier := _earlier(plan, emr, began)):
             notify(f"another apply started {earlier} first; joined")
@@ -108,13 +109,16 @@ def apply(
     return Applied(winner, joined=winner != cluster_id, uploaded=uploaded)
 
 
-def _upload(plan: Plan, emr: Emr, notify: Callable[[str], None]) -> int:
-    uploaded = 0
-    for asset in plan.uploads:
+def upload(assets: Sequence[Asset], emr: Emr, notify: Callable[[str], None]) -> int:
+    """Stages files, with a line for each; returns how many were sent. Raises as `Backend.stage` does."""
+    packages = [one for one in assets if one.packages]
+    is_staged = emr.backend.staged_lookup(emr) if packages else bool
+    for asset in packages:
         # An index may be slow: this takes seconds or minutes.
-        if asset.packages and asset.uri not in plan.staged:
+        if asset.packages and not is_staged(asset.uri):
             notify(f"packing the Python packages of {asset.packages.told}")
-    for asset, sent in emr.backend.stage(emr, plan.uploads):
+    uploaded = 0
+    for asset, sent in emr.backend.stage(emr, assets):
         uploaded += sent
         notify(f"{'uploaded' if sent else 'already there'}: {asset.uri}")
     return uploaded

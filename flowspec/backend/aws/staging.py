@@ -59,6 +59,9 @@ def _refresh(s3: Any, asset: Asset, in_parts: int) -> bool:
     try:
         _upload(s3, _packed(asset), in_parts)
     except FlowspecError:
+        # One that changed while its parts were sent has taken the place of what was there, and was deleted.
+        if not exists(s3, asset.uri):
+            raise
         return False
     return True
 

@@ -49,7 +49,7 @@ def command(cluster_id: str, spec: Path, lock_timeout: float, yes: bool, format_
         raise click.BadParameter(f"{cluster_id!r} is no cluster's id: write j-…", param_hint="CLUSTER")
     flow = job_flow(spec, **options)
     request = compile(flow)
-    print_warnings(flow.warnings)
+    print_warnings(request.warnings)
     emr = connect(Endpoint.of(flow))
     found = plan_adoption(emr, cluster_id, flow, request)
     done = found.is_done

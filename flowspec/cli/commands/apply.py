@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -34,6 +33,7 @@ from flowspec.cli.selection import FLEET, PATHS, names_many
 if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr
     from flowspec.backend.aws.runs.hooks import Hooks
+    from flowspec.backend.aws.watch import Watch
     from flowspec.cli.options import OnInterrupt
     from flowspec.document.job_flow import JobFlow
     from flowspec.plan.changes import Plan
@@ -119,24 +119,28 @@ def command(  # noqa: PLR0917 - click passes options by name
         timeout=timeout,
         on_interrupt=on_interrupt,
         format_=format_,
-        sleep=_sleep(made, flow, emr, applied.cluster_id),
+        watch=_watch(made, flow),
         launches=launches,
         hooks=_hooks(made, flow, emr, allow_commands),
     )
     # A saved plan, which can't be made again, is of what did run.
     if code in {Exit.STEP_FAILED, Exit.CANCELLED} and again and not lives_on(made.request):
-        eprint("the same command with --rerun failed runs what is left")
+        # It refuses the options that chose the steps of this run.
+        chosen_by = ", in place of --from or --only," if made.omitted and not made.resumes else ""
+        eprint(f"the same command with --rerun failed{chosen_by} runs what is left")
     return code
 
 
-def _sleep(made: Plan, flow: JobFlow, emr: Emr, cluster_id: str) -> Callable[[float], None]:
-    """How the watcher waits between two looks: with a warning when the budget of the run is used up."""
+def _watch(made: Plan, flow: JobFlow) -> Watch:
+    """What watches the run: with a warning when its budget is used up."""
+    from flowspec.backend.aws.watch import watch
+
     if made.cost is None:
-        return time.sleep
+        return watch
     # Imported here: the prices take 4 ms, and nothing costs on this machine.
     from flowspec.cli.overrun import with_budget_warning
 
-    return with_budget_warning(time.sleep, emr, cluster_id, flow, made.cost)
+    return with_budget_warning(watch, flow, made.cost)
 
 
 def _hooks(made: Plan, flow: JobFlow, emr: Emr, allow_commands: bool) -> Hooks | None:

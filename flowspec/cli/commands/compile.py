@@ -24,6 +24,6 @@ def command(spec: Path, format_: str, reveal: bool, **options: Any) -> int:  # n
 
     flow = job_flow(spec, placeholders=not reveal, **options)
     request = compile(flow)
-    print_warnings(flow.warnings)
+    print_warnings(request.warnings)
     print_result(masked_json(request.params, frozenset() if reveal else request.secrets))
     return Exit.OK

@@ -29,12 +29,14 @@ def command(spec: Path, to: str, output: Path | None, force: bool, **options: An
     or adds, is a note. Sensitive variables are never written: they become variables, parameters or inputs there.
     """
     from flowspec.exporters.exported import export
+    from flowspec.request.compile import compile
 
     if output and output.exists() and not force:
         raise click.UsageError(f"{output} exists: write another file with -o, or replace it with --force")
     flow = job_flow(spec, **options)
-    made = export(flow, to)
-    print_warnings(flow.warnings)
+    request = compile(flow)
+    made = export(flow, to, request)
+    print_warnings(request.warnings)
     if output:
         write_whole(output, made.text)
     else:

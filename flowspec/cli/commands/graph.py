@@ -29,7 +29,7 @@ def command(spec: Path, format_: str, **options: Any) -> int:
 
     flow = job_flow(spec, placeholders=True, **options)
     request = compile(flow)
-    print_warnings((*flow.warnings, *misordered(flow, request)))
+    print_warnings((*request.warnings, *misordered(flow, request)))
     show = {
         "text": graphs.as_text,
         "mermaid": graphs.as_mermaid,

@@ -43,7 +43,7 @@ def command(spec: Path, whom: str, account: str, **options: Any) -> int:
 
     flow = job_flow(spec, placeholders=True, **options)
     request = compile(flow)
-    print_warnings(flow.warnings)
+    print_warnings(request.warnings)
     made = permissions_of(flow, request, account)
     both = {"apply": made.apply, "instances": made.instances}
     shown = mask(both if whom == "both" else both[whom], request.secrets)

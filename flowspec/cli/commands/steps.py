@@ -70,7 +70,7 @@ def add(  # noqa: PLR0917 - click passes options by name
 
     chosen, flow = _prepared(what, file, options)
     request = compile(flow)
-    print_warnings(flow.warnings)
+    print_warnings(request.warnings)
     chosen = replace(chosen, secrets=chosen.secrets | request.secrets)
     notify = partial(eprint, secrets=chosen.secrets)
     steps = add_steps(

@@ -75,7 +75,7 @@ def _findings(spec: Path, *, policies: list[Policy], options: dict[str, Any]) ->
         request = compile(flow)
     except SpecError as error:
         return error.diagnostics
-    found = (*flow.warnings, *request.warnings, *misordered(flow, request), *violations_of(policies, flow, request))
+    found = (*request.warnings, *misordered(flow, request), *violations_of(policies, flow, request))
     return tuple(sorted(found, key=lambda one: one.sort_key))
 
 

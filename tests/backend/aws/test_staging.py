@@ -4,6 +4,7 @@ import hashlib
 import subprocess
 import sys
 import zipfile
+from datetime import timedelta
 from io import BytesIO
 
 import pytest
@@ -109,10 +110,14 @@ def test_what_changed_since_it_was_hashed_is_not_uploaded(emr, s3, tmp_path, pac
     assert s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
 
 
-def test_what_changes_while_its_parts_are_sent_does_not_stay(emr, s3, tmp_path, monkeypatch):
+@pytest.mark.parametrize("staged_before", [False, True])
+def test_what_changes_while_its_parts_are_sent_does_not_stay(emr, s3, tmp_path, monkeypatch, staged_before):
     path = tmp_path / "m.py"
     path.write_text("1")
     asset = asset_of(path)
+    if staged_before:
+        list(stage(emr, [asset]))
+        monkeypatch.setattr("flowspec.backend.aws.staging.REFRESH_AFTER", timedelta(days=-1))
 
     class Meddling:
         """Changes the file while it is under way."""

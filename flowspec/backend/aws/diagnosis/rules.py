@@ -48,7 +48,6 @@ def _rule(id_: str, pattern: str, *words: str | Weight) -> Rule:
 
 # Where the words come from.
 _HADOOP, _SPARK, _EMR = "Hadoop", "Spark's error-conditions.json", "EMR Management Guide, Troubleshoot a cluster"
-_RECORDED = "recorded, tests/backend/aws/failures"
 
 RULES: tuple[Rule, ...] = (
     # -- YARN and memory

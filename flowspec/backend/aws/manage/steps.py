@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from flowspec.backend.aws.apply import upload
 from flowspec.backend.aws.change import add, mark_sensitive
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.lock import locked
@@ -91,8 +92,7 @@ def _compared(request: Request, cluster: Cluster, rerun: Collection[str]) -> Ste
 def _upload(emr: Emr, request: Request, changes: StepChanges, notify: Callable[[str], None]) -> None:
     """Uploads the files that the added steps name, and no others of the spec."""
     text = json.dumps([request.params["Steps"][index] for index in changes.add], ensure_ascii=False)
-    for asset, sent in emr.backend.stage(emr, [one for one in request.assets if one.uri in text]):
-        notify(f"{'uploaded' if sent else 'already there'}: {asset.uri}")
+    upload([one for one in request.assets if one.uri in text], emr, notify)
 
 
 @dataclass(frozen=True, slots=True)
