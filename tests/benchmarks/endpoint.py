@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -70,8 +69,8 @@ class Server:
         return call
 
     def cpu(self) -> float:
-        fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
-        return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+        # The kernel's number of the process's CPU clock (clock_getcpuclockid(3)): /proc/PID/stat counts in 10 ms.
+        return time.clock_gettime((~self._pid << 3) | 2)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ start: a job of one step, beside making a boto3 client. submission: `apply --det
 a boto3 script that sends the same request. streaming: beside the same scripts in a pipeline parallelised
 by hand for two cores. shapes: inputs that invite quadratic cost, beside a plain input of the same size. endpoint:
 calls of `flowspec emulator`, beside moto's server, by the CPU time of the server and by the time of the caller.
-clusters: calls of an emulator with many clusters, beside one with 50, which fill a page.
+clusters: calls and start of an emulator with many clusters in its home, beside one with 50, which fill a page.
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -282,19 +281,10 @@ def endpoint(bench: Bench) -> None:
 
 def clusters(bench: Bench) -> None:
     """Point 3 of the aims: with many clusters, calls take what they take with one page; ten steps in each."""
-    from tests.benchmarks.endpoint import FLOW, STEP, milliseconds, ours
+    from tests.benchmarks.clusters import FEW, compare
 
-    calls: dict[tuple[int, str], Callable[[], object]] = {}
-    with contextlib.ExitStack() as stack:
-        for count in (50, bench.clusters):
-            call = stack.enter_context(ours(str(bench.folder / f"home-{count}"), "--instant")).connect()
-            ids = [call("RunJobFlow", **{**FLOW, "Steps": [STEP] * 10})["JobFlowId"] for _ in range(count)]
-            calls[count, "ListClusters"] = partial(call, "ListClusters")
-            calls[count, "DescribeCluster"] = partial(call, "DescribeCluster", ClusterId=ids[0])
-        for operation in ("ListClusters", "DescribeCluster"):
-            many, few = calls[bench.clusters, operation], calls[50, operation]
-            pairs = [(milliseconds(many, 50), milliseconds(few, 50)) for _ in range(bench.rounds)]
-            show(f"{operation} with {bench.clusters:,} clusters / with 50", pairs, "ms")
+    for name, pairs in compare(bench.rounds, bench.clusters):
+        show(f"{name}, with {bench.clusters:,} clusters / with {FEW}", pairs, "ms")
 
 
 def data(bench: Bench, kind: str) -> Path:

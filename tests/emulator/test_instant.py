@@ -5,6 +5,7 @@ import pytest
 from flowspec.emulator.api.errors import EmrError
 from flowspec.emulator.api.service import Service
 from flowspec.emulator.state.prune import prune
+from flowspec.emulator.worker import supervisor
 from tests.emulator.conftest import CORE, MASTER, Emr, bash, emulator, request
 
 
@@ -64,6 +65,15 @@ def test_another_service_on_the_home_lets_them_be(instant):
     running.call("TerminateJobFlows", JobFlowIds=[cluster_id])
     assert running.state(cluster_id) == "TERMINATED"
     assert prune(instant.home, 0).clusters == 1
+
+
+def test_no_call_looks_for_the_workers_of_many(instant, monkeypatch):
+    tried = []
+    monkeypatch.setattr(supervisor, "take_lock", lambda _, cluster_id: tried.append(cluster_id))
+    living = [instant.run(keep_alive=True) for _ in range(3)]
+    assert len(instant.call("ListClusters")["Clusters"]) == len(living)
+    assert instant.state(living[0]) == "WAITING"
+    assert tried == []
 
 
 def test_the_option(home):

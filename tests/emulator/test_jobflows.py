@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from flowspec.emulator.api.service import EmrError
+from flowspec.emulator.api import jobflows
+from flowspec.emulator.api.service import EmrError, Service
 from flowspec.emulator.state import lifecycle
 from flowspec.emulator.state.store import Store
-from tests.emulator.conftest import CORE, MASTER, bash
+from tests.emulator.conftest import CORE, MASTER, Emr, bash
 from tests.emulator.test_instances import FLEETS
 
 
@@ -118,3 +119,29 @@ def test_groups_have_a_start_once_their_instances_exist(still):
     still.put_in_state(cluster_id, "WAITING")
     group = job_flows(still)[0]["Instances"]["InstanceGroups"][0]
     assert group["CreationDateTime"] <= group["StartDateTime"] <= group["ReadyDateTime"]
+
+
+def test_of_many_only_what_fits_an_answer_is_read(home, monkeypatch):
+    emr, read = Emr(Service(home, instant=True)), []
+
+    def find(store, kind, find=Store.find, **conditions):
+        found = find(store, kind, **conditions)
+        read.extend(record.id for record in found if kind == "cluster")
+        return found
+
+    monkeypatch.setattr(Store, "find", find)
+    monkeypatch.setattr(jobflows, "MAX_JOB_FLOWS", 2)
+    completed, ended = [], []
+    for _ in range(3):
+        completed.append(emr.run(bash("true")))
+        ended.append(emr.run(keep_alive=True))
+        emr.call("TerminateJobFlows", JobFlowIds=ended[-1:])
+    for params in ({}, {"CreatedAfter": 1}):
+        read.clear()
+        assert ids(emr, **params) == [ended[2], completed[2]]
+        assert read == [ended[2], completed[2]]
+    assert ids(emr, JobFlowStates=["COMPLETED"]) == completed[:0:-1]
+    assert ids(emr, JobFlowStates=["TERMINATED"]) == ended[:0:-1]
+    assert ids(emr, JobFlowIds=completed) == completed[:0:-1]
+    read.clear()
+    assert ids(emr, JobFlowStates=["WAITING"]) == read == []

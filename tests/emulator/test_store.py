@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sqlite3
 import subprocess
@@ -13,10 +14,10 @@ from flowspec.emulator.state.store import Record, Store, StorePool
 from flowspec.errors import FlowspecError
 
 
-def put(store, *ids, kind="step", cluster="j-1", state="PENDING", created=1.0):
+def put(store, *ids, kind="step", cluster="j-1", state="PENDING", created=1.0, **doc):
     with store.writing():
         for record_id in ids:
-            store.add(Record(kind, record_id, cluster, "us-east-1", state, created, {"of": record_id}))
+            store.add(Record(kind, record_id, cluster, "us-east-1", state, created, {"of": record_id, **doc}))
 
 
 def test_a_record_comes_back_as_it_went_in(tmp_path):
@@ -58,7 +59,6 @@ def test_records_are_found_by_what_they_are_searched_by(tmp_path):
         assert found(created_after=2.0) == ["s-3"]
         assert found(created_before=2.0, cluster_id="j-1") == ["s-1", "s-2"]
         assert found(before_seq=store.get("step", "s-3").seq) == ["s-1", "s-2"]
-        assert store.ids("step", ["PENDING"]) == ["s-3", "s-4"]
 
 
 def test_a_failed_transaction_leaves_nothing(tmp_path):
@@ -154,43 +154,72 @@ def instructions(store, ask):
 QUESTIONS = {
     "first page of clusters": lambda store: store.find("cluster", region="us-east-1", newest_first=True, limit=51),
     "living clusters": lambda store: store.find("cluster", region="us-east-1", states=("RUNNING",), limit=51),
-    "ids of living clusters": lambda store: store.ids("cluster", ("RUNNING",)),
+    "living clusters with a worker": lambda store: store.with_worker(("RUNNING", "WAITING")),
+    "one of them": lambda store: store.with_worker(("RUNNING", "WAITING"), among=["j-7"]),
+    "removal of a cluster": lambda store: store.remove("j-8"),
     "a cluster": lambda store: store.get("cluster", "j-7"),
     "its steps": lambda store: store.find("step", cluster_id="j-7", newest_first=True, limit=51),
     "its states": lambda store: store.states_of("j-7"),
 }
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
-def test_a_large_home_is_not_slower(tmp_path, question):
-    counts = []
-    for size in (100, 3000):
-        with Store(tmp_path / str(size)) as store:
+@pytest.fixture(scope="module")
+def small_and_large(tmp_path_factory):
+    with contextlib.ExitStack() as at_exit:
+        yield [at_exit.enter_context(filled(tmp_path_factory.mktemp("home"), size)) for size in (100, 3000)]
+
+
+@contextlib.contextmanager
+def filled(home, size):
+    with Store(home) as store:
+        with store.writing():
             for number in range(size):
-                put(store, f"j-{number}", kind="cluster", cluster=f"j-{number}", state="TERMINATED")
-                put(store, f"s-{number}", cluster=f"j-{number}")
-            counts.append(instructions(store, lambda store=store: QUESTIONS[question](store)))
-    assert counts[1] <= counts[0] + 5
+                ended, instant = f"j-{number}", f"i-{number}"
+                store.add(Record("cluster", ended, ended, "us-east-1", "TERMINATED", 1.0, {"instant": False}))
+                store.add(Record("step", f"s-{number}", ended, "us-east-1", "COMPLETED", 1.0))
+                store.add(Record("cluster", instant, instant, "us-east-1", "WAITING", 1.0, {"instant": True}))
+        yield store
 
 
-def test_ids_among_some(tmp_path):
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_large_home_is_not_slower(small_and_large, question):
+    small, large = (instructions(store, lambda store=store: QUESTIONS[question](store)) for store in small_and_large)
+    assert large <= small + 5
+
+
+def test_clusters_with_a_worker(tmp_path):
     with Store(tmp_path) as store:
-        put(store, "a", "b", "c", state="RUNNING")
-        assert store.ids("step", ("RUNNING",), among=["c", "a", "x"]) == ["a", "c"]
-        assert store.ids("step", ("PENDING",), among=["a"]) == []
+        put(store, "a", "b", "c", kind="cluster", state="RUNNING", instant=False)
+        put(store, "i", kind="cluster", state="RUNNING", instant=True)
+        put(store, "s", state="RUNNING")
+        assert store.with_worker(("RUNNING",)) == ["a", "b", "c"]
+        assert store.with_worker(("RUNNING",), among=["c", "a", "x", "i", "s"]) == ["a", "c"]
+        assert store.with_worker(("WAITING",), among=["a"]) == []
 
 
-def test_a_store_of_the_first_schema_gets_its_new_index(tmp_path):
+TO_VERSION_2 = (
+    "DROP INDEX records_with_worker; DROP INDEX records_of_cluster;"
+    "CREATE INDEX records_of_cluster ON records (kind, cluster_id, state); PRAGMA user_version = 2;"
+)
+TO_VERSION = {2: TO_VERSION_2, 1: f"{TO_VERSION_2} DROP INDEX records_by_region; PRAGMA user_version = 1;"}
+
+
+@pytest.mark.parametrize("version", TO_VERSION)
+def test_a_store_of_an_old_schema_gets_the_indexes_of_today(tmp_path, version):
+    def schema():
+        with contextlib.closing(sqlite3.connect(database(tmp_path))) as db:
+            return db.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
+
     with Store(tmp_path) as store:
         put(store, "j-1", kind="cluster")
-    db = sqlite3.connect(database(tmp_path))
-    db.execute("DROP INDEX records_by_region")
-    db.execute("PRAGMA user_version = 1")
-    db.close()
+    today = schema()
+    with contextlib.closing(sqlite3.connect(database(tmp_path))) as db:
+        db.executescript(TO_VERSION[version])
+    assert schema() != today
     with Store(tmp_path) as store:
         assert [one.id for one in store.find("cluster", region="us-east-1")] == ["j-1"]
-    with Store(tmp_path) as store:
-        assert store.get("cluster", "j-1")
+        assert store.with_worker(["PENDING"]) == ["j-1"]
+    assert schema() == today
 
 
 def test_a_pool_lends_a_connection_again(tmp_path):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import islice
+
 from flowspec.emulator.api import clusters, groups, steps
 from flowspec.emulator.api.calls import Answer, Call, Operation, Params, epoch
 from flowspec.emulator.api.errors import validation
 from flowspec.emulator.state.store import Record
 from flowspec.facts import states
-from flowspec.facts.job_flows import KNOWN_SECONDS, MAX_JOB_FLOWS, RECENT_SECONDS, job_flow, job_flow_state
+from flowspec.facts.job_flows import KNOWN_SECONDS, MAX_JOB_FLOWS, RECENT_SECONDS, STATES_NOW, job_flow, job_flow_state
 
 _ROLES = ("MASTER", "CORE", "TASK")
 
@@ -17,16 +21,31 @@ def describe_job_flows(call: Call, params: Params) -> Answer:
     after, before = epoch(params.get("CreatedAfter")), epoch(params.get("CreatedBefore"))
     if after is not None and before is not None and after >= before:
         raise validation("CreatedAfter must be earlier than CreatedBefore.")
+    wanted = params.get("JobFlowStates")
     if params.get("JobFlowIds"):
-        found = call.job_flows(params["JobFlowIds"])
+        found: Iterable[Record] = sorted(call.job_flows(params["JobFlowIds"]), key=lambda cluster: -cluster.seq)
     else:
-        found = call.store.find("cluster", region=call.region, created_after=after, created_before=before)
+        found = _newest_first(call, wanted, after if params else call.now - KNOWN_SECONDS, before)
     if not params:
-        found = [cluster for cluster in found if _recent(cluster, call.now)]
-    states = params.get("JobFlowStates")
-    wanted = [cluster for cluster in found if not states or _state(cluster) in states]
-    newest = sorted(wanted, key=lambda cluster: -cluster.seq)[:MAX_JOB_FLOWS]
-    return {"JobFlows": [_job_flow(call, cluster) for cluster in newest]}
+        found = (cluster for cluster in found if _recent(cluster, call.now))
+    chosen = (cluster for cluster in found if not wanted or _state(cluster) in wanted)
+    return {"JobFlows": [_job_flow(call, cluster) for cluster in islice(chosen, MAX_JOB_FLOWS)]}
+
+
+def _newest_first(
+    call: Call, job_flow_states: Iterable[str] | None, after: float | None, before: float | None
+) -> Iterator[Record]:
+    """Yields clusters created between two times (in seconds since 1970; both may be None), newest first.
+
+    They have one of the cluster states of `job_flow_states` (None: any). They are read as the caller takes them, since
+    a home may have many more than an answer.
+    """
+    find = partial(call.store.find, "cluster", region=call.region, created_after=after, created_before=before)
+    wanted = [STATES_NOW.get(state, state) for state in job_flow_states or ()] or None
+    last = None
+    while found := find(states=wanted, before_seq=last, newest_first=True, limit=MAX_JOB_FLOWS):
+        yield from found
+        last = found[-1].seq
 
 
 def _recent(cluster: Record, now: float) -> bool:

@@ -147,7 +147,7 @@ def _concerned(store: Store, operation: str, params: Mapping[str, Any]) -> Itera
     if operation == "RunJobFlow":
         return ()
     named = _clusters_named(params)
-    return store.ids("cluster", states.ALIVE, among=named or None)
+    return store.with_worker(states.ALIVE, among=named or None)
 
 
 def _cluster_named(params: Mapping[str, Any]) -> str:

@@ -37,7 +37,7 @@ def prune(home: Path, older_than: float) -> Pruned:
     """
     clusters, freed = 0, 0
     with Store(home) as store, _prune_lock(home):
-        supervisor.fail_orphans(store, home, store.ids("cluster", states.ALIVE))
+        supervisor.fail_orphans(store, home, store.with_worker(states.ALIVE))
         for cluster_id in [*_ended(store, older_than), *_orphans(store, home, older_than)]:
             with supervisor.without_worker(home, cluster_id) as dead:
                 if dead:

@@ -23,12 +23,18 @@ from flowspec.emulator.state.paths import database, layout_lock, not_writable, o
 from flowspec.emulator.state.snapshot import copy_into_memory
 from flowspec.errors import FlowspecError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 # Transactions take milliseconds: a lock held this long is held by a stopped process (SIGSTOP, debugger).
 _BUSY_SECONDS = 30.0
 
 # In the order of ListClusters: a page is read without sorting all clusters, and without their documents.
 _BY_REGION = "CREATE INDEX records_by_region ON records (kind, region, seq, created)"
+# The cluster first: `remove` deletes its records of all kinds.
+_OF_CLUSTER = "CREATE INDEX records_of_cluster ON records (cluster_id, kind, state)"
+# Each call looks at the lock of every living worker: it must not read all living clusters that have none. SQLite takes
+# a partial index only for queries that repeat its condition (https://www.sqlite.org/partialindex.html).
+_HAS_WORKER = "kind = 'cluster' AND json_extract(doc, '$.instant') IS NOT 1"
+_WITH_WORKER = f"CREATE INDEX records_with_worker ON records (state) WHERE {_HAS_WORKER}"
 _SCHEMA = (
     """CREATE TABLE records (
         seq        INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -40,12 +46,15 @@ _SCHEMA = (
         created    REAL NOT NULL,
         doc        TEXT NOT NULL
     )""",
-    "CREATE INDEX records_of_cluster ON records (kind, cluster_id, state)",
     "CREATE INDEX records_by_state ON records (kind, state, region)",
     _BY_REGION,
+    _OF_CLUSTER,
+    _WITH_WORKER,
 )
+# The name that SQLite gives to the index of the first UNIQUE column of a table.
+_BY_ID = "sqlite_autoindex_records_1"
 # From each version to the next.
-_MIGRATIONS = {1: (_BY_REGION,)}
+_MIGRATIONS = {1: (_BY_REGION,), 2: ("DROP INDEX records_of_cluster", _OF_CLUSTER, _WITH_WORKER)}
 _COLUMNS = "kind, id, cluster_id, region, state, created, doc, seq"
 
 
@@ -211,19 +220,21 @@ class Store:
             ).fetchone()
         return int(row[0])
 
-    def ids(self, kind: str, states: Iterable[str], among: Iterable[str] | None = None) -> list[str]:
-        """Returns the ids of all records of a kind (of those `among` these ids) in one of `states`.
+    def with_worker(self, states: Iterable[str], among: Iterable[str] | None = None) -> list[str]:
+        """Returns the ids of all clusters (of those `among` these ids) in one of `states`, without instant clusters.
 
-        Their documents are not parsed.
+        Instant clusters have no worker. The documents are not parsed here.
         """
-        where = "kind = ? AND state IN (SELECT value FROM json_each(?))"
-        if among is not None:
-            where += " AND id IN (SELECT value FROM json_each(?))"
-        values = [json.dumps(list(some)) for some in (states, among) if some is not None]
+        if among is None:
+            index, named, values = "records_with_worker", "", [states]
+        else:
+            # By id: SQLite would read all clusters in these states to find one.
+            index, named, values = _BY_ID, "AND id IN (SELECT value FROM json_each(?))", [states, among]
         with self._user_errors():
             rows = self._db.execute(
-                f"SELECT id FROM records WHERE {where} ORDER BY seq",  # noqa: S608 - constants only
-                (kind, *values),
+                f"SELECT id FROM records INDEXED BY {index} WHERE {_HAS_WORKER} "  # noqa: S608 - constants only
+                f"AND state IN (SELECT value FROM json_each(?)) {named} ORDER BY seq",
+                [json.dumps(list(value)) for value in values],
             ).fetchall()
         return [row[0] for row in rows]
 

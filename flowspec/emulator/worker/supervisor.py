@@ -104,6 +104,7 @@ def wake(home: Path, cluster_id: str) -> None:
 def fail_orphans(store: Store, home: Path, cluster_ids: Iterable[str]) -> None:
     """Marks those of the clusters whose worker died as TERMINATED_WITH_ERRORS and kills their remaining processes.
 
+    None of them may be instant (see `Store.with_worker`): those have no worker that could die.
     In a copy of the store it marks them only: the home can't be written to.
     """
     for cluster_id in cluster_ids:
@@ -135,7 +136,7 @@ def without_worker(home: Path, cluster_id: str) -> Iterator[bool]:
 def _fail_orphan(store: Store, home: Path, cluster_id: str) -> None:
     # The worker may have ended the cluster after our query of the store and before we took the lock.
     cluster = store.get("cluster", cluster_id)
-    if cluster is None or cluster.doc["instant"]:
+    if cluster is None:
         return
     if cluster.doc.get("home") != home_id(home):
         # The pid files name processes of the original, and the log URI is the original's as well.
@@ -158,7 +159,7 @@ def _fail_orphan(store: Store, home: Path, cluster_id: str) -> None:
 
 def _mark_orphan(store: Store, home: Path, cluster_id: str) -> None:
     cluster = store.get("cluster", cluster_id)
-    if cluster is not None and not cluster.doc["instant"] and _lock_is_free(paths.worker_lock(home, cluster_id)):
+    if cluster is not None and _lock_is_free(paths.worker_lock(home, cluster_id)):
         _fail(store, cluster_id, WORKER_DIED if cluster.doc.get("home") == known_home_id(home) else COPIED)
 
 
