@@ -96,7 +96,7 @@ class Files:
         self.found: list[Diagnostic] = []
         self._assets: dict[Path, Asset] = {}
         self._refused: set[Path] = set()
-        self._tree = tree_of(jobflow.path)
+        self.tree = tree_of(jobflow.path)
         self._allowed = {self.absolute(text) for text in jobflow.fields.get("allow_secrets_in", ())}
 
     @property
@@ -119,6 +119,11 @@ class Files:
             self.report("FS401", at, f"'{text}' is no path relative to the spec", hint="copy the file beside the spec")
             return None
         path = self.absolute(text, at)
+        if not is_inside(path, self.tree):
+            # On any backend: findings about a file quote its lines.
+            note = f"only files below {self.tree} are read: the repository of the spec, or its folder"
+            self.report("FS407", at, f"'{text}' is outside of the spec's folder tree, or in its .git", notes=(note,))
+            return None
         return path if self._usable(path, text, at, is_packed=False) else None
 
     def folder(self, at: NodePath = ()) -> Path:
@@ -152,10 +157,10 @@ class Files:
         if root is None:
             return path
         # The tree is without links, the folder may be named by one.
-        here = Path(os.path.realpath(folder)).relative_to(self._tree)
+        here = Path(os.path.realpath(folder)).relative_to(self.tree)
         moved = Path(os.path.normpath(root / here / os.path.relpath(path, folder)))
         if not moved.is_relative_to(root):
-            self.report("FS407", at, f"'{text}' is outside of the spec's folder tree", notes=(f"that is {self._tree}",))
+            self.report("FS407", at, f"'{text}' is outside of the spec's folder tree", notes=(f"that is {self.tree}",))
         return moved
 
     def report(self, id: str, at: NodePath, message: str, *, hint: str = "", notes: tuple[str, ...] = ()) -> None:  # noqa: A002
@@ -247,10 +252,10 @@ class Files:
 
         A spec may come from someone who is not trusted with the rest of the machine.
         """
-        return self._tree if self.jobflow.stages_files else None
+        return self.tree if self.jobflow.stages_files else None
 
     def _report_outside(self, at: NodePath, message: str, *, hint: str = "") -> None:
-        note = f"only files below {self._tree} are uploaded: the repository of the spec, or its folder; .git never is"
+        note = f"only files below {self.tree} are uploaded: the repository of the spec, or its folder; .git never is"
         self.report("FS407", at, message, hint=hint, notes=(note,))
 
     def _uri(self, path: Path, key: str, at: NodePath) -> str | None:

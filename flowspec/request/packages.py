@@ -216,7 +216,7 @@ def _requirements(text: str, at: NodePath, files: Files) -> Requirements | None:
     path = files.source(text, at)
     if path is None:
         return None
-    wanted = read_requirements(path, files.uploaded_from)
+    wanted = read_requirements(path, files.tree)
     for problem in wanted.problems:
         files.report(problem.id, at, problem.message, hint=problem.hint)
     if not wanted.problems and not wanted.entries:
@@ -281,9 +281,10 @@ def _instance_types(fields: Mapping[str, Any]) -> Iterator[str]:
 
 def secrets_of(assets: tuple[Asset, ...]) -> frozenset[str]:
     """User and password in the URLs of requirements files: they are not shown."""
-    options = [one.value for asset in assets if asset.packages for one in asset.packages.requirements.options]
-    if not options:
+    found = [asset.packages.requirements for asset in assets if asset.packages]
+    if not found:
         return frozenset()
     from flowspec.request.requirements import credentials
 
-    return frozenset(text for value in options for text in credentials(value))
+    texts = [text for one in found for text in one.texts]
+    return frozenset(secret for text in texts for secret in credentials(text))

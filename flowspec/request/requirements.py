@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,10 +22,17 @@ from flowspec.request.archives import is_inside
 
 # Bytes; those of applications with hundreds of packages and their hashes have 200 kB.
 _MOST = 4_000_000
+# Files that include each other in pairs are read 2^n times; projects have some ten.
+_MOST_FILES = 100
+# Findings, of a file that is none of requirements.
+_MOST_PROBLEMS = 20
+# Characters of a requirement without its hashes; a name has some 100, a URL with its signature some 1,000.
+_LONGEST = 4_000
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+(?=@)")
-_COMMENT = re.compile(r"(^|\s+)#.*$")
+# The look-behinds let a search begin once in a run of spaces: at each of them it took minutes for 300,000.
+_COMMENT = re.compile(r"(^|(?<!\s)\s+)#.*$")
 _VARIABLE = re.compile(r"\$\{\w+\}")
-_HASH = re.compile(r"\s+--hash[= ](\S+)")
+_HASH = re.compile(r"(?<!\s)\s+--hash[= ](\S+)")
 _URL = re.compile(r"(?:[a-z][a-z0-9+.-]*):", re.IGNORECASE)
 
 _FILES = {"-r": "-r", "--requirement": "-r", "-c": "-c", "--constraint": "-c"}
@@ -110,6 +118,11 @@ class Requirements:
         return tuple(sorted(named | found, key=lambda path: (path.name, str(path))))
 
     @property
+    def texts(self) -> tuple[str, ...]:
+        """What pip is given: it may have passwords in URLs."""
+        return (*(one.value for one in self.options), *(one.text for one in (*self.entries, *self.constraints)))
+
+    @property
     def is_offline(self) -> bool:
         """True if packages come from local folders only, whose content tells the versions."""
         links = [one for one in self.options if one.name == "--find-links"]
@@ -132,10 +145,10 @@ def credentials(text: str) -> Iterator[str]:
         yield from filter(None, {found, *found.split(":")[1:]})
 
 
-def read_requirements(path: Path, tree: Path | None) -> Requirements:
+def read_requirements(path: Path, tree: Path) -> Requirements:
     """Reads a file and those that it includes, without running or asking anything.
 
-    `tree`: files and wheels outside of this folder are refused; None allows any. What is wrong is in `problems`.
+    Files and wheels outside of `tree` are refused: findings quote lines. What is wrong is in `problems`.
     """
     reader = _Reader(path.parent, tree)
     reader.read(path, constraints=False, above=())
@@ -160,7 +173,7 @@ class _Refused(Exception):
 class _Reader:
     """Collects the content of the files; `root` is the folder that places are written relative to."""
 
-    def __init__(self, root: Path, tree: Path | None) -> None:
+    def __init__(self, root: Path, tree: Path) -> None:
         self.root, self.tree = root, tree
         self.entries: list[Entry] = []
         self.constraints: list[Entry] = []
@@ -170,10 +183,14 @@ class _Reader:
 
     def read(self, path: Path, *, constraints: bool, above: tuple[Path, ...]) -> None:
         self.files.append(path)
+        if len(self.files) > _MOST_FILES:
+            raise OSError(f"{_MOST_FILES} files are included already")
         for number, line in _lines(_text(path)):
             place = f"{self._shown(path)}:{number}"
+            if len(self.problems) >= _MOST_PROBLEMS:
+                return
             try:
-                self._take(line, path, place, constraints=constraints, above=(*above, path))
+                self._take(line, path, place, constraints=constraints, above=(*above, path.resolve()))
             except _Refused as refused:
                 message = without_credentials(f"{place}: {refused.message}")
                 self.problems.append(Problem(refused.id, message, refused.hint))
@@ -202,7 +219,7 @@ class _Reader:
             raise _Refused(f"the option {name} is not known here", f"these are: {known}")
 
     def _include(self, path: Path, *, constraints: bool, above: tuple[Path, ...]) -> None:
-        if path in above:
+        if path.resolve() in above:
             raise _Refused(f"{self._shown(path)} includes itself")
         try:
             self.read(path, constraints=constraints, above=above)
@@ -213,13 +230,15 @@ class _Reader:
         if not text or _URL.match(text):
             raise _Refused(f"'{text}' is not a local file", "copy it beside the spec")
         found = path.parent / text
-        if self.tree and not is_inside(found, self.tree):
+        if not is_inside(found, self.tree):
             raise _Refused(f"'{text}' is outside of the spec's folder tree", f"that is {self.tree}", "FS407")
         return found
 
     def _valued(self, name: str, value: str, path: Path) -> Option:
         if not value:
             raise _Refused(f"{name} has no value")
+        if name == "--find-links" and value.lower().startswith("file:"):
+            raise _Refused("a file: URL may be outside of the spec's folder tree", "name the folder by its path")
         if name != "--find-links" or _URL.match(value):
             return Option(name, value)
         folder = self._inside(value, path)
@@ -230,6 +249,8 @@ class _Reader:
     def _add(self, line: str, path: Path, place: str, *, constraints: bool) -> None:
         hashes = tuple(sorted(_HASH.findall(line)))
         text = _HASH.sub("", line).strip()
+        if len(text) > _LONGEST:
+            raise _Refused(f"more than {_LONGEST:,} characters are no requirement", "write it as NAME==VERSION")
         entry = self._wheel(text, hashes, path, place) if _is_path(text) else _required(text, hashes, place)
         (self.constraints if constraints else self.entries).append(entry)
 
@@ -250,6 +271,8 @@ def _required(text: str, hashes: tuple[str, ...], place: str) -> Entry:
     except InvalidRequirement as error:
         told = str(error).splitlines()[0]
         raise _Refused(f"'{text}' is no requirement: {told}", "write it as NAME==VERSION") from None
+    if found.url and found.url.lower().startswith("file:"):
+        raise _Refused("a file: URL may be outside of the spec's folder tree", "name the wheel by its relative path")
     if found.url and not found.url.partition("#")[0].endswith(".whl"):
         raise _Refused(f"'{found.url}' is not a wheel: {_RUNS_CODE}", "name a .whl, or NAME==VERSION")
     versions = list(found.specifier)
@@ -289,6 +312,10 @@ def _option(line: str) -> tuple[str, str]:
 
 
 def _text(path: Path) -> str:
+    mode = path.stat().st_mode
+    # A pipe would be waited for.
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise OSError("not a regular file")
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         text = file.read(_MOST + 1)
     if len(text) > _MOST:

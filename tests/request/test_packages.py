@@ -187,7 +187,13 @@ def test_requirements_that_can_not_be_used(compiled, tmp_path):
     head = "python: {requirements: %s}\n"
     assert [one[0] for one in findings(compiled, step, head=head % "gone.txt")] == ["FS401"]
     assert [one[0] for one in findings(compiled, step, head=head % "/etc/requirements.txt")] == ["FS401"]
-    assert [one[0] for one in findings(compiled, step, head=head % "../requirements.txt")] == ["FS407"]
+    (tmp_path / "link.txt").symlink_to("/etc/hosts")
+    for outside in ("../requirements.txt", "link.txt"):
+        for local in (True, False):
+            found = findings(compiled, step, head=head % outside, local=local)
+            assert found == [("FS407", f"'{outside}' is outside of the spec's folder tree, or in its .git")]
+    (found,) = findings(compiled, step, requirements="-r link.txt\n", local=True)
+    assert found == ("FS407", "requirements.txt:1: 'link.txt' is outside of the spec's folder tree")
     (tmp_path / "big.txt").write_text("#" * 5_000_000)
     (found,) = findings(compiled, step, head=head % "big.txt")
     assert found == ("FS403", "'big.txt' can't be read: more than 4,000,000 characters")

@@ -1,5 +1,7 @@
 """Requirements files: what is understood, and what is refused with its place."""
 
+import os
+
 import pytest
 
 from flowspec.request.requirements import Package, credentials, missing_packages, read_requirements
@@ -10,10 +12,10 @@ PYTHON_39 = {"python_version": "3.9", "python_full_version": "3.9.16", "sys_plat
 
 @pytest.fixture
 def read(tmp_path):
-    def reading(text, tree=None, **others):
+    def reading(text, **others):
         for name, content in {"requirements": text, **others}.items():
             (tmp_path / f"{name}.txt").write_text(content)
-        return read_requirements(tmp_path / "requirements.txt", tree)
+        return read_requirements(tmp_path / "requirements.txt", tmp_path)
 
     return reading
 
@@ -84,19 +86,44 @@ def test_local_wheels(read, tmp_path):
         ("-r https://acme.example/r.txt", "is not a local file"),
         ("-r gone.txt", "gone.txt can't be read: no such file or directory"),
         ("-r requirements.txt", "requirements.txt includes itself"),
+        ("-r ../{folder}/requirements.txt", "includes itself"),
+        ("-r pipe", "pipe can't be read: not a regular file"),
+        ("idna" + "x" * 5_000, "more than 4,000 characters"),
+        ("idna @ file:///tmp/idna-3.10-py3-none-any.whl", "a file: URL"),
+        ("--find-links file:///tmp", "a file: URL"),
     ],
 )
-def test_what_is_refused(read, line, message):
+def test_what_is_refused(read, tmp_path, line, message):
+    os.mkfifo(tmp_path / "pipe")
+    line = line.replace("{folder}", tmp_path.name)
     (problem,) = read(f"# first\n{line}\nidna==3.10\n").problems
     assert problem.message.startswith("requirements.txt:2: ")
     assert message in problem.message
     assert (problem.id, "hunter2" in str(problem)) == ("FS282", False)
 
 
+def test_files_that_include_many_are_bounded(read):
+    pairs = {f"f{at}": f"-r f{at + 1}.txt\n" * 2 for at in range(40)}
+    chain = {f"c{at}": f"-r c{at + 1}.txt\n" for at in range(200)}
+    for text, others in (("-r f0.txt", pairs), ("-r c0.txt", chain)):
+        problems = read(f"{text}\n", **others, f40="idna==3.10\n", c200="idna==3.10\n").problems
+        assert "100 files are included already" in problems[0].message
+        assert len(problems) <= 20
+
+
+def test_runs_of_spaces_take_no_time(read):
+    # A search that begins at each space takes minutes.
+    assert read(f"idna==3.10{' ' * 300_000}\\\n{' ' * 300_000}x\n").problems
+
+
+def test_a_file_of_something_else_is_not_quoted_whole(read):
+    assert len(read("not a requirement\n" * 1_000).problems) == 20
+
+
 @pytest.mark.parametrize("line", ["-r ../other.txt", "--find-links ..", "../acme-1.0-py3-none-any.whl"])
 def test_what_is_outside_of_the_tree(read, tmp_path, line):
     make_wheel(tmp_path.parent, "acme")
-    (problem,) = read(f"{line}\n", tmp_path).problems
+    (problem,) = read(f"{line}\n").problems
     assert problem.id == "FS407"
     assert "outside of the spec's folder tree" in problem.message
 
