@@ -52,10 +52,10 @@ def test_ci_without_secrets_can_validate(flowspec, spec):
 
 
 def test_a_placeholder_need_not_be_what_the_schema_wants(flowspec, spec):
-    hook = 'hooks: {on_end: [{webhook: "{{ token }}"}]}\n'
+    hook = 'hooks: {on_end: [{webhook: "{{ idle }}"}]}\n'
     spec.write_text(SPEC % "" + hook)
     assert flowspec("validate", spec).code == Exit.OK
-    done = flowspec("validate", spec, "--var", "token=no-url")
+    done = flowspec("validate", spec, "--var", "idle=no-url")
     assert (done.code, "FS105" in done.err) == (Exit.USAGE, True)
 
 
