@@ -6,6 +6,7 @@ Hadoop and EMR accept three schemes for the same objects: s3, s3n and s3a.
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 S3_SCHEMES = ("s3", "s3n", "s3a")
 
@@ -34,6 +35,14 @@ def split_s3(uri: str) -> tuple[str, str]:
 def region_of_arn(arn: str) -> str:
     """The region in an ARN: "us-east-1" of "arn:aws:sns:us-east-1:123456789012:alerts"; "" when it names none."""
     return (arn.split(":") + [""] * 4)[3]
+
+
+def host_of(url: str) -> str:
+    """The host of a URL; "" when it has none, as `http://:80/` and `http://[a`."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def nested_s3(text: str) -> str:

@@ -18,8 +18,8 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
 
+from flowspec.facts.uris import host_of
 from flowspec.plan.changes import Action, Change
 from flowspec.plan.cluster import WATCH_TAG, Cluster
 from flowspec.plan.differences import Path
@@ -82,16 +82,8 @@ def hook_text(hook: Mapping[str, Any]) -> str:
     """A hook for people: of a webhook only the host, since its path may be a token."""
     kind = _kind(hook)
     if kind == "webhook":
-        return f"webhook to {_host(hook[kind])}{', signed' if hook.get('secret') else ''}"
+        return f"webhook to {host_of(hook[kind]) or 'a host not known here'}{', signed' if hook.get('secret') else ''}"
     return f"{kind} {' '.join(hook[kind]) if kind == 'command' else hook[kind]}"
-
-
-def _host(url: str) -> str:
-    """The host of a URL. The schema takes some without one, such as `http://[a`, of which urlsplit makes an error."""
-    try:
-        return urlsplit(url).hostname or "no host"
-    except ValueError:
-        return "no host"
 
 
 def _digest(values: Sequence[Mapping[str, Any]], secrets: Collection[str]) -> str:

@@ -7,6 +7,7 @@ environment anywhere. Source of the format: pip's "Requirements File Format".
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import stat
@@ -181,7 +182,7 @@ class _Reader:
         self.files: list[Path] = []
         self.problems: list[Problem] = []
 
-    def read(self, path: Path, *, constraints: bool, above: tuple[Path, ...]) -> None:
+    def read(self, path: Path, *, constraints: bool, above: tuple[str, ...]) -> None:
         self.files.append(path)
         if len(self.files) > _MOST_FILES:
             raise OSError(f"{_MOST_FILES} files are included already")
@@ -190,7 +191,7 @@ class _Reader:
             if len(self.problems) >= _MOST_PROBLEMS:
                 return
             try:
-                self._take(line, path, place, constraints=constraints, above=(*above, path.resolve()))
+                self._take(line, path, place, constraints=constraints, above=(*above, os.path.realpath(path)))
             except _Refused as refused:
                 message = without_credentials(f"{place}: {refused.message}")
                 self.problems.append(Problem(refused.id, message, refused.hint))
@@ -198,7 +199,7 @@ class _Reader:
     def _shown(self, path: Path) -> str:
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
 
-    def _take(self, line: str, path: Path, place: str, *, constraints: bool, above: tuple[Path, ...]) -> None:
+    def _take(self, line: str, path: Path, place: str, *, constraints: bool, above: tuple[str, ...]) -> None:
         if found := _VARIABLE.search(line):
             hint = "give pip the index and its password by its own settings: PIP_INDEX_URL, pip.conf, a keyring"
             raise _Refused(f"{found[0]} is not replaced by a variable of the environment", hint)
@@ -218,8 +219,8 @@ class _Reader:
             known = ", ".join(("-r", "-c", *dict.fromkeys(_VALUES.values()), *_SWITCHES))
             raise _Refused(f"the option {name} is not known here", f"these are: {known}")
 
-    def _include(self, path: Path, *, constraints: bool, above: tuple[Path, ...]) -> None:
-        if path.resolve() in above:
+    def _include(self, path: Path, *, constraints: bool, above: tuple[str, ...]) -> None:
+        if os.path.realpath(path) in above:
             raise _Refused(f"{self._shown(path)} includes itself")
         try:
             self.read(path, constraints=constraints, above=above)

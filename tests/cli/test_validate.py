@@ -51,6 +51,14 @@ def test_ci_without_secrets_can_validate(flowspec, spec):
     assert sent["Steps"][0]["HadoopJarStep"]["Args"] == ["echo", "(sensitive)", "--slots=3", "(sensitive)"]
 
 
+def test_a_placeholder_need_not_be_what_the_schema_wants(flowspec, spec):
+    hook = 'hooks: {on_end: [{webhook: "{{ idle }}"}]}\n'
+    spec.write_text(SPEC % "" + hook)
+    assert flowspec("validate", spec).code == Exit.OK
+    done = flowspec("validate", spec, "--var", "idle=no-url")
+    assert (done.code, "FS105" in done.err) == (Exit.USAGE, True)
+
+
 @pytest.mark.parametrize("argv", [("plan",), ("apply",), ("compile", "--reveal")], ids=" ".join)
 def test_what_is_sent_needs_its_secrets(flowspec, own_home, spec, argv):
     done = flowspec(argv[0], spec, *argv[1:])

@@ -87,6 +87,7 @@ def test_local_wheels(read, tmp_path):
         ("-r gone.txt", "gone.txt can't be read: no such file or directory"),
         ("-r requirements.txt", "requirements.txt includes itself"),
         ("-r ../{folder}/requirements.txt", "includes itself"),
+        ("-r loop", "loop can't be read: too many levels"),
         ("-r pipe", "pipe can't be read: not a regular file"),
         ("idna" + "x" * 5_000, "more than 4,000 characters"),
         ("idna @ file:///tmp/idna-3.10-py3-none-any.whl", "a file: URL"),
@@ -95,6 +96,7 @@ def test_local_wheels(read, tmp_path):
 )
 def test_what_is_refused(read, tmp_path, line, message):
     os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
     line = line.replace("{folder}", tmp_path.name)
     (problem,) = read(f"# first\n{line}\nidna==3.10\n").problems
     assert problem.message.startswith("requirements.txt:2: ")

@@ -131,9 +131,15 @@ def test_a_command_of_a_hook_is_a_finding(repo, before):
     assert not reviews.findings(changed(repo, {}, {"a.yaml": after.replace("600", "900")}))
 
 
-def test_a_webhook_that_has_no_host_is_shown_too(repo):
+def test_a_webhook_that_has_no_host_is_refused(repo):
     made = changed(repo, {"a.yaml": spec()}, {"a.yaml": spec(more="hooks: {on_end: [{webhook: 'http://[a'}]}\n")})
-    assert f"+ hooks.on_end: webhook to no host  ({NEXT})  a.yaml:13" in lines(made)
+    assert [(one.id, one.location.line) for one in reviews.findings(made)] == [("FS299", 13)]
+
+
+def test_a_webhook_that_is_a_secret_without_a_value_is_shown(repo):
+    hook = 'variables: {h: {type: string, sensitive: true}}\nhooks: {on_end: [{webhook: "{{ h }}"}]}\n'
+    made = changed(repo, {"a.yaml": spec()}, {"a.yaml": spec(more=hook)})
+    assert f"+ hooks.on_end: webhook to a host not known here  ({NEXT})  a.yaml:14" in lines(made)
 
 
 def test_another_region_is_shown(repo):

@@ -14,7 +14,9 @@ from flowspec.document.checking.messages import Violation, tell
 from flowspec.document.checking.rules import check_plugins, check_rules
 from flowspec.document.checking.rules.security import check_security
 from flowspec.document.job_flow import JobFlow
+from flowspec.document.masking import MASK
 from flowspec.document.rendering.render import render
+from flowspec.document.rendering.variables import PLACEHOLDER
 from flowspec.document.settings import settings_for
 from flowspec.document.text.reading import Reading
 from flowspec.document.text.tree import Document, Mapping, Scalar, plain, settle
@@ -41,7 +43,9 @@ def validate(document: Document, *, emr_rules: bool = True) -> JobFlow:
     found = list(document.diagnostics)
     reading = Reading()
     data = reading.value(document.root, schemas.strict(), ())
-    judged = (one for one in _against(schemas.strict(), data) if not _failed(document, one))
+    judged = (
+        one for one in _against(schemas.strict(), data) if not _failed(document, one) and not _is_open(document, one)
+    )
     findings = _without_echoes(list(islice(judged, MAX_FINDINGS)))
     found += [_placed(document, one) for one in findings]
     if document.declared is not None:
@@ -54,7 +58,8 @@ def validate(document: Document, *, emr_rules: bool = True) -> JobFlow:
     sound = _without(data, rejected)
     # A misspelt key was meant as the one that a rule finds absent.
     meant = {one.hint.removeprefix("did you mean ").removesuffix("?") for one in findings if one.id == "FS101"}
-    violations = check_rules(sound, [*map(tuple, rejected), *((key,) for key in meant)])
+    about = check_rules(sound, [*map(tuple, rejected), *((key,) for key in meant)])
+    violations = (one for one in about if not _is_open(document, one))
     found += [_placed(document, one) for one in violations if emr_rules or one.id not in refused_by_id()]
     found += [_placed(document, one) for one in check_security(sound, secrets)]
     for violation, is_error in check_plugins(sound):
@@ -142,6 +147,13 @@ def _failed(document: Document, finding: Violation) -> bool:
         return entry is not None and entry[0].failed
     node = document.find(finding.path)
     return isinstance(node, Scalar) and node.failed
+
+
+def _is_open(document: Document, finding: Violation) -> bool:
+    """True if a finding is about the placeholder of a sensitive variable, whose value is not known here."""
+    node = document.find(finding.path)
+    is_taken = isinstance(node, Scalar) and node.value == MASK and node.origin.endswith(f"({PLACEHOLDER})")
+    return is_taken and not finding.key
 
 
 def _placed(document: Document, finding: Violation) -> Diagnostic:

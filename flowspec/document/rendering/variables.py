@@ -52,7 +52,7 @@ _PREFIX = "FLOWSPEC_VAR_"
 _CREDENTIALS = re.compile(r"^AWS_|TOKEN|SECRET|PASSWORD|KEY", re.IGNORECASE)
 # Each takes five of the 1,000 calls in each other that Python allows, and compiling a template takes hundreds.
 _MAX_CHAIN = 60
-_PLACEHOLDER = "a placeholder"
+PLACEHOLDER = "a placeholder"
 # Lines that a folded scalar may have more in the source than in its text.
 _FOLDED = 1_000
 
@@ -174,7 +174,7 @@ class _Resolver:
         self.result.names.setdefault(name, value)
         if rules.get("sensitive") is True:
             self.result.sensitive.add(name)
-        if name in self.result.sensitive and self.result.origins.get(name) != _PLACEHOLDER:
+        if name in self.result.sensitive and self.result.origins.get(name) != PLACEHOLDER:
             self.result.secrets.update(_texts(value))
 
     def _value(self, name: str, key: Scalar, definition: Mapping | None, rules: MappingOf[str, Any]) -> Any:
@@ -201,7 +201,7 @@ class _Resolver:
         return MISSING
 
     def _placeholder(self, name: str, key: Scalar, wanted: str, rules: MappingOf[str, Any]) -> Any:
-        self.result.origins[name] = _PLACEHOLDER
+        self.result.origins[name] = PLACEHOLDER
         message = f"the sensitive variable '{name}' has no value here; a placeholder is taken"
         found = key.at.source.diagnostic("FS302", message, key.at, hint="apply needs one")
         self.result.found.append(replace(found, severity=Severity.INFO))

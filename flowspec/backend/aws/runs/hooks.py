@@ -29,7 +29,7 @@ from flowspec.backend.aws.watch import Ended
 from flowspec.document.escaping import visible
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.masking import mask
-from flowspec.facts.uris import region_of_arn
+from flowspec.facts.uris import host_of, region_of_arn
 
 # Seconds for all hooks of the outcome, and for those of `on_end`: a receiver that trickles its answer holds nobody up.
 _DEADLINE = 60.0
@@ -133,7 +133,7 @@ def _kind(hook: Hook) -> str:
 def _label(kind: str, hook: Hook) -> str:
     """Returns the name of a hook in a note: of a webhook only the host, since a path may be a token."""
     if kind == "webhook":
-        return f"webhook to {urlsplit(hook[kind]).hostname}"
+        return f"webhook to {host_of(hook[kind])}"
     return f"{kind} {hook[kind][0] if kind == 'command' else hook[kind]}"
 
 

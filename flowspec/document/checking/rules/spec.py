@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from flowspec.document.checking.messages import Violation
 from flowspec.document.nearest import did_you_mean
 from flowspec.facts.releases import at_least, parse
-from flowspec.facts.uris import nested_s3
+from flowspec.facts.uris import host_of, nested_s3
 
 Spec: TypeAlias = "Mapping[str, Any]"
 Path: TypeAlias = "tuple[str | int, ...]"
@@ -104,6 +104,9 @@ def hooks(spec: Spec) -> Iterator[Violation]:
                 yield Violation("FS299", ("hooks", when, index), message, "make them items of the list")
             elif "secret" in one and kinds != ["webhook"]:
                 yield Violation("FS299", ("hooks", when, index, "secret"), "only a webhook is signed", "leave it out")
+            elif kinds == ["webhook"] and not host_of(str(one["webhook"])):
+                at = ("hooks", when, index, "webhook")
+                yield Violation("FS299", at, "the URL has no host", "https://HOST/PATH")
 
 
 def retries(spec: Spec) -> Iterator[Violation]:

@@ -294,6 +294,9 @@ def test_it_is_no_part_of_the_request(made, tmp_path):
     [
         "{}",
         "{webhook: 'ftp://x/'}",
+        "{webhook: 'http://[a'}",
+        "{webhook: 'http://:80/x'}",
+        "{webhook: 'http://?x'}",
         "{sns: topic}",
         "{webhook: 'https://x/', command: [a]}",
         "{sns: 'arn:aws:sns:a:1:b', secret: x}",
