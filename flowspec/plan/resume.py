@@ -131,7 +131,7 @@ def _refuse_unknown(
         step = f"{places(index)}: step {steps[index]['Name']!r}"
         if renamed:
             raise FlowspecError(
-                f"{step} was not in {renamed.run}; {renamed.step.name!r} completed there, but is not in the spec now: "
+                f"{step} was not in {renamed.run}; {renamed.step.name!r} completed there, and is no longer in the spec: "
                 "if it was renamed, it is done already",
                 remedy=f"give it its old name; or {_CHOOSE}",
             )
