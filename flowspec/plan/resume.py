@@ -1,8 +1,8 @@
-"""Finds the steps that the last run of a flow did not complete: they failed, were cancelled, or never began.
+"""The steps of a flow that are left of its last run: those that failed, were cancelled, or never began.
 
-A run may itself continue an earlier one, and so on: together they are a chain of runs. A step that completed in one of
-them is done. Steps are matched by name and order, not by content, since a failed step is usually changed before it runs
-again. A completed step must have run what the spec says today, or its results are not those that later steps need.
+A run may itself have gone on from an earlier one, and so on: together they are a chain of runs. What one of them
+completed is done. Steps are matched by their names, in order, since what failed is mended before it runs again; what
+completed must have run what the spec says today, or else its results are not those that the rest needs.
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ def remainder(
     places: Callable[[int], str] = lambda index: f"step {index + 1}",
     secrets: Collection[str] = (),
 ) -> Remainder:
-    """Returns which of a request's `steps` a chain of `runs` (oldest first) did not complete.
+    """Returns which of a request's `steps` are left of a chain of `runs`, oldest first.
 
-    `chosen`: the user chose the steps of the first run (--from, --only), so a step that it did not have is not left.
-    `places` returns the place of a step in the spec, for errors; `secrets` are masked in them. Raises FlowspecError
-    when the spec has changed so that what is left is not known.
+    `chosen` says that the user named the steps of the first run: those which it had not are none of what is left.
+    `places` gives the place of a step in the spec, for errors, which tell none of the `secrets`. Raises FlowspecError
+    when the spec has changed so that what is left can't be known.
     """
     last, gone = _last_attempts(steps, runs)
     absent = [index for index in range(len(steps)) if index not in last]
@@ -81,7 +81,7 @@ def remainder(
     notes = [
         *_done_notes(steps, last),
         *(_absent_note(steps[index]["Name"], runs[0].id, chosen=chosen) for index in absent),
-        *(f"step {one.step.name} of {one.run} ({one.step.state}) is no longer in the spec" for one in gone),
+        *(f"step {one.step.name} of {one.run} ({one.step.state}) is not in the spec any more" for one in gone),
         *_changed_notes(steps, last),
     ]
     return Remainder(tuple(left), tuple(notes))
@@ -111,8 +111,8 @@ def _refuse_other_work(
     for index, one in last.items():
         if one.completed and _form(one.config) != _form(steps[index]):
             raise FlowspecError(
-                f"{places(index)}: step {one.step.name!r} completed in {one.run}, but has other arguments now: "
-                f"{_difference(one.config, steps[index], secrets)}; its results may not be those that later steps need",
+                f"{places(index)}: step {one.step.name!r} completed in {one.run}, but is another one today: "
+                f"{_difference(one.config, steps[index], secrets)}; its results may not be those that the rest needs",
                 remedy=f"give the --date and --var of that run; or {_CHOOSE}",
             )
 
@@ -131,14 +131,14 @@ def _refuse_unknown(
         step = f"{places(index)}: step {steps[index]['Name']!r}"
         if renamed:
             raise FlowspecError(
-                f"{step} was not in {renamed.run}; {renamed.step.name!r} completed there, and is no longer in the spec: "
-                "if it was renamed, it is done already",
-                remedy=f"give it its old name; or {_CHOOSE}",
+                f"{step} was not in {renamed.run}, where {renamed.step.name!r} completed, which the spec has no more: "
+                "if that is its name of then, it is done",
+                remedy=f"give it that name; or {_CHOOSE}",
             )
         if index < latest:
             raise FlowspecError(
                 f"{step} is new, and {steps[latest]['Name']!r}, which comes after it, completed in {last[latest].run} "
-                "without it: whether it has to run is not known",
+                "without it: whether it is to run can't be known",
                 remedy=_CHOOSE,
             )
 

@@ -85,7 +85,7 @@ def test_two_at_once_are_one(flow):
     plans = [flow.planned(COUNT + SORT) for _ in range(2)]
     started = apply(plans[0], flow.emr)
     assert apply(plans[1], flow.emr) == type(started)(started.cluster_id, joined=True)
-    # So is one that is made while the new run is active: it is compared with the run that the active one continues.
+    # So is one that is made while the new run is active: it is compared with the run that the active one goes on from.
     assert flow.planned(COUNT + SORT).joins == started.cluster_id
 
 
@@ -107,9 +107,9 @@ def test_an_active_run_is_joined_or_in_the_way(flow):
 
 
 CHANGED = {
-    "renamed": (COUNT.replace("name: count", "name: counts") + SORT, "'count' completed there"),
+    "renamed": (COUNT.replace("name: count", "name: counts") + SORT, "'count' completed"),
     "other work": (COUNT.replace("echo, count", "echo, '2'") + SORT, "'count' then, '2' now"),
-    "before one that is done": (MAIL + COUNT + SORT, "whether it has to run is not known"),
+    "before one that is done": (MAIL + COUNT + SORT, "whether it is to run can't be known"),
 }
 
 
@@ -128,7 +128,7 @@ def test_a_spec_that_has_changed_in_what_is_left(flow):
     assert [one["Name"] for one in made.request["Steps"]][1:] == ["sort", "send"]
     assert f"step sort is FAILED in {cluster}: it has changed since" in made.notes
     assert f"step send is new since {cluster}" in made.notes
-    assert f"step mail of {cluster} (CANCELLED) is no longer in the spec" in made.notes
+    assert f"step mail of {cluster} (CANCELLED) is not in the spec any more" in made.notes
 
 
 def test_steps_of_one_name_are_told_apart_by_their_order(flow):

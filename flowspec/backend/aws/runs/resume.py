@@ -18,7 +18,7 @@ from flowspec.request.compile import Request
 from flowspec.request.origins import locate
 from flowspec.request.selection import sets_up
 
-# Runs that continue one another; each costs a DescribeCluster and a ListSteps.
+# Runs that go on from one another; each costs a DescribeCluster and a ListSteps.
 _MOST_RUNS = 20
 
 
@@ -33,7 +33,7 @@ class Unfinished(NamedTuple):
 def unfinished(emr: Emr, jobflow: JobFlow, request: Request, *, last: str = "") -> Unfinished:
     """Finds which steps of a request the last ended run of its flow did not complete; of `last`, if that is given.
 
-    Reads that run and those that it continues, with their logs where `skip_on_exit` needs them. Raises FlowspecError
+    Reads that run and those that it goes on from, with their logs where `skip_on_exit` needs them. Raises FlowspecError
     when there is no such run, one is just ending, or the spec has changed so that what is left can't be known.
     """
     clusters = _chain(emr, jobflow, last or _last_run(emr, jobflow))
@@ -62,27 +62,26 @@ def _last_run(emr: Emr, jobflow: JobFlow) -> str:
     ending = find_ending(emr, **who)
     if ending:
         raise FlowspecError(
-            f"cluster {ending.id} of this flow is TERMINATING: which of its steps completed is not known yet",
+            f"cluster {ending.id} of this flow is TERMINATING: what it leaves is not known yet",
             remedy=f"wait for its end: flowspec wait {jobflow.path}",
         )
     ended = find_ended(emr, **who)
     if ended is None:
         on = f" on target {jobflow.target}" if jobflow.target else ""
         raise FlowspecError(
-            f"{jobflow.name} has no run{on} that ended in the last {LOOKBACK.days} days: there is nothing to continue",
+            f"{jobflow.name} has no run{on} that ended in the last {LOOKBACK.days} days: nothing to go on from",
             remedy="run all of it: leave out --rerun",
         )
     return ended.id
 
 
 def _chain(emr: Emr, jobflow: JobFlow, last: str) -> list[Cluster]:
-    """Returns a run with its steps, and before it those that it continues, oldest first."""
+    """Returns a run with its steps, and before it those that it goes on from, oldest first."""
     found: list[Cluster] = []
     following = last
     while following and following != CHOSEN:
         if following in {one.id for one in found} or len(found) == _MOST_RUNS:
-            message = f"the runs that {last} continues form a cycle, or are more than {_MOST_RUNS}"
-            raise FlowspecError(message, remedy=_FROM_STEP)
+            raise FlowspecError(f"the runs that {last} goes on from have no beginning", remedy=_FROM_STEP)
         found.append(_read(emr, jobflow, following, last))
         following = found[-1].tags.get(PART_TAG, "")
     return found[::-1]
@@ -98,10 +97,10 @@ def _read(emr: Emr, jobflow: JobFlow, cluster_id: str, last: str) -> Cluster:
         if cluster_id == last:
             raise
         raise FlowspecError(
-            f"run {last} continues {cluster_id}, which can't be read: {error.message}", remedy=_FROM_STEP
+            f"run {last} goes on from {cluster_id}, which can't be read: {error.message}", remedy=_FROM_STEP
         ) from error
     if (cluster.tags.get(FLOW_TAG), cluster.tags.get(TARGET_TAG, "")) != (jobflow.name, jobflow.target):
-        message = f"run {last} continues {cluster_id}, which is a run of another flow or target"
+        message = f"run {last} goes on from {cluster_id}, which is a run of another flow or target"
         raise FlowspecError(message, remedy=_FROM_STEP)
     return cluster
 
