@@ -1,4 +1,4 @@
-"""Finds the steps that the last run of a flow did not complete; for `--rerun failed` where clusters end with their steps."""
+"""Finds the steps that a flow's last run did not complete; for `--rerun failed` where clusters end with their steps."""
 
 from __future__ import annotations
 
