@@ -124,7 +124,7 @@ def _left_over(
 
 def _going_on(plan: Plan, left: Unfinished) -> Plan:
     """The plan of what is left of a run; of nothing, it joins that run, which has ended."""
-    notes = (*plan.notes, f"goes on from {left.run}, the last run of this flow", *left.notes)
+    notes = (*plan.notes, f"continues {left.run}, the last run of this flow", *left.notes)
     if left.indexes:
         return dataclasses.replace(plan, notes=notes, resumes=left.run, kept=left.indexes)
     notes = (*left.notes, f"all steps of {left.run}, the last run of this flow, are done: nothing is left")

@@ -1,11 +1,11 @@
-"""Packs the Python packages of a step into an archive, by pip or uv: the one door to both.
+"""Packs the Python packages of a step into an archive. Only this module runs pip and uv.
 
-Only wheels are taken (`--only-binary=:all:`), so that no package runs code here. One exception is pip's: it builds a
-source archive that a wheel requires by its URL (PyPI takes no such wheels, an index of one's own may).
+Only wheels are taken (`--only-binary=:all:`), so that packages run no code here. There is one exception: pip builds a
+source archive that a wheel requires by URL (PyPI does not accept such wheels, a private index may).
 
 The archive is the same for the same packages on every machine: sorted, without times, bytecode, scripts and the records
-of the installation. It is made in a folder of its own and appears under its name when it is whole, in
-<home>/python/<key>.zip; whoever packs the same at the same moment waits, and finds it there.
+of the installation. It is made in a temporary folder and moved to <home>/python/<key>.zip when it is complete;
+a process that packs the same packages at the same time waits for it and uses it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _TOLD_LINES, _TOLD_CHARACTERS = 4, 200
 # What an installer writes about itself, or for the machine it runs on.
 _OF_INSTALLATION = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json"})
 _COMPILED = re.compile(r"\.(so|pyd|dylib)(\.\d+)*$")
-# `from versions: none` is said of a name that the index lacks, or has no wheel of.
+# pip prints `from versions: none` for a name that the index does not have, or has no wheel of.
 _AT_FAULT = re.compile(
     r"(?:No matching distribution found for|satisfies the requirement"
     r"|Because(?: there (?:is no version|are no versions) of)?)\s+(?!there\b)([A-Za-z0-9][\w.-]*)"
@@ -61,7 +61,7 @@ PYTHONPATH="$here${{PYTHONPATH:+:$PYTHONPATH}}" exec {interpreter} "$@"
 
 
 def packed_asset(asset: Asset, home: Path | None = None) -> Asset:
-    """The asset as a file that can be uploaded: Python packages are packed now, if they were not before.
+    """Returns the asset as a file that can be uploaded; packs its Python packages unless they are packed already.
 
     `home` is the folder of flowspec's state. Raises FlowspecError when they can't be packed: the message names the
     requirement by file:line, and the end of what pip said.
@@ -118,7 +118,7 @@ def put(asset: Asset, path: Path, home: Path | None = None) -> bool:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Holds a lock on a path, however long the other takes: an index may be slow. It ends with its process."""
+    """Holds a lock on a path; waits for it without a limit, since an index may be slow. It ends with the process."""
     with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -126,7 +126,7 @@ def _alone(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _scratch(path: Path) -> Iterator[Path]:
-    """A folder beside a path for making it. What a process left that was killed is removed: the lock is ours."""
+    """Makes a temporary folder beside a path. Removes one that a killed process left, which is safe under the lock."""
     prefix = f"{path.stem}-"
     for left in path.parent.glob(f"{prefix}*"):
         shutil.rmtree(left, ignore_errors=True)
@@ -278,7 +278,7 @@ def _call(packages: Packages, argv: Sequence[str], scratch: Path) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """The environment without the settings of pip that contradict the options; the user's indexes stay."""
+    """Returns the environment without the settings of pip that contradict the options; the user's indexes stay."""
     dropped = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_VIRTUALENV", "PIP_REQUIREMENT")
     kept = {key: value for key, value in os.environ.items() if key not in dropped}
     quiet = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_PROGRESS_BAR": "off", "NO_COLOR": "1"}
@@ -294,7 +294,7 @@ def _pip_platform(packages: Packages) -> list[str]:
 
 
 def _uv_platform(packages: Packages) -> list[str]:
-    """The options of uv, which knows fewer platforms: the newest of them that is not newer than the one wanted."""
+    """Returns the options of uv. It knows fewer platforms: the newest is used that is not newer than the one wanted."""
     version = ["--python-version", packages.version]
     if packages.is_pure or not packages.platforms:
         return version
@@ -324,7 +324,7 @@ def _failure(packages: Packages, program: str, output: str) -> FlowspecError:
 
 
 def _shortened(line: str) -> str:
-    """A line of bounded length: pip lists every version that there is."""
+    """Shortens a line to a bounded length: pip lists every version that there is."""
     return (
         line if len(line) <= _TOLD_CHARACTERS else f"{line[: _TOLD_CHARACTERS // 2]} … {line[-_TOLD_CHARACTERS // 2 :]}"
     )

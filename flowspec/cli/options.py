@@ -127,7 +127,7 @@ CONVERGING = compose_options(
         multiple=True,
         metavar="failed|NAME",
         shell_complete=completed("reruns"),
-        help="Run what failed again; on a cluster that ends with its steps, what its last run left. NAME: a step.",
+        help="Run what failed again; on a cluster that ends with its steps, all that did not complete. NAME: a step.",
     ),
     click.option(
         "--cancel-removed",

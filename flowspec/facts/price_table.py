@@ -61,17 +61,17 @@ PriceTable: TypeAlias = Mapping[str, RegionPrices]
 
 @cache
 def packaged_table() -> PriceTable:
-    """The table that comes with flowspec."""
+    """Returns the table that comes with flowspec."""
     return _table(json.loads(Path(__file__).with_name("prices.json").read_text("utf-8")), own=False)
 
 
 def own_table_path() -> Path:
-    """The file of the user's table, in the folder of all state."""
+    """Returns the path of the user's table, in flowspec's state folder."""
     return state_folder() / "prices.json"
 
 
 def own_table() -> PriceTable:
-    """The table that the user's last updates wrote; empty if there is none. Raises FlowspecError if it is damaged."""
+    """Returns the table that the user's updates wrote, or an empty one. Raises FlowspecError if it is damaged."""
     try:
         path = own_table_path()
         found = path.stat()
@@ -158,8 +158,8 @@ def _amount(value: Any, at: str) -> float:
 def update_own_table(region: str, found: RegionPrices) -> Path:
     """Puts the prices of a region into the user's table, in place of older ones; all other rows of it stay.
 
-    The file is replaced as a whole: who is killed in between leaves the old one. Raises FlowspecError when the old one
-    is damaged, or the new one can't be written.
+    The file is replaced as a whole: a process that is killed before leaves the old one. Raises FlowspecError when
+    the old one is damaged, or the new one can't be written.
     """
     path = own_table_path()
     empty: dict[str, Any] = {"currency": "USD", "members": ["ec2", "emr"], "regions": {}}
@@ -200,7 +200,7 @@ def _volumes_document(volumes: Mapping[str, VolumeRates]) -> dict[str, Any]:
 
 
 def _write_whole(path: Path, text: str) -> None:
-    # Always of the same name: what a killed update leaves is overwritten by the next one.
+    # Always the same name: the file of a killed update is overwritten by the next one.
     new = path.with_name(f"{path.name}.new")
     with new.open("w", encoding="utf-8") as file:
         file.write(text)

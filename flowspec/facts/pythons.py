@@ -1,4 +1,4 @@
-"""The Python of EMR's releases, and the wheels that their operating systems can load.
+"""Lists the Python versions of EMR's releases, and the wheels that their operating systems can load.
 
 Sources: the row "Python" of "Application versions in Amazon EMR 7.x releases" (Release Guide); for 5.x and 6.x, "How do
 I upgrade my Python version on Amazon EMR" (AWS re:Post) and the Python of the Amazon Linux that the Management Guide
@@ -43,7 +43,7 @@ _UNKNOWN_FROM = (8, 0, 0)
 
 
 def python_of(label: str | None) -> ReleasePython | None:
-    """The Python of a release; None where it is not known, and for AMI versions."""
+    """Returns the Python of a release; None where it is not known, and for AMI versions."""
     version = parse(label)
     if version is None or version >= _UNKNOWN_FROM:
         return None
@@ -51,7 +51,7 @@ def python_of(label: str | None) -> ReleasePython | None:
 
 
 def glibc_of(label: str | None) -> int:
-    """The minor version of a release's C library; of an unknown one that of the newest known, or the oldest, before."""
+    """Returns the minor version of a release's glibc; of the newest or oldest known where the release is not known."""
     known, version = python_of(label), parse(label)
     if known:
         return known.glibc
@@ -59,11 +59,11 @@ def glibc_of(label: str | None) -> int:
 
 
 def wheel_platforms(glibc: int, architecture: str) -> tuple[str, ...]:
-    """The platform tags of wheels for a glibc and an architecture ("x86_64", "aarch64"), newest first."""
+    """Returns the platform tags of wheels for a glibc and an architecture ("x86_64", "aarch64"), newest first."""
     newer = [f"manylinux_2_{minor}_{architecture}" for minor in range(glibc, _OLDEST_GLIBC - 1, -1)]
     return (*newer, f"manylinux2014_{architecture}", f"linux_{architecture}")
 
 
 def architecture_of(instance_type: str) -> str:
-    """The architecture of an EC2 instance type, as wheels name it; "" of a type that is not known."""
+    """Returns the architecture of an EC2 instance type, as wheels name it; "" for a type that is not known."""
     return _OF_EC2.get(str(fact_of(instance_type, "Architecture")), "")

@@ -87,7 +87,7 @@ class Plan:
     `fallback` are the requests to launch with when there is no capacity for this one, in order, and `launch_retries`
     how often a launch that fails before a step ran is repeated.
     `cost` is the estimate of the wanted cluster's cost; None on this machine, which costs nothing.
-    `omitted` are the steps that a run of some steps leaves out, `resumes` the id of the run that it goes on from ("" if
+    `omitted` are the steps that a run of some steps leaves out, `resumes` the id of the run that it continues ("" if
     the user named the steps), and `kept` the indexes of the steps that are left of that run; None for any other plan.
     `awaits` are the ids of its steps that are the spec's and not over yet; None where all of its steps are the run's.
     """

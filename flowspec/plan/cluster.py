@@ -27,7 +27,7 @@ WATCH_TAG, WATCHER_TAG = "flowspec:watch", "flowspec:watcher"
 TIMED_OUT_TAG, REPEATED_TAG = "flowspec:timed-out", "flowspec:repeated"
 # On a cluster that was launched for want of capacity elsewhere: the number of the alternative, from 1.
 FALLBACK_TAG = "flowspec:fallback"
-# On a cluster that runs a part of its flow's steps: the id of the run that it goes on from (`--rerun failed`), or
+# On a cluster that runs a part of its flow's steps: the id of the run that it continues (`--rerun failed`), or
 # CHOSEN where its user named the steps (`--from`, `--only`).
 PART_TAG, CHOSEN = "flowspec:part-of", "-"
 # On a cluster that was ended because another apply was earlier: the id of the one that stayed.

@@ -1,8 +1,9 @@
-"""The steps of a flow that are left of its last run: those that failed, were cancelled, or never began.
+"""Finds the steps that the last run of a flow did not complete: those that failed, were cancelled, or never began.
 
-A run may itself have gone on from an earlier one, and so on: together they are a chain of runs. What one of them
-completed is done. Steps are matched by their names, in order, since what failed is mended before it runs again; what
-completed must have run what the spec says today, or else its results are not those that the rest needs.
+A run may itself continue an earlier one, and so on: together they are a chain of runs. A step that one of them
+completed is done. Steps are matched by their names, in order, since a step that failed is usually corrected before it
+runs again. A completed step must have run what the spec says today; otherwise its results are not those that the
+remaining steps need.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Attempt(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Remainder:
-    """The `indexes` of the request's steps that are left, and `notes` for the plan on how they were found."""
+    """The `indexes` of the request's remaining steps, and `notes` for the plan on how they were found."""
 
     indexes: tuple[int, ...]
     notes: tuple[str, ...]
@@ -65,11 +66,11 @@ def remainder(
     places: Callable[[int], str] = lambda index: f"step {index + 1}",
     secrets: Collection[str] = (),
 ) -> Remainder:
-    """Returns which of a request's `steps` are left of a chain of `runs`, oldest first.
+    """Returns which of a request's `steps` a chain of `runs`, oldest first, did not complete.
 
-    `chosen` says that the user named the steps of the first run: those which it had not are none of what is left.
-    `places` gives the place of a step in the spec, for errors, which tell none of the `secrets`. Raises FlowspecError
-    when the spec has changed so that what is left can't be known.
+    `chosen` says that the user named the steps of the first run: steps that it did not have do not remain to be run.
+    `places` gives the place of a step in the spec, for errors; they do not show the `secrets`. Raises FlowspecError
+    when the spec has changed so that the remaining steps can't be determined.
     """
     last, gone = _last_attempts(steps, runs)
     absent = [index for index in range(len(steps)) if index not in last]
@@ -88,7 +89,7 @@ def remainder(
 
 
 def _last_attempts(steps: Sequence[StepConfig], runs: Sequence[Run]) -> tuple[dict[int, Attempt], list[Attempt]]:
-    """The last attempt at each step of the spec, by its index; and those at steps that the spec has no more."""
+    """Returns the last attempt at each step of the spec, by its index, and those at steps that are no longer in it."""
     last: dict[int, Attempt] = {}
     gone: list[Attempt] = []
     for run in runs:
@@ -96,7 +97,7 @@ def _last_attempts(steps: Sequence[StepConfig], runs: Sequence[Run]) -> tuple[di
         for config, step in run.steps:
             by_name[step.name].append(Attempt(config, step, run.id))
         for index, config in enumerate(steps):
-            # A run had the steps that those before it had left.
+            # A run has the steps that the runs before it did not complete.
             if by_name[config["Name"]] and not (index in last and last[index].completed):
                 last[index] = by_name[config["Name"]].pop(0)
         names = {config["Name"] for config in steps}
@@ -124,33 +125,33 @@ def _refuse_unknown(
     gone: Sequence[Attempt],
     places: Callable[[int], str],
 ) -> None:
-    """Raises FlowspecError for a step that no run had, and that may be one of theirs under another name."""
+    """Raises FlowspecError for a step that no run had, and that may be one of their steps under another name."""
     renamed = next((one for one in gone if one.completed), None)
     latest = max((index for index, one in last.items() if one.completed), default=-1)
     for index in absent:
         step = f"{places(index)}: step {steps[index]['Name']!r}"
         if renamed:
             raise FlowspecError(
-                f"{step} was not in {renamed.run}, where {renamed.step.name!r} completed, which the spec has no more: "
-                "if that is its name of then, it is done",
-                remedy=f"give it that name; or {_CHOOSE}",
+                f"{step} was not in {renamed.run}, where {renamed.step.name!r} completed, which is no longer in "
+                "the spec: if it is the same step under its earlier name, it is done",
+                remedy=f"give it that name again; or {_CHOOSE}",
             )
         if index < latest:
             raise FlowspecError(
                 f"{step} is new, and {steps[latest]['Name']!r}, which comes after it, completed in {last[latest].run} "
-                "without it: whether it is to run can't be known",
+                "without it: it is not known whether it should run",
                 remedy=_CHOOSE,
             )
 
 
 def _form(config: StepConfig, *, files: bool = False) -> str:
-    """The identity of a step without the hashes of local files, or with `files` with them."""
+    """Returns the identity of a step without the hashes of local files, or with `files` with them."""
     plain = config if files else json.loads(_HASH.sub("/", json.dumps(config, ensure_ascii=False)))
     return step_identity(plain)
 
 
 def _difference(before: StepConfig, after: StepConfig, secrets: Collection[str]) -> str:
-    """The first argument in which two StepConfigs differ."""
+    """Returns the first argument in which two StepConfigs differ."""
     old, new = (_words(one) for one in (before, after))
     masked_old, masked_new = mask(old, secrets), mask(new, secrets)
     at = next((index for index, (one, other) in enumerate(zip(old, new, strict=False)) if one != other), None)

@@ -1,12 +1,12 @@
-"""What a spec says about its runs that is not in the request: hooks, further launches, the budget, policies of steps.
+"""Compares the settings of runs that are not in the request: hooks, further launches, the budget, policies of steps.
 
 EMR knows nothing of it. A review compares it in two specs; a plan compares it with what the last apply left in tags of
 the cluster: the steps' policies (`flowspec.plan.supervision`), and the rest as
 
     flowspec:watch-settings    budget.hourly=20 fallback=2@3f2a1b hooks.on_end=command+webhook:2@77ab01 launch_retries=1
 
-Numbers are there as they are; of hooks and alternatives there is how many of which kind, and a digest, from which
-nobody reads a secret (`flowspec.request.public_form`).
+Numbers are there as they are; for hooks and alternatives there are the number and kind, and a digest that
+reveals no secret (`flowspec.request.public_form`).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _DIGEST = 6
 
 
 class _Setting(NamedTuple):
-    """A setting: what it is for people, in a tag, and when a change of it has an effect."""
+    """A setting: its text for people and for a tag, and when a change of it takes effect."""
 
     text: str
     mark: str
@@ -49,7 +49,7 @@ class _Setting(NamedTuple):
 
 
 def _settings(jobflow: JobFlow) -> dict[str, _Setting]:
-    """The settings of a spec by their addresses in it, in the order in which they are shown."""
+    """Returns the settings of a spec by their addresses in it, in the order in which they are shown."""
     fields, found = jobflow.fields, {}
     for event, hooks in sorted(fields.get("hooks", {}).items()):
         if hooks:
@@ -70,7 +70,7 @@ def _settings(jobflow: JobFlow) -> dict[str, _Setting]:
 
 
 def settings_texts(jobflow: JobFlow) -> dict[str, str]:
-    """The settings of a spec in words, by their addresses in it."""
+    """Returns the settings of a spec in words, by their addresses in it."""
     return {address: one.text for address, one in _settings(jobflow).items()}
 
 
@@ -79,7 +79,7 @@ def _kind(hook: Mapping[str, Any]) -> str:
 
 
 def hook_text(hook: Mapping[str, Any]) -> str:
-    """A hook for people: of a webhook only the host, since its path may be a token."""
+    """Returns a hook as text for people: of a webhook only the host, since its path may be a token."""
     kind = _kind(hook)
     if kind == "webhook":
         return f"webhook to {host_of(hook[kind]) or 'a host not known here'}{', signed' if hook.get('secret') else ''}"
@@ -92,13 +92,13 @@ def _digest(values: Sequence[Mapping[str, Any]], secrets: Collection[str]) -> st
 
 
 def settings_tags(jobflow: JobFlow) -> dict[str, str]:
-    """The tag by which a later plan knows the settings; none where there are no settings."""
+    """Returns the tag from which a later plan reads the settings; none if there are no settings."""
     value = " ".join(f"{address}={mark}" for address, mark in sorted(_marks(_settings(jobflow)).items()))
     return {SETTINGS_TAG: value} if value else {}
 
 
 def _marks(settings: Mapping[str, _Setting]) -> dict[str, str]:
-    """The settings as a tag has them: digests alone, where the rest does not fit into one."""
+    """Returns the settings in the form of a tag: only digests, if the rest does not fit."""
     marks = {address: one.mark for address, one in settings.items()}
     if sum(len(address) + len(mark) + 2 for address, mark in marks.items()) <= TAG_VALUE:
         return marks
@@ -106,13 +106,13 @@ def _marks(settings: Mapping[str, _Setting]) -> dict[str, str]:
 
 
 def read_settings(tags: Mapping[str, str]) -> dict[str, str]:
-    """The settings in a cluster's tags: their addresses, with numbers, or kinds and digests."""
+    """Returns the settings in a cluster's tags: their addresses, with numbers, or kinds and digests."""
     words = (word.partition("=") for word in tags.get(SETTINGS_TAG, "").split())
     return {address: mark for address, separator, mark in words if separator}
 
 
 def known_settings(tags: Mapping[str, str]) -> dict[str, Any]:
-    """The keys of a spec that a cluster's tags hold whole."""
+    """Returns the keys of a spec whose values are complete in a cluster's tags."""
     found: dict[str, Any] = {}
     for address, mark in read_settings(tags).items():
         if address == "launch_retries" and mark.isdecimal():
@@ -125,7 +125,7 @@ def known_settings(tags: Mapping[str, str]) -> dict[str, Any]:
 
 
 def unknown_settings(tags: Mapping[str, str]) -> Iterator[str]:
-    """Yields the settings that a cluster's tags do not hold whole: `hooks.on_end (command, 2 webhooks)`."""
+    """Yields the settings that are not complete in a cluster's tags: `hooks.on_end (command, 2 webhooks)`."""
     for address, mark in read_settings(tags).items():
         if "@" in mark:
             yield f"{address} ({mark_text(address, mark)})"
@@ -136,7 +136,7 @@ _NUMBER = re.compile(r"\d{1,15}(\.\d{1,15})?(e[+-]\d{1,2})?", re.ASCII)
 
 
 def mark_text(address: str, mark: str) -> str:
-    """A setting that a tag has, for people: `2 alternatives`, `command, 2 webhooks`, `20 USD an hour`."""
+    """Returns a setting in a tag as text for people: `2 alternatives`, `command, 2 webhooks`, `20 USD an hour`."""
     value = mark.partition("@")[0]
     if not value:
         return "(another value)"
@@ -151,7 +151,7 @@ def mark_text(address: str, mark: str) -> str:
 def unattended_changes(
     jobflow: JobFlow, policies: Mapping[str, StepPolicy], cluster: Cluster, steps: Mapping[int, Mapping[str, Any]]
 ) -> Iterator[Change]:
-    """Yields what an apply changes of what a watcher of a living cluster goes by, which its tags hold.
+    """Yields the changes that an apply makes to the settings in a running cluster's tags, which its watcher uses.
 
     `steps` are the StepConfigs of the request that are on the cluster already, by their index; those that the apply
     adds bring their policies with them.
@@ -163,7 +163,7 @@ def unattended_changes(
         yield from _policy_changes(config["Name"], old, new, ("Steps", index))
     mine = {config_token(config) for config in steps.values()}
     for step in cluster.steps:
-        # A step that is over is nothing that a watcher of this cluster would do something about.
+        # A watcher of this cluster does nothing about a step that has ended.
         if (token := token_of(step)) in before and token not in mine and not step.has_ended:
             yield from _policy_changes(step.name, before[token], policies.get(token, StepPolicy()))
     then, now = read_settings(cluster.tags), _settings(jobflow)
@@ -211,7 +211,7 @@ _PLACES = ("backend", "region", "profile", "endpoint_url", "staging")
 
 
 def compare_specs(before: JobFlow | None, after: JobFlow) -> Iterator[Change]:
-    """Yields what `after` changes of what no request holds; without a spec `before`, all of it."""
+    """Yields the changes of `after` that no request shows; without a spec `before`, all settings."""
     yield from _hooks(before, after)
     then, now = _settings(before) if before else {}, _settings(after)
     for address in dict.fromkeys((*now, *then)):
@@ -261,7 +261,7 @@ def _tool_changes(before: JobFlow | None, after: JobFlow) -> Iterator[Change]:
 
 
 def _steps(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, Change]]:
-    """Yields the changes of steps of one name, the k-th of it with the k-th of it, with the later ones' indexes."""
+    """Yields the changes of steps with the same name, in order, with the index in the later spec."""
     earlier: dict[str, list[Mapping[str, Any]]] = {}
     for step in before:
         earlier.setdefault(step["name"], []).append(step)
@@ -276,7 +276,7 @@ def _steps(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any
 
 
 def new_commands(before: JobFlow | None, after: JobFlow) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Yields the place in the spec and the text of each command hook of `after` that `before` has not."""
+    """Yields the place in the spec and the text of each command hook of `after` that is not in `before`."""
     then = before.fields.get("hooks", {}) if before else {}
     known = [one["command"] for hooks in then.values() for one in hooks if "command" in one]
     for event, hooks in after.fields.get("hooks", {}).items():

@@ -1,4 +1,4 @@
-"""Columns of text as wide as a terminal shows them: letters of East Asia and emoji take two cells, accents none."""
+"""Aligns columns of text by their width on a terminal: East Asian characters and emoji take two cells, accents none."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def cells(text: str) -> int:
-    """Returns the number of a terminal's cells that a line takes."""
+    """Returns the number of terminal cells that a line takes."""
     if text.isascii():
         return len(text)
     # Not at the top: a report without such a letter does not need it, and it takes 40 ms.
@@ -16,11 +16,11 @@ def cells(text: str) -> int:
 
 
 def padded(text: str, width: int) -> str:
-    """Returns a text with blanks behind it up to a number of cells."""
+    """Returns a text, padded with spaces to a number of cells."""
     return text + " " * (width - cells(text))
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Returns a line for each row, its cells below those of the other rows, with two blanks between them."""
+    """Returns a line for each row, its cells below those of the other rows, with two spaces between them."""
     widths = [max(map(cells, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(map(padded, row, widths)).rstrip() for row in rows]

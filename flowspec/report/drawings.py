@@ -1,4 +1,4 @@
-"""The graph of a flow's steps and data as SVG: a file of its own, for dark and light, with the same in words.
+"""Draws the graph of a flow's steps and data as an SVG file, for dark and light mode, with a description in words.
 
 Steps are a column in their order. Data from outside are left of it, what a step writes or names right of it, each in
 the row of its first use. Every use has a row of its own at its step, so that no two lines lie on each other; a place of
@@ -20,7 +20,7 @@ from flowspec.request.graph import Graph
 
 # Pixels. A character of a 12 pixel monospaced font is 7.2 wide; browsers differ by a few per cent.
 _CHARACTER, _ROW, _BOX, _LANE, _PAD = 7.5, 30, 24, 14, 10
-# Longer texts are cut, and whole in the tooltip.
+# Longer texts are shortened; the tooltip has the whole text.
 _LONGEST_NAME, _LONGEST_URI = 36, 48
 
 
@@ -86,15 +86,15 @@ class _Layout:
             side.allot_lanes()
 
     def _side(self, uri: str, kind: str) -> _Side:
-        """The side where a place is already; left if it is first read, and so comes from outside."""
+        """Returns the side where a place is already; left if it is read first, and so comes from outside."""
         known = [side for side in (self.left, self.right) if uri in side.nodes]
         return known[0] if known else self.left if kind in {"reads", "uses"} else self.right
 
 
 def _uses(graph: Graph) -> dict[int, list[tuple[str, str]]]:
-    """The places of data that each step uses, each once for a kind of use.
+    """Returns the places of data that each step uses, each once for a kind of use.
 
-    A folder in another's is also of the step that writes the other.
+    A folder inside another one also belongs to the step that writes the outer one.
     """
     found: dict[int, dict[tuple[str, str], None]] = defaultdict(dict)
     writes = {(one.step, one.uri) for one in graph.links if one.verb == "writes"}
@@ -107,7 +107,7 @@ def _uses(graph: Graph) -> dict[int, list[tuple[str, str]]]:
 
 
 def draw(graph: Graph, words: str, shown: Callable[[str], str]) -> str:
-    """Draws a graph as an SVG document. `words` say the same to who can't see it; `shown` masks and escapes a text."""
+    """Draws a graph as an SVG document. `words` describe it to screen readers; `shown` masks and escapes a text."""
     layout, figure = _Layout(graph), _Figure(shown)
     names = [_cut(shown(f"{index + 1}. {name}"), _LONGEST_NAME) for index, name in enumerate(graph.steps)]
     figure.place(layout, names)
@@ -198,7 +198,7 @@ class _Figure:
 
 
 def _line(edge: _Edge, row: int, outer: int, lane: int, inner: int) -> str:
-    """A line between the data at `outer`, in `row`, and the step at `inner`, along the lane."""
+    """Returns a line between the data at `outer`, in `row`, and the step at `inner`, along the lane."""
     points = [(outer, _middle(row)), (lane, _middle(row)), (lane, _middle(edge.row)), (inner, _middle(edge.row))]
     if edge.kind in {"writes", "within"}:
         points.reverse()
@@ -221,12 +221,12 @@ def _gap(side: _Side) -> int:
 
 
 def _cells(text: str) -> int:
-    """The width of a text in characters of a monospaced font."""
+    """Returns the width of a text in characters of a monospaced font."""
     return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
 
 
 def _cut(text: str, longest: int) -> str:
-    """The text, without its middle if it is too long: URIs often differ at their ends."""
+    """Returns the text, without its middle if it is too long: URIs often differ at their ends."""
     if _cells(text) <= longest:
         return text
     half = longest // (2 if text.isascii() else 4)

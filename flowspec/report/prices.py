@@ -1,4 +1,4 @@
-"""Tables of prices as text and as JSON data."""
+"""Formats tables of prices as text and as JSON data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Shown(NamedTuple):
 
 
 def price_lines(shown: Sequence[Shown]) -> str:
-    """One line an instance type, one a type of volumes; then the sources that their last column names."""
+    """Returns a line for each instance type and each volume type; then the sources that the last column refers to."""
     sources: dict[str, int] = {}
     instances = [
         (
@@ -65,7 +65,7 @@ def _table(origin: Origin) -> str:
 
 
 def price_documents(shown: Iterable[Shown]) -> list[dict[str, Any]]:
-    """Prices for programs: USD an hour, of volumes USD a month; null where they are not known."""
+    """Returns prices as plain data: USD an hour, of volumes USD a month; null where they are not known."""
     return [
         {
             "region": region,

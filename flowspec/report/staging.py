@@ -1,4 +1,4 @@
-"""Staged files as text and plain data."""
+"""Formats staged files as text and as plain data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flowspec.report.columns import aligned
 
 
 def as_text(files: Sequence[StagedFile], users: Mapping[str, str]) -> str:
-    """A line for each file; `users` are what uses files, by their hashes."""
+    """Returns a line for each file; `users` maps the hashes of files to what uses them."""
     rows = [
         (f"{one.modified:%Y-%m-%d %H:%M}", f"{one.size:,}", visible(users.get(one.sha256, "")), visible(one.uri))
         for one in files
@@ -26,7 +26,7 @@ def total(files: Iterable[StagedFile]) -> str:
 
 
 def document(one: StagedFile, users: Mapping[str, str]) -> dict[str, Any]:
-    """A file for programs: plain data, `used_by` null where nothing is known to use it."""
+    """Returns a file as plain data, for programs: `used_by` null where nothing is known to use it."""
     return {
         "uri": one.uri,
         "sha256": one.sha256,

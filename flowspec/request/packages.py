@@ -1,4 +1,4 @@
-"""The Python packages of a step: an archive that is named here, and packed by `apply` only if it is not staged yet.
+"""Names the archive of a step's Python packages; `apply` packs it only if it is not staged yet.
 
 Its name holds the hash of all that decides its content: the requirements, local wheels, the version of Python, the
 platform, and the format of the archive. So a request can be compiled, and a plan be made, without asking an index.
@@ -33,7 +33,7 @@ LINK = "python_env"
 LOCAL_STAGING = "s3://flowspec-python-packages"
 """Where the archives are on the embedded EMR, whose S3 is a folder of its home."""
 
-# Part of the hash: another content for the same requirements needs another number.
+# Part of the hash: increase it when the content for the same requirements changes.
 _FORMAT = 1
 _SHOWN = 3
 
@@ -65,7 +65,7 @@ class Packages:
 
     @property
     def told(self) -> str:
-        """What is packed, for people."""
+        """Returns a description of the archive for people."""
         only = "any platform" if self.is_pure else self.architecture
         return f"{self.requirements.path.name} for Python {self.version} on {only}"
 
@@ -127,12 +127,12 @@ def _hash_of(path: Path) -> str:
 
 
 def for_this_machine(packages: Packages) -> Packages:
-    """The same packages for the Python of this machine: those for EMR's may not run here."""
+    """Returns the same packages for the Python of this machine: those for EMR's may not run here."""
     return _local(packages.requirements, packages.is_pure)
 
 
 def python_here() -> str:
-    """The version ("3.11") of the `python3` on PATH, which scripts of steps are run by here; nothing is run.
+    """The version ("3.11") of the `python3` on PATH, which runs the scripts of steps here. Runs nothing.
 
     Its file is called python3.11, behind the links. Where it is not (pyenv has a script there), it is taken for the
     version that runs flowspec.
@@ -189,7 +189,7 @@ def _add(packages: Packages, at: NodePath, files: Files) -> str | None:
 
 
 def wanted_version(step: SpecStep) -> str:
-    """The version of Python that a step asks for, or that its release has; "" where neither is known."""
+    """Returns the version of Python that a step asks for, or that its release has; "" where neither is known."""
     fields = (_given(step) or ({}, ()))[0]
     release = python_of(step.files.jobflow.fields.get("release_label"))
     return str(fields.get("version") or (release.versions[0] if release else ""))
@@ -270,7 +270,7 @@ def _architecture(fields: Mapping[str, Any], flow: JobFlow, at: NodePath, files:
 
 
 def _instance_types(fields: Mapping[str, Any]) -> Iterator[str]:
-    """The instance types that a flow may run on, those of its fallbacks, too."""
+    """Returns the instance types that a flow may run on, those of its fallbacks included."""
     yield from (fields[key] for key in ("master_instance_type", "slave_instance_type") if key in fields)
     yield from (one["type"] for one in fields.get("instance_groups", ()) if "type" in one)
     for fleet in fields.get("instance_fleets", ()):

@@ -77,7 +77,7 @@ class Entry(NamedTuple):
 
     @property
     def root(self) -> Requirement:
-        """The requirement without what says where and when it counts; a local wheel's is its name (PEP 427)."""
+        """The parsed requirement; for a local wheel, a requirement of its name (PEP 427)."""
         return self.requirement or Requirement(self.path.name.partition("-")[0] if self.path else self.text)
 
     @property
@@ -125,7 +125,7 @@ class Requirements:
 
     @property
     def is_offline(self) -> bool:
-        """True if packages come from local folders only, whose content tells the versions."""
+        """True if packages come from local folders only, whose content determines the versions."""
         links = [one for one in self.options if one.name == "--find-links"]
         return any(one.name == "--no-index" for one in self.options) and all(one.folder for one in links)
 
@@ -147,7 +147,7 @@ def credentials(text: str) -> Iterator[str]:
 
 
 def read_requirements(path: Path, tree: Path) -> Requirements:
-    """Reads a file and those that it includes, without running or asking anything.
+    """Reads a file and those that it includes, without running code or asking an index.
 
     Files and wheels outside of `tree` are refused: findings quote lines. What is wrong is in `problems`.
     """
@@ -325,7 +325,7 @@ def _text(path: Path) -> str:
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Yields the lines that say something, with the numbers of where they begin, joined and without comments."""
+    """Yields the lines that are not empty, joined and without comments, with the numbers of their first lines."""
     parts: list[str] = []
     begins = 0
     for number, line in enumerate(text.splitlines(), 1):
@@ -334,7 +334,7 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
         parts.append(line[:-1] if is_joined else line)
         if is_joined:
             continue
-        # A comment in a joined line ends it, as pip has it.
+        # A comment in a joined line ends it, as in pip.
         whole = _COMMENT.sub("", " ".join(parts)).strip()
         parts = []
         if whole:

@@ -85,7 +85,7 @@ def test_two_at_once_are_one(flow):
     plans = [flow.planned(COUNT + SORT) for _ in range(2)]
     started = apply(plans[0], flow.emr)
     assert apply(plans[1], flow.emr) == type(started)(started.cluster_id, joined=True)
-    # So is one that is made while the new run is active: it is compared with the run that the active one goes on from.
+    # So is one that is made while the new run is active: it is compared with the run that the active one continues.
     assert flow.planned(COUNT + SORT).joins == started.cluster_id
 
 
@@ -109,7 +109,7 @@ def test_an_active_run_is_joined_or_in_the_way(flow):
 CHANGED = {
     "renamed": (COUNT.replace("name: count", "name: counts") + SORT, "'count' completed"),
     "other work": (COUNT.replace("echo, count", "echo, '2'") + SORT, "'count' then, '2' now"),
-    "before one that is done": (MAIL + COUNT + SORT, "whether it is to run can't be known"),
+    "before one that is done": (MAIL + COUNT + SORT, "it is not known whether it should run"),
 }
 
 

@@ -1,8 +1,8 @@
 """Reads the on-demand prices of a region from AWS's price list: instances for EC2 and for EMR, and EBS volumes.
 
 Calls GetProducts of the Price List API only, whose answers are JSON texts of products with their terms ("Reading the
-price list files", AWS Billing User Guide). Several products may fit a filter: what has two prices is left out, and
-named in the notes, as is what has none.
+price list files", AWS Billing User Guide). Several products may fit a filter: a type with two prices or none is left
+out, and named in the notes.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _PER_UNIT = {"GB-Mo": 1, "GB-month": 1, "IOPS-Mo": 1, "MiBps-Mo": 1, "GiBps-mo":
 
 
 class FoundPrices(NamedTuple):
-    """The prices that the price list has of a region, and sentences on those that it lacks."""
+    """The prices of a region in the price list, and notes on those that it lacks."""
 
     prices: RegionPrices
     notes: tuple[str, ...]
@@ -54,7 +54,7 @@ class FoundPrices(NamedTuple):
 def find_prices(emr: Emr, types: Iterable[str] = (), today: date | None = None) -> FoundPrices:
     """Reads the prices of the connection's region: of all instance types that EMR has a price for, or of `types`.
 
-    Raises ServiceError when AWS refuses, and FlowspecError when the price list has nothing of the region.
+    Raises ServiceError when AWS refuses, and FlowspecError when the price list has no price of the region.
     """
     region = emr.region
     if region.startswith("cn-"):
@@ -82,7 +82,7 @@ def _has(several: list[str]) -> str:
 
 
 def _all_of(ask: Ask, service: str, filters: Mapping[str, str], types: tuple[str, ...]) -> Iterator[Json]:
-    """The products of all instance types, or of these: then one question each, since all are some thousand."""
+    """Yields the products of all instance types, or of these: then with one call each, since all are some thousand."""
     if not types:
         yield from _products(ask, service, filters)
     for name in types:
@@ -122,7 +122,7 @@ def _product(text: str) -> Json:
 
 
 def _fits(product: Json, filters: Mapping[str, str]) -> bool:
-    """True if a product is what was asked for; the price list has such of Outposts and local zones, too."""
+    """Returns whether a product is what was asked for; the price list also has products of Outposts and local zones."""
     attributes = {"productFamily": product.get("productFamily"), **product["attributes"]}
     is_here = attributes.get("locationType", "AWS Region") == "AWS Region"
     return is_here and all(attributes.get(name) == value for name, value in filters.items())
@@ -137,7 +137,7 @@ def _by_type(products: Iterable[Json], service: str, notes: list[str]) -> dict[s
 
 
 def _sole(prices: Mapping[str, set[float]], service: str, notes: list[str]) -> dict[str, float]:
-    """The prices of what has just one; a price of 0 is that of a reservation or a free tier."""
+    """Returns the prices of types that have just one; a price of 0 belongs to a reservation or a free tier."""
     paid = {name: sorted(one for one in found if one > 0) for name, found in prices.items()}
     notes += [
         f"{name} is left out: {service} has {'no price' if not found else f'the prices {found}'} of it"
@@ -148,7 +148,7 @@ def _sole(prices: Mapping[str, set[float]], service: str, notes: list[str]) -> d
 
 
 def _on_demand(product: Json) -> Iterator[tuple[str, float]]:
-    """The units and prices in USD of a product on demand; of a price in tiers the first."""
+    """Yields the units and on-demand prices in USD of a product; of a price with tiers, the first tier."""
     for offer in product["terms"].get("OnDemand", {}).values():
         for one in offer.get("priceDimensions", {}).values():
             usd = one.get("pricePerUnit", {}).get("USD")

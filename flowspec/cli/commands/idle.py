@@ -1,4 +1,4 @@
-"""`flowspec idle`: clusters of ours that do nothing."""
+"""`flowspec idle`: lists idle clusters that flowspec started."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def command(  # noqa: PLR0917 - click passes options by name
     format_: str,
     **options: Any,
 ) -> int:
-    """List the clusters that flowspec made and that have nothing to do: since when, and the instance hours of that.
+    """List idle clusters that flowspec started: since when, the instance hours since then, and what they cost.
 
-    A cluster is idle since its last step ended, or since it was ready.
+    A cluster is idle from the end of its last step, or from the time when it was ready.
     """
     from flowspec.backend.aws.client import connect
     from flowspec.backend.aws.manage.inventory import idle_clusters
@@ -65,7 +65,7 @@ def command(  # noqa: PLR0917 - click passes options by name
 
 
 def _end(emr: Emr, idle: IdleCluster, *, unprotect: bool) -> str:
-    """Terminates one; says what became of it. One that is refused keeps none of the others from ending."""
+    """Terminates a cluster and prints the result. If EMR refuses it, the other clusters are still terminated."""
     from flowspec.backend.aws.manage.inventory import end_idle
 
     try:

@@ -1,4 +1,4 @@
-"""`flowspec prices show` and `flowspec prices update`: the prices that estimates are made with."""
+"""`flowspec prices show` and `flowspec prices update`: the prices that estimates use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flowspec.cli.output import ewarn, print_result
 
 @click.group("prices", epilog="Example: flowspec prices update --region eu-west-1")
 def command() -> None:
-    """Show the prices that estimates are made with, and read newer ones, or those of other regions, from AWS."""
+    """Show the prices that estimates use, and read today's prices of a region from AWS."""
 
 
 @command.command("show", epilog="Example: flowspec prices show m5.xlarge r6g.2xlarge --region us-east-1")
@@ -21,9 +21,9 @@ def command() -> None:
 @click.option("--region", metavar="REGION", help="Those of this region; default: of all that there are.")
 @output_format("text", "json")
 def show(types: tuple[str, ...], region: str | None, format_: str) -> int:
-    """Show prices, each with its date and source: those of your own table, else those that come with flowspec.
+    """Show prices, each with its date and source: from your own table, else from the one that comes with flowspec.
 
-    Without a TYPE all are shown, and those of EBS volumes.
+    Without a TYPE, all prices are shown, those of EBS volumes included.
     """
     from flowspec.errors import NothingFound
     from flowspec.facts.price_table import RegionPrices
@@ -54,9 +54,9 @@ def show(types: tuple[str, ...], region: str | None, format_: str) -> int:
 )
 @output_format("text", "json")
 def update(types: str, format_: str, **options: Any) -> int:
-    """Read the on-demand prices of a region from AWS, for estimates from then on.
+    """Read the on-demand prices of a region from AWS, for all later estimates.
 
-    They are written to prices.json in FLOWSPEC_HOME; what it has of other types and regions stays. Needs the permission
+    They are written to prices.json in FLOWSPEC_HOME; prices of other types and regions stay. Needs the permission
     pricing:GetProducts.
     """
     from flowspec.backend.aws.client import connect

@@ -1,9 +1,9 @@
-"""The files that applies staged in S3: lists them, finds those that active clusters use, and deletes old ones.
+"""Manages the files that applies staged in S3: lists them, finds those that active clusters use, and deletes old ones.
 
-An apply that uses a file which an earlier one staged only looks whether it is there. So that no file is deleted before
-its cluster is among the active ones, `staging.stage` uploads one again that is older than REFRESH_AFTER, and none
-younger than LEAST_AGE is deleted: that leaves a day. What remains is the moment between the last look at a file and its
-deletion: S3 has no deletion on the condition that an object was not written since (`IfMatch` compares its content).
+An apply does not upload a file again that an earlier one staged. So that no file is deleted before the cluster that
+uses it is active, `staging.stage` uploads a file again that is older than REFRESH_AFTER, and no file younger than
+LEAST_AGE is deleted: the difference is a day. A risk remains in the moment between the last check of a file and its
+deletion: S3 can't delete on the condition that an object was not written since (`IfMatch` compares its content).
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def staged_files(emr: Emr, staging: str) -> Iterator[StagedFile]:
 
 
 def _pages(s3: Any, staging: str) -> Iterator[list[StagedFile]]:
-    """The staged files of each answer of ListObjectsV2, which has up to 1000 objects."""
+    """Yields the staged files of each answer of ListObjectsV2, which has up to 1000 objects."""
     bucket, folder = split_s3(staging)
     prefix = f"{folder.strip('/')}/" if folder.strip("/") else ""
     params = {"Bucket": bucket, "Prefix": prefix}
@@ -90,10 +90,10 @@ def _staged(bucket: str, prefix: str, objects: Sequence[Mapping[str, Any]]) -> I
 def hashes_in_use(emr: Emr) -> dict[str, str]:
     """Returns the hashes that active clusters of the account and region name, each with the id of such a cluster.
 
-    Of each cluster, whoever made it, the description, the bootstrap actions (nodes that come later run them, too) and
-    the steps are searched for anything that looks like a hash; but for completed steps, which a cluster that lives on
-    may have had for a year. Sends DescribeCluster, ListBootstrapActions and ListSteps for each. Raises FlowspecError
-    when one can't be read.
+    Searches the description, the bootstrap actions (nodes that are added later run them, too) and the steps of each
+    cluster, whoever made it, for anything that looks like a hash. Completed steps are left out: a long-running cluster
+    may have had them for a year. Sends DescribeCluster, ListBootstrapActions and ListSteps for each. Raises
+    FlowspecError when one can't be read.
     """
     found: dict[str, str] = {}
     try:
@@ -121,8 +121,8 @@ _NOT_DONE = [one for one in (*ACTIVE_STEPS, *ENDED_STEPS) if one != "COMPLETED"]
 def delete_staged(emr: Emr, staging: str, files: Collection[StagedFile], *, before: datetime) -> Iterator[Deletion]:
     """Deletes those of `files` that are still there and were written before a time; yields after each page.
 
-    The folder is listed again for that, so that between a look at a file and its deletion there is one call. Sends
-    ListObjectsV2 and DeleteObjects for 1000 objects. Raises ServiceError when S3 refuses a call as a whole.
+    The folder is listed again for that, so that there is only one call between the check of a file and its deletion.
+    Sends ListObjectsV2 and DeleteObjects for 1000 objects. Raises ServiceError when S3 refuses a call as a whole.
     """
     s3, chosen = emr.s3(), {one.uri for one in files}
     for page in _pages(s3, staging):
@@ -138,7 +138,7 @@ def delete_staged(emr: Emr, staging: str, files: Collection[StagedFile], *, befo
 
 
 def _delete(s3: Any, staging: str, files: Sequence[StagedFile]) -> Iterator[Refusal]:
-    """Deletes up to 1000 files of one bucket; yields what S3 says of those that it did not delete."""
+    """Deletes up to 1000 files of one bucket; yields the refusals of those that S3 did not delete."""
     bucket, _ = split_s3(staging)
     objects = [{"Key": split_s3(one.uri)[1]} for one in files]
     with s3_errors("DeleteObjects", staging, access="delete below it"):

@@ -1,4 +1,4 @@
-"""Finds what the last run of a flow has left to do, for `--rerun failed` on clusters that end with their steps."""
+"""Finds the steps that a flow's last run did not complete; for `--rerun failed` where clusters end with their steps."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from flowspec.request.compile import Request
 from flowspec.request.origins import locate
 from flowspec.request.selection import sets_up
 
-# Runs that go on from one another; each costs a DescribeCluster and a ListSteps.
+# The most runs that continue one another; each costs a DescribeCluster and a ListSteps.
 _MOST_RUNS = 20
 
 
 class Unfinished(NamedTuple):
-    """The id of a flow's last `run`, and the `indexes` of the request's steps that it has left; `notes` say how."""
+    """The id of a flow's last `run`, the `indexes` of the steps that it did not complete, and `notes` for the plan."""
 
     run: str
     indexes: tuple[int, ...]
@@ -33,8 +33,9 @@ class Unfinished(NamedTuple):
 def unfinished(emr: Emr, jobflow: JobFlow, request: Request, *, last: str = "") -> Unfinished:
     """Finds which steps of a request the last ended run of its flow did not complete; of `last`, if that is given.
 
-    Reads that run and those that it goes on from, with their logs where `skip_on_exit` needs them. Raises FlowspecError
-    when there is no such run, one is just ending, or the spec has changed so that what is left can't be known.
+    Reads that run and those that it continues, with their logs where `skip_on_exit` needs them. Raises FlowspecError
+    when there is no such run, one is just ending, or the spec has changed so that the remaining steps can't be
+    determined.
     """
     clusters = _chain(emr, jobflow, last or _last_run(emr, jobflow))
     own = [index for index in range(len(request.params.get("Steps", ()))) if not sets_up(request, index)]
@@ -62,26 +63,26 @@ def _last_run(emr: Emr, jobflow: JobFlow) -> str:
     ending = find_ending(emr, **who)
     if ending:
         raise FlowspecError(
-            f"cluster {ending.id} of this flow is TERMINATING: what it leaves is not known yet",
+            f"cluster {ending.id} of this flow is TERMINATING: which steps it completes is not known yet",
             remedy=f"wait for its end: flowspec wait {jobflow.path}",
         )
     ended = find_ended(emr, **who)
     if ended is None:
         on = f" on target {jobflow.target}" if jobflow.target else ""
         raise FlowspecError(
-            f"{jobflow.name} has no run{on} that ended in the last {LOOKBACK.days} days: nothing to go on from",
+            f"{jobflow.name} has no run{on} that ended in the last {LOOKBACK.days} days, so none can be continued",
             remedy="run all of it: leave out --rerun",
         )
     return ended.id
 
 
 def _chain(emr: Emr, jobflow: JobFlow, last: str) -> list[Cluster]:
-    """Returns a run with its steps, and before it those that it goes on from, oldest first."""
+    """Returns a run with its steps, preceded by the runs that it continues, oldest first."""
     found: list[Cluster] = []
     following = last
     while following and following != CHOSEN:
         if following in {one.id for one in found} or len(found) == _MOST_RUNS:
-            raise FlowspecError(f"the runs that {last} goes on from have no beginning", remedy=_FROM_STEP)
+            raise FlowspecError(f"the first of the runs that {last} continues was not found", remedy=_FROM_STEP)
         found.append(_read(emr, jobflow, following, last))
         following = found[-1].tags.get(PART_TAG, "")
     return found[::-1]
@@ -97,16 +98,16 @@ def _read(emr: Emr, jobflow: JobFlow, cluster_id: str, last: str) -> Cluster:
         if cluster_id == last:
             raise
         raise FlowspecError(
-            f"run {last} goes on from {cluster_id}, which can't be read: {error.message}", remedy=_FROM_STEP
+            f"run {last} continues {cluster_id}, which can't be read: {error.message}", remedy=_FROM_STEP
         ) from error
     if (cluster.tags.get(FLOW_TAG), cluster.tags.get(TARGET_TAG, "")) != (jobflow.name, jobflow.target):
-        message = f"run {last} goes on from {cluster_id}, which is a run of another flow or target"
+        message = f"run {last} continues {cluster_id}, which is a run of another flow or target"
         raise FlowspecError(message, remedy=_FROM_STEP)
     return cluster
 
 
 def _run_of(cluster: Cluster, codes: ExitCodes, setup: Collection[str]) -> Run:
-    """A run with its steps in the states that count, without those that set up the cluster."""
+    """Makes a run of a cluster and its steps in the states that count, without those that set up the cluster."""
     assert cluster.live is not None
     configs = dict(zip((one.id for one in cluster.steps), cluster.live.params.get("Steps", ()), strict=True))
     seen = without_repeated(settle(cluster, codes))
@@ -114,6 +115,6 @@ def _run_of(cluster: Cluster, codes: ExitCodes, setup: Collection[str]) -> Run:
 
 
 def _place(jobflow: JobFlow, request: Request, index: int) -> str:
-    """The file and line of a step in the spec."""
+    """Returns the file and line of a step in the spec."""
     at = jobflow.document.nearest(locate(jobflow, request, ("Steps", index))).at.location
     return f"{at.file}:{at.line}"

@@ -1,7 +1,7 @@
 """Settles how the steps of a cluster ended, by the policies in its tags: `timeout`, `retry` and `skip_on_exit`.
 
-EMR knows none of them: it calls a step failed that exited with a code of `skip_on_exit`, and cancelled one that was
-stopped after its timeout. Whatever judges or shows steps takes them from here, so that all say the same.
+EMR knows none of them: to EMR, a step that exited with a code of `skip_on_exit` is failed, and a step that was stopped
+after its timeout is cancelled. Everything that judges or shows steps uses this module, so that all commands agree.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class ExitCodes:
         self._unread: dict[str, Unread] = {}
 
     def of(self, step: Step) -> int | None:
-        """Returns the exit code of a failed step; None when its controller log does not tell it (yet)."""
+        """Returns the exit code of a failed step; None when its controller log does not have it (yet)."""
         if step.id not in self._known:
             self._unread.pop(step.id, None)
             found = _EXIT_CODE.findall(self._controller_log(step))
@@ -82,9 +82,9 @@ class ExitCodes:
 
 
 def settle_on(emr: Emr, cluster: Cluster, notify: Callable[[str], object] = lambda _: None) -> Cluster:
-    """Returns a cluster whose steps have ended as its policies have it, by the logs where those are needed.
+    """Returns a cluster with the states of its steps by its policies; reads logs where they are needed.
 
-    `notify` gets one line when a log that is needed can't be read: then the step is failed, as EMR has it.
+    `notify` gets one line when a log that is needed can't be read: then the step counts as failed, as EMR reports it.
     """
     codes = ExitCodes(cluster, logs_of(emr, cluster))
     seen = settle(cluster, codes)
@@ -95,7 +95,7 @@ def settle_on(emr: Emr, cluster: Cluster, notify: Callable[[str], object] = lamb
 
 
 def unread_notes(cluster: Cluster, codes: ExitCodes) -> Iterator[str]:
-    """Yields a line for each failed step of which `skip_on_exit` can't be applied, since its log can't be read."""
+    """Yields a line for each failed step to which `skip_on_exit` can't be applied, since its log can't be read."""
     for step, _ in _skippable(cluster):
         if codes.of(step) is None and (found := codes.unread(step)):
             yield unread_note(step, "skip_on_exit", found)
@@ -129,7 +129,7 @@ def _skippable(cluster: Cluster) -> Iterator[tuple[Step, StepPolicy]]:
 
 
 def settle(cluster: Cluster, codes: ExitCodes) -> Cluster:
-    """Returns a cluster whose steps have ended as its policies have it; `reason` and `message` say why.
+    """Returns a cluster with the states of its steps by its policies; `reason` and `message` say why.
 
     A step that was stopped after its timeout is failed. One that exited with a code of `skip_on_exit` is completed,
     and so are those that EMR cancelled because of it, and a cluster that ended only for that is not failed. Steps that
