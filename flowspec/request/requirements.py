@@ -133,7 +133,7 @@ def credentials(text: str) -> Iterator[str]:
 
 
 def read_requirements(path: Path, tree: Path | None) -> Requirements:
-    """Reads a file and those that it includes, without running code or asking an index.
+    """Reads a file and those that it includes, without running or asking anything.
 
     `tree`: files and wheels outside of this folder are refused; None allows any. What is wrong is in `problems`.
     """
