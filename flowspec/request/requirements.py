@@ -147,7 +147,7 @@ def credentials(text: str) -> Iterator[str]:
 
 
 def read_requirements(path: Path, tree: Path) -> Requirements:
-    """Reads a file and those that it includes, without running code or asking an index.
+    """Reads a file and those that it includes, without running or asking anything.
 
     Files and wheels outside of `tree` are refused: findings quote lines. What is wrong is in `problems`.
     """

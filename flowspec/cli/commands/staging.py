@@ -100,8 +100,8 @@ def prune_command(
 ) -> int:
     """Delete staged files that are old and that nothing uses.
 
-    These are kept: files that active clusters of the region use, whoever made them (files that only completed
-    steps use are not kept); files that the SPECs use; and objects whose names are not FOLDER/SHA256/NAME. An apply uploads a
+    These are kept: files that active clusters of the region use, whoever made them (files that only completed steps
+    use are not kept); files that the SPECs use; and objects whose names are not FOLDER/SHA256/NAME. An apply uploads a
     file again if it was staged more than 7 days ago, so a file that a new run uses is not old. Clusters in other
     regions or accounts that use the folder are not seen.
     """
