@@ -39,15 +39,15 @@ def test_the_same_request_joins_even_a_run_that_is_over(flowspec, job, tmp_path,
 
     job(COUNTED.format(folder=tmp_path, seconds=seconds))
     options = [] if seconds == 0 else ["--detach"]
-    upload = apply._upload
+    upload = apply.upload
 
     def other_first(*args):
-        monkeypatch.setattr(apply, "_upload", upload)
+        monkeypatch.setattr(apply, "upload", upload)
         done = subprocess.run([sys.executable, "-m", "flowspec", "apply", "job.yaml", *options], check=False)
         assert done.returncode in (0, 6)
         return upload(*args)
 
-    monkeypatch.setattr(apply, "_upload", other_first)
+    monkeypatch.setattr(apply, "upload", other_first)
     done = flowspec("apply", "job.yaml")
     assert (done.code, "started first; joined" in re.sub(r"j-\w+ ", "", done.err)) == (0, True), done.err
     assert (tmp_path / "runs").read_text() == "x\n"
