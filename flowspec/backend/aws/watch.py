@@ -122,6 +122,7 @@ def watch(
         for cluster, is_news in looks:
             if is_news:
                 codes = codes or ExitCodes(cluster, logs_of(emr, cluster))
+                codes.look_again()
                 yield from seen.changes(settle(cluster, codes))
                 yield from seen.progress(cluster, codes.logs)
                 yield from supervisor.act(cluster, codes)
@@ -296,6 +297,7 @@ class Fleet:
         one.answered = self._clock()
         one.looked(one.answered)
         one.codes = one.codes or ExitCodes(cluster, logs_of(self._emr, cluster))
+        one.codes.look_again()
         one.cluster = settle(cluster, one.codes)
         yield from one.seen.changes(one.cluster)
         yield from one.seen.progress(cluster, one.codes.logs)

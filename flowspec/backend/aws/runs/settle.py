@@ -36,22 +36,28 @@ class Unread:
 
 
 class ExitCodes:
-    """Reads the exit codes of a cluster's failed steps from their controller logs, each code once."""
+    """Reads the exit codes of a cluster's failed steps from their controller logs.
+
+    Each log is read once for a look at the cluster: all that judge the steps in it get the same answer.
+    """
 
     def __init__(self, cluster: Cluster, logs: Logs) -> None:
         self.logs = logs
         self._has_uri = bool(cluster.log_uri)
-        self._known: dict[str, int] = {}
+        self._known: dict[str, int | None] = {}
         self._unread: dict[str, Unread] = {}
 
     def of(self, step: Step) -> int | None:
         """Returns the exit code of a failed step; None when its controller log does not have it (yet)."""
         if step.id not in self._known:
-            self._unread.pop(step.id, None)
             found = _EXIT_CODE.findall(self._controller_log(step))
-            if found:
-                self._known[step.id] = int(found[-1])
-        return self._known.get(step.id)
+            self._known[step.id] = int(found[-1]) if found else None
+        return self._known[step.id]
+
+    def look_again(self) -> None:
+        """Forgets the exit codes that were not found, so that the next look at the cluster reads their logs again."""
+        self._known = {step_id: code for step_id, code in self._known.items() if code is not None}
+        self._unread.clear()
 
     def unread(self, step: Step) -> Unread | None:
         """Returns why the log that was read last for a step could not be read; None when it could, or it has none."""
@@ -188,12 +194,10 @@ def settled_run(
     `steps` are the ids of those that are waited for, None for all: the last attempts of them count.
     """
     seen = settle(cluster, codes)
-    repeated = _repeated(seen)
-    if not repeated:
-        return seen, steps
     kept = without_repeated(seen)
     if steps is not None:
-        again = {token_of(one) for one in seen.steps if one.id in repeated and one.id in steps}
+        left = {one.id for one in kept.steps}
+        again = {token_of(one) for one in seen.steps if one.id in steps and one.id not in left}
         steps = {*steps, *(one.id for one in kept.steps if token_of(one) in again)}
     return kept, steps
 

@@ -14,7 +14,14 @@ from flowspec.backend.aws.lock import LOCK_LASTS, _new_lock
 from flowspec.backend.aws.manage.steps import add_steps
 from flowspec.backend.aws.observe import describe
 from flowspec.backend.aws.runs import supervise
-from flowspec.backend.aws.runs.settle import ExitCodes, cancelled_by, tag_of_marks, was_repeated
+from flowspec.backend.aws.runs.settle import (
+    ExitCodes,
+    cancelled_by,
+    settle,
+    settled_run,
+    tag_of_marks,
+    was_repeated,
+)
 from flowspec.backend.aws.runs.supervise import Acted, Supervisor
 from flowspec.backend.aws.verdict import Outcome
 from flowspec.backend.aws.watch import Ended, Fleet, watch
@@ -441,3 +448,34 @@ def test_a_step_that_someone_cancels_later_is_not_skipped():
     there = Step("s-2", "next", "CANCELLED", created=now + timedelta(minutes=1))
     later = Step("s-3", "another day", "CANCELLED", created=now + timedelta(days=1))
     assert [cancelled_by(failed, one) for one in (there, later)] == [True, False]
+
+
+def test_a_log_without_an_exit_code_is_read_once_for_a_look():
+    ended = datetime(2026, 11, 28, tzinfo=timezone.utc)
+    failed = Step("s-1", "load", "FAILED", "CONTINUE", started=ended, ended=ended)
+    tags = policy_tags({token_of(failed): StepPolicy(attempts=3, causes=("75",), skip=(3,))})
+    cluster = Cluster("j-1", "x", "WAITING", tags=tags, keep_alive=True, steps=(failed,))
+    logs = Shipping()
+    codes = ExitCodes(cluster, logs)
+    assert codes.of(failed) is None
+    assert settle(cluster, codes).steps[0].state == "FAILED"
+    logs.text = b"WARN Step failed with exitCode 3 and took 5 seconds\n"
+    assert settled_run(cluster, None, codes)[0].steps[0].state == "FAILED", "the same answer for the whole look"
+    assert logs.reads == 1
+    codes.look_again()
+    assert settled_run(cluster, None, codes)[0].steps[0].state == "COMPLETED"
+    codes.look_again()
+    assert (codes.of(failed), logs.reads) == (3, 2)
+
+
+class Shipping:
+    """Logs of EMR that are there, but do not hold the exit code yet."""
+
+    live = False
+
+    def __init__(self):
+        self.text, self.reads = b"INFO startRun() called\n", 0
+
+    def tail(self, step_id, name, size):
+        self.reads += 1
+        return self.text
