@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 import fcntl
-import hashlib
 import importlib.util
 import os
 import re
@@ -30,7 +29,7 @@ from threading import get_ident
 from flowspec.emulator.state.paths import home as default_home
 from flowspec.emulator.state.paths import os_error_to_user_error
 from flowspec.errors import FlowspecError
-from flowspec.request.archives import MAX_MEMBERS, Member, PackingError, blocks, packed
+from flowspec.request.archives import MAX_MEMBERS, Member, PackingError, hash_of, packed
 from flowspec.request.assets import Asset
 from flowspec.request.packages import Packages
 from flowspec.request.requirements import (
@@ -72,11 +71,8 @@ def packed_asset(asset: Asset, home: Path | None = None) -> Asset:
         message = f"the wheels for {asset.packages.told} changed since the request was compiled"
         raise FlowspecError(message, remedy="apply again")
     path = pack(asset.packages, home)
-    digest = hashlib.sha256()
-    for block in blocks(path):
-        digest.update(block)
     return dataclasses.replace(
-        asset, path=path, sha256=digest.hexdigest(), size=path.stat().st_size, members=None, packages=None
+        asset, path=path, sha256=hash_of(path), size=path.stat().st_size, members=None, packages=None
     )
 
 

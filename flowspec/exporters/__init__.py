@@ -2,7 +2,7 @@
 
 exported         `export`: writes a request in one format, and compares what it reads back with the request
 job              the request as the formats see it: references in the place of secrets
-left_out         what a spec says of its runs beside the request, which no format has
+left_out         notes the settings of runs that no format has
 aws_cli          a script with `aws emr create-cluster`
 cloudformation   a template with an AWS::EMR::Cluster, as YAML
 terraform        a module with an aws_emr_cluster, as HCL

@@ -1,4 +1,4 @@
-"""What a spec says of its runs beside the request: flowspec itself does it, and no other tool's definition has it."""
+"""Notes the settings of a spec that no other tool's definition has: flowspec itself applies them to its runs."""
 
 from __future__ import annotations
 

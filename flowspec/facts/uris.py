@@ -20,6 +20,11 @@ def is_s3(text: str) -> bool:
     return _S3.match(text) is not None
 
 
+def is_s3_folder(text: str) -> bool:
+    """True if files can be staged below a text: it is s3:// with a bucket."""
+    return text.startswith("s3://") and bool(text.removeprefix("s3://").strip("/"))
+
+
 def split_s3(uri: str) -> tuple[str, str]:
     """The bucket and the key of an S3 URI: ("b", "a/b") of "s3://b/a/b".
 

@@ -24,7 +24,8 @@ StepConfig: TypeAlias = "Mapping[str, Any]"
 
 # A local file has the hash of its content in its URI (`flowspec.request.assets`).
 _HASH = re.compile(r"/[0-9a-f]{64}/")
-_CHOOSE = "choose the steps of the new run: --from STEP, or --only NAME"
+CHOOSE_STEPS = "choose the steps of the new run: --from STEP, or --only NAME"
+"""The remedy where the steps that are left are not known."""
 
 
 class Run(NamedTuple):
@@ -114,7 +115,7 @@ def _refuse_other_work(
             raise FlowspecError(
                 f"{places(index)}: step {one.step.name!r} completed in {one.run}, but is another one today: "
                 f"{_difference(one.config, steps[index], secrets)}; its results may not be those that the rest needs",
-                remedy=f"give the --date and --var of that run; or {_CHOOSE}",
+                remedy=f"give the --date and --var of that run; or {CHOOSE_STEPS}",
             )
 
 
@@ -134,13 +135,13 @@ def _refuse_unknown(
             raise FlowspecError(
                 f"{step} was not in {renamed.run}, where {renamed.step.name!r} completed, which is no longer in "
                 "the spec: if it is the same step under its earlier name, it is done",
-                remedy=f"give it that name again; or {_CHOOSE}",
+                remedy=f"give it that name again; or {CHOOSE_STEPS}",
             )
         if index < latest:
             raise FlowspecError(
                 f"{step} is new, and {steps[latest]['Name']!r}, which comes after it, completed in {last[latest].run} "
                 "without it: it is not known whether it should run",
-                remedy=_CHOOSE,
+                remedy=CHOOSE_STEPS,
             )
 
 

@@ -1,4 +1,4 @@
-"""Tells which names, tags and arguments of a cluster are secret to those who have its id and not its spec.
+"""Finds the secret names, tags and arguments of a cluster, for readers who have its id and not its spec.
 
 EMR keeps them as they were sent. An apply leaves the tag `flowspec:sensitive`: short digests of the addresses, not of
 the values, of what the spec's secrets are in. A reader of the cluster finds the values there and masks them.

@@ -58,7 +58,7 @@ class StepPolicy:
 
     @property
     def parts(self) -> dict[str, str]:
-        """What is set, in words, by its key in the spec."""
+        """The settings as text for people, by their keys in the spec."""
         parts = {"timeout": f"{self.timeout} s"} if self.timeout else {}
         if self.attempts > 1:
             later = f", {self.delay} s later" if self.delay else ""
@@ -162,23 +162,22 @@ def _written(policy: StepPolicy) -> str:
 def read_policies(tags: Mapping[str, str]) -> dict[str, StepPolicy]:
     """Reads the policies in a cluster's tags, by the tokens of steps; what this version can't read is left out."""
     found: dict[str, StepPolicy] = {}
-    for index in range(_MOST_TAGS):
-        for word in tags.get(_tag(index), "").split():
-            match = _WORD.fullmatch(word)
-            policy = _read(match[2]) if match else None
-            if match and policy:
-                names = match[1]
-                found |= dict.fromkeys(
-                    (names[start : start + _TOKEN] for start in range(0, len(names), _TOKEN)), policy
-                )
+    for _, names, policy in _read_words(tags):
+        if policy:
+            found |= dict.fromkeys((names[start : start + _TOKEN] for start in range(0, len(names), _TOKEN)), policy)
     return found
 
 
 def unread_policies(tags: Mapping[str, str]) -> list[str]:
-    """The words in a cluster's tags that `read_policies` leaves out."""
-    words = [word for index in range(_MOST_TAGS) for word in tags.get(_tag(index), "").split()]
-    matches = [(word, _WORD.fullmatch(word)) for word in words]
-    return [word for word, match in matches if not (match and _read(match[2]))]
+    """Returns the words in a cluster's tags that `read_policies` leaves out."""
+    return [word for word, _, policy in _read_words(tags) if policy is None]
+
+
+def _read_words(tags: Mapping[str, str]) -> Iterator[tuple[str, str, StepPolicy | None]]:
+    """Yields each word of the tags, the tokens in it, and its policy; None where this version can't read it."""
+    for word in (word for index in range(_MOST_TAGS) for word in tags.get(_tag(index), "").split()):
+        match = _WORD.fullmatch(word)
+        yield word, match[1] if match else "", _read(match[2]) if match else None
 
 
 def _read(text: str) -> StepPolicy | None:

@@ -53,7 +53,7 @@ def _settings(jobflow: JobFlow) -> dict[str, _Setting]:
     fields, found = jobflow.fields, {}
     for event, hooks in sorted(fields.get("hooks", {}).items()):
         if hooks:
-            counted = sorted(Counter(map(_kind, hooks)).items())
+            counted = sorted(Counter(map(hook_kind, hooks)).items())
             kinds = "+".join(kind if count == 1 else f"{kind}:{count}" for kind, count in counted)
             effect = _COMMAND if any("command" in one for one in hooks) else NEXT_WATCH
             text = ", ".join(map(hook_text, hooks))
@@ -74,13 +74,14 @@ def settings_texts(jobflow: JobFlow) -> dict[str, str]:
     return {address: one.text for address, one in _settings(jobflow).items()}
 
 
-def _kind(hook: Mapping[str, Any]) -> str:
+def hook_kind(hook: Mapping[str, Any]) -> str:
+    """Returns the kind of a hook: the one of these keys that it has."""
     return next(kind for kind in ("webhook", "sns", "command") if kind in hook)
 
 
 def hook_text(hook: Mapping[str, Any]) -> str:
     """Returns a hook as text for people: of a webhook only the host, since its path may be a token."""
-    kind = _kind(hook)
+    kind = hook_kind(hook)
     if kind == "webhook":
         return f"webhook to {host_of(hook[kind]) or 'a host not known here'}{', signed' if hook.get('secret') else ''}"
     return f"{kind} {' '.join(hook[kind]) if kind == 'command' else hook[kind]}"

@@ -14,8 +14,8 @@ from heapq import heappop, heappush
 from html import escape
 from itertools import count
 from typing import NamedTuple
-from unicodedata import east_asian_width
 
+from flowspec.report.columns import cells
 from flowspec.request.graph import Graph
 
 # Pixels. A character of a 12 pixel monospaced font is 7.2 wide; browsers differ by a few per cent.
@@ -164,7 +164,7 @@ class _Figure:
         self.width = _end(self._right if self._right[1] else self._steps) + _PAD
 
     def _column(self, start: int, texts: Iterable[str], longest: int) -> tuple[int, int]:
-        widest = max((_cells(_cut(self._shown(one), longest)) for one in texts), default=0)
+        widest = max((cells(_cut(self._shown(one), longest)) for one in texts), default=0)
         return start, int(widest * _CHARACTER) + 2 * _PAD if widest else 0
 
     def lines(self, layout: _Layout) -> Iterator[str]:
@@ -220,14 +220,9 @@ def _gap(side: _Side) -> int:
     return (side.lanes + 3) * _LANE
 
 
-def _cells(text: str) -> int:
-    """Returns the width of a text in characters of a monospaced font."""
-    return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
-
-
 def _cut(text: str, longest: int) -> str:
     """Returns the text, without its middle if it is too long: URIs often differ at their ends."""
-    if _cells(text) <= longest:
+    if cells(text) <= longest:
         return text
     half = longest // (2 if text.isascii() else 4)
     return f"{text[: half - 1]}…{text[-half:]}"

@@ -217,6 +217,16 @@ def blocks(path: Path) -> Iterator[bytes]:
             yield block
 
 
+def hash_of(path: Path) -> str:
+    """Returns the sha256 (hex) of a file's content."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    for block in blocks(path):
+        digest.update(block)
+    return digest.hexdigest()
+
+
 def _checksum(path: Path) -> tuple[int, int]:
     crc = size = 0
     for block in blocks(path):

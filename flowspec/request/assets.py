@@ -19,7 +19,7 @@ from flowspec.document.nearest import did_you_mean
 from flowspec.document.text.parse import tree_of
 from flowspec.document.text.tree import NodePath
 from flowspec.errors import Diagnostic
-from flowspec.facts.uris import split_at_commas
+from flowspec.facts.uris import is_s3_folder, split_at_commas
 from flowspec.request.archives import (
     Member,
     OutsideError,
@@ -95,6 +95,8 @@ class Files:
         self.jobflow = jobflow
         self.found: list[Diagnostic] = []
         self._assets: dict[Path, Asset] = {}
+        # The URIs of archives of Python packages, by the place of their `python` and whether they are pure.
+        self.packages: dict[tuple[NodePath, bool], str | None] = {}
         self._refused: set[Path] = set()
         self.tree = tree_of(jobflow.path)
         self._allowed = {self.absolute(text) for text in jobflow.fields.get("allow_secrets_in", ())}
@@ -272,7 +274,7 @@ class Files:
             message = "a local file needs a place in S3 to be staged to"
             self._report_once("FS404", at, message, hint="give `staging`", notes=(ways,))
             return None
-        if not staging.startswith("s3://") or len(staging.rstrip("/")) <= len("s3:/"):
+        if not is_s3_folder(staging):
             hint = "such as s3://bucket/folder/"
             self._report_once("FS404", ("staging",), f"'{staging}' is no S3 folder", hint=hint)
             return None

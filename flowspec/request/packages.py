@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.text.tree import NodePath
 from flowspec.facts.pythons import ARCHITECTURES, architecture_of, glibc_of, python_of, wheel_platforms
-from flowspec.request.archives import blocks
+from flowspec.request.archives import hash_of
 from flowspec.request.assets import Asset, Files
 from flowspec.request.steps.kind import SpecStep
 
@@ -108,22 +108,13 @@ class Packages:
                 [(one.text, _marker(one.requirement), one.hashes) for one in entries]
                 for entries in (wanted.entries, wanted.constraints)
             ],
-            "wheels": [(path.name, _hash_of(path)) for path in wanted.wheels],
+            "wheels": [(path.name, hash_of(path)) for path in wanted.wheels],
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _marker(requirement: Any) -> str:
     return str(requirement.marker or "") if requirement else ""
-
-
-def _hash_of(path: Path) -> str:
-    import hashlib
-
-    digest = hashlib.sha256()
-    for block in blocks(path):
-        digest.update(block)
-    return digest.hexdigest()
 
 
 def for_this_machine(packages: Packages) -> Packages:
@@ -160,15 +151,23 @@ def packages_uri(step: SpecStep, *, pure: bool = False) -> str | None:
     if given is None:
         return None
     fields, at = given
+    # Those of the flow are read and hashed once, however many steps have them.
+    made = step.files.packages
+    if (at, pure) not in made:
+        made[at, pure] = _make(fields, at, step.files, pure)
+    return made[at, pure]
+
+
+def _make(fields: Mapping[str, Any], at: NodePath, files: Files, pure: bool) -> str | None:
     at_file = (*at, "requirements")
     try:
-        wanted = _requirements(fields["requirements"], at_file, step.files)
-        packages = _packages(wanted, fields, at, step.files, pure) if wanted else None
-        return _add(packages, at, step.files) if packages else None
+        wanted = _requirements(fields["requirements"], at_file, files)
+        packages = _packages(wanted, fields, at, files, pure) if wanted else None
+        return _add(packages, at, files) if packages else None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         looked = (f"looked at {error.filename}",) if error.filename else ()
-        step.files.report("FS403", at_file, f"'{fields['requirements']}' can't be read: {reason}", notes=looked)
+        files.report("FS403", at_file, f"'{fields['requirements']}' can't be read: {reason}", notes=looked)
         return None
 
 

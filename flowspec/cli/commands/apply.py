@@ -132,7 +132,7 @@ def command(  # noqa: PLR0917 - click passes options by name
 
 
 def _watch(made: Plan, flow: JobFlow) -> Watch:
-    """What watches the run: with a warning when its budget is used up."""
+    """Returns the function that watches the run; it warns when the budget of the run is used up."""
     from flowspec.backend.aws.watch import watch
 
     if made.cost is None:

@@ -15,6 +15,7 @@ from flowspec.cli.options import CONNECTION, SPEC_PATH, STAGING, VARIABLES, YES,
 from flowspec.cli.output import Level, eprint, eprint_report, print_result
 from flowspec.cli.times import span
 from flowspec.errors import FlowspecError
+from flowspec.facts.uris import is_s3_folder
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr, Endpoint
@@ -33,7 +34,7 @@ class _Folder(NamedTuple):
     named: Mapping[str, str]
 
     def users(self) -> dict[str, str]:
-        """What uses files, by their hashes: active clusters, and the specs that were given."""
+        """Returns the active clusters and given specs that use files, by the files' hashes."""
         from flowspec.backend.aws.manage.staged import hashes_in_use
 
         return {**self.named, **hashes_in_use(self.emr)}
@@ -197,7 +198,7 @@ def _folder(specs: Sequence[Path], *, staging: str | None, **options: Any) -> _F
 
 
 def _checked(staging: str) -> str:
-    if not staging.startswith("s3://") or not staging.removeprefix("s3://").strip("/"):
+    if not is_s3_folder(staging):
         raise click.BadParameter(f"{staging!r} is no S3 folder: write s3://bucket/folder/", param_hint="--staging")
     return staging
 

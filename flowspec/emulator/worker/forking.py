@@ -199,7 +199,7 @@ class ForkServer:
         theirs.close()
 
     def start(self, home: Path, cluster_id: str, lock: int) -> None:
-        """Has the worker of a cluster forked, which inherits the lock; does not wait for it. Raises OSError.
+        """Asks the fork server for the worker of a cluster, which inherits the lock; does not wait. Raises OSError.
 
         RunJobFlow takes 1 ms of CPU, and a fork 3 ms, on another core. Until then the message holds the lock.
         """

@@ -52,7 +52,7 @@ class Process(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a process is started with: its pid file `note`, its working directory, its output, its environment."""
+    """The files and the environment of a process: its pid file `note`, its working directory, its output."""
 
     note: Path
     folder: Path

@@ -30,6 +30,7 @@ from flowspec.document.escaping import visible
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.masking import mask
 from flowspec.facts.uris import host_of, region_of_arn
+from flowspec.plan.unattended import hook_kind
 
 # Seconds for all hooks of the outcome, and for those of `on_end`: a receiver that trickles its answer holds nobody up.
 _DEADLINE = 60.0
@@ -82,7 +83,7 @@ class Hooks:
         for hook, (thread, failure) in [(hook, self._start(hook, message)) for hook in hooks]:
             thread.join(max(0.0, deadline - time.monotonic()))
             if failure[0]:
-                note = f"note: hook {_label(_kind(hook), hook)}: {failure[0]}"
+                note = f"note: hook {_label(hook)}: {failure[0]}"
                 self.notify(str(mask(visible(note), self.jobflow.secrets)))
 
     def _message(self, end: Ended, cause: str) -> dict[str, Any]:
@@ -117,7 +118,7 @@ class Hooks:
 
         def attempt() -> None:
             try:
-                failure[0] = _KINDS[_kind(hook)](self, hook, message)
+                failure[0] = _KINDS[hook_kind(hook)](self, hook, message)
             except Exception as error:  # noqa: BLE001 - in a thread it would be printed, with what it holds of secrets
                 failure[0] = str(error)
 
@@ -126,12 +127,9 @@ class Hooks:
         return thread, failure
 
 
-def _kind(hook: Hook) -> str:
-    return next(name for name in _KINDS if name in hook)
-
-
-def _label(kind: str, hook: Hook) -> str:
+def _label(hook: Hook) -> str:
     """Returns the name of a hook in a note: of a webhook only the host, since a path may be a token."""
+    kind = hook_kind(hook)
     if kind == "webhook":
         return f"webhook to {host_of(hook[kind])}"
     return f"{kind} {hook[kind][0] if kind == 'command' else hook[kind]}"

@@ -12,7 +12,7 @@ from flowspec.backend.aws.runs.settle import ExitCodes, settle, unread_notes, wi
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError
 from flowspec.plan.cluster import CHOSEN, FLOW_TAG, PART_TAG, TARGET_TAG, Cluster
-from flowspec.plan.resume import Remainder, Run, remainder
+from flowspec.plan.resume import CHOOSE_STEPS, Remainder, Run, remainder
 from flowspec.plan.sensitive import known_secrets
 from flowspec.request.compile import Request
 from flowspec.request.origins import locate
@@ -82,13 +82,10 @@ def _chain(emr: Emr, jobflow: JobFlow, last: str) -> list[Cluster]:
     following = last
     while following and following != CHOSEN:
         if following in {one.id for one in found} or len(found) == _MOST_RUNS:
-            raise FlowspecError(f"the first of the runs that {last} continues was not found", remedy=_FROM_STEP)
+            raise FlowspecError(f"the first of the runs that {last} continues was not found", remedy=CHOOSE_STEPS)
         found.append(_read(emr, jobflow, following, last))
         following = found[-1].tags.get(PART_TAG, "")
     return found[::-1]
-
-
-_FROM_STEP = "choose the steps of the new run: --from STEP, or --only NAME"
 
 
 def _read(emr: Emr, jobflow: JobFlow, cluster_id: str, last: str) -> Cluster:
@@ -98,11 +95,11 @@ def _read(emr: Emr, jobflow: JobFlow, cluster_id: str, last: str) -> Cluster:
         if cluster_id == last:
             raise
         raise FlowspecError(
-            f"run {last} continues {cluster_id}, which can't be read: {error.message}", remedy=_FROM_STEP
+            f"run {last} continues {cluster_id}, which can't be read: {error.message}", remedy=CHOOSE_STEPS
         ) from error
     if (cluster.tags.get(FLOW_TAG), cluster.tags.get(TARGET_TAG, "")) != (jobflow.name, jobflow.target):
         message = f"run {last} continues {cluster_id}, which is a run of another flow or target"
-        raise FlowspecError(message, remedy=_FROM_STEP)
+        raise FlowspecError(message, remedy=CHOOSE_STEPS)
     return cluster
 
 
