@@ -104,7 +104,7 @@ def plan_on(
 def _left_over(
     emr: Emr, jobflow: JobFlow, request: Request, running: Cluster | None, rerun: Collection[str]
 ) -> Unfinished | None:
-    """Finds the rest of the last run for `rerun`, where clusters end with their steps; None for any other flow.
+    """Finds what `rerun` runs again on a cluster that ends with its steps: the rest of the last run; else None.
 
     Raises FlowspecError for names of steps, which belong to a cluster that lives on, and what `unfinished` raises.
     """

@@ -20,7 +20,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from email.parser import BytesHeaderParser
 from pathlib import Path
@@ -59,17 +59,19 @@ PYTHONPATH="$here${{PYTHONPATH:+:$PYTHONPATH}}" exec {interpreter} "$@"
 """
 
 
-def packed_asset(asset: Asset, home: Path | None = None) -> Asset:
+def packed_asset(asset: Asset, home: Path | None = None, notify: Callable[[str], None] = lambda _: None) -> Asset:
     """Returns the asset as a file that can be uploaded; packs its Python packages unless they are packed already.
 
-    `home` is the folder of flowspec's state. Raises FlowspecError when they can't be packed: the message names the
-    requirement by file:line, and the end of what pip said.
+    `home` is the folder of flowspec's state. `notify` gets a line first: an index may take seconds or minutes. Raises
+    FlowspecError when they can't be packed: the message names the requirement by file:line, and the end of what pip
+    said.
     """
     if asset.packages is None:
         return asset
     if asset.packages.key != asset.sha256:
         message = f"the wheels for {asset.packages.told} changed since the request was compiled"
         raise FlowspecError(message, remedy="apply again")
+    notify(f"packing the Python packages of {asset.packages.told}")
     path = pack(asset.packages, home)
     return dataclasses.replace(
         asset, path=path, sha256=hash_of(path), size=path.stat().st_size, members=None, packages=None
@@ -94,11 +96,11 @@ def pack(packages: Packages, home: Path | None = None) -> Path:
     return path
 
 
-def put(asset: Asset, path: Path, home: Path | None = None) -> bool:
+def put(asset: Asset, path: Path, home: Path | None = None, notify: Callable[[str], None] = lambda _: None) -> bool:
     """Puts the archive of an asset's packages at a path, whole or not at all; False if it is there already."""
     if path.exists():
         return False
-    source = packed_asset(asset, home).path
+    source = packed_asset(asset, home, notify).path
     path.parent.mkdir(parents=True, exist_ok=True)
     # Flows are applied by several threads at once.
     part = path.parent / f".{path.name}.{os.getpid()}.{get_ident()}"

@@ -51,8 +51,11 @@ class Backend(Protocol):
     def preflight(self, emr: Emr, plan: Plan) -> tuple[Finding, ...]:
         """Looks up whether what a plan names is there, before it is submitted. Changes and runs nothing."""
 
-    def stage(self, emr: Emr, assets: Iterable[Asset]) -> Iterator[tuple[Asset, bool]]:
-        """Puts files where the steps read them, unless they are there; yields each and whether it was put there now."""
+    def stage(self, emr: Emr, assets: Iterable[Asset], notify: Callable[[str], None]) -> Iterator[tuple[Asset, bool]]:
+        """Puts files where the steps read them, unless they are there; yields each and whether it was put there now.
+
+        `notify` gets a line before something is done that may take minutes.
+        """
 
     def staged_lookup(self, emr: Emr) -> Callable[[str], bool]:
         """Returns a function that tells whether a file is at a URI. It raises FlowspecError when it can't be asked."""

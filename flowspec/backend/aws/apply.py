@@ -111,14 +111,8 @@ def apply(
 
 def upload(assets: Sequence[Asset], emr: Emr, notify: Callable[[str], None]) -> int:
     """Stages files, with a line for each; returns how many were sent. Raises as `Backend.stage` does."""
-    packages = [one for one in assets if one.packages]
-    is_staged = emr.backend.staged_lookup(emr) if packages else bool
-    for asset in packages:
-        # An index may be slow: this takes seconds or minutes.
-        if asset.packages and not is_staged(asset.uri):
-            notify(f"packing the Python packages of {asset.packages.told}")
     uploaded = 0
-    for asset, sent in emr.backend.stage(emr, assets):
+    for asset, sent in emr.backend.stage(emr, assets, notify):
         uploaded += sent
         notify(f"{'uploaded' if sent else 'already there'}: {asset.uri}")
     return uploaded

@@ -55,11 +55,11 @@ class AwsBackend:
 
         return account_findings(emr, plan)
 
-    def stage(self, emr: Emr, assets: Iterable[Asset]) -> Iterator[tuple[Asset, bool]]:
+    def stage(self, emr: Emr, assets: Iterable[Asset], notify: Callable[[str], None]) -> Iterator[tuple[Asset, bool]]:
         """Uploads what is not in S3 yet (`staging.stage`)."""
         from flowspec.backend.aws.staging import stage
 
-        return stage(emr, assets)
+        return stage(emr, assets, notify=notify)
 
     def staged_lookup(self, emr: Emr) -> Callable[[str], bool]:
         """Returns a function that sends a HeadObject."""

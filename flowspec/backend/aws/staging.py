@@ -35,7 +35,13 @@ _OTHER_CONTENT = {"BadDigest", "XAmzContentChecksumMismatch", "InvalidDigest"}
 _ACCESS = "read and write below it (target's `staging:`)"
 
 
-def stage(emr: Emr, assets: Iterable[Asset], *, in_parts: int = _IN_PARTS) -> Iterator[tuple[Asset, bool]]:
+def stage(
+    emr: Emr,
+    assets: Iterable[Asset],
+    *,
+    in_parts: int = _IN_PARTS,
+    notify: Callable[[str], None] = lambda _: None,
+) -> Iterator[tuple[Asset, bool]]:
     """Uploads what is not there yet, or was staged long ago; gives each asset and whether it was sent.
 
     The key holds the content's hash, so what is there already needs no comparison. Raises
@@ -47,7 +53,7 @@ def stage(emr: Emr, assets: Iterable[Asset], *, in_parts: int = _IN_PARTS) -> It
         s3 = s3 or emr.s3()
         staged = _staged_at(s3, asset.uri)
         if staged is None:
-            _upload(s3, _packed(asset), in_parts)
+            _upload(s3, _packed(asset, notify), in_parts)
             yield asset, True
         else:
             old = datetime.now(timezone.utc) - staged > REFRESH_AFTER
@@ -57,7 +63,7 @@ def stage(emr: Emr, assets: Iterable[Asset], *, in_parts: int = _IN_PARTS) -> It
 def _refresh(s3: Any, asset: Asset, in_parts: int) -> bool:
     """Uploads a file once more; False where that can't be done, since what is there will do."""
     try:
-        _upload(s3, _packed(asset), in_parts)
+        _upload(s3, _packed(asset, lambda _: None), in_parts)
     except FlowspecError:
         # One that changed while its parts were sent has taken the place of what was there, and was deleted.
         if not exists(s3, asset.uri):
@@ -66,13 +72,13 @@ def _refresh(s3: Any, asset: Asset, in_parts: int) -> bool:
     return True
 
 
-def _packed(asset: Asset) -> Asset:
-    """The asset with its content: an archive of packages is made now, by what downloads them."""
+def _packed(asset: Asset, notify: Callable[[str], None]) -> Asset:
+    """Returns the asset with its content: an archive of packages is made now, by what downloads them."""
     if asset.packages is None:
         return asset
     from flowspec.backend.packing import packed_asset
 
-    return packed_asset(asset)
+    return packed_asset(asset, notify=notify)
 
 
 # A HEAD takes some 30 ms: a plan with hundreds of files, or of hundreds of flows, is not to take a minute.

@@ -76,13 +76,13 @@ class LocalBackend:
 
         return local_findings(plan, home_of(emr.endpoint), emr.region)
 
-    def stage(self, emr: Emr, assets: Iterable[Asset]) -> Iterator[tuple[Asset, bool]]:
+    def stage(self, emr: Emr, assets: Iterable[Asset], notify: Callable[[str], None]) -> Iterator[tuple[Asset, bool]]:
         """Packs Python packages into the home; other files are used where they are."""
         from flowspec.backend.packing import put
 
         for asset in assets:
             if asset.packages is not None:
-                yield asset, put(asset, _located(emr, asset.uri), home_of(emr.endpoint))
+                yield asset, put(asset, _located(emr, asset.uri), home_of(emr.endpoint), notify)
 
     def staged_lookup(self, emr: Emr) -> Callable[[str], bool]:
         """Returns a function that looks into the folder that stands for S3."""
