@@ -67,6 +67,19 @@ def test_what_a_step_gives_itself_is_kept(compiled):
     assert args(request)[-5:] == ["-cmdenv", "LANG=C", "-cmdenv", "PYTHONPATH=./x:./python_env", "-verbose"]
 
 
+def test_the_packages_of_the_flow_are_read_once_for_all_its_steps(compiled, monkeypatch):
+    from flowspec.request import requirements
+
+    read, calls = requirements.read_requirements, []
+    monkeypatch.setattr(requirements, "read_requirements", lambda *given: calls.append(given) or read(*given))
+    step = "  - {{name: s{}, type: streaming, mapper: cat, input: in, output: out}}\n"
+    request = compiled("steps:\n" + "".join(map(step.format, range(3))))
+    (asset,) = request.assets
+    texts = [" ".join(step["HadoopJarStep"]["Args"]) for step in request.params["Steps"]]
+    assert [asset.uri in text for text in texts] == [True] * 3
+    assert len(calls) == 1
+
+
 def test_spark_in_cluster_mode(compiled):
     request = compiled(SPARK.format(more=", deploy_mode: cluster, conf: {spark.executor.memory: 4g}"))
     assert args(request) == [
