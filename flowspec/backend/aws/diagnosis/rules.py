@@ -547,7 +547,7 @@ RULES: tuple[Rule, ...] = (
     _rule(
         "step-timeout",
         r"it ran longer than its timeout( of \d+ s)?$",
-        "The step ran longer than the `timeout` that its spec gives it, and was stopped by who watched it.",
+        "The step ran longer than the `timeout` that its spec gives it, and its watcher cancelled it.",
         "look at the end of its logs for what it waited for; raise its `timeout` when it only needs longer",
         "flowspec.backend.aws.runs.settle",
     ),
