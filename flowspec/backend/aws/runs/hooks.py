@@ -46,7 +46,48 @@ _SUBJECT = 100
 Hook = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+class _Commands:
+    """The commands of one run of hooks."""
+
+    def __init__(self) -> None:
+        # Starting one and ending all exclude each other: an interrupt between the start of a command and its entry
+        # in the list would leave it running.
+        self._lock = threading.Lock()
+        self._started: list[subprocess.Popen[str]] = []
+        self._ended = False
+
+    def start(self, command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> subprocess.Popen[str]:
+        """Starts a command, with `env` added to this process's environment.
+
+        Raises InterruptedError after `end`, and OSError where the command can't be started.
+        """
+        with self._lock:
+            if self._ended:
+                raise InterruptedError("was not run: the run of hooks was ended before")
+            running = subprocess.Popen(
+                list(command),
+                cwd=cwd,
+                env={**os.environ, **env},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                # In a group of its own, so that what it has started is killed with it.
+                start_new_session=True,
+            )
+            self._started.append(running)
+            return running
+
+    def end(self) -> None:
+        """Kills the commands that have not ended, and refuses to start more."""
+        with self._lock:
+            self._ended = True
+            for command in self._started:
+                _kill(command)
+
+
+@dataclass(slots=True)
 class Hooks:
     """The hooks of a job flow. Commands are run only if `allow_commands`: a spec may be someone else's.
 
@@ -58,7 +99,7 @@ class Hooks:
     notify: Callable[[str], None]
     allow_commands: bool = False
     sleep: Callable[[float], None] = time.sleep
-    _commands: list[subprocess.Popen[str]] = field(default_factory=list, init=False, repr=False)
+    _commands: _Commands = field(default_factory=_Commands, init=False, repr=False)
 
     def run(self, end: Ended, cause: str = "") -> None:
         """Runs the hooks for an end: those of its outcome, then those of `on_end`; takes two minutes at most.
@@ -70,12 +111,12 @@ class Hooks:
             return
         hooks = self.jobflow.fields.get("hooks", {})
         message = self._message(end, cause)
+        self._commands = _Commands()
         try:
             for when in ("on_success" if end.verdict.outcome is Outcome.SUCCEEDED else "on_failure", "on_end"):
                 self._run_all(hooks.get(when, ()), message)
         finally:
-            for command in self._commands:
-                _kill(command)
+            self._commands.end()
 
     def _run_all(self, hooks: Sequence[Hook], message: Mapping[str, Any]) -> None:
         """Runs hooks at the same time, and notes those that failed or did not end in time."""
@@ -198,20 +239,11 @@ def _run_command(hooks: Hooks, hook: Hook, message: Mapping[str, Any]) -> str:
     """Runs a command in the spec's folder, with the message as its input and the outcome in FLOWSPEC_OUTCOME."""
     if not hooks.allow_commands:
         return "was not run: --allow-commands lets a spec's commands run on this machine"
-    command: Sequence[str] = hook["command"]
-    with subprocess.Popen(
-        list(command),
-        cwd=Path(hooks.jobflow.path).resolve().parent,
-        env={**os.environ, "FLOWSPEC_OUTCOME": str(message["outcome"]), "FLOWSPEC_CLUSTER": str(message["cluster"])},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        # In a group of its own, so that what it has started is killed with it.
-        start_new_session=True,
+    with hooks._commands.start(
+        hook["command"],
+        Path(hooks.jobflow.path).resolve().parent,
+        {"FLOWSPEC_OUTCOME": str(message["outcome"]), "FLOWSPEC_CLUSTER": str(message["cluster"])},
     ) as running:
-        hooks._commands.append(running)
         try:
             _, errors = running.communicate(json.dumps(message), timeout=_DEADLINE - _TO_KILL)
         except subprocess.TimeoutExpired:

@@ -3,6 +3,7 @@
 import json
 import socket
 import struct
+import subprocess
 import threading
 import time
 from dataclasses import replace
@@ -205,6 +206,30 @@ def test_a_command_is_killed_by_an_interrupt(made, monkeypatch, tmp_path):
         with pytest.raises(KeyboardInterrupt):
             hooks.run(SUCCESS)
     assert not is_running(int((tmp_path / "pid").read_text()))
+
+
+def test_a_command_that_is_just_being_started_is_killed_by_an_interrupt(made, monkeypatch, tmp_path):
+    """The command runs, but the thread that starts it has not come back from that when the interrupt comes."""
+    hooks, _ = made("hooks: {on_end: [{command: [bash, -c, 'echo $$ > pid; sleep 60']}]}", allow_commands=True)
+    start, started = subprocess.Popen, threading.Event()
+
+    def slow(*args, **kwargs):
+        running = start(*args, **kwargs)
+        started.set()
+        time.sleep(0.2)
+        return running
+
+    def interrupted(thread, timeout):
+        started.wait()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as joining:
+        joining.setattr(subprocess, "Popen", slow)
+        joining.setattr(threading.Thread, "join", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            hooks.run(SUCCESS)
+    written = (tmp_path / "pid").read_text() if (tmp_path / "pid").is_file() else ""
+    assert not written or not is_running(int(written)), "it may have been killed before it wrote its pid"
 
 
 def is_running(pid):
