@@ -65,7 +65,6 @@ from typing import TYPE_CHECKING, Any
 from flowspec.errors import Diagnostic, FlowspecError, Location, ServiceError, Severity, SpecError
 
 if TYPE_CHECKING:
-    from flowspec.backend.aws.apply import Applied, apply, destroy
     from flowspec.backend.aws.client import Emr, Endpoint, OutcomeUnknown, connect
     from flowspec.backend.aws.diagnosis.diagnose import Cause, Diagnosis, diagnose
     from flowspec.backend.aws.logs import Logs, logs_of
@@ -76,6 +75,7 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.manage.resize import Resize, resize, wait_for_sizes
     from flowspec.backend.aws.manage.steps import AddedSteps, CancelledStep, add_steps, cancel
     from flowspec.backend.aws.observe import describe, observe
+    from flowspec.backend.aws.submission.apply import Applied, apply, destroy
     from flowspec.backend.aws.verdict import Outcome, Verdict, judge
     from flowspec.backend.aws.watch import ClusterChanged, Ended, Event, StepChanged, StepProgress, watch
     from flowspec.cases.running import CaseOutcome, CaseResult, run_tests
@@ -184,7 +184,7 @@ __all__ = [
 
 # Imported when first used: `flowspec --help` needs none of them, and only those who connect pay for boto3.
 _HOMES = {
-    "flowspec.backend.aws.apply": ("Applied", "apply", "destroy"),
+    "flowspec.backend.aws.submission.apply": ("Applied", "apply", "destroy"),
     "flowspec.backend.aws.client": ("Emr", "Endpoint", "OutcomeUnknown", "connect"),
     "flowspec.backend.aws.diagnosis.diagnose": ("Cause", "Diagnosis", "diagnose"),
     "flowspec.backend.aws.logs": ("Logs", "logs_of"),

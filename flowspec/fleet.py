@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from flowspec.backend.aws.client import Emr, Endpoint, connect
 from flowspec.backend.aws.shared import SharedReads, SharedWatch
-from flowspec.backend.aws.staging import StagedFiles
+from flowspec.backend.aws.submission.staging import StagedFiles
 from flowspec.backend.aws.watch import Event as AnyEvent
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 from unittest import mock
 
 from flowspec.backend.aws import client
-from flowspec.backend.aws.apply import apply
-from flowspec.backend.aws.change import add
 from flowspec.backend.aws.client import Endpoint, connect
+from flowspec.backend.aws.submission.apply import apply
+from flowspec.backend.aws.submission.change import add
 from flowspec.errors import FlowspecError
 from flowspec.plan.changes import ApiCall, Plan
 from tests.endpoints import FaultyWay, serving

@@ -15,8 +15,8 @@ from typing import Any, ClassVar, TypeAlias
 from urllib.parse import quote
 
 from flowspec.backend.aws import query
-from flowspec.backend.aws.change import add
 from flowspec.backend.aws.client import Emr, Endpoint, connect, session_of
+from flowspec.backend.aws.submission.change import add
 from flowspec.boto_emr import emrobject
 from flowspec.boto_emr.bootstrap_action import BootstrapAction
 from flowspec.boto_emr.exception import EmrResponseError, as_boto_raised, refusal

@@ -32,9 +32,9 @@ from flowspec.document.escaping import visible
 from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
-    from flowspec.backend.aws.apply import Applied
     from flowspec.backend.aws.client import Emr, Endpoint
     from flowspec.backend.aws.shared import SharedWatch
+    from flowspec.backend.aws.submission.apply import Applied
     from flowspec.backend.aws.watch import Watch
     from flowspec.cli.options import OnInterrupt
     from flowspec.fleet import FlowPlan
@@ -127,7 +127,7 @@ def _applied(
     shared: Callable[[Endpoint], Emr],
 ) -> Row:
     """Applies the plan of a flow; `shared` gives the connection that asks each thing once for all flows."""
-    from flowspec.backend.aws.apply import apply
+    from flowspec.backend.aws.submission.apply import apply
     from flowspec.pipeline import refuse_wrong
     from flowspec.report import plans
     from flowspec.report.fleets import result_of
@@ -241,7 +241,7 @@ def _described(cluster: Cluster) -> str:
 
 
 def _end(one: _Orphan, sleep: Callable[[float], None]) -> Row:  # noqa: ARG001 - termination is not waited for
-    from flowspec.backend.aws.apply import destroy
+    from flowspec.backend.aws.submission.apply import destroy
     from flowspec.plan.cluster import FLOW_TAG, SOURCE_TAG, TARGET_TAG
     from flowspec.report.fleets import Row
 

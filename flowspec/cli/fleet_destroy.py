@@ -121,8 +121,8 @@ def _of_id_or_name(what: str, options: dict[str, Any]) -> Iterator[_Doomed | Row
 
 
 def _end(one: _Doomed, sleep: Callable[[float], None], *, detach: bool, unprotect: bool, watch: Watch) -> Row:
-    from flowspec.backend.aws.apply import destroy
     from flowspec.backend.aws.observe import describe
+    from flowspec.backend.aws.submission.apply import destroy
     from flowspec.cli.follow import leftovers_of, wait_until_terminated
 
     with labelled(one.row.flow):

@@ -25,11 +25,11 @@ from flowspec.report import failures, runs
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
-    from flowspec.backend.aws.apply import Applied
     from flowspec.backend.aws.diagnosis.diagnose import Diagnosis
     from flowspec.backend.aws.manage.ending import Leftover
     from flowspec.backend.aws.runs.hooks import Hooks
     from flowspec.backend.aws.runs.relaunch import Launches
+    from flowspec.backend.aws.submission.apply import Applied
     from flowspec.cli.options import OnInterrupt
     from flowspec.plan.cluster import Cluster
 

@@ -128,8 +128,8 @@ def note_renamed(plan: Plan, emr: Emr) -> None:
     For plans that start a cluster. Describes active clusters, since EMR lists no tags: an apply may cost that, a plan
     may not.
     """
-    from flowspec.backend.aws.apply import source_of
     from flowspec.backend.aws.observe import find_from_source
+    from flowspec.backend.aws.submission.apply import source_of
     from flowspec.plan.cluster import FLOW_TAG
 
     if plan.joins or plan.converges or plan.replaces:

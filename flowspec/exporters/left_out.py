@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flowspec.document.job_flow import JobFlow
-from flowspec.plan.supervision import policy_of
-from flowspec.plan.unattended import settings_texts
+from flowspec.plan.runs.supervision import policy_of
+from flowspec.plan.runs.unattended import settings_texts
 
 # Who does it, by the key of the spec.
 _DOES = {

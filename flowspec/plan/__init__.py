@@ -2,16 +2,15 @@
 
     cluster      a cluster and its steps as values, and the tags of ours
     changes      the plan as values: changes, calls in order, files to upload; a backend's assessment of a request
-    fields       compares a request with what runs, member by member (differences, forms, groups, fleets)
+    comparison   compares a request with what runs, member by member
     steps        which steps are to be added, cancelled, or left alone
-    resume       which steps of a request the last runs of its flow have left
     converge     differences -> calls of EMR in order, and lines of a plan (lines: what is made, appended or lost)
+    runs         what a watcher does while a run lasts, and what a later run continues
     compare      all of it together (`make_plan`)
-    supervision  policies of steps for a watcher (unattended: all else about runs that is not in the request)
     identity     the tags by which the next plan knows what the last apply did
     saved        plans as files, and what makes one stale
 
-A plan is plain data, equal by value, and it is all that `flowspec.backend.aws.apply` needs: what is not in it
+A plan is plain data, equal by value, and it is all that `backend.aws.submission.apply` needs: what is not in it
 is not done. Without a running cluster, the plan is a submission. A cluster that lives on is changed in place where
 EMR can do that; the rest is a replacement, which is done only when it was asked for. A run that ends with its steps
 is joined when it was made from the same request, and otherwise never changed.

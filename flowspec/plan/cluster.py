@@ -12,15 +12,15 @@ from flowspec.facts import states
 TAG_PREFIX = "flowspec:"
 FLOW_TAG, TARGET_TAG = "flowspec:flow", "flowspec:target"
 DIGEST_TAG, SUBMISSION_TAG, SOURCE_TAG = "flowspec:digest", "flowspec:submission", "flowspec:source"
-# What the last apply stated, so that the next one sees what the spec does not state any more (`flowspec.plan.fields`).
+# What the last apply stated, so that the next one sees what the spec states no longer (`plan.comparison.fields`).
 MANAGED_TAG = "flowspec:managed"
 # The digest of the members that EMR never gives back, and the digest of the steps that were submitted.
 HIDDEN_TAG, STEPS_TAG = "flowspec:hidden", "flowspec:steps"
 # Where the secrets of the spec are among its tags and arguments (`flowspec.plan.sensitive`).
 SENSITIVE_TAG = "flowspec:sensitive"
-# Who changes the cluster at this moment (`flowspec.backend.aws.lock`).
+# Who changes the cluster at this moment (`flowspec.backend.aws.submission.lock`).
 LOCK_TAG = "flowspec:lock"
-# What a watcher does about its steps (`flowspec.plan.supervision`), and the one that does it at this moment.
+# What a watcher does about its steps (`flowspec.plan.runs.supervision`), and the one that does it at this moment.
 WATCH_TAG, WATCHER_TAG = "flowspec:watch", "flowspec:watcher"
 # Marks of the steps that a watcher cancelled after their timeout, and of those that it added again
 # (`flowspec.backend.aws.runs.settle`).

@@ -12,9 +12,9 @@ from flowspec.errors import FlowspecError, Location, SpecError
 from flowspec.facts.mutability import row_of
 from flowspec.plan.changes import Action, ApiCall, Assessment, Change, Plan
 from flowspec.plan.cluster import HIDDEN_TAG, MANAGED_TAG, STEPS_TAG
+from flowspec.plan.comparison.differences import Difference, snake
+from flowspec.plan.comparison.fields import Comparison, compare_fields
 from flowspec.plan.converge import calls_of, changes_of, ending_calls, intent_calls, needs_replacement, tag_calls
-from flowspec.plan.differences import Difference, snake
-from flowspec.plan.fields import Comparison, compare_fields
 from flowspec.plan.identity import (
     hidden_digest,
     identity_tags,
@@ -23,11 +23,11 @@ from flowspec.plan.identity import (
     steps_digest,
     unreadable,
 )
-from flowspec.plan.launches import alternatives, launch_notes, made_by
 from flowspec.plan.lines import blast_radius, step_lines, submission_lines, upload_lines, without_secret
+from flowspec.plan.runs.launches import alternatives, launch_notes, made_by
+from flowspec.plan.runs.supervision import StepPolicy, policy_tags, retagging_calls, step_policies, supervision_notes
+from flowspec.plan.runs.unattended import settings_tags, unattended_changes
 from flowspec.plan.steps import HISTORY_LIMIT, StepChanges, compare_steps, step_identity
-from flowspec.plan.supervision import StepPolicy, policy_tags, retagging_calls, step_policies, supervision_notes
-from flowspec.plan.unattended import settings_tags, unattended_changes
 from flowspec.request.graph import misordered
 from flowspec.request.origins import Path, locate
 

@@ -9,7 +9,7 @@ from typing import Any
 from flowspec.facts.mutability import Handling
 from flowspec.plan.changes import Action, ApiCall, Change
 from flowspec.plan.cluster import MANAGED_TAG, Cluster
-from flowspec.plan.differences import Difference, Kind, snake
+from flowspec.plan.comparison.differences import Difference, Kind, snake
 from flowspec.plan.identity import TAG_VALUE, managed_tokens
 
 _ACTIONS = {Kind.SET: Action.UPDATE, Kind.ADD: Action.CREATE, Kind.REMOVE: Action.DELETE}

@@ -26,8 +26,8 @@ from flowspec.plan.cluster import (
     WATCHER_TAG,
     Cluster,
 )
-from flowspec.plan.differences import TOKEN_LENGTH, token
-from flowspec.plan.fields import stated
+from flowspec.plan.comparison.differences import TOKEN_LENGTH, token
+from flowspec.plan.comparison.fields import stated
 from flowspec.plan.steps import step_identity
 from flowspec.request.public_form import public_form
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flowspec.document.masking import MASK, mask
 from flowspec.plan.changes import Action, Assessment, Change
 from flowspec.plan.cluster import Cluster
-from flowspec.plan.groups import written_as
+from flowspec.plan.comparison.groups import written_as
 from flowspec.plan.steps import StepChanges
 from flowspec.request.instances import expand_shorthand
 

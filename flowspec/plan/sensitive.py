@@ -13,7 +13,7 @@ from typing import Any
 
 from flowspec.document.masking import mask
 from flowspec.plan.cluster import SENSITIVE_TAG, TAG_PREFIX, Cluster
-from flowspec.plan.differences import token
+from flowspec.plan.comparison.differences import token
 
 _TAG_VALUE = 256
 # All names, tags and arguments, where the tokens of those that are secret do not fit into a tag.

@@ -10,13 +10,13 @@ from flowspec.facts.mutability import row_of
 from flowspec.plan.changes import Action, Change
 from flowspec.plan.cluster import Live
 from flowspec.plan.compare import lives_on, location_of
+from flowspec.plan.comparison.differences import Difference, Kind, snake, token
+from flowspec.plan.comparison.fields import compare_fields, stated
 from flowspec.plan.converge import changes_of, needs_replacement, value_text
-from flowspec.plan.differences import Difference, Kind, snake, token
-from flowspec.plan.fields import compare_fields, stated
 from flowspec.plan.identity import HIDDEN_MEMBERS
 from flowspec.plan.lines import command_of, without_secret
+from flowspec.plan.runs.unattended import compare_specs
 from flowspec.plan.steps import step_identity
-from flowspec.plan.unattended import compare_specs
 from flowspec.request.instances import expand_shorthand, market_of
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from flowspec.errors import Diagnostic, FlowspecError, Severity, SpecError
 from flowspec.plan.changes import Action, Assessment, Change
 from flowspec.plan.compare import lives_on
 from flowspec.plan.lines import submission_lines
-from flowspec.plan.unattended import compare_specs, new_commands
+from flowspec.plan.runs.unattended import compare_specs, new_commands
 from flowspec.request.compile import Request, compile
 from flowspec.request.graph import misordered
 from flowspec.review.compare import compare_requests

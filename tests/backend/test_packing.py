@@ -11,8 +11,8 @@ import pytest
 
 from flowspec import compile, load, render, run, validate
 from flowspec.backend import packing
-from flowspec.backend.aws.apply import upload
-from flowspec.backend.aws.staging import stage
+from flowspec.backend.aws.submission.apply import upload
+from flowspec.backend.aws.submission.staging import stage
 from flowspec.backend.packing import pack, packed_asset
 from flowspec.errors import FlowspecError
 from flowspec.pipeline import plan_offline

@@ -4,7 +4,7 @@
 
 Before moto, and before `flowspec emulator --instant`: COUNT clusters in all by flowspec's apply and by boto3's
 run_job_flow for the five kinds of lost answers, each kind alone, and COUNT more for all kinds together; then COUNT / 5
-steps with a tenth as many groups by flowspec.backend.aws.change.add, flowspec.boto_emr and boto3. Each call meets a
+steps with a tenth as many groups by flowspec.backend.aws.submission.change.add, flowspec.boto_emr and boto3. Each call meets a
 fault with PROBABILITY, drawn with a fixed seed. Exits with 1 when flowspec has a duplicate, an orphan or a loss.
 """
 
@@ -20,9 +20,9 @@ from unittest import mock
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from flowspec.backend.aws import submit
-from flowspec.backend.aws.change import add
 from flowspec.backend.aws.client import Endpoint, connect
+from flowspec.backend.aws.submission import submit
+from flowspec.backend.aws.submission.change import add
 from flowspec.boto_emr import EmrConnection, InstanceGroup, JarStep
 from flowspec.boto_emr.exception import BotoClientError, BotoServerError
 from flowspec.errors import FlowspecError

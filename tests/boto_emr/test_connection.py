@@ -6,7 +6,7 @@ import boto3
 import pytest
 
 from flowspec import boto_emr
-from flowspec.backend.aws import submit
+from flowspec.backend.aws.submission import submit
 from flowspec.boto_emr import BotoClientError, EmrConnection, EmrResponseError, RegionInfo, connect_to_region, regions
 from tests.boto_emr.conftest import GROUPS, RELEASE
 

@@ -35,7 +35,7 @@ def test_six_applies_are_one_run(start, job, tmp_path, seconds):
 @pytest.mark.parametrize("seconds", [0, 3])
 def test_the_same_request_joins_even_a_run_that_is_over(flowspec, job, tmp_path, monkeypatch, seconds):
     """The other apply takes place between this one's look at the clusters and its submission."""
-    from flowspec.backend.aws import apply
+    from flowspec.backend.aws.submission import apply
 
     job(COUNTED.format(folder=tmp_path, seconds=seconds))
     options = [] if seconds == 0 else ["--detach"]

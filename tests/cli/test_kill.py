@@ -14,9 +14,9 @@ from functools import partial
 import pytest
 
 from flowspec import compile, load, render, validate
-from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.client import Endpoint, connect
-from flowspec.backend.aws.lock import unlock
+from flowspec.backend.aws.submission.apply import apply
+from flowspec.backend.aws.submission.lock import unlock
 from flowspec.cli.exits import Exit
 from flowspec.errors import Locked
 from flowspec.pipeline import plan_on
@@ -26,7 +26,7 @@ from tests.endpoints import NIGHTLY, FaultyWay, way_to_embedded
 FORKING = """
 import json, os, sys
 import boto3, flowspec.pipeline, flowspec.cli.commands.apply, flowspec.cli.follow
-from flowspec.backend.aws import lock
+from flowspec.backend.aws.submission import lock
 from flowspec.cli import run
 
 lock._SETTLES_IN = 0.01

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from flowspec import Endpoint, connect
-from flowspec.backend.aws.lock import locked
+from flowspec.backend.aws.submission.lock import locked
 from flowspec.cli.exits import Exit
 
 CORE = "instance_groups: [{role: MASTER, type: m5.xlarge, count: 1}, {role: CORE, type: m5.xlarge, count: 2}]"

@@ -8,7 +8,7 @@ import sys
 import boto3
 import pytest
 
-from flowspec.backend.aws import staging
+from flowspec.backend.aws.submission import staging
 from tests.endpoints import make_account
 
 SECRET = "variables: {word: {type: string, sensitive: true}}"

@@ -11,9 +11,9 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 
-from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.client import Emr as Connection
 from flowspec.backend.aws.client import Endpoint
+from flowspec.backend.aws.submission.apply import apply
 from flowspec.emulator import faults
 from flowspec.emulator.api.service import OPERATIONS, EmrError, Service
 from flowspec.emulator.faults import AnswerLost, Faults, parse

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import pytest
 
 from flowspec import compile, load, render, validate
-from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.client import Emr, Endpoint
 from flowspec.backend.aws.observe import read_back
+from flowspec.backend.aws.submission.apply import apply
 from flowspec.document.job_flow import JobFlow
 from flowspec.emulator.api.service import Service
 from flowspec.emulator.in_process import EmbeddedClient, offline_session

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flowspec.backend.aws.apply import apply
+from flowspec.backend.aws.submission.apply import apply
 from flowspec.errors import FlowspecError
 from flowspec.plan.changes import Action
 from tests.plan.conftest import GROUPS, STEP, changed, observed, planned, running

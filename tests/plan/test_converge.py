@@ -2,10 +2,10 @@
 
 import pytest
 
-from flowspec.backend.aws.apply import apply
+from flowspec.backend.aws.submission.apply import apply
 from flowspec.facts.mutability import ROWS, Handling
 from flowspec.plan.changes import Action
-from flowspec.plan.groups import match_groups
+from flowspec.plan.comparison.groups import match_groups
 from flowspec.report import plans
 from tests.plan.conftest import (
     CORE,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from flowspec.backend.aws.apply import apply
+from flowspec.backend.aws.submission.apply import apply
 from flowspec.errors import ServiceError
 from flowspec.facts.api_model import problems
 from flowspec.plan.cluster import DIGEST_TAG

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.client import Endpoint, connect
+from flowspec.backend.aws.submission.apply import apply
 from flowspec.errors import FlowspecError
 from flowspec.plan.cluster import DIGEST_TAG
 from tests.plan.conftest import observed, planned

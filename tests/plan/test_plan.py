@@ -10,7 +10,7 @@ from flowspec.errors import SpecError
 from flowspec.plan.changes import Action, ApiCall, Assessment
 from flowspec.plan.cluster import Cluster, Step
 from flowspec.plan.compare import make_plan
-from flowspec.plan.differences import snake
+from flowspec.plan.comparison.differences import snake
 from flowspec.report import plans
 
 SPEC = """\

@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import flowspec
-from flowspec.backend.aws.apply import apply
+from flowspec.backend.aws.submission.apply import apply
 from flowspec.plan.compare import make_plan
 from flowspec.report import plans
 from tests.plan.conftest import emr, observed  # noqa: F401 - a fixture

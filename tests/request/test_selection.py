@@ -87,7 +87,7 @@ def test_names_that_mean_nothing(made, options, message):
 
 
 def test_policies_stay_with_their_steps(made):
-    from flowspec.plan.supervision import step_policies
+    from flowspec.plan.runs.supervision import step_policies
 
     flow, whole = made
     assert sorted(one.timeout for one in step_policies(flow, whole.params).values()) == [60, 600]

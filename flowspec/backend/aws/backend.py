@@ -57,13 +57,13 @@ class AwsBackend:
 
     def stage(self, emr: Emr, assets: Iterable[Asset], notify: Callable[[str], None]) -> Iterator[tuple[Asset, bool]]:
         """Uploads what is not in S3 yet (`staging.stage`)."""
-        from flowspec.backend.aws.staging import stage
+        from flowspec.backend.aws.submission.staging import stage
 
         return stage(emr, assets, notify=notify)
 
     def staged_lookup(self, emr: Emr) -> Callable[[str], bool]:
         """Returns a function that sends a HeadObject."""
-        from flowspec.backend.aws.staging import exists
+        from flowspec.backend.aws.submission.staging import exists
 
         return partial(exists, emr.s3(attempts=2))
 

@@ -93,8 +93,8 @@ def command(  # noqa: PLR0917 - click passes options by name
         following = Following(detach, timeout, on_interrupt, lock_timeout, skip_preflight, allow_commands)
         return apply_specs(paths, selects, following, jobs=jobs, prune=prune, yes=yes, format_=format_, **options)
     (spec,) = paths
-    from flowspec.backend.aws.apply import apply
     from flowspec.backend.aws.runs.relaunch import Launches
+    from flowspec.backend.aws.submission.apply import apply
     from flowspec.cli.follow import follow, print_detached
     from flowspec.pipeline import refuse_wrong
     from flowspec.plan.compare import lives_on

@@ -18,7 +18,7 @@ from flowspec.document.escaping import visible
 @output_format("text", "json")
 def command(what: str, format_: str, **options: Any) -> int:
     """Remove the lock of a cluster, whoever holds it. WHAT is a spec, a cluster's id, or its name."""
-    from flowspec.backend.aws.lock import unlock
+    from flowspec.backend.aws.submission.lock import unlock
     from flowspec.report.runs import as_json
 
     chosen = choose(what, **options)

@@ -4,9 +4,9 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.observe import LOOKBACK, active_named, ended_named, find_active, find_ended
-from tests.backend.aws.test_apply import PLAN
+from flowspec.backend.aws.submission.apply import apply
+from tests.backend.aws.submission.test_apply import PLAN
 
 
 class Noting:

@@ -6,10 +6,10 @@ from fnmatch import fnmatchcase
 import pytest
 from click.testing import CliRunner
 
-from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.observe import describe, observe
 from flowspec.backend.aws.permissions import permissions_of
 from flowspec.backend.aws.spending import spent
+from flowspec.backend.aws.submission.apply import apply
 from flowspec.cli import root
 from flowspec.plan.compare import make_plan
 from tests.backend.aws.manage.conftest import emr, flow_of, no_sleep, spec, step  # noqa: F401 - fixtures

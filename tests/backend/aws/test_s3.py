@@ -12,7 +12,7 @@ import pytest
 from flowspec.backend.aws.client import Endpoint, connect
 from flowspec.backend.aws.diagnosis.diagnose import diagnose
 from flowspec.backend.aws.logs import shipped_logs
-from flowspec.backend.aws.staging import stage
+from flowspec.backend.aws.submission.staging import stage
 from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.errors import ServiceError
 from flowspec.plan.cluster import Cluster, Step

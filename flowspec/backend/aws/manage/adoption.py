@@ -9,11 +9,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from uuid import uuid4
 
-from flowspec.backend.aws.apply import source_of
-from flowspec.backend.aws.change import mark_sensitive
 from flowspec.backend.aws.client import Emr
-from flowspec.backend.aws.lock import locked
 from flowspec.backend.aws.observe import describe, find_active, read_back
+from flowspec.backend.aws.submission.apply import source_of
+from flowspec.backend.aws.submission.change import mark_sensitive
+from flowspec.backend.aws.submission.lock import locked
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError
 from flowspec.facts.states import OPEN

@@ -10,10 +10,10 @@ from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.observe import read_back
 from flowspec.facts.api_model import input_shape
 from flowspec.plan.cluster import FLOW_TAG, HIDDEN_TAG, TAG_PREFIX, TARGET_TAG, Cluster
+from flowspec.plan.runs.supervision import read_policies, token_of, unread_policies
+from flowspec.plan.runs.unattended import known_settings, unknown_settings
 from flowspec.plan.sensitive import known_secrets
 from flowspec.plan.steps import HISTORY_LIMIT, surviving_steps
-from flowspec.plan.supervision import read_policies, token_of, unread_policies
-from flowspec.plan.unattended import known_settings, unknown_settings
 
 Json = dict[str, Any]
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from flowspec.backend.aws.change import wait_until_ready
 from flowspec.backend.aws.client import Emr
-from flowspec.backend.aws.lock import locked
 from flowspec.backend.aws.observe import describe, read_back
+from flowspec.backend.aws.submission.change import wait_until_ready
+from flowspec.backend.aws.submission.lock import locked
 from flowspec.errors import FlowspecError
 from flowspec.facts.states import OPEN, READY
 from flowspec.plan.changes import ApiCall

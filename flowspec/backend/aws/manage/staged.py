@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.s3 import s3_errors
-from flowspec.backend.aws.staging import REFRESH_AFTER
+from flowspec.backend.aws.submission.staging import REFRESH_AFTER
 from flowspec.errors import FlowspecError
 from flowspec.facts.states import ACTIVE_STEPS, ENDED_STEPS, OPEN
 from flowspec.facts.uris import split_s3

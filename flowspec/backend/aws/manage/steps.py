@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from flowspec.backend.aws.apply import upload
-from flowspec.backend.aws.change import add, mark_sensitive
 from flowspec.backend.aws.client import Emr
-from flowspec.backend.aws.lock import locked
 from flowspec.backend.aws.observe import describe, describe_step, read_steps, steps_in
 from flowspec.backend.aws.runs.settle import settle_on
+from flowspec.backend.aws.submission.apply import upload
+from flowspec.backend.aws.submission.change import add, mark_sensitive
+from flowspec.backend.aws.submission.lock import locked
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError
 from flowspec.facts.limits import MAX_STEPS

@@ -30,7 +30,7 @@ from flowspec.document.escaping import visible
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.masking import mask
 from flowspec.facts.uris import host_of, region_of_arn
-from flowspec.plan.unattended import hook_kind
+from flowspec.plan.runs.unattended import hook_kind
 
 # Seconds for all hooks of the outcome, and for those of `on_end`: a receiver that trickles its answer holds nobody up.
 _DEADLINE = 60.0

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from flowspec.backend.aws.apply import Applied, apply
 from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.submission.apply import Applied, apply
 from flowspec.plan.changes import Plan
 from flowspec.plan.cluster import Cluster
-from flowspec.plan.launches import launch_line, next_launch, size
+from flowspec.plan.runs.launches import launch_line, next_launch, size
 
 
 @dataclass(slots=True)

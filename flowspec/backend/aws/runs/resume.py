@@ -12,7 +12,7 @@ from flowspec.backend.aws.runs.settle import ExitCodes, settle, unread_notes, wi
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError
 from flowspec.plan.cluster import CHOSEN, FLOW_TAG, PART_TAG, TARGET_TAG, Cluster
-from flowspec.plan.resume import CHOOSE_STEPS, Remainder, Run, remainder
+from flowspec.plan.runs.resume import CHOOSE_STEPS, Remainder, Run, remainder
 from flowspec.plan.sensitive import known_secrets
 from flowspec.request.compile import Request
 from flowspec.request.origins import locate

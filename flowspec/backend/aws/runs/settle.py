@@ -16,7 +16,7 @@ from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.logs import PATIENCE, Logs, logs_of
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.plan.cluster import REPEATED_TAG, TIMED_OUT_TAG, Cluster, Step
-from flowspec.plan.supervision import StepPolicy, read_policies, token_of
+from flowspec.plan.runs.supervision import StepPolicy, read_policies, token_of
 
 # "WARN Step failed with exitCode 3 and took 5 seconds" is the last line of EMR's controller log.
 _EXIT_CODE = re.compile(r"failed with exitCode (\d+)")

@@ -1,6 +1,6 @@
 """Cancels steps that run too long, and repeats steps that failed: `timeout` and `retry` of a spec.
 
-EMR does neither. The policies are read from the tags of the cluster (`flowspec.plan.supervision`), so that every
+EMR does neither. The policies are read from the tags of the cluster (`flowspec.plan.runs.supervision`), so that every
 watcher does the same. Of several, one acts: the one that holds the tag `flowspec:watcher`, which expires when it dies.
 """
 
@@ -12,9 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
-from flowspec.backend.aws.change import add
 from flowspec.backend.aws.client import Emr
-from flowspec.backend.aws.lock import Lock, locked
 from flowspec.backend.aws.observe import read_steps
 from flowspec.backend.aws.runs.settle import (
     ExitCodes,
@@ -26,11 +24,13 @@ from flowspec.backend.aws.runs.settle import (
     tag_of_marks,
     unread_note,
 )
+from flowspec.backend.aws.submission.change import add
+from flowspec.backend.aws.submission.lock import Lock, locked
 from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.errors import FlowspecError, Locked
 from flowspec.facts.states import OPEN, READY
 from flowspec.plan.cluster import REPEATED_TAG, TIMED_OUT_TAG, WATCHER_TAG, Cluster, Step
-from flowspec.plan.supervision import StepPolicy, read_policies, token_of
+from flowspec.plan.runs.supervision import StepPolicy, read_policies, token_of
 
 # The causes of the spec's `retry.on`, by the rules of a diagnosis: failures that pass by themselves.
 _CAUSES = {

@@ -3,7 +3,7 @@
 import pytest
 
 from flowspec import FlowspecError, adopt, apply, describe, import_cluster, observe, plan_adoption, plan_on
-from flowspec.backend.aws.lock import locked
+from flowspec.backend.aws.submission.lock import locked
 from flowspec.errors import Locked
 from flowspec.plan.cluster import DIGEST_TAG, FLOW_TAG, LOCK_TAG
 from tests.backend.aws.manage.conftest import no_sleep, spec

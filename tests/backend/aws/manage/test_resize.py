@@ -5,8 +5,8 @@ import threading
 import pytest
 
 from flowspec import FlowspecError, Resize, resize, wait_for_sizes
-from flowspec.backend.aws.lock import locked
 from flowspec.backend.aws.observe import read_back
+from flowspec.backend.aws.submission.lock import locked
 from flowspec.errors import Locked
 from flowspec.plan.cluster import LOCK_TAG
 from tests.backend.aws.manage.conftest import FLEETS, GROUPS, no_sleep

@@ -11,7 +11,7 @@ from moto.s3.models import s3_backends
 
 from flowspec.backend.aws.client import Endpoint, connect
 from flowspec.backend.aws.manage.staged import delete_staged, hashes_in_use, staged_files
-from flowspec.backend.aws.staging import stage
+from flowspec.backend.aws.submission.staging import stage
 from flowspec.cli import run
 from flowspec.emulator.state.store import Store
 from flowspec.errors import ServiceError
@@ -188,7 +188,7 @@ def test_who_may_not_write_uses_what_is_there(folder, tmp_path, monkeypatch):
     def refuse(*_):
         raise ServiceError("PutObject", "AccessDenied", "no")
 
-    monkeypatch.setattr("flowspec.backend.aws.staging._upload", refuse)
+    monkeypatch.setattr("flowspec.backend.aws.submission.staging._upload", refuse)
     assert list(stage(folder.emr, [asset])) == [(asset, False)]
 
 

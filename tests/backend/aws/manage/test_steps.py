@@ -3,9 +3,9 @@
 import pytest
 
 from flowspec import FlowspecError, add_steps, cancel
-from flowspec.backend.aws.lock import locked
 from flowspec.backend.aws.manage.steps import cancel_steps
 from flowspec.backend.aws.observe import describe
+from flowspec.backend.aws.submission.lock import locked
 from flowspec.errors import Locked, SpecError
 from tests.backend.aws.manage.conftest import no_sleep, spec, step
 from tests.plan.test_converge import GROUPS

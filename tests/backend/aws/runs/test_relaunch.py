@@ -6,10 +6,10 @@ from contextlib import closing
 
 import pytest
 
-from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.client import Endpoint
 from flowspec.backend.aws.observe import describe
 from flowspec.backend.aws.runs.relaunch import Launches
+from flowspec.backend.aws.submission.apply import apply
 from flowspec.backend.aws.verdict import Outcome
 from flowspec.backend.aws.watch import watch
 from flowspec.backend.local.backend import connect_to, home_of
@@ -22,7 +22,7 @@ from flowspec.emulator.api.service import Service
 from flowspec.errors import FlowspecError, SpecError
 from flowspec.pipeline import apply_and_watch, plan_on
 from flowspec.plan.cluster import FALLBACK_TAG, Cluster
-from flowspec.plan.launches import _launched_with, failed_to_launch, lacked_capacity
+from flowspec.plan.runs.launches import _launched_with, failed_to_launch, lacked_capacity
 from flowspec.request.compile import compile
 
 SPEC = """flowspec: v1

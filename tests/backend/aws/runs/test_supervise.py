@@ -8,9 +8,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.client import Endpoint, connect
-from flowspec.backend.aws.lock import LOCK_LASTS, _new_lock
 from flowspec.backend.aws.manage.steps import add_steps
 from flowspec.backend.aws.observe import describe
 from flowspec.backend.aws.runs import supervise
@@ -23,6 +21,8 @@ from flowspec.backend.aws.runs.settle import (
     was_repeated,
 )
 from flowspec.backend.aws.runs.supervise import Acted, Supervisor
+from flowspec.backend.aws.submission.apply import apply
+from flowspec.backend.aws.submission.lock import LOCK_LASTS, _new_lock
 from flowspec.backend.aws.verdict import Outcome
 from flowspec.backend.aws.watch import Ended, Fleet, watch
 from flowspec.document.checking.validate import validate
@@ -30,7 +30,7 @@ from flowspec.document.text.parse import load
 from flowspec.errors import ServiceError, SpecError
 from flowspec.pipeline import plan_on
 from flowspec.plan.cluster import WATCH_TAG, WATCHER_TAG, Cluster, Step
-from flowspec.plan.supervision import StepPolicy, policy_tags, token_of
+from flowspec.plan.runs.supervision import StepPolicy, policy_tags, token_of
 from flowspec.report.page.run_report import make_report
 from flowspec.report.runs import as_json
 from flowspec.request.compile import compile

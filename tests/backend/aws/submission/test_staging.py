@@ -9,7 +9,7 @@ from io import BytesIO
 
 import pytest
 
-from flowspec.backend.aws.staging import stage
+from flowspec.backend.aws.submission.staging import stage
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.request.archives import members, packed
 from flowspec.request.assets import Asset
@@ -59,7 +59,7 @@ MEASURED = """
 import resource, sys
 from pathlib import Path
 from flowspec.backend.aws.client import Endpoint, connect
-from flowspec.backend.aws.staging import stage
+from flowspec.backend.aws.submission.staging import stage
 from flowspec.request.assets import Asset
 
 def peak():
@@ -117,7 +117,7 @@ def test_what_changes_while_its_parts_are_sent_does_not_stay(emr, s3, tmp_path, 
     asset = asset_of(path)
     if staged_before:
         list(stage(emr, [asset]))
-        monkeypatch.setattr("flowspec.backend.aws.staging.REFRESH_AFTER", timedelta(days=-1))
+        monkeypatch.setattr("flowspec.backend.aws.submission.staging.REFRESH_AFTER", timedelta(days=-1))
 
     class Meddling:
         """Changes the file while it is under way."""

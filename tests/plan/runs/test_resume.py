@@ -2,8 +2,8 @@
 
 import pytest
 
-from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.observe import describe
+from flowspec.backend.aws.submission.apply import apply
 from flowspec.document.checking.validate import validate
 from flowspec.document.text.parse import load
 from flowspec.emulator.state.paths import step_logs

@@ -1,7 +1,7 @@
 """Compares the settings of runs that are not in the request: hooks, further launches, the budget, policies of steps.
 
 EMR knows nothing of it. A review compares it in two specs; a plan compares it with what the last apply left in tags of
-the cluster: the steps' policies (`flowspec.plan.supervision`), and the rest as
+the cluster: the steps' policies (`flowspec.plan.runs.supervision`), and the rest as
 
     flowspec:watch-settings    budget.hourly=20 fallback=2@3f2a1b hooks.on_end=command+webhook:2@77ab01 launch_retries=1
 
@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from flowspec.facts.uris import host_of
 from flowspec.plan.changes import Action, Change
 from flowspec.plan.cluster import WATCH_TAG, Cluster
-from flowspec.plan.differences import Path
+from flowspec.plan.comparison.differences import Path
 from flowspec.plan.identity import TAG_VALUE
-from flowspec.plan.launches import alternative_text
-from flowspec.plan.supervision import StepPolicy, config_token, policy_of, read_policies, token_of
+from flowspec.plan.runs.launches import alternative_text
+from flowspec.plan.runs.supervision import StepPolicy, config_token, policy_of, read_policies, token_of
 from flowspec.request.public_form import public_form
 
 if TYPE_CHECKING:

@@ -18,10 +18,10 @@ from typing import Any
 
 from flowspec.facts.mutability import Handling, Row, row_of
 from flowspec.plan.cluster import TAG_PREFIX, Live
-from flowspec.plan.differences import Difference, Json, Kind, snake, token
-from flowspec.plan.fleets import compare_fleets
-from flowspec.plan.forms import same
-from flowspec.plan.groups import REMOVABLE, compare_groups, written_as
+from flowspec.plan.comparison.differences import Difference, Json, Kind, snake, token
+from flowspec.plan.comparison.fleets import compare_fleets
+from flowspec.plan.comparison.forms import same
+from flowspec.plan.comparison.groups import REMOVABLE, compare_groups, written_as
 from flowspec.request.instances import expand_shorthand, group_address
 
 _COMPARED = frozenset({Handling.IN_PLACE, Handling.REPLACE})

@@ -4,13 +4,13 @@ import dataclasses
 
 import pytest
 
-from flowspec.backend.aws.apply import apply
 from flowspec.backend.aws.observe import read_back
+from flowspec.backend.aws.submission.apply import apply
 from flowspec.errors import StalePlan
 from flowspec.plan.changes import Action
 from flowspec.plan.cluster import WATCH_TAG
 from flowspec.plan.compare import make_plan
-from flowspec.plan.unattended import SETTINGS_TAG, known_settings, mark_text, read_settings, settings_tags
+from flowspec.plan.runs.unattended import SETTINGS_TAG, known_settings, mark_text, read_settings, settings_tags
 from flowspec.report import plans
 from tests.plan.conftest import emr, flow_of, job_flow  # noqa: F401 - fixtures
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from flowspec.facts.mutability import row_of
 from flowspec.plan.cluster import Live
-from flowspec.plan.differences import Difference, Json, Kind, Path, snake
-from flowspec.plan.forms import configurations, same
-from flowspec.plan.groups import sized_by_policy
+from flowspec.plan.comparison.differences import Difference, Json, Kind, Path, snake
+from flowspec.plan.comparison.forms import configurations, same
+from flowspec.plan.comparison.groups import sized_by_policy
 
 _MEMBER = "Instances.InstanceFleets"
 _TARGETS = ("TargetOnDemandCapacity", "TargetSpotCapacity")

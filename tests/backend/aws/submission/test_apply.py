@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from flowspec.backend.aws import client
-from flowspec.backend.aws.apply import apply, destroy
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.observe import describe, find_active, observe
+from flowspec.backend.aws.submission.apply import apply, destroy
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.plan.changes import ApiCall, Plan
-from flowspec.plan.differences import token
+from flowspec.plan.comparison.differences import token
 from flowspec.plan.identity import steps_digest
 from tests.lost_answers import LOADS, add_all, drawing, judged, running, submit_all
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from flowspec.facts.mutability import row_of
 from flowspec.plan.cluster import Live
-from flowspec.plan.differences import Difference, Json, Kind, Path, snake, token
-from flowspec.plan.forms import same
+from flowspec.plan.comparison.differences import Difference, Json, Kind, Path, snake, token
+from flowspec.plan.comparison.forms import same
 from flowspec.request.instances import group_address, market_of
 
 REMOVABLE = ("AutoScalingPolicy", "Configurations")

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from flowspec.backend.aws.change import change_cluster
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.observe import find_active, find_created, submitted_as
-from flowspec.backend.aws.submit import submit_once
+from flowspec.backend.aws.submission.change import change_cluster
+from flowspec.backend.aws.submission.submit import submit_once
 from flowspec.errors import FlowspecError
 from flowspec.facts.api_model import problems
 from flowspec.plan.changes import Plan

@@ -2,8 +2,8 @@
 
 import pytest
 
-from flowspec.backend.aws.change import add
 from flowspec.backend.aws.client import OutcomeUnknown
+from flowspec.backend.aws.submission.change import add
 from tests.plan.conftest import GROUPS, TASK, emr, running  # noqa: F401 - a fixture
 
 

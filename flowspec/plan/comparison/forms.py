@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from flowspec.plan.differences import Json
+from flowspec.plan.comparison.differences import Json
 
 
 def same(name: str, wanted: Any, live: Any) -> bool:

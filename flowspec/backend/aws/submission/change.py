@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.live import step_config
-from flowspec.backend.aws.lock import locked
 from flowspec.backend.aws.observe import read_back
-from flowspec.backend.aws.submit import submit_once
+from flowspec.backend.aws.submission.lock import locked
+from flowspec.backend.aws.submission.submit import submit_once
 from flowspec.errors import FlowspecError, StalePlan
 from flowspec.facts.states import OPEN, READY
 from flowspec.plan.changes import ApiCall, Plan

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from flowspec.backend.aws import lock
-from flowspec.backend.aws.apply import apply
-from flowspec.backend.aws.lock import locked, unlock
+from flowspec.backend.aws.submission import lock
+from flowspec.backend.aws.submission.apply import apply
+from flowspec.backend.aws.submission.lock import locked, unlock
 from flowspec.errors import Locked, ServiceError, StalePlan
 from flowspec.plan.cluster import LOCK_TAG
 from tests.plan.conftest import GROUPS, changed, emr, group, observed, planned, running  # noqa: F401 - a fixture
