@@ -11,7 +11,6 @@ a process that packs the same packages at the same time waits for it and uses it
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import importlib.util
 import os
 import re
@@ -29,6 +28,7 @@ from threading import get_ident
 from flowspec.emulator.state.paths import home as default_home
 from flowspec.emulator.state.paths import os_error_to_user_error
 from flowspec.errors import FlowspecError
+from flowspec.facts.folders import locked
 from flowspec.request.archives import MAX_MEMBERS, Member, PackingError, hash_of, packed
 from flowspec.request.assets import Asset
 from flowspec.request.packages import Packages
@@ -84,7 +84,8 @@ def pack(packages: Packages, home: Path | None = None) -> Path:
     path = folder / f"{packages.key}.zip"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _alone(path):
+        # Without a limit of time: the index that another process reads may be slow.
+        with locked(path.with_suffix(".lock")):
             if not path.exists():
                 with _scratch(path) as scratch:
                     _make(packages, scratch)
@@ -112,14 +113,6 @@ def put(asset: Asset, path: Path, home: Path | None = None, notify: Callable[[st
         shutil.copyfile(source, part)
     part.replace(path)
     return True
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Holds a lock on a path; waits for it without a limit, since an index may be slow. It ends with the process."""
-    with path.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Collection, Iterator
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flowspec.emulator.state.paths import home, os_error_to_user_error, prepare
+from flowspec.facts.folders import locked
 
 _FILE = "failed-cases.json"
 
@@ -44,8 +44,7 @@ def _locked() -> Iterator[Path]:
     folder = home()
     prepare(folder)
     try:
-        with (folder / f"{_FILE}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(folder / f"{_FILE}.lock"):
             yield folder / _FILE
     except OSError as error:
         raise os_error_to_user_error(folder, error) from error

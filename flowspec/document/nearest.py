@@ -10,17 +10,21 @@ _MAX_COMPARED = 1000
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The known word that is most like `word`, or "" when none is like it."""
+    """Returns the known word that is most like `word`, or "" when none is like it."""
+    return next(iter(closest(word, known, 1)), "")
+
+
+def closest(word: str, known: Iterable[str], most: int) -> list[str]:
+    """Returns the known words that are like `word`, the nearest first; alone one that differs by capitals or dashes."""
     by_form: dict[str, str] = {}
     for one in known:
         by_form.setdefault(_form(one), one)
     form = _form(word)
     if form in by_form:
-        return by_form[form]
+        return [by_form[form]]
     from difflib import get_close_matches
 
-    close = get_close_matches(form, islice(by_form, _MAX_COMPARED), 1)
-    return by_form[close[0]] if close else ""
+    return [by_form[one] for one in get_close_matches(form, islice(by_form, _MAX_COMPARED), most)]
 
 
 def _form(word: str) -> str:
@@ -28,7 +32,7 @@ def _form(word: str) -> str:
     return word.replace("-", "_").lower()
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A question for a diagnostic's hint, or ""."""
-    found = nearest(word, known)
-    return f"did you mean {found}?" if found else ""
+def did_you_mean(word: str, known: Iterable[str], *, most: int = 1) -> str:
+    """Returns a question for a diagnostic's hint, with at most `most` words, or ""."""
+    *others, last = closest(word, known, most) or [""]
+    return f"did you mean {' or '.join(filter(None, [', '.join(others), last]))}?" if last else ""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from flowspec.errors import FlowspecError
-from flowspec.facts.folders import state_folder
+from flowspec.facts.folders import locked, state_folder
 
 _RATES = ("gb_month", "iops_month", "mib_s_month")
 
@@ -158,16 +158,17 @@ def _amount(value: Any, at: str) -> float:
 def update_own_table(region: str, found: RegionPrices) -> Path:
     """Puts the prices of a region into the user's table, in place of older ones; all other rows of it stay.
 
-    The file is replaced as a whole: a process that is killed before leaves the old one. Raises FlowspecError when
-    the old one is damaged, or the new one can't be written.
+    The file is replaced as a whole: a process that is killed before leaves the old one. Updates at the same time wait
+    for each other. Raises FlowspecError when the old one is damaged, or the new one can't be written.
     """
     path = own_table_path()
-    empty: dict[str, Any] = {"currency": "USD", "members": ["ec2", "emr"], "regions": {}}
-    raw = _read(path) if path.exists() else empty
-    raw["regions"][region] = _merged(raw["regions"].get(region, {}), found)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_whole(path, json.dumps(raw, indent=1) + "\n")
+        with locked(path.with_suffix(".lock")):
+            empty: dict[str, Any] = {"currency": "USD", "members": ["ec2", "emr"], "regions": {}}
+            raw = _read(path) if path.exists() else empty
+            raw["regions"][region] = _merged(raw["regions"].get(region, {}), found)
+            _write_whole(path, json.dumps(raw, indent=1) + "\n")
     except OSError as error:
         remedy = "set FLOWSPEC_HOME to a folder you own, on a disk with space left"
         raise FlowspecError(f"the table of prices was not written: {path}: {error.strerror}", remedy=remedy) from error

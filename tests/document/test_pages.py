@@ -113,13 +113,32 @@ def test_explain_lists_every_id_and_shows_pages():
     assert CliRunner().invoke(root, ["explain", "FS201", "FS202"]).output == f"{page('FS201')}\n{page('FS202')}"
 
 
-def test_explain_of_something_else_says_what_there_is():
+def test_explain_without_a_word_lists_the_fields():
+    listed = CliRunner().invoke(root, ["explain"]).output
+    assert listed.partition("\nThe fields of a spec\n")[2].split()[:3] == ["flowspec", "requires", "name"]
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ("bogus", "the spec has no field bogus\n  `flowspec explain` lists its fields"),
+        ("steps.streaming.maper", "steps.streaming has no field maper\n  did you mean mapper?"),
+        ("F204", "there is no finding F204\n  did you mean FS204, "),
+        ("fs999", "there is no finding fs999\n  did you mean FS299, "),
+        (
+            "FS204 templatse bogus",
+            "there is no page templatse; the spec has no field bogus\n  did you mean templates?; `",
+        ),
+    ],
+)
+def test_explain_of_something_else_says_what_there_is(words, error, capsys):
     from flowspec.cli import run as main
 
-    assert main(["explain", "FS9999"]) == Exit.USAGE
-    shown = CliRunner().invoke(root, ["explain", "F204"])
-    assert shown.exit_code == Exit.USAGE
-    assert "did you mean FS204?" in shown.output
+    assert main(["explain", *words.split()]) == Exit.USAGE
+    shown = capsys.readouterr()
+    assert shown.err.startswith(f"error: {error}")
+    # Nothing of the usage, and no page of the words that are known.
+    assert (shown.out, shown.err.count("\n")) == ("", 2)
 
 
 def test_on_a_terminal_a_page_has_no_fences():

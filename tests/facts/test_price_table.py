@@ -33,6 +33,17 @@ from flowspec.facts.price_table import Origin, Price, RegionPrices, update_own_t
 os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
 update_own_table("us-east-1", RegionPrices({"m5.xlarge": Price(2.0, 0.5, Origin("2026-12-24"))}))
 """
+# The first update says when it has read the table and goes on when it may; the second when it waits for the first.
+AT_ONCE = """
+import fcntl, os, sys
+from flowspec.facts.price_table import Origin, Price, RegionPrices, update_own_table
+fsync, flock, region = os.fsync, fcntl.flock, sys.argv[1]
+if region == "eu-west-1":
+    os.fsync = lambda file: (print("read", flush=True), input(), fsync(file))
+else:
+    fcntl.flock = lambda *lock: (print("waits", flush=True), flock(*lock))
+update_own_table(region, RegionPrices({"m5.xlarge": Price(2.0, 0.5, Origin("2026-12-24"))}))
+"""
 
 
 def of(ec2_price, emr_price, origin=ORIGIN):
@@ -105,11 +116,26 @@ def test_an_update_that_is_killed_leaves_the_old_table():
     killed = subprocess.run([sys.executable, "-c", KILLED], check=False)
     assert killed.returncode == -signal.SIGKILL
     left = [path.name for path in own_table_path().parent.glob("prices*")]
-    assert sorted(left) == ["prices.json", "prices.json.new"]
+    assert sorted(left) == ["prices.json", "prices.json.new", "prices.lock"]
     assert own_table()["us-east-1"].types["m5.xlarge"].ec2 == 1.0
     update_own_table("us-east-1", of(3.0, 0.5))
     assert own_table()["us-east-1"].types["m5.xlarge"].ec2 == 3.0
-    assert [path.name for path in own_table_path().parent.glob("prices*")] == ["prices.json"]
+    assert not own_table_path().with_name("prices.json.new").exists()
+
+
+def test_two_updates_at_once_lose_no_rows_of_each_other():
+    def started(region):
+        argv = [sys.executable, "-c", AT_ONCE, region]
+        return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    with started("eu-west-1") as first:
+        assert first.stdout.readline() == "read\n"
+        with started("eu-west-2") as second:
+            # Without a lock the second one ends here, and the first one overwrites its table.
+            second.stdout.readline()
+            first.communicate("\n")
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert sorted(own_table()) == ["eu-west-1", "eu-west-2"]
 
 
 def test_a_table_that_can_not_be_written_is_an_error(monkeypatch, tmp_path):

@@ -11,6 +11,10 @@ import click
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import completed
 from flowspec.cli.output import print_result, wants_color
+from flowspec.errors import NothingFound
+
+# An id, or one that lacks a letter: F204.
+_ID = re.compile(r"(?i)[a-z]{0,2}\d+")
 
 _GROUPS = {
     "0": "Text and YAML",
@@ -27,7 +31,7 @@ _GROUPS = {
 @click.command("explain", epilog="Example: flowspec explain FS204 steps.streaming.mapper")
 @click.argument("words", nargs=-1, metavar="[ID|FIELD...]", shell_complete=completed("explained"))
 def command(words: tuple[str, ...]) -> int:
-    """Explain a finding, with a wrong and a right example, or a field of the spec; without a word, list the findings.
+    """Explain a finding, with a wrong and a right example, or a field of the spec; without a word, list them all.
 
     A field is named by the keys from the top of the spec: `instance_groups.type`, `steps.streaming.mapper`.
     `flowspec explain templates` lists the filters, tests and functions of templates, with examples.
@@ -35,12 +39,13 @@ def command(words: tuple[str, ...]) -> int:
     if not words:
         print_result("\n".join(_list()))
         return Exit.OK
-    print_result("\n".join(_page(word) for word in words), newline=False)
+    print_result("\n".join(_pages(words)), newline=False)
     return Exit.OK
 
 
 def _list() -> Iterable[str]:
     from flowspec.document.catalog import CATALOG
+    from flowspec.document.checking.fields import field_names
 
     seen = ""
     for id_, kind in CATALOG.items():
@@ -49,29 +54,38 @@ def _list() -> Iterable[str]:
             yield f"{'' if not seen else chr(10)}{group}"
             seen = group
         yield f"  {id_}  {kind.severity.value:<7}  {kind.title}"
+    yield "\nThe fields of a spec"
+    yield from (f"  {name}" for name in field_names(""))
 
 
-def _page(word: str) -> str:
-    text = _text(word)
-    return painted(text) if sys.stdout and wants_color(sys.stdout) else text
+def _pages(words: Iterable[str]) -> list[str]:
+    """Raises NothingFound, which names all words that are unknown."""
+    pages, unknown = [], []
+    for word in words:
+        try:
+            pages.append(_text(word))
+        except NothingFound as error:
+            unknown.append(error)
+    if unknown:
+        remedies = dict.fromkeys(one.remedy for one in unknown)
+        raise NothingFound("; ".join(one.message for one in unknown), remedy="; ".join(remedies))
+    return [painted(text) for text in pages] if sys.stdout and wants_color(sys.stdout) else pages
 
 
 def _text(word: str) -> str:
     from flowspec.document.catalog import CATALOG
-    from flowspec.document.checking.fields import UnknownFieldError, describe_field
+    from flowspec.document.checking.fields import describe_field
     from flowspec.document.nearest import did_you_mean
     from flowspec.document.pages import PAGES, page
 
     if word in PAGES or word.upper() in CATALOG:
         return page(word if word in PAGES else word.upper()) or ""
-    try:
-        return describe_field(word)
-    except UnknownFieldError as error:
-        hint = did_you_mean(word.upper(), CATALOG) or did_you_mean(word, PAGES)
-        if re.fullmatch(r"(?i)FS\d*", word):
-            hint = hint or "`flowspec explain` lists them all"
-        told = f"there is no finding, page or field {word}: {hint}" if hint else str(error)
-        raise click.BadParameter(told, param_hint="ID|FIELD") from None
+    if _ID.fullmatch(word):
+        hint = did_you_mean(word.upper(), CATALOG, most=3) or "`flowspec explain` lists them all"
+        raise NothingFound(f"there is no finding {word}", remedy=hint)
+    if hint := did_you_mean(word, PAGES):
+        raise NothingFound(f"there is no page {word}", remedy=hint)
+    return describe_field(word)
 
 
 def painted(text: str) -> str:

@@ -10,10 +10,13 @@ from flowspec.document import schema as schemas
 from flowspec.document.nearest import did_you_mean
 from flowspec.document.schema import Schema
 from flowspec.document.text.dump import dump
+from flowspec.errors import NothingFound
+
+_MOST_NAMED = 3  # As many as fit on a line of a terminal.
 
 
-class UnknownFieldError(Exception):
-    """There is no such field. Its text says what there is instead."""
+class UnknownFieldError(NothingFound):
+    """A field that its parent does not have; the remedy names those that are like it."""
 
 
 class Field(NamedTuple):
@@ -62,7 +65,7 @@ def _below(at: Field, word: str) -> Field:
     path = f"{at.path}.{word}".lstrip(".")
     found = schemas.member(shape, word) or _of_all(kinds, word)
     if found is None:
-        raise UnknownFieldError(_unknown(at, shape, word))
+        raise _unknown(at, shape, word)
     if word not in shape.get("properties", ()) and "additionalProperties" in shape and word:
         # A name that people give: no member of the API has it.
         return Field(path, {"description": f"A name of your own below `{at.path}`.", **found}, at.member)
@@ -117,14 +120,18 @@ def _kinds(shape: Schema) -> dict[str, Schema]:
     return {name: definitions[f"{name}_step"] for name in names if f"{name}_step" in definitions}
 
 
-def _unknown(at: Field, shape: Schema, word: str) -> str:
-    place = f"{at.path} has no field {word}" if at.path else f"there is no field {word}"
+def _unknown(at: Field, shape: Schema, word: str) -> UnknownFieldError:
     kinds = _kinds(shape)
+    known = [*kinds, *shape.get("properties", ())]
     having = [f"{at.path}.{kind}.{word}" for kind, one in kinds.items() if word in one.get("properties", {})]
     if having:
-        return f"{place}: it is a matter of the kind: {', '.join(having)}"
-    known = [*kinds, *shape.get("properties", ())]
-    return f"{place}: {did_you_mean(word, known) or 'there are ' + ', '.join(known) if known else 'it has no fields'}"
+        remedy = f"it is a field of a kind of step: {', '.join(having)}"
+    elif known:
+        lists = f"`{' '.join(['flowspec explain', at.path]).rstrip()}` lists its fields"
+        remedy = did_you_mean(word, known, most=_MOST_NAMED) or lists
+    else:
+        remedy = f"it has no fields; `flowspec explain {at.path}` shows what it takes"
+    return UnknownFieldError(f"{at.path or 'the spec'} has no field {word or repr(word)}", remedy=remedy)
 
 
 def _page(field: Field) -> Iterator[str]:

@@ -72,17 +72,24 @@ def test_members_of_steps_and_of_own_names(path, member):
 
 
 @pytest.mark.parametrize(
-    ("path", "message"),
+    ("path", "message", "remedy"),
     [
-        ("steps.mapper", "steps has no field mapper: it is a matter of the kind: steps.streaming.mapper"),
-        ("instance_groups.typ", "instance_groups has no field typ: did you mean type?"),
-        ("tags.a.b", "tags.a has no field b: it has no fields"),
-        ("keep_alve", "there is no field keep_alve: did you mean keep_alive?"),
-        ("", "there is no field "),
-        ("steps..mapper", "steps has no field "),
+        ("steps.mapper", "steps has no field mapper", "it is a field of a kind of step: steps.streaming.mapper"),
+        ("steps.streaming.maper", "steps.streaming has no field maper", "did you mean mapper?"),
+        (
+            "steps.streaming.input_",
+            "steps.streaming has no field input_",
+            "did you mean input, input_reader or input_format?",
+        ),
+        ("tags.a.b", "tags.a has no field b", "it has no fields; `flowspec explain tags.a` shows what it takes"),
+        ("keep_alve", "the spec has no field keep_alve", "did you mean keep_alive?"),
+        ("bogus", "the spec has no field bogus", "`flowspec explain` lists its fields"),
+        ("steps.bogus", "steps has no field bogus", "`flowspec explain steps` lists its fields"),
+        ("", "the spec has no field ''", "`flowspec explain` lists its fields"),
+        ("steps..mapper", "steps has no field ''", "`flowspec explain steps` lists its fields"),
     ],
 )
-def test_an_unknown_field(path, message):
+def test_an_unknown_field(path, message, remedy):
     with pytest.raises(UnknownFieldError) as raised:
         describe_field(path)
-    assert str(raised.value).startswith(message)
+    assert (raised.value.message, raised.value.remedy) == (message, remedy)
