@@ -62,7 +62,8 @@ FORMATS: Mapping[str, _Format] = {
 def export(flow: JobFlow, to: str, request: Request | None = None) -> Exported:
     """Writes a job flow in the format `to`, one of `FORMATS`; `request` is its request if it is compiled already.
 
-    What is written is read back as `import` does and compared with the request: each difference is a note.
+    What is written is read back as `import` does and compared with the request: each difference is a note, and so is a
+    library that only import needs, where it is not installed.
     Raises `SpecError` when the flow does not compile, `FlowspecError` when a secret can't be kept out.
     """
     request = request or compile(flow)
@@ -90,6 +91,10 @@ def _differences(format_: _Format, text: str, job: Job, request: Request) -> Ite
             wanted = read(format_.file, text.encode(), kind=format_.kind, folder=Path(folder))
     except SpecError as error:
         yield f"{format_.title} refuses it: {error.diagnostics[0].message}"
+        return
+    except FlowspecError as error:
+        # Only import needs python-hcl2, an extra: what is written does not depend on it.
+        yield f"it was not compared with the spec, so that more of it may be left out: {error.sentence}"
         return
     values = {name.replace("_", "").lower(): value for name, value in job.secrets.items()}
     given = {name: values.get(name.replace("_", "").lower(), one.default) for name, one in wanted.variables.items()}

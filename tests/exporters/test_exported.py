@@ -352,6 +352,17 @@ def test_what_a_format_has_no_word_for_is_a_note(tmp_path):
     assert any(one.startswith("StepExecutionRoleArn is left out: CloudFormation") for one in made.notes)
 
 
+def test_terraform_is_written_without_the_library_that_reads_it(tmp_path, monkeypatch):
+    made, _ = exported("terraform", tmp_path)
+    monkeypatch.setitem(sys.modules, "hcl2", None)
+    plain, _ = exported("terraform", tmp_path)
+    assert plain.text == made.text
+    assert plain.notes[-1] == (
+        "it was not compared with the spec, so that more of it may be left out: "
+        "reading Terraform's language needs python-hcl2; pip install python-hcl2"
+    )
+
+
 def test_files_that_flowspec_uploads_are_noted(tmp_path):
     (tmp_path / "a.py").write_text("print()")
     made, _ = exported(
