@@ -1,8 +1,8 @@
-"""Ranges of money, and amounts as text."""
+"""Ranges of money; amounts, and what has none, as text."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -33,6 +33,12 @@ def total(ranges: Iterable[Range]) -> Range:
 def amount_text(amount: float) -> str:
     """An amount in cents; below ten cents in tenths of a cent, so that small ones do not vanish."""
     return f"{amount:.3f}" if 0 < amount < _TEN_CENTS else f"{amount:.2f}"
+
+
+def unknown_text(unknown: Sequence[str], region: str) -> str:
+    """`the price of x9.mega; …`: names what has no price in a region, and says how to get one."""
+    remedy = f"`flowspec prices update --region {region}` reads prices from AWS" if region else "`region` is not set"
+    return f"{', '.join(unknown)}; {remedy}"
 
 
 def hours_text(hours: float) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from flowspec.cost.amounts import Range, amount_text, hours_text
+from flowspec.cost.amounts import Range, amount_text, hours_text, unknown_text
 from flowspec.document.text.tree import settle
 from flowspec.errors import SpecError
 
@@ -85,18 +85,21 @@ def run_budget_hours(jobflow: JobFlow, cost: Estimate | None) -> float | None:
     return run / most if run and most else None
 
 
+def unchecked(jobflow: JobFlow, cost: Estimate | None) -> list[str]:
+    """Returns a sentence on what the budget was not compared with, since it has no price; none if all has one."""
+    if cost is None or not cost.unknown or not {"hourly", "run"} & _budget(jobflow).keys():
+        return []
+    known = "the budget was checked without what has no price" if cost.hourly else "the budget was not checked"
+    return [f"{known}: {unknown_text(cost.unknown, cost.region)}"]
+
+
 def budget_notes(jobflow: JobFlow, cost: Estimate | None) -> list[str]:
     """Sentences on what the budget was not held against, and on how long that of a run lasts if nobody said it."""
-    budget = _budget(jobflow)
-    if not budget.keys() & {"hourly", "run"} or cost is None:
-        return []
-    notes = []
-    if cost.unknown:
-        notes.append(f"the budget was checked without what is not known: {', '.join(cost.unknown)}")
-    if not cost.hours and (hours := run_budget_hours(jobflow, cost)):
+    notes = unchecked(jobflow, cost)
+    if cost and not cost.hours and (hours := run_budget_hours(jobflow, cost)):
         most = "less than " if cost.unknown else ""
         notes.append(
-            f"the budget of a run, {amount_text(budget['run'])} USD, lasts for {most}{hours:.1f} hours of the cluster; "
-            "a plan checks it if budget.expected_hours says how long a run takes"
+            f"the budget of a run, {amount_text(_budget(jobflow)['run'])} USD, lasts for {most}{hours:.1f} hours "
+            "of the cluster; a plan checks it if budget.expected_hours says how long a run takes"
         )
     return notes

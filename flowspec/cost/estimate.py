@@ -14,8 +14,8 @@ from math import ceil, inf
 from typing import Any
 
 from flowspec.cost.amounts import Range, total
-from flowspec.cost.instance import Hourly, instance_hourly, volumes_of
-from flowspec.facts.instance_types import fact_of
+from flowspec.cost.instance import Hourly, has_volumes, instance_hourly, volumes_of
+from flowspec.facts.instance_types import fact_of, is_known_type
 from flowspec.facts.price_table import Origin
 from flowspec.facts.prices import priced_regions
 from flowspec.request.instances import expand_shorthand, group_address, market_of
@@ -144,9 +144,13 @@ def estimate(params: Json, region: str | None) -> Estimate:
     machines = list(_machines(params, region))
     parts = [CostPart(one.name, one.size, one.hourly()) for one in _scaled(params, machines)]
     offers = [(one.name, offer.hourly) for one in machines for offer in one.offers]
-    unknown = [f"{what} ({name})" for name, hourly in offers for what in hourly.unknown]
+    lacking: dict[str, list[str]] = {}
+    for name, hourly in offers:
+        for what in hourly.unknown:
+            lacking.setdefault(what, []).append(name)
+    unknown = [f"{what} ({', '.join(dict.fromkeys(names))})" for what, names in lacking.items()]
     origins = sorted({origin for _, hourly in offers for origin in hourly.origins})
-    return Estimate(region, tuple(parts), tuple(dict.fromkeys(unknown)), tuple(origins))
+    return Estimate(region, tuple(parts), tuple(unknown), tuple(origins))
 
 
 def _machines(params: Json, region: str) -> Iterator[_Machines]:
@@ -179,6 +183,9 @@ def _fleet(params: Json, region: str, fleet: Json) -> Iterator[_Machines]:
 def _offer(params: Json, region: str, machine: Json, market: Json) -> _Offer:
     instance_type = machine["InstanceType"]
     hourly = instance_hourly(region, instance_type, market=market, volumes=volumes_of(params, machine))
+    if hourly.price and not is_known_type(instance_type) and not has_volumes(machine):
+        # The user's own table may have a price of a type that is newer than the table of types, which has its disks.
+        hourly = dataclasses.replace(hourly, unknown=(*hourly.unknown, f"the volumes that EMR adds to {instance_type}"))
     # EMR refuses a weight of 0 later.
     return _Offer(instance_type, hourly, machine.get("WeightedCapacity") or 1, market["Market"] == "SPOT")
 

@@ -41,15 +41,15 @@ def instance_hourly(region: str, instance_type: str, *, market: Json, volumes: I
     VolumeSpecifications, one for each volume, with the root's.
     """
     price = instance_price(region, instance_type)
-    refused = "" if is_known_type(instance_type) else ", a type that EMR does not offer"
+    unlisted = "" if is_known_type(instance_type) else ", not among the instance types known"
     if price is None:
-        return Hourly(None, (f"the price of {instance_type}{refused}",))
+        return Hourly(None, (f"the price of {instance_type}{unlisted}",))
     compute = _spot(price.ec2, market) if market.get("Market") == "SPOT" else Range(price.ec2, price.ec2)
     storage = _storage(region, volumes)
     assert storage.price is not None
     # EMR's own part is the same for spot instances (EMR pricing page).
     own = price.emr or 0.0
-    unknown = (f"EMR's own price of {instance_type}{refused}",) if price.emr is None else ()
+    unknown = (f"EMR's own price of {instance_type}{unlisted}",) if price.emr is None else ()
     amount = compute + Range(own, own) + storage.price
     return Hourly(amount, (*unknown, *storage.unknown), storage.origins | {price.origin})
 
@@ -86,6 +86,11 @@ def _storage(region: str, volumes: Iterable[Json]) -> Hourly:
 def volumes_of(params: Json, machine: Json) -> list[Json]:
     """The volumes of each instance of a group, or of a fleet's type: those asked for, or EMR's own, and the root."""
     return [_root(params), *(_asked(machine) or _default(machine["InstanceType"]))]
+
+
+def has_volumes(machine: Json) -> bool:
+    """Returns True if a group, or a fleet's type, asks for volumes of its own, so that EMR adds none."""
+    return bool(_asked(machine))
 
 
 def _root(params: Json) -> Json:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from flowspec.cost.amounts import hours_text
+from flowspec.cost.amounts import hours_text, unknown_text
 from flowspec.document.escaping import visible
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ _OLD = timedelta(days=365)
 def cost_lines(cost: Estimate, today: date | None = None) -> Iterator[str]:
     """`Cost: 0.79 to 3.02 USD an hour in us-east-1, by prices of 2025-01-31`, and a line on what is not known."""
     if cost.hourly is None:
-        yield visible(f"Cost: not known: {', '.join(cost.unknown) or 'no instances'}")
+        unknown = unknown_text(cost.unknown, cost.region) if cost.unknown else "no instances"
+        yield visible(f"Cost: not known: {unknown}")
         return
     least = "at least " if cost.unknown else ""
     yield f"Cost: {least}{cost.hourly} USD an hour in {cost.region}, by {prices_of(cost.origins)}"
@@ -30,7 +31,7 @@ def cost_lines(cost: Estimate, today: date | None = None) -> Iterator[str]:
     if is_old(cost.origins, today):
         yield "  these prices are more than a year old; `flowspec prices update` gets those of today"
     if cost.unknown:
-        yield visible(f"  not in it: {', '.join(cost.unknown)}")
+        yield visible(f"  not in it: {unknown_text(cost.unknown, cost.region)}")
 
 
 def prices_of(origins: Sequence[Origin]) -> str:
@@ -58,7 +59,8 @@ def cost_change(before: Estimate | None, after: Estimate | None) -> str:
     are_known = any(one and one.run for one in (before, after))
     changes = [f"{' → '.join(hourly)} USD an hour"] * (hourly[0] != hourly[1])
     changes += [f"{' → '.join(runs)} USD a run"] * (are_known and runs[0] != runs[1])
-    return ", ".join(changes)
+    lacks = f"; not in it: {unknown_text(after.unknown, after.region)}" if after and after.unknown and changes else ""
+    return f"{', '.join(changes)}{lacks}"
 
 
 def _brief(cost: Estimate | None, amount: Range | None) -> str:
@@ -101,9 +103,10 @@ def actual_line(cost: ActualCost, today: date | None = None) -> str:
     """`cost: 0.42 USD for 3 instances, 1.75 hours of instances in all, by prices of 2025-01-31`."""
     hours = f"{cost.instances} instance{'s' if cost.instances != 1 else ''}, {cost.hours:.2f} instance hours"
     if cost.amount is None:
-        return visible(f"cost: not known of {hours}: {', '.join(cost.unknown) or 'there was none'}")
+        unknown = unknown_text(cost.unknown, cost.region) if cost.unknown else "there was none"
+        return visible(f"cost: not known of {hours}: {unknown}")
     least = "at least " if cost.unknown else ""
-    rest = f"; not in it: {', '.join(cost.unknown)}" if cost.unknown else ""
+    rest = f"; not in it: {unknown_text(cost.unknown, cost.region)}" if cost.unknown else ""
     return visible(f"cost: {least}{cost.amount} USD for {hours}, by {aged_prices_of(cost.origins, today)}{rest}")
 
 
@@ -136,4 +139,4 @@ def idle_notes(costs: Sequence[ActualCost]) -> Iterator[str]:
     if origins:
         yield f"by {aged_prices_of(origins)}"
     if unknown:
-        yield visible(f"not in it: {', '.join(unknown)}")
+        yield visible(f"not in it: {unknown_text([*unknown], costs[0].region)}")

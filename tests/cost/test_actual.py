@@ -57,7 +57,8 @@ def test_an_unknown_type_is_named_and_not_free():
     cost = of(instance(HOUR), instance(HOUR, "x9.mega"))
     assert actual_line(cost, date(2025, 12, 1)) == (
         "cost: at least 0.24 USD for 2 instances, 2.00 instance hours, by prices of 2025-01-31; "
-        "not in it: the price of x9.mega, a type that EMR does not offer"
+        "not in it: the price of x9.mega, not among the instance types known; "
+        "`flowspec prices update --region us-east-1` reads prices from AWS"
     )
     assert "by prices of 2025-01-31, which are more than a year old; not in it" in actual_line(cost, date(2026, 3, 1))
     assert actual_document(cost)["amount"] == {"low": 0.24, "high": 0.24}

@@ -91,12 +91,15 @@ def test_a_region_from_outside_the_spec_counts(tmp_path):
     with pytest.raises(flowspec.SpecError):
         make_plan(flow, request, region="us-east-1")
     made = make_plan(flow, request)
-    assert made.notes == ("the budget was checked without what is not known: the region, and so its prices",)
+    assert made.notes == ("the budget was not checked: the region, and so its prices; `region` is not set",)
 
 
 def test_what_is_not_known_is_said_beside_a_budget(tmp_path):
     made = make_plan(*compiled(tmp_path, type="u-6tb1.metal"))
-    assert "the price of u-6tb1.metal, a type that EMR does not offer (instance group CORE)" in made.notes[0]
+    assert made.notes == (
+        "the budget was checked without what has no price: the price of u-6tb1.metal, not among the instance types known "
+        "(instance group CORE); `flowspec prices update --region us-east-1` reads prices from AWS",
+    )
 
 
 def test_this_machine_costs_nothing(tmp_path):

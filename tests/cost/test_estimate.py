@@ -12,6 +12,7 @@ import flowspec
 from flowspec.cost.estimate import estimate
 from flowspec.facts import price_table
 from flowspec.facts.instance_types import fact_of, known_types
+from flowspec.facts.price_table import Origin, Price, RegionPrices, update_own_table
 from flowspec.facts.prices import SPOT_SHARE, instance_prices, priced_regions, volume_price
 from flowspec.report.costs import cost_change, cost_lines
 
@@ -219,11 +220,12 @@ def test_a_type_with_disks_of_its_own_gets_no_volumes_but_the_root():
 
 def test_a_type_that_is_not_in_the_table_is_unknown_and_not_free():
     cost = of(InstanceGroups=[group("MASTER"), group("CORE", 4, "x9.mega")])
-    assert cost.unknown == ("the price of x9.mega, a type that EMR does not offer (instance group CORE)",)
+    assert cost.unknown == ("the price of x9.mega, not among the instance types known (instance group CORE)",)
     assert hourly(cost) == pytest.approx((M5, M5))
     assert next(line.partition(" USD")[0] for line in cost_lines(cost)) == "Cost: at least 0.25"
     assert list(cost_lines(of(InstanceGroups=[group("MASTER", 1, "x9.mega")]))) == [
-        "Cost: not known: the price of x9.mega, a type that EMR does not offer (instance group MASTER)"
+        "Cost: not known: the price of x9.mega, not among the instance types known (instance group MASTER); "
+        "`flowspec prices update --region us-east-1` reads prices from AWS"
     ]
 
 
@@ -231,7 +233,7 @@ def test_a_type_that_is_not_in_the_table_is_unknown_and_not_free():
     ("kind", "ec2", "named"),
     [
         ("m6g.16xlarge", 2.464, "EMR's own price of m6g.16xlarge (instance group CORE)"),
-        ("m5.large", 0.096, "EMR's own price of m5.large, a type that EMR does not offer (instance group CORE)"),
+        ("m5.large", 0.096, "EMR's own price of m5.large, not among the instance types known (instance group CORE)"),
     ],
 )
 def test_a_type_without_a_price_of_emr_costs_at_least_what_ec2_asks(kind, ec2, named):
@@ -266,7 +268,26 @@ def test_what_a_change_costs():
     assert cost_change(one, two) == "0.25 → 0.50 USD an hour"
     assert cost_change(one, one) == ""
     assert cost_change(None, two) == "0.00 → 0.50 USD an hour"
-    assert cost_change(of("mars-1", InstanceGroups=[group("CORE")]), two) == "not known → 0.50 USD an hour"
+    mars = of("mars-1", InstanceGroups=[group("CORE")])
+    assert cost_change(mars, two) == "not known → 0.50 USD an hour"
+    assert cost_change(two, mars) == (
+        "0.50 → not known USD an hour; not in it: prices of region mars-1; "
+        "`flowspec prices update --region mars-1` reads prices from AWS"
+    )
+
+
+def test_the_parts_that_have_one_unknown_type_are_named_once():
+    cost = of(InstanceGroups=[group("MASTER", 1, "x9.mega"), group("CORE", 4, "x9.mega")])
+    assert cost.unknown == (
+        "the price of x9.mega, not among the instance types known (instance group MASTER, instance group CORE)",
+    )
+
+
+def test_the_volumes_of_a_type_newer_than_the_table_of_types_are_not_free():
+    update_own_table(REGION, RegionPrices({"m99.xlarge": Price(0.2, 0.05, Origin("2026-11-28"))}))
+    cost = of(InstanceGroups=[group("CORE", 2, "m99.xlarge")])
+    assert cost.unknown == ("the volumes that EMR adds to m99.xlarge (instance group CORE)",)
+    assert of(InstanceGroups=[group("CORE", 2, "m99.xlarge", EbsConfiguration=volumes(("gp3", 9, 1)))]).unknown == ()
 
 
 def test_the_table_is_whole():

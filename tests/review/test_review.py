@@ -425,6 +425,15 @@ def test_nothing_stays_behind(repo, tmp_path, monkeypatch):
     assert repo.git("status", "--porcelain").stdout == ""
 
 
+def test_a_change_whose_cost_is_not_known(repo):
+    priced = spec(keep_alive="false").replace("name:", "budget: {hourly: 1}\nname:", 1)
+    made = changed(repo, {"a.yaml": priced}, {"a.yaml": priced.replace("m5.xlarge", "x9.mega")})
+    lacking = "the price of x9.mega, not among the instance types known (instance group MASTER, instance group CORE)"
+    remedy = "`flowspec prices update --region us-east-1` reads prices from AWS"
+    assert f"note: the budget was not checked: {lacking}; {remedy}" in lines(made)
+    assert f"cost: 0.75 → not known USD an hour; not in it: {lacking}; {remedy}" in lines(made)
+
+
 def test_what_a_change_costs_and_a_budget_that_it_breaks(repo):
     priced = spec(keep_alive="false").replace("name:", "budget: {hourly: 1, run: 4, expected_hours: 3}\nname:", 1)
     made = changed(repo, {"a.yaml": priced}, {"a.yaml": priced.replace("count: 2", "count: 5")})

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.spending import spent
+from flowspec.cost.amounts import unknown_text
 from flowspec.plan.cluster import Cluster
 from flowspec.report.costs import aged_prices_of
 
@@ -27,7 +28,7 @@ def cost_so_far(emr: Emr, cluster: Cluster) -> Cost | None:
     if emr.endpoint.backend == "local":
         return None
     paid = spent(emr, cluster.id)
-    notes = [f"Without a price, and not in it: {', '.join(paid.unknown)}."] if paid.unknown else []
+    notes = [f"Not in it: {unknown_text(paid.unknown, paid.region)}."] if paid.unknown else []
     if paid.origins:
         notes.append(f"By on-demand {aged_prices_of(paid.origins)}; what was paid is on the bill.")
     total = "not known" if paid.amount is None else f"{'at least ' if paid.unknown else ''}{paid.amount} USD"

@@ -96,8 +96,8 @@ def test_what_idle_clusters_cost(emr, started):
     assert f"  {worked.cost.hourly}" in shown
     assert "  at least 0.9" in shown, shown
     assert shown.splitlines()[-1] == (
-        "not in it: EMR's own price of m5.large, a type that EMR does not offer, "
-        "the price of x9.mega, a type that EMR does not offer"
+        "not in it: EMR's own price of m5.large, not among the instance types known, the price of x9.mega, "
+        "not among the instance types known; `flowspec prices update --region us-east-1` reads prices from AWS"
     )
     document = idle_document(worked)["cost"]
     assert document["idle"]["high"] == round(worked.idle_cost.high, 4)
