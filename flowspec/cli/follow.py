@@ -154,7 +154,8 @@ def _with_bar(events: Iterable[Event], secrets: frozenset[str]) -> Iterator[Even
                     bars[event.step.id], total=100, completed=runs.progress_of(event), done=runs.progress_text(event)
                 )
             if line := runs.event_line(event):
-                progress.console.print(mask(line, secrets), markup=False)
+                # A line of its own, as elsewhere: rich would break it at the width, and copies and searches with it.
+                progress.console.print(mask(line, secrets), markup=False, soft_wrap=True)
             yield event
 
 

@@ -170,9 +170,11 @@ def on_terminal() -> bool:
 
 
 def wants_color(stream: TextIO | None = None) -> bool:
-    """True if `stream` (default: stderr) is a terminal and NO_COLOR is not set."""
+    """True if `stream` (default: stderr) is a terminal that can show colours, and NO_COLOR is not set."""
     stream = stream or sys.stderr
-    return stream is not None and stream.isatty() and not os.environ.get("NO_COLOR")
+    # Editors' shells and logs of CI call themselves dumb: they show escape sequences as they are.
+    can_show = stream is not None and stream.isatty() and os.environ.get("TERM") not in {"dumb", "unknown"}
+    return can_show and not os.environ.get("NO_COLOR")
 
 
 def _print(

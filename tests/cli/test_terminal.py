@@ -47,6 +47,14 @@ def test_no_color(job, tmp_path):
     assert not re.search(r"\x1b\[[\d;]*3\dm", seen), "no colours (SGR 30 to 39)"
 
 
+@pytest.mark.parametrize(("terminal", "painted"), [("xterm", True), ("dumb", False)])
+def test_a_dumb_terminal_gets_no_escape_sequences(tmp_path, terminal, painted):
+    command = [sys.executable, "-m", "flowspec", "explain", "FS204"]
+    code, seen = on_a_terminal(command, tmp_path, stream="stdout", TERM=terminal)
+    assert code == 0
+    assert ("\x1b" in seen) is painted
+
+
 @pytest.mark.parametrize("width", [24, 40, 60])
 def test_a_narrow_terminal(job, tmp_path, width):
     """The line of a step stays one line, and the maps and reduces are shown as far as they fit."""
@@ -77,6 +85,8 @@ def test_a_narrow_terminal(job, tmp_path, width):
     assert frames
     assert max(map(len, frames)) <= width
     assert all(re.match("count", frame) for frame in frames)
+    # What happened is a line of its own, however long: the terminal wraps it.
+    assert re.search(rf"step s-\w+ {name}: COMPLETED in [^\r\n]+\r\n", seen.decode())
 
 
 @pytest.mark.parametrize("words", [("-q", "apply"), ("apply", "-q")])
