@@ -20,7 +20,6 @@ BLOCK = 1 << 20  # bytes read at a time
 
 LINE_END = re.compile(rb"\r\n|\n|\r(?!\Z)")
 _LOW = bytes(range(9))
-_NOT_SKELETON = bytes(byte for byte in range(256) if byte > 10)
 _LINE_WITHOUT_TAB = re.compile(rb"^([^\t\n]*)$", re.MULTILINE)
 _KEY = re.compile(rb"^[^\t]*\t", re.MULTILINE)
 _SHORT = 128  # from here on the length of a Text takes more than one byte
@@ -128,7 +127,7 @@ def tabbed(block: bytes) -> Tabbed:
     # The two usual cases first: no TAB at all, and one in each line.
     if b"\t" not in block and not any(byte in block for byte in _LOW):
         return Tabbed(block.replace(b"\n", b"\t\n"), arrays.count_lines(block), low=False)
-    skeleton = block.translate(None, _NOT_SKELETON)
+    skeleton = arrays.keep_up_to_lf(block)
     if skeleton == _PAIRS[: len(skeleton)]:
         return Tabbed(block, len(skeleton) // 2, low=False)
     tabs, records = skeleton.count(b"\t"), skeleton.count(b"\n")
@@ -204,7 +203,7 @@ class GroupCounter:
         """Counts the groups of the next block of the stream."""
         enough = self._WORTH_LEAPING_WITH_NUMPY if arrays.numpy_is_loaded() else self._WORTH_LEAPING
         leap = self._together and self._run_length >= enough
-        groups = self._leap(block) if leap else self._compare(block)
+        groups = self._leap(block) if leap else self._compare(block, records)
         self.groups += groups
         self._run_length = records / max(groups, 1)
 
@@ -214,11 +213,11 @@ class GroupCounter:
         self._last = _key_at(block, starts[-1])
         return len(starts) - continued
 
-    def _compare(self, block: bytes) -> int:
+    def _compare(self, block: bytes, records: int) -> int:
         """Compares each key with the one before."""
         if arrays.numpy_is_loaded():
             before, self._last = self._last, _key_at(block, block.rfind(b"\n", 0, -1) + 1)
-            return arrays.count_lines(block) - arrays.count_repeated_keys(block) - block.startswith(before or b"\n")
+            return records - arrays.count_repeated_keys(block) - block.startswith(before or b"\n")
         keys: list[bytes] = _KEY.findall(block)
         groups: int = (keys[0] != self._last) + sum(map(ne, keys, keys[1:]))
         self._last = keys[-1]
