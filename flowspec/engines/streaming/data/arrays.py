@@ -152,6 +152,12 @@ def _starts(ends: Any) -> Any:
     return _numpy.concatenate(([0], ends[:-1] + 1))
 
 
+def hash_partitions(block: bytes, reduces: int) -> list[int]:
+    """Returns where HashPartitioner sends the key of each line. Needs numpy."""
+    partitions: list[int] = _Lines(block).hash_partitions(reduces).tolist()
+    return partitions
+
+
 @dataclass(frozen=True, slots=True)
 class SortedLines:
     """Lines in the order of their bytes, partition by partition, each with its TAB.

@@ -22,7 +22,7 @@ LINE_END = re.compile(rb"\r\n|\n|\r(?!\Z)")
 _LOW = bytes(range(9))
 _LINE_WITHOUT_TAB = re.compile(rb"^([^\t\n]*)$", re.MULTILINE)
 _KEY = re.compile(rb"^[^\t]*\t", re.MULTILINE)
-_SHORT = 128  # from here on the length of a Text takes more than one byte
+SHORT = 128  # from here on the length of a Text takes more than one byte
 _PAIRS = b"\t\n" * BLOCK
 
 
@@ -122,6 +122,24 @@ class Tabbed(NamedTuple):
     low: bool
 
 
+class SortedBlock(NamedTuple):
+    """Lines in order, as a tabbed block, and the same lines without those that are known to be repeated.
+
+    Groups are counted in the `distinct` ones.
+    """
+
+    text: bytes
+    records: int
+    distinct: bytes
+    distinct_records: int
+
+
+def sorted_block(text: bytes) -> SortedBlock:
+    """Returns a block of lines of which none is known to be repeated."""
+    records = arrays.count_lines(text)
+    return SortedBlock(text, records, text, records)
+
+
 def tabbed(block: bytes) -> Tabbed:
     """A block in which each line without a TAB got one at its end: the whole line is the key."""
     # The two usual cases first: no TAB at all, and one in each line.
@@ -143,7 +161,7 @@ def tabbed(block: bytes) -> Tabbed:
 
 def text_size(length: int) -> int:
     """Bytes of a `Text` of `length` bytes: WritableUtils.writeVInt, then the bytes."""
-    if length < _SHORT:
+    if length < SHORT:
         return length + 1
     return length + 1 + (length.bit_length() + 7) // 8
 
