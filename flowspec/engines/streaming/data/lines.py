@@ -20,10 +20,9 @@ BLOCK = 1 << 20  # bytes read at a time
 
 LINE_END = re.compile(rb"\r\n|\n|\r(?!\Z)")
 _LOW = bytes(range(9))
-_NOT_SKELETON = bytes(byte for byte in range(256) if byte > 10)
 _LINE_WITHOUT_TAB = re.compile(rb"^([^\t\n]*)$", re.MULTILINE)
 _KEY = re.compile(rb"^[^\t]*\t", re.MULTILINE)
-_SHORT = 128  # from here on the length of a Text takes more than one byte
+SHORT = 128  # from here on the length of a Text takes more than one byte
 _PAIRS = b"\t\n" * BLOCK
 
 
@@ -123,12 +122,30 @@ class Tabbed(NamedTuple):
     low: bool
 
 
+class SortedBlock(NamedTuple):
+    """Lines in order, as a tabbed block, and the same lines without those that are known to be repeated.
+
+    Groups are counted in the `distinct` ones.
+    """
+
+    text: bytes
+    records: int
+    distinct: bytes
+    distinct_records: int
+
+
+def sorted_block(text: bytes) -> SortedBlock:
+    """Returns a block of lines of which none is known to be repeated."""
+    records = arrays.count_lines(text)
+    return SortedBlock(text, records, text, records)
+
+
 def tabbed(block: bytes) -> Tabbed:
     """A block in which each line without a TAB got one at its end: the whole line is the key."""
     # The two usual cases first: no TAB at all, and one in each line.
     if b"\t" not in block and not any(byte in block for byte in _LOW):
         return Tabbed(block.replace(b"\n", b"\t\n"), arrays.count_lines(block), low=False)
-    skeleton = block.translate(None, _NOT_SKELETON)
+    skeleton = arrays.keep_up_to_lf(block)
     if skeleton == _PAIRS[: len(skeleton)]:
         return Tabbed(block, len(skeleton) // 2, low=False)
     tabs, records = skeleton.count(b"\t"), skeleton.count(b"\n")
@@ -144,7 +161,7 @@ def tabbed(block: bytes) -> Tabbed:
 
 def text_size(length: int) -> int:
     """Bytes of a `Text` of `length` bytes: WritableUtils.writeVInt, then the bytes."""
-    if length < _SHORT:
+    if length < SHORT:
         return length + 1
     return length + 1 + (length.bit_length() + 7) // 8
 
@@ -204,7 +221,7 @@ class GroupCounter:
         """Counts the groups of the next block of the stream."""
         enough = self._WORTH_LEAPING_WITH_NUMPY if arrays.numpy_is_loaded() else self._WORTH_LEAPING
         leap = self._together and self._run_length >= enough
-        groups = self._leap(block) if leap else self._compare(block)
+        groups = self._leap(block) if leap else self._compare(block, records)
         self.groups += groups
         self._run_length = records / max(groups, 1)
 
@@ -214,11 +231,11 @@ class GroupCounter:
         self._last = _key_at(block, starts[-1])
         return len(starts) - continued
 
-    def _compare(self, block: bytes) -> int:
+    def _compare(self, block: bytes, records: int) -> int:
         """Compares each key with the one before."""
         if arrays.numpy_is_loaded():
             before, self._last = self._last, _key_at(block, block.rfind(b"\n", 0, -1) + 1)
-            return arrays.count_lines(block) - arrays.count_repeated_keys(block) - block.startswith(before or b"\n")
+            return records - arrays.count_repeated_keys(block) - block.startswith(before or b"\n")
         keys: list[bytes] = _KEY.findall(block)
         groups: int = (keys[0] != self._last) + sum(map(ne, keys, keys[1:]))
         self._last = keys[-1]

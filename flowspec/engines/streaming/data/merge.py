@@ -7,11 +7,10 @@ import os
 import resource
 import shutil
 import subprocess
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from flowspec.engines.streaming.data.collect import MapOutput, Shuffle, counted_blocks, write_counted
-from flowspec.engines.streaming.data.lines import BLOCK, whole_lines
+from flowspec.engines.streaming.data.lines import BLOCK, SortedBlock, sorted_block, whole_lines
 from flowspec.engines.streaming.run import processes
 from flowspec.engines.streaming.run.failure import TaskFailure
 
@@ -29,14 +28,12 @@ class Merge:
     def __init__(self, shuffle: Shuffle, map_outputs: Sequence[MapOutput], partition: int, *, keyed: bool) -> None:
         self._shuffle = shuffle
         self._keyed = keyed
-        self._counted: Counter[bytes] = Counter()
-        for map_output in map_outputs:
-            self._counted.update(map_output.counted.get(partition, {}))
+        self._counted = [one.counted[partition] for one in map_outputs if partition in one.counted]
         self._runs = [run for map_output in map_outputs for run in map_output.runs.get(partition, ())]
         self._own = shuffle.scratch / f"counted-{os.getpid()}-{partition}"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def blocks(self) -> Iterator[bytes]:
+    def blocks(self) -> Iterator[SortedBlock]:
         """The lines, to the end, in blocks. Raises `TaskFailure` if the merge fails, or `OSError`."""
         if not self._runs:
             yield from counted_blocks(self._counted, keyed=self._keyed)
@@ -46,9 +43,9 @@ class Merge:
             self._runs.append(self._own)
         if len(self._runs) == 1:
             with self._runs[0].open("rb", buffering=0) as file:
-                yield from whole_lines(processes.read_chunks(file.fileno()))
+                yield from map(sorted_block, whole_lines(processes.read_chunks(file.fileno())))
             return
-        yield from self._merged()
+        yield from map(sorted_block, self._merged())
 
     def _merged(self) -> Iterator[bytes]:
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)

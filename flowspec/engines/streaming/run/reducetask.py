@@ -12,9 +12,8 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from flowspec.engines.streaming.data.arrays import count_lines
 from flowspec.engines.streaming.data.layout import Layout
-from flowspec.engines.streaming.data.lines import GroupCounter, split_lines, tabbed
+from flowspec.engines.streaming.data.lines import GroupCounter, SortedBlock, split_lines, tabbed
 from flowspec.engines.streaming.data.records import Join, Pair, Writable, class_of, join_key, joiner
 from flowspec.engines.streaming.hadoop.jobspec import Job, Program
 from flowspec.engines.streaming.run.commands import CommandInput, RunningCommand
@@ -56,7 +55,7 @@ def final_reduction(job: Job, layout: Layout) -> Reduction:
     return Reduction(job.reducer, layout, REDUCE_INPUT_RECORDS, REDUCE_INPUT_GROUPS, together=together)
 
 
-def run_reduction(task: Task, what: Reduction, stream: Iterator[bytes], output: Output) -> None:
+def run_reduction(task: Task, what: Reduction, stream: Iterator[SortedBlock], output: Output) -> None:
     """Run a reducer or combiner over a stream of blocks. Raises `TaskFailure` or `OSError`."""
     for name in filter(None, (what.records, what.groups)):
         task.count(name, 0)
@@ -88,15 +87,14 @@ def _check(task: Task, command: RunningCommand, code: int) -> None:
         raise TaskFailure(f"java.io.IOException: {said}\nBroken pipe")
 
 
-def _run_java(task: Task, what: Reduction, stream: Iterator[bytes], output: Output) -> None:
+def _run_java(task: Task, what: Reduction, stream: Iterator[SortedBlock], output: Output) -> None:
     from flowspec.engines.streaming.hadoop.javaclasses import groups, reducer
 
     def counted() -> Iterator[Pair]:
         for block in stream:
-            lines = split_lines(block)
-            task.count(what.records, len(lines))
-            yield from map(what.layout.decode, lines)
-            task.progress(len(block))
+            task.count(what.records, block.records)
+            yield from map(what.layout.decode, split_lines(block.text))
+            task.progress(len(block.text))
 
     reduce = reducer(what.program.java)
     for key, values in groups(counted()):
@@ -106,7 +104,9 @@ def _run_java(task: Task, what: Reduction, stream: Iterator[bytes], output: Outp
             output.pair(*pair)
 
 
-def _feed(task: Task, what: Reduction, first: bytes | None, stream: Iterator[bytes]) -> Callable[[CommandInput], None]:
+def _feed(
+    task: Task, what: Reduction, first: SortedBlock | None, stream: Iterator[SortedBlock]
+) -> Callable[[CommandInput], None]:
     side = task.job.reduce_separators
     only_key = task.job.configuration.get("stream.reduce.input") == "keyonlytext"
     join = join_key if only_key else joiner(side.input)
@@ -116,26 +116,25 @@ def _feed(task: Task, what: Reduction, first: bytes | None, stream: Iterator[byt
     return lambda sink: _feed_pairs(task, what, blocks, join, sink)
 
 
-def _feed_blocks(task: Task, what: Reduction, blocks: Iterator[bytes], sink: CommandInput) -> None:
+def _feed_blocks(task: Task, what: Reduction, blocks: Iterator[SortedBlock], sink: CommandInput) -> None:
     counter = GroupCounter(together=what.together)
     for block in blocks:
-        sink.write(block)
-        records = count_lines(block)
-        task.count(what.records, records)
-        task.progress(len(block))
+        sink.write(block.text)
+        task.count(what.records, block.records)
+        task.progress(len(block.text))
         if what.groups:
-            counter.add(block, records)
+            counter.add(block.distinct, block.distinct_records)
     if what.groups:
         task.count(what.groups, counter.groups)
 
 
-def _feed_pairs(task: Task, what: Reduction, blocks: Iterator[bytes], join: Join, sink: CommandInput) -> None:
+def _feed_pairs(task: Task, what: Reduction, blocks: Iterator[SortedBlock], join: Join, sink: CommandInput) -> None:
     last: object = blocks  # equal to no key
     for block in blocks:
-        pairs = [what.layout.decode(line) for line in split_lines(block)]
+        pairs = [what.layout.decode(line) for line in split_lines(block.text)]
         sink.write(b"".join(itertools.starmap(join, pairs)))
-        task.count(what.records, len(pairs))
-        task.progress(len(block))
+        task.count(what.records, block.records)
+        task.progress(len(block.text))
         if what.groups:
             for key, _ in pairs:
                 if key != last:

@@ -47,7 +47,7 @@ def shuffled(tmp_path, lines, reduces, *, block=5000):
     keyed = any(map_output.keyed for map_output in map_outputs)
     merges = [Merge(shuffle, map_outputs, number, keyed=keyed) for number in range(reduces)]
     try:
-        return [b"".join(merge.blocks()).split(b"\n")[:-1] for merge in merges], map_outputs
+        return [b"".join(block.text for block in merge.blocks()).split(b"\n")[:-1] for merge in merges], map_outputs
     finally:
         for merge in merges:
             merge.close()
@@ -106,7 +106,7 @@ def test_what_goes_in_comes_out_in_order(tmp_path, small_sizes, lines, reduces):
 
 def test_lines_that_come_again_and_again_are_counted(tmp_path, small_sizes):
     _, map_outputs = shuffled(tmp_path, [b"the\t1", b"a\t1"] * 40_000, 1)
-    assert [(map_output.runs, sum(map_output.counted[0].values())) for map_output in map_outputs] == [({}, 40_000)] * 2
+    assert [(map_output.runs, sum(map_output.counted[0].numbers)) for map_output in map_outputs] == [({}, 40_000)] * 2
 
 
 def test_long_lines_are_not_gathered_in_memory(tmp_path):
@@ -212,7 +212,7 @@ def test_no_more_is_counted_than_memory_is_set_aside_for(tmp_path, small_sizes, 
     monkeypatch.setattr(collect, "_MOST_COUNTED_BYTES", 20_000)
     _, map_outputs = shuffled(tmp_path, lines, reduces, block=5)
     for map_output in map_outputs:
-        held = sum(len(line) for counted in map_output.counted.values() for line in counted)
+        held = sum(len(counted.text) for counted in map_output.counted.values())
         assert held <= 20_000 + 5 * len(LONG[-1])
         assert map_output.runs
     check(tmp_path, lines, reduces)
@@ -233,7 +233,7 @@ def test_as_many_runs_are_merged_at_once_as_files_may_be_open(tmp_path, monkeypa
     for run in runs:
         run.write_bytes(b"%b\t\n" % run.name.encode())
     merged = Merge(Shuffle(PLAIN, tmp_path), [MapOutput(runs={0: runs})], 0, keyed=False)
-    assert b"".join(merged.blocks()) == b"0\t\n1\t\n2\t\n3\t\n4\t\n"
+    assert b"".join(block.text for block in merged.blocks()) == b"0\t\n1\t\n2\t\n3\t\n4\t\n"
     merged.close()
     assert f"--batch-size={width}" in started
 
