@@ -1,6 +1,7 @@
 """`flowspec logs`: what it shows while a step runs, what it never shows, and when it ends."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -106,3 +107,7 @@ def test_a_log_that_is_not_there_is_named(flowspec, job, own_home):
     step = json.loads(flowspec("status", "job.yaml", "--format", "json").out)["steps"][0]["id"]
     assert shown.out == "hello\n"
     assert shown.err == f"==> stdout of {step} <==\nnote: not there (yet): stderr of {step}\n"
+    shutil.rmtree(stderr.parent)
+    shown = flowspec("logs", "job.yaml")
+    assert (shown.code, shown.out) == (1, "")
+    assert shown.err == f"error: there are no logs of step {step}\n  {stderr.parent} is gone\n"

@@ -79,7 +79,7 @@ def _as_text(chosen: Chosen, cluster: Cluster, step: Step, reader: Logs, names: 
             masked.write(block)
         masked.close()
     if len(absent) == len(names):
-        raise FlowspecError(f"there are no logs of step {step.id} yet", remedy=_where_logs_are(cluster, step, reader))
+        raise FlowspecError(f"there are no logs of step {step.id}", remedy=_where_logs_are(cluster, step, reader))
     if absent:
         ewarn(f"note: not there (yet): {', '.join(absent)} of {step.id}")
 

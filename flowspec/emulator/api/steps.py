@@ -122,8 +122,8 @@ def list_steps(call: Call, params: Params) -> Answer:
     in_order = bool(wanted or states)
     if in_order:
         found.reverse()
-    shown, more = page([(step.seq, _summary(step)) for step in found], params, falling=not in_order)
-    return {"Steps": shown, **more}
+    shown, more = page([(step.seq, step) for step in found], params, falling=not in_order)
+    return {"Steps": [_summary(step) for step in shown], **more}
 
 
 def cancel_steps(call: Call, params: Params) -> Answer:

@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta, timezone
 
+import pytest
+
 from flowspec.backend.aws.diagnosis.containers import READ
 from flowspec.backend.aws.diagnosis.diagnose import diagnose
 from flowspec.backend.aws.logs import PATIENCE, Shipped
@@ -99,6 +101,18 @@ def test_logs_that_have_not_been_shipped_yet():
     assert failed(KeptLogs(live=False)).logs_may_follow
 
 
+@pytest.mark.parametrize(
+    ("logs", "summary"),
+    [
+        (KeptLogs(), "there are no logs to look in"),
+        (KeptLogs(stderr=b""), "the logs hold no words"),
+    ],
+    ids=["gone", "empty"],
+)
+def test_logs_that_are_gone_are_told_from_empty_ones(logs, summary):
+    assert failed(logs, message="exit 3").cause.summary == f"No known cause, and {summary}."
+
+
 def test_no_logs_are_promised_without_a_log_uri():
     found = failed(KeptLogs(live=False), log_uri="")
     assert not found.logs_may_follow
@@ -138,6 +152,8 @@ def test_logs_that_cannot_be_read_do_not_hide_what_emr_says():
     assert found.excerpts == {"stderr": ("bad",)}
     assert found.unread == "GetObject: AccessDenied: s3://logs/x: no; ask for access"
     assert not found.logs_may_follow
+    nothing = failed(UnreadableLogs(live=False), message="exit 3")
+    assert nothing.cause.summary == "No known cause, and the logs could not be read."
 
 
 def test_a_bootstrap_log_that_cannot_be_read():

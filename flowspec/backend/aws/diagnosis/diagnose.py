@@ -40,6 +40,8 @@ _NO_LOGS = "give the spec a `log_uri`: without one EMR keeps no logs, so this fa
 _NOT_KNOWN = "No known cause. These are the last lines:"
 _NOT_KNOWN_ADVICE = "read the whole log; the cause is often above the last lines"
 _NOTHING_SAID = "No known cause, and the logs hold no words."
+_NOTHING_THERE = "No known cause, and there are no logs to look in."
+_NOTHING_READ = "No known cause, and the logs could not be read."
 _TELLING = re.compile(r"\b(ERROR|FATAL)\b|^Caused by: |^Exception in thread |Exception: ")
 # LocalJobRunner.Job.runTasks wraps what a task throws.
 _WRAPPER = "java.lang.Exception: "
@@ -133,7 +135,8 @@ def _diagnose_at_once(cluster: Cluster, verdict: Verdict, logs: Logs, secrets: C
     step = verdict.step
     found, unread = _until_unreadable(_texts(cluster, verdict, logs, secrets))
     unlogged = not logs.live and not cluster.log_uri
-    cause = _cause(found, _words(cluster, verdict), of_cluster=verdict.outcome is Outcome.CLUSTER_FAILED)
+    failed = verdict.outcome is Outcome.CLUSTER_FAILED
+    cause = _cause(found, _words(cluster, verdict), of_cluster=failed, unread=bool(unread))
     return Diagnosis(
         cluster.state,
         _facts(cluster, verdict),
@@ -171,7 +174,7 @@ def _words(cluster: Cluster, verdict: Verdict) -> list[str]:
 # -- the cause
 
 
-def _cause(texts: Sequence[_Text], words: Sequence[str], *, of_cluster: bool) -> Cause:
+def _cause(texts: Sequence[_Text], words: Sequence[str], *, of_cluster: bool, unread: bool) -> Cause:
     """Returns the cause that a log tells, else the one that EMR tells, else the last words of the logs.
 
     `of_cluster`: the cluster itself failed, so what EMR tells comes first.
@@ -183,7 +186,8 @@ def _cause(texts: Sequence[_Text], words: Sequence[str], *, of_cluster: bool) ->
         if (found := search(lines := lines_of(text.text, text.first)))
     ]
     causes = [*told, *read] if of_cluster else [*read, *told]
-    return next((cause for cause in causes if cause.id not in SYMPTOMS), None) or _symptom(causes, _unknown(texts))
+    known = next((cause for cause in causes if cause.id not in SYMPTOMS), None)
+    return known or _symptom(causes, _unknown(texts, unread=unread))
 
 
 def _symptom(causes: Sequence[Cause], unknown: Cause) -> Cause:
@@ -206,8 +210,8 @@ def _found(match: Match, text: _Text, lines: Sequence[Line]) -> Cause:
     )
 
 
-def _unknown(texts: Sequence[_Text]) -> Cause:
-    """Returns the last words of the first log that has any."""
+def _unknown(texts: Sequence[_Text], *, unread: bool) -> Cause:
+    """Returns the last words of the first log that has any; else that none has, that none is there, or was read."""
     for text in texts:
         lines = lines_of(text.text, text.first)
         while lines and (lines[-1].kind is Kind.FRAME):
@@ -216,7 +220,7 @@ def _unknown(texts: Sequence[_Text]) -> Cause:
             last = lines[-_LINES:]
             numbers = (last[0].number, last[-1].number) if text.first else (0, 0)
             return Cause(UNKNOWN, _NOT_KNOWN, _NOT_KNOWN_ADVICE, text.uri, *numbers, tuple(line.text for line in last))
-    return Cause(UNKNOWN, _NOTHING_SAID, "")
+    return Cause(UNKNOWN, _NOTHING_SAID if texts else _NOTHING_READ if unread else _NOTHING_THERE, "")
 
 
 # -- the logs
