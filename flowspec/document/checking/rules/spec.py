@@ -194,14 +194,15 @@ def timeouts(spec: Spec) -> Iterator[Violation]:
 
 
 def policies_that_read_logs(spec: Spec) -> Iterator[Violation]:
-    """Reports skip_on_exit and retry on EMR without a log_uri: exit codes and most causes are only in a step's logs.
+    """Reports skip_on_exit and retry on EMR without a log_uri.
 
-    An exit code is in the controller log alone, a cause may also be in what EMR reports (API reference, FailureDetails).
+    An exit code is in a step's logs alone. A cause may also be in what EMR reports (API reference, FailureDetails).
     """
     if spec.get("backend", "emr") != "emr" or spec.get("log_uri") or (spec.get("api_params") or {}).get("LogUri"):
         return
     for index, step in enumerate(spec.get("steps") or ()):
-        step = step if isinstance(step, dict) else {}
+        if not isinstance(step, dict):
+            continue
         if step.get("skip_on_exit"):
             yield Violation("FS286", ("steps", index, "skip_on_exit"), _NO_EXIT_CODES, "give a log_uri", key=True)
         if isinstance(step.get("retry"), dict):
