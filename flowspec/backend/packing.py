@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import json
 import os
 import re
 import shlex
@@ -19,19 +20,22 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.parser import BytesHeaderParser
 from pathlib import Path
 from threading import get_ident
 
 from flowspec.emulator.state.paths import home as default_home
-from flowspec.emulator.state.paths import os_error_to_user_error
+from flowspec.emulator.state.paths import os_error_to_user_error, s3_root
+from flowspec.emulator.state.store import Store
 from flowspec.errors import FlowspecError
 from flowspec.facts.folders import locked
+from flowspec.facts.states import ALIVE
 from flowspec.request.archives import MAX_MEMBERS, Member, PackingError, hash_of, packed
 from flowspec.request.assets import Asset
-from flowspec.request.packages import Packages
+from flowspec.request.packages import LOCAL_STAGING, Packages
 from flowspec.request.requirements import (
     Entry,
     Option,
@@ -52,6 +56,8 @@ _AT_FAULT = re.compile(
 )
 # What pip (and uv) say when an index does not answer; pip says further on that there is no such package.
 _NO_ANSWER = re.compile(r"connection broken by|Max retries exceeded|error sending request|Failed to fetch|timed out")
+# ENOSPC and EDQUOT as pip (Python) and uv (Rust) print them.
+_NO_SPACE = re.compile(r"No space left on device|Disk quota exceeded|os error (?:28|122)\b")
 _LAUNCHER = """#!/bin/sh
 # The Python of the cluster, which finds the packages of this folder.
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -90,6 +96,8 @@ def pack(packages: Packages, home: Path | None = None) -> Path:
                 with _scratch(path) as scratch:
                     _make(packages, scratch)
                     (scratch / "made.zip").replace(path)
+            # The time of its last use, by which `prune_packages` goes.
+            os.utime(path)
     except PackingError as error:
         raise FlowspecError(f"{packages.told}: {error}", remedy="ask for fewer packages") from error
     except OSError as error:
@@ -100,19 +108,83 @@ def pack(packages: Packages, home: Path | None = None) -> Path:
 def put(asset: Asset, path: Path, home: Path | None = None, notify: Callable[[str], None] = lambda _: None) -> bool:
     """Puts the archive of an asset's packages at a path, whole or not at all; False if it is there already."""
     if path.exists():
+        os.utime(path)
         return False
     source = packed_asset(asset, home, notify).path
-    path.parent.mkdir(parents=True, exist_ok=True)
     # Flows are applied by several threads at once.
     part = path.parent / f".{path.name}.{os.getpid()}.{get_ident()}"
-    part.unlink(missing_ok=True)
     try:
-        # No second copy of what may be some 100 MB, where the file system allows it.
-        os.link(source, part)
-    except OSError:
-        shutil.copyfile(source, part)
-    part.replace(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.unlink(missing_ok=True)
+        _link_or_copy(source, part)
+        part.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        raise os_error_to_user_error(path.parent, error) from error
     return True
+
+
+def _link_or_copy(source: Path, to: Path) -> None:
+    """Makes a second name for a file, which may have some 100 MB; a copy only where the file system has no links."""
+    try:
+        os.link(source, to)
+    except OSError:
+        shutil.copyfile(source, to)
+
+
+def prune_packages(home: Path, older_than: float) -> tuple[int, int]:
+    """Deletes archives of Python packages in a home that were last used more than `older_than` seconds ago.
+
+    Those that steps of living clusters name stay, and all that were used within the last hour: an apply may be about to
+    use or upload them. Returns the number of deleted files, and the disk space freed in bytes. Raises FlowspecError if
+    the home can't be used.
+    """
+    latest = time.time() - max(older_than, _IN_HAND)
+    packed, copies = home / "python", s3_root(home) / LOCAL_STAGING.removeprefix("s3://")
+    keys = {path: path.stem for path in packed.glob("*.zip")} | {
+        path: path.parent.name for path in copies.glob("*/*.zip")
+    }
+    try:
+        used = _keys_in_use(home) if keys else set()
+        sizes = [
+            size
+            for path, key in keys.items()
+            if key not in used and (size := _delete_unused(path, packed / f"{key}.zip", latest)) is not None
+        ]
+    except OSError as error:
+        raise os_error_to_user_error(home, error) from error
+    return len(sizes), sum(sizes)
+
+
+# Seconds: the longest that an apply needs from the look for an archive to the start of its cluster, or its upload.
+_IN_HAND = 3600.0
+
+
+def _keys_in_use(home: Path) -> set[str]:
+    """Returns the keys of the archives that steps of living clusters of a home name."""
+    with Store(home) as store:
+        alive = [one.id for one in store.find("cluster", states=ALIVE)]
+        steps = [json.dumps(step.doc) for one in alive for step in store.find("step", cluster_id=one)]
+    return set(re.findall(rf"{re.escape(LOCAL_STAGING)}/([0-9a-f]{{64}})/", " ".join(steps)))
+
+
+def _delete_unused(path: Path, packed: Path, latest: float) -> int | None:
+    """Deletes an archive, unless it was used after `latest`: then it returns None, else the disk space freed in bytes.
+
+    `packed` is where it was packed, by which it is locked.
+    """
+    packed.parent.mkdir(mode=0o700, exist_ok=True)
+    # The file of the lock stays: a process that waits for it would hold a lock that no other one sees.
+    with locked(packed.with_suffix(".lock")):
+        found = path.stat()
+        if found.st_mtime > latest:
+            return None
+        path.unlink()
+    if path.parent != packed.parent:
+        path.parent.rmdir()
+    # A file with another name stays on the disk. POSIX: the unit of st_blocks is 512 bytes on Linux and macOS.
+    return found.st_blocks * 512 if found.st_nlink == 1 else 0
 
 
 @contextmanager
@@ -265,7 +337,7 @@ def _call(packages: Packages, argv: Sequence[str], scratch: Path) -> None:
     # Not in the folder of the caller, whose files Python would import in place of pip's.
     done = subprocess.run(argv, cwd=scratch, env=_environment(), capture_output=True, text=True, check=False)
     if done.returncode:
-        raise _failure(packages, "pip" if argv[0] == sys.executable else "uv", done.stdout + done.stderr)
+        raise _failure(packages, "pip" if argv[0] == sys.executable else "uv", done.stdout + done.stderr, scratch)
 
 
 def _environment() -> dict[str, str]:
@@ -293,7 +365,7 @@ def _uv_platform(packages: Packages) -> list[str]:
     return [*version, "--python-platform", f"{packages.architecture}-{'manylinux_2_28' if newer else 'manylinux2014'}"]
 
 
-def _failure(packages: Packages, program: str, output: str) -> FlowspecError:
+def _failure(packages: Packages, program: str, output: str, scratch: Path) -> FlowspecError:
     lines = [line.strip() for line in without_credentials(output).splitlines()]
     told = [line.removeprefix("ERROR: ") for line in lines if line and not line.startswith(("WARNING", "[notice]"))]
     end = " | ".join(_shortened(line) for line in told[-_TOLD_LINES:])
@@ -301,6 +373,10 @@ def _failure(packages: Packages, program: str, output: str) -> FlowspecError:
         last = next(line for line in reversed(lines) if _NO_ANSWER.search(line))
         message = f"{packages.told} can't be packed, an index does not answer; {program} said: {_shortened(last)}"
         return FlowspecError(message, remedy="check the network and the index: PIP_INDEX_URL, pip.conf, --index-url")
+    if _NO_SPACE.search(output):
+        places = f"{scratch.parent} or in {tempfile.gettempdir()}"
+        message = f"{packages.told} can't be packed, a disk is full; {program} said: {end}"
+        return FlowspecError(message, remedy=f"make room in {places}, or set FLOWSPEC_HOME and TMPDIR to other disks")
     found = _AT_FAULT.search(output)
     at_fault = [one for one in packages.requirements.entries if found and one.name == canonical_name(found[1])]
     if found and at_fault:

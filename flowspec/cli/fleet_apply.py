@@ -173,21 +173,23 @@ def _followed(  # noqa: PLR0917 - each is another thing
 ) -> Exit:
     from flowspec.backend.aws.runs.hooks import Hooks
     from flowspec.backend.aws.runs.relaunch import Launches
-    from flowspec.cli.follow import follow
-    from flowspec.cli.overrun import with_budget_warning
+    from flowspec.cli.follow import follow, print_rerun_hint
+    from flowspec.cli.overrun import cost_by_request, with_budget_warning
 
     assert one.emr is not None
     notify = partial(eprint, secrets=plan.secrets)
+    cost_of = cost_by_request(one.jobflow, plan.request, plan.fallback, one.emr.region)
     code = follow(
         Chosen(one.emr, applied.cluster_id, plan.secrets, steps=applied.steps),
         timeout=following.timeout,
         on_interrupt=following.on_interrupt,
         format_="text",
         sleep=sleep,
-        watch=with_budget_warning(watch, one.jobflow, plan.cost),
+        watch=with_budget_warning(watch, one.jobflow, cost_of),
         launches=Launches(plan, one.emr, notify, sleep),
         hooks=Hooks(one.jobflow, one.emr, partial(ewarn, secrets=plan.secrets), following.allow_commands, sleep),
     )
+    print_rerun_hint(plan, code)
     return Exit(code)
 
 

@@ -20,6 +20,7 @@ from flowspec.cli.output import Level, eprint, eprint_report, ewarn, on_terminal
 from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
 from flowspec.errors import FlowspecError
+from flowspec.plan.compare import lives_on
 from flowspec.report import failures, runs
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.runs.relaunch import Launches
     from flowspec.backend.aws.submission.apply import Applied
     from flowspec.cli.options import OnInterrupt
+    from flowspec.plan.changes import Plan
     from flowspec.plan.cluster import Cluster
 
 _T = TypeVar("_T")
@@ -84,6 +86,14 @@ def follow(
     if hooks and chosen.steps != ():
         _run_hooks(hooks, end, diagnosis)
     return code
+
+
+def print_rerun_hint(plan: Plan, code: int) -> None:
+    """Prints how to run what a failed run has left, where its cluster ends with its steps."""
+    if code in {Exit.STEP_FAILED, Exit.CANCELLED} and not lives_on(plan.request):
+        # It refuses the options that chose the steps of this run.
+        chosen_by = ", in place of --from or --only," if plan.omitted and not plan.resumes else ""
+        eprint(f"the same command with --rerun failed{chosen_by} runs what is left")
 
 
 def _launched_again(launches: Launches, cluster: Cluster, left: float | None) -> Applied | None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flowspec.backend.aws.watch import ClusterChanged, Event, Watch
 from flowspec.cli.output import ewarn
 from flowspec.cost.amounts import amount_text
-from flowspec.cost.budget import run_budget_hours
+from flowspec.cost.budget import estimate_of, run_budget_hours
+from flowspec.plan.runs.launches import made_by
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr
@@ -23,18 +24,16 @@ if TYPE_CHECKING:
 def with_budget_warning(
     watch: Watch,
     jobflow: JobFlow,
-    cost: Estimate | None,
+    cost_of: Callable[[Cluster], Estimate | None],
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
 ) -> Watch:
     """Returns `watch` with a warning for each cluster that it watches, when that is due.
 
-    It is due when the cluster has lived for longer than `budget.run` lasts at the most that it may cost by the hour. On
-    AWS no cost of a running cluster can be read: the bill is hours late.
+    It is due when the cluster has lived for longer than `budget.run` lasts at the most that it may cost by the hour, as
+    `cost_of` estimates it. On AWS no cost of a running cluster can be read: the bill is hours late.
     """
-    hours = run_budget_hours(jobflow, cost)
-    if hours is None or cost is None or cost.hourly is None:
+    if "run" not in jobflow.fields.get("budget", {}):
         return watch
-    spent, budget = amount_text(cost.hourly.high), amount_text(jobflow.fields["budget"]["run"])
 
     def watch_and_warn(
         emr: Emr,
@@ -45,13 +44,16 @@ def with_budget_warning(
         sleep: Callable[[float], None] = time.sleep,
     ) -> Generator[Event, None, None]:
         cluster: Cluster | None = None
+        cost: Estimate | None = None
         is_warned = False
 
         def sleep_and_warn(seconds: float) -> None:
             nonlocal is_warned
             sleep(seconds)
-            if cluster and not is_warned and _hours_of(cluster, now()) > hours:
+            hours = run_budget_hours(jobflow, cost)
+            if cluster and cost and cost.hourly and hours and not is_warned and _hours_of(cluster, now()) > hours:
                 is_warned = True
+                budget, spent = amount_text(jobflow.fields["budget"]["run"]), amount_text(cost.hourly.high)
                 ewarn(
                     f"note: the run may have passed its budget of {budget} USD: "
                     f"cluster {cluster.id} is up for more than {hours:.1f} hours, at up to {spent} USD an hour"
@@ -59,10 +61,18 @@ def with_budget_warning(
 
         with closing(watch(emr, cluster_id, steps=steps, timeout=timeout, sleep=sleep_and_warn)) as events:
             for event in events:
-                cluster = event.cluster if isinstance(event, ClusterChanged) else cluster
+                if isinstance(event, ClusterChanged):
+                    cluster, cost = event.cluster, cost_of(event.cluster)
                 yield event
 
     return watch_and_warn
+
+
+def cost_by_request(
+    jobflow: JobFlow, request: Mapping[str, Any], fallback: Sequence[Mapping[str, Any]], region: str
+) -> Callable[[Cluster], Estimate | None]:
+    """Returns a function that estimates a cluster by the request that made it, the flow's or one of its `fallback`."""
+    return lambda cluster: estimate_of(jobflow, made_by(cluster, request, fallback), region)
 
 
 def _hours_of(cluster: Cluster, now: datetime) -> float:

@@ -15,12 +15,11 @@ if TYPE_CHECKING:
     from flowspec.document.job_flow import JobFlow
     from flowspec.document.text.tree import NodePath
     from flowspec.errors import Diagnostic
-    from flowspec.request.compile import Request
 
 
-def estimate_of(jobflow: JobFlow, request: Request, region: str | None = None) -> Estimate | None:
-    """The estimate of a job flow's request in its region, else in the one given; None on this machine: it is free."""
-    return _estimated(jobflow, request.params, region) if jobflow.backend == "emr" else None
+def estimate_of(jobflow: JobFlow, params: Mapping[str, Any], region: str | None = None) -> Estimate | None:
+    """Estimates a request of a job flow in its region, else in the one given; None on this machine, which is free."""
+    return _estimated(jobflow, params, region) if jobflow.backend == "emr" else None
 
 
 def _estimated(jobflow: JobFlow, params: Mapping[str, Any], region: str | None) -> Estimate:

@@ -62,7 +62,7 @@ def make_plan(
     assessment = assessment or Assessment()
     refuse_unsupported(jobflow, request, assessment)
     _refuse_unknown_names(rerun, request.params)
-    cost = estimate_of(jobflow, request, region)
+    cost = estimate_of(jobflow, request.params, region)
     fallback = alternatives(jobflow, request.params)
     refuse_over_budget(jobflow, cost, fallback, region)
     refuse_misordered(jobflow, request)
@@ -198,7 +198,7 @@ def _against(submission: Plan, cluster: Cluster, choices: Choices) -> Plan:
     # A run: neither the spec nor the cluster outlives its steps.
     if cluster.live is None or not (lives_on(wanted) or cluster.keep_alive):
         return _joined_or_replaced(submission, cluster, choices)
-    made = dataclasses.replace(submission, request=made_by(submission, cluster))
+    made = dataclasses.replace(submission, request=made_by(cluster, submission.request, submission.fallback))
     comparison = _compared(made.request, cluster, submission.secrets)
     fixed = [one for one in comparison.differences if needs_replacement(one)]
     if fixed:
@@ -246,7 +246,7 @@ def _joined_or_replaced(submission: Plan, cluster: Cluster, choices: Choices) ->
         return joined
     if cluster.live is None:
         return _replacement(submission, cluster, (), choices)
-    wanted = made_by(submission, cluster)
+    wanted = made_by(cluster, submission.request, submission.fallback)
     comparison = _compared(wanted, cluster, submission.secrets)
     wanted_steps = [step_identity(one) for one in wanted.get("Steps", ())]
     if wanted_steps != [step_identity(one) for one in cluster.live.params.get("Steps", ())]:

@@ -16,6 +16,7 @@ from typing import Any
 from flowspec.document.masking import mask
 from flowspec.errors import StalePlan
 from flowspec.plan.changes import PLAN_VERSION, Plan
+from flowspec.plan.runs.unattended import SETTINGS_TAG, read_settings
 
 FORMAT = "flowspec-plan"
 # Some editors put it before a text.
@@ -118,8 +119,22 @@ def _moved(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
         yield "the cluster has changed"
     elif then.get("calls") != now.get("calls"):
         yield "other calls would be made"
-    if then.get("watching") != now.get("watching"):
-        yield "hooks, alternatives, timeouts or retries have changed"
+    if names := list(_settings_moved(then.get("watching", {}), now.get("watching", {}))):
+        yield f"other settings of its runs: {', '.join(names)}"
+
+
+def _settings_moved(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """Yields the settings that EMR does not know and that have changed, by their addresses in the spec."""
+    tags, tags_now = dict(then.get("supervision", ())), dict(now.get("supervision", ()))
+    old, new = read_settings(tags), read_settings(tags_now)
+    told = [address for address in dict.fromkeys((*old, *new)) if old.get(address) != new.get(address)]
+    yield from told
+    for key in ("hooks", "fallback", "launch_retries"):
+        # The marks in the tags leave out what is secret.
+        if then.get(key) != now.get(key) and not any(one.partition(".")[0] == key for one in told):
+            yield key
+    if {**tags, SETTINGS_TAG: ""} != {**tags_now, SETTINGS_TAG: ""}:
+        yield "timeout, retry or skip_on_exit of a step"
 
 
 def _checksum(body: Mapping[str, Any]) -> str:

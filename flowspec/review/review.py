@@ -283,7 +283,7 @@ def _side(root: Path, path: str, target: str | None, given: Given) -> _Side:
         return _Side(error.diagnostics)
     except (FlowspecError, OSError) as error:
         return _Side((Diagnostic("FS001", f"{path}: {error}", None),))
-    cost = estimate_of(jobflow, request)
+    cost = estimate_of(jobflow, request.params)
     found = (*request.warnings, *over_budget(jobflow, cost), *misordered(jobflow, request))
     return _Side(found, jobflow, request, cost)
 

@@ -1,8 +1,10 @@
 """Packing Python packages: by pip from wheels that lie beside the spec, so that no index is needed."""
 
+import errno
 import os
 import subprocess
 import sys
+import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +16,7 @@ from flowspec.backend import packing
 from flowspec.backend.aws.submission.apply import upload
 from flowspec.backend.aws.submission.staging import stage
 from flowspec.backend.packing import pack, packed_asset
+from flowspec.emulator.state.store import Record, Store
 from flowspec.errors import FlowspecError
 from flowspec.pipeline import plan_offline
 from tests.wheels import make_wheel
@@ -277,3 +280,88 @@ def test_a_plan_says_what_apply_packs(folder):
     told = {one.address: one.reason for one in plan.changes if one.action.value == "^"}
     assert told["python3.9-aarch64.zip"] == "packed by apply: requirements.txt for Python 3.9 on aarch64"
     assert not (Path(os.environ["FLOWSPEC_HOME"]) / "python").exists()
+
+
+KEY, OTHER = "a" * 64, "b" * 64
+
+
+def archive(home, key, *, days):
+    """Makes an archive as `pack` and `put` leave it, last used some days ago."""
+    packed = home / "python" / f"{key}.zip"
+    placed = home / "s3" / "flowspec-python-packages" / key / "python-packages.zip"
+    for path in (packed, placed):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    packed.write_bytes(b"x" * 10000)
+    os.link(packed, placed)
+    os.utime(packed, (time.time() - days * 86400,) * 2)
+    return packed, placed
+
+
+def test_archives_that_nothing_uses_are_pruned(tmp_path):
+    old, new = archive(tmp_path, KEY, days=9), archive(tmp_path, OTHER, days=2)
+    assert packing.prune_packages(tmp_path, 7 * 86400)[0] == 2
+    assert not any(path.exists() for path in (*old, old[1].parent))
+    assert all(path.exists() for path in new)
+    count, freed = packing.prune_packages(tmp_path, 0)
+    assert (count, freed >= 10000) == (2, True)
+    # One that was used a moment ago may be about to be uploaded.
+    archive(tmp_path, KEY, days=0)
+    assert packing.prune_packages(tmp_path, 0) == (0, 0)
+
+
+def test_the_archive_of_a_living_cluster_stays(tmp_path):
+    (packed, placed), ended = archive(tmp_path, KEY, days=9), archive(tmp_path, OTHER, days=9)
+    with Store(tmp_path) as store:
+        for cluster, state, key in (("j-1", "RUNNING", KEY), ("j-2", "TERMINATED", OTHER)):
+            doc = {"args": ["-archives", f"s3://flowspec-python-packages/{key}/python-packages.zip#python"]}
+            store.add(Record("cluster", cluster, cluster, "us-east-1", state, 0.0, {}))
+            store.add(Record("step", f"s-{cluster}", cluster, "us-east-1", "PENDING", 0.0, doc))
+    packing.prune_packages(tmp_path, 0)
+    assert packed.exists()
+    assert placed.exists()
+    assert not any(path.exists() for path in ended)
+
+
+def test_use_keeps_an_archive(folder, fast, tmp_path):
+    (asset,) = (one for one in request_of(folder, "laptop").assets if one.packages)
+    path = tmp_path / "there.zip"
+    packing.put(asset, path, tmp_path / "home")
+    os.utime(path, (0, 0))
+    assert not packing.put(asset, path, tmp_path / "home")
+    assert time.time() - path.stat().st_mtime < 3600
+    (packed,) = (tmp_path / "home" / "python").glob("*.zip")
+    os.utime(packed, (0, 0))
+    packed_asset(asset, tmp_path / "home")
+    assert time.time() - packed.stat().st_mtime < 3600
+
+
+def test_a_full_disk_is_told_and_nothing_is_left(folder, fast, tmp_path, monkeypatch):
+    (asset,) = (one for one in request_of(folder, "laptop").assets if one.packages)
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def fail(*_):
+        raise full
+
+    with monkeypatch.context() as patched:
+        patched.setattr(packing.os, "fsync", fail)
+        with pytest.raises(FlowspecError, match=r"not writable: .*home: No space left on device") as told:
+            pack(asset.packages, tmp_path / "home")
+    assert "on a disk with space left" in told.value.remedy
+    with monkeypatch.context() as patched:
+        patched.setattr(packing.os, "link", fail)
+        patched.setattr(packing.shutil, "copyfile", lambda _, to: (to.write_bytes(b"half"), fail()))
+        with pytest.raises(FlowspecError, match="No space left on device"):
+            packing.put(asset, tmp_path / "s3" / "there.zip", tmp_path / "home")
+    left = [one.suffix for one in tmp_path.rglob("*") if one.is_file() and "flow" not in one.parts]
+    assert sorted(left) == [".lock", ".zip"]
+
+
+def test_a_disk_that_is_full_for_pip_is_no_missing_wheel(folder, tmp_path, monkeypatch):
+    (asset,) = (one for one in request_of(folder, "laptop").assets if one.packages)
+    said = "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n"
+    failed = subprocess.CompletedProcess([], 1, "", said)
+    monkeypatch.setattr(packing.subprocess, "run", lambda *_, **__: failed)
+    with pytest.raises(FlowspecError, match=r"a disk is full; pip said: .*No space left") as told:
+        pack(asset.packages, tmp_path / "home")
+    assert f"make room in {tmp_path / 'home' / 'python'} or in" in told.value.remedy
+    assert not list((tmp_path / "home" / "python").glob("*/"))

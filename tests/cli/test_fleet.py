@@ -53,6 +53,8 @@ def test_a_failing_flow_stops_no_other(flowspec, write, tmp_path):
     done = flowspec("apply", "jobs")
     assert done.code == 4
     assert done.err.count("error[FS003]") == 1
+    hints = [line for line in done.err.splitlines() if "with --rerun failed runs what is left" in line]
+    assert [line.split()[0] for line in hints] == ["failing:"]
     lines = {line.split()[0]: line.split() for line in done.out.splitlines() if line}
     assert lines["good"][1:3] == ["here", "started"]
     assert lines["good"][-2:] == ["succeeded", "0"]

@@ -5,10 +5,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from flowspec.backend.aws.watch import ClusterChanged
-from flowspec.cli.overrun import with_budget_warning
+from flowspec.backend.aws.watch import ClusterChanged, Ended
+from flowspec.cli.commands import wait
+from flowspec.cli.locate import Chosen
+from flowspec.cli.overrun import cost_by_request, with_budget_warning
 from flowspec.cost.amounts import Range
 from flowspec.cost.estimate import CostPart, Estimate
+from flowspec.document.checking.validate import validate
+from flowspec.document.text.parse import load
+from flowspec.plan.cluster import FALLBACK_TAG
+from flowspec.plan.runs.launches import alternatives
+from flowspec.request.compile import compile
 
 T0 = datetime(2026, 1, 1, tzinfo=timezone.utc)
 COST = Estimate("us-east-1", (CostPart("instance group MASTER", "1 x m5.xlarge", Range(2.0, 4.0)),))
@@ -36,7 +43,7 @@ def watched(budget, hours, cost=COST, *, lives_on=False, launches=("j-1",)):
             sleep(3600)
 
     flow = SimpleNamespace(fields={"budget": budget} if budget else {})
-    warning = with_budget_warning(watch, flow, cost, clock.now)
+    warning = with_budget_warning(watch, flow, lambda _: cost, clock.now)
     for one in launches:
         assert len(list(warning(None, one, steps=None, timeout=None, sleep=clock.sleep))) == 1
     return clock
@@ -73,3 +80,67 @@ def test_without_a_budget_or_a_price_none_is_due(capsys, budget, cost):
 def test_a_cluster_that_lives_on_has_other_runs_too(capsys):
     watched({"run": 10}, 9, lives_on=True)
     assert capsys.readouterr().err == ""
+
+
+SPEC = """flowspec: v1
+name: nightly
+backend: emr
+region: us-east-1
+release_label: emr-7.5.0
+service_role: EMR_DefaultRole
+job_flow_role: EMR_EC2_DefaultRole
+budget: {run: 1}
+fallback: [{instance_types: {m5.xlarge: m5.24xlarge}}]
+instance_groups: [{role: MASTER, type: m5.xlarge, count: 1}]
+"""
+
+
+@pytest.fixture
+def flow(tmp_path):
+    (tmp_path / "job.yaml").write_text(SPEC)
+    return validate(load(tmp_path / "job.yaml"))
+
+
+def cluster_of(number, clock):
+    tags = {FALLBACK_TAG: number} if number else {}
+    return SimpleNamespace(id="j-1", created=clock.now(), keep_alive=False, tags=tags)
+
+
+def warned_after(flow, number, capsys):
+    """Lets `flowspec wait` watch a cluster of the request or of an alternative until it warns; returns the hours."""
+    clock = Clock()
+
+    def watch(emr, cluster_id, *, steps, timeout, sleep):
+        yield ClusterChanged(cluster_of(number, clock))
+        while clock.hours < 24 and not (said := capsys.readouterr().err):
+            sleep(360)
+        assert "note: the run may have passed its budget of 1.00 USD" in said
+
+    request = compile(flow).params
+    cost_of = cost_by_request(flow, request, alternatives(flow, request), "us-east-1")
+    list(with_budget_warning(watch, flow, cost_of, clock.now)(None, "j-1", sleep=clock.sleep))
+    return clock.hours
+
+
+def test_an_alternative_uses_up_the_budget_at_its_own_price(flow, capsys):
+    # An m5.24xlarge costs 24 times as much as an m5.xlarge.
+    request, alternative = warned_after(flow, "", capsys), warned_after(flow, "1", capsys)
+    assert alternative < 0.3 < 3 < request
+
+
+def test_wait_warns_as_apply_does(flow, capsys, monkeypatch):
+    def watch(emr, cluster_id, *, steps, timeout, sleep):
+        yield ClusterChanged(cluster_of("", Clock()))
+        sleep(0)
+        yield Ended(None, None)
+
+    def followed(chosen, *, watch, **_):
+        return len(list(watch(chosen.emr, chosen.cluster_id, sleep=lambda _: None)))
+
+    emr = SimpleNamespace(region="us-east-1", endpoint=None)
+    monkeypatch.setattr(wait, "choose", lambda what, **_: Chosen(emr, "j-1"))
+    monkeypatch.setattr("flowspec.backend.aws.watch.watch", watch)
+    monkeypatch.setattr("flowspec.cli.follow.follow", followed)
+    # The cluster has been up since T0, which is long ago.
+    assert wait.command.main([str(flow.path)], standalone_mode=False) == 2
+    assert "note: the run may have passed its budget of 1.00 USD: cluster j-1" in capsys.readouterr().err

@@ -154,10 +154,27 @@ def test_no_digest_in_the_file_tells_a_secret(flowspec, job, tmp_path):
     assert texts[0] == texts[1]
 
 
-def test_other_hooks(flowspec, job):
-    hooks = "hooks: {on_end: [{command: [echo, %s]}]}\nlaunch_retries: 1"
-    job(STEP, hooks % "one")
+TOLD = "hooks: {on_end: [{command: [echo, one]}]}\nlaunch_retries: 1\nbudget: {run: 5}\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "named"),
+    [
+        ("echo, one", "echo, two", "hooks.on_end"),
+        ("run: 5", "run: 6", "budget.run"),
+        ("launch_retries: 1\nbudget: {run: 5}\n", "", "budget.run, launch_retries"),
+    ],
+)
+def test_other_settings_of_its_runs_are_named(flowspec, job, before, after, named):
+    job(STEP, TOLD)
     assert flowspec("plan", "job.yaml", "-o", "plan.json").code == 0
-    job(STEP, hooks % "two")
+    job(STEP, TOLD.replace(before, after))
     refused = flowspec("apply", "plan.json")
-    assert (refused.code, "hooks, alternatives, timeouts or retries have changed" in refused.err) == (9, True)
+    assert (refused.code, f"stale: other settings of its runs: {named}\n" in refused.err) == (9, True)
+
+
+def test_another_timeout_is_named(flowspec, job):
+    job(STEP, TOLD)
+    assert flowspec("plan", "job.yaml", "-o", "plan.json", "--exit-code").code == 3
+    job(STEP.replace("['true']", "['true'], timeout: 60"), TOLD)
+    assert "stale: other settings of its runs: timeout, retry or skip" in flowspec("apply", "plan.json").err

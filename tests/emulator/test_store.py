@@ -118,6 +118,25 @@ def test_a_damaged_store_is_told_with_a_remedy(tmp_path):
     assert "move that file away" in caught.value.remedy
 
 
+@pytest.mark.parametrize(
+    "damage",
+    ["UPDATE records SET doc = '{\"half\": '", "ALTER TABLE records RENAME COLUMN kind TO other"],
+    ids=["half a document", "another table"],
+)
+def test_damage_within_a_database_is_told_as_such(tmp_path, damage):
+    with Store(tmp_path) as store, store.writing():
+        store.add(Record("step", "s-1", "j-1", "us-east-1", "PENDING", 0.0, {}))
+    db = sqlite3.connect(database(tmp_path))
+    with db:
+        db.execute("DROP INDEX records_with_worker")
+        db.execute(damage)
+    db.close()
+    with Store(tmp_path) as store:
+        for read in (lambda: store.get("step", "s-1"), lambda: store.find("step")):
+            with pytest.raises(FlowspecError, match="is damaged"):
+                read()
+
+
 def test_a_full_disk_is_told_as_such(tmp_path, monkeypatch):
     def connect_small(*args, connect=sqlite3.connect, **options):
         database = connect(*args, **options)

@@ -118,6 +118,14 @@ def test_runs_of_spaces_take_no_time(read):
     assert read(f"idna==3.10{' ' * 300_000}\\\n{' ' * 300_000}x\n").problems
 
 
+def test_the_disk_is_asked_once_for_a_file_and_not_for_each_line(read, monkeypatch):
+    asked = []
+    monkeypatch.setattr("os.path.realpath", lambda path, real=os.path.realpath: asked.append(path) or real(path))
+    found = read("\n".join(f"package-{number}==1.{number}" for number in range(50)))
+    assert (len(found.entries), len(asked)) == (50, 1)
+    assert found.entries[-1].place == "requirements.txt:50"
+
+
 def test_a_file_of_something_else_is_not_quoted_whole(read):
     assert len(read("not a requirement\n" * 1_000).problems) == 20
 

@@ -39,7 +39,7 @@ def test_values_in_place_and_values_that_replace(repo):
     assert made.flows[0].replaces
 
 
-WATCHED = "steps:\n  - {{name: one, type: command, args: [a], on_failure: CONTINUE{more}}}\n"
+WATCHED = "log_uri: s3://a/logs/\nsteps:\n  - {{name: one, type: command, args: [a], on_failure: CONTINUE{more}}}\n"
 COMMANDS = "on_end: [{command: [./tell.sh]}, {webhook: 'https://hooks.example.com/a'}]"
 NEXT = "from the next watched run on"
 RUNS = f"{NEXT}; runs on the machine that watches, with --allow-commands"

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowspec.cli.exits import Exit
 from flowspec.cli.locate import Chosen
 from flowspec.cli.options import (
     ALLOW_COMMANDS,
@@ -95,9 +94,8 @@ def command(  # noqa: PLR0917 - click passes options by name
     (spec,) = paths
     from flowspec.backend.aws.runs.relaunch import Launches
     from flowspec.backend.aws.submission.apply import apply
-    from flowspec.cli.follow import follow, print_detached
+    from flowspec.cli.follow import follow, print_detached, print_rerun_hint
     from flowspec.pipeline import refuse_wrong
-    from flowspec.plan.compare import lives_on
     from flowspec.report import plans
 
     made, emr, again, preflight, flow = _made(spec, options)
@@ -119,28 +117,26 @@ def command(  # noqa: PLR0917 - click passes options by name
         timeout=timeout,
         on_interrupt=on_interrupt,
         format_=format_,
-        watch=_watch(made, flow),
+        watch=_watch(made, flow, emr),
         launches=launches,
         hooks=_hooks(made, flow, emr, allow_commands),
     )
     # A saved plan, which can't be made again, is of what did run.
-    if code in {Exit.STEP_FAILED, Exit.CANCELLED} and again and not lives_on(made.request):
-        # It refuses the options that chose the steps of this run.
-        chosen_by = ", in place of --from or --only," if made.omitted and not made.resumes else ""
-        eprint(f"the same command with --rerun failed{chosen_by} runs what is left")
+    if again:
+        print_rerun_hint(made, code)
     return code
 
 
-def _watch(made: Plan, flow: JobFlow) -> Watch:
+def _watch(made: Plan, flow: JobFlow, emr: Emr) -> Watch:
     """Returns the function that watches the run; it warns when the budget of the run is used up."""
     from flowspec.backend.aws.watch import watch
 
     if made.cost is None:
         return watch
     # Imported here: the prices take 4 ms, and nothing costs on this machine.
-    from flowspec.cli.overrun import with_budget_warning
+    from flowspec.cli.overrun import cost_by_request, with_budget_warning
 
-    return with_budget_warning(watch, flow, made.cost)
+    return with_budget_warning(watch, flow, cost_by_request(flow, made.request, made.fallback, emr.region))
 
 
 def _hooks(made: Plan, flow: JobFlow, emr: Emr, allow_commands: bool) -> Hooks | None:

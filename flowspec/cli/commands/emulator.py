@@ -197,14 +197,20 @@ def _listen(service_for: Callable[[str], Service], port: int, region: str, other
 def prune_command(group_home: Path | None, older_than: float, home: Path | None, format_: str) -> int:
     """Remove the records, logs and working folders of clusters that ended long ago.
 
-    Living clusters, and whatever was written to s3://, stay.
+    Living clusters, and whatever was written to s3://, stay. Archives of Python packages that were not used for as
+    long are removed, too.
     """
+    from flowspec.backend.packing import prune_packages
     from flowspec.emulator.state.prune import prune
     from flowspec.report.runs import as_json
 
-    done = prune(_home(home or group_home), older_than)
+    folder = _home(home or group_home)
+    done = prune(folder, older_than)
+    archives, freed = prune_packages(folder, older_than)
+    freed += done.bytes
     if format_ == "json":
-        print_result(as_json({"clusters": done.clusters, "bytes": done.bytes}))
+        print_result(as_json({"clusters": done.clusters, "archives": archives, "bytes": freed}))
     else:
-        print_result(f"removed {done.clusters} clusters, freed {done.bytes / 1e6:.1f} MB")
+        told = f" and {archives} archives of Python packages" if archives else ""
+        print_result(f"removed {done.clusters} clusters{told}, freed {freed / 1e6:.1f} MB")
     return Exit.OK

@@ -15,8 +15,10 @@ from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.runs.hooks import Hooks
+    from flowspec.backend.aws.watch import Watch
     from flowspec.cli.locate import Chosen
     from flowspec.cli.options import OnInterrupt
+    from flowspec.document.job_flow import JobFlow
 
 
 @click.command("wait", epilog="Example: flowspec wait job.yaml --timeout 3600")
@@ -34,22 +36,49 @@ def command(
 ) -> int:
     """Watch a run to its end, and look after its steps. WHAT is a spec, a cluster's id, or its name.
 
-    Hooks are in the spec: they are run when WHAT is one.
+    Hooks and the budget are in the spec: hooks are run, and the budget is watched, when WHAT is one.
     """
     from flowspec.cli.follow import follow
 
     chosen = choose(what, **options)
-    hooks = _hooks(Path(what), chosen, allow_commands, options) if is_spec(what) else None
-    return follow(chosen, timeout=timeout, on_interrupt=on_interrupt, format_=format_, hooks=hooks)
+    flow = _flow(Path(what), chosen, options) if is_spec(what) else None
+    watch = _watch(flow, chosen)
+    hooks = _hooks(flow, chosen, allow_commands) if flow else None
+    return follow(chosen, timeout=timeout, on_interrupt=on_interrupt, format_=format_, watch=watch, hooks=hooks)
 
 
-def _hooks(spec: Path, chosen: Chosen, allow_commands: bool, options: dict[str, Any]) -> Hooks | None:
-    """The hooks of a spec; None, with a note, when it is not valid, or a variable has no value here."""
+def _flow(spec: Path, chosen: Chosen, options: dict[str, Any]) -> JobFlow | None:
+    """Reads the spec of a run; returns None, with a note, when it is not valid, or a variable has no value here."""
+    try:
+        return job_flow(spec, **{name: value for name, value in options.items() if name != "backend"})
+    except FlowspecError as error:
+        message = "hooks are not run, and the budget is not watched, the spec can't be read"
+        ewarn(f"note: {message}: {error.message}", secrets=chosen.secrets)
+        return None
+
+
+def _hooks(flow: JobFlow, chosen: Chosen, allow_commands: bool) -> Hooks:
     from flowspec.backend.aws.runs.hooks import Hooks
 
-    try:
-        flow = job_flow(spec, **{name: value for name, value in options.items() if name != "backend"})
-    except FlowspecError as error:
-        ewarn(f"note: hooks are not run, the spec can't be read: {error.message}", secrets=chosen.secrets)
-        return None
     return Hooks(flow, chosen.emr, partial(ewarn, secrets=flow.secrets | chosen.secrets), allow_commands)
+
+
+def _watch(flow: JobFlow | None, chosen: Chosen) -> Watch:
+    """Returns the function that watches the run; it warns when the budget that the spec has for it is used up."""
+    from flowspec.backend.aws.watch import watch
+
+    if flow is None or "run" not in flow.fields.get("budget", {}):
+        return watch
+    # Imported here: the prices take 4 ms, and most specs have no budget.
+    from flowspec.cli.overrun import cost_by_request, with_budget_warning
+    from flowspec.plan.runs.launches import alternatives
+    from flowspec.request.compile import compile
+
+    try:
+        params = compile(flow).params
+    except FlowspecError as error:
+        ewarn(f"note: the budget is not watched: {error.message}", secrets=flow.secrets | chosen.secrets)
+        return watch
+    return with_budget_warning(
+        watch, flow, cost_by_request(flow, params, alternatives(flow, params), chosen.emr.region)
+    )

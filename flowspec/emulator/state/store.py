@@ -169,7 +169,7 @@ class Store:
                 f"SELECT {_COLUMNS} FROM records WHERE id = ? AND kind = ?",  # noqa: S608 - constants only
                 (record_id, kind),
             ).fetchone()
-        return _record(row) if row else None
+            return _record(row) if row else None
 
     def find(
         self,
@@ -210,7 +210,7 @@ class Store:
                 f"SELECT {_COLUMNS} FROM records WHERE seq IN ({chosen}) ORDER BY seq {order}",  # noqa: S608
                 (*(value for _, value in conditions), limit),
             ).fetchall()
-        return [_record(row) for row in rows]
+            return [_record(row) for row in rows]
 
     def count(self, kind: str, *, cluster_id: str, up_to: int) -> int:
         """Counts a cluster's records of a kind up to `seq` `up_to`."""
@@ -312,16 +312,18 @@ class Store:
         """Turns errors of SQLite and the file system into FlowspecErrors with a remedy."""
         try:
             yield
-        except sqlite3.OperationalError as error:
-            if str(error) == "database is locked":
+        except (sqlite3.DatabaseError, ValueError) as error:
+            told = str(error)
+            if told == "database is locked":
                 raise FlowspecError(
                     f"another process holds the lock on the store of the embedded EMR: {database(self._home)}",
                     remedy="look for a stopped flowspec process, and resume or kill it",
                 ) from error
-            raise not_writable(self._home, str(error)) from error
-        except sqlite3.DatabaseError as error:
+            # SQLite raises it, too, for a table or a column that is not there.
+            if isinstance(error, sqlite3.OperationalError) and not told.startswith("no such"):
+                raise not_writable(self._home, told) from error
             raise FlowspecError(
-                f"the store of the embedded EMR is damaged: {database(self._home)}: {error}",
+                f"the store of the embedded EMR is damaged: {database(self._home)}: {told}",
                 remedy="move that file away, or set FLOWSPEC_HOME to another folder",
             ) from error
         except OSError as error:

@@ -32,7 +32,7 @@ from flowspec.request.steps.target import StepTarget
 # From this many steps on, an action on failure that all of them share is written once, as action_on_failure.
 _COMMON = 3
 # What is wrong with `timeout` and `retry`, whatever the kind of the step: the cluster has changed since its launch.
-_OF_POLICIES = frozenset({"FS291", "FS292", "FS293"})
+_OF_POLICIES = frozenset({"FS286", "FS291", "FS292", "FS293"})
 
 
 @dataclass(frozen=True)

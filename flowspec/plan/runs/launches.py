@@ -77,10 +77,10 @@ def _launched_with(plan: Plan, request: Params, number: int) -> Plan:
     )
 
 
-def made_by(plan: Plan, cluster: Cluster) -> Params:
-    """Returns the request to compare a cluster with: that of the alternative which made it, if there still is one."""
+def made_by(cluster: Cluster, request: Params, fallback: Sequence[Params]) -> Params:
+    """Returns the request that made a cluster: an alternative of `fallback`, if it is still there, or `request`."""
     number = _number(cluster.tags)
-    return plan.fallback[number - 1] if 0 < number <= len(plan.fallback) else plan.request
+    return fallback[number - 1] if 0 < number <= len(fallback) else request
 
 
 def alternatives(jobflow: JobFlow, params: Params) -> tuple[dict[str, Any], ...]:

@@ -13,7 +13,7 @@ region: us-east-1
 release_label: {release}
 service_role: EMR_DefaultRole
 job_flow_role: EMR_EC2_DefaultRole
-log_uri: s3://logs/x/
+{logs}
 keep_alive: {keep_alive}
 auto_termination_policy: {{idle_timeout: 3600}}
 instance_groups: [{{role: MASTER, type: m5.xlarge, count: 1}}]
@@ -21,15 +21,16 @@ instance_groups: [{{role: MASTER, type: m5.xlarge, count: 1}}]
 steps:
 """
 COMMAND = "type: command, args: ['true'], "
-RULES = {f"FS29{number}" for number in range(1, 9)}
+LOGS = "log_uri: s3://logs/x/"
+RULES = {f"FS29{number}" for number in range(1, 9)} | {"FS286", "FS287"}
 
 
 @pytest.fixture
 def found(tmp_path):
     """The findings of the rules about a spec with these steps: [(id, column's text, message, hint)]."""
 
-    def check(*steps, backend="emr", release="emr-7.5.0", keep_alive="true", more="", kind=COMMAND):
-        head = HEAD.format(backend=backend, release=release, keep_alive=keep_alive, more=more)
+    def check(*steps, backend="emr", release="emr-7.5.0", keep_alive="true", more="", kind=COMMAND, logs=LOGS):
+        head = HEAD.format(backend=backend, release=release, keep_alive=keep_alive, more=more, logs=logs)
         rows = [f"  - {{{kind}{one}}}" for one in steps]
         path = tmp_path / "job.yaml"
         path.write_text(head + "\n".join(rows) + "\n")
@@ -114,3 +115,26 @@ def test_a_retry_of_a_step_that_makes_its_output(found):
     assert (id_, level) == ("FS292", "error")
     assert "a second attempt fails" in message
     assert found(f"{step}, output_format: a.B", kind="") == []
+
+
+KEPT = "on_failure: CONTINUE, timeout: 60"
+
+
+@pytest.mark.parametrize(
+    ("step", "options", "expected"),
+    [
+        ("skip_on_exit: [3]", {}, [("FS286", "error")]),
+        ("skip_on_exit: [3]", {"logs": LOGS}, []),
+        ("skip_on_exit: [3]", {"logs": "api_params: {LogUri: s3://logs/x/}"}, []),
+        ("skip_on_exit: [3]", {"backend": "local"}, []),
+        (f"{KEPT}, retry: {{attempts: 2}}", {}, [("FS287", "warning")]),
+        (f"{KEPT}, retry: {{attempts: 2, on: [75, timeout]}}", {}, [("FS287", "warning")]),
+        (f"{KEPT}, retry: {{attempts: 2, on: [75, 76]}}", {}, [("FS286", "error")]),
+        (f"{KEPT}, retry: {{attempts: 2, on: [timeout]}}", {}, []),
+        (f"{KEPT}, retry: {{attempts: 2, on: [75]}}, skip_on_exit: [3]", {}, [("FS286", "error")] * 2),
+    ],
+)
+def test_policies_that_need_the_logs_of_a_cluster_that_keeps_none(found, step, options, expected):
+    told = found(f"name: a, {step}", **{"logs": "", **options})
+    assert sorted((id_, level) for id_, level, _, _ in told) == expected
+    assert {hint for _, _, _, hint in told} <= {"give a log_uri"}

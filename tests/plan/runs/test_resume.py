@@ -3,6 +3,7 @@
 import pytest
 
 from flowspec.backend.aws.observe import describe
+from flowspec.backend.aws.runs import resume
 from flowspec.backend.aws.submission.apply import apply
 from flowspec.document.checking.validate import validate
 from flowspec.document.text.parse import load
@@ -78,6 +79,25 @@ def test_runs_that_go_on_from_each_other(flow):
     last = flow.run(COUNT + SORT + MAIL, "COMPLETED", rerun=["failed"])
     made = flow.planned(COUNT + SORT + MAIL)
     assert (made.joins, made.has_changes) == (last, False)
+
+
+def test_what_failed_and_stopped_nothing_is_left_over_all_runs(flow):
+    first = flow.run(COUNT + SORT + MAIL, "FAILED", "COMPLETED", "FAILED")
+    second = flow.run(COUNT + SORT + MAIL, "FAILED", "COMPLETED", rerun=["failed"])
+    made = flow.planned(COUNT + SORT + MAIL)
+    assert [one["Name"] for one in made.request["Steps"]][1:] == ["count"]
+    assert {f"done in {first}, and not run again: sort", f"done in {second}, and not run again: mail"} <= {*made.notes}
+
+
+def test_of_more_runs_than_are_looked_at_is_not_guessed(flow, monkeypatch):
+    monkeypatch.setattr(resume, "_MOST_RUNS", 2)
+    flow.run(COUNT + SORT, "COMPLETED", "FAILED")
+    flow.run(COUNT + SORT, "FAILED", rerun=["failed"])
+    assert flow.names(COUNT + SORT) == ["sort"]
+    flow.run(COUNT + SORT, "FAILED", rerun=["failed"])
+    with pytest.raises(FlowspecError, match="continues more than the 2 runs that are looked at") as refused:
+        flow.planned(COUNT + SORT)
+    assert "--from STEP" in refused.value.remedy
 
 
 def test_two_at_once_are_one(flow):

@@ -81,8 +81,11 @@ def _chain(emr: Emr, jobflow: JobFlow, last: str) -> list[Cluster]:
     found: list[Cluster] = []
     following = last
     while following and following != CHOSEN:
-        if following in {one.id for one in found} or len(found) == _MOST_RUNS:
-            raise FlowspecError(f"the first of the runs that {last} continues was not found", remedy=CHOOSE_STEPS)
+        if following in {one.id for one in found}:
+            raise FlowspecError(f"the runs that {last} continues continue each other", remedy=CHOOSE_STEPS)
+        if len(found) == _MOST_RUNS:
+            message = f"run {last} continues more than the {_MOST_RUNS} runs that are looked at"
+            raise FlowspecError(f"{message}: what they left is not known", remedy=CHOOSE_STEPS)
         found.append(_read(emr, jobflow, following, last))
         following = found[-1].tags.get(PART_TAG, "")
     return found[::-1]

@@ -193,6 +193,30 @@ def timeouts(spec: Spec) -> Iterator[Violation]:
             yield Violation("FS294", at, message, f"{2 * _LOOKED_AT_EVERY} or more")
 
 
+def policies_that_read_logs(spec: Spec) -> Iterator[Violation]:
+    """Reports skip_on_exit and retry on EMR without a log_uri.
+
+    An exit code is in a step's logs alone. A cause may also be in what EMR reports (API reference, FailureDetails).
+    """
+    if spec.get("backend", "emr") != "emr" or spec.get("log_uri") or (spec.get("api_params") or {}).get("LogUri"):
+        return
+    for index, step in enumerate(spec.get("steps") or ()):
+        if not isinstance(step, dict):
+            continue
+        if step.get("skip_on_exit"):
+            yield Violation("FS286", ("steps", index, "skip_on_exit"), _NO_EXIT_CODES, "give a log_uri", key=True)
+        if isinstance(step.get("retry"), dict):
+            causes = step["retry"].get("on", ("any",))
+            at = ("steps", index, "retry", "on") if "on" in step["retry"] else ("steps", index, "retry")
+            if all(isinstance(cause, int) for cause in causes):
+                yield Violation("FS286", at, f"{_NO_EXIT_CODES}: it is never run again", "give a log_uri", key=True)
+            elif set(causes) != {"timeout"}:
+                message = "without log_uri it is run again only after a timeout or for a cause that EMR itself reports"
+                yield Violation("FS287", at, message, "give a log_uri", key=True)
+
+
+_NO_EXIT_CODES = "the exit code of a step is only in its logs, and without log_uri there are none"
+
 # Seconds (`flowspec.backend.aws.backend`).
 _LOOKED_AT_EVERY = 30
 
@@ -206,4 +230,5 @@ SPEC_RULES: tuple[SpecRule, ...] = (
     retries,
     needs,
     timeouts,
+    policies_that_read_logs,
 )

@@ -198,6 +198,9 @@ def test_what_is_refused_is_said(folder, command, faulty_s3):
     assert command("prune", "--staging", STAGING, "--older-than", "999999999d")[0] == 2
     assert command("prune")[0] == 2
     assert command("prune", "--staging", "artifacts")[0] == 2
+    code, _, err = command("prune", "--staging", "s3://not-there/flows/", "--yes")
+    assert (code, "s3://not-there/flows/: The specified bucket does not exist" in err) == (1, True)
+    assert "check that bucket not-there exists and that you may list below it" in err
     # Unless it is known what is in use, nothing is deleted.
     launch(folder, uri)
     folder.way.faults["ListSteps"] = [(400, "AccessDeniedException")]
