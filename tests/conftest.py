@@ -1,10 +1,15 @@
 """Fixtures of all tests: a home of its own for the embedded EMR, and no AWS settings of the user."""
 
 import os
+import signal
 
 import pytest
 
 pytest_plugins = ["tests.endpoints"]
+
+# Where SIGINT is ignored, as below nohup and in the background of a script, it is for all that is started there.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_xdist_auto_num_workers() -> int:

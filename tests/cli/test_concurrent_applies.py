@@ -11,21 +11,30 @@ from flowspec.emulator.state import paths, submissions
 from flowspec.emulator.state.submissions import submission_lock
 from flowspec.errors import FlowspecError
 
-COUNTED = "  - {{name: counted, type: command, args: [bash, -c, 'echo x >>{folder}/runs; sleep {seconds}']}}"
+COUNTED = "  - {{name: counted, type: command, args: [bash, -c, 'echo x >>{folder}/runs; {then}']}}"
 
 
-@pytest.mark.parametrize("seconds", [0, 2])
-def test_six_applies_are_one_run(start, job, tmp_path, seconds):
-    job(COUNTED.format(folder=tmp_path, seconds=seconds))
+def running_until(path):
+    """The end of a step's script that runs on until there is a file."""
+    return f"until test -e {path}; do sleep 0.05; done"
+
+
+@pytest.mark.parametrize("over", [True, False], ids=["over", "running"])
+def test_six_applies_are_one_run(start, job, tmp_path, over):
+    """The run is over as soon as can be, or lasts until all six have one."""
+    job(COUNTED.format(folder=tmp_path, then="true" if over else running_until(tmp_path / "go")))
     # Stopped at birth and continued together, so that all of them overlap even where each starts slowly.
     applies = [start("apply", "job.yaml") for _ in range(6)]
     for each in applies:
         each.send_signal(signal.SIGSTOP)
     for each in applies:
         each.send_signal(signal.SIGCONT)
+    for each in applies if not over else ():
+        assert any(re.match("(joined|started) cluster", line) for line in each.stderr)
+    (tmp_path / "go").touch()
     done = [each.communicate(timeout=120) for each in applies]
     assert [each.returncode for each in applies] == [0] * 6, done
-    if seconds:
+    if not over:
         assert (tmp_path / "runs").read_text() == "x\n"
         assert len({re.search(r"j-\w+", out)[0] for out, _ in done}) == 1, done
     clusters = list((paths.home() / "clusters").iterdir())
@@ -37,7 +46,7 @@ def test_the_same_request_joins_even_a_run_that_is_over(flowspec, job, tmp_path,
     """The other apply takes place between this one's look at the clusters and its submission."""
     from flowspec.backend.aws.submission import apply
 
-    job(COUNTED.format(folder=tmp_path, seconds=seconds))
+    job(COUNTED.format(folder=tmp_path, then=f"sleep {seconds}"))
     options = [] if seconds == 0 else ["--detach"]
     upload = apply.upload
 
@@ -56,14 +65,15 @@ def test_the_same_request_joins_even_a_run_that_is_over(flowspec, job, tmp_path,
 def test_an_apply_with_another_request_starts_nothing(flowspec, job, tmp_path, monkeypatch):
     from flowspec import pipeline
 
-    job(COUNTED.format(folder=tmp_path, seconds=3))
+    job(COUNTED.format(folder=tmp_path, then=running_until(tmp_path / "go")))
     assert flowspec("apply", "job.yaml", "--detach").code == 0
-    job(COUNTED.format(folder=tmp_path, seconds=4))
+    job(COUNTED.format(folder=tmp_path, then="true"))
     # The other apply comes between this one's look and its submission.
     monkeypatch.setattr(pipeline, "observe_named", lambda *_: (None, []))
     done = flowspec("apply", "job.yaml")
     assert (done.code, "was earlier, with another request" in done.err) == (1, True), done.err
     assert len(list((paths.home() / "clusters").iterdir())) == 1
+    (tmp_path / "go").touch()
 
 
 def test_a_stopped_holder_of_the_lock_is_named(tmp_path, monkeypatch):

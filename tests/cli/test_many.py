@@ -88,3 +88,19 @@ def test_ctrl_c_ends_all_of_them(tmp_path):
     _, told = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in told
+
+
+def test_ctrl_c_while_they_are_forked_is_not_lost(tmp_path):
+    """Both processes of a fork get it within the fork, where Python ignores what is raised."""
+    (tmp_path / "job.yaml").write_text(SPEC.format(1))
+    code = """if True:
+        import os, signal
+        os.sched_getaffinity = lambda _: {0, 1}
+        from flowspec.cli import main
+        interrupt = lambda: os.kill(os.getpid(), signal.SIGINT)
+        os.register_at_fork(after_in_parent=interrupt, after_in_child=interrupt)
+        main()
+    """
+    command = [sys.executable, "-c", code, "validate", *["job.yaml"] * 200]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (130, False), done.stderr
