@@ -188,7 +188,7 @@ def with_preflight(plan: Plan, found: Iterable[Finding], jobflow: JobFlow, reque
 def _located(path: Path, value: str | None, jobflow: JobFlow, request: Request) -> Location | None:
     if not path or not request.origins:
         return None
-    found = locate(jobflow, request, path, value)
+    found = locate(jobflow, request.origins, path, value)
     return jobflow.document.nearest(found).at.location if found else None
 
 

@@ -292,3 +292,14 @@ def _near(path: Path) -> str:
     except OSError:
         return f"there is no folder {path.parent.name}" if not path.parent.is_dir() else ""
     return did_you_mean(path.name, names)
+
+
+def secrets_of(assets: tuple[Asset, ...]) -> frozenset[str]:
+    """User and password in the URLs of requirements files: they are not shown."""
+    found = [asset.packages.requirements for asset in assets if asset.packages]
+    if not found:
+        return frozenset()
+    from flowspec.request.requirements import credentials
+
+    texts = [text for one in found for text in one.texts]
+    return frozenset(secret for text in texts for secret in credentials(text))

@@ -102,6 +102,6 @@ def _later(use: DataUse, uses: Sequence[DataUse]) -> list[DataUse]:
 
 
 def _finding(jobflow: JobFlow, request: Request, use: DataUse, writer: DataUse) -> Diagnostic:
-    at = locate(jobflow, request, use.path, use.uri)
+    at = locate(jobflow, request.origins, use.path, use.uri)
     message = f"{use.part} reads {use.uri}, which no step before it writes; {writer.part}, after it, does"
     return jobflow.document.diagnostic("FS281", at, message, hint="move the step that writes before the one that reads")

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from flowspec.document.job_flow import JobFlow
-
-if TYPE_CHECKING:
-    from flowspec.request.compile import Request
 
 Path: TypeAlias = "tuple[str | int, ...]"
 Origins: TypeAlias = "Mapping[Path, Path]"
@@ -41,15 +38,15 @@ def _inside(value: Any, path: Path) -> Iterator[Path]:
         yield from _inside(inner, (*path, step))
 
 
-def locate(jobflow: JobFlow, request: Request, path: Sequence[str | int], value: Any = None) -> Path:
-    """The path in the spec of the part of a request at `path`; () when nothing in the spec caused it.
+def locate(jobflow: JobFlow, origins: Origins, path: Sequence[str | int], value: Any = None) -> Path:
+    """Returns the path in the spec of the part of a request at `path`; () when nothing in the spec caused it.
 
     For a part that is not there it is the path of the nearest one around it. `value` is the part itself:
     it tells the arguments of a step apart, which are made of several keys.
     """
     path = tuple(path)
-    known = next(path[:size] for size in range(len(path), -1, -1) if path[:size] in request.origins)
-    found = request.origins[known]
+    known = next(path[:size] for size in range(len(path), -1, -1) if path[:size] in origins)
+    found = origins[known]
     if found[:1] == ("steps",) and "HadoopJarStep" in path[len(known) :]:
         return (*found, *_holding(jobflow.fields["steps"][found[1]], value))
     return found

@@ -109,7 +109,7 @@ def _diagnostic(error: Any, policy: Policy, jobflow: JobFlow, request: Request) 
     path = (*error.absolute_path, *_extra(error))
     message, hint = _TELLERS.get(error.validator, _plainly)(error)
     value = error.instance if isinstance(error.instance, str) else None
-    place = locate(jobflow, request, path, value)
+    place = locate(jobflow, request.origins, path, value)
     about = error.schema.get("description") or error.schema.get("title") if isinstance(error.schema, dict) else ""
     notes = [f"{policy.file}: {about}" if about else f"{policy.file}: {_where(error.absolute_schema_path)}"]
     is_key = path[-1:] in (("Key",), ("Classification",)) and place[-1:] != path[-1:]

@@ -50,7 +50,7 @@ def test_each_member_comes_from_where_it_is_said(case, monkeypatch):
         pytest.skip("this botocore does not know all members yet, and says so")
     request = compile(flow)
     for path, value in leaves(request.params):
-        place = locate(flow, request, path, value if isinstance(value, str) else None)
+        place = locate(flow, request.origins, path, value if isinstance(value, str) else None)
         node = flow.document.find(place)
         assert node is not None, f"{path} -> {place}"
         if place[:1] != ("enable_debugging",) and not is_made(path):
@@ -120,6 +120,6 @@ def test_what_api_params_replaces_comes_from_nowhere_else(tmp_path):
     flow = validate(load(path))
     request = compile(flow)
     jar = ("Steps", 0, "HadoopJarStep", "Jar")
-    assert locate(flow, request, jar, "run") == ("api_params", *jar)
-    assert locate(flow, request, ("Steps", 1, "Name")) == ("api_params", "Steps")
-    assert locate(flow, request, ("Tags", 0)) == ("api_params", "Tags")
+    assert locate(flow, request.origins, jar, "run") == ("api_params", *jar)
+    assert locate(flow, request.origins, ("Steps", 1, "Name")) == ("api_params", "Steps")
+    assert locate(flow, request.origins, ("Tags", 0)) == ("api_params", "Tags")

@@ -68,7 +68,7 @@ def test_only_some(made):
 def test_places_in_the_spec_are_those_of_the_steps(made):
     flow, whole = made
     some = select_steps(whole, only=("three",))
-    at = flow.document.nearest(locate(flow, some, ("Steps", 1, "Name"))).at
+    at = flow.document.nearest(locate(flow, some.origins, ("Steps", 1, "Name"))).at
     assert "name: three" in SPEC.splitlines()[at.line - 1]
 
 

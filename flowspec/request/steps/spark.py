@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flowspec.facts.pythons import python_of
-from flowspec.request.packages import LINK, has_packages, packages_uri, wanted_version
+from flowspec.request.packages import LINK
 from flowspec.request.steps.access import Access, arguments, file_fields
 from flowspec.request.steps.kind import Fields, SpecStep, without_empty
 from flowspec.request.steps.options import Option, Table, read
+from flowspec.request.steps.packages import has_packages, packages_uri, wanted_version
 from flowspec.request.steps.target import HadoopJarStep, Invocation, StepTarget
 
 OPTIONS: Table = {
