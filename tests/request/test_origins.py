@@ -106,7 +106,7 @@ def flow(tmp_path):
     ],
 )
 def test_origins(flow, path, value, place):
-    assert locate(flow, compile(flow), path, value) == place
+    assert locate(flow, compile(flow).origins, path, value) == place
 
 
 def test_what_api_params_replaces_comes_from_nowhere_else(tmp_path):
