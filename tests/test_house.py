@@ -20,7 +20,7 @@ DOORS = {
     "jsonschema": ["document/checking/validate.py"],
     "referencing": ["document/checking/validate.py"],
     "re2": ["document/rendering/patterns.py"],
-    "packaging": ["document/requires.py", "request/requirements.py"],
+    "packaging": ["document/text/requires.py", "request/requirements.py"],
     "tomllib": ["document/settings.py"],
     "tomli": ["document/settings.py"],
     "pathspec": ["request/archives.py"],

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from flowspec.doctor.check import Check, State, Work, absent
 from flowspec.doctor.needs import Needs
-from flowspec.document.requires import unmet_requirements
+from flowspec.document.text.requires import unmet_requirements
 from flowspec.emulator.state.paths import home
 from flowspec.engines import jvm
 from flowspec.version import installed_version

@@ -11,13 +11,14 @@ RunJobFlow starts a worker (`worker.main`): one detached process per cluster, wh
 steps (`worker.execution`, `worker.processes`; `flowspec.engines` chooses the program that runs a step), writes
 and publishes their logs (`worker.logs`), and drives the cluster's state machine to its end. The command line
 that started the worker may exit. Every call first detects dead workers by their released locks and marks their
-clusters as failed (`worker.supervisor`). `state.prune` removes the files of ended clusters.
+clusters as failed (`worker.supervisor`). `prune` removes the files of ended clusters.
 
 `s3://` is a folder tree in the home, or another S3 endpoint: then each cluster has a tree of its own, which is
 downloaded before a step and uploaded after it (`worker.s3_sync`, `worker.s3_sync_wrapper`).
 
 Instances are simulated: the times at which each was requested, becomes ready and leaves are stored, and its
-state is computed from them and the scalable clock (`state.instances`, `state.clock`). `faults` injects failures.
+state is computed from them and the scalable clock (`state.instances`, `state.clock`). `state.capacity` holds sizes
+within the limits of policies, `state.spot` ends the wait for spot instances. `faults` injects failures.
 
 Submodules are imported lazily.
 """

@@ -14,7 +14,7 @@ from flowspec.backend.aws import account
 from flowspec.cli import run
 from flowspec.doctor import machine
 from flowspec.doctor.check import Check, State, run_checks
-from flowspec.document import requires
+from flowspec.document.text import requires
 from tests.endpoints import credentials, moto, moto_port  # noqa: F401 - fixtures
 
 SPEC = """

@@ -9,8 +9,8 @@ from pathlib import Path
 import moto
 import pytest
 
-from flowspec.emulator.api.catalogue import vcpus
 from flowspec.emulator.api.service import EmrError, Service
+from flowspec.emulator.state.capacity import vcpus
 from flowspec.facts import releases
 
 RECORDED = Path(moto.__file__).parent / "emr" / "resources"

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from flowspec.cli import root
-from flowspec.emulator.state import prune as pruning
-from flowspec.emulator.state.prune import prune
+from flowspec.emulator import prune as pruning
+from flowspec.emulator.prune import prune
 from flowspec.emulator.state.store import Store
 from flowspec.emulator.worker import supervisor
 from tests.emulator.conftest import bash

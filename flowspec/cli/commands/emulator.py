@@ -201,7 +201,7 @@ def prune_command(group_home: Path | None, older_than: float, home: Path | None,
     long are removed, too.
     """
     from flowspec.backend.packing import prune_packages
-    from flowspec.emulator.state.prune import prune
+    from flowspec.emulator.prune import prune
     from flowspec.report.runs import as_json
 
     folder = _home(home or group_home)

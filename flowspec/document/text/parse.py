@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from flowspec.document.requires import check_requires
+from flowspec.document.text.requires import check_requires
 from flowspec.document.text.tree import Document, Items, Mapping, Node, Place, Scalar, Source
 from flowspec.errors import Diagnostic, SpecError
 

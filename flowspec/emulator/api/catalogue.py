@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Any
 
-from flowspec.emulator.api.calls import Answer, Call, Operation, Params, page
-from flowspec.emulator.api.errors import invalid_request
+from flowspec.emulator.api.calls import Call, Operation, Params, page
+from flowspec.emulator.errors import invalid_request
 from flowspec.emulator.state import releases
+from flowspec.emulator.state.answers import Answer
 from flowspec.facts.instance_types import instance_types
 from flowspec.facts.releases import UNKNOWN, Numbers, applications, labels, newest, numbers
 
@@ -28,12 +29,6 @@ def _offers() -> tuple[tuple[tuple[Numbers, ...], Answer], ...]:
         for group in table["types"]
         for name, facts in group["types"].items()
     )
-
-
-@cache
-def vcpus(instance_type: str) -> int:
-    """Returns the vCPUs of an instance type; 1 for a type that the table lacks."""
-    return next((facts["VCPU"] for _, facts in _offers() if facts["Type"] == instance_type), 1)
 
 
 def list_supported_instance_types(_: Call, params: Params) -> Answer:

@@ -11,10 +11,9 @@ from functools import partial
 from typing import Any
 
 from flowspec.emulator import faults
-from flowspec.emulator.api import groups, request_validation, scaling, security, steps, tags
+from flowspec.emulator.api import groups, request_validation, security, steps, tags
 from flowspec.emulator.api.calls import (
     PAGE_SIZE,
-    Answer,
     Call,
     Operation,
     Params,
@@ -23,14 +22,15 @@ from flowspec.emulator.api.calls import (
     marker,
     page,
     require_open,
-    status,
 )
 from flowspec.emulator.api.catalogue import versions_of
-from flowspec.emulator.api.errors import validation
-from flowspec.emulator.state import ids, instances, lifecycle, paths, releases
+from flowspec.emulator.errors import validation
+from flowspec.emulator.state import capacity, ids, instances, lifecycle, paths, releases
+from flowspec.emulator.state.answers import Answer, status
 from flowspec.emulator.state.identity import home_id
 from flowspec.emulator.state.store import Record
 from flowspec.emulator.worker import supervisor
+from flowspec.emulator.worker.failing import fail_unstarted
 from flowspec.facts import states
 from flowspec.facts.limits import MAX_TERMINATED_AT_ONCE
 
@@ -69,7 +69,7 @@ def run_job_flow(call: Call, params: Params) -> Answer:
     steps.add(call, cluster, params.get("Steps", ()), params.get("StepExecutionRoleArn"))
     if call.instant:
         lifecycle.run_instantly(call.store, cluster)
-        scaling.settle(call.store, cluster, call.now)
+        capacity.settle(call.store, cluster, call.now)
     else:
         _start_worker_after_commit(call, cluster)
     return {"JobFlowId": cluster.id, "ClusterArn": ids.cluster_arn(call.region, cluster.id)}
@@ -132,7 +132,7 @@ def _start_worker(call: Call, cluster_id: str, lock: int) -> None:
     try:
         call.start_worker(call.home, cluster_id, lock)
     except OSError as error:
-        supervisor.fail_unstarted(call.home, cluster_id, error)
+        fail_unstarted(call.home, cluster_id, error)
 
 
 def describe_cluster(call: Call, params: Params) -> Answer:

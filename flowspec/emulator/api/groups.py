@@ -1,7 +1,7 @@
 """Operations on instance groups and fleets: create, list, add and modify.
 
 The request of a group is stored; its state is computed from its instances (`state.instances`) and the times of
-changes. Policies may change sizes, too (`scaling`).
+changes. Policies may change sizes, too (`state.capacity`).
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from flowspec.emulator.api import request_validation, scaling
-from flowspec.emulator.api.calls import Answer, Call, Operation, Params, page, require_open, status
-from flowspec.emulator.api.errors import EmrError, invalid_request, not_found, validation
-from flowspec.emulator.state import ids, instances, lifecycle
+from flowspec.emulator.api.calls import Call, Operation, Params, page, require_open
+from flowspec.emulator.errors import EmrError, invalid_request, not_found, validation
+from flowspec.emulator.state import capacity, ids, instances
+from flowspec.emulator.state.answers import Answer, status
 from flowspec.emulator.state.instances import Moment, role
 from flowspec.emulator.state.store import Record, Store
 from flowspec.emulator.state.volumes import answered
@@ -69,36 +70,6 @@ def add_fleet(store: Store, request: Mapping[str, Any], at: Moment) -> Record:
     instances.retarget(fleet, instances.targets(request), at)
     store.add(fleet)
     return fleet
-
-
-def spot_timeouts(store: Store, cluster: Record) -> list[tuple[float, Record]]:
-    """Returns the fleets with a spot timeout while the cluster starts: (time of the timeout, fleet), sorted."""
-    at = instances.moment(cluster, cluster.created)
-    waiting = [
-        (at.after(60.0 * specification["TimeoutDurationMinutes"]), fleet)
-        for fleet in store.find("fleet", cluster_id=cluster.id)
-        if fleet.doc["request"].get("TargetSpotCapacity") and (specification := _spot(fleet))
-    ]
-    return sorted(waiting, key=lambda pair: (pair[0], pair[1].seq))
-
-
-def _spot(fleet: Record) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = fleet.doc["request"].get("LaunchSpecifications", {}).get("SpotSpecification", {})
-    return found
-
-
-def give_up_spot(store: Store, cluster: Record, fleet: Record) -> None:
-    """Applies a fleet's TimeoutAction: terminates the cluster, or switches the fleet to on-demand instances.
-
-    (API reference, SpotProvisioningSpecification.)
-    """
-    if _spot(fleet)["TimeoutAction"] == "TERMINATE_CLUSTER":
-        text = f"The {role(fleet).lower()} instance fleet did not reach its target Spot capacity before the timeout."
-        lifecycle.begin_termination(store, cluster, "INSTANCE_FLEET_TIMEOUT", text, with_errors=True)
-        return
-    for instance in instances.staying(fleet):
-        instance["market"] = "ON_DEMAND"
-    store.save(fleet)
 
 
 def _new(kind: str, prefix: str, request: dict[str, Any], at: Moment) -> Record:
@@ -264,7 +235,7 @@ def add_instance_groups(call: Call, params: Params) -> Answer:
         raise validation("Instance groups may not be added to a cluster that uses instance fleets.")
     request_validation.check_added_groups(params["InstanceGroups"], [role(group) for group in present])
     added = [_launch(add_group(call.store, request, at), call, at) for request in params["InstanceGroups"]]
-    scaling.settle(call.store, at.cluster, call.now)
+    capacity.settle(call.store, at.cluster, call.now)
     return {
         "JobFlowId": at.cluster.id,
         "InstanceGroupIds": added,
@@ -280,7 +251,7 @@ def add_instance_fleet(call: Call, params: Params) -> Answer:
         raise invalid_request("Instance fleets may not be added to a cluster that uses instance groups.")
     request_validation.check_added_fleet(params["InstanceFleet"], [role(fleet) for fleet in present])
     added = _launch(add_fleet(call.store, params["InstanceFleet"], at), call, at)
-    scaling.settle(call.store, at.cluster, call.now)
+    capacity.settle(call.store, at.cluster, call.now)
     return {
         "ClusterId": at.cluster.id,
         "InstanceFleetId": added,
@@ -312,7 +283,7 @@ def modify_instance_groups(call: Call, params: Params) -> Answer:
         at = _changeable(call, call.cluster(group.cluster_id), "group")
         _modify_group(group, change, at)
         call.store.save(group)
-        scaling.settle(call.store, at.cluster, call.now)
+        capacity.settle(call.store, at.cluster, call.now)
     return {}
 
 
@@ -376,7 +347,7 @@ def modify_instance_fleet(call: Call, params: Params) -> Answer:
             _with_kept_configurations(kind, fleet.doc["request"]) for kind in change["InstanceTypeConfigs"]
         ]
     call.store.save(fleet)
-    scaling.settle(call.store, at.cluster, call.now)
+    capacity.settle(call.store, at.cluster, call.now)
     return {}
 
 

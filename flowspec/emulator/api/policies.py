@@ -1,6 +1,6 @@
 """Operations on cluster policies: managed scaling and auto-termination.
 
-The worker applies auto-termination, `scaling` managed scaling.
+The worker applies auto-termination, `state.capacity` managed scaling.
 """
 
 from __future__ import annotations
@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flowspec.emulator.api import request_validation, scaling
-from flowspec.emulator.api.calls import Answer, Call, Operation, Params, require_open
-from flowspec.emulator.state import lifecycle
+from flowspec.emulator.api import request_validation
+from flowspec.emulator.api.calls import Call, Operation, Params, require_open
+from flowspec.emulator.state import capacity, lifecycle
+from flowspec.emulator.state.answers import Answer
 from flowspec.emulator.state.store import Record
 
 _Check = Callable[[Record, Mapping[str, Any]], None]
@@ -31,7 +32,7 @@ def _put(member: str, name: str, check: _Check) -> Operation:
         check(cluster, policy)
         cluster.doc[name] = policy
         call.store.save(cluster)
-        scaling.settle(call.store, cluster, call.now)
+        capacity.settle(call.store, cluster, call.now)
         call.wake(cluster)
         return {}
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flowspec.emulator.api import request_validation
-from flowspec.emulator.api.calls import Answer, Call, Operation, Params, page, require_open, status
-from flowspec.emulator.api.errors import invalid_request, not_found
+from flowspec.emulator.api.calls import Call, Operation, Params, page, require_open
+from flowspec.emulator.errors import invalid_request, not_found
 from flowspec.emulator.state import ids, lifecycle
+from flowspec.emulator.state.answers import Answer, properties, status
 from flowspec.emulator.state.store import Record
 from flowspec.facts import releases, states
 from flowspec.facts.limits import MAX_STEP_IDS_LISTED, MAX_STEPS
@@ -44,12 +45,6 @@ def _new_step(call: Call, cluster: Record, config: Mapping[str, Any], role: str 
         "cancel": "SEND_INTERRUPT",
     }
     return Record("step", ids.new_id("s"), cluster.id, cluster.region, "PENDING", call.now, doc)
-
-
-def properties(step: Record) -> dict[str, str]:
-    """Returns a step's Java properties as a mapping (RunJobFlow takes a list of pairs, DescribeStep returns a map)."""
-    pairs = step.doc["jar"].get("Properties", ())
-    return {pair.get("Key", ""): pair.get("Value", "") for pair in pairs}
 
 
 def add_job_flow_steps(call: Call, params: Params) -> Answer:

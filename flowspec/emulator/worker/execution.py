@@ -13,8 +13,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from flowspec.emulator.api.steps import properties
 from flowspec.emulator.state import paths
+from flowspec.emulator.state.answers import properties
 from flowspec.emulator.state.store import Record
 from flowspec.emulator.worker import forking, logs, processes
 from flowspec.emulator.worker.processes import Process

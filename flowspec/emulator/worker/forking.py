@@ -23,6 +23,7 @@ from typing import NoReturn
 
 from flowspec.emulator.state import paths
 from flowspec.emulator.worker import processes
+from flowspec.emulator.worker.failing import fail_unstarted
 from flowspec.errors import FlowspecError
 
 # A message to the fork server is a home, a NUL and a cluster's id; a path has 4096 bytes at most (PATH_MAX).
@@ -230,8 +231,6 @@ def _serve(requests: socket.socket) -> int:
 
 
 def _fork_or_fail(home: Path, cluster_id: str, lock: int) -> None:
-    from flowspec.emulator.worker.supervisor import fail_unstarted
-
     try:
         # Nobody sends signals to this process's group, so the child's new session need not be waited for.
         _fork_worker(home, cluster_id, lock)

@@ -25,8 +25,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from flowspec.emulator import faults
-from flowspec.emulator.api import groups, scaling
-from flowspec.emulator.state import clock, ids, instances, lifecycle, paths
+from flowspec.emulator.state import capacity, clock, ids, instances, lifecycle, paths, spot
 from flowspec.emulator.state.store import Record, Store
 from flowspec.emulator.worker import execution, logs, processes, supervisor
 from flowspec.emulator.worker.execution import CannotStart, Running
@@ -159,7 +158,7 @@ class Worker:
         """Fault `slow-start`: keeps the cluster STARTING until it is terminated or a fleet's spot timeout expires."""
         cluster = self._cluster()
         until = cluster.created + clock.span(self._faults.slow_start, cluster.doc["time_scale"])
-        for timeout, fleet in groups.spot_timeouts(self._store, cluster):
+        for timeout, fleet in spot.spot_timeouts(self._store, cluster):
             if timeout < until:
                 self._stay_starting(timeout)
                 self._change(partial(self._give_up_spot, fleet))
@@ -180,7 +179,7 @@ class Worker:
 
     def _give_up_spot(self, fleet: Record, cluster: Record) -> None:
         if cluster.state == "STARTING":
-            groups.give_up_spot(self._store, cluster, fleet)
+            spot.give_up_spot(self._store, cluster, fleet)
 
     def _bootstrap(self) -> bool:
         """Runs the BOOTSTRAPPING phase; returns whether the cluster is ready afterwards."""
@@ -206,7 +205,7 @@ class Worker:
     def _leave_bootstrapping(self, cluster: Record) -> None:
         if cluster.state == "BOOTSTRAPPING":
             lifecycle.set_state(self._store, cluster, "RUNNING", "Running step")
-            scaling.settle(self._store, cluster, clock.now())
+            capacity.settle(self._store, cluster, clock.now())
 
     def _inject_bootstrap_failure(self, actions: Sequence[Mapping[str, Any]]) -> None:
         """Fault `bootstrap-failure`, with EMR's texts for a failed action and for a master that can't be set up."""

@@ -14,10 +14,11 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from flowspec.emulator.state import lifecycle, paths
+from flowspec.emulator.state import paths
 from flowspec.emulator.state.identity import home_id, known_home_id
 from flowspec.emulator.state.store import Store
 from flowspec.emulator.worker import forking, logs, processes
+from flowspec.emulator.worker.failing import fail_cluster
 from flowspec.engines import python_module
 from flowspec.facts import states
 
@@ -57,12 +58,6 @@ def start(home: Path, cluster_id: str, lock: int, *, environ: Mapping[str, str] 
         _started.add(forking.fork_worker(home, cluster_id, lock))
     else:
         _started.add(_spawn(home, cluster_id, lock, environ))
-
-
-def fail_unstarted(home: Path, cluster_id: str, error: OSError) -> None:
-    """Ends a cluster whose worker could not be started."""
-    with Store(home) as store:
-        _fail(store, cluster_id, f"the worker process could not be started: {error}")
 
 
 def _spawn(home: Path, cluster_id: str, lock: int, environ: Mapping[str, str] | None) -> int:
@@ -140,7 +135,7 @@ def _fail_orphan(store: Store, home: Path, cluster_id: str) -> None:
         return
     if cluster.doc.get("home") != home_id(home):
         # The pid files name processes of the original, and the log URI is the original's as well.
-        _fail(store, cluster_id, COPIED)
+        fail_cluster(store, cluster_id, COPIED)
         return
     kill_leftovers(home, cluster_id)
     # A killed worker could not remove it.
@@ -154,13 +149,13 @@ def _fail_orphan(store: Store, home: Path, cluster_id: str) -> None:
     for step in store.find("step", cluster_id=cluster_id, states=("RUNNING", "CANCEL_PENDING")):
         logs.write_controller(paths.step_logs(home, cluster_id, step.id), f"WARN Step ended: {WORKER_DIED}")
         logs.publish_step(home, cluster, step)
-    _fail(store, cluster_id, WORKER_DIED)
+    fail_cluster(store, cluster_id, WORKER_DIED)
 
 
 def _mark_orphan(store: Store, home: Path, cluster_id: str) -> None:
     cluster = store.get("cluster", cluster_id)
     if cluster is not None and _lock_is_free(paths.worker_lock(home, cluster_id)):
-        _fail(store, cluster_id, WORKER_DIED if cluster.doc.get("home") == known_home_id(home) else COPIED)
+        fail_cluster(store, cluster_id, WORKER_DIED if cluster.doc.get("home") == known_home_id(home) else COPIED)
 
 
 def _lock_is_free(file: Path) -> bool:
@@ -173,13 +168,6 @@ def _lock_is_free(file: Path) -> bool:
     except OSError:
         return False
     return True
-
-
-def _fail(store: Store, cluster_id: str, why: str) -> None:
-    with store.writing():
-        cluster = store.get("cluster", cluster_id)
-        if cluster is not None and cluster.state in states.ALIVE:
-            lifecycle.fail(store, cluster, "INTERNAL_ERROR", why)
 
 
 def kill_leftovers(home: Path, cluster_id: str) -> None:
