@@ -67,6 +67,7 @@ from flowspec.errors import Diagnostic, FlowspecError, Location, ServiceError, S
 if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr, Endpoint, OutcomeUnknown, connect
     from flowspec.backend.aws.diagnosis.diagnose import Cause, Diagnosis, diagnose
+    from flowspec.backend.aws.events import ClusterChanged, Ended, StepChanged, StepProgress
     from flowspec.backend.aws.logs import Logs, logs_of
     from flowspec.backend.aws.manage.adoption import Adoption, adopt, plan_adoption
     from flowspec.backend.aws.manage.ending import Leftover, leftovers, protect, unprotect
@@ -77,7 +78,7 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.observe import describe, observe
     from flowspec.backend.aws.submission.apply import Applied, apply, destroy
     from flowspec.backend.aws.verdict import Outcome, Verdict, judge
-    from flowspec.backend.aws.watch import ClusterChanged, Ended, Event, StepChanged, StepProgress, watch
+    from flowspec.backend.aws.watch import Event, watch
     from flowspec.cases.running import CaseOutcome, CaseResult, run_tests
     from flowspec.document.checking.validate import validate
     from flowspec.document.job_flow import JobFlow
@@ -202,7 +203,8 @@ _HOMES = {
     "flowspec.backend.aws.manage.steps": ("AddedSteps", "CancelledStep", "add_steps", "cancel"),
     "flowspec.backend.aws.observe": ("describe", "observe"),
     "flowspec.backend.aws.verdict": ("Outcome", "Verdict", "judge"),
-    "flowspec.backend.aws.watch": ("ClusterChanged", "Ended", "Event", "StepChanged", "StepProgress", "watch"),
+    "flowspec.backend.aws.events": ("ClusterChanged", "Ended", "StepChanged", "StepProgress"),
+    "flowspec.backend.aws.watch": ("Event", "watch"),
     "flowspec.cases.running": ("CaseOutcome", "CaseResult", "run_tests"),
     "flowspec.document.job_flow": ("JobFlow",),
     "flowspec.document.text.parse": ("load",),

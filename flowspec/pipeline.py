@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowspec.backend.aws.client import Emr, Endpoint, connect
+from flowspec.backend.aws.events import Ended
 from flowspec.backend.aws.manage.reconstruction import Reconstructed, reconstruct
 from flowspec.backend.aws.observe import observe_named
 from flowspec.backend.aws.runs.relaunch import Launches
@@ -23,7 +24,7 @@ from flowspec.backend.aws.runs.settle import settle_on
 from flowspec.backend.aws.submission.apply import apply
 from flowspec.backend.aws.submission.staging import StagedFiles, note_staged
 from flowspec.backend.aws.verdict import Outcome, Verdict
-from flowspec.backend.aws.watch import Ended, Event, Watch, watch
+from flowspec.backend.aws.watch import Event, Watch, watch
 from flowspec.backend.protocol import backend_of
 from flowspec.document.checking.validate import validate
 from flowspec.document.job_flow import JobFlow

@@ -4,6 +4,7 @@ import ast
 import importlib
 import re
 import sys
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -143,6 +144,47 @@ def test_no_room_reaches_back(path):
         other = inner.partition(".")[0]
         if top == "flowspec" and other != room:
             assert other in ROOMS[room], f"{here}:{line}: {room} reaches into {inner}"
+
+
+# A connection knows its backend, and a backend opens connections: two types that name each other. Only type checkers
+# follow the import of protocol.
+MUTUAL = {("flowspec.backend.aws.client", "flowspec.backend.protocol")}
+
+
+def imported_modules(path: Path, modules: Collection[str]) -> Iterator[tuple[str, int]]:
+    """Yields the modules of flowspec that a file imports, wherever in it and for whatever reason, with the line."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names if alias.name in modules)
+        elif isinstance(node, ast.ImportFrom):
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            yield from (
+                (name, node.lineno) for name in sorted({one if one in modules else node.module for one in names})
+            )
+
+
+def fork(one: str, other: str) -> tuple[str, str]:
+    """Returns the neighbours in one package that hold two modules: themselves, or the packages around them."""
+    ours, theirs = one.split("."), other.split(".")
+    same = next(index for index, pair in enumerate(zip(ours, theirs, strict=False)) if pair[0] != pair[1]) + 1
+    return ".".join(ours[:same]), ".".join(theirs[:same])
+
+
+def is_within(one: str, other: str) -> bool:
+    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
+
+
+def test_no_two_modules_or_packages_import_each_other():
+    modules = {dotted(path).removesuffix(".__init__"): path for path in MODULES}
+    found: dict[tuple[str, str], str] = {}
+    for module, path in modules.items():
+        for other, line in imported_modules(path, modules):
+            if other in modules and not is_within(module, other) and tuple(sorted((module, other))) not in MUTUAL:
+                found.setdefault(fork(module, other), f"{path.relative_to(PACKAGE)}:{line} imports {other}")
+    circles = [
+        f"{found[one, other]}; {found[other, one]}" for one, other in found if one < other and (other, one) in found
+    ]
+    assert not circles, "these import each other; move what both need to a module below them:\n" + "\n".join(circles)
 
 
 def test_every_room_has_its_law():

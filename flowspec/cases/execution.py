@@ -11,9 +11,10 @@ from pathlib import Path
 
 from flowspec.backend.aws.client import Emr, Endpoint
 from flowspec.backend.aws.diagnosis.diagnose import Diagnosis, diagnose
+from flowspec.backend.aws.events import Ended
 from flowspec.backend.aws.logs import counters_of, logs_of
 from flowspec.backend.aws.verdict import Outcome, Verdict
-from flowspec.backend.aws.watch import Ended, watch
+from flowspec.backend.aws.watch import watch
 from flowspec.backend.local.backend import connect_to
 from flowspec.cases.sandbox import Sandbox
 from flowspec.emulator.api.service import Service

@@ -10,10 +10,11 @@ from datetime import datetime, timezone
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from flowspec.backend.aws.events import Ended, StepChanged, StepProgress
 from flowspec.backend.aws.logs import PATIENCE, Logs, counters_of, logs_of
 from flowspec.backend.aws.observe import describe
 from flowspec.backend.aws.verdict import Outcome, Verdict
-from flowspec.backend.aws.watch import Ended, Event, StepChanged, StepProgress, Watch, watch
+from flowspec.backend.aws.watch import Event, Watch, watch
 from flowspec.cli.exits import Exit, exit_of
 from flowspec.cli.locate import Chosen
 from flowspec.cli.output import Level, eprint, eprint_report, ewarn, on_terminal, print_result, shows

@@ -8,7 +8,8 @@ from contextlib import closing
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from flowspec.backend.aws.watch import ClusterChanged, Event, Watch
+from flowspec.backend.aws.events import ClusterChanged
+from flowspec.backend.aws.watch import Event, Watch
 from flowspec.cli.output import ewarn
 from flowspec.cost.amounts import amount_text
 from flowspec.cost.budget import estimate_of, run_budget_hours

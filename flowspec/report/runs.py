@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.events import ClusterChanged, StepChanged, StepProgress
 from flowspec.backend.aws.manage.inventory import IdleCluster
 from flowspec.backend.aws.runs.supervise import Acted
 from flowspec.backend.aws.verdict import Verdict
-from flowspec.backend.aws.watch import ClusterChanged, Event, StepChanged, StepProgress
+from flowspec.backend.aws.watch import Event
 from flowspec.backend.local.fidelity import LocalFidelity
 from flowspec.document.escaping import visible, visible_values
 from flowspec.plan.cluster import FLOW_TAG, SOURCE_TAG, TARGET_TAG, Cluster, Step

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from flowspec.backend.aws.watch import ClusterChanged, Ended
+from flowspec.backend.aws.events import ClusterChanged, Ended
 from flowspec.cli.commands import wait
 from flowspec.cli.locate import Chosen
 from flowspec.cli.overrun import cost_by_request, with_budget_warning

@@ -11,7 +11,8 @@ from threading import Lock, Thread
 from typing import Any, Generic, TypeVar
 
 from flowspec.backend.aws.client import Emr, Endpoint
-from flowspec.backend.aws.watch import Ended, Event, Fleet, Unreachable, Watch, watch
+from flowspec.backend.aws.events import Ended, Unreachable
+from flowspec.backend.aws.watch import Event, Fleet, Watch, watch
 from flowspec.plan.changes import Plan
 from flowspec.plan.cluster import WATCH_TAG
 

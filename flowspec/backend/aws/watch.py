@@ -17,6 +17,7 @@ from threading import Event as Flag
 from typing import Protocol
 
 from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.events import ClusterChanged, Ended, StepChanged, StepProgress, Unreachable
 from flowspec.backend.aws.logs import Logs, logs_of
 from flowspec.backend.aws.observe import describe
 from flowspec.backend.aws.ration import RationedEmr
@@ -26,54 +27,12 @@ from flowspec.backend.aws.verdict import Outcome, Verdict, is_over, judge
 from flowspec.engines.counters import parse_progress
 from flowspec.errors import FlowspecError
 from flowspec.facts.states import OPEN
-from flowspec.plan.cluster import Cluster, Step
+from flowspec.plan.cluster import Cluster
 
 # Seconds of failed calls in a row that are tolerated: a laptop's network comes back, a VPN reconnects.
 _PATIENCE = 300.0
 # Bytes at the end of a syslog in which the latest progress is looked for: some fifty lines.
 _TAIL = 8192
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterChanged:
-    """The cluster is in a new state."""
-
-    cluster: Cluster
-
-
-@dataclass(frozen=True, slots=True)
-class StepChanged:
-    """A step is in a new state."""
-
-    step: Step
-
-
-@dataclass(frozen=True, slots=True)
-class StepProgress:
-    """The progress of a running MapReduce step, in percent of its maps and of its reduces."""
-
-    step: Step
-    maps: int
-    reduces: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The last event: the verdict, and the cluster as it was then, its steps settled by its policies.
-
-    `steps` are the ids of those that were judged, in the order in which they were added; none that was repeated.
-    """
-
-    cluster: Cluster
-    verdict: Verdict
-    steps: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Unreachable:
-    """The last event of a cluster of a `Fleet` that can't be followed: it is not there, or EMR gave no answer."""
-
-    error: FlowspecError
 
 
 Event = ClusterChanged | StepChanged | StepProgress | Acted | Ended

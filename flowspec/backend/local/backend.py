@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from flowspec.backend.aws.client import Emr, Endpoint
+from flowspec.backend.local.home import home_of
 from flowspec.facts.backends import BackendName
 from flowspec.facts.rates import Rate
 
@@ -128,13 +129,6 @@ def _located(emr: Emr, uri: str) -> Path:
     from flowspec.emulator.state.paths import resolve_uri, s3_root
 
     return resolve_uri(s3_root(home_of(emr.endpoint)), uri)
-
-
-def home_of(endpoint: Endpoint) -> Path:
-    """Returns the folder of the state of an endpoint's embedded EMR."""
-    from flowspec.emulator.state.paths import home
-
-    return endpoint.home or home()
 
 
 BACKEND = LocalBackend()

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from flowspec.backend.local.home import home_of
 from flowspec.engines import HONOURED, engine_of, jvm, unsupported
 from flowspec.facts.pythons import python_of
 from flowspec.facts.releases import UNKNOWN, applications
@@ -98,7 +99,6 @@ def _ignored(configurations: Sequence[Mapping[str, Any]], counting: Collection[s
 
 def fidelity_of(emr: Emr, cluster: Cluster) -> LocalFidelity:
     """Reads from the embedded EMR what of a run was executed."""
-    from flowspec.backend.local.backend import home_of
     from flowspec.emulator.state.paths import bootstrap_folder
 
     home = home_of(emr.endpoint)

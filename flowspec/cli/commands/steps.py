@@ -18,10 +18,10 @@ from flowspec.cli.options import (
     STAGING,
     WATCHING,
     compose_options,
-    job_flow,
     output_format,
 )
 from flowspec.cli.output import eprint, print_result, print_warnings
+from flowspec.cli.specs import job_flow
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.manage.steps import AddedSteps

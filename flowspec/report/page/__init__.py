@@ -1,6 +1,6 @@
 """A run as one HTML page that needs nothing else, and the same pages as a site of the embedded EMR.
 
-    run_report     reads a run: what it was, how it ended and why
+    run_report     reads a run (`run_facts`): what it was, how it ended and why; gives it in all forms
     paid           what it has cost
     timeline       when its parts began and ended; `bootstrap`: when the bootstrap actions did
     details        the steps that are worth a look, with their counters and the ends of their logs (`tails`)

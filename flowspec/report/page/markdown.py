@@ -11,14 +11,14 @@ from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
 from flowspec.report.failures import as_markdown
 from flowspec.report.markdown import escaped, fenced
-from flowspec.report.page.run_report import RunReport
+from flowspec.report.page.run_facts import RunFacts
 from flowspec.report.page.view import run_view
 
 # A comment on GitHub may have 65,536 characters.
 _MOST_ROWS = 50
 
 
-def run_markdown(report: RunReport) -> str:
+def run_markdown(report: RunFacts) -> str:
     """Returns a report as Markdown; secrets are masked."""
     parts = _Markdown(report).parts()
     return "\n\n".join(filter(None, ("\n".join(part) for part in parts)))
@@ -27,7 +27,7 @@ def run_markdown(report: RunReport) -> str:
 class _Markdown:
     """The parts of a report. Texts are masked before they are escaped, which could hide a secret from the mask."""
 
-    def __init__(self, report: RunReport) -> None:
+    def __init__(self, report: RunFacts) -> None:
         self._report, self._view = report, run_view(report)
 
     def parts(self) -> Iterator[Iterator[str]]:

@@ -3,74 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from datetime import datetime, timezone
 from typing import Any
 
 from flowspec.backend.aws.client import Emr
-from flowspec.backend.aws.diagnosis.diagnose import Diagnosis, diagnose
+from flowspec.backend.aws.diagnosis.diagnose import diagnose
 from flowspec.backend.aws.logs import logs_of
 from flowspec.backend.aws.observe import describe, read_back
 from flowspec.backend.aws.runs.settle import settle_on, without_repeated
 from flowspec.backend.aws.verdict import failure_of, is_over, judge
 from flowspec.document.masking import mask
 from flowspec.errors import ServiceError
-from flowspec.plan.cluster import Cluster, Step
+from flowspec.plan.cluster import Cluster
 from flowspec.plan.sensitive import known_secrets
 from flowspec.plan.steps import HISTORY_LIMIT
-from flowspec.report.page.baseline import Baseline, find_baseline
+from flowspec.report.page.baseline import find_baseline
 from flowspec.report.page.bootstrap import read_bootstrap
-from flowspec.report.page.details import LogReader, Notes, StepDetail, choose_steps
+from flowspec.report.page.details import LogReader, Notes, choose_steps
+from flowspec.report.page.markdown import run_markdown
 from flowspec.report.page.named_secrets import named_secrets, without_named
 from flowspec.report.page.paid import Cost, cost_so_far
-from flowspec.report.page.timeline import Span, spans_of
+from flowspec.report.page.run_facts import RUNNING, RunFacts
+from flowspec.report.page.timeline import spans_of
+from flowspec.report.page.view import run_view
 from flowspec.report.runs import command_line
-
-RUNNING = "running"
 
 
 @dataclass(frozen=True, slots=True)
-class RunReport:
-    """A run at the moment `read_at`, for people who look at it then or later.
-
-    `outcome` is a value of `Outcome`, or "running". `details` are those of the failed, running and latest steps.
-    `baseline` is the last run before it that succeeded, None if there is none or it was not `compared` with any;
-    `commands` is the command line that prints its logs. `notes` say what could not be read. The text forms and
-    `as_document` mask the `secrets`.
-    """
-
-    cluster: Cluster
-    outcome: str
-    read_at: datetime
-    region: str
-    backend: str
-    commands: str
-    spans: tuple[Span, ...]
-    diagnosis: Diagnosis | None = None
-    failed: Step | None = None
-    details: tuple[StepDetail, ...] = ()
-    compared: bool = False
-    baseline: Baseline | None = None
-    cost: Cost | None = None
-    notes: tuple[str, ...] = ()
-    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+class RunReport(RunFacts):
+    """A run in the forms in which it is shown; they mask its `secrets`."""
 
     def as_html(self) -> str:
         """The report as one HTML page that needs no other file and no network."""
         from flowspec.report.page.html import render_page
-        from flowspec.report.page.view import run_view
 
         return render_page("run.html", run_view(self), secrets=self.secrets)
 
     def as_markdown(self) -> str:
         """The report in short, as Markdown for a pull request or a ticket."""
-        from flowspec.report.page.markdown import run_markdown
-
         return run_markdown(self)
 
     def as_document(self) -> dict[str, Any]:
         """The report for programs: plain data, but for times, which are datetime."""
-        members = {name: getattr(self, name) for name in self.__slots__ if name not in {"secrets", "baseline"}}
+        names = [one.name for one in fields(self) if one.name not in {"secrets", "baseline"}]
+        members = {name: getattr(self, name) for name in names}
         found = self.baseline
         earlier = found and {"cluster": found.cluster, "changes": found.changes, "notes": found.notes}
         masked: dict[str, Any] = mask(_plain({**members, "baseline": earlier}), self.secrets)

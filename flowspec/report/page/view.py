@@ -20,7 +20,7 @@ from flowspec.plan.lines import NAMES_A_SECRET, fleet_line, group_line
 from flowspec.report.failures import notes_of, place_of
 from flowspec.report.page.details import StepDetail
 from flowspec.report.page.named_secrets import without_named, without_named_options
-from flowspec.report.page.run_report import RUNNING, RunReport
+from flowspec.report.page.run_facts import RUNNING, RunFacts
 from flowspec.report.page.tails import Line, Tail
 from flowspec.report.page.timeline import Span, skip_note
 from flowspec.report.plans import differing
@@ -46,7 +46,7 @@ def kind_of(state: str) -> str:
     return _KINDS.get(state, "wait")
 
 
-def run_view(report: RunReport, *, site: bool = False) -> View:
+def run_view(report: RunFacts, *, site: bool = False) -> View:
     """Returns all that the template `run.html` shows."""
     cluster = report.cluster
     anchors = {one.step.id: f"step-{number}" for number, one in enumerate(report.details, 1)}
@@ -99,7 +99,7 @@ def _facts(rows: Sequence[tuple[str, Any]]) -> list[View]:
     return [{"name": name, "value": value} for name, value in rows if value not in (None, "")]
 
 
-def _about(report: RunReport) -> Iterator[tuple[str, str]]:
+def _about(report: RunFacts) -> Iterator[tuple[str, str]]:
     cluster, tags = report.cluster, report.cluster.tags
     yield "State", f"{cluster.state}{f' ({cluster.reason_code})' if cluster.reason_code else ''}"
     yield "Flow", " on ".join(visible(tags[tag]) for tag in (FLOW_TAG, TARGET_TAG) if tags.get(tag))
@@ -136,7 +136,7 @@ def took(seconds: float | None) -> str:
 # -- the failure
 
 
-def _failure(report: RunReport, anchors: Mapping[str, str]) -> View | None:
+def _failure(report: RunFacts, anchors: Mapping[str, str]) -> View | None:
     found, step = report.diagnosis, report.failed
     if found is None:
         return None
@@ -169,7 +169,7 @@ def _failure(report: RunReport, anchors: Mapping[str, str]) -> View | None:
 class _Timeline:
     """The parts of a run on one axis, from its creation to its end or to the moment it was read."""
 
-    def __init__(self, report: RunReport, anchors: Mapping[str, str]) -> None:
+    def __init__(self, report: RunFacts, anchors: Mapping[str, str]) -> None:
         self._report, self._anchors = report, anchors
         ends = [span.ended for span in report.spans if span.ended]
         starts = [span.started for span in report.spans if span.started]
@@ -255,7 +255,7 @@ _UNSEEN = (
 )
 
 
-def _baseline(report: RunReport) -> View | None:
+def _baseline(report: RunFacts) -> View | None:
     found = report.baseline
     if found is None:
         return None
@@ -275,7 +275,7 @@ def _baseline(report: RunReport) -> View | None:
     }
 
 
-def _change(change: Change, report: RunReport) -> View:
+def _change(change: Change, report: RunFacts) -> View:
     pair = [_masked(one, report) for one in (change.before, change.after)]
     if change.before is None or change.after is None:
         then, now = (None if one is None else _joined(one) for one in pair)
@@ -286,7 +286,7 @@ def _change(change: Change, report: RunReport) -> View:
     return {"what": visible(change.address), "then": _short(then), "now": _short(now)}
 
 
-def _masked(value: str | Sequence[str] | None, report: RunReport) -> Any:
+def _masked(value: str | Sequence[str] | None, report: RunFacts) -> Any:
     """A value of a change; arguments are masked before they are joined, since a shell's quotes may split a secret."""
     words = value if value is None or isinstance(value, str) else without_named_options(value)
     return mask(words, report.secrets)
@@ -303,14 +303,14 @@ def _short(text: str | None) -> str | None:
 # -- the steps
 
 
-def _detailed(report: RunReport) -> str:
+def _detailed(report: RunFacts) -> str:
     begun = sum(1 for step in report.cluster.steps if step.started or step.ended)
     if begun <= len(report.details):
         return ""
     return f"Of {begun:,} steps that have begun, the failed, running and latest {len(report.details)} are shown here."
 
 
-def _detail(detail: StepDetail, report: RunReport, anchor: str) -> View:
+def _detail(detail: StepDetail, report: RunFacts, anchor: str) -> View:
     step = detail.step
     seconds = (
         ((step.ended or report.read_at) - step.started).total_seconds()
@@ -335,7 +335,7 @@ def _detail(detail: StepDetail, report: RunReport, anchor: str) -> View:
     }
 
 
-def _command(step: Step, report: RunReport) -> str:
+def _command(step: Step, report: RunFacts) -> str:
     words = _masked([one for one in (step.jar, step.main_class, *step.args) if one], report)
     return " \\\n  ".join(one if one == MASK else shlex.quote(one) for one in words)
 
@@ -355,7 +355,7 @@ def _counters(detail: StepDetail) -> Iterator[View]:
         yield {"name": visible(group), "rows": rows}
 
 
-def _no_logs(detail: StepDetail, report: RunReport) -> str:
+def _no_logs(detail: StepDetail, report: RunFacts) -> str:
     if not detail.where:
         return "There are no logs: the cluster was started without a log_uri."
     if detail.unread:
@@ -365,7 +365,7 @@ def _no_logs(detail: StepDetail, report: RunReport) -> str:
     return "The logs are not there: they were removed, or have not been shipped yet."
 
 
-def _log(tail: Tail, detail: StepDetail, report: RunReport, anchor: str) -> View:
+def _log(tail: Tail, detail: StepDetail, report: RunFacts, anchor: str) -> View:
     note = "It is empty." if not tail.lines else ""
     if tail.cut or (tail.lines and tail.lines[0].gap):
         note = "Only its end is shown."
@@ -381,7 +381,7 @@ def _log(tail: Tail, detail: StepDetail, report: RunReport, anchor: str) -> View
 # -- the configuration
 
 
-def _configuration(report: RunReport) -> View | None:
+def _configuration(report: RunFacts) -> View | None:
     live = report.cluster.live
     if live is None:
         return None

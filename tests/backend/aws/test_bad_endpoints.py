@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from flowspec import Endpoint, FlowspecError, ServiceError, connect, describe, watch
 from flowspec.backend.aws import client
 from flowspec.backend.aws.client import OutcomeUnknown
+from flowspec.backend.aws.events import Ended
 from flowspec.backend.aws.verdict import Outcome
-from flowspec.backend.aws.watch import Ended
 from tests.endpoints import serving
 
 PAGE = b"<!DOCTYPE html>\n<html><body>Please log in</body></html>"

@@ -9,8 +9,9 @@ import pytest
 
 from flowspec.backend.aws.backend import BACKEND
 from flowspec.backend.aws.client import Emr, Endpoint
+from flowspec.backend.aws.events import Ended, StepChanged, Unreachable
 from flowspec.backend.aws.verdict import Outcome
-from flowspec.backend.aws.watch import Ended, Fleet, StepChanged, Unreachable
+from flowspec.backend.aws.watch import Fleet
 from flowspec.backend.local.backend import connect_to
 from flowspec.emulator.api.service import Service
 from flowspec.errors import FlowspecError, ServiceError

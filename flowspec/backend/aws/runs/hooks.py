@@ -24,8 +24,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.events import Ended
 from flowspec.backend.aws.verdict import Outcome
-from flowspec.backend.aws.watch import Ended
 from flowspec.document.escaping import visible
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.masking import mask

@@ -15,10 +15,10 @@ import boto3
 import pytest
 
 from flowspec.backend.aws.client import Endpoint, connect
+from flowspec.backend.aws.events import Ended
 from flowspec.backend.aws.runs import hooks as hooks_module
 from flowspec.backend.aws.runs.hooks import Hooks, signature
 from flowspec.backend.aws.verdict import Outcome, Verdict
-from flowspec.backend.aws.watch import Ended
 from flowspec.document.checking.validate import validate
 from flowspec.document.text.parse import load
 from flowspec.errors import SpecError

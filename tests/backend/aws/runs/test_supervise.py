@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from flowspec.backend.aws.client import Endpoint, connect
+from flowspec.backend.aws.events import Ended
 from flowspec.backend.aws.manage.steps import add_steps
 from flowspec.backend.aws.observe import describe
 from flowspec.backend.aws.runs import supervise
@@ -24,7 +25,7 @@ from flowspec.backend.aws.runs.supervise import Acted, Supervisor
 from flowspec.backend.aws.submission.apply import apply
 from flowspec.backend.aws.submission.lock import LOCK_LASTS, _new_lock
 from flowspec.backend.aws.verdict import Outcome
-from flowspec.backend.aws.watch import Ended, Fleet, watch
+from flowspec.backend.aws.watch import Fleet, watch
 from flowspec.document.checking.validate import validate
 from flowspec.document.text.parse import load
 from flowspec.errors import ServiceError, SpecError

@@ -1,0 +1,51 @@
+"""The events of a watched run. `watch.Event` is one of them, or what a policy of the run did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flowspec.backend.aws.verdict import Verdict
+from flowspec.errors import FlowspecError
+from flowspec.plan.cluster import Cluster, Step
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterChanged:
+    """The cluster is in a new state."""
+
+    cluster: Cluster
+
+
+@dataclass(frozen=True, slots=True)
+class StepChanged:
+    """A step is in a new state."""
+
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class StepProgress:
+    """The progress of a running MapReduce step, in percent of its maps and of its reduces."""
+
+    step: Step
+    maps: int
+    reduces: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The last event: the verdict, and the cluster as it was then, its steps settled by its policies.
+
+    `steps` are the ids of those that were judged, in the order in which they were added; none that was repeated.
+    """
+
+    cluster: Cluster
+    verdict: Verdict
+    steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """The last event of a cluster of a `Fleet` that can't be followed: it is not there, or EMR gave no answer."""
+
+    error: FlowspecError

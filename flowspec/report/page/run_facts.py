@@ -1,0 +1,41 @@
+"""A run of EMR as it was read, before it is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from flowspec.backend.aws.diagnosis.diagnose import Diagnosis
+from flowspec.plan.cluster import Cluster, Step
+from flowspec.report.page.baseline import Baseline
+from flowspec.report.page.details import StepDetail
+from flowspec.report.page.paid import Cost
+from flowspec.report.page.timeline import Span
+
+RUNNING = "running"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """A run at the moment `read_at`, for people who look at it then or later.
+
+    `outcome` is a value of `Outcome`, or "running". `details` are those of the failed, running and latest steps.
+    `baseline` is the last run before it that succeeded, None if there is none or it was not `compared` with any;
+    `commands` is the command line that prints its logs. `notes` say what could not be read. `secrets` are to be masked.
+    """
+
+    cluster: Cluster
+    outcome: str
+    read_at: datetime
+    region: str
+    backend: str
+    commands: str
+    spans: tuple[Span, ...]
+    diagnosis: Diagnosis | None = None
+    failed: Step | None = None
+    details: tuple[StepDetail, ...] = ()
+    compared: bool = False
+    baseline: Baseline | None = None
+    cost: Cost | None = None
+    notes: tuple[str, ...] = ()
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
