@@ -70,7 +70,7 @@ def _cluster_ids(*_: Any) -> Iterator[str]:
 
 
 def _targets(context: click.Context, _: str) -> Iterable[str]:
-    from flowspec.cli.options import target_names
+    from flowspec.cli.specs import target_names
 
     spec = _spec_of(context)
     return target_names(spec) if spec else ()
@@ -134,7 +134,7 @@ def _steps_of_spec(spec: Path, context: click.Context) -> Iterator[str]:
 
 def _rendered(spec: Path, context: click.Context) -> Document:
     """The spec for its target; as it is written where variables are missing."""
-    from flowspec.cli.options import rendered
+    from flowspec.cli.specs import rendered
     from flowspec.document.text.parse import load
 
     target, assignments = context.params.get("target"), context.params.get("assignments") or ()

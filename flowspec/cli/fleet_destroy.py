@@ -13,9 +13,9 @@ from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
 from flowspec.cli.fleet import print_rows, work_on_flows
 from flowspec.cli.locate import Chosen, choose, is_spec
-from flowspec.cli.options import identity
 from flowspec.cli.output import eprint, labelled
 from flowspec.cli.selection import is_folder_or_glob, selected_specs
+from flowspec.cli.specs import identity
 from flowspec.document.escaping import visible
 from flowspec.errors import FlowspecError
 from flowspec.report.fleets import Row

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowspec.cli.options import CONNECTION, VARIABLES, Identity, completed, compose_options, identity
+from flowspec.cli.options import CONNECTION, VARIABLES, completed, compose_options
 from flowspec.cli.output import ewarn, mask_from_now_on
+from flowspec.cli.specs import Identity, identity
 from flowspec.errors import FlowspecError
 from flowspec.facts.backends import BACKENDS, BackendName
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
 
 import click
 
 if TYPE_CHECKING:
-    from flowspec.backend.aws.client import Endpoint
-    from flowspec.document.job_flow import JobFlow
-    from flowspec.document.text.tree import Document
-    from flowspec.facts.backends import BackendName
+    pass
 
 OnInterrupt: TypeAlias = Literal["detach", "cancel", "terminate"]
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -173,115 +168,3 @@ def output_format(*choices: str) -> Callable[[Command], Command]:
         show_default=True,
         help="Format of the output.",
     )
-
-
-def rendered(
-    spec: Path | Document,
-    *,
-    target: str | None,
-    assignments: tuple[str, ...],
-    variable_files: tuple[Path, ...],
-    date: datetime | None,
-    placeholders: bool = False,
-) -> Document:
-    """Loads and renders a spec as the options say, with `placeholders` for secrets that are not given."""
-    from flowspec.document.rendering.render import render
-    from flowspec.document.text.parse import load
-
-    now = date.replace(tzinfo=timezone.utc) if date else None
-    return render(
-        load(spec) if isinstance(spec, Path) else spec,
-        target=target,
-        variables=pairs_of(assignments),
-        variable_files=variable_files,
-        now=now,
-        placeholders=placeholders,
-    )
-
-
-def target_names(spec: Path) -> list[str]:
-    """Returns the names of a spec's targets, those of its base files too. Raises SpecError when it can't be read."""
-    from flowspec.document.rendering.extends import extended
-    from flowspec.document.text.parse import load
-    from flowspec.document.text.tree import Mapping
-
-    targets = extended(load(spec)).root.get("targets")
-    return list(targets.entries) if isinstance(targets, Mapping) else []
-
-
-_TARGETS_OWN = ("region", "profile", "endpoint_url", "staging")
-
-
-def job_flow(spec: Path | Document, *, emr_rules: bool = True, **options: Any) -> JobFlow:
-    """Loads, renders and validates a spec; the connection options override its target's.
-
-    `emr_rules` is that of `validate`.
-    Raises click.UsageError for an option that means nothing to the target's backend.
-    """
-    from flowspec.document.checking.validate import validate
-
-    given = {name: value for name in _TARGETS_OWN if (value := options.pop(name, None))}
-    flow = validate(rendered(spec, **options), emr_rules=emr_rules)
-    _refuse_unused(flow.backend, flow.target, given)
-    return replace(flow, **given)
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """The names and the endpoint by which a flow's clusters are found.
-
-    `name` is the clusters' Name; it differs from `flow` only if `api_params` sets it.
-    """
-
-    flow: str
-    target: str
-    name: str
-    endpoint: Endpoint
-    secrets: frozenset[str]
-
-
-def identity(spec: Path, **options: Any) -> Identity:
-    """Reads from a spec what identifies its flow; the rest of it may be invalid, and variables may be missing."""
-    from flowspec.backend.aws.client import Endpoint
-    from flowspec.document.checking.validate import validate
-    from flowspec.document.text.tree import Scalar
-
-    given = {name: value for name in _TARGETS_OWN if (value := options.pop(name, None))}
-    document = rendered(spec, **options)
-
-    def field(*path: str) -> Any:
-        node = document.find(path)
-        return node.value if isinstance(node, Scalar) and not node.failed else None
-
-    undecided = document.declared is not None and document.declared.get("targets") and not document.target
-    if undecided or not isinstance(field("name"), str):
-        validate(document)  # raises SpecError with what is wrong
-    backend: BackendName = field("backend") or "emr"
-    _refuse_unused(backend, document.target, given)
-    connection = {name: given.get(name) or field(name) for name in _TARGETS_OWN if name != "staging"}
-    name = field("api_params", "Name") or field("name")
-    return Identity(field("name"), document.target, name, Endpoint(backend, **connection), document.secrets)
-
-
-def _refuse_unused(backend: BackendName, target: str, given: dict[str, str]) -> None:
-    """Raises click.UsageError for an option that the target's backend has no use for."""
-    from flowspec.backend.protocol import backend_of
-
-    used = backend_of(backend).connection_settings
-    for name in ("endpoint_url", "profile"):
-        if name in given and name not in used:
-            option = f"--{name.replace('_', '-')}"
-            raise click.UsageError(
-                f"{option} means nothing on this machine, where target '{target}' runs: choose another with --target"
-            )
-
-
-def pairs_of(assignments: tuple[str, ...]) -> dict[str, str]:
-    """Returns the values of `--var NAME=VALUE` by name. Raises click.BadParameter for one without a `=`."""
-    pairs = {}
-    for assignment in assignments:
-        name, separator, value = assignment.partition("=")
-        if not separator:
-            raise click.BadParameter(f"{assignment!r} has no '=': write --var {assignment}=VALUE", param_hint="--var")
-        pairs[name] = value
-    return pairs

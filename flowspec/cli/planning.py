@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from flowspec.cli.options import job_flow
 from flowspec.cli.output import ewarn, print_warnings
 from flowspec.cli.policies import read_policies, violations_of
+from flowspec.cli.specs import job_flow
 from flowspec.errors import Diagnostic, FlowspecError, SpecError, StalePlan
 from flowspec.version import installed_version
 

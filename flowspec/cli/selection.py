@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from flowspec.cli.options import SPEC_PATH, compose_options, rendered
+from flowspec.cli.options import SPEC_PATH, compose_options
+from flowspec.cli.specs import rendered
 from flowspec.document.discovery import find_specs, matches
 from flowspec.document.selection import Condition, is_selected, read_selects
 from flowspec.errors import FlowspecError, NothingFound

@@ -28,7 +28,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from flowspec.emulator.api.errors import EmrError
+from flowspec.emulator.errors import EmrError
 from flowspec.errors import FlowspecError
 
 TAG = "flowspec:inject"

@@ -31,8 +31,8 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from flowspec.emulator.api.errors import EmrError
 from flowspec.emulator.api.service import Service
+from flowspec.emulator.errors import EmrError
 from flowspec.emulator.in_process import Response, refusal, respond
 from flowspec.emulator.peers import uid_of_peer
 from flowspec.errors import FlowspecError

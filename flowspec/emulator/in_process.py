@@ -20,8 +20,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from flowspec.emulator.api import wire
-from flowspec.emulator.api.errors import EmrError
 from flowspec.emulator.api.service import OPERATIONS, Service
+from flowspec.emulator.errors import EmrError
 from flowspec.emulator.faults import AnswerLost
 from flowspec.facts import api_model
 

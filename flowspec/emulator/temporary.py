@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from flowspec.emulator.api.errors import EmrError
 from flowspec.emulator.api.service import Service
+from flowspec.emulator.errors import EmrError
 from flowspec.emulator.state import paths
 from flowspec.emulator.worker import processes, supervisor
 from flowspec.errors import FlowspecError

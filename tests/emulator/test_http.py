@@ -14,8 +14,8 @@ from http.client import HTTPConnection
 import pytest
 
 from flowspec.emulator import http, peers
-from flowspec.emulator.api.errors import EmrError
 from flowspec.emulator.api.service import Service
+from flowspec.emulator.errors import EmrError
 from flowspec.emulator.http import MAX_BODY, Endpoint
 from flowspec.errors import FlowspecError
 from tests.emulator.conftest import ROOT_WARNING, emulator

@@ -2,8 +2,8 @@
 
 import pytest
 
-from flowspec.emulator.api.errors import EmrError
 from flowspec.emulator.api.service import Service
+from flowspec.emulator.errors import EmrError
 from flowspec.emulator.state.prune import prune
 from flowspec.emulator.worker import supervisor
 from tests.emulator.conftest import CORE, MASTER, Emr, bash, emulator, request

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from flowspec.emulator.api.errors import EmrError
+from flowspec.emulator.errors import EmrError
 from flowspec.emulator.state import paths
 from flowspec.emulator.worker.supervisor import WORKER_DIED
 from flowspec.facts import states

@@ -10,7 +10,7 @@ import pytest
 from flowspec.document.checking.validate import validate
 from flowspec.document.rendering.render import render
 from flowspec.document.text.parse import load
-from flowspec.emulator.api.errors import EmrError
+from flowspec.emulator.errors import EmrError
 from flowspec.errors import Severity, SpecError
 from flowspec.facts.rules import RULES
 from flowspec.request.compile import compile

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from flowspec.emulator.api import wire
-from flowspec.emulator.api.errors import EmrError
+from flowspec.emulator.errors import EmrError
 
 INSTANCES = {"MasterInstanceType": "m5.xlarge", "InstanceCount": 1}
 

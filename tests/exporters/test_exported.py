@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from jinja2.sandbox import SandboxedEnvironment
 
-from flowspec.cli.options import target_names
+from flowspec.cli.specs import target_names
 from flowspec.document.checking.validate import validate
 from flowspec.document.rendering.render import render
 from flowspec.document.text.parse import load

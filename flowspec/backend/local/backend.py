@@ -113,7 +113,7 @@ class LocalBackend:
         """Reports which parts of a run were executed and which were simulated."""
         from flowspec.backend.local.fidelity import fidelity_of
 
-        return fidelity_of(emr, cluster)
+        return fidelity_of(emr, home_of(emr.endpoint), cluster)
 
 
 def connect_to(service: Service, endpoint: Endpoint) -> Emr:

@@ -20,10 +20,10 @@ from flowspec.cli.options import (
     YES,
     completed,
     compose_options,
-    job_flow,
     output_format,
 )
 from flowspec.cli.output import Level, eprint, eprint_report, print_result, print_warnings
+from flowspec.cli.specs import job_flow
 
 
 @click.command("adopt", epilog="Example: flowspec adopt j-2AXXXXXXGAPLF job.yaml --target prod")

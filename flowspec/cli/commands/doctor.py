@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import CONNECTION, SPEC_PATH, STAGING, VARIABLES, job_flow, output_format
+from flowspec.cli.options import CONNECTION, SPEC_PATH, STAGING, VARIABLES, output_format
 from flowspec.cli.output import masked_json, print_result, wants_color
+from flowspec.cli.specs import job_flow
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -9,8 +9,9 @@ import click
 
 from flowspec.cli.drafts import write_whole
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import SPEC, STAGING, VARIABLES, job_flow
+from flowspec.cli.options import SPEC, STAGING, VARIABLES
 from flowspec.cli.output import ewarn, print_result, print_warnings
+from flowspec.cli.specs import job_flow
 
 _FORMATS = ("aws-cli", "cloudformation", "terraform", "stepfunctions", "airflow")
 

@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import SPEC, STAGING, VARIABLES, job_flow, output_format
+from flowspec.cli.options import SPEC, STAGING, VARIABLES, output_format
 from flowspec.cli.output import print_result, print_warnings
+from flowspec.cli.specs import job_flow
 
 
 @click.command("graph", epilog="Example: flowspec graph job.yaml --format svg > steps.svg")

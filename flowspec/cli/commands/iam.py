@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import SPEC, STAGING, VARIABLES, job_flow
+from flowspec.cli.options import SPEC, STAGING, VARIABLES
 from flowspec.cli.output import eprint, print_result, print_warnings
+from flowspec.cli.specs import job_flow
 
 
 def _account(_context: click.Context, _parameter: click.Parameter, value: str) -> str:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import SPEC, VARIABLES, completed, output_format, rendered
+from flowspec.cli.options import SPEC, VARIABLES, completed, output_format
 from flowspec.cli.output import masked_json, print_result, print_warnings
+from flowspec.cli.specs import rendered
 
 if TYPE_CHECKING:
     from flowspec.document.job_flow import JobFlow

@@ -11,8 +11,9 @@ import click
 
 from flowspec.cli.cores import each
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import DATE, output_format, pairs_of
+from flowspec.cli.options import DATE, output_format
 from flowspec.cli.output import Level, eprint_report, print_result
+from flowspec.cli.specs import pairs_of
 
 if TYPE_CHECKING:
     from flowspec.review.review import Review

@@ -10,10 +10,11 @@ import click
 
 from flowspec.cli.cores import each
 from flowspec.cli.exits import Exit
-from flowspec.cli.options import STAGING, VARIABLES, job_flow, output_format, target_names
+from flowspec.cli.options import STAGING, VARIABLES, output_format
 from flowspec.cli.output import Level, eprint_report, print_result, wants_color
 from flowspec.cli.policies import POLICY, read_policies, violations_of
 from flowspec.cli.selection import PATHS, SELECT, is_folder_or_glob, selected_specs
+from flowspec.cli.specs import job_flow, target_names
 from flowspec.document.escaping import visible
 from flowspec.errors import Diagnostic, Severity, SpecError
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowspec.cli.locate import CHOOSING, choose, is_spec
-from flowspec.cli.options import ALLOW_COMMANDS, WATCHING, job_flow, output_format
+from flowspec.cli.options import ALLOW_COMMANDS, WATCHING, output_format
 from flowspec.cli.output import ewarn
+from flowspec.cli.specs import job_flow
 from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:

@@ -16,14 +16,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flowspec.emulator.api.errors import invalid_request, no_such_cluster, no_such_job_flow, shut_down, validation
+from flowspec.emulator.errors import invalid_request, no_such_cluster, no_such_job_flow, shut_down, validation
 from flowspec.emulator.state import lifecycle
+from flowspec.emulator.state.answers import Answer
 from flowspec.emulator.state.store import Record, Store
 from flowspec.emulator.worker import supervisor
 from flowspec.facts import states
 
 Params = Mapping[str, Any]
-Answer = dict[str, Any]
 
 PAGE_SIZE = 50
 """Items in one page of a list (API reference, ListClusters and ListSteps)."""
@@ -92,12 +92,6 @@ def require_open(cluster: Record) -> Record:
 def epoch(moment: Any) -> float | None:
     """Converts a datetime (from callers in this process) or a number (from the wire) to seconds since 1970."""
     return None if moment is None else float(moment.timestamp() if hasattr(moment, "timestamp") else moment)
-
-
-def status(state: str, reason: Mapping[str, Any], **times: float | None) -> Answer:
-    """Returns the Status of a cluster, step, group or instance; its Timeline has the `times` that are not None."""
-    timeline = {name: time for name, time in times.items() if time is not None}
-    return {"State": state, "StateChangeReason": reason, "Timeline": timeline}
 
 
 def page(

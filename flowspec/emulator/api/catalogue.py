@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Any
 
-from flowspec.emulator.api.calls import Answer, Call, Operation, Params, page
-from flowspec.emulator.api.errors import invalid_request
+from flowspec.emulator.api.calls import Call, Operation, Params, page
+from flowspec.emulator.errors import invalid_request
 from flowspec.emulator.state import releases
+from flowspec.emulator.state.answers import Answer
 from flowspec.facts.instance_types import instance_types
 from flowspec.facts.releases import UNKNOWN, Numbers, applications, labels, newest, numbers
 

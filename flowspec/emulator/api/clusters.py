@@ -12,22 +12,11 @@ from typing import Any
 
 from flowspec.emulator import faults
 from flowspec.emulator.api import groups, request_validation, scaling, security, steps, tags
-from flowspec.emulator.api.calls import (
-    PAGE_SIZE,
-    Answer,
-    Call,
-    Operation,
-    Params,
-    epoch,
-    marked,
-    marker,
-    page,
-    require_open,
-    status,
-)
+from flowspec.emulator.api.calls import PAGE_SIZE, Call, Operation, Params, epoch, marked, marker, page, require_open
 from flowspec.emulator.api.catalogue import versions_of
-from flowspec.emulator.api.errors import validation
+from flowspec.emulator.errors import validation
 from flowspec.emulator.state import ids, instances, lifecycle, paths, releases
+from flowspec.emulator.state.answers import Answer, status
 from flowspec.emulator.state.identity import home_id
 from flowspec.emulator.state.store import Record
 from flowspec.emulator.worker import supervisor

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flowspec.emulator.api.errors import EmrError
+from flowspec.emulator.errors import EmrError
 
 _SUBJECTS = {
     "EMR Studio": (

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from flowspec.emulator.api import request_validation, scaling
-from flowspec.emulator.api.calls import Answer, Call, Operation, Params, page, require_open, status
-from flowspec.emulator.api.errors import EmrError, invalid_request, not_found, validation
+from flowspec.emulator.api.calls import Call, Operation, Params, page, require_open
+from flowspec.emulator.errors import EmrError, invalid_request, not_found, validation
 from flowspec.emulator.state import ids, instances, lifecycle
+from flowspec.emulator.state.answers import Answer, status
 from flowspec.emulator.state.instances import Moment, role
 from flowspec.emulator.state.store import Record, Store
 from flowspec.emulator.state.volumes import answered

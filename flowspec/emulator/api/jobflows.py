@@ -7,8 +7,9 @@ from functools import partial
 from itertools import islice
 
 from flowspec.emulator.api import clusters, groups, steps
-from flowspec.emulator.api.calls import Answer, Call, Operation, Params, epoch
-from flowspec.emulator.api.errors import validation
+from flowspec.emulator.api.calls import Call, Operation, Params, epoch
+from flowspec.emulator.errors import validation
+from flowspec.emulator.state.answers import Answer
 from flowspec.emulator.state.store import Record
 from flowspec.facts import states
 from flowspec.facts.job_flows import KNOWN_SECONDS, MAX_JOB_FLOWS, RECENT_SECONDS, STATES_NOW, job_flow, job_flow_state

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flowspec.emulator.api import request_validation, scaling
-from flowspec.emulator.api.calls import Answer, Call, Operation, Params, require_open
+from flowspec.emulator.api.calls import Call, Operation, Params, require_open
 from flowspec.emulator.state import lifecycle
+from flowspec.emulator.state.answers import Answer
 from flowspec.emulator.state.store import Record
 
 _Check = Callable[[Record, Mapping[str, Any]], None]

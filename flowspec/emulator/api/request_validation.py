@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flowspec.emulator.api.errors import EmrError, invalid_request, validation
+from flowspec.emulator.errors import EmrError, invalid_request, validation
 from flowspec.emulator.state.paths import resolve_uri
 from flowspec.errors import FlowspecError
 from flowspec.facts.limits import MAX_STEPS

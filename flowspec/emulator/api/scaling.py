@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowspec.emulator.api import request_validation
-from flowspec.emulator.api.calls import Answer, Call, Operation, Params, require_open
+from flowspec.emulator.api.calls import Call, Operation, Params, require_open
 from flowspec.emulator.api.catalogue import vcpus
-from flowspec.emulator.api.errors import not_found, validation
+from flowspec.emulator.errors import not_found, validation
 from flowspec.emulator.state import instances
+from flowspec.emulator.state.answers import Answer
 from flowspec.emulator.state.ids import cluster_arn
 from flowspec.emulator.state.instances import Moment, role
 from flowspec.emulator.state.store import Record, Store

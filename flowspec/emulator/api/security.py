@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from flowspec.emulator.api.calls import Answer, Call, Operation, Params, page
-from flowspec.emulator.api.errors import invalid_request, not_found
+from flowspec.emulator.api.calls import Call, Operation, Params, page
+from flowspec.emulator.errors import invalid_request, not_found
 from flowspec.emulator.state import ids
+from flowspec.emulator.state.answers import Answer
 from flowspec.emulator.state.store import Record
 
 _KIND = "security_configuration"

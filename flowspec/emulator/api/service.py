@@ -18,7 +18,7 @@ from flowspec.emulator import faults
 from flowspec.emulator.api import catalogue, clusters, groups, jobflows, policies, scaling, security, steps, tags
 from flowspec.emulator.api.calls import Call, Operation
 from flowspec.emulator.api.declined import not_implemented
-from flowspec.emulator.api.errors import EmrError, validation
+from flowspec.emulator.errors import EmrError, validation
 from flowspec.emulator.state import clock, paths
 from flowspec.emulator.state.snapshot import must_copy
 from flowspec.emulator.state.store import Store

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flowspec.emulator.api import request_validation
-from flowspec.emulator.api.calls import Answer, Call, Operation, Params, page, require_open, status
-from flowspec.emulator.api.errors import invalid_request, not_found
+from flowspec.emulator.api.calls import Call, Operation, Params, page, require_open
+from flowspec.emulator.errors import invalid_request, not_found
 from flowspec.emulator.state import ids, lifecycle
+from flowspec.emulator.state.answers import Answer, status
 from flowspec.emulator.state.store import Record
 from flowspec.facts import releases, states
 from flowspec.facts.limits import MAX_STEP_IDS_LISTED, MAX_STEPS

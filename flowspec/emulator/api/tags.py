@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from flowspec.emulator.api import request_validation
-from flowspec.emulator.api.calls import Answer, Call, Operation, Params
-from flowspec.emulator.api.errors import invalid_request
+from flowspec.emulator.api.calls import Call, Operation, Params
+from flowspec.emulator.errors import invalid_request
+from flowspec.emulator.state.answers import Answer
 from flowspec.emulator.state.store import Record
 from flowspec.facts import states
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any, NoReturn
 
-from flowspec.emulator.api.errors import EmrError, validation
+from flowspec.emulator.errors import EmrError, validation
 from flowspec.facts.api_model import CLIENT_TYPES, MapKey, Mismatch, Path, find_input_shape, mismatches
 
 _JSON_TYPES = {**CLIENT_TYPES, "list": (list,), "timestamp": (int, float)}

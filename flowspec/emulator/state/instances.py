@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flowspec.emulator.api.calls import Answer, status
-from flowspec.emulator.api.errors import validation
+from flowspec.emulator.errors import validation
 from flowspec.emulator.state import clock, ids
+from flowspec.emulator.state.answers import Answer, status
 from flowspec.emulator.state.store import Record, Store
 from flowspec.emulator.state.volumes import block_devices
 from flowspec.facts import states

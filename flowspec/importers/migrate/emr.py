@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from flowspec.emulator.api.errors import EmrError
 from flowspec.emulator.api.service import OPERATIONS, Service
+from flowspec.emulator.errors import EmrError
 from flowspec.emulator.in_process import attach
 from flowspec.emulator.state import lifecycle
 from flowspec.emulator.state.store import Record, Store
