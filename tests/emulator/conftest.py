@@ -22,7 +22,7 @@ from flowspec.facts import states
 ROOT_WARNING = "warning: the emulator runs as root, and so does every step; start it as an ordinary user\n"
 MASTER = {"InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1}
 CORE = {"InstanceRole": "CORE", "InstanceType": "m5.xlarge", "InstanceCount": 2}
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 def request(
