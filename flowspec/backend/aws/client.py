@@ -282,12 +282,19 @@ def session_of(endpoint: Endpoint, session: Any = None) -> Any:
     from botocore.session import Session
 
     with translated("connect"):
-        found = session._session if session else Session(profile=endpoint.profile)
+        found = session._session if session else _with_fast_loader(Session(profile=endpoint.profile))
         if endpoint.keys and not session:
             found.set_credentials(*endpoint.keys)
         if found.get_credentials() is None:
             raise _no_credentials()
         return found
+
+
+def _with_fast_loader(session: Any) -> Any:
+    from flowspec.backend.aws.models.loader import ModelLoader
+
+    session.register_component("data_loader", ModelLoader(session.get_component("data_loader")))
+    return session
 
 
 def regions() -> dict[str, str]:

@@ -93,9 +93,7 @@ def command(  # noqa: PLR0917 - click passes options by name
         following = Following(detach, timeout, on_interrupt, lock_timeout, skip_preflight, allow_commands)
         return apply_specs(paths, selects, following, jobs=jobs, prune=prune, yes=yes, format_=format_, **options)
     (spec,) = paths
-    from flowspec.backend.aws.runs.relaunch import Launches
     from flowspec.backend.aws.submission.apply import apply
-    from flowspec.cli.follow import follow, print_detached
     from flowspec.pipeline import refuse_wrong
     from flowspec.plan.compare import lives_on
     from flowspec.report import plans
@@ -112,7 +110,12 @@ def command(  # noqa: PLR0917 - click passes options by name
     eprint(f"{'joined' if applied.joined else 'started'} cluster {applied.cluster_id}")
     chosen = Chosen(emr, applied.cluster_id, made.secrets, steps=applied.steps)
     if detach:
+        from flowspec.cli.detached import print_detached
+
         return print_detached(chosen, format_, joined=applied.joined)
+    from flowspec.backend.aws.runs.relaunch import Launches
+    from flowspec.cli.follow import follow
+
     launches = Launches(made, emr, notify)
     code = follow(
         chosen,
