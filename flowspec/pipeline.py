@@ -242,7 +242,9 @@ def apply_and_watch(
     The options are those of `apply` and `run`.
     """
     if watch is None:
-        from flowspec.backend.aws.watch import watch
+        from flowspec.backend.aws import watch as watching
+
+        watch = watching.watch
     applied = apply(plan, emr, replan=replan, sleep=sleep)
     launches = Launches(plan, emr, sleep=sleep)
     joined = applied.joined

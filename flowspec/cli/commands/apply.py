@@ -98,13 +98,13 @@ def command(  # noqa: PLR0917 - click passes options by name
     from flowspec.plan.compare import lives_on
     from flowspec.report import plans
 
-    made, emr, again, preflight, flow = _made(spec, options)
+    made, emr, again, preflight, flow, reads = _made(spec, options)
     if not (skip_preflight or made.blocked):
         made = looked_ahead(made, preflight)
     # Without what blocks it: apply raises that as its error.
     eprint_report(plans.as_text(replace(made, blocked="")), level=Level.PROGRESS)
     refuse_wrong(made)
-    note_renamed(made, emr)
+    note_renamed(made, reads)
     notify = partial(eprint, secrets=made.secrets)
     applied = apply(made, emr, replan=again and partial(_shown, again), lock_timeout=lock_timeout, notify=notify)
     eprint(f"{'joined' if applied.joined else 'started'} cluster {applied.cluster_id}")

@@ -25,7 +25,8 @@ def extract(model: Mapping[str, Any], operations: tuple[str, ...]) -> dict[str, 
     kept = {name: model["operations"][name] for name in operations}
     names = {name for one in kept.values() for name in _shape_names(one, model["shapes"], set())}
     shapes = {name: model["shapes"][name] for name in sorted(names)}
-    return _stripped({"version": "2.0", "metadata": model["metadata"], "operations": kept, "shapes": shapes})
+    part = {"version": "2.0", "metadata": model["metadata"], "operations": kept, "shapes": shapes}
+    return {name: _stripped(one) for name, one in part.items()}
 
 
 def _shape_names(part: Any, shapes: Mapping[str, Any], seen: set[str]) -> Iterator[str]:

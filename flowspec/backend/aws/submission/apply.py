@@ -20,7 +20,7 @@ from typing import Any
 from uuid import uuid4
 
 from flowspec.backend.aws.client import Emr
-from flowspec.backend.aws.observe import find_active, find_created, submitted_as
+from flowspec.backend.aws.observe import active_named, find_active, find_created, submitted_as
 from flowspec.backend.aws.submission.submit import submit_once
 from flowspec.errors import FlowspecError
 from flowspec.facts.api_model import problems
@@ -219,6 +219,8 @@ def _settle(plan: Plan, cluster_id: str, emr: Emr) -> str:
     for or ours can't be ended: the message names the cluster that was started.
     """
     with _started_cluster_named(cluster_id, f"whether another apply of {plan.flow} was earlier is not known"):
+        if {one.id for one in active_named(emr, plan.request["Name"])} <= {cluster_id, plan.replaces}:
+            return cluster_id
         active = find_active(emr, plan.flow, plan.target, name=plan.request["Name"])
     rivals = [one for one in active if one.id != plan.replaces]
     if not rivals or rivals[0].id == cluster_id or cluster_id not in {one.id for one in rivals}:
