@@ -136,6 +136,11 @@ def test_a_failed_look_for_rivals_names_the_cluster(faulty, operation):
     assert f"flowspec destroy {made}" in failed.value.remedy
 
 
+def test_a_submission_sends_two_calls(faulty):
+    apply(PLAN, faulty)
+    assert faulty.way.seen == ["RunJobFlow", "ListClusters"]
+
+
 def test_a_rival_that_can_not_be_ended_is_named(faulty):
     first = apply(PLAN, faulty).cluster_id
     faulty.way.faults["TerminateJobFlows"] = [(400, "AccessDeniedException")]
