@@ -261,6 +261,32 @@ def test_the_owner_of_a_socket_is_read_from_the_kernels_tables(tmp_path, monkeyp
     assert peers.uid_of_peer(("127.0.0.1", port), ("127.0.0.1", 8998)) == uid
 
 
+@pytest.fixture
+def listener():
+    with socket.create_server(("127.0.0.1", 0)) as made:
+        yield made
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="netlink is Linux's")
+@pytest.mark.parametrize(
+    ("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::ffff:127.0.0.1")], ids=["v4", "mapped"]
+)
+def test_the_kernel_is_asked_for_one_socket(listener, monkeypatch, tmp_path, family, host):
+    monkeypatch.setattr(peers, "_TABLES", (tmp_path / "missing",))
+    with socket.socket(family) as client:
+        client.connect((host, listener.getsockname()[1]))
+        connection, peer = listener.accept()
+        with connection:
+            assert peers.uid_of_peer(peer, listener.getsockname()) == os.geteuid()
+            client.close()
+            assert peers.uid_of_peer(peer, listener.getsockname()) is None
+
+
+def test_who_listens_on_the_port_of_a_client_does_not_own_its_socket(listener):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        assert peers.uid_of_peer(other.getsockname(), listener.getsockname()) is None
+
+
 def test_an_access_key_is_asked_for_where_there_are_no_such_tables(home):
     server = Endpoint(lambda region: Service(home, region=region), region="us-east-1", access_key="AKIA1")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

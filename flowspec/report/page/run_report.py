@@ -18,13 +18,13 @@ from flowspec.errors import ServiceError
 from flowspec.plan.cluster import Cluster, Step
 from flowspec.plan.sensitive import known_secrets
 from flowspec.plan.steps import HISTORY_LIMIT
+from flowspec.report.command_lines import command_line
 from flowspec.report.page.baseline import Baseline, find_baseline
 from flowspec.report.page.bootstrap import read_bootstrap
 from flowspec.report.page.details import LogReader, Notes, StepDetail, choose_steps
 from flowspec.report.page.named_secrets import named_secrets, without_named
 from flowspec.report.page.paid import Cost, cost_so_far
 from flowspec.report.page.timeline import Span, spans_of
-from flowspec.report.runs import command_line
 
 RUNNING = "running"
 
