@@ -98,7 +98,7 @@ def _refuse_streaming_options(_program: str, args: Sequence[str]) -> None:
     What Hadoop itself refuses is left to the step: its error is part of what the step does.
     """
     from flowspec.engines.streaming.hadoop.arguments import ClientError, Unsupported, parse
-    from flowspec.engines.streaming.hadoop.jobspec import build
+    from flowspec.engines.streaming.run.jobspec import build
 
     try:
         given = parse(args)

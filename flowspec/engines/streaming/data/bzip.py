@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from flowspec.engines.streaming.data.lines import BLOCK
-from flowspec.engines.streaming.run.failure import TaskFailure
+from flowspec.engines.streaming.hadoop.failure import TaskFailure
 
 _BLOCK_MARK = 0x314159265359
 _END_MARK = 0x177245385090

@@ -18,12 +18,12 @@ from dataclasses import dataclass, field
 from operator import mul
 from pathlib import Path
 
-from flowspec.engines.streaming.data import arrays
+from flowspec.engines.streaming.data import arrays, processes
 from flowspec.engines.streaming.data.layout import Layout
 from flowspec.engines.streaming.data.linecounter import LineCounter
-from flowspec.engines.streaming.data.lines import BLOCK, SHORT, SortedBlock, split_lines, tabbed, text_size
+from flowspec.engines.streaming.data.lines import BLOCK, SortedBlock, split_lines, tabbed
 from flowspec.engines.streaming.hadoop.partition import Partitioner
-from flowspec.engines.streaming.run import processes
+from flowspec.engines.streaming.hadoop.records import SHORT, text_size
 
 _CHUNKS = 64  # into how many a worker's share of the input is cut, as far as the sizes below allow
 _SMALLEST_CHUNK = 8 << 20  # about what the caches hold

@@ -13,7 +13,7 @@ import zlib
 from pathlib import Path
 from typing import Protocol
 
-from flowspec.engines.streaming.run.processes import write_all
+from flowspec.engines.streaming.data.processes import write_all
 
 TEMPORARY = "_temporary"
 SUCCESS = "_SUCCESS"

@@ -17,8 +17,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flowspec.engines.streaming.data.records import Pair, Writable, as_bytes
 from flowspec.engines.streaming.hadoop.classes import LONG, NULL
+from flowspec.engines.streaming.hadoop.records import Pair, Writable, as_bytes
 
 _CONTROL = re.compile(rb"[\x00-\x0a]")
 _ESCAPED = re.compile(rb"\x01(.)", re.DOTALL)

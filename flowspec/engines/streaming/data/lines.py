@@ -22,7 +22,6 @@ LINE_END = re.compile(rb"\r\n|\n|\r(?!\Z)")
 _LOW = bytes(range(9))
 _LINE_WITHOUT_TAB = re.compile(rb"^([^\t\n]*)$", re.MULTILINE)
 _KEY = re.compile(rb"^[^\t]*\t", re.MULTILINE)
-SHORT = 128  # from here on the length of a Text takes more than one byte
 _PAIRS = b"\t\n" * BLOCK
 
 
@@ -157,13 +156,6 @@ def tabbed(block: bytes) -> Tabbed:
     if skeleton.startswith(b"\n") or b"\n\n" in skeleton:
         block = _LINE_WITHOUT_TAB.sub(rb"\1\t", block[:-1]) + b"\n"
     return Tabbed(block, records, low)
-
-
-def text_size(length: int) -> int:
-    """Bytes of a `Text` of `length` bytes: WritableUtils.writeVInt, then the bytes."""
-    if length < SHORT:
-        return length + 1
-    return length + 1 + (length.bit_length() + 7) // 8
 
 
 def runs(block: bytes) -> Iterator[tuple[int, int]]:

@@ -9,10 +9,10 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 
+from flowspec.engines.streaming.data import processes
 from flowspec.engines.streaming.data.collect import MapOutput, Shuffle, counted_blocks, write_counted
 from flowspec.engines.streaming.data.lines import BLOCK, SortedBlock, sorted_block, whole_lines
-from flowspec.engines.streaming.run import processes
-from flowspec.engines.streaming.run.failure import TaskFailure
+from flowspec.engines.streaming.hadoop.failure import TaskFailure
 
 _KEYED = ("-t", "\t", "-k1,1", "-s")
 _MEMORY = 8 << 10  # KiB; with 32 MiB, merging 32 runs of 8 MiB takes 0.55 s of CPU instead of 0.45

@@ -19,10 +19,10 @@ from typing import BinaryIO
 from flowspec.engines.streaming.data import bzip
 from flowspec.engines.streaming.data.inputs import Split
 from flowspec.engines.streaming.data.lines import BLOCK, LINE_END, delimited, text_lines, unify, until_match
-from flowspec.engines.streaming.data.records import Pair
 from flowspec.engines.streaming.hadoop.classes import KEY_VALUE_INPUT
 from flowspec.engines.streaming.hadoop.configuration import Configuration
-from flowspec.engines.streaming.run.failure import TaskFailure
+from flowspec.engines.streaming.hadoop.failure import TaskFailure
+from flowspec.engines.streaming.hadoop.records import Pair
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _GZIP = b"\x1f\x8b"

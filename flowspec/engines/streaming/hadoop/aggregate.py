@@ -10,9 +10,9 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from flowspec.engines.streaming.data.records import Pair, Writable, as_bytes
+from flowspec.engines.streaming.hadoop.failure import TaskFailure
 from flowspec.engines.streaming.hadoop.javadouble import java_double
-from flowspec.engines.streaming.run.failure import TaskFailure
+from flowspec.engines.streaming.hadoop.records import Pair, Writable, as_bytes
 
 _INTEGER = re.compile(r"[+-]?\d+")  # of any script, as in Java
 _DOUBLE = re.compile(r"[+-]?(NaN|Infinity|(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[fFdD]?)", re.ASCII)

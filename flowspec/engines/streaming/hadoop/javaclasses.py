@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from operator import itemgetter
 
-from flowspec.engines.streaming.data.records import Pair, Writable, as_bytes, class_of
 from flowspec.engines.streaming.hadoop import aggregate, classes
-from flowspec.engines.streaming.run.failure import TaskFailure
+from flowspec.engines.streaming.hadoop.failure import TaskFailure
+from flowspec.engines.streaming.hadoop.records import Pair, Writable, as_bytes, class_of
 
 _LONG = 1 << 64
 _TOKEN = re.compile(r"[^ \t\n\r\f]+")  # java.util.StringTokenizer

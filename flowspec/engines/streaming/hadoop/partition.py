@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from zlib import adler32
 
-from flowspec.engines.streaming.data.records import Writable, as_bytes
 from flowspec.engines.streaming.hadoop.keyfields import KeyField, field_lengths, field_range
+from flowspec.engines.streaming.hadoop.records import Writable, as_bytes
 
 Partitioner = Callable[[Writable], int]
 

@@ -18,9 +18,9 @@ from types import FrameType
 
 from flowspec.engines.paths import FileSystems, UnknownScheme
 from flowspec.engines.streaming.hadoop.arguments import USAGE, Arguments, ClientError, parse, uncaught
-from flowspec.engines.streaming.hadoop.jobspec import Job, build
 from flowspec.engines.streaming.run import runner
 from flowspec.engines.streaming.run.joblog import JobLog
+from flowspec.engines.streaming.run.jobspec import Job, build
 from flowspec.errors import FlowspecError
 
 _UNSUPPORTED_SCHEME = "org.apache.hadoop.fs.UnsupportedFileSystemException"

@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from flowspec.engines.streaming.data import processes
 from flowspec.engines.streaming.data.lines import BLOCK, split_lines
-from flowspec.engines.streaming.run import processes
-from flowspec.engines.streaming.run.failure import TaskFailure
+from flowspec.engines.streaming.hadoop.failure import TaskFailure
 
 INPUT_BUFFER = 131072  # PipeMapRed.BUFFER_SIZE: what may be left unread without harm
 

@@ -13,11 +13,11 @@ from flowspec.engines.streaming.data.inputs import Split
 from flowspec.engines.streaming.data.layout import Layout
 from flowspec.engines.streaming.data.lines import split_lines, tabbed, whole_lines
 from flowspec.engines.streaming.data.readers import SplitReader
-from flowspec.engines.streaming.data.records import Join, Writable, class_of, join_key, join_value, joiner, size_of
 from flowspec.engines.streaming.hadoop.classes import KEY_VALUE_INPUT, TEXT_INPUT
-from flowspec.engines.streaming.hadoop.jobspec import Job
+from flowspec.engines.streaming.hadoop.failure import TaskFailure
+from flowspec.engines.streaming.hadoop.records import Join, Writable, class_of, join_key, join_value, joiner, size_of
 from flowspec.engines.streaming.run.commands import CommandInput, Feed
-from flowspec.engines.streaming.run.failure import TaskFailure
+from flowspec.engines.streaming.run.jobspec import Job
 from flowspec.engines.streaming.run.tasks import (
     FRAMEWORK,
     MAP_INPUT_RECORDS,

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 from flowspec.engines.streaming.data.layout import Layout
 from flowspec.engines.streaming.data.lines import GroupCounter, SortedBlock, split_lines, tabbed
-from flowspec.engines.streaming.data.records import Join, Pair, Writable, class_of, join_key, joiner
-from flowspec.engines.streaming.hadoop.jobspec import Job, Program
+from flowspec.engines.streaming.hadoop.failure import TaskFailure
+from flowspec.engines.streaming.hadoop.records import Join, Pair, Writable, class_of, join_key, joiner
 from flowspec.engines.streaming.run.commands import CommandInput, RunningCommand
-from flowspec.engines.streaming.run.failure import TaskFailure
+from flowspec.engines.streaming.run.jobspec import Job, Program
 from flowspec.engines.streaming.run.tasks import (
     COMBINE_INPUT_RECORDS,
     COMBINE_OUTPUT_RECORDS,

@@ -22,10 +22,10 @@ from flowspec.engines.streaming.data.collect import MapOutput
 from flowspec.engines.streaming.data.committer import Committer
 from flowspec.engines.streaming.hadoop.arguments import ClientError, uncaught
 from flowspec.engines.streaming.hadoop.classes import NLINE_INPUT, NULL_OUTPUT
-from flowspec.engines.streaming.hadoop.jobspec import Job
+from flowspec.engines.streaming.hadoop.failure import TaskFailure, from_os_error
 from flowspec.engines.streaming.run.cache import localize
-from flowspec.engines.streaming.run.failure import TaskFailure, from_os_error
 from flowspec.engines.streaming.run.joblog import JobLog
+from flowspec.engines.streaming.run.jobspec import Job
 from flowspec.engines.streaming.run.tasks import BYTES_READ, BYTES_WRITTEN, FRAMEWORK, FRAMEWORK_ORDER, MAP_OUTPUT_BYTES
 from flowspec.engines.streaming.run.worker import (
     ALL_TASKS,

@@ -15,13 +15,13 @@ from flowspec.engines.counters import Counters
 from flowspec.engines.streaming.data.committer import Committer, PartFile
 from flowspec.engines.streaming.data.inputs import Split
 from flowspec.engines.streaming.data.lines import split_lines, tabbed, unify, whole_lines
-from flowspec.engines.streaming.data.records import Cut, Writable, cutter, output_joiner, whole_key
 from flowspec.engines.streaming.hadoop.classes import NULL_OUTPUT
 from flowspec.engines.streaming.hadoop.configuration import OLD_NAMES, variable_name
-from flowspec.engines.streaming.hadoop.jobspec import Job
+from flowspec.engines.streaming.hadoop.failure import TaskFailure
+from flowspec.engines.streaming.hadoop.records import Cut, Writable, cutter, output_joiner, whole_key
 from flowspec.engines.streaming.run import commands
-from flowspec.engines.streaming.run.failure import TaskFailure
 from flowspec.engines.streaming.run.joblog import JobLog
+from flowspec.engines.streaming.run.jobspec import Job
 
 FRAMEWORK = "Map-Reduce Framework"
 MAP_INPUT_RECORDS = "Map input records"

@@ -21,10 +21,10 @@ from flowspec.engines.streaming.data.inputs import Split
 from flowspec.engines.streaming.data.layout import Layout
 from flowspec.engines.streaming.data.merge import Merge
 from flowspec.engines.streaming.hadoop import classes, keyfields
-from flowspec.engines.streaming.hadoop.jobspec import Job
+from flowspec.engines.streaming.hadoop.failure import TaskFailure, from_os_error
 from flowspec.engines.streaming.hadoop.partition import Partitioner, hash_partitioner, key_field_partitioner
-from flowspec.engines.streaming.run.failure import TaskFailure, from_os_error
 from flowspec.engines.streaming.run.joblog import JobLog
+from flowspec.engines.streaming.run.jobspec import Job
 from flowspec.engines.streaming.run.maptask import ShuffleOutput, run_map
 from flowspec.engines.streaming.run.reducetask import Reduction, RunOutput, combination, final_reduction, run_reduction
 from flowspec.engines.streaming.run.tasks import (

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any
 
-from flowspec.engines.streaming.run.processes import die_with_parent, kill_children
+from flowspec.engines.streaming.data.processes import die_with_parent, kill_children
 
 _GRACE = 3.0  # seconds that a process gets to end its own children
 

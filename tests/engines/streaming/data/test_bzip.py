@@ -12,7 +12,7 @@ from flowspec.engines.streaming.data import bzip, inputs
 from flowspec.engines.streaming.data.readers import SplitReader
 from flowspec.engines.streaming.hadoop.classes import TEXT_INPUT
 from flowspec.engines.streaming.hadoop.configuration import Configuration
-from flowspec.engines.streaming.run.failure import TaskFailure
+from flowspec.engines.streaming.hadoop.failure import TaskFailure
 
 TEXT = st.lists(st.sampled_from([b"a", b"bc", b"\n", b"\r", b"\r\n", b"word\n"]), min_size=1, max_size=8).map(b"".join)
 NOTHING = bz2.compress(b"")

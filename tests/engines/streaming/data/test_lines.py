@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowspec.engines.streaming.data import lines
+from flowspec.engines.streaming.hadoop import records
 
 TEXT = st.binary(max_size=60).map(lambda data: data.translate(bytes.maketrans(b"abcdef", b"\r\n\t\r\n\x01")))
 CUTS = st.lists(st.integers(0, 60), max_size=4)
@@ -70,7 +71,7 @@ def test_every_line_gets_a_tab(texts):
     ("length", "size"), [(0, 1), (127, 128), (128, 130), (255, 257), (256, 259), (65535, 65538), (65536, 65540)]
 )
 def test_the_size_of_a_text(length, size):
-    assert lines.text_size(length) == size
+    assert records.text_size(length) == size
 
 
 KEYS = st.lists(st.tuples(st.sampled_from([b"", b"a", b"ab", b"b", b"key"]), st.integers(1, 60)), max_size=12)

@@ -15,10 +15,11 @@ from flowspec.engines.streaming.data import arrays, collect, merge
 from flowspec.engines.streaming.data.collect import Collector, MapOutput, Shuffle
 from flowspec.engines.streaming.data.layout import Layout
 from flowspec.engines.streaming.data.linecounter import LineCounter
-from flowspec.engines.streaming.data.lines import GroupCounter, text_size
+from flowspec.engines.streaming.data.lines import GroupCounter
 from flowspec.engines.streaming.data.merge import Merge
 from flowspec.engines.streaming.hadoop.classes import TEXT
 from flowspec.engines.streaming.hadoop.partition import hash_partitioner
+from flowspec.engines.streaming.hadoop.records import text_size
 
 PLAIN = Layout(plain=True, key_class=TEXT, value_class=TEXT)
 

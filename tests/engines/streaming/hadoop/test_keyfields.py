@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowspec.engines.streaming.data.layout import Layout, escape, unescape
-from flowspec.engines.streaming.data.records import cutter, size_of
 from flowspec.engines.streaming.hadoop.keyfields import BadOptions, KeyField, order_key, parse_key_fields
 from flowspec.engines.streaming.hadoop.partition import hash_bytes, hash_partitioner, key_field_partitioner
+from flowspec.engines.streaming.hadoop.records import cutter, size_of
 
 
 @pytest.mark.parametrize(

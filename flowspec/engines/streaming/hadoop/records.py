@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flowspec.engines.streaming.data.lines import text_size
 from flowspec.engines.streaming.hadoop.classes import LONG, NULL, TEXT
+
+SHORT = 128  # from here on the length of a Text takes more than one byte
 
 Writable = bytes | int | None
 Pair = tuple[Writable, Writable]
@@ -31,6 +32,13 @@ def class_of(value: Writable) -> str:
     if value is None:
         return NULL
     return LONG if isinstance(value, int) else TEXT
+
+
+def text_size(length: int) -> int:
+    """Bytes of a `Text` of `length` bytes: WritableUtils.writeVInt, then the bytes."""
+    if length < SHORT:
+        return length + 1
+    return length + 1 + (length.bit_length() + 7) // 8
 
 
 def size_of(value: Writable) -> int:
