@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from flowspec.emulator.api.errors import EmrError
 from flowspec.emulator.api.service import Service
 from flowspec.emulator.state import clock, lifecycle, paths
 from flowspec.emulator.state.store import Store
@@ -114,8 +115,10 @@ class Emr:
         for summary in self.call("ListClusters")["Clusters"]:
             if summary["Status"]["State"] in states.OPEN:
                 ids = [summary["Id"]]
-                self.call("SetTerminationProtection", JobFlowIds=ids, TerminationProtected=False)
-                self.call("TerminateJobFlows", JobFlowIds=ids)
+                # It may have begun to end by itself since it was listed.
+                with contextlib.suppress(EmrError):
+                    self.call("SetTerminationProtection", JobFlowIds=ids, TerminationProtected=False)
+                    self.call("TerminateJobFlows", JobFlowIds=ids)
         for folder in (self.home / "clusters").glob("*"):
             with (folder / "worker.lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)

@@ -89,7 +89,7 @@ def test_a_long_change_renews_its_lock(emr, monkeypatch):  # noqa: F811
 @pytest.mark.parametrize("taken", [True, False], ids=["taken by another", "removed"])
 def test_a_change_whose_lock_was_lost_stops(emr, monkeypatch, taken):  # noqa: F811
     others = until(datetime.now(timezone.utc) + timedelta(minutes=5)) if taken else ""
-    monkeypatch.setattr(lock, "LOCK_LASTS", timedelta(seconds=3))
+    monkeypatch.setattr(lock, "LOCK_LASTS", timedelta(seconds=6))
     cluster_id = running(emr, GROUPS)
     wanted = changed(changed(GROUPS, group(1, "InstanceCount"), 5), ("StepConcurrencyLevel",), 4)
     plan = planned(wanted, observed(emr, cluster_id))

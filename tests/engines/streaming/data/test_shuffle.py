@@ -8,7 +8,7 @@ from itertools import groupby
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flowspec.engines.streaming.data import arrays, collect, merge
@@ -153,7 +153,6 @@ KEYS = st.one_of(
 )
 
 
-@settings(deadline=None)  # numpy is imported in one of the runs
 @given(
     st.lists(st.tuples(KEYS, st.sampled_from([b"\t", b"\tv", b"\ta\tb", b"\t" + b"z" * 300])), min_size=1),
     st.booleans(),
@@ -210,7 +209,6 @@ VALUE = st.sampled_from([b"", b"a", b"v\tw", b"abcdefgh"])
 
 
 @pytest.mark.parametrize("together", [True, False])
-@settings(deadline=None)
 @given(st.lists(st.tuples(KEY, VALUE), min_size=1))
 def test_groups_counted_with_numpy(together, pairs):
     arrays.load_numpy()
