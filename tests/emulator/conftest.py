@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from flowspec.emulator.api.errors import EmrError
 from flowspec.emulator.api.service import Service
+from flowspec.emulator.errors import EmrError
 from flowspec.emulator.state import clock, lifecycle, paths
 from flowspec.emulator.state.store import Store
 from flowspec.facts import states

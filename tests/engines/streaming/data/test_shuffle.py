@@ -125,7 +125,6 @@ def test_a_word_count_of_many_words_is_spilled_in_runs(tmp_path, small_sizes):
     assert all(map_output.runs for map_output in map_outputs)
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from([b"", b"a", b"a\0", b"b" * 9, b"c" * 300, b"c" * 299 + b"d", b"\xff" * 8]), min_size=1))
 def test_lines_counted_with_numpy(lines):
     arrays.load_numpy()
