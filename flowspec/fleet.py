@@ -19,7 +19,8 @@ from threading import Lock
 from typing import Any, NamedTuple, TypeVar
 
 from flowspec.backend.aws.client import Emr, Endpoint, connect
-from flowspec.backend.aws.shared import SharedReads, SharedWatch
+from flowspec.backend.aws.reads import SharedReads
+from flowspec.backend.aws.shared import SharedWatch
 from flowspec.backend.aws.submission.staging import StagedFiles
 from flowspec.backend.aws.watch import Event as AnyEvent
 from flowspec.document.job_flow import JobFlow

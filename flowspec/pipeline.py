@@ -15,16 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowspec.backend.aws.client import Emr, Endpoint, connect
-from flowspec.backend.aws.events import Ended
-from flowspec.backend.aws.manage.reconstruction import Reconstructed, reconstruct
 from flowspec.backend.aws.observe import observe_named
 from flowspec.backend.aws.runs.relaunch import Launches
-from flowspec.backend.aws.runs.resume import Unfinished, unfinished
-from flowspec.backend.aws.runs.settle import settle_on
 from flowspec.backend.aws.submission.apply import apply
-from flowspec.backend.aws.submission.staging import StagedFiles, note_staged
 from flowspec.backend.aws.verdict import Outcome, Verdict
-from flowspec.backend.aws.watch import Event, Watch, watch
 from flowspec.backend.protocol import backend_of
 from flowspec.document.checking.validate import validate
 from flowspec.document.job_flow import JobFlow
@@ -39,7 +33,13 @@ from flowspec.plan.findings import wrong
 from flowspec.request.compile import Request, compile
 from flowspec.request.selection import keep_steps
 
+# What only some plans and runs need is imported where it is used: it takes 20 ms, a tenth of a submission to AWS.
 if TYPE_CHECKING:
+    from flowspec.backend.aws.events import Ended
+    from flowspec.backend.aws.manage.reconstruction import Reconstructed
+    from flowspec.backend.aws.runs.resume import Unfinished
+    from flowspec.backend.aws.submission.staging import StagedFiles
+    from flowspec.backend.aws.watch import Event, Watch
     from flowspec.importers.decompile.draft import Decompiled
     from flowspec.importers.decompile.placeholders import Variable
 
@@ -81,7 +81,7 @@ def plan_on(
     """
     running, namesakes = observe_named(emr, jobflow)
     unread: list[str] = []
-    running = running and settle_on(emr, running, unread.append)
+    running = running and _settled(emr, running, unread.append)
     # After the look at what runs: a run that ends in between is the last one.
     left = _left_over(emr, jobflow, request, running, rerun)
     chosen = keep_steps(request, left.indexes) if left else request
@@ -99,7 +99,22 @@ def plan_on(
     made = _going_on(made, left) if left else made
     # Beside the flow's own cluster those of its other targets are no news.
     notes = () if running else map(partial(_namesake_note, jobflow), namesakes)
-    return note_staged(files or StagedFiles(emr), dataclasses.replace(made, notes=(*made.notes, *unread, *notes)))
+    return _with_staged(emr, files, dataclasses.replace(made, notes=(*made.notes, *unread, *notes)))
+
+
+def _settled(emr: Emr, running: Cluster, notify: Callable[[str], object]) -> Cluster:
+    from flowspec.backend.aws.runs.settle import settle_on
+
+    return settle_on(emr, running, notify)
+
+
+def _with_staged(emr: Emr, files: StagedFiles | None, plan: Plan) -> Plan:
+    """The plan with what is known of its files; None for `files` looks them up for this plan alone."""
+    if not plan.uploads:
+        return plan
+    from flowspec.backend.aws.submission.staging import StagedFiles, note_staged
+
+    return note_staged(files or StagedFiles(emr), plan)
 
 
 def _left_over(
@@ -114,6 +129,8 @@ def _left_over(
     if named := next((one for one in rerun if one != "failed"), None):
         message = f"--rerun {named}: the cluster of this flow ends with its steps (keep_alive: false)"
         raise FlowspecError(message, remedy=f"--rerun failed runs what is left; --only {named} a step by its name")
+    from flowspec.backend.aws.runs.resume import unfinished
+
     if request.omitted:
         raise FlowspecError("--rerun failed chooses the steps itself", remedy="leave out --from and --only")
     if running is None:
@@ -218,10 +235,17 @@ def apply_and_watch(
     timeout: float | None = None,
     on_event: Callable[[Event], object] = lambda _: None,
     sleep: Callable[[float], None] = time.sleep,
-    watch: Watch = watch,
+    watch: Watch | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> RunResult:
-    """Applies a plan and watches its run to the end, by `watch`; the options are those of `apply` and `run`."""
+    """Applies a plan and watches its run to the end, by `watch`, whose default is `backend.aws.watch.watch`.
+
+    The options are those of `apply` and `run`.
+    """
+    if watch is None:
+        from flowspec.backend.aws import watch as watching
+
+        watch = watching.watch
     applied = apply(plan, emr, replan=replan, sleep=sleep)
     launches = Launches(plan, emr, sleep=sleep)
     joined = applied.joined
@@ -238,6 +262,8 @@ def apply_and_watch(
 
 
 def _end_of(events: Generator[Event, None, None], on_event: Callable[[Event], object]) -> Ended:
+    from flowspec.backend.aws.events import Ended
+
     with closing(events):
         for event in events:
             on_event(event)
@@ -254,7 +280,7 @@ def import_cluster(emr: Emr, cluster_id: str, *, folder: Path = Path(), keep_sec
     relative path in the cluster's steps must not become a local file in `folder`, where the spec will be. What can't
     be known is in the first lines of the text. Raises FlowspecError when there is no such cluster.
     """
-    # A run does not need them.
+    from flowspec.backend.aws.manage.reconstruction import reconstruct
     from flowspec.importers.decompile.draft import write_spec
     from flowspec.importers.decompile.placeholders import Wanted
 

@@ -4,8 +4,13 @@ import os
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.endpoints"]
+
+# Time limits of Hypothesis are of the clock, 200 ms for an example: on a loaded machine the tests of others decide.
+settings.register_profile("flowspec", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("flowspec")
 
 # Where SIGINT is ignored, as below nohup and in the background of a script, it is for all that is started there.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -84,7 +84,7 @@ class FaultyWay(ThreadingHTTPServer):
 
     - "dropped": the connection dies before the call is carried out; "lost": after it;
     - "truncated": half of the body is answered, as all of it; "cut": half of the body, and the connection dies;
-    - "late": carried out, and answered after `patience` seconds, which is longer than the client waits;
+    - "late": carried out, and not answered until the client's time is over, which `is_late` is set for;
     - "slow": carried out, and answered only when `released` is set; `waiting` is set until then;
     - ("after", HTTP status): carried out, and an error of a server on the way is answered;
     - a function: carried out, and called instead of an answer;
@@ -92,7 +92,7 @@ class FaultyWay(ThreadingHTTPServer):
     """
 
     daemon_threads = True
-    patience = 1.0
+    is_late = False
 
     def __init__(self, port, draw=lambda: None):
         self.emr_port, self.draw, self.faults, self.seen = port, draw, {}, []
@@ -135,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.waiting.set()
             self.server.released.wait(60)
         elif fault == "late":
-            time.sleep(self.server.patience)
+            self.server.is_late = True
         if fault in ("lost", "slow", "late"):
             return self.hang_up()
         if isinstance(fault, tuple):
@@ -201,11 +201,18 @@ class FaultyS3(ThreadingHTTPServer):
         self.moto_port, self.seen, self.fault = port, [], None
         self.ended = threading.Event()
         super().__init__(("127.0.0.1", 0), _S3Handler)
-        self._free_port = _closed_port()
+        # Bound, so that no other process gets this port, and not listening, so that connections are refused.
+        self._closed = socket.socket()
+        self._closed.bind(("127.0.0.1", 0))
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self._free_port if self.fault == 'refused' else self.server_port}"
+        port = self._closed.getsockname()[1] if self.fault == "refused" else self.server_port
+        return f"http://127.0.0.1:{port}"
+
+    def server_close(self):
+        super().server_close()
+        self._closed.close()
 
     def handle_error(self, *args): ...  # a client that gave up waiting
 
@@ -266,12 +273,6 @@ def faulty_s3(moto_port, moto, monkeypatch):
     with serving(way):
         yield set_fault
         way.ended.set()
-
-
-def _closed_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 def passed_on(handler, body, port):

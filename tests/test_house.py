@@ -1,6 +1,7 @@
 """The laws of the house, read off the imports: one library behind one door, and no stage reaches back."""
 
 import ast
+import graphlib
 import importlib
 import re
 import sys
@@ -196,6 +197,37 @@ def test_no_law_lets_a_room_look_up():
     floors = list(ROOMS)
     for room, allowed in ROOMS.items():
         assert allowed <= set(floors[: floors.index(room)]), room
+
+
+# Imports that go up, inside of functions: a forked child is a worker.
+_UPWARDS = {("flowspec.emulator.worker.forking", "flowspec.emulator.worker.main")}
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    """Imports for type checking alone are left out."""
+    names = {dotted(path): path for path in MODULES}
+    graph = {name: needed(path) & names.keys() - {name} for name, path in names.items()}
+    for above, below in _UPWARDS:
+        graph[above].remove(below)
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(f"a circle of imports: {' <- '.join(error.args[1])}")
+
+
+def needed(path):
+    """Returns the dotted names of what a module imports when it runs: modules, and members of modules."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    return {
+        name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+        for name in (node.module, f"{node.module}.{alias.name}")
+    }
 
 
 PACKAGES = sorted(path.parent for path in MODULES if path.name == "__init__.py")

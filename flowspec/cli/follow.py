@@ -23,6 +23,7 @@ from flowspec.document.masking import mask
 from flowspec.errors import FlowspecError
 from flowspec.plan.compare import lives_on
 from flowspec.report import failures, runs
+from flowspec.report.command_lines import command_line
 
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
@@ -37,16 +38,6 @@ if TYPE_CHECKING:
     from flowspec.plan.cluster import Cluster
 
 _T = TypeVar("_T")
-
-
-def print_detached(chosen: Chosen, format_: str, *, joined: bool) -> int:
-    """Prints the cluster's id, and how to re-attach to it; in JSON, also whether it was there before."""
-    if format_ == "json":
-        print_result(runs.as_json({"cluster": chosen.cluster_id, "joined": joined}))
-    else:
-        print_result(chosen.cluster_id)
-        eprint(f"detached; re-attach with: {_command('wait', chosen)}")
-    return Exit.OK
 
 
 def follow(
@@ -301,4 +292,4 @@ def _outputs(cluster: Cluster) -> list[str]:
 
 
 def _command(verb: str, chosen: Chosen) -> str:
-    return runs.command_line(verb, chosen.emr, chosen.cluster_id)
+    return command_line(verb, chosen.emr, chosen.cluster_id)

@@ -31,6 +31,7 @@ class Planned(NamedTuple):
     """A plan, the connection to carry it out by, and how it is made again; None for a saved plan, which is not.
 
     `preflight` returns a plan with what was found when it was looked up whether all that the plan names is there.
+    `reads` answers again what EMR answered while the plan was made.
     """
 
     plan: Plan
@@ -38,6 +39,7 @@ class Planned(NamedTuple):
     again: Callable[[], Plan] | None
     preflight: Callable[[Plan], Plan]
     flow: JobFlow
+    reads: Emr
 
 
 ABOUT_WHAT_RUNS = ("replace", "rerun", "cancel_removed")
@@ -46,6 +48,7 @@ ABOUT_WHAT_RUNS = ("replace", "rerun", "cancel_removed")
 def planned(spec: Path, **options: Any) -> Planned:
     """Makes the plan of a spec and prints its warnings. `options` are those of `flowspec apply` that shape a plan."""
     from flowspec.backend.aws.client import Endpoint, connect
+    from flowspec.backend.aws.reads import SharedReads
     from flowspec.pipeline import plan_on, preflight_on
 
     converging = {name: options.pop(name) for name in ABOUT_WHAT_RUNS}
@@ -54,8 +57,10 @@ def planned(spec: Path, **options: Any) -> Planned:
     # Before the connection is made: what is wrong with local files is said without credentials, too.
     flow, request = compiled(spec, policies, **options)
     emr = connect(Endpoint.of(flow, run_bootstrap=run_bootstrap))
+    reads = SharedReads(emr)
+    made = plan_on(reads, flow, request, **converging)
     again = partial(plan_on, emr, flow, request, **converging)
-    return Planned(again(), emr, again, partial(preflight_on, emr, flow, request), flow)
+    return Planned(made, emr, again, partial(preflight_on, emr, flow, request), flow, reads)
 
 
 def planned_offline(spec: Path, **options: Any) -> Plan:

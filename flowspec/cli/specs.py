@@ -1,4 +1,4 @@
-"""Reads specs as the options of a command line say."""
+"""Reads specs as the options of a command say: rendered, validated, or only as far as finding their clusters needs."""
 
 from __future__ import annotations
 

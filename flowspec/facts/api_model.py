@@ -137,7 +137,7 @@ class Shape:
 
 
 @cache
-def _model() -> Mapping[str, Any]:
+def service_model() -> Mapping[str, Any]:
     """Returns botocore's newest service model of EMR, or the user's own (~/.aws/models, as for the AWS CLI)."""
     package = find_spec("botocore")
     versions = sorted(File((package.submodule_search_locations or [""])[0], "data/emr").iterdir()) if package else []
@@ -154,14 +154,14 @@ def _model() -> Mapping[str, Any]:
 
 def operations() -> Mapping[str, Any]:
     """The operations of the model by their names."""
-    found: Mapping[str, Any] = _model()["operations"]
+    found: Mapping[str, Any] = service_model()["operations"]
     return found
 
 
 @cache
 def shape_for(name: str) -> Shape:
     """The shape of this name. Raises KeyError."""
-    return Shape(name, _model()["shapes"], {})
+    return Shape(name, service_model()["shapes"], {})
 
 
 def input_shape(operation: str = "RunJobFlow") -> Shape:

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.events import ClusterChanged, StepChanged, StepProgress
 from flowspec.backend.aws.manage.inventory import IdleCluster
 from flowspec.backend.aws.runs.supervise import Acted
@@ -94,14 +93,6 @@ def fidelity_line(fidelity: LocalFidelity) -> str:
     parts = [", ".join(real), f"{_listed(simulated)} simulated"]
     parts += [f"{name} {ours} for {fidelity.release}'s {theirs}" for name, theirs, ours in fidelity.versions]
     return f"local run: {'; '.join(parts)}"
-
-
-def command_line(verb: str, emr: Emr, cluster_id: str) -> str:
-    """Returns a command line for a cluster, with the options that reach its EMR."""
-    settings = {"region": emr.region, "profile": emr.endpoint.profile, "endpoint_url": emr.endpoint.endpoint_url}
-    used = {name: settings[name] for name in emr.backend.connection_settings}
-    options = [f"--{name.replace('_', '-')} {value}" for name, value in used.items() if value]
-    return " ".join(["flowspec", verb, cluster_id, *options])
 
 
 def _counted(number: int, noun: str) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import socket
 import statistics
 import subprocess
 import sys
@@ -80,6 +81,38 @@ def ours(home: str, *options: str) -> Iterator[Server]:
         assert process.stdout
         yield Server(process.pid, process.stdout.readline().split()[-1])
         process.terminate()
+
+
+@contextlib.contextmanager
+def distant(url: str, seconds: float) -> Iterator[str]:
+    """Yields a URL at which a server answers later by `seconds`, and takes a connection later: a network's delay."""
+    address = (urlsplit(url).hostname or "", urlsplit(url).port or 80)
+
+    def carry(source: socket.socket, target: socket.socket, delay: float) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 16):
+                time.sleep(delay)
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+    def connect(client: socket.socket) -> None:
+        time.sleep(seconds)
+        with client, socket.create_connection(address) as server:
+            answers = threading.Thread(target=carry, args=(server, client, seconds))
+            answers.start()
+            carry(client, server, 0.0)
+            answers.join()
+
+    def accept(listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=connect, args=(listener.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        threading.Thread(target=accept, args=(listener,), daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        # Ends the accept() in the thread.
+        listener.shutdown(socket.SHUT_RDWR)
 
 
 @contextlib.contextmanager

@@ -26,7 +26,6 @@ from flowspec.backend.aws.submission.change import add
 from flowspec.boto_emr import EmrConnection, InstanceGroup, JarStep
 from flowspec.boto_emr.exception import BotoClientError, BotoServerError
 from flowspec.errors import FlowspecError
-from tests import lost_answers as load_
 from tests.lost_answers import KINDS, LOADS, add_all, drawing, faulty_connection, judged, plan_of, running, submit_all
 
 
@@ -150,7 +149,7 @@ def compare(where, port, load, count, draw):
 
 def main(count=1000, probability=0.3, seed=1):
     faults = 0
-    with mock.patch.object(submit, "_LOOK_AGAIN_AFTER", (0.0,) * 5), mock.patch.object(load_, "READ_TIMEOUT", 1.0):
+    with mock.patch.object(submit, "_LOOK_AGAIN_AFTER", (0.0,) * 5):
         for where, serve in (("moto", moto), ("emulator", emulator)):
             with serve() as port:
                 for load, kinds in LOADS.items():

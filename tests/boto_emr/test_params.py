@@ -112,7 +112,7 @@ def _plain(shape):
     return shape.type_name not in {"structure", "list", "map"}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_any_nested_parameters_come_back_from_flat_ones(data):
     wanted = data.draw(values(input_shape("RunJobFlow"), 2))

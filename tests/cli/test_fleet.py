@@ -5,7 +5,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 
 import pytest
 
@@ -423,12 +422,14 @@ def test_ctrl_c_detaches_all_and_begins_no_other(start, write):
         write(name, "sleep, '60'")
     process = start("apply", "jobs", "--jobs", "2")
     told = ""
-    while told.count("RUNNING") < 4:
-        told += process.stderr.readline()
+    for line in process.stderr:
+        told += line
+        if told.count("RUNNING") >= 4:
+            break
+    assert told.count("RUNNING") >= 4, told
     process.send_signal(signal.SIGINT)
-    began = time.monotonic()
-    out, err = process.communicate(timeout=30)
-    assert time.monotonic() - began < 20
+    # Less than the step takes: it is not waited for.
+    out, err = process.communicate(timeout=50)
     assert process.returncode == 130
     assert err.count("keeps running; re-attach with: flowspec wait") == 2
     assert sum("interrupted" in line for line in out.splitlines() if line.endswith("130")) == 4

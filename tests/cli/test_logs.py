@@ -63,7 +63,7 @@ def test_following_ends_when_nobody_reads_on(flowspec, start, job, script):
     process = start("logs", "job.yaml", "-f", "--log", "stdout")
     assert process.stdout.readline() == "one\n"
     process.stdout.close()
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=60) == 0
     assert process.stderr.read() == ""
     assert "RUNNING" in flowspec("status", "job.yaml").out
     flowspec("destroy", "job.yaml")

@@ -89,7 +89,7 @@ def test_sigterm_is_an_interrupt(flowspec, start, job):
         if "slow: RUNNING" in line:
             break
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert process.returncode == 130
     assert flowspec("wait", "job.yaml").code == 7
 

@@ -10,9 +10,14 @@ import pytest
 
 from flowspec.cli import COMMANDS
 
+BAR = "slow .*━"
 
-def on_a_terminal(argv, cwd, *, stream="stderr", **environment):
-    """Runs a command with a terminal for its `stream` and gives (exit status, what the terminal was sent)."""
+
+def on_a_terminal(argv, cwd, *, stream="stderr", until="", **environment):
+    """Runs a command with a terminal for its `stream` and gives (exit status, what the terminal was sent).
+
+    When the terminal was sent what `until` matches, there is a file `go`, for which a step may wait.
+    """
     ours, theirs = pty.openpty()
     streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, stream: theirs}
     process = subprocess.Popen(argv, cwd=cwd, env={**os.environ, "TERM": "xterm", **environment}, **streams)
@@ -21,29 +26,38 @@ def on_a_terminal(argv, cwd, *, stream="stderr", **environment):
     try:
         while chunk := os.read(ours, 65536):
             seen += chunk
+            if until and re.search(until, seen.decode(errors="replace")):
+                (cwd / "go").touch()
     except OSError:
         # EIO: the last one who had the terminal open has closed it.
         pass
     finally:
+        if until:
+            (cwd / "go").touch()
         os.close(ours)
-    return process.wait(timeout=30), seen.decode()
+    return process.wait(timeout=60), seen.decode()
 
 
-def test_a_bar_on_a_terminal(job, tmp_path):
-    job("  - {name: slow, type: command, args: [sleep, '1.5']}")
-    code, seen = on_a_terminal([sys.executable, "-m", "flowspec", "apply", "job.yaml"], tmp_path)
+@pytest.fixture
+def slow(job, tmp_path):
+    """A job whose step runs until there is a file `go`, a minute at most."""
+    script = f"for _ in $(seq 600); do test -e {tmp_path}/go && exit; sleep 0.1; done"
+    return job(f"  - {{name: slow, type: command, args: [bash, -c, '{script}']}}")
+
+
+def test_a_bar_on_a_terminal(slow, tmp_path):
+    code, seen = on_a_terminal([sys.executable, "-m", "flowspec", "apply", "job.yaml"], tmp_path, until=BAR)
     assert code == 0
     assert re.search(r"slow .*\x1b\[.*m━", seen), "a bar, in colour"
     assert "%" not in seen, "nobody knows how far a command is"
     assert re.search(r"step s-\w+ slow: COMPLETED", seen)
 
 
-def test_no_color(job, tmp_path):
-    job("  - {name: slow, type: command, args: [sleep, '1.5']}")
+def test_no_color(slow, tmp_path):
     command = [sys.executable, "-m", "flowspec", "apply", "job.yaml"]
-    code, seen = on_a_terminal(command, tmp_path, NO_COLOR="1")
+    code, seen = on_a_terminal(command, tmp_path, until=BAR, NO_COLOR="1")
     assert code == 0
-    assert re.search("slow .*━", seen)
+    assert re.search(BAR, seen)
     assert not re.search(r"\x1b\[[\d;]*3\dm", seen), "no colours (SGR 30 to 39)"
 
 
@@ -58,30 +72,14 @@ def test_a_dumb_terminal_gets_no_escape_sequences(tmp_path, terminal, painted):
 @pytest.mark.parametrize("width", [24, 40, 60])
 def test_a_narrow_terminal(job, tmp_path, width):
     """The line of a step stays one line, and the maps and reduces are shown as far as they fit."""
-    go = tmp_path / "go"
-    (tmp_path / "wait.sh").write_text(f"#!/bin/sh\nwhile [ ! -e {go} ]; do sleep 0.05; done\ncat\n")
+    (tmp_path / "wait.sh").write_text(f"#!/bin/sh\nwhile [ ! -e {tmp_path}/go ]; do sleep 0.05; done\ncat\n")
     (tmp_path / "in.txt").write_text("a\n")
     name = "count the words of all of the texts"
     job(f"  - {{name: {name}, type: streaming, mapper: cat, reducer: wait.sh, input: in.txt, output: out}}")
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": str(width), "NO_COLOR": "1"}
     command = [sys.executable, "-m", "flowspec", "apply", "job.yaml"]
-    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=theirs)
-    os.close(theirs)
-    seen = b""
-    try:
-        while chunk := os.read(ours, 65536):
-            seen += chunk
-            if b"map 100% r" in seen:
-                go.touch()
-    except OSError:
-        # EIO: the command has ended.
-        pass
-    finally:
-        go.touch()
-        os.close(ours)
-    assert process.wait(timeout=60) == 0
-    frames = [line for line in re.split(r"\r|\n|\x1b\[[\d;?]*[A-Za-z]", seen.decode()) if re.search("map 100% r", line)]
+    code, seen = on_a_terminal(command, tmp_path, until="map 100% r", COLUMNS=str(width), NO_COLOR="1")
+    assert code == 0
+    frames = [line for line in re.split(r"\r|\n|\x1b\[[\d;?]*[A-Za-z]", seen) if re.search("map 100% r", line)]
     assert frames
     assert max(map(len, frames)) <= width
     assert all(re.match("count", frame) for frame in frames)
@@ -128,7 +126,7 @@ def test_every_command_has_quiet(flowspec):
 def test_lines_elsewhere(start, job):
     job("  - {name: quick, type: command, args: ['true']}")
     process = start("apply", "job.yaml")
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "\x1b" not in err
     changes = re.findall(r"^(cluster|step) [js]-\w+(?: quick)?: (\w+)", err, re.MULTILINE)

@@ -88,9 +88,7 @@ def run(path, lines):
         assert report(found) or request
 
 
-@settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.data(), st.sampled_from(SPECS))
 def test_mutated_structures(tmp_path, data, spec):
     value = plain(load(spec).root)
@@ -103,9 +101,7 @@ def test_mutated_structures(tmp_path, data, spec):
     run(path, text.count("\n"))
 
 
-@settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.data(), st.sampled_from(SPECS))
 def test_mutated_texts(tmp_path, data, spec):
     text = spec.read_text()

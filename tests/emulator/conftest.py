@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from flowspec.emulator.api.service import Service
+from flowspec.emulator.errors import EmrError
 from flowspec.emulator.state import clock, lifecycle, paths
 from flowspec.emulator.state.store import Store
 from flowspec.facts import states
@@ -22,7 +23,7 @@ from flowspec.facts import states
 ROOT_WARNING = "warning: the emulator runs as root, and so does every step; start it as an ordinary user\n"
 MASTER = {"InstanceRole": "MASTER", "InstanceType": "m5.xlarge", "InstanceCount": 1}
 CORE = {"InstanceRole": "CORE", "InstanceType": "m5.xlarge", "InstanceCount": 2}
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 def request(
@@ -114,8 +115,10 @@ class Emr:
         for summary in self.call("ListClusters")["Clusters"]:
             if summary["Status"]["State"] in states.OPEN:
                 ids = [summary["Id"]]
-                self.call("SetTerminationProtection", JobFlowIds=ids, TerminationProtected=False)
-                self.call("TerminateJobFlows", JobFlowIds=ids)
+                # It may have begun to end by itself since it was listed.
+                with contextlib.suppress(EmrError):
+                    self.call("SetTerminationProtection", JobFlowIds=ids, TerminationProtected=False)
+                    self.call("TerminateJobFlows", JobFlowIds=ids)
         for folder in (self.home / "clusters").glob("*"):
             with (folder / "worker.lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)

@@ -190,7 +190,7 @@ def test_a_stranger_with_the_number_of_a_step_is_not_killed(tmp_path):
         assert stranger.poll() is None
         note.write_text(f"{stranger.pid} {processes.identity(stranger.pid)}\n")
         processes.kill_noted(note)
-        assert stranger.wait(10) == -signal.SIGKILL
+        assert stranger.wait(60) == -signal.SIGKILL
     finally:
         stranger.kill()
         stranger.wait()

@@ -35,7 +35,7 @@ def run(script="true", service=None, **members):
 def python(home, code, **options):
     """Runs code in a process of its own, which has one thread."""
     words = [sys.executable, "-c", PRELUDE + textwrap.dedent(code), str(home)]
-    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True, **options).stdout
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True, **options).stdout
 
 
 def arguments(pid):

@@ -181,7 +181,7 @@ def test_kills_at_random_leave_the_truth_and_nothing_else(emr, tmp_path, monkeyp
     killed = bombard(load, choose)
     sys.stdout.write(f"killed {killed}\n")
     for command_line in load.command_lines:
-        command_line.wait(30)
+        command_line.wait(120)
     check_states(emr)
     check_outputs(emr, load.outputs, whole)
     with contextlib.closing(sqlite3.connect(paths.database(emr.home))) as store:
@@ -196,7 +196,7 @@ def test_kills_at_random_leave_the_truth_and_nothing_else(emr, tmp_path, monkeyp
 def bombard(load, choose):
     """Kills until it is enough, with new work as old ends; then waits for the rest. Gives the kills by kind."""
     killed = {}
-    deadline = time.monotonic() + 30 + KILLS
+    deadline = time.monotonic() + 120 + 5 * KILLS  # 20 s for the 40 of a usual run, on two busy cores
     while sum(killed.values()) < KILLS:
         assert time.monotonic() < deadline, killed
         alive = load.alive()
@@ -253,7 +253,7 @@ def check_outputs(emr, outputs, whole):
 
 
 def until_none_is_left(emr):
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while left := living(emr.home):
         assert time.monotonic() < deadline, left
         time.sleep(0.05)

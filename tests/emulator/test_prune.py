@@ -98,7 +98,7 @@ def test_two_at_once_and_a_worker_beside_them(emr):
     alive = emr.run(bash("sleep 0.5"), keep_alive=True)
     command = [sys.executable, "-m", "flowspec", "emulator", "prune", "--older-than", "0", "--format", "json"]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    removed = [json.loads(process.communicate(timeout=20)[0])["clusters"] for process in both]
+    removed = [json.loads(process.communicate(timeout=60)[0])["clusters"] for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert sum(removed) <= 4
     prune(emr.home, 0)

@@ -45,9 +45,13 @@ def test_a_transient_cluster_runs_its_steps_in_order_and_ends(emr, tmp_path):
 
 
 def test_a_trivial_step_takes_little_more_than_its_processes(emr):
-    start = time.monotonic()
-    emr.until_ended(emr.run(bash("true")))
-    assert time.monotonic() - start < 3  # about 0.2 on a free machine; tests share theirs
+    def take():
+        start = time.monotonic()
+        emr.until_ended(emr.run(bash("true")))
+        return time.monotonic() - start
+
+    # About 0.2 on a free machine. The least of several: the other tests only ever add to it.
+    assert min(take() for _ in range(3)) < 3
 
 
 def test_a_cluster_without_steps_ends_by_itself(emr):
@@ -80,10 +84,14 @@ def test_a_step_inherits_neither_the_lock_nor_the_store(emr, tmp_path):
 def test_a_keep_alive_cluster_waits_and_takes_new_steps_at_once(emr, tmp_path):
     cluster_id = emr.until(emr.run(keep_alive=True), "WAITING")
     assert emr.reason(cluster_id) == ("", "Cluster ready to run steps.")
-    start = time.time()
-    emr.add(cluster_id, bash(f"date +%s.%N >{tmp_path}/ran"))
-    emr.until_steps(cluster_id, "COMPLETED")
-    assert float((tmp_path / "ran").read_text()) - start < 1  # 0.03 on a free machine
+    waited = []
+    for number in range(1, 4):
+        start = time.time()
+        emr.add(cluster_id, bash(f"date +%s.%N >{tmp_path}/ran"))
+        emr.until_steps(cluster_id, *["COMPLETED"] * number)
+        waited.append(float((tmp_path / "ran").read_text()) - start)
+    # 0.03 on a free machine. The least of several: the other tests only ever add to it.
+    assert min(waited) < 1
     emr.until(cluster_id, "WAITING")
     assert emr.reason(cluster_id) == ("", "Cluster ready after last step completed.")
 
@@ -100,7 +108,8 @@ def test_a_waiting_worker_burns_no_cpu(emr):
         pytest.skip("looks at CPU times in /proc")
     before = cpu()
     time.sleep(1)
-    assert cpu() - before <= 2  # hundredths of a second
+    # Hundredths of a second: none on a free machine, and a worker that spins has 25 even on a quarter of a core.
+    assert cpu() - before <= 10
 
 
 def worker_pid(emr, cluster_id):
@@ -222,11 +231,12 @@ def test_terminating_a_cluster_ends_the_running_step_and_all_it_started(emr, tmp
 
 
 def gone(pid):
-    for _ in range(500):
-        if gone_now(pid):
-            return True
+    deadline = time.monotonic() + 60
+    while not gone_now(pid):
+        if time.monotonic() > deadline:
+            return False
         time.sleep(0.01)
-    return False
+    return True
 
 
 def is_zombie(pid):
@@ -487,6 +497,7 @@ def test_room_is_set_aside_whole_or_not_at_all(tmp_path):
 
 def test_a_transient_cluster_waits_a_moment_for_its_first_step(emr, tmp_path):
     """mrjob makes a cluster, tags it, and only then adds its steps."""
+    emr.service.time_scale = 0.05  # the moment is 100 s
     cluster_id = emr.run()
     time.sleep(1)
     assert emr.state(cluster_id) == "STARTING"
@@ -495,7 +506,7 @@ def test_a_transient_cluster_waits_a_moment_for_its_first_step(emr, tmp_path):
     emr.until_ended(cluster_id)
     assert (tmp_path / "ran").exists()
     assert emr.reason(cluster_id)[0] == "ALL_STEPS_COMPLETED"
-    assert time.monotonic() - began < lifecycle.FIRST_STEP_SECONDS - 1, "the step does not wait for the moment to pass"
+    assert time.monotonic() - began < 90, "the step does not wait for the moment to pass"
 
 
 def test_the_moment_passes_and_is_scaled(home):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from flowspec.facts.api_model import _model, input_shape, mismatches, output_shape, problems
+from flowspec.facts.api_model import input_shape, mismatches, output_shape, problems, service_model
 
 GOOD = {
     "Name": "flow",
@@ -103,7 +103,7 @@ def test_the_sdk_refuses_exactly_what_the_walker_says_it_does():
 def test_a_user_without_a_home(monkeypatch):
     monkeypatch.delenv("HOME")
     monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
-    assert "RunJobFlow" in _model.__wrapped__()["operations"]
+    assert "RunJobFlow" in service_model.__wrapped__()["operations"]
 
 
 def test_the_shapes_are_those_that_botocore_itself_reads():

@@ -170,7 +170,7 @@ def some_requests():
     )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(some_requests() | values(input_shape()), st.booleans())
 @example({"Name": "", "Instances": {}, "Steps": [{"Name": "", "HadoopJarStep": {"Jar": "\0\x1b"}}]}, False)
 @example({"Name": "", "Instances": {}, "Steps": [{"Name": "", "HadoopJarStep": {"Jar": "a" * 300}}]}, False)

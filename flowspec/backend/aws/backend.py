@@ -8,12 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flowspec.backend.aws.client import Emr, Endpoint, connect_aws
-from flowspec.backend.aws.logs import Logs, shipped_logs
 from flowspec.facts.backends import BackendName
 from flowspec.facts.rates import RATES
 from flowspec.plan.changes import Assessment
 
 if TYPE_CHECKING:
+    from flowspec.backend.aws.logs import Logs
     from flowspec.plan.changes import Plan
     from flowspec.plan.cluster import Cluster
     from flowspec.plan.findings import Finding
@@ -87,6 +87,8 @@ class AwsBackend:
 
     def logs(self, emr: Emr, cluster: Cluster) -> Logs:
         """Returns the reader of the logs that EMR ships to S3."""
+        from flowspec.backend.aws.logs import shipped_logs
+
         return shipped_logs(emr, cluster)
 
     def fidelity(self, emr: Emr, cluster: Cluster) -> None:  # noqa: ARG002 - the Protocol's

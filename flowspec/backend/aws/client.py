@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,6 +54,9 @@ _READ_ATTEMPTS = 5
 # repeats neither.
 _READ_AGAIN_AFTER = (0.1, 0.3, 1.0, 3.0)
 
+
+# Clients may be used by several threads; sessions, by which they are made, may not (boto3's guide on sessions).
+_MAKING = threading.Lock()
 
 Ask: TypeAlias = "Callable[..., dict[str, Any]]"
 """Calls an operation of a service by its name, with boto3's parameters. Raises FlowspecError and ServiceError."""
@@ -200,7 +204,7 @@ class Emr:
         same endpoint; `timeout` and `attempts` are those of `s3`.
         """
         client = self.s3(timeout=timeout, attempts=attempts) if service == "s3" else None
-        with translated(service), _endpoint_url_checked():
+        with translated(service), _endpoint_url_checked(), _MAKING:
             client = client or self._session().create_client(
                 service,
                 region_name=region or self.region,
@@ -225,7 +229,7 @@ class Emr:
 
         `timeout` is how many seconds it waits for a connection, and for each answer; 60 is botocore's own.
         """
-        with translated("S3"), _endpoint_url_checked():
+        with translated("S3"), _endpoint_url_checked(), _MAKING:
             url = os.environ.get("AWS_ENDPOINT_URL_S3") or self.endpoint.endpoint_url
             # Path addressing only for endpoints of one's own: there are no bucket names in their DNS.
             style = {"addressing_style": "path"} if url else {}
@@ -282,12 +286,19 @@ def session_of(endpoint: Endpoint, session: Any = None) -> Any:
     from botocore.session import Session
 
     with translated("connect"):
-        found = session._session if session else Session(profile=endpoint.profile)
+        found = session._session if session else _with_fast_loader(Session(profile=endpoint.profile))
         if endpoint.keys and not session:
             found.set_credentials(*endpoint.keys)
         if found.get_credentials() is None:
             raise _no_credentials()
         return found
+
+
+def _with_fast_loader(session: Any) -> Any:
+    from flowspec.backend.aws.models.loader import ModelLoader
+
+    session.register_component("data_loader", ModelLoader(session.get_component("data_loader")))
+    return session
 
 
 def regions() -> dict[str, str]:

@@ -1,65 +1,18 @@
-"""Shares the list of an EMR's clusters, and the loop that follows them, among the threads that work on many flows."""
+"""Shares the loop that follows clusters among the threads that work on many flows."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Generator, Hashable
-from concurrent.futures import Future
+from collections.abc import Callable, Collection, Generator
 from queue import Empty, SimpleQueue
 from threading import Event as Flag
 from threading import Lock, Thread
-from typing import Any, Generic, TypeVar
 
 from flowspec.backend.aws.client import Emr, Endpoint
 from flowspec.backend.aws.events import Ended, Unreachable
 from flowspec.backend.aws.watch import Event, Fleet, Watch, watch
 from flowspec.plan.changes import Plan
 from flowspec.plan.cluster import WATCH_TAG
-
-Answer = TypeVar("Answer")
-
-# The two calls that look for a flow's cluster among all that an account runs. What is read of a cluster that was
-# found is asked for once anyway.
-_SHARED = frozenset({"ListClusters", "DescribeCluster"})
-
-
-class Answers(Generic[Answer]):
-    """Caches answers for many threads: the first one asks, the others wait for its answer, or its exception."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._known: dict[Hashable, Future[Answer]] = {}
-
-    def of(self, question: Hashable, ask: Callable[[], Answer]) -> Answer:
-        """Returns the answer to a question, which `ask` gets if it was not asked before."""
-        with self._lock:
-            known = self._known.get(question)
-            answer = known or self._known.setdefault(question, Future())
-        if known is None:
-            try:
-                answer.set_result(ask())
-            except BaseException as error:  # noqa: BLE001 - raised below, and in the threads that wait for the answer
-                answer.set_exception(error)
-        return answer.result()
-
-
-class SharedReads(Emr):
-    """A connection that sends each ListClusters and DescribeCluster once, and answers from then on what came back.
-
-    For plans that are made at one moment, from any number of threads: a call that is under way is waited for, not sent
-    again. What is planned later, and all that changes something, needs the connection itself. An error is shared, too.
-    """
-
-    def __init__(self, emr: Emr) -> None:
-        super().__init__(emr.endpoint, emr._reader, emr._creator, emr._session)
-        self._emr = emr
-        self._answers: Answers[dict[str, Any]] = Answers()
-
-    def call(self, operation: str, **params: Any) -> dict[str, Any]:
-        """Calls an operation that may safely be repeated, unless the same was called before."""
-        if operation not in _SHARED:
-            return self._emr.call(operation, **params)
-        return self._answers.of((operation, repr(sorted(params.items()))), lambda: self._emr.call(operation, **params))
 
 
 class SharedWatch:

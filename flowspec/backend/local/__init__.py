@@ -1,1 +1,1 @@
-"""The embedded EMR as a backend: `backend` (the Protocol's methods), `logs` (live files), `fidelity`, `home`."""
+"""The embedded EMR as a backend: `backend` (the Protocol's methods), `logs` (live files), `fidelity`."""

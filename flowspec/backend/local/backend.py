@@ -11,7 +11,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from flowspec.backend.aws.client import Emr, Endpoint
-from flowspec.backend.local.home import home_of
 from flowspec.facts.backends import BackendName
 from flowspec.facts.rates import Rate
 
@@ -114,7 +113,7 @@ class LocalBackend:
         """Reports which parts of a run were executed and which were simulated."""
         from flowspec.backend.local.fidelity import fidelity_of
 
-        return fidelity_of(emr, cluster)
+        return fidelity_of(emr, home_of(emr.endpoint), cluster)
 
 
 def connect_to(service: Service, endpoint: Endpoint) -> Emr:
@@ -129,6 +128,13 @@ def _located(emr: Emr, uri: str) -> Path:
     from flowspec.emulator.state.paths import resolve_uri, s3_root
 
     return resolve_uri(s3_root(home_of(emr.endpoint)), uri)
+
+
+def home_of(endpoint: Endpoint) -> Path:
+    """Returns the folder of the state of an endpoint's embedded EMR."""
+    from flowspec.emulator.state.paths import home
+
+    return endpoint.home or home()
 
 
 BACKEND = LocalBackend()

@@ -7,9 +7,9 @@ import shutil
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowspec.backend.local.home import home_of
 from flowspec.engines import HONOURED, engine_of, jvm, unsupported
 from flowspec.facts.pythons import python_of
 from flowspec.facts.releases import UNKNOWN, applications
@@ -97,11 +97,10 @@ def _ignored(configurations: Sequence[Mapping[str, Any]], counting: Collection[s
         yield f"configurations without effect on this machine: {', '.join(ignored)}"
 
 
-def fidelity_of(emr: Emr, cluster: Cluster) -> LocalFidelity:
-    """Reads from the embedded EMR what of a run was executed."""
+def fidelity_of(emr: Emr, home: Path, cluster: Cluster) -> LocalFidelity:
+    """Reads from the embedded EMR, whose files are in `home`, what of a run was executed."""
     from flowspec.emulator.state.paths import bootstrap_folder
 
-    home = home_of(emr.endpoint)
     raw = emr.call("DescribeCluster", ClusterId=cluster.id)["Cluster"]
     names = (engine_of(step.jar, step.main_class or None, step.args) for step in cluster.steps if step.started)
     engines = Counter(filter(None, names))

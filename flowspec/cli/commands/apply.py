@@ -92,25 +92,28 @@ def command(  # noqa: PLR0917 - click passes options by name
         following = Following(detach, timeout, on_interrupt, lock_timeout, skip_preflight, allow_commands)
         return apply_specs(paths, selects, following, jobs=jobs, prune=prune, yes=yes, format_=format_, **options)
     (spec,) = paths
-    from flowspec.backend.aws.runs.relaunch import Launches
     from flowspec.backend.aws.submission.apply import apply
-    from flowspec.cli.follow import follow, print_detached, print_rerun_hint
     from flowspec.pipeline import refuse_wrong
     from flowspec.report import plans
 
-    made, emr, again, preflight, flow = _made(spec, options)
+    made, emr, again, preflight, flow, reads = _made(spec, options)
     if not (skip_preflight or made.blocked):
         made = looked_ahead(made, preflight)
     # Without what blocks it: apply raises that as its error.
     eprint_report(plans.as_text(replace(made, blocked="")), level=Level.PROGRESS)
     refuse_wrong(made)
-    note_renamed(made, emr)
+    note_renamed(made, reads)
     notify = partial(eprint, secrets=made.secrets)
     applied = apply(made, emr, replan=again and partial(_shown, again), lock_timeout=lock_timeout, notify=notify)
     eprint(f"{'joined' if applied.joined else 'started'} cluster {applied.cluster_id}")
     chosen = Chosen(emr, applied.cluster_id, made.secrets, steps=applied.steps)
     if detach:
+        from flowspec.cli.detached import print_detached
+
         return print_detached(chosen, format_, joined=applied.joined)
+    from flowspec.backend.aws.runs.relaunch import Launches
+    from flowspec.cli.follow import follow, print_rerun_hint
+
     launches = Launches(made, emr, notify)
     code = follow(
         chosen,

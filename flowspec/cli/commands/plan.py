@@ -76,11 +76,11 @@ def command(  # noqa: PLR0917 - click passes options by name
     if offline:
         made = planned_offline(spec, **options)
     elif out:
-        (made, _, _, look, _), text = plan_to_save(spec, **options)
+        (made, _, _, look, *_), text = plan_to_save(spec, **options)
         made = look(made) if preflight else made
         out.write_text(text, "utf-8")
     else:
-        made, _, _, look, _ = planned(spec, **options)
+        made, _, _, look, *_ = planned(spec, **options)
         made = look(made) if preflight else made
     show = {"text": plans.as_text, "json": plans.as_json, "markdown": plans.as_markdown}[format_]
     print_result(show(made))

@@ -11,15 +11,7 @@ import click
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, Chosen, choose_one, is_spec
-from flowspec.cli.options import (
-    DETACH,
-    LOCK_TIMEOUT,
-    SPEC_PATH,
-    STAGING,
-    WATCHING,
-    compose_options,
-    output_format,
-)
+from flowspec.cli.options import DETACH, LOCK_TIMEOUT, SPEC_PATH, STAGING, WATCHING, compose_options, output_format
 from flowspec.cli.output import eprint, print_result, print_warnings
 from flowspec.cli.specs import job_flow
 

@@ -18,6 +18,7 @@ from flowspec.errors import ServiceError
 from flowspec.plan.cluster import Cluster
 from flowspec.plan.sensitive import known_secrets
 from flowspec.plan.steps import HISTORY_LIMIT
+from flowspec.report.command_lines import command_line
 from flowspec.report.page.baseline import find_baseline
 from flowspec.report.page.bootstrap import read_bootstrap
 from flowspec.report.page.details import LogReader, Notes, choose_steps
@@ -27,7 +28,6 @@ from flowspec.report.page.paid import Cost, cost_so_far
 from flowspec.report.page.run_facts import RUNNING, RunFacts
 from flowspec.report.page.timeline import spans_of
 from flowspec.report.page.view import run_view
-from flowspec.report.runs import command_line
 
 
 @dataclass(frozen=True, slots=True)

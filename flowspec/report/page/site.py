@@ -15,7 +15,7 @@ from itertools import islice
 from flowspec.backend.aws.client import Emr, Endpoint
 from flowspec.backend.aws.logs import NAMES, logs_of
 from flowspec.backend.aws.observe import describe, summaries
-from flowspec.backend.aws.shared import Answers
+from flowspec.backend.aws.reads import Answers
 from flowspec.backend.local.backend import connect_to
 from flowspec.document.escaping import harmless, visible
 from flowspec.document.masking import mask_bytes, reach

@@ -37,7 +37,7 @@ def s3(emr):
 
 @pytest.fixture
 def logs(emr, s3):
-    return shipped_logs(emr, CLUSTER, timeout=1)
+    return shipped_logs(emr, CLUSTER, timeout=20)
 
 
 def read(logs):
@@ -76,8 +76,9 @@ FAULTS = {
 
 
 @pytest.mark.parametrize(("fault", "says", "remedy"), FAULTS.values(), ids=FAULTS)
-def test_a_log_that_cannot_be_read(faulty_s3, logs, fault, says, remedy):
+def test_a_log_that_cannot_be_read(faulty_s3, emr, s3, fault, says, remedy):
     faulty_s3(fault)
+    logs = shipped_logs(emr, CLUSTER, timeout=1 if fault == "silent" else 20)
     with pytest.raises(ServiceError, match=rf"^GetObject: ({says})") as caught:
         read(logs)
     assert URI in caught.value.message
@@ -86,9 +87,10 @@ def test_a_log_that_cannot_be_read(faulty_s3, logs, fault, says, remedy):
         logs.tail("s-1", "stdout", 10)
 
 
-def test_a_slow_s3_is_only_slow(faulty_s3, logs):
+def test_a_slow_s3_is_only_slow(faulty_s3, emr, s3):
+    """Each piece comes in time, and all of them take longer than that."""
     assert faulty_s3("slow").seen == []
-    assert read(logs) == LOG
+    assert read(shipped_logs(emr, CLUSTER, timeout=2)) == LOG
 
 
 @pytest.mark.parametrize(

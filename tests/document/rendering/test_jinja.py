@@ -154,7 +154,7 @@ def shown(value):
     return None if value is None else repr(value)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(TEMPLATES, st.fixed_dictionaries({"a": DATA, "b": DATA, "cc": DATA}, optional={"items": DATA}))
 @example("{{{ a }}", {"a": 1, "b": 2, "cc": 3})
 @example("{{ a.items }}", {"a": {"items": 1}, "b": 2, "cc": 3})

@@ -43,7 +43,7 @@ def of_python(pattern):
     return re.compile(re.sub(r"\\.|\$", lambda one: r"\Z" if one[0] == "$" else one[0], pattern), re.ASCII)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(PATTERNS, TEXTS)
 def test_it_finds_what_re_finds(pattern, text):
     found = of_python(pattern).search(text)
@@ -52,7 +52,7 @@ def test_it_finds_what_re_finds(pattern, text):
         assert compile_pattern(pattern).search(text).text == found[0]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(PIECES.filter(lambda one: one != "|"), min_size=1, max_size=4).map("".join), TEXTS, st.integers(0, 3))
 def test_it_replaces_what_re_replaces(pattern, text, count):
     replacement = r"<\g<0>é\\\n>"

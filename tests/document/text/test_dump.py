@@ -1,5 +1,5 @@
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flowspec.document.rendering.render import render
@@ -19,7 +19,6 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(VALUES)
 def test_both_kinds_of_readers_read_back_what_was_written(value):
     text = dump(value)

@@ -97,7 +97,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(KEYS, VALUES, min_size=1, max_size=4), st.randoms(use_true_random=False), st.booleans())
 def test_any_document_is_kept_or_left_alone(data, chance, by_pyyaml):
     text = yaml.safe_dump(data, sort_keys=False, width=40) if by_pyyaml else dump({"flowspec": "v1", **data})

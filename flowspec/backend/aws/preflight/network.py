@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from flowspec.backend.aws.client import Ask, Emr
+from flowspec.backend.aws.preflight.ahead import AT_ONCE, Ahead
 from flowspec.backend.aws.preflight.refusals import reason
 from flowspec.errors import FlowspecError
 from flowspec.plan.changes import Plan
@@ -24,18 +26,27 @@ _GROUPS = {
 
 def network_findings(emr: Emr, plan: Plan) -> list[Finding]:
     """Checks what a new cluster needs of EC2; a call for each kind of thing that the request names."""
-    ask, instances = emr.ask("ec2"), plan.request.get("Instances", {})
+    instances = plan.request.get("Instances", {})
     others = [subnet for one in plan.fallback for subnet in _named_subnets(one.get("Instances", {}))]
-    subnets, found = _subnets(ask, instances, others)
-    found += _key_findings(ask, instances)
-    found += _group_findings(ask, instances, subnets)
-    return [*found, *_type_findings(ask, instances, subnets, emr.region)]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        ask = Ahead(emr.ask("ec2"), pool)
+        if instances.get("Ec2KeyName"):
+            ask.begin("DescribeKeyPairs", **_filtered("key-name", [instances["Ec2KeyName"]]))
+        if groups := _named_groups(instances):
+            ask.begin("DescribeSecurityGroups", **_filtered("group-id", groups))
+        subnets, found = _subnets(ask, instances, others)
+        found += _key_findings(ask, instances)
+        found += _group_findings(ask, instances, subnets)
+        return [*found, *_type_findings(ask, instances, subnets, emr.region)]
 
 
 def _described(ask: Ask, operation: str, member: str, filter_: str, values: Iterable[str]) -> list[dict[str, Any]]:
     """The things that there are of those named: with a filter, the missing ones are no error."""
-    answer = ask(operation, Filters=[{"Name": filter_, "Values": list(values)}])
-    return list(answer.get(member, ()))
+    return list(ask(operation, **_filtered(filter_, values)).get(member, ()))
+
+
+def _filtered(filter_: str, values: Iterable[str]) -> dict[str, Any]:
+    return {"Filters": [{"Name": filter_, "Values": list(values)}]}
 
 
 def _named_subnets(instances: _Params) -> list[str]:
@@ -101,12 +112,18 @@ def _key_findings(ask: Ask, instances: _Params) -> list[Finding]:
     return [_presence(subject, bool(there), ("Instances", "Ec2KeyName"), name)]
 
 
-def _group_findings(ask: Ask, instances: _Params, subnets: Sequence[_Params]) -> list[Finding]:
-    """The security groups: each exists, in the network of the subnets."""
+def _named_groups(instances: _Params) -> dict[str, str]:
+    """The security groups, each with the member of Instances that names it."""
     named: dict[str, str] = {}
     for member in _GROUPS:
         value = instances.get(member, ())
         named |= dict.fromkeys([value] if isinstance(value, str) else value, member)
+    return named
+
+
+def _group_findings(ask: Ask, instances: _Params, subnets: Sequence[_Params]) -> list[Finding]:
+    """The security groups: each exists, in the network of the subnets."""
+    named = _named_groups(instances)
     if not named:
         return []
     try:

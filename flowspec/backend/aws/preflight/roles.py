@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeAlias
 
-from flowspec.backend.aws.client import Ask, Emr
+from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.preflight.ahead import AT_ONCE, Ahead
 from flowspec.backend.aws.preflight.refusals import reason
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.plan.changes import Plan
@@ -32,9 +34,26 @@ _ROLES = (
 
 def role_findings(emr: Emr, plan: Plan) -> list[Finding]:
     """Checks the roles that a new cluster gets."""
-    params = plan.request
-    ask = emr.ask("iam")
-    caller = _caller(emr)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        caller = pool.submit(_caller, emr)
+        ask = Ahead(emr.ask("iam"), pool)
+        _begin(ask, plan.request)
+        return _findings(ask, plan.request, caller.result())
+
+
+def _begin(ask: Ahead, params: Mapping[str, Any]) -> None:
+    """Sends the calls that do not depend on who the caller is."""
+    for role in {params[member] for member, _, _ in _ROLES if params.get(member)}:
+        if not role.startswith("arn:"):
+            ask.begin("GetRole", RoleName=_name(role))
+    profile = params.get("JobFlowRole", "arn:")
+    if not profile.startswith("arn:"):
+        ask.begin("GetInstanceProfile", InstanceProfileName=_name(profile))
+    if params.get("ServiceRole") and not _has_tag(params):
+        ask.begin("ListAttachedRolePolicies", RoleName=_name(params["ServiceRole"]))
+
+
+def _findings(ask: Ahead, params: Mapping[str, Any], caller: str) -> list[Finding]:
     found: list[Finding] = []
     passed: _Passed = {}
     for member, word, service in _ROLES:
@@ -66,7 +85,7 @@ def _is_elsewhere(role: str, caller: str) -> bool:
 
 
 def _role_findings(  # noqa: PLR0917 - one role, and what is known of the caller
-    ask: Ask, role: str, path: Path, subject: str, service: str, caller: str, passed: _Passed
+    ask: Ahead, role: str, path: Path, subject: str, service: str, caller: str, passed: _Passed
 ) -> Iterator[Finding]:
     """Yields what is found of a role; its ARN is added to `passed`."""
     if _is_elsewhere(role, caller):
@@ -108,7 +127,7 @@ def _trusts(document: Any, service: str) -> bool:
     return False
 
 
-def _profile_findings(ask: Ask, profile: str, caller: str, passed: _Passed) -> Iterator[Finding]:
+def _profile_findings(ask: Ahead, profile: str, caller: str, passed: _Passed) -> Iterator[Finding]:
     subject, path = f"job_flow_role {_name(profile)}", ("JobFlowRole",)
     if _is_elsewhere(profile, caller):
         yield Finding(Level.UNCHECKED, subject, "is of another account")
@@ -127,10 +146,14 @@ def _profile_findings(ask: Ask, profile: str, caller: str, passed: _Passed) -> I
         yield _trust_finding(role, subject, path, profile, "ec2.")
 
 
-def _tag_findings(ask: Ask, params: Mapping[str, Any]) -> Iterator[Finding]:
+def _has_tag(params: Mapping[str, Any]) -> bool:
+    return any((tag["Key"], tag.get("Value")) == MANAGED_POLICY_TAG for tag in params.get("Tags", ()))
+
+
+def _tag_findings(ask: Ahead, params: Mapping[str, Any]) -> Iterator[Finding]:
     """Yields a finding when the service role has the managed policy, and the request lacks the tag that it asks for."""
     key, value = MANAGED_POLICY_TAG
-    if any((tag["Key"], tag.get("Value")) == (key, value) for tag in params.get("Tags", ())):
+    if _has_tag(params):
         return
     try:
         answer = ask("ListAttachedRolePolicies", RoleName=_name(params["ServiceRole"]))
@@ -146,13 +169,15 @@ def _tag_findings(ask: Ask, params: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding(Level.WRONG, f"tag {key}", message, f"tags: {{{key}: {value!r}}}", ("Tags",))
 
 
-def _allowed_findings(ask: Ask, caller: str, passed: _Passed) -> Iterator[Finding]:
+def _allowed_findings(ask: Ahead, caller: str, passed: _Passed) -> Iterator[Finding]:
     """Yields whether the caller may submit and pass the roles on, by simulation of its policies."""
     principal = _principal(caller)
     if not passed or not principal:
         return
     questions = [("elasticmapreduce:RunJobFlow", ["*"], "")]
     questions += [("iam:PassRole", arns, service) for service, arns in passed.items()]
+    for question in questions:
+        ask.begin("SimulatePrincipalPolicy", **_simulation(principal, *question))
     for action, resources, service in questions:
         try:
             answer = ask("SimulatePrincipalPolicy", **_simulation(principal, action, resources, service))

@@ -20,8 +20,7 @@ from typing import Any
 from uuid import uuid4
 
 from flowspec.backend.aws.client import Emr
-from flowspec.backend.aws.observe import find_active, find_created, submitted_as
-from flowspec.backend.aws.submission.change import change_cluster
+from flowspec.backend.aws.observe import active_named, find_active, find_created, submitted_as
 from flowspec.backend.aws.submission.submit import submit_once
 from flowspec.errors import FlowspecError
 from flowspec.facts.api_model import problems
@@ -80,6 +79,8 @@ def apply(
     if plan.joins:
         return Applied(plan.joins, joined=True, steps=plan.awaits)
     if plan.converges:
+        from flowspec.backend.aws.submission.change import change_cluster
+
         uploaded = upload(plan.uploads, emr, notify)
         steps = change_cluster(
             plan,
@@ -111,6 +112,8 @@ def apply(
 
 def upload(assets: Sequence[Asset], emr: Emr, notify: Callable[[str], None]) -> int:
     """Stages files, with a line for each; returns how many were sent. Raises as `Backend.stage` does."""
+    if not assets:
+        return 0
     uploaded = 0
     for asset, sent in emr.backend.stage(emr, assets, notify):
         uploaded += sent
@@ -216,6 +219,8 @@ def _settle(plan: Plan, cluster_id: str, emr: Emr) -> str:
     for or ours can't be ended: the message names the cluster that was started.
     """
     with _started_cluster_named(cluster_id, f"whether another apply of {plan.flow} was earlier is not known"):
+        if {one.id for one in active_named(emr, plan.request["Name"])} <= {cluster_id, plan.replaces}:
+            return cluster_id
         active = find_active(emr, plan.flow, plan.target, name=plan.request["Name"])
     rivals = [one for one in active if one.id != plan.replaces]
     if not rivals or rivals[0].id == cluster_id or cluster_id not in {one.id for one in rivals}:

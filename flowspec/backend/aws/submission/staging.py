@@ -15,8 +15,8 @@ from threading import Lock
 from typing import IO, TYPE_CHECKING, Any
 
 from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.reads import Answers
 from flowspec.backend.aws.s3 import s3_errors
-from flowspec.backend.aws.shared import Answers
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.facts.uris import split_s3
 from flowspec.plan.changes import Action, Plan

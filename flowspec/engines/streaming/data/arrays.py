@@ -26,9 +26,11 @@ _BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 _INVERSE_OF_31 = pow(31, -1, 1 << 32)
 _LONGEST_STRETCH = 1 << 20  # bytes whose keys are hashed together: more than the caches hold would be slower
 _COMPARE_SINGLY_FROM = 64  # bytes that lines have in common, from where they are compared one by one
+_HASH_SINGLY_FROM = 256  # bytes of a line: hashing each eighth of them takes 3 ns, looking up the rest of one 500 ns
 _BYTE = 1 << 8
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 _WORD = 8
+_GOLDEN = 0x9E3779B97F4A7C15  # 2**64 / 1.618, the usual factor of multiplicative hashing
 _LF, _TAB = 10, 9
 _ABOVE_LF = bytes(range(_LF + 1, 256))
 _SHORT = 128  # from here on the length of a Text takes more than one byte
@@ -152,23 +154,43 @@ def _starts(ends: Any) -> Any:
     return _numpy.concatenate(([0], ends[:-1] + 1))
 
 
-def hash_partitions(block: bytes, reduces: int) -> list[int]:
-    """Returns where HashPartitioner sends the key of each line. Needs numpy."""
-    partitions: list[int] = _Lines(block).hash_partitions(reduces).tolist()
-    return partitions
+def count_distinct(text: bytes, numbers: list[int]) -> tuple[bytes, list[int]] | None:
+    """Returns the different lines of a text and how often each came: first ones as `numbers` say, others once.
+
+    None without numpy, or where two different lines have one hash. Measured on 20 MiB of words, 4 MiB at a time: 0.33 s
+    of CPU, and 0.85 s for a `Counter`; on 12-byte lines, of which one in 28 is different, 0.29 and 0.57 s.
+    """
+    if _numpy is None or not text:
+        return None
+    lines = _Lines(text)
+    weights = _numpy.ones(len(lines.starts), _numpy.int64)
+    weights[: len(numbers)] = numbers
+    totals = lines.add_up(weights)
+    if totals is None:
+        return None
+    kept = totals > 0
+    distinct: bytes = _bytes(text)[_numpy.repeat(kept, lines.lengths + 1)].tobytes()
+    return distinct, totals[kept].tolist()
 
 
 @dataclass(frozen=True, slots=True)
 class SortedLines:
     """Lines in the order of their bytes, partition by partition, each with its TAB.
 
-    `borders` are the offsets in `text` where the partitions begin, and its end; `weight` is what keys and
-    values take when serialized.
+    `borders` are the offsets in `text` where the partitions begin, and its end, `line_borders` the same in lines;
+    `weight` is what keys and values take when serialized.
     """
 
     text: memoryview
     borders: list[int]
+    line_borders: list[int]
     weight: int
+    order: Any
+
+    def arrange(self, values: list[int]) -> list[int]:
+        """Returns values of the lines, given in the order that these had before they were sorted."""
+        arranged: list[int] = _numpy.array(values)[self.order].tolist()
+        return arranged
 
 
 def sort_lines(text: bytes, reduces: int) -> SortedLines | None:
@@ -194,9 +216,12 @@ class _Lines:
         self.starts = _starts(self.ends)
         self.lengths = self.ends - self.starts
         self.longest = int(self.lengths.max())
-        self._key_ends = self._find_key_ends(_numpy.flatnonzero(array == _TAB)) if b"\t" in text else self.ends
 
-    def _find_key_ends(self, tabs: Any) -> Any:
+    @functools.cached_property
+    def _key_ends(self) -> Any:
+        tabs = _numpy.flatnonzero(_bytes(self._text) == _TAB)
+        if not len(tabs):
+            return self.ends
         if len(tabs) == len(self.ends) and (self.starts <= tabs).all() and (tabs < self.ends).all():
             return tabs  # one in each line
         following = _numpy.append(tabs, len(self._text))[_numpy.searchsorted(tabs, self.starts)]
@@ -247,6 +272,54 @@ class _Lines:
             total = int((piece * powers[len(piece) - 1 :: -1]).sum(dtype=kind))
             value = (value * int(powers[len(piece)]) + total) & 0xFFFFFFFF
         return value
+
+    # -- which are equal
+
+    def add_up(self, weights: Any) -> Any:
+        """Returns for one of each set of equal lines the sum of their weights, and 0 for the others.
+
+        None where different lines have one hash. Sorted are the upper bits of hashes with the line's number behind, as
+        in `order`; lines with the same ones are compared, so that no hash is trusted.
+        """
+        bits = len(weights).bit_length()
+        columns = list(self._columns())
+        hashes = self.lengths.astype(_numpy.uint64)
+        for rows, words in columns:
+            # Multiplication carries upwards only: the upper half is brought down before the next.
+            hashes[rows] = ((hashes[rows] ^ _shifted(hashes[rows], 32)) + words) * _numpy.uint64(_GOLDEN)
+        ranked = _shifted(_shifted(hashes, bits), -bits) | _numpy.arange(len(weights), dtype=_numpy.uint64)
+        ranked.sort()
+        order = (ranked & _numpy.uint64((1 << bits) - 1)).astype(_numpy.intp)
+        ranked = _shifted(ranked, bits)
+        firsts = _numpy.flatnonzero(_numpy.append([True], ranked[1:] != ranked[:-1]))
+        first_of = _numpy.empty_like(order)
+        first_of[order] = _numpy.repeat(order[firsts], _numpy.diff(firsts, append=len(order)))
+        if (self.lengths != self.lengths[first_of]).any():
+            return None
+        for rows, words in columns:
+            whole = _numpy.zeros(len(order), _numpy.uint64)
+            whole[rows] = words
+            if (whole[first_of[rows]] != words).any():
+                return None
+        totals = _numpy.zeros(len(order), _numpy.int64)
+        totals[order[firsts]] = _numpy.add.reduceat(weights[order], firsts)
+        return totals
+
+    def _columns(self) -> Iterator[tuple[Any, Any]]:
+        """Yields the lines that have a word, and these words: the first, then the second ones.
+
+        Of long lines, what is behind the first words is one number: what lines of this process have the same for.
+        """
+        rows, starts, left = _numpy.arange(len(self.starts)), self.starts, self.lengths
+        yield slice(None), self._words(starts, left)
+        for _ in range(_WORD, min(self.longest, _HASH_SINGLY_FROM), _WORD):
+            more = _numpy.flatnonzero(left > _WORD)
+            rows, starts, left = rows[more], starts[more] + _WORD, left[more] - _WORD
+            yield rows, self._words(starts, left)
+        rows = rows[self.lengths[rows] > _HASH_SINGLY_FROM]
+        known: dict[bytes, int] = {}
+        rest = zip((self.starts[rows] + _HASH_SINGLY_FROM).tolist(), self.ends[rows].tolist(), strict=True)
+        yield rows, _numpy.array([known.setdefault(self._text[a:b], len(known)) for a, b in rest], _numpy.uint64)
 
     # -- in which order
 
@@ -320,9 +393,9 @@ class _Lines:
                 _windows(text, length)[places[rows]] = _windows(_bytes(self._text), length)[starts[rows]]
         text[ends - 1] = _LF
         text[(ends - 2)[bare]] = _TAB
-        lines = _numpy.cumsum(_numpy.bincount(partitions, minlength=reduces))
-        borders = [0, *_numpy.concatenate(([0], ends))[lines].tolist()]
-        return SortedLines(memoryview(text), borders, len(text) + self._extra_sizes())
+        lines = _numpy.append(0, _numpy.cumsum(_numpy.bincount(partitions, minlength=reduces)))
+        borders = _numpy.append(0, ends)[lines].tolist()
+        return SortedLines(memoryview(text), borders, lines.tolist(), len(text) + self._extra_sizes(), order)
 
     def _extra_sizes(self) -> int:
         """How many bytes more than one the lengths of keys and values take, all together (WritableUtils.writeVInt)."""

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from flowspec import Ended, FlowspecError, apply_all, find_orphans, plan_all, plan_on
 from flowspec.backend.aws.backend import AwsBackend
 from flowspec.backend.aws.client import Endpoint
-from flowspec.backend.aws.shared import SharedReads
+from flowspec.backend.aws.reads import SharedReads
 from flowspec.backend.local.backend import LocalBackend
 from flowspec.facts.api_model import problems
 from flowspec.fleet import Connections, work_on

@@ -12,8 +12,7 @@ from flowspec.backend.aws.runs.relaunch import Launches
 from flowspec.backend.aws.submission.apply import apply
 from flowspec.backend.aws.verdict import Outcome
 from flowspec.backend.aws.watch import watch
-from flowspec.backend.local.backend import connect_to
-from flowspec.backend.local.home import home_of
+from flowspec.backend.local.backend import connect_to, home_of
 from flowspec.cli.exits import Exit
 from flowspec.cli.follow import follow
 from flowspec.cli.locate import Chosen

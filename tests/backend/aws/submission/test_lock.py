@@ -21,6 +21,18 @@ def soon(seconds):
     time.sleep(seconds / 20)
 
 
+def wait_until(done):
+    deadline = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def has_stopped_renewing():
+    """True when the thread that renews a lock has ended: the lock is another's, or has expired."""
+    return "flowspec-lock" not in {one.name for one in threading.enumerate()}
+
+
 def held(emr, cluster_id):  # noqa: F811
     tags = emr.call("DescribeCluster", ClusterId=cluster_id)["Cluster"]["Tags"]
     return next((tag["Value"] for tag in tags if tag["Key"] == LOCK_TAG), "")
@@ -63,13 +75,12 @@ def test_an_expired_lock_is_taken_over_and_said_so(emr):  # noqa: F811
 
 
 def test_a_long_change_renews_its_lock(emr, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(lock, "LOCK_LASTS", timedelta(seconds=4.5))
+    monkeypatch.setattr(lock, "LOCK_LASTS", timedelta(seconds=9))
     cluster_id = running(emr, GROUPS)
     with locked(emr, cluster_id, sleep=lambda _: None) as mine:
         first = held(emr, cluster_id)
-        time.sleep(5)
+        wait_until(lambda: held(emr, cluster_id) != first)
         mine.check()
-        assert held(emr, cluster_id) != first
         with pytest.raises(Locked):
             locked(emr, cluster_id, sleep=lambda _: None).__enter__()
     assert held(emr, cluster_id) == ""
@@ -78,7 +89,7 @@ def test_a_long_change_renews_its_lock(emr, monkeypatch):  # noqa: F811
 @pytest.mark.parametrize("taken", [True, False], ids=["taken by another", "removed"])
 def test_a_change_whose_lock_was_lost_stops(emr, monkeypatch, taken):  # noqa: F811
     others = until(datetime.now(timezone.utc) + timedelta(minutes=5)) if taken else ""
-    monkeypatch.setattr(lock, "LOCK_LASTS", timedelta(seconds=1.5))
+    monkeypatch.setattr(lock, "LOCK_LASTS", timedelta(seconds=6))
     cluster_id = running(emr, GROUPS)
     wanted = changed(changed(GROUPS, group(1, "InstanceCount"), 5), ("StepConcurrencyLevel",), 4)
     plan = planned(wanted, observed(emr, cluster_id))
@@ -87,7 +98,7 @@ def test_a_change_whose_lock_was_lost_stops(emr, monkeypatch, taken):  # noqa: F
     def taken_over(operation):
         if operation == "ModifyInstanceGroups":
             put(emr, cluster_id, others) if others else unlock(emr, cluster_id)
-            time.sleep(1)
+            wait_until(has_stopped_renewing)
 
     with pytest.raises(Locked, match=r"was lost while it was being changed|has expired"):
         apply(plan, emr, notify=taken_over, sleep=lambda _: None)
@@ -104,7 +115,7 @@ def test_a_lock_that_can_not_be_renewed_ends_the_change(emr, monkeypatch):  # no
 
     with locked(emr, cluster_id, sleep=lambda _: None) as mine:
         monkeypatch.setattr(lock, "_held", refused)
-        time.sleep(2.1)
+        wait_until(has_stopped_renewing)
         with pytest.raises(Locked, match="has expired"):
             mine.check()
 

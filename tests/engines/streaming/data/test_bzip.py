@@ -40,7 +40,7 @@ def read(path, block, **properties):
     return records, texts
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(TEXT, min_size=1, max_size=12), st.integers(1, 200))
 def test_every_line_is_in_exactly_one_split(tmp_path_factory, texts, block):
     path = tmp_path_factory.getbasetemp() / "a.bz2"
@@ -52,7 +52,7 @@ def test_every_line_is_in_exactly_one_split(tmp_path_factory, texts, block):
     assert [b"".join(line + b"\n" for _, line in split) for split in records] == found
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.binary(min_size=1, max_size=20), min_size=1, max_size=12), st.integers(1, 200))
 def test_every_record_with_a_delimiter_is_in_exactly_one_split(tmp_path_factory, texts, block):
     path = tmp_path_factory.getbasetemp() / "delimited.bz2"

@@ -3,16 +3,18 @@
 import random
 import resource
 import subprocess
+from collections import Counter
 from itertools import groupby
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flowspec.engines.streaming.data import arrays, collect, merge
 from flowspec.engines.streaming.data.collect import Collector, MapOutput, Shuffle
 from flowspec.engines.streaming.data.layout import Layout
+from flowspec.engines.streaming.data.linecounter import LineCounter
 from flowspec.engines.streaming.data.lines import GroupCounter
 from flowspec.engines.streaming.data.merge import Merge
 from flowspec.engines.streaming.hadoop.classes import TEXT
@@ -82,7 +84,7 @@ def small_sizes(monkeypatch):
     """Every limit is met by a few thousand lines."""
     for name, size in (("_DECIDED_AFTER", 1000), ("_MOST_COUNTED", 300), ("_LOOK_AGAIN_AFTER", 50_000)):
         monkeypatch.setattr(collect, name, size)
-    for name in ("_SMALLEST_CHUNK", "_LARGEST_CHUNK"):
+    for name in ("_SMALLEST_CHUNK", "_LARGEST_CHUNK", "_COUNTED_TOGETHER"):
         monkeypatch.setattr(collect, name, 20_000)
 
 
@@ -123,12 +125,33 @@ def test_a_word_count_of_many_words_is_spilled_in_runs(tmp_path, small_sizes):
     assert all(map_output.runs for map_output in map_outputs)
 
 
+@given(st.lists(st.sampled_from([b"", b"a", b"a\0", b"b" * 9, b"c" * 300, b"c" * 299 + b"d", b"\xff" * 8]), min_size=1))
+def test_lines_counted_with_numpy(lines):
+    arrays.load_numpy()
+    counter = LineCounter()
+    for start in range(0, len(lines), 3):
+        counter.add(b"".join(line + b"\n" for line in lines[start : start + 3]))
+        counter.count()
+    assert sorted(counter.items()) == sorted(Counter(lines).items())
+    assert (counter.counted, counter.size) == (len(lines), sum(len(line) + 1 for line in lines))
+
+
+def test_different_lines_with_one_hash_are_told_apart(monkeypatch):
+    arrays.load_numpy()
+    monkeypatch.setattr(arrays, "_GOLDEN", 0)
+    assert arrays.count_distinct(b"aa\naa\n", []) == (b"aa\n", [2])
+    assert arrays.count_distinct(b"aa\nab\naa\n", []) is None
+    counter = LineCounter()
+    counter.add(b"aa\nab\naa\n")
+    counter.count()
+    assert sorted(counter.items()) == [(b"aa", 2), (b"ab", 1)]
+
+
 KEYS = st.one_of(
     st.binary(max_size=6), st.text("ab\xe9", max_size=20).map(lambda text: b"common beginning" + text.encode())
 )
 
 
-@settings(deadline=None)  # numpy is imported in one of the runs
 @given(
     st.lists(st.tuples(KEYS, st.sampled_from([b"\t", b"\tv", b"\ta\tb", b"\t" + b"z" * 300])), min_size=1),
     st.booleans(),
@@ -185,7 +208,6 @@ VALUE = st.sampled_from([b"", b"a", b"v\tw", b"abcdefgh"])
 
 
 @pytest.mark.parametrize("together", [True, False])
-@settings(deadline=None)
 @given(st.lists(st.tuples(KEY, VALUE), min_size=1))
 def test_groups_counted_with_numpy(together, pairs):
     arrays.load_numpy()

@@ -1,0 +1,20 @@
+"""The end of `apply --detach`; without the modules that watch a run, which take 30 ms to import."""
+
+from __future__ import annotations
+
+from flowspec.cli.exits import Exit
+from flowspec.cli.locate import Chosen
+from flowspec.cli.output import eprint, print_result
+from flowspec.report.command_lines import command_line
+
+
+def print_detached(chosen: Chosen, format_: str, *, joined: bool) -> int:
+    """Prints the cluster's id, and how to re-attach to it; in JSON, also whether it was there before."""
+    if format_ == "json":
+        from flowspec.report.runs import as_json
+
+        print_result(as_json({"cluster": chosen.cluster_id, "joined": joined}))
+    else:
+        print_result(chosen.cluster_id)
+        eprint(f"detached; re-attach with: {command_line('wait', chosen.emr, chosen.cluster_id)}")
+    return Exit.OK

@@ -1,0 +1,58 @@
+"""Counts equal lines: each is kept once, with how often it came."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from flowspec.engines.streaming.data import arrays
+from flowspec.engines.streaming.data.lines import split_lines
+
+
+class LineCounter:
+    """The different lines that were `counted`, as one `text`, and the `numbers` of times that each came.
+
+    Blocks wait until there are enough of them to be counted together.
+    """
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forgets all lines."""
+        self.text = b""
+        self.numbers: list[int] = []
+        self.counted = 0  # lines, and
+        self.size = 0  # their bytes
+        self.waiting = 0  # bytes that are not counted yet
+        self._blocks: list[bytes] = []
+
+    def add(self, block: bytes) -> None:
+        """Takes a block of whole lines."""
+        self._blocks.append(block)
+        self.waiting += len(block)
+
+    def count(self) -> None:
+        """Counts the blocks that wait."""
+        if not self._blocks:
+            return
+        text = b"".join([self.text, *self._blocks])
+        self.size += self.waiting
+        self._blocks, self.waiting = [], 0
+        self.text, self.numbers = arrays.count_distinct(text, self.numbers) or _count(text, self.numbers)
+        self.counted = sum(self.numbers)
+
+    def repeated(self) -> bytes:
+        """Returns all lines, each as often as it came."""
+        return b"".join([(line + b"\n") * number for line, number in self.items()])
+
+    def items(self) -> zip[tuple[bytes, int]]:
+        """Returns each line, without its LF, and how often it came."""
+        return zip(split_lines(self.text), self.numbers, strict=True)
+
+
+def _count(text: bytes, numbers: list[int]) -> tuple[bytes, list[int]]:
+    """Does what `arrays.count_distinct` does."""
+    lines = split_lines(text)
+    counts = Counter(dict(zip(lines, numbers, strict=False)))
+    counts.update(lines[len(numbers) :])
+    return b"\n".join([*counts, b""]), list(counts.values())

@@ -1,0 +1,13 @@
+"""Command lines that an output suggests."""
+
+from __future__ import annotations
+
+from flowspec.backend.aws.client import Emr
+
+
+def command_line(verb: str, emr: Emr, cluster_id: str) -> str:
+    """Returns a command line for a cluster, with the options that reach its EMR."""
+    settings = {"region": emr.region, "profile": emr.endpoint.profile, "endpoint_url": emr.endpoint.endpoint_url}
+    used = {name: settings[name] for name in emr.backend.connection_settings}
+    options = [f"--{name.replace('_', '-')} {value}" for name, value in used.items() if value]
+    return " ".join(["flowspec", verb, cluster_id, *options])
