@@ -127,7 +127,7 @@ class Shape:
         return self._part("value")
 
     def _part(self, name: str) -> Shape:
-        """The shape of a part. Raises AttributeError, as botocore's shapes do, where this kind of shape has none."""
+        """Returns the shape of a part. Raises AttributeError, as botocore's shapes do, where a shape has none."""
         if name not in self.metadata:
             raise AttributeError(f"{self.type_name} {self.name} has no {name}")
         return self._shape(self.metadata[name])
@@ -153,37 +153,37 @@ def service_model() -> Mapping[str, Any]:
 
 
 def operations() -> Mapping[str, Any]:
-    """The operations of the model by their names."""
+    """Returns the operations of the model by their names."""
     found: Mapping[str, Any] = service_model()["operations"]
     return found
 
 
 @cache
 def shape_for(name: str) -> Shape:
-    """The shape of this name. Raises KeyError."""
+    """Returns the shape of this name. Raises KeyError."""
     return Shape(name, service_model()["shapes"], {})
 
 
 def input_shape(operation: str = "RunJobFlow") -> Shape:
-    """The shape of the parameters of `operation`. Raises KeyError."""
+    """Returns the shape of the parameters of `operation`. Raises KeyError."""
     return shape_for(operations()[operation]["input"]["shape"])
 
 
 def find_input_shape(operation: str) -> Shape | None:
-    """As `input_shape`, but None for an operation that the model does not have."""
+    """Returns what `input_shape` does, but None for an operation that the model does not have."""
     return input_shape(operation) if operation in operations() else None
 
 
 @cache
 def output_shape(operation: str) -> Shape | None:
-    """The shape of the answer to `operation`, None where that says nothing. Raises KeyError."""
+    """Returns the shape of the answer to `operation`, None where that says nothing. Raises KeyError."""
     output = operations()[operation].get("output")
     return shape_for(output["shape"]) if output else None
 
 
 @cache
 def output_members(operation: str) -> tuple[frozenset[str], tuple[str, ...]]:
-    """The members of the answer to `operation`, and those of them that EMR always sends, in the model's order.
+    """Returns the members of the answer to `operation`, and those of them that EMR always sends, in the model's order.
 
     Both are empty for an operation whose answer says nothing. Raises KeyError.
     """
@@ -195,7 +195,7 @@ def output_members(operation: str) -> tuple[frozenset[str], tuple[str, ...]]:
 def mismatches(
     value: Any, shape: Any, path: Path = (), types: Mapping[str, tuple[type, ...]] = CLIENT_TYPES
 ) -> Iterator[Mismatch]:
-    """Every place at which a value does not fit a shape, in the order of the value.
+    """Yields every place at which a value does not fit a shape, in the order of the value.
 
     `types` are the Python types that are accepted for each type of the model. Below a value of a wrong type
     nothing is looked at.
@@ -280,7 +280,7 @@ def _matches(value: str, pattern: str) -> bool:
 
 
 def problems(params: Mapping[str, Any], operation: str = "RunJobFlow", *, enums: bool = True) -> list[Problem]:
-    """Everything that the installed AWS SDK refuses about `params` of `operation`; with `enums`, wrong enum values too.
+    """Returns all that the AWS SDK refuses about `params` of `operation`; with `enums`, wrong enum values too.
 
     Like the SDK it leaves maxima, the size of integers and patterns to the service.
     """
@@ -289,7 +289,7 @@ def problems(params: Mapping[str, Any], operation: str = "RunJobFlow", *, enums:
 
 
 def written(path: Path) -> str:
-    """A path as the SDK writes it: `Instances.InstanceGroups[0].Market`; "" for the request itself."""
+    """Returns a path as the SDK writes it: `Instances.InstanceGroups[0].Market`; "" for the request itself."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
 
 

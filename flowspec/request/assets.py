@@ -295,7 +295,7 @@ def _near(path: Path) -> str:
 
 
 def secrets_of(assets: tuple[Asset, ...]) -> frozenset[str]:
-    """User and password in the URLs of requirements files: they are not shown."""
+    """Returns users and passwords in the URLs of requirements files, which are not shown."""
     found = [asset.packages.requirements for asset in assets if asset.packages]
     if not found:
         return frozenset()

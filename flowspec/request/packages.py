@@ -121,7 +121,7 @@ def packages_here(requirements: Requirements, pure: bool) -> Packages:
 
 
 def python_here() -> str:
-    """The version ("3.11") of the `python3` on PATH, which runs the scripts of steps here. Runs nothing.
+    """Returns the version ("3.11") of the `python3` on PATH, which runs the scripts of steps here. Runs nothing.
 
     Its file is called python3.11, behind the links. Where it is not (pyenv has a script there), it is taken for the
     version that runs flowspec.

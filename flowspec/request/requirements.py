@@ -86,7 +86,7 @@ class Entry(NamedTuple):
         return canonical_name(self.root.name)
 
     def applies(self, environment: Mapping[str, str]) -> bool:
-        """True if the requirement's marker holds in an environment (PEP 508)."""
+        """Returns True if the requirement's marker holds in an environment (PEP 508)."""
         marker = self.requirement.marker if self.requirement else None
         return marker is None or marker.evaluate({**environment, "extra": ""})
 
@@ -136,7 +136,7 @@ class Requirements:
 
 
 def without_credentials(text: str) -> str:
-    """The text with `***` for user and password in URLs."""
+    """Returns the text with `***` for user and password in URLs."""
     return _CREDENTIALS.sub("***", text)
 
 
@@ -289,7 +289,7 @@ def _without_marker(requirement: Requirement) -> str:
 
 
 def canonical_name(name: str) -> str:
-    """The name of a package as indexes compare it (PEP 503)."""
+    """Returns the name of a package as indexes compare it (PEP 503)."""
     return canonicalize_name(name)
 
 
@@ -357,14 +357,14 @@ class Package(NamedTuple):
 
     @classmethod
     def of(cls, name: str, version: str, requires: Sequence[str]) -> Package:
-        """A package of this name as its metadata writes it."""
+        """Returns a package of this name as its metadata writes it."""
         return cls(canonical_name(name), version, tuple(requires))
 
 
 def missing_packages(
     roots: Sequence[Requirement], packages: Mapping[str, Package], environment: Mapping[str, str]
 ) -> tuple[list[str], set[str]]:
-    """The requirements that no package meets in an environment, and the names of the packages that are needed.
+    """Returns the requirements that no package meets in an environment, and the names of the packages that are needed.
 
     pip evaluates markers for the Python that runs it, whatever --python-version says. Those of `roots` do not count.
     """

@@ -20,7 +20,7 @@ _SHOWN = 3
 
 
 def packages_uri(step: SpecStep, *, pure: bool = False) -> str | None:
-    """The URI of the archive of a step's Python packages, which becomes one of its files; None where it has none.
+    """Adds the archive of a step's Python packages to its files; returns its URI, None where it has none.
 
     `pure`: only packages without compiled code. Findings go to the step's files, and then there is none.
     """
@@ -72,7 +72,7 @@ def wanted_version(step: SpecStep) -> str:
 
 
 def _given(step: SpecStep) -> tuple[Mapping[str, Any], NodePath] | None:
-    """The `python` of a step, or of the flow for steps that say nothing, with its place."""
+    """Returns the `python` of a step, or of the flow for steps that say nothing, with its place."""
     if "python" in step.fields:
         own = step.fields["python"]
         return None if own is None else (own, (*step.at, "python"))
@@ -81,7 +81,7 @@ def _given(step: SpecStep) -> tuple[Mapping[str, Any], NodePath] | None:
 
 
 def has_packages(step: SpecStep) -> bool:
-    """True if Python packages are asked for, by the step or by the flow."""
+    """Returns True if Python packages are asked for, by the step or by the flow."""
     return _given(step) is not None
 
 
@@ -142,7 +142,7 @@ def _architecture(fields: Mapping[str, Any], flow: JobFlow, at: NodePath, files:
 
 
 def _instance_types(fields: Mapping[str, Any]) -> Iterator[str]:
-    """Returns the instance types that a flow may run on, those of its fallbacks included."""
+    """Yields the instance types that a flow may run on, those of its fallbacks included."""
     yield from (fields[key] for key in ("master_instance_type", "slave_instance_type") if key in fields)
     yield from (one["type"] for one in fields.get("instance_groups", ()) if "type" in one)
     for fleet in fields.get("instance_fleets", ()):

@@ -50,7 +50,7 @@ def load_numpy_before_fork(size: int) -> None:
 
 
 def load_numpy(size: int | None = None) -> None:
-    """Import numpy; where the `size` of a job's input is given, only if that is worth it.
+    """Imports numpy; where the `size` of a job's input is given, only if that is worth it.
 
     To be called before the job forks, or before a process of it runs a command.
     """
@@ -86,12 +86,12 @@ def _no_threads() -> Iterator[None]:
 
 
 def numpy_is_loaded() -> bool:
-    """True if numpy can be imported."""
+    """Returns True if numpy can be imported."""
     return _numpy is not None
 
 
 def count_lines(block: bytes) -> int:
-    """The number of LFs in a block."""
+    """Returns the number of LFs in a block."""
     if _numpy is None:
         return block.count(b"\n")
     return int(_numpy.count_nonzero(_bytes(block) == _LF))
@@ -143,14 +143,14 @@ def count_repeated_keys(block: bytes) -> int:
 
 
 def _have_tab(words: Any) -> Any:
-    """Which words have a TAB among their bytes: the usual test for a zero byte, after an exclusive or."""
+    """Finds the words with a TAB among their bytes: the usual test for a zero byte, after an exclusive or."""
     ones, highs = _numpy.uint64(0x0101010101010101), _numpy.uint64(0x8080808080808080)
     zeroed = words ^ (ones * _numpy.uint64(_TAB))
     return ((zeroed - ones) & ~zeroed & highs) != 0
 
 
 def _starts(ends: Any) -> Any:
-    """Where the lines begin that end at these offsets."""
+    """Returns the offsets at which the lines begin that end at these."""
     return _numpy.concatenate(([0], ends[:-1] + 1))
 
 
@@ -230,7 +230,7 @@ class _Lines:
     # -- which partition
 
     def hash_partitions(self, reduces: int) -> Any:
-        """The partition of each line's key, as HashPartitioner gives it (WritableComparator.hashBytes).
+        """Returns the partition of each line's key, as HashPartitioner gives it (WritableComparator.hashBytes).
 
         The hash of the bytes b[s:e] is 31**(e-s) + sum(b[k] * 31**(e-1-k)) modulo 2**32. 31 has an inverse
         there, so that the products b[k] * 31**-k serve all keys of a stretch. Where only the lower eight
@@ -263,7 +263,7 @@ class _Lines:
         return powers[key_ends - starts] + sums * powers[key_ends] * inverses[1]
 
     def _hash_of_long(self, line: int, kind: Any) -> int:
-        """The hash of one key that is longer than a stretch, piece by piece."""
+        """Returns the hash of one key that is longer than a stretch, piece by piece."""
         key = _bytes(self._text)[self.starts[line] : self._key_ends[line]].view(_numpy.int8)
         powers, _ = _powers(kind)
         value = 1
@@ -324,7 +324,7 @@ class _Lines:
     # -- in which order
 
     def order(self, partitions: Any, reduces: int) -> Any:
-        """The numbers of the lines, ordered by partition and then by their bytes.
+        """Returns the numbers of the lines, ordered by partition and then by their bytes.
 
         Bytes of each line are compared as one number, at first with the partition in front and the line's number
         behind: numpy sorts numbers alone in a fifth to a tenth of the time of an argsort. The lines that are equal so
@@ -362,13 +362,13 @@ class _Lines:
         return order
 
     def _words(self, starts: Any, left: Any) -> Any:
-        """The next bytes of lines of which so many are left, as numbers; nothing is less than any byte."""
+        """Returns the next bytes of lines of which so many are left, as numbers; nothing is less than any byte."""
         words = _numpy.ndarray((len(self._text) - _WORD + 1,), ">u8", self._text, strides=(1,))
         kept = _numpy.array([(1 << 64) - (1 << 64 - 8 * size) for size in range(_WORD + 1)], _numpy.uint64)
         return words[starts].astype(_numpy.uint64) & kept[_numpy.minimum(left, _WORD)]
 
     def _sort_one_by_one(self, chosen: Any, groups: Any) -> list[int]:
-        """The order of lines that have much in common, within their groups."""
+        """Returns the order of lines that have much in common, within their groups."""
         text = self._text
         starts, ends, groups = self.starts[chosen].tolist(), self.ends[chosen].tolist(), groups.tolist()
         return sorted(range(len(groups)), key=lambda at: (groups[at], text[starts[at] : ends[at]]))
@@ -376,7 +376,7 @@ class _Lines:
     # -- and out
 
     def written(self, order: Any, partitions: Any, reduces: int) -> SortedLines:
-        """The lines in this order."""
+        """Returns the lines in this order."""
         lengths = self.lengths[order]
         bare = (self._key_ends == self.ends)[order]
         ends = _numpy.cumsum(lengths + bare + 1)
@@ -398,7 +398,7 @@ class _Lines:
         return SortedLines(memoryview(text), borders, lines.tolist(), len(text) + self._extra_sizes(), order)
 
     def _extra_sizes(self) -> int:
-        """How many bytes more than one the lengths of keys and values take, all together (WritableUtils.writeVInt)."""
+        """Returns the bytes beyond one that the lengths of keys and values take in all (WritableUtils.writeVInt)."""
         if self.longest < _SHORT:
             return 0
         values = _numpy.maximum(self.ends - self._key_ends - 1, 0)
@@ -410,24 +410,24 @@ def _extra(lengths: Any) -> int:
 
 
 def _bytes_for(count: int) -> int:
-    """How many bytes the numbers below `count` take; none for 0 alone."""
+    """Returns how many bytes the numbers below `count` take; none for 0 alone."""
     return (count - 1).bit_length() + 7 >> 3
 
 
 def _shifted(words: Any, bits: int) -> Any:
-    """Words shifted to the right, or to the left where `bits` is negative."""
+    """Returns words shifted to the right, or to the left where `bits` is negative."""
     return words >> _numpy.uint64(bits) if bits >= 0 else words << _numpy.uint64(-bits)
 
 
 def _tied(same: Any) -> tuple[Any, Any]:
-    """Which items are equal to a neighbour, and for each of those the number of its group of equals."""
+    """Finds the items that are equal to a neighbour, and for each of those the number of its group of equals."""
     with_last, with_next = _numpy.append([False], same), _numpy.append(same, [False])
     tied = _numpy.flatnonzero(with_last | with_next)
     return tied, _numpy.cumsum(~with_last)[tied]
 
 
 def _windows(array: Any, length: int) -> Any:
-    """All stretches of a length of an array of bytes, each as one item."""
+    """Returns all stretches of a length of an array of bytes, each as one item."""
     return _numpy.ndarray((len(array) - length + 1,), f"V{length}", array, strides=(1,))
 
 
@@ -437,7 +437,7 @@ def _bytes(text: bytes) -> Any:
 
 @functools.cache
 def _powers(kind: Any) -> tuple[Any, Any]:
-    """31**k and 31**-k in numbers of a kind, for each place of a stretch."""
+    """Returns 31**k and 31**-k in numbers of a kind, for each place of a stretch."""
     return _power_table(31, kind), _power_table(_INVERSE_OF_31, kind)
 
 

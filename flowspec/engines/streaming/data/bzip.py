@@ -32,7 +32,7 @@ _CUT_OFF = "java.io.IOException: unexpected end of stream"
 
 
 def _inside(mark: int, shift: int) -> bytes:
-    """The whole bytes of a mark that begins `shift` bits into a byte: six, or five and two cut ones."""
+    """Returns the whole bytes of a mark that begins `shift` bits into a byte: six, or five and two cut ones."""
     if not shift:
         return mark.to_bytes(6, "big")
     return (mark >> shift & 0xFFFFFFFFFF).to_bytes(5, "big")
@@ -43,7 +43,7 @@ _ANY_MARK = re.compile(b"|".join(map(re.escape, _MARKS)))
 
 
 def unzip(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The text of a whole file, stream after stream. Raises `TaskFailure` where it is damaged.
+    """Yields the text of a whole file, stream after stream. Raises `TaskFailure` where it is damaged.
 
     CBZip2InputStream looks for blocks: what comes before, between or behind streams is passed over.
     """
@@ -72,7 +72,7 @@ def _decompress(engine: bz2.BZ2Decompressor, data: bytes) -> bytes:
 
 
 def _next_stream(data: bytes, pieces: Iterator[bytes]) -> bytes:
-    """The data from the next header of a stream on; its `BZ` may be missing. Empty where there is none."""
+    """Returns the data from the next header of a stream on; its `BZ` may be missing. Empty where there is none."""
     while not (found := _HEADER.search(data)):
         piece = next(pieces, b"")
         if not piece:
@@ -82,7 +82,7 @@ def _next_stream(data: bytes, pieces: Iterator[bytes]) -> bytes:
 
 
 def _check_end(tail: bytes) -> None:
-    """The checksum at the end of a stream may be cut off, but nothing before it."""
+    """Checks the end of a stream: its checksum may be cut off, but nothing before it."""
     bits = f"{int.from_bytes(tail, 'big'):0{8 * len(tail)}b}"
     if _END_BITS not in bits:
         raise TaskFailure(_CUT_OFF)
@@ -96,7 +96,7 @@ class Block(NamedTuple):
     stream: bytes
 
     def text(self) -> Iterator[bytes]:
-        """Its text. Raises `TaskFailure` where it is damaged."""
+        """Yields its text. Raises `TaskFailure` where it is damaged."""
         engine = bz2.BZ2Decompressor()
         data = self.stream
         while not engine.eof:
@@ -107,7 +107,7 @@ class Block(NamedTuple):
 
 
 def blocks(file: BinaryIO, start: int, end: int) -> Iterator[Block]:
-    """The blocks of the split from byte `start` to `end` of a file, then those behind it.
+    """Yields the blocks of the split from byte `start` to `end` of a file, then those behind it.
 
     A block belongs to the split in which its mark begins. The first one of a file belongs to the first
     split, wherever it begins: its position is not told, and the other splits pass it over.
@@ -119,7 +119,7 @@ def blocks(file: BinaryIO, start: int, end: int) -> Iterator[Block]:
 
 
 def _streams(file: BinaryIO, start: int) -> Iterator[tuple[int, bytes]]:
-    """Position and stream of each block whose mark begins at byte `start` or behind it."""
+    """Yields position and stream of each block whose mark begins at byte `start` or behind it."""
     window = _Window(file, start)
     opened = _NO_BLOCK
     while True:
@@ -145,7 +145,7 @@ class _Window:
         self._scan = 0  # where in the window the next mark is looked for
 
     def next_mark(self) -> tuple[int, bool] | None:
-        """The bit in which the next mark begins, and whether a block begins with it."""
+        """Returns the bit in which the next mark begins, and whether a block begins with it."""
         while found := _ANY_MARK.search(self._data, self._scan):
             mark, shift = _MARKS[found.group()]
             begin = found.start() - (shift > 0)
@@ -162,7 +162,7 @@ class _Window:
         return found >> 8 - shift & (1 << _MARK_BITS) - 1
 
     def read_on(self, needed: int) -> bool:
-        """Read more, and forget all but what is needed: from that byte of the file on. False at the end of the file."""
+        """Reads more; forgets all but what is needed, from that byte of the file on. Returns False at its end."""
         drop = max(0, min(needed - self._base, len(self._data) - _MARK_BYTES))
         if len(self._data) - drop > _LARGEST_BLOCK:
             raise TaskFailure("java.io.IOException: stream corrupted")
@@ -173,14 +173,14 @@ class _Window:
         return bool(piece)
 
     def bits(self, begin: int, end: int) -> tuple[int, int]:
-        """The bits of the file between two places as a number, and how many they are."""
+        """Returns the bits of the file between two places as a number, and how many they are."""
         first, last = begin // 8 - self._base, -(-end // 8) - self._base
         size = end - begin
         return int.from_bytes(self._data[first:last], "big") >> -end % 8 & (1 << size) - 1, size
 
 
 def _alone(block: int, size: int) -> bytes:
-    """A block of `size` bits as a stream: behind it the mark of the end, and again the checksum it begins with."""
+    """Returns a block of `size` bits as a stream: behind it the mark of the end, and again its checksum."""
     checksum = block >> max(0, size - _MARK_BITS - _CRC_BITS) & (1 << _CRC_BITS) - 1
     bits = (block << _MARK_BITS | _END_MARK) << _CRC_BITS | checksum
     size += _MARK_BITS + _CRC_BITS

@@ -49,7 +49,7 @@ class Counted:
     numbers: list[int]
 
     def items(self) -> Iterator[tuple[bytes, int]]:
-        """Each line, without its LF, and how often it came."""
+        """Returns each line, without its LF, and how often it came."""
         return zip(split_lines(self.text), self.numbers, strict=True)
 
 
@@ -106,7 +106,7 @@ class Collector:
         self._files = 0
 
     def add(self, block: bytes) -> None:
-        """Take a block of whole lines. Raises `TaskFailure` or `OSError`."""
+        """Takes a block of whole lines. Raises `TaskFailure` or `OSError`."""
         if self._shuffle.layout.order:  # counting would lose the order of keys that the comparator finds equal
             self._gather(block)
             return
@@ -120,7 +120,7 @@ class Collector:
             self._count()
 
     def close(self) -> MapOutput:
-        """All lines in order. Raises `TaskFailure` or `OSError`."""
+        """Returns all lines in order. Raises `TaskFailure` or `OSError`."""
         self._count()
         if self._chunk:
             self._sort_chunk()
@@ -148,7 +148,7 @@ class Collector:
     # -- counted lines
 
     def _take_counted(self) -> dict[int, Counted]:
-        """The counted lines by partition, each with its TAB; what is known of them goes to the output."""
+        """Returns the counted lines by partition, each with its TAB; what is known of them goes to the output."""
         self._counter.count()
         if not self._counter.numbers:
             return {}
@@ -191,7 +191,7 @@ class Collector:
             self._sort_chunk()
 
     def _sort_chunk(self) -> None:
-        """Put the chunk in order, and write each partition's share of it."""
+        """Puts the chunk in order, and writes each partition's share of it."""
         output = self._output
         if self._shuffle.layout.order:
             self._sort_chunk_stably()
@@ -259,12 +259,12 @@ def _counted(items: Iterable[tuple[bytes, int]], *, keyed: bool) -> Counted:
 
 
 def _in_order(items: Iterable[tuple[bytes, int]], *, keyed: bool) -> list[tuple[bytes, int]]:
-    """Counted lines in the order of the runs."""
+    """Yields counted lines in the order of the runs."""
     return sorted(items, key=lambda item: item[0].partition(b"\t")) if keyed else sorted(items)
 
 
 def counted_blocks(counted: Sequence[Counted], *, keyed: bool) -> Iterator[SortedBlock]:
-    """The lines of all in order, each as often as it came, in blocks of about a megabyte."""
+    """Yields the lines of all in order, each as often as it came, in blocks of about a megabyte."""
     repeated: list[bytes] = []
     distinct: list[bytes] = []
     size = records = 0
@@ -285,7 +285,7 @@ def counted_blocks(counted: Sequence[Counted], *, keyed: bool) -> Iterator[Sorte
 
 
 def write_counted(path: Path, counted: Sequence[Counted], *, keyed: bool) -> None:
-    """Write counted lines as a run. Raises `OSError`."""
+    """Writes counted lines as a run. Raises `OSError`."""
     with path.open("wb", buffering=0) as file:
         for block in counted_blocks(counted, keyed=keyed):
             processes.write_all(file.fileno(), memoryview(block.text))

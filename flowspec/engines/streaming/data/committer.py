@@ -29,15 +29,15 @@ class Committer:
         self._mark = mark
 
     def setup(self) -> None:
-        """Make the directory, with its parents. Raises `OSError`."""
+        """Makes the directory, with its parents. Raises `OSError`."""
         (self._output / TEMPORARY / "0").mkdir(parents=True, exist_ok=True)
 
     def work_path(self, attempt: str) -> Path:
-        """Where the files of a task attempt are written."""
+        """Returns the folder that the files of a task attempt are written to."""
         return self._output / TEMPORARY / "0" / TEMPORARY / attempt
 
     def commit_task(self, attempt: str) -> None:
-        """Move the files of an attempt that succeeded to where they are seen."""
+        """Moves the files of an attempt that succeeded to where they are seen."""
         work = self.work_path(attempt)
         if self._version == 1:
             task = self._output / TEMPORARY / "0" / attempt.replace("attempt_", "task_").rpartition("_")[0]
@@ -46,11 +46,11 @@ class Committer:
         _move_files(work, self._output)
 
     def abort_task(self, attempt: str) -> None:
-        """Remove what an attempt that failed has written."""
+        """Removes what an attempt that failed has written."""
         shutil.rmtree(self.work_path(attempt), ignore_errors=True)
 
     def commit_job(self) -> None:
-        """Leave the part files and `_SUCCESS`."""
+        """Leaves the part files and `_SUCCESS`."""
         if self._version == 1:
             for task in sorted((self._output / TEMPORARY / "0").glob("task_*")):
                 _move_files(task, self._output)
@@ -59,7 +59,7 @@ class Committer:
             (self._output / SUCCESS).touch()
 
     def abort_job(self) -> None:
-        """Remove everything temporary; the directory stays, with the parts that were committed."""
+        """Removes everything temporary; the directory stays, with the parts that were committed."""
         shutil.rmtree(self._output / TEMPORARY, ignore_errors=True)
 
 
@@ -109,7 +109,7 @@ class PartFile:
             self._open()
 
     def write(self, data: bytes) -> None:
-        """Write bytes, compressed."""
+        """Writes bytes, compressed."""
         if self._descriptor < 0:
             self._open()
         if self._codec:
@@ -118,7 +118,7 @@ class PartFile:
         self.size += len(data)
 
     def close(self) -> None:
-        """Write what the codec still holds, and close."""
+        """Writes what the codec still holds, and closes it."""
         if self._descriptor < 0:
             return
         if self._codec:
@@ -128,7 +128,7 @@ class PartFile:
         self.abandon()
 
     def abandon(self) -> None:
-        """Close the file as it is."""
+        """Closes the file as it is."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1

@@ -52,7 +52,7 @@ class Split:
 
 
 def list_files(uris: tuple[str, ...], files: FileSystems, conf: Configuration) -> list[InputFile]:
-    """All files that the input paths stand for, in the order they were given. Raises `InvalidInput`."""
+    """Returns all files that the input paths stand for, in the order they were given. Raises `InvalidInput`."""
     prefix = "mapreduce.input.fileinputformat.input.dir."
     lister = _Lister(
         files,
@@ -82,7 +82,7 @@ class _Lister:
         self._ignore_directories = ignore_directories
 
     def below(self, uri: str) -> Iterator[InputFile]:
-        """The files that a path or glob stands for; a directory stands for the files in it."""
+        """Yields the files that a path or glob stands for; a directory stands for the files in it."""
         self._files.locate(uri)  # an unknown scheme is told before all else
         try:
             matches = glob(uri, self._files)
@@ -160,12 +160,12 @@ def _cut(file: InputFile, size: int) -> Iterator[Split]:
 
 
 def split_lines_of(found: list[InputFile], lines: int) -> list[Split]:
-    """Cut the files after every `lines` lines, with the odd borders of NLineInputFormat.createFileSplit."""
+    """Cuts the files after every `lines` lines, with the odd borders of NLineInputFormat.createFileSplit."""
     return [split for file in found for split in _cut_lines(file, lines)]
 
 
 def lines_per_map(conf: Configuration) -> int:
-    """N of NLineInputFormat; below 1 files are not cut. Raises `ClientError`."""
+    """Returns the N of NLineInputFormat; below 1 files are not cut. Raises `ClientError`."""
     name = "mapreduce.input.lineinputformat.linespermap"
     try:
         if conf.is_blank(name):
@@ -187,5 +187,5 @@ def _cut_lines(file: InputFile, lines: int) -> Iterator[Split]:
 
 
 def in_task_order(splits: list[Split]) -> list[Split]:
-    """Map tasks are numbered by the size of their splits, largest first; equal ones keep their order."""
+    """Orders splits as map tasks are numbered: by size, largest first; equal ones keep their order."""
     return sorted(splits, key=lambda split: -split.length)

@@ -26,14 +26,14 @@ _LONG_OFFSET = 1 << 63
 
 
 def escape(text: bytes) -> bytes:
-    """Text without control characters up to LF, in the same order as before."""
+    """Returns text without control characters up to LF, in the same order as before."""
     if not _CONTROL.search(text):
         return text
     return _CONTROL.sub(lambda found: bytes((1, found[0][0] + 32)), text)
 
 
 def unescape(text: bytes) -> bytes:
-    """The text that `escape` was given."""
+    """Returns the text that `escape` was given."""
     if b"\x01" not in text:
         return text
     return _ESCAPED.sub(lambda found: bytes((found[1][0] - 32,)), text)
@@ -49,13 +49,13 @@ class Layout:
     order: Callable[[bytes], bytes] | None = None
 
     def encode(self, key: Writable, value: Writable) -> bytes:
-        """The line of a pair, LF included."""
+        """Returns the line of a pair, LF included."""
         if self.plain:
             return b"%b\t%b\n" % (as_bytes(key), as_bytes(value))
         return b"%b\t%b\t%b\n" % (self._ordered(key), escape(as_bytes(key)), escape(as_bytes(value)))
 
     def decode(self, line: bytes) -> Pair:
-        """The pair of a line without its LF."""
+        """Returns the pair of a line without its LF."""
         if self.plain:
             key, _, value = line.partition(b"\t")
             return key, value
@@ -63,7 +63,7 @@ class Layout:
         return _typed(unescape(raw_key), self.key_class), _typed(unescape(raw_value), self.value_class)
 
     def key(self, line: bytes) -> Writable:
-        """The key of a line; in the plain layout the line may have no TAB yet."""
+        """Returns the key of a line; in the plain layout the line may have no TAB yet."""
         return line.partition(b"\t")[0] if self.plain else self.decode(line)[0]
 
     def _ordered(self, key: Writable) -> bytes:

@@ -26,7 +26,7 @@ _PAIRS = b"\t\n" * BLOCK
 
 
 def unify(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The stream with LF for each line end: CR, LF and CRLF all end a line, and the last line gets one."""
+    """Yields the stream with LF for each line end: CR, LF and CRLF all end a line, and the last line gets one."""
     held, last = b"", b"\n"
     for chunk in chunks:
         text = held + chunk if held else chunk
@@ -58,7 +58,7 @@ def whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def split_lines(block: bytes) -> list[bytes]:
-    """The lines of a block, without their ends."""
+    """Returns the lines of a block, without their ends."""
     lines = block.split(b"\n")
     lines.pop()
     return lines
@@ -84,7 +84,7 @@ def until_match(chunks: Iterable[bytes], pattern: re.Pattern[bytes], *, overlap:
 
 
 def text_lines(chunks: Iterable[bytes], offset: int = 0) -> Iterator[tuple[int, bytes, int]]:
-    """Each line of a stream that begins at `offset`: its own offset, its text, its size with its end."""
+    """Yields each line of a stream that begins at `offset`: its own offset, its text, its size with its end."""
     rest = b""
     for piece in until_match(chunks, LINE_END, overlap=1):
         text, start = rest + piece, 0
@@ -98,7 +98,7 @@ def text_lines(chunks: Iterable[bytes], offset: int = 0) -> Iterator[tuple[int, 
 
 
 def delimited(chunks: Iterable[bytes], delimiter: bytes, offset: int = 0) -> Iterator[tuple[int, bytes, int]]:
-    """As `text_lines`, for records that end at `delimiter` only."""
+    """Reads lines as `text_lines` does, for records that end at `delimiter` only."""
     rest = b""
     for piece in until_match(chunks, re.compile(re.escape(delimiter)), overlap=len(delimiter) - 1):
         *records, rest = (rest + piece).split(delimiter)
@@ -140,7 +140,7 @@ def sorted_block(text: bytes) -> SortedBlock:
 
 
 def tabbed(block: bytes) -> Tabbed:
-    """A block in which each line without a TAB got one at its end: the whole line is the key."""
+    """Returns a block in which each line without a TAB got one at its end: the whole line is the key."""
     # The two usual cases first: no TAB at all, and one in each line.
     if b"\t" not in block and not any(byte in block for byte in _LOW):
         return Tabbed(block.replace(b"\n", b"\t\n"), arrays.count_lines(block), low=False)
@@ -159,7 +159,7 @@ def tabbed(block: bytes) -> Tabbed:
 
 
 def runs(block: bytes) -> Iterator[tuple[int, int]]:
-    """Start and end of each run of lines with the same key, in a tabbed block with equal keys together."""
+    """Yields the start and end of each run of lines with the same key, in a tabbed block with equal keys together."""
     position, end = 0, len(block)
     while position < end:
         stop = _end_of_run(block, block[position : block.find(b"\t", position) + 1], position)
@@ -168,7 +168,7 @@ def runs(block: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _end_of_run(block: bytes, key: bytes, low: int) -> int:
-    """Where the run of lines that begin with `key` ends; the line at `low` is one of them, and they stand together."""
+    """Returns the end of the run of lines that begin with `key`; the line at `low` is one of them."""
     high, step = len(block), 64
     while low + step < high:  # gallop
         probe = block.rfind(b"\n", low, low + step) + 1

@@ -34,7 +34,7 @@ class Merge:
         self._process: subprocess.Popen[bytes] | None = None
 
     def blocks(self) -> Iterator[SortedBlock]:
-        """The lines, to the end, in blocks. Raises `TaskFailure` if the merge fails, or `OSError`."""
+        """Yields the lines, to the end, in blocks. Raises `TaskFailure` if the merge fails, or `OSError`."""
         if not self._runs:
             yield from counted_blocks(self._counted, keyed=self._keyed)
             return
@@ -78,7 +78,7 @@ class Merge:
             raise TaskFailure(f"java.io.IOException: {said[-1] if said else f'sort ended with status {status}'}")
 
     def close(self) -> None:
-        """Let go of everything, also before the end; the runs are of no use any more."""
+        """Lets go of everything, also before the end; the runs are of no use any more."""
         if self._process:
             if self._process.poll() is None:
                 self._process.kill()

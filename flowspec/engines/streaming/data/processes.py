@@ -28,7 +28,7 @@ _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def die_with_parent(parent: int) -> None:
-    """Ask the kernel for SIGTERM when the thread that made this process ends (Linux; elsewhere nothing)."""
+    """Asks the kernel for SIGTERM when the thread that made this process ends (Linux; elsewhere nothing)."""
     if _LIBC is None:
         return
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
@@ -37,14 +37,14 @@ def die_with_parent(parent: int) -> None:
 
 
 def kill_children() -> None:
-    """Kill the processes that this thread has started (Linux; elsewhere nothing)."""
+    """Kills the processes that this thread has started (Linux; elsewhere nothing)."""
     with suppress(OSError):  # a kernel without CONFIG_PROC_CHILDREN, or no Linux
         for pid in Path("/proc/thread-self/children").read_text().split():
             os.kill(int(pid), signal.SIGKILL)
 
 
 def start(words: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
-    """Start a process.
+    """Starts a process.
 
     Without a function to call between fork and exec, and with descriptors left to their own flags, Popen uses
     posix_spawn. That takes 0.8 ms of CPU time, where a fork of a map task took 5 ms: it copies the page tables.
@@ -53,20 +53,20 @@ def start(words: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
 
 
 def enlarge_pipe(pipe: int) -> None:
-    """Let a pipe hold a whole block, where the system can."""
+    """Lets a pipe hold a whole block, where the system can."""
     if sys.platform == "linux":
         with suppress(OSError):  # the user's share of pipe memory may be used up: smaller pieces do as well
             fcntl.fcntl(pipe, _F_SETPIPE_SZ, BLOCK)
 
 
 def room_of(pipe: int) -> int:
-    """Return how many bytes can be written to an empty pipe before somebody reads them."""
+    """Returns how many bytes can be written to an empty pipe before somebody reads them."""
     # Elsewhere the size can't be asked for, and POSIX promises no more.
     return fcntl.fcntl(pipe, _F_GETPIPE_SZ) if sys.platform == "linux" else select.PIPE_BUF
 
 
 def write_all(descriptor: int, data: memoryview) -> None:
-    """Write everything. Raises `OSError`."""
+    """Writes everything. Raises `OSError`."""
     while data:
         data = data[os.write(descriptor, data) :]
 

@@ -55,7 +55,7 @@ class SplitReader:
         self._check_codec()
 
     def close(self) -> None:
-        """Close the file."""
+        """Closes the file."""
         self._file.close()
 
     @property
@@ -69,12 +69,12 @@ class SplitReader:
         return None if self._compressed else self._split.file.size - self._split.start + 1  # a line end may be added
 
     def text_chunks(self) -> Iterator[bytes]:
-        """The lines of the split, each ended by LF, in chunks of any size."""
+        """Returns the lines of the split, each ended by LF, in chunks of any size."""
         offset, chunks = self._open()
         return unify(chunks if offset else _without_mark(chunks))
 
     def records(self) -> Iterator[Pair]:
-        """Key and value of each record: offset and line, or the two parts of the line."""
+        """Yields key and value of each record: offset and line, or the two parts of the line."""
         pairs: Iterator[Pair] = ((offset, line) for offset, line in self._lines())
         if self._input_format != KEY_VALUE_INPUT:
             return pairs
@@ -95,7 +95,7 @@ class SplitReader:
                 yield offset, line
 
     def _stops_at_end(self, offset: int, line_end: int) -> bool:
-        """True if a line with a limit is read as two: the reader gives it up where the split ends.
+        """Returns True if a line with a limit is read as two: the reader gives it up where the split ends.
 
         What lies behind is a record of its own then (LineRecordReader.maxBytesToConsume).
         """
@@ -109,7 +109,7 @@ class SplitReader:
         return delimited(chunks, self._delimiter, offset) if self._delimiter else text_lines(chunks, offset)
 
     def _open(self) -> tuple[int, Iterator[bytes]]:
-        """The offset of the first line of the split, and all its lines."""
+        """Returns the offset of the first line of the split, and all its lines."""
         if not self._compressed:
             begin, end = self._bounds()
             return begin, self._raw(begin, end)
@@ -130,7 +130,7 @@ class SplitReader:
             raise TaskFailure(f"java.io.IOException: Cannot seek in {codec} compressed stream")
 
     def _of_blocks(self) -> Iterator[bytes]:
-        """The text of the blocks of the split, and behind it what ends its last line.
+        """Yields the text of the blocks of the split, and behind it what ends its last line.
 
         As in plain text, a line that begins right behind the split is its last one.
         """
@@ -145,7 +145,7 @@ class SplitReader:
                 return
 
     def _first_line(self, chunks: Iterator[bytes]) -> tuple[bytes, bytes]:
-        """The first line with its end, and what else was read with it."""
+        """Returns the first line with its end, and what else was read with it."""
         line_end = re.compile(re.escape(self._delimiter)) if self._delimiter else LINE_END
         text = next(until_match(chunks, line_end, overlap=max(1, len(self._delimiter) - 1)), b"")
         found = line_end.search(text)
@@ -169,7 +169,7 @@ class SplitReader:
                 raise TaskFailure("java.io.IOException: not a gzip file")
 
     def _bounds(self) -> tuple[int, int]:
-        """The first and last byte (exclusive) of the lines that begin in the split.
+        """Returns the first and last byte (exclusive) of the lines that begin in the split.
 
         A split takes the lines that begin behind its first byte, up to one that begins right at its end.
         """
@@ -180,7 +180,7 @@ class SplitReader:
         return begin, self._after_line_end(end)
 
     def _after_line_end(self, position: int) -> int:
-        """The offset behind the first line end at or after `position`; the file's size when there is none."""
+        """Returns the offset behind the first line end at or after `position`; the file's size when there is none."""
         size = self._split.file.size
         if self._delimiter:
             return self._after(position, self._delimiter) or size
@@ -227,7 +227,7 @@ class SplitReader:
 
 
 def _without_mark(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The chunks without a UTF-8 byte order mark at the start."""
+    """Yields the chunks without a UTF-8 byte order mark at the start."""
     chunks = iter(chunks)
     head = b""
     for chunk in chunks:
@@ -240,7 +240,7 @@ def _without_mark(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _inflate(blocks: Iterator[bytes], codec: str) -> Iterator[bytes]:
-    """Decompress gzip (one member after the other) or zlib data. Raises `TaskFailure` where it is damaged."""
+    """Decompresses gzip (one member after the other) or zlib data. Raises `TaskFailure` where it is damaged."""
     bits = 31 if codec == ".gz" else 15
     engine = zlib.decompressobj(bits)
     begun = True  # a file with nothing in it ends too early

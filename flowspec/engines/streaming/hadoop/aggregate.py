@@ -26,13 +26,13 @@ Aggregator = Callable[[Iterable[str]], list[str]]
 
 
 def reduce(key: Writable, values: Iterator[Writable]) -> Iterator[Pair]:
-    """The id of the key and the result of all values. Raises `TaskFailure` as Hadoop's classes do."""
+    """Yields the id of the key and the result of all values. Raises `TaskFailure` as Hadoop's classes do."""
     kind, name = _cut(key)
     yield name.encode(), _REPORTS[kind](_texts(values))[0].encode()
 
 
 def combine(key: Writable, values: Iterator[Writable]) -> Iterator[Pair]:
-    """The key as it is, with partial results: a sum so far, the distinct values, or their counts."""
+    """Yields the key as it is, with partial results: a sum so far, the distinct values, or their counts."""
     kind, _ = _cut(key)
     for text in _PARTIALS.get(kind, _REPORTS[kind])(_texts(values)):
         yield key, text.encode()
@@ -106,7 +106,7 @@ def _partial_histogram(values: Iterable[str]) -> list[str]:
 
 
 def _histogram_report(values: Iterable[str]) -> list[str]:
-    """Distinct values; the least, the median and the greatest count; mean and standard deviation."""
+    """Returns how many values are distinct; least, median and greatest count; mean and standard deviation."""
     counts = sorted(_histogram(values).values())
     mean = sum(counts) * 1.0 / len(counts)
     squares = 0.0

@@ -82,7 +82,7 @@ class ClientError(Exception):
 
 
 def refused(message: str) -> ClientError:
-    """An argument that StreamJob refuses: the message and a hint, status 1."""
+    """Returns an argument that StreamJob refuses: the message and a hint, status 1."""
     return ClientError(printed=[message, "Try -help for more information"])
 
 
@@ -97,7 +97,7 @@ def unsupported(what: str) -> ClientError:
 
 
 def uncaught(exception: str) -> ClientError:
-    """An exception that ends Hadoop's client."""
+    """Returns an exception that ends Hadoop's client."""
     return ClientError(printed=[f'Exception in thread "main" {exception}'], uncaught=True)
 
 
@@ -109,21 +109,21 @@ class Arguments:
     streaming: dict[str, list[str]] = field(default_factory=dict)
 
     def first(self, name: str) -> str | None:
-        """The first value of a streaming option: given twice, the first counts."""
+        """Returns the first value of a streaming option: given twice, the first counts."""
         values = self.streaming.get(name)
         return values[0] if values else None
 
     def all(self, name: str) -> list[str]:
-        """All values of a streaming option."""
+        """Returns all values of a streaming option."""
         return self.streaming.get(name, [])
 
     def has(self, flag: str) -> bool:
-        """True if a flag was given."""
+        """Returns True if a flag was given."""
         return flag in self.streaming
 
 
 def parse(words: Sequence[str]) -> Arguments:
-    """Take the words apart. Raises `ClientError`."""
+    """Takes the words apart. Raises `ClientError`."""
     if words and words[0].lower() == "streamjob":
         words = words[1:]
     generic, rest = _parse_generic(words)
@@ -149,7 +149,7 @@ def _parse_generic(words: Sequence[str]) -> tuple[dict[str, list[str]], Sequence
 
 
 def _generic_option(word: str) -> tuple[str, str | None]:
-    """Name and value (None: it is the next word) of a generic option; an empty name for any other word."""
+    """Returns name and value (None: it is the next word) of a generic option; an empty name for any other word."""
     name = word.lstrip("-") if word.startswith("-") else ""
     if name in _GENERIC:
         return name, None
@@ -186,7 +186,7 @@ def _parse_streaming(words: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _values(name: str, words: Sequence[str]) -> list[str]:
-    """The words after an option that are its values: up to the next option that is known."""
+    """Returns the words after an option that are its values: up to the next option that is known."""
     if name in _FLAGS:
         return []
     values: list[str] = []
@@ -208,5 +208,5 @@ def _is_option(word: str, known: frozenset[str]) -> bool:
 
 
 def _unquoted(value: str) -> str:
-    """commons-cli strips a pair of double quotes around a value without any (Util.stripLeadingAndTrailingQuotes)."""
+    """Strips a pair of double quotes, as commons-cli does (Util.stripLeadingAndTrailingQuotes)."""
     return value[1:-1] if _QUOTED.fullmatch(value) else value

@@ -96,23 +96,23 @@ _OLD_INTERFACE = {
 
 
 def input_format(name: str) -> str:
-    """The full name of an `-inputformat`. Raises `ClientError`."""
+    """Returns the full name of an `-inputformat`. Raises `ClientError`."""
     name = _SHORT_INPUT_FORMATS.get(name, name)
     return _format("inputformat", name, (TEXT_INPUT, KEY_VALUE_INPUT, NLINE_INPUT))
 
 
 def output_format(name: str) -> str:
-    """The full name of an `-outputformat`. Raises `ClientError`."""
+    """Returns the full name of an `-outputformat`. Raises `ClientError`."""
     return _format("outputformat", name, (TEXT_OUTPUT, NULL_OUTPUT))
 
 
 def partitioner(name: str) -> str:
-    """The full name of a `-partitioner`. Raises `ClientError`."""
+    """Returns the full name of a `-partitioner`. Raises `ClientError`."""
     return _format("partitioner", name, PARTITIONERS)
 
 
 def command_class(role: str, text: str) -> str | None:
-    """The class that the text of `-mapper`, `-combiner` or `-reducer` names; None when it is a command.
+    """Returns the class that the text of `-mapper`, `-combiner` or `-reducer` names; None when it is a command.
 
     Raises `ClientError` for a class that this engine has not.
     """

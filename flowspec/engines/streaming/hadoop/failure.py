@@ -13,12 +13,12 @@ class TaskFailure(Exception):
         self.causes = causes
 
     def trace(self) -> list[str]:
-        """The telling lines of the trace, as LocalJobRunner logs it."""
+        """Returns the telling lines of the trace, as LocalJobRunner logs it."""
         return [f"java.lang.Exception: {self.causes[0]}", *(f"Caused by: {cause}" for cause in self.causes)]
 
 
 def from_os_error(error: OSError) -> TaskFailure:
-    """Hadoop's message when the system refuses to read or write (a full disk: `No space left on device`)."""
+    """Returns Hadoop's message when the system refuses to read or write (a full disk: `No space left on device`)."""
     reason = error.strerror or str(error)
     place = f"{error.filename}: " if error.filename and error.errno != errno.ENOSPC else ""
     return TaskFailure(f"java.io.IOException: {place}{reason}")

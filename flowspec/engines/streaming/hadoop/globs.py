@@ -21,7 +21,7 @@ class BadPattern(Exception):
 
 
 def glob(uri: str, files: FileSystems) -> list[str] | None:
-    """The URIs that a glob matches, sorted; None for a plain path to nowhere. Raises `BadPattern`."""
+    """Returns the URIs that a glob matches, sorted; None for a plain path to nowhere. Raises `BadPattern`."""
     scheme, authority, path = split_uri(uri)
     base = f"{scheme}:" if scheme == "file" else f"{scheme}://{authority}"
     found: list[str] = []
@@ -64,7 +64,7 @@ class _Component:
 
 
 def expand_braces(pattern: str) -> list[str]:
-    """The readings of `{a/b,c}`: braces with a slash in them, outermost first. Raises `BadPattern`."""
+    """Returns the readings of `{a/b,c}`: braces with a slash in them, outermost first. Raises `BadPattern`."""
     span = _braces_with_slash(pattern)
     if not span:
         return [pattern]
@@ -108,7 +108,7 @@ def _braces_with_slash(pattern: str) -> tuple[int, int] | None:
 
 
 def component_pattern(glob: str) -> re.Pattern[str] | None:
-    """One component as a regular expression; None where it has no wildcard. Raises `BadPattern`."""
+    """Returns one component as a regular expression; None where it has no wildcard. Raises `BadPattern`."""
     out: list[str] = []
     in_set, depth, wild = False, 0, False
     characters = iter(enumerate(glob))

@@ -37,12 +37,12 @@ Reducer = Callable[[Writable, Iterator[Writable]], Iterator[Pair]]
 
 
 def groups(pairs: Iterable[Pair]) -> Iterator[Group]:
-    """The values of each run of equal keys."""
+    """Returns the values of each run of equal keys."""
     return ((key, (value for _, value in run)) for key, run in itertools.groupby(pairs, itemgetter(0)))
 
 
 def reducer(name: str) -> Reducer:
-    """The reduce function of a Java class."""
+    """Returns the reduce function of a Java class."""
     return {
         classes.LONG_SUM_REDUCER: _long_sum,
         classes.AGGREGATE_REDUCER: aggregate.reduce,
@@ -68,5 +68,5 @@ def _long_sum(key: Writable, values: Iterator[Writable]) -> Iterator[Pair]:
 
 
 def wrap(number: int) -> int:
-    """A number as Java's 64-bit long holds it."""
+    """Returns a number as Java's 64-bit long holds it."""
     return (number + _LONG // 2) % _LONG - _LONG // 2

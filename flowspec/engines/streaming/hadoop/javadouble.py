@@ -14,7 +14,7 @@ _SMALL = 64  # bits of the numbers that Java computes without big integers
 
 
 def java_double(number: float) -> str:
-    """Plain between 1e-3 and 1e7 (`0.30000000000000004`), else with an exponent (`1.0E10`)."""
+    """Writes a number: plain between 1e-3 and 1e7 (`0.30000000000000004`), else with an exponent (`1.0E10`)."""
     if math.isnan(number):
         return "NaN"
     sign = "-" if math.copysign(1, number) < 0 else ""
@@ -31,7 +31,7 @@ def java_double(number: float) -> str:
 
 
 def _digits(number: float) -> tuple[str, int]:
-    """The digits that are written, and how many of them stand before the point."""
+    """Returns the digits that are written, and how many of them stand before the point."""
     mantissa, exponent = math.frexp(number)
     exponent -= 1
     significant = _MANTISSA + 1 + min(0, exponent + 1022)  # a subnormal number has fewer
@@ -43,7 +43,7 @@ def _digits(number: float) -> tuple[str, int]:
 
 
 def _whole_digits(number: int, spare: int) -> tuple[str, int]:
-    """The digits of a whole number; `spare` of its bits say nothing: the last digits are rounded away."""
+    """Returns the digits of a whole number; `spare` of its bits say nothing: the last digits are rounded away."""
     dropped = int(spare * math.log10(2)) if spare > 1 else 0
     number, rest = divmod(number, 10**dropped)
     number += dropped > 0 and 2 * rest >= 10**dropped
@@ -63,7 +63,7 @@ class _Division:
         self._small = self._fits(exponent, significant, bits_used)
 
     def digits(self) -> tuple[str, int]:
-        """The digits, and how many of them stand before the point."""
+        """Returns the digits, and how many of them stand before the point."""
         found: list[int] = []
         first = True
         while True:
@@ -80,7 +80,7 @@ class _Division:
         return self._rounded(found, low=low, high=high)
 
     def _next(self) -> tuple[int, bool, bool]:
-        """The next digit, and whether the number may end here, rounded down (`low`) or up (`high`)."""
+        """Returns the next digit, and whether the number may end here, rounded down (`low`) or up (`high`)."""
         digit = math.floor(self._rest)
         self._rest = 10 * (self._rest - digit)
         self._margin *= 10
@@ -94,7 +94,7 @@ class _Division:
         return text.rstrip("0"), self._power + 1 + len(text) - len(found)
 
     def _fits(self, exponent: int, significant: int, bits_used: int) -> bool:
-        """True if Java divides longs here, which rounds more strictly."""
+        """Returns True if Java divides longs here, which rounds more strictly."""
         behind = max(0, bits_used - exponent - 1)
         fives, other_fives = max(0, -self._power), max(0, self._power)
         twos, other_twos = fives + behind + exponent, other_fives + behind

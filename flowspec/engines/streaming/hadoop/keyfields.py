@@ -41,7 +41,7 @@ class KeyField:
 
 
 def parse_key_fields(options: str) -> list[KeyField]:
-    """Read the value of `...keypartitioner.options` or `...keycomparator.options`.
+    """Reads the value of `...keypartitioner.options` or `...keycomparator.options`.
 
     Words are `-k pos1[,pos2]`, `-n`, `-r`, `-nr`; an option without n or r takes the global ones.
     Without any `-k`, the whole key is the only field; no option at all: no field. Raises `BadOptions`.
@@ -84,7 +84,7 @@ def _parse_field(text: str, *, numeric: bool, reverse: bool) -> KeyField:
 
 
 def _position(tokens: list[str], character: int) -> tuple[int, int]:
-    """Field and character of `f[.c]`; the tokens, last first, are used up as far as they belong to it."""
+    """Reads field and character of `f[.c]`; the tokens, last first, are used up as far as they belong to it."""
     field = _number(tokens)
     if tokens and tokens[-1] == ".":
         tokens.pop()
@@ -109,7 +109,7 @@ def _letters(tokens: list[str]) -> str:
 
 
 def field_lengths(key: bytes, separator: bytes) -> list[int]:
-    """The lengths of the fields of a key as KeyFieldHelper.getWordLengths counts them.
+    """Returns the lengths of the fields of a key as KeyFieldHelper.getWordLengths counts them.
 
     With a separator of several bytes the count goes wrong in Hadoop from the second field on: the
     search steps on by one byte, and so the rest of the separator is counted into the next field.
@@ -126,7 +126,7 @@ def field_lengths(key: bytes, separator: bytes) -> list[int]:
 
 
 def field_range(key: bytes, lengths: list[int], separator: bytes, field: KeyField) -> tuple[int, int] | None:
-    """Start and end (exclusive) of a field within a key; None where the key has no such field.
+    """Returns the start and end (exclusive) of a field within a key; None where the key has no such field.
 
     The end may lie before the start (`-k2,1`), and character 0 of the first field before the key.
     """
@@ -147,7 +147,7 @@ def _start(lengths: list[int], separator: bytes, number: int) -> int:
 
 
 def order_key(fields: list[KeyField], separator: bytes) -> Callable[[bytes], bytes]:
-    """A function from a key to bytes whose plain order is that of KeyFieldBasedComparator.
+    """Returns a function from a key to bytes whose plain order is that of KeyFieldBasedComparator.
 
     A key that lacks a field is smaller. Where Hadoop contradicts itself (`5.` equals both `5` and `5a`,
     which differ; of two keys that lack a field each is smaller) the order is one of those it allows.
@@ -173,7 +173,7 @@ def _ordered_field(key: bytes, bounds: tuple[int, int] | None, field: KeyField) 
 
 
 def _ordered_text(text: bytes, size: int) -> bytes:
-    """Prefix-free, so that what follows never decides before it, and its complement reverses the order.
+    """Encodes a text prefix-free, so that what follows never decides before it, and its complement reverses the order.
 
     A text whose end lies before its start comes first, the more so the more it does.
     """
@@ -183,7 +183,7 @@ def _ordered_text(text: bytes, size: int) -> bytes:
 
 
 def _ordered_number(text: bytes, first: int) -> bytes:
-    """Sign, number of digits, digits, and what follows: numerical order for texts of any length.
+    """Encodes sign, number of digits, digits, and what follows: numerical order for texts of any length.
 
     Between numbers of the same digits decimals decide, or else the byte behind the digits. Where there is
     none, the `first` byte of the text stands for it, so that `007` is before `7`, and the text `a` before `b`

@@ -19,7 +19,7 @@ _SIGNED = [byte - 256 if byte > 127 else byte for byte in range(256)]
 
 
 def java_hash(values: Iterable[int], start: int) -> int:
-    """`h = 31 * h + value` over the values, from `start`, in Java's 32 bits (as an unsigned number)."""
+    """Computes `h = 31 * h + value` over the values, from `start`, in Java's 32 bits (as an unsigned number)."""
     h = start
     for value in values:
         h = (31 * h + value) & 0xFFFFFFFF
@@ -27,7 +27,7 @@ def java_hash(values: Iterable[int], start: int) -> int:
 
 
 def hash_bytes(data: bytes, start: int = 1) -> int:
-    """WritableComparator.hashBytes: bytes count as signed, and the hash starts at 1."""
+    """Hashes as WritableComparator.hashBytes: bytes count as signed, and the hash starts at 1."""
     signed = _SIGNED
     h = start
     for byte in data:
@@ -36,7 +36,7 @@ def hash_bytes(data: bytes, start: int = 1) -> int:
 
 
 def hash_partitioner(reduces: int) -> Partitioner:
-    """HashPartitioner: the default. A long counts with its lower 32 bits."""
+    """Partitions as HashPartitioner, the default. A long counts with its lower 32 bits."""
     if reduces in (2, 4, 8, 16, 32):
         return _power_of_two(reduces)
 
@@ -48,7 +48,7 @@ def hash_partitioner(reduces: int) -> Partitioner:
 
 
 def _power_of_two(reduces: int) -> Partitioner:
-    """The same for 2, 4 ... 32 reducers, where 31 is -1: the hash is the alternating sum of the bytes.
+    """Returns the same for 2, 4 ... 32 reducers, where 31 is -1: the hash is the alternating sum of the bytes.
 
     zlib sums bytes fast: the lower half of adler32 is 1 + their sum, as long as that is below 65521.
     """
@@ -67,7 +67,7 @@ def _power_of_two(reduces: int) -> Partitioner:
 
 
 def key_field_partitioner(reduces: int, fields: list[KeyField], separator: bytes) -> Partitioner:
-    """KeyFieldBasedPartitioner: over the fields chosen, or over the whole key as a UTF-16 string."""
+    """Partitions as KeyFieldBasedPartitioner: over the fields chosen, or over the whole key as a UTF-16 string."""
 
     def whole(key: Writable) -> int:
         text = as_bytes(key).decode("utf-8", "replace").encode("utf-16-le")

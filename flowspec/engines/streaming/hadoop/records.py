@@ -21,35 +21,35 @@ Join = Callable[[Writable, Writable], bytes]
 
 
 def as_bytes(value: Writable) -> bytes:
-    """The text of a value, as its toString gives it."""
+    """Returns the text of a value, as its toString gives it."""
     if value is None:
         return b"(null)"
     return b"%d" % value if isinstance(value, int) else value
 
 
 def class_of(value: Writable) -> str:
-    """The Java class of a value."""
+    """Returns the Java class of a value."""
     if value is None:
         return NULL
     return LONG if isinstance(value, int) else TEXT
 
 
 def text_size(length: int) -> int:
-    """Bytes of a `Text` of `length` bytes: WritableUtils.writeVInt, then the bytes."""
+    """Returns the size in bytes of a `Text` of `length` bytes: WritableUtils.writeVInt, then the bytes."""
     if length < SHORT:
         return length + 1
     return length + 1 + (length.bit_length() + 7) // 8
 
 
 def size_of(value: Writable) -> int:
-    """Bytes of a value when serialized."""
+    """Returns the size in bytes of a value when serialized."""
     if value is None:
         return 0
     return 8 if isinstance(value, int) else text_size(len(value))
 
 
 def cutter(separator: bytes, fields: int) -> Cut:
-    """Cut a line at the `fields`-th separator; with fewer separators the whole line is the key.
+    """Cuts a line at the `fields`-th separator; with fewer separators the whole line is the key.
 
     The separator itself is dropped. A number of fields below 1 acts as 1.
     """
@@ -73,12 +73,12 @@ def cutter(separator: bytes, fields: int) -> Cut:
 
 
 def whole_key(line: bytes) -> Pair:
-    """Cut as KeyOnlyTextOutputReader does: the line is the key, and there is no value."""
+    """Cuts as KeyOnlyTextOutputReader does: the line is the key, and there is no value."""
     return line, None
 
 
 def joiner(separator: bytes) -> Join:
-    """Write a pair as TextInputWriter does: key, separator, value, LF."""
+    """Writes a pair as TextInputWriter does: key, separator, value, LF."""
 
     def join(key: Writable, value: Writable) -> bytes:
         return b"%b%b%b\n" % (as_bytes(key), separator, as_bytes(value))
@@ -87,17 +87,17 @@ def joiner(separator: bytes) -> Join:
 
 
 def join_key(key: Writable, _value: Writable) -> bytes:
-    """Write a pair as KeyOnlyTextInputWriter does: the key alone."""
+    """Writes a pair as KeyOnlyTextInputWriter does: the key alone."""
     return as_bytes(key) + b"\n"
 
 
 def join_value(_key: Writable, value: Writable) -> bytes:
-    """Write the value alone, as a mapper gets it when the key is ignored."""
+    """Writes the value alone, as a mapper gets it when the key is ignored."""
     return as_bytes(value) + b"\n"
 
 
 def output_joiner(separator: bytes) -> Join:
-    """Write a pair as TextOutputFormat does: what is null is left out, and the separator with it."""
+    """Writes a pair as TextOutputFormat does: what is null is left out, and the separator with it."""
 
     def join(key: Writable, value: Writable) -> bytes:
         if key is None and value is None:

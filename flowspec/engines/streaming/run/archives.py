@@ -12,7 +12,7 @@ _ZIPS = (".zip", ".jar")
 
 
 def unpack(source: Path, place: Path) -> None:
-    """Unpack an archive, by the end of its name, into a folder; other files are copied. Raises `OSError`."""
+    """Unpacks an archive, by the end of its name, into a folder; other files are copied. Raises `OSError`."""
     name = source.name.lower()
     try:
         if name.endswith(_ZIPS):
@@ -30,7 +30,7 @@ def unpack(source: Path, place: Path) -> None:
 
 
 def _extract_checked(archive: tarfile.TarFile, place: Path) -> None:
-    """Before Python 3.11.4 nothing checks where the members of an archive go."""
+    """Extracts an archive after a check of where its members go, which Python before 3.11.4 lacks."""
     root = place.resolve()
     for member in archive.getmembers():
         if not (root / member.name).resolve().is_relative_to(root) or member.islnk() or member.issym():

@@ -27,7 +27,7 @@ class Shipment:
 
 
 def shipments(arguments: Arguments, files: FileSystems) -> list[Shipment]:
-    """All that is to be shipped, each name once: the first wins. Raises `ClientError` for what is missing."""
+    """Returns all that is to be shipped, each name once: the first wins. Raises `ClientError` for what is missing."""
     found = [
         *_listed(arguments.generic.get("files", [])[:1], files, archive=False),
         *_listed(arguments.generic.get("archives", [])[:1], files, archive=True),
@@ -64,7 +64,7 @@ def _cached(values: list[str], files: FileSystems, *, archive: bool) -> Iterator
 
 
 def _packed(text: str, files: FileSystems) -> Iterator[Shipment]:
-    """A `-file` under its own name, and what is in it: the job's jar holds the content of a directory."""
+    """Yields a `-file` under its own name, and what is in it: the job's jar holds the content of a directory."""
     source = files.locate(text)
     if not source.exists():
         raise refused(f"File: {files.qualify(text)} does not exist.")
@@ -74,7 +74,7 @@ def _packed(text: str, files: FileSystems) -> Iterator[Shipment]:
 
 
 def unqualified(command: str, arguments: Arguments) -> str:
-    """A command whose first word is the path of a `-file` is run by its bare name, from the working directory."""
+    """Replaces the path of a `-file` as a command's first word by its name: it is run in the working directory."""
     program, blank, rest = command.partition(" ")
     shipped = {Path(text).resolve() for text in arguments.all("file") if Path(text).is_file()}
     if program and Path(program).resolve() in shipped:
@@ -83,7 +83,7 @@ def unqualified(command: str, arguments: Arguments) -> str:
 
 
 def localize(wanted: tuple[Shipment, ...], scratch: Path, working: Path, syslog: JobLog) -> list[Path]:
-    """Copy and unpack below `scratch`, and link from the working directory; returns the links made.
+    """Copies and unpacks below `scratch`, and links from the working directory; returns the links made.
 
     Raises `OSError`, also for an archive that can't be read.
     """

@@ -27,7 +27,7 @@ _UNSUPPORTED_SCHEME = "org.apache.hadoop.fs.UnsupportedFileSystemException"
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run a streaming job; the exit status is that of Hadoop's client (128 + N after signal N)."""
+    """Runs a streaming job; the exit status is that of Hadoop's client (128 + N after signal N)."""
     path = os.environ.get("FLOWSPEC_SYSLOG")
     try:
         syslog = JobLog(Path(path) if path else None)
@@ -109,7 +109,7 @@ def _print_error(error: ClientError, syslog: JobLog) -> None:
 
 @contextmanager
 def _signals() -> Iterator[None]:
-    """SIGTERM and SIGINT end the job in order: children, scratch and `_temporary` go before this process."""
+    """Lets SIGTERM and SIGINT end the job in order: children, scratch and `_temporary` go before this process."""
 
     def leave(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)

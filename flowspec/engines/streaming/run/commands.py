@@ -29,7 +29,7 @@ _LONG = 1 << 63
 
 
 def split_words(command: str) -> list[str]:
-    """The words of a command: cut at blanks, grouped by quotes; a quote ends the word before it.
+    """Returns the words of a command: cut at blanks, grouped by quotes; a quote ends the word before it.
 
     No escapes, no variables, no globs; empty words vanish, and an open quote runs to the end.
     """
@@ -54,7 +54,7 @@ def split_words(command: str) -> list[str]:
 
 
 def find_program(name: str, working: Path, path: str) -> str:
-    """Where a program is: in the working directory first, then along PATH; its own name if nowhere.
+    """Finds a program: in the working directory first, then along PATH; its own name if nowhere.
 
     A regular readable file is enough. Of one in the working directory all are made executable first.
     """
@@ -71,7 +71,7 @@ def find_program(name: str, working: Path, path: str) -> str:
 
 
 def start(command: str, environment: Mapping[str, str], working: Path) -> subprocess.Popen[bytes]:
-    """Start a command with three pipes. Raises `TaskFailure` as Java does when it can't be started."""
+    """Starts a command with three pipes. Raises `TaskFailure` as Java does when it can't be started."""
     if not command:  # the property is dropped with its empty value, and nothing is found in its place
         raise TaskFailure(
             _NOT_CONFIGURED[0],
@@ -121,11 +121,11 @@ class CommandInput:
         self.broken = False
 
     def room(self) -> int:
-        """Return how many bytes can be written before the command reads them, while nothing was written."""
+        """Returns how many bytes can be written before the command reads them, while nothing was written."""
         return processes.room_of(self._descriptor)
 
     def write(self, data: bytes) -> None:
-        """Take the next piece; what goes beyond a full buffer is written."""
+        """Takes the next piece; what goes beyond a full buffer is written."""
         if self.broken:
             return
         held, self._held = self._held, b""
@@ -141,7 +141,7 @@ class CommandInput:
         self._held = data[ready - len(held) :]
 
     def close(self) -> None:
-        """Write what is left, whether it is wanted or not, and close."""
+        """Writes what is left, whether it is wanted or not, and closes the pipe."""
         try:
             if not self.broken:
                 processes.write_all(self._descriptor, memoryview(self._held))
@@ -195,11 +195,11 @@ class RunningCommand:
         return self._input.broken
 
     def output(self) -> Iterator[bytes]:
-        """The chunks of standard output."""
+        """Returns the chunks of standard output."""
         return processes.join_pieces(self._read)
 
     def finish(self) -> int:
-        """Wait for the end; the exit status, 128 + N for death by signal N. Raises what a thread met."""
+        """Waits for the end; returns the exit status, 128 + N for death by signal N. Raises what a thread met."""
         self._poll.unregister(self._output)
         while self._silent:
             self._await()
@@ -212,7 +212,7 @@ class RunningCommand:
         return code if code >= 0 else 128 - code
 
     def kill(self) -> None:
-        """End the command at once, and wait until its threads have noticed."""
+        """Ends the command at once, and waits until its threads have noticed."""
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
@@ -226,7 +226,7 @@ class RunningCommand:
         return os.read(self._output, BLOCK)
 
     def _await(self) -> Mapping[int, int]:
-        """Wait until the command has written something or closed a pipe; return the descriptors that are ready."""
+        """Waits until the command has written something or closed a pipe; returns the descriptors that are ready."""
         ready = dict(self._poll.poll())
         if self._stderr in ready:
             self._silent = False
@@ -280,7 +280,7 @@ class Reporter:
         self._warn = warn
 
     def listen(self, descriptor: int) -> None:
-        """Read standard error to its end."""
+        """Reads standard error to its end."""
         for block in processes.read_lines(descriptor):
             if self._prefix.encode() not in block:
                 processes.write_all(2, memoryview(block))

@@ -23,36 +23,36 @@ class JobLog:
         self._is_file = path is not None
 
     def line(self, level: str, logger: str, message: str) -> None:
-        """Write a line with its time, level and logger."""
+        """Writes a line with its time, level and logger."""
         now = time.time()
         stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
         self._write(f"{stamp},{int(now * 1000) % 1000:03d} {level} {logger}: {message}\n")
 
     def info(self, logger: str, message: str) -> None:
-        """Write a line of level INFO."""
+        """Writes a line of level INFO."""
         self.line("INFO", logger, message)
 
     def warn(self, logger: str, message: str) -> None:
-        """Write a line of level WARN."""
+        """Writes a line of level WARN."""
         self.line("WARN", logger, message)
 
     def error(self, logger: str, message: str) -> None:
-        """Write a line of level ERROR."""
+        """Writes a line of level ERROR."""
         self.line("ERROR", logger, message)
 
     def plain(self, lines: Iterable[str]) -> None:
-        """Write lines as they are, such as those of a trace."""
+        """Writes lines as they are, such as those of a trace."""
         self._write("".join(f"{line}\n" for line in lines))
 
     def client(self, message: str) -> None:
-        """Write what Hadoop's client prints on standard error, without a time; it is logged as well."""
+        """Writes what Hadoop's client prints on standard error, without a time; it is logged as well."""
         if self._is_file:
             self.plain([message])
         sys.stderr.write(f"{message}\n")
         sys.stderr.flush()
 
     def close(self) -> None:
-        """Close the file."""
+        """Closes the file."""
         if self._is_file:
             os.close(self._descriptor)
 

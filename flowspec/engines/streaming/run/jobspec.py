@@ -103,7 +103,7 @@ class Job:
 
 
 def build(arguments: Arguments, environ: Mapping[str, str], files: FileSystems) -> Job:
-    """Decide the job. Raises `ClientError` as Hadoop's client would end, and names what is unsupported."""
+    """Decides the job. Raises `ClientError` as Hadoop's client would end, and names what is unsupported."""
     conf = _configuration(arguments, environ, files)
     sent = shipments(arguments, files)
     _require(arguments)
@@ -253,7 +253,7 @@ class _Builder:
         return given
 
     def _class_of(self, name: str, known: tuple[str, ...]) -> str:
-        """The class that a property names where no option does; empty for none."""
+        """Returns the class that a property names where no option does; empty for none."""
         given = self._conf.get(name)
         if given and given not in known:
             raise unsupported(f"{name}={given}")
@@ -269,7 +269,7 @@ class _Builder:
         return output
 
     def _inputs(self) -> list[str]:
-        """The input paths as full URIs: cut at commas, but not within braces (FileInputFormat.getPathStrings)."""
+        """Returns the inputs as full URIs, cut at commas but not within braces (FileInputFormat.getPathStrings)."""
         texts = [text for value in self._arguments.all("input") for text in split_at_commas(value)]
         if not all(texts):
             raise ValueError("Can not create a Path from an empty string")
@@ -355,7 +355,7 @@ class _Builder:
         return self._conf.integer("mapreduce.job.reduces", 1)
 
     def _map_classes(self, mapper: Program, reducer: Program) -> tuple[str, str]:
-        """The classes of the map output, which the job insists on; a command's come from its -io word."""
+        """Returns the classes of the map output, which the job insists on; a command's come from its -io word."""
         conf = self._conf
         if mapper.command or conf.get("stream.map.output"):
             self._set_classes("mapreduce.map.output", conf.get("stream.map.output", "text"))
@@ -380,7 +380,7 @@ class _Builder:
         )
 
     def _number(self, name: str, default: int) -> int:
-        """A number that only the tasks read; where it is none, they have been made to fail."""
+        """Returns a number that only the tasks read; where it is none, they have been made to fail."""
         return default if self._bad_number(name) else self._conf.integer(name, default)
 
     def _bad_number(self, name: str) -> str:
@@ -392,7 +392,7 @@ class _Builder:
         return ""
 
     def _check_commands(self, mapper: Program) -> None:
-        """The numbers that PipeMapRed, PipeMapper and PipeReducer read when they are configured."""
+        """Checks the numbers that PipeMapRed, PipeMapper and PipeReducer read when they are configured."""
         if cause := self._bad_number("stream.num.reduce.output.key.fields"):
             self._reduce_failure = (_CONFIGURING, cause)
         for name in _MAPPER_NUMBERS:
@@ -401,7 +401,7 @@ class _Builder:
                 self._map_failure = (_CONFIGURING, _CONFIGURING, cause)
 
     def _check_map_task(self) -> None:
-        """The numbers that MapTask reads: first its reader, then its sorter (MapOutputBuffer.init)."""
+        """Checks the numbers that MapTask reads: first its reader, then its sorter (MapOutputBuffer.init)."""
         if self._reduces() and (cause := self._bad_sort_buffer()):
             self._map_failure = _no_collector(cause)
         if cause := self._bad_number("mapreduce.input.linerecordreader.line.maxlength"):

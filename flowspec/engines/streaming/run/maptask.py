@@ -35,7 +35,7 @@ _NEVER = (1 << 63) - 1
 
 
 def run_map(task: Task, split: Split, output: Output) -> None:
-    """Run the mapper over a split. Raises `TaskFailure` or `OSError`."""
+    """Runs the mapper over a split. Raises `TaskFailure` or `OSError`."""
     task.count(MAP_INPUT_RECORDS, 0)
     if task.job.map_failure:
         raise TaskFailure(*task.job.map_failure)
@@ -82,7 +82,7 @@ def _tolerates_unread_input(task: Task) -> bool:
 
 
 def _feed(task: Task, reader: SplitReader) -> tuple[Feed, int | None]:
-    """Return what feeds the mapper, and how many bytes that are at most (None: not known)."""
+    """Returns what feeds the mapper, and how many bytes that are at most (None: not known)."""
     job = task.job
     join = _input_join(job)
     if reader.is_plain_text and job.input_format != KEY_VALUE_INPUT and join is join_value:
@@ -100,7 +100,7 @@ def _input_join(job: Job) -> Join:
 
 
 def _is_tabbed_as_it_is(job: Job, join: Join) -> bool:
-    """KeyValueTextInputFormat with TABs on both sides changes nothing but lines without a TAB."""
+    """Returns whether KeyValueTextInputFormat with TABs on both sides changes nothing but lines without a TAB."""
     separator = job.configuration.get("mapreduce.input.keyvaluelinerecordreader.key.value.separator", "\t")
     return (
         job.input_format == KEY_VALUE_INPUT
@@ -154,7 +154,7 @@ class ShuffleOutput:
             task.count(name, 0)
 
     def lines(self, block: bytes) -> None:
-        """Take a block of lines."""
+        """Takes a block of lines."""
         if self._layout.plain:
             self._task.count(MAP_OUTPUT_RECORDS, count_lines(block))
             self._collector.add(block)
@@ -164,7 +164,7 @@ class ShuffleOutput:
             self.pair(key, value)
 
     def pair(self, key: Writable, value: Writable) -> None:
-        """Take one pair. Raises `TaskFailure` for one of other classes than the job says (MapTask.collect)."""
+        """Takes one pair. Raises `TaskFailure` for one of other classes than the job says (MapTask.collect)."""
         self._check_class("key", self._layout.key_class, key)
         self._check_class("value", self._layout.value_class, value)
         self._task.count(MAP_OUTPUT_RECORDS, 1)
@@ -175,7 +175,7 @@ class ShuffleOutput:
             self.flush()
 
     def flush(self) -> None:
-        """Hand on the pairs that were held back."""
+        """Hands on the pairs that were held back."""
         if self._waiting:
             self._collector.add(b"".join(self._waiting))
             self._waiting.clear()

@@ -45,18 +45,18 @@ class Reduction:
 
 
 def combination(program: Program, layout: Layout) -> Reduction:
-    """The reduction that a combiner is."""
+    """Returns the reduction that a combiner is."""
     return Reduction(program, layout, COMBINE_INPUT_RECORDS)
 
 
 def final_reduction(job: Job, layout: Layout) -> Reduction:
-    """The reduction of a reduce task; behind a combiner the keys need not be in order."""
+    """Returns the reduction of a reduce task; behind a combiner the keys need not be in order."""
     together = job.combiner is None
     return Reduction(job.reducer, layout, REDUCE_INPUT_RECORDS, REDUCE_INPUT_GROUPS, together=together)
 
 
 def run_reduction(task: Task, what: Reduction, stream: Iterator[SortedBlock], output: Output) -> None:
-    """Run a reducer or combiner over a stream of blocks. Raises `TaskFailure` or `OSError`."""
+    """Runs a reducer or combiner over a stream of blocks. Raises `TaskFailure` or `OSError`."""
     for name in filter(None, (what.records, what.groups)):
         task.count(name, 0)
     if what.program.java:
@@ -152,7 +152,7 @@ class RunOutput:
         task.count(COMBINE_OUTPUT_RECORDS, 0)
 
     def lines(self, block: bytes) -> None:
-        """Take a block of lines."""
+        """Takes a block of lines."""
         if self._layout.plain:
             known = tabbed(block)
             self._task.count(COMBINE_OUTPUT_RECORDS, known.records)
@@ -163,7 +163,7 @@ class RunOutput:
             self.pair(key, value)
 
     def pair(self, key: Writable, value: Writable) -> None:
-        """Take one pair. Raises `TaskFailure` for one of other classes than the map output's (IFile.Writer)."""
+        """Takes one pair. Raises `TaskFailure` for one of other classes than the map output's (IFile.Writer)."""
         for part, expected, item in (
             ("key", self._layout.key_class, key),
             ("value", self._layout.value_class, value),

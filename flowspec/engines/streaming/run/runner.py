@@ -43,7 +43,7 @@ _LOG_DISK_SPACE_FROM = 256 << 20  # bytes
 
 
 def run_job(job: Job, syslog: JobLog) -> bool:
-    """Run a job; whether it succeeded. Raises `ClientError` when it is refused before it starts."""
+    """Runs a job; returns whether it succeeded. Raises `ClientError` when it is refused before it starts."""
     splits = _checked_splits(job)
     _check_properties(job)
     try:
@@ -68,7 +68,7 @@ def _localize_files(job: Job, scratch: Path, syslog: JobLog) -> list[Path]:
 
 
 def _checked_splits(job: Job) -> tuple[inputs.Split, ...]:
-    """The splits in task order, after Hadoop's checks: first the output, then the input."""
+    """Returns the splits in task order, after Hadoop's checks: first the output, then the input."""
     try:
         if job.output_format != NULL_OUTPUT:
             _check_output(job)
@@ -114,7 +114,7 @@ def _check_properties(job: Job) -> None:
 
 
 def _committer_version(job: Job) -> int:
-    """The algorithm of FileOutputCommitter; for what is no number Hadoop's client waits without end."""
+    """Returns the algorithm of FileOutputCommitter; for what is no number Hadoop's client waits without end."""
     name = "mapreduce.fileoutputcommitter.algorithm.version"
     try:
         return job.configuration.integer(name, 2)
@@ -134,11 +134,11 @@ class SharedCounters:
         self._places = places
 
     def put(self, place: int, number: int) -> None:
-        """Write a number to a place."""
+        """Writes a number to a place."""
         struct.pack_into("=q", self._memory, 8 * place, number)
 
     def total(self) -> int:
-        """The sum of all."""
+        """Returns the sum of all."""
         return sum(struct.unpack_from(f"={self._places}q", self._memory))
 
 
@@ -161,7 +161,7 @@ class _Runner:
         self._map_outputs: list[MapOutput] = []
 
     def run(self) -> bool:
-        """Run the tasks; whether the job succeeded."""
+        """Runs the tasks; whether the job succeeded."""
         self._log.info("Job", f"Running job: {self._job.id}")
         done = False
         try:
@@ -206,7 +206,7 @@ class _Runner:
             self._reduce_phase()
 
     def _log_disk_space(self) -> None:
-        """Say how much room a large shuffle takes, and where: about what the mappers write, which is not known yet."""
+        """Logs how much room a large shuffle takes, and where: about what the mappers write, which is not known yet."""
         size, scratch = self._context.size, self._context.scratch
         if not self._job.reduces or size < _LOG_DISK_SPACE_FROM:
             return
@@ -224,7 +224,7 @@ class _Runner:
         self._run_tasks(works, len(splits), idle)
 
     def _run_tasks(self, works: Sequence[Callable[[Connection], None]], tasks: int, idle: Callable[[], None]) -> None:
-        """Fork a process for each of `works`, and give them task numbers until each has answered to None."""
+        """Forks a process for each of `works`, and give them task numbers until each has answered to None."""
         members = [self._pool.start(work) for work in works]
         todo = iter(range(tasks))
         for member in members:
@@ -261,7 +261,7 @@ class _Runner:
         channel.send(TaskResult(ALL_TASKS, {}))
 
     def _record(self, result: TaskResult | None) -> None:
-        """Account for what a process told; None: it died without a word."""
+        """Accounts for what a process told; None: it died without a word."""
         if result is None:
             self._failed = True
             self._log.warn("LocalJobRunner", self._job.id)
@@ -287,7 +287,7 @@ class _Runner:
 
 
 def _in_order(counters: Counters) -> Counters:
-    """The framework's group, those of the commands by name, then the bytes read and written."""
+    """Returns the framework's group, those of the commands by name, then the bytes read and written."""
     last = (BYTES_READ[0], BYTES_WRITTEN[0])
     own = sorted(name for name in counters if name not in (FRAMEWORK, *last))
     framework = counters.get(FRAMEWORK, {})

@@ -75,12 +75,12 @@ class Task:
         return f"attempt_{self.job.id.removeprefix('job_')}_{kind}_{self.number:06d}_0"
 
     def count(self, name: str, amount: int) -> None:
-        """Add to one of the framework's counters; 0 makes it appear."""
+        """Adds to one of the framework's counters; 0 makes it appear."""
         group = self.counters.setdefault(FRAMEWORK, {})
         group[name] = group.get(name, 0) + amount
 
     def count_own(self, group: str, name: str, amount: int) -> None:
-        """Add to a counter of a command. Raises `TaskFailure` when there are too many (Limits)."""
+        """Adds to a counter of a command. Raises `TaskFailure` when there are too many (Limits)."""
         shown = name.replace("_", " ").capitalize()
         if group in _TASK_COUNTERS and shown in FRAMEWORK_ORDER:
             self.count(shown, amount)
@@ -103,7 +103,7 @@ class Task:
             raise _limit_exceeded(f"Too many counter groups: {len(groups) + 1} max={_MAX_GROUPS}", depth=2)
 
     def environment(self) -> dict[str, str]:
-        """The environment of the task's commands: ours, every property, and what `-cmdenv` says."""
+        """Returns the environment of the task's commands: ours, every property, and what `-cmdenv` says."""
         conf = self.job.configuration
         environment = {name: value for name, value in conf.environ.items() if name not in _OURS}
         limit = conf.integer("stream.jobconf.truncate.limit", -1)
@@ -118,7 +118,7 @@ class Task:
         return environment
 
     def _own_properties(self) -> list[tuple[str, str]]:
-        """The properties that the task sets at run time: under the new name and the old one."""
+        """Returns the properties that the task sets at run time: under the new name and the old one."""
         job = self.job
         output = f"{job.output}/_temporary/0/_temporary/{self.attempt}"
         own = {
@@ -154,12 +154,12 @@ class Task:
     def run_command(
         self, command: str, feed: commands.Feed, *, report: bool = True, longest: int | None = None
     ) -> commands.RunningCommand:
-        """Start a command of this task, whose input has `longest` bytes at most. Raises `TaskFailure`."""
+        """Starts a command of this task, whose input has `longest` bytes at most. Raises `TaskFailure`."""
         process = commands.start(command, self.environment(), self.job.files.working)
         return commands.RunningCommand(process, feed, self.reporter(report=report).listen, longest)
 
     def check_status(self, code: int) -> None:
-        """Raise `TaskFailure` for an exit status other than 0, unless the job tolerates it."""
+        """Raises `TaskFailure` for an exit status other than 0, unless the job tolerates it."""
         if not code:
             return
         if self.job.configuration.boolean("stream.non.zero.exit.is.failure", default=True):
@@ -175,17 +175,17 @@ def _limit_exceeded(message: str, depth: int = 1) -> TaskFailure:
 
 
 def _discard(*_said: object) -> None:
-    """Hadoop's Reporter.NULL."""
+    """Discards, as Hadoop's Reporter.NULL."""
 
 
 class Output(Protocol):
     """Where the pairs of a command go: block by block, or one by one."""
 
     def lines(self, block: bytes) -> None:
-        """Take a block of whole lines, each a key up to its first TAB, and a value."""
+        """Takes a block of whole lines, each a key up to its first TAB, and a value."""
 
     def pair(self, key: Writable, value: Writable) -> None:
-        """Take one pair."""
+        """Takes one pair."""
 
 
 class TextOutput:
@@ -201,7 +201,7 @@ class TextOutput:
         task.count(counter, 0)
 
     def lines(self, block: bytes) -> None:
-        """Write a block of lines."""
+        """Writes a block of lines."""
         known = tabbed(block)
         self._task.count(self._counter, known.records)
         if not self._part:
@@ -213,20 +213,20 @@ class TextOutput:
             self._part.write(b"".join(line.replace(b"\t", self._separator, 1) + b"\n" for line in lines))
 
     def pair(self, key: Writable, value: Writable) -> None:
-        """Write one pair."""
+        """Writes one pair."""
         self._task.count(self._counter, 1)
         self._pending.append(self._join(key, value))
         if len(self._pending) >= 1 << 12:
             self.flush()
 
     def flush(self) -> None:
-        """Write the pairs that were held back."""
+        """Writes the pairs that were held back."""
         data, self._pending = b"".join(self._pending), []
         if data and self._part:
             self._part.write(data)
 
     def close(self) -> None:
-        """Finish the part file. Raises `OSError`."""
+        """Finishes the part file. Raises `OSError`."""
         self.flush()
         if self._part:
             self._part.close()
@@ -234,13 +234,13 @@ class TextOutput:
             self._task.counters.setdefault(group, {})[name] = self._part.size
 
     def abandon(self) -> None:
-        """Close the part file as it is."""
+        """Closes the part file as it is."""
         if self._part:
             self._part.abandon()
 
 
 def open_output(task: Task, counter: str, committer: Committer) -> TextOutput:
-    """Open the task's part file below its work path. Raises `OSError`."""
+    """Opens the task's part file below its work path. Raises `OSError`."""
     job = task.job
     work: Path = committer.work_path(task.attempt)
     work.mkdir(parents=True, exist_ok=True)
@@ -250,7 +250,7 @@ def open_output(task: Task, counter: str, committer: Committer) -> TextOutput:
 
 
 def output_cutter(job: Job, side: str) -> Cut | None:
-    """How the lines of a command (`map` or `reduce` side) are cut; None: at the first TAB, block by block."""
+    """Chooses how the lines of a command (`map` or `reduce`) are cut; None: at the first TAB, block by block."""
     if job.configuration.get(f"stream.{side}.output", "text") == "keyonlytext":
         return whole_key
     separators = job.map_separators if side == "map" else job.reduce_separators
@@ -260,7 +260,7 @@ def output_cutter(job: Job, side: str) -> Cut | None:
 
 
 def write_command_output(chunks: Iterator[bytes], cut: Cut | None, output: Output) -> None:
-    """Cut what a command writes into pairs and pass them on."""
+    """Cuts what a command writes into pairs and pass them on."""
     for block in whole_lines(unify(chunks)):
         if cut is None:
             output.lines(block)

@@ -70,7 +70,7 @@ class JobContext:
 
 
 def attempt(task: Task, work: Callable[[], None]) -> TaskResult:
-    """Run a task; a failure is logged as Hadoop logs it, and told."""
+    """Runs a task; a failure is logged as Hadoop logs it, and told."""
     try:
         work()
     except TaskFailure as failure:
@@ -88,7 +88,7 @@ def _failed(task: Task, failure: TaskFailure) -> TaskResult:
 
 
 def _failure_context(task: Task) -> Iterator[str]:
-    """The task, its input file and a command line that repeats it: what Hadoop's own trace leaves out."""
+    """Yields the task, its input file and a command line that repeats it: what Hadoop's own trace leaves out."""
     split, job = task.split, task.job
     if split is None:
         yield f"reduce task {task.number} failed (reducer: {job.reducer.command or job.reducer.java})"
@@ -100,7 +100,7 @@ def _failure_context(task: Task) -> Iterator[str]:
 
 
 def repeat_command(command: str, split: Split) -> str:
-    """A shell command that gives the bytes of a split (all of a compressed file) to a command."""
+    """Returns a shell command that gives the bytes of a split (all of a compressed file) to a command."""
     path = shlex.quote(str(split.file.path))
     if unpack := {".gz": "gzip -dc", ".bz2": "bzip2 -dc"}.get(split.file.path.suffix.lower()):
         return f"{unpack} {path} | {command}"
@@ -115,7 +115,7 @@ def _log_failure(syslog: JobLog, job: Job, failure: TaskFailure) -> None:
 
 
 def layout_of(job: Job) -> Layout:
-    """Plain where keys are text that ends at the first TAB, and are ordered by their bytes."""
+    """Returns plain where keys are text that ends at the first TAB, and are ordered by their bytes."""
     text = job.map_key_class == job.map_value_class == classes.TEXT
     sides = ["map"] if job.combiner is None else ["map", "reduce"]
     simple = all(output_cutter(job, side) is None for side in sides)
@@ -131,7 +131,7 @@ def layout_of(job: Job) -> Layout:
 
 
 def partitioner_of(job: Job) -> Partitioner | None:
-    """The job's partitioner; None with a single reducer: then Hadoop asks none."""
+    """Returns the job's partitioner; None with a single reducer: then Hadoop asks none."""
     if job.reduces == 1:
         return None
     if job.partitioner == classes.KEY_FIELD_PARTITIONER:
@@ -140,7 +140,7 @@ def partitioner_of(job: Job) -> Partitioner | None:
 
 
 def shuffle_of(context: JobContext, workers: int) -> Shuffle:
-    """How the pairs of a job go to its reducers, when so many workers share the map tasks."""
+    """Decides how the pairs of a job go to its reducers, when so many workers share the map tasks."""
     job = context.job
     return Shuffle(
         layout_of(job),
@@ -163,7 +163,7 @@ class MapWorker:
         self._collector = Collector(self._shuffle, f"worker-{number}")
 
     def serve(self, channel: Connection) -> None:
-        """Take split numbers until None comes; then seal what was collected."""
+        """Takes split numbers until None comes; then seal what was collected."""
         arrays.load_numpy(self._context.size)  # did nothing before the fork on macOS
         failed = False
         while (number := channel.recv()) is not None:
@@ -218,7 +218,7 @@ class MapWorker:
             task.count(name, 0)
 
     def _map_and_combine(self, task: Task, split: Split, combined: MapOutput) -> None:
-        """Sort this task's pairs alone, and run the combiner once for each partition that has any."""
+        """Sorts this task's pairs alone, and run the combiner once for each partition that has any."""
         collector = Collector(self._shuffle, f"map-{task.number}")
         self._map(task, split, collector)
         map_output = collector.close()
@@ -240,7 +240,7 @@ class MapWorker:
         return combined
 
     def _finish(self) -> TaskResult:
-        """Hand over the sorted pairs of all tasks."""
+        """Hands over the sorted pairs of all tasks."""
         try:
             map_output = self._collector.close()
         except TaskFailure as failure:
@@ -256,7 +256,7 @@ class MapWorker:
 
 
 def _discard(_written: int) -> None:
-    """The number of bytes that a buffered file took is all of them."""
+    """Ignores the number of bytes that a buffered file took: it is all of them."""
 
 
 def run_reduce(
@@ -266,7 +266,7 @@ def run_reduce(
     outputs: Sequence[MapOutput],
     progress: Callable[[int], None],
 ) -> TaskResult:
-    """Run one reduce task over what the map tasks have left for it."""
+    """Runs one reduce task over what the map tasks have left for it."""
     task = Task(context.job, number, len(context.splits), is_map=False, syslog=context.syslog, progress=progress)
     for name in (COMBINE_INPUT_RECORDS, COMBINE_OUTPUT_RECORDS):
         task.count(name, 0)
@@ -289,5 +289,5 @@ def _reduce(context: JobContext, task: Task, merge: Merge, what: Reduction) -> N
 
 
 def log_crash(syslog: JobLog) -> None:
-    """Log the traceback of an error in this engine itself."""
+    """Logs the traceback of an error in this engine itself."""
     syslog.plain(traceback.format_exc().splitlines())

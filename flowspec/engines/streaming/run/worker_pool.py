@@ -34,7 +34,7 @@ class WorkerPool:
         self._log_crash = log_crash
 
     def start(self, work: Callable[[Connection], None]) -> PoolProcess:
-        """Fork a process that runs `work` with its end of a channel, and ends."""
+        """Forks a process that runs `work` with its end of a channel, and ends."""
         ours, theirs = Pipe()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -67,7 +67,7 @@ class WorkerPool:
             idle()
 
     def end(self) -> None:
-        """End all that still live: SIGTERM, a moment to clean up, SIGKILL."""
+        """Ends all that still live: SIGTERM, a moment to clean up, SIGKILL."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             for member in self._members:
                 _signal(member.pid, number)
@@ -75,7 +75,7 @@ class WorkerPool:
             self._members = [member for member in self._members if not _ended(member, deadline)]
 
     def _run_child(self, parent: int, work: Callable[[Connection], None], channel: Connection) -> None:
-        """The life of a child; never returns."""
+        """Runs a child to its end; never returns."""
         status = 1
         try:
             die_with_parent(parent)
