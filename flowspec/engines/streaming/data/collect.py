@@ -259,7 +259,7 @@ def _counted(items: Iterable[tuple[bytes, int]], *, keyed: bool) -> Counted:
 
 
 def _in_order(items: Iterable[tuple[bytes, int]], *, keyed: bool) -> list[tuple[bytes, int]]:
-    """Yields counted lines in the order of the runs."""
+    """Returns counted lines in the order of the runs."""
     return sorted(items, key=lambda item: item[0].partition(b"\t")) if keyed else sorted(items)
 
 
