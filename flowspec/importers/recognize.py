@@ -75,6 +75,7 @@ def _has(*patterns: str) -> Callable[[str], bool]:
     return lambda text: all(one.search(text) for one in compiled)
 
 
+_SOURCES = "import takes a request, an AWS CLI script, CloudFormation or Terraform"
 _STRUCTURED = (
     _Other(
         _has(r"^service\s*:", r"^(provider|functions|resources|plugins)\s*:"),
@@ -94,12 +95,12 @@ _STRUCTURED = (
     _Other(
         _has(r"^apiVersion\s*:", r"^kind\s*:"),
         "this is a Kubernetes manifest",
-        "import takes a request, an AWS CLI script, CloudFormation or Terraform",
+        _SOURCES,
     ),
     _Other(
         _has(r"^(-\s+)?hosts\s*:", r"^\s*tasks\s*:"),
         "this is an Ansible playbook",
-        "import takes a request, an AWS CLI script, CloudFormation or Terraform",
+        _SOURCES,
     ),
 )
 _TEXTS = (
