@@ -32,6 +32,7 @@ from flowspec.request.graph import misordered
 from flowspec.request.origins import Path, locate
 
 if TYPE_CHECKING:
+    from flowspec.cost.estimate import Estimate
     from flowspec.document.job_flow import JobFlow
     from flowspec.plan.cluster import Cluster
     from flowspec.plan.findings import Finding
@@ -66,9 +67,28 @@ def make_plan(
     fallback = alternatives(jobflow, request.params)
     refuse_over_budget(jobflow, cost, fallback, region)
     refuse_misordered(jobflow, request)
+    submission = _submission(jobflow, request, assessment, fallback=fallback, cost=cost)
+    choices = Choices(replace, frozenset(rerun), cancel_removed, now)
+    plan = submission if cluster is None else _against(submission, cluster, choices)
+    plan = _supervised(plan, jobflow, cluster)
+    if cluster is not None and cluster.others:
+        plan = dataclasses.replace(plan, notes=(*plan.notes, _others_note(cluster)))
+    plan = dataclasses.replace(plan, notes=(*plan.notes, *budget_notes(jobflow, cost)))
+    return dataclasses.replace(plan, changes=tuple(_as_shown(one, jobflow, request) for one in plan.changes))
+
+
+def _submission(
+    jobflow: JobFlow,
+    request: Request,
+    assessment: Assessment,
+    *,
+    fallback: tuple[Mapping[str, Any], ...],
+    cost: Estimate | None,
+) -> Plan:
+    """Returns the plan for a flow that has no active cluster: one RunJobFlow."""
     # On this machine only what is made from other files has to be put somewhere.
     uploads = tuple(one for one in request.assets if jobflow.stages_files or one.packages)
-    submission = Plan(
+    return Plan(
         flow=jobflow.name,
         target=jobflow.target,
         digest=request.digest,
@@ -85,21 +105,15 @@ def make_plan(
         cost=cost,
         omitted=request.omitted,
     )
-    choices = Choices(replace, frozenset(rerun), cancel_removed, now)
-    plan = submission if cluster is None else _against(submission, cluster, choices)
-    plan = _supervised(plan, jobflow, cluster)
-    if cluster is not None and cluster.others:
-        plan = dataclasses.replace(plan, notes=(*plan.notes, _others_note(cluster)))
-    plan = dataclasses.replace(plan, notes=(*plan.notes, *budget_notes(jobflow, cost)))
-    changes = (
-        dataclasses.replace(
-            one,
-            location=one.location or location_of(one, jobflow, request),
-            before=without_secret(one, request.secrets),
-        )
-        for one in plan.changes
+
+
+def _as_shown(change: Change, jobflow: JobFlow, request: Request) -> Change:
+    """Returns a change with its place in the spec, and without secrets."""
+    return dataclasses.replace(
+        change,
+        location=change.location or location_of(change, jobflow, request),
+        before=without_secret(change, request.secrets),
     )
-    return dataclasses.replace(plan, changes=tuple(changes))
 
 
 def _supervised(plan: Plan, jobflow: JobFlow, cluster: Cluster | None) -> Plan:
