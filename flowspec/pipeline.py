@@ -109,7 +109,7 @@ def _settled(emr: Emr, running: Cluster, notify: Callable[[str], object]) -> Clu
 
 
 def _with_staged(emr: Emr, files: StagedFiles | None, plan: Plan) -> Plan:
-    """The plan with what is known of its files; None for `files` looks them up for this plan alone."""
+    """Returns the plan with what is known of its files; None for `files` looks them up for this plan alone."""
     if not plan.uploads:
         return plan
     from flowspec.backend.aws.submission.staging import StagedFiles, note_staged
@@ -141,7 +141,7 @@ def _left_over(
 
 
 def _going_on(plan: Plan, left: Unfinished) -> Plan:
-    """The plan of what is left of a run; of nothing, it joins that run, which has ended."""
+    """Returns the plan of what is left of a run; of nothing, it joins that run, which has ended."""
     notes = (*plan.notes, f"continues {left.run}, the last run of this flow", *left.notes)
     if left.indexes:
         return dataclasses.replace(plan, notes=notes, resumes=left.run, kept=left.indexes)

@@ -118,7 +118,7 @@ def connect_emr(
 
 
 def regions() -> list[RegionInfo]:
-    """The regions that have EMR, by the installed AWS SDK."""
+    """Returns the regions that have EMR, by the installed AWS SDK."""
     from flowspec.backend.aws import client
 
     return [
@@ -127,7 +127,7 @@ def regions() -> list[RegionInfo]:
 
 
 def connect_to_region(region_name: str, **kw_params: Any) -> EmrConnection | None:
-    """A connection to the EMR of a region; None for a region that has none. `kw_params` are EmrConnection's."""
+    """Returns a connection to the EMR of a region; None for a region that has none. `kw_params` are EmrConnection's."""
     connection: EmrConnection | None = next(
         (region.connect(**kw_params) for region in regions() if region.name == region_name), None
     )

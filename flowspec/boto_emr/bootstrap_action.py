@@ -16,7 +16,7 @@ class BootstrapAction:
         )
 
     def args(self) -> list[str]:
-        """The arguments of the script."""
+        """Returns the arguments of the script."""
         return list(self.bootstrap_action_args or ())
 
     def __repr__(self) -> str:

@@ -122,7 +122,7 @@ class EmrConnection:
         return RegionInfo(self, name, f"elasticmapreduce.{name}.amazonaws.com{suffix}")
 
     def _url(self, is_secure: bool, port: int | None, path: str) -> str | None:
-        """The URL of another EMR than AWS's; None for AWS's, whose address the SDK knows."""
+        """Returns the URL of another EMR than AWS's; None for AWS's, whose address the SDK knows."""
         if is_secure and port is None and is_aws(self.host):
             return None
         return f"{'https' if is_secure else 'http'}://{self.host}{f':{port}' if port else ''}{path}"
@@ -139,14 +139,14 @@ class EmrConnection:
     # --- what is there ---
 
     def describe_cluster(self, cluster_id: str) -> Any:
-        """A `Cluster`."""
+        """Returns a `Cluster`."""
         return self.get_object("DescribeCluster", {"ClusterId": cluster_id}, emrobject.Cluster)
 
     def close(self) -> None:
         """Does nothing: the SDK's connections end with the program. boto 2 had it, and scripts call it."""
 
     def describe_jobflow(self, jobflow_id: str) -> Any:
-        """A `JobFlow`."""
+        """Returns a `JobFlow`."""
         found = self.describe_jobflows(jobflow_ids=[jobflow_id])
         return found[0] if found else None
 
@@ -157,7 +157,7 @@ class EmrConnection:
         created_after: datetime | None = None,
         created_before: datetime | None = None,
     ) -> Any:
-        """A list of `JobFlow`s. Times without a zone are UTC.
+        """Returns a list of `JobFlow`s. Times without a zone are UTC.
 
         AWS deprecated DescribeJobFlows; where it is gone, its answer is put together from the calls of today.
         """
@@ -170,11 +170,11 @@ class EmrConnection:
         return self.get_list("DescribeJobFlows", params, [("member", emrobject.JobFlow)])
 
     def describe_step(self, cluster_id: str, step_id: str) -> Any:
-        """A `HadoopStep`."""
+        """Returns a `HadoopStep`."""
         return self.get_object("DescribeStep", {"ClusterId": cluster_id, "StepId": step_id}, emrobject.HadoopStep)
 
     def list_bootstrap_actions(self, cluster_id: str, marker: str | None = None) -> Any:
-        """A page of bootstrap actions: `BootstrapActionList`."""
+        """Returns a page of bootstrap actions: `BootstrapActionList`."""
         return self.get_object("ListBootstrapActions", _page(cluster_id, marker), emrobject.BootstrapActionList)
 
     def list_clusters(
@@ -184,7 +184,7 @@ class EmrConnection:
         cluster_states: _Several = None,
         marker: str | None = None,
     ) -> Any:
-        """A page of clusters: `ClusterSummaryList`. Times without a zone are UTC."""
+        """Returns a page of clusters: `ClusterSummaryList`. Times without a zone are UTC."""
         params: Flat = {"Marker": marker} if marker else {}
         _between(params, created_after, created_before)
         if cluster_states:
@@ -192,7 +192,7 @@ class EmrConnection:
         return self.get_object("ListClusters", params, emrobject.ClusterSummaryList)
 
     def list_instance_groups(self, cluster_id: str, marker: str | None = None) -> Any:
-        """A page of instance groups: `InstanceGroupList`."""
+        """Returns a page of instance groups: `InstanceGroupList`."""
         return self.get_object("ListInstanceGroups", _page(cluster_id, marker), emrobject.InstanceGroupList)
 
     def list_instances(
@@ -202,7 +202,7 @@ class EmrConnection:
         instance_group_types: _Several = None,
         marker: str | None = None,
     ) -> Any:
-        """A page of instances: `InstanceList`."""
+        """Returns a page of instances: `InstanceList`."""
         params = _page(cluster_id, marker)
         if instance_group_id:
             params["InstanceGroupId"] = instance_group_id
@@ -211,7 +211,7 @@ class EmrConnection:
         return self.get_object("ListInstances", params, emrobject.InstanceList)
 
     def list_steps(self, cluster_id: str, step_states: _Several = None, marker: str | None = None) -> Any:
-        """A page of steps, the newest first: `StepSummaryList`."""
+        """Returns a page of steps, the newest first: `StepSummaryList`."""
         params = _page(cluster_id, marker)
         if step_states:
             self.build_list_params(params, step_states, "StepStates.member")
@@ -386,11 +386,11 @@ class EmrConnection:
     # --- sending, and reading the answer; boto 2's path, parent and verb make no difference ---
 
     def get_object(self, action: str, params: Flat, cls: Any, **_transport: Any) -> Any:
-        """The answer to a call, as an object of `cls`."""
+        """Returns the answer to a call, as an object of `cls`."""
         return self._told(cls(self), action, params)
 
     def get_list(self, action: str, params: Flat, markers: list[tuple[str, Any]], **_transport: Any) -> Any:
-        """The answer to a call, as a list; `markers` are those of `ResultSet`."""
+        """Returns the answer to a call, as a list; `markers` are those of `ResultSet`."""
         return self._told(ResultSet(markers), action, params)
 
     def get_status(self, action: str, params: Flat, **_transport: Any) -> Any:
@@ -490,7 +490,7 @@ def _iso8601(name: str, moment: date) -> str:
 
 
 def _listed(value: Any, needed: Iterable[str] = ()) -> list[Any]:
-    """Several of something; boto 2 took one for a list of one, too.
+    """Returns several of something; boto 2 took one for a list of one, too.
 
     Raises TypeError for an item that has not all of the attributes `needed`.
     """
@@ -504,7 +504,7 @@ def _listed(value: Any, needed: Iterable[str] = ()) -> list[Any]:
 
 
 def _truth(value: Any) -> str:
-    """True and False in the words of the query API; anything else as it is, for EMR to refuse."""
+    """Returns True and False in the words of the query API; anything else as it is, for EMR to refuse."""
     return str(value).lower()
 
 

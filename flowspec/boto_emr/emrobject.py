@@ -28,7 +28,7 @@ class EmrObject:
             setattr(self, attribute, None)
 
     def startElement(self, name: str, attrs: Any, connection: Any) -> Any:  # noqa: ARG002 - boto 2's interface
-        """The object of a part; None for any other element."""
+        """Returns the object of a part; None for any other element."""
         if name not in self.Parts:
             return None
         attribute, make = self.Parts[name]

@@ -98,7 +98,7 @@ def as_boto_raised() -> Iterator[None]:
 
 
 def refusal(status: int, code: str, message: str, request_id: str = "") -> EmrResponseError:
-    """An error with the body that EMR's query API would have answered with."""
+    """Returns an error with the body that EMR's query API would have answered with."""
     told = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
     identity = f"<RequestId>{escape(request_id)}</RequestId>" if request_id else ""
     body = f"<ErrorResponse><Error>{told}</Error>{identity}</ErrorResponse>"
@@ -106,7 +106,7 @@ def refusal(status: int, code: str, message: str, request_id: str = "") -> EmrRe
 
 
 def _answered(error: ServiceError) -> EmrResponseError:
-    """The error of an answer, which the SDK's own exception behind ours still holds."""
+    """Returns the error of an answer, which the SDK's own exception behind ours still holds."""
     answer = getattr(error.__cause__, "response", {})
     about = answer.get("ResponseMetadata", {})
     message = answer.get("Error", {}).get("Message", error.message)

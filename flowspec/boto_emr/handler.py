@@ -93,12 +93,12 @@ def _parts(node: Any, value: Any) -> Iterable[tuple[str, Any]]:
 
 
 def _joined(value: Any) -> str | None:
-    """A list of texts in a place where boto 2 had one; None for what can't be one."""
+    """Returns a list of texts in a place where boto 2 had one; None for what can't be one."""
     return ",".join(value) if isinstance(value, list) and all(isinstance(item, str) for item in value) else None
 
 
 def _text(value: Any) -> str:
-    """A value as it stood in XML: `true`, `3`, `2014-01-24T01:21:21Z`."""
+    """Returns a value as it stood in XML: `true`, `3`, `2014-01-24T01:21:21Z`."""
     if isinstance(value, bool):
         return str(value).lower()
     # The SDK gives times in the zone of this machine.

@@ -58,7 +58,7 @@ def nested(params: Mapping[str, Any], shape: Any) -> Any:
 
 
 def _grouped(params: Mapping[str, Any]) -> dict[str, Flat]:
-    """The parameters by the first part of their names, each less that part."""
+    """Returns the parameters by the first part of their names, each less that part."""
     out: dict[str, Flat] = {}
     for name, value in params.items():
         first, _, rest = name.partition(".")
@@ -67,7 +67,7 @@ def _grouped(params: Mapping[str, Any]) -> dict[str, Flat]:
 
 
 def _map(params: Mapping[str, Any]) -> dict[str, Any]:
-    """A mapping. The query API numbers its entries; else the rest of a name is a key, dots and all."""
+    """Returns a mapping. The query API numbers its entries; else the rest of a name is a key, dots and all."""
     if all(name.startswith("entry.") for name in params):
         entries = _grouped({name.removeprefix("entry."): value for name, value in params.items()})
         return {str(entry.get("key")): entry.get("value") for entry in entries.values()}
@@ -79,7 +79,7 @@ _NUMBERS = {"integer": int, "long": int, "double": float, "float": float}
 
 
 def _scalar(value: Any, type_name: str) -> Any:
-    """The query API had texts only; scripts give what they like."""
+    """Returns the query API had texts only; scripts give what they like."""
     if type_name == "boolean":
         return _BOOLEANS.get(str(value).lower(), value)
     if type_name == "string" and isinstance(value, int | float | Decimal):

@@ -27,10 +27,10 @@ class RegionInfo:
         return f"RegionInfo:{self.name}"
 
     def connect(self, **kw_params: Any) -> Any:
-        """A connection to this region's EMR; None for a region that was made without a connection class."""
+        """Returns a connection to this region's EMR; None for a region that was made without a connection class."""
         return self.connection_cls(region=self, **kw_params) if self.connection_cls else None
 
 
 def is_aws(host: str | None) -> bool:
-    """True if a host is AWS's public one, which today's SDK finds by the region's name."""
+    """Returns True if a host is AWS's public one, which today's SDK finds by the region's name."""
     return not host or bool(_AWS_HOST.fullmatch(host))

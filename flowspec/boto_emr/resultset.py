@@ -18,7 +18,7 @@ class ResultSet(list[Any]):
         self.status = True
 
     def startElement(self, name: str, attrs: Any, connection: Any) -> Any:  # noqa: ARG002 - boto 2's interface
-        """A new item, for an element that is one."""
+        """Returns a new item, for an element that is one."""
         for element, make in self.markers:
             if name == element:
                 self.append(make(connection))

@@ -30,15 +30,15 @@ class Step:
     action_on_failure: str
 
     def jar(self) -> str:
-        """The URI of the jar."""
+        """Returns the URI of the jar."""
         raise NotImplementedError
 
     def args(self) -> list[str]:
-        """The arguments."""
+        """Returns the arguments."""
         raise NotImplementedError
 
     def main_class(self) -> str | None:
-        """The class to run, where the jar doesn't say."""
+        """Returns the class to run, where the jar doesn't say."""
         raise NotImplementedError
 
 
@@ -60,15 +60,15 @@ class JarStep(Step):
         self.step_args = [step_args] if isinstance(step_args, str) else step_args
 
     def jar(self) -> str:
-        """The URI of the jar."""
+        """Returns the URI of the jar."""
         return self._jar
 
     def args(self) -> list[str]:
-        """The arguments."""
+        """Returns the arguments."""
         return list(self.step_args or ())
 
     def main_class(self) -> str | None:
-        """The class to run, where the jar doesn't say."""
+        """Returns the class to run, where the jar doesn't say."""
         return self._main_class
 
 
@@ -102,25 +102,25 @@ class StreamingStep(Step):
         self._jar = jar
 
     def jar(self) -> str:
-        """The jar of Hadoop Streaming."""
+        """Returns the jar of Hadoop Streaming."""
         return self._jar
 
     def main_class(self) -> None:
         """None: the jar says it."""
 
     def args(self) -> list[str]:
-        """The arguments, for the AMIs."""
+        """Returns the arguments, for the AMIs."""
         args: list[str] = compile_step(self.said({}, _listed(self.step_args)), (), _AMI, _AsTheyAre())["Args"]
         return args
 
     def on_release(self, target: StepTarget) -> dict[str, Any]:
-        """The HadoopJarStep for a release."""
+        """Returns the HadoopJarStep for a release."""
         shipped, rest = _without_files(_listed(self.step_args))
         own = {} if self._jar == AMI_JAR else {"jar": self._jar}
         return compile_step(self.said({**own, "files": shipped}, rest), (), target, _AsTheyAre())
 
     def said(self, more: dict[str, Any], step_args: list[str]) -> dict[str, Any]:
-        """The step as a spec says it, with `more` in front; `step_args` stand before its commands."""
+        """Returns the step as a spec says it, with `more` in front; `step_args` stand before its commands."""
         given = {
             "mapper": self.mapper,
             "combiner": self.combiner,
@@ -252,12 +252,12 @@ class HiveStep(HiveBase):
 
 
 def depends_on_release(step: Any) -> bool:
-    """True if a step has another form on releases than on AMIs."""
+    """Returns True if a step has another form on releases than on AMIs."""
     return hasattr(step, "on_release")
 
 
 def step_config(step: Any, target: StepTarget) -> dict[str, Any]:
-    """The StepConfig of a step: ours, or any object that has what `Step` has."""
+    """Returns the StepConfig of a step: ours, or any object that has what `Step` has."""
     return {
         "Name": step.name,
         "ActionOnFailure": step.action_on_failure,
@@ -291,11 +291,11 @@ class _AsTheyAre(Files):
         """None: boto 2 packed nothing."""
 
     def absolute(self, text: str, at: Any = ()) -> Path:  # noqa: ARG002 - as Files has it
-        """The path itself."""
+        """Returns the path itself."""
         return Path(text)
 
     def data_path(self, text: str, at: Any) -> str:  # noqa: ARG002
-        """The path itself."""
+        """Returns the path itself."""
         return text
 
     def asset(self, text: str, at: Any) -> None:
@@ -310,7 +310,7 @@ def _listed(value: str | Iterable[str] | None) -> list[str]:
 
 
 def _generic_first(words: list[str]) -> list[str]:
-    """The arguments with Hadoop's generic options before all others, each kind in its own order."""
+    """Returns the arguments with Hadoop's generic options before all others, each kind in its own order."""
     generic: list[str] = []
     others: list[str] = []
     at = 0

@@ -159,7 +159,7 @@ def _some(lines: Iterable[str], most: int = _SHOWN) -> Iterator[str]:
 
 
 def _printable(line: bytes) -> str:
-    """A line for people, without control characters but for tabs, which are what such data is full of."""
+    """Returns a line for people, without control characters but for tabs, which are what such data is full of."""
     text = line.decode("utf-8", "backslashreplace")
     shown = "".join(char if char.isprintable() or char == "\t" else repr(char)[1:-1] for char in text[:_WIDEST])
     return f"{shown}…" if len(text) > _WIDEST else shown

@@ -36,7 +36,7 @@ def find_cases(paths: Sequence[Path]) -> list[Path]:
 
 
 def _matches(path: Path) -> list[Path]:
-    """The specs, cases and folders that a glob matches."""
+    """Returns the specs, cases and folders that a glob matches."""
     found = list(matches(path))
     if not found:
         raise SpecError([Source(str(path)).diagnostic("FS001", f"{path}: there is no such file or folder")])
@@ -62,7 +62,7 @@ def _described(folder: Path) -> Path | None:
 
 
 def _of_spec(spec: Path) -> Iterator[Path]:
-    """The cases beside a spec that are about it, or can't be read."""
+    """Yields the cases beside a spec that are about it, or can't be read."""
     folder = spec.parent / FOLDER
     for case in _at(folder) if folder.is_dir() else ():
         try:
@@ -129,7 +129,7 @@ class _Changes:
 
 
 def _sources(case: Case) -> Iterator[Path]:
-    """The files and folders that a case depends on."""
+    """Yields the files and folders that a case depends on."""
     yield case.path.parent
     yield case.spec
     yield from case.inputs.values()

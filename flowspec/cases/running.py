@@ -204,7 +204,7 @@ def _check_expected(case: Case, *, update: bool) -> None:
 
 
 def _judged(result: CaseResult, sandbox: Sandbox, ran: Ran, *, update: bool) -> CaseResult:
-    """The result by how the run ended, its counters and its outputs, with secrets masked."""
+    """Returns the result by how the run ended, its counters and its outputs, with secrets masked."""
     problems = [*_end_problems(sandbox.case, ran), *_counter_problems(sandbox.case, ran)]
     if update and not problems:
         updated, problems = _update(sandbox)

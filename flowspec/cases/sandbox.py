@@ -173,7 +173,7 @@ def _missing(sandbox: Sandbox, step: str, uri: str) -> Any:
 
 
 def _qualified(uri: str) -> str:
-    """A path as a full URI, its scheme s3 for s3n and s3a; what is no path of Hadoop's as it is."""
+    """Returns a path as a full URI, its scheme s3 for s3n and s3a; what is no path of Hadoop's as it is."""
     try:
         full = FileSystems(Path("/"), s3=Path("/"), hdfs=Path("/")).qualify(uri)
     except FlowspecError:
@@ -182,7 +182,7 @@ def _qualified(uri: str) -> str:
 
 
 def _is_there(uri: str, there: Iterable[str]) -> bool:
-    """True if a path or glob may match something below one of the places, or above it."""
+    """Returns True if a path or glob may match something below one of the places, or above it."""
     stem = uri[: min((at for at, letter in enumerate(uri) if letter in _GLOB), default=len(uri))]
     whole = stem == uri
     for place in there:

@@ -133,7 +133,7 @@ def _steps_of_spec(spec: Path, context: click.Context) -> Iterator[str]:
 
 
 def _rendered(spec: Path, context: click.Context) -> Document:
-    """The spec for its target; as it is written where variables are missing."""
+    """Returns the spec for its target; as it is written where variables are missing."""
     from flowspec.cli.specs import rendered
     from flowspec.document.text.parse import load
 
@@ -149,7 +149,7 @@ def _quotes_secret(text: str, document: Document) -> bool:
 
 
 def _spec_of(context: click.Context) -> Path | None:
-    """The first spec among the words that are typed already; None where there is none.
+    """Returns the first spec among the words that are typed already; None where there is none.
 
     The context has the words themselves (`obj`): click parses no argument where an option still lacks its value.
     """

@@ -60,7 +60,7 @@ complete -o nosort -F %(complete_func)s %(prog_name)s
 
     @staticmethod
     def _typed() -> str:
-        """The word at the cursor as it is typed, with its quotes."""
+        """Returns the word at the cursor as it is typed, with its quotes."""
         words = os.environ["COMP_WORDS"].split("\n")
         at = int(os.environ["COMP_CWORD"])
         return words[at] if at < len(words) else ""

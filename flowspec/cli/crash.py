@@ -31,7 +31,7 @@ def crash_message(error: Exception) -> str:
 
 
 def _place(error: Exception) -> str:
-    """The last line of our own code on the way to the error: a file of the package and its line."""
+    """Returns the last line of our own code on the way to the error: a file of the package and its line."""
     package = str(Path(__file__).parent.parent)
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(package)]
     return f"{Path(frames[-1].filename).relative_to(package)}:{frames[-1].lineno}" if frames else ""

@@ -80,7 +80,7 @@ def plan_specs(
 
 
 def _grouped(warnings: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """The warnings, of those that say the same only the first, with the places of the others in its notes."""
+    """Returns the warnings, of those that say the same only the first, with the places of the others in its notes."""
     groups: dict[tuple[str, str], list[Diagnostic]] = {}
     for one in warnings:
         groups.setdefault((one.id, one.message), []).append(one)

@@ -162,7 +162,7 @@ def _with_bar(events: Iterable[Event], secrets: frozenset[str]) -> Iterator[Even
 
 
 def _columns(width: int) -> list[ProgressColumn]:
-    """The columns of a step's line: its name, a bar, maps and reduces, the time.
+    """Returns the columns of a step's line: its name, a bar, maps and reduces, the time.
 
     Where there is no room, the bar goes first and the name is cut: left to rich, names wrap over many lines.
     """

@@ -53,7 +53,7 @@ class GitHub(NamedTuple):
         return str(made["html_url"])
 
     def user(self) -> str:
-        """The login of the token's user."""
+        """Returns the login of the token's user."""
         try:
             found, _ = self.send("GET", f"{self.url}/user")
         except Forbidden:
@@ -112,7 +112,7 @@ def _next_page(link: str, url: str) -> str | None:
 
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> GitHub:
-    """The repository of the workflow that runs.
+    """Returns the repository of the workflow that runs.
 
     Raises FlowspecError when a variable is missing, or the API has no http or https address.
     """
@@ -178,7 +178,7 @@ def _issues(github: GitHub, title: str) -> Iterator[dict[str, Any]]:
 
 
 def _author(item: Mapping[str, Any]) -> str | None:
-    """The login of who wrote it; None when the account is gone."""
+    """Returns the login of who wrote it; None when the account is gone."""
     return (item.get("user") or {}).get("login")
 
 

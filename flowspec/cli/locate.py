@@ -111,7 +111,7 @@ def bare_endpoint(backend: BackendName | None, **options: Any) -> Endpoint:
 
 
 def is_spec(what: str) -> bool:
-    """True if WHAT is a file, or looks like the name of a spec."""
+    """Returns True if WHAT is a file, or looks like the name of a spec."""
     return Path(what).suffix in {".yaml", ".yml"} or Path(what).is_file()
 
 
@@ -134,7 +134,7 @@ def _latest(emr: Emr, who: Identity) -> list[str]:
 
 
 def _not_ours(namesakes: Sequence[Cluster]) -> str:
-    """The end of a sentence that names clusters which are left alone; "" without any."""
+    """Returns the end of a sentence that names clusters which are left alone; "" without any."""
     ids = ", ".join(f"{one.id} ({one.state})" for one in namesakes)
     return f"; not touched, since it has that name but not the tags of this flow: {ids}" if ids else ""
 

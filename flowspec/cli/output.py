@@ -78,7 +78,7 @@ def mask_from_now_on(secrets: Collection[str]) -> None:
 
 
 def shows(level: Level) -> bool:
-    """True if messages of this level are printed."""
+    """Returns True if messages of this level are printed."""
     return level >= _least
 
 
@@ -165,12 +165,12 @@ def wait_for_more(seconds: float) -> None:
 
 
 def on_terminal() -> bool:
-    """True if stderr is a terminal, and not shared by the lines of many flows."""
+    """Returns True if stderr is a terminal, and not shared by the lines of many flows."""
     return not _LABEL.get() and sys.stderr is not None and sys.stderr.isatty()
 
 
 def wants_color(stream: TextIO | None = None) -> bool:
-    """True if `stream` (default: stderr) is a terminal that can show colours, and NO_COLOR is not set."""
+    """Returns True if `stream` (default: stderr) is a terminal that can show colours, and NO_COLOR is not set."""
     stream = stream or sys.stderr
     # Editors' shells and logs of CI call themselves dumb: they show escape sequences as they are.
     can_show = stream is not None and stream.isatty() and os.environ.get("TERM") not in {"dumb", "unknown"}

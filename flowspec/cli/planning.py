@@ -107,7 +107,7 @@ def compiled(
 
 
 def _selected(request: Request, first: str | None, only: Collection[str]) -> Request:
-    """The request with the steps that are asked for. Raises FlowspecError on a cluster that lives on."""
+    """Returns the request with the steps that are asked for. Raises FlowspecError on a cluster that lives on."""
     from flowspec.plan.compare import lives_on
     from flowspec.request.selection import select_steps
 
@@ -120,7 +120,7 @@ def _selected(request: Request, first: str | None, only: Collection[str]) -> Req
 
 
 def looked_ahead(plan: Plan, preflight: Callable[[Plan], Plan]) -> Plan:
-    """The plan with what its preflight found, unless all is well, which needs no line."""
+    """Returns the plan with what its preflight found, unless all is well, which needs no line."""
     from flowspec.plan.findings import Level
 
     found = preflight(plan)

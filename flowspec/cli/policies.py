@@ -35,7 +35,7 @@ def read_policies(files: Sequence[Path]) -> list[Policy]:
 
 
 def _policy_files(path: Path) -> list[Path]:
-    """The file itself, or the policies in a folder by name. Raises FlowspecError for a folder without one."""
+    """Returns the file itself, or the policies in a folder by name. Raises FlowspecError for a folder without one."""
     if not path.is_dir():
         return [path]
     found = sorted(one for one in path.iterdir() if one.suffix in {".json", ".yaml", ".yml"})

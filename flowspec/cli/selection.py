@@ -48,7 +48,7 @@ FLEET = compose_options(SELECT, JOBS)
 
 
 def names_many(paths: Sequence[Path], selects: Sequence[str] = ()) -> bool:
-    """True if the arguments name specs in the plural: several, a folder, a glob, or a selection of them."""
+    """Returns True if the arguments name specs in the plural: several, a folder, a glob, or a selection of them."""
     return len(paths) > 1 or bool(selects) or any(map(is_folder_or_glob, paths))
 
 

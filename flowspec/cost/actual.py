@@ -40,7 +40,7 @@ def actual_cost(
     now: datetime,
     volumes: Mapping[str, Sequence[Json]] | None = None,
 ) -> ActualCost:
-    """The cost of instances, as ListInstances gives them, until their end or `now`.
+    """Returns the cost of instances, as ListInstances gives them, until their end or `now`.
 
     An instance counts from its creation, some seconds before EC2 bills it; one that never was ready, and is gone,
     costs nothing. `volumes` are the VolumeSpecifications of the instances of each group or fleet, by its id; those
@@ -84,7 +84,7 @@ def _lives(instance: Json) -> bool:
 
 
 def _seconds(instance: Json, now: datetime) -> float:
-    """The billed seconds of an instance; 0 for one that is not there yet, or never was."""
+    """Returns the billed seconds of an instance; 0 for one that is not there yet, or never was."""
     timeline = instance.get("Status", {}).get("Timeline", {})
     created, ready, ended = (timeline.get(f"{one}DateTime") for one in ("Creation", "Ready", "End"))
     if created is None or (ended and not ready):

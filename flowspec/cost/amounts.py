@@ -26,12 +26,12 @@ class Range:
 
 
 def total(ranges: Iterable[Range]) -> Range:
-    """The sum of ranges."""
+    """Returns the sum of ranges."""
     return sum(ranges, Range())
 
 
 def amount_text(amount: float) -> str:
-    """An amount in cents; below ten cents in tenths of a cent, so that small ones do not vanish."""
+    """Returns an amount in cents; below ten cents in tenths of a cent, so that small ones do not vanish."""
     return f"{amount:.3f}" if 0 < amount < _TEN_CENTS else f"{amount:.2f}"
 
 

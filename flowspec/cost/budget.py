@@ -53,7 +53,7 @@ def _over(jobflow: JobFlow, cost: Estimate | None, subject: str, places: Mapping
 
 
 def _amounts(cost: Estimate) -> dict[str, Range]:
-    """The amounts that have a budget, as far as they are known, by its name."""
+    """Returns the amounts that have a budget, as far as they are known, by its name."""
     return {name: amount for name, amount in (("hourly", cost.hourly), ("run", cost.run)) if amount}
 
 

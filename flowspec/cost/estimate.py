@@ -120,7 +120,7 @@ class _Machines:
         return f"{count} {'units of' if weighted else 'x'} {types}{limit}"
 
     def hourly(self) -> Range | None:
-        """The range over all offers whose price is known, and all sizes."""
+        """Returns the range over all offers whose price is known, and all sizes."""
         least, most = self._of_size(self.least), self._of_size(self.most)
         return Range(least.low, most.high) if least and most else None
 

@@ -34,7 +34,7 @@ class Hourly:
 
 
 def instance_hourly(region: str, instance_type: str, *, market: Json, volumes: Iterable[Json]) -> Hourly:
-    """The price of one instance of a type.
+    """Returns the price of one instance of a type.
 
     `market` has the members of a group or of a fleet's type that set the price of a spot instance: Market, BidPrice,
     BidPriceAsPercentageOfOnDemandPrice; and TimeoutAction, of the fleet's SpotSpecification. `volumes` are
@@ -106,7 +106,7 @@ def _asked(machine: Json) -> list[Json]:
 
 
 def _default(instance_type: str) -> Iterator[Json]:
-    """The storage that EMR adds to a type that has no disks of its own."""
+    """Yields the storage that EMR adds to a type that has no disks of its own."""
     if has_only_ebs(instance_type):
         size = re.fullmatch(r".*\.(\d*)xlarge", instance_type)
         gb = int(size[1] or 1) * _GB_OF_XLARGE if size else _GB_OF_OTHERS

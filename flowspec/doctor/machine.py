@@ -104,7 +104,7 @@ def _disk(*, needed: bool) -> Check:
 
 
 def _existing(folder: Path) -> Path:
-    """The folder, or the nearest one above that exists."""
+    """Returns the folder, or the nearest one above that exists."""
     return next(one for one in (folder, *folder.parents) if one.exists())
 
 

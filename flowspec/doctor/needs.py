@@ -51,7 +51,7 @@ def _jar(step: Mapping[str, Any]) -> tuple[str, str | None, list[str]]:
 
 
 def _names(params: Mapping[str, Any], *members: str) -> tuple[str, ...]:
-    """The names of roles; an ARN ends with the name, behind the path."""
+    """Returns the names of roles; an ARN ends with the name, behind the path."""
     return tuple(str(params[member]).rpartition("/")[2] for member in members if params.get(member))
 
 

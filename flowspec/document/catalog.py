@@ -26,7 +26,7 @@ _REFUSED = refused_by_id()
 
 
 def _of_emr(rule_id: str, title: str) -> Kind:
-    """The kind of a rule of EMR: an error where EMR is known to refuse, else a warning."""
+    """Returns the kind of a rule of EMR: an error where EMR is known to refuse, else a warning."""
     return Kind(ERROR if _REFUSED[rule_id] else WARNING, title)
 
 
@@ -206,5 +206,5 @@ CATALOG: dict[str, Kind] = {
 
 
 def severity(id: str) -> Severity:  # noqa: A002 - it is the word for it
-    """The severity of `id`; of an id that is not in the table: ERROR."""
+    """Returns the severity of `id`; of an id that is not in the table: ERROR."""
     return CATALOG[id].severity if id in CATALOG else ERROR

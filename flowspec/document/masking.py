@@ -65,7 +65,7 @@ class MaskingWriter:
         self._pass_on(len(self._held))
 
     def _undecided(self) -> int:
-        """The length of the longest end of what is held with which a secret begins."""
+        """Returns the length of the longest end of what is held with which a secret begins."""
         return max((_overlap(self._held, form) for form in self._forms), default=0)
 
     def _pass_on(self, limit: int) -> None:
@@ -97,12 +97,12 @@ def forms(secrets: Collection[str]) -> set[str]:
 
 
 def _inner_forms(secrets: Collection[str]) -> list[bytes]:
-    """The forms that are looked for inside of longer texts."""
+    """Returns the forms that are looked for inside of longer texts."""
     return [form.encode() for form in forms(secrets) if len(form) >= _SEEN_INSIDE]
 
 
 def _lines(secret: str) -> list[str]:
-    """The lines of a secret of several lines, which programs print one at a time, or indented."""
+    """Returns the lines of a secret of several lines, which programs print one at a time, or indented."""
     lines = secret.splitlines()
     return [line.strip() for line in lines] if len(lines) > 1 else []
 
@@ -145,5 +145,5 @@ def _occurrences(text: AnyStr, form: AnyStr) -> Iterator[tuple[int, int]]:
 
 
 def _overlap(text: bytes, form: bytes) -> int:
-    """The length of the longest end of `text` that `form`, which is longer, begins with."""
+    """Returns the length of the longest end of `text` that `form`, which is longer, begins with."""
     return next((size for size in range(min(len(form) - 1, len(text)), 0, -1) if text.endswith(form[:size])), 0)

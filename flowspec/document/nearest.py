@@ -28,7 +28,7 @@ def closest(word: str, known: Iterable[str], most: int) -> list[str]:
 
 
 def _form(word: str) -> str:
-    """A word without what people confuse most: capitals, dashes."""
+    """Returns a word without what people confuse most: capitals, dashes."""
     return word.replace("-", "_").lower()
 
 

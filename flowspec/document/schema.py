@@ -28,7 +28,7 @@ _TEXT = "#/$defs/text"
 
 
 def path(name: str = "flowspec-v1.schema.json") -> Path:
-    """The path of a schema file: in the package, as a wheel has it, else beside it, as in a checkout."""
+    """Returns the path of a schema file: in the package, as a wheel has it, else beside it, as in a checkout."""
     package = Path(__file__).parents[1]
     found = (folder / "schemas" / name for folder in (package, package.parent))
     return next((one for one in found if one.is_file()), package / "schemas" / name)
@@ -46,7 +46,7 @@ def _file() -> str:
 
 @cache
 def loose() -> Schema:
-    """The schema as editors use it, with the kinds of steps of plugins: any value may be a template."""
+    """Returns the schema as editors use it, with the kinds of steps of plugins: any value may be a template."""
     schema: Schema = json.loads(_file())
     for name, plugin in plugins(STEPS).items():
         with failing(STEPS, name):
@@ -71,12 +71,12 @@ def _add_kind(definitions: dict[str, Any], name: str, own: Schema) -> None:
 
 @cache
 def strict() -> Schema:
-    """The schema of a rendered spec."""
+    """Returns the schema of a rendered spec."""
     return _strict(loose())
 
 
 def _strict(schema: Schema) -> Schema:
-    """A part of the schema without the alternatives that only editors need."""
+    """Returns a part of the schema without the alternatives that only editors need."""
     if schema.get("$ref") == _TEXT or "x-text" in schema:
         bounds = {word: value for word, value in schema.items() if word not in ("$ref", "anyOf", "$comment")}
         return {"type": "string", "x-text": True, **bounds}
@@ -100,7 +100,7 @@ def kind(value: Any) -> str:
 
 
 def meant(schema: Schema, of_kind: str, type_word: Any = None) -> Schema:
-    """The strict schema with references followed and the shape chosen that fits a value.
+    """Returns the strict schema with references followed and the shape chosen that fits a value.
 
     `of_kind` chooses between alternatives of different shape; `type_word`, the value of the key `type`,
     between kinds of steps.
@@ -143,13 +143,13 @@ def _shape(type_name: str) -> str:
 
 
 def types_of(schema: Schema) -> list[str]:
-    """The types a schema (or what it refers to) allows, as a list."""
+    """Returns the types a schema (or what it refers to) allows, as a list."""
     types = (_referred(schema) if "$ref" in schema else schema).get("type", [])
     return types if isinstance(types, list) else [types]
 
 
 def is_for_editors(schema: Schema) -> bool:
-    """True if an alternative is one that a rendered spec does not have."""
+    """Returns True if an alternative is one that a rendered spec does not have."""
     return str(schema.get("$ref")).startswith(_FOR_EDITORS)
 
 
@@ -161,7 +161,7 @@ def _conditional(schema: Schema, type_word: Any) -> Schema:
 
 
 def member(schema: Schema, key: str) -> Schema | None:
-    """The schema of a key's value in a schema that `meant` gave; None when the key is unknown."""
+    """Returns the schema of a key's value in a schema that `meant` gave; None when the key is unknown."""
     found: Schema | None = schema.get("properties", {}).get(key)
     if found is None and isinstance(schema.get("additionalProperties"), dict):
         found = schema["additionalProperties"]
@@ -169,7 +169,7 @@ def member(schema: Schema, key: str) -> Schema | None:
 
 
 def api_name(key: str, schema: Schema) -> str:
-    """The member of RunJobFlow that a key becomes: `x-emr` (a dotted path), else the key in CamelCase."""
+    """Returns the member of RunJobFlow that a key becomes: `x-emr` (a dotted path), else the key in CamelCase."""
     return schema.get("x-emr") or camel_case(key)
 
 

@@ -29,7 +29,7 @@ class Condition(NamedTuple):
     value: str | None = None
 
     def holds(self, name: str, tags: Mapping[str, str]) -> bool:
-        """True if it holds for a flow of this name and these tags."""
+        """Returns True if it holds for a flow of this name and these tags."""
         if self.pattern is not None:
             return bool(self.pattern.search(name))
         return self.key in tags and self.value in (None, tags[self.key])

@@ -72,7 +72,7 @@ def _read_as_of(file: Path, section: tuple[str, ...], mtime: int, size: int) -> 
 
 
 def _read(file: Path, section: tuple[str, ...]) -> Settings | None:
-    """The settings of a file; None when it has no such section."""
+    """Returns the settings of a file; None when it has no such section."""
     source = read(file, "FS603")
     data: Any = _toml(source)
     for key in section:

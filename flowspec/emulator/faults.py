@@ -104,7 +104,7 @@ class Faults:
         return next((kind for kinds in _choices(instances) if (kind := ", ".join(self._gone(kinds)))), "")
 
     def _gone(self, kinds: Collection[tuple[str, str]]) -> Collection[str]:
-        """The types of a group or fleet, if none of them is to be had."""
+        """Returns the types of a group or fleet, if none of them is to be had."""
         gone = [name for name, market in kinds if name in self.no_capacity or market.lower() in self.no_capacity]
         return gone if len(gone) == len(kinds) else ()
 

@@ -270,7 +270,7 @@ class _Handler(BaseHTTPRequestHandler):
         return found or _refused(404, f"there is nothing at {path}")
 
     def _has_password(self) -> bool:
-        """True if a browser gives the access key as the name of a user; it can't sign requests."""
+        """Returns True if a browser gives the access key as the name of a user; it can't sign requests."""
         kind, _, encoded = self.headers.get("Authorization", "").partition(" ")
         try:
             name = base64.b64decode(encoded).partition(b":")[0] if kind.lower() == "basic" else b""

@@ -111,14 +111,14 @@ class EmbeddedClient:
 
 @cache
 def _operations() -> dict[str, str]:
-    """The operations of the model by the names of their methods."""
+    """Returns the operations of the model by the names of their methods."""
     from botocore import xform_name
 
     return {xform_name(operation): operation for operation in api_model.operations()}
 
 
 def _sent(value: Any, shape: api_model.Shape) -> Any:
-    """The parameters as JSON, with seconds since 1970 for times."""
+    """Returns the parameters as JSON, with seconds since 1970 for times."""
     if shape.type_name == "structure":
         return {name: _sent(item, shape.members[name]) for name, item in value.items()}
     if shape.type_name == "list":
@@ -136,7 +136,7 @@ def _as_epoch(moment: Any) -> float:
 
 
 def _parsed(value: Any, shape: api_model.Shape) -> Any:
-    """The part of an answer that the model knows, with datetimes."""
+    """Returns the part of an answer that the model knows, with datetimes."""
     if shape.type_name == "structure":
         known = ((name, member) for name, member in shape.members.items() if value.get(name) is not None)
         return {name: _parsed(value[name], member) for name, member in known}

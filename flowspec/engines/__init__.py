@@ -79,7 +79,7 @@ def command_for(
     properties: Mapping[str, str] | None = None,
     configurations: Sequence[Mapping[str, Any]] = (),
 ) -> Command:
-    """The process that does here what a HadoopJarStep does on EMR.
+    """Returns the process that does here what a HadoopJarStep does on EMR.
 
     `properties` are the step's Java properties, `configurations` those of the cluster (RunJobFlow's
     Configurations). Raises FlowspecError where `unsupported` gives a reason.
@@ -136,7 +136,7 @@ def unsupported(jar: str, main_class: str | None, args: Sequence[str]) -> str | 
 
 
 def python_module(name: str, *args: str) -> tuple[str, ...]:
-    """The arguments that run a module of flowspec as a process, from whatever directory."""
+    """Returns the arguments that run a module of flowspec as a process, from whatever directory."""
     return (sys.executable, str(Path(__file__).resolve().with_name("launch.py")), name, *args)
 
 
@@ -154,7 +154,7 @@ def work_of(argv: Sequence[str]) -> Callable[[], int] | None:
 
 
 def local_file(uri: str, systems: FileSystems) -> str:
-    """The path of a program or jar; a relative one is left to the process, whose working directory it is in.
+    """Returns the path of a program or jar; a relative one is left to the process, whose working directory it is in.
 
     Raises FlowspecError for a file system that is not here.
     """
@@ -249,7 +249,7 @@ def script_argv(path: str, args: Sequence[str]) -> tuple[str, ...]:
 
 
 def _nothing() -> _Work:
-    """The step of `enable_debugging`: it told a service of AWS about the job, and old scripts still have it."""
+    """Returns the step of `enable_debugging`: it told a service of AWS about the job, and old scripts still have it."""
     return _Work("", ("sh", "-c", 'echo "$0" >&2', _NOTHING_TO_PUSH))
 
 

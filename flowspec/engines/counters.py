@@ -23,13 +23,13 @@ _VALUE = re.compile(r"(.*)=(-?\d+)", re.DOTALL)
 
 
 def parse_progress(line: str) -> tuple[int, int] | None:
-    """The map and reduce percentages of a progress line; None for any other line."""
+    """Returns the map and reduce percentages of a progress line; None for any other line."""
     found = _PROGRESS.search(line)
     return (int(found[1]), int(found[2])) if found else None
 
 
 def parse_counters(text: str) -> Counters:
-    """The counters of the last job that a log tells of: group -> name -> value; empty when it has none.
+    """Returns the counters of the last job that a log tells of: group -> name -> value; empty when it has none.
 
     Names are kept as they stand, blanks included; a name may hold a `=`.
     """
@@ -51,7 +51,7 @@ def parse_counters(text: str) -> Counters:
 
 
 def format_counters(counters: Mapping[str, Mapping[str, int]]) -> str:
-    """The block that Hadoop's client prints, from `Counters: N` on, without a last line end."""
+    """Returns the block that Hadoop's client prints, from `Counters: N` on, without a last line end."""
     lines = [f"Counters: {sum(len(group) for group in counters.values())}"]
     for name, group in counters.items():
         lines.append(f"\t{name}")

@@ -76,7 +76,7 @@ def parse(words: Sequence[str]) -> Copy:
 
 
 def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Each option and its value, which stands behind a `=` or is the next word."""
+    """Yields each option and its value, which stands behind a `=` or is the next word."""
     left = iter(words)
     for word in left:
         name, equals, value = word.partition("=")
@@ -157,7 +157,7 @@ def _run(copy: Copy, systems: FileSystems, syslog: JobLog) -> int:
 
 
 def _found(copy: Copy, source: Path, systems: FileSystems) -> Iterator[_File]:
-    """All files at or below --src, or of those below only what the prefixes file lists, in order."""
+    """Yields all files at or below --src, or of those below only what the prefixes file lists, in order."""
     base = copy.src.rstrip("/")
     if source.is_file():
         yield _File(source, source.name, base)
@@ -177,7 +177,7 @@ def _matches(copy: Copy, file: _File) -> bool:
 
 
 def _outputs(copy: Copy, files: Sequence[_File]) -> Iterator[tuple[str, list[_File]]]:
-    """The files to write, each with those it is made of."""
+    """Yields the files to write, each with those it is made of."""
     if copy.group_by is None:
         for file in files:
             yield _renamed(file.relative, copy.codec), [file]
@@ -207,7 +207,7 @@ def _cut(files: Sequence[_File], size: int | None) -> Iterator[list[_File]]:
 
 
 def _group_name(group: str, number: int, first: _File, codec: str) -> str:
-    """The first output of a group has the group's name, those after it a number as well."""
+    """Names an output of a group: the first has the group's name, those after it a number as well."""
     folder = first.relative.rpartition("/")[0]
     suffix = Path(first.relative).suffix if codec == "keep" and first.relative.endswith(".gz") else ""
     name = f"{group}{number or ''}".strip("/") or "part"

@@ -43,7 +43,7 @@ def main(words: Sequence[str]) -> None:
 
 
 def _prepared(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """The Java program's command line and its environment."""
+    """Returns the Java program's command line and its environment."""
     environment = {**os.environ, **jvm.configure(os.environ)}
     if hadoop := shutil.which("hadoop"):
         environment["HADOOP_CLASSPATH"] = str(jvm.CLASSES)

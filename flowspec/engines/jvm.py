@@ -76,7 +76,7 @@ class Spark:
 
 
 def find_spark() -> Spark | None:
-    """The Spark of this machine. Nothing is imported and nothing run."""
+    """Returns the Spark of this machine. Nothing is imported and nothing run."""
     return next((Spark(home) for home in _spark_homes() if (home / "jars").is_dir()), None)
 
 
@@ -91,7 +91,7 @@ def _spark_homes() -> Iterable[Path]:
 
 
 def find_java() -> str | None:
-    """The `java` of JAVA_HOME, else of PATH."""
+    """Returns the `java` of JAVA_HOME, else of PATH."""
     home = os.environ.get("JAVA_HOME")
     return (home and shutil.which(str(Path(home, "bin", "java")))) or shutil.which("java")
 
@@ -106,7 +106,7 @@ def require_spark(what: str, of: str = "Spark") -> Spark:
 
 
 def require_java(what: str) -> str:
-    """The `java` that `what` needs. Raises FlowspecError where there is none."""
+    """Returns the `java` that `what` needs. Raises FlowspecError where there is none."""
     java = find_java()
     if java is None:
         raise FlowspecError(f"{what} needs Java, and there is none", remedy=_JAVA_REMEDY)
@@ -114,12 +114,12 @@ def require_java(what: str) -> str:
 
 
 def folder(environ: Mapping[str, str]) -> Path:
-    """The folder of the step's logs, beside which a program's configuration and Spark's event log are kept."""
+    """Returns the folder of the step's logs, beside which a program's configuration and Spark's event log are kept."""
     return Path(environ["FLOWSPEC_SYSLOG"]).parent
 
 
 def configurations(environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """The cluster's configurations that are honoured here: classification -> properties."""
+    """Returns the cluster's configurations that are honoured here: classification -> properties."""
     found: dict[str, dict[str, str]] = json.loads(environ.get("FLOWSPEC_CONFIGURATIONS", "{}"))
     return found
 

@@ -44,7 +44,7 @@ class FileSystems:
         return cls(working=working, s3=Path(s3) if s3 else None, hdfs=Path(hdfs) if hdfs else None)
 
     def qualify(self, text: str) -> str:
-        """The full URI of a path as a user wrote it, in the form of Hadoop's messages.
+        """Returns the full URI of a path as a user wrote it, in the form of Hadoop's messages.
 
         `/x/` and `file:///x` become `file:/x`, `s3://b/k` stays, `x` becomes `file:/cwd/x` or
         `hdfs:///user/hadoop/x`. Raises `FlowspecError` for a path that climbs out of its root.
@@ -62,7 +62,7 @@ class FileSystems:
         return f"{scheme}://{authority}{'' if path == '/' and authority else path}"
 
     def locate(self, uri: str) -> Path:
-        """The place on this machine of a URI or path. Raises `UnknownScheme` or `FlowspecError`."""
+        """Returns the place on this machine of a URI or path. Raises `UnknownScheme` or `FlowspecError`."""
         scheme, authority, path = split_uri(self.qualify(uri))
         if scheme == "file":
             return Path(path)

@@ -141,10 +141,10 @@ ENGINES: Mapping[str, Engine] = {
 
 
 def by_program(name: str) -> str | None:
-    """The engine that command-runner.jar's program of this name is; None when it is no engine's."""
+    """Returns the engine that command-runner.jar's program of this name is; None when it is no engine's."""
     return next((engine for engine, one in ENGINES.items() if name in one.programs), None)
 
 
 def by_jar(name: str) -> str | None:
-    """The engine that stands in for a jar with this file name; None when there is none of its own."""
+    """Returns the engine that stands in for a jar with this file name; None when there is none of its own."""
     return next((engine for engine, one in ENGINES.items() if one.jar and re.fullmatch(one.jar, name)), None)

@@ -56,7 +56,7 @@ class Submission:
     application: tuple[str, ...] = ()
 
     def last(self, name: str) -> str | None:
-        """The value that counts of an option given more than once."""
+        """Returns the value that counts of an option given more than once."""
         return next((value for option, value in reversed(self.options) if option == name), None)
 
 
@@ -107,7 +107,7 @@ def _resolved(given: Submission, spark: jvm.Spark) -> Submission:
 
 
 def _is_sparks(name: str) -> bool:
-    """True if an option of spark-sql is for Spark, and not for the SQL program (-f, -e, --database …)."""
+    """Returns True if an option of spark-sql is for Spark, and not for the SQL program (-f, -e, --database …)."""
     return name.startswith("--") and name not in {"--database", "--define", "--hiveconf", "--hivevar", "--silent"}
 
 
@@ -158,7 +158,7 @@ def _run(argv: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 def _translated(program: str, given: Submission, defaults: Mapping[str, str], files: FileSystems) -> Iterator[str]:
-    """The command line for this machine."""
+    """Yields the command line for this machine."""
     master = given.last("--master") or ""
     yield from ("--master", master if master.startswith("local") else "local[*]", "--deploy-mode", "client")
     yield from ("--driver-class-path", os.pathsep.join(filter(None, [str(jvm.CLASSES), _class_path(given, defaults)])))
@@ -198,7 +198,7 @@ def _application(text: str, files: FileSystems) -> str:
 
 
 def _located(text: str, files: FileSystems) -> str:
-    """A list of paths, those of a cluster's file systems as paths of this machine; a `#name` is kept."""
+    """Returns a list of paths, those of a cluster's file systems as paths of this machine; a `#name` is kept."""
     return ",".join(_located_one(part, files) for part in text.split(","))
 
 
@@ -219,7 +219,7 @@ _LOCATED = {"--files": _renamed, **dict.fromkeys(("--py-files", "--archives", "-
 
 
 def _shipments(given: Submission, files: FileSystems) -> Iterator[Shipment]:
-    """The files and archives of the application that are on this machine, with their names."""
+    """Yields the files and archives of the application that are on this machine, with their names."""
     for option, archive in (("--files", False), ("--archives", True)):
         for text in filter(None, (given.last(option) or "").split(",")):
             path, _, name = _located_one(text, files).partition("#")
@@ -283,7 +283,7 @@ def _bytes(text: str) -> int:
 
 
 def _most() -> int:
-    """Bytes that a program may have here: three quarters of the machine's memory."""
+    """Returns bytes that a program may have here: three quarters of the machine's memory."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 3 // 4
 
 

@@ -37,7 +37,7 @@ _SECRETS = "# Airflow masks variables whose names tell of a secret: airflow vari
 
 
 def write(job: Job) -> str:
-    """The module. Secrets are variables of Airflow, read when the task runs."""
+    """Returns the module. Secrets are variables of Airflow, read when the task runs."""
     kept = job.params["Instances"].get("KeepJobFlowAliveWhenNoSteps")
     return _MODULE.format(
         title=re.sub(r'[\\"\x00-\x1f]', " ", job.name),
@@ -50,7 +50,7 @@ def write(job: Job) -> str:
 
 
 def _literal(value: Any, indent: str = "") -> str:
-    """A value as Python writes it: on one line where it is short."""
+    """Returns a value as Python writes it: on one line where it is short."""
     if not isinstance(value, dict | list) or len(repr(value)) + len(indent) <= _WIDTH:
         return repr(value)
     opening, closing = "{}" if isinstance(value, dict) else "[]"

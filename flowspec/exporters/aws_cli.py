@@ -30,7 +30,7 @@ _INSTANCE_SWITCHES = {
 
 
 def write(job: Job) -> str:
-    """The script. It sends the request when it is run, with the AWS CLI 1 or 2."""
+    """Returns the script. It sends the request when it is run, with the AWS CLI 1 or 2."""
     needed = [f': "${{{name}:?give its value in the environment}}"\n' for name in job.secrets]
     about = "# Within JSON: quotes and backslashes of a secret have to be escaped.\n" if needed else ""
     options = " \\\n  ".join(_options(job))
@@ -89,7 +89,7 @@ def _instances(instances: Json) -> list[str]:
 
 
 def written_out(instances: Json) -> list[Json]:
-    """The groups that the three short members mean."""
+    """Returns the groups that the three short members mean."""
     if "MasterInstanceType" not in instances:
         return []
     master, count = instances["MasterInstanceType"], instances.get("InstanceCount", 1)

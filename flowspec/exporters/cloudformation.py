@@ -35,7 +35,7 @@ _ROLES = {"MASTER": "MasterInstance", "CORE": "CoreInstance"}
 
 
 def write(job: Job) -> str:
-    """The template. Secrets are parameters with NoEcho."""
+    """Returns the template. Secrets are parameters with NoEcho."""
     template: Json = {"AWSTemplateFormatVersion": "2010-09-09", "Description": f"The job flow {job.name}"}
     if job.secrets:
         template["Parameters"] = {_identifier(name): {"Type": "String", "NoEcho": True} for name in job.secrets}
@@ -113,7 +113,7 @@ def _jar(given: Json) -> Json:
 
 
 def _identifier(name: str) -> str:
-    """A name of a parameter: letters and digits only."""
+    """Returns a name of a parameter: letters and digits only."""
     return "".join(part.capitalize() for part in name.split("_"))
 
 
@@ -131,7 +131,7 @@ def _referring(value: Any) -> Any:
 
 
 def _yaml(value: Any, indent: str = "") -> Iterator[str]:
-    """Lines of YAML; each text is in JSON's quotes, since YAML 1.1 reads many words as something else."""
+    """Yields lines of YAML; each text is in JSON's quotes, since YAML 1.1 reads many words as something else."""
     items = value.items() if isinstance(value, dict) else ((None, item) for item in value)
     for key, item in items:
         plain = key is None or (re.fullmatch(r"[A-Za-z]\w*", key, re.ASCII) and key.lower() not in _WORDS)

@@ -34,7 +34,7 @@ class References:
         self.names: dict[str, str] = {}
 
     def replaced(self, value: Any, member: str = "secret") -> Any:
-        """The value with a placeholder for each secret. Raises `FlowspecError` where one is in a key."""
+        """Returns the value with a placeholder for each secret. Raises `FlowspecError` where one is in a key."""
         if isinstance(value, dict):
             named = str(value.get("Key") or value.get("Name") or "")
             for key in value:
@@ -75,11 +75,11 @@ class References:
 
 
 def written(text: str, literal: Callable[[str], str], reference: Callable[[str], str]) -> str:
-    """A text with each placeholder as a format refers to it, and the rest as the format writes it."""
+    """Returns a text with each placeholder as a format refers to it, and the rest as the format writes it."""
     pieces = PLACEHOLDER.split(text)
     return "".join(reference(piece) if index % 2 else literal(piece) for index, piece in enumerate(pieces))
 
 
 def without(value: Mapping[str, Any], *members: str) -> Json:
-    """A copy without these members."""
+    """Returns a copy without these members."""
     return {key: item for key, item in value.items() if key not in members}

@@ -32,7 +32,7 @@ def left_out(flow: JobFlow, title: str, instead: Mapping[str, str]) -> Iterator[
 
 
 def _of_steps(flow: JobFlow) -> dict[str, str]:
-    """The policies of the steps by their keys, each with the steps that have it."""
+    """Returns the policies of the steps by their keys, each with the steps that have it."""
     found: dict[str, list[str]] = {}
     for step in flow.fields.get("steps", ()):
         needs: dict[str, Any] = {"needs": ", ".join(step["needs"])} if step.get("needs") else {}

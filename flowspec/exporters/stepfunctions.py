@@ -20,7 +20,7 @@ _CREATE, _END, _FAIL, _DONE = "Create the cluster", "End the cluster", "Failed",
 
 
 def write(job: Job) -> str:
-    """The state machine, as JSON. Secrets are taken from the execution's input, at `$.secrets.NAME`."""
+    """Returns the state machine, as JSON. Secrets are taken from the execution's input, at `$.secrets.NAME`."""
     steps = job.params.get("Steps", [])
     ends = not job.params["Instances"].get("KeepJobFlowAliveWhenNoSteps")
     names = [*_names(steps), _END if ends else _DONE]
@@ -49,7 +49,7 @@ def notes(job: Job) -> list[str]:
 
 
 def _names(steps: list[Json]) -> list[str]:
-    """A name for each state: those of states are at most 80 characters, and unique."""
+    """Returns a name for each state: those of states are at most 80 characters, and unique."""
     plain = [PLACEHOLDER.sub(r"\1", str(step.get("Name", "step"))) for step in steps]
     return [f"{number} {name}"[:80] for number, name in enumerate(plain, 1)]
 
@@ -78,7 +78,7 @@ def _step(step: Json, following: str, failure: str) -> Json:
 
 
 def _ending() -> Json:
-    """The states that end the cluster; the execution fails afterwards if a step did."""
+    """Returns the states that end the cluster; the execution fails afterwards if a step did."""
     failed = {"Variable": "$.error", "IsPresent": True, "Next": _FAIL}
     return {
         _END: {
@@ -96,7 +96,7 @@ def _ending() -> Json:
 
 
 def _referring(value: Any) -> Any:
-    """A value with paths into the input for placeholders; a member whose value is a path ends in `.$`."""
+    """Returns a value with paths into the input for placeholders; a member whose value is a path ends in `.$`."""
     if isinstance(value, list):
         return [_referring(one) for one in value]
     if not isinstance(value, dict):

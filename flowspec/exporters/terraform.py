@@ -24,7 +24,7 @@ class _Encoded:
 
 
 def write(job: Job) -> str:
-    """The module. Secrets are sensitive variables."""
+    """Returns the module. Secrets are sensitive variables."""
     parts: list[tuple[str, _Block]] = []
     parts += [(f'variable "{name}"', _Block(type=_Raw("string"), sensitive=True)) for name in job.secrets]
     if job.region:
@@ -41,7 +41,7 @@ class _Raw(str):
 
 
 def _named(given: Mapping[str, Any], table: tables.Table) -> _Block:
-    """The arguments of a block by the importer's table; what is not in the table is read apart or left out."""
+    """Returns the arguments of a block by the importer's table; what is not in the table is read apart or left out."""
     return _Block({key: given[member] for key, member in table.items() if member in given})
 
 
@@ -82,7 +82,7 @@ def _ec2(params: Json, instances: Json) -> _Block:
 
 
 def _owned_instances(instances: Json) -> Json:
-    """The first group or fleet of the master and the core nodes; all others are resources of their own."""
+    """Returns the first group or fleet of the master and the core nodes; all others are resources of their own."""
     out: Json = {}
     for one in instances.get("InstanceGroups") or written_out(instances):
         if one["InstanceRole"] != "TASK":
@@ -94,7 +94,7 @@ def _owned_instances(instances: Json) -> Json:
 
 
 def _parts(params: Json, label: str) -> Iterator[tuple[str, _Block]]:
-    """The resources that belong to the cluster."""
+    """Yields the resources that belong to the cluster."""
     owner = {"cluster_id": _Raw(f"aws_emr_cluster.{label}.id")}
     instances = params["Instances"]
     groups = [_group(one) for one in instances.get("InstanceGroups", []) if one["InstanceRole"] == "TASK"]
@@ -191,6 +191,6 @@ def _expression(value: Any, indent: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A text within quotes of HCL, where `${` and `%{` begin templates."""
+    """Returns a text within quotes of HCL, where `${` and `%{` begin templates."""
     shown = json.dumps(text, ensure_ascii=False)[1:-1]
     return shown.replace("${", "$${").replace("%{", "%%{")

@@ -22,17 +22,17 @@ def known_types() -> dict[str, None]:
 
 
 def is_known_type(name: str) -> bool:
-    """True if the table has an instance type of this name."""
+    """Returns True if the table has an instance type of this name."""
     return name in known_types()
 
 
 def fact_of(name: str, member: str) -> Any:
-    """A fact of an instance type, by its name in `members`; None of a type that the table does not have."""
+    """Returns a fact of an instance type, by its name in `members`; None of a type that the table does not have."""
     index = instance_types()["members"].index(member)
     rows = (group["types"][name] for group in instance_types()["types"] if name in group["types"])
     return next((row[index] for row in rows), None)
 
 
 def has_only_ebs(name: str) -> bool:
-    """True if instances of a type have no disks of their own; False of a type that the table does not have."""
+    """Returns True if instances of a type have no disks of their own; False of a type that the table does not have."""
     return bool(fact_of(name, "EbsStorageOnly"))

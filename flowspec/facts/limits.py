@@ -18,7 +18,7 @@ class Limit(NamedTuple):
     source: str
 
     def admits(self, value: float) -> bool:
-        """True if `value` is within the range."""
+        """Returns True if `value` is within the range."""
         return self.least <= value <= self.most
 
 

@@ -214,7 +214,7 @@ _BY_MEMBER = {row.member: row for row in ROWS}
 
 
 def row_of(member: str, role: str = "") -> Row:
-    """The row of a member, such as "ReleaseLabel", or "Instances.InstanceGroups[].InstanceCount" with a role.
+    """Returns the row of a member, such as "ReleaseLabel", or "Instances.InstanceGroups[].InstanceCount" with a role.
 
     The role's own row wins over that of all roles. A member that the table lacks (a newer API's) is REPLACE: a new
     cluster certainly has it.
@@ -227,5 +227,5 @@ def row_of(member: str, role: str = "") -> Row:
 
 
 def operations() -> frozenset[str]:
-    """All operations that change a running cluster in place."""
+    """Returns all operations that change a running cluster in place."""
     return frozenset(name for row in ROWS for name in (row.operation, row.undo) if name)

@@ -40,19 +40,19 @@ def priced_regions() -> tuple[str, ...]:
 
 
 def instance_prices(region: str) -> Mapping[str, Price]:
-    """The prices of the instance types of a region, by their names; none of a region that no table has."""
+    """Returns the prices of the instance types of a region, by their names; none of a region that no table has."""
     tables = (one[region].types for one in (packaged_table(), own_table()) if region in one)
     return {name: price for types in tables for name, price in types.items()}
 
 
 def instance_price(region: str, instance_type: str) -> Price | None:
-    """The price of an instance type in a region; None if no table has it."""
+    """Returns the price of an instance type in a region; None if no table has it."""
     found = (one[region].types.get(instance_type) for one in (own_table(), packaged_table()) if region in one)
     return next((one for one in found if one), None)
 
 
 def volume_rates(region: str) -> Mapping[str, VolumeRates]:
-    """The prices of the types of EBS volumes of a region ("gp3"), by their names."""
+    """Returns the prices of the types of EBS volumes of a region ("gp3"), by their names."""
     tables = (one[region].volumes for one in (packaged_table(), own_table()) if region in one)
     return {kind: rates for volumes in tables for kind, rates in volumes.items()}
 

@@ -31,17 +31,17 @@ def _table() -> dict[str, Any]:
 
 
 def date() -> str:
-    """The date of the table, such as 2026-08."""
+    """Returns the date of the table, such as 2026-08."""
     return str(_table()["date"])
 
 
 def labels() -> list[str]:
-    """Every release label of the table, oldest first, those with odd names last."""
+    """Returns every release label of the table, oldest first, those with odd names last."""
     return [*_table()["releases"], *_table()["others"]]
 
 
 def newest() -> str:
-    """The latest release of the table, which DescribeReleaseLabel describes by default."""
+    """Returns the latest release of the table, which DescribeReleaseLabel describes by default."""
     return str(_table()["releases"][-1])
 
 
@@ -51,7 +51,7 @@ def _known() -> frozenset[str]:
 
 
 def names() -> list[str]:
-    """Every application of the table, as EMR writes it."""
+    """Returns every application of the table, as EMR writes it."""
     return list(_table()["applications"])
 
 
@@ -59,13 +59,13 @@ def names() -> list[str]:
 
 
 def parse(label: str | None) -> Version | None:
-    """The version of a release label: (7, 5, 0) of "emr-7.5.0"; None for a text that is not a release label."""
+    """Returns the version of a release label: (7, 5, 0) of "emr-7.5.0"; None for a text that is not a release label."""
     found = _LABEL.fullmatch(label or "")
     return (int(found[2]), int(found[3]), int(found[4])) if found else None
 
 
 def at_least(label: str | None, *version: int) -> bool:
-    """True if a release is this version or a later one. False without a label (AMI versions are earlier)."""
+    """Returns True if a release is this version or a later one. False without a label (AMI versions are earlier)."""
     parsed = parse(label)
     return parsed is not None and parsed >= version
 
@@ -100,7 +100,7 @@ def existence(label: str) -> Literal["known", "possible", "none"]:
 
 @cache
 def applications(label: str) -> dict[str, str] | None:
-    """The applications of a release: name -> version ("" or "?": see above); None for one the table lacks."""
+    """Returns the applications of a release: name -> version ("" or "?": see above); None for one the table lacks."""
     table = _table()
     if label not in table["releases"] or numbers(label) > numbers(table["applications_through"]):
         return None
@@ -118,6 +118,6 @@ def _version(changes: dict[str, str | None], release: Numbers) -> str | None:
 
 
 def first_with(name: str) -> str:
-    """The first release that certainly has an application."""
+    """Returns the first release that certainly has an application."""
     changes: dict[str, str | None] = _table()["applications"][name]
     return next(f"emr-{since}" for since, version in changes.items() if version not in (None, UNKNOWN))

@@ -16,17 +16,17 @@ _LOG_URI = re.compile(r"s3[an]?://[^/]|/|file:/")
 
 
 def is_s3(text: str) -> bool:
-    """True if a text is an S3 URI (s3://, s3n:// or s3a://)."""
+    """Returns True if a text is an S3 URI (s3://, s3n:// or s3a://)."""
     return _S3.match(text) is not None
 
 
 def is_s3_folder(text: str) -> bool:
-    """True if files can be staged below a text: it is s3:// with a bucket."""
+    """Returns True if files can be staged below a text: it is s3:// with a bucket."""
     return text.startswith("s3://") and bool(text.removeprefix("s3://").strip("/"))
 
 
 def split_s3(uri: str) -> tuple[str, str]:
-    """The bucket and the key of an S3 URI: ("b", "a/b") of "s3://b/a/b".
+    """Returns the bucket and the key of an S3 URI: ("b", "a/b") of "s3://b/a/b".
 
     Raises ValueError for another URI.
     """
@@ -43,7 +43,7 @@ def region_of_arn(arn: str) -> str:
 
 
 def host_of(url: str) -> str:
-    """The host of a URL; "" when it has none, as `http://:80/` and `http://[a`."""
+    """Returns the host of a URL; "" when it has none, as `http://:80/` and `http://[a`."""
     try:
         return urlsplit(url).hostname or ""
     except ValueError:
@@ -51,18 +51,18 @@ def host_of(url: str) -> str:
 
 
 def nested_s3(text: str) -> str:
-    """The first S3 URI in a text that has another one in its key (`s3://b/s3://b/x`); "" if there is none."""
+    """Returns the first S3 URI in a text that has another one in its key (`s3://b/s3://b/x`); "" if there is none."""
     found = _NESTED.search(text) if "s3" in text else None
     return found[0] if found else ""
 
 
 def is_log_uri(text: str) -> bool:
-    """True if logs can be archived to this URI: in S3 or, by the embedded EMR, below an absolute path."""
+    """Returns True if logs can be archived to this URI: in S3 or, by the embedded EMR, below an absolute path."""
     return _LOG_URI.match(text) is not None
 
 
 def split_at_commas(text: str) -> list[str]:
-    """The parts of a list that is separated by commas, but for commas within braces, as in `a,b{1,2}`.
+    """Returns the parts of a list that is separated by commas, but for commas within braces, as in `a,b{1,2}`.
 
     Hadoop reads lists of input paths so (FileInputFormat.getPathStrings), since braces are globs.
     """

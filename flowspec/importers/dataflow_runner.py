@@ -31,12 +31,12 @@ _PLAYBOOK = {"region", "credentials", "steps"}
 
 
 def is_file(value: Any) -> bool:
-    """True for the content of a cluster or playbook file."""
+    """Returns True for the content of a cluster or playbook file."""
     return isinstance(value, Mapping) and _SCHEMA in str(value.get("schema")) and isinstance(value.get("data"), Mapping)
 
 
 def read(source: Source, folder: Path, _cluster: str = "") -> Wanted:
-    """The request of a cluster file, with the steps of the playbook of its name, if there is one in `folder`.
+    """Returns the request of a cluster file, with the steps of the playbook of its name, if there is one in `folder`.
 
     The playbook of cluster.json is playbook.json, that of NAME-cluster.json is NAME-playbook.json. Raises `SpecError`.
     """
@@ -75,7 +75,7 @@ def _data(source: Source, names: Names) -> Json:
 
 
 def _replaced(value: Any, names: Names) -> Any:
-    """A value with a placeholder for each Go template in its texts."""
+    """Returns a value with a placeholder for each Go template in its texts."""
     if isinstance(value, dict):
         return {key: _replaced(item, names) for key, item in value.items()}
     if isinstance(value, list):
@@ -135,7 +135,7 @@ def _group(role: str, one: Json, count: Any) -> Json:
 
 
 def _capitalized(value: Any) -> Any:
-    """The members of an object as the API writes them."""
+    """Returns the members of an object as the API writes them."""
     if isinstance(value, dict):
         return {key[:1].upper() + key[1:]: _capitalized(item) for key, item in value.items()}
     return [_capitalized(one) for one in value] if isinstance(value, list) else value

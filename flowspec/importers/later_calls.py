@@ -37,7 +37,7 @@ def _groups(flow: Json, params: Json) -> None:
 
 
 def _written_out(instances: Json) -> list[Json]:
-    """The groups that the three short members mean: they can't stand beside groups."""
+    """Returns the groups that the three short members mean: they can't stand beside groups."""
     master, count = instances.pop("MasterInstanceType", None), instances.pop("InstanceCount")
     slave = instances.pop("SlaveInstanceType", master)
     groups = [{"InstanceRole": "MASTER", "InstanceType": master, "InstanceCount": 1}]

@@ -102,7 +102,7 @@ _OF_MRJOB = {
 
 
 def read(source: Source, _folder: Path, _cluster: str = "") -> Wanted:
-    """The request of the emr runner of an mrjob.conf, YAML or JSON. Raises `SpecError`."""
+    """Returns the request of the emr runner of an mrjob.conf, YAML or JSON. Raises `SpecError`."""
     root, found = compose(source)
     if found:
         raise SpecError(found)
@@ -129,7 +129,7 @@ class _Reader:
         self.version = str(options.get("release_label") or options.get("image_version") or _DEFAULT_VERSION)
 
     def request(self, name: str) -> Json:
-        """The parameters of RunJobFlow."""
+        """Returns the parameters of RunJobFlow."""
         given = self.options
         version = self.version.removeprefix("emr-")
         release = {"AmiVersion": version} if _numbers(version) < (4,) else {"ReleaseLabel": f"emr-{version}"}

@@ -32,6 +32,6 @@ class Names:
         return self.open(text, name, Variable(default=default, rules={"description": text[:200], **rules}))
 
     def used(self, params: Any) -> Mapping[str, Variable]:
-        """The variables that a request has placeholders of."""
+        """Returns the variables that a request has placeholders of."""
         found = set(PLACEHOLDER.findall(json.dumps(params, ensure_ascii=False)))
         return {name: one for name, one in self.variables.items() if name in found}

@@ -27,7 +27,7 @@ _SIGNS = (
 
 
 def recognized(source: Source) -> str:
-    """The kind of source that a text is; a request when nothing tells.
+    """Returns the kind of source that a text is; a request when nothing tells.
 
     Raises `SpecError` for a file of another kind, with the command that takes it.
     """

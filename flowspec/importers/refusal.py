@@ -20,7 +20,7 @@ def refuse(source: Source, message: str, hint: str = "", at: Place | None = None
 
 
 def choose(source: Source, names: Sequence[str], wanted: str) -> int:
-    """The index of the one cluster meant: the only one, or the one of this name or number (from 1)."""
+    """Returns the index of the one cluster meant: the only one, or the one of this name or number (from 1)."""
     if not wanted:
         if len(names) > 1:
             told = ", ".join(f"{number}: {name}" for number, name in enumerate(names, 1))

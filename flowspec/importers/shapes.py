@@ -14,7 +14,7 @@ _TEXT_OR_PLACEHOLDER = re.compile(rf'"(?:\\.|[^"\\])*"|{PLACEHOLDER.pattern}', r
 
 
 def parsed_json(text: str) -> Any:
-    """The value of a JSON text, in which a placeholder may be in the place of a number or a truth value.
+    """Returns the value of a JSON text, in which a placeholder may be in the place of a number or a truth value.
 
     Raises `ValueError`, `RecursionError`.
     """
@@ -51,7 +51,7 @@ def _scalar(value: Any, kind: str) -> Any:
 
 
 def allowed_values(value: Any, shape: Any) -> dict[str, list[str]]:
-    """The values that the API takes for each placeholder that is the whole value of an enum, by its name."""
+    """Returns the values that the API takes for each placeholder that is the whole value of an enum, by its name."""
     name = placeholder_name(value)
     if name:
         return {name: list(shape.enum)} if getattr(shape, "enum", None) else {}
@@ -67,7 +67,7 @@ def allowed_values(value: Any, shape: Any) -> dict[str, list[str]]:
 
 
 def known_members(value: Any, shape: Any, path: str = "") -> tuple[Any, list[str]]:
-    """The value without members that botocore's `shape` does not have, and the paths of those."""
+    """Returns the value without members that botocore's `shape` does not have, and the paths of those."""
     unknown: list[str] = []
     if isinstance(value, list) and getattr(shape, "type_name", "") == "list":
         pairs = [known_members(one, shape.member, f"{path}[{at}]") for at, one in enumerate(value)]

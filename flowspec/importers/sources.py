@@ -66,7 +66,7 @@ def read(
     var_files: Sequence[Path] = (),
     settings: Sequence[str] = (),
 ) -> Wanted:
-    """The request that a source means. `name` is its name in messages, `folder` the folder that it is in.
+    """Returns the request that a source means. `name` is its name in messages, `folder` the folder that it is in.
 
     `kind` is one of those above, or "" to recognize it; `cluster` chooses one where it has several. `var_files` and
     `settings` (NAME=VALUE) are values for Terraform's variables or CloudFormation's parameters.
@@ -97,7 +97,7 @@ def read(
 
 
 def _brought() -> Mapping[str, ImporterPlugin]:
-    """The importers of plugins by their names. Raises FlowspecError for one that is called like ours."""
+    """Returns the importers of plugins by their names. Raises FlowspecError for one that is called like ours."""
     brought: Mapping[str, ImporterPlugin] = plugins(IMPORTERS)
     for name in {"request", *_PLAIN, *_WITH_VALUES} & brought.keys():
         with failing(IMPORTERS, name):
@@ -123,7 +123,7 @@ def _read_by_plugin(name: str, importer: ImporterPlugin, source: Source, folder:
 
 
 def importer_names() -> list[str]:
-    """The kinds of sources that `read` takes, those of plugins, too."""
+    """Returns the kinds of sources that `read` takes, those of plugins, too."""
     return ["request", *_PLAIN, *_WITH_VALUES, *_brought()]
 
 
@@ -145,7 +145,7 @@ def _checked(wanted: Wanted, source: Source) -> Wanted:
 
 
 def _limited(variable: Variable, allowed: Sequence[str]) -> Variable:
-    """A variable that nobody gave a value, limited to what EMR's API takes where it is used."""
+    """Returns a variable that nobody gave a value, limited to what EMR's API takes where it is used."""
     if not allowed or variable.default is not None or "enum" in variable.rules:
         return variable
     return replace(variable, rules={**variable.rules, "enum": list(allowed)})

@@ -117,7 +117,7 @@ def _as_shown(change: Change, jobflow: JobFlow, request: Request) -> Change:
 
 
 def _supervised(plan: Plan, jobflow: JobFlow, cluster: Cluster | None) -> Plan:
-    """The plan with what a watcher does about its steps, and how a living cluster gets to know it."""
+    """Returns the plan with what a watcher does about its steps, and how a living cluster gets to know it."""
     policies = step_policies(jobflow, plan.request)
     plan = dataclasses.replace(plan, supervision=tuple({**policy_tags(policies), **settings_tags(jobflow)}.items()))
     if cluster is not None and cluster.id in {plan.joins, plan.converges}:
@@ -134,7 +134,7 @@ def _supervised(plan: Plan, jobflow: JobFlow, cluster: Cluster | None) -> Plan:
 
 
 def _retagging(plan: Plan, jobflow: JobFlow, policies: Mapping[str, StepPolicy], cluster: Cluster) -> Plan:
-    """The plan that changes the tags for watchers, too, before there are steps that they are about.
+    """Returns the plan that changes the tags for watchers, too, before there are steps that they are about.
 
     Words about steps that are over go with the next change: by themselves they are none.
     """
@@ -187,12 +187,12 @@ class Choices(NamedTuple):
 
 
 def location_of(change: Change, jobflow: JobFlow, request: Request) -> Location | None:
-    """The place in the spec of the wanted value; None where the spec has none."""
+    """Returns the place in the spec of the wanted value; None where the spec has none."""
     return _located(change.path, None, jobflow, request)
 
 
 def with_preflight(plan: Plan, found: Iterable[Finding], jobflow: JobFlow, request: Request) -> Plan:
-    """The plan with what its preflight found, each finding at its place in the spec."""
+    """Returns the plan with what its preflight found, each finding at its place in the spec."""
     located = (
         dataclasses.replace(one, location=_located(one.path, one.value or None, jobflow, request)) for one in found
     )
@@ -207,7 +207,7 @@ def _located(path: Path, value: str | None, jobflow: JobFlow, request: Request) 
 
 
 def _against(submission: Plan, cluster: Cluster, choices: Choices) -> Plan:
-    """The plan for a flow that has an active cluster."""
+    """Returns the plan for a flow that has an active cluster."""
     wanted = submission.request
     # A run: neither the spec nor the cluster outlives its steps.
     if cluster.live is None or not (lives_on(wanted) or cluster.keep_alive):
@@ -233,7 +233,7 @@ def _others_note(cluster: Cluster) -> str:
 
 
 def lives_on(params: Mapping[str, Any]) -> bool:
-    """True if the cluster of a request stays when its steps are done."""
+    """Returns True if the cluster of a request stays when its steps are done."""
     return bool(params.get("Instances", {}).get("KeepJobFlowAliveWhenNoSteps"))
 
 
@@ -254,7 +254,7 @@ def _compared(params: Mapping[str, Any], cluster: Cluster, secrets: Collection[s
 
 
 def _joined_or_replaced(submission: Plan, cluster: Cluster, choices: Choices) -> Plan:
-    """A run of the same request is joined: its digest says so, or else each of its fields does."""
+    """Joins a run of the same request, by its digest or else each of its fields; plans to replace another."""
     joined = dataclasses.replace(submission, changes=(), calls=(), uploads=(), joins=cluster.id)
     if cluster.digest == submission.digest:
         return joined
@@ -272,7 +272,7 @@ def _joined_or_replaced(submission: Plan, cluster: Cluster, choices: Choices) ->
 
 
 def _converging(submission: Plan, cluster: Cluster, comparison: Comparison, steps: StepChanges) -> Plan:
-    """A plan that changes the running cluster; one that finds nothing to change joins it."""
+    """Returns a plan that changes the running cluster; one that finds nothing to change joins it."""
     wanted = submission.request
     differences = comparison.differences
     changes = [*(line for one in differences for line in changes_of(one)), *step_lines(wanted, steps)]
@@ -299,7 +299,7 @@ def _converging(submission: Plan, cluster: Cluster, comparison: Comparison, step
 
 
 def step_calls(wanted: Mapping[str, Any], steps: StepChanges, cluster: Cluster) -> Iterator[ApiCall]:
-    """The calls that cancel and add the steps of a comparison, as many in each as EMR takes."""
+    """Yields the calls that cancel and add the steps of a comparison, as many in each as EMR takes."""
     if steps.cancel:
         yield ApiCall("CancelSteps", {"ClusterId": cluster.id, "StepIds": [one.id for one in steps.cancel]})
     role = {"ExecutionRoleArn": wanted["StepExecutionRoleArn"]} if wanted.get("StepExecutionRoleArn") else {}
@@ -329,7 +329,7 @@ def unknown_steps(wanted: Mapping[str, Any], steps: StepChanges) -> str:
 
 
 def _replacement(submission: Plan, cluster: Cluster, differences: Sequence[Difference], choices: Choices) -> Plan:
-    """A plan that ends the cluster and starts another; each difference that forces it has a line."""
+    """Returns a plan that ends the cluster and starts another; each difference that forces it has a line."""
     lost = blast_radius(cluster, choices.now)
     lines = [line for one in differences for line in changes_of(one)]
     if not lines:

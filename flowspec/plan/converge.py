@@ -24,12 +24,12 @@ WANTS_READY = frozenset({"ModifyInstanceGroups", "AddInstanceGroups", "ModifyIns
 
 
 def needs_replacement(difference: Difference) -> bool:
-    """True if only a new cluster can have the wanted value."""
+    """Returns True if only a new cluster can have the wanted value."""
     return difference.row.handling in {Handling.REPLACE, Handling.UNREADABLE, Handling.APPEND}
 
 
 def changes_of(difference: Difference) -> Iterator[Change]:
-    """The lines of a plan for a difference: of a policy or configurations, one for each value that differs."""
+    """Yields the lines of a plan for a difference: of a policy or configurations, one for each value that differs."""
     row = difference.row
     operation = row.undo if difference.kind is Kind.REMOVE else row.operation
     action = _ACTIONS[difference.kind]
@@ -71,7 +71,7 @@ def _leaves(before: Any, after: Any, *, spelled: bool = False) -> Iterator[tuple
 
 
 def _named(value: Any, spelled: bool) -> Mapping[str, Any] | None:
-    """A mapping, or a list of things with names, by name; None for anything else.
+    """Returns a mapping, or a list of things with names, by name; None for anything else.
 
     The names of members are as the spec has them, and those that people give (`spelled`) as they are.
     """
@@ -85,7 +85,7 @@ def _named(value: Any, spelled: bool) -> Mapping[str, Any] | None:
 
 
 def value_text(value: Any) -> str | tuple[str, ...] | None:
-    """A value of a request as a plan shows it: a text, or the texts of a list."""
+    """Returns a value of a request as a plan shows it: a text, or the texts of a list."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -96,7 +96,7 @@ def value_text(value: Any) -> str | tuple[str, ...] | None:
 
 
 def calls_of(differences: Sequence[Difference], cluster: Cluster) -> Iterator[ApiCall]:
-    """The calls that make a cluster as it is wanted, but for steps and tags.
+    """Yields the calls that make a cluster as it is wanted, but for steps and tags.
 
     What keeps a cluster alive comes first, and what lets it end comes last, so that it can't end in between. A policy
     that goes is removed before sizes are set, and one that comes is put after them: it would move them back.
@@ -125,7 +125,7 @@ def calls_of(differences: Sequence[Difference], cluster: Cluster) -> Iterator[Ap
 
 
 def ending_calls(differences: Sequence[Difference], cluster: Cluster) -> Iterator[ApiCall]:
-    """The calls that let a cluster end: sent when everything else is done."""
+    """Yields the calls that let a cluster end: sent when everything else is done."""
     for one in differences:
         if one.row.operation in {"SetKeepJobFlowAliveWhenNoSteps", "SetTerminationProtection"} and not one.after:
             yield _switch(one, cluster)
@@ -176,7 +176,7 @@ def _scaling(difference: Difference, cluster: Cluster) -> ApiCall:
 
 
 def _groups(differences: Sequence[Difference], cluster: Cluster) -> Iterator[ApiCall]:
-    """All groups in one call, which EMR carries out whole or not at all (API: ModifyInstanceGroups)."""
+    """Yields all groups in one call, which EMR carries out whole or not at all (API: ModifyInstanceGroups)."""
     changes: dict[str, dict[str, Any]] = {}
     for one in differences:
         change = changes.setdefault(one.resource, {"InstanceGroupId": one.resource})

@@ -39,5 +39,5 @@ class Finding:
 
 
 def wrong(found: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The findings that would make a run fail."""
+    """Returns the findings that would make a run fail."""
     return tuple(one for one in found if one.level is Level.WRONG)

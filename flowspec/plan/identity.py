@@ -37,7 +37,7 @@ HIDDEN_MEMBERS = (*(row.member for row in ROWS if row.handling is Handling.UNREA
 
 
 def identity_tags(plan: Plan) -> dict[str, str]:
-    """The tags of a plan's flow, but for those that tell one submission from another (see `apply`)."""
+    """Returns the tags of a plan's flow, but for those that tell one submission from another (see `apply`)."""
     tags = {
         FLOW_TAG: plan.flow,
         TARGET_TAG: plan.target,
@@ -56,12 +56,12 @@ def _managed(params: Mapping[str, Any]) -> str:
 
 
 def managed_tokens(value: str) -> frozenset[str]:
-    """The tokens in the value of the tag `flowspec:managed`."""
+    """Returns the tokens in the value of the tag `flowspec:managed`."""
     return frozenset(value[start : start + TOKEN_LENGTH] for start in range(0, len(value), TOKEN_LENGTH))
 
 
 def unreadable(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The members of a request that EMR never gives back."""
+    """Returns the members of a request that EMR never gives back."""
     found = {}
     for member in HIDDEN_MEMBERS:
         value: Any = params
@@ -73,18 +73,18 @@ def unreadable(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def hidden_digest(params: Mapping[str, Any], secrets: Collection[str]) -> str:
-    """The digest of what EMR never gives back, which tells none of the `secrets` and passwords in it."""
+    """Returns the digest of what EMR never gives back, which tells none of the `secrets` and passwords in it."""
     return _digest(public_form(unreadable(params), secrets))[:16]
 
 
 def steps_digest(params: Mapping[str, Any], secrets: Collection[str]) -> str:
-    """The digest of the steps that a request submits, which tells none of the `secrets` in them."""
+    """Returns the digest of the steps that a request submits, which tells none of the `secrets` in them."""
     public = public_form({"Steps": params.get("Steps", ())}, secrets)
     return _digest([public["secrets"], [step_identity(one) for one in public["params"]["Steps"]]])[:16]
 
 
 def observed_digest(cluster: Cluster, secrets: Collection[str]) -> str:
-    """The digest of a cluster as it was read, by which a saved plan is known to be stale.
+    """Returns the digest of a cluster as it was read, by which a saved plan is known to be stale.
 
     Of steps only the ids count: that one has moved on changes no plan that was made while it was alive.
     """
@@ -106,7 +106,7 @@ _SIZES = {
 
 
 def _without_moved_sizes(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The Instances of a cluster without the sizes that a scaler may move at any moment."""
+    """Returns the Instances of a cluster without the sizes that a scaler may move at any moment."""
     managed = bool(params.get("ManagedScalingPolicy"))
     instances = dict(params["Instances"])
     for name, sizes in _SIZES.items():

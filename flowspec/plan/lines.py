@@ -45,7 +45,7 @@ def submission_lines(params: Mapping[str, Any], uploads: Sequence[Asset], assess
 
 
 def upload_lines(assets: Sequence[Asset]) -> Iterator[Change]:
-    """The local files to be staged."""
+    """Yields the local files to be staged."""
     for asset in assets:
         yield Change(Action.UPLOAD, asset.name, after=asset.uri, reason=_asset_line(asset))
 
@@ -56,13 +56,13 @@ def _step_line(step: Mapping[str, Any], index: int, operation: str = "") -> Chan
 
 
 def command_of(step: Mapping[str, Any]) -> tuple[str, ...]:
-    """The jar of a step and its arguments."""
+    """Returns the jar of a step and its arguments."""
     jar = step["HadoopJarStep"]
     return (jar["Jar"], *jar.get("Args", ()))
 
 
 def step_lines(wanted: Mapping[str, Any], steps: StepChanges) -> Iterator[Change]:
-    """The steps that are appended to a living cluster, and those that are cancelled on it."""
+    """Yields the steps that are appended to a living cluster, and those that are cancelled on it."""
     for index in steps.add:
         yield _step_line(wanted["Steps"][index], index, "AddJobFlowSteps")
     for one in steps.cancel:
@@ -90,14 +90,14 @@ def _cluster_line(params: Mapping[str, Any]) -> str:
 
 
 def group_line(group: Mapping[str, Any]) -> str:
-    """An instance group in a few words: `4 x m5.xlarge SPOT at 0.20`."""
+    """Returns an instance group in a few words: `4 x m5.xlarge SPOT at 0.20`."""
     price = f" at {group['BidPrice']}" if group.get("BidPrice") else ""
     market = f" {group['Market']}{price}" if group.get("Market") else ""
     return f"{group['InstanceCount']} x {group['InstanceType']}{market}"
 
 
 def fleet_line(fleet: Mapping[str, Any]) -> str:
-    """An instance fleet in a few words: `4 on demand, 2 spot of m5.xlarge, r5.xlarge`."""
+    """Returns an instance fleet in a few words: `4 on demand, 2 spot of m5.xlarge, r5.xlarge`."""
     targets = ((fleet.get("TargetOnDemandCapacity"), "on demand"), (fleet.get("TargetSpotCapacity"), "spot"))
     capacity = ", ".join(f"{count} {market}" for count, market in targets if count)
     types = ", ".join(one["InstanceType"] for one in fleet.get("InstanceTypeConfigs", ()))
@@ -130,7 +130,7 @@ NAMES_A_SECRET = re.compile(r"passw|secret|token|credential|api.?key", re.IGNORE
 
 
 def without_secret(change: Change, secrets: Collection[str]) -> str | tuple[str, ...] | None:
-    """The value that a cluster has now, masked where it may be an earlier secret, which nobody can tell us.
+    """Returns the value that a cluster has now, masked where it may be an earlier secret, which nobody can tell us.
 
     That is where the wanted value holds a secret, or where a name says so.
     """

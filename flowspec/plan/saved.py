@@ -59,13 +59,13 @@ def plan_content(plan: Plan, *, tool: str, account: str, region: str, hooks: Any
 
 
 def write_plan(content: Mapping[str, Any], options: Mapping[str, Any]) -> str:
-    """The text of a plan file."""
+    """Returns the text of a plan file."""
     body = {"format": FORMAT, "version": PLAN_VERSION, "options": dict(options), "plan": dict(content)}
     return json.dumps({**body, "checksum": _checksum(body)}, indent=2, ensure_ascii=False) + "\n"
 
 
 def is_plan_file(text: str) -> bool:
-    """True if a text is a plan file, of whatever version, whole or not."""
+    """Returns True if a text is a plan file, of whatever version, whole or not."""
     # Not by its first key: a tool that formats JSON may have sorted them.
     return text.lstrip(f"{_BOM} \t\r\n").startswith("{") and re.search(rf'"format"\s*:\s*"{FORMAT}"', text) is not None
 
@@ -86,7 +86,7 @@ def read_plan(text: str) -> SavedPlan:
 
 
 def edited_plan() -> StalePlan:
-    """The error for a plan file that is not as it was written."""
+    """Returns the error for a plan file that is not as it was written."""
     return StalePlan("the plan file was changed or cut short after it was written", remedy=_AGAIN)
 
 

@@ -24,7 +24,7 @@ _TELLS_SOMETHING = 4
 
 
 def sensitive_tokens(params: Mapping[str, Any], secrets: Collection[str], before: str = "") -> str:
-    """The value of the tag for a RunJobFlow request, with what it said `before`; "" when nothing is secret."""
+    """Returns the value of the tag for a RunJobFlow request, with what it said `before`; "" when nothing is secret."""
     if before == _ALL:
         return _ALL
     tags = {tag["Key"]: tag.get("Value", "") for tag in params.get("Tags", ())}

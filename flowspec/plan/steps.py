@@ -90,7 +90,7 @@ def _history_is_cut(cluster: Cluster) -> bool:
 
 
 def _by_identity(cluster: Cluster) -> dict[str, list[Step]]:
-    """The steps of a cluster by identity. Failed attempts that a later attempt repeats are left out."""
+    """Returns the steps of a cluster by identity. Failed attempts that a later attempt repeats are left out."""
     found: dict[str, list[Step]] = {}
     for config, step in surviving_steps(cluster):
         found.setdefault(step_identity(config), []).append(step)

@@ -18,7 +18,7 @@ _NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def result_text(result: CaseResult, *, color: bool = False) -> str:
-    """A case's result in one line, and below it what was not as expected."""
+    """Returns a case's result in one line, and below it what was not as expected."""
     word = f"{result.outcome.value:<7}"
     if color:
         word = f"\x1b[{_COLORS[result.outcome.value]}m{word}\x1b[0m"
@@ -33,14 +33,14 @@ def result_text(result: CaseResult, *, color: bool = False) -> str:
 
 
 def summary_text(results: Sequence[CaseResult], seconds: float) -> str:
-    """The number of cases, in all and by outcome."""
+    """Returns the number of cases, in all and by outcome."""
     counts = Counter(one.outcome for one in results)
     parts = [f"{counts[outcome]} {outcome.value}" for outcome in CaseOutcome if counts[outcome]]
     return f"{len(results)} case{'' if len(results) == 1 else 's'}: {', '.join(parts)} in {seconds:.1f} s"
 
 
 def as_document(results: Sequence[CaseResult]) -> list[dict[str, Any]]:
-    """The results for programs: plain data."""
+    """Returns the results for programs: plain data."""
     return [
         {
             "name": one.name,
@@ -57,7 +57,7 @@ def as_document(results: Sequence[CaseResult]) -> list[dict[str, Any]]:
 
 
 def as_junit(results: Sequence[CaseResult]) -> bytes:
-    """The results as JUnit XML, as CI systems read it: FAILED is a failure, INVALID an error."""
+    """Returns the results as JUnit XML, as CI systems read it: FAILED is a failure, INVALID an error."""
     kinds = {CaseOutcome.FAILED: "failure", CaseOutcome.INVALID: "error"}
     counts = Counter(kinds.get(one.outcome, "") for one in results)
     totals = {

@@ -42,12 +42,12 @@ def prices_of(origins: Sequence[Origin]) -> str:
 
 
 def aged_prices_of(origins: Sequence[Origin], today: date | None = None) -> str:
-    """The same, and that they are old if they are."""
+    """Returns the same, and that they are old if they are."""
     return f"{prices_of(origins)}{', which are more than a year old' if is_old(origins, today) else ''}"
 
 
 def is_old(origins: Sequence[Origin], today: date | None = None) -> bool:
-    """True if a price is more than a year old."""
+    """Returns True if a price is more than a year old."""
     today = today or datetime.now(timezone.utc).date()
     return any(today - date.fromisoformat(one.date) > _OLD for one in origins)
 
@@ -70,7 +70,7 @@ def _brief(cost: Estimate | None, amount: Range | None) -> str:
 
 
 def cost_document(cost: Estimate | None) -> dict[str, Any] | None:
-    """An estimate for programs; amounts in USD an hour, null where they are not known."""
+    """Returns an estimate for programs; amounts in USD an hour, null where they are not known."""
     if cost is None:
         return None
     return {
@@ -95,7 +95,7 @@ def _origins_document(origins: Sequence[Origin]) -> dict[str, Any]:
 
 
 def range_document(amount: Range | None) -> dict[str, float] | None:
-    """A range for programs, to a hundredth of a cent."""
+    """Returns a range for programs, to a hundredth of a cent."""
     return {"low": round(amount.low, 4), "high": round(amount.high, 4)} if amount else None
 
 
@@ -111,7 +111,7 @@ def actual_line(cost: ActualCost, today: date | None = None) -> str:
 
 
 def actual_document(cost: ActualCost) -> dict[str, Any]:
-    """An actual cost for programs; the amount in USD, null when it is not known."""
+    """Returns an actual cost for programs; the amount in USD, null when it is not known."""
     return {
         "currency": "USD",
         "region": cost.region,
@@ -125,7 +125,7 @@ def actual_document(cost: ActualCost) -> dict[str, Any]:
 
 
 def idle_amounts(cost: ActualCost | None, idle: Range | None) -> tuple[str, str, str]:
-    """The cost of an idle cluster by the hour, while it was idle, and in all."""
+    """Returns the cost of an idle cluster by the hour, while it was idle, and in all."""
     least = "at least " if cost and cost.unknown else ""
     amounts = (cost.hourly, idle, cost.amount) if cost else (None, None, None)
     hourly, while_idle, in_all = (f"{least}{one}" if one else "not known" for one in amounts)
@@ -133,7 +133,7 @@ def idle_amounts(cost: ActualCost | None, idle: Range | None) -> tuple[str, str,
 
 
 def idle_notes(costs: Sequence[ActualCost]) -> Iterator[str]:
-    """Lines on which prices the costs of idle clusters are by, and on what is not in them."""
+    """Yields lines on which prices the costs of idle clusters are by, and on what is not in them."""
     origins = sorted({origin for cost in costs for origin in cost.origins})
     unknown = dict.fromkeys(what for cost in costs for what in cost.unknown)
     if origins:

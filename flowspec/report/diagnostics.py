@@ -27,7 +27,7 @@ _COLORS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.INFO: "36"}
 
 
 def as_text(diagnostics: Iterable[Diagnostic], *, color: bool = False) -> str:
-    """The diagnostics as a compiler would show them, with source line and carets.
+    """Returns the diagnostics as a compiler would show them, with source line and carets.
 
     At most 50 are shown, errors before warnings when there are more, and the rest is counted. "" when
     there are none.
@@ -70,7 +70,7 @@ def _block(found: Diagnostic, color: bool) -> str:
 
 
 def _notes(found: Diagnostic) -> list[str]:
-    """The notes, the last of them with where to read more."""
+    """Returns the notes, the last of them with where to read more."""
     if found.id not in CATALOG:
         return list(found.notes)
     more = f"flowspec explain {found.id}"
@@ -129,12 +129,12 @@ def _blank(text: str) -> str:
 
 
 def as_json(diagnostics: Iterable[Diagnostic]) -> str:
-    """The diagnostics as a JSON list of objects."""
+    """Returns the diagnostics as a JSON list of objects."""
     return json.dumps([as_plain(one) for one in diagnostics], indent=2, ensure_ascii=False)
 
 
 def as_plain(found: Diagnostic) -> dict[str, Any]:
-    """One diagnostic as plain data; lines and columns count from 1."""
+    """Returns one diagnostic as plain data; lines and columns count from 1."""
     out: dict[str, Any] = {"id": found.id, "severity": found.severity.value, "message": found.message}
     if found.location:
         place = found.location
@@ -147,7 +147,7 @@ def as_plain(found: Diagnostic) -> dict[str, Any]:
 
 
 def as_github(diagnostics: Iterable[Diagnostic]) -> str:
-    """The diagnostics as workflow commands, which GitHub shows at their lines in a pull request."""
+    """Returns the diagnostics as workflow commands, which GitHub shows at their lines in a pull request."""
     return "".join(f"{_annotation(one)}\n" for one in diagnostics)
 
 
@@ -171,7 +171,7 @@ def _escaped(text: str, *, value: bool = False) -> str:
 
 
 def as_sarif(diagnostics: Iterable[Diagnostic]) -> str:
-    """The diagnostics as a SARIF 2.1.0 log with stable rule ids."""
+    """Returns the diagnostics as a SARIF 2.1.0 log with stable rule ids."""
     found = list(diagnostics)
     ids = sorted({one.id for one in found})
     driver = {"name": "flowspec", "version": installed_version(), "rules": [_rule(id_) for id_ in ids]}
@@ -193,7 +193,7 @@ def as_sarif(diagnostics: Iterable[Diagnostic]) -> str:
 
 
 def _rule(id_: str) -> dict[str, Any]:
-    """A rule with its page, which GitHub shows beside the finding."""
+    """Returns a rule with its page, which GitHub shows beside the finding."""
     if id_ not in CATALOG:
         return {"id": id_, "shortDescription": {"text": id_}}
     from flowspec.document.pages import page

@@ -16,7 +16,7 @@ _NO_FAILURE = "  Nothing has failed."
 
 
 def as_text(diagnosis: Diagnosis) -> str:
-    """The cause of a failure, for people."""
+    """Returns the cause of a failure, for people."""
     diagnosis = visible_values(diagnosis)
     cause = diagnosis.cause
     lines = [f"  {fact}" for fact in diagnosis.facts]
@@ -30,7 +30,7 @@ def as_text(diagnosis: Diagnosis) -> str:
 
 
 def place_of(cause: Cause) -> str:
-    """The log that a cause is said in, and the lines; "" when it is in none."""
+    """Returns the log that a cause is said in, and the lines; "" when it is in none."""
     if not cause.line:
         return cause.log
     last = "" if cause.end_line == cause.line else f"-{cause.end_line}"
@@ -38,13 +38,13 @@ def place_of(cause: Cause) -> str:
 
 
 def with_heading(cluster: Cluster, diagnosis: Diagnosis | None) -> str:
-    """The cause of a failure for people, below the cluster's name; None for no failure."""
+    """Returns the cause of a failure for people, below the cluster's name; None for no failure."""
     head = f"{visible(cluster.name)} ({cluster.id}): {visible(cluster.state)}"
     return f"{head}\n{as_text(diagnosis) if diagnosis else _NO_FAILURE}"
 
 
 def as_markdown(cluster: Cluster, diagnosis: Diagnosis | None) -> str:
-    """The cause of a failure as Markdown, for a pull request or a ticket; None for no failure."""
+    """Returns the cause of a failure as Markdown, for a pull request or a ticket; None for no failure."""
     lines = [f"### {escaped(cluster.name)} ({cluster.id}): {escaped(cluster.state)}", ""]
     if diagnosis is None:
         return "\n".join([*lines, _NO_FAILURE.strip()])
@@ -60,12 +60,12 @@ def as_markdown(cluster: Cluster, diagnosis: Diagnosis | None) -> str:
 
 
 def notes_of(diagnosis: Diagnosis) -> list[str]:
-    """Sentences on the logs that could not be read, or may still come."""
+    """Returns sentences on the logs that could not be read, or may still come."""
     unread = [f"they could not be read: {diagnosis.unread}"] if diagnosis.unread else []
     late = "EMR ships logs about every five minutes; `flowspec diagnose` reads them when they are there"
     return [*unread, *([late] if diagnosis.logs_may_follow else [])]
 
 
 def as_document(diagnosis: Diagnosis) -> dict[str, Any]:
-    """The cause of a failure for programs: plain data."""
+    """Returns the cause of a failure for programs: plain data."""
     return asdict(diagnosis)

@@ -13,7 +13,7 @@ from flowspec.request.graph import Graph
 
 
 def as_text(graph: Graph, secrets: Collection[str] = ()) -> str:
-    """Each step with what it reads, writes and names, and the steps that this comes from."""
+    """Returns each step with what it reads, writes and names, and the steps that this comes from."""
     return "\n".join(_shown(line, secrets) for line in _lines(graph))
 
 
@@ -55,7 +55,7 @@ _ARROWS = {
 
 
 def _label(text: str, secrets: Collection[str]) -> str:
-    """A text between quotes in Mermaid, where only HTML entities escape; a backtick would begin Markdown."""
+    """Returns a text between quotes in Mermaid, where only HTML entities escape; a backtick would begin Markdown."""
     return escape(_shown(text, secrets)).replace("`", "&#96;")
 
 

@@ -27,7 +27,7 @@ _COUNTED = {
 
 
 def as_text(plan: Plan) -> str:
-    """The plan for people: a line for each change, its reason, and a count; secrets masked."""
+    """Returns the plan for people: a line for each change, its reason, and a count; secrets masked."""
     lines = [_title(plan), ""]
     # Masked before joining: shell quoting may split a secret, and the mask would not find it.
     lines += [f"  {_line(change, plan)}" for change in plan.changes]
@@ -145,7 +145,7 @@ _FEW = 2
 
 
 def as_json(plan: Plan) -> str:
-    """The plan for programs, as `schemas/flowspec-plan-v1.schema.json` has it. Secrets are masked."""
+    """Returns the plan for programs, as `schemas/flowspec-plan-v1.schema.json` has it. Secrets are masked."""
     document: dict[str, Any] = {
         "version": plan.version,
         "flow": plan.flow,

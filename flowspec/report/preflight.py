@@ -45,7 +45,7 @@ def _line(found: Finding) -> str:
 
 
 def preflight_document(found: Sequence[Finding]) -> list[dict[str, Any]]:
-    """The findings as JSON data, those that are well too."""
+    """Returns the findings as JSON data, those that are well too."""
     return [
         {
             "level": one.level.value,

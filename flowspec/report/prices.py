@@ -78,6 +78,6 @@ def price_documents(shown: Iterable[Shown]) -> list[dict[str, Any]]:
 
 
 def _document(row: Any) -> Mapping[str, Any]:
-    """A row of prices, whose members are those of its class."""
+    """Returns a row of prices, whose members are those of its class."""
     prices = {name: value for name, value in row._asdict().items() if name != "origin"}
     return {**prices, "date": row.origin.date, "source": row.origin.source, "table": _table(row.origin)}

@@ -75,7 +75,7 @@ def _leaves(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str
 
 
 def _path_text(path: NodePath) -> str:
-    """A path as people write it: `steps[0].args[1]`."""
+    """Returns a path as people write it: `steps[0].args[1]`."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
     return text.removeprefix(".")
 
@@ -133,7 +133,7 @@ def _by_name(items: list[Any], words: tuple[str, ...]) -> dict[str, Any]:
 
 
 def differences_as_text(found: tuple[Difference, ...], a: str, b: str) -> str:
-    """A block for each difference: its path, then what either target has."""
+    """Returns a block for each difference: its path, then what either target has."""
     if not found:
         return f"{a} and {b} do not differ"
     width = max(cells(a), cells(b))

@@ -24,7 +24,7 @@ _REVIEW_VERSION = 1
 
 
 def as_text(review: Review) -> str:
-    """The review for people: a heading and a line for each change of each flow, new findings, and a count."""
+    """Returns the review for people: a heading and a line for each change of each flow, new findings, and a count."""
     lines: list[str] = []
     for flow in review.flows:
         lines += [visible(_heading(flow)), *(f"  {line}" for line in _lines(flow)), ""]
@@ -63,7 +63,7 @@ def _summary(review: Review) -> str:
 
 
 def as_markdown(review: Review) -> str:
-    """The review for a comment: the count first, each flow folded, and no more than a comment may have."""
+    """Returns the review for a comment: the count first, each flow folded, and no more than a comment may have."""
     head = [MARKER, f"### {escaped(_summary(review))}", ""]
     notes = [f"- {escaped(note)}" for note in review.notes]
     size = sum(len(line) + 1 for line in (*head, *notes))
@@ -108,7 +108,7 @@ def _escaped_html(text: str) -> str:
 
 
 def as_json(review: Review) -> str:
-    """The review for programs: version, commits, flows with their changes and new findings."""
+    """Returns the review for programs: version, commits, flows with their changes and new findings."""
     document = {
         "version": _REVIEW_VERSION,
         "base": review.base,
@@ -150,7 +150,7 @@ def _flow(flow: FlowReview) -> dict[str, Any]:
 
 
 def findings(review: Review) -> list[Diagnostic]:
-    """The new findings, and a warning at each line whose change replaces a running cluster: for annotations."""
+    """Returns the new findings, and a warning at each line whose change replaces a running cluster: for annotations."""
     found = [one for flow in review.flows for one in flow.findings]
     for flow in review.flows:
         for change in flow.changes if flow.replaces else ():

@@ -24,7 +24,7 @@ Counters = Mapping[str, Mapping[str, int]]
 
 
 def event_line(event: Event) -> str:
-    """One line for one state change; "" for what only a progress bar shows."""
+    """Returns one line for one state change; "" for what only a progress bar shows."""
     if isinstance(event, ClusterChanged):
         cluster = event.cluster
         return f"cluster {cluster.id}: {cluster.state}{_because(cluster)}"
@@ -36,7 +36,7 @@ def event_line(event: Event) -> str:
 
 
 def step_line(step: Step) -> str:
-    """A step, its state, and how long it took or has been running."""
+    """Returns a step, its state, and how long it took or has been running."""
     failure = f" ({step.reason})" if step.reason else ""
     step = visible_values(step)
     return f"step {step.id} {step.name}: {step.state}{_took(step.started, step.ended)}{failure}"
@@ -58,7 +58,7 @@ def progress_of(event: StepProgress) -> float:
 
 
 def progress_text(event: StepProgress) -> str:
-    """The progress in Hadoop's words."""
+    """Returns the progress in Hadoop's words."""
     return f"map {event.maps}% reduce {event.reduces}%"
 
 
@@ -105,13 +105,13 @@ def _listed(words: Sequence[str]) -> str:
 
 
 def fidelity_document(fidelity: LocalFidelity) -> dict[str, Any]:
-    """A local run's fidelity for programs: plain data."""
+    """Returns a local run's fidelity for programs: plain data."""
     versions = [{"application": name, "release": theirs, "local": ours} for name, theirs, ours in fidelity.versions]
     return {**asdict(fidelity), "versions": versions}
 
 
 def status(cluster: Cluster) -> str:
-    """A cluster and its steps, for people."""
+    """Returns a cluster and its steps, for people."""
     cluster = visible_values(cluster)
     lines = [f"{cluster.name} ({cluster.id}): {cluster.state}{_because(cluster)}"]
     facts = {
@@ -126,7 +126,7 @@ def status(cluster: Cluster) -> str:
 
 
 def table(clusters: Sequence[Cluster]) -> str:
-    """One line a cluster."""
+    """Returns one line a cluster."""
     rows = [
         (
             one.id,
@@ -141,7 +141,7 @@ def table(clusters: Sequence[Cluster]) -> str:
 
 
 def idle_table(found: Sequence[IdleCluster]) -> str:
-    """One line an idle cluster: since when, how many instances, their hours since then, and what they cost."""
+    """Returns one line an idle cluster: since when, how many instances, their hours since then, and what they cost."""
     are_paid = any(one.cost for one in found)
     rows = [
         (
@@ -170,7 +170,7 @@ def _span(span: timedelta) -> str:
 
 
 def idle_document(idle: IdleCluster) -> dict[str, Any]:
-    """An idle cluster for programs: plain data; the hours are by instance type."""
+    """Returns an idle cluster for programs: plain data; the hours are by instance type."""
     return {
         **summary_document(idle.cluster),
         "idle_since": idle.since,
@@ -182,7 +182,7 @@ def idle_document(idle: IdleCluster) -> dict[str, Any]:
 
 
 def cluster_document(cluster: Cluster) -> dict[str, Any]:
-    """A cluster for programs: plain data, times in ISO 8601."""
+    """Returns a cluster for programs: plain data, times in ISO 8601."""
     return {**asdict(cluster), "has_ended": cluster.has_ended}
 
 
@@ -196,7 +196,7 @@ def summary_document(cluster: Cluster) -> dict[str, Any]:
 
 
 def as_json(value: Any) -> str:
-    """JSON of plain data; times become ISO 8601."""
+    """Returns JSON of plain data; times become ISO 8601."""
     return json.dumps(value, indent=2, ensure_ascii=False, default=_plain)
 
 

@@ -61,13 +61,13 @@ class Member(NamedTuple):
 
 
 def is_inside(path: Path, tree: Path) -> bool:
-    """True if a path, its links followed, is below a folder and not in a .git there."""
+    """Returns True if a path, its links followed, is below a folder and not in a .git there."""
     real = Path(os.path.realpath(path))
     return real.is_relative_to(tree) and _GIT not in real.relative_to(tree).parts
 
 
 def members(folder: Path, beside: Path, tree: Path | None = None) -> tuple[Member, ...]:
-    """The files of a directory, sorted by name; `beside` is the spec's folder.
+    """Returns the files of a directory, sorted by name; `beside` is the spec's folder.
 
     Links have to lead to something below `tree` (None: anywhere).
 
@@ -132,7 +132,7 @@ class _Rules(NamedTuple):
         return any(one.include is False for one in self.patterns.patterns)
 
     def says(self, path: Path, is_directory: bool) -> bool | None:
-        """True if the last pattern that fits leaves a path out, False if it takes it back; None without one."""
+        """Returns True if the last pattern that fits leaves a path out, False if it takes it back; None without one."""
         if not path.is_relative_to(self.folder):
             return None
         name = path.relative_to(self.folder).as_posix() + ("/" if is_directory else "")
@@ -162,7 +162,7 @@ def _rules(folder: Path, lines: Sequence[str]) -> _Rules:
 
 
 def _patterns(lines: Sequence[str]) -> GitIgnoreSpec | None:
-    """The patterns of these lines; None when they can't be used.
+    """Returns the patterns of these lines; None when they can't be used.
 
     They are matched by RE2, since Python's `re` needs for ever for `*a*a*a*a*a*b` and the like.
     """
@@ -188,7 +188,7 @@ _END = struct.Struct("<4s4H2IH")
 
 
 def packed(files: Iterable[Member]) -> Iterator[bytes]:
-    """The bytes of the archive, block by block; no file is held in memory.
+    """Yields the bytes of the archive, block by block; no file is held in memory.
 
     Raises OSError for what can't be read and PackingError when it grows beyond 4 GiB or changes meanwhile.
     """
@@ -211,7 +211,7 @@ def packed(files: Iterable[Member]) -> Iterator[bytes]:
 
 
 def blocks(path: Path) -> Iterator[bytes]:
-    """The content of a file, a megabyte at a time."""
+    """Yields the content of a file, a megabyte at a time."""
     with path.open("rb") as file:
         while block := file.read(BLOCK):
             yield block

@@ -72,19 +72,19 @@ class Asset:
         return blocks(self.path) if self.members is None else packed(self.members)
 
     def linked(self, fragment: str, at: NodePath) -> str:
-        """The URI with its `#name`. An archive of a directory is unpacked under the directory's name."""
+        """Returns the URI with its `#name`. An archive of a directory is unpacked under the directory's name."""
         if self.members is not None and not fragment and not {"archives", "cache_archives"}.isdisjoint(at):
             fragment = f"#{self.path.name}"
         return self.uri + fragment
 
 
 def is_relative(text: str) -> bool:
-    """True if a text can be the path of a file beside the spec: no URI, not absolute, without NUL."""
+    """Returns True if a text can be the path of a file beside the spec: no URI, not absolute, without NUL."""
     return bool(text) and not text.startswith(("/", "~")) and not _SCHEME.match(text) and "\0" not in text
 
 
 def looks_like_file(word: str) -> bool:
-    """True if a command's first word is probably a file: it has a slash or the suffix of a script."""
+    """Returns True if a command's first word is probably a file: it has a slash or the suffix of a script."""
     return "/" in word or bool(_SCRIPT.search(word))
 
 
@@ -134,11 +134,11 @@ class Files:
         return Path(os.path.abspath(file)).parent  # noqa: PTH100 - unlike Path.resolve it keeps links
 
     def absolute(self, text: str, at: NodePath = ()) -> Path:
-        """A relative path made absolute, from `folder(at)`; `..` is resolved, links are not."""
+        """Returns a relative path made absolute, from `folder(at)`; `..` is resolved, links are not."""
         return Path(os.path.normpath(self.folder(at) / text))
 
     def data_path(self, text: str, at: NodePath) -> str:
-        """A path of data, or several with commas: on `local` relative ones start at the spec's folder.
+        """Returns a path of data, or several with commas: on `local` relative ones start at the spec's folder.
 
         On EMR they are left alone: there they belong to the cluster's default file system.
         """
@@ -170,7 +170,7 @@ class Files:
         self.found.append(self.jobflow.document.diagnostic(id, at, message, hint=hint, notes=notes))
 
     def asset(self, text: str, at: NodePath) -> Asset | None:
-        """The local file at a relative path; None, with a finding, when there is none that can be used.
+        """Returns the local file at a relative path; None, with a finding, when there is none that can be used.
 
         A directory under a key for archives is packed.
         """
@@ -286,7 +286,7 @@ class Files:
 
 
 def _near(path: Path) -> str:
-    """A hint: a file of a similar name in the same folder, or that there is no such folder."""
+    """Returns a hint: a file of a similar name in the same folder, or that there is no such folder."""
     try:
         names = sorted(one.name for one in path.parent.iterdir())
     except OSError:

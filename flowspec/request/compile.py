@@ -118,7 +118,7 @@ class _Compiler(NamedTuple):
         return params
 
     def by_schema(self, value: Any, schema: schemas.Schema, route: Route) -> Any:
-        """A value as the API has it."""
+        """Returns a value as the API has it."""
         self.came_from(route)
         type_word = value.get("type") if isinstance(value, dict) else None
         schema = schemas.meant(schema, schemas.kind(value), type_word)
@@ -144,7 +144,7 @@ class _Compiler(NamedTuple):
         return out
 
     def by_definition(self, value: Any, name: str, route: Route) -> Any:
-        """A value carried over by the schema's definition of this name."""
+        """Returns a value carried over by the schema's definition of this name."""
         return self.by_schema(value, schemas.strict()["$defs"][name], route)
 
     def came_from(self, route: Route) -> None:

@@ -72,7 +72,7 @@ def earlier_uses(use: DataUse, uses: Iterable[DataUse]) -> Iterator[DataUse]:
 
 
 def overlaps(one: str, other: str) -> bool:
-    """True if one of two URIs is, or may be, inside of the other; of globs the parts before wildcards count."""
+    """Returns True if one of two URIs is, or may be, inside of the other; of globs the parts before wildcards count."""
     first, second = (_fixed(uri) for uri in (one, other))
     return first.startswith(second) or second.startswith(first)
 
@@ -80,14 +80,14 @@ def overlaps(one: str, other: str) -> bool:
 # Each step is compared with all before it: 250 steps of three URIs take 0.5 s without this.
 @lru_cache(maxsize=4096)
 def _fixed(uri: str) -> str:
-    """The part of a URI before its wildcards, with a slash at its end."""
+    """Returns the part of a URI before its wildcards, with a slash at its end."""
     text = f"s3://{'/'.join(split_s3(uri))}" if is_s3(uri) else uri
     wild = _GLOB.search(text)
     return text[: text.rfind("/", 0, wild.start()) + 1] if wild else f"{text.rstrip('/')}/"
 
 
 def _software(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The members that decide the form of steps, under the spec's names."""
+    """Returns the members that decide the form of steps, under the spec's names."""
     return {
         name: params[member]
         for name, member in (("ami_version", "AmiVersion"), ("release_label", "ReleaseLabel"))

@@ -49,7 +49,7 @@ class Graph:
 
 
 def graph_of(params: Mapping[str, Any], region: str | None = None) -> Graph:
-    """The graph of the parameters of RunJobFlow; `region` is where EMR runs.
+    """Returns the graph of the parameters of RunJobFlow; `region` is where EMR runs.
 
     What a program reads and writes without naming it in its arguments is not seen.
     """
@@ -72,7 +72,7 @@ def _verb(use: DataUse) -> str:
 
 
 def misordered(jobflow: JobFlow, request: Request) -> tuple[Diagnostic, ...]:
-    """A finding on each step that reads what no earlier step writes, but a later one does.
+    """Returns a finding on each step that reads what no earlier step writes, but a later one does.
 
     Only certain errors: the later step makes the folder and refuses one that is there (Hadoop's
     FileOutputFormat.checkOutputSpecs), so that it can't be of an earlier run. Inputs from outside are nobody's error.
@@ -88,7 +88,7 @@ def misordered(jobflow: JobFlow, request: Request) -> tuple[Diagnostic, ...]:
 
 
 def _later(use: DataUse, uses: Sequence[DataUse]) -> list[DataUse]:
-    """The uses by later steps that make a folder which is, or is around, the data of `use`."""
+    """Returns the uses by later steps that make a folder which is, or is around, the data of `use`."""
     return [
         one
         for one in uses

@@ -23,7 +23,7 @@ def record_patch(origins: dict[Path, Path], patch: Any) -> None:
 
 
 def _leaves(patch: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    """The values that replace others: mappings are merged (RFC 7396)."""
+    """Yields the values that replace others: mappings are merged (RFC 7396)."""
     if isinstance(patch, Mapping):
         for name, inner in patch.items():
             yield from _leaves(inner, (*path, name))
@@ -53,7 +53,7 @@ def locate(jobflow: JobFlow, origins: Origins, path: Sequence[str | int], value:
 
 
 def _holding(step: Any, value: Any) -> Path:
-    """The path within a step of a text that is in the request as it is in the spec; () when there is none."""
+    """Returns the path within a step of a text that is in the request as it is in the spec; () when there is none."""
     pairs = step.items() if isinstance(step, Mapping) else enumerate(step) if isinstance(step, list) else ()
     for key, item in pairs:
         if isinstance(item, str) and item == value:

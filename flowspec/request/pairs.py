@@ -10,12 +10,12 @@ class Inexpressible(Exception):
 
 
 def pairs_of(mapping: Mapping[str, str | None]) -> list[dict[str, str]]:
-    """The list of a mapping; null is a key without a value."""
+    """Returns the list of a mapping; null is a key without a value."""
     return [{"Key": key} if value is None else {"Key": key, "Value": value} for key, value in mapping.items()]
 
 
 def mapping_of(pairs: Iterable[Mapping[str, str]], what: str) -> dict[str, str | None]:
-    """The mapping of a list; a key without a value is null. `what` names the list in messages.
+    """Returns the mapping of a list; a key without a value is null. `what` names the list in messages.
 
     Raises `Inexpressible` for an item without a key, and for a second item of one key.
     """

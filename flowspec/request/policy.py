@@ -54,7 +54,7 @@ def read(path: str | os.PathLike[str]) -> Policy:
 
 
 def _dangling(source: Source, reference: str) -> Diagnostic:
-    """A finding at the first place of a file where the reference is written."""
+    """Returns a finding at the first place of a file where the reference is written."""
     places = ((number, line.find(reference) + 1) for number, line in enumerate(source.lines, 1))
     line, column = next(((number, column) for number, column in places if column), (1, 1))
     at = Place(source, line, column, len(reference))
@@ -97,7 +97,7 @@ def _unfit(source: Source, message: str) -> SpecError:
 
 
 def violations(policy: Policy, jobflow: JobFlow, request: Request) -> tuple[Diagnostic, ...]:
-    """The violations of a policy by a job flow's request, each at its place in the spec."""
+    """Returns the violations of a policy by a job flow's request, each at its place in the spec."""
     try:
         found = [_diagnostic(one, policy, jobflow, request) for one in schema_violations(request.params, policy.schema)]
     except RecursionError:
@@ -118,7 +118,7 @@ def _diagnostic(error: Any, policy: Policy, jobflow: JobFlow, request: Request) 
 
 
 def _extra(error: Any) -> Path:
-    """The path step of a member that is not allowed, for `additionalProperties`."""
+    """Returns the path step of a member that is not allowed, for `additionalProperties`."""
     if error.validator != "additionalProperties" or not isinstance(error.instance, Mapping):
         return ()
     known = error.schema.get("properties", {})

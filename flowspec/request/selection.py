@@ -33,12 +33,12 @@ def select_steps(request: Request, *, first: str | None = None, only: Collection
 
 
 def sets_up(request: Request, index: int) -> bool:
-    """True for the step that `enable_debugging` adds: each new cluster needs it, whatever it runs."""
+    """Returns True for the step that `enable_debugging` adds: each new cluster needs it, whatever it runs."""
     return request.origins.get(("Steps", index)) == ("enable_debugging",)
 
 
 def keep_steps(request: Request, indexes: Collection[int]) -> Request:
-    """The request with the steps at these indexes, and the one that sets up the cluster (`sets_up`).
+    """Returns the request with the steps at these indexes, and the one that sets up the cluster (`sets_up`).
 
     Local files that only the other steps name are left out.
     """
@@ -73,7 +73,7 @@ def _only_index(name: str, names: Sequence[str]) -> int:
 
 
 def _moved(origins: Origins, kept: Iterable[int]) -> Origins:
-    """The origins of a request whose steps have these indexes before."""
+    """Returns the origins of a request whose steps have these indexes before."""
     places = {before: after for after, before in enumerate(kept)}
     moved = {}
     for path, origin in origins.items():

@@ -67,14 +67,14 @@ def compare_params(
 
 
 def _as_read_back(params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The request with the market of each group that EMR chooses when none is given."""
+    """Returns the request with the market of each group that EMR chooses when none is given."""
     for group in params.get("Instances", {}).get("InstanceGroups", ()):
         group["Market"] = market_of(group)
     return params
 
 
 def _with_lists(params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The request with its one subnet or zone also as the list as which EMR gives it back."""
+    """Returns the request with its one subnet or zone also as the list as which EMR gives it back."""
     instances = dict(params.get("Instances", {}))
     if subnet := instances.get("Ec2SubnetId"):
         instances["Ec2SubnetIds"] = [subnet]

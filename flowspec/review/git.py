@@ -188,6 +188,6 @@ def _git(folder: Path, *arguments: str) -> bytes:
 
 
 def _environment() -> dict[str, str]:
-    """The process's environment without what would point git elsewhere or run something."""
+    """Returns the process's environment without what would point git elsewhere or run something."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     return {**kept, **_ENVIRONMENT}

@@ -66,7 +66,7 @@ class Mentions:
             self._middles.add(others[-1])
 
     def includes(self, names: Names) -> bool:
-        """True if the text may name one of the files, or a folder that it packs."""
+        """Returns True if the text may name one of the files, or a folder that it packs."""
         if self.anything or any(map(self._has, names.files)):
             return True
         # `.` and `..` are folders that are called otherwise.
@@ -88,7 +88,7 @@ def _last(path: str) -> str:
 
 
 def _marked(text: str) -> str:
-    """The text with its expressions, and a mark at the place of each."""
+    """Returns the text with its expressions, and a mark at the place of each."""
     first, *rest = text.split("{{")
     parts, inside = [first], []
     for part in rest:
@@ -100,7 +100,7 @@ def _marked(text: str) -> str:
 
 
 def _is_plain(expression: str) -> bool:
-    """True if an expression's value is a variable's, a text that it has, a number or a truth value."""
+    """Returns True if an expression's value is a variable's, a text that it has, a number or a truth value."""
     if expression[:1] in {"-", "+"} or expression[-1:] in {"-", "+"}:
         # They remove the blanks beside the tag, so that the words there become one.
         return False

@@ -141,7 +141,7 @@ def _uncommitted(repository: Repository, head: str, pairs: Sequence[_Pair]) -> I
 
 
 def _pairs(roots: tuple[Path, Path], changed: Mapping[str, str], paths: Sequence[str]) -> list[_Pair]:
-    """The specs of both revisions; one that was moved is paired with its earlier path."""
+    """Returns the specs of both revisions; one that was moved is paired with its earlier path."""
     before, after = (_specs(root, paths) for root in roots)
     extended = {*bases(roots[0], before), *bases(roots[1], after)} - {*paths}
     known = {*before}
@@ -165,7 +165,7 @@ def _invalid_still(flows: Iterable[FlowReview]) -> Iterator[str]:
 
 
 def _relative(path: str, top: Path, roots: tuple[Path, Path]) -> str:
-    """A path from the top of the repository, which at least one of the revisions has."""
+    """Returns a path from the top of the repository, which at least one of the revisions has."""
     name = os.path.normpath(os.path.relpath(os.path.realpath(path), top) if Path(path).is_absolute() else path)
     if name.split("/", 1)[0] == "..":
         raise FlowspecError(f"{path} is not in the repository {top}")
@@ -232,14 +232,14 @@ def _flow(path: str, target: str, before: _Side | None, after: _Side | None, mov
 
 
 def _new(before: _Side | None, after: _Side) -> tuple[Diagnostic, ...]:
-    """The findings that the earlier revision had not; those of a line that has only moved are not new."""
+    """Returns the findings that the earlier revision had not; those of a line that has only moved are not new."""
     known = {(one.id, one.message, one.source) for one in before.findings} if before else set()
     new = (one for one in after.findings if (one.id, one.message, one.source) not in known)
     return tuple(one for one in new if one.severity is not Severity.INFO)
 
 
 def _commands(before: _Side | None, after: _Side) -> tuple[Diagnostic, ...]:
-    """A finding on each command that a hook would run, and that no hook ran before."""
+    """Returns a finding on each command that a hook would run, and that no hook ran before."""
     flow = after.jobflow
     if flow is None:
         return ()
@@ -253,7 +253,7 @@ def _commands(before: _Side | None, after: _Side) -> tuple[Diagnostic, ...]:
 
 
 def _sides(root: Path, path: str | None, given: Given, repository: Path) -> dict[str, _Side]:
-    """A spec at each of its targets ("": it has none)."""
+    """Returns a spec at each of its targets ("": it has none)."""
     if path is None:
         return {}
     with _working_in(root):
@@ -289,7 +289,7 @@ def _side(root: Path, path: str, target: str | None, given: Given) -> _Side:
 
 
 def _of_revision(file: Path, root: Path, repository: Path) -> Path:
-    """A variable file of the repository as the revision has it; any other as it is."""
+    """Returns a variable file of the repository as the revision has it; any other as it is."""
     absolute = Path(os.path.realpath(file))
     return root / absolute.relative_to(repository) if absolute.is_relative_to(repository) else absolute
 

@@ -51,7 +51,7 @@ class Touched:
         return any(Path(self._root, path).is_relative_to(target) for path in changed)
 
     def concerns(self, spec: str) -> bool:
-        """True if a spec may differ, because of its file or of one that it names or extends."""
+        """Returns True if a spec may differ, because of its file or of one that it names or extends."""
         if self._all or any(PurePosixPath(spec).is_relative_to(folder) for folder in self._settings):
             return True
         return any(self._is_touched(path) for path in _chain(self._root, spec))
@@ -90,7 +90,7 @@ def _mentions(root: Path, path: str) -> Mentions:
 
 
 def _base_of(path: str, text: str) -> str | None:
-    """The file that a spec extends; None if there is none, or it is not seen by the text."""
+    """Returns the file that a spec extends; None if there is none, or it is not seen by the text."""
     found = _EXTENDS.findall(text)
     base = os.path.normpath(PurePosixPath(path).parent / found[0][1]) if len(found) == 1 else ".."
     return None if base.startswith("..") else base

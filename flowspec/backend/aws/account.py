@@ -42,15 +42,15 @@ class Account:
         return str(self._call("sts", "GetCallerIdentity")["Arn"])
 
     def has_role(self, name: str) -> bool:
-        """True if there is a role of this name. Raises FlowspecError when that is not answered."""
+        """Returns True if there is a role of this name. Raises FlowspecError when that is not answered."""
         return self._finds("iam", "GetRole", RoleName=name)
 
     def has_instance_profile(self, name: str) -> bool:
-        """True if there is an instance profile of this name. Raises FlowspecError when that is not answered."""
+        """Returns True if there is an instance profile of this name. Raises FlowspecError when that is not answered."""
         return self._finds("iam", "GetInstanceProfile", InstanceProfileName=name)
 
     def has_bucket(self, name: str) -> bool:
-        """True if there is a bucket of this name. Raises FlowspecError when that is not answered."""
+        """Returns True if there is a bucket of this name. Raises FlowspecError when that is not answered."""
         return self._finds("s3", "HeadBucket", Bucket=name)
 
     def _finds(self, service: str, operation: str, **params: str) -> bool:
@@ -74,7 +74,7 @@ class Account:
 
 
 def is_denied(error: FlowspecError) -> bool:
-    """True if the caller is not allowed to ask."""
+    """Returns True if the caller is not allowed to ask."""
     return isinstance(error, ServiceError) and error.code in _DENIED
 
 

@@ -90,7 +90,7 @@ class Endpoint:
 
     @classmethod
     def of(cls, jobflow: JobFlow, *, run_bootstrap: bool = False) -> Endpoint:
-        """The EMR of a job flow's target. `run_bootstrap`: run bootstrap actions locally, too."""
+        """Returns the EMR of a job flow's target. `run_bootstrap`: run bootstrap actions locally, too."""
         return cls(jobflow.backend, jobflow.region, jobflow.profile, jobflow.endpoint_url, run_bootstrap)
 
 
@@ -179,7 +179,7 @@ class Emr:
                 raise OutcomeUnknown(f"{operation}: {error}") from error
 
     def pages(self, operation: str, member: str, **params: Any) -> Iterator[dict[str, Any]]:
-        """The items of list member `member` over all pages of a List operation (EMR pages by `Marker`)."""
+        """Yields the items of list member `member` over all pages of a List operation (EMR pages by `Marker`)."""
         while True:
             answer = self.call(operation, **params)
             yield from answer.get(member, ())
@@ -302,7 +302,7 @@ def _with_fast_loader(session: Any) -> Any:
 
 
 def regions() -> dict[str, str]:
-    """The regions that have EMR, by the installed botocore, each with the host name of its EMR."""
+    """Returns the regions that have EMR, by the installed botocore, each with the host name of its EMR."""
     from botocore.loaders import Loader
     from botocore.session import Session
 
@@ -378,7 +378,7 @@ def _not_repeated_by_botocore(response: Any) -> bool:
 
 
 def is_throttled(error: ServiceError) -> bool:
-    """True if the service throttled the call: it had no effect and may be sent again later."""
+    """Returns True if the service throttled the call: it had no effect and may be sent again later."""
     return error.code in _THROTTLED
 
 

@@ -52,25 +52,25 @@ class Logs(Protocol):
     live: bool
 
     def blocks(self, step_id: str, name: str, start: int = 0) -> Iterator[bytes] | None:
-        """The log `name` (one of NAMES) from byte `start`, block by block; None when it isn't there (yet)."""
+        """Yields the log `name` (one of NAMES) from byte `start`, block by block; None when it isn't there (yet)."""
 
     def tail(self, step_id: str, name: str, size: int) -> bytes | None:
-        """The last `size` bytes of the log `name`; None when it isn't there (yet)."""
+        """Returns the last `size` bytes of the log `name`; None when it isn't there (yet)."""
 
     def read(self, path: str) -> Iterator[bytes] | None:
-        """Any log of the cluster, by its path in EMR's layout without `.gz`; None when it isn't there (yet)."""
+        """Yields any log of the cluster, by its path in EMR's layout without `.gz`; None when it isn't there (yet)."""
 
     def listed(self, folder: str, most: int) -> list[Shipped]:
         """At most `most` logs below a folder of EMR's layout, with their paths as `read` takes them."""
 
     def uri(self, path: str) -> str:
-        """The file or URI of a log in EMR's layout, for people; "" when there is none."""
+        """Returns the file or URI of a log in EMR's layout, for people; "" when there is none."""
 
     def where(self, step_id: str) -> str:
-        """The folder or URI of a step's logs, for people; "" when there is none."""
+        """Returns the folder or URI of a step's logs, for people; "" when there is none."""
 
     def folder(self) -> str:
-        """The folder or URI under which all logs of the cluster are; "" when there is none."""
+        """Returns the folder or URI under which all logs of the cluster are; "" when there is none."""
 
 
 def logs_of(emr: Emr, cluster: Cluster) -> Logs:

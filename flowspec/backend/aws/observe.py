@@ -191,7 +191,7 @@ def _made_for(emr: Emr, flow: str, target: str, candidates: Iterable[Cluster]) -
 
 
 def _is_of(raw: Mapping[str, Any], flow: str, target: str) -> bool:
-    """True if a cluster has the tags of this flow on this target."""
+    """Returns True if a cluster has the tags of this flow on this target."""
     tags = _cluster(raw, ()).tags
     return (tags.get(FLOW_TAG), tags.get(TARGET_TAG, "")) == (flow, target)
 
@@ -266,7 +266,7 @@ def find_from_source(emr: Emr, source: Callable[[], str], *, flow: str, target: 
 
 
 def _path_of(source: str) -> str:
-    """The path in the tag `flowspec:source`, as far as a tag holds it."""
+    """Returns the path in the tag `flowspec:source`, as far as a tag holds it."""
     return re.sub(r"@[0-9a-f]{7,40}$", "", source)[-_SHORTEST:]
 
 
@@ -283,7 +283,7 @@ def find_namesakes(emr: Emr, name: str, *, flow: str, target: str) -> list[Clust
 
 
 def submitted_as(emr: Emr, name: str, submission: str, *, after: datetime) -> Cluster | None:
-    """The cluster that carries this submission's tag, in whatever state: it may have failed already."""
+    """Returns the cluster that carries this submission's tag, in whatever state: it may have failed already."""
     for summary in emr.pages("ListClusters", "Clusters", CreatedAfter=after):
         if summary["Name"] == name:
             cluster = describe(emr, summary["Id"], steps=False)

@@ -109,13 +109,13 @@ class _Place:
         return cls(next(found, "aws"), region or "*", account or "*")
 
     def arn(self, service: str, resource: str) -> str:
-        """The ARN of what has an account; S3 and IAM have no region, S3 no account."""
+        """Returns the ARN of what has an account; S3 and IAM have no region, S3 no account."""
         region = self.region if service == "elasticmapreduce" else ""
         account = "" if service == "s3" else self.account
         return f"arn:{self.partition}:{service}:{region}:{account}:{resource}"
 
     def role(self, given: str) -> str:
-        """The ARN of a role that is given by its name or ARN, or by its instance profile.
+        """Returns the ARN of a role that is given by its name or ARN, or by its instance profile.
 
         The role of an instance profile usually has the profile's name; offline nothing else is known.
         """
@@ -123,7 +123,7 @@ class _Place:
 
 
 def _name(given: str) -> str:
-    """The name of a role or of an instance profile that is given by name or ARN."""
+    """Returns the name of a role or of an instance profile that is given by name or ARN."""
     return given.rpartition("/")[2]
 
 
@@ -189,7 +189,7 @@ def _objects(sid: str, actions: Iterable[str], uris: Iterable[str], place: _Plac
 
 
 def _keys(uri: str, place: _Place, *, writes: bool) -> Iterator[str]:
-    """The resources of a URI: an object, and all below a folder; of a glob all that begins as it does."""
+    """Yields the resources of a URI: an object, and all below a folder; of a glob all that begins as it does."""
     bucket, key = split_s3(uri)
     wild = min((key.index(one) for one in "*?[{" if one in key), default=-1)
     if wild >= 0:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def spent(emr: Emr, cluster_id: str, now: datetime | None = None) -> ActualCost:
-    """The cost of a cluster's instances so far; live or ended. Calls ListInstances and ListInstanceGroups.
+    """Returns the cost of a cluster's instances so far; live or ended. Calls ListInstances and ListInstanceGroups.
 
     EMR keeps the instances of an ended cluster for two months. Raises ServiceError when EMR refuses.
     """
@@ -23,7 +23,7 @@ def spent(emr: Emr, cluster_id: str, now: datetime | None = None) -> ActualCost:
 def cost_of(
     emr: Emr, cluster_id: str, instances: Sequence[Mapping[str, Any]], now: datetime | None = None
 ) -> ActualCost:
-    """The cost so far of a cluster's instances, as ListInstances gives them. Calls ListInstanceGroups."""
+    """Returns the cost so far of a cluster's instances, as ListInstances gives them. Calls ListInstanceGroups."""
     # The volumes of a fleet depend on the type that was bought, and ListInstances does not tell them.
     grouped = any(one.get("InstanceGroupId") for one in instances)
     owners = emr.pages("ListInstanceGroups", "InstanceGroups", ClusterId=cluster_id) if grouped else ()
@@ -32,6 +32,6 @@ def cost_of(
 
 
 def _volumes(owner: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The volumes of each instance of a group."""
+    """Yields the volumes of each instance of a group."""
     for one in owner.get("EbsBlockDevices", ()):
         yield one["VolumeSpecification"]

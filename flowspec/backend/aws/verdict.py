@@ -52,7 +52,7 @@ class Verdict:
 
 
 def is_over(cluster: Cluster, only: Collection[str] | None = None) -> bool:
-    """True when there is nothing left to wait for: it has ended, or stays up with all its steps done.
+    """Returns True when there is nothing left to wait for: it has ended, or stays up with all its steps done.
 
     `only` are the ids of the steps that count (those of one apply on a cluster that lives on); None for all.
     """
@@ -93,12 +93,12 @@ def failure_of(cluster: Cluster) -> Verdict | None:
 
 
 def _failed(step: Step) -> bool:
-    """True for a failed step, and for one that ended in a state that no one knows."""
+    """Returns True for a failed step, and for one that ended in a state that no one knows."""
     known = step.state in {*states.ACTIVE_STEPS, *states.ENDED_STEPS}
     return step.state == "FAILED" or (step.has_ended and not known)
 
 
 def _ended_by_another(cluster: Cluster, steps: Collection[Step], only: Collection[str] | None) -> bool:
-    """True if all steps that count were done before a step of someone else ended a cluster that lived on."""
+    """Returns True if all steps that count were done before a step of someone else ended a cluster that lived on."""
     done = bool(steps) and all(step.state == "COMPLETED" for step in steps)
     return only is not None and done and cluster.state in states.ENDED and cluster.reason_code == "STEP_FAILURE"

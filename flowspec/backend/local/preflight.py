@@ -21,18 +21,18 @@ class FolderStore:
         self._files = FileSystems(Path.cwd(), paths.s3_root(home))
 
     def has(self, uri: str) -> bool:
-        """True for S3 URIs and absolute paths; HDFS is the cluster's own, and begins empty."""
+        """Returns True for S3 URIs and absolute paths; HDFS is the cluster's own, and begins empty."""
         return is_s3(uri) or uri.startswith(("/", "file:/"))
 
     def object_exists(self, uri: str) -> bool:
-        """True if there is something at a URI: what is no file fails in the step, with its own message."""
+        """Returns True if there is something at a URI: what is no file fails in the step, with its own message."""
         try:
             return self._files.locate(uri).exists()
         except (FlowspecError, OSError) as error:
             raise NotChecked(str(error)) from error
 
     def path_exists(self, uri: str) -> bool:
-        """True if a file or folder is at a URI or matches it as a glob."""
+        """Returns True if a file or folder is at a URI or matches it as a glob."""
         try:
             return bool(glob(self._files.qualify(uri), self._files))
         except (FlowspecError, BadPattern, OSError) as error:

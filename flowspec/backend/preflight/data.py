@@ -27,22 +27,22 @@ class Store(Protocol):
     """A place where data is looked up. Both lookups raise `NotChecked`."""
 
     def has(self, uri: str) -> bool:
-        """True if URIs like this one are in this store."""
+        """Returns True if URIs like this one are in this store."""
 
     def object_exists(self, uri: str) -> bool:
-        """True if there is an object (a file) at a URI."""
+        """Returns True if there is an object (a file) at a URI."""
 
     def path_exists(self, uri: str) -> bool:
-        """True if there is an object at a URI or below it, or one that it matches as a glob."""
+        """Returns True if there is an object at a URI or below it, or one that it matches as a glob."""
 
 
 def used_data(plan: Plan, region: str) -> tuple[DataUse, ...]:
-    """The data that a plan's request uses, of all its steps."""
+    """Returns the data that a plan's request uses, of all its steps."""
     return data_uses(plan.request, region)
 
 
 def submitted(plan: Plan, uses: Iterable[DataUse]) -> list[DataUse]:
-    """The uses by what the plan would submit: on a living cluster, the steps that are added."""
+    """Returns the uses by what the plan would submit: on a living cluster, the steps that are added."""
     steps = {one.path[1] for one in plan.changes if one.action is Action.SUBMIT and one.path[:1] == ("Steps",)}
     staged = {asset.uri for asset in plan.uploads}
     return [
@@ -85,7 +85,7 @@ def data_findings(
 
 
 def finding(level: Level, use: DataUse, message: str = "", remedy: str = "") -> Finding:
-    """A finding about a use of data."""
+    """Returns a finding about a use of data."""
     return Finding(level, f"{use.part}: {use.uri}", message, remedy, use.path, use.uri)
 
 
@@ -160,7 +160,7 @@ _AGAIN = "run that step, too: --from or --only it"
 
 
 def _holds(uri: str, other: str) -> bool:
-    """True if `other` is a URI itself, or below it."""
+    """Returns True if `other` is a URI itself, or below it."""
     return f"{other.rstrip('/')}/".startswith(f"{uri.rstrip('/')}/")
 
 

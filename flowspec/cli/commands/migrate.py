@@ -129,7 +129,7 @@ def _write_spec(wanted: Wanted, script: str, output: Path, keep_secrets: bool) -
 
 
 def _path(name: str, folder: Path) -> Path:
-    """A file of the flow's name that is not there yet."""
+    """Returns a file of the flow's name that is not there yet."""
     stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "job-flow"
     number = 1
     path = folder / f"{stem}.yaml"

@@ -70,7 +70,7 @@ def list_command(specs: tuple[Path, ...], format_: str, **options: Any) -> int:
 
 
 def _limit(context: click.Context, option: click.Parameter, value: str) -> datetime:
-    """The time before which a file was uploaded that is that old."""
+    """Returns the time before which a file was uploaded that is that old."""
     from flowspec.backend.aws.manage.staged import LEAST_AGE
 
     found = span(context, option, value)

@@ -93,7 +93,7 @@ def _print(chosen: Chosen, steps: AddedSteps, format_: str) -> int:
 
 
 def _prepared(what: str, file: Path, options: dict[str, Any]) -> tuple[Chosen, JobFlow]:
-    """The cluster, and the flow that has the steps to add."""
+    """Returns the cluster, and the flow that has the steps to add."""
     from flowspec.backend.aws.client import Endpoint
     from flowspec.document.rendering.step_list import load_steps, with_steps
     from flowspec.document.text.parse import load

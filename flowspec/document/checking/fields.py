@@ -82,13 +82,13 @@ def _below(at: Field, word: str) -> Field:
 
 
 def _of_all(kinds: Mapping[str, Schema], word: str) -> Schema | None:
-    """The field of a step that all kinds have."""
+    """Returns the field of a step that all kinds have."""
     found = [one.get("properties", {}).get(word) for one in kinds.values()]
     return next(iter(found), None) if all(found) else None
 
 
 def _member_of_step(at: Field, found: Schema, word: str) -> str:
-    """The member of a field of a step; the fields that only some kinds have make up the HadoopJarStep."""
+    """Returns the member of a field of a step; the fields that only some kinds have make up the HadoopJarStep."""
     if found.get("x-tool"):
         return ""
     return f"{at.member}.{_OF_EACH_STEP.get(word, 'HadoopJarStep')}"
@@ -102,7 +102,7 @@ def _is_list(schema: Schema) -> bool:
 
 
 def _shape(schema: Schema) -> Schema:
-    """The object that has a field's keys: its own, or that of the items of a list."""
+    """Returns the object that has a field's keys: its own, or that of the items of a list."""
     shape = schemas.meant(schema, "object")
     while "properties" not in shape and "additionalProperties" not in shape and "items" in (items := _list(shape)):
         shape = schemas.meant(items["items"], "object")
@@ -114,7 +114,7 @@ def _list(schema: Schema) -> Schema:
 
 
 def _kinds(shape: Schema) -> dict[str, Schema]:
-    """The kinds of a step with their schemas; {} for any other shape."""
+    """Returns the kinds of a step with their schemas; {} for any other shape."""
     names = shape.get("properties", {}).get("type", {}).get("enum", ()) if "x-kind" not in shape else ()
     definitions = schemas.strict()["$defs"]
     return {name: definitions[f"{name}_step"] for name in names if f"{name}_step" in definitions}

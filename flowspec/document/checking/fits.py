@@ -19,7 +19,7 @@ _SILENT = frozenset(("$schema", "$defs", "$comment", "title", "description", "ex
 
 
 def fits(data: Any, schema: Any, root: Schema) -> bool:
-    """True if `data` certainly fits `schema`, whose references lead into `root`."""
+    """Returns True if `data` certainly fits `schema`, whose references lead into `root`."""
     if isinstance(schema, bool):
         return schema
     known = _PLANS.get(id(schema))
@@ -45,7 +45,7 @@ def _planned(schema: Schema) -> _Plan:
 
 
 def _order(word: str) -> bool:
-    """The type first: what has the wrong shape need not be looked into."""
+    """Returns the type first: what has the wrong shape need not be looked into."""
     return word != "type"
 
 

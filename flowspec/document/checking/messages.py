@@ -40,7 +40,7 @@ _TYPES = {
 
 
 def tell(error: Any, before: tuple[str | int, ...] = ()) -> Iterator[Violation]:
-    """A jsonschema `ValidationError` as findings; `before` leads to the part of the document that was judged."""
+    """Yields a jsonschema `ValidationError` as findings; `before` leads to the part of the document that was judged."""
     path = (*before, *error.absolute_path)
     if "propertyNames" in error.relative_schema_path:
         yield Violation("FS105", (*path, error.instance), _odd_name(error), key=True, whole=True)
@@ -199,7 +199,7 @@ _JSON_TYPES = {
 
 
 def _is_of_another_type(value: Any, wanted: list[str]) -> bool:
-    """True if a schema wants some types, and the value is of none of them."""
+    """Returns True if a schema wants some types, and the value is of none of them."""
     return bool(wanted) and not set(_JSON_TYPES[type(value)]) & set(wanted)
 
 

@@ -140,7 +140,7 @@ def _without_echoes(findings: list[Violation]) -> list[Violation]:
 
 
 def _failed(document: Document, finding: Violation) -> bool:
-    """True if a finding is only about a template that failed, which is said already."""
+    """Returns True if a finding is only about a template that failed, which is said already."""
     if finding.key:
         parent = document.find(finding.path[:-1])
         entry = parent.entries.get(str(finding.path[-1])) if isinstance(parent, Mapping) else None
@@ -150,7 +150,7 @@ def _failed(document: Document, finding: Violation) -> bool:
 
 
 def _is_open(document: Document, finding: Violation) -> bool:
-    """True if a finding is about the placeholder of a sensitive variable, whose value is not known here."""
+    """Returns True if a finding is about the placeholder of a sensitive variable, whose value is not known here."""
     node = document.find(finding.path)
     is_taken = isinstance(node, Scalar) and node.value == MASK and node.origin.endswith(f"({PLACEHOLDER})")
     return is_taken and not finding.key
@@ -180,7 +180,7 @@ def _declared_problems(document: Document) -> list[Diagnostic]:
 
 
 def _without(data: Any, paths: Sequence[Sequence[str | int]]) -> Any:
-    """The data without what was found wrong, so that the rules need not know of it."""
+    """Returns the data without what was found wrong, so that the rules need not know of it."""
     out = _copied(data)
     for path in paths:
         owner = out
@@ -223,7 +223,7 @@ def schema_fault(schema: schemas.Schema) -> str:
 
 
 def dangling_references(schema: schemas.Schema) -> Iterator[str]:
-    """The references in a JSON Schema that lead to no schema in it; nothing is fetched to find out."""
+    """Yields the references in a JSON Schema that lead to no schema in it; nothing is fetched to find out."""
     from referencing.jsonschema import DRAFT202012, EMPTY_REGISTRY, specification_with
 
     dialect = specification_with(schema.get("$schema", ""), default=DRAFT202012)

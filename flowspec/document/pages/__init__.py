@@ -16,6 +16,6 @@ PAGES = tuple(_OTHERS)
 
 
 def page(id: str) -> str | None:  # noqa: A002 - it is the word for it
-    """The page of an id or one of PAGES, as Markdown; None when there is none."""
+    """Returns the page of an id or one of PAGES, as Markdown; None when there is none."""
     path = _OTHERS.get(id) or Path(__file__).with_name(f"{id}.md")
     return path.read_text("utf-8") if path.is_file() else None

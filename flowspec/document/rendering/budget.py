@@ -35,6 +35,6 @@ class Budget:
             raise self._spent("make too much text")
 
     def _spent(self, what: str) -> TemplateError:
-        """The error for a budget that is used up, which is said of the first template that it fails."""
+        """Returns the error for a budget that is used up, which is said of the first template that it fails."""
         id_, self._exceeded = ("" if self._exceeded else "FS324"), True
         return TemplateError(id_, f"the templates of this document {what}")

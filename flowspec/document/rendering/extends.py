@@ -22,7 +22,7 @@ MAX_CHAIN = 32
 
 
 def extended(document: Document) -> Document:
-    """The document with its base files merged under it; itself when it extends none.
+    """Returns the document with its base files merged under it; itself when it extends none.
 
     Raises `SpecError` when a base file is missing, out of bounds, its own base, or no spec.
     """
@@ -44,7 +44,7 @@ def extended(document: Document) -> Document:
 
 
 def _base(document: Document, seen: dict[str, Path], tree: Path) -> Document | None:
-    """The document that one extends; `seen` are the real paths of the chain so far, it is added to them."""
+    """Returns the document that one extends; `seen` are the real paths of the chain so far, it is added to them."""
     name = document.root.get(KEY)
     # What is no text at all is left for the schema to complain about.
     if not isinstance(name, Scalar) or not isinstance(name.value, str):

@@ -9,7 +9,7 @@ Path: TypeAlias = "tuple[str | int, ...]"
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
-    """The target with the patch applied: mappings are merged, null removes, everything else replaces."""
+    """Returns the target with the patch applied: mappings are merged, null removes, everything else replaces."""
     if not isinstance(patch, Mapping):
         return patch
     out = dict(target) if isinstance(target, Mapping) else {}

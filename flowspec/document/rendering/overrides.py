@@ -100,7 +100,7 @@ def _items(base: Items, over: Items, merge: _Merge, path: _Path) -> Items:
 
 
 def _said(kind: str, base: Items) -> dict[str, list[int]]:
-    """The items by all that they are called; so that thousands can be merged."""
+    """Returns the items by all that they are called; so that thousands can be merged."""
     said: dict[str, list[int]] = {}
     for index, item in enumerate(base.items):
         for text in _called(kind, item):
@@ -114,7 +114,7 @@ def _called(kind: str, item: Node) -> Iterator[str]:
 
 
 def _same(kind: str, item: Node, over: Node) -> bool:
-    """True if an override means this item: groups by role, then name; everything else by name."""
+    """Returns True if an override means this item: groups by role, then name; everything else by name."""
     if not isinstance(item, Mapping) or not isinstance(over, Mapping):
         return False
     role, name = _text(over, _ROLE.get(kind)), _text(over, "name")
@@ -131,7 +131,7 @@ def _text(node: Node, key: str | None) -> str | None:
 
 
 def _listed(kind: str, base: Items, over: Mapping, merge: _Merge, *, is_final: bool) -> Items:
-    """The mapping form of an override as the list it stands for; `null` is `when: false`.
+    """Returns the mapping form of an override as the list it stands for; `null` is `when: false`.
 
     `is_final`: the names have to be there. Of one target in two files that is not known yet.
     """

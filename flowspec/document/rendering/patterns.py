@@ -121,7 +121,7 @@ class Pattern:
             self._work.spend((len(text) - found.end()) * cost)
 
     def check_group(self, group: str) -> int | str:
-        """The number or name of a group as re2 takes it. Raises PatternError when there is no such group."""
+        """Returns the number or name of a group as re2 takes it. Raises PatternError when there is no such group."""
         if group.isdecimal() and int(group) <= self._compiled.groups:
             return int(group)
         if group in self._compiled.groupindex:
@@ -172,7 +172,7 @@ def _check_length(length: int) -> None:
 
 
 def _replacement(pattern: Pattern, text: str) -> list[tuple[str, int | str | None]]:
-    """A replacement as pairs of a text and the group behind it.
+    """Returns a replacement as pairs of a text and the group behind it.
 
     re2's own `expand` is not used: it turns é into Ã© (1.1.20251105).
     """
@@ -199,7 +199,7 @@ def _filled(parts: list[tuple[str, int | str | None]], found: Any) -> Iterator[s
 
 
 def re2_error() -> type[Exception]:
-    """The exception that RE2 raises, for callers of libraries that use it by themselves."""
+    """Returns the exception that RE2 raises, for callers of libraries that use it by themselves."""
     import re2
 
     error: type[Exception] = re2.error

@@ -47,7 +47,7 @@ def render(
     now: datetime | None = None,
     placeholders: bool = False,
 ) -> Document:
-    """The document as it is for one target, every template filled in.
+    """Returns the document as it is for one target, every template filled in.
 
     `target`: None takes the one that says `default: true`, else the only one, else none. `variables`
     are those of the command line. `environ` (default: the process's) is read for `FLOWSPEC_VAR_*` and
@@ -266,7 +266,7 @@ class _Filler:
         return values
 
     def _kept(self, node: Mapping) -> Iterator[Node]:
-        """The item without `when` and `for_each`; nothing when it is not wanted here."""
+        """Yields the item without `when` and `for_each`; nothing when it is not wanted here."""
         if self._wanted(node.get("when")):
             entries = {name: entry for name, entry in node.entries.items() if name not in ("when", "for_each")}
             yield self.node(Mapping(entries, node.at, node.origin))
@@ -293,7 +293,7 @@ def _any_failed(node: Node) -> bool:
 
 
 def value_node(value: Any, at: Place, origin: str = "") -> Node:
-    """A plain value as nodes that all stand at one place: where the template stands that made it."""
+    """Returns a plain value as nodes that all stand at one place: where the template stands that made it."""
     if isinstance(value, dict):
         keys = {_scalar_text(key): key for key in value}
         return Mapping(
@@ -333,7 +333,7 @@ def _unused(document: Document, names: Container[str], budget: Budget) -> Iterat
 
 
 def _words(text: str, budget: Budget) -> Iterable[str]:
-    """The names that a template may read: all words in its tags, but for a template that sets names itself."""
+    """Returns the names that a template may read: all words in its tags, but for a template that sets names itself."""
     if "{%" in text:
         try:
             return names_in(text, budget)

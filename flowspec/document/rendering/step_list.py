@@ -45,7 +45,7 @@ def with_steps(document: Document, path: Path, steps: Items) -> Document:
 
 
 def steps_alone(path: Path, steps: Items, header: MappingOf[str, Any]) -> Document:
-    """A document of `header` (members of a spec, as plain data) and these steps, at the place of their file."""
+    """Returns a document of `header` (members of a spec, as plain data) and these steps, at the place of their file."""
     root = value_node(dict(header), steps.at)
     assert isinstance(root, Mapping)
     return with_steps(Document(path, steps.at.source, root), path, steps)

@@ -25,14 +25,14 @@ class TemplateError(Exception):
 
 
 def undefined(name: str, names: Iterable[str], functions: Iterable[str]) -> TemplateError:
-    """The error for a name that nothing defines."""
+    """Returns the error for a name that nothing defines."""
     known = sorted(names)
     hint = _nearest(name, [*known, *functions])
     return TemplateError("FS321", f"'{name}' is undefined", word=name, hint=hint, notes=_known(known))
 
 
 def no_key(key: str, owner: Mapping[Any, Any]) -> TemplateError:
-    """The error for a key that a mapping has not."""
+    """Returns the error for a key that a mapping has not."""
     known = [str(one) for one in owner]
     hint = _nearest(key, known)
     return TemplateError("FS321", f"there is no '{key}' in it", word=key, hint=hint, notes=_known(known))

@@ -37,12 +37,12 @@ class _Tag(NamedTuple):
 
 
 def is_template(text: str) -> bool:
-    """True if a scalar with this text is a template."""
+    """Returns True if a scalar with this text is a template."""
     return "{{" in text or "{%" in text
 
 
 def names_in(text: str, budget: Budget | None = None) -> frozenset[str]:
-    """The names a template reads and does not set itself. Raises `TemplateError` when it can't be compiled."""
+    """Returns the names a template reads and does not set itself. Raises `TemplateError` when it can't be compiled."""
     budget = budget or Budget()
     parts = _split(text)
     if parts is None:
@@ -53,7 +53,7 @@ def names_in(text: str, budget: Budget | None = None) -> frozenset[str]:
 
 
 def evaluate(text: str, names: Mapping[str, Any], budget: Budget | None = None) -> Any:
-    """The value of a template: of any plain type when it is exactly one expression, else text.
+    """Returns the value of a template: of any plain type when it is exactly one expression, else text.
 
     Raises `TemplateError`: not parsable, an undefined name, something not allowed, too large.
     """
@@ -85,7 +85,7 @@ def _split(text: str) -> tuple[str | _Tag, ...] | None:
 
 
 def _parts(text: str) -> tuple[str | _Tag, ...] | None:
-    """The texts and tags of a template; None when jinja2 has to see it as a whole."""
+    """Returns the texts and tags of a template; None when jinja2 has to see it as a whole."""
     parts: list[str | _Tag] = []
     at = 0
     for index, part in enumerate(_TAG.split(text)):
@@ -137,7 +137,7 @@ def _value(part: str | _Tag, names: Mapping[str, Any], budget: Budget) -> Any:
 
 
 def _reached(path: tuple[str, ...], names: Mapping[str, Any]) -> Any:
-    """The value at the end of a path of keys; MISSING when jinja2 has to be asked."""
+    """Returns the value at the end of a path of keys; MISSING when jinja2 has to be asked."""
     value = names.get(path[0], MISSING)
     for key in path[1:]:
         if type(value) is not dict or key in _METHODS:
@@ -171,7 +171,7 @@ def _run(text: str, names: Mapping[str, Any], budget: Budget) -> Any:
 
 
 def _compiled(text: str, budget: Budget) -> Any:
-    """A compiled template; each counts once per document, whether it was compiled before or not."""
+    """Returns a compiled template; each counts once per document, whether it was compiled before or not."""
     compiled = budget.compiled.get(text)
     if compiled is None:
         if len(text) > MAX_TEXT:

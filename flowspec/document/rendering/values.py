@@ -18,7 +18,7 @@ def _kind(value: Any) -> str:
 
 
 def written(value: Any, kind: Callable[[Any], str] = _kind) -> str:
-    """A value inside of text, as YAML writes it. Raises `TemplateError` FS323 for what has no place in text."""
+    """Returns a value inside of text, as YAML writes it. Raises `TemplateError` FS323 for what has no place in text."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):

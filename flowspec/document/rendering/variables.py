@@ -58,7 +58,7 @@ _FOLDED = 1_000
 
 
 def is_name(name: str) -> bool:
-    """True if this is an allowed name of a variable."""
+    """Returns True if this is an allowed name of a variable."""
     return name not in _RESERVED and _NAME.match(name) is not None
 
 
@@ -85,7 +85,7 @@ class Variables:
 
 
 def read_files(paths: Sequence[str | os.PathLike[str]]) -> tuple[Mapping, ...]:
-    """The variable files (a YAML or JSON mapping each). Raises `SpecError`."""
+    """Returns the variable files (a YAML or JSON mapping each). Raises `SpecError`."""
     return tuple(_read_file(path) for path in paths)
 
 
@@ -100,7 +100,7 @@ def _read_file(path: str | os.PathLike[str]) -> Mapping:
 
 
 def resolve(document: Document, given: Given, builtins: MappingOf[str, Any], budget: Budget) -> Variables:
-    """All declared variables with their values; what can't be resolved is `MISSING` and a finding."""
+    """Returns all declared variables with their values; what can't be resolved is `MISSING` and a finding."""
     declared = document.root.get("variables")
     resolver = _Resolver(
         document, declared if isinstance(declared, Mapping) else None, given, budget, Variables(dict(builtins))
@@ -363,7 +363,7 @@ def _blamed(error: TemplateError, at: Place, text: str) -> Place:
 
 
 def _tag_place(at: Place, text: str, offset: int) -> Place:
-    """The place in the source of the tag that begins at an offset of a scalar's text.
+    """Returns the place in the source of the tag that begins at an offset of a scalar's text.
 
     Tags are counted: however YAML folds the lines of a scalar, they stay in order.
     """
@@ -389,7 +389,7 @@ _KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
 
 
 def _fit(value: Any, wanted: str) -> Any:
-    """A value that has a type already. null fits everything: it is how a variable is optional."""
+    """Returns a value that has a type already. null fits everything: it is how a variable is optional."""
     name, kinds = _KINDS[wanted]
     if value is None:
         return None
@@ -407,7 +407,7 @@ def _from_node(node: Node, wanted: str) -> Any:
 
 
 def _from_text(text: str, wanted: str) -> Any:
-    """A value from outside, which is text, as the declared type."""
+    """Returns a value from outside, which is text, as the declared type."""
     name = _KINDS[wanted][0]
     if wanted == "string":
         return text
@@ -469,7 +469,7 @@ def _placeholder_of(wanted: str, rules: MappingOf[str, Any]) -> Any:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """The texts by which a secret is known."""
+    """Yields the texts by which a secret is known."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list):

@@ -30,7 +30,7 @@ def dump(
     note: Callable[[NodePath], str] | None = None,
     cells: Callable[[str], int] = len,
 ) -> str:
-    """A rendered `Document` (its secrets masked), or plain data, as YAML in block style, in the order it has.
+    """Returns a rendered `Document` (its secrets masked), or plain data, as YAML in block style, in the order it has.
 
     `note` gives a comment for the value at a path, which is put behind it ("": none), all in one column by the `cells`
     of a terminal that a line takes.

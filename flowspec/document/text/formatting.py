@@ -67,7 +67,7 @@ def _texts(node: Node) -> Any:
 
 
 def _comments(text: str) -> Counter[str]:
-    """The words of all comments: a change of their order, or of their indentation, is none."""
+    """Returns the words of all comments: a change of their order, or of their indentation, is none."""
     lines = (line.partition("#")[2].split() for line in text.splitlines() if line.lstrip().startswith("#"))
     return Counter(" ".join(words) for words in lines)
 
@@ -157,7 +157,7 @@ class _Writer:
         return [line for line, written in zip(lines, self._between(start, end), strict=True) if line or not written]
 
     def _last_line(self, piece: _Piece) -> int:
-        """The index of the last line of a piece's content."""
+        """Returns the index of the last line of a piece's content."""
         if piece.kind == "Scalar" and piece.event.style in {"|", ">"}:
             return self._end_of_block_scalar(piece)
         return self._last_line(piece.children[-1]) if piece.is_block else int(piece.end.line)
@@ -174,7 +174,7 @@ class _Writer:
         return int(last)
 
     def _trailing(self, line: int, column: int) -> str:
-        """The comment behind what ends at a place."""
+        """Returns the comment behind what ends at a place."""
         rest = self.lines[line][column:].strip() if line < len(self.lines) else ""
         return f"  {rest}" if rest.startswith("#") else ""
 
@@ -235,11 +235,11 @@ class _Writer:
             yield from lines[first + 1 :]
 
     def _lead(self, line: int, value: _Piece) -> list[str]:
-        """The comments between a key and the first entry of its block."""
+        """Returns the comments between a key and the first entry of its block."""
         return [one.strip() for one in self._between(line + 1, value.children[0].start.line) if one.strip()]
 
     def _colon(self, key: _Piece) -> int:
-        """The column behind the colon of a key."""
+        """Returns the column behind the colon of a key."""
         return int(self.lines[key.end.line].index(":", key.end.column)) + 1
 
     def _value(self, head: str, value: _Piece, indent: int) -> Iterator[str]:
@@ -263,7 +263,7 @@ class _Writer:
             yield moved if is_block else moved.rstrip()
 
     def _inline(self, piece: _Piece, head: str) -> str | None:
-        """The text of a piece on one line; None where it has to stay on several."""
+        """Returns the text of a piece on one line; None where it has to stay on several."""
         if piece.kind == "Alias":
             return f"*{piece.event.anchor}"
         if piece.kind == "Scalar":
@@ -295,18 +295,18 @@ class _Writer:
         return single if "\\" in shown and len(single) <= len(raw) and single.isprintable() else shown
 
     def _properties(self, piece: _Piece) -> str:
-        """The anchor and the tag before a collection, as they are written."""
+        """Returns the anchor and the tag before a collection, as they are written."""
         event = piece.event
         return f" &{event.anchor}" if event.anchor else ""
 
 
 def _name(key: _Piece) -> str:
-    """The text of a key; "" for one that is an alias or no scalar."""
+    """Returns the text of a key; "" for one that is an alias or no scalar."""
     return str(getattr(key.event, "value", ""))
 
 
 def _squeezed(lines: list[str]) -> list[str]:
-    """Lines with one blank line where there were several, and none at either end."""
+    """Returns lines with one blank line where there were several, and none at either end."""
     kept = [line for at, line in enumerate(lines) if line or (at and lines[at - 1])]
     while kept and not kept[-1]:
         kept.pop()
@@ -349,7 +349,7 @@ def _order(schema: Any, keys: list[str]) -> list[str]:
 
 
 def _inner(schema: Any, step: str | int, value: _Piece) -> Any:
-    """The schema of a value, with the shape that it has; {} where there is none."""
+    """Returns the schema of a value, with the shape that it has; {} where there is none."""
     if isinstance(step, int):
         found = schema.get("items")
     elif schema:

@@ -42,7 +42,7 @@ _UNQUOTED = re.compile(r"^\s*(?:- +)*(?:[^\s'\"#{][^'\"#{]*?: +)?(\{[{%].*?)\s*$
 
 
 def _parser(text: str) -> Any:
-    """A source of events: libyaml's parser, some ten times as fast, or PyYAML's own."""
+    """Returns a source of events: libyaml's parser, some ten times as fast, or PyYAML's own."""
     import yaml
 
     return yaml.CSafeLoader(text) if yaml.__with_libyaml__ else _python_parser(text)
@@ -79,7 +79,7 @@ def load(
 
 
 def tree_of(path: Path) -> Path:
-    """The folder that what a spec speaks of has to be in: its git repository, else its own folder."""
+    """Returns the folder that what a spec speaks of has to be in: its git repository, else its own folder."""
     return _tree(Path(os.path.realpath(path)).parent)
 
 
@@ -88,7 +88,7 @@ def _tree(folder: Path) -> Path:
 
 
 def read(path: str | os.PathLike[str], id: str = "FS001") -> Source:  # noqa: A002 - it is the word for it
-    """The text of a file; raises `SpecError` (with `id` for one that can't be read) when it is none."""
+    """Returns the text of a file; raises `SpecError` (with `id` for one that can't be read) when it is none."""
     name = os.fspath(path)
     blank = Source(name)
     real = _outside(name)
@@ -108,7 +108,7 @@ def read(path: str | os.PathLike[str], id: str = "FS001") -> Source:  # noqa: A0
 
 
 def _outside(name: str) -> str:
-    """The target of a link that leads out of the repository, or the folder, that it is in; else "".
+    """Returns the target of a link that leads out of the repository, or the folder, that it is in; else "".
 
     A pull request can make job.yaml a link to ~/.netrc, whose lines an error would show in the log of CI. The
     shell's own names (/dev/stdin, and /dev/fd/63 for `<(command)`) are links, too, but nobody else's.
@@ -151,7 +151,7 @@ def _not_text(source: Source, message: str, offset: int) -> SpecError:
 
 
 def compose(source: Source, *, functions: bool = False) -> tuple[Node | None, list[Diagnostic]]:
-    """The one document of a text as nodes (None: there is none), and what was found on the way.
+    """Returns the one document of a text as nodes (None: there is none), and what was found on the way.
 
     With `functions` a tag is the short form of one of CloudFormation's: `!Sub x` is {Fn::Sub: x}.
     Raises `SpecError` where the text can't be followed any further.
@@ -239,7 +239,7 @@ _MAX_DIGITS = 1_000
 
 
 def resolve(text: str) -> Any:
-    """A plain scalar's value by the YAML 1.2 core schema: None, bool, int, float or str."""
+    """Returns a plain scalar's value by the YAML 1.2 core schema: None, bool, int, float or str."""
     if text in _WORDS:
         return _WORDS[text]
     if text[0] not in "-+.0123456789":
@@ -332,7 +332,7 @@ class _Composer:
         return value
 
     def _function(self, event: Any) -> str:
-        """The function that a tag calls; "" for none."""
+        """Returns the function that a tag calls; "" for none."""
         if not self.functions or not event.tag or not re.fullmatch(r"![A-Za-z]\w*", event.tag):
             return ""
         name = str(event.tag[1:])
@@ -435,7 +435,7 @@ def _called(function: str, argument: Node) -> Mapping:
 
 
 def _first_key(frame: _Frame) -> Place:
-    """A mapping in block style is pointed at by its first key, one in braces by its brace."""
+    """Returns the place that points at a mapping: its first key in block style, else its brace."""
     for key, _ in (frame.entries or {}).values():
         return frame.at if frame.flow else key.at
     return frame.at

@@ -19,7 +19,7 @@ class Reading:
         self.secrets: frozenset[str] = frozenset()
 
     def value(self, node: Node, schema: schemas.Schema | None, path: tuple[str | int, ...] = ()) -> Any:
-        """The node as plain data, by its schema (None: as YAML means it)."""
+        """Returns the node as plain data, by its schema (None: as YAML means it)."""
         if schema is None:
             return plain(node)
         if isinstance(node, Scalar):

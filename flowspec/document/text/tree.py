@@ -40,7 +40,7 @@ class Source:
         return _BREAK.split(self.text)
 
     def line(self, number: int) -> str:
-        """The line with this number, from 1; "" when there is none."""
+        """Returns the line with this number, from 1; "" when there is none."""
         return self.lines[number - 1][:_LONGEST_LINE] if 0 < number <= len(self.lines) else ""
 
     def diagnostic(
@@ -52,7 +52,7 @@ class Source:
         hint: str = "",
         notes: Sequence[str] = (),
     ) -> Diagnostic:
-        """A finding at a place of this file, or about the file as a whole."""
+        """Returns a finding at a place of this file, or about the file as a whole."""
         return Diagnostic(
             id,
             message,
@@ -104,7 +104,7 @@ class Mapping:
     origin: str = ""
 
     def get(self, key: str) -> Node | None:
-        """The value of `key`, or None when it is absent."""
+        """Returns the value of `key`, or None when it is absent."""
         entry = self.entries.get(key)
         return entry[1] if entry else None
 
@@ -122,7 +122,7 @@ Node: TypeAlias = "Scalar | Mapping | Items"
 
 
 def plain(node: Node) -> Any:
-    """The node as plain Python data: dict, list, str, int, float, bool, None."""
+    """Returns the node as plain Python data: dict, list, str, int, float, bool, None."""
     if isinstance(node, Scalar):
         return node.value
     if isinstance(node, Mapping):
@@ -131,7 +131,7 @@ def plain(node: Node) -> Any:
 
 
 def scalars(node: Node) -> Iterator[Scalar]:
-    """Every scalar of the tree, keys too, in order."""
+    """Yields every scalar of the tree, keys too, in order."""
     if isinstance(node, Scalar):
         yield node
     elif isinstance(node, Mapping):
@@ -162,7 +162,7 @@ class Document:
     secrets: frozenset[str] = frozenset()
 
     def find(self, path: NodePath) -> Node | None:
-        """The node at `path`, or None."""
+        """Returns the node at `path`, or None."""
         node: Node | None = self.root
         for step in path:
             node = child(node, step)
@@ -171,7 +171,7 @@ class Document:
         return node
 
     def nearest(self, path: NodePath) -> Node:
-        """The node at `path`, or the last one that there is on the way to it."""
+        """Returns the node at `path`, or the last one that there is on the way to it."""
         node: Node = self.root
         for step in path:
             found = child(node, step)
@@ -190,7 +190,7 @@ class Document:
         notes: Sequence[str] = (),
         key: bool = False,
     ) -> Diagnostic:
-        """A finding about the node at `path` (or, with `key`, about its key), as a value to collect.
+        """Returns a finding about the node at `path` (or, with `key`, about its key), as a value to collect.
 
         What lies beyond the document is placed at the last node on the way that there is.
         """
@@ -203,7 +203,7 @@ class Document:
 
 
 def child(node: Node | None, step: str | int) -> Node | None:
-    """One step down: the value of a key, the item of an index; None when there is none."""
+    """Returns one step down: the value of a key, the item of an index; None when there is none."""
     if isinstance(node, Mapping):
         return node.get(str(step))
     if isinstance(node, Items) and isinstance(step, int) and 0 <= step < len(node.items):

@@ -71,7 +71,7 @@ def _has(label: str, application: str) -> bool:
 
 @lru_cache(maxsize=64)
 def versions_of(label: str) -> Mapping[str, str]:
-    """The versions of a release's applications by name in small letters."""
+    """Returns the versions of a release's applications by name in small letters."""
     return {name.lower(): version for name, version in applications_of(label).items()}
 
 

@@ -81,7 +81,7 @@ def _nodes(call: Call, cluster: Record, role: str, *, fleets: bool) -> list[Answ
 
 
 def _all(call: Call, operation: Operation, member: str, params: Params) -> list[Answer]:
-    """All pages of a list."""
+    """Returns all pages of a list."""
     items: list[Answer] = []
     answer: Answer = {}
     while not items or "Marker" in answer:

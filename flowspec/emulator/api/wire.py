@@ -88,7 +88,7 @@ def _known_part(value: Any, shape: Any) -> Any:
 
 
 def _place(path: Path) -> str:
-    """A path as AWS writes it: `instances.instanceGroups.1.member.market`."""
+    """Returns a path as AWS writes it: `instances.instanceGroups.1.member.market`."""
     parts: list[str] = []
     for step in path:
         if isinstance(step, int):

@@ -20,12 +20,12 @@ def new_id(prefix: str) -> str:
 
 
 def cluster_arn(region: str, cluster_id: str) -> str:
-    """The cluster's ARN, in the partition that its region belongs to."""
+    """Returns the cluster's ARN, in the partition that its region belongs to."""
     return f"arn:{partition(region)}:elasticmapreduce:{region}:{ACCOUNT}:cluster/{cluster_id}"
 
 
 def partition(region: str) -> str:
-    """The AWS partition of a region: aws, aws-cn or aws-us-gov."""
+    """Returns the AWS partition of a region: aws, aws-cn or aws-us-gov."""
     for prefix, name in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov")):
         if region.startswith(prefix):
             return name
@@ -39,23 +39,23 @@ def instance_id(group_id: str, number: int) -> str:
 
 
 def ec2_instance_id(group_id: str, number: int) -> str:
-    """EC2's id of the same instance: i- and 17 hexadecimal digits."""
+    """Returns EC2's id of the same instance: i- and 17 hexadecimal digits."""
     return "i-" + _hex(f"ec2:{group_id}:{number}")
 
 
 def volume_id(group_id: str, number: int, device: str) -> str:
-    """The id of the EBS volume at `device` of that instance."""
+    """Returns the id of the EBS volume at `device` of that instance."""
     return "vol-" + _hex(f"{device}:{group_id}:{number}")
 
 
 def private_address(group_id: str, number: int) -> str:
-    """A private IPv4 address for that instance, in 10.0.0.0/8."""
+    """Returns a private IPv4 address for that instance, in 10.0.0.0/8."""
     digest = hashlib.sha256(f"ip:{group_id}:{number}".encode()).digest()
     return f"10.{digest[0]}.{digest[1]}.{digest[2] % 254 + 1}"
 
 
 def private_dns_name(address: str, region: str) -> str:
-    """EC2's private DNS name of an address."""
+    """Returns EC2's private DNS name of an address."""
     domain = "ec2.internal" if region == "us-east-1" else f"{region}.compute.internal"
     return f"ip-{address.replace('.', '-')}.{domain}"
 

@@ -69,27 +69,27 @@ def not_writable(folder: Path, why: str) -> FlowspecError:
 # Joined paths that every call needs are kept: joining them took a tenth of the time of DescribeCluster.
 @lru_cache(maxsize=16)
 def database(folder: Path) -> Path:
-    """The SQLite file of the store."""
+    """Returns the SQLite file of the store."""
     return folder / "emulator.db"
 
 
 def layout_lock(folder: Path) -> Path:
-    """The lock file for creating the store's schema."""
+    """Returns the lock file for creating the store's schema."""
     return folder / "emulator.lock"
 
 
 def identity_file(folder: Path) -> Path:
-    """The file with the id of this home (see `identity`)."""
+    """Returns the file with the id of this home (see `identity`)."""
     return folder / "identity.json"
 
 
 def submission_lock_file(folder: Path) -> Path:
-    """The lock file that serializes submissions (see `submissions`)."""
+    """Returns the lock file that serializes submissions (see `submissions`)."""
     return folder / "submission.lock"
 
 
 def s3_root(folder: Path) -> Path:
-    """The folder of s3://, s3n:// and s3a://; its subfolders are the buckets."""
+    """Returns the folder of s3://, s3n:// and s3a://; its subfolders are the buckets."""
     return folder / "s3"
 
 
@@ -100,38 +100,38 @@ def resolve_uri(s3_root: Path, uri: str) -> Path:
 
 @lru_cache(maxsize=16)
 def clusters(folder: Path) -> Path:
-    """The folder of the clusters' folders."""
+    """Returns the folder of the clusters' folders."""
     return folder / "clusters"
 
 
 def cluster_folder(folder: Path, cluster_id: str) -> Path:
-    """The folder of one cluster: its lock, its worker's log, its HDFS, its steps."""
+    """Returns the folder of one cluster: its lock, its worker's log, its HDFS, its steps."""
     return clusters(folder) / cluster_id
 
 
 def hdfs_root(folder: Path, cluster_id: str) -> Path:
-    """The folder of the cluster's hdfs:///."""
+    """Returns the folder of the cluster's hdfs:///."""
     return cluster_folder(folder, cluster_id) / "hdfs"
 
 
 def cluster_s3(folder: Path, cluster_id: str) -> Path:
-    """The folder of s3:// in a cluster that uses an S3 endpoint."""
+    """Returns the folder of s3:// in a cluster that uses an S3 endpoint."""
     return cluster_folder(folder, cluster_id) / "s3"
 
 
 @lru_cache(maxsize=1024)
 def worker_lock(folder: Path, cluster_id: str) -> Path:
-    """The file that the cluster's worker keeps locked while it lives."""
+    """Returns the file that the cluster's worker keeps locked while it lives."""
     return cluster_folder(folder, cluster_id) / "worker.lock"
 
 
 def worker_log(folder: Path, cluster_id: str) -> Path:
-    """The log of the cluster's worker itself."""
+    """Returns the log of the cluster's worker itself."""
     return cluster_folder(folder, cluster_id) / "worker.log"
 
 
 def wake_pipe(folder: Path, cluster_id: str) -> Path:
-    """The named pipe through which a call wakes the worker."""
+    """Returns the named pipe through which a call wakes the worker."""
     return cluster_folder(folder, cluster_id) / "wake"
 
 
@@ -141,7 +141,7 @@ def reserve(folder: Path, cluster_id: str) -> Path:
 
 
 def step_folder(folder: Path, cluster_id: str, step_id: str) -> Path:
-    """The folder of one step."""
+    """Returns the folder of one step."""
     return cluster_folder(folder, cluster_id) / "steps" / step_id
 
 
@@ -169,10 +169,10 @@ def open_up(top: Path) -> None:
 
 
 def step_logs(folder: Path, cluster_id: str, step_id: str) -> Path:
-    """The folder of a step's live logs: controller, syslog, stdout, stderr, as plain text."""
+    """Returns the folder of a step's live logs: controller, syslog, stdout, stderr, as plain text."""
     return step_folder(folder, cluster_id, step_id) / "logs"
 
 
 def bootstrap_folder(folder: Path, cluster_id: str, number: int) -> Path:
-    """The folder of the bootstrap action `number` (from 1)."""
+    """Returns the folder of the bootstrap action `number` (from 1)."""
     return cluster_folder(folder, cluster_id) / "bootstrap" / str(number)

@@ -9,7 +9,7 @@ from flowspec.facts.releases import at_least
 
 
 def os_release(request: Mapping[str, Any]) -> str | None:
-    """The Amazon Linux release of the nodes: the one asked for, else one that the release runs on."""
+    """Returns the Amazon Linux release of the nodes: the one asked for, else one that the release runs on."""
     if "OSReleaseLabel" in request:
         return str(request["OSReleaseLabel"])
     label = request.get("ReleaseLabel")

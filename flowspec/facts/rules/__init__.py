@@ -19,7 +19,7 @@ RULES: tuple[Rule, ...] = (*instances.RULES, *cluster.RULES, *steps.RULES, *rele
 
 
 def breaches(params: Params, *, aws: bool = True) -> Iterator[tuple[Rule, Breach]]:
-    """Every breach of the rules by a request; without the rules that concern an AWS account if not `aws`."""
+    """Yields every breach of the rules by a request; without the rules that concern an AWS account if not `aws`."""
     for rule in RULES:
         if aws or not rule.aws_only:
             yield from ((rule, breach) for breach in rule.check(params))

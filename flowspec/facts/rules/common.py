@@ -70,20 +70,20 @@ def doubtful(rule_id: str, source: str, *, aws_only: bool = False) -> Callable[[
 
 
 def mapping(value: Any, *keys: str) -> Mapping[str, Any]:
-    """The mapping at the end of `keys`; empty when it is absent or something else."""
+    """Returns the mapping at the end of `keys`; empty when it is absent or something else."""
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value if isinstance(value, dict) else {}
 
 
 def items(value: Any, key: str) -> list[tuple[int, Any]]:
-    """The items of the list at `key`, with their indexes; none when there is no list."""
+    """Returns the items of the list at `key`, with their indexes; none when there is no list."""
     found = value.get(key) if isinstance(value, dict) else None
     return list(enumerate(found)) if isinstance(found, (list, tuple)) else []
 
 
 def mappings(value: Any, key: str) -> list[tuple[int, Mapping[str, Any]]]:
-    """The mappings in the list at `key`, with their indexes."""
+    """Returns the mappings in the list at `key`, with their indexes."""
     found = value.get(key) if isinstance(value, dict) else None
     if not found or not isinstance(found, (list, tuple)):
         return []
@@ -91,57 +91,57 @@ def mappings(value: Any, key: str) -> list[tuple[int, Mapping[str, Any]]]:
 
 
 def integer(value: Any) -> int | None:
-    """The value if it is an integer (a boolean is none), else None."""
+    """Returns the value if it is an integer (a boolean is none), else None."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def text(value: Any) -> str:
-    """The value if it is a string, else ""."""
+    """Returns the value if it is a string, else ""."""
     return value if isinstance(value, str) else ""
 
 
 def instances(params: Params) -> Mapping[str, Any]:
-    """The request's `Instances`."""
+    """Returns the request's `Instances`."""
     return mapping(params, "Instances")
 
 
 def groups(params: Params) -> list[tuple[Path, Mapping[str, Any]]]:
-    """The instance groups, with their paths."""
+    """Returns the instance groups, with their paths."""
     return [(("Instances", "InstanceGroups", at), one) for at, one in mappings(instances(params), "InstanceGroups")]
 
 
 def fleets(params: Params) -> list[tuple[Path, Mapping[str, Any]]]:
-    """The instance fleets, with their paths."""
+    """Returns the instance fleets, with their paths."""
     return [(("Instances", "InstanceFleets", at), one) for at, one in mappings(instances(params), "InstanceFleets")]
 
 
 def type_configs(params: Params) -> Iterator[tuple[Path, Mapping[str, Any], Mapping[str, Any]]]:
-    """Every entry of every fleet's InstanceTypeConfigs, with its path and its fleet."""
+    """Yields every entry of every fleet's InstanceTypeConfigs, with its path and its fleet."""
     for path, fleet in fleets(params):
         for at, config in mappings(fleet, "InstanceTypeConfigs"):
             yield (*path, "InstanceTypeConfigs", at), config, fleet
 
 
 def machines(params: Params) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    """Everything that names an instance type with its hardware: the groups, and the fleets' type configs."""
+    """Yields everything that names an instance type with its hardware: the groups, and the fleets' type configs."""
     yield from groups(params)
     yield from ((path, config) for path, config, _ in type_configs(params))
 
 
 def scaling_policies(params: Params) -> Iterator[tuple[Path, Mapping[str, Any], Mapping[str, Any]]]:
-    """The automatic scaling policies of the groups: path, policy and group."""
+    """Yields the automatic scaling policies of the groups: path, policy and group."""
     for path, group in groups(params):
         if "AutoScalingPolicy" in group:
             yield (*path, "AutoScalingPolicy"), mapping(group, "AutoScalingPolicy"), group
 
 
 def master_count(params: Params) -> int:
-    """The number of master nodes: 3 for a cluster with high availability, else 1."""
+    """Returns the number of master nodes: 3 for a cluster with high availability, else 1."""
     counts = [one.get("InstanceCount") for _, one in groups(params) if one.get("InstanceRole") == "MASTER"]
     counts += [one.get("TargetOnDemandCapacity") for _, one in fleets(params) if is_master_fleet(one)]
     return 3 if 3 in counts else 1
 
 
 def is_master_fleet(fleet: Mapping[str, Any]) -> bool:
-    """True if a fleet is the MASTER fleet."""
+    """Returns True if a fleet is the MASTER fleet."""
     return fleet.get("InstanceFleetType") == "MASTER"

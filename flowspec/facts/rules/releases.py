@@ -111,7 +111,7 @@ class Feature(NamedTuple):
     words: str = ""
 
     def is_in(self, version: Version | None) -> bool:
-        """True if a release of this version has it. None (AMI versions) is earlier than all."""
+        """Returns True if a release of this version has it. None (AMI versions) is earlier than all."""
         if version is None:
             return False
         is_later = version >= numbers(self.since)

@@ -55,7 +55,7 @@ def step_length(params: Params) -> Iterator[Breach]:
 
 
 def step_characters(jar: Any) -> int:
-    """The number of characters in all strings of a HadoopJarStep."""
+    """Returns the number of characters in all strings of a HadoopJarStep."""
     if isinstance(jar, str):
         return len(jar)
     inner = jar.values() if isinstance(jar, dict) else jar if isinstance(jar, list | tuple) else ()

@@ -46,13 +46,13 @@ class _Module(NamedTuple):
     notes: list[str]
 
     def value(self, task: _Task, argument: str) -> Any:
-        """An argument as Airflow renders it; None where it is not given."""
+        """Returns an argument as Airflow renders it; None where it is not given."""
         node = task.arguments.get(argument)
         return None if node is None else rendered(self.expressions.value(node), self.names, self.params)
 
 
 def read(source: Source, _folder: Path, cluster: str = "") -> Wanted:
-    """The request of a module's EmrCreateJobFlowOperator, or of its JOB_FLOW_OVERRIDES and SPARK_STEPS.
+    """Returns the request of a module's EmrCreateJobFlowOperator, or of its JOB_FLOW_OVERRIDES and SPARK_STEPS.
 
     `source` is a Python module, which is parsed and not run, or JSON with those two members. Of several operators
     `cluster` names one, by its task_id or number. Raises `SpecError`.
@@ -172,7 +172,7 @@ def _note_connection(module: _Module, task: _Task) -> None:
 
 
 def _from_names(module: _Module) -> Json:
-    """A module that has only the values, under the names of Airflow's documentation or any others."""
+    """Returns a module that has only the values, under the names of Airflow's documentation or any others."""
     assigned = module.expressions.assigned
     values = {
         name: module.expressions.value(node) for name, node in assigned.items() if isinstance(node, ast.Dict | ast.List)

@@ -28,7 +28,7 @@ class Expressions:
         self._open_names: set[str] = set()
 
     def value(self, node: ast.expr) -> Any:
-        """The value of an expression; a placeholder stands for what is not known."""
+        """Returns the value of an expression; a placeholder stands for what is not known."""
         self._depth += 1
         if self._depth > _DEEPEST:
             raise RecursionError
@@ -161,12 +161,12 @@ def _bounded(value: Any) -> Any:
 
 
 def _directives(text: str) -> list[str]:
-    """The letters after each `%`; a width is none of them, so that it is refused."""
+    """Returns the letters after each `%`; a width is none of them, so that it is refused."""
     return [after[:1] for after in text.replace("%%", "").split("%")[1:]]
 
 
 def _simple_format(text: str) -> bool:
-    """True if all fields of a format are `{}` or numbers: others reach into objects, or have widths."""
+    """Returns True if all fields of a format are `{}` or numbers: others reach into objects, or have widths."""
     return all(part.partition("}")[0].isdigit() or part.startswith("}") for part in text.split("{")[1:])
 
 

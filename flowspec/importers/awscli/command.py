@@ -147,16 +147,16 @@ class Call:
     left_out: set[str] = field(default_factory=set)
 
     def has(self, name: str) -> bool:
-        """True if the option was given."""
+        """Returns True if the option was given."""
         return name in self.options
 
     def text(self, name: str) -> str | None:
-        """The text of an option of one value; from its file, where it names one."""
+        """Returns the text of an option of one value; from its file, where it names one."""
         given = self.options.get(name)
         return self.content(given.words[0]) if given else None
 
     def content(self, word: Word) -> str:
-        """A value, or what is in the file that it names as `file://` or that `cat` prints."""
+        """Returns a value, or what is in the file that it names as `file://` or that `cat` prints."""
         held = self._printed(word)
         if held is not None:
             return held
@@ -194,7 +194,7 @@ class Call:
         return "the script writes it itself" if self.script.files.get(self._name(path), "") is None else ""
 
     def _name(self, path: str) -> str:
-        """A path below the folder of the script, from the folder that the command runs in."""
+        """Returns a path below the folder of the script, from the folder that the command runs in."""
         return normpath(join(self.runs_in or "", path))
 
     def leave_out_unknown(self) -> None:
@@ -240,7 +240,7 @@ class Call:
             self.refuse(f"{path} can't be read: {reason}", "paths are taken from the script's folder", word)
 
     def objects(self, name: str, shape: Any) -> list[Json]:
-        """An option that is a list of objects, in JSON or shorthand; `shape` is botocore's of one of them."""
+        """Returns an option that is a list of objects, in JSON or shorthand; `shape` is botocore's of one of them."""
         given = self.options[name]
         words = given.words
         if len(words) == 1:
@@ -251,7 +251,7 @@ class Call:
         return [self._object(word.text, word, shape) for word in words]
 
     def object(self, name: str, shape: Any) -> Json:
-        """An option that is an object, in JSON or shorthand."""
+        """Returns an option that is an object, in JSON or shorthand."""
         word = self.options[name].words[0]
         return self._object(self.content(word), word, shape)
 
@@ -275,7 +275,7 @@ class Call:
         return value
 
     def json(self, name: str) -> Any:
-        """An option that is JSON."""
+        """Returns an option that is JSON."""
         word = self.options[name].words[0]
         return self._json(self.content(word), word)
 
@@ -286,7 +286,7 @@ class Call:
             self.refuse(f"this is not JSON: {str(error)[:200]}", "", word)
 
     def tags(self) -> list[Json]:
-        """The tags of --tags."""
+        """Returns the tags of --tags."""
         if not self.has("tags"):
             return []
         words = [self.content(word) for word in self.options["tags"].words]
@@ -304,7 +304,7 @@ class Call:
         return self.has(name)
 
     def required(self, given: Json, key: str, what: str) -> Any:
-        """A member that an object must have. Raises `SpecError` without it."""
+        """Returns a member that an object must have. Raises `SpecError` without it."""
         if given.get(key) in (None, "", [], {}):
             self.refuse(f"{what} lacks {key}", did_you_mean(key, given))
         return given[key]
@@ -334,7 +334,7 @@ class Members(NamedTuple):
 
 
 def said(member: str, value: Any) -> Json:
-    """The CLI sends nothing for what is empty."""
+    """Returns a member as the CLI sends it: nothing for what is empty."""
     return {member: value} if value else {}
 
 
@@ -345,7 +345,7 @@ def name_of_command(words: list[Word]) -> str:
 
 
 def _located(words: list[Word]) -> tuple[int, int] | None:
-    """The indexes of `emr` and of the command in a list of words."""
+    """Returns the indexes of `emr` and of the command in a list of words."""
     texts = [word.text for word in words]
     start = next((index for index, text in enumerate(texts) if _AWS.fullmatch(text)), None)
     if start is None or "emr" not in texts[start:]:
@@ -357,7 +357,7 @@ def _located(words: list[Word]) -> tuple[int, int] | None:
 
 
 def find_call(command: Command, source: Source, folder: Path, script: Script) -> Call | None:
-    """The `aws emr` command that a command of the script is, if it is one of those that are read."""
+    """Returns the `aws emr` command that a command of the script is, if it is one of those that are read."""
     words = command.words
     found = _located(words)
     if found is None or words[found[1]].text not in _OPTIONS:
@@ -392,7 +392,7 @@ def _take_options(call: Call, words: list[Word]) -> None:
 
 
 def _option_meant(call: Call, given: str, word: Word) -> str:
-    """The option of this name, or the only one that begins with it (argparse's abbreviations)."""
+    """Returns the option of this name, or the only one that begins with it (argparse's abbreviations)."""
     known = _OPTIONS[call.command] | _GLOBAL | _GLOBAL_FLAGS
     if given in known:
         return given

@@ -18,7 +18,7 @@ _EC2_MEMBERS = (
 
 
 def instances(call: Call) -> Json:
-    """The Instances of the request."""
+    """Returns the Instances of the request."""
     shapes = input_shape().members["Instances"].members
     out: Json = {}
     if call.has("instance-fleets"):
@@ -57,7 +57,7 @@ def _uniform(call: Call) -> list[Json]:
 
 
 def one_group(call: Call, given: Json) -> Json:
-    """An instance group of the request, for one of the command."""
+    """Returns an instance group of the request, for one of the command."""
     role = call.required(given, "InstanceGroupType", "an instance group")
     out = {
         "Name": given.get("Name", role),
@@ -79,7 +79,7 @@ def _upper(text: str) -> str:
 
 
 def one_fleet(call: Call, given: Json, members: Mapping[str, Any]) -> Json:
-    """An instance fleet of the request, for one of the command; `members` are those that the API knows."""
+    """Returns an instance fleet of the request, for one of the command; `members` are those that the API knows."""
     role = call.required(given, "InstanceFleetType", "an instance fleet")
     out = {"Name": role, **{key: value for key, value in given.items() if key in members}}
     call.note_unread(given, set(out), "--instance-fleets")
@@ -111,7 +111,7 @@ def _ec2(given: Json) -> Json:
 
 
 def roles(call: Call) -> Json:
-    """The roles of the request that --ec2-attributes and --use-default-roles say."""
+    """Returns the roles of the request that --ec2-attributes and --use-default-roles say."""
     given = _ec2_attributes(call) if call.has("ec2-attributes") else {}
     known = {*_EC2_MEMBERS, "AvailabilityZone", "AvailabilityZones", "InstanceProfile"}
     call.note_unread(given, known, "--ec2-attributes")

@@ -47,7 +47,7 @@ def take_over(script: Script, creating: Command, created: Sequence[Command], par
 
 
 def _strange(script: Script, owner: str, creating: Command, created: Sequence[Command]) -> str | None:
-    """The reason that a cluster is not that of `creating`; None if it is, "" if another command made it."""
+    """Returns the reason that a cluster is not that of `creating`; None if it is, "" if another command made it."""
     if not PLACEHOLDER.search(owner):
         return f"the script did not create {owner or 'its cluster'}"
     makers = [one for one in _makers(script, owner) if any(one is other for other in created)]
@@ -78,7 +78,7 @@ def _owner(later: Call) -> str:
 
 
 def _makers(script: Script, text: str) -> list[Command]:
-    """The commands whose output a text is made of, near or far."""
+    """Returns the commands whose output a text is made of, near or far."""
     found: list[Command] = []
     names = PLACEHOLDER.findall(text)
     seen: set[str] = set()

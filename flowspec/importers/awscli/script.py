@@ -39,7 +39,7 @@ _PROFILES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 
 
 def read(source: Source, folder: Path, cluster: str = "") -> Wanted:
-    """The request of a script's create-cluster command. `folder`: where its file:// paths begin.
+    """Returns the request of a script's create-cluster command. `folder`: where its file:// paths begin.
 
     Of several commands `cluster` names one, by its --name or number. Raises `SpecError`.
     """

@@ -231,7 +231,7 @@ class _Reader:
         return True
 
     def replaced(self) -> str:
-        """The text with what the shell replaces in a here document, where quotes are none."""
+        """Returns the text with what the shell replaces in a here document, where quotes are none."""
         out: list[str] = []
         while self.at < len(self.text):
             char = self.text[self.at]
@@ -246,7 +246,7 @@ class _Reader:
         return "".join(out)
 
     def _reader(self, text: str, line: int, **more: Any) -> _Reader:
-        """A reader of a text within this one, in the same shell."""
+        """Returns a reader of a text within this one, in the same shell."""
         return _Reader(
             self.source,
             text,
@@ -413,7 +413,7 @@ class _Reader:
             self.word = None
 
     def _assigning(self) -> bool:
-        """True if the word that has begun is an assignment, where nothing is split."""
+        """Returns True if the word that has begun is an assignment, where nothing is split."""
         earlier = all(word.text in _DECLARING | _LEADING or _ASSIGNED.fullmatch(word.text) for word in self.words)
         return earlier and bool(self.word) and bool(_ASSIGNED.match("".join(self.word or ())))
 
@@ -525,14 +525,14 @@ class _Reader:
             self.word = None
 
     def _line(self, at: int) -> int:
-        """The line of the source that a place is in; counts on from the last place asked for."""
+        """Returns the line of the source that a place is in; counts on from the last place asked for."""
         place, lines = self._counted if self._counted[0] <= at else (0, 0)
         lines += self.text.count("\n", place, at)
         self._counted = (at, lines)
         return self.first + lines
 
     def items(self) -> list[str]:
-        """The texts of all words, as those of an array."""
+        """Returns the texts of all words, as those of an array."""
         while self.at < len(self.text):
             self._step()
         self._end_word()
@@ -610,7 +610,7 @@ class _Reader:
         self.script.files[name] = f"{old}{text}" if known else None
 
     def _without_reserved(self, words: list[Word]) -> list[Word]:
-        """A command without the reserved words before it, which open and close branches and loops."""
+        """Returns a command without the reserved words before it, which open and close branches and loops."""
         while words and words[0].text in _LEADING | _OPENING:
             first = words[0].text
             self.braces += (first == "{") - (first == "}")
@@ -652,7 +652,7 @@ class _Reader:
         )
 
     def _is_local(self) -> bool:
-        """True if the command that ends declares the variable of a function that is called."""
+        """Returns True if the command that ends declares the variable of a function that is called."""
         return bool(self.words) and self.words[0].text in ("local", "declare", "typeset")
 
     def _here(self) -> int:
@@ -660,5 +660,5 @@ class _Reader:
 
 
 def _calls(words: list[Word]) -> bool:
-    """True if a command follows the assignments, which then apply to that command only."""
+    """Returns True if a command follows the assignments, which then apply to that command only."""
     return any(word.text not in _DECLARING and not _ASSIGNED.fullmatch(word.text) for word in words)

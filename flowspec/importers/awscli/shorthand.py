@@ -23,7 +23,7 @@ class ShorthandError(ValueError):
 
 
 def parse(text: str) -> dict[str, Any]:
-    """The object that a text means. Raises `ShorthandError`."""
+    """Returns the object that a text means. Raises `ShorthandError`."""
     return _Parser(text).parameter()
 
 

@@ -46,7 +46,7 @@ class _Software:
 
 
 def software(call: Call) -> Json:
-    """The members of the request for what runs on the cluster."""
+    """Returns the members of the request for what runs on the cluster."""
     made = _Software(StepTarget(not call.has("release-label"), _region(call)))
     if call.choice("enable-debugging"):
         made.steps.append(debugging_step(made.target))
@@ -65,7 +65,7 @@ def software(call: Call) -> Json:
 
 
 def _region(call: Call) -> str:
-    """The region, which the jars of AMIs name; the CLI takes it from the configuration when it isn't said."""
+    """Returns the region, which the jars of AMIs name; the CLI takes it from the configuration when it isn't said."""
     region = call.text("region")
     if not region and not call.has("release-label"):
         call.notes.append("no --region is said: the jars named are those of us-east-1")
@@ -73,7 +73,7 @@ def _region(call: Call) -> str:
 
 
 def _with_args() -> Any:
-    """The shape of what has Args among texts."""
+    """Returns the shape of what has Args among texts."""
     jar = input_shape().members["Steps"].member.members["HadoopJarStep"].members
     return Members({"Args": jar["Args"]})
 
@@ -206,7 +206,7 @@ def _properties(text: str | None) -> list[Json]:
 
 
 def added_steps(call: Call) -> list[Json]:
-    """The steps of an `aws emr add-steps` command."""
+    """Returns the steps of an `aws emr add-steps` command."""
     target = StepTarget(pre_emr4=False)
     return [_built_step(call, one, target) for one in call.objects("steps", _with_args())] if call.has("steps") else []
 

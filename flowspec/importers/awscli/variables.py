@@ -168,7 +168,7 @@ class Variables:
 
 
 def is_split(value: str) -> bool:
-    """True if the shell makes of a value several words, an option or nothing."""
+    """Returns True if the shell makes of a value several words, an option or nothing."""
     return not value or bool(_SEVERAL.search(value))
 
 

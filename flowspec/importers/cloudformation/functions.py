@@ -70,7 +70,7 @@ class Functions:
             self.notes.append(text)
 
     def value(self, value: Any) -> Any:
-        """A value with its functions evaluated; `ABSENT` for AWS::NoValue."""
+        """Returns a value with its functions evaluated; `ABSENT` for AWS::NoValue."""
         if isinstance(value, dict):
             if len(value) == 1:
                 ((name, argument),) = value.items()
@@ -109,7 +109,7 @@ class Functions:
         return self.names.stand_in(shown, stem, text)
 
     def _dynamic(self, text: str) -> str:
-        """A text in which references to parameter stores are variables."""
+        """Returns a text in which references to parameter stores are variables."""
 
         def replaced(found: re.Match[str]) -> str:
             secret: dict[str, Any] = {"sensitive": True} if found["service"] in _SECRETS else {}
@@ -142,7 +142,7 @@ class Functions:
         return self.names.stand_in(f"Ref {self.prefix}{name}, {kind}", str(name))
 
     def _passed(self, name: str) -> Any:
-        """A parameter that the outer stack gives: a list is given as a text with commas."""
+        """Returns a parameter that the outer stack gives: a list is given as a text with commas."""
         assert self.outer is not None
         if name not in self._values:
             self._values[name] = self.outer.value(self.given[name])
@@ -180,7 +180,7 @@ class Functions:
         return self._dynamic(_IN_SUB.sub(replaced, text))
 
     def text(self, value: Any) -> str:
-        """A value within a text. Raises `TypeError` for one that is no text."""
+        """Returns a value within a text. Raises `TypeError` for one that is no text."""
         if isinstance(value, bool):
             return str(value).lower()
         if not isinstance(value, str | int | float):
@@ -319,7 +319,7 @@ class _ByValues(Functions):
         self.__dict__ |= functions.__dict__
 
     def value(self, value: Any) -> Any:
-        """A value without placeholders. Raises one of `_FAULTS`."""
+        """Returns a value without placeholders. Raises one of `_FAULTS`."""
         made = super().value(value)
         return made if made is ABSENT else self.by_values(made)
 
@@ -340,14 +340,14 @@ def _no_outputs(_stack: str, _name: str) -> None:
 
 
 def _text(value: Any) -> str:
-    """A value as the text that CloudFormation has for it. Raises `TypeError`."""
+    """Returns a value as the text that CloudFormation has for it. Raises `TypeError`."""
     if isinstance(value, list | dict) or value is None:
         raise TypeError
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _plain_type(parameter: Mapping[str, Any]) -> str:
-    """The type of what a parameter holds; the value of one from the parameter store has been looked up."""
+    """Returns the type of what a parameter holds; the value of one from the parameter store has been looked up."""
     kind = str(parameter.get("Type", "String"))
     return kind.removeprefix(_SSM).removesuffix(">") if kind.startswith(_SSM) else kind
 
@@ -362,7 +362,7 @@ def _shown(argument: Any) -> str:
 
 
 def _variable(parameter: Mapping[str, Any]) -> Variable:
-    """A parameter as a variable."""
+    """Returns a parameter as a variable."""
     rules: dict[str, Any] = {}
     for key, word in (("Description", "description"), ("AllowedPattern", "pattern")):
         if isinstance(parameter.get(key), str):

@@ -80,7 +80,7 @@ class _Found(NamedTuple):
 def read(
     source: Source, folder: Path, cluster: str = "", *, var_files: Sequence[Path] = (), settings: Sequence[str] = ()
 ) -> Wanted:
-    """The request of a cluster of a template; of several, `cluster` names one. Raises `SpecError`.
+    """Returns the request of a cluster of a template; of several, `cluster` names one. Raises `SpecError`.
 
     Nested stacks whose template is a file below `folder` are read, too. `var_files` and `settings` give values to
     parameters.
@@ -120,7 +120,7 @@ def _resources(template: Json) -> Json:
 
 
 def _without(template: Json) -> str:
-    """A hint for a template that has no cluster."""
+    """Returns a hint for a template that has no cluster."""
     if "elasticmapreduce:createCluster" in json.dumps(template):
         return "a state machine in it makes clusters: import takes the Parameters of its createCluster state, as JSON"
     return "other resources are no job flows"
@@ -140,7 +140,7 @@ def _note_unread(template: Json, stack: _Stack) -> None:
 
 
 def _given(template: Json, source: Source, files: Sequence[Path], settings: Sequence[str]) -> Json:
-    """The values of parameters, the last one of each name."""
+    """Returns the values of parameters, the last one of each name."""
     values: Json = {}
     for path in files:
         try:
@@ -169,7 +169,7 @@ def _file_values(content: Any) -> Json:
 
 
 def _nested(stack: _Stack, folder: Path, seen: list[str]) -> Iterator[_Stack]:
-    """The nested stacks of a stack whose templates are here; a note for each other one."""
+    """Yields the nested stacks of a stack whose templates are here; a note for each other one."""
     inner = {}
     for name, resource in stack.resources.items():
         if resource.get("Type") not in _STACKS:
@@ -211,7 +211,7 @@ def _opened(
 
 
 def _output(found: tuple[_Stack, Path, Json] | None, output: str) -> Any:
-    """The value of an output of a nested stack; None where it is not known."""
+    """Returns the value of an output of a nested stack; None where it is not known."""
     if found is None:
         return None
     stack, _, template = found
@@ -227,7 +227,7 @@ def _short(value: Any) -> str:
 
 
 def _clusters(stacks: list[_Stack]) -> list[_Found]:
-    """The clusters of the stacks, but for those whose condition is false where there are others."""
+    """Returns the clusters of the stacks, but for those whose condition is false where there are others."""
     found = [
         _Found(stack, name) for stack in stacks for name, one in stack.resources.items() if one.get("Type") == _CLUSTER
     ]
@@ -283,7 +283,7 @@ def _mapping(value: Any, key: str) -> Json:
 
 
 def _parts(cluster: _Found, stacks: list[_Stack]) -> Iterator[_Found]:
-    """The resources that belong to the cluster."""
+    """Yields the resources that belong to the cluster."""
     own = cluster.stack.functions.ref(cluster.name)
     clusters = [
         _Found(stack, name) for stack in stacks for name, one in stack.resources.items() if one.get("Type") == _CLUSTER
@@ -315,7 +315,7 @@ def _parts(cluster: _Found, stacks: list[_Stack]) -> Iterator[_Found]:
 
 
 def _ordered(resources: Json) -> list[tuple[str, Json]]:
-    """The resources, each after those it depends on: steps run in the order in which they are made."""
+    """Returns the resources, each after those it depends on: steps run in the order in which they are made."""
     out: dict[str, Json] = {}
 
     def put(name: str, on_the_way: tuple[str, ...]) -> None:
@@ -346,7 +346,7 @@ def _request(properties: Json, functions: Functions) -> Json:
 
 
 def _fitted(value: Any, shape: Any, functions: Functions) -> Any:
-    """A value in the types of the API, without the members that it does not have, each of which is a note."""
+    """Returns a value in the types of the API, without the members that it does not have, each of which is a note."""
     known, unknown = known_members(fitted(value, shape), shape)
     for path in unknown:
         functions.note(f"{path} is not imported: RunJobFlow has no such member")

@@ -156,7 +156,7 @@ def _draft(wanted: Wanted, rejected: _Rejected, folder: Path, head: list[str], k
 
 
 def _with_uploads(draft: _Draft, wanted: Wanted, folder: Path) -> tuple[_Draft, tuple[str, ...]]:
-    """The draft with local files in the place of the objects that the source makes of them, and a note on each.
+    """Returns the draft with local files in the place of the objects that the source makes of them, and a note on each.
 
     Where the spec can't upload one (the file is elsewhere, or is no more than an argument), the note says so.
     """
@@ -185,7 +185,7 @@ def _with_local_file(draft: _Draft, uri: str, file: str, folder: Path) -> _Draft
 
 
 def _exchanged(value: Any, old: str, new: str) -> Any:
-    """A value with one text in the place of another."""
+    """Returns a value with one text in the place of another."""
     if isinstance(value, dict):
         return {key: _exchanged(item, old, new) for key, item in value.items()}
     if isinstance(value, list):
@@ -194,7 +194,7 @@ def _exchanged(value: Any, old: str, new: str) -> Any:
 
 
 def _stages(draft: _Draft, wanted: Wanted, folder: Path, uri: str) -> bool:
-    """True if a draft compiles to the request, but for the name under which the file is staged."""
+    """Returns True if a draft compiles to the request, but for the name under which the file is staged."""
     try:
         made = _compiled(draft, {**draft.redactor.variables, **wanted.samples}, folder)
     except SpecError:
@@ -237,7 +237,7 @@ def _api_params(params: Mapping[str, Any], aside: Mapping[Member, str]) -> dict[
 
 
 def _comment(note: str) -> str:
-    """A note as one line, without characters that can't be printed."""
+    """Returns a note as one line, without characters that can't be printed."""
     return f"Mind: {' '.join(word for word in note.split() if word.isprintable())}"
 
 
@@ -260,7 +260,7 @@ def _variables(redactor: Redactor, declared: Mapping[str, Variable]) -> dict[str
 
 
 def _escaped(value: Any) -> Any:
-    """A declaration with all of its texts escaped, so that none is a template."""
+    """Returns a declaration with all of its texts escaped, so that none is a template."""
     if isinstance(value, dict):
         return {key: _escaped(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -272,7 +272,7 @@ def _escaped(value: Any) -> Any:
 
 
 def _is_rejected(draft: _Draft, wanted: Wanted, folder: Path, rejected: _Rejected) -> bool:
-    """True if a draft does not compile to the request; the reason is added to `rejected`."""
+    """Returns True if a draft does not compile to the request; the reason is added to `rejected`."""
     params = wanted.request
     before = rejected.count
     try:
@@ -335,7 +335,7 @@ def _reject_members(made: Mapping[str, Any], params: Mapping[str, Any], rejected
 
 
 def same(one: Any, other: Any) -> bool:
-    """True if two requests are equal: members, values with their types, and the order of lists except Tags."""
+    """Returns True if two requests are equal: members, values with their types, and the order of lists except Tags."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return one.keys() == other.keys() and all(
             same(_sorted(item) if key == "Tags" else item, _sorted(other[key]) if key == "Tags" else other[key])

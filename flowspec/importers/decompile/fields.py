@@ -19,7 +19,7 @@ Member: TypeAlias = "tuple[str, ...]"
 
 
 def members(value: Mapping[str, Any], schema: schemas.Schema) -> Iterator[tuple[Member, Any]]:
-    """The members of a request that keys of a schema stand for, with their values.
+    """Yields the members of a request that keys of a schema stand for, with their values.
 
     A structure without a key of its own (Instances, Placement) is not one of them, but its members are.
     """
@@ -38,7 +38,7 @@ def _members(value: Mapping[str, Any], keys: Mapping[Member, Any], above: Member
 
 
 def _keys(schema: schemas.Schema) -> dict[Member, tuple[str, schemas.Schema]]:
-    """The key of each member, and its schema: the reverse of `schemas.api_name`."""
+    """Returns the key of each member, and its schema: the reverse of `schemas.api_name`."""
     return {
         tuple(schemas.api_name(key, known).split(".")): (key, known)
         for key, known in schema.get("properties", {}).items()
@@ -92,7 +92,7 @@ def _object(value: dict[str, Any], schema: schemas.Schema) -> dict[str, Any]:
 
 
 def by_definition(value: Any, name: str) -> Any:
-    """A value as the schema's definition of this name has it. Raises `Inexpressible`."""
+    """Returns a value as the schema's definition of this name has it. Raises `Inexpressible`."""
     return _decompiled(value, schemas.strict()["$defs"][name])
 
 

@@ -118,12 +118,12 @@ class Wanted:
 
 
 def placeholder(name: str) -> str:
-    """The placeholder of a variable."""
+    """Returns the placeholder of a variable."""
     return f"\ue0f5{name}\ue0f6"
 
 
 def placeholder_name(value: Any) -> str | None:
-    """The variable whose placeholder is the whole value; None for any other value."""
+    """Returns the variable whose placeholder is the whole value; None for any other value."""
     match = PLACEHOLDER.fullmatch(value) if isinstance(value, str) else None
     return match[1] if match else None
 
@@ -159,7 +159,7 @@ def infer_types(params: Mapping[str, Any], variables: Mapping[str, Variable], sh
 
 
 def _converted(variable: Variable, wanted: str) -> Variable:
-    """The variable with another type; unchanged where its default is no text of that type."""
+    """Returns the variable with another type; unchanged where its default is no text of that type."""
     default = variable.default
     if default is None:
         return replace(variable, type=wanted)
@@ -174,13 +174,13 @@ def _converted(variable: Variable, wanted: str) -> Variable:
 
 
 def _numbers(rules: Mapping[str, Any]) -> dict[str, Any]:
-    """The rules of a variable for texts, for one that is a number."""
+    """Returns the rules of a variable for texts, for one that is a number."""
     return {key: [float(one) if "." in str(one) else int(one) for one in rule] if key == "enum" else rule
             for key, rule in rules.items() if key != "pattern"}  # fmt: skip
 
 
 def _uses(value: Any, member: str = "", shape: Any = None) -> Iterator[tuple[str, str, str]]:
-    """The placeholders in a request: variable, nearest member, and the member's type ("" for part of a text)."""
+    """Yields the placeholders in a request: variable, nearest member, and the member's type ("" for part of a text)."""
     if isinstance(value, dict):
         members = getattr(shape, "members", {})
         for key, item in value.items():
@@ -233,5 +233,5 @@ def _sample(variable: Variable, member: str) -> Any:
 
 
 def _text(value: Any) -> str:
-    """A value within a text, as a template renders it."""
+    """Returns a value within a text, as a template renders it."""
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -108,13 +108,13 @@ class Redactor:
         return "".join([*parts, _template(text[at:])])
 
     def _has_placeholder(self, text: str, spot: _Spot) -> bool:
-        """True if a placeholder is where the secret would be; then its variable is sensitive."""
+        """Returns True if a placeholder is where the secret would be; then its variable is sensitive."""
         names = PLACEHOLDER.findall(text[spot.start : spot.end])
         self.sensitive.update(names)
         return bool(names)
 
     def _variable(self, secret: str, name: str, path: tuple[str | int, ...]) -> str:
-        """The name of the variable for a secret; a second secret of one name gets a number."""
+        """Returns the name of the variable for a secret; a second secret of one name gets a number."""
         stem = variable_name(name)
         # So many names are tried that one is free.
         most = len(self.variables) + len(self.taken) + 2
@@ -134,7 +134,7 @@ def escape(text: str) -> str:
 
 
 def _template(text: str) -> str:
-    """A literal part of a template, with its placeholders as expressions."""
+    """Returns a literal part of a template, with its placeholders as expressions."""
     return _SPECIAL.sub(_written, text)
 
 
@@ -145,7 +145,7 @@ def _written(odd: re.Match[str]) -> str:
 
 
 def variable_name(name: str) -> str:
-    """The name of the variable for a secret: the last part of the secret's name, or its last three words."""
+    """Returns the name of the variable for a secret: the last part of the secret's name, or its last three words."""
     words, last = (
         [word.lower() for word in _WORD.findall(part) if word[0].isalpha()] for part in (name, name.rpartition(".")[2])
     )
@@ -153,7 +153,7 @@ def variable_name(name: str) -> str:
 
 
 def is_secret_name(name: str) -> bool:
-    """True if a value of this name is a secret."""
+    """Returns True if a value of this name is a secret."""
     words = [word.lower() for word in _WORD.findall(name)]
     if not words or words[-1] in _ABOUT:
         return False
@@ -169,12 +169,12 @@ def _is_secret(name: str, value: str) -> bool:
 
 
 def _option_name(word: str) -> str:
-    """The option that a word is, which names the word after it; "" for any other word."""
+    """Returns the option that a word is, which names the word after it; "" for any other word."""
     return word if re.fullmatch(r"--?[A-Za-z][\w.-]*", word) else ""
 
 
 def _spots(text: str, name: str) -> Iterator[_Spot]:
-    """The secrets in a text, in order, without overlap."""
+    """Yields the secrets in a text, in order, without overlap."""
     if name and _is_secret(name, text) and not (name.startswith("-") and text.startswith("-")):
         yield _Spot(0, len(text), name)
         return

@@ -17,7 +17,7 @@ _OLD_SCHEME = re.compile(r"\bs3n://")
 
 
 def remarks(spec: dict[str, Any]) -> dict[Path, list[str]]:
-    """The remarks about a spec by the paths of its values; each text once, at its first place."""
+    """Returns the remarks about a spec by the paths of its values; each text once, at its first place."""
     out: dict[Path, list[str]] = {}
     seen: set[str] = set()
     for rule in _RULES:

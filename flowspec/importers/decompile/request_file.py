@@ -186,7 +186,7 @@ _WANTED = {
 
 
 def _problem(one: Mismatch) -> _Problem:
-    """A mismatch with the model in words for the author of the request."""
+    """Returns a mismatch with the model in words for the author of the request."""
     owner = _called(one.path[:-1])
     if one.kind == "missing":
         return _Problem(one.path[:-1], f"{owner}: {one.expected} is missing")
@@ -247,7 +247,7 @@ def _type_hint(value: Any, wanted: str) -> str:
 
 
 def _diagnostics(found: list[_Problem], source: Source) -> Iterator[Diagnostic]:
-    """The problems as diagnostics. Nearly all JSON is YAML too, whose parser gives the lines."""
+    """Yields the problems as diagnostics. Nearly all JSON is YAML too, whose parser gives the lines."""
     try:
         root, _ = compose(source)
     except SpecError:

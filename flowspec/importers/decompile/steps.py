@@ -56,7 +56,7 @@ class Recognizer:
         self._jobflow = JobFlow("", "", "emr", target.region, None, None, None, document.path, {}, document)
 
     def steps(self, configs: list[dict[str, Any]], has_log_uri: bool, skipped: Mapping[int, int]) -> Steps:
-        """The steps of a request. Raises `Inexpressible`.
+        """Returns the steps of a request. Raises `Inexpressible`.
 
         `skipped`: of the step at an index, the number of fitting kinds that are passed over.
         """
@@ -99,7 +99,7 @@ class Recognizer:
 
 
 def _common_keys(config: dict[str, Any]) -> Step:
-    """The keys that steps of all kinds have."""
+    """Returns the keys that steps of all kinds have."""
     out = {}
     if "ActionOnFailure" in config:
         out["on_failure"] = config["ActionOnFailure"]

@@ -122,7 +122,7 @@ class _Writer:
 
 
 def _literal(head: str, value: str, indent: str, path: Path) -> Iterator[Line]:
-    """A text of several lines, as a literal block."""
+    """Yields a text of several lines, as a literal block."""
     yield Line(f"{head} {'|' if value.endswith(chr(10)) else '|-'}", path)
     for text in value.removesuffix("\n").split("\n"):
         yield Line(f"{indent}  {text}" if text else "", path)

@@ -47,7 +47,7 @@ class _Finder(MetaPathFinder, Loader):
 
 
 def _real(name: str) -> str | None:
-    """The module of flowspec for one of boto's."""
+    """Returns the module of flowspec for one of boto's."""
     if name == "boto.emr" or name.startswith("boto.emr."):
         return _EMR + name.removeprefix("boto.emr")
     # Each service of boto 2 had a regioninfo of its own, with the same class.

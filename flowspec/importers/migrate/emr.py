@@ -83,7 +83,7 @@ class EmrAnswers:
         return self._services[client]
 
     def _with_stand_ins(self, service: Service, own_region: str, operation: str, params: Json) -> Json:
-        """The parameters, with the ids of stand-ins for the clusters that the script did not create."""
+        """Returns the parameters, with the ids of stand-ins for the clusters that the script did not create."""
         named = {str(one) for key in _IDS for one in _listed(params.get(key))}
         with Store(self._home) as store:
             found = {one: store.get("cluster", one) for one in sorted(named)}
@@ -101,7 +101,7 @@ class EmrAnswers:
         return renamed
 
     def _cluster_of_groups(self, params: Mapping[str, Any]) -> str:
-        """The cluster of the groups that a call names; boto 2 names none in ModifyInstanceGroups."""
+        """Returns the cluster of the groups that a call names; boto 2 names none in ModifyInstanceGroups."""
         named = [str(group.get("InstanceGroupId")) for group in params.get("InstanceGroups", [])]
         with Store(self._home) as store:
             found = [group for name in named if (group := store.get("group", name))]
@@ -144,7 +144,7 @@ def _region(client: Any) -> str:
 
 
 def _chosen_region(client: Any) -> str:
-    """The region of a client, when the script itself has chosen it."""
+    """Returns the region of a client, when the script itself has chosen it."""
     name = str(client.meta.region_name or "")
     return "" if name in (os.environ.get("AWS_REGION"), os.environ.get("AWS_DEFAULT_REGION")) else name
 
@@ -154,7 +154,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:
-    """A JSON value with texts replaced that are keys of `names`."""
+    """Returns a JSON value with texts replaced that are keys of `names`."""
     if isinstance(value, dict):
         return {key: _renamed(one, names) for key, one in value.items()}
     if isinstance(value, list):

@@ -31,7 +31,7 @@ class _JobFlow:
 
 
 def job_flows(calls: Iterable[Mapping[str, Any]]) -> tuple[Wanted, ...]:
-    """The job flows that calls made, in order; the notes of each tell what a request can't say."""
+    """Returns the job flows that calls made, in order; the notes of each tell what a request can't say."""
     flows: dict[str, _JobFlow] = {}
     rest: list[str] = []
     uploads: dict[str, str] = {}

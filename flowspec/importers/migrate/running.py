@@ -51,7 +51,7 @@ def run(script: str, args: Sequence[str], *, module: bool = False, answers: Mapp
 
 
 def _stderr() -> int:
-    """The descriptor of our stderr for a child, DEVNULL without one; results alone are for stdout."""
+    """Returns the descriptor of our stderr for a child, DEVNULL without one; results alone are for stdout."""
     try:
         return sys.stderr.fileno()
     except (AttributeError, OSError, ValueError):
@@ -90,7 +90,7 @@ def _is_access(name: str) -> bool:
 
 
 def isolated() -> bool:
-    """True if scripts run in a network namespace of their own, so that nothing of them reaches a network."""
+    """Returns True if scripts run in a network namespace of their own, so that nothing of them reaches a network."""
     return bool(_without_network())
 
 

@@ -24,7 +24,7 @@ _TEXTS = {
 
 
 def answer(shape: Any, service: str) -> Any:
-    """An answer of botocore's output shape; what S3 holds is nothing."""
+    """Returns an answer of botocore's output shape; what S3 holds is nothing."""
     made = {} if shape is None else _value(shape, "", service, 0)
     metadata = {"HTTPStatusCode": 200, "RequestId": "flowspec-migrate", "HTTPHeaders": {}, "RetryAttempts": 0}
     return {**made, "ResponseMetadata": metadata}
@@ -59,7 +59,7 @@ def _scalar(shape: Any, kind: str) -> Any:
 
 
 def with_content(made: Any, operation: str, params: dict[str, Any], answers: Mapping[str, str]) -> Any:
-    """An answer with what the user says that an S3 object, a secret or a parameter holds.
+    """Returns an answer with what the user says that an S3 object, a secret or a parameter holds.
 
     `answers` are texts by s3://BUCKET/KEY, or by the name of a secret or a parameter.
     """
@@ -83,7 +83,7 @@ def _body(content: bytes = b"") -> Any:
 
 
 def uploaded(params: dict[str, Any]) -> str | None:
-    """The local file whose content a call of S3 sends, if it is one."""
+    """Returns the local file whose content a call of S3 sends, if it is one."""
     body = params.get("Body")
     for _ in range(3):
         name = getattr(body, "name", None)

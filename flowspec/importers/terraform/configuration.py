@@ -48,7 +48,7 @@ class Module:
             owner[key] = _merged(owner[key], block.body) if override and key in owner else block.body
 
     def _slot(self, block: Block) -> tuple[dict[Any, Body] | None, Any]:
-        """The mapping that keeps a block, and its key there."""
+        """Returns the mapping that keeps a block, and its key there."""
         owners: dict[str, tuple[dict[Any, Body], int]] = {
             "variable": (self.variables, 1),
             "output": (self.outputs, 1),
@@ -83,7 +83,7 @@ def _block_kind(block: Block) -> str:
 
 
 def module_files(folder: Path) -> list[Path]:
-    """The files of a folder that Terraform reads, those that override others last."""
+    """Returns the files of a folder that Terraform reads, those that override others last."""
     found = [path for path in folder.iterdir() if path.name.endswith(_ENDS) and not path.name.startswith(".")]
     return sorted((path for path in found if path.is_file()), key=lambda path: (_is_override(path.name), path.name))
 
@@ -94,7 +94,7 @@ def _is_override(name: str) -> bool:
 
 
 def load_module(folder: Path, shown: str, note: Note, known: Mapping[str, Body] = {}) -> Module:
-    """The module in a folder; `shown` is put before its files' names in notes.
+    """Returns the module in a folder; `shown` is put before its files' names in notes.
 
     `known` are files that were read already. A file that can't be read is a note, and the rest is imported.
     """
@@ -135,7 +135,7 @@ def _text(path: Path, shown: str, note: Note) -> str | None:
 
 
 def installed(folder: Path) -> dict[str, Path]:
-    """The folders of modules that `terraform init` has installed, by their path of calls such as emr.task."""
+    """Returns the folders of modules that `terraform init` has installed, by their path of calls such as emr.task."""
     try:
         listed = json.loads((folder / ".terraform" / "modules" / "modules.json").read_text("utf-8"))["Modules"]
         return {str(one["Key"]): folder / str(one["Dir"]) for one in listed if one["Key"]}
@@ -149,7 +149,7 @@ def installed(folder: Path) -> dict[str, Path]:
 def given_values(
     module: Module, context: Context, files: Sequence[Path], settings: Sequence[str], *, beside: bool
 ) -> dict[str, Any]:
-    """The values of a root module's variables, the last one of each name.
+    """Returns the values of a root module's variables, the last one of each name.
 
     `files` and `settings` are those of -var-file and -var. `beside` says whether terraform.tfvars and its like are
     read, too. Raises `SyntaxFault` for one of `settings` that is no NAME=VALUE.
@@ -169,7 +169,7 @@ def given_values(
 
 
 def _automatic(folder: Path) -> Iterator[Path]:
-    """The files of values that Terraform reads by itself, in its order."""
+    """Yields the files of values that Terraform reads by itself, in its order."""
     yield from (path for name in ("terraform.tfvars", "terraform.tfvars.json") if (path := folder / name).is_file())
     found = [*folder.glob("*.auto.tfvars"), *folder.glob("*.auto.tfvars.json")]
     yield from sorted((path for path in found if path.is_file()), key=lambda path: path.name)
@@ -197,7 +197,7 @@ def _file_values(path: Path, shown: str, context: Context) -> Iterator[tuple[str
 
 
 def _setting(declared: Body | None, text: str, context: Context, folder: Path) -> Any:
-    """The value of -var: a text, unless the variable has a type that is more than that."""
+    """Returns the value of -var: a text, unless the variable has a type that is more than that."""
     constraint = type_of(declared)
     if constraint is None or type_name(constraint) in ("string", "number", "bool"):
         return text
@@ -205,14 +205,14 @@ def _setting(declared: Body | None, text: str, context: Context, folder: Path) -
 
 
 def type_of(declared: Body | None) -> Expr | None:
-    """The type constraint of a variable's declaration."""
+    """Returns the type constraint of a variable's declaration."""
     constraint = declared.attributes.get("type") if declared else None
     # In the JSON syntax a constraint is an expression in a text.
     return hcl.expression(constraint.value) if isinstance(constraint, Literal) else constraint
 
 
 def default_of(declared: Body, scope: Scope) -> Any:
-    """The default of a variable in its type. Raises `Unknown` without one."""
+    """Returns the default of a variable in its type. Raises `Unknown` without one."""
     expr = declared.attributes.get("default")
     if expr is None:
         raise Unknown

@@ -66,7 +66,7 @@ class Context:
             self.notes.append(text)
 
     def inputs(self) -> str:
-        """The variables that something was computed from, for a note."""
+        """Returns the variables that something was computed from, for a note."""
         names = sorted(self.used)
         return f"the value of {names[0]}" if len(names) == 1 else f"the values of {', '.join(names)}"
 
@@ -90,7 +90,7 @@ class Context:
         return _filled(value, self.known)
 
     def stand_in(self, expr: str, prefix: str = "", default: Any = None) -> str:
-        """The placeholder of a variable for what only Terraform can tell."""
+        """Returns the placeholder of a variable for what only Terraform can tell."""
         shown = " ".join(expr.split())
         text = f"in Terraform: {prefix}{shown}".replace("{{", "{ {").replace("{%", "{ %")
         rules = {"sensitive": True} if self._is_sensitive(shown) else {}
@@ -101,7 +101,7 @@ class Context:
         return any(re.search(rf"\bvar\.{re.escape(name)}\b", shown) for name in secret)
 
     def read(self, name: str, folder: Path) -> str:
-        """The text of a file of the configuration. Raises `Unknown`."""
+        """Returns the text of a file of the configuration. Raises `Unknown`."""
         try:
             path = (folder / name).resolve()
             if not any(one in path.parents for one in self.folders) or path.stat().st_size > _LARGEST_FILE:
@@ -125,7 +125,7 @@ def _filled(value: Any, known: Mapping[str, Any]) -> Any:
 
 
 def stem(shown: str) -> str:
-    """The name of a variable for an expression."""
+    """Returns the name of a variable for an expression."""
     words = re.findall(r"[A-Za-z_]\w*", re.sub(r"^data\.", "", shown.removeprefix("module.")))
     return "_".join(words[-3:])[-60:] or "value"
 
@@ -137,11 +137,11 @@ class Symbol:
         self.text, self.scope = text, scope
 
     def attribute(self, name: str) -> Any:
-        """An attribute of it."""
+        """Returns an attribute of it."""
         return Symbol(f"{self.text}.{name}", self.scope)
 
     def index(self, key: Any) -> Any:
-        """An element of it."""
+        """Returns an element of it."""
         shown = json.dumps(key) if isinstance(key, str) else to_text(key)
         return Symbol(f"{self.text}[{shown}]", self.scope)
 
@@ -150,7 +150,7 @@ class Symbol:
         raise Unknown
 
     def placeholder(self) -> Any:
-        """The placeholder that is its value."""
+        """Returns the placeholder that is its value."""
         return self.scope.context.stand_in(self.text, self.scope.prefix)
 
 
@@ -168,32 +168,32 @@ class Scope:
         self.context, self.folder, self.bound, self.prefix = context, folder, bound, prefix
 
     def binding(self, **names: Any) -> Scope:
-        """The same scope with more names bound."""
+        """Returns the same scope with more names bound."""
         return Scope(self.context, self.folder, {**self.bound, **names}, self.prefix)
 
     def value(self, expr: Expr) -> Any:
-        """The value of an expression; where it is not known, a placeholder for it."""
+        """Returns the value of an expression; where it is not known, a placeholder for it."""
         try:
             return self.strict(expr)
         except _FAULTS:
             return self.context.stand_in(expr.text, self.prefix)
 
     def known(self, expr: Expr) -> Any:
-        """The value of an expression, computed with what Terraform's variables hold. Raises `Unknown`."""
+        """Returns the value of an expression, computed with what Terraform's variables hold. Raises `Unknown`."""
         try:
             return self.context.concrete(self.strict(expr))
         except _FAULTS:
             raise Unknown from None
 
     def strict(self, expr: Expr) -> Any:
-        """The value of an expression. Raises one of `_FAULTS` where it is not known."""
+        """Returns the value of an expression. Raises one of `_FAULTS` where it is not known."""
         made = self.raw(expr)
         if isinstance(made, Namespace):
             raise Unknown
         return made.placeholder() if isinstance(made, Symbol) else made
 
     def raw(self, expr: Expr) -> Any:
-        """The value of an expression, or a `Symbol` or `Namespace`."""
+        """Returns the value of an expression, or a `Symbol` or `Namespace`."""
         self.context.spend()
         made = _EVALUATORS[type(expr)](self, expr)
         if isinstance(made, str):
@@ -340,7 +340,7 @@ class Scope:
         return self._joined(parts, expr.line)
 
     def render(self, text: str) -> str:
-        """A template that is a file of its own. Raises one of `_FAULTS`."""
+        """Returns a template that is a file of its own. Raises one of `_FAULTS`."""
         return self._joined(template_parts(text), 0)
 
     def _joined(self, parts: tuple[syntax.Part, ...], line: int) -> str:
@@ -362,7 +362,7 @@ class Scope:
         return "".join(scope._joined(part.body, line) for scope in scopes)
 
     def text(self, value: Any) -> str:
-        """A value within a text. Raises `Unknown` for a collection and for null."""
+        """Returns a value within a text. Raises `Unknown` for a collection and for null."""
         name = placeholder_name(value)
         if name and self.context.names.variables[name].type == "list":
             raise Unknown
@@ -387,7 +387,7 @@ class Scope:
         return made
 
     def arguments(self, expr: syntax.Call) -> list[Any]:
-        """The arguments of a call; the last may be a list of them."""
+        """Returns the arguments of a call; the last may be a list of them."""
         args = [self.value(one) for one in expr.args]
         if expr.spread:
             last = args.pop()
@@ -439,7 +439,7 @@ class Scope:
         return self._json(value)
 
     def _json(self, value: Any) -> str:
-        """JSON in which a placeholder stays: within quotes for a text, without them for a number."""
+        """Returns JSON in which a placeholder stays: within quotes for a text, without them for a number."""
         if isinstance(value, dict):
             inner = ",".join(f"{self._json(key)}:{self._json(value[key])}" for key in sorted(value))
             return f"{{{inner}}}"
@@ -462,7 +462,7 @@ class Scope:
         return jsonencode(value if plain else self.context.concrete(value))
 
     def _try(self, expr: syntax.Call) -> Any:
-        """The first argument without an error; what depends on AWS has none as far as is known."""
+        """Returns the first argument without an error; what depends on AWS has none as far as is known."""
         for one in expr.args:
             try:
                 return self.strict(one)
@@ -511,12 +511,12 @@ class Scope:
         return Scope(self.context, self.folder, values, self.prefix).render(text)
 
     def _root(self) -> Path:
-        """The folder that relative paths begin at, which is the root module's."""
+        """Returns the folder that relative paths begin at, which is the root module's."""
         return self.context.folders[0]
 
 
 def _certainly_fails(scope: Scope, expr: Expr) -> bool:
-    """True if an expression is an attribute or element that a known value does not have."""
+    """Returns True if an expression is an attribute or element that a known value does not have."""
     if not isinstance(expr, syntax.Attribute | syntax.Index):
         return False
     try:
@@ -530,7 +530,7 @@ def _certainly_fails(scope: Scope, expr: Expr) -> bool:
 
 
 def pairs_of(collection: Any) -> list[tuple[Any, Any]]:
-    """The keys and values of a collection, in Terraform's order. Raises `Unknown` for what is none."""
+    """Returns the keys and values of a collection, in Terraform's order. Raises `Unknown` for what is none."""
     if isinstance(collection, dict):
         return [(key, collection[key]) for key in sorted(collection)]
     if isinstance(collection, SetOf):

@@ -187,7 +187,7 @@ def _format_list(pattern: Any, *args: Any) -> list[str]:
 
 
 def _pattern(text: Any, subject: str) -> re.Pattern[str]:
-    """A regular expression of Go's library, where Python's reads it alike and its time is bounded.
+    """Returns a regular expression of Go's library, where Python's reads it alike and its time is bounded.
 
     Python's engine goes back: a repeated group with a repetition in it, or many unbounded repetitions on a long
     text, could take for ever. Raises `Unknown`.
@@ -257,7 +257,7 @@ def _split(mark: Any, text: Any) -> list[str]:
 
 
 def jsonencode(value: Any) -> str:
-    """The JSON that Terraform writes: keys in order, no spaces, and what HTML reads escaped."""
+    """Returns the JSON that Terraform writes: keys in order, no spaces, and what HTML reads escaped."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     for mark in "<>&\u2028\u2029":
         text = text.replace(mark, f"\\u{ord(mark):04x}")
@@ -397,7 +397,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
 
 
 def _unified(items: list[Any]) -> list[Any]:
-    """The elements in one type, as those of a set have it."""
+    """Returns the elements in one type, as those of a set have it."""
     if any(isinstance(one, str) for one in items) and any(is_number(one) or isinstance(one, bool) for one in items):
         return [one if one is None else to_text(one) for one in items]
     return items

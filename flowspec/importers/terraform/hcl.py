@@ -19,7 +19,7 @@ _WORDS = {"true": True, "false": False, "null": None}
 
 
 def parse(text: str, file: str, first: int = 1) -> Body:
-    """The blocks of a text, which begins at line `first` of its file.
+    """Returns the blocks of a text, which begins at line `first` of its file.
 
     Raises `SyntaxFault` with the line; `FlowspecError` where hcl2 is not installed.
     """
@@ -29,7 +29,7 @@ def parse(text: str, file: str, first: int = 1) -> Body:
 
 @functools.lru_cache(maxsize=4096)
 def expression(text: str, line: int = 0) -> Expr:
-    """An expression on its own. Raises `SyntaxFault`."""
+    """Returns an expression on its own. Raises `SyntaxFault`."""
     wrapped = f"x = (\n{text}\n)\n"
     body = _Reader(wrapped, "", line - 2).body(_inner(_tree(wrapped))[0])
     return body.attributes["x"]
@@ -50,7 +50,7 @@ def _tree(text: str) -> Any:
 
 
 def _masked(text: str) -> str:
-    """The text without what hcl2's grammar lacks: strip markers in `${~ ~}`, and `$${` without its brace.
+    """Returns the text without what hcl2's grammar lacks: strip markers in `${~ ~}`, and `$${` without its brace.
 
     Positions stay, and strings are read from the text itself by their positions.
     """
@@ -59,7 +59,7 @@ def _masked(text: str) -> str:
 
 
 def split(text: str) -> Iterator[tuple[str, int]]:
-    """The blocks at the top of a file that can't be read as a whole, each with its first line.
+    """Yields the blocks at the top of a file that can't be read as a whole, each with its first line.
 
     A block begins with a word at the beginning of a line, as `terraform fmt` leaves it.
     """
@@ -70,7 +70,7 @@ def split(text: str) -> Iterator[tuple[str, int]]:
 
 
 def _inner(tree: Any) -> list[Any]:
-    """The children that mean something."""
+    """Returns the children that mean something."""
     return [
         one
         for one in tree.children
@@ -151,7 +151,7 @@ class _Reader:
         return syntax.Pairs(text, line, tuple(pairs))
 
     def _key(self, tree: Any) -> Expr:
-        """A key: a word is a text, unless it is in parentheses."""
+        """Returns a key: a word is a text, unless it is in parentheses."""
         text, line = self._source(tree), self._line(tree)
         if re.fullmatch(r"[A-Za-z_][\w-]*|[0-9]+", text):
             return syntax.Literal(text, line, text)
@@ -233,7 +233,7 @@ class _Reader:
 
 
 def read(text: str, file: str) -> tuple[Body, list[str]]:
-    """The blocks of a file in either syntax, and what is wrong with the parts that can't be read.
+    """Returns the blocks of a file in either syntax, and what is wrong with the parts that can't be read.
 
     Raises `SyntaxFault` when nothing can be read.
     """

@@ -118,7 +118,7 @@ class Instance:
         return value
 
     def _passed(self, name: str) -> Any:
-        """A variable of a called module."""
+        """Returns a variable of a called module."""
         assert self.caller is not None
         expr = self.caller.body.attributes.get(name)
         declared = self.module.variables.get(name)
@@ -206,7 +206,7 @@ class Instance:
     # --- called modules ---
 
     def children(self, name: str) -> list[tuple[str, Instance]] | None:
-        """The instances of a called module, each with its index; None where its files are not here."""
+        """Returns the instances of a called module, each with its index; None where its files are not here."""
         if name not in self._children:
             self._children[name] = None
             self._children[name] = self._called(name)
@@ -234,7 +234,7 @@ class Instance:
         return made
 
     def _folder_of(self, name: str, body: Body) -> tuple[str, Path] | None:
-        """The folder of a called module: its path as Terraform writes it, and the folder itself."""
+        """Returns the folder of a called module: its path as Terraform writes it, and the folder itself."""
         try:
             source = self.scope.known(body.attributes["source"])
         except (KeyError, Unknown):
@@ -251,7 +251,7 @@ class Instance:
         return (re.sub(r"(^|/)\./", r"\1", path), folder) if folder.is_dir() and module_files(folder) else None
 
     def region(self, alias: str = "") -> Any:
-        """The region of a provider's configuration; "" where it has none."""
+        """Returns the region of a provider's configuration; "" where it has none."""
         if self.caller:
             return self.caller.region(alias)
         expr = self.module.providers[alias].attributes.get("region") if alias in self.module.providers else None
@@ -299,7 +299,7 @@ class _Caller:
     instance: Instance
 
     def region(self, alias: str) -> Any:
-        """The region of the provider that the caller hands on under this alias."""
+        """Returns the region of the provider that the caller hands on under this alias."""
         providers = self.body.attributes.get("providers")
         for key, value in getattr(providers, "pairs", ()):
             if key.text in (f"aws.{alias}", "aws" if not alias else ""):
@@ -308,7 +308,7 @@ class _Caller:
 
 
 def _alias(expr: Expr | None) -> str:
-    """The alias in `provider = aws.west`, which is a text in the JSON syntax."""
+    """Returns the alias in `provider = aws.west`, which is a text in the JSON syntax."""
     text = expr.text if expr else ""
     return text.strip('"').partition(".")[2]
 
@@ -486,7 +486,7 @@ def _each(value: Any) -> list[Repetition]:
 
 
 def evaluated(body: Body, scope: Scope, path: str) -> Values:
-    """The arguments of a block and its blocks, with `dynamic` ones written out; what is null is left out."""
+    """Returns the arguments of a block and its blocks, with `dynamic` ones written out; what is null is left out."""
     out = Values(body.place())
     for key, expr in body.attributes.items():
         if key in _META and not path:
@@ -512,7 +512,7 @@ def evaluated(body: Body, scope: Scope, path: str) -> Values:
 
 
 def _written_out(block: Block, kind: str, scope: Scope, path: str) -> list[Values] | None:
-    """The blocks that a `dynamic` block makes; None, with a note, where that is not known."""
+    """Returns the blocks that a `dynamic` block makes; None, with a note, where that is not known."""
     body = block.body
     content = next((one.body for one in body.of("content")), None)
     iterator = body.attributes.get("iterator")

@@ -29,14 +29,14 @@ _LAST_INDEX = re.compile(r"\[[^][]*\]$")
 
 
 def is_module(folder: Path) -> bool:
-    """True if a folder holds Terraform files."""
+    """Returns True if a folder holds Terraform files."""
     return bool(module_files(folder))
 
 
 def read(
     source: Source, folder: Path, cluster: str = "", *, var_files: Sequence[Path] = (), settings: Sequence[str] = ()
 ) -> Wanted:
-    """The request of a cluster of a module; of several, `cluster` names one. Raises `SpecError`.
+    """Returns the request of a cluster of a module; of several, `cluster` names one. Raises `SpecError`.
 
     `source` is a file, whose folder's other files are the rest of the module, or that folder itself. `var_files` and
     `settings` are the values of Terraform's options -var-file and -var.
@@ -54,7 +54,7 @@ def read(
 
 
 def _readable(folder: Path) -> tuple[Path, ...]:
-    """The folders whose files a configuration may read: its own, and the repository that it is in."""
+    """Returns the folders whose files a configuration may read: its own, and the repository that it is in."""
     own = folder.resolve()
     repository = next((one for one in (own, *own.parents) if (one / ".git").exists()), None)
     return (own, repository) if repository else (own,)
@@ -64,7 +64,7 @@ def _readable(folder: Path) -> tuple[Path, ...]:
 
 
 def _shown(source: Source) -> dict[str, Any] | None:
-    """The plan or state that a source is; None for a configuration."""
+    """Returns the plan or state that a source is; None for a configuration."""
     if source.text.lstrip()[:1] != "{" or source.file.endswith(".tf"):
         return None
     try:
@@ -153,7 +153,7 @@ def _names(clusters: list[Resource]) -> list[str]:
 
 
 def _belongs(part: Resource, cluster: Resource, context: Context, links: dict[str, list[str]]) -> bool:
-    """True if a part's cluster_id is that of the cluster; in a state both have the id, in a plan neither."""
+    """Returns True if a part's cluster_id is that of the cluster; in a state both have the id, in a plan neither."""
     owner = part.values.get("cluster_id")
     if owner is not None and owner == cluster.values.get("id"):
         return True
@@ -168,7 +168,7 @@ def _belongs(part: Resource, cluster: Resource, context: Context, links: dict[st
 
 
 def _refers(reference: str, part: str, cluster: str) -> bool:
-    """True if a reference in a plan is to a cluster; one by `each.key` is to that of the same key."""
+    """Returns True if a reference in a plan is to a cluster; one by `each.key` is to that of the same key."""
     if _INDEX.sub("", reference) not in (f"{_INDEX.sub('', cluster)}.id", _INDEX.sub("", cluster)):
         return False
     own, index = _LAST_INDEX.search(cluster), _LAST_INDEX.search(reference.removesuffix(".id"))

@@ -143,7 +143,7 @@ _CASES = {"classification": "Classification", "properties": "Properties", "confi
 
 
 def request_of(resource: Resource, context: Context) -> Json:
-    """The parameters of RunJobFlow that a cluster's arguments mean, without the resources that belong to it."""
+    """Returns the parameters of RunJobFlow that a cluster's arguments mean, without the resources that belong to it."""
     return _Writer(context).cluster(resource.values)
 
 
@@ -163,12 +163,12 @@ def add_part(params: Json, part: Resource, context: Context) -> None:
 
 
 def _some(member: str, value: Any) -> Json:
-    """The member, unless there is nothing in it."""
+    """Returns the member, unless there is nothing in it."""
     return {member: value} if value not in (None, "", [], {}) else {}
 
 
 def _blocks(value: Any) -> list[Values]:
-    """The blocks of a name; an object or list of objects where they are written as an attribute."""
+    """Returns the blocks of a name; an object or list of objects where they are written as an attribute."""
     return [_as_values(one) for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
 
 
@@ -193,7 +193,7 @@ class _Writer:
     # --- single values ---
 
     def _is_unset(self, key: str, value: Any, place: str) -> bool:
-        """True if the provider treats a value as unset: an empty text, and for some a zero."""
+        """Returns True if the provider treats a value as unset: an empty text, and for some a zero."""
         name = placeholder_name(value)
         held = self.context.known.get(name, value) if name else value
         empty = held == "" or (key in _ZERO_IS_UNSET and held in (0, "0"))
@@ -205,7 +205,7 @@ class _Writer:
         return empty
 
     def _members(self, block: Values, table: Table, where: str) -> Json:
-        """The arguments of a table, and a note for those that nobody reads."""
+        """Returns the arguments of a table, and a note for those that nobody reads."""
         out = {}
         apart = READ_APART.get(where, frozenset())
         for key, value in block.items():
@@ -218,7 +218,7 @@ class _Writer:
         return out
 
     def _list(self, value: Any, what: str) -> list[Any]:
-        """A list whose elements are needed one by one."""
+        """Returns a list whose elements are needed one by one."""
         try:
             made = self.context.concrete(value) if placeholder_name(value) else value
             if made is not value:
@@ -290,7 +290,7 @@ class _Writer:
         return out
 
     def _old_instances(self, body: Values) -> Json:
-        """The arguments of the provider before version 3."""
+        """Returns the arguments of the provider before version 3."""
         if "master_instance_type" not in body:
             return {}
         count = body.get("core_instance_count", 0)
@@ -310,7 +310,7 @@ class _Writer:
     # --- groups and fleets ---
 
     def group(self, block: Values, role: str) -> Json:
-        """An instance group."""
+        """Returns an instance group."""
         members = self._members(block, GROUP, "group")
         market = "SPOT" if "BidPrice" in members else "ON_DEMAND"
         out = {"InstanceRole": role, "Market": market, "InstanceCount": 1, **members, **self._ebs(block)}
@@ -331,7 +331,7 @@ class _Writer:
         return _some("EbsConfiguration", configuration)
 
     def fleet(self, block: Values, role: str) -> Json:
-        """An instance fleet."""
+        """Returns an instance fleet."""
         out = {"InstanceFleetType": role, **_FLEET_DEFAULTS, **self._members(block, FLEET, "fleet")}
         out |= _some(
             "InstanceTypeConfigs", [self._fleet_type(one) for one in _blocks(block.get("instance_type_configs"))]
@@ -355,7 +355,7 @@ class _Writer:
         return out | self._ebs(block) | _some("Configurations", found)
 
     def limits(self, block: Values) -> Json:
-        """The limits of a managed scaling policy."""
+        """Returns the limits of a managed scaling policy."""
         self._members(block, {}, "managed scaling")
         return {**_LIMIT_DEFAULTS, **self._members(_block(block.get("compute_limits")), LIMITS, "limits")}
 
@@ -412,7 +412,7 @@ class _Writer:
             return None
 
     def _json(self, block: Values, key: str, member: str) -> Any:
-        """An argument that is JSON in a text."""
+        """Returns an argument that is JSON in a text."""
         text = block.get(key)
         if text in (None, ""):
             return None
@@ -428,7 +428,7 @@ class _Writer:
             return None
 
     def _opened_json(self, name: str, block: Values, key: str, member: str) -> Any:
-        """JSON that is the value of a variable."""
+        """Returns JSON that is the value of a variable."""
         place = self._place(block, key)
         try:
             text = self.context.concrete(block[key])
@@ -456,7 +456,7 @@ def _capitalized(value: Any) -> Any:
 
 
 def _compact(text: str) -> str:
-    """JSON in a text as the provider rewrites it; a text with a placeholder is left."""
+    """Returns JSON in a text as the provider rewrites it; a text with a placeholder is left."""
     try:
         return text if has_placeholder(text) else jsonencode(json.loads(text))
     except ValueError:

@@ -16,14 +16,14 @@ Json = dict[str, Any]
 
 
 def is_shown(value: Json) -> bool:
-    """True if a JSON object is a plan or a state, and not a configuration."""
+    """Returns True if a JSON object is a plan or a state, and not a configuration."""
     return isinstance(value.get("planned_values") or value.get("values"), dict) or isinstance(
         value.get("resources"), list
     )
 
 
 def shown_resources(value: Json, context: Context) -> list[Resource]:
-    """The resources of a plan or a state, those of its modules too."""
+    """Returns the resources of a plan or a state, those of its modules too."""
     if isinstance(value.get("resources"), list):
         return list(_stored(value["resources"]))
     root = (value.get("planned_values") or value["values"]).get("root_module")
@@ -45,7 +45,7 @@ def _listed(module: Any) -> Iterator[Resource]:
 
 
 def _stored(resources: list[Json]) -> Iterator[Resource]:
-    """The resources of a state file (version 4)."""
+    """Yields the resources of a state file (version 4)."""
     for one in resources:
         for instance in one.get("instances", []) if one.get("mode", "managed") == "managed" else ():
             key = ".".join(filter(None, [one.get("module"), one.get("type"), one.get("name")]))
@@ -110,7 +110,7 @@ def _references(said: Any) -> str:
 
 
 def _written(module: Any, prefix: str) -> Iterator[tuple[str, Json]]:
-    """The expressions of each resource of a plan's configuration, by its address without indexes."""
+    """Yields the expressions of each resource of a plan's configuration, by its address without indexes."""
     if not isinstance(module, dict):
         return
     for one in module.get("resources", []):

@@ -149,11 +149,11 @@ class Body:
     blocks: list[Block] = field(default_factory=list)
 
     def of(self, kind: str) -> list[Block]:
-        """The blocks of a kind."""
+        """Returns the blocks of a kind."""
         return [one for one in self.blocks if one.kind == kind]
 
     def place(self, line: int = 0) -> str:
-        """A line of it, as notes name it."""
+        """Returns a line of it, as notes name it."""
         return f"{self.file}:{line or self.line}" if line or self.line else self.file
 
 
@@ -171,7 +171,7 @@ _LABELS = {"resource": 2, "data": 2, "variable": 1, "output": 1, "module": 1, "p
 
 
 def from_json(value: dict[str, Any], file: str) -> Body:
-    """The body of a file in the JSON syntax."""
+    """Returns the body of a file in the JSON syntax."""
     top = Body(file)
     for kind, content in value.items():
         for labels, inner in _labelled(content, _LABELS.get(kind, 0)):
@@ -205,14 +205,14 @@ def _json_body(value: dict[str, Any], kind: str, file: str) -> Body:
 
 
 def _has_dynamic(value: Any) -> bool:
-    """True if a value is a block, or a list of blocks, with a dynamic block somewhere in it."""
+    """Returns True if a value is a block, or a list of blocks, with a dynamic block somewhere in it."""
     if isinstance(value, list):
         return all(isinstance(one, dict) for one in value) and any(map(_has_dynamic, value))
     return isinstance(value, dict) and ("dynamic" in value or any(map(_has_dynamic, value.values())))
 
 
 def json_expr(value: Any) -> Expr:
-    """A value of the JSON syntax, in which each string is a template."""
+    """Returns a value of the JSON syntax, in which each string is a template."""
     if isinstance(value, str):
         return Template(value, 0, value)
     if isinstance(value, list):
@@ -260,7 +260,7 @@ _FOR = re.compile(r"for\s+([\w-]+)\s*(?:,\s*([\w-]+)\s*)?in\b(.*)", re.DOTALL)
 
 @lru_cache(maxsize=4096)
 def template_parts(raw: str, quoted: bool = False, flush: bool = False) -> tuple[Part, ...]:
-    """The parts of a template. Raises `SyntaxFault`."""
+    """Returns the parts of a template. Raises `SyntaxFault`."""
     tokens = list(_tokens(raw, quoted))
     if flush:
         _dedent(tokens)
@@ -311,7 +311,7 @@ def _unescaped(text: str) -> str:
 
 
 def closing(text: str, at: int) -> int:
-    """The index of the brace that closes the one opened before `at`. Raises `SyntaxFault`."""
+    """Returns the index of the brace that closes the one opened before `at`. Raises `SyntaxFault`."""
     depth = 1
     while at < len(text):
         char = text[at]
@@ -326,7 +326,7 @@ def closing(text: str, at: int) -> int:
 
 
 def _string_end(text: str, at: int) -> int:
-    """The index at which the quoted string that begins at `at` ends."""
+    """Returns the index at which the quoted string that begins at `at` ends."""
     at += 1
     while at < len(text) and text[at] != '"':
         if text[at] == "\\":
@@ -353,7 +353,7 @@ def _dedent(tokens: list[tuple[str, str]]) -> None:
 
 
 def _nested(tokens: Sequence[tuple[str, str]], at: int, ends: tuple[str, ...]) -> tuple[tuple[Part, ...], int]:
-    """The parts from a token on, up to one of these directives."""
+    """Returns the parts from a token on, up to one of these directives."""
     parts: list[Part] = []
     while at < len(tokens):
         kind, text = tokens[at]

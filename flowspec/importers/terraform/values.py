@@ -27,7 +27,7 @@ class SetOf(list[Any]):
 
 
 def _order(value: Any) -> tuple[int, Any]:
-    """Texts by their bytes, numbers by their size; other elements by their JSON, for Terraform hashes those."""
+    """Returns texts by their bytes, numbers by their size; other elements by their JSON, for Terraform hashes those."""
     if isinstance(value, str):
         return 1, value.encode()
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -35,7 +35,7 @@ def _order(value: Any) -> tuple[int, Any]:
 
 
 def has_placeholder(value: Any) -> bool:
-    """True if there is a placeholder anywhere in a value."""
+    """Returns True if there is a placeholder anywhere in a value."""
     if isinstance(value, str):
         return PLACEHOLDER.search(value) is not None
     if isinstance(value, dict):
@@ -44,12 +44,12 @@ def has_placeholder(value: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    """True if a value is a number; booleans are not."""
+    """Returns True if a value is a number; booleans are not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def to_text(value: Any) -> str:
-    """A value as a string. Raises `Unknown` for what has no such form."""
+    """Returns a value as a string. Raises `Unknown` for what has no such form."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -62,7 +62,7 @@ def to_text(value: Any) -> str:
 
 
 def to_number(value: Any) -> int | float:
-    """A value as a number. Raises `Unknown`."""
+    """Returns a value as a number. Raises `Unknown`."""
     if is_number(value):
         number: int | float = value
         return number
@@ -75,7 +75,7 @@ def to_number(value: Any) -> int | float:
 
 
 def plain_number(value: Decimal) -> int | float:
-    """A decimal as an int or a float. Raises `Unknown` where a float would not have all of its digits."""
+    """Returns a decimal as an int or a float. Raises `Unknown` where a float would not have all of its digits."""
     if not value.is_finite():
         raise Unknown
     if value == value.to_integral_value() and abs(value) < 10**18:
@@ -86,7 +86,7 @@ def plain_number(value: Decimal) -> int | float:
 
 
 def to_truth(value: Any) -> bool:
-    """A value as a truth value. Raises `Unknown`."""
+    """Returns a value as a truth value. Raises `Unknown`."""
     if isinstance(value, bool):
         return value
     if value in ("true", "false"):
@@ -105,7 +105,7 @@ def equal(one: Any, other: Any) -> bool:
 
 
 def type_name(constraint: Expr | None) -> str:
-    """The outermost word of a type constraint: list, string, …; any where there is none."""
+    """Returns the outermost word of a type constraint: list, string, …; any where there is none."""
     if isinstance(constraint, Call):
         return constraint.name
     if isinstance(constraint, Name):
@@ -117,7 +117,7 @@ def type_name(constraint: Expr | None) -> str:
 
 
 def converted(value: Any, constraint: Expr | None) -> Any:
-    """A value in the type that a variable has. Raises `Unknown` where it does not fit."""
+    """Returns a value in the type that a variable has. Raises `Unknown` where it does not fit."""
     kind = type_name(constraint)
     if value is None or kind == "any" or (isinstance(value, str) and PLACEHOLDER.search(value)):
         return value
@@ -157,7 +157,7 @@ def _object(value: dict[str, Any], constraint: Expr | None) -> dict[str, Any]:
 
 
 def _constant(expr: Expr) -> Any:
-    """The default of an optional attribute, which is a constant."""
+    """Returns the default of an optional attribute, which is a constant."""
     if isinstance(expr, Literal):
         return expr.value
     if isinstance(expr, Template) and "${" not in expr.raw and "\\" not in expr.raw:

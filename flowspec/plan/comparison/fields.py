@@ -56,7 +56,7 @@ def compare_fields(wanted: Json, live: Live, managed: Collection[str] = ()) -> C
 
 
 def stated(wanted: Json) -> Iterator[str]:
-    """The addresses of what can be taken off a cluster again: tags, policies, configurations of groups."""
+    """Yields the addresses of what can be taken off a cluster again: tags, policies, configurations of groups."""
     yield from (f"tags.{tag['Key']}" for tag in wanted.get("Tags", ()) if not tag["Key"].startswith(TAG_PREFIX))
     yield from (snake(name) for name in _POLICIES if name in wanted)
     for group in wanted.get("Instances", {}).get("InstanceGroups", ()):
@@ -64,7 +64,7 @@ def stated(wanted: Json) -> Iterator[str]:
 
 
 def _members(wanted: Json, live: Live, managed: Collection[str]) -> Iterator[Difference]:
-    """The cluster's own members."""
+    """Yields the cluster's own members."""
     for name, value in wanted.items():
         row = row_of(name)
         if name in _ELSEWHERE or name in live.unread or row.handling not in _COMPARED:
@@ -101,7 +101,7 @@ def _is_highly_available(instances: Json) -> bool:
 
 
 def _read_back(name: str, live: Json) -> tuple[str, Any]:
-    """The name and value as which a member of Instances is read back: one subnet or zone as a list."""
+    """Returns the name and value as which a member of Instances is read back: one subnet or zone as a list."""
     if name == "Ec2SubnetId":
         return "Ec2SubnetIds", live.get("Ec2SubnetIds")
     if name == "Placement":

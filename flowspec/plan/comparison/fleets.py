@@ -18,7 +18,7 @@ _DEFAULTS_OF_A_TYPE = {"WeightedCapacity": 1}
 
 
 def compare_fleets(wanted: Json, live: Live, notes: list[str]) -> Iterator[Difference]:
-    """The differences between the fleets of a request and those of a cluster that has fleets: one for each role.
+    """Yields the differences between the fleets of a request and those of a cluster that has fleets: one for each role.
 
     Targets that managed scaling moves are left alone; `notes` gets a sentence on each.
     """
@@ -70,7 +70,7 @@ def _targets(fleet: Json, now: Json, fleet_id: str, at: Path, notes: list[str], 
 
 
 def _types_differ(then: Sequence[Json], now: Sequence[Json]) -> str:
-    """The member that differs: "" none, the types' Configurations only (in place), or the types themselves."""
+    """Returns the member that differs: "" none, the types' Configurations only (in place), or the types themselves."""
     if not then:
         return ""
     mine, theirs = _by_type(then), _by_type(now)

@@ -14,7 +14,7 @@ from flowspec.plan.comparison.differences import Json
 
 
 def same(name: str, wanted: Any, live: Any) -> bool:
-    """True if a stated member is on the cluster as wanted. A member that the request leaves open always is."""
+    """Returns True if a stated member is on the cluster as wanted. A member that the request leaves open always is."""
     if _is_empty(wanted) and name not in _MEANT_WHEN_EMPTY:
         return name not in _REMOVED_WHEN_EMPTY or not live
     if live is None:
@@ -25,14 +25,14 @@ def same(name: str, wanted: Any, live: Any) -> bool:
 
 
 def _is_empty(value: Any) -> bool:
-    """True if a value states nothing: EMR gives no empty structure back, nor one of empty structures."""
+    """Returns True if a value states nothing: EMR gives no empty structure back, nor one of empty structures."""
     if isinstance(value, Mapping):
         return all(map(_is_empty, value.values()))
     return value is None or (isinstance(value, list | str) and not value)
 
 
 def _fits(wanted: Any, live: Any) -> bool:
-    """True if all that `wanted` states is in `live`: EMR fills in what was left open."""
+    """Returns True if all that `wanted` states is in `live`: EMR fills in what was left open."""
     if isinstance(wanted, Mapping):
         return isinstance(live, Mapping) and all(
             _fits(item, live.get(key)) for key, item in wanted.items() if not _is_empty(item)
@@ -51,7 +51,7 @@ class _AnyOrder:
         self._values = list(values)
 
     def fits(self, live: _AnyOrder) -> bool:
-        """True if each has one of its own in `live` that it fits, with none left over."""
+        """Returns True if each has one of its own in `live` that it fits, with none left over."""
         left = list(live._values)
         # Those that state most choose first: a volume without Iops fits one with any.
         for one in sorted(self._values, key=len, reverse=True):
@@ -71,7 +71,7 @@ def _without_last_slash(uri: str) -> str:
 
 
 def _last_part(role: str) -> str:
-    """A role or an instance profile may be given by name or ARN; both mean the same one."""
+    """Returns the name of a role or an instance profile, which may be given by name or ARN."""
     return role.rpartition("/")[2]
 
 
@@ -99,7 +99,7 @@ def _scripts(actions: Sequence[Json]) -> list[Any]:
 
 
 def _volumes(value: Json) -> Any:
-    """The volumes of an instance, one by one: EMR lists them so."""
+    """Returns the volumes of an instance, one by one: EMR lists them so."""
     each = [
         config["VolumeSpecification"]
         for config in value.get("EbsBlockDeviceConfigs", ())
@@ -129,7 +129,7 @@ def _scaling(value: Json) -> Json:
 
 
 def _managed(value: Json) -> Json:
-    """The two limits that default to the maximum (API: ComputeLimits), written out."""
+    """Returns the two limits that default to the maximum (API: ComputeLimits), written out."""
     limits = value.get("ComputeLimits", {})
     most = limits.get("MaximumCapacityUnits")
     filled = {"MaximumOnDemandCapacityUnits": most, "MaximumCoreCapacityUnits": most, **limits}
@@ -137,7 +137,7 @@ def _managed(value: Json) -> Json:
 
 
 def _idle(value: Json) -> Json:
-    """An hour, where no time is given (API: AutoTerminationPolicy)."""
+    """Returns an hour, where no time is given (API: AutoTerminationPolicy)."""
     return {"IdleTimeout": 3600, **value}
 
 

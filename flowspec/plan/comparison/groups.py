@@ -28,7 +28,7 @@ def written_as(wanted: Json, path: Path) -> Path:
 
 
 def compare_groups(wanted: Json, live: Live, managed: Collection[str], notes: list[str]) -> Iterator[Difference]:
-    """The differences between the groups of a request and those of a cluster that has groups.
+    """Yields the differences between the groups of a request and those of a cluster that has groups.
 
     A size that a scaler moves is left alone; `notes` gets a sentence on each.
     """
@@ -53,7 +53,7 @@ def compare_groups(wanted: Json, live: Live, managed: Collection[str], notes: li
 
 
 def sized_by_policy(wanted: Json, live: Live) -> bool:
-    """True if managed scaling moves the sizes: once it is set, EMR does."""
+    """Returns True if managed scaling moves the sizes: once it is set, EMR does."""
     if "ManagedScalingPolicy" in live.unread:
         return bool(wanted.get("ManagedScalingPolicy"))
     return bool(live.params.get("ManagedScalingPolicy"))
@@ -105,7 +105,7 @@ def _same_name(group: Json, other: Json) -> bool:
 
 
 def _unnamed(group: Json, _: Json) -> bool:
-    """A group whose name is left open may have got one from the service."""
+    """Returns a group whose name is left open may have got one from the service."""
     return not group.get("Name")
 
 

@@ -26,13 +26,13 @@ _WORTH_A_RETRY = frozenset({"BOOTSTRAP_FAILURE", "INSTANCE_FAILURE", "INTERNAL_E
 
 
 def lacked_capacity(cluster: Cluster) -> bool:
-    """True if EMR's codes say that a cluster failed since EC2 had not the instances, before any step ran."""
+    """Returns True if EMR's codes say that a cluster failed since EC2 had not the instances, before any step ran."""
     coded = any(detail.partition(":")[0] in _NO_CAPACITY for detail in cluster.error_details)
     return failed_to_launch(cluster) and (coded or cluster.reason_code == "INSTANCE_FLEET_TIMEOUT")
 
 
 def failed_to_launch(cluster: Cluster) -> bool:
-    """True if a cluster ended, for a reason that may pass, before any step ran."""
+    """Returns True if a cluster ended, for a reason that may pass, before any step ran."""
     ran = any(step.started is not None for step in cluster.steps)
     return cluster.has_ended and not ran and cluster.reason_code in _WORTH_A_RETRY
 
@@ -54,7 +54,7 @@ def next_launch(plan: Plan, cluster: Cluster, launches: int) -> Plan | None:
 
 
 def _number(tags: Mapping[str, str]) -> int:
-    """The number of the alternative that made a cluster, from 1; 0 for the request itself."""
+    """Returns the number of the alternative that made a cluster, from 1; 0 for the request itself."""
     text = tags.get(FALLBACK_TAG, "")
     return int(text) if text.isascii() and text.isdigit() else 0
 
@@ -151,7 +151,7 @@ def launch_notes(retries: int, fallback: Sequence[Mapping[str, Any]]) -> Iterato
 
 
 def alternative_text(changes: Mapping[str, Any]) -> str:
-    """An alternative of `fallback` for people: `ec2_subnet_id subnet-0b, market ON_DEMAND`."""
+    """Returns an alternative of `fallback` for people: `ec2_subnet_id subnet-0b, market ON_DEMAND`."""
     return ", ".join(f"{key} {_told(value)}" for key, value in changes.items())
 
 

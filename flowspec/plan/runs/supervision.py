@@ -110,13 +110,13 @@ def step_policies(jobflow: JobFlow, params: Mapping[str, Any]) -> dict[str, Step
 
 
 def config_token(step: Mapping[str, Any]) -> str:
-    """The token of a step of a request (StepConfig)."""
+    """Returns the token of a step of a request (StepConfig)."""
     jar = step["HadoopJarStep"]
     return step_token(step["Name"], jar["Jar"], jar.get("MainClass"), jar.get("Args", ()))
 
 
 def policy_of(step: Mapping[str, Any]) -> StepPolicy:
-    """The policy of a step of a spec."""
+    """Returns the policy of a step of a spec."""
     retry = step.get("retry") or {}
     causes = tuple(sorted(map(str, retry.get("on", DEFAULT_CAUSES)))) if retry else ()
     skip = tuple(sorted(step.get("skip_on_exit", ())))

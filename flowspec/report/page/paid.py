@@ -21,7 +21,7 @@ class Cost:
 
 
 def cost_so_far(emr: Emr, cluster: Cluster) -> Cost | None:
-    """The cost of a cluster's instances by the hours they lived; None on this machine, where nothing is paid.
+    """Returns the cost of a cluster's instances by the hours they lived; None on this machine, where nothing is paid.
 
     Raises ServiceError when EMR refuses to list them.
     """

@@ -35,17 +35,17 @@ class RunReport(RunFacts):
     """A run in the forms in which it is shown; they mask its `secrets`."""
 
     def as_html(self) -> str:
-        """The report as one HTML page that needs no other file and no network."""
+        """Returns the report as one HTML page that needs no other file and no network."""
         from flowspec.report.page.html import render_page
 
         return render_page("run.html", run_view(self), secrets=self.secrets)
 
     def as_markdown(self) -> str:
-        """The report in short, as Markdown for a pull request or a ticket."""
+        """Returns the report in short, as Markdown for a pull request or a ticket."""
         return run_markdown(self)
 
     def as_document(self) -> dict[str, Any]:
-        """The report for programs: plain data, but for times, which are datetime."""
+        """Returns the report for programs: plain data, but for times, which are datetime."""
         names = [one.name for one in fields(self) if one.name not in {"secrets", "baseline"}]
         members = {name: getattr(self, name) for name in names}
         found = self.baseline

@@ -64,7 +64,7 @@ def respond_with_page(service: Service, path: str) -> Response | None:
 
 @lru_cache(8)
 def _connect(service: Service) -> Emr:
-    """A connection takes 0.15 s to make, and a live page is read every two seconds."""
+    """Connects to a service, once: it takes 0.15 s, and a live page is read every two seconds."""
     return connect_to(service, Endpoint("local", service.region, home=service.home))
 
 
@@ -99,7 +99,7 @@ def _name(emr: Emr, cluster: Cluster) -> str:
 
 @lru_cache(8)
 def _names(_: Emr) -> Answers[str]:
-    """A name never changes, and the list of 200 clusters is read every two seconds: each is described once."""
+    """Keeps the names of clusters, which never change: the list of 200 is read every two seconds."""
     return Answers()
 
 

@@ -28,7 +28,7 @@ class Span:
     note: str = ""
 
     def seconds(self, now: datetime) -> float | None:
-        """The time it took, or has taken up to `now`; None when it has not begun."""
+        """Returns the time it took, or has taken up to `now`; None when it has not begun."""
         return None if self.started is None else max(0.0, ((self.ended or now) - self.started).total_seconds())
 
 

@@ -181,7 +181,7 @@ class _Timeline:
         self._earlier = report.baseline.steps(report.cluster) if report.baseline else {}
 
     def view(self) -> View:
-        """The rows that are shown at once, and the groups of those that are folded."""
+        """Returns the rows that are shown at once, and the groups of those that are folded."""
         steps = [span for span in self._report.spans if span.step]
         if len(steps) <= _UNFOLDED:
             return {"rows": self._rows(self._report.spans), "groups": [], "left_out": ""}

@@ -8,7 +8,7 @@ from flowspec.request.shapes.shape import CompileContext, DecompileContext, Rout
 
 
 def compile(value: list[Any], route: Route, context: CompileContext) -> list[dict[str, Any]]:
-    """An object for each; a name becomes one that has nothing else."""
+    """Returns an object for each; a name becomes one that has nothing else."""
     return [_compiled(one, route.item(index), context) for index, one in enumerate(value)]
 
 
@@ -21,5 +21,5 @@ def _compiled(one: Any, route: Route, context: CompileContext) -> dict[str, Any]
 
 
 def decompile(value: list[dict[str, Any]], context: DecompileContext) -> list[Any]:
-    """The name of each, or a mapping where there is more."""
+    """Returns the name of each, or a mapping where there is more."""
     return [one["Name"] if one.keys() == {"Name"} else context.by_definition(one, "application") for one in value]

@@ -9,7 +9,7 @@ from flowspec.request.shapes.shape import CompileContext, DecompileContext, Rout
 
 
 def compile(value: list[Any], route: Route, context: CompileContext) -> list[dict[str, Any]]:
-    """The actions by rule; a local script is named by its asset's URI, unless `stage` is false."""
+    """Returns the actions by rule; a local script is named by its asset's URI, unless `stage` is false."""
     actions = []
     for index, one in enumerate(value):
         action = context.by_definition(one, "bootstrap_action", route.item(index))
@@ -21,6 +21,6 @@ def compile(value: list[Any], route: Route, context: CompileContext) -> list[dic
 
 
 def decompile(value: list[dict[str, Any]], context: DecompileContext) -> list[Any]:
-    """The actions by rule; with `stage: false` where the path would be taken for a local file."""
+    """Returns the actions by rule; with `stage: false` where the path would be taken for a local file."""
     actions = [context.by_definition(one, "bootstrap_action") for one in value]
     return [{**one, "stage": False} if is_relative(one["path"]) else one for one in actions]

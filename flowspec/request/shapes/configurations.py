@@ -14,7 +14,7 @@ from flowspec.request.shapes.shape import CompileContext, DecompileContext, Rout
 
 
 def compile(value: Any, route: Route, context: CompileContext) -> list[dict[str, Any]]:
-    """The API's list; a list in the spec is carried over by rule."""
+    """Returns the API's list; a list in the spec is carried over by rule."""
     if isinstance(value, list):
         out: list[dict[str, Any]] = context.by_definition(value, "configuration_list", route)
         return out
@@ -40,7 +40,7 @@ def _classification(name: str, content: Mapping[str, Any], route: Route, context
 
 
 def decompile(value: list[dict[str, Any]], context: DecompileContext) -> Any:
-    """The mapping where it can express the list, else the list."""
+    """Returns the mapping where it can express the list, else the list."""
     return (_mapping(value) if value else None) or context.by_definition(value, "configuration_list")
 
 

@@ -8,13 +8,13 @@ from flowspec.request.shapes.shape import CompileContext, DecompileContext, Rout
 
 
 def compile(value: list[Any], route: Route, context: CompileContext) -> list[dict[str, Any]]:
-    """The groups by rule; a master group without a number has one instance."""
+    """Returns the groups by rule; a master group without a number has one instance."""
     groups = [context.by_definition(one, "instance_group", route.item(index)) for index, one in enumerate(value)]
     return [{"InstanceCount": 1, **group} if group["InstanceRole"] == "MASTER" else group for group in groups]
 
 
 def decompile(value: list[dict[str, Any]], context: DecompileContext) -> list[Any]:
-    """The groups by rule, without the one instance of a master group."""
+    """Returns the groups by rule, without the one instance of a master group."""
     groups = [context.by_definition(one, "instance_group") for one in value]
     for group in groups:
         if group["role"] == "MASTER" and group["count"] == 1:

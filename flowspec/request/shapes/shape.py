@@ -19,11 +19,11 @@ class Route(NamedTuple):
     request: Path
 
     def to(self, key: str | int, *members: str | int) -> Route:
-        """The route of what is under a key (or index), and becomes the member at these steps."""
+        """Returns the route of what is under a key (or index), and becomes the member at these steps."""
         return Route((*self.spec, key), (*self.request, *members))
 
     def item(self, index: int) -> Route:
-        """The route of a list's item that stays at its index."""
+        """Returns the route of a list's item that stays at its index."""
         return self.to(index, index)
 
 
@@ -56,14 +56,14 @@ class DecompileContext(Protocol):
     """The reverse: members of a request -> keys of a spec."""
 
     def by_definition(self, value: Any, name: str) -> Any:
-        """The value as the schema's definition of this name has it. Raises `Inexpressible`."""
+        """Returns the value as the schema's definition of this name has it. Raises `Inexpressible`."""
 
 
 class Shape(Protocol):
     """A friendlier shape: a module of this package, entered in `registry.SHAPES` under the schema's `x-shape`."""
 
     def compile(self, value: Any, route: Route, context: CompileContext, /) -> Any:
-        """The member of the request. What it is made of, and is not by rule, is recorded by `came_from`."""
+        """Returns the member of the request. What it is made of, and is not by rule, is recorded by `came_from`."""
 
     def decompile(self, value: Any, context: DecompileContext, /) -> Any:
-        """The value in the spec that compiles to a member. Raises `Inexpressible` where there is none."""
+        """Returns the value in the spec that compiles to a member. Raises `Inexpressible` where there is none."""

@@ -13,7 +13,7 @@ from flowspec.request.steps.registry import compile_step
 
 
 def compile(value: list[Any], route: Route, context: CompileContext) -> list[dict[str, Any]]:
-    """The steps, without the one that `enable_debugging` puts before them."""
+    """Returns the steps, without the one that `enable_debugging` puts before them."""
     first = 1 if context.jobflow.fields.get("enable_debugging") else 0
     return [_compiled(one, route.to(index, index + first), context) for index, one in enumerate(value)]
 
@@ -45,7 +45,7 @@ def _check_length(step: Mapping[str, Any], route: Route, context: CompileContext
 
 
 def decompile(value: list[dict[str, Any]], _context: DecompileContext) -> list[dict[str, Any]]:
-    """The steps as they are: their kinds depend on the release, which only the whole request tells.
+    """Returns the steps as they are: their kinds depend on the release, which only the whole request tells.
 
     They are found afterwards, by `importers.decompile.steps`.
     """

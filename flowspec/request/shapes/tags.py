@@ -10,12 +10,12 @@ from flowspec.request.shapes.shape import CompileContext, DecompileContext, Rout
 
 
 def compile(value: Mapping[str, str | None], route: Route, context: CompileContext) -> list[dict[str, str]]:
-    """The list, in the order of the mapping."""
+    """Returns the list, in the order of the mapping."""
     for index, key in enumerate(value):
         context.came_from(route.to(key, index))
     return pairs_of(value)
 
 
 def decompile(value: list[dict[str, Any]], _context: DecompileContext) -> dict[str, str | None]:
-    """The mapping. Raises `Inexpressible` for a tag without a key, or given twice."""
+    """Returns the mapping. Raises `Inexpressible` for a tag without a key, or given twice."""
     return mapping_of(value, "tags")

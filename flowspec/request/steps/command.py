@@ -16,11 +16,11 @@ def compile(step: SpecStep) -> dict[str, Any]:
 
 
 def recognize(step: HadoopJarStep, target: StepTarget) -> Fields | None:
-    """The step of whatever program is run."""
+    """Returns the step of whatever program is run."""
     words = target.program().args_of(step)
     return {"args": words} if words else None
 
 
 def accesses(fields: Fields) -> Iterator[Access]:
-    """The URIs in the arguments."""
+    """Returns the URIs in the arguments."""
     return arguments(fields["args"])

@@ -26,11 +26,11 @@ class Interpreter(NamedTuple):
         return target.program(script, run, f"--{self.program}-versions", "latest", "--args")
 
     def compile(self, step: SpecStep) -> dict[str, Any]:
-        """The program with the step's options and `args`."""
+        """Returns the program with the step's options and `args`."""
         return self.invocation(step.target).step(step.words(self.options, "args", ("script",)))
 
     def recognize(self, step: HadoopJarStep, target: StepTarget) -> Fields | None:
-        """The step; what follows the last option that is known becomes `args`."""
+        """Returns the step; what follows the last option that is known becomes `args`."""
         words = self.invocation(target).args_of(step)
         if words is None:
             return None
@@ -38,7 +38,7 @@ class Interpreter(NamedTuple):
         return {**found, **without_empty(args=rest)}
 
     def accesses(self, fields: Fields) -> Iterator[Access]:
-        """The script and the URIs in what is defined for it and in its arguments."""
+        """Yields the script and the URIs in what is defined for it and in its arguments."""
         yield from file_fields(fields, "script")
         for values in fields.values():
             if isinstance(values, dict):

@@ -12,7 +12,7 @@ from flowspec.request.steps.target import COMMAND_RUNNER, HadoopJarStep, StepTar
 
 
 def compile(step: SpecStep) -> dict[str, Any]:
-    """The members of HadoopJarStep that the step has."""
+    """Returns the members of HadoopJarStep that the step has."""
     # command-runner.jar has no path, and yet is not a file beside the spec.
     is_runner = step.fields["jar"] == COMMAND_RUNNER
     out: dict[str, Any] = {"Jar": COMMAND_RUNNER if is_runner else step.file("jar")}
@@ -26,7 +26,7 @@ def compile(step: SpecStep) -> dict[str, Any]:
 
 
 def recognize(step: HadoopJarStep, _target: StepTarget) -> Fields | None:
-    """The step with all members. Raises `Inexpressible` for properties that no mapping can hold."""
+    """Returns the step with all members. Raises `Inexpressible` for properties that no mapping can hold."""
     out = {"jar": step["Jar"]}
     if "MainClass" in step:
         out["main_class"] = step["MainClass"]
@@ -38,6 +38,6 @@ def recognize(step: HadoopJarStep, _target: StepTarget) -> Fields | None:
 
 
 def accesses(fields: Fields) -> Iterator[Access]:
-    """The jar and the URIs in its arguments."""
+    """Yields the jar and the URIs in its arguments."""
     yield from file_fields(fields, "jar")
     yield from arguments(fields.get("args", ()))

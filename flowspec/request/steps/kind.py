@@ -43,7 +43,7 @@ class SpecStep(NamedTuple):
         return asset.linked(f"{mark}{name}", at) if asset else text
 
     def words(self, table: Table, raw: str, files: Collection[str] = ()) -> list[str]:
-        """The step's options as arguments, in the order of its keys.
+        """Returns the step's options as arguments, in the order of its keys.
 
         `raw` is the key of arguments that are taken as they are; `files` are the keys that name files.
         """
@@ -60,10 +60,10 @@ class StepKind(Protocol):
     """A kind of step: a module of this package, entered in `registry.KINDS` under the spec's word for it."""
 
     def compile(self, step: SpecStep, /) -> dict[str, Any]:
-        """The HadoopJarStep of a step of this kind."""
+        """Returns the HadoopJarStep of a step of this kind."""
 
     def recognize(self, step: HadoopJarStep, target: StepTarget, /) -> Fields | None:
-        """The keys of a step of this kind that compiles to `step`; None when there is none.
+        """Returns the keys of a step of this kind that compiles to `step`; None when there is none.
 
         It may guess: whoever imports a request compiles the answer, and drops it unless that gives `step` again.
         """
@@ -73,5 +73,5 @@ class StepKind(Protocol):
 
 
 def without_empty(**fields: Any) -> Fields:
-    """The fields whose value is not empty."""
+    """Returns the fields whose value is not empty."""
     return {key: value for key, value in fields.items() if value}

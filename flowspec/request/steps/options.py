@@ -30,12 +30,12 @@ Table: TypeAlias = "Mapping[str, Option]"
 
 
 def words(option: Option, value: Any) -> list[str]:
-    """An option with its value as arguments; none for a switch that is off, or an empty list."""
+    """Returns an option with its value as arguments; none for a switch that is off, or an empty list."""
     return [word for text in _texts(option, value) for word in _flagged(option, text)]
 
 
 def _texts(option: Option, value: Any) -> list[str | None]:
-    """The text after the flag, for each time that the flag is written; None where it takes no value."""
+    """Returns the text after the flag, for each time that the flag is written; None where it takes no value."""
     if option.form == "switch":
         return [None] if value else []
     if option.form == "commas":

@@ -39,7 +39,7 @@ def recognized(step: HadoopJarStep, target: StepTarget) -> Iterator[tuple[str, F
 
 
 def compile_step(fields: Mapping[str, Any], at: Path, target: StepTarget, files: Files) -> dict[str, Any]:
-    """The HadoopJarStep of a step; `at` is its path in the spec. Findings about its files go to `files`."""
+    """Returns the HadoopJarStep of a step; `at` is its path in the spec. Findings about its files go to `files`."""
     step = SpecStep(fields, at, target, files)
     if kind := KINDS.get(fields["type"]):
         return kind.compile(step)

@@ -46,7 +46,7 @@ def compile(step: SpecStep) -> dict[str, Any]:
 
 
 def recognize(step: HadoopJarStep, target: StepTarget) -> Fields | None:
-    """The step of an s3-dist-cp; what follows the last option that is known becomes `args`."""
+    """Returns the step of an s3-dist-cp; what follows the last option that is known becomes `args`."""
     words = invocation(target).args_of(step)
     if words is None:
         return None
@@ -55,7 +55,7 @@ def recognize(step: HadoopJarStep, target: StepTarget) -> Fields | None:
 
 
 def accesses(fields: Fields) -> Iterator[Access]:
-    """The source, the destination, the manifests and the file of prefixes."""
+    """Yields the source, the destination, the manifests and the file of prefixes."""
     if "src" in fields:
         yield Access(Use.INPUT, fields["src"])
     yield from (Access(Use.TARGET, fields[key]) for key in ("dest", "output_manifest") if key in fields)

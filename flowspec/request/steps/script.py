@@ -16,7 +16,7 @@ def compile(step: SpecStep) -> dict[str, Any]:
 
 
 def recognize(step: HadoopJarStep, target: StepTarget) -> Fields | None:
-    """The step of a script-runner.jar."""
+    """Returns the step of a script-runner.jar."""
     words = Invocation(target.script_runner).args_of(step)
     if not words:
         return None
@@ -26,6 +26,6 @@ def recognize(step: HadoopJarStep, target: StepTarget) -> Fields | None:
 
 
 def accesses(fields: Fields) -> Iterator[Access]:
-    """The script and the URIs in its arguments."""
+    """Yields the script and the URIs in its arguments."""
     yield from file_fields(fields, "script")
     yield from arguments(fields.get("args", ()))

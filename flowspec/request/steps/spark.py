@@ -66,7 +66,7 @@ def compile(step: SpecStep) -> dict[str, Any]:
 
 
 def _with_packages(step: SpecStep) -> SpecStep:
-    """The step with its Python packages, if its application is a Python file or it asks for them itself."""
+    """Returns the step with its Python packages, if its application is a Python file or it asks for them itself."""
     is_python = "python" in step.fields or step.fields["application"].endswith(".py")
     if not is_python or not has_packages(step):
         return step
@@ -93,7 +93,7 @@ def _in_cluster_mode(step: SpecStep) -> SpecStep:
 
 
 def _in_client_mode(step: SpecStep) -> SpecStep:
-    """The driver runs on the master node, where YARN unpacks nothing: a zip of --py-files is imported as it is.
+    """Adds packages for a driver on the master node, where YARN unpacks nothing: a zip of --py-files is imported as is.
 
     Python imports no compiled code from a zip, so that only packages without it can be used.
     """
@@ -122,7 +122,7 @@ def _deploy_mode(step: SpecStep) -> str:
 
 
 def _defaults(configurations: Any) -> Mapping[str, Any]:
-    """The properties of spark-defaults in the cluster's configurations, a mapping or the list of the API."""
+    """Returns the properties of spark-defaults in the cluster's configurations, a mapping or the list of the API."""
     found: Mapping[str, Any] = {}
     if isinstance(configurations, Mapping):
         found = configurations.get("spark-defaults", {})
@@ -133,7 +133,7 @@ def _defaults(configurations: Any) -> Mapping[str, Any]:
 
 
 def recognize(step: HadoopJarStep, target: StepTarget) -> Fields | None:
-    """The step of a spark-submit; options that a mapping can't express become `spark_args`."""
+    """Returns the step of a spark-submit; options that a mapping can't express become `spark_args`."""
     words = invocation(target).args_of(step)
     if words is None:
         return None
@@ -149,6 +149,6 @@ def recognize(step: HadoopJarStep, target: StepTarget) -> Fields | None:
 
 
 def accesses(fields: Fields) -> Iterator[Access]:
-    """The application, the files that are shipped with it, and the URIs in its arguments."""
+    """Yields the application, the files that are shipped with it, and the URIs in its arguments."""
     yield from file_fields(fields, "application", *_FILES)
     yield from arguments(fields.get("args", ()))

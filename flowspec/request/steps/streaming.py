@@ -63,7 +63,7 @@ def compile(step: SpecStep) -> dict[str, Any]:
 
 
 def _with_packages(step: SpecStep) -> SpecStep:
-    """The step with an archive of its Python packages, which the tasks find by PYTHONPATH.
+    """Returns the step with an archive of its Python packages, which the tasks find by PYTHONPATH.
 
     The tasks run in the folder that the archive is linked in, and Python makes PYTHONPATH absolute when it starts.
     """
@@ -153,7 +153,7 @@ def _generic_words(step: SpecStep, shipped: _ShippedFiles) -> list[str]:
 
 
 def recognize(step: HadoopJarStep, target: StepTarget) -> Fields | None:
-    """The step of a Hadoop Streaming, by command-runner.jar or by any streaming jar."""
+    """Returns the step of a Hadoop Streaming, by command-runner.jar or by any streaming jar."""
     args, own = invocation(target).args_of(step), {}
     if args is None and step.keys() == {"Jar", "Args"} and _JAR.search(step["Jar"]):
         args, own = step["Args"], {"jar": step["Jar"]}
@@ -177,7 +177,7 @@ def _read_generic(args: list[str]) -> tuple[Fields, list[str]]:
 
 
 def accesses(fields: Fields) -> Iterator[Access]:
-    """The inputs, the output, and the files that are shipped to the tasks."""
+    """Yields the inputs, the output, and the files that are shipped to the tasks."""
     yield from file_fields(fields, "jar", *_LINKED, "libjars")
     given = fields.get("input", ())
     for several in [given] if isinstance(given, str) else given:
@@ -213,7 +213,7 @@ class _ShippedFiles:
             self._uris[key] = [self.uri(text, (*step.at, key, index)) for index, text in given[key]]
 
     def generic(self, key: str) -> list[str]:
-        """The URIs for -files, -archives or -libjars; those for -files include the files of the commands."""
+        """Returns the URIs for -files, -archives or -libjars; those for -files include the files of the commands."""
         return list(dict.fromkeys([*(self._commands if key == "files" else ()), *self._uris[key]]))
 
     def command(self, command: str | None, at: Path) -> str:
@@ -252,7 +252,7 @@ class _ShippedFiles:
         return name
 
     def _listed(self, text: str, at: Path) -> str:
-        """An entry of `files`: `path` or `path#name`."""
+        """Returns an entry of `files`: `path` or `path#name`."""
         path, mark, _ = text.partition("#")
         uri, name = self.uri(path, at), _link_name(text)
         if self._names.setdefault(name, uri) != uri:
@@ -262,7 +262,7 @@ class _ShippedFiles:
         return f"{uri}{text[len(path) :]}" if mark else _linked(uri, name)
 
     def uri(self, text: str, at: Path) -> str:
-        """The URI of a file to ship: its asset's when it is local; a `#name` is kept."""
+        """Returns the URI of a file to ship: its asset's when it is local; a `#name` is kept."""
         path, mark, name = text.partition("#")
         if not self._step.stages or not is_relative(path):
             return text
@@ -283,6 +283,6 @@ def _linked(uri: str, name: str) -> str:
 
 
 def _link_name(text: str) -> str:
-    """The name under which the tasks find an entry of a list of files."""
+    """Returns the name under which the tasks find an entry of a list of files."""
     path, _, name = text.partition("#")
     return name or PurePosixPath(path).name

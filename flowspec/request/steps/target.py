@@ -20,11 +20,11 @@ class Invocation(NamedTuple):
     head: tuple[str, ...] = ()
 
     def step(self, args: Iterable[str]) -> dict[str, Any]:
-        """The HadoopJarStep that runs the program with these arguments."""
+        """Returns the HadoopJarStep that runs the program with these arguments."""
         return {"Jar": self.jar, "Args": [*self.head, *args]}
 
     def args_of(self, step: HadoopJarStep) -> list[str] | None:
-        """The program's arguments in a HadoopJarStep; None when the step runs something else."""
+        """Returns the program's arguments in a HadoopJarStep; None when the step runs something else."""
         if step.keys() != {"Jar", "Args"} or step["Jar"] != self.jar:
             return None
         size = len(self.head)
@@ -43,7 +43,7 @@ class StepTarget(NamedTuple):
 
     @classmethod
     def of(cls, fields: Mapping[str, Any], region: str | None) -> StepTarget:
-        """The target of a spec with these members.
+        """Returns the target of a spec with these members.
 
         A hadoop_version alone means an AMI too, since releases don't take it. A spec with none of
         release_label, ami_version and hadoop_version compiles as for the newest release.
@@ -52,7 +52,7 @@ class StepTarget(NamedTuple):
         return cls(is_ami, region or DEFAULT_REGION)
 
     def library(self, path: str) -> str:
-        """The URI of a file in the region's bucket of EMR's programs."""
+        """Returns the URI of a file in the region's bucket of EMR's programs."""
         return f"s3://{self.region}.elasticmapreduce/libs/{path}"
 
     @property
@@ -66,7 +66,7 @@ class StepTarget(NamedTuple):
 
 
 def debugging_step(target: StepTarget) -> dict[str, Any]:
-    """The StepConfig that `enable_debugging` adds, as the AWS CLI writes it for --enable-debugging."""
+    """Returns the StepConfig that `enable_debugging` adds, as the AWS CLI writes it for --enable-debugging."""
     program = target.library("state-pusher/0.1/fetch") if target.pre_emr4 else "state-pusher-script"
     return {
         "Name": "Setup Hadoop Debugging",

@@ -127,7 +127,7 @@ def _forced(plan: Plan) -> str:
 
 
 def _tags(plan: Plan) -> dict[str, str]:
-    """The tags of the flow. What is not known of a cluster that someone else made is not claimed.
+    """Returns the tags of the flow. What is not known of a cluster that someone else made is not claimed.
 
     Whether it was made with the members that EMR never shows, nobody knows; and it has neither the digest of the
     request nor that of its steps while something of them differs.

@@ -77,13 +77,13 @@ def _places(spec: Path, repository: Path | None) -> Iterator[PurePosixPath]:
 
 
 def _within(path: Path, repository: Path | None) -> PurePosixPath:
-    """A path as the tag has it: that in the repository, else the absolute one."""
+    """Returns a path as the tag has it: that in the repository, else the absolute one."""
     inside = repository is not None and path.is_relative_to(repository)
     return PurePosixPath(path.relative_to(repository) if inside and repository else path)
 
 
 def _is_of(repository: Path | None, source: str) -> bool:
-    """True if a source is of this repository: it names a commit that is there, or there is no git at all."""
+    """Returns True if a source is of this repository: it names a commit that is there, or there is no git at all."""
     commit = _COMMIT.search(source)
     if repository is None or commit is None:
         return repository is None and commit is None

@@ -72,7 +72,7 @@ _EMPTY: Mapping[str, Any] = {"list": [], "structure": {}, "map": {}, "string": "
 
 
 def _with_required(value: Any, shape: Any) -> Any:
-    """The request with the empty members that RunJobFlow requires: reading back drops what is empty."""
+    """Returns the request with the empty members that RunJobFlow requires: reading back drops what is empty."""
     if isinstance(value, Mapping) and shape.type_name == "structure":
         lacking = [name for name in shape.required_members if name not in value]
         filled = {**value, **{name: _EMPTY[shape.members[name].type_name] for name in lacking}}
@@ -105,7 +105,7 @@ def _is_task(group: Json) -> bool:
 
 
 def _role(emr: Emr, cluster_id: str, step_ids: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    """The role that the steps run with, if all have one and the same; and a note where they differ."""
+    """Returns the role that the steps run with, if all have one and the same; and a note where they differ."""
     asked = step_ids[-_ROLES_ASKED:]
     steps = (emr.call("DescribeStep", ClusterId=cluster_id, StepId=step_id)["Step"] for step_id in asked)
     roles = dict.fromkeys(str(step.get("ExecutionRoleArn") or "") for step in steps)

@@ -41,7 +41,7 @@ def network_findings(emr: Emr, plan: Plan) -> list[Finding]:
 
 
 def _described(ask: Ask, operation: str, member: str, filter_: str, values: Iterable[str]) -> list[dict[str, Any]]:
-    """The things that there are of those named: with a filter, the missing ones are no error."""
+    """Returns the things that there are of those named: with a filter, the missing ones are no error."""
     return list(ask(operation, **_filtered(filter_, values)).get(member, ()))
 
 
@@ -54,7 +54,7 @@ def _named_subnets(instances: _Params) -> list[str]:
 
 
 def _subnets(ask: Ask, instances: _Params, others: Iterable[str]) -> tuple[list[dict[str, Any]], list[Finding]]:
-    """The subnets that a cluster may be put into at first, as EC2 describes them, and what was found of them.
+    """Returns the subnets that a cluster may be put into at first, as EC2 describes them, and what was found of them.
 
     `others` are those of the alternatives.
     """
@@ -113,7 +113,7 @@ def _key_findings(ask: Ask, instances: _Params) -> list[Finding]:
 
 
 def _named_groups(instances: _Params) -> dict[str, str]:
-    """The security groups, each with the member of Instances that names it."""
+    """Returns the security groups, each with the member of Instances that names it."""
     named: dict[str, str] = {}
     for member in _GROUPS:
         value = instances.get(member, ())
@@ -122,7 +122,7 @@ def _named_groups(instances: _Params) -> dict[str, str]:
 
 
 def _group_findings(ask: Ask, instances: _Params, subnets: Sequence[_Params]) -> list[Finding]:
-    """The security groups: each exists, in the network of the subnets."""
+    """Checks the security groups: each exists, in the network of the subnets."""
     named = _named_groups(instances)
     if not named:
         return []
@@ -168,7 +168,7 @@ def _zones(instances: _Params, subnets: Sequence[_Params]) -> list[str]:
 
 
 def _type_findings(ask: Ask, instances: _Params, subnets: Sequence[_Params], region: str) -> list[Finding]:
-    """The instance types: one of each group or fleet is on offer in a zone that the cluster may be put into."""
+    """Checks the instance types: one of each group or fleet is on offer in a zone that the cluster may be put into."""
     by_role, zones = _types(instances), _zones(instances, subnets)
     names = sorted({name for pairs in by_role.values() for _, types in pairs for name in types})
     if not names:
@@ -185,7 +185,7 @@ def _type_findings(ask: Ask, instances: _Params, subnets: Sequence[_Params], reg
 
 
 def _offers(ask: Ask, kind: str, filters: list[dict[str, Any]]) -> set[tuple[str, str]]:
-    """The pairs of an instance type and a place where it is on offer."""
+    """Returns the pairs of an instance type and a place where it is on offer."""
     params: dict[str, Any] = {"LocationType": kind, "Filters": filters}
     found: set[tuple[str, str]] = set()
     while True:

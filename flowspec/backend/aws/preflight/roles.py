@@ -67,7 +67,7 @@ def _findings(ask: Ahead, params: Mapping[str, Any], caller: str) -> list[Findin
 
 
 def _caller(emr: Emr) -> str:
-    """The ARN of who asks, "" when that is not told."""
+    """Returns the ARN of who asks, "" when that is not told."""
     try:
         return str(emr.ask("sts")("GetCallerIdentity")["Arn"])
     except FlowspecError:
@@ -75,12 +75,12 @@ def _caller(emr: Emr) -> str:
 
 
 def _name(role: str) -> str:
-    """The name of a role or instance profile that is given by name or ARN."""
+    """Returns the name of a role or instance profile that is given by name or ARN."""
     return role.rpartition("/")[2]
 
 
 def _is_elsewhere(role: str, caller: str) -> bool:
-    """True if an ARN is of another account, or it is not known of which the caller is."""
+    """Returns True if an ARN is of another account, or it is not known of which the caller is."""
     return role.startswith("arn:") and role.split(":")[4] != (caller.split(":") + [""] * 5)[4]
 
 
@@ -114,7 +114,7 @@ def _trust_finding(role: Mapping[str, Any], subject: str, path: Path, value: str
 
 
 def _trusts(document: Any, service: str) -> bool:
-    """True if a trust policy names a service (or everyone), or can't be read."""
+    """Returns True if a trust policy names a service (or everyone), or can't be read."""
     if not isinstance(document, Mapping):
         return True
     statements = document.get("Statement", ())
@@ -207,7 +207,7 @@ def _decision(result: Mapping[str, Any], action: str, caller: str) -> Finding:
 
 
 def _principal(caller: str) -> str:
-    """The ARN whose policies count: of an assumed role the role's; "" for the root user, whom none limit."""
+    """Returns the ARN whose policies count: of an assumed role the role's; "" for the root user, whom none limit."""
     found = _ASSUMED.match(caller)
     if found:
         return f"arn:{found['partition']}:iam::{found['account']}:role/{found['name']}"

@@ -41,7 +41,7 @@ class S3Store:
         self._absent = absent
 
     def has(self, uri: str) -> bool:
-        """True for S3 URIs, but for those in buckets that are reported themselves, and EMR's own."""
+        """Returns True for S3 URIs, but for those in buckets that are reported themselves, and EMR's own."""
         return is_s3(uri) and not _OF_EMR.fullmatch(split_s3(uri)[0]) and split_s3(uri)[0] not in self._absent
 
     def object_exists(self, uri: str) -> bool:
@@ -99,7 +99,7 @@ class _Pattern:
         self._components = [component_pattern(one) or _literal(one) for one in key.split("/")]
 
     def matches(self, name: str) -> bool:
-        """True if a key, or a folder above it, is what the pattern means."""
+        """Returns True if a key, or a folder above it, is what the pattern means."""
         # Hadoop's S3 file systems keep an empty folder as an object of the name `folder_$folder$`.
         parts = name.removesuffix("_$folder$").rstrip("/").split("/")
         if len(parts) < len(self._components):

@@ -149,7 +149,7 @@ class Supervisor:
     def _due(
         self, cluster: Cluster, policies: Mapping[str, StepPolicy], codes: ExitCodes
     ) -> list[tuple[Step, StepPolicy]]:
-        """The steps that something has to be done about now."""
+        """Returns the steps that something has to be done about now."""
         found = []
         for step in cluster.steps:
             policy = policies.get(token_of(step))
@@ -168,14 +168,14 @@ class Supervisor:
         return step.ended is not None and (self.now() - step.ended).total_seconds() >= policy.delay
 
     def _is_last_of_few(self, step: Step, policy: StepPolicy, cluster: Cluster) -> bool:
-        """True if the cluster takes another attempt of a step, and its policy allows one."""
+        """Returns True if the cluster takes another attempt of a step, and its policy allows one."""
         if policy.attempts < 2 or cluster.state not in READY:
             return False
         equal = [one for one in cluster.steps if token_of(one) == token_of(step)]
         return equal[-1].id == step.id and attempts_of(step, cluster) < policy.attempts
 
     def _may_be_repeated(self, step: Step, policy: StepPolicy, cluster: Cluster, codes: ExitCodes) -> bool | None:
-        """True if a failed step is to be run again, None while its logs don't tell why it failed."""
+        """Returns True if a failed step is to be run again, None while its logs don't tell why it failed."""
         if not self._is_last_of_few(step, policy, cluster):
             return False
         if has_timed_out(step, cluster):
@@ -205,7 +205,7 @@ class Supervisor:
         return None if incomplete and self._may_come(step, codes) else False
 
     def waits_for(self, cluster: Cluster, codes: ExitCodes) -> bool:
-        """True if the run is not over though nothing runs: a step may be repeated, or a log is to come."""
+        """Returns True if the run is not over though nothing runs: a step may be repeated, or a log is to come."""
         policies = self._policies(cluster)
         steps = ((step, policies.get(token_of(step), StepPolicy())) for step in cluster.steps)
         repeated = any(self._may_be_repeated(step, policy, cluster, codes) is not False for step, policy in steps)
@@ -249,7 +249,7 @@ class Supervisor:
 
 
 def _cancelled_after(step: Step, cluster: Cluster) -> list[Step]:
-    """The steps after a failed one that EMR cancelled because of it before they began, each once."""
+    """Returns the steps after a failed one that EMR cancelled because of it before they began, each once."""
     if step.action_on_failure == "CONTINUE":
         return []
     later = cluster.steps[cluster.steps.index(step) + 1 :]

@@ -122,7 +122,7 @@ def upload(assets: Sequence[Asset], emr: Emr, notify: Callable[[str], None]) -> 
 
 
 def _tagged(plan: Plan, submission: str) -> dict[str, Any]:
-    """The parameters of RunJobFlow with the tags that identify the flow and this submission."""
+    """Returns the parameters of RunJobFlow with the tags that identify the flow and this submission."""
     params = plan.calls[-1].params
     # `api_params` may bring tags with our prefix (an imported request does): only our own may stay.
     tags = [tag for tag in params.get("Tags", ()) if not tag["Key"].startswith(TAG_PREFIX)]

@@ -128,11 +128,11 @@ class _Adding(NamedTuple):
         return emr.pages(self.operation, self.member, ClusterId=cluster_id)
 
     def known(self, emr: Emr, cluster_id: str) -> frozenset[str]:
-        """The ids of what is there; of steps, those of the latest page (a cluster may have thousands)."""
+        """Returns the ids of what is there; of steps, those of the latest page (a cluster may have thousands)."""
         return frozenset(one["Id"] for one in islice(self.listed(emr, cluster_id), _PAGE))
 
     def added(self, emr: Emr, cluster_id: str, known: Collection[str]) -> dict[str, str]:
-        """The ids and identities of what was not there before, oldest first."""
+        """Returns the ids and identities of what was not there before, oldest first."""
         listed = self.listed(emr, cluster_id)
         if self.operation == "ListSteps":
             new = list(takewhile(lambda one: one["Id"] not in known, listed))[::-1]
@@ -210,7 +210,7 @@ def _ids(answer: Mapping[str, Any]) -> list[str]:
 
 
 def _find(asked: list[str], there: dict[str, str]) -> list[str] | None:
-    """The ids of what a call has added, None when it has added nothing: EMR adds all of a call or nothing.
+    """Returns the ids of what a call has added, None when it has added nothing: EMR adds all of a call or nothing.
 
     `asked` are the identities of what it asks for, `there` the ids and identities of what was not there before.
     """

@@ -153,7 +153,7 @@ def _held(emr: Emr, cluster_id: str, tag: str = LOCK_TAG) -> str:
 
 
 def _is_same(held: str, mine: str) -> bool:
-    """True if a lock is ours, renewed or not."""
+    """Returns True if a lock is ours, renewed or not."""
     return held.split()[-1:] == mine.split()[-1:]
 
 

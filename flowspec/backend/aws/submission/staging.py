@@ -143,7 +143,7 @@ def note_staged(files: StagedFiles, plan: Plan) -> Plan:
 
 
 def exists(s3: Any, uri: str) -> bool:
-    """True if an object is at a URI, by a HeadObject. Raises ServiceError when S3 refuses or can't be asked."""
+    """Returns True if an object is at a URI, by a HeadObject. Raises ServiceError when S3 refuses or can't be asked."""
     return _staged_at(s3, uri) is not None
 
 

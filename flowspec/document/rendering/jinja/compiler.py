@@ -55,7 +55,7 @@ class Compiled(NamedTuple):
     lines: tuple[tuple[int, int], ...]
 
     def offset(self, code_line: int) -> int:
-        """The offset in the template's text of the tag that a line of the generated code was made from."""
+        """Returns the offset in the template's text of the tag that a line of the generated code was made from."""
         at = bisect_right(self.lines, (code_line, 1 << 30)) - 1
         return tag_at(self.text, self.lines[at][1] if at >= 0 else 1)
 
@@ -82,7 +82,7 @@ def compile_template(text: str) -> Compiled:
 
 
 def tag_at(text: str, line: int) -> int:
-    """The offset of the first tag in a line of a template; of the last one before, when none begins there."""
+    """Returns the offset of the first tag in a line of a template; of the last one before, when none begins there."""
     start = 0
     for _ in range(line - 1):
         start = text.find("\n", start) + 1
@@ -304,7 +304,7 @@ class _Generator(CodeGenerator):
 
 
 def lone_expression(body: list[nodes.Node]) -> nodes.Expr | None:
-    """The expression that is the whole of a template, whose value keeps its type."""
+    """Returns the expression that is the whole of a template, whose value keeps its type."""
     if len(body) == 1 and isinstance(body[0], nodes.Output) and len(body[0].nodes) == 1:
         only = body[0].nodes[0]
         return None if isinstance(only, nodes.TemplateData) else only
@@ -312,7 +312,7 @@ def lone_expression(body: list[nodes.Node]) -> nodes.Expr | None:
 
 
 def _count(parts: Iterable[nodes.Node]) -> int:
-    """The nodes in statements, without the bodies of statements in them, which are counted when they run."""
+    """Returns the nodes in statements, without the bodies of statements in them, which are counted when they run."""
     return 1 + sum(1 for _ in _within(parts, lambda node: node.iter_child_nodes(exclude=_BODIES)))
 
 

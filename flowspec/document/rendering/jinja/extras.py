@@ -55,7 +55,7 @@ def regex_search(context: Context, value: Any, pattern: Any, group: int = 0) -> 
 
 
 def _work(context: Context) -> Any:
-    """The account of the patterns of one document."""
+    """Returns the account of the patterns of one document."""
     from flowspec.document.rendering.patterns import PatternWork
 
     budget = context.environment.sizes.budget  # type: ignore[attr-defined]
@@ -68,7 +68,7 @@ def _bad_pattern(error: Any) -> TemplateError:
 
 
 def to_yaml(value: Any) -> str:
-    """A value as YAML in block style, without the last line end."""
+    """Returns a value as YAML in block style, without the last line end."""
     from flowspec.document.text.dump import dump
 
     return dump(_dumpable(value)).removesuffix("\n")
@@ -83,7 +83,7 @@ def _dumpable(value: Any) -> Any:
 
 
 def b64encode(value: Any) -> str:
-    """A text's UTF-8 in Base64, as instance user data and some properties want it."""
+    """Returns a text's UTF-8 in Base64, as instance user data and some properties want it."""
     text = _text(value).encode()
     if len(text) > MAX_TEXT * 3 // 4:
         raise TemplateError("FS324", f"a template may make up to {MAX_TEXT} characters")
@@ -101,13 +101,13 @@ def dirname(value: Any) -> str:
 
 
 def days(value: Any, count: int) -> str:
-    """A date so many days later, in the form it has; earlier for a negative number."""
+    """Returns a date so many days later, in the form it has; earlier for a negative number."""
     moment, form = _moment(value)
     return (moment + timedelta(days=_whole(count))).strftime(form)
 
 
 def strftime(value: Any, form: Any) -> str:
-    """A date in another form, with the directives of Python's strftime that have a fixed width."""
+    """Returns a date in another form, with the directives of Python's strftime that have a fixed width."""
     for found in _DIRECTIVES.finditer(_text(form)):
         if found["bad"] is not None:
             raise TemplateError("FS323", f"strftime has no %{found['bad']} here", word="strftime")

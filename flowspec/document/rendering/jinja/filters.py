@@ -47,7 +47,7 @@ class Cost(NamedTuple):
 
 
 def unknown(kind: str, name: str) -> TemplateError:
-    """The error for a filter or test that there is not."""
+    """Returns the error for a filter or test that there is not."""
     if name in _RANDOM:
         message = f"the {kind} '{name}' is not allowed: plan and apply must render the same"
         return TemplateError("FS322", message, word=name)
@@ -274,7 +274,7 @@ def _first(apply: Callable[..., Any], context: Context) -> tuple[Any, ...]:
 def _misused(
     what: str, apply: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception
 ) -> TemplateError:
-    """The error of a filter or test, without the names of the Python functions that are in it."""
+    """Returns the error of a filter or test, without the names of the Python functions that are in it."""
     name = what.rpartition(" ")[2]
     if not args or not _fits(apply, args, kwargs):
         note = f"`flowspec explain templates` shows how '{name}' is used"

@@ -37,7 +37,7 @@ class Method(NamedTuple):
         return isinstance(self.owner, dict) and self.name in self.owner
 
     def called(self, sandbox: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """The measured result of the call."""
+        """Returns the measured result of the call."""
         sizes: Sizes = sandbox.sizes
         try:
             sizes.step(1 + sum(map(sizes.weigh, args)) // 200)
@@ -53,7 +53,7 @@ class Method(NamedTuple):
 
 
 def method_of(owner: Any, name: str) -> Method | None:
-    """The method of this name, if templates may call it."""
+    """Returns the method of this name, if templates may call it."""
     for kind, methods in _METHODS:
         if isinstance(owner, kind):
             measure = methods.get(name)
@@ -178,7 +178,7 @@ class _Flag(int):
 
 
 def format_percent(sizes: Sizes, text: str, given: Any) -> Any:
-    """The values for Python's % formatting, once it is certain what it makes.
+    """Returns the values for Python's % formatting, once it is certain what it makes.
 
     Raises `TemplateError`: FS323 for widths of more than three digits, for `*`, and for null, lists and
     mappings where a text or number is wanted; FS324 for too much text.

@@ -22,7 +22,7 @@ _ERROR = 300
 
 
 def run(compiled: Compiled, names: Mapping[str, Any], sandbox: Sandbox) -> Any:
-    """The value of a template. Raises `TemplateError`, whatever it is that fails."""
+    """Returns the value of a template. Raises `TemplateError`, whatever it is that fails."""
     try:
         return sandbox.finished(compiled.function(Names(sandbox, names), sandbox))
     except Exception as error:  # noqa: BLE001 - a template can make Python raise nearly anything
@@ -43,7 +43,7 @@ def _compared(error: Exception, names: Mapping[str, Any]) -> int:
 
 
 def _line(traceback: TracebackType | None) -> int:
-    """The line of the generated code that an error came from: the innermost one."""
+    """Returns the line of the generated code that an error came from: the innermost one."""
     line = 0
     while traceback is not None:
         if traceback.tb_frame.f_code.co_filename == FILE:
@@ -69,7 +69,7 @@ def _told(error: Exception, names: Mapping[str, Any]) -> TemplateError:
 
 
 def _reason(error: Exception) -> str:
-    """The reason that Python gives for an error, without what is Python's own in its message."""
+    """Returns the reason that Python gives for an error, without what is Python's own in its message."""
     if isinstance(error, ZeroDivisionError):
         return "it divides by zero"
     if isinstance(error, ArithmeticError):

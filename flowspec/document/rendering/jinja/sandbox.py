@@ -72,7 +72,7 @@ class Names(Context):
         self.names = names
 
     def resolve_or_missing(self, key: str) -> Any:
-        """The value of a name, or jinja2's mark for none."""
+        """Returns the value of a name, or jinja2's mark for none."""
         if key in self.vars:
             return self.vars[key]
         return self.names[key] if key in self.names else FUNCTIONS.get(key, super().resolve_or_missing(key))
@@ -92,7 +92,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     @classmethod
     def for_budget(cls, budget: Budget) -> Sandbox:
-        """The environment for templates on account of a budget."""
+        """Returns the environment for templates on account of a budget."""
         made = cls.__new__(cls)
         made.__dict__.update(ENVIRONMENT.__dict__)
         made.sizes, made.step = Sizes(budget), budget.step
@@ -213,7 +213,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             raise _unfit(_SIGNS.get(sign, sign), left, right) from None
 
     def key(self, value: Any) -> Any:
-        """A key of a mapping that is written in a template."""
+        """Returns a key of a mapping that is written in a template."""
         if isinstance(value, list | dict):
             raise TemplateError("FS323", f"{kind_of(value)} can't be a key")
         self.step(1 + self.sizes.weigh(value) // 500)
@@ -258,13 +258,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
             self._open_calls -= 1
 
     def bound(self, owner: Any, name: str) -> Any:
-        """A method, fetched through jinja2's sandbox."""
+        """Returns a method, fetched through jinja2's sandbox."""
         return super().getattr(owner, name)
 
     # --- text ---
 
     def written(self, value: Any) -> str:
-        """A value as it stands in text."""
+        """Returns a value as it stands in text."""
         if isinstance(value, str):
             return value
         if isinstance(value, Undefined):
@@ -276,14 +276,14 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return self.concat([self.written(value) for value in values])
 
     def concat(self, parts: Iterable[str]) -> str:
-        """One text of many parts: what loops, macros and blocks of text make."""
+        """Returns one text of many parts: what loops, macros and blocks of text make."""
         parts = list(parts)
         self.step(len(parts) // 20)
         self.sizes.text(sum(map(len, parts)))
         return "".join(parts)
 
     def finished(self, value: Any) -> Any:
-        """A value as plain data: what a scalar that is one expression gets."""
+        """Returns a value as plain data: what a scalar that is one expression gets."""
         if isinstance(value, Undefined) and not isinstance(value, StrictUndefined):
             # An `if` without `else` inside of an expression.
             return ""

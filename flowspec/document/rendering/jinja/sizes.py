@@ -78,7 +78,7 @@ class Sizes:
         return self.measure(value)[0]
 
     def measure(self, value: Any) -> tuple[int, int]:
-        """The size of a value, and how deep lists and mappings lie in each other in it."""
+        """Returns the size of a value, and how deep lists and mappings lie in each other in it."""
         if isinstance(value, str):
             return len(value) + 1, 0
         if value is None or isinstance(value, bool | float | Undefined):
