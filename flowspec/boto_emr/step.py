@@ -163,7 +163,10 @@ class _InterpretedStep(ScriptRunnerStep):
         return [*self.BaseArgs, f"--install-{self.program}", f"--{self.program}-versions", versions]
 
     def on_release(self, target: StepTarget) -> dict[str, Any]:
-        """The HadoopJarStep for a release. Raises ValueError for an installation, of which there is none there."""
+        """Returns the HadoopJarStep for a release.
+
+        Raises ValueError for an installation, of which there is none there.
+        """
         words = self.args()
         if "--args" in words:
             _, script, *args = words[words.index("--args") + 1 :]

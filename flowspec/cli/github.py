@@ -102,7 +102,10 @@ def _refusal(method: str, url: str, error: HTTPError) -> FlowspecError:
 
 
 def _next_page(link: str, url: str) -> str | None:
-    """The address of the next page in a `Link` header. One on another host would be given the token, and is refused."""
+    """Returns the address of the next page in a `Link` header.
+
+    One on another host would be given the token, and is refused.
+    """
     found = re.search(r'<([^>]+)>;\s*rel="next"', link)
     if not found:
         return None
@@ -127,7 +130,10 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> GitHub:
 
 
 def pull_request(environ: Mapping[str, str] = os.environ) -> int:
-    """The number of the pull request that started the workflow, from its event. Raises FlowspecError without one."""
+    """Returns the number of the pull request that started the workflow, from its event.
+
+    Raises FlowspecError without one.
+    """
     path = environ.get("GITHUB_EVENT_PATH")
     if not path:
         raise FlowspecError("GITHUB_EVENT_PATH is not set: a comment needs the event of a pull request")

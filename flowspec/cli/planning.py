@@ -194,7 +194,10 @@ def saved_plan(text: str, given: Mapping[str, Any]) -> Planned:
 
 
 def _options(saved: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]:
-    """The spec and the options to make a saved plan again. Raises KeyError, TypeError or ValueError for others."""
+    """Returns the spec and the options to make a saved plan again.
+
+    Raises KeyError, TypeError or ValueError for others.
+    """
     kept = dict(saved)
     options = {
         **given,

@@ -75,7 +75,10 @@ def specs_below(folder: Path) -> Iterator[Path]:
 
 
 def is_spec(path: Path) -> bool:
-    """True if a YAML file says that it is a spec. One that can't be read is, so that a command says why it can't."""
+    """Returns True if a YAML file says that it is a spec.
+
+    One that can't be read is, so that a command says why it can't.
+    """
     try:
         # Opening a pipe would wait for its writer.
         if not S_ISREG(path.stat().st_mode):

@@ -97,7 +97,10 @@ def find_java() -> str | None:
 
 
 def require_spark(what: str, of: str = "Spark") -> Spark:
-    """The Spark that `what` needs, for itself or `of` its own. Raises FlowspecError where Spark or Java is missing."""
+    """Returns the Spark that `what` needs, for itself or `of` its own.
+
+    Raises FlowspecError where Spark or Java is missing.
+    """
     spark = find_spark()
     if spark is None:
         raise FlowspecError(f"{what} needs {of}, and none is installed", remedy="pip install pyspark")

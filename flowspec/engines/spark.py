@@ -283,7 +283,7 @@ def _bytes(text: str) -> int:
 
 
 def _most() -> int:
-    """Returns bytes that a program may have here: three quarters of the machine's memory."""
+    """Returns the bytes that a program may have here: three quarters of the machine's memory."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 3 // 4
 
 

@@ -35,7 +35,10 @@ class VolumePrice(NamedTuple):
 
 
 def priced_regions() -> tuple[str, ...]:
-    """The regions that a table has prices of. Raises FlowspecError if the user's is damaged, as all functions here."""
+    """Returns the regions that a table has prices of.
+
+    Raises FlowspecError if the user's is damaged, as all functions here.
+    """
     return tuple(dict.fromkeys([*packaged_table(), *own_table()]))
 
 

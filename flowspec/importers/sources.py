@@ -106,7 +106,10 @@ def _brought() -> Mapping[str, ImporterPlugin]:
 
 
 def _recognized_by_plugin(source: Source, brought: Mapping[str, ImporterPlugin]) -> str:
-    """The plugin that recognizes a source; "" where none does. Before ours: a plugin knows its format better."""
+    """Returns the plugin that recognizes a source; "" where none does.
+
+    Before ours: a plugin knows its format better.
+    """
     for name, importer in brought.items():
         with failing(IMPORTERS, name):
             if importer.recognizes(source.file, source.text):

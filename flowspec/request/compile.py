@@ -107,7 +107,10 @@ class _Compiler(NamedTuple):
     origins: dict[Path, Path]
 
     def members(self) -> dict[str, Any]:
-        """All parameters but for `api_params`. `Instances` is always there: the API requires it, empty or not."""
+        """Returns all parameters but for `api_params`.
+
+        `Instances` is always there: the API requires it, empty or not.
+        """
         fields = self.jobflow.fields
         params = {"Instances": {}, **self.by_schema(fields, schemas.strict(), Route((), ()))}
         if "log_uri" in fields:

@@ -72,7 +72,10 @@ class Permissions:
 
 
 def permissions_of(jobflow: JobFlow, request: Request, account: str = "") -> Permissions:
-    """The policies that a job flow needs. `account` is the 12 digits of the AWS account; any if it is left out."""
+    """Returns the policies that a job flow needs.
+
+    `account` is the 12 digits of the AWS account; any if it is left out.
+    """
     params = request.params
     place = _Place.of(jobflow.region, account)
     uses = [one for one in data_uses(params, jobflow.region) if is_s3(one.uri)]

@@ -179,7 +179,10 @@ def _print(
 
 
 def _folder(specs: Sequence[Path], *, staging: str | None, **options: Any) -> _Folder:
-    """The staging folder of specs, or the one that is given. Raises FlowspecError when they have several, or none."""
+    """Returns the staging folder of specs, or the one that is given.
+
+    Raises FlowspecError when they have several, or none.
+    """
     from flowspec.backend.aws.client import Endpoint, connect
 
     found: dict[tuple[Endpoint, str], dict[str, str]] = {}

@@ -37,7 +37,10 @@ def load_steps(path: Path) -> Document | Items:
 
 
 def with_steps(document: Document, path: Path, steps: Items) -> Document:
-    """The document with these steps instead of its own. Their relative paths are those of the folder of `path`."""
+    """Returns the document with these steps instead of its own.
+
+    Their relative paths are those of the folder of `path`.
+    """
     base = extended(document)
     key = Scalar("steps", "steps", steps.at)
     root = Mapping({**base.root.entries, "steps": (key, steps)}, base.root.at)

@@ -240,7 +240,10 @@ class _Resolver:
             yield "its default", node, node.at
 
     def _may_read_env(self, name: str, definition: Mapping | None, rules: MappingOf[str, Any]) -> bool:
-        """True if `env:` is given and may be read. Reports one that may hold credentials and would not be masked."""
+        """Returns True if `env:` is given and may be read.
+
+        Reports one that may hold credentials and would not be masked.
+        """
         node = definition.get("env") if definition else None
         if node is None or not isinstance(rules.get("env"), str):
             return False
@@ -462,7 +465,10 @@ def _matches(pattern: Pattern, value: str) -> bool:
 
 
 def _placeholder_of(wanted: str, rules: MappingOf[str, Any]) -> Any:
-    """A value of a type. Text is what a secret is shown as, so that the output is the same with and without it."""
+    """Returns a value of a type.
+
+    Text is what a secret is shown as, so that the output is the same with and without it.
+    """
     least = rules.get("minimum")
     number = least if isinstance(least, int | float) else 1
     return {"integer": number, "number": number, "boolean": False, "list": [], "mapping": {}}.get(wanted, MASK)

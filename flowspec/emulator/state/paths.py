@@ -146,7 +146,10 @@ def step_folder(folder: Path, cluster_id: str, step_id: str) -> Path:
 
 
 def scratch(folder: Path, step_id: str) -> Path:
-    """The folder of a step's temporary files. Its path is short because socket paths are limited to 108 bytes."""
+    """Returns the folder of a step's temporary files.
+
+    Its path is short because socket paths are limited to 108 bytes.
+    """
     return folder / "tmp" / step_id
 
 

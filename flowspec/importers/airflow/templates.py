@@ -29,7 +29,10 @@ _DATES = {
 
 
 def rendered(value: Any, names: Names, params: Mapping[str, Any]) -> Any:
-    """A value with a placeholder for each template in its texts. `params` are those of the DAG, with their defaults."""
+    """Returns a value with a placeholder for each template in its texts.
+
+    `params` are those of the DAG, with their defaults.
+    """
     if isinstance(value, dict):
         return {rendered(key, names, params): rendered(item, names, params) for key, item in value.items()}
     if isinstance(value, list):

@@ -247,7 +247,10 @@ class Functions:
         return base64.b64encode(text.encode()).decode()
 
     def by_values(self, value: Any) -> Any:
-        """A value in which variables have their defaults. Raises `ValueError` where one has none, or is secret."""
+        """Returns a value in which variables have their defaults.
+
+        Raises `ValueError` where one has none, or is secret.
+        """
         defaults = {
             name: one.default
             for name, one in self.names.variables.items()

@@ -442,7 +442,10 @@ class _Outputs(Symbol):
 
 
 def repetitions(body: Body, scope: Scope, what: str, *, assume: bool = True) -> list[Repetition]:
-    """The instances that `count` or `for_each` make. Where their number is not known: one if `assume`, else none."""
+    """Returns the instances that `count` or `for_each` make.
+
+    Where their number is not known: one if `assume`, else none.
+    """
     once = [Repetition("", {})]
     word = next((one for one in ("count", "for_each") if one in body.attributes), None)
     if word is None:

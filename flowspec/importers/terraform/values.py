@@ -95,7 +95,10 @@ def to_truth(value: Any) -> bool:
 
 
 def equal(one: Any, other: Any) -> bool:
-    """The operator ==. Raises `Unknown` for collections, since theirs depends on types that are not known here."""
+    """Returns the operator ==.
+
+    Raises `Unknown` for collections, since theirs depends on types that are not known here.
+    """
     if one is None or other is None:
         return one is other
     if isinstance(one, list | dict) or isinstance(other, list | dict):
