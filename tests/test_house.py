@@ -255,3 +255,15 @@ def test_no_package_is_called_like_a_public_function_in_it(folder):
 def test_every_module_says_what_it_is_for():
     mute = [path for path in MODULES if not ast.get_docstring(ast.parse(path.read_text()))]
     assert mute == []
+
+
+# A docstring says what the thing does or is; these begin a question or a figure of speech.
+_QUESTIONS = {"What", "Whether", "How", "Who", "Whoever", "Where", "Which", "When", "Has", "Tells", "Lets"}
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_docstrings_say_what_a_thing_does_or_is(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        text = ast.get_docstring(node) if isinstance(node, _DOCUMENTED) else None
+        assert not text or text.split()[0] not in _QUESTIONS, f"{path}: {text.splitlines()[0]}"

@@ -1,4 +1,4 @@
-"""Where the URIs of a step live on this machine.
+"""Finds the files of this machine that the URIs of a step name.
 
 `s3://bucket/key` (also s3n, s3a) stands for a file below one folder, `hdfs:///path` for one below
 another; `file:` and plain absolute paths are this machine's own. A relative path belongs to the home

@@ -55,7 +55,7 @@ _BUILD_A_WHEEL = "build a wheel (python -m build --wheel), put it into a folder 
 
 
 class Problem(NamedTuple):
-    """What can't be packed: `id` in the catalog, a message that begins with file:line, and a remedy."""
+    """A requirement that can't be packed: `id` in the catalog, a message that begins with file:line, and a remedy."""
 
     id: str
     message: str
@@ -120,7 +120,7 @@ class Requirements:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """What pip is given: it may have passwords in URLs."""
+        """The texts that pip is given; they may have passwords in URLs."""
         return (*(one.value for one in self.options), *(one.text for one in (*self.entries, *self.constraints)))
 
     @property

@@ -60,7 +60,7 @@ def sized_by_policy(wanted: Json, live: Live) -> bool:
 
 
 def match_groups(then: Sequence[Json], now: Sequence[Json]) -> dict[int, int]:
-    """Which wanted group is which live one (by index): master and core by their role, task groups by name and kind.
+    """Pairs wanted groups with live ones (by index): master and core by their role, task groups by name and kind.
 
     A task group of the same name but of another type, market or volumes is another group: EMR can't change one into
     the other. Groups that are wholly as wanted are matched first: of two that differ in no more than their policies or

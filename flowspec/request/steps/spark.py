@@ -110,7 +110,7 @@ def _in_client_mode(step: SpecStep) -> SpecStep:
 
 
 def _deploy_mode(step: SpecStep) -> str:
-    """Where the driver runs: by the step, else by spark-defaults of the cluster, else on the master node."""
+    """Returns where the driver runs: by the step, else by spark-defaults of the cluster, else on the master node."""
     fields, raw = step.fields, list(step.fields.get("spark_args", ()))
     for at, word in enumerate(raw):
         if word.startswith("--deploy-mode"):

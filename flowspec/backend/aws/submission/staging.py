@@ -148,7 +148,7 @@ def exists(s3: Any, uri: str) -> bool:
 
 
 def _staged_at(s3: Any, uri: str) -> datetime | None:
-    """When the object at a URI was written; None where there is none."""
+    """Returns when the object at a URI was written; None where there is none."""
     from botocore.exceptions import ClientError
 
     bucket, key = split_s3(uri)
@@ -212,7 +212,7 @@ def _send(s3: Any, asset: Asset, file: IO[bytes], in_parts: int) -> None:
 
 
 def _written(asset: Asset) -> tuple[int, int] | None:
-    """When a file was last written, and its size; None for what was packed into a file of our own."""
+    """Returns when a file was last written, and its size; None for what was packed into a file of our own."""
     if asset.members is not None:
         return None
     status = asset.path.stat()

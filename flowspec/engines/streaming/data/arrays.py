@@ -207,7 +207,7 @@ def sort_lines(text: bytes, reduces: int) -> SortedLines | None:
 
 
 class _Lines:
-    """Where the lines of a text begin and end, and their keys end: at the first TAB, or with the line."""
+    """The places where the lines of a text begin and end, and their keys end: at the first TAB, or with the line."""
 
     def __init__(self, text: bytes) -> None:
         self._text = text + bytes(_WORD)  # a whole word can be read from everywhere

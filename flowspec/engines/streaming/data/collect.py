@@ -74,7 +74,7 @@ class MapOutput:
 
 @dataclass(frozen=True, slots=True)
 class Shuffle:
-    """How the pairs of a job are laid out and divided, and where what does not fit in memory goes.
+    """The layout and division of a job's pairs, and the place for what does not fit in memory.
 
     `partition` is None with a single reducer; `hashed`: it is Hadoop's default; `size`: bytes of the input.
     """
@@ -88,7 +88,7 @@ class Shuffle:
 
     @property
     def chunk(self) -> int:
-        """How many bytes are sorted together."""
+        """The number of bytes that are sorted together."""
         return min(max(self.size // _CHUNKS, _SMALLEST_CHUNK), _LARGEST_CHUNK)
 
 

@@ -47,7 +47,7 @@ class Split:
 
     @property
     def end(self) -> int:
-        """Where the split ends: the offset of the first byte behind it."""
+        """The offset of the first byte behind the split."""
         return self.start + self.length
 
 

@@ -1,4 +1,4 @@
-"""How pairs are written as lines between the mappers and the reducers.
+"""The form of pairs as lines between the mappers and the reducers.
 
 - *plain*: `key TAB value`, for text keys that end at the first TAB. Whole lines may be sorted, which is
   the order of the keys because TAB is below every byte of a key; where a key has bytes below TAB, keys
@@ -41,7 +41,7 @@ def unescape(text: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Layout:
-    """How pairs are written as lines. `order` gives the bytes a text key is ordered by (None: its own)."""
+    """The form of pairs as lines. `order` gives the bytes a text key is ordered by (None: its own)."""
 
     plain: bool
     key_class: str

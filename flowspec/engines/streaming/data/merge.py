@@ -78,7 +78,7 @@ class Merge:
             raise TaskFailure(f"java.io.IOException: {said[-1] if said else f'sort ended with status {status}'}")
 
     def close(self) -> None:
-        """Lets go of everything, also before the end; the runs are of no use any more."""
+        """Releases everything, also before the end; the runs are of no use any more."""
         if self._process:
             if self._process.poll() is None:
                 self._process.kill()

@@ -53,7 +53,7 @@ def start(words: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
 
 
 def enlarge_pipe(pipe: int) -> None:
-    """Lets a pipe hold a whole block, where the system can."""
+    """Enlarges a pipe to hold a whole block, where the system can."""
     if sys.platform == "linux":
         with suppress(OSError):  # the user's share of pipe memory may be used up: smaller pieces do as well
             fcntl.fcntl(pipe, _F_SETPIPE_SZ, BLOCK)

@@ -1,4 +1,4 @@
-"""Which reducer gets a key: Hadoop's partitioners, to the bit.
+"""Hadoop's partitioners, to the bit: they choose the reducer that gets a key.
 
 Sources: org.apache.hadoop.io.WritableComparator.hashBytes (Text), LongWritable.hashCode,
 java.lang.String.hashCode, org.apache.hadoop.mapreduce.lib.partition.KeyFieldBasedPartitioner.

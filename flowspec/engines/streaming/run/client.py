@@ -109,7 +109,7 @@ def _print_error(error: ClientError, syslog: JobLog) -> None:
 
 @contextmanager
 def _signals() -> Iterator[None]:
-    """Lets SIGTERM and SIGINT end the job in order: children, scratch and `_temporary` go before this process."""
+    """Makes SIGTERM and SIGINT end the job in order: children, scratch and `_temporary` go before this process."""
 
     def leave(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)

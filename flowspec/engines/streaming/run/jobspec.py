@@ -52,7 +52,7 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Separators:
-    """Where a command's lines are cut (`output`, at the `fields`-th), and what is put between for it to read."""
+    """The separators at which a command's lines are cut (`output`, the `fields`-th), and those of what it reads."""
 
     input: bytes
     output: bytes

@@ -179,7 +179,7 @@ def _discard(*_said: object) -> None:
 
 
 class Output(Protocol):
-    """Where the pairs of a command go: block by block, or one by one."""
+    """A receiver of a command's pairs: block by block, or one by one."""
 
     def lines(self, block: bytes) -> None:
         """Takes a block of whole lines, each a key up to its first TAB, and a value."""
