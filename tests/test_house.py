@@ -46,12 +46,13 @@ DOORS = {
 # The packages and top-level modules, from the ground floor up, and what each may import: nothing above itself.
 ROOMS = {
     "errors": set(),
+    "interrupts": set(),
     "version": set(),
     "plugins": {"errors"},
     "scaffold": {"errors"},
     "facts": {"errors"},
     "engines": {"errors", "facts"},
-    "emulator": {"errors", "facts", "engines"},
+    "emulator": {"errors", "interrupts", "facts", "engines"},
     "testing": {"emulator"},
     "document": {"errors", "facts", "version", "plugins"},
     "request": {"errors", "facts", "document", "plugins"},
@@ -83,6 +84,7 @@ ROOMS = {
     },
     "cli": {
         "errors",
+        "interrupts",
         "version",
         "facts",
         "document",

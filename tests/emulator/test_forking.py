@@ -54,6 +54,27 @@ def test_a_process_with_one_thread_forks_its_worker(emr):
 
 
 @on_linux
+def test_an_interrupt_does_not_reach_a_worker_that_is_just_being_forked(emr):
+    """Ctrl-C goes to the whole group of processes, in which the child begins."""
+    code = """
+        leave = os.setsid
+        def interrupted():
+            os.setsid = leave
+            os.killpg(os.getpgrp(), signal.SIGINT)
+            leave()
+        os.setsid = interrupted
+        try:
+            run(keep_alive=True)
+        except KeyboardInterrupt:
+            print("interrupted")
+    """
+    assert python(emr.home, code, start_new_session=True) == "interrupted\n"
+    (cluster,) = emr.call("ListClusters")["Clusters"]
+    emr.until(cluster["Id"], "WAITING")
+    assert was_forked(emr, cluster["Id"])
+
+
+@on_linux
 @pytest.mark.parametrize(
     "why",
     [

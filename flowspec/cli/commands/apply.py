@@ -103,6 +103,10 @@ def command(  # noqa: PLR0917 - click passes options by name
     eprint_report(plans.as_text(replace(made, blocked="")), level=Level.PROGRESS)
     refuse_wrong(made)
     note_renamed(made, reads)
+    if not detach:
+        # Before anything runs: after a Ctrl-C while modules are imported nobody would say how to re-attach.
+        from flowspec.backend.aws.runs.relaunch import Launches
+        from flowspec.cli.follow import follow, print_rerun_hint
     notify = partial(eprint, secrets=made.secrets)
     applied = apply(made, emr, replan=again and partial(_shown, again), lock_timeout=lock_timeout, notify=notify)
     eprint(f"{'joined' if applied.joined else 'started'} cluster {applied.cluster_id}")
@@ -111,9 +115,6 @@ def command(  # noqa: PLR0917 - click passes options by name
         from flowspec.cli.detached import print_detached
 
         return print_detached(chosen, format_, joined=applied.joined)
-    from flowspec.backend.aws.runs.relaunch import Launches
-    from flowspec.cli.follow import follow, print_rerun_hint
-
     launches = Launches(made, emr, notify)
     code = follow(
         chosen,

@@ -25,6 +25,7 @@ from flowspec.emulator.state import paths
 from flowspec.emulator.worker import processes
 from flowspec.emulator.worker.failing import fail_unstarted
 from flowspec.errors import FlowspecError
+from flowspec.interrupts import interrupts_held_back
 
 # A message to the fork server is a home, a NUL and a cluster's id; a path has 4096 bytes at most (PATH_MAX).
 _LONGEST_MESSAGE = 1 << 13
@@ -70,12 +71,13 @@ def fork_worker(home: Path, cluster_id: str, lock: int) -> int:
 
     Raises OSError.
     """
-    ready, inherited = os.pipe()
-    pid = _fork_worker(home, cluster_id, lock)
-    # Ends when the child has let go of the pipe: until then a signal to this process's group would reach it.
-    os.close(inherited)
-    os.read(ready, 1)
-    os.close(ready)
+    # Until the child has a group of its own, Ctrl-C would reach it, too: `detach` lets go of the pipe after that.
+    with interrupts_held_back():
+        ready, inherited = os.pipe()
+        pid = _fork_worker(home, cluster_id, lock)
+        os.close(inherited)
+        os.read(ready, 1)
+        os.close(ready)
     return pid
 
 
@@ -169,6 +171,8 @@ def detach(*, keep: int, output: tuple[int, ...] = ()) -> None:
     signal.set_wakeup_fd(-1)
     for number in signal.valid_signals():
         if callable(signal.getsignal(number)):
+            # Ignored first, which drops one that was sent to the parent's group before the child left it.
+            signal.signal(number, signal.SIG_IGN)
             signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
