@@ -264,8 +264,8 @@ _QUESTIONS = {"What", "Whether", "How", "Who", "Whoever", "Where", "Which", "Whe
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
-def test_docstrings_say_what_a_thing_does_or_is(path):
-    for node in ast.walk(ast.parse(path.read_text())):
-        text = ast.get_docstring(node) if isinstance(node, _DOCUMENTED) else None
-        assert not text or text.split()[0] not in _QUESTIONS, f"{path}: {text.splitlines()[0]}"
+def test_no_docstring_begins_as_a_question():
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            text = ast.get_docstring(node) if isinstance(node, _DOCUMENTED) else None
+            assert not text or text.split()[0] not in _QUESTIONS, f"{path}: {text.splitlines()[0]}"
