@@ -116,21 +116,22 @@ def is_spec(what: str) -> bool:
 
 
 def _latest(emr: Emr, who: Identity) -> list[str]:
-    """Returns the flow's active clusters (the earliest first, as for a plan), else the one that ended last."""
-    from flowspec.backend.aws.observe import LOOKBACK, find_active, find_ended, find_namesakes
+    """Returns the flow's active clusters (the earliest first, as for a plan), else the one that ends or ended last."""
+    from flowspec.backend.aws.observe import LOOKBACK, find_active, find_ended, find_ending, find_namesakes
 
     active = find_active(emr, who.flow, who.target, name=who.name)
     if active:
         return [one.id for one in active]
-    ended = find_ended(emr, who.flow, who.target, name=who.name)
-    if ended is None:
+    # In this order: one that ends meanwhile is found by the next call.
+    last = find_ending(emr, who.flow, who.target, name=who.name) or find_ended(emr, who.flow, who.target, name=who.name)
+    if last is None:
         where = f" on target {who.target}" if who.target else ""
         others = _not_ours(find_namesakes(emr, who.name, flow=who.flow, target=who.target))
         raise FlowspecError(
             f"flow {who.flow} is not running{where}, and was not started in the last {LOOKBACK.days} days{others}",
             remedy="`flowspec apply` runs it; an older run is found by its cluster's id",
         )
-    return [ended.id]
+    return [last.id]
 
 
 def _not_ours(namesakes: Sequence[Cluster]) -> str:
@@ -140,8 +141,8 @@ def _not_ours(namesakes: Sequence[Cluster]) -> str:
 
 
 def _by_name(emr: Emr, name: str, *, ours: bool) -> str:
-    """Returns the one active cluster of that name, else the one that ended last."""
-    from flowspec.backend.aws.observe import LOOKBACK, active_named, describe, ended_named
+    """Returns the one active cluster of that name, else the one that ends or ended last."""
+    from flowspec.backend.aws.observe import LOOKBACK, active_named, describe, ended_named, ending_named
     from flowspec.plan.cluster import FLOW_TAG
 
     active = active_named(emr, name)
@@ -156,7 +157,7 @@ def _by_name(emr: Emr, name: str, *, ours: bool) -> str:
     if len(active) > 1:
         ids = ", ".join(one.id for one in active)
         raise FlowspecError(f"{len(active)} clusters are called {name}: {ids}", remedy=_BY_ID)
-    last = active[0] if active else ended_named(emr, name)
+    last = next(iter(active or ending_named(emr, name)), None) or ended_named(emr, name)
     if last is None:
         raise FlowspecError(
             f"no cluster called {name!r} is active or was started in the last {LOOKBACK.days} days",

@@ -25,10 +25,10 @@ def failing(monkeypatch, flowspec, tmp_path):
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (KeyError("hunter2"), "KeyError at cli/options.py:"),
-        (ValueError("hunter2"), "ValueError at cli/options.py:"),
-        (MemoryError("hunter2"), "there is not enough memory at cli/options.py:"),
-        (RecursionError("hunter2"), "something is nested too deeply at cli/options.py:"),
+        (KeyError("hunter2"), "KeyError at cli/specs.py:"),
+        (ValueError("hunter2"), "ValueError at cli/specs.py:"),
+        (MemoryError("hunter2"), "there is not enough memory at cli/specs.py:"),
+        (RecursionError("hunter2"), "something is nested too deeply at cli/specs.py:"),
     ],
 )
 def test_a_message_and_a_log(failing, own_home, error, words):

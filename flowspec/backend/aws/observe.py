@@ -177,9 +177,7 @@ def find_ended(emr: Emr, flow: str, target: str, *, name: str) -> Cluster | None
 
 def find_ending(emr: Emr, flow: str, target: str, *, name: str) -> Cluster | None:
     """Returns a cluster of this flow and target that is TERMINATING: its run is not over, and not active; or None."""
-    listed = emr.pages("ListClusters", "Clusters", ClusterStates=["TERMINATING"])
-    candidates = [_cluster(raw, ()) for raw in listed if raw["Name"] == name]
-    made = (_cluster(raw, ()) for raw in _made_for(emr, flow, target, candidates))
+    made = (_cluster(raw, ()) for raw in _made_for(emr, flow, target, ending_named(emr, name)))
     return next((one for one in made if RIVAL_TAG not in one.tags), None)
 
 
@@ -200,6 +198,12 @@ def active_named(emr: Emr, name: str) -> list[Cluster]:
     """Returns the active clusters of this name, oldest first, as ListClusters describes them."""
     listed = emr.pages("ListClusters", "Clusters", ClusterStates=list(OPEN))
     return sorted((_cluster(raw, ()) for raw in listed if raw["Name"] == name), key=age)
+
+
+def ending_named(emr: Emr, name: str) -> list[Cluster]:
+    """Returns the clusters of this name that are TERMINATING, the newest first. On AWS that may take minutes."""
+    listed = emr.pages("ListClusters", "Clusters", ClusterStates=["TERMINATING"])
+    return sorted((_cluster(raw, ()) for raw in listed if raw["Name"] == name), key=age, reverse=True)
 
 
 def ended_named(emr: Emr, name: str) -> Cluster | None:
