@@ -84,7 +84,7 @@ def test_a_narrow_terminal(job, tmp_path, width):
     assert max(map(len, frames)) <= width
     assert all(re.match("count", frame) for frame in frames)
     # What happened is a line of its own, however long: the terminal wraps it.
-    assert re.search(rf"step s-\w+ {name}: COMPLETED in [^\r\n]+\r\n", seen.decode())
+    assert re.search(rf"step s-\w+ {name}: COMPLETED in [^\r\n]+\r\n", seen)
 
 
 @pytest.mark.parametrize("words", [("-q", "apply"), ("apply", "-q")])

@@ -120,7 +120,7 @@ def test_a_command_of_a_hook_is_a_finding(repo, before):
     after = spec(more=f"{WATCHED.format(more=', timeout: 600')}hooks: {{{COMMANDS}}}\n")
     made = changed(repo, {"a.yaml": before} if before else {}, {"a.yaml": after})
     (found,) = (one for one in reviews.findings(made) if one.id == "FS503")
-    assert (found.severity.value, found.location.line) == ("warning", 15)
+    assert (found.severity.value, found.location.line) == ("warning", 16)
     assert found.message == "a hook runs a command on the machine that watches the run: ./tell.sh"
     assert "<details open>" in reviews.as_markdown(made)
     assert "**warning** FS503" in reviews.as_markdown(made)
