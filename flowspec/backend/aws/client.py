@@ -188,7 +188,7 @@ class Emr:
             params["Marker"] = answer["Marker"]
 
     def account(self) -> str:
-        """The number of the AWS account, "" where nobody can tell (another endpoint, no permission, this machine)."""
+        """Returns the number of the AWS account; "" for another endpoint or this machine, and without permission."""
         if self.endpoint.backend == "local" or self.endpoint.endpoint_url:
             return ""
         try:

@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from flowspec.backend.aws.client import Ask, Emr
-from flowspec.backend.aws.preflight.ahead import AT_ONCE, Ahead
+from flowspec.backend.aws.preflight.ahead import Ahead
 from flowspec.backend.aws.preflight.refusals import reason
+from flowspec.backend.preflight.data import AT_ONCE
 from flowspec.errors import FlowspecError
 from flowspec.plan.changes import Plan
 from flowspec.plan.findings import Finding, Level, Path

@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeAlias
 
 from flowspec.backend.aws.client import Emr
-from flowspec.backend.aws.preflight.ahead import AT_ONCE, Ahead
+from flowspec.backend.aws.preflight.ahead import Ahead
 from flowspec.backend.aws.preflight.refusals import reason
+from flowspec.backend.preflight.data import AT_ONCE
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.plan.changes import Plan
 from flowspec.plan.findings import Finding, Level, Path

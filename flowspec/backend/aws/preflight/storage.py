@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from flowspec.backend.aws.client import Ask, Emr
-from flowspec.backend.aws.preflight.ahead import AT_ONCE
 from flowspec.backend.aws.preflight.refusals import reason
 from flowspec.backend.preflight.data import (
+    AT_ONCE,
     NotChecked,
     data_findings,
     finding,
