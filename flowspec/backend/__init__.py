@@ -2,6 +2,7 @@
 
     protocol    what differs between the two (`Backend`), and `backend_of`, which finds one by its name
     aws         the client and everything that calls EMR: observe, apply, watch, verdict, logs, diagnosis
+    preflight   looks up the data of a plan's steps, in the store of either backend
     packing     Python packages -> an archive, by pip or uv
     local       the embedded EMR of this machine: it is reached by the same client, in this process
 

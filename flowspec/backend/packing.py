@@ -96,8 +96,7 @@ def pack(packages: Packages, home: Path | None = None) -> Path:
                 with _scratch(path) as scratch:
                     _make(packages, scratch)
                     (scratch / "made.zip").replace(path)
-            # The time of its last use, by which `prune_packages` goes.
-            os.utime(path)
+            _mark_used(path)
     except PackingError as error:
         raise FlowspecError(f"{packages.told}: {error}", remedy="ask for fewer packages") from error
     except OSError as error:
@@ -107,9 +106,11 @@ def pack(packages: Packages, home: Path | None = None) -> Path:
 
 def put(asset: Asset, path: Path, home: Path | None = None, notify: Callable[[str], None] = lambda _: None) -> bool:
     """Puts the archive of an asset's packages at a path, whole or not at all; False if it is there already."""
-    if path.exists():
-        os.utime(path)
-        return False
+    try:
+        if _mark_used(path):
+            return False
+    except OSError as error:
+        raise os_error_to_user_error(path.parent, error) from error
     source = packed_asset(asset, home, notify).path
     # Flows are applied by several threads at once.
     part = path.parent / f".{path.name}.{os.getpid()}.{get_ident()}"
@@ -122,6 +123,15 @@ def put(asset: Asset, path: Path, home: Path | None = None, notify: Callable[[st
         with suppress(OSError):
             part.unlink()
         raise os_error_to_user_error(path.parent, error) from error
+    return True
+
+
+def _mark_used(path: Path) -> bool:
+    """Sets the time of a file to now, so that `prune_packages` knows of this use; returns False if there is no file."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
     return True
 
 
@@ -170,19 +180,22 @@ def _keys_in_use(home: Path) -> set[str]:
 
 
 def _delete_unused(path: Path, packed: Path, latest: float) -> int | None:
-    """Deletes an archive, unless it was used after `latest`: then it returns None, else the disk space freed in bytes.
+    """Deletes an archive that was not used after `latest`; returns the disk space freed in bytes.
 
-    `packed` is where it was packed, by which it is locked.
+    Returns None if it was used, or if another process deletes archives, too, and was first. `packed` is where it was
+    packed, by which it is locked.
     """
     packed.parent.mkdir(mode=0o700, exist_ok=True)
     # The file of the lock stays: a process that waits for it would hold a lock that no other one sees.
     with locked(packed.with_suffix(".lock")):
-        found = path.stat()
-        if found.st_mtime > latest:
+        found = path.stat() if path.exists() else None
+        if found is None or found.st_mtime > latest:
             return None
         path.unlink()
     if path.parent != packed.parent:
-        path.parent.rmdir()
+        # It is not empty where a process was killed while it copied an archive.
+        with suppress(OSError):
+            path.parent.rmdir()
     # A file with another name stays on the disk. POSIX: the unit of st_blocks is 512 bytes on Linux and macOS.
     return found.st_blocks * 512 if found.st_nlink == 1 else 0
 

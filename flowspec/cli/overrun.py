@@ -13,6 +13,7 @@ from flowspec.backend.aws.watch import Event, Watch
 from flowspec.cli.output import ewarn
 from flowspec.cost.amounts import amount_text
 from flowspec.cost.budget import estimate_of, run_budget_hours
+from flowspec.errors import FlowspecError
 from flowspec.plan.runs.launches import made_by
 
 if TYPE_CHECKING:
@@ -72,8 +73,23 @@ def with_budget_warning(
 def cost_by_request(
     jobflow: JobFlow, request: Mapping[str, Any], fallback: Sequence[Mapping[str, Any]], region: str
 ) -> Callable[[Cluster], Estimate | None]:
-    """Returns a function that estimates a cluster by the request that made it, the flow's or one of its `fallback`."""
-    return lambda cluster: estimate_of(jobflow, made_by(cluster, request, fallback), region)
+    """Returns a function that estimates a cluster by the request that made it, the flow's or one of its `fallback`.
+
+    Where the prices can't be read, it returns None, and notes the reason once.
+    """
+    noted: set[str] = set()
+
+    def cost_of(cluster: Cluster) -> Estimate | None:
+        try:
+            return estimate_of(jobflow, made_by(cluster, request, fallback), region)
+        except FlowspecError as error:
+            # The user's table of prices is read again when it has changed: a mistake in it must not end the watch.
+            if error.message not in noted:
+                noted.add(error.message)
+                ewarn(f"note: the budget is not watched: {error.message}", secrets=jobflow.secrets)
+            return None
+
+    return cost_of
 
 
 def _hours_of(cluster: Cluster, now: datetime) -> float:

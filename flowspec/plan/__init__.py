@@ -8,6 +8,8 @@
     runs         what a watcher does while a run lasts, and what a later run continues
     compare      all of it together (`make_plan`)
     identity     the tags by which the next plan knows what the last apply did
+    sensitive    finds the secrets of a cluster by its tags, without its spec
+    findings     what a preflight found, as values
     saved        plans as files, and what makes one stale
 
 A plan is plain data, equal by value, and it is all that `backend.aws.submission.apply` needs: what is not in it

@@ -92,7 +92,11 @@ def edited_plan() -> StalePlan:
 
 def refuse_stale(saved: SavedPlan, now: Mapping[str, Any]) -> None:
     """Raises StalePlan, naming what moved, unless the plan made again is the plan that was saved."""
-    moved = list(_moved(saved.content, now))
+    try:
+        moved = list(_moved(saved.content, now))
+    # By someone who made a checksum for it, too.
+    except (AttributeError, TypeError, ValueError) as error:
+        raise edited_plan() from error
     if moved:
         raise StalePlan(f"the plan is stale: {'; '.join(moved)}", remedy=_AGAIN)
 
@@ -119,7 +123,8 @@ def _moved(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
         yield "the cluster has changed"
     elif then.get("calls") != now.get("calls"):
         yield "other calls would be made"
-    if names := list(_settings_moved(then.get("watching", {}), now.get("watching", {}))):
+    if then.get("watching") != now.get("watching"):
+        names = _settings_moved(then.get("watching", {}), now.get("watching", {}))
         yield f"other settings of its runs: {', '.join(names)}"
 
 

@@ -322,6 +322,34 @@ def test_the_archive_of_a_living_cluster_stays(tmp_path):
     assert not any(path.exists() for path in ended)
 
 
+def test_what_is_in_the_folder_of_a_copy_does_not_end_a_prune(tmp_path):
+    _, placed = archive(tmp_path, KEY, days=9)
+    left = placed.parent / ".python-packages.zip.1.2"
+    left.write_bytes(b"")
+    assert packing.prune_packages(tmp_path, 0)[0] == 2
+    assert left.exists()
+
+
+def test_an_archive_that_another_prune_deletes_is_not_counted(tmp_path, monkeypatch):
+    for one in (KEY, OTHER):
+        archive(tmp_path, one, days=9)
+
+    def other_prune(home):
+        monkeypatch.undo()
+        assert packing.prune_packages(home, 0)[0] == 4
+        return set()
+
+    monkeypatch.setattr(packing, "_keys_in_use", other_prune)
+    assert packing.prune_packages(tmp_path, 0) == (0, 0)
+
+
+def test_an_archive_that_can_not_be_marked_as_used_is_told(folder, fast, tmp_path):
+    (asset,) = (one for one in request_of(folder, "laptop").assets if one.packages)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FlowspecError, match="file"):
+        packing.put(asset, tmp_path / "file" / "there.zip", tmp_path / "home")
+
+
 def test_use_keeps_an_archive(folder, fast, tmp_path):
     (asset,) = (one for one in request_of(folder, "laptop").assets if one.packages)
     path = tmp_path / "there.zip"

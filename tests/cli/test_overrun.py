@@ -13,6 +13,7 @@ from flowspec.cost.amounts import Range
 from flowspec.cost.estimate import CostPart, Estimate
 from flowspec.document.checking.validate import validate
 from flowspec.document.text.parse import load
+from flowspec.facts.price_table import own_table_path
 from flowspec.plan.cluster import FALLBACK_TAG
 from flowspec.plan.runs.launches import alternatives
 from flowspec.request.compile import compile
@@ -126,6 +127,24 @@ def test_an_alternative_uses_up_the_budget_at_its_own_price(flow, capsys):
     # An m5.24xlarge costs 24 times as much as an m5.xlarge.
     request, alternative = warned_after(flow, "", capsys), warned_after(flow, "1", capsys)
     assert alternative < 0.3 < 3 < request
+
+
+def test_a_damaged_table_of_prices_does_not_end_the_watch(flow, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("FLOWSPEC_HOME", str(tmp_path / "home"))
+    own_table_path().parent.mkdir()
+    own_table_path().write_text("{")
+    request = compile(flow).params
+    cost_of = cost_by_request(flow, request, alternatives(flow, request), "us-east-1")
+
+    def watch(emr, cluster_id, *, steps, timeout, sleep):
+        for _ in range(2):
+            yield ClusterChanged(cluster_of("", Clock()))
+            sleep(0)
+
+    assert len(list(with_budget_warning(watch, flow, cost_of)(None, "j-1", sleep=lambda _: None))) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("note: the budget is not watched: the table of prices can't be read")
+    assert said.count("note:") == 1
 
 
 def test_wait_warns_as_apply_does(flow, capsys, monkeypatch):

@@ -55,11 +55,23 @@ def test_a_file_that_an_editor_has_written_again(flowspec, saved, tmp_path):
     assert (done.code, "two: COMPLETED" in done.err) == (0, True), done.err
 
 
-@pytest.mark.parametrize("options", [[], {}, {"spec": "job.yaml", "date": "then", "assignments": []}, {"spee": 1}])
-def test_edited_options_with_a_checksum_for_them(flowspec, job, tmp_path, options):
+@pytest.mark.parametrize(
+    "edited",
+    [
+        {"options": []},
+        {"options": {}},
+        {"options": {"spec": "job.yaml", "date": "then", "assignments": []}},
+        {"options": {"spee": 1}},
+        {"plan": []},
+        {"plan": {"watching": []}},
+        {"plan": {"watching": {"supervision": 1}}},
+    ],
+    ids=json.dumps,
+)
+def test_edited_contents_with_a_checksum_for_them(flowspec, job, tmp_path, edited):
     job(STEP)
     assert flowspec("plan", "job.yaml", "-o", "plan.json").code == 0
-    body = {**json.loads((tmp_path / "plan.json").read_text()), "options": options}
+    body = {**json.loads((tmp_path / "plan.json").read_text()), **edited}
     del body["checksum"]
     (tmp_path / "plan.json").write_text(json.dumps({**body, "checksum": _checksum(body)}))
     refused = flowspec("apply", "plan.json")

@@ -188,13 +188,12 @@ class Emr:
             params["Marker"] = answer["Marker"]
 
     def account(self) -> str:
-        """The number of the AWS account, "" where nobody can tell (another endpoint, no permission, this machine)."""
+        """Returns the number of the AWS account; "" for another endpoint or this machine, and without permission."""
         if self.endpoint.backend == "local" or self.endpoint.endpoint_url:
             return ""
         try:
             return str(self.ask("sts")("GetCallerIdentity")["Account"])
-        # What answers is no STS: botocore takes XML and HTML for an answer without its members.
-        except (FlowspecError, KeyError):
+        except FlowspecError:
             return ""
 
     def ask(self, service: str, *, region: str = "", timeout: float = 10, attempts: int = 3) -> Ask:
@@ -217,9 +216,14 @@ class Emr:
 
             with translated(operation):
                 try:
-                    return _send(client, operation, params)
-                except ResponseParserError as error:
-                    # An endpoint without this service answers with a page, or in another protocol.
+                    answer = _send(client, operation, params)
+                    # botocore takes a page of HTML for an answer of EC2 without members.
+                    if service == "ec2" and "RequestId" not in answer["ResponseMetadata"]:
+                        raise FlowspecError(f"the endpoint has no {service} ({operation})")
+                    return answer
+                # An endpoint without this service answers with a page, or in another protocol. KeyError: botocore looks
+                # for the element that holds the members of a query API's answer (GetRoleResult).
+                except (ResponseParserError, KeyError) as error:
                     raise FlowspecError(f"the endpoint has no {service} ({operation})") from error
 
         return call

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Protocol
 
+from flowspec.backend.preflight.threads import Threads
 from flowspec.plan.changes import Action, Plan
 from flowspec.plan.findings import Finding, Level
 from flowspec.request.data import DataUse, data_uses, earlier_uses, overlaps
 from flowspec.request.steps.access import Use
 
-# A lookup in S3 takes some 30 ms; boto3 keeps ten connections in a client's pool.
-_AT_ONCE = 8
 # Lookups in all: at most 200 * 30 ms / 8, under a second. A request has 256 steps at most.
 _MOST = 200
 
@@ -77,7 +75,7 @@ def data_findings(
         except NotChecked as error:
             return finding(Level.UNCHECKED, use, str(error))
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with Threads() as pool:
         found = list(pool.map(look_up, asked[:_MOST]))
     if len(asked) > _MOST:
         found.append(Finding(Level.UNCHECKED, f"{len(asked) - _MOST} more URIs", f"{_MOST} are looked up at most"))

@@ -59,7 +59,7 @@ def _list() -> Iterable[str]:
 
 
 def _pages(words: Iterable[str]) -> list[str]:
-    """Raises NothingFound, which names all words that are unknown."""
+    """Returns the page of each word. Raises NothingFound, which names all words that are unknown."""
     pages, unknown = [], []
     for word in words:
         try:

@@ -27,8 +27,8 @@ class ModelLoader(Loader):
 
     def __init__(self, other: Loader) -> None:
         *users, botocores = other.search_paths
-        # AWS_DATA_PATH, which api_model does not look into.
-        self._has_own = users != [self.CUSTOMER_DATA_PATH]
+        # Those of AWS_DATA_PATH; api_model looks into the customer's folder only.
+        self._has_more_folders = users != [self.CUSTOMER_DATA_PATH]
         super().__init__([*users, str(MODELS), botocores], _Files(), include_default_search_paths=False)
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's signature
@@ -42,7 +42,7 @@ class ModelLoader(Loader):
 
     def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
         """Loads a model. Raises UnknownServiceError for a service without one of this type, as botocore does."""
-        if (service_name, type_name, api_version) == ("emr", "service-2", None) and not self._has_own:
+        if (service_name, type_name, api_version) == ("emr", "service-2", None) and not self._has_more_folders:
             # The request was checked with it, and it takes 6 ms to parse.
             return service_model()
         try:

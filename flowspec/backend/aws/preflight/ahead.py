@@ -1,4 +1,4 @@
-"""Calls that are sent side by side before their answers are needed: each takes some 30 ms from a laptop to AWS."""
+"""Calls that are sent side by side, before their answers are needed."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from concurrent.futures import Executor, Future
 from typing import Any
 
 from flowspec.backend.aws.client import Ask
-
-AT_ONCE = 8
-"""Threads for the calls of one service; boto3 keeps ten connections in a client's pool."""
 
 
 class Ahead:

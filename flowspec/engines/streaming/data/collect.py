@@ -198,8 +198,8 @@ class Collector:
             return
         text = b"".join(self._chunk)
         self._forget_chunk()  # before the sort, which takes as much again for the lines in order
-        # At least _DECIDED_AFTER lines were gathered, most of them different: sorting them without it takes longer than
-        # the import.
+        # Lines are gathered from _DECIDED_AFTER on, most of them different: so many take longer to sort without it than
+        # the import takes.
         arrays.load_numpy()
         ordered = self._sort(text)
         if ordered is None:
