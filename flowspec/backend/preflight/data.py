@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Protocol
 
+from flowspec.backend.threads import DaemonPool
 from flowspec.plan.changes import Action, Plan
 from flowspec.plan.findings import Finding, Level
 from flowspec.request.data import DataUse, data_uses, earlier_uses, overlaps
@@ -77,7 +77,7 @@ def data_findings(
         except NotChecked as error:
             return finding(Level.UNCHECKED, use, str(error))
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with DaemonPool(_AT_ONCE) as pool:
         found = list(pool.map(look_up, asked[:_MOST]))
     if len(asked) > _MOST:
         found.append(Finding(Level.UNCHECKED, f"{len(asked) - _MOST} more URIs", f"{_MOST} are looked up at most"))

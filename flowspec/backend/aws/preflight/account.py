@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.preflight.network import network_findings
 from flowspec.backend.aws.preflight.refusals import reason
 from flowspec.backend.aws.preflight.roles import role_findings
 from flowspec.backend.aws.preflight.storage import storage_findings
+from flowspec.backend.threads import DaemonPool
 from flowspec.errors import FlowspecError
 from flowspec.plan.changes import Plan
 from flowspec.plan.findings import Finding, Level
@@ -29,5 +29,5 @@ def account_findings(emr: Emr, plan: Plan) -> tuple[Finding, ...]:
         except FlowspecError as error:
             return [Finding(Level.UNCHECKED, service, reason(error))]
 
-    with ThreadPoolExecutor(len(checks)) as pool:
+    with DaemonPool(len(checks)) as pool:
         return tuple(one for found in pool.map(run, checks) for one in found)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from flowspec.backend.aws.client import Ask, Emr
 from flowspec.backend.aws.preflight.ahead import AT_ONCE, Ahead
 from flowspec.backend.aws.preflight.refusals import reason
+from flowspec.backend.threads import DaemonPool
 from flowspec.errors import FlowspecError
 from flowspec.plan.changes import Plan
 from flowspec.plan.findings import Finding, Level, Path
@@ -28,7 +28,7 @@ def network_findings(emr: Emr, plan: Plan) -> list[Finding]:
     """Checks what a new cluster needs of EC2; a call for each kind of thing that the request names."""
     instances = plan.request.get("Instances", {})
     others = [subnet for one in plan.fallback for subnet in _named_subnets(one.get("Instances", {}))]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with DaemonPool(AT_ONCE) as pool:
         ask = Ahead(emr.ask("ec2"), pool)
         if instances.get("Ec2KeyName"):
             ask.begin("DescribeKeyPairs", **_filtered("key-name", [instances["Ec2KeyName"]]))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeAlias
 
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.preflight.ahead import AT_ONCE, Ahead
 from flowspec.backend.aws.preflight.refusals import reason
+from flowspec.backend.threads import DaemonPool
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.plan.changes import Plan
 from flowspec.plan.findings import Finding, Level, Path
@@ -34,7 +34,7 @@ _ROLES = (
 
 def role_findings(emr: Emr, plan: Plan) -> list[Finding]:
     """Checks the roles that a new cluster gets."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with DaemonPool(AT_ONCE) as pool:
         caller = pool.submit(_caller, emr)
         ask = Ahead(emr.ask("iam"), pool)
         _begin(ask, plan.request)

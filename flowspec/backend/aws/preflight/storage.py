@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from flowspec.backend.aws.client import Ask, Emr
@@ -18,6 +17,7 @@ from flowspec.backend.preflight.data import (
     submitted,
     used_data,
 )
+from flowspec.backend.threads import DaemonPool
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.facts.uris import is_s3, split_s3
 from flowspec.plan.changes import Plan
@@ -119,7 +119,7 @@ def storage_findings(emr: Emr, plan: Plan) -> list[Finding]:
     buckets = {split_s3(one.uri)[0]: one for one in reversed([*of_s3, *_staging(plan)])}
     # A client of S3 takes 40 ms to make.
     ask = emr.ask("s3") if buckets else _ask_nothing
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with DaemonPool(AT_ONCE) as pool:
         found = list(pool.map(lambda one: _bucket_finding(ask, one, buckets[one], emr.region), reversed(buckets)))
     absent = {name for (name, _), one in zip(reversed(buckets.items()), found, strict=True) if one.level is Level.WRONG}
     store, omitted = S3Store(ask, frozenset(absent)), omitted_data(plan, emr.region)
