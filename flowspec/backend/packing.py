@@ -17,6 +17,7 @@ import os
 import re
 import shlex
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -188,8 +189,12 @@ def _delete_unused(path: Path, packed: Path, latest: float) -> int | None:
     packed.parent.mkdir(mode=0o700, exist_ok=True)
     # The file of the lock stays: a process that waits for it would hold a lock that no other one sees.
     with locked(packed.with_suffix(".lock")):
-        found = path.stat() if path.exists() else None
-        if found is None or found.st_mtime > latest:
+        try:
+            found = path.lstat()
+        except FileNotFoundError:  # another prune was first
+            return None
+        # flowspec makes neither links nor folders with such a name.
+        if not stat.S_ISREG(found.st_mode) or found.st_mtime > latest:
             return None
         path.unlink()
     if path.parent != packed.parent:

@@ -393,3 +393,15 @@ def test_a_disk_that_is_full_for_pip_is_no_missing_wheel(folder, tmp_path, monke
         pack(asset.packages, tmp_path / "home")
     assert f"make room in {tmp_path / 'home' / 'python'} or in" in told.value.remedy
     assert not list((tmp_path / "home" / "python").glob("*/"))
+
+
+def test_what_only_has_the_name_of_an_archive_stays_and_stops_no_prune(tmp_path):
+    packed = tmp_path / "python"
+    (packed / f"{'a' * 64}.zip").mkdir(parents=True)
+    (packed / f"{'b' * 64}.zip").symlink_to(tmp_path / "nowhere")
+    archive = packed / f"{'c' * 64}.zip"
+    archive.write_bytes(b"x")
+    for path in packed.iterdir():
+        os.utime(path, (0, 0), follow_symlinks=False)
+    assert packing.prune_packages(tmp_path, 0.0)[0] == 1
+    assert sorted(one.name[0] for one in packed.glob("*.zip")) == ["a", "b"]

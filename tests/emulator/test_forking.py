@@ -46,6 +46,12 @@ def was_forked(emr, cluster_id):
     return b"-c" in arguments(worker_pid(emr, cluster_id))
 
 
+def blocked_signals(pid):
+    status = Path(f"/proc/{pid}/status").read_text()
+    mask = int(status.partition("SigBlk:")[2].split()[0], 16)
+    return {number for number in signal.valid_signals() if mask >> number - 1 & 1}
+
+
 @on_linux
 def test_a_process_with_one_thread_forks_its_worker(emr):
     cluster_id = python(emr.home, "print(run(keep_alive=True))").strip()
@@ -72,6 +78,27 @@ def test_an_interrupt_does_not_reach_a_worker_that_is_just_being_forked(emr):
     (cluster,) = emr.call("ListClusters")["Clusters"]
     emr.until(cluster["Id"], "WAITING")
     assert was_forked(emr, cluster["Id"])
+
+
+@on_linux
+@pytest.mark.parametrize("fork", [True, False])
+def test_an_interrupt_between_the_commit_and_the_start_of_the_worker_waits_for_the_start(emr, fork):
+    code = f"""
+        def interrupted(home):
+            os.kill(os.getpid(), signal.SIGINT)
+            return {fork}
+        forking.can_fork = interrupted
+        try:
+            run(keep_alive=True)
+        except KeyboardInterrupt:
+            print("interrupted")
+    """
+    assert python(emr.home, code) == "interrupted\n"
+    (cluster,) = emr.call("ListClusters")["Clusters"]
+    emr.until(cluster["Id"], "WAITING")
+    pid = worker_pid(emr, cluster["Id"])
+    assert was_forked(emr, cluster["Id"]) == fork
+    assert blocked_signals(pid).isdisjoint({signal.SIGINT, signal.SIGTERM})
 
 
 @on_linux

@@ -25,6 +25,7 @@ from flowspec.emulator.state.store import Store
 from flowspec.emulator.worker import supervisor
 from flowspec.errors import FlowspecError
 from flowspec.facts import states
+from flowspec.interrupts import interrupts_held_back
 
 __all__ = ["EmrError", "Service"]
 
@@ -103,6 +104,9 @@ class Service:
                     call = self._new_call(store, at_exit)
                     with store.reading() if reads else store.writing():
                         answer = carry_out(call, params)
+                        if call.after_commit:
+                            # Ctrl-C between the commit and the start of a worker would leave a cluster without one.
+                            at_exit.enter_context(interrupts_held_back())
                 # The store is closed: a process with a connection to it can't be forked (see `forking.can_fork`).
                 for effect in call.after_commit:
                     effect()

@@ -387,6 +387,8 @@ def main(argv: list[str]) -> int:
         return 1
     processes.become_worker()
     wake = WakeEvent(paths.wake_pipe(home, cluster_id), paths.worker_lock(home, cluster_id))
+    # A worker that is not a fork begins with the mask of its caller, which holds interrupts back at that moment.
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     with reserved_space(paths.reserve(home, cluster_id)), Store(home) as store:
         return _run(Worker(home, cluster_id, store, wake))
 

@@ -126,6 +126,7 @@ KEPT = "on_failure: CONTINUE, timeout: 60"
         ("skip_on_exit: [3]", {}, [("FS286", "error")]),
         ("skip_on_exit: [3]", {"logs": LOGS}, []),
         ("skip_on_exit: [3]", {"logs": "api_params: {LogUri: s3://logs/x/}"}, []),
+        ("skip_on_exit: [3]", {"logs": f"{LOGS}\napi_params: {{LogUri: null}}"}, [("FS286", "error")]),
         ("skip_on_exit: [3]", {"backend": "local"}, []),
         (f"{KEPT}, retry: {{attempts: 2}}", {}, [("FS287", "warning")]),
         (f"{KEPT}, retry: {{attempts: 2, on: [75, timeout]}}", {}, [("FS287", "warning")]),

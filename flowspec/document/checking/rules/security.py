@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from flowspec.document.checking.messages import Violation
+from flowspec.document.checking.rules.view import log_uri
 from flowspec.document.masking import mask
 from flowspec.facts import releases
 
@@ -26,7 +27,7 @@ _MIN_LENGTH = 6
 
 def logs_are_kept(spec: Spec) -> Iterator[Violation]:
     """Without a log_uri a cluster's logs are gone with it (EMR Management Guide, "Configure cluster logging")."""
-    if not spec.get("log_uri"):
+    if not log_uri(spec):
         yield Violation("FS611", (), "no log_uri: what the cluster did can't be looked up later", "give a log_uri")
 
 

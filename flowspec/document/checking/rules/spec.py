@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any, TypeAlias
 
 from flowspec.document.checking.messages import Violation
+from flowspec.document.checking.rules.view import log_uri
 from flowspec.document.nearest import did_you_mean
 from flowspec.facts.releases import at_least, parse
 from flowspec.facts.uris import host_of, nested_s3
@@ -36,7 +37,7 @@ def own_tags(spec: Spec) -> Iterator[Violation]:
 
 def debugging_needs_logs(spec: Spec) -> Iterator[Violation]:
     """The EMR Management Guide: debugging reads the logs that EMR archives. The AWS CLI refuses it, too."""
-    if spec.get("enable_debugging") is True and not spec.get("log_uri"):
+    if spec.get("enable_debugging") is True and not log_uri(spec):
         yield Violation("FS227", ("enable_debugging",), "debugging needs the logs in S3", "give a log_uri", key=True)
 
 
@@ -198,7 +199,7 @@ def policies_that_read_logs(spec: Spec) -> Iterator[Violation]:
 
     An exit code is in a step's logs alone. A cause may also be in what EMR reports (API reference, FailureDetails).
     """
-    if spec.get("backend", "emr") != "emr" or spec.get("log_uri") or (spec.get("api_params") or {}).get("LogUri"):
+    if spec.get("backend", "emr") != "emr" or log_uri(spec):
         return
     for index, step in enumerate(spec.get("steps") or ()):
         if not isinstance(step, dict):

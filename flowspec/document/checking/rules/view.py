@@ -48,6 +48,11 @@ def request_view(spec: Mapping[str, Any]) -> RequestView:
     return RequestView(params, translation.origins)
 
 
+def log_uri(spec: Mapping[str, Any]) -> Any:
+    """Returns the LogUri of a spec's request, "" or None without one; a null in `api_params` takes `log_uri` away."""
+    return (spec.get("api_params") or {}).get("LogUri", spec.get("log_uri"))
+
+
 @dataclass(slots=True)
 class _Translation:
     origins: dict[Path, Path] = field(default_factory=dict)

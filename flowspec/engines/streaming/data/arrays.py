@@ -283,7 +283,8 @@ class _Lines:
         """
         bits = len(weights).bit_length()
         columns = list(self._columns())
-        hashes = self.lengths.astype(_numpy.uint64)
+        # Not the length as it is: 8 would carry out of a word that ends with 0xFF, and leave the 7 of a shorter line.
+        hashes = self.lengths.astype(_numpy.uint64) * _numpy.uint64(_GOLDEN)
         for rows, words in columns:
             # Multiplication carries upwards only: the upper half is brought down before the next.
             hashes[rows] = ((hashes[rows] ^ _shifted(hashes[rows], 32)) + words) * _numpy.uint64(_GOLDEN)

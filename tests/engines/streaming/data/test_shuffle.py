@@ -136,6 +136,13 @@ def test_lines_counted_with_numpy(lines):
     assert (counter.counted, counter.size) == (len(lines), sum(len(line) + 1 for line in lines))
 
 
+def test_the_length_of_a_line_is_no_part_of_its_last_byte():
+    """Added to the word as it is, 8 carries out of a last byte 0xFF, and leaves the 7 of the next word's line."""
+    arrays.load_numpy()
+    text = b"\xfe" * 6 + b"\xff\n" + b"\xfe" * 7 + b"\xff\n"
+    assert arrays.count_distinct(text, []) == (text, [1, 1])
+
+
 def test_different_lines_with_one_hash_are_told_apart(monkeypatch):
     arrays.load_numpy()
     monkeypatch.setattr(arrays, "_GOLDEN", 0)
