@@ -140,7 +140,7 @@ def _sentence(error: Exception) -> str:
 
 def look_ahead(planned: Planned, jobs: int) -> Planned:
     """Looks up for each plan whether all that it names is there, `jobs` plans at a time."""
-    from flowspec.fleet import work_on
+    from flowspec.backend.preflight.threads import Threads
 
     def looked(one: FlowPlan) -> FlowPlan:
         if not (one.plan and one.preflight) or one.plan.blocked:
@@ -150,7 +150,9 @@ def look_ahead(planned: Planned, jobs: int) -> Planned:
         except Exception as error:  # noqa: BLE001 - whatever it is, the other flows are looked at
             return replace(one, plan=None, error=error)
 
-    return planned._replace(plans=list(work_on(looked, planned.plans, jobs=jobs)))
+    # Ctrl-C does not wait for an endpoint that gives no answer.
+    with Threads(jobs) as pool:
+        return planned._replace(plans=list(pool.map(looked, planned.plans)))
 
 
 def plan_rows(planned: Planned) -> list[Row]:

@@ -5,12 +5,15 @@ import re
 import shutil
 import signal
 import subprocess
+import threading
+from types import SimpleNamespace
 
 import pytest
 
 from flowspec import apply
 from flowspec.cli import fleet_apply
 from flowspec.cli.exits import Exit, worst
+from flowspec.cli.fleet import Planned, look_ahead
 from flowspec.report import fleets
 from tests.endpoints import make_account
 
@@ -540,3 +543,20 @@ def git(folder, *words):
 def commit(folder):
     git(folder, "add", "-A")
     git(folder, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "some")
+
+
+def test_an_interrupted_preflight_waits_for_no_other_flow():
+    """An endpoint that never answers held Ctrl-C up until the calls of all flows had timed out."""
+    ended = []
+
+    def interrupted(_plan):
+        raise KeyboardInterrupt
+
+    def unanswered(_plan):
+        threading.Event().wait(30)
+        ended.append(True)
+
+    flows = [SimpleNamespace(plan=SimpleNamespace(blocked=""), preflight=one) for one in (interrupted, unanswered)]
+    with pytest.raises(KeyboardInterrupt):
+        look_ahead(Planned(flows, [], None), jobs=2)
+    assert not ended
