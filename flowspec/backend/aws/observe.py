@@ -196,14 +196,18 @@ def _is_of(raw: Mapping[str, Any], flow: str, target: str) -> bool:
 
 def active_named(emr: Emr, name: str) -> list[Cluster]:
     """Returns the active clusters of this name, oldest first, as ListClusters describes them."""
-    listed = emr.pages("ListClusters", "Clusters", ClusterStates=list(OPEN))
-    return sorted((_cluster(raw, ()) for raw in listed if raw["Name"] == name), key=age)
+    return _named_in(emr, name, OPEN)
 
 
 def ending_named(emr: Emr, name: str) -> list[Cluster]:
     """Returns the clusters of this name that are TERMINATING, the newest first. On AWS that may take minutes."""
-    listed = emr.pages("ListClusters", "Clusters", ClusterStates=["TERMINATING"])
-    return sorted((_cluster(raw, ()) for raw in listed if raw["Name"] == name), key=age, reverse=True)
+    return _named_in(emr, name, ["TERMINATING"])[::-1]
+
+
+def _named_in(emr: Emr, name: str, states: Iterable[str]) -> list[Cluster]:
+    """Returns the clusters of this name that are in one of these states, oldest first."""
+    listed = emr.pages("ListClusters", "Clusters", ClusterStates=list(states))
+    return sorted((_cluster(raw, ()) for raw in listed if raw["Name"] == name), key=age)
 
 
 def ended_named(emr: Emr, name: str) -> Cluster | None:
