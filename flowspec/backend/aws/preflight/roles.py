@@ -176,11 +176,12 @@ def _allowed_findings(ask: Ahead, caller: str, passed: _Passed) -> Iterator[Find
         return
     questions = [("elasticmapreduce:RunJobFlow", ["*"], "")]
     questions += [("iam:PassRole", arns, service) for service, arns in passed.items()]
-    for question in questions:
-        ask.begin("SimulatePrincipalPolicy", **_simulation(principal, *question))
-    for action, resources, service in questions:
+    asked = [(action, service, _simulation(principal, action, arns, service)) for action, arns, service in questions]
+    for _, _, params in asked:
+        ask.begin("SimulatePrincipalPolicy", **params)
+    for action, service, params in asked:
         try:
-            answer = ask("SimulatePrincipalPolicy", **_simulation(principal, action, resources, service))
+            answer = ask("SimulatePrincipalPolicy", **params)
         except FlowspecError as error:
             yield Finding(Level.UNCHECKED, f"{action} to {service}" if service else action, reason(error))
             continue
