@@ -99,7 +99,7 @@ class Hooks:
     notify: Callable[[str], None]
     allow_commands: bool = False
     sleep: Callable[[float], None] = time.sleep
-    _commands: _Commands = field(default_factory=_Commands, init=False, repr=False)
+    _commands: _Commands = field(init=False, repr=False, compare=False)
 
     def run(self, end: Ended, cause: str = "") -> None:
         """Runs the hooks for an end: those of its outcome, then those of `on_end`; takes two minutes at most.
