@@ -25,7 +25,6 @@ from flowspec.emulator.state import paths
 from flowspec.emulator.worker import processes
 from flowspec.emulator.worker.failing import fail_unstarted
 from flowspec.errors import FlowspecError
-from flowspec.interrupts import interrupts_held_back
 
 # A message to the fork server is a home, a NUL and a cluster's id; a path has 4096 bytes at most (PATH_MAX).
 _LONGEST_MESSAGE = 1 << 13
@@ -71,13 +70,13 @@ def fork_worker(home: Path, cluster_id: str, lock: int) -> int:
 
     Raises OSError.
     """
-    # Until the child has a group of its own, Ctrl-C would reach it, too: `detach` lets go of the pipe after that.
-    with interrupts_held_back():
-        ready, inherited = os.pipe()
-        pid = _fork_worker(home, cluster_id, lock)
-        os.close(inherited)
-        os.read(ready, 1)
-        os.close(ready)
+    ready, inherited = os.pipe()
+    pid = _fork_worker(home, cluster_id, lock)
+    # Ends when the child has let go of the pipe: until then a signal to this process's group would reach it. The
+    # service holds Ctrl-C back meanwhile.
+    os.close(inherited)
+    os.read(ready, 1)
+    os.close(ready)
     return pid
 
 
