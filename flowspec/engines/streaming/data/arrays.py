@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from flowspec.engines.streaming.hadoop.records import SHORT
+
 # Bytes of input: the import takes 0.06 s of CPU, and 4 MiB of short lines without it 1 s more to sort.
 _WORTH_IMPORTING = 4 << 20
 _BLAS_THREADS = "OPENBLAS_NUM_THREADS"
@@ -33,7 +35,6 @@ _WORD = 8
 _GOLDEN = 0x9E3779B97F4A7C15  # 2**64 / 1.618, the usual factor of multiplicative hashing
 _LF, _TAB = 10, 9
 _ABOVE_LF = bytes(range(_LF + 1, 256))
-_SHORT = 128  # from here on the length of a Text takes more than one byte
 
 # numpy, once numpy_is_loaded. Any: it is imported by few jobs, and by no other module.
 _numpy: Any = None
@@ -400,14 +401,14 @@ class _Lines:
 
     def _extra_sizes(self) -> int:
         """Returns the bytes beyond one that the lengths of keys and values take in all (WritableUtils.writeVInt)."""
-        if self.longest < _SHORT:
+        if self.longest < SHORT:
             return 0
         values = _numpy.maximum(self.ends - self._key_ends - 1, 0)
         return _extra(self._key_ends - self.starts) + _extra(values)
 
 
 def _extra(lengths: Any) -> int:
-    return sum(int(_numpy.count_nonzero(lengths >= limit)) for limit in (_SHORT, 1 << 8, 1 << 16, 1 << 24))
+    return sum(int(_numpy.count_nonzero(lengths >= limit)) for limit in (SHORT, 1 << 8, 1 << 16, 1 << 24))
 
 
 def _bytes_for(count: int) -> int:
