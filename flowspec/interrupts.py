@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,9 +14,6 @@ def interrupts_held_back() -> Iterator[None]:
     Python ignores what is raised in the hooks of a fork, such as those of logging, so that an interrupt would be lost
     (in 3 of 20 runs that were interrupted in the first 0.2 s); in a process that has just begun it was a traceback.
     """
-    # Imported here: commands that fork nothing do not pay for it.
-    import signal
-
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -57,8 +58,6 @@ def _spread(work: Callable[[Item], Result], items: Sequence[Item], workers: int)
 
 
 def _begin() -> None:
-    import signal
-
     # Ctrl-C reaches all processes; the first one tells the others to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
