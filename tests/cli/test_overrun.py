@@ -108,7 +108,7 @@ def cluster_of(number, clock):
 
 
 def warned_after(flow, number, capsys):
-    """Lets `flowspec wait` watch a cluster of the request or of an alternative until it warns; returns the hours."""
+    """Watches a cluster of the request, or of an alternative, until the budget is warned of; returns the hours."""
     clock = Clock()
 
     def watch(emr, cluster_id, *, steps, timeout, sleep):
