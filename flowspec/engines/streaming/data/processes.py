@@ -14,6 +14,8 @@ import select
 import signal
 import subprocess
 import sys
+import termios
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -23,7 +25,10 @@ from flowspec.engines.streaming.data.lines import BLOCK, unify, whole_lines
 
 _PR_SET_PDEATHSIG = 1
 _F_SETPIPE_SZ, _F_GETPIPE_SZ = 1031, 1032
+_INT = 4  # bytes
 _CHUNK = 1 << 17  # bytes that are worth a look
+_UNPACED = 1 << 14  # bytes: a command that writes no more is not slowed down
+_SHORTEST_REST, _LONGEST_REST = 0.0001, 0.002  # seconds; the kernel may add 0.00005
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -69,6 +74,73 @@ def write_all(descriptor: int, data: memoryview) -> None:
     """Writes everything. Raises `OSError`."""
     while data:
         data = data[os.write(descriptor, data) :]
+
+
+class Pace:
+    """Rests between the calls on one end of a pipe, so that each call moves much.
+
+    Most programs read and write 4 or 8 KiB at a time, and each such call at the other end would wake this process.
+    Measured on 254 MiB through mawk: 5,800 switches between processes and 0.33 s of CPU time beside mawk's own, where
+    it were 72,000 and 0.54 s. A Python mapper that flushes each line takes half the time.
+    """
+
+    def __init__(self) -> None:
+        self._total = 0
+        self._rest = 0.0
+
+    def rest(self, moved: int) -> None:
+        """Rests after a call that moved so many bytes: longer than last time if that was little, shorter if much."""
+        self._total += moved
+        if self._total < _UNPACED:
+            return
+        if moved >= BLOCK // 2:
+            self._rest /= 2
+        elif moved < BLOCK // 8:
+            self._rest = min(max(2 * self._rest, _SHORTEST_REST), _LONGEST_REST)
+        if self._rest >= _SHORTEST_REST:
+            time.sleep(self._rest)
+
+
+class PipeWriter:
+    """Writes to a pipe at a `Pace`; the pipe is enlarged where the system can."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._pace = Pace()
+        self._moved = 0  # bytes since the last rest
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLOUT)
+        enlarge_pipe(descriptor)
+        os.set_blocking(descriptor, False)  # this end alone
+
+    def write(self, data: memoryview) -> None:
+        """Writes everything. Raises `BrokenPipeError` if nobody reads any more."""
+        while data:
+            try:
+                written = os.write(self._descriptor, data)
+            except BlockingIOError:
+                self._poll.poll()
+                continue
+            self._moved += written
+            data = data[written:]
+            if data:
+                self._take_rest()
+
+    def wait_for_reader(self, most: int) -> None:
+        """Waits until at most so many bytes are unread. Raises `BrokenPipeError` if nobody reads any more."""
+        while self._unread() > most:
+            [(_, events)] = self._poll.poll(0) or [(0, 0)]
+            if events & select.POLLERR:
+                raise BrokenPipeError
+            self._take_rest()
+
+    def _unread(self) -> int:
+        answer = fcntl.ioctl(self._descriptor, termios.FIONREAD, bytes(_INT))
+        return int.from_bytes(answer, sys.byteorder)
+
+    def _take_rest(self) -> None:
+        self._pace.rest(self._moved)
+        self._moved = 0
 
 
 def read_chunks(descriptor: int) -> Iterator[bytes]:

@@ -21,7 +21,8 @@ from flowspec.engines.streaming.data import processes
 from flowspec.engines.streaming.data.lines import BLOCK, split_lines
 from flowspec.engines.streaming.hadoop.failure import TaskFailure
 
-INPUT_BUFFER = 131072  # PipeMapRed.BUFFER_SIZE: what may be left unread without harm
+INPUT_BUFFER = 131072  # PipeMapRed.BUFFER_SIZE: what may be left unread without harm,
+_PIPE = 65536  # beside what a pipe holds on Linux
 
 _COUNTER_AMOUNT = re.compile(r"[+-]?\d+")
 _BLANKS = "".join(map(chr, range(33)))  # what Java's String.trim takes away
@@ -117,12 +118,9 @@ class CommandInput:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._pipe = processes.PipeWriter(descriptor)
         self._held = b""
         self.broken = False
-
-    def room(self) -> int:
-        """Returns how many bytes can be written before the command reads them, while nothing was written."""
-        return processes.room_of(self._descriptor)
 
     def write(self, data: bytes) -> None:
         """Takes the next piece; what goes beyond a full buffer is written."""
@@ -135,7 +133,7 @@ class CommandInput:
             return
         try:
             for piece in (held, memoryview(data)[: ready - len(held)]):
-                processes.write_all(self._descriptor, memoryview(piece))
+                self._pipe.write(memoryview(piece))
         except BrokenPipeError:
             self.broken = True
         self._held = data[ready - len(held) :]
@@ -143,12 +141,20 @@ class CommandInput:
     def close(self) -> None:
         """Writes what is left, whether it is wanted or not, and closes the pipe."""
         try:
+            self._wait_for_reader()
             if not self.broken:
-                processes.write_all(self._descriptor, memoryview(self._held))
-        except BrokenPipeError:
-            pass
+                with suppress(BrokenPipeError):
+                    self._pipe.write(memoryview(self._held))
         finally:
             os.close(self._descriptor)
+
+    def _wait_for_reader(self) -> None:
+        """Waits until the pipe holds no more than one of Hadoop's: what is beyond that must be read."""
+        if not self.broken:
+            try:
+                self._pipe.wait_for_reader(_PIPE)
+            except BrokenPipeError:
+                self.broken = True
 
 
 Feed = Callable[[CommandInput], None]
@@ -175,16 +181,18 @@ class RunningCommand:
         self._process = process
         self._listen = listen
         self._output, self._stderr = process.stdout.fileno(), process.stderr.fileno()
-        processes.enlarge_pipe(self._output)  # not standard input: what fits in there is not known to be unread
+        processes.enlarge_pipe(self._output)
+        self._pace = processes.Pace()
         self._poll = select.poll()
         for descriptor in (self._output, self._stderr):
             self._poll.register(descriptor, select.POLLIN)
         self._silent = True
         self._errors: list[BaseException] = []
         self._threads: list[threading.Thread] = []
+        room = processes.room_of(process.stdin.fileno())
         self._input = CommandInput(os.dup(process.stdin.fileno()))
         process.stdin.close()
-        if longest is not None and longest <= self._input.room():
+        if longest is not None and longest <= room:
             self._feed_now(feed)
         else:
             self._in_thread(self._feed, feed)
@@ -223,7 +231,9 @@ class RunningCommand:
     def _read(self) -> bytes:
         while self._silent and self._output not in self._await():
             pass
-        return os.read(self._output, BLOCK)
+        piece = os.read(self._output, BLOCK)
+        self._pace.rest(len(piece))
+        return piece
 
     def _await(self) -> Mapping[int, int]:
         """Waits until the command has written something or closed a pipe; returns the descriptors that are ready."""
