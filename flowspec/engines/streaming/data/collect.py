@@ -159,7 +159,7 @@ class Collector:
         output.keyed = output.keyed or known.low or not plain
         if plain:  # otherwise the pairs were weighed when they were written as lines
             output.weight += sum(map(mul, map(_weigh, lines), numbers))
-        ordered = self._sort(known.block) if arrays.numpy_is_loaded() else None
+        ordered = self._sort([known.block]) if arrays.numpy_is_loaded() else None
         if ordered:
             return _by_partition(ordered, numbers)
         parts: dict[int, list[tuple[bytes, int]]] = {}
@@ -167,12 +167,12 @@ class Collector:
             parts.setdefault(self._partition(item[0]), []).append(item)
         return {partition: _counted(items, keyed=output.keyed) for partition, items in parts.items()}
 
-    def _sort(self, text: bytes) -> arrays.SortedLines | None:
-        """Sorts lines with numpy; None where that can't be done."""
+    def _sort(self, blocks: Sequence[bytes]) -> arrays.SortedLines | None:
+        """Sorts the lines of blocks with numpy; None where that can't be done."""
         shuffle = self._shuffle
         if not shuffle.layout.plain or (shuffle.partition and not shuffle.hashed):
             return None
-        return arrays.sort_lines(text, shuffle.reduces)
+        return arrays.sort_lines(blocks, shuffle.reduces)
 
     def _partition(self, line: bytes) -> int:
         partition = self._shuffle.partition
@@ -196,14 +196,15 @@ class Collector:
         if self._shuffle.layout.order:
             self._sort_chunk_stably()
             return
-        text = b"".join(self._chunk)
-        self._forget_chunk()  # before the sort, which takes as much again for the lines in order
+        blocks = self._chunk
+        self._forget_chunk()
         # Lines are gathered from _DECIDED_AFTER on, most of them different: so many take longer to sort without it than
         # the import takes.
         arrays.load_numpy()
-        ordered = self._sort(text)
+        ordered = self._sort(blocks)
         if ordered is None:
-            self._counter.add(text)
+            for block in blocks:
+                self._counter.add(block)
             self._spill_counted()
             return
         output.weight += ordered.weight
@@ -265,23 +266,23 @@ def _in_order(items: Iterable[tuple[bytes, int]], *, keyed: bool) -> list[tuple[
 
 def counted_blocks(counted: Sequence[Counted], *, keyed: bool) -> Iterator[SortedBlock]:
     """Yields the lines of all in order, each as often as it came, in blocks of about a megabyte."""
-    repeated: list[bytes] = []
+    written: list[bytes] = []
     distinct: list[bytes] = []
     size = records = 0
     for line, number in _in_order(itertools.chain.from_iterable(one.items() for one in counted), keyed=keyed):
         text, left = line + b"\n", number
         while left:
             now = min(left, 1 + BLOCK // len(text))
-            repeated.append(text * now)
+            written.append(text * now)
             distinct.append(text)
             size += len(text) * now
             records += now
             left -= now
             if size >= BLOCK:
-                yield SortedBlock(b"".join(repeated), records, b"".join(distinct), len(distinct))
-                repeated, distinct, size, records = [], [], 0, 0
-    if repeated:
-        yield SortedBlock(b"".join(repeated), records, b"".join(distinct), len(distinct))
+                yield SortedBlock(b"".join(written), b"".join(distinct), records - len(distinct))
+                written, distinct, size, records = [], [], 0, 0
+    if written:
+        yield SortedBlock(b"".join(written), b"".join(distinct), records - len(distinct))
 
 
 def write_counted(path: Path, counted: Sequence[Counted], *, keyed: bool) -> None:

@@ -122,21 +122,19 @@ class Tabbed(NamedTuple):
 
 
 class SortedBlock(NamedTuple):
-    """Lines in order, as a tabbed block, and the same lines without those that are known to be repeated.
+    """Lines in order, as a tabbed block, and the same lines without the `repeated` ones, as far as these are known.
 
-    Groups are counted in the `distinct` ones.
+    Groups are counted in the `distinct` lines.
     """
 
     text: bytes
-    records: int
     distinct: bytes
-    distinct_records: int
+    repeated: int
 
 
 def sorted_block(text: bytes) -> SortedBlock:
     """Returns a block of lines of which none is known to be repeated."""
-    records = arrays.count_lines(text)
-    return SortedBlock(text, records, text, records)
+    return SortedBlock(text, text, 0)
 
 
 def tabbed(block: bytes) -> Tabbed:
@@ -209,29 +207,31 @@ class GroupCounter:
         self._last = b""
         self._run_length = 0.0  # of the block before; comparing keys first is cheap, searching for runs of one is not
 
-    def add(self, block: bytes, records: int) -> None:
-        """Counts the groups of the next block of the stream."""
+    def add(self, block: bytes) -> int:
+        """Counts the groups of the next block of the stream, and returns the number of its lines."""
         enough = self._WORTH_LEAPING_WITH_NUMPY if arrays.numpy_is_loaded() else self._WORTH_LEAPING
         leap = self._together and self._run_length >= enough
-        groups = self._leap(block) if leap else self._compare(block, records)
+        records, groups = self._leap(block) if leap else self._compare(block)
         self.groups += groups
         self._run_length = records / max(groups, 1)
+        return records
 
-    def _leap(self, block: bytes) -> int:
+    def _leap(self, block: bytes) -> tuple[int, int]:
         starts = [start for start, _ in runs(block)]
         continued = bool(self._last) and block.startswith(self._last)
         self._last = _key_at(block, starts[-1])
-        return len(starts) - continued
+        return arrays.count_lines(block), len(starts) - continued
 
-    def _compare(self, block: bytes, records: int) -> int:
+    def _compare(self, block: bytes) -> tuple[int, int]:
         """Compares each key with the one before."""
         if arrays.numpy_is_loaded():
             before, self._last = self._last, _key_at(block, block.rfind(b"\n", 0, -1) + 1)
-            return records - arrays.count_repeated_keys(block) - block.startswith(before or b"\n")
+            records, repeated = arrays.count_keys(block)
+            return records, records - repeated - block.startswith(before or b"\n")
         keys: list[bytes] = _KEY.findall(block)
         groups: int = (keys[0] != self._last) + sum(map(ne, keys, keys[1:]))
         self._last = keys[-1]
-        return groups
+        return len(keys), groups
 
 
 def _key_at(block: bytes, start: int) -> bytes:

@@ -12,6 +12,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from flowspec.engines.streaming.data.arrays import count_lines
 from flowspec.engines.streaming.data.layout import Layout
 from flowspec.engines.streaming.data.lines import GroupCounter, SortedBlock, split_lines, tabbed
 from flowspec.engines.streaming.hadoop.failure import TaskFailure
@@ -92,8 +93,9 @@ def _run_java(task: Task, what: Reduction, stream: Iterator[SortedBlock], output
 
     def counted() -> Iterator[Pair]:
         for block in stream:
-            task.count(what.records, block.records)
-            yield from map(what.layout.decode, split_lines(block.text))
+            pairs = list(map(what.layout.decode, split_lines(block.text)))
+            task.count(what.records, len(pairs))
+            yield from pairs
             task.progress(len(block.text))
 
     reduce = reducer(what.program.java)
@@ -120,10 +122,9 @@ def _feed_blocks(task: Task, what: Reduction, blocks: Iterator[SortedBlock], sin
     counter = GroupCounter(together=what.together)
     for block in blocks:
         sink.write(block.text)
-        task.count(what.records, block.records)
+        records = counter.add(block.distinct) if what.groups else count_lines(block.distinct)
+        task.count(what.records, records + block.repeated)
         task.progress(len(block.text))
-        if what.groups:
-            counter.add(block.distinct, block.distinct_records)
     if what.groups:
         task.count(what.groups, counter.groups)
 
@@ -133,7 +134,7 @@ def _feed_pairs(task: Task, what: Reduction, blocks: Iterator[SortedBlock], join
     for block in blocks:
         pairs = [what.layout.decode(line) for line in split_lines(block.text)]
         sink.write(b"".join(itertools.starmap(join, pairs)))
-        task.count(what.records, block.records)
+        task.count(what.records, len(pairs))
         task.progress(len(block.text))
         if what.groups:
             for key, _ in pairs:

@@ -95,7 +95,7 @@ def test_groups_are_counted_across_blocks(together, keys, size):
     counter = lines.GroupCounter(together=together)
     for start in range(0, len(texts), size):
         part = texts[start : start + size]
-        counter.add(b"".join(part), len(part))
+        assert counter.add(b"".join(part)) == len(part)
     assert counter.groups == sum(1 for _ in groupby(texts))
 
 
