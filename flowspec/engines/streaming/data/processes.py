@@ -128,6 +128,8 @@ class PipeWriter:
 
     def wait_for_reader(self, most: int) -> None:
         """Waits until at most so many bytes are unread. Raises `BrokenPipeError` if nobody reads any more."""
+        if room_of(self._descriptor) <= most:
+            return
         while self._unread() > most:
             [(_, events)] = self._poll.poll(0) or [(0, 0)]
             if events & select.POLLERR:

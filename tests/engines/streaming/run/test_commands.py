@@ -3,6 +3,7 @@ import threading
 
 import pytest
 
+from flowspec.engines.streaming.data import processes
 from flowspec.engines.streaming.run.commands import Reporter, RunningCommand, find_program, split_words, start
 
 
@@ -119,6 +120,38 @@ def test_a_command_with_a_small_input_and_nothing_to_say_needs_no_thread(tmp_pat
     command, _ = running("cat", tmp_path, b"x\n", longest=2)
     assert threading.active_count() == before
     assert (b"".join(command.output()), command.finish()) == (b"x\n", 0)
+
+
+BUFFER, PIPE = 128 << 10, 64 << 10
+
+
+@pytest.mark.parametrize(("unread", "broken"), [(PIPE, False), (PIPE + 1, True), (8 * PIPE, True)])
+def test_what_is_unread_beyond_a_buffer_and_a_pipe_of_hadoop_is_an_error(tmp_path, unread, broken):
+    """The pipe that is really there holds more, and all of it can be written before the command ends."""
+    written = 8 * BUFFER
+    command, _ = running(f"head -c {written - unread}", tmp_path, b"x" * (written + 10))
+    assert len(b"".join(command.output())) == written - unread
+    assert (command.finish(), command.broken) == (0, broken)
+
+
+def test_input_and_output_in_small_pieces_are_complete(tmp_path):
+    (tmp_path / "small").write_text("#!/bin/sh\ndd bs=512 2>/dev/null\n")
+    data = bytes(range(256)) * 12_000
+    command, _ = running("small", tmp_path, data)
+    assert b"".join(command.output()) == data
+    assert (command.finish(), command.broken) == (0, False)
+
+
+@pytest.mark.parametrize(("moved", "rests"), [(4 << 10, 9), (256 << 10, 0), (1 << 20, 0)])
+def test_a_pace_rests_between_small_pieces_only(monkeypatch, moved, rests):
+    rested = []
+    monkeypatch.setattr(processes.time, "sleep", rested.append)
+    pace = processes.Pace()
+    for _ in range(12):
+        pace.rest(moved)
+    assert len(rested) == rests
+    assert rested == sorted(rested)
+    assert all(seconds <= 0.002 for seconds in rested)
 
 
 @pytest.mark.parametrize("longest", [2, None])
