@@ -54,7 +54,7 @@ def _app_names(applications: Any) -> list[str]:
 
 
 def _leaves(before: Any, after: Any, *, spelled: bool = False) -> Iterator[tuple[str, Any, Any]]:
-    """The values in `after` that `before` has not, each with its path; both whole where they can't be told apart."""
+    """Yields the values in `after` that `before` has not, each with its path; both whole where no part is found."""
     one, other = _named(before, spelled), _named(after, spelled)
     if one is None or other is None:
         yield "", before, after
@@ -132,7 +132,7 @@ def ending_calls(differences: Sequence[Difference], cluster: Cluster) -> Iterato
 
 
 def intent_calls(identity: Mapping[str, str], cluster: Cluster) -> Iterator[ApiCall]:
-    """AddTags with the tokens of all that the calls are going to set, beside those that are there.
+    """Yields AddTags with the tokens of all that the calls are going to set, beside those that are there.
 
     It comes first: an apply that is killed in between leaves nothing that a later one would not know as ours.
     """
@@ -144,7 +144,7 @@ def intent_calls(identity: Mapping[str, str], cluster: Cluster) -> Iterator[ApiC
 
 
 def tag_calls(differences: Sequence[Difference], identity: Mapping[str, str], cluster: Cluster) -> Iterator[ApiCall]:
-    """AddTags and RemoveTags, with the tags of ours (`identity`) that are not yet as they shall be."""
+    """Yields AddTags and RemoveTags, with the tags of ours (`identity`) that are not yet as they shall be."""
     mine = {key: value for key, value in identity.items() if cluster.tags.get(key) != value}
     tags = {one.address.removeprefix("tags."): one.after for one in differences if one.row.operation == "AddTags"}
     gone = [key for key, value in tags.items() if value is None]

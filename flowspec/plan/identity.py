@@ -50,7 +50,10 @@ def identity_tags(plan: Plan) -> dict[str, str]:
 
 
 def _managed(params: Mapping[str, Any]) -> str:
-    """The tokens of what a request states, "" when they are too many for a tag: then nothing is taken off later."""
+    """Returns the tokens of what a request states.
+
+    "" when they are too many for a tag: then nothing is taken off later.
+    """
     tokens = "".join(sorted({token(address) for address in stated(params)}))
     return tokens if len(tokens) <= TAG_VALUE else ""
 

@@ -316,7 +316,7 @@ def _scalar_text(value: Any) -> str:
 
 
 def _unused(document: Document, names: Container[str], budget: Budget) -> Iterator[Diagnostic]:
-    """Variables that no template of the spec speaks of, whatever the target."""
+    """Yields the variables that no template of the spec speaks of, whatever the target."""
     declared = _mapping(document.root.get("variables"))
     if not declared:
         return

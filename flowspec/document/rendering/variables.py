@@ -221,7 +221,10 @@ class _Resolver:
     def _candidates(
         self, name: str, key: Scalar, definition: Mapping | None, rules: MappingOf[str, Any]
     ) -> Iterator[tuple[str, Any, Place]]:
-        """The values given for a variable, the one that counts first: who says so, the value or its node, its place."""
+        """Yields the values given for a variable, the one that counts first.
+
+        Each with who says so, and its place; a value of the spec is its node.
+        """
         if name in self.given.options:
             yield f"--var {name}", self.given.options[name], key.at
         if _PREFIX + name in self.given.environ:
@@ -342,7 +345,10 @@ def _shown(value: Any) -> str:
 
 
 def template_problem(error: TemplateError, node: Any) -> list[Diagnostic]:
-    """The diagnostic of a failed template, placed at the word that is to blame; [] when it was said elsewhere."""
+    """Returns the diagnostic of a failed template, placed at the word that is to blame.
+
+    [] when it was said elsewhere.
+    """
     if not error.id:
         return []
     at = _blamed(error, node.at, node.text) if isinstance(node, Scalar) else node.at
@@ -353,7 +359,10 @@ _OPENING = re.compile(r"\{[{%]")
 
 
 def _blamed(error: TemplateError, at: Place, text: str) -> Place:
-    """The place of the word that is to blame, else that of its tag; of the scalar, where both begin in one line."""
+    """Returns the place of the word that is to blame, else that of its tag.
+
+    It is the place of the scalar where both begin in one line.
+    """
     tag = _tag_place(at, text, error.offset or 0)
     pattern = re.compile(rf"(?<![\w]){re.escape(error.word)}(?![\w])") if error.word else None
     for number in range(tag.line, tag.line + text.count("\n") + 2) if pattern else ():
@@ -437,7 +446,7 @@ def _inline(text: str) -> Any:
 
 
 def _check(value: Any, rules: MappingOf[str, Any], pattern: Pattern | None) -> None:
-    """The constraints of a declaration; raises `_UnfitError`."""
+    """Checks the constraints of a declaration; raises `_UnfitError`."""
     if value is None:
         return
     if pattern and isinstance(value, str) and not _matches(pattern, value):

@@ -60,7 +60,7 @@ _ECHOED_FROM_INSTANCES = (
 
 
 def run_job_flow(call: Call, params: Params) -> Answer:
-    """RunJobFlow: stores the cluster with its steps, and starts its worker after the commit."""
+    """Answers RunJobFlow: stores the cluster with its steps, and starts its worker after the commit."""
     request_validation.check_job_flow(params, aws=call.account_rules)
     security.require(call, params.get("SecurityConfiguration"))
     cluster = _new_cluster(call, params)
@@ -136,7 +136,7 @@ def _start_worker(call: Call, cluster_id: str, lock: int) -> None:
 
 
 def describe_cluster(call: Call, params: Params) -> Answer:
-    """DescribeCluster."""
+    """Answers DescribeCluster."""
     return {"Cluster": _cluster_answer(call, call.cluster(params["ClusterId"]))}
 
 
@@ -237,7 +237,7 @@ def master_dns(call: Call, cluster: Record) -> str:
 
 
 def list_clusters(call: Call, params: Params) -> Answer:
-    """ListClusters, newest first, 50 on a page."""
+    """Answers ListClusters, newest first, 50 on a page."""
     found = call.store.find(
         "cluster",
         region=call.region,
@@ -254,7 +254,7 @@ def list_clusters(call: Call, params: Params) -> Answer:
 
 
 def list_bootstrap_actions(call: Call, params: Params) -> Answer:
-    """ListBootstrapActions."""
+    """Answers ListBootstrapActions."""
     cluster = call.cluster(params["ClusterId"])
     answers = []
     for action in cluster.doc["request"].get("BootstrapActions", ()):
@@ -265,7 +265,7 @@ def list_bootstrap_actions(call: Call, params: Params) -> Answer:
 
 
 def terminate_job_flows(call: Call, params: Params) -> Answer:
-    """TerminateJobFlows: terminates none of the clusters if one of them is protected."""
+    """Answers TerminateJobFlows: terminates none of the clusters if one of them is protected."""
     if len(params["JobFlowIds"]) > MAX_TERMINATED_AT_ONCE:
         raise validation(f"At most {MAX_TERMINATED_AT_ONCE} job flows may be terminated at once.")
     clusters = [cluster for cluster in call.job_flows(params["JobFlowIds"]) if cluster.state in states.OPEN]
@@ -291,7 +291,7 @@ def _switch(member: str, name: str) -> Operation:
 
 
 def modify_cluster(call: Call, params: Params) -> Answer:
-    """ModifyCluster: sets the step concurrency level."""
+    """Answers ModifyCluster: sets the step concurrency level."""
     cluster = require_open(call.cluster(params["ClusterId"]))
     if "StepConcurrencyLevel" in params:
         request_validation.check_concurrency(params["StepConcurrencyLevel"], cluster.doc["request"])

@@ -89,7 +89,7 @@ def _new(kind: str, prefix: str, request: dict[str, Any], at: Moment) -> Record:
 
 
 def list_instance_groups(call: Call, params: Params) -> Answer:
-    """ListInstanceGroups. Refused for a cluster with fleets, as on EMR."""
+    """Answers ListInstanceGroups. Refused for a cluster with fleets, as on EMR."""
     at = instances.moment(call.cluster(params["ClusterId"]), call.now)
     groups = call.store.find("group", cluster_id=at.cluster.id)
     if not groups:
@@ -99,7 +99,7 @@ def list_instance_groups(call: Call, params: Params) -> Answer:
 
 
 def list_instance_fleets(call: Call, params: Params) -> Answer:
-    """ListInstanceFleets. Refused for a cluster with groups, as on EMR."""
+    """Answers ListInstanceFleets. Refused for a cluster with groups, as on EMR."""
     at = instances.moment(call.cluster(params["ClusterId"]), call.now)
     fleets = call.store.find("fleet", cluster_id=at.cluster.id)
     if not fleets:
@@ -201,7 +201,7 @@ def _applied(group: Record, at: Moment) -> Mapping[str, Any]:
 
 
 def list_instances(call: Call, params: Params) -> Answer:
-    """ListInstances, with all its filters."""
+    """Answers ListInstances, with all its filters."""
     at = instances.moment(call.cluster(params["ClusterId"]), call.now)
     groups = [group for group in instances.of_cluster(call.store, at.cluster) if _wanted(group, params)]
     states = params.get("InstanceStates")
@@ -228,7 +228,7 @@ def _wanted(group: Record, params: Params) -> bool:
 
 
 def add_instance_groups(call: Call, params: Params) -> Answer:
-    """AddInstanceGroups: adds task groups to a running or waiting cluster."""
+    """Answers AddInstanceGroups: adds task groups to a running or waiting cluster."""
     at = _changeable(call, call.job_flow(params["JobFlowId"]), "group")
     present = call.store.find("group", cluster_id=at.cluster.id)
     if not present:
@@ -244,7 +244,7 @@ def add_instance_groups(call: Call, params: Params) -> Answer:
 
 
 def add_instance_fleet(call: Call, params: Params) -> Answer:
-    """AddInstanceFleet: adds the task fleet to a running or waiting cluster."""
+    """Answers AddInstanceFleet: adds the task fleet to a running or waiting cluster."""
     at = _changeable(call, call.cluster(params["ClusterId"]), "fleet")
     present = call.store.find("fleet", cluster_id=at.cluster.id)
     if not present:
@@ -275,7 +275,7 @@ def _changeable(call: Call, cluster: Record, kind: str) -> Moment:
 
 
 def modify_instance_groups(call: Call, params: Params) -> Answer:
-    """ModifyInstanceGroups: changes counts and configurations, all or none."""
+    """Answers ModifyInstanceGroups: changes counts and configurations, all or none."""
     for change in params.get("InstanceGroups", ()):
         group = call.store.get("group", change["InstanceGroupId"])
         if group is None or params.get("ClusterId") not in (None, group.cluster_id):
@@ -329,7 +329,7 @@ def _merged(kept: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]])
 
 
 def modify_instance_fleet(call: Call, params: Params) -> Answer:
-    """ModifyInstanceFleet: changes targets, resize specifications and configurations."""
+    """Answers ModifyInstanceFleet: changes targets, resize specifications and configurations."""
     change = params["InstanceFleet"]
     at = _changeable(call, call.cluster(params["ClusterId"]), "fleet")
     fleet = call.store.get("fleet", change["InstanceFleetId"])

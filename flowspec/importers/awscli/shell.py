@@ -329,7 +329,7 @@ class _Reader:
         self.loops.append(_Loop(words[1].text, texts[1:], self.at, self.blocks))
 
     def _end_loop(self) -> None:
-        """At `done`: goes back for the next word."""
+        """Goes back from `done` for the next word."""
         if self.loops and self.loops[-1].blocks == self.blocks:
             loop = self.loops.pop()
             if not loop.rest:
@@ -447,13 +447,13 @@ class _Reader:
         return self.variables.refer(named["name"], self._here) if named["name"] else self._positional(named["position"])
 
     def _positional(self, position: str) -> str:
-        """`$1`, `$@` and the like."""
+        """Returns the value of `$1`, `$@` and the like."""
         if self.args is not None and position in "123456789@*":
             return self._argument(position)
         return self.variables.add(f"arg{position}" if position.isdigit() else "args", f"${position}")
 
     def _argument(self, position: str) -> str:
-        """`$1` or `$@` within a function that is called here."""
+        """Returns the value of `$1` or `$@` within a function that is called here."""
         assert self.args is not None
         if position in "@*":
             return " ".join(self.args)
@@ -587,7 +587,7 @@ class _Reader:
         return True
 
     def _change_folder(self, words: list[Word]) -> None:
-        """`cd FOLDER`; to the folder of the script itself where it asks for that."""
+        """Carries out `cd FOLDER`; to the folder of the script itself where it asks for that."""
         to = words[1].text if len(words) > 1 else "~"
         if "dirname" in str(self.variables.description(to)):
             self.folder = ""

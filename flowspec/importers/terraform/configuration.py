@@ -66,7 +66,7 @@ class Module:
 
 
 def _merged(base: Body, override: Body) -> Body:
-    """A block of an override file merged into the one that it overrides: arguments one by one, blocks by kind."""
+    """Merges a block of an override file into the one that it overrides: arguments one by one, blocks by kind."""
     kinds = {_block_kind(one) for one in override.blocks if one.kind != "lifecycle"}
     kept = [one for one in base.blocks if _block_kind(one) not in kinds]
     # A block may also be written as an attribute, in the JSON syntax always.

@@ -77,7 +77,7 @@ class Context:
             raise TooMuchWork
 
     def concrete(self, value: Any) -> Any:
-        """A value in which placeholders have the values that Terraform uses. Raises `Unknown` where one has none.
+        """Fills placeholders with the values that Terraform uses. Raises `Unknown` where one has none.
 
         Nor is anything computed from a sensitive value: the result would be in the spec.
         """
@@ -112,7 +112,7 @@ class Context:
 
 
 def _filled(value: Any, known: Mapping[str, Any]) -> Any:
-    """`placeholders.filled`, with numbers in texts as Terraform writes them."""
+    """Fills placeholders as `placeholders.filled` does, with numbers in texts as Terraform writes them."""
     if isinstance(value, SetOf):
         return SetOf(_filled(one, known) for one in value)
     if isinstance(value, list):
@@ -277,7 +277,7 @@ class Scope:
         return value
 
     def _logical(self, expr: syntax.Binary) -> bool:
-        """&& and ||: one side may decide though the other is not known."""
+        """Evaluates `&&` and `||`: one side may decide though the other is not known."""
         deciding = expr.mark == "||"
         found = []
         for side in (expr.left, expr.right):
@@ -398,7 +398,10 @@ class Scope:
         return args
 
     def _structure(self, value: Any, function: str, at: int) -> Any:
-        """An argument of a function that only passes elements on: keys, indexes and whole lists have to be known."""
+        """Returns an argument of a function that only passes elements on.
+
+        Keys, indexes and whole lists have to be known.
+        """
         passed = function in ("list", "map", "sensitive", "nonsensitive") or (function == "lookup" and at > 1)
         return value if isinstance(value, list | dict) or passed else self.context.concrete(value)
 
@@ -450,7 +453,10 @@ class Scope:
         return jsonencode(value)
 
     def _opened_json(self, value: str) -> str:
-        """A text with placeholders as JSON; what they hold is written out where JSON would have to escape it."""
+        """Returns a text with placeholders as JSON.
+
+        What they hold is written out where JSON would have to escape it.
+        """
         name = placeholder_name(value)
         held = self.context.known.get(name, "") if name else ""
         if isinstance(held, list | dict):

@@ -263,7 +263,7 @@ class Instance:
     # --- resources ---
 
     def resources(self, kinds: tuple[str, ...], parts: tuple[str, ...]) -> Iterator[Resource]:
-        """The instances of resources of these kinds; those of `parts` are left out where their number is not known."""
+        """Yields the instances of resources of these kinds; those of `parts` only where their number is known."""
         for (kind, name), body in self.module.resources.items():
             if kind in kinds or kind in parts:
                 yield from self._instances(kind, name, body, assume=kind in kinds)

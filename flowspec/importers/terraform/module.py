@@ -77,7 +77,7 @@ def _shown(source: Source) -> dict[str, Any] | None:
 def _configured(
     source: Source, folder: Path, context: Context, var_files: Sequence[Path], settings: Sequence[str]
 ) -> list[Resource]:
-    """The clusters of a configuration and what belongs to them; a file's own clusters before those of others."""
+    """Returns the clusters of a configuration with what belongs to them; a file's own come before those of others."""
     own = None if Path(source.file).is_dir() else _own(source, context)
     # Other than a file of a module, what is read from stdin has no files beside it.
     beside = own is None or source.file.endswith((".tf", ".tf.json"))

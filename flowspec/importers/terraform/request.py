@@ -445,7 +445,7 @@ class _Writer:
 
 
 def _capitalized(value: Any) -> Any:
-    """Configurations with members in any case, as the provider takes them: classification, properties."""
+    """Returns configurations, whose members the provider takes in any case, as the API spells them."""
     if isinstance(value, list):
         return [_capitalized(one) for one in value]
     if isinstance(value, dict) and any(key.lower() == "classification" for key in value):

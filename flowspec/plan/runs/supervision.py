@@ -49,7 +49,7 @@ class StepPolicy:
     skip: tuple[int, ...] = ()
 
     def __str__(self) -> str:
-        """In words, for a plan: `timeout 600 s, 3 attempts after spot_loss, exit 3 is no failure`."""
+        """Returns the words for a plan: `timeout 600 s, 3 attempts after spot_loss, exit 3 is no failure`."""
         parts = self.parts
         timeout = [f"timeout {parts['timeout']}"] if self.timeout else []
         retry = [parts["retry"]] if self.attempts > 1 else []

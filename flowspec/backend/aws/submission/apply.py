@@ -157,7 +157,7 @@ def _earlier(plan: Plan, emr: Emr, began: datetime) -> str | None:
 
 @contextmanager
 def _interrupt_told(plan: Plan, submission: str, notify: Callable[[str], None]) -> Iterator[None]:
-    """On Ctrl-C while RunJobFlow is under way, says that a cluster may run and how to find it."""
+    """Says, on Ctrl-C while RunJobFlow is under way, that a cluster may run and how to find it."""
     try:
         yield
     except KeyboardInterrupt:
@@ -201,7 +201,7 @@ def _identity(plan: Plan, submission: str) -> Iterable[dict[str, str]]:
 
 
 def source_of(path: Path) -> str:
-    """path@commit when the spec is in git, else its path: says where a cluster came from."""
+    """Returns where a cluster came from: path@commit when the spec is in git, else its path."""
     git = shutil.which("git")
     if git is None:
         return str(path)
