@@ -19,8 +19,9 @@ from flowspec.document.rendering.budget import Budget
 from flowspec.document.rendering.extends import extended
 from flowspec.document.rendering.overrides import NAMED, merged
 from flowspec.document.rendering.template_errors import TemplateError
+from flowspec.document.rendering.template_places import template_problem
 from flowspec.document.rendering.templates import evaluate, is_template, names_in
-from flowspec.document.rendering.variables import BUILTIN, Given, Variables, read_files, resolve, template_problem
+from flowspec.document.rendering.variables import BUILTIN, Given, Variables, read_files, resolve
 from flowspec.document.text.tree import Document, Items, Mapping, Node, Place, Scalar, plain, scalars
 from flowspec.errors import Diagnostic, SpecError
 
