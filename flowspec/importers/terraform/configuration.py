@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from flowspec.importers.terraform import hcl
-from flowspec.importers.terraform.evaluate import Context, Scope
+from flowspec.importers.terraform.context import Context
+from flowspec.importers.terraform.evaluate import Scope
 from flowspec.importers.terraform.syntax import Block, Body, Expr, Literal, SyntaxFault
 from flowspec.importers.terraform.values import Unknown, converted, type_name
 

@@ -16,7 +16,7 @@ from flowspec.importers.decompile.placeholders import Wanted, placeholder_name
 from flowspec.importers.refusal import choose, refuse
 from flowspec.importers.terraform import hcl
 from flowspec.importers.terraform.configuration import Module, given_values, load_module, module_files
-from flowspec.importers.terraform.evaluate import Context, TooMuchWork
+from flowspec.importers.terraform.context import Context, TooMuchWork
 from flowspec.importers.terraform.instances import Instance, Resource
 from flowspec.importers.terraform.request import add_part, request_of
 from flowspec.importers.terraform.shown import is_shown, owners, shown_resources
