@@ -12,6 +12,7 @@ from posixpath import join, normpath
 from typing import Any, NamedTuple
 
 from flowspec.document.text.tree import Place, Source
+from flowspec.importers.awscli.cursor import Cursor
 from flowspec.importers.awscli.parsed import Command, Function, Script, Word
 from flowspec.importers.awscli.variables import Variables, is_split
 from flowspec.importers.awscli.windows import as_posix
@@ -31,7 +32,6 @@ _DEEPEST = 20
 _CONTINUED = re.compile(r"\\[ \t]*\r?\n")
 _NAMED = re.compile(r"\$(?:(?P<name>[A-Za-z_]\w*)|(?P<position>[0-9@*#?!$-]))", re.ASCII)
 _BRACED = re.compile(r"(?P<name>[A-Za-z_]\w*|[0-9])(?P<how>:?[-=?+]|$)(?P<word>.*)", re.DOTALL | re.ASCII)
-_HEREDOC_BEGUN = re.compile(r"<<(?P<tabs>-?)[ \t]*(?P<quote>['\"\\]?)(?P<end>\w+)['\"]?")
 _REDIRECTED = re.compile(r"(?P<how>[<>]{1,3}[&|]?)[ \t]*(?P<quote>[\"']?)(?P<file>[^\s;|&()\"']*)(?P=quote)[^\s;|&()]*")
 _DEFINED = re.compile(r"\(\s*\)\s*(?=\{)")
 _BRACES = re.compile(r"\{([\w./:-]*(?:,[\w./:-]*)+)\}(?=[\s;|&)]|$)", re.ASCII)
@@ -74,7 +74,7 @@ def _read(source: Source, text: str, uncertain: set[str]) -> Script:
     return script
 
 
-class _Reader:
+class _Reader(Cursor):
     """Reads one text; `line` is the number of its first line in the source, `depth` that of substitutions around it."""
 
     def __init__(
@@ -93,7 +93,8 @@ class _Reader:
     ) -> None:
         if depth > _DEEPEST:
             raise RecursionError
-        self.source, self.text, self.first = source, text, line
+        super().__init__(text, line)
+        self.source = source
         self.script, self.variables = variables.script, variables
         self.depth, self.lists = depth, lists
         # The arguments of the function that is called (None: not known).
@@ -103,18 +104,14 @@ class _Reader:
         self.scanning, self.braces, self.closed = scanning, 0, False
         self.loops: list[_Loop] = []
         self.jump: int | None = None
-        self.resume = 0
         self.stdin: str | None = None
         self.target: tuple[str, bool] | None = None
-        self.at = 0
         self.word: list[str] | None = None
         self.begin = 0
         self.words: list[Word] = []
         # How many branches and loops are open; whether the command depends on the one before it (&&, ||).
         self.blocks = blocks
         self.depends = False
-        self._counted = (0, 0)
-        self._open_ends: set[str] = set()
 
     def run(self) -> None:
         while self.at < len(self.text):
@@ -138,8 +135,7 @@ class _Reader:
         elif char in _BREAKS:
             self._break(char)
         elif char == "#" and self.word is None:
-            end = self.text.find("\n", self.at)
-            self.at = end if end >= 0 else len(self.text)
+            self.skip_comment()
         elif char in "<>":
             self._redirection()
         else:
@@ -164,7 +160,7 @@ class _Reader:
         if self.word is None:
             self.word, self.begin = [], self.at
         if char == "'":
-            self.word.append(self._until("'"))
+            self.word.append(self.until("'"))
         elif char == '"':
             self._quoted()
         elif (char == "$" and self._split()) or (char == "{" and self._in_braces()):
@@ -176,12 +172,6 @@ class _Reader:
                 self.at += 1
             self.word.append(self.text[self.at : self.at + 1])
             self.at += 1
-
-    def _until(self, quote: str) -> str:
-        end = self.text.find(quote, self.at + 1)
-        end = end if end >= 0 else len(self.text)
-        inner, self.at = self.text[self.at + 1 : end], end + 1
-        return inner
 
     def _quoted(self) -> None:
         assert self.word is not None
@@ -204,31 +194,17 @@ class _Reader:
         if self.word is not None and "".join(self.word).isdigit():
             self.word = None
         self._end_word()
-        if self._here_document():
+        here = self.here_document()
+        if here:
+            # It is data, not commands.
+            line = self.line(here.start)
+            self.stdin = self._reader(here.text, line).replaced() if here.is_template else here.text
             return
         matched = _REDIRECTED.match(self.text, self.at)
         assert matched
         if matched["how"] in (">", ">>", ">|"):
             self.target = (matched["file"], matched["how"] == ">>")
         self.at = matched.end()
-
-    def _here_document(self) -> bool:
-        """Takes `<<END`, whose text begins in the next line: it is data, not commands."""
-        begun = _HEREDOC_BEGUN.match(self.text, self.at)
-        if not begun or begun["end"] in self._open_ends:
-            return False
-        start = self.resume or self.text.find("\n", self.at) + 1
-        tabs = r"\t*" if begun["tabs"] else ""
-        ended = re.compile(rf"^{tabs}{begun['end']}[ \t]*$", re.MULTILINE).search(self.text, start) if start else None
-        if not ended:
-            # It is not found further down either; without this, many such beginnings cost their square.
-            self._open_ends.add(begun["end"])
-            return False
-        body = self.text[start : ended.start()]
-        body = re.sub(r"^\t+", "", body, flags=re.MULTILINE) if begun["tabs"] else body
-        self.stdin = body if begun["quote"] else self._reader(body, self._line(start)).replaced()
-        self.at, self.resume = begun.end(), ended.end()
-        return True
 
     def replaced(self) -> str:
         """Returns the text with what the shell replaces in a here document, where quotes are none."""
@@ -265,7 +241,7 @@ class _Reader:
         bounded = self.script.characters <= _MOST_CHARACTERS
         if not found or self.scanning or not bounded or not re.fullmatch(r"[\w.:-]+", name):
             return False
-        line = self._line(found.end())
+        line = self.line(found.end())
         scanner = _Reader(
             self.source, self.text[found.end() :], line, Variables(Script()), depth=self.depth + 1, scanning=True
         )
@@ -391,7 +367,7 @@ class _Reader:
         if not self.text.startswith("${", self.at):
             return False
         before = self.at
-        named = _ALL_ITEMS.fullmatch(self._enclosed("{", "}"))
+        named = _ALL_ITEMS.fullmatch(self.enclosed("{", "}"))
         items = self.variables.arrays.get(named["name"]) if named else None
         if named is None or items is None or named["name"] in self.script.uncertain:
             self.at = before
@@ -421,9 +397,9 @@ class _Reader:
         """Reads `NAME=( … )`."""
         assigned = _ARRAY.fullmatch(begun)
         assert assigned
-        line = self._line(self.at)
+        line = self.line(self.at)
         self.at -= 1
-        reader = self._reader(self._enclosed("(", ")"), line, lists=True)
+        reader = self._reader(self.enclosed("(", ")"), line, lists=True)
         items = reader.items()
         self.word = None
         conditional = self._is_conditional()
@@ -433,12 +409,12 @@ class _Reader:
 
     def _expansion(self) -> str:
         if self.text[self.at] == "`" or self.text.startswith("$(", self.at):
-            return self._output(self._until("`") if self.text[self.at] == "`" else self._enclosed("(", ")"))
+            return self._output(self.until("`") if self.text[self.at] == "`" else self.enclosed("(", ")"))
         if self.text.startswith("${", self.at):
-            return self._braced(self._enclosed("{", "}"))
+            return self._braced(self.enclosed("{", "}"))
         if self.text.startswith("$'", self.at):
             self.at += 1
-            return self._until("'").replace("\\n", "\n").replace("\\t", "\t")
+            return self.until("'").replace("\\n", "\n").replace("\\t", "\t")
         named = _NAMED.match(self.text, self.at)
         if not named:
             self.at += 1
@@ -459,31 +435,8 @@ class _Reader:
             return " ".join(self.args)
         return self.args[int(position) - 1] if int(position) <= len(self.args) else ""
 
-    def _enclosed(self, opening: str, closing: str) -> str:
-        """Returns the text in the brackets that begin after this `$`."""
-        depth, at, quote = 0, self.at + 1, ""
-        while at < len(self.text):
-            char = self.text[at]
-            if char == "\\" and quote != "'":
-                at += 1
-            elif quote:
-                quote = "" if char == quote else quote
-            elif char == "#" and opening == "(" and self.text[at - 1].isspace():
-                # An apostrophe in a comment is no quote.
-                end = self.text.find("\n", at)
-                at = (end if end >= 0 else len(self.text)) - 1
-            elif char in "'\"":
-                quote = char
-            else:
-                depth += (char == opening) - (char == closing)
-            at += 1
-            if depth == 0 and not quote:
-                break
-        inner, self.at = self.text[self.at + 2 : at - 1], at
-        return inner
-
     def _output(self, command: str) -> str:
-        line = self._line(self.at) - command.count("\n")
+        line = self.line(self.at) - command.count("\n")
         before = len(self.script.commands)
         if not command.startswith("("):
             # What is assigned in there ends with it.
@@ -517,19 +470,12 @@ class _Reader:
     def _end_word(self) -> None:
         if self.word is not None:
             before = self.text.rfind("\n", 0, self.begin)
-            line = self._line(self.begin)
+            line = self.line(self.begin)
             at = Place(
                 self.source, line, self.begin - before, max(len(self.source.line(line)) - self.begin + before + 1, 1)
             )
             self.words.append(Word("".join(self.word), at))
             self.word = None
-
-    def _line(self, at: int) -> int:
-        """Returns the line of the source that a place is in; counts on from the last place asked for."""
-        place, lines = self._counted if self._counted[0] <= at else (0, 0)
-        lines += self.text.count("\n", place, at)
-        self._counted = (at, lines)
-        return self.first + lines
 
     def items(self) -> list[str]:
         """Returns the texts of all words, as those of an array."""
@@ -656,7 +602,7 @@ class _Reader:
         return bool(self.words) and self.words[0].text in ("local", "declare", "typeset")
 
     def _here(self) -> int:
-        return self._line(min(self.at, len(self.text)))
+        return self.line(min(self.at, len(self.text)))
 
 
 def _calls(words: list[Word]) -> bool:
