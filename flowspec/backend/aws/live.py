@@ -13,6 +13,7 @@ from typing import Any
 
 from flowspec.backend.aws.client import Emr
 from flowspec.errors import FlowspecError
+from flowspec.facts.api_model import RETURNED_OF_INSTANCES
 from flowspec.plan.cluster import Live
 
 Json = dict[str, Any]
@@ -34,14 +35,6 @@ _SAME = (
     "VisibleToAllUsers",
     "ExtendedSupport",
     "MonitoringConfiguration",
-)
-_SAME_OF_INSTANCES = (
-    "Ec2KeyName",
-    "EmrManagedMasterSecurityGroup",
-    "EmrManagedSlaveSecurityGroup",
-    "ServiceAccessSecurityGroup",
-    "AdditionalMasterSecurityGroups",
-    "AdditionalSlaveSecurityGroups",
 )
 _SAME_OF_A_GROUP = ("Name", "Market", "BidPrice", "InstanceType", "CustomAmiId")
 _SAME_OF_A_FLEET = ("Name", "TargetOnDemandCapacity", "TargetSpotCapacity", "Context")
@@ -123,7 +116,7 @@ def _instances(raw: Mapping[str, Any]) -> Json:
     subnets = nodes.get("RequestedEc2SubnetIds") or [one for one in (nodes.get("Ec2SubnetId"),) if one]
     zones = nodes.get("RequestedEc2AvailabilityZones") or [one for one in (nodes.get("Ec2AvailabilityZone"),) if one]
     return {
-        **{name: nodes[name] for name in _SAME_OF_INSTANCES if name in nodes},
+        **{name: nodes[name] for name in RETURNED_OF_INSTANCES if name in nodes},
         # AutoTerminate is the inverse of what was sent.
         "KeepJobFlowAliveWhenNoSteps": not raw.get("AutoTerminate", True),
         "TerminationProtected": raw.get("TerminationProtected", False),

@@ -32,6 +32,7 @@ from flowspec.emulator.state.store import Record
 from flowspec.emulator.worker import supervisor
 from flowspec.emulator.worker.failing import fail_unstarted
 from flowspec.facts import states
+from flowspec.facts.api_model import RETURNED_OF_INSTANCES
 from flowspec.facts.limits import MAX_TERMINATED_AT_ONCE
 
 _ECHOED = (
@@ -48,14 +49,6 @@ _ECHOED = (
     "EbsRootVolumeThroughput",
     "MonitoringConfiguration",
     "SessionEnabled",
-)
-_ECHOED_FROM_INSTANCES = (
-    "Ec2KeyName",
-    "EmrManagedMasterSecurityGroup",
-    "EmrManagedSlaveSecurityGroup",
-    "ServiceAccessSecurityGroup",
-    "AdditionalMasterSecurityGroups",
-    "AdditionalSlaveSecurityGroups",
 )
 
 
@@ -204,7 +197,7 @@ def ec2_attributes(request: Mapping[str, Any], region: str) -> Answer:
     zones = placement.get("AvailabilityZones") or [
         placement[name] for name in ("AvailabilityZone",) if placement.get(name)
     ]
-    answer = {name: wanted[name] for name in _ECHOED_FROM_INSTANCES if wanted.get(name)}
+    answer = {name: wanted[name] for name in RETURNED_OF_INSTANCES if wanted.get(name)}
     answer["RequestedEc2SubnetIds"] = subnets
     answer["RequestedEc2AvailabilityZones"] = zones
     answer["Ec2AvailabilityZone"] = zones[0] if zones else f"{region}a"
