@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from flowspec.facts.limits import TAG_VALUE
 from flowspec.facts.mutability import Handling
 from flowspec.plan.changes import Action, ApiCall, Change
 from flowspec.plan.cluster import MANAGED_TAG, Cluster
 from flowspec.plan.comparison.differences import Difference, Kind, snake
-from flowspec.plan.identity import TAG_VALUE, managed_tokens
+from flowspec.plan.identity import managed_tokens
 
 _ACTIONS = {Kind.SET: Action.UPDATE, Kind.ADD: Action.CREATE, Kind.REMOVE: Action.DELETE}
 _SWITCHES = {
@@ -139,7 +140,7 @@ def intent_calls(identity: Mapping[str, str], cluster: Cluster) -> Iterator[ApiC
     tokens = managed_tokens(cluster.tags.get(MANAGED_TAG, ""))
     new = managed_tokens(identity[MANAGED_TAG])
     value = "".join(sorted(tokens | new))
-    if not new <= tokens and len(value) <= TAG_VALUE:
+    if not new <= tokens and len(value) <= TAG_VALUE.most:
         yield ApiCall("AddTags", {"ResourceId": cluster.id, "Tags": [{"Key": MANAGED_TAG, "Value": value}]})
 
 

@@ -24,6 +24,7 @@ MAX_BYTES = 10_000_000
 _TOO_DEEP_FOR_LIBYAML = "exceeded maximum nesting depth"
 MAX_DEPTH = 100
 MAX_ALIASED = 50_000
+# Characters of the longest text that is parsed once more for the words of an error: by PyYAML itself, which is slow.
 _RETOLD = 200_000
 
 _CORE = "tag:yaml.org,2002:"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from flowspec.importers.terraform import hcl
-from flowspec.importers.terraform.context import Context
+from flowspec.importers.terraform.context import LARGEST_FILE, Context
 from flowspec.importers.terraform.evaluate import Scope
 from flowspec.importers.terraform.syntax import Block, Body, Expr, Literal, SyntaxFault
 from flowspec.importers.terraform.values import Unknown, converted, type_name
@@ -21,7 +21,6 @@ from flowspec.importers.terraform.values import Unknown, converted, type_name
 Note = Callable[[str], None]
 
 _ENDS = (".tf", ".tf.json")
-_LARGEST_FILE = 10_000_000
 
 
 @dataclass
@@ -124,8 +123,8 @@ def _read(path: Path, shown: str, note: Note) -> Body | None:
 
 def _text(path: Path, shown: str, note: Note) -> str | None:
     try:
-        if path.stat().st_size > _LARGEST_FILE:
-            note(f"{shown}: the file is not imported, it is larger than {_LARGEST_FILE // 1_000_000} MB")
+        if path.stat().st_size > LARGEST_FILE:
+            note(f"{shown}: the file is not imported, it is larger than {LARGEST_FILE // 1_000_000} MB")
             return None
         return path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -21,7 +21,7 @@ from flowspec.importers.terraform.values import (
 
 # Evaluated nodes and elements, over all of an import; 200 clusters of 100 lines take some 50,000.
 _BUDGET = 1_000_000
-_LARGEST_FILE = 10_000_000
+LARGEST_FILE = 10_000_000
 
 
 class TooMuchWork(Exception):
@@ -88,7 +88,7 @@ class Context:
         """Returns the text of a file; relative paths begin at the root module's folder. Raises `Unknown`."""
         try:
             path = (self.folders[0] / name).resolve()
-            if not any(one in path.parents for one in self.folders) or path.stat().st_size > _LARGEST_FILE:
+            if not any(one in path.parents for one in self.folders) or path.stat().st_size > LARGEST_FILE:
                 raise Unknown
             return path.read_text("utf-8")
         except (OSError, ValueError):
