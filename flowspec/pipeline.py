@@ -303,7 +303,7 @@ def import_cluster(emr: Emr, cluster_id: str, *, folder: Path = Path(), keep_sec
 
 
 def _without_secrets(found: Reconstructed) -> tuple[dict[str, Any], dict[str, Variable]]:
-    """The parameters with a variable for each text that is known to be secret, and for passwords that EMR hides."""
+    """Returns the parameters with a variable for each text known to be secret, and for passwords that EMR hides."""
     from flowspec.importers.decompile.placeholders import Variable, placeholder
 
     secret = Variable(rules={"sensitive": True})

@@ -178,13 +178,9 @@ def way_to_embedded(home, kind=FaultyWay):
     endpoint = EmbeddedEndpoint(lambda _: service, region="us-east-1")
     way = kind(endpoint.server_port)
     way.service = service
-    thread = threading.Thread(target=endpoint.serve_forever)
-    thread.start()
     # SQLite syncs its files to the disk whenever the last connection to them is closed.
-    with serving(way), Store(home):
+    with serving(endpoint), serving(way), Store(home):
         yield way
-    endpoint.stop()
-    thread.join()
 
 
 class FaultyS3(ThreadingHTTPServer):
@@ -290,13 +286,16 @@ def passed_on(handler, body, port):
 
 @contextmanager
 def serving(server):
-    """Answers requests while the block runs."""
+    """Answers requests while the block runs: by a server of Python's, or an endpoint of the embedded EMR."""
     # By default a server looks for its end every half second.
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
-        yield
+        yield server
     finally:
-        server.shutdown()
-        server.server_close()
+        if isinstance(server, EmbeddedEndpoint):
+            server.stop()
+        else:
+            server.shutdown()
+            server.server_close()
         thread.join()

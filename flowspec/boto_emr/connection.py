@@ -394,7 +394,7 @@ class EmrConnection:
         return self._told(ResultSet(markers), action, params)
 
     def get_status(self, action: str, params: Flat, **_transport: Any) -> Any:
-        """True; raises where the answer is an error."""
+        """Returns True; raises where the answer is an error."""
         return self._told(ResultSet(), action, params).status
 
     def _told(self, root: Any, action: str, params: Flat) -> Any:

@@ -66,7 +66,7 @@ class BotoServerError(Exception):
     __repr__ = __str__
 
     def startElement(self, name: str, attrs: Any, connection: Any) -> None:
-        """Nothing in an error's XML has an object of its own."""
+        """Does nothing: no element of an error's XML has an object of its own."""
 
     def endElement(self, name: str, value: str, connection: Any) -> None:  # noqa: ARG002 - boto 2's interface
         """Takes the parts of the XML that have an attribute."""

@@ -26,18 +26,18 @@ class XmlHandler(xml.sax.ContentHandler):
         self.text = ""
 
     def startElement(self, name: str, attrs: Any) -> None:
-        """SAX's."""
+        """Begins an element, as SAX calls it."""
         self.text = ""
         own = self.nodes[-1].startElement(name, attrs, self.connection)
         self.nodes.append(self.nodes[-1] if own is None else own)
 
     def endElement(self, name: str) -> None:
-        """SAX's."""
+        """Ends an element, as SAX calls it."""
         self.nodes.pop().endElement(name, self.text, self.connection)
         self.text = ""
 
     def characters(self, content: str) -> None:
-        """SAX's."""
+        """Collects the text of an element, as SAX calls it."""
         self.text += content
 
 

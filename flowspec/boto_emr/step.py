@@ -106,7 +106,7 @@ class StreamingStep(Step):
         return self._jar
 
     def main_class(self) -> None:
-        """None: the jar says it."""
+        """Returns None: the jar says it."""
 
     def args(self) -> list[str]:
         """Returns the arguments, for the AMIs."""
@@ -277,7 +277,7 @@ def _in_words(step: Any, target: StepTarget) -> dict[str, Any]:
 
 
 def _regional(step: Any, target: StepTarget, words: list[str]) -> list[str]:
-    """The words of a step, with libraries from the bucket of the region in place of that in boto 2's constants."""
+    """Returns the words of a step, with libraries from the region's bucket in place of that in boto 2's constants."""
     if not isinstance(step, ScriptRunnerStep):
         return words
     return [target.library(word.removeprefix(_LIBRARY)) if word.startswith(_LIBRARY) else word for word in words]
@@ -302,10 +302,10 @@ class _AsTheyAre(Files):
         return text
 
     def asset(self, text: str, at: Any) -> None:
-        """None: it is left as it is."""
+        """Returns None: the file is left as it is."""
 
     def report(self, *finding: Any, **more: Any) -> None:
-        """Two files of one name are Hadoop's to refuse, as they were."""
+        """Reports nothing: two files of one name are Hadoop's to refuse, as they were."""
 
 
 def _listed(value: str | Iterable[str] | None) -> list[str]:

@@ -5,5 +5,6 @@ case         case.yaml -> Case, checked against schemas/flowspec-case-v1.schema.
 sandbox      Case -> the job flow as it is to run in the case's home: sample data put in place, inputs checked
 execution    a job flow and a home -> how the run ended
 comparison   expected and actual output -> the first differences; writes the expected output for `--update`
-running      all of it for many cases at once -> CaseResult; the last results are kept for `--last-failed`
+running      all of it for many cases at once -> CaseResult;
+             the last results are kept for `--last-failed` (`last_failed`)
 """

@@ -62,7 +62,7 @@ def write_expected(expected: Path, actual: Path, *, in_any_order: bool) -> None:
 
 
 def _files(path: Path) -> dict[str, Path]:
-    """The data files of an output by their names in it, in their order; those of Hadoop's own (_SUCCESS) are none."""
+    """Returns the data files of an output by their names in it, sorted, without those of Hadoop's own (_SUCCESS)."""
     if not path.is_dir():
         return {path.name: path} if path.exists() else {}
     found = {}

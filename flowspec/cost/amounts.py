@@ -17,7 +17,7 @@ class Range:
         return Range(self.low + other.low, self.high + other.high)
 
     def times(self, number: float) -> Range:
-        """So many times this amount."""
+        """Returns so many times this amount."""
         return Range(self.low * number, self.high * number)
 
     def __str__(self) -> str:
@@ -36,13 +36,13 @@ def amount_text(amount: float) -> str:
 
 
 def unknown_text(unknown: Sequence[str], region: str) -> str:
-    """`the price of x9.mega; …`: names what has no price in a region, and says how to get one."""
+    """Names what has no price in a region, and how to get one: `the price of x9.mega; …`."""
     remedy = f"`flowspec prices update --region {region}` reads prices from AWS" if region else "`region` is not set"
     return f"{', '.join(unknown)}; {remedy}"
 
 
 def hours_text(hours: float) -> str:
-    """`2 hours`, `0.5 hours`, `1 hour`."""
+    """Returns hours in words: `2 hours`, `0.5 hours`, `1 hour`."""
     return f"{hours:g} hour{'' if hours == 1 else 's'}"
 
 

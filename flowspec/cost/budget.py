@@ -35,7 +35,7 @@ def _budget(jobflow: JobFlow) -> Mapping[str, float]:
 
 
 def over_budget(jobflow: JobFlow, cost: Estimate | None) -> list[Diagnostic]:
-    """Findings at `budget`, where the cluster may cost more than that; what is not known is not counted."""
+    """Returns findings at `budget`, where the cluster may cost more than that; what is not known is not counted."""
     return _over(jobflow, cost, "the cluster", {"hourly": ("budget", "hourly"), "run": ("budget", "run")})
 
 
@@ -78,7 +78,7 @@ def refuse_over_budget(
 
 
 def run_budget_hours(jobflow: JobFlow, cost: Estimate | None) -> float | None:
-    """For how many hours the budget of a run lasts at the most that the cluster may cost; None if there is none."""
+    """Returns for how many hours the run's budget lasts at the most that the cluster may cost; None without one."""
     run = _budget(jobflow).get("run")
     most = cost.hourly.high if cost and cost.hourly else 0.0
     return run / most if run and most else None
@@ -93,7 +93,7 @@ def unchecked(jobflow: JobFlow, cost: Estimate | None) -> list[str]:
 
 
 def budget_notes(jobflow: JobFlow, cost: Estimate | None) -> list[str]:
-    """Sentences on what the budget was not held against, and on how long that of a run lasts if nobody said it."""
+    """Returns sentences on what the budget was not held against, and on how long a run's lasts if nobody said it."""
     notes = unchecked(jobflow, cost)
     if cost and not cost.hours and (hours := run_budget_hours(jobflow, cost)):
         most = "less than " if cost.unknown else ""

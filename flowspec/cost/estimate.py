@@ -73,7 +73,9 @@ _EXACT_UNITS = 2_000
 
 
 def _cost(offers: Iterable[_Offer], target: int) -> Range | None:
-    """From the cheapest to the dearest way to have `target` units, of one offer or of several; None without a price.
+    """Returns the costs of the cheapest and the dearest way to have `target` units, of one offer or of several.
+
+    None without a price.
 
     There may be more units than that, but no instance without which there would be enough.
     """
@@ -196,7 +198,10 @@ def _compute_limits(params: Json) -> Json:
 
 
 def _scaled(params: Json, machines: Iterable[_Machines]) -> Iterator[_Machines]:
-    """The machines; under managed scaling those of core and task as one part, whose limits are for all together."""
+    """Yields the machines.
+
+    Under managed scaling those of core and task are one part, whose limits are for all together.
+    """
     limits = _compute_limits(params)
     workers = [one for one in machines if limits and one.role != "MASTER"]
     yield from (one for one in machines if one not in workers)
@@ -210,7 +215,10 @@ def _scaled(params: Json, machines: Iterable[_Machines]) -> Iterator[_Machines]:
 
 
 def _counted(offer: _Offer, unit: str | None) -> _Offer:
-    """The offer in the units of managed scaling: instances, virtual CPUs (as EMR counts them), or a fleet's weights."""
+    """Returns the offer in the units of managed scaling.
+
+    They are instances, virtual CPUs (as EMR counts them), or a fleet's weights.
+    """
     if unit == "InstanceFleetUnits":
         return offer
     units = fact_of(offer.instance_type, "VCPU") or 1 if unit == "VCPU" else 1

@@ -55,7 +55,7 @@ def instance_hourly(region: str, instance_type: str, *, market: Json, volumes: I
 
 
 def _spot(on_demand: float, market: Json) -> Range:
-    """From the least share to the bid: without one, a spot instance costs the on-demand price at most.
+    """Returns the range from the least share to the bid; without one, spot costs the on-demand price at most.
 
     A fleet that gets no spot instances in time may buy on demand instead (SpotSpecification, TimeoutAction).
     """
@@ -84,7 +84,7 @@ def _storage(region: str, volumes: Iterable[Json]) -> Hourly:
 
 
 def volumes_of(params: Json, machine: Json) -> list[Json]:
-    """The volumes of each instance of a group, or of a fleet's type: those asked for, or EMR's own, and the root."""
+    """Returns the volumes of each instance of a group or fleet's type: those asked for or EMR's own, and the root."""
     return [_root(params), *(_asked(machine) or _default(machine["InstanceType"]))]
 
 

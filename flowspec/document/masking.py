@@ -15,7 +15,7 @@ _SEEN_INSIDE = 3
 
 
 def mask(value: Any, secrets: Collection[str]) -> Any:
-    """`value` (text, or lists and mappings of it) with every secret in it replaced by MASK."""
+    """Returns `value` (text, or lists and mappings of it) with every secret in it replaced by MASK."""
     if not secrets:
         return value
     if isinstance(value, str):
@@ -30,7 +30,7 @@ def mask(value: Any, secrets: Collection[str]) -> Any:
 
 
 def mask_bytes(content: bytes, secrets: Collection[str], hidden: int = 0) -> bytes:
-    """`content` as `MaskingWriter` passes it on."""
+    """Returns `content` as `MaskingWriter` passes it on."""
     shown = bytearray()
     writer = MaskingWriter(shown.extend, secrets, hidden)
     writer.write(content)
@@ -91,7 +91,7 @@ def reach(secrets: Collection[str]) -> int:
 
 
 def forms(secrets: Collection[str]) -> set[str]:
-    """The texts that show a secret: itself, its lines one by one, and each as a shell's word, in JSON, and printed."""
+    """Returns the texts that show a secret: itself, its lines, and each as a shell's word, in JSON, and printed."""
     texts = {text for secret in secrets for text in (secret, *_lines(secret)) if text}
     return {form for text in texts for form in (text, _in_shell(text), json.dumps(text)[1:-1], visible(text))}
 
@@ -121,7 +121,9 @@ def _masked(text: str, known: Iterable[str]) -> str:
 
 
 def _spans(text: AnyStr, known: Iterable[AnyStr], replaced: int = 0) -> Iterator[tuple[int, int]]:
-    """The stretches of `text` that show a secret, in order; those that overlap are one, for each tells of the other.
+    """Yields the stretches of `text` that show a secret, in order.
+
+    Those that overlap are one, for each tells of the other.
 
     The first `replaced` characters are such a stretch.
     """

@@ -174,5 +174,5 @@ def api_name(key: str, schema: Schema) -> str:
 
 
 def camel_case(name: str) -> str:
-    """`auto_scaling_role` -> `AutoScalingRole`; what is CamelCase already stays."""
+    """Turns `auto_scaling_role` into `AutoScalingRole`; what is CamelCase already stays."""
     return "".join(part[:1].upper() + part[1:] for part in name.split("_"))

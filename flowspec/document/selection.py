@@ -59,7 +59,7 @@ def _unescaped(text: str) -> str:
 
 
 def is_selected(document: Document, alternatives: Sequence[Sequence[Condition]]) -> bool:
-    """True if all conditions of one of the alternatives hold for a rendered spec, or its name or tags did not render.
+    """Returns True if a rendered spec meets all conditions of an alternative, or its name or tags did not render.
 
     A flow whose name is not known is not left out, so that a command says what is wrong with it.
     """

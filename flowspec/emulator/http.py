@@ -229,7 +229,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._input.expect_request()
 
     def do_POST(self) -> None:
-        """Every call of the API is a POST to /."""
+        """Answers a call of the API: each is a POST to /."""
         try:
             response = self._respond()
         except _Refused as refused:

@@ -127,7 +127,7 @@ def _sent(value: Any, shape: api_model.Shape) -> Any:
 
 
 def _as_epoch(moment: Any) -> float:
-    """Seconds since 1970; like botocore it takes a time without a zone for local time, and reads texts."""
+    """Returns seconds since 1970; like botocore it takes a time without a zone for local time, and reads texts."""
     if isinstance(moment, str):
         from botocore.utils import parse_to_aware_datetime
 

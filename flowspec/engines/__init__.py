@@ -125,7 +125,7 @@ def data_paths(jar: str, main_class: str | None, args: Sequence[str]) -> DataPat
 
 
 def unsupported(jar: str, main_class: str | None, args: Sequence[str]) -> str | None:
-    """Why a HadoopJarStep can't run on this machine, with a remedy; None when it can."""
+    """Says why a HadoopJarStep can't run on this machine, with a remedy; None when it can."""
     try:
         work = _work(jar, main_class, args, lambda uri: uri)
         if work.engine in ENGINES:
@@ -210,7 +210,7 @@ def _refuse_absent(name: str) -> None:
 
 
 def _hadoop_program(name: str, args: Sequence[str], locate: _Locate) -> _Work:
-    """`hadoop jar`, and the file system's shell under its three names."""
+    """Returns the work of `hadoop jar` or of the file system's shell, under its three names."""
     verb = args[0] if args else ""
     if name == "hadoop" and verb == "jar" and len(args) > 1:
         return _work(args[1], None, args[2:], locate)
@@ -261,7 +261,10 @@ def _run(name: str, program: str, args: Sequence[str]) -> _Work:
 
 
 def _fetching(args: Sequence[str]) -> list[str]:
-    """The arguments of the AMIs' streaming jar, which fetched commands in S3 by itself: as if -files shipped them."""
+    """Returns the arguments of the AMIs' streaming jar with commands in S3 shipped.
+
+    That jar fetched them by itself: as if -files shipped them.
+    """
     words, fetched = list(args), dict[str, str]()
     for at, flag in enumerate(args[:-1]):
         command = _COMMAND_IN_S3.fullmatch(args[at + 1])

@@ -193,7 +193,7 @@ def _outputs(copy: Copy, files: Sequence[_File]) -> Iterator[tuple[str, list[_Fi
 
 
 def _cut(files: Sequence[_File], size: int | None) -> Iterator[list[_File]]:
-    """Files in runs of at least `size` bytes; one file is never cut in two."""
+    """Yields files in runs of at least `size` bytes; one file is never cut in two."""
     run: list[_File] = []
     length = 0
     for file in files:

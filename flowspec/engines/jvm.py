@@ -70,7 +70,7 @@ class Spark:
         return self.home / "jars"
 
     def version(self, library: str) -> str:
-        """The version in the name of one of its jars, such as "spark-core" or "hadoop-client-api"; "" for none."""
+        """Returns the version in the name of a jar of it, such as "spark-core" or "hadoop-client-api"; "" for none."""
         names = (re.fullmatch(rf"{library}(?:_[\d.]+)?-(\d[\d.]*)\.jar", jar.name) for jar in self.jars.iterdir())
         return next((found[1] for found in names if found), "")
 
@@ -178,7 +178,7 @@ def _write_xml(path: Path, properties: Mapping[str, str]) -> None:
 
 
 def _write_properties(path: Path, properties: Mapping[str, str]) -> None:
-    """A file as java.util.Properties reads it."""
+    """Writes a file as java.util.Properties reads it."""
     lines = (f"{_escaped(name, ' :=#!')}={_escaped(value, '')}\n" for name, value in properties.items())
     path.write_text("".join(lines), encoding="utf-8")
 

@@ -39,7 +39,7 @@ class FileSystems:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], working: Path) -> FileSystems:
-        """Read FLOWSPEC_S3_ROOT and FLOWSPEC_HDFS_ROOT."""
+        """Reads FLOWSPEC_S3_ROOT and FLOWSPEC_HDFS_ROOT."""
         s3, hdfs = environ.get("FLOWSPEC_S3_ROOT"), environ.get("FLOWSPEC_HDFS_ROOT")
         return cls(working=working, s3=Path(s3) if s3 else None, hdfs=Path(hdfs) if hdfs else None)
 
@@ -74,7 +74,7 @@ class FileSystems:
 
 
 def split_uri(text: str) -> tuple[str, str, str]:
-    """Scheme, authority and path of a URI, as Hadoop's `Path` cuts them: nothing is decoded.
+    """Cuts a URI into scheme, authority and path, as Hadoop's `Path` does: nothing is decoded.
 
     A colon behind the first slash belongs to the path: `dir/a:b` has no scheme.
     """

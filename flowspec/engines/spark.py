@@ -209,7 +209,7 @@ def _located_one(text: str, files: FileSystems) -> str:
 
 
 def _renamed(text: str, files: FileSystems) -> str:
-    """A list of files, `path#name` as the file `name` that is shipped: only on YARN does Spark know the form."""
+    """Ships `path#name` in a list of files as the file `name`: only on YARN does Spark know the form."""
     return ",".join(
         str(files.working / one.partition("#")[2]) if "#" in one else one for one in _located(text, files).split(",")
     )
@@ -264,7 +264,7 @@ def _environment(given: Submission, spark: jvm.Spark) -> dict[str, str]:
 
 
 def _memory(given: Submission, defaults: Mapping[str, str]) -> str:
-    """The memory of the one process: the most that was asked for driver or executors, bounded by the machine."""
+    """Returns the memory of the one process: the most asked for driver or executors, bounded by the machine."""
     texts = [
         given.last(f"--{role}-memory")
         or given.properties.get(f"spark.{role}.memory")

@@ -64,7 +64,7 @@ def _items(value: Any, indent: str) -> Iterator[str]:
 
 
 def _templates(value: Any) -> Any:
-    """Airflow renders each text with Jinja: what looks like a template is quoted for it."""
+    """Quotes what looks like a template: Airflow renders each text with Jinja."""
     if isinstance(value, dict):
         return {_quoted(key): _templates(item) for key, item in value.items()}
     if isinstance(value, list):

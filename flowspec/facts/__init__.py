@@ -6,8 +6,15 @@
     releases            the labels of EMR's releases and the applications in them, from a dated table
     streaming_options   the options of Hadoop Streaming's command line
     instance_types      the EC2 instance types that EMR offers
+    pythons             the Python versions of the releases, and the wheels that their systems can load
+    prices              the hourly prices of EC2, EMR and EBS, by tables that `price_table` reads and writes
+    rates               the published rate limits of EMR's operations
+    mutability          the members of RunJobFlow that can be changed on a running cluster, each with its operation
+    job_flows           the answer of DescribeJobFlows, from those of the calls that replaced it
     states              the states of clusters, steps, instances and groups
     uris                S3 URIs, and lists of paths at commas
+    backends            the backends that a target may name
+    folders             the folder of what flowspec keeps for a user between commands
 
 To add a rule: a check in `rules/` with `refused` or `doubtful`, its words for users in
 `flowspec.document.checking.rules.wording`, its title in `flowspec.document.catalog`, its page in

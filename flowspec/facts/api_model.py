@@ -37,6 +37,15 @@ CLIENT_TYPES: dict[str, tuple[type, ...]] = {
     "timestamp": (int, float, str, datetime),
     "blob": (bytes, bytearray, str),
 }
+# Members of JobFlowInstancesConfig that DescribeCluster returns as they were given, in Ec2InstanceAttributes.
+RETURNED_OF_INSTANCES = (
+    "Ec2KeyName",
+    "EmrManagedMasterSecurityGroup",
+    "EmrManagedSlaveSecurityGroup",
+    "ServiceAccessSecurityGroup",
+    "AdditionalMasterSecurityGroups",
+    "AdditionalSlaveSecurityGroups",
+)
 # Members of answers that EMR leaves out at times, or that older endpoints do not know: the pages' ends, policies that
 # nobody has set, ARNs (added to the API in 2019), and what depends on the release. All others are always sent.
 _SOMETIMES_ANSWERED = frozenset(

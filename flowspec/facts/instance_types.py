@@ -10,14 +10,17 @@ from typing import Any
 
 @cache
 def instance_types() -> dict[str, Any]:
-    """The table: `members` names the facts of a type, in order; `types` groups types by the releases that have them."""
+    """Returns the table of instance types.
+
+    `members` names the facts of a type, in order; `types` groups types by the releases that have them.
+    """
     table: dict[str, Any] = json.loads(Path(__file__).with_name("instance_types.json").read_text("utf-8"))
     return table
 
 
 @cache
 def known_types() -> dict[str, None]:
-    """The names of all instance types, in the order of the table: a hint drawn from them is the same in each run."""
+    """Returns the names of all instance types, in the table's order: a hint drawn from them is the same in each run."""
     return {name: None for group in instance_types()["types"] for name in group["types"]}
 
 

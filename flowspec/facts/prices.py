@@ -61,7 +61,7 @@ def volume_rates(region: str) -> Mapping[str, VolumeRates]:
 
 
 def volume_price(region: str, kind: str, gb: int, *, iops: int = 0, mib_s: int = 0) -> VolumePrice | None:
-    """The price of an EBS volume of a type ("gp3"), a size, and what is provisioned; None if it is not known."""
+    """Returns the price of an EBS volume of a type ("gp3"), a size, and what is provisioned; None if unknown."""
     rates = volume_rates(region).get(kind)
     if rates is None:
         return None

@@ -39,6 +39,7 @@ _SINCE: dict[Version, ReleasePython] = {
     (7, 0, 0): ReleasePython(("3.9",), "3.9", 34),
     (7, 1, 0): ReleasePython(("3.9", "3.11"), "3.9", 34),
 }
+# A later major release may have another Python: one that is not in the table is not guessed.
 _UNKNOWN_FROM = (8, 0, 0)
 
 

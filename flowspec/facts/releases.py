@@ -72,7 +72,7 @@ def at_least(label: str | None, *version: int) -> bool:
 
 @cache
 def numbers(release: str) -> Numbers:
-    """`emr-5.30.1` or `5.30.1` as numbers, to compare versions of the table."""
+    """Returns `emr-5.30.1` or `5.30.1` as numbers, to compare versions of the table."""
     return tuple(int(one) for one in re.findall(r"\d+", release))
 
 

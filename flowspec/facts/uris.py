@@ -38,7 +38,7 @@ def split_s3(uri: str) -> tuple[str, str]:
 
 
 def region_of_arn(arn: str) -> str:
-    """The region in an ARN: "us-east-1" of "arn:aws:sns:us-east-1:123456789012:alerts"; "" when it names none."""
+    """Returns the region in an ARN: "us-east-1" of "arn:aws:sns:us-east-1:123456789012:alerts"; "" for none."""
     return (arn.split(":") + [""] * 4)[3]
 
 

@@ -225,7 +225,7 @@ class _Reader:
         )
 
     def _add_extra(self, out: Json) -> None:
-        """`extra_cluster_params`: members that are laid over the request; null deletes one."""
+        """Lays the members of `extra_cluster_params` over the request; null deletes one."""
         for path, value in sorted((self.options.get("extra_cluster_params") or {}).items()):
             *owners, last = path.split(".")
             owner = out

@@ -17,7 +17,7 @@ class Names:
         self._known: dict[str, str] = {}
 
     def open(self, key: str, name: str, variable: Variable) -> str:
-        """The placeholder of the variable for `key` (what the source calls it), named as near to `name` as can be."""
+        """Returns the placeholder of the variable for the source's name `key`, named as near to `name` as can be."""
         if key not in self._known:
             stem, number = safe_name(name), 1
             taken = stem
@@ -28,7 +28,7 @@ class Names:
         return placeholder(self._known[key])
 
     def stand_in(self, text: str, name: str, default: str | None = None, **rules: Any) -> str:
-        """The placeholder for a value that only the source's own tool can tell; `text` says what it is there."""
+        """Returns the placeholder for a value that only the source's own tool can tell; `text` describes it."""
         return self.open(text, name, Variable(default=default, rules={"description": text[:200], **rules}))
 
     def used(self, params: Any) -> Mapping[str, Variable]:

@@ -238,7 +238,10 @@ def lives_on(params: Mapping[str, Any]) -> bool:
 
 
 def _compared(params: Mapping[str, Any], cluster: Cluster, secrets: Collection[str]) -> Comparison:
-    """The differences, and what can't be known: members that EMR never gives back are compared by their digest."""
+    """Returns the differences, and what can't be known.
+
+    Members that EMR never gives back are compared by their digest.
+    """
     assert cluster.live is not None
     found = compare_fields(params, cluster.live, managed_tokens(cluster.tags.get(MANAGED_TAG, "")))
     hidden = unreadable(params)

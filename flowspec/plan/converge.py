@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from flowspec.facts.limits import TAG_VALUE
 from flowspec.facts.mutability import Handling
 from flowspec.plan.changes import Action, ApiCall, Change
 from flowspec.plan.cluster import MANAGED_TAG, Cluster
 from flowspec.plan.comparison.differences import Difference, Kind, snake
-from flowspec.plan.identity import TAG_VALUE, managed_tokens
+from flowspec.plan.identity import managed_tokens
 
 _ACTIONS = {Kind.SET: Action.UPDATE, Kind.ADD: Action.CREATE, Kind.REMOVE: Action.DELETE}
 _SWITCHES = {
@@ -54,7 +55,7 @@ def _app_names(applications: Any) -> list[str]:
 
 
 def _leaves(before: Any, after: Any, *, spelled: bool = False) -> Iterator[tuple[str, Any, Any]]:
-    """The values in `after` that `before` has not, each with its path; both whole where they can't be told apart."""
+    """Yields the values in `after` that `before` has not, each with its path; both whole where no part is found."""
     one, other = _named(before, spelled), _named(after, spelled)
     if one is None or other is None:
         yield "", before, after
@@ -132,19 +133,19 @@ def ending_calls(differences: Sequence[Difference], cluster: Cluster) -> Iterato
 
 
 def intent_calls(identity: Mapping[str, str], cluster: Cluster) -> Iterator[ApiCall]:
-    """AddTags with the tokens of all that the calls are going to set, beside those that are there.
+    """Yields AddTags with the tokens of all that the calls are going to set, beside those that are there.
 
     It comes first: an apply that is killed in between leaves nothing that a later one would not know as ours.
     """
     tokens = managed_tokens(cluster.tags.get(MANAGED_TAG, ""))
     new = managed_tokens(identity[MANAGED_TAG])
     value = "".join(sorted(tokens | new))
-    if not new <= tokens and len(value) <= TAG_VALUE:
+    if not new <= tokens and len(value) <= TAG_VALUE.most:
         yield ApiCall("AddTags", {"ResourceId": cluster.id, "Tags": [{"Key": MANAGED_TAG, "Value": value}]})
 
 
 def tag_calls(differences: Sequence[Difference], identity: Mapping[str, str], cluster: Cluster) -> Iterator[ApiCall]:
-    """AddTags and RemoveTags, with the tags of ours (`identity`) that are not yet as they shall be."""
+    """Yields AddTags and RemoveTags, with the tags of ours (`identity`) that are not yet as they shall be."""
     mine = {key: value for key, value in identity.items() if cluster.tags.get(key) != value}
     tags = {one.address.removeprefix("tags."): one.after for one in differences if one.row.operation == "AddTags"}
     gone = [key for key, value in tags.items() if value is None]

@@ -11,6 +11,7 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from flowspec.facts.limits import TAG_VALUE
 from flowspec.facts.mutability import ROWS, Handling
 from flowspec.plan.changes import Plan
 from flowspec.plan.cluster import (
@@ -31,7 +32,6 @@ from flowspec.plan.comparison.fields import stated
 from flowspec.plan.steps import step_identity
 from flowspec.request.public_form import public_form
 
-TAG_VALUE = 256
 # Of KerberosAttributes DescribeCluster gives the realm back, and no password.
 HIDDEN_MEMBERS = (*(row.member for row in ROWS if row.handling is Handling.UNREADABLE), "KerberosAttributes")
 
@@ -50,9 +50,12 @@ def identity_tags(plan: Plan) -> dict[str, str]:
 
 
 def _managed(params: Mapping[str, Any]) -> str:
-    """The tokens of what a request states, "" when they are too many for a tag: then nothing is taken off later."""
+    """Returns the tokens of what a request states.
+
+    "" when they are too many for a tag: then nothing is taken off later.
+    """
     tokens = "".join(sorted({token(address) for address in stated(params)}))
-    return tokens if len(tokens) <= TAG_VALUE else ""
+    return tokens if len(tokens) <= TAG_VALUE.most else ""
 
 
 def managed_tokens(value: str) -> frozenset[str]:

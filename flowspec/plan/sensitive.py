@@ -12,10 +12,10 @@ from itertools import chain
 from typing import Any
 
 from flowspec.document.masking import mask
+from flowspec.facts.limits import TAG_VALUE
 from flowspec.plan.cluster import SENSITIVE_TAG, TAG_PREFIX, Cluster
 from flowspec.plan.comparison.differences import token
 
-_TAG_VALUE = 256
 # All names, tags and arguments, where the tokens of those that are secret do not fit into a tag.
 _ALL = "*"
 _TOKEN = len(token(""))
@@ -32,7 +32,7 @@ def sensitive_tokens(params: Mapping[str, Any], secrets: Collection[str], before
     texts = _texts(params.get("Name", ""), tags, steps)
     found = {token(address) for address, text in texts if mask(text, secrets) != text}
     tokens = "".join(sorted(found | _tokens(before)))
-    return tokens if len(tokens) <= _TAG_VALUE else _ALL
+    return tokens if len(tokens) <= TAG_VALUE.most else _ALL
 
 
 def known_secrets(cluster: Cluster) -> frozenset[str]:

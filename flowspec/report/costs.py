@@ -19,7 +19,7 @@ _OLD = timedelta(days=365)
 
 
 def cost_lines(cost: Estimate, today: date | None = None) -> Iterator[str]:
-    """`Cost: 0.79 to 3.02 USD an hour in us-east-1, by prices of 2025-01-31`, and a line on what is not known."""
+    """Yields `Cost: 0.79 to 3.02 USD an hour in us-east-1, by prices of 2025-01-31`, and a line on the unknown."""
     if cost.hourly is None:
         unknown = unknown_text(cost.unknown, cost.region) if cost.unknown else "no instances"
         yield visible(f"Cost: not known: {unknown}")
@@ -35,7 +35,7 @@ def cost_lines(cost: Estimate, today: date | None = None) -> Iterator[str]:
 
 
 def prices_of(origins: Sequence[Origin]) -> str:
-    """`prices of 2025-01-31`: the date of the oldest price of each table, and whether that is the user's own."""
+    """Returns `prices of 2025-01-31`: the oldest price's date of each table, and whether that is the user's own."""
     tables = {own: [one.date for one in origins if one.own is own] for own in (False, True)}
     texts = [f"{min(dates)}{' (your table)' * own}" for own, dates in tables.items() if dates]
     return f"prices of {' and '.join(texts)}"
@@ -53,7 +53,10 @@ def is_old(origins: Sequence[Origin], today: date | None = None) -> bool:
 
 
 def cost_change(before: Estimate | None, after: Estimate | None) -> str:
-    """`0.50 → 1.25 USD an hour, 1.00 → 2.50 USD a run` of two revisions; "" where they cost the same, or as unknown."""
+    """Returns `0.50 → 1.25 USD an hour, 1.00 → 2.50 USD a run` of two revisions.
+
+    "" where they cost the same, or as unknown.
+    """
     hourly = [_brief(one, one.hourly if one else None) for one in (before, after)]
     runs = [_brief(one, one.run if one else None) for one in (before, after)]
     are_known = any(one and one.run for one in (before, after))
@@ -86,7 +89,7 @@ def cost_document(cost: Estimate | None) -> dict[str, Any] | None:
 
 
 def _origins_document(origins: Sequence[Origin]) -> dict[str, Any]:
-    """The dates of the prices, the oldest first, and the tables that they are of: flowspec's, the user's, or both."""
+    """Returns the dates of the prices, the oldest first, and whose tables they are of: flowspec's, the user's, both."""
     tables = ["own" if one.own else "packaged" for one in origins]
     return {
         "prices_of": list(dict.fromkeys(one.date for one in origins)),
@@ -100,7 +103,7 @@ def range_document(amount: Range | None) -> dict[str, float] | None:
 
 
 def actual_line(cost: ActualCost, today: date | None = None) -> str:
-    """`cost: 0.42 USD for 3 instances, 1.75 hours of instances in all, by prices of 2025-01-31`."""
+    """Returns `cost: 0.42 USD for 3 instances, 1.75 hours of instances in all, by prices of 2025-01-31`."""
     hours = f"{cost.instances} instance{'s' if cost.instances != 1 else ''}, {cost.hours:.2f} instance hours"
     if cost.amount is None:
         unknown = unknown_text(cost.unknown, cost.region) if cost.unknown else "there was none"

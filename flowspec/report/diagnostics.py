@@ -79,7 +79,10 @@ def _notes(found: Diagnostic) -> list[str]:
 
 
 def merged_targets(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """The findings of one spec at several targets, by place: what they share once, with all their names in its note."""
+    """Merges the findings of one spec at several targets, by place.
+
+    What they share is there once, with all their names in its note.
+    """
     alike: dict[Diagnostic, list[str]] = {}
     for one in diagnostics:
         *notes, last = one.notes or ("",)
@@ -124,7 +127,7 @@ def _clipped(source: str, start: int) -> tuple[str, int]:
 
 
 def _blank(text: str) -> str:
-    """As wide as the text on a terminal, and empty."""
+    """Returns spaces, as wide as the text on a terminal."""
     return "".join("\t" if one == "\t" else " " * cells(one) for one in text)
 
 

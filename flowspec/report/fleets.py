@@ -85,7 +85,10 @@ def count_line(rows: Sequence[Row]) -> str:
 
 
 def as_json(rows: Sequence[Row], code: int) -> str:
-    """The report for programs: `{version, exit, flows: [{spec, flow, target, result, exit, cluster, plan}]}`."""
+    """Returns the report for programs.
+
+    `{version, exit, flows: [{spec, flow, target, result, exit, cluster, plan}]}`
+    """
     return json.dumps(
         {"version": _FLEET_VERSION, "exit": code, "flows": list(map(_document, rows))}, indent=2, ensure_ascii=False
     )
@@ -104,7 +107,7 @@ def _document(row: Row) -> dict[str, Any]:
 
 
 def as_markdown(rows: Sequence[Row], title: str) -> str:
-    """The report for a comment or an issue: a heading, the table, the plans folded below it; what fits into one."""
+    """Returns the report for a comment or an issue: a heading, the table, and folded plans, as many as fit."""
     lines = [f"### {escaped(title)}", "", f"**{escaped(count_line(rows))}**", ""]
     lines += ["| Flow | Target | Result | Exit |", "| --- | --- | --- | --- |"]
     # Those that need attention come first: what does not fit is cut off at the end.

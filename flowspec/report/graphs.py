@@ -29,7 +29,10 @@ def _lines(graph: Graph) -> Iterator[str]:
 
 
 def as_mermaid(graph: Graph, secrets: Collection[str] = ()) -> str:
-    """A flowchart for Mermaid, which GitHub and GitLab draw: steps are boxes, data are cylinders; without scripts."""
+    """Returns a flowchart for Mermaid, which GitHub and GitLab draw.
+
+    Steps are boxes, data are cylinders; without scripts.
+    """
     links = graph.drawn
     data = {uri: f"d{index}" for index, uri in enumerate(dict.fromkeys(one.uri for one in links))}
     lines = ["flowchart LR"]
@@ -60,7 +63,7 @@ def _label(text: str, secrets: Collection[str]) -> str:
 
 
 def as_svg(graph: Graph, secrets: Collection[str] = ()) -> str:
-    """An SVG document that needs nothing else, for light and dark; its description has all that the text has."""
+    """Returns a self-contained SVG document, for light and dark; its description has all that the text has."""
     return drawings.draw(graph, as_text(graph, secrets), lambda text: _shown(text, secrets))
 
 
@@ -69,6 +72,6 @@ def _shown(text: str, secrets: Collection[str]) -> str:
 
 
 def as_json(graph: Graph, secrets: Collection[str] = ()) -> str:
-    """The graph for programs: the names of steps, and for each use of data the step's index and its sources'."""
+    """Returns the graph for programs: the names of steps, and for each use of data its step's index and the sources."""
     links = [{"step": one.step, "verb": one.verb, "uri": one.uri, "sources": list(one.sources)} for one in graph.links]
     return json.dumps(mask({"steps": list(graph.steps), "data": links}, secrets), indent=2, ensure_ascii=False)

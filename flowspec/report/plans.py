@@ -51,7 +51,7 @@ _DIFF_MARKS = {
 
 
 def as_markdown(plan: Plan) -> str:
-    """The plan for a comment on a pull request: its count as the heading, its lines as a diff; secrets masked."""
+    """Returns the plan for a pull request's comment: its count as the heading, its lines as a diff; secrets masked."""
     lines = [f"### {escaped(_title(plan))}", "", f"**{escaped(summary(plan))}**", ""]
     if plan.changes:
         lines += [*diff_block([(change.action, _line(change, plan)) for change in plan.changes]), ""]
@@ -111,7 +111,7 @@ def _line(change: Change, plan: Plan) -> str:
 
 
 def change_line(change: Change, secrets: Collection[str], *, placed: bool) -> str:
-    """`~ instance group CORE: count 4 → 10  (ModifyInstanceGroups)  job.yaml:14`; the place only if `placed`."""
+    """Returns `~ instance group CORE: count 4 → 10  (ModifyInstanceGroups)  job.yaml:14`; the place if `placed`."""
     before, after = (mask(value, secrets) for value in (change.before, change.after))
     values = " → ".join(differing(before, after))
     # The address of a member names its thing first: `instance group CORE: count`.

@@ -121,7 +121,7 @@ def _entries(a: Mapping[str, Any], b: Mapping[str, Any], path: tuple[str | int, 
 
 
 def _by_name(items: list[Any], words: tuple[str, ...]) -> dict[str, Any]:
-    """Items of a list by their name; the second of one name is `name#2`."""
+    """Returns the items of a list by their name; the second of one name is `name#2`."""
     found: dict[str, Any] = {}
     seen: Counter[str] = Counter()
     for item in items:
@@ -149,7 +149,7 @@ def _value_text(value: Any) -> str:
 
 
 def differences_as_json(found: tuple[Difference, ...], a: str, b: str) -> str:
-    """For programs: `{a, b, differences: [{path, a, b}]}`; a target that has nothing there has no key."""
+    """Returns `{a, b, differences: [{path, a, b}]}` for programs; a target that has nothing there has no key."""
     listed = [
         {"path": one.path, **{side: value for side, value in (("a", one.a), ("b", one.b)) if value is not ABSENT}}
         for one in found

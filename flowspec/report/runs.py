@@ -53,7 +53,7 @@ def _took(started: datetime | None, ended: datetime | None) -> str:
 
 
 def progress_of(event: StepProgress) -> float:
-    """0..100: maps and reduces weigh the same, as in Hadoop's own displays."""
+    """Returns 0 to 100: maps and reduces weigh the same, as in Hadoop's own displays."""
     return (event.maps + event.reduces) / 2
 
 
@@ -65,7 +65,7 @@ def progress_text(event: StepProgress) -> str:
 def summary(
     cluster: Cluster, verdict: Verdict, *, outputs: Sequence[str], logs: str, counters: Mapping[str, Counters]
 ) -> str:
-    """The summary of a run: the verdict, where the output and the logs are, the counters of the steps (by id)."""
+    """Returns the summary of a run: the verdict, where the output and the logs are, the counters by the steps' ids."""
     names = {step.id: visible(step.name) for step in cluster.steps}
     took = _took(cluster.created, cluster.ended)
     lines = [f"{visible(cluster.name)} ({cluster.id}): {verdict.outcome.value}{took}"]
@@ -79,7 +79,7 @@ def summary(
 
 
 def fidelity_line(fidelity: LocalFidelity) -> str:
-    """One line on a local run: what was executed, what was simulated, which versions differ from the release's."""
+    """Returns a line on a local run: what was executed, what simulated, which versions differ from the release's."""
     ran = ", ".join(f"{engine} {count}" for engine, count in fidelity.steps.items())
     recorded = fidelity.bootstrap_actions - fidelity.bootstrap_ran
     simulated = [
@@ -100,7 +100,7 @@ def _counted(number: int, noun: str) -> str:
 
 
 def _listed(words: Sequence[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
+    """Returns `a`, `a and b`, `a, b and c`."""
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
@@ -162,7 +162,7 @@ def idle_table(found: Sequence[IdleCluster]) -> str:
 
 
 def _span(span: timedelta) -> str:
-    """`3 d 4 h`, `4 h 10 min`, `10 min`."""
+    """Returns `3 d 4 h`, `4 h 10 min`, `10 min`."""
     minutes = int(span.total_seconds()) // 60
     days, hours = divmod(minutes // 60, 24)
     parts = [f"{days} d"] * bool(days) + [f"{hours} h"] * bool(hours) + [f"{minutes % 60} min"] * (not days)
@@ -187,7 +187,7 @@ def cluster_document(cluster: Cluster) -> dict[str, Any]:
 
 
 def summary_document(cluster: Cluster) -> dict[str, Any]:
-    """A cluster of a list for programs: the members that ListClusters returns, and what its tags say of its flow."""
+    """Returns a cluster of a list for programs: the members of ListClusters, and what its tags say of its flow."""
     cluster = without_secrets(cluster)
     known = ("id", "name", "state", "reason_code", "reason", "created", "ready", "ended")
     of_flow = {"flow": FLOW_TAG, "target": TARGET_TAG, "source": SOURCE_TAG}

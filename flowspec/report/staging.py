@@ -20,7 +20,7 @@ def as_text(files: Sequence[StagedFile], users: Mapping[str, str]) -> str:
 
 
 def total(files: Iterable[StagedFile]) -> str:
-    """`12 files, 3,456,789 bytes`."""
+    """Returns `12 files, 3,456,789 bytes`."""
     sizes = [one.size for one in files]
     return f"{len(sizes):,} file{'' if len(sizes) == 1 else 's'}, {sum(sizes):,} bytes"
 

@@ -3,6 +3,11 @@
     compile        JobFlow -> Request: pure, except that it reads the local files to be hashed
     shapes/        members with a friendlier shape in the spec than in the API: one module per shape, both directions
     steps/         kinds of steps: one module per kind, both directions
+    data           the data that each part of a request reads and writes; `graph`: which step reads what another writes
+    instances      the instances of a request in one form: groups, and the market of each
+    selection      a run of some of the steps only
+    snapshot       plain data in a frozen dataclass that nobody can change
+    public_form    a request without its secrets, for digests that others may see
     pairs          mappings <-> lists of Key and Value
     assets         local files: found beside the spec, hashed, and given the URI that they will have
     archives       folders packed into archives, the same bytes for the same content

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 IGNORE_FILE = ".flowspecignore"
+# The most that a zip without the extensions of ZIP64 can have: its counts have 16 bits, its sizes and offsets 32.
 MAX_MEMBERS = 65_535
 MAX_BYTES = (1 << 32) - 1
 BLOCK = 1 << 20
@@ -179,6 +180,8 @@ def _patterns(lines: Sequence[str]) -> GitIgnoreSpec | None:
 
 # --- zip ---
 
+# Words of the ZIP file format (APPNOTE): names are in UTF-8; attributes are of Unix, by version 2.0 of the format;
+# 1980-01-01, the first day that a date of MS-DOS can be.
 _UTF8 = 0x800
 _UNIX_2_0 = 0x0314
 _DAY_ONE = 0x21

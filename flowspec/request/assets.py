@@ -116,7 +116,7 @@ class Files:
         self._assets[Path(asset.uri)] = asset
 
     def source(self, text: str, at: NodePath) -> Path | None:
-        """The path of a local file that is read here, and not shipped; None, with a finding, when it can't be used."""
+        """Returns the path of a local file that is read here, not shipped; None, with a finding, if that fails."""
         if not is_relative(text):
             self.report("FS401", at, f"'{text}' is no path relative to the spec", hint="copy the file beside the spec")
             return None
@@ -129,7 +129,7 @@ class Files:
         return path if self._usable(path, text, at, is_packed=False) else None
 
     def folder(self, at: NodePath = ()) -> Path:
-        """The folder (absolute) of the file with the value at a path of the spec: the spec itself or a base file."""
+        """Returns the folder (absolute) of the file with the value at a path: the spec itself or a base file."""
         file = self.jobflow.document.nearest(at).at.source.file if at else os.fspath(self.jobflow.path)
         return Path(os.path.abspath(file)).parent  # noqa: PTH100 - unlike Path.resolve it keeps links
 
@@ -154,7 +154,7 @@ class Files:
         return str(self._below_data_root(self.absolute(text, at), text, at)) + ("/" if text.endswith("/") else "")
 
     def _below_data_root(self, path: Path, text: str, at: NodePath) -> Path:
-        """The path below the flow's `data_root` if it has one; a finding for a path outside of the spec's tree."""
+        """Returns the path below the flow's `data_root` if it has one; reports a path outside of the spec's tree."""
         root, folder = self.jobflow.data_root, self.folder()
         if root is None:
             return path
@@ -267,7 +267,7 @@ class Files:
         return staging and f"{staging.rstrip('/')}/{key}"
 
     def staging(self, at: NodePath) -> str | None:
-        """The S3 folder that files are staged to; None, with a finding about the file at `at`, where there is none."""
+        """Returns the S3 folder that files are staged to; None, with a finding about the file at `at`, without one."""
         staging = self.jobflow.staging
         if not staging:
             ways = "staging: s3://bucket/folder/ in the spec or its target, or --staging s3://bucket/folder/"

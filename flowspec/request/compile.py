@@ -58,7 +58,9 @@ class Request:
 
 
 def compile(jobflow: JobFlow) -> Request:
-    """The request of a job flow. Reads its local files to hash them; no network, no clock, no environment but PATH.
+    """Compiles a job flow to its request.
+
+    Reads its local files to hash them; no network, no clock, no environment but PATH.
 
     Raises `SpecError` when local files are missing or unfit, when there is nowhere to stage them, or
     when the installed botocore refuses `api_params`.
@@ -80,7 +82,7 @@ def compile(jobflow: JobFlow) -> Request:
 
 
 def digest(params: Mapping[str, Any], assets: tuple[Asset, ...], secrets: Collection[str] = ()) -> str:
-    """sha256, in hex, over the canonical JSON of the parameters and the hashes of the assets.
+    """Returns the sha256, in hex, over the canonical JSON of the parameters and the hashes of the assets.
 
     Everyone may see it: it does not tell the `secrets` among the parameters (`public_form`).
     """

@@ -45,12 +45,12 @@ class DataUse:
 
 
 def data_uses(params: Mapping[str, Any], region: str | None = None) -> tuple[DataUse, ...]:
-    """The data that the parameters of a RunJobFlow name, in order of the request; `region` is where EMR runs."""
+    """Returns the data that the parameters of RunJobFlow name, in their order; `region` is where EMR runs."""
     return (*_outside_steps(params), *_of_steps(params, StepTarget.of(_software(params), region)))
 
 
 def recognized(step: HadoopJarStep, target: StepTarget) -> tuple[str, Fields]:
-    """The kind of a step, by the spec's word for it, and its keys: those of the first kind that can express it."""
+    """Returns the spec's word for the kind of a step, and its keys: of the first kind that can express it."""
     for name, kind in KINDS.items():
         try:
             fields = kind.recognize(step, target)

@@ -12,7 +12,7 @@ SHORTHAND = ("MasterInstanceType", "SlaveInstanceType", "InstanceCount")
 
 
 def expand_shorthand(wanted: Json) -> Json:
-    """The request with MasterInstanceType, SlaveInstanceType and InstanceCount written as groups, as EMR makes them."""
+    """Returns the request with MasterInstanceType, SlaveInstanceType and InstanceCount as groups, as EMR makes them."""
     instances = wanted.get("Instances", {})
     if "MasterInstanceType" not in instances:
         return wanted
@@ -26,12 +26,12 @@ def expand_shorthand(wanted: Json) -> Json:
 
 
 def market_of(group: Json) -> str:
-    """The market of a group: with a bid it is a spot group, and without either on demand (API: InstanceGroupConfig)."""
+    """Returns the market of a group: spot with a bid, on demand without either (API: InstanceGroupConfig)."""
     return str(group.get("Market") or ("SPOT" if group.get("BidPrice") else "ON_DEMAND"))
 
 
 def group_address(group: Json) -> str:
-    """`instance group CORE`; a task group has its name beside it, since there may be many."""
+    """Returns `instance group CORE`; a task group has its name beside it, since there may be many."""
     role = group.get("InstanceRole", "")
     named = role == "TASK" and group.get("Name")
     return f"instance group {role} {group['Name']}" if named else f"instance group {role}"

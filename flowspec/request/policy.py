@@ -63,7 +63,7 @@ def _dangling(source: Source, reference: str) -> Diagnostic:
 
 
 def _placeable(schema: Any) -> Any:
-    """The schema with `{"not": {}}` for `false` as a member: for `false` jsonschema does not report the member."""
+    """Returns the schema with `{"not": {}}` for a member's `false`, for which jsonschema does not report the member."""
     if isinstance(schema, list):
         return [_placeable(one) for one in schema]
     if not isinstance(schema, dict):

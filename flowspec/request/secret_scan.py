@@ -46,7 +46,7 @@ def find_secret(blocks: Iterable[bytes]) -> str:
 
 
 def _first(pattern: re.Pattern[bytes], text: bytes) -> re.Match[bytes] | None:
-    """The first match that is no example of AWS's documentation (…EXAMPLE…) and no filler, such as a row of x."""
+    """Returns the first match that is neither AWS's documented example (…EXAMPLE…) nor filler, such as a row of x."""
     for match in pattern.finditer(text):
         secret = match[1] if pattern.groups else b""
         if not pattern.groups or (b"EXAMPLE" not in match[0] and len(set(secret)) > _MIN_CHARACTERS):

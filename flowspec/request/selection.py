@@ -13,7 +13,7 @@ from flowspec.request.origins import Origins
 
 
 def select_steps(request: Request, *, first: str | None = None, only: Collection[str] = ()) -> Request:
-    """The request with the steps from the one called `first` on, and of those only the ones called as `only` says.
+    """Returns the request with the steps from `first` on, and of those only the ones called as `only` says.
 
     Local files that only the other steps name are left out. Raises FlowspecError for a name that no step has, for one
     that several have where one is meant, and when no step is left.

@@ -97,7 +97,7 @@ def _changes(difference: Difference, lasting: bool) -> Iterator[Change]:
 
 
 def _unseen(then: Mapping[str, Any], now: Mapping[str, Any], seen: Sequence[Difference]) -> Iterator[Difference]:
-    """The members that a comparison with a cluster leaves out: those that are gone, and those that EMR never shows."""
+    """Yields the members that a comparison with a cluster leaves out: those gone, and those that EMR never shows."""
     known = {one.path[:2] if one.path[:1] == ("Instances",) else one.path[:1] for one in seen}
     # A policy that is gone has no path.
     addresses = {one.address for one in seen}
@@ -155,7 +155,7 @@ def _members(
 
 
 def _files(before: Request, after: Request) -> Iterator[Change]:
-    """Local files whose content differs: on a target that stages none, nothing else in the request shows it."""
+    """Yields local files whose content differs: on a target that stages none, nothing else in the request shows it."""
     earlier = {asset.name: asset.sha256 for asset in before.assets}
     for asset in after.assets:
         old = earlier.get(asset.name)

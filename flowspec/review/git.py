@@ -159,7 +159,7 @@ class Repository:
 
 
 def _object_id(root: Path, entry: Entry) -> str:
-    """The id that git gives the content of a file here: SHA-1, or SHA-256 in repositories that have chosen it."""
+    """Returns the id that git gives a file's content here: SHA-1, or SHA-256 in repositories that have chosen it."""
     path = root / entry.path
     try:
         content = os.fsencode(path.readlink()) if entry.mode == LINK else path.read_bytes()

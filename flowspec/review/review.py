@@ -295,7 +295,7 @@ def _of_revision(file: Path, root: Path, repository: Path) -> Path:
 
 
 def _without_root(request: Request, root: Path) -> Request:
-    """The request with local files as paths in the repository, so that those of two revisions can be compared."""
+    """Returns the request with local files as paths in the repository, to compare those of two revisions."""
     text = json.dumps(request.params)
     prefix = json.dumps(f"{root}/")[1:-1]
     params: dict[str, Any] = json.loads(text.replace(prefix, ""))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def emr() -> Iterator[Embedded]:
-    """The embedded EMR for every boto3 EMR client of the test; steps really run, in a home of the test's own."""
+    """Yields the embedded EMR for all boto3 EMR clients of the test; steps really run, in a home of the test's own."""
     from flowspec.testing.embedding import emr as embedding
 
     with embedding() as embedded:

@@ -1,7 +1,6 @@
 """Connections of boto 2's kind: to the embedded EMR, with workers and without, and to moto's server."""
 
 import os
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -10,6 +9,7 @@ from flowspec.boto_emr import EmrConnection, InstanceGroup
 from flowspec.emulator.api.service import Service
 from flowspec.emulator.worker import supervisor
 from tests.emulator.conftest import Emr
+from tests.endpoints import serving
 
 RELEASE = {"ReleaseLabel": "emr-7.5.0"}
 GROUPS = [
@@ -97,10 +97,5 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def answering():
     """An HTTP server that answers as it is told."""
-    server = Answering()
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(Answering()) as server:
+        yield server

@@ -1,7 +1,6 @@
 """Comments and issues, against a stand-in of GitHub's API on this machine."""
 
 import json
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,6 +9,7 @@ import pytest
 from flowspec.cli.github import GitHub, close_issues, from_environment, post_comment, post_issue, pull_request
 from flowspec.errors import FlowspecError
 from flowspec.report.reviews import MARKER
+from tests.endpoints import serving
 from tests.review.conftest import repo, spec  # noqa: F401 - a fixture
 
 US = "github-actions[bot]"
@@ -92,12 +92,8 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def api():
-    with Api() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
+    with serving(Api()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def item(number, login, body="", **more):

@@ -19,6 +19,7 @@ from flowspec.emulator.errors import EmrError
 from flowspec.emulator.http import MAX_BODY, Endpoint
 from flowspec.errors import FlowspecError
 from tests.emulator.conftest import PATIENCE, ROOT_WARNING, emulator
+from tests.endpoints import serving as running
 
 LIST = "ElasticMapReduce.ListClusters"
 
@@ -33,11 +34,8 @@ def limits():
 def serving(home, limits):
     """An endpoint in this process."""
     server = Endpoint(lambda region: Service(home, region=region), region="us-east-1", **limits)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.stop()
-    thread.join()
+    with running(server):
+        yield server
 
 
 @pytest.fixture
@@ -289,16 +287,11 @@ def test_who_listens_on_the_port_of_a_client_does_not_own_its_socket(listener):
 
 def test_an_access_key_is_asked_for_where_there_are_no_such_tables(home):
     server = Endpoint(lambda region: Service(home, region=region), region="us-east-1", access_key="AKIA1")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
     scope = "AWS4-HMAC-SHA256 Credential={}/20261124/us-east-1/elasticmapreduce/aws4_request"
-    try:
+    with running(server):
         assert ask(server.server_port)[:2] == (403, "AccessDeniedException")
         assert ask(server.server_port, Authorization=scope.format("AKIA2"))[0] == 403
         assert ask(server.server_port, Authorization=scope.format("AKIA1"))[0] == 200
-    finally:
-        server.stop()
-        thread.join()
 
 
 @pytest.mark.parametrize("limits", [{"max_connections": 1}])

@@ -4,7 +4,6 @@ import io
 import json
 import os
 import subprocess
-import threading
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from flowspec.importers.awscli.shorthand import ShorthandError
 from flowspec.importers.awscli.shorthand import parse as parse_shorthand
 from flowspec.importers.decompile.placeholders import placeholder
+from tests.endpoints import serving
 from tests.importers.common import compiled, refusal, wanted
 
 COMMANDS = {
@@ -103,13 +103,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def ears():
-    server = _Ears()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(_Ears()) as server:
+        yield server
 
 
 def words_of(command):

@@ -229,7 +229,9 @@ class Emr:
         return call
 
     def s3(self, *, timeout: float = 60, attempts: int = _READ_ATTEMPTS) -> Any:
-        """A botocore S3 client with the same region and profile; at AWS_ENDPOINT_URL_S3 if set, else the same endpoint.
+        """Returns a botocore S3 client with the same region and profile.
+
+        Its endpoint is AWS_ENDPOINT_URL_S3 if set, else the same one.
 
         `timeout` is how many seconds it waits for a connection, and for each answer; 60 is botocore's own.
         """
@@ -283,7 +285,9 @@ def _access_key(session: Any) -> str:
 
 
 def session_of(endpoint: Endpoint, session: Any = None) -> Any:
-    """The botocore session of a boto3 `session`, or a new one: its credential providers are the ones that users know.
+    """Returns the botocore session of a boto3 `session`, or a new one.
+
+    Its credential providers are the ones that users know.
 
     Raises FlowspecError when it has no credentials, or there is no such profile.
     """
@@ -337,7 +341,7 @@ def _send(client: Any, operation: str, params: dict[str, Any]) -> dict[str, Any]
 
 
 def _refuse_cut_short(http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
-    """Botocore's `after-call` handler: raises _CutShort for an answer without the members that EMR always sends."""
+    """Raises _CutShort for an answer without the members that EMR always sends: botocore's `after-call` handler."""
     if http_response.status_code >= 300:
         # botocore gives the status as the code where it can't read one.
         if http_response.status_code == 400 and parsed.get("Error", {}).get("Code") in ("400", ""):

@@ -13,6 +13,7 @@ from typing import Any
 
 from flowspec.backend.aws.client import Emr
 from flowspec.errors import FlowspecError
+from flowspec.facts.api_model import RETURNED_OF_INSTANCES
 from flowspec.plan.cluster import Live
 
 Json = dict[str, Any]
@@ -34,14 +35,6 @@ _SAME = (
     "VisibleToAllUsers",
     "ExtendedSupport",
     "MonitoringConfiguration",
-)
-_SAME_OF_INSTANCES = (
-    "Ec2KeyName",
-    "EmrManagedMasterSecurityGroup",
-    "EmrManagedSlaveSecurityGroup",
-    "ServiceAccessSecurityGroup",
-    "AdditionalMasterSecurityGroups",
-    "AdditionalSlaveSecurityGroups",
 )
 _SAME_OF_A_GROUP = ("Name", "Market", "BidPrice", "InstanceType", "CustomAmiId")
 _SAME_OF_A_FLEET = ("Name", "TargetOnDemandCapacity", "TargetSpotCapacity", "Context")
@@ -110,7 +103,10 @@ def _cluster(raw: Mapping[str, Any]) -> Json:
 
 
 def s3_uri(uri: str) -> str:
-    """A log URI as people write it: EMR gives s3://b/p back as s3n://b/p/ (terraform-provider-aws pull 1374)."""
+    """Returns a log URI as people write it.
+
+    EMR gives s3://b/p back as s3n://b/p/ (terraform-provider-aws pull 1374).
+    """
     scheme, separator, rest = uri.partition("://")
     return f"s3://{rest}" if separator and scheme in {"s3n", "s3a"} else uri
 
@@ -120,7 +116,7 @@ def _instances(raw: Mapping[str, Any]) -> Json:
     subnets = nodes.get("RequestedEc2SubnetIds") or [one for one in (nodes.get("Ec2SubnetId"),) if one]
     zones = nodes.get("RequestedEc2AvailabilityZones") or [one for one in (nodes.get("Ec2AvailabilityZone"),) if one]
     return {
-        **{name: nodes[name] for name in _SAME_OF_INSTANCES if name in nodes},
+        **{name: nodes[name] for name in RETURNED_OF_INSTANCES if name in nodes},
         # AutoTerminate is the inverse of what was sent.
         "KeepJobFlowAliveWhenNoSteps": not raw.get("AutoTerminate", True),
         "TerminationProtected": raw.get("TerminationProtected", False),
@@ -153,7 +149,7 @@ def _group(raw: Mapping[str, Any]) -> Json:
 
 
 def _ebs(raw: Mapping[str, Any]) -> Json:
-    """EbsBlockDevices lists each volume; equal ones are counted to have VolumesPerInstance again, as Terraform does."""
+    """Counts equal volumes of EbsBlockDevices, which lists each, to have VolumesPerInstance, as Terraform does."""
     volumes = [device.get("VolumeSpecification", {}) for device in raw.get("EbsBlockDevices", ())]
     counted = Counter(tuple(sorted(volume.items())) for volume in volumes)
     return {
@@ -172,7 +168,10 @@ def _scaling_policy(raw: Mapping[str, Any] | None) -> Json:
 
 
 def _scaling_rule(raw: Mapping[str, Any]) -> Json:
-    """EMR adds the dimension JobFlowId = the cluster's id, which a request writes as ${emr.clusterId} or not at all."""
+    """Returns a scaling rule without the dimension that EMR adds.
+
+    It is JobFlowId = the cluster's id, which a request writes as ${emr.clusterId} or not at all.
+    """
     alarm = raw.get("Trigger", {}).get("CloudWatchAlarmDefinition", {})
     dimensions = [one for one in alarm.get("Dimensions", ()) if one.get("Key") != "JobFlowId"]
     return {**raw, "Trigger": {"CloudWatchAlarmDefinition": {**alarm, "Dimensions": dimensions}}}
@@ -202,7 +201,10 @@ def _type_config(raw: Mapping[str, Any]) -> Json:
 
 
 def _spelled(value: Any) -> Any:
-    """AllocationStrategy may come back in upper case with underscores (terraform-provider-aws lowers it, too)."""
+    """Spells AllocationStrategy in lower case with hyphens.
+
+    It may come back in upper case with underscores (terraform-provider-aws lowers it, too).
+    """
     if not isinstance(value, Mapping):
         return value
     return {
@@ -217,7 +219,10 @@ def _bootstrap_action(raw: Mapping[str, Any]) -> Json:
 
 
 def step_config(raw: Mapping[str, Any]) -> Json:
-    """A StepSummary as the StepConfig that it came from: Properties are a map on read, a list of pairs on write."""
+    """Returns a StepSummary as the StepConfig that it came from.
+
+    Properties are a map on read, a list of pairs on write.
+    """
     config = raw.get("Config", {})
     pairs = [{"Key": key, "Value": value} for key, value in config.get("Properties", {}).items()]
     logs = {"LogUri": raw.get("LogUri"), "EncryptionKeyArn": raw.get("EncryptionKeyArn")}

@@ -61,7 +61,7 @@ class Logs(Protocol):
         """Yields any log of the cluster, by its path in EMR's layout without `.gz`; None when it isn't there (yet)."""
 
     def listed(self, folder: str, most: int) -> list[Shipped]:
-        """At most `most` logs below a folder of EMR's layout, with their paths as `read` takes them."""
+        """Returns at most `most` logs below a folder of EMR's layout, with their paths as `read` takes them."""
 
     def uri(self, path: str) -> str:
         """Returns the file or URI of a log in EMR's layout, for people; "" when there is none."""

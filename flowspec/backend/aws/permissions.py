@@ -183,7 +183,10 @@ def _preflight(
 
 
 def _objects(sid: str, actions: Iterable[str], uris: Iterable[str], place: _Place) -> Iterator[Statement]:
-    """A statement on objects, and one that lists their buckets: without it S3 says "denied" of what is not there."""
+    """Yields a statement on objects, and one that lists their buckets.
+
+    Without the second, S3 says "denied" of what is not there.
+    """
     resources = sorted({one for uri in uris for one in _keys(uri, place, writes="s3:PutObject" in actions)})
     if resources:
         buckets = sorted({place.arn("s3", split_s3(uri)[0]) for uri in uris})

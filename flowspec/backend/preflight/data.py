@@ -51,7 +51,10 @@ def submitted(plan: Plan, uses: Iterable[DataUse]) -> list[DataUse]:
 
 
 def omitted_data(plan: Plan, region: str) -> tuple[DataUse, ...]:
-    """The data of the steps that a plan leaves out; `step` is the index of the first step that comes after them."""
+    """Returns the data of the steps that a plan leaves out.
+
+    `step` is the index of the first step that comes after them.
+    """
     steps = [one.config for one in plan.omitted]
     uses = data_uses({**plan.request, "Steps": steps}, region) if steps else ()
     return tuple(replace(one, step=plan.omitted[one.step].place) for one in uses if one.step is not None)
@@ -124,7 +127,10 @@ _CHECKS: dict[Use, Callable[[DataUse, Sequence[DataUse], Store], Finding]] = {
 
 
 def _omitted_writer(use: DataUse, uses: Iterable[DataUse], omitted: Iterable[DataUse]) -> DataUse | None:
-    """The step that wrote, or may have written, what a step reads, and that is left out; None if another one does."""
+    """Returns the step that wrote, or may have written, what a step reads, and that is left out.
+
+    None if another one wrote it.
+    """
     if use.step is None or use.use not in _READS or next(earlier_uses(use, uses), None):
         return None
     writers = [one for one in omitted if one.step is not None and one.step <= use.step and one.may_write]

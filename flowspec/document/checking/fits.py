@@ -104,7 +104,7 @@ def _condition(data: Any, said: Any, schema: Schema, root: Schema) -> bool:
 
 
 def _equal(data: Any, other: Any) -> bool:
-    """JSON's equality, as far as it is certain: `1` is not `true`."""
+    """Compares as JSON does, as far as it is certain: `1` is not `true`."""
     return type(data) is type(other) and bool(data == other)
 
 

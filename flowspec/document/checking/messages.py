@@ -98,7 +98,7 @@ def _folded(name: str) -> str:
 
 
 def _other_words(known: Schema) -> dict[str, str]:
-    """Other names of keys: those of the API, and the words listed for them."""
+    """Returns other names of keys: those of the API, and the words listed for them."""
     words = {}
     for name, schema in known.items():
         words[_folded(api_name(name, schema).rsplit(".", 1)[-1])] = name

@@ -134,7 +134,7 @@ def _against(schema: schemas.Schema, data: Any) -> Iterator[Violation]:
 
 
 def _without_echoes(findings: list[Violation]) -> list[Violation]:
-    """Not both "unknown key instance_role, did you mean role?" and "the key role is missing"."""
+    """Drops echoes: not both "unknown key instance_role, did you mean role?" and "the key role is missing"."""
     meant = {(one.path[:-1], one.hint) for one in findings if one.id == "FS101"}
     return [one for one in findings if one.id != "FS102" or (one.path, f"did you mean {one.about}?") not in meant]
 

@@ -22,7 +22,10 @@ def merge_patch(target: Any, patch: Any) -> Any:
 
 
 def path_in_patch(patch: Any, path: Path) -> Path:
-    """The part of a path of the result that leads into the patch; () when the patch did not set what is there."""
+    """Returns the part of a path of the result that leads into the patch.
+
+    () when the patch did not set what is there.
+    """
     taken: list[str | int] = []
     for step in path:
         if isinstance(patch, Mapping):

@@ -41,7 +41,7 @@ class _Merge(NamedTuple):
 
 
 def merged(base: Mapping, over: Mapping, found: list[Diagnostic], origin: str = "") -> Mapping:
-    """`over` laid over `base`; its values are marked with `origin` when that is given."""
+    """Lays `over` over `base`; its values are marked with `origin` when that is given."""
     return _mappings(base, over, _Merge(origin, found), ())
 
 
@@ -62,7 +62,7 @@ def _is_null(node: Node) -> bool:
 
 
 def _is_said_by_a_target(path: _Path) -> bool:
-    """In a target's own block `null` is not yet carried out: it is kept, for when that target is chosen."""
+    """Returns True in a target's own block, where `null` is not carried out yet, but kept for that target."""
     return len(path) >= 2 and path[0] == "targets"
 
 

@@ -236,7 +236,7 @@ def _as_re2_escapes(escape: re.Match[str]) -> str:
 
 
 def _told(text: str, message: str) -> Exception:
-    """RE2's error in words: its `message` ends with the part of the pattern that it is about."""
+    """Returns RE2's error in words: its `message` ends with the part of the pattern that it is about."""
     if "too large" in message:
         return _TooLargeError()
     reason, _, part = message.partition(": ")

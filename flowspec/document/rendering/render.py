@@ -19,8 +19,9 @@ from flowspec.document.rendering.budget import Budget
 from flowspec.document.rendering.extends import extended
 from flowspec.document.rendering.overrides import NAMED, merged
 from flowspec.document.rendering.template_errors import TemplateError
+from flowspec.document.rendering.template_places import template_problem
 from flowspec.document.rendering.templates import evaluate, is_template, names_in
-from flowspec.document.rendering.variables import BUILTIN, Given, Variables, read_files, resolve, template_problem
+from flowspec.document.rendering.variables import BUILTIN, Given, Variables, read_files, resolve
 from flowspec.document.text.tree import Document, Items, Mapping, Node, Place, Scalar, plain, scalars
 from flowspec.errors import Diagnostic, SpecError
 
@@ -316,7 +317,7 @@ def _scalar_text(value: Any) -> str:
 
 
 def _unused(document: Document, names: Container[str], budget: Budget) -> Iterator[Diagnostic]:
-    """Variables that no template of the spec speaks of, whatever the target."""
+    """Yields the variables that no template of the spec speaks of, whatever the target."""
     declared = _mapping(document.root.get("variables"))
     if not declared:
         return

@@ -14,18 +14,27 @@ from collections.abc import Mapping as MappingOf
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from flowspec.document.masking import MASK
 from flowspec.document.nearest import did_you_mean
 from flowspec.document.rendering.budget import Budget
+from flowspec.document.rendering.conversion import (
+    TYPES,
+    Data,
+    UnfitError,
+    check,
+    fit,
+    from_node,
+    from_text,
+    placeholder_of,
+)
 from flowspec.document.rendering.patterns import Pattern, PatternError, PatternWork, compile_pattern
 from flowspec.document.rendering.template_errors import TemplateError
+from flowspec.document.rendering.template_places import template_problem
 from flowspec.document.rendering.templates import evaluate, is_template, names_in
 from flowspec.document.rendering.values import MISSING
 from flowspec.document.text.parse import compose, read
 from flowspec.document.text.tree import Document, Mapping, Node, Place, Scalar, plain
 from flowspec.errors import Diagnostic, Severity, SpecError
 
-TYPES = ("string", "integer", "number", "boolean", "list", "mapping")
 BUILTIN = ("ds", "ts", "target")
 _RESERVED = {
     *BUILTIN,
@@ -53,8 +62,6 @@ _CREDENTIALS = re.compile(r"^AWS_|TOKEN|SECRET|PASSWORD|KEY", re.IGNORECASE)
 # Each takes five of the 1,000 calls in each other that Python allows, and compiling a template takes hundreds.
 _MAX_CHAIN = 60
 PLACEHOLDER = "a placeholder"
-# Lines that a folded scalar may have more in the source than in its text.
-_FOLDED = 1_000
 
 
 def is_name(name: str) -> bool:
@@ -187,8 +194,8 @@ class _Resolver:
             problem = _Unfit(name, source, at, bool(rules.get("sensitive")))
             try:
                 converted = self._converted(value, wanted)
-                _check(converted, rules, pattern)
-            except _UnfitError as error:
+                check(converted, rules, pattern)
+            except UnfitError as error:
                 self.result.found.append(problem.diagnostic(error, value))
                 return MISSING
             except TemplateError as error:
@@ -206,7 +213,7 @@ class _Resolver:
         found = key.at.source.diagnostic("FS302", message, key.at, hint="apply needs one")
         self.result.found.append(replace(found, severity=Severity.INFO))
         allowed = rules.get("enum")
-        return allowed[0] if isinstance(allowed, list) and allowed else _placeholder_of(wanted, rules)
+        return allowed[0] if isinstance(allowed, list) and allowed else placeholder_of(wanted, rules)
 
     def _pattern(self, name: str, definition: Mapping | None) -> Pattern | None:
         node = definition.get("pattern") if definition else None
@@ -221,7 +228,10 @@ class _Resolver:
     def _candidates(
         self, name: str, key: Scalar, definition: Mapping | None, rules: MappingOf[str, Any]
     ) -> Iterator[tuple[str, Any, Place]]:
-        """The values given for a variable, the one that counts first: who says so, the value or its node, its place."""
+        """Yields the values given for a variable, the one that counts first.
+
+        Each with who says so, and its place; a value of the spec is its node.
+        """
         if name in self.given.options:
             yield f"--var {name}", self.given.options[name], key.at
         if _PREFIX + name in self.given.environ:
@@ -231,7 +241,7 @@ class _Resolver:
         for file in reversed(self.given.files):
             node = file.get(name)
             if node is not None:
-                yield f"{node.at.source.file}:{node.at.line}", _Data(node), node.at
+                yield f"{node.at.source.file}:{node.at.line}", Data(node), node.at
         node = self.given.target.get(name) if self.given.target else None
         if node is not None:
             yield "the target", node, node.at
@@ -255,23 +265,23 @@ class _Resolver:
 
     def _converted(self, value: Any, wanted: str) -> Any:
         if isinstance(value, str):
-            return _from_text(value, wanted)
-        if isinstance(value, _Data):
-            return _from_node(value.node, wanted)
+            return from_text(value, wanted)
+        if isinstance(value, Data):
+            return from_node(value.node, wanted)
         if isinstance(value, Scalar):
             if value.failed:
                 raise TemplateError("", "")
             return (
                 self._rendered(value, wanted)
                 if isinstance(value.value, str) and is_template(value.text)
-                else _from_node(value, wanted)
+                else from_node(value, wanted)
             )
         if hasattr(value, "at"):
-            return _fit(self._filled(value), wanted)
-        return _fit(value, wanted)
+            return fit(self._filled(value), wanted)
+        return fit(value, wanted)
 
     def _rendered(self, node: Scalar, wanted: str) -> Any:
-        return _fit(self._evaluated(node.text), wanted)
+        return fit(self._evaluated(node.text), wanted)
 
     def _evaluated(self, text: str) -> Any:
         for name in names_in(text, self.budget):
@@ -303,20 +313,6 @@ def _placed(source: str, value: Any) -> str:
     return f"{source}, {at.source.file}:{at.line}" if isinstance(at, Place) else source
 
 
-class _Data(NamedTuple):
-    """A node that is data and never a template."""
-
-    node: Node
-
-
-class _UnfitError(Exception):
-    """A value does not fit what the variable says: the id, and what is wanted."""
-
-    def __init__(self, id: str, wanted: str) -> None:  # noqa: A002
-        super().__init__(wanted)
-        self.id = id
-
-
 class _Unfit(NamedTuple):
     """Says who gave the value that does not fit."""
 
@@ -325,153 +321,20 @@ class _Unfit(NamedTuple):
     at: Place
     sensitive: bool
 
-    def diagnostic(self, error: _UnfitError, value: Any) -> Diagnostic:
+    def diagnostic(self, error: UnfitError, value: Any) -> Diagnostic:
         shown = "(sensitive)" if self.sensitive else _shown(value)
         message = f"the variable '{self.name}' wants {error}; {self.source} gives {shown}"
         return self.at.source.diagnostic(error.id, message, self.at)
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, _Data):
+    if isinstance(value, Data):
         value = value.node
     if isinstance(value, Scalar):
         return value.text[:60] if value.plain else f"'{value.text[:60]}'"
     if hasattr(value, "at"):
         return "a mapping" if isinstance(value, Mapping) else "a list"
     return repr(value)[:60]
-
-
-def template_problem(error: TemplateError, node: Any) -> list[Diagnostic]:
-    """The diagnostic of a failed template, placed at the word that is to blame; [] when it was said elsewhere."""
-    if not error.id:
-        return []
-    at = _blamed(error, node.at, node.text) if isinstance(node, Scalar) else node.at
-    return [at.source.diagnostic(error.id, error.message, at, hint=error.hint, notes=error.notes)]
-
-
-_OPENING = re.compile(r"\{[{%]")
-
-
-def _blamed(error: TemplateError, at: Place, text: str) -> Place:
-    """The place of the word that is to blame, else that of its tag; of the scalar, where both begin in one line."""
-    tag = _tag_place(at, text, error.offset or 0)
-    pattern = re.compile(rf"(?<![\w]){re.escape(error.word)}(?![\w])") if error.word else None
-    for number in range(tag.line, tag.line + text.count("\n") + 2) if pattern else ():
-        line = at.source.line(number)
-        start = tag.column - 1 if number == tag.line else 0
-        match = pattern.search(line, start) if pattern else None
-        if match:
-            return Place(at.source, number, match.start() + 1, len(error.word))
-    return tag if tag.line != at.line else at
-
-
-def _tag_place(at: Place, text: str, offset: int) -> Place:
-    """Returns the place in the source of the tag that begins at an offset of a scalar's text.
-
-    Tags are counted: however YAML folds the lines of a scalar, they stay in order.
-    """
-    before = len(_OPENING.findall(text, 0, offset))
-    for number in range(at.line, at.line + text.count("\n") + _FOLDED):
-        line = at.source.line(number)
-        for found in _OPENING.finditer(line, at.column - 1 if number == at.line else 0):
-            if not before:
-                end = re.compile(r"[}%]\}").search(line, found.end())
-                return Place(at.source, number, found.start() + 1, (end.end() if end else len(line)) - found.start())
-            before -= 1
-    return at
-
-
-_KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
-    "string": ("a string", (str,)),
-    "integer": ("an integer", (int,)),
-    "number": ("a number", (int, float)),
-    "boolean": ("true or false", (bool,)),
-    "list": ("a list", (list,)),
-    "mapping": ("a mapping", (dict,)),
-}
-
-
-def _fit(value: Any, wanted: str) -> Any:
-    """Returns a value that has a type already. null fits everything: it is how a variable is optional."""
-    name, kinds = _KINDS[wanted]
-    if value is None:
-        return None
-    if wanted == "string" and isinstance(value, int | float):
-        return str(value).lower() if isinstance(value, bool) else str(value)
-    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-        raise _UnfitError("FS303", name)
-    return value
-
-
-def _from_node(node: Node, wanted: str) -> Any:
-    if isinstance(node, Scalar) and node.plain and wanted == "string" and node.value is not None:
-        return node.text
-    return _fit(plain(node), wanted)
-
-
-def _from_text(text: str, wanted: str) -> Any:
-    """Returns a value from outside, which is text, as the declared type."""
-    name = _KINDS[wanted][0]
-    if wanted == "string":
-        return text
-    if wanted == "boolean" and text.strip().lower() in ("true", "false"):
-        return text.strip().lower() == "true"
-    if wanted == "integer" and re.fullmatch(r"\s*[-+]?[0-9]{1,70}\s*", text):
-        return int(text)
-    if wanted == "number" and re.fullmatch(r"\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?\s*", text):
-        return float(text) if re.search(r"[.eE]", text) else int(text)
-    if wanted in ("list", "mapping"):
-        try:
-            node, found = compose(_inline(text))
-        except SpecError:
-            raise _UnfitError("FS303", f"{name}, written as YAML or JSON") from None
-        if node is not None and not found:
-            return _fit(plain(node), wanted)
-    raise _UnfitError("FS303", name)
-
-
-def _inline(text: str) -> Any:
-    from flowspec.document.text.tree import Source
-
-    return Source("--var", text)
-
-
-def _check(value: Any, rules: MappingOf[str, Any], pattern: Pattern | None) -> None:
-    """The constraints of a declaration; raises `_UnfitError`."""
-    if value is None:
-        return
-    if pattern and isinstance(value, str) and not _matches(pattern, value):
-        raise _UnfitError("FS304", f"text that matches {pattern.text}")
-    allowed = rules.get("enum")
-    if isinstance(allowed, list) and value not in allowed and str(value) not in map(str, allowed):
-        raise _UnfitError("FS304", f"one of {', '.join(map(str, allowed))}")
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        _check_range(value, rules)
-
-
-def _check_range(value: float, rules: MappingOf[str, Any]) -> None:
-    low, high = rules.get("minimum"), rules.get("maximum")
-    if isinstance(low, int | float) and value < low:
-        raise _UnfitError("FS304", f"{low} or more")
-    if isinstance(high, int | float) and value > high:
-        raise _UnfitError("FS304", f"{high} or less")
-
-
-def _matches(pattern: Pattern, value: str) -> bool:
-    try:
-        return pattern.search(value) is not None
-    except PatternError as error:
-        raise _UnfitError("FS304", f"text that matches {pattern.text[:200]}, but {error}") from None
-
-
-def _placeholder_of(wanted: str, rules: MappingOf[str, Any]) -> Any:
-    """Returns a value of a type.
-
-    Text is what a secret is shown as, so that the output is the same with and without it.
-    """
-    least = rules.get("minimum")
-    number = least if isinstance(least, int | float) else 1
-    return {"integer": number, "number": number, "boolean": False, "list": [], "mapping": {}}.get(wanted, MASK)
 
 
 def _texts(value: Any) -> Iterator[str]:

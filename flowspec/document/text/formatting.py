@@ -60,7 +60,10 @@ def format_text(source: Source) -> str:
 
 
 def _texts(node: Node) -> Any:
-    """The values of a document with their texts, which a configuration's properties keep: 0.10 is "0.10" there."""
+    """Returns the values of a document with their texts.
+
+    A configuration's properties keep them: 0.10 is "0.10" there.
+    """
     if isinstance(node, Mapping):
         return {key: _texts(value) for key, (_, value) in node.entries.items()}
     return [_texts(item) for item in node.items] if isinstance(node, Items) else (node.value, node.text)
@@ -140,7 +143,10 @@ class _Writer:
         return "\n".join([*header, *_squeezed([*body, *comments])]) + "\n"
 
     def _header(self) -> tuple[list[str], list[str]]:
-        """The comments that are the file's own (a modeline, and what a blank line ends), and those of the first key."""
+        """Divides the comments at the top into the file's own and those of the first key.
+
+        The former are a modeline, and what a blank line ends.
+        """
         above = [line.strip() for line in self._between(0, self.root.start.line) if not line.startswith(("---", "%"))]
         own = max((at for at, line in enumerate(above, 1) if not line or _MODELINE.match(line)), default=0)
         header = _squeezed(above[:own])
@@ -152,7 +158,10 @@ class _Writer:
         return [line.rstrip() for line in self.lines[start:end]]
 
     def _gap(self, start: int, end: int) -> list[str]:
-        """The comments and blank lines between two entries, without the dash of an item that begins on a later line."""
+        """Returns the comments and blank lines between two entries.
+
+        The dash of an item that begins on a later line is left out.
+        """
         lines = (re.sub(r"^(\s*)-(?= |$)", r"\1 ", line).rstrip() for line in self._between(start, end))
         return [line for line, written in zip(lines, self._between(start, end), strict=True) if line or not written]
 
@@ -163,7 +172,10 @@ class _Writer:
         return self._last_line(piece.children[-1]) if piece.is_block else int(piece.end.line)
 
     def _end_of_block_scalar(self, piece: _Piece) -> int:
-        """Its end mark is at the next token: blank lines belong to it, comments (never deeper than it) do not."""
+        """Returns the end of a block scalar.
+
+        Its end mark is at the next token: blank lines belong to it, comments (never deeper than it) do not.
+        """
         last = piece.end.line if piece.end.column == 0 and piece.end.line < len(self.lines) else piece.end.line + 1
         last = min(last, len(self.lines)) - 1
         keeps = "+" in self.lines[piece.start.line].partition(piece.event.style)[2][:3]
@@ -324,13 +336,16 @@ def _outside(line: str, indent: int) -> bool:
 
 
 def _divided(gap: list[str], column: int) -> tuple[list[str], list[str]]:
-    """The lines between two entries: those inside of the first one (deeper than `column`), and those of the second."""
+    """Divides the lines between two entries into those inside of the first and those of the second.
+
+    The former are deeper than `column`.
+    """
     own = max((at for at, line in enumerate(gap, 1) if line.strip() and _indent(line) > column), default=0)
     return [line.strip() for line in gap[:own]], [line.strip() for line in gap[own:]]
 
 
 def _keep_blank_lines(groups: list[tuple[str, list[str]]], was_first: str) -> None:
-    """A blank line before a key goes with it, but none opens a block; the key that was first gets one instead."""
+    """Keeps blank lines with their keys, but none opens a block: the key that was first gets it instead."""
     key, lines = groups[0]
     if key == was_first or lines[0]:
         return
@@ -340,7 +355,10 @@ def _keep_blank_lines(groups: list[tuple[str, list[str]]], was_first: str) -> No
 
 
 def _order(schema: Any, keys: list[str]) -> list[str]:
-    """The keys in the order in which they are written; those of a free mapping, such as tags, stay in theirs."""
+    """Returns the keys in the order in which they are written.
+
+    Those of a free mapping, such as tags, stay in theirs.
+    """
     if "properties" not in schema:
         return keys
     first = [key for key in _FIRST if key in keys]

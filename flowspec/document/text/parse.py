@@ -24,6 +24,7 @@ MAX_BYTES = 10_000_000
 _TOO_DEEP_FOR_LIBYAML = "exceeded maximum nesting depth"
 MAX_DEPTH = 100
 MAX_ALIASED = 50_000
+# Characters of the longest text that is parsed once more for the words of an error: by PyYAML itself, which is slow.
 _RETOLD = 200_000
 
 _CORE = "tag:yaml.org,2002:"
@@ -60,7 +61,7 @@ def load(
     noun: str = "a job flow",
     begins: str = "a spec begins with `flowspec: v1` and a `name:`",
 ) -> Document:
-    """Read one spec file (UTF-8 YAML, up to 10 MB), or another document, which is `noun` and how it `begins`.
+    """Reads one spec file (UTF-8 YAML, up to 10 MB), or another document, which is `noun` and how it `begins`.
 
     Raises `SpecError` when there is no document to speak of; lesser findings (a key given twice, an
     unquoted template) are kept in `Document.diagnostics`, so that all are told at once.
@@ -215,7 +216,7 @@ def _too_deep(source: Source, at: Place) -> Diagnostic:
 
 
 def _retold(text: str, error: Any) -> Any:
-    """PyYAML's own words for what libyaml found, so that messages do not depend on what is installed."""
+    """Puts what libyaml found into PyYAML's own words, so that messages do not depend on what is installed."""
     import yaml
 
     if yaml.__with_libyaml__ and len(text) < _RETOLD:
@@ -289,7 +290,7 @@ class _Composer:
         }
 
     def take(self, event: Any) -> None:
-        """One event more."""
+        """Takes one event more."""
         step = self._takes.get(type(event).__name__)
         if step:
             step(event)

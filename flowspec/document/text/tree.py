@@ -212,7 +212,7 @@ def child(node: Node | None, step: str | int) -> Node | None:
 
 
 def ignored(found: Diagnostic) -> bool:
-    """True if the line has a comment that suppresses the finding: `# flowspec: ignore=FS204`; an error never is."""
+    """Returns True if the line's comment suppresses the finding: `# flowspec: ignore=FS204`; an error never is."""
     if found.severity is Severity.ERROR:
         return False
     match = _IGNORE.search(found.source)
@@ -220,7 +220,10 @@ def ignored(found: Diagnostic) -> bool:
 
 
 def settle(found: Sequence[Diagnostic], target: str, secrets: Collection[str] = ()) -> tuple[Diagnostic, ...]:
-    """Diagnostics to hand out: silenced and double ones gone, secrets masked, the target noted, sorted by place."""
+    """Returns the diagnostics to show.
+
+    Silenced and double ones are gone, secrets masked, the target is noted, and they are sorted by place.
+    """
     note = (f"target {target}",) if target else ()
     unique = {(one.id, one.message, one.location): one for one in found if not ignored(one)}
     told = (_told(one, note, secrets) for one in unique.values())

@@ -32,7 +32,7 @@ def _offers() -> tuple[tuple[tuple[Numbers, ...], Answer], ...]:
 
 
 def list_supported_instance_types(_: Call, params: Params) -> Answer:
-    """ListSupportedInstanceTypes, sorted by name."""
+    """Answers ListSupportedInstanceTypes, sorted by name."""
     label = _known_label(params["ReleaseLabel"])
     found = sorted(_types_of(numbers(label)), key=lambda facts: str(facts["Type"]))
     shown, more = page(list(enumerate(found)), params)
@@ -54,7 +54,10 @@ def _known_label(label: str | None) -> str:
 
 
 def list_release_labels(_: Call, params: Params) -> Answer:
-    """ListReleaseLabels, newest first. Filters: a label prefix, and an application as "Spark" or "spark@3.5.2"."""
+    """Answers ListReleaseLabels, newest first.
+
+    Filters: a label prefix, and an application as "Spark" or "spark@3.5.2".
+    """
     filters = params.get("Filters", {})
     prefix, application = filters.get("Prefix", ""), filters.get("Application", "")
     found = [label for label in reversed(labels()) if label.startswith(prefix) and _has(label, application)]
@@ -82,7 +85,7 @@ def applications_of(label: str) -> Mapping[str, str]:
 
 
 def describe_release_label(_: Call, params: Params) -> Answer:
-    """DescribeReleaseLabel: applications and Amazon Linux release. Without a label, the newest one."""
+    """Answers DescribeReleaseLabel: applications and Amazon Linux release. Without a label, the newest one."""
     label = _known_label(params.get("ReleaseLabel") or newest())
     applications = [
         {"Name": name, **({"Version": version} if version else {})} for name, version in applications_of(label).items()

@@ -32,6 +32,7 @@ from flowspec.emulator.state.store import Record
 from flowspec.emulator.worker import supervisor
 from flowspec.emulator.worker.failing import fail_unstarted
 from flowspec.facts import states
+from flowspec.facts.api_model import RETURNED_OF_INSTANCES
 from flowspec.facts.limits import MAX_TERMINATED_AT_ONCE
 
 _ECHOED = (
@@ -49,18 +50,10 @@ _ECHOED = (
     "MonitoringConfiguration",
     "SessionEnabled",
 )
-_ECHOED_FROM_INSTANCES = (
-    "Ec2KeyName",
-    "EmrManagedMasterSecurityGroup",
-    "EmrManagedSlaveSecurityGroup",
-    "ServiceAccessSecurityGroup",
-    "AdditionalMasterSecurityGroups",
-    "AdditionalSlaveSecurityGroups",
-)
 
 
 def run_job_flow(call: Call, params: Params) -> Answer:
-    """RunJobFlow: stores the cluster with its steps, and starts its worker after the commit."""
+    """Answers RunJobFlow: stores the cluster with its steps, and starts its worker after the commit."""
     request_validation.check_job_flow(params, aws=call.account_rules)
     security.require(call, params.get("SecurityConfiguration"))
     cluster = _new_cluster(call, params)
@@ -136,7 +129,7 @@ def _start_worker(call: Call, cluster_id: str, lock: int) -> None:
 
 
 def describe_cluster(call: Call, params: Params) -> Answer:
-    """DescribeCluster."""
+    """Answers DescribeCluster."""
     return {"Cluster": _cluster_answer(call, call.cluster(params["ClusterId"]))}
 
 
@@ -204,7 +197,7 @@ def ec2_attributes(request: Mapping[str, Any], region: str) -> Answer:
     zones = placement.get("AvailabilityZones") or [
         placement[name] for name in ("AvailabilityZone",) if placement.get(name)
     ]
-    answer = {name: wanted[name] for name in _ECHOED_FROM_INSTANCES if wanted.get(name)}
+    answer = {name: wanted[name] for name in RETURNED_OF_INSTANCES if wanted.get(name)}
     answer["RequestedEc2SubnetIds"] = subnets
     answer["RequestedEc2AvailabilityZones"] = zones
     answer["Ec2AvailabilityZone"] = zones[0] if zones else f"{region}a"
@@ -237,7 +230,7 @@ def master_dns(call: Call, cluster: Record) -> str:
 
 
 def list_clusters(call: Call, params: Params) -> Answer:
-    """ListClusters, newest first, 50 on a page."""
+    """Answers ListClusters, newest first, 50 on a page."""
     found = call.store.find(
         "cluster",
         region=call.region,
@@ -254,7 +247,7 @@ def list_clusters(call: Call, params: Params) -> Answer:
 
 
 def list_bootstrap_actions(call: Call, params: Params) -> Answer:
-    """ListBootstrapActions."""
+    """Answers ListBootstrapActions."""
     cluster = call.cluster(params["ClusterId"])
     answers = []
     for action in cluster.doc["request"].get("BootstrapActions", ()):
@@ -265,7 +258,7 @@ def list_bootstrap_actions(call: Call, params: Params) -> Answer:
 
 
 def terminate_job_flows(call: Call, params: Params) -> Answer:
-    """TerminateJobFlows: terminates none of the clusters if one of them is protected."""
+    """Answers TerminateJobFlows: terminates none of the clusters if one of them is protected."""
     if len(params["JobFlowIds"]) > MAX_TERMINATED_AT_ONCE:
         raise validation(f"At most {MAX_TERMINATED_AT_ONCE} job flows may be terminated at once.")
     clusters = [cluster for cluster in call.job_flows(params["JobFlowIds"]) if cluster.state in states.OPEN]
@@ -291,7 +284,7 @@ def _switch(member: str, name: str) -> Operation:
 
 
 def modify_cluster(call: Call, params: Params) -> Answer:
-    """ModifyCluster: sets the step concurrency level."""
+    """Answers ModifyCluster: sets the step concurrency level."""
     cluster = require_open(call.cluster(params["ClusterId"]))
     if "StepConcurrencyLevel" in params:
         request_validation.check_concurrency(params["StepConcurrencyLevel"], cluster.doc["request"])

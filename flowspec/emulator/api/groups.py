@@ -6,7 +6,7 @@ changes. Policies may change sizes, too (`state.capacity`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from flowspec.emulator.api import request_validation, scaling
@@ -89,30 +89,30 @@ def _new(kind: str, prefix: str, request: dict[str, Any], at: Moment) -> Record:
 
 
 def list_instance_groups(call: Call, params: Params) -> Answer:
-    """ListInstanceGroups. Refused for a cluster with fleets, as on EMR."""
-    at = instances.moment(call.cluster(params["ClusterId"]), call.now)
-    groups = call.store.find("group", cluster_id=at.cluster.id)
-    if not groups:
-        raise _other_kind("instance fleets", "ListInstanceGroups", "instance groups", "ListInstanceFleets")
-    shown, more = page([(group.seq, group_answer(group, at)) for group in groups], params)
-    return {"InstanceGroups": shown, **more}
+    """Answers ListInstanceGroups. Refused for a cluster with fleets, as on EMR."""
+    return _list(call, params, "group", group_answer)
 
 
 def list_instance_fleets(call: Call, params: Params) -> Answer:
-    """ListInstanceFleets. Refused for a cluster with groups, as on EMR."""
+    """Answers ListInstanceFleets. Refused for a cluster with groups, as on EMR."""
+    return _list(call, params, "fleet", fleet_answer)
+
+
+def _list(call: Call, params: Params, kind: str, answer: Callable[[Record, Moment], Answer]) -> Answer:
     at = instances.moment(call.cluster(params["ClusterId"]), call.now)
-    fleets = call.store.find("fleet", cluster_id=at.cluster.id)
-    if not fleets:
-        raise _other_kind("instance groups", "ListInstanceFleets", "instance fleets", "ListInstanceGroups")
-    shown, more = page([(fleet.seq, fleet_answer(fleet, at)) for fleet in fleets], params)
-    return {"InstanceFleets": shown, **more}
+    found = call.store.find(kind, cluster_id=at.cluster.id)
+    if not found:
+        raise _other_kind(kind, "fleet" if kind == "group" else "group")
+    shown, more = page([(one.seq, answer(one, at)) for one in found], params)
+    return {f"Instance{kind.title()}s": shown, **more}
 
 
-def _other_kind(used: str, operation: str, supported: str, instead: str) -> EmrError:
+def _other_kind(asked: str, used: str) -> EmrError:
     return invalid_request(
         "Instance fleets and instance groups are mutually exclusive. "
-        f"The EMR cluster specified in the request uses {used}. "
-        f"The {operation} request supports only clusters that use {supported}. Use the {instead} request instead."
+        f"The EMR cluster specified in the request uses instance {used}s. "
+        f"The ListInstance{asked.title()}s request supports only clusters that use instance {asked}s. "
+        f"Use the ListInstance{used.title()}s request instead."
     )
 
 
@@ -201,7 +201,7 @@ def _applied(group: Record, at: Moment) -> Mapping[str, Any]:
 
 
 def list_instances(call: Call, params: Params) -> Answer:
-    """ListInstances, with all its filters."""
+    """Answers ListInstances, with all its filters."""
     at = instances.moment(call.cluster(params["ClusterId"]), call.now)
     groups = [group for group in instances.of_cluster(call.store, at.cluster) if _wanted(group, params)]
     states = params.get("InstanceStates")
@@ -228,7 +228,7 @@ def _wanted(group: Record, params: Params) -> bool:
 
 
 def add_instance_groups(call: Call, params: Params) -> Answer:
-    """AddInstanceGroups: adds task groups to a running or waiting cluster."""
+    """Answers AddInstanceGroups: adds task groups to a running or waiting cluster."""
     at = _changeable(call, call.job_flow(params["JobFlowId"]), "group")
     present = call.store.find("group", cluster_id=at.cluster.id)
     if not present:
@@ -244,7 +244,7 @@ def add_instance_groups(call: Call, params: Params) -> Answer:
 
 
 def add_instance_fleet(call: Call, params: Params) -> Answer:
-    """AddInstanceFleet: adds the task fleet to a running or waiting cluster."""
+    """Answers AddInstanceFleet: adds the task fleet to a running or waiting cluster."""
     at = _changeable(call, call.cluster(params["ClusterId"]), "fleet")
     present = call.store.find("fleet", cluster_id=at.cluster.id)
     if not present:
@@ -275,7 +275,7 @@ def _changeable(call: Call, cluster: Record, kind: str) -> Moment:
 
 
 def modify_instance_groups(call: Call, params: Params) -> Answer:
-    """ModifyInstanceGroups: changes counts and configurations, all or none."""
+    """Answers ModifyInstanceGroups: changes counts and configurations, all or none."""
     for change in params.get("InstanceGroups", ()):
         group = call.store.get("group", change["InstanceGroupId"])
         if group is None or params.get("ClusterId") not in (None, group.cluster_id):
@@ -329,7 +329,7 @@ def _merged(kept: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]])
 
 
 def modify_instance_fleet(call: Call, params: Params) -> Answer:
-    """ModifyInstanceFleet: changes targets, resize specifications and configurations."""
+    """Answers ModifyInstanceFleet: changes targets, resize specifications and configurations."""
     change = params["InstanceFleet"]
     at = _changeable(call, call.cluster(params["ClusterId"]), "fleet")
     fleet = call.store.get("fleet", change["InstanceFleetId"])

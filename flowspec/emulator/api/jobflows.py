@@ -18,7 +18,7 @@ _ROLES = ("MASTER", "CORE", "TASK")
 
 
 def describe_job_flows(call: Call, params: Params) -> Answer:
-    """DescribeJobFlows, newest first."""
+    """Answers DescribeJobFlows, newest first."""
     after, before = epoch(params.get("CreatedAfter")), epoch(params.get("CreatedBefore"))
     if after is not None and before is not None and after >= before:
         raise validation("CreatedAfter must be earlier than CreatedBefore.")

@@ -27,21 +27,23 @@ from flowspec.facts.rules.cluster import (
     tags,
 )
 from flowspec.facts.rules.common import Params, Rule
-from flowspec.facts.rules.instances import (
-    bid_for_on_demand,
-    bids_are_amounts,
+from flowspec.facts.rules.fleets import (
     fleet_targets,
     fleet_timeouts,
     fleet_type_count,
     fleet_types_differ,
     fleet_weights,
+    one_bid,
+)
+from flowspec.facts.rules.hardware import volume_count
+from flowspec.facts.rules.instances import (
+    bid_for_on_demand,
+    bids_are_amounts,
     group_size,
     groups_have_instances,
-    one_bid,
     one_task_fleet,
     task_group_count,
     task_needs_core,
-    volume_count,
 )
 from flowspec.facts.rules.releases import features_that_emr_refuses
 from flowspec.facts.rules.steps import TOO_MANY_STEPS, concurrency_level, step_length

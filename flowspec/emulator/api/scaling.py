@@ -73,7 +73,7 @@ def _rule(rule: Mapping[str, Any], cluster: Record) -> Answer:
 
 
 def put_auto_scaling_policy(call: Call, params: Params) -> Answer:
-    """PutAutoScalingPolicy: sets the policy of a core or task group."""
+    """Answers PutAutoScalingPolicy: sets the policy of a core or task group."""
     cluster, group = _scaled_group(call, params)
     policy = params["AutoScalingPolicy"]
     request_validation.check_scaling_policy(policy, role(group))
@@ -89,7 +89,7 @@ def put_auto_scaling_policy(call: Call, params: Params) -> Answer:
 
 
 def remove_auto_scaling_policy(call: Call, params: Params) -> Answer:
-    """RemoveAutoScalingPolicy: the policy is DETACHING for some seconds, then gone; no error without one."""
+    """Answers RemoveAutoScalingPolicy: it is DETACHING for some seconds, then gone; no error without a policy."""
     cluster, group = _scaled_group(call, params)
     at = instances.moment(cluster, call.now)
     if policy_of(group, at) is not None and group.doc["scaling"]["removed"] is None:

@@ -27,7 +27,7 @@ _HIGHEST_PORT = 65535
 
 
 def create_security_configuration(call: Call, params: Params) -> Answer:
-    """CreateSecurityConfiguration: stores the JSON text unchanged."""
+    """Answers CreateSecurityConfiguration: stores the JSON text unchanged."""
     name, text = params["Name"], params["SecurityConfiguration"]
     if not 1 <= len(name) <= _LONGEST_NAME:
         raise invalid_request(f"The name of a security configuration must have 1 to {_LONGEST_NAME} characters.")
@@ -70,7 +70,7 @@ def require(call: Call, name: str | None) -> None:
 
 
 def describe_security_configuration(call: Call, params: Params) -> Answer:
-    """DescribeSecurityConfiguration."""
+    """Answers DescribeSecurityConfiguration."""
     found = _found(call, params["Name"])
     return {**_summary(found), "SecurityConfiguration": found.doc["text"]}
 
@@ -80,13 +80,13 @@ def _summary(found: Record) -> Answer:
 
 
 def delete_security_configuration(call: Call, params: Params) -> Answer:
-    """DeleteSecurityConfiguration."""
+    """Answers DeleteSecurityConfiguration."""
     call.store.delete(_found(call, params["Name"]))
     return {}
 
 
 def list_security_configurations(call: Call, params: Params) -> Answer:
-    """ListSecurityConfigurations, in order of creation, 50 on a page."""
+    """Answers ListSecurityConfigurations, in order of creation, 50 on a page."""
     found = call.store.find(_KIND, region=call.region)
     shown, more = page([(one.seq, _summary(one)) for one in found], params)
     return {"SecurityConfigurations": shown, **more}
@@ -99,7 +99,7 @@ def _block(call: Call) -> Record:
 
 
 def get_block_public_access(call: Call, _: Params) -> Answer:
-    """GetBlockPublicAccessConfiguration."""
+    """Answers GetBlockPublicAccessConfiguration."""
     block = _block(call)
     by = f"arn:{ids.partition(call.region)}:iam::{ids.ACCOUNT}:root"
     return {
@@ -109,7 +109,7 @@ def get_block_public_access(call: Call, _: Params) -> Answer:
 
 
 def put_block_public_access(call: Call, params: Params) -> Answer:
-    """PutBlockPublicAccessConfiguration. MaxRange defaults to MinRange."""
+    """Answers PutBlockPublicAccessConfiguration. MaxRange defaults to MinRange."""
     wanted = params["BlockPublicAccessConfiguration"]
     ranges = [_range(one) for one in wanted.get("PermittedPublicSecurityGroupRuleRanges", ())]
     block = _block(call)

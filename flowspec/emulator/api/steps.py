@@ -48,7 +48,7 @@ def _new_step(call: Call, cluster: Record, config: Mapping[str, Any], role: str 
 
 
 def add_job_flow_steps(call: Call, params: Params) -> Answer:
-    """AddJobFlowSteps."""
+    """Answers AddJobFlowSteps."""
     cluster = require_open(call.job_flow(params["JobFlowId"]))
     active = call.store.find("step", cluster_id=cluster.id, states=states.ACTIVE_STEPS)
     request_validation.check_steps(
@@ -60,7 +60,7 @@ def add_job_flow_steps(call: Call, params: Params) -> Answer:
 
 
 def describe_step(call: Call, params: Params) -> Answer:
-    """DescribeStep."""
+    """Answers DescribeStep."""
     cluster = call.cluster(params["ClusterId"])
     step = _step(call, cluster, params["StepId"])
     role = {"ExecutionRoleArn": step.doc["role"]} if step.doc["role"] else {}
@@ -104,7 +104,7 @@ def _status(step: Record) -> Answer:
 
 
 def list_steps(call: Call, params: Params) -> Answer:
-    """ListSteps: newest first, but in order of submission when ids or states are given."""
+    """Answers ListSteps: newest first, but in order of submission when ids or states are given."""
     cluster = call.cluster(params["ClusterId"])
     wanted = params.get("StepIds") or ()
     if len(wanted) > MAX_STEP_IDS_LISTED:
@@ -122,7 +122,7 @@ def list_steps(call: Call, params: Params) -> Answer:
 
 
 def cancel_steps(call: Call, params: Params) -> Answer:
-    """CancelSteps: cancels pending steps at once, running steps by a signal to their process."""
+    """Answers CancelSteps: cancels pending steps at once, running steps by a signal to their process."""
     cluster = require_open(call.cluster(params["ClusterId"]))
     if len(params["StepIds"]) > MAX_STEPS:
         raise invalid_request(f"At most {MAX_STEPS} steps may be cancelled at once.")

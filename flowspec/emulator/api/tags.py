@@ -18,7 +18,7 @@ def merged(present: Mapping[str, str], new: Sequence[Mapping[str, str]]) -> dict
 
 
 def add_tags(call: Call, params: Params) -> Answer:
-    """AddTags: overwrites tags with equal keys."""
+    """Answers AddTags: overwrites tags with equal keys."""
     cluster = _taggable(call, params)
     request_validation.check_tags(params["Tags"], present=list(cluster.doc["tags"]))
     cluster.doc["tags"] = merged(cluster.doc["tags"], params["Tags"])
@@ -27,7 +27,7 @@ def add_tags(call: Call, params: Params) -> Answer:
 
 
 def remove_tags(call: Call, params: Params) -> Answer:
-    """RemoveTags: ignores keys that the cluster does not have."""
+    """Answers RemoveTags: ignores keys that the cluster does not have."""
     cluster = _taggable(call, params)
     gone = set(params["TagKeys"])
     cluster.doc["tags"] = {key: value for key, value in cluster.doc["tags"].items() if key not in gone}

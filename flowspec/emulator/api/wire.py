@@ -27,7 +27,7 @@ _WANTED = {
 
 
 def request(operation: str, body: bytes) -> dict[str, Any]:
-    """The parameters of an operation from the body of its request, without members that the model does not have.
+    """Reads the parameters of an operation from the body of its request, without members that the model does not have.
 
     Raises EmrError: SerializationException for a body that is not JSON and for a wrong type,
     ValidationException for what is missing or out of bounds. The JSON of an operation that the model does
@@ -70,7 +70,7 @@ def _unreadable(message: str, path: str = "") -> EmrError:
 
 
 def _known_part(value: Any, shape: Any) -> Any:
-    """The value without nulls and unknown members; an integer that is written with a point (3.0) as an integer."""
+    """Returns the value without nulls and unknown members; an integer written with a point (3.0) is an integer."""
     kind = shape.type_name
     if kind == "structure" and isinstance(value, dict):
         return {

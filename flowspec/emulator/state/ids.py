@@ -33,7 +33,7 @@ def partition(region: str) -> str:
 
 
 def instance_id(group_id: str, number: int) -> str:
-    """EMR's own id of the `number`-th instance of a group or fleet: ci- and 13 characters."""
+    """Returns EMR's own id of the `number`-th instance of a group or fleet: ci- and 13 characters."""
     digest = hashlib.sha256(f"{group_id}:{number}".encode()).digest()
     return "ci-" + "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in digest[:_USUAL_LENGTH])
 

@@ -136,7 +136,7 @@ def wake_pipe(folder: Path, cluster_id: str) -> Path:
 
 
 def reserve(folder: Path, cluster_id: str) -> Path:
-    """Disk space that the worker reserves, so that it can store the cluster's end when the disk is full."""
+    """Returns the file whose disk space the worker reserves, to store the cluster's end when the disk is full."""
     return cluster_folder(folder, cluster_id) / "reserve"
 
 

@@ -139,7 +139,7 @@ class Worker:
     # -- bootstrap
 
     def _is_provisioned(self) -> bool:
-        """Fault `no-capacity`: ends a cluster whose instances are not to be had; returns whether they are."""
+        """Returns False for the fault `no-capacity`, after it ended a cluster whose instances are not to be had."""
         cluster = self._cluster()
         lacking = self._faults.lacking(cluster.doc["request"])
         if not lacking or cluster.state != "STARTING":
@@ -155,7 +155,7 @@ class Worker:
         return False
 
     def _start_slowly(self) -> None:
-        """Fault `slow-start`: keeps the cluster STARTING until it is terminated or a fleet's spot timeout expires."""
+        """Keeps the cluster STARTING until its end or a fleet's spot timeout: the fault `slow-start`."""
         cluster = self._cluster()
         until = cluster.created + clock.span(self._faults.slow_start, cluster.doc["time_scale"])
         for timeout, fleet in spot.spot_timeouts(self._store, cluster):
@@ -208,7 +208,7 @@ class Worker:
             capacity.settle(self._store, cluster, clock.now())
 
     def _inject_bootstrap_failure(self, actions: Sequence[Mapping[str, Any]]) -> None:
-        """Fault `bootstrap-failure`, with EMR's texts for a failed action and for a master that can't be set up."""
+        """Injects `bootstrap-failure`, with EMR's texts for a failed action and for a master that can't be set up."""
         instance = self._master_instance(self._cluster())
         what = "bootstrap action 1 returned a non-zero return code" if actions else "application provisioning failed"
         name = actions[0]["Name"] if actions else ""

@@ -32,6 +32,7 @@ STEP_ID = "FLOWSPEC_STEP_ID"
 """Environment variable of all processes of a step."""
 
 _ON_LINUX = sys.platform == "linux"
+# From linux/prctl.h.
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36

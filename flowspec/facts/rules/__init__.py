@@ -10,12 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flowspec.facts.rules import cluster, instances, releases, steps
+from flowspec.facts.rules import cluster, fleets, hardware, instances, releases, steps
 from flowspec.facts.rules.common import Breach, Params, Path, Rule
 
 __all__ = ["RULES", "Breach", "Params", "Path", "Rule", "breaches", "refused_by_id"]
 
-RULES: tuple[Rule, ...] = (*instances.RULES, *cluster.RULES, *steps.RULES, *releases.RULES)
+# The embedded EMR answers with the first one that refuses.
+RULES: tuple[Rule, ...] = (
+    *instances.RULES,
+    *fleets.RULES,
+    *hardware.RULES,
+    *cluster.RULES,
+    *steps.RULES,
+    *releases.RULES,
+)
 
 
 def breaches(params: Params, *, aws: bool = True) -> Iterator[tuple[Rule, Breach]]:

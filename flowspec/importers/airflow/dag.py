@@ -96,7 +96,7 @@ def _parsed(source: Source) -> _Module:
 
 
 def _assigned(tree: ast.Module) -> dict[str, ast.expr]:
-    """The names that are assigned exactly once in the module, with their expressions; others are not certain."""
+    """Returns the names that are assigned exactly once in the module, with their expressions; others are uncertain."""
     found: dict[str, list[ast.expr]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign):
@@ -113,7 +113,7 @@ def _assigned(tree: ast.Module) -> dict[str, ast.expr]:
 
 
 def _note_changed(node: ast.AST, found: dict[str, list[ast.expr]]) -> None:
-    """A list or dict that is changed in place (`STEPS.append(…)`, `OVERRIDES["Name"] = …`) is not certain."""
+    """Notes a list or dict that is changed in place (`STEPS.append(…)`, `OVERRIDES["Name"] = …`): it is not certain."""
     changes = ("append", "extend", "update", "insert", "pop", "setdefault", "remove", "clear")
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in changes:
         owner: ast.expr = node.func.value
@@ -215,7 +215,10 @@ def _wanted(module: _Module, params: Json, region: str) -> Wanted:
 
 
 def _fitted(module: _Module, value: Any, line: int) -> Json:
-    """A value in the types of the API, without what it does not have or what only Airflow knows: each is a note."""
+    """Returns a value in the types of the API.
+
+    What they do not have and what only Airflow knows is left out, each with a note.
+    """
     made, unknown = known_members(fitted(value, input_shape()), input_shape())
     module.notes.extend([f"line {line}: {path} is not imported: RunJobFlow has no such member" for path in unknown])
     out: Json = _pruned(module, made, input_shape(), "", line)
@@ -223,7 +226,7 @@ def _fitted(module: _Module, value: Any, line: int) -> Json:
 
 
 def _pruned(module: _Module, value: Any, shape: Any, path: str, line: int) -> Any:
-    """Without the placeholders that are in the place of an object or a list."""
+    """Removes the placeholders that are in the place of an object or a list."""
     kind = getattr(shape, "type_name", "")
     if isinstance(value, dict) and kind in ("structure", "map"):
         members = getattr(shape, "members", {})

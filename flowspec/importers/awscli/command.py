@@ -184,7 +184,7 @@ class Call:
         return self._file(files[0].text, word).rstrip("\n")
 
     def _not_known(self, path: str) -> str:
-        """The reason why the content of a file is known only when the script runs; "" for one that can be read now."""
+        """Returns why the content of a file is known only when the script runs; "" for one that can be read now."""
         if PLACEHOLDER.search(path):
             return "its name is known only to the shell"
         if path.startswith("/"):
@@ -298,7 +298,7 @@ class Call:
         return [{"Key": key, "Value": value} for key, _, value in pairs]
 
     def choice(self, name: str) -> bool:
-        """`--name` or `--no-name`; false when neither is given."""
+        """Returns True for `--name`, False for `--no-name` and when neither is given."""
         if self.has(name) and self.has(f"no-{name}"):
             self.refuse(f"--{name} and --no-{name} exclude each other", "keep one", self.options[name].at)
         return self.has(name)
@@ -339,7 +339,10 @@ def said(member: str, value: Any) -> Json:
 
 
 def name_of_command(words: list[Word]) -> str:
-    """The `aws emr` command in a list of words, "" for another, whatever is before it (`time`, `sudo`, a prompt)."""
+    """Returns the `aws emr` command in a list of words, "" for another.
+
+    Whatever is before it is passed over (`time`, `sudo`, a prompt).
+    """
     found = _located(words)
     return words[found[1]].text if found else ""
 

@@ -39,7 +39,7 @@ def instances(call: Call) -> Json:
 
 
 def _uniform(call: Call) -> list[Json]:
-    """--instance-type and --instance-count: one master, and the others are core nodes."""
+    """Makes groups of --instance-type and --instance-count: one master, and the others are core nodes."""
     count = call.text("instance-count") or "1"
     if PLACEHOLDER.search(count):
         call.notes.append("--instance-count is a variable in the script; here it counts the core nodes, one fewer")

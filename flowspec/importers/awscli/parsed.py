@@ -71,7 +71,7 @@ class Script:
             self.notes.append((safe_name(name), text))
 
     def notes_on(self, names: Iterable[str]) -> list[str]:
-        """The notes on the variables of these names, on those that they are made of, and on those that were split."""
+        """Returns the notes on these variables, on those that they are made of, and on those that were split."""
         known, found = set(), [*names, *self.split]
         while found:
             name = found.pop()

@@ -145,7 +145,7 @@ def _refuse_contradictions(call: Call) -> None:
 
 
 def _refuse_logs_without_place(call: Call, monitoring: Json) -> None:
-    """The CLI wants --log-uri unless both of these kinds of logs are disabled."""
+    """Refuses logs without --log-uri, which the CLI wants unless both of these kinds of logs are disabled."""
     policy = (monitoring.get("S3LoggingConfiguration") or {}).get("LogTypeUploadPolicy")
     if not isinstance(policy, dict) or PLACEHOLDER.search(json.dumps(policy, ensure_ascii=False)):
         return

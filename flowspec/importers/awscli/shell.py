@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from posixpath import join, normpath
-from typing import Any, NamedTuple
+from typing import Any
 
 from flowspec.document.text.tree import Place, Source
-from flowspec.importers.awscli.parsed import Command, Function, Script, Word
+from flowspec.importers.awscli.cursor import Cursor
+from flowspec.importers.awscli.effects import ASSIGNED, DECLARING, Loop, Shell
+from flowspec.importers.awscli.parsed import Function, Script, Word
 from flowspec.importers.awscli.variables import Variables, is_split
 from flowspec.importers.awscli.windows import as_posix
 from flowspec.importers.decompile.placeholders import PLACEHOLDER, safe_name
 
-_ASSIGNED = re.compile(r"(?P<name>[A-Za-z_]\w*)(?P<more>\+?)=(?P<value>.*)", re.DOTALL | re.ASCII)
-_DECLARING = {"export", "local", "readonly", "declare", "typeset", "env"}
 _ARRAY = re.compile(r"(?P<name>[A-Za-z_]\w*)(?P<more>\+?)=", re.ASCII)
 _ALL_ITEMS = re.compile(r"(?P<name>[A-Za-z_]\w*)\[[@*]\](?:[:+-].*)?", re.DOTALL | re.ASCII)
 _ALL_ARGUMENTS = re.compile(r"\$(?:@|\{@(?::(?P<first>[0-9]{1,3}))?\})")
@@ -31,7 +30,6 @@ _DEEPEST = 20
 _CONTINUED = re.compile(r"\\[ \t]*\r?\n")
 _NAMED = re.compile(r"\$(?:(?P<name>[A-Za-z_]\w*)|(?P<position>[0-9@*#?!$-]))", re.ASCII)
 _BRACED = re.compile(r"(?P<name>[A-Za-z_]\w*|[0-9])(?P<how>:?[-=?+]|$)(?P<word>.*)", re.DOTALL | re.ASCII)
-_HEREDOC_BEGUN = re.compile(r"<<(?P<tabs>-?)[ \t]*(?P<quote>['\"\\]?)(?P<end>\w+)['\"]?")
 _REDIRECTED = re.compile(r"(?P<how>[<>]{1,3}[&|]?)[ \t]*(?P<quote>[\"']?)(?P<file>[^\s;|&()\"']*)(?P=quote)[^\s;|&()]*")
 _DEFINED = re.compile(r"\(\s*\)\s*(?=\{)")
 _BRACES = re.compile(r"\{([\w./:-]*(?:,[\w./:-]*)+)\}(?=[\s;|&)]|$)", re.ASCII)
@@ -39,15 +37,6 @@ _LEAVES_LOOP = re.compile(r"\b(break|continue)\b")
 # Loops and calls of functions are followed up to these numbers, far above what launch scripts have.
 _MOST_ROUNDS, _MOST_CALLS, _MOST_CHARACTERS = 200, 200, 300_000
 _BREAKS = "\n;&|()"
-
-
-class _Loop(NamedTuple):
-    """A loop over known words: its variable, the words to come, where its body begins, and the blocks around it."""
-
-    name: str
-    rest: list[str]
-    at: int
-    blocks: int
 
 
 def parse(source: Source) -> Script:
@@ -74,7 +63,7 @@ def _read(source: Source, text: str, uncertain: set[str]) -> Script:
     return script
 
 
-class _Reader:
+class _Reader(Cursor):
     """Reads one text; `line` is the number of its first line in the source, `depth` that of substitutions around it."""
 
     def __init__(
@@ -93,28 +82,19 @@ class _Reader:
     ) -> None:
         if depth > _DEEPEST:
             raise RecursionError
-        self.source, self.text, self.first = source, text, line
+        super().__init__(text, line)
+        self.source = source
         self.script, self.variables = variables.script, variables
         self.depth, self.lists = depth, lists
-        # The arguments of the function that is called (None: not known).
-        self.args = args
-        self.folder, self.folders = folder, list[str | None]()
+        self.shell = Shell(self.variables, args, folder, blocks, here=self._here, follow=self._follow)
+        # Those that end with the subshells around the place.
+        self.folders: list[str | None] = []
         # While a function's end is looked for, nothing is taken from its body.
         self.scanning, self.braces, self.closed = scanning, 0, False
-        self.loops: list[_Loop] = []
         self.jump: int | None = None
-        self.resume = 0
-        self.stdin: str | None = None
-        self.target: tuple[str, bool] | None = None
-        self.at = 0
         self.word: list[str] | None = None
         self.begin = 0
         self.words: list[Word] = []
-        # How many branches and loops are open; whether the command depends on the one before it (&&, ||).
-        self.blocks = blocks
-        self.depends = False
-        self._counted = (0, 0)
-        self._open_ends: set[str] = set()
 
     def run(self) -> None:
         while self.at < len(self.text):
@@ -138,8 +118,7 @@ class _Reader:
         elif char in _BREAKS:
             self._break(char)
         elif char == "#" and self.word is None:
-            end = self.text.find("\n", self.at)
-            self.at = end if end >= 0 else len(self.text)
+            self.skip_comment()
         elif char in "<>":
             self._redirection()
         else:
@@ -148,23 +127,23 @@ class _Reader:
     def _break(self, char: str) -> None:
         self._end_command()
         if self.jump is not None:
-            self.at, self.jump, self.depends = self.jump, None, False
+            self.at, self.jump, self.shell.depends = self.jump, None, False
             return
         if char == "(":
-            self.folders.append(self.folder)
+            self.folders.append(self.shell.folder)
         elif char == ")" and self.folders:
-            self.folder = self.folders.pop()
-        self.depends = self.text.startswith(("&&", "||"), self.at)
+            self.shell.folder = self.folders.pop()
+        self.shell.depends = self.text.startswith(("&&", "||"), self.at)
         if char == "\n" and self.resume:
             self.at, self.resume = self.resume, 0
         else:
-            self.at += 2 if self.depends else 1
+            self.at += 2 if self.shell.depends else 1
 
     def _part(self, char: str) -> None:
         if self.word is None:
             self.word, self.begin = [], self.at
         if char == "'":
-            self.word.append(self._until("'"))
+            self.word.append(self.until("'"))
         elif char == '"':
             self._quoted()
         elif (char == "$" and self._split()) or (char == "{" and self._in_braces()):
@@ -176,12 +155,6 @@ class _Reader:
                 self.at += 1
             self.word.append(self.text[self.at : self.at + 1])
             self.at += 1
-
-    def _until(self, quote: str) -> str:
-        end = self.text.find(quote, self.at + 1)
-        end = end if end >= 0 else len(self.text)
-        inner, self.at = self.text[self.at + 1 : end], end + 1
-        return inner
 
     def _quoted(self) -> None:
         assert self.word is not None
@@ -204,31 +177,17 @@ class _Reader:
         if self.word is not None and "".join(self.word).isdigit():
             self.word = None
         self._end_word()
-        if self._here_document():
+        here = self.here_document()
+        if here:
+            # It is data, not commands.
+            line = self.line(here.start)
+            self.shell.stdin = self._reader(here.text, line).replaced() if here.is_template else here.text
             return
         matched = _REDIRECTED.match(self.text, self.at)
         assert matched
         if matched["how"] in (">", ">>", ">|"):
-            self.target = (matched["file"], matched["how"] == ">>")
+            self.shell.target = (matched["file"], matched["how"] == ">>")
         self.at = matched.end()
-
-    def _here_document(self) -> bool:
-        """Takes `<<END`, whose text begins in the next line: it is data, not commands."""
-        begun = _HEREDOC_BEGUN.match(self.text, self.at)
-        if not begun or begun["end"] in self._open_ends:
-            return False
-        start = self.resume or self.text.find("\n", self.at) + 1
-        tabs = r"\t*" if begun["tabs"] else ""
-        ended = re.compile(rf"^{tabs}{begun['end']}[ \t]*$", re.MULTILINE).search(self.text, start) if start else None
-        if not ended:
-            # It is not found further down either; without this, many such beginnings cost their square.
-            self._open_ends.add(begun["end"])
-            return False
-        body = self.text[start : ended.start()]
-        body = re.sub(r"^\t+", "", body, flags=re.MULTILINE) if begun["tabs"] else body
-        self.stdin = body if begun["quote"] else self._reader(body, self._line(start)).replaced()
-        self.at, self.resume = begun.end(), ended.end()
-        return True
 
     def replaced(self) -> str:
         """Returns the text with what the shell replaces in a here document, where quotes are none."""
@@ -253,7 +212,7 @@ class _Reader:
             line,
             more.pop("variables", None) or self.variables.inner(),
             depth=self.depth + 1,
-            **{"args": self.args, "folder": self.folder, "scanning": self.scanning, **more},
+            **{"args": self.shell.args, "folder": self.shell.folder, "scanning": self.scanning, **more},
         )
 
     # --- functions and loops ---
@@ -265,7 +224,7 @@ class _Reader:
         bounded = self.script.characters <= _MOST_CHARACTERS
         if not found or self.scanning or not bounded or not re.fullmatch(r"[\w.:-]+", name):
             return False
-        line = self._line(found.end())
+        line = self.line(found.end())
         scanner = _Reader(
             self.source, self.text[found.end() :], line, Variables(Script()), depth=self.depth + 1, scanning=True
         )
@@ -289,20 +248,6 @@ class _Reader:
                 return
         self._end_command()
 
-    def _call(self, words: list[Word]) -> bool:
-        """Reads the body of a function where it is called. False for another command."""
-        function = self.script.functions.get(words[0].text) if not self.scanning else None
-        if not function:
-            return False
-        if "emr" in [word.text for word in words]:
-            # A function that runs the command it is given (`run aws emr …`), or stands in for `aws` itself.
-            function.called = True
-            return False
-        if not self._follow(function.body, function.line, args=[word.text for word in words[1:]]):
-            return False
-        function.called = True
-        return True
-
     def _follow(self, text: str, line: int, **more: Any) -> bool:
         """Reads a text that is run in the place of a command. False if that would be too deep or too much."""
         self.script.calls += 1
@@ -310,9 +255,9 @@ class _Reader:
         bounded = self.script.calls <= _MOST_CALLS and self.script.characters <= _MOST_CHARACTERS
         if not bounded or self.depth >= _DEEPEST - 2 or self.scanning:
             return False
-        reader = self._reader(text, line, blocks=int(self._is_conditional()), **more)
+        reader = self._reader(text, line, blocks=int(self.shell.is_conditional), **more)
         reader.run()
-        self.folder = reader.folder
+        self.shell.folder = reader.shell.folder
         return True
 
     def _begin_loop(self, words: list[Word]) -> None:
@@ -326,19 +271,19 @@ class _Reader:
         if not bounded or any(set(text) & set("*?[{~") for text in texts) or _LEAVES_LOOP.search(self.text, self.at):
             return
         self.variables.literals[words[1].text] = texts[0]
-        self.loops.append(_Loop(words[1].text, texts[1:], self.at, self.blocks))
+        self.shell.loops.append(Loop(words[1].text, texts[1:], self.at, self.shell.blocks))
 
     def _end_loop(self) -> None:
-        """At `done`: goes back for the next word."""
-        if self.loops and self.loops[-1].blocks == self.blocks:
-            loop = self.loops.pop()
+        """Goes back from `done` for the next word."""
+        if self.shell.loops and self.shell.loops[-1].blocks == self.shell.blocks:
+            loop = self.shell.loops.pop()
             if not loop.rest:
                 return
             self.variables.literals[loop.name] = loop.rest[0]
-            self.loops.append(loop._replace(rest=loop.rest[1:]))
+            self.shell.loops.append(loop._replace(rest=loop.rest[1:]))
             # The `do` after it is read again, and its block is still open.
             self.jump = loop.at
-            self.blocks += 1
+            self.shell.blocks += 1
 
     # --- what the shell would replace ---
 
@@ -384,14 +329,14 @@ class _Reader:
     def _items(self) -> bool:
         """Takes `${NAME[@]}` of a known array, or `$@` of a function that is called, item by item."""
         passed = _ALL_ARGUMENTS.match(self.text, self.at)
-        if passed and self.args is not None:
+        if passed and self.shell.args is not None:
             self.at = passed.end()
-            self._take(self.args[max(int(passed["first"] or 1) - 1, 0) :], joined=True)
+            self._take(self.shell.args[max(int(passed["first"] or 1) - 1, 0) :], joined=True)
             return True
         if not self.text.startswith("${", self.at):
             return False
         before = self.at
-        named = _ALL_ITEMS.fullmatch(self._enclosed("{", "}"))
+        named = _ALL_ITEMS.fullmatch(self.enclosed("{", "}"))
         items = self.variables.arrays.get(named["name"]) if named else None
         if named is None or items is None or named["name"] in self.script.uncertain:
             self.at = before
@@ -414,31 +359,31 @@ class _Reader:
 
     def _assigning(self) -> bool:
         """Returns True if the word that has begun is an assignment, where nothing is split."""
-        earlier = all(word.text in _DECLARING | _LEADING or _ASSIGNED.fullmatch(word.text) for word in self.words)
-        return earlier and bool(self.word) and bool(_ASSIGNED.match("".join(self.word or ())))
+        earlier = all(word.text in DECLARING | _LEADING or ASSIGNED.fullmatch(word.text) for word in self.words)
+        return earlier and bool(self.word) and bool(ASSIGNED.match("".join(self.word or ())))
 
     def _array(self, begun: str) -> None:
         """Reads `NAME=( … )`."""
         assigned = _ARRAY.fullmatch(begun)
         assert assigned
-        line = self._line(self.at)
+        line = self.line(self.at)
         self.at -= 1
-        reader = self._reader(self._enclosed("(", ")"), line, lists=True)
+        reader = self._reader(self.enclosed("(", ")"), line, lists=True)
         items = reader.items()
         self.word = None
-        conditional = self._is_conditional()
+        conditional = self.shell.is_conditional
         self.variables.assign_items(
             assigned["name"], items, self._here, added=bool(assigned["more"]), conditional=conditional
         )
 
     def _expansion(self) -> str:
         if self.text[self.at] == "`" or self.text.startswith("$(", self.at):
-            return self._output(self._until("`") if self.text[self.at] == "`" else self._enclosed("(", ")"))
+            return self._output(self.until("`") if self.text[self.at] == "`" else self.enclosed("(", ")"))
         if self.text.startswith("${", self.at):
-            return self._braced(self._enclosed("{", "}"))
+            return self._braced(self.enclosed("{", "}"))
         if self.text.startswith("$'", self.at):
             self.at += 1
-            return self._until("'").replace("\\n", "\n").replace("\\t", "\t")
+            return self.until("'").replace("\\n", "\n").replace("\\t", "\t")
         named = _NAMED.match(self.text, self.at)
         if not named:
             self.at += 1
@@ -447,43 +392,20 @@ class _Reader:
         return self.variables.refer(named["name"], self._here) if named["name"] else self._positional(named["position"])
 
     def _positional(self, position: str) -> str:
-        """`$1`, `$@` and the like."""
-        if self.args is not None and position in "123456789@*":
+        """Returns the value of `$1`, `$@` and the like."""
+        if self.shell.args is not None and position in "123456789@*":
             return self._argument(position)
         return self.variables.add(f"arg{position}" if position.isdigit() else "args", f"${position}")
 
     def _argument(self, position: str) -> str:
-        """`$1` or `$@` within a function that is called here."""
-        assert self.args is not None
+        """Returns the value of `$1` or `$@` within a function that is called here."""
+        assert self.shell.args is not None
         if position in "@*":
-            return " ".join(self.args)
-        return self.args[int(position) - 1] if int(position) <= len(self.args) else ""
-
-    def _enclosed(self, opening: str, closing: str) -> str:
-        """Returns the text in the brackets that begin after this `$`."""
-        depth, at, quote = 0, self.at + 1, ""
-        while at < len(self.text):
-            char = self.text[at]
-            if char == "\\" and quote != "'":
-                at += 1
-            elif quote:
-                quote = "" if char == quote else quote
-            elif char == "#" and opening == "(" and self.text[at - 1].isspace():
-                # An apostrophe in a comment is no quote.
-                end = self.text.find("\n", at)
-                at = (end if end >= 0 else len(self.text)) - 1
-            elif char in "'\"":
-                quote = char
-            else:
-                depth += (char == opening) - (char == closing)
-            at += 1
-            if depth == 0 and not quote:
-                break
-        inner, self.at = self.text[self.at + 2 : at - 1], at
-        return inner
+            return " ".join(self.shell.args)
+        return self.shell.args[int(position) - 1] if int(position) <= len(self.shell.args) else ""
 
     def _output(self, command: str) -> str:
-        line = self._line(self.at) - command.count("\n")
+        line = self.line(self.at) - command.count("\n")
         before = len(self.script.commands)
         if not command.startswith("("):
             # What is assigned in there ends with it.
@@ -499,14 +421,12 @@ class _Reader:
         if not simple:
             return self.variables.add(re.sub(r"\W.*", "", inner.lstrip("#!"), flags=re.DOTALL), f"${{{inner}}}")
         name, how = simple["name"], simple["how"]
-        if name.isdigit() and self.args is not None and name != "0" and how in ("", ":-", "-", ":=", "=", ":?", "?"):
-            return self._argument(name) or (simple["word"] if how in (":-", "-", ":=", "=") else "")
+        has_default = how in (":-", "-", ":=", "=")
+        is_argument = name.isdigit() and name != "0" and self.shell.args is not None
+        if is_argument and (has_default or how in ("", ":?", "?")):
+            return self._argument(name) or (simple["word"] if has_default else "")
         name = f"arg{name}" if name.isdigit() else name
-        if (
-            how in (":-", "-", ":=", "=")
-            and name not in self.variables.texts
-            and not re.search(r"[$`'\"\\]", simple["word"])
-        ):
+        if has_default and name not in self.variables.texts and not re.search(r"[$`'\"\\]", simple["word"]):
             self.variables.texts[name] = simple["word"]
         elif how in (":+", "+"):
             return self.variables.add(name, f"${{{inner}}}")
@@ -517,19 +437,12 @@ class _Reader:
     def _end_word(self) -> None:
         if self.word is not None:
             before = self.text.rfind("\n", 0, self.begin)
-            line = self._line(self.begin)
+            line = self.line(self.begin)
             at = Place(
                 self.source, line, self.begin - before, max(len(self.source.line(line)) - self.begin + before + 1, 1)
             )
             self.words.append(Word("".join(self.word), at))
             self.word = None
-
-    def _line(self, at: int) -> int:
-        """Returns the line of the source that a place is in; counts on from the last place asked for."""
-        place, lines = self._counted if self._counted[0] <= at else (0, 0)
-        lines += self.text.count("\n", place, at)
-        self._counted = (at, lines)
-        return self.first + lines
 
     def items(self) -> list[str]:
         """Returns the texts of all words, as those of an array."""
@@ -540,74 +453,9 @@ class _Reader:
 
     def _end_command(self) -> None:
         self._end_word()
-        words = self._without_reserved(self.words)
-        environment = {name: text for name, text in self.variables.texts.items() if name.startswith("AWS_")}
-        given: dict[str, str] = {}
-        exported, calls = False, _calls(words)
-        while words and (words[0].text in _DECLARING or _ASSIGNED.fullmatch(words[0].text)):
-            assigned = _ASSIGNED.fullmatch(words[0].text)
-            exported = exported or words[0].text in _DECLARING - {"env"}
-            if assigned and (exported or not calls):
-                self._assign(words[0])
-            elif assigned:
-                given[assigned["name"]] = assigned["value"]
-            words = words[1:]
-            while exported and words and words[0].text.startswith("-"):
-                words = words[1:]
-        if words and not exported and not self._builtin(words) and not self._call(words):
-            in_force = environment | given
-            told = {
-                name: self.variables.refer_if_uncertain(name, text, self._here)
-                for name, text in in_force.items()
-                if name.startswith("AWS_")
-            }
-            self.script.commands.append(Command(words, told, self._is_conditional(), self.folder, self.stdin))
-        self._note_file(words)
-        self.words, self.stdin, self.target = [], None, None
-
-    def _builtin(self, words: list[Word]) -> bool:
-        """Does what a builtin of the shell does to what follows. False for another command."""
-        first = words[0].text
-        if first == "cd":
-            self._change_folder(words)
-        elif first == "eval":
-            text = " ".join(self.variables.held(word.text) for word in words[1:])
-            if not self._follow(text, words[0].at.line) or PLACEHOLDER.fullmatch(text):
-                self.script.split.add("eval")
-                self.script.note("eval", f"line {words[0].at.line}: what `eval` runs there is not imported")
-        elif first == "trap" and len(words) > 2 and {"EXIT", "0"} & {word.text for word in words[2:]}:
-            self.script.traps.append(words[1])
-        elif first == "shift" and self.args and not self._is_conditional():
-            self.args = self.args[int(words[1].text) if len(words) > 1 and words[1].text.isdigit() else 1 :]
-        elif first == "read" and self.stdin is not None and words[-1].text.isidentifier():
-            self.variables.texts[words[-1].text] = self.script.texts[words[-1].text] = self.stdin.strip()
-        else:
-            self._note_loop_variable(words)
-            return False
-        return True
-
-    def _change_folder(self, words: list[Word]) -> None:
-        """`cd FOLDER`; to the folder of the script itself where it asks for that."""
-        to = words[1].text if len(words) > 1 else "~"
-        if "dirname" in str(self.variables.description(to)):
-            self.folder = ""
-        elif self._is_conditional() or self.folder is None or PLACEHOLDER.search(to) or to[:1] in "/~-":
-            self.folder = None
-        else:
-            self.folder = normpath(join(self.folder, to))
-
-    def _note_file(self, words: list[Word]) -> None:
-        """Keeps what a command writes into a file, where it is a here document; else, that it is written."""
-        first, *rest = [word.text for word in words] or [""]
-        tee = [one for one in rest if not one.startswith("-")] if first == "tee" else []
-        target, more = self.target or (tee[0] if tee else "", False)
-        if not target or self.folder is None or self.scanning:
-            return
-        name = normpath(join(self.folder, target))
-        text = self.stdin if first in ("cat", "tee") and len(rest) == len(tee) else None
-        old = self.script.files.get(name, "") if more else ""
-        known = text is not None and old is not None and not self._is_conditional()
-        self.script.files[name] = f"{old}{text}" if known else None
+        is_local = bool(self.words) and self.words[0].text in ("local", "declare", "typeset")
+        self.shell.run(self._without_reserved(self.words), is_local=is_local)
+        self.words = []
 
     def _without_reserved(self, words: list[Word]) -> list[Word]:
         """Returns a command without the reserved words before it, which open and close branches and loops."""
@@ -616,49 +464,17 @@ class _Reader:
             self.braces += (first == "{") - (first == "}")
             self.closed = first == "}" and self.braces == 0
             if first in _OPENING:
-                self.blocks += 1
+                self.shell.blocks += 1
                 if first not in _LEADING:
                     if first == "for":
                         self._begin_loop(words)
                     return words
-            if first in _CLOSING and self.blocks > 0:
+            if first in _CLOSING and self.shell.blocks > 0:
                 if first == "done":
                     self._end_loop()
-                self.blocks -= 1
+                self.shell.blocks -= 1
             words = words[1:]
         return words
 
-    def _note_loop_variable(self, words: list[Word]) -> None:
-        first = words[0].text
-        names = words[1:2] if first in ("for", "select") else words[1:] if first == "read" else []
-        for word in names:
-            if word.text in self.variables.texts and word.text not in self.variables.literals:
-                self.script.uncertain.add(word.text)
-                self.script.note(word.text, f"line {word.at.line}: `{first}` sets ${word.text}: give its value")
-
-    def _is_conditional(self) -> bool:
-        return self.blocks > len(self.loops) or self.depends
-
-    def _assign(self, word: Word) -> None:
-        assigned = _ASSIGNED.fullmatch(word.text)
-        assert assigned
-        self.variables.assign(
-            assigned["name"],
-            assigned["value"],
-            self._here,
-            added=bool(assigned["more"]),
-            local=self.args is not None and self._is_local(),
-            conditional=self._is_conditional(),
-        )
-
-    def _is_local(self) -> bool:
-        """Returns True if the command that ends declares the variable of a function that is called."""
-        return bool(self.words) and self.words[0].text in ("local", "declare", "typeset")
-
     def _here(self) -> int:
-        return self._line(min(self.at, len(self.text)))
-
-
-def _calls(words: list[Word]) -> bool:
-    """Returns True if a command follows the assignments, which then apply to that command only."""
-    return any(word.text not in _DECLARING and not _ASSIGNED.fullmatch(word.text) for word in words)
+        return self.line(min(self.at, len(self.text)))

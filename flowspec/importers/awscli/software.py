@@ -41,7 +41,7 @@ class _Software:
     more: Json = field(default_factory=dict)
 
     def install(self, name: str, on_failure: str, *words: str) -> None:
-        """A step in which an AMI installs an application."""
+        """Adds a step in which an AMI installs an application."""
         self.steps.append(_step(name, on_failure, self.target.script_runner, list(words)))
 
 
@@ -94,7 +94,7 @@ def _applications(call: Call, made: _Software) -> None:
 
 
 def _installed(application: Json, made: _Software, ami_version: str) -> None:
-    """An application of an AMI: steps, bootstrap actions or a product."""
+    """Adds an application of an AMI: steps, bootstrap actions or a product."""
     name, args = application["Name"].lower(), application.get("Args")
     library = made.target.library
     if name in ("hive", "pig"):

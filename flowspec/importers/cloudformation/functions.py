@@ -99,7 +99,7 @@ class Functions:
             return self.unknown(name, argument)
 
     def unknown(self, name: str, argument: Any, default: Any = None) -> str:
-        """A variable for the result of a function; `default` is what it is with the parameters' values, if known."""
+        """Returns a variable for a function's result; `default` is its value by the parameters' values, if known."""
         called = re.sub(r"\W+", "_", _stem(name, argument))
         shown = f"{name} {_shown(argument)}"
         stem = called[-40:].strip("_")
@@ -121,7 +121,7 @@ class Functions:
     # --- references ---
 
     def ref(self, name: Any) -> Any:
-        """Ref: a parameter, a pseudo parameter, or a resource."""
+        """Evaluates Ref: a parameter, a pseudo parameter, or a resource."""
         if name == "AWS::NoValue":
             return ABSENT
         if name in _PSEUDO:
@@ -152,7 +152,7 @@ class Functions:
         return value
 
     def get_att(self, argument: Any) -> Any:
-        """Fn::GetAtt."""
+        """Evaluates Fn::GetAtt."""
         path = argument.split(".", 1) if isinstance(argument, str) else argument
         resource, attribute = path
         if isinstance(attribute, str) and attribute.startswith("Outputs."):
@@ -166,7 +166,7 @@ class Functions:
         return self.names.stand_in(f"{shown} of {self.prefix}{resource}, {kind}", f"{resource}_{shown}")
 
     def sub(self, argument: Any) -> Any:
-        """Fn::Sub, with or without values of its own."""
+        """Evaluates Fn::Sub, with or without values of its own."""
         text, own = (argument, {}) if isinstance(argument, str) else argument
         values = {name: self.value(value) for name, value in own.items()}
 
@@ -193,7 +193,7 @@ class Functions:
     # --- lists ---
 
     def join(self, argument: Any) -> Any:
-        """Fn::Join."""
+        """Evaluates Fn::Join."""
         delimiter, items = argument
         found = self.value(items)
         if not isinstance(found, list):
@@ -201,21 +201,24 @@ class Functions:
         return delimiter.join(map(self.text, found))
 
     def select(self, argument: Any) -> Any:
-        """Fn::Select."""
+        """Evaluates Fn::Select."""
         index, items = self.value(argument[0]), self.value(argument[1])
         if not isinstance(items, list):
             raise TypeError
         return items[int(index)]
 
     def split(self, argument: Any) -> Any:
-        """Fn::Split."""
+        """Evaluates Fn::Split."""
         text = self.value(argument[1])
         if PLACEHOLDER.search(text):
             raise ValueError
         return text.split(argument[0])
 
     def find_in_map(self, argument: Any) -> Any:
-        """Fn::FindInMap. Raises `ValueError` where a parameter is among the keys: the result depends on its value."""
+        """Evaluates Fn::FindInMap.
+
+        Raises `ValueError` where a parameter is among the keys: the result depends on its value.
+        """
         keys = [self.value(one) for one in argument[:3]]
         if any(PLACEHOLDER.search(str(key)) for key in keys):
             raise ValueError
@@ -229,18 +232,18 @@ class Functions:
         return found
 
     def length(self, argument: Any) -> int:
-        """Fn::Length."""
+        """Evaluates Fn::Length."""
         items = self.value(argument)
         if not isinstance(items, list):
             raise TypeError
         return len(items)
 
     def to_json(self, argument: Any) -> str:
-        """Fn::ToJsonString."""
+        """Evaluates Fn::ToJsonString."""
         return json.dumps(self.value(argument), ensure_ascii=False, separators=(",", ":"))
 
     def base64(self, argument: Any) -> str:
-        """Fn::Base64."""
+        """Evaluates Fn::Base64."""
         text = self.value(argument)
         if PLACEHOLDER.search(text):
             raise ValueError
@@ -264,7 +267,10 @@ class Functions:
     # --- conditions ---
 
     def if_(self, argument: Any) -> Any:
-        """Fn::If, decided by the parameters' values; where they do not decide, a variable, or nothing and a note."""
+        """Evaluates Fn::If by the parameters' values.
+
+        Where they do not decide, it is a variable, or nothing and a note.
+        """
         name, yes, no = argument
         decided = self.decided(name)
         if decided is not None:

@@ -159,7 +159,10 @@ def _given(template: Json, source: Source, files: Sequence[Path], settings: Sequ
 
 
 def _file_values(content: Any) -> Json:
-    """The parameters in a file of `aws cloudformation`, or of CodePipeline ({"Parameters": {…}}), or a plain object."""
+    """Returns the parameters in a file of `aws cloudformation` or CodePipeline, or in a plain object.
+
+    CodePipeline's is {"Parameters": {…}}.
+    """
     if isinstance(content, list):
         return {one["ParameterKey"]: one["ParameterValue"] for one in content}
     return {str(key): value for key, value in content.get("Parameters", content).items()}
@@ -264,7 +267,7 @@ def _template(source: Source, notes: list[str] | None = None) -> Json:
 
 
 def _data(node: Node, notes: list[str]) -> Any:
-    """A node as data, in which a number is the text as it was written: CloudFormation tells them apart by use."""
+    """Returns a node as data; a number is the text as it was written, since CloudFormation tells them apart by use."""
     if isinstance(node, Mapping):
         return {key: _data(item, notes) for key, (_, item) in node.entries.items()}
     if isinstance(node, Items):
@@ -363,7 +366,7 @@ def _renamed(value: Any) -> Any:
 
 
 def _instances(given: Json) -> Json:
-    """JobFlowInstancesConfig: there each role has a member of its own."""
+    """Returns Instances of JobFlowInstancesConfig, in which each role has a member of its own."""
     out: Json = {}
     for members, known in (("InstanceGroups", _GROUPS), ("InstanceFleets", _FLEETS)):
         word = "InstanceRole" if members == "InstanceGroups" else "InstanceFleetType"

@@ -49,7 +49,9 @@ def _keys(schema: schemas.Schema) -> dict[Member, tuple[str, schemas.Schema]]:
 def decompile_members(
     value: Mapping[str, Any], schema: schemas.Schema, aside: Mapping[Member, str] = {}
 ) -> tuple[dict[str, Any], dict[Member, str]]:
-    """The keys that express a structure of the API, in the schema's order; and the members left over, with the reason.
+    """Returns the keys that express a structure of the API, in the schema's order, and the members left over.
+
+    Each of those with the reason.
 
     Members in `aside` are left over without an attempt, for the reason that is given there.
     """

@@ -213,7 +213,10 @@ def drop_unprovable_rules(variable: Variable, work: PatternWork) -> Variable:
 
 
 def _sample_of(pattern: str, texts: Sequence[Any], work: PatternWork) -> str | None:
-    """The first of the texts that a pattern is found in; None when there is none, or the pattern can't be used."""
+    """Returns the first of the texts that a pattern is found in.
+
+    None when there is none, or the pattern can't be used.
+    """
     try:
         compiled = compile_pattern(pattern, work)
         return next((text for text in map(str, texts) if compiled.search(text)), None)

@@ -72,7 +72,7 @@ def check(request: Any, source: Source) -> None:
 
 
 def _secrets(request: Any) -> list[str]:
-    """The secrets of an invalid request, for messages not to show; a password may be invalid because it is a number."""
+    """Returns the secrets of an invalid request, not to be shown; a password may be invalid because it is a number."""
     redactor = Redactor()
     redactor.redact(_as_texts(request))
     return list(redactor.variables.values())

@@ -38,7 +38,7 @@ class Steps:
 
 
 def region_of(configs: list[dict[str, Any]]) -> str | None:
-    """The region whose script-runner.jar most steps run; None for the default region, or when no step runs it."""
+    """Returns the region whose script-runner.jar most steps run; None for the default region, or when none runs it."""
     found = Counter(
         match[1] for config in configs if (match := _SCRIPT_RUNNER.fullmatch(config["HadoopJarStep"]["Jar"]))
     )

@@ -98,7 +98,7 @@ class _Writer:
         yield from rest
 
     def short(self, value: Any, schema: Schema, width: int, path: Path) -> str | None:
-        """The value on one line; None for a text of several lines, and for a list or mapping that is too large."""
+        """Returns the value on one line; None for a text of several lines, and for too large a list or mapping."""
         if isinstance(value, str) and "\n" in value and _is_block(value):
             return None
         if not isinstance(value, dict | list) or not value:
@@ -146,7 +146,7 @@ def _may_be_short(value: Any, path: Path) -> bool:
 
 
 def _is_flat(value: Any, depth: int) -> bool:
-    """True if a value is a scalar, or nests collections of scalars up to `depth` levels, none of many entries."""
+    """Returns True for a scalar, or nested collections of scalars up to `depth` levels, none of many entries."""
     if isinstance(value, str):
         return "\n" not in value
     if not isinstance(value, dict | list) or not value:

@@ -66,7 +66,10 @@ def job_flows(calls: Iterable[Mapping[str, Any]]) -> tuple[Wanted, ...]:
 
 
 def _with_dates(params: Json) -> Wanted:
-    """A request with variables for the dates of the script's run: the default is the same day of the spec's run."""
+    """Returns a request with variables for the dates of the script's run.
+
+    The default is the same day of the spec's run.
+    """
     text = json.dumps(params, ensure_ascii=False)
     variables = {}
     now = datetime.now(timezone.utc)

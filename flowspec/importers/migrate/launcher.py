@@ -142,7 +142,7 @@ def _answer_clients(record: _Record) -> None:
 
 
 def _forget_profiles() -> None:
-    """A profile that a script names is taken for one without settings."""
+    """Makes botocore take a profile that a script names for one without settings."""
     from botocore.exceptions import ProfileNotFound
     from botocore.session import Session
 

@@ -70,7 +70,10 @@ def _awaited(process: subprocess.Popen[bytes]) -> int | None:
 
 
 def _environment() -> dict[str, str]:
-    """No credentials, profiles or endpoints of the user's: programs that the script starts find none either."""
+    """Returns the environment without credentials, profiles and endpoints.
+
+    Programs that the script starts find none either.
+    """
     kept = {name: value for name, value in os.environ.items() if not _is_access(name)}
     return {
         "AWS_DEFAULT_REGION": "us-east-1",
@@ -96,7 +99,7 @@ def isolated() -> bool:
 
 @cache
 def _without_network() -> tuple[str, ...]:
-    """The command that gives a program a network namespace without any interface up; empty where that is impossible."""
+    """Returns the command that runs a program in a network namespace without interfaces; empty where impossible."""
     found = shutil.which("unshare")
     if not found:
         return ()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
+# Shapes may contain themselves; below this an answer has single values only.
 _DEEPEST = 6
 # What would make a script ask for a further page.
 _PAGES = re.compile(r"token|marker|nextpage|istruncated|hasmore", re.IGNORECASE)

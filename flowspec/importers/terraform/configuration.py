@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from flowspec.importers.terraform import hcl
-from flowspec.importers.terraform.evaluate import Context, Scope
+from flowspec.importers.terraform.context import LARGEST_FILE, Context
+from flowspec.importers.terraform.evaluate import Scope
 from flowspec.importers.terraform.syntax import Block, Body, Expr, Literal, SyntaxFault
 from flowspec.importers.terraform.values import Unknown, converted, type_name
 
 Note = Callable[[str], None]
 
 _ENDS = (".tf", ".tf.json")
-_LARGEST_FILE = 10_000_000
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Module:
 
 
 def _merged(base: Body, override: Body) -> Body:
-    """A block of an override file merged into the one that it overrides: arguments one by one, blocks by kind."""
+    """Merges a block of an override file into the one that it overrides: arguments one by one, blocks by kind."""
     kinds = {_block_kind(one) for one in override.blocks if one.kind != "lifecycle"}
     kept = [one for one in base.blocks if _block_kind(one) not in kinds]
     # A block may also be written as an attribute, in the JSON syntax always.
@@ -123,8 +123,8 @@ def _read(path: Path, shown: str, note: Note) -> Body | None:
 
 def _text(path: Path, shown: str, note: Note) -> str | None:
     try:
-        if path.stat().st_size > _LARGEST_FILE:
-            note(f"{shown}: the file is not imported, it is larger than {_LARGEST_FILE // 1_000_000} MB")
+        if path.stat().st_size > LARGEST_FILE:
+            note(f"{shown}: the file is not imported, it is larger than {LARGEST_FILE // 1_000_000} MB")
             return None
         return path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:

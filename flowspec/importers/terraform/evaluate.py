@@ -9,125 +9,28 @@ data sources, the time) is a placeholder too, for a variable without a default.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from flowspec.importers.decompile.placeholders import PLACEHOLDER, placeholder_name, substitute
-from flowspec.importers.names import Names
+from flowspec.importers.decompile.placeholders import placeholder_name
 from flowspec.importers.terraform import hcl, syntax
-from flowspec.importers.terraform.functions import FUNCTIONS, LENIENT, jsonencode
-from flowspec.importers.terraform.syntax import Code, Expr, If, Loop, SyntaxFault, template_parts
+from flowspec.importers.terraform.context import Context
+from flowspec.importers.terraform.functions import FAULTS, FUNCTIONS, LENIENT
+from flowspec.importers.terraform.special import SPECIAL
+from flowspec.importers.terraform.syntax import Code, Expr, If, Loop, template_parts
 from flowspec.importers.terraform.values import (
     SetOf,
     Unknown,
     equal,
-    has_placeholder,
     is_number,
+    pairs_of,
     plain_number,
     to_number,
     to_text,
     to_truth,
 )
-
-# Evaluated nodes and elements, over all of an import; 200 clusters of 100 lines take some 50,000.
-_BUDGET = 1_000_000
-_LARGEST_FILE = 10_000_000
-# What a function raises for arguments that it does not take.
-_FAULTS = (Unknown, SyntaxFault, ArithmeticError, LookupError, TypeError, ValueError, StopIteration, RecursionError)
-
-
-class TooMuchWork(Exception):
-    """The expressions of a configuration take more work than any real one."""
-
-
-@dataclass
-class Context:
-    """The state that all modules of an import share.
-
-    `known` are the values that the variables of `names` have in Terraform, `shown` how Terraform calls them;
-    `used` are those that something was computed from. Files are read from `folders` only; the first is the root's.
-    """
-
-    folders: tuple[Path, ...]
-    names: Names = field(default_factory=Names)
-    known: dict[str, Any] = field(default_factory=dict)
-    shown: dict[str, str] = field(default_factory=dict)
-    used: set[str] = field(default_factory=set)
-    notes: list[str] = field(default_factory=list)
-    spent: int = 0
-
-    def note(self, text: str) -> None:
-        """Adds a note, once."""
-        if text not in self.notes:
-            self.notes.append(text)
-
-    def inputs(self) -> str:
-        """Returns the variables that something was computed from, for a note."""
-        names = sorted(self.used)
-        return f"the value of {names[0]}" if len(names) == 1 else f"the values of {', '.join(names)}"
-
-    def spend(self, amount: int = 1) -> None:
-        """Counts work. Raises `TooMuchWork`."""
-        self.spent += amount
-        if self.spent > _BUDGET:
-            raise TooMuchWork
-
-    def concrete(self, value: Any) -> Any:
-        """A value in which placeholders have the values that Terraform uses. Raises `Unknown` where one has none.
-
-        Nor is anything computed from a sensitive value: the result would be in the spec.
-        """
-        if not has_placeholder(value):
-            return value
-        names = set(PLACEHOLDER.findall(json.dumps(value, ensure_ascii=False)))
-        if not names <= self.known.keys() or any(self.names.variables[one].rules.get("sensitive") for one in names):
-            raise Unknown
-        self.used |= {self.shown.get(one, one) for one in names}
-        return _filled(value, self.known)
-
-    def stand_in(self, expr: str, prefix: str = "", default: Any = None) -> str:
-        """Returns the placeholder of a variable for what only Terraform can tell."""
-        shown = " ".join(expr.split())
-        text = f"in Terraform: {prefix}{shown}".replace("{{", "{ {").replace("{%", "{ %")
-        rules = {"sensitive": True} if self._is_sensitive(shown) else {}
-        return self.names.stand_in(PLACEHOLDER.sub(r"\1", text), stem(shown), default, **rules)
-
-    def _is_sensitive(self, shown: str) -> bool:
-        secret = [name for name, one in self.names.variables.items() if one.rules.get("sensitive")]
-        return any(re.search(rf"\bvar\.{re.escape(name)}\b", shown) for name in secret)
-
-    def read(self, name: str, folder: Path) -> str:
-        """Returns the text of a file of the configuration. Raises `Unknown`."""
-        try:
-            path = (folder / name).resolve()
-            if not any(one in path.parents for one in self.folders) or path.stat().st_size > _LARGEST_FILE:
-                raise Unknown
-            return path.read_text("utf-8")
-        except (OSError, ValueError):
-            raise Unknown from None
-
-
-def _filled(value: Any, known: Mapping[str, Any]) -> Any:
-    """`placeholders.filled`, with numbers in texts as Terraform writes them."""
-    if isinstance(value, SetOf):
-        return SetOf(_filled(one, known) for one in value)
-    if isinstance(value, list):
-        return [_filled(one, known) for one in value]
-    if isinstance(value, dict):
-        return {_filled(key, known): _filled(item, known) for key, item in value.items()}
-    if isinstance(value, str) and not placeholder_name(value):
-        return PLACEHOLDER.sub(lambda found: to_text(known[found[1]]), value)
-    return substitute(value, known)
-
-
-def stem(shown: str) -> str:
-    """Returns the name of a variable for an expression."""
-    words = re.findall(r"[A-Za-z_]\w*", re.sub(r"^data\.", "", shown.removeprefix("module.")))
-    return "_".join(words[-3:])[-60:] or "value"
 
 
 class Symbol:
@@ -175,18 +78,18 @@ class Scope:
         """Returns the value of an expression; where it is not known, a placeholder for it."""
         try:
             return self.strict(expr)
-        except _FAULTS:
+        except FAULTS:
             return self.context.stand_in(expr.text, self.prefix)
 
     def known(self, expr: Expr) -> Any:
         """Returns the value of an expression, computed with what Terraform's variables hold. Raises `Unknown`."""
         try:
             return self.context.concrete(self.strict(expr))
-        except _FAULTS:
+        except FAULTS:
             raise Unknown from None
 
     def strict(self, expr: Expr) -> Any:
-        """Returns the value of an expression. Raises one of `_FAULTS` where it is not known."""
+        """Returns the value of an expression. Raises one of `FAULTS` where it is not known."""
         made = self.raw(expr)
         if isinstance(made, Namespace):
             raise Unknown
@@ -277,7 +180,7 @@ class Scope:
         return value
 
     def _logical(self, expr: syntax.Binary) -> bool:
-        """&& and ||: one side may decide though the other is not known."""
+        """Evaluates `&&` and `||`: one side may decide though the other is not known."""
         deciding = expr.mark == "||"
         found = []
         for side in (expr.left, expr.right):
@@ -339,9 +242,9 @@ class Scope:
             return self.raw(hcl.expression(parts[0].text, expr.line))
         return self._joined(parts, expr.line)
 
-    def render(self, text: str) -> str:
-        """Returns a template that is a file of its own. Raises one of `_FAULTS`."""
-        return self._joined(template_parts(text), 0)
+    def render(self, text: str, values: Mapping[str, Any]) -> str:
+        """Returns a template that is a file of its own, filled with `values`. Raises one of `FAULTS`."""
+        return Scope(self.context, self.folder, values, self.prefix)._joined(template_parts(text), 0)
 
     def _joined(self, parts: tuple[syntax.Part, ...], line: int) -> str:
         made = "".join(self._part(one, line) for one in parts)
@@ -371,12 +274,12 @@ class Scope:
     # --- functions ---
 
     def _call(self, expr: syntax.Call) -> Any:
-        special = _SPECIAL.get(expr.name)
+        special = SPECIAL.get(expr.name)
         if special:
             return special(self, expr)
         args = self.arguments(expr)
         if expr.name in LENIENT:
-            made = LENIENT[expr.name](*(self._structure(one, expr.name, at) for at, one in enumerate(args)))
+            made = LENIENT[expr.name](*(self.structure(one, expr.name, at) for at, one in enumerate(args)))
         elif expr.name in ("tostring", "tonumber", "tobool") and (args[0] is None or placeholder_name(args[0])):
             made = args[0]
         elif expr.name in FUNCTIONS:
@@ -397,153 +300,13 @@ class Scope:
             args += last
         return args
 
-    def _structure(self, value: Any, function: str, at: int) -> Any:
-        """An argument of a function that only passes elements on: keys, indexes and whole lists have to be known."""
+    def structure(self, value: Any, function: str, at: int) -> Any:
+        """Returns an argument of a function that only passes elements on.
+
+        Keys, indexes and whole lists have to be known.
+        """
         passed = function in ("list", "map", "sensitive", "nonsensitive") or (function == "lookup" and at > 1)
         return value if isinstance(value, list | dict) or passed else self.context.concrete(value)
-
-    def _join(self, expr: syntax.Call) -> str:
-        mark, *lists = (self._structure(one, "join", at) for at, one in enumerate(self.arguments(expr)))
-        return to_text(mark).join(self.text(item) for one in lists for item in _list(one))
-
-    def _format(self, expr: syntax.Call) -> Any:
-        args = self.arguments(expr)
-        pattern = self.context.concrete(args[0])
-        verbs = [verb for verb in re.findall(r"%[^a-zA-Z%]*[a-zA-Z%]", pattern) if not verb.endswith("%")]
-        kept = [
-            self.text(one) if verb in ("%s", "%v") and isinstance(one, str) else self.context.concrete(one)
-            for verb, one in zip(verbs, args[1:], strict=True)
-        ]
-        return FUNCTIONS["format"](pattern, *kept)
-
-    def _rounded(self, expr: syntax.Call) -> int:
-        """Evaluates ceil and floor, of a quotient too that no float is equal to."""
-        (operand,) = expr.args
-        rounding = ROUND_CEILING if expr.name == "ceil" else ROUND_FLOOR
-        if isinstance(operand, syntax.Binary) and operand.mark == "/":
-            one, other = (Decimal(repr(to_number(self.known(side)))) for side in (operand.left, operand.right))
-            return int((one / other).to_integral_value(rounding))
-        return int(Decimal(repr(to_number(self.known(operand)))).to_integral_value(rounding))
-
-    def _coalesce(self, expr: syntax.Call) -> Any:
-        for one in self.arguments(expr):
-            name = placeholder_name(one)
-            held = self.context.known.get(name, one) if name else one
-            if held not in (None, ""):
-                return one
-            self.context.used |= {self.context.shown.get(name, name)} if name else set()
-        raise Unknown
-
-    def _jsonencode(self, expr: syntax.Call) -> str:
-        (value,) = self.arguments(expr)
-        return self._json(value)
-
-    def _json(self, value: Any) -> str:
-        """Returns JSON in which a placeholder stays: within quotes for a text, without them for a number."""
-        if isinstance(value, dict):
-            inner = ",".join(f"{self._json(key)}:{self._json(value[key])}" for key in sorted(value))
-            return f"{{{inner}}}"
-        if isinstance(value, list):
-            return f"[{','.join(map(self._json, value))}]"
-        if isinstance(value, str) and has_placeholder(value):
-            return self._opened_json(value)
-        return jsonencode(value)
-
-    def _opened_json(self, value: str) -> str:
-        """A text with placeholders as JSON; what they hold is written out where JSON would have to escape it."""
-        name = placeholder_name(value)
-        held = self.context.known.get(name, "") if name else ""
-        if isinstance(held, list | dict):
-            return self._json(self.context.concrete(value))
-        if not isinstance(held, str):
-            return value
-        texts = [self.context.known.get(one, "") for one in PLACEHOLDER.findall(value)]
-        plain = all(json.dumps(one) == f'"{one}"' for one in texts)
-        return jsonencode(value if plain else self.context.concrete(value))
-
-    def _try(self, expr: syntax.Call) -> Any:
-        """Returns the first argument without an error; what depends on AWS has none as far as is known."""
-        for one in expr.args:
-            try:
-                return self.strict(one)
-            except (LookupError, TypeError, ValueError, ArithmeticError):
-                continue
-            except Unknown:
-                if _certainly_fails(self, one):
-                    continue
-                raise
-        raise Unknown
-
-    def _can(self, expr: syntax.Call) -> bool:
-        try:
-            self.known(expr.args[0])
-        except Unknown:
-            if _certainly_fails(self, expr.args[0]):
-                return False
-            raise
-        return True
-
-    def _file(self, expr: syntax.Call) -> str:
-        (name,) = self.arguments(expr)
-        return self.context.read(to_text(self.context.concrete(name)), self._root())
-
-    def _file_hash(self, expr: syntax.Call) -> Any:
-        return FUNCTIONS[expr.name.removeprefix("file")](self._file(expr))
-
-    def _file_base64(self, expr: syntax.Call) -> Any:
-        return FUNCTIONS["base64encode"](self._file(expr))
-
-    def _file_exists(self, expr: syntax.Call) -> bool:
-        try:
-            self._file(expr)
-        except Unknown:
-            path = self._root() / to_text(self.known(expr.args[0]))
-            if path.exists():
-                raise
-            return False
-        return True
-
-    def _template_file(self, expr: syntax.Call) -> str:
-        name, values = self.arguments(expr)
-        if not isinstance(values, dict):
-            raise Unknown
-        text = self.context.read(to_text(self.context.concrete(name)), self._root())
-        return Scope(self.context, self.folder, values, self.prefix).render(text)
-
-    def _root(self) -> Path:
-        """Returns the folder that relative paths begin at, which is the root module's."""
-        return self.context.folders[0]
-
-
-def _certainly_fails(scope: Scope, expr: Expr) -> bool:
-    """Returns True if an expression is an attribute or element that a known value does not have."""
-    if not isinstance(expr, syntax.Attribute | syntax.Index):
-        return False
-    try:
-        target = scope.context.concrete(scope.strict(expr.target))
-        key: Any = expr.name if isinstance(expr, syntax.Attribute) else scope.known(expr.key)
-    except _FAULTS:
-        return _certainly_fails(scope, expr.target)
-    if isinstance(target, dict):
-        return key not in target
-    return target is None or (isinstance(target, list) and is_number(key) and key >= len(target))
-
-
-def pairs_of(collection: Any) -> list[tuple[Any, Any]]:
-    """Returns the keys and values of a collection, in Terraform's order. Raises `Unknown` for what is none."""
-    if isinstance(collection, dict):
-        return [(key, collection[key]) for key in sorted(collection)]
-    if isinstance(collection, SetOf):
-        return [(one, one) for one in collection]
-    if isinstance(collection, list):
-        return list(enumerate(collection))
-    raise Unknown
-
-
-def _list(value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise Unknown
-    return value
 
 
 _OPERATORS: Mapping[str, Callable[[Decimal, Decimal], Any]] = {
@@ -571,21 +334,4 @@ _EVALUATORS: Mapping[type[Expr], Callable[[Scope, Any], Any]] = {
     syntax.Binary: Scope._binary,
     syntax.Conditional: Scope._conditional,
     syntax.For: Scope._for,
-}
-_SPECIAL: Mapping[str, Callable[[Scope, syntax.Call], Any]] = {
-    "can": Scope._can,
-    "ceil": Scope._rounded,
-    "floor": Scope._rounded,
-    "coalesce": Scope._coalesce,
-    "file": Scope._file,
-    "filebase64": Scope._file_base64,
-    "fileexists": Scope._file_exists,
-    "filemd5": Scope._file_hash,
-    "filesha1": Scope._file_hash,
-    "filesha256": Scope._file_hash,
-    "format": Scope._format,
-    "join": Scope._join,
-    "jsonencode": Scope._jsonencode,
-    "templatefile": Scope._template_file,
-    "try": Scope._try,
 }

@@ -18,7 +18,11 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote_plus
 
+from flowspec.importers.terraform.syntax import SyntaxFault
 from flowspec.importers.terraform.values import SetOf, Unknown, equal, is_number, to_number, to_text, to_truth
+
+FAULTS = (Unknown, SyntaxFault, ArithmeticError, LookupError, TypeError, ValueError, StopIteration, RecursionError)
+"""What a function raises for arguments that it does not take."""
 
 # What range() refuses to exceed.
 _LONGEST_RANGE = 1024

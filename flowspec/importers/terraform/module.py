@@ -16,7 +16,7 @@ from flowspec.importers.decompile.placeholders import Wanted, placeholder_name
 from flowspec.importers.refusal import choose, refuse
 from flowspec.importers.terraform import hcl
 from flowspec.importers.terraform.configuration import Module, given_values, load_module, module_files
-from flowspec.importers.terraform.evaluate import Context, TooMuchWork
+from flowspec.importers.terraform.context import Context, TooMuchWork
 from flowspec.importers.terraform.instances import Instance, Resource
 from flowspec.importers.terraform.request import add_part, request_of
 from flowspec.importers.terraform.shown import is_shown, owners, shown_resources
@@ -77,7 +77,7 @@ def _shown(source: Source) -> dict[str, Any] | None:
 def _configured(
     source: Source, folder: Path, context: Context, var_files: Sequence[Path], settings: Sequence[str]
 ) -> list[Resource]:
-    """The clusters of a configuration and what belongs to them; a file's own clusters before those of others."""
+    """Returns the clusters of a configuration with what belongs to them; a file's own come before those of others."""
     own = None if Path(source.file).is_dir() else _own(source, context)
     # Other than a file of a module, what is read from stdin has no files beside it.
     beside = own is None or source.file.endswith((".tf", ".tf.json"))

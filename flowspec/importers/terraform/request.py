@@ -14,9 +14,10 @@ from typing import Any
 from flowspec.facts.api_model import input_shape
 from flowspec.importers.decompile.placeholders import placeholder_name
 from flowspec.importers.shapes import fitted, parsed_json
-from flowspec.importers.terraform.evaluate import Context
+from flowspec.importers.terraform.blocks import Values
+from flowspec.importers.terraform.context import Context
 from flowspec.importers.terraform.functions import jsonencode
-from flowspec.importers.terraform.instances import Resource, Values
+from flowspec.importers.terraform.instances import Resource
 from flowspec.importers.terraform.values import Unknown, has_placeholder
 
 Json = dict[str, Any]
@@ -406,7 +407,7 @@ class _Writer:
         if not text.endswith(".json"):
             return self._json(body, "configurations", "Configurations")
         try:
-            return json.loads(self.context.read(text, self.context.folders[0]))
+            return json.loads(self.context.read(text))
         except (Unknown, ValueError):
             self.context.note(f"{place} is not imported: {text[:80]!r} is no file of JSON of the configuration")
             return None
@@ -445,7 +446,7 @@ class _Writer:
 
 
 def _capitalized(value: Any) -> Any:
-    """Configurations with members in any case, as the provider takes them: classification, properties."""
+    """Returns configurations, whose members the provider takes in any case, as the API spells them."""
     if isinstance(value, list):
         return [_capitalized(one) for one in value]
     if isinstance(value, dict) and any(key.lower() == "classification" for key in value):

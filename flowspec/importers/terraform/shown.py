@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from flowspec.importers.terraform.evaluate import Context
-from flowspec.importers.terraform.instances import Resource, Values
+from flowspec.importers.terraform.blocks import Values
+from flowspec.importers.terraform.context import Context
+from flowspec.importers.terraform.instances import Resource
 
 Json = dict[str, Any]
 

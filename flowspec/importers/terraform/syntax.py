@@ -271,7 +271,7 @@ def template_parts(raw: str, quoted: bool = False, flush: bool = False) -> tuple
 
 
 def _tokens(raw: str, quoted: bool) -> Iterator[tuple[str, str]]:
-    """Pairs of a kind ("", "${" or "%{") and a text. Literal text comes line by line, as Terraform's scanner has it."""
+    """Yields pairs of a kind ("", "${" or "%{") and a text. Literal text comes line by line, as Terraform scans it."""
     at, trim = 0, False
     pending = ""
 

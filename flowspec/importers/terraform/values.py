@@ -30,8 +30,7 @@ def _order(value: Any) -> tuple[int, Any]:
     """Returns texts by their bytes, numbers by their size; other elements by their JSON, for Terraform hashes those."""
     if isinstance(value, str):
         return 1, value.encode()
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return (0, value) if is_number else (2, json.dumps(value, sort_keys=True))
+    return (0, value) if is_number(value) else (2, json.dumps(value, sort_keys=True))
 
 
 def has_placeholder(value: Any) -> bool:
@@ -169,4 +168,15 @@ def _constant(expr: Expr) -> Any:
         return list(map(_constant, expr.items))
     if isinstance(expr, Pairs):
         return {_constant(key): _constant(item) for key, item in expr.pairs}
+    raise Unknown
+
+
+def pairs_of(collection: Any) -> list[tuple[Any, Any]]:
+    """Returns the keys and values of a collection, in Terraform's order. Raises `Unknown` for what is none."""
+    if isinstance(collection, dict):
+        return [(key, collection[key]) for key in sorted(collection)]
+    if isinstance(collection, SetOf):
+        return [(one, one) for one in collection]
+    if isinstance(collection, list):
+        return list(enumerate(collection))
     raise Unknown

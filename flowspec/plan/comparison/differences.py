@@ -44,7 +44,9 @@ class Difference:
 
 
 def token(address: str) -> str:
-    """A short name of a stated member: 30 bits of its sha256 in base64, of which 51 fit into the value of one tag.
+    """Returns a short name of a stated member: 30 bits of its sha256 in base64.
+
+    51 of them fit into the value of one tag.
 
     Tags may hold letters, digits and `+ - = . _ : / @`, so that all of base64 is allowed in them (EC2, tag rules).
     """
@@ -52,5 +54,5 @@ def token(address: str) -> str:
 
 
 def snake(name: str) -> str:
-    """ReleaseLabel -> release_label, OSReleaseLabel -> os_release_label: the spec's name of a member."""
+    """Returns the spec's name of a member: ReleaseLabel -> release_label, OSReleaseLabel -> os_release_label."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

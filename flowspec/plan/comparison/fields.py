@@ -118,7 +118,10 @@ def _as_list(name: str, value: Any) -> Any:
 
 
 def _tags(wanted: Json, live: Json, managed: Collection[str]) -> Iterator[Difference]:
-    """Tags that someone else put on the cluster are left alone: only what an apply stated is taken off again."""
+    """Yields the differences of tags.
+
+    Those that someone else put on the cluster are left alone: only what an apply stated is taken off again.
+    """
     now = {tag["Key"]: tag["Value"] for tag in live.get("Tags", ()) if not tag["Key"].startswith(TAG_PREFIX)}
     then = {tag["Key"]: (index, tag.get("Value", "")) for index, tag in enumerate(wanted.get("Tags", ()))}
     row = row_of("Tags")
@@ -133,7 +136,7 @@ def _tags(wanted: Json, live: Json, managed: Collection[str]) -> Iterator[Differ
 
 
 def _machines(wanted: Json, live: Live, managed: Collection[str], notes: list[str]) -> Iterator[Difference]:
-    """Instance groups or fleets; a cluster has one of the two for its life."""
+    """Yields the differences of instance groups or fleets; a cluster has one of the two for its life."""
     then, now = wanted.get("Instances", {}), live.params.get("Instances", {})
     for name, other in (_MACHINES, _MACHINES[::-1]):
         if then.get(name) and now.get(other):

@@ -76,12 +76,12 @@ def _last_part(role: str) -> str:
 
 
 def _names(applications: Sequence[Json]) -> frozenset[str]:
-    """EMR ignores the case of applications' names, their order, and (from 4.0 on) all but the name."""
+    """Returns the names of applications; EMR ignores their case, their order, and (from 4.0 on) all but the name."""
     return frozenset(str(one.get("Name", "")).lower() for one in applications)
 
 
 def configurations(value: Sequence[Json]) -> Json:
-    """Classifications in any order; without properties and without nested ones, one says nothing."""
+    """Returns classifications by name, without those that say nothing: neither properties nor nested ones."""
     out: dict[str, Any] = {}
     for one in value:
         name = one.get("Classification", "")
@@ -93,7 +93,10 @@ def configurations(value: Sequence[Json]) -> Json:
 
 
 def _scripts(actions: Sequence[Json]) -> list[Any]:
-    """No arguments and an empty list of them are the same; an argument more or less is another action."""
+    """Returns bootstrap actions, where no arguments and an empty list of them are the same.
+
+    An argument more or less is another action.
+    """
     scripts = [(one.get("Name", ""), one.get("ScriptBootstrapAction", {})) for one in actions]
     return [(name, script.get("Path", ""), script.get("Args", [])) for name, script in scripts]
 
@@ -118,7 +121,7 @@ def _price(value: str) -> Any:
 
 
 def _scaling(value: Json) -> Json:
-    """Rules by name, all of them; the dimension that EMR adds is none of the request's."""
+    """Returns the rules of scaling by name, without the dimension that EMR adds."""
     rules = {}
     for rule in value.get("Rules", ()):
         alarm = rule.get("Trigger", {}).get("CloudWatchAlarmDefinition", {})

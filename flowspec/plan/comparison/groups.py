@@ -18,7 +18,7 @@ _MEMBER = "Instances.InstanceGroups"
 
 
 def written_as(wanted: Json, path: Path) -> Path:
-    """The path of a member as the request itself writes it: of a group's type or count, that of the shorthand."""
+    """Returns the path of a member as the request writes it: of a group's type or count, that of the shorthand."""
     instances = wanted.get("Instances", {})
     if "MasterInstanceType" not in instances or path[:2] != ("Instances", "InstanceGroups"):
         return path

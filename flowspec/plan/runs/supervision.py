@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flowspec.errors import FlowspecError
+from flowspec.facts.limits import TAG_VALUE
 from flowspec.plan.changes import ApiCall
 from flowspec.plan.cluster import WATCH_TAG, Cluster, Step
 
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 DEFAULT_CAUSES = ("network", "spot_loss", "throttled")
 """The failures after which a step is repeated when `retry` names none: they pass by themselves."""
 
-# AWS: 256 characters in the value of a tag, and 50 tags, of which users need most.
-_TAG_VALUE, _MOST_TAGS = 256, 8
+# Of the 50 tags that a cluster may have, users need most.
+_MOST_TAGS = 8
 _TOKEN = 6
 _WORD = re.compile(rf"((?:[0-9a-f]{{{_TOKEN}}})+):(\S+)")
 
@@ -49,7 +50,7 @@ class StepPolicy:
     skip: tuple[int, ...] = ()
 
     def __str__(self) -> str:
-        """In words, for a plan: `timeout 600 s, 3 attempts after spot_loss, exit 3 is no failure`."""
+        """Returns the words for a plan: `timeout 600 s, 3 attempts after spot_loss, exit 3 is no failure`."""
         parts = self.parts
         timeout = [f"timeout {parts['timeout']}"] if self.timeout else []
         retry = [parts["retry"]] if self.attempts > 1 else []
@@ -127,7 +128,7 @@ def policy_tags(policies: Mapping[str, StepPolicy]) -> dict[str, str]:
     """Returns the tags that hold policies. Raises FlowspecError when these do not fit into eight tags."""
     values: list[str] = []
     for word in _words(policies):
-        if values and len(values[-1]) + 1 + len(word) <= _TAG_VALUE:
+        if values and len(values[-1]) + 1 + len(word) <= TAG_VALUE.most:
             values[-1] += f" {word}"
         else:
             values.append(word)
@@ -146,7 +147,7 @@ def _words(policies: Mapping[str, StepPolicy]) -> Iterator[str]:
     for token, policy in policies.items():
         tokens.setdefault(_written(policy), []).append(token)
     for text, found in sorted(tokens.items()):
-        room = max(1, (_TAG_VALUE - 1 - len(text)) // _TOKEN)
+        room = max(1, (TAG_VALUE.most - 1 - len(text)) // _TOKEN)
         for start in range(0, len(found), room):
             yield f"{''.join(sorted(found)[start : start + room])}:{text}"
 

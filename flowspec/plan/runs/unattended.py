@@ -19,11 +19,11 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from flowspec.facts.limits import TAG_VALUE
 from flowspec.facts.uris import host_of
 from flowspec.plan.changes import Action, Change
 from flowspec.plan.cluster import WATCH_TAG, Cluster
 from flowspec.plan.comparison.differences import Path
-from flowspec.plan.identity import TAG_VALUE
 from flowspec.plan.runs.launches import alternative_text
 from flowspec.plan.runs.supervision import StepPolicy, config_token, policy_of, read_policies, token_of
 from flowspec.request.public_form import public_form
@@ -101,7 +101,7 @@ def settings_tags(jobflow: JobFlow) -> dict[str, str]:
 def _marks(settings: Mapping[str, _Setting]) -> dict[str, str]:
     """Returns the settings in the form of a tag: only digests, if the rest does not fit."""
     marks = {address: one.mark for address, one in settings.items()}
-    if sum(len(address) + len(mark) + 2 for address, mark in marks.items()) <= TAG_VALUE:
+    if sum(len(address) + len(mark) + 2 for address, mark in marks.items()) <= TAG_VALUE.most:
         return marks
     return {address: f"@{hashlib.sha256(mark.encode()).hexdigest()[:_DIGEST]}" for address, mark in marks.items()}
 

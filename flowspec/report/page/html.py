@@ -76,7 +76,7 @@ def _environment() -> Environment:
 
 @pass_context
 def _shown(context: Context, value: Any) -> Any:
-    """A text as it may be shown; what is HTML already (a macro's) is of a type of its own."""
+    """Returns a text as it may be shown; what is HTML already (a macro's) is of a type of its own."""
     if type(value) is not str:
         return value
     return "\n".join(map(visible_line, mask(value, context["secrets"]).split("\n")))

@@ -90,32 +90,32 @@ def make_report(
     baseline = notes.try_to("earlier runs", lambda: find_baseline(emr, cluster)) if compare else None
     hidden |= baseline.secrets if baseline else frozenset()
     reader = LogReader(
-        logs,
-        notes,
-        hidden,
-        diagnosis.cause if diagnosis else None,
-        logs_of(emr, baseline.cluster) if baseline else logs,
-        baseline.steps(cluster) if baseline else {},
+        logs=logs,
+        notes=notes,
+        secrets=hidden,
+        cause=diagnosis.cause if diagnosis else None,
+        earlier=logs_of(emr, baseline.cluster) if baseline else logs,
+        counterparts=baseline.steps(cluster) if baseline else {},
     )
     steps = choose_steps(cluster.steps, verdict.step if verdict else None)
     details = reader.read(steps, unread=bool(diagnosis and diagnosis.unread))
     bootstrap = notes.try_to("the logs of bootstrap actions", lambda: read_bootstrap(emr, cluster, logs)) or ()
     return RunReport(
-        cluster,
-        judge(counted).outcome.value if is_over(cluster) else RUNNING,
-        now(),
-        emr.region,
-        emr.backend.name,
-        command_line("logs", emr, cluster_id),
-        spans_of(cluster, bootstrap),
-        diagnosis,
-        verdict.step if verdict else None,
-        tuple(details),
-        compare,
-        baseline,
-        notes.try_to("the cost", lambda: cost(emr, cluster)),
-        tuple(notes.sentences),
-        hidden,
+        cluster=cluster,
+        outcome=judge(counted).outcome.value if is_over(cluster) else RUNNING,
+        read_at=now(),
+        region=emr.region,
+        backend=emr.backend.name,
+        commands=command_line("logs", emr, cluster_id),
+        spans=spans_of(cluster, bootstrap),
+        diagnosis=diagnosis,
+        failed=verdict.step if verdict else None,
+        details=tuple(details),
+        compared=compare,
+        baseline=baseline,
+        cost=notes.try_to("the cost", lambda: cost(emr, cluster)),
+        notes=tuple(notes.sentences),
+        secrets=hidden,
     )
 
 

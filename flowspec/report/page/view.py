@@ -119,12 +119,12 @@ def _about(report: RunFacts) -> Iterator[tuple[str, str]]:
 
 
 def moment(at: datetime | None) -> str:
-    """`2026-11-28 09:00:00`, in UTC; "" for none."""
+    """Returns `2026-11-28 09:00:00`, in UTC; "" for none."""
     return f"{at.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S}" if at else ""
 
 
 def took(seconds: float | None) -> str:
-    """`1.2 s`, `12 min 05 s`, `3 h 07 min`; "" for none."""
+    """Returns `1.2 s`, `12 min 05 s`, `3 h 07 min`; "" for none."""
     if seconds is None:
         return ""
     if seconds < 59.95:
@@ -287,7 +287,10 @@ def _change(change: Change, report: RunFacts) -> View:
 
 
 def _masked(value: str | Sequence[str] | None, report: RunFacts) -> Any:
-    """A value of a change; arguments are masked before they are joined, since a shell's quotes may split a secret."""
+    """Returns a value of a change.
+
+    Arguments are masked before they are joined, since a shell's quotes may split a secret.
+    """
     words = value if value is None or isinstance(value, str) else without_named_options(value)
     return mask(words, report.secrets)
 

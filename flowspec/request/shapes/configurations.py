@@ -45,7 +45,7 @@ def decompile(value: list[dict[str, Any]], context: DecompileContext) -> Any:
 
 
 def _mapping(value: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Classification -> properties; None when the mapping would compile to another list."""
+    """Returns classification -> properties; None when the mapping would compile to another list."""
     out: dict[str, Any] = {}
     for one in value:
         name, properties, nested = one.get("Classification"), one.get("Properties"), one.get("Configurations")

@@ -4,6 +4,8 @@
     registry      `KINDS`, the table of them; `compile_step`
     kind          what such a module has to have (`StepKind`), and what its functions get
     target        what decides the form of a step (`StepTarget`): releases of EMR, or the AMIs before 4.0.0
+    access        the data that a step names in its arguments
+    packages      the Python packages that a step asks for, as an archive among its files
     options       options of a command line as values of a spec
     interpreter   what Hive and Pig have in common
 

@@ -11,7 +11,7 @@ from flowspec.request.steps.target import HadoopJarStep, StepTarget
 
 
 def compile(step: SpecStep) -> dict[str, Any]:
-    """command-runner.jar (or an AMI's script-runner.jar) with the `args`."""
+    """Compiles a step to command-runner.jar (or an AMI's script-runner.jar) with the `args`."""
     return step.target.program().step(step.fields["args"])
 
 

@@ -29,7 +29,7 @@ class SpecStep(NamedTuple):
         return bool(self.fields.get("stage", True))
 
     def file(self, key: str) -> Any:
-        """The file (or the list of files) under a key as the request names it: a local one by its asset's URI."""
+        """Returns the file (or files) under a key as the request names it: a local one by its asset's URI."""
         value = self.fields[key]
         if isinstance(value, list):
             return [self._uri(text, (*self.at, key, index)) for index, text in enumerate(value)]

@@ -76,7 +76,7 @@ def read(given: Sequence[str], table: Table) -> tuple[dict[str, Any], list[str]]
 
 
 def _split(given: Sequence[str], at: int, by_flag: Mapping[str, Any]) -> tuple[str, str | None]:
-    """The flag of the argument at an index, and the text that would be its value; "" for a flag without its "="."""
+    """Returns the flag of the argument at an index, and what would be its value; "" for a flag without its "="."""
     head, equals, text = given[at].partition("=")
     if equals and head in by_flag and by_flag[head][1].joined:
         return head, text

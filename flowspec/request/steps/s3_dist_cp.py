@@ -41,7 +41,7 @@ def invocation(target: StepTarget) -> Invocation:
 
 
 def compile(step: SpecStep) -> dict[str, Any]:
-    """s3-dist-cp with the step's options and `args`."""
+    """Compiles a step to s3-dist-cp with the step's options and `args`."""
     return invocation(step.target).step(step.words(OPTIONS, "args"))
 
 

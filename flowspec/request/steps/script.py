@@ -11,7 +11,10 @@ from flowspec.request.steps.target import HadoopJarStep, Invocation, StepTarget
 
 
 def compile(step: SpecStep) -> dict[str, Any]:
-    """script-runner.jar with the script and its `args`; releases have the jar too, in the same bucket."""
+    """Compiles a step to script-runner.jar with the script and its `args`.
+
+    Releases have the jar too, in the same bucket.
+    """
     return Invocation(step.target.script_runner).step([step.file("script"), *step.fields.get("args", ())])
 
 

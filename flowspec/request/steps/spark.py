@@ -59,7 +59,7 @@ def invocation(target: StepTarget) -> Invocation:
 
 
 def compile(step: SpecStep) -> dict[str, Any]:
-    """spark-submit with the step's options, `spark_args`, the application and its `args`."""
+    """Compiles a step to spark-submit with its options, `spark_args`, the application and its `args`."""
     step = _with_packages(step)
     options = step.words(OPTIONS, "spark_args", _FILES)
     return invocation(step.target).step([*options, step.file("application"), *step.fields.get("args", ())])
@@ -74,7 +74,7 @@ def _with_packages(step: SpecStep) -> SpecStep:
 
 
 def _in_cluster_mode(step: SpecStep) -> SpecStep:
-    """Driver and executors run in YARN containers, which unpack the archive; its bin/python finds the packages.
+    """Returns the step in cluster mode: containers of YARN unpack the archive, and its bin/python finds the packages.
 
     It is the form of Spark's "Python Package Management". PYTHONPATH would do from Spark 3 on; before, spark-submit
     replaces it (org.apache.spark.deploy.yarn.Client).

@@ -51,7 +51,7 @@ def invocation(target: StepTarget) -> Invocation:
 
 
 def compile(step: SpecStep) -> dict[str, Any]:
-    """Hadoop Streaming with the step's options; files of the commands are shipped to the tasks."""
+    """Compiles a step to Hadoop Streaming with its options; files of the commands are shipped to the tasks."""
     step = _with_packages(step)
     shipped = _ShippedFiles(step)
     streaming = [
@@ -107,7 +107,7 @@ def _warn_of_another_python(step: SpecStep) -> None:
 
 
 def _is_run_by_python3(command: str | None, at: Path, step: SpecStep) -> bool:
-    """True if a command begins with python3, or with a local file whose first line names it without a version."""
+    """Returns True for a command of python3, or of a local file whose first line names it without a version."""
     match = _FIRST_WORD.match(command or "")
     word = next(group for group in match.groups() if group is not None) if match else ""
     if PurePosixPath(word).name in ("python", "python3"):
@@ -191,7 +191,7 @@ def accesses(fields: Fields) -> Iterator[Access]:
 
 
 def generic_length(word: str) -> int:
-    """The number of arguments that a generic option takes which begins with this one; 0 for any other argument."""
+    """Returns the number of arguments that a generic option takes which begins with this one; else 0."""
     if word in _GENERIC_FLAGS:
         return 2
     # -Dkey=value is one argument.
@@ -217,7 +217,7 @@ class _ShippedFiles:
         return list(dict.fromkeys([*(self._commands if key == "files" else ()), *self._uris[key]]))
 
     def command(self, command: str | None, at: Path) -> str:
-        """The command to be run by a task: a file as its first word is replaced by the name it is shipped under."""
+        """Returns the command for a task: a file as its first word is replaced by the name it is shipped under."""
         if command is None or command.lower() == "none":
             return "NONE"
         match = _FIRST_WORD.match(command)

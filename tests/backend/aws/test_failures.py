@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import flowspec
-from flowspec.backend.aws.diagnosis.rules import RULES, UNKNOWN, Weight
+from flowspec.backend.aws.diagnosis.rule import UNKNOWN, Weight
+from flowspec.backend.aws.diagnosis.rules import RULES
 from flowspec.backend.aws.diagnosis.search import search_words
 from tests.backend.aws.failures.cases import ALL, FAILURES, load
 from tests.backend.aws.failures.record import make_data

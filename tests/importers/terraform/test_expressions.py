@@ -13,7 +13,7 @@ import pytest
 from flowspec.importers.decompile.placeholders import PLACEHOLDER
 from flowspec.importers.terraform import hcl
 from flowspec.importers.terraform.configuration import load_module
-from flowspec.importers.terraform.evaluate import Context
+from flowspec.importers.terraform.context import Context
 from flowspec.importers.terraform.instances import Instance
 from flowspec.importers.terraform.values import Unknown, has_placeholder
 from tests.importers.terraform import judge

@@ -1,7 +1,6 @@
 """The page as people have it: looked at, clicked, read by keyboard and screen reader, without a script, in the dark."""
 
 import json
-import threading
 
 import pytest
 
@@ -9,6 +8,7 @@ from flowspec.emulator.http import Endpoint
 from flowspec.report.page.run_report import make_report
 from flowspec.report.page.site import respond_with_page
 from tests.emulator.conftest import bash
+from tests.endpoints import serving
 from tests.report.page.conftest import made_up, run
 
 EVIL = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>"
@@ -185,11 +185,8 @@ def test_ten_thousand_steps_are_unfolded_by_a_click(browser, tmp_path):
 @pytest.fixture(scope="module")
 def site(runs):
     server = Endpoint(lambda region: runs.service, region="us-east-1", pages=respond_with_page)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server.url
-    server.stop()
-    thread.join()
+    with serving(server):
+        yield server.url
 
 
 def test_no_row_of_a_table_is_squeezed_on_a_narrow_screen(browser, site, red, runs):

@@ -5,7 +5,6 @@ import gzip
 import json
 import re
 import shutil
-import threading
 from datetime import timedelta
 
 import pytest
@@ -24,6 +23,7 @@ from flowspec.report.page.timeline import spans_of
 from flowspec.report.page.view import run_view, took
 from flowspec.report.runs import as_json
 from tests.emulator.conftest import Emr, bash
+from tests.endpoints import serving
 from tests.report.page.conftest import FAILING, PASSWORD, START, made_up, run
 
 
@@ -271,12 +271,9 @@ def test_without_comparison_nothing_is_said_of_an_earlier_run(runs):
 def on_emr(runs, moto, monkeypatch):
     """A connection to the same runs as if they were on AWS, and to an S3 with nothing in it."""
     server = Endpoint(lambda region: runs.service, region="us-east-1")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", moto)
-    yield client.connect(client.Endpoint("emr", "us-east-1", endpoint_url=server.url))
-    server.stop()
-    thread.join()
+    with serving(server):
+        yield client.connect(client.Endpoint("emr", "us-east-1", endpoint_url=server.url))
 
 
 def test_logs_that_emr_has_shipped(runs, on_emr):

@@ -1,7 +1,6 @@
 """The pages of `flowspec emulator`: read-only, for this machine's user only, and with nothing that runs but their own."""
 
 import base64
-import threading
 from http.client import HTTPConnection
 from types import SimpleNamespace
 
@@ -10,6 +9,7 @@ import pytest
 from flowspec.emulator.http import Endpoint
 from flowspec.report.page.site import respond_with_page
 from tests.emulator.conftest import bash
+from tests.endpoints import serving
 from tests.report.page.conftest import run
 
 
@@ -21,11 +21,8 @@ def limits():
 @pytest.fixture
 def endpoint(runs, limits):
     server = Endpoint(lambda region: runs.service, region="us-east-1", pages=respond_with_page, **limits)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.stop()
-    thread.join()
+    with serving(server):
+        yield server
 
 
 @pytest.fixture

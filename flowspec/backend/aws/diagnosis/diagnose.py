@@ -15,7 +15,8 @@ from typing import TypeVar
 
 from flowspec.backend.aws.diagnosis.containers import container_logs
 from flowspec.backend.aws.diagnosis.lines import Kind, Line
-from flowspec.backend.aws.diagnosis.rules import SYMPTOMS, UNKNOWN
+from flowspec.backend.aws.diagnosis.rule import UNKNOWN
+from flowspec.backend.aws.diagnosis.rules import SYMPTOMS
 from flowspec.backend.aws.diagnosis.search import Match, lines_of, quote, search, search_words
 from flowspec.backend.aws.logs import Logs
 from flowspec.backend.aws.verdict import Outcome, Verdict

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from flowspec.backend.aws.diagnosis.lines import Kind, Line, classify
-from flowspec.backend.aws.diagnosis.rules import RULES, WRAPPERS, Rule, Weight
+from flowspec.backend.aws.diagnosis.rule import Rule, Weight
+from flowspec.backend.aws.diagnosis.rules import RULES, WRAPPERS
 
 # Lines of a program's own, or of progress, after which what was before is taken for survived. A shell says one line
 # more after a failed command, Spark's drivers up to ten; recorded programs that went on said 20 and more.

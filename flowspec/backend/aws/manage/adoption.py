@@ -16,6 +16,7 @@ from flowspec.backend.aws.submission.change import mark_sensitive
 from flowspec.backend.aws.submission.lock import locked
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError
+from flowspec.facts.limits import TAG_VALUE
 from flowspec.facts.states import OPEN
 from flowspec.plan.changes import Plan
 from flowspec.plan.cluster import (
@@ -29,7 +30,7 @@ from flowspec.plan.cluster import (
     Cluster,
 )
 from flowspec.plan.compare import make_plan
-from flowspec.plan.identity import TAG_VALUE, identity_tags
+from flowspec.plan.identity import identity_tags
 from flowspec.request.compile import Request
 
 
@@ -116,7 +117,7 @@ def adopt(
                 remedy=f"write the spec as the cluster is: flowspec import {cluster_id}",
             )
         mark_sensitive(emr, found.cluster, request.params, request.secrets)
-        tags = [{"Key": key, "Value": value[-TAG_VALUE:]} for key, value in _tags(found.plan).items()]
+        tags = [{"Key": key, "Value": value[-TAG_VALUE.most :]} for key, value in _tags(found.plan).items()]
         emr.call("AddTags", ResourceId=cluster_id, Tags=tags)
     return plan_adoption(emr, cluster_id, jobflow, request)
 

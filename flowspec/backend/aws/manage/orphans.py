@@ -62,7 +62,7 @@ def find_orphans(emr: Emr, folder: Path, specs: Collection[Path], *, target: str
 
 
 def _repository(folder: Path) -> Path | None:
-    """The top folder of the git repository that a folder is in; None outside of git, or before its first commit."""
+    """Returns the top folder of the git repository of a folder; None outside of git, or before its first commit."""
     if not _git(folder, "rev-parse", "--verify", "HEAD"):
         return None
     top = _git(folder, "rev-parse", "--show-toplevel")
@@ -70,7 +70,7 @@ def _repository(folder: Path) -> Path | None:
 
 
 def _places(spec: Path, repository: Path | None) -> Iterator[PurePosixPath]:
-    """The paths that a tag may have for a spec: where it is, and if that is a link, the two of what it leads to."""
+    """Yields the paths that a tag may have for a spec: where it is, and if that is a link, the two that it leads to."""
     file = spec.resolve()
     for path in (spec.parent.resolve() / spec.name, file.parent / spec.name, file):
         yield _within(path, repository)

@@ -83,7 +83,7 @@ def _with_required(value: Any, shape: Any) -> Any:
 
 
 def _instances(instances: Json) -> Json:
-    """The Instances as a request gives them: for groups one subnet or zone, and none for what was taken away."""
+    """Returns Instances as a request gives them: for groups one subnet or zone, and none for what was taken away."""
     out = dict(instances)
     # A group that was taken away stays listed for ever, with no instances.
     for name, sizes in (

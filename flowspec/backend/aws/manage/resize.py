@@ -240,7 +240,10 @@ def _refuse_stuck(emr: Emr, cluster_id: str, looks: Sequence[tuple[Resize, str]]
 
 
 def _settled(now: tuple[Resize, ...]) -> tuple[Resize, ...]:
-    """The sizes that EMR has stopped at; raises FlowspecError when one is not enough, or not less than before."""
+    """Returns the sizes that EMR has stopped at.
+
+    Raises FlowspecError when one is not enough, or not less than before.
+    """
     for one in now:
         # The units of a fleet come in the weights of its types: it may have somewhat more than was asked for.
         enough = one.running >= one.after and (one.member != "InstanceCount" or one.running == one.after)

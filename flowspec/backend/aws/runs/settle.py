@@ -15,14 +15,16 @@ from hashlib import sha256
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.logs import PATIENCE, Logs, logs_of
 from flowspec.errors import FlowspecError, ServiceError
+from flowspec.facts.limits import TAG_VALUE
 from flowspec.plan.cluster import REPEATED_TAG, TIMED_OUT_TAG, Cluster, Step
 from flowspec.plan.runs.supervision import StepPolicy, read_policies, token_of
 
 # "WARN Step failed with exitCode 3 and took 5 seconds" is the last line of EMR's controller log.
 _EXIT_CODE = re.compile(r"failed with exitCode (\d+)")
+# Bytes of the end of that log.
 _TAIL = 4096
-# A tag holds 256 characters, which is room for the marks of the latest 36 steps. A retry has at most 9 of them.
-_TAG_VALUE, _MARK = 256, 6
+# The 256 characters of a tag are room for the marks of the latest 36 steps. A retry has at most 9 of them.
+_MARK = 6
 # S3's refusals that no later attempt changes.
 _FINAL = frozenset({"AccessDenied", "403", "NoSuchBucket", "PermanentRedirect", "AllAccessDisabled"})
 
@@ -254,7 +256,7 @@ def tag_of_marks(step: Step, tags: Mapping[str, str], tag: str) -> dict[str, str
     A step is known in it by six hexadecimal digits of the SHA-256 of its id.
     """
     before = [word for word in tags.get(tag, "").split() if word != _mark_of(step)]
-    room = (_TAG_VALUE + 1) // (_MARK + 1)
+    room = (TAG_VALUE.most + 1) // (_MARK + 1)
     return {"Key": tag, "Value": " ".join([*before, _mark_of(step)][-room:])}
 
 

@@ -79,19 +79,38 @@ def apply(
     if plan.joins:
         return Applied(plan.joins, joined=True, steps=plan.awaits)
     if plan.converges:
-        from flowspec.backend.aws.submission.change import change_cluster
+        return _change(plan.converges, plan, emr, replan=replan, lock_timeout=lock_timeout, notify=notify, sleep=sleep)
+    return _submit(plan, emr, notify, sleep)
 
-        uploaded = upload(plan.uploads, emr, notify)
-        steps = change_cluster(
-            plan,
-            emr,
-            replan=replan,
-            upload=lambda newer: upload(newer.uploads, emr, notify),
-            lock_timeout=lock_timeout,
-            notify=notify,
-            sleep=sleep,
-        )
-        return Applied(plan.converges, joined=True, uploaded=uploaded, steps=steps)
+
+def _change(
+    cluster_id: str,
+    plan: Plan,
+    emr: Emr,
+    *,
+    replan: Callable[[], Plan] | None,
+    lock_timeout: float,
+    notify: Callable[[str], None],
+    sleep: Callable[[float], None],
+) -> Applied:
+    """Uploads the files of a plan and changes the cluster that lives on."""
+    from flowspec.backend.aws.submission.change import change_cluster
+
+    uploaded = upload(plan.uploads, emr, notify)
+    steps = change_cluster(
+        plan,
+        emr,
+        replan=replan,
+        upload=lambda newer: upload(newer.uploads, emr, notify),
+        lock_timeout=lock_timeout,
+        notify=notify,
+        sleep=sleep,
+    )
+    return Applied(cluster_id, joined=True, uploaded=uploaded, steps=steps)
+
+
+def _submit(plan: Plan, emr: Emr, notify: Callable[[str], None], sleep: Callable[[float], None]) -> Applied:
+    """Uploads the files of a plan, ends the cluster that it replaces, and starts the new one or joins another's."""
     submission, began = uuid4().hex, datetime.now(timezone.utc)
     params = _tagged(plan, submission)
     _refuse_invalid(params)
@@ -157,7 +176,7 @@ def _earlier(plan: Plan, emr: Emr, began: datetime) -> str | None:
 
 @contextmanager
 def _interrupt_told(plan: Plan, submission: str, notify: Callable[[str], None]) -> Iterator[None]:
-    """On Ctrl-C while RunJobFlow is under way, says that a cluster may run and how to find it."""
+    """Says, on Ctrl-C while RunJobFlow is under way, that a cluster may run and how to find it."""
     try:
         yield
     except KeyboardInterrupt:
@@ -201,7 +220,7 @@ def _identity(plan: Plan, submission: str) -> Iterable[dict[str, str]]:
 
 
 def source_of(path: Path) -> str:
-    """path@commit when the spec is in git, else its path: says where a cluster came from."""
+    """Returns where a cluster came from: path@commit when the spec is in git, else its path."""
     git = shutil.which("git")
     if git is None:
         return str(path)

@@ -158,7 +158,10 @@ def _is_same(held: str, mine: str) -> bool:
 
 
 def _new_lock(word: str, lasts: timedelta) -> str:
-    """A lock: owner, expiry and the word that tells it from others: `ann@host until 2026-11-28T10:00:00Z 3f2a9c01`."""
+    """Returns a lock: owner, expiry and the word that tells it from others.
+
+    For example `ann@host until 2026-11-28T10:00:00Z 3f2a9c01`.
+    """
     until = datetime.now(timezone.utc) + lasts
     owner = f"{_user()}@{socket.gethostname()}"[:150]
     return f"{owner} until {until:%Y-%m-%dT%H:%M:%SZ} {word}"

@@ -177,7 +177,7 @@ def _upload(s3: Any, asset: Asset, in_parts: int) -> None:
 
 @contextmanager
 def _verified(asset: Asset) -> Iterator[IO[bytes]]:
-    """The content as an open file that has the asset's hash. Raises FlowspecError when it has another by now."""
+    """Opens the content, which has the asset's hash. Raises FlowspecError when it has another by now."""
     from hashlib import sha256
     from tempfile import TemporaryFile
 

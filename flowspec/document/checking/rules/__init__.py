@@ -25,7 +25,7 @@ _ABSENT = {
 
 
 def check_rules(spec: Spec, rejected: Collection[Path] = ()) -> Iterator[Violation]:
-    """Every violation of a rule by a rendered spec; each once.
+    """Yields every violation of a rule by a rendered spec; each once.
 
     `rejected` are the paths that were given, but whose values the schema refused and `spec` lacks: that they
     are absent is not reported.
@@ -47,7 +47,7 @@ def check_plugins(spec: Spec) -> Iterator[tuple[Violation, bool]]:
 
 
 def _was_given(one: Violation, rejected: Collection[Path]) -> bool:
-    """True if a violation reports the absence of what was given and refused."""
+    """Returns True if a violation reports the absence of what was given and refused."""
     if one.id == "FS239":
         return any(path[: len(one.path)] == one.path for path in rejected)
     absent = (one.about,) if one.about else _ABSENT.get(one.id, ())

@@ -65,7 +65,7 @@ def secrets_are_variables(spec: Spec, secrets: Collection[str] = ()) -> Iterator
 
 
 def _arguments(spec: Spec) -> Iterator[tuple[Path, str, str]]:
-    """The options of steps and bootstrap actions that have a value: (path, name, value)."""
+    """Yields the options of steps and bootstrap actions that have a value: (path, name, value)."""
     for key in ("steps", "bootstrap_actions"):
         for index, item in enumerate(spec.get(key) or ()):
             words = item.get("args") if isinstance(item, dict) else None
@@ -84,7 +84,7 @@ def _options(words: list[Any], at: Path) -> Iterator[tuple[Path, str, str]]:
 
 
 def _properties(value: Any, at: Path) -> Iterator[tuple[Path, str, str]]:
-    """The texts below a mapping or list, each with the key that it has."""
+    """Yields the texts below a mapping or list, each with the key that it has."""
     if isinstance(value, dict):
         for key, item in value.items():
             if isinstance(item, str):
@@ -120,7 +120,7 @@ _RULES: tuple[Callable[[Spec], Iterator[Violation]], ...] = (
 
 
 def check_security(spec: Spec, secrets: Collection[str]) -> Iterator[Violation]:
-    """Every violation of a rule of security by a rendered spec; none on this machine, which nobody else reads."""
+    """Yields every violation of a security rule by a rendered spec; none on this machine, which nobody else reads."""
     if spec.get("backend", "emr") != "emr":
         return
     for check in _RULES:

@@ -159,7 +159,9 @@ def _failure_action(name: object, steps: Sequence[Mapping[str, Any]], spec: Spec
 
 
 def _cycle(start: object, end: str, steps: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The names from a step that needs `start` over what that needs in turn, back to the step; [] when none leads back.
+    """Returns the names from a step that needs `start` over what that needs in turn, back to the step.
+
+    [] when none leads back.
 
     `end` is the name of the step.
     """

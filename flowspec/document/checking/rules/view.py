@@ -24,7 +24,7 @@ class RequestView:
     patch: Any = None
 
     def origin(self, path: Path) -> Path:
-        """The place of the spec for a place of the request: the nearest one that the spec gives."""
+        """Returns the place of the spec for a place of the request: the nearest one that the spec gives."""
         patched = path_in_patch(self.patch, path)
         if patched:
             return ("api_params", *patched)
@@ -35,12 +35,12 @@ class RequestView:
         return ()
 
     def patched(self, patch: Any) -> RequestView:
-        """The view after `api_params` is merged into it."""
+        """Returns the view after `api_params` is merged into it."""
         return RequestView(merge_patch(self.params, patch), self.origins, patch)
 
 
 def request_view(spec: Mapping[str, Any]) -> RequestView:
-    """The view of a rendered spec, without its `api_params`."""
+    """Returns the view of a rendered spec, without its `api_params`."""
     translation = _Translation()
     params: dict[str, Any] = {"Instances": {}}
     params |= translation.members({key: value for key, value in spec.items() if key != "steps"}, schemas.strict(), ())
@@ -58,7 +58,7 @@ class _Translation:
     origins: dict[Path, Path] = field(default_factory=dict)
 
     def value(self, value: Any, schema: schemas.Schema, at: Path, to: Path) -> Any:
-        """A value as the API has it; `at` is its place in the spec, `to` in the request."""
+        """Returns a value as the API has it; `at` is its place in the spec, `to` in the request."""
         self.origins[to] = at
         schema = schemas.meant(schema, schemas.kind(value), value.get("type") if isinstance(value, dict) else None)
         shape = schema.get("x-shape")
@@ -71,7 +71,7 @@ class _Translation:
         return value
 
     def members(self, value: Mapping[str, Any], schema: schemas.Schema, at: Path, to: Path = ()) -> dict[str, Any]:
-        """A mapping with its keys as the API names them."""
+        """Returns a mapping with its keys as the API names them."""
         out: dict[str, Any] = {}
         own = schema.get("properties", {})
         for key, item in value.items():
@@ -86,7 +86,7 @@ class _Translation:
         return out
 
     def defined(self, value: Any, definition: str, at: Path, to: Path) -> Any:
-        """A value by the schema's definition of this name."""
+        """Returns a value by the schema's definition of this name."""
         return self.value(value, schemas.strict()["$defs"][definition], at, to)
 
     def add_steps(self, params: dict[str, Any], spec: Mapping[str, Any]) -> None:

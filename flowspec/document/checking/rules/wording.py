@@ -204,5 +204,5 @@ _FROM_TABLE = ("FS226", "FS261", "FS262", "FS263", "FS264", "FS271")
 
 
 def notes(rule_id: str) -> tuple[str, ...]:
-    """Background of a rule's findings: the age of the table that it looks into."""
+    """Returns the background of a rule's findings: the age of the table that it looks into."""
     return (f"flowspec's table of releases is of {releases.date()}",) if rule_id in _FROM_TABLE else ()

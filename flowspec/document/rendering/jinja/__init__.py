@@ -2,6 +2,7 @@
 
     compiler  text → Python function: jinja2's parser and code generator, with a count of work at every block
     sandbox   what a compiled template can reach: jinja2's sandbox, and above it a table of what is allowed
+    running   a compiled template and names → its value, or an error in words of the spec
     filters   jinja2's filters and tests, each with the work and the text that it may take
     methods   the methods of texts, lists and mappings, and the functions, likewise
     extras    the filters that jinja2 lacks: regular expressions, YAML, Base64, paths, dates

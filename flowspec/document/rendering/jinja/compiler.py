@@ -282,7 +282,7 @@ class _Generator(CodeGenerator):
         self.write("))")
 
     def visit_Compare(self, node: nodes.Compare, frame: Frame) -> None:  # noqa: N802 - as jinja2 calls it
-        """`a < b < c` as `(compare('lt', a, t := b) and compare('lt', t, c))`: b is worked out once, c if needed."""
+        """Compiles `a < b < c` to `(compare('lt', a, t := b) and compare('lt', t, c))`: b is evaluated once."""
         self.write("(")
         left: str | None = None
         for index, operand in enumerate(node.ops):

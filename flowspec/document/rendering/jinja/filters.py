@@ -156,7 +156,7 @@ def _urlize(sizes: Sizes, value: Any, *args: Any, **kwargs: Any) -> None:
 
 
 def _dotted(sizes: Sizes, value: Any, *args: Any, **kwargs: Any) -> None:
-    """For filters that look up `attribute` in each item: a path of many parts takes that many steps."""
+    """Counts the steps of filters that look up `attribute` in each item: as many as its path has parts."""
     parts = sum(one.count(".") + one.count(",") for one in (*args, *kwargs.values()) if isinstance(one, str))
     sizes.step(sizes.length(value) * parts)
 
@@ -174,7 +174,7 @@ def _join(context: Context, value: Iterable[Any], d: Any = "", attribute: Any = 
 
 
 def _sum(context: Context, iterable: Iterable[Any], attribute: Any = None, start: Any = 0) -> Any:
-    """jinja2's own adds to `start` in place, which would change a list that is a variable's value."""
+    """Adds to a copy of `start`: jinja2's own adds in place, which would change a list that is a variable's value."""
     sandbox: Any = context.environment
     get = make_attrgetter(sandbox, attribute)
     for item in iterable:

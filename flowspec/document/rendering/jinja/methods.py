@@ -65,7 +65,7 @@ def method_of(owner: Any, name: str) -> Method | None:
 
 
 def _light(sizes: Sizes, owner: Any, *_: Any, **kwargs: Any) -> None:
-    """For what takes no longer than to go through the value once."""
+    """Counts the work of methods that take no longer than to go through the value once."""
     for one in kwargs.values():
         sizes.weigh(one)
     if not isinstance(owner, LoopContext | Cycler):
@@ -98,7 +98,7 @@ def _tabs(sizes: Sizes, owner: str, tabsize: int = 8) -> None:
 
 
 def _formatted(sizes: Sizes, owner: str, *args: Any, **kwargs: Any) -> None:
-    """Python's str.format, with widths of up to 999 that are written out."""
+    """Allows Python's str.format with widths of up to 999 that are written out."""
     longest = sum(map(sizes.weigh, (*args, *kwargs.values()))) + _FLOAT
     total = 0
     for literal, field, spec, _ in Formatter().parse(owner):

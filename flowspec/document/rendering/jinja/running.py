@@ -35,7 +35,7 @@ def run(compiled: Compiled, names: Mapping[str, Any], sandbox: Sandbox) -> Any:
 
 
 def _compared(error: Exception, names: Mapping[str, Any]) -> int:
-    """Steps that it takes to find the name that is nearest to an undefined one."""
+    """Returns the steps that it takes to find the name that is nearest to an undefined one."""
     if not isinstance(error, UndefinedUseError):
         return 0
     owner = error.value._undefined_obj

@@ -74,7 +74,10 @@ class Sizes:
             raise TemplateError("FS324", f"a template may make numbers of up to {MAX_BITS} bits")
 
     def weigh(self, value: Any) -> int:
-        """The characters and items in a value; raises `TemplateError` FS323 when it is no data (a macro, the loop)."""
+        """Counts the characters and items in a value.
+
+        Raises `TemplateError` FS323 when it is no data (a macro, the loop).
+        """
         return self.measure(value)[0]
 
     def measure(self, value: Any) -> tuple[int, int]:

@@ -1,0 +1,43 @@
+"""A known cause of failures: by which words of a log it is known, and what is said of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import Enum
+
+UNKNOWN = "unknown"
+"""The id of the cause of a failure that no rule knows."""
+
+
+class Weight(Enum):
+    """The weight of a match of a rule.
+
+    SPECIFIC: it is the cause, wherever the last lines of the program are. EXCEPTION: an exception of the program's own,
+    which is the cause where it is the one that ended it. SYMPTOM: how the program ended; counts only if nothing says
+    why.
+    """
+
+    SPECIFIC = 1
+    EXCEPTION = 2
+    SYMPTOM = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A known cause: `pattern` is searched for in a line, `source` is where its words come from.
+
+    Named groups of the pattern may be used in `cause` and `advice`.
+    """
+
+    id: str
+    pattern: re.Pattern[str]
+    cause: str
+    advice: str
+    source: str
+    weight: Weight = field(default=Weight.SPECIFIC)
+
+
+def known(id_: str, *words: str, cause: str, advice: str, source: str, weight: Weight = Weight.SPECIFIC) -> Rule:
+    """Returns the rule of a cause that any of the `words`, each a regular expression, tells in a line."""
+    return Rule(id_, re.compile("|".join(words)), cause, advice, source, weight)

@@ -1,0 +1,184 @@
+"""The effects of a script's commands on the shell: assignments, builtins, files that are written, functions called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from posixpath import join, normpath
+from typing import Any, NamedTuple, Protocol
+
+from flowspec.importers.awscli.parsed import Command, Word
+from flowspec.importers.awscli.variables import Variables
+from flowspec.importers.decompile.placeholders import PLACEHOLDER
+
+ASSIGNED = re.compile(r"(?P<name>[A-Za-z_]\w*)(?P<more>\+?)=(?P<value>.*)", re.DOTALL | re.ASCII)
+DECLARING = {"export", "local", "readonly", "declare", "typeset", "env"}
+
+
+class Loop(NamedTuple):
+    """A loop over known words: its variable, the words to come, where its body begins, and the blocks around it."""
+
+    name: str
+    rest: list[str]
+    at: int
+    blocks: int
+
+
+class Follow(Protocol):
+    """Reads a text that is run in the place of a command."""
+
+    def __call__(self, text: str, line: int, **more: Any) -> bool:
+        """Returns False if that would be too deep or too much."""
+
+
+class Shell:
+    """The state of a shell at a place of its script.
+
+    `args` are those of the function that is called, `folder` is where commands run (None: not known), `blocks` the
+    number of branches and loops that are open, `loops` those of them that are read round by round; `depends` says
+    whether the command depends on the one before it (&&, ||). `stdin` is the here document that the command reads,
+    `target` the file that it writes and whether it appends. `here` gives the line of the place.
+    """
+
+    def __init__(
+        self,
+        variables: Variables,
+        args: list[str] | None,
+        folder: str | None,
+        blocks: int,
+        *,
+        here: Callable[[], int],
+        follow: Follow,
+    ) -> None:
+        self.script, self.variables = variables.script, variables
+        self.args, self.folder, self.blocks = args, folder, blocks
+        self.loops: list[Loop] = []
+        self.depends = False
+        self.stdin: str | None = None
+        self.target: tuple[str, bool] | None = None
+        self._here, self._follow = here, follow
+
+    @property
+    def is_conditional(self) -> bool:
+        """True in a branch, in a loop that is not read round by round, and after && and ||."""
+        return self.blocks > len(self.loops) or self.depends
+
+    def run(self, words: list[Word], *, is_local: bool) -> None:
+        """Carries out a command; one that is not the shell's own is kept. `is_local`: it declares local variables."""
+        rest, given, exported = self._assignments(words, is_local=is_local)
+        if rest and not exported and not self._builtin(rest) and not self._call(rest):
+            self._keep(rest, given)
+        self._note_file(rest)
+        self.stdin, self.target = None, None
+
+    def _assignments(self, words: list[Word], *, is_local: bool) -> tuple[list[Word], dict[str, str], bool]:
+        """Does the assignments before a command.
+
+        Returns the words of the command, the variables that it alone is given, and True where they are exported or
+        declared, which makes arguments of all words after it.
+        """
+        given: dict[str, str] = {}
+        exported, calls = False, _calls(words)
+        while words and (words[0].text in DECLARING or ASSIGNED.fullmatch(words[0].text)):
+            assigned = ASSIGNED.fullmatch(words[0].text)
+            exported = exported or words[0].text in DECLARING - {"env"}
+            if assigned and (exported or not calls):
+                self._assign(words[0], is_local=is_local)
+            elif assigned:
+                given[assigned["name"]] = assigned["value"]
+            words = words[1:]
+            while exported and words and words[0].text.startswith("-"):
+                words = words[1:]
+        return words, given, exported
+
+    def _keep(self, words: list[Word], given: dict[str, str]) -> None:
+        """Keeps a command for the import, with the variables of AWS that are in force for it."""
+        told = {
+            name: self.variables.refer_if_uncertain(name, text, self._here)
+            for name, text in {**self.variables.texts, **given}.items()
+            if name.startswith("AWS_")
+        }
+        self.script.commands.append(Command(words, told, self.is_conditional, self.folder, self.stdin))
+
+    def _assign(self, word: Word, *, is_local: bool) -> None:
+        assigned = ASSIGNED.fullmatch(word.text)
+        assert assigned
+        self.variables.assign(
+            assigned["name"],
+            assigned["value"],
+            self._here,
+            added=bool(assigned["more"]),
+            local=self.args is not None and is_local,
+            conditional=self.is_conditional,
+        )
+
+    def _builtin(self, words: list[Word]) -> bool:
+        """Does what a builtin of the shell does to what follows. False for another command."""
+        first = words[0].text
+        if first == "cd":
+            self._change_folder(words)
+        elif first == "eval":
+            text = " ".join(self.variables.held(word.text) for word in words[1:])
+            if not self._follow(text, words[0].at.line) or PLACEHOLDER.fullmatch(text):
+                self.script.split.add("eval")
+                self.script.note("eval", f"line {words[0].at.line}: what `eval` runs there is not imported")
+        elif first == "trap" and len(words) > 2 and {"EXIT", "0"} & {word.text for word in words[2:]}:
+            self.script.traps.append(words[1])
+        elif first == "shift" and self.args and not self.is_conditional:
+            self.args = self.args[int(words[1].text) if len(words) > 1 and words[1].text.isdigit() else 1 :]
+        elif first == "read" and self.stdin is not None and words[-1].text.isidentifier():
+            self.variables.texts[words[-1].text] = self.script.texts[words[-1].text] = self.stdin.strip()
+        else:
+            self._note_loop_variable(words)
+            return False
+        return True
+
+    def _change_folder(self, words: list[Word]) -> None:
+        """Carries out `cd FOLDER`; to the folder of the script itself where it asks for that."""
+        to = words[1].text if len(words) > 1 else "~"
+        if "dirname" in str(self.variables.description(to)):
+            self.folder = ""
+        elif self.is_conditional or self.folder is None or PLACEHOLDER.search(to) or to[:1] in "/~-":
+            self.folder = None
+        else:
+            self.folder = normpath(join(self.folder, to))
+
+    def _note_loop_variable(self, words: list[Word]) -> None:
+        first = words[0].text
+        names = words[1:2] if first in ("for", "select") else words[1:] if first == "read" else []
+        for word in names:
+            if word.text in self.variables.texts and word.text not in self.variables.literals:
+                self.script.uncertain.add(word.text)
+                self.script.note(word.text, f"line {word.at.line}: `{first}` sets ${word.text}: give its value")
+
+    def _call(self, words: list[Word]) -> bool:
+        """Reads the body of a function where it is called. False for another command."""
+        function = self.script.functions.get(words[0].text)
+        if not function:
+            return False
+        if "emr" in [word.text for word in words]:
+            # A function that runs the command it is given (`run aws emr …`), or stands in for `aws` itself.
+            function.called = True
+            return False
+        if not self._follow(function.body, function.line, args=[word.text for word in words[1:]]):
+            return False
+        function.called = True
+        return True
+
+    def _note_file(self, words: list[Word]) -> None:
+        """Keeps what a command writes into a file, where it is a here document; else, that it is written."""
+        first, *rest = [word.text for word in words] or [""]
+        tee = [one for one in rest if not one.startswith("-")] if first == "tee" else []
+        target, more = self.target or (tee[0] if tee else "", False)
+        if not target or self.folder is None:
+            return
+        name = normpath(join(self.folder, target))
+        text = self.stdin if first in ("cat", "tee") and len(rest) == len(tee) else None
+        old = self.script.files.get(name, "") if more else ""
+        known = text is not None and old is not None and not self.is_conditional
+        self.script.files[name] = f"{old}{text}" if known else None
+
+
+def _calls(words: list[Word]) -> bool:
+    """Returns True if a command follows the assignments, which then apply to that command only."""
+    return any(word.text not in DECLARING and not ASSIGNED.fullmatch(word.text) for word in words)

@@ -1,0 +1,128 @@
+"""The arguments and blocks of a block, with `count`, `for_each` and `dynamic` carried out."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from flowspec.importers.terraform.evaluate import Namespace, Scope
+from flowspec.importers.terraform.syntax import Block, Body, SyntaxFault
+from flowspec.importers.terraform.values import SetOf, Unknown, pairs_of, to_number
+
+_MOST_INSTANCES = 1000
+# What every block may have that is for Terraform itself.
+META = {"count", "for_each", "provider", "depends_on", "providers", "source", "version"}
+_META_BLOCKS = {"lifecycle", "provisioner", "connection", "timeouts"}
+
+
+class Values(dict[str, Any]):
+    """The arguments of a block: values, and lists of `Values` for its blocks. `places` says where each is written."""
+
+    def __init__(self, place: str = "") -> None:
+        super().__init__()
+        self.place = place
+        self.places: dict[str, str] = {}
+
+
+class Repetition(NamedTuple):
+    """One instance that `count` or `for_each` makes: the index in its address and the names that it binds."""
+
+    suffix: str
+    bound: dict[str, Any]
+
+
+def repetitions(body: Body, scope: Scope, what: str, *, assume: bool = True) -> list[Repetition]:
+    """Returns the instances that `count` or `for_each` make.
+
+    Where their number is not known: one if `assume`, else none.
+    """
+    once = [Repetition("", {})]
+    word = next((one for one in ("count", "for_each") if one in body.attributes), None)
+    if word is None:
+        return once
+    expr = body.attributes[word]
+    place, shown = body.place(expr.line), " ".join(expr.text.split())
+    before, scope.context.used = scope.context.used, set()
+    try:
+        value = scope.known(expr)
+        made = _counted(value) if word == "count" else _each(value)
+        if scope.context.used:
+            how = {0: "it is left out", 1: "there is one"}.get(len(made), f"there are {len(made)}")
+            scope.context.note(f"{place}: {word} of {what} is {shown}; by {scope.context.inputs()}, {how}")
+        return made
+    except Unknown:
+        how = "taken as one" if assume else "it is not imported"
+        scope.context.note(f"{place}: {word} of {what} can't be decided ({shown}): {how}")
+        return once if assume else []
+    finally:
+        scope.context.used = before
+
+
+def _counted(value: Any) -> list[Repetition]:
+    number = to_number(value)
+    if number != int(number) or not 0 <= number <= _MOST_INSTANCES:
+        raise Unknown
+    numbers = range(int(number))
+    return [Repetition(f"[{at}]", {"count": Namespace({"index": at}.__getitem__)}) for at in numbers]
+
+
+def _each(value: Any) -> list[Repetition]:
+    if not isinstance(value, SetOf | dict) or len(value) > _MOST_INSTANCES:
+        raise Unknown
+    return [
+        Repetition(f'["{key}"]', {"each": Namespace({"key": key, "value": inner}.__getitem__)})
+        for key, inner in pairs_of(value)
+    ]
+
+
+def evaluated(body: Body, scope: Scope, path: str) -> Values:
+    """Returns the arguments of a block and its blocks, with `dynamic` ones written out; what is null is left out."""
+    out = Values(body.place())
+    for key, expr in body.attributes.items():
+        if key in META and not path:
+            continue
+        out.places[key] = body.place(expr.line)
+        scope.context.used = set()
+        value = scope.value(expr)
+        if scope.context.used:
+            name = f"{path}{key}"
+            scope.context.note(f"{out.places[key]}: {name} is computed with {scope.context.inputs()}")
+        if value is not None:
+            out[key] = value
+    for block in body.blocks:
+        if block.kind in _META_BLOCKS and not path:
+            continue
+        kind = block.labels[0] if block.kind == "dynamic" and block.labels else block.kind
+        made = _written_out(block, kind, scope, path) if block.kind == "dynamic" else None
+        out.places.setdefault(kind, block.body.place())
+        if made is None:
+            made = [] if block.kind == "dynamic" else [evaluated(block.body, scope, f"{path}{kind}.")]
+        out.setdefault(kind, []).extend(made)
+    return out
+
+
+def _written_out(block: Block, kind: str, scope: Scope, path: str) -> list[Values] | None:
+    """Returns the blocks that a `dynamic` block makes; None, with a note, where that is not known."""
+    body = block.body
+    content = next((one.body for one in body.of("content")), None)
+    iterator = body.attributes.get("iterator")
+    name = iterator.text.strip('"') if iterator else kind
+    scope.context.used = set()
+    try:
+        expr = body.attributes["for_each"]
+        value = scope.strict(expr)
+        value = scope.context.concrete(value) if isinstance(value, str) else value
+        pairs = pairs_of(value)
+    except (Unknown, LookupError, TypeError, ValueError, SyntaxFault, ArithmeticError):
+        pairs, content = [], None
+    if content is None:
+        shown = " ".join(body.attributes["for_each"].text.split()) if "for_each" in body.attributes else ""
+        scope.context.note(f"{body.place()}: dynamic block {path}{kind} is not imported: {shown} is not known here")
+        return None
+    if scope.context.used:
+        scope.context.note(f"{body.place()}: the blocks {path}{kind} are made with {scope.context.inputs()}")
+    made = []
+    for key, inner in pairs:
+        scope.context.spend()
+        names = Namespace({"key": key, "value": inner}.__getitem__)
+        made.append(evaluated(content, scope.binding(**{name: names}), f"{path}{kind}."))
+    return made

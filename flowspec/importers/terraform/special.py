@@ -1,0 +1,176 @@
+"""Terraform's functions that see more than the values of their arguments: expressions, placeholders, files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Any, Protocol
+
+from flowspec.importers.decompile.placeholders import placeholder_name
+from flowspec.importers.terraform import syntax
+from flowspec.importers.terraform.context import Context
+from flowspec.importers.terraform.functions import FAULTS, FUNCTIONS
+from flowspec.importers.terraform.syntax import Expr
+from flowspec.importers.terraform.values import (
+    Unknown,
+    is_number,
+    to_number,
+    to_text,
+)
+
+
+class Evaluator(Protocol):
+    """The part of a `Scope` that these functions need."""
+
+    context: Context
+
+    def strict(self, expr: Expr) -> Any:
+        """Returns the value of an expression. Raises one of `FAULTS` where it is not known."""
+
+    def known(self, expr: Expr) -> Any:
+        """Returns the value of an expression without placeholders. Raises `Unknown`."""
+
+    def arguments(self, expr: syntax.Call) -> list[Any]:
+        """Returns the arguments of a call."""
+
+    def structure(self, value: Any, function: str, at: int) -> Any:
+        """Returns an argument of a function that only passes elements on."""
+
+    def text(self, value: Any) -> str:
+        """Returns a value within a text. Raises `Unknown`."""
+
+    def render(self, text: str, values: Mapping[str, Any]) -> str:
+        """Returns a template that is a file of its own. Raises one of `FAULTS`."""
+
+
+def _join(scope: Evaluator, expr: syntax.Call) -> str:
+    mark, *lists = (scope.structure(one, "join", at) for at, one in enumerate(scope.arguments(expr)))
+    if not all(isinstance(one, list) for one in lists):
+        raise Unknown
+    return to_text(mark).join(scope.text(item) for one in lists for item in one)
+
+
+def _format(scope: Evaluator, expr: syntax.Call) -> Any:
+    args = scope.arguments(expr)
+    pattern = scope.context.concrete(args[0])
+    verbs = [verb for verb in re.findall(r"%[^a-zA-Z%]*[a-zA-Z%]", pattern) if not verb.endswith("%")]
+    kept = [
+        scope.text(one) if verb in ("%s", "%v") and isinstance(one, str) else scope.context.concrete(one)
+        for verb, one in zip(verbs, args[1:], strict=True)
+    ]
+    return FUNCTIONS["format"](pattern, *kept)
+
+
+def _rounded(scope: Evaluator, expr: syntax.Call) -> int:
+    """Evaluates ceil and floor, of a quotient too that no float is equal to."""
+    (operand,) = expr.args
+    rounding = ROUND_CEILING if expr.name == "ceil" else ROUND_FLOOR
+    if isinstance(operand, syntax.Binary) and operand.mark == "/":
+        one, other = (Decimal(repr(to_number(scope.known(side)))) for side in (operand.left, operand.right))
+        return int((one / other).to_integral_value(rounding))
+    return int(Decimal(repr(to_number(scope.known(operand)))).to_integral_value(rounding))
+
+
+def _coalesce(scope: Evaluator, expr: syntax.Call) -> Any:
+    for one in scope.arguments(expr):
+        name = placeholder_name(one)
+        held = scope.context.known.get(name, one) if name else one
+        if held not in (None, ""):
+            return one
+        scope.context.used |= {scope.context.shown.get(name, name)} if name else set()
+    raise Unknown
+
+
+def _jsonencode(scope: Evaluator, expr: syntax.Call) -> str:
+    (value,) = scope.arguments(expr)
+    return scope.context.encoded(value)
+
+
+def _try(scope: Evaluator, expr: syntax.Call) -> Any:
+    """Returns the first argument without an error; what depends on AWS has none as far as is known."""
+    for one in expr.args:
+        try:
+            return scope.strict(one)
+        except (LookupError, TypeError, ValueError, ArithmeticError):
+            continue
+        except Unknown:
+            if _certainly_fails(scope, one):
+                continue
+            raise
+    raise Unknown
+
+
+def _can(scope: Evaluator, expr: syntax.Call) -> bool:
+    try:
+        scope.known(expr.args[0])
+    except Unknown:
+        if _certainly_fails(scope, expr.args[0]):
+            return False
+        raise
+    return True
+
+
+def _file(scope: Evaluator, expr: syntax.Call) -> str:
+    (name,) = scope.arguments(expr)
+    return scope.context.read(to_text(scope.context.concrete(name)))
+
+
+def _file_hash(scope: Evaluator, expr: syntax.Call) -> Any:
+    return FUNCTIONS[expr.name.removeprefix("file")](_file(scope, expr))
+
+
+def _file_base64(scope: Evaluator, expr: syntax.Call) -> Any:
+    return FUNCTIONS["base64encode"](_file(scope, expr))
+
+
+def _file_exists(scope: Evaluator, expr: syntax.Call) -> bool:
+    try:
+        _file(scope, expr)
+    except Unknown:
+        path = scope.context.folders[0] / to_text(scope.known(expr.args[0]))
+        if path.exists():
+            raise
+        return False
+    return True
+
+
+def _template_file(scope: Evaluator, expr: syntax.Call) -> str:
+    name, values = scope.arguments(expr)
+    if not isinstance(values, dict):
+        raise Unknown
+    text = scope.context.read(to_text(scope.context.concrete(name)))
+    return scope.render(text, values)
+
+
+def _certainly_fails(scope: Evaluator, expr: Expr) -> bool:
+    """Returns True if an expression is an attribute or element that a known value does not have."""
+    if not isinstance(expr, syntax.Attribute | syntax.Index):
+        return False
+    try:
+        target = scope.context.concrete(scope.strict(expr.target))
+        key: Any = expr.name if isinstance(expr, syntax.Attribute) else scope.known(expr.key)
+    except FAULTS:
+        return _certainly_fails(scope, expr.target)
+    if isinstance(target, dict):
+        return key not in target
+    return target is None or (isinstance(target, list) and is_number(key) and key >= len(target))
+
+
+SPECIAL: Mapping[str, Callable[[Evaluator, syntax.Call], Any]] = {
+    "can": _can,
+    "ceil": _rounded,
+    "floor": _rounded,
+    "coalesce": _coalesce,
+    "file": _file,
+    "filebase64": _file_base64,
+    "fileexists": _file_exists,
+    "filemd5": _file_hash,
+    "filesha1": _file_hash,
+    "filesha256": _file_hash,
+    "format": _format,
+    "join": _join,
+    "jsonencode": _jsonencode,
+    "templatefile": _template_file,
+    "try": _try,
+}
