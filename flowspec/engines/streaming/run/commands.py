@@ -182,7 +182,7 @@ class RunningCommand:
         self._listen = listen
         self._output, self._stderr = process.stdout.fileno(), process.stderr.fileno()
         processes.enlarge_pipe(self._output)
-        self._pace = processes.Pace()
+        self._pace = processes.Pace(self._output)
         self._poll = select.poll()
         for descriptor in (self._output, self._stderr):
             self._poll.register(descriptor, select.POLLIN)

@@ -122,7 +122,7 @@ def test_a_command_with_a_small_input_and_nothing_to_say_needs_no_thread(tmp_pat
     assert (b"".join(command.output()), command.finish()) == (b"x\n", 0)
 
 
-BUFFER, PIPE = 128 << 10, 64 << 10
+BUFFER, PIPE, MIB = 128 << 10, 64 << 10, 1 << 20
 
 
 @pytest.mark.parametrize(("unread", "broken"), [(PIPE, False), (PIPE + 1, True), (8 * PIPE, True)])
@@ -142,11 +142,14 @@ def test_input_and_output_in_small_pieces_are_complete(tmp_path):
     assert (command.finish(), command.broken) == (0, False)
 
 
-@pytest.mark.parametrize(("moved", "rests"), [(4 << 10, 9), (256 << 10, 0), (1 << 20, 0)])
-def test_a_pace_rests_between_small_pieces_only(monkeypatch, moved, rests):
+@pytest.mark.parametrize(
+    ("size", "moved", "rests"), [(MIB, 4 << 10, 9), (MIB, MIB // 4, 0), (PIPE, 16 << 10, 0), (PIPE, 4096, 9)]
+)
+def test_a_pace_rests_between_pieces_that_are_small_for_the_pipe(monkeypatch, size, moved, rests):
     rested = []
     monkeypatch.setattr(processes.time, "sleep", rested.append)
-    pace = processes.Pace()
+    monkeypatch.setattr(processes, "room_of", lambda _: size)
+    pace = processes.Pace(0)
     for _ in range(12):
         pace.rest(moved)
     assert len(rested) == rests
