@@ -48,7 +48,7 @@ def read(source: Source, folder: Path, cluster: str = "") -> Wanted:
     created = [one for one in script.commands if name_of_command(one.words) == "create-cluster"]
     calls = [call for command in created if (call := find_call(command, source, folder, script))]
     if not calls:
-        refuse(source, "no `aws emr create-cluster` stands in it", "give the command, or the script it is in")
+        refuse(source, "it has no `aws emr create-cluster` command", "give the command, or the script it is in")
     number = choose(source, [_name_of(call) for call in calls], cluster)
     call = calls[number]
     params = _request(call)
@@ -61,7 +61,8 @@ def read(source: Source, folder: Path, cluster: str = "") -> Wanted:
         name: replace(one, default=None) if name in call.other_meaning else one
         for name, one in script.variables.items()
     }
-    used = _with_those_of_defaults(PLACEHOLDER.findall(json.dumps([params, region, profile], ensure_ascii=False)), known)
+    met = PLACEHOLDER.findall(json.dumps([params, region, profile], ensure_ascii=False))
+    used = _with_those_of_defaults(met, known)
     variables = {name: one for name, one in known.items() if name in used}
     stray = [name for word in created[number].words for name in PLACEHOLDER.findall(word.text)]
     notes = script.notes_on([*used, *stray])
