@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from itertools import dropwhile
 from typing import TypeVar
 
 from flowspec.backend.aws.diagnosis.containers import container_logs
@@ -21,7 +22,7 @@ from flowspec.backend.aws.logs import Logs
 from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.document.masking import mask_bytes, reach
 from flowspec.errors import FlowspecError
-from flowspec.plan.cluster import Cluster
+from flowspec.plan.cluster import Cluster, Step
 
 _T = TypeVar("_T")
 _LINES = 12
@@ -42,6 +43,8 @@ _NOT_KNOWN_ADVICE = "read the whole log; the cause is often above the last lines
 _NOTHING_SAID = "No known cause, and the logs hold no words."
 _NOTHING_THERE = "No known cause, and there are no logs to look in."
 _NOTHING_READ = "No known cause, and the logs could not be read."
+# A cluster may have 256 steps that all failed alike.
+_SHOWN_STEPS = 3
 _TELLING = re.compile(r"\b(ERROR|FATAL)\b|^Caused by: |^Exception in thread |Exception: ")
 # LocalJobRunner.Job.runTasks wraps what a task throws.
 _WRAPPER = "java.lang.Exception: "
@@ -161,7 +164,19 @@ def _facts(cluster: Cluster, verdict: Verdict) -> tuple[str, ...]:
     facts = [*cluster.error_details, reason]
     if step := verdict.step:
         facts += [f"step '{step.name}' ({step.id}) is {step.state}", step.reason, step.message]
+        facts += _failed_after(cluster, step)
     return tuple(dict.fromkeys(filter(None, facts)))
+
+
+def _failed_after(cluster: Cluster, step: Step) -> list[str]:
+    """Returns a statement about the other steps that failed after this one: before it are those of earlier runs."""
+    after = dropwhile(lambda one: one.id != step.id, cluster.steps)
+    failed = [one for one in after if one.state == "FAILED" and one.name != step.name]
+    if not failed:
+        return []
+    names = ", ".join(f"'{one.name}' ({one.id})" for one in failed[:_SHOWN_STEPS])
+    more = f" and {len(failed) - _SHOWN_STEPS} more" if len(failed) > _SHOWN_STEPS else ""
+    return [f"also FAILED: {names}{more}; for its cause: flowspec diagnose {cluster.id} --step {failed[0].id}"]
 
 
 def _words(cluster: Cluster, verdict: Verdict) -> list[str]:
