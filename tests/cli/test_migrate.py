@@ -90,7 +90,7 @@ print("the end")
 def test_a_script_becomes_a_spec(migrate, script, flowspec, tmp_path):
     code, out, err = migrate(script(EVERYTHING), "-o", "jobs", "--yes", "--", "--day", "2024-01-01")
     assert (code, out) == (0, "jobs/count-2024-01-01.yaml\n"), err
-    assert err.startswith(f"{tmp_path}/launch.py is executed now, with all it does;")
+    assert err.startswith(f"{tmp_path}/launch.py is executed, with all it does;")
     assert "the end\n" in err
     text = (tmp_path / "jobs" / "count-2024-01-01.yaml").read_text()
     assert text.startswith("# Imported from launch.py by `flowspec migrate`.\n")
@@ -172,6 +172,7 @@ def test_without_a_terminal_it_has_to_be_allowed(migrate, script, tmp_path):
     code, out, err = migrate(script("open('it ran', 'w').close()"))
     assert (code, out) == (2, "")
     assert "launch.py has to be allowed: add --yes" in err
+    assert "is executed" not in err
     assert not (tmp_path / "it ran").exists()
 
 
@@ -217,6 +218,10 @@ def test_a_script_without_a_job_flow(migrate, script):
     code, out, err = migrate(script("print('nothing')"), "--yes")
     assert (code, out) == (1, "")
     assert "launch.py launched no job flow\n" in err
+    code, out, err = migrate(script("raise SystemExit(2)"), "--yes")
+    assert (code, out) == (1, "")
+    assert "launch.py launched no job flow and ended with 2\n" in err
+    assert "is written" not in err
 
 
 def test_python_2_is_told(migrate, script):
