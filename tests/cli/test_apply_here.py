@@ -124,7 +124,8 @@ def test_detach_and_come_back(flowspec, job, tmp_path):
     (tmp_path / "go").touch()
     assert flowspec("wait", "job.yaml").code == 0
     assert "COMPLETED" in flowspec("status", "slow").out
-    assert flowspec("list").out.count("\n") == 1, "only the heading: an ended cluster is shown with --all"
+    listed = flowspec("list")
+    assert (listed.out.count("\n"), "--all shows those that have ended" in listed.err) == (1, True)
     assert cluster_id in flowspec("list", "--all").out
 
 
