@@ -94,9 +94,9 @@ def test_a_script_becomes_a_spec(migrate, script, flowspec, tmp_path):
     assert "the end\n" in err
     text = (tmp_path / "jobs" / "count-2024-01-01.yaml").read_text()
     assert text.startswith("# Imported from launch.py by `flowspec migrate`.\n")
-    assert f"# Mind: the script uploads {tmp_path}/launch.py to s3://bucket/code/launch.py" in text
-    assert "# Mind: ModifyInstanceGroups came later, and is not imported" in text
-    assert "# Mind: AddJobFlowSteps on j-ANOTHER, which the script did not make, is not imported" in text
+    assert f"# Note: the script uploads {tmp_path}/launch.py to s3://bucket/code/launch.py" in text
+    assert "# Note: ModifyInstanceGroups came later, and is not imported" in text
+    assert "# Note: AddJobFlowSteps on j-ANOTHER, which the script did not make, is not imported" in text
     assert "ec2.DescribeSubnets" in text
     assert "\nregion: eu-west-1\n" in text
     assert "correct-horse" not in text + err
