@@ -289,6 +289,26 @@ def test_a_script_that_is_not_there(flowspec):
     assert (made.code, "nope.py" in made.err) == (2, True)
 
 
+def test_a_region_that_the_script_chooses_is_kept(migrate, script, tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    text = """
+        chosen = boto3.client("emr", region_name="us-east-1"), boto3.Session(region_name="us-east-1").client("emr"), emr
+        for name, client in zip(("call", "session", "none"), chosen):
+            client.run_job_flow(Name=name, **least)
+    """
+    code, out, err = migrate(script(text), "--yes")
+    assert (code, out.split()) == (0, ["call.yaml", "session.yaml", "none.yaml"]), err
+    assert ["\nregion: us-east-1\n" in (tmp_path / name).read_text() for name in out.split()] == [True, True, False]
+
+
+def test_the_traceback_begins_with_the_script(migrate, script, tmp_path):
+    _, _, err = migrate(script("def broken():\n    raise KeyError('DAY')\nbroken()\n"), "--yes")
+    lines = err[err.index("Traceback") :].splitlines()
+    assert lines[1] == f'  File "{tmp_path}/launch.py", line 7, in <module>'
+    assert "launcher.py" not in err
+    assert "runpy" not in err
+
+
 def test_groups_that_boto_2_resizes_belong_to_their_job_flow(migrate, script):
     text = """
 from boto.emr.connection import EmrConnection
