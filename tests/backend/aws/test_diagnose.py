@@ -79,6 +79,28 @@ def test_the_other_steps_that_failed_are_named():
     assert "also FAILED" not in str(diagnose(cluster, Verdict(Outcome.STEP_FAILED, steps[-1]), KeptLogs()).facts)
 
 
+@pytest.mark.parametrize(
+    ("code", "reason", "step_reason", "cause"),
+    [
+        ("USER_REQUEST", "Terminated by user request", "", ("cancelled", "Nothing failed: the cluster was terminated")),
+        ("ALL_STEPS_COMPLETED", "Steps completed", "", ("cancelled", "Nothing failed: a step was cancelled.")),
+        (
+            "ALL_STEPS_COMPLETED",
+            "Steps completed",
+            "it ran longer than its timeout of 5 s",
+            ("step-timeout", "The step"),
+        ),
+    ],
+)
+def test_what_was_cancelled_has_not_failed(code, reason, step_reason, cause):
+    steps = (Step("s-1", "count", "COMPLETED"), Step("s-2", "sum", "CANCELLED", reason=step_reason))
+    cluster = Cluster("j-1", "flow", "TERMINATED", code, reason, steps=steps, log_uri="s3://logs/")
+    killed = b"2026-11-28T20:11:55.692Z WARN Step failed with exitCode 143 and took 6 seconds\n"
+    found = diagnose(cluster, judge(cluster), KeptLogs(live=False, controller=killed))
+    assert (found.cause.id, found.cause.summary[: len(cause[1])]) == cause
+    assert not found.logs_may_follow
+
+
 def test_the_last_traceback_of_a_long_stderr():
     stderr = b"noise\n" * 500 + b"Traceback (most recent call last):\n" + b'  File "m.py"\n' * 40 + b"ValueError: no\n"
     words = failed(KeptLogs(stderr=stderr)).excerpts["stderr"]
