@@ -55,9 +55,9 @@ _WRAPPER = "java.lang.Exception: "
 class Cause:
     """The probable cause of a failure, and where it is said.
 
-    `id` is that of the rule (`diagnosis.rules`), "unknown" when none knows it, "cancelled" when nothing failed. `log` is
-    the file or URI, `line` and `end_line` are where `quote` is in it, from 1; 0 where that is not known, as for what
-    EMR itself says.
+    `id` is that of the rule (`diagnosis.rules`), "unknown" when none knows it, "cancelled" when nothing failed. `log`
+    is the file or URI, `line` and `end_line` are where `quote` is in it, from 1; 0 where that is not known, as for
+    what EMR itself says.
     """
 
     id: str
