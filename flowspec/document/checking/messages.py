@@ -132,10 +132,22 @@ def _shown(value: Any) -> str:
 def _type(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
     wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
     found = _wrong_type(error.instance, wanted, path)
-    is_number = isinstance(error.instance, str) and bool({"integer", "number"} & {*wanted})
-    # Its first sentence says the unit: `10 min` is no number of seconds.
-    meaning = error.schema.get("description", "").partition(". ")[0].rstrip(".")
-    yield found._replace(notes=(meaning,)) if is_number and meaning and not found.hint else found
+    if found.hint:
+        yield found
+    elif isinstance(error.instance, str) and {"integer", "number"} & {*wanted}:
+        # The first sentence says the unit: `10 min` is no number of seconds.
+        meaning = error.schema.get("description", "").partition(". ")[0].rstrip(".")
+        yield found._replace(notes=(meaning,) if meaning else ())
+    else:
+        yield found._replace(hint=_small_example(error.schema) if wanted == ["object"] else "")
+
+
+def _small_example(schema: Schema) -> str:
+    """Returns the example of a mapping that is no more than a few keys with scalars; "" without one."""
+    example = next(iter(schema.get("examples", ())), None)
+    if not isinstance(example, dict) or len(example) > _FEW_KEYS or {*map(kind, example.values())} != {"scalar"}:
+        return ""
+    return f"such as {{{', '.join(f'{key}: {_shown(value)}' for key, value in example.items())}}}"
 
 
 def _wrong_type(value: Any, wanted: list[str], path: tuple[str | int, ...]) -> Violation:

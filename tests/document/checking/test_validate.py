@@ -140,3 +140,8 @@ def test_a_number_with_its_unit_is_told_the_unit_that_is_meant(spec):
 def test_the_keys_of_a_small_mapping_are_listed_beside_a_guess(spec):
     (found,) = errors(spec, HEAD + "budget: {per_hour: 5}")
     assert (found.hint, found.notes) == ("did you mean expected_hours?", ("known here: hourly, run, expected_hours",))
+
+
+def test_a_list_in_the_place_of_a_mapping_is_told_what_one_looks_like(spec):
+    (found,) = errors(spec, HEAD + "tags: [team=search]")
+    assert (found.id, found.hint) == ("FS103", "such as {team: search}")
