@@ -126,7 +126,7 @@ def _supervised(plan: Plan, jobflow: JobFlow, cluster: Cluster | None) -> Plan:
         plan,
         notes=(
             *plan.notes,
-            *supervision_notes(policies, plan.request.get("Steps", ())),
+            *(supervision_notes(policies, plan.request.get("Steps", ())) if _watches_steps(plan) else ()),
             *_launch_notes(plan, jobflow),
             *_hook_notes(plan, jobflow),
         ),
@@ -151,10 +151,14 @@ def _retagging(plan: Plan, jobflow: JobFlow, policies: Mapping[str, StepPolicy],
     return dataclasses.replace(made, calls=tuple(calls))
 
 
+def _watches_steps(plan: Plan) -> bool:
+    """Returns True if the apply of the plan submits steps, or waits for some."""
+    return plan.awaits != () or any(call.operation in {"RunJobFlow", "AddJobFlowSteps"} for call in plan.calls)
+
+
 def _hook_notes(plan: Plan, jobflow: JobFlow) -> Iterator[str]:
     hooks = [one for found in jobflow.fields.get("hooks", {}).values() for one in found]
-    adds = any(call.operation in {"RunJobFlow", "AddJobFlowSteps"} for call in plan.calls)
-    if hooks and not adds and plan.awaits == ():
+    if hooks and not _watches_steps(plan):
         yield "its hooks are not run: no step is submitted or waited for, so that no run ends"
     elif hooks:
         yield "its hooks are run by the `apply` or `flowspec wait SPEC` that sees the end"

@@ -124,7 +124,8 @@ def test_detach_and_come_back(flowspec, job, tmp_path):
     (tmp_path / "go").touch()
     assert flowspec("wait", "job.yaml").code == 0
     assert "COMPLETED" in flowspec("status", "slow").out
-    assert flowspec("list").out.count("\n") == 1, "only the heading: an ended cluster is shown with --all"
+    listed = flowspec("list")
+    assert (listed.out.count("\n"), "--all shows those that have ended" in listed.err) == (1, True)
     assert cluster_id in flowspec("list", "--all").out
 
 
@@ -269,7 +270,7 @@ def test_a_detached_run_is_looked_after_by_wait(flowspec, job, tmp_path):
     more = "on_failure: CONTINUE, retry: {attempts: 2, on: [75]}"
     path = job(f"  - {{name: flaky, type: command, args: [bash, -c, '{flaky}'], {more}}}", keep_alive="true")
     planned = flowspec("plan", path)
-    assert "note: step flaky: 2 attempts, after 75" in planned.out
+    assert "note: step flaky: 2 attempts (after exit 75)" in planned.out
     assert "after --detach, by `flowspec wait`" in planned.out
     cluster_id = flowspec("apply", path, "--detach").out.strip()
     done = flowspec("wait", cluster_id)

@@ -102,7 +102,7 @@ def test_nor_does_a_run_and_what_its_step_says(flowspec, own_home, tmp_path):
 def test_annotations_are_meant(flowspec, tmp_path):
     done = flowspec("validate", "--format", "github", written(tmp_path, release_label=EVIL))
     assert re.match("::error file=", done.out)
-    assert all(line.startswith(("::error file=", "::warning file=")) for line in done.out.splitlines() if line)
+    assert all(line.startswith(("::error file=", "::warning file=")) for line in done.out.splitlines())
     assert "\x1b" not in done.out
 
 

@@ -57,7 +57,7 @@ def test_one_cluster_of_several_and_what_is_left_out(flowspec, tmp_path):
     made = flowspec("import", "create.sh", "--cluster", "y", "-o", "y.yaml")
     note = "$MORE stands among the options in line 2: what it adds is not imported"
     assert (made.code, made.err) == (0, f"warning: {note}\n")
-    assert f"# Mind: {note}\n" in (tmp_path / "y.yaml").read_text()
+    assert f"# Note: {note}\n" in (tmp_path / "y.yaml").read_text()
 
 
 @pytest.mark.parametrize(

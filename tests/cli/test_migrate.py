@@ -90,13 +90,13 @@ print("the end")
 def test_a_script_becomes_a_spec(migrate, script, flowspec, tmp_path):
     code, out, err = migrate(script(EVERYTHING), "-o", "jobs", "--yes", "--", "--day", "2024-01-01")
     assert (code, out) == (0, "jobs/count-2024-01-01.yaml\n"), err
-    assert err.startswith(f"{tmp_path}/launch.py is executed now, with all it does;")
+    assert err.startswith(f"{tmp_path}/launch.py is executed, with all it does;")
     assert "the end\n" in err
     text = (tmp_path / "jobs" / "count-2024-01-01.yaml").read_text()
     assert text.startswith("# Imported from launch.py by `flowspec migrate`.\n")
-    assert f"# Mind: the script uploads {tmp_path}/launch.py to s3://bucket/code/launch.py" in text
-    assert "# Mind: ModifyInstanceGroups came later, and is not imported" in text
-    assert "# Mind: AddJobFlowSteps on j-ANOTHER, which the script did not make, is not imported" in text
+    assert f"# Note: the script uploads {tmp_path}/launch.py to s3://bucket/code/launch.py" in text
+    assert "# Note: ModifyInstanceGroups came later, and is not imported" in text
+    assert "# Note: AddJobFlowSteps on j-ANOTHER, which the script did not make, is not imported" in text
     assert "ec2.DescribeSubnets" in text
     assert "\nregion: eu-west-1\n" in text
     assert "correct-horse" not in text + err
@@ -172,6 +172,7 @@ def test_without_a_terminal_it_has_to_be_allowed(migrate, script, tmp_path):
     code, out, err = migrate(script("open('it ran', 'w').close()"))
     assert (code, out) == (2, "")
     assert "launch.py has to be allowed: add --yes" in err
+    assert "is executed" not in err
     assert not (tmp_path / "it ran").exists()
 
 
@@ -217,6 +218,10 @@ def test_a_script_without_a_job_flow(migrate, script):
     code, out, err = migrate(script("print('nothing')"), "--yes")
     assert (code, out) == (1, "")
     assert "launch.py launched no job flow\n" in err
+    code, out, err = migrate(script("raise SystemExit(2)"), "--yes")
+    assert (code, out) == (1, "")
+    assert "launch.py launched no job flow and ended with 2\n" in err
+    assert "is written" not in err
 
 
 def test_python_2_is_told(migrate, script):
@@ -282,6 +287,26 @@ def test_an_interrupt(start, script, tmp_path, whom):
 def test_a_script_that_is_not_there(flowspec):
     made = flowspec("migrate", "nope.py", "--yes")
     assert (made.code, "nope.py" in made.err) == (2, True)
+
+
+def test_a_region_that_the_script_chooses_is_kept(migrate, script, tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    text = """
+        chosen = boto3.client("emr", region_name="us-east-1"), boto3.Session(region_name="us-east-1").client("emr"), emr
+        for name, client in zip(("call", "session", "none"), chosen):
+            client.run_job_flow(Name=name, **least)
+    """
+    code, out, err = migrate(script(text), "--yes")
+    assert (code, out.split()) == (0, ["call.yaml", "session.yaml", "none.yaml"]), err
+    assert ["\nregion: us-east-1\n" in (tmp_path / name).read_text() for name in out.split()] == [True, True, False]
+
+
+def test_the_traceback_begins_with_the_script(migrate, script, tmp_path):
+    _, _, err = migrate(script("def broken():\n    raise KeyError('DAY')\nbroken()\n"), "--yes")
+    lines = err[err.index("Traceback") :].splitlines()
+    assert lines[1] == f'  File "{tmp_path}/launch.py", line 7, in <module>'
+    assert "launcher.py" not in err
+    assert "runpy" not in err
 
 
 def test_groups_that_boto_2_resizes_belong_to_their_job_flow(migrate, script):

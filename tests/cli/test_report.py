@@ -15,7 +15,7 @@ def test_a_page_in_a_file_and_on_stdout(flowspec, job, tmp_path):
     assert (written.code, written.out, written.err) == (0, "", "wrote run.html\n")
     page = (tmp_path / "run.html").read_text()
     assert "cat: /not/there: No such file or directory" in page
-    assert "What differs from the last green run" in page
+    assert "What differs from the last successful run" in page
     shown = flowspec("report", "tiny")
     assert (shown.code, shown.err) == (0, "")
     # Nothing in it is changed on its way out: style and script have to fit the page's policy.

@@ -84,6 +84,14 @@ def test_a_json_file_that_is_no_text(flowspec, tmp_path):
     assert (refused.code, "is not UTF-8 text" in refused.err) == (2, True)
 
 
+def test_a_file_that_is_not_there_is_refused_as_a_spec(flowspec):
+    made = flowspec("apply", "nope.yaml")
+    assert (made.code, made.err.splitlines()[:2]) == (
+        2,
+        ["error[FS001]: nope.yaml: there is no such file", " --> nope.yaml"],
+    )
+
+
 def test_another_spec(flowspec, saved, job):
     job(MORE.replace("two", "three"), keep_alive="true")
     refused = flowspec("apply", saved)

@@ -103,6 +103,14 @@ def test_the_hooks_of_pre_commit_run(flowspec, spec, hook):
     assert flowspec(*argv, spec).code == Exit.OK
 
 
+@pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook["id"])
+def test_the_hooks_of_pre_commit_get_no_test_cases(hook):
+    repo = EXAMPLES / "gitops"
+    files = [str(path.relative_to(repo)) for path in repo.rglob("*.yaml")]
+    given = [name for name in files if re.search("^jobs/", name) and not re.search(hook["exclude"], name)]
+    assert sorted(given) == ["jobs/daily.yaml", "jobs/weekly.yaml"]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

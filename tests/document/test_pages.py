@@ -56,7 +56,7 @@ def findings(id_, kind, folder, monkeypatch):
             commands = [line.removeprefix("$ ") for line in text.splitlines()]
         elif named:
             (folder / named[1]).parent.mkdir(parents=True, exist_ok=True)
-            (folder / named[1]).write_text(text)
+            (folder / named[1]).write_text(text[named.end() :])
         else:
             (folder / "job.yaml").write_text(whole(text))
     shown = "".join(run(command, folder) for command in commands)

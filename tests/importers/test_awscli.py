@@ -275,8 +275,8 @@ def test_one_of_several_commands_is_chosen():
 
 
 def test_no_command_at_all():
-    assert refusal("echo hello", kind="aws-cli").message == "no `aws emr create-cluster` stands in it"
-    assert refusal("", kind="aws-cli").message == "no `aws emr create-cluster` stands in it"
+    assert refusal("echo hello", kind="aws-cli").message == "it has no `aws emr create-cluster` command"
+    assert refusal("", kind="aws-cli").message == "it has no `aws emr create-cluster` command"
 
 
 @given(

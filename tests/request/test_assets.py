@@ -132,7 +132,7 @@ def test_files_named_in_a_base_file_are_beside_it(flow, write, tmp_path):
 
 
 def test_secrets_are_not_staged(flow, write):
-    write(m_dot_py="import x\n" + KEY, lib__deep__key="x\n\n" + KEY, lib__run_dot_sh="")
+    write(m_dot_py="#!/usr/bin/env python3\n" + KEY, lib__deep__key="x\n\n" + KEY, lib__run_dot_sh="")
     text = "steps: [{name: s, type: streaming, mapper: m.py, archives: [lib], input: in, output: out}]\n"
     with pytest.raises(SpecError) as caught:
         compile(flow(EMR + text))
@@ -147,6 +147,34 @@ def test_what_stays_on_this_machine_may_hold_secrets(flow, write):
     write(m_dot_py=KEY)
     text = "steps: [{name: s, type: streaming, mapper: m.py, input: in, output: out}]\n"
     assert compile(flow(LOCAL + text)).assets
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("m_dot_py", "import x\n", "'m.py' does not begin with `#!`, so that it is run by sh"),
+        ("m_dot_rb", "puts 1\n", "'m.rb' does not begin with `#!`, so that it is run by sh"),
+        ("m_dot_sh", "cat\n", ""),
+        ("m_dot_py", "", ""),
+        ("m_dot_py", "#!/usr/bin/env python3\nimport x\n", ""),
+        (
+            "m_dot_sh",
+            "#!/bin/sh\r\ncat\r\n",
+            "the first line of 'm.sh' ends with CR LF: Linux takes CR for a part of the interpreter",
+        ),
+    ],
+)
+@pytest.mark.parametrize("head", [EMR, LOCAL])
+def test_a_program_is_run_by_what_its_first_line_names(flow, write, tmp_path, head, name, text, message):
+    write(**{name: ""})
+    file = name.replace("_dot_", ".")
+    (tmp_path / file).write_bytes(text.encode())
+    step = "steps: [{name: s, type: streaming, mapper: %s, input: in, output: out}]\n"
+    assert [one.message for one in compile(flow(head + step % file)).warnings if one.id == "FS288"] == [message] * (
+        message != ""
+    )
+    with_interpreter = step % f"perl {file}, files: [{file}]"
+    assert "FS288" not in {one.id for one in compile(flow(head + with_interpreter)).warnings}
 
 
 def test_big_files_are_hashed_in_blocks(flow, tmp_path):

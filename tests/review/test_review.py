@@ -53,7 +53,7 @@ BESIDE_THE_REQUEST = {
     "a retry": (
         WATCHED.format(more=", retry: {attempts: 2}"),
         WATCHED.format(more=", retry: {attempts: 2, on: [75]}"),
-        [f"~ step one: retry 2 attempts, after network, spot_loss, throttled → 2 attempts, after 75  ({NEXT})"],
+        [f"~ step one: retry 2 attempts (after network, spot_loss, throttled) → 2 attempts (after exit 75)  ({NEXT})"],
     ),
     "exit codes": (
         WATCHED.format(more=", skip_on_exit: [3]"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -164,8 +165,10 @@ def _shown(again: Callable[[], Plan]) -> Plan:
 def _made(spec: Path, options: dict[str, Any]) -> Planned:
     from flowspec.plan.saved import is_plan_file
 
-    # What is not UTF-8 is no plan file; as a spec it is refused with the place.
-    text = spec.read_text("utf-8", errors="replace")
+    # What can't be read, or is not UTF-8, is no plan file; as a spec it is refused with the place.
+    text = ""
+    with suppress(OSError):
+        text = spec.read_text("utf-8", errors="replace")
     if is_plan_file(text):
         return saved_plan(text, options)
     return planned(spec, **options)

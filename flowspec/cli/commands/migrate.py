@@ -62,9 +62,14 @@ def command(
     found = job_flows(done.calls)
     failed = [wanted for wanted in found if not _write_spec(wanted, script, output, keep_secrets)]
     if not found:
-        eprint(f"error: {script} launched no job flow", level=Level.ERROR)
+        ended = f" and ended with {done.code}" if done.code else ""
+        eprint(f"error: {script} launched no job flow{ended}", level=Level.ERROR)
         _print_reasons(done)
-    return _exit(done, script, bool(found) and not failed)
+    elif done.code:
+        eprint(f"error: {script} ended with {done.code}; what it asked for up to there is written", level=Level.ERROR)
+    if done.code is None:
+        return Exit.INTERRUPTED
+    return Exit.OK if found and not failed and not done.code else Exit.ERROR
 
 
 def _print_reasons(done: Run) -> None:
@@ -97,20 +102,11 @@ def _ask(script: str, yes: bool) -> None:
     from flowspec.importers.migrate.running import isolated
 
     reach = "it has no network" if isolated() else "connections of its own process are refused, those of others are not"
-    ewarn(f"{script} is executed now, with all it does; its calls to AWS are answered by a fake, and {reach}")
-    if yes:
-        return
-    if not sys.stdin.isatty():
+    if not yes and not sys.stdin.isatty():
         raise click.UsageError(f"running {script} has to be allowed: add --yes")
-    click.confirm("Run it?", abort=True, err=True)
-
-
-def _exit(done: Run, script: str, complete: bool) -> Exit:
-    if done.code is None:
-        return Exit.INTERRUPTED
-    if done.code:
-        eprint(f"error: {script} ended with {done.code}; what it asked for up to there is written", level=Level.ERROR)
-    return Exit.OK if complete and not done.code else Exit.ERROR
+    ewarn(f"{script} is executed, with all it does; its calls to AWS are answered by a fake, and {reach}")
+    if not yes:
+        click.confirm("Run it?", abort=True, err=True)
 
 
 def _write_spec(wanted: Wanted, script: str, output: Path, keep_secrets: bool) -> bool:

@@ -78,7 +78,7 @@ def command(paths: tuple[str, ...], live: bool, exit_code: bool, comment: bool, 
         "github": lambda made: diagnostics.as_github(reviews.findings(made)),
         "sarif": lambda made: diagnostics.as_sarif(reviews.findings(made)),
     }
-    print_result(formats[format_](made), ci_commands=format_ == "github")
+    print_result(formats[format_](made), newline=format_ != "github", ci_commands=format_ == "github")
     if live:
         _print_plans(made, options)
     if comment:

@@ -60,7 +60,7 @@ def command(  # noqa: PLR0917 - click passes options by name
             print_result(f"{visible(str(spec))}: valid")
     if format_ != "text":
         show = {"json": report.as_json, "github": report.as_github, "sarif": report.as_sarif}[format_]
-        print_result(show(found), ci_commands=format_ == "github")
+        print_result(show(found), newline=format_ != "github", ci_commands=format_ == "github")
     elif found:
         level = Level.ERROR if _is_bad(found, strict) else Level.WARNING
         eprint_report(report.as_text(found, color=wants_color()), level=level)

@@ -123,15 +123,27 @@ def _kinds(shape: Schema) -> dict[str, Schema]:
 def _unknown(at: Field, shape: Schema, word: str) -> UnknownFieldError:
     kinds = _kinds(shape)
     known = [*kinds, *shape.get("properties", ())]
-    having = [f"{at.path}.{kind}.{word}" for kind, one in kinds.items() if word in one.get("properties", {})]
+    having = _paths_of(word, at.path, at.schema)
+    deeper = [path for key, one in shape.get("properties", {}).items() for path in _paths_of(word, key, one)]
     if having:
         remedy = f"it is a field of a kind of step: {', '.join(having)}"
+    elif deeper and not at.path:
+        remedy = f"did you mean {' or '.join(deeper[:_MOST_NAMED])}?"
     elif known:
         lists = f"`{' '.join(['flowspec explain', at.path]).rstrip()}` lists its fields"
         remedy = did_you_mean(word, known, most=_MOST_NAMED) or lists
     else:
         remedy = f"it has no fields; `flowspec explain {at.path}` shows what it takes"
     return UnknownFieldError(f"{at.path or 'the spec'} has no field {word or repr(word)}", remedy=remedy)
+
+
+def _paths_of(word: str, name: str, schema: Schema) -> list[str]:
+    """Returns the paths of the fields of a field that are called so."""
+    shape = _shape(schema)
+    kinds = _kinds(shape)
+    if word in shape.get("properties", ()) or _of_all(kinds, word):
+        return [f"{name}.{word}"]
+    return [f"{name}.{kind}.{word}" for kind, one in kinds.items() if word in one.get("properties", {})]
 
 
 def _page(field: Field) -> Iterator[str]:

@@ -14,7 +14,7 @@ from flowspec.document.schema import Schema, api_name, is_for_editors, kind, typ
 class Violation(NamedTuple):
     """A finding that knows its path in the document, not yet its place. `key`: it is about the key itself.
 
-    `whole`: what stands at the path is wrong as a whole, so that no rule should look at it. `about`: the
+    `whole`: what is at the path is wrong as a whole, so that no rule should look at it. `about`: the
     key that is missing.
     """
 
@@ -73,6 +73,8 @@ def _odd_name(error: Any) -> str:
 
 
 _MAX_GUESSES = 100
+# Of so few keys all are listed beside a guess, which may be wrong.
+_FEW_KEYS = 3
 
 
 def _unknown(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
@@ -81,13 +83,13 @@ def _unknown(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
     for index, name in enumerate(unknown):
         # Nobody reads a thousand guesses, and each takes its time.
         hint = _meant_key(name, known, path) if index < _MAX_GUESSES else ""
-        notes = () if hint or not known else (f"known here: {', '.join(known)}",)
+        notes = (f"known here: {', '.join(known)}",) if known and (not hint or len(known) <= _FEW_KEYS) else ()
         yield Violation("FS101", (*path, name), f"unknown key '{name[:100]}'", hint, notes, key=True, whole=True)
 
 
 def _meant_key(name: str, known: Schema, path: tuple[str | int, ...]) -> str:
     if not path and name in ("instances", "Instances"):
-        return "the members of Instances stand at the top level"
+        return "the members of Instances are keys of the top level"
     words = _other_words(known)
     found = words.get(_folded(name)) or nearest(name, known) or words.get(nearest(_folded(name), words))
     return f"did you mean {found}?" if found else ""
@@ -129,7 +131,23 @@ def _shown(value: Any) -> str:
 
 def _type(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
     wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
-    yield _wrong_type(error.instance, wanted, path)
+    found = _wrong_type(error.instance, wanted, path)
+    if found.hint:
+        yield found
+    elif isinstance(error.instance, str) and {"integer", "number"} & {*wanted}:
+        # The first sentence says the unit: `10 min` is no number of seconds.
+        meaning = error.schema.get("description", "").partition(". ")[0].rstrip(".")
+        yield found._replace(notes=(meaning,) if meaning else ())
+    else:
+        yield found._replace(hint=_small_example(error.schema) if wanted == ["object"] else "")
+
+
+def _small_example(schema: Schema) -> str:
+    """Returns the example of a mapping that is no more than a few keys with scalars; "" without one."""
+    example = next(iter(schema.get("examples", ())), None)
+    if not isinstance(example, dict) or len(example) > _FEW_KEYS or {*map(kind, example.values())} != {"scalar"}:
+        return ""
+    return f"such as {{{', '.join(f'{key}: {_shown(value)}' for key, value in example.items())}}}"
 
 
 def _wrong_type(value: Any, wanted: list[str], path: tuple[str | int, ...]) -> Violation:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
+from flowspec.document.text.remedies import remedy
 from flowspec.document.text.requires import check_requires
 from flowspec.document.text.tree import Document, Items, Mapping, Node, Place, Scalar, Source
 from flowspec.errors import Diagnostic, SpecError
@@ -198,7 +199,8 @@ def _syntax(source: Source, error: Any) -> Diagnostic:
     problem = getattr(error, "problem", None) or str(error)
     at = Place(source, mark.line + 1, mark.column + 1) if mark else Place(source, 1, 1)
     opened = f"{error.context}, which began in line {context.line + 1}" if context and error.context else ""
-    return source.diagnostic("FS003", f"not YAML: {problem}", at, notes=(opened,) if opened else ())
+    hint = remedy(f"{opened} {problem}", source.line(at.line)[: at.column - 1])
+    return source.diagnostic("FS003", f"not YAML: {problem}", at, hint=hint, notes=(opened,) if opened else ())
 
 
 def conflict_in(source: Source, id: str = "FS003") -> Diagnostic | None:  # noqa: A002
@@ -347,10 +349,10 @@ class _Composer:
     def _alias(self, event: Any) -> None:
         at = self._place(event)
         if event.anchor not in self._anchors:
-            self._fail("FS013", f"no anchor &{event.anchor} stands before this alias", at)
+            self._fail("FS013", f"there is no anchor &{event.anchor} before this alias", at)
         known = self._anchors[event.anchor]
         if known is None:
-            self._fail("FS013", f"the alias *{event.anchor} stands inside what it means", at)
+            self._fail("FS013", f"the alias *{event.anchor} is within the value that it repeats", at)
         node, size = known
         self._aliased += size
         if self._aliased > MAX_ALIASED:
@@ -417,7 +419,7 @@ class _Composer:
         elif key.text in entries:
             first = entries[key.text][0].at
             message = f"the key '{key.text}' is given twice"
-            note = f"the first one stands in line {first.line}"
+            note = f"the first one is in line {first.line}"
             self.found.append(self.source.diagnostic("FS006", message, key.at, hint="keep one", notes=(note,)))
         else:
             entries[key.text] = (key, value)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from flowspec.document.text.tree import Place, Source
 from flowspec.facts.api_model import input_shape
+from flowspec.importers.airflow.definitions import assigned_names, functions
 from flowspec.importers.airflow.expressions import Expressions
 from flowspec.importers.airflow.templates import rendered
 from flowspec.importers.decompile.placeholders import PLACEHOLDER, Wanted, placeholder_name
@@ -68,7 +69,9 @@ def read(source: Source, _folder: Path, cluster: str = "") -> Wanted:
         overrides = module.value(task, "job_flow_overrides")
         params = _fitted(module, overrides if isinstance(overrides, dict) else {}, task.line)
         if not isinstance(overrides, dict):
-            module.notes.append(f"line {task.line}: job_flow_overrides is not imported: only Airflow knows it")
+            module.notes.append(
+                f"line {task.line}: job_flow_overrides is not imported: it is known only when the module runs"
+            )
         params.setdefault("Instances", {})
         _note_connection(module, task)
         for other in tasks:
@@ -87,44 +90,12 @@ def _parsed(source: Source) -> _Module:
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
         refuse(source, f"this is not Python: {reason}", "", Place(source, line, column, 1))
     names, notes = Names(), list[str]()
-    expressions = Expressions(source.text, _assigned(tree), names)
+    expressions = Expressions(source.text, assigned_names(tree), names, functions(tree))
     params: Any = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in ("DAG", "dag"):
             params = next((expressions.value(one.value) for one in node.keywords if one.arg == "params"), params)
     return _Module(source, expressions, names, params if isinstance(params, dict) else {}, notes)
-
-
-def _assigned(tree: ast.Module) -> dict[str, ast.expr]:
-    """Returns the names that are assigned exactly once in the module, with their expressions; others are uncertain."""
-    found: dict[str, list[ast.expr]] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign):
-            for target in node.targets:
-                if isinstance(target, ast.Name):
-                    found.setdefault(target.id, []).append(node.value)
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
-            found.setdefault(node.target.id, []).append(node.value)
-        elif isinstance(node, ast.AugAssign | ast.For | ast.NamedExpr) and isinstance(node.target, ast.Name):
-            found.setdefault(node.target.id, []).extend([ast.Constant(None)] * 2)
-        elif isinstance(node, ast.Call | ast.Delete | ast.Subscript):
-            _note_changed(node, found)
-    return {name: values[0] for name, values in found.items() if len(values) == 1}
-
-
-def _note_changed(node: ast.AST, found: dict[str, list[ast.expr]]) -> None:
-    """Notes a list or dict that is changed in place (`STEPS.append(…)`, `OVERRIDES["Name"] = …`): it is not certain."""
-    changes = ("append", "extend", "update", "insert", "pop", "setdefault", "remove", "clear")
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in changes:
-        owner: ast.expr = node.func.value
-    elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
-        owner = node.value
-    else:
-        return
-    while isinstance(owner, ast.Subscript | ast.Attribute):
-        owner = owner.value
-    if isinstance(owner, ast.Name):
-        found.setdefault(owner.id, []).extend([ast.Constant(None)] * 2)
 
 
 def _tasks(tree: ast.Module) -> Iterator[_Task]:
@@ -155,7 +126,7 @@ def _take_over(module: _Module, other: _Task, task: _Task, created: list[_Task],
             fold(params, "AddJobFlowSteps", {"Steps": made.get("Steps", [])})
             module.notes.append(f"{said}: its steps are imported, in the order of the file")
         else:
-            module.notes.append(f"{said} is not imported: only Airflow knows its steps")
+            module.notes.append(f"{said} is not imported: its steps are known only when the module runs")
     elif other.kind == _END:
         note = fold(params, "TerminateJobFlows", {})
         module.notes.extend([f"{said}: {note.replace('the script', 'the DAG')}"] if note else [])

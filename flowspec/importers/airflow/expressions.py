@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
+from flowspec.importers.decompile.placeholders import PLACEHOLDER
 from flowspec.importers.names import Names
 
 _DEEPEST = 50
 # Texts and lists that are repeated or put together; a launch script has far less.
 _LONGEST = 1_000_000
+# Calls of the module's functions, and rounds of its comprehensions; some modules have hundreds.
+_MOST_ROUNDS = 10_000
 
 
 class Unknown(Exception):
@@ -18,11 +23,22 @@ class Unknown(Exception):
 
 
 class Expressions:
-    """Evaluates the expressions of a module. `assigned` has each name that is assigned once, with its expression."""
+    """Evaluates the expressions of a module.
 
-    def __init__(self, text: str, assigned: Mapping[str, ast.expr], names: Names) -> None:
-        self.text, self.assigned, self.names = text, assigned, names
-        self._depth = 0
+    `assigned` has each name that is assigned once, with its expression; `functions` are those of the module.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        assigned: Mapping[str, ast.expr],
+        names: Names,
+        functions: Mapping[str, ast.FunctionDef] = MappingProxyType({}),
+    ) -> None:
+        self.text, self.assigned, self.names, self.functions = text, assigned, names, functions
+        self._depth = self._rounds = 0
+        # The parameters and variables of the function, and of the comprehension, that is evaluated.
+        self._locals: dict[str, Any] = {}
         self._done: dict[str, Any] = {}
         # The names whose values are being read: one that needs itself is not known.
         self._open_names: set[str] = set()
@@ -42,19 +58,91 @@ class Expressions:
 
     def _open(self, node: ast.expr) -> str:
         shown = " ".join((ast.get_source_segment(self.text, node) or "").split())
+        # One expression of a function has another value in each call of it.
+        used = sorted({one.id for one in ast.walk(node) if isinstance(one, ast.Name)} & self._locals.keys())
+        shown += PLACEHOLDER.sub(r"{\1}", "".join(f", {name} = {self._locals[name]}" for name in used))
         name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else "value"
         return self.names.stand_in(f"in the module: {shown}", name.lower())
 
     def _name(self, node: ast.Name) -> Any:
+        if node.id in self._locals:
+            return self._locals[node.id]
         if node.id not in self.assigned:
             raise Unknown
         if node.id in self._open_names:
             raise Unknown
         if node.id not in self._done:
             self._open_names.add(node.id)
-            self._done[node.id] = self.value(self.assigned[node.id])
+            self._done[node.id] = self._within({}, lambda: self.value(self.assigned[node.id]))
             self._open_names.discard(node.id)
         return self._done[node.id]
+
+    def _within(self, variables: dict[str, Any], evaluate: Callable[[], Any]) -> Any:
+        """Returns what `evaluate` gives with these local variables."""
+        self._rounds += 1
+        if self._rounds > _MOST_ROUNDS:
+            raise Unknown
+        before, self._locals = self._locals, variables
+        try:
+            return evaluate()
+        finally:
+            self._locals = before
+
+    def _comprehension(self, node: ast.ListComp | ast.GeneratorExp) -> Any:
+        loop, *more = node.generators
+        items = self.value(loop.iter)
+        if more or loop.ifs or not isinstance(items, list):
+            raise Unknown
+        rounds = [{**self._locals, **_unpacked(loop.target, item)} for item in items]
+        return [self._within(variables, lambda: self.value(node.elt)) for variables in rounds]
+
+    def _result(self, node: ast.Call, function: ast.FunctionDef) -> Any:
+        """Returns what a function of the module returns that assigns variables and ends with `return`."""
+        if function.name in self._open_names or function.decorator_list:
+            raise Unknown
+        given = self._list(ast.List(node.args))
+        named = {str(one.arg): self.value(one.value) for one in node.keywords if one.arg}
+        if len(named) < len(node.keywords):
+            raise Unknown
+        bound = self._signature(function.args).bind(*given, **named)
+        bound.apply_defaults()
+        variables = {name: [*one] if isinstance(one, tuple) else one for name, one in bound.arguments.items()}
+        self._open_names.add(function.name)
+        try:
+            return self._within(variables, lambda: self._returned(function.body))
+        finally:
+            self._open_names.discard(function.name)
+
+    def _returned(self, body: list[ast.stmt]) -> Any:
+        for line in body:
+            if isinstance(line, ast.Return) and line.value is not None:
+                return self.value(line.value)
+            if isinstance(line, ast.Assign) and len(line.targets) == 1:
+                self._locals |= _unpacked(line.targets[0], self.value(line.value))
+            elif not (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)):
+                raise Unknown
+        raise Unknown
+
+    def _signature(self, args: ast.arguments) -> inspect.Signature:
+        plain = [*args.posonlyargs, *args.args]
+        nodes = [*([None] * (len(plain) - len(args.defaults))), *args.defaults]
+        kinds = inspect.Parameter
+
+        def made(one: ast.arg, kind: Any, node: ast.expr | None = None) -> inspect.Parameter:
+            default = kinds.empty if node is None else self._within({}, lambda: self.value(node))
+            return kinds(one.arg, kind, default=default)
+
+        return inspect.Signature(
+            [
+                *(made(one, kinds.POSITIONAL_OR_KEYWORD, node) for one, node in zip(plain, nodes, strict=True)),
+                *([made(args.vararg, kinds.VAR_POSITIONAL)] if args.vararg else []),
+                *(
+                    made(one, kinds.KEYWORD_ONLY, node)
+                    for one, node in zip(args.kwonlyargs, args.kw_defaults, strict=True)
+                ),
+                *([made(args.kwarg, kinds.VAR_KEYWORD)] if args.kwarg else []),
+            ]
+        )
 
     def _dict(self, node: ast.Dict) -> Any:
         out: dict[str, Any] = {}
@@ -109,6 +197,8 @@ class Expressions:
 
     def _call(self, node: ast.Call) -> Any:
         called = ast.unparse(node.func)
+        if called in self.functions:
+            return self._result(node, self.functions[called])
         args = [self.value(one) for one in node.args]
         if called in ("os.getenv", "os.environ.get"):
             return self._environment(args[0], args[1] if len(args) > 1 else None)
@@ -125,6 +215,8 @@ class Expressions:
     def _method(self, owner: Any, name: str, args: list[Any]) -> Any:
         if name == "copy" and isinstance(owner, dict | list):
             return owner.copy()
+        if name == "items" and isinstance(owner, dict) and not args:
+            return [[key, value] for key, value in owner.items()]
         plain = isinstance(owner, str) and all(isinstance(one, str) for one in args)
         if (
             plain
@@ -148,6 +240,16 @@ class Expressions:
         default = self.value(fallback) if fallback is not None else args[1] if len(args) > 1 else None
         known = isinstance(default, str | int | float) and not _open(default)
         return self.names.stand_in(f"the variable {args[0]} of Airflow", str(args[0]), str(default) if known else None)
+
+
+def _unpacked(target: ast.expr, value: Any) -> dict[str, Any]:
+    """Returns the variables that an assignment of a value to a name, or to several, sets."""
+    if isinstance(target, ast.Name):
+        return {target.id: value}
+    if not isinstance(target, ast.Tuple | ast.List) or not isinstance(value, list):
+        raise Unknown
+    pairs = [_unpacked(one, item) for one, item in zip(target.elts, value, strict=True)]
+    return {name: item for pair in pairs for name, item in pair.items()}
 
 
 def _open(value: Any) -> bool:
@@ -182,4 +284,6 @@ _EVALUATED: Mapping[type[ast.expr], Callable[..., Any]] = {
     ast.UnaryOp: Expressions._unary,
     ast.Subscript: Expressions._subscript,
     ast.Call: Expressions._call,
+    ast.ListComp: Expressions._comprehension,
+    ast.GeneratorExp: Expressions._comprehension,
 }

@@ -8,6 +8,7 @@ applications of AMIs into jars and bootstrap actions.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from flowspec.importers.awscli.instances import instances, roles
 from flowspec.importers.awscli.later import take_over
 from flowspec.importers.awscli.shell import parse
 from flowspec.importers.awscli.software import software
-from flowspec.importers.decompile.placeholders import PLACEHOLDER, Wanted
+from flowspec.importers.decompile.placeholders import PLACEHOLDER, Variable, Wanted
 from flowspec.importers.refusal import choose, refuse
 from flowspec.importers.shapes import fitted
 
@@ -47,7 +48,7 @@ def read(source: Source, folder: Path, cluster: str = "") -> Wanted:
     created = [one for one in script.commands if name_of_command(one.words) == "create-cluster"]
     calls = [call for command in created if (call := find_call(command, source, folder, script))]
     if not calls:
-        refuse(source, "no `aws emr create-cluster` stands in it", "give the command, or the script it is in")
+        refuse(source, "it has no `aws emr create-cluster` command", "give the command, or the script it is in")
     number = choose(source, [_name_of(call) for call in calls], cluster)
     call = calls[number]
     params = _request(call)
@@ -56,15 +57,27 @@ def read(source: Source, folder: Path, cluster: str = "") -> Wanted:
     profile = call.text("profile") or _first(call, _PROFILES)
     if call.has("endpoint-url"):
         call.notes.append("--endpoint-url is not imported: a target of the spec may have an endpoint_url")
-    used = set(PLACEHOLDER.findall(json.dumps([params, region, profile], ensure_ascii=False)))
-    variables = {
+    known = {
         name: replace(one, default=None) if name in call.other_meaning else one
         for name, one in script.variables.items()
-        if name in used
     }
+    met = PLACEHOLDER.findall(json.dumps([params, region, profile], ensure_ascii=False))
+    used = _with_those_of_defaults(met, known)
+    variables = {name: one for name, one in known.items() if name in used}
     stray = [name for word in created[number].words for name in PLACEHOLDER.findall(word.text)]
     notes = script.notes_on([*used, *stray])
     return Wanted(params, variables, region, (*notes, *call.notes), profile)
+
+
+def _with_those_of_defaults(names: list[str], variables: Mapping[str, Variable]) -> set[str]:
+    """Returns the names of variables, and of those that their defaults refer to."""
+    used, found = set[str](), list(names)
+    while found:
+        name = found.pop()
+        if name not in used:
+            used.add(name)
+            found += PLACEHOLDER.findall(variables[name].default or "") if name in variables else ()
+    return used
 
 
 def _first(call: Call, names: tuple[str, ...]) -> str:

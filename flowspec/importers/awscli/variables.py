@@ -18,7 +18,6 @@ from flowspec.importers.decompile.placeholders import (
     placeholder,
     placeholder_name,
     safe_name,
-    substitute,
 )
 
 Line: TypeAlias = "Callable[[], int]"
@@ -78,7 +77,7 @@ class Variables:
             return self.literals[name]
         known = safe_name(name)
         rules = {} if known == name else {"description": f"${name} of the script"}
-        default = self._plain(self.certain(name))
+        default = self._default(self.certain(name))
         met = self.script.variables.setdefault(known, Variable(default=default, rules=rules))
         if met.default is not None and default is not None and met.default != default:
             self._note_second(name, line)
@@ -88,13 +87,10 @@ class Variables:
         """Returns a placeholder for a variable without a certain value; else the text."""
         return self.refer(name, line) if name in self.script.uncertain else text
 
-    def _plain(self, text: str | None) -> str | None:
-        """Returns a text with the defaults of its variables; None where one of them has none."""
-        if text is None:
-            return None
-        known = {name: one.default for name, one in self.script.variables.items() if one.default is not None}
-        value = substitute(text, known)
-        return None if PLACEHOLDER.search(value) else str(value)
+    def _default(self, text: str | None) -> str | None:
+        """Returns the default of a variable with this text, which may refer to others; of a copy that of the other."""
+        other = placeholder_name(text)
+        return self.script.variables[other].default if other in self.script.variables else text
 
     def add(self, name: str, description: str, *, fresh: bool = False) -> str:
         """Adds a variable for what has no name in the script, or one already taken; `fresh`: never one added before."""

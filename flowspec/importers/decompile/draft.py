@@ -238,7 +238,7 @@ def _api_params(params: Mapping[str, Any], aside: Mapping[Member, str]) -> dict[
 
 def _comment(note: str) -> str:
     """Returns a note as one line, without characters that can't be printed."""
-    return f"Mind: {' '.join(word for word in note.split() if word.isprintable())}"
+    return f"Note: {' '.join(word for word in note.split() if word.isprintable())}"
 
 
 def _variables(redactor: Redactor, declared: Mapping[str, Variable]) -> dict[str, Any]:

@@ -67,7 +67,8 @@ _SAMPLES_AT = {
 class Variable:
     """A variable to declare. `rules` are its other keys, such as enum; `default` None: a value must be given.
 
-    `template` is a default that is a template of the spec, such as `{{ ds }}`.
+    A default may contain placeholders of variables that were declared before it. `template` is a default that is a
+    template of the spec, such as `{{ ds }}`.
     """
 
     type: str = "string"
@@ -106,7 +107,9 @@ class Wanted:
     @property
     def request(self) -> dict[str, Any]:
         """The request with the default of each variable, or a sample where it has none."""
-        values = {name: self.samples.get(name, one.default) for name, one in self.variables.items()}
+        samples, values = self.samples, dict[str, Any]()
+        for name, one in self.variables.items():
+            values[name] = samples.get(name, substitute(one.default, values))
         out: dict[str, Any] = substitute(self.params, values)
         return out
 
@@ -159,10 +162,13 @@ def infer_types(params: Mapping[str, Any], variables: Mapping[str, Variable], sh
 
 
 def _converted(variable: Variable, wanted: str) -> Variable:
-    """Returns the variable with another type; unchanged where its default is no text of that type."""
+    """Returns the variable with another type; unchanged where its default is no text of that type.
+
+    A default that is put together from others is text: it is left out.
+    """
     default = variable.default
-    if default is None:
-        return replace(variable, type=wanted)
+    if default is None or PLACEHOLDER.search(default):
+        return replace(variable, type=wanted, default=None)
     if wanted == "integer" and re.fullmatch(r"-?[0-9]{1,18}", default):
         return replace(variable, type=wanted, default=int(default), rules=_numbers(variable.rules))
     if wanted == "number" and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", default):

@@ -35,6 +35,10 @@ _STAND_IN = {
 }
 
 
+CHOSEN_REGION = "flowspec_chosen_region"
+"""The attribute of a client that has the region which the script itself has chosen; None if it chose none."""
+
+
 class EmrAnswers:
     """Answers the calls of botocore's EMR clients from an emulator in the folder `home`."""
 
@@ -51,7 +55,7 @@ class EmrAnswers:
         """
         from botocore.exceptions import ClientError
 
-        region = _chosen_region(client)
+        region = getattr(client, CHOSEN_REGION, None) or ""
         if operation not in OPERATIONS:
             self._write(service="emr", operation=operation, params=params, id="", region=region)
             made: Json = samples.answer(client.meta.service_model.operation_model(operation).output_shape, "emr")
@@ -141,12 +145,6 @@ def _advance(store: Store, cluster: Record) -> None:
 
 def _region(client: Any) -> str:
     return str(client.meta.region_name or "us-east-1")
-
-
-def _chosen_region(client: Any) -> str:
-    """Returns the region of a client, when the script itself has chosen it."""
-    name = str(client.meta.region_name or "")
-    return "" if name in (os.environ.get("AWS_REGION"), os.environ.get("AWS_DEFAULT_REGION")) else name
 
 
 def _listed(value: Any) -> list[Any]:

@@ -13,13 +13,15 @@ import runpy
 import socket
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from flowspec.importers.migrate import boto2, samples
-from flowspec.importers.migrate.emr import EmrAnswers
+from flowspec.importers.migrate.emr import CHOSEN_REGION, EmrAnswers
 
 _LONGEST_SLEEP = 0.01
 
@@ -40,12 +42,21 @@ def main(argv: list[str]) -> None:
     """Runs the script, or the module after -m, that the arguments name."""
     path, *rest = argv
     record = _Record(path)
+    sys.excepthook = _print_exception
     intercept(record)
     try:
         _run(*rest)
     except ModuleNotFoundError as error:
         record.add(service="", operation="MissingModule", params={"Name": error.name})
         raise
+
+
+def _print_exception(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Prints the traceback of the script, without the frames of what runs it."""
+    # Python 3.11 and later have runpy frozen, without a file.
+    while trace and trace.tb_frame.f_code.co_filename in {__file__, runpy.__file__, "<frozen runpy>"}:
+        trace = trace.tb_next
+    traceback.print_exception(kind, error, trace)
 
 
 def _run(script: str, *args: str) -> None:
@@ -81,6 +92,7 @@ def _is_python_2(error: SyntaxError) -> bool:
 def intercept(record: _Record) -> None:
     """Answers all that the script asks AWS for, from here on."""
     _answer_clients(record)
+    _mark_chosen_regions()
     _forget_profiles()
     boto2.install(lambda path, what: record.add(service="s3", operation="Upload", params={"File": path, "To": what}))
     sleep = time.sleep
@@ -139,6 +151,21 @@ def _answer_clients(record: _Record) -> None:
     waiting = Waiter.wait
     BaseClient._make_api_call = answer  # type: ignore[attr-defined]
     Waiter.wait = wait  # type: ignore[method-assign]
+
+
+def _mark_chosen_regions() -> None:
+    """Marks each client with the region that the script has chosen, which may be that of the environment as well."""
+    from botocore.session import Session
+
+    create = Session.create_client
+
+    def create_client(self: Any, service_name: str, region_name: str | None = None, *args: Any, **options: Any) -> Any:
+        client: Any = create(self, service_name, region_name, *args, **options)
+        # boto3.Session(region_name=…) makes it a variable of botocore's session.
+        setattr(client, CHOSEN_REGION, region_name or self.instance_variables().get("region"))
+        return client
+
+    Session.create_client = create_client  # type: ignore[method-assign]
 
 
 def _forget_profiles() -> None:

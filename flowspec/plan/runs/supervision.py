@@ -50,7 +50,7 @@ class StepPolicy:
     skip: tuple[int, ...] = ()
 
     def __str__(self) -> str:
-        """Returns the words for a plan: `timeout 600 s, 3 attempts after spot_loss, exit 3 is no failure`."""
+        """Returns the words for a plan: `timeout 600 s, 3 attempts (after spot_loss), exit 3 is no failure`."""
         parts = self.parts
         timeout = [f"timeout {parts['timeout']}"] if self.timeout else []
         retry = [parts["retry"]] if self.attempts > 1 else []
@@ -62,8 +62,9 @@ class StepPolicy:
         """The settings as text for people, by their keys in the spec."""
         parts = {"timeout": f"{self.timeout} s"} if self.timeout else {}
         if self.attempts > 1:
-            later = f", {self.delay} s later" if self.delay else ""
-            parts["retry"] = f"{self.attempts} attempts{later}, after {', '.join(self.causes)}"
+            causes = ", ".join(f"exit {cause}" if cause.isdigit() else cause for cause in self.causes)
+            delay = f"; delay {self.delay} s" if self.delay else ""
+            parts["retry"] = f"{self.attempts} attempts (after {causes}{delay})"
         return {**parts, "skip_on_exit": " or ".join(map(str, self.skip))} if self.skip else parts
 
     @property

@@ -48,10 +48,10 @@ def find_baseline(emr: Emr, cluster: Cluster) -> Baseline | None:
 
     Raises ServiceError when EMR refuses to be read.
     """
-    green = next((one for one in earlier_runs(emr, cluster) if _succeeded(emr, one)), None)
-    if green is None or cluster.live is None:
+    successful = next((one for one in earlier_runs(emr, cluster) if _succeeded(emr, one)), None)
+    if successful is None or cluster.live is None:
         return None
-    earlier = settle_on(emr, read_back(emr, green.id))
+    earlier = settle_on(emr, read_back(emr, successful.id))
     assert earlier.live is not None
     changes, notes = compare_params(earlier.live.params, cluster.live.params)
     return Baseline(earlier, tuple(changes), notes, known_secrets(earlier) | named_secrets(earlier))

@@ -24,7 +24,7 @@ _LOGS = ("stderr", "stdout", "syslog", "controller")
 
 @dataclass(frozen=True, slots=True)
 class StepDetail:
-    """A step with the ends of its logs and the counters of its last job, and those of the last green run.
+    """A step with the ends of its logs and the counters of its last job, and those of the last successful run.
 
     `where` is the folder of the logs. `tails` has only the logs that are there; `unread`: they could not be read.
     """
@@ -70,8 +70,8 @@ def choose_steps(steps: Sequence[Step], failed: Step | None) -> list[Step]:
 class LogReader:
     """Reads the details of steps, masked; after the first log that can't be read no other is asked for.
 
-    `cause` is the cause of the run's failure; `earlier` are the logs of the last green run, and its `counterparts` by
-    the id of the later step.
+    `cause` is the cause of the run's failure; `earlier` are the logs of the last successful run, and its
+    `counterparts` by the id of the later step.
     """
 
     logs: Logs

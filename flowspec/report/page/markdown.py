@@ -1,4 +1,4 @@
-"""A report in short, as Markdown: why it failed, when the steps ran, what differs from the last green run."""
+"""A report in short, as Markdown: why it failed, when the steps ran, what differs from the last successful run."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class _Markdown:
         return replace(found, cause=cause, logs=self._mask(found.logs), facts=tuple(self._mask(found.facts)))
 
     def _timeline(self) -> Iterator[str]:
-        yield f"| Part | State | Started{escaped(self._view['zone'])} | Took | Last green run |"
+        yield f"| Part | State | Started{escaped(self._view['zone'])} | Took | Last successful run |"
         yield "|---|---|---|---:|---:|"
         for row in self._view["timeline"]["rows"][:_MOST_ROWS]:
             cells = (self._shown(row[name]) for name in ("name", "state", "started", "took", "earlier"))
@@ -70,7 +70,7 @@ class _Markdown:
         found = self._view["baseline"]
         if not found:
             return
-        yield f"**Compared with the last green run** ({escaped(found['id'])}):\n"
+        yield f"**Compared with the last successful run** ({escaped(found['id'])}):\n"
         if not found["changes"]:
             yield found["same"]
             return

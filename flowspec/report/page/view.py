@@ -245,7 +245,7 @@ def _states(items: Sequence[Step] | Sequence[Span]) -> str:
     return ", ".join(f"{counts[state]:,} {state}" for state in order)
 
 
-# -- the last green run
+# -- the last successful run
 
 
 _SAME = "The request is the same: no member of it and no step differs."
@@ -259,13 +259,13 @@ def _baseline(report: RunFacts) -> View | None:
     found = report.baseline
     if found is None:
         return None
-    green = found.cluster
-    end, start = green.ended, green.created
+    successful = found.cluster
+    end, start = successful.ended, successful.created
     more = len(found.changes) - _MOST_CHANGES
-    sources = [one.tags.get(SOURCE_TAG, "") for one in (green, report.cluster)]
+    sources = [one.tags.get(SOURCE_TAG, "") for one in (successful, report.cluster)]
     moved = [{"what": "spec", "then": visible(sources[0]), "now": visible(sources[1])}] if len({*sources}) > 1 else []
     return {
-        "id": green.id,
+        "id": successful.id,
         "created": moment(start),
         "took": took((end - start).total_seconds() if end and start else None),
         "changes": [*moved, *(_change(one, report) for one in found.changes[:_MOST_CHANGES])],

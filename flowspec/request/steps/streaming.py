@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from pathlib import Path as FilePath
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -42,6 +43,8 @@ _FIRST_WORD = re.compile(r" *(?:'([^']*)'|\"([^\"]*)\"|([^ '\"]+))")
 _PYTHON3 = re.compile(rb"#!.*\bpython3?(?![\w.])")
 # Linux reads no more of it (BINPRM_BUF_SIZE).
 _LONGEST_FIRST_LINE = 256
+# Hadoop starts a command by the JDK, which has /bin/sh run what the kernel can't (childproc.c, ENOEXEC).
+_LANGUAGES = {".py": "python3", ".rb": "ruby", ".pl": "perl"}
 _GENERIC_FLAGS = frozenset(f"-{option.flag}" for option in streaming_options.GENERIC)
 
 
@@ -114,12 +117,16 @@ def _is_run_by_python3(command: str | None, at: Path, step: SpecStep) -> bool:
         return True
     if not is_relative(word) or not step.stages:
         return False
+    return _PYTHON3.match(_first_line(step.files.absolute(word, at)) or b"") is not None
+
+
+def _first_line(path: FilePath) -> bytes | None:
+    """Returns the first line of a file; None if it can't be read, which is told where the file is wanted."""
     try:
-        with step.files.absolute(word, at).open("rb") as file:
-            return _PYTHON3.match(file.readline(_LONGEST_FIRST_LINE)) is not None
+        with path.open("rb") as file:
+            return file.readline(_LONGEST_FIRST_LINE)
     except OSError:
-        # No file, or one that can't be read: where it is wanted, that is told.
-        return False
+        return None
 
 
 def _option_words(key: str, step: SpecStep, shipped: _ShippedFiles) -> list[str]:
@@ -238,8 +245,20 @@ class _ShippedFiles:
         # Path.exists raises OSError for a name too long for the file system; this one returns False.
         if not looks_like_file(word) and not os.path.exists(path):  # noqa: PTH110
             return None
+        self._check_interpreter(path, at)
         asset = self._asset(word, at)
         return self._named(asset.uri, asset.name, asset.sha256[:8]) if asset else None
+
+    def _check_interpreter(self, path: FilePath, at: Path) -> None:
+        """Warns of a program that Linux would not run with its language."""
+        line, language = _first_line(path) or b"", _LANGUAGES.get(path.suffix.lower())
+        if line.startswith(b"#!") and line.endswith(b"\r\n"):
+            message = f"the first line of '{path.name}' ends with CR LF: Linux takes CR for a part of the interpreter"
+            self._step.files.report("FS288", at, message, hint="save it with the line ends of Linux, LF")
+        elif line and not line.startswith(b"#!") and language:
+            message = f"'{path.name}' does not begin with `#!`, so that it is run by sh"
+            hint = f"begin it with `#!/usr/bin/env {language}`, or call it: {language} {path.name}, with `files`"
+            self._step.files.report("FS288", at, message, hint=hint)
 
     def _named(self, uri: str, name: str, mark: str) -> str:
         """Ships a command's file, and returns its name; `mark` tells it from another file of the same name."""

@@ -7,7 +7,7 @@ import pytest
 from flowspec.backend.aws.diagnosis.containers import READ
 from flowspec.backend.aws.diagnosis.diagnose import diagnose
 from flowspec.backend.aws.logs import PATIENCE, Shipped
-from flowspec.backend.aws.verdict import judge
+from flowspec.backend.aws.verdict import Outcome, Verdict, judge
 from flowspec.errors import ServiceError
 from flowspec.plan.cluster import Cluster, Step
 
@@ -66,6 +66,39 @@ def test_what_emr_says_comes_first():
         "exit 3",
     )
     assert found.logs == "s3://logs/j-1/steps/s-1/"
+
+
+def test_the_other_steps_that_failed_are_named():
+    states = ("FAILED", "COMPLETED", "FAILED", "FAILED", "CANCELLED", "FAILED", "FAILED", "FAILED")
+    steps = tuple(Step(f"s-{number}", f"n{number}", state) for number, state in enumerate(states))
+    cluster = Cluster("j-1", "flow", "WAITING", steps=steps)
+    found = diagnose(cluster, Verdict(Outcome.STEP_FAILED, steps[2]), KeptLogs())
+    assert found.facts[-1] == (
+        "also FAILED: 'n3' (s-3), 'n5' (s-5), 'n6' (s-6) and 1 more; for its cause: flowspec diagnose j-1 --step s-3"
+    )
+    assert "also FAILED" not in str(diagnose(cluster, Verdict(Outcome.STEP_FAILED, steps[-1]), KeptLogs()).facts)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "step_reason", "cause"),
+    [
+        ("USER_REQUEST", "Terminated by user request", "", ("cancelled", "Nothing failed: the cluster was terminated")),
+        ("ALL_STEPS_COMPLETED", "Steps completed", "", ("cancelled", "Nothing failed: a step was cancelled.")),
+        (
+            "ALL_STEPS_COMPLETED",
+            "Steps completed",
+            "it ran longer than its timeout of 5 s",
+            ("step-timeout", "The step"),
+        ),
+    ],
+)
+def test_what_was_cancelled_has_not_failed(code, reason, step_reason, cause):
+    steps = (Step("s-1", "count", "COMPLETED"), Step("s-2", "sum", "CANCELLED", reason=step_reason))
+    cluster = Cluster("j-1", "flow", "TERMINATED", code, reason, steps=steps, log_uri="s3://logs/")
+    killed = b"2026-11-28T20:11:55.692Z WARN Step failed with exitCode 143 and took 6 seconds\n"
+    found = diagnose(cluster, judge(cluster), KeptLogs(live=False, controller=killed))
+    assert (found.cause.id, found.cause.summary[: len(cause[1])]) == cause
+    assert not found.logs_may_follow
 
 
 def test_the_last_traceback_of_a_long_stderr():

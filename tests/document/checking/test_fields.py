@@ -83,6 +83,8 @@ def test_members_of_steps_and_of_own_names(path, member):
         ),
         ("tags.a.b", "tags.a has no field b", "it has no fields; `flowspec explain tags.a` shows what it takes"),
         ("keep_alve", "the spec has no field keep_alve", "did you mean keep_alive?"),
+        ("timeout", "the spec has no field timeout", "did you mean steps.timeout?"),
+        ("mapper", "the spec has no field mapper", "did you mean steps.streaming.mapper?"),
         ("bogus", "the spec has no field bogus", "`flowspec explain` lists its fields"),
         ("steps.bogus", "steps has no field bogus", "`flowspec explain steps` lists its fields"),
         ("", "the spec has no field ''", "`flowspec explain` lists its fields"),

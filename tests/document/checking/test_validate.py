@@ -130,3 +130,18 @@ def test_the_table_of_ids_holds_every_id_in_the_code():
 @pytest.mark.parametrize("word", ["yes", "on", "no", "off", "True ", "1"])
 def test_what_is_no_boolean_is_said_to_be_none(spec, word):
     assert [one.id for one in errors(spec, HEAD + f"termination_protected: '{word}'")] == ["FS103"]
+
+
+def test_a_number_with_its_unit_is_told_the_unit_that_is_meant(spec):
+    (found,) = errors(spec, HEAD + "auto_termination_policy: {idle_timeout: 2h}")
+    assert (found.id, found.notes) == ("FS103", ("Seconds of idleness: 60 to 604800",))
+
+
+def test_the_keys_of_a_small_mapping_are_listed_beside_a_guess(spec):
+    (found,) = errors(spec, HEAD + "budget: {per_hour: 5}")
+    assert (found.hint, found.notes) == ("did you mean expected_hours?", ("known here: hourly, run, expected_hours",))
+
+
+def test_a_list_in_the_place_of_a_mapping_is_told_what_one_looks_like(spec):
+    (found,) = errors(spec, HEAD + "tags: [team=search]")
+    assert (found.id, found.hint) == ("FS103", "such as {team: search}")

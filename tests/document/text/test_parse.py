@@ -192,6 +192,36 @@ def test_a_merge_conflict_is_named_at_its_first_marker(tmp_path, ending, before,
     assert found.source == "<<<<<<< HEAD"
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("a: b: c", 'put quotes around a text that contains ": "'),
+        ("a: 1\n  b: 2", "the same indentation"),
+        ("a:1\nb: 2", "a space after the colon"),
+        ("a:\n    x: 1\n  y: 2", "the same indentation"),
+        ("a:\n  - b\n - c", "the same indentation"),
+        ("- a\nb: 1", "the same indentation"),
+        ("a:\n\t- b", "indent with spaces"),
+        ("a: @b", "put quotes around a text that begins with @"),
+        ("a: %b", "put quotes around a text that begins with %"),
+        ("a: [*.csv]", "put quotes around a text that begins with * or &"),
+        ("a: 1\nb\nc: 2", "a key has a colon and a space after it"),
+        ('a: "\\d+"', "write the backslash twice"),
+        ('a: "b\nc: 1', "close the quote"),
+        ("a: 'it's'", "put quotes around the whole text"),
+        ("a: [b, c\nd: 1", "close the bracket"),
+        ("a: {b: c\nd: 1", "close the bracket"),
+        ("a: [b #c", "close the bracket"),
+        ("a: [b]]", "remove the ], or open its bracket"),
+        ("a: - b", "begin a list on the line after its key"),
+    ],
+)
+def test_what_is_not_yaml_has_a_remedy(tmp_path, text, hint):
+    found = refusal(write(tmp_path, text))
+    assert found.id == "FS003"
+    assert hint in found.hint
+
+
 def test_markers_in_a_text_are_no_conflict(tmp_path):
     path = tmp_path / "job.yaml"
     path.write_text("flowspec: v1\nname: a\ndescription: |\n  <<<<<<< HEAD\n  =======\n")

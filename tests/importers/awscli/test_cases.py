@@ -56,6 +56,19 @@ def test_the_request_is_the_one_that_the_script_sends(name, tmp_path):
         assert any(note in one for one in source.notes), source.notes
 
 
+def test_a_value_given_reaches_the_variables_that_are_made_of_it(tmp_path):
+    script = (
+        'ENV=${1:-dev}\nDAY=$2\nBUCKET="acme-$ENV-data"\nCOPY=$BUCKET\nNODES=3\nCORES=$NODES\n'
+        "aws emr create-cluster --name nightly-$DAY --release-label emr-6.15.0 --use-default-roles "
+        "--log-uri s3://$COPY/logs/$ENV/ --tags owner=$BUCKET --instance-type m5.xlarge "
+        "--step-concurrency-level $CORES --bootstrap-actions Path=s3://$BUCKET/install.sh,Name=install\n"
+    )
+    calls = judge.sent(written({"launch.sh": script}, tmp_path / "run"), "launch.sh", "prod", "2024-01-01")
+    source = wanted(script, folder=tmp_path, name="launch.sh")
+    assert compiled(source, tmp_path, ENV="prod", DAY="2024-01-01") == judge.folded(calls)
+    assert wanted(script, folder=tmp_path, name="launch.sh").request["LogUri"] == "s3://acme-dev-data/logs/dev/"
+
+
 _CREATE = "aws emr create-cluster --name n --release-label emr-6.15.0 --instance-type m5.xlarge"
 
 

@@ -64,7 +64,7 @@ CHANGES = {
     "a retry that is new": (
         spec(),
         spec(step={"retry": {"attempts": 3, "delay": 5, "on": ["throttled", 75]}}),
-        [f"+ step one: retry 3 attempts, 5 s later, after 75, throttled  ({NEXT})"],
+        [f"+ step one: retry 3 attempts (after exit 75, throttled; delay 5 s)  ({NEXT})"],
     ),
     "exit codes that are gone": (
         spec(step={"skip_on_exit": [3, 4], "timeout": 60}),
@@ -197,3 +197,14 @@ def test_nothing_is_tagged_while_another_apply_changes_the_cluster(emr, living):
 def test_the_place_in_the_spec_is_shown(living):
     made = living(spec())(spec(step={"timeout": 90}, launch_retries=2))
     assert [(one.action, one.location and one.location.line) for one in made.changes] == [(Action.CREATE, 1)] * 2
+
+
+def test_policies_are_no_notes_of_a_plan_that_runs_no_step(emr, flow_of):  # noqa: F811
+    before = spec(step={"timeout": 60})
+    applied = apply(make_plan(*flow_of(before)), emr)
+    emr.put_in_state(applied.cluster_id, "WAITING")
+    (step,) = read_back(emr, applied.cluster_id).steps
+    emr.put_step_in_state(step.id, "COMPLETED")
+    made = make_plan(*flow_of({**before, "tags": {"team": "search"}}), read_back(emr, applied.cluster_id))
+    assert made.has_changes
+    assert made.notes == ()

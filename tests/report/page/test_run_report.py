@@ -195,7 +195,7 @@ def test_what_may_not_be_read_of_the_configuration_is_a_note(runs, monkeypatch):
     assert 'id="configuration"' not in report.as_html()
 
 
-# -- the last green run
+# -- the last successful run
 
 
 @pytest.fixture
@@ -264,7 +264,7 @@ def test_no_such_cluster(runs):
 def test_without_comparison_nothing_is_said_of_an_earlier_run(runs):
     report = make_report(runs.connection, runs.red, compare=False)
     assert report.baseline is None
-    assert "last green run" not in report.as_html()
+    assert "last successful run" not in report.as_html()
 
 
 @pytest.fixture

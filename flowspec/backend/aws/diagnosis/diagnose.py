@@ -11,18 +11,19 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from itertools import dropwhile
 from typing import TypeVar
 
 from flowspec.backend.aws.diagnosis.containers import container_logs
 from flowspec.backend.aws.diagnosis.lines import Kind, Line
-from flowspec.backend.aws.diagnosis.rule import UNKNOWN
+from flowspec.backend.aws.diagnosis.rule import CANCELLED, UNKNOWN
 from flowspec.backend.aws.diagnosis.rules import SYMPTOMS
 from flowspec.backend.aws.diagnosis.search import Match, lines_of, quote, search, search_words
 from flowspec.backend.aws.logs import Logs
 from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.document.masking import mask_bytes, reach
 from flowspec.errors import FlowspecError
-from flowspec.plan.cluster import Cluster
+from flowspec.plan.cluster import Cluster, Step
 
 _T = TypeVar("_T")
 _LINES = 12
@@ -40,9 +41,12 @@ _TRACEBACK = re.compile(r"^Traceback \(most recent call last\):$", re.MULTILINE)
 _NO_LOGS = "give the spec a `log_uri`: without one EMR keeps no logs, so this failure has none"
 _NOT_KNOWN = "No known cause. These are the last lines:"
 _NOT_KNOWN_ADVICE = "read the whole log; the cause is often above the last lines"
+_CANCELLED_ADVICE = "to run what is left: flowspec apply SPEC --rerun failed"
 _NOTHING_SAID = "No known cause, and the logs hold no words."
 _NOTHING_THERE = "No known cause, and there are no logs to look in."
 _NOTHING_READ = "No known cause, and the logs could not be read."
+# A cluster may have 256 steps that all failed alike.
+_SHOWN_STEPS = 3
 _TELLING = re.compile(r"\b(ERROR|FATAL)\b|^Caused by: |^Exception in thread |Exception: ")
 # LocalJobRunner.Job.runTasks wraps what a task throws.
 _WRAPPER = "java.lang.Exception: "
@@ -52,8 +56,9 @@ _WRAPPER = "java.lang.Exception: "
 class Cause:
     """The probable cause of a failure, and where it is said.
 
-    `id` is that of the rule (`diagnosis.rules`), "unknown" when none knows it. `log` is the file or URI, `line`
-    and `end_line` are where `quote` is in it, from 1; 0 where that is not known, as for what EMR itself says.
+    `id` is that of the rule (`diagnosis.rules`), "unknown" when none knows it, "cancelled" when nothing failed. `log`
+    is the file or URI, `line` and `end_line` are where `quote` is in it, from 1; 0 where that is not known, as for
+    what EMR itself says.
     """
 
     id: str
@@ -137,7 +142,10 @@ def _diagnose_at_once(cluster: Cluster, verdict: Verdict, logs: Logs, secrets: C
     found, unread = _until_unreadable(_texts(cluster, verdict, logs, secrets))
     unlogged = not logs.live and not cluster.log_uri
     failed = verdict.outcome is Outcome.CLUSTER_FAILED
-    cause = _cause(found, _words(cluster, verdict), of_cluster=failed, unread=bool(unread))
+    words = _words(cluster, verdict)
+    # A process that is ended with its step writes what one writes that has no memory left: its logs tell nothing.
+    cancelled = _cancelled(cluster, words) if verdict.outcome is Outcome.CANCELLED else None
+    cause = cancelled or _cause(found, words, of_cluster=failed, unread=bool(unread))
     return Diagnosis(
         cluster.state,
         _facts(cluster, verdict),
@@ -146,7 +154,10 @@ def _diagnose_at_once(cluster: Cluster, verdict: Verdict, logs: Logs, secrets: C
         tuple(filter(None, (cause.advice, _NO_LOGS if unlogged else ""))),
         logs.where(step.id) if step else logs.folder(),
         # EMR ships the controller log of a step before the others.
-        logs_may_follow=_ships(cluster, verdict, logs) and not unread and {one.name for one in found} <= {"controller"},
+        logs_may_follow=not cancelled
+        and _ships(cluster, verdict, logs)
+        and not unread
+        and {one.name for one in found} <= {"controller"},
         unread=unread,
     )
 
@@ -162,7 +173,19 @@ def _facts(cluster: Cluster, verdict: Verdict) -> tuple[str, ...]:
     facts = [*cluster.error_details, reason]
     if step := verdict.step:
         facts += [f"step '{step.name}' ({step.id}) is {step.state}", step.reason, step.message]
+        facts += _failed_after(cluster, step)
     return tuple(dict.fromkeys(filter(None, facts)))
+
+
+def _failed_after(cluster: Cluster, step: Step) -> list[str]:
+    """Returns a statement about the other steps that failed after this one: before it are those of earlier runs."""
+    after = dropwhile(lambda one: one.id != step.id, cluster.steps)
+    failed = [one for one in after if one.state == "FAILED" and one.name != step.name]
+    if not failed:
+        return []
+    names = ", ".join(f"'{one.name}' ({one.id})" for one in failed[:_SHOWN_STEPS])
+    more = f" and {len(failed) - _SHOWN_STEPS} more" if len(failed) > _SHOWN_STEPS else ""
+    return [f"also FAILED: {names}{more}; for its cause: flowspec diagnose {cluster.id} --step {failed[0].id}"]
 
 
 def _words(cluster: Cluster, verdict: Verdict) -> list[str]:
@@ -189,6 +212,16 @@ def _cause(texts: Sequence[_Text], words: Sequence[str], *, of_cluster: bool, un
     causes = [*told, *read] if of_cluster else [*read, *told]
     known = next((cause for cause in causes if cause.id not in SYMPTOMS), None)
     return known or _symptom(causes, _unknown(texts, unread=unread))
+
+
+def _cancelled(cluster: Cluster, words: Sequence[str]) -> Cause:
+    """Returns the cause that EMR tells of a run in which nothing failed, else by whom it was ended."""
+    told = next(_told(words), None)
+    if told:
+        return Cause(told.rule.id, told.summary, told.rule.advice, quote=(told.text,))
+    by_user = cluster.reason_code == "USER_REQUEST"
+    ended = "the cluster was terminated before all steps were done" if by_user else "a step was cancelled"
+    return Cause(CANCELLED, f"Nothing failed: {ended}.", _CANCELLED_ADVICE)
 
 
 def _symptom(causes: Sequence[Cause], unknown: Cause) -> Cause:

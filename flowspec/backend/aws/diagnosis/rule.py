@@ -9,6 +9,9 @@ from enum import Enum
 UNKNOWN = "unknown"
 """The id of the cause of a failure that no rule knows."""
 
+CANCELLED = "cancelled"
+"""The id of the cause of a run in which nothing failed."""
+
 
 class Weight(Enum):
     """The weight of a match of a rule.

@@ -117,7 +117,7 @@ def test_of_what_only_the_tags_say(paused, flow_of, tmp_path):
         {key: one[key] for key in asked if key in one} for one in WATCHED
     ]
     assert (again.fields["launch_retries"], again.fields["budget"]) == (2, {"hourly": 2.5})
-    assert "Mind: " not in made.text
+    assert "Note: " not in made.text
 
 
 def test_of_what_the_tags_do_not_say_whole(paused, flow_of, tmp_path):
@@ -126,7 +126,7 @@ def test_of_what_the_tags_do_not_say_whole(paused, flow_of, tmp_path):
     paused.call("AddTags", ResourceId=cluster_id, Tags=[{"Key": "flowspec:watch-3", "Value": "3f2a1b:z9"}])
     text = import_cluster(paused, cluster_id, folder=tmp_path).text
     for told in ("hooks.on_end (command, sns)", "fallback (1 alternative)"):
-        assert f"Mind: its spec had {told}, of which the tags keep no more: add it, or an apply takes it off" in text
+        assert f"Note: its spec had {told}, of which the tags keep no more: add it, or an apply takes it off" in text
     assert "its tags have policies of steps that this version of flowspec can't read: 3f2a1b:z9" in text
 
 
@@ -215,7 +215,7 @@ def test_the_role_of_its_steps(paused, tmp_path):
 
 def test_what_can_not_be_known_is_said(emr):
     cluster_id = emr.create("RunJobFlow", **{**REQUEST, "AdditionalInfo": "{}"})["JobFlowId"]
-    assert "# Mind: EMR never shows AdditionalInfo" in import_cluster(emr, cluster_id).text
+    assert "# Note: EMR never shows AdditionalInfo" in import_cluster(emr, cluster_id).text
 
 
 def test_another_name_than_its_flows(paused, flow_of, tmp_path):

@@ -1,0 +1,30 @@
+"""Remedies for texts that are not YAML, by the words of PyYAML's own parser (6.0: scanner.py, parser.py)."""
+
+from __future__ import annotations
+
+import re
+
+# (what the parser was at and what it met, the remedy); the first that is found counts. {} is the first group.
+_REMEDIES = (
+    (r"found character '\\t'", "indent with spaces: YAML allows no tabs there"),
+    (r"found character '(.)'", "put quotes around a text that begins with {}"),
+    (r"mapping values are not allowed.* within a value", 'put quotes around a text that contains ": "'),
+    (r"mapping values are not allowed", "keys of one mapping have the same indentation, and a space after the colon"),
+    (r"scanning an (?:alias|anchor)", "put quotes around a text that begins with * or &"),
+    (r"unknown escape character", "write the backslash twice, or use single quotes"),
+    (r"scanning a quoted scalar", "close the quote"),
+    (r"flow (?:sequence|mapping).*expected ','", "put commas between the items, and close the bracket"),
+    (r"could not find expected ':'", "a key has a colon and a space after it: `key: value`"),
+    (r"found '<scalar>'", "put quotes around the whole text; within single quotes, ' is written ''"),
+    (r"found '([\]}])'", "remove the {}, or open its bracket"),
+    (r"sequence entries are not allowed", "begin a list on the line after its key, or write it as [a, b]"),
+    (r"expected <block end>", "items of one list, and keys of one mapping, have the same indentation"),
+)
+
+
+def remedy(met: str, before: str) -> str:
+    """Returns the remedy for what the parser met, behind `before` in its line; "" for what has none."""
+    met += " within a value" * (": " in before)
+    # Not compiled in advance: hardly any run needs them.
+    found = ((re.search(pattern, met), text) for pattern, text in _REMEDIES)
+    return next((text.format(*match.groups()) for match, text in found if match), "")
