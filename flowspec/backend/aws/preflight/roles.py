@@ -203,7 +203,7 @@ def _decision(result: Mapping[str, Any], action: str, caller: str) -> Finding:
     if result.get("MissingContextValues"):
         asked = ", ".join(result["MissingContextValues"])
         return Finding(Level.UNCHECKED, subject, f"depends on {asked}, which a simulation does not know")
-    remedy = f"allow {caller} {action}; the rest of what flowspec calls is in the README, under Permissions"
+    remedy = f"allow {caller} {action}; `flowspec iam` prints a policy of all that the spec needs"
     return Finding(Level.WRONG, subject, f"is not allowed to {caller} ({result['EvalDecision']})", remedy)
 
 
