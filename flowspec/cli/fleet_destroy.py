@@ -70,7 +70,11 @@ def destroy_many(
         ending = partial(_end, detach=detach, unprotect=unprotect, watch=watching.watch)
         ended = work_on_flows(ending, doomed, jobs)
     known = {row.cluster for row in ended}
-    left = [_with(one, "not begun: interrupted", Exit.INTERRUPTED) for one in doomed if one.cluster.id not in known]
+    left = [
+        _with(one, "not begun, or not waited for: interrupted", Exit.INTERRUPTED)
+        for one in doomed
+        if one.cluster.id not in known
+    ]
     return print_rows(sorted([*rows, *ended, *left], key=lambda row: row.spec), format_, "flowspec destroy")
 
 

@@ -5,6 +5,7 @@ import threading
 from fnmatch import fnmatchcase
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from urllib.parse import parse_qs
 
 import boto3
@@ -13,6 +14,8 @@ import pytest
 from flowspec.backend.aws import client
 from flowspec.backend.aws.client import Endpoint, connect
 from flowspec.backend.aws.permissions import permissions_of
+from flowspec.backend.aws.preflight.network import network_findings
+from flowspec.backend.aws.preflight.roles import role_findings
 from flowspec.document.checking.validate import validate
 from flowspec.document.text.parse import load
 from flowspec.errors import FlowspecError
@@ -368,6 +371,38 @@ def test_the_calls_are_few(look, way):
 # The permission that an operation needs when it has another name (S3 User Guide, "Required permissions for Amazon S3
 # API operations"). GetCallerIdentity needs none.
 PERMISSIONS = {"HeadObject": "GetObject", "HeadBucket": "ListBucket", "ListObjectsV2": "ListBucket"}
+
+
+@pytest.mark.parametrize(
+    ("findings", "together"),
+    [
+        (network_findings, [{"DescribeSubnets", "DescribeSecurityGroups", "DescribeKeyPairs"}]),
+        (
+            role_findings,
+            [
+                {"GetCallerIdentity", "GetRole", "GetInstanceProfile", "ListAttachedRolePolicies"},
+                {"SimulatePrincipalPolicy elasticmapreduce:RunJobFlow", "SimulatePrincipalPolicy iam:PassRole"},
+            ],
+        ),
+    ],
+)
+def test_calls_are_sent_side_by_side(findings, together):
+    answers = {
+        "GetCallerIdentity": {"Arn": "arn:aws:iam::1:user/me"},
+        "GetRole": {"Role": {"Arn": "arn:aws:iam::1:role/emr"}},
+        "GetInstanceProfile": {"InstanceProfile": {}},
+    }
+    barriers = {name: barrier for names in together for barrier in [threading.Barrier(len(names))] for name in names}
+
+    def ask(operation, **params):
+        # Each is answered only when all that can be sent at that moment are under way.
+        barriers[" ".join([operation, *params.get("ActionNames", ())])].wait(60)
+        return answers.get(operation, {})
+
+    instances = {"Ec2KeyName": "etl", "Ec2SubnetId": "subnet-1", "EmrManagedMasterSecurityGroup": "sg-1"}
+    request = {"Instances": instances, "ServiceRole": "emr", "JobFlowRole": "nodes"}
+    emr = SimpleNamespace(ask=lambda service: ask, region="us-east-1")
+    assert findings(emr, SimpleNamespace(request=request, fallback=()))
 
 
 def needed(service, operation, params):

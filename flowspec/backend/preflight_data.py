@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from flowspec.backend.preflight.threads import Threads
+from flowspec.backend.threads import Threads
 from flowspec.plan.changes import Action, Plan
 from flowspec.plan.findings import Finding, Level
 from flowspec.request.data import DataUse, data_uses, earlier_uses, overlaps
