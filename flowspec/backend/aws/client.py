@@ -94,26 +94,26 @@ class Endpoint:
         return cls(jobflow.backend, jobflow.region, jobflow.profile, jobflow.endpoint_url, run_bootstrap)
 
 
-class Emr:
-    """A connection to one EMR. `region` is the one in use; `endpoint` the settings it was made with.
+@dataclass(slots=True)
+class Clients:
+    """The clients of one EMR, which all connections to it share: renewed credentials replace them for all.
 
     `reader` and `creator` have the methods of boto3's client; `session` returns a botocore session for other services.
     """
 
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        reader: Any,
-        creator: Any,
-        session: Callable[[], Any],
-        renewed: Callable[[], Emr] | None = None,
-    ) -> None:
+    reader: Any
+    creator: Any
+    session: Callable[[], Any]
+
+
+class Emr:
+    """A connection to one EMR. `region` is the one in use; `endpoint` the settings it was made with."""
+
+    def __init__(self, endpoint: Endpoint, clients: Clients, renewed: Callable[[], Emr] | None = None) -> None:
         self.endpoint = endpoint
+        self.region: str = clients.reader.meta.region_name
+        self._clients = clients
         self._renewed = renewed
-        self.region: str = reader.meta.region_name
-        self._reader = reader
-        self._creator = creator
-        self._session = session
 
     @property
     def backend(self) -> Backend:
@@ -135,14 +135,14 @@ class Emr:
         with translated(operation):
             for seconds in _READ_AGAIN_AFTER:
                 try:
-                    return _send(self._reader, operation, params)
+                    return _send(self._clients.reader, operation, params)
                 except _CutShort:
                     time.sleep(seconds)
                 except ClientError as error:
                     if not _not_repeated_by_botocore(error.response):
                         raise
                     time.sleep(seconds)
-            return _send(self._reader, operation, params)
+            return _send(self._clients.reader, operation, params)
 
     def _renew(self) -> bool:
         """Reads the credentials again, which boto3 does once for a session; True if they are others than before.
@@ -151,10 +151,10 @@ class Emr:
         """
         if self._renewed is None:
             return False
-        fresh = self._renewed()
-        if _access_key(fresh._session()) == _access_key(self._session()):
+        ours, fresh = self._clients, self._renewed()._clients
+        if _access_key(fresh.session()) == _access_key(ours.session()):
             return False
-        self._reader, self._creator, self._session = fresh._reader, fresh._creator, fresh._session
+        ours.reader, ours.creator, ours.session = fresh.reader, fresh.creator, fresh.session
         return True
 
     def create(self, operation: str, **params: Any) -> dict[str, Any]:
@@ -166,7 +166,7 @@ class Emr:
 
         with translated(operation):
             try:
-                return _send(self._creator, operation, params)
+                return _send(self._clients.creator, operation, params)
             except ClientError as error:
                 if _may_have_happened(error.response):
                     raise OutcomeUnknown(f"{operation}: {error}") from error
@@ -204,7 +204,7 @@ class Emr:
         """
         client = self.s3(timeout=timeout, attempts=attempts) if service == "s3" else None
         with translated(service), _endpoint_url_checked(), _MAKING:
-            client = client or self._session().create_client(
+            client = client or self._clients.session().create_client(
                 service,
                 region_name=region or self.region,
                 endpoint_url=os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or self.endpoint.endpoint_url,
@@ -237,7 +237,7 @@ class Emr:
             url = os.environ.get("AWS_ENDPOINT_URL_S3") or self.endpoint.endpoint_url
             # Path addressing only for endpoints of one's own: there are no bucket names in their DNS.
             style = {"addressing_style": "path"} if url else {}
-            return self._session().create_client(
+            return self._clients.session().create_client(
                 "s3",
                 region_name=self.region,
                 endpoint_url=url,
@@ -275,7 +275,7 @@ def connect_aws(endpoint: Endpoint, session: Any = None) -> Emr:
         client.meta.events.register("after-call.emr", _refuse_cut_short, unique_id="flowspec-cut-short")
     # A session of the caller's has credentials of the caller's, who renews them.
     renewed = None if session or endpoint.keys else partial(connect_aws, endpoint)
-    return Emr(endpoint, reader, creator, lambda: inner, renewed)
+    return Emr(endpoint, Clients(reader, creator, lambda: inner), renewed)
 
 
 def _access_key(session: Any) -> str:
