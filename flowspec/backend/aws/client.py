@@ -202,29 +202,21 @@ class Emr:
         It is in `region`, the connection's own if that is "", at AWS_ENDPOINT_URL_<SERVICE> if that is set, else at the
         same endpoint; `timeout` and `attempts` are those of `s3`.
         """
-        client = self.s3(timeout=timeout, attempts=attempts) if service == "s3" else None
-        with translated(service), _endpoint_url_checked(), _MAKING:
-            client = client or self._clients.session().create_client(
-                service,
-                region_name=region or self.region,
-                endpoint_url=os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or self.endpoint.endpoint_url,
-                config=client_config(attempts, connect_timeout=timeout, read_timeout=timeout),
-            )
+        if service == "s3":
+            client = self.s3(timeout=timeout, attempts=attempts)
+        else:
+            client = self._client(service, region or self.region, attempts, timeout)
 
         def call(operation: str, **params: Any) -> dict[str, Any]:
             from botocore.parsers import ResponseParserError
 
             with translated(operation):
                 try:
-                    answer = _send(client, operation, params)
-                    # botocore takes a page of HTML for an answer of EC2 without members.
-                    if service == "ec2" and "RequestId" not in answer["ResponseMetadata"]:
-                        raise FlowspecError(f"the endpoint has no {service} ({operation})")
-                    return answer
+                    return _send(client, operation, params)
                 # An endpoint without this service answers with a page, or in another protocol. KeyError: botocore looks
                 # for the element that holds the members of a query API's answer (GetRoleResult).
                 except (ResponseParserError, KeyError) as error:
-                    raise FlowspecError(f"the endpoint has no {service} ({operation})") from error
+                    raise _no_service(service, operation) from error
 
         return call
 
@@ -233,16 +225,23 @@ class Emr:
 
         `timeout` is how many seconds it waits for a connection, and for each answer; 60 is botocore's own.
         """
-        with translated("S3"), _endpoint_url_checked(), _MAKING:
-            url = os.environ.get("AWS_ENDPOINT_URL_S3") or self.endpoint.endpoint_url
-            # Path addressing only for endpoints of one's own: there are no bucket names in their DNS.
-            style = {"addressing_style": "path"} if url else {}
-            return self._clients.session().create_client(
-                "s3",
-                region_name=self.region,
-                endpoint_url=url,
-                config=client_config(attempts, s3=style, connect_timeout=timeout, read_timeout=timeout),
+        # Path addressing only for endpoints of one's own: there are no bucket names in their DNS.
+        style = {"addressing_style": "path"} if self._endpoint_url("s3") else {}
+        return self._client("s3", self.region, attempts, timeout, s3=style)
+
+    def _client(self, service: str, region: str, attempts: int, timeout: float, **options: Any) -> Any:
+        with translated(service), _endpoint_url_checked(), _MAKING:
+            client = self._clients.session().create_client(
+                service,
+                region_name=region,
+                endpoint_url=self._endpoint_url(service),
+                config=client_config(attempts, connect_timeout=timeout, read_timeout=timeout, **options),
             )
+        client.meta.events.register("after-call", _refuse_page, unique_id="flowspec-page")
+        return client
+
+    def _endpoint_url(self, service: str) -> str | None:
+        return os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or self.endpoint.endpoint_url
 
 
 def connect(endpoint: Endpoint, session: Any = None) -> Emr:
@@ -353,6 +352,25 @@ def _refuse_cut_short(http_response: Any, parsed: Any, model: Any, **_: Any) -> 
     lacking = [name for name in always if name not in parsed]
     if lacking:
         raise _CutShort(f"the answer has no {lacking[0]}")
+
+
+def _refuse_page(http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
+    """Botocore's `after-call` handler: raises FlowspecError for a page that botocore takes for an answer.
+
+    It reads no members from a page in place of EC2's XML, and nothing of S3's answers to HEAD but their headers.
+    """
+    headers, service = http_response.headers, model.service_model.service_name
+    if parsed["ResponseMetadata"].get("RequestId") or any(one.lower().startswith("x-amz") for one in headers):
+        return
+    # Stores with the API of S3 may have no such header. A body may be a stream, which is not read here.
+    if service == "ec2" or headers.get("content-type", "").startswith("text/html"):
+        raise _no_service(service, model.name)
+
+
+def _no_service(service: str, operation: str) -> FlowspecError:
+    name = service.upper()
+    remedy = f"check AWS_ENDPOINT_URL_{name} and --endpoint-url, and whether a proxy on the way answers for {name}"
+    return FlowspecError(f"the endpoint has no {service} ({operation})", remedy=remedy)
 
 
 def _is_html(http_response: Any) -> bool:

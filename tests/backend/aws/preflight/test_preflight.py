@@ -246,7 +246,7 @@ def test_what_an_earlier_program_may_write_is_left_open(look):
 class Way(ThreadingHTTPServer):
     """A way to moto on which some requests get no answer; `seen` counts the requests.
 
-    `denied` are the services that refuse, `elsewhere` those in whose place a page is answered. IAM's SimulatePrincipalPolicy, which moto lacks, is answered by `policy`: it
+    `denied` are the services that refuse, `elsewhere` those in whose place a page is answered, with its status. IAM's SimulatePrincipalPolicy, which moto lacks, is answered by `policy`: it
     gives the decision on an action and a resource.
     """
 
@@ -254,7 +254,7 @@ class Way(ThreadingHTTPServer):
 
     def __init__(self, port):
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.moto_port, self.denied, self.elsewhere, self.policy, self.seen = port, set(), set(), None, []
+        self.moto_port, self.denied, self.elsewhere, self.policy, self.seen = port, set(), {}, None, []
         self.lock = threading.Lock()
 
 
@@ -271,7 +271,9 @@ class _Handler(BaseHTTPRequestHandler):
         if service in self.server.denied:
             return self.denied(service)
         if service in self.server.elsewhere:
-            return self.answer(200, {"Content-Type": "text/html"}, b"<html><body>Welcome</body></html>")
+            return self.answer(
+                self.server.elsewhere[service], {"Content-Type": "text/html"}, b"<html><body>Welcome</body></html>"
+            )
         if asked.get("Action") == ["SimulatePrincipalPolicy"] and self.server.policy:
             return self.answer(200, {"Content-Type": "text/xml"}, simulated(asked, self.server.policy))
         return self.answer(*passed_on(self, body, self.server.moto_port))
@@ -330,9 +332,10 @@ def test_what_may_not_be_asked_is_not_checked_and_never_wrong(look, way, service
     assert found[Level.OK], "the other services were asked all the same"
 
 
-@pytest.mark.parametrize("service", ["iam", "ec2", "sts"])
-def test_a_page_in_place_of_a_service_is_no_answer(look, way, service):
-    way.elsewhere.add(service)
+@pytest.mark.parametrize("status", [200, 404])
+@pytest.mark.parametrize("service", ["s3", "iam", "ec2", "sts"])
+def test_a_page_in_place_of_a_service_is_no_answer(look, way, service, status):
+    way.elsewhere[service] = status
     found = look(url=f"http://127.0.0.1:{way.server_port}")
     assert found[Level.WRONG] == {}
     assert found[Level.OK], "the other services were asked all the same"
