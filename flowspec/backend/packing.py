@@ -148,8 +148,8 @@ def prune_packages(home: Path, older_than: float) -> tuple[int, int]:
     """Deletes archives of Python packages in a home that were last used more than `older_than` seconds ago.
 
     Those that steps of living clusters name stay, and all that were used within the last hour: an apply may be about to
-    use or upload them. Copies that killed processes left half made go, too. Returns the number of deleted files, and the
-    disk space freed in bytes. Raises FlowspecError if the home can't be used.
+    use or upload them. Copies that killed processes left half made go, too. Returns the number of deleted files, and
+    the disk space freed in bytes. Raises FlowspecError if the home can't be used.
     """
     latest = time.time() - max(older_than, _IN_HAND)
     packed, copies = home / "python", s3_root(home) / LOCAL_STAGING.removeprefix("s3://")
