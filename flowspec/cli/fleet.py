@@ -17,7 +17,7 @@ from flowspec.cli.exits import Exit, worst
 from flowspec.cli.output import labelled, print_result, print_warnings
 from flowspec.cli.planning import ABOUT_WHAT_RUNS, compiled
 from flowspec.cli.policies import read_policies
-from flowspec.errors import Diagnostic, FlowspecError
+from flowspec.errors import Diagnostic, FlowspecError, number_of
 
 if TYPE_CHECKING:
     from flowspec.document.job_flow import JobFlow
@@ -93,7 +93,7 @@ _PLACES = 5
 
 def _also_at(others: Sequence[Diagnostic]) -> Iterator[str]:
     places = [f"{one.location.file}:{one.location.line}" for one in others if one.location]
-    more = f" and {len(places) - _PLACES} more places" if len(places) > _PLACES else ""
+    more = f" and {number_of(len(places) - _PLACES, 'more place')}" if len(places) > _PLACES else ""
     if places:
         yield f"also at {', '.join(places[:_PLACES])}{more}"
 

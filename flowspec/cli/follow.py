@@ -20,7 +20,7 @@ from flowspec.cli.locate import Chosen
 from flowspec.cli.output import Level, eprint, eprint_report, ewarn, on_terminal, print_result, shows
 from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
-from flowspec.errors import FlowspecError
+from flowspec.errors import FlowspecError, number_of
 from flowspec.plan.compare import lives_on
 from flowspec.report import failures, runs
 from flowspec.report.command_lines import command_line
@@ -192,7 +192,9 @@ def _interrupted(chosen: Chosen, choice: OnInterrupt) -> int:
         steps = [step.id for step in describe(chosen.emr, chosen.cluster_id).steps if not step.has_ended]
         if steps:
             chosen.emr.call("CancelSteps", ClusterId=chosen.cluster_id, StepIds=steps)
-        eprint_report(f"\ncancelled {len(steps)} steps of cluster {chosen.cluster_id}", level=Level.WARNING)
+        eprint_report(
+            f"\ncancelled {number_of(len(steps), 'step')} of cluster {chosen.cluster_id}", level=Level.WARNING
+        )
     else:
         chosen.emr.call("TerminateJobFlows", JobFlowIds=[chosen.cluster_id])
         eprint_report(f"\ncluster {chosen.cluster_id}: termination requested", level=Level.WARNING)

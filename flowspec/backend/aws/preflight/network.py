@@ -9,7 +9,7 @@ from typing import Any
 from flowspec.backend.aws.client import Ask, Emr
 from flowspec.backend.aws.preflight.refusals import reason
 from flowspec.backend.threads import Threads
-from flowspec.errors import FlowspecError
+from flowspec.errors import FlowspecError, number_of
 from flowspec.plan.changes import Plan
 from flowspec.plan.findings import Finding, Level, Path
 
@@ -80,7 +80,9 @@ def _room_findings(subnets: Sequence[_Params], instances: _Params, path: Path) -
     wanted = _size(instances)
     room = max((one.get("AvailableIpAddressCount", wanted) for one in subnets), default=wanted)
     if room < wanted:
-        message = f"have at most {room} free addresses; the cluster starts with {wanted} instances"
+        message = (
+            f"have at most {number_of(room, 'free address')}; the cluster starts with {number_of(wanted, 'instance')}"
+        )
         yield Finding(Level.WARNING, "subnets", message, path=path)
 
 
