@@ -90,3 +90,10 @@ def test_messages_and_pages_send_nobody_to_what_does_not_exist():
     for path, pointer in found:
         assert pointer[2], f"{path}: {pointer[0]}"
         assert _unknown_words(pointer[2]) == [], f"{path}: {pointer[0]}"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_option_that_names_a_file_to_write_says_whether_it_is_replaced(name):
+    options = {name: one for one in root.get_command(None, name).params for name in one.opts}
+    for written in options.keys() & {"--out", "--output", "--junit"}:
+        assert "--force" in options or "replace" in options[written].help
