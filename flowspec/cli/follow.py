@@ -22,6 +22,7 @@ from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
 from flowspec.errors import FlowspecError, number_of
 from flowspec.plan.compare import lives_on
+from flowspec.plan.runs.launches import time_left
 from flowspec.report import failures, runs
 from flowspec.report.command_lines import command_line
 
@@ -59,11 +60,7 @@ def follow(
     submitted or waited for. A thread that is not the first one is interrupted by a `sleep` that raises
     KeyboardInterrupt.
     """
-    deadline = None if timeout is None else clock() + timeout
-
-    def left() -> float | None:
-        return None if deadline is None else max(0.0, deadline - clock())
-
+    left = time_left(timeout, clock)
     try:
         end = _watch(chosen, timeout, sleep, watch)
         while launches and (applied := _launched_again(launches, end.cluster, left())):

@@ -162,6 +162,15 @@ def _told(value: Any) -> str:
     return ", ".join(value) if isinstance(value, list) else str(value)
 
 
+def time_left(timeout: float | None, clock: Callable[[], float]) -> Callable[[], float | None]:
+    """Returns a function that tells the seconds left of `timeout`, which is for all launches; None without a limit.
+
+    With 0.0 nothing is launched any more.
+    """
+    deadline = None if timeout is None else clock() + timeout
+    return lambda: None if deadline is None else max(0.0, deadline - clock())
+
+
 def launch_line(cluster: Cluster, instances: int) -> str:
     """Returns a line on a launch that failed: which, why, and what it cost."""
     seconds = (cluster.ended - cluster.created).total_seconds() if cluster.ended and cluster.created else 0.0
