@@ -60,11 +60,13 @@ what EMR or S3 refuses.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
-from flowspec.errors import Diagnostic, FlowspecError, Location, ServiceError, Severity, SpecError
-
+# As type checkers know it. `typing` and `errors` take some 15 ms to import, in which Ctrl-C would end with a traceback
+# here (see `__main__`).
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from flowspec.backend.aws.client import Emr, Endpoint, OutcomeUnknown, connect
     from flowspec.backend.aws.diagnosis.diagnose import Cause, Diagnosis, diagnose
     from flowspec.backend.aws.events import ClusterChanged, Ended, StepChanged, StepProgress
@@ -85,6 +87,7 @@ if TYPE_CHECKING:
     from flowspec.document.rendering.render import render
     from flowspec.document.text.parse import load
     from flowspec.document.text.tree import Document
+    from flowspec.errors import Diagnostic, FlowspecError, Location, ServiceError, Severity, SpecError
     from flowspec.exporters.exported import Exported, export
     from flowspec.facts.backends import BackendName
     from flowspec.fleet import FlowPlan, FlowRun, apply_all, plan_all
@@ -211,6 +214,7 @@ _HOMES = {
     "flowspec.document.rendering.render": ("render",),
     "flowspec.document.text.tree": ("Document",),
     "flowspec.document.checking.validate": ("validate",),
+    "flowspec.errors": ("Diagnostic", "FlowspecError", "Location", "ServiceError", "Severity", "SpecError"),
     "flowspec.exporters.exported": ("Exported", "export"),
     "flowspec.facts.backends": ("BackendName",),
     "flowspec.fleet": ("FlowPlan", "FlowRun", "apply_all", "plan_all"),

@@ -1,5 +1,18 @@
-"""`python -m flowspec` is `flowspec`."""
+"""`flowspec`, and `python -m flowspec`: imports nothing before Ctrl-C has its exit code."""
 
-from flowspec.cli import main
+import sys
 
-main()
+
+def main() -> None:
+    """Runs the command line; an interrupt while modules are imported, before or after the command, ends with 130."""
+    try:
+        from flowspec.cli import main as command
+
+        command()
+    except KeyboardInterrupt:
+        # As `Exit.INTERRUPTED`, which may not be imported yet.
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -16,6 +16,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 
+def number_of(number: int, noun: str) -> str:
+    """Returns a count for a message: `1 file`, `2,000 files`, `1 address`, `2 addresses`."""
+    many = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else many}"
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Location:
     """A stretch of one line of a file; lines and columns count from 1, columns in characters.

@@ -12,17 +12,19 @@ A flow that fails stops no other.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from threading import Lock
-from typing import Any, NamedTuple, TypeVar
+from threading import Event, Lock
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from flowspec.backend.aws.client import Emr, Endpoint, connect
 from flowspec.backend.aws.reads import SharedReads
 from flowspec.backend.aws.shared import SharedWatch
 from flowspec.backend.aws.submission.staging import StagedFiles
 from flowspec.backend.aws.watch import Event as AnyEvent
+from flowspec.backend.threads import Threads
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError
 from flowspec.facts.rates import FLOWS_AT_A_TIME
@@ -32,6 +34,7 @@ from flowspec.request.compile import Request
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Sleep: TypeAlias = "Callable[[float], None]"
 
 
 class Connection(NamedTuple):
@@ -123,7 +126,9 @@ def plan_all(
         except Exception as error:  # noqa: BLE001 - whatever it is, the other flows are planned
             return FlowPlan(flow, error=error)
 
-    return list(work_on(planned, flows, jobs=jobs))
+    # Ctrl-C does not wait for an endpoint that gives no answer: nothing is changed yet.
+    with Threads(jobs) as pool:
+        return list(pool.map(planned, flows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +152,13 @@ def apply_all(
 
     A flow that fails stops no other, and one without a plan has the error of its plan. A plan that was made offline is
     an error: it was compared with nothing that runs. `timeout` is in seconds for each
-    run. With `preflight` a plan that would fail is an error, and nothing is submitted for it.
+    run; after Ctrl-C the runs go on. With `preflight` a plan that would fail is an error, and nothing is submitted for
+    it.
     `on_event` is called with each event of `watch`, from several threads.
     """
     watching = SharedWatch()
 
-    def applied(one: FlowPlan) -> FlowRun:
+    def applied(one: FlowPlan, sleep: Sleep) -> FlowRun:
         if one.plan is None or one.emr is None:
             return FlowRun(one.jobflow, error=one.error or _OFFLINE)
         try:
@@ -160,7 +166,9 @@ def apply_all(
                 refuse_wrong(one.preflight(one.plan))
             heard = partial(on_event, one.jobflow)
             follow = watching.watch_for(one.plan)
-            result = apply_and_watch(one.plan, one.emr, replan=one.again, timeout=timeout, on_event=heard, watch=follow)
+            result = apply_and_watch(
+                one.plan, one.emr, replan=one.again, timeout=timeout, on_event=heard, sleep=sleep, watch=follow
+            )
             return FlowRun(one.jobflow, result)
         except Exception as error:  # noqa: BLE001 - whatever it is, the other flows go on
             return FlowRun(one.jobflow, error=error)
@@ -185,19 +193,22 @@ def _clashes(flows: Sequence[JobFlow]) -> dict[int, JobFlow]:
 
 
 def work_on(
-    work: Callable[[Item], Result],
-    items: Sequence[Item],
-    *,
-    jobs: int = FLOWS_AT_A_TIME,
-    interrupted: Callable[[], object] = lambda: None,
+    work: Callable[[Item, Sleep], Result], items: Sequence[Item], *, jobs: int = FLOWS_AT_A_TIME
 ) -> Iterator[Result]:
     """Yields `work` of every item in their order, by `jobs` threads. What it raises is raised here.
 
-    On KeyboardInterrupt no further item is begun and `interrupted` is called, which has to end those under way; what
-    they return is yielded still. Then the interrupt is raised.
+    `work` gets a function to sleep with, which raises KeyboardInterrupt after Ctrl-C: that reaches the first thread
+    only. Then no further item is begun, what those under way return is yielded still, and the interrupt is raised. A
+    second Ctrl-C waits for none of them.
     """
-    pool = ThreadPoolExecutor(jobs, "flowspec")
-    futures = [pool.submit(work, one) for one in items]
+    stopped = Event()
+
+    def sleep(seconds: float) -> None:
+        if stopped.wait(seconds):
+            raise KeyboardInterrupt
+
+    pool = Threads(jobs)
+    futures = [pool.submit(work, one, sleep) for one in items]
     done = 0
     try:
         for future in futures:
@@ -205,13 +216,16 @@ def work_on(
             done += 1
             yield result
     except KeyboardInterrupt:
-        interrupted()
-        pool.shutdown(cancel_futures=True)
-        for future in futures[done:]:
-            try:
-                yield future.result()
-            except (CancelledError, KeyboardInterrupt):
-                continue
+        stopped.set()
+        under_way = [one for one in futures[done:] if not one.cancel()]
+        with suppress(KeyboardInterrupt):
+            wait(under_way)
+        for future in under_way:
+            with suppress(KeyboardInterrupt):
+                if future.done():
+                    yield future.result()
         raise
     finally:
-        pool.shutdown(cancel_futures=True)
+        stopped.set()
+        for future in futures:
+            future.cancel()

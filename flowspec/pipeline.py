@@ -30,6 +30,7 @@ from flowspec.plan.changes import Plan
 from flowspec.plan.cluster import CHOSEN, PART_TAG, Cluster
 from flowspec.plan.compare import lives_on, make_plan, with_preflight
 from flowspec.plan.findings import wrong
+from flowspec.plan.runs.launches import time_left
 from flowspec.request.compile import Request, compile
 from flowspec.request.selection import keep_steps
 
@@ -250,12 +251,10 @@ def apply_and_watch(
     launches = Launches(plan, emr, sleep=sleep)
     joined = applied.joined
     watched = partial(watch, emr, sleep=sleep)
-    deadline = None if timeout is None else clock() + timeout
+    left = time_left(timeout, clock)
     while True:
-        left = None if deadline is None else max(0.0, deadline - clock())
-        end = _end_of(watched(applied.cluster_id, steps=applied.steps, timeout=left), on_event)
-        late = deadline is not None and clock() >= deadline
-        further = None if late else launches.again(end.cluster)
+        end = _end_of(watched(applied.cluster_id, steps=applied.steps, timeout=left()), on_event)
+        further = None if left() == 0.0 else launches.again(end.cluster)
         if further is None:
             return RunResult(end.cluster, end.verdict, joined, emr)
         applied = further

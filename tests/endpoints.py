@@ -279,7 +279,9 @@ def passed_on(handler, body, port):
         connection.request(handler.command, handler.path, body, headers)
         answer = connection.getresponse()
         kept = {"Content-Type", "ETag", "Last-Modified", *(["Content-Length"] if handler.command == "HEAD" else [])}
-        return answer.status, {name: value for name, value in answer.getheaders() if name in kept}, answer.read()
+        # Those of S3, by which its answers differ from a page of something else.
+        headers = {name: value for name, value in answer.getheaders() if name in kept or name.startswith("x-amz")}
+        return answer.status, headers, answer.read()
     finally:
         connection.close()
 

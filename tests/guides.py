@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,7 +64,10 @@ def _run_in_one_shell(texts: list[str], work: Path, *, home: Path) -> list[str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "FLOWSPEC_", "GIT_"))}
     author = {f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     place = {"PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(home), "COLUMNS": "120"}
-    environment = {**kept, **author, **place}
+    # Where flowspec is only on the path of imports, its plugin has no entry point; named twice it would be an error.
+    installed = entry_points(group="pytest11", name="flowspec")
+    plugin = {} if installed else {"PYTEST_PLUGINS": "flowspec.testing.fixture"}
+    environment = {**kept, **author, **place, **plugin}
     if (work / ".github").is_dir():
         subprocess.run(["bash", "-c", _REPOSITORY], cwd=work, env=environment, check=True)
     lines = ["exec 2>&1", "trap 'kill $(jobs -p) 2> /dev/null' EXIT"]

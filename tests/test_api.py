@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import flowspec
+from flowspec.errors import number_of
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 SHORT, STEPWISE = (
@@ -86,3 +87,8 @@ def test_what_can_not_run_here_is_refused_before_anything_starts(job):
     with pytest.raises(flowspec.SpecError) as refused:
         flowspec.run(spec)
     assert "FS501" in [one.id for one in refused.value.diagnostics]
+
+
+def test_counts_have_their_plural():
+    counts = [number_of(number, noun) for noun in ("more file", "address") for number in (0, 1, 2000)]
+    assert counts == ["0 more files", "1 more file", "2,000 more files", "0 addresses", "1 address", "2,000 addresses"]

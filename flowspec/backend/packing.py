@@ -148,8 +148,8 @@ def prune_packages(home: Path, older_than: float) -> tuple[int, int]:
     """Deletes archives of Python packages in a home that were last used more than `older_than` seconds ago.
 
     Those that steps of living clusters name stay, and all that were used within the last hour: an apply may be about to
-    use or upload them. Returns the number of deleted files, and the disk space freed in bytes. Raises FlowspecError if
-    the home can't be used.
+    use or upload them. Copies that killed processes left half made go, too. Returns the number of deleted files, and
+    the disk space freed in bytes. Raises FlowspecError if the home can't be used.
     """
     latest = time.time() - max(older_than, _IN_HAND)
     packed, copies = home / "python", s3_root(home) / LOCAL_STAGING.removeprefix("s3://")
@@ -157,8 +157,9 @@ def prune_packages(home: Path, older_than: float) -> tuple[int, int]:
         path: path.parent.name for path in copies.glob("*/*.zip")
     }
     try:
+        halves = [size for path in copies.glob("*/.*.zip.*.*") if (size := _delete_half(path)) is not None]
         used = _keys_in_use(home) if keys else set()
-        sizes = [
+        sizes = halves + [
             size
             for path, key in keys.items()
             if key not in used and (size := _delete_unused(path, packed / f"{key}.zip", latest)) is not None
@@ -166,6 +167,35 @@ def prune_packages(home: Path, older_than: float) -> tuple[int, int]:
     except OSError as error:
         raise os_error_to_user_error(home, error) from error
     return len(sizes), sum(sizes)
+
+
+# Seconds: no copy takes so long. A process of another container with the same home is not among those seen here.
+_A_DAY = 86400.0
+
+
+def _delete_half(path: Path) -> int | None:
+    """Deletes the copy that `put` had not ended when it was killed; returns the disk space freed in bytes, or None."""
+    pid = path.name.split(".")[-2]
+    try:
+        found = path.lstat()
+    except FileNotFoundError:  # it was ended, or another prune was first
+        return None
+    if not pid.isdecimal() or found.st_mtime > time.time() - _A_DAY or _is_there(int(pid)):
+        return None
+    path.unlink(missing_ok=True)
+    with suppress(OSError):
+        path.parent.rmdir()
+    return _freed(found)
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # of another user
+        pass
+    return True
 
 
 # Seconds: the longest that an apply needs from the look for an archive to the start of its cluster, or its upload.
@@ -201,6 +231,10 @@ def _delete_unused(path: Path, packed: Path, latest: float) -> int | None:
         # It is not empty where a process was killed while it copied an archive.
         with suppress(OSError):
             path.parent.rmdir()
+    return _freed(found)
+
+
+def _freed(found: os.stat_result) -> int:
     # A file with another name stays on the disk. POSIX: the unit of st_blocks is 512 bytes on Linux and macOS.
     return found.st_blocks * 512 if found.st_nlink == 1 else 0
 

@@ -27,7 +27,7 @@ from flowspec.boto_emr.params import Flat, lay, nested
 from flowspec.boto_emr.regioninfo import RegionInfo, is_aws
 from flowspec.boto_emr.resultset import ResultSet
 from flowspec.boto_emr.step import JarStep, Step, depends_on_release, step_config
-from flowspec.errors import ServiceError
+from flowspec.errors import ServiceError, number_of
 from flowspec.facts.api_model import input_shape, problems
 from flowspec.facts.backends import BACKENDS, BackendName
 from flowspec.request.steps.target import StepTarget, debugging_step
@@ -274,7 +274,10 @@ class EmrConnection:
         """
         groups, sizes = _listed(instance_group_ids), _listed(new_sizes)
         if len(groups) != len(sizes):
-            raise ValueError(f"each instance group has one new size: {len(groups)} groups, {len(sizes)} sizes")
+            raise ValueError(
+                "each instance group has one new size: "
+                f"{number_of(len(groups), 'group')}, {number_of(len(sizes), 'size')}"
+            )
         params: Flat = {}
         lay(
             params,

@@ -12,6 +12,8 @@ from difflib import unified_diff
 from itertools import zip_longest
 from pathlib import Path
 
+from flowspec.errors import number_of
+
 # Lines shown of a difference, of the lines missing, and of those too many.
 _SHOWN, _LISTED = 12, 5
 # Lines after the first wrong one that are compared closely: difflib takes quadratic time.
@@ -148,7 +150,7 @@ def _difference_of_lines(wanted: bytes, found: bytes) -> str:
 
 
 def _counted(lines: Sequence[object]) -> str:
-    return f"{len(lines)} line{'' if len(lines) == 1 else 's'}"
+    return number_of(len(lines), "line")
 
 
 def _some(lines: Iterable[str], most: int = _SHOWN) -> Iterator[str]:

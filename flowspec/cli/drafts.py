@@ -1,4 +1,8 @@
-"""Helpers of `import` and `migrate`: write a spec, print notes on it."""
+"""Helpers of the commands that write drafts, which people go on to edit: `import`, `export`, `migrate`, `fmt`.
+
+A draft replaces a file only with --force. What each run makes anew (a report, a saved plan, JUnit XML) replaces its
+file, as with Terraform's `plan -out` and pytest's `--junitxml`; the help of its option says so.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,23 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from flowspec.cli.output import ewarn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowspec.importers.decompile.draft import Decompiled
+
+
+def draft_file(output: Path | None, *, force: bool) -> Path | None:
+    """Returns the file for a draft, None for stdout, as `-` is. Raises UsageError when it exists, unless `force`."""
+    if output is None or str(output) == "-":
+        return None
+    if output.exists() and not force:
+        raise click.UsageError(f"{output} exists: write another file with -o, or replace it with --force")
+    return output
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -6,10 +6,10 @@ A flow that fails stops no other. Of all that is printed about one flow, each li
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from flowspec.cli import print_error
@@ -17,11 +17,11 @@ from flowspec.cli.exits import Exit, worst
 from flowspec.cli.output import labelled, print_result, print_warnings
 from flowspec.cli.planning import ABOUT_WHAT_RUNS, compiled
 from flowspec.cli.policies import read_policies
-from flowspec.errors import Diagnostic, FlowspecError
+from flowspec.errors import Diagnostic, FlowspecError, number_of
 
 if TYPE_CHECKING:
     from flowspec.document.job_flow import JobFlow
-    from flowspec.fleet import Connections, FlowPlan
+    from flowspec.fleet import Connections, FlowPlan, Sleep
     from flowspec.report.fleets import Row
     from flowspec.request.compile import Request
 
@@ -93,7 +93,7 @@ _PLACES = 5
 
 def _also_at(others: Sequence[Diagnostic]) -> Iterator[str]:
     places = [f"{one.location.file}:{one.location.line}" for one in others if one.location]
-    more = f" and {len(places) - _PLACES} more places" if len(places) > _PLACES else ""
+    more = f" and {number_of(len(places) - _PLACES, 'more place')}" if len(places) > _PLACES else ""
     if places:
         yield f"also at {', '.join(places[:_PLACES])}{more}"
 
@@ -140,7 +140,7 @@ def _sentence(error: Exception) -> str:
 
 def look_ahead(planned: Planned, jobs: int) -> Planned:
     """Looks up for each plan whether all that it names is there, `jobs` plans at a time."""
-    from flowspec.backend.preflight.threads import Threads
+    from flowspec.backend.threads import Threads
 
     def looked(one: FlowPlan) -> FlowPlan:
         if not (one.plan and one.preflight) or one.plan.blocked:
@@ -184,26 +184,13 @@ def drift_rows(planned: Planned) -> list[Row]:
     return rows_of(planned, row)
 
 
-def work_on_flows(work: Callable[[Item, Callable[[float], None]], Row], items: Sequence[Item], jobs: int) -> list[Row]:
-    """Does the work of every item, `jobs` at a time; returns the rows. Ctrl-C interrupts all of them.
-
-    `work` gets a function to sleep with, which raises KeyboardInterrupt after Ctrl-C: only the first thread gets it.
-    Items that were not begun by then have no row.
-    """
+def work_on_flows(work: Callable[[Item, Sleep], Row], items: Sequence[Item], jobs: int) -> list[Row]:
+    """Does the work of every item, as `work_on` does; returns the rows, after Ctrl-C those that there are."""
     from flowspec.fleet import work_on
 
-    stopped = Event()
-
-    def sleep(seconds: float) -> None:
-        if stopped.wait(seconds):
-            raise KeyboardInterrupt
-
     rows: list[Row] = []
-    try:
-        for row in work_on(lambda one: work(one, sleep), items, jobs=jobs, interrupted=stopped.set):
-            rows.append(row)
-    except KeyboardInterrupt:
-        stopped.set()
+    with suppress(KeyboardInterrupt):
+        rows.extend(work_on(work, items, jobs=jobs))
     return rows
 
 
@@ -212,7 +199,7 @@ def not_begun(plans: Iterable[FlowPlan], rows: Iterable[Row]) -> Iterator[Row]:
     known = {row.spec for row in rows}
     for one in plans:
         if str(one.jobflow.path) not in known:
-            yield new_row(one, "not begun: interrupted", Exit.INTERRUPTED)
+            yield new_row(one, "not begun, or not waited for: interrupted", Exit.INTERRUPTED)
 
 
 def print_rows(rows: Sequence[Row], format_: str, title: str) -> Exit:

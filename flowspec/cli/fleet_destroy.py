@@ -17,7 +17,7 @@ from flowspec.cli.output import eprint, labelled
 from flowspec.cli.selection import is_folder_or_glob, selected_specs
 from flowspec.cli.specs import identity
 from flowspec.document.escaping import visible
-from flowspec.errors import FlowspecError
+from flowspec.errors import FlowspecError, number_of
 from flowspec.report.fleets import Row
 
 if TYPE_CHECKING:
@@ -65,12 +65,16 @@ def destroy_many(
         name = visible(without_secrets(one.cluster).name)
         eprint(f"{one.row.flow}: cluster {one.cluster.id} ({name}) is {one.cluster.state}")
     if doomed:
-        confirm(f"Terminate {len(doomed)} cluster{'s' if len(doomed) > 1 else ''}?", yes=yes, unasked=False)
+        confirm(f"Terminate {number_of(len(doomed), 'cluster')}?", yes=yes, unasked=False)
     with SharedWatch() as watching:
         ending = partial(_end, detach=detach, unprotect=unprotect, watch=watching.watch)
         ended = work_on_flows(ending, doomed, jobs)
     known = {row.cluster for row in ended}
-    left = [_with(one, "not begun: interrupted", Exit.INTERRUPTED) for one in doomed if one.cluster.id not in known]
+    left = [
+        _with(one, "not begun, or not waited for: interrupted", Exit.INTERRUPTED)
+        for one in doomed
+        if one.cluster.id not in known
+    ]
     return print_rows(sorted([*rows, *ended, *left], key=lambda row: row.spec), format_, "flowspec destroy")
 
 

@@ -20,8 +20,9 @@ from flowspec.cli.locate import Chosen
 from flowspec.cli.output import Level, eprint, eprint_report, ewarn, on_terminal, print_result, shows
 from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
-from flowspec.errors import FlowspecError
+from flowspec.errors import FlowspecError, number_of
 from flowspec.plan.compare import lives_on
+from flowspec.plan.runs.launches import time_left
 from flowspec.report import failures, runs
 from flowspec.report.command_lines import command_line
 
@@ -59,11 +60,7 @@ def follow(
     submitted or waited for. A thread that is not the first one is interrupted by a `sleep` that raises
     KeyboardInterrupt.
     """
-    deadline = None if timeout is None else clock() + timeout
-
-    def left() -> float | None:
-        return None if deadline is None else max(0.0, deadline - clock())
-
+    left = time_left(timeout, clock)
     try:
         end = _watch(chosen, timeout, sleep, watch)
         while launches and (applied := _launched_again(launches, end.cluster, left())):
@@ -192,7 +189,9 @@ def _interrupted(chosen: Chosen, choice: OnInterrupt) -> int:
         steps = [step.id for step in describe(chosen.emr, chosen.cluster_id).steps if not step.has_ended]
         if steps:
             chosen.emr.call("CancelSteps", ClusterId=chosen.cluster_id, StepIds=steps)
-        eprint_report(f"\ncancelled {len(steps)} steps of cluster {chosen.cluster_id}", level=Level.WARNING)
+        eprint_report(
+            f"\ncancelled {number_of(len(steps), 'step')} of cluster {chosen.cluster_id}", level=Level.WARNING
+        )
     else:
         chosen.emr.call("TerminateJobFlows", JobFlowIds=[chosen.cluster_id])
         eprint_report(f"\ncluster {chosen.cluster_id}: termination requested", level=Level.WARNING)

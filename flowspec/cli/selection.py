@@ -13,7 +13,7 @@ from flowspec.cli.options import SPEC_PATH, compose_options
 from flowspec.cli.specs import rendered
 from flowspec.document.discovery import find_specs, matches
 from flowspec.document.selection import Condition, is_selected, read_selects
-from flowspec.errors import FlowspecError, NothingFound
+from flowspec.errors import FlowspecError, NothingFound, number_of
 from flowspec.facts.rates import FLOWS_AT_A_TIME
 
 PATHS = click.argument("paths", nargs=-1, required=True, type=SPEC_PATH, metavar="SPEC...")
@@ -70,7 +70,7 @@ def selected_specs(paths: Sequence[Path], selects: Sequence[str], **options: Any
     chosen = list(filter(partial(_is_chosen, alternatives=alternatives, options=options), specs))
     if not chosen:
         raise NothingFound(
-            f"none of {len(specs)} flows is selected by {' or '.join(selects)}",
+            f"none of {number_of(len(specs), 'flow')} is selected by {' or '.join(selects)}",
             remedy="without --select, `flowspec validate` names the specs that there are",
         )
     return chosen

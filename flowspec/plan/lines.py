@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from flowspec.document.masking import MASK, mask
+from flowspec.errors import number_of
 from flowspec.plan.changes import Action, Assessment, Change
 from flowspec.plan.cluster import Cluster
 from flowspec.plan.comparison.groups import written_as
@@ -72,12 +73,12 @@ def step_lines(wanted: Mapping[str, Any], steps: StepChanges) -> Iterator[Change
 def _asset_line(asset: Asset) -> str:
     if asset.packages is not None:
         return f"packed by apply: {asset.packages.told}"
-    size = f"{asset.size} bytes"
+    size = number_of(asset.size, "byte")
     for unit, power in (("GB", 3), ("MB", 2), ("kB", 1)):
         if asset.size >= 1000**power:
             size = f"{asset.size / 1000**power:.1f} {unit}"
             break
-    return size if asset.members is None else f"{size}, {len(asset.members)} files of {asset.path.name}/"
+    return size if asset.members is None else f"{size}, {number_of(len(asset.members), 'file')} of {asset.path.name}/"
 
 
 def _cluster_line(params: Mapping[str, Any]) -> str:
@@ -108,14 +109,10 @@ def blast_radius(cluster: Cluster, now: datetime | None) -> str:
     """Says what ending a cluster would cost: `2 steps running, up 14 h, HDFS is lost`."""
     running = [step.name for step in cluster.steps if step.state == "RUNNING"]
     pending = sum(step.state == "PENDING" for step in cluster.steps)
-    steps = [f"{_counted(len(running), 'step')} running ({', '.join(running)})"] if running else []
-    steps += [f"{_counted(pending, 'step')} pending"] if pending else []
+    steps = [f"{number_of(len(running), 'step')} running ({', '.join(running)})"] if running else []
+    steps += [f"{number_of(pending, 'step')} pending"] if pending else []
     up = [f"up {_duration((now - cluster.created).total_seconds())}"] if now and cluster.created else []
     return ", ".join([*(steps or ["no step running"]), *up, *(["HDFS is lost"] if cluster.keep_alive else [])])
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _duration(seconds: float) -> str:

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 from flowspec.cases.running import CaseOutcome, CaseResult
 from flowspec.document.escaping import visible
+from flowspec.errors import number_of
 from flowspec.report.diagnostics import as_plain, as_text
 
 _COLORS = {"passed": "32", "updated": "33", "failed": "31", "invalid": "31"}
@@ -36,7 +37,7 @@ def summary_text(results: Sequence[CaseResult], seconds: float) -> str:
     """Returns the number of cases, in all and by outcome."""
     counts = Counter(one.outcome for one in results)
     parts = [f"{counts[outcome]} {outcome.value}" for outcome in CaseOutcome if counts[outcome]]
-    return f"{len(results)} case{'' if len(results) == 1 else 's'}: {', '.join(parts)} in {seconds:.1f} s"
+    return f"{number_of(len(results), 'case')}: {', '.join(parts)} in {seconds:.1f} s"
 
 
 def as_document(results: Sequence[CaseResult]) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowspec.cost.amounts import hours_text, unknown_text
 from flowspec.document.escaping import visible
+from flowspec.errors import number_of
 
 if TYPE_CHECKING:
     from flowspec.cost.actual import ActualCost
@@ -104,7 +105,7 @@ def range_document(amount: Range | None) -> dict[str, float] | None:
 
 def actual_line(cost: ActualCost, today: date | None = None) -> str:
     """Returns `cost: 0.42 USD for 3 instances, 1.75 hours of instances in all, by prices of 2025-01-31`."""
-    hours = f"{cost.instances} instance{'s' if cost.instances != 1 else ''}, {cost.hours:.2f} instance hours"
+    hours = f"{number_of(cost.instances, 'instance')}, {cost.hours:.2f} instance hours"
     if cost.amount is None:
         unknown = unknown_text(cost.unknown, cost.region) if cost.unknown else "there was none"
         return visible(f"cost: not known of {hours}: {unknown}")

@@ -14,7 +14,7 @@ from typing import Any
 
 from flowspec.document.catalog import CATALOG
 from flowspec.document.escaping import visible_line, visible_values
-from flowspec.errors import Diagnostic, Location, Severity
+from flowspec.errors import Diagnostic, Location, Severity, number_of
 from flowspec.report.columns import cells
 from flowspec.version import installed_version
 
@@ -50,7 +50,7 @@ def _most_telling(found: Sequence[Diagnostic]) -> list[Diagnostic]:
 def _counted(found: Sequence[Diagnostic], minus: Sequence[Diagnostic] = ()) -> str:
     counts = Counter(one.severity for one in found)
     counts.subtract(one.severity for one in minus)
-    parts = [f"{counts[kind]} {kind.value}{'' if counts[kind] == 1 else 's'}" for kind in Severity if counts[kind]]
+    parts = [number_of(counts[kind], kind.value) for kind in Severity if counts[kind]]
     return " and ".join(parts)
 
 

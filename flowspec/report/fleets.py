@@ -11,6 +11,7 @@ from typing import Any
 
 from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
+from flowspec.errors import number_of
 from flowspec.plan.changes import Plan
 from flowspec.plan.findings import Level
 from flowspec.report import plans
@@ -81,7 +82,7 @@ def count_line(rows: Sequence[Row]) -> str:
     parts = [f"{count} {_WORDS[code]}" for code, count in sorted(counted.items())]
     shown = [row.plan for row in rows if row.plan]
     in_all = f" In all: {plans.counts(shown)}." if shown else ""
-    return f"{len(rows)} flow{'' if len(rows) == 1 else 's'}: {', '.join(parts) or 'nothing to do'}.{in_all}"
+    return f"{number_of(len(rows), 'flow')}: {', '.join(parts) or 'nothing to do'}.{in_all}"
 
 
 def as_json(rows: Sequence[Row], code: int) -> str:
@@ -141,6 +142,6 @@ def _problems(plan: Plan) -> Iterator[str]:
     """Yields the count of what a preflight found, if it found something."""
     counted = Counter(one.level for one in plan.preflight or ())
     words = ((Level.WRONG, "problem"), (Level.WARNING, "warning"))
-    found = [f"{counted[level]} {word}{'' if counted[level] == 1 else 's'}" for level, word in words if counted[level]]
+    found = [number_of(counted[level], word) for level, word in words if counted[level]]
     if found:
         yield f"{'would fail: ' if counted[Level.WRONG] else ''}{', '.join(found)}"

@@ -9,7 +9,7 @@ from typing import Any
 
 from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
-from flowspec.errors import Diagnostic, Severity
+from flowspec.errors import Diagnostic, Severity, number_of
 from flowspec.plan.changes import Action
 from flowspec.report import diagnostics
 from flowspec.report.costs import cost_change, cost_document
@@ -57,7 +57,7 @@ def _summary(review: Review) -> str:
     replaced = sum(one.replaces for one in review.flows)
     parts += [f"{replaced} to replace where a cluster runs"] if replaced else []
     found = sum(len(one.findings) for one in review.flows)
-    parts += [f"{found} new finding{'s' if found > 1 else ''}"] if found else []
+    parts += [number_of(found, "new finding")] if found else []
     since = f"since {review.base[:12]}"
     return f"Review {since}: {', '.join(parts)}." if parts else f"Review {since}: no flow changes."
 
@@ -72,9 +72,7 @@ def as_markdown(review: Review) -> str:
         section = _section(flow)
         if size + len(section) > COMMENT_LIMIT:
             left = len(review.flows) - index
-            shown.append(
-                f"**{left} more flow{'s' if left > 1 else ''}** did not fit: run `flowspec review` to see all.\n"
-            )
+            shown.append(f"**{number_of(left, 'more flow')}** did not fit: run `flowspec review` to see all.\n")
             break
         size += len(section) + 1
         shown.append(section)

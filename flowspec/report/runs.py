@@ -15,6 +15,7 @@ from flowspec.backend.aws.verdict import Verdict
 from flowspec.backend.aws.watch import Event
 from flowspec.backend.local.fidelity import LocalFidelity
 from flowspec.document.escaping import visible, visible_values
+from flowspec.errors import number_of
 from flowspec.plan.cluster import FLOW_TAG, SOURCE_TAG, TARGET_TAG, Cluster, Step
 from flowspec.plan.sensitive import without_secrets
 from flowspec.report.columns import aligned
@@ -83,20 +84,16 @@ def fidelity_line(fidelity: LocalFidelity) -> str:
     ran = ", ".join(f"{engine} {count}" for engine, count in fidelity.steps.items())
     recorded = fidelity.bootstrap_actions - fidelity.bootstrap_ran
     simulated = [
-        _counted(fidelity.instances, "instance"),
-        *([_counted(recorded, "bootstrap action")] if recorded else []),
+        number_of(fidelity.instances, "instance"),
+        *([number_of(recorded, "bootstrap action")] if recorded else []),
         *(["IAM roles"] if fidelity.roles else []),
     ]
     real = [f"steps executed ({ran})" if ran else "no step executed"]
     if fidelity.bootstrap_ran:
-        real.append(f"{_counted(fidelity.bootstrap_ran, 'bootstrap action')} executed")
+        real.append(f"{number_of(fidelity.bootstrap_ran, 'bootstrap action')} executed")
     parts = [", ".join(real), f"{_listed(simulated)} simulated"]
     parts += [f"{name} {ours} for {fidelity.release}'s {theirs}" for name, theirs, ours in fidelity.versions]
     return f"local run: {'; '.join(parts)}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _listed(words: Sequence[str]) -> str:

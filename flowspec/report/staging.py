@@ -7,6 +7,7 @@ from typing import Any
 
 from flowspec.backend.aws.manage.staged import StagedFile
 from flowspec.document.escaping import visible
+from flowspec.errors import number_of
 from flowspec.report.columns import aligned
 
 
@@ -22,7 +23,7 @@ def as_text(files: Sequence[StagedFile], users: Mapping[str, str]) -> str:
 def total(files: Iterable[StagedFile]) -> str:
     """Returns `12 files, 3,456,789 bytes`."""
     sizes = [one.size for one in files]
-    return f"{len(sizes):,} file{'' if len(sizes) == 1 else 's'}, {sum(sizes):,} bytes"
+    return f"{number_of(len(sizes), 'file')}, {number_of(sum(sizes), 'byte')}"
 
 
 def document(one: StagedFile, users: Mapping[str, str]) -> dict[str, Any]:

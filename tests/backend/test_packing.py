@@ -330,6 +330,23 @@ def test_what_is_in_the_folder_of_a_copy_does_not_end_a_prune(tmp_path):
     assert left.exists()
 
 
+def test_a_copy_that_a_killed_process_left_is_pruned(tmp_path):
+    _, placed = archive(tmp_path, KEY, days=0)
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    halves = {
+        name: placed.with_name(f".python-packages.zip.{pid}.5")
+        for name, pid in (("left", gone.pid), ("young", gone.pid + 1_000_000_000), ("living", os.getpid()))
+    }
+    for name, path in halves.items():
+        path.write_bytes(b"x" * 10000)
+        age = 0 if name == "young" else 2 * 86400
+        os.utime(path, (time.time() - age,) * 2)
+    count, freed = packing.prune_packages(tmp_path, 7 * 86400)
+    assert (count, freed >= 10000) == (1, True)
+    assert [name for name, path in halves.items() if path.exists()] == ["young", "living"]
+
+
 def test_an_archive_that_another_prune_deletes_is_not_counted(tmp_path, monkeypatch):
     for one in (KEY, OTHER):
         archive(tmp_path, one, days=9)

@@ -69,7 +69,7 @@ def submit_all_bare(port, count, draw):
         for number in range(count):
             name = f"flow-{number:04}"
             try:
-                outcomes[name] = _bare_run(emr._reader, name)
+                outcomes[name] = _bare_run(emr._clients.reader, name)
             except (BotoCoreError, ClientError, KeyError, FlowspecError) as error:
                 outcomes[name] = error
         return outcomes
@@ -81,10 +81,10 @@ def _bare_run(client, name):
 
 
 def bare_add(operation, params, emr, cluster_id, sleep):
-    emr._reader.meta.events.unregister("after-call.emr", unique_id="flowspec-cut-short")
+    emr._clients.reader.meta.events.unregister("after-call.emr", unique_id="flowspec-cut-short")
     call = {"AddJobFlowSteps": "add_job_flow_steps", "AddInstanceGroups": "add_instance_groups"}[operation]
     try:
-        answer = getattr(emr._reader, call)(**params)
+        answer = getattr(emr._clients.reader, call)(**params)
         return answer["StepIds"] if "Steps" in params else answer["InstanceGroupIds"]
     except (BotoCoreError, ClientError, KeyError) as error:
         raise FlowspecError(str(error)) from error

@@ -1,10 +1,13 @@
 """The text of `flowspec --help`, and that it starts fast."""
 
+import ast
+import re
 import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
 
+import click
 import pytest
 
 import flowspec.cli.commands
@@ -52,3 +55,45 @@ def test_a_misspelt_command(flowspec):
     assert done.code == 2
     assert "No such command 'aply': did you mean apply?" in done.err
     assert "No such command 'xyzzy'." in flowspec("xyzzy").err
+
+
+PACKAGE = Path(flowspec.__file__).parent
+# The README and CONTRIBUTING are not installed with the package.
+POINTER = re.compile(r"\b(README|CONTRIBUTING)\b|(?:`|Example: )flowspec ([^`\n]+)")
+
+
+def _pointers():
+    """Yields what the strings of the package and its pages point to: the file, and a match of `POINTER`."""
+    for path in sorted(PACKAGE.rglob("*.md")):
+        yield from ((path, one) for one in POINTER.finditer(path.read_text()))
+    for path in sorted(PACKAGE.rglob("*.py")):
+        source = path.read_text()
+        for node in ast.walk(ast.parse(source)) if POINTER.search(source) else ():
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield from ((path, one) for one in POINTER.finditer(node.value))
+
+
+def _unknown_words(line):
+    """Returns the command or the options of a command line that do not exist."""
+    words, command = line.split(" -- ")[0].split(), root
+    while words and isinstance(command, click.Group) and words[0] in command.list_commands(None):
+        command = command.get_command(None, words.pop(0))
+    if command is root and words and words[0].isidentifier():
+        return words[:1]
+    options = {name for one in command.params for name in (*one.opts, *one.secondary_opts, "--help", "--version")}
+    return [one for one in re.findall(r"(?<!\S)--?[a-z][a-z0-9-]*", " ".join(words)) if one not in options]
+
+
+def test_messages_and_pages_send_nobody_to_what_does_not_exist():
+    found = list(_pointers())
+    assert len(found) > 100
+    for path, pointer in found:
+        assert pointer[2], f"{path}: {pointer[0]}"
+        assert _unknown_words(pointer[2]) == [], f"{path}: {pointer[0]}"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_option_that_names_a_file_to_write_says_whether_it_is_replaced(name):
+    options = {name: one for one in root.get_command(None, name).params for name in one.opts}
+    for written in options.keys() & {"--out", "--output", "--junit"}:
+        assert "--force" in options or "replace" in options[written].help

@@ -128,3 +128,5 @@ def test_an_existing_file_is_replaced_only_by_force(flowspec, request_file, tmp_
     assert "job.yaml exists: write another file with -o, or replace it with --force" in refused.err
     done = flowspec("import", "--request", request_file, "-o", "job.yaml", "--force")
     assert (done.code, "flowspec: v1" in spec.read_text()) == (0, True)
+    assert "flowspec: v1" in flowspec("import", "--request", request_file, "-o", "-").out
+    assert not (tmp_path / "-").exists()

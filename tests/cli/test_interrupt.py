@@ -1,7 +1,9 @@
-"""Ctrl-C and SIGTERM while RunJobFlow has no answer yet: a cluster may run, and it is said how to find it."""
+"""Ctrl-C and SIGTERM: while modules are imported, and while RunJobFlow has no answer, when a cluster may run."""
 
 import re
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -31,3 +33,27 @@ def test_the_cluster_can_be_found(start, faulty, tmp_path, number):
     assert f"its tag is flowspec:submission={submission}" in err.lower()
     assert re.search(r"flowspec status .*job\.yaml", err)
     assert "Traceback" not in err
+
+
+# Imports of a command: the first one after the entry point's own, and one in the middle of many.
+@pytest.mark.parametrize("module", ["flowspec.cli", "click.core"])
+def test_an_interrupt_while_modules_are_imported_is_no_traceback(module):
+    code = f"""
+import runpy, sys
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupting())
+runpy.run_module("flowspec", run_name="__main__", alter_sys=True)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "")
+
+
+def test_nothing_is_imported_before_an_interrupt_has_its_exit_code():
+    code = "import sys, flowspec.__main__; print(*[name for name in sys.modules if name.startswith('flowspec')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["flowspec", "flowspec.__main__"]

@@ -125,10 +125,7 @@ def test_explain_without_a_word_lists_the_fields():
         ("steps.streaming.maper", "steps.streaming has no field maper\n  did you mean mapper?"),
         ("F204", "there is no finding F204\n  did you mean FS204, "),
         ("fs999", "there is no finding fs999\n  did you mean FS299, "),
-        (
-            "FS204 templatse bogus",
-            "there is no page templatse; the spec has no field bogus\n  did you mean templates?; `",
-        ),
+        ("b" * 5000, f"the spec has no field {'b' * 60}…\n  `"),
     ],
 )
 def test_explain_of_something_else_says_what_there_is(words, error, capsys):
@@ -139,6 +136,17 @@ def test_explain_of_something_else_says_what_there_is(words, error, capsys):
     assert shown.err.startswith(f"error: {error}")
     # Nothing of the usage, and no page of the words that are known.
     assert (shown.out, shown.err.count("\n")) == ("", 2)
+
+
+def test_explain_tells_of_each_unknown_word_by_itself(capsys):
+    from flowspec.cli import run as main
+
+    assert main(["explain", "FS204", "templatse", "bogus"]) == Exit.USAGE
+    assert capsys.readouterr() == (
+        "",
+        "error: there is no page templatse\n  did you mean templates?\n"
+        "error: the spec has no field bogus\n  `flowspec explain` lists its fields\n",
+    )
 
 
 def test_on_a_terminal_a_page_has_no_fences():

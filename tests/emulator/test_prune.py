@@ -117,7 +117,7 @@ def test_spans_are_taken_as_written(span, seconds, home, monkeypatch):
     monkeypatch.setattr(pruning, "prune", lambda home, older: asked.append((home, older)) or pruning.Pruned(1, 1500000))
     done = CliRunner().invoke(root, ["emulator", "--home", str(home / "other"), "prune", "--older-than", span])
     assert asked == [(home / "other", seconds)]
-    assert done.output == "removed 1 clusters, freed 1.5 MB\n"
+    assert done.output == "removed 1 cluster, freed 1.5 MB\n"
 
 
 def test_options_of_the_endpoint_mean_nothing_to_it():

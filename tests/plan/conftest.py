@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from flowspec import compile, load, render, validate
-from flowspec.backend.aws.client import Emr, Endpoint
+from flowspec.backend.aws.client import Clients, Emr, Endpoint
 from flowspec.backend.aws.observe import read_back
 from flowspec.backend.aws.submission.apply import apply
 from flowspec.document.job_flow import JobFlow
@@ -26,7 +26,7 @@ class Recording(Emr):
 
     def __init__(self, service):
         client = EmbeddedClient(service)
-        super().__init__(Endpoint("local"), client, client, offline_session)
+        super().__init__(Endpoint("local"), Clients(client, client, offline_session))
         self.service, self.seen = service, []
 
     def call(self, operation, **params):

@@ -286,7 +286,7 @@ def test_a_size_that_a_scaler_moves_is_left_alone_and_told(emr):
     )
     plan = planned(wanted, observed(emr, cluster_id))
     assert plan.changes == ()
-    assert plan.notes[0].startswith("instance group CORE has 1 instances where the spec says 2: managed scaling")
+    assert plan.notes[0].startswith("instance group CORE has 1 instance where the spec says 2: managed scaling")
 
 
 def test_what_emr_never_shows_is_said_to_be_unknown_without_our_tags(emr):

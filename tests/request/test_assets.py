@@ -61,7 +61,7 @@ def test_its_size_and_files_are_in_the_plan(flow, write):
     write(lib__run_dot_sh="cat\n" * 1000)
     jobflow = flow(EMR + STREAMING)
     assert "^ lib.zip: s3://acme/staging/" in as_text(make_plan(jobflow, compile(jobflow)))
-    assert "(4.1 kB, 1 files of lib/)" in as_text(make_plan(jobflow, compile(jobflow)))
+    assert "(4.1 kB, 1 file of lib/)" in as_text(make_plan(jobflow, compile(jobflow)))
 
 
 def test_its_content_is_what_the_digest_is_of(flow, write, tmp_path):

@@ -94,26 +94,26 @@ class Endpoint:
         return cls(jobflow.backend, jobflow.region, jobflow.profile, jobflow.endpoint_url, run_bootstrap)
 
 
-class Emr:
-    """A connection to one EMR. `region` is the one in use; `endpoint` the settings it was made with.
+@dataclass(slots=True)
+class Clients:
+    """The clients of one EMR, which all connections to it share: renewed credentials replace them for all.
 
     `reader` and `creator` have the methods of boto3's client; `session` returns a botocore session for other services.
     """
 
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        reader: Any,
-        creator: Any,
-        session: Callable[[], Any],
-        renewed: Callable[[], Emr] | None = None,
-    ) -> None:
+    reader: Any
+    creator: Any
+    session: Callable[[], Any]
+
+
+class Emr:
+    """A connection to one EMR. `region` is the one in use; `endpoint` the settings it was made with."""
+
+    def __init__(self, endpoint: Endpoint, clients: Clients, renewed: Callable[[], Emr] | None = None) -> None:
         self.endpoint = endpoint
+        self.region: str = clients.reader.meta.region_name
+        self._clients = clients
         self._renewed = renewed
-        self.region: str = reader.meta.region_name
-        self._reader = reader
-        self._creator = creator
-        self._session = session
 
     @property
     def backend(self) -> Backend:
@@ -135,14 +135,14 @@ class Emr:
         with translated(operation):
             for seconds in _READ_AGAIN_AFTER:
                 try:
-                    return _send(self._reader, operation, params)
+                    return _send(self._clients.reader, operation, params)
                 except _CutShort:
                     time.sleep(seconds)
                 except ClientError as error:
                     if not _not_repeated_by_botocore(error.response):
                         raise
                     time.sleep(seconds)
-            return _send(self._reader, operation, params)
+            return _send(self._clients.reader, operation, params)
 
     def _renew(self) -> bool:
         """Reads the credentials again, which boto3 does once for a session; True if they are others than before.
@@ -151,10 +151,10 @@ class Emr:
         """
         if self._renewed is None:
             return False
-        fresh = self._renewed()
-        if _access_key(fresh._session()) == _access_key(self._session()):
+        ours, fresh = self._clients, self._renewed()._clients
+        if _access_key(fresh.session()) == _access_key(ours.session()):
             return False
-        self._reader, self._creator, self._session = fresh._reader, fresh._creator, fresh._session
+        ours.reader, ours.creator, ours.session = fresh.reader, fresh.creator, fresh.session
         return True
 
     def create(self, operation: str, **params: Any) -> dict[str, Any]:
@@ -166,7 +166,7 @@ class Emr:
 
         with translated(operation):
             try:
-                return _send(self._creator, operation, params)
+                return _send(self._clients.creator, operation, params)
             except ClientError as error:
                 if _may_have_happened(error.response):
                     raise OutcomeUnknown(f"{operation}: {error}") from error
@@ -202,29 +202,21 @@ class Emr:
         It is in `region`, the connection's own if that is "", at AWS_ENDPOINT_URL_<SERVICE> if that is set, else at the
         same endpoint; `timeout` and `attempts` are those of `s3`.
         """
-        client = self.s3(timeout=timeout, attempts=attempts) if service == "s3" else None
-        with translated(service), _endpoint_url_checked(), _MAKING:
-            client = client or self._session().create_client(
-                service,
-                region_name=region or self.region,
-                endpoint_url=os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or self.endpoint.endpoint_url,
-                config=client_config(attempts, connect_timeout=timeout, read_timeout=timeout),
-            )
+        if service == "s3":
+            client = self.s3(timeout=timeout, attempts=attempts)
+        else:
+            client = self._client(service, region or self.region, attempts, timeout)
 
         def call(operation: str, **params: Any) -> dict[str, Any]:
             from botocore.parsers import ResponseParserError
 
             with translated(operation):
                 try:
-                    answer = _send(client, operation, params)
-                    # botocore takes a page of HTML for an answer of EC2 without members.
-                    if service == "ec2" and "RequestId" not in answer["ResponseMetadata"]:
-                        raise FlowspecError(f"the endpoint has no {service} ({operation})")
-                    return answer
+                    return _send(client, operation, params)
                 # An endpoint without this service answers with a page, or in another protocol. KeyError: botocore looks
                 # for the element that holds the members of a query API's answer (GetRoleResult).
                 except (ResponseParserError, KeyError) as error:
-                    raise FlowspecError(f"the endpoint has no {service} ({operation})") from error
+                    raise _no_service(service, operation) from error
 
         return call
 
@@ -235,16 +227,23 @@ class Emr:
 
         `timeout` is how many seconds it waits for a connection, and for each answer; 60 is botocore's own.
         """
-        with translated("S3"), _endpoint_url_checked(), _MAKING:
-            url = os.environ.get("AWS_ENDPOINT_URL_S3") or self.endpoint.endpoint_url
-            # Path addressing only for endpoints of one's own: there are no bucket names in their DNS.
-            style = {"addressing_style": "path"} if url else {}
-            return self._session().create_client(
-                "s3",
-                region_name=self.region,
-                endpoint_url=url,
-                config=client_config(attempts, s3=style, connect_timeout=timeout, read_timeout=timeout),
+        # Path addressing only for endpoints of one's own: there are no bucket names in their DNS.
+        style = {"addressing_style": "path"} if self._endpoint_url("s3") else {}
+        return self._client("s3", self.region, attempts, timeout, s3=style)
+
+    def _client(self, service: str, region: str, attempts: int, timeout: float, **options: Any) -> Any:
+        with translated(service), _endpoint_url_checked(), _MAKING:
+            client = self._clients.session().create_client(
+                service,
+                region_name=region,
+                endpoint_url=self._endpoint_url(service),
+                config=client_config(attempts, connect_timeout=timeout, read_timeout=timeout, **options),
             )
+        client.meta.events.register("after-call", _refuse_page, unique_id="flowspec-page")
+        return client
+
+    def _endpoint_url(self, service: str) -> str | None:
+        return os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or self.endpoint.endpoint_url
 
 
 def connect(endpoint: Endpoint, session: Any = None) -> Emr:
@@ -277,7 +276,7 @@ def connect_aws(endpoint: Endpoint, session: Any = None) -> Emr:
         client.meta.events.register("after-call.emr", _refuse_cut_short, unique_id="flowspec-cut-short")
     # A session of the caller's has credentials of the caller's, who renews them.
     renewed = None if session or endpoint.keys else partial(connect_aws, endpoint)
-    return Emr(endpoint, reader, creator, lambda: inner, renewed)
+    return Emr(endpoint, Clients(reader, creator, lambda: inner), renewed)
 
 
 def _access_key(session: Any) -> str:
@@ -357,6 +356,25 @@ def _refuse_cut_short(http_response: Any, parsed: Any, model: Any, **_: Any) -> 
     lacking = [name for name in always if name not in parsed]
     if lacking:
         raise _CutShort(f"the answer has no {lacking[0]}")
+
+
+def _refuse_page(http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
+    """Botocore's `after-call` handler: raises FlowspecError for a page that botocore takes for an answer.
+
+    It reads no members from a page in place of EC2's XML, and nothing of S3's answers to HEAD but their headers.
+    """
+    headers, service = http_response.headers, model.service_model.service_name
+    if parsed["ResponseMetadata"].get("RequestId") or any(one.lower().startswith("x-amz") for one in headers):
+        return
+    # Stores with the API of S3 may have no such header. A body may be a stream, which is not read here.
+    if service == "ec2" or headers.get("content-type", "").startswith("text/html"):
+        raise _no_service(service, model.name)
+
+
+def _no_service(service: str, operation: str) -> FlowspecError:
+    name = service.upper()
+    remedy = f"check AWS_ENDPOINT_URL_{name} and --endpoint-url, and whether a proxy on the way answers for {name}"
+    return FlowspecError(f"the endpoint has no {service} ({operation})", remedy=remedy)
 
 
 def _is_html(http_response: Any) -> bool:

@@ -23,7 +23,7 @@ class RationedEmr(Emr):
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        super().__init__(emr.endpoint, emr._reader, emr._creator, emr._session)
+        super().__init__(emr.endpoint, emr._clients)
         self._emr = emr
         self._clock = clock
         self._sleep = sleep

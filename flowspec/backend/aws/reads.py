@@ -44,7 +44,7 @@ class SharedReads(Emr):
     """
 
     def __init__(self, emr: Emr) -> None:
-        super().__init__(emr.endpoint, emr._reader, emr._creator, emr._session)
+        super().__init__(emr.endpoint, emr._clients)
         self._emr = emr
         self._answers: Answers[dict[str, Any]] = Answers()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from flowspec.backend.aws.client import Emr, Endpoint
+from flowspec.backend.aws.client import Clients, Emr, Endpoint
 from flowspec.facts.backends import BackendName
 from flowspec.facts.rates import Rate
 
@@ -121,7 +121,7 @@ def connect_to(service: Service, endpoint: Endpoint) -> Emr:
     from flowspec.emulator.in_process import EmbeddedClient, offline_session
 
     client = EmbeddedClient(service)
-    return Emr(endpoint, client, client, cache(offline_session))
+    return Emr(endpoint, Clients(client, client, cache(offline_session)))
 
 
 def _located(emr: Emr, uri: str) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flowspec.backend.preflight.data import NotChecked, data_findings, omitted_data, submitted, used_data
+from flowspec.backend.preflight_data import NotChecked, data_findings, omitted_data, submitted, used_data
 from flowspec.emulator.state import paths
 from flowspec.engines.paths import FileSystems
 from flowspec.engines.streaming.hadoop.globs import BadPattern, glob

@@ -14,6 +14,7 @@ from flowspec.cli.locate import LOOKING, Chosen, choose
 from flowspec.cli.options import DETACH, YES, output_format
 from flowspec.cli.output import eprint, print_result
 from flowspec.cli.selection import FLEET, names_many
+from flowspec.errors import number_of
 
 if TYPE_CHECKING:
     from flowspec.plan.cluster import Cluster
@@ -79,7 +80,7 @@ def _loss(cluster: Cluster) -> str:
     from flowspec.plan.sensitive import without_secrets
 
     left = [step for step in cluster.steps if not step.has_ended]
-    steps = f", {len(left)} steps are not over" if left else ""
+    steps = f", {number_of(len(left), 'step')} not over" if left else ""
     return f"Cluster {cluster.id} ({visible(without_secrets(cluster).name)}) is {cluster.state}{steps}"
 
 

@@ -19,7 +19,7 @@ from flowspec.cli.exits import Exit
 from flowspec.cli.options import output_format
 from flowspec.cli.output import ewarn, print_result
 from flowspec.cli.times import span
-from flowspec.errors import FlowspecError
+from flowspec.errors import FlowspecError, number_of
 
 if TYPE_CHECKING:
     from flowspec.emulator.api.service import Service
@@ -211,6 +211,6 @@ def prune_command(group_home: Path | None, older_than: float, home: Path | None,
     if format_ == "json":
         print_result(as_json({"clusters": done.clusters, "archives": archives, "bytes": freed}))
     else:
-        told = f" and {archives} archives of Python packages" if archives else ""
-        print_result(f"removed {done.clusters} clusters{told}, freed {freed / 1e6:.1f} MB")
+        told = f" and {number_of(archives, 'archive')} of Python packages" if archives else ""
+        print_result(f"removed {number_of(done.clusters, 'cluster')}{told}, freed {freed / 1e6:.1f} MB")
     return Exit.OK

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import click
 
+from flowspec.cli import print_error
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import completed
 from flowspec.cli.output import print_result, wants_color
@@ -15,6 +16,8 @@ from flowspec.errors import NothingFound
 
 # An id, or one that lacks a letter: F204.
 _ID = re.compile(r"(?i)[a-z]{0,2}\d+")
+# So much of a very long word is shown.
+_VERY_LONG = re.compile(r"(\S{60})\S+")
 
 _GROUPS = {
     "0": "Text and YAML",
@@ -39,7 +42,12 @@ def command(words: tuple[str, ...]) -> int:
     if not words:
         print_result("\n".join(_list()))
         return Exit.OK
-    print_result("\n".join(_pages(words)), newline=False)
+    pages, unknown = _pages(words)
+    for error in unknown:
+        print_error(error)
+    if unknown:
+        return Exit.USAGE
+    print_result("\n".join(pages), newline=False)
     return Exit.OK
 
 
@@ -58,18 +66,16 @@ def _list() -> Iterable[str]:
     yield from (f"  {name}" for name in field_names(""))
 
 
-def _pages(words: Iterable[str]) -> list[str]:
-    """Returns the page of each word. Raises NothingFound, which names all words that are unknown."""
+def _pages(words: Iterable[str]) -> tuple[list[str], list[NothingFound]]:
+    """Returns the pages of the words, and an error for each word that is unknown."""
     pages, unknown = [], []
     for word in words:
         try:
             pages.append(_text(word))
         except NothingFound as error:
-            unknown.append(error)
-    if unknown:
-        remedies = dict.fromkeys(one.remedy for one in unknown)
-        raise NothingFound("; ".join(one.message for one in unknown), remedy="; ".join(remedies))
-    return [painted(text) for text in pages] if sys.stdout and wants_color(sys.stdout) else pages
+            message = _VERY_LONG.sub(r"\1…", error.message)
+            unknown.append(NothingFound(message, remedy=error.remedy))
+    return ([painted(text) for text in pages] if sys.stdout and wants_color(sys.stdout) else pages), unknown
 
 
 def _text(word: str) -> str:

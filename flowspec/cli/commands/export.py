@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from flowspec.cli.drafts import write_whole
+from flowspec.cli.drafts import draft_file, write_whole
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import SPEC, STAGING, VARIABLES
 from flowspec.cli.output import ewarn, print_result, print_warnings
@@ -21,7 +21,9 @@ _FORMATS = ("aws-cli", "cloudformation", "terraform", "stepfunctions", "airflow"
 @click.option("--to", type=click.Choice(_FORMATS), required=True, help="The format to write.")
 @VARIABLES
 @STAGING
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write it here; default: stdout.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write it here; default, and for -: stdout."
+)
 @click.option("--force", is_flag=True, help="Replace FILE where it exists.")
 def command(spec: Path, to: str, output: Path | None, force: bool, **options: Any) -> int:
     """Write a spec as an AWS CLI script, CloudFormation, Terraform, a state machine or an Airflow DAG.
@@ -32,8 +34,7 @@ def command(spec: Path, to: str, output: Path | None, force: bool, **options: An
     from flowspec.exporters.exported import export
     from flowspec.request.compile import compile
 
-    if output and output.exists() and not force:
-        raise click.UsageError(f"{output} exists: write another file with -o, or replace it with --force")
+    output = draft_file(output, force=force)
     flow = job_flow(spec, **options)
     request = compile(flow)
     made = export(flow, to, request)

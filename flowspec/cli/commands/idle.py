@@ -14,7 +14,7 @@ from flowspec.cli.locate import BACKEND, bare_endpoint
 from flowspec.cli.options import CONNECTION, YES, output_format
 from flowspec.cli.output import Level, eprint, eprint_report, print_result
 from flowspec.cli.times import span
-from flowspec.errors import FlowspecError
+from flowspec.errors import FlowspecError, number_of
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr
@@ -54,7 +54,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     done: dict[str, str] = {}
     if terminate and found:
         eprint_report(runs.idle_table(found), level=Level.WARNING)
-        confirm(f"Terminate {len(found)} idle cluster{'s' if len(found) > 1 else ''}?", yes=yes, unasked=False)
+        confirm(f"Terminate {number_of(len(found), 'idle cluster')}?", yes=yes, unasked=False)
         done = {one.cluster.id: _end(emr, one, unprotect=unprotect) for one in found}
     if format_ == "json":
         documents = map(partial(_document, done=done), found)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowspec.cli.drafts import print_notes, write_whole
+from flowspec.cli.drafts import draft_file, print_notes, write_whole
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import BACKEND, ID, bare_endpoint
 from flowspec.cli.options import CONNECTION
@@ -41,7 +41,11 @@ _KINDS = "request, aws-cli, cloudformation, terraform, airflow, dataflow-runner,
     help="Read variables or parameters as Terraform and CloudFormation do.",
 )
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="SPEC", help="Write the spec here; default: stdout."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="SPEC",
+    help="Write the spec here; default, and for -: stdout.",
 )
 @click.option("--force", is_flag=True, help="Replace SPEC where it exists.")
 @click.option("--keep-secrets", is_flag=True, help="Leave passwords and keys in the spec, instead of variables.")
@@ -69,8 +73,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     from flowspec.importers.decompile.draft import write_spec
     from flowspec.importers.sources import importer_names, read
 
-    if output and output.exists() and not force:
-        raise click.UsageError(f"{output} exists: write another file with -o, or replace it with --force")
+    output = draft_file(output, force=force)
     if file and ID.fullmatch(file) and not Path(file).exists():
         return _print(_from_cluster(file, output, keep_secrets, **options), (), output)
     if any(options.values()):

@@ -31,7 +31,14 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="JSON of what S3 objects (by s3://BUCKET/KEY), secrets and parameters (by name) hold.",
 )
-@click.option("-o", "--output", default=".", metavar="DIR", type=click.Path(path_type=Path), help="Where the specs go.")
+@click.option(
+    "-o",
+    "--output",
+    default=".",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Where the specs go; replaces none.",
+)
 @click.option("--yes", is_flag=True, help="Run the script without asking.")
 @click.option("--keep-secrets", is_flag=True, help="Leave passwords and keys in the specs, instead of variables.")
 def command(

@@ -30,7 +30,7 @@ from flowspec.cli.selection import FLEET, PATHS, names_many, selected_specs
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Save the plan to FILE; `flowspec apply FILE` does exactly that, or refuses.",
+    help="Save the plan to FILE, and replace what is there; `flowspec apply FILE` does exactly that, or refuses.",
 )
 @click.option(
     "--offline", is_flag=True, help="Call no AWS service, need no credentials: show what the first apply would submit."

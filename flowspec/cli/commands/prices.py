@@ -9,6 +9,7 @@ import click
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import CONNECTION, output_format
 from flowspec.cli.output import ewarn, print_result
+from flowspec.errors import number_of
 
 
 @click.group("prices", epilog="Example: flowspec prices update --region eu-west-1")
@@ -78,5 +79,7 @@ def update(types: str, format_: str, **options: Any) -> int:
         print_result(as_json({**document, "table": str(path), "notes": list(found.notes)}))
     else:
         rows, kinds = len(found.prices.types), len(found.prices.volumes)
-        print_result(f"{rows} instance types and {kinds} types of volumes of {emr.region}: {path}")
+        print_result(
+            f"{number_of(rows, 'instance type')} and {number_of(kinds, 'type')} of volumes of {emr.region}: {path}"
+        )
     return Exit.OK

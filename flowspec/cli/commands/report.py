@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     "--output",
     type=click.Path(path_type=Path, dir_okay=False, readable=False, writable=True, allow_dash=True),
     metavar="FILE",
-    help="Write it to this file; default, and for -: stdout.",
+    help="Write it to this file, and replace what is there; default, and for -: stdout.",
 )
 @output_format("html", "json", "markdown")
 def command(what: str, output: Path | None, format_: str, **options: Any) -> int:

@@ -14,6 +14,7 @@ from flowspec.cli.locate import CHOOSING, Chosen, choose_one, is_spec
 from flowspec.cli.options import DETACH, LOCK_TIMEOUT, SPEC_PATH, STAGING, WATCHING, compose_options, output_format
 from flowspec.cli.output import eprint, print_result, print_warnings
 from flowspec.cli.specs import job_flow
+from flowspec.errors import number_of
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.manage.steps import AddedSteps
@@ -73,7 +74,9 @@ def add(  # noqa: PLR0917 - click passes options by name
     awaited = (*steps.awaits, *steps.added)
     if detach or not awaited:
         return _print(chosen, steps, format_)
-    eprint(f"added {len(steps.added)} of {len(request.params['Steps'])} steps to cluster {chosen.cluster_id}")
+    eprint(
+        f"added {len(steps.added)} of {number_of(len(request.params['Steps']), 'step')} to cluster {chosen.cluster_id}"
+    )
     return follow(replace(chosen, steps=awaited), timeout=timeout, on_interrupt=on_interrupt, format_=format_)
 
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     "--junit",
     type=click.Path(path_type=Path, dir_okay=False, writable=True),
     metavar="FILE",
-    help="Write the results as JUnit XML, too.",
+    help="Write the results as JUnit XML, too; replaces FILE.",
 )
 @output_format("text", "json")
 def command(paths: tuple[Path, ...], selects: tuple[str, ...], junit: Path | None, format_: str, **options: Any) -> int:

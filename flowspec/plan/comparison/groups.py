@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from flowspec.errors import number_of
 from flowspec.facts.mutability import row_of
 from flowspec.plan.cluster import Live
 from flowspec.plan.comparison.differences import Difference, Json, Kind, Path, snake, token
@@ -159,6 +160,8 @@ def _size(group: Json, now: Json, group_id: str, at: Path, notes: list[str], *, 
     own_policy = now.get("AutoScalingPolicy") and group.get("AutoScalingPolicy")
     if group["InstanceRole"] != "MASTER" and (sized or own_policy):
         owner = "managed scaling" if sized else "its automatic scaling policy"
-        notes.append(f"{group_address(group)} has {running} instances where the spec says {count}: {owner} moves it")
+        notes.append(
+            f"{group_address(group)} has {number_of(running, 'instance')} where the spec says {count}: {owner} moves it"
+        )
     else:
         yield _differs(group, now, "InstanceCount", group_id, at)

@@ -11,6 +11,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from flowspec.errors import number_of
 from flowspec.plan.changes import ApiCall, Plan
 from flowspec.plan.cluster import FALLBACK_TAG, Cluster
 
@@ -161,12 +162,21 @@ def _told(value: Any) -> str:
     return ", ".join(value) if isinstance(value, list) else str(value)
 
 
+def time_left(timeout: float | None, clock: Callable[[], float]) -> Callable[[], float | None]:
+    """Returns a function that tells the seconds left of `timeout`, which is for all launches; None without a limit.
+
+    With 0.0 nothing is launched any more.
+    """
+    deadline = None if timeout is None else clock() + timeout
+    return lambda: None if deadline is None else max(0.0, deadline - clock())
+
+
 def launch_line(cluster: Cluster, instances: int) -> str:
     """Returns a line on a launch that failed: which, why, and what it cost."""
     seconds = (cluster.ended - cluster.created).total_seconds() if cluster.ended and cluster.created else 0.0
     codes = ", ".join(detail.partition(":")[0] for detail in cluster.error_details) or cluster.reason_code
-    hours = seconds * instances / 3600
-    return f"cluster {cluster.id} failed before a step ran ({codes}): {instances} instances, {hours:.2f} instance hours"
+    cost = f"{number_of(instances, 'instance')}, {seconds * instances / 3600:.2f} instance hours"
+    return f"cluster {cluster.id} failed before a step ran ({codes}): {cost}"
 
 
 def size(params: Params) -> int:

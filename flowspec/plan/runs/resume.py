@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 from flowspec.document.masking import mask
-from flowspec.errors import FlowspecError
+from flowspec.errors import FlowspecError, number_of
 from flowspec.plan.cluster import Step
 from flowspec.plan.steps import step_identity
 
@@ -157,7 +157,7 @@ def _difference(before: StepConfig, after: StepConfig, secrets: Collection[str])
     masked_old, masked_new = mask(old, secrets), mask(new, secrets)
     at = next((index for index, (one, other) in enumerate(zip(old, new, strict=False)) if one != other), None)
     if at is None:
-        return f"{len(old)} arguments then, {len(new)} now"
+        return f"{number_of(len(old), 'argument')} then, {len(new)} now"
     return f"{masked_old[at]!r} then, {masked_new[at]!r} now"
 
 

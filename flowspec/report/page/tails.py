@@ -9,6 +9,7 @@ from flowspec.backend.aws.diagnosis.diagnose import Cause
 from flowspec.backend.aws.logs import Logs
 from flowspec.document.escaping import visible_line
 from flowspec.document.masking import mask_bytes, reach
+from flowspec.errors import number_of
 
 # Bytes of a log that are read, and lines of it that are shown: a screen or two; `flowspec logs` has all of it.
 _BYTES, _LINES = 64 << 10, 80
@@ -80,4 +81,4 @@ def _find(texts: Sequence[str], quote: Sequence[str]) -> int:
 
 def _cut(text: str) -> str:
     shown = visible_line(text.removesuffix("\r"))
-    return shown if len(shown) <= _WIDTH else f"{shown[:_WIDTH]} … ({len(shown) - _WIDTH:,} more characters)"
+    return shown if len(shown) <= _WIDTH else f"{shown[:_WIDTH]} … ({number_of(len(shown) - _WIDTH, 'more character')})"

@@ -13,6 +13,7 @@ from typing import Any
 from flowspec.backend.aws.verdict import Outcome
 from flowspec.document.escaping import visible
 from flowspec.document.masking import MASK, mask
+from flowspec.errors import number_of
 from flowspec.facts import states
 from flowspec.plan.changes import Change
 from flowspec.plan.cluster import FLOW_TAG, SOURCE_TAG, TAG_PREFIX, TARGET_TAG, Step
@@ -192,7 +193,7 @@ class _Timeline:
         return {
             "rows": self._rows(shown),
             "groups": [self._group(steps, first) for first in range(0, min(len(steps), _MOST_ROWS), _GROUP)],
-            "left_out": f"{left_out:,} more steps are not on this page." if left_out > 0 else "",
+            "left_out": f"Not on this page: {number_of(left_out, 'more step')}." if left_out > 0 else "",
         }
 
     def _group(self, steps: Sequence[Span], first: int) -> View:
@@ -300,7 +301,11 @@ def _joined(value: Any) -> str:
 
 
 def _short(text: str | None) -> str | None:
-    return text if text is None or len(text) <= _TEXT else f"{text[:_TEXT]} … ({len(text) - _TEXT:,} more characters)"
+    return (
+        text
+        if text is None or len(text) <= _TEXT
+        else f"{text[:_TEXT]} … ({number_of(len(text) - _TEXT, 'more character')})"
+    )
 
 
 # -- the steps

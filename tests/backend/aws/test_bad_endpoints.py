@@ -15,6 +15,8 @@ from flowspec import Endpoint, FlowspecError, ServiceError, connect, describe, w
 from flowspec.backend.aws import client
 from flowspec.backend.aws.client import OutcomeUnknown
 from flowspec.backend.aws.events import Ended
+from flowspec.backend.aws.ration import RationedEmr
+from flowspec.backend.aws.reads import SharedReads
 from flowspec.backend.aws.verdict import Outcome
 from tests.endpoints import serving
 
@@ -264,3 +266,15 @@ def test_a_call_that_creates_something_is_not_sent_twice_for_it(tmp_path, monkey
         with pytest.raises(ServiceError, match="ExpiredToken"):
             emr.create("AddJobFlowSteps", JobFlowId="j-1", Steps=STEPS)
         assert server.seen == ["AddJobFlowSteps"]
+
+
+@pytest.mark.parametrize("sharing", [SharedReads, RationedEmr])
+def test_a_connection_over_another_has_its_renewed_credentials(tmp_path, monkeypatch, sharing):
+    file = tmp_path / "credentials"
+    write_keys(file, "ASIAFIRST")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    with answering(keyed(lambda: "ASIANEXT")) as server:
+        emr = sharing(emr_at(server.url))
+        write_keys(file, "ASIANEXT")
+        emr.call("DescribeCluster", ClusterId="j-1")
+        assert emr.create("ListSteps", ClusterId="j-1")["Steps"] == []

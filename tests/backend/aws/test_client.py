@@ -107,7 +107,7 @@ def test_a_mistake_of_ours_is_not_blamed_on_the_endpoint(emr, monkeypatch):
     def broken(**_):
         raise ValueError("not what was expected")
 
-    monkeypatch.setattr(emr._reader, "list_clusters", broken)
+    monkeypatch.setattr(emr._clients.reader, "list_clusters", broken)
     with pytest.raises(ValueError, match="not what was expected"):
         emr.call("ListClusters")
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from flowspec.backend.aws.backend import BACKEND
-from flowspec.backend.aws.client import Emr, Endpoint
+from flowspec.backend.aws.client import Clients, Emr, Endpoint
 from flowspec.backend.aws.events import Ended, StepChanged, Unreachable
 from flowspec.backend.aws.verdict import Outcome
 from flowspec.backend.aws.watch import Fleet
@@ -39,7 +39,7 @@ class Account(Emr):
 
     def __init__(self, clock, ends, others=0):
         client = SimpleNamespace(meta=SimpleNamespace(region_name="us-east-1", events=SimpleNamespace(register=_none)))
-        super().__init__(Endpoint("emr", endpoint_url="http://127.0.0.1"), client, client, None)
+        super().__init__(Endpoint("emr", endpoint_url="http://127.0.0.1"), Clients(client, client, None))
         self.clock, self.ends, self.seen, self.failing = clock, ends, [], set()
         self.others = [f"j-OTHER{number}" for number in range(others)]
 

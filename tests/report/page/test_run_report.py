@@ -360,7 +360,7 @@ def test_ten_thousand_steps_are_folded_and_few_bytes():
 
 def test_more_steps_are_counted_and_not_shown():
     page = made_up([("one", "COMPLETED")] * 10_001).as_html()
-    assert "1 more steps are not on this page." in page
+    assert "Not on this page: 1 more step." in page
 
 
 def test_logs_are_read_of_few_steps_of_a_long_run():

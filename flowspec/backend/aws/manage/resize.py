@@ -12,7 +12,7 @@ from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.observe import describe, read_back
 from flowspec.backend.aws.submission.change import wait_until_ready
 from flowspec.backend.aws.submission.lock import locked
-from flowspec.errors import FlowspecError
+from flowspec.errors import FlowspecError, number_of
 from flowspec.facts.states import OPEN, READY
 from flowspec.plan.changes import ApiCall
 from flowspec.plan.cluster import Live
@@ -234,7 +234,8 @@ def _refuse_stuck(emr: Emr, cluster_id: str, looks: Sequence[tuple[Resize, str]]
     for one, group_state in looks:
         if group_state in _STUCK:
             raise FlowspecError(
-                f"{one.address} is {group_state} with {one.running} of {one.after} instances: EMR could not start them",
+                f"{one.address} is {group_state} with {one.running} of {number_of(one.after, 'instance')}: "
+                "EMR could not start the others",
                 remedy="resize it again: EMR tries again, or takes what is there for enough",
             )
 

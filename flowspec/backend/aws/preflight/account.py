@@ -9,7 +9,7 @@ from flowspec.backend.aws.preflight.network import network_findings
 from flowspec.backend.aws.preflight.refusals import reason
 from flowspec.backend.aws.preflight.roles import role_findings
 from flowspec.backend.aws.preflight.storage import storage_findings
-from flowspec.backend.preflight.threads import Threads
+from flowspec.backend.threads import Threads
 from flowspec.errors import FlowspecError
 from flowspec.plan.changes import Plan
 from flowspec.plan.findings import Finding, Level

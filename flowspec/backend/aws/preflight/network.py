@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 from flowspec.backend.aws.client import Ask, Emr
-from flowspec.backend.aws.preflight.ahead import Ahead
 from flowspec.backend.aws.preflight.refusals import reason
-from flowspec.backend.preflight.threads import Threads
-from flowspec.errors import FlowspecError
+from flowspec.backend.threads import Threads
+from flowspec.errors import FlowspecError, number_of
 from flowspec.plan.changes import Plan
 from flowspec.plan.findings import Finding, Level, Path
 
@@ -28,25 +28,21 @@ def network_findings(emr: Emr, plan: Plan) -> list[Finding]:
     """Checks what a new cluster needs of EC2; a call for each kind of thing that the request names."""
     instances = plan.request.get("Instances", {})
     others = [subnet for one in plan.fallback for subnet in _named_subnets(one.get("Instances", {}))]
+    ask, named = emr.ask("ec2"), _named_groups(instances)
     with Threads() as pool:
-        ask = Ahead(emr.ask("ec2"), pool)
-        if instances.get("Ec2KeyName"):
-            ask.begin("DescribeKeyPairs", **_filtered("key-name", [instances["Ec2KeyName"]]))
-        if groups := _named_groups(instances):
-            ask.begin("DescribeSecurityGroups", **_filtered("group-id", groups))
+        keys = pool.submit(_key_findings, ask, instances)
+        groups = pool.submit(_described, ask, "DescribeSecurityGroups", "SecurityGroups", "group-id", named)
         subnets, found = _subnets(ask, instances, others)
-        found += _key_findings(ask, instances)
-        found += _group_findings(ask, instances, subnets)
+        found += keys.result()
+        found += _group_findings(groups, named, subnets)
         return [*found, *_type_findings(ask, instances, subnets, emr.region)]
 
 
 def _described(ask: Ask, operation: str, member: str, filter_: str, values: Iterable[str]) -> list[dict[str, Any]]:
     """Returns the things that there are of those named: with a filter, the missing ones are no error."""
-    return list(ask(operation, **_filtered(filter_, values)).get(member, ()))
-
-
-def _filtered(filter_: str, values: Iterable[str]) -> dict[str, Any]:
-    return {"Filters": [{"Name": filter_, "Values": list(values)}]}
+    if not (names := list(values)):
+        return []
+    return list(ask(operation, Filters=[{"Name": filter_, "Values": names}]).get(member, ()))
 
 
 def _named_subnets(instances: _Params) -> list[str]:
@@ -84,7 +80,9 @@ def _room_findings(subnets: Sequence[_Params], instances: _Params, path: Path) -
     wanted = _size(instances)
     room = max((one.get("AvailableIpAddressCount", wanted) for one in subnets), default=wanted)
     if room < wanted:
-        message = f"have at most {room} free addresses; the cluster starts with {wanted} instances"
+        message = (
+            f"have at most {number_of(room, 'free address')}; the cluster starts with {number_of(wanted, 'instance')}"
+        )
         yield Finding(Level.WARNING, "subnets", message, path=path)
 
 
@@ -121,16 +119,14 @@ def _named_groups(instances: _Params) -> dict[str, str]:
     return named
 
 
-def _group_findings(ask: Ask, instances: _Params, subnets: Sequence[_Params]) -> list[Finding]:
-    """Checks the security groups: each exists, in the network of the subnets."""
-    named = _named_groups(instances)
-    if not named:
-        return []
+def _group_findings(
+    groups: Future[list[dict[str, Any]]], named: Mapping[str, str], subnets: Sequence[_Params]
+) -> list[Finding]:
+    """Checks the security groups, as EC2 describes them: each exists, in the network of the subnets."""
     try:
-        groups = _described(ask, "DescribeSecurityGroups", "SecurityGroups", "group-id", named)
+        networks = {one["GroupId"]: one.get("VpcId", "") for one in groups.result()}
     except FlowspecError as error:
-        return [Finding(Level.UNCHECKED, f"{_GROUPS[named[one]]} {one}", reason(error)) for one in named]
-    networks = {one["GroupId"]: one.get("VpcId", "") for one in groups}
+        return [Finding(Level.UNCHECKED, f"{_GROUPS[member]} {name}", reason(error)) for name, member in named.items()]
     there = {one["VpcId"] for one in subnets}
     found = []
     for name, member in named.items():

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from typing import Any, TypeAlias
 
-from flowspec.backend.aws.client import Emr
-from flowspec.backend.aws.preflight.ahead import Ahead
+from flowspec.backend.aws.client import Ask, Emr
 from flowspec.backend.aws.preflight.refusals import reason
-from flowspec.backend.preflight.threads import Threads
+from flowspec.backend.threads import Threads
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.plan.changes import Plan
 from flowspec.plan.findings import Finding, Level, Path
 
-_Passed: TypeAlias = "dict[str, list[str]]"
-"""The ARNs of the roles that are passed on, by the service that they are passed to."""
+_Found: TypeAlias = "tuple[list[Finding], list[str]]"
+"""The findings, and the ARNs of the roles that the caller has to pass on."""
 
 _ABSENT = "NoSuchEntity"
 _EMR, _EC2 = "elasticmapreduce.amazonaws.com", "ec2.amazonaws.com"
@@ -34,36 +34,23 @@ _ROLES = (
 
 def role_findings(emr: Emr, plan: Plan) -> list[Finding]:
     """Checks the roles that a new cluster gets."""
+    params = plan.request
+    # Fewer than run at once: those that wait for the caller keep no thread from it.
     with Threads() as pool:
         caller = pool.submit(_caller, emr)
-        ask = Ahead(emr.ask("iam"), pool)
-        _begin(ask, plan.request)
-        return _findings(ask, plan.request, caller.result())
-
-
-def _begin(ask: Ahead, params: Mapping[str, Any]) -> None:
-    """Sends the calls that do not depend on who the caller is."""
-    for role in {params[member] for member, _, _ in _ROLES if params.get(member)}:
-        if not role.startswith("arn:"):
-            ask.begin("GetRole", RoleName=_name(role))
-    profile = params.get("JobFlowRole", "arn:")
-    if not profile.startswith("arn:"):
-        ask.begin("GetInstanceProfile", InstanceProfileName=_name(profile))
-    if params.get("ServiceRole") and not _has_tag(params):
-        ask.begin("ListAttachedRolePolicies", RoleName=_name(params["ServiceRole"]))
-
-
-def _findings(ask: Ahead, params: Mapping[str, Any], caller: str) -> list[Finding]:
-    found: list[Finding] = []
-    passed: _Passed = {}
-    for member, word, service in _ROLES:
-        if name := params.get(member):
-            found += _role_findings(ask, name, (member,), f"{word} {_name(name)}", service, caller, passed)
-    if params.get("JobFlowRole"):
-        found += _profile_findings(ask, params["JobFlowRole"], caller, passed)
-    if params.get("ServiceRole"):
-        found += _tag_findings(ask, params)
-    return [*found, *_allowed_findings(ask, caller, passed)]
+        ask = emr.ask("iam")
+        roles = [
+            pool.submit(_role_findings, ask, caller, params[member], (member,), word, service)
+            for member, word, service in _ROLES
+            if params.get(member)
+        ]
+        profile = pool.submit(_profile_findings, ask, caller, params.get("JobFlowRole", ""))
+        tags = pool.submit(_tag_findings, ask, params)
+        to_emr = [one.result() for one in roles]
+        to_ec2 = profile.result()
+        passed = {_EMR: [arn for _, arns in to_emr for arn in arns], _EC2: to_ec2[1]}
+        found = [one for findings, _ in (*to_emr, to_ec2) for one in findings]
+        return [*found, *tags.result(), *_allowed_findings(ask, pool, _principal(caller.result()), passed)]
 
 
 def _caller(emr: Emr) -> str:
@@ -79,25 +66,23 @@ def _name(role: str) -> str:
     return role.rpartition("/")[2]
 
 
-def _is_elsewhere(role: str, caller: str) -> bool:
+def _is_elsewhere(role: str, caller: Future[str]) -> bool:
     """Returns True if an ARN is of another account, or it is not known of which the caller is."""
-    return role.startswith("arn:") and role.split(":")[4] != (caller.split(":") + [""] * 5)[4]
+    return role.startswith("arn:") and role.split(":")[4] != (caller.result().split(":") + [""] * 5)[4]
 
 
-def _role_findings(  # noqa: PLR0917 - one role, and what is known of the caller
-    ask: Ahead, role: str, path: Path, subject: str, service: str, caller: str, passed: _Passed
-) -> Iterator[Finding]:
-    """Yields what is found of a role; its ARN is added to `passed`."""
+def _role_findings(  # noqa: PLR0917 - one role, and what is known of it
+    ask: Ask, caller: Future[str], role: str, path: Path, word: str, service: str
+) -> _Found:
+    subject = f"{word} {_name(role)}"
     if _is_elsewhere(role, caller):
-        yield Finding(Level.UNCHECKED, subject, "is of another account")
-        return
+        return [Finding(Level.UNCHECKED, subject, "is of another account")], []
     try:
         found = ask("GetRole", RoleName=_name(role))["Role"]
     except FlowspecError as error:
-        yield _unanswered(error, subject, path, role, "aws emr create-default-roles makes EMR's default roles")
-        return
-    passed.setdefault(_EMR, []).append(found["Arn"])
-    yield _trust_finding(found, subject, path, role, service)
+        remedy = "aws emr create-default-roles makes EMR's default roles"
+        return [_unanswered(error, subject, path, role, remedy)], []
+    return [_trust_finding(found, subject, path, role, service)], [found["Arn"]]
 
 
 def _unanswered(error: FlowspecError, subject: str, path: Path, value: str, remedy: str) -> Finding:
@@ -127,65 +112,61 @@ def _trusts(document: Any, service: str) -> bool:
     return False
 
 
-def _profile_findings(ask: Ahead, profile: str, caller: str, passed: _Passed) -> Iterator[Finding]:
+def _profile_findings(ask: Ask, caller: Future[str], profile: str) -> _Found:
     subject, path = f"job_flow_role {_name(profile)}", ("JobFlowRole",)
+    if not profile:
+        return [], []
     if _is_elsewhere(profile, caller):
-        yield Finding(Level.UNCHECKED, subject, "is of another account")
-        return
+        return [Finding(Level.UNCHECKED, subject, "is of another account")], []
     try:
         roles = ask("GetInstanceProfile", InstanceProfileName=_name(profile))["InstanceProfile"].get("Roles", ())
     except FlowspecError as error:
         remedy = "it is the name of an instance profile, not of a role: aws iam create-instance-profile makes one"
-        yield _unanswered(error, subject, path, profile, remedy)
-        return
+        return [_unanswered(error, subject, path, profile, remedy)], []
     if not roles:
         remedy = "aws iam add-role-to-instance-profile adds one"
-        yield Finding(Level.WRONG, subject, "is an instance profile without a role", remedy, path, profile)
-    for role in roles:
-        passed.setdefault(_EC2, []).append(role["Arn"])
-        yield _trust_finding(role, subject, path, profile, "ec2.")
+        return [Finding(Level.WRONG, subject, "is an instance profile without a role", remedy, path, profile)], []
+    found = [_trust_finding(role, subject, path, profile, "ec2.") for role in roles]
+    return found, [role["Arn"] for role in roles]
 
 
 def _has_tag(params: Mapping[str, Any]) -> bool:
     return any((tag["Key"], tag.get("Value")) == MANAGED_POLICY_TAG for tag in params.get("Tags", ()))
 
 
-def _tag_findings(ask: Ahead, params: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yields a finding when the service role has the managed policy, and the request lacks the tag that it asks for."""
+def _tag_findings(ask: Ask, params: Mapping[str, Any]) -> list[Finding]:
+    """Returns a finding when the service role has the managed policy, and the request lacks the tag it asks for."""
     key, value = MANAGED_POLICY_TAG
-    if _has_tag(params):
-        return
+    if not params.get("ServiceRole") or _has_tag(params):
+        return []
     try:
         answer = ask("ListAttachedRolePolicies", RoleName=_name(params["ServiceRole"]))
-    except ServiceError as error:
-        if error.code != _ABSENT:
-            yield Finding(Level.UNCHECKED, f"tag {key}", reason(error))
-        return
     except FlowspecError as error:
-        yield Finding(Level.UNCHECKED, f"tag {key}", reason(error))
-        return
-    if any(one["PolicyName"] == _MANAGED_POLICY for one in answer.get("AttachedPolicies", ())):
-        message = f"is missing: service_role has {_MANAGED_POLICY}, which lets EMR use only what has the tag"
-        yield Finding(Level.WRONG, f"tag {key}", message, f"tags: {{{key}: {value!r}}}", ("Tags",))
+        # A role that does not exist is a finding of its own.
+        absent = isinstance(error, ServiceError) and error.code == _ABSENT
+        return [] if absent else [Finding(Level.UNCHECKED, f"tag {key}", reason(error))]
+    if all(one["PolicyName"] != _MANAGED_POLICY for one in answer.get("AttachedPolicies", ())):
+        return []
+    message = f"is missing: service_role has {_MANAGED_POLICY}, which lets EMR use only what has the tag"
+    return [Finding(Level.WRONG, f"tag {key}", message, f"tags: {{{key}: {value!r}}}", ("Tags",))]
 
 
-def _allowed_findings(ask: Ahead, caller: str, passed: _Passed) -> Iterator[Finding]:
-    """Yields whether the caller may submit and pass the roles on, by simulation of its policies."""
-    principal = _principal(caller)
-    if not passed or not principal:
+def _allowed_findings(ask: Ask, pool: Threads, principal: str, passed: Mapping[str, list[str]]) -> Iterator[Finding]:
+    """Yields whether the principal may submit and pass the roles on, by simulation of its policies."""
+    passes = [("iam:PassRole", arns, service) for service, arns in passed.items() if arns]
+    if not passes or not principal:
         return
-    questions = [("elasticmapreduce:RunJobFlow", ["*"], "")]
-    questions += [("iam:PassRole", arns, service) for service, arns in passed.items()]
-    asked = [(action, service, _simulation(principal, action, arns, service)) for action, arns, service in questions]
-    for _, _, params in asked:
-        ask.begin("SimulatePrincipalPolicy", **params)
-    for action, service, params in asked:
-        try:
-            answer = ask("SimulatePrincipalPolicy", **params)
-        except FlowspecError as error:
-            yield Finding(Level.UNCHECKED, f"{action} to {service}" if service else action, reason(error))
-            continue
-        yield from (_decision(one, action, _name(principal)) for one in answer.get("EvaluationResults", ()))
+    questions = [("elasticmapreduce:RunJobFlow", ["*"], ""), *passes]
+    for found in pool.map(lambda one: _simulated(ask, principal, *one), questions):
+        yield from found
+
+
+def _simulated(ask: Ask, principal: str, action: str, resources: list[str], service: str) -> list[Finding]:
+    try:
+        answer = ask("SimulatePrincipalPolicy", **_simulation(principal, action, resources, service))
+    except FlowspecError as error:
+        return [Finding(Level.UNCHECKED, f"{action} to {service}" if service else action, reason(error))]
+    return [_decision(one, action, _name(principal)) for one in answer.get("EvaluationResults", ())]
 
 
 def _simulation(principal: str, action: str, resources: list[str], service: str) -> dict[str, Any]:
@@ -203,7 +184,7 @@ def _decision(result: Mapping[str, Any], action: str, caller: str) -> Finding:
     if result.get("MissingContextValues"):
         asked = ", ".join(result["MissingContextValues"])
         return Finding(Level.UNCHECKED, subject, f"depends on {asked}, which a simulation does not know")
-    remedy = f"allow {caller} {action}; the rest of what flowspec calls is in the README, under Permissions"
+    remedy = f"allow {caller} {action}; `flowspec iam` prints a policy of all that the spec needs"
     return Finding(Level.WRONG, subject, f"is not allowed to {caller} ({result['EvalDecision']})", remedy)
 
 

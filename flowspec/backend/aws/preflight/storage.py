@@ -8,7 +8,7 @@ from typing import Any
 
 from flowspec.backend.aws.client import Ask, Emr
 from flowspec.backend.aws.preflight.refusals import reason
-from flowspec.backend.preflight.data import (
+from flowspec.backend.preflight_data import (
     NotChecked,
     data_findings,
     finding,
@@ -16,7 +16,7 @@ from flowspec.backend.preflight.data import (
     submitted,
     used_data,
 )
-from flowspec.backend.preflight.threads import Threads
+from flowspec.backend.threads import Threads
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.facts.uris import is_s3, split_s3
 from flowspec.plan.changes import Plan

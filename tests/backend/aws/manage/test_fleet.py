@@ -1,5 +1,6 @@
 """Plans of many flows: how many calls they take, and that none keeps another from being made."""
 
+import contextlib
 import subprocess
 import threading
 from collections import Counter
@@ -175,20 +176,59 @@ def test_a_call_under_way_is_waited_for(emr):
 
 
 def test_after_an_interrupt_nothing_is_begun_and_what_is_under_way_is_ended():
-    stopped, begun, results = threading.Event(), [], []
+    begun, results = [], []
 
-    def work(number):
+    def work(number, sleep):
         begun.append(number)
         if number == 0:
             raise KeyboardInterrupt
-        stopped.wait(10)
+        with contextlib.suppress(KeyboardInterrupt):
+            sleep(60)
         return number
 
     with pytest.raises(KeyboardInterrupt):
-        results.extend(work_on(work, range(50), jobs=2, interrupted=stopped.set))
-    assert stopped.is_set()
+        results.extend(work_on(work, range(50), jobs=2))
     assert len(begun) < 50
     assert results == sorted(set(begun) - {0})
+
+
+def test_an_interrupt_waits_for_no_plan(emr, flows, monkeypatch):
+    begun, answer, answered = threading.Event(), threading.Event(), []
+
+    def plan(_, flow, *args, **choices):
+        if flow.name == "flow-0":
+            begun.wait(60)
+            raise KeyboardInterrupt
+        begun.set()
+        answer.wait(60)
+        answered.append(flow.name)
+
+    monkeypatch.setattr("flowspec.fleet.plan_on", plan)
+    with pytest.raises(KeyboardInterrupt):
+        planned(emr, flows(2))
+    assert answered == []
+    answer.set()
+
+
+def test_an_interrupt_leaves_the_runs_to_themselves(flow_of, tmp_path, monkeypatch):
+    monkeypatch.setenv("FLOWSPEC_HOME", str(tmp_path / "home"))
+    made = [flow_of(spec(name=name, steps=[step("one", "true")]), f"{name}.yaml") for name in ("first", "second")]
+    submitted, left = threading.Barrier(2, timeout=60), []
+
+    def applied(plan, emr, *, sleep, **_):
+        submitted.wait()
+        if plan.flow == "first":
+            raise KeyboardInterrupt
+        try:
+            sleep(60)
+        except KeyboardInterrupt:
+            left.append(plan.flow)
+            raise
+
+    monkeypatch.setattr("flowspec.fleet.apply_and_watch", applied)
+    with pytest.raises(KeyboardInterrupt):
+        apply_all(plan_all(made), preflight=False)
+    assert left == ["second"]
 
 
 def test_all_are_applied_and_watched_to_their_ends(tmp_path, monkeypatch, flow_of):

@@ -221,7 +221,7 @@ def test_files_that_s3_keeps_are_named(folder, command):
     folder.s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps(policy))
     code, out, err = command("prune", "--staging", STAGING, "--yes")
     assert (code, f"{uris[0]}: not deleted: AccessDenied: Access Denied" in err) == (1, True)
-    assert out.startswith("deleted 1 file, 1 bytes, of 2 files")
+    assert out.startswith("deleted 1 file, 1 byte, of 2 files")
     assert folder.uris() == {uris[0]}
 
 

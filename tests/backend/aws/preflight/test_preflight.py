@@ -5,6 +5,7 @@ import threading
 from fnmatch import fnmatchcase
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from urllib.parse import parse_qs
 
 import boto3
@@ -13,6 +14,8 @@ import pytest
 from flowspec.backend.aws import client
 from flowspec.backend.aws.client import Endpoint, connect
 from flowspec.backend.aws.permissions import permissions_of
+from flowspec.backend.aws.preflight.network import network_findings
+from flowspec.backend.aws.preflight.roles import role_findings
 from flowspec.document.checking.validate import validate
 from flowspec.document.text.parse import load
 from flowspec.errors import FlowspecError
@@ -243,7 +246,7 @@ def test_what_an_earlier_program_may_write_is_left_open(look):
 class Way(ThreadingHTTPServer):
     """A way to moto on which some requests get no answer; `seen` counts the requests.
 
-    `denied` are the services that refuse, `elsewhere` those in whose place a page is answered. IAM's SimulatePrincipalPolicy, which moto lacks, is answered by `policy`: it
+    `denied` are the services that refuse, `elsewhere` those in whose place a page is answered, with its status. IAM's SimulatePrincipalPolicy, which moto lacks, is answered by `policy`: it
     gives the decision on an action and a resource.
     """
 
@@ -251,7 +254,7 @@ class Way(ThreadingHTTPServer):
 
     def __init__(self, port):
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.moto_port, self.denied, self.elsewhere, self.policy, self.seen = port, set(), set(), None, []
+        self.moto_port, self.denied, self.elsewhere, self.policy, self.seen = port, set(), {}, None, []
         self.lock = threading.Lock()
 
 
@@ -268,7 +271,9 @@ class _Handler(BaseHTTPRequestHandler):
         if service in self.server.denied:
             return self.denied(service)
         if service in self.server.elsewhere:
-            return self.answer(200, {"Content-Type": "text/html"}, b"<html><body>Welcome</body></html>")
+            return self.answer(
+                self.server.elsewhere[service], {"Content-Type": "text/html"}, b"<html><body>Welcome</body></html>"
+            )
         if asked.get("Action") == ["SimulatePrincipalPolicy"] and self.server.policy:
             return self.answer(200, {"Content-Type": "text/xml"}, simulated(asked, self.server.policy))
         return self.answer(*passed_on(self, body, self.server.moto_port))
@@ -327,9 +332,10 @@ def test_what_may_not_be_asked_is_not_checked_and_never_wrong(look, way, service
     assert found[Level.OK], "the other services were asked all the same"
 
 
-@pytest.mark.parametrize("service", ["iam", "ec2", "sts"])
-def test_a_page_in_place_of_a_service_is_no_answer(look, way, service):
-    way.elsewhere.add(service)
+@pytest.mark.parametrize("status", [200, 404])
+@pytest.mark.parametrize("service", ["s3", "iam", "ec2", "sts"])
+def test_a_page_in_place_of_a_service_is_no_answer(look, way, service, status):
+    way.elsewhere[service] = status
     found = look(url=f"http://127.0.0.1:{way.server_port}")
     assert found[Level.WRONG] == {}
     assert found[Level.OK], "the other services were asked all the same"
@@ -368,6 +374,38 @@ def test_the_calls_are_few(look, way):
 # The permission that an operation needs when it has another name (S3 User Guide, "Required permissions for Amazon S3
 # API operations"). GetCallerIdentity needs none.
 PERMISSIONS = {"HeadObject": "GetObject", "HeadBucket": "ListBucket", "ListObjectsV2": "ListBucket"}
+
+
+@pytest.mark.parametrize(
+    ("findings", "together"),
+    [
+        (network_findings, [{"DescribeSubnets", "DescribeSecurityGroups", "DescribeKeyPairs"}]),
+        (
+            role_findings,
+            [
+                {"GetCallerIdentity", "GetRole", "GetInstanceProfile", "ListAttachedRolePolicies"},
+                {"SimulatePrincipalPolicy elasticmapreduce:RunJobFlow", "SimulatePrincipalPolicy iam:PassRole"},
+            ],
+        ),
+    ],
+)
+def test_calls_are_sent_side_by_side(findings, together):
+    answers = {
+        "GetCallerIdentity": {"Arn": "arn:aws:iam::1:user/me"},
+        "GetRole": {"Role": {"Arn": "arn:aws:iam::1:role/emr"}},
+        "GetInstanceProfile": {"InstanceProfile": {}},
+    }
+    barriers = {name: barrier for names in together for barrier in [threading.Barrier(len(names))] for name in names}
+
+    def ask(operation, **params):
+        # Each is answered only when all that can be sent at that moment are under way.
+        barriers[" ".join([operation, *params.get("ActionNames", ())])].wait(60)
+        return answers.get(operation, {})
+
+    instances = {"Ec2KeyName": "etl", "Ec2SubnetId": "subnet-1", "EmrManagedMasterSecurityGroup": "sg-1"}
+    request = {"Instances": instances, "ServiceRole": "emr", "JobFlowRole": "nodes"}
+    emr = SimpleNamespace(ask=lambda service: ask, region="us-east-1")
+    assert findings(emr, SimpleNamespace(request=request, fallback=()))
 
 
 def needed(service, operation, params):

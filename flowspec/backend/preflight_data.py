@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from flowspec.backend.preflight.threads import Threads
+from flowspec.backend.threads import Threads
+from flowspec.errors import number_of
 from flowspec.plan.changes import Action, Plan
 from flowspec.plan.findings import Finding, Level
 from flowspec.request.data import DataUse, data_uses, earlier_uses, overlaps
@@ -81,7 +82,9 @@ def data_findings(
     with Threads() as pool:
         found = list(pool.map(look_up, asked[:_MOST]))
     if len(asked) > _MOST:
-        found.append(Finding(Level.UNCHECKED, f"{len(asked) - _MOST} more URIs", f"{_MOST} are looked up at most"))
+        found.append(
+            Finding(Level.UNCHECKED, number_of(len(asked) - _MOST, "more URI"), f"{_MOST} are looked up at most")
+        )
     return [*found, *_written_twice(uses, wanted)]
 
 
