@@ -120,12 +120,24 @@ def _moved(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     elif then.get("assets") != now.get("assets"):
         yield "local files have changed"
     if then.get("observed") != now.get("observed"):
-        yield "the cluster has changed"
+        told = list(_changes_moved(then, now)) if then.get("digest") == now.get("digest") else []
+        yield f"the cluster has changed: {', '.join(told)}" if told else "the cluster has changed"
     elif then.get("calls") != now.get("calls"):
         yield "other calls would be made"
     if then.get("watching") != now.get("watching"):
         names = _settings_moved(then.get("watching", {}), now.get("watching", {}))
         yield f"other settings of its runs: {', '.join(names)}"
+
+
+def _changes_moved(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """Yields what the cluster has now, where another change or none would bring it to what the spec says."""
+    old, new = ({row[1]: row for row in plan.get("changes", ())} for plan in (then, now))
+    for address in dict.fromkeys((*old, *new)):
+        if address not in new:
+            yield f"{address} is as the spec says"
+        elif old.get(address) != new[address]:
+            before = new[address][2]
+            yield f"{address} is {before} now" if isinstance(before, str) else address
 
 
 def _settings_moved(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

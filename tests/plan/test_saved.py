@@ -42,6 +42,26 @@ def test_what_has_moved_is_named(now, told):
     assert "flowspec plan SPEC -o FILE" in refused.value.remedy
 
 
+ROW = ["update", "instance group CORE: instances", "2", "4"]
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "told"),
+    [
+        ([ROW], [[*ROW[:2], "3", "4"]], "the cluster has changed: instance group CORE: instances is 3 now"),
+        ([ROW], [], "the cluster has changed: instance group CORE: instances is as the spec says"),
+        ([], [ROW], "the cluster has changed: instance group CORE: instances is 2 now"),
+        ([], [["submit", "step one", None, "true"]], "the cluster has changed: step one"),
+        ([ROW], [ROW], "the cluster has changed"),
+    ],
+)
+def test_what_has_moved_on_the_cluster_is_named(then, now, told):
+    saved = read_plan(write_plan({**content(), "changes": then}, {}))
+    with pytest.raises(StalePlan) as refused:
+        refuse_stale(saved, {**content(), "changes": now, "observed": "another"})
+    assert refused.value.message == f"the plan is stale: {told}"
+
+
 @pytest.mark.parametrize(
     "damage",
     [
