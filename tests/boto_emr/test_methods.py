@@ -394,7 +394,7 @@ def test_a_cluster_that_has_ended_is_not_changed(still):
 
 
 def test_as_many_sizes_as_groups():
-    with pytest.raises(ValueError, match="2 groups, 1 sizes"):
+    with pytest.raises(ValueError, match="2 groups, 1 size"):
         EmrConnection(backend="local").modify_instance_groups(["ig-1", "ig-2"], [3])
 
 
