@@ -21,7 +21,7 @@ from flowspec.engines.streaming.data import arrays, inputs
 from flowspec.engines.streaming.data.collect import MapOutput
 from flowspec.engines.streaming.data.committer import Committer
 from flowspec.engines.streaming.hadoop.arguments import ClientError, uncaught
-from flowspec.engines.streaming.hadoop.classes import NLINE_INPUT, NULL_OUTPUT
+from flowspec.engines.streaming.hadoop.classes import COMBINE_INPUT, NLINE_INPUT, NULL_OUTPUT
 from flowspec.engines.streaming.hadoop.failure import TaskFailure, from_os_error
 from flowspec.engines.streaming.run.cache import localize
 from flowspec.engines.streaming.run.joblog import JobLog
@@ -67,21 +67,28 @@ def _localize_files(job: Job, scratch: Path, syslog: JobLog) -> list[Path]:
         raise _launch_error(str(error)) from error
 
 
-def _checked_splits(job: Job) -> tuple[inputs.Split, ...]:
+def _checked_splits(job: Job) -> tuple[inputs.TaskInput, ...]:
     """Returns the splits in task order, after Hadoop's checks: first the output, then the input."""
     try:
         if job.output_format != NULL_OUTPUT:
             _check_output(job)
-        found = inputs.list_files(job.inputs, job.files, job.configuration)
-        if job.input_format == NLINE_INPUT:
-            splits = inputs.split_lines_of(found, inputs.lines_per_map(job.configuration))
-        else:
-            splits = inputs.split_files(found, job.configuration, _wanted_maps(job))
+        splits = _splits(job)
     except (inputs.InvalidInput, UnknownScheme) as error:
         raise _launch_error(str(error)) from error
     except OSError as error:
         raise _launch_error(f"{error.filename}: {error.strerror}") from error
     return tuple(inputs.in_task_order(splits))
+
+
+def _splits(job: Job) -> Sequence[inputs.TaskInput]:
+    conf = job.configuration
+    if job.input_format == COMBINE_INPUT:
+        sizes = inputs.combined_sizes(conf)
+        return inputs.combine_files(inputs.list_files(job.inputs, job.files, conf, ignore_directories=True), sizes)
+    found = inputs.list_files(job.inputs, job.files, conf)
+    if job.input_format == NLINE_INPUT:
+        return inputs.split_lines_of(found, inputs.lines_per_map(conf))
+    return inputs.split_files(found, conf, _wanted_maps(job))
 
 
 def _check_output(job: Job) -> None:
@@ -143,7 +150,7 @@ class SharedCounters:
 
 
 class _Runner:
-    def __init__(self, job: Job, syslog: JobLog, scratch: Path, splits: tuple[inputs.Split, ...]) -> None:
+    def __init__(self, job: Job, syslog: JobLog, scratch: Path, splits: tuple[inputs.TaskInput, ...]) -> None:
         self._job = job
         self._log = syslog
         conf = job.configuration

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from flowspec.engines.counters import Counters
 from flowspec.engines.streaming.data.committer import Committer, PartFile
-from flowspec.engines.streaming.data.inputs import Split
+from flowspec.engines.streaming.data.inputs import TaskInput
 from flowspec.engines.streaming.data.lines import split_lines, tabbed, unify, whole_lines
 from flowspec.engines.streaming.hadoop.classes import NULL_OUTPUT
 from flowspec.engines.streaming.hadoop.configuration import OLD_NAMES, variable_name
@@ -54,7 +54,7 @@ _MAX_GROUP_NAME, _MAX_NAME = 128, 64
 
 @dataclass
 class Task:
-    """One attempt at a task. `progress` is told how far it is: a position of a map, a size read by a reduce.
+    """One attempt at a task. `progress` is told how far it is: the bytes that it has read.
 
     `split` is what a map task reads; its combiner is told of it too.
     """
@@ -65,7 +65,7 @@ class Task:
     is_map: bool
     syslog: JobLog
     progress: Callable[[int], None]
-    split: Split | None = None
+    split: TaskInput | None = None
     counters: Counters = field(default_factory=dict)
 
     @property
@@ -133,9 +133,10 @@ class Task:
             "mapreduce.job.user.name": job.configuration.get("mapreduce.job.user.name"),
         }
         if self.split:
-            own["mapreduce.map.input.file"] = self.split.file.uri
-            own["mapreduce.map.input.start"] = str(self.split.start)
-            own["mapreduce.map.input.length"] = str(self.split.length)
+            first = self.split.parts[0]  # a command is started before its map task comes to the next
+            own["mapreduce.map.input.file"] = first.file.uri
+            own["mapreduce.map.input.start"] = str(first.start)
+            own["mapreduce.map.input.length"] = str(first.length)
         if not self.is_map:
             own["mapreduce.job.maps"] = str(self.maps)
             own["mapreduce.jobtracker.address"] = "local"
