@@ -7,9 +7,11 @@ JobSubmitter.writeOldSplits (order).
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
 from flowspec.engines.paths import FileSystems
@@ -121,24 +123,26 @@ class _Lister:
             if path.is_dir():
                 yield from self._directory(match, path)
             else:
-                yield _input_file(path, match)
+                yield _input_file(path, match, path.stat())
 
     def _directory(self, uri: str, directory: Path) -> Iterator[InputFile]:
-        for path in sorted(directory.iterdir()):
-            child = f"{uri}/{path.name}"
+        with os.scandir(directory) as entries:
+            ordered = sorted(entries, key=attrgetter("name"))
+        for entry in ordered:
+            child = f"{uri}/{entry.name}"
             if _hidden(child):
                 continue
-            if not path.is_dir():
-                yield _input_file(path, child)
+            path = directory / entry.name
+            if not entry.is_dir():
+                yield _input_file(path, child, entry.stat())
             elif self._recursive:
                 yield from self._directory(child, path)
             elif not self._ignore_directories:
                 raise InvalidInput(f"Not a file: {child}")
 
 
-def _input_file(path: Path, uri: str) -> InputFile:
+def _input_file(path: Path, uri: str, status: os.stat_result) -> InputFile:
     """Returns the file at a path. Raises `InvalidInput` for a FIFO or socket: opening one would wait for a writer."""
-    status = path.stat()
     if stat.S_ISFIFO(status.st_mode) or stat.S_ISSOCK(status.st_mode):
         raise InvalidInput(f"Not a file: {uri}")
     return InputFile(path, uri, status.st_size)

@@ -46,7 +46,6 @@ _TASK_COUNTERS = ("org.apache.hadoop.mapreduce.TaskCounter", "org.apache.hadoop.
 BYTES_READ = ("File Input Format Counters ", "Bytes Read")
 BYTES_WRITTEN = ("File Output Format Counters ", "Bytes Written")
 
-_OURS = ("FLOWSPEC_SYSLOG", "FLOWSPEC_S3_ROOT", "FLOWSPEC_HDFS_ROOT", "FLOWSPEC_PARALLEL")
 _LIMIT_EXCEEDED = "org.apache.hadoop.mapreduce.counters.LimitExceededException"
 _MAX_GROUPS = 50  # mapreduce.job.counters.groups.max
 _MAX_GROUP_NAME, _MAX_NAME = 128, 64
@@ -104,18 +103,10 @@ class Task:
 
     def environment(self) -> dict[str, str]:
         """Returns the environment of the task's commands: ours, every property, and what `-cmdenv` says."""
-        conf = self.job.configuration
-        environment = {name: value for name, value in conf.environ.items() if name not in _OURS}
-        limit = conf.integer("stream.jobconf.truncate.limit", -1)
-        properties = {variable_name(name): value for name, value in self._own_properties()}
-        for name, value in {**conf.variables(), **properties}.items():
-            environment[name] = value[:limit] if limit >= 0 else value
-        for pair in self.job.cmdenv.split(" "):
-            name, equals, value = pair.partition("=")
-            if equals and name:
-                environment[name] = value
-        environment["TMPDIR"] = "/tmp"  # noqa: S108 - java.io.tmpdir on Linux, whatever -cmdenv says
-        return environment
+        job = self.job
+        own = {variable_name(name): job.truncate(value) for name, value in self._own_properties()}
+        tmpdir = "/tmp"  # noqa: S108 - java.io.tmpdir on Linux, whatever -cmdenv says
+        return {**job.environment, **own, **job.given_environment, "TMPDIR": tmpdir}
 
     def _own_properties(self) -> list[tuple[str, str]]:
         """Returns the properties that the task sets at run time: under the new name and the old one."""

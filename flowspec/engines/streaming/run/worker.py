@@ -167,14 +167,14 @@ class MapWorker:
         self._collector = Collector(self._shuffle, f"worker-{number}")
 
     def serve(self, channel: Connection) -> None:
-        """Takes split numbers until None comes; then seal what was collected."""
+        """Takes split numbers until none come; then seals what was collected."""
         arrays.load_numpy(self._context.size)  # did nothing before the fork on macOS
         failed = False
-        while (number := channel.recv()) is not None:
-            result = self._run(number)
-            failed = failed or bool(result.causes)
-            channel.send(result)
-        channel.send(TaskResult(ALL_TASKS, {}) if failed else self._finish())
+        while numbers := channel.recv():
+            results = [self._run(number) for number in numbers]
+            failed = failed or any(result.causes for result in results)
+            channel.send(results)
+        channel.send([TaskResult(ALL_TASKS, {}) if failed else self._finish()])
 
     def _run(self, number: int) -> TaskResult:
         context, split = self._context, self._context.splits[number]
