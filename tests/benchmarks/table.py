@@ -80,6 +80,8 @@ import json, sys, boto3
 client = boto3.client("emr", region_name="us-east-1", endpoint_url=sys.argv[1])
 print(client.run_job_flow(**json.load(open(sys.argv[2])))["JobFlowId"])
 """
+COMBINED = ", input_format: org.apache.hadoop.mapred.lib.CombineTextInputFormat"
+WITHOUT_OFFSETS = ", stream.map.input.ignoreKey: true, mapreduce.input.fileinputformat.split.maxsize: %d"
 CLIENT = [sys.executable, "-c", "import boto3; boto3.client('emr', region_name='us-east-1')"]
 
 
@@ -141,9 +143,11 @@ class Bench:
 
         return run
 
-    def streaming(self, source: Path, mapper: str, reducer: str, reduces: int = 1) -> Callable[[], Took]:
-        properties = f"properties: {{mapreduce.job.reduces: {reduces}}}, on_failure: TERMINATE_CLUSTER"
-        where = f"input: '{source}', output: '{self.folder / 'out'}'"
+    def streaming(
+        self, source: Path, mapper: str, reducer: str, reduces: int = 1, properties: str = "", options: str = ""
+    ) -> Callable[[], Took]:
+        properties = f"properties: {{mapreduce.job.reduces: {reduces}{properties}}}, on_failure: TERMINATE_CLUSTER"
+        where = f"input: '{source}', output: '{self.folder / 'out'}'{options}"
         return self.apply(
             f"{{name: s, type: streaming, mapper: '{mapper}', reducer: '{reducer}', {where}, {properties}}}", reduces
         )
@@ -267,10 +271,13 @@ def shapes(bench: Bench) -> None:
     bench.row(f"{bench.inputs:,} inputs of 1 kB / a loop of `cat`", bench.streaming(many, "/bin/cat", "/bin/cat"), each)
     one = bench.folder / "one"
     one.write_bytes(b"some words of text 7\n" * 47 * bench.inputs)
-    bench.row(
-        f"{bench.inputs:,} inputs of 1 kB / one input of their size",
-        *(bench.streaming(source, "/bin/cat", "/bin/cat") for source in (many, one)),
-    )
+    whole = bench.streaming(one, "/bin/cat", "/bin/cat")
+    halves = WITHOUT_OFFSETS % (one.stat().st_size // 2)  # a map task for each core
+    for told, ours in (
+        ("", bench.streaming(many, "/bin/cat", "/bin/cat")),
+        (", with CombineTextInputFormat", bench.streaming(many, "/bin/cat", "/bin/cat", 1, halves, COMBINED)),
+    ):
+        bench.row(f"{bench.inputs:,} inputs of 1 kB{told} / one input of their size", ours, whole)
     hundred = bench.streaming(plain, "/bin/cat", "/bin/cat", 100)
     bench.row("1,000 reduce tasks / 100", bench.streaming(plain, "/bin/cat", "/bin/cat", 1000), hundred)
 

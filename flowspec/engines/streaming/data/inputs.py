@@ -1,14 +1,17 @@
 """The files of a job's input, and the splits they are cut into.
 
 Sources: org.apache.hadoop.mapred.FileInputFormat (listing, splits),
-org.apache.hadoop.mapred.lib.NLineInputFormat, JobSubmitter.writeOldSplits (order).
+org.apache.hadoop.mapred.lib.NLineInputFormat, org.apache.hadoop.mapreduce.lib.input.CombineFileInputFormat,
+JobSubmitter.writeOldSplits (order).
 """
 
 from __future__ import annotations
 
+import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
 from flowspec.engines.paths import FileSystems
@@ -50,14 +53,36 @@ class Split:
         """The offset of the first byte behind the split."""
         return self.start + self.length
 
+    @property
+    def parts(self) -> tuple[Split, ...]:
+        """The split itself, its only part."""
+        return (self,)
 
-def list_files(uris: tuple[str, ...], files: FileSystems, conf: Configuration) -> list[InputFile]:
+
+@dataclass(frozen=True, slots=True)
+class CombinedSplit:
+    """Stretches of several files, one at least: what one map task reads one after the other (CombineFileSplit)."""
+
+    parts: tuple[Split, ...]
+
+    @property
+    def length(self) -> int:
+        """The bytes of all parts."""
+        return sum(part.length for part in self.parts)
+
+
+TaskInput = Split | CombinedSplit
+
+
+def list_files(
+    uris: tuple[str, ...], files: FileSystems, conf: Configuration, *, ignore_directories: bool = False
+) -> list[InputFile]:
     """Returns all files that the input paths stand for, in the order they were given. Raises `InvalidInput`."""
     prefix = "mapreduce.input.fileinputformat.input.dir."
     lister = _Lister(
         files,
         recursive=conf.boolean(prefix + "recursive"),
-        ignore_directories=conf.boolean(prefix + "nonrecursive.ignore.subdirs"),
+        ignore_directories=ignore_directories or conf.boolean(prefix + "nonrecursive.ignore.subdirs"),
     )
     errors: list[str] = []
     found: list[InputFile] = []
@@ -98,24 +123,26 @@ class _Lister:
             if path.is_dir():
                 yield from self._directory(match, path)
             else:
-                yield _input_file(path, match)
+                yield _input_file(path, match, path.stat())
 
     def _directory(self, uri: str, directory: Path) -> Iterator[InputFile]:
-        for path in sorted(directory.iterdir()):
-            child = f"{uri}/{path.name}"
+        with os.scandir(directory) as entries:
+            ordered = sorted(entries, key=attrgetter("name"))
+        for entry in ordered:
+            child = f"{uri}/{entry.name}"
             if _hidden(child):
                 continue
-            if not path.is_dir():
-                yield _input_file(path, child)
+            path = directory / entry.name
+            if not entry.is_dir():
+                yield _input_file(path, child, entry.stat())
             elif self._recursive:
                 yield from self._directory(child, path)
             elif not self._ignore_directories:
                 raise InvalidInput(f"Not a file: {child}")
 
 
-def _input_file(path: Path, uri: str) -> InputFile:
+def _input_file(path: Path, uri: str, status: os.stat_result) -> InputFile:
     """Returns the file at a path. Raises `InvalidInput` for a FIFO or socket: opening one would wait for a writer."""
-    status = path.stat()
     if stat.S_ISFIFO(status.st_mode) or stat.S_ISSOCK(status.st_mode):
         raise InvalidInput(f"Not a file: {uri}")
     return InputFile(path, uri, status.st_size)
@@ -148,7 +175,7 @@ def split_files(found: list[InputFile], conf: Configuration, maps: int = 1) -> l
 
 
 def _cut(file: InputFile, size: int) -> Iterator[Split]:
-    if file.size == 0 or file.path.name.lower().endswith(_UNSPLITTABLE):
+    if file.size == 0 or _is_unsplittable(file):
         yield Split(file, 0, file.size)
         return
     rest = file.size
@@ -157,6 +184,10 @@ def _cut(file: InputFile, size: int) -> Iterator[Split]:
         rest -= size
     if rest:
         yield Split(file, file.size - rest, rest)
+
+
+def _is_unsplittable(file: InputFile) -> bool:
+    return file.path.name.lower().endswith(_UNSPLITTABLE)
 
 
 def split_lines_of(found: list[InputFile], lines: int) -> list[Split]:
@@ -186,6 +217,69 @@ def _cut_lines(file: InputFile, lines: int) -> Iterator[Split]:
                 begin = end
 
 
-def in_task_order(splits: list[Split]) -> list[Split]:
+@dataclass(frozen=True, slots=True)
+class CombinedSizes:
+    """The sizes of combined splits in bytes: `most` from which on one is full (0: never), the `least` of a node."""
+
+    most: int
+    least: int
+
+
+def combined_sizes(conf: Configuration) -> CombinedSizes:
+    """Returns the sizes that CombineFileInputFormat is given. Raises `InvalidInput` or `ClientError`."""
+    prefix = "mapreduce.input.fileinputformat.split."
+    try:
+        names = ("maxsize", "minsize.per.node", "minsize.per.rack")
+        most, node, rack = (conf.integer(prefix + name, 0) for name in names)
+    except ValueError as error:
+        raise uncaught(f"java.lang.NumberFormatException: {error}") from error
+    for least, place in ((node, "node"), (rack, " rack")):
+        if least and most and least > most:
+            raise InvalidInput(f"Minimum split size per{place} {least} cannot be larger than maximum split size {most}")
+    if rack and node > rack:
+        raise InvalidInput(
+            f"Minimum split size per node {node} cannot be larger than minimum split size per rack {rack}"
+        )
+    if most < 0:
+        raise InvalidInput(f"{prefix}maxsize is {most}: with a negative size Hadoop cuts files without end")
+    return CombinedSizes(most, node)
+
+
+def combine_files(found: list[InputFile], sizes: CombinedSizes) -> list[CombinedSplit]:
+    """Combines files as CombineFileInputFormat.createSplits does where all blocks are on one node.
+
+    A file on a local file system is one block. An empty one has none, so it is on no node: it goes with what is left.
+    """
+    parts = [part for file in found for part in _blocks(file, sizes.most)]
+    splits: list[CombinedSplit] = []
+    begin = size = 0
+    for end, part in enumerate(parts, 1):
+        size += part.length
+        if 0 < sizes.most <= size:
+            splits.append(_combined(parts[begin:end]))
+            begin, size = end, 0
+    if not splits and 0 < sizes.least <= size:
+        splits.append(_combined(parts))
+        begin = len(parts)
+    left = tuple(part for at, part in enumerate(parts) if at >= begin or not part.length)
+    return [*splits, CombinedSplit(left)] if left else splits
+
+
+def _combined(parts: list[Split]) -> CombinedSplit:
+    return CombinedSplit(tuple(part for part in parts if part.length))
+
+
+def _blocks(file: InputFile, most: int) -> Iterator[Split]:
+    """Cuts a file into pieces of `most` bytes, the last two of equal size (CombineFileInputFormat.OneFileInfo)."""
+    start, left = 0, file.size
+    while most and left > most and not _is_unsplittable(file):
+        size = left // 2 if left < 2 * most else most
+        yield Split(file, start, size)
+        start, left = start + size, left - size
+    if left or not file.size:
+        yield Split(file, start, left)
+
+
+def in_task_order(splits: Sequence[TaskInput]) -> list[TaskInput]:
     """Orders splits as map tasks are numbered: by size, largest first; equal ones keep their order."""
     return sorted(splits, key=lambda split: -split.length)

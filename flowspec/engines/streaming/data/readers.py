@@ -13,11 +13,12 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from functools import partial
+from itertools import chain, pairwise
 from typing import BinaryIO
 
-from flowspec.engines.streaming.data import bzip
-from flowspec.engines.streaming.data.inputs import Split
+from flowspec.engines.streaming.data import bzip, processes
+from flowspec.engines.streaming.data.inputs import CombinedSplit, Split, TaskInput
 from flowspec.engines.streaming.data.lines import BLOCK, LINE_END, delimited, text_lines, unify, until_match
 from flowspec.engines.streaming.hadoop.classes import KEY_VALUE_INPUT
 from flowspec.engines.streaming.hadoop.configuration import Configuration
@@ -57,6 +58,11 @@ class SplitReader:
     def close(self) -> None:
         """Closes the file."""
         self._file.close()
+
+    @property
+    def done(self) -> int:
+        """The bytes of the split that have been read."""
+        return min(self._split.length, self.position - self._split.start)
 
     @property
     def is_plain_text(self) -> bool:
@@ -224,6 +230,58 @@ class SplitReader:
         while block := self._file.read(BLOCK):
             self.position += len(block)
             yield block
+
+
+class CombinedReader:
+    """The open parts of a split, one after the other (CombineFileRecordReader). The first is opened at once."""
+
+    def __init__(self, split: CombinedSplit, conf: Configuration, input_format: str) -> None:
+        self._split = split
+        self._open = partial(SplitReader, conf=conf, input_format=input_format)
+        self._read = 0  # bytes of the parts that are done
+        self._reader = self._open(split.parts[0])
+
+    def close(self) -> None:
+        """Closes the file that is open."""
+        self._reader.close()
+
+    @property
+    def done(self) -> int:
+        """The bytes of the split that have been read."""
+        return self._read + self._reader.done
+
+    @property
+    def is_plain_text(self) -> bool:
+        """True if the records are lines without a limit, so that `text_chunks` tells all about them."""
+        return self._reader.is_plain_text
+
+    @property
+    def longest(self) -> None:
+        """None: the bytes that `text_chunks` yields at most are not known."""
+
+    def text_chunks(self) -> Iterator[bytes]:
+        """Returns the lines of all parts, each ended by LF, in chunks of any size."""
+        pieces = chain.from_iterable(reader.text_chunks() for reader in self._readers())
+        return processes.join_pieces(lambda: next(pieces, b""))
+
+    def records(self) -> Iterator[Pair]:
+        """Returns key and value of each record: its offset in its file, and the line."""
+        return chain.from_iterable(reader.records() for reader in self._readers())
+
+    def _readers(self) -> Iterator[SplitReader]:
+        yield self._reader
+        for before, part in pairwise(self._split.parts):
+            self._reader.close()
+            self._read += before.length
+            self._reader = self._open(part)
+            yield self._reader
+
+
+def open_split(split: TaskInput, conf: Configuration, input_format: str) -> SplitReader | CombinedReader:
+    """Opens what a map task reads. Raises `TaskFailure`."""
+    if isinstance(split, Split):
+        return SplitReader(split, conf, input_format)
+    return CombinedReader(split, conf, input_format)
 
 
 def _without_mark(chunks: Iterable[bytes]) -> Iterator[bytes]:

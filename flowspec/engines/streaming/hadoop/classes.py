@@ -16,6 +16,8 @@ _NEW = "org.apache.hadoop.mapreduce.lib."
 TEXT_INPUT = _MAPRED + "TextInputFormat"
 KEY_VALUE_INPUT = _MAPRED + "KeyValueTextInputFormat"
 NLINE_INPUT = _LIB + "NLineInputFormat"
+COMBINE_INPUT = _LIB + "CombineTextInputFormat"
+INPUT_FORMATS = (TEXT_INPUT, KEY_VALUE_INPUT, NLINE_INPUT, COMBINE_INPUT)
 TEXT_OUTPUT = _MAPRED + "TextOutputFormat"
 NULL_OUTPUT = _LIB + "NullOutputFormat"
 HASH_PARTITIONER = _LIB + "HashPartitioner"
@@ -49,8 +51,7 @@ _ONLY_IN_HADOOP = {
     "inputformat": [
         *(_MAPRED + name for name in ("SequenceFileInputFormat", "SequenceFileAsTextInputFormat",
           "SequenceFileAsBinaryInputFormat", "FixedLengthInputFormat", "MultiFileInputFormat")),
-        *(_LIB + name for name in ("CombineTextInputFormat", "CombineSequenceFileInputFormat",
-          "DelegatingInputFormat")),
+        *(_LIB + name for name in ("CombineSequenceFileInputFormat", "DelegatingInputFormat")),
         _LIB + "db.DBInputFormat",
         "org.apache.hadoop.streaming.StreamInputFormat",
         "org.apache.hadoop.streaming.AutoInputFormat",
@@ -78,13 +79,16 @@ _ONLY_IN_HADOOP = {
 }  # fmt: skip
 
 # Classes that are found, whatever they are named for.
-_OTHERS = frozenset({TEXT_INPUT, KEY_VALUE_INPUT, NLINE_INPUT, TEXT_OUTPUT, NULL_OUTPUT}).union(
-    PARTITIONERS, MAPPERS, REDUCERS
-)
+_OTHERS = frozenset({TEXT_OUTPUT, NULL_OUTPUT}).union(INPUT_FORMATS, PARTITIONERS, MAPPERS, REDUCERS)
 
 # Classes of the new API: Hadoop finds them, and then they are not what the old API wants.
 _NEW_API = {
-    "inputformat": ["input.TextInputFormat", "input.KeyValueTextInputFormat", "input.NLineInputFormat"],
+    "inputformat": [
+        "input.TextInputFormat",
+        "input.KeyValueTextInputFormat",
+        "input.NLineInputFormat",
+        "input.CombineTextInputFormat",
+    ],
     "outputformat": ["output.TextOutputFormat", "output.NullOutputFormat", "output.LazyOutputFormat"],
     "partitioner": ["partition.HashPartitioner", "partition.KeyFieldBasedPartitioner"],
 }
@@ -98,7 +102,7 @@ _OLD_INTERFACE = {
 def input_format(name: str) -> str:
     """Returns the full name of an `-inputformat`. Raises `ClientError`."""
     name = _SHORT_INPUT_FORMATS.get(name, name)
-    return _format("inputformat", name, (TEXT_INPUT, KEY_VALUE_INPUT, NLINE_INPUT))
+    return _format("inputformat", name, INPUT_FORMATS)
 
 
 def output_format(name: str) -> str:

@@ -12,6 +12,7 @@ import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote_plus
@@ -37,6 +38,7 @@ _MAPPER_NUMBERS = (
     "stream.minRecWrittenToEnableSkip_",
     "stream.jobconf.truncate.limit",
 )
+_OURS = ("FLOWSPEC_SYSLOG", "FLOWSPEC_S3_ROOT", "FLOWSPEC_HDFS_ROOT", "FLOWSPEC_PARALLEL")
 _INT = re.compile(r"[+-]?\d+")  # java.lang.Integer.parseInt
 _INPUTDIR = "mapreduce.input.fileinputformat.inputdir"
 _T = TypeVar("_T")
@@ -100,6 +102,28 @@ class Job:
     def output_path(self) -> Path:
         """The output directory on this machine."""
         return self.files.locate(self.output)
+
+    @cached_property
+    def environment(self) -> Mapping[str, str]:
+        """The environment that all commands have: ours and the properties; made once, not for each task."""
+        conf = self.configuration
+        ours = {name: value for name, value in conf.environ.items() if name not in _OURS}
+        return ours | {name: self.truncate(value) for name, value in conf.variables().items()}
+
+    @cached_property
+    def given_environment(self) -> Mapping[str, str]:
+        """The variables that `-cmdenv` gives."""
+        pairs = (pair.partition("=") for pair in self.cmdenv.split(" "))
+        return {name: value for name, equals, value in pairs if equals and name}
+
+    def truncate(self, value: str) -> str:
+        """Returns the value of a property as it is in the environment."""
+        return value[: self._truncate_limit]
+
+    @cached_property
+    def _truncate_limit(self) -> int | None:
+        limit = self.configuration.integer("stream.jobconf.truncate.limit", -1)
+        return limit if limit >= 0 else None
 
 
 def build(arguments: Arguments, environ: Mapping[str, str], files: FileSystems) -> Job:

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 from flowspec.engines.streaming.data.arrays import count_lines
 from flowspec.engines.streaming.data.collect import Collector
-from flowspec.engines.streaming.data.inputs import Split
+from flowspec.engines.streaming.data.inputs import TaskInput
 from flowspec.engines.streaming.data.layout import Layout
 from flowspec.engines.streaming.data.lines import split_lines, tabbed, whole_lines
-from flowspec.engines.streaming.data.readers import SplitReader
+from flowspec.engines.streaming.data.readers import CombinedReader, SplitReader, open_split
 from flowspec.engines.streaming.hadoop.classes import KEY_VALUE_INPUT, TEXT_INPUT
 from flowspec.engines.streaming.hadoop.failure import TaskFailure
 from flowspec.engines.streaming.hadoop.records import Join, Writable, class_of, join_key, join_value, joiner, size_of
@@ -33,13 +33,15 @@ _BATCH = 1 << 16
 _PAIRS = 1 << 12
 _NEVER = (1 << 63) - 1
 
+Reader = SplitReader | CombinedReader
 
-def run_map(task: Task, split: Split, output: Output) -> None:
+
+def run_map(task: Task, split: TaskInput, output: Output) -> None:
     """Runs the mapper over a split. Raises `TaskFailure` or `OSError`."""
     task.count(MAP_INPUT_RECORDS, 0)
     if task.job.map_failure:
         raise TaskFailure(*task.job.map_failure)
-    reader = SplitReader(split, task.job.configuration, task.job.input_format)
+    reader = open_split(split, task.job.configuration, task.job.input_format)
     try:
         if task.job.mapper.java:
             _run_java(task, reader, output)
@@ -49,7 +51,7 @@ def run_map(task: Task, split: Split, output: Output) -> None:
         reader.close()
 
 
-def _run_java(task: Task, reader: SplitReader, output: Output) -> None:
+def _run_java(task: Task, reader: Reader, output: Output) -> None:
     from flowspec.engines.streaming.hadoop.javaclasses import map_pairs
 
     def records() -> Iterator[tuple[Writable, Writable]]:
@@ -59,10 +61,10 @@ def _run_java(task: Task, reader: SplitReader, output: Output) -> None:
 
     for key, value in map_pairs(task.job.mapper.java, records()):
         output.pair(key, value)
-    task.progress(reader.position)
+    task.progress(reader.done)
 
 
-def _run_command(task: Task, reader: SplitReader, output: Output) -> None:
+def _run_command(task: Task, reader: Reader, output: Output) -> None:
     feed, longest = _feed(task, reader)
     command = task.run_command(task.job.mapper.command, feed, longest=longest)
     try:
@@ -81,7 +83,7 @@ def _tolerates_unread_input(task: Task) -> bool:
     return least <= task.counters[FRAMEWORK].get(MAP_OUTPUT_RECORDS, 0)
 
 
-def _feed(task: Task, reader: SplitReader) -> tuple[Feed, int | None]:
+def _feed(task: Task, reader: Reader) -> tuple[Feed, int | None]:
     """Returns what feeds the mapper, and how many bytes that are at most (None: not known)."""
     job = task.job
     join = _input_join(job)
@@ -110,22 +112,22 @@ def _is_tabbed_as_it_is(job: Job, join: Join) -> bool:
     )
 
 
-def _feed_text(task: Task, reader: SplitReader, sink: CommandInput) -> None:
+def _feed_text(task: Task, reader: Reader, sink: CommandInput) -> None:
     for chunk in reader.text_chunks():
         task.count(MAP_INPUT_RECORDS, count_lines(chunk))
         sink.write(chunk)
-        task.progress(reader.position)
+        task.progress(reader.done)
 
 
-def _feed_tabbed(task: Task, reader: SplitReader, sink: CommandInput) -> None:
+def _feed_tabbed(task: Task, reader: Reader, sink: CommandInput) -> None:
     for block in whole_lines(reader.text_chunks()):
         lines = tabbed(block)
         task.count(MAP_INPUT_RECORDS, lines.records)
         sink.write(lines.block)
-        task.progress(reader.position)
+        task.progress(reader.done)
 
 
-def _feed_records(task: Task, reader: SplitReader, join: Join, sink: CommandInput) -> None:
+def _feed_records(task: Task, reader: Reader, join: Join, sink: CommandInput) -> None:
     waiting: list[bytes] = []
     size = 0
     for key, value in reader.records():
@@ -135,11 +137,11 @@ def _feed_records(task: Task, reader: SplitReader, join: Join, sink: CommandInpu
         size += len(line)
         if size >= _BATCH:
             sink.write(b"".join(waiting))
-            task.progress(reader.position)
+            task.progress(reader.done)
             waiting.clear()
             size = 0
     sink.write(b"".join(waiting))
-    task.progress(reader.position)
+    task.progress(reader.done)
 
 
 class ShuffleOutput:

@@ -21,7 +21,7 @@ from flowspec.engines.streaming.data import arrays, inputs
 from flowspec.engines.streaming.data.collect import MapOutput
 from flowspec.engines.streaming.data.committer import Committer
 from flowspec.engines.streaming.hadoop.arguments import ClientError, uncaught
-from flowspec.engines.streaming.hadoop.classes import NLINE_INPUT, NULL_OUTPUT
+from flowspec.engines.streaming.hadoop.classes import COMBINE_INPUT, NLINE_INPUT, NULL_OUTPUT
 from flowspec.engines.streaming.hadoop.failure import TaskFailure, from_os_error
 from flowspec.engines.streaming.run.cache import localize
 from flowspec.engines.streaming.run.joblog import JobLog
@@ -36,9 +36,11 @@ from flowspec.engines.streaming.run.worker import (
     run_reduce,
     shuffle_of,
 )
-from flowspec.engines.streaming.run.worker_pool import WorkerPool
+from flowspec.engines.streaming.run.worker_pool import PoolProcess, WorkerPool
 
 _PROGRESS_INTERVAL = 0.3  # seconds between two looks at the progress
+_MOST_AT_ONCE = 32  # tasks that a process is given,
+_SHARE = 8  # and no more than this part of its share of what is left, so that all end at the same time
 _LOG_DISK_SPACE_FROM = 256 << 20  # bytes
 
 
@@ -67,21 +69,28 @@ def _localize_files(job: Job, scratch: Path, syslog: JobLog) -> list[Path]:
         raise _launch_error(str(error)) from error
 
 
-def _checked_splits(job: Job) -> tuple[inputs.Split, ...]:
+def _checked_splits(job: Job) -> tuple[inputs.TaskInput, ...]:
     """Returns the splits in task order, after Hadoop's checks: first the output, then the input."""
     try:
         if job.output_format != NULL_OUTPUT:
             _check_output(job)
-        found = inputs.list_files(job.inputs, job.files, job.configuration)
-        if job.input_format == NLINE_INPUT:
-            splits = inputs.split_lines_of(found, inputs.lines_per_map(job.configuration))
-        else:
-            splits = inputs.split_files(found, job.configuration, _wanted_maps(job))
+        splits = _splits(job)
     except (inputs.InvalidInput, UnknownScheme) as error:
         raise _launch_error(str(error)) from error
     except OSError as error:
         raise _launch_error(f"{error.filename}: {error.strerror}") from error
     return tuple(inputs.in_task_order(splits))
+
+
+def _splits(job: Job) -> Sequence[inputs.TaskInput]:
+    conf = job.configuration
+    if job.input_format == COMBINE_INPUT:
+        sizes = inputs.combined_sizes(conf)
+        return inputs.combine_files(inputs.list_files(job.inputs, job.files, conf, ignore_directories=True), sizes)
+    found = inputs.list_files(job.inputs, job.files, conf)
+    if job.input_format == NLINE_INPUT:
+        return inputs.split_lines_of(found, inputs.lines_per_map(conf))
+    return inputs.split_files(found, conf, _wanted_maps(job))
 
 
 def _check_output(job: Job) -> None:
@@ -126,6 +135,13 @@ def _launch_error(message: str) -> ClientError:
     return ClientError(logged=f"Error Launching job : {message}", status=5)
 
 
+def _send_some(member: PoolProcess, todo: range, members: int) -> range:
+    """Sends a process the numbers of its next tasks; returns the rest."""
+    some = max(1, min(_MOST_AT_ONCE, len(todo) // (_SHARE * members)))
+    member.channel.send(todo[:some])
+    return todo[some:]
+
+
 class SharedCounters:
     """Numbers that many processes write, each its own, and the client reads."""
 
@@ -143,7 +159,7 @@ class SharedCounters:
 
 
 class _Runner:
-    def __init__(self, job: Job, syslog: JobLog, scratch: Path, splits: tuple[inputs.Split, ...]) -> None:
+    def __init__(self, job: Job, syslog: JobLog, scratch: Path, splits: tuple[inputs.TaskInput, ...]) -> None:
         self._job = job
         self._log = syslog
         conf = job.configuration
@@ -224,15 +240,19 @@ class _Runner:
         self._run_tasks(works, len(splits), idle)
 
     def _run_tasks(self, works: Sequence[Callable[[Connection], None]], tasks: int, idle: Callable[[], None]) -> None:
-        """Forks a process for each of `works`, and give them task numbers until each has answered to None."""
+        """Forks a process for each of `works`, and gives them task numbers until each has answered to none.
+
+        They get several at once while many are left: a message for each took a tenth of the time of tiny tasks.
+        """
         members = [self._pool.start(work) for work in works]
-        todo = iter(range(tasks))
+        todo = range(tasks)
         for member in members:
-            member.channel.send(next(todo, None))
-        for member, result in self._pool.messages(members, idle, _PROGRESS_INTERVAL):
-            self._record(result)
-            if result and result.number != ALL_TASKS:
-                member.channel.send(next(todo, None))
+            todo = _send_some(member, todo, len(members))
+        for member, results in self._pool.messages(members, idle, _PROGRESS_INTERVAL):
+            for result in results or [None]:
+                self._record(result)
+            if results and results[-1].number != ALL_TASKS:
+                todo = _send_some(member, todo, len(members))
             else:
                 member.awaited = False
 
@@ -256,9 +276,9 @@ class _Runner:
             shared.put(place, done)
 
         shuffle = shuffle_of(self._context, max(1, self._job.parallel))
-        while (number := channel.recv()) is not None:
-            channel.send(run_reduce(self._context, number, shuffle, self._map_outputs, progress))
-        channel.send(TaskResult(ALL_TASKS, {}))
+        while numbers := channel.recv():
+            channel.send([run_reduce(self._context, one, shuffle, self._map_outputs, progress) for one in numbers])
+        channel.send([TaskResult(ALL_TASKS, {})])
 
     def _record(self, result: TaskResult | None) -> None:
         """Accounts for what a process told; None: it died without a word."""

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from flowspec.engines.counters import Counters
 from flowspec.engines.streaming.data.committer import Committer, PartFile
-from flowspec.engines.streaming.data.inputs import Split
+from flowspec.engines.streaming.data.inputs import TaskInput
 from flowspec.engines.streaming.data.lines import split_lines, tabbed, unify, whole_lines
 from flowspec.engines.streaming.hadoop.classes import NULL_OUTPUT
 from flowspec.engines.streaming.hadoop.configuration import OLD_NAMES, variable_name
@@ -46,7 +46,6 @@ _TASK_COUNTERS = ("org.apache.hadoop.mapreduce.TaskCounter", "org.apache.hadoop.
 BYTES_READ = ("File Input Format Counters ", "Bytes Read")
 BYTES_WRITTEN = ("File Output Format Counters ", "Bytes Written")
 
-_OURS = ("FLOWSPEC_SYSLOG", "FLOWSPEC_S3_ROOT", "FLOWSPEC_HDFS_ROOT", "FLOWSPEC_PARALLEL")
 _LIMIT_EXCEEDED = "org.apache.hadoop.mapreduce.counters.LimitExceededException"
 _MAX_GROUPS = 50  # mapreduce.job.counters.groups.max
 _MAX_GROUP_NAME, _MAX_NAME = 128, 64
@@ -54,7 +53,7 @@ _MAX_GROUP_NAME, _MAX_NAME = 128, 64
 
 @dataclass
 class Task:
-    """One attempt at a task. `progress` is told how far it is: a position of a map, a size read by a reduce.
+    """One attempt at a task. `progress` is told how far it is: the bytes that it has read.
 
     `split` is what a map task reads; its combiner is told of it too.
     """
@@ -65,7 +64,7 @@ class Task:
     is_map: bool
     syslog: JobLog
     progress: Callable[[int], None]
-    split: Split | None = None
+    split: TaskInput | None = None
     counters: Counters = field(default_factory=dict)
 
     @property
@@ -104,18 +103,10 @@ class Task:
 
     def environment(self) -> dict[str, str]:
         """Returns the environment of the task's commands: ours, every property, and what `-cmdenv` says."""
-        conf = self.job.configuration
-        environment = {name: value for name, value in conf.environ.items() if name not in _OURS}
-        limit = conf.integer("stream.jobconf.truncate.limit", -1)
-        properties = {variable_name(name): value for name, value in self._own_properties()}
-        for name, value in {**conf.variables(), **properties}.items():
-            environment[name] = value[:limit] if limit >= 0 else value
-        for pair in self.job.cmdenv.split(" "):
-            name, equals, value = pair.partition("=")
-            if equals and name:
-                environment[name] = value
-        environment["TMPDIR"] = "/tmp"  # noqa: S108 - java.io.tmpdir on Linux, whatever -cmdenv says
-        return environment
+        job = self.job
+        own = {variable_name(name): job.truncate(value) for name, value in self._own_properties()}
+        tmpdir = "/tmp"  # noqa: S108 - java.io.tmpdir on Linux, whatever -cmdenv says
+        return {**job.environment, **own, **job.given_environment, "TMPDIR": tmpdir}
 
     def _own_properties(self) -> list[tuple[str, str]]:
         """Returns the properties that the task sets at run time: under the new name and the old one."""
@@ -133,9 +124,10 @@ class Task:
             "mapreduce.job.user.name": job.configuration.get("mapreduce.job.user.name"),
         }
         if self.split:
-            own["mapreduce.map.input.file"] = self.split.file.uri
-            own["mapreduce.map.input.start"] = str(self.split.start)
-            own["mapreduce.map.input.length"] = str(self.split.length)
+            first = self.split.parts[0]  # a command is started before its map task comes to the next
+            own["mapreduce.map.input.file"] = first.file.uri
+            own["mapreduce.map.input.start"] = str(first.start)
+            own["mapreduce.map.input.length"] = str(first.length)
         if not self.is_map:
             own["mapreduce.job.maps"] = str(self.maps)
             own["mapreduce.jobtracker.address"] = "local"

@@ -17,7 +17,7 @@ from flowspec.engines.counters import Counters
 from flowspec.engines.streaming.data import arrays
 from flowspec.engines.streaming.data.collect import Collector, MapOutput, Shuffle
 from flowspec.engines.streaming.data.committer import Committer
-from flowspec.engines.streaming.data.inputs import Split
+from flowspec.engines.streaming.data.inputs import Split, TaskInput
 from flowspec.engines.streaming.data.layout import Layout
 from flowspec.engines.streaming.data.merge import Merge
 from flowspec.engines.streaming.hadoop import classes, keyfields
@@ -61,7 +61,7 @@ class JobContext:
     syslog: JobLog
     scratch: Path
     committer: Committer
-    splits: tuple[Split, ...]
+    splits: tuple[TaskInput, ...]
 
     @property
     def size(self) -> int:
@@ -92,6 +92,10 @@ def _failure_context(task: Task) -> Iterator[str]:
     split, job = task.split, task.job
     if split is None:
         yield f"reduce task {task.number} failed (reducer: {job.reducer.command or job.reducer.java})"
+        return
+    if not isinstance(split, Split):
+        first = split.parts[0].file.uri
+        yield f"map task {task.number} failed on {len(split.parts)} parts of files, the first of {first}"
         return
     part = "" if split.length >= split.file.size else f", bytes {split.start} to {split.end}"
     yield f"map task {task.number} failed on {split.file.uri}{part} (mapper: {job.mapper.command or job.mapper.java})"
@@ -163,14 +167,14 @@ class MapWorker:
         self._collector = Collector(self._shuffle, f"worker-{number}")
 
     def serve(self, channel: Connection) -> None:
-        """Takes split numbers until None comes; then seal what was collected."""
+        """Takes split numbers until none come; then seals what was collected."""
         arrays.load_numpy(self._context.size)  # did nothing before the fork on macOS
         failed = False
-        while (number := channel.recv()) is not None:
-            result = self._run(number)
-            failed = failed or bool(result.causes)
-            channel.send(result)
-        channel.send(TaskResult(ALL_TASKS, {}) if failed else self._finish())
+        while numbers := channel.recv():
+            results = [self._run(number) for number in numbers]
+            failed = failed or any(result.causes for result in results)
+            channel.send(results)
+        channel.send([TaskResult(ALL_TASKS, {}) if failed else self._finish()])
 
     def _run(self, number: int) -> TaskResult:
         context, split = self._context, self._context.splits[number]
@@ -180,11 +184,11 @@ class MapWorker:
             len(context.splits),
             is_map=True,
             syslog=context.syslog,
-            progress=partial(self._report, split),
+            progress=self._report,
             split=split,
         )
         group, name = BYTES_READ
-        task.counters[group] = {name: split.length}
+        task.counters[group] = {name: split.length if isinstance(split, Split) else 0}  # as MapTask.getFsStatistics
         map_output = MapOutput(keyed=True) if context.job.combiner else None
         if not context.job.reduces:
             result = attempt(task, partial(self._map_only, task, split))
@@ -196,10 +200,10 @@ class MapWorker:
         self._progress(self._done)
         return replace(result, map_output=map_output)
 
-    def _report(self, split: Split, position: int) -> None:
-        self._progress(self._done + min(split.length, position - split.start))
+    def _report(self, done: int) -> None:
+        self._progress(self._done + done)
 
-    def _map_only(self, task: Task, split: Split) -> None:
+    def _map_only(self, task: Task, split: TaskInput) -> None:
         output = open_output(task, MAP_OUTPUT_RECORDS, self._context.committer)
         try:
             run_map(task, split, output)
@@ -210,14 +214,14 @@ class MapWorker:
             self._context.committer.abort_task(task.attempt)
             raise
 
-    def _map(self, task: Task, split: Split, collector: Collector) -> None:
+    def _map(self, task: Task, split: TaskInput, collector: Collector) -> None:
         output = ShuffleOutput(task, self._shuffle.layout, collector)
         run_map(task, split, output)
         output.flush()
         for name in (COMBINE_INPUT_RECORDS, COMBINE_OUTPUT_RECORDS):
             task.count(name, 0)
 
-    def _map_and_combine(self, task: Task, split: Split, combined: MapOutput) -> None:
+    def _map_and_combine(self, task: Task, split: TaskInput, combined: MapOutput) -> None:
         """Sorts this task's pairs alone, and run the combiner once for each partition that has any."""
         collector = Collector(self._shuffle, f"map-{task.number}")
         self._map(task, split, collector)

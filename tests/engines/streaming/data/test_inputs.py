@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -65,6 +66,64 @@ def test_the_largest_split_comes_first(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes(bytes(121))
     assert splits_of(path, fs__local__block__size=40) == [(80, 41), (0, 40), (40, 40)]
+
+
+COMBINED = {  # what CombineTextInputFormat of Hadoop 3.5.0 returned for these files, in this order
+    (): ["b:0+0 c:0+86 f:0+0 e:0+12 g.gz:0+28 a:0+6 d:0+2"],
+    ("maxsize=30",): ["c:0+30", "c:30+28 c:58+28", "e:0+12 g.gz:0+28", "b:0+0 f:0+0 a:0+6 d:0+2"],
+    ("maxsize=5",): [
+        *(
+            [
+                "c:0+5",
+                "c:5+5",
+                "c:10+5",
+                "c:15+5",
+                "c:20+5",
+                "c:25+5",
+                "c:30+5",
+                "c:35+5",
+                "c:40+5",
+                "c:45+5",
+                "c:50+5",
+                "c:55+5",
+                "c:60+5",
+                "c:65+5",
+            ]
+        ),
+        *(
+            [
+                "c:70+5",
+                "c:75+5",
+                "c:80+3 c:83+3",
+                "e:0+5",
+                "e:5+3 e:8+4",
+                "g.gz:0+28",
+                "a:0+3 a:3+3",
+                "b:0+0 f:0+0 d:0+2",
+            ]
+        ),
+    ],
+    ("minsize.per.node=10",): ["c:0+86 e:0+12 g.gz:0+28 a:0+6 d:0+2", "b:0+0 f:0+0"],
+    ("maxsize=1000", "minsize.per.node=999"): ["b:0+0 c:0+86 f:0+0 e:0+12 g.gz:0+28 a:0+6 d:0+2"],
+    ("maxsize=40", "minsize.per.node=2", "minsize.per.rack=3"): [
+        *(["c:0+40", "c:40+23 c:63+23", "e:0+12 g.gz:0+28", "b:0+0 f:0+0 a:0+6 d:0+2"]),
+    ],
+}
+
+
+@pytest.mark.parametrize("given", COMBINED)
+def test_files_are_combined(given):
+    sizes = {"b": 0, "c": 86, "f": 0, "e": 12, "g.gz": 28, "a": 6, "d": 2}
+    found = [inputs.InputFile(Path(name), name, size) for name, size in sizes.items()]
+    properties = dict(text.split("=") for text in given)
+    conf = Configuration(
+        [(f"mapreduce.input.fileinputformat.split.{name}", size) for name, size in properties.items()],
+        environ={},
+        system={},
+    )
+    splits = inputs.combine_files(found, inputs.combined_sizes(conf))
+    shown = [" ".join(f"{part.file.path}:{part.start}+{part.length}" for part in split.parts) for split in splits]
+    assert shown == COMBINED[given]
 
 
 def test_compressed_files_are_not_cut(tmp_path):

@@ -1,6 +1,7 @@
 """Small jobs with what real Hadoop 3.4.1 wrote for them, and what must hold whatever the machine."""
 
 import bz2
+import gzip
 import random
 from collections import Counter
 from dataclasses import dataclass, field
@@ -106,6 +107,22 @@ JOBS = {
         f"-D mapreduce.input.lineinputformat.linespermap=2 -inputformat {LIB}.NLineInputFormat"
         " -mapper cat -reducer NONE",
         [b"32\tepsilon is the last one\n", b"0\talpha\n6\tbeta and more\n", b"20\tgamma\n26\tdelta\n"],
+    ),
+    "small files together, with their offsets": Recorded(
+        {"a": b"a1\na2\n", "b": b"", "c": "\ufeffc no newline".encode(), "d.gz": gzip.compress(b"zip\nzap\n", mtime=0)},
+        f"-inputformat {LIB}.CombineTextInputFormat -mapper cat -reducer NONE",
+        [b"0\ta1\n3\ta2\n0\tc no newline\n0\tzip\n4\tzap\n"],
+        counters={"Map input records": 5, "Map output records": 5},
+    ),
+    "the first of the files that a task reads is in its mapper's environment": Recorded(
+        {"a": b"1\n2\n3\n", "b": b"4\n", "c": b"5\n6\n7\n8\n9\n"},
+        "-D mapreduce.input.fileinputformat.split.maxsize=8 -D stream.map.input.ignoreKey=true"
+        f" -files {{IN}}/../m.sh -inputformat {LIB}.CombineTextInputFormat -mapper m.sh -reducer NONE",
+        [b"c:0+5\t\n5\t\n6\t\n7\t\n8\t\n9\t\n", b"a:0+6\t\n1\t\n2\t\n3\t\n4\t\n"],
+        scripts={
+            "m.sh": 'echo "${mapreduce_map_input_file##*/}:$mapreduce_map_input_start+$mapreduce_map_input_length"\ncat\n'
+        },
+        counters={"Map input records": 9},
     ),
     "offsets are ordered as numbers": Recorded(
         {"a.txt": b"first line\nsecond\tline\n\nfourth\n" + b"x" * 90 + b"\nlast"},
@@ -263,6 +280,12 @@ def test_a_job(tmp_path, name):
             f"-partitioner {LIB}.IdentityMapper -mapper cat",
             1,
             f"RuntimeException: class {LIB}.IdentityMapper not org.apache.hadoop.mapred.Partitioner",
+        ),
+        (
+            "-D mapreduce.input.fileinputformat.split.maxsize=3 -D mapreduce.input.fileinputformat.split.minsize.per.node=4"
+            f" -inputformat {LIB}.CombineTextInputFormat -mapper cat",
+            5,
+            "Error Launching job : Minimum split size pernode 4 cannot be larger than maximum split size 3",
         ),
         ("-- x -mapper cat", 1, "Found 1 unexpected arguments on the command line [x]"),
         (
