@@ -17,7 +17,7 @@ from flowspec.engines.streaming.data.layout import Layout
 from flowspec.engines.streaming.data.lines import GroupCounter, SortedBlock, split_lines, tabbed
 from flowspec.engines.streaming.hadoop.failure import TaskFailure
 from flowspec.engines.streaming.hadoop.records import Join, Pair, Writable, class_of, join_key, joiner
-from flowspec.engines.streaming.run.commands import CommandInput, RunningCommand
+from flowspec.engines.streaming.run.commands import CommandInput, Feed, RunningCommand
 from flowspec.engines.streaming.run.jobspec import Job, Program
 from flowspec.engines.streaming.run.tasks import (
     COMBINE_INPUT_RECORDS,
@@ -65,11 +65,12 @@ def run_reduction(task: Task, what: Reduction, stream: Iterator[SortedBlock], ou
         return
     if task.job.reduce_failure:
         raise TaskFailure(*task.job.reduce_failure)
-    first = next(stream, None)
+    head = list(itertools.islice(stream, 2))
+    feed, longest = _feed(task, what, head, stream)
     # PipeMapRed.waitOutputThreads: without a record, what a command says goes to Reporter.NULL
-    command = task.run_command(what.program.command, _feed(task, what, first, stream), report=first is not None)
+    command = task.run_command(what.program.command, feed, report=bool(head), longest=longest)
     try:
-        if first is None:
+        if not head:
             for _ in command.output():
                 pass  # what a reducer writes that got no record is lost
         else:
@@ -107,15 +108,17 @@ def _run_java(task: Task, what: Reduction, stream: Iterator[SortedBlock], output
 
 
 def _feed(
-    task: Task, what: Reduction, first: SortedBlock | None, stream: Iterator[SortedBlock]
-) -> Callable[[CommandInput], None]:
+    task: Task, what: Reduction, head: list[SortedBlock], stream: Iterator[SortedBlock]
+) -> tuple[Feed, int | None]:
+    """Returns what feeds the command with two blocks at most and those behind them, and the bytes if they are known."""
     side = task.job.reduce_separators
     only_key = task.job.configuration.get("stream.reduce.input") == "keyonlytext"
     join = join_key if only_key else joiner(side.input)
-    blocks = itertools.chain([first], stream) if first is not None else stream
+    blocks = itertools.chain(head, stream)
     if what.layout.plain and side.input == b"\t" and not only_key:
-        return lambda sink: _feed_blocks(task, what, blocks, sink)
-    return lambda sink: _feed_pairs(task, what, blocks, join, sink)
+        longest = sum(len(block.text) for block in head) if len(head) <= 1 else None
+        return lambda sink: _feed_blocks(task, what, blocks, sink), longest
+    return lambda sink: _feed_pairs(task, what, blocks, join, sink), None if head else 0
 
 
 def _feed_blocks(task: Task, what: Reduction, blocks: Iterator[SortedBlock], sink: CommandInput) -> None:

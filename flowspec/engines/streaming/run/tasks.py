@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 from flowspec.engines.counters import Counters
@@ -234,8 +233,7 @@ class TextOutput:
 def open_output(task: Task, counter: str, committer: Committer) -> TextOutput:
     """Opens the task's part file below its work path. Raises `OSError`."""
     job = task.job
-    work: Path = committer.work_path(task.attempt)
-    work.mkdir(parents=True, exist_ok=True)
+    work = committer.make_work_path(task.attempt)
     if job.output_format == NULL_OUTPUT:
         return TextOutput(task, counter, None)
     return TextOutput(task, counter, PartFile(work, task.number, codec=job.codec, lazy=job.lazy_output))

@@ -1,0 +1,26 @@
+"""Work folders of tasks, and what is seen in the output when."""
+
+import pytest
+
+from flowspec.engines.streaming.data.committer import Committer
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_each_task_begins_with_an_empty_folder_of_its_own(tmp_path, version):
+    committer = Committer(tmp_path / "out", version=version)
+    committer.setup()
+    for number in range(3):
+        attempt = f"attempt_local1_0001_r_{number:06d}_0"
+        work = committer.make_work_path(attempt)
+        assert work == committer.work_path(attempt)
+        assert not list(work.iterdir())
+        (work / f"part-{number:05d}").write_bytes(b"x")
+        (work / f"side-{number}").mkdir()
+        committer.commit_task(attempt)
+        seen = (tmp_path / "out" / f"part-{number:05d}").exists()
+        assert seen == (version == 2)
+    committer.make_work_path("attempt_local1_0001_r_000003_0")
+    committer.abort_task("attempt_local1_0001_r_000003_0")
+    committer.commit_job()
+    names = [f"{kind}{number}" for kind in ("part-0000", "side-") for number in range(3)]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["_SUCCESS", *names]
