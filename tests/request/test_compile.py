@@ -201,8 +201,8 @@ def test_a_merge_patch_is_rfc_7396s():
 def test_only_one_file_is_blamed_for_a_staging_that_is_missing(request_of):
     with pytest.raises(SpecError) as caught:
         request_of(
-            "release_label: emr-7.5.0\n" + STREAMING % "m.py" + "bootstrap_actions: [{name: b, path: b.sh}]",
-            ["m.py", "b.sh"],
+            "release_label: emr-7.5.0\n" + STREAMING % "m.sh" + "bootstrap_actions: [{name: b, path: b.sh}]",
+            ["m.sh", "b.sh"],
         )
     assert [found.id for found in caught.value.diagnostics] == ["FS404"]
 
