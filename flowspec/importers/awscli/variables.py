@@ -105,9 +105,7 @@ class Variables:
 
     def description(self, text: str) -> object:
         """Returns the description of the variable that a text is, or that its value is; "" without one."""
-        name = placeholder_name(text)
-        while name and placeholder_name(self.script.texts.get(name, "")):
-            name = placeholder_name(self.script.texts[name])
+        name = ["", *self.script.aliases(text)][-1]
         return self.script.variables[name].rules.get("description") if name in self.script.variables else ""
 
     # --- assignments; `conditional`: in a branch or a loop ---
