@@ -107,6 +107,11 @@ def test_instances_that_only_the_shell_knows_are_noted(tmp_path):
     )
 
 
+@pytest.mark.parametrize("script", ["A=$B\nB=$A", "A=${A:-${A:-$A}}", "A=$B\nB=$C\nC=$B"])
+def test_variables_that_are_each_others_values_are_read_to_an_end(script):
+    assert "A" in wanted(f"{script}\n{_CREATE} --log-uri $A").variables
+
+
 def test_functions_and_loops_are_followed_within_bounds():
     deep = "".join(f"f{number}() {{\n f{number + 1}; f{number + 1}\n}}\n" for number in range(40))
     source = wanted(f"{deep}f40() {{\n:\n}}\nf0\n{_CREATE}")
