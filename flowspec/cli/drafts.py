@@ -1,4 +1,4 @@
-"""Helpers of the commands that write drafts, which people go on to edit: `import`, `export`, `migrate`, `fmt`.
+"""Files that commands write. Drafts, which people go on to edit, are those of `import`, `export`, `migrate`, `fmt`.
 
 A draft replaces a file only with --force. What each run makes anew (a report, a saved plan, JUnit XML) replaces its
 file, as with Terraform's `plan -out` and pytest's `--junitxml`; the help of its option says so.
@@ -25,14 +25,30 @@ def draft_file(output: Path | None, *, force: bool) -> Path | None:
     """Returns the file for a draft, None for stdout, as `-` is. Raises UsageError when it exists, unless `force`."""
     if output is None or str(output) == "-":
         return None
-    if output.exists() and not force:
+    if output.is_file() and not force:  # a device or a pipe is not replaced
         raise click.UsageError(f"{output} exists: write another file with -o, or replace it with --force")
     return output
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Writes the whole file or none of it; a spec may hold secrets only its owner should read."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Writes the whole file or none of it, behind a link, too. Raises `OSError` with the path as it was given.
+
+    What can't be replaced is written to: a device, a pipe, a file in a folder that may not be changed.
+    """
+    try:
+        file = path.resolve()
+        if path.exists() and not (path.is_file() and os.access(file.parent, os.W_OK)):
+            path.write_text(text, "utf-8")
+        else:
+            _replace(file, text)
+    except OSError as error:
+        # The name of the temporary file means nothing to users, and a full disk comes without any.
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _replace(path: Path, text: str) -> None:
+    """Writes to a new file, and gives it the name; a spec may hold secrets only its owner should read."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".flowspec.")  # with a long name beside it too long
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)

@@ -198,3 +198,11 @@ def test_another_timeout_is_named(flowspec, job):
     assert flowspec("plan", "job.yaml", "-o", "plan.json", "--exit-code").code == 3
     job(STEP.replace("['true']", "['true'], timeout: 60"), TOLD)
     assert "stale: other settings of its runs: timeout, retry or skip" in flowspec("apply", "plan.json").err
+
+
+def test_a_plan_is_not_saved_to_stdout_which_shows_it(flowspec, job, tmp_path):
+    job(STEP)
+    done = flowspec("plan", "job.yaml", "-o", "-")
+    assert done.code == 2
+    assert "--format json" in done.err
+    assert not (tmp_path / "-").exists()

@@ -179,7 +179,16 @@ with DAG("d") as dag:
 
 
 @pytest.mark.parametrize(
-    "change", ["for x in y:\n    STEPS.append(x)", "OTHER = STEPS + []\nSTEPS.append({})", "STEPS[0] = {}"]
+    "change",
+    [
+        "for x in y:\n    STEPS.append(x)",
+        "OTHER = STEPS + []\nSTEPS.append({})",
+        "STEPS[0] = {}",
+        "def add(steps):\n    steps.append({})\nadd(STEPS)",
+        "def add(*, to):\n    to += [{}]\nadd(to=STEPS)",
+        "OTHER = STEPS\nOTHER.append({})",
+        "for step in STEPS:\n    step['Name'] = 'b'",
+    ],
 )
 def test_a_list_that_the_module_changes_is_not_certain(change):
     module = (

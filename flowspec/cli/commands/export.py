@@ -22,7 +22,11 @@ _FORMATS = ("aws-cli", "cloudformation", "terraform", "stepfunctions", "airflow"
 @VARIABLES
 @STAGING
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write it here; default, and for -: stdout."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False, readable=False, allow_dash=True),
+    metavar="FILE",
+    help="Write it here; default, and for -: stdout.",
 )
 @click.option("--force", is_flag=True, help="Replace FILE where it exists.")
 def command(spec: Path, to: str, output: Path | None, force: bool, **options: Any) -> int:

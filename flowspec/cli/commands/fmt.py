@@ -50,8 +50,7 @@ def command(paths: tuple[Path, ...], check: bool, diff: bool) -> int:
         elif check:
             print_result(visible(str(path)))
         else:
-            # Behind a link is the file: the link stays.
-            write_whole(path.resolve(), after)
+            write_whole(path, after)
             print_result(f"formatted {visible(str(path))}")
     if changed and (check or diff):
         eprint(f"{changed} to format")

@@ -43,7 +43,7 @@ _KINDS = "request, aws-cli, cloudformation, terraform, airflow, dataflow-runner,
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, dir_okay=False, readable=False, allow_dash=True),
     metavar="SPEC",
     help="Write the spec here; default, and for -: stdout.",
 )

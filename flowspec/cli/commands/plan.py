@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from flowspec.cli.drafts import write_whole
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import CONNECTION, CONVERGING, SELECTING, STAGING, VARIABLES, output_format
 from flowspec.cli.output import print_result
@@ -63,6 +64,8 @@ def command(  # noqa: PLR0917 - click passes options by name
 
     if preflight and offline:
         raise click.UsageError("--preflight asks AWS, which a plan with --offline does not")
+    if str(out) == "-":
+        raise click.UsageError("--out saves a plan in a file; --format json prints one on stdout")
     if out and offline:
         raise click.UsageError("--out saves a plan for what runs, which one with --offline does not look at")
     if offline:
@@ -78,7 +81,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     elif out:
         (made, _, _, look, *_), text = plan_to_save(spec, **options)
         made = look(made) if preflight else made
-        out.write_text(text, "utf-8")
+        write_whole(out, text)
     else:
         made, _, _, look, *_ = planned(spec, **options)
         made = look(made) if preflight else made

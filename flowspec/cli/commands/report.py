@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flowspec.cli.drafts import write_whole
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, choose
 from flowspec.cli.options import output_format
@@ -42,7 +43,7 @@ def command(what: str, output: Path | None, format_: str, **options: Any) -> int
     if output is None or str(output) == "-":
         print_result(text)
     else:
-        output.write_text(text if text.endswith("\n") else f"{text}\n", encoding="utf-8")
+        write_whole(output, text if text.endswith("\n") else f"{text}\n")
         eprint(f"wrote {output}")
     return Exit.OK
 

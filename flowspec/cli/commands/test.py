@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowspec.cli import print_error
+from flowspec.cli.drafts import write_whole
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import SPEC_PATH, output_format
 from flowspec.cli.output import eprint, print_result, wants_color
@@ -69,7 +70,7 @@ def command(paths: tuple[Path, ...], selects: tuple[str, ...], junit: Path | Non
 
     results = run_tests(paths or (Path(),), select=selects, on_result=show, **options)
     if junit:
-        junit.write_bytes(report.as_junit(results))
+        write_whole(junit, report.as_junit(results).decode())
     if format_ == "json":
         print_result(as_json(report.as_document(results)))
     elif results:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 
@@ -43,8 +43,10 @@ def assigned_names(tree: ast.Module) -> dict[str, ast.expr]:
             found.setdefault(node.target.id, []).append(node.value)
         elif isinstance(node, ast.AugAssign | ast.For | ast.NamedExpr) and isinstance(node.target, ast.Name):
             found.setdefault(node.target.id, []).extend([ast.Constant(None)] * 2)
-        elif isinstance(node, ast.Call | ast.Delete | ast.Subscript):
-            _note_changed(node, found)
+        elif name := _changed(node):
+            found.setdefault(name, []).extend([ast.Constant(None)] * 2)
+    for name in _changed_elsewhere(tree):
+        found.setdefault(name, []).extend([ast.Constant(None)] * 2)
     _grow(found, growing, _first_reads(tree, growing))
     return {name: values[0] for name, values in found.items() if len(values) == 1}
 
@@ -80,16 +82,59 @@ def _growing(body: list[ast.stmt]) -> Iterator[_Growth]:
                 yield _Growth(owner.id, ast.List(args, ast.Load()) if name == "append" else args[0], one)
 
 
-def _note_changed(node: ast.AST, found: dict[str, list[ast.expr]]) -> None:
-    """A list or dict that is changed in place (`STEPS.append(…)`, `OVERRIDES["Name"] = …`) is not certain."""
-    changes = ("append", "extend", "update", "insert", "pop", "setdefault", "remove", "clear")
+def _changed(node: ast.AST) -> str:
+    """Returns the name of the list or dict that a node changes in place; "" for none.
+
+    As `STEPS.append(…)`, `OVERRIDES["Name"] = …` or `STEPS += […]` do.
+    """
+    changes = (
+        "append",
+        "extend",
+        "update",
+        "insert",
+        "pop",
+        "popitem",
+        "setdefault",
+        "remove",
+        "clear",
+        "reverse",
+        "sort",
+    )
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in changes:
         owner: ast.expr = node.func.value
     elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
         owner = node.value
+    elif isinstance(node, ast.AugAssign) and isinstance(node.value, ast.List):
+        owner = node.target
     else:
-        return
+        return ""
     while isinstance(owner, ast.Subscript | ast.Attribute):
         owner = owner.value
-    if isinstance(owner, ast.Name):
-        found.setdefault(owner.id, []).extend([ast.Constant(None)] * 2)
+    return owner.id if isinstance(owner, ast.Name) else ""
+
+
+def _changed_elsewhere(tree: ast.Module) -> Iterator[str]:
+    """Yields the names whose value is changed in place under another name.
+
+    Such a name is a parameter of a function, one that is assigned the value, or a loop's name for its items.
+    """
+    changed = {_changed(node) for node in ast.walk(tree)}
+    changing = {one.name for one in ast.walk(tree) if isinstance(one, ast.FunctionDef) and _changes_parameters(one)}
+    for node in ast.walk(tree):
+        others: list[ast.expr] = []
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in changing:
+            others = [*node.args, *(one.value for one in node.keywords)]
+        elif isinstance(node, ast.Assign) and _names(node.targets) & changed:
+            others = [node.value]
+        elif isinstance(node, ast.For) and _names([node.target]) & changed:
+            others = [node.iter]
+        yield from _names(others)
+
+
+def _changes_parameters(function: ast.FunctionDef) -> bool:
+    names = {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
+    return any(_changed(node) in names for node in ast.walk(function))
+
+
+def _names(nodes: Sequence[ast.expr]) -> set[str]:
+    return {one.id for one in nodes if isinstance(one, ast.Name)}

@@ -169,10 +169,9 @@ class Call:
 
     def _printed(self, word: Word) -> str | None:
         """Returns the output of `$(cat FILE)`, or of a `cat` of a here document, that is the whole value; else None."""
-        name = placeholder_name(word.text)
-        while name and name not in self.script.uncertain and name not in self.script.outputs:
-            name = placeholder_name(self.script.texts.get(name, ""))
-        commands = self.script.outputs.get(name or "", [])
+        aliases = self.script.aliases(word.text)
+        name = next((one for one in aliases if one in self.script.uncertain or one in self.script.outputs), "")
+        commands = self.script.outputs.get(name, [])
         if name in self.script.uncertain or len(commands) != 1 or commands[0].words[0].text != "cat":
             return None
         _, *files = commands[0].words

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from flowspec.document.text.tree import Place
-from flowspec.importers.decompile.placeholders import PLACEHOLDER, Variable, safe_name
+from flowspec.importers.decompile.placeholders import PLACEHOLDER, Variable, placeholder_name, safe_name
 
 
 class Word(NamedTuple):
@@ -64,6 +64,14 @@ class Script:
     rounds: int = 0
     calls: int = 0
     characters: int = 0
+
+    def aliases(self, text: str) -> Iterator[str]:
+        """Yields the variable that is the whole text, the one that is the whole value of that, and so on, each once."""
+        seen = set[str]()
+        while (name := placeholder_name(text)) and name not in seen:
+            seen.add(name)
+            yield name
+            text = self.texts.get(name, "")
 
     def note(self, name: str, text: str) -> None:
         """Adds a note on a variable, once."""

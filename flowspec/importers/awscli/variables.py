@@ -27,6 +27,8 @@ Line: TypeAlias = "Callable[[], int]"
 _SEVERAL = re.compile(r"[ \t\n]|^-")
 # Values are nested as deeply as their assignments; a script has three or four.
 _DEEPEST = 20
+# Characters of a value that grows: ten lines of `A=$A$A$A$A$A$A$A$A$A$A` would fill the memory.
+_LONGEST = 1_000_000
 
 
 @dataclass
@@ -105,9 +107,7 @@ class Variables:
 
     def description(self, text: str) -> object:
         """Returns the description of the variable that a text is, or that its value is; "" without one."""
-        name = placeholder_name(text)
-        while name and placeholder_name(self.script.texts.get(name, "")):
-            name = placeholder_name(self.script.texts[name])
+        name = ["", *self.script.aliases(text)][-1]
         return self.script.variables[name].rules.get("description") if name in self.script.variables else ""
 
     # --- assignments; `conditional`: in a branch or a loop ---
@@ -132,6 +132,10 @@ class Variables:
 
     def _assign_for_sure(self, name: str, own: str, value: str, line: Line) -> None:
         old = self.texts.get(name)
+        if old is not None and value.count(own) * len(old) > _LONGEST:
+            self.script.uncertain.add(name)
+            self.script.note(name, f"line {line()}: ${name} gets too long: it is a variable without a default")
+            return
         if old is not None and own in value:
             value = value.replace(own, old)
         elif old is not None and old != value:

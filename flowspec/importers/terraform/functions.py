@@ -26,6 +26,8 @@ FAULTS = (Unknown, SyntaxFault, ArithmeticError, LookupError, TypeError, ValueEr
 
 # What range() refuses to exceed.
 _LONGEST_RANGE = 1024
+# Spaces of a text that is wider; Terraform itself runs out of memory with enough of them.
+_MOST_SPACES = 10_000
 # No regular expression of a stranger is tried on more than this; see `_pattern`.
 _LONGEST_SUBJECT = 2000
 _UNBOUNDED = re.compile(r"[*+]|\{\d+,\}")
@@ -165,6 +167,8 @@ def _format(pattern: Any, *args: Any) -> str:
 
 
 def _formatted(flags: str, verb: str, value: Any) -> str:
+    if any(int(number) > _MOST_SPACES for number in re.findall(r"\d+", flags)):
+        raise Unknown
     if verb in "dxXobeEfgG":
         number = to_number(value)
         if verb == "b" or (verb in "dxXo" and number != int(number)):
@@ -250,7 +254,10 @@ def _title(text: Any) -> str:
 
 
 def _indent(spaces: Any, text: Any) -> str:
-    return to_text(text).replace("\n", "\n" + " " * int(to_number(spaces)))
+    number = int(to_number(spaces))
+    if number > _MOST_SPACES:
+        raise Unknown
+    return to_text(text).replace("\n", "\n" + " " * number)
 
 
 def _split(mark: Any, text: Any) -> list[str]:

@@ -94,3 +94,11 @@ def test_what_is_not_known_is_never_a_value(text, tmp_path):
         made.context.concrete(value)
     name = PLACEHOLDER.findall(json.dumps(value, ensure_ascii=False))[0]
     assert made.context.names.variables[name].rules["description"].startswith("in Terraform: ")
+
+
+@pytest.mark.parametrize(
+    "text", ['format("%9999999999d", 1)', 'format("%.9999999999f", 1)', 'indent(9999999999, "a\\nb")']
+)
+def test_a_text_that_would_fill_the_memory_is_not_made(text, tmp_path):
+    with pytest.raises(Unknown):
+        evaluated(text, tmp_path)

@@ -1,5 +1,7 @@
 import os
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -155,6 +157,31 @@ def test_a_pace_rests_between_pieces_that_are_small_for_the_pipe(monkeypatch, si
     assert len(rested) == rests
     assert rested == sorted(rested)
     assert all(seconds <= 0.002 for seconds in rested)
+
+
+def test_a_command_that_reads_nothing_for_long_is_seldom_looked_at(monkeypatch):
+    asked = []
+    monkeypatch.setattr(processes.PipeWriter, "_unread", lambda _: asked.append(time.monotonic()) or 2 * PIPE)
+    reader, writer = os.pipe()
+    feeder = processes.PipeWriter(writer)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(feeder.wait_for_reader, PIPE)
+        time.sleep(0.5)
+        os.close(reader)  # ends the wait at once
+    os.close(writer)
+    with pytest.raises(BrokenPipeError):
+        waiting.result()
+    # 500 ms are about 36 waits from 1 ms on, each an eighth longer; of 2 ms each they were 220.
+    assert 2 < len(asked) < 60
+
+
+def test_a_command_that_reads_enough_and_ends_while_it_is_waited_for_is_no_error(monkeypatch):
+    left = [2 * PIPE, PIPE]
+    monkeypatch.setattr(processes.PipeWriter, "_unread", lambda _: left.pop(0) if len(left) > 1 else left[0])
+    reader, writer = os.pipe()
+    os.close(reader)
+    processes.PipeWriter(writer).wait_for_reader(PIPE)
+    os.close(writer)
 
 
 @pytest.mark.parametrize("longest", [2, None])
