@@ -11,8 +11,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 
+from flowspec.backend.aws.client import Clients, Endpoint
 from flowspec.backend.aws.client import Emr as Connection
-from flowspec.backend.aws.client import Endpoint
 from flowspec.backend.aws.submission.apply import apply
 from flowspec.emulator import faults
 from flowspec.emulator.api.service import OPERATIONS, EmrError, Service
@@ -320,7 +320,7 @@ def test_apply_ends_with_one_cluster_whatever_goes_wrong(still, monkeypatch, see
     inject = "lost-answer@RunJobFlow=0.4,internal-error@RunJobFlow=0.3,throttle@RunJobFlow=0.3"
     service = Service(still.home, inject=inject, start_worker=still.service.start_worker)
     client = client_of(service, attempts=1)
-    emr = Connection(Endpoint("local"), client, client, None)
+    emr = Connection(Endpoint("local"), Clients(client, client, lambda: None))
     wanted = request(bash("true"))
     plan = Plan("flow", "dev", "d" * 64, "flow.yaml", wanted, calls=(ApiCall("RunJobFlow", wanted),))
     applied = apply(plan, emr, sleep=lambda _: None)
