@@ -188,6 +188,13 @@ with DAG("d") as dag:
         "def add(*, to):\n    to += [{}]\nadd(to=STEPS)",
         "OTHER = STEPS\nOTHER.append({})",
         "for step in STEPS:\n    step['Name'] = 'b'",
+        "OTHER = STEPS[0]\nOTHER['Name'] = 'b'",
+        "async def add(steps):\n    steps.append({})\nadd(STEPS)",
+        "STEPS, other = [{}], 1",
+        "for i, STEPS in y:\n    pass",
+        "with steps() as STEPS:\n    pass",
+        "try:\n    from m import steps as STEPS\nexcept ImportError:\n    pass",
+        "del STEPS",
     ],
 )
 def test_a_list_that_the_module_changes_is_not_certain(change):

@@ -35,20 +35,45 @@ def assigned_names(tree: ast.Module) -> dict[str, ast.expr]:
     for node in ast.walk(tree):
         if id(node) in known:
             continue
-        if isinstance(node, ast.Assign):
-            for target in node.targets:
-                if isinstance(target, ast.Name):
-                    found.setdefault(target.id, []).append(node.value)
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
-            found.setdefault(node.target.id, []).append(node.value)
-        elif isinstance(node, ast.AugAssign | ast.For | ast.NamedExpr) and isinstance(node.target, ast.Name):
-            found.setdefault(node.target.id, []).extend([ast.Constant(None)] * 2)
-        elif name := _changed(node):
+        for target, value in _assignments(node):
+            found.setdefault(target.id, []).append(value)
+        if name := _changed(node):
             found.setdefault(name, []).extend([ast.Constant(None)] * 2)
+    for name in _bound_otherwise(tree, growing):
+        found.setdefault(name, []).extend([ast.Constant(None)] * 2)
     for name in _changed_elsewhere(tree):
         found.setdefault(name, []).extend([ast.Constant(None)] * 2)
     _grow(found, growing, _first_reads(tree, growing))
     return {name: values[0] for name, values in found.items() if len(values) == 1}
+
+
+def _assignments(node: ast.AST) -> Iterator[tuple[ast.Name, ast.expr]]:
+    """Yields the names that a statement assigns whole values to, with the values."""
+    if isinstance(node, ast.Assign):
+        yield from ((one, node.value) for one in node.targets if isinstance(one, ast.Name))
+    elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
+        yield node.target, node.value
+
+
+def _bound_otherwise(tree: ast.Module, growing: Sequence[_Growth]) -> Iterator[str]:
+    """Yields the names that get or lose a value by anything but an assignment: imports, loops, `with`, `del`, `a, b =`.
+
+    The names of a comprehension are its own.
+    """
+    known = {id(node) for one in growing for node in ast.walk(one.statement)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.comprehension):
+            known |= {id(one) for one in ast.walk(node.target)}
+        elif isinstance(node, ast.AnnAssign):
+            known.add(id(node.target))
+        known |= {id(name) for name, _ in _assignments(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load) and id(node) not in known:
+            yield node.id
+        elif isinstance(node, ast.alias):
+            yield node.asname or node.name.partition(".")[0]
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            yield node.name
 
 
 def _grow(found: dict[str, list[ast.expr]], growing: list[_Growth], reads: Mapping[str, int]) -> None:
@@ -101,16 +126,21 @@ def _changed(node: ast.AST) -> str:
         "sort",
     )
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in changes:
-        owner: ast.expr = node.func.value
+        owner = node.func.value
     elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
         owner = node.value
     elif isinstance(node, ast.AugAssign) and isinstance(node.value, ast.List):
         owner = node.target
     else:
         return ""
-    while isinstance(owner, ast.Subscript | ast.Attribute):
-        owner = owner.value
-    return owner.id if isinstance(owner, ast.Name) else ""
+    return _owner(owner)
+
+
+def _owner(node: ast.expr) -> str:
+    """Returns the name whose value, or a part of it, the expression is; "" for another expression."""
+    while isinstance(node, ast.Subscript | ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _changed_elsewhere(tree: ast.Module) -> Iterator[str]:
@@ -119,7 +149,11 @@ def _changed_elsewhere(tree: ast.Module) -> Iterator[str]:
     Such a name is a parameter of a function, one that is assigned the value, or a loop's name for its items.
     """
     changed = {_changed(node) for node in ast.walk(tree)}
-    changing = {one.name for one in ast.walk(tree) if isinstance(one, ast.FunctionDef) and _changes_parameters(one)}
+    changing = {
+        one.name
+        for one in ast.walk(tree)
+        if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef) and _changes_parameters(one)
+    }
     for node in ast.walk(tree):
         others: list[ast.expr] = []
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in changing:
@@ -128,10 +162,10 @@ def _changed_elsewhere(tree: ast.Module) -> Iterator[str]:
             others = [node.value]
         elif isinstance(node, ast.For) and _names([node.target]) & changed:
             others = [node.iter]
-        yield from _names(others)
+        yield from filter(None, map(_owner, others))
 
 
-def _changes_parameters(function: ast.FunctionDef) -> bool:
+def _changes_parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     names = {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
     return any(_changed(node) in names for node in ast.walk(function))
 
