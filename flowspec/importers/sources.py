@@ -94,6 +94,8 @@ def read(
         return _checked(wanted, source)
     except RecursionError:
         refuse(source, "nested too deeply")
+    except MemoryError:
+        refuse(source, "its values grow too large")
 
 
 def _brought() -> Mapping[str, ImporterPlugin]:

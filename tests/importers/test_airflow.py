@@ -2,6 +2,7 @@
 
 import json
 import re
+import tracemalloc
 
 import pytest
 
@@ -205,6 +206,29 @@ def test_a_list_that_the_module_changes_is_not_certain(change):
     )
     (note,) = wanted(module, name="m.py").notes
     assert note.endswith(": EmrAddStepsOperator is not imported: its steps are known only when the module runs")
+
+
+@pytest.mark.parametrize(
+    "grown", ["[*{0}, *{0}, *{0}, *{0}]", "[{0}, {0}, {0}, {0}]", "f'{{{0}}}{{{0}}}{{{0}}}{{{0}}}'"]
+)
+def test_values_that_grow_without_bounds_are_refused(grown):
+    grow = "".join(f"A{at + 1} = {grown.format(f'A{at}')}\n" for at in range(14))
+    module = "EmrCreateJobFlowOperator(task_id='c', job_flow_overrides={'Name': 'n', 'Steps': A14})\n"
+    assert refusal(f"A0 = ['x']\n{grow}{module}", name="m.py").message == "its values grow too large"
+
+
+@pytest.mark.parametrize("filled", ["LONG.replace('x', LONG)", "LONG.replace('x', '{0}').format(LONG)"])
+def test_a_text_that_would_grow_too_long_is_not_made(filled):
+    module = (
+        f"LONG = '{'x' * 5000}'\n"
+        f"EmrCreateJobFlowOperator(task_id='c', job_flow_overrides={{'Name': {filled}, 'Instances': {{}}}})\n"
+    )
+    tracemalloc.start()
+    try:
+        assert len(wanted(module, name="m.py").params["Name"]) < 100
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_one_of_several_operators_is_chosen():

@@ -16,6 +16,11 @@ _DEEPEST = 50
 _LONGEST = 1_000_000
 # Calls of the module's functions, and rounds of its comprehensions; some modules have hundreds.
 _MOST_ROUNDS = 10_000
+# All values that are read or made, in characters: each costs time, and the spec that they make is written and checked.
+# A module of 250 Spark steps was measured to have 1,200,000.
+_MOST_READ = 10_000_000
+# What an item of a list or dict takes besides its text: about its bytes in memory.
+_ITEM = 50
 
 
 class Unknown(Exception):
@@ -36,7 +41,7 @@ class Expressions:
         functions: Mapping[str, ast.FunctionDef] = MappingProxyType({}),
     ) -> None:
         self.text, self.assigned, self.names, self.functions = text, assigned, names, functions
-        self._depth = self._rounds = 0
+        self._depth = self._rounds = self._read = 0
         # The parameters and variables of the function, and of the comprehension, that is evaluated.
         self._locals: dict[str, Any] = {}
         self._done: dict[str, Any] = {}
@@ -44,7 +49,10 @@ class Expressions:
         self._open_names: set[str] = set()
 
     def value(self, node: ast.expr) -> Any:
-        """Returns the value of an expression; a placeholder stands for what is not known."""
+        """Returns the value of an expression, or a placeholder for one that is not known.
+
+        Raises RecursionError where expressions are nested too deeply, MemoryError where the values grow too large.
+        """
         self._depth += 1
         if self._depth > _DEEPEST:
             raise RecursionError
@@ -54,7 +62,16 @@ class Expressions:
             made = self._open(node)
         finally:
             self._depth -= 1
+        self._count(made)
         return made
+
+    def _count(self, value: Any) -> None:
+        """Adds the size of a value to that of all that was read; raises MemoryError when it is too much."""
+        self._read += _ITEM + (len(value) if isinstance(value, str) else 0)
+        if self._read > _MOST_READ:
+            raise MemoryError
+        for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+            self._count(item)
 
     def _open(self, node: ast.expr) -> str:
         shown = " ".join((ast.get_source_segment(self.text, node) or "").split())
@@ -223,9 +240,11 @@ class Expressions:
             and name in ("lower", "upper", "strip", "replace", "rstrip", "lstrip")
             and not any(map(_open, [owner]))
         ):
-            return _bounded(getattr(owner, name)(*args))
+            _refuse_longer(owner, owner.count(args[0]) if name == "replace" else 0, args)
+            return getattr(owner, name)(*args)
         if plain and name == "format" and "{" in owner and set(owner.split("{")[1:]) and _simple_format(owner):
-            return _bounded(owner.format(*args))
+            _refuse_longer(owner, owner.count("{"), args)
+            return owner.format(*args)
         if plain and name == "join":
             raise Unknown
         raise Unknown
@@ -260,6 +279,12 @@ def _bounded(value: Any) -> Any:
     if len(value) > _LONGEST:
         raise Unknown
     return value
+
+
+def _refuse_longer(text: str, places: int, values: list[Any]) -> None:
+    """Raises Unknown, before it is made, for a text that may be too long with the values put in its places."""
+    if len(text) + places * max((len(str(one)) for one in values), default=0) > _LONGEST:
+        raise Unknown
 
 
 def _directives(text: str) -> list[str]:
