@@ -9,16 +9,24 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from flowspec.cli.output import ewarn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from flowspec.importers.decompile.draft import Decompiled
+
+Command = TypeVar("Command", bound="Callable[..., Any]")
+
+
+def draft_option(metavar: str, help_: str) -> Callable[[Command], Command]:
+    """Returns the option `-o` of a command that writes a draft, or prints it for `-`."""
+    kind = click.Path(path_type=Path, dir_okay=False, readable=False, allow_dash=True)
+    return click.option("-o", "--output", type=kind, metavar=metavar, help=help_)
 
 
 def draft_file(output: Path | None, *, force: bool) -> Path | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from flowspec.cli.drafts import draft_file, write_whole
+from flowspec.cli.drafts import draft_file, draft_option, write_whole
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import SPEC, STAGING, VARIABLES
 from flowspec.cli.output import ewarn, print_result, print_warnings
@@ -21,13 +21,7 @@ _FORMATS = ("aws-cli", "cloudformation", "terraform", "stepfunctions", "airflow"
 @click.option("--to", type=click.Choice(_FORMATS), required=True, help="The format to write.")
 @VARIABLES
 @STAGING
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False, readable=False, allow_dash=True),
-    metavar="FILE",
-    help="Write it here; default, and for -: stdout.",
-)
+@draft_option("FILE", "Write it here; default, and for -: stdout.")
 @click.option("--force", is_flag=True, help="Replace FILE where it exists.")
 def command(spec: Path, to: str, output: Path | None, force: bool, **options: Any) -> int:
     """Write a spec as an AWS CLI script, CloudFormation, Terraform, a state machine or an Airflow DAG.

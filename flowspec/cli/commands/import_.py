@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowspec.cli.drafts import draft_file, print_notes, write_whole
+from flowspec.cli.drafts import draft_file, draft_option, print_notes, write_whole
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import BACKEND, ID, bare_endpoint
 from flowspec.cli.options import CONNECTION
@@ -40,13 +40,7 @@ _KINDS = "request, aws-cli, cloudformation, terraform, airflow, dataflow-runner,
     metavar="FILE",
     help="Read variables or parameters as Terraform and CloudFormation do.",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False, readable=False, allow_dash=True),
-    metavar="SPEC",
-    help="Write the spec here; default, and for -: stdout.",
-)
+@draft_option("SPEC", "Write the spec here; default, and for -: stdout.")
 @click.option("--force", is_flag=True, help="Replace SPEC where it exists.")
 @click.option("--keep-secrets", is_flag=True, help="Leave passwords and keys in the spec, instead of variables.")
 @CONNECTION

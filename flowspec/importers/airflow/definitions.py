@@ -7,6 +7,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+# Methods that change a list or dict in place.
+_CHANGES = frozenset(
+    ("append", "extend", "update", "insert", "pop", "popitem", "setdefault", "remove", "clear", "reverse", "sort")
+)
+# Two values: a name that has them has no certain one.
+_UNCERTAIN = (ast.Constant(None),) * 2
+
 
 class _Growth(NamedTuple):
     """A statement that makes a list longer: its name, and the list that is added."""
@@ -38,11 +45,9 @@ def assigned_names(tree: ast.Module) -> dict[str, ast.expr]:
         for target, value in _assignments(node):
             found.setdefault(target.id, []).append(value)
         if name := _changed(node):
-            found.setdefault(name, []).extend([ast.Constant(None)] * 2)
-    for name in _bound_otherwise(tree, growing):
-        found.setdefault(name, []).extend([ast.Constant(None)] * 2)
-    for name in _changed_elsewhere(tree):
-        found.setdefault(name, []).extend([ast.Constant(None)] * 2)
+            found.setdefault(name, []).extend(_UNCERTAIN)
+    for name in (*_bound_otherwise(tree, growing), *_changed_elsewhere(tree)):
+        found.setdefault(name, []).extend(_UNCERTAIN)
     _grow(found, growing, _first_reads(tree, growing))
     return {name: values[0] for name, values in found.items() if len(values) == 1}
 
@@ -80,7 +85,7 @@ def _grow(found: dict[str, list[ast.expr]], growing: list[_Growth], reads: Mappi
     for name, added, statement in growing:
         if reads.get(name, statement.lineno) < statement.lineno:
             # What was made of the shorter list would get the longer one.
-            found.setdefault(name, []).extend([ast.Constant(None)] * 2)
+            found.setdefault(name, []).extend(_UNCERTAIN)
         found[name] = [ast.copy_location(ast.BinOp(one, ast.Add(), added), statement) for one in found.get(name, ())]
 
 
@@ -112,20 +117,7 @@ def _changed(node: ast.AST) -> str:
 
     As `STEPS.append(…)`, `OVERRIDES["Name"] = …` or `STEPS += […]` do.
     """
-    changes = (
-        "append",
-        "extend",
-        "update",
-        "insert",
-        "pop",
-        "popitem",
-        "setdefault",
-        "remove",
-        "clear",
-        "reverse",
-        "sort",
-    )
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in changes:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CHANGES:
         owner = node.func.value
     elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
         owner = node.value

@@ -32,7 +32,7 @@ _SECRETS = ("secretsmanager", "ssm-secure")
 _IN_SUB = re.compile(r"\$\{(?P<literal>!?)(?P<name>[^}]+)\}")
 _LISTS = ("CommaDelimitedList", "List<")
 _SSM = "AWS::SSM::Parameter::Value<"
-# What a function raises for arguments that it does not take, or that hold a placeholder.
+# The exceptions that a function raises for arguments that it does not take, or that hold a placeholder.
 _FAULTS = (AttributeError, KeyError, IndexError, TypeError, ValueError)
 
 

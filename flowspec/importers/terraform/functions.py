@@ -22,7 +22,7 @@ from flowspec.importers.terraform.syntax import SyntaxFault
 from flowspec.importers.terraform.values import SetOf, Unknown, equal, is_number, to_number, to_text, to_truth
 
 FAULTS = (Unknown, SyntaxFault, ArithmeticError, LookupError, TypeError, ValueError, StopIteration, RecursionError)
-"""What a function raises for arguments that it does not take."""
+"""The exceptions that a function raises for arguments that it does not take."""
 
 # What range() refuses to exceed.
 _LONGEST_RANGE = 1024
