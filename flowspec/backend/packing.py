@@ -10,7 +10,6 @@ a process that packs the same packages at the same time waits for it and uses it
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
 import json
 import os
@@ -80,9 +79,7 @@ def packed_asset(asset: Asset, home: Path | None = None, notify: Callable[[str],
         raise FlowspecError(message, remedy="apply again")
     notify(f"packing the Python packages of {asset.packages.told}")
     path = pack(asset.packages, home)
-    return dataclasses.replace(
-        asset, path=path, sha256=hash_of(path), size=path.stat().st_size, members=None, packages=None
-    )
+    return asset._replace(path=path, sha256=hash_of(path), size=path.stat().st_size, members=None, packages=None)
 
 
 def pack(packages: Packages, home: Path | None = None) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Protocol
 
 from flowspec.backend.threads import Threads
@@ -58,7 +57,7 @@ def omitted_data(plan: Plan, region: str) -> tuple[DataUse, ...]:
     """
     steps = [one.config for one in plan.omitted]
     uses = data_uses({**plan.request, "Steps": steps}, region) if steps else ()
-    return tuple(replace(one, step=plan.omitted[one.step].place) for one in uses if one.step is not None)
+    return tuple(one._replace(step=plan.omitted[one.step].place) for one in uses if one.step is not None)
 
 
 def data_findings(

@@ -130,7 +130,7 @@ def _stage(asset: Asset, home: Path) -> None:
 
         # Those for EMR's Python may not run here. They are kept in the user's home: each case has a home of its own.
         here = for_this_machine(asset.packages)
-        put(replace(asset, packages=here, sha256=here.key), path)
+        put(asset._replace(packages=here, sha256=here.key), path)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -67,8 +67,7 @@ def job_flow(spec: Path | Document, *, emr_rules: bool = True, **options: Any) -
     return replace(flow, **given)
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """The names and the endpoint by which a flow's clusters are found.
 
     `name` is the clusters' Name; it differs from `flow` only if `api_params` sets it.

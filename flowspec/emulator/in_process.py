@@ -12,12 +12,11 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
 from http import HTTPStatus
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 from flowspec.emulator.api import wire
 from flowspec.emulator.api.service import OPERATIONS, Service
@@ -31,8 +30,7 @@ TARGET_PREFIX = "ElasticMapReduce"
 ENDPOINT_URL = "http://embedded-emr.invalid"
 
 
-@dataclass(frozen=True)
-class Response:
+class Response(NamedTuple):
     """An HTTP answer."""
 
     status: int

@@ -15,9 +15,9 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import NamedTuple
 
 from flowspec.engines.paths import HDFS_HOME, FileSystems
 from flowspec.errors import FlowspecError
@@ -58,8 +58,7 @@ log4j.appender.syslog.layout.conversionPattern = {pattern}
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Spark:
+class Spark(NamedTuple):
     """An installed Spark; `jars` are its libraries, Hadoop's client among them."""
 
     home: Path

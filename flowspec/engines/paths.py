@@ -10,8 +10,8 @@ Everything here is pure: no file is looked at.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from flowspec.errors import FlowspecError
 from flowspec.facts.uris import S3_SCHEMES
@@ -29,8 +29,7 @@ class UnknownScheme(FlowspecError):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class FileSystems:
+class FileSystems(NamedTuple):
     """The folders that stand for S3 and HDFS (None: not known here), and the working directory."""
 
     working: Path

@@ -13,7 +13,6 @@ import math
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, cached_property
 from importlib.util import find_spec
@@ -93,8 +92,7 @@ class Mismatch(NamedTuple):
     expected: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """A problem of a request: its place (`("Instances", "InstanceGroups", 0)`) and a message."""
 
     path: Path

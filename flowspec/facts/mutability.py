@@ -8,8 +8,8 @@ resource specification ("CloudFormation").
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class Handling(str, Enum):
@@ -31,8 +31,7 @@ class Handling(str, Enum):
     """Without effect on EMR today, so a difference is no change."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One member. `operation` is the EMR operation that changes it ("" where none does), `undo` the one that removes
     it; `source` says how it is known.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowspec.errors import Diagnostic, Location
 from flowspec.request.snapshot import Snapshot
@@ -30,8 +30,7 @@ class Action(str, Enum):
     UPLOAD = "^"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One line of a plan: `address` names the thing, `reason` says why.
 
     `before` and `after` are texts, or tuples of texts for command lines.

@@ -109,8 +109,7 @@ def _submission(
 
 def _as_shown(change: Change, jobflow: JobFlow, request: Request) -> Change:
     """Returns a change with its place in the spec, and without secrets."""
-    return dataclasses.replace(
-        change,
+    return change._replace(
         location=change.location or location_of(change, jobflow, request),
         before=without_secret(change, request.secrets),
     )
@@ -197,9 +196,7 @@ def location_of(change: Change, jobflow: JobFlow, request: Request) -> Location 
 
 def with_preflight(plan: Plan, found: Iterable[Finding], jobflow: JobFlow, request: Request) -> Plan:
     """Returns the plan with what its preflight found, each finding at its place in the spec."""
-    located = (
-        dataclasses.replace(one, location=_located(one.path, one.value or None, jobflow, request)) for one in found
-    )
+    located = (one._replace(location=_located(one.path, one.value or None, jobflow, request)) for one in found)
     return dataclasses.replace(plan, preflight=tuple(located))
 
 
@@ -342,8 +339,7 @@ def _replacement(submission: Plan, cluster: Cluster, differences: Sequence[Diffe
     if not lines:
         lines = [Change(Action.REPLACE, "request", cluster.digest[:12] or "unknown", submission.digest[:12])]
     forced = [
-        dataclasses.replace(
-            line,
+        line._replace(
             action=Action.REPLACE,
             address=f"cluster {cluster.id}: {line.address}",
             # What is lost is said once.

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from flowspec.errors import Location
 
@@ -21,8 +20,7 @@ class Level(str, Enum):
     UNCHECKED = "not checked"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """The outcome of one check: its `subject` ("step count words: s3://acme/in/"), what was found, and what to do.
 
     `path` is the path of the subject in the request, `value` the text there that is meant, and `location` its place in

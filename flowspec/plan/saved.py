@@ -10,8 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from flowspec.document.masking import mask
 from flowspec.errors import StalePlan
@@ -24,8 +23,7 @@ _BOM = "\ufeff"
 _AGAIN = "make the plan again: flowspec plan SPEC -o FILE"
 
 
-@dataclass(frozen=True, slots=True)
-class SavedPlan:
+class SavedPlan(NamedTuple):
     """A plan that was read from a file. `options` are those of the command that made it."""
 
     options: Mapping[str, Any]

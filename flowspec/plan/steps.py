@@ -10,8 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from flowspec.plan.cluster import Cluster, Step
 
@@ -22,8 +21,7 @@ _LIVE = frozenset({"PENDING", "RUNNING", "COMPLETED", "CANCEL_PENDING"})
 _CANCELLABLE = frozenset({"PENDING", "RUNNING"})
 
 
-@dataclass(frozen=True, slots=True)
-class StepChanges:
+class StepChanges(NamedTuple):
     """Indexes of the wanted steps to add, steps to cancel, and failed steps that are left as they are.
 
     `extra` are steps under way that the request does not have, and that are not cancelled. `awaits` are wanted steps

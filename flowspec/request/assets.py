@@ -10,9 +10,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.nearest import did_you_mean
@@ -42,8 +41,7 @@ _PACKED = frozenset(("archives", "cache_archives", "py_files"))
 _SCRIPT = re.compile(r"\.(py|sh|bash|rb|pl|awk|js|r|php|lua|exe|bin)$", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Asset:
+class Asset(NamedTuple):
     """A local file that the job flow needs.
 
     `path` is absolute; `size` in bytes; `sha256` of the content, in hex. `uri` is its name in the request:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from flowspec.facts.uris import is_s3, split_s3
 from flowspec.request.pairs import Inexpressible
@@ -24,8 +23,7 @@ _GLOB = re.compile(r"[*?\[{\\]")
 _WRITES = frozenset({Use.OUTPUT, Use.TARGET, Use.ARGUMENT})
 
 
-@dataclass(frozen=True, slots=True)
-class DataUse:
+class DataUse(NamedTuple):
     """A `uri` that a part of a request uses.
 
     `part` names it for people ("step count words"), `path` is its path in the request, and `step` its index in Steps;

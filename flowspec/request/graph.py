@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.text.tree import settle
@@ -18,8 +17,7 @@ _READS = frozenset({Use.FILE, Use.INPUT})
 _VERBS = {Use.ARGUMENT: "names", Use.FILE: "uses"}
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """A place of data that a step uses. `verb` is "reads", "writes", "names" or "uses".
 
     A program's argument, which it may read or write, is named; what a step runs or ships to its tasks (scripts, jars,
@@ -34,8 +32,7 @@ class Link:
     sources: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
+class Graph(NamedTuple):
     """The name of a flow, the names of its steps in order, and the data of each."""
 
     name: str

@@ -12,9 +12,8 @@ import platform
 import re
 import shutil
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowspec.request.archives import hash_of
 
@@ -31,8 +30,7 @@ LOCAL_STAGING = "s3://flowspec-python-packages"
 _FORMAT = 1
 
 
-@dataclass(frozen=True)
-class Packages:
+class Packages(NamedTuple):
     """An archive of Python packages, as it is to be packed.
 
     `version` is that of Python ("3.9"), `architecture` the one of the machines ("aarch64"; "any": only packages without

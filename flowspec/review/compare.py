@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -87,11 +86,11 @@ def _changes(difference: Difference, lasting: bool) -> Iterator[Change]:
     for change in changes_of(difference):
         if not lasting:
             # Each run has a cluster of its own: there is none to change by an operation, or to replace.
-            yield dataclasses.replace(change, reason="")
+            yield change._replace(reason="")
         elif difference.kind is Kind.REMOVE and not (difference.row.undo or difference.row.operation):
-            yield dataclasses.replace(change, reason=_KEPT)
+            yield change._replace(reason=_KEPT)
         elif needs_replacement(difference):
-            yield dataclasses.replace(change, action=Action.REPLACE, reason=_REPLACES)
+            yield change._replace(action=Action.REPLACE, reason=_REPLACES)
         else:
             yield change
 
@@ -164,8 +163,7 @@ def _files(before: Request, after: Request) -> Iterator[Change]:
 
 
 def _placed(change: Change, request: Request, jobflow: JobFlow) -> Change:
-    return dataclasses.replace(
-        change,
+    return change._replace(
         location=change.location or location_of(change, jobflow, request),
         before=without_secret(change, request.secrets),
     )

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from flowspec.backend.aws.verdict import Verdict
 from flowspec.errors import FlowspecError
 from flowspec.plan.cluster import Cluster, Step
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterChanged:
+class ClusterChanged(NamedTuple):
     """The cluster is in a new state."""
 
     cluster: Cluster
 
 
-@dataclass(frozen=True, slots=True)
-class StepChanged:
+class StepChanged(NamedTuple):
     """A step is in a new state."""
 
     step: Step
 
 
-@dataclass(frozen=True, slots=True)
-class StepProgress:
+class StepProgress(NamedTuple):
     """The progress of a running MapReduce step, in percent of its maps and of its reduces."""
 
     step: Step
@@ -32,8 +29,7 @@ class StepProgress:
     reduces: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """The last event: the verdict, and the cluster as it was then, its steps settled by its policies.
 
     `steps` are the ids of those that were judged, in the order in which they were added; none that was repeated.
@@ -44,8 +40,7 @@ class Ended:
     steps: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Unreachable:
+class Unreachable(NamedTuple):
     """The last event of a cluster of a `Fleet` that can't be followed: it is not there, or EMR gave no answer."""
 
     error: FlowspecError

@@ -10,9 +10,8 @@ from __future__ import annotations
 import gzip
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.s3 import s3_errors
@@ -35,8 +34,7 @@ _ACCESS = "read below it (the cluster's `log_uri`)"
 _LIST_ACCESS = "list it (s3:ListBucket)"
 
 
-@dataclass(frozen=True, slots=True)
-class Shipped:
+class Shipped(NamedTuple):
     """A log that EMR has shipped: its path in EMR's layout without `.gz`, its size in bytes as it is stored."""
 
     path: str

@@ -7,8 +7,8 @@ somebody ended by hand is TERMINATED too.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from flowspec.facts import states
 from flowspec.plan.cluster import Cluster, Step
@@ -43,8 +43,7 @@ _EXIT_CODES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The outcome, and the step that decided it, if one did."""
 
     outcome: Outcome

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from flowspec.emulator.state import instances
 from flowspec.emulator.state.instances import Moment, role
@@ -47,8 +46,7 @@ def vcpus(instance_type: str) -> int:
     return fact_of(instance_type, "VCPU") or 1
 
 
-@dataclass(frozen=True)
-class _Share:
+class _Share(NamedTuple):
     """A group, or one market of a fleet, as managed scaling resizes it; `size` and `unit` in the policy's UnitType."""
 
     role: str

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from flowspec.emulator.errors import validation
 from flowspec.emulator.state import clock, ids
@@ -36,8 +35,7 @@ _RECLAIMED = {"Code": "INSTANCE_FAILURE", "Message": "Server.SpotInstanceTermina
 Instance = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Moment:
+class Moment(NamedTuple):
     """A cluster at a point in time: `now` is in seconds since 1970 and at most the cluster's end."""
 
     cluster: Record

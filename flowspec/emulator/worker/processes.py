@@ -21,9 +21,8 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 CLUSTER_ID = "FLOWSPEC_CLUSTER_ID"
 """Environment variable of a cluster's worker and all of its descendants."""
@@ -51,8 +50,7 @@ class Process(Protocol):
         """Returns the exit status, minus N after signal N; None while it runs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """The files and the environment of a process: its pid file `note`, its working directory, its output."""
 
     note: Path

@@ -6,9 +6,8 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from flowspec.facts.mutability import Row
 
@@ -26,8 +25,7 @@ class Kind(str, Enum):
     REMOVE = "remove"
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(NamedTuple):
     """One member that is not as wanted.
 
     `path` leads to it in the wanted request (as far as the request goes), `address` names it for people, `resource`

@@ -11,10 +11,8 @@ difference, too: it has to be taken off the cluster.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from flowspec.facts.mutability import Handling, Row, row_of
 from flowspec.plan.cluster import TAG_PREFIX, Live
@@ -30,8 +28,7 @@ _ELSEWHERE = frozenset({"Instances", "Tags", "Steps"})
 _MACHINES = ("InstanceGroups", "InstanceFleets")
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(NamedTuple):
     """All differences, and what was left alone on purpose (`notes`, a sentence each)."""
 
     differences: tuple[Difference, ...]
@@ -51,7 +48,7 @@ def compare_fields(wanted: Json, live: Live, managed: Collection[str] = ()) -> C
         *_tags(request, live.params, managed),
         *_machines(request, live, managed, notes),
     ]
-    located = (dataclasses.replace(one, path=written_as(wanted, one.path)) for one in found)
+    located = (one._replace(path=written_as(wanted, one.path)) for one in found)
     return Comparison(tuple(located), tuple(notes))
 
 

@@ -11,7 +11,6 @@ reveals no secret (`flowspec.request.public_form`).
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import re
@@ -222,7 +221,7 @@ def compare_specs(before: JobFlow | None, after: JobFlow) -> Iterator[Change]:
             yield _changed(after, address, old, new, _effect(address))
     yield from _tool_changes(before, after)
     for index, change in _steps(before.fields.get("steps", ()) if before else (), after.fields.get("steps", ())):
-        yield dataclasses.replace(change, location=after.document.nearest(("steps", index)).at.location)
+        yield change._replace(location=after.document.nearest(("steps", index)).at.location)
 
 
 def _hooks(before: JobFlow | None, after: JobFlow) -> Iterator[Change]:

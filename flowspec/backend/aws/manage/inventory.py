@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from fnmatch import fnmatchcase
 from typing import NamedTuple
@@ -68,8 +67,7 @@ def _has(cluster: Cluster, tags: Mapping[str, str | None]) -> bool:
     return all(key in cluster.tags and value in (None, cluster.tags[key]) for key, value in tags.items())
 
 
-@dataclass(frozen=True, slots=True)
-class IdleCluster:
+class IdleCluster(NamedTuple):
     """A cluster that does nothing, since when, and how many instances of which type it keeps running for that.
 
     `cost` is what its instances have cost so far, and cost by the hour; None on this machine, where nothing is paid.
@@ -113,7 +111,7 @@ def _with_instances(emr: Emr, idle: IdleCluster, now: datetime) -> IdleCluster:
     running = [one for one in instances if one.get("Status", {}).get("State") == "RUNNING"]
     counts = Counter(str(one.get("InstanceType", "unknown")) for one in running)
     cost = None if emr.endpoint.backend == "local" else cost_of(emr, idle.cluster.id, instances, now)
-    return replace(idle, instances=dict(sorted(counts.items())), cost=cost)
+    return idle._replace(instances=dict(sorted(counts.items())), cost=cost)
 
 
 def end_idle(emr: Emr, idle: IdleCluster, *, unprotect: bool = False) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from typing import NamedTuple
 
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.observe import read_steps
@@ -44,8 +45,7 @@ _TERMINATES = frozenset({"", "TERMINATE_CLUSTER", "TERMINATE_JOB_FLOW"})
 _LEASE = timedelta(minutes=3)
 
 
-@dataclass(frozen=True, slots=True)
-class Acted:
+class Acted(NamedTuple):
     """Something that the watcher did about a step, or saw: one line for people."""
 
     text: str

@@ -13,10 +13,9 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from flowspec.backend.aws.client import Emr
@@ -43,8 +42,7 @@ from flowspec.request.assets import Asset
 _CLOCK_SKEW = timedelta(minutes=10)
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(NamedTuple):
     """The cluster that runs the flow, whether it was there before, and how many files were uploaded.
 
     `steps` are the ids of this apply's steps on a cluster that lives on; None where all of its steps are.

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from flowspec.document import schema as schemas
 from flowspec.document.rendering.merge_patch import Path, merge_patch, path_in_patch
 
 
-@dataclass(frozen=True, slots=True)
-class RequestView:
+class RequestView(NamedTuple):
     """Parameters of RunJobFlow, and how their places translate to places of the spec."""
 
     params: Mapping[str, Any]

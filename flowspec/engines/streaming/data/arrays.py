@@ -17,8 +17,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from flowspec.engines.streaming.hadoop.records import SHORT
 
@@ -175,8 +174,7 @@ def count_distinct(text: bytes, numbers: list[int]) -> tuple[bytes, list[int]] |
     return distinct, totals[kept].tolist()
 
 
-@dataclass(frozen=True, slots=True)
-class SortedLines:
+class SortedLines(NamedTuple):
     """Lines in the order of their bytes, partition by partition, each with its TAB.
 
     `borders` are the offsets in `text` where the partitions begin, and its end, `line_borders` the same in lines;

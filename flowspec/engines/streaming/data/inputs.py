@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
+from typing import NamedTuple
 
 from flowspec.engines.paths import FileSystems
 from flowspec.engines.streaming.data.lines import BLOCK, text_lines
@@ -31,8 +31,7 @@ class InvalidInput(Exception):
     """The input can't be used; the text is Hadoop's, one line for each bad path."""
 
 
-@dataclass(frozen=True, slots=True)
-class InputFile:
+class InputFile(NamedTuple):
     """A file to be read: its place, its full URI, its size in bytes."""
 
     path: Path
@@ -40,8 +39,7 @@ class InputFile:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(NamedTuple):
     """A stretch of a file in bytes: what one map task reads, but for the lines cut by its borders."""
 
     file: InputFile
@@ -59,8 +57,7 @@ class Split:
         return (self,)
 
 
-@dataclass(frozen=True, slots=True)
-class CombinedSplit:
+class CombinedSplit(NamedTuple):
     """Stretches of several files, one at least: what one map task reads one after the other (CombineFileSplit)."""
 
     parts: tuple[Split, ...]
@@ -217,8 +214,7 @@ def _cut_lines(file: InputFile, lines: int) -> Iterator[Split]:
                 begin = end
 
 
-@dataclass(frozen=True, slots=True)
-class CombinedSizes:
+class CombinedSizes(NamedTuple):
     """The sizes of combined splits in bytes: `most` from which on one is full (0: never), the `least` of a node."""
 
     most: int

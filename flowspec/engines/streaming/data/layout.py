@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from flowspec.engines.streaming.hadoop.classes import LONG, NULL
 from flowspec.engines.streaming.hadoop.records import Pair, Writable, as_bytes
@@ -39,8 +39,7 @@ def unescape(text: bytes) -> bytes:
     return _ESCAPED.sub(lambda found: bytes((found[1][0] - 32,)), text)
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(NamedTuple):
     """The form of pairs as lines. `order` gives the bytes a text key is ordered by (None: its own)."""
 
     plain: bool

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _TOKEN = re.compile(r"[nr.,]|[^nr.,]+")  # StringTokenizer("nr.,", returnDelims)
 _INTEGER = re.compile(r"[+-]?\d+")
@@ -25,8 +25,7 @@ class BadOptions(ValueError):
     """Options that can't be read; the text is the exception that ends Hadoop's tasks."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyField:
+class KeyField(NamedTuple):
     """One `-k` option: from character `begin_char` of field `begin` to `end_char` of field `end`.
 
     All count from 1; `end` 0: to the end of the key; `end_char` 0: to the last byte of the field.

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from flowspec.engines.paths import FileSystems
 from flowspec.engines.streaming.hadoop.arguments import Arguments, ClientError, refused, uncaught
 from flowspec.engines.streaming.run.joblog import JobLog
 
 
-@dataclass(frozen=True, slots=True)
-class Shipment:
+class Shipment(NamedTuple):
     """A file or directory (`archive`: to be unpacked) and the name it gets in the working directory."""
 
     source: Path

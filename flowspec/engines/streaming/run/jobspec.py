@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from urllib.parse import quote_plus
 
 from flowspec.engines.paths import FileSystems
@@ -44,16 +44,14 @@ _INPUTDIR = "mapreduce.input.fileinputformat.inputdir"
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(NamedTuple):
     """A mapper, combiner or reducer: a command line, or a Java class."""
 
     command: str = ""
     java: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Separators:
+class Separators(NamedTuple):
     """The separators at which a command's lines are cut (`output`, the `fields`-th), and those of what it reads."""
 
     input: bytes

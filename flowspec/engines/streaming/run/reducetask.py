@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from flowspec.engines.streaming.data.arrays import count_lines
 from flowspec.engines.streaming.data.layout import Layout
@@ -31,8 +31,7 @@ from flowspec.engines.streaming.run.tasks import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Reduction:
+class Reduction(NamedTuple):
     """A program that reads groups, how its input is laid out, and under which names it is counted.
 
     `together`: equal keys are adjacent in the stream. Without a `groups` name they are not counted.

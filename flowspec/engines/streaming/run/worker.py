@@ -8,10 +8,10 @@ from __future__ import annotations
 import shlex
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NamedTuple
 
 from flowspec.engines.counters import Counters
 from flowspec.engines.streaming.data import arrays
@@ -43,8 +43,7 @@ from flowspec.engines.streaming.run.tasks import (
 ALL_TASKS = -1
 
 
-@dataclass(frozen=True)
-class TaskResult:
+class TaskResult(NamedTuple):
     """The result of one task or, with `number` ALL_TASKS, what a worker collected over all of its tasks."""
 
     number: int
@@ -53,8 +52,7 @@ class TaskResult:
     map_output: MapOutput | None = None
 
 
-@dataclass(frozen=True)
-class JobContext:
+class JobContext(NamedTuple):
     """The data that every process of a job has."""
 
     job: Job
@@ -198,7 +196,7 @@ class MapWorker:
             result = attempt(task, partial(self._map, task, split, self._collector))
         self._done += split.length
         self._progress(self._done)
-        return replace(result, map_output=map_output)
+        return result._replace(map_output=map_output)
 
     def _report(self, done: int) -> None:
         self._progress(self._done + done)
