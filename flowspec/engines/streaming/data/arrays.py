@@ -199,9 +199,9 @@ def sort_lines(blocks: Sequence[bytes], reduces: int) -> SortedLines | None:
     None where bytes are below TAB, for which the order of lines is not that of keys. With several reducers
     a key goes where HashPartitioner sends it.
     """
-    if any(_bytes(block).min() < _TAB for block in blocks):
-        return None
     lines = _Lines(blocks)
+    if lines.have_low:
+        return None
     partitions = lines.hash_partitions(reduces) if reduces > 1 else _numpy.zeros(len(lines.starts), _numpy.uint8)
     return lines.written(lines.order(partitions, reduces), partitions, reduces)
 
@@ -211,19 +211,23 @@ class _Lines:
 
     def __init__(self, blocks: Iterable[bytes]) -> None:
         self._text = b"".join([*blocks, bytes(_WORD)])  # a whole word can be read from everywhere
-        array = _bytes(self._text)
-        self.ends = _numpy.flatnonzero(array == _LF)
+        array = _bytes(self._text)[:-_WORD]
+        # One pass for LFs, TABs and what is below them; most often each line has one TAB and nothing below.
+        marks = _numpy.flatnonzero(array <= _LF)
+        kinds = array[marks]
+        self.have_low = bool((kinds < _TAB).any())
+        is_end = kinds == _LF
+        one_tab_each = len(marks) % 2 == 0 and is_end[1::2].all() and not (self.have_low or is_end[::2].any())
+        self.ends = marks[1::2].copy() if one_tab_each else marks[is_end]
         self.starts = _starts(self.ends)
         self.lengths = self.ends - self.starts
         self.longest = int(self.lengths.max())
+        self._key_ends = marks[::2].copy() if one_tab_each else self._first_of(marks[kinds == _TAB])
 
-    @functools.cached_property
-    def _key_ends(self) -> Any:
-        tabs = _numpy.flatnonzero(_bytes(self._text) == _TAB)
+    def _first_of(self, tabs: Any) -> Any:
+        """Returns the place of the first TAB of each line, or where the line ends."""
         if not len(tabs):
             return self.ends
-        if len(tabs) == len(self.ends) and (self.starts <= tabs).all() and (tabs < self.ends).all():
-            return tabs  # one in each line
         following = _numpy.append(tabs, len(self._text))[_numpy.searchsorted(tabs, self.starts)]
         return _numpy.minimum(following, self.ends)
 
