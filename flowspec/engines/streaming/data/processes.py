@@ -104,10 +104,9 @@ class Pace:
 
 
 class PipeWriter:
-    """Writes to a pipe at a `Pace`; the pipe is enlarged where the system can."""
+    """Writes to a pipe at a `Pace`."""
 
     def __init__(self, descriptor: int) -> None:
-        enlarge_pipe(descriptor)
         self._descriptor = descriptor
         self._pace = Pace(descriptor)
         self._moved = 0  # bytes since the last rest

@@ -189,10 +189,13 @@ class RunningCommand:
         self._silent = True
         self._errors: list[BaseException] = []
         self._threads: list[threading.Thread] = []
-        room = processes.room_of(process.stdin.fileno())
-        self._input = CommandInput(os.dup(process.stdin.fileno()))
+        stdin = os.dup(process.stdin.fileno())
         process.stdin.close()
-        if longest is not None and longest <= room:
+        fits = longest is not None and longest <= processes.room_of(stdin)
+        if not fits:
+            processes.enlarge_pipe(stdin)
+        self._input = CommandInput(stdin)
+        if fits:
             self._feed_now(feed)
         else:
             self._in_thread(self._feed, feed)

@@ -163,6 +163,7 @@ def test_a_command_that_reads_nothing_for_long_is_seldom_looked_at(monkeypatch):
     asked = []
     monkeypatch.setattr(processes.PipeWriter, "_unread", lambda _: asked.append(time.monotonic()) or 2 * PIPE)
     reader, writer = os.pipe()
+    processes.enlarge_pipe(writer)  # one of Hadoop's size is not waited for
     feeder = processes.PipeWriter(writer)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(feeder.wait_for_reader, PIPE)
@@ -179,6 +180,7 @@ def test_a_command_that_reads_enough_and_ends_while_it_is_waited_for_is_no_error
     left = [2 * PIPE, PIPE]
     monkeypatch.setattr(processes.PipeWriter, "_unread", lambda _: left.pop(0) if len(left) > 1 else left[0])
     reader, writer = os.pipe()
+    processes.enlarge_pipe(writer)
     os.close(reader)
     processes.PipeWriter(writer).wait_for_reader(PIPE)
     os.close(writer)
