@@ -344,27 +344,37 @@ class _Lines:
         words.sort()
         order = (words & _numpy.uint64((1 << 8 * behind) - 1)).astype(_numpy.intp)
         words = _shifted(words, 8 * behind)
-        places, groups = _tied(words[1:] == words[:-1])
+        self._order_tied(order, *_tied(words[1:] == words[:-1]), depth)
+        return order
+
+    def _order_tied(self, order: Any, places: Any, groups: Any, depth: int) -> None:
+        """Orders the lines at these places of `order`, which are equal to the others of their group up to `depth`.
+
+        What is needed of each line goes along from round to round: looking all of it up by the number of the line took
+        a fifth of the time more.
+        """
+        chosen = order[places]
+        starts, left = self.starts[chosen] + depth, self.lengths[chosen] - depth
         while len(places):
-            going_on = self.lengths[order[places]] >= depth  # a shorter line is equal to all of its group
-            places, groups = places[going_on], groups[going_on]
+            going_on = left >= 0  # a shorter line is equal to all of its group
+            if not going_on.all():
+                places, groups, chosen, starts, left = (one[going_on] for one in (places, groups, chosen, starts, left))
             if not len(places):
-                break
-            chosen = order[places]
+                return
             if depth >= _COMPARE_SINGLY_FROM:
                 order[places] = chosen[self._sort_one_by_one(chosen, groups)]
-                break
+                return
             # The group goes in front of the bytes: one argsort takes 20 ns a line, a lexsort of both 130 ns.
             front = _bytes_for(int(groups[-1]) + 1)
-            words = _shifted(self._words(self.starts[chosen] + depth, self.lengths[chosen] - depth), 8 * front)
+            words = _shifted(self._words(starts, left), 8 * front)
             words |= _shifted(groups.astype(_numpy.uint64), 8 * (front - _WORD))
             ranked = _numpy.argsort(words)
-            order[places] = chosen[ranked]
-            words = words[ranked]
+            chosen, words = chosen[ranked], words[ranked]
+            order[places] = chosen
             tied, groups = _tied(words[1:] == words[:-1])
-            places = places[tied]
-            depth += _WORD - front
-        return order
+            ranked, step = ranked[tied], _WORD - front
+            places, chosen, starts, left = places[tied], chosen[tied], starts[ranked] + step, left[ranked] - step
+            depth += step
 
     def _words(self, starts: Any, left: Any) -> Any:
         """Returns the next bytes of lines of which so many are left, as numbers; nothing is less than any byte."""
