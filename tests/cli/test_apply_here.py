@@ -243,7 +243,7 @@ def test_what_cannot_run_here_is_said_before_anything_starts(flowspec, job):
     for command in ("plan", "apply"):
         refused = flowspec(command, "job.yaml")
         assert refused.code == 2
-        assert "error[FS501]: step 'hive' can't run here" in refused.err
+        assert "error[FS501]: step 'hive' can't run here: hive-script: there is no Hive" in refused.err
         assert "job.yaml:10:" in refused.err
     assert flowspec("list", "--all").out.count("j-") == 0
 
