@@ -2,7 +2,7 @@
 
     FlowspecError            a sentence, and what to do about it          exit 1
     ├── SpecError            the document is wrong: all its diagnostics    exit 2
-    ├── NothingFound         paths or conditions name no spec, or no case  exit 2
+    ├── NothingFound         an argument or option names nothing there is  exit 2
     └── ServiceError         EMR (or S3) refused a call: code and text     exit 1
 
 A `Diagnostic` is about a document and is collected, never raised by itself; an exception ends the
@@ -85,7 +85,7 @@ class FlowspecError(Exception):
 
 
 class NothingFound(FlowspecError):
-    """The arguments or options name no spec, or no case of one."""
+    """An argument or option names no spec, case, step or group that there is, or several where one is meant."""
 
 
 class SpecError(FlowspecError):

@@ -259,16 +259,12 @@ def test_every_module_says_what_it_is_for():
     assert mute == []
 
 
-# Names the main ones only.
-_PARTLY_LISTED = {"cli"}
-
-
 @pytest.mark.parametrize("folder", PACKAGES, ids=dotted)
 def test_a_package_lists_all_of_its_modules_or_none(folder):
     text = ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""
     modules = {one.stem for one in folder.iterdir() if one.suffix == ".py" or (one / "__init__.py").exists()}
     listed = re.findall(r"^ *((?:\w+/?,? )*\w+/?)  +\S", text, re.MULTILINE)
-    if folder.name not in _PARTLY_LISTED and len(modules & set(re.findall(r"\w+", " ".join(listed)))) > 1:
+    if len(modules & set(re.findall(r"\w+", " ".join(listed)))) > 1:
         assert modules - {"__init__"} <= set(re.findall(r"\w+", text))
 
 

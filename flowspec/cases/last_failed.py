@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flowspec.emulator.state.paths import home, os_error_to_user_error, prepare
-from flowspec.facts.folders import locked
+from flowspec.facts.folders import locked, replace_file
 
 _FILE = "failed-cases.json"
 
@@ -25,10 +25,7 @@ def remember(ran: Collection[Path], failed: Collection[Path]) -> None:
     with _locked() as file:
         kept = _read(file) - {os.path.realpath(one) for one in ran}
         text = json.dumps(sorted(kept | {os.path.realpath(one) for one in failed}), indent=1)
-        # Whole or not at all: we may be killed.
-        new = file.with_suffix(".new")
-        new.write_text(text, "utf-8", "surrogateescape")
-        new.replace(file)
+        replace_file(file, text.encode("utf-8", "surrogateescape"))
 
 
 def _read(file: Path) -> frozenset[str]:

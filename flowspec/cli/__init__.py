@@ -2,11 +2,18 @@
 
 Results go to stdout, progress and errors to stderr. Every command returns one of `exits.Exit`.
 
-    commands    one module per command
-    options     options that several commands share; `locate` finds the cluster that WHAT names
-    completion  shell completion; its `candidates` are names in specs and of clusters
-    follow      watching a run on the terminal
-    crash       the last resort: no exception reaches the user as a traceback
+    commands                             one module per command
+    options, selection, policies, times  options that several commands share, and their values
+    specs, planning                      a spec as the options say: rendered, validated, compiled, planned
+    locate                               WHAT -> the cluster that it names
+    fleet, fleet_apply, fleet_destroy    many specs at a time; `cores` spreads files over the cores
+    follow, overrun, detached            a run that is watched on the terminal, its budget, one that is left alone
+    output, github                       stdout and stderr with secrets masked, comments on pull requests
+    drafts                               files that commands write
+    confirm                              questions before what can't be undone
+    completion, candidates               shell completion; names in specs and of clusters
+    exits                                the exit codes
+    crash                                the last resort: no exception reaches the user as a traceback
 """
 
 from __future__ import annotations

@@ -7,13 +7,13 @@ file, as with Terraform's `plan -out` and pytest's `--junitxml`; the help of its
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from flowspec.cli.output import ewarn
+from flowspec.facts.folders import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,34 +39,20 @@ def draft_file(output: Path | None, *, force: bool) -> Path | None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Writes the whole file or none of it, behind a link, too. Raises `OSError` with the path as it was given.
+    """Writes the whole file or none of it (`replace_file`), behind a link, too.
 
-    What can't be replaced is written to: a device, a pipe, a file in a folder that may not be changed.
+    What can't be replaced is written to: a device, a pipe, a file in a folder that may not be changed. Raises OSError
+    with the path as it was given.
     """
     try:
         file = path.resolve()
         if path.exists() and not (path.is_file() and os.access(file.parent, os.W_OK)):
             path.write_text(text, "utf-8")
         else:
-            _replace(file, text)
+            replace_file(file, text.encode())
     except OSError as error:
         # The name of the temporary file means nothing to users, and a full disk comes without any.
         raise OSError(error.errno, error.strerror, str(path)) from error
-
-
-def _replace(path: Path, text: str) -> None:
-    """Writes to a new file, and gives it the name; a spec may hold secrets only its owner should read."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".flowspec.")  # with a long name beside it too long
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(name).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~mask)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def print_notes(made: Decompiled, notes: Sequence[str] = ()) -> None:

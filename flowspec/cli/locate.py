@@ -18,7 +18,7 @@ from flowspec.facts.backends import BACKENDS, BackendName
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr, Endpoint
-    from flowspec.plan.cluster import Cluster
+    from flowspec.plan.cluster import Cluster, Step
 
 BACKEND = click.option(
     "--backend",
@@ -86,6 +86,17 @@ def choose_one(what: str, **options: Any) -> Chosen:
             f"{len(chosen.others) + 1} active clusters have the tags of this flow: {ids}", remedy=_BY_ID
         )
     return chosen
+
+
+def steps_called(cluster: Cluster, wanted: str) -> list[Step]:
+    """Returns the steps that have this id or name, in their order. Raises NothingFound when there is none."""
+    from flowspec.document.nearest import not_found
+
+    found = [step for step in cluster.steps if wanted in {step.id, step.name}]
+    if not found:
+        names = [step.name for step in cluster.steps]
+        raise not_found(f"there is no step {wanted!r} in cluster {cluster.id}", wanted, names)
+    return found
 
 
 def _secrets_of(emr: Emr, cluster_id: str) -> frozenset[str]:

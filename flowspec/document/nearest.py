@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import islice
+
+from flowspec.errors import NothingFound
 
 # The longest list is that of instance types (737 in 2026), which takes 5 ms; keys of a document may be any number.
 _MAX_COMPARED = 1000
@@ -36,3 +38,9 @@ def did_you_mean(word: str, known: Iterable[str], *, most: int = 1) -> str:
     """Returns a question for a diagnostic's hint, with at most `most` words, or ""."""
     *others, last = closest(word, known, most) or [""]
     return f"did you mean {' or '.join(filter(None, [', '.join(others), last]))}?" if last else ""
+
+
+def not_found(message: str, word: str, known: Collection[str]) -> NothingFound:
+    """Returns the error for a name in an option or argument; its remedy is the nearest known name, else all of them."""
+    names = ", ".join(map(repr, dict.fromkeys(known))) or "none"
+    return NothingFound(message, remedy=did_you_mean(word, known) or f"there are: {names}")

@@ -206,7 +206,7 @@ def _command(args: Sequence[str], locate: _Locate) -> _Work:
 
 def _refuse_absent(name: str) -> None:
     if name in _ABSENT:
-        raise FlowspecError(f"'{name}' can't run: {_ABSENT[name]}", remedy=ELSEWHERE)
+        raise FlowspecError(f"{name}: {_ABSENT[name]}", remedy=ELSEWHERE)
 
 
 def _hadoop_program(name: str, args: Sequence[str], locate: _Locate) -> _Work:
@@ -215,7 +215,7 @@ def _hadoop_program(name: str, args: Sequence[str], locate: _Locate) -> _Work:
     if name == "hadoop" and verb == "jar" and len(args) > 1:
         return _work(args[1], None, args[2:], locate)
     if verb not in (("fs", "dfs") if name == "hadoop" else ("dfs",)):
-        raise FlowspecError(f"'{' '.join((name, verb)).strip()}' can't run: it is not here", remedy=ELSEWHERE)
+        raise FlowspecError(f"{' '.join((name, verb)).strip()}: it is not here", remedy=ELSEWHERE)
     _require_hadoop(f"'{name} {verb}'")
     return _hadoop("fs", *args[1:])
 

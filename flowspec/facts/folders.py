@@ -1,4 +1,4 @@
-"""The folder of what flowspec keeps for a user between commands, and the locks on files there."""
+"""The folder of what flowspec keeps for a user between commands; locks on files, and files that are replaced whole."""
 
 from __future__ import annotations
 
@@ -32,3 +32,29 @@ def locked(lock: Path) -> Iterator[None]:
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Puts a new file in the place of one, if there is one: readers find the old or the new content, never a part.
+
+    So it is after a kill and after a power failure, too. The new file has the mode of the old one, else that of the
+    umask. It is written beside it, under a random name, so that writers need no lock; a killed one leaves that file,
+    `.flowspec.*`. Raises OSError, after which the old file is as it was.
+    """
+    mode = path.stat().st_mode & 0o777 if path.exists() else None
+    # Not the name of the file with something added, which may be too long.
+    new = path.with_name(f".flowspec.{os.urandom(8).hex()}")
+    # A file that only its owner may read may hold secrets.
+    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            # Else a power failure could leave an empty file of the old name (rename(2) orders no data).
+            os.fsync(file.fileno())
+        if mode is not None:
+            new.chmod(mode)
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise

@@ -8,7 +8,6 @@ is not known. `prices.json` is packaged; `flowspec prices update` writes another
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from flowspec.errors import FlowspecError
-from flowspec.facts.folders import locked, state_folder
+from flowspec.facts.folders import locked, replace_file, state_folder
 
 _RATES = ("gb_month", "iops_month", "mib_s_month")
 
@@ -168,7 +167,7 @@ def update_own_table(region: str, found: RegionPrices) -> Path:
             empty: dict[str, Any] = {"currency": "USD", "members": ["ec2", "emr"], "regions": {}}
             raw = _read(path) if path.exists() else empty
             raw["regions"][region] = _merged(raw["regions"].get(region, {}), found)
-            _write_whole(path, json.dumps(raw, indent=1) + "\n")
+            replace_file(path, f"{json.dumps(raw, indent=1)}\n".encode())
     except OSError as error:
         remedy = "set FLOWSPEC_HOME to a folder you own, on a disk with space left"
         raise FlowspecError(f"the table of prices was not written: {path}: {error.strerror}", remedy=remedy) from error
@@ -198,14 +197,3 @@ def _volumes_document(volumes: Mapping[str, VolumeRates]) -> dict[str, Any]:
         for rate in _RATES
     }
     return {"source": origin.source, "date": origin.date, **rates}
-
-
-def _write_whole(path: Path, text: str) -> None:
-    # Always the same name: the file of a killed update is overwritten by the next one.
-    new = path.with_name(f"{path.name}.new")
-    with new.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        # Else a power failure could leave an empty file of the new name (rename(2) orders no data).
-        os.fsync(file.fileno())
-    new.replace(path)

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowspec.cost.budget import budget_notes, estimate_of, refuse_over_budget
-from flowspec.errors import FlowspecError, Location, SpecError
+from flowspec.document.nearest import not_found
+from flowspec.errors import Location, SpecError
 from flowspec.facts.mutability import row_of
 from flowspec.plan.changes import Action, ApiCall, Assessment, Change, Plan
 from flowspec.plan.cluster import HIDDEN_TAG, MANAGED_TAG, STEPS_TAG
@@ -58,7 +59,7 @@ def make_plan(
     ("failed": all that failed), and `cancel_removed` cancels steps that the spec has no more. `now` is the time of the
     plan, by which it tells how long a cluster is up; `region` is where a flow runs that names none. Raises SpecError
     when a step can't run on the backend: it is better to know before the steps ahead of it have run; and when the
-    cluster may cost more than the budget. Raises FlowspecError for a name in `rerun` that no step has.
+    cluster may cost more than the budget. Raises NothingFound for a name in `rerun` that no step has.
     """
     assessment = assessment or Assessment()
     refuse_unsupported(jobflow, request, assessment)
@@ -175,9 +176,7 @@ def _refuse_unknown_names(rerun: Collection[str], wanted: Mapping[str, Any]) -> 
     names = [step["Name"] for step in wanted.get("Steps", ())]
     for name in rerun:
         if name != "failed" and name not in names:
-            raise FlowspecError(
-                f"the spec has no step {name!r} to run again", remedy=f"it has: {', '.join(names) or 'none'}"
-            )
+            raise not_found(f"the spec has no step {name!r} to run again", name, names)
 
 
 class Choices(NamedTuple):

@@ -6,8 +6,8 @@ import dataclasses
 import json
 from collections.abc import Collection, Iterable, Sequence
 
-from flowspec.document.nearest import did_you_mean
-from flowspec.errors import FlowspecError
+from flowspec.document.nearest import not_found
+from flowspec.errors import NothingFound
 from flowspec.request.compile import OmittedStep, Request, digest
 from flowspec.request.origins import Origins
 
@@ -15,7 +15,7 @@ from flowspec.request.origins import Origins
 def select_steps(request: Request, *, first: str | None = None, only: Collection[str] = ()) -> Request:
     """Returns the request with the steps from `first` on, and of those only the ones called as `only` says.
 
-    Local files that only the other steps name are left out. Raises FlowspecError for a name that no step has, for one
+    Local files that only the other steps name are left out. Raises NothingFound for a name that no step has, for one
     that several have where one is meant, and when no step is left.
     """
     if first is None and not only:
@@ -28,7 +28,7 @@ def select_steps(request: Request, *, first: str | None = None, only: Collection
     kept = [index for index, name in enumerate(names) if index >= start and (not only or name in only)]
     if not kept:
         named = ", ".join(map(repr, only))
-        raise FlowspecError(f"no step is left: {named} come before {first!r}", remedy="leave out --from or --only")
+        raise NothingFound(f"no step is left: {named} come before {first!r}", remedy="leave out --from or --only")
     return keep_steps(request, kept)
 
 
@@ -61,14 +61,13 @@ def keep_steps(request: Request, indexes: Collection[int]) -> Request:
 
 def _refuse_unknown(name: str, names: Sequence[str]) -> None:
     if name not in names:
-        near = did_you_mean(name, names) or f"there are: {', '.join(map(repr, names)) or 'none'}"
-        raise FlowspecError(f"the spec has no step called {name!r}", remedy=near)
+        raise not_found(f"the spec has no step called {name!r}", name, names)
 
 
 def _only_index(name: str, names: Sequence[str]) -> int:
     if names.count(name) > 1:
         remedy = "give them different names: the place to begin at has to be one"
-        raise FlowspecError(f"{names.count(name)} steps are called {name!r}", remedy=remedy)
+        raise NothingFound(f"{names.count(name)} steps are called {name!r}", remedy=remedy)
     return names.index(name)
 
 

@@ -243,7 +243,7 @@ def test_what_cannot_run_here_is_said_before_anything_starts(flowspec, job):
     for command in ("plan", "apply"):
         refused = flowspec(command, "job.yaml")
         assert refused.code == 2
-        assert "error[FS501]: step 'hive' can't run here" in refused.err
+        assert "error[FS501]: step 'hive' can't run here: hive-script: there is no Hive" in refused.err
         assert "job.yaml:10:" in refused.err
     assert flowspec("list", "--all").out.count("j-") == 0
 
@@ -299,7 +299,10 @@ def test_from_the_step_that_failed(flowspec, job, tmp_path):
     shutil.rmtree(tmp_path / "mid")
     refused = flowspec("apply", path, "--only", "two")
     assert (refused.code, "mid does not exist" in refused.err) == (1, True)
-    assert (flowspec("plan", path, "--from", "tow").code, flowspec("plan", path, "--only", "two").code) == (1, 0)
+    for wrong in (["--from", "tow"], ["--only", "tow"], ["--from", "two", "--only", "one"]):
+        refused = flowspec("apply", path, *wrong)
+        assert (refused.code, "did you mean two?" in refused.err or "no step is left" in refused.err) == (2, True)
+    assert flowspec("plan", path, "--only", "two").code == 0
 
 
 def test_rerun_what_failed(flowspec, job, tmp_path):
@@ -331,6 +334,8 @@ def test_some_steps_of_a_cluster_that_lives_on(flowspec, job):
     path = job("  - {name: one, type: command, args: ['true']}", keep_alive="true")
     refused = flowspec("plan", path, "--from", "one")
     assert (refused.code, "--rerun NAME" in refused.err) == (1, True)
+    refused = flowspec("plan", path, "--rerun", "on")
+    assert (refused.code, "did you mean one?" in refused.err) == (2, True)
 
 
 def test_hooks_are_run_by_who_watches_with_the_spec(flowspec, job, tmp_path):

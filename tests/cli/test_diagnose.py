@@ -96,9 +96,13 @@ def test_the_latest_failure_of_a_cluster_that_lives_on(flowspec, spec):
         assert "[python-module-missing]" in flowspec("diagnose", path).out
         assert "[file-missing]" in flowspec("diagnose", path, "--step", "step 0").out
         assert "Nothing has failed." in flowspec("diagnose", path, "--step", "step 2").out
-        wrong = flowspec("diagnose", path, "--step", "step 7")
-        assert wrong.code == 1
-        assert "there is no step step 7" in wrong.err
+        for asked in ("diagnose", "logs"):
+            wrong = flowspec(asked, path, "--step", "step 7")
+            assert (wrong.code, "there is no step 'step 7'" in wrong.err, "did you mean" in wrong.err) == (
+                2,
+                True,
+                True,
+            )
     finally:
         flowspec("destroy", path)
 

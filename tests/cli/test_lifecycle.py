@@ -90,7 +90,8 @@ def test_resize_by_spec_by_name_and_by_id(flowspec, living):
         (["CORE=-1"], 2, "no size"),
         (["CORE=1", "CORE=2"], 2, "given twice"),
         ([], 2, "ROLE"),
-        (["TASK=1"], 1, "TASK means no instance groups"),
+        (["TASK=1"], 2, "TASK means no instance groups"),
+        (["COR=1"], 2, "names no instance group"),
         (["MASTER=3"], 1, "number of masters"),
     ],
 )
@@ -246,7 +247,12 @@ def test_cancel(flowspec, queue):
         time.sleep(0.2)
     done = flowspec("cancel", queue, re.search(r"s-\w+", flowspec("status", queue).out)[0])
     assert (done.code, "is not cancelled: Cannot cancel" in done.out) == (1, True)
-    assert "no pending or running step" in flowspec("cancel", queue, "s9").err
+    # A step that is over is known by its name as by its id; a name or an id of no step is a wrong argument.
+    done = flowspec("cancel", queue, "s0")
+    assert (done.code, "is not cancelled: Cannot cancel" in done.out) == (1, True)
+    for wrong, remedy in (("S0", "did you mean s0?"), ("s-NONE", "shows its steps")):
+        done = flowspec("cancel", queue, wrong)
+        assert (done.code, remedy in done.err) == (2, True), done.err
 
 
 def test_list_shows_flow_target_and_spec_and_filters(flowspec, living, theirs):

@@ -445,7 +445,7 @@ def test_a_step_that_cannot_run_here_fails_and_says_why(emr):
     assert emr.step_states(cluster_id) == ["FAILED", "COMPLETED"]
     details = emr.steps(cluster_id)[0]["Status"]["FailureDetails"]
     assert details["Reason"] == "The step can't run here."
-    assert details["Message"].startswith("'hive-script' can't run: there is no Hive")
+    assert details["Message"].startswith("hive-script: there is no Hive")
     assert details["LogFile"].startswith("s3://b/logs/")
     assert "there is no Hive" in (emr.logs(cluster_id) / "controller").read_text()
 

@@ -3,7 +3,7 @@
 import pytest
 
 from flowspec.backend.aws.submission.apply import apply
-from flowspec.errors import FlowspecError
+from flowspec.errors import NothingFound
 from flowspec.plan.changes import Action
 from tests.plan.conftest import GROUPS, STEP, changed, observed, planned, running
 
@@ -56,6 +56,6 @@ def test_a_removed_step_is_cancelled_only_when_asked(emr):
 
 
 def test_a_name_to_run_again_that_no_step_has():
-    with pytest.raises(FlowspecError, match="no step 'tow' to run again") as refused:
+    with pytest.raises(NothingFound, match="no step 'tow' to run again") as refused:
         planned(GROUPS, rerun=["tow"])
-    assert refused.value.remedy == "it has: one"
+    assert refused.value.remedy == "there are: 'one'"

@@ -4,7 +4,7 @@ import pytest
 
 from flowspec.document.checking.validate import validate
 from flowspec.document.text.parse import load
-from flowspec.errors import FlowspecError
+from flowspec.errors import NothingFound
 from flowspec.request.compile import compile
 from flowspec.request.origins import locate
 from flowspec.request.selection import select_steps
@@ -82,7 +82,7 @@ def test_places_in_the_spec_are_those_of_the_steps(made):
     ],
 )
 def test_names_that_mean_nothing(made, options, message):
-    with pytest.raises(FlowspecError, match=message):
+    with pytest.raises(NothingFound, match=message):
         select_steps(made[1], **options)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.live import read_live, s3_uri, step_config
 from flowspec.document.job_flow import JobFlow
-from flowspec.errors import FlowspecError, ServiceError
+from flowspec.errors import FlowspecError, NothingFound, ServiceError
 from flowspec.facts.states import ENDED, OPEN
 from flowspec.plan.cluster import (
     FLOW_TAG,
@@ -68,14 +68,14 @@ def steps_in(emr: Emr, cluster_id: str, states: Iterable[str]) -> list[Step]:
 
 
 def describe_step(emr: Emr, cluster_id: str, step_id: str) -> Step:
-    """Reads one step. Raises FlowspecError when the cluster has no such step."""
+    """Reads one step. Raises NothingFound when the cluster has no such step."""
     try:
         return _step(emr.call("DescribeStep", ClusterId=cluster_id, StepId=step_id)["Step"])
     except ServiceError as error:
         if error.code != "InvalidRequestException":
             raise
         remedy = f"`flowspec status {cluster_id}` shows its steps"
-        raise FlowspecError(f"cluster {cluster_id} has no step {step_id}", remedy=remedy) from error
+        raise NothingFound(f"cluster {cluster_id} has no step {step_id}", remedy=remedy) from error
 
 
 def last_activity(emr: Emr, cluster: Cluster) -> datetime | None:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import CHOOSING, Chosen, choose, noting
+from flowspec.cli.locate import CHOOSING, Chosen, choose, noting, steps_called
 from flowspec.cli.options import output_format
 from flowspec.cli.output import print_result
-from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.diagnosis.diagnose import Diagnosis
@@ -67,11 +66,8 @@ def _failure(cluster: Cluster, wanted: str | None) -> Verdict | None:
 
     if wanted is None:
         return failure_of(without_repeated(cluster))
-    found = [step for step in cluster.steps if wanted in {step.id, step.name}]
-    if not found:
-        known = ", ".join(f"{step.id} ({step.name})" for step in cluster.steps) or "none"
-        raise FlowspecError(f"there is no step {wanted} in cluster {cluster.id}", remedy=f"its steps: {known}")
-    return Verdict(Outcome.STEP_FAILED, found[-1]) if found[-1].state == "FAILED" else None
+    last = steps_called(cluster, wanted)[-1]
+    return Verdict(Outcome.STEP_FAILED, last) if last.state == "FAILED" else None
 
 
 def _print(chosen: Chosen, cluster: Cluster, found: Diagnosis | None, format_: str) -> None:

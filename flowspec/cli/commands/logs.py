@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import CHOOSING, Chosen, choose, noting
+from flowspec.cli.locate import CHOOSING, Chosen, choose, noting, steps_called
 from flowspec.cli.options import completed, output_format
 from flowspec.cli.output import eprint, ewarn, log_printer, print_result, wait_for_more
-from flowspec.errors import FlowspecError
+from flowspec.errors import FlowspecError, NothingFound
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.logs import Logs
@@ -114,12 +114,12 @@ def _wanted(cluster: Cluster, wanted: str | None) -> Step:
         begun = [step for step in cluster.steps if step.state not in {"PENDING", "CANCELLED"}]
         failed = [step for step in begun if step.state == "FAILED"]
         return (failed or begun[-1:] or list(cluster.steps))[0]
-    found = [step for step in cluster.steps if wanted in {step.id, step.name}]
-    if len(found) == 1:
-        return found[0]
-    known = ", ".join(f"{step.id} ({step.name})" for step in found or cluster.steps)
-    problem = f"{len(found)} steps are called {wanted}" if found else f"there is no step {wanted}"
-    raise FlowspecError(f"{problem} in cluster {cluster.id}", remedy=f"name one of {known}")
+    found = steps_called(cluster, wanted)
+    if len(found) > 1:
+        ids = ", ".join(f"{step.id} ({step.state})" for step in found)
+        problem = f"{len(found)} steps of cluster {cluster.id} are called {wanted!r}"
+        raise NothingFound(problem, remedy=f"name one of {ids}")
+    return found[0]
 
 
 def _follow(chosen: Chosen, step: Step, names: Sequence[str]) -> None:

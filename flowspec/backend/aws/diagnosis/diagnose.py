@@ -24,6 +24,7 @@ from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.document.masking import mask_bytes, reach
 from flowspec.errors import FlowspecError
 from flowspec.plan.cluster import Cluster, Step
+from flowspec.plan.runs.supervision import token_of
 
 _T = TypeVar("_T")
 _LINES = 12
@@ -178,9 +179,12 @@ def _facts(cluster: Cluster, verdict: Verdict) -> tuple[str, ...]:
 
 
 def _failed_after(cluster: Cluster, step: Step) -> list[str]:
-    """Returns a statement about the other steps that failed after this one: before it are those of earlier runs."""
+    """Returns a statement about the other steps that failed after this one: before it are those of earlier runs.
+
+    Other attempts at this one, which have its name and run the same, are left out.
+    """
     after = dropwhile(lambda one: one.id != step.id, cluster.steps)
-    failed = [one for one in after if one.state == "FAILED" and one.name != step.name]
+    failed = [one for one in after if one.state == "FAILED" and token_of(one) != token_of(step)]
     if not failed:
         return []
     names = ", ".join(f"'{one.name}' ({one.id})" for one in failed[:_SHOWN_STEPS])

@@ -12,7 +12,7 @@ from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.observe import describe, read_back
 from flowspec.backend.aws.submission.change import wait_until_ready
 from flowspec.backend.aws.submission.lock import locked
-from flowspec.errors import FlowspecError, number_of
+from flowspec.errors import FlowspecError, NothingFound, number_of
 from flowspec.facts.states import OPEN, READY
 from flowspec.plan.changes import ApiCall
 from flowspec.plan.cluster import Live
@@ -62,8 +62,8 @@ def resize(
 
     `sizes` are numbers of instances by address: "CORE", "TASK" (where there is one task group), "TASK:name", a
     group's id; of a fleet "CORE:on-demand" and "CORE:spot", or "CORE" where it has only one of the two. Raises
-    FlowspecError when an address means no group or several, when a scaler owns the size, and when the size can't
-    be (a master's, a core group of none); Locked when another changes the cluster.
+    NothingFound when an address means no group or several; FlowspecError when a scaler owns the size, and when the
+    size can't be (a master's, a core group of none); Locked when another changes the cluster.
     """
     for address, count in sizes.items():
         _refuse_impossible(address, count)
@@ -85,7 +85,7 @@ def resize(
 def _refuse_impossible(address: str, count: int) -> None:
     match = _ADDRESS.fullmatch(address)
     if match is None:
-        raise FlowspecError(
+        raise NothingFound(
             f"{address!r} names no instance group or fleet",
             remedy="write CORE, TASK, TASK:name, CORE:on-demand, CORE:spot, or a group's id",
         )
@@ -108,7 +108,7 @@ def _resize(cluster_id: str, live: Live, address: str, count: int) -> Resize:
     if detail and not fleets:
         found = [(one, id_) for one, id_ in found if one.get("Name") == detail]
     if len(found) != 1:
-        raise FlowspecError(
+        raise NothingFound(
             f"{address} means {len(found) or 'no'} instance groups or fleets of cluster {cluster_id}",
             remedy="there are: " + ", ".join(_address(one, id_) for one, id_ in known),
         )
@@ -137,11 +137,11 @@ def _address(group: Mapping[str, Any], group_id: str) -> str:
 def _target(fleet: Mapping[str, Any], address: str, detail: str | None) -> str:
     if detail:
         if detail not in _TARGETS:
-            raise FlowspecError(f"{address}: a fleet has the targets on-demand and spot", remedy="write CORE:spot=N")
+            raise NothingFound(f"{address}: a fleet has the targets on-demand and spot", remedy="write CORE:spot=N")
         return _TARGETS[detail]
     used = [member for member in _TARGETS.values() if fleet.get(member)]
     if len(used) != 1:
-        raise FlowspecError(
+        raise NothingFound(
             f"{address} is a fleet with {'both targets' if used else 'neither target'} set: which one is meant?",
             remedy=f"write {address}:on-demand=N and {address}:spot=N",
         )

@@ -14,9 +14,10 @@ from flowspec.backend.aws.submission.apply import upload
 from flowspec.backend.aws.submission.change import add, mark_sensitive
 from flowspec.backend.aws.submission.lock import locked
 from flowspec.document.job_flow import JobFlow
-from flowspec.errors import FlowspecError
+from flowspec.document.nearest import not_found
+from flowspec.errors import FlowspecError, NothingFound
 from flowspec.facts.limits import MAX_STEPS
-from flowspec.facts.states import ACTIVE_STEPS, OPEN
+from flowspec.facts.states import ACTIVE_STEPS, ENDED_STEPS, OPEN
 from flowspec.plan.cluster import Cluster, Step
 from flowspec.plan.compare import refuse_unsupported, step_calls, unknown_steps
 from flowspec.plan.steps import StepChanges, compare_steps
@@ -108,7 +109,8 @@ class CancelledStep:
 def steps_to_cancel(emr: Emr, cluster_id: str, step: str = "") -> list[Step]:
     """Returns the step that an id or name means, else the whole queue: all pending steps, oldest first.
 
-    Raises FlowspecError when there is no such step, or when several steps that are not over have that name.
+    Of steps that are over, a name means the last one. Raises NothingFound when there is no such step, or when several
+    steps that are not over have that name.
     """
     if step.startswith("s-"):
         return [describe_step(emr, cluster_id, step)]
@@ -118,13 +120,14 @@ def steps_to_cancel(emr: Emr, cluster_id: str, step: str = "") -> list[Step]:
     found = [one for one in active if one.name == step]
     if len(found) > 1:
         ids = ", ".join(f"{one.id} ({one.state})" for one in found)
-        raise FlowspecError(f"{len(found)} steps are called {step!r}: {ids}", remedy="name one by its id")
-    if not found:
-        names = ", ".join(repr(one.name) for one in active) or "none"
-        raise FlowspecError(
-            f"no pending or running step of cluster {cluster_id} is called {step!r}", remedy=f"there are: {names}"
-        )
-    return found
+        raise NothingFound(f"{len(found)} steps are called {step!r}: {ids}", remedy="name one by its id")
+    if found:
+        return found
+    ended = steps_in(emr, cluster_id, ENDED_STEPS)
+    if last := [one for one in ended if one.name == step][-1:]:
+        return last
+    names = [one.name for one in (*ended, *active)]
+    raise not_found(f"there is no step {step!r} in cluster {cluster_id}", step, names)
 
 
 def cancel(emr: Emr, cluster_id: str, step: str = "", *, force: bool = False) -> tuple[CancelledStep, ...]:
