@@ -229,8 +229,7 @@ def _orphans(folders: Sequence[Path], planned: Planned, options: dict[str, Any])
 def _endpoints(planned: Planned, options: dict[str, Any]) -> list[Endpoint]:
     """Returns the EMRs of the flows; where there are none, the one that the options name."""
     found = [one.emr.endpoint for one in planned.plans if one.emr]
-    connection = {name: options.get(name) for name in ("region", "profile", "endpoint_url")}
-    return list(dict.fromkeys(found)) or [bare_endpoint(None, **connection)]
+    return list(dict.fromkeys(found)) or [bare_endpoint(None, **options)]
 
 
 def _described(cluster: Cluster) -> str:

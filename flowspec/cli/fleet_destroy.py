@@ -79,7 +79,7 @@ def destroy_many(
 
 
 def _expanded(whats: Sequence[str], selects: Sequence[str], options: dict[str, Any]) -> list[str]:
-    """The arguments, each folder and glob as the specs that it names; of specs those that `--select` chooses."""
+    """Returns the arguments, with the specs for each folder and glob; of specs those that `--select` chooses."""
     found: dict[str, None] = {}
     for what in whats:
         if is_folder_or_glob(Path(what)) or (selects and is_spec(what)):

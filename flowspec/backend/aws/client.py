@@ -44,6 +44,8 @@ _REMEDIES = {
         "check the secret key, and the clock of this machine: AWS takes requests that are five minutes off at most",
     ),
 }
+# EC2 says UnauthorizedOperation. A HEAD of S3 has no body, so that its refusal is a bare 403.
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Forbidden", "403"})
 _THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
 
 # Attempts in all for calls without effect. botocore waits up to 8 s between two of them (legacy mode).
@@ -406,6 +408,11 @@ def _not_repeated_by_botocore(response: Any) -> bool:
 def is_throttled(error: ServiceError) -> bool:
     """Returns True if the service throttled the call: it had no effect and may be sent again later."""
     return error.code in _THROTTLED
+
+
+def is_denied(error: FlowspecError) -> bool:
+    """Returns True if the caller is not allowed to ask."""
+    return isinstance(error, ServiceError) and error.code in _DENIED
 
 
 def _never_sent(error: Exception) -> bool:
