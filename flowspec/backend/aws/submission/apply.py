@@ -34,7 +34,6 @@ from flowspec.plan.cluster import (
     SOURCE_TAG,
     SUBMISSION_TAG,
     TAG_PREFIX,
-    Cluster,
 )
 from flowspec.plan.identity import identity_tags
 from flowspec.plan.sensitive import sensitive_tokens
@@ -266,15 +265,3 @@ def _started_cluster_named(cluster_id: str, what: str) -> Iterator[None]:
             remedy=f"look with `flowspec list`; follow it with `flowspec wait {cluster_id}`, "
             f"or end it with `flowspec destroy {cluster_id}`",
         ) from error
-
-
-def destroy(emr: Emr, cluster: Cluster, *, unprotect: bool = False) -> None:
-    """Terminates a cluster. Raises FlowspecError when it is protected and `unprotect` is false."""
-    if cluster.termination_protected and not unprotect:
-        raise FlowspecError(
-            f"cluster {cluster.id} is protected against termination",
-            remedy="destroy it with --unprotect, which lifts the protection first",
-        )
-    if cluster.termination_protected:
-        emr.call("SetTerminationProtection", JobFlowIds=[cluster.id], TerminationProtected=False)
-    emr.call("TerminateJobFlows", JobFlowIds=[cluster.id])
