@@ -72,13 +72,13 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.events import ClusterChanged, Ended, StepChanged, StepProgress
     from flowspec.backend.aws.logs import Logs, logs_of
     from flowspec.backend.aws.manage.adoption import Adoption, adopt, plan_adoption
-    from flowspec.backend.aws.manage.ending import Leftover, leftovers, protect, unprotect
+    from flowspec.backend.aws.manage.ending import Leftover, destroy, leftovers, protect, unprotect
     from flowspec.backend.aws.manage.inventory import IdleCluster, Listing, end_idle, idle_clusters, list_clusters
     from flowspec.backend.aws.manage.orphans import Orphans, find_orphans
     from flowspec.backend.aws.manage.resize import Resize, resize, wait_for_sizes
     from flowspec.backend.aws.manage.steps import AddedSteps, CancelledStep, add_steps, cancel
     from flowspec.backend.aws.observe import describe, observe
-    from flowspec.backend.aws.submission.apply import Applied, apply, destroy
+    from flowspec.backend.aws.submission.apply import Applied, apply
     from flowspec.backend.aws.verdict import Outcome, Verdict, judge
     from flowspec.backend.aws.watch import Event, watch
     from flowspec.cases.running import CaseOutcome, CaseResult, run_tests
@@ -188,12 +188,12 @@ __all__ = [
 
 # Imported when first used: `flowspec --help` needs none of them, and only those who connect pay for boto3.
 _HOMES = {
-    "flowspec.backend.aws.submission.apply": ("Applied", "apply", "destroy"),
+    "flowspec.backend.aws.submission.apply": ("Applied", "apply"),
     "flowspec.backend.aws.client": ("Emr", "Endpoint", "OutcomeUnknown", "connect"),
     "flowspec.backend.aws.diagnosis.diagnose": ("Cause", "Diagnosis", "diagnose"),
     "flowspec.backend.aws.logs": ("Logs", "logs_of"),
     "flowspec.backend.aws.manage.adoption": ("Adoption", "adopt", "plan_adoption"),
-    "flowspec.backend.aws.manage.ending": ("Leftover", "leftovers", "protect", "unprotect"),
+    "flowspec.backend.aws.manage.ending": ("Leftover", "destroy", "leftovers", "protect", "unprotect"),
     "flowspec.backend.aws.manage.inventory": (
         "IdleCluster",
         "Listing",

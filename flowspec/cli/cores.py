@@ -20,7 +20,7 @@ _CHUNK = 20
 
 
 def each(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-    """`work` of every item, in their order; by processes of their own when there are many.
+    """Yields `work` of every item, in their order; by processes of their own when there are many.
 
     `work` and its results have to be picklable. What it raises is raised here.
     """

@@ -71,7 +71,7 @@ def plan_specs(
             flows.append(_compiled(spec, policies, given))
         except Exception as error:  # noqa: BLE001 - whatever it is, the other specs are served
             code = print_error(error)
-            failed.append(Row(str(spec), "", "", _ERRORS.get(code, _sentence(error)), code))
+            failed.append(Row(str(spec), "", "", _ERRORS.get(code, message_of(error)), code))
     if warn:
         print_warnings(_grouped(warnings))
     connections = Connections()
@@ -121,7 +121,7 @@ def _row(one: FlowPlan, *, row: Callable[[FlowPlan], Row]) -> Row:
 def error_row(one: FlowPlan, error: Exception) -> Row:
     """Prints the error of a flow and returns its row."""
     code = print_error(error)
-    return new_row(one, _ERRORS.get(code, _sentence(error)), code)
+    return new_row(one, _ERRORS.get(code, message_of(error)), code)
 
 
 def new_row(one: FlowPlan, result: str, code: int = Exit.OK, cluster: str = "") -> Row:
@@ -134,7 +134,8 @@ def new_row(one: FlowPlan, result: str, code: int = Exit.OK, cluster: str = "") 
     return Row(str(flow.path), flow.name, flow.target, str(mask(result, secrets)), code, cluster or one.running)
 
 
-def _sentence(error: Exception) -> str:
+def message_of(error: Exception) -> str:
+    """Returns the text of an error for a row of the table; of one that nothing expected, the reader looks above."""
     return error.message if isinstance(error, FlowspecError) else "failed, see above"
 
 

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flowspec.backend.aws.verdict import Outcome
 from flowspec.cli import print_error
 from flowspec.cli.confirm import confirm
-from flowspec.cli.exits import Exit
+from flowspec.cli.exits import Exit, exit_of
 from flowspec.cli.fleet import (
     Planned,
     error_row,
+    message_of,
     new_row,
     not_begun,
     plan_specs,
@@ -29,7 +31,6 @@ from flowspec.cli.planning import looked_ahead, note_renamed
 from flowspec.cli.selection import selected_specs
 from flowspec.document.discovery import specs_below
 from flowspec.document.escaping import visible
-from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr, Endpoint
@@ -44,14 +45,7 @@ if TYPE_CHECKING:
 
 # Seconds. All flows are planned at one moment, and the last ones begun when the first ones are over.
 _FRESH = 60.0
-_OUTCOMES = {
-    Exit.OK: "succeeded",
-    Exit.STEP_FAILED: "step failed",
-    Exit.CLUSTER_FAILED: "cluster failed",
-    Exit.TIMED_OUT: "timed out, still running",
-    Exit.CANCELLED: "cancelled",
-    Exit.INTERRUPTED: "interrupted",
-}
+_OUTCOMES = {exit_of(one): one.value for one in Outcome} | {Exit.INTERRUPTED: "interrupted"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,8 +223,7 @@ def _orphans(folders: Sequence[Path], planned: Planned, options: dict[str, Any])
 def _endpoints(planned: Planned, options: dict[str, Any]) -> list[Endpoint]:
     """Returns the EMRs of the flows; where there are none, the one that the options name."""
     found = [one.emr.endpoint for one in planned.plans if one.emr]
-    connection = {name: options.get(name) for name in ("region", "profile", "endpoint_url")}
-    return list(dict.fromkeys(found)) or [bare_endpoint(None, **connection)]
+    return list(dict.fromkeys(found)) or [bare_endpoint(None, **options)]
 
 
 def _described(cluster: Cluster) -> str:
@@ -243,7 +236,7 @@ def _described(cluster: Cluster) -> str:
 
 
 def _end(one: _Orphan, sleep: Callable[[float], None]) -> Row:  # noqa: ARG001 - termination is not waited for
-    from flowspec.backend.aws.submission.apply import destroy
+    from flowspec.backend.aws.manage.ending import destroy
     from flowspec.plan.cluster import FLOW_TAG, SOURCE_TAG, TARGET_TAG
     from flowspec.report.fleets import Row
 
@@ -253,7 +246,6 @@ def _end(one: _Orphan, sleep: Callable[[float], None]) -> Row:  # noqa: ARG001 -
         try:
             destroy(one.emr, one.cluster)
         except Exception as error:  # noqa: BLE001 - whatever it is, the other clusters are ended
-            message = error.message if isinstance(error, FlowspecError) else "failed, see above"
-            return Row(*who, f"not pruned: {message}", print_error(error), one.cluster.id)
+            return Row(*who, f"not pruned: {message_of(error)}", print_error(error), one.cluster.id)
         eprint(f"cluster {one.cluster.id}: termination requested")
         return Row(*who, f"pruned {one.cluster.id}", Exit.OK, one.cluster.id)

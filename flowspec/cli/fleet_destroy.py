@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from flowspec.cli import print_error
 from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
-from flowspec.cli.fleet import print_rows, work_on_flows
+from flowspec.cli.fleet import message_of, print_rows, work_on_flows
 from flowspec.cli.locate import Chosen, choose, is_spec
 from flowspec.cli.output import eprint, labelled
 from flowspec.cli.selection import is_folder_or_glob, selected_specs
 from flowspec.cli.specs import identity
 from flowspec.document.escaping import visible
-from flowspec.errors import FlowspecError, number_of
+from flowspec.errors import number_of
 from flowspec.report.fleets import Row
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def destroy_many(
         ended = work_on_flows(ending, doomed, jobs)
     known = {row.cluster for row in ended}
     left = [
-        _with(one, "not begun, or not waited for: interrupted", Exit.INTERRUPTED)
+        _row(one, "not begun, or not waited for: interrupted", Exit.INTERRUPTED)
         for one in doomed
         if one.cluster.id not in known
     ]
@@ -79,7 +79,7 @@ def destroy_many(
 
 
 def _expanded(whats: Sequence[str], selects: Sequence[str], options: dict[str, Any]) -> list[str]:
-    """The arguments, each folder and glob as the specs that it names; of specs those that `--select` chooses."""
+    """Returns the arguments, with the specs for each folder and glob; of specs those that `--select` chooses."""
     found: dict[str, None] = {}
     for what in whats:
         if is_folder_or_glob(Path(what)) or (selects and is_spec(what)):
@@ -94,8 +94,7 @@ def _found(what: str, connections: Connections, options: dict[str, Any]) -> Iter
     try:
         found = list(_of_spec(Path(what), connections, options) if is_spec(what) else _of_id_or_name(what, options))
     except Exception as error:  # noqa: BLE001 - whatever it is, the others are ended
-        message = error.message if isinstance(error, FlowspecError) else "failed, see above"
-        yield Row(what, "", "", message, print_error(error))
+        yield Row(what, "", "", message_of(error), print_error(error))
         return
     yield from found
 
@@ -125,8 +124,8 @@ def _of_id_or_name(what: str, options: dict[str, Any]) -> Iterator[_Doomed | Row
 
 
 def _end(one: _Doomed, sleep: Callable[[float], None], *, detach: bool, unprotect: bool, watch: Watch) -> Row:
+    from flowspec.backend.aws.manage.ending import destroy
     from flowspec.backend.aws.observe import describe
-    from flowspec.backend.aws.submission.apply import destroy
     from flowspec.cli.follow import leftovers_of, wait_until_terminated
 
     with labelled(one.row.flow):
@@ -138,14 +137,12 @@ def _end(one: _Doomed, sleep: Callable[[float], None], *, detach: bool, unprotec
             )
             for left in leftovers_of(one.chosen, cluster):
                 eprint(f"stays: {left.kind} {left.name}", secrets=one.chosen.secrets)
-            return _with(one, f"ended {one.cluster.id}: {cluster.state}", Exit.OK)
+            return _row(one, f"ended {one.cluster.id}: {cluster.state}", Exit.OK)
         except KeyboardInterrupt:
-            return _with(one, f"ended {one.cluster.id}: not waited for, interrupted", Exit.INTERRUPTED)
+            return _row(one, f"ended {one.cluster.id}: not waited for, interrupted", Exit.INTERRUPTED)
         except Exception as error:  # noqa: BLE001 - whatever it is, the others are ended
-            message = error.message if isinstance(error, FlowspecError) else "failed, see above"
-            return _with(one, message, print_error(error))
+            return _row(one, message_of(error), print_error(error))
 
 
-def _with(one: _Doomed, result: str, code: Exit) -> Row:
-    row = one.row
-    return Row(row.spec, row.flow, row.target, result, code, one.cluster.id)
+def _row(one: _Doomed, result: str, code: Exit) -> Row:
+    return replace(one.row, result=result, exit=code, cluster=one.cluster.id)

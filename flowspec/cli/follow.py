@@ -186,16 +186,24 @@ def _interrupted(chosen: Chosen, choice: OnInterrupt) -> int:
         )
         ewarn(f"terminate it with: {_command('destroy', chosen)}")
     elif choice == "cancel":
-        steps = [step.id for step in describe(chosen.emr, chosen.cluster_id).steps if not step.has_ended]
-        if steps:
-            chosen.emr.call("CancelSteps", ClusterId=chosen.cluster_id, StepIds=steps)
-        eprint_report(
-            f"\ncancelled {number_of(len(steps), 'step')} of cluster {chosen.cluster_id}", level=Level.WARNING
-        )
+        _cancel_rest(chosen)
     else:
         chosen.emr.call("TerminateJobFlows", JobFlowIds=[chosen.cluster_id])
         eprint_report(f"\ncluster {chosen.cluster_id}: termination requested", level=Level.WARNING)
     return Exit.INTERRUPTED
+
+
+def _cancel_rest(chosen: Chosen) -> None:
+    """Cancels the steps that are not over, and prints how many, and those of which EMR refuses that."""
+    from flowspec.backend.aws.manage.steps import cancel_steps
+
+    left = [step for step in describe(chosen.emr, chosen.cluster_id).steps if not step.has_ended]
+    answers = cancel_steps(chosen.emr, chosen.cluster_id, left)
+    count = number_of(sum(one.accepted for one in answers), "step")
+    eprint_report(f"\ncancelled {count} of cluster {chosen.cluster_id}", level=Level.WARNING)
+    for one in answers:
+        if not one.accepted:
+            ewarn(f"step {one.id} {one.name} is not cancelled: {one.reason}", secrets=chosen.secrets)
 
 
 def _report_end(

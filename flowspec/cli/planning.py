@@ -165,7 +165,7 @@ def plan_to_save(spec: Path, **options: Any) -> tuple[Planned, str]:
 
 
 def _portable(path: Path) -> str:
-    """The path as a plan file names it: relative below the working folder, so that another checkout can apply it."""
+    """Returns the path as a plan file names it: relative below the working folder, for other checkouts."""
     whole, here = path.resolve(), Path.cwd()
     return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(whole)
 

@@ -53,7 +53,7 @@ def names_many(paths: Sequence[Path], selects: Sequence[str] = ()) -> bool:
 
 
 def is_folder_or_glob(path: Path) -> bool:
-    """True for a folder, and for a pattern of files that there are; a cluster's name may look like a pattern, too."""
+    """Returns True for a folder, and for a pattern of files that there are: a cluster's name may look like one, too."""
     return path.is_dir() or (not path.exists() and any(matches(path)))
 
 

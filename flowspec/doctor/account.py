@@ -78,7 +78,7 @@ def _caller(account: Account, *, needed: bool) -> Check:
 
 
 def _thing(what: str, exists: Callable[[str], bool], name: str, remedy: str) -> Check:
-    from flowspec.backend.aws.account import is_denied
+    from flowspec.backend.aws.client import is_denied
 
     try:
         found = exists(name)

@@ -109,6 +109,10 @@ class Cluster:
         """The digest of the request that made it, or "" if flowspec did not make it."""
         return self.tags.get(DIGEST_TAG, "")
 
+    def is_of(self, flow: str, target: str) -> bool:
+        """Returns True if it has the tags of this flow on this target, "" for a spec without targets."""
+        return (self.tags.get(FLOW_TAG), self.tags.get(TARGET_TAG, "")) == (flow, target)
+
 
 def age(cluster: Cluster) -> tuple[float, str]:
     """Sorts clusters oldest first; the id decides between two of the same moment, the same way for everyone."""

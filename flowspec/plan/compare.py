@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from flowspec.cost.budget import budget_notes, estimate_of, refuse_over_budget
 from flowspec.document.nearest import not_found
 from flowspec.errors import Location, SpecError
+from flowspec.facts.limits import MAX_STEPS
 from flowspec.facts.mutability import row_of
 from flowspec.plan.changes import Action, ApiCall, Assessment, Change, Plan
 from flowspec.plan.cluster import HIDDEN_TAG, MANAGED_TAG, STEPS_TAG
@@ -69,7 +70,7 @@ def make_plan(
     refuse_over_budget(jobflow, cost, fallback, region)
     refuse_misordered(jobflow, request)
     submission = _submission(jobflow, request, assessment, fallback=fallback, cost=cost)
-    choices = Choices(replace, frozenset(rerun), cancel_removed, now)
+    choices = _Choices(replace, frozenset(rerun), cancel_removed, now)
     plan = submission if cluster is None else _against(submission, cluster, choices)
     plan = _supervised(plan, jobflow, cluster)
     if cluster is not None and cluster.others:
@@ -179,7 +180,7 @@ def _refuse_unknown_names(rerun: Collection[str], wanted: Mapping[str, Any]) -> 
             raise not_found(f"the spec has no step {name!r} to run again", name, names)
 
 
-class Choices(NamedTuple):
+class _Choices(NamedTuple):
     """The options of a plan beside the spec (see `make_plan`)."""
 
     replace: bool
@@ -206,7 +207,7 @@ def _located(path: Path, value: str | None, jobflow: JobFlow, request: Request) 
     return jobflow.document.nearest(found).at.location if found else None
 
 
-def _against(submission: Plan, cluster: Cluster, choices: Choices) -> Plan:
+def _against(submission: Plan, cluster: Cluster, choices: _Choices) -> Plan:
     """Returns the plan for a flow that has an active cluster."""
     wanted = submission.request
     # A run: neither the spec nor the cluster outlives its steps.
@@ -256,7 +257,7 @@ def _compared(params: Mapping[str, Any], cluster: Cluster, secrets: Collection[s
     return Comparison(found.differences, (*found.notes, note))
 
 
-def _joined_or_replaced(submission: Plan, cluster: Cluster, choices: Choices) -> Plan:
+def _joined_or_replaced(submission: Plan, cluster: Cluster, choices: _Choices) -> Plan:
     """Joins a run of the same request, by its digest or else each of its fields; plans to replace another."""
     joined = dataclasses.replace(submission, changes=(), calls=(), uploads=(), joins=cluster.id)
     if cluster.digest == submission.digest:
@@ -292,7 +293,7 @@ def _converging(submission: Plan, cluster: Cluster, comparison: Comparison, step
         awaits=tuple(one.id for one in steps.awaits),
         notes=(*comparison.notes, *_step_notes(steps)),
         blocked=unknown_steps(wanted, steps),
-        remedy="name those that shall run (again) with --rerun NAME" if steps.unknown else "",
+        remedy=NAME_THEM if steps.unknown else "",
     )
     if not changes:
         return plan
@@ -307,13 +308,9 @@ def step_calls(wanted: Mapping[str, Any], steps: StepChanges, cluster: Cluster) 
         yield ApiCall("CancelSteps", {"ClusterId": cluster.id, "StepIds": [one.id for one in steps.cancel]})
     role = {"ExecutionRoleArn": wanted["StepExecutionRoleArn"]} if wanted.get("StepExecutionRoleArn") else {}
     added = [wanted["Steps"][index] for index in steps.add]
-    for start in range(0, len(added), MAX_STEPS_IN_A_CALL):
-        some = added[start : start + MAX_STEPS_IN_A_CALL]
+    for start in range(0, len(added), MAX_STEPS):
+        some = added[start : start + MAX_STEPS]
         yield ApiCall("AddJobFlowSteps", {"JobFlowId": cluster.id, "Steps": some, **role})
-
-
-# API reference, AddJobFlowSteps.
-MAX_STEPS_IN_A_CALL = 256
 
 
 def _step_notes(steps: StepChanges) -> Iterator[str]:
@@ -321,6 +318,10 @@ def _step_notes(steps: StepChanges) -> Iterator[str]:
         yield f"step {one.name} ({one.id}) is {one.state}: --rerun failed runs it again"
     for one in steps.extra:
         yield f"step {one.name} ({one.id}) is {one.state} and not in the spec: --cancel-removed cancels it"
+
+
+NAME_THEM = "name those that shall run (again) with --rerun NAME"
+"""The remedy for `unknown_steps`."""
 
 
 def unknown_steps(wanted: Mapping[str, Any], steps: StepChanges) -> str:
@@ -331,7 +332,7 @@ def unknown_steps(wanted: Mapping[str, Any], steps: StepChanges) -> str:
     return f"EMR shows only the latest {HISTORY_LIMIT} steps of the cluster; whether {names} ran before can't be known"
 
 
-def _replacement(submission: Plan, cluster: Cluster, differences: Sequence[Difference], choices: Choices) -> Plan:
+def _replacement(submission: Plan, cluster: Cluster, differences: Sequence[Difference], choices: _Choices) -> Plan:
     """Returns a plan that ends the cluster and starts another; each difference that forces it has a line."""
     lost = blast_radius(cluster, choices.now)
     lines = [line for one in differences for line in changes_of(one)]

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from flowspec.backend.aws.client import Endpoint, client_config, session_of, translated
-from flowspec.errors import FlowspecError, ServiceError
+from flowspec.errors import ServiceError
 
 # Of an instance's firmware: "Identify EC2 instances", EC2 User Guide. Both files can be read without privileges.
 _VENDOR, _XEN = Path("/sys/devices/virtual/dmi/id/sys_vendor"), Path("/sys/hypervisor/uuid")
 _METADATA = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
 
 _ABSENT = frozenset({"NoSuchEntity", "404", "NoSuchBucket"})
-_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"})
 
 
 class Account:
@@ -71,11 +70,6 @@ class Account:
             client = self._inner.create_client(service, self.region or "us-east-1", config=config)
             answer: dict[str, Any] = getattr(client, xform_name(operation))(**params)
             return answer
-
-
-def is_denied(error: FlowspecError) -> bool:
-    """Returns True if the caller is not allowed to ask."""
-    return isinstance(error, ServiceError) and error.code in _DENIED
 
 
 def _on_ec2() -> bool:

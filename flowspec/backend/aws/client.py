@@ -35,17 +35,17 @@ from flowspec.facts.backends import BackendName
 _UNKNOWN_OUTCOME = frozenset({"InternalServerError", "InternalServerException", "ServiceUnavailable"})
 # EMR and STS say the former, S3 the latter (common errors of the API references).
 _EXPIRED = frozenset({"ExpiredTokenException", "ExpiredToken", "RequestExpired"})
+_RENEW = "renew them (`aws sso login`, or new AWS_… variables); a run goes on without: `flowspec wait` watches it again"
 _REMEDIES = {
-    **dict.fromkeys(
-        _EXPIRED,
-        "renew them (`aws sso login`, or new AWS_… variables); a run goes on without: `flowspec wait` watches it again",
-    ),
+    **dict.fromkeys(_EXPIRED, _RENEW),
     # InvalidSignatureException is said for a wrong secret, too; its text tells which.
     **dict.fromkeys(
         ("RequestTimeTooSkewed", "InvalidSignatureException", "SignatureDoesNotMatch"),
         "check the secret key, and the clock of this machine: AWS takes requests that are five minutes off at most",
     ),
 }
+# EC2 says UnauthorizedOperation. A HEAD of S3 has no body, so that its refusal is a bare 403.
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Forbidden", "403"})
 _THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
 
 # Attempts in all for calls without effect. botocore waits up to 8 s between two of them (legacy mode).
@@ -280,7 +280,9 @@ def connect_aws(endpoint: Endpoint, session: Any = None) -> Emr:
 
 
 def _access_key(session: Any) -> str:
-    return str(session.get_credentials().get_frozen_credentials().access_key)
+    # Those of a role or of SSO are asked for now: that is refused where what they come from has expired, too.
+    with translated("connect"):
+        return str(session.get_credentials().get_frozen_credentials().access_key)
 
 
 def session_of(endpoint: Endpoint, session: Any = None) -> Any:
@@ -408,6 +410,11 @@ def is_throttled(error: ServiceError) -> bool:
     return error.code in _THROTTLED
 
 
+def is_denied(error: FlowspecError) -> bool:
+    """Returns True if the caller is not allowed to ask."""
+    return isinstance(error, ServiceError) and error.code in _DENIED
+
+
 def _never_sent(error: Exception) -> bool:
     from botocore.exceptions import (
         ConnectTimeoutError,
@@ -452,17 +459,23 @@ def translated(operation: str) -> Iterator[None]:
         raise FlowspecError(str(error), remedy="`aws configure list-profiles` shows the profiles there are") from error
     except aws.ParamValidationError as error:
         raise FlowspecError(str(error), remedy="this request was not sent") from error
-    except aws.SSLError as error:
-        remedy = (
+    except aws.BotoCoreError as error:
+        raise FlowspecError(f"{operation}: {error}", remedy=_remedy(error)) from error
+
+
+def _remedy(error: Exception) -> str:
+    """Returns what to do about an error that keeps us from asking; "" where its text is all that is known."""
+    from botocore import exceptions as aws
+
+    if isinstance(error, aws.SSOError | aws.TokenRetrievalError):
+        return _RENEW
+    if isinstance(error, aws.SSLError):
+        return (
             "AWS_CA_BUNDLE names the file of the authority that signed it (a company's proxy has one of its own); "
             "an endpoint without TLS is http://…"
         )
-        raise FlowspecError(f"{operation}: {error}", remedy=remedy) from error
-    except (aws.HTTPClientError, aws.ConnectionError) as error:
-        remedy = "check the network, the region and --endpoint-url"
-        raise FlowspecError(f"{operation}: {error}", remedy=remedy) from error
-    except aws.BotoCoreError as error:
-        raise FlowspecError(f"{operation}: {error}") from error
+    no_answer = isinstance(error, aws.HTTPClientError | aws.ConnectionError)
+    return "check the network, the region and --endpoint-url" if no_answer else ""
 
 
 @contextmanager

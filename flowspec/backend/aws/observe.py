@@ -17,6 +17,7 @@ from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.live import read_live, s3_uri, step_config
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError, NothingFound, ServiceError
+from flowspec.facts.limits import TAG_VALUE
 from flowspec.facts.states import ENDED, OPEN
 from flowspec.plan.cluster import (
     FLOW_TAG,
@@ -36,10 +37,10 @@ LOOKBACK = timedelta(days=60)
 _PERIODS = (timedelta(days=1), timedelta(days=7), LOOKBACK)
 # A plan is not to take one call for each of an account's clusters.
 _LOOKED_AT = 20
-# A tag holds 256 characters: the end of the source, with "@" and 12 digits of a commit.
-_SHORTEST = 256 - 13
-# CreatedBefore is EMR's clock, `now` is ours.
-_CLOCK_SKEW = timedelta(minutes=10)
+# A tag holds the end of the source, with "@" and 12 digits of a commit.
+_SHORTEST = TAG_VALUE.most - 13
+CLOCK_SKEW = timedelta(minutes=10)
+"""For CreatedAfter and CreatedBefore, which are times of EMR's clock, beside times of ours."""
 
 
 def describe(emr: Emr, cluster_id: str, *, steps: bool = True) -> Cluster:
@@ -63,6 +64,7 @@ def _history(emr: Emr, cluster_id: str) -> list[dict[str, Any]]:
 
 def steps_in(emr: Emr, cluster_id: str, states: Iterable[str]) -> list[Step]:
     """Returns the steps of a cluster that are in one of these states, in the order in which they were added."""
+    # Filtered by state, ListSteps gives the oldest first (API reference).
     listed = emr.pages("ListSteps", "Steps", ClusterId=cluster_id, StepStates=list(states))
     return [_step(item) for item in islice(listed, HISTORY_LIMIT)]
 
@@ -119,8 +121,8 @@ def observe_named(emr: Emr, jobflow: JobFlow) -> tuple[Cluster | None, list[Clus
     Sends no more calls than `observe`, which has to describe them to know whose they are.
     """
     described = [_described(emr, one.id) for one in active_named(emr, jobflow.cluster_name)]
-    ours = [raw for raw in described if _is_of(raw, jobflow.name, jobflow.target)]
-    namesakes = [_cluster(raw, ()) for raw in described if raw not in ours]
+    ours = [raw for raw in described if _cluster(raw).is_of(jobflow.name, jobflow.target)]
+    namesakes = [_cluster(raw) for raw in described if raw not in ours]
     if not ours:
         return None, namesakes
     return replace(_cluster_read(emr, ours[0]), others=tuple(one["Id"] for one in ours[1:])), namesakes
@@ -152,14 +154,12 @@ def find_active(emr: Emr, flow: str, target: str, *, name: str) -> list[Cluster]
     ClusterSummary holds no tags, so the clusters' `name` (the flow's, unless `api_params` gives another)
     narrows the search before each candidate is described.
     """
-    return [_cluster(raw, ()) for raw in _made_for(emr, flow, target, active_named(emr, name))]
+    return list(_made_for(emr, flow, target, active_named(emr, name)))
 
 
 def find_created(emr: Emr, flow: str, target: str, *, name: str, after: datetime) -> list[Cluster]:
     """Returns the clusters made for this flow and target since `after`, oldest first, whether they ended or not."""
-    listed = emr.pages("ListClusters", "Clusters", CreatedAfter=after)
-    candidates = sorted((_cluster(raw, ()) for raw in listed if raw["Name"] == name), key=age)
-    return [_cluster(raw, ()) for raw in _made_for(emr, flow, target, candidates)]
+    return list(_made_for(emr, flow, target, _named(emr, name, created_after=after)))
 
 
 def find_ended(emr: Emr, flow: str, target: str, *, name: str) -> Cluster | None:
@@ -167,52 +167,43 @@ def find_ended(emr: Emr, flow: str, target: str, *, name: str) -> Cluster | None
 
     A cluster that lost against a simultaneous apply and was ended for that is not one of them.
     """
-    for summaries_ in _ended_named(emr, name):
-        made = (_cluster(raw, ()) for raw in _made_for(emr, flow, target, summaries_))
-        found = [one for one in made if RIVAL_TAG not in one.tags]
+    for candidates in _ended_named(emr, name):
+        found = [one for one in _made_for(emr, flow, target, candidates) if RIVAL_TAG not in one.tags]
         if found:
-            return max(found, key=age)
+            return found[-1]
     return None
 
 
 def find_ending(emr: Emr, flow: str, target: str, *, name: str) -> Cluster | None:
     """Returns a cluster of this flow and target that is TERMINATING: its run is not over, and not active; or None."""
-    made = (_cluster(raw, ()) for raw in _made_for(emr, flow, target, ending_named(emr, name)))
+    made = _made_for(emr, flow, target, ending_named(emr, name))
     return next((one for one in made if RIVAL_TAG not in one.tags), None)
 
 
-def _made_for(emr: Emr, flow: str, target: str, candidates: Iterable[Cluster]) -> Iterator[dict[str, Any]]:
-    for summary in candidates:
-        raw = _described(emr, summary.id)
-        if _is_of(raw, flow, target):
-            yield raw
-
-
-def _is_of(raw: Mapping[str, Any], flow: str, target: str) -> bool:
-    """Returns True if a cluster has the tags of this flow on this target."""
-    tags = _cluster(raw, ()).tags
-    return (tags.get(FLOW_TAG), tags.get(TARGET_TAG, "")) == (flow, target)
+def _made_for(emr: Emr, flow: str, target: str, candidates: Iterable[Cluster]) -> Iterator[Cluster]:
+    """Yields those of the candidates that have the tags of this flow on this target, with their tags."""
+    described = (describe(emr, one.id, steps=False) for one in candidates)
+    return (one for one in described if one.is_of(flow, target))
 
 
 def active_named(emr: Emr, name: str) -> list[Cluster]:
     """Returns the active clusters of this name, oldest first, as ListClusters describes them."""
-    return _named_in(emr, name, OPEN)
+    return _named(emr, name, OPEN)
 
 
 def ending_named(emr: Emr, name: str) -> list[Cluster]:
     """Returns the clusters of this name that are TERMINATING, the newest first. On AWS that may take minutes."""
-    return _named_in(emr, name, ["TERMINATING"])[::-1]
+    return _named(emr, name, ["TERMINATING"])[::-1]
 
 
-def _named_in(emr: Emr, name: str, states: Iterable[str]) -> list[Cluster]:
-    """Returns the clusters of this name that are in one of these states, oldest first."""
-    listed = emr.pages("ListClusters", "Clusters", ClusterStates=list(states))
-    return sorted((_cluster(raw, ()) for raw in listed if raw["Name"] == name), key=age)
+def _named(emr: Emr, name: str, states: Iterable[str] = (), **period: datetime) -> list[Cluster]:
+    """Returns the clusters of this name among the `summaries` of these states and this period, oldest first."""
+    return sorted((one for one in summaries(emr, states, **period) if one.name == name), key=age)
 
 
 def ended_named(emr: Emr, name: str) -> Cluster | None:
     """Returns the cluster of this name that was created last, of those that ended within LOOKBACK."""
-    return next((max(found, key=age) for found in _ended_named(emr, name)), None)
+    return next((found[-1] for found in _ended_named(emr, name)), None)
 
 
 def _ended_named(emr: Emr, name: str, *, until: datetime | None = None) -> Iterator[list[Cluster]]:
@@ -222,13 +213,10 @@ def _ended_named(emr: Emr, name: str, *, until: datetime | None = None) -> Itera
     is mostly enough, and spares reading all that an account ran in two months. `until`: those created before it.
     """
     end = until or datetime.now(timezone.utc)
-    before = until or end + _CLOCK_SKEW
+    before = until or end + CLOCK_SKEW
     for age_limit in _PERIODS:
         after = end - age_limit
-        period = {"CreatedAfter": after, "CreatedBefore": before, "ClusterStates": sorted(ENDED)}
-        listed = emr.pages("ListClusters", "Clusters", **period)
-        found = [_cluster(raw, ()) for raw in listed if raw["Name"] == name]
-        if found:
+        if found := _named(emr, name, sorted(ENDED), created_after=after, created_before=before):
             yield found
         before = after
 
@@ -239,9 +227,7 @@ def earlier_runs(emr: Emr, cluster: Cluster) -> Iterator[Cluster]:
     They have their steps. Flow and target are known by their tags; a cluster without any is compared with others of
     its name without any. Of at most `_LOOKED_AT` clusters of the name is asked. Raises ServiceError when EMR refuses.
     """
-    names = chain.from_iterable(
-        sorted(found, key=age, reverse=True) for found in _ended_named(emr, cluster.name, until=cluster.created)
-    )
+    names = chain.from_iterable(map(reversed, _ended_named(emr, cluster.name, until=cluster.created)))
     for one in islice((one for one in names if one.id != cluster.id), _LOOKED_AT):
         tags = describe(emr, one.id, steps=False).tags
         if all(tags.get(tag) == cluster.tags.get(tag) for tag in (FLOW_TAG, TARGET_TAG)) and RIVAL_TAG not in tags:
@@ -256,9 +242,8 @@ def find_from_source(emr: Emr, source: Callable[[], str], *, flow: str, target: 
     described. Empty when EMR can't be asked: it is for a note.
     """
     try:
-        listed = (_cluster(raw, ()) for raw in emr.pages("ListClusters", "Clusters", ClusterStates=list(OPEN)))
-        newest = sorted(listed, key=age)[-_LOOKED_AT:]
-        found = [_cluster(_described(emr, one.id), ()) for one in newest]
+        newest = sorted(summaries(emr, OPEN), key=age)[-_LOOKED_AT:]
+        found = [describe(emr, one.id, steps=False) for one in newest]
     except FlowspecError:
         return []
     if not found:
@@ -287,14 +272,14 @@ def find_namesakes(emr: Emr, name: str, *, flow: str, target: str) -> list[Clust
         found = [describe(emr, one.id, steps=False) for one in active_named(emr, name)]
     except FlowspecError:
         return []
-    return [one for one in found if (one.tags.get(FLOW_TAG), one.tags.get(TARGET_TAG, "")) != (flow, target)]
+    return [one for one in found if not one.is_of(flow, target)]
 
 
 def submitted_as(emr: Emr, name: str, submission: str, *, after: datetime) -> Cluster | None:
     """Returns the cluster that carries this submission's tag, in whatever state: it may have failed already."""
-    for summary in emr.pages("ListClusters", "Clusters", CreatedAfter=after):
-        if summary["Name"] == name:
-            cluster = describe(emr, summary["Id"], steps=False)
+    for summary in summaries(emr, created_after=after):
+        if summary.name == name:
+            cluster = describe(emr, summary.id, steps=False)
             if cluster.tags.get(SUBMISSION_TAG) == submission:
                 return cluster
     return None
@@ -311,10 +296,10 @@ def summaries(
     given = {"ClusterStates": list(states), "CreatedAfter": created_after, "CreatedBefore": created_before}
     filters = {name: value for name, value in given.items() if value}
     for raw in emr.pages("ListClusters", "Clusters", **filters):
-        yield _cluster(raw, ())
+        yield _cluster(raw)
 
 
-def _cluster(raw: Mapping[str, Any], steps: tuple[Step, ...]) -> Cluster:
+def _cluster(raw: Mapping[str, Any], steps: tuple[Step, ...] = ()) -> Cluster:
     status = raw.get("Status", {})
     reason, timeline = status.get("StateChangeReason", {}), status.get("Timeline", {})
     return Cluster(

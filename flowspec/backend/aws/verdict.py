@@ -31,15 +31,15 @@ class Outcome(str, Enum):
     @property
     def exit_code(self) -> int:
         """The exit code of a command whose run ended so."""
-        return _EXIT_CODES[self.value]
+        return _EXIT_CODES[self]
 
 
 _EXIT_CODES = {
-    "succeeded": 0,
-    "step failed": 4,
-    "cluster failed": 5,
-    "timed out, still running": 6,
-    "cancelled": 7,
+    Outcome.SUCCEEDED: 0,
+    Outcome.STEP_FAILED: 4,
+    Outcome.CLUSTER_FAILED: 5,
+    Outcome.TIMED_OUT: 6,
+    Outcome.CANCELLED: 7,
 }
 
 

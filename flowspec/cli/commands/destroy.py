@@ -54,8 +54,8 @@ def command(  # noqa: PLR0917 - click passes options by name
 
 
 def _destroy(what: str, *, detach: bool, unprotect: bool, yes: bool, format_: str, **options: Any) -> int:
+    from flowspec.backend.aws.manage.ending import destroy
     from flowspec.backend.aws.observe import describe
-    from flowspec.backend.aws.submission.apply import destroy
     from flowspec.cli.follow import wait_until_terminated
 
     chosen = choose(what, ours=True, **options)

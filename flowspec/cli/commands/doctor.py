@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowspec.cli.exits import Exit
+from flowspec.cli.locate import bare_endpoint
 from flowspec.cli.options import CONNECTION, SPEC_PATH, STAGING, VARIABLES, output_format
 from flowspec.cli.output import masked_json, print_result, wants_color
 from flowspec.cli.specs import job_flow
@@ -52,7 +53,7 @@ def _wanted(spec: Path | None, options: dict[str, Any]) -> tuple[Endpoint, Needs
     from flowspec.request.compile import compile
 
     if spec is None:
-        return Endpoint("emr", options["region"], options["profile"], options["endpoint_url"]), Needs(), ()
+        return bare_endpoint("emr", **options), Needs(), ()
     flow = job_flow(spec, placeholders=True, **options)
     request = compile(flow)
     return Endpoint.of(flow), Needs.of(flow, request), flow.secrets | request.secrets

@@ -95,7 +95,7 @@ def _text(word: str) -> str:
 
 
 def painted(text: str) -> str:
-    """Markdown for a terminal: headings bold, code indented, the fences gone."""
+    """Returns Markdown for a terminal: headings bold, code indented, the fences gone."""
     lines = []
     is_code = False
     for line in text.splitlines():

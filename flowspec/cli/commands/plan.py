@@ -78,13 +78,11 @@ def command(  # noqa: PLR0917 - click passes options by name
     (spec,) = paths
     if offline:
         made = planned_offline(spec, **options)
-    elif out:
-        (made, _, _, look, *_), text = plan_to_save(spec, **options)
-        made = look(made) if preflight else made
-        write_whole(out, text)
     else:
-        made, _, _, look, *_ = planned(spec, **options)
-        made = look(made) if preflight else made
+        found, text = plan_to_save(spec, **options) if out else (planned(spec, **options), "")
+        made = found.preflight(found.plan) if preflight else found.plan
+        if out:
+            write_whole(out, text)
     show = {"text": plans.as_text, "json": plans.as_json, "markdown": plans.as_markdown}[format_]
     print_result(show(made))
     if wrong(made.preflight or ()):

@@ -11,6 +11,7 @@ import click
 
 from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
+from flowspec.cli.locate import bare_endpoint
 from flowspec.cli.options import CONNECTION, SPEC_PATH, STAGING, VARIABLES, YES, compose_options, output_format
 from flowspec.cli.output import Level, eprint, eprint_report, print_result
 from flowspec.cli.times import span
@@ -183,14 +184,13 @@ def _folder(specs: Sequence[Path], *, staging: str | None, **options: Any) -> _F
 
     Raises FlowspecError when they have several, or none.
     """
-    from flowspec.backend.aws.client import Endpoint, connect
+    from flowspec.backend.aws.client import connect
 
     found: dict[tuple[Endpoint, str], dict[str, str]] = {}
     if specs:
         found = _folders_of(specs, staging=staging, **options)
     elif staging:
-        connection = {name: options[name] for name in ("region", "profile", "endpoint_url")}
-        found = {(Endpoint("emr", **connection), _checked(staging)): {}}
+        found = {(bare_endpoint("emr", **options), _checked(staging)): {}}
     if not found:
         raise click.UsageError("name specs, or the folder with --staging s3://bucket/folder/")
     if len(found) > 1:
@@ -207,7 +207,7 @@ def _checked(staging: str) -> str:
 
 
 def _folders_of(specs: Sequence[Path], **options: Any) -> dict[tuple[Endpoint, str], dict[str, str]]:
-    """The places where specs stage their files, each with the hashes of what the specs name now, and which spec."""
+    """Returns where specs stage their files, with the hashes of the files that they name now, and which spec does."""
     from flowspec.backend.aws.client import Endpoint
     from flowspec.cli.planning import compiled
     from flowspec.document.discovery import find_specs

@@ -114,7 +114,7 @@ def _prepared(what: str, file: Path, options: dict[str, Any]) -> tuple[Chosen, J
 
 
 def _listed(chosen: Chosen, file: Path, steps: Items, options: dict[str, Any]) -> JobFlow:
-    """The flow of a list of steps for a cluster that is named by its id or name: with the cluster's own release."""
+    """Makes the flow of a list of steps, for a cluster named by its id or name, with the cluster's own release."""
     from flowspec.backend.aws.observe import read_back
     from flowspec.document.rendering.step_list import steps_alone
 

@@ -1,8 +1,8 @@
 """A document: a tree of values that know where they stand and where they came from.
 
 Nodes are shared freely (an alias is the same node again), so nobody changes one. They are not frozen: a frozen
-dataclass sets each field by `object.__setattr__`, which took 6 % of the time of `validate` for 1,000 files. Strings of a
-`Scalar` are what the YAML says they are; `text` keeps how a plain scalar was written, because the EMR API wants many
+dataclass sets each field by `object.__setattr__`, which took 6 % of the time of `validate` for 1,000 files. Strings of
+a `Scalar` are what the YAML says they are; `text` keeps how a plain scalar was written, because the EMR API wants many
 things as strings and `0.10` must reach it as "0.10".
 """
 

@@ -106,7 +106,7 @@ def _same_name(group: Json, other: Json) -> bool:
 
 
 def _unnamed(group: Json, _: Json) -> bool:
-    """Returns a group whose name is left open may have got one from the service."""
+    """Returns True for a group whose name is left open: it may have got one from the service."""
     return not group.get("Name")
 
 

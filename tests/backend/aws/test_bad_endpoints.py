@@ -256,6 +256,22 @@ def test_a_watch_ends_in_time_though_nothing_can_be_read(credentials):
     assert (last.verdict.outcome, last.cluster.state) == (Outcome.TIMED_OUT, "RUNNING")
 
 
+SSO = "sso_start_url=https://acme.awsapps.com/start\nsso_region=us-east-1\nsso_account_id=1\nsso_role_name=jobs\n"
+
+
+def test_credentials_that_can_not_be_renewed_are_an_error_with_its_remedy(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    file = tmp_path / "credentials"
+    write_keys(file, "ASIAFIRST")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    with answering(keyed(lambda: "ASIANEXT")) as server:
+        emr = emr_at(server.url)
+        file.write_text(f"[default]\n{SSO}")
+        with pytest.raises(FlowspecError, match="SSO Token") as told:
+            emr.call("DescribeCluster", ClusterId="j-1")
+    assert "aws sso login" in told.value.remedy
+
+
 def test_a_call_that_creates_something_is_not_sent_twice_for_it(tmp_path, monkeypatch):
     file = tmp_path / "credentials"
     write_keys(file, "ASIAFIRST")

@@ -44,9 +44,7 @@ class Adoption:
     @property
     def is_done(self) -> bool:
         """True if the cluster has the tags of this flow and target."""
-        return self.cluster.tags.get(FLOW_TAG) == self.plan.flow and (
-            self.cluster.tags.get(TARGET_TAG, "") == self.plan.target
-        )
+        return self.cluster.is_of(self.plan.flow, self.plan.target)
 
 
 def plan_adoption(emr: Emr, cluster_id: str, jobflow: JobFlow, request: Request) -> Adoption:

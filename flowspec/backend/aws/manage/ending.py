@@ -1,4 +1,4 @@
-"""Termination protection, and what a cluster leaves behind when it ends."""
+"""Ends clusters: their termination, protection against it, and what they leave behind."""
 
 from __future__ import annotations
 
@@ -33,6 +33,18 @@ def protect(emr: Emr, cluster_id: str, *, on: bool = True) -> bool:
 def unprotect(emr: Emr, cluster_id: str) -> bool:
     """Lifts the termination protection of a cluster; True if there was one. Raises as `protect` does."""
     return protect(emr, cluster_id, on=False)
+
+
+def destroy(emr: Emr, cluster: Cluster, *, unprotect: bool = False) -> None:
+    """Terminates a cluster. Raises FlowspecError when it is protected and `unprotect` is false."""
+    if cluster.termination_protected and not unprotect:
+        raise FlowspecError(
+            f"cluster {cluster.id} is protected against termination",
+            remedy="destroy it with --unprotect, which lifts the protection first",
+        )
+    if cluster.termination_protected:
+        emr.call("SetTerminationProtection", JobFlowIds=[cluster.id], TerminationProtected=False)
+    emr.call("TerminateJobFlows", JobFlowIds=[cluster.id])
 
 
 @dataclass(frozen=True, slots=True)

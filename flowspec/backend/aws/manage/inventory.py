@@ -9,9 +9,9 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.manage.ending import destroy
 from flowspec.backend.aws.observe import describe, last_activity, summaries
 from flowspec.backend.aws.spending import cost_of
-from flowspec.backend.aws.submission.apply import destroy
 from flowspec.cost.actual import ActualCost
 from flowspec.cost.amounts import Range
 from flowspec.errors import FlowspecError, ServiceError

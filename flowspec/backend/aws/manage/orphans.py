@@ -12,12 +12,11 @@ from pathlib import Path, PurePosixPath
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.manage.inventory import list_clusters
 from flowspec.errors import FlowspecError
+from flowspec.facts.limits import TAG_VALUE
 from flowspec.facts.states import OPEN
 from flowspec.plan.cluster import FLOW_TAG, SOURCE_TAG, TARGET_TAG, Cluster
 
 _COMMIT = re.compile(r"@([0-9a-f]{7,40})$")
-# A tag holds 256 characters, and of a longer source its end.
-_TAG_LIMIT = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,8 @@ def find_orphans(emr: Emr, folder: Path, specs: Collection[Path], *, target: str
         path = PurePosixPath(_COMMIT.sub("", source))
         if repository is None:
             path = PurePosixPath(Path(path).parent.resolve() / path.name)
-        if len(source) >= _TAG_LIMIT or below not in path.parents or path in there:
+        # Of a longer source the tag holds the end.
+        if len(source) >= TAG_VALUE.most or below not in path.parents or path in there:
             continue
         (gone if _is_of(repository, source) else unknown).append(cluster)
     return Orphans(tuple(gone), tuple(unknown))

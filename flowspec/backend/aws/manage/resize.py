@@ -89,10 +89,14 @@ def _refuse_impossible(address: str, count: int) -> None:
             f"{address!r} names no instance group or fleet",
             remedy="write CORE, TASK, TASK:name, CORE:on-demand, CORE:spot, or a group's id",
         )
-    if match["role"] == "MASTER":
-        raise FlowspecError("EMR never changes the number of masters", remedy="it is fixed when the cluster is made")
+    _refuse_master(match["role"])
     if count < 0:
         raise FlowspecError(f"{address}={count}: a size is 0 or more")
+
+
+def _refuse_master(role: str) -> None:
+    if role == "MASTER":
+        raise FlowspecError("EMR never changes the number of masters", remedy="it is fixed when the cluster is made")
 
 
 def _resize(cluster_id: str, live: Live, address: str, count: int) -> Resize:
@@ -114,15 +118,14 @@ def _resize(cluster_id: str, live: Live, address: str, count: int) -> Resize:
         )
     group, group_id = found[0]
     member = _target(group, address, detail) if fleets else "InstanceCount"
-    if _role(group) == "MASTER":
-        raise FlowspecError("EMR never changes the number of masters", remedy="it is fixed when the cluster is made")
+    _refuse_master(_role(group))
     if _role(group) == "CORE" and not count and not fleets:
         raise FlowspecError(
             "a core group has at least one instance (ModifyInstanceGroups: 'Instance count must be greater than 0.')",
             remedy=f"`flowspec destroy {cluster_id}` ends the cluster",
         )
     _refuse_scaled(live.params, group, group_id)
-    return Resize(group_id, f"{_address(group, group_id)}", member, group.get(member, 0), count)
+    return Resize(group_id, _address(group, group_id), member, group.get(member, 0), count)
 
 
 def _role(group: Mapping[str, Any]) -> str:

@@ -140,7 +140,7 @@ def _group_findings(
 
 
 def _types(instances: _Params) -> dict[str, list[tuple[Path, list[str]]]]:
-    """For each group or fleet its instance types, by its role, with its path."""
+    """Returns the instance types of each group or fleet, with its path, by its role."""
     at: Path = ("Instances",)
     found: dict[str, list[tuple[Path, list[str]]]] = {}
     for index, one in enumerate(instances.get("InstanceGroups", ())):

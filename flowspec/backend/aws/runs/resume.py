@@ -11,7 +11,7 @@ from flowspec.backend.aws.observe import LOOKBACK, find_ended, find_ending, read
 from flowspec.backend.aws.runs.settle import ExitCodes, settle, unread_notes, without_repeated
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError
-from flowspec.plan.cluster import CHOSEN, FLOW_TAG, PART_TAG, TARGET_TAG, Cluster
+from flowspec.plan.cluster import CHOSEN, PART_TAG, Cluster
 from flowspec.plan.runs.resume import CHOOSE_STEPS, Remainder, Run, remainder
 from flowspec.plan.sensitive import known_secrets
 from flowspec.request.compile import Request
@@ -100,7 +100,7 @@ def _read(emr: Emr, jobflow: JobFlow, cluster_id: str, last: str) -> Cluster:
         raise FlowspecError(
             f"run {last} continues {cluster_id}, which can't be read: {error.message}", remedy=CHOOSE_STEPS
         ) from error
-    if (cluster.tags.get(FLOW_TAG), cluster.tags.get(TARGET_TAG, "")) != (jobflow.name, jobflow.target):
+    if not cluster.is_of(jobflow.name, jobflow.target):
         message = f"run {last} continues {cluster_id}, which is a run of another flow or target"
         raise FlowspecError(message, remedy=CHOOSE_STEPS)
     return cluster

@@ -96,9 +96,8 @@ def settle_on(emr: Emr, cluster: Cluster, notify: Callable[[str], object] = lamb
     """
     codes = ExitCodes(cluster, logs_of(emr, cluster))
     seen = settle(cluster, codes)
-    for note in unread_notes(cluster, codes):
+    if note := next(unread_notes(cluster, codes), None):
         notify(note)
-        break
     return seen
 
 

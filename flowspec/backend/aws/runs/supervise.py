@@ -120,7 +120,7 @@ class Supervisor:
             yield from map(Acted, news)
         except Locked as error:
             other = error.message.rpartition(": ")[2]
-            yield from self._once(f"another watcher acts on this run: {other}", other.split()[-1:])
+            yield from self._once(f"another watcher acts on this run: {other}", other.rpartition(" ")[2])
 
     def _unread(self, cluster: Cluster, policies: Mapping[str, StepPolicy], codes: ExitCodes) -> Iterator[Acted]:
         """Says once for the run that its failed steps can't be judged by their logs, with the reason of one of them."""
@@ -128,7 +128,7 @@ class Supervisor:
             policy = policies.get(token_of(step), StepPolicy()) if step.state == "FAILED" else StepPolicy()
             off = self._needs_logs(step, policy, cluster)
             if off and codes.of(step) is None and (found := codes.unread(step)) and not self._may_come(step, codes):
-                yield from self._once(unread_note(step, off, found), ["unread"])
+                yield from self._once(unread_note(step, off, found), "unread")
 
     def _needs_logs(self, step: Step, policy: StepPolicy, cluster: Cluster) -> str:
         """Returns the policies of a failed step that only its logs let apply, "" for none."""
@@ -139,9 +139,9 @@ class Supervisor:
     def _may_come(self, step: Step, codes: ExitCodes) -> bool:
         return may_come(step, codes, self.now())
 
-    def _once(self, text: str, key: Collection[str] = ()) -> Iterator[Acted]:
+    def _once(self, text: str, key: str = "") -> Iterator[Acted]:
         """Yields a line, if none was yielded with the same key, which is the text by default."""
-        key = "".join(key) or text
+        key = key or text
         if key not in self._told:
             self._told.add(key)
             yield Acted(text)

@@ -13,16 +13,17 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
 
 from flowspec.backend.aws.client import Emr
-from flowspec.backend.aws.observe import active_named, find_active, find_created, submitted_as
+from flowspec.backend.aws.observe import CLOCK_SKEW, active_named, find_active, find_created, submitted_as
 from flowspec.backend.aws.submission.submit import submit_once
 from flowspec.errors import FlowspecError
 from flowspec.facts.api_model import problems
+from flowspec.facts.limits import TAG_VALUE
 from flowspec.plan.changes import Plan
 from flowspec.plan.cluster import (
     CHOSEN,
@@ -32,14 +33,10 @@ from flowspec.plan.cluster import (
     SOURCE_TAG,
     SUBMISSION_TAG,
     TAG_PREFIX,
-    Cluster,
 )
 from flowspec.plan.identity import identity_tags
 from flowspec.plan.sensitive import sensitive_tokens
 from flowspec.request.assets import Asset
-
-# CreatedAfter is EMR's clock, `since` is ours.
-_CLOCK_SKEW = timedelta(minutes=10)
 
 
 class Applied(NamedTuple):
@@ -187,7 +184,7 @@ def _interrupt_told(plan: Plan, submission: str, notify: Callable[[str], None]) 
 
 def _run(plan: Plan, params: Mapping[str, Any], submission: str, emr: Emr, sleep: Callable[[float], None]) -> str:
     """Sends RunJobFlow until one cluster is known to exist; returns its id."""
-    since = datetime.now(timezone.utc) - _CLOCK_SKEW
+    since = datetime.now(timezone.utc) - CLOCK_SKEW
 
     def find() -> str | None:
         found = submitted_as(emr, params["Name"], submission, after=since)
@@ -213,8 +210,8 @@ def _identity(plan: Plan, submission: str) -> Iterable[dict[str, str]]:
     tags |= dict(plan.supervision)
     if plan.omitted:
         tags[PART_TAG] = plan.resumes or CHOSEN
-    # AWS allows 256 characters; the end of a path tells more than its beginning.
-    return [{"Key": key, "Value": value[-256:]} for key, value in tags.items()]
+    # The end of a path tells more than its beginning.
+    return [{"Key": key, "Value": value[-TAG_VALUE.most :]} for key, value in tags.items()]
 
 
 def source_of(path: Path) -> str:
@@ -266,15 +263,3 @@ def _started_cluster_named(cluster_id: str, what: str) -> Iterator[None]:
             remedy=f"look with `flowspec list`; follow it with `flowspec wait {cluster_id}`, "
             f"or end it with `flowspec destroy {cluster_id}`",
         ) from error
-
-
-def destroy(emr: Emr, cluster: Cluster, *, unprotect: bool = False) -> None:
-    """Terminates a cluster. Raises FlowspecError when it is protected and `unprotect` is false."""
-    if cluster.termination_protected and not unprotect:
-        raise FlowspecError(
-            f"cluster {cluster.id} is protected against termination",
-            remedy="destroy it with --unprotect, which lifts the protection first",
-        )
-    if cluster.termination_protected:
-        emr.call("SetTerminationProtection", JobFlowIds=[cluster.id], TerminationProtected=False)
-    emr.call("TerminateJobFlows", JobFlowIds=[cluster.id])

@@ -28,38 +28,56 @@ _LOOK_AGAIN = 5.0
 
 
 class Lock:
-    """The lock of a cluster, held and renewed."""
+    """The lock of a cluster, which is in `tag`; renewed once it is acquired."""
 
-    def __init__(self, emr: Emr, cluster_id: str, held: str, tag: str, lasts: timedelta) -> None:
+    def __init__(self, emr: Emr, cluster_id: str, tag: str, lasts: timedelta) -> None:
         self._emr = emr
+        self._cluster_id = cluster_id
         self._tag = tag
         self._lasts = lasts
-        self._cluster_id = cluster_id
-        self._held = held
+        self._held = ""
         self._ended = threading.Event()
         self._taken = ""
         self._thread = threading.Thread(target=self._renew_until_ended, name="flowspec-lock", daemon=True)
-        self._thread.start()
+
+    def acquire(self, timeout: float, notify: Callable[[str], None], sleep: Callable[[float], None]) -> None:
+        """Waits for it up to `timeout` seconds. Raises Locked when another holds it until then."""
+        waited = 0.0
+        while True:
+            held = self._read()
+            if not held or _has_expired(held):
+                if held:
+                    notify(f"taking over a lock that has expired: {held}")
+                self._held = self._write(uuid4().hex[:8])
+                sleep(_SETTLES_IN)
+                held = self._read()
+                if held == self._held:
+                    self._thread.start()
+                    return
+            if waited >= timeout:
+                raise Locked(
+                    f"another apply is changing cluster {self._cluster_id}: {held}",
+                    remedy="wait for it with --lock-timeout SECONDS, or remove the lock: "
+                    f"flowspec unlock {self._cluster_id}",
+                )
+            sleep(_LOOK_AGAIN)
+            waited += _LOOK_AGAIN
 
     def check(self) -> None:
         """Raises Locked when it is ours no more: it expired, or someone removed it, before it could be renewed."""
-        if self._taken:
-            raise Locked(
-                f"the lock of cluster {self._cluster_id} was lost while it was being changed: {self._taken}",
-                remedy="see what was done with `flowspec plan`, and apply again",
-            )
-        if _has_expired(self._held):
-            raise Locked(
-                f"the lock of cluster {self._cluster_id} has expired: EMR could not be reached to renew it",
-                remedy="see what was done with `flowspec plan`, and apply again",
-            )
+        lost = f"was lost while it was being changed: {self._taken}" if self._taken else ""
+        if not lost and _has_expired(self._held):
+            lost = "has expired: EMR could not be reached to renew it"
+        if lost:
+            remedy = "see what was done with `flowspec plan`, and apply again"
+            raise Locked(f"the lock of cluster {self._cluster_id} {lost}", remedy=remedy)
 
     def release(self, notify: Callable[[str], None]) -> None:
         """Removes it. What was done under it is done: where it can't be removed, it expires."""
         self._ended.set()
         self._thread.join()
         try:
-            if _is_same(_held(self._emr, self._cluster_id, self._tag), self._held):
+            if _is_same(self._read(), self._held):
                 self._emr.call("RemoveTags", ResourceId=self._cluster_id, TagKeys=[self._tag])
         except FlowspecError as error:
             # The last call may have let the cluster end, whose tags can't be changed any more.
@@ -71,16 +89,23 @@ class Lock:
             if _has_expired(self._held):
                 return
             try:
-                held = _held(self._emr, self._cluster_id, self._tag)
+                held = self._read()
                 if not _is_same(held, self._held):
                     self._taken = held or "it was removed"
                     return
-                renewed = _new_lock(self._held.split()[-1], self._lasts)
-                self._emr.call("AddTags", ResourceId=self._cluster_id, Tags=[{"Key": self._tag, "Value": renewed}])
-                self._held = renewed
+                self._held = self._write(self._held.split()[-1])
             except FlowspecError:
                 # Tried again after another third; `check` says so when all were in vain.
                 continue
+
+    def _read(self) -> str:
+        return _held(self._emr, self._cluster_id, self._tag)
+
+    def _write(self, word: str) -> str:
+        """Writes a lock of ours that begins now; returns it."""
+        value = _new_lock(word, self._lasts)
+        self._emr.call("AddTags", ResourceId=self._cluster_id, Tags=[{"Key": self._tag, "Value": value}])
+        return value
 
 
 @contextmanager
@@ -100,9 +125,8 @@ def locked(
 
     Raises Locked when another holds it until then. A lock that has expired is taken over, and `notify` told so.
     """
-    lasts = lasts or LOCK_LASTS
-    held = _acquire(emr, cluster_id, timeout, notify, sleep, tag, lasts)
-    lock = Lock(emr, cluster_id, held, tag, lasts)
+    lock = Lock(emr, cluster_id, tag, lasts or LOCK_LASTS)
+    lock.acquire(timeout, notify, sleep)
     try:
         yield lock
     finally:
@@ -111,43 +135,13 @@ def locked(
 
 def unlock(emr: Emr, cluster_id: str) -> str:
     """Removes the lock of a cluster, whoever holds it; returns what it said, "" when there was none."""
-    held = _held(emr, cluster_id)
+    held = _held(emr, cluster_id, LOCK_TAG)
     if held:
         emr.call("RemoveTags", ResourceId=cluster_id, TagKeys=[LOCK_TAG])
     return held
 
 
-def _acquire(  # noqa: PLR0917 - the arguments of `locked`
-    emr: Emr,
-    cluster_id: str,
-    timeout: float,
-    notify: Callable[[str], None],
-    sleep: Callable[[float], None],
-    tag: str,
-    lasts: timedelta,
-) -> str:
-    waited = 0.0
-    while True:
-        held = _held(emr, cluster_id, tag)
-        if not held or _has_expired(held):
-            if held:
-                notify(f"taking over a lock that has expired: {held}")
-            mine = _new_lock(uuid4().hex[:8], lasts)
-            emr.call("AddTags", ResourceId=cluster_id, Tags=[{"Key": tag, "Value": mine}])
-            sleep(_SETTLES_IN)
-            held = _held(emr, cluster_id, tag)
-            if held == mine:
-                return mine
-        if waited >= timeout:
-            raise Locked(
-                f"another apply is changing cluster {cluster_id}: {held}",
-                remedy=f"wait for it with --lock-timeout SECONDS, or remove the lock: flowspec unlock {cluster_id}",
-            )
-        sleep(_LOOK_AGAIN)
-        waited += _LOOK_AGAIN
-
-
-def _held(emr: Emr, cluster_id: str, tag: str = LOCK_TAG) -> str:
+def _held(emr: Emr, cluster_id: str, tag: str) -> str:
     tags = emr.call("DescribeCluster", ClusterId=cluster_id)["Cluster"].get("Tags", ())
     return next((one.get("Value", "") for one in tags if one["Key"] == tag), "")
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta, timezone
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Any
 
-from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.client import Emr, is_denied
 from flowspec.backend.aws.reads import Answers
 from flowspec.backend.aws.s3 import s3_errors
 from flowspec.errors import FlowspecError, ServiceError
@@ -125,9 +125,8 @@ def note_staged(files: StagedFiles, plan: Plan) -> Plan:
         for asset in plan.uploads:
             found[asset.uri] = files.is_staged(asset.uri)
     except FlowspecError as error:
-        code = error.code if isinstance(error, ServiceError) else ""
-        # A HEAD has no body, so that its refusal is a bare 403.
-        reason = "access denied" if code in {"403", "AccessDenied"} else code or error.message
+        code = error.code if isinstance(error, ServiceError) else error.message
+        reason = "access denied" if is_denied(error) else code
         found = {}
         notes.append(f"whether the local files are staged already was not checked: {reason}")
     unknown = sum(one is None for one in found.values())

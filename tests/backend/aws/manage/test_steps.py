@@ -6,6 +6,8 @@ from flowspec import FlowspecError, add_steps, cancel
 from flowspec.backend.aws.manage.steps import cancel_steps
 from flowspec.backend.aws.observe import describe
 from flowspec.backend.aws.submission.lock import locked
+from flowspec.cli.follow import follow
+from flowspec.cli.locate import Chosen
 from flowspec.errors import Locked, NothingFound, SpecError
 from tests.backend.aws.manage.conftest import no_sleep, spec, step
 from tests.plan.test_converge import GROUPS
@@ -83,11 +85,11 @@ def test_what_can_not_run_here_is_refused_before_anything_is_sent(emr, started, 
     assert "AddJobFlowSteps" not in emr.seen
 
 
-def queue(paused, *names):
+def queue(paused, *names, **params):
     """A cluster with steps that are pending; returns its id, and theirs."""
     run = {"Jar": "command-runner.jar", "Args": ["true"]}
     steps = [{"Name": name, "ActionOnFailure": "CONTINUE", "HadoopJarStep": run} for name in names]
-    cluster_id = paused.create("RunJobFlow", **{**GROUPS, "Steps": steps})["JobFlowId"]
+    cluster_id = paused.create("RunJobFlow", **{**GROUPS, "Steps": steps, **params})["JobFlowId"]
     paused.put_in_state(cluster_id, "RUNNING")
     return cluster_id, *(one.id for one in describe(paused, cluster_id).steps)
 
@@ -119,6 +121,20 @@ def test_what_emr_refuses_is_told_with_its_reason(emr, started, flow_of):
     (step_,) = describe(emr, cluster_id).steps
     (answer,) = cancel(emr, cluster_id, step_.id)
     assert (answer.accepted, answer.reason) == (False, "Cannot cancel a step that is COMPLETED.")
+
+
+def test_an_interrupt_that_cancels_tells_what_emr_refuses(paused, capsys):
+    cluster_id, one, _ = queue(paused, "one", "two", ReleaseLabel="emr-5.20.0")
+    paused.put_step_in_state(one, "RUNNING")
+
+    def watch(*_, **__):
+        raise KeyboardInterrupt
+
+    options = {"timeout": None, "on_interrupt": "cancel", "format_": "text", "watch": watch}
+    assert follow(Chosen(paused, cluster_id), **options) == 130
+    told = capsys.readouterr().err
+    assert f"cancelled 1 step of cluster {cluster_id}" in told
+    assert f"step {one} one is not cancelled: Cannot cancel a step that is RUNNING." in told
 
 
 def test_a_repeated_call_whose_first_answer_was_lost_is_no_refusal(paused):

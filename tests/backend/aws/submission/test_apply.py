@@ -11,8 +11,9 @@ import pytest
 
 from flowspec.backend.aws import client
 from flowspec.backend.aws.client import Emr
+from flowspec.backend.aws.manage.ending import destroy
 from flowspec.backend.aws.observe import describe, find_active, observe
-from flowspec.backend.aws.submission.apply import apply, destroy
+from flowspec.backend.aws.submission.apply import apply
 from flowspec.document.job_flow import JobFlow
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.plan.changes import ApiCall, Plan
