@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 BACKEND = click.option(
     "--backend",
     type=click.Choice(BACKENDS),
-    help="Where to look for an id or a name; default: emr with --region, --profile or --endpoint-url, else local.",
+    help="Where to look for clusters; default: emr with --region, --profile or --endpoint-url, else local.",
 )
 ID = re.compile(r"j-[0-9A-Z]+")
 _BY_ID = "name one by its id"

@@ -83,7 +83,9 @@ STAGING = click.option(
 )
 
 CONNECTION = compose_options(
-    click.option("--region", metavar="REGION", help="AWS region; default: the target's."),
+    click.option(
+        "--region", metavar="REGION", help="AWS region; default: the target's, else that of the AWS configuration."
+    ),
     click.option("--profile", metavar="PROFILE", help="AWS profile; default: the target's."),
     click.option(
         "--endpoint-url", metavar="URL", help="Send EMR and S3 calls to URL; default: the target's, else AWS."
@@ -119,7 +121,7 @@ CONVERGING = compose_options(
         multiple=True,
         metavar="failed|NAME",
         shell_complete=completed("reruns"),
-        help="Run what failed again; on a cluster that ends with its steps, all that did not complete. NAME: a step.",
+        help="Run again the step NAME, or those that failed; on a cluster that ends with its steps: all not completed.",
     ),
     click.option(
         "--cancel-removed",

@@ -35,7 +35,7 @@ from flowspec.cli.specs import job_flow
 @YES
 @output_format("text", "json")
 def command(cluster_id: str, spec: Path, lock_timeout: float, yes: bool, format_: str, **options: Any) -> int:
-    """Make a cluster that someone else made this spec's own: the next plan and apply see it as theirs.
+    """Make a cluster that someone else made this spec's own: the next plan and apply manage it.
 
     CLUSTER is its id. What differs is shown first; only tags are changed. Differences that EMR can't change in place
     are refused: `flowspec import CLUSTER` writes a spec without any.

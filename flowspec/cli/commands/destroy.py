@@ -40,8 +40,8 @@ def command(  # noqa: PLR0917 - click passes options by name
 ) -> int:
     """Terminate a cluster, wait until it is gone, and list what it leaves behind.
 
-    WHAT is a spec, a folder or glob of specs, a cluster's id, or its name. On a terminal it asks first; for more than
-    one it has to be told --yes where nobody can be asked.
+    WHAT is a spec, a folder or glob of specs, a cluster's id, or its name. On a terminal it asks first; elsewhere,
+    more than one cluster needs --yes.
     """
     if names_many(list(map(Path, whats)), selects):
         from flowspec.cli.fleet_destroy import destroy_many

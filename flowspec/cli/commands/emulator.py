@@ -77,13 +77,23 @@ def _usage() -> Iterator[None]:
     epilog="Example: flowspec emulator --port 8998",
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; default: a free one.")
-@click.option("--region", default="us-east-1", show_default=True, metavar="REGION", help="Of requests that name none.")
+@click.option(
+    "--region", default="us-east-1", show_default=True, metavar="REGION", help="The region of requests that name none."
+)
 @_HOME
 @click.option(
-    "--s3", "s3_url", callback=_s3_url, metavar="URL", help="S3 endpoint that s3:// means; default: a folder."
+    "--s3",
+    "s3_url",
+    callback=_s3_url,
+    metavar="URL",
+    help="S3 endpoint for s3:// paths; default: folder s3 in the home.",
 )
 @click.option(
-    "--inject", callback=_inject, default="", metavar="FAULTS", help="Faults to have, e.g. throttle=0.3,step-failure@3."
+    "--inject",
+    callback=_inject,
+    default="",
+    metavar="FAULTS",
+    help="Faults to inject, e.g. throttle=0.3,step-failure@3.",
 )
 @click.option(
     "--time-scale",
@@ -91,7 +101,7 @@ def _usage() -> Iterator[None]:
     callback=_time_scale,
     default=1.0,
     metavar="N",
-    help="Let EMR's own delays pass N times as fast.",
+    help="Let EMR's own delays pass N times as fast; default: 1.",
 )
 @click.option("--allow-other-users", is_flag=True, help="Serve all users of this machine: they can run code as you.")
 @click.option("--instant", is_flag=True, help="Run nothing: clusters are WAITING and steps COMPLETED at once.")

@@ -26,8 +26,8 @@ _FORMATS = ("aws-cli", "cloudformation", "terraform", "stepfunctions", "airflow"
 def command(spec: Path, to: str, output: Path | None, force: bool, **options: Any) -> int:
     """Write a spec as an AWS CLI script, CloudFormation, Terraform, a state machine or an Airflow DAG.
 
-    What it becomes is the compiled request of one target. It is read back and compared; what the format can't say,
-    or adds, is a note. Sensitive variables are never written: they become variables, parameters or inputs there.
+    The compiled request of one target is written, read back and compared; what the format can't express, or adds,
+    is a note. Sensitive variables are never written: they become variables, parameters or inputs there.
     """
     from flowspec.exporters.exported import export
     from flowspec.request.compile import compile

@@ -37,7 +37,7 @@ _DIGITS = 12
 )
 @click.option("--account", default="", callback=_account, metavar="ID", help="The AWS account, for ARNs.")
 def command(spec: Path, whom: str, account: str, **options: Any) -> int:
-    """Print the least IAM policies that a spec needs, as JSON; no credentials, no call."""
+    """Print the least IAM policies that a spec needs, as JSON, without credentials or calls."""
     from flowspec.backend.aws.permissions import permissions_of
     from flowspec.document.masking import mask
     from flowspec.request.compile import compile

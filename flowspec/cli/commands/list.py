@@ -29,11 +29,17 @@ _LIMIT = 100
 @click.option(
     "--state", "states", type=click.Choice([*ALIVE, *ENDED]), multiple=True, help="In this state; may be repeated."
 )
-@click.option("--since", "--created-after", callback=moment, metavar="TIME", help="Created since: a date, a time, 12h.")
-@click.option("--until", "--created-before", callback=moment, metavar="TIME", help="Created until then.")
+@click.option(
+    "--since",
+    "--created-after",
+    callback=moment,
+    metavar="TIME",
+    help="Created at or after TIME: a date, a time, or 12h ago.",
+)
+@click.option("--until", "--created-before", callback=moment, metavar="TIME", help="Created at or before TIME.")
 @click.option("--name", default="*", metavar="PATTERN", help="With a name like this: * and ? stand for any text.")
 @click.option("--tag", "tags", multiple=True, metavar="KEY[=VALUE]", help="With this tag; may be repeated.")
-@click.option("--limit", type=click.IntRange(min=1), default=_LIMIT, show_default=True, help="The newest so many.")
+@click.option("--limit", type=click.IntRange(min=1), default=_LIMIT, show_default=True, help="Show only the newest.")
 @output_format("text", "json")
 def command(  # noqa: PLR0917 - click passes options by name
     ended: bool,

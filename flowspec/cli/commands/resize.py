@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.manage.resize import Resize
 
 _TIMEOUT = click.option(
-    "--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop waiting after this long."
+    "--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop waiting after SECONDS; default: never."
 )
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     "--base",
     required=True,
     metavar="REV",
-    help="Branch or commit to merge into, such as origin/main; compared with is their merge base.",
+    help="Branch or commit to merge into, such as origin/main; HEAD is compared with their merge base.",
 )
 @click.option(
     "--head",

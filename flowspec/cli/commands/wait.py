@@ -37,7 +37,7 @@ def command(
 ) -> int:
     """Watch a run to its end, and look after its steps. WHAT is a spec, a cluster's id, or its name.
 
-    Hooks and the budget are in the spec: hooks are run, and the budget is watched, when WHAT is one.
+    Hooks are run, and the budget is watched, only when WHAT is a spec, since both are only in the spec.
     """
     from flowspec.cli.follow import follow
 

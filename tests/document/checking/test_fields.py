@@ -24,7 +24,7 @@ def test_each_field_has_a_page(path):
 def test_a_page():
     assert describe_field("instance_groups.bid_price") == (
         "# instance_groups.bid_price\n\n"
-        "The most to pay for a spot instance, in USD an hour. Left out: up to the on-demand price.\n\n"
+        "The most to pay for a spot instance, in USD an hour; only with `market: SPOT`. Default: the on-demand price.\n\n"
         "- Type: text\n"
         "- Limits: characters, at most 256\n"
         "- Member of RunJobFlow: Instances.InstanceGroups[].BidPrice\n\n"
