@@ -7,6 +7,7 @@ import time
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -44,8 +45,12 @@ def credentials(monkeypatch):
 
 
 @pytest.fixture
-def moto(moto_port, credentials):
-    """The URL of a moto server with nothing in it."""
+def moto(moto_port, credentials, monkeypatch):
+    """The URL of a moto server with nothing in it; botocore calls again without waiting.
+
+    moto answers the operations that it lacks with 500, after which botocore would wait up to 20 s in all.
+    """
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(time=time.time, sleep=lambda _: None))
     url = f"http://127.0.0.1:{moto_port}"
     connection = HTTPConnection("127.0.0.1", moto_port)
     connection.request("POST", "/moto-api/reset")

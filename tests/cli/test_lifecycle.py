@@ -18,6 +18,13 @@ CORE = "instance_groups: [{role: MASTER, type: m5.xlarge, count: 1}, {role: CORE
 QUICK = "  - {name: quick, type: command, args: ['true'], on_failure: CONTINUE}"
 
 
+@pytest.fixture(autouse=True)
+def quick_resizes(monkeypatch):
+    """Lets an instance start and leave within one look, in place of 10 s and 5 s."""
+    monkeypatch.setattr("flowspec.emulator.state.instances.LAUNCH_SECONDS", 0.4)
+    monkeypatch.setattr("flowspec.emulator.state.instances.LEAVE_SECONDS", 0.2)
+
+
 @pytest.fixture
 def living(flowspec, own_home, tmp_path):
     """A cluster that lives on, made by job.yaml; returns its id."""

@@ -30,6 +30,12 @@ COMMAND = f"{NEXT}; runs on the machine that watches, with --allow-commands"
 LAUNCH = "from the next launch on"
 
 
+@pytest.fixture(autouse=True)
+def lock_at_once(monkeypatch):
+    """A lock is read again at once: nobody else writes it."""
+    monkeypatch.setattr("flowspec.backend.aws.submission.lock._SETTLES_IN", 0.0)
+
+
 def spec(*, keep_alive=True, step=None, **fields):
     return {**SPEC, "keep_alive": keep_alive, "steps": [{**STEP, **(step or {})}], **fields}
 
