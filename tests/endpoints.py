@@ -60,6 +60,19 @@ def moto(moto_port, credentials, monkeypatch):
 
 
 @pytest.fixture
+def lock_at_once(monkeypatch):
+    """Lets the lock of a cluster be read again at once, in place of after 2 s: nobody else writes it."""
+    monkeypatch.setattr("flowspec.backend.aws.submission.lock._SETTLES_IN", 0.0)
+
+
+@pytest.fixture
+def quick_launches(monkeypatch):
+    """Lets an instance of the embedded EMR start and leave within one look, in place of 10 s and 5 s."""
+    monkeypatch.setattr("flowspec.emulator.state.instances.LAUNCH_SECONDS", 0.4)
+    monkeypatch.setattr("flowspec.emulator.state.instances.LEAVE_SECONDS", 0.2)
+
+
+@pytest.fixture
 def emr(moto):
     """A connection to moto's EMR."""
     return connect(Endpoint("emr", "us-east-1", endpoint_url=moto))

@@ -21,10 +21,9 @@ class Result:
 
 
 @pytest.fixture
-def flowspec(capsys, tmp_path, monkeypatch):
-    """Runs a command line in this process, in `tmp_path`; a lock is read again at once, as nobody else writes it."""
+def flowspec(capsys, tmp_path, monkeypatch, lock_at_once):
+    """Runs a command line in this process, in `tmp_path`."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("flowspec.backend.aws.submission.lock._SETTLES_IN", 0.0)
 
     def call(*argv):
         capsys.readouterr()

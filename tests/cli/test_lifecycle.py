@@ -14,15 +14,10 @@ from flowspec import Endpoint, connect
 from flowspec.backend.aws.submission.lock import locked
 from flowspec.cli.exits import Exit
 
+pytestmark = pytest.mark.usefixtures("quick_launches")
+
 CORE = "instance_groups: [{role: MASTER, type: m5.xlarge, count: 1}, {role: CORE, type: m5.xlarge, count: 2}]"
 QUICK = "  - {name: quick, type: command, args: ['true'], on_failure: CONTINUE}"
-
-
-@pytest.fixture(autouse=True)
-def quick_resizes(monkeypatch):
-    """Lets an instance start and leave within one look, in place of 10 s and 5 s."""
-    monkeypatch.setattr("flowspec.emulator.state.instances.LAUNCH_SECONDS", 0.4)
-    monkeypatch.setattr("flowspec.emulator.state.instances.LEAVE_SECONDS", 0.2)
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from flowspec.plan.runs.unattended import SETTINGS_TAG, known_settings, mark_tex
 from flowspec.report import plans
 from tests.plan.conftest import emr, flow_of, job_flow  # noqa: F401 - fixtures
 
+pytestmark = pytest.mark.usefixtures("lock_at_once")
+
 STEP = {"name": "one", "type": "command", "args": ["true"], "on_failure": "CONTINUE"}
 SPEC = {
     "flowspec": "v1",
@@ -28,12 +30,6 @@ BOTH = {"sns": "arn:aws:sns:us-east-1:123456789012:etl"}, {"command": ["./tell.s
 NEXT = "from the next watched run on"
 COMMAND = f"{NEXT}; runs on the machine that watches, with --allow-commands"
 LAUNCH = "from the next launch on"
-
-
-@pytest.fixture(autouse=True)
-def lock_at_once(monkeypatch):
-    """A lock is read again at once: nobody else writes it."""
-    monkeypatch.setattr("flowspec.backend.aws.submission.lock._SETTLES_IN", 0.0)
 
 
 def spec(*, keep_alive=True, step=None, **fields):

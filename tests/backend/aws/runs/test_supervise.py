@@ -59,7 +59,7 @@ class Run:
         self.request = compile(self.flow)
         self.emr = connect(Endpoint("local"))
         self.plan = plan_on(self.emr, self.flow, self.request)
-        self.applied = apply(self.plan, self.emr)
+        self.applied = apply(self.plan, self.emr, sleep=quick)
         self.id = self.applied.cluster_id
 
     def watch(self, sleep=quick, **options):
