@@ -77,7 +77,10 @@ def test_what_the_client_does_not_check_the_endpoint_does(url):
 @pytest.fixture
 def aws(url, monkeypatch, capsys):
     """Runs the AWS CLI in this process: each of the 13 commands would take 0.7 s to import it."""
-    driver = pytest.importorskip("awscli.clidriver", reason="the AWS CLI is not installed (extra: test)")
+    from awscli import clidriver
+
+    # The CLI sets it when it is first imported, which may have been in another test.
+    monkeypatch.setenv("AWS_DATA_PATH", str(Path(clidriver.__file__).with_name("data")))
     monkeypatch.setenv("AWS_ENDPOINT_URL_EMR", url)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("AWS_PAGER", "")
@@ -85,7 +88,7 @@ def aws(url, monkeypatch, capsys):
     monkeypatch.setattr("botocore.waiter.time", SimpleNamespace(sleep=lambda _: time.sleep(QUICK["Delay"])))
 
     def run(*args):
-        code = driver.create_clidriver().main(["emr", *args])
+        code = clidriver.create_clidriver().main(["emr", *args])
         answer = capsys.readouterr()
         assert code == 0, answer.err
         return json.loads(answer.out) if answer.out.strip() else None
