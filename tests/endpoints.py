@@ -7,6 +7,7 @@ import time
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -44,14 +45,31 @@ def credentials(monkeypatch):
 
 
 @pytest.fixture
-def moto(moto_port, credentials):
-    """The URL of a moto server with nothing in it."""
+def moto(moto_port, credentials, monkeypatch):
+    """The URL of a moto server with nothing in it; botocore calls again without waiting.
+
+    moto answers the operations that it lacks with 500, after which botocore would wait up to 20 s in all.
+    """
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(time=time.time, sleep=lambda _: None))
     url = f"http://127.0.0.1:{moto_port}"
     connection = HTTPConnection("127.0.0.1", moto_port)
     connection.request("POST", "/moto-api/reset")
     connection.getresponse().read()
     connection.close()
     return url
+
+
+@pytest.fixture
+def lock_at_once(monkeypatch):
+    """Lets the lock of a cluster be read again at once, in place of after 2 s: nobody else writes it."""
+    monkeypatch.setattr("flowspec.backend.aws.submission.lock._SETTLES_IN", 0.0)
+
+
+@pytest.fixture
+def quick_launches(monkeypatch):
+    """Lets an instance of the embedded EMR start and leave within one look, in place of 10 s and 5 s."""
+    monkeypatch.setattr("flowspec.emulator.state.instances.LAUNCH_SECONDS", 0.4)
+    monkeypatch.setattr("flowspec.emulator.state.instances.LEAVE_SECONDS", 0.2)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ class Result:
 
 
 @pytest.fixture
-def flowspec(capsys, tmp_path, monkeypatch):
+def flowspec(capsys, tmp_path, monkeypatch, lock_at_once):
     """Runs a command line in this process, in `tmp_path`."""
     monkeypatch.chdir(tmp_path)
 

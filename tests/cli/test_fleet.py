@@ -142,7 +142,7 @@ class TestOffline:
             "broken.yaml": ("invalid, see above", 2),
         }
         plans = [row["plan"] for row in json.loads(done.out)["flows"] if row["plan"]]
-        assert all(any(note.startswith("made offline") for note in plan["notes"]) for plan in plans)
+        assert [any(note.startswith("made offline") for note in plan["notes"]) for plan in plans] == [True, True]
 
     def test_the_options_of_one(self, flowspec):
         assert flowspec("plan", "jobs", "--offline", "--exit-code").code == 3

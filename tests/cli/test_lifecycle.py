@@ -14,6 +14,8 @@ from flowspec import Endpoint, connect
 from flowspec.backend.aws.submission.lock import locked
 from flowspec.cli.exits import Exit
 
+pytestmark = pytest.mark.usefixtures("quick_launches")
+
 CORE = "instance_groups: [{role: MASTER, type: m5.xlarge, count: 1}, {role: CORE, type: m5.xlarge, count: 2}]"
 QUICK = "  - {name: quick, type: command, args: ['true'], on_failure: CONTINUE}"
 

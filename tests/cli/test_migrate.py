@@ -31,10 +31,19 @@ def script(tmp_path):
 
 
 @pytest.fixture
-def migrate(start, tmp_path):
-    """Runs the command without a terminal; `told` is what came on stderr."""
+def capsys(capfd):
+    """What `flowspec` captures: what the processes of scripts print as well."""
+    return capfd
+
+
+@pytest.fixture
+def migrate(flowspec, start):
+    """Runs the command without a terminal, in this process if nothing is fed; returns its code, stdout and stderr."""
 
     def call(*argv, feed=""):
+        if not feed:
+            done = flowspec("migrate", *argv)
+            return done.code, done.out, done.err
         process = start("migrate", *argv, stdin=subprocess.PIPE)
         out, err = process.communicate(feed, timeout=60)
         return process.returncode, out, err

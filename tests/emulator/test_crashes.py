@@ -196,11 +196,14 @@ def test_a_stranger_with_the_number_of_a_step_is_not_killed(tmp_path):
         stranger.wait()
 
 
-@pytest.mark.parametrize("text", ["", "nonsense", "12"])
-def test_a_note_that_was_not_written_whole_means_no_one(tmp_path, text):
+@pytest.mark.parametrize("text", ["", "nonsense", "12", "1 token", "0 token", "-12 token"])
+def test_a_note_that_was_not_written_whole_means_no_one(tmp_path, monkeypatch, text):
+    killed = []
+    monkeypatch.setattr(os, "killpg", lambda *words: killed.append(words))
     (tmp_path / "process").write_text(text)
     processes.kill_noted(tmp_path / "process")
     processes.kill_noted(tmp_path / "missing")
+    assert killed == []
 
 
 @pytest.fixture

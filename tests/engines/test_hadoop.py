@@ -14,11 +14,14 @@ from .steps import Step, needs_spark
 needs_javac = pytest.mark.skipif(shutil.which("javac") is None, reason="needs a JDK: javac and jar")
 
 
-def compiled(source, target, *options):
+# As of Spark in tests/conftest.py.
+QUICK = ("-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC")
+
+
+def compiled(target, *sources_and_options):
     class_path = str(jvm.find_spark().jars / "*")
-    subprocess.run(
-        ["javac", *options, "-Xlint:none", "-cp", class_path, "-d", str(target), str(source)], check=True, timeout=120
-    )
+    words = ["javac", *QUICK, "-Xlint:none", "-cp", class_path, "-d", target, *sources_and_options]
+    subprocess.run(words, check=True, timeout=120)
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +29,9 @@ def jar(tmp_path_factory):
     """The jar of WordCount.java, once with a main class in its manifest and once without."""
     folder = tmp_path_factory.mktemp("jar")
     (folder / "classes").mkdir()
-    compiled(Path(__file__).with_name("WordCount.java"), folder / "classes")
+    compiled(folder / "classes", Path(__file__).with_name("WordCount.java"))
     for name, options in (("main.jar", ["cfe", "main.jar", "WordCount"]), ("plain.jar", ["cf", "plain.jar"])):
-        subprocess.run(["jar", *options, "-C", "classes", "."], cwd=folder, check=True, timeout=120)
+        subprocess.run(["jar", *QUICK, *options, "-C", "classes", "."], cwd=folder, check=True, timeout=120)
         assert (folder / name).exists()
     return folder
 
@@ -100,14 +103,15 @@ def test_the_shell_of_the_file_system(step):
 @needs_javac
 def test_the_class_beside_its_source_is_what_the_source_says(tmp_path):
     ours = jvm.CLASSES / "flowspec" / "FolderFileSystem.class"
-    compiled(ours.with_suffix(".java"), tmp_path, "--release", "8", "-g:none")
-    made = {name: disassembled(name) for name in (ours, tmp_path / "flowspec" / "FolderFileSystem.class")}
-    assert len(set(made.values())) == 1, "compile it again, as FolderFileSystem.java says"
+    compiled(tmp_path, ours.with_suffix(".java"), "--release", "8", "-g:none")
+    made = disassembled(tmp_path / "flowspec" / "FolderFileSystem.class")
+    assert disassembled(ours) == made, "compile it again, as FolderFileSystem.java says"
 
 
-def disassembled(path):
-    """The instructions of a class, less where they came from; compilers may number their constants otherwise."""
-    shown = subprocess.run(["javap", "-p", "-c", str(path)], check=True, capture_output=True, text=True, timeout=120)
+def disassembled(*paths):
+    """The instructions of classes, less where they came from; compilers may number their constants otherwise."""
+    words = ["javap", *QUICK, "-p", "-c", *paths]
+    shown = subprocess.run(words, check=True, capture_output=True, text=True, timeout=120)
     return "\n".join(
         line.partition("//")[2] if "//" in line else line.split("#")[0] for line in shown.stdout.splitlines()
     )

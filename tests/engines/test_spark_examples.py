@@ -97,9 +97,8 @@ def test_a_jar_without_a_class_is_refused(tmp_path):
 @needs_spark
 @needs_javac
 def test_the_classes_beside_their_sources_are_what_the_sources_say(tmp_path):
-    for source in OURS.glob("*.java"):
-        compiled(source, tmp_path, "--release", "8", "-g:none", "-sourcepath", str(jvm.CLASSES))
-    made = tmp_path / "flowspec" / "examples"
-    assert {path.name for path in made.iterdir()} == {path.name for path in OURS.glob("*.class")}
-    for path in OURS.glob("*.class"):
-        assert disassembled(path) == disassembled(made / path.name), f"compile {path.stem} again, as SparkPi.java says"
+    compiled(tmp_path, *OURS.glob("*.java"), "--release", "8", "-g:none", "-sourcepath", jvm.CLASSES)
+    made, names = tmp_path / "flowspec" / "examples", sorted(path.name for path in OURS.glob("*.class"))
+    assert sorted(path.name for path in made.iterdir()) == names
+    kept, again = (disassembled(*(folder / name for name in names)) for folder in (OURS, made))
+    assert kept == again, "compile them again, as SparkPi.java says"

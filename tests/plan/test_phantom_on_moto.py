@@ -2,11 +2,9 @@
 
 import os
 import re
-import time
 from collections import Counter
 from copy import deepcopy
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 
@@ -95,17 +93,11 @@ def for_moto(params):
     return out
 
 
-@pytest.fixture
-def at_once(monkeypatch):
-    """moto answers the Get operations that it lacks with 500, after which botocore waits and calls again."""
-    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(time=time.time, sleep=lambda _: None))
-
-
 def has_machines(params):
     return "InstanceGroups" in params["Instances"] or "MasterInstanceType" in params["Instances"]
 
 
-def test_no_difference_after_an_apply(moto, at_once):
+def test_no_difference_after_an_apply(moto):
     emr = connect(Endpoint("emr", "us-east-1", endpoint_url=moto))
     requests, seen, covered = Requests("moto"), Counter(), set()
     while seen["made"] < COUNT:

@@ -14,6 +14,8 @@ from flowspec.plan.runs.unattended import SETTINGS_TAG, known_settings, mark_tex
 from flowspec.report import plans
 from tests.plan.conftest import emr, flow_of, job_flow  # noqa: F401 - fixtures
 
+pytestmark = pytest.mark.usefixtures("lock_at_once")
+
 STEP = {"name": "one", "type": "command", "args": ["true"], "on_failure": "CONTINUE"}
 SPEC = {
     "flowspec": "v1",

@@ -1,6 +1,7 @@
 """Sizes of groups and fleets are set under the lock, unless a scaler owns them."""
 
 import threading
+import time
 
 import pytest
 
@@ -10,6 +11,8 @@ from flowspec.backend.aws.submission.lock import locked
 from flowspec.errors import Locked
 from flowspec.plan.cluster import LOCK_TAG
 from tests.backend.aws.manage.conftest import FLEETS, GROUPS, no_sleep
+
+pytestmark = pytest.mark.usefixtures("quick_launches")
 
 
 def sizes(emr, cluster_id):
@@ -194,7 +197,7 @@ def test_two_resizes_take_turns(emr, started):
 
     def change(count):
         try:
-            resize(emr, cluster_id, {"CORE": count}, lock_timeout=60)
+            resize(emr, cluster_id, {"CORE": count}, lock_timeout=60, sleep=lambda seconds: time.sleep(seconds / 5))
         except FlowspecError as error:
             errors.append(error)
 

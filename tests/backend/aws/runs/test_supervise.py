@@ -28,7 +28,7 @@ from flowspec.backend.aws.verdict import Outcome
 from flowspec.backend.aws.watch import Fleet, watch
 from flowspec.document.checking.validate import validate
 from flowspec.document.text.parse import load
-from flowspec.errors import ServiceError, SpecError
+from flowspec.errors import FlowspecError, ServiceError, SpecError
 from flowspec.pipeline import plan_on
 from flowspec.plan.cluster import WATCH_TAG, WATCHER_TAG, Cluster, Step
 from flowspec.plan.runs.supervision import StepPolicy, policy_tags, token_of
@@ -59,7 +59,7 @@ class Run:
         self.request = compile(self.flow)
         self.emr = connect(Endpoint("local"))
         self.plan = plan_on(self.emr, self.flow, self.request)
-        self.applied = apply(self.plan, self.emr)
+        self.applied = apply(self.plan, self.emr, sleep=quick)
         self.id = self.applied.cluster_id
 
     def watch(self, sleep=quick, **options):
@@ -424,7 +424,7 @@ def test_policies_of_replaced_steps_have_nothing_to_belong_to(tmp_path):
     more = "api_params: {Steps: []}\n"
     path.write_text(HEAD.format(keep_alive="true") + step("one", "true", "    timeout: 60\n") + more)
     flow = validate(load(path))
-    with pytest.raises(Exception, match="api_params replaces the steps"):
+    with pytest.raises(FlowspecError, match="api_params replaces the steps"):
         plan_on(connect(Endpoint("local")), flow, compile(flow))
 
 
