@@ -51,7 +51,7 @@ def prune(home: Path, older_than: float) -> Pruned:
 @contextmanager
 def _prune_lock(home: Path) -> Iterator[None]:
     """Serializes prunes: probing a lock re-creates its file, which would race with another prune's rmtree."""
-    folder = os.open(home / "clusters", os.O_RDONLY)
+    folder = os.open(paths.clusters(home), os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
         yield
@@ -66,7 +66,7 @@ def _ended(store: Store, older_than: float) -> list[str]:
 
 def _orphans(store: Store, home: Path, older_than: float) -> Iterator[str]:
     latest = clock.now() - max(older_than, _MIN_ORPHAN_AGE_SECONDS)
-    for folder in (home / "clusters").iterdir():
+    for folder in paths.clusters(home).iterdir():
         # The emulator creates neither links nor files here.
         ours = folder.is_dir() and not folder.is_symlink()
         if ours and folder.stat().st_mtime <= latest and store.get("cluster", folder.name) is None:

@@ -41,7 +41,7 @@ def temporary_home(*, keep: Callable[[], bool] = lambda: False) -> Iterator[Path
 
 def end_clusters(home: Path) -> None:
     """Ends all clusters of a home with all their processes, and waits until they are gone."""
-    folder = home / "clusters"
+    folder = paths.clusters(home)
     clusters = [one.name for one in folder.iterdir()] if folder.is_dir() else []
     service = Service(home)
     for cluster_id in clusters:

@@ -28,9 +28,7 @@ ACTIVE_STEPS = ("PENDING", "CANCEL_PENDING", "RUNNING")
 ENDED_STEPS = ("COMPLETED", "CANCELLED", "FAILED", "INTERRUPTED")
 """The step has ended; no state follows."""
 
-# Instances, groups and fleets
-
-INSTANCE_STATES = ("AWAITING_FULFILLMENT", "PROVISIONING", "BOOTSTRAPPING", "RUNNING", "TERMINATED")
+# Groups and fleets
 
 OF_CLUSTER = {
     "STARTING": "PROVISIONING",

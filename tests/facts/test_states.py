@@ -11,5 +11,4 @@ def enum(shape):
 def test_the_states_are_all_and_only_those_of_the_model():
     assert {*states.ALIVE, *states.ENDED} == enum("ClusterState") == set(states.OF_CLUSTER)
     assert {*states.ACTIVE_STEPS, *states.ENDED_STEPS} == enum("StepState")
-    assert set(states.INSTANCE_STATES) == enum("InstanceState")
     assert set(states.OF_CLUSTER.values()) <= enum("InstanceGroupState") & enum("InstanceFleetState")

@@ -87,12 +87,12 @@ def applications_of(label: str) -> Mapping[str, str]:
 def describe_release_label(_: Call, params: Params) -> Answer:
     """Answers DescribeReleaseLabel: applications and Amazon Linux release. Without a label, the newest one."""
     label = _known_label(params.get("ReleaseLabel") or newest())
-    applications = [
+    found = [
         {"Name": name, **({"Version": version} if version else {})} for name, version in applications_of(label).items()
     ]
     system = releases.os_release({"ReleaseLabel": label})
     systems = {"AvailableOSReleases": [{"Label": system}]} if system else {}
-    return {"ReleaseLabel": label, **_token_page("Applications", applications, params), **systems}
+    return {"ReleaseLabel": label, **_token_page("Applications", found, params), **systems}
 
 
 def _token_page(member: str, items: list[Any], params: Params) -> Answer:

@@ -82,12 +82,10 @@ def _nodes(call: Call, cluster: Record, role: str, *, fleets: bool) -> list[Answ
 
 def _all(call: Call, operation: Operation, member: str, params: Params) -> list[Answer]:
     """Returns all pages of a list."""
-    items: list[Answer] = []
-    answer: Answer = {}
-    while not items or "Marker" in answer:
-        answer = operation(call, {**params, **{key: answer[key] for key in ("Marker",) if key in answer}})
-        if not answer[member]:
-            break
+    answer = operation(call, params)
+    items = list(answer[member])
+    while "Marker" in answer:
+        answer = operation(call, {**params, "Marker": answer["Marker"]})
         items += answer[member]
     return items
 

@@ -111,10 +111,10 @@ def list_steps(call: Call, params: Params) -> Answer:
         raise invalid_request(f"At most {MAX_STEP_IDS_LISTED} step ids may be given.")
     for step_id in wanted:
         _step(call, cluster, step_id)
-    states = params.get("StepStates") or None
-    latest = call.store.find("step", cluster_id=cluster.id, states=states, newest_first=True, limit=_MOST_LISTED)
+    states_wanted = params.get("StepStates") or None
+    latest = call.store.find("step", cluster_id=cluster.id, states=states_wanted, newest_first=True, limit=_MOST_LISTED)
     found = [step for step in latest if not wanted or step.id in wanted]
-    in_order = bool(wanted or states)
+    in_order = bool(wanted or states_wanted)
     if in_order:
         found.reverse()
     shown, more = page([(step.seq, step) for step in found], params, falling=not in_order)

@@ -66,10 +66,8 @@ def write_controller(folder: Path, *lines: str, stamped: bool = True) -> None:
 
 def publish_step(home: Path, cluster: Record, step: Record) -> None:
     """Copies a finished step's logs to its LogUri, else the cluster's. Write errors are only logged."""
-    uri = step.doc["log_uri"] or cluster.doc["request"].get("LogUri")
-    if uri:
-        source = paths.step_logs(home, cluster.id, step.id)
-        _publish(home, cluster, source, STEP_LOGS, f"{uri.rstrip('/')}/{cluster.id}/steps/{step.id}")
+    if uri := _published_folder(cluster, step):
+        _publish(home, cluster, paths.step_logs(home, cluster.id, step.id), STEP_LOGS, uri)
 
 
 def publish_bootstrap(home: Path, cluster: Record, number: int, instance: str) -> None:
@@ -83,8 +81,13 @@ def publish_bootstrap(home: Path, cluster: Record, number: int, instance: str) -
 
 def published_uri(cluster: Record, step: Record, name: str) -> str | None:
     """Returns the URI at which a step's log is or will be published, None without a LogUri."""
+    folder = _published_folder(cluster, step)
+    return f"{folder}/{name}.gz" if folder else None
+
+
+def _published_folder(cluster: Record, step: Record) -> str | None:
     uri: str | None = step.doc["log_uri"] or cluster.doc["request"].get("LogUri")
-    return f"{uri.rstrip('/')}/{cluster.id}/steps/{step.id}/{name}.gz" if uri else None
+    return f"{uri.rstrip('/')}/{cluster.id}/steps/{step.id}" if uri else None
 
 
 def failure_details(home: Path, cluster: Record, step: Record, exit_code: int) -> dict[str, str]:
