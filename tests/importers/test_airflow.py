@@ -179,6 +179,17 @@ with DAG("d") as dag:
     assert source.variables["value_4"].rules["description"] == "in the module: secret(name), name = tell"
 
 
+@pytest.mark.parametrize("begun", ["[]", "made()", "list(BASE)"])
+def test_a_list_that_grows_by_hundreds_of_statements(begun):
+    added = "".join(f"STEPS.append({{'Name': 's{at}', 'HadoopJarStep': {{'Jar': 'x'}}}})\n" for at in range(200))
+    module = (
+        f"BASE = []\ndef made():\n    return []\nSTEPS = {begun}\n{added}STEPS += BASE\n"
+        "EmrCreateJobFlowOperator(task_id='c', job_flow_overrides={'Name': 'n', 'Instances': {}})\n"
+        "EmrAddStepsOperator(task_id='s', steps=STEPS)\n"
+    )
+    assert [step["Name"] for step in wanted(module, name="m.py").params["Steps"]] == [f"s{at}" for at in range(200)]
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -82,11 +82,26 @@ def _bound_otherwise(tree: ast.Module, growing: Sequence[_Growth]) -> Iterator[s
 
 
 def _grow(found: dict[str, list[ast.expr]], growing: list[_Growth], reads: Mapping[str, int]) -> None:
+    for name in {one.name for one in growing}:
+        # Copies, which get longer in place: a list that is copied at each of its additions costs their square.
+        found[name] = [ast.List([*one.elts]) if isinstance(one, ast.List) else one for one in found.get(name, ())]
     for name, added, statement in growing:
         if reads.get(name, statement.lineno) < statement.lineno:
             # What was made of the shorter list would get the longer one.
-            found.setdefault(name, []).extend(_UNCERTAIN)
-        found[name] = [ast.copy_location(ast.BinOp(one, ast.Add(), added), statement) for one in found.get(name, ())]
+            found[name].extend(_UNCERTAIN)
+        found[name] = [ast.copy_location(_longer(one, added), statement) for one in found[name]]
+
+
+def _longer(one: ast.expr, added: ast.expr) -> ast.expr:
+    """Returns the expression of a list, or text, and what is added to it.
+
+    Of a list it is one flat list, so that many additions are not nested too deeply.
+    """
+    if not isinstance(one, ast.List) and not isinstance(added, ast.List):
+        return ast.BinOp(one, ast.Add(), added)
+    longer = one if isinstance(one, ast.List) else ast.List([ast.Starred(one)])
+    longer.elts += added.elts if isinstance(added, ast.List) else [ast.Starred(added)]
+    return longer
 
 
 def _first_reads(tree: ast.Module, growing: list[_Growth]) -> dict[str, int]:

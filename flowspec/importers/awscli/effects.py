@@ -7,7 +7,7 @@ from collections.abc import Callable
 from posixpath import join, normpath
 from typing import Any, NamedTuple, Protocol
 
-from flowspec.importers.awscli.parsed import Command, Word
+from flowspec.importers.awscli.parsed import PROFILES, REGIONS, Command, Word
 from flowspec.importers.awscli.variables import Variables
 from flowspec.importers.decompile.placeholders import PLACEHOLDER
 
@@ -95,8 +95,8 @@ class Shell:
         """Keeps a command for the import, with the variables of AWS that are in force for it."""
         told = {
             name: self.variables.refer_if_uncertain(name, text, self._here)
-            for name, text in {**self.variables.texts, **given}.items()
-            if name.startswith("AWS_")
+            for name in (*REGIONS, *PROFILES)
+            if (text := given.get(name, self.variables.texts.get(name))) is not None
         }
         self.script.commands.append(Command(words, told, self.is_conditional, self.folder, self.stdin))
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from flowspec.document.text.tree import Place
 from flowspec.importers.decompile.placeholders import PLACEHOLDER, Variable, placeholder_name, safe_name
+
+# The environment of the AWS CLI, in the order in which it (2.x for the region) and botocore look at it.
+REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+PROFILES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 
 
 class Word(NamedTuple):
@@ -48,7 +53,8 @@ class Script:
     assigned to each; `split` names those that were replaced by their words, and `notes` tell of assignments
     whose effect is not certain, by variable. `files` are those that the script writes, with what a here document puts
     into them (None: not known). The last members are of use while a script is read: its functions, what it does at its
-    end (`trap`), and how much was read more than once.
+    end (`trap`), how much was read more than once, and the variables added: their names by stem and
+    description (`added`), the last number of each stem (`numbers`).
     """
 
     commands: list[Command] = field(default_factory=list)
@@ -57,13 +63,15 @@ class Script:
     texts: dict[str, str] = field(default_factory=dict)
     uncertain: set[str] = field(default_factory=set)
     split: set[str] = field(default_factory=set)
-    notes: list[tuple[str, str]] = field(default_factory=list)
+    notes: dict[tuple[str, str], None] = field(default_factory=dict)
     files: dict[str, str | None] = field(default_factory=dict)
     functions: dict[str, Function] = field(default_factory=dict)
     traps: list[Word] = field(default_factory=list)
     rounds: int = 0
     calls: int = 0
     characters: int = 0
+    added: dict[str, dict[str, str]] = field(default_factory=dict)
+    numbers: Counter[str] = field(default_factory=Counter)
 
     def aliases(self, text: str) -> Iterator[str]:
         """Yields the variable that is the whole text, the one that is the whole value of that, and so on, each once."""
@@ -75,8 +83,7 @@ class Script:
 
     def note(self, name: str, text: str) -> None:
         """Adds a note on a variable, once."""
-        if (safe_name(name), text) not in self.notes:
-            self.notes.append((safe_name(name), text))
+        self.notes[safe_name(name), text] = None
 
     def notes_on(self, names: Iterable[str]) -> list[str]:
         """Returns the notes on these variables, on those that they are made of, and on those that were split."""

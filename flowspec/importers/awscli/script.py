@@ -28,15 +28,12 @@ from flowspec.importers.awscli.command import (
 )
 from flowspec.importers.awscli.instances import instances, roles
 from flowspec.importers.awscli.later import take_over
+from flowspec.importers.awscli.parsed import PROFILES, REGIONS
 from flowspec.importers.awscli.shell import parse
 from flowspec.importers.awscli.software import software
 from flowspec.importers.decompile.placeholders import PLACEHOLDER, Variable, Wanted
 from flowspec.importers.refusal import choose, refuse
 from flowspec.importers.shapes import fitted
-
-# The environment of the AWS CLI, in the order in which it (2.x for the region) and botocore look at it.
-_REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
-_PROFILES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 
 
 def read(source: Source, folder: Path, cluster: str = "") -> Wanted:
@@ -53,8 +50,8 @@ def read(source: Source, folder: Path, cluster: str = "") -> Wanted:
     call = calls[number]
     params = _request(call)
     take_over(script, created[number], created, params, call)
-    region = call.text("region") or _first(call, _REGIONS)
-    profile = call.text("profile") or _first(call, _PROFILES)
+    region = call.text("region") or _first(call, REGIONS)
+    profile = call.text("profile") or _first(call, PROFILES)
     if call.has("endpoint-url"):
         call.notes.append("--endpoint-url is not imported: a target of the spec may have an endpoint_url")
     known = {

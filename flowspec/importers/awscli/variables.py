@@ -7,7 +7,8 @@ note names each such assignment.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections import ChainMap
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -40,8 +41,8 @@ class Variables:
     """
 
     script: Script
-    texts: dict[str, str] = field(default_factory=dict)
-    arrays: dict[str, list[str]] = field(default_factory=dict)
+    texts: MutableMapping[str, str] = field(default_factory=dict)
+    arrays: MutableMapping[str, list[str]] = field(default_factory=dict)
     literals: dict[str, str] = field(default_factory=dict)
 
     def inner(self) -> Variables:
@@ -50,7 +51,8 @@ class Variables:
 
     def apart(self) -> Variables:
         """Returns the variables for a subshell, whose assignments end with it."""
-        return Variables(self.script, dict(self.texts), dict(self.arrays), dict(self.literals))
+        # Layers, not copies: each `$( )` of a long script would copy all variables before it.
+        return Variables(self.script, ChainMap({}, self.texts), ChainMap({}, self.arrays), dict(self.literals))
 
     def certain(self, name: str) -> str | None:
         """Returns the value of a variable, None where it is not certain."""
@@ -96,14 +98,19 @@ class Variables:
 
     def add(self, name: str, description: str, *, fresh: bool = False) -> str:
         """Adds a variable for what has no name in the script, or one already taken; `fresh`: never one added before."""
-        rules = {"description": description}
-        stem, number = safe_name(name), 1
-        known = stem
-        while known in self.script.variables and (fresh or self.script.variables[known].rules != rules):
-            number += 1
-            known = f"{stem}_{number}"
-        self.script.variables.setdefault(known, Variable(rules=rules))
-        return placeholder(known)
+        stem = safe_name(name)
+        added = self.script.added.setdefault(stem, {})
+        if fresh or description not in added:
+            # Goes on from the last number: to try all again for each variable costs the square of their number.
+            number, known = self.script.numbers[stem], stem
+            while known in self.script.variables:
+                number = max(number, 1) + 1
+                known = f"{stem}_{number}"
+            self.script.numbers[stem] = number
+            self.script.variables[known] = Variable(rules={"description": description})
+            added.setdefault(description, known)
+            return placeholder(known)
+        return placeholder(added[description])
 
     def description(self, text: str) -> object:
         """Returns the description of the variable that a text is, or that its value is; "" without one."""
