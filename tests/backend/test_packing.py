@@ -192,7 +192,7 @@ def test_compiled_code_is_refused_where_it_can_not_be_imported(folder, tmp_path,
     monkeypatch.setattr(packing, "_install", install)
     wanted = packages_of(folder)
     assert pack(wanted, tmp_path / "home").exists()
-    pure = packing.dataclasses.replace(wanted, architecture="any", platforms=("any",))
+    pure = wanted._replace(architecture="any", platforms=("any",))
     with pytest.raises(FlowspecError) as caught:
         pack(pure, tmp_path / "home")
     assert "fast/core.cpython-39-x86_64-linux-gnu.so is compiled code" in caught.value.message
