@@ -142,8 +142,8 @@ def test_which_hooks_are_run_for_which_end(made, receiver):
 
     assert told(SUCCESS) == ["on_success", "on_end"]
     assert told(FAILURE) == ["on_failure", "on_end"]
-    assert told(replace(SUCCESS, verdict=Verdict(Outcome.CANCELLED))) == ["on_failure", "on_end"]
-    assert told(replace(SUCCESS, verdict=Verdict(Outcome.TIMED_OUT))) == []
+    assert told(SUCCESS._replace(verdict=Verdict(Outcome.CANCELLED))) == ["on_failure", "on_end"]
+    assert told(SUCCESS._replace(verdict=Verdict(Outcome.TIMED_OUT))) == []
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_nobody_listens(made):
 
 def test_no_secret_is_told(made, receiver):
     hooks, _ = made(f"hooks: {{on_end: [{{webhook: '{receiver.url}', secret: hunter2hunter2}}]}}")
-    hooks.run(replace(FAILURE, cluster=replace(CLUSTER, reason="password hunter2hunter2 refused")))
+    hooks.run(FAILURE._replace(cluster=replace(CLUSTER, reason="password hunter2hunter2 refused")))
     assert b"hunter2" not in receiver.got[0][2]
     assert "password (sensitive)" in json.loads(receiver.got[0][2])["reason"]
 
