@@ -55,9 +55,11 @@ class RunReport(RunFacts):
 
 
 def _plain(value: Any) -> Any:
-    """Dataclasses, and lists and mappings of them, as plain data; what names say is secret is masked."""
+    """Returns records, and lists and mappings of them, as plain data; what names say is secret is masked."""
     if is_dataclass(value) and not isinstance(value, type):
         return without_named(asdict(value))
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        value = value._asdict()
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -124,6 +124,9 @@ def test_the_document_is_json(red):
     assert document["outcome"] == "step failed"
     assert document["cluster"]["id"] == red.cluster.id
     assert [step["step"]["name"] for step in document["details"]] == ["fetch", "count words", "count"]
+    changes = {change["address"]: change for change in document["baseline"]["changes"]}
+    changed = changes["instance group MASTER: type"]
+    assert (changed["before"], changed["after"]) == ("m5.xlarge", "m5.2xlarge")
 
 
 def test_markdown_has_cause_times_and_differences(red):
