@@ -27,14 +27,16 @@ def visible(text: str) -> str:
 
 
 def visible_values(value: _T) -> _T:
-    """Returns plain data, or a dataclass of it, with every text in it made `visible`."""
+    """Returns plain data, or a record of it, with every text in it made `visible`."""
     shown: Any = value
     if isinstance(value, str):
         shown = visible(value) if type(value) is str else value
     elif isinstance(value, dict):
         shown = {visible_values(key): visible_values(item) for key, item in value.items()}
-    elif isinstance(value, list | tuple) and not hasattr(value, "_fields"):
-        shown = type(value)(map(visible_values, value))
+    elif isinstance(value, list | tuple):
+        # A NamedTuple is made from arguments, not from an iterable.
+        make = getattr(value, "_make", type(value))
+        shown = make(map(visible_values, value))
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = [field.name for field in dataclasses.fields(value) if field.init]
         shown = dataclasses.replace(value, **{name: visible_values(getattr(value, name)) for name in fields})

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import pytest
 
@@ -55,4 +56,9 @@ def test_all_texts_of_a_value_are_made_visible():
         parts: tuple
         when: datetime | None = None
 
+    class Named(NamedTuple):
+        name: str
+
+    assert visible_values([Named("a\n")]) == [Named("a\\n")]
+    assert type(visible_values(Named("a"))) is Named
     assert visible_values(Thing("a\n", {"k\x1b": "v\r"}, ("\t", 1))) == Thing("a\\n", {"k\\u001b": "v\\r"}, ("\\t", 1))
