@@ -10,6 +10,8 @@ import time
 
 import pytest
 
+from flowspec.emulator.state import paths
+
 
 def counted_by_tr(folder):
     """Returns the counts of `tr | sort | uniq -c` for a folder of texts."""
@@ -218,16 +220,14 @@ def test_ctrl_c_may_end_the_run(flowspec, start, job, choice, state):
     assert state in flowspec("status", "job.yaml").out
 
 
-def test_kill_9_of_the_worker_is_told(flowspec, job):
+def test_kill_9_of_the_worker_is_told(flowspec, job, own_home):
     job("  - {name: slow, type: command, args: [sleep, '60']}")
     cluster_id = flowspec("apply", "job.yaml", "--detach").out.strip()
     while "slow: RUNNING" not in flowspec("status", cluster_id).out:
         time.sleep(0.05)
-    found = subprocess.run(
-        ["pgrep", "-f", f"emulator.worker.main .*{cluster_id}"], capture_output=True, text=True, check=True
-    )
-    for pid in found.stdout.split():
-        os.kill(int(pid), signal.SIGKILL)
+    # A worker that was forked has the command line of the tests: its log has its pid.
+    (pid,) = re.findall(rf"pid (\d+) runs cluster {cluster_id}", paths.worker_log(own_home, cluster_id).read_text())
+    os.kill(int(pid), signal.SIGKILL)
     done = flowspec("wait", cluster_id)
     assert done.code == 5
     assert "INTERNAL_ERROR" in done.err

@@ -1,6 +1,7 @@
 """An editor's view of the schema: a second, independent validator gives the same verdict as the tool."""
 
 import copy
+from contextlib import suppress
 
 import jsonschema_rs
 import pytest
@@ -92,17 +93,19 @@ def test_what_the_tool_accepts_an_editor_accepts(case):
 MERGED = {"ambiguous-override"}
 
 
-@cases("bad")
+def bad_cases():
+    """Yields the bad documents that an editor reads as the tool does: less those that are none, or are merged."""
+    for case in sorted(path for path in (DOCUMENTS / "bad").iterdir() if path.is_dir() and path.name not in MERGED):
+        with suppress(SpecError):
+            if not any(found.severity.value == "error" for found in load(case / "job.yaml").diagnostics):
+                yield case
+
+
+@pytest.mark.parametrize("case", list(bad_cases()), ids=lambda path: path.name)
 def test_what_the_tool_refuses_for_the_schema_an_editor_refuses(case):
     told = (case / "errors.txt").read_text()
     schematic = any(f"error[FS10{digit}]" in told for digit in "12345678")
-    try:
-        document = load(case / "job.yaml")
-    except SpecError:
-        pytest.skip("it is no document")
-    if any(found.severity.value == "error" for found in document.diagnostics) or case.name in MERGED:
-        pytest.skip("an editor sees another document")
-    data = plain(document.root)
+    data = plain(load(case / "job.yaml").root)
     assert is_accepted(data) is not schematic or "{{" in str(data)
 
 
