@@ -76,7 +76,7 @@ def make_plan(
     if cluster is not None and cluster.others:
         plan = dataclasses.replace(plan, notes=(*plan.notes, _others_note(cluster)))
     plan = dataclasses.replace(plan, notes=(*plan.notes, *budget_notes(jobflow, cost)))
-    return dataclasses.replace(plan, changes=tuple(_as_shown(one, jobflow, request) for one in plan.changes))
+    return dataclasses.replace(plan, changes=tuple(as_shown(one, jobflow, request) for one in plan.changes))
 
 
 def _submission(
@@ -109,10 +109,10 @@ def _submission(
     )
 
 
-def _as_shown(change: Change, jobflow: JobFlow, request: Request) -> Change:
+def as_shown(change: Change, jobflow: JobFlow, request: Request) -> Change:
     """Returns a change with its place in the spec, and without secrets."""
     return change._replace(
-        location=change.location or location_of(change, jobflow, request),
+        location=change.location or _location_of(change, jobflow, request),
         before=without_secret(change, request.secrets),
     )
 
@@ -189,7 +189,7 @@ class _Choices(NamedTuple):
     now: datetime | None
 
 
-def location_of(change: Change, jobflow: JobFlow, request: Request) -> Location | None:
+def _location_of(change: Change, jobflow: JobFlow, request: Request) -> Location | None:
     """Returns the place in the spec of the wanted value; None where the spec has none."""
     return _located(change.path, None, jobflow, request)
 
@@ -293,7 +293,7 @@ def _converging(submission: Plan, cluster: Cluster, comparison: Comparison, step
         awaits=tuple(one.id for one in steps.awaits),
         notes=(*comparison.notes, *_step_notes(steps)),
         blocked=unknown_steps(wanted, steps),
-        remedy=NAME_THEM if steps.unknown else "",
+        remedy=RERUN_BY_NAME if steps.unknown else "",
     )
     if not changes:
         return plan
@@ -320,7 +320,7 @@ def _step_notes(steps: StepChanges) -> Iterator[str]:
         yield f"step {one.name} ({one.id}) is {one.state} and not in the spec: --cancel-removed cancels it"
 
 
-NAME_THEM = "name those that shall run (again) with --rerun NAME"
+RERUN_BY_NAME = "name those that shall run (again) with --rerun NAME"
 """The remedy for `unknown_steps`."""
 
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from flowspec.facts.mutability import row_of
 from flowspec.plan.changes import Action, Change
 from flowspec.plan.cluster import Live
-from flowspec.plan.compare import lives_on, location_of
+from flowspec.plan.compare import as_shown, lives_on
 from flowspec.plan.comparison.differences import Difference, Kind, snake, token
 from flowspec.plan.comparison.fields import compare_fields, stated
 from flowspec.plan.converge import changes_of, needs_replacement, value_text
 from flowspec.plan.identity import HIDDEN_MEMBERS
-from flowspec.plan.lines import command_of, without_secret
+from flowspec.plan.lines import command_of
 from flowspec.plan.runs.unattended import compare_specs
 from flowspec.plan.steps import step_identity
 from flowspec.request.instances import expand_shorthand, market_of
@@ -41,7 +41,7 @@ def compare_requests(
     lasting = lives_on(expand_shorthand(before.params)) or lives_on(after.params)
     changes, notes = compare_params(before.params, after.params, lasting=lasting)
     changes += [*_files(before, after), *compare_specs(earlier, jobflow)]
-    return [_placed(one, after, jobflow) for one in changes], notes
+    return [as_shown(one, jobflow, after) for one in changes], notes
 
 
 def compare_params(
@@ -160,10 +160,3 @@ def _files(before: Request, after: Request) -> Iterator[Change]:
         old = earlier.get(asset.name)
         if old is not None and old != asset.sha256:
             yield Change(Action.UPLOAD, f"file {asset.name}", old[:12], asset.sha256[:12], "its content")
-
-
-def _placed(change: Change, request: Request, jobflow: JobFlow) -> Change:
-    return change._replace(
-        location=change.location or location_of(change, jobflow, request),
-        before=without_secret(change, request.secrets),
-    )

@@ -19,7 +19,7 @@ from flowspec.errors import FlowspecError, NothingFound
 from flowspec.facts.limits import MAX_STEPS
 from flowspec.facts.states import ACTIVE_STEPS, ENDED_STEPS, OPEN
 from flowspec.plan.cluster import Cluster, Step
-from flowspec.plan.compare import NAME_THEM, refuse_unsupported, step_calls, unknown_steps
+from flowspec.plan.compare import RERUN_BY_NAME, refuse_unsupported, step_calls, unknown_steps
 from flowspec.plan.steps import StepChanges, compare_steps
 from flowspec.request.compile import Request
 
@@ -86,7 +86,7 @@ def _compared(request: Request, cluster: Cluster, rerun: Collection[str]) -> Ste
     _refuse_ended(cluster)
     changes = compare_steps(request.params.get("Steps", ()), cluster, rerun=rerun)
     if unknown := unknown_steps(request.params, changes):
-        raise FlowspecError(unknown, remedy=NAME_THEM)
+        raise FlowspecError(unknown, remedy=RERUN_BY_NAME)
     return changes
 
 

@@ -350,8 +350,8 @@ class _Lines:
     def _order_tied(self, order: Any, places: Any, groups: Any, depth: int) -> None:
         """Orders the lines at these places of `order`, which are equal to the others of their group up to `depth`.
 
-        What is needed of each line goes along from round to round: looking all of it up by the number of the line took
-        a fifth of the time more.
+        Places, numbers, starts and lengths of lines are passed from round to round: looking them up again in each took
+        a fifth more time.
         """
         chosen = order[places]
         starts, left = self.starts[chosen] + depth, self.lengths[chosen] - depth
