@@ -103,7 +103,7 @@ def _check_output(job: Job) -> None:
 
 
 def _wanted_maps(job: Job) -> int:
-    """Returns the number of map tasks to cut a small input for: one for each core, or `mapreduce.job.maps` if given.
+    """Returns the number of map tasks that are to share the input: one for each core, or `mapreduce.job.maps` if given.
 
     Where the number shows in the result, it is LocalJobRunner's 1: in the part files of a map-only job, and in the
     order of keys that a comparator finds equal.

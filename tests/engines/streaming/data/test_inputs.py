@@ -50,12 +50,16 @@ MIB = 1 << 20
         (20, 2, {}, [10, 10]),
         (20, 8, {}, [4, 4, 4, 4, 4]),
         (3, 8, {}, [3]),
-        (100, 2, {}, [32, 32, 32, 4]),
+        (100, 1, {}, [32, 32, 32, 4]),  # LocalJobRunner's
+        (100, 2, {}, [50, 50]),
+        (300, 2, {}, [75, 75, 75, 75]),  # three of 100 would leave a core without work
+        (1000, 2, {}, [125] * 8),
+        (100, 2, {"fs__local__block__size": 33554432}, [32, 32, 32, 4]),
         (20, 2, {"fs__local__block__size": 33554432}, [20]),
         (20, 2, {"mapreduce__input__fileinputformat__split__minsize": 1}, [20]),
     ],
 )
-def test_small_inputs_are_cut_for_several_maps(tmp_path, size, maps, properties, sizes):
+def test_inputs_are_cut_evenly_for_several_maps(tmp_path, size, maps, properties, sizes):
     path = tmp_path / "a.txt"
     with path.open("wb") as file:
         file.truncate(size * MIB)
