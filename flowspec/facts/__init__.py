@@ -8,6 +8,7 @@
     instance_types      the EC2 instance types that EMR offers
     pythons             the Python versions of the releases, and the wheels that their systems can load
     prices              the hourly prices of EC2, EMR and EBS, by tables that `price_table` reads and writes
+    regions             the AWS regions that have EMR
     rates               the published rate limits of EMR's operations
     mutability          the members of RunJobFlow that can be changed on a running cluster, each with its operation
     job_flows           the answer of DescribeJobFlows, from those of the calls that replaced it

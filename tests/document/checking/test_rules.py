@@ -39,6 +39,9 @@ def at(*path):
 @pytest.mark.parametrize(
     ("spec", "expected"),
     [
+        ({"region": "us-esat-1"}, [("FS289", at("region"))]),
+        ({"region": "us-esat-1", "endpoint_url": "http://127.0.0.1:4566"}, []),
+        ({"region": "us-esat-1", "backend": "local"}, []),
         ({}, []),
         ({"instance_groups": [*GROUPS, {"role": "MASTER"}]}, [("FS203", at("instance_groups", 2, "role"))]),
         ({"instance_groups": [{"role": "MASTER", "count": 0}]}, [("FS229", at("instance_groups", 0, "count"))]),

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from flowspec.document.checking.messages import Violation
 from flowspec.document.checking.rules.view import log_uri
 from flowspec.document.nearest import did_you_mean
+from flowspec.facts.regions import AS_OF, REGIONS
 from flowspec.facts.releases import at_least, parse
 from flowspec.facts.uris import host_of, nested_s3
 
@@ -33,6 +34,16 @@ def own_tags(spec: Spec) -> Iterator[Violation]:
         if key.lower().startswith("flowspec:"):
             message = "tags that begin with flowspec: are written by flowspec"
             yield Violation("FS211", ("tags", key), message, "another name", key=True)
+
+
+def unknown_region(spec: Spec) -> Iterator[Violation]:
+    """Warns of a region that botocore does not list: the first call of a plan would find no endpoint there."""
+    region = spec.get("region")
+    # An endpoint of one's own may go by any name.
+    if region in (None, *REGIONS) or spec.get("endpoint_url") or spec.get("backend", "emr") != "emr":
+        return
+    hint = did_you_mean(region, sorted(REGIONS), most=2) or "such as us-east-1"
+    yield Violation("FS289", ("region",), f"'{region}' is no region with EMR that is known (as of {AS_OF})", hint)
 
 
 def debugging_needs_logs(spec: Spec) -> Iterator[Violation]:
@@ -225,6 +236,7 @@ _LOOKED_AT_EVERY = 30
 
 SPEC_RULES: tuple[SpecRule, ...] = (
     own_tags,
+    unknown_region,
     debugging_needs_logs,
     generic_options,
     unshipped_scripts,

@@ -1,0 +1,15 @@
+"""The regions of facts.regions are those of botocore."""
+
+import botocore.session
+
+from flowspec.facts.regions import REGIONS
+
+
+def test_the_regions_are_those_of_botocore():
+    session = botocore.session.Session()
+    known = {
+        region for one in session.get_available_partitions() for region in session.get_available_regions("emr", one)
+    }
+    # A later botocore may know more: those are warned about until they are listed.
+    assert known >= REGIONS
+    assert len(REGIONS) > 40
