@@ -40,7 +40,7 @@ def unknown_region(spec: Spec) -> Iterator[Violation]:
     """Warns of a region that botocore does not list: the first call of a plan would find no endpoint there."""
     region = spec.get("region")
     # An endpoint of one's own may go by any name.
-    if region in (None, *REGIONS) or spec.get("endpoint_url") or spec.get("backend", "emr") != "emr":
+    if region is None or region in REGIONS or spec.get("endpoint_url") or spec.get("backend", "emr") != "emr":
         return
     hint = did_you_mean(region, sorted(REGIONS), most=2) or "such as us-east-1"
     yield Violation("FS289", ("region",), f"'{region}' is no region with EMR that is known (as of {AS_OF})", hint)
