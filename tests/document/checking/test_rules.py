@@ -39,7 +39,7 @@ def at(*path):
 @pytest.mark.parametrize(
     ("spec", "expected"),
     [
-        ({"region": "us-esat-1"}, [("FS289", at("region"))]),
+        ({"region": "us-esat-1"}, [("FS200", at("region"))]),
         ({"region": "us-esat-1", "endpoint_url": "http://127.0.0.1:4566"}, []),
         ({"region": "us-esat-1", "backend": "local"}, []),
         ({}, []),
