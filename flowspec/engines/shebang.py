@@ -1,7 +1,7 @@
-"""The interpreter of a script that lacks the right to be executed, as every file from S3 does.
+"""The interpreter of a script that is not executable, as no file from S3 is.
 
-EMR's script-runner.jar, and EMR itself for a bootstrap action, downloads a script, makes it executable and executes it. Here
-the file of the user stays as it is, so what the kernel does with its first line (`fs/binfmt_script.c`) is done with words.
+EMR's script-runner.jar, and EMR itself for a bootstrap action, downloads a script, makes it executable and executes
+it. Here the user's file stays as it is, so its first line is read as the kernel does (`fs/binfmt_script.c`).
 """
 
 from __future__ import annotations

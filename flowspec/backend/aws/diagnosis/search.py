@@ -72,7 +72,7 @@ def _search(lines: Sequence[Line]) -> Match | None:
 
 def search_words(text: str) -> Match | None:
     """Returns the match in a single text of EMR's own, such as the reason for a state."""
-    return _best([classify(0, f"ERROR {line}") for line in text.splitlines()])
+    return _best([classify(0, f"ERROR {line}") for line in text.split("\n")])
 
 
 def quote(lines: Sequence[Line], match: Match) -> list[Line]:
