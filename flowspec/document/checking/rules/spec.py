@@ -73,6 +73,17 @@ def unshipped_scripts(spec: Spec) -> Iterator[Violation]:
                 yield Violation("FS290", ("steps", index, key), message, hint)
 
 
+def unnamed_programs(spec: Spec) -> Iterator[Violation]:
+    """Warns of an empty `jar` or `path`: the API takes them (HadoopJarStepConfig, ScriptBootstrapActionConfig: min 0).
+
+    It is no error since EMR is not known to refuse them, and no other kind of step could express such a request.
+    """
+    for part, key, what in (("steps", "jar", "a jar"), ("bootstrap_actions", "path", "a script")):
+        for index, one in enumerate(spec.get(part) or ()):
+            if isinstance(one, dict) and one.get(key) == "":
+                yield Violation("FS289", (part, index, key), f"'{key}' is empty", f"name {what}")
+
+
 def _link_name(text: object) -> str:
     """Returns the name under which the tasks find an entry of a list of files."""
     path, _, name = str(text).partition("#")
@@ -228,6 +239,7 @@ SPEC_RULES: tuple[SpecRule, ...] = (
     debugging_needs_logs,
     generic_options,
     unshipped_scripts,
+    unnamed_programs,
     nested_uris,
     hooks,
     retries,
