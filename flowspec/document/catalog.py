@@ -142,6 +142,7 @@ CATALOG: dict[str, Kind] = {
     "FS286": Kind(ERROR, "exit codes of steps whose logs are not kept"),
     "FS287": Kind(WARNING, "a retry of steps whose logs are not kept"),
     "FS288": Kind(WARNING, "a program without its interpreter in the first line"),
+    "FS289": Kind(WARNING, "a step or bootstrap action without its program"),
     "FS290": Kind(WARNING, "a script that a command names is not shipped"),
     "FS291": Kind(ERROR, "a retry on a cluster that is gone by then"),
     "FS292": Kind(ERROR, "a retry of a step whose output is there by then"),

@@ -62,10 +62,14 @@ _ABSENT = {
 
 @dataclass(frozen=True)
 class Command:
-    """One process: its arguments, and what its environment has beyond that of the worker."""
+    """One process: its arguments, and what its environment has beyond that of the worker.
+
+    `is_script` is true where `argv[0]` is a file to be run `with_interpreter`; it may not be there yet.
+    """
 
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    is_script: bool = False
 
 
 def command_for(
@@ -96,7 +100,8 @@ def command_for(
     if counting := _counting(configurations):
         environment["FLOWSPEC_CONFIGURATIONS"] = json.dumps(counting)
     systems = FileSystems(Path("/"), s3_root, hdfs_root)
-    return Command(_work(jar, main_class, args, lambda uri: local_file(uri, systems)).argv, environment)
+    work = _work(jar, main_class, args, lambda uri: local_file(uri, systems))
+    return Command(work.argv, environment, is_script=work.engine == "script")
 
 
 def _counting(configurations: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, str]]:
@@ -240,12 +245,7 @@ def _script(args: Sequence[str], locate: _Locate) -> _Work:
     if "/libs/state-pusher/" in args[0]:  # before release 4.0.0 it was a script of the region's bucket
         return _nothing()
     _refuse_absent(name)
-    return _Work("script", script_argv(locate(args[0]), args[1:]))
-
-
-def script_argv(path: str, args: Sequence[str]) -> tuple[str, ...]:
-    """Runs a script as its first line says, or by bash where it has no right to be executed (as from S3)."""
-    return (path, *args) if os.access(path, os.X_OK) else ("bash", path, *args)
+    return _Work("script", (locate(args[0]), *args[1:]))
 
 
 def _nothing() -> _Work:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from flowspec.engines import Command, command_for, engine_of, python_module, unsupported
+from flowspec.engines.shebang import with_interpreter
 from flowspec.errors import FlowspecError
 
 ROOTS = {"s3_root": Path("/home-of-s3"), "hdfs_root": Path("/home-of-hdfs"), "syslog": Path("/logs/syslog")}
@@ -73,16 +74,47 @@ def test_a_program_is_run_with_its_arguments_untouched():
     [("/opt/run.sh", "/opt/run.sh"), ("s3://b/x/run.sh", "/home-of-s3/b/x/run.sh"), ("./run.sh", "./run.sh")],
 )
 def test_script_runner_runs_a_script_of_this_machine_or_of_s3(jar, script, found):
-    argv = ("bash", found, "--day", "1")
-    assert command_for(jar, None, [script, "--day", "1"], **ROOTS).argv == argv
+    command = command_for(jar, None, [script, "--day", "1"], **ROOTS)
+    assert command == Command((found, "--day", "1"), ENVIRONMENT, is_script=True)
     assert unsupported(jar, None, [script]) is None
 
 
-def test_an_executable_script_is_run_as_its_first_line_says(tmp_path):
-    script = tmp_path / "run.py"
-    script.write_text("#!/usr/bin/env python3\n")
+# What the kernel makes of first lines, and bash of a text without an interpreter.
+SCRIPTS = [
+    b"#!/bin/sh\necho sh $0 $@\n",
+    b"#! \t/usr/bin/env   bash  \necho env $0 $@\n",
+    b"#!/bin/sh -eu \necho $- $0 $@\n",
+    b"#!/usr/bin/awk -f\nBEGIN { print ARGV[1] }\n",
+    b"#!/usr/bin/env bash -u\n",  # one argument: there is no program "bash -u"
+    b"echo bash $0 $@ ${BASH_VERSION:+it}\n",
+    b"#!\necho no name $@\n",
+    b"",
+    b"#!/bin/sh\r\necho windows\r\n",
+    b"#!sh\necho a name without a folder\n",
+]
+
+
+@pytest.mark.parametrize("text", SCRIPTS)
+def test_a_script_that_is_not_executable_runs_as_if_it_were(tmp_path, text):
+    def run(argv):
+        done = subprocess.run(
+            ["bash", "-c", '"$@"', "-", *argv], capture_output=True, text=True, cwd=tmp_path, check=False
+        )
+        return done.returncode, done.stdout, done.stderr.count("\n") > 0
+
+    script = tmp_path / "run"
+    script.write_bytes(text)
+    made = with_interpreter((str(script), "a b", "c"))
+    assert made[-3:] == (str(script), "a b", "c")
     script.chmod(0o755)
-    assert command_for("s3://r/script-runner.jar", None, [str(script)], **ROOTS).argv == (str(script),)
+    expected = run([str(script), "a b", "c"])
+    script.chmod(0o644)
+    assert run(made) == (127 if expected[0] == 126 else expected[0], *expected[1:])
+
+
+def test_a_script_that_is_not_there_is_named_by_bash_and_a_binary_program_has_no_interpreter(tmp_path):
+    assert with_interpreter((str(tmp_path / "none"), "x")) == ("bash", str(tmp_path / "none"), "x")
+    assert with_interpreter((sys.executable, "x")) == (sys.executable, "x")
 
 
 REFUSED = [

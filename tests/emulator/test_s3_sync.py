@@ -101,6 +101,15 @@ def test_scripts_of_steps_and_bootstrap_actions_come_from_there(emr, s3):
     assert any("/bootstrap-actions/1/stderr.gz" in key for key in keys(s3))
 
 
+def test_a_script_from_there_is_run_by_the_interpreter_of_its_first_line(emr, s3):
+    upload(s3, s__step="#!/usr/bin/env python3\nimport sys\nprint(sys.argv[1:])\n")
+    step = {"Jar": "s3://us-east-1.elasticmapreduce/libs/script-runner/script-runner.jar"}
+    step["Args"] = ["s3://acme/s/step", "--script", "--"]
+    cluster_id = emr.run({"Name": "s", "ActionOnFailure": "CONTINUE", "HadoopJarStep": step})
+    assert emr.step_states(emr.until_ended(cluster_id)) == ["COMPLETED"], emr.reason(cluster_id)
+    assert (emr.logs(cluster_id) / "stdout").read_text() == "['--script', '--']\n"
+
+
 @pytest.mark.parametrize(
     ("uri", "reason"),
     [("s3://acme/absent", "Input path does not exist: s3://acme/absent"), ("s3://nobody/in", "s3://nobody/in")],

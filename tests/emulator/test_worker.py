@@ -339,6 +339,15 @@ def test_bootstrap_actions_run_before_the_first_step(emr, booting, tmp_path, exe
     assert emr.state(cluster_id) == "TERMINATED"
 
 
+def test_a_script_that_is_not_executable_is_run_by_its_interpreter(emr, booting, tmp_path):
+    put_script(emr, f"#!/usr/bin/env python3\nprint('python', file=open({str(tmp_path / 'out')!r}, 'a'))\n")
+    runner = {"Jar": "s3://us-east-1.elasticmapreduce/libs/script-runner/script-runner.jar"}
+    runner["Args"] = ["s3://scripts/prepare.sh"]
+    step = {"Name": "s", "ActionOnFailure": "CONTINUE", "HadoopJarStep": runner}
+    emr.until_ended(booting(step, BootstrapActions=BOOTSTRAP))
+    assert (tmp_path / "out").read_text() == "python\n" * 2
+
+
 def test_a_failed_bootstrap_action_ends_the_cluster(emr, booting, tmp_path):
     put_script(emr, "echo oh no >&2; exit 4")
     cluster_id = booting(bash("true"), BootstrapActions=BOOTSTRAP, LogUri=f"{tmp_path}/logs", keep_alive=True)

@@ -113,10 +113,16 @@ def _missing(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
     # One error of jsonschema's names one key, but only in its message.
     match = re.match(r"'(.*)' is a required property$", error.message)
     name = match[1] if match else "?"
-    known = error.schema.get("properties", {}).get(name, {})
-    examples = known.get("examples") or [known.get("const")]
-    hint = f"such as {name}: {_shown(examples[0])}" if kind(examples[0]) == "scalar" and examples[0] is not None else ""
+    hint = _example(name, error.schema.get("properties", {}).get(name, {}))
     yield Violation("FS102", path, f"the key '{name}' is missing", hint, about=name)
+
+
+def _example(name: str, schema: Schema) -> str:
+    """Returns the first example of a key, or of an item without a name, as a hint; "" if that is no scalar."""
+    first = (schema.get("examples") or [schema.get("const")])[0]
+    if first is None or kind(first) != "scalar":
+        return ""
+    return f"such as {name}: {_shown(first)}" if name else f"such as {_shown(first)}"
 
 
 def _shown(value: Any) -> str:
@@ -248,12 +254,17 @@ def _range(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
 def _length(error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:
     limit, size = error.validator_value, len(error.instance)
     what = "characters" if isinstance(error.instance, str) else "items"
+    hint = ""
     if size == 0:
         message = f"{_word(path)} is empty"
+        # A part of `anyOf` has no examples of its own.
+        parts = (error.schema, error.parent.schema) if error.parent else (error.schema,)
+        name = path[-1] if isinstance(path[-1], str) else ""
+        hint = next(filter(None, (_example(name, part) for part in parts)), "")
     else:
         bound = "up to" if error.validator.startswith("max") else "at least"
         message = f"{_word(path)} has {size} {what}, {bound} {limit} are wanted"
-    yield Violation("FS107", path, message, whole=True)
+    yield Violation("FS107", path, message, hint, whole=True)
 
 
 def _repeated(_error: Any, path: tuple[str | int, ...]) -> Iterator[Violation]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from flowspec.document.rendering.overrides import merged
-from flowspec.document.text.parse import load, tree_of
+from flowspec.document.text.parse import load, odd_kind, tree_of
 from flowspec.document.text.tree import Document, Mapping, Scalar
 from flowspec.errors import SpecError
 
@@ -71,6 +71,8 @@ def _problem(name: str, path: Path, seen: dict[str, Path], tree: Path) -> tuple[
         chain = list(map(str, seen.values()))
         circle = " -> ".join([*chain[list(seen).index(real) :], str(path)])
         return "FS315", "this file extends itself", (circle,)
+    if odd := odd_kind(path):
+        return "FS314", f"'{name}' is {odd}, a file is wanted", (f"looked at {path}; name a file, such as base.yaml",)
     if not path.is_file():
         return "FS314", f"there is no file '{name}'", (f"looked for {path}",)
     if len(seen) >= MAX_CHAIN:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -98,6 +99,12 @@ def read(path: str | os.PathLike[str], id: str = "FS001") -> Source:  # noqa: A0
         hint, note = "name the file itself", "messages show lines of the file, and a link may come from a stranger"
         message = f"{name} is a link that leads out of its repository or folder, to {real}"
         raise SpecError([blank.diagnostic(id, message, hint=hint, notes=(note,))])
+    # To open a FIFO waits for a writer, perhaps for ever. Those of the shell have one: `<(command)`.
+    odd = "" if _is_of_shell(name) else odd_kind(name)
+    if odd and odd != _DIRECTORY:
+        raise SpecError(
+            [blank.diagnostic(id, f"{name}: this is {odd}, a file is wanted", notes=("name a regular file",))]
+        )
     try:
         with Path(path).open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -115,10 +122,32 @@ def _outside(name: str) -> str:
     A pull request can make job.yaml a link to ~/.netrc, whose lines an error would show in the log of CI. The
     shell's own names (/dev/stdin, and /dev/fd/63 for `<(command)`) are links, too, but nobody else's.
     """
-    if "\0" in name or not os.path.islink(name) or os.path.abspath(name).startswith(("/dev/", "/proc/")):  # noqa: PTH100, PTH114
+    if "\0" in name or not os.path.islink(name) or _is_of_shell(name):  # noqa: PTH114
         return ""
     real = os.path.realpath(name)
     return "" if Path(real).is_relative_to(_tree(Path(os.path.realpath(Path(name).parent)))) else real
+
+
+def _is_of_shell(name: str) -> bool:
+    return os.path.abspath(name).startswith(("/dev/", "/proc/"))  # noqa: PTH100
+
+
+_DIRECTORY = "a directory"
+_ODD_KINDS = {
+    stat.S_IFDIR: _DIRECTORY,
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def odd_kind(path: str | os.PathLike[str]) -> str:
+    """Returns the kind of what is at a path, such as "a directory"; "" for a regular file, and for nothing."""
+    try:
+        return _ODD_KINDS.get(stat.S_IFMT(os.stat(path).st_mode), "")  # noqa: PTH116
+    except (OSError, ValueError):
+        return ""
 
 
 def _unreadable(error: OSError) -> tuple[str, str]:

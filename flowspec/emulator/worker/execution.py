@@ -10,7 +10,7 @@ import os
 import shlex
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flowspec.emulator.state import paths
@@ -19,8 +19,9 @@ from flowspec.emulator.state.store import Record
 from flowspec.emulator.worker import forking, logs, processes
 from flowspec.emulator.worker.processes import Process
 from flowspec.emulator.worker.s3_sync_wrapper import s3_root, wrapped
-from flowspec.engines import Command, command_for, script_argv, work_of
+from flowspec.engines import Command, command_for, work_of
 from flowspec.engines.paths import split_uri
+from flowspec.engines.shebang import with_interpreter
 from flowspec.errors import FlowspecError
 from flowspec.facts.uris import S3_SCHEMES
 
@@ -89,7 +90,7 @@ def start_step(home: Path, cluster: Record, step: Record) -> Running:
         main_class = [jar["MainClass"]] if jar.get("MainClass") else []
         shown = shlex.join([jar["Jar"], *main_class, *jar.get("Args", [])])
         own = {processes.STEP_ID: step.id, "TMPDIR": str(scratch)}
-        command = Command(command.argv, {**command.environment, **own})
+        command = replace(command, environment={**command.environment, **own})
         texts = [jar["Jar"], *jar.get("Args", []), *properties(step).values()]
         return _start(wrapped(command, home, cluster, live, texts), folder, live, shown)
     except FlowspecError as error:
@@ -108,8 +109,10 @@ def start_bootstrap(home: Path, cluster: Record, number: int) -> Running:
         path = paths.resolve_uri(s3_root(home, cluster), script["Path"])
         if not cluster.doc.get("s3_url") and not path.is_file():
             raise CannotStart(f"{script['Path']}: there is no such file ({path})")
-        argv = script_argv(str(path), script.get("Args", []))
-        command = wrapped(Command(argv), home, cluster, folder, [script["Path"], *script.get("Args", [])])
+        argv = (str(path), *script.get("Args", []))
+        command = wrapped(
+            Command(argv, is_script=True), home, cluster, folder, [script["Path"], *script.get("Args", [])]
+        )
         return _start(command, folder, folder, shlex.join(argv))
     except FlowspecError as error:
         raise CannotStart(error.sentence) from error
@@ -148,8 +151,9 @@ def _start(command: Command, folder: Path, live: Path, shown: str) -> Running:
         stderr=live / "stderr",
         environment={**os.environ, **command.environment},
     )
-    work = work_of(command.argv) if forking.can_fork_step() else None
-    process = forking.fork_step(work, place) if work else processes.start(command.argv, place)
+    argv = with_interpreter(command.argv) if command.is_script else command.argv
+    work = work_of(argv) if forking.can_fork_step() else None
+    process = forking.fork_step(work, place) if work else processes.start(argv, place)
     logs.write_controller(live, f"INFO startRun() called. Child Pid: {process.pid}")
     return Running(process, folder, live, shown, time.monotonic())
 

@@ -1,6 +1,6 @@
 """Wraps a step or bootstrap action: downloads its inputs from an S3 endpoint before it, uploads outputs after it.
 
-    python -m flowspec.emulator.worker.s3_sync_wrapper URL REGION ROOT LOGS URI... -- COMMAND...
+    python -m flowspec.emulator.worker.s3_sync_wrapper URL REGION ROOT LOGS URI... --|--script COMMAND...
 
 It runs as a process of its own around the step's, so that the cluster's worker is not blocked by transfers and
 errors of S3 affect only the step. The exit status is the step's, or 1 if S3 failed. Imports that only this
@@ -23,10 +23,12 @@ from flowspec.emulator.state.store import Record
 from flowspec.emulator.worker import logs
 from flowspec.engines import Command, python_module
 from flowspec.engines.paths import FileSystems
+from flowspec.engines.shebang import with_interpreter
 from flowspec.errors import FlowspecError
 from flowspec.facts.uris import split_at_commas
 
-_END_OF_URIS = "--"
+# What ends the URIs: the kind of the command that follows.
+_PROGRAM, _SCRIPT = "--", "--script"
 _NOT_STARTED = 127
 """Exit status of a command that could not be started, as in a shell."""
 
@@ -49,9 +51,8 @@ def wrapped(command: Command, home: Path, cluster: Record, live: Path, texts: Se
         return command
     both_sides = (url, cluster.region, str(s3_root(home, cluster)))
     uris = dict.fromkeys(uri for text in texts for uri in uris_in(text))
-    argv = python_module(
-        "flowspec.emulator.worker.s3_sync_wrapper", *both_sides, str(live), *uris, _END_OF_URIS, *command.argv
-    )
+    kind = _SCRIPT if command.is_script else _PROGRAM
+    argv = python_module("flowspec.emulator.worker.s3_sync_wrapper", *both_sides, str(live), *uris, kind, *command.argv)
     return Command(argv, command.environment)
 
 
@@ -69,8 +70,8 @@ def main(argv: Sequence[str]) -> int:
     from flowspec.emulator.worker.s3_sync import TreeSync, environment
 
     url, region, root, live, *rest = argv
-    cut = rest.index(_END_OF_URIS)
-    uris, command = rest[:cut], rest[cut + 1 :]
+    cut = next(at for at, word in enumerate(rest) if word in (_PROGRAM, _SCRIPT))
+    uris, kind, command = rest[:cut], rest[cut], rest[cut + 1 :]
     folder = Path(live)
     try:
         tree = TreeSync(Path(root), url, region)
@@ -80,7 +81,7 @@ def main(argv: Sequence[str]) -> int:
     except (FlowspecError, OSError) as error:
         return _report(folder, "The step's inputs could not be downloaded", error)
     try:
-        code = _run(command, environ)
+        code = _run(with_interpreter(command) if kind == _SCRIPT else command, environ)
     except OSError as error:
         return _report(folder, "The step could not be started", error, code=_NOT_STARTED)
     try:

@@ -6,6 +6,36 @@ import re
 from typing import NamedTuple
 
 _HEREDOC_BEGUN = re.compile(r"<<(?P<tabs>-?)[ \t]*(?P<quote>['\"\\]?)(?P<end>\w+)['\"]?")
+# The text of `$'…'`, without its end.
+_ANSI_C = re.compile(r"(?:[^'\\]|\\.)*\\?", re.DOTALL)
+_ESCAPE = re.compile(
+    r"\\(?:(?P<octal>[0-7]{1,3})|x(?P<byte>[0-9A-Fa-f]{1,2})|u(?P<short>[0-9A-Fa-f]{1,4})"
+    r"|U(?P<long>[0-9A-Fa-f]{1,8})|c(?P<control>.)|(?P<one>[abeEfnrtv\\'\"?]))",
+    re.DOTALL,
+)
+_ONE = dict(zip("abeEfnrtv\\'\"?", "\a\b\x1b\x1b\f\n\r\t\v\\'\"?", strict=True))
+_LAST_CHARACTER = 0x10FFFF
+
+
+def decoded(text: str) -> str:
+    """Returns what bash makes of the text of `$'…'` (Bash Reference Manual, "ANSI-C Quoting"); a NUL ends it."""
+    out, at = bytearray(), 0
+    for found in _ESCAPE.finditer(text):
+        out += text[at : found.start()].encode("utf-8", "surrogatepass") + _escaped(found)
+        at = found.end()
+    out += text[at:].encode("utf-8", "surrogatepass")
+    return bytes(out).partition(b"\0")[0].decode("utf-8", "replace")
+
+
+def _escaped(found: re.Match[str]) -> bytes:
+    if found["one"]:
+        return _ONE[found["one"]].encode()
+    if found["control"]:
+        return b"\x7f" if found["control"] == "?" else bytes([ord(found["control"].upper()) & 0x1F])
+    if found["octal"] or found["byte"]:
+        return bytes([int(found["octal"] or found["byte"], 8 if found["octal"] else 16) & 0xFF])
+    code = int(found["short"] or found["long"], 16)
+    return chr(code).encode("utf-8", "surrogatepass") if code <= _LAST_CHARACTER else found[0].encode()
 
 
 class HereDocument(NamedTuple):
@@ -44,32 +74,41 @@ class Cursor:
         return end if end >= 0 else len(self.text)
 
     def until(self, quote: str) -> str:
-        """Takes the text between this quote and the next one; one that is never closed reaches to the end."""
+        """Takes the text between this quote and the next one; one that is never closed reaches to the end.
+
+        Afterwards `at` is beyond the end of the text, if it was never closed.
+        """
         end = self.text.find(quote, self.at + 1)
         end = end if end >= 0 else len(self.text)
         inner, self.at = self.text[self.at + 1 : end], end + 1
         return inner
 
+    def ansi_c(self) -> str:
+        """Takes `$'…'`, and returns what bash makes of it; one that is never closed as `until` does."""
+        inner = _ANSI_C.match(self.text, self.at + 2)
+        assert inner
+        self.at = inner.end() + 1
+        return decoded(inner[0])
+
     def enclosed(self, opening: str, closing: str) -> str:
         """Takes the text in the brackets that begin after this `$`."""
-        depth, at, quote = 0, self.at + 1, ""
-        while at < len(self.text):
+        depth, at, quote, closed = 0, self.at + 1, "", False
+        while at < len(self.text) and not closed:
             char = self.text[at]
             if char == "\\" and quote != "'":
                 at += 1
             elif quote:
-                quote = "" if char == quote else quote
+                quote = "" if char == quote[-1] else quote
             elif char == "#" and opening == "(" and self.text[at - 1].isspace():
                 # An apostrophe in a comment is no quote.
                 at = self._end_of_line(at) - 1
             elif char in "'\"":
-                quote = char
+                quote = "$'" if char == "'" and self.text[at - 1] == "$" else char
             else:
                 depth += (char == opening) - (char == closing)
             at += 1
-            if depth == 0 and not quote:
-                break
-        inner, self.at = self.text[self.at + 2 : at - 1], at
+            closed = depth == 0 and not quote
+        inner, self.at = self.text[self.at + 2 : at - closed], at
         return inner
 
     def here_document(self) -> HereDocument | None:

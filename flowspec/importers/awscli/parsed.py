@@ -16,10 +16,11 @@ PROFILES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 
 
 class Word(NamedTuple):
-    """A word as the shell hands it on, with placeholders, and its place."""
+    """A word as the shell hands it on, with placeholders, its place, and that of a quote in it that is never closed."""
 
     text: str
     at: Place
+    unclosed: Place | None = None
 
 
 class Command(NamedTuple):
@@ -52,9 +53,9 @@ class Script:
     `outputs` gives for a variable that holds the output of commands what those commands are, `texts` what was last
     assigned to each; `split` names those that were replaced by their words, and `notes` tell of assignments
     whose effect is not certain, by variable. `files` are those that the script writes, with what a here document puts
-    into them (None: not known). The last members are of use while a script is read: its functions, what it does at its
-    end (`trap`), how much was read more than once, and the variables added: their names by stem and
-    description (`added`), the last number of each stem (`numbers`).
+    into them (None: not known), `unclosed` is the place of the first quote that is never closed. The last members are
+    of use while a script is read: its functions, what it does at its end (`trap`), how much was read more than once,
+    and the variables added: their names by stem and description (`added`), the last number of each stem (`numbers`).
     """
 
     commands: list[Command] = field(default_factory=list)
@@ -65,6 +66,7 @@ class Script:
     split: set[str] = field(default_factory=set)
     notes: dict[tuple[str, str], None] = field(default_factory=dict)
     files: dict[str, str | None] = field(default_factory=dict)
+    unclosed: Place | None = None
     functions: dict[str, Function] = field(default_factory=dict)
     traps: list[Word] = field(default_factory=list)
     rounds: int = 0

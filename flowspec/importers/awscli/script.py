@@ -28,7 +28,7 @@ from flowspec.importers.awscli.command import (
 )
 from flowspec.importers.awscli.instances import instances, roles
 from flowspec.importers.awscli.later import take_over
-from flowspec.importers.awscli.parsed import PROFILES, REGIONS
+from flowspec.importers.awscli.parsed import PROFILES, REGIONS, Script
 from flowspec.importers.awscli.shell import parse
 from flowspec.importers.awscli.software import software
 from flowspec.importers.decompile.placeholders import PLACEHOLDER, Variable, Wanted
@@ -44,6 +44,7 @@ def read(source: Source, folder: Path, cluster: str = "") -> Wanted:
     script = parse(source)
     created = [one for one in script.commands if name_of_command(one.words) == "create-cluster"]
     calls = [call for command in created if (call := find_call(command, source, folder, script))]
+    _refuse_unclosed(source, script, found=bool(calls))
     if not calls:
         refuse(source, "it has no `aws emr create-cluster` command", "give the command, or the script it is in")
     number = choose(source, [_name_of(call) for call in calls], cluster)
@@ -64,6 +65,16 @@ def read(source: Source, folder: Path, cluster: str = "") -> Wanted:
     stray = [name for word in created[number].words for name in PLACEHOLDER.findall(word.text)]
     notes = script.notes_on([*used, *stray])
     return Wanted(params, variables, region, (*notes, *call.notes), profile)
+
+
+def _refuse_unclosed(source: Source, script: Script, *, found: bool) -> None:
+    """Refuses a quote that is never closed in a command of EMR, or one that may hold the command that was not found."""
+    places = [one.unclosed for command in script.commands if name_of_command(command.words) for one in command.words]
+    place = next(filter(None, places), None if found else script.unclosed)
+    if place:
+        refuse(
+            source, "this quote is never closed", "close it, or write a backslash before a quote that is text", place
+        )
 
 
 def _with_those_of_defaults(names: list[str], variables: Mapping[str, Variable]) -> set[str]:

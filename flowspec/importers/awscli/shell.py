@@ -40,7 +40,7 @@ _BREAKS = "\n;&|()"
 
 
 def parse(source: Source) -> Script:
-    """Reads the commands of a script. A quote that is never closed reaches to the end.
+    """Reads the commands of a script. A quote that is never closed reaches to the end, and its word says so.
 
     Raises RecursionError for substitutions that are nested too deeply.
     """
@@ -93,6 +93,7 @@ class _Reader(Cursor):
         self.scanning, self.braces, self.closed = scanning, 0, False
         self.jump: int | None = None
         self.word: list[str] | None = None
+        self.unclosed: Place | None = None
         self.begin = 0
         self.words: list[Word] = []
 
@@ -142,10 +143,18 @@ class _Reader(Cursor):
     def _part(self, char: str) -> None:
         if self.word is None:
             self.word, self.begin = [], self.at
+        begin = self.at
         if char == "'":
             self.word.append(self.until("'"))
-        elif char == '"':
+            self._check_closed(begin)
+        elif self.text.startswith("$'", self.at):
+            self.word.append(self.ansi_c())
+            self._check_closed(begin)
+        elif char == '"' or self.text.startswith('$"', self.at):
+            # `$"…"` is translated by a script that has a catalog of messages.
+            self.at += char == "$"
             self._quoted()
+            self._check_closed(begin)
         elif (char == "$" and self._split()) or (char == "{" and self._in_braces()):
             pass
         elif char in "$`":
@@ -155,6 +164,12 @@ class _Reader(Cursor):
                 self.at += 1
             self.word.append(self.text[self.at : self.at + 1])
             self.at += 1
+
+    def _check_closed(self, begin: int) -> None:
+        """Notes the quote that began at a place if the text ended before it was closed."""
+        if self.at > len(self.text):
+            self.unclosed = self.unclosed or self._place(begin, 1)
+            self.script.unclosed = self.script.unclosed or self.unclosed
 
     def _quoted(self) -> None:
         assert self.word is not None
@@ -381,9 +396,6 @@ class _Reader(Cursor):
             return self._output(self.until("`") if self.text[self.at] == "`" else self.enclosed("(", ")"))
         if self.text.startswith("${", self.at):
             return self._braced(self.enclosed("{", "}"))
-        if self.text.startswith("$'", self.at):
-            self.at += 1
-            return self.until("'").replace("\\n", "\n").replace("\\t", "\t")
         named = _NAMED.match(self.text, self.at)
         if not named:
             self.at += 1
@@ -436,13 +448,15 @@ class _Reader(Cursor):
 
     def _end_word(self) -> None:
         if self.word is not None:
-            before = self.text.rfind("\n", 0, self.begin)
-            line = self.line(self.begin)
-            at = Place(
-                self.source, line, self.begin - before, max(len(self.source.line(line)) - self.begin + before + 1, 1)
-            )
-            self.words.append(Word("".join(self.word), at))
-            self.word = None
+            self.words.append(Word("".join(self.word), self._place(self.begin), self.unclosed))
+            self.word = self.unclosed = None
+
+    def _place(self, at: int, length: int | None = None) -> Place:
+        """Returns the place of a part of the text, which is as long as the rest of its line without a length."""
+        before = self.text.rfind("\n", 0, at)
+        line = self.line(at)
+        rest = max(len(self.source.line(line)) - at + before + 1, 1)
+        return Place(self.source, line, at - before, rest if length is None else length)
 
     def items(self) -> list[str]:
         """Returns the texts of all words, as those of an array."""

@@ -45,6 +45,8 @@ _PYTHON3 = re.compile(rb"#!.*\bpython3?(?![\w.])")
 _LONGEST_FIRST_LINE = 256
 # Hadoop starts a command by the JDK, which has /bin/sh run what the kernel can't (childproc.c, ENOEXEC).
 _LANGUAGES = {".py": "python3", ".rb": "ruby", ".pl": "perl"}
+# A command is looked through for a path with blanks up to this number of words: each is a look at the disk.
+_MOST_WORDS = 16
 _GENERIC_FLAGS = frozenset(f"-{option.flag}" for option in streaming_options.GENERIC)
 
 
@@ -231,16 +233,42 @@ class _ShippedFiles:
         if command is None or command.lower() == "none":
             return "NONE"
         match = _FIRST_WORD.match(command)
-        if not match or not self._step.stages:
+        if not match or not self._step.stages or self._is_split_path(command, at):
             return command
         name = self._program(next(group for group in match.groups() if group is not None), at)
         return command if name is None else name + command[match.end() :]
+
+    def _is_split_path(self, command: str, at: Path) -> bool:
+        """Reports a command that begins with the path of a local file with blanks in it, which Hadoop would split."""
+        words = command.strip(" ").split(" ")[:_MOST_WORDS]
+        beginnings = (" ".join(words[:count]) for count in range(1, len(words) + 1))
+        # With one word there is nothing to split, and nothing to look for.
+        found = (
+            next((one for one in beginnings if is_relative(one) and self._is_file(one, at)), "") if words[1:] else ""
+        )
+        if found in ("", words[0]):
+            return False
+        name = PurePosixPath(found).name
+        hint = "rename it: letters, digits and . _ - + = @ are safe" if " " in name else f"quote it: \"'{found}'\""
+        message = f"Hadoop splits a command at blanks, so it does not find the file '{found}'"
+        self._step.files.report("FS405", at, message, hint=hint)
+        return True
+
+    def _is_file(self, path: str, at: Path) -> bool:
+        # Path.is_file raises OSError for a name too long for the file system; this one returns False.
+        return os.path.isfile(self._step.files.absolute(path, at))  # noqa: PTH113
 
     def _program(self, word: str, at: Path) -> str | None:
         if is_s3(word):
             uri, _, fragment = word.partition("#")
             # Streaming jars from before release 4.0.0 fetch a command from S3 by themselves.
-            return None if self._step.target.pre_emr4 else self._named(uri, fragment or PurePosixPath(uri).name, "")
+            if self._step.target.pre_emr4:
+                return None
+            if " " in word:
+                message = f"Hadoop can't ship a file with a blank in its URI: {word}"
+                self._step.files.report("FS405", at, message, hint="copy it to a key without blanks")
+                return None
+            return self._named(uri, fragment or PurePosixPath(uri).name, "")
         # A file that is shipped already, or is in an archive that is, is run from where the tasks find it.
         if not is_relative(word) or PurePosixPath(word).parts[:1] in {(link,) for link in self._links}:
             return None

@@ -68,6 +68,34 @@ def test_what_emr_says_comes_first():
     assert found.logs == "s3://logs/j-1/steps/s-1/"
 
 
+KILLED = "java.lang.RuntimeException: PipeMapRed.waitOutputThreads(): subprocess failed with code 137"
+
+
+@pytest.mark.parametrize(
+    ("syslog", "told"),
+    [
+        (
+            f"Caused by: {KILLED}\n{{}} ERROR LocalJobRunner: map task 0 failed on s3://b/in (mapper: m.sh)",
+            "a map task",
+        ),
+        (f"Caused by: {KILLED}\n{{}} ERROR LocalJobRunner: reduce task 3 failed (reducer: r.sh)", "a reduce task"),
+        (
+            f"{{}} INFO Job: Task Id : attempt_1763805600000_0003_m_000000_3, Status : FAILED\nError: {KILLED}",
+            "a map task",
+        ),
+        (
+            f"{{}} INFO Job: Task Id : attempt_1763805600000_0003_r_000000_3, Status : FAILED\nError: {KILLED}",
+            "a reduce task",
+        ),
+        (f"Error: {KILLED}", ""),
+    ],
+)
+def test_the_task_of_a_killed_command_is_named(syslog, told):
+    cause = failed(KeptLogs(syslog=syslog.replace("{}", "2026-11-28 05:37:01,492").encode())).cause
+    assert cause.id == "process-killed"
+    assert cause.summary.partition("It was the command of ")[2].partition(":")[0] == told
+
+
 def test_the_other_steps_that_failed_are_named():
     states = ("FAILED", "COMPLETED", "FAILED", "FAILED", "CANCELLED", "FAILED", "FAILED", "FAILED")
     # Two steps of a flow may have one name; what runs the same under it is another attempt.

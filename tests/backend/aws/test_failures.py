@@ -9,7 +9,7 @@ import pytest
 import flowspec
 from flowspec.backend.aws.diagnosis.rule import UNKNOWN, Weight
 from flowspec.backend.aws.diagnosis.rules import RULES
-from flowspec.backend.aws.diagnosis.search import search_words
+from flowspec.backend.aws.diagnosis.search import lines_of, search, search_words
 from tests.backend.aws.failures.cases import ALL, FAILURES, load
 from tests.backend.aws.failures.record import make_data
 from tests.benchmarks.diagnosis import figures
@@ -88,6 +88,30 @@ def test_every_rule_has_a_case(rule):
     assert (rule.id in cases) != (rule.id in WORDS)
     if rule.id in WORDS:
         assert search_words(WORDS[rule.id]).rule.id == rule.id
+
+
+# As shells, coreutils and the JDK print them; the last are no script's line ends.
+TOLD = [
+    ("/usr/bin/env: \u2018python3.9\\r\u2019: No such file or directory", "windows-line-ends"),
+    ("/usr/bin/env: python3.9\r: No such file or directory", "windows-line-ends"),
+    ("bash: ./run.sh: /bin/bash^M: bad interpreter: No such file or directory", "windows-line-ends"),
+    ("bash: ./run.sh: /bin/bash\r: bad interpreter: No such file or directory", "windows-line-ends"),
+    (r"run.sh: line 2: $'aws\r': command not found", "windows-line-ends"),
+    ("run.sh: 2: aws\r: not found", "windows-line-ends"),
+    (r"run.sh: line 3: syntax error near unexpected token `$'do\r''", "windows-line-ends"),
+    (r"bash: line 1: cd: $'/mnt\r': No such file or directory", "windows-line-ends"),
+    ("bash: line 1: exit: 0\r: numeric argument required", "windows-line-ends"),
+    ("bash: line 1: ./run.sh: cannot execute: required file not found", "command-not-found"),
+    ("java.io.IOException: Not a file: hdfs://ip-10-0-0-1:8020/in/sub", "input-not-a-file"),
+    ("java.io.FileNotFoundException: Path is not a file: /in/sub", "input-not-a-file"),
+    (r"ValueError: invalid literal for int() with base 10: '12\r'", "python-exception"),
+    (r"FileNotFoundError: [Errno 2] No such file or directory: '/data/names.txt\r'", "file-missing"),
+]
+
+
+@pytest.mark.parametrize(("words", "cause"), TOLD)
+def test_the_words_of_a_cause(words, cause):
+    assert search(lines_of(words)).rule.id == cause
 
 
 def test_the_recordings_name_no_machine():

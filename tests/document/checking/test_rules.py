@@ -115,6 +115,22 @@ def at(*path):
                 ({"mapper": "python3 m.py", "generic_args": ["-files", "m.py"]}, []),
                 ({"mapper": "python3 /opt/m.py", "reducer": "python3 -m tool"}, []),
                 ({"mapper": "m.py", "reducer": "grep r.py"}, []),
+                (
+                    {"mapper": "env X=1 Y=2 python3 -W ignore m.py", "reducer": "awk -F , -v n=1 -f r.awk"},
+                    ["mapper", "reducer"],
+                ),
+                ({"mapper": "python3 m.py", "properties": {"mapreduce.job.cache.files": "s3://a/m.py#m.py"}}, []),
+                ({"mapper": "m.py", "combiner": "./c.sh x", "reducer": "'bin/r.rb'", "stage": False}, ["mapper", "combiner", "reducer"]),
+                ({"mapper": "m.py x", "reducer": "lib/r.sh", "files": ["s3://a/m.py"], "archives": ["s3://a/l.zip#lib"], "stage": False}, []),
+                ({"mapper": "/opt/m.py", "combiner": "s3://a/c.py", "reducer": "com.acme.py.Reducer", "stage": False}, []),
+            ]
+        ),
+        *(
+            ({"steps": [{"type": "streaming", "mapper": "m.py", "stage": False}], **prepared}, [])
+            for prepared in [
+                {"bootstrap_actions": [{"name": "tools", "path": "s3://a/b.sh"}]},
+                {"custom_ami_id": "ami-12345678"},
+                {"instance_groups": [{**GROUPS[0], "custom_ami_id": "ami-12345678"}, GROUPS[1]]},
             ]
         ),
         ({"kerberos_attributes": {}}, [("FS248", at("kerberos_attributes"))]),

@@ -1,3 +1,4 @@
+import os
 import time
 from datetime import datetime, timedelta, timezone
 
@@ -227,7 +228,7 @@ def test_bases_are_looked_for_beside_the_file_that_names_them(files, tmp_path):
         ({"a.yaml": "extends: /etc/passwd"}, "FS314", "is not below"),
         ({"a.yaml": "extends: ''"}, "FS314", "is not below"),
         ({"a.yaml": "extends: '{{ ds }}.yaml'"}, "FS314", "there is no file"),
-        ({"a.yaml": "extends: ."}, "FS314", "there is no file"),
+        ({"a.yaml": "extends: ."}, "FS314", "'.' is a directory, a file is wanted"),
         ({"a.yaml": "extends: b.yaml", "b.yaml": "a: [b"}, "FS003", "not YAML"),
         ({"a.yaml": "extends: b.yaml", "b.yaml": "- a"}, "FS005", "a job flow is a mapping"),
     ],
@@ -236,6 +237,12 @@ def test_bases_that_can_not_be_used(files, contents, id_, said):
     with pytest.raises(SpecError, match=said) as caught:
         files(contents)
     assert [one.id for one in caught.value.diagnostics] == [id_]
+
+
+def test_a_base_that_is_a_pipe_is_not_waited_for(files, tmp_path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(SpecError, match=r"'pipe.yaml' is a FIFO, a file is wanted"):
+        files({"a.yaml": "extends: pipe.yaml"})
 
 
 def test_a_link_does_not_lead_out_of_the_tree(files, tmp_path):

@@ -1,6 +1,7 @@
 import os
 import time
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -121,6 +122,28 @@ def test_a_file_that_can_not_be_opened_says_why(tmp_path):
     found = refusal(path)
     assert found.id == "FS001"
     assert "symbolic links" in found.message
+
+
+@pytest.mark.parametrize("id_", ["FS001", "FS310"])
+def test_a_pipe_is_not_waited_for(tmp_path, id_):
+    path = tmp_path / "job.yaml"
+    os.mkfifo(path)
+    # Who waits for a writer gets one that says nothing.
+    writer = Timer(5, lambda: os.close(os.open(path, os.O_WRONLY)))
+    writer.start()
+    with pytest.raises(SpecError, match="this is a FIFO, a file is wanted") as caught:
+        load(path) if id_ == "FS001" else render_with(path)
+    writer.cancel()
+    assert [one.id for one in caught.value.diagnostics] == [id_]
+
+
+def test_the_pipes_of_a_shell_are_read(tmp_path):
+    name = write(tmp_path, "flowspec: v1\nname: x\n")
+    reader, writer = os.pipe()
+    os.write(writer, name.read_bytes())
+    os.close(writer)
+    assert load(f"/dev/fd/{reader}")
+    os.close(reader)
 
 
 def render_with(path):

@@ -1,12 +1,14 @@
 """Whole scripts: bash runs them and the real AWS CLI sends their calls; the import is the same request."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from flowspec.importers.awscli.cursor import decoded
 from tests.importers.awscli import judge
-from tests.importers.common import compiled, wanted
+from tests.importers.common import compiled, refusal, wanted
 
 HERE = Path(__file__).parent
 
@@ -105,6 +107,50 @@ def test_instances_that_only_the_shell_knows_are_noted(tmp_path):
     assert source.notes == (
         "line 1: only the shell knows what $GROUPS stands for; --instance-groups is imported without it",
     )
+
+
+ANSI_C = [
+    r"plain",
+    r"\a\b\e\E\f\n\r\t\v\\\'\"\?",
+    r"\0101\101\7x\18\777",
+    r"\x41\x4g\x\xg\xc3\xa9",
+    r"\u41 \u00e9\u20acx \u \U1F600 \U0001f600",
+    r"\cA\ca\c? \q \8 \-",
+    r"before\0after",
+    r"é\x20€",
+]
+
+
+@pytest.mark.parametrize("text", ANSI_C)
+def test_ansi_c_quotes_are_decoded_as_bash_does(text):
+    script = f"printf %s $'{text}\\n'"
+    made = subprocess.run(["bash", "-c", script], env={"LC_ALL": "C.UTF-8"}, capture_output=True, check=True).stdout
+    assert decoded(f"{text}\\n") == made.decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize(
+    ("script", "place"),
+    [
+        (f"{_CREATE} --log-uri 's3://acme/logs\necho done\n", (1, 96)),
+        (f"# it's a comment\n{_CREATE} \\\n  --log-uri \"s3://acme/logs\n", (3, 13)),
+        (f"NAME=$'it\\'s\n{_CREATE}", (1, 6)),
+        (f'NAME="nightly\n{_CREATE}', (1, 6)),
+        (f"echo it's\nID=$({_CREATE})\n", (1, 8)),
+        (f"ID=$({_CREATE} --name 'n)\n", (1, 93)),
+    ],
+)
+def test_a_quote_that_is_never_closed_is_refused_at_its_place(script, place):
+    found = refusal(script, name="launch.sh")
+    assert found.message == "this quote is never closed"
+    assert (found.location.line, found.location.column) == place
+    assert "close it" in found.hint
+
+
+def test_a_quote_that_is_never_closed_matters_only_to_the_command():
+    page = f"To begin:\n\n    {_CREATE} --name 'n'\n\nThat's it.\n"
+    assert wanted(page, name="README.md").params["Name"] == "n"
+    assert wanted(f"{_CREATE}\necho that's it\n").params["Name"] == "n"
+    assert wanted(f"ID=$({_CREATE} --name night").params["Name"] == "night"
 
 
 @pytest.mark.parametrize("script", ["A=$B\nB=$A", "A=${A:-${A:-$A}}", "A=$B\nB=$C\nC=$B"])

@@ -13,6 +13,7 @@ from flowspec.request.compile import compile
 NEW = "release_label: emr-5.36.0\nregion: eu-west-1\n"
 OLD = "ami_version: 3.11.0\nregion: eu-west-1\n"
 LIBS = "s3://eu-west-1.elasticmapreduce/libs"
+DATA = "input: s3://b/in/, output: s3://b/out/"
 RUNNER = f"{LIBS}/script-runner/script-runner.jar"
 
 
@@ -31,6 +32,38 @@ def job(tmp_path):
 
 def jar(request):
     return request.params["Steps"][0]["HadoopJarStep"]
+
+
+@pytest.mark.parametrize(
+    ("mapper", "told", "hint"),
+    [
+        ("my mapper.py", "does not find the file 'my mapper.py'", "rename it"),
+        ("./my mapper.py --fast x", "does not find the file './my mapper.py'", "rename it"),
+        ("dir x/m.py -v", "does not find the file 'dir x/m.py'", "quote it: \"'dir x/m.py'\""),
+        ("'my mapper.py' x", "can't ship a file named 'my mapper.py'", "letters, digits"),
+        ("'s3://b/my mapper.py' x", "can't ship a file with a blank in its URI: s3://b/my mapper.py", "without blanks"),
+    ],
+)
+def test_a_program_with_blanks_in_its_name_is_refused(job, tmp_path, mapper, told, hint):
+    (tmp_path / "dir x").mkdir()
+    with pytest.raises(SpecError) as refused:
+        job(NEW, f'type: streaming, mapper: "{mapper}", {DATA}', ["my mapper.py", "dir x/m.py"])
+    (found,) = (one for one in refused.value.diagnostics if one.id == "FS405")
+    assert (told in found.message, hint in found.hint) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("mapper", "made"),
+    [
+        ("'dir x/m.py' -v", "m.py -v"),
+        ("m.py my mapper.py", "m.py my mapper.py"),
+        ("cat my mapper.py", "cat my mapper.py"),
+    ],
+)
+def test_a_folder_with_blanks_is_quoted_and_arguments_may_be_files(job, tmp_path, mapper, made):
+    (tmp_path / "dir x").mkdir()
+    args = jar(job(NEW, f'type: streaming, mapper: "{mapper}", {DATA}', ["m.py", "my mapper.py", "dir x/m.py"]))["Args"]
+    assert args[args.index("-mapper") + 1] == made
 
 
 # What aws-cli 1.46.3 makes of `--steps Type=…,Args=…` (awscli.customizations.emr.steputils), with and without a release label.

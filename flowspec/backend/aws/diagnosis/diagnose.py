@@ -18,7 +18,7 @@ from flowspec.backend.aws.diagnosis.containers import container_logs
 from flowspec.backend.aws.diagnosis.lines import Kind, Line
 from flowspec.backend.aws.diagnosis.rule import CANCELLED, UNKNOWN
 from flowspec.backend.aws.diagnosis.rules import SYMPTOMS
-from flowspec.backend.aws.diagnosis.search import Match, lines_of, quote, search, search_words
+from flowspec.backend.aws.diagnosis.search import Match, lines_of, quote, search, search_words, task_of
 from flowspec.backend.aws.logs import Logs
 from flowspec.backend.aws.verdict import Outcome, Verdict
 from flowspec.document.masking import mask_bytes, reach
@@ -208,11 +208,7 @@ def _cause(texts: Sequence[_Text], words: Sequence[str], *, of_cluster: bool, un
     `of_cluster`: the cluster itself failed, so what EMR tells comes first.
     """
     told = [Cause(found.rule.id, found.summary, found.rule.advice, quote=(found.text,)) for found in _told(words)]
-    read = [
-        _found(found, text, quote(lines, found))
-        for text in texts
-        if (found := search(lines := lines_of(text.text, text.first)))
-    ]
+    read = [_found(found, text, lines) for text in texts if (found := search(lines := lines_of(text.text, text.first)))]
     causes = [*told, *read] if of_cluster else [*read, *told]
     known = next((cause for cause in causes if cause.id not in SYMPTOMS), None)
     return known or _symptom(causes, _unknown(texts, unread=unread))
@@ -242,10 +238,10 @@ def _told(words: Iterable[str]) -> Iterator[Match]:
 
 
 def _found(match: Match, text: _Text, lines: Sequence[Line]) -> Cause:
-    numbers = (lines[0].number, lines[-1].number) if text.first else (0, 0)
-    return Cause(
-        match.rule.id, match.summary, match.rule.advice, text.uri, *numbers, tuple(line.text for line in lines)
-    )
+    quoted, task = quote(lines, match), task_of(lines, match)
+    numbers = (quoted[0].number, quoted[-1].number) if text.first else (0, 0)
+    summary = f"{match.summary} It was the command of {task}." if task else match.summary
+    return Cause(match.rule.id, summary, match.rule.advice, text.uri, *numbers, tuple(line.text for line in quoted))
 
 
 def _unknown(texts: Sequence[_Text], *, unread: bool) -> Cause:

@@ -292,6 +292,17 @@ RULES: tuple[Rule, ...] = (
         source="Hadoop, FileInputFormat; " + _SPARK,
     ),
     known(
+        "input-not-a-file",
+        r"\b[Nn]ot a file: ",
+        r"is a directory, which is not supported by the record reader",
+        cause="The input has a folder, or another thing that is no file, where Hadoop reads only files.",
+        advice=(
+            "name the folder that the files are in (a glob does for several: in/*/), or read all below with the "
+            "property mapreduce.input.fileinputformat.input.dir.recursive: true"
+        ),
+        source="Hadoop, FileInputFormat.getSplits; HDFS, INodeFile.valueOf",
+    ),
+    known(
         "damaged-input",
         r"not in gzip format",
         r"Not a gzipped file",
@@ -453,14 +464,13 @@ RULES: tuple[Rule, ...] = (
     ),
     known(
         "windows-line-ends",
-        r"\\r['\u2019]?: No such file",
-        r"(python\d?|sh|bash|perl|ruby)(\r|\^M)['\u2019]?\S*(: No such file|: not found)",
-        r"bad interpreter: .*\^M",
-        r"\$'\\r': command not found",
-        r"['\u2018]\w+\\r['\u2019]",
-        cause="The script has Windows line ends: its first line names a program with a carriage return.",
+        r"\\r['\u2019]?: (No such file|(command )?not found)",
+        r"(\r|\^M)['\u2019]?: (bad interpreter|No such file|(command )?not found|invalid|numeric argument)",
+        r"No such file or directory: '/\S*bin/[^/']+\\r'",
+        r"unexpected token `\$'\S*\\r'",
+        cause="The script has Windows line ends: its interpreter, or a word in it, ends with a carriage return.",
         advice="save it with Unix line ends (dos2unix), and let git keep them (.gitattributes: *.py text eol=lf)",
-        source="GNU env; Linux, binfmt_script",
+        source="GNU env; bash, dash; Linux, binfmt_script",
     ),
     known(
         "python-module-missing",
@@ -521,8 +531,12 @@ RULES: tuple[Rule, ...] = (
         r"subprocess failed with code 127",
         r"env: .*: No such file or directory",
         r"bad interpreter: No such file",
+        r"cannot execute: required file not found",
         cause="A shell or a shebang line names a program that is not installed.",
-        advice="install it by a bootstrap action, ship it with the step, or correct its name",
+        advice=(
+            "install it by a bootstrap action, ship it with the step, or correct its name (a script's first line must "
+            "not end with CR LF)"
+        ),
         source="POSIX sh, exit status 127; GNU env",
     ),
     known(

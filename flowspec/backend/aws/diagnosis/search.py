@@ -72,7 +72,7 @@ def _search(lines: Sequence[Line]) -> Match | None:
 
 def search_words(text: str) -> Match | None:
     """Returns the match in a single text of EMR's own, such as the reason for a state."""
-    return _best([classify(0, f"ERROR {line}") for line in text.splitlines()])
+    return _best([classify(0, f"ERROR {line}") for line in text.split("\n")])
 
 
 def quote(lines: Sequence[Line], match: Match) -> list[Line]:
@@ -87,6 +87,24 @@ def quote(lines: Sequence[Line], match: Match) -> list[Line]:
     while last < min(len(lines) - 1, at + _AFTER) and lines[last + 1].text.startswith("\tat "):
         last += 1
     return list(lines[first : last + 1])
+
+
+# The embedded EMR names the task after its exception, Hadoop's client before it: attempt_1700000000000_0001_m_000000_0.
+_TASK_BEFORE = re.compile(r"attempt_\d+_\d+_(m|r)_")
+_TASK_AFTER = re.compile(r"LocalJobRunner: (m|r)\w+ task \d+ failed")
+_TASKS = {"m": "a map task: the mapper, or a combiner", "r": "a reduce task: the reducer"}
+
+
+def task_of(lines: Sequence[Line], match: Match) -> str:
+    """Returns the kind of task whose command failed, in words; "" where the log does not say."""
+    if "subprocess failed with code" not in match.text:
+        return ""
+    at = lines.index(match.line)
+    around = [
+        *(_TASK_AFTER.search(line.text) for line in lines[at + 1 : at + 1 + _AFTER]),
+        *(_TASK_BEFORE.search(line.text) for line in reversed(lines[max(0, at - _BEFORE) : at])),
+    ]
+    return next((_TASKS[found[1]] for found in around if found), "")
 
 
 def _is_source(line: Line) -> bool:

@@ -21,11 +21,18 @@ SpecRule: TypeAlias = "Callable[[Spec], Iterator[Violation]]"
 _GENERIC = re.compile(r"-(D.*|conf|fs|jt|files|archives|libjars|tokenCacheFile)$")
 # An interpreter, its options, and a relative path with the suffix of a script.
 _INTERPRETED = re.compile(
-    r"(?:\S*/)?(?:env +)?(?:python[\d.]*|pypy3?|perl|ruby|node|php|lua|Rscript|(?:ba|da|z)?sh|[gm]?awk)"
-    r"(?: +-\S+)* +['\"]?((?![/-])[\w./-]+\.(?:py|pl|rb|js|php|lua|[rR]|sh|awk))\b"
+    r"(?:\S*/)?(?:env +(?:\w+=\S* +)*)?"
+    r"(?:python[\d.]*|pypy3?|perl|ruby|node|php|lua|Rscript|(?:ba|da|z)?sh|[gm]?awk)"
+    r"(?: +(?:-[vFWXI] +[^-\s]\S*|-\S+))* +['\"]?((?![/-])[\w./-]+\.(?:py|pl|rb|js|php|lua|[rR]|sh|awk))\b"
 )
+# A script as the first word.
+_SCRIPT = re.compile(r" *['\"]?((?!/)[\w./-]+\.(?:py|pl|rb|sh|awk))(?![\w./-])")
 _SHIPPING = ("files", "archives", "cache_files", "cache_archives")
 _RAW_SHIPPING = frozenset({"-file", "-files", "-archives", "-cacheFile", "-cacheArchive"})
+# Properties that these options set (GenericOptionsParser, DistributedCache), under their old names, too.
+_SHIPPING_PROPERTIES = frozenset({"tmpfiles", "tmparchives"}) | {
+    f"{prefix}.cache.{what}" for prefix in ("mapred", "mapreduce.job") for what in ("files", "archives")
+}
 
 
 def own_tags(spec: Spec) -> Iterator[Violation]:
@@ -67,21 +74,51 @@ def generic_options(spec: Spec) -> Iterator[Violation]:
 def unshipped_scripts(spec: Spec) -> Iterator[Violation]:
     """Warns of `python3 m.py` without `files: [m.py]`: Hadoop Streaming ships only a command's first word.
 
-    Source: StreamJob.setJobConf (`-file`), GenericOptionsParser (`-files`). Steps with such raw options are left alone.
+    With `stage: false` not even that. Source: StreamJob.setJobConf (`-file`), GenericOptionsParser (`-files`). Steps
+    with such raw options are left alone.
     """
+    prepared = _prepares_machines(spec)
     for index, step in enumerate(spec.get("steps") or ()):
-        if not isinstance(step, dict) or step.get("type") != "streaming" or "generic_args" in step:
-            continue
-        if not _RAW_SHIPPING.isdisjoint(map(str, step.get("args") or ())):
+        if not isinstance(step, dict) or step.get("type") != "streaming" or _ships_by_raw_options(step):
             continue
         links = {name for key in _SHIPPING for name in map(_link_name, step.get(key) or ())}
+        stages = step.get("stage") is not False
         for key in ("mapper", "combiner", "reducer"):
-            found = _INTERPRETED.match(str(step.get(key, "")))
+            command = str(step.get(key, ""))
+            found = _INTERPRETED.match(command) or (None if stages or prepared else _SCRIPT.match(command))
             if found and found[1].removeprefix("./").partition("/")[0] not in links:
                 script, name = found[1], PurePosixPath(found[1]).name
-                message = f"'{script}' is not shipped to the tasks: only the first word of a command is"
-                hint = f"files: [{script}]" + ("" if script == name else f", and '{name}' in the command")
-                yield Violation("FS290", ("steps", index, key), message, hint)
+                why = "only the first word of a command is" if stages else "with `stage: false` no command is"
+                hint = f"files: [{script}]" if stages else f"files: ['s3://…/{name}']"
+                hint += "" if script == name else f", and '{name}' in the command"
+                yield Violation("FS290", ("steps", index, key), f"'{script}' is not shipped to the tasks: {why}", hint)
+
+
+def _prepares_machines(spec: Spec) -> bool:
+    """Returns True if a bootstrap action or an image may put programs into the folders of PATH."""
+    fleets = [one for one in spec.get("instance_fleets") or () if isinstance(one, dict)]
+    types = [one for fleet in fleets for one in fleet.get("instance_type_configs") or ()]
+    machines = [spec, *(spec.get("instance_groups") or ()), *types]
+    images = [one.get("custom_ami_id") for one in machines if isinstance(one, Mapping)]
+    return bool(spec.get("bootstrap_actions")) or any(images)
+
+
+def _ships_by_raw_options(step: Mapping[str, Any]) -> bool:
+    words = map(str, step.get("args") or ())
+    return "generic_args" in step or not (
+        _RAW_SHIPPING.isdisjoint(words) and _SHIPPING_PROPERTIES.isdisjoint(step.get("properties") or ())
+    )
+
+
+def unnamed_programs(spec: Spec) -> Iterator[Violation]:
+    """Warns of an empty `jar` or `path`: the API takes them (HadoopJarStepConfig, ScriptBootstrapActionConfig: min 0).
+
+    It is no error since EMR is not known to refuse them, and no other kind of step could express such a request.
+    """
+    for part, key, what in (("steps", "jar", "a jar"), ("bootstrap_actions", "path", "a script")):
+        for index, one in enumerate(spec.get(part) or ()):
+            if isinstance(one, dict) and one.get(key) == "":
+                yield Violation("FS289", (part, index, key), f"'{key}' is empty", f"name {what}")
 
 
 def _link_name(text: object) -> str:
@@ -240,6 +277,7 @@ SPEC_RULES: tuple[SpecRule, ...] = (
     debugging_needs_logs,
     generic_options,
     unshipped_scripts,
+    unnamed_programs,
     nested_uris,
     hooks,
     retries,

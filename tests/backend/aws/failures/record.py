@@ -59,6 +59,7 @@ def make_data(home: Path) -> None:
         "many-lines/part-0": b"a line that is read by nobody\n" * 500_000,
         "latin-1/part-0": "café\n".encode("latin-1"),
         "existing/part-0": b"of yesterday\n",
+        "days/monday/part-0": b"in a folder inside of the input\n",
         # Cut in the middle.
         "damaged/lines.gz": gzip.compress(random.Random(0).randbytes(100_000))[:50_000],
     }
@@ -100,8 +101,9 @@ def record(home: Path, name: str) -> str:
     source = paths.bootstrap_folder(home, cluster.id, 1) if bootstrap else paths.step_logs(home, cluster.id, step.id)
     logs.mkdir()
     for log in ("controller", "syslog", "stdout", "stderr"):
-        if (source / log).is_file() and (text := anonymous(home, (source / log).read_text("utf-8", "replace"))):
-            (logs / log).write_text(text)
+        # As bytes: reading text would replace carriage returns.
+        if (source / log).is_file() and (text := anonymous(home, (source / log).read_bytes().decode("utf-8", "replace"))):
+            (logs / log).write_bytes(text.encode())
     ended = {
         "state": cluster.state,
         "reason_code": cluster.reason_code,
