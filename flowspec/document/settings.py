@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from flowspec.document.catalog import CATALOG
 from flowspec.document.nearest import did_you_mean
-from flowspec.document.text.parse import conflict_in, read, tree_of, upwards
+from flowspec.document.text.parse import conflict_in, read, tree_around, upwards
 from flowspec.document.text.tree import Source
 from flowspec.errors import Diagnostic, Severity, SpecError
 
@@ -49,8 +49,9 @@ class Settings(NamedTuple):
 
 def settings_for(spec: Path) -> Settings:
     """Reads the settings that hold for a spec. Raises SpecError when the file is not as it should be."""
-    root = str(tree_of(spec))
-    for one in upwards(os.path.realpath(spec.parent)):
+    folder = os.path.realpath(spec.parent)
+    root = tree_around(folder)
+    for one in upwards(folder):
         for name, section in (("flowspec.toml", ()), ("pyproject.toml", ("tool", "flowspec"))):
             file = os.path.join(one, name)  # noqa: PTH118 - as in `upwards`
             if os.path.isfile(file) and (found := _read_once(file, section)) is not None:  # noqa: PTH113

@@ -181,6 +181,8 @@ def _declared_problems(document: Document) -> list[Diagnostic]:
 
 def _without(data: Any, paths: Sequence[Sequence[str | int]]) -> Any:
     """Returns the data without what was found wrong, so that the rules need not know of it."""
+    if not paths:
+        return data
     out = _copied(data)
     for path in paths:
         owner = out

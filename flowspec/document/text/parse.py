@@ -82,10 +82,11 @@ def load(
 
 def tree_of(path: Path) -> Path:
     """Returns the folder that what a spec speaks of has to be in: its git repository, else its own folder."""
-    return Path(_tree(os.path.dirname(os.path.realpath(path))))  # noqa: PTH120
+    return Path(tree_around(os.path.dirname(os.path.realpath(path))))  # noqa: PTH120
 
 
-def _tree(folder: str) -> str:
+def tree_around(folder: str) -> str:
+    """Returns the git repository that a folder, named without links, is in; else the folder itself."""
     return next((one for one in upwards(folder) if os.path.exists(f"{one}/.git")), folder)  # noqa: PTH110
 
 
@@ -126,7 +127,7 @@ def _outside(name: str) -> str:
     if "\0" in name or not os.path.islink(name) or os.path.abspath(name).startswith(("/dev/", "/proc/")):  # noqa: PTH100, PTH114
         return ""
     real = os.path.realpath(name)
-    return "" if Path(real).is_relative_to(_tree(os.path.realpath(Path(name).parent))) else real
+    return "" if Path(real).is_relative_to(tree_around(os.path.realpath(Path(name).parent))) else real
 
 
 def _unreadable(error: OSError) -> tuple[str, str]:

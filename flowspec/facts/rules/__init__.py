@@ -30,7 +30,8 @@ def breaches(params: Params, *, aws: bool = True) -> Iterator[tuple[Rule, Breach
     """Yields every breach of the rules by a request; without the rules that concern an AWS account if not `aws`."""
     for rule in RULES:
         if aws or not rule.aws_only:
-            yield from ((rule, breach) for breach in rule.check(params))
+            for breach in rule.check(params):
+                yield rule, breach
 
 
 def refused_by_id() -> dict[str, bool]:

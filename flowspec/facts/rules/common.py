@@ -103,7 +103,8 @@ def text(value: Any) -> str:
 
 def instances(params: Params) -> Mapping[str, Any]:
     """Returns the request's `Instances`."""
-    return mapping(params, "Instances")
+    found = params.get("Instances")
+    return found if isinstance(found, dict) else {}
 
 
 def groups(params: Params) -> list[tuple[Path, Mapping[str, Any]]]:
