@@ -64,7 +64,7 @@ def job_flow(spec: Path | Document, *, emr_rules: bool = True, **options: Any) -
     given = {name: value for name in _TARGETS_OWN if (value := options.pop(name, None))}
     flow = validate(rendered(spec, **options), emr_rules=emr_rules)
     _refuse_unused(flow.backend, flow.target, given)
-    return replace(flow, **given)
+    return replace(flow, **given) if given else flow
 
 
 class Identity(NamedTuple):

@@ -38,6 +38,10 @@ class Settings(NamedTuple):
 
     severities: Mapping[str, Severity | None] = dict.fromkeys(OFF)
 
+    def reports(self, rule_id: str) -> bool:
+        """Returns False if the findings of a rule that EMR does not enforce are not reported."""
+        return self.severities.get(rule_id, Severity.INFO) is not None
+
     def applied(self, found: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
         """Yields findings with their severities. An error stays one: what EMR refuses can't be allowed here."""
         for one in found:
