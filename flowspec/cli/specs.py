@@ -63,6 +63,9 @@ def job_flow(spec: Path | Document, *, emr_rules: bool = True, **options: Any) -
 
     given = {name: value for name in _TARGETS_OWN if (value := options.pop(name, None))}
     flow = validate(rendered(spec, **options), emr_rules=emr_rules)
+    if not given:
+        # Backends are not imported for nothing.
+        return flow
     _refuse_unused(flow.backend, flow.target, given)
     return replace(flow, **given)
 

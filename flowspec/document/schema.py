@@ -173,6 +173,7 @@ def api_name(key: str, schema: Schema) -> str:
     return schema.get("x-emr") or camel_case(key)
 
 
+@cache
 def camel_case(name: str) -> str:
     """Turns `auto_scaling_role` into `AutoScalingRole`; what is CamelCase already stays."""
     return "".join(part[:1].upper() + part[1:] for part in name.split("_"))

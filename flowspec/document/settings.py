@@ -9,6 +9,7 @@ The nearest file counts, from the spec's folder up to the root of its repository
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -18,7 +19,7 @@ from typing import Any, NamedTuple
 
 from flowspec.document.catalog import CATALOG
 from flowspec.document.nearest import did_you_mean
-from flowspec.document.text.parse import conflict_in, read, tree_of
+from flowspec.document.text.parse import conflict_in, read, tree_around, upwards
 from flowspec.document.text.tree import Source
 from flowspec.errors import Diagnostic, Severity, SpecError
 
@@ -37,6 +38,10 @@ class Settings(NamedTuple):
 
     severities: Mapping[str, Severity | None] = dict.fromkeys(OFF)
 
+    def reports(self, rule_id: str) -> bool:
+        """Returns False if the findings of a rule that EMR does not enforce are not reported."""
+        return self.severities.get(rule_id, Severity.INFO) is not None
+
     def applied(self, found: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
         """Yields findings with their severities. An error stays one: what EMR refuses can't be allowed here."""
         for one in found:
@@ -48,30 +53,30 @@ class Settings(NamedTuple):
 
 def settings_for(spec: Path) -> Settings:
     """Reads the settings that hold for a spec. Raises SpecError when the file is not as it should be."""
-    root = tree_of(spec)
-    folder = spec.parent.resolve()
-    for one in (folder, *folder.parents):
+    folder = os.path.realpath(spec.parent)
+    root = tree_around(folder)
+    for one in upwards(folder):
         for name, section in (("flowspec.toml", ()), ("pyproject.toml", ("tool", "flowspec"))):
-            file = one / name
-            if file.is_file() and (found := _read_once(file, section)) is not None:
+            file = os.path.join(one, name)  # noqa: PTH118 - as in `upwards`
+            if os.path.isfile(file) and (found := _read_once(file, section)) is not None:  # noqa: PTH113
                 return found
         if one == root:
             break
     return Settings()
 
 
-def _read_once(file: Path, section: tuple[str, ...]) -> Settings | None:
+def _read_once(file: str, section: tuple[str, ...]) -> Settings | None:
     """Reads a file again only when it has changed: parsing TOML takes a millisecond, as long as validating a spec."""
-    state = file.stat()
+    state = os.stat(file)  # noqa: PTH116
     return _read_as_of(file, section, state.st_mtime_ns, state.st_size)
 
 
 @lru_cache(maxsize=16)
-def _read_as_of(file: Path, section: tuple[str, ...], mtime: int, size: int) -> Settings | None:  # noqa: ARG001 - the key
+def _read_as_of(file: str, section: tuple[str, ...], mtime: int, size: int) -> Settings | None:  # noqa: ARG001 - the key
     return _read(file, section)
 
 
-def _read(file: Path, section: tuple[str, ...]) -> Settings | None:
+def _read(file: str, section: tuple[str, ...]) -> Settings | None:
     """Returns the settings of a file; None when it has no such section."""
     source = read(file, "FS603")
     data: Any = _toml(source)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -96,8 +97,12 @@ class Files:
         # The URIs of archives of Python packages, by the place of their `python` and whether they are pure.
         self.packages: dict[tuple[NodePath, bool], str | None] = {}
         self._refused: set[Path] = set()
-        self.tree = tree_of(jobflow.path)
         self._allowed = {self.absolute(text) for text in jobflow.fields.get("allow_secrets_in", ())}
+
+    @cached_property
+    def tree(self) -> Path:
+        """The folder that local files have to be in."""
+        return tree_of(self.jobflow.path)
 
     @property
     def assets(self) -> tuple[Asset, ...]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from flowspec.document import schema as schemas
@@ -38,20 +39,23 @@ class OmittedStep(NamedTuple):
 class Request:
     """One call of RunJobFlow, and the local files that it names. Immutable and hashable.
 
-    `params` are its keyword arguments for boto3: a new dict each time, so changing one changes nothing else.
-    `digest` (sha256, hex) depends on all parameters and on the content of all assets, and tells no secret. `secrets`
+    `params` are its keyword arguments for boto3: a new dict each time, so changing one changes nothing else. `secrets`
     are texts that must not be shown, `warnings` those of the job flow and of the files that it names. `origins` are the
     paths of the request's parts, each with the path in the spec that it comes from (`origins.locate`). `omitted` are
     the steps that a run of some steps leaves out.
     """
 
-    digest: str
     assets: tuple[Asset, ...]
     params: Snapshot = Snapshot()  # noqa: RUF009 - a descriptor, no default
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     origins: Origins = field(default_factory=dict, repr=False, compare=False)
     omitted: tuple[OmittedStep, ...] = field(default=(), repr=False, compare=False)
     warnings: tuple[Diagnostic, ...] = field(default=(), repr=False, compare=False)
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256, in hex, of all parameters and of the content of all assets; it tells no secret."""
+        return digest(self.params, self.assets, self.secrets)
 
     def __hash__(self) -> int:
         return hash(self.digest)
@@ -77,8 +81,7 @@ def compile(jobflow: JobFlow) -> Request:
     if any(one.severity is Severity.ERROR for one in found):
         raise SpecError(warnings)
     assets = compiler.files.assets
-    secrets = jobflow.secrets | secrets_of(assets)
-    return Request(digest(params, assets, secrets), assets, params, secrets, compiler.origins, warnings=warnings)
+    return Request(assets, params, jobflow.secrets | secrets_of(assets), compiler.origins, warnings=warnings)
 
 
 def digest(params: Mapping[str, Any], assets: tuple[Asset, ...], secrets: Collection[str] = ()) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from flowspec.document.nearest import not_found
 from flowspec.errors import NothingFound
-from flowspec.request.compile import OmittedStep, Request, digest
+from flowspec.request.compile import OmittedStep, Request
 from flowspec.request.origins import Origins
 
 
@@ -51,7 +51,6 @@ def keep_steps(request: Request, indexes: Collection[int]) -> Request:
     assets = tuple(one for one in request.assets if json.dumps(one.uri, ensure_ascii=False)[1:-1] in text)
     return dataclasses.replace(
         request,
-        digest=digest(params, assets, request.secrets),
         assets=assets,
         params=params,
         origins=_moved(request.origins, kept),

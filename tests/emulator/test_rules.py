@@ -12,7 +12,7 @@ from flowspec.document.rendering.render import render
 from flowspec.document.text.parse import load
 from flowspec.emulator.errors import EmrError
 from flowspec.errors import Severity, SpecError
-from flowspec.facts.rules import RULES
+from flowspec.facts.rules import RULES, Params
 from flowspec.request.compile import compile
 
 RELEASE = {"release_label": "emr-7.5.0", "service_role": "EMR_DefaultRole", "job_flow_role": "EMR_EC2_DefaultRole"}
@@ -243,7 +243,7 @@ def test_validate_and_the_embedded_emr_agree(still, reported, rule_id, spec):
     # By api_params, what EMR refuses is warned about: they are the way around the checks.
     assert ("FS276" if by_api_params else rule_id) in found
     assert bool(refusal) == (Severity.ERROR in found.values() or by_api_params), refusal
-    words = [breach.words for rule in RULES if rule.id == rule_id for breach in rule.check(params)]
+    words = [breach.words for rule in RULES if rule.id == rule_id for breach in rule.check(Params(params))]
     assert refusal in words if refusal else not any(words)
 
 

@@ -18,7 +18,7 @@ from flowspec.emulator.in_process import EmbeddedClient, offline_session
 from flowspec.emulator.state import lifecycle
 from flowspec.emulator.state.store import Store
 from flowspec.plan.compare import make_plan
-from flowspec.request.compile import Request, digest
+from flowspec.request.compile import Request
 
 
 class Recording(Emr):
@@ -72,7 +72,7 @@ def job_flow(name="nightly", target="prod", **fields):
 
 def planned(params, cluster=None, *, secrets=frozenset(), **options):
     """The plan of a RunJobFlow request, as if a spec had been compiled to it."""
-    request = Request(digest(params, (), secrets), (), params, frozenset(secrets))
+    request = Request((), params, frozenset(secrets))
     return make_plan(job_flow(), request, cluster, **options)
 
 

@@ -61,11 +61,12 @@ def validate(document: Document, *, emr_rules: bool = True) -> JobFlow:
     about = check_rules(sound, [*map(tuple, rejected), *((key,) for key in meant)])
     violations = (one for one in about if not _is_open(document, one))
     found += [_placed(document, one) for one in violations if emr_rules or one.id not in refused_by_id()]
-    found += [_placed(document, one) for one in check_security(sound, secrets)]
+    settings = settings_for(document.path)
+    found += [_placed(document, one) for one in check_security(sound, secrets) if settings.reports(one.id)]
     for violation, is_error in check_plugins(sound):
         placed = _placed(document, violation)
         found.append(replace(placed, severity=Severity.ERROR) if is_error else placed)
-    found = list(settings_for(document.path).applied(found))
+    found = list(settings.applied(found))
     settled = settle(found, document.target, secrets)
     if any(one.severity is Severity.ERROR for one in settled):
         raise SpecError(settled)
@@ -181,6 +182,8 @@ def _declared_problems(document: Document) -> list[Diagnostic]:
 
 def _without(data: Any, paths: Sequence[Sequence[str | int]]) -> Any:
     """Returns the data without what was found wrong, so that the rules need not know of it."""
+    if not paths:
+        return data
     out = _copied(data)
     for path in paths:
         owner = out

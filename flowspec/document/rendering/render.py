@@ -35,6 +35,7 @@ LOOPED = NAMED
 """The lists whose items may be repeated and left out."""
 
 MAX_EXPANDED = 10_000
+_WORD = re.compile(r"\w+")
 _INSIDE = re.compile(r"\{[{%](.*?)[%}]\}", re.DOTALL)
 
 
@@ -176,19 +177,17 @@ class _Filler:
         return Mapping(entries, node.at, node.origin)
 
     def _enter(self, entries: dict[str, tuple[Scalar, Node]], key: Scalar, value: Node) -> None:
-        filled = self._scalar(key)
-        assert isinstance(filled, Scalar | Mapping | Items)
-        if not isinstance(filled, Scalar) or filled.value is None:
-            filled = replace(key, failed=True) if isinstance(filled, Scalar) and filled.failed else self._bad_key(key)
+        filled = self._key(key) if is_template(key.text) else key
         if filled.text in entries:
             self._report("FS006", f"the key '{filled.text}' is there twice when its template is filled in", key.at)
         entries.setdefault(filled.text, (filled, self.node(value)))
 
-    def _bad_key(self, key: Scalar) -> Scalar:
-        if is_template(key.text):
-            self._report("FS323", "a key is a plain word", key.at)
-            return replace(key, failed=True)
-        return key
+    def _key(self, key: Scalar) -> Scalar:
+        filled = self._scalar(key)
+        if isinstance(filled, Scalar) and (filled.failed or filled.value is not None):
+            return filled
+        self._report("FS323", "a key is a plain word", key.at)
+        return replace(key, failed=True)
 
     def _count(self) -> None:
         try:
@@ -321,7 +320,7 @@ def _unused(document: Document, names: Container[str], budget: Budget) -> Iterat
     declared = _mapping(document.root.get("variables"))
     if not declared:
         return
-    templates = (one.text for one in scalars(document.root) if is_template(one.text))
+    templates = {one.text for one in scalars(document.root) if is_template(one.text)}
     words = {word for text in templates for word in _words(text, budget)}
     for name, (key, _) in declared.entries.items():
         # A base file declares for all that extend it.
@@ -341,4 +340,4 @@ def _words(text: str, budget: Budget) -> Iterable[str]:
         except TemplateError:
             # It says so itself where it is filled in; it may be one of another target.
             pass
-    return (word for part in _INSIDE.findall(text) for word in re.findall(r"\w+", part))
+    return (word for part in _INSIDE.findall(text) for word in _WORD.findall(part))

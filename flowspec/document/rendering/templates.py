@@ -36,6 +36,14 @@ class _Tag(NamedTuple):
     path: tuple[str, ...]
 
 
+class _Split(NamedTuple):
+    """A template taken apart: its texts and tags; the names that it is known to read; the tags to be compiled."""
+
+    parts: tuple[str | _Tag, ...]
+    names: frozenset[str]
+    expressions: tuple[_Tag, ...]
+
+
 def is_template(text: str) -> bool:
     """Returns True if a scalar with this text is a template."""
     return "{{" in text or "{%" in text
@@ -44,12 +52,10 @@ def is_template(text: str) -> bool:
 def names_in(text: str, budget: Budget | None = None) -> frozenset[str]:
     """Returns the names a template reads and does not set itself. Raises `TemplateError` when it can't be compiled."""
     budget = budget or Budget()
-    parts = _split(text)
-    if parts is None:
+    split = _split(text)
+    if split is None:
         return _compiled(text, budget).names  # type: ignore[no-any-return]
-    tags = [part for part in parts if isinstance(part, _Tag)]
-    names = frozenset(tag.path[0] for tag in tags if tag.path)
-    return names.union(*(_compiled(tag.text, budget).names for tag in tags if not tag.path))
+    return split.names.union(*(_compiled(tag.text, budget).names for tag in split.expressions))
 
 
 def evaluate(text: str, names: Mapping[str, Any], budget: Budget | None = None) -> Any:
@@ -61,12 +67,12 @@ def evaluate(text: str, names: Mapping[str, Any], budget: Budget | None = None) 
     budget.step(8 + len(text) // 100)
     if len(text) > MAX_TEXT:
         raise TemplateError("FS324", f"a template may be up to {MAX_TEXT} characters long")
-    parts = _split(text)
-    if parts is None:
+    split = _split(text)
+    if split is None:
         return _run(text, names, budget)
-    if len(parts) == 1:
-        return _value(parts[0], names, budget)
-    return _joined([_text(part, names, budget) for part in parts], budget)
+    if len(split.parts) == 1:
+        return _value(split.parts[0], names, budget)
+    return _joined([_text(part, names, budget) for part in split.parts], budget)
 
 
 # --- templates whose tags are all {{ … }} ---
@@ -80,11 +86,11 @@ _WORDS = frozenset(("true", "false", "none", "True", "False", "None", "not", "an
 _METHODS = frozenset(dir(dict))
 
 
-def _split(text: str) -> tuple[str | _Tag, ...] | None:
-    return _cached_split(text) if len(text) <= _KEPT_TEXT else _parts(text)
+def _split(text: str) -> _Split | None:
+    return _cached_split(text) if len(text) <= _KEPT_TEXT else _taken_apart(text)
 
 
-def _parts(text: str) -> tuple[str | _Tag, ...] | None:
+def _taken_apart(text: str) -> _Split | None:
     """Returns the texts and tags of a template; None when jinja2 has to see it as a whole."""
     parts: list[str | _Tag] = []
     at = 0
@@ -99,10 +105,12 @@ def _parts(text: str) -> tuple[str | _Tag, ...] | None:
                 return None
             parts.append(_BREAK.sub("\n", part))
         at += len(part)
-    return tuple(parts)
+    tags = [part for part in parts if isinstance(part, _Tag)]
+    names = frozenset(tag.path[0] for tag in tags if tag.path)
+    return _Split(tuple(parts), names, tuple(tag for tag in tags if not tag.path))
 
 
-_cached_split = lru_cache(maxsize=4096)(_parts)
+_cached_split = lru_cache(maxsize=4096)(_taken_apart)
 
 
 def _tag(offset: int, text: str) -> _Tag:

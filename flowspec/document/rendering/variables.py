@@ -124,7 +124,6 @@ class _Resolver:
     ) -> None:
         self.document = document
         self.entries = declared.entries if declared else {}
-        self.at = document.diagnostic("FS302", ("variables",), "", key=True)
         self.given = given
         self.budget = budget
         self.result = result

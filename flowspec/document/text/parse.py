@@ -83,11 +83,20 @@ def load(
 
 def tree_of(path: Path) -> Path:
     """Returns the folder that what a spec speaks of has to be in: its git repository, else its own folder."""
-    return _tree(Path(os.path.realpath(path)).parent)
+    return Path(tree_around(os.path.dirname(os.path.realpath(path))))  # noqa: PTH120
 
 
-def _tree(folder: Path) -> Path:
-    return next((one for one in (folder, *folder.parents) if (one / ".git").exists()), folder)
+def tree_around(folder: str) -> str:
+    """Returns the git repository that a folder, named without links, is in; else the folder itself."""
+    return next((one for one in upwards(folder) if os.path.exists(f"{one}/.git")), folder)  # noqa: PTH110
+
+
+def upwards(folder: str) -> Iterator[str]:
+    """Yields a folder, and all around it. Texts, since `Path` takes five times as long, which counts for many files."""
+    yield folder
+    while (above := os.path.dirname(folder)) != folder:  # noqa: PTH120
+        yield above
+        folder = above
 
 
 def read(path: str | os.PathLike[str], id: str = "FS001") -> Source:  # noqa: A002 - it is the word for it
@@ -125,7 +134,7 @@ def _outside(name: str) -> str:
     if "\0" in name or not os.path.islink(name) or _is_of_shell(name):  # noqa: PTH114
         return ""
     real = os.path.realpath(name)
-    return "" if Path(real).is_relative_to(_tree(Path(os.path.realpath(Path(name).parent)))) else real
+    return "" if Path(real).is_relative_to(tree_around(os.path.realpath(Path(name).parent))) else real
 
 
 def _is_of_shell(name: str) -> bool:
@@ -193,7 +202,8 @@ def compose(source: Source, *, functions: bool = False) -> tuple[Node | None, li
     parser = _parser(source.text)
     try:
         for event in iter(parser.get_event, None):
-            composer.take(event)
+            if take := composer.takes.get(type(event)):
+                take(event)
     except yaml.YAMLError as error:
         told = _syntax(source, error)
         raise SpecError([*(one for one in composer.found if one.sort_key[:3] != told.sort_key[:3]), told]) from None
@@ -300,9 +310,11 @@ class _Frame:
 
 
 class _Composer:
-    """Builds nodes from events."""
+    """Builds nodes from events: `takes` has the method for each type of them."""
 
     def __init__(self, source: Source, functions: bool) -> None:
+        import yaml
+
         self.source, self.functions = source, functions
         self.root: Node | None = None
         self.found: list[Diagnostic] = []
@@ -310,21 +322,15 @@ class _Composer:
         self._anchors: dict[str, tuple[Node, int] | None] = {}
         self._aliased = 0
         self._documents = 0
-        self._takes: dict[str, Callable[[Any], None]] = {
-            "ScalarEvent": self._scalar,
-            "AliasEvent": self._alias,
-            "MappingStartEvent": self._start,
-            "SequenceStartEvent": self._start,
-            "MappingEndEvent": self._end,
-            "SequenceEndEvent": self._end,
-            "DocumentStartEvent": self._document,
+        self.takes: dict[type, Callable[[Any], None]] = {
+            yaml.ScalarEvent: self._scalar,
+            yaml.AliasEvent: self._alias,
+            yaml.MappingStartEvent: self._start,
+            yaml.SequenceStartEvent: self._start,
+            yaml.MappingEndEvent: self._end,
+            yaml.SequenceEndEvent: self._end,
+            yaml.DocumentStartEvent: self._document,
         }
-
-    def take(self, event: Any) -> None:
-        """Takes one event more."""
-        step = self._takes.get(type(event).__name__)
-        if step:
-            step(event)
 
     def _place(self, event: Any) -> Place:
         start, end = event.start_mark, event.end_mark
@@ -344,16 +350,17 @@ class _Composer:
 
     def _scalar(self, event: Any) -> None:
         at = self._place(event)
-        is_plain = not event.style
-        function = self._function(event)
-        if function:
-            self._add(_called(function, Scalar(event.value, event.value, at, is_plain)), 1, event.anchor)
-            return
-        value = resolve(event.value) if event.tag is None and is_plain else self._tagged(event, at)
-        self._add(Scalar(value, event.value, at, is_plain), 1, event.anchor)
+        text, is_plain = event.value, not event.style
+        if event.tag is None:
+            node: Node = Scalar(resolve(text) if is_plain else text, text, at, is_plain)
+        elif function := self._function(event):
+            node = _called(function, Scalar(text, text, at, is_plain))
+        else:
+            node = Scalar(self._tagged(event, at), text, at, is_plain)
+        self._add(node, 1, event.anchor)
 
     def _tagged(self, event: Any, at: Place) -> Any:
-        if event.tag is None or event.tag in ("!", f"{_CORE}str"):
+        if event.tag in ("!", f"{_CORE}str"):
             return event.value
         value = resolve(event.value)
         wanted = {"int": int, "float": float, "bool": bool, "null": type(None)}.get(event.tag.removeprefix(_CORE))
@@ -365,7 +372,7 @@ class _Composer:
 
     def _function(self, event: Any) -> str:
         """Returns the function that a tag calls; "" for none."""
-        if not self.functions or not event.tag or not re.fullmatch(r"![A-Za-z]\w*", event.tag):
+        if not self.functions or not re.fullmatch(r"![A-Za-z]\w*", event.tag):
             return ""
         name = str(event.tag[1:])
         return name if name in ("Ref", "Condition") else f"Fn::{name}"
@@ -391,7 +398,7 @@ class _Composer:
     def _start(self, event: Any) -> None:
         at = self._place(event)
         is_map = type(event).__name__ == "MappingStartEvent"
-        function = self._function(event)
+        function = "" if event.tag is None else self._function(event)
         if not function and event.tag not in (None, "!", f"{_CORE}map" if is_map else f"{_CORE}seq"):
             self._unknown_tag(event, at)
         if len(self._open) >= MAX_DEPTH:

@@ -133,15 +133,16 @@ def plain(node: Node) -> Any:
 
 def scalars(node: Node) -> Iterator[Scalar]:
     """Yields every scalar of the tree, keys too, in order."""
-    if isinstance(node, Scalar):
-        yield node
-    elif isinstance(node, Mapping):
-        for key, value in node.entries.values():
-            yield key
-            yield from scalars(value)
-    else:
-        for item in node.items:
-            yield from scalars(item)
+    rest = [node]
+    while rest:
+        node = rest.pop()
+        if isinstance(node, Scalar):
+            yield node
+        elif isinstance(node, Mapping):
+            for key, value in reversed(node.entries.values()):
+                rest += (value, key)
+        else:
+            rest += reversed(node.items)
 
 
 @dataclass(frozen=True, eq=False)

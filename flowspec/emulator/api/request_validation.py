@@ -77,7 +77,7 @@ _FLEET_RULES = (
 )
 
 
-def check_job_flow(params: Params, *, aws: bool = True) -> None:
+def check_job_flow(params: Mapping[str, Any], *, aws: bool = True) -> None:
     """Checks a RunJobFlow request; without the rules that concern an AWS account if not `aws`."""
     check_log_uri(params.get("LogUri"))
     for step in params.get("Steps", ()):
@@ -87,8 +87,9 @@ def check_job_flow(params: Params, *, aws: bool = True) -> None:
             raise EmrError(rule.code, breach.words)
 
 
-def _refuse(params: Params, rules: Sequence[Rule], code: str | None = None) -> None:
+def _refuse(request: Mapping[str, Any], rules: Sequence[Rule], code: str | None = None) -> None:
     """Raises EMR's answer for the first rule that is broken, with the rule's error code or the one given."""
+    params = Params(request)
     for rule in rules:
         for breach in rule.check(params):
             raise EmrError(code or rule.code, breach.words)
@@ -180,12 +181,12 @@ def _targets(fleet: Mapping[str, Any]) -> tuple[int, int]:
     return fleet.get("TargetOnDemandCapacity", 0), fleet.get("TargetSpotCapacity", 0)
 
 
-def check_concurrency(level: int, request: Params) -> None:
+def check_concurrency(level: int, request: Mapping[str, Any]) -> None:
     """Checks a StepConcurrencyLevel for a cluster that `request` made."""
     _refuse({**_release(request), "StepConcurrencyLevel": level}, [concurrency_level, features_that_emr_refuses])
 
 
-def _release(request: Params) -> dict[str, Any]:
+def _release(request: Mapping[str, Any]) -> dict[str, Any]:
     return {name: request[name] for name in ("ReleaseLabel", "AmiVersion") if name in request}
 
 
@@ -195,12 +196,12 @@ def check_tags(added: Sequence[Mapping[str, Any]], *, present: Sequence[str]) ->
     _refuse({"Tags": [*added, *({"Key": key} for key in present)]}, [tags])
 
 
-def check_auto_termination(policy: Mapping[str, Any], request: Params) -> None:
+def check_auto_termination(policy: Mapping[str, Any], request: Mapping[str, Any]) -> None:
     """Checks an auto-termination policy for a cluster that `request` made."""
     _refuse({**_release(request), "AutoTerminationPolicy": policy}, [features_that_emr_refuses, idle_timeout])
 
 
-def check_managed_scaling(policy: Mapping[str, Any], request: Params) -> None:
+def check_managed_scaling(policy: Mapping[str, Any], request: Mapping[str, Any]) -> None:
     """Checks a managed scaling policy for a cluster that `request` made."""
     instances = {name: one for name, one in request["Instances"].items() if name == "InstanceFleets"}
     params = {**_release(request), "Instances": instances, "ManagedScalingPolicy": policy}

@@ -8,7 +8,8 @@ breach has EMR's words: `validate` reports an error and the embedded EMR answers
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from flowspec.facts.rules import cluster, fleets, hardware, instances, releases, steps
 from flowspec.facts.rules.common import Breach, Params, Path, Rule
@@ -26,11 +27,13 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def breaches(params: Params, *, aws: bool = True) -> Iterator[tuple[Rule, Breach]]:
+def breaches(request: Mapping[str, Any], *, aws: bool = True) -> Iterator[tuple[Rule, Breach]]:
     """Yields every breach of the rules by a request; without the rules that concern an AWS account if not `aws`."""
+    params = Params(request)
     for rule in RULES:
         if aws or not rule.aws_only:
-            yield from ((rule, breach) for breach in rule.check(params))
+            for breach in rule.check(params):
+                yield rule, breach
 
 
 def refused_by_id() -> dict[str, bool]:

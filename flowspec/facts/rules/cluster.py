@@ -12,7 +12,6 @@ from flowspec.facts.rules.common import (
     Params,
     Path,
     doubtful,
-    instances,
     integer,
     items,
     mapping,
@@ -44,14 +43,14 @@ _ONE_OF_THREE = "Must specify exactly one of the following: release label, AMI v
 @refused("FS225", "mrjob", aws_only=True)
 def any_release(params: Params) -> Iterator[Breach]:
     """A cluster has a release label, an AMI version or a Hadoop version."""
-    if not any((params.get("ReleaseLabel"), params.get("AmiVersion"), instances(params).get("HadoopVersion"))):
+    if not any((params.get("ReleaseLabel"), params.get("AmiVersion"), params.instances.get("HadoopVersion"))):
         yield Breach((), _ONE_OF_THREE)
 
 
 @refused("FS214", "botocore, JobFlowInstancesConfig; mrjob")
 def hadoop_version_without_release(params: Params) -> Iterator[Breach]:
     """A Hadoop version is chosen only before release 4.0.0."""
-    if params.get("ReleaseLabel") and instances(params).get("HadoopVersion"):
+    if params.get("ReleaseLabel") and params.instances.get("HadoopVersion"):
         yield Breach(("Instances", "HadoopVersion"), _ONE_OF_THREE)
 
 
@@ -117,7 +116,7 @@ def one_network(params: Params) -> Iterator[Breach]:
 @refused("FS223", "botocore, JobFlowInstancesConfig: Ec2SubnetIds; mrjob", aws_only=True)
 def several_subnets_need_fleets(params: Params) -> Iterator[Breach]:
     """EMR chooses among several subnets or zones for instance fleets only."""
-    if instances(params).get("InstanceFleets"):
+    if params.instances.get("InstanceFleets"):
         return
     for path, one, noun in (
         (("Instances", "Ec2SubnetIds"), "ec2_subnet_id", "subnet"),
@@ -138,7 +137,7 @@ def both_security_groups(params: Params) -> Iterator[Breach]:
         "EmrManagedMasterSecurityGroup": "emr_managed_master_security_group",
         "EmrManagedSlaveSecurityGroup": "emr_managed_slave_security_group",
     }
-    found = [name for name in both if instances(params).get(name)]
+    found = [name for name in both if params.instances.get(name)]
     if len(found) == 1:
         words = "EMR managed security groups must be specified for both master and slave, or for neither."
         (other,) = (key for name, key in both.items() if name not in found)
@@ -336,7 +335,7 @@ def scaling_minimum(params: Params) -> Iterator[Breach]:
 def scaling_units(params: Params) -> Iterator[Breach]:
     """The unit of managed scaling suits the kind of instances."""
     unit = text(mapping(params, *_LIMITS).get("UnitType"))
-    fleets = bool(instances(params).get("InstanceFleets"))
+    fleets = bool(params.instances.get("InstanceFleets"))
     if unit and (unit == "InstanceFleetUnits") != fleets:
         right = "InstanceFleetUnits" if fleets else "Instances or VCPU"
         words = f"The UnitType of the managed scaling policy must be {right} for this cluster."
@@ -399,7 +398,7 @@ def idle_timeout(params: Params) -> Iterator[Breach]:
 @doubtful("FS222", "EMR Management Guide: a cluster is billed until it is terminated", aws_only=True)
 def idle_cluster(params: Params) -> Iterator[Breach]:
     """A cluster that stays has an auto-termination policy."""
-    if instances(params).get("KeepJobFlowAliveWhenNoSteps") is True and "AutoTerminationPolicy" not in params:
+    if params.instances.get("KeepJobFlowAliveWhenNoSteps") is True and "AutoTerminationPolicy" not in params:
         yield Breach(("Instances", "KeepJobFlowAliveWhenNoSteps"))
 
 

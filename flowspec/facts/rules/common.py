@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
-Params: TypeAlias = "Mapping[str, Any]"
 Path: TypeAlias = "tuple[str | int, ...]"
 
 # The members that list the instances, the member that gives the role in each, and the noun for one item.
@@ -21,6 +21,28 @@ COLLECTIONS = (("InstanceGroups", "InstanceRole", "group"), ("InstanceFleets", "
 SHORT_FORM = ("MasterInstanceType", "SlaveInstanceType", "InstanceCount")
 # The members of a fleet that say how much capacity it is to have, of either market.
 TARGETS = ("TargetOnDemandCapacity", "TargetSpotCapacity")
+
+
+class Params(dict[str, Any]):
+    """The parameters of RunJobFlow, with what a third of the rules look at, which is found once for all of them."""
+
+    @cached_property
+    def instances(self) -> Mapping[str, Any]:
+        """The request's `Instances`."""
+        return mapping(self, "Instances")
+
+    @cached_property
+    def groups(self) -> list[tuple[Path, Mapping[str, Any]]]:
+        """The instance groups, with their paths."""
+        return self._listed("InstanceGroups")
+
+    @cached_property
+    def fleets(self) -> list[tuple[Path, Mapping[str, Any]]]:
+        """The instance fleets, with their paths."""
+        return self._listed("InstanceFleets")
+
+    def _listed(self, name: str) -> list[tuple[Path, Mapping[str, Any]]]:
+        return [(("Instances", name, at), one) for at, one in mappings(self.instances, name)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,45 +123,30 @@ def text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def instances(params: Params) -> Mapping[str, Any]:
-    """Returns the request's `Instances`."""
-    return mapping(params, "Instances")
-
-
-def groups(params: Params) -> list[tuple[Path, Mapping[str, Any]]]:
-    """Returns the instance groups, with their paths."""
-    return [(("Instances", "InstanceGroups", at), one) for at, one in mappings(instances(params), "InstanceGroups")]
-
-
-def fleets(params: Params) -> list[tuple[Path, Mapping[str, Any]]]:
-    """Returns the instance fleets, with their paths."""
-    return [(("Instances", "InstanceFleets", at), one) for at, one in mappings(instances(params), "InstanceFleets")]
-
-
 def type_configs(params: Params) -> Iterator[tuple[Path, Mapping[str, Any], Mapping[str, Any]]]:
     """Yields every entry of every fleet's InstanceTypeConfigs, with its path and its fleet."""
-    for path, fleet in fleets(params):
+    for path, fleet in params.fleets:
         for at, config in mappings(fleet, "InstanceTypeConfigs"):
             yield (*path, "InstanceTypeConfigs", at), config, fleet
 
 
 def machines(params: Params) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     """Yields everything that names an instance type with its hardware: the groups, and the fleets' type configs."""
-    yield from groups(params)
+    yield from params.groups
     yield from ((path, config) for path, config, _ in type_configs(params))
 
 
 def scaling_policies(params: Params) -> Iterator[tuple[Path, Mapping[str, Any], Mapping[str, Any]]]:
     """Yields the automatic scaling policies of the groups: path, policy and group."""
-    for path, group in groups(params):
+    for path, group in params.groups:
         if "AutoScalingPolicy" in group:
             yield (*path, "AutoScalingPolicy"), mapping(group, "AutoScalingPolicy"), group
 
 
 def master_count(params: Params) -> int:
     """Returns the number of master nodes: 3 for a cluster with high availability, else 1."""
-    counts = [one.get("InstanceCount") for _, one in groups(params) if one.get("InstanceRole") == "MASTER"]
-    counts += [one.get("TargetOnDemandCapacity") for _, one in fleets(params) if is_master_fleet(one)]
+    counts = [one.get("InstanceCount") for _, one in params.groups if one.get("InstanceRole") == "MASTER"]
+    counts += [one.get("TargetOnDemandCapacity") for _, one in params.fleets if is_master_fleet(one)]
     return 3 if 3 in counts else 1
 
 

@@ -17,7 +17,6 @@ from flowspec.facts.rules.common import (
     TARGETS,
     Breach,
     Params,
-    fleets,
     integer,
     is_master_fleet,
     mapping,
@@ -46,7 +45,7 @@ def one_bid(params: Params) -> Iterator[Breach]:
 @refused("FS237", "botocore, InstanceFleetConfig; mrjob")
 def master_fleet_targets(params: Params) -> Iterator[Breach]:
     """A MASTER fleet has one target of 1, or 3 on-demand for high availability."""
-    for path, fleet in fleets(params):
+    for path, fleet in params.fleets:
         on_demand, spot = (integer(fleet.get(name)) or 0 for name in TARGETS)
         if is_master_fleet(fleet) and (on_demand, spot) not in ((1, 0), (0, 1), (3, 0), (0, 0)):
             words = (
@@ -59,7 +58,7 @@ def master_fleet_targets(params: Params) -> Iterator[Breach]:
 @refused("FS239", "botocore, InstanceFleetConfig; mrjob")
 def fleet_targets(params: Params) -> Iterator[Breach]:
     """A fleet has a target capacity when it is created."""
-    for path, fleet in fleets(params):
+    for path, fleet in params.fleets:
         if not any((integer(fleet.get(name)) or 0) > 0 for name in TARGETS):
             words = (
                 f"The instance fleet ({text(fleet.get('Name')) or 'null'}) should have a value of one or greater "
@@ -90,7 +89,7 @@ def fleet_weights(params: Params) -> Iterator[Breach]:
 @refused("FS241", "EMR Management Guide, instance fleets")
 def fleet_type_count(params: Params) -> Iterator[Breach]:
     """A fleet has up to 5 instance types, 30 with an allocation strategy."""
-    for path, fleet in fleets(params):
+    for path, fleet in params.fleets:
         launch = mapping(fleet, "LaunchSpecifications")
         by_strategy = any("AllocationStrategy" in mapping(launch, kind) for kind in launch)
         most = MAX_FLEET_TYPES_BY_STRATEGY if by_strategy else MAX_FLEET_TYPES
@@ -104,7 +103,7 @@ def fleet_type_count(params: Params) -> Iterator[Breach]:
 @refused("FS278", "mrjob")
 def fleet_types_differ(params: Params) -> Iterator[Breach]:
     """An instance type is in a fleet once."""
-    for path, fleet in fleets(params):
+    for path, fleet in params.fleets:
         seen: set[str] = set()
         for at, config in mappings(fleet, "InstanceTypeConfigs"):
             kind = text(config.get("InstanceType"))
@@ -127,7 +126,7 @@ _TIMEOUTS = (
 @refused("FS244", "botocore, SpotProvisioningSpecification, Spot- and OnDemandResizingSpecification")
 def fleet_timeouts(params: Params) -> Iterator[Breach]:
     """The timeouts of a fleet, in minutes, are within their limits."""
-    for path, fleet in fleets(params):
+    for path, fleet in params.fleets:
         for outer, inner, limit in _TIMEOUTS:
             minutes = integer(mapping(fleet, outer, inner).get("TimeoutDurationMinutes"))
             if minutes is not None and not limit.admits(minutes):

@@ -23,7 +23,6 @@ from flowspec.facts.rules.common import (
     Params,
     Path,
     doubtful,
-    instances,
     integer,
     machines,
     mapping,
@@ -105,7 +104,7 @@ def one_custom_ami(params: Params) -> Iterator[Breach]:
 def instance_types(params: Params) -> Iterator[Breach]:
     """An instance type is in the table of types. The table ages, so EMR may know a newer one."""
     short: list[tuple[Path, Mapping[str, Any], str]] = [
-        (("Instances",), instances(params), name) for name in ("MasterInstanceType", "SlaveInstanceType")
+        (("Instances",), params.instances, name) for name in ("MasterInstanceType", "SlaveInstanceType")
     ]
     listed = [(path, machine, "InstanceType") for path, machine in machines(params)]
     for path, machine, name in (*short, *listed):

@@ -21,9 +21,6 @@ from flowspec.facts.rules.common import (
     Breach,
     Params,
     doubtful,
-    fleets,
-    groups,
-    instances,
     integer,
     is_master_fleet,
     machines,
@@ -44,14 +41,14 @@ _ONE_OF_THREE = (
 @refused("FS201", "botocore, RunJobFlow; mrjob")
 def groups_or_fleets(params: Params) -> Iterator[Breach]:
     """A cluster has instance groups or instance fleets."""
-    if instances(params).get("InstanceGroups") and instances(params).get("InstanceFleets"):
+    if params.instances.get("InstanceGroups") and params.instances.get("InstanceFleets"):
         yield Breach(("Instances", "InstanceFleets"), _ONE_OF_THREE)
 
 
 @refused("FS202", "botocore, RunJobFlow; mrjob")
 def short_form_or_groups(params: Params) -> Iterator[Breach]:
     """The three members of the short form exclude instance groups and fleets."""
-    given = instances(params)
+    given = params.instances
     for other, _, noun in COLLECTIONS:
         for name in SHORT_FORM if given.get(other) else ():
             if name in given:
@@ -61,7 +58,7 @@ def short_form_or_groups(params: Params) -> Iterator[Breach]:
 @refused("FS224", "mrjob; botocore, JobFlowInstancesConfig", aws_only=True)
 def any_instances(params: Params) -> Iterator[Breach]:
     """A cluster has at least a master: a group, a fleet, or MasterInstanceType."""
-    given = instances(params)
+    given = params.instances
     if any(given.get(name) for name in ("InstanceGroups", "InstanceFleets", "MasterInstanceType")):
         return
     # boto3 leaves the check to the service; these are its words for a null member.
@@ -73,7 +70,7 @@ def any_instances(params: Params) -> Iterator[Breach]:
 @doubtful("FS266", "botocore, JobFlowInstancesConfig", aws_only=True)
 def short_form_has_worker_type(params: Params) -> Iterator[Breach]:
     """The short form names the type of its workers."""
-    given = instances(params)
+    given = params.instances
     count = integer(given.get("InstanceCount")) or 0
     if count > 1 and "SlaveInstanceType" not in given and not any(given.get(name) for name, _, _ in COLLECTIONS):
         yield Breach(("Instances", "InstanceCount"), values={"count": count})
@@ -83,7 +80,7 @@ def short_form_has_worker_type(params: Params) -> Iterator[Breach]:
 def one_master(params: Params) -> Iterator[Breach]:
     """A cluster has exactly one MASTER group or fleet."""
     for name, role, noun in COLLECTIONS:
-        listed = mappings(instances(params), name)
+        listed = mappings(params.instances, name)
         if not listed or any(role not in item for _, item in listed):
             continue
         found = [index for index, item in listed if item[role] == "MASTER"]
@@ -101,7 +98,7 @@ def _several(role: str) -> str:
 @refused("FS229", "EMR Management Guide, high availability; mrjob")
 def master_group_count(params: Params) -> Iterator[Breach]:
     """The MASTER group has one instance, or three."""
-    for path, group in groups(params):
+    for path, group in params.groups:
         count = integer(group.get("InstanceCount"))
         if group.get("InstanceRole") == "MASTER" and count is not None and count not in MASTER_COUNTS:
             words = (
@@ -116,7 +113,7 @@ def master_group_count(params: Params) -> Iterator[Breach]:
 def one_core(params: Params) -> Iterator[Breach]:
     """A cluster has at most one CORE group or fleet."""
     for name, role, _ in COLLECTIONS:
-        cores = [index for index, item in mappings(instances(params), name) if item.get(role) == "CORE"]
+        cores = [index for index, item in mappings(params.instances, name) if item.get(role) == "CORE"]
         for index in cores[1:]:
             yield Breach(("Instances", name, index, role), _several("core"))
 
@@ -124,12 +121,12 @@ def one_core(params: Params) -> Iterator[Breach]:
 @refused("FS245", "mrjob; azavea/terraform-aws-emr-cluster#6")
 def groups_have_instances(params: Params) -> Iterator[Breach]:
     """A CORE group has an instance; no group has fewer than none."""
-    for path, group in groups(params):
+    for path, group in params.groups:
         count, role = integer(group.get("InstanceCount")), group.get("InstanceRole")
         if count is not None and role in ("CORE", "TASK") and count < (1 if role == "CORE" else 0):
             words = "An instance group must have at least one instance"
             yield Breach((*path, "InstanceCount"), words, values={"role": role, "count": count})
-    short = integer(instances(params).get("InstanceCount"))
+    short = integer(params.instances.get("InstanceCount"))
     if short is not None and short < 1:
         words = "Instance count must be greater than 0."
         yield Breach(("Instances", "InstanceCount"), words, "short", {"count": short})
@@ -139,7 +136,7 @@ def groups_have_instances(params: Params) -> Iterator[Breach]:
 def task_needs_core(params: Params) -> Iterator[Breach]:
     """TASK instances need CORE instances, which hold HDFS."""
     for name, role, noun in COLLECTIONS:
-        listed = mappings(instances(params), name)
+        listed = mappings(params.instances, name)
         roles = [item.get(role) for _, item in listed]
         if "TASK" in roles and "CORE" not in roles and None not in roles:
             words = (
@@ -153,14 +150,14 @@ def task_needs_core(params: Params) -> Iterator[Breach]:
 @refused("FS230", "botocore, InstanceFleetConfig; mrjob")
 def one_task_fleet(params: Params) -> Iterator[Breach]:
     """A cluster has at most one TASK fleet."""
-    tasks = [path for path, fleet in fleets(params) if fleet.get("InstanceFleetType") == "TASK"]
+    tasks = [path for path, fleet in params.fleets if fleet.get("InstanceFleetType") == "TASK"]
     yield from (Breach((*path, "InstanceFleetType"), _several("task")) for path in tasks[1:])
 
 
 @refused("FS231", "EMR Management Guide, resizing a cluster")
 def task_group_count(params: Params) -> Iterator[Breach]:
     """A cluster has a limited number of TASK groups."""
-    tasks = [path for path, group in groups(params) if group.get("InstanceRole") == "TASK"]
+    tasks = [path for path, group in params.groups if group.get("InstanceRole") == "TASK"]
     words = f"The number of task instance groups must not exceed {MAX_TASK_GROUPS}."
     for path in tasks[MAX_TASK_GROUPS:]:
         yield Breach((*path, "InstanceRole"), words, values={"most": MAX_TASK_GROUPS})
@@ -169,11 +166,11 @@ def task_group_count(params: Params) -> Iterator[Breach]:
 @refused("FS277", "Service Quotas, instances per instance group")
 def group_size(params: Params) -> Iterator[Breach]:
     """A group or fleet has a limited number of instances."""
-    counts = [((*path, "InstanceCount"), integer(group.get("InstanceCount"))) for path, group in groups(params)]
-    short = integer(instances(params).get("InstanceCount"))
+    counts = [((*path, "InstanceCount"), integer(group.get("InstanceCount"))) for path, group in params.groups]
+    short = integer(params.instances.get("InstanceCount"))
     # One of the short form's instances is the master.
     counts.append((("Instances", "InstanceCount"), short - 1 if short is not None else None))
-    for path, fleet in fleets(params):
+    for path, fleet in params.fleets:
         targets = [integer(fleet.get(name)) or 0 for name in TARGETS]
         first = next((config for _, config in mappings(fleet, "InstanceTypeConfigs")), {})
         # Capacity is counted in weighted units; the first type's weight says how many instances they are.
@@ -192,7 +189,7 @@ def group_size(params: Params) -> Iterator[Breach]:
 @refused("FS204", "botocore, InstanceGroupConfig; mrjob")
 def bid_for_on_demand(params: Params) -> Iterator[Breach]:
     """A bid price is for the spot market."""
-    for path, group in groups(params):
+    for path, group in params.groups:
         if group.get("BidPrice") and group.get("Market") == "ON_DEMAND":
             yield Breach((*path, "BidPrice"), "Attempted to set bid price for on demand instance group.")
 
@@ -213,10 +210,10 @@ def bids_are_amounts(params: Params) -> Iterator[Breach]:
 @doubtful("FS235", "EMR Management Guide, spot instances: a reclaimed primary node ends the cluster", aws_only=True)
 def spot_master(params: Params) -> Iterator[Breach]:
     """The MASTER is not on the spot market."""
-    for path, group in groups(params):
+    for path, group in params.groups:
         if group.get("InstanceRole") == "MASTER" and group.get("Market") == "SPOT":
             yield Breach((*path, "Market"))
-    for path, fleet in fleets(params):
+    for path, fleet in params.fleets:
         if is_master_fleet(fleet) and fleet.get("TargetSpotCapacity"):
             yield Breach((*path, "TargetSpotCapacity"), case="fleet")
 
@@ -224,7 +221,7 @@ def spot_master(params: Params) -> Iterator[Breach]:
 @doubtful("FS236", "EMR Management Guide, high availability: three primary nodes need a subnet", aws_only=True)
 def masters_need_subnet(params: Params) -> Iterator[Breach]:
     """A cluster with three masters is launched into a subnet."""
-    given = instances(params)
+    given = params.instances
     if master_count(params) == 3 and not given.get("Ec2SubnetId") and not given.get("Ec2SubnetIds"):
         name = "InstanceGroups" if given.get("InstanceGroups") else "InstanceFleets"
         yield Breach(("Instances", name))

@@ -12,9 +12,6 @@ from flowspec.facts.rules.common import (
     Params,
     Path,
     doubtful,
-    fleets,
-    groups,
-    instances,
     integer,
     is_master_fleet,
     machines,
@@ -133,19 +130,19 @@ def _custom_amis(params: Params) -> Iterator[Path]:
 
 
 def _three_masters(params: Params) -> Iterator[Path]:
-    for path, group in groups(params):
+    for path, group in params.groups:
         if group.get("InstanceRole") == "MASTER" and group.get("InstanceCount") == 3:
             yield (*path, "InstanceCount")
 
 
 def _three_masters_in_a_fleet(params: Params) -> Iterator[Path]:
-    for path, fleet in fleets(params):
+    for path, fleet in params.fleets:
         if is_master_fleet(fleet) and fleet.get("TargetOnDemandCapacity") == 3:
             yield (*path, "TargetOnDemandCapacity")
 
 
 def _strategies(params: Params) -> Iterator[Path]:
-    for path, fleet in fleets(params):
+    for path, fleet in params.fleets:
         launch = mapping(fleet, "LaunchSpecifications")
         for kind in launch:
             if "AllocationStrategy" in mapping(launch, kind):
@@ -215,7 +212,7 @@ OTHER_FEATURES = (
 
 def _missing(features: tuple[Feature, ...], params: Params) -> Iterator[Breach]:
     label = text(params.get("ReleaseLabel"))
-    ami = text(params.get("AmiVersion")) or text(instances(params).get("HadoopVersion"))
+    ami = text(params.get("AmiVersion")) or text(params.instances.get("HadoopVersion"))
     version = parse(label)
     if version is None and (label or not ami):
         return

@@ -10,7 +10,6 @@ from flowspec.facts.rules.common import (
     Breach,
     Params,
     doubtful,
-    instances,
     integer,
     items,
     mappings,
@@ -89,7 +88,7 @@ def concurrent_steps_continue(params: Params) -> Iterator[Breach]:
 @doubtful("FS246", "EMR Management Guide, termination protection")
 def failed_step_of_protected_cluster(params: Params) -> Iterator[Breach]:
     """A failed step does not terminate a long-running cluster that is protected."""
-    given = instances(params)
+    given = params.instances
     protected = given.get("TerminationProtected") is True or master_count(params) == 3
     if given.get("KeepJobFlowAliveWhenNoSteps") is not True or not protected:
         return

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from itertools import chain
 from typing import Any, TypeAlias
 
 from flowspec.document.checking.messages import Violation
-from flowspec.document.checking.rules.view import log_uri
+from flowspec.document.checking.rules.view import log_uri, texts_in
 from flowspec.document.masking import mask
 from flowspec.facts import releases
 
 Spec: TypeAlias = "Mapping[str, Any]"
 Path: TypeAlias = "tuple[str | int, ...]"
 
-_SECRET_NAME = re.compile(r"passw(or)?d|secret|(api|access|private).?key|credential|auth.?token", re.IGNORECASE)
+# Of names in lower case: by a third of the time that IGNORECASE takes.
+_SECRET_NAME = re.compile(r"passw(or)?d|secret|(api|access|private).?key|credential|auth.?token")
 # `--password=x`, `-Dpassword=x`, `PASSWORD=x`; else the word after `--password`.
 _ASSIGNED = re.compile(r"-{0,2}(?:D)?(?P<name>[\w.-]+)=(?P<value>.+)", re.DOTALL)
 _OPTION = re.compile(r"--?(?P<name>[A-Za-z][\w.-]*)")
@@ -55,17 +57,19 @@ def secrets_are_variables(spec: Spec, secrets: Collection[str] = ()) -> Iterator
     `secrets` are the texts of sensitive variables: those are not in the spec, and git does not show them.
     """
     # The configurations of each group, the properties of each step and passwords of Kerberos as well.
-    for path, name, value in (*_arguments(spec), *_properties(spec, ())):
-        if mask(value, secrets) != value or _REFERENCE.match(value):
+    properties = ((path, name, name, text) for path, name, text in texts_in(spec) if isinstance(name, str))
+    named: Iterator[tuple[Path, str | int, str, str]] = chain(_arguments(spec), properties)
+    for path, key, name, value in named:
+        if len(value) < _MIN_LENGTH or not _SECRET_NAME.search(name.lower()) or _REFERENCE.match(value):
             continue
-        if _SECRET_NAME.search(name) and len(value) >= _MIN_LENGTH:
+        if mask(value, secrets) == value:
             message = f"'{name}' looks like a secret, which EMR shows to everyone who may describe the cluster"
             hint = "let the program fetch it from Secrets Manager, or take a variable with `sensitive: true`"
-            yield Violation("FS614", path, message, hint)
+            yield Violation("FS614", (*path, key), message, hint)
 
 
-def _arguments(spec: Spec) -> Iterator[tuple[Path, str, str]]:
-    """Yields the options of steps and bootstrap actions that have a value: (path, name, value)."""
+def _arguments(spec: Spec) -> Iterator[tuple[Path, int, str, str]]:
+    """Yields the options of steps and bootstrap actions that have a value: (path of the list, index, name, value)."""
     for key in ("steps", "bootstrap_actions"):
         for index, item in enumerate(spec.get(key) or ()):
             words = item.get("args") if isinstance(item, dict) else None
@@ -73,27 +77,14 @@ def _arguments(spec: Spec) -> Iterator[tuple[Path, str, str]]:
                 yield from _options(words, (key, index, "args"))
 
 
-def _options(words: list[Any], at: Path) -> Iterator[tuple[Path, str, str]]:
+def _options(words: list[Any], at: Path) -> Iterator[tuple[Path, int, str, str]]:
     texts = [word if isinstance(word, str) else "" for word in words]
     for index, word in enumerate(texts):
         assigned, option = _ASSIGNED.fullmatch(word), _OPTION.fullmatch(word)
         if assigned:
-            yield (*at, index), assigned["name"], assigned["value"]
+            yield at, index, assigned["name"], assigned["value"]
         elif option and index + 1 < len(texts) and not texts[index + 1].startswith("-"):
-            yield (*at, index + 1), option["name"], texts[index + 1]
-
-
-def _properties(value: Any, at: Path) -> Iterator[tuple[Path, str, str]]:
-    """Yields the texts below a mapping or list, each with the key that it has."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if isinstance(item, str):
-                yield (*at, key), key, item
-            else:
-                yield from _properties(item, (*at, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _properties(item, (*at, index))
+            yield at, index + 1, option["name"], texts[index + 1]
 
 
 # EMR Management Guide, "Using the default Amazon Linux AMI": from these on, new clusters get the latest Amazon Linux.

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any, TypeAlias
 
 from flowspec.document.checking.messages import Violation
-from flowspec.document.checking.rules.view import log_uri
+from flowspec.document.checking.rules.view import log_uri, texts_in
 from flowspec.document.nearest import did_you_mean
 from flowspec.facts.regions import AS_OF, REGIONS
 from flowspec.facts.releases import at_least, parse
@@ -129,15 +129,10 @@ def _link_name(text: object) -> str:
 
 def nested_uris(spec: Spec) -> Iterator[Violation]:
     """Amazon S3 takes an inner URI for a part of the key; usually a prefix was put before what is a URI already."""
-    rest: list[tuple[Path, Any]] = [((), spec)]
-    while rest:
-        path, value = rest.pop()
-        if isinstance(value, dict):
-            rest += [((*path, key), item) for key, item in value.items()]
-        elif isinstance(value, list):
-            rest += [((*path, index), item) for index, item in enumerate(value)]
-        elif isinstance(value, str) and (found := nested_s3(value)):
-            yield Violation("FS273", path, f"an S3 URI inside an S3 URI: {found[:80]}", "leave out one of the prefixes")
+    for path, key, text in texts_in(spec):
+        if found := nested_s3(text):
+            message = f"an S3 URI inside an S3 URI: {found[:80]}"
+            yield Violation("FS273", (*path, key), message, "leave out one of the prefixes")
 
 
 def hooks(spec: Spec) -> Iterator[Violation]:

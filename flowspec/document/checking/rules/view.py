@@ -7,7 +7,7 @@ not expanded, since no rule looks into them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -50,6 +50,18 @@ def request_view(spec: Mapping[str, Any]) -> RequestView:
 def log_uri(spec: Mapping[str, Any]) -> Any:
     """Returns the LogUri of a spec's request, "" or None without one; a null in `api_params` takes `log_uri` away."""
     return (spec.get("api_params") or {}).get("LogUri", spec.get("log_uri"))
+
+
+def texts_in(spec: Mapping[str, Any]) -> Iterator[tuple[Path, str | int, str]]:
+    """Yields all texts of a spec: the path of the mapping or list that each is in, its key or index there, the text."""
+    rest: list[tuple[Path, Any]] = [((), spec)]
+    while rest:
+        path, value = rest.pop()
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            if isinstance(item, str):
+                yield path, key, item
+            elif isinstance(item, (dict, list)):
+                rest.append(((*path, key), item))
 
 
 @dataclass(slots=True)
