@@ -21,6 +21,8 @@ from flowspec.document.text.tree import Document, Items, Mapping, Node, Place, S
 from flowspec.errors import Diagnostic, SpecError
 
 MAX_BYTES = 10_000_000
+# Bytes that are read first: a buffer for MAX_BYTES takes 16 µs to make, three times as long as to read most specs.
+_USUAL = 100_000
 # libyaml reads ahead, and since PyYAML 6.0.4 refuses what is far too deep before it hands the beginning on.
 _TOO_DEEP_FOR_LIBYAML = "exceeded maximum nesting depth"
 MAX_DEPTH = 100
@@ -108,8 +110,10 @@ def read(path: str | os.PathLike[str], id: str = "FS001") -> Source:  # noqa: A0
         message = f"{name} is a link that leads out of its repository or folder, to {real}"
         raise SpecError([blank.diagnostic(id, message, hint=hint, notes=(note,))])
     try:
-        with Path(path).open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        with open(path, "rb") as file:  # noqa: PTH123
+            data = file.read(_USUAL)
+            if len(data) == _USUAL:
+                data += file.read(MAX_BYTES + 1 - _USUAL)
     except OSError as error:
         reason, hint = _unreadable(error)
         raise SpecError([blank.diagnostic(id, f"{name}: {reason}", notes=(hint,) if hint else ())]) from None
