@@ -135,3 +135,11 @@ def test_a_merge_conflict_is_named_at_its_marker(tmp_path):
     with pytest.raises(SpecError, match="a merge conflict is not resolved") as raised:
         validate(render(load(tmp_path / "job.yaml")))
     assert (raised.value.diagnostics[0].id, raised.value.diagnostics[0].location.line) == ("FS603", 2)
+
+
+def test_settings_are_looked_for_no_higher_than_the_folder_of_a_linked_spec(tmp_path):
+    (tmp_path / "flowspec.toml").write_text('[severity]\nFS222 = "off"\n')
+    (tmp_path / "jobs/shared").mkdir(parents=True)
+    (tmp_path / "jobs/shared/job.yaml").write_text(SPEC)
+    (tmp_path / "jobs/job.yaml").symlink_to("shared/job.yaml")
+    assert [one.id for one in validate(render(load(tmp_path / "jobs/job.yaml"))).warnings] == ["FS222"]

@@ -96,6 +96,11 @@ def test_deep_nesting_is_refused(tmp_path):
     assert refusal(write(tmp_path, "".join(f"{' ' * n}a:\n" for n in range(300)))).id == "FS010"
 
 
+def test_a_large_file_is_read_to_its_end(tmp_path):
+    text = "flowspec: v1\n" + "# A line.\n" * 20_000 + "name: a\n"
+    assert list(load(write(tmp_path, text)).root.entries) == ["flowspec", "name"]
+
+
 def test_a_huge_file_is_refused_unread(tmp_path):
     path = tmp_path / "job.yaml"
     with path.open("wb") as file:
