@@ -48,7 +48,7 @@ _SILENCE_SECONDS = 60.0
 # loopback take milliseconds.
 _REQUEST_SECONDS = 20.0
 _STOP_SECONDS = 10.0
-_DRAIN_SECONDS = 1.0
+_DRAIN_SECONDS = 2.0
 _BLOCK = 1 << 16
 
 _THIS_MACHINE = re.compile(r"(localhost|127\.0\.0\.1|[\w-]+\.localhost)(:\d+)?", re.IGNORECASE)
@@ -136,9 +136,10 @@ class Endpoint(ThreadingHTTPServer):
             full = len(self._open) >= self._max_connections
             work = self._reject_foreign if foreign else self._reject_excess if full else self._serve
             thread = threading.Thread(target=work, args=(request, client_address), daemon=True)
+            # Raises RuntimeError when there are too many threads: socketserver then closes the connection.
+            thread.start()
             if work == self._serve:
                 self._open[request] = thread
-        thread.start()
 
     def _reject_foreign(self, request: Any, _: Any) -> None:
         text = "the embedded EMR serves only the user who runs it (see --allow-other-users)"
@@ -358,8 +359,9 @@ def _drain(connection: socket.socket) -> None:
     """Discards input for a moment: closing with unread data sends a TCP reset, which can overtake the answer."""
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_WR)
-        connection.settimeout(_DRAIN_SECONDS)
-        for _ in range(8 * MAX_BODY // _BLOCK):
+        deadline = time.monotonic() + _DRAIN_SECONDS
+        while (left := deadline - time.monotonic()) > 0:
+            connection.settimeout(left)
             if not connection.recv(_BLOCK):
                 return
 

@@ -8,7 +8,6 @@ worker) are appended to `after_commit`.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -27,6 +26,9 @@ Params = Mapping[str, Any]
 
 PAGE_SIZE = 50
 """Items in one page of a list (API reference, ListClusters and ListSteps)."""
+
+# SQLite's integers have 64 bits.
+_MARKED = range(1 << 63)
 
 
 @dataclass
@@ -117,9 +119,10 @@ def marker(number: int) -> str:
 def marked(text: str) -> int:
     """Decodes a marker. Raises InvalidRequestException if it is invalid."""
     try:
-        word, _, number = base64.urlsafe_b64decode(text.encode()).decode().partition(":")
-        if word == "after":
-            return int(number)
-    except (binascii.Error, ValueError):
-        pass
-    raise invalid_request(f"Marker '{text}' is not valid.")
+        word, _, digits = base64.urlsafe_b64decode(text.encode()).decode().partition(":")
+        number = int(digits) if word == "after" else -1
+    except ValueError:
+        number = -1
+    if number not in _MARKED:
+        raise invalid_request(f"Marker '{text}' is not valid.")
+    return number
