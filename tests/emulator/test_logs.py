@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
+import signal
+import time
 
 import pytest
 
@@ -207,3 +210,21 @@ def test_what_a_java_program_dies_of(tmp_path, monkeypatch, jar, written, cause)
         (folder / name).write_text(text)
     failure = logs.failure_details(tmp_path, cluster, step, 9)
     assert (failure["LogFile"], failure["Message"]) == (str(folder / cause[0]), cause[1])
+
+
+def test_the_next_writer_removes_what_a_killed_one_left(tmp_path):
+    endless, log, published = tmp_path / "endless", tmp_path / "log", tmp_path / "published"
+    os.mkfifo(endless)
+    log.write_text("text")
+    published.mkdir()
+    writer = os.fork()
+    if not writer:
+        logs._compress(endless, published / "stdout.gz")
+        os._exit(0)
+    with endless.open("w"):
+        while not [*published.iterdir()]:
+            time.sleep(0.01)
+        os.kill(writer, signal.SIGKILL)
+        os.waitpid(writer, 0)
+    logs._compress(log, published / "stdout.gz")
+    assert [one.name for one in published.iterdir()] == ["stdout.gz"]

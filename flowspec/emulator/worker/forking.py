@@ -112,14 +112,13 @@ class Fork:
 
 def fork_step(work: Callable[[], int], place: processes.Place) -> Fork:
     """Forks the process of a step, which ends with the exit status that `work` returns. Raises OSError."""
-    with place.stdout.open("ab") as out, place.stderr.open("ab") as err:
-        with _pipe() as (ready, inherited):
-            pid = os.fork()
-            if not pid:
-                _run(lambda: _be_step(work, place, (out.fileno(), err.fileno()), inherited.fileno()))
-            inherited.close()
-            # Its session and its pid file are there, so that it can be killed from now on.
-            started = ready.read(1)
+    with place.stdout.open("ab") as out, place.stderr.open("ab") as err, _pipe() as (ready, inherited):
+        pid = os.fork()
+        if not pid:
+            _run(lambda: _be_step(work, place, (out.fileno(), err.fileno()), inherited.fileno()))
+        inherited.close()
+        # Its session and its pid file are there, so that it can be killed from now on.
+        started = ready.read(1)
     if not started:
         os.waitpid(pid, 0)
         raise processes.no_pid_file(place.note)
