@@ -20,15 +20,13 @@ from flowspec.emulator.worker import forking, logs, processes
 from flowspec.emulator.worker.processes import Process
 from flowspec.emulator.worker.s3_sync_wrapper import s3_root, wrapped
 from flowspec.engines import Command, command_for, script_argv, work_of
+from flowspec.engines.exit_status import as_in_shell
 from flowspec.engines.paths import split_uri
 from flowspec.errors import FlowspecError
 from flowspec.facts.uris import S3_SCHEMES
 
 GRACE_SECONDS = 5.0
 """Time between SIGTERM and SIGKILL."""
-
-NOT_STARTED = 127
-"""The exit status of a program that could not be started, as in a shell."""
 
 
 @dataclass
@@ -48,7 +46,7 @@ class Running:
     def exit_code(self) -> int | None:
         """Returns the exit status as in a shell (128 + signal), None while the process runs."""
         code = self.process.poll()
-        return code if code is None or code >= 0 else 128 - code
+        return None if code is None else as_in_shell(code)
 
     def terminate(self) -> None:
         """Sends SIGTERM to the process group, once."""

@@ -29,6 +29,7 @@ from flowspec.emulator.state import capacity, clock, ids, instances, lifecycle, 
 from flowspec.emulator.state.store import Record, Store
 from flowspec.emulator.worker import execution, logs, processes, supervisor
 from flowspec.emulator.worker.execution import CannotStart, Running
+from flowspec.engines.exit_status import NOT_STARTED
 from flowspec.errors import FlowspecError
 from flowspec.facts import states
 
@@ -270,7 +271,7 @@ class Worker:
         try:
             self._running[step.id] = execution.start_step(self._home, cluster, self._with_faults(step))
         except CannotStart as error:
-            self._on_step_exit(step.id, execution.NOT_STARTED, str(error))
+            self._on_step_exit(step.id, NOT_STARTED, str(error))
 
     def _with_faults(self, step: Record) -> Record:
         """Injects the faults for this step's number; returns a failing step in its place for `step-failure`."""

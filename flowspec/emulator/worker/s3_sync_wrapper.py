@@ -22,14 +22,12 @@ from flowspec.emulator.state import paths
 from flowspec.emulator.state.store import Record
 from flowspec.emulator.worker import logs
 from flowspec.engines import Command, python_module
+from flowspec.engines.exit_status import NOT_STARTED, as_in_shell
 from flowspec.engines.paths import FileSystems
 from flowspec.errors import FlowspecError
 from flowspec.facts.uris import split_at_commas
 
 _END_OF_URIS = "--"
-_NOT_STARTED = 127
-"""Exit status of a command that could not be started, as in a shell."""
-
 _SYSTEMS = FileSystems(Path("/"))
 _URI = re.compile(r"s3[an]?://[^\"'#]+")
 
@@ -82,7 +80,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         code = _run(command, environ)
     except OSError as error:
-        return _report(folder, "The step could not be started", error, code=_NOT_STARTED)
+        return _report(folder, "The step could not be started", error, code=NOT_STARTED)
     try:
         tree.push()
     except (FlowspecError, OSError) as error:
@@ -110,7 +108,7 @@ def _run(command: Sequence[str], environ: dict[str, str]) -> int:
             _terminate(running)
         code = process.wait()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    return code if code >= 0 else 128 - code
+    return as_in_shell(code)
 
 
 def _terminate(running: list[subprocess.Popen[bytes]]) -> None:
