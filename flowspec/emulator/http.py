@@ -27,6 +27,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -231,15 +232,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Answers a call of the API: each is a POST to /."""
-        try:
-            response = self._respond()
-        except _Refused as refused:
-            self.send_error(refused.status, str(refused))
-            return
-        if response is None:
-            self.close_connection = True
-        else:
-            self.wfile.write(_as_bytes(response, close=self.close_connection))
+        self._answer(self._respond)
 
     def do_GET(self) -> None:
         """Answers with a page for people, if the endpoint has any; else 405 with an explanation.
@@ -250,12 +243,19 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.pages is None or signed:
             self.send_error(405, "this is the embedded EMR of flowspec; it takes POST, AWS JSON 1.1")
             return
+        self._answer(partial(self._page, self.server.pages))
+
+    def _answer(self, respond: Callable[[], Response | None]) -> None:
+        """Sends a response; without one, or if the request is refused, closes the connection."""
         try:
-            response = self._page(self.server.pages)
+            response = respond()
         except _Refused as refused:
             self.send_error(refused.status, str(refused))
             return
-        self.wfile.write(_as_bytes(response, close=self.close_connection))
+        if response is None:
+            self.close_connection = True
+        else:
+            self.wfile.write(_as_bytes(response, close=self.close_connection))
 
     def _page(self, pages: Pages) -> Response:
         _refuse_foreign(self.headers)

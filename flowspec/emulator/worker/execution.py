@@ -10,6 +10,8 @@ import os
 import shlex
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,7 +72,7 @@ def start_step(home: Path, cluster: Record, step: Record) -> Running:
     live = paths.step_logs(home, cluster.id, step.id)
     scratch = paths.scratch(home, step.id)
     jar = step.doc["jar"]
-    try:
+    with _cannot_start():
         _make(folder / "work", live, logs.STEP_LOGS)
         scratch.mkdir(parents=True)
         logs.write_controller(live, f"INFO Ensure step jar file {jar['Jar']}")
@@ -90,17 +92,13 @@ def start_step(home: Path, cluster: Record, step: Record) -> Running:
         command = Command(command.argv, {**command.environment, **own})
         texts = [jar["Jar"], *jar.get("Args", []), *properties(step).values()]
         return _start(wrapped(command, home, cluster, live, texts), folder, live, shown)
-    except FlowspecError as error:
-        raise CannotStart(error.sentence) from error
-    except OSError as error:
-        raise CannotStart(str(error)) from error
 
 
 def start_bootstrap(home: Path, cluster: Record, number: int) -> Running:
     """Starts the cluster's bootstrap action `number` (from 1). Raises CannotStart."""
     script = cluster.doc["request"]["BootstrapActions"][number - 1]["ScriptBootstrapAction"]
     folder = paths.bootstrap_folder(home, cluster.id, number)
-    try:
+    with _cannot_start():
         _make(folder / "work", folder, logs.BOOTSTRAP_LOGS)
         _refuse_empty_key_part(script["Path"])
         path = paths.resolve_uri(s3_root(home, cluster), script["Path"])
@@ -109,6 +107,13 @@ def start_bootstrap(home: Path, cluster: Record, number: int) -> Running:
         argv = script_argv(str(path), script.get("Args", []))
         command = wrapped(Command(argv), home, cluster, folder, [script["Path"], *script.get("Args", [])])
         return _start(command, folder, folder, shlex.join(argv))
+
+
+@contextmanager
+def _cannot_start() -> Iterator[None]:
+    """Turns errors about a command, a path or the file system into CannotStart."""
+    try:
+        yield
     except FlowspecError as error:
         raise CannotStart(error.sentence) from error
     except OSError as error:
