@@ -127,10 +127,10 @@ class Worker:
         """Ends the cluster with errors because the worker itself can't continue; `why` is shown to users."""
         self._terminate(self._running.values())
         self.kill_leftovers()
-        cluster = self._change(lambda cluster: lifecycle.fail(self._store, cluster, "INTERNAL_ERROR", why))
         for step_id, running in self._running.items():
             execution.finish(running, "Step")
-            logs.publish_step(self._home, cluster, self._step(step_id))
+            logs.publish_step(self._home, self._cluster(), self._step(step_id))
+        self._change(lambda cluster: lifecycle.fail(self._store, cluster, "INTERNAL_ERROR", why))
 
     def kill_leftovers(self) -> None:
         """Kills all remaining processes and removes temporary files, including those of finished steps."""
