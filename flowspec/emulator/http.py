@@ -80,10 +80,11 @@ class Endpoint(ThreadingHTTPServer):
 
     The constructor binds the port (0: any free one) and raises OSError if it can't. Requests are answered
     while `serve_forever` runs. `stop` must be called once. Requests of other users are refused unless
-    `other_users`; with an `access_key`, whoever signs with that access key id is served (a browser: gives it as the
-    user name). `pages` answers a GET by its path, or returns None where there is nothing; it never changes anything.
-    Connections beyond `max_connections` are answered with 503. A connection is closed after `silence` seconds without
-    a request, and when a request takes longer than `request_seconds`.
+    `other_users`; with an `access_key`, requests of any user are served that are signed with that access key id, or
+    that give it as the user name of HTTP Basic (browsers). `pages` answers a GET by its path, or returns None where
+    there is nothing; it never changes anything. Connections beyond `max_connections` are answered with 503. A
+    connection is closed after `silence` seconds without a request, and when a request takes longer than
+    `request_seconds`.
     """
 
     daemon_threads = True

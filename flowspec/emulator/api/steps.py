@@ -18,7 +18,7 @@ _MOST_LISTED = 1000
 """EMR lists only the latest thousand steps of a cluster (Yelp/mrjob#1462)."""
 
 _DEFAULT_ACTION = "TERMINATE_CLUSTER"
-"""Of a step that gives no ActionOnFailure: AWS documents none; moto has this one."""
+"""The ActionOnFailure of a step that gives none. AWS documents no default; this is the one of moto."""
 
 
 def add(call: Call, cluster: Record, configs: Sequence[Mapping[str, Any]], role: str | None) -> list[str]:

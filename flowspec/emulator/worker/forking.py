@@ -1,9 +1,9 @@
 """Starts workers, and streaming jobs, as forks of a process that has everything imported already (Linux).
 
 A new interpreter takes 0.2 s of CPU until its worker is ready, a fork some milliseconds. A fork inherits the whole
-process, so it happens only where that is safe (see `can_fork`), and the child lets go of everything first: open files,
-signal handlers, log handlers. A process with threads, such as the HTTP endpoint, forks a `ForkServer` before it
-starts them, and has the workers forked by that.
+process, so it happens only where that is safe (see `can_fork`), and the child first replaces its open files by
+/dev/null and removes signal handlers and log handlers. A process with threads, such as the HTTP endpoint, forks a
+`ForkServer` before it starts them, and has the workers forked by that.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ def fork_worker(home: Path, cluster_id: str, lock: int) -> int:
     with _pipe() as (ready, inherited):
         pid = _fork_worker(home, cluster_id, lock)
         inherited.close()
-        # Ends when the child has let go of the pipe: until then a signal to this process's group would reach it. The
-        # service holds Ctrl-C back meanwhile.
+        # Ends when the child has replaced its end of the pipe: until then a signal to this process's group would reach
+        # it. The service holds Ctrl-C back meanwhile.
         ready.read(1)
     return pid
 
@@ -97,7 +97,7 @@ def _fork_worker(home: Path, cluster_id: str, lock: int) -> int:
 
 
 class Fork:
-    """A child that was forked, with what `subprocess.Popen` tells of one."""
+    """A forked child, as a `processes.Process`."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid

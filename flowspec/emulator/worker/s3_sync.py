@@ -267,7 +267,7 @@ def _each(work: Callable[[str], _T], names: list[str]) -> Iterator[_T]:
 
 
 def _one_thread() -> Any:
-    """Transfers each file in one thread: `_each` already runs several files in parallel."""
+    """Returns the settings for a transfer in one thread: `_each` already transfers several files in parallel."""
     from boto3.s3.transfer import TransferConfig
 
     return TransferConfig(use_threads=False)
