@@ -101,7 +101,11 @@ class SpecError(FlowspecError):
 
 
 class Locked(FlowspecError):
-    """Another apply is changing the same cluster."""
+    """Another apply is changing the same cluster; `holder` is the lock that it has written, "" if not known."""
+
+    def __init__(self, message: str, *, remedy: str = "", holder: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.holder = holder
 
 
 class StalePlan(FlowspecError):

@@ -27,11 +27,10 @@ from email.parser import BytesHeaderParser
 from pathlib import Path
 from threading import get_ident
 
-from flowspec.emulator.state.paths import home as default_home
 from flowspec.emulator.state.paths import os_error_to_user_error, s3_root
 from flowspec.emulator.state.store import Store
 from flowspec.errors import FlowspecError
-from flowspec.facts.folders import locked
+from flowspec.facts.folders import locked, state_folder
 from flowspec.facts.states import ALIVE
 from flowspec.request.archives import MAX_MEMBERS, Member, PackingError, hash_of, packed
 from flowspec.request.assets import Asset
@@ -84,7 +83,7 @@ def packed_asset(asset: Asset, home: Path | None = None, notify: Callable[[str],
 
 def pack(packages: Packages, home: Path | None = None) -> Path:
     """Packs packages; returns the path of the archive, which may be there already. Raises FlowspecError."""
-    folder = (home or default_home()).absolute() / "python"
+    folder = (home or state_folder()).absolute() / "python"
     path = folder / f"{packages.key}.zip"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

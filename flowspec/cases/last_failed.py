@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flowspec.emulator.state.paths import home, os_error_to_user_error, prepare
-from flowspec.facts.folders import locked, replace_file
+from flowspec.emulator.state.paths import os_error_to_user_error, prepare
+from flowspec.facts.folders import locked, replace_file, state_folder
 
 _FILE = "failed-cases.json"
 
@@ -38,7 +38,7 @@ def _read(file: Path) -> frozenset[str]:
 @contextmanager
 def _locked() -> Iterator[Path]:
     """Yields the file while no other process changes it. Raises FlowspecError when the folder can't be used."""
-    folder = home()
+    folder = state_folder()
     prepare(folder)
     try:
         with locked(folder / f"{_FILE}.lock"):

@@ -164,10 +164,10 @@ def _clusters() -> list[Record]:
 
 def _records(kind: str, **conditions: Any) -> list[Record]:
     """Reads records of the home, which is neither made nor changed."""
-    from flowspec.emulator.state.paths import home
     from flowspec.emulator.state.store import Store
+    from flowspec.facts.folders import state_folder
 
-    with Store(home(), copy=True) as store:
+    with Store(state_folder(), copy=True) as store:
         return store.find(kind, **conditions)
 
 

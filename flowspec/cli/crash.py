@@ -53,8 +53,8 @@ def _written(error: Exception) -> str:
 
 
 def _state_home() -> Path | None:
-    from flowspec.emulator.state.paths import home
+    from flowspec.facts.folders import state_folder
 
-    folder = home()
+    folder = state_folder()
     # It is the embedded EMR's to create; for those who never used it, the temporary directory will do.
     return folder if folder.is_dir() else None

@@ -15,8 +15,8 @@ from pathlib import Path
 from flowspec.doctor.check import Check, State, Work, absent
 from flowspec.doctor.needs import Needs
 from flowspec.document.text.requires import unmet_requirements
-from flowspec.emulator.state.paths import home
 from flowspec.engines import jvm
+from flowspec.facts.folders import state_folder
 from flowspec.version import installed_version
 
 # Bytes. What a step writes beside its output are its logs and sorted spills; with less, small jobs fail, too.
@@ -82,7 +82,7 @@ def _version(command: Collection[str], pattern: str) -> str:
 
 
 def _home(*, needed: bool) -> Check:
-    folder = home()
+    folder = state_folder()
     try:
         # To write a file is the only sure answer: of mounts that are read-only, access() says otherwise to root.
         with tempfile.TemporaryFile(dir=_existing(folder)):
@@ -94,7 +94,7 @@ def _home(*, needed: bool) -> Check:
 
 
 def _disk(*, needed: bool) -> Check:
-    folder = home()
+    folder = state_folder()
     free = shutil.disk_usage(_existing(folder)).free
     found = f"{free / (1 << 30):.1f} GiB free"
     if free < _LITTLE:

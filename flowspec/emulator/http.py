@@ -27,6 +27,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -48,7 +49,7 @@ _SILENCE_SECONDS = 60.0
 # loopback take milliseconds.
 _REQUEST_SECONDS = 20.0
 _STOP_SECONDS = 10.0
-_DRAIN_SECONDS = 1.0
+_DRAIN_SECONDS = 2.0
 _BLOCK = 1 << 16
 
 _THIS_MACHINE = re.compile(r"(localhost|127\.0\.0\.1|[\w-]+\.localhost)(:\d+)?", re.IGNORECASE)
@@ -79,10 +80,11 @@ class Endpoint(ThreadingHTTPServer):
 
     The constructor binds the port (0: any free one) and raises OSError if it can't. Requests are answered
     while `serve_forever` runs. `stop` must be called once. Requests of other users are refused unless
-    `other_users`; with an `access_key`, whoever signs with that access key id is served (a browser: gives it as the
-    user name). `pages` answers a GET by its path, or returns None where there is nothing; it never changes anything.
-    Connections beyond `max_connections` are answered with 503. A connection is closed after `silence` seconds without
-    a request, and when a request takes longer than `request_seconds`.
+    `other_users`; with an `access_key`, requests of any user are served that are signed with that access key id, or
+    that give it as the user name of HTTP Basic (browsers). `pages` answers a GET by its path, or returns None where
+    there is nothing; it never changes anything. Connections beyond `max_connections` are answered with 503. A
+    connection is closed after `silence` seconds without a request, and when a request takes longer than
+    `request_seconds`.
     """
 
     daemon_threads = True
@@ -136,9 +138,10 @@ class Endpoint(ThreadingHTTPServer):
             full = len(self._open) >= self._max_connections
             work = self._reject_foreign if foreign else self._reject_excess if full else self._serve
             thread = threading.Thread(target=work, args=(request, client_address), daemon=True)
+            # Raises RuntimeError when there are too many threads: socketserver then closes the connection.
+            thread.start()
             if work == self._serve:
                 self._open[request] = thread
-        thread.start()
 
     def _reject_foreign(self, request: Any, _: Any) -> None:
         text = "the embedded EMR serves only the user who runs it (see --allow-other-users)"
@@ -230,15 +233,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Answers a call of the API: each is a POST to /."""
-        try:
-            response = self._respond()
-        except _Refused as refused:
-            self.send_error(refused.status, str(refused))
-            return
-        if response is None:
-            self.close_connection = True
-        else:
-            self.wfile.write(_as_bytes(response, close=self.close_connection))
+        self._answer(self._respond)
 
     def do_GET(self) -> None:
         """Answers with a page for people, if the endpoint has any; else 405 with an explanation.
@@ -249,12 +244,19 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.pages is None or signed:
             self.send_error(405, "this is the embedded EMR of flowspec; it takes POST, AWS JSON 1.1")
             return
+        self._answer(partial(self._page, self.server.pages))
+
+    def _answer(self, respond: Callable[[], Response | None]) -> None:
+        """Sends a response; without one, or if the request is refused, closes the connection."""
         try:
-            response = self._page(self.server.pages)
+            response = respond()
         except _Refused as refused:
             self.send_error(refused.status, str(refused))
             return
-        self.wfile.write(_as_bytes(response, close=self.close_connection))
+        if response is None:
+            self.close_connection = True
+        else:
+            self.wfile.write(_as_bytes(response, close=self.close_connection))
 
     def _page(self, pages: Pages) -> Response:
         _refuse_foreign(self.headers)
@@ -358,8 +360,9 @@ def _drain(connection: socket.socket) -> None:
     """Discards input for a moment: closing with unread data sends a TCP reset, which can overtake the answer."""
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_WR)
-        connection.settimeout(_DRAIN_SECONDS)
-        for _ in range(8 * MAX_BODY // _BLOCK):
+        deadline = time.monotonic() + _DRAIN_SECONDS
+        while (left := deadline - time.monotonic()) > 0:
+            connection.settimeout(left)
             if not connection.recv(_BLOCK):
                 return
 

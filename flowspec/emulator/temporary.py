@@ -26,7 +26,7 @@ _POLL_SECONDS = 0.01
 def temporary_home(*, keep: Callable[[], bool] = lambda: False) -> Iterator[Path]:
     """Yields a new home in the temporary directory; at exit its clusters are ended, and it is removed.
 
-    It is not removed if `keep`, which is called at exit, says so.
+    It is not removed if `keep`, which is called at exit, returns True.
     """
     # Short: a step's sockets are below it, and their paths are limited to 108 bytes.
     home = Path(tempfile.mkdtemp(prefix="flowspec-")).resolve()

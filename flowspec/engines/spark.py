@@ -21,6 +21,7 @@ from pathlib import Path
 from types import FrameType
 
 from flowspec.engines import jvm
+from flowspec.engines.exit_status import as_in_shell
 from flowspec.engines.paths import FileSystems, split_uri
 from flowspec.engines.spark_examples import JAR, PACKAGE, announcement, locate
 from flowspec.engines.streaming.run.cache import Shipment, localize
@@ -154,7 +155,7 @@ def _run(argv: Sequence[str], environment: Mapping[str, str]) -> int:
 
     signal.signal(signal.SIGTERM, end)
     code = subprocess.Popen(argv, env=environment).wait()
-    return code if code >= 0 else 128 - code
+    return as_in_shell(code)
 
 
 def _translated(program: str, given: Submission, defaults: Mapping[str, str], files: FileSystems) -> Iterator[str]:

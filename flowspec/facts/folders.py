@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+# The temporary files of `replace_file`. It takes milliseconds: after this time its process is gone.
+_UNFINISHED = re.compile(r"\.flowspec\.[0-9a-f]{16}")
+_UNFINISHED_SECONDS = 3600.0
 
 
 def state_folder() -> Path:
@@ -38,9 +44,10 @@ def replace_file(path: Path, content: bytes) -> None:
     """Puts a new file in the place of one, if there is one: readers find the old or the new content, never a part.
 
     So it is after a kill and after a power failure, too. The new file has the mode of the old one, else that of the
-    umask. It is written beside it, under a random name, so that writers need no lock; a killed one leaves that file,
-    `.flowspec.*`. Raises OSError, after which the old file is as it was.
+    umask. It is written beside it, under a random name, so that writers need no lock; a later call removes the file
+    that a killed one left. Raises OSError, after which the old file is as it was.
     """
+    _remove_unfinished(path.parent)
     mode = path.stat().st_mode & 0o777 if path.exists() else None
     # Not the name of the file with something added, which may be too long.
     new = path.with_name(f".flowspec.{os.urandom(8).hex()}")
@@ -58,3 +65,12 @@ def replace_file(path: Path, content: bytes) -> None:
     except BaseException:
         new.unlink(missing_ok=True)
         raise
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """Removes the files that killed calls of `replace_file` left in a folder."""
+    latest = time.time() - _UNFINISHED_SECONDS
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if _UNFINISHED.fullmatch(entry.name) and entry.stat(follow_symlinks=False).st_mtime < latest:
+                Path(entry).unlink()

@@ -107,7 +107,7 @@ def test_a_home_that_is_not_there_is_not_made(candidates, tmp_path):
 
 
 def test_words_to_explain(candidates):
-    assert candidates("explain", "FS20")[:2] == ["FS201", "FS202"]
+    assert candidates("explain", "FS20")[:2] == ["FS200", "FS201"]
     assert "templates" in candidates("explain", "te")
     assert candidates("explain", "steps.streaming.mapp") == ["steps.streaming.mapper"]
     assert candidates("explain", "nothing.such.") == []

@@ -7,9 +7,10 @@ import sys
 
 import pytest
 
-from flowspec.emulator.state import paths, submissions
+from flowspec.emulator.state import submissions
 from flowspec.emulator.state.submissions import submission_lock
 from flowspec.errors import FlowspecError
+from flowspec.facts.folders import state_folder
 
 COUNTED = "  - {{name: counted, type: command, args: [bash, -c, 'echo x >>{folder}/runs; {then}']}}"
 
@@ -37,7 +38,7 @@ def test_six_applies_are_one_run(start, job, tmp_path, over):
     if not over:
         assert (tmp_path / "runs").read_text() == "x\n"
         assert len({re.search(r"j-\w+", out)[0] for out, _ in done}) == 1, done
-    clusters = list((paths.home() / "clusters").iterdir())
+    clusters = list((state_folder() / "clusters").iterdir())
     assert len(clusters) == (tmp_path / "runs").read_text().count("x"), "no cluster was started and ended again"
 
 
@@ -72,7 +73,7 @@ def test_an_apply_with_another_request_starts_nothing(flowspec, job, tmp_path, m
     monkeypatch.setattr(pipeline, "observe_named", lambda *_: (None, []))
     done = flowspec("apply", "job.yaml")
     assert (done.code, "was earlier, with another request" in done.err) == (1, True), done.err
-    assert len(list((paths.home() / "clusters").iterdir())) == 1
+    assert len(list((state_folder() / "clusters").iterdir())) == 1
     (tmp_path / "go").touch()
 
 

@@ -4,6 +4,7 @@ from datetime import datetime, timezone
 
 import pytest
 
+from flowspec.emulator.api import calls
 from flowspec.emulator.api.service import EmrError, Service
 from flowspec.emulator.state import clock
 from flowspec.emulator.state.store import Store
@@ -419,8 +420,12 @@ def test_clusters_are_listed_by_state_and_time(still):
     assert listed(CreatedBefore=now - 60) == []
 
 
-def test_a_marker_that_is_none_is_refused(still):
-    assert refused(still, "ListClusters", Marker="!") == ("InvalidRequestException", "Marker '!' is not valid.")
+@pytest.mark.parametrize("marker", ["!", calls.marker(1 << 63), calls.marker(-1)])
+def test_a_marker_that_is_none_is_refused(still, marker):
+    assert refused(still, "ListClusters", Marker=marker) == (
+        "InvalidRequestException",
+        f"Marker '{marker}' is not valid.",
+    )
 
 
 def test_a_summary_tells_less_than_a_description(still):

@@ -260,3 +260,28 @@ def test_a_worker_is_told_from_other_processes(emr):
         name = Path(f"/proc/{worker_pid(emr, cluster_id)}/comm").read_text().strip()
         assert name == "flowspec-worker"
     assert processes.identity(worker_pid(emr, cluster_id))
+
+
+def open_files():
+    return {one.name for one in Path("/proc/self/fd").iterdir()}
+
+
+@on_linux
+def test_a_worker_that_can_not_be_forked_leaves_no_open_pipe(home):
+    before = open_files()
+    with pytest.raises(FileNotFoundError):
+        forking.fork_worker(home, "j-REMOVED", 0)
+    assert open_files() == before
+
+
+@on_linux
+def test_a_step_that_can_not_be_forked_leaves_no_open_pipe(tmp_path, monkeypatch):
+    def fork():
+        raise BlockingIOError
+
+    monkeypatch.setattr(os, "fork", fork)
+    place = processes.Place(tmp_path / "process", tmp_path, tmp_path / "out", tmp_path / "err", {})
+    before = open_files()
+    with pytest.raises(BlockingIOError):
+        forking.fork_step(lambda: 0, place)
+    assert open_files() == before

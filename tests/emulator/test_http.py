@@ -179,6 +179,29 @@ def test_a_trickling_client_is_cut_off(serving, port):
     assert ask(port)[0] == 200
 
 
+def test_a_client_that_trickles_after_a_refusal_is_cut_off(port):
+    """Those beyond the most of connections are refused so, and other users: each holds a thread until it is closed."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        began = time.monotonic()
+        connection.sendall(head(f"Content-Length: {MAX_BODY + 1}"))
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            while time.monotonic() - began < 10:
+                connection.sendall(b"x")
+                time.sleep(0.05)
+    assert time.monotonic() - began < 10
+
+
+def test_a_connection_for_which_there_is_no_thread_is_closed_and_not_counted(serving, monkeypatch):
+    def start(_):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", start)
+        assert raw(serving.server_port, b"") == b""
+    assert serving.connections == 0
+    assert ask(serving.server_port)[0] == 200
+
+
 @pytest.mark.parametrize("limits", [{"request_seconds": 1}])
 def test_a_connection_may_idle_longer_than_a_request_may_take(port):
     connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
+import signal
+import time
 
 import pytest
 
+from flowspec.emulator.state import paths
 from flowspec.emulator.state.store import Record
 from flowspec.emulator.worker import logs
 from flowspec.engines.jvm import Spark
 from tests.emulator.conftest import bash
+from tests.emulator.test_worker import worker_pid
 
 NAMES = ["controller", "stderr", "stdout", "syslog"]
 
@@ -207,3 +212,33 @@ def test_what_a_java_program_dies_of(tmp_path, monkeypatch, jar, written, cause)
         (folder / name).write_text(text)
     failure = logs.failure_details(tmp_path, cluster, step, 9)
     assert (failure["LogFile"], failure["Message"]) == (str(folder / cause[0]), cause[1])
+
+
+def test_the_next_writer_removes_what_a_killed_one_left(tmp_path):
+    endless, log, published = tmp_path / "endless", tmp_path / "log", tmp_path / "published"
+    os.mkfifo(endless)
+    log.write_text("text")
+    published.mkdir()
+    writer = os.fork()
+    if not writer:
+        logs._compress(endless, published / "stdout.gz")
+        os._exit(0)
+    with endless.open("w"):
+        while not [*published.iterdir()]:
+            time.sleep(0.01)
+        os.kill(writer, signal.SIGKILL)
+        os.waitpid(writer, 0)
+    logs._compress(log, published / "stdout.gz")
+    assert [one.name for one in published.iterdir()] == ["stdout.gz"]
+
+
+def test_the_logs_of_a_step_are_there_when_a_terminated_worker_has_ended_its_cluster(emr, home):
+    script = "head -c 30000000 /dev/urandom; touch written; sleep 600"
+    cluster_id = emr.run(bash(script), LogUri="s3://bucket/logs")
+    emr.until(cluster_id, "RUNNING")
+    (step,) = emr.steps(cluster_id)
+    while not (paths.step_folder(home, cluster_id, step["Id"]) / "work" / "written").exists():
+        time.sleep(0.01)
+    os.kill(worker_pid(emr, cluster_id), signal.SIGTERM)
+    emr.until(cluster_id, "TERMINATED_WITH_ERRORS")
+    assert (home / "s3" / "bucket" / "logs" / cluster_id / "steps" / step["Id"] / "stdout.gz").exists()

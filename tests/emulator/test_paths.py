@@ -8,26 +8,27 @@ from pathlib import Path
 import pytest
 
 from flowspec.emulator.api.service import Service
-from flowspec.emulator.state.paths import home, prepare, step_logs
+from flowspec.emulator.state.paths import prepare, step_logs
 from flowspec.emulator.state.store import Store
 from flowspec.errors import FlowspecError
+from flowspec.facts.folders import state_folder
 
 
 def test_flowspec_home_comes_first(monkeypatch):
     monkeypatch.setenv("FLOWSPEC_HOME", "/some/where")
-    assert home() == Path("/some/where")
+    assert state_folder() == Path("/some/where")
 
 
 def test_a_relative_home_is_made_absolute_since_workers_have_other_directories(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FLOWSPEC_HOME", "state")
-    assert home() == tmp_path / "state"
+    assert state_folder() == tmp_path / "state"
 
 
 def test_without_it_the_state_directory_of_xdg_is_used(monkeypatch, tmp_path):
     monkeypatch.delenv("FLOWSPEC_HOME", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    assert home() == tmp_path / "flowspec"
+    assert state_folder() == tmp_path / "flowspec"
 
 
 @pytest.mark.parametrize("state_home", ["", "relative/path"])
@@ -35,7 +36,7 @@ def test_without_a_valid_one_the_default_of_xdg_is_used(monkeypatch, tmp_path, s
     monkeypatch.delenv("FLOWSPEC_HOME", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", state_home)
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert home() == tmp_path / ".local" / "state" / "flowspec"
+    assert state_folder() == tmp_path / ".local" / "state" / "flowspec"
 
 
 def test_step_logs_lie_with_the_cluster():

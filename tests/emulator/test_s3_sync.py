@@ -228,6 +228,14 @@ def test_what_could_not_be_put_is_never_deleted_there(mirror, s3, tmp_path):
     assert text(s3, "k") == "a client's"
 
 
+def test_files_of_killed_downloads_are_removed(mirror, s3, tmp_path):
+    upload(s3, here="1")
+    (tmp_path / "tree.incoming").mkdir()
+    (tmp_path / "tree.incoming" / "tmpkilled").write_text("half")
+    mirror.pull(["s3://acme/here"])
+    assert not [*(tmp_path / "tree.incoming").iterdir()]
+
+
 def test_large_files_travel_in_parts(mirror, s3, tmp_path):
     s3.put_object(Bucket="acme", Key="in", Body=bytes(range(256)) * (20 << 12))
     mirror.pull(["s3://acme/in"])

@@ -132,9 +132,9 @@ def _located(emr: Emr, uri: str) -> Path:
 
 def home_of(endpoint: Endpoint) -> Path:
     """Returns the folder of the state of an endpoint's embedded EMR."""
-    from flowspec.emulator.state.paths import home
+    from flowspec.facts.folders import state_folder
 
-    return endpoint.home or home()
+    return endpoint.home or state_folder()
 
 
 BACKEND = LocalBackend()

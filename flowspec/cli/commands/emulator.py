@@ -134,9 +134,9 @@ def _refuse_other_options(context: click.Context) -> None:
 
 
 def _home(given: Path | None) -> Path:
-    from flowspec.emulator.state.paths import home
+    from flowspec.facts.folders import state_folder
 
-    return given.expanduser().absolute() if given else home()
+    return given.expanduser().absolute() if given else state_folder()
 
 
 def _serve(home: Path, port: int, region: str, other_users: bool, options: dict[str, Any]) -> int:

@@ -8,15 +8,14 @@ worker) are appended to `after_commit`.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flowspec.emulator.errors import invalid_request, no_such_cluster, no_such_job_flow, shut_down, validation
+from flowspec.emulator.errors import EmrError, invalid_request, no_such_cluster, no_such_job_flow, shut_down, validation
 from flowspec.emulator.state import lifecycle
 from flowspec.emulator.state.answers import Answer
 from flowspec.emulator.state.store import Record, Store
@@ -28,41 +27,57 @@ Params = Mapping[str, Any]
 PAGE_SIZE = 50
 """Items in one page of a list (API reference, ListClusters and ListSteps)."""
 
+# SQLite's integers have 64 bits.
+_MARKED = range(1 << 63)
 
-@dataclass
-class Call:
-    """The context of an operation. `now` is the time of the call, in seconds since 1970.
 
-    `time_scale` and `inject` (the faults) are for the clusters that it creates.
-    With `account_rules`, requests are checked by the rules about an AWS account (see `Service`).
+@dataclass(eq=False)
+class Settings:
+    """The settings of a service for one `region`, with its state in the folder `home`.
+
+    With `run_bootstrap`, clusters run their bootstrap actions; else they skip them, because such scripts are
+    written for disposable machines. EMR's delays are divided by `time_scale` (see `clock`). `inject` lists
+    faults (see `faults`). With an `s3_url`, clusters use that S3 endpoint for s3://. With
+    `instant`, clusters have no worker: they are WAITING at once, and steps COMPLETED without being run. `start_worker`
+    starts the worker of a cluster (default: `supervisor.start`), given the home, the cluster's id and the descriptor
+    of the lock that the worker inherits. Without `account_rules` (as for `backend: local`), a request may lack roles,
+    a release and instances, because nothing here needs them.
     """
 
-    store: Store
     home: Path
-    region: str
-    run_bootstrap: bool
-    time_scale: float
-    inject: str
-    now: float
-    start_worker: Callable[[Path, str, int], None]
-    at_exit: ExitStack
-    after_commit: list[Callable[[], None]] = field(default_factory=list)
+    _: KW_ONLY
+    region: str = "us-east-1"
+    run_bootstrap: bool = False
+    inject: str = ""
+    time_scale: float = 1.0
     s3_url: str | None = None
+    start_worker: Callable[[Path, str, int], None] | None = None
     account_rules: bool = True
     instant: bool = False
 
+
+@dataclass
+class Call:
+    """The context of an operation. `now` is the time of the call, in seconds since 1970."""
+
+    service: Settings
+    store: Store
+    at_exit: ExitStack
+    now: float
+    after_commit: list[Callable[[], None]] = field(default_factory=list)
+
     def cluster(self, cluster_id: str) -> Record:
         """Returns a cluster, for operations with a ClusterId. Raises EmrError (their "not found")."""
-        found = self.store.get("cluster", cluster_id)
-        if found is None or found.region != self.region:
-            raise no_such_cluster(cluster_id)
-        return found
+        return self._found(cluster_id, no_such_cluster(cluster_id))
 
     def job_flow(self, job_flow_id: str) -> Record:
         """Returns a cluster, for operations with a JobFlowId. Raises EmrError (their "not found")."""
-        found = self.store.get("cluster", job_flow_id)
-        if found is None or found.region != self.region:
-            raise no_such_job_flow()
+        return self._found(job_flow_id, no_such_job_flow())
+
+    def _found(self, cluster_id: str, otherwise: EmrError) -> Record:
+        found = self.store.get("cluster", cluster_id)
+        if found is None or found.region != self.service.region:
+            raise otherwise
         return found
 
     def job_flows(self, ids: Sequence[str]) -> list[Record]:
@@ -76,7 +91,7 @@ class Call:
         if cluster.doc["instant"]:
             lifecycle.run_instantly(self.store, cluster)
             return
-        self.after_commit.append(partial(supervisor.wake, self.home, cluster.id))
+        self.after_commit.append(partial(supervisor.wake, self.service.home, cluster.id))
 
 
 Operation = Callable[[Call, Params], Answer]
@@ -117,9 +132,10 @@ def marker(number: int) -> str:
 def marked(text: str) -> int:
     """Decodes a marker. Raises InvalidRequestException if it is invalid."""
     try:
-        word, _, number = base64.urlsafe_b64decode(text.encode()).decode().partition(":")
-        if word == "after":
-            return int(number)
-    except (binascii.Error, ValueError):
-        pass
-    raise invalid_request(f"Marker '{text}' is not valid.")
+        word, _, digits = base64.urlsafe_b64decode(text.encode()).decode().partition(":")
+        number = int(digits) if word == "after" else -1
+    except ValueError:
+        number = -1
+    if number not in _MARKED:
+        raise invalid_request(f"Marker '{text}' is not valid.")
+    return number

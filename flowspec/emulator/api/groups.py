@@ -172,10 +172,9 @@ def _type_specification(kind: Mapping[str, Any], cluster: Record) -> Answer:
 
 
 def _status(group: Record, at: Moment) -> Answer:
-    gone = at.cluster.state in states.ENDED or at.cluster.state == "TERMINATING"
     return status(
         _state(group, at),
-        instances.CLUSTER_GONE if gone else {},
+        {} if at.cluster.state in states.OPEN else instances.CLUSTER_GONE,
         CreationDateTime=group.created,
         ReadyDateTime=at.ready({"ready": group.doc["ready"], "created": group.created}),
         EndDateTime=at.cluster.doc["ended"],
@@ -204,16 +203,15 @@ def list_instances(call: Call, params: Params) -> Answer:
     """Answers ListInstances, with all its filters."""
     at = instances.moment(call.cluster(params["ClusterId"]), call.now)
     groups = [group for group in instances.of_cluster(call.store, at.cluster) if _wanted(group, params)]
-    states = params.get("InstanceStates")
     answers = [instances.answer(group, one, at) for group in groups for one in group.doc["instances"]]
-    kept = [answer for answer in answers if _listed(answer["Status"], states, call.now)]
+    kept = [answer for answer in answers if _listed(answer["Status"], params.get("InstanceStates"), call.now)]
     shown, more = page(list(enumerate(kept[:_MOST_LISTED])), params)
     return {"Instances": shown, **more}
 
 
-def _listed(now: Mapping[str, Any], states: Sequence[str] | None, time: float) -> bool:
-    recent = time - now["Timeline"].get("EndDateTime", time) <= _LISTED_FOR_SECONDS
-    return recent and (not states or now["State"] in states)
+def _listed(shown: Mapping[str, Any], wanted: Sequence[str] | None, now: float) -> bool:
+    recent = now - shown["Timeline"].get("EndDateTime", now) <= _LISTED_FOR_SECONDS
+    return recent and (not wanted or shown["State"] in wanted)
 
 
 def _wanted(group: Record, params: Params) -> bool:

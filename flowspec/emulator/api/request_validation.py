@@ -1,4 +1,4 @@
-"""Refuses what EMR refuses about a RunJobFlow, and about later changes of what it made.
+"""Refuses RunJobFlow requests, and later changes of clusters, that EMR refuses.
 
 Types, required members and unknown ones are checked against the API's model (`wire`). The rules between
 members are those of `flowspec.facts.rules`, which `validate` applies to specs: a change is checked as the
@@ -192,7 +192,7 @@ def _release(request: Mapping[str, Any]) -> dict[str, Any]:
 
 def check_tags(added: Sequence[Mapping[str, Any]], *, present: Sequence[str]) -> None:
     """Checks tags to add to a cluster that has tags with the keys `present`."""
-    # The new ones come first: messages speak of them, and the keys that are there have been checked.
+    # The new ones come first, so that messages name them; the present keys have been checked.
     _refuse({"Tags": [*added, *({"Key": key} for key in present)]}, [tags])
 
 

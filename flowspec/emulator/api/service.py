@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack
-from functools import partial
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from flowspec.emulator import faults
 from flowspec.emulator.api import catalogue, clusters, groups, jobflows, policies, scaling, security, steps, tags
-from flowspec.emulator.api.calls import Call, Operation
+from flowspec.emulator.api.calls import Call, Operation, Settings
 from flowspec.emulator.api.declined import not_implemented
 from flowspec.emulator.errors import EmrError, validation
 from flowspec.emulator.state import clock, paths
@@ -43,46 +42,21 @@ OPERATIONS: Mapping[str, Operation] = {
 _READS = ("Describe", "List", "Get")
 
 
-class Service:
-    """An EMR service for one `region`, with its state in the folder `home`.
+@dataclass(eq=False, kw_only=True)
+class Service(Settings):
+    """An EMR service.
 
-    With `run_bootstrap`, clusters run their bootstrap actions; else they skip them, because such scripts are
-    written for disposable machines. EMR's delays are divided by `time_scale` (see `clock`). `inject` lists
-    faults (see `faults`). With an `s3_url`, clusters use that S3 endpoint for s3://. With
-    `instant`, clusters have no worker: they are WAITING at once, and steps COMPLETED without being run. `start_worker`
-    starts the worker of a cluster (default: `supervisor.start`), given the home, the cluster's id and the descriptor
-    of the lock that the worker inherits. Without `account_rules` (as for `backend: local`), a request may lack roles,
-    a release and instances, because nothing here needs them. `open_store` lends the connection to the store for a call
-    (default: a new one, which is closed after it).
+    `open_store` lends the connection to the store for a call (default: a new one, which is closed after it).
 
     Raises FlowspecError for an invalid time scale or fault.
     """
 
-    def __init__(
-        self,
-        home: Path,
-        *,
-        region: str = "us-east-1",
-        run_bootstrap: bool = False,
-        inject: str = "",
-        time_scale: float = 1.0,
-        s3_url: str | None = None,
-        start_worker: Callable[[Path, str, int], None] | None = None,
-        account_rules: bool = True,
-        instant: bool = False,
-        open_store: Callable[[], AbstractContextManager[Store]] | None = None,
-    ) -> None:
-        self.home = home.absolute()
-        self.region = region
-        self.run_bootstrap = run_bootstrap
-        self.inject = inject
-        self.time_scale = clock.checked_scale(time_scale)
-        self._faults = faults.parse(inject, OPERATIONS)
-        self.s3_url = s3_url
-        self.start_worker = start_worker or supervisor.start
-        self.account_rules = account_rules
-        self.instant = instant
-        self._open_store = open_store or partial(Store, self.home)
+    open_store: Callable[[], AbstractContextManager[Store]] | None = None
+
+    def __post_init__(self) -> None:
+        self.home = self.home.absolute()
+        self.time_scale = clock.checked_scale(self.time_scale)
+        self._faults = faults.parse(self.inject, OPERATIONS)
 
     def call(self, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Runs an API operation (e.g. "RunJobFlow"); returns the members of its answer, times in epoch seconds.
@@ -101,7 +75,7 @@ class Service:
                     for fault in injected:
                         fault.before(operation)
                     supervisor.fail_orphans(store, self.home, _concerned(store, operation, params))
-                    call = self._new_call(store, at_exit)
+                    call = Call(self, store, at_exit, clock.now())
                     with store.reading() if reads else store.writing():
                         answer = carry_out(call, params)
                         if call.after_commit:
@@ -117,7 +91,9 @@ class Service:
             raise paths.os_error_to_user_error(self.home, error) from error
 
     def _store_for(self, reads: bool) -> AbstractContextManager[Store]:
-        return Store(self.home, copy=True) if reads and must_copy(self.home) else self._open_store()
+        if reads and must_copy(self.home):
+            return Store(self.home, copy=True)
+        return self.open_store() if self.open_store else Store(self.home)
 
     def _faults_of_cluster(self, store: Store, operation: str, params: Mapping[str, Any]) -> faults.Faults:
         """Returns the faults of the cluster that a call names or creates."""
@@ -128,22 +104,6 @@ class Service:
             return faults.parse(cluster.doc["inject"], OPERATIONS) if cluster else faults.Faults()
         except FlowspecError as error:
             raise validation(f"The tag {faults.TAG} is not valid: {error.sentence}") from error
-
-    def _new_call(self, store: Store, at_exit: ExitStack) -> Call:
-        return Call(
-            store=store,
-            home=self.home,
-            region=self.region,
-            run_bootstrap=self.run_bootstrap,
-            time_scale=self.time_scale,
-            inject=self.inject,
-            s3_url=self.s3_url,
-            account_rules=self.account_rules,
-            instant=self.instant,
-            now=clock.now(),
-            start_worker=self.start_worker,
-            at_exit=at_exit,
-        )
 
 
 def _concerned(store: Store, operation: str, params: Mapping[str, Any]) -> Iterable[str]:

@@ -18,7 +18,7 @@ _MOST_LISTED = 1000
 """EMR lists only the latest thousand steps of a cluster (Yelp/mrjob#1462)."""
 
 _DEFAULT_ACTION = "TERMINATE_CLUSTER"
-"""Of a step that gives no ActionOnFailure: AWS documents none; moto has this one."""
+"""The ActionOnFailure of a step that gives none. AWS documents no default; this is the one of moto."""
 
 
 def add(call: Call, cluster: Record, configs: Sequence[Mapping[str, Any]], role: str | None) -> list[str]:
@@ -52,7 +52,7 @@ def add_job_flow_steps(call: Call, params: Params) -> Answer:
     cluster = require_open(call.job_flow(params["JobFlowId"]))
     active = call.store.find("step", cluster_id=cluster.id, states=states.ACTIVE_STEPS)
     request_validation.check_steps(
-        params["Steps"], active=len(active), concurrency=cluster.doc["concurrency"], aws=call.account_rules
+        params["Steps"], active=len(active), concurrency=cluster.doc["concurrency"], aws=call.service.account_rules
     )
     added = add(call, cluster, params["Steps"], params.get("ExecutionRoleArn"))
     call.wake(cluster)

@@ -103,12 +103,13 @@ def _place(path: Path) -> str:
 def _violation(one: Mismatch) -> str:
     shown = "null" if one.kind == "missing" else f"'{one.value}'"
     measure = "have length" if isinstance(one.value, str | list) else "have value"
+    expected = f"[{', '.join(one.expected)}]" if one.kind == "enum" else one.expected
     constraint = {
         "missing": "not be null",
-        "enum": f"satisfy enum value set: [{', '.join(one.expected) if one.kind == 'enum' else ''}]",
-        "min": f"{measure} greater than or equal to {one.expected}",
-        "max": f"{measure} less than or equal to {one.expected}",
-        "pattern": f"satisfy regular expression pattern: {one.expected}",
+        "enum": f"satisfy enum value set: {expected}",
+        "min": f"{measure} greater than or equal to {expected}",
+        "max": f"{measure} less than or equal to {expected}",
+        "pattern": f"satisfy regular expression pattern: {expected}",
     }[one.kind]
     return f"Value {shown} at '{_place(one.path)}' failed to satisfy constraint: Member must {constraint}"
 

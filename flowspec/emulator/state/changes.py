@@ -1,6 +1,6 @@
 """Waits for changes of a cluster in the store, so that a watcher need not ask the service at an interval.
 
-SQLite's `data_version` tells for microseconds of CPU whether another connection has committed anything
+SQLite's `data_version` shows, in microseconds of CPU, whether another connection has committed anything
 (https://www.sqlite.org/pragma.html#pragma_data_version). Only then the states of the cluster and its steps are read.
 """
 

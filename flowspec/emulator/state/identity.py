@@ -11,12 +11,12 @@ then no process of the home is left.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import secrets
 from pathlib import Path
 
 from flowspec.emulator.state.paths import identity_file, layout_lock, os_error_to_user_error
+from flowspec.facts.folders import locked
 
 
 def home_id(home: Path) -> str:
@@ -25,8 +25,7 @@ def home_id(home: Path) -> str:
         known = known_home_id(home)
         if known is not None:
             return known
-        with layout_lock(home).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(layout_lock(home)):
             # Another process may have written it while we waited.
             return known_home_id(home) or _create(home)
     except OSError as error:

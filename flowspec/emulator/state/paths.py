@@ -26,14 +26,8 @@ from pathlib import Path
 
 from flowspec.engines.paths import FileSystems
 from flowspec.errors import FlowspecError
-from flowspec.facts.folders import state_folder
 
 _NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EEXIST)
-
-
-def home() -> Path:
-    """Returns the folder of all state: FLOWSPEC_HOME, else `flowspec` in the user's XDG state directory."""
-    return state_folder()
 
 
 def prepare(folder: Path) -> None:

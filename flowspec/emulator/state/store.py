@@ -7,7 +7,6 @@ the rest, so that new kinds need no new table. Write transactions are short and 
 
 from __future__ import annotations
 
-import fcntl
 import itertools
 import json
 import sqlite3
@@ -22,6 +21,7 @@ from typing import Any
 from flowspec.emulator.state.paths import database, layout_lock, not_writable, os_error_to_user_error, prepare
 from flowspec.emulator.state.snapshot import copy_into_memory
 from flowspec.errors import FlowspecError
+from flowspec.facts.folders import locked
 
 SCHEMA_VERSION = 3
 # Transactions take milliseconds: a lock held this long is held by a stopped process (SIGSTOP, debugger).
@@ -262,8 +262,7 @@ class Store:
             self._create_schema()
             return
         # The change to WAL fails with SQLITE_BUSY at once, without the busy timeout, so it needs a lock of its own.
-        with layout_lock(self._home).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(layout_lock(self._home)):
             self._create_schema()
 
     def _create_schema(self) -> None:

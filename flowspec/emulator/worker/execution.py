@@ -10,6 +10,8 @@ import os
 import shlex
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from flowspec.emulator.worker import forking, logs, processes
 from flowspec.emulator.worker.processes import Process
 from flowspec.emulator.worker.s3_sync_wrapper import s3_root, wrapped
 from flowspec.engines import Command, command_for, work_of
+from flowspec.engines.exit_status import as_in_shell
 from flowspec.engines.paths import split_uri
 from flowspec.engines.shebang import with_interpreter
 from flowspec.errors import FlowspecError
@@ -27,9 +30,6 @@ from flowspec.facts.uris import S3_SCHEMES
 
 GRACE_SECONDS = 5.0
 """Time between SIGTERM and SIGKILL."""
-
-NOT_STARTED = 127
-"""The exit status of a program that could not be started, as in a shell."""
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Running:
     def exit_code(self) -> int | None:
         """Returns the exit status as in a shell (128 + signal), None while the process runs."""
         code = self.process.poll()
-        return code if code is None or code >= 0 else 128 - code
+        return None if code is None else as_in_shell(code)
 
     def terminate(self) -> None:
         """Sends SIGTERM to the process group, once."""
@@ -73,7 +73,7 @@ def start_step(home: Path, cluster: Record, step: Record) -> Running:
     live = paths.step_logs(home, cluster.id, step.id)
     scratch = paths.scratch(home, step.id)
     jar = step.doc["jar"]
-    try:
+    with _cannot_start():
         _make(folder / "work", live, logs.STEP_LOGS)
         scratch.mkdir(parents=True)
         logs.write_controller(live, f"INFO Ensure step jar file {jar['Jar']}")
@@ -93,17 +93,13 @@ def start_step(home: Path, cluster: Record, step: Record) -> Running:
         command = replace(command, environment={**command.environment, **own})
         texts = [jar["Jar"], *jar.get("Args", []), *properties(step).values()]
         return _start(wrapped(command, home, cluster, live, texts), folder, live, shown)
-    except FlowspecError as error:
-        raise CannotStart(error.sentence) from error
-    except OSError as error:
-        raise CannotStart(str(error)) from error
 
 
 def start_bootstrap(home: Path, cluster: Record, number: int) -> Running:
     """Starts the cluster's bootstrap action `number` (from 1). Raises CannotStart."""
     script = cluster.doc["request"]["BootstrapActions"][number - 1]["ScriptBootstrapAction"]
     folder = paths.bootstrap_folder(home, cluster.id, number)
-    try:
+    with _cannot_start():
         _make(folder / "work", folder, logs.BOOTSTRAP_LOGS)
         _refuse_empty_key_part(script["Path"])
         path = paths.resolve_uri(s3_root(home, cluster), script["Path"])
@@ -114,6 +110,13 @@ def start_bootstrap(home: Path, cluster: Record, number: int) -> Running:
             Command(argv, is_script=True), home, cluster, folder, [script["Path"], *script.get("Args", [])]
         )
         return _start(command, folder, folder, shlex.join(argv))
+
+
+@contextmanager
+def _cannot_start() -> Iterator[None]:
+    """Turns errors about a command, a path or the file system into CannotStart."""
+    try:
+        yield
     except FlowspecError as error:
         raise CannotStart(error.sentence) from error
     except OSError as error:

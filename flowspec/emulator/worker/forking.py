@@ -1,9 +1,9 @@
 """Starts workers, and streaming jobs, as forks of a process that has everything imported already (Linux).
 
 A new interpreter takes 0.2 s of CPU until its worker is ready, a fork some milliseconds. A fork inherits the whole
-process, so it happens only where that is safe (see `can_fork`), and the child lets go of everything first: open files,
-signal handlers, log handlers. A process with threads, such as the HTTP endpoint, forks a `ForkServer` before it
-starts them, and has the workers forked by that.
+process, so it happens only where that is safe (see `can_fork`), and the child first replaces its open files by
+/dev/null and removes signal handlers and log handlers. A process with threads, such as the HTTP endpoint, forks a
+`ForkServer` before it starts them, and has the workers forked by that.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import socket
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 from typing import NoReturn
 
@@ -70,14 +71,21 @@ def fork_worker(home: Path, cluster_id: str, lock: int) -> int:
 
     Raises OSError.
     """
-    ready, inherited = os.pipe()
-    pid = _fork_worker(home, cluster_id, lock)
-    # Ends when the child has let go of the pipe: until then a signal to this process's group would reach it. The
-    # service holds Ctrl-C back meanwhile.
-    os.close(inherited)
-    os.read(ready, 1)
-    os.close(ready)
+    with _pipe() as (ready, inherited):
+        pid = _fork_worker(home, cluster_id, lock)
+        inherited.close()
+        # Ends when the child has replaced its end of the pipe: until then a signal to this process's group would reach
+        # it. The service holds Ctrl-C back meanwhile.
+        ready.read(1)
     return pid
+
+
+@contextmanager
+def _pipe() -> Iterator[tuple[FileIO, FileIO]]:
+    """Yields the ends of a pipe, for reading and for writing, and closes those that are still open."""
+    ends = os.pipe()
+    with FileIO(ends[0]) as reader, FileIO(ends[1], "w") as writer:
+        yield reader, writer
 
 
 def _fork_worker(home: Path, cluster_id: str, lock: int) -> int:
@@ -89,7 +97,7 @@ def _fork_worker(home: Path, cluster_id: str, lock: int) -> int:
 
 
 class Fork:
-    """A child that was forked, with what `subprocess.Popen` tells of one."""
+    """A forked child, as a `processes.Process`."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -104,15 +112,13 @@ class Fork:
 
 def fork_step(work: Callable[[], int], place: processes.Place) -> Fork:
     """Forks the process of a step, which ends with the exit status that `work` returns. Raises OSError."""
-    with place.stdout.open("ab") as out, place.stderr.open("ab") as err:
-        ready, inherited = os.pipe()
+    with place.stdout.open("ab") as out, place.stderr.open("ab") as err, _pipe() as (ready, inherited):
         pid = os.fork()
         if not pid:
-            _run(lambda: _be_step(work, place, (out.fileno(), err.fileno()), inherited))
-    os.close(inherited)
-    # Its session and its pid file are there, so that it can be killed from now on.
-    started = os.read(ready, 1)
-    os.close(ready)
+            _run(lambda: _be_step(work, place, (out.fileno(), err.fileno()), inherited.fileno()))
+        inherited.close()
+        # Its session and its pid file are there, so that it can be killed from now on.
+        started = ready.read(1)
     if not started:
         os.waitpid(pid, 0)
         raise processes.no_pid_file(place.note)

@@ -155,7 +155,8 @@ def _publish(home: Path, cluster: Record, source: Path, names: Sequence[str], ur
 
 def _compress(source: Path, target: Path) -> None:
     """Writes `target` atomically."""
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
+    # Of one name, so that the next writer replaces the file that a killed one left.
+    unfinished = target.with_name(f".{target.name}")
     try:
         with source.open("rb") as plain, gzip.open(unfinished, "wb", compresslevel=6) as packed:
             shutil.copyfileobj(plain, packed, 1 << 20)

@@ -18,7 +18,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from flowspec.emulator.state import capacity, clock, ids, instances, lifecycle, 
 from flowspec.emulator.state.store import Record, Store
 from flowspec.emulator.worker import execution, logs, processes, supervisor
 from flowspec.emulator.worker.execution import CannotStart, Running
+from flowspec.engines.exit_status import NOT_STARTED
 from flowspec.errors import FlowspecError
 from flowspec.facts import states
 
@@ -126,10 +127,10 @@ class Worker:
         """Ends the cluster with errors because the worker itself can't continue; `why` is shown to users."""
         self._terminate(self._running.values())
         self.kill_leftovers()
-        cluster = self._change(lambda cluster: lifecycle.fail(self._store, cluster, "INTERNAL_ERROR", why))
         for step_id, running in self._running.items():
             execution.finish(running, "Step")
-            logs.publish_step(self._home, cluster, self._step(step_id))
+            logs.publish_step(self._home, self._cluster(), self._step(step_id))
+        self._change(lambda cluster: lifecycle.fail(self._store, cluster, "INTERNAL_ERROR", why))
 
     def kill_leftovers(self) -> None:
         """Kills all remaining processes and removes temporary files, including those of finished steps."""
@@ -209,22 +210,20 @@ class Worker:
 
     def _inject_bootstrap_failure(self, actions: Sequence[Mapping[str, Any]]) -> None:
         """Injects `bootstrap-failure`, with EMR's texts for a failed action and for a master that can't be set up."""
-        instance = self._master_instance(self._cluster())
         what = "bootstrap action 1 returned a non-zero return code" if actions else "application provisioning failed"
         name = actions[0]["Name"] if actions else ""
-        why = f"On the master instance ({instance}), {what}"
-        self._fail_bootstrap("BOOTSTRAP_FAILURE_PRIMARY_WITH_NON_ZERO_CODE", why, instance, name)
+        self._fail_bootstrap("BOOTSTRAP_FAILURE_PRIMARY_WITH_NON_ZERO_CODE", what, name)
 
-    def _master_instance(self, cluster: Record) -> str:
-        return ids.ec2_instance_id(instances.master(self._store, cluster).id, instances.MASTER_NUMBER)
+    def _master_instance(self) -> str:
+        master = instances.master(self._store, self._cluster())
+        return ids.ec2_instance_id(master.id, instances.MASTER_NUMBER)
 
     def _bootstrap_action(self, cluster: Record, number: int, name: str) -> bool:
-        instance = self._master_instance(cluster)
         try:
             running = execution.start_bootstrap(self._home, cluster, number)
         except CannotStart as error:
-            why = f"On the master instance ({instance}), bootstrap action {number} failed to start: {error}"
-            self._fail_bootstrap("BOOTSTRAP_FAILURE_BA_DOWNLOAD_FAILED_PRIMARY", why, instance, name)
+            what = f"bootstrap action {number} failed to start: {error}"
+            self._fail_bootstrap("BOOTSTRAP_FAILURE_BA_DOWNLOAD_FAILED_PRIMARY", what, name)
             return False
         while running.exit_code() is None:
             self._wake.sleep(None)
@@ -232,13 +231,16 @@ class Worker:
                 self._terminate([running])
                 return False
         code = execution.finish(running, "Bootstrap action")
-        logs.publish_bootstrap(self._home, cluster, number, instance)
+        logs.publish_bootstrap(self._home, cluster, number, self._master_instance())
         if code != 0:
-            why = f"On the master instance ({instance}), bootstrap action {number} returned a non-zero return code"
-            self._fail_bootstrap("BOOTSTRAP_FAILURE_PRIMARY_WITH_NON_ZERO_CODE", why, instance, name)
+            what = f"bootstrap action {number} returned a non-zero return code"
+            self._fail_bootstrap("BOOTSTRAP_FAILURE_PRIMARY_WITH_NON_ZERO_CODE", what, name)
         return code == 0
 
-    def _fail_bootstrap(self, error_code: str, why: str, instance: str, name: str) -> None:
+    def _fail_bootstrap(self, error_code: str, what: str, name: str) -> None:
+        """Ends the cluster: `what` failed on its master instance; `name` is the bootstrap action's, "" without one."""
+        instance = self._master_instance()
+        why = f"On the master instance ({instance}), {what}"
         data = [{"instance-id": instance, **({"bootstrap-action": name} if name else {})}]
         detail = {"ErrorCode": error_code, "ErrorData": data, "ErrorMessage": why}
 
@@ -270,7 +272,7 @@ class Worker:
         try:
             self._running[step.id] = execution.start_step(self._home, cluster, self._with_faults(step))
         except CannotStart as error:
-            self._on_step_exit(step.id, execution.NOT_STARTED, str(error))
+            self._on_step_exit(step.id, NOT_STARTED, str(error))
 
     def _with_faults(self, step: Record) -> Record:
         """Injects the faults for this step's number; returns a failing step in its place for `step-failure`."""
@@ -323,19 +325,18 @@ class Worker:
 
     # -- the end
 
-    def _terminate(self, processes: Iterable[Running]) -> None:
+    def _terminate(self, running: Collection[Running]) -> None:
         """Sends SIGTERM, then SIGKILL after the grace period, and waits."""
-        running = list(processes)
-        for process in running:
-            process.terminate()
+        for one in running:
+            one.terminate()
         deadline = time.monotonic() + execution.GRACE_SECONDS
-        while any(process.exit_code() is None for process in running):
+        while any(one.exit_code() is None for one in running):
             left = deadline - time.monotonic()
             if left > 0:
                 self._wake.sleep(left)
             else:
-                for process in running:
-                    process.kill()
+                for one in running:
+                    one.kill()
                 self._wake.sleep(None)
 
     # -- the store

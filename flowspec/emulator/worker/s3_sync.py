@@ -10,10 +10,10 @@ This module is the only one in the emulator that imports boto3. It raises Flowsp
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 
 from flowspec.engines.paths import split_uri
 from flowspec.errors import FlowspecError
+from flowspec.facts.folders import locked
 
 # Parallel transfers. boto3 uses 10 per file by default; S3 clients gain little beyond that on one machine.
 _AT_ONCE = 8
@@ -202,10 +203,11 @@ class TreeSync:
     @contextmanager
     def _locked_index(self) -> Iterator[_Index]:
         """Yields the index: "bucket/key" -> [size, ETag in S3, size, mtime of the file]; saves it even on errors."""
-        for folder in (self._root, self._incoming):
-            folder.mkdir(parents=True, exist_ok=True)
-        with self._index_file.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        self._root.mkdir(parents=True, exist_ok=True)
+        with locked(self._index_file.with_suffix(".lock")):
+            # Downloads that failed or were killed leave files in it.
+            shutil.rmtree(self._incoming, ignore_errors=True)
+            self._incoming.mkdir()
             index: _Index = json.loads(self._index_file.read_text()) if self._index_file.exists() else {}
             try:
                 yield index
@@ -265,7 +267,7 @@ def _each(work: Callable[[str], _T], names: list[str]) -> Iterator[_T]:
 
 
 def _one_thread() -> Any:
-    """Transfers each file in one thread: `_each` already runs several files in parallel."""
+    """Returns the settings for a transfer in one thread: `_each` already transfers several files in parallel."""
     from boto3.s3.transfer import TransferConfig
 
     return TransferConfig(use_threads=False)

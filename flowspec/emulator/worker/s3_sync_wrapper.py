@@ -22,6 +22,7 @@ from flowspec.emulator.state import paths
 from flowspec.emulator.state.store import Record
 from flowspec.emulator.worker import logs
 from flowspec.engines import Command, python_module
+from flowspec.engines.exit_status import NOT_STARTED, as_in_shell
 from flowspec.engines.paths import FileSystems
 from flowspec.engines.shebang import with_interpreter
 from flowspec.errors import FlowspecError
@@ -29,9 +30,6 @@ from flowspec.facts.uris import split_at_commas
 
 # What ends the URIs: the kind of the command that follows.
 _PROGRAM, _SCRIPT = "--", "--script"
-_NOT_STARTED = 127
-"""Exit status of a command that could not be started, as in a shell."""
-
 _SYSTEMS = FileSystems(Path("/"))
 _URI = re.compile(r"s3[an]?://[^\"'#]+")
 
@@ -83,7 +81,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         code = _run(with_interpreter(command) if kind == _SCRIPT else command, environ)
     except OSError as error:
-        return _report(folder, "The step could not be started", error, code=_NOT_STARTED)
+        return _report(folder, "The step could not be started", error, code=NOT_STARTED)
     try:
         tree.push()
     except (FlowspecError, OSError) as error:
@@ -111,7 +109,7 @@ def _run(command: Sequence[str], environ: dict[str, str]) -> int:
             _terminate(running)
         code = process.wait()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    return code if code >= 0 else 128 - code
+    return as_in_shell(code)
 
 
 def _terminate(running: list[subprocess.Popen[bytes]]) -> None:

@@ -125,7 +125,7 @@ def without_worker(home: Path, cluster_id: str) -> Iterator[bool]:
         yield dead
     finally:
         if lock is not None:
-            os.close(lock)
+            release(lock)
 
 
 def _fail_orphan(store: Store, home: Path, cluster_id: str) -> None:

@@ -40,8 +40,8 @@ class S3Store:
         self._absent = absent
 
     def has(self, uri: str) -> bool:
-        """Returns True for S3 URIs, but for those in buckets that are reported themselves, and EMR's own."""
-        return is_s3(uri) and not _OF_EMR.fullmatch(split_s3(uri)[0]) and split_s3(uri)[0] not in self._absent
+        """Returns True for S3 URIs, but for those in EMR's own buckets, and in absent ones, which have findings."""
+        return _may_be_asked(uri) and split_s3(uri)[0] not in self._absent
 
     def object_exists(self, uri: str) -> bool:
         """Sends HeadObject, for which GetObject suffices as a permission."""
@@ -86,6 +86,11 @@ class S3Store:
         raise NotChecked(f"more than {_PAGES * 1000} keys begin with {prefix}")
 
 
+def _may_be_asked(uri: str) -> bool:
+    """Returns True for S3 URIs, but for those in EMR's own buckets."""
+    return is_s3(uri) and not _OF_EMR.fullmatch(split_s3(uri)[0])
+
+
 class _Pattern:
     """A key, perhaps with wildcards: names must begin with `fixed`; `deep` if they are in folders below."""
 
@@ -114,7 +119,7 @@ def storage_findings(emr: Emr, plan: Plan) -> list[Finding]:
     """Checks the buckets that a plan uses, and the data that its steps read and write."""
     uses = used_data(plan, emr.region)
     wanted = submitted(plan, uses)
-    of_s3 = [one for one in wanted if S3Store(_ask_nothing).has(one.uri)]
+    of_s3 = [one for one in wanted if _may_be_asked(one.uri)]
     buckets = {split_s3(one.uri)[0]: one for one in reversed([*of_s3, *_staging(plan)])}
     # A client of S3 takes 40 ms to make.
     ask = emr.ask("s3") if buckets else _ask_nothing

@@ -119,8 +119,9 @@ class Supervisor:
             self._lock = self._stack.enter_context(lock)
             yield from map(Acted, news)
         except Locked as error:
-            other = error.message.rpartition(": ")[2]
-            yield from self._once(f"another watcher acts on this run: {other}", other.rpartition(" ")[2])
+            # A renewed lock has another time, but the same last word.
+            key = error.holder.rpartition(" ")[2]
+            yield from self._once(f"another watcher acts on this run: {error.holder}", key)
 
     def _unread(self, cluster: Cluster, policies: Mapping[str, StepPolicy], codes: ExitCodes) -> Iterator[Acted]:
         """Says once for the run that its failed steps can't be judged by their logs, with the reason of one of them."""

@@ -59,6 +59,7 @@ class Lock:
                     f"another apply is changing cluster {self._cluster_id}: {held}",
                     remedy="wait for it with --lock-timeout SECONDS, or remove the lock: "
                     f"flowspec unlock {self._cluster_id}",
+                    holder=held,
                 )
             sleep(_LOOK_AGAIN)
             waited += _LOOK_AGAIN

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from flowspec.engines.exit_status import as_in_shell
 from flowspec.engines.streaming.data import processes
 from flowspec.engines.streaming.data.lines import BLOCK, split_lines
 from flowspec.engines.streaming.hadoop.failure import TaskFailure
@@ -220,7 +221,7 @@ class RunningCommand:
         self._close()
         if self._errors:
             raise self._errors[0]
-        return code if code >= 0 else 128 - code
+        return as_in_shell(code)
 
     def kill(self) -> None:
         """Ends the command at once, and waits until its threads have noticed."""
