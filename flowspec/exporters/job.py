@@ -9,6 +9,7 @@ from typing import Any
 
 from flowspec.errors import FlowspecError
 from flowspec.importers.decompile.placeholders import PLACEHOLDER, placeholder
+from flowspec.request.instances import expand_shorthand
 
 Json = dict[str, Any]
 # A secret of a letter or two is only known where it is the whole value, as when it is masked.
@@ -24,6 +25,11 @@ class Job:
     secrets: Mapping[str, str] = field(repr=False)
     region: str = ""
     profile: str = ""
+
+    @property
+    def with_groups(self) -> Json:
+        """`params` with instance groups in the place of MasterInstanceType, SlaveInstanceType and InstanceCount."""
+        return dict(expand_shorthand(self.params))
 
 
 class References:
