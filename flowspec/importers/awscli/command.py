@@ -187,7 +187,7 @@ class Call:
         for option in [one for one in self.options if one in _STRUCTURED]:
             given = self.options[option]
             kept = []
-            for word in given.words:
+            for word in map(self._written_out, given.words):
                 reason = self._unknown(word)
                 if reason:
                     self.notes.append(f"line {word.at.line}: {reason}; --{option} is imported without it")
@@ -198,6 +198,13 @@ class Call:
             elif given.words:
                 self.left_out.add(option)
                 del self.options[option]
+
+    def _written_out(self, word: Word) -> Word:
+        """Returns the value of a variable that is the whole word, where the script gives it one value only."""
+        names = [*self.script.aliases(word.text)]
+        known = self.script.variables.get(names[0]) if names else None
+        text = self.script.texts.get(names[-1]) if names else None
+        return word._replace(text=text) if text and known and text == known.default else word
 
     def _unknown(self, word: Word) -> str:
         scheme, _, path = word.text.partition("://")
