@@ -307,6 +307,17 @@ def test_an_operator_belongs_to_the_cluster_that_its_job_flow_id_names():
     assert small.params == {"Name": "etl", "Instances": {}}
 
 
+def test_steps_of_an_operator_in_a_loop_are_imported_once_with_a_note():
+    module = (
+        "EmrCreateJobFlowOperator(task_id='c', job_flow_overrides={'Name': 'n', 'Instances': {}}, emr_conn_id=None)\n"
+        "for name in ['a', 'b']:\n"
+        "    EmrAddStepsOperator(task_id=name, steps=[{'Name': name, 'HadoopJarStep': {'Jar': 'x'}}])\n"
+    )
+    source = wanted(module, name="m.py")
+    assert [step["Name"] for step in source.params["Steps"]] == [placeholder("name")]
+    assert source.notes == ("line 3: EmrAddStepsOperator: its steps are imported, once, though it is in a loop",)
+
+
 def test_what_is_no_python_is_refused_at_its_place():
     found = refusal("JOB_FLOW_OVERRIDES = {\n", name="m.py")
     assert (found.message, found.location.line) == ("this is not Python: '{' was never closed", 1)

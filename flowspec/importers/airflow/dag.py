@@ -33,10 +33,11 @@ _WAITS = "Sensor"
 
 
 class _Task(NamedTuple):
-    """A call of an operator, and the class that it is of."""
+    """A call of an operator: its class, and whether it is in a loop."""
 
     kind: str
     call: ast.Call
+    in_loop: bool
 
     @property
     def arguments(self) -> Mapping[str, ast.expr]:
@@ -112,12 +113,16 @@ def _module(source: Source, tree: ast.Module) -> _Module:
 
 
 def _tasks(tree: ast.Module) -> Iterator[_Task]:
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    calls, loops = [], []
+    for node in ast.walk(tree):
+        calls += [node] if isinstance(node, ast.Call) else []
+        loops += [node] if isinstance(node, ast.For | ast.While) else []
+    looped = {id(node) for loop in loops for node in ast.walk(loop)}
     for node in sorted(calls, key=lambda one: one.lineno):
         func = node.func.value if isinstance(node.func, ast.Attribute) and node.func.attr == "partial" else node.func
         kind = ast.unparse(func).rpartition(".")[2]
         if kind.startswith("Emr"):
-            yield _Task(kind, node)
+            yield _Task(kind, node, id(node) in looped)
 
 
 def _task_id(module: _Module, task: _Task) -> str:
@@ -136,7 +141,8 @@ def _take_over(module: _Module, other: _Task, task: _Task, created: list[_Task],
         if isinstance(steps, list):
             made = _fitted(module, {"Steps": steps}, other.line)
             fold(params, "AddJobFlowSteps", {"Steps": made.get("Steps", [])})
-            module.notes.append(f"{said}: its steps are imported, in the order of the file")
+            how = "once, though it is in a loop" if other.in_loop else "in the order of the file"
+            module.notes.append(f"{said}: its steps are imported, {how}")
         else:
             module.notes.append(f"{said} is not imported: its steps are known only when the module runs")
     elif other.kind == _END:
