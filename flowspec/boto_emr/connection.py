@@ -1,17 +1,16 @@
 """The connection to EMR, with the methods that boto 2 gave it (`boto.emr.connection`).
 
-A method writes down the flat parameters of EMR's query API, as boto 2 did and `api_params` still says
-them. They are sent as today's API has them, through the same door as everything of flowspec's
-(`flowspec.backend.aws.client`), and the answer is read into the objects of boto 2 (`emrobject`).
+A method makes the flat parameters of EMR's query API, as boto 2 did; `api_params` has that form, too. They are sent
+as today's API has them, by the client that all of flowspec uses (`flowspec.backend.aws.client`), and the answer is
+read into the objects of boto 2 (`emrobject`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from functools import cached_property
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 from urllib.parse import quote
 
 from flowspec.backend.aws import query
@@ -46,9 +45,8 @@ _ACTION = ("name", "path", "args")
 _NOT_OFFERED = frozenset({"UnknownOperationException", "InvalidAction", "NotImplemented"})
 
 
-@dataclass(frozen=True)
-class Request:
-    """A call on its way: `params` are flat, with Action and Version among them."""
+class Request(NamedTuple):
+    """A call to send: `params` are flat, with Action and Version among them."""
 
     params: Flat
 
@@ -136,7 +134,7 @@ class EmrConnection:
     def _emr(self) -> Emr:
         return connect(self._endpoint, self._session)
 
-    # --- what is there ---
+    # --- describing clusters ---
 
     def describe_cluster(self, cluster_id: str) -> Any:
         """Returns a `Cluster`."""
@@ -217,7 +215,7 @@ class EmrConnection:
             self.build_list_params(params, step_states, "StepStates.member")
         return self.get_object("ListSteps", params, emrobject.StepSummaryList)
 
-    # --- changing what is there ---
+    # --- changing clusters ---
 
     def add_tags(self, resource_id: str, tags: Mapping[str, str | None]) -> Any:
         """Tags a cluster; a tag without a value has "" or None."""
@@ -270,7 +268,7 @@ class EmrConnection:
     def modify_instance_groups(self, instance_group_ids: _Several, new_sizes: int | Iterable[int]) -> Any:
         """Gives instance groups (or one) new sizes: `ModifyInstanceGroupsResponse`.
 
-        Raises ValueError where there are more of the one than of the other.
+        Raises ValueError where the numbers of groups and of sizes differ.
         """
         groups, sizes = _listed(instance_group_ids), _listed(new_sizes)
         if len(groups) != len(sizes):
@@ -286,7 +284,7 @@ class EmrConnection:
         )
         return self.get_object("ModifyInstanceGroups", params, emrobject.ModifyInstanceGroupsResponse)
 
-    # --- making one ---
+    # --- running a job flow ---
 
     def run_jobflow(
         self,
@@ -446,8 +444,7 @@ class EmrConnection:
         return {"JobFlowId": given["JobFlowId"], _ADDING[action]: ids}
 
 
-@dataclass(frozen=True)
-class _Answer:
+class _Answer(NamedTuple):
     """The answer of today's API."""
 
     members: Mapping[str, Any]
@@ -459,8 +456,7 @@ class _Answer:
         fill(root, {name: value for name, value in members.items() if name != "ResponseMetadata"}, connection)
 
 
-@dataclass(frozen=True)
-class _XmlAnswer:
+class _XmlAnswer(NamedTuple):
     """The answer of the query API."""
 
     status: int
@@ -493,7 +489,7 @@ def _iso8601(name: str, moment: date) -> str:
 
 
 def _listed(value: Any, needed: Iterable[str] = ()) -> list[Any]:
-    """Returns several of something; boto 2 took one for a list of one, too.
+    """Returns the items of an iterable, or a list of a single value, as boto 2 took one.
 
     Raises TypeError for an item that has not all of the attributes `needed`.
     """

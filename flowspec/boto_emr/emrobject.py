@@ -2,7 +2,8 @@
 
 A field's attribute is its name in lower case and holds a string ("true", "3", "2014-01-24T01:21:21Z"),
 as it stood in XML. It is there when the answer has the field. Lists and structures are there always,
-None where the answer has none. `Fields` names the one, `Parts` the other: element -> (attribute, maker).
+None where the answer has none. `Fields` names the fields, `Parts` the lists and structures: element ->
+(attribute, maker).
 """
 
 from __future__ import annotations
@@ -71,29 +72,29 @@ def _list_of(item: Callable[..., Any]) -> Callable[[], ResultSet]:
     return partial(ResultSet, [("member", item)])
 
 
-# --- what calls that change something answer ---
+# --- the answers of calls that change something ---
 
 
 class RunJobFlowResponse(EmrObject):
-    """RunJobFlow's."""
+    """The answer of RunJobFlow."""
 
     Fields: ClassVar = {"JobFlowId"}
 
 
 class AddInstanceGroupsResponse(EmrObject):
-    """AddInstanceGroups'. Several ids are one string, with commas."""
+    """The answer of AddInstanceGroups. Several ids are one string, with commas."""
 
     Fields: ClassVar = {"InstanceGroupIds", "JobFlowId"}
 
 
 class ModifyInstanceGroupsResponse(EmrObject):
-    """ModifyInstanceGroups'."""
+    """The answer of ModifyInstanceGroups."""
 
     Fields: ClassVar = {"RequestId"}
 
 
 class JobFlowStepList(EmrObject):
-    """AddJobFlowSteps': the ids of the steps, in their order."""
+    """The answer of AddJobFlowSteps: the ids of the steps, in their order."""
 
     Parts: ClassVar = {"StepIds": ("stepids", _list_of(StepId))}
 
@@ -151,7 +152,7 @@ class InstanceGroup(EmrObject):
 
 
 class JobFlow(EmrObject):
-    """A job flow, with all that was asked for and how it goes."""
+    """A job flow: what was requested, and its state."""
 
     Fields: ClassVar = {
         "AmiVersion",
@@ -189,7 +190,7 @@ class JobFlow(EmrObject):
     }
 
 
-# --- the calls that speak of clusters ---
+# --- the answers of calls on clusters ---
 
 
 class ClusterTimeline(EmrObject):
@@ -230,7 +231,7 @@ class Application(EmrObject):
 
 
 class Cluster(EmrObject):
-    """DescribeCluster's."""
+    """The answer of DescribeCluster."""
 
     Fields: ClassVar = {
         "Id",
@@ -259,16 +260,18 @@ class ClusterSummary(EmrObject):
     Fields: ClassVar = {"Id", "Name", "NormalizedInstanceHours"}
     Parts: ClassVar = _STATUS
 
+    # The parameter has no default, as in boto 2.
     def __init__(self, connection: Any) -> None:
         super().__init__(connection)
 
 
 class ClusterSummaryList(EmrObject):
-    """ListClusters'; `marker` is where the next page starts."""
+    """The answer of ListClusters; `marker` is where the next page starts."""
 
     Fields: ClassVar = {"Marker"}
     Parts: ClassVar = {"Clusters": ("clusters", _list_of(ClusterSummary))}
 
+    # The parameter has no default, as in boto 2.
     def __init__(self, connection: Any) -> None:
         super().__init__(connection)
 
@@ -284,7 +287,7 @@ class StepConfig(EmrObject):
 
 
 class HadoopStep(EmrObject):
-    """DescribeStep's."""
+    """The answer of DescribeStep."""
 
     Fields: ClassVar = {"Id", "Name", "ActionOnFailure"}
     Parts: ClassVar = {"Config": ("config", StepConfig), **_STATUS}
@@ -298,7 +301,7 @@ class StepSummary(EmrObject):
 
 
 class StepSummaryList(EmrObject):
-    """ListSteps', the newest first."""
+    """The answer of ListSteps, the newest first."""
 
     Fields: ClassVar = {"Marker"}
     Parts: ClassVar = {"Steps": ("steps", _list_of(StepSummary))}
@@ -321,7 +324,7 @@ class InstanceGroupInfo(EmrObject):
 
 
 class InstanceGroupList(EmrObject):
-    """ListInstanceGroups'."""
+    """The answer of ListInstanceGroups."""
 
     Fields: ClassVar = {"Marker"}
     Parts: ClassVar = {"InstanceGroups": ("instancegroups", _list_of(InstanceGroupInfo))}
@@ -342,14 +345,14 @@ class InstanceInfo(EmrObject):
 
 
 class InstanceList(EmrObject):
-    """ListInstances'."""
+    """The answer of ListInstances."""
 
     Fields: ClassVar = {"Marker"}
     Parts: ClassVar = {"Instances": ("instances", _list_of(InstanceInfo))}
 
 
 class BootstrapActionList(EmrObject):
-    """ListBootstrapActions'."""
+    """The answer of ListBootstrapActions."""
 
     Fields: ClassVar = {"Marker"}
     Parts: ClassVar = {"BootstrapActions": ("actions", _list_of(BootstrapAction))}

@@ -1,7 +1,7 @@
-"""XML -> objects, as boto 2 did it: whoever an element belongs to is told of its start and its end.
+"""Fills objects from XML as boto 2 did, by calls of `startElement` and `endElement` for each element.
 
-`startElement` may give an object for the element, which is then told of what is in it, and of its end;
-else the element's end, with its text, is told to the object around it.
+The object around an element gets its `startElement`, which may return an object for the element. That gets the calls
+for what is in the element, and its `endElement` with the text; else the object around it gets them.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ _NUMBERS = {"integer": int, "long": int, "double": float, "float": float}
 
 
 def _scalar(value: Any, type_name: str) -> Any:
-    """Returns the query API had texts only; scripts give what they like."""
+    """Returns a value in the type of the API: the query API had only texts, and scripts give any type."""
     if type_name == "boolean":
         return _BOOLEANS.get(str(value).lower(), value)
     if type_name == "string" and isinstance(value, int | float | Decimal):

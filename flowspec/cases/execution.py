@@ -42,7 +42,7 @@ class Ran:
 
 
 def execute(sandbox: Sandbox, wait: Callable[[float], None]) -> Ran:
-    """Runs the job flow to its end, and calls `wait` between two looks at it, with the seconds that a watch would wait.
+    """Runs the job flow to its end, and calls `wait` between two polls, with the seconds that a watch would wait.
 
     Raises FlowspecError when the flow can't be started, and what `wait` raises.
     """
@@ -51,13 +51,13 @@ def execute(sandbox: Sandbox, wait: Callable[[float], None]) -> Ran:
     with closing(watch(emr, cluster_id, timeout=sandbox.case.timeout, sleep=wait)) as events:
         end = next(event for event in events if isinstance(event, Ended))
     logs = logs_of(emr, end.cluster)
-    is_unhappy = end.verdict.outcome not in {Outcome.SUCCEEDED, Outcome.TIMED_OUT}
+    has_failed = end.verdict.outcome not in {Outcome.SUCCEEDED, Outcome.TIMED_OUT}
     counters = {step.name: counters_of(logs, step.id) for step in end.cluster.steps}
     return Ran(
         end.cluster,
         end.verdict,
         {name: counted for name, counted in counters.items() if counted},
-        diagnose(end.cluster, end.verdict, logs, sandbox.request.secrets) if is_unhappy else None,
+        diagnose(end.cluster, end.verdict, logs, sandbox.request.secrets) if has_failed else None,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from os import PathLike
@@ -22,6 +22,7 @@ from flowspec.cases.sandbox import Sandbox, prepare
 from flowspec.document.masking import mask
 from flowspec.emulator.temporary import end_clusters, temporary_home
 from flowspec.errors import Diagnostic, FlowspecError, NothingFound, SpecError
+from flowspec.facts.machine import usable_cores
 
 # Seconds between two looks at a cluster, each of which takes some 5 ms: short, as cases take about a second.
 _INTERVAL = 0.05
@@ -89,10 +90,11 @@ def run_tests(
     cases = _chosen([Path(path) for path in paths], names, select, base, last_failed)
     turns = _Turns()
     results: dict[Path, CaseResult] = {}
-    with ThreadPoolExecutor(jobs or _cores(), "case") as pool:
+    with ThreadPoolExecutor(jobs or usable_cores(), "case") as pool:
         futures = [pool.submit(_run, case, turns, update=update, keep=keep) for case in cases]
         try:
-            for result in _as_completed(futures):
+            for future in as_completed(futures):
+                result = future.result()
                 results[result.path] = result
                 on_result(result)
         except BaseException:
@@ -138,10 +140,6 @@ class _Turns:
             raise _Stopped
 
 
-def _as_completed(futures: Sequence[Future[CaseResult]]) -> Iterator[CaseResult]:
-    return (future.result() for future in as_completed(futures))
-
-
 def _chosen(
     paths: Sequence[Path], names: Sequence[str], select: Sequence[str], base: str | None, only_failed: bool
 ) -> list[Path]:
@@ -162,10 +160,6 @@ def _chosen(
         failed = failed_last()
         cases = [case for case in cases if os.path.realpath(case) in failed] or cases
     return cases if base is None else touched(cases, base)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _run(path: Path, turns: _Turns, *, update: bool, keep: bool) -> CaseResult:
@@ -210,7 +204,7 @@ def _judged(result: CaseResult, sandbox: Sandbox, ran: Ran, *, update: bool) -> 
         updated, problems = _update(sandbox)
         outcome = CaseOutcome.FAILED if problems else CaseOutcome.UPDATED if updated else CaseOutcome.PASSED
         return replace(result, outcome=outcome, problems=tuple(problems), updated=tuple(updated))
-    # Where the run itself went wrong, what it did not write is no news.
+    # A run that itself failed may have no output: that would not be the cause.
     problems = problems or _output_problems(sandbox)
     masked = tuple(str(mask(problem, sandbox.request.secrets)) for problem in problems)
     return replace(result, outcome=CaseOutcome.FAILED if problems else CaseOutcome.PASSED, problems=masked)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from flowspec.errors import FlowspecError
+from flowspec.facts.machine import usable_cores
 from flowspec.interrupts import interrupts_held_back
 
 Item = TypeVar("Item")
@@ -24,19 +24,13 @@ def each(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Resu
 
     `work` and its results have to be picklable. What it raises is raised here.
     """
-    workers = min(_cores(), len(items) // (WORTH_IT // 2))
+    workers = min(usable_cores(), len(items) // (WORTH_IT // 2))
     if len(items) < WORTH_IT or workers < 2:
         yield from map(work, items)
         return
     # The first one is done here: what it imports and parses, forked processes need not do again.
     yield work(items[0])
     yield from _spread(work, items[1:], workers)
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _spread(work: Callable[[Item], Result], items: Sequence[Item], workers: int) -> Iterator[Result]:

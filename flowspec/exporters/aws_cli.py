@@ -8,21 +8,10 @@ from typing import Any
 
 from flowspec.exporters.job import Job, Json, without, written
 from flowspec.importers.awscli.command import NUMBERS, OBJECTS, SWITCHES, TEXTS
+from flowspec.importers.awscli.instances import EC2
 
 # JSON that is longer is written in lines.
 _WIDTH = 80
-_EC2 = {
-    "Ec2KeyName": "KeyName",
-    "Ec2SubnetId": "SubnetId",
-    "Ec2SubnetIds": "SubnetIds",
-    **{
-        name: name
-        for name in (
-            *("EmrManagedMasterSecurityGroup", "EmrManagedSlaveSecurityGroup", "ServiceAccessSecurityGroup"),
-            *("AdditionalMasterSecurityGroups", "AdditionalSlaveSecurityGroups"),
-        )
-    },
-}
 _INSTANCE_SWITCHES = {
     "TerminationProtected": "termination-protected",
     "UnhealthyNodeReplacement": "unhealthy-node-replacement",
@@ -38,7 +27,8 @@ def write(job: Job) -> str:
 
 
 def _options(job: Job) -> list[str]:
-    params, instances = job.params, job.params["Instances"]
+    params = job.with_groups
+    instances = params["Instances"]
     out = [_option("region", job.region), _option("profile", job.profile), _option("name", params.get("Name"))]
     out += [_option("release-label", params.get("ReleaseLabel")), _option("ami-version", params.get("AmiVersion"))]
     out += [_option(name, params.get(member)) for name, member in (TEXTS | NUMBERS).items()]
@@ -49,7 +39,7 @@ def _options(job: Job) -> list[str]:
     out.append(_option("configurations", params.get("Configurations")))
     out.append(_option("placement-group-configs", params.get("PlacementGroupConfigs")))
     out.append(_tags(params.get("Tags", [])))
-    out += _instances(instances)
+    out.append(_instances(instances))
     out.append(_option("ec2-attributes", _ec2(params, instances)))
     out.append(_option("bootstrap-actions", [_action(one) for one in params.get("BootstrapActions", [])]))
     out.append(_option("steps", [_step(one) for one in params.get("Steps", [])]))
@@ -80,22 +70,10 @@ def _tags(tags: list[Json]) -> str:
     return f"--tags {' '.join(words)}" if words else ""
 
 
-def _instances(instances: Json) -> list[str]:
+def _instances(instances: Json) -> str:
     if "InstanceFleets" in instances:
-        return [_option("instance-fleets", instances["InstanceFleets"])]
-    return [
-        _option("instance-groups", [_group(one) for one in instances.get("InstanceGroups") or written_out(instances)])
-    ]
-
-
-def written_out(instances: Json) -> list[Json]:
-    """Returns the groups that the three short members mean."""
-    if "MasterInstanceType" not in instances:
-        return []
-    master, count = instances["MasterInstanceType"], instances.get("InstanceCount", 1)
-    groups = [{"InstanceRole": "MASTER", "InstanceType": master, "InstanceCount": 1}]
-    core = {"InstanceRole": "CORE", "InstanceType": instances.get("SlaveInstanceType", master)}
-    return [*groups, {**core, "InstanceCount": count - 1}] if count > 1 else groups
+        return _option("instance-fleets", instances["InstanceFleets"])
+    return _option("instance-groups", [_group(one) for one in instances.get("InstanceGroups", [])])
 
 
 def _group(one: Json) -> Json:
@@ -105,7 +83,7 @@ def _group(one: Json) -> Json:
 
 
 def _ec2(params: Json, instances: Json) -> Json:
-    out = {ours: instances[member] for member, ours in _EC2.items() if instances.get(member)}
+    out = {key: instances[member] for key, member in EC2.items() if instances.get(member)}
     out |= {key: value for key, value in instances.get("Placement", {}).items() if key.startswith("AvailabilityZone")}
     return out | ({"InstanceProfile": params["JobFlowRole"]} if params.get("JobFlowRole") else {})
 

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from flowspec.exporters.aws_cli import written_out
 from flowspec.exporters.job import Job, Json, without, written
 from flowspec.importers.decompile.placeholders import PLACEHOLDER, placeholder_name
 
@@ -40,7 +39,7 @@ def write(job: Job) -> str:
     if job.secrets:
         template["Parameters"] = {_identifier(name): {"Type": "String", "NoEcho": True} for name in job.secrets}
     template["Resources"] = {
-        "Cluster": {"Type": "AWS::EMR::Cluster", "Properties": _referring(_properties(job.params))}
+        "Cluster": {"Type": "AWS::EMR::Cluster", "Properties": _referring(_properties(job.with_groups))}
     }
     return "\n".join(_yaml(template)) + "\n"
 
@@ -74,8 +73,7 @@ def _properties(params: Json) -> Json:
 
 def _instances(given: Json) -> Json:
     out: Json = {}
-    groups = given.get("InstanceGroups") or written_out(given)
-    for one in groups:
+    for one in given.get("InstanceGroups", []):
         known = {key: value for key, value in one.items() if key in _GROUP}
         _place(out, _with_configurations(known), "InstanceRole", "Group")
     for one in given.get("InstanceFleets", []):

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowspec.errors import FlowspecError
-from flowspec.importers.decompile.placeholders import PLACEHOLDER, placeholder
+from flowspec.importers.decompile.placeholders import PLACEHOLDER, Variable
+from flowspec.importers.names import Names
+from flowspec.request.instances import expand_shorthand
 
 Json = dict[str, Any]
 # A secret of a letter or two is only known where it is the whole value, as when it is masked.
@@ -25,13 +27,23 @@ class Job:
     region: str = ""
     profile: str = ""
 
+    @property
+    def with_groups(self) -> Json:
+        """`params` with instance groups in the place of MasterInstanceType, SlaveInstanceType and InstanceCount."""
+        return dict(expand_shorthand(self.params))
+
 
 class References:
     """Replaces secrets by placeholders, which are named like the members that hold them."""
 
     def __init__(self, secrets: Collection[str]) -> None:
         self._secrets = sorted(filter(None, secrets), key=len, reverse=True)
-        self.names: dict[str, str] = {}
+        self._names = Names()
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The secrets that were replaced, by their names."""
+        return {name: one.default for name, one in self._names.variables.items()}
 
     def replaced(self, value: Any, member: str = "secret") -> Any:
         """Returns the value with a placeholder for each secret. Raises `FlowspecError` where one is in a key."""
@@ -47,31 +59,22 @@ class References:
             return [self.replaced(item, "secret") for item in value]
         if isinstance(value, str):
             return self._text(value, member)
-        return placeholder(self._name(str(value), member)) if str(value) in self._secrets else value
+        return self._reference(str(value), member) if str(value) in self._secrets else value
 
     def _in(self, text: str) -> bool:
         return any(one in text for one in self._secrets if len(one) >= _SEEN_INSIDE) or text in self._secrets
 
     def _text(self, text: str, member: str) -> str:
         if text in self._secrets:
-            return placeholder(self._name(text, member))
+            return self._reference(text, member)
         for one in self._secrets:
             if len(one) >= _SEEN_INSIDE and one in text:
-                text = text.replace(one, placeholder(self._name(one, member)))
+                text = text.replace(one, self._reference(one, member))
         return text
 
-    def _name(self, secret: str, member: str) -> str:
-        if secret in self.names.values():
-            return next(name for name, value in self.names.items() if value == secret)
+    def _reference(self, secret: str, member: str) -> str:
         words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", member).lower()
-        stem = re.sub(r"[^a-z0-9]+", "_", words).strip("_") or "secret"
-        stem = stem if stem[0].isalpha() else f"secret_{stem}"
-        number, name = 1, stem
-        while name in self.names:
-            number += 1
-            name = f"{stem}_{number}"
-        self.names[name] = secret
-        return name
+        return self._names.open(secret, words, Variable(default=secret))
 
 
 def written(text: str, literal: Callable[[str], str], reference: Callable[[str], str]) -> str:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flowspec.exporters.aws_cli import written_out
 from flowspec.exporters.job import Job, Json, written
 from flowspec.importers.terraform import request as tables
 
@@ -31,8 +30,9 @@ def write(job: Job) -> str:
         parts.append(('provider "aws"', _Block(region=job.region)))
     label = re.sub(r"[^\w]+", "_", job.name, flags=re.ASCII).strip("_") or "cluster"
     label = label if label[0].isalpha() else f"cluster_{label}"
-    parts.append((f'resource "aws_emr_cluster" "{label}"', _cluster(job.params)))
-    parts += _parts(job.params, label)
+    params = job.with_groups
+    parts.append((f'resource "aws_emr_cluster" "{label}"', _cluster(params)))
+    parts += _parts(params, label)
     return "\n".join(f"{head} {{\n{''.join(_lines(body, '  '))}}}\n" for head, body in parts)
 
 
@@ -84,7 +84,7 @@ def _ec2(params: Json, instances: Json) -> _Block:
 def _owned_instances(instances: Json) -> Json:
     """Returns the first group or fleet of the master and the core nodes; all others are resources of their own."""
     out: Json = {}
-    for one in instances.get("InstanceGroups") or written_out(instances):
+    for one in instances.get("InstanceGroups", []):
         if one["InstanceRole"] != "TASK":
             out[f"{one['InstanceRole'].lower()}_instance_group"] = [_group(one)]
     for one in instances.get("InstanceFleets", []):

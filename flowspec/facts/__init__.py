@@ -15,6 +15,7 @@
     states              the states of clusters, steps, instances and groups
     uris                S3 URIs, and lists of paths at commas
     backends            the backends that a target may name
+    machine             the number of cores that this process may use
     folders             the folder of what flowspec keeps for a user between commands; locks, files replaced whole
 
 To add a rule: a check in `rules/` with `refused` or `doubtful`, its words for users in

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from flowspec.request.instances import expand_shorthand
+
 Json = dict[str, Any]
 
 _TERMINATED = "the script terminates the cluster itself: here keep_alive is false, so that it ends after its last step"
@@ -30,19 +32,10 @@ def _steps(flow: Json, params: Json) -> None:
 
 
 def _groups(flow: Json, params: Json) -> None:
+    # EMR takes groups or the three members that are short for them, not both.
+    flow.update(expand_shorthand(flow))
     instances = flow["Instances"]
-    if "InstanceCount" in instances and "InstanceGroups" not in instances:
-        instances["InstanceGroups"] = _written_out(instances)
     instances["InstanceGroups"] = [*instances.get("InstanceGroups", []), *params["InstanceGroups"]]
-
-
-def _written_out(instances: Json) -> list[Json]:
-    """Returns the groups that the three short members mean: they can't stand beside groups."""
-    master, count = instances.pop("MasterInstanceType", None), instances.pop("InstanceCount")
-    slave = instances.pop("SlaveInstanceType", master)
-    groups = [{"InstanceRole": "MASTER", "InstanceType": master, "InstanceCount": 1}]
-    core = [{"InstanceRole": "CORE", "InstanceType": slave, "InstanceCount": count - 1}] if count > 1 else []
-    return groups + core
 
 
 def _fleet(flow: Json, params: Json) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from itertools import count
 from typing import Any
 
 from flowspec.importers.decompile.placeholders import PLACEHOLDER, Variable, placeholder, safe_name
@@ -15,15 +17,14 @@ class Names:
     def __init__(self) -> None:
         self.variables: dict[str, Variable] = {}
         self._known: dict[str, str] = {}
+        self._numbers: dict[str, Iterator[int]] = defaultdict(lambda: count(2))
 
     def open(self, key: str, name: str, variable: Variable) -> str:
         """Returns the placeholder of the variable for the source's name `key`, named as near to `name` as can be."""
         if key not in self._known:
-            stem, number = safe_name(name), 1
-            taken = stem
+            taken = stem = safe_name(name)
             while taken in self.variables:
-                number += 1
-                taken = f"{stem}_{number}"
+                taken = f"{stem}_{next(self._numbers[stem])}"
             self._known[key], self.variables[taken] = taken, variable
         return placeholder(self._known[key])
 

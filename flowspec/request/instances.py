@@ -12,11 +12,16 @@ SHORTHAND = ("MasterInstanceType", "SlaveInstanceType", "InstanceCount")
 
 
 def expand_shorthand(wanted: Json) -> Json:
-    """Returns the request with MasterInstanceType, SlaveInstanceType and InstanceCount as groups, as EMR makes them."""
+    """Returns the request with MasterInstanceType, SlaveInstanceType and InstanceCount as groups, as EMR makes them.
+
+    Beside groups the three are left out, as the emulator does; EMR refuses such a request.
+    """
     instances = wanted.get("Instances", {})
     if "MasterInstanceType" not in instances:
         return wanted
     kept = {key: value for key, value in instances.items() if key not in SHORTHAND}
+    if instances.get("InstanceGroups"):
+        return {**wanted, "Instances": kept}
     master, count = instances["MasterInstanceType"], instances.get("InstanceCount", 1)
     groups = [{"InstanceRole": "MASTER", "InstanceType": master, "InstanceCount": 1}]
     if count > 1:

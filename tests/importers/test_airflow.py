@@ -191,8 +191,40 @@ def test_a_list_that_grows_by_hundreds_of_statements(begun):
 
 
 @pytest.mark.parametrize(
+    ("grow", "names"),
+    [
+        ("for name in ['b', 'c']:\n    STEPS.append(step(name))", "abc"),
+        (
+            "for name in ['b', 'c']:\n    STEPS.append(step(name))\nSTEPS.append(step(''.join(['d', 'e'])))",
+            ["a", "b", "c", "de"],
+        ),
+        ("MORE = [step('b')]\nSTEPS += MORE", "ab"),
+    ],
+)
+def test_steps_that_statements_add_to_a_list(grow, names):
+    module = (
+        "def step(name):\n    return {'Name': name, 'HadoopJarStep': {'Jar': 'x'}}\n"
+        f"STEPS = [step('a')]\n{grow}\n"
+        "EmrCreateJobFlowOperator(task_id='c', job_flow_overrides={'Name': 'n', 'Instances': {}})\n"
+        "EmrAddStepsOperator(task_id='s', steps=STEPS)\n"
+    )
+    assert [step["Name"] for step in wanted(module, name="m.py").params["Steps"]] == [*names]
+
+
+def test_the_name_of_a_loop_that_adds_steps_is_not_certain_after_it():
+    module = (
+        "STEPS = []\nJAR = 'x'\nfor JAR in ['y']:\n    STEPS.append({'Name': JAR})\n"
+        "EmrCreateJobFlowOperator(task_id='c', job_flow_overrides={'Name': JAR, 'Instances': {}})\n"
+    )
+    assert wanted(module, name="m.py").params["Name"] == placeholder("jar")
+
+
+@pytest.mark.parametrize(
     "change",
     [
+        "MORE = []\nSTEPS += MORE\nMORE.append({'Name': 'b'})",
+        "MORE = STEPS\nEXTRA = [{'Name': 'b'}]\nMORE += EXTRA",
+        "for name in ['b']:\n    STEPS.append({'Name': name})\n    STEPS.append({'Name': name + '2'})",
         "for x in y:\n    STEPS.append(x)",
         "OTHER = STEPS + []\nSTEPS.append({})",
         "STEPS[0] = {}",
@@ -217,6 +249,17 @@ def test_a_list_that_the_module_changes_is_not_certain(change):
     )
     (note,) = wanted(module, name="m.py").notes
     assert note.endswith(": EmrAddStepsOperator is not imported: its steps are known only when the module runs")
+
+
+@pytest.mark.parametrize("grown", ["STEPS", "MORE"])
+def test_a_list_of_two_names_that_grows_is_not_certain(grown):
+    module = (
+        f"STEPS = MORE = []\n{grown}.append({{'Name': 'b', 'HadoopJarStep': {{'Jar': 'x'}}}})\n"
+        "EmrCreateJobFlowOperator(task_id='c', job_flow_overrides={'Name': 'n', 'Steps': STEPS}, emr_conn_id=None)\n"
+    )
+    source = wanted(module, name="m.py")
+    assert "Steps" not in source.params
+    assert source.notes == ("line 3: Steps is not imported: it is known only in the module: STEPS",)
 
 
 @pytest.mark.parametrize(
@@ -251,6 +294,28 @@ def test_one_of_several_operators_is_chosen():
     assert (first.params["Name"], second.params["Name"]) == ("first", "second")
     assert "line 3: EmrTerminateJobFlowOperator is not imported: its cluster is not certain" in first.notes
     assert second.params["Instances"]["KeepJobFlowAliveWhenNoSteps"] is False
+
+
+def test_an_operator_belongs_to_the_cluster_that_its_job_flow_id_names():
+    one = "{0} = EmrCreateJobFlowOperator(task_id='{1}', job_flow_overrides={{'Name': '{1}', 'Instances': {{}}}})\n"
+    module = one.format("small", "etl") + one.format("big", "etl_big")
+    module += "EmrAddStepsOperator(job_flow_id=big.output, steps=[{'Name': 'b', 'HadoopJarStep': {'Jar': 'x'}}])\n"
+    module += "EmrTerminateJobFlowOperator(job_flow_id=\"{{ ti.xcom_pull('etl_big') }}\")\n"
+    small, big = (wanted(module, name="m.py", cluster=name) for name in ("etl", "etl_big"))
+    assert [step["Name"] for step in big.params["Steps"]] == ["b"]
+    assert big.params["Instances"] == {"KeepJobFlowAliveWhenNoSteps": False}
+    assert small.params == {"Name": "etl", "Instances": {}}
+
+
+def test_steps_of_an_operator_in_a_loop_are_imported_once_with_a_note():
+    module = (
+        "EmrCreateJobFlowOperator(task_id='c', job_flow_overrides={'Name': 'n', 'Instances': {}}, emr_conn_id=None)\n"
+        "for name in ['a', 'b']:\n"
+        "    EmrAddStepsOperator(task_id=name, steps=[{'Name': name, 'HadoopJarStep': {'Jar': 'x'}}])\n"
+    )
+    source = wanted(module, name="m.py")
+    assert [step["Name"] for step in source.params["Steps"]] == [placeholder("name")]
+    assert source.notes == ("line 3: EmrAddStepsOperator: its steps are imported, once, though it is in a loop",)
 
 
 def test_what_is_no_python_is_refused_at_its_place():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from flowspec.facts.api_model import input_shape
 from flowspec.importers.airflow.definitions import assigned_names, functions
 from flowspec.importers.airflow.expressions import Expressions
 from flowspec.importers.airflow.templates import rendered
-from flowspec.importers.decompile.placeholders import PLACEHOLDER, Wanted, placeholder_name
+from flowspec.importers.decompile.placeholders import Wanted, placeholder_name
 from flowspec.importers.later_calls import fold
 from flowspec.importers.names import Names
 from flowspec.importers.refusal import choose, refuse
@@ -28,15 +29,25 @@ Json = dict[str, Any]
 
 _CREATE, _ADD, _END = "EmrCreateJobFlowOperator", "EmrAddStepsOperator", "EmrTerminateJobFlowOperator"
 # These only wait or ask.
-_WAITS = ("Sensor",)
+_WAITS = "Sensor"
 
 
 class _Task(NamedTuple):
-    """A call of an operator: its class, keyword arguments and line."""
+    """A call of an operator: its class, and whether it is in a loop."""
 
     kind: str
-    arguments: Mapping[str, ast.expr]
-    line: int
+    call: ast.Call
+    in_loop: bool
+
+    @property
+    def arguments(self) -> Mapping[str, ast.expr]:
+        """The keyword arguments."""
+        return {one.arg: one.value for one in self.call.keywords if one.arg}
+
+    @property
+    def line(self) -> int:
+        """The line that the call begins in."""
+        return self.call.lineno
 
 
 class _Module(NamedTuple):
@@ -60,8 +71,8 @@ def read(source: Source, _folder: Path, cluster: str = "") -> Wanted:
     """
     if source.text.lstrip()[:1] == "{":
         return _read_json(source)
-    module = _parsed(source)
-    tree = ast.parse(source.text)
+    tree = _parsed(source)
+    module = _module(source, tree)
     tasks = list(_tasks(tree))
     created = [task for task in tasks if task.kind == _CREATE]
     if created:
@@ -82,29 +93,36 @@ def read(source: Source, _folder: Path, cluster: str = "") -> Wanted:
     return _wanted(module, params, region if isinstance(region, str) else "")
 
 
-def _parsed(source: Source) -> _Module:
+def _parsed(source: Source) -> ast.Module:
     try:
-        tree = ast.parse(source.text)
+        return ast.parse(source.text)
     except (SyntaxError, ValueError) as error:
         line, column = getattr(error, "lineno", None) or 1, getattr(error, "offset", None) or 1
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
         refuse(source, f"this is not Python: {reason}", "", Place(source, line, column, 1))
-    names, notes = Names(), list[str]()
+
+
+def _module(source: Source, tree: ast.Module) -> _Module:
+    names = Names()
     expressions = Expressions(source.text, assigned_names(tree), names, functions(tree))
     params: Any = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in ("DAG", "dag"):
             params = next((expressions.value(one.value) for one in node.keywords if one.arg == "params"), params)
-    return _Module(source, expressions, names, params if isinstance(params, dict) else {}, notes)
+    return _Module(source, expressions, names, params if isinstance(params, dict) else {}, [])
 
 
 def _tasks(tree: ast.Module) -> Iterator[_Task]:
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    calls, loops = [], []
+    for node in ast.walk(tree):
+        calls += [node] if isinstance(node, ast.Call) else []
+        loops += [node] if isinstance(node, ast.For | ast.While) else []
+    looped = {id(node) for loop in loops for node in ast.walk(loop)}
     for node in sorted(calls, key=lambda one: one.lineno):
         func = node.func.value if isinstance(node.func, ast.Attribute) and node.func.attr == "partial" else node.func
         kind = ast.unparse(func).rpartition(".")[2]
         if kind.startswith("Emr"):
-            yield _Task(kind, {one.arg: one.value for one in node.keywords if one.arg}, node.lineno)
+            yield _Task(kind, node, id(node) in looped)
 
 
 def _task_id(module: _Module, task: _Task) -> str:
@@ -116,15 +134,15 @@ def _take_over(module: _Module, other: _Task, task: _Task, created: list[_Task],
         return
     said = f"line {other.line}: {other.kind}"
     owner = other.arguments.get("job_flow_id")
-    shown = ast.unparse(owner) if owner is not None else ""
-    if len(created) > 1 and _task_id(module, task) not in shown:
+    if len(created) > 1 and not _refers(module, owner, task):
         module.notes.append(f"{said} is not imported: its cluster is not certain")
     elif other.kind == _ADD:
         steps = module.value(other, "steps")
         if isinstance(steps, list):
             made = _fitted(module, {"Steps": steps}, other.line)
             fold(params, "AddJobFlowSteps", {"Steps": made.get("Steps", [])})
-            module.notes.append(f"{said}: its steps are imported, in the order of the file")
+            how = "once, though it is in a loop" if other.in_loop else "in the order of the file"
+            module.notes.append(f"{said}: its steps are imported, {how}")
         else:
             module.notes.append(f"{said} is not imported: its steps are known only when the module runs")
     elif other.kind == _END:
@@ -132,6 +150,13 @@ def _take_over(module: _Module, other: _Task, task: _Task, created: list[_Task],
         module.notes.extend([f"{said}: {note.replace('the script', 'the DAG')}"] if note else [])
     else:
         module.notes.append(f"{said} is not imported")
+
+
+def _refers(module: _Module, owner: ast.expr | None, task: _Task) -> bool:
+    """Returns True if a job_flow_id names the task, by its task_id or by the variable that holds the operator."""
+    named = [name for name, node in module.expressions.assigned.items() if node is task.call]
+    shown = ast.unparse(owner) if owner is not None else ""
+    return any(re.search(rf"\b{re.escape(one)}\b", shown) for one in (_task_id(module, task), *named))
 
 
 def _note_connection(module: _Module, task: _Task) -> None:
@@ -143,7 +168,7 @@ def _note_connection(module: _Module, task: _Task) -> None:
 
 
 def _from_names(module: _Module) -> Json:
-    """Returns a module that has only the values, under the names of Airflow's documentation or any others."""
+    """Returns the request of a module without operators: the values of its names, which may be any."""
     assigned = module.expressions.assigned
     values = {
         name: module.expressions.value(node) for name, node in assigned.items() if isinstance(node, ast.Dict | ast.List)
@@ -157,12 +182,17 @@ def _from_names(module: _Module) -> Json:
     line = assigned[flows[0]].lineno
     params = _fitted(module, rendered(values[flows[0]], module.names, module.params), line)
     for name, one in values.items():
-        if isinstance(one, list) and one and all(isinstance(step, dict) and "HadoopJarStep" in step for step in one):
-            made = _fitted(module, {"Steps": rendered(one, module.names, module.params)}, assigned[name].lineno)
-            if one != values[flows[0]].get("Steps"):
-                fold(params, "AddJobFlowSteps", made)
-                module.notes.append(f"line {assigned[name].lineno}: the steps of {name} are among the steps")
+        if _are_steps(one) and one != values[flows[0]].get("Steps"):
+            line = assigned[name].lineno
+            steps = rendered(one, module.names, module.params)
+            fold(params, "AddJobFlowSteps", _fitted(module, {"Steps": steps}, line))
+            module.notes.append(f"line {line}: the steps of {name} are among the steps")
     return params
+
+
+def _are_steps(value: Any) -> bool:
+    every = value if isinstance(value, list) else []
+    return every != [] and all(isinstance(one, dict) and "HadoopJarStep" in one for one in every)
 
 
 def _read_json(source: Source) -> Wanted:
@@ -180,9 +210,7 @@ def _read_json(source: Source) -> Wanted:
 
 
 def _wanted(module: _Module, params: Json, region: str) -> Wanted:
-    shown = json.dumps([params, region], ensure_ascii=False)
-    used = {name: one for name, one in module.names.variables.items() if name in PLACEHOLDER.findall(shown)}
-    return Wanted(params, used, region, tuple(dict.fromkeys(module.notes)))
+    return Wanted(params, module.names.used([params, region]), region, tuple(dict.fromkeys(module.notes)))
 
 
 def _fitted(module: _Module, value: Any, line: int) -> Json:

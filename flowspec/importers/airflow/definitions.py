@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 # Methods that change a list or dict in place.
 _CHANGES = frozenset(
     ("append", "extend", "update", "insert", "pop", "popitem", "setdefault", "remove", "clear", "reverse", "sort")
 )
-# Two values: a name that has them has no certain one.
-_UNCERTAIN = (ast.Constant(None),) * 2
 
 
 class _Growth(NamedTuple):
-    """A statement that makes a list longer: its name, and the list that is added."""
+    """A statement that makes a list longer: its name, what is added, the statement, and the node in it that adds."""
 
     name: str
     added: ast.expr
     statement: ast.stmt
+    change: ast.AST
 
 
 def functions(tree: ast.Module) -> dict[str, ast.FunctionDef]:
@@ -35,21 +34,18 @@ def assigned_names(tree: ast.Module) -> dict[str, ast.expr]:
 
     What a statement of the module adds to a list (`STEPS += …`, `STEPS.append(…)`) is a part of its expression.
     """
-    found: dict[str, list[ast.expr]] = {}
+    nodes = list(ast.walk(tree))
     growing = list(_growing(tree.body))
-    # Calls that make a list longer are no changes that nobody knows.
-    known = {id(one.statement.value if isinstance(one.statement, ast.Expr) else one.statement) for one in growing}
-    for node in ast.walk(tree):
-        if id(node) in known:
-            continue
+    known = {id(one.change) for one in growing}
+    found: dict[str, list[ast.expr]] = {}
+    for node in nodes:
         for target, value in _assignments(node):
             found.setdefault(target.id, []).append(value)
-        if name := _changed(node):
-            found.setdefault(name, []).extend(_UNCERTAIN)
-    for name in (*_bound_otherwise(tree, growing), *_changed_elsewhere(tree)):
-        found.setdefault(name, []).extend(_UNCERTAIN)
-    _grow(found, growing, _first_reads(tree, growing))
-    return {name: values[0] for name, values in found.items() if len(values) == 1}
+    uncertain = {_changed(node) for node in nodes if id(node) not in known}
+    uncertain |= {*_bound_otherwise(nodes, known), *_changed_elsewhere(nodes)}
+    certain = {name: one for name, (one, *more) in found.items() if not more and name not in uncertain}
+    _grow(certain, growing, _first_reads(nodes, growing))
+    return certain
 
 
 def _assignments(node: ast.AST) -> Iterator[tuple[ast.Name, ast.expr]]:
@@ -60,20 +56,20 @@ def _assignments(node: ast.AST) -> Iterator[tuple[ast.Name, ast.expr]]:
         yield node.target, node.value
 
 
-def _bound_otherwise(tree: ast.Module, growing: Sequence[_Growth]) -> Iterator[str]:
+def _bound_otherwise(nodes: Sequence[ast.AST], known: Collection[int]) -> Iterator[str]:
     """Yields the names that get or lose a value by anything but an assignment: imports, loops, `with`, `del`, `a, b =`.
 
-    The names of a comprehension are its own.
+    The names of a comprehension are its own. `known` are the ids of the nodes that make a list longer.
     """
-    known = {id(node) for one in growing for node in ast.walk(one.statement)}
-    for node in ast.walk(tree):
+    own: set[int] = set()
+    for node in nodes:
         if isinstance(node, ast.comprehension):
-            known |= {id(one) for one in ast.walk(node.target)}
-        elif isinstance(node, ast.AnnAssign):
-            known.add(id(node.target))
-        known |= {id(name) for name, _ in _assignments(node)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load) and id(node) not in known:
+            own |= {id(one) for one in ast.walk(node.target)}
+        elif isinstance(node, ast.AnnAssign) or (isinstance(node, ast.AugAssign) and id(node) in known):
+            own.add(id(node.target))
+        own |= {id(name) for name, _ in _assignments(node)}
+    for node in nodes:
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load) and id(node) not in own:
             yield node.id
         elif isinstance(node, ast.alias):
             yield node.asname or node.name.partition(".")[0]
@@ -81,15 +77,18 @@ def _bound_otherwise(tree: ast.Module, growing: Sequence[_Growth]) -> Iterator[s
             yield node.name
 
 
-def _grow(found: dict[str, list[ast.expr]], growing: list[_Growth], reads: Mapping[str, int]) -> None:
-    for name in {one.name for one in growing}:
-        # Copies, which get longer in place: a list that is copied at each of its additions costs their square.
-        found[name] = [ast.List([*one.elts]) if isinstance(one, ast.List) else one for one in found.get(name, ())]
-    for name, added, statement in growing:
+def _grow(certain: dict[str, ast.expr], growing: list[_Growth], reads: Mapping[str, int]) -> None:
+    """Puts what statements add to lists into their expressions."""
+    for name in {one.name for one in growing} & certain.keys():
+        value = certain[name]
+        # A copy, which gets longer in place: a list that is copied at each of its additions costs their square.
+        certain[name] = ast.List([*value.elts]) if isinstance(value, ast.List) else value
+    for name, added, statement, _ in growing:
         if reads.get(name, statement.lineno) < statement.lineno:
             # What was made of the shorter list would get the longer one.
-            found[name].extend(_UNCERTAIN)
-        found[name] = [ast.copy_location(_longer(one, added), statement) for one in found[name]]
+            certain.pop(name, None)
+        elif name in certain:
+            certain[name] = ast.copy_location(_longer(certain[name], added), statement)
 
 
 def _longer(one: ast.expr, added: ast.expr) -> ast.expr:
@@ -104,39 +103,49 @@ def _longer(one: ast.expr, added: ast.expr) -> ast.expr:
     return longer
 
 
-def _first_reads(tree: ast.Module, growing: list[_Growth]) -> dict[str, int]:
-    """Returns the first line that reads each name, but for the statements that make a list longer."""
-    own = {id(node) for _, _, statement in growing for node in ast.walk(statement)}
-    reads = [one for one in ast.walk(tree) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load)]
+def _first_reads(nodes: Sequence[ast.AST], growing: list[_Growth]) -> dict[str, int]:
+    """Returns the first line that reads each name, but for the calls that make it longer."""
+    own = {id(node) for one in growing if isinstance(one.change, ast.Call) for node in ast.walk(one.change.func)}
+    reads = [one for one in nodes if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load)]
     lines = sorted((one.lineno, one.id) for one in reads if id(one) not in own)
     return {name: line for line, name in reversed(lines)}
 
 
 def _growing(body: list[ast.stmt]) -> Iterator[_Growth]:
-    """Yields the statements that make a list longer, each time the module is run: its name, and what is added."""
+    """Yields the statements that make a list longer, each time the module is run."""
     for one in body:
         if isinstance(one, ast.With):
             yield from _growing(one.body)
         elif isinstance(one, ast.AugAssign) and isinstance(one.target, ast.Name) and isinstance(one.op, ast.Add):
-            yield _Growth(one.target.id, one.value, one)
-        elif (
-            isinstance(one, ast.Expr) and isinstance(one.value, ast.Call) and isinstance(one.value.func, ast.Attribute)
-        ):
-            owner, name, args = one.value.func.value, one.value.func.attr, one.value.args
-            if isinstance(owner, ast.Name) and name in ("append", "extend") and len(args) == 1:
-                yield _Growth(owner.id, ast.List(args, ast.Load()) if name == "append" else args[0], one)
+            yield _Growth(one.target.id, one.value, one, one)
+        elif call := _call_of(one, "append"):
+            yield _Growth(_owner(call.func), ast.List(call.args, ast.Load()), one, call)
+        elif call := _call_of(one, "extend"):
+            yield _Growth(_owner(call.func), call.args[0], one, call)
+        elif isinstance(one, ast.For) and len(one.body) == 1 and (call := _call_of(one.body[0], "append")):
+            rounds = ast.ListComp(call.args[0], [ast.comprehension(one.target, one.iter, [], 0)])
+            yield _Growth(_owner(call.func), ast.copy_location(rounds, one), one, call)
+
+
+def _call_of(statement: ast.stmt, method: str) -> ast.Call | None:
+    """Returns the call, with one argument, of a name's method that a statement is; None for another statement."""
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+        return None
+    plain = isinstance(call.func.value, ast.Name) and len(call.args) == 1 and not call.keywords
+    return call if plain and call.func.attr == method else None
 
 
 def _changed(node: ast.AST) -> str:
     """Returns the name of the list or dict that a node changes in place; "" for none.
 
-    As `STEPS.append(…)`, `OVERRIDES["Name"] = …` or `STEPS += […]` do.
+    As `STEPS.append(…)`, `OVERRIDES["Name"] = …` or `STEPS += MORE` do; `+=` gives a number or text a new value.
     """
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CHANGES:
         owner = node.func.value
     elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
         owner = node.value
-    elif isinstance(node, ast.AugAssign) and isinstance(node.value, ast.List):
+    elif isinstance(node, ast.AugAssign) and not isinstance(node.value, ast.Constant | ast.JoinedStr):
         owner = node.target
     else:
         return ""
@@ -150,23 +159,24 @@ def _owner(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def _changed_elsewhere(tree: ast.Module) -> Iterator[str]:
+def _changed_elsewhere(nodes: Sequence[ast.AST]) -> Iterator[str]:
     """Yields the names whose value is changed in place under another name.
 
-    Such a name is a parameter of a function, one that is assigned the value, or a loop's name for its items.
+    Such a name is a parameter of a function, one that is assigned the value (`A = B = []` too), or a loop's name for
+    its items.
     """
-    changed = {_changed(node) for node in ast.walk(tree)}
+    changed = {_changed(node) for node in nodes}
     changing = {
         one.name
-        for one in ast.walk(tree)
+        for one in nodes
         if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef) and _changes_parameters(one)
     }
-    for node in ast.walk(tree):
+    for node in nodes:
         others: list[ast.expr] = []
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in changing:
             others = [*node.args, *(one.value for one in node.keywords)]
         elif isinstance(node, ast.Assign) and _names(node.targets) & changed:
-            others = [node.value]
+            others = [node.value, *(node.targets if len(node.targets) > 1 else ())]
         elif isinstance(node, ast.For) and _names([node.target]) & changed:
             others = [node.iter]
         yield from filter(None, map(_owner, others))

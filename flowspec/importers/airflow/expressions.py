@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from flowspec.importers.decompile.placeholders import PLACEHOLDER
+from flowspec.importers.decompile.placeholders import MARKS, PLACEHOLDER
 from flowspec.importers.names import Names
 
 _DEEPEST = 50
@@ -57,9 +57,9 @@ class Expressions:
         if self._depth > _DEEPEST:
             raise RecursionError
         try:
-            made = _EVALUATED[type(node)](self, node) if type(node) in _EVALUATED else self._open(node)
+            made = _EVALUATED[type(node)](self, node) if type(node) in _EVALUATED else self._stand_in(node)
         except (Unknown, TypeError, ValueError, KeyError, IndexError, AttributeError):
-            made = self._open(node)
+            made = self._stand_in(node)
         finally:
             self._depth -= 1
         self._count(made)
@@ -73,7 +73,7 @@ class Expressions:
         for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
             self._count(item)
 
-    def _open(self, node: ast.expr) -> str:
+    def _stand_in(self, node: ast.expr) -> str:
         shown = " ".join((ast.get_source_segment(self.text, node) or "").split())
         # One expression of a function has another value in each call of it.
         used = sorted({one.id for one in ast.walk(node) if isinstance(one, ast.Name)} & self._locals.keys())
@@ -225,7 +225,11 @@ class Expressions:
             return {str(one.arg): self.value(one.value) for one in node.keywords}
         if isinstance(node.func, ast.Attribute) and not node.keywords:
             return self._method(self.value(node.func.value), node.func.attr, args)
-        if called in ("str", "int", "list", "copy.deepcopy", "deepcopy") and len(args) == 1 and not _open(args[0]):
+        if (
+            called in ("str", "int", "list", "copy.deepcopy", "deepcopy")
+            and len(args) == 1
+            and not _has_placeholder(args[0])
+        ):
             return {"str": str, "int": int}.get(called, lambda one: one)(args[0])
         raise Unknown
 
@@ -234,30 +238,30 @@ class Expressions:
             return owner.copy()
         if name == "items" and isinstance(owner, dict) and not args:
             return [[key, value] for key, value in owner.items()]
-        plain = isinstance(owner, str) and all(isinstance(one, str) for one in args)
-        if (
-            plain
-            and name in ("lower", "upper", "strip", "replace", "rstrip", "lstrip")
-            and not any(map(_open, [owner]))
-        ):
+        if name == "join" and isinstance(owner, str) and len(args) == 1 and isinstance(args[0], list):
+            _refuse_longer(owner, len(args[0]), [owner, *args[0]])
+            return owner.join(args[0])
+        if not isinstance(owner, str) or not all(isinstance(one, str) for one in args):
+            raise Unknown
+        if name in ("lower", "upper", "strip", "replace", "rstrip", "lstrip") and not _has_placeholder(owner):
             _refuse_longer(owner, owner.count(args[0]) if name == "replace" else 0, args)
             return getattr(owner, name)(*args)
-        if plain and name == "format" and "{" in owner and set(owner.split("{")[1:]) and _simple_format(owner):
+        if name == "format" and _simple_format(owner):
             _refuse_longer(owner, owner.count("{"), args)
             return owner.format(*args)
-        if plain and name == "join":
-            raise Unknown
         raise Unknown
 
     def _environment(self, name: Any, default: Any) -> str:
         text = f"the environment variable {name} of Airflow's worker"
-        return self.names.stand_in(text, str(name).lower(), None if default is None or _open(default) else str(default))
+        return self.names.stand_in(
+            text, str(name).lower(), None if default is None or _has_placeholder(default) else str(default)
+        )
 
     def _airflow_variable(self, node: ast.Call, args: list[Any]) -> str:
         named = {one.arg: one.value for one in node.keywords}
         fallback = named.get("default_var") or named.get("default")
         default = self.value(fallback) if fallback is not None else args[1] if len(args) > 1 else None
-        known = isinstance(default, str | int | float) and not _open(default)
+        known = isinstance(default, str | int | float) and not _has_placeholder(default)
         return self.names.stand_in(f"the variable {args[0]} of Airflow", str(args[0]), str(default) if known else None)
 
 
@@ -271,8 +275,8 @@ def _unpacked(target: ast.expr, value: Any) -> dict[str, Any]:
     return {name: item for pair in pairs for name, item in pair.items()}
 
 
-def _open(value: Any) -> bool:
-    return isinstance(value, str) and any(char in value for char in "\ue0f5\ue0f6")
+def _has_placeholder(value: Any) -> bool:
+    return isinstance(value, str) and MARKS.search(value) is not None
 
 
 def _bounded(value: Any) -> Any:

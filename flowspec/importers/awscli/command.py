@@ -22,23 +22,14 @@ Json = dict[str, Any]
 
 _AWS = re.compile(r"(.*[/\\\\])?aws(\.exe|\.cmd)?")
 
-_FLAGS = {
-    "auto-terminate",
-    "no-auto-terminate",
-    "use-default-roles",
-    "termination-protected",
-    "no-termination-protected",
-    "unhealthy-node-replacement",
-    "no-unhealthy-node-replacement",
-    "visible-to-all-users",
-    "no-visible-to-all-users",
-    "enable-debugging",
-    "no-enable-debugging",
-    "extended-support",
-    "no-extended-support",
-    "session-enabled",
-    "no-session-enabled",
-}
+
+def _switches(*names: str) -> set[str]:
+    """Returns the options --NAME and --no-NAME for each name."""
+    return {f"{no}{name}" for no in ("", "no-") for name in names}
+
+
+_ATTRIBUTES = _switches("visible-to-all-users", "termination-protected", "auto-terminate", "unhealthy-node-replacement")
+_FLAGS = {*_ATTRIBUTES, *_switches("enable-debugging", "extended-support", "session-enabled"), "use-default-roles"}
 TEXTS = {
     "additional-info": "AdditionalInfo",
     "log-uri": "LogUri",
@@ -86,12 +77,7 @@ _GLOBAL = {
 }
 _GLOBAL_FLAGS = {
     *("debug", "no-verify-ssl", "no-paginate", "no-sign-request", "no-cli-pager", "no-cli-auto-prompt"),
-    *("cli-auto-prompt", "no-cli-pager", "v2-debug"),
-}
-_ATTRIBUTES = {
-    f"{no}{name}"
-    for no in ("", "no-")
-    for name in ("visible-to-all-users", "termination-protected", "auto-terminate", "unhealthy-node-replacement")
+    *("cli-auto-prompt", "v2-debug"),
 }
 # The options of each command that is read (aws-cli 1.46, awscli/customizations/emr, and botocore's EMR model).
 _OPTIONS: Mapping[str, set[str]] = {
@@ -101,7 +87,7 @@ _OPTIONS: Mapping[str, set[str]] = {
     "add-instance-fleet": {"cluster-id", "instance-fleet"},
     "add-tags": {"resource-id", "tags"},
     "remove-tags": {"resource-id", "tag-keys"},
-    "modify-cluster": {"cluster-id", "step-concurrency-level", "extended-support", "no-extended-support"},
+    "modify-cluster": {"cluster-id", "step-concurrency-level", *_switches("extended-support")},
     "modify-cluster-attributes": {"cluster-id", *_ATTRIBUTES},
     "put-managed-scaling-policy": {"cluster-id", "managed-scaling-policy"},
     "remove-managed-scaling-policy": {"cluster-id"},
@@ -201,7 +187,7 @@ class Call:
         for option in [one for one in self.options if one in _STRUCTURED]:
             given = self.options[option]
             kept = []
-            for word in given.words:
+            for word in map(self._written_out, given.words):
                 reason = self._unknown(word)
                 if reason:
                     self.notes.append(f"line {word.at.line}: {reason}; --{option} is imported without it")
@@ -212,6 +198,13 @@ class Call:
             elif given.words:
                 self.left_out.add(option)
                 del self.options[option]
+
+    def _written_out(self, word: Word) -> Word:
+        """Returns the value of a variable that is the whole word, where the script gives it one value only."""
+        names = [*self.script.aliases(word.text)]
+        known = self.script.variables.get(names[0]) if names else None
+        text = self.script.texts.get(names[-1]) if names else None
+        return word._replace(text=text) if text and known and text == known.default else word
 
     def _unknown(self, word: Word) -> str:
         scheme, _, path = word.text.partition("://")
@@ -417,6 +410,3 @@ def _stray(call: Call, word: Word) -> None:
         call.refuse(f"'{word.text[:60]}' belongs to no option", "a value with blanks in it wants quotes", word)
     name = placeholder_name(word.text) or "variable"
     call.notes.append(f"${name} stands among the options in line {word.at.line}: what it adds is not imported")
-
-
-# --- the request ---

@@ -10,11 +10,17 @@ from flowspec.facts.api_model import input_shape
 from flowspec.importers.awscli.command import Call, Json, Members, said
 from flowspec.importers.decompile.placeholders import PLACEHOLDER
 
-_EC2 = {"KeyName": "Ec2KeyName"}
-_EC2_MEMBERS = (
-    *("KeyName", "SubnetId", "SubnetIds", "EmrManagedMasterSecurityGroup", "EmrManagedSlaveSecurityGroup"),
-    *("ServiceAccessSecurityGroup", "AdditionalMasterSecurityGroups", "AdditionalSlaveSecurityGroups"),
-)
+EC2 = {
+    "KeyName": "Ec2KeyName",
+    "SubnetId": "Ec2SubnetId",
+    "SubnetIds": "Ec2SubnetIds",
+    "EmrManagedMasterSecurityGroup": "EmrManagedMasterSecurityGroup",
+    "EmrManagedSlaveSecurityGroup": "EmrManagedSlaveSecurityGroup",
+    "ServiceAccessSecurityGroup": "ServiceAccessSecurityGroup",
+    "AdditionalMasterSecurityGroups": "AdditionalMasterSecurityGroups",
+    "AdditionalSlaveSecurityGroups": "AdditionalSlaveSecurityGroups",
+}
+"""The members of --ec2-attributes that are members of Instances, under their names there."""
 
 
 def instances(call: Call) -> Json:
@@ -87,22 +93,14 @@ def one_fleet(call: Call, given: Json, members: Mapping[str, Any]) -> Json:
 
 
 def _ec2_attributes(call: Call) -> Json:
-    texts = _ec2_shape()
-    return call.object("ec2-attributes", texts)
-
-
-def _ec2_shape() -> Any:
-    """Converts --ec2-attributes: members of Instances under names of their own."""
-    instances = input_shape().members["Instances"].members
-    zones = instances["Placement"].members
-    own = {key: instances[_EC2.get(key, f"Ec2{key}" if key.startswith("Subnet") else key)] for key in _EC2_MEMBERS}
-    return Members({**own, **zones})
+    shapes = input_shape().members["Instances"].members
+    own = {key: shapes[member] for key, member in EC2.items()}
+    return call.object("ec2-attributes", Members({**own, **shapes["Placement"].members}))
 
 
 def _ec2(given: Json) -> Json:
     out: Json = {}
-    for key in _EC2_MEMBERS:
-        member = _EC2.get(key, f"Ec2{key}" if key.startswith("Subnet") else key)
+    for key, member in EC2.items():
         out |= said(member, given.get(key))
     for key in ("AvailabilityZone", "AvailabilityZones"):
         if key in given:
@@ -113,7 +111,7 @@ def _ec2(given: Json) -> Json:
 def roles(call: Call) -> Json:
     """Returns the roles of the request that --ec2-attributes and --use-default-roles say."""
     given = _ec2_attributes(call) if call.has("ec2-attributes") else {}
-    known = {*_EC2_MEMBERS, "AvailabilityZone", "AvailabilityZones", "InstanceProfile"}
+    known = {*EC2, "AvailabilityZone", "AvailabilityZones", "InstanceProfile"}
     call.note_unread(given, known, "--ec2-attributes")
     for one, other in (("SubnetId", "SubnetIds"), ("AvailabilityZone", "AvailabilityZones")):
         if one in given and other in given:
@@ -124,6 +122,3 @@ def roles(call: Call) -> Json:
         message = "--use-default-roles and InstanceProfile exclude each other"
         call.refuse(message, "keep one", call.options["ec2-attributes"].at)
     return {"ServiceRole": "EMR_DefaultRole", "JobFlowRole": "EMR_EC2_DefaultRole"}
-
-
-# --- applications, bootstrap actions, steps ---

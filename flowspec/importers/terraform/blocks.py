@@ -9,7 +9,7 @@ from flowspec.importers.terraform.syntax import Block, Body, SyntaxFault
 from flowspec.importers.terraform.values import SetOf, Unknown, pairs_of, to_number
 
 _MOST_INSTANCES = 1000
-# What every block may have that is for Terraform itself.
+# The arguments of Terraform itself, which every block may have.
 META = {"count", "for_each", "provider", "depends_on", "providers", "source", "version"}
 _META_BLOCKS = {"lifecycle", "provisioner", "connection", "timeouts"}
 
@@ -91,18 +91,17 @@ def evaluated(body: Body, scope: Scope, path: str) -> Values:
     for block in body.blocks:
         if block.kind in _META_BLOCKS and not path:
             continue
-        kind = block.labels[0] if block.kind == "dynamic" and block.labels else block.kind
-        made = _written_out(block, kind, scope, path) if block.kind == "dynamic" else None
+        kind = block.made_kind
         out.places.setdefault(kind, block.body.place())
-        if made is None:
-            made = [] if block.kind == "dynamic" else [evaluated(block.body, scope, f"{path}{kind}.")]
+        is_dynamic = block.kind == "dynamic"
+        made = _dynamic(block, scope, path) if is_dynamic else [evaluated(block.body, scope, f"{path}{kind}.")]
         out.setdefault(kind, []).extend(made)
     return out
 
 
-def _written_out(block: Block, kind: str, scope: Scope, path: str) -> list[Values] | None:
-    """Returns the blocks that a `dynamic` block makes; None, with a note, where that is not known."""
-    body = block.body
+def _dynamic(block: Block, scope: Scope, path: str) -> list[Values]:
+    """Returns the blocks that a `dynamic` block makes; none, with a note, where they are not known."""
+    body, kind = block.body, block.made_kind
     content = next((one.body for one in body.of("content")), None)
     iterator = body.attributes.get("iterator")
     name = iterator.text.strip('"') if iterator else kind
@@ -117,7 +116,7 @@ def _written_out(block: Block, kind: str, scope: Scope, path: str) -> list[Value
     if content is None:
         shown = " ".join(body.attributes["for_each"].text.split()) if "for_each" in body.attributes else ""
         scope.context.note(f"{body.place()}: dynamic block {path}{kind} is not imported: {shown} is not known here")
-        return None
+        return []
     if scope.context.used:
         scope.context.note(f"{body.place()}: the blocks {path}{kind} are made with {scope.context.inputs()}")
     made = []

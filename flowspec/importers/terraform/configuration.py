@@ -67,16 +67,12 @@ class Module:
 
 def _merged(base: Body, override: Body) -> Body:
     """Merges a block of an override file into the one that it overrides: arguments one by one, blocks by kind."""
-    kinds = {_block_kind(one) for one in override.blocks if one.kind != "lifecycle"}
-    kept = [one for one in base.blocks if _block_kind(one) not in kinds]
+    kinds = {one.made_kind for one in override.blocks if one.kind != "lifecycle"}
+    kept = [one for one in base.blocks if one.made_kind not in kinds]
     # A block may also be written as an attribute, in the JSON syntax always.
     attributes = {key: value for key, value in base.attributes.items() if key not in kinds}
-    replaced = [one for one in kept if _block_kind(one) not in override.attributes]
+    replaced = [one for one in kept if one.made_kind not in override.attributes]
     return Body(base.file, base.line, {**attributes, **override.attributes}, [*replaced, *override.blocks])
-
-
-def _block_kind(block: Block) -> str:
-    return block.labels[0] if block.kind == "dynamic" and block.labels else block.kind
 
 
 # --- files ---

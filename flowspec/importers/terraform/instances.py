@@ -203,7 +203,7 @@ class Instance:
         module = load_module(folder, shown, self.context.note)
         self.context.folders = (*self.context.folders, folder.resolve())
         made = []
-        for repetition in repetitions(body, self.scope, f"module.{name}") or ():
+        for repetition in repetitions(body, self.scope, f"module.{name}"):
             caller = _Caller(
                 body,
                 self.scope.binding(**repetition.bound),

@@ -157,11 +157,10 @@ def _belongs(part: Resource, cluster: Resource, context: Context, links: dict[st
     owner = part.values.get("cluster_id")
     if owner is not None and owner == cluster.values.get("id"):
         return True
-    name = placeholder_name(owner) or ""
-    described = context.names.variables[name].rules.get("description", "") if name in context.names.variables else ""
-    if isinstance(owner, str) and name and described == f"in Terraform: {cluster.address}.id":
-        return True
-    if described == f"in Terraform: {cluster.key}.id":
+    known = context.names.variables.get(placeholder_name(owner) or "")
+    if known and known.rules.get("description") in {
+        f"in Terraform: {one}.id" for one in (cluster.address, cluster.key)
+    }:
         return True
     references = links.get(_INDEX.sub("", part.address), [])
     return any(_refers(one, part.address, cluster.address) for one in references)

@@ -100,7 +100,7 @@ JAR: Table = {"jar": "Jar", "main_class": "MainClass", "args": "Args", "properti
 
 # Arguments and blocks that are read in a way of their own, by where they are.
 READ_APART: Mapping[str, frozenset[str]] = {
-    "": frozenset({
+    "cluster": frozenset({
         *("applications", "auto_termination_policy", "bootstrap_action", "configurations", "configurations_json"),
         *("core_instance_fleet", "core_instance_group", "master_instance_fleet", "master_instance_group"),
         *("ec2_attributes", "kerberos_attributes", "placement_group_config", "step", "tags"),
@@ -205,8 +205,8 @@ class _Writer:
             )
         return empty
 
-    def _members(self, block: Values, table: Table, where: str) -> Json:
-        """Returns the arguments of a table, and a note for those that nobody reads."""
+    def _members(self, block: Values, table: Table, where: str = "") -> Json:
+        """Returns the arguments of a table; those that are neither in it nor in READ_APART are noted."""
         out = {}
         apart = READ_APART.get(where, frozenset())
         for key, value in block.items():
@@ -242,7 +242,7 @@ class _Writer:
     # --- the cluster ---
 
     def cluster(self, body: Values) -> Json:
-        members = self._members(body, {**CLUSTER, **INSTANCES}, "")
+        members = self._members(body, {**CLUSTER, **INSTANCES}, "cluster")
         instances = {name: members.pop(name) for name in INSTANCES.values() if name in members}
         params: Json = {"Name": "imported", **_DEFAULTS, **members}
         params["Instances"] = self._instances(body, {**_INSTANCE_DEFAULTS, **instances})
@@ -256,10 +256,10 @@ class _Writer:
         params |= _some("BootstrapActions", [self._action(one) for one in _blocks(body.get("bootstrap_action"))])
         params |= _some("Steps", [self._step(one) for one in _blocks(body.get("step"))])
         params |= _some("Tags", self._tags(body))
-        params |= _some("KerberosAttributes", self._members(_block(body.get("kerberos_attributes")), KERBEROS, "k"))
-        timeout = self._members(_block(body.get("auto_termination_policy")), AUTO_TERMINATION, "a")
+        params |= _some("KerberosAttributes", self._members(_block(body.get("kerberos_attributes")), KERBEROS))
+        timeout = self._members(_block(body.get("auto_termination_policy")), AUTO_TERMINATION)
         params |= _some("AutoTerminationPolicy", timeout)
-        placements = [self._members(one, PLACEMENT, "p") for one in _blocks(body.get("placement_group_config"))]
+        placements = [self._members(one, PLACEMENT) for one in _blocks(body.get("placement_group_config"))]
         params |= _some("PlacementGroupConfigs", placements)
         made: Json = fitted(params, input_shape())
         return made
@@ -282,12 +282,10 @@ class _Writer:
             out["Ec2SubnetIds"] = list(dict.fromkeys(out["Ec2SubnetIds"]))
         one, several = out.get("Ec2SubnetId"), out.get("Ec2SubnetIds")
         # A state has both, whichever was sent.
-        if one is not None and (several in ([one], []) or not several):
+        if several in (None, [], [one]):
             out.pop("Ec2SubnetIds", None)
-        elif several == []:
-            del out["Ec2SubnetIds"]
-        elif one is not None:
-            out.pop("Ec2SubnetId")
+        else:
+            out.pop("Ec2SubnetId", None)
         return out
 
     def _old_instances(self, body: Values) -> Json:
@@ -315,8 +313,8 @@ class _Writer:
         members = self._members(block, GROUP, "group")
         market = "SPOT" if "BidPrice" in members else "ON_DEMAND"
         out = {"InstanceRole": role, "Market": market, "InstanceCount": 1, **members, **self._ebs(block)}
-        out |= _some("AutoScalingPolicy", self._json(block, "autoscaling_policy", "AutoScalingPolicy"))
-        return out | _some("Configurations", self._json(block, "configurations_json", "Configurations"))
+        out |= _some("AutoScalingPolicy", self._json(block, "autoscaling_policy"))
+        return out | _some("Configurations", self._json(block, "configurations_json"))
 
     def _ebs(self, block: Values) -> Json:
         volumes = [
@@ -339,8 +337,8 @@ class _Writer:
         )
         launch = _block(block.get("launch_specifications"))
         self._members(launch, {}, "launch_specifications")
-        spot = self._members(_block(launch.get("spot_specification")), SPOT, "spot")
-        on_demand = self._members(_block(launch.get("on_demand_specification")), ON_DEMAND, "on demand")
+        spot = self._members(_block(launch.get("spot_specification")), SPOT)
+        on_demand = self._members(_block(launch.get("on_demand_specification")), ON_DEMAND)
         specifications = _some("SpotSpecification", spot) | _some("OnDemandSpecification", on_demand)
         return out | _some("LaunchSpecifications", specifications)
 
@@ -352,13 +350,13 @@ class _Writer:
             self.context.note(
                 f"{place}: all volumes are imported; Terraform's provider sends none where there are several"
             )
-        found = [self._members(one, CONFIGURATION, "c") for one in _blocks(block.get("configurations"))]
+        found = [self._members(one, CONFIGURATION) for one in _blocks(block.get("configurations"))]
         return out | self._ebs(block) | _some("Configurations", found)
 
     def limits(self, block: Values) -> Json:
         """Returns the limits of a managed scaling policy."""
         self._members(block, {}, "managed scaling")
-        return {**_LIMIT_DEFAULTS, **self._members(_block(block.get("compute_limits")), LIMITS, "limits")}
+        return {**_LIMIT_DEFAULTS, **self._members(_block(block.get("compute_limits")), LIMITS)}
 
     # --- the rest ---
 
@@ -373,7 +371,7 @@ class _Writer:
     def _step(self, block: Values) -> Json:
         self._members(block, {}, "step")
         jar = _block(block.get("hadoop_jar_step"))
-        out = self._members(jar, JAR, "jar")
+        out = self._members(jar, JAR)
         out |= _some("Args", self._list(out.pop("Args", None), self._place(jar, "args")))
         properties = out.pop("Properties", None)
         if isinstance(properties, dict):
@@ -396,53 +394,40 @@ class _Writer:
 
     def _configurations(self, body: Values) -> Any:
         if body.get("configurations_json") is not None:
-            return self._json(body, "configurations_json", "Configurations")
+            return self._json(body, "configurations_json")
         text = body.get("configurations")
         if not isinstance(text, str) or has_placeholder(text):
-            return self._json(body, "configurations", "Configurations")
+            return self._json(body, "configurations")
         place = self._place(body, "configurations")
         if text.startswith("http"):
             self.context.note(f"{place} is not imported: the provider reads it from {text[:80]}")
             return None
         if not text.endswith(".json"):
-            return self._json(body, "configurations", "Configurations")
+            return self._json(body, "configurations")
         try:
             return json.loads(self.context.read(text))
         except (Unknown, ValueError):
             self.context.note(f"{place} is not imported: {text[:80]!r} is no file of JSON of the configuration")
             return None
 
-    def _json(self, block: Values, key: str, member: str) -> Any:
-        """Returns an argument that is JSON in a text."""
-        text = block.get(key)
-        if text in (None, ""):
-            return None
+    def _json(self, block: Values, key: str) -> Any:
+        """Returns an argument that is JSON in a text, or in the value of a variable."""
+        text, place = block.get(key), self._place(block, key)
+        if text is not None and placeholder_name(text):
+            source = self._source(text)
+            try:
+                text = self.context.concrete(text)
+            except Unknown:
+                self.context.note(f"{place} is not imported: only Terraform knows {source}")
+                return None
+            self.context.note(f"{place} is taken from the value of {source}")
         if not isinstance(text, str):
             return text
-        name = placeholder_name(text)
-        if name:
-            return self._opened_json(name, block, key, member)
         try:
-            return _capitalized(parsed_json(text))
+            return _capitalized(parsed_json(text)) if text else None
         except (ValueError, RecursionError) as error:
-            self.context.note(f"{self._place(block, key)} is not imported: it is not JSON ({str(error)[:80]})")
+            self.context.note(f"{place} is not imported: it is not JSON ({str(error)[:80]})")
             return None
-
-    def _opened_json(self, name: str, block: Values, key: str, member: str) -> Any:
-        """Returns JSON that is the value of a variable."""
-        place = self._place(block, key)
-        try:
-            text = self.context.concrete(block[key])
-        except Unknown:
-            self.context.note(f"{place} is not imported: only Terraform knows {self._source(block[key])}")
-            return None
-        self.context.note(f"{place} is taken from the value of {self.context.shown.get(name, name)}")
-        if not text:
-            return None
-        copy = Values(block.place)
-        copy.update({key: text})
-        copy.places = block.places
-        return self._json(copy, key, member)
 
 
 def _capitalized(value: Any) -> Any:

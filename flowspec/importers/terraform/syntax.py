@@ -165,6 +165,11 @@ class Block:
     labels: tuple[str, ...]
     body: Body
 
+    @property
+    def made_kind(self) -> str:
+        """The kind of block that it is, or that a `dynamic` block makes."""
+        return self.labels[0] if self.kind == "dynamic" and self.labels else self.kind
+
 
 # The labels of the blocks that a configuration has at its top.
 _LABELS = {"resource": 2, "data": 2, "variable": 1, "output": 1, "module": 1, "provider": 1}

@@ -29,7 +29,7 @@ class Baseline:
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
 
     def unseen(self, later: Cluster) -> bool:
-        """Returns whether the spec differs in what can't be seen: the content of local files, what EMR never shows."""
+        """Returns True if the spec differs in what can't be seen: the content of local files, what EMR never shows."""
         return not self.changes and self.cluster.digest != later.digest
 
     def steps(self, later: Cluster) -> Mapping[str, Step]:

@@ -1,9 +1,9 @@
-"""Data → HTML by the templates beside this module, every text masked and escaped. A door to jinja2 of its own.
+"""Renders data as HTML by the templates beside this module, every text masked and escaped.
 
-The other one, `document.rendering.jinja`, runs templates of others in a sandbox that counts their work. Here the
-templates are flowspec's, and what they show is of others: each text is masked, rid of control characters and escaped
-as HTML on its way into the page, whatever template it is in. A page needs nothing but itself: its style and its
-script are in it, and its policy (Content-Security-Policy) lets nothing else run or be loaded.
+`document.rendering.jinja` runs the templates of specs in a sandbox that counts their work. Here the templates are
+flowspec's, and the texts in them come from specs and clusters: each is masked, rid of control characters and escaped
+as HTML when it is put into the page, in every template. A page needs no other file: its style and its script are in
+it, and its policy (Content-Security-Policy) lets nothing else run or be loaded.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from jinja2.runtime import Context
 from flowspec.document.escaping import visible_line
 from flowspec.document.masking import mask
 
-# Seconds between two readings of a live page without a script, which takes the reader's place away.
+# Seconds between two readings of a live page without a script, after which the page is at its top again.
 _WITHOUT_SCRIPT = 10
 
 

@@ -14,7 +14,7 @@ from flowspec.report.markdown import escaped, fenced
 from flowspec.report.page.run_facts import RunFacts
 from flowspec.report.page.view import run_view
 
-# A comment on GitHub may have 65,536 characters.
+# More would not fit into a comment on GitHub (`report.markdown.COMMENT_LIMIT`).
 _MOST_ROWS = 50
 
 

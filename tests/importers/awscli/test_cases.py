@@ -101,6 +101,18 @@ def test_what_only_the_shell_knows_is_noted_and_the_rest_imported(script, option
     assert any(one.startswith("line ") and note in one for one in source.notes), source.notes
 
 
+def test_an_object_in_a_variable_without_quotes_is_imported(tmp_path):
+    script = f"B=acme\nS=Type=Spark,Name=agg,Args=[s3://$B/agg.py]\nT=$S\nE=KeyName=ops\n{_CREATE} --steps $T --ec2-attributes $E"
+    source = wanted(script, folder=tmp_path)
+    params = compiled(source, tmp_path)
+    assert params["Steps"][0]["HadoopJarStep"]["Args"] == ["spark-submit", "s3://acme/agg.py"]
+    assert params["Instances"]["Ec2KeyName"] == "ops"
+    assert source.notes == ()
+    again = wanted(f"{script}\nE=KeyName=dev", folder=tmp_path)
+    assert "Ec2KeyName" not in again.params["Instances"]
+    assert "only the shell knows what $E stands for" in again.notes[-1]
+
+
 def test_instances_that_only_the_shell_knows_are_noted(tmp_path):
     source = wanted('aws emr create-cluster --name n --release-label emr-6.15.0 --instance-groups "$GROUPS"')
     assert "InstanceGroups" not in compiled(source, tmp_path)["Instances"]

@@ -30,7 +30,7 @@ FLEET_BLOCKS = {
 # What reads the arguments of each resource, and of each kind of block in it.
 READERS = {
     "aws_emr_cluster": {
-        "": ({**request.CLUSTER, **request.INSTANCES}, APART[""]),
+        "": ({**request.CLUSTER, **request.INSTANCES}, APART["cluster"]),
         "ec2_attributes": (request.EC2, APART["ec2_attributes"]),
         "kerberos_attributes": (request.KERBEROS, ()),
         "auto_termination_policy": (request.AUTO_TERMINATION, ()),

@@ -7,7 +7,6 @@ PipeMapRed.configure and PipeMapper.configure (separators, ignoreKey).
 from __future__ import annotations
 
 import getpass
-import os
 import random
 import re
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ from flowspec.engines.streaming.hadoop.arguments import Arguments, ClientError, 
 from flowspec.engines.streaming.hadoop.configuration import Configuration, read_conf_file
 from flowspec.engines.streaming.hadoop.keyfields import BadOptions, KeyField, parse_key_fields
 from flowspec.engines.streaming.run.cache import Shipment, shipments, unqualified
+from flowspec.facts.machine import usable_cores
 from flowspec.facts.uris import split_at_commas
 
 _STREAMING = "org.apache.hadoop.streaming."
@@ -193,9 +193,7 @@ def _parallel(environ: Mapping[str, str]) -> int:
     text = environ.get("FLOWSPEC_PARALLEL", "")
     if text.isdecimal() and int(text) > 0:
         return int(text)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return usable_cores()
 
 
 class _Builder:
