@@ -60,7 +60,7 @@ class Settings:
 class Call:
     """The context of an operation. `now` is the time of the call, in seconds since 1970."""
 
-    service: Settings
+    settings: Settings
     store: Store
     at_exit: ExitStack
     now: float
@@ -76,7 +76,7 @@ class Call:
 
     def _found(self, cluster_id: str, otherwise: EmrError) -> Record:
         found = self.store.get("cluster", cluster_id)
-        if found is None or found.region != self.service.region:
+        if found is None or found.region != self.settings.region:
             raise otherwise
         return found
 
@@ -91,7 +91,7 @@ class Call:
         if cluster.doc["instant"]:
             lifecycle.run_instantly(self.store, cluster)
             return
-        self.after_commit.append(partial(supervisor.wake, self.service.home, cluster.id))
+        self.after_commit.append(partial(supervisor.wake, self.settings.home, cluster.id))
 
 
 Operation = Callable[[Call, Params], Answer]

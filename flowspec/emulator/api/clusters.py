@@ -54,18 +54,18 @@ _ECHOED = (
 
 def run_job_flow(call: Call, params: Params) -> Answer:
     """Answers RunJobFlow: stores the cluster with its steps, and starts its worker after the commit."""
-    request_validation.check_job_flow(params, aws=call.service.account_rules)
+    request_validation.check_job_flow(params, aws=call.settings.account_rules)
     security.require(call, params.get("SecurityConfiguration"))
     cluster = _new_cluster(call, params)
     call.store.add(cluster)
     groups.add_all(call.store, cluster, params["Instances"])
     steps.add(call, cluster, params.get("Steps", ()), params.get("StepExecutionRoleArn"))
-    if call.service.instant:
+    if call.settings.instant:
         lifecycle.run_instantly(call.store, cluster)
         capacity.settle(call.store, cluster, call.now)
     else:
         _start_worker_after_commit(call, cluster)
-    return {"JobFlowId": cluster.id, "ClusterArn": ids.cluster_arn(call.service.region, cluster.id)}
+    return {"JobFlowId": cluster.id, "ClusterArn": ids.cluster_arn(call.settings.region, cluster.id)}
 
 
 def _new_cluster(call: Call, params: Params) -> Record:
@@ -91,16 +91,16 @@ def _new_cluster(call: Call, params: Params) -> Record:
         "tags": tags.merged({}, params.get("Tags", ())),
         "auto_termination": params.get("AutoTerminationPolicy"),
         "managed_scaling": params.get("ManagedScalingPolicy"),
-        "run_bootstrap": call.service.run_bootstrap,
-        "time_scale": call.service.time_scale,
-        "faults": call.service.inject,
+        "run_bootstrap": call.settings.run_bootstrap,
+        "time_scale": call.settings.time_scale,
+        "faults": call.settings.inject,
         "inject": faults.tagged(params),
-        "s3_url": call.service.s3_url,
-        "home": home_id(call.service.home),
-        "instant": call.service.instant,
+        "s3_url": call.settings.s3_url,
+        "home": home_id(call.settings.home),
+        "instant": call.settings.instant,
     }
     cluster_id = ids.new_id("j")
-    return Record("cluster", cluster_id, cluster_id, call.service.region, "STARTING", call.now, doc)
+    return Record("cluster", cluster_id, cluster_id, call.settings.region, "STARTING", call.now, doc)
 
 
 def _kept(params: Params) -> Answer:
@@ -112,21 +112,21 @@ def _kept(params: Params) -> Answer:
 
 
 def _start_worker_after_commit(call: Call, cluster: Record) -> None:
-    paths.cluster_folder(call.service.home, cluster.id).mkdir(parents=True)
-    paths.hdfs_root(call.service.home, cluster.id).mkdir()
+    paths.cluster_folder(call.settings.home, cluster.id).mkdir(parents=True)
+    paths.hdfs_root(call.settings.home, cluster.id).mkdir()
     # Locked before the cluster is visible, so that no other call takes its worker for dead.
-    lock = supervisor.take_lock(call.service.home, cluster.id)
+    lock = supervisor.take_lock(call.settings.home, cluster.id)
     assert lock is not None, "a new cluster has no worker"
     call.at_exit.callback(supervisor.release, lock)
     call.after_commit.append(partial(_start_worker, call, cluster.id, lock))
 
 
 def _start_worker(call: Call, cluster_id: str, lock: int) -> None:
-    start = call.service.start_worker or supervisor.start
+    start = call.settings.start_worker or supervisor.start
     try:
-        start(call.service.home, cluster_id, lock)
+        start(call.settings.home, cluster_id, lock)
     except OSError as error:
-        fail_unstarted(call.service.home, cluster_id, error)
+        fail_unstarted(call.settings.home, cluster_id, error)
 
 
 def describe_cluster(call: Call, params: Params) -> Answer:
@@ -234,7 +234,7 @@ def list_clusters(call: Call, params: Params) -> Answer:
     """Answers ListClusters, newest first, 50 on a page."""
     found = call.store.find(
         "cluster",
-        region=call.service.region,
+        region=call.settings.region,
         states=params.get("ClusterStates") or None,
         created_after=epoch(params.get("CreatedAfter")),
         created_before=epoch(params.get("CreatedBefore")),

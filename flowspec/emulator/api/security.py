@@ -34,7 +34,7 @@ def create_security_configuration(call: Call, params: Params) -> Answer:
     _check_json(text)
     if _find(call, name):
         raise invalid_request(f"SecurityConfiguration with name {name} already exists")
-    made = Record(_KIND, _id(call, name), "", call.service.region, "", call.now, {"name": name, "text": text})
+    made = Record(_KIND, _id(call, name), "", call.settings.region, "", call.now, {"name": name, "text": text})
     call.store.add(made)
     return {"Name": name, "CreationDateTime": made.created}
 
@@ -49,7 +49,7 @@ def _check_json(text: str) -> None:
 
 
 def _id(call: Call, name: str) -> str:
-    return f"{_KIND}:{call.service.region}:{name}"
+    return f"{_KIND}:{call.settings.region}:{name}"
 
 
 def _find(call: Call, name: str) -> Record | None:
@@ -65,7 +65,7 @@ def _found(call: Call, name: str) -> Record:
 
 def require(call: Call, name: str | None) -> None:
     """Checks that a security configuration that a RunJobFlow names exists in the region. Raises EmrError."""
-    if name and call.service.account_rules:
+    if name and call.settings.account_rules:
         _found(call, name)
 
 
@@ -87,23 +87,23 @@ def delete_security_configuration(call: Call, params: Params) -> Answer:
 
 def list_security_configurations(call: Call, params: Params) -> Answer:
     """Answers ListSecurityConfigurations, in order of creation, 50 on a page."""
-    found = call.store.find(_KIND, region=call.service.region)
+    found = call.store.find(_KIND, region=call.settings.region)
     shown, more = page([(one.seq, _summary(one)) for one in found], params)
     return {"SecurityConfigurations": shown, **more}
 
 
 def _block(call: Call) -> Record:
-    name = f"block_public_access:{call.service.region}"
+    name = f"block_public_access:{call.settings.region}"
     kept = call.store.get("account", name)
     return kept or Record(
-        "account", name, "", call.service.region, "", call.now, {"block": _DEFAULT_BLOCK, "at": call.now}
+        "account", name, "", call.settings.region, "", call.now, {"block": _DEFAULT_BLOCK, "at": call.now}
     )
 
 
 def get_block_public_access(call: Call, _: Params) -> Answer:
     """Answers GetBlockPublicAccessConfiguration."""
     block = _block(call)
-    by = f"arn:{ids.partition(call.service.region)}:iam::{ids.ACCOUNT}:root"
+    by = f"arn:{ids.partition(call.settings.region)}:iam::{ids.ACCOUNT}:root"
     return {
         "BlockPublicAccessConfiguration": block.doc["block"],
         "BlockPublicAccessConfigurationMetadata": {"CreationDateTime": block.doc["at"], "CreatedByArn": by},

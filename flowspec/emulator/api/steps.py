@@ -52,7 +52,7 @@ def add_job_flow_steps(call: Call, params: Params) -> Answer:
     cluster = require_open(call.job_flow(params["JobFlowId"]))
     active = call.store.find("step", cluster_id=cluster.id, states=states.ACTIVE_STEPS)
     request_validation.check_steps(
-        params["Steps"], active=len(active), concurrency=cluster.doc["concurrency"], aws=call.service.account_rules
+        params["Steps"], active=len(active), concurrency=cluster.doc["concurrency"], aws=call.settings.account_rules
     )
     added = add(call, cluster, params["Steps"], params.get("ExecutionRoleArn"))
     call.wake(cluster)
