@@ -301,16 +301,18 @@ def test_a_fleet_gives_up_on_spot_that_does_not_come(home, emr, action):
     cluster_id = faulty.run(bash("true"), groups=[], instances={"InstanceFleets": [FLEETS[0], core]})
     faulty.until_ended(cluster_id)
     timeline = faulty.cluster(cluster_id)["Status"]["Timeline"]
+    # Times are whole milliseconds, and their difference as numbers may be a little less: 0.599999.
+    took = {name: round(time - timeline["CreationDateTime"], 3) for name, time in timeline.items()}
     markets = {one["Market"] for one in faulty.call("ListInstances", ClusterId=cluster_id)["Instances"]}
     if action == "TERMINATE_CLUSTER":
         assert faulty.state(cluster_id) == "TERMINATED_WITH_ERRORS"
         assert faulty.reason(cluster_id)[0] == "INSTANCE_FLEET_TIMEOUT"
         assert faulty.step_states(cluster_id) == ["CANCELLED"]
-        assert timeline["EndDateTime"] - timeline["CreationDateTime"] >= 0.3
+        assert took["EndDateTime"] >= 0.3
         assert markets == {"ON_DEMAND", "SPOT"}
     else:
         assert faulty.step_states(cluster_id) == ["COMPLETED"]
-        assert timeline["ReadyDateTime"] - timeline["CreationDateTime"] >= 0.6
+        assert took["ReadyDateTime"] >= 0.6
         assert markets == {"ON_DEMAND"}
 
 
