@@ -1,4 +1,4 @@
-"""S3 URIs, and lists of paths at commas: one reading of each for the whole project.
+"""S3 URIs, lists of paths at commas, and names of shipped files: one reading of each for the whole project.
 
 Hadoop and EMR accept three schemes for the same objects: s3, s3n and s3a.
 """
@@ -6,6 +6,7 @@ Hadoop and EMR accept three schemes for the same objects: s3, s3n and s3a.
 from __future__ import annotations
 
 import re
+from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 S3_SCHEMES = ("s3", "s3n", "s3a")
@@ -76,3 +77,12 @@ def split_at_commas(text: str) -> list[str]:
             parts.append(text[start:index])
             start = index + 1
     return [*parts, text[start:]]
+
+
+def link_name(text: str) -> str:
+    """Returns the name under which tasks find a file that a job ships: `name` of `path#name`, else that of the file.
+
+    Source: org.apache.hadoop.filecache.DistributedCache (symlinks).
+    """
+    path, _, name = text.partition("#")
+    return name or PurePosixPath(path).name

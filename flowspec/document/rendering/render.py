@@ -99,8 +99,7 @@ def _clock(now: datetime | None) -> dict[str, str]:
     moment = now or datetime.now(timezone.utc)
     if moment.tzinfo:
         moment = moment.astimezone(timezone.utc)
-    text = moment.isoformat(timespec="seconds")[:19]
-    return {"ds": text[:10], "ts": f"{text.replace('-', '').replace(':', '')}Z"}
+    return {"ds": moment.strftime("%Y-%m-%d"), "ts": moment.strftime("%Y%m%dT%H%M%SZ")}
 
 
 def _mapping(node: Node | None) -> Mapping | None:

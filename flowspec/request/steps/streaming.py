@@ -15,7 +15,7 @@ from typing import Any
 
 from flowspec.facts import streaming_options
 from flowspec.facts.pythons import python_of
-from flowspec.facts.uris import is_s3, split_at_commas
+from flowspec.facts.uris import is_s3, link_name, split_at_commas
 from flowspec.request.assets import Asset, is_relative, looks_like_file
 from flowspec.request.packages import LINK
 from flowspec.request.steps.access import Access, Use, file_fields
@@ -87,7 +87,7 @@ def _with_packages(step: SpecStep) -> SpecStep:
 def _refuse_conflicts(step: SpecStep) -> None:
     for key in _LINKED:
         for index, text in enumerate(step.fields.get(key, ())):
-            if _link_name(text) == LINK:
+            if link_name(text) == LINK:
                 message = f"'{LINK}' is the folder of the step's Python packages"
                 step.files.report("FS284", (*step.at, key, index), message, hint="give it another name: path#name")
     # Hadoop takes the first -archives and overlooks a second one.
@@ -218,7 +218,7 @@ class _ShippedFiles:
         self._commands: list[str] = []
         self._names: dict[str, str] = {}
         given = {key: list(enumerate(step.fields.get(key, ()))) for key in (*_LINKED, "libjars")}
-        self._links = {_link_name(text) for key in _LINKED for _, text in given[key]}
+        self._links = {link_name(text) for key in _LINKED for _, text in given[key]}
         # Before the commands: programs rely on the names in `files`, while a command's own file can be renamed.
         self._uris = {"files": [self._listed(text, (*step.at, "files", index)) for index, text in given["files"]]}
         for key in ("archives", "libjars"):
@@ -304,7 +304,7 @@ class _ShippedFiles:
     def _listed(self, text: str, at: Path) -> str:
         """Returns an entry of `files`: `path` or `path#name`."""
         path, mark, _ = text.partition("#")
-        uri, name = self.uri(path, at), _link_name(text)
+        uri, name = self.uri(path, at), link_name(text)
         if self._names.setdefault(name, uri) != uri:
             self._step.files.report(
                 "FS405", at, f"another file is shipped as '{name}' already", hint="give it another name: path#name"
@@ -330,9 +330,3 @@ class _ShippedFiles:
 
 def _linked(uri: str, name: str) -> str:
     return uri if PurePosixPath(uri.partition("#")[0]).name == name else f"{uri.partition('#')[0]}#{name}"
-
-
-def _link_name(text: str) -> str:
-    """Returns the name under which the tasks find an entry of a list of files."""
-    path, _, name = text.partition("#")
-    return name or PurePosixPath(path).name

@@ -12,7 +12,7 @@ from flowspec.document.checking.rules.view import log_uri, texts_in
 from flowspec.document.nearest import did_you_mean
 from flowspec.facts.regions import AS_OF, REGIONS
 from flowspec.facts.releases import at_least, parse
-from flowspec.facts.uris import host_of, nested_s3
+from flowspec.facts.uris import host_of, link_name, nested_s3
 
 Spec: TypeAlias = "Mapping[str, Any]"
 Path: TypeAlias = "tuple[str | int, ...]"
@@ -81,7 +81,7 @@ def unshipped_scripts(spec: Spec) -> Iterator[Violation]:
     for index, step in enumerate(spec.get("steps") or ()):
         if not isinstance(step, dict) or step.get("type") != "streaming" or _ships_by_raw_options(step):
             continue
-        links = {name for key in _SHIPPING for name in map(_link_name, step.get(key) or ())}
+        links = {link_name(str(text)) for key in _SHIPPING for text in step.get(key) or ()}
         stages = step.get("stage") is not False
         for key in ("mapper", "combiner", "reducer"):
             command = str(step.get(key, ""))
@@ -119,12 +119,6 @@ def unnamed_programs(spec: Spec) -> Iterator[Violation]:
         for index, one in enumerate(spec.get(part) or ()):
             if isinstance(one, dict) and one.get(key) == "":
                 yield Violation("FS289", (part, index, key), f"'{key}' is empty", f"name {what}")
-
-
-def _link_name(text: object) -> str:
-    """Returns the name under which the tasks find an entry of a list of files."""
-    path, _, name = str(text).partition("#")
-    return name or PurePosixPath(path).name
 
 
 def nested_uris(spec: Spec) -> Iterator[Violation]:
