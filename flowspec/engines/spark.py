@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -258,10 +259,34 @@ def _environment(given: Submission, spark: jvm.Spark) -> dict[str, str]:
         for key, value in given.properties.items()
         if key.startswith(_APPLICATION_ENVIRONMENT)
     }
-    python = os.environ.get("PYSPARK_PYTHON", sys.executable)
-    scratch = str(Path.cwd() / "tmp")
-    ours = {"SPARK_HOME": str(spark.home), "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_DIRS": scratch}
-    return {"PYSPARK_PYTHON": python, **asked, **ours}
+    scratch = Path.cwd() / "tmp"
+    pythons = {"PYSPARK_PYTHON": sys.executable, **os.environ, **asked}
+    python = pythons.get("PYSPARK_DRIVER_PYTHON", pythons["PYSPARK_PYTHON"])
+    ours = {
+        "PYSPARK_DRIVER_PYTHON": _driver_python(python, scratch),
+        "SPARK_HOME": str(spark.home),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_LOCAL_DIRS": str(scratch),
+    }
+    return {"PYSPARK_PYTHON": pythons["PYSPARK_PYTHON"], **asked, **ours}
+
+
+def _driver_python(python: str, folder: Path) -> str:
+    """Returns a command for this Python whose output, errors too, goes to the stdout of this process.
+
+    Spark copies the output of a Python application in a daemon thread that nobody waits for at the end
+    (org.apache.spark.deploy.PythonRunner), so its last lines, the error among them, are lost at times.
+    """
+    stdout = Path(f"/proc/{os.getpid()}/fd/1")
+    if not stdout.exists() or stdout.is_socket():  # without /proc, as on macOS; a socket can't be opened by its path
+        return python
+    folder.mkdir(exist_ok=True)
+    script = folder / "driver-python"
+    script.write_text(
+        f'#!/bin/sh\nunset PYSPARK_DRIVER_PYTHON\nexec {shlex.quote(python)} "$@" >>{stdout} 2>&1\n', encoding="utf-8"
+    )
+    script.chmod(0o700)
+    return str(script)
 
 
 def _memory(given: Submission, defaults: Mapping[str, str]) -> str:

@@ -117,6 +117,17 @@ def test_an_error_of_the_application_is_its_last_word(run):
 
 
 @needs_spark
+def test_a_python_application_writes_its_output_itself(tmp_path):
+    # Spark's own thread for it may lose the last lines: nothing waits for it.
+    step = Step.below(tmp_path)
+    program = step.s3 / "app.py"
+    program.write_text("import os\nprint([os.fstat(output).st_ino for output in (1, 2)])\n")
+    with step.start("command-runner.jar", "spark-submit", str(program)) as process:
+        ours = os.fstat(process.stdout.fileno()).st_ino
+        assert json.loads(process.stdout.read()) == [ours, ours]
+
+
+@needs_spark
 def test_what_does_not_count_here_is_said_once(run):
     (said,) = [line for line in run.stderr.splitlines() if "without effect" in line]
     assert said.startswith("flowspec: without effect on this machine: ")
