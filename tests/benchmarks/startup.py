@@ -26,10 +26,14 @@ def seconds(command):
     return time.perf_counter() - started
 
 
+def compare(command, runs):
+    """Returns the seconds of a command and of the peer in each round; a first one, which reads the files, is left out."""
+    return [(seconds(command), seconds(PEER)) for _ in range(runs + 1)][1:]
+
+
 def main(runs):
     for name, command in COMMANDS.items():
-        seconds(command), seconds(PEER)
-        pairs = [(seconds(command), seconds(PEER)) for _ in range(runs)]
+        pairs = compare(command, runs)
         ratios = sorted(ours / theirs for ours, theirs in pairs)
         ours, theirs = (statistics.median(column) * 1000 for column in zip(*pairs, strict=True))
         print(

@@ -13,6 +13,8 @@ a boto3 script that sends the same request. streaming: beside the same scripts i
 by hand for two cores. shapes: inputs that invite quadratic cost, beside a plain input of the same size. endpoint:
 calls of `flowspec emulator`, beside moto's server, by the CPU time of the server and by the time of the caller.
 clusters: calls and start of an emulator with many clusters in its home, beside one with 50, which fill a page.
+validate: 1,000 specs beside check-jsonschema (pip install check-jsonschema), one beside the imports it stands on.
+memory: the peak of all processes together (Linux), and the time, of a large sort beside `cat | sort | cat`.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 PROGRAMS = Path(sys.executable).parent
 AWK_WORDS = "{ for (i = 1; i <= NF; i++) print $i }"
@@ -110,11 +112,18 @@ def wait_for_adopted() -> None:
 class Bench:
     """Folders and rounds that the rows share."""
 
-    def __init__(self, folder: Path, rounds: int, megabytes: int, inputs: int, clusters: int) -> None:
-        self.folder, self.rounds, self.megabytes, self.inputs = folder, rounds, megabytes, inputs
-        self.clusters = clusters
+    def __init__(self, folder: Path, given: argparse.Namespace) -> None:
+        self.folder = folder
+        self.rounds, self.megabytes, self.sorted_megabytes = given.rounds, given.megabytes, given.sorted_megabytes
+        self.inputs, self.clusters = given.inputs, given.clusters
         self.has_server = False
-        self.env = {**os.environ, "LC_ALL": "C", "NO_COLOR": "1", "AWS_EC2_METADATA_DISABLED": "true"}
+        own = {
+            "LC_ALL": "C",
+            "NO_COLOR": "1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "FLOWSPEC_HOME": str(folder / "home"),
+        }
+        self.env = {**os.environ, **own}
         # They would measure one write(2) for each print(), and compiling all modules.
         for name in ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"):
             self.env.pop(name, None)
@@ -130,27 +139,39 @@ class Bench:
             wait_for_adopted()
         return Took(wall, cpu_of_children() - used)
 
-    def apply(self, step: str, reduces: int = 1) -> Callable[[], Took]:
-        """A whole run of `flowspec apply`, in a home of its own."""
-        spec = self.folder / f"{hashlib.sha256(step.encode()).hexdigest()[:8]}-{reduces}.yaml"
+    def clear(self) -> None:
+        """Removes the home, and the output, of the run before."""
+        for name in ("home", "out"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+
+    def spec(self, step: str) -> Path:
+        """Writes a spec with one step."""
+        spec = self.folder / f"{hashlib.sha256(step.encode()).hexdigest()[:8]}.yaml"
         spec.write_text(SPEC % step)
+        return spec
+
+    def apply(self, spec: Path) -> Callable[[], Took]:
+        """A whole run of `flowspec apply`, in a home of its own."""
 
         def run() -> Took:
-            for name in ("home", "out"):
-                shutil.rmtree(self.folder / name, ignore_errors=True)
-            home = str(self.folder / "home")
-            return self.measure([str(PROGRAMS / "flowspec"), "apply", str(spec)], FLOWSPEC_HOME=home)
+            self.clear()
+            return self.measure([str(PROGRAMS / "flowspec"), "apply", str(spec)])
 
         return run
 
-    def streaming(
+    def job(
         self, source: Path, mapper: str, reducer: str, reduces: int = 1, properties: str = "", options: str = ""
-    ) -> Callable[[], Took]:
+    ) -> Path:
+        """Writes a spec with one streaming step."""
         properties = f"properties: {{mapreduce.job.reduces: {reduces}{properties}}}, on_failure: TERMINATE_CLUSTER"
         where = f"input: '{source}', output: '{self.folder / 'out'}'{options}"
-        return self.apply(
-            f"{{name: s, type: streaming, mapper: '{mapper}', reducer: '{reducer}', {where}, {properties}}}", reduces
+        return self.spec(
+            f"{{name: s, type: streaming, mapper: '{mapper}', reducer: '{reducer}', {where}, {properties}}}"
         )
+
+    def streaming(self, *job: Any) -> Callable[[], Took]:
+        """A whole run of a streaming job; the arguments are those of `job`."""
+        return self.apply(self.job(*job))
 
     def by_hand(self, source: Path, mapper: str, reducer: str) -> Callable[[], Took]:
         with source.open("rb") as file:
@@ -205,7 +226,7 @@ def start(bench: Bench) -> None:
     tiny.write_text("b\na\nb\n")
     client = lambda: bench.measure(CLIENT)  # noqa: E731
     step = "{name: s, type: command, args: ['true'], on_failure: TERMINATE_CLUSTER}"
-    bench.row("a step `true` / boto3 client", bench.apply(step), client)
+    bench.row("a step `true` / boto3 client", bench.apply(bench.spec(step)), client)
     bench.row("tiny streaming job / boto3 client", bench.streaming(tiny, "/bin/cat", "/bin/cat"), client)
 
 
@@ -298,14 +319,41 @@ def clusters(bench: Bench) -> None:
         show(f"{name}, with {bench.clusters:,} clusters / with {FEW}", pairs, "ms")
 
 
-def data(bench: Bench, kind: str) -> Path:
+def validate(bench: Bench) -> None:
+    """Point 4 of the aims: 0.125 and 1.2 at most."""
+    from tests.benchmarks import startup, validate_many
+
+    many = validate_many.compare(1000, bench.rounds)
+    show("validate of 1,000 specs / check-jsonschema", [(ours[0], theirs[0]) for ours, theirs in many], "s")
+    one = startup.compare(startup.COMMANDS["validate"], bench.rounds)
+    show("validate of a spec / importing yaml, jsonschema and jinja2", one, "s")
+
+
+def memory(bench: Bench) -> None:
+    """The bound of point 1 of the aims: 400 MB for 2 GB."""
+    from tests.benchmarks.memory import peak
+
+    source = data(bench, "keys", bench.sorted_megabytes)
+    spec = bench.job(source, "/bin/cat", "/bin/cat")
+    ours = partial(peak, [str(PROGRAMS / "flowspec"), "apply", str(spec)], bench.env)
+    plain = partial(peak, ["bash", "-c", f"cat {source} | cat | sort | cat > {bench.folder / 'plain'}"], bench.env)
+    pairs = []
+    for _ in range(bench.rounds):
+        bench.clear()
+        pairs.append((ours(), plain()))
+    for at, (what, unit) in enumerate((("memory", "MB"), ("time", "s"))):
+        name = f"{what} of sorting {bench.sorted_megabytes:,} MiB / cat, sort"
+        show(name, [(mine[at], peers[at]) for mine, peers in pairs], unit)
+
+
+def data(bench: Bench, kind: str, megabytes: int = 0) -> Path:
     """Reproducible lines: random keys of 101 bytes, an access log, or words of Zipf's distribution."""
     chance, path = random.Random(1), bench.folder / f"{kind}.txt"
     words = ["".join(chance.choices("etaoinshrdlu", k=chance.randint(2, 9))) for _ in range(60_000)]
     weights = [1 / (rank + 1) for rank in range(len(words))]
     with path.open("w") as file:
-        while file.tell() < bench.megabytes << 20:
-            chosen = chance.choices(words, weights, k=10_000)
+        while file.tell() < (megabytes or bench.megabytes) << 20:
+            chosen = chance.choices(words, weights, k=0 if kind == "keys" else 10_000)
             if kind == "words":
                 lines = (" ".join(chosen[at : at + 10]) for at in range(0, 10_000, 10))
             elif kind == "log":
@@ -327,6 +375,8 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "shapes": shapes,
     "endpoint": endpoint,
     "clusters": clusters,
+    "validate": validate,
+    "memory": memory,
 }
 
 
@@ -341,6 +391,7 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(PARTS), help="parts, with commas between them")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--megabytes", type=int, default=64)
+    parser.add_argument("--sorted-megabytes", type=int, default=2048, help="size of the large sort")
     parser.add_argument("--inputs", type=int, default=1000, help="number of small inputs")
     parser.add_argument("--clusters", type=int, default=10_000, help="number of clusters in one home")
     given = parser.parse_args()
@@ -354,7 +405,7 @@ def main() -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     with workspace() as folder:
-        bench = Bench(folder, given.rounds, given.megabytes, given.inputs, given.clusters)
+        bench = Bench(folder, given)
         for part in given.only.split(","):
             PARTS[part](bench)
 
