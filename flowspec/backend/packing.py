@@ -27,6 +27,7 @@ from email.parser import BytesHeaderParser
 from pathlib import Path
 from threading import get_ident
 
+from flowspec.emulator.prune import remove_folder
 from flowspec.emulator.state.paths import os_error_to_user_error, s3_root
 from flowspec.emulator.state.store import Store
 from flowspec.errors import FlowspecError
@@ -117,9 +118,10 @@ def put(asset: Asset, path: Path, home: Path | None = None, notify: Callable[[st
         _link_or_copy(source, part)
         part.replace(path)
     except OSError as error:
+        raise os_error_to_user_error(path.parent, error) from error
+    finally:
         with suppress(OSError):
             part.unlink()
-        raise os_error_to_user_error(path.parent, error) from error
     return True
 
 
@@ -144,8 +146,8 @@ def prune_packages(home: Path, older_than: float) -> tuple[int, int]:
     """Deletes archives of Python packages in a home that were last used more than `older_than` seconds ago.
 
     Those that steps of living clusters name stay, and all that were used within the last hour: an apply may be about to
-    use or upload them. Copies that killed processes left half made go, too. Returns the number of deleted files, and
-    the disk space freed in bytes. Raises FlowspecError if the home can't be used.
+    use or upload them. What killed processes left half made goes, too. Returns the number of what was deleted, and the
+    disk space freed in bytes. Raises FlowspecError if the home can't be used.
     """
     latest = time.time() - max(older_than, _IN_HAND)
     packed, copies = home / "python", s3_root(home) / LOCAL_STAGING.removeprefix("s3://")
@@ -154,6 +156,7 @@ def prune_packages(home: Path, older_than: float) -> tuple[int, int]:
     }
     try:
         halves = [size for path in copies.glob("*/.*.zip.*.*") if (size := _delete_half(path)) is not None]
+        halves += [size for path in packed.glob("*-*/") if (size := _delete_scratch(path)) is not None]
         used = _keys_in_use(home) if keys else set()
         sizes = halves + [
             size
@@ -182,6 +185,16 @@ def _delete_half(path: Path) -> int | None:
     with suppress(OSError):
         path.parent.rmdir()
     return _freed(found)
+
+
+def _delete_scratch(folder: Path) -> int | None:
+    """Deletes the folder that `pack` worked in when it was killed; returns the disk space freed in bytes, or None."""
+    key = folder.name.rpartition("-")[0]
+    try:
+        with locked(folder.with_name(f"{key}.lock"), wait=False):
+            return remove_folder(folder) or None
+    except BlockingIOError:  # a living process works in it
+        return None
 
 
 def _is_there(pid: int) -> bool:
@@ -382,8 +395,10 @@ def _by_pip(packages: Packages, asked: Sequence[str], tree: Path, scratch: Path)
 
 
 def _call(packages: Packages, argv: Sequence[str], scratch: Path) -> None:
-    # Not in the folder of the caller, whose files Python would import in place of pip's.
-    done = subprocess.run(argv, cwd=scratch, env=_environment(), capture_output=True, text=True, check=False)
+    # Not in the folder of the caller, whose files Python would import in place of pip's. Temporary files of a pip that
+    # is killed go with those of this process.
+    environment = {**_environment(), "TMPDIR": str(scratch)}
+    done = subprocess.run(argv, cwd=scratch, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise _failure(packages, "pip" if argv[0] == sys.executable else "uv", done.stdout + done.stderr, scratch)
 
@@ -422,9 +437,8 @@ def _failure(packages: Packages, program: str, output: str, scratch: Path) -> Fl
         message = f"{packages.told} can't be packed, an index does not answer; {program} said: {_shortened(last)}"
         return FlowspecError(message, remedy="check the network and the index: PIP_INDEX_URL, pip.conf, --index-url")
     if _NO_SPACE.search(output):
-        places = f"{scratch.parent} or in {tempfile.gettempdir()}"
         message = f"{packages.told} can't be packed, a disk is full; {program} said: {end}"
-        return FlowspecError(message, remedy=f"make room in {places}, or set FLOWSPEC_HOME and TMPDIR to other disks")
+        return FlowspecError(message, remedy=f"make room in {scratch.parent}, or set FLOWSPEC_HOME to another disk")
     found = _AT_FAULT.search(output)
     at_fault = [one for one in packages.requirements.entries if found and one.name == canonical_name(found[1])]
     if found and at_fault:

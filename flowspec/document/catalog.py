@@ -113,6 +113,7 @@ CATALOG: dict[str, Kind] = {
     "FS255": _of_emr("FS255", "auto-termination with applications whose work it does not see"),
     "FS256": _of_emr("FS256", "log settings without log_uri"),
     "FS257": _of_emr("FS257", "unsupported placement group"),
+    "FS258": _of_emr("FS258", "logs to a bucket that can't exist"),
     "FS260": _of_emr("FS260", "step too long"),
     "FS261": _of_emr("FS261", "feature not in the release"),
     "FS262": _of_emr("FS262", "unknown release"),

@@ -44,7 +44,7 @@ def prune(home: Path, older_than: float) -> Pruned:
                     # The record first: if we are killed in between, the next call finds the folder without one.
                     with store.writing():
                         clusters += store.remove(cluster_id)
-                    freed += _remove(paths.cluster_folder(home, cluster_id))
+                    freed += remove_folder(paths.cluster_folder(home, cluster_id))
     return Pruned(clusters, freed)
 
 
@@ -73,7 +73,7 @@ def _orphans(store: Store, home: Path, older_than: float) -> Iterator[str]:
             yield folder.name
 
 
-def _remove(folder: Path) -> int:
+def remove_folder(folder: Path) -> int:
     """Removes a folder tree; returns its size on disk in bytes."""
     if not folder.is_dir():
         return 0

@@ -9,11 +9,14 @@ Source: the Release Guide, "S3DistCp (s3-dist-cp)".
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import re
 import shutil
+import signal
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,6 +127,8 @@ class _File:
 
 def main(words: Sequence[str]) -> int:
     """Copies; the exit status is 0 when all is at its place."""
+    # So that files that are not finished are removed.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     syslog = JobLog(Path(os.environ["FLOWSPEC_SYSLOG"]) if "FLOWSPEC_SYSLOG" in os.environ else None)
     try:
         return _run(parse(words), FileSystems.from_environment(os.environ, Path.cwd()), syslog)
@@ -222,11 +227,28 @@ def _renamed(name: str, codec: str) -> str:
 
 def _write(target: Path, parts: Sequence[_File], codec: str) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        with gzip.open(unfinished, "wb") if codec == "gzip" else unfinished.open("wb") as out:
+    # A step's own folder for temporary files, which is removed however the step ends.
+    with tempfile.TemporaryDirectory(prefix="flowspec-distcp-") as folder:
+        made = Path(folder, "made")
+        with gzip.open(made, "wb") if codec == "gzip" else made.open("wb") as out:
             for part in parts:
                 _append(part.path, out, plain=codec != "keep")
+        _move(made, target)
+
+
+def _move(made: Path, target: Path) -> None:
+    try:
+        made.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _copy_to_other_disk(made, target)
+
+
+def _copy_to_other_disk(made: Path, target: Path) -> None:
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        shutil.copyfile(made, unfinished)
         unfinished.replace(target)
     finally:
         unfinished.unlink(missing_ok=True)

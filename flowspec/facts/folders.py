@@ -30,13 +30,14 @@ def state_folder() -> Path:
 
 
 @contextmanager
-def locked(lock: Path) -> Iterator[None]:
+def locked(lock: Path, *, wait: bool = True) -> Iterator[None]:
     """Holds the lock of a file for this process alone, after a wait without a limit. The file is made, and stays.
 
-    A lock ends with its process, so that a killed one leaves none. Raises OSError where the file can't be made.
+    A lock ends with its process, so that a killed one leaves none. Raises OSError where the file can't be made, and
+    BlockingIOError if another process holds the lock and this one is not to `wait`.
     """
     with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
 
 

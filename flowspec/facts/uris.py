@@ -11,6 +11,9 @@ from urllib.parse import urlsplit
 
 S3_SCHEMES = ("s3", "s3n", "s3a")
 
+BUCKET_NAME = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+"""The names that S3 gives to buckets (S3 User Guide, general purpose bucket naming rules)."""
+
 _S3 = re.compile(r"s3[an]?://")
 _NESTED = re.compile(r"s3[an]?://[^\s,;:'\"]*/s3[an]?://\S*")
 _LOG_URI = re.compile(r"s3[an]?://[^/]|/|file:/")

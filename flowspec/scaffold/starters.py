@@ -15,7 +15,6 @@ SAMPLE_BUCKET = "amzn-s3-demo-bucket"
 """Belongs to AWS, which uses it in its examples: what is sent there by mistake reaches no stranger."""
 
 NAME = re.compile(r"(?!null$)[a-z][a-z0-9._-]{0,99}", re.IGNORECASE)
-BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d")
 
 _FILES = Path(__file__).parent / "files"

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from flowspec.backend.aws.submission.staging import stage
 from flowspec.backend.packing import pack, packed_asset
 from flowspec.emulator.state.store import Record, Store
 from flowspec.errors import FlowspecError
+from flowspec.facts.folders import locked
 from flowspec.pipeline import plan_offline
 from tests.wheels import make_wheel
 
@@ -182,6 +184,52 @@ def test_kill_leaves_nothing_half_made(folder, fast, tmp_path):
     assert not [*home.rglob("*.zip")]
     assert names(pack(packages_of(folder), home)) == ["pkg/module.py"]
     assert not [*home.rglob("half.py")]
+
+
+def test_what_a_killed_process_left_half_made_is_pruned(folder, fast, tmp_path):
+    home = tmp_path / "home"
+    subprocess.run([sys.executable, "-c", KILLED, str(folder / "job.yaml"), str(home)], check=False)
+    (half,) = home.rglob("half.py")
+    with locked(home / "python" / f"{packages_of(folder).key}.lock"):
+        assert packing.prune_packages(home, 0) == (0, 0)
+    assert half.exists()
+    count, freed = packing.prune_packages(home, 0)
+    assert (count, freed > 0) == (1, True)
+    assert [one.suffix for one in (home / "python").iterdir()] == [".lock"]
+
+
+TERMINATED = f"""
+import signal
+signal.signal(signal.SIGTERM, signal.default_int_handler)  # as the command line does
+{KILLED.replace("packing._install = install", "")}
+"""
+
+
+def test_sigterm_leaves_no_temporary_file(folder, tmp_path):
+    (tmp_path / "tmp").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as index:
+        address = f"http://127.0.0.1:{index.getsockname()[1]}/"
+        packages_of(folder, f"--index-url {address}\nidna==3.10\n")
+        words = [sys.executable, "-c", TERMINATED, str(folder / "job.yaml"), str(tmp_path / "home")]
+        environ = {**os.environ, "TMPDIR": str(tmp_path / "tmp"), "PIP_EXTRA_INDEX_URL": ""}
+        with subprocess.Popen(words, env=environ, stderr=subprocess.DEVNULL) as process:
+            index.settimeout(60)
+            index.accept()[0].close()
+            process.terminate()
+    assert [one.suffix for one in (tmp_path / "home" / "python").iterdir()] == [".lock"]
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_an_interrupt_leaves_no_half_copy(folder, fast, tmp_path, monkeypatch):
+    def interrupt(source, to):
+        to.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    (asset,) = (one for one in request_of(folder, "laptop").assets if one.packages)
+    monkeypatch.setattr(packing, "_link_or_copy", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        packing.put(asset, tmp_path / "s3" / "there.zip", tmp_path / "home")
+    assert list((tmp_path / "s3").iterdir()) == []
 
 
 def test_compiled_code_is_refused_where_it_can_not_be_imported(folder, tmp_path, monkeypatch):
@@ -408,7 +456,7 @@ def test_a_disk_that_is_full_for_pip_is_no_missing_wheel(folder, tmp_path, monke
     monkeypatch.setattr(packing.subprocess, "run", lambda *_, **__: failed)
     with pytest.raises(FlowspecError, match=r"a disk is full; pip said: .*No space left") as told:
         pack(asset.packages, tmp_path / "home")
-    assert f"make room in {tmp_path / 'home' / 'python'} or in" in told.value.remedy
+    assert f"make room in {tmp_path / 'home' / 'python'}, or set" in told.value.remedy
     assert not list((tmp_path / "home" / "python").glob("*/"))
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from flowspec.emulator.api.service import Service
 from flowspec.emulator.state import paths
+from flowspec.emulator.state.store import Store
 from flowspec.emulator.worker import processes
 from flowspec.emulator.worker.supervisor import WORKER_DIED
 from flowspec.errors import FlowspecError
@@ -248,11 +249,43 @@ def test_a_streaming_job_that_fills_the_disk_gives_the_space_back(small_disk):
     assert not list((emr.home / "s3" / "data" / "out").glob("*"))
 
 
+def fill(disk):
+    with contextlib.suppress(OSError), (disk / "ballast").open("ab", buffering=0) as ballast:
+        while True:
+            ballast.write(bytes(4096))
+
+
+def test_on_a_full_disk_calls_that_read_show_a_dead_workers_cluster_as_ended(small_disk, caplog):
+    emr = Emr(Service(small_disk / "home"))
+    cluster_id = emr.run(bash("sleep 300"), keep_alive=True)
+    emr.until_steps(cluster_id, "RUNNING")
+    paths.reserve(emr.home, cluster_id).unlink()
+    fill(small_disk)
+    worker = worker_pid(emr, cluster_id)
+    os.kill(worker, signal.SIGKILL)
+    assert gone(worker)
+    for _ in range(2):
+        (cluster,) = emr.call("ListClusters")["Clusters"]
+        assert cluster["Status"]["State"] == "TERMINATED_WITH_ERRORS"
+        # SQLite has freed space when the last connection closed; without it, its files can't be made.
+        fill(small_disk)
+        assert emr.step_states(cluster_id) == ["FAILED"]
+        assert emr.reason(cluster_id)[1] == WORKER_DIED
+    assert "FLOWSPEC_HOME is not writable" in caplog.text
+    with pytest.raises(FlowspecError, match="FLOWSPEC_HOME is not writable"):
+        emr.call("TerminateJobFlows", JobFlowIds=[cluster_id])
+    (small_disk / "ballast").unlink()
+    caplog.clear()
+    assert emr.state(cluster_id) == "TERMINATED_WITH_ERRORS"
+    assert not caplog.text
+    with Store(emr.home) as store:
+        assert store.get("cluster", cluster_id).state == "TERMINATED_WITH_ERRORS"
+
+
 def test_a_full_disk_is_told_to_who_submits(small_disk):
     emr = Emr(Service(small_disk / "home"))
     emr.call("ListClusters")
-    with contextlib.suppress(OSError):
-        (small_disk / "ballast").write_bytes(bytes(3_000_000))
+    fill(small_disk)
     with pytest.raises(FlowspecError, match=r"FLOWSPEC_HOME is not writable.*(full|space)") as caught:
         emr.run(bash("true"))
     assert "on a disk with space left" in caught.value.remedy

@@ -228,17 +228,61 @@ def test_a_fork_server_serves_threads_and_ends_with_its_process(emr):
         assert was_forked(emr, cluster_id)
 
 
+KILL = """
+def children():
+    return Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+def kill(pid):
+    os.kill(int(pid), signal.SIGKILL)
+    os.waitid(os.P_PID, int(pid), os.WEXITED | os.WNOWAIT)
+server = forking.ForkServer()
+service = Service(home, start_worker=server.start)
+"""
+
+
 @on_linux
-def test_without_its_fork_server_a_cluster_fails_with_a_reason(emr):
+def test_a_fork_server_that_was_killed_is_replaced_once(emr):
     code = """
-        server = forking.ForkServer()
-        os.kill(int(Path(f"/proc/self/task/{os.getpid()}/children").read_text()), signal.SIGKILL)
-        os.wait()
-        print(run(service=Service(home, start_worker=server.start)))
+        BEGINNING = ("STARTING", "BOOTSTRAPPING", "RUNNING")
+        def run_five():
+            ids = []
+            threads = [threading.Thread(target=lambda: ids.append(run(service=service, keep_alive=True))) for _ in range(5)]
+            for thread in threads: thread.start()
+            for thread in threads: thread.join()
+            while [one for one in service.call("ListClusters", {})["Clusters"] if one["Status"]["State"] in BEGINNING]:
+                pass
+            return ids
+        with Store(home):
+            for _ in range(2):
+                (before,) = children()
+                kill(before)
+                ids = run_five()
+                (after,) = children()
+                assert after != before
+                print(*ids, *run_five(), *children())
+                assert children() == [after]
     """
-    cluster_id = python(emr.home, code).strip()
-    assert emr.state(cluster_id) == "TERMINATED_WITH_ERRORS"
-    assert "could not be started" in emr.reason(cluster_id)[1]
+    for line in python(emr.home, KILL + textwrap.dedent(code)).splitlines():
+        *ids, server = line.split()
+        assert len(ids) == 10
+        assert gone(int(server))
+        for cluster_id in ids:
+            assert emr.state(cluster_id) == "WAITING"
+            assert b"flowspec.emulator.worker.forking" in arguments(worker_pid(emr, cluster_id))
+
+
+@on_linux
+def test_a_fork_server_that_can_not_be_replaced_fails_the_cluster_with_a_reason(emr):
+    code = """
+        kill(*children())
+        python, sys.executable = sys.executable, "/no/such/python"
+        print(run(service=service))
+        sys.executable = python
+        print(run(service=service, keep_alive=True))
+    """
+    failed, later = python(emr.home, KILL + textwrap.dedent(code)).split()
+    assert emr.state(failed) == "TERMINATED_WITH_ERRORS"
+    assert "could not be started" in emr.reason(failed)[1]
+    emr.until(later, "WAITING")
 
 
 def test_only_a_process_without_threads_and_connections_forks(home):

@@ -188,6 +188,25 @@ def test_a_killed_streaming_job_leaves_nothing_behind(emr, tmp_path, who):
     assert not list((emr.home / "s3" / "data" / "out").glob("part-*"))
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_killed_copy_leaves_no_half_file(emr, number):
+    source, target = (emr.home / "s3" / "data" / name for name in ("in", "out"))
+    source.mkdir(parents=True)
+    with (source / "zeros").open("wb") as file:
+        file.truncate(1 << 40)
+    args = ["s3-dist-cp", "--src=s3://data/in", "--dest=s3://data/out", "--outputCodec=gz"]
+    step = {"Name": "copy", "HadoopJarStep": {"Jar": "command-runner.jar", "Args": args}}
+    cluster_id = emr.run({**step, "ActionOnFailure": "CONTINUE"}, keep_alive=True)
+
+    def halves():
+        return [one for top in (emr.home / "tmp", target) for one in top.rglob("*") if one.is_file()]
+
+    emr.patiently(halves, lambda: str(emr.steps(cluster_id)))
+    os.kill(leader(emr, cluster_id), number)
+    emr.until_steps(cluster_id, "FAILED")
+    assert halves() == []
+
+
 def test_a_worker_whose_home_is_removed_ends_with_all_it_started(emr, tmp_path):
     cluster_id = emr.run(bash(f"echo $$ >{tmp_path}/pid; sleep 300"), keep_alive=True)
     step = int(emr.until_file(tmp_path / "pid"))

@@ -31,6 +31,10 @@ SCALING_RULE = {
 }
 
 
+def logs_of_step(uri):
+    return {"step_monitoring_configuration": {"s3_monitoring_configuration": {"log_uri": uri}}}
+
+
 def groups(*more, **of_core):
     return {"instance_groups": [MASTER, {**CORE, **of_core}, *more]}
 
@@ -167,6 +171,10 @@ CASES = {
         {**groups(), "monitoring_configuration": {"s3_logging_configuration": S3_LOGS}},
     ],
     "FS257": [{**groups(), "placement_group_configs": [{"instance_role": "CORE"}]}],
+    "FS258": [
+        {**groups(), "log_uri": "s3://Acme_Logs/emr/"},
+        {**groups(), "steps": [{**STEP, **logs_of_step("s3://ab/")}]},
+    ],
     "FS260": [{**groups(), "api_params": {"Steps": [LONG_STEP]}}],
     "FS261": [{**groups(), "release_label": "emr-6.14.0", "ebs_root_volume_iops": 3000}],
     "FS262": [{**groups(), "release_label": "emr-7.99.0"}],
@@ -186,7 +194,11 @@ CASES = {
         {**groups(), "release_label": "emr-5.29.0", "auto_termination_policy": {"idle_timeout": 60}},
         {**groups(), "release_label": None, "ami_version": "3.11.0", "custom_ami_id": "ami-1"},
     ],
-    "FS272": [{**groups(), "log_uri": "logs/"}, {**groups(), "log_uri": "gs://bucket/logs"}],
+    "FS272": [
+        {**groups(), "log_uri": "logs/"},
+        {**groups(), "log_uri": "gs://bucket/logs"},
+        {**groups(), "steps": [{**STEP, **logs_of_step("logs/")}]},
+    ],
     "FS274": [{**groups(), "service_role": None}, {**groups(), "job_flow_role": None}],
     "FS275": [groups(type="m5.xlarg")],
     "FS277": [groups(count=2001), groups(auto_scaling_policy=policy(1, 2001))],
@@ -195,7 +207,10 @@ CASES = {
         {**groups(), "api_params": {"AutoTerminationPolicy": {"IdleTimeout": 59}}},
         {**groups(), "api_params": {"StepConcurrencyLevel": 257}},
     ],
-    "FS280": [{**groups(), "log_uri": "/var/log/emr"}],
+    "FS280": [
+        {**groups(), "log_uri": "/var/log/emr"},
+        {**groups(), "steps": [{**STEP, **logs_of_step("/var/log/emr")}]},
+    ],
 }
 
 

@@ -1,6 +1,10 @@
 """S3DistCp on the trees of this machine."""
 
 import gzip
+import signal
+import tempfile
+import time
+from pathlib import Path
 
 import pytest
 
@@ -97,6 +101,37 @@ def test_a_source_that_is_not_there(step):
     assert done.returncode == 1
     assert "Input path does not exist: s3://none/x" in done.stderr
     assert "ERROR" in (step.logs / "syslog").read_text()
+
+
+@pytest.fixture
+def other_disk(tmp_path, monkeypatch):
+    """A folder for temporary files on another file system than the trees."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        assert Path(folder).stat().st_dev != tmp_path.stat().st_dev
+        monkeypatch.setenv("TMPDIR", folder)
+        yield Path(folder)
+
+
+def test_files_come_from_another_disk_as_well(step, other_disk):
+    done = copy(step, "--src=s3://logs/2026/", "--dest=hdfs:///in")
+    assert done.returncode == 0, done.stderr
+    assert tree(step.hdfs / "in") == tree(step.s3 / "logs" / "2026")
+    assert list(other_disk.iterdir()) == []
+
+
+def test_sigterm_leaves_nothing_that_is_not_finished(step, other_disk):
+    with (step.s3 / "logs" / "zeros").open("wb") as file:
+        file.truncate(1 << 40)
+    with step.start(
+        "command-runner.jar", "s3-dist-cp", "--src=s3://logs/zeros", "--dest=hdfs:///in", "--outputCodec=gz"
+    ) as process:
+        deadline = time.monotonic() + 60
+        while not tree(other_disk) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.terminate()
+        assert process.wait() == 128 + signal.SIGTERM
+    assert list(other_disk.iterdir()) == []
+    assert tree(step.hdfs) == {}
 
 
 REFUSED = {

@@ -14,7 +14,8 @@ import click
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import output_format
 from flowspec.cli.output import ewarn, masked_json, on_terminal, print_result
-from flowspec.scaffold.starters import BUCKET, NAME, REGION, SAMPLE_BUCKET, STARTERS, starter_files, write_starter
+from flowspec.facts.uris import BUCKET_NAME
+from flowspec.scaffold.starters import NAME, REGION, SAMPLE_BUCKET, STARTERS, starter_files, write_starter
 
 
 @click.command("init", epilog="Example: flowspec init wordcount --template streaming")
@@ -40,7 +41,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     values = {
         "NAME": _value("--name", name, NAME, _fitting(folder), "Name of the flow"),
         "REGION": _value("--region", region, REGION, _region(), "AWS region"),
-        "BUCKET": _value("--bucket", bucket, BUCKET, SAMPLE_BUCKET, "S3 bucket"),
+        "BUCKET": _value("--bucket", bucket, BUCKET_NAME, SAMPLE_BUCKET, "S3 bucket"),
         "RELEASE": releases.newest(),
     }
     files = starter_files(template, values)

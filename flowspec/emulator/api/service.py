@@ -8,8 +8,9 @@ nor need one that can be written to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, ExitStack
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from flowspec.emulator.api.calls import Call, Operation, Settings
 from flowspec.emulator.api.declined import not_implemented
 from flowspec.emulator.errors import EmrError, validation
 from flowspec.emulator.state import clock, paths
+from flowspec.emulator.state.paths import NotWritable
 from flowspec.emulator.state.snapshot import must_copy
 from flowspec.emulator.state.store import Store
 from flowspec.emulator.worker import supervisor
@@ -40,6 +42,8 @@ OPERATIONS: Mapping[str, Operation] = {
     **catalogue.OPERATIONS,
 }
 _READS = ("Describe", "List", "Get")
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -70,11 +74,10 @@ class Service(Settings):
         reads = operation.startswith(_READS)
         try:
             with ExitStack() as at_exit:
-                with self._store_for(reads) as store:
+                with self._store_for(operation, params, reads) as store:
                     injected = (self._faults, self._faults_of_cluster(store, operation, params))
                     for fault in injected:
                         fault.before(operation)
-                    supervisor.fail_orphans(store, self.home, _concerned(store, operation, params))
                     call = Call(self, store, at_exit, clock.now())
                     with store.reading() if reads else store.writing():
                         answer = carry_out(call, params)
@@ -90,10 +93,28 @@ class Service(Settings):
         except OSError as error:
             raise paths.os_error_to_user_error(self.home, error) from error
 
-    def _store_for(self, reads: bool) -> AbstractContextManager[Store]:
-        if reads and must_copy(self.home):
-            return Store(self.home, copy=True)
-        return self.open_store() if self.open_store else Store(self.home)
+    @contextmanager
+    def _store_for(self, operation: str, params: Mapping[str, Any], reads: bool) -> Iterator[Store]:
+        """Lends the store for a call; a copy to a call that reads, where the home can't be written to."""
+        copy = reads and must_copy(self.home)
+        with ExitStack() as opened:
+            try:
+                store = opened.enter_context(self._opened(operation, params, copy))
+            except (NotWritable, OSError) as error:
+                if copy or not reads:
+                    raise
+                # On a full disk, where the end of a cluster can't be stored, nor SQLite make its files.
+                _log.warning("%s reads a copy of the store: %s", operation, error)
+                store = opened.enter_context(self._opened(operation, params, copy=True))
+            yield store
+
+    @contextmanager
+    def _opened(self, operation: str, params: Mapping[str, Any], copy: bool) -> Iterator[Store]:
+        """Opens the store, or a copy, and ends the clusters in it whose worker died."""
+        lent = Store(self.home, copy=True) if copy else self.open_store() if self.open_store else Store(self.home)
+        with lent as store:
+            supervisor.fail_orphans(store, self.home, _concerned(store, operation, params))
+            yield store
 
     def _faults_of_cluster(self, store: Store, operation: str, params: Mapping[str, Any]) -> faults.Faults:
         """Returns the faults of the cluster that a call names or creates."""

@@ -30,6 +30,10 @@ from flowspec.errors import FlowspecError
 _NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EEXIST)
 
 
+class NotWritable(FlowspecError):
+    """A home can't be written to: its disk is full, or it belongs to another user."""
+
+
 def prepare(folder: Path) -> None:
     """Creates the home if it is missing. Raises FlowspecError."""
     try:
@@ -52,9 +56,9 @@ def os_error_to_user_error(folder: Path, error: OSError) -> FlowspecError:
     return FlowspecError(f"the embedded EMR in {folder}: {error}", remedy="set FLOWSPEC_HOME to another folder")
 
 
-def not_writable(folder: Path, why: str) -> FlowspecError:
+def not_writable(folder: Path, why: str) -> NotWritable:
     """Returns the error for a home that is not writable."""
-    return FlowspecError(
+    return NotWritable(
         f"FLOWSPEC_HOME is not writable: {folder}: {why}",
         remedy="set FLOWSPEC_HOME to a folder you own, on a disk with space left",
     )

@@ -13,8 +13,10 @@ import logging
 import os
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +27,7 @@ from typing import NoReturn
 from flowspec.emulator.state import paths
 from flowspec.emulator.worker import processes
 from flowspec.emulator.worker.failing import fail_unstarted
+from flowspec.engines import python_module
 from flowspec.errors import FlowspecError
 
 # A message to the fork server is a home, a NUL and a cluster's id; a path has 4096 bytes at most (PATH_MAX).
@@ -200,12 +203,11 @@ class ForkServer:
     """
 
     def __init__(self) -> None:
-        # Imported here, so that the fork server, and so each worker, has it.
-        from flowspec.emulator.worker import main  # noqa: F401
-
-        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        if not os.fork():
-            _run(lambda: _serve(theirs))
+        self._guard = threading.Lock()
+        self._socket, theirs = _socket_pair()
+        self._pid = os.fork()
+        if not self._pid:
+            _run(lambda: _detach_and_serve(theirs))
         theirs.close()
 
     def start(self, home: Path, cluster_id: str, lock: int) -> None:
@@ -213,10 +215,33 @@ class ForkServer:
 
         RunJobFlow takes 1 ms of CPU, and a fork 3 ms, on another core. Until then the message holds the lock.
         """
-        try:
-            socket.send_fds(self._socket, [b"\0".join((os.fsencode(home), cluster_id.encode()))], [lock])
-        except BrokenPipeError as error:
-            raise OSError("the process that forks workers has ended") from error
+        message = [b"\0".join((os.fsencode(home), cluster_id.encode()))]
+        with self._guard:
+            try:
+                socket.send_fds(self._socket, message, [lock])
+            except ConnectionError:
+                # It was killed. A message that is refused was not queued (unix(7)): no worker has come of it.
+                self._replace()
+                socket.send_fds(self._socket, message, [lock])
+
+    def _replace(self) -> None:
+        """Starts another fork server in the place of a dead one: a new interpreter, as this process has threads."""
+        ours, theirs = _socket_pair()
+        with theirs:
+            server = subprocess.Popen(
+                python_module(__name__, str(theirs.fileno())),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                pass_fds=(theirs.fileno(),),
+            )
+        self._socket.close()
+        with suppress(ChildProcessError):
+            os.waitpid(self._pid, 0)
+        self._socket, self._pid = ours, server.pid
+        # It is reaped above; without this, Popen's destructor emits a ResourceWarning.
+        server.returncode = 0
 
 
 def start_by_fork() -> Callable[[Path, str, int], None] | None:
@@ -224,13 +249,24 @@ def start_by_fork() -> Callable[[Path, str, int], None] | None:
     return ForkServer().start if sys.platform == "linux" else None
 
 
-def _serve(requests: socket.socket) -> int:
+def _socket_pair() -> tuple[socket.socket, socket.socket]:
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+
+def _detach_and_serve(requests: socket.socket) -> int:
     detach(keep=requests.fileno())
+    return _serve(requests)
+
+
+def _serve(requests: socket.socket) -> int:
     # Workers are not waited for.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     # Ctrl-C and SIGTERM are for the parent; when that ends, the socket does.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    # Imported here, so that each worker has it.
+    from flowspec.emulator.worker import main  # noqa: F401
+
     while True:
         message, locks, _, _ = socket.recv_fds(requests, _LONGEST_MESSAGE, 1)
         if not message:
@@ -248,3 +284,7 @@ def _fork_or_fail(home: Path, cluster_id: str, lock: int) -> None:
             fail_unstarted(home, cluster_id, error)
     finally:
         os.close(lock)
+
+
+if __name__ == "__main__":
+    sys.exit(_serve(socket.socket(fileno=int(sys.argv[1]))))

@@ -20,7 +20,7 @@ from flowspec.facts.rules.common import (
     scaling_policies,
     text,
 )
-from flowspec.facts.uris import is_log_uri, is_s3
+from flowspec.facts.uris import BUCKET_NAME, is_log_uri, is_s3, split_s3
 
 _NAME = re.compile(r"[<>$|`]")
 _MANAGED_TAG = "for-use-with-amazon-emr-managed-policies"
@@ -234,21 +234,41 @@ def tags(params: Params) -> Iterator[Breach]:
 # -- logs
 
 
+def _log_uris(params: Params) -> Iterator[tuple[Path, str]]:
+    """Yields the LogUri of the cluster and those of steps, with their paths."""
+    if uri := text(params.get("LogUri")):
+        yield ("LogUri",), uri
+    here = ("StepMonitoringConfiguration", "S3MonitoringConfiguration")
+    for index, step in mappings(params, "Steps"):
+        if uri := text(mapping(step, *here).get("LogUri")):
+            yield ("Steps", index, *here, "LogUri"), uri
+
+
 @refused("FS272", "EMR Management Guide, cluster logging: archived to S3", aws_only=True)
 def log_uri_is_usable(params: Params) -> Iterator[Breach]:
     """LogUri is an S3 URI or, for the embedded EMR, an absolute path."""
-    uri = text(params.get("LogUri"))
-    if uri and not is_log_uri(uri):
-        words = f"The log URI '{uri}' is neither an s3:// URI nor an absolute path."
-        yield Breach(("LogUri",), words, values={"uri": uri[:60]})
+    for path, uri in _log_uris(params):
+        if not is_log_uri(uri):
+            words = f"The log URI '{uri}' is neither an s3:// URI nor an absolute path."
+            yield Breach(path, words, values={"uri": uri[:60]})
 
 
 @doubtful("FS280", "EMR Management Guide, cluster logging: archived to S3", aws_only=True)
 def log_uri_is_in_s3(params: Params) -> Iterator[Breach]:
     """LogUri is in S3: a path has a meaning for the embedded EMR alone."""
-    uri = text(params.get("LogUri"))
-    if uri and is_log_uri(uri) and not is_s3(uri):
-        yield Breach(("LogUri",), values={"uri": uri[:60]})
+    for path, uri in _log_uris(params):
+        if is_log_uri(uri) and not is_s3(uri):
+            yield Breach(path, values={"uri": uri[:60]})
+
+
+@doubtful("FS258", "S3 User Guide, general purpose bucket naming rules", aws_only=True)
+def log_bucket_can_exist(params: Params) -> Iterator[Breach]:
+    """The bucket of LogUri has a name that S3 gives; before March 2018 it gave others in us-east-1."""
+    for path, uri in _log_uris(params):
+        bucket = split_s3(uri)[0] if is_s3(uri) else ""
+        # An ARN is that of an access point, and ${...} what another program is to fill in.
+        if bucket and not BUCKET_NAME.fullmatch(bucket) and not bucket.startswith(("arn:", "$")):
+            yield Breach(path, values={"bucket": bucket[:80]})
 
 
 @doubtful("FS256", "botocore, RunJobFlow: LogEncryptionKmsKeyId; AWS CLI, checks of S3LoggingConfiguration")
@@ -455,5 +475,6 @@ RULES = (
     placement_groups,
     log_uri_is_usable,
     log_uri_is_in_s3,
+    log_bucket_can_exist,
     logs_have_a_place,
 )

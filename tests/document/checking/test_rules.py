@@ -256,19 +256,39 @@ def test_what_api_params_bring_in_is_warned_about(spec, patch, expected):
     assert all(one.message.endswith(end) for one, (_, _, end) in zip(found, expected, strict=True))
 
 
+BUCKETS = ["a.b", "1acme", "acme-2", "acme.logs.example.com", "a" * 63, "1.2.3.4.5", "acme-s3alias", "arn:aws:s3:us-east-1:111122223333:accesspoint"]  # fmt: skip
+NO_BUCKETS = ["Acme", "acme_logs", "ac", "a" * 64, "10.0.0.1", "-acme", "acme.", "acme..logs", "acme logs"]
+OF_A_STEP = ("steps", 0, "step_monitoring_configuration", "s3_monitoring_configuration", "log_uri")
+
+
+def logging_to(uri):
+    """A step with logs of its own."""
+    return {
+        "name": "s",
+        "type": "jar",
+        "step_monitoring_configuration": {"s3_monitoring_configuration": {"log_uri": uri}},
+    }
+
+
 @pytest.mark.parametrize(
     ("spec", "expected"),
     [
         ({"log_uri": "logs/"}, [("FS272", at("log_uri"))]),
         ({"log_uri": "https://s3.amazonaws.com/b/logs"}, [("FS272", at("log_uri"))]),
         ({"log_uri": "/var/log"}, [("FS280", at("log_uri"))]),
-        ({"log_uri": "s3a://b/logs"}, []),
-        ({"log_uri": "s3://b/s3://b/logs"}, [("FS273", at("log_uri"))]),
+        ({"steps": [logging_to("logs/")]}, [("FS272", at(*OF_A_STEP))]),
+        ({"steps": [logging_to("/var/log")]}, [("FS280", at(*OF_A_STEP))]),
+        ({"log_uri": "s3a://acme/logs"}, []),
+        *(({"log_uri": f"s3://{name}/logs"}, []) for name in BUCKETS),
+        *(({"log_uri": f"s3n://{name}/logs"}, [("FS258", at("log_uri"))]) for name in NO_BUCKETS),
+        ({"steps": [logging_to("s3://Acme/logs/")]}, [("FS258", at(*OF_A_STEP))]),
+        ({"steps": [logging_to("s3://acme/logs/")]}, []),
+        ({"log_uri": "s3://acme/s3://b/logs"}, [("FS273", at("log_uri"))]),
         ({"bootstrap_actions": [{"path": "s3://b/s3n://c/x.sh"}]}, [("FS273", at("bootstrap_actions", 0, "path"))]),
         ({"steps": [{"name": "s", "type": "jar", "args": ["--out=s3://b/s3://c"]}]}, [("FS273", at("steps", 0, "args", 0))]),
         # Several URIs in one argument are a list, not one in another.
         ({"steps": [{"name": "s", "type": "jar", "args": ["s3://b/x,s3://c/y", "s3://b/x s3://c/y", "s3://b/x:s3://c"]}]}, []),
-        ({"api_params": {"LogUri": "s3://b/s3://c"}}, [("FS273", at("api_params", "LogUri"))]),
+        ({"api_params": {"LogUri": "s3://acme/s3://c"}}, [("FS273", at("api_params", "LogUri"))]),
         ({"release_label": "emr-7.5.0", "service_role": ""}, [("FS274", at())]),
         ({"master_instance_type": "m5.xlarg", "instance_groups": []}, [("FS275", at("master_instance_type"))]),
     ],
@@ -314,7 +334,7 @@ def test_each_rule_names_its_source_and_has_words_for_users():
         ("emr-6.1.0", {"managed_scaling_policy": {}}, False),
         ("emr-6.0.1", {"auto_termination_policy": {}}, True),
         ("emr-5.30.0", {"auto_termination_policy": {}}, False),
-        ("emr-5.29.0", {"log_encryption_kms_key_id": "k", "log_uri": "s3://l"}, True),
+        ("emr-5.29.0", {"log_encryption_kms_key_id": "k", "log_uri": "s3://logs"}, True),
         ("emr-4.0.0", {"scale_down_behavior": "TERMINATE_AT_TASK_COMPLETION"}, True),
         ("emr-4.1.0", {"scale_down_behavior": "TERMINATE_AT_TASK_COMPLETION"}, False),
         ("emr-4.9.6", {"scale_down_behavior": "TERMINATE_AT_INSTANCE_HOUR"}, True),

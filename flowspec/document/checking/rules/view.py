@@ -2,7 +2,7 @@
 
 The rules look at requests, `validate` at specs that are not compiled yet (and need not be compilable: files
 may be missing). So the members are renamed along the schema, as in `flowspec.request.compile`; steps are
-not expanded, since no rule looks into them.
+not expanded, since no rule looks at what they run.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class _Translation:
         return self.value(value, schemas.strict()["$defs"][definition], at, to)
 
     def add_steps(self, params: dict[str, Any], spec: Mapping[str, Any]) -> None:
-        """Puts name and ActionOnFailure of the steps into the request, after the step that debugging adds."""
+        """Puts what rules look at of the steps into the request, after the step that debugging adds."""
         steps: list[dict[str, Any]] = (
             [{"Name": "Setup Hadoop Debugging"}] if spec.get("enable_debugging") is True else []
         )
@@ -114,7 +114,11 @@ class _Translation:
             own = "on_failure" in keys
             action = keys.get("on_failure") if own else spec.get("action_on_failure")
             self.origins[(*to, "ActionOnFailure")] = ("steps", index, "on_failure") if own else ("action_on_failure",)
-            steps.append({"Name": keys.get("name"), **({"ActionOnFailure": action} if action is not None else {})})
+            key, schema = "step_monitoring_configuration", schemas.strict()["$defs"]["jar_step"]
+            logs = self.members({key: keys[key]} if key in keys else {}, schema, ("steps", index), to)
+            steps.append(
+                {"Name": keys.get("name"), **({"ActionOnFailure": action} if action is not None else {}), **logs}
+            )
         if steps or "steps" in spec:
             self.origins["Steps",] = ("steps",)
             params["Steps"] = steps

@@ -149,6 +149,9 @@ WORDINGS: dict[str, Wording] = {
     "FS256.bucket": Wording("logs for your bucket, but no log_uri", "give a log_uri"),
     "FS257": Wording("EMR supports only SPREAD", "SPREAD"),
     "FS257.role": Wording("EMR supports placement groups only for MASTER", "MASTER"),
+    "FS258": Wording(
+        "S3 makes no bucket called '{bucket}'", "3 to 63 lowercase letters, digits, dots and hyphens; no IP address"
+    ),
     "FS260": Wording(
         "the step is {length:,} characters long; EMR takes up to {most:,}",
         "put what is long into a file in S3 and name that",
