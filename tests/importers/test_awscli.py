@@ -376,6 +376,15 @@ def test_a_variable_counts_all_nodes(kind, tmp_path):
     assert source.notes == ("--instance-count is a variable: EMR makes the groups, and names them itself",)
 
 
+def test_groups_beside_a_variable_that_counts_all_nodes_are_not_imported():
+    source = wanted(
+        "ID=$(aws emr create-cluster --release-label emr-6.15.0 --instance-type m5.xlarge --instance-count $N)\n"
+        "aws emr add-instance-groups --cluster-id $ID --instance-groups InstanceGroupType=TASK,InstanceType=m5.xlarge,InstanceCount=4"
+    )
+    assert "InstanceGroups" not in source.params["Instances"]
+    assert "the groups that are added later are not imported: the number of instances is a variable" in source.notes
+
+
 def test_what_computed_a_variable_is_told(tmp_path):
     source = wanted(f"DAY=$(date +%F)\naws emr create-cluster {REST} --log-uri s3://$DAY/ --tags at=$(date +%T)")
     assert {name: (one.default, one.rules) for name, one in source.variables.items()} == {
