@@ -23,6 +23,9 @@ def fold(request: Json, operation: str, params: Json) -> str:
         return _TERMINATED if kept else ""
     if operation not in _FOLDS:
         return f"{operation} came later, and is not imported"
+    if operation == "AddInstanceGroups" and isinstance(request["Instances"].get("InstanceCount"), str):
+        # Only EMR can subtract the master from a variable, and it takes no groups beside the count of all nodes.
+        return "the groups that are added later are not imported: the number of instances is a variable"
     _FOLDS[operation](request, params)
     return ""
 

@@ -237,6 +237,7 @@ def test_a_script_with_variables(tmp_path):
     assert [step["HadoopJarStep"]["Jar"] for step in made["Steps"]] == ["command-runner.jar", "s3://other/y.jar"]
     assert made["Steps"][0]["HadoopJarStep"]["Args"][3:] == ["s3://other/x.jar", "2024-01-01", "sample"]
     assert source.notes == (
+        'output is the output of a command, which import does not run: --var output="$(date +%F)"',
         "$MORE stands among the options in line 8: what it adds is not imported",
         "the steps that `aws emr add-steps` adds in the script are among the steps",
     )
@@ -362,11 +363,41 @@ def test_a_second_assignment_is_noted():
     )
 
 
-def test_a_count_of_all_nodes_is_no_default_for_that_of_the_core_nodes():
+@pytest.mark.parametrize("kind", ["m5.xlarge", "$KIND"])
+def test_a_variable_counts_all_nodes(kind, tmp_path):
     source = wanted(
-        "N=4\naws emr create-cluster --release-label emr-6.15.0 --instance-type m5.xlarge --instance-count $N"
+        f"N=4\nKIND=m5.xlarge\naws emr create-cluster --release-label emr-6.15.0 --instance-type {kind} --instance-count $N"
     )
-    assert source.variables["N"].default is None
+    made = compiled(source, tmp_path)["Instances"]
+    assert {key: one for key, one in made.items() if "Instance" in key} == {
+        "InstanceCount": 4, "MasterInstanceType": "m5.xlarge", "SlaveInstanceType": "m5.xlarge"
+    }  # fmt: skip
+    assert compiled(source, tmp_path, N=1)["Instances"]["InstanceCount"] == 1
+    assert source.notes == ("--instance-count is a variable: EMR makes the groups, and names them itself",)
+
+
+def test_groups_beside_a_variable_that_counts_all_nodes_are_not_imported():
+    source = wanted(
+        "ID=$(aws emr create-cluster --release-label emr-6.15.0 --instance-type m5.xlarge --instance-count $N)\n"
+        "aws emr add-instance-groups --cluster-id $ID --instance-groups InstanceGroupType=TASK,InstanceType=m5.xlarge,InstanceCount=4"
+    )
+    assert "InstanceGroups" not in source.params["Instances"]
+    assert (
+        source.notes[1]
+        == "line 2: the groups that are added later are not imported: the number of instances is a variable"
+    )
+
+
+def test_what_computed_a_variable_is_told(tmp_path):
+    source = wanted(f"DAY=$(date +%F)\naws emr create-cluster {REST} --log-uri s3://$DAY/ --tags at=$(date +%T)")
+    assert {name: (one.default, one.rules) for name, one in source.variables.items()} == {
+        "DAY": (None, {"description": "the output of `date +%F`"}),
+        "output_2": (None, {"description": "the output of `date +%T`"}),
+    }
+    assert source.notes == (
+        'DAY is the output of a command, which import does not run: --var DAY="$(date +%F)"',
+        'output_2 is the output of a command, which import does not run: --var output_2="$(date +%T)"',
+    )
 
 
 FOLLOW_UPS = f"""

@@ -172,6 +172,7 @@ def test_several_clusters():
         ({"Fn::Sub": ["${a}-${C}", {"a": "b"}]}, f"b-{placeholder('C')}"),
         ({"Fn::Join": [",", {"Ref": "Subnets"}]}, placeholder("Join")),
         ({"Fn::Base64": "x"}, "eA=="),
+        ({"Fn::Select": [-1, ["a", "b"]]}, placeholder("Select")),
         ({"Fn::FindInMap": ["Nope", "a", "b"]}, placeholder("Nope_b")),
         ({"Fn::If": ["Nope", "yes", "no"]}, placeholder("if_Nope")),
         ({"Fn::GetAtt": ["C", "MasterPublicDNS"]}, placeholder("C_MasterPublicDNS")),
@@ -279,3 +280,36 @@ def test_values_that_are_none(setting, told):
 def test_marks_of_placeholders_cannot_be_smuggled_in():
     text = json.dumps({"Resources": {"C": {**LEAST, "Properties": {**LEAST["Properties"], "Name": "\ue0f5x\ue0f6"}}}})
     assert "private use" in refusal(text).message
+
+
+def test_a_value_that_nested_stacks_would_multiply_is_not_computed(tmp_path):
+    """Twenty stacks, each with a text ten times as long as the one around it; CloudFormation's own limit is 4 KB."""
+    longer = {"Fn::Join": ["", [{"Ref": "P"}] * 10]}
+    inner = {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": "t.json", "Parameters": {"P": longer}}}
+    cluster = {**LEAST, "Properties": {**LEAST["Properties"], "LogUri": {"Ref": "P"}}}
+    text = json.dumps({"Parameters": {"P": {"Default": "x"}}, "Resources": {"N": inner, "C": cluster}})
+    (tmp_path / "t.json").write_text(text)
+    begin = time.process_time()
+    source = wanted(text, "cloudformation", tmp_path, cluster="N." * 20 + "C")
+    assert source.params["LogUri"].startswith(placeholder("P"))
+    assert time.process_time() - begin < 2
+
+
+def test_json_of_what_parameters_hold():
+    """A list within the quotes of a text, or a quote within them, would be no JSON."""
+    parameters = {
+        "L": {"Type": "CommaDelimitedList", "Default": "a,b"},
+        "Q": {"Default": 'say "x"'},
+        "P": {"Default": "x"},
+    }
+    for name, made in (("L", '{"a":["a","b"]}'), ("Q", '{"a":"say \\"x\\""}'), ("P", '{"a":"x"}')):
+        info = {"Fn::ToJsonString": {"a": {"Ref": name}}}
+        cluster = {**LEAST, "Properties": {**LEAST["Properties"], "AdditionalInfo": info}}
+        source = wanted(json.dumps({"Parameters": parameters, "Resources": {"C": cluster}}))
+        assert source.request["AdditionalInfo"] == made
+
+
+def test_a_type_that_is_no_text_is_no_resource():
+    assert (
+        wanted(json.dumps({"Resources": {"C": LEAST, "U": {"Type": ["x"]}, "V": {"Type": {}}}})).params["Name"] == "x"
+    )

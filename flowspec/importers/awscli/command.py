@@ -115,8 +115,8 @@ class Given(NamedTuple):
 class Call:
     """One `aws emr` command that is read: `command` is its name, `folder` that of the script that `script` is.
 
-    `runs_in` is the folder that it runs in, from there (None: unknown). `other_meaning` names variables that mean
-    something else in the spec, so that their values are of no use there; `left_out` options whose values are not known.
+    `runs_in` is the folder that it runs in, from there (None: unknown); `left_out` are options whose values are not
+    known.
     """
 
     source: Source
@@ -129,7 +129,6 @@ class Call:
     runs_in: str | None = ""
     options: dict[str, Given] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    other_meaning: set[str] = field(default_factory=set)
     left_out: set[str] = field(default_factory=set)
 
     def has(self, name: str) -> bool:

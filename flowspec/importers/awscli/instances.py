@@ -34,7 +34,7 @@ def instances(call: Call) -> Json:
         groups = call.objects("instance-groups", shapes["InstanceGroups"].member)
         out["InstanceGroups"] = [one_group(call, one) for one in groups]
     elif call.has("instance-type"):
-        out["InstanceGroups"] = _uniform(call)
+        out |= _uniform(call)
     out["KeepJobFlowAliveWhenNoSteps"] = not call.choice("auto-terminate")
     out["TerminationProtected"] = call.choice("termination-protected")
     if call.has("unhealthy-node-replacement") or call.has("no-unhealthy-node-replacement"):
@@ -44,22 +44,25 @@ def instances(call: Call) -> Json:
     return out
 
 
-def _uniform(call: Call) -> list[Json]:
-    """Makes groups of --instance-type and --instance-count: one master, and the others are core nodes."""
-    count = call.text("instance-count") or "1"
+def _uniform(call: Call) -> Json:
+    """Makes groups of --instance-type and --instance-count: one master, and the others are core nodes.
+
+    The CLI subtracts the master, which only EMR can do for a variable: it makes the same groups of these members.
+    """
+    count, kind = call.text("instance-count") or "1", call.text("instance-type")
     if PLACEHOLDER.search(count):
-        call.notes.append("--instance-count is a variable in the script; here it counts the core nodes, one fewer")
-        call.other_meaning.update(PLACEHOLDER.findall(count))
-    elif not re.fullmatch(r"-?[0-9]+", count):
+        call.notes.append("--instance-count is a variable: EMR makes the groups, and names them itself")
+        return {"MasterInstanceType": kind, "SlaveInstanceType": kind, "InstanceCount": count}
+    if not re.fullmatch(r"-?[0-9]+", count):
         call.refuse(f"--instance-count wants a number, this is '{count[:40]}'", "", call.options["instance-count"].at)
-    groups: list[tuple[str, int | str]] = [("MASTER", 1)]
-    if PLACEHOLDER.search(count) or int(count) > 1:
-        groups.append(("CORE", count if PLACEHOLDER.search(count) else int(count) - 1))
-    kind = call.text("instance-type")
-    return [
+    groups = [("MASTER", 1)]
+    if int(count) > 1:
+        groups.append(("CORE", int(count) - 1))
+    made = [
         {"InstanceType": kind, "InstanceCount": number, "InstanceRole": role, "Name": role, "Market": "ON_DEMAND"}
         for role, number in groups
     ]
+    return {"InstanceGroups": made}
 
 
 def one_group(call: Call, given: Json) -> Json:

@@ -13,6 +13,8 @@ from flowspec.importers.decompile.placeholders import PLACEHOLDER, Variable, pla
 # The environment of the AWS CLI, in the order in which it (2.x for the region) and botocore look at it.
 REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 PROFILES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
+OUTPUT = "the output of `{}`"
+"""The description of a variable that holds what a command printed."""
 
 
 class Word(NamedTuple):

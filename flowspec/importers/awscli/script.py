@@ -8,8 +8,8 @@ applications of AMIs into jars and bootstrap actions.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from flowspec.importers.awscli.command import (
 )
 from flowspec.importers.awscli.instances import instances, roles
 from flowspec.importers.awscli.later import take_over
-from flowspec.importers.awscli.parsed import PROFILES, REGIONS, Script
+from flowspec.importers.awscli.parsed import OUTPUT, PROFILES, REGIONS, Script
 from flowspec.importers.awscli.shell import parse
 from flowspec.importers.awscli.software import software
 from flowspec.importers.decompile.placeholders import PLACEHOLDER, Variable, Wanted
@@ -55,16 +55,22 @@ def read(source: Source, folder: Path, cluster: str = "") -> Wanted:
     profile = call.text("profile") or _first(call, PROFILES)
     if call.has("endpoint-url"):
         call.notes.append("--endpoint-url is not imported: a target of the spec may have an endpoint_url")
-    known = {
-        name: replace(one, default=None) if name in call.other_meaning else one
-        for name, one in script.variables.items()
-    }
     met = PLACEHOLDER.findall(json.dumps([params, region, profile], ensure_ascii=False))
-    used = _with_those_of_defaults(met, known)
-    variables = {name: one for name, one in known.items() if name in used}
+    used = _with_those_of_defaults(met, script.variables)
+    variables = {name: one for name, one in script.variables.items() if name in used}
     stray = [name for word in created[number].words for name in PLACEHOLDER.findall(word.text)]
-    notes = script.notes_on([*used, *stray])
+    notes = [*script.notes_on([*used, *stray]), *_notes_on_outputs(variables)]
     return Wanted(params, variables, region, (*notes, *call.notes), profile)
+
+
+def _notes_on_outputs(variables: Mapping[str, Variable]) -> list[str]:
+    """Returns how to give the variables that hold the output of a command, none of which import runs."""
+    described = {name: one.rules.get("description", "") for name, one in variables.items()}
+    return [
+        f'{name} is the output of a command, which import does not run: --var {name}="$({found[1]})"'
+        for name, text in described.items()
+        if (found := re.fullmatch(OUTPUT.format("(.*)"), text))
+    ]
 
 
 def _refuse_unclosed(source: Source, script: Script, *, found: bool) -> None:

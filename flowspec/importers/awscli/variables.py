@@ -80,8 +80,11 @@ class Variables:
         if name in self.literals:
             return self.literals[name]
         known = safe_name(name)
-        rules = {} if known == name else {"description": f"${name} of the script"}
-        default = self._default(self.certain(name))
+        value = self.certain(name)
+        default = self._default(value)
+        described = self.description(value or "") if default is None else ""
+        described = described or ("" if known == name else f"${name} of the script")
+        rules = {"description": described} if described else {}
         met = self.script.variables.setdefault(known, Variable(default=default, rules=rules))
         if met.default is not None and default is not None and met.default != default:
             self._note_second(name, line)

@@ -32,6 +32,8 @@ _SECRETS = ("secretsmanager", "ssm-secure")
 _IN_SUB = re.compile(r"\$\{(?P<literal>!?)(?P<name>[^}]+)\}")
 _LISTS = ("CommaDelimitedList", "List<")
 _SSM = "AWS::SSM::Parameter::Value<"
+# The quota of AWS CloudFormation for the value of a parameter, in bytes.
+_LONGEST_PARAMETER = 4096
 # The exceptions that a function raises for arguments that it does not take, or that hold a placeholder.
 _FAULTS = (AttributeError, KeyError, IndexError, TypeError, ValueError)
 
@@ -142,12 +144,17 @@ class Functions:
         return self.names.stand_in(f"Ref {self.prefix}{name}, {kind}", str(name))
 
     def _passed(self, name: str) -> Any:
-        """Returns a parameter that the outer stack gives: a list is given as a text with commas."""
+        """Returns a parameter that the outer stack gives: a list is given as a text with commas.
+
+        Raises `ValueError` for one that CloudFormation does not take: of stacks within stacks it could fill the memory.
+        """
         assert self.outer is not None
         if name not in self._values:
             self._values[name] = self.outer.value(self.given[name])
-        value, kind = self._values[name], str(_mapping(self.parameters[name]).get("Type"))
-        if isinstance(value, str) and not placeholder_name(value) and ("List<" in kind or kind == "CommaDelimitedList"):
+        if len(json.dumps(self._values[name], default=str)) > _LONGEST_PARAMETER:
+            raise ValueError
+        value, kind = self._values[name], _plain_type(_mapping(self.parameters[name]))
+        if isinstance(value, str) and not placeholder_name(value) and kind.startswith(_LISTS):
             return [one.strip() for one in value.split(",")]
         return value
 
@@ -181,14 +188,10 @@ class Functions:
 
     def text(self, value: Any) -> str:
         """Returns a value within a text. Raises `TypeError` for one that is no text."""
-        if isinstance(value, bool):
-            return str(value).lower()
-        if not isinstance(value, str | int | float):
-            raise TypeError
         name = placeholder_name(value)
         if name and self.names.variables[name].type == "list":
             raise TypeError
-        return str(value)
+        return _text(value)
 
     # --- lists ---
 
@@ -205,6 +208,8 @@ class Functions:
         index, items = self.value(argument[0]), self.value(argument[1])
         if not isinstance(items, list):
             raise TypeError
+        if int(index) < 0:
+            raise IndexError
         return items[int(index)]
 
     def split(self, argument: Any) -> Any:
@@ -239,8 +244,17 @@ class Functions:
         return len(items)
 
     def to_json(self, argument: Any) -> str:
-        """Evaluates Fn::ToJsonString."""
-        return json.dumps(self.value(argument), ensure_ascii=False, separators=(",", ":"))
+        """Evaluates Fn::ToJsonString.
+
+        Raises `ValueError` where a parameter is a list, or JSON has to escape what it holds.
+        """
+        made = self.value(argument)
+        text = json.dumps(made, ensure_ascii=False, separators=(",", ":"))
+        for name in PLACEHOLDER.findall(text):
+            one = self.names.variables[name]
+            if one.type == "list" or json.dumps(one.default or "") != f'"{one.default or ""}"':
+                raise ValueError
+        return text
 
     def base64(self, argument: Any) -> str:
         """Evaluates Fn::Base64."""
@@ -350,7 +364,7 @@ def _no_outputs(_stack: str, _name: str) -> None:
 
 def _text(value: Any) -> str:
     """Returns a value as the text that CloudFormation has for it. Raises `TypeError`."""
-    if isinstance(value, list | dict) or value is None:
+    if not isinstance(value, str | int | float):
         raise TypeError
     return str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -386,15 +400,15 @@ def _variable(parameter: Mapping[str, Any]) -> Variable:
         # The default is the parameter's path in the store, not its value.
         told = f"{rules.get('description', '')} (SSM parameter {default})" if default else rules.get("description", "")
         rules = {"description": " ".join(str(told).split())[:200]} if told else {}
-        return Variable("list" if kind.removeprefix(_SSM).startswith(_LISTS) else "string", None, rules)
-    text = None if default is None else str(default).lower() if isinstance(default, bool) else str(default)
+        return Variable("list" if _plain_type(parameter).startswith(_LISTS) else "string", None, rules)
+    text = None if default is None else _text(default)
     if kind.startswith(_LISTS):
         items = None if text is None else [one.strip() for one in text.split(",")] if text else []
         return Variable("list", items, {key: rule for key, rule in rules.items() if key != "pattern"})
     # The default of a secret would be in the spec for everyone to read.
     text = None if rules.get("sensitive") else text
     if isinstance(parameter.get("AllowedValues"), list):
-        rules["enum"] = [str(one).lower() if isinstance(one, bool) else str(one) for one in parameter["AllowedValues"]]
+        rules["enum"] = list(map(_text, parameter["AllowedValues"]))
     return Variable("string", text, rules)
 
 

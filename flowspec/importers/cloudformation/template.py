@@ -116,7 +116,8 @@ def read(
 
 
 def _resources(template: Json) -> Json:
-    return {name: one for name, one in _mapping(template, "Resources").items() if isinstance(one, dict)}
+    described = {name: one for name, one in _mapping(template, "Resources").items() if isinstance(one, dict)}
+    return {name: one for name, one in described.items() if isinstance(one.get("Type"), str)}
 
 
 def _without(template: Json) -> str:
@@ -229,11 +230,13 @@ def _short(value: Any) -> str:
 # --- clusters ---
 
 
+def _all_clusters(stacks: list[_Stack]) -> list[_Found]:
+    return [_Found(stack, name) for stack in stacks for name, one in stack.resources.items() if one["Type"] == _CLUSTER]
+
+
 def _clusters(stacks: list[_Stack]) -> list[_Found]:
     """Returns the clusters of the stacks, but for those whose condition is false where there are others."""
-    found = [
-        _Found(stack, name) for stack in stacks for name, one in stack.resources.items() if one.get("Type") == _CLUSTER
-    ]
+    found = _all_clusters(stacks)
     made = []
     for one in found:
         condition = one.resource.get("Condition")
@@ -288,10 +291,7 @@ def _mapping(value: Any, key: str) -> Json:
 def _parts(cluster: _Found, stacks: list[_Stack]) -> Iterator[_Found]:
     """Yields the resources that belong to the cluster."""
     own = cluster.stack.functions.ref(cluster.name)
-    clusters = [
-        _Found(stack, name) for stack in stacks for name, one in stack.resources.items() if one.get("Type") == _CLUSTER
-    ]
-    others = [one.stack.functions.ref(one.name) for one in clusters if one != cluster]
+    others = [one.stack.functions.ref(one.name) for one in _all_clusters(stacks) if one != cluster]
     for stack in stacks:
         for name, resource in _ordered(stack.resources):
             kind = resource.get("Type")

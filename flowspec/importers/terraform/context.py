@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flowspec.document.rendering.patterns import PatternWork
 from flowspec.importers.decompile.placeholders import PLACEHOLDER, placeholder_name, substitute
 from flowspec.importers.names import Names
 from flowspec.importers.terraform.functions import jsonencode
@@ -43,6 +44,7 @@ class Context:
     used: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     spent: int = 0
+    pattern_work: PatternWork = field(default_factory=PatternWork)
 
     def note(self, text: str) -> None:
         """Adds a note, once."""

@@ -9,6 +9,7 @@ data sources, the time) is a placeholder too, for a variable without a default.
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -27,9 +28,11 @@ from flowspec.importers.terraform.values import (
     is_number,
     pairs_of,
     plain_number,
+    to_decimal,
     to_number,
     to_text,
     to_truth,
+    to_whole,
 )
 
 
@@ -101,6 +104,8 @@ class Scope:
         made = _EVALUATORS[type(expr)](self, expr)
         if isinstance(made, str):
             self.context.spend(len(made) // 64)
+            # Terraform compares and counts the letters of é, however it is written.
+            return unicodedata.normalize("NFC", made)
         return made
 
     # --- references ---
@@ -127,10 +132,10 @@ class Scope:
             target = self.context.concrete(target)
         if isinstance(target, dict):
             return target[to_text(key)]
-        number = to_number(key)
+        number = to_whole(key)
         if not isinstance(target, list) or isinstance(target, SetOf) or not 0 <= number < len(target):
             raise Unknown
-        return target[int(number)]
+        return target[number]
 
     def _splat(self, expr: syntax.Splat) -> Any:
         target = self.raw(expr.target)
@@ -166,7 +171,7 @@ class Scope:
         left, right = (self.context.concrete(self._operand(one, expr)) for one in (expr.left, expr.right))
         if expr.mark in ("==", "!="):
             return equal(left, right) is (expr.mark == "==")
-        one, other = Decimal(repr(to_number(left))), Decimal(repr(to_number(right)))
+        one, other = to_decimal(left), to_decimal(right)
         made = _OPERATORS[expr.mark](one, other)
         return made if isinstance(made, bool) else plain_number(made)
 
@@ -198,9 +203,8 @@ class Scope:
         chosen, other = (expr.yes, expr.no) if to_truth(self.known(expr.condition)) else (expr.no, expr.yes)
         value = self.raw(chosen)
         # The result has one type: a number beside a text is a text.
-        if (is_number(value) or isinstance(value, bool)) and isinstance(other, syntax.Template):
-            return to_text(value)
-        return value
+        is_text = isinstance(other, syntax.Template) and _only_code(other) is None
+        return to_text(value) if is_text and (is_number(value) or isinstance(value, bool)) else value
 
     # --- loops ---
 
@@ -237,10 +241,10 @@ class Scope:
     # --- templates ---
 
     def _template(self, expr: syntax.Template) -> Any:
-        parts = template_parts(expr.raw, expr.quoted, expr.flush)
-        if len(parts) == 1 and isinstance(parts[0], Code):
-            return self.raw(hcl.expression(parts[0].text, expr.line))
-        return self._joined(parts, expr.line)
+        code = _only_code(expr)
+        if code:
+            return self.raw(hcl.expression(code.text, expr.line))
+        return self._joined(template_parts(expr.raw, expr.quoted, expr.flush), expr.line)
 
     def render(self, text: str, values: Mapping[str, Any]) -> str:
         """Returns a template that is a file of its own, filled with `values`. Raises one of `FAULTS`."""
@@ -307,6 +311,12 @@ class Scope:
         """
         passed = function in ("list", "map", "sensitive", "nonsensitive") or (function == "lookup" and at > 1)
         return value if isinstance(value, list | dict) or passed else self.context.concrete(value)
+
+
+def _only_code(expr: syntax.Template) -> Code | None:
+    """Returns the `${ }` that is all of a template, whose value then keeps its type; None for a text."""
+    parts = template_parts(expr.raw, expr.quoted, expr.flush)
+    return parts[0] if len(parts) == 1 and isinstance(parts[0], Code) else None
 
 
 _OPERATORS: Mapping[str, Callable[[Decimal, Decimal], Any]] = {

@@ -13,13 +13,26 @@ import json
 import math
 import posixpath
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote_plus
 
+from flowspec.document.rendering.patterns import PatternWork, compile_pattern
 from flowspec.importers.terraform.syntax import SyntaxFault
-from flowspec.importers.terraform.values import SetOf, Unknown, equal, is_number, to_number, to_text, to_truth
+from flowspec.importers.terraform.values import (
+    SetOf,
+    Unknown,
+    equal,
+    is_number,
+    plain_number,
+    to_decimal,
+    to_number,
+    to_text,
+    to_truth,
+    to_whole,
+    unified,
+)
 
 FAULTS = (Unknown, SyntaxFault, ArithmeticError, LookupError, TypeError, ValueError, StopIteration, RecursionError)
 """The exceptions that a function raises for arguments that it does not take."""
@@ -28,9 +41,6 @@ FAULTS = (Unknown, SyntaxFault, ArithmeticError, LookupError, TypeError, ValueEr
 _LONGEST_RANGE = 1024
 # Spaces of a text that is wider; Terraform itself runs out of memory with enough of them.
 _MOST_SPACES = 10_000
-# No regular expression of a stranger is tried on more than this; see `_pattern`.
-_LONGEST_SUBJECT = 2000
-_UNBOUNDED = re.compile(r"[*+]|\{\d+,\}")
 
 
 def _list(value: Any) -> list[Any]:
@@ -69,9 +79,11 @@ def _merge(*objects: Any) -> dict[str, Any]:
 
 
 def _range(*limits: Any) -> list[Any]:
-    numbers = [int(to_number(one)) for one in limits if to_number(one) == int(to_number(one))]
-    made = range(*numbers)
-    if len(numbers) != len(limits) or len(made) > _LONGEST_RANGE:
+    numbers = [to_whole(one) for one in limits]
+    begin, end = (0, *numbers) if len(numbers) == 1 else numbers[:2]
+    step = numbers[2] if len(numbers) > 2 else 1 if end >= begin else -1
+    made = range(begin, end, step)
+    if (end - begin) * step < 0 or len(made) > _LONGEST_RANGE:
         raise Unknown
     return list(made)
 
@@ -84,7 +96,7 @@ def _slice(items: Any, begin: Any, end: Any) -> list[Any]:
 
 
 def _distinct(items: Any) -> list[Any]:
-    return list({json.dumps(one, sort_keys=True): one for one in _list(items)}.values())
+    return list({json.dumps(one, sort_keys=True): one for one in unified(_list(items))}.values())
 
 
 def _length(value: Any) -> int:
@@ -109,7 +121,7 @@ def _transpose(content: Any) -> dict[str, Any]:
 def _product(*lists: Any) -> list[Any]:
     if math.prod(len(_list(one)) for one in lists) > _LONGEST_RANGE:
         raise Unknown
-    return [list(one) for one in itertools.product(*lists)]
+    return [list(one) for one in itertools.product(*map(unified, lists))]
 
 
 def _sorted(items: Any) -> list[str]:
@@ -127,7 +139,7 @@ def _contains(items: Any, wanted: Any) -> bool:
 
 
 def _index(items: Any, wanted: Any) -> int:
-    return _list(items).index(wanted)
+    return [equal(one, wanted) for one in _list(items)].index(True)
 
 
 def _zipmap(keys: Any, values: Any) -> dict[str, Any]:
@@ -135,18 +147,26 @@ def _zipmap(keys: Any, values: Any) -> dict[str, Any]:
 
 
 def _matchkeys(values: Any, keys: Any, wanted: Any) -> list[Any]:
-    return [value for value, key in zip(_list(values), _list(keys), strict=True) if key in _list(wanted)]
-
-
-def _coalesce(*values: Any) -> Any:
-    found = next((one for one in values if one not in (None, "")), None)
-    if found is None:
-        raise Unknown
-    return found
+    searched = _same_type(keys, wanted)
+    return [value for value, key in zip(_list(values), searched[0], strict=True) if key in searched[1]]
 
 
 def _coalesce_lists(*lists: Any) -> list[Any]:
     return next(one for one in lists if _list(one))
+
+
+def _intersection(*sets: Any) -> SetOf:
+    first, *others = _same_type(*sets)
+    return SetOf(one for one in first if all(one in other for other in others))
+
+
+def _difference(items: Any, excluded: Any) -> SetOf:
+    first, other = _same_type(items, excluded)
+    return SetOf(one for one in first if one not in other)
+
+
+def _union(*sets: Any) -> SetOf:
+    return SetOf(one for each in _same_type(*sets) for one in each)
 
 
 # --- texts ---
@@ -169,15 +189,18 @@ def _format(pattern: Any, *args: Any) -> str:
 def _formatted(flags: str, verb: str, value: Any) -> str:
     if any(int(number) > _MOST_SPACES for number in re.findall(r"\d+", flags)):
         raise Unknown
-    if verb in "dxXobeEfgG":
-        number = to_number(value)
-        if verb == "b" or (verb in "dxXo" and number != int(number)):
-            raise Unknown
-        return f"%{flags}{verb}" % (int(number) if verb in "dxXo" else number)
+    if verb in "dxXo" and not (verb == "o" and "#" in flags):
+        return f"%{flags}{verb}" % to_whole(value)
+    # Without a precision, Go's %g has as many digits as the number needs.
+    if verb in "eEf" or (verb in "gG" and "." in flags):
+        return f"%{flags}{verb}" % to_number(value)
+    # Go fills texts with zeros, too.
+    if "#" in flags or re.match(r"[-+ ]*0", flags):
+        raise Unknown
     if verb == "t":
         return to_text(to_truth(value))
     if verb == "q":
-        return f"%{flags}s" % json.dumps(to_text(value), ensure_ascii=False)
+        return f"%{flags}s" % jsonencode(to_text(value))
     if verb == "s" or (verb == "v" and not isinstance(value, list | dict) and value is not None):
         return f"%{flags}s" % to_text(value)
     if verb == "v" and not flags:
@@ -194,53 +217,52 @@ def _format_list(pattern: Any, *args: Any) -> list[str]:
     ]
 
 
-def _pattern(text: Any, subject: str) -> re.Pattern[str]:
-    """Returns a regular expression of Go's library, where Python's reads it alike and its time is bounded.
-
-    Python's engine goes back: a repeated group with a repetition in it, or many unbounded repetitions on a long
-    text, could take for ever. Raises `Unknown`.
-    """
-    source = to_text(text)
-    strange = re.search(r"\\[pPzQEC]|\[\[:|\(\?(?!P<|:|i\))|\)[*+{]|[*+?}]\+", source)
-    unbounded = len(_UNBOUNDED.findall(source))
-    limit = _LONGEST_SUBJECT if unbounded <= 1 else _LONGEST_SUBJECT // 10
-    if strange or unbounded > 4 or len(subject) > limit:
-        raise Unknown
-    try:
-        # Go's $ and \d are those of ASCII, and $ is the very end.
-        return re.compile(re.sub(r"(?<!\\)\$$", r"\\Z", source), re.ASCII)
-    except re.error:
-        raise Unknown from None
+def _matches(work: PatternWork, pattern: Any, text: str) -> Iterator[Any]:
+    """Yields the matches as Go's library finds them: an empty one is none next to the match before it."""
+    end = -1
+    for found in compile_pattern(to_text(pattern), work).matches(text):
+        if found.start() < found.end() or found.start() != end:
+            yield found
+        end = found.end()
 
 
-def _replace(text: Any, old: Any, new: Any) -> str:
+def _replace(work: PatternWork, text: Any, old: Any, new: Any) -> str:
     subject, wanted, instead = to_text(text), to_text(old), to_text(new)
-    if len(wanted) > 1 and wanted[0] == wanted[-1] == "/":
-        if "\\" in instead or re.search(r"\$(?![0-9]|\{[0-9]+\})", instead):
-            raise Unknown
-        # In Go, $1x is the group called 1x.
-        if re.search(r"\$[0-9]+\w", instead):
-            raise Unknown
-        groups = re.sub(r"\$\{?([0-9]+)\}?", r"\\g<\1>", instead)
-        return _pattern(wanted[1:-1], subject).sub(groups, subject)
-    return subject.replace(wanted, instead)
+    if len(wanted) < 2 or wanted[0] != "/" or wanted[-1] != "/":
+        return subject.replace(wanted, instead)
+    # In Go, $1x is the group called 1x.
+    if re.search(r"\$(?![0-9]|\{[0-9]+\})|\$[0-9]+\w", instead):
+        raise Unknown
+    pieces, end = [], 0
+    for found in _matches(work, wanted[1:-1], subject):
+        pieces += [subject[end : found.start()], _expanded(instead, found)]
+        end = found.end()
+    return "".join([*pieces, subject[end:]])
 
 
-def _regex(pattern: Any, text: Any) -> Any:
-    found = _pattern(pattern, to_text(text)).search(to_text(text))
+def _expanded(text: str, found: Any) -> str:
+    """Returns a replacement with the groups of a match; one that the pattern does not have is empty."""
+    groups = (found.group(), *found.groups())
+    held = {str(number): group or "" for number, group in enumerate(groups)}
+    return re.sub(r"\$\{?([0-9]+)\}?", lambda name: held.get(name[1], ""), text)
+
+
+def _regex(work: PatternWork, pattern: Any, text: Any) -> Any:
+    found = next(_matches(work, pattern, to_text(text)), None)
     if not found:
         raise Unknown
     return _groups(found)
 
 
-def _groups(found: re.Match[str]) -> Any:
-    if found.groupdict():
-        return found.groupdict()
-    return list(found.groups()) if found.groups() else found[0]
+def _groups(found: Any) -> Any:
+    named = found.groupdict()
+    if named and len(named) < len(found.groups()):
+        raise Unknown
+    return named or list(found.groups()) or found.group()
 
 
-def _regexall(pattern: Any, text: Any) -> list[Any]:
-    return [_groups(found) for found in _pattern(pattern, to_text(text)).finditer(to_text(text))]
+def _regexall(work: PatternWork, pattern: Any, text: Any) -> list[Any]:
+    return [_groups(found) for found in _matches(work, pattern, to_text(text))]
 
 
 def _substr(text: Any, begin: Any, length: Any) -> str:
@@ -250,7 +272,21 @@ def _substr(text: Any, begin: Any, length: Any) -> str:
 
 
 def _title(text: Any) -> str:
-    return re.sub(r"(^|\s)(\S)", lambda found: found[1] + found[2].upper(), to_text(text))
+    return re.sub(r"\w+", lambda found: found[0][0].upper() + found[0][1:], to_text(text))
+
+
+def _letter_by_letter(change: Callable[[str], str]) -> Callable[[Any], str]:
+    """Returns a function that changes the case as Go does: a letter that would become several stays."""
+    return lambda text: "".join(made if len(made := change(one)) == 1 else one for one in to_text(text))
+
+
+def _base_name(path: Any) -> str:
+    text = to_text(path)
+    return posixpath.basename(text.rstrip("/")) or text[:1] or "."
+
+
+def _folder_name(path: Any) -> str:
+    return re.sub("^/+", "/", posixpath.normpath(posixpath.dirname(to_text(path))))
 
 
 def _indent(spaces: Any, text: Any) -> str:
@@ -269,6 +305,8 @@ def _split(mark: Any, text: Any) -> list[str]:
 
 def jsonencode(value: Any) -> str:
     """Returns the JSON that Terraform writes: keys in order, no spaces, and what HTML reads escaped."""
+    if is_number(value):
+        return to_text(value)
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     for mark in "<>&\u2028\u2029":
         text = text.replace(mark, f"\\u{ord(mark):04x}")
@@ -294,29 +332,32 @@ def _number_of(many: tuple[Any, ...], choose: Callable[..., Any]) -> Any:
     return choose(map(to_number, many))
 
 
-def _log(number: Any, base: Any) -> float:
-    # What a float can't say exactly is not the number that Terraform has.
-    made = math.log(to_number(number), to_number(base))
-    if round(made) != made:
-        raise Unknown
-    return int(made)
-
-
 def _parse_int(text: Any, base: Any) -> int:
-    return int(to_text(text), int(to_number(base)))
+    # Python's own reading allows spaces, underscores and 0x.
+    if not isinstance(text, str) or not re.fullmatch(r"[+-]?[0-9A-Za-z]+", text) or not to_whole(base):
+        raise Unknown
+    if re.match(r"[+-]?0[box]", text, re.IGNORECASE):
+        raise Unknown
+    return int(text, to_whole(base))
+
+
+def _power(base: Any, exponent: Any) -> int | float:
+    """Returns a power as Terraform computes it, with floats of 64 bits."""
+    return plain_number(Decimal(repr(math.pow(to_number(base), to_number(exponent)))))
 
 
 def _sum(items: Any) -> Any:
-    total = sum((Decimal(repr(to_number(one))) for one in _list(items)), Decimal(0))
-    return to_number(str(total))
+    if not _list(items):
+        raise Unknown
+    return plain_number(sum(map(to_decimal, items), Decimal(0)))
 
 
 def _as_list(value: Any) -> list[Any]:
-    return _unified(list(_list(value)))
+    return unified(list(_list(value)))
 
 
 def _as_map(value: Any) -> dict[str, Any]:
-    return dict(zip(_map(value), _unified(list(value.values())), strict=True))
+    return dict(zip(_map(value), unified(list(value.values())), strict=True))
 
 
 # Functions that only pass values on, so that a placeholder may be among them.
@@ -350,37 +391,30 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "base64decode": _base64decode,
     "base64encode": lambda text: base64.b64encode(to_text(text).encode()).decode(),
     "base64sha256": lambda text: base64.b64encode(hashlib.sha256(to_text(text).encode()).digest()).decode(),
-    "basename": lambda path: posixpath.basename(to_text(path).rstrip("/")),
+    "basename": _base_name,
     "chomp": lambda text: to_text(text).rstrip("\r\n"),
-    "coalesce": _coalesce,
-    "compact": lambda items: [one for one in _list(items) if one not in (None, "")],
+    "compact": lambda items: [to_text(one) for one in _list(items) if one not in (None, "")],
     "contains": _contains,
-    "dirname": lambda path: posixpath.dirname(to_text(path)) or ".",
+    "dirname": _folder_name,
     "distinct": _distinct,
     "endswith": lambda text, end: to_text(text).endswith(to_text(end)),
     "format": _format,
     "formatlist": _format_list,
     "indent": _indent,
     "index": _index,
-    "join": lambda mark, *lists: to_text(mark).join(to_text(item) for one in lists for item in _list(one)),
     "jsondecode": _jsondecode,
-    "jsonencode": jsonencode,
-    "log": _log,
-    "lower": lambda text: to_text(text).lower(),
+    "lower": _letter_by_letter(str.lower),
     "matchkeys": _matchkeys,
     "max": lambda *many: _number_of(many, max),
     "md5": _hashed("md5"),
     "min": lambda *many: _number_of(many, min),
     "parseint": _parse_int,
-    "pow": lambda base, power: to_number(str(Decimal(repr(to_number(base))) ** int(to_number(power)))),
+    "pow": _power,
     "range": _range,
-    "regex": _regex,
-    "regexall": _regexall,
-    "replace": _replace,
-    "setintersection": lambda *sets: SetOf(one for one in _list(sets[0]) if all(one in _list(other) for other in sets)),
+    "setintersection": _intersection,
     "setproduct": _product,
-    "setsubtract": lambda items, other: SetOf(one for one in _list(items) if one not in _list(other)),
-    "setunion": lambda *sets: SetOf(one for each in sets for one in _list(each)),
+    "setsubtract": _difference,
+    "setunion": _union,
     "sha1": _hashed("sha1"),
     "sha256": _hashed("sha256"),
     "sha512": _hashed("sha512"),
@@ -395,20 +429,23 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "title": _title,
     "tobool": to_truth,
     "tonumber": to_number,
-    "toset": lambda items: SetOf(_unified(_list(items))),
+    "toset": lambda items: SetOf(unified(_list(items))),
     "tostring": to_text,
     "transpose": _transpose,
     "trim": lambda text, marks: to_text(text).strip(to_text(marks)),
     "trimprefix": lambda text, begin: to_text(text).removeprefix(to_text(begin)),
     "trimspace": lambda text: to_text(text).strip(),
     "trimsuffix": lambda text, end: to_text(text).removesuffix(to_text(end)),
-    "upper": lambda text: to_text(text).upper(),
+    "upper": _letter_by_letter(str.upper),
     "urlencode": lambda text: quote_plus(to_text(text), safe="-_.~"),
 }
 
 
-def _unified(items: list[Any]) -> list[Any]:
-    """Returns the elements in one type, as those of a set have it."""
-    if any(isinstance(one, str) for one in items) and any(is_number(one) or isinstance(one, bool) for one in items):
-        return [one if one is None else to_text(one) for one in items]
-    return items
+# Functions with a regular expression, whose work the first argument counts.
+PATTERNS: Mapping[str, Callable[..., Any]] = {"regex": _regex, "regexall": _regexall, "replace": _replace}
+
+
+def _same_type(*lists: Any) -> list[list[Any]]:
+    """Returns lists whose elements are of one type, as those of a set are."""
+    elements = iter(unified([item for one in lists for item in _list(one)]))
+    return [list(itertools.islice(elements, len(one))) for one in lists]

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR
 from typing import Any, Protocol
 
 from flowspec.importers.decompile.placeholders import placeholder_name
 from flowspec.importers.terraform import syntax
 from flowspec.importers.terraform.context import Context
-from flowspec.importers.terraform.functions import FAULTS, FUNCTIONS
+from flowspec.importers.terraform.functions import FAULTS, FUNCTIONS, PATTERNS
 from flowspec.importers.terraform.syntax import Expr
 from flowspec.importers.terraform.values import (
     Unknown,
     is_number,
-    to_number,
+    to_decimal,
     to_text,
+    unified,
 )
 
 
@@ -67,17 +68,20 @@ def _rounded(scope: Evaluator, expr: syntax.Call) -> int:
     (operand,) = expr.args
     rounding = ROUND_CEILING if expr.name == "ceil" else ROUND_FLOOR
     if isinstance(operand, syntax.Binary) and operand.mark == "/":
-        one, other = (Decimal(repr(to_number(scope.known(side)))) for side in (operand.left, operand.right))
+        one, other = (to_decimal(scope.known(side)) for side in (operand.left, operand.right))
         return int((one / other).to_integral_value(rounding))
-    return int(Decimal(repr(to_number(scope.known(operand)))).to_integral_value(rounding))
+    return int(to_decimal(scope.known(operand)).to_integral_value(rounding))
 
 
 def _coalesce(scope: Evaluator, expr: syntax.Call) -> Any:
-    for one in scope.arguments(expr):
-        name = placeholder_name(one)
-        held = scope.context.known.get(name, one) if name else one
-        if held not in (None, ""):
+    args, known = scope.arguments(expr), scope.context.known
+    names = [placeholder_name(one) for one in args]
+    values = unified([known.get(name) if name else one for name, one in zip(names, args, strict=True)])
+    for name, one, value in zip(names, args, values, strict=True):
+        if name and (name not in known or value not in (None, "")):
             return one
+        if value not in (None, ""):
+            return value
         scope.context.used |= {scope.context.shown.get(name, name)} if name else set()
     raise Unknown
 
@@ -109,6 +113,11 @@ def _can(scope: Evaluator, expr: syntax.Call) -> bool:
             return False
         raise
     return True
+
+
+def _with_pattern(scope: Evaluator, expr: syntax.Call) -> Any:
+    args = map(scope.context.concrete, scope.arguments(expr))
+    return PATTERNS[expr.name](scope.context.pattern_work, *args)
 
 
 def _file(scope: Evaluator, expr: syntax.Call) -> str:
@@ -173,4 +182,5 @@ SPECIAL: Mapping[str, Callable[[Evaluator, syntax.Call], Any]] = {
     "jsonencode": _jsonencode,
     "templatefile": _template_file,
     "try": _try,
+    **dict.fromkeys(PATTERNS, _with_pattern),
 }

@@ -283,10 +283,10 @@ def _tokens(raw: str, quoted: bool) -> Iterator[tuple[str, str]]:
     def literal(text: str) -> Iterator[tuple[str, str]]:
         nonlocal trim
         for line in re.findall(r"[^\n]*\n|[^\n]+", text):
+            shown = _unescaped(line) if quoted else line
             # A strip marker reaches as far as the end of its line.
-            shown = line.lstrip() if trim else line
+            yield "", shown.lstrip() if trim else shown
             trim = False
-            yield "", _unescaped(shown) if quoted else shown
 
     while match := _SEQUENCE.search(raw, at):
         pending += raw[at : match.start()]

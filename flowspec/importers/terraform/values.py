@@ -6,12 +6,16 @@ A placeholder is left as it is: what fills it is converted where it is used.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from flowspec.importers.decompile.placeholders import PLACEHOLDER
 from flowspec.importers.terraform.syntax import Call, Expr, Items, Literal, Name, Pairs, Template
+
+# Python's Decimal also takes spaces, underscores and the digits of other scripts.
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 class Unknown(Exception):
@@ -65,12 +69,22 @@ def to_number(value: Any) -> int | float:
     if is_number(value):
         number: int | float = value
         return number
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not _NUMBER.fullmatch(value):
         raise Unknown
-    try:
-        return plain_number(Decimal(value))
-    except InvalidOperation:
-        raise Unknown from None
+    return plain_number(Decimal(value))
+
+
+def to_whole(value: Any) -> int:
+    """Returns a value as a whole number. Raises `Unknown`."""
+    number = to_number(value)
+    if number != int(number):
+        raise Unknown
+    return int(number)
+
+
+def to_decimal(value: Any) -> Decimal:
+    """Returns a value as the decimal that its digits say, for arithmetic. Raises `Unknown`."""
+    return Decimal(repr(to_number(value)))
 
 
 def plain_number(value: Decimal) -> int | float:
@@ -104,6 +118,20 @@ def equal(one: Any, other: Any) -> bool:
         raise Unknown
     kinds = [bool if isinstance(each, bool) else str if isinstance(each, str) else float for each in (one, other)]
     return kinds[0] is kinds[1] and bool(one == other)
+
+
+def unified(items: list[Any]) -> list[Any]:
+    """Returns elements in one type, as a list or set has them: text, where one of them is. Raises `Unknown`."""
+    truths, numbers = (any(map(is_one, items)) for is_one in (_is_truth, is_number))
+    if any(isinstance(one, str) for one in items) and (truths or numbers):
+        return [one if one is None else to_text(one) for one in items]
+    if truths and numbers:
+        raise Unknown
+    return items
+
+
+def _is_truth(value: Any) -> bool:
+    return isinstance(value, bool)
 
 
 def type_name(constraint: Expr | None) -> str:

@@ -259,7 +259,6 @@ tolist([for a in var.apps : lower(a)])[0]
 element(split(".", "a.b.c"), 1)
 split("-", var.name)[0]
 sort(keys(merge({ z = 1 }, { y = 2 })))
-log(8, 2)
 trimspace(<<EOF
   x
 EOF
@@ -282,6 +281,50 @@ jsonencode({})
 jsonencode(toset(["b", "a"]))
 tostring(null)
 "${""}x"
+"\n ${~ "a" ~} \n b"
+"e\u0301"
+"é" == "e\u0301"
+length("e\u0301")
+basename("")
+basename("/")
+dirname("//a")
+dirname("a/../b/./c")
+coalesce(1, "a")
+coalesce("", 5)
+coalesce(true, "a")
+compact([1, ""])
+distinct([1, "1"])
+distinct([true, "true"])
+index([1, 2], 2)
+format("%q", "<a>")
+format("%#x", 255)
+format("%.3g", 1234.5)
+jsonencode(0.0000001)
+jsonencode({ a = [0.0000001] })
+matchkeys(["x", "y"], [1, 2], ["1"])
+pow(1.1, 2)
+pow(4, 0.5)
+pow(2, -1)
+range(-3)
+range(4, 1)
+range(5, 1, -2)
+range(1, 1)
+regexall("a*", "baac")
+replace("baaac", "/a*/", "x")
+replace("a1", "/\\d/", "$1")
+replace("ab", "/(x)?b/", "[$1]")
+replace("a.b", "/\\./", "\\")
+regex("[[:alpha:]]+", "1abc")
+regex("(?s)a.c", "a\nc")
+regex("(a|ab)(c|bcd)", "abcd")
+replace("aaaa", "/(a+)+$/", "b")
+setintersection([1], ["1"])
+setsubtract(["1"], [1])
+setunion(["a"], [1])
+setproduct(["a", 1], ["c"])
+title("hello-world foo_bar o'neil s3://a.b")
+true ? (1) : "${1}"
+upper("straße")
 """
 
 FILES = {

@@ -69,8 +69,19 @@ def test_an_expression(text, tmp_path):
         "aws_x.y[count.index].arn",
         "upper(data.aws_region.here.name)",
         'var.apps == ["Spark", "Hive"]',
-        'replace("aaaa", "/(a+)+$/", "b")',
-        'regex("[[:alpha:]]+", "abc")',
+        'regex("(a)\\\\1", "aa")',
+        'regex("(?P<a>x)(y)?", "x")',
+        'format("%g", 12345678.9)',
+        'format("%05s", "ab")',
+        'format("%#o", 8)',
+        'tonumber("1_000")',
+        'parseint("0xff", 16)',
+        'parseint("1_0", 10)',
+        "range(1, 4, -1)",
+        "sum([])",
+        "index([true], 1)",
+        "toset([true, 1])",
+        "log(9, 3)",
         'file("../secret")',
         'file("/etc/hostname")',
         "nope(1)",
@@ -102,3 +113,11 @@ def test_what_is_not_known_is_never_a_value(text, tmp_path):
 def test_a_text_that_would_fill_the_memory_is_not_made(text, tmp_path):
     with pytest.raises(Unknown):
         evaluated(text, tmp_path)
+
+
+def test_regular_expressions_take_little_time_on_any_text(tmp_path):
+    """The pattern takes Python's own engine some hours."""
+    optional = "a?" * 40 + "a" * 40
+    assert evaluated(f'replace("{"a" * 40}", "/{optional}/", "b")', tmp_path) == "b"
+    with pytest.raises(Unknown):
+        evaluated(f'[for i in range(1000) : replace("{"a" * 9000}", "/(a?){{500}}b/", "c")]', tmp_path)
