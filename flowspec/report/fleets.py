@@ -16,12 +16,10 @@ from flowspec.plan.changes import Plan
 from flowspec.plan.findings import Level
 from flowspec.report import plans
 from flowspec.report.columns import aligned
-from flowspec.report.markdown import COMMENT_LIMIT, escaped
+from flowspec.report.markdown import COMMENT_LIMIT, escaped, folded
 
 _FLEET_VERSION = 1
 _HEADINGS = ("FLOW", "TARGET", "RESULT", "EXIT")
-
-
 # By exit code, of which cli.exits has the meanings.
 _WORDS = {
     0: "ok",
@@ -125,7 +123,7 @@ _LEFT_OUT = "\n_{} more lines and plans are left out: a comment holds no more._"
 
 
 def _folded(title: str, text: str) -> str:
-    return f"\n<details><summary>{escaped(title)}</summary>\n\n{text}\n\n</details>"
+    return "\n".join(["", *folded(title, [text])]).rstrip("\n")
 
 
 def result_of(plan: Plan) -> str:

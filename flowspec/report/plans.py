@@ -52,14 +52,14 @@ _DIFF_MARKS = {
 
 def as_markdown(plan: Plan) -> str:
     """Returns the plan for a pull request's comment: its count as the heading, its lines as a diff; secrets masked."""
-    lines = [f"### {escaped(_title(plan))}", "", f"**{escaped(summary(plan))}**", ""]
+    lines = [f"### {escaped(_title(plan), plan.secrets)}", "", f"**{escaped(summary(plan))}**", ""]
     if plan.changes:
         lines += [*diff_block([(change.action, _line(change, plan)) for change in plan.changes]), ""]
-    lines += [f"- {escaped(note)}" for note in _notes(plan)]
-    lines += [f"- {escaped(line.strip())}" for line in preflight_lines(plan.preflight or ()) if plan.preflight]
-    lines += [f"- {escaped(line.strip())}" for line in _cost(plan)]
+    lines += [f"- {escaped(note, plan.secrets)}" for note in _notes(plan)]
+    found = preflight_lines(plan.preflight) if plan.preflight else ()
+    lines += [f"- {escaped(line.strip(), plan.secrets)}" for line in (*found, *_cost(plan))]
     if plan.blocked:
-        lines += ["", f"> **Blocked:** {escaped(plan.blocked)}; {escaped(plan.remedy)}"]
+        lines += ["", f"> **Blocked:** {escaped(f'{plan.blocked}; {plan.remedy}', plan.secrets)}"]
     return str(mask("\n".join(lines).rstrip(), plan.secrets))
 
 
