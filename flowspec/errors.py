@@ -35,7 +35,12 @@ class Location:
     width: int = 0
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        return f"{self.file_and_line}:{self.column}"
+
+    @property
+    def file_and_line(self) -> str:
+        """`job.yaml:14`, for outputs in which a column would say no more."""
+        return f"{self.file}:{self.line}"
 
 
 class Severity(str, Enum):

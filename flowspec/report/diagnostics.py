@@ -16,6 +16,7 @@ from flowspec.document.catalog import CATALOG
 from flowspec.document.escaping import visible_line, visible_values
 from flowspec.errors import Diagnostic, Location, Severity, number_of
 from flowspec.report.columns import cells
+from flowspec.report.locations import location_document
 from flowspec.version import installed_version
 
 MAX_SHOWN = 50
@@ -140,8 +141,7 @@ def as_plain(found: Diagnostic) -> dict[str, Any]:
     """Returns one diagnostic as plain data; lines and columns count from 1."""
     out: dict[str, Any] = {"id": found.id, "severity": found.severity.value, "message": found.message}
     if found.location:
-        place = found.location
-        out |= {"file": place.file, "line": place.line, "column": place.column, "width": place.width}
+        out |= {**location_document(found.location), "width": found.location.width}
     if found.hint:
         out["hint"] = found.hint
     if found.notes:

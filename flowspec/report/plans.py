@@ -13,6 +13,7 @@ from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
 from flowspec.plan.changes import Action, Change, Plan
 from flowspec.report.costs import cost_document, cost_lines
+from flowspec.report.locations import location_document
 from flowspec.report.markdown import escaped, fenced
 from flowspec.report.preflight import preflight_document, preflight_lines
 
@@ -119,7 +120,7 @@ def change_line(change: Change, secrets: Collection[str], *, placed: bool) -> st
     address = mask(change.address, secrets)
     what = f"{address}{separator}{values}" if values else address
     reason = f" {change.reason}" if change.action is Action.REPLACE else f"  ({change.reason})" if change.reason else ""
-    place = f"  {change.location.file}:{change.location.line}" if change.location and placed else ""
+    place = f"  {change.location.file_and_line}" if change.location and placed else ""
     return visible(f"{change.action.value} {what}{reason}{place}")
 
 
@@ -169,7 +170,7 @@ def as_json(plan: Plan) -> str:
                 "before": change.before,
                 "after": change.after,
                 "reason": change.reason,
-                "location": _place(change),
+                "location": change.location and location_document(change.location),
             }
             for change in plan.changes
         ],
@@ -181,8 +182,3 @@ def as_json(plan: Plan) -> str:
         ],
     }
     return json.dumps(mask(document, plan.secrets), indent=2, ensure_ascii=False)
-
-
-def _place(change: Change) -> dict[str, Any] | None:
-    at = change.location
-    return {"file": at.file, "line": at.line, "column": at.column} if at else None

@@ -48,8 +48,7 @@ def explained_as_json(document: Document) -> str:
 
 
 def _origin(document: Document, path: NodePath) -> str:
-    at = document.nearest(path).at
-    place = f"{at.source.file}:{at.line}"
+    place = document.nearest(path).at.location.file_and_line
     return visible(", ".join(filter(None, (place, _given_by(document, path)))))
 
 

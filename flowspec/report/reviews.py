@@ -92,7 +92,7 @@ def _section(flow: FlowReview) -> str:
 
 
 def _finding(found: Diagnostic, secrets: Collection[str]) -> str:
-    place = f"{found.location.file}:{found.location.line} " if found.location else ""
+    place = f"{found.location.file_and_line} " if found.location else ""
     hint = f" ({found.hint})" if found.hint else ""
     return f"**{found.severity.value}** {found.id} {escaped(f'{place}{found.message}{hint}', secrets)}"
 

@@ -20,6 +20,7 @@ from flowspec.plan.cluster import FLOW_TAG, SOURCE_TAG, TARGET_TAG, Cluster, Ste
 from flowspec.plan.sensitive import without_secrets
 from flowspec.report.columns import aligned
 from flowspec.report.costs import actual_document, idle_amounts, idle_notes, range_document
+from flowspec.report.durations import duration_text
 
 Counters = Mapping[str, Mapping[str, int]]
 
@@ -37,9 +38,9 @@ def event_line(event: Event) -> str:
 
 
 def step_line(step: Step) -> str:
-    """Returns a step, its state, and how long it took or has been running."""
-    failure = f" ({step.reason})" if step.reason else ""
+    """Returns a step in one line: its state, how long it took if it has ended, and why it failed."""
     step = visible_values(step)
+    failure = f" ({step.reason})" if step.reason else ""
     return f"step {step.id} {step.name}: {step.state}{_took(step.started, step.ended)}{failure}"
 
 
@@ -50,7 +51,7 @@ def _because(cluster: Cluster) -> str:
 def _took(started: datetime | None, ended: datetime | None) -> str:
     if not started or not ended:
         return ""
-    return f" in {(ended - started).total_seconds():.1f} s"
+    return f" in {duration_text((ended - started).total_seconds())}"
 
 
 def progress_of(event: StepProgress) -> float:
@@ -116,7 +117,7 @@ def status(cluster: Cluster) -> str:
         "ended": cluster.ended and f"{cluster.ended:%Y-%m-%d %H:%M:%S %Z}",
         "release": cluster.release_label,
         "logs": cluster.log_uri,
-        "source": cluster.tags.get("flowspec:source", ""),
+        "source": cluster.tags.get(SOURCE_TAG, ""),
     }
     lines += [f"  {name:<8} {value}" for name, value in facts.items() if value]
     return "\n".join(lines + [f"  {step_line(step)}" for step in cluster.steps])

@@ -18,6 +18,7 @@ from flowspec.facts import states
 from flowspec.plan.changes import Change
 from flowspec.plan.cluster import FLOW_TAG, SOURCE_TAG, TAG_PREFIX, TARGET_TAG, Step
 from flowspec.plan.lines import NAMES_A_SECRET, fleet_line, group_line
+from flowspec.report.durations import duration_text
 from flowspec.report.failures import notes_of, place_of
 from flowspec.report.page.details import StepDetail
 from flowspec.report.page.named_secrets import without_named, without_named_options
@@ -125,13 +126,8 @@ def moment(at: datetime | None) -> str:
 
 
 def took(seconds: float | None) -> str:
-    """Returns `1.2 s`, `12 min 05 s`, `3 h 07 min`; "" for none."""
-    if seconds is None:
-        return ""
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+    """Returns a duration; "" for none."""
+    return "" if seconds is None else duration_text(seconds)
 
 
 # -- the failure
