@@ -90,7 +90,7 @@ class FlowspecError(Exception):
 
 
 class NothingFound(FlowspecError):
-    """An argument or option names no spec, case, step or group that there is, or several where one is meant."""
+    """An argument or option names nothing that there is (no spec, cluster, step, commit …), or several for one."""
 
 
 class SpecError(FlowspecError):
