@@ -89,6 +89,11 @@ class FlowspecError(Exception):
         return f"{self.message}; {self.remedy}" if self.remedy else self.message
 
 
+def sentence_of(error: Exception) -> str:
+    """Returns the sentence of a FlowspecError, the text of any other exception."""
+    return error.sentence if isinstance(error, FlowspecError) else str(error)
+
+
 class NothingFound(FlowspecError):
     """An argument or option names nothing that there is (no spec, cluster, step, commit …), or several for one."""
 

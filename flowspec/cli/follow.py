@@ -20,7 +20,7 @@ from flowspec.cli.locate import Chosen
 from flowspec.cli.output import Level, eprint, eprint_report, ewarn, on_terminal, print_result, shows
 from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
-from flowspec.errors import FlowspecError, number_of
+from flowspec.errors import FlowspecError, number_of, sentence_of
 from flowspec.plan.compare import lives_on
 from flowspec.plan.runs.launches import time_left
 from flowspec.report import failures, runs
@@ -282,8 +282,7 @@ def _or_note(subject: str, read: Callable[[], _T], otherwise: _T, chosen: Chosen
     try:
         return read()
     except (FlowspecError, OSError) as error:
-        reason = error.sentence if isinstance(error, FlowspecError) else str(error)
-        ewarn(f"note: {subject} could not be read: {reason}", secrets=chosen.secrets)
+        ewarn(f"note: {subject} could not be read: {sentence_of(error)}", secrets=chosen.secrets)
         return otherwise
 
 

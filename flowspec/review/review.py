@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from flowspec.cost.budget import estimate_of, over_budget, unchecked
 from flowspec.document.checking.validate import validate
 from flowspec.document.discovery import is_spec, specs_below
-from flowspec.document.rendering.extends import extended
+from flowspec.document.rendering.extends import target_names
 from flowspec.document.rendering.render import render
 from flowspec.document.text.parse import load
-from flowspec.document.text.tree import Mapping as MappingNode
 from flowspec.document.text.tree import settle
 from flowspec.errors import Diagnostic, FlowspecError, NothingFound, Severity, SpecError
 from flowspec.plan.changes import Action, Assessment, Change
@@ -259,10 +258,9 @@ def _sides(root: Path, path: str | None, given: Given, repository: Path) -> dict
     with _working_in(root):
         files = tuple(_of_revision(file, root, repository) for file in given.variable_files)
         try:
-            targets = extended(load(path)).root.get("targets")
+            names = target_names(path)
         except SpecError as error:
             return {"": _Side(error.diagnostics)}
-        names = list(targets.entries) if isinstance(targets, MappingNode) else [""]
         given = given._replace(variable_files=files)
         return {name: _side(root, path, name or None, given) for name in names or [""]}
 

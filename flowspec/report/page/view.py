@@ -52,6 +52,7 @@ def run_view(report: RunFacts, *, site: bool = False) -> View:
     """Returns all that the template `run.html` shows."""
     cluster = report.cluster
     anchors = {one.step.id: f"step-{number}" for number, one in enumerate(report.details, 1)}
+    timeline = _Timeline(report, anchors)
     view = {
         "name": visible(cluster.name),
         "id": cluster.id,
@@ -59,7 +60,7 @@ def run_view(report: RunFacts, *, site: bool = False) -> View:
         "kind": kind_of(report.outcome),
         "facts": _facts(list(_about(report))),
         "failure": _failure(report, anchors),
-        "timeline": (timeline := _Timeline(report, anchors)).view(),
+        "timeline": timeline.view(),
         "zone": f" ({timeline.day}, UTC)" if timeline.day else " (UTC)",
         "length": took(timeline.length),
         "counted": _counted(cluster.steps),
