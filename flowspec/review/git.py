@@ -90,7 +90,7 @@ class Repository:
     def _fetch_command(self, revision: str) -> str:
         """Returns the command that fetches a revision: `origin/main` is the branch `main` of the remote `origin`."""
         remote, _, branch = revision.partition("/")
-        is_remote = branch and remote in self._text("remote").split("\n")
+        is_remote = branch and remote in {"origin", *self._text("remote").split("\n")}
         return shlex.join(["git", "fetch", *([remote, branch] if is_remote else ["origin", revision])])
 
     def _fetching(self, otherwise: str) -> str:

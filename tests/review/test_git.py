@@ -121,6 +121,9 @@ def test_a_branch_of_a_remote_is_fetched_from_it(repository):
     with pytest.raises(NothingFound) as raised:
         repository.changed("upstream/release/1")
     assert raised.value.remedy == "git fetch upstream release/1"
+    with pytest.raises(NothingFound) as raised:
+        repository.changed("origin/main")
+    assert raised.value.remedy == "git fetch origin main"
 
 
 def test_a_base_that_is_an_option_is_none(repository, tmp_path):

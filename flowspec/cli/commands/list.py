@@ -76,7 +76,8 @@ def command(  # noqa: PLR0917 - click passes options by name
     else:
         print_result(runs.table(found.clusters))
         if not (found.clusters or ended or states):
-            ewarn("note: no such cluster is active; --all shows those that have ended, too")
+            which = "no such cluster" if name or tags or since or until else "no cluster"
+            ewarn(f"note: {which} is active; --all shows those that have ended, too")
     if found.unread:
         ewarn(f"note: these are the newest; {found.unread} older clusters were not looked at: see --limit")
     return Exit.OK
