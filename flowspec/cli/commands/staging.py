@@ -210,10 +210,10 @@ def _folders_of(specs: Sequence[Path], **options: Any) -> dict[tuple[Endpoint, s
     """Returns where specs stage their files, with the hashes of the files that they name now, and which spec does."""
     from flowspec.backend.aws.client import Endpoint
     from flowspec.cli.planning import compiled
-    from flowspec.document.discovery import find_specs
+    from flowspec.document.discovery import find_flows
 
     found: dict[tuple[Endpoint, str], dict[str, str]] = {}
-    for spec in find_specs(specs):
+    for spec in find_flows(specs):
         flow, request = compiled(spec, (), placeholders=True, warn=lambda _: None, **options)
         if not flow.stages_files:
             raise FlowspecError(
