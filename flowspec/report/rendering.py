@@ -133,6 +133,7 @@ def _by_name(items: list[Any], words: tuple[str, ...]) -> dict[str, Any]:
 
 def differences_as_text(found: tuple[Difference, ...], a: str, b: str) -> str:
     """Returns a block for each difference: its path, then what either target has."""
+    a, b = visible(a), visible(b)
     if not found:
         return f"{a} and {b} do not differ"
     width = max(cells(a), cells(b))
