@@ -25,6 +25,7 @@ from flowspec.plan.compare import lives_on
 from flowspec.plan.runs.launches import time_left
 from flowspec.report import failures, runs
 from flowspec.report.command_lines import command_line
+from flowspec.report.json_text import as_json
 
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
@@ -229,7 +230,7 @@ def _report_end(
             "local_run": fidelity and runs.fidelity_document(fidelity),
             "diagnosis": diagnosis and failures.as_document(diagnosis),
         }
-        print_result(runs.as_json(mask(document, chosen.secrets)))
+        print_result(as_json(document, chosen.secrets))
         return exit_of(verdict.outcome)
     outputs = _outputs(cluster) if verdict.outcome is Outcome.SUCCEEDED else []
     shown = runs.summary(cluster, verdict, outputs=outputs, logs=logs.folder(), counters=counters)

@@ -14,7 +14,7 @@ from flowspec.document.masking import mask
 from flowspec.errors import number_of
 from flowspec.plan.changes import Plan
 from flowspec.plan.findings import Level
-from flowspec.report import plans
+from flowspec.report import json_text, plans
 from flowspec.report.columns import aligned
 from flowspec.report.markdown import COMMENT_LIMIT, escaped, folded
 
@@ -88,9 +88,7 @@ def as_json(rows: Sequence[Row], code: int) -> str:
 
     `{version, exit, flows: [{spec, flow, target, result, exit, cluster, plan}]}`
     """
-    return json.dumps(
-        {"version": _FLEET_VERSION, "exit": code, "flows": list(map(_document, rows))}, indent=2, ensure_ascii=False
-    )
+    return json_text.as_json({"version": _FLEET_VERSION, "exit": code, "flows": list(map(_document, rows))})
 
 
 def _document(row: Row) -> dict[str, Any]:

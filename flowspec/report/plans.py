@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
 from flowspec.plan.changes import Action, Change, Plan
+from flowspec.report import json_text
 from flowspec.report.costs import cost_document, cost_lines
 from flowspec.report.locations import location_document
 from flowspec.report.markdown import escaped, fenced
@@ -181,4 +181,4 @@ def as_json(plan: Plan) -> str:
             if one.uri not in plan.staged
         ],
     }
-    return json.dumps(mask(document, plan.secrets), indent=2, ensure_ascii=False)
+    return json_text.as_json(document, plan.secrets)

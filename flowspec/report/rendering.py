@@ -16,6 +16,7 @@ from flowspec.document.text.dump import dump
 from flowspec.document.text.reading import Reading
 from flowspec.document.text.tree import Document, NodePath
 from flowspec.report.columns import cells, padded
+from flowspec.report.json_text import as_json
 
 ABSENT = object()
 """The value at a path that a target does not have; distinct from null."""
@@ -44,7 +45,7 @@ def explained_as_json(document: Document) -> str:
                 "origin": _given_by(document, path),
             }
         )
-    return json.dumps(mask(shown, secrets), indent=2, ensure_ascii=False)
+    return as_json(shown, secrets)
 
 
 def _origin(document: Document, path: NodePath) -> str:
@@ -154,4 +155,4 @@ def differences_as_json(found: tuple[Difference, ...], a: str, b: str) -> str:
         {"path": one.path, **{side: value for side, value in (("a", one.a), ("b", one.b)) if value is not ABSENT}}
         for one in found
     ]
-    return json.dumps({"a": a, "b": b, "differences": listed}, indent=2, ensure_ascii=False)
+    return as_json({"a": a, "b": b, "differences": listed})

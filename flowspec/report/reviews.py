@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -11,7 +10,7 @@ from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
 from flowspec.errors import Diagnostic, Severity, number_of
 from flowspec.plan.changes import Action
-from flowspec.report import diagnostics
+from flowspec.report import diagnostics, json_text
 from flowspec.report.costs import cost_change, cost_document
 from flowspec.report.markdown import COMMENT_LIMIT, escaped, folded
 from flowspec.report.plans import change_line, diff_block
@@ -107,7 +106,7 @@ def as_json(review: Review) -> str:
         "flows": [_flow(one) for one in review.flows],
         "notes": list(review.notes),
     }
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return json_text.as_json(document)
 
 
 def _flow(flow: FlowReview) -> dict[str, Any]:

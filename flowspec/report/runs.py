@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -191,14 +190,3 @@ def summary_document(cluster: Cluster) -> dict[str, Any]:
     of_flow = {"flow": FLOW_TAG, "target": TARGET_TAG, "source": SOURCE_TAG}
     told = {name: cluster.tags.get(tag) for name, tag in of_flow.items()}
     return {**{name: getattr(cluster, name) for name in known}, "has_ended": cluster.has_ended, **told}
-
-
-def as_json(value: Any) -> str:
-    """Returns JSON of plain data; times become ISO 8601."""
-    return json.dumps(value, indent=2, ensure_ascii=False, default=_plain)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"not plain data: {type(value).__name__}")
