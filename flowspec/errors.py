@@ -35,7 +35,12 @@ class Location:
     width: int = 0
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        return f"{self.file_and_line}:{self.column}"
+
+    @property
+    def file_and_line(self) -> str:
+        """`job.yaml:14`, for outputs in which a column would say no more."""
+        return f"{self.file}:{self.line}"
 
 
 class Severity(str, Enum):
@@ -84,8 +89,13 @@ class FlowspecError(Exception):
         return f"{self.message}; {self.remedy}" if self.remedy else self.message
 
 
+def sentence_of(error: Exception) -> str:
+    """Returns the sentence of a FlowspecError, the text of any other exception."""
+    return error.sentence if isinstance(error, FlowspecError) else str(error)
+
+
 class NothingFound(FlowspecError):
-    """An argument or option names no spec, case, step or group that there is, or several where one is meant."""
+    """An argument or option names nothing that there is (no spec, cluster, step, commit …), or several for one."""
 
 
 class SpecError(FlowspecError):

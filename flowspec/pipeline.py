@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shlex
 import time
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import closing
@@ -155,7 +156,7 @@ def _namesake_note(jobflow: JobFlow, cluster: Cluster) -> str:
     """Says that an active cluster of the flow's name is not the flow's own: an apply leaves it alone."""
     return (
         f"cluster {cluster.id} ({cluster.state}) is called {cluster.name}, but has not the tags of this flow and "
-        f"target: it is left alone; `flowspec adopt {cluster.id} {jobflow.path}` takes it over"
+        f"target: it is left alone; `flowspec adopt {cluster.id} {shlex.quote(str(jobflow.path))}` takes it over"
     )
 
 

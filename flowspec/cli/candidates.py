@@ -70,7 +70,7 @@ def _cluster_ids(*_: Any) -> Iterator[str]:
 
 
 def _targets(context: click.Context, _: str) -> Iterable[str]:
-    from flowspec.cli.specs import target_names
+    from flowspec.document.rendering.extends import target_names
 
     spec = _spec_of(context)
     return target_names(spec) if spec else ()

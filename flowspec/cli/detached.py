@@ -11,7 +11,7 @@ from flowspec.report.command_lines import command_line
 def print_detached(chosen: Chosen, format_: str, *, joined: bool) -> int:
     """Prints the cluster's id, and how to re-attach to it; in JSON, also whether it was there before."""
     if format_ == "json":
-        from flowspec.report.runs import as_json
+        from flowspec.report.json_text import as_json
 
         print_result(as_json({"cluster": chosen.cluster_id, "joined": joined}))
     else:

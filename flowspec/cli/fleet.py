@@ -92,7 +92,7 @@ _PLACES = 5
 
 
 def _also_at(others: Sequence[Diagnostic]) -> Iterator[str]:
-    places = [f"{one.location.file}:{one.location.line}" for one in others if one.location]
+    places = [one.location.file_and_line for one in others if one.location]
     more = f" and {number_of(len(places) - _PLACES, 'more place')}" if len(places) > _PLACES else ""
     if places:
         yield f"also at {', '.join(places[:_PLACES])}{more}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -157,8 +158,9 @@ def _print_preflight(plan: Plan) -> None:
     from flowspec.report.preflight import first_preflight_lines
 
     if plan.preflight:
-        target = f" --target {plan.target}" if plan.target else ""
-        lines = first_preflight_lines(plan.preflight, f"flowspec plan {plan.source}{target} --preflight")
+        target = ["--target", plan.target] if plan.target else []
+        command = shlex.join(["flowspec", "plan", plan.source, *target, "--preflight"])
+        lines = first_preflight_lines(plan.preflight, command)
         eprint_report("\n".join(lines), level=Level.WARNING, secrets=plan.secrets)
 
 

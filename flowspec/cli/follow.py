@@ -20,11 +20,12 @@ from flowspec.cli.locate import Chosen
 from flowspec.cli.output import Level, eprint, eprint_report, ewarn, on_terminal, print_result, shows
 from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
-from flowspec.errors import FlowspecError, number_of
+from flowspec.errors import FlowspecError, number_of, sentence_of
 from flowspec.plan.compare import lives_on
 from flowspec.plan.runs.launches import time_left
 from flowspec.report import failures, runs
 from flowspec.report.command_lines import command_line
+from flowspec.report.json_text import as_json
 
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
@@ -229,7 +230,7 @@ def _report_end(
             "local_run": fidelity and runs.fidelity_document(fidelity),
             "diagnosis": diagnosis and failures.as_document(diagnosis),
         }
-        print_result(runs.as_json(mask(document, chosen.secrets)))
+        print_result(as_json(document, chosen.secrets))
         return exit_of(verdict.outcome)
     outputs = _outputs(cluster) if verdict.outcome is Outcome.SUCCEEDED else []
     shown = runs.summary(cluster, verdict, outputs=outputs, logs=logs.folder(), counters=counters)
@@ -282,8 +283,7 @@ def _or_note(subject: str, read: Callable[[], _T], otherwise: _T, chosen: Chosen
     try:
         return read()
     except (FlowspecError, OSError) as error:
-        reason = error.sentence if isinstance(error, FlowspecError) else str(error)
-        ewarn(f"note: {subject} could not be read: {reason}", secrets=chosen.secrets)
+        ewarn(f"note: {subject} could not be read: {sentence_of(error)}", secrets=chosen.secrets)
         return otherwise
 
 

@@ -18,6 +18,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+from flowspec.cli import print_error
 from flowspec.cli.exits import Exit
 from flowspec.cli.output import eprint_report
 from flowspec.errors import FlowspecError
@@ -200,8 +201,7 @@ def main(title: str, file: str | None = None) -> int:
         else:
             shown = [post_issue(github, title, Path(file).read_text(encoding="utf-8"))]
     except (FlowspecError, OSError) as error:
-        eprint_report(f"error: {error}")
-        return Exit.ERROR
+        return print_error(error)
     for address in shown:
         eprint_report(address)
     return Exit.OK

@@ -13,7 +13,7 @@ import click
 from flowspec.cli.options import CONNECTION, VARIABLES, completed, compose_options
 from flowspec.cli.output import ewarn, mask_from_now_on
 from flowspec.cli.specs import Identity, identity
-from flowspec.errors import FlowspecError
+from flowspec.errors import FlowspecError, NothingFound
 from flowspec.facts.backends import BACKENDS, BackendName
 
 if TYPE_CHECKING:
@@ -56,7 +56,10 @@ CHOOSING = compose_options(click.argument("what", metavar="WHAT", shell_complete
 def choose(
     what: str, *, backend: BackendName | None, ours: bool = False, endpoint: Endpoint | None = None, **options: Any
 ) -> Chosen:
-    """Finds the cluster that WHAT names. Raises FlowspecError when there is none, or more than one of that name.
+    """Finds the cluster that WHAT names.
+
+    Raises NothingFound when an id or name is that of none, or a name that of several; FlowspecError when the flow of a
+    spec has no cluster, or a name is that of a cluster which is not `ours`.
 
     With `ours`, a name means clusters that flowspec made: only by its id is another's cluster chosen. `endpoint` is
     where an id or name is looked for when no option says where.
@@ -75,7 +78,7 @@ def choose(
 
 
 def choose_one(what: str, **options: Any) -> Chosen:
-    """Finds the one cluster that a command is going to change. Raises FlowspecError as `choose` does.
+    """Finds the one cluster that a command is going to change. Raises as `choose` does.
 
     A name means only clusters that flowspec made, and a flow with several active clusters has to be named by an id.
     """
@@ -167,10 +170,10 @@ def _by_name(emr: Emr, name: str, *, ours: bool) -> str:
             )
     if len(active) > 1:
         ids = ", ".join(one.id for one in active)
-        raise FlowspecError(f"{len(active)} clusters are called {name}: {ids}", remedy=_BY_ID)
+        raise NothingFound(f"{len(active)} clusters are called {name}: {ids}", remedy=_BY_ID)
     last = next(iter(active or ending_named(emr, name)), None) or ended_named(emr, name)
     if last is None:
-        raise FlowspecError(
+        raise NothingFound(
             f"no cluster called {name!r} is active or was started in the last {LOOKBACK.days} days",
             remedy="`flowspec list --all` shows all that there are; an older one is found by its id",
         )

@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -108,15 +108,6 @@ def print_warnings(diagnostics: Sequence[Diagnostic]) -> None:
 
     if diagnostics:
         eprint_report(as_text(diagnostics, color=wants_color()), level=Level.WARNING)
-
-
-def masked_json(value: Any, secrets: Collection[str]) -> str:
-    """Returns plain data as indented JSON, with `secrets` masked."""
-    import json
-
-    from flowspec.document.masking import mask
-
-    return json.dumps(mask(value, secrets), indent=2, ensure_ascii=False)
 
 
 def log_printer() -> Callable[[bytes], None]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowspec.errors import Diagnostic, FlowspecError
+from flowspec.errors import Diagnostic, NothingFound
 
 if TYPE_CHECKING:
     from flowspec.document.job_flow import JobFlow
@@ -35,12 +35,12 @@ def read_policies(files: Sequence[Path]) -> list[Policy]:
 
 
 def _policy_files(path: Path) -> list[Path]:
-    """Returns the file itself, or the policies in a folder by name. Raises FlowspecError for a folder without one."""
+    """Returns the file itself, or the policies in a folder by name. Raises NothingFound for a folder without one."""
     if not path.is_dir():
         return [path]
     found = sorted(one for one in path.iterdir() if one.suffix in {".json", ".yaml", ".yml"})
     if not found:
-        raise FlowspecError(f"{path}: no policy there", remedy="a policy is a JSON Schema in a .json or .yaml file")
+        raise NothingFound(f"{path}: no policy there", remedy="a policy is a JSON Schema in a .json or .yaml file")
     return found
 
 

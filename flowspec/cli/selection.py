@@ -11,7 +11,7 @@ import click
 
 from flowspec.cli.options import SPEC_PATH, compose_options
 from flowspec.cli.specs import rendered
-from flowspec.document.discovery import find_specs, matches
+from flowspec.document.discovery import find_flows, matches
 from flowspec.document.selection import Condition, is_selected, read_selects
 from flowspec.errors import FlowspecError, NothingFound, number_of
 from flowspec.facts.rates import FLOWS_AT_A_TIME
@@ -63,7 +63,7 @@ def selected_specs(paths: Sequence[Path], selects: Sequence[str], **options: Any
     A spec that can't be rendered is among them, so that the command says why. Raises NothingFound when an argument
     names none, and when none is left.
     """
-    specs = find_specs(paths)
+    specs = find_flows(paths)
     alternatives = read_selects(selects)
     if not alternatives:
         return specs

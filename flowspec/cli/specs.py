@@ -40,16 +40,6 @@ def rendered(
     )
 
 
-def target_names(spec: Path) -> list[str]:
-    """Returns the names of a spec's targets, those of its base files too. Raises SpecError when it can't be read."""
-    from flowspec.document.rendering.extends import extended
-    from flowspec.document.text.parse import load
-    from flowspec.document.text.tree import Mapping
-
-    targets = extended(load(spec)).root.get("targets")
-    return list(targets.entries) if isinstance(targets, Mapping) else []
-
-
 _TARGETS_OWN = ("region", "profile", "endpoint_url", "staging")
 
 

@@ -17,6 +17,10 @@ _SUFFIXES = (".yaml", ".yml")
 # A byte order mark may come first, and in UTF-16 each second byte is zero.
 _SPEC = re.compile(rb"^(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?(flowspec|\"flowspec\"|'flowspec')\s*:", re.MULTILINE)
 
+# At the beginning of a line it is the key of the spec.
+_EXTENDS = re.compile(r"^extends:[ \t]*([\"']?)([\w./+-]+)\1[ \t]*(?:#.*)?$", re.MULTILINE)
+_FLOW_NAME = re.compile(r"^(name|\"name\"|'name')\s*:", re.MULTILINE)
+
 
 def find_specs(arguments: Sequence[Path]) -> list[Path]:
     """Returns the specs that arguments name, in their order and by name within a folder.
@@ -35,6 +39,39 @@ def find_specs(arguments: Sequence[Path]) -> list[Path]:
         for spec in specs:
             found.setdefault(os.path.realpath(spec), spec)
     return list(found.values())
+
+
+def find_flows(arguments: Sequence[Path]) -> list[Path]:
+    """Returns the specs that arguments name, without base files: specs with no name that another of them extends.
+
+    Specs that extend each other in a circle are no base files of any. Raises NothingFound as `find_specs` does.
+    """
+    specs = {os.path.realpath(spec): spec for spec in find_specs(arguments)}
+    texts = {path: _text(spec) for path, spec in specs.items()}
+    bases = {
+        path: os.path.realpath(specs[path].parent / base)
+        for path, text in texts.items()
+        if (base := base_named_in(text))
+    }
+    nameless = {path for path in bases.values() if not _FLOW_NAME.search(texts.get(path, ""))}
+    left_out: set[str] = set()
+    for path in specs.keys() - nameless:
+        while (path := bases.get(path, "")) and path not in left_out:
+            left_out.add(path)
+    return [spec for path, spec in specs.items() if path not in left_out & nameless]
+
+
+def base_named_in(text: str) -> str:
+    """Returns the base file that the text of a spec names; "" for none, and where only a parser can tell."""
+    found = _EXTENDS.findall(text)
+    return found[0][1] if len(found) == 1 else ""
+
+
+def _text(spec: Path) -> str:
+    try:
+        return spec.read_text("utf-8", "replace") if S_ISREG(spec.stat().st_mode) else ""
+    except OSError:
+        return ""
 
 
 def _named(argument: Path) -> Iterator[Path]:

@@ -24,7 +24,7 @@ from typing import Protocol
 
 from flowspec.engines.paths import FileSystems
 from flowspec.engines.streaming.run.joblog import JobLog
-from flowspec.errors import FlowspecError
+from flowspec.errors import FlowspecError, sentence_of
 
 _LOGGER = "com.amazon.elasticmapreduce.s3distcp.S3DistCp"
 _VALUES = frozenset(
@@ -133,7 +133,7 @@ def main(words: Sequence[str]) -> int:
     try:
         return _run(parse(words), FileSystems.from_environment(os.environ, Path.cwd()), syslog)
     except (FlowspecError, OSError) as error:
-        said = error.sentence if isinstance(error, FlowspecError) else str(error)
+        said = sentence_of(error)
         syslog.error(_LOGGER, said)
         sys.stderr.write(f"{said}\n")
         return 1

@@ -12,6 +12,7 @@ from flowspec.cases.running import CaseOutcome, CaseResult
 from flowspec.document.escaping import visible
 from flowspec.errors import number_of
 from flowspec.report.diagnostics import as_plain, as_text
+from flowspec.report.durations import duration_text
 
 _COLORS = {"passed": "32", "updated": "33", "failed": "31", "invalid": "31"}
 # XML 1.0 has no way to write these characters (production 2, Char).
@@ -23,7 +24,7 @@ def result_text(result: CaseResult, *, color: bool = False) -> str:
     word = f"{result.outcome.value:<7}"
     if color:
         word = f"\x1b[{_COLORS[result.outcome.value]}m{word}\x1b[0m"
-    lines = [f"{word} {visible(result.name)} ({result.seconds:.1f} s)"]
+    lines = [f"{word} {visible(result.name)} ({duration_text(result.seconds)})"]
     lines += [f"  {line}" for problem in result.problems for line in problem.split("\n")]
     lines += [f"  wrote {visible(str(path))}" for path in result.updated]
     if result.home:
@@ -37,7 +38,7 @@ def summary_text(results: Sequence[CaseResult], seconds: float) -> str:
     """Returns the number of cases, in all and by outcome."""
     counts = Counter(one.outcome for one in results)
     parts = [f"{counts[outcome]} {outcome.value}" for outcome in CaseOutcome if counts[outcome]]
-    return f"{number_of(len(results), 'case')}: {', '.join(parts)} in {seconds:.1f} s"
+    return f"{number_of(len(results), 'case')}: {', '.join(parts)} in {duration_text(seconds)}"
 
 
 def as_document(results: Sequence[CaseResult]) -> list[dict[str, Any]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+
 from flowspec.backend.aws.client import Emr
 
 
 def command_line(verb: str, emr: Emr, cluster_id: str) -> str:
-    """Returns a command line for a cluster, with the options that reach its EMR."""
+    """Returns a command line for a cluster, with the options that reach its EMR; their values may be a spec's."""
     settings = {"region": emr.region, "profile": emr.endpoint.profile, "endpoint_url": emr.endpoint.endpoint_url}
     used = {name: settings[name] for name in emr.backend.connection_settings}
-    options = [f"--{name.replace('_', '-')} {value}" for name, value in used.items() if value]
-    return " ".join(["flowspec", verb, cluster_id, *options])
+    options = [word for name, value in used.items() if value for word in (f"--{name.replace('_', '-')}", value)]
+    return shlex.join(["flowspec", verb, cluster_id, *options])

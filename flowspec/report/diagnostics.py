@@ -6,7 +6,6 @@ Everything returns a string; nothing prints.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -15,7 +14,9 @@ from typing import Any
 from flowspec.document.catalog import CATALOG
 from flowspec.document.escaping import visible_line, visible_values
 from flowspec.errors import Diagnostic, Location, Severity, number_of
+from flowspec.report import json_text
 from flowspec.report.columns import cells
+from flowspec.report.locations import location_document
 from flowspec.version import installed_version
 
 MAX_SHOWN = 50
@@ -133,15 +134,14 @@ def _blank(text: str) -> str:
 
 def as_json(diagnostics: Iterable[Diagnostic]) -> str:
     """Returns the diagnostics as a JSON list of objects."""
-    return json.dumps([as_plain(one) for one in diagnostics], indent=2, ensure_ascii=False)
+    return json_text.as_json([as_plain(one) for one in diagnostics])
 
 
 def as_plain(found: Diagnostic) -> dict[str, Any]:
     """Returns one diagnostic as plain data; lines and columns count from 1."""
     out: dict[str, Any] = {"id": found.id, "severity": found.severity.value, "message": found.message}
     if found.location:
-        place = found.location
-        out |= {"file": place.file, "line": place.line, "column": place.column, "width": place.width}
+        out |= {**location_document(found.location), "width": found.location.width}
     if found.hint:
         out["hint"] = found.hint
     if found.notes:
@@ -192,7 +192,7 @@ def as_sarif(diagnostics: Iterable[Diagnostic]) -> str:
             }
         ],
     }
-    return json.dumps(log, indent=2, ensure_ascii=False)
+    return json_text.as_json(log)
 
 
 def _rule(id_: str) -> dict[str, Any]:

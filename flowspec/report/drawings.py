@@ -108,9 +108,9 @@ def _uses(graph: Graph) -> dict[int, list[tuple[str, str]]]:
 
 def draw(graph: Graph, words: str, shown: Callable[[str], str]) -> str:
     """Draws a graph as an SVG document. `words` describe it to screen readers; `shown` masks and escapes a text."""
-    layout, figure = _Layout(graph), _Figure(shown)
+    layout = _Layout(graph)
     names = [_cut(shown(f"{index + 1}. {name}"), _LONGEST_NAME) for index, name in enumerate(graph.steps)]
-    figure.place(layout, names)
+    figure = _Figure(layout, names, shown)
     width, height = figure.width, layout.starts[-1] * _ROW + 2 * _PAD
     title = escape(shown(f"The steps of {graph.name}, and the data that they read and write"))
     return "\n".join(
@@ -149,13 +149,10 @@ orient="auto"><path d="M0 0L8 4L0 8Z"/></marker></defs>
 
 
 class _Figure:
-    """The places of the columns in pixels, and the elements of the drawing. `shown` masks and escapes a text."""
+    """The elements of the drawing, and the left edge and the width of each column, as wide as its longest text."""
 
-    def __init__(self, shown: Callable[[str], str]) -> None:
+    def __init__(self, layout: _Layout, names: Iterable[str], shown: Callable[[str], str]) -> None:
         self._shown = shown
-
-    def place(self, layout: _Layout, names: Iterable[str]) -> None:
-        """Sets the left edge and the width of each column, as wide as its longest text."""
         self._left = self._column(_PAD, layout.left.nodes, _LONGEST_URI)
         start = _end(self._left) + _gap(layout.left) if self._left[1] else _PAD
         self._steps = self._column(start, names, _LONGEST_NAME)

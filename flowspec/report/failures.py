@@ -50,7 +50,7 @@ def as_markdown(cluster: Cluster, diagnosis: Diagnosis | None) -> str:
         return "\n".join([*lines, _NO_FAILURE.strip()])
     shown = visible_values(diagnosis)
     cause = shown.cause
-    lines += [f"**Probable cause:** {cause.summary} (`{cause.id}`)", ""]
+    lines += [f"**Probable cause:** {escaped(cause.summary)} (`{cause.id}`)", ""]
     lines += [f"From {escaped(place)}:", ""] if (place := place_of(cause)) else []
     lines += [*fenced(cause.quote), ""] if cause.quote else []
     lines += [f"- **Try:** {advice}" for advice in shown.advice]

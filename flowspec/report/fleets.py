@@ -14,14 +14,12 @@ from flowspec.document.masking import mask
 from flowspec.errors import number_of
 from flowspec.plan.changes import Plan
 from flowspec.plan.findings import Level
-from flowspec.report import plans
+from flowspec.report import json_text, plans
 from flowspec.report.columns import aligned
-from flowspec.report.markdown import COMMENT_LIMIT, escaped
+from flowspec.report.markdown import COMMENT_LIMIT, escaped, folded
 
 _FLEET_VERSION = 1
 _HEADINGS = ("FLOW", "TARGET", "RESULT", "EXIT")
-
-
 # By exit code, of which cli.exits has the meanings.
 _WORDS = {
     0: "ok",
@@ -90,9 +88,7 @@ def as_json(rows: Sequence[Row], code: int) -> str:
 
     `{version, exit, flows: [{spec, flow, target, result, exit, cluster, plan}]}`
     """
-    return json.dumps(
-        {"version": _FLEET_VERSION, "exit": code, "flows": list(map(_document, rows))}, indent=2, ensure_ascii=False
-    )
+    return json_text.as_json({"version": _FLEET_VERSION, "exit": code, "flows": list(map(_document, rows))})
 
 
 def _document(row: Row) -> dict[str, Any]:
@@ -125,7 +121,7 @@ _LEFT_OUT = "\n_{} more lines and plans are left out: a comment holds no more._"
 
 
 def _folded(title: str, text: str) -> str:
-    return f"\n<details><summary>{escaped(title)}</summary>\n\n{text}\n\n</details>"
+    return "\n".join(["", *folded(title, [text])]).rstrip("\n")
 
 
 def result_of(plan: Plan) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator
 from html import escape
 
 from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
-from flowspec.report import drawings
+from flowspec.report import drawings, json_text
 from flowspec.request.graph import Graph
 
 
@@ -74,4 +73,4 @@ def _shown(text: str, secrets: Collection[str]) -> str:
 def as_json(graph: Graph, secrets: Collection[str] = ()) -> str:
     """Returns the graph for programs: the names of steps, and for each use of data its step's index and the sources."""
     links = [{"step": one.step, "verb": one.verb, "uri": one.uri, "sources": list(one.sources)} for one in graph.links]
-    return json.dumps(mask({"steps": list(graph.steps), "data": links}, secrets), indent=2, ensure_ascii=False)
+    return json_text.as_json({"steps": list(graph.steps), "data": links}, secrets)

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from html import escape
 
 from flowspec.document.escaping import visible
+from flowspec.document.masking import mask
 
 # GitHub refuses a comment with more than 65,536 characters; some are left for what a workflow puts before it.
 COMMENT_LIMIT = 60_000
 
 
-def escaped(text: str) -> str:
-    """Returns a text as one line in which nothing is Markdown or HTML."""
-    return re.sub(r"([\\`*_{}\[\]()#+!|<>~-])", r"\\\1", visible(text))
+def escaped(text: str, secrets: Collection[str] = ()) -> str:
+    """Returns a text as one line in which nothing is Markdown or HTML.
+
+    `secrets` are masked first: the mask would not find one whose characters are escaped.
+    """
+    return re.sub(r"([\\`*_{}\[\]()#+!|<>~&-])", r"\\\1", visible(str(mask(text, secrets))))
+
+
+def folded(title: str, lines: Sequence[str], secrets: Collection[str] = (), *, unfolded: bool = False) -> list[str]:
+    """Returns lines of Markdown below a title that unfolds them, which is escaped; `unfolded`: they are shown at once.
+
+    GitHub reads Markdown in a summary only after a blank line, so that the title is HTML.
+    """
+    summary = escape(visible(str(mask(title, secrets))))
+    return [f"<details{' open' * unfolded}><summary>{summary}</summary>", "", *lines, "", "</details>", ""]
 
 
 def fenced(lines: Sequence[str], language: str = "") -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -12,7 +11,9 @@ from typing import Any
 from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
 from flowspec.plan.changes import Action, Change, Plan
+from flowspec.report import json_text
 from flowspec.report.costs import cost_document, cost_lines
+from flowspec.report.locations import location_document
 from flowspec.report.markdown import escaped, fenced
 from flowspec.report.preflight import preflight_document, preflight_lines
 
@@ -52,14 +53,14 @@ _DIFF_MARKS = {
 
 def as_markdown(plan: Plan) -> str:
     """Returns the plan for a pull request's comment: its count as the heading, its lines as a diff; secrets masked."""
-    lines = [f"### {escaped(_title(plan))}", "", f"**{escaped(summary(plan))}**", ""]
+    lines = [f"### {escaped(_title(plan), plan.secrets)}", "", f"**{escaped(summary(plan))}**", ""]
     if plan.changes:
         lines += [*diff_block([(change.action, _line(change, plan)) for change in plan.changes]), ""]
-    lines += [f"- {escaped(note)}" for note in _notes(plan)]
-    lines += [f"- {escaped(line.strip())}" for line in preflight_lines(plan.preflight or ()) if plan.preflight]
-    lines += [f"- {escaped(line.strip())}" for line in _cost(plan)]
+    lines += [f"- {escaped(note, plan.secrets)}" for note in _notes(plan)]
+    found = preflight_lines(plan.preflight) if plan.preflight else ()
+    lines += [f"- {escaped(line.strip(), plan.secrets)}" for line in (*found, *_cost(plan))]
     if plan.blocked:
-        lines += ["", f"> **Blocked:** {escaped(plan.blocked)}; {escaped(plan.remedy)}"]
+        lines += ["", f"> **Blocked:** {escaped(f'{plan.blocked}; {plan.remedy}', plan.secrets)}"]
     return str(mask("\n".join(lines).rstrip(), plan.secrets))
 
 
@@ -119,7 +120,7 @@ def change_line(change: Change, secrets: Collection[str], *, placed: bool) -> st
     address = mask(change.address, secrets)
     what = f"{address}{separator}{values}" if values else address
     reason = f" {change.reason}" if change.action is Action.REPLACE else f"  ({change.reason})" if change.reason else ""
-    place = f"  {change.location.file}:{change.location.line}" if change.location and placed else ""
+    place = f"  {change.location.file_and_line}" if change.location and placed else ""
     return visible(f"{change.action.value} {what}{reason}{place}")
 
 
@@ -169,7 +170,7 @@ def as_json(plan: Plan) -> str:
                 "before": change.before,
                 "after": change.after,
                 "reason": change.reason,
-                "location": _place(change),
+                "location": change.location and location_document(change.location),
             }
             for change in plan.changes
         ],
@@ -180,9 +181,4 @@ def as_json(plan: Plan) -> str:
             if one.uri not in plan.staged
         ],
     }
-    return json.dumps(mask(document, plan.secrets), indent=2, ensure_ascii=False)
-
-
-def _place(change: Change) -> dict[str, Any] | None:
-    at = change.location
-    return {"file": at.file, "line": at.line, "column": at.column} if at else None
+    return json_text.as_json(document, plan.secrets)

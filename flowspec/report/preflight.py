@@ -8,14 +8,15 @@ from typing import Any
 
 from flowspec.document.escaping import visible
 from flowspec.plan.findings import Finding, Level
+from flowspec.report.locations import location_document
 
 
 def preflight_lines(found: Sequence[Finding]) -> Iterator[str]:
     """Yields a count and a line for each finding but those that are well; equal reasons for no check share a line."""
     counted = Counter(one.level for one in found)
     asked = f"{len(found) - counted[Level.UNCHECKED]} checked"
-    others = (f"{counted[level]} {level.value}" for level in (Level.WRONG, Level.WARNING, Level.UNCHECKED))
-    yield "Preflight: " + ", ".join([asked, *(one for one in others if not one.startswith("0 "))])
+    levels = (Level.WRONG, Level.WARNING, Level.UNCHECKED)
+    yield "Preflight: " + ", ".join([asked, *(f"{counted[one]} {one.value}" for one in levels if counted[one])])
     for level in (Level.WRONG, Level.WARNING):
         yield from (_line(one) for one in found if one.level is level)
     unchecked: dict[str, list[str]] = {}
@@ -39,7 +40,7 @@ def first_preflight_lines(found: Sequence[Finding], command: str) -> Iterator[st
 
 
 def _line(found: Finding) -> str:
-    place = f"  {found.location.file}:{found.location.line}" if found.location else ""
+    place = f"  {found.location.file_and_line}" if found.location else ""
     remedy = f"; {found.remedy}" if found.remedy else ""
     return visible(f"  {found.level.value}: {found.subject} {found.message}{remedy}{place}")
 
@@ -52,8 +53,7 @@ def preflight_document(found: Sequence[Finding]) -> list[dict[str, Any]]:
             "subject": one.subject,
             "message": one.message,
             "remedy": one.remedy,
-            "location": one.location
-            and {"file": one.location.file, "line": one.location.line, "column": one.location.column},
+            "location": one.location and location_document(one.location),
         }
         for one in found
     ]

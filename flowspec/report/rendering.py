@@ -16,6 +16,7 @@ from flowspec.document.text.dump import dump
 from flowspec.document.text.reading import Reading
 from flowspec.document.text.tree import Document, NodePath
 from flowspec.report.columns import cells, padded
+from flowspec.report.json_text import as_json
 
 ABSENT = object()
 """The value at a path that a target does not have; distinct from null."""
@@ -44,12 +45,11 @@ def explained_as_json(document: Document) -> str:
                 "origin": _given_by(document, path),
             }
         )
-    return json.dumps(mask(shown, secrets), indent=2, ensure_ascii=False)
+    return as_json(shown, secrets)
 
 
 def _origin(document: Document, path: NodePath) -> str:
-    at = document.nearest(path).at
-    place = f"{at.source.file}:{at.line}"
+    place = document.nearest(path).at.location.file_and_line
     return visible(", ".join(filter(None, (place, _given_by(document, path)))))
 
 
@@ -134,6 +134,7 @@ def _by_name(items: list[Any], words: tuple[str, ...]) -> dict[str, Any]:
 
 def differences_as_text(found: tuple[Difference, ...], a: str, b: str) -> str:
     """Returns a block for each difference: its path, then what either target has."""
+    a, b = visible(a), visible(b)
     if not found:
         return f"{a} and {b} do not differ"
     width = max(cells(a), cells(b))
@@ -154,4 +155,4 @@ def differences_as_json(found: tuple[Difference, ...], a: str, b: str) -> str:
         {"path": one.path, **{side: value for side, value in (("a", one.a), ("b", one.b)) if value is not ABSENT}}
         for one in found
     ]
-    return json.dumps({"a": a, "b": b, "differences": listed}, indent=2, ensure_ascii=False)
+    return as_json({"a": a, "b": b, "differences": listed})

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
 from flowspec.errors import Diagnostic, Severity, number_of
 from flowspec.plan.changes import Action
-from flowspec.report import diagnostics
+from flowspec.report import diagnostics, json_text
 from flowspec.report.costs import cost_change, cost_document
-from flowspec.report.markdown import COMMENT_LIMIT, escaped
+from flowspec.report.markdown import COMMENT_LIMIT, escaped, folded
 from flowspec.report.plans import change_line, diff_block
 from flowspec.review.review import CHANGED, GONE, INVALID, NEW, FlowReview, Review
 
@@ -81,28 +80,20 @@ def as_markdown(review: Review) -> str:
 
 def _section(flow: FlowReview) -> str:
     commands = any(one.id == "FS503" for one in flow.findings)
-    open_ = " open" if flow.replaces or flow.status == INVALID or commands else ""
-    # GitHub reads Markdown in a summary only after a blank line, so that the heading is HTML.
-    lines = [f"<details{open_}><summary>{_escaped_html(_heading(flow))}</summary>", ""]
+    unfolded = flow.replaces or flow.status == INVALID or commands
     marks = [(change.action, change_line(change, flow.secrets, placed=True)) for change in flow.changes]
-    lines += diff_block(marks) if marks else []
-    lines += [f"- {escaped(note)}" for note in flow.notes]
+    lines = diff_block(marks) if marks else []
+    lines += [f"- {escaped(note, flow.secrets)}" for note in flow.notes]
     costs = cost_change(*flow.costs)
     lines += [f"- cost: {escaped(costs)}"] if costs else []
-    lines += [f"- {_finding(one)}" for one in flow.findings]
-    return str(mask("\n".join([*lines, "", "</details>", ""]), flow.secrets))
+    lines += [f"- {_finding(one, flow.secrets)}" for one in flow.findings]
+    return str(mask("\n".join(folded(_heading(flow), lines, flow.secrets, unfolded=unfolded)), flow.secrets))
 
 
-def _finding(found: Diagnostic) -> str:
-    place = f"{found.location.file}:{found.location.line} " if found.location else ""
+def _finding(found: Diagnostic, secrets: Collection[str]) -> str:
+    place = f"{found.location.file_and_line} " if found.location else ""
     hint = f" ({found.hint})" if found.hint else ""
-    return f"**{found.severity.value}** {found.id} {escaped(f'{place}{found.message}{hint}')}"
-
-
-def _escaped_html(text: str) -> str:
-    from html import escape
-
-    return escape(visible(text))
+    return f"**{found.severity.value}** {found.id} {escaped(f'{place}{found.message}{hint}', secrets)}"
 
 
 def as_json(review: Review) -> str:
@@ -115,7 +106,7 @@ def as_json(review: Review) -> str:
         "flows": [_flow(one) for one in review.flows],
         "notes": list(review.notes),
     }
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return json_text.as_json(document)
 
 
 def _flow(flow: FlowReview) -> dict[str, Any]:

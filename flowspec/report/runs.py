@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -20,6 +19,7 @@ from flowspec.plan.cluster import FLOW_TAG, SOURCE_TAG, TARGET_TAG, Cluster, Ste
 from flowspec.plan.sensitive import without_secrets
 from flowspec.report.columns import aligned
 from flowspec.report.costs import actual_document, idle_amounts, idle_notes, range_document
+from flowspec.report.durations import duration_text
 
 Counters = Mapping[str, Mapping[str, int]]
 
@@ -37,9 +37,9 @@ def event_line(event: Event) -> str:
 
 
 def step_line(step: Step) -> str:
-    """Returns a step, its state, and how long it took or has been running."""
-    failure = f" ({step.reason})" if step.reason else ""
+    """Returns a step in one line: its state, how long it took if it has ended, and why it failed."""
     step = visible_values(step)
+    failure = f" ({step.reason})" if step.reason else ""
     return f"step {step.id} {step.name}: {step.state}{_took(step.started, step.ended)}{failure}"
 
 
@@ -50,7 +50,7 @@ def _because(cluster: Cluster) -> str:
 def _took(started: datetime | None, ended: datetime | None) -> str:
     if not started or not ended:
         return ""
-    return f" in {(ended - started).total_seconds():.1f} s"
+    return f" in {duration_text((ended - started).total_seconds())}"
 
 
 def progress_of(event: StepProgress) -> float:
@@ -116,7 +116,7 @@ def status(cluster: Cluster) -> str:
         "ended": cluster.ended and f"{cluster.ended:%Y-%m-%d %H:%M:%S %Z}",
         "release": cluster.release_label,
         "logs": cluster.log_uri,
-        "source": cluster.tags.get("flowspec:source", ""),
+        "source": cluster.tags.get(SOURCE_TAG, ""),
     }
     lines += [f"  {name:<8} {value}" for name, value in facts.items() if value]
     return "\n".join(lines + [f"  {step_line(step)}" for step in cluster.steps])
@@ -190,14 +190,3 @@ def summary_document(cluster: Cluster) -> dict[str, Any]:
     of_flow = {"flow": FLOW_TAG, "target": TARGET_TAG, "source": SOURCE_TAG}
     told = {name: cluster.tags.get(tag) for name, tag in of_flow.items()}
     return {**{name: getattr(cluster, name) for name in known}, "has_ended": cluster.has_ended, **told}
-
-
-def as_json(value: Any) -> str:
-    """Returns JSON of plain data; times become ISO 8601."""
-    return json.dumps(value, indent=2, ensure_ascii=False, default=_plain)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"not plain data: {type(value).__name__}")

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from flowspec.errors import FlowspecError
+from flowspec.errors import FlowspecError, NothingFound
 
 # Would a partial clone fetch what it has not, it ran the transport that its own configuration names.
 _ENVIRONMENT = {
@@ -70,12 +71,12 @@ class Repository:
         return cls(Path(os.fsdecode(top)))
 
     def commit(self, revision: str) -> str:
-        """Returns the id of the commit that a revision names."""
+        """Returns the id of the commit that a revision names. Raises NothingFound when it names none."""
         try:
             return self._text("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
         except FlowspecError:
             message = f"there is no commit '{revision}' in {self.root}"
-            raise FlowspecError(message, remedy=self._fetching(f"git fetch origin {revision}")) from None
+            raise NothingFound(message, remedy=self._fetching(self._fetch_command(revision))) from None
 
     def merge_base(self, base: str, head: str) -> str:
         """Returns the commit at which two commits parted."""
@@ -85,6 +86,12 @@ class Repository:
             message = f"{base[:12]} and {head[:12]} have no commit in common in {self.root}"
             remedy = self._fetching("compare with a branch of the same history")
             raise FlowspecError(message, remedy=remedy) from None
+
+    def _fetch_command(self, revision: str) -> str:
+        """Returns the command that fetches a revision: `origin/main` is the branch `main` of the remote `origin`."""
+        remote, _, branch = revision.partition("/")
+        is_remote = branch and remote in {"origin", *self._text("remote").split("\n")}
+        return shlex.join(["git", "fetch", *([remote, branch] if is_remote else ["origin", revision])])
 
     def _fetching(self, otherwise: str) -> str:
         shallow = self._text("rev-parse", "--is-shallow-repository") == "true"

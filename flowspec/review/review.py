@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from flowspec.cost.budget import estimate_of, over_budget, unchecked
 from flowspec.document.checking.validate import validate
 from flowspec.document.discovery import is_spec, specs_below
-from flowspec.document.rendering.extends import extended
+from flowspec.document.rendering.extends import target_names
 from flowspec.document.rendering.render import render
 from flowspec.document.text.parse import load
-from flowspec.document.text.tree import Mapping as MappingNode
 from flowspec.document.text.tree import settle
-from flowspec.errors import Diagnostic, FlowspecError, Severity, SpecError
+from flowspec.errors import Diagnostic, FlowspecError, NothingFound, Severity, SpecError
 from flowspec.plan.changes import Action, Assessment, Change
 from flowspec.plan.compare import lives_on
 from flowspec.plan.lines import submission_lines
@@ -111,7 +110,7 @@ def compare_revisions(
 
     `base` is where a change is to go (`origin/main`): the commit at which `head` parted from it is compared. `paths`
     (relative to the repository's root) limit it to specs there and below. `each` maps a function over the specs, in
-    processes if it likes. Raises FlowspecError when a revision does not exist, or has no such path.
+    processes if it likes. Raises NothingFound when a revision does not exist, or has no such path.
     """
     repository = Repository.containing(folder)
     later = repository.commit(head)
@@ -168,9 +167,9 @@ def _relative(path: str, top: Path, roots: tuple[Path, Path]) -> str:
     """Returns a path from the top of the repository, which at least one of the revisions has."""
     name = os.path.normpath(os.path.relpath(os.path.realpath(path), top) if Path(path).is_absolute() else path)
     if name.split("/", 1)[0] == "..":
-        raise FlowspecError(f"{path} is not in the repository {top}")
+        raise NothingFound(f"{path} is not in the repository {top}")
     if not any(os.path.lexists(root / name) for root in roots):
-        raise FlowspecError(f"neither revision has '{path}'", remedy=f"a path is relative to the top, {top}")
+        raise NothingFound(f"neither revision has '{path}'", remedy=f"a path is relative to the top, {top}")
     return name
 
 
@@ -259,10 +258,9 @@ def _sides(root: Path, path: str | None, given: Given, repository: Path) -> dict
     with _working_in(root):
         files = tuple(_of_revision(file, root, repository) for file in given.variable_files)
         try:
-            targets = extended(load(path)).root.get("targets")
+            names = target_names(path)
         except SpecError as error:
             return {"": _Side(error.diagnostics)}
-        names = list(targets.entries) if isinstance(targets, MappingNode) else [""]
         given = given._replace(variable_files=files)
         return {name: _side(root, path, name or None, given) for name in names or [""]}
 

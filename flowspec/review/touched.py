@@ -8,14 +8,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path, PurePosixPath
 
+from flowspec.document.discovery import base_named_in
 from flowspec.document.rendering.extends import MAX_CHAIN
 from flowspec.request.archives import IGNORE_FILE
 from flowspec.review.mentions import Mentions, Names, plain_names
 
 _SETTINGS = frozenset({"flowspec.toml", "pyproject.toml"})
-# At the beginning of a line it is the key of the spec. A spec that writes it otherwise is always compared.
-_EXTENDS = re.compile(r"^extends:[ \t]*([\"']?)([\w./+-]+)\1[ \t]*(?:#.*)?$", re.MULTILINE)
-
 _REQUIREMENTS = re.compile(r"\brequirements\b")
 
 
@@ -83,6 +81,7 @@ def _chain(root: Path, spec: str) -> Iterator[str]:
 def _mentions(root: Path, path: str) -> Mentions:
     text = _text(root, path)
     made = Mentions(text)
+    # A spec that names its base file in another form is always compared.
     made.anything |= "extends" in text and _base_of(path, text) is None
     # A requirements file names others, and folders of wheels.
     made.anything |= _REQUIREMENTS.search(text) is not None
@@ -91,8 +90,8 @@ def _mentions(root: Path, path: str) -> Mentions:
 
 def _base_of(path: str, text: str) -> str | None:
     """Returns the file that a spec extends; None if there is none, or it is not seen by the text."""
-    found = _EXTENDS.findall(text)
-    base = os.path.normpath(PurePosixPath(path).parent / found[0][1]) if len(found) == 1 else ".."
+    name = base_named_in(text)
+    base = os.path.normpath(PurePosixPath(path).parent / name) if name else ".."
     return None if base.startswith("..") else base
 
 

@@ -415,8 +415,8 @@ def test_destroy_of_ids_and_specs_together(flowspec, write):
     path, other = write("a", keep_alive="true"), write("b", keep_alive="true")
     ids = [flowspec("apply", one, "--detach").out.strip() for one in (path, other)]
     done = flowspec("destroy", ids[0], other, ids[1], "j-NONE", "--yes", "--format", "json")
-    assert done.code == 1
-    assert [rows(done)[name][1] for name in (ids[0], "j-NONE")] == [0, 1]
+    assert done.code == 2
+    assert [rows(done)[name][1] for name in (ids[0], "j-NONE")] == [0, 2]
     assert sum(result.endswith("TERMINATED") for result, _ in rows(done).values()) == 2
 
 

@@ -73,6 +73,13 @@ def test_no_command_shows_it_as_it_is(flowspec, own_home, tmp_path, argv, change
     assert_harmless(done.out, done.err)
 
 
+def test_nor_does_the_name_of_a_target(flowspec, tmp_path):
+    spec = written(tmp_path, name="x", tags={}, targets={"a\nforged": {"tags": {"a": "b"}}, "b": {}})
+    done = flowspec("render", spec, "--target", "a\nforged", "--vs", "b")
+    assert done.out.splitlines() == ["tags.a", '  a\\nforged  "b"', "  b          (absent)"]
+    assert_harmless(done.out, flowspec("validate", spec, "--all-targets").out)
+
+
 def test_nor_does_a_file_name(flowspec, tmp_path):
     (tmp_path / "a\n::error::b\x1b[2J.yaml").write_text("flowspec: v1\nname: x\n")
     for argv in [("validate",), ("validate", "--format", "github"), ("render",), ("plan",), ("status",), ("import",)]:

@@ -39,6 +39,16 @@ def test_json(flowspec):
     assert not done.err
 
 
+@pytest.mark.parametrize(
+    "argv", [("validate", "--all-targets"), ("plan", "--offline", "--target", "prod")], ids=" ".join
+)
+def test_its_folder_of_flows_can_be_given_as_a_whole(flowspec, argv):
+    """The base file of the flows lies beside them."""
+    flowspec("init", "--template", "gitops")
+    done = flowspec(*argv, "jobs")
+    assert (done.code, done.err) == (0, "")
+
+
 @pytest.mark.parametrize("there", ["mapper.py", "tests", "input/sample.txt"])
 def test_nothing_is_overwritten(flowspec, tmp_path, there):
     (tmp_path / there).parent.mkdir(exist_ok=True)

@@ -252,7 +252,7 @@ def test_cancel(flowspec, queue):
     # A step that is over is known by its name as by its id; a name or an id of no step is a wrong argument.
     done = flowspec("cancel", queue, "s0")
     assert (done.code, "is not cancelled: Cannot cancel" in done.out) == (1, True)
-    for wrong, remedy in (("S0", "did you mean s0?"), ("s-NONE", "shows its steps")):
+    for wrong, remedy in (("S0", "did you mean s0?"), ("s-NONE", "there are: 's0'")):
         done = flowspec("cancel", queue, wrong)
         assert (done.code, remedy in done.err) == (2, True), done.err
 
@@ -324,6 +324,32 @@ def test_adopting_what_only_a_new_cluster_could_be(flowspec, theirs, tmp_path):
     assert "release_label emr-7.5.0 -> emr-7.1.0" in done.err.replace("→", "->")
     assert f"flowspec import {id_}" in done.err
     assert flowspec("adopt", "etl", "etl.yaml").code == 2
+
+
+@pytest.mark.parametrize("what", ["typo", "j-TYPO"])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["status"],
+        ["logs"],
+        ["wait"],
+        ["diagnose"],
+        ["report"],
+        ["cancel"],
+        ["destroy"],
+        ["protect"],
+        ["unlock"],
+        ["resize", "CORE=2"],
+        ["steps add", "job.yaml"],
+    ],
+    ids=lambda argv: argv[0],
+)
+def test_a_name_or_id_of_no_cluster_is_a_wrong_usage(flowspec, own_home, job, argv, what):
+    job(QUICK)
+    command, *rest = argv
+    done = flowspec(*command.split(), what, *rest)
+    assert done.code == 2
+    assert what in done.err
 
 
 # -- whose cluster it is

@@ -99,7 +99,7 @@ def test_a_folder_of_policies(flowspec, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "rules").mkdir()
     (tmp_path / "job.yaml").write_text("flowspec: v1\nname: a\nbackend: local\ntags: {team: x}\n")
-    assert flowspec("validate", "job.yaml", "--policy", "rules").code == 1
+    assert flowspec("validate", "job.yaml", "--policy", "rules").code == 2
     (tmp_path / "rules/a.yaml").write_text("required: [LogUri]\n")
     (tmp_path / "rules/b.json").write_text('{"required": ["Applications"]}')
     (tmp_path / "rules/notes.md").write_text("no policy")

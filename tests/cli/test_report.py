@@ -52,5 +52,5 @@ def test_what_can_not_be_written_is_an_error(flowspec, job):
 
 def test_no_such_run(flowspec):
     failed = flowspec("report", "nobody")
-    assert (failed.code, failed.out) == (1, "")
+    assert (failed.code, failed.out) == (2, "")
     assert "no cluster called 'nobody'" in failed.err

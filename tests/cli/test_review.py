@@ -21,7 +21,8 @@ def test_text_and_exit_codes(flowspec, base):
     assert (done.code, done.out.splitlines()[0]) == (0, "jobs/a.yaml; replaces a running cluster")
     assert flowspec("review", "--base", base, "--exit-code").code == 3
     assert flowspec("review", "--base", "HEAD", "--exit-code").code == 0
-    assert flowspec("review", "--base", "nowhere").code == 1
+    assert flowspec("review", "--base", "nowhere").code == 2
+    assert flowspec("review", "nowhere", "--base", base).code == 2
 
 
 def test_a_broken_spec_is_exit_code_2(flowspec, repo, base):  # noqa: F811

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flowspec.document.discovery import find_specs
+from flowspec.document.discovery import find_flows, find_specs
 from flowspec.errors import NothingFound
 
 
@@ -74,3 +74,30 @@ def test_a_pipe_is_no_spec(found):
 def test_a_spec_with_a_byte_order_mark(found, encoding):
     Path("jobs/deep/b.yml").write_text("flowspec: v1\n", encoding)
     assert found("jobs/deep") == ["jobs/deep/b.yml"]
+
+
+FLOWS = {
+    "flow.yaml": "name: flow\nextends: base.yaml\n",
+    "named.yaml": "name: named\nextends: flow.yaml # a flow by itself\n",
+    "base.yaml": "extends: sub/root.yaml\n",
+    "sub/root.yaml": "tags: {a: b}\n",
+    "a.yaml": "extends: b.yaml\n",
+    "b.yaml": "extends: a.yaml\n",
+    "lost.yaml": "tags: {a: b}\n",
+}
+
+
+def test_a_base_file_is_no_flow_beside_what_extends_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("sub").mkdir()
+    for name, text in FLOWS.items():
+        Path(name).write_text(f"flowspec: v1\n{text}")
+
+    def flows(*arguments):
+        return [str(one) for one in find_flows(list(map(Path, arguments)))]
+
+    # Of those that go in a circle, and of one that nothing extends, the command says what is wrong.
+    assert flows(".") == ["a.yaml", "b.yaml", "flow.yaml", "lost.yaml", "named.yaml"]
+    assert flows("*.yaml", "sub/root.yaml") == flows(".")
+    assert flows("base.yaml") == ["base.yaml"]
+    assert flows("sub") == ["sub/root.yaml"]

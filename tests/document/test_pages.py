@@ -113,6 +113,11 @@ def test_explain_lists_every_id_and_shows_pages():
     assert CliRunner().invoke(root, ["explain", "FS201", "FS202"]).output == f"{page('FS201')}\n{page('FS202')}"
 
 
+def test_explain_lists_the_findings_in_parts_that_have_a_heading():
+    parts = CliRunner().invoke(root, ["explain"]).output.split("\n\n")
+    assert [part for part in parts if not re.match(r"\w[^\n]*\n  \w", part)] == []
+
+
 def test_explain_without_a_word_lists_the_fields():
     listed = CliRunner().invoke(root, ["explain"]).output
     assert listed.partition("\nThe fields of a spec\n")[2].split()[:3] == ["flowspec", "requires", "name"]

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from jinja2.sandbox import SandboxedEnvironment
 
-from flowspec.cli.specs import target_names
 from flowspec.document.checking.validate import validate
+from flowspec.document.rendering.extends import target_names
 from flowspec.document.rendering.render import render
 from flowspec.document.text.parse import load
 from flowspec.errors import FlowspecError, SpecError

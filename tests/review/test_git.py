@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from flowspec.errors import FlowspecError
+from flowspec.errors import FlowspecError, NothingFound
 from flowspec.review.git import Repository
 
 
@@ -114,6 +114,16 @@ def test_a_base_that_does_not_exist(repository):
     with pytest.raises(FlowspecError, match="there is no commit 'nowhere'") as raised:
         repository.changed("nowhere")
     assert raised.value.remedy == "git fetch origin nowhere"
+
+
+def test_a_branch_of_a_remote_is_fetched_from_it(repository):
+    repository.git("remote", "add", "upstream", "https://example.com/x")
+    with pytest.raises(NothingFound) as raised:
+        repository.changed("upstream/release/1")
+    assert raised.value.remedy == "git fetch upstream release/1"
+    with pytest.raises(NothingFound) as raised:
+        repository.changed("origin/main")
+    assert raised.value.remedy == "git fetch origin main"
 
 
 def test_a_base_that_is_an_option_is_none(repository, tmp_path):

@@ -101,7 +101,7 @@ def _described(emr: Emr, cluster_id: str) -> dict[str, Any]:
             remedy = "`flowspec list` shows the clusters there are"
             if emr.backend.connection_settings:
                 remedy += "; an id is known in its own account and region only: see --profile and --region"
-            raise FlowspecError(f"there is no cluster {cluster_id} in {where}", remedy=remedy) from error
+            raise NothingFound(f"there is no cluster {cluster_id} in {where}", remedy=remedy) from error
         raise
     return raw
 

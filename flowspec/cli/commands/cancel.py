@@ -28,8 +28,8 @@ def command(what: str, step: str, force: bool, yes: bool, format_: str, **option
     """
     from flowspec.backend.aws.manage.steps import cancel_steps, steps_to_cancel
     from flowspec.document.escaping import visible
-    from flowspec.document.masking import mask
     from flowspec.report import runs
+    from flowspec.report.json_text import as_json
 
     chosen = choose_one(what, **options)
     found = steps_to_cancel(chosen.emr, chosen.cluster_id, step)
@@ -40,7 +40,7 @@ def command(what: str, step: str, force: bool, yes: bool, format_: str, **option
     answers = cancel_steps(chosen.emr, chosen.cluster_id, found, force=force)
     if format_ == "json":
         document = {"cluster": chosen.cluster_id, "steps": [asdict(one) for one in answers]}
-        print_result(runs.as_json(mask(document, chosen.secrets)))
+        print_result(as_json(document, chosen.secrets))
     for one in answers if format_ == "text" else ():
         said = "is cancelled" if one.accepted else f"is not cancelled: {visible(one.reason)}"
         print_result(f"step {one.id} {visible(one.name)} {said}", secrets=chosen.secrets)

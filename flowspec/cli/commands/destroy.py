@@ -87,13 +87,13 @@ def _loss(cluster: Cluster) -> str:
 def _print(chosen: Chosen, cluster: Cluster, format_: str) -> None:
     from flowspec.cli.follow import leftovers_of
     from flowspec.document.escaping import visible
-    from flowspec.document.masking import mask
-    from flowspec.report.runs import as_json, cluster_document
+    from flowspec.report.json_text import as_json
+    from flowspec.report.runs import cluster_document
 
     left = leftovers_of(chosen, cluster)
     if format_ == "json":
         document = {**cluster_document(cluster), "leftovers": [asdict(one) for one in left]}
-        print_result(as_json(mask(document, chosen.secrets)))
+        print_result(as_json(document, chosen.secrets))
         return
     print_result(f"cluster {cluster.id}: {cluster.state}")
     for one in left:

@@ -71,12 +71,12 @@ def _failure(cluster: Cluster, wanted: str | None) -> Verdict | None:
 
 
 def _print(chosen: Chosen, cluster: Cluster, found: Diagnosis | None, format_: str) -> None:
-    from flowspec.document.masking import mask
-    from flowspec.report import failures, runs
+    from flowspec.report import failures
+    from flowspec.report.json_text import as_json
 
     if format_ == "json":
         document = {"cluster": cluster.id, "name": cluster.name, "diagnosis": found and failures.as_document(found)}
-        print_result(runs.as_json(mask(document, chosen.secrets)))
+        print_result(as_json(document, chosen.secrets))
     elif format_ == "markdown":
         print_result(failures.as_markdown(cluster, found), secrets=chosen.secrets)
     else:

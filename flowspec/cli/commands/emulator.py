@@ -212,7 +212,7 @@ def prune_command(group_home: Path | None, older_than: float, home: Path | None,
     """
     from flowspec.backend.packing import prune_packages
     from flowspec.emulator.prune import prune
-    from flowspec.report.runs import as_json
+    from flowspec.report.json_text import as_json
 
     folder = _home(home or group_home)
     done = prune(folder, older_than)

@@ -28,6 +28,7 @@ _GROUPS = {
     "5": "The backend",
     "6": "Policies and security",
     "7": "Requests to import",
+    "8": "Tests of flows",
 }
 
 
@@ -57,7 +58,7 @@ def _list() -> Iterable[str]:
 
     seen = ""
     for id_, kind in CATALOG.items():
-        group = _GROUPS.get(id_[2], "")
+        group = _GROUPS[id_[2]]
         if group != seen:
             yield f"{'' if not seen else chr(10)}{group}"
             seen = group

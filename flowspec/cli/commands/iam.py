@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +38,7 @@ _DIGITS = 12
 def command(spec: Path, whom: str, account: str, **options: Any) -> int:
     """Print the least IAM policies that a spec needs, as JSON, without credentials or calls."""
     from flowspec.backend.aws.permissions import permissions_of
-    from flowspec.document.masking import mask
+    from flowspec.report.json_text import as_json
     from flowspec.request.compile import compile
 
     flow = job_flow(spec, placeholders=True, **options)
@@ -47,8 +46,7 @@ def command(spec: Path, whom: str, account: str, **options: Any) -> int:
     print_warnings(request.warnings)
     made = permissions_of(flow, request, account)
     both = {"apply": made.apply, "instances": made.instances}
-    shown = mask(both if whom == "both" else both[whom], request.secrets)
-    print_result(json.dumps(shown, indent=2, ensure_ascii=False))
+    print_result(as_json(both if whom == "both" else both[whom], request.secrets))
     for note in made.notes:
-        eprint(f"note: {mask(note, request.secrets)}")
+        eprint(f"note: {note}", secrets=request.secrets)
     return Exit.OK

@@ -48,6 +48,7 @@ def command(  # noqa: PLR0917 - click passes options by name
     from flowspec.backend.aws.client import connect
     from flowspec.backend.aws.manage.inventory import idle_clusters
     from flowspec.report import runs
+    from flowspec.report.json_text import as_json
 
     emr = connect(bare_endpoint(backend, **options))
     found = idle_clusters(emr, at_least=at_least)
@@ -58,7 +59,7 @@ def command(  # noqa: PLR0917 - click passes options by name
         done = {one.cluster.id: _end(emr, one, unprotect=unprotect) for one in found}
     if format_ == "json":
         documents = map(partial(_document, done=done), found)
-        print_result(runs.as_json(list(documents)))
+        print_result(as_json(list(documents)))
     elif not terminate or not found:
         print_result(runs.idle_table(found))
     return Exit.ERROR if "refused" in done.values() else Exit.OK

@@ -13,8 +13,9 @@ import click
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import output_format
-from flowspec.cli.output import ewarn, masked_json, on_terminal, print_result
+from flowspec.cli.output import ewarn, on_terminal, print_result
 from flowspec.facts.uris import BUCKET_NAME
+from flowspec.report.json_text import as_json
 from flowspec.scaffold.starters import NAME, REGION, SAMPLE_BUCKET, STARTERS, starter_files, write_starter
 
 
@@ -48,7 +49,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     write_starter(folder, files)
     steps = list(_next_commands(folder, template))
     if format_ == "json":
-        print_result(masked_json({"template": template, "folder": str(folder), "files": [*files], "next": steps}, ()))
+        print_result(as_json({"template": template, "folder": str(folder), "files": [*files], "next": steps}))
         return Exit.OK
     print_result("\n".join(f"wrote {folder / path}" for path in files))
     print_result("\n".join(["", "next:", *(f"  {line}" for line in steps)]))

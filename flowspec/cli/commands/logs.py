@@ -86,7 +86,7 @@ def _as_text(chosen: Chosen, cluster: Cluster, step: Step, reader: Logs, names: 
 
 def _as_json(chosen: Chosen, cluster: Cluster, step: Step, reader: Logs, names: Sequence[str]) -> None:
     from flowspec.document.masking import mask, mask_bytes, reach
-    from flowspec.report.runs import as_json
+    from flowspec.report.json_text import as_json
 
     texts: dict[str, str | None] = {}
     for name in names:

@@ -29,8 +29,8 @@ def show(types: tuple[str, ...], region: str | None, format_: str) -> int:
     from flowspec.errors import NothingFound
     from flowspec.facts.price_table import RegionPrices
     from flowspec.facts.prices import instance_prices, priced_regions, volume_rates
+    from flowspec.report.json_text import as_json
     from flowspec.report.prices import Shown, price_documents, price_lines
-    from flowspec.report.runs import as_json
 
     if region and region not in priced_regions():
         remedy = f"flowspec prices update --region {region}"
@@ -64,8 +64,8 @@ def update(types: str, format_: str, **options: Any) -> int:
     from flowspec.backend.aws.pricing import find_prices
     from flowspec.cli.locate import bare_endpoint
     from flowspec.facts.price_table import own_table, update_own_table
+    from flowspec.report.json_text import as_json
     from flowspec.report.prices import Shown, price_documents
-    from flowspec.report.runs import as_json
 
     # Before the network: a table that is damaged would not be replaced.
     own_table()

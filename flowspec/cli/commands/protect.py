@@ -23,7 +23,7 @@ def command(what: str, format_: str, **options: Any) -> int:
 def set_protection(what: str, format_: str, *, on: bool, **options: Any) -> int:
     """Sets the termination protection of the cluster that WHAT names, and prints it."""
     from flowspec.backend.aws.manage.ending import protect
-    from flowspec.report.runs import as_json
+    from flowspec.report.json_text import as_json
 
     chosen = choose_one(what, **options)
     changed = protect(chosen.emr, chosen.cluster_id, on=on)

@@ -9,8 +9,9 @@ import click
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import SPEC, VARIABLES, completed, output_format
-from flowspec.cli.output import masked_json, print_result, print_warnings
+from flowspec.cli.output import print_result, print_warnings
 from flowspec.cli.specs import rendered
+from flowspec.report.json_text import as_json
 
 if TYPE_CHECKING:
     from flowspec.document.job_flow import JobFlow
@@ -52,7 +53,7 @@ def _as_text(flow: JobFlow, format_: str, explain: bool) -> str:
         from flowspec.report.rendering import explained, explained_as_json
 
         return explained(flow.document) if format_ == "yaml" else explained_as_json(flow.document) + "\n"
-    return dump(flow.document) if format_ == "yaml" else masked_json(plain(flow.document.root), flow.secrets) + "\n"
+    return dump(flow.document) if format_ == "yaml" else as_json(plain(flow.document.root), flow.secrets) + "\n"
 
 
 def _differences(one: JobFlow, other: JobFlow, format_: str) -> str:

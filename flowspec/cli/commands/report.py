@@ -49,7 +49,7 @@ def command(what: str, output: Path | None, format_: str, **options: Any) -> int
 
 
 def _text(report: RunReport, format_: str) -> str:
-    from flowspec.report.runs import as_json
+    from flowspec.report.json_text import as_json
 
     if format_ == "json":
         return as_json(report.as_document())

@@ -71,7 +71,7 @@ def _size(text: str) -> tuple[str, int]:
 
 def _print(cluster_id: str, found: Sequence[Resize], format_: str, code: Exit) -> int:
     from flowspec.document.escaping import visible
-    from flowspec.report.runs import as_json
+    from flowspec.report.json_text import as_json
 
     if format_ == "json":
         print_result(as_json({"cluster": cluster_id, "exit_code": int(code), "sizes": [asdict(one) for one in found]}))

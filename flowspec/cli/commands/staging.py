@@ -59,12 +59,13 @@ def list_command(specs: tuple[Path, ...], format_: str, **options: Any) -> int:
     The folder is that of the SPECs' target, or the one of --staging.
     """
     from flowspec.backend.aws.manage.staged import staged_files
-    from flowspec.report import runs, staging
+    from flowspec.report import staging
+    from flowspec.report.json_text import as_json
 
     folder = _folder(specs, **options)
     files, users = list(staged_files(folder.emr, folder.uri)), folder.users()
     if format_ == "json":
-        print_result(runs.as_json([staging.document(one, users) for one in files]))
+        print_result(as_json([staging.document(one, users) for one in files]))
     else:
         print_result(f"{staging.as_text(files, users)}\n{staging.total(files)} below {folder.uri}")
     return Exit.OK
@@ -156,7 +157,8 @@ def _print(
     *,
     dry_run: bool,
 ) -> Exit:
-    from flowspec.report import runs, staging
+    from flowspec.report import staging
+    from flowspec.report.json_text import as_json
 
     deleted = [one for page in pages for one in page.deleted]
     refused = [one for page in pages for one in page.refused]
@@ -170,7 +172,7 @@ def _print(
             "bytes": sum(one.size for one in chosen),
             "refused": [one._asdict() for one in refused],
         }
-        print_result(runs.as_json(found))
+        print_result(as_json(found))
     elif dry_run and doomed:
         print_result(staging.as_text(doomed, {}))
     if format_ == "text":
@@ -210,10 +212,10 @@ def _folders_of(specs: Sequence[Path], **options: Any) -> dict[tuple[Endpoint, s
     """Returns where specs stage their files, with the hashes of the files that they name now, and which spec does."""
     from flowspec.backend.aws.client import Endpoint
     from flowspec.cli.planning import compiled
-    from flowspec.document.discovery import find_specs
+    from flowspec.document.discovery import find_flows
 
     found: dict[tuple[Endpoint, str], dict[str, str]] = {}
-    for spec in find_specs(specs):
+    for spec in find_flows(specs):
         flow, request = compiled(spec, (), placeholders=True, warn=lambda _: None, **options)
         if not flow.stages_files:
             raise FlowspecError(

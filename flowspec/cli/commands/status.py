@@ -21,8 +21,8 @@ def command(what: str, cost: bool, format_: str, **options: Any) -> int:
     from flowspec.backend.aws.observe import describe
     from flowspec.backend.aws.runs.settle import settle_on
     from flowspec.backend.aws.spending import spent
-    from flowspec.document.masking import mask
     from flowspec.report import costs, runs
+    from flowspec.report.json_text import as_json
 
     chosen = choose(what, **options)
     cluster = settle_on(chosen.emr, describe(chosen.emr, chosen.cluster_id), noting(chosen))
@@ -33,7 +33,7 @@ def command(what: str, cost: bool, format_: str, **options: Any) -> int:
     paid = spent(chosen.emr, chosen.cluster_id) if cost else None
     if format_ == "json":
         more = {"cost": costs.actual_document(paid)} if paid else {}
-        print_result(runs.as_json(mask({**runs.cluster_document(cluster), **more}, chosen.secrets)))
+        print_result(as_json({**runs.cluster_document(cluster), **more}, chosen.secrets))
     else:
         shown = [runs.status(cluster), *([costs.actual_line(paid)] if paid else [])]
         print_result("\n".join(shown), secrets=chosen.secrets)

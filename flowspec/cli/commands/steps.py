@@ -81,7 +81,7 @@ def add(  # noqa: PLR0917 - click passes options by name
 
 
 def _print(chosen: Chosen, steps: AddedSteps, format_: str) -> int:
-    from flowspec.report.runs import as_json
+    from flowspec.report.json_text import as_json
 
     if format_ == "json":
         failed = [one.id for one in steps.failed]

@@ -58,7 +58,7 @@ def command(paths: tuple[Path, ...], selects: tuple[str, ...], junit: Path | Non
     """
     from flowspec.cases.running import run_tests
     from flowspec.report import cases as report
-    from flowspec.report.runs import as_json
+    from flowspec.report.json_text import as_json
 
     started = time.monotonic()
 

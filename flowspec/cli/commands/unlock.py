@@ -19,7 +19,7 @@ from flowspec.document.escaping import visible
 def command(what: str, format_: str, **options: Any) -> int:
     """Remove the lock of a cluster, whoever holds it. WHAT is a spec, a cluster's id, or its name."""
     from flowspec.backend.aws.submission.lock import unlock
-    from flowspec.report.runs import as_json
+    from flowspec.report.json_text import as_json
 
     chosen = choose(what, **options)
     held = unlock(chosen.emr, chosen.cluster_id)

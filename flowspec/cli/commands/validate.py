@@ -14,7 +14,7 @@ from flowspec.cli.options import STAGING, VARIABLES, output_format
 from flowspec.cli.output import Level, eprint_report, print_result, wants_color
 from flowspec.cli.policies import POLICY, read_policies, violations_of
 from flowspec.cli.selection import PATHS, SELECT, is_folder_or_glob, selected_specs
-from flowspec.cli.specs import job_flow, target_names
+from flowspec.cli.specs import job_flow
 from flowspec.document.escaping import visible
 from flowspec.errors import Diagnostic, Severity, SpecError
 
@@ -81,6 +81,7 @@ def _findings(spec: Path, *, policies: list[Policy], options: dict[str, Any]) ->
 
 
 def _at_all_targets(spec: Path, *, policies: list[Policy], options: dict[str, Any]) -> tuple[Diagnostic, ...]:
+    from flowspec.document.rendering.extends import target_names
     from flowspec.report.diagnostics import merged_targets
 
     try:

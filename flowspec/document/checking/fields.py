@@ -169,24 +169,30 @@ def _facts(field: Field) -> Iterator[str]:
     allowed = field.schema.get("enum")
     if allowed:
         yield f"One of: {', '.join(map(str, allowed))}"
-    bounds = [f"{said} {field.schema[word]}" for word, said in _BOUNDS.items() if word in field.schema]
-    if bounds:
-        yield f"Limits: {', '.join(bounds)}"
+    if limits := ", ".join(_limits(field.schema)):
+        yield f"Limits: {limits}"
     if field.schema.get("default") is not None:
         yield f"Default: {json.dumps(field.schema['default'])}"
     if field.member:
         yield f"Member of RunJobFlow: {field.member}"
 
 
-_BOUNDS = {
-    "minimum": "at least",
-    "maximum": "at most",
-    "minLength": "characters, at least",
-    "maxLength": "characters, at most",
-    "minItems": "items, at least",
-    "maxItems": "items, at most",
-    "pattern": "form",
-}
+def _limits(schema: Schema) -> Iterator[str]:
+    """Yields `1 to 256 characters`, `at least 2 items`, `at most 10`, `form ^s3://`."""
+    for least, most, noun in _BOUNDS:
+        if text := _range(schema.get(least), schema.get(most)):
+            yield f"{text} {noun}{'' if text.split()[-1] == '1' else 's'}" if noun else text
+    if "pattern" in schema:
+        yield f"form {schema['pattern']}"
+
+
+def _range(low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return f"at least {low:,}" if low is not None else f"at most {high:,}" if high is not None else ""
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+_BOUNDS = (("minimum", "maximum", ""), ("minLength", "maxLength", "character"), ("minItems", "maxItems", "item"))
 _TYPES = {"object": "mapping", "array": "list", "string": "text"}
 
 

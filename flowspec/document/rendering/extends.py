@@ -43,6 +43,12 @@ def extended(document: Document) -> Document:
     return replace(document, root=root, diagnostics=tuple(found)) if len(chain) > 1 else document
 
 
+def target_names(path: Path | str) -> list[str]:
+    """Returns the names of a spec's targets, those of its base files too. Raises SpecError when it can't be read."""
+    targets = extended(load(path)).root.get("targets")
+    return list(targets.entries) if isinstance(targets, Mapping) else []
+
+
 def _base(document: Document, seen: dict[str, Path], tree: Path) -> Document | None:
     """Returns the document that one extends; `seen` are the real paths of the chain so far, it is added to them."""
     name = document.root.get(KEY)

@@ -282,7 +282,7 @@ class _Filler:
 
 
 def _where(node: Node) -> str:
-    return f"{node.at.source.file}:{node.at.line}"
+    return node.at.location.file_and_line
 
 
 def _any_failed(node: Node) -> bool:

@@ -240,7 +240,7 @@ class _Resolver:
         for file in reversed(self.given.files):
             node = file.get(name)
             if node is not None:
-                yield f"{node.at.source.file}:{node.at.line}", Data(node), node.at
+                yield node.at.location.file_and_line, Data(node), node.at
         node = self.given.target.get(name) if self.given.target else None
         if node is not None:
             yield "the target", node, node.at
@@ -309,7 +309,7 @@ class _Resolver:
 def _placed(source: str, value: Any) -> str:
     """Returns the origin of a value, with its line, when it stands in the spec."""
     at = getattr(value, "at", None)
-    return f"{source}, {at.source.file}:{at.line}" if isinstance(at, Place) else source
+    return f"{source}, {at.location.file_and_line}" if isinstance(at, Place) else source
 
 
 class _Unfit(NamedTuple):

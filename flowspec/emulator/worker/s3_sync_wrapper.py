@@ -25,7 +25,7 @@ from flowspec.engines import Command, python_module
 from flowspec.engines.exit_status import NOT_STARTED, as_in_shell
 from flowspec.engines.paths import FileSystems
 from flowspec.engines.shebang import with_interpreter
-from flowspec.errors import FlowspecError
+from flowspec.errors import FlowspecError, sentence_of
 from flowspec.facts.uris import split_at_commas
 
 # What ends the URIs: the kind of the command that follows.
@@ -119,7 +119,7 @@ def _terminate(running: list[subprocess.Popen[bytes]]) -> None:
 
 def _report(live: Path, what: str, error: Exception, *, code: int = 1) -> int:
     """Writes an error to all logs, so that FailureDetails are extracted from them; returns the exit status."""
-    message = f"{what}: {error.sentence if isinstance(error, FlowspecError) else error}"
+    message = f"{what}: {sentence_of(error)}"
     logs.write_controller(live, f"WARN {message}")
     sys.stderr.write(f"{message}\n")
     # A bootstrap action has no syslog.

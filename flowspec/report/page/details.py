@@ -10,7 +10,7 @@ from typing import TypeVar
 from flowspec.backend.aws.diagnosis.diagnose import Cause
 from flowspec.backend.aws.logs import Logs, counters_of
 from flowspec.engines.counters import Counters
-from flowspec.errors import FlowspecError
+from flowspec.errors import FlowspecError, sentence_of
 from flowspec.plan.cluster import Step
 from flowspec.report.page.tails import Tail, tail_of
 
@@ -52,8 +52,7 @@ class Notes:
         try:
             return read()
         except (FlowspecError, OSError) as error:
-            reason = error.sentence if isinstance(error, FlowspecError) else str(error)
-            self.add(f"{subject} could not be read: {reason}")
+            self.add(f"{subject} could not be read: {sentence_of(error)}")
             return None
 
 

@@ -39,7 +39,7 @@ class _Markdown:
         return mask(value, self._report.secrets)
 
     def _shown(self, text: str) -> str:
-        return escaped(self._mask(text))
+        return escaped(text, self._report.secrets)
 
     def _head(self) -> Iterator[str]:
         found, cluster = self._report.diagnosis, self._report.cluster
@@ -64,7 +64,7 @@ class _Markdown:
             cells = (self._shown(row[name]) for name in ("name", "state", "started", "took", "earlier"))
             yield f"| {' | '.join(cells)} |"
         if self._view["counted"]:
-            yield f"\n{self._view['counted']}"
+            yield f"\n{escaped(self._view['counted'])}"
 
     def _differences(self) -> Iterator[str]:
         found = self._view["baseline"]

@@ -18,6 +18,7 @@ from flowspec.facts import states
 from flowspec.plan.changes import Change
 from flowspec.plan.cluster import FLOW_TAG, SOURCE_TAG, TAG_PREFIX, TARGET_TAG, Step
 from flowspec.plan.lines import NAMES_A_SECRET, fleet_line, group_line
+from flowspec.report.durations import duration_text
 from flowspec.report.failures import notes_of, place_of
 from flowspec.report.page.details import StepDetail
 from flowspec.report.page.named_secrets import without_named, without_named_options
@@ -51,6 +52,7 @@ def run_view(report: RunFacts, *, site: bool = False) -> View:
     """Returns all that the template `run.html` shows."""
     cluster = report.cluster
     anchors = {one.step.id: f"step-{number}" for number, one in enumerate(report.details, 1)}
+    timeline = _Timeline(report, anchors)
     view = {
         "name": visible(cluster.name),
         "id": cluster.id,
@@ -58,7 +60,7 @@ def run_view(report: RunFacts, *, site: bool = False) -> View:
         "kind": kind_of(report.outcome),
         "facts": _facts(list(_about(report))),
         "failure": _failure(report, anchors),
-        "timeline": (timeline := _Timeline(report, anchors)).view(),
+        "timeline": timeline.view(),
         "zone": f" ({timeline.day}, UTC)" if timeline.day else " (UTC)",
         "length": took(timeline.length),
         "counted": _counted(cluster.steps),
@@ -125,13 +127,8 @@ def moment(at: datetime | None) -> str:
 
 
 def took(seconds: float | None) -> str:
-    """Returns `1.2 s`, `12 min 05 s`, `3 h 07 min`; "" for none."""
-    if seconds is None:
-        return ""
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+    """Returns a duration; "" for none."""
+    return "" if seconds is None else duration_text(seconds)
 
 
 # -- the failure

@@ -39,6 +39,8 @@ _COMMANDS = ("mapper", "combiner", "reducer")
 _LINKED = ("files", "archives", "cache_files", "cache_archives")
 _JAR = re.compile(r"streaming[^/]*\.jar$")
 # StreamUtil.splitArgs cuts commands at blanks; quotes group, and a quote ends the word before it.
+# It is split at commas, and java.net.URI parses what is between them.
+_NOT_IN_LIST = re.compile(r"[\s,\"<>\\^`{|}]")
 _FIRST_WORD = re.compile(r" *(?:'([^']*)'|\"([^\"]*)\"|([^ '\"]+))")
 _PYTHON3 = re.compile(rb"#!.*\bpython3?(?![\w.])")
 # Linux reads no more of it (BINPRM_BUF_SIZE).
@@ -264,9 +266,7 @@ class _ShippedFiles:
             # Streaming jars from before release 4.0.0 fetch a command from S3 by themselves.
             if self._step.target.pre_emr4:
                 return None
-            if " " in word:
-                message = f"Hadoop can't ship a file with a blank in its URI: {word}"
-                self._step.files.report("FS405", at, message, hint="copy it to a key without blanks")
+            if self._is_odd(word, at):
                 return None
             return self._named(uri, fragment or PurePosixPath(uri).name, "")
         # A file that is shipped already, or is in an archive that is, is run from where the tasks find it.
@@ -303,7 +303,8 @@ class _ShippedFiles:
 
     def _listed(self, text: str, at: Path) -> str:
         """Returns an entry of `files`: `path` or `path#name`."""
-        path, mark, _ = text.partition("#")
+        path, mark, fragment = text.partition("#")
+        self._is_odd(fragment, at)
         uri, name = self.uri(path, at), link_name(text)
         if self._names.setdefault(name, uri) != uri:
             self._step.files.report(
@@ -315,9 +316,22 @@ class _ShippedFiles:
         """Returns the URI of a file to ship: its asset's when it is local; a `#name` is kept."""
         path, mark, name = text.partition("#")
         if not self._step.stages or not is_relative(path):
+            self._is_odd(text, at)
             return text
+        self._is_odd(name, at)
         asset = self._asset(path, at)
         return asset.linked(f"{mark}{name}", at) if asset else text
+
+    def _is_odd(self, uri: str, at: Path) -> bool:
+        """Reports a URI, or a name behind its `#`, that Hadoop's list of files can't hold (GenericOptionsParser)."""
+        odd = _NOT_IN_LIST.search(uri)
+        if odd:
+            character = "a blank" if odd[0] == " " else repr(odd[0])
+            message = f"Hadoop can't ship a file with {character} in its URI: {uri}"
+            self._step.files.report(
+                "FS405", at, message, hint=f"copy it to a key, or give it a name, without {character}"
+            )
+        return bool(odd)
 
     def _asset(self, path: str, at: Path) -> Asset | None:
         asset = self._step.files.asset(path, at)

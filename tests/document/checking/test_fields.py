@@ -26,10 +26,23 @@ def test_a_page():
         "# instance_groups.bid_price\n\n"
         "The most to pay for a spot instance, in USD an hour; only with `market: SPOT`. Default: the on-demand price.\n\n"
         "- Type: text\n"
-        "- Limits: characters, at most 256\n"
+        "- Limits: at most 256 characters\n"
         "- Member of RunJobFlow: Instances.InstanceGroups[].BidPrice\n\n"
         '## Example\n\n```yaml\nbid_price: "0.20"\n```\n'
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "limits"),
+    [
+        ("instance_groups.type", "1 to 256 characters"),
+        ("step_concurrency_level", "1 to 256"),
+        ("instance_groups.count", "at least 0"),
+        ("steps.streaming.needs", "at least 1 item"),
+    ],
+)
+def test_limits_are_a_range(path, limits):
+    assert f"- Limits: {limits}\n" in describe_field(path)
 
 
 @pytest.mark.parametrize("key", TOP)

@@ -15,13 +15,13 @@ from flowspec.emulator.api.service import Service
 from flowspec.emulator.http import Endpoint
 from flowspec.errors import FlowspecError, ServiceError
 from flowspec.plan.cluster import Live
+from flowspec.report.json_text import as_json
 from flowspec.report.page.details import choose_steps
 from flowspec.report.page.paid import Cost
 from flowspec.report.page.run_report import make_report
 from flowspec.report.page.tails import tail_of
 from flowspec.report.page.timeline import spans_of
 from flowspec.report.page.view import run_view, took
-from flowspec.report.runs import as_json
 from tests.emulator.conftest import Emr, bash
 from tests.endpoints import serving
 from tests.report.page.conftest import FAILING, PASSWORD, START, made_up, run

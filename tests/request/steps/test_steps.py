@@ -41,7 +41,11 @@ def jar(request):
         ("./my mapper.py --fast x", "does not find the file './my mapper.py'", "rename it"),
         ("dir x/m.py -v", "does not find the file 'dir x/m.py'", "quote it: \"'dir x/m.py'\""),
         ("'my mapper.py' x", "can't ship a file named 'my mapper.py'", "letters, digits"),
-        ("'s3://b/my mapper.py' x", "can't ship a file with a blank in its URI: s3://b/my mapper.py", "without blanks"),
+        (
+            "'s3://b/my mapper.py' x",
+            "can't ship a file with a blank in its URI: s3://b/my mapper.py",
+            "without a blank",
+        ),
     ],
 )
 def test_a_program_with_blanks_in_its_name_is_refused(job, tmp_path, mapper, told, hint):
@@ -50,6 +54,24 @@ def test_a_program_with_blanks_in_its_name_is_refused(job, tmp_path, mapper, tol
         job(NEW, f'type: streaming, mapper: "{mapper}", {DATA}', ["my mapper.py", "dir x/m.py"])
     (found,) = (one for one in refused.value.diagnostics if one.id == "FS405")
     assert (told in found.message, hint in found.hint) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("shipped", "character"),
+    [
+        ("files: ['s3://b/a b.txt']", "a blank"),
+        ("files: ['s3://b/a.txt#a b']", "a blank"),
+        ("files: ['m.py#a b']", "a blank"),
+        ("archives: ['s3://b/a.zip#a,b']", "','"),
+        ("libjars: ['s3://b/{a}.jar']", "'{'"),
+        ("stage: false, files: ['/tmp/a b']", "a blank"),
+    ],
+)
+def test_what_the_list_of_shipped_files_can_not_hold_is_refused(job, shipped, character):
+    """`-files 's3://b/a b.txt'` ends with java.net.URISyntaxException, Illegal character in path at index 8."""
+    with pytest.raises(SpecError, match=f"can't ship a file with {character} in its URI") as refused:
+        job(NEW, f"type: streaming, mapper: cat, {shipped}, {DATA}", ["m.py"])
+    assert [one.id for one in refused.value.diagnostics if one.severity.value == "error"] == ["FS405"]
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from flowspec.backend.aws.client import Emr
@@ -23,6 +25,7 @@ from flowspec.plan.compare import RERUN_BY_NAME, refuse_unsupported, step_calls,
 from flowspec.plan.steps import StepChanges, compare_steps
 from flowspec.request.compile import Request
 
+_ID = re.compile(r"s-[0-9A-Z]+")
 # What a step is in when it may be cancelled, or is being cancelled.
 _CANCELLED = frozenset({"CANCEL_PENDING", "CANCELLED"})
 
@@ -112,10 +115,16 @@ def steps_to_cancel(emr: Emr, cluster_id: str, step: str = "") -> list[Step]:
     Of steps that are over, a name means the last one. Raises NothingFound when there is no such step, or when several
     steps that are not over have that name.
     """
-    if step.startswith("s-"):
-        return [describe_step(emr, cluster_id, step)]
     if not step:
         return steps_in(emr, cluster_id, ["PENDING"])
+    if _ID.fullmatch(step):
+        # A name may look like an id.
+        with suppress(NothingFound):
+            return [describe_step(emr, cluster_id, step)]
+    return _called(emr, cluster_id, step)
+
+
+def _called(emr: Emr, cluster_id: str, step: str) -> list[Step]:
     active = steps_in(emr, cluster_id, ACTIVE_STEPS)
     found = [one for one in active if one.name == step]
     if len(found) > 1:

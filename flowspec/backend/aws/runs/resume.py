@@ -116,5 +116,5 @@ def _run_of(cluster: Cluster, codes: ExitCodes, setup: Collection[str]) -> Run:
 
 def _place(jobflow: JobFlow, request: Request, index: int) -> str:
     """Returns the file and line of a step in the spec."""
-    at = jobflow.document.nearest(locate(jobflow, request.origins, ("Steps", index))).at.location
-    return f"{at.file}:{at.line}"
+    step = jobflow.document.nearest(locate(jobflow, request.origins, ("Steps", index)))
+    return step.at.location.file_and_line

@@ -8,6 +8,7 @@ earlier. On this machine submissions are serialized by a lock instead, so that t
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import time
@@ -198,7 +199,7 @@ def _run(plan: Plan, params: Mapping[str, Any], submission: str, emr: Emr, sleep
         find=find,
         not_found=f"no cluster carries submission {submission}",
         remedy=f"a cluster may be running; its tag would be {SUBMISSION_TAG}={submission}: look with "
-        f"`flowspec status {plan.source}` and `flowspec list` before you apply again",
+        f"`flowspec status {shlex.quote(plan.source)}` and `flowspec list` before you apply again",
         sleep=sleep,
     )
 

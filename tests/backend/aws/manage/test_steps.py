@@ -144,13 +144,16 @@ def test_a_repeated_call_whose_first_answer_was_lost_is_no_refusal(paused):
     assert [one.accepted for one in cancel_steps(paused, cluster_id, steps)] == [True]
 
 
-@pytest.mark.parametrize(
-    ("what", "message"),
-    [("none", "there is no step 'none' in cluster j-"), ("s-NONE", "has no step s-NONE")],
-)
-def test_there_is_no_such_step(emr, started, flow_of, what, message):
+@pytest.mark.parametrize("name", ["s-load", "s-2"])
+def test_a_name_may_look_like_an_id(paused, name):
+    cluster_id, one, _ = queue(paused, name, "two")
+    assert [(x.id, x.accepted) for x in cancel(paused, cluster_id, name)] == [(one, True)]
+
+
+@pytest.mark.parametrize("what", ["none", "s-none", "s-NONE"])
+def test_there_is_no_such_step(emr, started, flow_of, what):
     cluster_id = started(steps=[step("one")])
-    with pytest.raises(NothingFound, match=message):
+    with pytest.raises(NothingFound, match=f"there is no step '{what}' in cluster j-"):
         cancel(emr, cluster_id, what)
 
 

@@ -1,0 +1,11 @@
+"""Durations as people read them."""
+
+from __future__ import annotations
+
+
+def duration_text(seconds: float) -> str:
+    """Returns `1.2 s`, `12 min 05 s`, `3 h 07 min`."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
