@@ -400,6 +400,12 @@ def test_what_computed_a_variable_is_told(tmp_path):
     )
 
 
+def test_a_command_that_can_not_be_pasted_is_no_advice():
+    source = wanted(f"DAY=$(date \\\n  +%F)\naws emr create-cluster {REST} --log-uri s3://$DAY/$(echo {'x' * 300})/")
+    assert source.notes == ()
+    assert sorted(source.variables) == ["DAY", "output_2"]
+
+
 FOLLOW_UPS = f"""
 ID=$(aws emr create-cluster {REST} --query ClusterId --output text)
 CLUSTER=$(echo "$ID" | tr -d '"')

@@ -13,8 +13,6 @@ from flowspec.importers.decompile.placeholders import PLACEHOLDER, Variable, pla
 # The environment of the AWS CLI, in the order in which it (2.x for the region) and botocore look at it.
 REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 PROFILES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
-OUTPUT = "the output of `{}`"
-"""The description of a variable that holds what a command printed."""
 
 
 class Word(NamedTuple):
@@ -52,17 +50,19 @@ class Function:
 class Script:
     """Commands in the order in which they end (one within `$( )` before that around it), and the variables met.
 
-    `outputs` gives for a variable that holds the output of commands what those commands are, `texts` what was last
-    assigned to each; `split` names those that were replaced by their words, and `notes` tell of assignments
-    whose effect is not certain, by variable. `files` are those that the script writes, with what a here document puts
-    into them (None: not known), `unclosed` is the place of the first quote that is never closed. The last members are
-    of use while a script is read: its functions, what it does at its end (`trap`), how much was read more than once,
-    and the variables added: their names by stem and description (`added`), the last number of each stem (`numbers`).
+    `outputs` gives for a variable that holds the output of commands what those commands are, and `substitutions` the
+    text within its `$( )`; `texts` gives what was last assigned to each; `split` names those that were replaced by
+    their words, and `notes` tell of assignments whose effect is not certain, by variable. `files` are those that the
+    script writes, with what a here document puts into them (None: not known), `unclosed` is the place of the first
+    quote that is never closed. The last members are of use while a script is read: its functions, what it does at its
+    end (`trap`), how much was read more than once, and the variables added: their names by stem and description
+    (`added`), the last number of each stem (`numbers`).
     """
 
     commands: list[Command] = field(default_factory=list)
     variables: dict[str, Variable] = field(default_factory=dict)
     outputs: dict[str, list[Command]] = field(default_factory=dict)
+    substitutions: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     uncertain: set[str] = field(default_factory=set)
     split: set[str] = field(default_factory=set)

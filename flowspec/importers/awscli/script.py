@@ -8,8 +8,7 @@ applications of AMIs into jars and bootstrap actions.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +27,14 @@ from flowspec.importers.awscli.command import (
 )
 from flowspec.importers.awscli.instances import instances, roles
 from flowspec.importers.awscli.later import take_over
-from flowspec.importers.awscli.parsed import OUTPUT, PROFILES, REGIONS, Script
+from flowspec.importers.awscli.parsed import PROFILES, REGIONS, Script
 from flowspec.importers.awscli.shell import parse
 from flowspec.importers.awscli.software import software
-from flowspec.importers.decompile.placeholders import PLACEHOLDER, Variable, Wanted
+from flowspec.importers.decompile.placeholders import PLACEHOLDER, Variable, Wanted, placeholder
 from flowspec.importers.refusal import choose, refuse
 from flowspec.importers.shapes import fitted
+
+_LONGEST_SHOWN = 200  # characters of a command in a note
 
 
 def read(source: Source, folder: Path, cluster: str = "") -> Wanted:
@@ -59,18 +60,17 @@ def read(source: Source, folder: Path, cluster: str = "") -> Wanted:
     used = _with_those_of_defaults(met, script.variables)
     variables = {name: one for name, one in script.variables.items() if name in used}
     stray = [name for word in created[number].words for name in PLACEHOLDER.findall(word.text)]
-    notes = [*script.notes_on([*used, *stray]), *_notes_on_outputs(variables)]
+    notes = [*script.notes_on([*used, *stray]), *_notes_on_outputs(script, variables)]
     return Wanted(params, variables, region, (*notes, *call.notes), profile)
 
 
-def _notes_on_outputs(variables: Mapping[str, Variable]) -> list[str]:
-    """Returns how to give the variables that hold the output of a command, none of which import runs."""
-    described = {name: one.rules.get("description", "") for name, one in variables.items()}
-    return [
-        f'{name} is the output of a command, which import does not run: --var {name}="$({found[1]})"'
-        for name, text in described.items()
-        if (found := re.fullmatch(OUTPUT.format("(.*)"), text))
-    ]
+def _notes_on_outputs(script: Script, names: Iterable[str]) -> Iterator[str]:
+    """Yields how to give the variables that hold the output of a command, none of which import runs."""
+    for name in names:
+        aliases = () if name in script.uncertain else script.aliases(placeholder(name))
+        command = next((script.substitutions[one] for one in aliases if one in script.substitutions), "").strip()
+        if command and "\n" not in command and len(command) <= _LONGEST_SHOWN:
+            yield f'{name} is the output of a command, which import does not run: --var {name}="$({command})"'
 
 
 def _refuse_unclosed(source: Source, script: Script, *, found: bool) -> None:

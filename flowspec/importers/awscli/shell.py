@@ -13,7 +13,7 @@ from typing import Any
 from flowspec.document.text.tree import Place, Source
 from flowspec.importers.awscli.cursor import Cursor
 from flowspec.importers.awscli.effects import ASSIGNED, DECLARING, Loop, Shell
-from flowspec.importers.awscli.parsed import OUTPUT, Function, Script, Word
+from flowspec.importers.awscli.parsed import Function, Script, Word
 from flowspec.importers.awscli.variables import Variables, is_split
 from flowspec.importers.awscli.windows import as_posix
 from flowspec.importers.decompile.placeholders import PLACEHOLDER, safe_name
@@ -424,8 +424,10 @@ class _Reader(Cursor):
             self._reader(command, line, variables=self.variables.apart()).run()
         shown = " ".join(command[:400].split())[:80]
         name = command if re.fullmatch(r"\w{1,80}", command) else "output"
-        made = self.variables.add(name, OUTPUT.format(shown), fresh=bool(re.search(r"\bemr\s", command[:400])))
-        self.script.outputs[PLACEHOLDER.sub(r"\1", made)] = self.script.commands[before:]
+        made = self.variables.add(name, f"the output of `{shown}`", fresh=bool(re.search(r"\bemr\s", command[:400])))
+        holder = PLACEHOLDER.sub(r"\1", made)
+        self.script.outputs[holder] = self.script.commands[before:]
+        self.script.substitutions[holder] = command
         return made
 
     def _braced(self, inner: str) -> str:
