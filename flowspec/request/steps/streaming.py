@@ -38,9 +38,9 @@ _COMMANDS = ("mapper", "combiner", "reducer")
 # Keys whose files the tasks find in their working directory, under a name.
 _LINKED = ("files", "archives", "cache_files", "cache_archives")
 _JAR = re.compile(r"streaming[^/]*\.jar$")
-# StreamUtil.splitArgs cuts commands at blanks; quotes group, and a quote ends the word before it.
-# It is split at commas, and java.net.URI parses what is between them.
+# The list of shipped files is split at commas, and java.net.URI parses what is between them.
 _NOT_IN_LIST = re.compile(r"[\s,\"<>\\^`{|}]")
+# StreamUtil.splitArgs cuts commands at blanks; quotes group, and a quote ends the word before it.
 _FIRST_WORD = re.compile(r" *(?:'([^']*)'|\"([^\"]*)\"|([^ '\"]+))")
 _PYTHON3 = re.compile(rb"#!.*\bpython3?(?![\w.])")
 # Linux reads no more of it (BINPRM_BUF_SIZE).
@@ -264,9 +264,7 @@ class _ShippedFiles:
         if is_s3(word):
             uri, _, fragment = word.partition("#")
             # Streaming jars from before release 4.0.0 fetch a command from S3 by themselves.
-            if self._step.target.pre_emr4:
-                return None
-            if self._is_odd(word, at):
+            if self._step.target.pre_emr4 or self._report_odd(word, at):
                 return None
             return self._named(uri, fragment or PurePosixPath(uri).name, "")
         # A file that is shipped already, or is in an archive that is, is run from where the tasks find it.
@@ -304,7 +302,7 @@ class _ShippedFiles:
     def _listed(self, text: str, at: Path) -> str:
         """Returns an entry of `files`: `path` or `path#name`."""
         path, mark, fragment = text.partition("#")
-        self._is_odd(fragment, at)
+        self._report_odd(fragment, at)
         uri, name = self.uri(path, at), link_name(text)
         if self._names.setdefault(name, uri) != uri:
             self._step.files.report(
@@ -316,14 +314,17 @@ class _ShippedFiles:
         """Returns the URI of a file to ship: its asset's when it is local; a `#name` is kept."""
         path, mark, name = text.partition("#")
         if not self._step.stages or not is_relative(path):
-            self._is_odd(text, at)
+            self._report_odd(text, at)
             return text
-        self._is_odd(name, at)
+        self._report_odd(name, at)
         asset = self._asset(path, at)
         return asset.linked(f"{mark}{name}", at) if asset else text
 
-    def _is_odd(self, uri: str, at: Path) -> bool:
-        """Reports a URI, or a name behind its `#`, that Hadoop's list of files can't hold (GenericOptionsParser)."""
+    def _report_odd(self, uri: str, at: Path) -> bool:
+        """Reports a URI, or a name behind its `#`, that Hadoop's list of files can't hold; returns True for such a one.
+
+        Source: GenericOptionsParser.validateFiles.
+        """
         odd = _NOT_IN_LIST.search(uri)
         if odd:
             character = "a blank" if odd[0] == " " else repr(odd[0])
