@@ -49,6 +49,7 @@ _LONGEST_FIRST_LINE = 256
 _LANGUAGES = {".py": "python3", ".rb": "ruby", ".pl": "perl"}
 # A command is looked through for a path with blanks up to this number of words: each is a look at the disk.
 _MOST_WORDS = 16
+_FLAGS = frozenset(option.flag for option in OPTIONS.values())
 _GENERIC_FLAGS = frozenset(f"-{option.flag}" for option in streaming_options.GENERIC)
 
 
@@ -174,10 +175,23 @@ def recognize(step: HadoopJarStep, target: StepTarget) -> Fields | None:
     if args is None:
         return None
     generic, rest = _read_generic(args)
-    streaming, left = read(rest, OPTIONS)
+    streaming = _read_streaming(rest)
     if streaming.get("reducer") == "NONE":
         streaming["reducer"] = "none"
-    return {**own, **streaming, **without_empty(args=left), **generic}
+    return {**own, **streaming, **generic}
+
+
+def _read_streaming(args: list[str]) -> Fields:
+    """Reads the options of Hadoop Streaming; one stretch of other arguments, wherever it is, becomes `args`.
+
+    boto 2 puts a step's own arguments, such as `-jobconf KEY=VALUE`, before all others.
+    """
+    found, left = read(args, OPTIONS)
+    at = next((index for index, word in enumerate(left) if index and word in _FLAGS), len(left))
+    more, rest = read(left[at:], OPTIONS)
+    if rest or not found.keys().isdisjoint(more):
+        return {**found, "args": left}
+    return {**found, **without_empty(args=left[:at]), **more}
 
 
 def _read_generic(args: list[str]) -> tuple[Fields, list[str]]:
