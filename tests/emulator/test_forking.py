@@ -2,10 +2,13 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
 import threading
+import time
+from collections import deque
 from pathlib import Path
 
 import pytest
@@ -226,6 +229,27 @@ def test_a_fork_server_serves_threads_and_ends_with_its_process(emr):
     for cluster_id in ids:
         emr.until(cluster_id, "WAITING")
         assert was_forked(emr, cluster_id)
+
+
+@on_linux
+def test_workers_are_forked_when_no_order_comes_or_the_first_has_waited_enough(monkeypatch):
+    monkeypatch.setattr(forking, "_QUIET_SECONDS", 0.02)
+    ours, theirs = forking._socket_pair()
+    waiting = deque()
+    with ours, theirs:
+        for number in range(2):
+            socket.send_fds(ours, [b"/home\0j-%d" % number], [theirs.fileno()])
+            assert not forking._none_comes(theirs, waiting)
+            waiting.append(forking._received(theirs))
+            os.close(waiting[-1].lock)
+        assert [one.cluster_id for one in waiting] == ["j-0", "j-1"]
+        began = time.monotonic()
+        assert forking._none_comes(theirs, waiting)
+        assert time.monotonic() - began >= 0.02
+        ours.send(b"/home\0j-2")
+        assert not forking._none_comes(theirs, waiting)
+        waiting[0] = waiting[0]._replace(latest=time.monotonic())
+        assert forking._none_comes(theirs, waiting)
 
 
 KILL = """

@@ -11,18 +11,21 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from flowspec.emulator.state import paths
 from flowspec.emulator.worker import processes
@@ -33,6 +36,9 @@ from flowspec.errors import FlowspecError
 # A message to the fork server is a home, a NUL and a cluster's id; a path has 4096 bytes at most (PATH_MAX).
 _LONGEST_MESSAGE = 1 << 13
 _OK = b"+"
+# A new worker takes some 25 ms of CPU time. While clusters are made one after the other, callers are answered first:
+# workers are forked when no order has come for a moment.
+_QUIET_SECONDS, _LATEST_SECONDS = 0.005, 0.5
 
 
 def can_fork(home: Path) -> bool:
@@ -196,6 +202,15 @@ def detach(*, keep: int, output: tuple[int, ...] = ()) -> None:
     sys.stdout = sys.stderr = open(2, "w", buffering=1, closefd=False, errors="backslashreplace")  # noqa: SIM115
 
 
+class _Order(NamedTuple):
+    """A worker that is to be forked: of which cluster, with which lock, and when at the latest (time.monotonic)."""
+
+    home: Path
+    cluster_id: str
+    lock: int
+    latest: float
+
+
 class ForkServer:
     """A process that forks workers; made before this process starts threads or opens the store.
 
@@ -267,23 +282,46 @@ def _serve(requests: socket.socket) -> int:
     # Imported here, so that each worker has it.
     from flowspec.emulator.worker import main  # noqa: F401
 
+    waiting: deque[_Order] = deque()
     while True:
-        message, locks, _, _ = socket.recv_fds(requests, _LONGEST_MESSAGE, 1)
-        if not message:
-            return 0
-        home, _, cluster_id = message.partition(b"\0")
-        _fork_or_fail(Path(os.fsdecode(home)), cluster_id.decode(), locks[0])
+        if _none_comes(requests, waiting):
+            _fork_or_fail(waiting.popleft())
+        elif order := _received(requests):
+            waiting.append(order)
+        else:
+            break
+    for order in waiting:
+        _fork_or_fail(order)
+    return 0
 
 
-def _fork_or_fail(home: Path, cluster_id: str, lock: int) -> None:
+def _none_comes(requests: socket.socket, waiting: deque[_Order]) -> bool:
+    """Waits for an order; returns True if none comes for a moment while others wait, or the first has waited enough."""
+    if not waiting:
+        select.select([requests], [], [])
+        return False
+    left = waiting[0].latest - time.monotonic()
+    return left <= 0 or not select.select([requests], [], [], min(_QUIET_SECONDS, left))[0]
+
+
+def _received(requests: socket.socket) -> _Order | None:
+    """Returns the next order; None after the last."""
+    message, locks, _, _ = socket.recv_fds(requests, _LONGEST_MESSAGE, 1)
+    if not message:
+        return None
+    home, _, cluster_id = message.partition(b"\0")
+    return _Order(Path(os.fsdecode(home)), cluster_id.decode(), locks[0], time.monotonic() + _LATEST_SECONDS)
+
+
+def _fork_or_fail(order: _Order) -> None:
     try:
         # Nobody sends signals to this process's group, so the child's new session need not be waited for.
-        _fork_worker(home, cluster_id, lock)
+        _fork_worker(order.home, order.cluster_id, order.lock)
     except OSError as error:
         with suppress(FlowspecError):  # the next call finds a cluster without a worker
-            fail_unstarted(home, cluster_id, error)
+            fail_unstarted(order.home, order.cluster_id, error)
     finally:
-        os.close(lock)
+        os.close(order.lock)
 
 
 if __name__ == "__main__":
