@@ -343,7 +343,7 @@ def _parse_int(text: Any, base: Any) -> int:
 
 def _power(base: Any, exponent: Any) -> int | float:
     """Returns a power as Terraform computes it, with floats of 64 bits."""
-    return plain_number(Decimal(repr(math.pow(to_number(base), to_number(exponent)))))
+    return plain_number(to_decimal(math.pow(to_number(base), to_number(exponent))))
 
 
 def _sum(items: Any) -> Any:

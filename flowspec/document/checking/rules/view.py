@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 from flowspec.document import schema as schemas
 from flowspec.document.rendering.merge_patch import Path, merge_patch, path_in_patch
 
+_STEP_LOGS = "step_monitoring_configuration"
+
 
 class RequestView(NamedTuple):
     """Parameters of RunJobFlow, and how their places translate to places of the spec."""
@@ -114,11 +116,13 @@ class _Translation:
             own = "on_failure" in keys
             action = keys.get("on_failure") if own else spec.get("action_on_failure")
             self.origins[(*to, "ActionOnFailure")] = ("steps", index, "on_failure") if own else ("action_on_failure",)
-            key, schema = "step_monitoring_configuration", schemas.strict()["$defs"]["jar_step"]
-            logs = self.members({key: keys[key]} if key in keys else {}, schema, ("steps", index), to)
-            steps.append(
-                {"Name": keys.get("name"), **({"ActionOnFailure": action} if action is not None else {}), **logs}
-            )
+            made = {"Name": keys.get("name")}
+            if action is not None:
+                made["ActionOnFailure"] = action
+            if _STEP_LOGS in keys:
+                schema = schemas.strict()["$defs"]["jar_step"]
+                made |= self.members({_STEP_LOGS: keys[_STEP_LOGS]}, schema, ("steps", index), to)
+            steps.append(made)
         if steps or "steps" in spec:
             self.origins["Steps",] = ("steps",)
             params["Steps"] = steps
