@@ -54,6 +54,7 @@ MIB = 1 << 20
         (100, 2, {}, [50, 50]),
         (300, 2, {}, [75, 75, 75, 75]),  # three of 100 would leave a core without work
         (1000, 2, {}, [125] * 8),
+        (260, 2, {}, [130, 130]),  # a little above two blocks
         (100, 2, {"fs__local__block__size": 33554432}, [32, 32, 32, 4]),
         (20, 2, {"fs__local__block__size": 33554432}, [20]),
         (20, 2, {"mapreduce__input__fileinputformat__split__minsize": 1}, [20]),
