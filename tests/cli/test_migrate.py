@@ -227,10 +227,51 @@ def test_a_script_without_a_job_flow(migrate, script):
     code, out, err = migrate(script("print('nothing')"), "--yes")
     assert (code, out) == (1, "")
     assert "launch.py launched no job flow\n" in err
+    assert "--handler lambda_handler" in err
     code, out, err = migrate(script("raise SystemExit(2)"), "--yes")
     assert (code, out) == (1, "")
     assert "launch.py launched no job flow and ended with 2\n" in err
     assert "is written" not in err
+
+
+HANDLER = """
+import os
+
+def lambda_handler(event, context):
+    assert __name__ == "launch" and context.get_remaining_time_in_millis() > 0
+    return emr.run_job_flow(Name=f"of {event['client']}", **least)["JobFlowId"]
+
+if __name__ == "__main__":
+    raise SystemExit("a Lambda function is imported")
+"""
+
+
+def test_a_lambda_function_is_called_with_its_event(migrate, script, tmp_path):
+    event = tmp_path / "event.json"
+    event.write_text('{"client": "acme"}')
+    path = script(HANDLER)
+    assert migrate(path, "--yes", "--handler", "lambda_handler", "--event", event)[:2] == (0, "of-acme.yaml\n")
+    code, _, err = migrate(path, "--yes", "--handler", "lambda_handler")
+    assert (code, "KeyError: 'client'" in err) == (1, True), err
+    code, _, err = migrate(path, "--yes", "--handler", "main")
+    assert (code, "launch.py defines no function main" in err) == (1, True), err
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--event", "event.json"], "--event goes with --handler"),
+        (["--handler", "main", "--event", "bad.json"], "--event bad.json: Expecting"),
+        (["--handler", "main", "--", "2024-01-01"], "no arguments and no -m"),
+        (["--handler", "main", "-m"], "no arguments and no -m"),
+    ],
+)
+def test_options_of_lambda_functions_that_make_no_sense(migrate, script, tmp_path, monkeypatch, options, told):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "event.json").write_text("{}")
+    (tmp_path / "bad.json").write_text("no JSON")
+    code, _, err = migrate(script(HANDLER), "--yes", *options)
+    assert (code, told in err) == (2, True), err
 
 
 def test_python_2_is_told(migrate, script):

@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,13 +18,24 @@ from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
     from flowspec.importers.decompile.placeholders import Wanted
-    from flowspec.importers.migrate.running import Run
+    from flowspec.importers.migrate.running import Called, Run
 
 
 @click.command("migrate", epilog="Example: flowspec migrate launch.py -o jobs -- --date 2024-01-01")
 @click.argument("script")
 @click.argument("args", nargs=-1)
 @click.option("-m", "--module", is_flag=True, help="SCRIPT is the name of a module or package.")
+@click.option(
+    "--handler",
+    metavar="NAME",
+    help="Import SCRIPT as AWS Lambda does, and call its function NAME(event, context).",
+)
+@click.option(
+    "--event",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSON of the event for the handler; without it, the event is {}.",
+)
 @click.option(
     "--answer",
     metavar="FILE",
@@ -46,6 +57,8 @@ def command(
     script: str,
     args: tuple[str, ...],
     module: bool,
+    handler: str | None,
+    event: Path | None,
     answer: Path | None,
     output: Path,
     yes: bool,
@@ -63,9 +76,12 @@ def command(
     if not module and not Path(script).is_file():
         raise click.UsageError(f"there is no file {script}; the name of a module goes with -m")
     answers = _answers(answer) if answer else {}
+    if handler and (module or args):
+        raise click.UsageError("--handler calls a function of a file with an event: no arguments and no -m go with it")
+    called = _called(handler, event)
     _ask(script, yes)
     output.mkdir(parents=True, exist_ok=True)
-    done = run(script, args, module=module, answers=answers)
+    done = run(script, args, module=module, called=called, answers=answers)
     found = job_flows(done.calls)
     failed = [wanted for wanted in found if not _write_spec(wanted, script, output, keep_secrets)]
     if not found:
@@ -79,6 +95,16 @@ def command(
     return Exit.OK if found and not failed and not done.code else Exit.ERROR
 
 
+def _called(handler: str | None, event: Path | None) -> Called | None:
+    from flowspec.importers.migrate.running import Called
+
+    if not handler:
+        if event:
+            raise click.UsageError("--event goes with --handler, which names the function that gets it")
+        return None
+    return Called(handler, json.dumps(_read_json("--event", event)) if event else "{}")
+
+
 def _print_reasons(done: Run) -> None:
     from flowspec.importers.migrate.folding import reasons
 
@@ -87,16 +113,21 @@ def _print_reasons(done: Run) -> None:
         eprint(f"  {reason}: {remedy}", level=Level.ERROR)
     if not known:
         eprint(
-            "  does it need arguments? Give them after --, as in: flowspec migrate launch.py -- --date 2024-01-01",
+            "  does it need arguments? Give them after --, as in: flowspec migrate launch.py -- --date 2024-01-01\n"
+            "  is it an AWS Lambda function? Name its handler: flowspec migrate launch.py --handler lambda_handler",
             level=Level.ERROR,
         )
 
 
-def _answers(file: Path) -> dict[str, str]:
+def _read_json(option: str, file: Path) -> Any:
     try:
-        given = json.loads(file.read_text("utf-8"))
+        return json.loads(file.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise click.UsageError(f"--answer {file}: {error}") from error
+        raise click.UsageError(f"{option} {file}: {error}") from error
+
+
+def _answers(file: Path) -> dict[str, str]:
+    given = _read_json("--answer", file)
     if not isinstance(given, dict):
         raise click.UsageError(
             f'--answer {file}: an object is wanted, as in {{"s3://bucket/key": "text", "secret": …}}'

@@ -1,5 +1,8 @@
 """The process that a script runs in: `python -m flowspec.importers.migrate.launcher RECORD SCRIPT [ARGS]`.
 
+`-m MODULE` in the place of SCRIPT runs a module; `--handler NAME SCRIPT` calls a Lambda function with the event that is
+in the file `event.json` beside RECORD.
+
 Before the script is run as the main program, the AWS SDK's one way to any service is replaced, boto 2's
 modules are made to be flowspec's, sleeping is cut short, and connections are refused. The calls are appended
 to RECORD, one line each, as they are made.
@@ -14,10 +17,11 @@ import socket
 import sys
 import time
 import traceback
+import uuid
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
+from types import SimpleNamespace, TracebackType
 from typing import Any
 
 from flowspec.importers.migrate import boto2, samples
@@ -39,13 +43,18 @@ class _Record:
 
 
 def main(argv: list[str]) -> None:
-    """Runs the script, or the module after -m, that the arguments name."""
+    """Runs the script, the module or the Lambda function that the arguments name."""
     path, *rest = argv
     record = _Record(path)
     sys.excepthook = _print_exception
     intercept(record)
     try:
-        _run(*rest)
+        if rest[0] == "-m":
+            _run_module(*rest[1:])
+        elif rest[0] == "--handler":
+            _call_handler(record.path.with_name("event.json"), *rest[1:])
+        else:
+            _run_script("__main__", *rest)
     except ModuleNotFoundError as error:
         record.add(service="", operation="MissingModule", params={"Name": error.name})
         raise
@@ -59,25 +68,51 @@ def _print_exception(kind: type[BaseException], error: BaseException, trace: Tra
     traceback.print_exception(kind, error, trace)
 
 
-def _run(script: str, *args: str) -> None:
-    if script == "-m":
-        sys.argv = list(args)
-        sys.path[0] = str(Path.cwd())
-        # runpy hides which module is missing behind an ImportError of its own.
-        if find_spec(args[0]) is None:
-            raise ModuleNotFoundError(f"no module {args[0]}", name=args[0])
-        runpy.run_module(args[0], run_name="__main__", alter_sys=True)
-        return
+def _run_module(*args: str) -> None:
+    sys.argv = list(args)
+    sys.path[0] = str(Path.cwd())
+    # runpy hides which module is missing behind an ImportError of its own.
+    if find_spec(args[0]) is None:
+        raise ModuleNotFoundError(f"no module {args[0]}", name=args[0])
+    runpy.run_module(args[0], run_name="__main__", alter_sys=True)
+
+
+def _run_script(name: str, script: str, *args: str) -> dict[str, Any]:
+    """Runs a script as the module `name`; returns what it defines."""
     sys.argv = [script, *args]
     sys.path[0] = str(Path(script).resolve().parent)
     try:
-        runpy.run_path(script, run_name="__main__")
+        return runpy.run_path(script, run_name=name)
     except SyntaxError as error:
         if _is_python_2(error):
             print(  # noqa: T201 - beside the traceback, which goes to stderr as well
                 "flowspec: this is Python 2; `2to3 -w SCRIPT` or a few brackets make it Python 3", file=sys.stderr
             )
         raise
+
+
+def _call_handler(event: Path, name: str, script: str) -> None:
+    """Imports a script as AWS Lambda does, and calls its function `name` with the event and a context."""
+    handler = _run_script(Path(script).stem, script).get(name)
+    if not callable(handler):
+        sys.exit(f"flowspec: {script} defines no function {name}")
+    handler(json.loads(event.read_bytes()), _lambda_context(name))
+
+
+def _lambda_context(name: str) -> SimpleNamespace:
+    """Returns a context with the attributes that AWS documents for Python ("AWS Lambda context object in Python")."""
+    return SimpleNamespace(
+        function_name=name,
+        function_version="$LATEST",
+        invoked_function_arn=f"arn:aws:lambda:us-east-1:{samples.ACCOUNT}:function:{name}",
+        memory_limit_in_mb="128",
+        aws_request_id=str(uuid.uuid4()),
+        log_group_name=f"/aws/lambda/{name}",
+        log_stream_name="flowspec",
+        identity=None,
+        client_context=None,
+        get_remaining_time_in_millis=lambda: 900_000,
+    )
 
 
 def _is_python_2(error: SyntaxError) -> bool:

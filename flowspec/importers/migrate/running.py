@@ -14,11 +14,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 _PATIENCE = 2.0
 # Names under which tokens and keys are kept in environments, such as GITHUB_TOKEN or SLACK_API_KEY.
 _SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|_PAT$|_AUTH$", re.IGNORECASE)
+
+
+class Called(NamedTuple):
+    """A Lambda function: the name of its handler in the script, and the JSON of the event that it gets."""
+
+    handler: str
+    event: str
 
 
 @dataclass(frozen=True)
@@ -29,10 +36,18 @@ class Run:
     calls: tuple[Mapping[str, Any], ...]
 
 
-def run(script: str, args: Sequence[str], *, module: bool = False, answers: Mapping[str, str] | None = None) -> Run:
+def run(
+    script: str,
+    args: Sequence[str],
+    *,
+    module: bool = False,
+    called: Called | None = None,
+    answers: Mapping[str, str] | None = None,
+) -> Run:
     """Runs a script to its end, or a module of this name. What it prints to stdout goes to stderr; it reads our stdin.
 
-    `answers` are what S3 objects, secrets and parameters hold, by s3://BUCKET/KEY or name.
+    With `called`, the script is imported and its Lambda function called. `answers` are what S3 objects, secrets and
+    parameters hold, by s3://BUCKET/KEY or name.
 
     Each call is {"service", "operation", "params"}; one of EMR has its cluster's "id" and the "region" as
     well. A call that was made is there however the script ended.
@@ -41,7 +56,9 @@ def run(script: str, args: Sequence[str], *, module: bool = False, answers: Mapp
         record = Path(folder, "calls.jsonl")
         if answers:
             record.with_name("answers.json").write_text(json.dumps(answers), "utf-8")
-        what = ["-m", script] if module else [str(script)]
+        if called:
+            record.with_name("event.json").write_text(called.event, "utf-8")
+        what = ["-m", script] if module else ["--handler", called.handler, script] if called else [script]
         launcher = [sys.executable, "-m", "flowspec.importers.migrate.launcher", str(record)]
         command = [*_without_network(), *launcher, *what, *args]
         sys.stderr.flush()

@@ -12,8 +12,9 @@ from typing import Any
 _DEEPEST = 6
 # What would make a script ask for a further page.
 _PAGES = re.compile(r"token|marker|nextpage|istruncated|hasmore", re.IGNORECASE)
+ACCOUNT = "123456789012"
 _TEXTS = {
-    "Account": "123456789012",
+    "Account": ACCOUNT,
     "AvailabilityZone": "us-east-1a",
     "GroupId": "sg-0123456789abcdef0",
     "ImageId": "ami-0123456789abcdef0",
