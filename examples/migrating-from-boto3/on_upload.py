@@ -3,7 +3,7 @@
 import boto3
 
 
-def lambda_handler(event, context):
+def lambda_handler(event, _context):
     uploaded = event["Records"][0]["s3"]
     source = f"s3://{uploaded['bucket']['name']}/{uploaded['object']['key']}"
     emr = boto3.client("emr", region_name="eu-west-1")

@@ -198,6 +198,13 @@ def test_a_list_that_grows_by_hundreds_of_statements(begun):
             "for name in ['b', 'c']:\n    STEPS.append(step(name))\nSTEPS.append(step(''.join(['d', 'e'])))",
             ["a", "b", "c", "de"],
         ),
+        ("for name in ['b', 'c']:\n    shown = name.upper()\n    STEPS.append(step(shown))", "aBC"),
+        (
+            "for one in ['b', 'c']:\n    for number in [1, 2]:\n        name, _ = f'{one}{number}', 0\n"
+            "        STEPS.append(step(name))",
+            ["a", "b1", "b2", "c1", "c2"],
+        ),
+        ("STEPS += [step(one + two) for one in ['b', 'c'] for two in [one, 'd']]", ["a", "bb", "bd", "cc", "cd"]),
         ("MORE = [step('b')]\nSTEPS += MORE", "ab"),
     ],
 )
@@ -226,6 +233,10 @@ def test_the_name_of_a_loop_that_adds_steps_is_not_certain_after_it():
         "MORE = STEPS\nEXTRA = [{'Name': 'b'}]\nMORE += EXTRA",
         "for name in ['b']:\n    STEPS.append({'Name': name})\n    STEPS.append({'Name': name + '2'})",
         "for x in y:\n    STEPS.append(x)",
+        "n = 0\nfor x in ['b']:\n    n = n + 1\n    STEPS.append({'Name': f'{x}{n}'})",
+        "last = 'a'\nfor x in ['b']:\n    name = last\n    last = x\n    STEPS.append({'Name': name})",
+        "for x in ['b']:\n    print(x)\n    STEPS.append({'Name': x})",
+        "for x in ['b']:\n    for y in [x]:\n        pass\n    else:\n        STEPS.append({'Name': x})",
         "OTHER = STEPS + []\nSTEPS.append({})",
         "STEPS[0] = {}",
         "def add(steps):\n    steps.append({})\nadd(STEPS)",

@@ -122,9 +122,38 @@ def _growing(body: list[ast.stmt]) -> Iterator[_Growth]:
             yield _Growth(_owner(call.func), ast.List(call.args, ast.Load()), one, call)
         elif call := _call_of(one, "extend"):
             yield _Growth(_owner(call.func), call.args[0], one, call)
-        elif isinstance(one, ast.For) and len(one.body) == 1 and (call := _call_of(one.body[0], "append")):
-            rounds = ast.ListComp(call.args[0], [ast.comprehension(one.target, one.iter, [], 0)])
+        elif isinstance(one, ast.For) and (call := _call_of(_last(one), "append")) and (loops := _as_generators(one)):
+            rounds = ast.ListComp(call.args[0], loops)
             yield _Growth(_owner(call.func), ast.copy_location(rounds, one), one, call)
+
+
+def _last(loop: ast.For) -> ast.stmt:
+    """Returns the last statement of the innermost of loops that end with a loop."""
+    last = loop.body[-1]
+    return _last(last) if isinstance(last, ast.For) else last
+
+
+def _as_generators(loop: ast.For) -> list[ast.comprehension]:
+    """Returns what a comprehension has for a loop that assigns names and then loops, or adds an item to a list.
+
+    An assignment is a `for` over one value there. Returns nothing for another loop.
+    """
+    found = [ast.comprehension(loop.target, loop.iter, [], 0)]
+    *before, last = loop.body
+    for one in before:
+        if not isinstance(one, ast.Assign) or len(one.targets) > 1:
+            return []
+        found.append(ast.comprehension(one.targets[0], ast.List([one.value], ast.Load()), [], 0))
+    if isinstance(last, ast.For):
+        inner = _as_generators(last)
+        found = [*found, *inner] if inner else []
+    return [] if loop.orelse or _keep_values(found) else found
+
+
+def _keep_values(loops: list[ast.comprehension]) -> bool:
+    """Returns whether a name has its value of the round before somewhere, as in `total = total + 1`."""
+    bound = [_names([*ast.walk(one.target)]) for one in loops]
+    return any(_names([*ast.walk(one.iter)]) & later for at, one in enumerate(loops) for later in bound[at:])
 
 
 def _call_of(statement: ast.stmt, method: str) -> ast.Call | None:
@@ -187,5 +216,5 @@ def _changes_parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> boo
     return any(_changed(node) in names for node in ast.walk(function))
 
 
-def _names(nodes: Sequence[ast.expr]) -> set[str]:
+def _names(nodes: Sequence[ast.AST]) -> set[str]:
     return {one.id for one in nodes if isinstance(one, ast.Name)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -106,12 +107,18 @@ class Expressions:
             self._locals = before
 
     def _comprehension(self, node: ast.ListComp | ast.GeneratorExp) -> Any:
-        loop, *more = node.generators
-        items = self.value(loop.iter)
-        if more or loop.ifs or not isinstance(items, list):
+        return self._looped(node.generators, node.elt)
+
+    def _looped(self, loops: list[ast.comprehension], item: ast.expr) -> list[Any]:
+        """Returns the value of `item` in each round of the loops."""
+        if not loops:
+            return [self.value(item)]
+        loop, *inner = loops
+        over = self.value(loop.iter)
+        if loop.ifs or not isinstance(over, list):
             raise Unknown
-        rounds = [{**self._locals, **_unpacked(loop.target, item)} for item in items]
-        return [self._within(variables, lambda: self.value(node.elt)) for variables in rounds]
+        rounds = ({**self._locals, **_unpacked(loop.target, one)} for one in over)
+        return [made for one in rounds for made in self._within(one, partial(self._looped, inner, item))]
 
     def _result(self, node: ast.Call, function: ast.FunctionDef) -> Any:
         """Returns what a function of the module returns that assigns variables and ends with `return`."""
