@@ -25,6 +25,9 @@ class Exit(IntEnum):
     STALE_PLAN = 9
     INTERRUPTED = 130
 
+    # Python 3.10 shows `Exit.OK`, later versions 0.
+    __str__ = int.__repr__
+
 
 def exit_of(outcome: Outcome) -> Exit:
     """Returns the exit code of a run's outcome."""

@@ -448,6 +448,10 @@ def test_the_order_of_exit_codes():
     assert all(worst([code, Exit.OK]) is code for code in Exit)
 
 
+def test_an_exit_code_is_shown_as_its_number():
+    assert (str(Exit.INTERRUPTED), f"{Exit.OK}") == ("130", "0")
+
+
 class TestOnAnEndpoint:
     """Moto's server stands for AWS."""
 

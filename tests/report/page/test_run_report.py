@@ -393,7 +393,8 @@ def test_the_logs_of_bootstrap_actions_tell_when_they_ran(runs, tmp_path, code, 
     assert (first.name, first.state) == ("Provisioning", "COMPLETED")
     assert (second.name, second.state) == ("Bootstrap action install", state)
     assert first.started <= first.ended == second.started
-    assert 0.2 <= second.seconds(START) < 20
+    # The times are those of the logs, which the kernel takes from a clock of 4 ms.
+    assert 0.19 < second.seconds(START) < 20
 
 
 def test_the_time_after_the_last_step_is_a_part_of_its_own():
