@@ -49,7 +49,7 @@ ROOMS = {
     "interrupts": set(),
     "version": set(),
     "plugins": {"errors"},
-    "scaffold": {"errors"},
+    "scaffold": set(),
     "facts": {"errors"},
     "engines": {"errors", "facts"},
     "emulator": {"errors", "interrupts", "facts", "engines"},
