@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from flowspec.cli.output import ewarn, mask_from_now_on
 from flowspec.cli.specs import Identity, identity
 from flowspec.errors import FlowspecError, NothingFound
 from flowspec.facts.backends import BACKENDS, BackendName
+from flowspec.facts.ids import CLUSTER_ID
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr, Endpoint
@@ -25,7 +25,6 @@ BACKEND = click.option(
     type=click.Choice(BACKENDS),
     help="Where to look for clusters; default: emr with --region, --profile or --endpoint-url, else local.",
 )
-ID = re.compile(r"j-[0-9A-Z]+")
 _BY_ID = "name one by its id"
 
 
@@ -73,7 +72,7 @@ def choose(
         return Chosen(emr, first, who.secrets | _secrets_of(emr, first), tuple(others))
     told = backend or any(options.get(name) for name in ("region", "profile", "endpoint_url"))
     emr = connect(bare_endpoint(backend, **options) if told or endpoint is None else endpoint)
-    cluster_id = what if ID.fullmatch(what) else _by_name(emr, what, ours=ours)
+    cluster_id = what if CLUSTER_ID.fullmatch(what) else _by_name(emr, what, ours=ours)
     return Chosen(emr, cluster_id, _secrets_of(emr, cluster_id))
 
 

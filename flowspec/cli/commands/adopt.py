@@ -10,7 +10,6 @@ import click
 
 from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import ID
 from flowspec.cli.options import (
     CONNECTION,
     LOCK_TIMEOUT,
@@ -24,6 +23,7 @@ from flowspec.cli.options import (
 )
 from flowspec.cli.output import Level, eprint, eprint_report, print_result, print_warnings
 from flowspec.cli.specs import job_flow
+from flowspec.facts.ids import CLUSTER_ID
 
 
 @click.command("adopt", epilog="Example: flowspec adopt j-2AXXXXXXGAPLF job.yaml --target prod")
@@ -45,7 +45,7 @@ def command(cluster_id: str, spec: Path, lock_timeout: float, yes: bool, format_
     from flowspec.report import plans
     from flowspec.request.compile import compile
 
-    if not ID.fullmatch(cluster_id):
+    if not CLUSTER_ID.fullmatch(cluster_id):
         raise click.BadParameter(f"{cluster_id!r} is no cluster's id: write j-…", param_hint="CLUSTER")
     flow = job_flow(spec, **options)
     request = compile(flow)

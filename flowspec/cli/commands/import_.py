@@ -11,9 +11,10 @@ import click
 
 from flowspec.cli.drafts import draft_file, draft_option, print_notes, write_whole
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import BACKEND, ID, bare_endpoint
+from flowspec.cli.locate import BACKEND, bare_endpoint
 from flowspec.cli.options import CONNECTION
 from flowspec.cli.output import print_result
+from flowspec.facts.ids import CLUSTER_ID
 
 if TYPE_CHECKING:
     from flowspec.importers.decompile.draft import Decompiled
@@ -68,7 +69,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     from flowspec.importers.sources import importer_names, read
 
     output = draft_file(output, force=force)
-    if file and ID.fullmatch(file) and not Path(file).exists():
+    if file and CLUSTER_ID.fullmatch(file) and not Path(file).exists():
         return _print(_from_cluster(file, output, keep_secrets, **options), (), output)
     if any(options.values()):
         raise click.UsageError("--region, --profile, --endpoint-url and --backend are for a cluster's id")

@@ -22,6 +22,7 @@ from flowspec.document.masking import mask_bytes, reach
 from flowspec.emulator.api.service import Service
 from flowspec.emulator.in_process import Response
 from flowspec.errors import FlowspecError
+from flowspec.facts.ids import CLUSTER_ID, STEP_ID
 from flowspec.plan.cluster import Cluster
 from flowspec.plan.sensitive import known_secrets, without_secrets
 from flowspec.report.page.html import policy, render_page
@@ -34,8 +35,8 @@ _MOST_CLUSTERS = 200
 _LIVE, _PAUSE = 2, 20
 # Bytes of a whole log: a browser takes seconds for more.
 _MOST_LOG = 4 << 20
-_CLUSTER = re.compile(r"/clusters/(j-[0-9A-Z]+)")
-_LOG = re.compile(rf"{_CLUSTER.pattern}/steps/(s-[0-9A-Z]+)/({'|'.join(NAMES)})")
+_CLUSTER = re.compile(rf"/clusters/({CLUSTER_ID.pattern})")
+_LOG = re.compile(rf"{_CLUSTER.pattern}/steps/({STEP_ID.pattern})/({'|'.join(NAMES)})")
 # No other page may frame a page, read it, or have it take a file for something that it is not.
 _HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
