@@ -13,6 +13,7 @@
     mutability          the members of RunJobFlow that can be changed on a running cluster, each with its operation
     job_flows           the answer of DescribeJobFlows, from those of the calls that replaced it
     states              the states of clusters, steps, instances and groups
+    ids                 the forms of the ids of clusters and steps
     uris                S3 URIs, and lists of paths at commas
     backends            the backends that a target may name
     machine             the number of cores that this process may use
