@@ -11,6 +11,7 @@ watch        follows a run (`events`), or many in one loop (`shared`); `verdict`
 runs         acts on a run while it is watched
 spending     reads what the instances of a cluster have cost; `pricing` reads AWS's list of prices
 permissions  the least IAM policies that a flow needs, made without a call
+command_lines  command lines for a cluster, that outputs suggest
 logs         reads a step's logs; `diagnosis` finds the cause of a failure in them
 manage       works on clusters without a plan: lists, imports and resizes them, adds and cancels steps
 s3           turns S3's refusals into errors of flowspec

@@ -15,16 +15,16 @@ from flowspec.document.escaping import visible
 from flowspec.document.masking import MASK, mask
 from flowspec.errors import number_of
 from flowspec.facts import states
+from flowspec.inspection.details import StepDetail
+from flowspec.inspection.named_secrets import without_named, without_named_options
+from flowspec.inspection.run_facts import RUNNING, RunFacts
+from flowspec.inspection.tails import Line, Tail
+from flowspec.inspection.timeline import Span, skip_note
 from flowspec.plan.changes import Change
 from flowspec.plan.cluster import FLOW_TAG, SOURCE_TAG, TAG_PREFIX, TARGET_TAG, Step
 from flowspec.plan.lines import NAMES_A_SECRET, fleet_line, group_line
 from flowspec.report.durations import duration_text
 from flowspec.report.failures import notes_of, place_of
-from flowspec.report.page.details import StepDetail
-from flowspec.report.page.named_secrets import without_named, without_named_options
-from flowspec.report.page.run_facts import RUNNING, RunFacts
-from flowspec.report.page.tails import Line, Tail
-from flowspec.report.page.timeline import Span, skip_note
 from flowspec.report.plans import differing
 from flowspec.version import installed_version
 

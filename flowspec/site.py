@@ -23,10 +23,10 @@ from flowspec.emulator.api.service import Service
 from flowspec.emulator.in_process import Response
 from flowspec.errors import FlowspecError
 from flowspec.facts.ids import CLUSTER_ID, STEP_ID
+from flowspec.inspection.reading import read_run
 from flowspec.plan.cluster import Cluster
 from flowspec.plan.sensitive import known_secrets, without_secrets
 from flowspec.report.page.html import policy, render_page
-from flowspec.report.page.run_report import make_report
 from flowspec.report.page.view import kind_of, moment, run_view, took
 
 _MOST_CLUSTERS = 200
@@ -120,11 +120,11 @@ def _row(cluster: Cluster, name: str) -> dict[str, str]:
 
 def _cluster_page(emr: Emr, cluster_id: str) -> str:
     start = time.thread_time()
-    report = make_report(emr, cluster_id)
-    view = run_view(report, site=True)
+    run = read_run(emr, cluster_id)
+    view = run_view(run, site=True)
     # One that is done is not read again and again; one that waits may get work.
-    live = 0 if report.cluster.has_ended else max(_LIVE, round(_PAUSE * (time.thread_time() - start)))
-    return render_page("run.html", view, secrets=report.secrets, site=True, live=live)
+    live = 0 if run.cluster.has_ended else max(_LIVE, round(_PAUSE * (time.thread_time() - start)))
+    return render_page("run.html", view, secrets=run.secrets, site=True, live=live)
 
 
 def _log(emr: Emr, cluster_id: str, step_id: str, name: str) -> Response | None:
