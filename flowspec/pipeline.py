@@ -29,10 +29,11 @@ from flowspec.document.text.parse import load
 from flowspec.errors import FlowspecError
 from flowspec.plan.changes import Plan
 from flowspec.plan.cluster import CHOSEN, PART_TAG, Cluster
-from flowspec.plan.compare import lives_on, make_plan, with_preflight
+from flowspec.plan.compare import make_plan, with_preflight
 from flowspec.plan.findings import wrong
 from flowspec.plan.runs.launches import time_left
 from flowspec.request.compile import Request, compile
+from flowspec.request.instances import lives_on
 from flowspec.request.selection import keep_steps
 
 # What only some plans and runs need is imported where it is used: it takes 20 ms, a tenth of a submission to AWS.

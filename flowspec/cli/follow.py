@@ -22,10 +22,10 @@ from flowspec.cli.output import Level, eprint, eprint_report, ewarn, on_terminal
 from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
 from flowspec.errors import FlowspecError, number_of, sentence_of
-from flowspec.plan.compare import lives_on
 from flowspec.plan.runs.launches import time_left
 from flowspec.report import failures, runs
 from flowspec.report.json_text import as_json
+from flowspec.request.instances import lives_on
 
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn

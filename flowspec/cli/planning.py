@@ -108,7 +108,7 @@ def compiled(
 
 def _selected(request: Request, first: str | None, only: Collection[str]) -> Request:
     """Returns the request with the steps that are asked for. Raises FlowspecError on a cluster that lives on."""
-    from flowspec.plan.compare import lives_on
+    from flowspec.request.instances import lives_on
     from flowspec.request.selection import select_steps
 
     if (first is not None or only) and lives_on(request.params):

@@ -26,6 +26,7 @@ from flowspec.plan.lines import NAMES_A_SECRET, fleet_line, group_line
 from flowspec.report.durations import duration_text
 from flowspec.report.failures import notes_of, place_of
 from flowspec.report.plans import differing
+from flowspec.request.instances import lives_on
 from flowspec.version import installed_version
 
 View = dict[str, Any]
@@ -418,6 +419,6 @@ def _configured(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Service role", params.get("ServiceRole", "")
     yield "Instance profile", params.get("JobFlowRole", "")
     yield "Logs", params.get("LogUri", "")
-    yield "After its steps", "keeps running" if instances.get("KeepJobFlowAliveWhenNoSteps") else "ends"
+    yield "After its steps", "keeps running" if lives_on(params) else "ends"
     for tag in params.get("Tags", ()):
         yield f"Tag {tag['Key']}", tag.get("Value", "")
