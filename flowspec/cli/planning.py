@@ -51,7 +51,7 @@ def planned(spec: Path, **options: Any) -> Planned:
     from flowspec.backend.aws.reads import SharedReads
     from flowspec.pipeline import plan_on, preflight_on
 
-    converging = {name: options.pop(name) for name in ABOUT_WHAT_RUNS}
+    converging = {name: options.pop(name) for name in ABOUT_WHAT_RUNS if name in options}
     run_bootstrap = options.pop("run_bootstrap", False)
     policies = read_policies(options.pop("policy_files", ()))
     # Before the connection is made: what is wrong with local files is said without credentials, too.

@@ -12,7 +12,7 @@ from stat import S_ISREG
 
 from flowspec.errors import NothingFound
 
-_SUFFIXES = (".yaml", ".yml")
+SPEC_SUFFIXES = (".yaml", ".yml")
 # A spec says its format at the beginning of a line; other YAML files of a folder (cases, variables, CI) do not.
 # A byte order mark may come first, and in UTF-16 each second byte is zero.
 _SPEC = re.compile(rb"^(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?(flowspec|\"flowspec\"|'flowspec')\s*:", re.MULTILINE)
@@ -151,7 +151,7 @@ def specs_below(folder: Path) -> Iterator[Path]:
     """Yields the specs in a folder and below it, by name."""
     for parent, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        paths = (Path(parent, name) for name in sorted(files) if name.endswith(_SUFFIXES))
+        paths = (Path(parent, name) for name in sorted(files) if name.endswith(SPEC_SUFFIXES))
         yield from (path for path in paths if is_spec(path))
 
 

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowspec.cli.drafts import draft_file, draft_option, print_notes, write_whole
+from flowspec.cli.drafts import draft_file, draft_option, print_notes, write_draft
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import BACKEND, bare_endpoint
 from flowspec.cli.options import CONNECTION
-from flowspec.cli.output import print_result
 from flowspec.facts.ids import CLUSTER_ID
 
 if TYPE_CHECKING:
@@ -86,10 +85,7 @@ def command(  # noqa: PLR0917 - click passes them by name
 
 
 def _print(made: Decompiled, notes: Sequence[str], output: Path | None) -> int:
-    if output:
-        write_whole(output, made.text)
-    else:
-        print_result(made.text, newline=False)
+    write_draft(output, made.text)
     print_notes(made, notes)
     return Exit.OK
 
