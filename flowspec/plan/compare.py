@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from flowspec.cost.budget import budget_notes, estimate_of, refuse_over_budget
 from flowspec.document.nearest import not_found
 from flowspec.errors import Location, SpecError
+from flowspec.facts.api_model import Path
 from flowspec.facts.limits import MAX_STEPS
 from flowspec.facts.mutability import row_of
 from flowspec.plan.changes import Action, ApiCall, Assessment, Change, Plan
@@ -31,7 +32,7 @@ from flowspec.plan.runs.unattended import settings_tags, unattended_changes
 from flowspec.plan.steps import HISTORY_LIMIT, StepChanges, compare_steps, step_identity
 from flowspec.request.graph import misordered
 from flowspec.request.instances import lives_on
-from flowspec.request.origins import Path, locate
+from flowspec.request.origins import locate
 
 if TYPE_CHECKING:
     from flowspec.cost.estimate import Estimate

@@ -91,11 +91,15 @@ def cost_document(cost: Estimate | None) -> dict[str, Any] | None:
 
 def _origins_document(origins: Sequence[Origin]) -> dict[str, Any]:
     """Returns the dates of the prices, the oldest first, and whose tables they are of: flowspec's, the user's, both."""
-    tables = ["own" if one.own else "packaged" for one in origins]
     return {
         "prices_of": list(dict.fromkeys(one.date for one in origins)),
-        "tables": sorted(dict.fromkeys(tables)),
+        "tables": sorted({table_of(one) for one in origins}),
     }
+
+
+def table_of(origin: Origin) -> str:
+    """Returns the word for the table of a price: the user's own, or the one that comes with flowspec."""
+    return "own" if origin.own else "packaged"
 
 
 def range_document(amount: Range | None) -> dict[str, float] | None:

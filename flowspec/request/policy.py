@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 from flowspec.document.checking.validate import dangling_references, schema_fault, schema_violations
 from flowspec.document.job_flow import JobFlow
@@ -21,11 +21,9 @@ from flowspec.document.text.parse import compose
 from flowspec.document.text.parse import read as read_text
 from flowspec.document.text.tree import Place, Source, plain, settle
 from flowspec.errors import Diagnostic, SpecError
-from flowspec.facts.api_model import written
+from flowspec.facts.api_model import Path, written
 from flowspec.request.compile import Request
 from flowspec.request.origins import locate
-
-Path: TypeAlias = "tuple[str | int, ...]"
 
 _MAX_SHOWN = 60
 

@@ -7,9 +7,8 @@ Management Guide on `iam:PassRole`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from flowspec.facts.ids import role_name
 from flowspec.facts.mutability import operations
@@ -62,8 +61,7 @@ _WRITE_OBJECT = ("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "
 _STAGE_OBJECT = ("s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject")
 
 
-@dataclass(frozen=True, slots=True)
-class Permissions:
+class Permissions(NamedTuple):
     """Two IAM policies as data: for the principal that applies a flow, and for the role of its instance profile.
 
     `notes` say what is not in them, or may have to be changed by hand.
@@ -100,8 +98,7 @@ def permissions_of(jobflow: JobFlow, request: Request, account: str = "") -> Per
     return Permissions(_policy(apply), _policy(instances), tuple(_notes(jobflow, params, uses, account)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(NamedTuple):
     """The parts of ARNs that name a place: the region's partition, the region and the account, `*` where unknown."""
 
     partition: str

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from flowspec.document.masking import mask
 from flowspec.document.rendering.overrides import IDENTITY
@@ -20,8 +19,7 @@ ABSENT = object()
 _NAMES = {**IDENTITY, "applications": ("name",)}
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(NamedTuple):
     """The values of two targets at one path; `ABSENT` where one has none."""
 
     path: str

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, NamedTuple, TypeAlias
 
+from flowspec.facts.api_model import Path
 from flowspec.facts.mutability import Row
 
 Json: TypeAlias = "Mapping[str, Any]"
-Path: TypeAlias = "tuple[str | int, ...]"
 
 _TOKEN_LENGTH = 5
 

@@ -18,7 +18,7 @@ from flowspec.facts import states
 from flowspec.inspection.details import StepDetail
 from flowspec.inspection.named_secrets import without_named, without_named_options
 from flowspec.inspection.run_facts import RUNNING, RunFacts
-from flowspec.inspection.tails import Line, Tail
+from flowspec.inspection.tails import Line, Tail, shortened
 from flowspec.inspection.timeline import Span, skip_note
 from flowspec.plan.changes import Change
 from flowspec.plan.cluster import FLOW_TAG, SOURCE_TAG, TAG_PREFIX, TARGET_TAG, Step
@@ -299,11 +299,7 @@ def _joined(value: Any) -> str:
 
 
 def _short(text: str | None) -> str | None:
-    return (
-        text
-        if text is None or len(text) <= _TEXT
-        else f"{text[:_TEXT]} … ({number_of(len(text) - _TEXT, 'more character')})"
-    )
+    return None if text is None else shortened(text, _TEXT)
 
 
 # -- the steps

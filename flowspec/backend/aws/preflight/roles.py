@@ -11,9 +11,10 @@ from flowspec.backend.aws.client import Ask, Emr
 from flowspec.backend.aws.preflight.refusals import reason
 from flowspec.backend.threads import Threads
 from flowspec.errors import FlowspecError, ServiceError
+from flowspec.facts.api_model import Path
 from flowspec.facts.ids import role_name
 from flowspec.plan.changes import Plan
-from flowspec.plan.findings import Finding, Level, Path
+from flowspec.plan.findings import Finding, Level
 
 _Found: TypeAlias = "tuple[list[Finding], list[str]]"
 """The findings, and the ARNs of the roles that the caller has to pass on."""
