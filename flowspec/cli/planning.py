@@ -85,7 +85,7 @@ def refuse_converging(options: Mapping[str, Any]) -> None:
 
 def compiled(
     spec: Path,
-    policies: Sequence[Policy],
+    policies: Sequence[Policy] = (),
     *,
     first: str | None = None,
     only: Collection[str] = (),
