@@ -91,12 +91,12 @@ if TYPE_CHECKING:
     from flowspec.exporters.exported import Exported, export
     from flowspec.facts.backends import BackendName
     from flowspec.fleet import FlowPlan, FlowRun, apply_all, plan_all
-    from flowspec.pipeline import RunResult, import_cluster, plan_on, run
+    from flowspec.inspection.run_facts import Cost
+    from flowspec.pipeline import RunResult, import_cluster, make_report, plan_on, run
     from flowspec.plan.changes import Action, ApiCall, Assessment, Change, Plan
     from flowspec.plan.cluster import Cluster, Step
     from flowspec.plan.compare import make_plan
-    from flowspec.report.page.paid import Cost
-    from flowspec.report.page.run_report import RunReport, make_report
+    from flowspec.report.page.run_report import RunReport
     from flowspec.request.assets import Asset
     from flowspec.request.compile import Request, compile
 
@@ -218,12 +218,12 @@ _HOMES = {
     "flowspec.exporters.exported": ("Exported", "export"),
     "flowspec.facts.backends": ("BackendName",),
     "flowspec.fleet": ("FlowPlan", "FlowRun", "apply_all", "plan_all"),
-    "flowspec.pipeline": ("RunResult", "import_cluster", "plan_on", "run"),
+    "flowspec.inspection.run_facts": ("Cost",),
+    "flowspec.pipeline": ("RunResult", "import_cluster", "make_report", "plan_on", "run"),
     "flowspec.plan.changes": ("Action", "ApiCall", "Assessment", "Change", "Plan"),
     "flowspec.plan.cluster": ("Cluster", "Step"),
     "flowspec.plan.compare": ("make_plan",),
-    "flowspec.report.page.paid": ("Cost",),
-    "flowspec.report.page.run_report": ("RunReport", "make_report"),
+    "flowspec.report.page.run_report": ("RunReport",),
     "flowspec.request.assets": ("Asset",),
     "flowspec.request.compile": ("Request", "compile"),
 }

@@ -1,4 +1,4 @@
-"""The common cases in one call: a plan from a spec and a connection, a run from a file, a spec from a cluster."""
+"""The common cases in one call: a plan or a run from a spec, a spec or a report from a cluster."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ from flowspec.document.text.parse import load
 from flowspec.errors import FlowspecError
 from flowspec.plan.changes import Plan
 from flowspec.plan.cluster import CHOSEN, PART_TAG, Cluster
-from flowspec.plan.compare import lives_on, make_plan, with_preflight
+from flowspec.plan.compare import make_plan, with_preflight
 from flowspec.plan.findings import wrong
 from flowspec.plan.runs.launches import time_left
 from flowspec.request.compile import Request, compile
+from flowspec.request.instances import lives_on
 from flowspec.request.selection import keep_steps
 
 # What only some plans and runs need is imported where it is used: it takes 20 ms, a tenth of a submission to AWS.
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from flowspec.backend.aws.watch import Event, Watch
     from flowspec.importers.decompile.draft import Decompiled
     from flowspec.importers.decompile.placeholders import Variable
+    from flowspec.inspection.run_facts import Cost
+    from flowspec.report.page.run_report import RunReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,3 +334,33 @@ def _replaced(value: Any, pattern: re.Pattern[str], texts: Mapping[str, str]) ->
     if isinstance(value, list):
         return [_replaced(item, pattern, texts) for item in value]
     return pattern.sub(lambda one: texts[one[0]], value) if isinstance(value, str) else value
+
+
+def make_report(
+    emr: Emr,
+    cluster_id: str,
+    *,
+    secrets: Collection[str] = (),
+    cost: Callable[[Emr, Cluster], Cost | None] | None = None,
+    compare: bool = True,
+    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+) -> RunReport:
+    """Reads a run, ended or not, and returns the report on it. The options and errors are those of `read_run`.
+
+    `cost` is by default what the instances have cost by the hours that they lived.
+    """
+    from flowspec.inspection.reading import read_run
+    from flowspec.report.page.run_report import RunReport
+
+    cost = cost or _cost_so_far
+    return RunReport.of(read_run(emr, cluster_id, secrets=secrets, cost=cost, compare=compare, now=now))
+
+
+def _cost_so_far(emr: Emr, cluster: Cluster) -> Cost | None:
+    """Returns the cost of a run by now; None on this machine, where nothing is paid."""
+    if emr.endpoint.backend == "local":
+        return None
+    from flowspec.backend.aws.spending import spent
+    from flowspec.report.page.paid import cost_texts
+
+    return cost_texts(spent(emr, cluster.id))

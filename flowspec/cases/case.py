@@ -13,13 +13,13 @@ from typing import Any
 
 from flowspec.document import schema as schemas
 from flowspec.document.checking.validate import check_against
+from flowspec.document.discovery import SPEC_SUFFIXES
 from flowspec.document.text.parse import load, tree_of
 from flowspec.document.text.tree import Document, NodePath
 from flowspec.errors import SpecError
 
 FILE = "case.yaml"
 FOLDER = "tests"
-_SPECS = (".yaml", ".yml")
 _BEGINS = "a case says at least what it expects: `expect:`"
 _WITHOUT_EXPECTATION = "such as expect: {s3://bucket/output/: expected}; or counters, fails, exit_code"
 
@@ -120,7 +120,7 @@ def _spec(document: Document, name: str | None) -> Path:
             message = f"there is no spec '{name}'"
             raise SpecError([document.diagnostic("FS804", ("spec",), message, notes=(f"looked for {path}",))])
         return path
-    found = sorted(one.name for one in folder.iterdir() if one.suffix in _SPECS and one.is_file())
+    found = sorted(one.name for one in folder.iterdir() if one.suffix in SPEC_SUFFIXES and one.is_file())
     if len(found) == 1:
         return folder / found[0]
     message = f"several YAML files are beside {FOLDER}/" if found else f"no spec is beside {FOLDER}/"

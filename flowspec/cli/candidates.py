@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import click
 from click.shell_completion import CompletionItem
 
+from flowspec.document.discovery import SPEC_SUFFIXES
 from flowspec.errors import FlowspecError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def _specs(__: click.Context, incomplete: str) -> Iterator[str]:
                 continue
             if entry.is_dir():
                 yield f"{prefix}{entry.name}/"
-            elif entry.name.endswith((".yaml", ".yml")):
+            elif entry.name.endswith(SPEC_SUFFIXES):
                 yield prefix + entry.name
 
 
@@ -155,7 +156,7 @@ def _spec_of(context: click.Context) -> Path | None:
     """
     pairs = zip(["", *context.obj], context.obj, strict=False)
     paths = (Path(word).expanduser() for before, word in pairs if before != "--var-file")
-    return next((path for path in paths if path.suffix in (".yaml", ".yml") and path.is_file()), None)
+    return next((path for path in paths if path.suffix in SPEC_SUFFIXES and path.is_file()), None)
 
 
 def _clusters() -> list[Record]:

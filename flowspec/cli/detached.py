@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from flowspec.backend.aws.command_lines import command_line
 from flowspec.cli.exits import Exit
 from flowspec.cli.locate import Chosen
 from flowspec.cli.output import eprint, print_result
-from flowspec.report.command_lines import command_line
 
 
 def print_detached(chosen: Chosen, format_: str, *, joined: bool) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from flowspec.cli.output import ewarn
+from flowspec.cli.output import ewarn, print_result
 from flowspec.facts.folders import replace_file
 
 if TYPE_CHECKING:
@@ -36,6 +36,14 @@ def draft_file(output: Path | None, *, force: bool) -> Path | None:
     if output.is_file() and not force:  # a device or a pipe is not replaced
         raise click.UsageError(f"{output} exists: write another file with -o, or replace it with --force")
     return output
+
+
+def write_draft(file: Path | None, text: str) -> None:
+    """Writes a draft into its file, or prints it for None, as `draft_file` returns them."""
+    if file:
+        write_whole(file, text)
+    else:
+        print_result(text, newline=False)
 
 
 def write_whole(path: Path, text: str) -> None:

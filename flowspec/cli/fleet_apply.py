@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -49,8 +49,7 @@ _FRESH = 60.0
 _OUTCOMES = {exit_of(one): one.value for one in Outcome} | {Exit.INTERRUPTED: "interrupted"}
 
 
-@dataclass(frozen=True, slots=True)
-class Following:
+class Following(NamedTuple):
     """The options of `flowspec apply` that are about the run, not the plan."""
 
     detach: bool
@@ -189,8 +188,7 @@ def _followed(  # noqa: PLR0917 - each is another thing
     return Exit(code)
 
 
-@dataclass(frozen=True, slots=True)
-class _Orphan:
+class _Orphan(NamedTuple):
     emr: Emr
     cluster: Cluster
 

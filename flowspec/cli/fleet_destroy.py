@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowspec.cli import print_error
 from flowspec.cli.confirm import confirm
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from flowspec.plan.cluster import Cluster
 
 
-@dataclass(frozen=True, slots=True)
-class _Doomed:
+class _Doomed(NamedTuple):
     """A cluster to terminate, and the row of its report as far as it is known."""
 
     chosen: Chosen

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from flowspec.backend.aws.command_lines import command_line
 from flowspec.backend.aws.events import Ended, StepChanged, StepProgress
 from flowspec.backend.aws.logs import PATIENCE, Logs, counters_of, logs_of
 from flowspec.backend.aws.observe import describe
@@ -21,11 +22,10 @@ from flowspec.cli.output import Level, eprint, eprint_report, ewarn, on_terminal
 from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
 from flowspec.errors import FlowspecError, number_of, sentence_of
-from flowspec.plan.compare import lives_on
 from flowspec.plan.runs.launches import time_left
 from flowspec.report import failures, runs
-from flowspec.report.command_lines import command_line
 from flowspec.report.json_text import as_json
+from flowspec.request.instances import lives_on
 
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +11,11 @@ import click
 
 from flowspec.cli.options import CONNECTION, VARIABLES, completed, compose_options
 from flowspec.cli.output import ewarn, mask_from_now_on
-from flowspec.cli.specs import Identity, identity
+from flowspec.cli.specs import CONNECTION_NAMES, Identity, identity
+from flowspec.document.discovery import SPEC_SUFFIXES
 from flowspec.errors import FlowspecError, NothingFound
 from flowspec.facts.backends import BACKENDS, BackendName
+from flowspec.facts.ids import CLUSTER_ID
 
 if TYPE_CHECKING:
     from flowspec.backend.aws.client import Emr, Endpoint
@@ -25,7 +26,6 @@ BACKEND = click.option(
     type=click.Choice(BACKENDS),
     help="Where to look for clusters; default: emr with --region, --profile or --endpoint-url, else local.",
 )
-ID = re.compile(r"j-[0-9A-Z]+")
 _BY_ID = "name one by its id"
 
 
@@ -44,9 +44,13 @@ class Chosen:
     steps: tuple[str, ...] | None = None
 
 
-def noting(chosen: Chosen) -> Callable[[str], None]:
-    """Returns what prints a note on a cluster to stderr, without its secrets."""
-    return lambda text: ewarn(f"note: {text}", secrets=chosen.secrets)
+def settled(chosen: Chosen) -> Cluster:
+    """Reads a cluster, its steps as its policies count them (`settle_on`); prints a note on what can't be known."""
+    from flowspec.backend.aws.observe import describe
+    from flowspec.backend.aws.runs.settle import settle_on
+
+    cluster = describe(chosen.emr, chosen.cluster_id)
+    return settle_on(chosen.emr, cluster, lambda text: ewarn(f"note: {text}", secrets=chosen.secrets))
 
 
 LOOKING = compose_options(VARIABLES, CONNECTION, BACKEND)
@@ -71,9 +75,9 @@ def choose(
         emr = connect(who.endpoint)
         first, *others = _latest(emr, who)
         return Chosen(emr, first, who.secrets | _secrets_of(emr, first), tuple(others))
-    told = backend or any(options.get(name) for name in ("region", "profile", "endpoint_url"))
+    told = backend or any(map(options.get, CONNECTION_NAMES))
     emr = connect(bare_endpoint(backend, **options) if told or endpoint is None else endpoint)
-    cluster_id = what if ID.fullmatch(what) else _by_name(emr, what, ours=ours)
+    cluster_id = what if CLUSTER_ID.fullmatch(what) else _by_name(emr, what, ours=ours)
     return Chosen(emr, cluster_id, _secrets_of(emr, cluster_id))
 
 
@@ -120,13 +124,13 @@ def bare_endpoint(backend: BackendName | None, **options: Any) -> Endpoint:
     """Returns the endpoint for ids and names, which no spec goes with."""
     from flowspec.backend.aws.client import Endpoint
 
-    region, profile, url = options.get("region"), options.get("profile"), options.get("endpoint_url")
-    return Endpoint(backend or ("emr" if region or profile or url else "local"), region, profile, url)
+    given: dict[str, Any] = {name: options.get(name) for name in CONNECTION_NAMES}
+    return Endpoint(backend or ("emr" if any(given.values()) else "local"), **given)
 
 
 def is_spec(what: str) -> bool:
     """Returns True if WHAT is a file, or looks like the name of a spec."""
-    return Path(what).suffix in {".yaml", ".yml"} or Path(what).is_file()
+    return Path(what).suffix in SPEC_SUFFIXES or Path(what).is_file()
 
 
 def _latest(emr: Emr, who: Identity) -> list[str]:

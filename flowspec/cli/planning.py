@@ -51,7 +51,7 @@ def planned(spec: Path, **options: Any) -> Planned:
     from flowspec.backend.aws.reads import SharedReads
     from flowspec.pipeline import plan_on, preflight_on
 
-    converging = {name: options.pop(name) for name in ABOUT_WHAT_RUNS}
+    converging = {name: options.pop(name) for name in ABOUT_WHAT_RUNS if name in options}
     run_bootstrap = options.pop("run_bootstrap", False)
     policies = read_policies(options.pop("policy_files", ()))
     # Before the connection is made: what is wrong with local files is said without credentials, too.
@@ -85,7 +85,7 @@ def refuse_converging(options: Mapping[str, Any]) -> None:
 
 def compiled(
     spec: Path,
-    policies: Sequence[Policy],
+    policies: Sequence[Policy] = (),
     *,
     first: str | None = None,
     only: Collection[str] = (),
@@ -108,7 +108,7 @@ def compiled(
 
 def _selected(request: Request, first: str | None, only: Collection[str]) -> Request:
     """Returns the request with the steps that are asked for. Raises FlowspecError on a cluster that lives on."""
-    from flowspec.plan.compare import lives_on
+    from flowspec.request.instances import lives_on
     from flowspec.request.selection import select_steps
 
     if (first is not None or only) and lives_on(request.params):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -57,13 +57,19 @@ def is_folder_or_glob(path: Path) -> bool:
     return path.is_dir() or (not path.exists() and any(matches(path)))
 
 
-def selected_specs(paths: Sequence[Path], selects: Sequence[str], **options: Any) -> list[Path]:
-    """Finds the specs that arguments name and `--select` chooses; `options` are those that a spec is rendered with.
+def selected_specs(
+    paths: Sequence[Path],
+    selects: Sequence[str],
+    *,
+    find: Callable[[Sequence[Path]], list[Path]] = find_flows,
+    **options: Any,
+) -> list[Path]:
+    """Finds the specs that arguments name, by `find`, and `--select` chooses; a spec is rendered with `options`.
 
     A spec that can't be rendered is among them, so that the command says why. Raises NothingFound when an argument
     names none, and when none is left.
     """
-    specs = find_flows(paths)
+    specs = find(paths)
     alternatives = read_selects(selects)
     if not alternatives:
         return specs

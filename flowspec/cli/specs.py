@@ -40,7 +40,10 @@ def rendered(
     )
 
 
-_TARGETS_OWN = ("region", "profile", "endpoint_url", "staging")
+CONNECTION_NAMES = ("region", "profile", "endpoint_url")
+"""The options that say where an EMR is (`options.CONNECTION`)."""
+
+_TARGETS_OWN = (*CONNECTION_NAMES, "staging")
 
 
 def job_flow(spec: Path | Document, *, emr_rules: bool = True, **options: Any) -> JobFlow:
@@ -91,7 +94,7 @@ def identity(spec: Path, **options: Any) -> Identity:
         validate(document)  # raises SpecError with what is wrong
     backend: BackendName = field("backend") or "emr"
     _refuse_unused(backend, document.target, given)
-    connection = {name: given.get(name) or field(name) for name in _TARGETS_OWN if name != "staging"}
+    connection = {name: given.get(name) or field(name) for name in CONNECTION_NAMES}
     name = field("api_params", "Name") or field("name")
     return Identity(field("name"), document.target, name, Endpoint(backend, **connection), document.secrets)
 

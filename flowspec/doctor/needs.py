@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from flowspec.document.job_flow import JobFlow
 from flowspec.engines import engine_of, unsupported
 from flowspec.facts.backends import BackendName
+from flowspec.facts.ids import role_name
 from flowspec.facts.uris import is_s3, split_s3
 from flowspec.request.compile import Request
 
@@ -51,8 +52,8 @@ def _jar(step: Mapping[str, Any]) -> tuple[str, str | None, list[str]]:
 
 
 def _names(params: Mapping[str, Any], *members: str) -> tuple[str, ...]:
-    """Returns the names of roles; an ARN ends with the name, behind the path."""
-    return tuple(str(params[member]).rpartition("/")[2] for member in members if params.get(member))
+    """Returns the names of roles."""
+    return tuple(role_name(params[member]) for member in members if params.get(member))
 
 
 def _buckets(flow: JobFlow, request: Request) -> Iterator[str]:

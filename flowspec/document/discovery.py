@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from glob import has_magic
 from itertools import takewhile
 from pathlib import Path
@@ -12,7 +12,7 @@ from stat import S_ISREG
 
 from flowspec.errors import NothingFound
 
-_SUFFIXES = (".yaml", ".yml")
+SPEC_SUFFIXES = (".yaml", ".yml")
 # A spec says its format at the beginning of a line; other YAML files of a folder (cases, variables, CI) do not.
 # A byte order mark may come first, and in UTF-16 each second byte is zero.
 _SPEC = re.compile(rb"^(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?(flowspec|\"flowspec\"|'flowspec')\s*:", re.MULTILINE)
@@ -46,19 +46,63 @@ def find_flows(arguments: Sequence[Path]) -> list[Path]:
 
     Specs that extend each other in a circle are no base files of any. Raises NothingFound as `find_specs` does.
     """
-    specs = {os.path.realpath(spec): spec for spec in find_specs(arguments)}
-    texts = {path: _text(spec) for path, spec in specs.items()}
-    bases = {
-        path: os.path.realpath(specs[path].parent / base)
-        for path, text in texts.items()
-        if (base := base_named_in(text))
-    }
-    nameless = {path for path in bases.values() if not _FLOW_NAME.search(texts.get(path, ""))}
-    left_out: set[str] = set()
-    for path in specs.keys() - nameless:
-        while (path := bases.get(path, "")) and path not in left_out:
-            left_out.add(path)
-    return [spec for path, spec in specs.items() if path not in left_out & nameless]
+    return _Specs(find_specs(arguments)).flows()
+
+
+def find_flows_to_check(arguments: Sequence[Path]) -> list[Path]:
+    """Returns the flows that arguments name; for a base file of none of these, those of its repository that extend it.
+
+    A base file is named without its flows by the hook of a commit that changes no other, and what is wrong with it
+    shows in them only. Raises NothingFound as `find_specs` does.
+    """
+    # Not at the top: it brings what reads specs, which completion and --help do not need.
+    from flowspec.document.text.parse import tree_of
+
+    given = _Specs(find_specs(arguments))
+    found: dict[str, Path] = {}
+    trees: dict[Path, _Specs] = {}
+    for spec in given.flows():
+        flows = []
+        if os.path.realpath(spec) in given.nameless:
+            tree = tree_of(spec)
+            if tree not in trees:
+                # Findings name the flows as the arguments name the base file.
+                trees[tree] = _Specs(specs_below(tree if spec.is_absolute() else Path(os.path.relpath(tree))))
+            flows = trees[tree].built_on(spec)
+        for one in flows or [spec]:
+            found.setdefault(os.path.realpath(one), one)
+    return list(found.values())
+
+
+class _Specs:
+    """Specs, and the base files that their texts name. `nameless` are the real paths of those without a name."""
+
+    def __init__(self, specs: Iterable[Path]) -> None:
+        self._specs = {os.path.realpath(spec): spec for spec in specs}
+        texts = {path: _text(spec) for path, spec in self._specs.items()}
+        self._bases = {
+            path: os.path.realpath(self._specs[path].parent / base)
+            for path, text in texts.items()
+            if (base := base_named_in(text))
+        }
+        self.nameless = {path for path, text in texts.items() if text and not _FLOW_NAME.search(text)}
+
+    def flows(self) -> list[Path]:
+        """Returns those that are no base files of others."""
+        flows = self._specs.keys() - (self.nameless & {*self._bases.values()})
+        left_out = {base for path in flows for base in self._bases_of(path)} & self.nameless
+        return [spec for path, spec in self._specs.items() if path not in left_out]
+
+    def built_on(self, base: Path) -> list[Path]:
+        """Returns the flows among them that extend a file, or a file that does."""
+        real = os.path.realpath(base)
+        return [spec for spec in self.flows() if real in self._bases_of(os.path.realpath(spec))]
+
+    def _bases_of(self, path: str) -> set[str]:
+        found: set[str] = set()
+        while (path := self._bases.get(path, "")) and path not in found:
+            found.add(path)
+        return found
 
 
 def base_named_in(text: str) -> str:
@@ -107,7 +151,7 @@ def specs_below(folder: Path) -> Iterator[Path]:
     """Yields the specs in a folder and below it, by name."""
     for parent, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        paths = (Path(parent, name) for name in sorted(files) if name.endswith(_SUFFIXES))
+        paths = (Path(parent, name) for name in sorted(files) if name.endswith(SPEC_SUFFIXES))
         yield from (path for path in paths if is_spec(path))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flowspec.exporters.job import Job, written
+from flowspec.request.instances import lives_on
 
 _MODULE = '''\
 """The job flow {title} as a DAG of Airflow; needs apache-airflow-providers-amazon."""
@@ -38,7 +39,7 @@ _SECRETS = "# Airflow masks variables whose names tell of a secret: airflow vari
 
 def write(job: Job) -> str:
     """Returns the module. Secrets are variables of Airflow, read when the task runs."""
-    kept = job.params["Instances"].get("KeepJobFlowAliveWhenNoSteps")
+    kept = lives_on(job.params)
     return _MODULE.format(
         title=re.sub(r'[\\"\x00-\x1f]', " ", job.name),
         secrets=_SECRETS if job.secrets else "",

@@ -11,6 +11,7 @@ from typing import Any
 
 from flowspec.exporters.job import Job, Json, without, written
 from flowspec.importers.decompile.placeholders import PLACEHOLDER, placeholder_name
+from flowspec.request.instances import lives_on
 
 _TASK = "arn:aws:states:::elasticmapreduce:"
 _CLUSTER = "$.cluster.ClusterId"
@@ -22,7 +23,7 @@ _CREATE, _END, _FAIL, _DONE = "Create the cluster", "End the cluster", "Failed",
 def write(job: Job) -> str:
     """Returns the state machine, as JSON. Secrets are taken from the execution's input, at `$.secrets.NAME`."""
     steps = job.params.get("Steps", [])
-    ends = not job.params["Instances"].get("KeepJobFlowAliveWhenNoSteps")
+    ends = not lives_on(job.params)
     names = [*_names(steps), _END if ends else _DONE]
     states: Json = {_CREATE: {**_create(job.params), "Next": names[0]}}
     for index, step in enumerate(steps):
@@ -39,7 +40,7 @@ def write(job: Job) -> str:
 def notes(job: Job) -> list[str]:
     """Returns notes on differences between the state machine and the request."""
     out = []
-    if not job.params["Instances"].get("KeepJobFlowAliveWhenNoSteps"):
+    if not lives_on(job.params):
         out.append("the cluster is kept alive, and its last state ends it: createCluster wants it so")
     if job.params.get("Steps"):
         out.append("each step is a state: Step Functions adds it, and waits for it, one after the other")

@@ -8,11 +8,12 @@
     instance_types      the EC2 instance types that EMR offers
     pythons             the Python versions of the releases, and the wheels that their systems can load
     prices              the hourly prices of EC2, EMR and EBS, by tables that `price_table` reads and writes
-    regions             the AWS regions that have EMR
+    regions             the AWS regions that have EMR, and the partitions of AWS that they are in
     rates               the published rate limits of EMR's operations
     mutability          the members of RunJobFlow that can be changed on a running cluster, each with its operation
     job_flows           the answer of DescribeJobFlows, from those of the calls that replaced it
     states              the states of clusters, steps, instances and groups
+    ids                 the forms of the ids of clusters and steps; names of roles in ARNs
     uris                S3 URIs, and lists of paths at commas
     backends            the backends that a target may name
     machine             the number of cores that this process may use

@@ -12,7 +12,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache, cached_property
 from importlib.util import find_spec
@@ -20,6 +20,7 @@ from pathlib import Path as File
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 Path: TypeAlias = "tuple[str | int, ...]"
+"""The way to a part of a request: members and indexes, as in `("Instances", "InstanceGroups", 0)`."""
 Kind: TypeAlias = "Literal['type', 'missing', 'unknown', 'enum', 'min', 'max', 'overflow', 'pattern']"
 
 # The Python types of a value for each type of the model, as botocore's client takes them.
@@ -295,9 +296,9 @@ def problems(params: Mapping[str, Any], operation: str = "RunJobFlow", *, enums:
     return [_problem(one) for one in mismatches(params, input_shape(operation)) if one.kind not in left]
 
 
-def written(path: Path) -> str:
+def written(path: Sequence[str | int]) -> str:
     """Returns a path as the SDK writes it: `Instances.InstanceGroups[0].Market`; "" for the request itself."""
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
 def _problem(one: Mismatch) -> Problem:

@@ -58,3 +58,20 @@ REGIONS: frozenset[str] = frozenset(
         "us-isof-south-1",
     ]
 )
+
+
+# botocore's `regionRegex` of each partition begins so; all other regions are in `aws`.
+_PARTITIONS = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+    "eusc-": "aws-eusc",
+}
+
+
+def partition_of(region: str) -> str:
+    """Returns the AWS partition of a region, which is the second part of ARNs there: "aws-cn" of "cn-north-1"."""
+    return next((name for prefix, name in _PARTITIONS.items() if region.startswith(prefix)), "aws")

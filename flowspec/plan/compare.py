@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from flowspec.cost.budget import budget_notes, estimate_of, refuse_over_budget
 from flowspec.document.nearest import not_found
 from flowspec.errors import Location, SpecError
+from flowspec.facts.api_model import Path
 from flowspec.facts.limits import MAX_STEPS
 from flowspec.facts.mutability import row_of
 from flowspec.plan.changes import Action, ApiCall, Assessment, Change, Plan
 from flowspec.plan.cluster import HIDDEN_TAG, MANAGED_TAG, STEPS_TAG
-from flowspec.plan.comparison.differences import Difference, snake
+from flowspec.plan.comparison.differences import Difference, snake, tokens_in
 from flowspec.plan.comparison.fields import Comparison, compare_fields
 from flowspec.plan.converge import calls_of, changes_of, ending_calls, intent_calls, needs_replacement, tag_calls
 from flowspec.plan.identity import (
     hidden_digest,
     identity_tags,
-    managed_tokens,
     observed_digest,
     steps_digest,
     unreadable,
@@ -31,7 +31,8 @@ from flowspec.plan.runs.supervision import StepPolicy, policy_tags, retagging_ca
 from flowspec.plan.runs.unattended import settings_tags, unattended_changes
 from flowspec.plan.steps import HISTORY_LIMIT, StepChanges, compare_steps, step_identity
 from flowspec.request.graph import misordered
-from flowspec.request.origins import Path, locate
+from flowspec.request.instances import lives_on
+from flowspec.request.origins import locate
 
 if TYPE_CHECKING:
     from flowspec.cost.estimate import Estimate
@@ -112,7 +113,7 @@ def _submission(
 def as_shown(change: Change, jobflow: JobFlow, request: Request) -> Change:
     """Returns a change with its place in the spec, and without secrets."""
     return change._replace(
-        location=change.location or _location_of(change, jobflow, request),
+        location=change.location or _located(change.path, None, jobflow, request),
         before=without_secret(change, request.secrets),
     )
 
@@ -189,11 +190,6 @@ class _Choices(NamedTuple):
     now: datetime | None
 
 
-def _location_of(change: Change, jobflow: JobFlow, request: Request) -> Location | None:
-    """Returns the place in the spec of the wanted value; None where the spec has none."""
-    return _located(change.path, None, jobflow, request)
-
-
 def with_preflight(plan: Plan, found: Iterable[Finding], jobflow: JobFlow, request: Request) -> Plan:
     """Returns the plan with what its preflight found, each finding at its place in the spec."""
     located = (one._replace(location=_located(one.path, one.value or None, jobflow, request)) for one in found)
@@ -201,6 +197,7 @@ def with_preflight(plan: Plan, found: Iterable[Finding], jobflow: JobFlow, reque
 
 
 def _located(path: Path, value: str | None, jobflow: JobFlow, request: Request) -> Location | None:
+    """Returns the place in the spec of a value of the request; None where the spec has none."""
     if not path or not request.origins:
         return None
     found = locate(jobflow, request.origins, path, value)
@@ -233,18 +230,13 @@ def _others_note(cluster: Cluster) -> str:
     return f"{others} has the tags of this flow, too: cluster {cluster.id}, the earliest, is the one that counts"
 
 
-def lives_on(params: Mapping[str, Any]) -> bool:
-    """Returns True if the cluster of a request stays when its steps are done."""
-    return bool(params.get("Instances", {}).get("KeepJobFlowAliveWhenNoSteps"))
-
-
 def _compared(params: Mapping[str, Any], cluster: Cluster, secrets: Collection[str]) -> Comparison:
     """Returns the differences, and what can't be known.
 
     Members that EMR never gives back are compared by their digest.
     """
     assert cluster.live is not None
-    found = compare_fields(params, cluster.live, managed_tokens(cluster.tags.get(MANAGED_TAG, "")))
+    found = compare_fields(params, cluster.live, tokens_in(cluster.tags.get(MANAGED_TAG, "")))
     hidden = unreadable(params)
     if not hidden or cluster.tags.get(HIDDEN_TAG) == hidden_digest(params, secrets):
         return found

@@ -10,8 +10,7 @@ from flowspec.facts.limits import TAG_VALUE
 from flowspec.facts.mutability import Handling
 from flowspec.plan.changes import Action, ApiCall, Change
 from flowspec.plan.cluster import MANAGED_TAG, Cluster
-from flowspec.plan.comparison.differences import Difference, Kind, snake
-from flowspec.plan.identity import managed_tokens
+from flowspec.plan.comparison.differences import Difference, Kind, snake, tokens_in
 
 _ACTIONS = {Kind.SET: Action.UPDATE, Kind.ADD: Action.CREATE, Kind.REMOVE: Action.DELETE}
 _SWITCHES = {
@@ -137,8 +136,8 @@ def intent_calls(identity: Mapping[str, str], cluster: Cluster) -> Iterator[ApiC
 
     It comes first: an apply that is killed in between leaves nothing that a later one would not know as ours.
     """
-    tokens = managed_tokens(cluster.tags.get(MANAGED_TAG, ""))
-    new = managed_tokens(identity[MANAGED_TAG])
+    tokens = tokens_in(cluster.tags.get(MANAGED_TAG, ""))
+    new = tokens_in(identity[MANAGED_TAG])
     value = "".join(sorted(tokens | new))
     if not new <= tokens and len(value) <= TAG_VALUE.most:
         yield ApiCall("AddTags", {"ResourceId": cluster.id, "Tags": [{"Key": MANAGED_TAG, "Value": value}]})

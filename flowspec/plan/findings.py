@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import Enum
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from flowspec.errors import Location
-
-Path: TypeAlias = "tuple[str | int, ...]"
+from flowspec.facts.api_model import Path
 
 
 class Level(str, Enum):

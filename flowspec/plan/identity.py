@@ -27,7 +27,7 @@ from flowspec.plan.cluster import (
     WATCHER_TAG,
     Cluster,
 )
-from flowspec.plan.comparison.differences import TOKEN_LENGTH, token
+from flowspec.plan.comparison.differences import token
 from flowspec.plan.comparison.fields import stated
 from flowspec.plan.steps import step_identity
 from flowspec.request.public_form import public_form
@@ -56,11 +56,6 @@ def _managed(params: Mapping[str, Any]) -> str:
     """
     tokens = "".join(sorted({token(address) for address in stated(params)}))
     return tokens if len(tokens) <= TAG_VALUE.most else ""
-
-
-def managed_tokens(value: str) -> frozenset[str]:
-    """Returns the tokens in the value of the tag `flowspec:managed`."""
-    return frozenset(value[start : start + TOKEN_LENGTH] for start in range(0, len(value), TOKEN_LENGTH))
 
 
 def unreadable(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from flowspec.plan.changes import Action, Assessment, Change
 from flowspec.plan.cluster import Cluster
 from flowspec.plan.comparison.groups import written_as
 from flowspec.plan.steps import StepChanges
-from flowspec.request.instances import expand_shorthand
+from flowspec.request.instances import expand_shorthand, lives_on
 
 if TYPE_CHECKING:
     from flowspec.request.assets import Asset
@@ -84,9 +84,7 @@ def _asset_line(asset: Asset) -> str:
 def _cluster_line(params: Mapping[str, Any]) -> str:
     software = params.get("ReleaseLabel") or params.get("AmiVersion") or ""
     applications = ", ".join(app.get("Name", "") for app in params.get("Applications", ()))
-    stays = (
-        "keeps running" if params.get("Instances", {}).get("KeepJobFlowAliveWhenNoSteps") else "ends after its steps"
-    )
+    stays = "keeps running" if lives_on(params) else "ends after its steps"
     return "; ".join(filter(None, [software, applications, stays]))
 
 

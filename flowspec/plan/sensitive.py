@@ -14,11 +14,10 @@ from typing import Any
 from flowspec.document.masking import mask
 from flowspec.facts.limits import TAG_VALUE
 from flowspec.plan.cluster import SENSITIVE_TAG, TAG_PREFIX, Cluster
-from flowspec.plan.comparison.differences import token
+from flowspec.plan.comparison.differences import token, tokens_in
 
 # All names, tags and arguments, where the tokens of those that are secret do not fit into a tag.
 _ALL = "*"
-_TOKEN = len(token(""))
 # A shorter value of an option would be masked everywhere in a log, and tells little.
 _TELLS_SOMETHING = 4
 
@@ -31,7 +30,7 @@ def sensitive_tokens(params: Mapping[str, Any], secrets: Collection[str], before
     steps = [(step["Name"], step.get("HadoopJarStep", {}).get("Args", ())) for step in params.get("Steps", ())]
     texts = _texts(params.get("Name", ""), tags, steps)
     found = {token(address) for address, text in texts if mask(text, secrets) != text}
-    tokens = "".join(sorted(found | _tokens(before)))
+    tokens = "".join(sorted(found | tokens_in(before)))
     return tokens if len(tokens) <= TAG_VALUE.most else _ALL
 
 
@@ -41,15 +40,11 @@ def known_secrets(cluster: Cluster) -> frozenset[str]:
     A name that a secret is a part of is secret as a whole, since the tag does not tell which part.
     """
     marked = cluster.tags.get(SENSITIVE_TAG, "")
-    tokens = _tokens(marked)
+    tokens = tokens_in(marked)
     texts = _texts(cluster.name, cluster.tags, [(step.name, step.args) for step in cluster.steps])
     secret = [text for address, text in texts if text and (marked == _ALL or token(address) in tokens)]
     values = (text.partition("=")[2] for text in secret if text.startswith("-"))
     return frozenset(chain(secret, (value for value in values if len(value) >= _TELLS_SOMETHING)))
-
-
-def _tokens(value: str) -> set[str]:
-    return {value[start : start + _TOKEN] for start in range(0, len(value), _TOKEN)}
 
 
 def without_secrets(cluster: Cluster) -> Cluster:

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 from flowspec.cases.running import CaseOutcome, CaseResult
 from flowspec.document.escaping import visible
 from flowspec.errors import number_of
+from flowspec.report.colors import painted
 from flowspec.report.diagnostics import as_plain, as_text
 from flowspec.report.durations import duration_text
 
@@ -21,9 +22,7 @@ _NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 def result_text(result: CaseResult, *, color: bool = False) -> str:
     """Returns a case's result in one line, and below it what was not as expected."""
-    word = f"{result.outcome.value:<7}"
-    if color:
-        word = f"\x1b[{_COLORS[result.outcome.value]}m{word}\x1b[0m"
+    word = painted(f"{result.outcome.value:<7}", _COLORS[result.outcome.value], color=color)
     lines = [f"{word} {visible(result.name)} ({duration_text(result.seconds)})"]
     lines += [f"  {line}" for problem in result.problems for line in problem.split("\n")]
     lines += [f"  wrote {visible(str(path))}" for path in result.updated]

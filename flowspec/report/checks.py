@@ -7,6 +7,7 @@ from typing import Any
 
 from flowspec.doctor.check import Check, State
 from flowspec.document.escaping import visible
+from flowspec.report.colors import painted
 from flowspec.report.columns import cells, padded
 
 # ANSI's codes: green, red, dim, yellow.
@@ -20,8 +21,7 @@ def checks_text(checks: Sequence[Check], *, color: bool) -> str:
 
 
 def _lines(check: Check, width: int, color: bool) -> str:
-    state = f"{check.state.value:<11}"
-    shown = f"\x1b[{_COLORS[check.state]}m{state}\x1b[0m" if color else state
+    shown = painted(f"{check.state.value:<11}", _COLORS[check.state], color=color)
     line = f"{shown}  {padded(visible(check.name), width)}  {visible(check.found)}"
     return f"{line}\n{'':13}{'':{width}}  → {visible(check.remedy)}" if check.remedy else line
 

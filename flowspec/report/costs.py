@@ -25,7 +25,7 @@ def cost_lines(cost: Estimate, today: date | None = None) -> Iterator[str]:
         unknown = unknown_text(cost.unknown, cost.region) if cost.unknown else "no instances"
         yield visible(f"Cost: not known: {unknown}")
         return
-    least = "at least " if cost.unknown else ""
+    least = at_least(cost)
     yield f"Cost: {least}{cost.hourly} USD an hour in {cost.region}, by {prices_of(cost.origins)}"
     if cost.run:
         yield f"  a run of {hours_text(cost.hours or 0)}: {least}{cost.run} USD"
@@ -70,7 +70,12 @@ def cost_change(before: Estimate | None, after: Estimate | None) -> str:
 def _brief(cost: Estimate | None, amount: Range | None) -> str:
     if cost is None:
         return "0.00"
-    return f"{'at least ' if cost.unknown else ''}{amount}" if amount else "not known"
+    return f"{at_least(cost)}{amount}" if amount else "not known"
+
+
+def at_least(cost: Estimate | ActualCost) -> str:
+    """Returns the words before an amount that lacks what is unknown of a cost; "" where nothing is."""
+    return "at least " if cost.unknown else ""
 
 
 def cost_document(cost: Estimate | None) -> dict[str, Any] | None:
@@ -91,11 +96,15 @@ def cost_document(cost: Estimate | None) -> dict[str, Any] | None:
 
 def _origins_document(origins: Sequence[Origin]) -> dict[str, Any]:
     """Returns the dates of the prices, the oldest first, and whose tables they are of: flowspec's, the user's, both."""
-    tables = ["own" if one.own else "packaged" for one in origins]
     return {
         "prices_of": list(dict.fromkeys(one.date for one in origins)),
-        "tables": sorted(dict.fromkeys(tables)),
+        "tables": sorted({table_of(one) for one in origins}),
     }
+
+
+def table_of(origin: Origin) -> str:
+    """Returns the word for the table of a price: the user's own, or the one that comes with flowspec."""
+    return "own" if origin.own else "packaged"
 
 
 def range_document(amount: Range | None) -> dict[str, float] | None:
@@ -109,9 +118,10 @@ def actual_line(cost: ActualCost, today: date | None = None) -> str:
     if cost.amount is None:
         unknown = unknown_text(cost.unknown, cost.region) if cost.unknown else "there was none"
         return visible(f"cost: not known of {hours}: {unknown}")
-    least = "at least " if cost.unknown else ""
     rest = f"; not in it: {unknown_text(cost.unknown, cost.region)}" if cost.unknown else ""
-    return visible(f"cost: {least}{cost.amount} USD for {hours}, by {aged_prices_of(cost.origins, today)}{rest}")
+    return visible(
+        f"cost: {at_least(cost)}{cost.amount} USD for {hours}, by {aged_prices_of(cost.origins, today)}{rest}"
+    )
 
 
 def actual_document(cost: ActualCost) -> dict[str, Any]:
@@ -130,7 +140,7 @@ def actual_document(cost: ActualCost) -> dict[str, Any]:
 
 def idle_amounts(cost: ActualCost | None, idle: Range | None) -> tuple[str, str, str]:
     """Returns the cost of an idle cluster by the hour, while it was idle, and in all."""
-    least = "at least " if cost and cost.unknown else ""
+    least = at_least(cost) if cost else ""
     amounts = (cost.hourly, idle, cost.amount) if cost else (None, None, None)
     hourly, while_idle, in_all = (f"{least}{one}" if one else "not known" for one in amounts)
     return hourly, while_idle, in_all

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from flowspec.document.catalog import CATALOG
 from flowspec.document.escaping import visible_line, visible_values
 from flowspec.errors import Diagnostic, Location, Severity, number_of
 from flowspec.report import json_text
+from flowspec.report.colors import painted
 from flowspec.report.columns import cells
 from flowspec.report.locations import location_document
 from flowspec.version import installed_version
@@ -56,8 +58,8 @@ def _counted(found: Sequence[Diagnostic], minus: Sequence[Diagnostic] = ()) -> s
 
 
 def _block(found: Diagnostic, color: bool) -> str:
-    paint = _painter(color, _COLORS[found.severity])
-    lines = [paint(f"{found.severity.value}[{found.id}]") + _bold(color)(f": {found.message}")]
+    paint = partial(painted, code=f"1;{_COLORS[found.severity]}", color=color)
+    lines = [paint(f"{found.severity.value}[{found.id}]") + painted(f": {found.message}", "1", color=color)]
     place = found.location
     margin = " " * len(str(place.line)) if place else " "
     if place:
@@ -98,15 +100,7 @@ def _noted(found: Diagnostic, names: Sequence[str]) -> Diagnostic:
     return replace(found, notes=(*found.notes, f"target{'s' if len(names) > 1 else ''} {', '.join(names)}"))
 
 
-def _painter(color: bool, code: str) -> Any:
-    return (lambda text: f"\x1b[1;{code}m{text}\x1b[0m") if color else str
-
-
-def _bold(color: bool) -> Any:
-    return (lambda text: f"\x1b[1m{text}\x1b[0m") if color else str
-
-
-def _excerpt(found: Diagnostic, place: Location, margin: str, paint: Any) -> list[str]:
+def _excerpt(found: Diagnostic, place: Location, margin: str, paint: Callable[[str], str]) -> list[str]:
     source, start = _clipped(found.source, place.column - 1)
     end = start + max(place.width, 1)
     before, marked, after = (visible_line(part) for part in (source[:start], source[start:end], source[end:]))

@@ -145,6 +145,17 @@ def differing(before: Any, after: Any) -> Iterator[str]:
 _FEW = 2
 
 
+def change_document(change: Change) -> dict[str, Any]:
+    """Returns a change for programs, without its place."""
+    return {
+        "action": change.action.value,
+        "address": change.address,
+        "before": change.before,
+        "after": change.after,
+        "reason": change.reason,
+    }
+
+
 def as_json(plan: Plan) -> str:
     """Returns the plan for programs, as `schemas/flowspec-plan-v1.schema.json` has it. Secrets are masked."""
     document: dict[str, Any] = {
@@ -164,15 +175,8 @@ def as_json(plan: Plan) -> str:
         "preflight": None if plan.preflight is None else preflight_document(plan.preflight),
         "cost": cost_document(plan.cost),
         "changes": [
-            {
-                "action": change.action.value,
-                "address": change.address,
-                "before": change.before,
-                "after": change.after,
-                "reason": change.reason,
-                "location": change.location and location_document(change.location),
-            }
-            for change in plan.changes
+            {**change_document(one), "location": one.location and location_document(one.location)}
+            for one in plan.changes
         ],
         "calls": [{"operation": call.operation, "params": call.params} for call in plan.calls],
         "uploads": [

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from flowspec.document.escaping import visible
 from flowspec.facts.price_table import Origin, RegionPrices
 from flowspec.report.columns import aligned
+from flowspec.report.costs import table_of
 
 
 class Shown(NamedTuple):
@@ -57,11 +58,7 @@ def _amount(price: float | None, absent: str = "-") -> str:
 
 def _origin(origin: Origin, sources: dict[str, int]) -> tuple[str, str, str]:
     number = sources.setdefault(origin.source, len(sources) + 1)
-    return origin.date, _table(origin), f"[{number}]"
-
-
-def _table(origin: Origin) -> str:
-    return "own" if origin.own else "packaged"
+    return origin.date, table_of(origin), f"[{number}]"
 
 
 def price_documents(shown: Iterable[Shown]) -> list[dict[str, Any]]:
@@ -80,4 +77,4 @@ def price_documents(shown: Iterable[Shown]) -> list[dict[str, Any]]:
 def _document(row: Any) -> Mapping[str, Any]:
     """Returns a row of prices, whose members are those of its class."""
     prices = {name: value for name, value in row._asdict().items() if name != "origin"}
-    return {**prices, "date": row.origin.date, "source": row.origin.source, "table": _table(row.origin)}
+    return {**prices, "date": row.origin.date, "source": row.origin.source, "table": table_of(row.origin)}

@@ -13,7 +13,7 @@ from flowspec.plan.changes import Action
 from flowspec.report import diagnostics, json_text
 from flowspec.report.costs import cost_change, cost_document
 from flowspec.report.markdown import COMMENT_LIMIT, escaped, folded
-from flowspec.report.plans import change_line, diff_block
+from flowspec.report.plans import change_document, change_line, diff_block
 from flowspec.review.review import CHANGED, GONE, INVALID, NEW, FlowReview, Review
 
 MARKER = "<!-- flowspec-review -->"
@@ -112,11 +112,7 @@ def as_json(review: Review) -> str:
 def _flow(flow: FlowReview) -> dict[str, Any]:
     changes = [
         {
-            "action": change.action.value,
-            "address": change.address,
-            "before": change.before,
-            "after": change.after,
-            "reason": change.reason,
+            **change_document(change),
             "file": change.location.file if change.location else None,
             "line": change.location.line if change.location else None,
         }

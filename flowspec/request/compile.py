@@ -19,8 +19,9 @@ from flowspec.document.job_flow import JobFlow
 from flowspec.document.rendering.merge_patch import merge_patch
 from flowspec.document.text.tree import settle
 from flowspec.errors import Diagnostic, Severity, SpecError
+from flowspec.facts.api_model import Path
 from flowspec.request.assets import Asset, Files, secrets_of
-from flowspec.request.origins import Origins, Path, record_patch
+from flowspec.request.origins import Origins, record_patch
 from flowspec.request.public_form import public_form
 from flowspec.request.shapes.registry import SHAPES
 from flowspec.request.shapes.shape import Route

@@ -8,16 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
+from flowspec.facts.api_model import Path
 from flowspec.facts.uris import is_s3, split_s3
 from flowspec.request.pairs import Inexpressible
 from flowspec.request.steps.access import Access, Use, arguments
 from flowspec.request.steps.kind import Fields
 from flowspec.request.steps.registry import KINDS
 from flowspec.request.steps.target import HadoopJarStep, StepTarget
-
-Path: TypeAlias = "tuple[str | int, ...]"
 
 _GLOB = re.compile(r"[*?\[{\\]")
 _WRITES = frozenset({Use.OUTPUT, Use.TARGET, Use.ARGUMENT})

@@ -1,4 +1,4 @@
-"""The instances of a request in one form: groups, and the market of each."""
+"""The instances of a request in one form: groups, and the market of each; whether they stay after its steps."""
 
 from __future__ import annotations
 
@@ -28,6 +28,11 @@ def expand_shorthand(wanted: Json) -> Json:
         worker = instances.get("SlaveInstanceType", master)
         groups.append({"InstanceRole": "CORE", "InstanceType": worker, "InstanceCount": count - 1})
     return {**wanted, "Instances": {**kept, "InstanceGroups": groups}}
+
+
+def lives_on(params: Json) -> bool:
+    """Returns True if the cluster of a request stays when its steps are done."""
+    return bool(params.get("Instances", {}).get("KeepJobFlowAliveWhenNoSteps"))
 
 
 def market_of(group: Json) -> str:

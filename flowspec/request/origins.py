@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from flowspec.document.job_flow import JobFlow
+from flowspec.facts.api_model import Path
 
-Path: TypeAlias = "tuple[str | int, ...]"
 Origins: TypeAlias = "Mapping[Path, Path]"
 """The path of a part of the request -> the path in the spec."""
 

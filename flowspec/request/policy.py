@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 from flowspec.document.checking.validate import dangling_references, schema_fault, schema_violations
 from flowspec.document.job_flow import JobFlow
@@ -21,10 +21,9 @@ from flowspec.document.text.parse import compose
 from flowspec.document.text.parse import read as read_text
 from flowspec.document.text.tree import Place, Source, plain, settle
 from flowspec.errors import Diagnostic, SpecError
+from flowspec.facts.api_model import Path, written
 from flowspec.request.compile import Request
 from flowspec.request.origins import locate
-
-Path: TypeAlias = "tuple[str | int, ...]"
 
 _MAX_SHOWN = 60
 
@@ -113,7 +112,7 @@ def _diagnostic(error: Any, policy: Policy, jobflow: JobFlow, request: Request) 
     about = error.schema.get("description") or error.schema.get("title") if isinstance(error.schema, dict) else ""
     notes = [f"{policy.file}: {about}" if about else f"{policy.file}: {_where(error.absolute_schema_path)}"]
     is_key = path[-1:] in (("Key",), ("Classification",)) and place[-1:] != path[-1:]
-    text = f"{_shown(path)}: {message}"
+    text = f"{written(path) or 'the request'}: {message}"
     return jobflow.document.diagnostic("FS601", place, text, hint=hint, notes=notes, key=is_key)
 
 
@@ -125,11 +124,6 @@ def _extra(error: Any) -> Path:
     patterns = error.schema.get("patternProperties", {})
     extra = (name for name in error.instance if name not in known and not any(re.search(p, name) for p in patterns))
     return (next(extra),)
-
-
-def _shown(path: Sequence[str | int]) -> str:
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return text.lstrip(".") or "the request"
 
 
 def _where(path: Sequence[str | int]) -> str:

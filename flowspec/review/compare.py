@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flowspec.facts.mutability import row_of
 from flowspec.plan.changes import Action, Change
 from flowspec.plan.cluster import Live
-from flowspec.plan.compare import as_shown, lives_on
+from flowspec.plan.compare import as_shown
 from flowspec.plan.comparison.differences import Difference, Kind, snake, token
 from flowspec.plan.comparison.fields import compare_fields, stated
 from flowspec.plan.converge import changes_of, needs_replacement, value_text
@@ -16,7 +16,7 @@ from flowspec.plan.identity import HIDDEN_MEMBERS
 from flowspec.plan.lines import command_of
 from flowspec.plan.runs.unattended import compare_specs
 from flowspec.plan.steps import step_identity
-from flowspec.request.instances import expand_shorthand, market_of
+from flowspec.request.instances import expand_shorthand, lives_on, market_of
 
 if TYPE_CHECKING:
     from flowspec.document.job_flow import JobFlow

@@ -23,11 +23,11 @@ from flowspec.document.text.parse import load
 from flowspec.document.text.tree import settle
 from flowspec.errors import Diagnostic, FlowspecError, NothingFound, Severity, SpecError
 from flowspec.plan.changes import Action, Assessment, Change
-from flowspec.plan.compare import lives_on
 from flowspec.plan.lines import submission_lines
 from flowspec.plan.runs.unattended import compare_specs, new_commands
 from flowspec.request.compile import Request, compile
 from flowspec.request.graph import misordered
+from flowspec.request.instances import lives_on
 from flowspec.review.compare import compare_requests
 from flowspec.review.git import Repository
 from flowspec.review.touched import Touched, bases

@@ -9,8 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from flowspec.errors import FlowspecError
-
 SAMPLE_BUCKET = "amzn-s3-demo-bucket"
 """Belongs to AWS, which uses it in its examples: what is sent there by mistake reaches no stranger."""
 
@@ -55,24 +53,16 @@ def _texts(root: Path) -> Iterator[tuple[Path, str]]:
 
 
 def write_starter(folder: Path, files: Mapping[str, str]) -> None:
-    """Writes files into a folder, programs (`#!`) as executable ones.
-
-    Raises FlowspecError, and writes nothing, when one of them exists; raises OSError when the folder can't be written.
-    """
-    if existing := _existing(folder, files):
-        raise FlowspecError(
-            f"nothing was written: {folder} has {', '.join(existing)} already",
-            remedy="name another folder: flowspec init FOLDER",
-        )
+    """Writes files into a folder, programs (`#!`) as executable ones. Raises OSError when it can't be written."""
     for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         mode = 0o777 if text.startswith("#!") else 0o666
-        # "x": a file that has appeared meanwhile is not overwritten either.
+        # "x": a file that has appeared since `existing_files` looked is not overwritten either.
         with open(folder / path, "x", encoding="utf-8", opener=partial(os.open, mode=mode)) as out:
             out.write(text)
 
 
-def _existing(folder: Path, files: Iterable[str]) -> list[str]:
+def existing_files(folder: Path, files: Iterable[str]) -> list[str]:
     """Returns the files that are there, and the files that are where a folder has to be."""
     wanted = {(folder / path): path for path in files}
     parents = {parent: str(parent) for file in wanted for parent in file.parents if parent.is_file()}

@@ -4,7 +4,7 @@ import json
 import re
 
 from flowspec.emulator.api.service import Service
-from flowspec.report.page.site import respond_with_page
+from flowspec.site import respond_with_page
 
 SECRET = "correct horse battery"
 VARIABLE = "variables: {token: {type: string, sensitive: true}}\n"

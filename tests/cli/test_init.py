@@ -54,14 +54,15 @@ def test_nothing_is_overwritten(flowspec, tmp_path, there):
     (tmp_path / there).parent.mkdir(exist_ok=True)
     (tmp_path / there).write_text("mine")
     done = flowspec("init", "--template", "streaming")
-    assert done.code == 1
+    # As `import -o` on a file that is there.
+    assert done.code == 2
     assert there in done.err
     assert [path.read_text() for path in tmp_path.rglob("*") if path.is_file()] == ["mine"]
 
 
 def test_a_link_that_leads_nowhere_is_not_written_through(flowspec, tmp_path):
     (tmp_path / "job.yaml").symlink_to(tmp_path / "elsewhere.yaml")
-    assert flowspec("init", "--template", "streaming").code == 1
+    assert flowspec("init", "--template", "streaming").code == 2
     assert not (tmp_path / "elsewhere.yaml").exists()
 
 

@@ -76,14 +76,21 @@ def test_many_specs_have_the_answers_of_each(flowspec, tmp_path, two_cores):
     assert len(listed) == 12
 
 
+def specs_in(folder, count):
+    names = [f"job-{number}.yaml" for number in range(count)]
+    for number, name in enumerate(names):
+        (folder / name).write_text(SPEC.format(number))
+    return names
+
+
 def test_ctrl_c_ends_all_of_them(tmp_path):
-    (tmp_path / "job.yaml").write_text(SPEC.format(1))
+    names = specs_in(tmp_path, 3000)
     code = "import os; os.sched_getaffinity = lambda _: {0, 1}; from flowspec.cli import main; main()"
     process = subprocess.Popen(
-        [sys.executable, "-c", code, "validate", *["job.yaml"] * 3000],
+        [sys.executable, "-c", code, "validate", *names],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
-    assert process.stdout.readline() == "job.yaml: valid\n"
+    assert process.stdout.readline() == f"{names[0]}: valid\n"
     os.killpg(process.pid, signal.SIGINT)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -92,7 +99,7 @@ def test_ctrl_c_ends_all_of_them(tmp_path):
 
 def test_ctrl_c_while_they_are_forked_is_not_lost(tmp_path):
     """Both processes of a fork get it within the fork, where Python ignores what is raised."""
-    (tmp_path / "job.yaml").write_text(SPEC.format(1))
+    names = specs_in(tmp_path, 200)
     code = """if True:
         import os, signal
         os.sched_getaffinity = lambda _: {0, 1}
@@ -101,6 +108,6 @@ def test_ctrl_c_while_they_are_forked_is_not_lost(tmp_path):
         os.register_at_fork(after_in_parent=interrupt, after_in_child=interrupt)
         main()
     """
-    command = [sys.executable, "-c", code, "validate", *["job.yaml"] * 200]
+    command = [sys.executable, "-c", code, "validate", *names]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, "Traceback" in done.stderr) == (130, False), done.stderr

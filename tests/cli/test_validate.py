@@ -103,6 +103,42 @@ def test_the_hooks_of_pre_commit_run(flowspec, spec, hook):
     assert flowspec(*argv, spec).code == Exit.OK
 
 
+@pytest.mark.parametrize(
+    ("given", "checked"),
+    [
+        (["jobs/base.yaml", "jobs/two.yaml", "jobs/named.yaml"], ["jobs/two.yaml", "jobs/named.yaml"]),
+        (["jobs"], ["jobs/named.yaml", "jobs/two.yaml"]),
+        # Of a commit that changes only these, the hook names no other file.
+        (["jobs/base.yaml"], ["jobs/two.yaml", "other/deep.yaml"]),
+        (["common/root.yaml"], ["jobs/two.yaml", "other/deep.yaml"]),
+        (["jobs/base.yaml", "other/deep.yaml"], ["other/deep.yaml"]),
+        (["jobs/named.yaml", "jobs/named.yaml"], ["jobs/named.yaml"]),
+    ],
+    ids=" ".join,
+)
+def test_a_base_file_is_checked_with_the_flows_that_build_on_it(flowspec, tmp_path, monkeypatch, given, checked):
+    monkeypatch.chdir(tmp_path)
+    for name, text in {
+        "common/root.yaml": "flowspec: v1\nrelease_label: emr-7.5.0\n",
+        "jobs/base.yaml": (SPEC % "").replace("name: two\n", "extends: ../common/root.yaml\n"),
+        "jobs/two.yaml": "flowspec: v1\nname: two\nextends: base.yaml\n",
+        "other/deep.yaml": "flowspec: v1\nname: deep\nextends: ../jobs/base.yaml\n",
+        "jobs/named.yaml": (SPEC % "").replace("two", "named"),
+        ".git/HEAD": "",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    done = flowspec("validate", *given)
+    assert (done.code, done.out.splitlines()) == (Exit.OK, [f"{name}: valid" for name in checked])
+    (tmp_path / "common/root.yaml").write_text("flowspec: v1\nrelease: emr-7.5.0\n")
+    assert flowspec("validate", "common/root.yaml").code == Exit.USAGE
+
+
+def test_a_file_without_a_name_that_nothing_extends_is_no_flow(flowspec, spec):
+    spec.write_text((SPEC % "").replace("name: two\n", ""))
+    assert "the key 'name' is missing" in flowspec("validate", spec).err
+
+
 @pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook["id"])
 def test_the_hooks_of_pre_commit_get_no_test_cases(hook):
     repo = EXAMPLES / "gitops"

@@ -2,7 +2,7 @@
 
 import botocore.session
 
-from flowspec.facts.regions import REGIONS
+from flowspec.facts.regions import REGIONS, partition_of
 
 
 def test_the_regions_are_those_of_botocore():
@@ -13,3 +13,13 @@ def test_the_regions_are_those_of_botocore():
     # A later botocore may know more: those are warned about until they are listed.
     assert known >= REGIONS
     assert len(REGIONS) > 40
+
+
+def test_the_partitions_are_those_of_botocore():
+    session = botocore.session.Session()
+    found = {
+        region: partition
+        for partition in session.get_available_partitions()
+        for region in session.get_available_regions("emr", partition)
+    }
+    assert {region: partition_of(region) for region in found} == found

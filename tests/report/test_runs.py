@@ -5,10 +5,10 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from flowspec.backend.aws.client import Endpoint, connect
+from flowspec.backend.aws.command_lines import command_line
 from flowspec.backend.aws.events import StepChanged
 from flowspec.plan.cluster import Step
 from flowspec.report import runs
-from flowspec.report.command_lines import command_line
 
 START = datetime(2026, 11, 29, 9, tzinfo=timezone.utc)
 

@@ -7,13 +7,15 @@ Management Guide on `iam:PassRole`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from flowspec.facts.ids import role_name
 from flowspec.facts.mutability import operations
+from flowspec.facts.regions import partition_of
 from flowspec.facts.uris import is_s3, split_s3
 from flowspec.request.data import DataUse, data_uses
+from flowspec.request.instances import lives_on
 from flowspec.request.steps.access import Use
 
 if TYPE_CHECKING:
@@ -59,8 +61,7 @@ _WRITE_OBJECT = ("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "
 _STAGE_OBJECT = ("s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject")
 
 
-@dataclass(frozen=True, slots=True)
-class Permissions:
+class Permissions(NamedTuple):
     """Two IAM policies as data: for the principal that applies a flow, and for the role of its instance profile.
 
     `notes` say what is not in them, or may have to be changed by hand.
@@ -97,8 +98,7 @@ def permissions_of(jobflow: JobFlow, request: Request, account: str = "") -> Per
     return Permissions(_policy(apply), _policy(instances), tuple(_notes(jobflow, params, uses, account)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(NamedTuple):
     """The parts of ARNs that name a place: the region's partition, the region and the account, `*` where unknown."""
 
     partition: str
@@ -107,9 +107,7 @@ class _Place:
 
     @classmethod
     def of(cls, region: str | None, account: str) -> _Place:
-        partitions = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
-        found = (name for prefix, name in partitions.items() if (region or "").startswith(prefix))
-        return cls(next(found, "aws"), region or "*", account or "*")
+        return cls(partition_of(region or ""), region or "*", account or "*")
 
     def arn(self, service: str, resource: str) -> str:
         """Returns the ARN of what has an account; S3 and IAM have no region, S3 no account."""
@@ -122,17 +120,12 @@ class _Place:
 
         The role of an instance profile usually has the profile's name; offline nothing else is known.
         """
-        return given if ":role/" in given else self.arn("iam", f"role/{_name(given)}")
-
-
-def _name(given: str) -> str:
-    """Returns the name of a role or of an instance profile that is given by name or ARN."""
-    return given.rpartition("/")[2]
+        return given if ":role/" in given else self.arn("iam", f"role/{role_name(given)}")
 
 
 def _emr(jobflow: JobFlow, params: Mapping[str, Any], place: _Place) -> Iterator[Statement]:
     clusters = [place.arn("elasticmapreduce", "cluster/*")]
-    lasting = params.get("Instances", {}).get("KeepJobFlowAliveWhenNoSteps")
+    lasting = lives_on(params)
     changes = {*_CHANGES, *(operations() if lasting else ()), *(_OF_LASTING if lasting else ())}
     # A cluster gets its tags in RunJobFlow, so that nobody else's can be changed. (adopt tags one that has none.)
     own = {"StringEquals": {"elasticmapreduce:ResourceTag/flowspec:flow": jobflow.name}}
@@ -168,7 +161,7 @@ def _preflight(
     if roles:
         yield _statement("PreflightRoles", ["iam:GetRole", "iam:ListAttachedRolePolicies"], roles)
     if profile := params.get("JobFlowRole"):
-        arn = profile if ":instance-profile/" in profile else place.arn("iam", f"instance-profile/{_name(profile)}")
+        arn = profile if ":instance-profile/" in profile else place.arn("iam", f"instance-profile/{role_name(profile)}")
         yield _statement("PreflightInstanceProfile", ["iam:GetInstanceProfile"], [arn])
     # The policies of the caller are simulated, and the caller is not known here.
     principals = [place.arn("iam", "role/*"), place.arn("iam", "user/*")]

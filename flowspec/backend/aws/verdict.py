@@ -57,11 +57,12 @@ def is_over(cluster: Cluster, only: Collection[str] | None = None) -> bool:
     """
     if cluster.has_ended:
         return True
-    idle = cluster.state in states.READY and all(step.has_ended for step in _counted(cluster, only))
+    idle = cluster.state in states.READY and all(step.has_ended for step in counted_steps(cluster, only))
     return cluster.keep_alive and idle
 
 
-def _counted(cluster: Cluster, only: Collection[str] | None) -> list[Step]:
+def counted_steps(cluster: Cluster, only: Collection[str] | None) -> list[Step]:
+    """Returns the steps of a cluster that count: all, or those with the ids in `only`."""
     return [step for step in cluster.steps if only is None or step.id in only]
 
 
@@ -70,7 +71,7 @@ def judge(cluster: Cluster, only: Collection[str] | None = None) -> Verdict:
 
     A state that this version does not know is never taken for success.
     """
-    steps = _counted(cluster, only)
+    steps = counted_steps(cluster, only)
     failed = next((step for step in steps if _failed(step)), None)
     if cluster.has_ended and cluster.reason_code in _CLUSTER_FAULTS:
         return Verdict(Outcome.CLUSTER_FAILED, failed)

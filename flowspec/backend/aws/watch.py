@@ -23,7 +23,7 @@ from flowspec.backend.aws.observe import describe
 from flowspec.backend.aws.ration import RationedEmr
 from flowspec.backend.aws.runs.settle import ExitCodes, awaits_exit_code, settle, settled_run
 from flowspec.backend.aws.runs.supervise import Acted, Supervisor
-from flowspec.backend.aws.verdict import Outcome, Verdict, is_over, judge
+from flowspec.backend.aws.verdict import Outcome, Verdict, counted_steps, is_over, judge
 from flowspec.engines.counters import parse_progress
 from flowspec.errors import FlowspecError
 from flowspec.facts.states import OPEN
@@ -96,8 +96,7 @@ def watch(
 
 def _ended(cluster: Cluster, only: Collection[str] | None) -> Ended:
     """Returns the last event of a cluster that `is_over`."""
-    judged = tuple(step.id for step in cluster.steps if only is None or step.id in only)
-    return Ended(cluster, judge(cluster, only), judged)
+    return Ended(cluster, judge(cluster, only), tuple(step.id for step in counted_steps(cluster, only)))
 
 
 def _looks(

@@ -10,7 +10,6 @@ import click
 
 from flowspec.cli.confirm import confirm
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import ID
 from flowspec.cli.options import (
     CONNECTION,
     LOCK_TIMEOUT,
@@ -22,8 +21,9 @@ from flowspec.cli.options import (
     compose_options,
     output_format,
 )
-from flowspec.cli.output import Level, eprint, eprint_report, print_result, print_warnings
-from flowspec.cli.specs import job_flow
+from flowspec.cli.output import Level, eprint, eprint_report, print_result
+from flowspec.cli.planning import compiled
+from flowspec.facts.ids import CLUSTER_ID
 
 
 @click.command("adopt", epilog="Example: flowspec adopt j-2AXXXXXXGAPLF job.yaml --target prod")
@@ -43,13 +43,10 @@ def command(cluster_id: str, spec: Path, lock_timeout: float, yes: bool, format_
     from flowspec.backend.aws.client import Endpoint, connect
     from flowspec.backend.aws.manage.adoption import adopt, plan_adoption
     from flowspec.report import plans
-    from flowspec.request.compile import compile
 
-    if not ID.fullmatch(cluster_id):
+    if not CLUSTER_ID.fullmatch(cluster_id):
         raise click.BadParameter(f"{cluster_id!r} is no cluster's id: write j-…", param_hint="CLUSTER")
-    flow = job_flow(spec, **options)
-    request = compile(flow)
-    print_warnings(request.warnings)
+    flow, request = compiled(spec, **options)
     emr = connect(Endpoint.of(flow))
     found = plan_adoption(emr, cluster_id, flow, request)
     done = found.is_done

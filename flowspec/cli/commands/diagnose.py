@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import CHOOSING, Chosen, choose, noting, steps_called
+from flowspec.cli.locate import CHOOSING, Chosen, choose, settled, steps_called
 from flowspec.cli.options import output_format
 from flowspec.cli.output import print_result
 
@@ -43,20 +43,13 @@ def command(what: str, wanted: str | None, logs_timeout: float, format_: str, **
     Prints the failed step, the lines of the log that tell the cause, what they mean, and what to try. The exit code
     is 0 also when nothing has failed, or no cause is known.
     """
-    from flowspec.backend.aws.observe import describe
-    from flowspec.backend.aws.runs.settle import settle_on
-
-    chosen = choose(what, **options)
-    cluster = settle_on(chosen.emr, describe(chosen.emr, chosen.cluster_id), noting(chosen))
-    verdict = _failure(cluster, wanted)
-    _print(chosen, cluster, _diagnosed(chosen, cluster, verdict, logs_timeout) if verdict else None, format_)
-    return Exit.OK
-
-
-def _diagnosed(chosen: Chosen, cluster: Cluster, verdict: Verdict, patience: float) -> Diagnosis:
     from flowspec.cli.follow import diagnose_waiting
 
-    return diagnose_waiting(chosen, cluster, verdict, patience)
+    chosen = choose(what, **options)
+    cluster = settled(chosen)
+    verdict = _failure(cluster, wanted)
+    _print(chosen, cluster, diagnose_waiting(chosen, cluster, verdict, logs_timeout) if verdict else None, format_)
+    return Exit.OK
 
 
 def _failure(cluster: Cluster, wanted: str | None) -> Verdict | None:

@@ -171,7 +171,7 @@ def _serve(home: Path, port: int, region: str, other_users: bool, options: dict[
 
 def _page(service: Service, path: str) -> Response | None:
     # Imported for the first page: programs that use the API need none.
-    from flowspec.report.page.site import respond_with_page
+    from flowspec.site import respond_with_page
 
     return respond_with_page(service, path)
 

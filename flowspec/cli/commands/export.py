@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from flowspec.cli.drafts import draft_file, draft_option, write_whole
+from flowspec.cli.drafts import draft_file, draft_option, write_draft
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import SPEC, STAGING, VARIABLES
-from flowspec.cli.output import ewarn, print_result, print_warnings
+from flowspec.cli.output import ewarn, print_warnings
 from flowspec.cli.specs import job_flow
 
 _FORMATS = ("aws-cli", "cloudformation", "terraform", "stepfunctions", "airflow")
@@ -37,10 +37,7 @@ def command(spec: Path, to: str, output: Path | None, force: bool, **options: An
     request = compile(flow)
     made = export(flow, to, request)
     print_warnings(request.warnings)
-    if output:
-        write_whole(output, made.text)
-    else:
-        print_result(made.text, newline=False)
+    write_draft(output, made.text)
     for note in made.notes:
         ewarn(f"note: {note}")
     return Exit.OK

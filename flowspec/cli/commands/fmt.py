@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
+from flowspec.cli import print_error
 from flowspec.cli.drafts import write_whole
-from flowspec.cli.exits import Exit
+from flowspec.cli.exits import Exit, worst
 from flowspec.cli.options import SPEC_PATH
-from flowspec.cli.output import eprint, eprint_report, print_result
+from flowspec.cli.output import eprint, print_result
 from flowspec.document.discovery import find_specs
 from flowspec.document.escaping import visible
-from flowspec.errors import FlowspecError, SpecError
+from flowspec.errors import FlowspecError
 
 
 @click.command("fmt", epilog="Example: flowspec fmt --check jobs/")
@@ -30,15 +31,8 @@ def command(paths: tuple[Path, ...], check: bool, diff: bool) -> int:
     for path in find_specs(paths):
         try:
             before, after = _formatted(path)
-        except SpecError as error:
-            from flowspec.report import diagnostics
-
-            eprint_report(diagnostics.as_text(error.diagnostics))
-            code = Exit.USAGE
-            continue
         except FlowspecError as error:
-            eprint_report(f"error: {error.message}\n  {error.remedy}")
-            code = code or Exit.ERROR
+            code = worst((code, print_error(error)))
             continue
         if before == after:
             continue

@@ -9,8 +9,8 @@ import click
 
 from flowspec.cli.exits import Exit
 from flowspec.cli.options import SPEC, STAGING, VARIABLES
-from flowspec.cli.output import eprint, print_result, print_warnings
-from flowspec.cli.specs import job_flow
+from flowspec.cli.output import eprint, print_result
+from flowspec.cli.planning import compiled
 
 
 def _account(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
@@ -39,11 +39,8 @@ def command(spec: Path, whom: str, account: str, **options: Any) -> int:
     """Print the least IAM policies that a spec needs, as JSON, without credentials or calls."""
     from flowspec.backend.aws.permissions import permissions_of
     from flowspec.report.json_text import as_json
-    from flowspec.request.compile import compile
 
-    flow = job_flow(spec, placeholders=True, **options)
-    request = compile(flow)
-    print_warnings(request.warnings)
+    flow, request = compiled(spec, placeholders=True, **options)
     made = permissions_of(flow, request, account)
     both = {"apply": made.apply, "instances": made.instances}
     print_result(as_json(both if whom == "both" else both[whom], request.secrets))

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowspec.cli.drafts import draft_file, draft_option, print_notes, write_whole
+from flowspec.cli.drafts import draft_file, draft_option, print_notes, write_draft
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import BACKEND, ID, bare_endpoint
+from flowspec.cli.locate import BACKEND, bare_endpoint
 from flowspec.cli.options import CONNECTION
-from flowspec.cli.output import print_result
+from flowspec.facts.ids import CLUSTER_ID
 
 if TYPE_CHECKING:
     from flowspec.importers.decompile.draft import Decompiled
@@ -68,7 +68,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     from flowspec.importers.sources import importer_names, read
 
     output = draft_file(output, force=force)
-    if file and ID.fullmatch(file) and not Path(file).exists():
+    if file and CLUSTER_ID.fullmatch(file) and not Path(file).exists():
         return _print(_from_cluster(file, output, keep_secrets, **options), (), output)
     if any(options.values()):
         raise click.UsageError("--region, --profile, --endpoint-url and --backend are for a cluster's id")
@@ -85,10 +85,7 @@ def command(  # noqa: PLR0917 - click passes them by name
 
 
 def _print(made: Decompiled, notes: Sequence[str], output: Path | None) -> int:
-    if output:
-        write_whole(output, made.text)
-    else:
-        print_result(made.text, newline=False)
+    write_draft(output, made.text)
     print_notes(made, notes)
     return Exit.OK
 

@@ -16,7 +16,15 @@ from flowspec.cli.options import output_format
 from flowspec.cli.output import ewarn, on_terminal, print_result
 from flowspec.facts.uris import BUCKET_NAME
 from flowspec.report.json_text import as_json
-from flowspec.scaffold.starters import NAME, REGION, SAMPLE_BUCKET, STARTERS, starter_files, write_starter
+from flowspec.scaffold.starters import (
+    NAME,
+    REGION,
+    SAMPLE_BUCKET,
+    STARTERS,
+    existing_files,
+    starter_files,
+    write_starter,
+)
 
 
 @click.command("init", epilog="Example: flowspec init wordcount --template streaming")
@@ -46,6 +54,10 @@ def command(  # noqa: PLR0917 - click passes them by name
         "RELEASE": releases.newest(),
     }
     files = starter_files(template, values)
+    if existing := existing_files(folder, files):
+        raise click.UsageError(
+            f"{folder} has {', '.join(existing)} already: name another folder, as in flowspec init FOLDER"
+        )
     write_starter(folder, files)
     steps = list(_next_commands(folder, template))
     if format_ == "json":

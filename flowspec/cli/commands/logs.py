@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import CHOOSING, Chosen, choose, noting, steps_called
+from flowspec.cli.locate import CHOOSING, Chosen, choose, settled, steps_called
 from flowspec.cli.options import completed, output_format
 from flowspec.cli.output import eprint, ewarn, log_printer, print_result, wait_for_more
 from flowspec.errors import FlowspecError, NothingFound
@@ -44,11 +44,9 @@ _IN_JSON = 16 << 20
 def command(what: str, wanted: str | None, names: tuple[str, ...], follow: bool, format_: str, **options: Any) -> int:
     """Print a step's logs. WHAT is a spec, a cluster's id, or its name."""
     from flowspec.backend.aws.logs import NAMES, logs_of
-    from flowspec.backend.aws.observe import describe
-    from flowspec.backend.aws.runs.settle import settle_on
 
     chosen = choose(what, **options)
-    cluster = settle_on(chosen.emr, describe(chosen.emr, chosen.cluster_id), noting(chosen))
+    cluster = settled(chosen)
     step = _wanted(cluster, wanted)
     try:
         if follow:

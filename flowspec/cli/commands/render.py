@@ -57,7 +57,8 @@ def _as_text(flow: JobFlow, format_: str, explain: bool) -> str:
 
 
 def _differences(one: JobFlow, other: JobFlow, format_: str) -> str:
-    from flowspec.report.rendering import differences, differences_as_json, differences_as_text
+    from flowspec.document.rendering.compare import differences
+    from flowspec.report.rendering import differences_as_json, differences_as_text
 
     show = differences_as_json if format_ == "json" else differences_as_text
     return show(differences(one.document, other.document), one.target or "(no target)", other.target)

@@ -33,7 +33,7 @@ def command(what: str, output: Path | None, format_: str, **options: Any) -> int
     The page needs no network and no other file. It also tells what differs from the last run of the flow that
     succeeded. Of a cluster that runs it shows what is there by now.
     """
-    from flowspec.report.page.run_report import make_report
+    from flowspec.pipeline import make_report
 
     chosen = choose(what, **options)
     report = make_report(chosen.emr, chosen.cluster_id, secrets=chosen.secrets)

@@ -104,15 +104,12 @@ def _print_plans(made: Review, options: dict[str, Any]) -> None:
     from flowspec.report import plans
     from flowspec.review.review import CHANGED, NEW
 
-    # As `flowspec plan` has them by default.
-    unset: dict[str, Any] = dict.fromkeys(("region", "profile", "endpoint_url", "staging"))
-    unset |= {"replace": False, "rerun": (), "cancel_removed": False}
     given = {name: options[name] for name in ("assignments", "variable_files", "date")}
     for flow in made.flows:
         if flow.status not in {NEW, CHANGED}:
             continue
         try:
-            plan = planned(Path(flow.path), target=flow.target or None, **given, **unset).plan
+            plan = planned(Path(flow.path), target=flow.target or None, **given).plan
         except FlowspecError as error:
             eprint_report(f"{flow.path}: no live plan: {error.message}", level=Level.WARNING)
         else:

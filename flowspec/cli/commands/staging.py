@@ -216,7 +216,7 @@ def _folders_of(specs: Sequence[Path], **options: Any) -> dict[tuple[Endpoint, s
 
     found: dict[tuple[Endpoint, str], dict[str, str]] = {}
     for spec in find_flows(specs):
-        flow, request = compiled(spec, (), placeholders=True, warn=lambda _: None, **options)
+        flow, request = compiled(spec, placeholders=True, warn=lambda _: None, **options)
         if not flow.stages_files:
             raise FlowspecError(
                 f"{spec}: target '{flow.target}' runs on this machine, where files are used in place and not staged",

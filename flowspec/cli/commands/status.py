@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from flowspec.cli.exits import Exit
-from flowspec.cli.locate import CHOOSING, choose, noting
+from flowspec.cli.locate import CHOOSING, choose, settled
 from flowspec.cli.options import output_format
 from flowspec.cli.output import ewarn, print_result
 
@@ -18,14 +18,12 @@ from flowspec.cli.output import ewarn, print_result
 @output_format("text", "json")
 def command(what: str, cost: bool, format_: str, **options: Any) -> int:
     """Show a cluster and its steps. WHAT is a spec, a cluster's id, or its name."""
-    from flowspec.backend.aws.observe import describe
-    from flowspec.backend.aws.runs.settle import settle_on
     from flowspec.backend.aws.spending import spent
     from flowspec.report import costs, runs
     from flowspec.report.json_text import as_json
 
     chosen = choose(what, **options)
-    cluster = settle_on(chosen.emr, describe(chosen.emr, chosen.cluster_id), noting(chosen))
+    cluster = settled(chosen)
     for other in chosen.others:
         ewarn(f"note: cluster {other} has the tags of this flow, too; `flowspec status {other}` shows it")
     if cost and chosen.emr.endpoint.backend == "local":

@@ -13,7 +13,7 @@ from flowspec.cli.exits import Exit
 from flowspec.cli.locate import CHOOSING, Chosen, choose_one, is_spec
 from flowspec.cli.options import DETACH, LOCK_TIMEOUT, SPEC_PATH, STAGING, WATCHING, compose_options, output_format
 from flowspec.cli.output import eprint, print_result, print_warnings
-from flowspec.cli.specs import job_flow
+from flowspec.cli.specs import CONNECTION_NAMES, job_flow
 from flowspec.errors import number_of
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from flowspec.document.text.tree import Document, Items
 
 _FILE = click.argument("file", type=SPEC_PATH, metavar="FILE")
-# The options that say where an EMR is; those of a list of steps are those of the cluster.
-_CONNECTION = ("region", "profile", "endpoint_url")
 
 
 @click.group("steps", epilog="Example: flowspec steps add j-2AXXXXXXGAPLF more.yaml")
@@ -135,5 +133,6 @@ def _listed(chosen: Chosen, file: Path, steps: Items, options: dict[str, Any]) -
         "backend": endpoint.backend,
         **{key: value for key, value in given.items() if value},
     }
-    kept = {key: value for key, value in options.items() if key not in _CONNECTION}
+    # A list of steps goes to where the cluster is.
+    kept = {key: value for key, value in options.items() if key not in CONNECTION_NAMES}
     return job_flow(steps_alone(file, steps, header), emr_rules=False, **kept)

@@ -13,8 +13,9 @@ from flowspec.cli.exits import Exit
 from flowspec.cli.options import STAGING, VARIABLES, output_format
 from flowspec.cli.output import Level, eprint_report, print_result, wants_color
 from flowspec.cli.policies import POLICY, read_policies, violations_of
-from flowspec.cli.selection import PATHS, SELECT, is_folder_or_glob, selected_specs
+from flowspec.cli.selection import PATHS, SELECT, selected_specs
 from flowspec.cli.specs import job_flow
+from flowspec.document.discovery import find_flows_to_check
 from flowspec.document.escaping import visible
 from flowspec.errors import Diagnostic, Severity, SpecError
 
@@ -42,16 +43,15 @@ def command(  # noqa: PLR0917 - click passes options by name
 ) -> int:
     """Check specs offline: every error with its place and remedy, all in one go.
 
-    SPEC is a file, a folder (the specs in it and below it) or a glob.
+    SPEC is a file, a folder (the specs in it and below it) or a glob. In place of a base file, the flows of its
+    repository that extend it are checked.
     """
     from flowspec.report import diagnostics as report
 
     if all_targets and options["target"] is not None:
         raise click.UsageError("--all-targets and --target exclude each other")
     policies = read_policies(policy_files)
-    # Files are taken as they are given, each as often as it is.
-    plural = selects or any(map(is_folder_or_glob, paths))
-    specs = selected_specs(paths, selects, **options) if plural else paths
+    specs = selected_specs(paths, selects, find=find_flows_to_check, **options)
     work = partial(_at_all_targets if all_targets else _findings, policies=policies, options=options)
     found: list[Diagnostic] = []
     for spec, errors in zip(specs, each(work, specs), strict=True):

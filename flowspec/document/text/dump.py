@@ -7,9 +7,8 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, TypeAlias
 
-from flowspec.document import schema as schemas
 from flowspec.document.masking import mask
-from flowspec.document.text.reading import Reading
+from flowspec.document.text.reading import read_values
 from flowspec.document.text.tree import Document, NodePath
 
 # Plain only what no reader could take for anything but text: letters first, and none of the words
@@ -36,8 +35,7 @@ def dump(
     of a terminal that a line takes.
     """
     if isinstance(document, Document):
-        reading = Reading()
-        document, secrets = reading.value(document.root, schemas.strict()), document.secrets | reading.secrets
+        document, secrets = read_values(document)
     lines = list(_lines(mask(document, secrets), "", ()))
     if note is None:
         return "".join(f"{text}\n" for text, _ in lines)

@@ -8,7 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from flowspec.document import schema as schemas
-from flowspec.document.text.tree import Items, Mapping, Node, Scalar, plain
+from flowspec.document.text.tree import Document, Items, Mapping, Node, Scalar, plain
+
+
+def read_values(document: Document) -> tuple[Any, frozenset[str]]:
+    """Returns a document as plain data, by the schema of specs, and the values in it that are not to be shown."""
+    reading = Reading()
+    return reading.value(document.root, schemas.strict()), document.secrets | reading.secrets
 
 
 class Reading:

@@ -13,6 +13,7 @@ from flowspec.emulator.errors import invalid_request, not_found
 from flowspec.emulator.state import ids
 from flowspec.emulator.state.answers import Answer
 from flowspec.emulator.state.store import Record
+from flowspec.facts.regions import partition_of
 
 _KIND = "security_configuration"
 _LONGEST_NAME = 10280
@@ -103,7 +104,7 @@ def _block(call: Call) -> Record:
 def get_block_public_access(call: Call, _: Params) -> Answer:
     """Answers GetBlockPublicAccessConfiguration."""
     block = _block(call)
-    by = f"arn:{ids.partition(call.settings.region)}:iam::{ids.ACCOUNT}:root"
+    by = f"arn:{partition_of(call.settings.region)}:iam::{ids.ACCOUNT}:root"
     return {
         "BlockPublicAccessConfiguration": block.doc["block"],
         "BlockPublicAccessConfigurationMetadata": {"CreationDateTime": block.doc["at"], "CreatedByArn": by},

@@ -6,6 +6,8 @@ import hashlib
 import secrets
 import string
 
+from flowspec.facts.regions import partition_of
+
 ACCOUNT = "000000000000"
 
 _ALPHABET = string.ascii_uppercase + string.digits
@@ -21,15 +23,7 @@ def new_id(prefix: str) -> str:
 
 def cluster_arn(region: str, cluster_id: str) -> str:
     """Returns the cluster's ARN, in the partition that its region belongs to."""
-    return f"arn:{partition(region)}:elasticmapreduce:{region}:{ACCOUNT}:cluster/{cluster_id}"
-
-
-def partition(region: str) -> str:
-    """Returns the AWS partition of a region: aws, aws-cn or aws-us-gov."""
-    for prefix, name in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov")):
-        if region.startswith(prefix):
-            return name
-    return "aws"
+    return f"arn:{partition_of(region)}:elasticmapreduce:{region}:{ACCOUNT}:cluster/{cluster_id}"
 
 
 def instance_id(group_id: str, number: int) -> str:
@@ -72,7 +66,7 @@ def public_address(group_id: str, number: int) -> str:
 def public_dns_name(address: str, region: str) -> str:
     """Returns EC2's public DNS name of an address."""
     domain = "compute-1.amazonaws.com" if region == "us-east-1" else f"{region}.compute.amazonaws.com"
-    suffix = ".cn" if partition(region) == "aws-cn" else ""
+    suffix = ".cn" if partition_of(region) == "aws-cn" else ""
     return f"ec2-{address.replace('.', '-')}.{domain}{suffix}"
 
 

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, NamedTuple, TypeAlias
 
+from flowspec.facts.api_model import Path
 from flowspec.facts.mutability import Row
 
 Json: TypeAlias = "Mapping[str, Any]"
-Path: TypeAlias = "tuple[str | int, ...]"
 
-TOKEN_LENGTH = 5
+_TOKEN_LENGTH = 5
 
 
 class Kind(str, Enum):
@@ -48,7 +48,12 @@ def token(address: str) -> str:
 
     Tags may hold letters, digits and `+ - = . _ : / @`, so that all of base64 is allowed in them (EC2, tag rules).
     """
-    return base64.b64encode(hashlib.sha256(address.encode()).digest()).decode()[:TOKEN_LENGTH]
+    return base64.b64encode(hashlib.sha256(address.encode()).digest()).decode()[:_TOKEN_LENGTH]
+
+
+def tokens_in(value: str) -> frozenset[str]:
+    """Returns the tokens in the value of a tag, where they follow each other without a mark."""
+    return frozenset(value[start : start + _TOKEN_LENGTH] for start in range(0, len(value), _TOKEN_LENGTH))
 
 
 def snake(name: str) -> str:

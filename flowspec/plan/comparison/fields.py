@@ -2,11 +2,6 @@
 
 Only what the request states is compared. What it no longer states, but an earlier apply did (`managed`), is a
 difference, too: it has to be taken off the cluster.
-
-    differences    a difference as a value
-    forms          whether two values are the same, however they are spelled
-    groups         instance groups, and the shorthand for them
-    fleets         instance fleets
 """
 
 from __future__ import annotations

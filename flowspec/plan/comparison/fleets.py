@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from flowspec.facts.api_model import Path
 from flowspec.facts.mutability import row_of
 from flowspec.plan.cluster import Live
-from flowspec.plan.comparison.differences import Difference, Json, Kind, Path, snake
+from flowspec.plan.comparison.differences import Difference, Json, Kind, snake
 from flowspec.plan.comparison.forms import configurations, same
 from flowspec.plan.comparison.groups import sized_by_policy
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from flowspec.facts.ids import role_name
 from flowspec.plan.comparison.differences import Json
 
 
@@ -68,11 +69,6 @@ class _AnyOrder:
 def _without_last_slash(uri: str) -> str:
     scheme, separator, rest = uri.partition("://")
     return f"s3://{rest.rstrip('/')}" if separator and scheme in {"s3", "s3n", "s3a"} else uri.rstrip("/")
-
-
-def _last_part(role: str) -> str:
-    """Returns the name of a role or an instance profile, which may be given by name or ARN."""
-    return role.rpartition("/")[2]
 
 
 def _names(applications: Sequence[Json]) -> frozenset[str]:
@@ -146,9 +142,9 @@ def _idle(value: Json) -> Json:
 
 _FORMS: dict[str, Callable[[Any], Any]] = {
     "LogUri": _without_last_slash,
-    "JobFlowRole": _last_part,
-    "ServiceRole": _last_part,
-    "AutoScalingRole": _last_part,
+    "JobFlowRole": role_name,
+    "ServiceRole": role_name,
+    "AutoScalingRole": role_name,
     "Applications": _names,
     "Configurations": configurations,
     "BootstrapActions": _scripts,

@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any
 
 from flowspec.errors import number_of
+from flowspec.facts.api_model import Path
 from flowspec.facts.mutability import row_of
 from flowspec.plan.cluster import Live
-from flowspec.plan.comparison.differences import Difference, Json, Kind, Path, snake, token
+from flowspec.plan.comparison.differences import Difference, Json, Kind, snake, token
 from flowspec.plan.comparison.forms import same
 from flowspec.request.instances import group_address, market_of
 

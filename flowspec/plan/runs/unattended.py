@@ -18,11 +18,11 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from flowspec.facts.api_model import Path
 from flowspec.facts.limits import TAG_VALUE
 from flowspec.facts.uris import host_of
 from flowspec.plan.changes import Action, Change
 from flowspec.plan.cluster import WATCH_TAG, Cluster
-from flowspec.plan.comparison.differences import Path
 from flowspec.plan.runs.launches import alternative_text
 from flowspec.plan.runs.supervision import StepPolicy, config_token, policy_of, read_policies, token_of
 from flowspec.request.public_form import public_form

@@ -9,9 +9,9 @@ from typing import Any
 from flowspec.backend.aws.diagnosis.diagnose import Diagnosis
 from flowspec.document.escaping import visible
 from flowspec.document.masking import mask
+from flowspec.inspection.run_facts import RunFacts
 from flowspec.report.failures import as_markdown
 from flowspec.report.markdown import escaped, fenced
-from flowspec.report.page.run_facts import RunFacts
 from flowspec.report.page.view import run_view
 
 # More would not fit into a comment on GitHub (`report.markdown.COMMENT_LIMIT`).

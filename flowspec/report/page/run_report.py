@@ -1,38 +1,26 @@
-"""Reads a run from EMR as all that a report shows: how it ended and why, when, with which logs and counters."""
+"""A run in the forms in which a report shows it: HTML, Markdown, and plain data for programs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
-from datetime import datetime, timezone
 from typing import Any
 
-from flowspec.backend.aws.client import Emr
-from flowspec.backend.aws.diagnosis.diagnose import diagnose
-from flowspec.backend.aws.logs import logs_of
-from flowspec.backend.aws.observe import describe, read_back
-from flowspec.backend.aws.runs.settle import settle_on, without_repeated
-from flowspec.backend.aws.verdict import failure_of, is_over, judge
 from flowspec.document.masking import mask
-from flowspec.errors import ServiceError
-from flowspec.plan.cluster import Cluster
-from flowspec.plan.sensitive import known_secrets
-from flowspec.plan.steps import HISTORY_LIMIT
-from flowspec.report.command_lines import command_line
-from flowspec.report.page.baseline import find_baseline
-from flowspec.report.page.bootstrap import read_bootstrap
-from flowspec.report.page.details import LogReader, Notes, choose_steps
+from flowspec.inspection.named_secrets import without_named
+from flowspec.inspection.run_facts import RunFacts
 from flowspec.report.page.markdown import run_markdown
-from flowspec.report.page.named_secrets import named_secrets, without_named
-from flowspec.report.page.paid import Cost, cost_so_far
-from flowspec.report.page.run_facts import RUNNING, RunFacts
-from flowspec.report.page.timeline import spans_of
 from flowspec.report.page.view import run_view
 
 
 @dataclass(frozen=True, slots=True)
 class RunReport(RunFacts):
     """A run in the forms in which it is shown; they mask its `secrets`."""
+
+    @classmethod
+    def of(cls, facts: RunFacts) -> RunReport:
+        """Returns the report on a run that was read."""
+        return cls(**{one.name: getattr(facts, one.name) for one in fields(facts)})
 
     def as_html(self) -> str:
         """Returns the report as one HTML page that needs no other file and no network."""
@@ -63,71 +51,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def make_report(
-    emr: Emr,
-    cluster_id: str,
-    *,
-    secrets: Collection[str] = (),
-    cost: Callable[[Emr, Cluster], Cost | None] = cost_so_far,
-    compare: bool = True,
-    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
-) -> RunReport:
-    """Reads a run, ended or not: its cluster, steps, logs and counters, and the last one of its flow that succeeded.
-
-    `secrets` are masked in all that is shown, beside those that the cluster's tags and the names of its options
-    tell. `cost` gives what the run cost, from the cluster as it was read back. Without `compare`, no earlier run is
-    looked for.
-
-    Raises FlowspecError when there is no such cluster, ServiceError when EMR refuses. What can't be read of logs and
-    earlier runs is a note.
-    """
-    notes = Notes()
-    cluster = settle_on(emr, _read(emr, cluster_id, notes), notes.add)
-    counted = without_repeated(cluster)
-    hidden = frozenset(secrets) | known_secrets(cluster) | named_secrets(cluster)
-    verdict, logs = failure_of(counted), logs_of(emr, cluster)
-    diagnosis = diagnose(cluster, verdict, logs, hidden) if verdict else None
-    baseline = notes.try_to("earlier runs", lambda: find_baseline(emr, cluster)) if compare else None
-    hidden |= baseline.secrets if baseline else frozenset()
-    reader = LogReader(
-        logs=logs,
-        notes=notes,
-        secrets=hidden,
-        cause=diagnosis.cause if diagnosis else None,
-        earlier=logs_of(emr, baseline.cluster) if baseline else logs,
-        counterparts=baseline.steps(cluster) if baseline else {},
-    )
-    steps = choose_steps(cluster.steps, verdict.step if verdict else None)
-    details = reader.read(steps, unread=bool(diagnosis and diagnosis.unread))
-    bootstrap = notes.try_to("the logs of bootstrap actions", lambda: read_bootstrap(emr, cluster, logs)) or ()
-    return RunReport(
-        cluster=cluster,
-        outcome=judge(counted).outcome.value if is_over(cluster) else RUNNING,
-        read_at=now(),
-        region=emr.region,
-        backend=emr.backend.name,
-        commands=command_line("logs", emr, cluster_id),
-        spans=spans_of(cluster, bootstrap),
-        diagnosis=diagnosis,
-        failed=verdict.step if verdict else None,
-        details=tuple(details),
-        compared=compare,
-        baseline=baseline,
-        cost=notes.try_to("the cost", lambda: cost(emr, cluster)),
-        notes=tuple(notes.sentences),
-        secrets=hidden,
-    )
-
-
-def _read(emr: Emr, cluster_id: str, notes: Notes) -> Cluster:
-    try:
-        cluster = read_back(emr, cluster_id)
-    except ServiceError as error:
-        # Who may describe a cluster may not be allowed to list its groups and bootstrap actions.
-        cluster = describe(emr, cluster_id)
-        notes.add(f"the configuration could not be read: {error.sentence}")
-    if len(cluster.steps) >= HISTORY_LIMIT:
-        notes.add(f"EMR lists the latest {HISTORY_LIMIT:,} steps of a cluster: earlier ones are not shown")
-    return cluster

@@ -15,17 +15,18 @@ from flowspec.document.escaping import visible
 from flowspec.document.masking import MASK, mask
 from flowspec.errors import number_of
 from flowspec.facts import states
+from flowspec.inspection.details import StepDetail
+from flowspec.inspection.named_secrets import without_named, without_named_options
+from flowspec.inspection.run_facts import RUNNING, RunFacts
+from flowspec.inspection.tails import Line, Tail, shortened
+from flowspec.inspection.timeline import Span, skip_note
 from flowspec.plan.changes import Change
 from flowspec.plan.cluster import FLOW_TAG, SOURCE_TAG, TAG_PREFIX, TARGET_TAG, Step
 from flowspec.plan.lines import NAMES_A_SECRET, fleet_line, group_line
 from flowspec.report.durations import duration_text
 from flowspec.report.failures import notes_of, place_of
-from flowspec.report.page.details import StepDetail
-from flowspec.report.page.named_secrets import without_named, without_named_options
-from flowspec.report.page.run_facts import RUNNING, RunFacts
-from flowspec.report.page.tails import Line, Tail
-from flowspec.report.page.timeline import Span, skip_note
 from flowspec.report.plans import differing
+from flowspec.request.instances import lives_on
 from flowspec.version import installed_version
 
 View = dict[str, Any]
@@ -298,11 +299,7 @@ def _joined(value: Any) -> str:
 
 
 def _short(text: str | None) -> str | None:
-    return (
-        text
-        if text is None or len(text) <= _TEXT
-        else f"{text[:_TEXT]} … ({number_of(len(text) - _TEXT, 'more character')})"
-    )
+    return None if text is None else shortened(text, _TEXT)
 
 
 # -- the steps
@@ -418,6 +415,6 @@ def _configured(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Service role", params.get("ServiceRole", "")
     yield "Instance profile", params.get("JobFlowRole", "")
     yield "Logs", params.get("LogUri", "")
-    yield "After its steps", "keeps running" if instances.get("KeepJobFlowAliveWhenNoSteps") else "ends"
+    yield "After its steps", "keeps running" if lives_on(params) else "ends"
     for tag in params.get("Tags", ()):
         yield f"Tag {tag['Key']}", tag.get("Value", "")

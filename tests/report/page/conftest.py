@@ -9,9 +9,9 @@ import pytest
 
 from flowspec.backend.aws.client import Endpoint, connect
 from flowspec.emulator.api.service import Service
+from flowspec.inspection.timeline import spans_of
 from flowspec.plan.cluster import Cluster, Live, Step
 from flowspec.report.page.run_report import RunReport
-from flowspec.report.page.timeline import spans_of
 from tests.emulator.conftest import Emr, bash
 from tests.report.page.browser import Browser, program
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from flowspec.emulator.http import Endpoint
-from flowspec.report.page.run_report import make_report
-from flowspec.report.page.site import respond_with_page
+from flowspec.pipeline import make_report
+from flowspec.site import respond_with_page
 from tests.emulator.conftest import bash
 from tests.endpoints import serving
 from tests.report.page.conftest import made_up, run

@@ -14,13 +14,13 @@ from flowspec.backend.aws.diagnosis.diagnose import Cause
 from flowspec.emulator.api.service import Service
 from flowspec.emulator.http import Endpoint
 from flowspec.errors import FlowspecError, ServiceError
+from flowspec.inspection.details import choose_steps
+from flowspec.inspection.run_facts import Cost
+from flowspec.inspection.tails import tail_of
+from flowspec.inspection.timeline import spans_of
+from flowspec.pipeline import make_report
 from flowspec.plan.cluster import Live
 from flowspec.report.json_text import as_json
-from flowspec.report.page.details import choose_steps
-from flowspec.report.page.paid import Cost
-from flowspec.report.page.run_report import make_report
-from flowspec.report.page.tails import tail_of
-from flowspec.report.page.timeline import spans_of
 from flowspec.report.page.view import run_view, took
 from tests.emulator.conftest import Emr, bash
 from tests.endpoints import serving
@@ -154,7 +154,7 @@ def test_logs_that_cannot_be_read_are_a_note_and_asked_for_once(runs, monkeypatc
         asked.append(args)
         raise ServiceError("GetObject", "AccessDenied", "no s3:GetObject", remedy="ask")
 
-    monkeypatch.setattr("flowspec.report.page.details.tail_of", refuse)
+    monkeypatch.setattr("flowspec.inspection.details.tail_of", refuse)
     report = make_report(runs.connection, runs.red)
     assert report.notes == ("logs could not be read: GetObject: AccessDenied: no s3:GetObject; ask",)
     assert len(asked) == 1
@@ -191,7 +191,7 @@ def test_what_may_not_be_read_of_the_configuration_is_a_note(runs, monkeypatch):
     def refuse(*_):
         raise ServiceError("ListInstanceGroups", "AccessDeniedException", "not authorized")
 
-    monkeypatch.setattr("flowspec.report.page.run_report.read_back", refuse)
+    monkeypatch.setattr("flowspec.inspection.reading.read_back", refuse)
     report = make_report(runs.connection, runs.red)
     assert report.notes[0].startswith("the configuration could not be read: ListInstanceGroups: AccessDenied")
     assert (report.outcome, report.baseline, len(report.details)) == ("step failed", None, 3)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from flowspec.emulator.http import Endpoint
-from flowspec.report.page.site import respond_with_page
+from flowspec.site import respond_with_page
 from tests.emulator.conftest import bash
 from tests.endpoints import serving
 from tests.report.page.conftest import run
@@ -55,7 +55,7 @@ def test_clusters_steps_and_logs(get, runs):
 def test_a_page_that_takes_long_to_make_is_read_less_often(get, runs, monkeypatch):
     cluster_id = run(runs.emr, bash("true"), keep_alive=True)
     clock = iter(range(0, 1000, 3))
-    monkeypatch.setattr("flowspec.report.page.site.time", SimpleNamespace(thread_time=lambda: next(clock)))
+    monkeypatch.setattr("flowspec.site.time", SimpleNamespace(thread_time=lambda: next(clock)))
     assert 'data-live="60"' in get(f"/clusters/{cluster_id}").text
     assert "data-live" not in get(f"/clusters/{runs.red}").text
     runs.emr.call("TerminateJobFlows", JobFlowIds=[cluster_id])
@@ -117,7 +117,7 @@ def test_a_page_that_fails_is_an_answer(get, monkeypatch, caplog):
     def fail(*_):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("flowspec.report.page.site._clusters_page", fail)
+    monkeypatch.setattr("flowspec.site._clusters_page", fail)
     answer = get("/")
     assert (answer.status, "a bug" in answer.text) == (500, False)
     assert "the page / failed" in caplog.text

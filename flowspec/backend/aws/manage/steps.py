@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
@@ -18,6 +17,7 @@ from flowspec.backend.aws.submission.lock import locked
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.nearest import not_found
 from flowspec.errors import FlowspecError, NothingFound
+from flowspec.facts.ids import STEP_ID
 from flowspec.facts.limits import MAX_STEPS
 from flowspec.facts.states import ACTIVE_STEPS, ENDED_STEPS, OPEN
 from flowspec.plan.cluster import Cluster, Step
@@ -25,7 +25,6 @@ from flowspec.plan.compare import RERUN_BY_NAME, refuse_unsupported, step_calls,
 from flowspec.plan.steps import StepChanges, compare_steps
 from flowspec.request.compile import Request
 
-_ID = re.compile(r"s-[0-9A-Z]+")
 # What a step is in when it may be cancelled, or is being cancelled.
 _CANCELLED = frozenset({"CANCEL_PENDING", "CANCELLED"})
 
@@ -117,7 +116,7 @@ def steps_to_cancel(emr: Emr, cluster_id: str, step: str = "") -> list[Step]:
     """
     if not step:
         return steps_in(emr, cluster_id, ["PENDING"])
-    if _ID.fullmatch(step):
+    if STEP_ID.fullmatch(step):
         # A name may look like an id.
         with suppress(NothingFound):
             return [describe_step(emr, cluster_id, step)]

@@ -10,8 +10,9 @@ from flowspec.backend.aws.client import Ask, Emr
 from flowspec.backend.aws.preflight.refusals import reason
 from flowspec.backend.threads import Threads
 from flowspec.errors import FlowspecError, number_of
+from flowspec.facts.api_model import Path
 from flowspec.plan.changes import Plan
-from flowspec.plan.findings import Finding, Level, Path
+from flowspec.plan.findings import Finding, Level
 
 _Params = Mapping[str, Any]
 # The members of Instances that name security groups, and the spec's words for them.

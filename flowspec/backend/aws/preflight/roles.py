@@ -11,8 +11,10 @@ from flowspec.backend.aws.client import Ask, Emr
 from flowspec.backend.aws.preflight.refusals import reason
 from flowspec.backend.threads import Threads
 from flowspec.errors import FlowspecError, ServiceError
+from flowspec.facts.api_model import Path
+from flowspec.facts.ids import role_name
 from flowspec.plan.changes import Plan
-from flowspec.plan.findings import Finding, Level, Path
+from flowspec.plan.findings import Finding, Level
 
 _Found: TypeAlias = "tuple[list[Finding], list[str]]"
 """The findings, and the ARNs of the roles that the caller has to pass on."""
@@ -61,11 +63,6 @@ def _caller(emr: Emr) -> str:
         return ""
 
 
-def _name(role: str) -> str:
-    """Returns the name of a role or instance profile that is given by name or ARN."""
-    return role.rpartition("/")[2]
-
-
 def _is_elsewhere(role: str, caller: Future[str]) -> bool:
     """Returns True if an ARN is of another account, or it is not known of which the caller is."""
     return role.startswith("arn:") and role.split(":")[4] != (caller.result().split(":") + [""] * 5)[4]
@@ -74,11 +71,11 @@ def _is_elsewhere(role: str, caller: Future[str]) -> bool:
 def _role_findings(  # noqa: PLR0917 - one role, and what is known of it
     ask: Ask, caller: Future[str], role: str, path: Path, word: str, service: str
 ) -> _Found:
-    subject = f"{word} {_name(role)}"
+    subject = f"{word} {role_name(role)}"
     if _is_elsewhere(role, caller):
         return [Finding(Level.UNCHECKED, subject, "is of another account")], []
     try:
-        found = ask("GetRole", RoleName=_name(role))["Role"]
+        found = ask("GetRole", RoleName=role_name(role))["Role"]
     except FlowspecError as error:
         remedy = "aws emr create-default-roles makes EMR's default roles"
         return [_unanswered(error, subject, path, role, remedy)], []
@@ -113,13 +110,13 @@ def _trusts(document: Any, service: str) -> bool:
 
 
 def _profile_findings(ask: Ask, caller: Future[str], profile: str) -> _Found:
-    subject, path = f"job_flow_role {_name(profile)}", ("JobFlowRole",)
+    subject, path = f"job_flow_role {role_name(profile)}", ("JobFlowRole",)
     if not profile:
         return [], []
     if _is_elsewhere(profile, caller):
         return [Finding(Level.UNCHECKED, subject, "is of another account")], []
     try:
-        roles = ask("GetInstanceProfile", InstanceProfileName=_name(profile))["InstanceProfile"].get("Roles", ())
+        roles = ask("GetInstanceProfile", InstanceProfileName=role_name(profile))["InstanceProfile"].get("Roles", ())
     except FlowspecError as error:
         remedy = "it is the name of an instance profile, not of a role: aws iam create-instance-profile makes one"
         return [_unanswered(error, subject, path, profile, remedy)], []
@@ -140,7 +137,7 @@ def _tag_findings(ask: Ask, params: Mapping[str, Any]) -> list[Finding]:
     if not params.get("ServiceRole") or _has_tag(params):
         return []
     try:
-        answer = ask("ListAttachedRolePolicies", RoleName=_name(params["ServiceRole"]))
+        answer = ask("ListAttachedRolePolicies", RoleName=role_name(params["ServiceRole"]))
     except FlowspecError as error:
         # A role that does not exist is a finding of its own.
         absent = isinstance(error, ServiceError) and error.code == _ABSENT
@@ -166,7 +163,7 @@ def _simulated(ask: Ask, principal: str, action: str, resources: list[str], serv
         answer = ask("SimulatePrincipalPolicy", **_simulation(principal, action, resources, service))
     except FlowspecError as error:
         return [Finding(Level.UNCHECKED, f"{action} to {service}" if service else action, reason(error))]
-    return [_decision(one, action, _name(principal)) for one in answer.get("EvaluationResults", ())]
+    return [_decision(one, action, role_name(principal)) for one in answer.get("EvaluationResults", ())]
 
 
 def _simulation(principal: str, action: str, resources: list[str], service: str) -> dict[str, Any]:
@@ -178,7 +175,7 @@ def _simulation(principal: str, action: str, resources: list[str], service: str)
 
 def _decision(result: Mapping[str, Any], action: str, caller: str) -> Finding:
     resource = result.get("EvalResourceName", "*")
-    subject = action if resource == "*" else f"{action} of {_name(resource)}"
+    subject = action if resource == "*" else f"{action} of {role_name(resource)}"
     if result["EvalDecision"] == "allowed":
         return Finding(Level.OK, subject)
     if result.get("MissingContextValues"):

@@ -29,11 +29,10 @@ from flowspec.backend.aws.watch import Fleet, watch
 from flowspec.document.checking.validate import validate
 from flowspec.document.text.parse import load
 from flowspec.errors import FlowspecError, ServiceError, SpecError
-from flowspec.pipeline import plan_on
+from flowspec.pipeline import make_report, plan_on
 from flowspec.plan.cluster import WATCH_TAG, WATCHER_TAG, Cluster, Step
 from flowspec.plan.runs.supervision import StepPolicy, policy_tags, token_of
 from flowspec.report.json_text import as_json
-from flowspec.report.page.run_report import make_report
 from flowspec.request.compile import compile
 
 HEAD = """flowspec: v1

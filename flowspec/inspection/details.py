@@ -11,8 +11,8 @@ from flowspec.backend.aws.diagnosis.diagnose import Cause
 from flowspec.backend.aws.logs import Logs, counters_of
 from flowspec.engines.counters import Counters
 from flowspec.errors import FlowspecError, sentence_of
+from flowspec.inspection.tails import Tail, tail_of
 from flowspec.plan.cluster import Step
-from flowspec.report.page.tails import Tail, tail_of
 
 _T = TypeVar("_T")
 

@@ -6,13 +6,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from flowspec.backend.aws.diagnosis.diagnose import Diagnosis
+from flowspec.inspection.baseline import Baseline
+from flowspec.inspection.details import StepDetail
+from flowspec.inspection.timeline import Span
 from flowspec.plan.cluster import Cluster, Step
-from flowspec.report.page.baseline import Baseline
-from flowspec.report.page.details import StepDetail
-from flowspec.report.page.paid import Cost
-from flowspec.report.page.timeline import Span
 
 RUNNING = "running"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """The cost of a run as texts: the total, rows of a name and an amount, and sentences on what they rest on."""
+
+    total: str
+    rows: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

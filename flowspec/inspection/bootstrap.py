@@ -9,8 +9,8 @@ from itertools import islice
 
 from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.logs import Logs
+from flowspec.inspection.timeline import Span
 from flowspec.plan.cluster import Cluster
-from flowspec.report.page.timeline import Span
 
 # EMR's controller log, of steps and bootstrap actions alike: 2026-11-22T17:05:22.123Z INFO startRun() called. …
 _STAMP = re.compile(rb"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?)Z ", re.MULTILINE)

@@ -9,10 +9,10 @@ from flowspec.backend.aws.client import Emr
 from flowspec.backend.aws.observe import earlier_runs, read_back
 from flowspec.backend.aws.runs.settle import settle_on, without_repeated
 from flowspec.backend.aws.verdict import Outcome, judge
+from flowspec.inspection.named_secrets import named_secrets
 from flowspec.plan.changes import Change
 from flowspec.plan.cluster import Cluster, Step
 from flowspec.plan.sensitive import known_secrets
-from flowspec.report.page.named_secrets import named_secrets
 from flowspec.review.compare import compare_params
 
 

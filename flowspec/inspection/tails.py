@@ -80,5 +80,9 @@ def _find(texts: Sequence[str], quote: Sequence[str]) -> int:
 
 
 def _cut(text: str) -> str:
-    shown = visible_line(text.removesuffix("\r"))
-    return shown if len(shown) <= _WIDTH else f"{shown[:_WIDTH]} … ({number_of(len(shown) - _WIDTH, 'more character')})"
+    return shortened(visible_line(text.removesuffix("\r")), _WIDTH)
+
+
+def shortened(text: str, most: int) -> str:
+    """Returns the first characters of a text, at `most` so many, and how many more there are."""
+    return text if len(text) <= most else f"{text[:most]} … ({number_of(len(text) - most, 'more character')})"

@@ -22,10 +22,11 @@ from flowspec.document.masking import mask_bytes, reach
 from flowspec.emulator.api.service import Service
 from flowspec.emulator.in_process import Response
 from flowspec.errors import FlowspecError
+from flowspec.facts.ids import CLUSTER_ID, STEP_ID
+from flowspec.inspection.reading import read_run
 from flowspec.plan.cluster import Cluster
 from flowspec.plan.sensitive import known_secrets, without_secrets
 from flowspec.report.page.html import policy, render_page
-from flowspec.report.page.run_report import make_report
 from flowspec.report.page.view import kind_of, moment, run_view, took
 
 _MOST_CLUSTERS = 200
@@ -34,8 +35,8 @@ _MOST_CLUSTERS = 200
 _LIVE, _PAUSE = 2, 20
 # Bytes of a whole log: a browser takes seconds for more.
 _MOST_LOG = 4 << 20
-_CLUSTER = re.compile(r"/clusters/(j-[0-9A-Z]+)")
-_LOG = re.compile(rf"{_CLUSTER.pattern}/steps/(s-[0-9A-Z]+)/({'|'.join(NAMES)})")
+_CLUSTER = re.compile(rf"/clusters/({CLUSTER_ID.pattern})")
+_LOG = re.compile(rf"{_CLUSTER.pattern}/steps/({STEP_ID.pattern})/({'|'.join(NAMES)})")
 # No other page may frame a page, read it, or have it take a file for something that it is not.
 _HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
@@ -119,11 +120,11 @@ def _row(cluster: Cluster, name: str) -> dict[str, str]:
 
 def _cluster_page(emr: Emr, cluster_id: str) -> str:
     start = time.thread_time()
-    report = make_report(emr, cluster_id)
-    view = run_view(report, site=True)
+    run = read_run(emr, cluster_id)
+    view = run_view(run, site=True)
     # One that is done is not read again and again; one that waits may get work.
-    live = 0 if report.cluster.has_ended else max(_LIVE, round(_PAUSE * (time.thread_time() - start)))
-    return render_page("run.html", view, secrets=report.secrets, site=True, live=live)
+    live = 0 if run.cluster.has_ended else max(_LIVE, round(_PAUSE * (time.thread_time() - start)))
+    return render_page("run.html", view, secrets=run.secrets, site=True, live=live)
 
 
 def _log(emr: Emr, cluster_id: str, step_id: str, name: str) -> Response | None:

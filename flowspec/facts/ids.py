@@ -1,0 +1,16 @@
+"""The forms of the ids that EMR gives to clusters and steps, by which an id is told from a name; names in ARNs.
+
+Source of the ids: the examples of EMR's API reference (j-3TVXXXXXXX7UG, s-2SGI252SQ5YT); it states no length.
+"""
+
+from __future__ import annotations
+
+import re
+
+CLUSTER_ID = re.compile(r"j-[0-9A-Z]+")
+STEP_ID = re.compile(r"s-[0-9A-Z]+")
+
+
+def role_name(given: str) -> str:
+    """Returns the name of a role or instance profile that is given by name or ARN, which ends with it behind a path."""
+    return given.rpartition("/")[2]
