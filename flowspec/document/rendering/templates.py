@@ -173,9 +173,7 @@ def _run(text: str, names: Mapping[str, Any], budget: Budget) -> Any:
     from flowspec.document.rendering.jinja.running import run
     from flowspec.document.rendering.jinja.sandbox import Sandbox
 
-    if budget.sandbox is None:
-        budget.sandbox = Sandbox.for_budget(budget)
-    return run(compiled, names, budget.sandbox)
+    return run(compiled, names, Sandbox.for_budget(budget))
 
 
 def _compiled(text: str, budget: Budget) -> Any:
