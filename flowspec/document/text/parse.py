@@ -327,7 +327,7 @@ class _Composer:
         self._documents = 0
 
     def takes(self) -> dict[type, Callable[[Any], None]]:
-        """Returns the method for each type of event. It is not kept: in a cycle, the whole tree would wait for the GC."""
+        """Returns the method for each type of event. Not kept: a cycle would leave the tree to the GC."""
         import yaml
 
         return {
