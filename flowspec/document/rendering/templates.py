@@ -46,7 +46,7 @@ class _Split(NamedTuple):
 
 def is_template(text: str) -> bool:
     """Returns True if a scalar with this text is a template."""
-    return "{{" in text or "{%" in text
+    return "{" in text and ("{{" in text or "{%" in text)
 
 
 def names_in(text: str, budget: Budget | None = None) -> frozenset[str]:
