@@ -105,16 +105,33 @@ def meant(schema: Schema, of_kind: str, type_word: Any = None) -> Schema:
     `of_kind` chooses between alternatives of different shape; `type_word`, the value of the key `type`,
     between kinds of steps.
     """
-    while True:
+    if not _is_open(schema):
+        return schema
+    key = (id(schema), of_kind, type_word if isinstance(type_word, str) else "")
+    known = _MEANT.get(key)
+    if known is None or known[0] is not schema:
+        known = _MEANT[key] = (schema, _decided(schema, of_kind, type_word))
+    return known[1]
+
+
+# By the identity of a schema, with the schema itself, so that no other one can get its id. Schemas stay as they are.
+_MEANT: dict[tuple[int, str, str], tuple[Schema, Schema]] = {}
+
+
+def _is_open(schema: Schema) -> bool:
+    return "$ref" in schema or "anyOf" in schema or "allOf" in schema
+
+
+def _decided(schema: Schema, of_kind: str, type_word: Any) -> Schema:
+    while _is_open(schema):
         if "$ref" in schema:
             schema = _referred(schema)
         elif "anyOf" in schema:
             rest = {word: value for word, value in schema.items() if word != "anyOf"}
             schema = {**rest, **_alternative(schema["anyOf"], of_kind)}
-        elif "allOf" in schema:
-            schema = _conditional(schema, type_word)
         else:
-            return schema
+            schema = _conditional(schema, type_word)
+    return schema
 
 
 def referred(reference: str, root: Schema) -> Any:

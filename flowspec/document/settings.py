@@ -53,16 +53,20 @@ class Settings(NamedTuple):
 
 def settings_for(spec: Path) -> Settings:
     """Reads the settings that hold for a spec. Raises SpecError when the file is not as it should be."""
-    folder = os.path.realpath(spec.parent)
-    root = tree_around(folder)
-    for one in upwards(folder):
+    for one in _folders(os.path.abspath(os.path.dirname(spec))):  # noqa: PTH100, PTH120 - as in `upwards`
         for name, section in (("flowspec.toml", ()), ("pyproject.toml", ("tool", "flowspec"))):
-            file = os.path.join(one, name)  # noqa: PTH118 - as in `upwards`
+            file = os.path.join(one, name)  # noqa: PTH118
             if os.path.isfile(file) and (found := _read_once(file, section)) is not None:  # noqa: PTH113
                 return found
-        if one == root:
-            break
     return Settings()
+
+
+@lru_cache(maxsize=64)
+def _folders(folder: str) -> tuple[str, ...]:
+    """Returns a folder and those around it, up to the root of its repository; found once for all the specs in it."""
+    folder = os.path.realpath(folder)
+    root = tree_around(folder)
+    return tuple(one for one in upwards(folder) if one.startswith(root))
 
 
 def _read_once(file: str, section: tuple[str, ...]) -> Settings | None:

@@ -15,10 +15,10 @@ class Budget:
 
     def __init__(self, steps: int = 1_000_000, characters: int = 10_000_000) -> None:
         self.steps, self.characters = steps, characters
-        # Made once for the document, when first needed: compiled templates, the patterns' bounds, jinja2's environment.
+        # Found once for the document, when first needed: compiled templates, the patterns' bounds, sizes of values.
         self.compiled: dict[str, Any] = {}
         self.patterns: Any = None
-        self.sandbox: Any = None
+        self.sizes: dict[int, tuple[Any, int, int]] = {}
         self._exceeded = False
 
     def step(self, count: int = 1) -> None:

@@ -46,7 +46,7 @@ class _Split(NamedTuple):
 
 def is_template(text: str) -> bool:
     """Returns True if a scalar with this text is a template."""
-    return "{{" in text or "{%" in text
+    return "{" in text and ("{{" in text or "{%" in text)
 
 
 def names_in(text: str, budget: Budget | None = None) -> frozenset[str]:
@@ -173,9 +173,7 @@ def _run(text: str, names: Mapping[str, Any], budget: Budget) -> Any:
     from flowspec.document.rendering.jinja.running import run
     from flowspec.document.rendering.jinja.sandbox import Sandbox
 
-    if budget.sandbox is None:
-        budget.sandbox = Sandbox.for_budget(budget)
-    return run(compiled, names, budget.sandbox)
+    return run(compiled, names, Sandbox.for_budget(budget))
 
 
 def _compiled(text: str, budget: Budget) -> Any:

@@ -205,8 +205,9 @@ def compose(source: Source, *, functions: bool = False) -> tuple[Node | None, li
     composer = _Composer(source, functions)
     parser = _parser(source.text)
     try:
+        takes = composer.takes()
         for event in iter(parser.get_event, None):
-            if take := composer.takes.get(type(event)):
+            if take := takes.get(type(event)):
                 take(event)
     except yaml.YAMLError as error:
         told = _syntax(source, error)
@@ -314,11 +315,9 @@ class _Frame:
 
 
 class _Composer:
-    """Builds nodes from events: `takes` has the method for each type of them."""
+    """Builds nodes from events."""
 
     def __init__(self, source: Source, functions: bool) -> None:
-        import yaml
-
         self.source, self.functions = source, functions
         self.root: Node | None = None
         self.found: list[Diagnostic] = []
@@ -326,7 +325,12 @@ class _Composer:
         self._anchors: dict[str, tuple[Node, int] | None] = {}
         self._aliased = 0
         self._documents = 0
-        self.takes: dict[type, Callable[[Any], None]] = {
+
+    def takes(self) -> dict[type, Callable[[Any], None]]:
+        """Returns the method for each type of event. Not kept: a cycle would leave the tree to the GC."""
+        import yaml
+
+        return {
             yaml.ScalarEvent: self._scalar,
             yaml.AliasEvent: self._alias,
             yaml.MappingStartEvent: self._start,

@@ -1,3 +1,5 @@
+import gc
+
 import pytest
 
 from flowspec.document.catalog import CATALOG
@@ -145,3 +147,22 @@ def test_the_keys_of_a_small_mapping_are_listed_beside_a_guess(spec):
 def test_a_list_in_the_place_of_a_mapping_is_told_what_one_looks_like(spec):
     (found,) = errors(spec, HEAD + "tags: [team=search]")
     assert (found.id, found.hint) == ("FS103", "such as {team: search}")
+
+
+def test_a_spec_that_is_done_with_is_freed_at_once(tmp_path):
+    """Trees in cycles wait for the garbage collector, which took 80 ms of each 500 specs."""
+    (tmp_path / "job.yaml").write_text(
+        HEAD + "num_instances: '{{ n + 1 }}'\nvariables: {n: {type: integer, default: 2}}"
+    )
+
+    def check():
+        return compile(validate(render(load(tmp_path / "job.yaml"), environ={}))).params["Instances"]["InstanceCount"]
+
+    assert check() == 3
+    gc.collect()
+    gc.disable()
+    try:
+        check()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

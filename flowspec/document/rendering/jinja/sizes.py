@@ -54,7 +54,7 @@ class Sizes:
         self.budget = budget
         self.step = budget.step
         # By identity, with the value itself, so that no other one can get its id. Values never change.
-        self._known: dict[int, tuple[Any, int, int]] = {}
+        self._known = budget.sizes
 
     def text(self, length: int) -> None:
         """Counts a text before it is made."""
