@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -38,10 +37,6 @@ def die(number):
     return number
 
 
-def write_much(number):
-    return f"{number}" * 100_000
-
-
 def test_few_files_stay_in_this_process(two_cores):
     assert set(cores.each(pid, range(cores.WORTH_IT - 1))) == {os.getpid()}
 
@@ -58,32 +53,9 @@ def test_on_one_core_nothing_is_spread(monkeypatch):
     assert set(cores.each(pid, range(200))) == {os.getpid()}
 
 
-def test_elsewhere_than_on_linux_nothing_is_spread(two_cores, monkeypatch):
-    monkeypatch.setattr(sys, "platform", "darwin")
-    assert set(cores.each(pid, range(200))) == {os.getpid()}
-
-
 def test_what_is_raised_there_is_raised_here(two_cores):
-    with pytest.raises(SpecError) as raised:
+    with pytest.raises(SpecError):
         list(cores.each(refuse, range(200)))
-    assert raised.traceback[-1].name == "refuse"
-
-
-def test_results_may_be_larger_than_a_pipe_holds(two_cores):
-    assert list(cores.each(write_much, range(200))) == [write_much(number) for number in range(200)]
-
-
-@pytest.mark.parametrize("children", [signal.SIG_DFL, signal.SIG_IGN])
-def test_whoever_stops_listening_leaves_no_process(two_cores, children):
-    before = signal.signal(signal.SIGCHLD, children)
-    try:
-        results = cores.each(pid, range(1000))
-        pids = {next(results) for _ in range(60)} - {os.getpid()}
-        results.close()
-    finally:
-        signal.signal(signal.SIGCHLD, before)
-    assert len(pids) == 2
-    assert not [one for one in pids if Path(f"/proc/{one}").exists()]
 
 
 def test_a_process_that_is_killed_is_no_traceback(two_cores):
