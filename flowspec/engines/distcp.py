@@ -19,6 +19,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -36,6 +37,9 @@ _WITHOUT_EFFECT_VALUES = frozenset({"--multipartUploadChunkSize", "--s3Endpoint"
 _WITHOUT_EFFECT = frozenset({"--disableMultipartUpload", "--s3ServerSideEncryption"}) | _WITHOUT_EFFECT_VALUES
 _CODECS = ("gz", "gzip", "none", "keep")
 _BLOCK = 1 << 20
+# A file that is being copied from another disk, with the pid of the process: not the name of the file with something
+# added, which may be too long.
+_UNFINISHED = ".s3-dist-cp."
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,12 +250,32 @@ def _move(made: Path, target: Path) -> None:
 
 
 def _copy_to_other_disk(made: Path, target: Path) -> None:
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
+    _remove_unfinished(target.parent)
+    unfinished = target.with_name(f"{_UNFINISHED}{os.getpid()}")
     try:
         shutil.copyfile(made, unfinished)
         unfinished.replace(target)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+@cache
+def _remove_unfinished(folder: Path) -> None:
+    """Removes the files that processes which were killed while they copied to this folder left in it."""
+    for path in folder.glob(f"{_UNFINISHED}*"):
+        pid = path.name.removeprefix(_UNFINISHED)
+        if pid.isdecimal() and not _is_alive(int(pid)):
+            path.unlink(missing_ok=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # it is another user's
+        return True
+    return True
 
 
 class _Sink(Protocol):
