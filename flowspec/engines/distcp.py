@@ -28,13 +28,13 @@ from flowspec.engines.streaming.run.joblog import JobLog
 from flowspec.errors import FlowspecError, sentence_of
 
 _LOGGER = "com.amazon.elasticmapreduce.s3distcp.S3DistCp"
-_VALUES = frozenset(
-    {"--src", "--dest", "--srcPattern", "--groupBy", "--targetSize", "--outputCodec", "--srcPrefixesFile"}
-)
-_SWITCHES = frozenset({"--deleteOnSuccess"})
 # They speak of how S3 is written to, and change no byte of it.
-_WITHOUT_EFFECT_VALUES = frozenset({"--multipartUploadChunkSize", "--s3Endpoint", "--storageClass"})
-_WITHOUT_EFFECT = frozenset({"--disableMultipartUpload", "--s3ServerSideEncryption"}) | _WITHOUT_EFFECT_VALUES
+_VALUES_WITHOUT_EFFECT = frozenset({"--multipartUploadChunkSize", "--s3Endpoint", "--storageClass"})
+_SWITCHES_WITHOUT_EFFECT = frozenset({"--disableMultipartUpload", "--s3ServerSideEncryption"})
+_VALUES = _VALUES_WITHOUT_EFFECT | {
+    *("--src", "--dest", "--srcPattern", "--groupBy", "--targetSize", "--outputCodec", "--srcPrefixesFile")
+}
+_SWITCHES = _SWITCHES_WITHOUT_EFFECT | {"--deleteOnSuccess"}
 _CODECS = ("gz", "gzip", "none", "keep")
 _BLOCK = 1 << 20
 # A file that is being copied from another disk, with the pid of the process: not the name of the file with something
@@ -78,7 +78,7 @@ def parse(words: Sequence[str]) -> Copy:
         codec="gzip" if codec == "gz" else codec,
         prefixes_file=options.get("--srcPrefixesFile"),
         delete_on_success="--deleteOnSuccess" in options,
-        without_effect=tuple(name for name in options if name in _WITHOUT_EFFECT),
+        without_effect=tuple(name for name in options if name in _VALUES_WITHOUT_EFFECT | _SWITCHES_WITHOUT_EFFECT),
     )
 
 
@@ -87,9 +87,9 @@ def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     left = iter(words)
     for word in left:
         name, equals, value = word.partition("=")
-        if name in _SWITCHES | _WITHOUT_EFFECT and name not in _WITHOUT_EFFECT_VALUES:
+        if name in _SWITCHES:
             yield name, value
-        elif name in _VALUES | _WITHOUT_EFFECT_VALUES:
+        elif name in _VALUES:
             yield name, value if equals else next(left, "")
         else:
             raise _unsupported(name)
