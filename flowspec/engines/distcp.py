@@ -23,8 +23,8 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
+from flowspec.engines.joblog import JobLog
 from flowspec.engines.paths import FileSystems
-from flowspec.engines.streaming.run.joblog import JobLog
 from flowspec.errors import FlowspecError, sentence_of
 
 _LOGGER = "com.amazon.elasticmapreduce.s3distcp.S3DistCp"
@@ -133,7 +133,7 @@ def main(words: Sequence[str]) -> int:
     """Copies; the exit status is 0 when all is at its place."""
     # So that files that are not finished are removed.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    syslog = JobLog(Path(os.environ["FLOWSPEC_SYSLOG"]) if "FLOWSPEC_SYSLOG" in os.environ else None)
+    syslog = JobLog.from_environment()
     try:
         return _run(parse(words), FileSystems.from_environment(os.environ, Path.cwd()), syslog)
     except (FlowspecError, OSError) as error:

@@ -23,10 +23,10 @@ from types import FrameType
 
 from flowspec.engines import jvm
 from flowspec.engines.exit_status import as_in_shell
+from flowspec.engines.joblog import JobLog
 from flowspec.engines.paths import FileSystems, split_uri
 from flowspec.engines.spark_examples import JAR, PACKAGE, announcement, locate
 from flowspec.engines.streaming.run.cache import Shipment, localize
-from flowspec.engines.streaming.run.joblog import JobLog
 from flowspec.errors import FlowspecError
 from flowspec.facts.uris import S3_SCHEMES
 
@@ -231,7 +231,7 @@ def _shipments(given: Submission, files: FileSystems) -> Iterator[Shipment]:
 
 def _ship(given: Submission, files: FileSystems) -> None:
     """Puts the files and archives of the application into the working directory, under their names."""
-    syslog = JobLog(Path(os.environ["FLOWSPEC_SYSLOG"]))
+    syslog = JobLog.from_environment()
     try:
         localize(tuple(_shipments(given, files)), files.working / "tmp" / "shipped", files.working, syslog)
     finally:

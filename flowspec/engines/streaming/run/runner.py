@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from flowspec.engines.counters import Counters, format_counters
+from flowspec.engines.joblog import JobLog
 from flowspec.engines.paths import UnknownScheme
 from flowspec.engines.streaming.data import arrays, inputs
 from flowspec.engines.streaming.data.collect import MapOutput
@@ -24,7 +25,6 @@ from flowspec.engines.streaming.hadoop.arguments import ClientError, uncaught
 from flowspec.engines.streaming.hadoop.classes import COMBINE_INPUT, NLINE_INPUT, NULL_OUTPUT
 from flowspec.engines.streaming.hadoop.failure import TaskFailure, from_os_error
 from flowspec.engines.streaming.run.cache import localize
-from flowspec.engines.streaming.run.joblog import JobLog
 from flowspec.engines.streaming.run.jobspec import Job
 from flowspec.engines.streaming.run.tasks import BYTES_READ, BYTES_WRITTEN, FRAMEWORK, FRAMEWORK_ORDER, MAP_OUTPUT_BYTES
 from flowspec.engines.streaming.run.worker import (

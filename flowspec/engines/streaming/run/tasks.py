@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from flowspec.engines.counters import Counters
+from flowspec.engines.joblog import JobLog
 from flowspec.engines.streaming.data.committer import Committer, PartFile
 from flowspec.engines.streaming.data.inputs import TaskInput
 from flowspec.engines.streaming.data.lines import split_lines, tabbed, unify, whole_lines
@@ -19,7 +20,6 @@ from flowspec.engines.streaming.hadoop.configuration import OLD_NAMES, variable_
 from flowspec.engines.streaming.hadoop.failure import TaskFailure
 from flowspec.engines.streaming.hadoop.records import Cut, Writable, cutter, output_joiner, whole_key
 from flowspec.engines.streaming.run import commands
-from flowspec.engines.streaming.run.joblog import JobLog
 from flowspec.engines.streaming.run.jobspec import Job
 
 FRAMEWORK = "Map-Reduce Framework"
