@@ -63,7 +63,9 @@ class Service(Settings):
         self._faults = faults.parse(self.inject, OPERATIONS)
 
     def call(self, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Runs an API operation (e.g. "RunJobFlow"); returns the members of its answer, times in epoch seconds.
+        """Runs an API operation (e.g. "RunJobFlow"); returns the members of its answer.
+
+        Times, in `params` as well, are in seconds since 1970.
 
         Raises EmrError where EMR would refuse, FlowspecError if the home can't be used, and AnswerLost if an
         injected fault suppresses the answer.
