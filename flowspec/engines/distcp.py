@@ -18,10 +18,9 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from flowspec.engines.joblog import JobLog
 from flowspec.engines.paths import FileSystems
@@ -42,8 +41,7 @@ _BLOCK = 1 << 20
 _UNFINISHED = ".s3-dist-cp."
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(NamedTuple):
     """The options of a run: `target_size` in bytes, None for no bound; `codec` one of gzip, none, keep.
 
     `without_effect` are the options given that speak of S3 alone.
@@ -120,8 +118,7 @@ def _size(text: str | None) -> int | None:
     return int(text) << 20
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(NamedTuple):
     """A file to copy: its place, its path below --src, and its URI."""
 
     path: Path
@@ -130,7 +127,7 @@ class _File:
 
 
 def main(words: Sequence[str]) -> int:
-    """Copies; the exit status is 0 when all is at its place."""
+    """Copies the files; returns the exit status, 0 if all are at their place."""
     # So that files that are not finished are removed.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     syslog = JobLog.from_environment()

@@ -12,7 +12,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from flowspec.emulator.state import paths
@@ -90,7 +90,7 @@ def start_step(home: Path, cluster: Record, step: Record) -> Running:
         main_class = [jar["MainClass"]] if jar.get("MainClass") else []
         shown = shlex.join([jar["Jar"], *main_class, *jar.get("Args", [])])
         own = {processes.STEP_ID: step.id, "TMPDIR": str(scratch)}
-        command = replace(command, environment={**command.environment, **own})
+        command = command._replace(environment={**command.environment, **own})
         texts = [jar["Jar"], *jar.get("Args", []), *properties(step).values()]
         return _start(wrapped(command, home, cluster, live, texts), folder, live, shown)
 
