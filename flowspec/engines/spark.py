@@ -130,7 +130,7 @@ def require(program: str, words: Sequence[str]) -> None:
 
 
 def main(program: str, words: Sequence[str]) -> int:
-    """Runs the program; its exit status. Raises SystemExit where it can't run."""
+    """Runs the program; returns its exit status. Raises SystemExit where it can't run."""
     try:
         spark = jvm.require_spark(program)
         given = _resolved(parse(program, words), spark)

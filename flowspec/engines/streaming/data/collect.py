@@ -68,7 +68,7 @@ class MapOutput:
 
     @property
     def partitions(self) -> list[int]:
-        """Those that have pairs, in order."""
+        """The partitions that have pairs, in order."""
         return sorted({*self.runs, *self.counted})
 
 

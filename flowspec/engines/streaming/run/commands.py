@@ -1,4 +1,4 @@
-"""Running a command of a job: its words, where it is found, its pipes, and what it says on standard error.
+"""Runs a command of a job: splits it into words, finds it, feeds its pipes, and reads its standard error.
 
 Sources: org.apache.hadoop.streaming.PipeMapRed (splitArgs, configure, MRErrorThread, mapRedFinished),
 PathFinder, and Java's ProcessBuilder (a file without `#!` is run by /bin/sh).

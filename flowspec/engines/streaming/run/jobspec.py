@@ -1,4 +1,4 @@
-"""From the options to the job: what StreamJob.setJobConf decides, as one immutable value.
+"""Makes the job of the options: what StreamJob.setJobConf decides, as one immutable value.
 
 Source: org.apache.hadoop.streaming.StreamJob (3.4), IdentifierResolver (the -io words),
 PipeMapRed.configure and PipeMapper.configure (separators, ignoreKey).
@@ -472,7 +472,7 @@ class _Builder:
         return _CODECS[name]
 
     def _refuse_properties(self) -> None:
-        """Properties that would change the result, and that this engine can't follow."""
+        """Refuses properties that would change the result and that this engine does not support."""
         for name in ("mapred.mapper.new-api", "mapred.reducer.new-api"):
             if self._conf.boolean(name):
                 raise unsupported(f"{name}=true")

@@ -1,4 +1,4 @@
-"""A map task: a split read, a mapper run, its pairs written out or handed to the shuffle.
+"""Runs a map task: reads a split, runs the mapper, and writes its pairs or hands them to the shuffle.
 
 Sources: org.apache.hadoop.mapred.MapTask (runOldMapper, collect), org.apache.hadoop.streaming.PipeMapper.
 """

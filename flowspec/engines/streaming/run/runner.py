@@ -1,4 +1,4 @@
-"""A whole job on this machine: checked, cut into tasks, run on all cores, committed.
+"""Runs a whole job on this machine: checks it, cuts it into tasks, runs them on all cores, commits their output.
 
 Sources: org.apache.hadoop.mapreduce.JobSubmitter (checks and their order), LocalJobRunner (all maps run,
 then all reduces; no retries), org.apache.hadoop.mapreduce.Job.monitorAndPrintJob (what is logged).
@@ -177,7 +177,7 @@ class _Runner:
         self._map_outputs: list[MapOutput] = []
 
     def run(self) -> bool:
-        """Runs the tasks; whether the job succeeded."""
+        """Runs the tasks; returns whether the job succeeded."""
         self._log.info("Job", f"Running job: {self._job.id}")
         done = False
         try:
@@ -281,7 +281,7 @@ class _Runner:
         channel.send([TaskResult(ALL_TASKS, {})])
 
     def _record(self, result: TaskResult | None) -> None:
-        """Accounts for what a process told; None: it died without a word."""
+        """Adds up what a process reported; None: it died without a report."""
         if result is None:
             self._failed = True
             self._log.warn("LocalJobRunner", self._job.id)

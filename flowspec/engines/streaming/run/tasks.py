@@ -12,7 +12,7 @@ from typing import Protocol
 
 from flowspec.engines.counters import Counters
 from flowspec.engines.joblog import JobLog
-from flowspec.engines.streaming.data.committer import Committer, PartFile
+from flowspec.engines.streaming.data.committer import Committer, PartFile, task_id
 from flowspec.engines.streaming.data.inputs import TaskInput
 from flowspec.engines.streaming.data.lines import split_lines, tabbed, unify, whole_lines
 from flowspec.engines.streaming.hadoop.classes import NULL_OUTPUT
@@ -68,7 +68,7 @@ class Task:
 
     @property
     def attempt(self) -> str:
-        """`attempt_local123_0001_m_000000_0`."""
+        """The id of the attempt: `attempt_local123_0001_m_000000_0`."""
         kind = "m" if self.is_map else "r"
         return f"attempt_{self.job.id.removeprefix('job_')}_{kind}_{self.number:06d}_0"
 
@@ -113,7 +113,7 @@ class Task:
         output = f"{job.output}/_temporary/0/_temporary/{self.attempt}"
         own = {
             "mapreduce.job.id": job.id,
-            "mapreduce.task.id": self.attempt.replace("attempt_", "task_").rpartition("_")[0],
+            "mapreduce.task.id": task_id(self.attempt),
             "mapreduce.task.attempt.id": self.attempt,
             "mapreduce.task.partition": str(self.number),
             "mapreduce.task.ismap": "true" if self.is_map else "false",
@@ -134,7 +134,7 @@ class Task:
         return [("mapreduce.job.maps", str(self.maps)), *own.items(), *old.items()]
 
     def reporter(self, *, report: bool = True) -> commands.Reporter:
-        """Listens to the standard error of the task's commands; `report`: its counters and status count."""
+        """Returns the reader of a command's standard error; its counters and status count if `report`."""
         return commands.Reporter(
             self.job.configuration.get("stream.stderr.reporter.prefix", "reporter:"),
             count=self.count_own if report else _discard,
@@ -250,7 +250,7 @@ def output_cutter(job: Job, side: str) -> Cut | None:
 
 
 def write_command_output(chunks: Iterator[bytes], cut: Cut | None, output: Output) -> None:
-    """Cuts what a command writes into pairs and pass them on."""
+    """Cuts what a command writes into pairs, and passes them on."""
     for block in whole_lines(unify(chunks)):
         if cut is None:
             output.lines(block)

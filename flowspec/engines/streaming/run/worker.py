@@ -68,7 +68,7 @@ class JobContext(NamedTuple):
 
 
 def attempt(task: Task, work: Callable[[], None]) -> TaskResult:
-    """Runs a task; a failure is logged as Hadoop logs it, and told."""
+    """Runs a task; returns its result. A failure is logged as Hadoop logs it."""
     try:
         work()
     except TaskFailure as failure:
@@ -220,7 +220,7 @@ class MapWorker:
             task.count(name, 0)
 
     def _map_and_combine(self, task: Task, split: TaskInput, combined: MapOutput) -> None:
-        """Sorts this task's pairs alone, and run the combiner once for each partition that has any."""
+        """Sorts this task's pairs alone, and runs the combiner once for each partition that has any."""
         collector = Collector(self._shuffle, f"map-{task.number}")
         self._map(task, split, collector)
         map_output = collector.close()
@@ -235,7 +235,7 @@ class MapWorker:
         layout, combined = self._shuffle.layout, self._shuffle.scratch / f"combined-{task.number}-{partition}"
         try:
             with combined.open("wb") as file:
-                output = RunOutput(task, layout, lambda block: _discard(file.write(block)))
+                output = RunOutput(task, layout, file.write)
                 run_reduction(task, combination(program, layout), merge.blocks(), output)
         finally:
             merge.close()
@@ -255,10 +255,6 @@ class MapWorker:
     def _finish_failed(self, failure: TaskFailure) -> TaskResult:
         _log_failure(self._context.syslog, self._context.job, failure)
         return TaskResult(ALL_TASKS, {}, failure.causes)
-
-
-def _discard(_written: int) -> None:
-    """Ignores the number of bytes that a buffered file took: it is all of them."""
 
 
 def run_reduce(
