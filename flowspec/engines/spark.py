@@ -27,7 +27,7 @@ from flowspec.engines.joblog import JobLog
 from flowspec.engines.paths import FileSystems, split_uri
 from flowspec.engines.spark_examples import JAR, PACKAGE, announcement, locate
 from flowspec.engines.streaming.run.cache import Shipment, localize
-from flowspec.errors import FlowspecError
+from flowspec.errors import FlowspecError, sentence_of
 from flowspec.facts.uris import S3_SCHEMES
 
 _SQL = ("--class", "org.apache.spark.sql.hive.thriftserver.SparkSQLCLIDriver")
@@ -138,10 +138,8 @@ def main(program: str, words: Sequence[str]) -> int:
         defaults = jvm.configurations(os.environ).get("spark-defaults", {})
         argv = [str(spark.home / "bin" / "spark-submit"), *_translated(program, given, defaults, files)]
         _ship(given, files)
-    except FlowspecError as error:
-        sys.exit(error.sentence)
-    except OSError as error:
-        sys.exit(str(error))
+    except (FlowspecError, OSError) as error:
+        sys.exit(sentence_of(error))
     environment = {**os.environ, **jvm.configure(os.environ, _defaults(defaults)), **_environment(given, spark)}
     _tell(given, defaults)
     return _run(argv, environment)

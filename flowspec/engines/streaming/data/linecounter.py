@@ -43,8 +43,11 @@ class LineCounter:
 
     def repeated(self) -> bytes:
         """Returns all lines, each as often as it came."""
-        lines = zip(split_lines(self.text), self.numbers, strict=True)
-        return b"".join([(line + b"\n") * number for line, number in lines])
+        return b"".join([(line + b"\n") * number for line, number in self.items()])
+
+    def items(self) -> zip[tuple[bytes, int]]:
+        """Returns each line, without its LF, and how often it came."""
+        return zip(split_lines(self.text), self.numbers, strict=True)
 
 
 def _count(text: bytes, numbers: list[int]) -> tuple[bytes, list[int]]:
