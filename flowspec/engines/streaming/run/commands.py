@@ -22,8 +22,8 @@ from flowspec.engines.streaming.data.lines import BLOCK, split_lines
 from flowspec.engines.streaming.hadoop.failure import TaskFailure
 from flowspec.engines.streaming.hadoop.javalang import BLANKS, is_long
 
-INPUT_BUFFER = 131072  # PipeMapRed.BUFFER_SIZE: what may be left unread without harm,
-_PIPE = 65536  # beside what a pipe holds on Linux
+# Bytes that a command may leave unread without harm: PipeMapRed.BUFFER_SIZE, and what a pipe of Linux holds.
+INPUT_BUFFER, _PIPE = 131072, 65536
 
 
 def split_words(command: str) -> list[str]:

@@ -39,8 +39,8 @@ from flowspec.engines.streaming.run.worker import (
 from flowspec.engines.streaming.run.worker_pool import PoolProcess, WorkerPool
 
 _PROGRESS_INTERVAL = 0.3  # seconds between two looks at the progress
-_MOST_AT_ONCE = 32  # tasks that a process is given,
-_SHARE = 8  # and no more than this part of its share of what is left, so that all end at the same time
+_MOST_AT_ONCE = 32  # tasks that a process is given together
+_SHARE = 8  # it is given at most an eighth of its share of the tasks that are left, so that all end at the same time
 _LOG_DISK_SPACE_FROM = 256 << 20  # bytes
 
 

@@ -45,6 +45,8 @@ _TASK_COUNTERS = ("org.apache.hadoop.mapreduce.TaskCounter", "org.apache.hadoop.
 BYTES_READ = ("File Input Format Counters ", "Bytes Read")
 BYTES_WRITTEN = ("File Output Format Counters ", "Bytes Written")
 
+PAIRS_AT_ONCE = 1 << 12  # pairs that come one by one are handed on together
+
 _LIMIT_EXCEEDED = "org.apache.hadoop.mapreduce.counters.LimitExceededException"
 _MAX_GROUPS = 50  # mapreduce.job.counters.groups.max
 _MAX_GROUP_NAME, _MAX_NAME = 128, 64
@@ -207,7 +209,7 @@ class TextOutput:
         """Writes one pair."""
         self._task.count(self._counter, 1)
         self._pending.append(self._join(key, value))
-        if len(self._pending) >= 1 << 12:
+        if len(self._pending) >= PAIRS_AT_ONCE:
             self.flush()
 
     def flush(self) -> None:
