@@ -1,6 +1,8 @@
 """Workers that are forks of a process that has everything imported, and where that is not safe."""
 
+import ctypes
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -21,6 +23,7 @@ from tests.emulator.test_orphans import leader, on_linux, streaming
 from tests.emulator.test_worker import gone, worker_pid
 
 ROOT = Path(__file__).parents[2]
+PR_CAPBSET_DROP, CAP_SYS_ADMIN, CAP_SYS_RESOURCE = 24, 21, 24  # linux/prctl.h, linux/capability.h
 PRELUDE = """
 import contextlib, os, signal, sys, threading
 from pathlib import Path
@@ -366,18 +369,28 @@ def test_what_waits_in_a_fork_server_that_can_not_be_replaced_fails_with_a_reaso
     emr.until(later, "WAITING")
 
 
+def few_descriptors_in_messages():
+    """Bounds those that are on their way as for an ordinary user: by the open files of a process."""
+    libc = ctypes.CDLL(None)
+    for capability in (CAP_SYS_ADMIN, CAP_SYS_RESOURCE):
+        libc.prctl(PR_CAPBSET_DROP, capability)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+
+
 @on_linux
-def test_orders_that_fill_the_socket_wait_for_the_fork_server(emr):
-    """Linux takes some 280 of them."""
+@pytest.mark.parametrize("prepare", [None, few_descriptors_in_messages], ids=["bytes", "descriptors"])
+def test_more_orders_than_the_system_takes_wait_for_the_fork_server(emr, prepare):
+    """It takes some 280 by their bytes."""
     code = """
         stopped = stop_server()
-        threading.Timer(2, os.kill, (stopped, signal.SIGCONT)).start()
+        threading.Timer(1, os.kill, (stopped, signal.SIGCONT)).start()
         null = os.open(os.devnull, os.O_RDONLY)
-        for number in range(500):
+        for number in range(400):
             server.start(home / "none", f"j-{number}", null)
         print(run(service=service, keep_alive=True))
     """
-    emr.until(python(emr.home, KILL + STOPPED + textwrap.dedent(code)).strip(), "WAITING")
+    made = python(emr.home, KILL + STOPPED + textwrap.dedent(code), preexec_fn=prepare)
+    emr.until(made.strip(), "WAITING")
 
 
 @on_linux

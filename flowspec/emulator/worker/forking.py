@@ -8,6 +8,7 @@ process, so it happens only where that is safe (see `can_fork`), and the child f
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import gc
 import logging
@@ -215,7 +216,7 @@ class ForkServer:
     """A process that forks workers; made before this process starts threads or opens the store.
 
     It ends with this process, and its workers live on. When it is killed, another one takes its place. The orders that
-    wait are in the socket, of which this process and the server have both ends open: so they outlive either of them.
+    wait are in a socket whose receiving end both this process and the server have open, so they outlive either of them.
     `start` may be called by several threads.
     """
 
@@ -230,16 +231,17 @@ class ForkServer:
             _run(lambda: _detach_and_serve(self._orders))
 
     def start(self, home: Path, cluster_id: str, lock: int) -> None:
-        """Asks the fork server for the worker of a cluster, which inherits the lock; does not wait. Raises OSError.
+        """Asks the fork server for the worker of a cluster, which inherits the lock. Raises OSError.
 
-        RunJobFlow takes 1 ms of CPU, and a fork 3 ms, on another core. Until then the message holds the lock.
+        Does not wait for it: RunJobFlow takes 1 ms of CPU, and a fork 3 ms, on another core. Until then the message
+        holds the lock. If no more orders can wait (some 280 of them do), it waits until there is room for this one.
         """
         message = b"\0".join((os.fsencode(home), cluster_id.encode()))
         while not self._send(message, lock):
             time.sleep(_QUIET_SECONDS)
 
     def _send(self, message: bytes, lock: int) -> bool:
-        """Sends an order to the server, starting one if there is none; returns False if too many orders wait."""
+        """Sends an order to the server, starting one if there is none; returns False if no more orders can wait."""
         with self._guard:
             if not self._pid:
                 self._replace()
@@ -247,8 +249,11 @@ class ForkServer:
                 self._watch()
             try:
                 socket.send_fds(self._socket, [message], [lock])
-            except BlockingIOError:
-                return False
+            except OSError as error:
+                # The second is for more descriptors in messages than a process may have open files (unix(7)).
+                if error.errno in (errno.EAGAIN, errno.ETOOMANYREFS):
+                    return False
+                raise
         return True
 
     def _replace(self) -> None:
