@@ -271,6 +271,71 @@ def test_a_member_without_effect_is_no_difference(emr, before, after):
     assert plan.changes == ()
 
 
+RULE_SLOW = {**RULE, "Action": {"SimpleScalingPolicyConfiguration": {"ScalingAdjustment": 1, "CoolDown": 300}}}
+LIMITED = {**LIMITS, "MaximumCoreCapacityUnits": 3}
+OTHER_CONFIGURATIONS = [{"Classification": "spark-defaults", "Properties": {"a": "2", "b": "3"}}]
+COOL_DOWN = "auto_scaling_policy.rules.up.action.simple_scaling_policy_configuration.cool_down"
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after", "lines"),
+    [
+        (
+            ("ManagedScalingPolicy",),
+            {"ComputeLimits": LIMITED},
+            {"ComputeLimits": {**LIMITS, "MaximumCapacityUnits": 9}},
+            [
+                "~ managed_scaling_policy.compute_limits.maximum_capacity_units: 4 → 9  (PutManagedScalingPolicy)",
+                "~ managed_scaling_policy.compute_limits.maximum_core_capacity_units: 3 → 9  (PutManagedScalingPolicy)",
+            ],
+        ),
+        (
+            ("ManagedScalingPolicy",),
+            {"ComputeLimits": LIMITS, "ScalingStrategy": "ADVANCED", "UtilizationPerformanceIndex": 50},
+            {"ComputeLimits": LIMITS},
+            ["~ managed_scaling_policy.scaling_strategy: ADVANCED → DEFAULT  (PutManagedScalingPolicy)"],
+        ),
+        (
+            group(1, "AutoScalingPolicy"),
+            {**SCALING, "Rules": [RULE_SLOW]},
+            SCALING,
+            [f"~ instance group CORE: {COOL_DOWN} 300 → 0  (PutAutoScalingPolicy)"],
+        ),
+        (
+            group(1, "AutoScalingPolicy"),
+            SCALING,
+            {**SCALING, "Constraints": {"MinCapacity": 1, "MaxCapacity": 9}},
+            ["~ instance group CORE: auto_scaling_policy.constraints.max_capacity 5 → 9  (PutAutoScalingPolicy)"],
+        ),
+        (
+            group(1, "Configurations"),
+            OTHER_CONFIGURATIONS,
+            SPARK,
+            [
+                "~ instance group CORE: configurations.spark-defaults.properties.a 2 → 1  (ModifyInstanceGroups)",
+                "~ instance group CORE: configurations.spark-defaults.properties.b 3 → (none)  (ModifyInstanceGroups)",
+            ],
+        ),
+        (
+            group(1, "Configurations"),
+            [*SPARK, {"Classification": "yarn-site", "Properties": {"c": "4"}}],
+            SPARK,
+            [
+                '~ instance group CORE: configurations.yarn-site {"Properties": {"c": "4"}} → (none)  (ModifyInstanceGroups)'
+            ],
+        ),
+    ],
+)
+def test_what_is_left_out_of_a_policy_goes_back_to_the_default(emr, path, before, after, lines):
+    """It is a difference, and the lines of a plan are those of what differs, not of what EMR has filled in."""
+    cluster_id = running(emr, changed(G, path, before))
+    wanted = changed(G, path, after)
+    made = planned(wanted, observed(emr, cluster_id))
+    assert [line.strip() for line in plans.as_text(made).splitlines() if line.startswith("  ~")] == lines
+    apply(made, emr, sleep=lambda _: None)
+    assert planned(wanted, observed(emr, cluster_id)).changes == ()
+
+
 def test_a_size_that_a_scaler_moves_is_left_alone_and_told(emr):
     wanted = changed(G, ("ManagedScalingPolicy",), {"ComputeLimits": LIMITS})
     cluster_id = running(emr, wanted)
