@@ -354,6 +354,27 @@ def test_a_size_that_a_scaler_moves_is_left_alone_and_told(emr):
     assert plan.notes[0].startswith("instance group CORE has 1 instance where the spec says 2: managed scaling")
 
 
+@pytest.mark.parametrize(
+    ("base", "path", "operation"),
+    [
+        (GROUPS, group(1, "InstanceCount"), "ModifyInstanceGroups"),
+        (FLEETS, fleet(1, "TargetOnDemandCapacity"), "ModifyInstanceFleet"),
+    ],
+)
+@pytest.mark.parametrize("removed", [None, {}], ids=["left out", "empty"])
+def test_sizes_are_the_specs_again_when_the_scaler_goes(emr, base, path, operation, removed):
+    """In the same apply: the next plan would find the size that a policy which is gone had left."""
+    unit = "InstanceFleetUnits" if base is FLEETS else "Instances"
+    scaled = changed(base, ("ManagedScalingPolicy",), {"ComputeLimits": {**LIMITS, "UnitType": unit}})
+    cluster_id = running(emr, scaled)
+    wanted = changed(changed(scaled, path, 3), ("ManagedScalingPolicy",), removed)
+    made = planned(wanted, observed(emr, cluster_id))
+    operations = [call.operation for call in made.calls if call.operation != "AddTags"]
+    assert operations == ["RemoveManagedScalingPolicy", operation]
+    apply(made, emr, sleep=lambda _: None)
+    assert planned(wanted, observed(emr, cluster_id)).changes == ()
+
+
 def test_what_emr_never_shows_is_said_to_be_unknown_without_our_tags(emr):
     wanted = changed(G, ("AdditionalInfo",), "{}")
     cluster_id = running(emr, wanted)

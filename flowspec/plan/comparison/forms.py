@@ -17,12 +17,17 @@ from flowspec.plan.comparison.differences import Json
 def same(name: str, wanted: Any, live: Any) -> bool:
     """Returns True if a stated member is on the cluster as wanted. A member that the request leaves open always is."""
     if _is_empty(wanted) and name not in _MEANT_WHEN_EMPTY:
-        return name not in _REMOVED_WHEN_EMPTY or not live
+        return not removes(name, wanted) or not live
     if live is None:
         return False
     form = _FORMS.get(name, lambda value: value)
     one, other = form(written_out(name, wanted)), form(written_out(name, live))
     return bool(one == other) if name in _WHOLE else _fits(one, other)
+
+
+def removes(name: str, wanted: Any) -> bool:
+    """Returns True if an empty value says that a member shall not be there; another empty one says nothing."""
+    return name in _REMOVED_WHEN_EMPTY and _is_empty(wanted)
 
 
 def _is_empty(value: Any) -> bool:
