@@ -49,6 +49,8 @@ def _differing_parts(name: str, before: Any, after: Any) -> list[tuple[str, Any,
     if name == "Applications":
         # Only the names count, and one that is gone as much as one that is new.
         return [("", _app_names(before), _app_names(after))]
+    if not (before and after):
+        return [("", before, after)]
     one, other = (_stated(written_out(name, value), before, after) for value in (before, after))
     parts = list(_leaves(one, other, whole=name == "BootstrapActions"))
     # Where something stated differs, what is gone may be what EMR has filled in.

@@ -1,5 +1,7 @@
 """Every row of the mutability table: what can be changed in place is, by the named call, and the rest is replaced."""
 
+import json
+
 import pytest
 
 from flowspec.backend.aws.submission.apply import apply
@@ -281,6 +283,14 @@ COOL_DOWN = "auto_scaling_policy.rules.up.action.simple_scaling_policy_configura
     ("path", "before", "after", "lines"),
     [
         (
+            group(1, "AutoScalingPolicy"),
+            None,
+            SCALING,
+            [
+                f"~ instance group CORE: auto_scaling_policy {json.dumps(SCALING, sort_keys=True)}  (PutAutoScalingPolicy)"
+            ],
+        ),
+        (
             ("ManagedScalingPolicy",),
             {"ComputeLimits": LIMITED},
             {"ComputeLimits": {**LIMITS, "MaximumCapacityUnits": 9}},
@@ -328,7 +338,7 @@ COOL_DOWN = "auto_scaling_policy.rules.up.action.simple_scaling_policy_configura
 )
 def test_what_is_left_out_of_a_policy_goes_back_to_the_default(emr, path, before, after, lines):
     """It is a difference, and the lines of a plan are those of what differs, not of what EMR has filled in."""
-    cluster_id = running(emr, changed(G, path, before))
+    cluster_id = running(emr, changed(G, path, before) if before else G)
     wanted = changed(G, path, after)
     made = planned(wanted, observed(emr, cluster_id))
     assert [line.strip() for line in plans.as_text(made).splitlines() if line.startswith("  ~")] == lines
