@@ -57,15 +57,22 @@ def omitted_data(plan: Plan, region: str) -> tuple[DataUse, ...]:
     """
     steps = [one.config for one in plan.omitted]
     uses = data_uses({**plan.request, "Steps": steps}, region) if steps else ()
-    return tuple(one._replace(step=plan.omitted[one.step].place) for one in uses if one.step is not None)
+    left = ((one, plan.omitted[one.step]) for one in uses if one.step is not None)
+    return tuple(one._replace(step=step.place, under_way=step.under_way) for one, step in left)
 
 
 def data_findings(
-    uses: Sequence[DataUse], wanted: Collection[DataUse], store: Store, omitted: Sequence[DataUse] = ()
+    uses: Sequence[DataUse],
+    wanted: Collection[DataUse],
+    store: Store,
+    omitted: Sequence[DataUse] = (),
+    *,
+    goes_on: bool = False,
 ) -> list[Finding]:
     """Looks up the data in `wanted`, a part of the `uses` of a request; one finding for each lookup.
 
-    `omitted` is the data of steps that are left out (`omitted_data`): what they wrote has to be there.
+    `omitted` is the data of steps that are left out (`omitted_data`): what they wrote has to be there. `goes_on` says
+    that the steps are added to a running cluster, whose HDFS is there, too.
     """
     before = {one: writer for one in wanted if (writer := _omitted_writer(one, uses, omitted))}
     asked = [one for one in wanted if one in before or (one.use in _CHECKS and store.has(one.uri))]
@@ -73,7 +80,7 @@ def data_findings(
     def look_up(use: DataUse) -> Finding:
         try:
             if use in before:
-                return _check_earlier(use, before[use], store)
+                return _check_earlier(use, before[use], store, goes_on)
             return _CHECKS[use.use](use, uses, store)
         except NotChecked as error:
             return finding(Level.UNCHECKED, use, str(error))
@@ -143,19 +150,21 @@ def _omitted_writer(use: DataUse, uses: Iterable[DataUse], omitted: Iterable[Dat
 _READS = frozenset({Use.FILE, Use.INPUT, Use.ARGUMENT})
 
 
-def _check_earlier(use: DataUse, writer: DataUse, store: Store) -> Finding:
+def _check_earlier(use: DataUse, writer: DataUse, store: Store, goes_on: bool) -> Finding:
     """Checks that what an omitted step wrote is there."""
     surely = writer.use is not Use.ARGUMENT and (use.use is not Use.ARGUMENT or _holds(use.uri, writer.uri))
     told = f"{writer.part}, which is left out, {'writes' if surely else 'may write'} it"
     if not store.has(use.uri):
         # Neither are another cluster's HDFS, and S3 buckets that do not exist, which have a finding of their own.
-        if not _OF_CLUSTER.match(use.uri):
+        if goes_on or not _OF_CLUSTER.match(use.uri):
             return finding(Level.UNCHECKED, use, told)
         message = f"{told}: it was in the HDFS of a cluster that is gone"
         return finding(Level.WRONG if surely else Level.UNCHECKED, use, message, _AGAIN)
     exists = store.object_exists(use.uri) if use.use is Use.FILE else store.path_exists(use.uri)
     if exists:
         return finding(Level.OK, use)
+    if writer.under_way:
+        return finding(Level.UNCHECKED, use, f"does not exist yet; {writer.part}, which is under way, may write it")
     missing = surely or use.use is not Use.ARGUMENT
     return finding(Level.WRONG if missing else Level.UNCHECKED, use, f"does not exist; {told}", _AGAIN)
 

@@ -13,7 +13,7 @@ import click
 from flowspec.cli.output import ewarn, print_warnings
 from flowspec.cli.policies import read_policies, violations_of
 from flowspec.cli.specs import job_flow
-from flowspec.errors import Diagnostic, FlowspecError, SpecError, StalePlan
+from flowspec.errors import Diagnostic, SpecError, StalePlan
 from flowspec.version import installed_version
 
 if TYPE_CHECKING:
@@ -97,26 +97,14 @@ def compiled(
     Raises SpecError for what is wrong with it or violates a policy.
     """
     from flowspec.request.compile import compile
+    from flowspec.request.selection import select_steps
 
     flow = job_flow(spec, **options)
-    request = _selected(compile(flow), first, only)
+    request = select_steps(compile(flow), first=first, only=only)
     warn(request.warnings)
     if violated := violations_of(policies, flow, request):
         raise SpecError(violated)
     return flow, request
-
-
-def _selected(request: Request, first: str | None, only: Collection[str]) -> Request:
-    """Returns the request with the steps that are asked for. Raises FlowspecError on a cluster that lives on."""
-    from flowspec.request.instances import lives_on
-    from flowspec.request.selection import select_steps
-
-    if (first is not None or only) and lives_on(request.params):
-        raise FlowspecError(
-            "--from and --only make a new run of some steps, and this cluster lives on (keep_alive)",
-            remedy="run steps again on it with --rerun NAME",
-        )
-    return select_steps(request, first=first, only=only)
 
 
 def looked_ahead(plan: Plan, preflight: Callable[[Plan], Plan]) -> Plan:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from flowspec.cost.amounts import Range, total
-from flowspec.facts.instance_types import has_only_ebs, is_known_type
+from flowspec.facts.instance_types import default_volumes, is_known_type
 from flowspec.facts.price_table import Origin
 from flowspec.facts.prices import SPOT_SHARE, instance_price, volume_price
 
@@ -19,9 +18,6 @@ ROOT_VOLUME_GB = 15
 
 _DEFAULT_VOLUMES = "gp2"
 """The type of the volumes that EMR adds by itself; in newer releases gp3, which costs a fifth less."""
-
-# EMR adds 16 GiB for each of the 4 virtual CPUs of an xlarge, and 32 GiB to a large (default EBS storage, 5.22.0 on).
-_GB_OF_XLARGE, _GB_OF_OTHERS = 64, 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +103,6 @@ def _asked(machine: Json) -> list[Json]:
 
 def _default(instance_type: str) -> Iterator[Json]:
     """Yields the storage that EMR adds to a type that has no disks of its own."""
-    if has_only_ebs(instance_type):
-        size = re.fullmatch(r".*\.(\d*)xlarge", instance_type)
-        gb = int(size[1] or 1) * _GB_OF_XLARGE if size else _GB_OF_OTHERS
-        yield {"VolumeType": _DEFAULT_VOLUMES, "SizeInGB": gb}
+    count, gb = default_volumes(instance_type)
+    if count:
+        yield {"VolumeType": _DEFAULT_VOLUMES, "SizeInGB": count * gb}

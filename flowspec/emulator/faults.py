@@ -25,8 +25,8 @@ import difflib
 import math
 import random
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from flowspec.emulator.errors import EmrError
 from flowspec.errors import FlowspecError
@@ -77,16 +77,18 @@ class AnswerLost(Exception):
     """The call took effect, but the client must not receive an answer."""
 
 
-@dataclass(frozen=True)
-class Faults:
+_NONE: Mapping[str, float] = MappingProxyType({})
+
+
+class Faults(NamedTuple):
     """The faults to inject.
 
     Probabilities are by operation ("" for all operations); steps are numbered from 1; times are in seconds.
     """
 
-    throttle: Mapping[str, float] = field(default_factory=dict)
-    lost_answer: Mapping[str, float] = field(default_factory=dict)
-    internal_error: Mapping[str, float] = field(default_factory=dict)
+    throttle: Mapping[str, float] = _NONE
+    lost_answer: Mapping[str, float] = _NONE
+    internal_error: Mapping[str, float] = _NONE
     bootstrap_failure: bool = False
     spot_loss: frozenset[int] = frozenset()
     step_failure: frozenset[int] = frozenset()
@@ -154,7 +156,7 @@ def parse(text: str, operations: Collection[str] | None = None) -> Faults:
     """
     faults = Faults()
     for word in text.replace(",", " ").split():
-        faults = replace(faults, **_parse_one(word, faults))
+        faults = faults._replace(**_parse_one(word, faults))
     if operations is not None:
         _require_known(faults, operations)
     return faults

@@ -266,9 +266,8 @@ class _Handler(BaseHTTPRequestHandler):
         path, _, _ = self.path.partition("?")
         try:
             found = pages(self.server.service_for(self.server.region), path)
-        except Exception:  # noqa: BLE001 - as for a call
-            _log.exception("the page %s failed", path)
-            return _refused(500, "internal error in the emulator; see its stderr")
+        except Exception:  # noqa: BLE001
+            return _crashed(f"the page {path}")
         return found or _refused(404, f"there is nothing at {path}")
 
     def _has_password(self) -> bool:
@@ -305,9 +304,7 @@ class _Handler(BaseHTTPRequestHandler):
         except FlowspecError as error:
             return _refused(500, error.sentence)
         except Exception:  # noqa: BLE001
-            # A bug in an operation must not leave the client without an answer.
-            _log.exception("%s failed", target)
-            return _refused(500, "internal error in the emulator; see its stderr")
+            return _crashed(target)
 
     def _check_access_key(self) -> None:
         if not self.server.access_key:
@@ -354,6 +351,12 @@ def _refuse_foreign(headers: Any) -> None:
 
 def _refused(status: int, message: str) -> Response:
     return refusal(EmrError(_CODES.get(HTTPStatus(status), "BadRequest"), message, status))
+
+
+def _crashed(what: str) -> Response:
+    """Logs the exception in hand, which is a bug; it must not leave the client without an answer."""
+    _log.exception("%s failed", what)
+    return _refused(500, "internal error in the emulator; see its stderr")
 
 
 def _drain(connection: socket.socket) -> None:

@@ -7,8 +7,8 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from flowspec.emulator.state import clock, paths
 from flowspec.emulator.state.store import Store
@@ -21,8 +21,7 @@ _BLOCK_BYTES = 512
 """The unit of st_blocks on Linux and macOS, whatever the file system's block size."""
 
 
-@dataclass(frozen=True)
-class Pruned:
+class Pruned(NamedTuple):
     """The number of removed clusters, and the disk space freed in bytes."""
 
     clusters: int

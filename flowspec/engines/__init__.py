@@ -29,9 +29,9 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from flowspec.engines.paths import FileSystems, split_uri
@@ -60,15 +60,14 @@ _ABSENT = {
 }
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """One process: its arguments, and what its environment has beyond that of the worker.
 
     `is_script` is true where `argv[0]` is a file to be run `with_interpreter`; it may not be there yet.
     """
 
     argv: tuple[str, ...]
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = MappingProxyType({})
     is_script: bool = False
 
 

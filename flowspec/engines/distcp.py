@@ -18,28 +18,30 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from flowspec.engines.joblog import JobLog
 from flowspec.engines.paths import FileSystems
-from flowspec.engines.streaming.run.joblog import JobLog
 from flowspec.errors import FlowspecError, sentence_of
 
 _LOGGER = "com.amazon.elasticmapreduce.s3distcp.S3DistCp"
-_VALUES = frozenset(
-    {"--src", "--dest", "--srcPattern", "--groupBy", "--targetSize", "--outputCodec", "--srcPrefixesFile"}
-)
-_SWITCHES = frozenset({"--deleteOnSuccess"})
 # They speak of how S3 is written to, and change no byte of it.
-_WITHOUT_EFFECT_VALUES = frozenset({"--multipartUploadChunkSize", "--s3Endpoint", "--storageClass"})
-_WITHOUT_EFFECT = frozenset({"--disableMultipartUpload", "--s3ServerSideEncryption"}) | _WITHOUT_EFFECT_VALUES
+_VALUES_WITHOUT_EFFECT = frozenset({"--multipartUploadChunkSize", "--s3Endpoint", "--storageClass"})
+_SWITCHES_WITHOUT_EFFECT = frozenset({"--disableMultipartUpload", "--s3ServerSideEncryption"})
+_VALUES = _VALUES_WITHOUT_EFFECT | {
+    *("--src", "--dest", "--srcPattern", "--groupBy", "--targetSize", "--outputCodec", "--srcPrefixesFile")
+}
+_SWITCHES = _SWITCHES_WITHOUT_EFFECT | {"--deleteOnSuccess"}
 _CODECS = ("gz", "gzip", "none", "keep")
 _BLOCK = 1 << 20
+# A file that is being copied from another disk, with the pid of the process: not the name of the file with something
+# added, which may be too long.
+_UNFINISHED = ".s3-dist-cp."
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(NamedTuple):
     """The options of a run: `target_size` in bytes, None for no bound; `codec` one of gzip, none, keep.
 
     `without_effect` are the options given that speak of S3 alone.
@@ -74,7 +76,7 @@ def parse(words: Sequence[str]) -> Copy:
         codec="gzip" if codec == "gz" else codec,
         prefixes_file=options.get("--srcPrefixesFile"),
         delete_on_success="--deleteOnSuccess" in options,
-        without_effect=tuple(name for name in options if name in _WITHOUT_EFFECT),
+        without_effect=tuple(name for name in options if name in _VALUES_WITHOUT_EFFECT | _SWITCHES_WITHOUT_EFFECT),
     )
 
 
@@ -83,9 +85,9 @@ def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     left = iter(words)
     for word in left:
         name, equals, value = word.partition("=")
-        if name in _SWITCHES | _WITHOUT_EFFECT and name not in _WITHOUT_EFFECT_VALUES:
+        if name in _SWITCHES:
             yield name, value
-        elif name in _VALUES | _WITHOUT_EFFECT_VALUES:
+        elif name in _VALUES:
             yield name, value if equals else next(left, "")
         else:
             raise _unsupported(name)
@@ -116,8 +118,7 @@ def _size(text: str | None) -> int | None:
     return int(text) << 20
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(NamedTuple):
     """A file to copy: its place, its path below --src, and its URI."""
 
     path: Path
@@ -126,10 +127,10 @@ class _File:
 
 
 def main(words: Sequence[str]) -> int:
-    """Copies; the exit status is 0 when all is at its place."""
+    """Copies the files; returns the exit status, 0 if all are at their place."""
     # So that files that are not finished are removed.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    syslog = JobLog(Path(os.environ["FLOWSPEC_SYSLOG"]) if "FLOWSPEC_SYSLOG" in os.environ else None)
+    syslog = JobLog.from_environment()
     try:
         return _run(parse(words), FileSystems.from_environment(os.environ, Path.cwd()), syslog)
     except (FlowspecError, OSError) as error:
@@ -246,12 +247,32 @@ def _move(made: Path, target: Path) -> None:
 
 
 def _copy_to_other_disk(made: Path, target: Path) -> None:
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
+    _remove_unfinished(target.parent)
+    unfinished = target.with_name(f"{_UNFINISHED}{os.getpid()}")
     try:
         shutil.copyfile(made, unfinished)
         unfinished.replace(target)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+@cache
+def _remove_unfinished(folder: Path) -> None:
+    """Removes the files that processes which were killed while they copied to this folder left in it."""
+    for path in folder.glob(f"{_UNFINISHED}*"):
+        pid = path.name.removeprefix(_UNFINISHED)
+        if pid.isdecimal() and not _is_alive(int(pid)):
+            path.unlink(missing_ok=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # it is another user's
+        return True
+    return True
 
 
 class _Sink(Protocol):

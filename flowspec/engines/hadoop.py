@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 
 from flowspec.engines import jvm
-from flowspec.errors import FlowspecError
+from flowspec.errors import FlowspecError, sentence_of
 
 _CLASSES = {"jar": "org.apache.hadoop.util.RunJar", "fs": "org.apache.hadoop.fs.FsShell"}
 
@@ -35,10 +35,8 @@ def main(words: Sequence[str]) -> None:
         words = ["fs", "-D", "fs.defaultFS=hdfs:///", *words[1:]]
     try:
         argv, environment = _prepared(words)
-    except FlowspecError as error:
-        sys.exit(error.sentence)
-    except OSError as error:
-        sys.exit(str(error))
+    except (FlowspecError, OSError) as error:
+        sys.exit(sentence_of(error))
     os.execve(argv[0], argv, environment)  # noqa: S606 - words need no shell
 
 

@@ -127,7 +127,7 @@ def configurations(environ: Mapping[str, str]) -> dict[str, dict[str, str]]:
 
 
 def configure(environ: Mapping[str, str], spark_defaults: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Writes a program's configuration for Hadoop's and Spark's classes; gives the environment it needs."""
+    """Writes a program's configuration for Hadoop's and Spark's classes; returns the environment variables it needs."""
     place = folder(environ) / "conf"
     place.mkdir(exist_ok=True)
     given = configurations(environ)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -97,7 +96,7 @@ def _refuse_streaming_options(_program: str, args: Sequence[str]) -> None:
 
     What Hadoop itself refuses is left to the step: its error is part of what the step does.
     """
-    from flowspec.engines.streaming.hadoop.arguments import ClientError, Unsupported, parse
+    from flowspec.engines.streaming.hadoop.arguments import Arguments, ClientError, Unsupported, parse
     from flowspec.engines.streaming.run.jobspec import build
 
     try:
@@ -105,7 +104,7 @@ def _refuse_streaming_options(_program: str, args: Sequence[str]) -> None:
         # An earlier step may still make these files.
         generic = {name: values for name, values in given.generic.items() if name not in _READ_FIRST}
         options = {name: values for name, values in given.streaming.items() if name not in _READ_FIRST}
-        build(replace(given, generic=generic, streaming=options), {}, FileSystems(Path("/"), Path("/"), Path("/")))
+        build(Arguments(generic, options), {}, FileSystems(Path("/"), Path("/"), Path("/")))
     except Unsupported as error:
         raise FlowspecError(error.printed[0], remedy=ELSEWHERE) from error
     except (ClientError, FlowspecError):

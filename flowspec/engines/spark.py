@@ -23,11 +23,11 @@ from types import FrameType
 
 from flowspec.engines import jvm
 from flowspec.engines.exit_status import as_in_shell
+from flowspec.engines.joblog import JobLog
 from flowspec.engines.paths import FileSystems, split_uri
 from flowspec.engines.spark_examples import JAR, PACKAGE, announcement, locate
 from flowspec.engines.streaming.run.cache import Shipment, localize
-from flowspec.engines.streaming.run.joblog import JobLog
-from flowspec.errors import FlowspecError
+from flowspec.errors import FlowspecError, sentence_of
 from flowspec.facts.uris import S3_SCHEMES
 
 _SQL = ("--class", "org.apache.spark.sql.hive.thriftserver.SparkSQLCLIDriver")
@@ -130,7 +130,7 @@ def require(program: str, words: Sequence[str]) -> None:
 
 
 def main(program: str, words: Sequence[str]) -> int:
-    """Runs the program; its exit status. Raises SystemExit where it can't run."""
+    """Runs the program; returns its exit status. Raises SystemExit where it can't run."""
     try:
         spark = jvm.require_spark(program)
         given = _resolved(parse(program, words), spark)
@@ -138,10 +138,8 @@ def main(program: str, words: Sequence[str]) -> int:
         defaults = jvm.configurations(os.environ).get("spark-defaults", {})
         argv = [str(spark.home / "bin" / "spark-submit"), *_translated(program, given, defaults, files)]
         _ship(given, files)
-    except FlowspecError as error:
-        sys.exit(error.sentence)
-    except OSError as error:
-        sys.exit(str(error))
+    except (FlowspecError, OSError) as error:
+        sys.exit(sentence_of(error))
     environment = {**os.environ, **jvm.configure(os.environ, _defaults(defaults)), **_environment(given, spark)}
     _tell(given, defaults)
     return _run(argv, environment)
@@ -231,7 +229,7 @@ def _shipments(given: Submission, files: FileSystems) -> Iterator[Shipment]:
 
 def _ship(given: Submission, files: FileSystems) -> None:
     """Puts the files and archives of the application into the working directory, under their names."""
-    syslog = JobLog(Path(os.environ["FLOWSPEC_SYSLOG"]))
+    syslog = JobLog.from_environment()
     try:
         localize(tuple(_shipments(given, files)), files.working / "tmp" / "shipped", files.working, syslog)
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,17 @@ def fact_of(name: str, member: str) -> Any:
     return next((row[index] for row in rows), None)
 
 
-def has_only_ebs(name: str) -> bool:
-    """Returns True if instances of a type have no disks of their own; False of a type that the table does not have."""
-    return bool(fact_of(name, "EbsStorageOnly"))
+def default_volumes(name: str) -> tuple[int, int]:
+    """Returns how many EBS volumes EMR adds to an instance of a type that has no disks of its own, and the GiB of each.
+
+    16 GiB for each of the 4 virtual CPUs of an xlarge, in four volumes at most; 32 GiB for smaller types and metal
+    (Management Guide, default EBS storage; from 5.22.0 on). None for a type that the table does not have.
+    """
+    if not fact_of(name, "EbsStorageOnly"):
+        return 0, 0
+    size = re.fullmatch(r".*\.(\d*)xlarge", name)
+    if not size:
+        return 1, 32
+    times = int(size[1] or 1)
+    count = min(2 * times, 4)
+    return count, 64 * times // count

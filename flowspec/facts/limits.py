@@ -81,3 +81,8 @@ VOLUME_THROUGHPUT = Limit(125, 1000, "MiB/s", "botocore, VolumeSpecification")
 ROOT_VOLUME_SIZE = Limit(1, 100, "GiB", "EMR Management Guide, root volumes")
 ROOT_VOLUME_IOPS = Limit(3000, 16_000, "IOPS", "EMR Management Guide, root volumes")
 ROOT_VOLUME_THROUGHPUT = Limit(125, 1000, "MiB/s", "EMR Management Guide, root volumes")
+
+# What EMR takes where an automatic scaling policy leaves it open (API: CloudWatchAlarmDefinition and
+# SimpleScalingPolicyConfiguration).
+ALARM_DEFAULTS = {"EvaluationPeriods": 1, "Namespace": "AWS/ElasticMapReduce", "Statistic": "AVERAGE"}
+COOL_DOWN_DEFAULT = {"CoolDown": 0}

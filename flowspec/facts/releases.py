@@ -70,6 +70,13 @@ def at_least(label: str | None, *version: int) -> bool:
     return parsed is not None and parsed >= version
 
 
+def amazon_linux(label: str | None) -> str | None:
+    """Returns an Amazon Linux release that an EMR release runs on; None before 5.30, and for AMI versions."""
+    if at_least(label, 7):
+        return "2023.6.20241121.0"
+    return "2.0.20241113.1" if at_least(label, 5, 30) else None
+
+
 @cache
 def numbers(release: str) -> Numbers:
     """Returns `emr-5.30.1` or `5.30.1` as numbers, to compare versions of the table."""

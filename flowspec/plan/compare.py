@@ -33,6 +33,7 @@ from flowspec.plan.steps import HISTORY_LIMIT, StepChanges, compare_steps, step_
 from flowspec.request.graph import misordered
 from flowspec.request.instances import lives_on
 from flowspec.request.origins import locate
+from flowspec.request.selection import all_steps
 
 if TYPE_CHECKING:
     from flowspec.cost.estimate import Estimate
@@ -71,7 +72,7 @@ def make_plan(
     refuse_over_budget(jobflow, cost, fallback, region)
     refuse_misordered(jobflow, request)
     submission = _submission(jobflow, request, assessment, fallback=fallback, cost=cost)
-    choices = _Choices(replace, frozenset(rerun), cancel_removed, now)
+    choices = _Choices(replace, frozenset(rerun), cancel_removed, request.selected, now)
     plan = submission if cluster is None else _against(submission, cluster, choices)
     plan = _supervised(plan, jobflow, cluster)
     if cluster is not None and cluster.others:
@@ -120,7 +121,10 @@ def as_shown(change: Change, jobflow: JobFlow, request: Request) -> Change:
 
 def _supervised(plan: Plan, jobflow: JobFlow, cluster: Cluster | None) -> Plan:
     """Returns the plan with what a watcher does about its steps, and how a living cluster gets to know it."""
-    policies = step_policies(jobflow, plan.request)
+    wanted = plan.request
+    # The tags of a cluster that lives on are about all steps that the spec may have on it.
+    steps = all_steps(wanted.get("Steps", ()), plan.omitted) if lives_on(wanted) else wanted.get("Steps", ())
+    policies = step_policies(jobflow, {"Steps": steps})
     plan = dataclasses.replace(plan, supervision=tuple({**policy_tags(policies), **settings_tags(jobflow)}.items()))
     if cluster is not None and cluster.id in {plan.joins, plan.converges}:
         plan = _retagging(plan, jobflow, policies, cluster)
@@ -128,7 +132,7 @@ def _supervised(plan: Plan, jobflow: JobFlow, cluster: Cluster | None) -> Plan:
         plan,
         notes=(
             *plan.notes,
-            *(supervision_notes(policies, plan.request.get("Steps", ())) if _watches_steps(plan) else ()),
+            *(supervision_notes(policies, wanted.get("Steps", ())) if _watches_steps(plan) else ()),
             *_launch_notes(plan, jobflow),
             *_hook_notes(plan, jobflow),
         ),
@@ -187,6 +191,7 @@ class _Choices(NamedTuple):
     replace: bool
     rerun: frozenset[str]
     cancel_removed: bool
+    selected: frozenset[int] | None
     now: datetime | None
 
 
@@ -220,8 +225,13 @@ def _against(submission: Plan, cluster: Cluster, choices: _Choices) -> Plan:
         cluster,
         rerun=choices.rerun,
         cancel_removed=choices.cancel_removed,
-        known=cluster.tags.get(STEPS_TAG) == steps_digest(wanted, submission.secrets),
+        known=cluster.tags.get(STEPS_TAG)
+        == steps_digest({"Steps": all_steps(wanted.get("Steps", ()), submission.omitted)}, submission.secrets),
+        selected=choices.selected,
+        omitted=[one.config for one in submission.omitted],
     )
+    omitted = zip(submission.omitted, steps.under_way, strict=True)
+    made = dataclasses.replace(made, omitted=tuple(one._replace(under_way=still) for one, still in omitted))
     return _converging(made, cluster, comparison, steps)
 
 

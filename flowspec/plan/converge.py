@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from flowspec.facts.limits import TAG_VALUE
 from flowspec.facts.mutability import Handling
 from flowspec.plan.changes import Action, ApiCall, Change
 from flowspec.plan.cluster import MANAGED_TAG, Cluster
 from flowspec.plan.comparison.differences import Difference, Kind, snake, tokens_in
+from flowspec.plan.comparison.forms import written_out
 
 _ACTIONS = {Kind.SET: Action.UPDATE, Kind.ADD: Action.CREATE, Kind.REMOVE: Action.DELETE}
 _SWITCHES = {
@@ -37,37 +38,65 @@ def changes_of(difference: Difference) -> Iterator[Change]:
         before, after = value_text(difference.before), value_text(difference.after)
         yield Change(action, difference.address, before, after, operation, difference.path)
         return
-    # Of applications only the names count, and one that is gone as much as one that is new.
-    named = row.member == "Applications"
-    values = (
-        (_app_names(difference.before), _app_names(difference.after))
-        if named
-        else (difference.before, difference.after)
-    )
-    for suffix, one, other in _leaves(*values):
+    for suffix, one, other in _differing_parts(row.member.rpartition(".")[2], difference.before, difference.after):
         address = f"{difference.address}.{suffix}" if suffix else difference.address
         yield Change(action, address, value_text(one), value_text(other), operation, difference.path)
+
+
+def _differing_parts(name: str, before: Any, after: Any) -> list[tuple[str, Any, Any]]:
+    """Returns the values in which two of the member `name` differ, each with its path; both whole if none is found."""
+    if name == "Applications":
+        # Only the names count, and one that is gone as much as one that is new.
+        return [("", _app_names(before), _app_names(after))]
+    if not (before and after):
+        return [("", before, after)]
+    one, other = (_stated(written_out(name, value), before, after) for value in (before, after))
+    parts = list(_leaves(one, other, whole=name == "BootstrapActions"))
+    # Where something stated differs, what is gone may be what EMR has filled in.
+    kept = [part for part in parts if part.whole or part.after is not None] or parts
+    return [(part.address, part.before, part.after) for part in kept] or [("", before, after)]
 
 
 def _app_names(applications: Any) -> list[str]:
     return [str(one.get("Name", "")) for one in applications or ()]
 
 
-def _leaves(before: Any, after: Any, *, spelled: bool = False) -> Iterator[tuple[str, Any, Any]]:
-    """Yields the values in `after` that `before` has not, each with its path; both whole where no part is found."""
+def _stated(value: Any, *stated: Any) -> Any:
+    """Returns a value without the members of mappings that none of `stated` has."""
+    if not isinstance(value, Mapping):
+        return value
+    given = [one for one in stated if isinstance(one, Mapping)]
+    return {
+        key: _stated(item, *(one.get(key) for one in given))
+        for key, item in value.items()
+        if any(key in one for one in given)
+    }
+
+
+class _Part(NamedTuple):
+    """A value that differs; `whole` says that it belongs to one into which EMR fills nothing."""
+
+    address: str
+    before: Any
+    after: Any
+    whole: bool
+
+
+def _leaves(before: Any, after: Any, *, whole: bool, spelled: bool = False) -> Iterator[_Part]:
+    """Yields the values in which two differ, each with its path; those that `after` has not come last."""
     one, other = _named(before, spelled), _named(after, spelled)
     if one is None or other is None:
-        yield "", before, after
+        yield _Part("", before, after, whole)
         return
-    found = [
-        (f"{key}.{suffix}" if suffix else key, left, right)
-        for key, value in other.items()
-        if one.get(key) != value
-        for suffix, left, right in _leaves(one.get(key), value, spelled=key == "properties")
-    ]
-    gone = [(key, one[key], None) for key in one if key not in other]
-    # Where nothing stated differs, what is gone does; else it is what EMR has filled in.
-    yield from found or gone or [("", before, after)]
+    whole = whole or _is_classified(after)
+    for key in (*other, *(key for key in one if key not in other)):
+        if one.get(key) != other.get(key):
+            for part in _leaves(one.get(key), other.get(key), whole=whole, spelled=key == "properties"):
+                yield part._replace(address=f"{key}.{part.address}" if part.address else key)
+
+
+def _is_classified(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(one, Mapping) and "Classification" in one for one in value)
 
 
 def _named(value: Any, spelled: bool) -> Mapping[str, Any] | None:

@@ -43,10 +43,11 @@ def identity_tags(plan: Plan) -> dict[str, str]:
         TARGET_TAG: plan.target,
         DIGEST_TAG: plan.digest,
         MANAGED_TAG: _managed(plan.request),
-        STEPS_TAG: steps_digest(plan.request, plan.secrets),
     }
+    # The digest is of all steps of a spec, and others of this one may never have been submitted.
+    steps = {} if plan.omitted else {STEPS_TAG: steps_digest(plan.request, plan.secrets)}
     hidden = {HIDDEN_TAG: hidden_digest(plan.request, plan.secrets)} if unreadable(plan.request) else {}
-    return tags | hidden
+    return tags | steps | hidden
 
 
 def _managed(params: Mapping[str, Any]) -> str:

@@ -26,7 +26,7 @@ class StepChanges(NamedTuple):
 
     `extra` are steps under way that the request does not have, and that are not cancelled. `awaits` are wanted steps
     that are there and not over yet. `unknown` holds the indexes of steps that may have run before the history that EMR
-    still shows.
+    still shows. `under_way` says for each step that is left out if it is there and not over yet.
     """
 
     add: tuple[int, ...] = ()
@@ -35,6 +35,7 @@ class StepChanges(NamedTuple):
     awaits: tuple[Step, ...] = ()
     unknown: tuple[int, ...] = ()
     extra: tuple[Step, ...] = ()
+    under_way: tuple[bool, ...] = ()
 
 
 def step_identity(config: Mapping[str, Any]) -> str:
@@ -53,14 +54,20 @@ def compare_steps(
     rerun: Collection[str] = (),
     cancel_removed: bool = False,
     known: bool = False,
+    selected: Collection[int] | None = None,
+    omitted: Sequence[Mapping[str, Any]] = (),
 ) -> StepChanges:
     """Compares the steps of a request with those of a live cluster, both oldest first.
 
     `rerun` holds names of steps to run again, or "failed" for all that failed, were cancelled or interrupted.
     `known` says that an apply has submitted exactly these steps before, so that one which EMR does not show any more
-    is not taken for new.
+    is not taken for new. `selected` are the indexes of steps that the user has named: they run again unless they are
+    under way. `omitted` are the other steps of the spec, which are left as they are.
     """
     there = _by_identity(cluster)
+    # Of equal steps, those that are left out come first.
+    left = [attempts.pop(0) if (attempts := there.get(step_identity(one))) else None for one in omitted]
+    under_way = tuple(one is not None and not one.has_ended for one in left)
     add: list[int] = []
     failed: list[Step] = []
     awaits: list[Step] = []
@@ -69,7 +76,8 @@ def compare_steps(
         attempts = there.get(step_identity(config), [])
         # The k-th of equal steps in the request is the k-th on the cluster.
         latest = attempts.pop(0) if attempts else None
-        named = config.get("Name") in rerun
+        again = selected is not None and index in selected and (latest is None or latest.has_ended)
+        named = again or config.get("Name") in rerun
         if latest is None and _history_is_cut(cluster) and not named:
             unknown += [] if known else [index]
         elif latest is None or named or (latest.state not in _LIVE and "failed" in rerun):
@@ -80,7 +88,7 @@ def compare_steps(
             awaits.append(latest)
     extra = tuple(step for rest in there.values() for step in rest if step.state in _CANCELLABLE)
     cancel, extra = (extra, ()) if cancel_removed else ((), extra)
-    return StepChanges(tuple(add), cancel, tuple(failed), tuple(awaits), tuple(unknown), extra)
+    return StepChanges(tuple(add), cancel, tuple(failed), tuple(awaits), tuple(unknown), extra, under_way)
 
 
 def _history_is_cut(cluster: Cluster) -> bool:

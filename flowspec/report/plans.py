@@ -115,6 +115,8 @@ def change_line(change: Change, secrets: Collection[str], *, placed: bool) -> st
     """Returns `~ instance group CORE: count 4 → 10  (ModifyInstanceGroups)  job.yaml:14`; the place if `placed`."""
     before, after = (mask(value, secrets) for value in (change.before, change.after))
     values = " → ".join(differing(before, after))
+    # Without the arrow, it would be read as the value that comes.
+    values += " → (none)" if after is None and before is not None and change.action in _CHANGING else ""
     # The address of a member names its thing first: `instance group CORE: count`.
     separator = " " if ": " in change.address else ": "
     address = mask(change.address, secrets)
@@ -143,6 +145,7 @@ def differing(before: Any, after: Any) -> Iterator[str]:
 
 
 _FEW = 2
+_CHANGING = frozenset({Action.UPDATE, Action.REPLACE})
 
 
 def change_document(change: Change) -> dict[str, Any]:

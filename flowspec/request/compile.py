@@ -30,10 +30,14 @@ from flowspec.request.steps.target import StepTarget, debugging_step
 
 
 class OmittedStep(NamedTuple):
-    """A StepConfig that a run leaves out; `place` is how many of the steps that it keeps come before it."""
+    """A StepConfig that a run leaves out; `place` is how many of the steps that it keeps come before it.
+
+    `under_way` says that the cluster has it already, and that it is not over.
+    """
 
     place: int
     config: Mapping[str, Any]
+    under_way: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,8 @@ class Request:
     `params` are its keyword arguments for boto3: a new dict each time, so changing one changes nothing else. `secrets`
     are texts that must not be shown, `warnings` those of the job flow and of the files that it names. `origins` are the
     paths of the request's parts, each with the path in the spec that it comes from (`origins.locate`). `omitted` are
-    the steps that a run of some steps leaves out.
+    the steps that a run of some steps leaves out, and `selected` the indexes of those that the user named; None if
+    all steps are meant.
     """
 
     assets: tuple[Asset, ...]
@@ -51,6 +56,7 @@ class Request:
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     origins: Origins = field(default_factory=dict, repr=False, compare=False)
     omitted: tuple[OmittedStep, ...] = field(default=(), repr=False, compare=False)
+    selected: frozenset[int] | None = field(default=None, repr=False, compare=False)
     warnings: tuple[Diagnostic, ...] = field(default=(), repr=False, compare=False)
 
     @cached_property

@@ -26,7 +26,7 @@ class DataUse(NamedTuple):
     """A `uri` that a part of a request uses.
 
     `part` names it for people ("step count words"), `path` is its path in the request, and `step` its index in Steps;
-    None for what is no step's.
+    None for what is no step's. `under_way` says that the step is on a cluster already, and not over.
     """
 
     uri: str
@@ -34,6 +34,7 @@ class DataUse(NamedTuple):
     part: str
     path: Path
     step: int | None = None
+    under_way: bool = False
 
     @property
     def may_write(self) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 from flowspec.document.nearest import not_found
 from flowspec.errors import NothingFound
@@ -29,7 +30,9 @@ def select_steps(request: Request, *, first: str | None = None, only: Collection
     if not kept:
         named = ", ".join(map(repr, only))
         raise NothingFound(f"no step is left: {named} come before {first!r}", remedy="leave out --from or --only")
-    return keep_steps(request, kept)
+    chosen = keep_steps(request, kept)
+    added = frozenset(index for index in range(len(chosen.params["Steps"])) if not sets_up(chosen, index))
+    return dataclasses.replace(chosen, selected=added)
 
 
 def sets_up(request: Request, index: int) -> bool:
@@ -56,6 +59,15 @@ def keep_steps(request: Request, indexes: Collection[int]) -> Request:
         origins=_moved(request.origins, kept),
         omitted=tuple(OmittedStep(sum(one < index for one in kept), steps[index]) for index in left_out),
     )
+
+
+def all_steps(steps: Sequence[Mapping[str, Any]], omitted: Sequence[OmittedStep]) -> list[Mapping[str, Any]]:
+    """Returns the steps of the whole spec, in order: those that a run keeps, and those that it leaves out."""
+    found: list[Mapping[str, Any]] = []
+    for index in range(len(steps) + 1):
+        found += [one.config for one in omitted if one.place == index]
+        found += steps[index : index + 1]
+    return found
 
 
 def _refuse_unknown(name: str, names: Sequence[str]) -> None:

@@ -331,9 +331,19 @@ def test_rerun_what_failed(flowspec, job, tmp_path):
 
 
 def test_some_steps_of_a_cluster_that_lives_on(flowspec, job):
-    path = job("  - {name: one, type: command, args: ['true']}", keep_alive="true")
-    refused = flowspec("plan", path, "--from", "one")
-    assert (refused.code, "--rerun NAME" in refused.err) == (1, True)
+    steps = "".join(f"  - {{name: {name}, type: command, args: ['true']}}\n" for name in ("one", "two", "three"))
+    path = job(steps, keep_alive="true")
+    first = flowspec("apply", path, "--only", "two")
+    assert (first.code, first.err.count("  > step"), "> step two" in first.err) == (0, 1, True), first.err
+    again = flowspec("apply", path, "--only", "two")
+    assert (again.code, again.err.count("  > step"), "joined" in again.err) == (0, 1, True), again.err
+    rest = flowspec("plan", path)
+    assert [word in rest.out for word in ("> step one", "> step two", "> step three")] == [True, False, True]
+    saved = flowspec("plan", path, "--from", "three", "-o", "plan.json")
+    assert (saved.code, saved.out.count("  > step"), "> step three" in saved.out) == (0, 1, True), saved.out
+    assert [flowspec("apply", "plan.json").code for _ in range(2)] == [0, 9]
+    both = flowspec("plan", path, "--only", "two", "--rerun", "two")
+    assert (both.code, "leave out --from and --only, or --rerun" in both.err) == (1, True)
     refused = flowspec("plan", path, "--rerun", "on")
     assert (refused.code, "did you mean one?" in refused.err) == (2, True)
 

@@ -15,6 +15,7 @@ import pytest
 
 from flowspec.emulator.api.service import Service
 from flowspec.emulator.state import paths
+from flowspec.emulator.state.changes import Changes
 from flowspec.emulator.state.store import Store
 from flowspec.emulator.worker import processes
 from flowspec.emulator.worker.supervisor import WORKER_DIED
@@ -280,6 +281,17 @@ def test_on_a_full_disk_calls_that_read_show_a_dead_workers_cluster_as_ended(sma
     assert not caplog.text
     with Store(emr.home) as store:
         assert store.get("cluster", cluster_id).state == "TERMINATED_WITH_ERRORS"
+
+
+def test_on_a_full_disk_a_watcher_looks_at_the_usual_interval(small_disk):
+    emr = Emr(Service(small_disk / "home", instant=True))
+    cluster_id = emr.run(bash("true"))
+    fill(small_disk)
+    began = time.monotonic()
+    with Changes(emr.home, cluster_id) as changes:
+        changes.wait(0.05)
+    assert time.monotonic() - began >= 0.05
+    assert emr.state(cluster_id) == "TERMINATED"
 
 
 def test_a_full_disk_is_told_to_who_submits(small_disk):

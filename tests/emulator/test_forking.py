@@ -1,6 +1,8 @@
 """Workers that are forks of a process that has everything imported, and where that is not safe."""
 
+import ctypes
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -8,7 +10,6 @@ import sys
 import textwrap
 import threading
 import time
-from collections import deque
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,9 @@ from tests.emulator.test_orphans import leader, on_linux, streaming
 from tests.emulator.test_worker import gone, worker_pid
 
 ROOT = Path(__file__).parents[2]
+PR_CAPBSET_DROP, CAP_SYS_ADMIN, CAP_SYS_RESOURCE = 24, 21, 24  # linux/prctl.h, linux/capability.h
 PRELUDE = """
-import os, signal, sys, threading
+import contextlib, os, signal, sys, threading
 from pathlib import Path
 from flowspec.emulator.api.service import Service
 from flowspec.emulator.state.store import Store
@@ -231,33 +233,41 @@ def test_a_fork_server_serves_threads_and_ends_with_its_process(emr):
         assert was_forked(emr, cluster_id)
 
 
+def waited_for_quiet(theirs, patience):
+    began = time.monotonic()
+    forking._await_quiet(theirs, began + patience)
+    return time.monotonic() - began
+
+
 @on_linux
 def test_workers_are_forked_when_no_order_comes_or_the_first_has_waited_enough(monkeypatch):
     monkeypatch.setattr(forking, "_QUIET_SECONDS", 0.02)
-    ours, theirs = forking._socket_pair()
-    waiting = deque()
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
-        for number in range(2):
-            socket.send_fds(ours, [b"/home\0j-%d" % number], [theirs.fileno()])
-            assert not forking._none_comes(theirs, waiting)
-            waiting.append(forking._received(theirs))
-            os.close(waiting[-1].lock)
-        assert [one.cluster_id for one in waiting] == ["j-0", "j-1"]
-        began = time.monotonic()
-        assert forking._none_comes(theirs, waiting)
-        assert time.monotonic() - began >= 0.02
-        ours.send(b"/home\0j-2")
-        assert not forking._none_comes(theirs, waiting)
-        waiting[0] = waiting[0]._replace(latest=time.monotonic())
-        assert forking._none_comes(theirs, waiting)
+        ours.send(b"/home\0j-0")
+        assert 0.02 <= waited_for_quiet(theirs, 30) < 1
+        sleep, left = time.sleep, [b"/home\0j-1", b"/home\0j-2"]
+
+        def sleep_while_orders_come(seconds):
+            sleep(seconds)
+            if left:
+                ours.send(left.pop(0))
+
+        monkeypatch.setattr(time, "sleep", sleep_while_orders_come)
+        assert waited_for_quiet(theirs, 30) >= 0.06
+        assert left == []
+        monkeypatch.setattr(time, "sleep", lambda seconds: (sleep(seconds), ours.send(b"/home\0j-3")))
+        assert 0.1 <= waited_for_quiet(theirs, 0.1) < 1
 
 
 KILL = """
 def children():
-    return Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return [pid for of_thread in Path("/proc/self/task").glob("*/children") for pid in of_thread.read_text().split()]
 def kill(pid):
     os.kill(int(pid), signal.SIGKILL)
-    os.waitid(os.P_PID, int(pid), os.WEXITED | os.WNOWAIT)
+    with contextlib.suppress(OSError):  # it has been reaped
+        while "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]:
+            pass
 server = forking.ForkServer()
 service = Service(home, start_worker=server.start)
 """
@@ -294,14 +304,105 @@ def test_a_fork_server_that_was_killed_is_replaced_once(emr):
             assert b"flowspec.emulator.worker.forking" in arguments(worker_pid(emr, cluster_id))
 
 
+STOPPED = """
+def stop_server():
+    (pid,) = map(int, children())
+    while os.readlink(f"/proc/{pid}/fd/1") != os.devnull:  # it begins with the files of this process
+        pass
+    os.kill(pid, signal.SIGSTOP)
+    return pid
+def run_stopped():
+    stop_server()
+    ids = [run(service=service, keep_alive=True) for _ in range(3)]
+    assert [one["Status"]["State"] for one in service.call("ListClusters", {})["Clusters"]] == ["STARTING"] * 3
+    return ids
+"""
+
+
+@on_linux
+def test_what_waits_in_a_fork_server_that_is_killed_is_started_by_the_next_at_once(emr):
+    code = """
+        ids = run_stopped()
+        kill(*children())
+        while {one["Status"]["State"] for one in service.call("ListClusters", {})["Clusters"]} != {"WAITING"}:
+            pass
+        print(*ids)
+    """
+    for cluster_id in python(emr.home, KILL + STOPPED + textwrap.dedent(code)).split():
+        assert emr.state(cluster_id) == "WAITING"
+        assert b"flowspec.emulator.worker.forking" in arguments(worker_pid(emr, cluster_id))
+
+
+@on_linux
+def test_what_waits_in_a_fork_server_outlives_the_process_that_asked(emr):
+    code = """
+        print(*children(), *run_stopped())
+        sys.stdout.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    words = [sys.executable, "-c", PRELUDE + KILL + STOPPED + textwrap.dedent(code), str(emr.home)]
+    killed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    server, *ids = killed.stdout.split()
+    assert killed.returncode == -signal.SIGKILL
+    os.kill(int(server), signal.SIGCONT)
+    for cluster_id in ids:
+        emr.until(cluster_id, "WAITING")
+    assert gone(int(server))
+
+
+@on_linux
+@pytest.mark.parametrize("program", ["/no/such/python", "/bin/false"], ids=["does not begin", "ends at once"])
+def test_what_waits_in_a_fork_server_that_can_not_be_replaced_fails_with_a_reason(emr, program):
+    code = f"""
+        ids = run_stopped()
+        python, sys.executable = sys.executable, {program!r}
+        kill(*children())
+        while "STARTING" in [one["Status"]["State"] for one in service.call("ListClusters", {{}})["Clusters"]]:
+            pass
+        sys.executable = python
+        print(run(service=service, keep_alive=True), *ids)
+    """
+    later, *failed = python(emr.home, KILL + STOPPED + textwrap.dedent(code)).split()
+    for cluster_id in failed:
+        assert emr.state(cluster_id) == "TERMINATED_WITH_ERRORS"
+        assert "could not be started" in emr.reason(cluster_id)[1]
+    emr.until(later, "WAITING")
+
+
+def few_descriptors_in_messages():
+    """Bounds those that are on their way as for an ordinary user: by the open files of a process."""
+    libc = ctypes.CDLL(None)
+    for capability in (CAP_SYS_ADMIN, CAP_SYS_RESOURCE):
+        libc.prctl(PR_CAPBSET_DROP, capability)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+
+
+@on_linux
+@pytest.mark.parametrize("prepare", [None, few_descriptors_in_messages], ids=["bytes", "descriptors"])
+def test_more_orders_than_the_system_takes_wait_for_the_fork_server(emr, prepare):
+    """It takes some 280 by their bytes."""
+    code = """
+        stopped = stop_server()
+        threading.Timer(1, os.kill, (stopped, signal.SIGCONT)).start()
+        null = os.open(os.devnull, os.O_RDONLY)
+        for number in range(400):
+            server.start(home / "none", f"j-{number}", null)
+        print(run(service=service, keep_alive=True))
+    """
+    made = python(emr.home, KILL + STOPPED + textwrap.dedent(code), preexec_fn=prepare)
+    emr.until(made.strip(), "WAITING")
+
+
 @on_linux
 def test_a_fork_server_that_can_not_be_replaced_fails_the_cluster_with_a_reason(emr):
     code = """
         kill(*children())
         python, sys.executable = sys.executable, "/no/such/python"
-        print(run(service=service))
+        failed = run(service=service)
+        while service.call("DescribeCluster", {"ClusterId": failed})["Cluster"]["Status"]["State"] == "STARTING":
+            pass
         sys.executable = python
-        print(run(service=service, keep_alive=True))
+        print(failed, run(service=service, keep_alive=True))
     """
     failed, later = python(emr.home, KILL + textwrap.dedent(code)).split()
     assert emr.state(failed) == "TERMINATED_WITH_ERRORS"

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from flowspec.cost.instance import ROOT_VOLUME_GB, volumes_of
 from flowspec.emulator.api.service import EmrError
 from flowspec.emulator.state import lifecycle
 from flowspec.emulator.state.store import Store
@@ -57,6 +58,26 @@ def test_a_group_is_read_back_as_emr_spells_it(still, cluster_id):
         ],
         "ShrinkPolicy": {},
     }
+
+
+@pytest.mark.parametrize(
+    ("kind", "sizes"),
+    [
+        ("m4.large", [32]),
+        ("m5.2xlarge", [32, 32, 32, 32]),
+        ("m5.12xlarge", [192] * 4),
+        ("m7i-flex.xlarge", [32, 32]),
+        ("r7a.48xlarge", [768] * 4),
+        ("m5d.xlarge", []),
+        ("x9.unknown", []),
+    ],
+)
+def test_a_type_without_disks_gets_the_volumes_that_its_price_counts(still, kind, sizes):
+    cluster_id = still.run(groups=[{**MASTER, "InstanceType": kind}])
+    volumes = [one["VolumeSpecification"] for one in groups(still, cluster_id)["MASTER"]["EbsBlockDevices"]]
+    assert [volume["SizeInGB"] for volume in volumes] == sizes
+    counted = volumes_of({}, {"InstanceType": kind})
+    assert sum(sizes) == sum(volume["SizeInGB"] for volume in counted) - ROOT_VOLUME_GB
 
 
 def test_the_order_of_the_groups_is_kept(still):

@@ -58,6 +58,8 @@ def assert_readable(home, cluster_id, prefix=()):
     assert (code, err, cluster_id in out, "wordcount" in out) == (0, "", True, True)
     code, out, err = flowspec(home, "status", cluster_id, prefix=prefix)
     assert (code, err, "COMPLETED" in out) == (0, "", True), out
+    code, out, err = flowspec(home, "wait", cluster_id, prefix=prefix)
+    assert (code, "COMPLETED" in out + err) == (0, True), err
     code, out, err = flowspec(home, "logs", cluster_id, prefix=prefix)
     assert (code, "hello from the step" in out) == (0, True), err
     assert content(home) == before

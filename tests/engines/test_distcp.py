@@ -1,6 +1,7 @@
 """S3DistCp on the trees of this machine."""
 
 import gzip
+import os
 import signal
 import tempfile
 import time
@@ -132,6 +133,34 @@ def test_sigterm_leaves_nothing_that_is_not_finished(step, other_disk):
         assert process.wait() == 128 + signal.SIGTERM
     assert list(other_disk.iterdir()) == []
     assert tree(step.hdfs) == {}
+
+
+def test_what_a_killed_copy_to_another_disk_left_is_removed_by_the_next(step, other_disk):
+    """The kill comes while the file is copied: it is so large that this takes seconds."""
+    with (step.s3 / "logs" / "zeros").open("wb") as file:
+        file.truncate(1 << 30)
+    words = ("command-runner.jar", "s3-dist-cp", "--src=s3://logs/", "--srcPattern=.*zeros", "--dest=hdfs:///in")
+    with step.start(*words) as process:
+        deadline = time.monotonic() + 60
+        while not tree(step.hdfs) and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.001)
+        process.kill()
+    (left,) = (step.hdfs / "in").iterdir()
+    assert left.name == f".s3-dist-cp.{process.pid}"
+    for name in (f".s3-dist-cp.{os.getpid()}", ".s3-dist-cp.1", ".s3-dist-cp.mine", "zeros.4999999"):
+        (step.hdfs / "in" / name).write_text(name)
+    (step.s3 / "logs" / "zeros").write_text("less")
+    assert copy(step, *words[2:]).returncode == 0
+    assert sorted(tree(step.hdfs / "in")) == sorted(
+        ["zeros", f".s3-dist-cp.{os.getpid()}", ".s3-dist-cp.1", ".s3-dist-cp.mine", "zeros.4999999"]
+    )
+
+
+def test_a_name_may_be_as_long_as_the_disk_allows(step, other_disk):
+    (step.s3 / "logs" / "2026" / ("n" * 255)).write_text("long")
+    done = copy(step, "--src=s3://logs/2026", "--dest=hdfs:///in")
+    assert done.returncode == 0, done.stderr
+    assert "n" * 255 in tree(step.hdfs / "in")
 
 
 REFUSED = {

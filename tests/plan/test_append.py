@@ -5,7 +5,12 @@ import pytest
 from flowspec.backend.aws.submission.apply import apply
 from flowspec.errors import NothingFound
 from flowspec.plan.changes import Action
-from tests.plan.conftest import GROUPS, STEP, changed, observed, planned, running
+from flowspec.plan.cluster import STEPS_TAG
+from flowspec.plan.compare import make_plan
+from flowspec.plan.runs.supervision import read_policies
+from flowspec.request.compile import Request
+from flowspec.request.selection import select_steps
+from tests.plan.conftest import GROUPS, STEP, changed, job_flow, observed, planned, running
 
 TWO = {**STEP, "Name": "two"}
 
@@ -59,3 +64,42 @@ def test_a_name_to_run_again_that_no_step_has():
     with pytest.raises(NothingFound, match="no step 'tow' to run again") as refused:
         planned(GROUPS, rerun=["tow"])
     assert refused.value.remedy == "there are: 'one'"
+
+
+def test_steps_that_are_named_run_again_and_the_others_are_left_as_they_are(emr):
+    cluster_id = running(emr, changed(GROUPS, ("Steps",), [STEP, TWO]))
+    whole = changed(GROUPS, ("Steps",), [STEP, TWO, {**STEP, "Name": "three"}])
+
+    def chosen(**steps):
+        request = select_steps(Request((), whole), **steps)
+        return make_plan(job_flow(), request, observed(emr, cluster_id), cancel_removed=True)
+
+    one, two = observed(emr, cluster_id).steps
+    # A step that is under way is waited for, and one that is left out is not taken for removed.
+    made = chosen(only=["two"])
+    assert (made.changes, made.joins, made.awaits) == ((), cluster_id, (two.id,))
+    assert [step.under_way for step in made.omitted] == [True, False]
+    for step in (one, two):
+        emr.put_step_in_state(step.id, "COMPLETED")
+    made = chosen(first="two")
+    assert [one.address for one in made.changes] == ["step two", "step three"]
+    before = observed(emr, cluster_id).tags[STEPS_TAG]
+    apply(chosen(only=["two"]), emr, sleep=lambda _: None)
+    assert observed(emr, cluster_id).tags[STEPS_TAG] == before, "nobody has submitted all of them"
+    assert [one.address for one in planned(whole, observed(emr, cluster_id)).changes] == ["step three"]
+
+
+def test_the_settings_of_steps_that_are_left_out_stay_in_the_tags(emr):
+    timed = [{"name": "one", "timeout": 60}, {"name": "two", "timeout": 120}]
+    whole = changed(GROUPS, ("Steps",), [STEP, TWO])
+    flow = job_flow(steps=timed)
+    cluster_id = apply(make_plan(flow, Request((), whole)), emr, sleep=lambda _: None).cluster_id
+    emr.put_in_state(cluster_id, "WAITING")
+    for step in observed(emr, cluster_id).steps:
+        emr.put_step_in_state(step.id, "COMPLETED")
+    before = read_policies(observed(emr, cluster_id).tags)
+    assert len(before) == 2
+    made = make_plan(flow, select_steps(Request((), whole), only=["two"]), observed(emr, cluster_id))
+    assert [one.address for one in made.changes] == ["step two"]
+    apply(made, emr, sleep=lambda _: None)
+    assert read_policies(observed(emr, cluster_id).tags) == before

@@ -1,5 +1,7 @@
 """Every row of the mutability table: what can be changed in place is, by the named call, and the rest is replaced."""
 
+import json
+
 import pytest
 
 from flowspec.backend.aws.submission.apply import apply
@@ -271,6 +273,79 @@ def test_a_member_without_effect_is_no_difference(emr, before, after):
     assert plan.changes == ()
 
 
+RULE_SLOW = {**RULE, "Action": {"SimpleScalingPolicyConfiguration": {"ScalingAdjustment": 1, "CoolDown": 300}}}
+LIMITED = {**LIMITS, "MaximumCoreCapacityUnits": 3}
+OTHER_CONFIGURATIONS = [{"Classification": "spark-defaults", "Properties": {"a": "2", "b": "3"}}]
+COOL_DOWN = "auto_scaling_policy.rules.up.action.simple_scaling_policy_configuration.cool_down"
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after", "lines"),
+    [
+        (
+            group(1, "AutoScalingPolicy"),
+            None,
+            SCALING,
+            [
+                f"~ instance group CORE: auto_scaling_policy {json.dumps(SCALING, sort_keys=True)}  (PutAutoScalingPolicy)"
+            ],
+        ),
+        (
+            ("ManagedScalingPolicy",),
+            {"ComputeLimits": LIMITED},
+            {"ComputeLimits": {**LIMITS, "MaximumCapacityUnits": 9}},
+            [
+                "~ managed_scaling_policy.compute_limits.maximum_capacity_units: 4 → 9  (PutManagedScalingPolicy)",
+                "~ managed_scaling_policy.compute_limits.maximum_core_capacity_units: 3 → 9  (PutManagedScalingPolicy)",
+            ],
+        ),
+        (
+            ("ManagedScalingPolicy",),
+            {"ComputeLimits": LIMITS, "ScalingStrategy": "ADVANCED", "UtilizationPerformanceIndex": 50},
+            {"ComputeLimits": LIMITS},
+            ["~ managed_scaling_policy.scaling_strategy: ADVANCED → DEFAULT  (PutManagedScalingPolicy)"],
+        ),
+        (
+            group(1, "AutoScalingPolicy"),
+            {**SCALING, "Rules": [RULE_SLOW]},
+            SCALING,
+            [f"~ instance group CORE: {COOL_DOWN} 300 → 0  (PutAutoScalingPolicy)"],
+        ),
+        (
+            group(1, "AutoScalingPolicy"),
+            SCALING,
+            {**SCALING, "Constraints": {"MinCapacity": 1, "MaxCapacity": 9}},
+            ["~ instance group CORE: auto_scaling_policy.constraints.max_capacity 5 → 9  (PutAutoScalingPolicy)"],
+        ),
+        (
+            group(1, "Configurations"),
+            OTHER_CONFIGURATIONS,
+            SPARK,
+            [
+                "~ instance group CORE: configurations.spark-defaults.properties.a 2 → 1  (ModifyInstanceGroups)",
+                "~ instance group CORE: configurations.spark-defaults.properties.b 3 → (none)  (ModifyInstanceGroups)",
+            ],
+        ),
+        (
+            group(1, "Configurations"),
+            [*SPARK, {"Classification": "yarn-site", "Properties": {"c": "4"}}],
+            SPARK,
+            [
+                '~ instance group CORE: configurations.yarn-site {"Properties": {"c": "4"}} → (none)  (ModifyInstanceGroups)'
+            ],
+        ),
+    ],
+)
+def test_what_is_left_out_of_a_policy_goes_back_to_the_default(emr, path, before, after, lines):
+    """It is a difference, and the lines of a plan are those of what differs, not of what EMR has filled in."""
+    cluster_id = running(emr, changed(G, path, before) if before else G)
+    wanted = changed(G, path, after)
+    made = planned(wanted, observed(emr, cluster_id))
+    assert [line.strip() for line in plans.as_text(made).splitlines() if line.startswith("  ~")] == lines
+    apply(made, emr, sleep=lambda _: None)
+    assert planned(wanted, observed(emr, cluster_id)).changes == ()
+
+
 def test_a_size_that_a_scaler_moves_is_left_alone_and_told(emr):
     wanted = changed(G, ("ManagedScalingPolicy",), {"ComputeLimits": LIMITS})
     cluster_id = running(emr, wanted)
@@ -287,6 +362,27 @@ def test_a_size_that_a_scaler_moves_is_left_alone_and_told(emr):
     plan = planned(wanted, observed(emr, cluster_id))
     assert plan.changes == ()
     assert plan.notes[0].startswith("instance group CORE has 1 instance where the spec says 2: managed scaling")
+
+
+@pytest.mark.parametrize(
+    ("base", "path", "operation"),
+    [
+        (GROUPS, group(1, "InstanceCount"), "ModifyInstanceGroups"),
+        (FLEETS, fleet(1, "TargetOnDemandCapacity"), "ModifyInstanceFleet"),
+    ],
+)
+@pytest.mark.parametrize("removed", [None, {}], ids=["left out", "empty"])
+def test_sizes_are_the_specs_again_when_the_scaler_goes(emr, base, path, operation, removed):
+    """In the same apply: the next plan would find the size that a policy which is gone had left."""
+    unit = "InstanceFleetUnits" if base is FLEETS else "Instances"
+    scaled = changed(base, ("ManagedScalingPolicy",), {"ComputeLimits": {**LIMITS, "UnitType": unit}})
+    cluster_id = running(emr, scaled)
+    wanted = changed(changed(scaled, path, 3), ("ManagedScalingPolicy",), removed)
+    made = planned(wanted, observed(emr, cluster_id))
+    operations = [call.operation for call in made.calls if call.operation != "AddTags"]
+    assert operations == ["RemoveManagedScalingPolicy", operation]
+    apply(made, emr, sleep=lambda _: None)
+    assert planned(wanted, observed(emr, cluster_id)).changes == ()
 
 
 def test_what_emr_never_shows_is_said_to_be_unknown_without_our_tags(emr):

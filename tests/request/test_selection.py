@@ -49,7 +49,7 @@ def test_from_one_on(made):
     _, whole = made
     rest = select_steps(whole, first="three")
     assert names(rest) == [DEBUGGING, "three", "two"]
-    assert [(place, config["Name"]) for place, config in rest.omitted] == [(1, "one"), (1, "two")]
+    assert [(place, config["Name"]) for place, config, _ in rest.omitted] == [(1, "one"), (1, "two")]
     assert rest.digest != whole.digest
     assert rest.assets == ()
     assert {key: value for key, value in rest.params.items() if key != "Steps"} == {
@@ -60,7 +60,7 @@ def test_from_one_on(made):
 def test_only_some(made):
     some = select_steps(made[1], only=("two",))
     assert names(some) == [DEBUGGING, "two", "two"]
-    assert [(place, config["Name"]) for place, config in some.omitted] == [(1, "one"), (2, "three")]
+    assert [(place, config["Name"]) for place, config, _ in some.omitted] == [(1, "one"), (2, "three")]
     assert [one.name for one in some.assets] == ["two.sh"]
     assert names(select_steps(made[1], first="three", only=("two",))) == [DEBUGGING, "two"]
 

@@ -43,4 +43,5 @@ def local_findings(plan: Plan, home: Path, region: str) -> tuple[Finding, ...]:
     """Looks up what the steps of a plan read and write; bootstrap actions are run here only if that is asked for."""
     uses = used_data(plan, region)
     wanted = [one for one in submitted(plan, uses) if one.step is not None]
-    return tuple(data_findings(uses, wanted, FolderStore(home), omitted_data(plan, region)))
+    store, omitted = FolderStore(home), omitted_data(plan, region)
+    return tuple(data_findings(uses, wanted, store, omitted, goes_on=bool(plan.converges)))

@@ -104,11 +104,6 @@ def require_open(cluster: Record) -> Record:
     return cluster
 
 
-def epoch(moment: Any) -> float | None:
-    """Converts a datetime (from callers in this process) or a number (from the wire) to seconds since 1970."""
-    return None if moment is None else float(moment.timestamp() if hasattr(moment, "timestamp") else moment)
-
-
 def page(
     items: Sequence[tuple[int, Any]], params: Params, *, falling: bool = False, size: int = PAGE_SIZE
 ) -> tuple[list[Any], Answer]:

@@ -11,10 +11,9 @@ from typing import Any
 
 from flowspec.emulator.api.calls import Call, Operation, Params, page
 from flowspec.emulator.errors import invalid_request
-from flowspec.emulator.state import releases
 from flowspec.emulator.state.answers import Answer
 from flowspec.facts.instance_types import instance_types
-from flowspec.facts.releases import UNKNOWN, Numbers, applications, labels, newest, numbers
+from flowspec.facts.releases import UNKNOWN, Numbers, amazon_linux, applications, labels, newest, numbers
 
 _LARGEST_PAGE = 100
 """MaxResults of ListReleaseLabels and DescribeReleaseLabel (API reference: 1 to 100)."""
@@ -90,7 +89,7 @@ def describe_release_label(_: Call, params: Params) -> Answer:
     found = [
         {"Name": name, **({"Version": version} if version else {})} for name, version in applications_of(label).items()
     ]
-    system = releases.os_release({"ReleaseLabel": label})
+    system = amazon_linux(label)
     systems = {"AvailableOSReleases": [{"Label": system}]} if system else {}
     return {"ReleaseLabel": label, **_token_page("Applications", found, params), **systems}
 

@@ -17,7 +17,6 @@ from flowspec.emulator.api.calls import (
     Call,
     Operation,
     Params,
-    epoch,
     marked,
     marker,
     page,
@@ -25,7 +24,7 @@ from flowspec.emulator.api.calls import (
 )
 from flowspec.emulator.api.catalogue import versions_of
 from flowspec.emulator.errors import validation
-from flowspec.emulator.state import capacity, ids, instances, lifecycle, paths, releases
+from flowspec.emulator.state import capacity, ids, instances, lifecycle, paths
 from flowspec.emulator.state.answers import Answer, status
 from flowspec.emulator.state.identity import home_id
 from flowspec.emulator.state.store import Record
@@ -34,6 +33,7 @@ from flowspec.emulator.worker.failing import fail_unstarted
 from flowspec.facts import states
 from flowspec.facts.api_model import RETURNED_OF_INSTANCES
 from flowspec.facts.limits import MAX_TERMINATED_AT_ONCE
+from flowspec.facts.releases import amazon_linux
 
 _ECHOED = (
     "LogEncryptionKmsKeyId",
@@ -156,7 +156,7 @@ def _cluster_answer(call: Call, cluster: Record) -> Answer:
     }
     derived = {
         "LogUri": log_uri(request.get("LogUri")),
-        "OSReleaseLabel": releases.os_release(request),
+        "OSReleaseLabel": request.get("OSReleaseLabel") or amazon_linux(request.get("ReleaseLabel")),
         "RequestedAmiVersion": request.get("AmiVersion"),
         "RunningAmiVersion": request.get("AmiVersion"),
     }
@@ -236,8 +236,8 @@ def list_clusters(call: Call, params: Params) -> Answer:
         "cluster",
         region=call.settings.region,
         states=params.get("ClusterStates") or None,
-        created_after=epoch(params.get("CreatedAfter")),
-        created_before=epoch(params.get("CreatedBefore")),
+        created_after=params.get("CreatedAfter"),
+        created_before=params.get("CreatedBefore"),
         before_seq=marked(params["Marker"]) if params.get("Marker") else None,
         newest_first=True,
         limit=PAGE_SIZE + 1,

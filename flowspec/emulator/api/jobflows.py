@@ -7,7 +7,7 @@ from functools import partial
 from itertools import islice
 
 from flowspec.emulator.api import clusters, groups, steps
-from flowspec.emulator.api.calls import Call, Operation, Params, epoch
+from flowspec.emulator.api.calls import Call, Operation, Params
 from flowspec.emulator.errors import validation
 from flowspec.emulator.state.answers import Answer
 from flowspec.emulator.state.store import Record
@@ -19,7 +19,7 @@ _ROLES = ("MASTER", "CORE", "TASK")
 
 def describe_job_flows(call: Call, params: Params) -> Answer:
     """Answers DescribeJobFlows, newest first."""
-    after, before = epoch(params.get("CreatedAfter")), epoch(params.get("CreatedBefore"))
+    after, before = params.get("CreatedAfter"), params.get("CreatedBefore")
     if after is not None and before is not None and after >= before:
         raise validation("CreatedAfter must be earlier than CreatedBefore.")
     wanted = params.get("JobFlowStates")

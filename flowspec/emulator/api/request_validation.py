@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from flowspec.emulator.errors import EmrError, invalid_request, validation
+from flowspec.emulator.state.instances import targets
 from flowspec.emulator.state.paths import resolve_uri
 from flowspec.errors import FlowspecError
 from flowspec.facts.limits import MAX_STEPS
@@ -163,22 +164,18 @@ def check_added_fleet(fleet: Mapping[str, Any], present: Sequence[str]) -> None:
 def check_fleet_change(change: Mapping[str, Any], role: str, present: Mapping[str, Any]) -> None:
     """Checks a change of a fleet that was requested as `present`."""
     changed = {**present, **change}
-    old, new = _targets(present), _targets(changed)
-    if min(new) < 0:
+    old, new = targets(present), targets(changed)
+    if min(new.values()) < 0:
         raise validation("The target capacities of an instance fleet must not be less than 0.")
     _refuse({"Instances": {"InstanceFleets": [changed]}}, [group_size])
     if role == "MASTER" and new != old:
         raise invalid_request("The target capacities of the master instance fleet may not be changed.")
-    if role == "CORE" and not any(new):
+    if role == "CORE" and not any(new.values()):
         raise invalid_request("At least one of the target capacities of a core instance fleet must be greater than 0.")
     _refuse({"Instances": {"InstanceFleets": [change]}}, [fleet_timeouts])
     types = {kind["InstanceType"] for kind in present.get("InstanceTypeConfigs", ())}
     if "InstanceTypeConfigs" in change and {kind["InstanceType"] for kind in change["InstanceTypeConfigs"]} != types:
         raise invalid_request("InstanceTypeConfigs must list every instance type of the instance fleet, and no other.")
-
-
-def _targets(fleet: Mapping[str, Any]) -> tuple[int, int]:
-    return fleet.get("TargetOnDemandCapacity", 0), fleet.get("TargetSpotCapacity", 0)
 
 
 def check_concurrency(level: int, request: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from flowspec.emulator.state.answers import Answer
 from flowspec.emulator.state.ids import cluster_arn
 from flowspec.emulator.state.instances import Moment, role
 from flowspec.emulator.state.store import Record
+from flowspec.facts.limits import ALARM_DEFAULTS, COOL_DOWN_DEFAULT
 
 POLICY_SECONDS = 4.0
 """Time to attach an automatic scaling policy (half PENDING, half ATTACHING) or to detach it."""
@@ -57,9 +58,7 @@ def _policy_state(group: Record, at: Moment) -> str:
 
 def _rule(rule: Mapping[str, Any], cluster: Record) -> Answer:
     alarm = {
-        "EvaluationPeriods": 1,
-        "Namespace": "AWS/ElasticMapReduce",
-        "Statistic": "AVERAGE",
+        **ALARM_DEFAULTS,
         "Dimensions": [{"Key": "JobFlowId", "Value": "${emr.clusterId}"}],
         **rule["Trigger"]["CloudWatchAlarmDefinition"],
     }
@@ -67,7 +66,7 @@ def _rule(rule: Mapping[str, Any], cluster: Record) -> Answer:
         {**dimension, "Value": dimension.get("Value", "").replace("${emr.clusterId}", cluster.id)}
         for dimension in alarm["Dimensions"]
     ]
-    simple = {"CoolDown": 0, **rule["Action"]["SimpleScalingPolicyConfiguration"]}
+    simple = {**COOL_DOWN_DEFAULT, **rule["Action"]["SimpleScalingPolicyConfiguration"]}
     action = {**rule["Action"], "SimpleScalingPolicyConfiguration": simple}
     return {**rule, "Action": action, "Trigger": {"CloudWatchAlarmDefinition": alarm}}
 

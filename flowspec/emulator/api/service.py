@@ -63,7 +63,9 @@ class Service(Settings):
         self._faults = faults.parse(self.inject, OPERATIONS)
 
     def call(self, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Runs an API operation (e.g. "RunJobFlow"); returns the members of its answer, times in epoch seconds.
+        """Runs an API operation (e.g. "RunJobFlow"); returns the members of its answer.
+
+        Times, in `params` as well, are in seconds since 1970.
 
         Raises EmrError where EMR would refuse, FlowspecError if the home can't be used, and AnswerLost if an
         injected fault suppresses the answer.
@@ -117,11 +119,11 @@ class Service(Settings):
             yield store
 
     def _faults_of_cluster(self, store: Store, operation: str, params: Mapping[str, Any]) -> faults.Faults:
-        """Returns the faults of the cluster that a call names or creates."""
+        """Returns the faults of the (first) cluster that a call names, or of the one that it creates."""
         try:
             if operation == "RunJobFlow":
                 return faults.parse(faults.tagged(params), OPERATIONS)
-            cluster = store.get("cluster", _cluster_named(params))
+            cluster = store.get("cluster", next(iter(_clusters_named(params)), ""))
             return faults.parse(cluster.doc["inject"], OPERATIONS) if cluster else faults.Faults()
         except FlowspecError as error:
             raise validation(f"The tag {faults.TAG} is not valid: {error.sentence}") from error
@@ -133,11 +135,6 @@ def _concerned(store: Store, operation: str, params: Mapping[str, Any]) -> Itera
         return ()
     named = _clusters_named(params)
     return store.with_worker(states.ALIVE, among=named or None)
-
-
-def _cluster_named(params: Mapping[str, Any]) -> str:
-    """Returns the id of the (first) cluster that a call names, "" if none."""
-    return next(iter(_clusters_named(params)), "")
 
 
 def _clusters_named(params: Mapping[str, Any]) -> list[str]:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+from flowspec.emulator.state.paths import NotWritable
+from flowspec.emulator.state.snapshot import must_copy
 from flowspec.emulator.state.store import Store
 
 # A change is seen after a tenth of the time that it took to come, at least 2 ms and at most 20 ms: that is 2 % of one
@@ -21,12 +24,13 @@ _SHORTEST_TICK, _LONGEST_TICK = 0.002, 0.02
 class Changes:
     """The changes of a cluster's state and of its steps' states; a context manager.
 
+    None is seen in a home that can't be written to, where calls that read make a copy: a wait lasts its whole time.
     Every method raises FlowspecError if the store can't be read.
     """
 
     def __init__(self, home: Path, cluster_id: str) -> None:
         self._cluster_id = cluster_id
-        self._store = Store(home)
+        self._store = _opened(home)
         self._version = -1
         self._states: dict[str, str] = {}
         self._last_change = time.monotonic()
@@ -38,7 +42,8 @@ class Changes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._store.close()
+        if self._store:
+            self._store.close()
 
     def wait(self, seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:
         """Returns at the next change since the last call (or since this object was made), or after `seconds`."""
@@ -48,6 +53,8 @@ class Changes:
             sleep(min(left, max(_SHORTEST_TICK, min(tick, _LONGEST_TICK))))
 
     def _changed(self) -> bool:
+        if self._store is None:
+            return False
         version = self._store.data_version()
         if version == self._version:
             return False
@@ -57,3 +64,10 @@ class Changes:
             return False
         self._states, self._last_change = states, time.monotonic()
         return True
+
+
+def _opened(home: Path) -> Store | None:
+    # As the calls that read do (`api.service`), which also tell what is wrong with a home that they can't read.
+    with suppress(NotWritable, OSError):
+        return None if must_copy(home) else Store(home)
+    return None

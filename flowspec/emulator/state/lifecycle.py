@@ -7,9 +7,9 @@ service, the workers and `supervisor.fail_orphans` use them.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from flowspec.emulator.state import clock
 from flowspec.emulator.state.store import Record, Store
@@ -127,8 +127,7 @@ def on_step_exit(store: Store, cluster: Record, step: Record, *, succeeded: bool
         cancel_pending(store, cluster.id)
 
 
-@dataclass(frozen=True)
-class WorkerActions:
+class WorkerActions(NamedTuple):
     """A worker's next actions: stop (end the cluster), start steps, cancel running steps, or wait.
 
     `cancel` maps the ids of steps to cancel to their StepCancellationOption; `wait` is the timeout in seconds
@@ -137,7 +136,7 @@ class WorkerActions:
 
     stop: bool = False
     start: tuple[Record, ...] = ()
-    cancel: Mapping[str, str] = field(default_factory=dict)
+    cancel: Mapping[str, str] = MappingProxyType({})
     wait: float | None = None
 
 

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flowspec.emulator.state.answers import Answer
 from flowspec.emulator.state.store import Record
 from flowspec.facts import releases
-
-# Data volumes of EBS-only types that were given none, by size: (volumes, GiB each) (Management Guide, EMR storage).
-_DEFAULT_VOLUMES = {
-    "large": (1, 32),
-    "xlarge": (2, 32),
-    "2xlarge": (4, 32),
-    "4xlarge": (4, 64),
-    "8xlarge": (4, 128),
-    "9xlarge": (4, 144),
-    "10xlarge": (4, 160),
-    "12xlarge": (4, 192),
-    "16xlarge": (4, 256),
-    "18xlarge": (4, 288),
-    "24xlarge": (4, 384),
-}
-_EBS_ONLY = re.compile(r"(m4|c4|r4|t\d\w*|[mcr][5-9](?!\w*d)\w*)\.(\w+)")
+from flowspec.facts.instance_types import default_volumes
 
 
 def answered(request: Mapping[str, Any], cluster: Record) -> Answer:
@@ -51,9 +35,8 @@ def block_devices(request: Mapping[str, Any], cluster: Record) -> list[Answer]:
 
 def _default_volumes(kind: str, cluster: Record) -> Sequence[Mapping[str, Any]]:
     label = cluster.doc["request"].get("ReleaseLabel")
-    found = _EBS_ONLY.fullmatch(kind)
-    if not found or found[2] not in _DEFAULT_VOLUMES or not releases.at_least(label, 5, 22):
+    count, size = default_volumes(kind)
+    if not count or not releases.at_least(label, 5, 22):
         return ()
-    count, size = _DEFAULT_VOLUMES[found[2]]
     volume = "gp3" if releases.at_least(label, 6, 15) else "gp2"
     return ({"VolumeSpecification": {"VolumeType": volume, "SizeInGB": size}, "VolumesPerInstance": count},)

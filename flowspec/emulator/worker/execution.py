@@ -12,7 +12,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from flowspec.emulator.state import paths
@@ -25,7 +25,7 @@ from flowspec.engines import Command, command_for, work_of
 from flowspec.engines.exit_status import as_in_shell
 from flowspec.engines.paths import split_uri
 from flowspec.engines.shebang import with_interpreter
-from flowspec.errors import FlowspecError
+from flowspec.errors import FlowspecError, sentence_of
 from flowspec.facts.uris import S3_SCHEMES
 
 GRACE_SECONDS = 5.0
@@ -90,7 +90,7 @@ def start_step(home: Path, cluster: Record, step: Record) -> Running:
         main_class = [jar["MainClass"]] if jar.get("MainClass") else []
         shown = shlex.join([jar["Jar"], *main_class, *jar.get("Args", [])])
         own = {processes.STEP_ID: step.id, "TMPDIR": str(scratch)}
-        command = replace(command, environment={**command.environment, **own})
+        command = command._replace(environment={**command.environment, **own})
         texts = [jar["Jar"], *jar.get("Args", []), *properties(step).values()]
         return _start(wrapped(command, home, cluster, live, texts), folder, live, shown)
 
@@ -117,10 +117,8 @@ def _cannot_start() -> Iterator[None]:
     """Turns errors about a command, a path or the file system into CannotStart."""
     try:
         yield
-    except FlowspecError as error:
-        raise CannotStart(error.sentence) from error
-    except OSError as error:
-        raise CannotStart(str(error)) from error
+    except (FlowspecError, OSError) as error:
+        raise CannotStart(sentence_of(error)) from error
 
 
 def _refuse_empty_key_part(uri: str) -> None:

@@ -8,6 +8,8 @@ process, so it happens only where that is safe (see `can_fork`), and the child f
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import gc
 import logging
 import os
@@ -17,10 +19,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 import traceback
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
@@ -203,60 +205,93 @@ def detach(*, keep: int, output: tuple[int, ...] = ()) -> None:
 
 
 class _Order(NamedTuple):
-    """A worker that is to be forked: of which cluster, with which lock, and when at the latest (time.monotonic)."""
+    """A worker that is to be forked: of which cluster, and with which lock."""
 
     home: Path
     cluster_id: str
     lock: int
-    latest: float
 
 
 class ForkServer:
     """A process that forks workers; made before this process starts threads or opens the store.
 
-    It ends with this process, and its workers live on. `start` may be called by several threads.
+    It ends with this process, and its workers live on. When it is killed, another one takes its place. The orders that
+    wait are in a socket whose receiving end both this process and the server have open, so they outlive either of them.
+    `start` may be called by several threads.
     """
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._socket, theirs = _socket_pair()
-        self._pid = os.fork()
+        self._socket, self._orders = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket.setblocking(False)
+        self._is_watched = False
+        self._retried = b""  # the order for which a server has been replaced
+        self._pid = os.fork()  # 0: there is no server
         if not self._pid:
-            _run(lambda: _detach_and_serve(theirs))
-        theirs.close()
+            _run(lambda: _detach_and_serve(self._orders))
 
     def start(self, home: Path, cluster_id: str, lock: int) -> None:
-        """Asks the fork server for the worker of a cluster, which inherits the lock; does not wait. Raises OSError.
+        """Asks the fork server for the worker of a cluster, which inherits the lock. Raises OSError.
 
-        RunJobFlow takes 1 ms of CPU, and a fork 3 ms, on another core. Until then the message holds the lock.
+        Does not wait for it: RunJobFlow takes 1 ms of CPU, and a fork 3 ms, on another core. Until then the message
+        holds the lock. If no more orders can wait (some 280 of them do), it waits until there is room for this one.
         """
-        message = [b"\0".join((os.fsencode(home), cluster_id.encode()))]
+        message = b"\0".join((os.fsencode(home), cluster_id.encode()))
+        while not self._send(message, lock):
+            time.sleep(_QUIET_SECONDS)
+
+    def _send(self, message: bytes, lock: int) -> bool:
+        """Sends an order to the server, starting one if there is none; returns False if no more orders can wait."""
         with self._guard:
-            try:
-                socket.send_fds(self._socket, message, [lock])
-            except ConnectionError:
-                # It was killed. A message that is refused was not queued (unix(7)): no worker has come of it.
+            if not self._pid:
                 self._replace()
-                socket.send_fds(self._socket, message, [lock])
+            if not self._is_watched:
+                self._watch()
+            try:
+                socket.send_fds(self._socket, [message], [lock])
+            except OSError as error:
+                # The second is for more descriptors in messages than a process may have open files (unix(7)).
+                if error.errno in (errno.EAGAIN, errno.ETOOMANYREFS):
+                    return False
+                raise
+        return True
 
     def _replace(self) -> None:
         """Starts another fork server in the place of a dead one: a new interpreter, as this process has threads."""
-        ours, theirs = _socket_pair()
-        with theirs:
-            server = subprocess.Popen(
-                python_module(__name__, str(theirs.fileno())),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-                pass_fds=(theirs.fileno(),),
-            )
-        self._socket.close()
-        with suppress(ChildProcessError):
-            os.waitpid(self._pid, 0)
-        self._socket, self._pid = ours, server.pid
-        # It is reaped above; without this, Popen's destructor emits a ResourceWarning.
+        server = subprocess.Popen(
+            python_module(__name__, str(self._orders.fileno())),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            pass_fds=(self._orders.fileno(),),
+        )
+        # It is reaped by its watcher; without this, Popen's destructor emits a ResourceWarning.
         server.returncode = 0
+        self._pid = server.pid
+        self._watch()
+
+    def _watch(self) -> None:
+        self._is_watched = True
+        threading.Thread(target=self._await_end, args=(self._pid,), daemon=True).start()
+
+    def _await_end(self, pid: int) -> None:
+        """Waits until a server was killed; if orders wait, starts another one, or else fails their clusters."""
+        os.waitpid(pid, 0)
+        with self._guard:
+            self._pid = 0
+            first = self._orders.recv(_LONGEST_MESSAGE, socket.MSG_PEEK) if _is_readable(self._orders) else b""
+            if not first:
+                return
+            try:
+                if first == self._retried:
+                    raise ChildProcessError("two processes that were to fork it have ended")
+                self._retried = first
+                self._replace()
+            except OSError as error:
+                while _is_readable(self._orders) and (order := _received(self._orders)):
+                    _fail(order, error)
+                    os.close(order.lock)
 
 
 def start_by_fork() -> Callable[[Path, str, int], None] | None:
@@ -264,16 +299,12 @@ def start_by_fork() -> Callable[[Path, str, int], None] | None:
     return ForkServer().start if sys.platform == "linux" else None
 
 
-def _socket_pair() -> tuple[socket.socket, socket.socket]:
-    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+def _detach_and_serve(orders: socket.socket) -> int:
+    detach(keep=orders.fileno())
+    return _serve(orders)
 
 
-def _detach_and_serve(requests: socket.socket) -> int:
-    detach(keep=requests.fileno())
-    return _serve(requests)
-
-
-def _serve(requests: socket.socket) -> int:
+def _serve(orders: socket.socket) -> int:
     # Workers are not waited for.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     # Ctrl-C and SIGTERM are for the parent; when that ends, the socket does.
@@ -282,35 +313,42 @@ def _serve(requests: socket.socket) -> int:
     # Imported here, so that each worker has it.
     from flowspec.emulator.worker import main  # noqa: F401
 
-    waiting: deque[_Order] = deque()
     while True:
-        if _none_comes(requests, waiting):
-            _fork_or_fail(waiting.popleft())
-        elif order := _received(requests):
-            waiting.append(order)
-        else:
-            break
-    for order in waiting:
-        _fork_or_fail(order)
-    return 0
+        select.select([orders], [], [])
+        latest = time.monotonic() + _LATEST_SECONDS
+        while _is_readable(orders):
+            _await_quiet(orders, latest)
+            # One that was taken and not yet forked would be lost with this process: none is taken in advance.
+            order = _received(orders)
+            if order is None:
+                return 0
+            _fork_or_fail(order)
 
 
-def _none_comes(requests: socket.socket, waiting: deque[_Order]) -> bool:
-    """Waits for an order; returns True if none comes for a moment while others wait, or the first has waited enough."""
-    if not waiting:
-        select.select([requests], [], [])
-        return False
-    left = waiting[0].latest - time.monotonic()
-    return left <= 0 or not select.select([requests], [], [], min(_QUIET_SECONDS, left))[0]
+def _await_quiet(orders: socket.socket, latest: float) -> None:
+    """Waits until no order has come for a moment, up to `latest` (of time.monotonic)."""
+    before, now = -1, _size(orders)
+    while now != before and time.monotonic() < latest:
+        time.sleep(_QUIET_SECONDS)
+        before, now = now, _size(orders)
 
 
-def _received(requests: socket.socket) -> _Order | None:
+def _is_readable(orders: socket.socket) -> bool:
+    return bool(select.select([orders], [], [], 0)[0])
+
+
+def _size(orders: socket.socket) -> int:
+    """Returns the bytes of all orders that wait."""
+    return int.from_bytes(fcntl.ioctl(orders, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+def _received(orders: socket.socket) -> _Order | None:
     """Returns the next order; None after the last."""
-    message, locks, _, _ = socket.recv_fds(requests, _LONGEST_MESSAGE, 1)
+    message, locks, _, _ = socket.recv_fds(orders, _LONGEST_MESSAGE, 1)
     if not message:
         return None
     home, _, cluster_id = message.partition(b"\0")
-    return _Order(Path(os.fsdecode(home)), cluster_id.decode(), locks[0], time.monotonic() + _LATEST_SECONDS)
+    return _Order(Path(os.fsdecode(home)), cluster_id.decode(), locks[0])
 
 
 def _fork_or_fail(order: _Order) -> None:
@@ -318,10 +356,14 @@ def _fork_or_fail(order: _Order) -> None:
         # Nobody sends signals to this process's group, so the child's new session need not be waited for.
         _fork_worker(order.home, order.cluster_id, order.lock)
     except OSError as error:
-        with suppress(FlowspecError):  # the next call finds a cluster without a worker
-            fail_unstarted(order.home, order.cluster_id, error)
+        _fail(order, error)
     finally:
         os.close(order.lock)
+
+
+def _fail(order: _Order, error: OSError) -> None:
+    with suppress(FlowspecError):  # the next call finds a cluster without a worker
+        fail_unstarted(order.home, order.cluster_id, error)
 
 
 if __name__ == "__main__":

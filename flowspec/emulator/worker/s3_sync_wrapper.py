@@ -124,7 +124,7 @@ def _report(live: Path, what: str, error: Exception, *, code: int = 1) -> int:
     sys.stderr.write(f"{message}\n")
     # A bootstrap action has no syslog.
     if (live / "syslog").exists():
-        from flowspec.engines.streaming.run.joblog import JobLog
+        from flowspec.engines.joblog import JobLog
 
         JobLog(live / "syslog").error("S3", message)
     return code

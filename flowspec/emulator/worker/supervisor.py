@@ -72,7 +72,7 @@ def _spawn(home: Path, cluster_id: str, lock: int, environ: Mapping[str, str] | 
             pass_fds=(lock,),
             env=processes.worker_environment(cluster_id, environ),
         )
-    # The worker outlives this process on purpose; without this, Popen's destructor emits a ResourceWarning.
+    # The worker outlives this process on purpose. Without this, Popen's destructor emits a ResourceWarning.
     worker.returncode = 0
     return worker.pid
 

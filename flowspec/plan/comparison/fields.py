@@ -13,7 +13,7 @@ from flowspec.facts.mutability import Handling, Row, row_of
 from flowspec.plan.cluster import TAG_PREFIX, Live
 from flowspec.plan.comparison.differences import Difference, Json, Kind, snake, token
 from flowspec.plan.comparison.fleets import compare_fleets
-from flowspec.plan.comparison.forms import same
+from flowspec.plan.comparison.forms import removes, same
 from flowspec.plan.comparison.groups import REMOVABLE, compare_groups, written_as
 from flowspec.request.instances import expand_shorthand, group_address
 
@@ -65,7 +65,10 @@ def _members(wanted: Json, live: Live, managed: Collection[str]) -> Iterator[Dif
         # Of KerberosAttributes only the realm is given back, never the passwords.
         readable = {"Realm": value.get("Realm")} if name == "KerberosAttributes" else value
         if not same(name, readable, now):
-            yield Difference((name,), snake(name), now, value, row)
+            # Nobody knows what EMR makes of a policy that says nothing; the operation that removes it is certain.
+            gone = bool(row.undo) and removes(name, value)
+            after, kind = (None, Kind.REMOVE) if gone else (value, Kind.SET)
+            yield Difference((name,), snake(name), now, after, row, kind)
     for name in _POLICIES:
         if name not in wanted and live.params.get(name) and token(snake(name)) in managed:
             yield Difference((), snake(name), live.params[name], None, row_of(name), Kind.REMOVE)
@@ -137,4 +140,4 @@ def _machines(wanted: Json, live: Live, managed: Collection[str], notes: list[st
     if then.get("InstanceGroups") and now.get("InstanceGroups"):
         yield from compare_groups(wanted, live, managed, notes)
     if then.get("InstanceFleets") and now.get("InstanceFleets"):
-        yield from compare_fleets(wanted, live, notes)
+        yield from compare_fleets(wanted, live, managed, notes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from flowspec.facts.api_model import Path
@@ -18,13 +18,13 @@ _COMPARED = ("Name", "LaunchSpecifications", "ResizeSpecifications", "Context")
 _DEFAULTS_OF_A_TYPE = {"WeightedCapacity": 1}
 
 
-def compare_fleets(wanted: Json, live: Live, notes: list[str]) -> Iterator[Difference]:
+def compare_fleets(wanted: Json, live: Live, managed: Collection[str], notes: list[str]) -> Iterator[Difference]:
     """Yields the differences between the fleets of a request and those of a cluster that has fleets: one for each role.
 
     Targets that managed scaling moves are left alone; `notes` gets a sentence on each.
     """
     now: Sequence[Json] = live.params["Instances"]["InstanceFleets"]
-    sized = sized_by_policy(wanted, live)
+    sized = sized_by_policy(wanted, live, managed)
     by_role = {fleet.get("InstanceFleetType"): index for index, fleet in enumerate(now)}
     for index, fleet in enumerate(wanted["Instances"]["InstanceFleets"]):
         role, at = fleet["InstanceFleetType"], ("Instances", "InstanceFleets", index)

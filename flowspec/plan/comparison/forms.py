@@ -11,18 +11,24 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from flowspec.facts.ids import role_name
+from flowspec.facts.limits import ALARM_DEFAULTS, COOL_DOWN_DEFAULT
 from flowspec.plan.comparison.differences import Json
 
 
 def same(name: str, wanted: Any, live: Any) -> bool:
     """Returns True if a stated member is on the cluster as wanted. A member that the request leaves open always is."""
     if _is_empty(wanted) and name not in _MEANT_WHEN_EMPTY:
-        return name not in _REMOVED_WHEN_EMPTY or not live
+        return not removes(name, wanted) or not live
     if live is None:
         return False
     form = _FORMS.get(name, lambda value: value)
-    one, other = form(wanted), form(live)
+    one, other = form(written_out(name, wanted)), form(written_out(name, live))
     return bool(one == other) if name in _WHOLE else _fits(one, other)
+
+
+def removes(name: str, wanted: Any) -> bool:
+    """Returns True if an empty value says that a member shall not be there; another empty one says nothing."""
+    return name in _REMOVED_WHEN_EMPTY and _is_empty(wanted)
 
 
 def _is_empty(value: Any) -> bool:
@@ -117,22 +123,41 @@ def _price(value: str) -> Any:
 
 
 def _scaling(value: Json) -> Json:
-    """Returns the rules of scaling by name, without the dimension that EMR adds."""
-    rules = {}
-    for rule in value.get("Rules", ()):
-        alarm = rule.get("Trigger", {}).get("CloudWatchAlarmDefinition", {})
-        dimensions = [one for one in alarm.get("Dimensions", ()) if one.get("Key") != "JobFlowId"]
-        trigger = {"CloudWatchAlarmDefinition": {**alarm, "Dimensions": dimensions}}
-        rules[rule.get("Name", "")] = {**rule, "Trigger": trigger}
+    """Returns the rules of scaling by name."""
+    rules = {rule.get("Name", ""): rule for rule in value.get("Rules", ())}
     return {"Constraints": value.get("Constraints", {}), "Names": frozenset(rules), "Rules": rules}
 
 
-def _managed(value: Json) -> Json:
-    """Returns the two limits that default to the maximum (API: ComputeLimits), written out."""
+def _written_out_scaling(value: Json) -> Json:
+    return {**value, "Rules": [_written_out_rule(rule) for rule in value.get("Rules", ())]}
+
+
+def _written_out_rule(rule: Json) -> Json:
+    """Returns a rule with EMR's defaults, and without the dimension that EMR adds."""
+    alarm = rule.get("Trigger", {}).get("CloudWatchAlarmDefinition", {})
+    dimensions = [one for one in alarm.get("Dimensions", ()) if one.get("Key") != "JobFlowId"]
+    trigger = {"CloudWatchAlarmDefinition": {**ALARM_DEFAULTS, **alarm, "Dimensions": dimensions}}
+    action = rule.get("Action", {})
+    adjustment = {
+        "AdjustmentType": "CHANGE_IN_CAPACITY",
+        **COOL_DOWN_DEFAULT,
+        **action.get("SimpleScalingPolicyConfiguration", {}),
+    }
+    return {**rule, "Action": {**action, "SimpleScalingPolicyConfiguration": adjustment}, "Trigger": trigger}
+
+
+def _written_out_managed(value: Json) -> Json:
+    """Returns a policy with the two limits that default to the maximum (API: ComputeLimits), and the strategy."""
     limits = value.get("ComputeLimits", {})
     most = limits.get("MaximumCapacityUnits")
-    filled = {"MaximumOnDemandCapacityUnits": most, "MaximumCoreCapacityUnits": most, **limits}
-    return {**value, "ComputeLimits": filled if limits else {}}
+    # What is stated comes first.
+    filled = {**limits, "MaximumOnDemandCapacityUnits": most, "MaximumCoreCapacityUnits": most, **limits}
+    return {"ScalingStrategy": "DEFAULT", **value, "ComputeLimits": filled if limits else {}}
+
+
+def written_out(name: str, value: Any) -> Any:
+    """Returns the value of a member with the defaults that EMR takes for what it leaves open, as far as known."""
+    return _WRITTEN_OUT[name](value) if value and name in _WRITTEN_OUT else value
 
 
 def _idle(value: Json) -> Json:
@@ -140,6 +165,10 @@ def _idle(value: Json) -> Json:
     return {"IdleTimeout": 3600, **value}
 
 
+_WRITTEN_OUT: dict[str, Callable[[Any], Any]] = {
+    "AutoScalingPolicy": _written_out_scaling,
+    "ManagedScalingPolicy": _written_out_managed,
+}
 _FORMS: dict[str, Callable[[Any], Any]] = {
     "LogUri": _without_last_slash,
     "JobFlowRole": role_name,
@@ -151,7 +180,6 @@ _FORMS: dict[str, Callable[[Any], Any]] = {
     "EbsConfiguration": _volumes,
     "BidPrice": _price,
     "AutoScalingPolicy": _scaling,
-    "ManagedScalingPolicy": _managed,
     "AutoTerminationPolicy": _idle,
     "AdditionalMasterSecurityGroups": frozenset,
     "AdditionalSlaveSecurityGroups": frozenset,

@@ -11,7 +11,7 @@ from flowspec.facts.api_model import Path
 from flowspec.facts.mutability import row_of
 from flowspec.plan.cluster import Live
 from flowspec.plan.comparison.differences import Difference, Json, Kind, snake, token
-from flowspec.plan.comparison.forms import same
+from flowspec.plan.comparison.forms import removes, same
 from flowspec.request.instances import group_address, market_of
 
 REMOVABLE = ("AutoScalingPolicy", "Configurations")
@@ -36,7 +36,7 @@ def compare_groups(wanted: Json, live: Live, managed: Collection[str], notes: li
     """
     then: Sequence[Json] = wanted["Instances"]["InstanceGroups"]
     now: Sequence[Json] = live.params["Instances"]["InstanceGroups"]
-    sized = sized_by_policy(wanted, live)
+    sized = sized_by_policy(wanted, live, managed)
     matched = match_groups(then, now)
     for index, group in enumerate(then):
         at: Path = ("Instances", "InstanceGroups", index)
@@ -54,11 +54,13 @@ def compare_groups(wanted: Json, live: Live, managed: Collection[str], notes: li
             yield Difference((), group_address(now[index]), count, 0, row, Kind.REMOVE, live.ids[index])
 
 
-def sized_by_policy(wanted: Json, live: Live) -> bool:
-    """Returns True if managed scaling moves the sizes: once it is set, EMR does."""
-    if "ManagedScalingPolicy" in live.unread:
-        return bool(wanted.get("ManagedScalingPolicy"))
-    return bool(live.params.get("ManagedScalingPolicy"))
+def sized_by_policy(wanted: Json, live: Live, managed: Collection[str]) -> bool:
+    """Returns True if managed scaling moves the sizes: once it is set, EMR does, until it is removed."""
+    name = "ManagedScalingPolicy"
+    if name in live.unread:
+        return bool(wanted.get(name))
+    removed = removes(name, wanted[name]) if name in wanted else token(snake(name)) in managed
+    return bool(live.params.get(name)) and not removed
 
 
 def match_groups(then: Sequence[Json], now: Sequence[Json]) -> dict[int, int]:

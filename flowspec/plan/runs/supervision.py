@@ -214,9 +214,8 @@ def retagging_calls(tags: Mapping[str, str], cluster: Cluster) -> Iterator[ApiCa
 
 def supervision_notes(policies: Mapping[str, StepPolicy], steps: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Yields the notes of a plan about the policies: they hold while someone watches."""
-    for step in steps:
-        policy = policies.get(config_token(step))
-        if policy:
-            yield f"step {step['Name']}: {policy}"
-    if policies:
+    found = [(step["Name"], policy) for step in steps if (policy := policies.get(config_token(step)))]
+    for name, policy in found:
+        yield f"step {name}: {policy}"
+    if found:
         yield "these hold while the run is watched: by `apply`, or, after --detach, by `flowspec wait`"

@@ -216,3 +216,30 @@ def test_data_of_earlier_steps_must_be_there(flow, tmp_path):
     told = found()[1]
     assert ("ok", str(mid), 13) in told
     assert "exists already" in told["wrong", str(tmp_path / "out"), 13]
+
+
+def test_data_of_steps_that_are_left_out_on_a_cluster_that_goes_on(flow, tmp_path):
+    """Its HDFS is there, and a step that is under way may still write what is missing."""
+    (tmp_path / "in").mkdir()
+    job = "type: streaming, mapper: /bin/cat, reducer: none"
+    steps = (
+        f"  - {{name: one, {job}, input: {tmp_path}/in, output: {tmp_path}/mid}}\n"
+        f"  - {{name: two, {job}, input: {tmp_path}/in, output: 'hdfs:///tmp/words'}}\n"
+        f"  - {{name: three, {job}, input: [{tmp_path}/mid, 'hdfs:///tmp/words'], output: {tmp_path}/out}}\n"
+        "keep_alive: true\n"
+    )
+    cluster_id = apply(flow.planned(steps, ()), flow.emr).cluster_id
+    flow.emr.put_in_state(cluster_id, "RUNNING")
+    setup, one, *others = describe(flow.emr, cluster_id).steps
+    for step in (setup, *others):
+        flow.emr.put_step_in_state(step.id, "COMPLETED")
+
+    def told():
+        made = flow.planned(steps, (), only=["three"])
+        return {one.value: one.message for one in preflight_on(flow.emr, flow.flow, flow.request, made).preflight}
+
+    mid = str(tmp_path / "mid")
+    assert told()[mid] == "does not exist yet; step one, which is under way, may write it"
+    assert told()["hdfs:///tmp/words"] == "step two, which is left out, writes it"
+    flow.emr.put_step_in_state(one.id, "FAILED")
+    assert told()[mid] == "does not exist; step one, which is left out, writes it"

@@ -86,7 +86,7 @@ def _no_threads() -> Iterator[None]:
 
 
 def numpy_is_loaded() -> bool:
-    """Returns True if numpy can be imported."""
+    """Returns whether `load_numpy` has imported numpy."""
     return _numpy is not None
 
 

@@ -1,4 +1,4 @@
-"""Reading .bz2 files: whole ones stream by stream, those that several splits share block by block.
+"""Reads .bz2 files: whole ones stream by stream, those that several splits share block by block.
 
 A file is a row of streams, a stream a row of blocks of up to 900 kB of text, each decodable alone. A block
 begins at any bit, with a mark of 48 bits; another such mark stands behind the last block of a stream.

@@ -31,8 +31,8 @@ _SMALLEST_CHUNK = 8 << 20  # about what the caches hold
 _LARGEST_CHUNK = 32 << 20
 
 _COUNTED_TOGETHER = 4 << 20  # bytes of lines: about what the caches hold
-_DECIDED_AFTER = 1 << 15  # lines, from where it can be told whether they are worth counting,
-_DECIDED_AFTER_BYTES = 8 << 20  # or bytes of long ones
+_DECIDED_AFTER = 1 << 15  # lines that are counted before it is decided whether that is worth it
+_DECIDED_AFTER_BYTES = 8 << 20  # the same in bytes, for long lines
 _WORTH_COUNTING = 3  # times that a line must come, on average
 _MOST_COUNTED = 1 << 18  # different lines
 _MOST_COUNTED_BYTES = 16 << 20  # counting holds several copies of them
@@ -68,7 +68,7 @@ class MapOutput:
 
     @property
     def partitions(self) -> list[int]:
-        """Those that have pairs, in order."""
+        """The partitions that have pairs, in order."""
         return sorted({*self.runs, *self.counted})
 
 

@@ -20,6 +20,11 @@ SUCCESS = "_SUCCESS"
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x00"
 
 
+def task_id(attempt: str) -> str:
+    """Returns the id of the task that an attempt belongs to: `task_local123_0001_m_000000`."""
+    return attempt.replace("attempt_", "task_").rpartition("_")[0]
+
+
 class Committer:
     """The output directory of one job. `version` 1 keeps the tasks' files back until the job is done."""
 
@@ -54,8 +59,7 @@ class Committer:
         """Moves the files of an attempt that succeeded to where they are seen."""
         work = self.work_path(attempt)
         if self._version == 1:
-            task = self._output / TEMPORARY / "0" / attempt.replace("attempt_", "task_").rpartition("_")[0]
-            work.rename(task)
+            work.rename(self._output / TEMPORARY / "0" / task_id(attempt))
             return
         _move_files(work, self._output)
         self._emptied = work

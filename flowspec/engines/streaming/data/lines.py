@@ -43,7 +43,7 @@ def unify(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Blocks of whole lines from the chunks of a unified stream."""
+    """Yields the chunks of a unified stream as blocks of whole lines."""
     parts: list[bytes] = []
     for chunk in chunks:
         cut = chunk.rfind(b"\n") + 1

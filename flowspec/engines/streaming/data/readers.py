@@ -1,4 +1,4 @@
-"""Reading a split: which bytes of the file belong to it, decompressed, and as what the mapper gets them.
+"""Reads a split: finds the bytes of the file that belong to it, decompresses them, and yields what the mapper gets.
 
 Two ways lead to a mapper. `text_chunks` passes the lines on in large pieces and looks at them only as
 a whole. `records` gives key and value one by one: for mappers that get the key, for other input
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import chain, pairwise
 from typing import BinaryIO
@@ -30,8 +30,6 @@ _GZIP = b"\x1f\x8b"
 _SCAN = 1 << 16
 _NOT_HERE = (".snappy", ".lz4", ".zst")
 _UNLIMITED = (1 << 31) - 1
-
-Progress = Callable[[int], None]
 
 
 class SplitReader:
@@ -80,10 +78,9 @@ class SplitReader:
         return unify(chunks if offset else _without_mark(chunks))
 
     def records(self) -> Iterator[Pair]:
-        """Yields key and value of each record: offset and line, or the two parts of the line."""
-        pairs: Iterator[Pair] = ((offset, line) for offset, line in self._lines())
+        """Returns key and value of each record: offset and line, or the two parts of the line."""
         if self._input_format != KEY_VALUE_INPUT:
-            return pairs
+            return self._lines()
         separator = self._conf.get("mapreduce.input.keyvaluelinerecordreader.key.value.separator", "\t")
         byte = bytes([ord(separator[0]) & 0xFF])
         return ((key, value) for _, line in self._lines() for key, _, value in [line.partition(byte)])

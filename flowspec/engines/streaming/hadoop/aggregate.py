@@ -10,17 +10,16 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+from flowspec.engines.streaming.hadoop import javalang
 from flowspec.engines.streaming.hadoop.failure import TaskFailure
 from flowspec.engines.streaming.hadoop.javadouble import java_double
 from flowspec.engines.streaming.hadoop.records import Pair, Writable, as_bytes
 
-_INTEGER = re.compile(r"[+-]?\d+")  # of any script, as in Java
 _DOUBLE = re.compile(r"[+-]?(NaN|Infinity|(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[fFdD]?)", re.ASCII)
 _NO_AGGREGATOR = (
     'java.lang.NullPointerException: Cannot invoke "org.apache.hadoop.mapred.lib.aggregate.ValueAggregator'
     '.addNextValue(Object)" because "aggregator" is null'
 )
-_LONG = 1 << 64
 
 Aggregator = Callable[[Iterable[str]], list[str]]
 
@@ -61,13 +60,13 @@ def _texts(values: Iterable[Writable]) -> Iterator[str]:
 
 
 def _long(text: str) -> int:
-    if not _INTEGER.fullmatch(text) or not -_LONG // 2 <= int(text) < _LONG // 2:
+    if not javalang.is_long(text):
         raise TaskFailure(f'java.lang.NumberFormatException: For input string: "{text}"')
     return int(text)
 
 
 def _double(text: str) -> float:
-    stripped = text.strip("".join(map(chr, range(33))))
+    stripped = text.strip(javalang.BLANKS)
     if not stripped:
         raise TaskFailure("java.lang.NumberFormatException: empty String")
     if not _DOUBLE.fullmatch(stripped):
@@ -76,8 +75,7 @@ def _double(text: str) -> float:
 
 
 def _long_sum(values: Iterable[str]) -> list[str]:
-    total = sum(map(_long, values))
-    return [str((total + _LONG // 2) % _LONG - _LONG // 2)]
+    return [str(javalang.wrapped(sum(map(_long, values))))]
 
 
 def _double_sum(values: Iterable[str]) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from flowspec.facts import streaming_options
 
@@ -82,7 +82,7 @@ class ClientError(Exception):
 
 
 def refused(message: str) -> ClientError:
-    """Returns an argument that StreamJob refuses: the message and a hint, status 1."""
+    """Returns the error for an argument that StreamJob refuses: the message and a hint, status 1."""
     return ClientError(printed=[message, "Try -help for more information"])
 
 
@@ -91,22 +91,21 @@ class Unsupported(ClientError):
 
 
 def unsupported(what: str) -> ClientError:
-    """Refuses an unsupported argument as StreamJob refuses an argument."""
+    """Returns the error for an argument that this engine does not support, in the form of `refused`."""
     message = f"{what} is not supported by the local streaming engine"
     return Unsupported(printed=[message, "Try -help for more information"])
 
 
 def uncaught(exception: str) -> ClientError:
-    """Returns an exception that ends Hadoop's client."""
+    """Returns the error for an exception that ends Hadoop's client."""
     return ClientError(printed=[f'Exception in thread "main" {exception}'], uncaught=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Arguments:
+class Arguments(NamedTuple):
     """The options, each with its values in the order given; flags have no value."""
 
-    generic: dict[str, list[str]] = field(default_factory=dict)
-    streaming: dict[str, list[str]] = field(default_factory=dict)
+    generic: dict[str, list[str]]
+    streaming: dict[str, list[str]]
 
     def first(self, name: str) -> str | None:
         """Returns the first value of a streaming option: given twice, the first counts."""

@@ -283,7 +283,7 @@ def read_conf_file(path: Path) -> list[tuple[str, str]]:
     import xml.etree.ElementTree as ET
 
     try:
-        root = ET.fromstring(path.read_bytes())  # noqa: S314 - see above
+        root = ET.fromstring(path.read_bytes())  # noqa: S314 - a file of the user's own, who may run any program here
     except ET.ParseError as error:
         raise ValueError(f"{path}: {error}") from error
     pairs = ((entry.findtext("name"), entry.findtext("value")) for entry in root.iter("property"))

@@ -13,9 +13,9 @@ from operator import itemgetter
 
 from flowspec.engines.streaming.hadoop import aggregate, classes
 from flowspec.engines.streaming.hadoop.failure import TaskFailure
+from flowspec.engines.streaming.hadoop.javalang import wrapped
 from flowspec.engines.streaming.hadoop.records import Pair, Writable, as_bytes, class_of
 
-_LONG = 1 << 64
 _TOKEN = re.compile(r"[^ \t\n\r\f]+")  # java.util.StringTokenizer
 
 
@@ -64,9 +64,4 @@ def _long_sum(key: Writable, values: Iterator[Writable]) -> Iterator[Pair]:
                 f"({name} and {classes.LONG} are in unnamed module of loader 'app')"
             )
         total += value
-    yield key, wrap(total)
-
-
-def wrap(number: int) -> int:
-    """Returns a number as Java's 64-bit long holds it."""
-    return (number + _LONG // 2) % _LONG - _LONG // 2
+    yield key, wrapped(total)

@@ -10,13 +10,13 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from flowspec.engines.streaming.hadoop.javalang import INTEGER
+
 _TOKEN = re.compile(r"[nr.,]|[^nr.,]+")  # StringTokenizer("nr.,", returnDelims)
-_INTEGER = re.compile(r"[+-]?\d+")
 _NUMBER = re.compile(rb"(-?)0*(\d*)")
 _NOT_DIGITS = bytes(byte if byte in b"0123456789" else 0x2F for byte in range(256))
 _LEAST = 1 << 31
 _COMPLEMENT = bytes(255 - byte for byte in range(256))
-
 
 _NOT_OF_THE_FORM = "Invalid -k argument. Must be of the form -k pos1,[pos2], where pos is of the form f[.c]nr"
 
@@ -95,7 +95,7 @@ def _number(tokens: list[str]) -> int:
     if not tokens:
         raise BadOptions("java.util.NoSuchElementException")
     token = tokens.pop()
-    if not _INTEGER.fullmatch(token):
+    if not INTEGER.fullmatch(token):
         raise BadOptions(f'java.lang.NumberFormatException: For input string: "{token}"')
     return int(token)
 

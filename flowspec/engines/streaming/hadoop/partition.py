@@ -36,7 +36,7 @@ def hash_bytes(data: bytes, start: int = 1) -> int:
 
 
 def hash_partitioner(reduces: int) -> Partitioner:
-    """Partitions as HashPartitioner, the default. A long counts with its lower 32 bits."""
+    """Returns HashPartitioner, the default. A long counts with its lower 32 bits."""
     if reduces in (2, 4, 8, 16, 32):
         return _power_of_two(reduces)
 
@@ -48,7 +48,7 @@ def hash_partitioner(reduces: int) -> Partitioner:
 
 
 def _power_of_two(reduces: int) -> Partitioner:
-    """Returns the same for 2, 4 ... 32 reducers, where 31 is -1: the hash is the alternating sum of the bytes.
+    """Returns HashPartitioner for 2, 4 ... 32 reducers, where 31 is -1: the hash is the alternating sum of the bytes.
 
     zlib sums bytes fast: the lower half of adler32 is 1 + their sum, as long as that is below 65521.
     """
@@ -67,7 +67,7 @@ def _power_of_two(reduces: int) -> Partitioner:
 
 
 def key_field_partitioner(reduces: int, fields: list[KeyField], separator: bytes) -> Partitioner:
-    """Partitions as KeyFieldBasedPartitioner: over the fields chosen, or over the whole key as a UTF-16 string."""
+    """Returns KeyFieldBasedPartitioner: it hashes the fields chosen, or the whole key as a UTF-16 string."""
 
     def whole(key: Writable) -> int:
         text = as_bytes(key).decode("utf-8", "replace").encode("utf-16-le")

@@ -49,7 +49,7 @@ def size_of(value: Writable) -> int:
 
 
 def cutter(separator: bytes, fields: int) -> Cut:
-    """Cuts a line at the `fields`-th separator; with fewer separators the whole line is the key.
+    """Returns a function that cuts a line at the `fields`-th separator; with fewer the whole line is the key.
 
     The separator itself is dropped. A number of fields below 1 acts as 1.
     """
@@ -78,7 +78,7 @@ def whole_key(line: bytes) -> Pair:
 
 
 def joiner(separator: bytes) -> Join:
-    """Writes a pair as TextInputWriter does: key, separator, value, LF."""
+    """Returns a function that joins a pair as TextInputWriter does: key, separator, value, LF."""
 
     def join(key: Writable, value: Writable) -> bytes:
         return b"%b%b%b\n" % (as_bytes(key), separator, as_bytes(value))
@@ -87,17 +87,17 @@ def joiner(separator: bytes) -> Join:
 
 
 def join_key(key: Writable, _value: Writable) -> bytes:
-    """Writes a pair as KeyOnlyTextInputWriter does: the key alone."""
+    """Returns a pair as KeyOnlyTextInputWriter writes it: the key alone."""
     return as_bytes(key) + b"\n"
 
 
 def join_value(_key: Writable, value: Writable) -> bytes:
-    """Writes the value alone, as a mapper gets it when the key is ignored."""
+    """Returns the value alone, as a mapper gets it when the key is ignored."""
     return as_bytes(value) + b"\n"
 
 
 def output_joiner(separator: bytes) -> Join:
-    """Writes a pair as TextOutputFormat does: what is null is left out, and the separator with it."""
+    """Returns a function that joins a pair as TextOutputFormat does: a null is left out, the separator with it."""
 
     def join(key: Writable, value: Writable) -> bytes:
         if key is None and value is None:

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from flowspec.engines.joblog import JobLog
 from flowspec.engines.paths import FileSystems
 from flowspec.engines.streaming.hadoop.arguments import Arguments, ClientError, refused, uncaught
-from flowspec.engines.streaming.run.joblog import JobLog
 
 
 class Shipment(NamedTuple):

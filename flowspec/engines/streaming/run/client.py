@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from flowspec.engines.joblog import JobLog
 from flowspec.engines.paths import FileSystems, UnknownScheme
 from flowspec.engines.streaming.hadoop.arguments import USAGE, Arguments, ClientError, parse, uncaught
 from flowspec.engines.streaming.run import runner
-from flowspec.engines.streaming.run.joblog import JobLog
 from flowspec.engines.streaming.run.jobspec import Job, build
 from flowspec.errors import FlowspecError
 
@@ -28,11 +28,10 @@ _UNSUPPORTED_SCHEME = "org.apache.hadoop.fs.UnsupportedFileSystemException"
 
 def main(argv: Sequence[str]) -> int:
     """Runs a streaming job; the exit status is that of Hadoop's client (128 + N after signal N)."""
-    path = os.environ.get("FLOWSPEC_SYSLOG")
     try:
-        syslog = JobLog(Path(path) if path else None)
+        syslog = JobLog.from_environment()
     except OSError as error:
-        sys.stderr.write(f"FLOWSPEC_SYSLOG: {path}: {error.strerror}\n")
+        sys.stderr.write(f"FLOWSPEC_SYSLOG: {error.filename}: {error.strerror}\n")
         return 1
     try:
         with _signals():

@@ -1,4 +1,4 @@
-"""Running a command of a job: its words, where it is found, its pipes, and what it says on standard error.
+"""Runs a command of a job: splits it into words, finds it, feeds its pipes, and reads its standard error.
 
 Sources: org.apache.hadoop.streaming.PipeMapRed (splitArgs, configure, MRErrorThread, mapRedFinished),
 PathFinder, and Java's ProcessBuilder (a file without `#!` is run by /bin/sh).
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import select
 import stat
 import subprocess
@@ -21,13 +20,10 @@ from flowspec.engines.exit_status import as_in_shell
 from flowspec.engines.streaming.data import processes
 from flowspec.engines.streaming.data.lines import BLOCK, split_lines
 from flowspec.engines.streaming.hadoop.failure import TaskFailure
+from flowspec.engines.streaming.hadoop.javalang import BLANKS, is_long
 
-INPUT_BUFFER = 131072  # PipeMapRed.BUFFER_SIZE: what may be left unread without harm,
-_PIPE = 65536  # beside what a pipe holds on Linux
-
-_COUNTER_AMOUNT = re.compile(r"[+-]?\d+")
-_BLANKS = "".join(map(chr, range(33)))  # what Java's String.trim takes away
-_LONG = 1 << 63
+# Bytes that a command may leave unread without harm: PipeMapRed.BUFFER_SIZE, and what a pipe of Linux holds.
+INPUT_BUFFER, _PIPE = 131072, 65536
 
 
 def split_words(command: str) -> list[str]:
@@ -309,9 +305,9 @@ class Reporter:
             return
         rest = text[len(self._prefix) :]
         if rest.startswith("counter:"):
-            self._counter(text, rest[len("counter:") :].strip(_BLANKS))
+            self._counter(text, rest[len("counter:") :].strip(BLANKS))
         elif rest.startswith("status:"):
-            self._status(rest[len("status:") :].strip(_BLANKS))
+            self._status(rest[len("status:") :].strip(BLANKS))
         else:
             self._warn(f"Cannot parse reporter line: {text}")
 
@@ -323,7 +319,7 @@ class Reporter:
             self._warn(f"Cannot parse counter line: {line}")
             return
         group, name, amount = columns
-        if not _COUNTER_AMOUNT.fullmatch(amount) or not -_LONG <= int(amount) < _LONG:
+        if not is_long(amount):
             self._warn(f"Cannot parse counter increment '{amount}' from line: {line}")
             return
         self._count(group, name, int(amount))

@@ -1,4 +1,4 @@
-"""From the options to the job: what StreamJob.setJobConf decides, as one immutable value.
+"""Makes the job of the options: what StreamJob.setJobConf decides, as one immutable value.
 
 Source: org.apache.hadoop.streaming.StreamJob (3.4), IdentifierResolver (the -io words),
 PipeMapRed.configure and PipeMapper.configure (separators, ignoreKey).
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import getpass
 import random
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +19,7 @@ from flowspec.engines.paths import FileSystems
 from flowspec.engines.streaming.hadoop import classes
 from flowspec.engines.streaming.hadoop.arguments import Arguments, ClientError, refused, uncaught, unsupported
 from flowspec.engines.streaming.hadoop.configuration import Configuration, read_conf_file
+from flowspec.engines.streaming.hadoop.javalang import INTEGER
 from flowspec.engines.streaming.hadoop.keyfields import BadOptions, KeyField, parse_key_fields
 from flowspec.engines.streaming.run.cache import Shipment, shipments, unqualified
 from flowspec.facts.machine import usable_cores
@@ -39,7 +39,6 @@ _MAPPER_NUMBERS = (
     "stream.jobconf.truncate.limit",
 )
 _OURS = ("FLOWSPEC_SYSLOG", "FLOWSPEC_S3_ROOT", "FLOWSPEC_HDFS_ROOT", "FLOWSPEC_PARALLEL")
-_INT = re.compile(r"[+-]?\d+")  # java.lang.Integer.parseInt
 _INPUTDIR = "mapreduce.input.fileinputformat.inputdir"
 _T = TypeVar("_T")
 
@@ -351,7 +350,7 @@ class _Builder:
         text = self._arguments.first("reducer")
         number = self._arguments.first("numReduceTasks")
         if number is not None:
-            if not _INT.fullmatch(number):
+            if not INTEGER.fullmatch(number):
                 raise ValueError(f'For input string: "{number}"')
             self._conf.set("mapreduce.job.reduces", number)
         if text == "NONE":
@@ -473,7 +472,7 @@ class _Builder:
         return _CODECS[name]
 
     def _refuse_properties(self) -> None:
-        """Properties that would change the result, and that this engine can't follow."""
+        """Refuses properties that would change the result and that this engine does not support."""
         for name in ("mapred.mapper.new-api", "mapred.reducer.new-api"):
             if self._conf.boolean(name):
                 raise unsupported(f"{name}=true")

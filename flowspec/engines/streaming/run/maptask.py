@@ -1,4 +1,4 @@
-"""A map task: a split read, a mapper run, its pairs written out or handed to the shuffle.
+"""Runs a map task: reads a split, runs the mapper, and writes its pairs or hands them to the shuffle.
 
 Sources: org.apache.hadoop.mapred.MapTask (runOldMapper, collect), org.apache.hadoop.streaming.PipeMapper.
 """
@@ -23,15 +23,15 @@ from flowspec.engines.streaming.run.tasks import (
     MAP_INPUT_RECORDS,
     MAP_OUTPUT_BYTES,
     MAP_OUTPUT_RECORDS,
+    PAIRS_AT_ONCE,
     Output,
     Task,
     output_cutter,
     write_command_output,
 )
 
-_BATCH = 1 << 16
-_PAIRS = 1 << 12
-_NEVER = (1 << 63) - 1
+_BATCH = 1 << 16  # bytes of records that are written to the mapper together
+_NEVER = (1 << 63) - 1  # Long.MAX_VALUE, where stream.minRecWrittenToEnableSkip_ is not given
 
 Reader = SplitReader | CombinedReader
 
@@ -173,7 +173,7 @@ class ShuffleOutput:
         if not self._layout.plain:
             self._task.count(MAP_OUTPUT_BYTES, size_of(key) + size_of(value))
         self._waiting.append(self._layout.encode(key, value))
-        if len(self._waiting) >= _PAIRS:
+        if len(self._waiting) >= PAIRS_AT_ONCE:
             self.flush()
 
     def flush(self) -> None:

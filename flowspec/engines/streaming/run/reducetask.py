@@ -1,6 +1,6 @@
-"""A reduce task: a sorted stream read group by group, a reducer run, its pairs written to a part file.
+"""Runs a reduce task: reads a sorted stream group by group, runs the reducer, and writes its pairs to a part file.
 
-A combiner is the same thing inside of a map task, over one partition of its sorted output.
+A combiner is run in the same way within a map task, over one partition of its sorted output.
 
 Sources: org.apache.hadoop.mapred.ReduceTask (groups), org.apache.hadoop.streaming.PipeReducer and
 PipeCombiner, org.apache.hadoop.mapred.Task.OldCombinerRunner.
@@ -148,7 +148,7 @@ def _feed_pairs(task: Task, what: Reduction, blocks: Iterator[SortedBlock], join
 class RunOutput:
     """The pairs of a combiner on their way to a run file: neither sorted nor partitioned again."""
 
-    def __init__(self, task: Task, layout: Layout, write: Callable[[bytes], None]) -> None:
+    def __init__(self, task: Task, layout: Layout, write: Callable[[bytes], object]) -> None:
         self._task = task
         self._layout = layout
         self._write = write

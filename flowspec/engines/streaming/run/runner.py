@@ -1,4 +1,4 @@
-"""A whole job on this machine: checked, cut into tasks, run on all cores, committed.
+"""Runs a whole job on this machine: checks it, cuts it into tasks, runs them on all cores, commits their output.
 
 Sources: org.apache.hadoop.mapreduce.JobSubmitter (checks and their order), LocalJobRunner (all maps run,
 then all reduces; no retries), org.apache.hadoop.mapreduce.Job.monitorAndPrintJob (what is logged).
@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from flowspec.engines.counters import Counters, format_counters
+from flowspec.engines.joblog import JobLog
 from flowspec.engines.paths import UnknownScheme
 from flowspec.engines.streaming.data import arrays, inputs
 from flowspec.engines.streaming.data.collect import MapOutput
@@ -24,7 +25,6 @@ from flowspec.engines.streaming.hadoop.arguments import ClientError, uncaught
 from flowspec.engines.streaming.hadoop.classes import COMBINE_INPUT, NLINE_INPUT, NULL_OUTPUT
 from flowspec.engines.streaming.hadoop.failure import TaskFailure, from_os_error
 from flowspec.engines.streaming.run.cache import localize
-from flowspec.engines.streaming.run.joblog import JobLog
 from flowspec.engines.streaming.run.jobspec import Job
 from flowspec.engines.streaming.run.tasks import BYTES_READ, BYTES_WRITTEN, FRAMEWORK, FRAMEWORK_ORDER, MAP_OUTPUT_BYTES
 from flowspec.engines.streaming.run.worker import (
@@ -39,8 +39,8 @@ from flowspec.engines.streaming.run.worker import (
 from flowspec.engines.streaming.run.worker_pool import PoolProcess, WorkerPool
 
 _PROGRESS_INTERVAL = 0.3  # seconds between two looks at the progress
-_MOST_AT_ONCE = 32  # tasks that a process is given,
-_SHARE = 8  # and no more than this part of its share of what is left, so that all end at the same time
+_MOST_AT_ONCE = 32  # tasks that a process is given together
+_SHARE = 8  # it is given at most an eighth of its share of the tasks that are left, so that all end at the same time
 _LOG_DISK_SPACE_FROM = 256 << 20  # bytes
 
 
@@ -177,7 +177,7 @@ class _Runner:
         self._map_outputs: list[MapOutput] = []
 
     def run(self) -> bool:
-        """Runs the tasks; whether the job succeeded."""
+        """Runs the tasks; returns whether the job succeeded."""
         self._log.info("Job", f"Running job: {self._job.id}")
         done = False
         try:
@@ -281,7 +281,7 @@ class _Runner:
         channel.send([TaskResult(ALL_TASKS, {})])
 
     def _record(self, result: TaskResult | None) -> None:
-        """Accounts for what a process told; None: it died without a word."""
+        """Adds up what a process reported; None: it died without a report."""
         if result is None:
             self._failed = True
             self._log.warn("LocalJobRunner", self._job.id)

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from flowspec.engines.counters import Counters
-from flowspec.engines.streaming.data.committer import Committer, PartFile
+from flowspec.engines.joblog import JobLog
+from flowspec.engines.streaming.data.committer import Committer, PartFile, task_id
 from flowspec.engines.streaming.data.inputs import TaskInput
 from flowspec.engines.streaming.data.lines import split_lines, tabbed, unify, whole_lines
 from flowspec.engines.streaming.hadoop.classes import NULL_OUTPUT
@@ -19,7 +20,6 @@ from flowspec.engines.streaming.hadoop.configuration import OLD_NAMES, variable_
 from flowspec.engines.streaming.hadoop.failure import TaskFailure
 from flowspec.engines.streaming.hadoop.records import Cut, Writable, cutter, output_joiner, whole_key
 from flowspec.engines.streaming.run import commands
-from flowspec.engines.streaming.run.joblog import JobLog
 from flowspec.engines.streaming.run.jobspec import Job
 
 FRAMEWORK = "Map-Reduce Framework"
@@ -45,6 +45,8 @@ _TASK_COUNTERS = ("org.apache.hadoop.mapreduce.TaskCounter", "org.apache.hadoop.
 BYTES_READ = ("File Input Format Counters ", "Bytes Read")
 BYTES_WRITTEN = ("File Output Format Counters ", "Bytes Written")
 
+PAIRS_AT_ONCE = 1 << 12  # pairs that come one by one are handed on together
+
 _LIMIT_EXCEEDED = "org.apache.hadoop.mapreduce.counters.LimitExceededException"
 _MAX_GROUPS = 50  # mapreduce.job.counters.groups.max
 _MAX_GROUP_NAME, _MAX_NAME = 128, 64
@@ -68,7 +70,7 @@ class Task:
 
     @property
     def attempt(self) -> str:
-        """`attempt_local123_0001_m_000000_0`."""
+        """The id of the attempt: `attempt_local123_0001_m_000000_0`."""
         kind = "m" if self.is_map else "r"
         return f"attempt_{self.job.id.removeprefix('job_')}_{kind}_{self.number:06d}_0"
 
@@ -113,7 +115,7 @@ class Task:
         output = f"{job.output}/_temporary/0/_temporary/{self.attempt}"
         own = {
             "mapreduce.job.id": job.id,
-            "mapreduce.task.id": self.attempt.replace("attempt_", "task_").rpartition("_")[0],
+            "mapreduce.task.id": task_id(self.attempt),
             "mapreduce.task.attempt.id": self.attempt,
             "mapreduce.task.partition": str(self.number),
             "mapreduce.task.ismap": "true" if self.is_map else "false",
@@ -134,7 +136,7 @@ class Task:
         return [("mapreduce.job.maps", str(self.maps)), *own.items(), *old.items()]
 
     def reporter(self, *, report: bool = True) -> commands.Reporter:
-        """Listens to the standard error of the task's commands; `report`: its counters and status count."""
+        """Returns the reader of a command's standard error; its counters and status count if `report`."""
         return commands.Reporter(
             self.job.configuration.get("stream.stderr.reporter.prefix", "reporter:"),
             count=self.count_own if report else _discard,
@@ -207,7 +209,7 @@ class TextOutput:
         """Writes one pair."""
         self._task.count(self._counter, 1)
         self._pending.append(self._join(key, value))
-        if len(self._pending) >= 1 << 12:
+        if len(self._pending) >= PAIRS_AT_ONCE:
             self.flush()
 
     def flush(self) -> None:
@@ -250,7 +252,7 @@ def output_cutter(job: Job, side: str) -> Cut | None:
 
 
 def write_command_output(chunks: Iterator[bytes], cut: Cut | None, output: Output) -> None:
-    """Cuts what a command writes into pairs and pass them on."""
+    """Cuts what a command writes into pairs, and passes them on."""
     for block in whole_lines(unify(chunks)):
         if cut is None:
             output.lines(block)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flowspec.engines.counters import Counters
+from flowspec.engines.joblog import JobLog
 from flowspec.engines.streaming.data import arrays
 from flowspec.engines.streaming.data.collect import Collector, MapOutput, Shuffle
 from flowspec.engines.streaming.data.committer import Committer
@@ -23,7 +24,6 @@ from flowspec.engines.streaming.data.merge import Merge
 from flowspec.engines.streaming.hadoop import classes, keyfields
 from flowspec.engines.streaming.hadoop.failure import TaskFailure, from_os_error
 from flowspec.engines.streaming.hadoop.partition import Partitioner, hash_partitioner, key_field_partitioner
-from flowspec.engines.streaming.run.joblog import JobLog
 from flowspec.engines.streaming.run.jobspec import Job
 from flowspec.engines.streaming.run.maptask import ShuffleOutput, run_map
 from flowspec.engines.streaming.run.reducetask import Reduction, RunOutput, combination, final_reduction, run_reduction
@@ -68,7 +68,7 @@ class JobContext(NamedTuple):
 
 
 def attempt(task: Task, work: Callable[[], None]) -> TaskResult:
-    """Runs a task; a failure is logged as Hadoop logs it, and told."""
+    """Runs a task; returns its result. A failure is logged as Hadoop logs it."""
     try:
         work()
     except TaskFailure as failure:
@@ -220,7 +220,7 @@ class MapWorker:
             task.count(name, 0)
 
     def _map_and_combine(self, task: Task, split: TaskInput, combined: MapOutput) -> None:
-        """Sorts this task's pairs alone, and run the combiner once for each partition that has any."""
+        """Sorts this task's pairs alone, and runs the combiner once for each partition that has any."""
         collector = Collector(self._shuffle, f"map-{task.number}")
         self._map(task, split, collector)
         map_output = collector.close()
@@ -235,7 +235,7 @@ class MapWorker:
         layout, combined = self._shuffle.layout, self._shuffle.scratch / f"combined-{task.number}-{partition}"
         try:
             with combined.open("wb") as file:
-                output = RunOutput(task, layout, lambda block: _discard(file.write(block)))
+                output = RunOutput(task, layout, file.write)
                 run_reduction(task, combination(program, layout), merge.blocks(), output)
         finally:
             merge.close()
@@ -255,10 +255,6 @@ class MapWorker:
     def _finish_failed(self, failure: TaskFailure) -> TaskResult:
         _log_failure(self._context.syslog, self._context.job, failure)
         return TaskResult(ALL_TASKS, {}, failure.causes)
-
-
-def _discard(_written: int) -> None:
-    """Ignores the number of bytes that a buffered file took: it is all of them."""
 
 
 def run_reduce(

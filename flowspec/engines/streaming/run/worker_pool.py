@@ -1,4 +1,4 @@
-"""The forked processes of a job: started, listened to, missed when they die, and ended together."""
+"""Starts the forked processes of a job, receives their messages, notices when one dies, and ends them together."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class WorkerPool:
     ) -> Iterator[tuple[PoolProcess, Any]]:
         """Yields the messages of the members until none of them is awaited; None from one that has died.
 
-        Members may be added on the way. `idle` is called at least every `interval` seconds.
+        `idle` is called at least every `interval` seconds.
         """
         while awaited := {member.channel: member for member in members if member.awaited}:
             for channel in wait(list(awaited), interval):

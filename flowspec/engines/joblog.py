@@ -22,6 +22,12 @@ class JobLog:
         self._descriptor = 2 if path is None else os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         self._is_file = path is not None
 
+    @classmethod
+    def from_environment(cls) -> JobLog:
+        """Opens the log that FLOWSPEC_SYSLOG names; standard error without it. Raises OSError."""
+        path = os.environ.get("FLOWSPEC_SYSLOG")
+        return cls(Path(path) if path else None)
+
     def line(self, level: str, logger: str, message: str) -> None:
         """Writes a line with its time, level and logger."""
         now = time.time()
