@@ -181,6 +181,19 @@ def test_a_cluster_that_stays(flowspec, job):
     assert flowspec("destroy", "job.yaml").code == 0
 
 
+def test_the_end_of_a_run_on_a_cluster_that_stays_is_about_its_own_steps(flowspec, job, tmp_path):
+    (tmp_path / "in.txt").write_text("a\n")
+    step = "  - {{name: {0}, type: streaming, mapper: cat, reducer: NONE, input: in.txt, output: {0}}}\n"
+    job(step.format("one"), keep_alive="true")
+    assert "counters of step 'one'" in flowspec("apply", "job.yaml").out
+    job(step.format("one") + step.format("two"), keep_alive="true")
+    done = flowspec("apply", "job.yaml")
+    assert "counters of step 'two'" in done.out
+    assert re.search(r"^step s-\w+ two: COMPLETED", done.err, re.MULTILINE)
+    for said in (done.out, done.err, flowspec("destroy", "job.yaml").err):
+        assert not re.search(r"'one'|/one$| one: ", said, re.MULTILINE), said
+
+
 def test_kill_9_of_the_command_line_changes_nothing(flowspec, start, job, tmp_path):
     job(
         "  - {name: slow, type: command, args: [bash, -c, 'sleep 1.5; echo there > proof']}".replace(

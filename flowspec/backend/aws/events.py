@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from flowspec.backend.aws.verdict import Verdict
@@ -32,12 +33,18 @@ class StepProgress(NamedTuple):
 class Ended(NamedTuple):
     """The last event: the verdict, and the cluster as it was then, its steps settled by its policies.
 
-    `steps` are the ids of those that were judged, in the order in which they were added; none that was repeated.
+    `steps` are the ids of those that were judged, or still waited for when the time was over, in the order in which
+    they were added; none that was repeated.
     """
 
     cluster: Cluster
     verdict: Verdict
     steps: tuple[str, ...] = ()
+
+    @property
+    def run(self) -> Cluster:
+        """The cluster with only the steps that were judged: one that lives on may have hundreds of earlier runs."""
+        return replace(self.cluster, steps=tuple(step for step in self.cluster.steps if step.id in self.steps))
 
 
 class Unreachable(NamedTuple):

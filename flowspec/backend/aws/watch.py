@@ -68,35 +68,34 @@ def watch(
     Meanwhile it does what the cluster's tags say about the steps: timeouts and retries (`Supervisor`); `now` is the
     time by which it does. Steps are in the states that these policies give them (`settle`).
 
-    `steps` are the ids of the steps that are waited for and judged (`Applied.steps`), None for all of the cluster's.
-    The last event is always `Ended`. Failing calls are tolerated for five minutes in a row.
+    `steps` are the ids of the steps that are waited for and judged (`Applied.steps`), None for all of the cluster's;
+    others that are over at the first look are no change. The last event is always `Ended`. Failing calls are tolerated for five minutes in a row.
     Raises FlowspecError when there is no such cluster or it can't be reached.
     """
     start = clock()
     seen = _Seen()
     codes: ExitCodes | None = None
-    told: Cluster | None = None
+    told, counted = None, steps
     supervisor = Supervisor(emr, cluster_id, steps, now=now, sleep=sleep)
     with closing(supervisor), closing(_looks(emr, cluster_id, clock, sleep)) as looks:
         for cluster, is_news in looks:
             if is_news:
                 codes = codes or ExitCodes(cluster, logs_of(emr, cluster))
                 codes.look_again()
-                yield from seen.changes(settle(cluster, codes))
+                yield from seen.changes(settle(cluster, codes), steps)
                 yield from seen.progress(cluster, codes.logs)
                 yield from supervisor.act(cluster, codes)
                 told, counted = settled_run(cluster, steps, codes)
                 if is_over(told, counted) and not supervisor.waits_for(cluster, codes):
-                    yield _ended(told, counted)
+                    yield _ended(told, counted, judge(told, counted))
                     return
             if timeout is not None and clock() - start >= timeout:
-                yield Ended(told or cluster, Verdict(Outcome.TIMED_OUT))
+                yield _ended(told or cluster, counted, Verdict(Outcome.TIMED_OUT))
                 return
 
 
-def _ended(cluster: Cluster, only: Collection[str] | None) -> Ended:
-    """Returns the last event of a cluster that `is_over`."""
-    return Ended(cluster, judge(cluster, only), tuple(step.id for step in counted_steps(cluster, only)))
+def _ended(cluster: Cluster, only: Collection[str] | None, verdict: Verdict) -> Ended:
+    return Ended(cluster, verdict, tuple(step.id for step in counted_steps(cluster, only)))
 
 
 def _looks(
@@ -126,8 +125,13 @@ class _Seen:
         self._steps: dict[str, str] = {}
         self._progress: dict[str, tuple[int, int]] = {}
 
-    def changes(self, cluster: Cluster) -> Iterator[Event]:
-        """Yields what changed in the cluster and its steps, in the order in which it happened."""
+    def changes(self, cluster: Cluster, awaited: Collection[str] | None) -> Iterator[Event]:
+        """Yields what changed in the cluster and its steps, in the order in which it happened.
+
+        At the first look, steps that are over are news only if they are `awaited` (None: all are).
+        """
+        if not self._cluster and awaited is not None:
+            self._steps = {step.id: step.state for step in cluster.steps if step.has_ended and step.id not in awaited}
         news: list[Event] = [StepChanged(step) for step in cluster.steps if self._steps.get(step.id) != step.state]
         if cluster.state != self._cluster:
             # A cluster comes before its steps and ends after them.
@@ -257,19 +261,19 @@ class Fleet:
         one.codes = one.codes or ExitCodes(cluster, logs_of(self._emr, cluster))
         one.codes.look_again()
         one.cluster = settle(cluster, one.codes)
-        yield from one.seen.changes(one.cluster)
+        yield from one.seen.changes(one.cluster, one.steps)
         yield from one.seen.progress(cluster, one.codes.logs)
         told, counted = settled_run(cluster, one.steps, one.codes)
         if is_over(told, counted) and not awaits_exit_code(cluster, one.codes, datetime.now(timezone.utc)):
             self._watched.remove(one)
-            yield _ended(told, counted)
+            yield _ended(told, counted, judge(told, counted))
 
     def _timed_out(self, now: float) -> Iterator[tuple[str, Event]]:
         for one in [late for late in self._watched if late.deadline is not None and late.deadline <= now]:
             # Each is looked at once before it is given up.
             if one.cluster:
                 self._watched.remove(one)
-                yield one.cluster_id, Ended(one.cluster, Verdict(Outcome.TIMED_OUT))
+                yield one.cluster_id, _ended(one.cluster, one.steps, Verdict(Outcome.TIMED_OUT))
 
 
 @dataclass(eq=False, slots=True)
