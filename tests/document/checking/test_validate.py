@@ -151,7 +151,9 @@ def test_a_list_in_the_place_of_a_mapping_is_told_what_one_looks_like(spec):
 
 def test_a_spec_that_is_done_with_is_freed_at_once(tmp_path):
     """Trees in cycles wait for the garbage collector, which took 80 ms of each 500 specs."""
-    (tmp_path / "job.yaml").write_text(HEAD + "num_instances: '{{ n + 1 }}'\nvariables: {n: {type: integer, default: 2}}")
+    (tmp_path / "job.yaml").write_text(
+        HEAD + "num_instances: '{{ n + 1 }}'\nvariables: {n: {type: integer, default: 2}}"
+    )
 
     def check():
         return compile(validate(render(load(tmp_path / "job.yaml"), environ={}))).params["Instances"]["InstanceCount"]
