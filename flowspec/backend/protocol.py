@@ -40,7 +40,7 @@ class Backend(Protocol):
         """Opens a connection. Raises FlowspecError when credentials, region or profile are missing."""
 
     def submission_lock(self, endpoint: Endpoint) -> AbstractContextManager[bool]:
-        """Serializes submissions; yields False where no lock exists (AWS), and nothing is held."""
+        """Serializes submissions, and the taking of a cluster's lock; yields False where it can't (AWS)."""
 
     def location(self, region: str) -> str:
         """Returns the place of its clusters, for messages."""

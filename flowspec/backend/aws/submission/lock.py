@@ -1,7 +1,8 @@
 """One change of a living cluster at a time: a lock in the cluster's own tags.
 
 AddTags overwrites and EMR has no compare-and-set, so a lock is written, left alone for a moment, and read again: of
-two who write at the same time, the later overwrites the earlier, which then sees a lock that is not its own.
+two who write at the same time, the later overwrites the earlier, which then sees a lock that is not its own. Where the
+backend serializes submissions, no two do, and nothing is waited for.
 """
 
 from __future__ import annotations
@@ -44,16 +45,10 @@ class Lock:
         """Waits for it up to `timeout` seconds. Raises Locked when another holds it until then."""
         waited = 0.0
         while True:
-            held = self._read()
-            if not held or _has_expired(held):
-                if held:
-                    notify(f"taking over a lock that has expired: {held}")
-                self._held = self._write(uuid4().hex[:8])
-                sleep(_SETTLES_IN)
-                held = self._read()
-                if held == self._held:
-                    self._thread.start()
-                    return
+            held = self._written(notify, sleep)
+            if held == self._held:
+                self._thread.start()
+                return
             if waited >= timeout:
                 raise Locked(
                     f"another apply is changing cluster {self._cluster_id}: {held}",
@@ -63,6 +58,20 @@ class Lock:
                 )
             sleep(_LOOK_AGAIN)
             waited += _LOOK_AGAIN
+
+    def _written(self, notify: Callable[[str], None], sleep: Callable[[float], None]) -> str:
+        """Writes a lock of ours if no other holds it; returns the one that is held then."""
+        with self._emr.backend.submission_lock(self._emr.endpoint) as alone:
+            held = self._read()
+            if held and not _has_expired(held):
+                return held
+            if held:
+                notify(f"taking over a lock that has expired: {held}")
+            self._held = self._write(uuid4().hex[:8])
+        if alone:
+            return self._held
+        sleep(_SETTLES_IN)
+        return self._read()
 
     def check(self) -> None:
         """Raises Locked when it is ours no more: it expired, or someone removed it, before it could be renewed."""

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from flowspec.backend.aws.backend import AwsBackend
 from flowspec.backend.aws.submission import lock
 from flowspec.backend.aws.submission.apply import apply
 from flowspec.backend.aws.submission.lock import locked, unlock
@@ -19,6 +20,11 @@ pytestmark = pytest.mark.usefixtures("emr")
 def soon(seconds):
     """Waits a twentieth of the time: a call takes milliseconds here."""
     time.sleep(seconds / 20)
+
+
+def as_on_aws(monkeypatch, emr):  # noqa: F811
+    """Lets nothing but tags tell two who write at the same time."""
+    monkeypatch.setattr(type(emr.backend), "submission_lock", AwsBackend.submission_lock)
 
 
 def wait_until(done):
@@ -44,6 +50,15 @@ def put(emr, cluster_id, value):  # noqa: F811
 
 def until(moment):
     return f"ann@laptop until {moment:%Y-%m-%dT%H:%M:%SZ} 3f2a9c01"
+
+
+def test_a_lock_is_left_alone_for_a_moment_unless_the_backend_lets_nobody_write_meanwhile(emr, monkeypatch):  # noqa: F811
+    cluster_id, slept = running(emr, GROUPS), []
+    with locked(emr, cluster_id, sleep=slept.append):
+        assert slept == []
+    as_on_aws(monkeypatch, emr)
+    with locked(emr, cluster_id, sleep=slept.append):
+        assert slept == [2.0]
 
 
 def test_a_second_one_is_told_who_holds_it(emr):  # noqa: F811
@@ -139,8 +154,10 @@ def test_a_plan_of_an_earlier_state_is_refused_or_made_again(emr):  # noqa: F811
     assert planned(wanted, observed(emr, cluster_id)).changes == ()
 
 
-@pytest.mark.parametrize("number", [2, 10])
-def test_concurrent_applies_take_turns(emr, number):  # noqa: F811
+@pytest.mark.parametrize(("number", "serialized"), [(2, False), (10, False), (10, True)])
+def test_concurrent_applies_take_turns(emr, monkeypatch, number, serialized):  # noqa: F811
+    if not serialized:
+        as_on_aws(monkeypatch, emr)
     cluster_id = running(emr, GROUPS)
     problems = []
 
