@@ -27,7 +27,7 @@ from flowspec.importers.awscli.command import (
 )
 from flowspec.importers.awscli.instances import instances, roles
 from flowspec.importers.awscli.later import take_over
-from flowspec.importers.awscli.parsed import PROFILES, REGIONS, Script
+from flowspec.importers.awscli.parsed import PROFILES, Script
 from flowspec.importers.awscli.shell import parse
 from flowspec.importers.awscli.software import software
 from flowspec.importers.decompile.placeholders import PLACEHOLDER, Variable, Wanted, placeholder
@@ -52,8 +52,7 @@ def read(source: Source, folder: Path, cluster: str = "") -> Wanted:
     call = calls[number]
     params = _request(call)
     take_over(script, created[number], created, params, call)
-    region = call.text("region") or _first(call, REGIONS)
-    profile = call.text("profile") or _first(call, PROFILES)
+    region, profile = call.region, call.setting("profile", PROFILES)
     if call.has("endpoint-url"):
         call.notes.append("--endpoint-url is not imported: a target of the spec may have an endpoint_url")
     met = PLACEHOLDER.findall(json.dumps([params, region, profile], ensure_ascii=False))
@@ -92,11 +91,6 @@ def _with_those_of_defaults(names: list[str], variables: Mapping[str, Variable])
             used.add(name)
             found += PLACEHOLDER.findall(variables[name].default or "") if name in variables else ()
     return used
-
-
-def _first(call: Call, names: tuple[str, ...]) -> str:
-    """Returns the value of the first of several environment variables that is set."""
-    return next((call.environment[name] for name in names if call.environment.get(name)), "")
 
 
 def _name_of(call: Call) -> str:
@@ -182,6 +176,8 @@ def _refuse_logs_without_place(call: Call, monitoring: Json) -> None:
 
 def _release(call: Call) -> Json:
     if not call.has("release-label"):
+        if call.has("configurations"):
+            call.notes.append("--configurations is left out, as the AWS CLI leaves it out beside --ami-version")
         return said("AmiVersion", call.text("ami-version"))
     out: Json = {"ReleaseLabel": call.text("release-label")}
     if call.has("configurations"):
