@@ -313,3 +313,18 @@ def test_a_type_that_is_no_text_is_no_resource():
     assert (
         wanted(json.dumps({"Resources": {"C": LEAST, "U": {"Type": ["x"]}, "V": {"Type": {}}}})).params["Name"] == "x"
     )
+
+
+@pytest.mark.parametrize(
+    ("instances", "member"),
+    [
+        ("!FindInMap [Sizes, !Ref AWS::Region, all]", "Instances"),
+        ("{MasterInstanceGroup: !FindInMap [Sizes, !Ref AWS::Region, group]}", "Instances.MasterInstanceGroup"),
+        ("{TaskInstanceFleets: [!FindInMap [Sizes, !Ref AWS::Region, fleet]]}", "Instances.TaskInstanceFleets"),
+    ],
+)
+def test_instances_that_are_not_known_are_noted(instances, member):
+    text = f"Resources:\n  C:\n    Type: AWS::EMR::Cluster\n    Properties:\n      Instances: {instances}\n"
+    source = wanted(text)
+    assert source.params["Instances"] == {}
+    assert f"{member} is not imported: its value is not known here" in source.notes

@@ -343,7 +343,9 @@ def _request(properties: Json, functions: Functions) -> Json:
     if isinstance(renamed.get("AdditionalInfo"), dict):
         renamed["AdditionalInfo"] = json.dumps(renamed["AdditionalInfo"])
     if isinstance(instances, dict):
-        renamed["Instances"] = _instances(instances)
+        renamed["Instances"] = _instances(instances, functions)
+    else:
+        functions.note("Instances is not imported: its value is not known here")
     params: Json = _fitted(renamed, input_shape(), functions)
     return params
 
@@ -365,19 +367,17 @@ def _renamed(value: Any) -> Any:
     return value
 
 
-def _instances(given: Json) -> Json:
+def _instances(given: Json, functions: Functions) -> Json:
     """Returns Instances of JobFlowInstancesConfig, in which each role has a member of its own."""
     out: Json = {}
     for members, known in (("InstanceGroups", _GROUPS), ("InstanceFleets", _FLEETS)):
         word = "InstanceRole" if members == "InstanceGroups" else "InstanceFleetType"
-        found = [
-            {word: role, **one}
-            for key, role in known.items()
-            for one in _listed(given.get(key, []))
-            if isinstance(one, dict)
-        ]
-        if found:
-            out[members] = found
+        found = [(key, role, one) for key, role in known.items() for one in _listed(given.get(key, []))]
+        for key in dict.fromkeys(key for key, _, one in found if not isinstance(one, dict)):
+            functions.note(f"Instances.{key} is not imported: its value is not known here")
+        made = [{word: role, **one} for _, role, one in found if isinstance(one, dict)]
+        if made:
+            out[members] = made
     return out | {key: value for key, value in given.items() if key not in {**_GROUPS, **_FLEETS}}
 
 
