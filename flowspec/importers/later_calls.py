@@ -28,7 +28,7 @@ def fold(request: Json, operation: str, params: Json) -> str:
         # Only EMR can subtract the master from a variable, and it takes no groups beside the count of all nodes.
         return "the groups that are added later are not imported: the number of instances is a variable"
     _FOLDS[operation](request, params)
-    return _ROLE if "ExecutionRoleArn" in params else ""
+    return _ROLE if params.get("ExecutionRoleArn") else ""
 
 
 def _steps(flow: Json, params: Json) -> None:

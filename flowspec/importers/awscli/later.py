@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from flowspec.facts.api_model import input_shape
-from flowspec.importers.awscli.command import Call, Json, find_call, name_of_command, said
+from flowspec.importers.awscli.command import Call, Json, find_call, name_of_command
 from flowspec.importers.awscli.instances import one_fleet, one_group
 from flowspec.importers.awscli.parsed import Command, Script
 from flowspec.importers.awscli.software import added_steps
@@ -102,8 +102,8 @@ _Operations = Iterator[tuple[str, Json]]
 
 def _steps(later: Call) -> _Operations:
     if later.has("steps"):
-        role = said("ExecutionRoleArn", later.text("execution-role-arn"))
-        yield "AddJobFlowSteps", {"Steps": added_steps(later), **role}
+        role = later.text("execution-role-arn")
+        yield "AddJobFlowSteps", {"Steps": added_steps(later), "ExecutionRoleArn": role}
 
 
 def _groups(later: Call) -> _Operations:

@@ -20,7 +20,7 @@ from flowspec.facts.api_model import input_shape
 from flowspec.importers.cloudformation.functions import Functions
 from flowspec.importers.decompile.placeholders import Wanted
 from flowspec.importers.refusal import choose, refuse
-from flowspec.importers.shapes import fitted, known_members
+from flowspec.importers.shapes import fitted_members
 
 Json = dict[str, Any]
 
@@ -352,10 +352,10 @@ def _request(properties: Json, functions: Functions) -> Json:
 
 def _fitted(value: Any, shape: Any, functions: Functions) -> Any:
     """Returns a value in the types of the API, without the members that it does not have, each of which is a note."""
-    known, unknown = known_members(fitted(value, shape), shape)
-    for path in unknown:
-        functions.note(f"{path} is not imported: RunJobFlow has no such member")
-    return known
+    made, notes = fitted_members(value, shape)
+    for note in notes:
+        functions.note(note)
+    return made
 
 
 def _renamed(value: Any) -> Any:
