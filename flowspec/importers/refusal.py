@@ -19,6 +19,11 @@ def refuse(source: Source, message: str, hint: str = "", at: Place | None = None
     raise SpecError([source.diagnostic("FS703", message, notes=(hint,) if hint else ())])
 
 
+def file_argument(source: Source) -> str:
+    """Returns the name of a source's file in a command that a hint shows; FILE for standard input."""
+    return "FILE" if source.file.startswith("<") else source.file
+
+
 def choose(source: Source, names: Sequence[str], wanted: str) -> int:
     """Returns the index of the one cluster meant: the only one, or the one of this name or number (from 1)."""
     if not wanted:

@@ -67,7 +67,7 @@ def allowed_values(value: Any, shape: Any) -> dict[str, list[str]]:
 
 
 def fitted_members(value: Any, shape: Any) -> tuple[Any, list[str]]:
-    """Returns a value in the types of botocore's `shape`, and a note on each member that it has not, and is left out."""
+    """Returns a value in the types of botocore's `shape`, without members that it lacks, and notes on those."""
     made, unknown = _known_members(fitted(value, shape), shape, "")
     return made, [f"{path} is not imported: RunJobFlow has no such member" for path in unknown]
 
