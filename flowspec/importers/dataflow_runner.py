@@ -6,7 +6,6 @@ cluster alive and visible, calls versions from 4.0 on a release, and makes no gr
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,7 +15,7 @@ from flowspec.document.text.tree import Source
 from flowspec.facts.api_model import input_shape
 from flowspec.importers.decompile.placeholders import Wanted
 from flowspec.importers.names import Names
-from flowspec.importers.refusal import refuse
+from flowspec.importers.refusal import load_json, refuse
 from flowspec.importers.shapes import fitted_members
 
 Json = dict[str, Any]
@@ -104,10 +103,7 @@ def _unknown(source: Source, value: Any, known: Any, path: str) -> Iterator[str]
 
 
 def _data(source: Source, names: Names) -> Json:
-    try:
-        value = json.loads(source.text)
-    except (ValueError, RecursionError) as error:
-        refuse(source, f"this is not JSON: {str(error)[:200]}", "templates have to be within texts")
+    value = load_json(source, "templates have to be within texts")
     if not is_file(value):
         refuse(
             source,

@@ -80,8 +80,8 @@ def _json(source: Source) -> Any:
     except json.JSONDecodeError as error:
         at = Place(source, error.lineno, error.colno)
         raise SpecError([source.diagnostic("FS602", f"this is not JSON: {error.msg}", at)]) from None
-    except RecursionError:
-        raise _unfit(source, "this is nested too deeply") from None
+    except (RecursionError, ValueError):
+        raise _unfit(source, "this is nested too deeply, or has too long a number") from None
 
 
 def _yaml(source: Source) -> Any:

@@ -8,7 +8,6 @@ AddJobFlowSteps; both are templated with Jinja.
 from __future__ import annotations
 
 import ast
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,7 +21,7 @@ from flowspec.importers.airflow.templates import rendered
 from flowspec.importers.decompile.placeholders import Wanted, placeholder_name
 from flowspec.importers.later_calls import fold
 from flowspec.importers.names import Names
-from flowspec.importers.refusal import choose, refuse
+from flowspec.importers.refusal import choose, load_json, refuse
 from flowspec.importers.shapes import fitted_members
 
 Json = dict[str, Any]
@@ -203,10 +202,7 @@ def _are_steps(value: Any) -> bool:
 
 
 def _read_json(source: Source) -> Wanted:
-    try:
-        given = json.loads(source.text)
-    except (ValueError, RecursionError) as error:
-        refuse(source, f"this is not JSON: {str(error)[:200]}")
+    given = load_json(source)
     flow, steps = given.pop("JOB_FLOW_OVERRIDES", {}), given.pop("SPARK_STEPS", [])
     if not isinstance(flow, dict):
         refuse(source, "JOB_FLOW_OVERRIDES has to be an object")

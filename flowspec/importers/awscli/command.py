@@ -45,6 +45,7 @@ TEXTS = {
     "step-execution-role-arn": "StepExecutionRoleArn",
 }
 NUMBERS = {
+    "step-concurrency-level": "StepConcurrencyLevel",
     "ebs-root-volume-size": "EbsRootVolumeSize",
     "ebs-root-volume-iops": "EbsRootVolumeIops",
     "ebs-root-volume-throughput": "EbsRootVolumeThroughput",
@@ -65,7 +66,6 @@ _OTHERS = {
     "instance-count",
     "name",
     "configurations",
-    "step-concurrency-level",
 }
 _STRUCTURED = {
     *(*OBJECTS, *_LISTS, "configurations", "ec2-attributes", "emrfs", "restore-from-hbase-backup", "instance-fleet")

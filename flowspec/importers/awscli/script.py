@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from flowspec.document.text.tree import Source
 from flowspec.facts.api_model import input_shape
@@ -109,32 +108,21 @@ def _request(call: Call) -> Json:
     params["Instances"] = instances(call)
     params |= roles(call)
     params |= software(call)
-    params |= {
-        member: fitted(text, input_shape().members[member])
-        for name, member in NUMBERS.items()
-        if (text := call.text(name))
-    }
+    shapes = input_shape().members
+    params |= {member: fitted(text, shapes[member]) for name, member in NUMBERS.items() if (text := call.text(name))}
     for name, member in OBJECTS.items():
         if call.has(name):
-            params |= said(member, call.object(name, _shape(member)))
+            params |= said(member, call.object(name, shapes.get(member)))
     _refuse_logs_without_place(call, params.get("MonitoringConfiguration", {}))
     if call.has("placement-group-configs"):
         params |= said(
             "PlacementGroupConfigs",
-            call.objects("placement-group-configs", input_shape().members["PlacementGroupConfigs"].member),
-        )
-    if call.has("step-concurrency-level"):
-        params["StepConcurrencyLevel"] = fitted(
-            call.text("step-concurrency-level"), input_shape().members["StepConcurrencyLevel"]
+            call.objects("placement-group-configs", shapes["PlacementGroupConfigs"].member),
         )
     for name, member in SWITCHES.items():
         if call.has(name) or call.has(f"no-{name}"):
             params[member] = call.choice(name)
     return params
-
-
-def _shape(member: str) -> Any:
-    return input_shape().members.get(member)
 
 
 def _refuse_input_file(call: Call) -> None:

@@ -328,10 +328,6 @@ def _hashed(name: str) -> Callable[[Any], str]:
 # --- numbers ---
 
 
-def _number_of(many: tuple[Any, ...], choose: Callable[..., Any]) -> Any:
-    return choose(map(to_number, many))
-
-
 def _parse_int(text: Any, base: Any) -> int:
     # Python's own reading allows spaces, underscores and 0x.
     if not isinstance(text, str) or not re.fullmatch(r"[+-]?[0-9A-Za-z]+", text) or not to_whole(base):
@@ -405,9 +401,9 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "jsondecode": _jsondecode,
     "lower": _letter_by_letter(str.lower),
     "matchkeys": _matchkeys,
-    "max": lambda *many: _number_of(many, max),
+    "max": lambda *many: max(map(to_number, many)),
     "md5": _hashed("md5"),
-    "min": lambda *many: _number_of(many, min),
+    "min": lambda *many: min(map(to_number, many)),
     "parseint": _parse_int,
     "pow": _power,
     "range": _range,

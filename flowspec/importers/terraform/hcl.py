@@ -58,7 +58,7 @@ def _masked(text: str) -> str:
     return text.replace("$${", "$$(").replace("%%{", "%%(")
 
 
-def split(text: str) -> Iterator[tuple[str, int]]:
+def _split(text: str) -> Iterator[tuple[str, int]]:
     """Yields the blocks at the top of a file that can't be read as a whole, each with its first line.
 
     A block begins with a word at the beginning of a line, as `terraform fmt` leaves it.
@@ -243,7 +243,7 @@ def read(text: str, file: str) -> tuple[Body, list[str]]:
         return parse(text, file), []
     except SyntaxFault as fault:
         made, faults = Body(file), []
-        for part, first in split(text):
+        for part, first in _split(text):
             try:
                 made.blocks += parse(part, file, first).blocks
             except SyntaxFault as inner:
