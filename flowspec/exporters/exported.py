@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,8 +23,7 @@ _SETS = {"Applications", "Tags", "Ec2SubnetIds", "InstanceGroups", "InstanceFlee
 _LONGEST = 60
 
 
-@dataclass(frozen=True)
-class Exported:
+class Exported(NamedTuple):
     """A definition in another tool's format; `notes` tell what it does not say as the spec does."""
 
     text: str

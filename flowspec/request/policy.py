@@ -12,8 +12,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from flowspec.document.checking.validate import dangling_references, schema_fault, schema_violations
 from flowspec.document.job_flow import JobFlow
@@ -28,8 +27,7 @@ from flowspec.request.origins import locate
 _MAX_SHOWN = 60
 
 
-@dataclass(frozen=True)
-class Policy:
+class Policy(NamedTuple):
     """A policy file: its path as the user gave it, and the JSON Schema in it."""
 
     file: str

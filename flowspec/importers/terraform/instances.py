@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,8 +52,7 @@ class Resource(NamedTuple):
     region: Any = ""
 
 
-@dataclass
-class _Local:
+class _Local(NamedTuple):
     """A local value with the variables that it was computed from, and its size in elements."""
 
     value: Any
@@ -269,8 +267,7 @@ class Instance:
             yield Resource(kind, key, f"{key}{repetition.suffix}", values, body, region)
 
 
-@dataclass
-class _Caller:
+class _Caller(NamedTuple):
     """The call of a module: its block, the scope that its arguments are in, and its address and path."""
 
     body: Body
