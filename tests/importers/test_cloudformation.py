@@ -328,3 +328,12 @@ def test_instances_that_are_not_known_are_noted(instances, member):
     source = wanted(text)
     assert source.params["Instances"] == {}
     assert f"{member} is not imported: its value is not known here" in source.notes
+
+
+def test_a_part_of_a_cluster_whose_member_is_no_list_is_refused():
+    step = {"JobFlowId": {"Ref": "C"}, "Name": "s", "HadoopJarStep": {"Jar": "s3://b/x.jar"}}
+    resources = {
+        "C": {"Type": "AWS::EMR::Cluster", "Properties": {"Instances": {}, "Steps": {"Name": "t"}}},
+        "S": {"Type": "AWS::EMR::Step", "Properties": step},
+    }
+    assert refusal(json.dumps({"Resources": resources})).message.startswith("Steps[0]")

@@ -406,4 +406,5 @@ def _append(params: Json, path: tuple[str, ...], value: Json, functions: Functio
     shape, owner = input_shape(), params
     for member in path[:-1]:
         shape, owner = shape.members[member], owner.setdefault(member, {})
-    owner.setdefault(path[-1], []).append(_fitted(value, shape.members[path[-1]].member, functions))
+    made = _fitted(value, shape.members[path[-1]].member, functions)
+    owner[path[-1]] = [*_listed(owner.get(path[-1], [])), made]

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from flowspec.errors import FlowspecError
@@ -65,7 +66,7 @@ def _split(text: str) -> Iterator[tuple[str, int]]:
     """
     lines = text.splitlines(keepends=True)
     begins = [index for index, line in enumerate(lines) if re.match(r"[A-Za-z_]\w*[^=]*\{", line)]
-    for begin, end in zip(begins, [*begins[1:], len(lines)], strict=True):
+    for begin, end in pairwise([*begins, len(lines)]):
         yield "".join(lines[begin:end]), begin + 1
 
 

@@ -43,10 +43,9 @@ def read(
     try:
         shown = _shown(source)
         if shown is not None:
-            resources, links = shown_resources(shown, context), owners(shown)
-            return _wanted(source, resources, cluster, context, links)
+            return _wanted(source, *_shown_resources(source, shown, context), cluster, context)
         resources = _configured(source, folder, context, var_files, settings)
-        return _wanted(source, resources, cluster, context, {})
+        return _wanted(source, resources, {}, cluster, context)
     except TooMuchWork:
         refuse(source, "its expressions take too much work", "write out locals that refer to each other many times")
 
@@ -67,6 +66,16 @@ def _shown(source: Source) -> dict[str, Any] | None:
         return None
     value = load_json(source)
     return value if isinstance(value, dict) and is_shown(value) else None
+
+
+def _shown_resources(
+    source: Source, shown: dict[str, Any], context: Context
+) -> tuple[list[Resource], dict[str, list[str]]]:
+    """Returns the resources of a plan or state, and the references to clusters among them."""
+    try:
+        return shown_resources(shown, context), owners(shown)
+    except (AttributeError, LookupError, TypeError):
+        refuse(source, "this is no plan or state of Terraform", "`terraform show -json` writes one")
 
 
 def _configured(
@@ -117,7 +126,7 @@ def _own(source: Source, context: Context) -> Body:
 
 
 def _wanted(
-    source: Source, resources: list[Resource], wanted: str, context: Context, links: dict[str, list[str]]
+    source: Source, resources: list[Resource], links: dict[str, list[str]], wanted: str, context: Context
 ) -> Wanted:
     clusters = [one for one in resources if one.kind == _CLUSTER]
     if not clusters:

@@ -168,6 +168,11 @@ def _some(member: str, value: Any) -> Json:
     return {member: value} if value not in (None, "", [], {}) else {}
 
 
+def _distinct(items: list[Any]) -> list[Any]:
+    """Returns the items of a set of the provider's, each once; they may be of another type than it wants."""
+    return [one for index, one in enumerate(items) if one not in items[:index]]
+
+
 def _as_values(value: Json) -> Values:
     if isinstance(value, Values):
         return value
@@ -252,7 +257,7 @@ class _Writer:
         params |= _some("JobFlowRole", self._block(body, "ec2_attributes").get("instance_profile"))
         applications = self._list(body.get("applications"), self._place(body, "applications"))
         # A set in the provider, so that doubles are sent once.
-        params |= _some("Applications", [{"Name": one} for one in dict.fromkeys(applications)])
+        params |= _some("Applications", [{"Name": one} for one in _distinct(applications)])
         params |= _some("Configurations", self._configurations(body))
         params |= _some("BootstrapActions", [self._action(one) for one in self._blocks(body, "bootstrap_action")])
         params |= _some("Steps", [self._step(one) for one in self._blocks(body, "step")])
@@ -280,7 +285,7 @@ class _Writer:
             # In Terraform it is one text with commas.
             out[key] = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
         if isinstance(out.get("Ec2SubnetIds"), list):
-            out["Ec2SubnetIds"] = list(dict.fromkeys(out["Ec2SubnetIds"]))
+            out["Ec2SubnetIds"] = _distinct(out["Ec2SubnetIds"])
         one, several = out.get("Ec2SubnetId"), out.get("Ec2SubnetIds")
         # A state has both, whichever was sent.
         if several in (None, [], [one]):

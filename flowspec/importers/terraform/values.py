@@ -31,7 +31,7 @@ class SetOf(list[Any]):
 
 
 def _order(value: Any) -> tuple[int, Any]:
-    """Returns the key to sort an element by: numbers by size, texts by bytes; others by JSON: Terraform hashes those."""
+    """Returns the key to sort an element by: numbers by size, texts by bytes, others, which are hashed, by JSON."""
     if isinstance(value, str):
         return 1, value.encode()
     return (0, value) if is_number(value) else (2, json.dumps(value, sort_keys=True))

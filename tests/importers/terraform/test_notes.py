@@ -214,3 +214,12 @@ def test_a_state_file(tmp_path):
     assert made["Instances"]["Ec2SubnetId"] == "subnet-1"
     assert not {"Ec2SubnetIds", "Ec2KeyName"} & made["Instances"].keys()
     assert "EbsRootVolumeSize" not in made
+
+
+@pytest.mark.parametrize(
+    ("argument", "member"),
+    [("applications = [{ a = 1 }]", "Applications[0].Name"), ('applications = [["a"], ["a"]]', "Applications[0].Name")],
+)
+def test_elements_of_another_type_are_refused_with_their_place(argument, member, tmp_path):
+    (tmp_path / "main.tf").write_text(CLUSTER % argument)
+    assert refusal("", folder=tmp_path, name=str(tmp_path)).message.startswith(member)
