@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from flowspec.document.text.tree import Source
 from flowspec.importers.dataflow_runner import is_file as is_dataflow_runner
-from flowspec.importers.refusal import file_argument, refuse
+from flowspec.importers.refusal import refuse
 
 _SIGNS = (
     ("cloudformation", re.compile(r"^Resources\s*:|^AWSTemplateFormatVersion\b", re.MULTILINE)),
@@ -166,14 +166,14 @@ def refuse_structured(source: Source) -> None:
 def _refuse_first(source: Source, others: tuple[_Other, ...]) -> None:
     for other in others:
         if other.sign(source.text):
-            refuse(source, other.what, other.hint.replace("{file}", file_argument(source)))
+            refuse(source, other.what, other.hint.replace("{file}", source.argument))
 
 
 def _refuse_values(source: Source, value: Any) -> None:
     if isinstance(value, Mapping) and {"StartAt", "States"} <= value.keys():
         states = value["States"].items() if isinstance(value["States"], Mapping) else ()
         maker = next((json.dumps(name) for name, one in states if _makes_cluster(one)), "")
-        command = f"`jq '.States.{maker}.Parameters' {file_argument(source)} | flowspec import --request -`"
+        command = f"`jq '.States.{maker}.Parameters' {source.argument} | flowspec import --request -`"
         hint = f"{command} takes them out" if maker else "the Parameters of a createCluster state"
         refuse(source, "this is a state machine of Step Functions, not a request", hint)
     if isinstance(value, list) and value and all(isinstance(one, Mapping) for one in value):

@@ -30,11 +30,6 @@ def load_json(source: Source, hint: str = "") -> Any:
         refuse(source, "this is not JSON that can be read: nested too deeply, or a number too long", hint)
 
 
-def file_argument(source: Source) -> str:
-    """Returns the name of a source's file in a command that a hint shows; FILE for standard input."""
-    return "FILE" if source.file.startswith("<") else source.file
-
-
 def choose(source: Source, names: Sequence[str], wanted: str) -> int:
     """Returns the index of the one cluster meant: the only one, or the one of this name or number (from 1)."""
     if not wanted:

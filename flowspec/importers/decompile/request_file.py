@@ -19,7 +19,6 @@ from flowspec.document.text.tree import Mapping as MappingNode
 from flowspec.errors import Diagnostic, SpecError
 from flowspec.facts.api_model import Mismatch, input_shape, mismatches, written
 from flowspec.importers.decompile.redact import Redactor
-from flowspec.importers.refusal import file_argument
 
 _REMEDY = "a request is what boto3's run_job_flow(**request) takes: json.dump(request, file) writes it down"
 _ANSWERS = {
@@ -158,7 +157,7 @@ def _refuse_answers(value: Any, source: Source) -> None:
             what = "the answer of DescribeCluster" if isinstance(one.get("Cluster"), Mapping) else what
             _refuse(source, f"this is {several}{what}, not a request of RunJobFlow", f"{_why(what)}{_REMEDY}")
     if isinstance(one, Mapping) and isinstance(one.get("request"), Mapping) and "Instances" not in one:
-        hint = f"`jq .request {file_argument(source)} | flowspec import --request -` takes it out"
+        hint = f"`jq .request {source.argument} | flowspec import --request -` takes it out"
         _refuse(source, "the request is under the key `request` here", hint)
     if isinstance(value, list):
         _refuse(source, "this is a list, a request is an object", "give one request at a time")
