@@ -581,3 +581,18 @@ def test_reading_costs_no_more_than_its_length(text):
 
     # Again where it fails: beside other processes, the same work took 1.6 s of CPU time instead of 0.4.
     assert any(seconds(200_000) < 16 * max(seconds(50_000), 0.05) for _ in range(3))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--emrfs SSE=true --configurations null", "--configurations is a list of objects"),
+        ("--emrfs SSE=true --configurations '[\"a\"]'", "--configurations is a list of objects"),
+        (
+            """--monitoring-configuration '{"S3LoggingConfiguration": "x"}'""",
+            "MonitoringConfiguration.S3LoggingConfiguration wants an object, this is a string",
+        ),
+    ],
+)
+def test_json_of_another_form_is_refused(options, message):
+    assert refusal(f"aws emr create-cluster {REST} {options}").message == message

@@ -155,7 +155,8 @@ def _refuse_contradictions(call: Call) -> None:
 
 def _refuse_logs_without_place(call: Call, monitoring: Json) -> None:
     """Refuses logs without --log-uri, which the CLI wants unless both of these kinds of logs are disabled."""
-    policy = (monitoring.get("S3LoggingConfiguration") or {}).get("LogTypeUploadPolicy")
+    logging = monitoring.get("S3LoggingConfiguration")
+    policy = logging.get("LogTypeUploadPolicy") if isinstance(logging, dict) else None
     if not isinstance(policy, dict) or PLACEHOLDER.search(json.dumps(policy, ensure_ascii=False)):
         return
     if not call.has("log-uri") and any(policy.get(kind) != "disabled" for kind in ("system-logs", "application-logs")):

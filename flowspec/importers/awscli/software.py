@@ -220,6 +220,8 @@ def _emrfs(call: Call, made: _Software) -> None:
         if custom:
             properties["fs.s3.cse.encryptionMaterialsProvider.uri"] = given["CustomProviderLocation"]
         configurations = call.json("configurations") if call.has("configurations") else []
+        if not isinstance(configurations, list) or not all(isinstance(one, dict) for one in configurations):
+            call.refuse("--configurations is a list of objects", "", call.options["configurations"].at)
         if any(one.get("Classification") == "emrfs-site" for one in configurations):
             call.refuse("--emrfs and emrfs-site in --configurations exclude each other", "keep one")
         emrfs = {"Classification": "emrfs-site", "Properties": properties}
