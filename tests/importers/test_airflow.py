@@ -356,3 +356,8 @@ def test_other_members_of_a_json_file_are_noted():
     given = {"JOB_FLOW_OVERRIDES": {"Name": "x", "Instances": {}}, "HIVE_STEPS": [{"Name": "s"}]}
     assert wanted(json.dumps(given), "airflow").notes == ("HIVE_STEPS is not imported",)
     assert refusal('{"JOB_FLOW_OVERRIDES": []}', "airflow").message == "JOB_FLOW_OVERRIDES has to be an object"
+
+
+def test_a_number_that_python_can_not_convert_is_not_known():
+    source = wanted('JOB_FLOW_OVERRIDES = {"Name": f"{int(1e999)}", "Instances": {}}', "airflow")
+    assert source.params["Name"] == placeholder("value")

@@ -59,7 +59,7 @@ class Expressions:
             raise RecursionError
         try:
             made = _EVALUATED[type(node)](self, node) if type(node) in _EVALUATED else self._stand_in(node)
-        except (Unknown, TypeError, ValueError, KeyError, IndexError, AttributeError):
+        except (Unknown, TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
             made = self._stand_in(node)
         finally:
             self._depth -= 1

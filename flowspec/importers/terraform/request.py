@@ -18,7 +18,7 @@ from flowspec.importers.terraform.blocks import Values
 from flowspec.importers.terraform.context import Context
 from flowspec.importers.terraform.functions import jsonencode
 from flowspec.importers.terraform.instances import Resource
-from flowspec.importers.terraform.values import Unknown, has_placeholder
+from flowspec.importers.terraform.values import Unknown, has_placeholder, to_whole
 
 Json = dict[str, Any]
 Table = Mapping[str, str]
@@ -298,18 +298,16 @@ class _Writer:
         """Returns the arguments of the provider before version 3."""
         if "master_instance_type" not in body:
             return {}
-        count = body.get("core_instance_count", 0)
-        if placeholder_name(count):
-            try:
-                count = self.context.concrete(count)
-            except Unknown:
-                self.context.note(f"{self._place(body, 'core_instance_count')} is not imported: it is not known here")
-                count = 0
+        count = 0
+        try:
+            count = to_whole(self.context.concrete(body.get("core_instance_count", 0)))
+        except Unknown:
+            self.context.note(f"{self._place(body, 'core_instance_count')} is not imported: it is not known here")
         core = body.get("core_instance_type", body["master_instance_type"])
         return {
             "MasterInstanceType": body["master_instance_type"],
             "SlaveInstanceType": core,
-            "InstanceCount": int(count) + 1,
+            "InstanceCount": count + 1,
         }
 
     # --- groups and fleets ---
