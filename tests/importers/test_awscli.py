@@ -586,6 +586,7 @@ def test_reading_costs_no_more_than_its_length(text):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ("--configurations file://a\0b", "a NUL is no part of a file's name"),
         ("--emrfs SSE=true --configurations null", "--configurations is a list of objects"),
         ("--emrfs SSE=true --configurations '[\"a\"]'", "--configurations is a list of objects"),
         (

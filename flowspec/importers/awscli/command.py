@@ -235,6 +235,8 @@ class Call:
         written = None if path.startswith("/") else self.script.files.get(self._name(path))
         if written is not None:
             return written
+        if "\0" in path:
+            self.refuse("a NUL is no part of a file's name", "", word)
         folder = self.folder.resolve()
         file = (folder / self._name(path)).resolve()
         if folder not in file.parents:
