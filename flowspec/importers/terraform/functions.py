@@ -146,6 +146,12 @@ def _zipmap(keys: Any, values: Any) -> dict[str, Any]:
     return dict(zip(map(to_text, _list(keys)), _list(values), strict=True))
 
 
+def _same_type(*lists: Any) -> list[list[Any]]:
+    """Returns lists whose elements are of one type, as those of a set are."""
+    elements = iter(unified([item for one in lists for item in _list(one)]))
+    return [list(itertools.islice(elements, len(one))) for one in lists]
+
+
 def _matchkeys(values: Any, keys: Any, wanted: Any) -> list[Any]:
     searched = _same_type(keys, wanted)
     return [value for value, key in zip(_list(values), searched[0], strict=True) if key in searched[1]]
@@ -439,9 +445,3 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
 
 # Functions with a regular expression, whose work the first argument counts.
 PATTERNS: Mapping[str, Callable[..., Any]] = {"regex": _regex, "regexall": _regexall, "replace": _replace}
-
-
-def _same_type(*lists: Any) -> list[list[Any]]:
-    """Returns lists whose elements are of one type, as those of a set are."""
-    elements = iter(unified([item for one in lists for item in _list(one)]))
-    return [list(itertools.islice(elements, len(one))) for one in lists]
