@@ -23,7 +23,7 @@ Json = dict[str, Any]
 _GO_TEMPLATE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _ENVIRONMENT = re.compile(r"""\s*systemEnv\s+["`](\w+)["`]\s*""")
 _SCHEMA = "com.snowplowanalytics.dataflowrunner/"
-# The keys of the files: an object, or a list of objects, where they have more below; ANY for all others.
+# The keys of the files: an object, or a list of objects, where they have keys below; else _ANY.
 _ANY = None
 _CREDENTIALS = dict.fromkeys(("accessKeyId", "secretAccessKey"), _ANY)
 _ROLES = dict.fromkeys(("jobflow", "service"), _ANY)
