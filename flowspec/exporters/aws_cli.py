@@ -32,7 +32,6 @@ def _options(job: Job) -> list[str]:
     out = [_option("region", job.region), _option("profile", job.profile), _option("name", params.get("Name"))]
     out += [_option("release-label", params.get("ReleaseLabel")), _option("ami-version", params.get("AmiVersion"))]
     out += [_option(name, params.get(member)) for name, member in (TEXTS | NUMBERS).items()]
-    out.append(_option("step-concurrency-level", params.get("StepConcurrencyLevel")))
     out += [_option(name, params.get(member)) for name, member in OBJECTS.items()]
     # With an AMI version the AWS CLI makes NewSupportedProducts of applications, but of those that it has steps for.
     out.append(_option("applications", params.get("Applications") or params.get("NewSupportedProducts")))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,14 +17,14 @@ from flowspec.exporters.left_out import left_out
 from flowspec.importers.decompile.placeholders import substitute
 from flowspec.importers.sources import read
 from flowspec.request.compile import Request, compile
+from flowspec.request.instances import expand_shorthand
 
 # EMR has no order for these.
 _SETS = {"Applications", "Tags", "Ec2SubnetIds", "InstanceGroups", "InstanceFleets", "Properties"}
 _LONGEST = 60
 
 
-@dataclass(frozen=True)
-class Exported:
+class Exported(NamedTuple):
     """A definition in another tool's format; `notes` tell what it does not say as the spec does."""
 
     text: str
@@ -69,7 +68,9 @@ def export(flow: JobFlow, to: str, request: Request | None = None) -> Exported:
     request = request or compile(flow)
     references = References(request.secrets)
     params = references.replaced(request.params)
-    job = Job(flow.name, params, references.values, flow.region or "", flow.profile or "")
+    # Before secrets are replaced: a count that is one can't be divided among groups afterwards.
+    with_groups = references.replaced(dict(expand_shorthand(request.params)))
+    job = Job(flow.name, params, with_groups, references.values, flow.region or "", flow.profile or "")
     format_ = FORMATS[to]
     text = format_.write(job)
     if mask(text, request.secrets) != text:

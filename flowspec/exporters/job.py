@@ -10,7 +10,6 @@ from typing import Any
 from flowspec.errors import FlowspecError
 from flowspec.importers.decompile.placeholders import PLACEHOLDER, Variable
 from flowspec.importers.names import Names
-from flowspec.request.instances import expand_shorthand
 
 Json = dict[str, Any]
 # A secret of a letter or two is only known where it is the whole value, as when it is masked.
@@ -19,18 +18,18 @@ _SEEN_INSIDE = 3
 
 @dataclass(frozen=True)
 class Job:
-    """A request to export. `params` have a placeholder for each secret; `secrets` are their values, by name."""
+    """A request to export. `params` have a placeholder for each secret; `secrets` are their values, by name.
+
+    `with_groups` are `params` with instance groups in the place of MasterInstanceType, SlaveInstanceType and
+    InstanceCount.
+    """
 
     name: str
     params: Json
+    with_groups: Json
     secrets: Mapping[str, str] = field(repr=False)
     region: str = ""
     profile: str = ""
-
-    @property
-    def with_groups(self) -> Json:
-        """`params` with instance groups in the place of MasterInstanceType, SlaveInstanceType and InstanceCount."""
-        return dict(expand_shorthand(self.params))
 
 
 class References:

@@ -44,7 +44,7 @@ def notes(job: Job) -> list[str]:
         out.append("the cluster is kept alive, and its last state ends it: createCluster wants it so")
     if job.params.get("Steps"):
         out.append("each step is a state: Step Functions adds it, and waits for it, one after the other")
-    if job.params.get("StepConcurrencyLevel", 1) > 1:
+    if job.params.get("StepConcurrencyLevel", 1) != 1:
         out.append("StepConcurrencyLevel has no effect on states that follow each other")
     return out
 

@@ -20,7 +20,7 @@ from pathlib import Path as File
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 Path: TypeAlias = "tuple[str | int, ...]"
-"""The way to a part of a request: members and indexes, as in `("Instances", "InstanceGroups", 0)`."""
+"""The way to a part of a request, or of a spec: names and indexes, as in `("Instances", "InstanceGroups", 0)`."""
 Kind: TypeAlias = "Literal['type', 'missing', 'unknown', 'enum', 'min', 'max', 'overflow', 'pattern']"
 
 # The Python types of a value for each type of the model, as botocore's client takes them.

@@ -1,6 +1,7 @@
 """Existing definitions -> a spec: request files, AWS CLI scripts, CloudFormation, Terraform, scripts that use an SDK.
 
-sources          recognises what kind of source a file is (`recognize`) and reads it as the parameters of RunJobFlow
+sources          reads a file as the parameters of RunJobFlow
+recognize        recognizes the kind of source that a file is, and refuses other files, with the command that takes each
 airflow          a module with EMR's operators
 awscli           scripts with `aws emr create-cluster`
 cloudformation   templates with an AWS::EMR::Cluster

@@ -6,9 +6,8 @@ cluster alive and visible, calls versions from 4.0 on a release, and makes no gr
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +15,41 @@ from flowspec.document.text.tree import Source
 from flowspec.facts.api_model import input_shape
 from flowspec.importers.decompile.placeholders import Wanted
 from flowspec.importers.names import Names
-from flowspec.importers.refusal import refuse
-from flowspec.importers.shapes import fitted, known_members
+from flowspec.importers.refusal import load_json, refuse
+from flowspec.importers.shapes import fitted_members
 
 Json = dict[str, Any]
 
 _GO_TEMPLATE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _ENVIRONMENT = re.compile(r"""\s*systemEnv\s+["`](\w+)["`]\s*""")
 _SCHEMA = "com.snowplowanalytics.dataflowrunner/"
-# What the file says, member by member; other keys are read apart.
-_KNOWN = {"name", "region", "logUri", "credentials", "roles", "ec2", "tags", "bootstrapActionConfigs"}
-_KNOWN |= {"configurations", "applications"}
-_PLAYBOOK = {"region", "credentials", "steps"}
+# The keys of the files: an object, or a list of objects, where they have keys below; else _ANY.
+_ANY = None
+_CREDENTIALS = dict.fromkeys(("accessKeyId", "secretAccessKey"), _ANY)
+_ROLES = dict.fromkeys(("jobflow", "service"), _ANY)
+_MASTER = dict.fromkeys(("type", "bid", "ebsConfiguration"), _ANY)
+_WORKERS = {**_MASTER, "count": _ANY}
+_CONFIGURATION: Json = dict.fromkeys(("classification", "properties"), _ANY)
+_CONFIGURATION["configurations"] = [_CONFIGURATION]
+_CLUSTER: Json = {
+    **dict.fromkeys(("name", "region", "logUri"), _ANY),
+    "credentials": _CREDENTIALS,
+    "roles": _ROLES,
+    "ec2": {
+        **dict.fromkeys(("amiVersion", "keyName"), _ANY),
+        "location": {"vpc": {"subnetId": _ANY}, "classic": {"availabilityZone": _ANY}},
+        "instances": {"master": _MASTER, "core": _WORKERS, "task": _WORKERS},
+    },
+    "tags": [dict.fromkeys(("key", "value"), _ANY)],
+    "bootstrapActionConfigs": [{"name": _ANY, "scriptBootstrapAction": dict.fromkeys(("path", "args"), _ANY)}],
+    "configurations": [_CONFIGURATION],
+    "applications": [_ANY],
+}
+_PLAYBOOK: Json = {
+    "region": _ANY,
+    "credentials": _CREDENTIALS,
+    "steps": [dict.fromkeys(("type", "name", "actionOnFailure", "jar", "arguments"), _ANY)],
+}
 
 
 def is_file(value: Any) -> bool:
@@ -46,24 +68,42 @@ def read(source: Source, folder: Path, _cluster: str = "") -> Wanted:
         refuse(source, "this is a playbook of dataflow-runner: it has steps, and no cluster", "import the cluster file")
     if "ec2" not in data:
         refuse(source, "a cluster of dataflow-runner has ec2", "")
-    params = _request(data, notes)
+    unknown = [*_unknown(source, data, _CLUSTER, "")]
+    params = _request(data)
+    notes += [f"{path} is not imported: no key of a cluster that is known here" for path in unknown]
+    notes += _notes(data)
     playbook = folder / re.sub("cluster", "playbook", Path(source.file).name)
     if playbook.name != Path(source.file).name and playbook.is_file():
-        found = _data(Source(str(playbook), playbook.read_text("utf-8-sig")), names)
+        beside = Source(str(playbook), playbook.read_text("utf-8-sig"))
+        found = _data(beside, names)
+        notes += [f"{playbook.name}: {path} is not imported" for path in _unknown(beside, found, _PLAYBOOK, "")]
         params["Steps"] = [_step(one) for one in found.get("steps", [])]
-        notes += [f"{playbook.name}: {key} is not imported" for key in found if key not in _PLAYBOOK]
         notes.append(f"the steps are those of {playbook.name}")
-    made, unknown = known_members(fitted(params, input_shape()), input_shape())
-    notes += [f"{path} is not imported: RunJobFlow has no such member" for path in unknown]
+    made, more = fitted_members(params, input_shape())
     region = data.get("region", "")
-    return Wanted(made, names.used([made, region]), region, tuple(notes))
+    return Wanted(made, names.used([made, region]), region, (*notes, *more))
+
+
+def _unknown(source: Source, value: Any, known: Any, path: str) -> Iterator[str]:
+    """Yields the paths of the keys that are not `known`. Raises `SpecError` for what is no object or list there."""
+    if known is _ANY:
+        return
+    if not isinstance(value, type(known)):
+        wanted = "a list" if isinstance(known, list) else "an object"
+        refuse(source, f"{path.removeprefix('.')} has to be {wanted}", "as in the Avro schemas of dataflow-runner")
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _unknown(source, item, known[0], f"{path}[{index}]")
+        return
+    for key, item in value.items():
+        if key in known:
+            yield from _unknown(source, item, known[key], f"{path}.{key}")
+        else:
+            yield f"{path}.{key}".removeprefix(".")
 
 
 def _data(source: Source, names: Names) -> Json:
-    try:
-        value = json.loads(source.text)
-    except (ValueError, RecursionError) as error:
-        refuse(source, f"this is not JSON: {str(error)[:200]}", "templates have to be within texts")
+    value = load_json(source, "templates have to be within texts")
     if not is_file(value):
         refuse(
             source,
@@ -75,9 +115,9 @@ def _data(source: Source, names: Names) -> Json:
 
 
 def _replaced(value: Any, names: Names) -> Any:
-    """Returns a value with a placeholder for each Go template in its texts."""
+    """Returns a value with a placeholder for each Go template in its texts, and without what is null."""
     if isinstance(value, dict):
-        return {key: _replaced(item, names) for key, item in value.items()}
+        return {key: _replaced(item, names) for key, item in value.items() if item is not None}
     if isinstance(value, list):
         return [_replaced(item, names) for item in value]
     return _GO_TEMPLATE.sub(lambda found: _stand_in(found[1], names), value) if isinstance(value, str) else value
@@ -90,7 +130,7 @@ def _stand_in(text: str, names: Names) -> str:
     return names.stand_in(f"in dataflow-runner: {{{{{text}}}}}", "value")
 
 
-def _request(data: Json, notes: list[str]) -> Json:
+def _request(data: Json) -> Json:
     ec2, roles = data["ec2"], data.get("roles", {})
     version = str(ec2.get("amiVersion", ""))
     release = "AmiVersion" if re.match(r"[0-3]\.", version) else "ReleaseLabel"
@@ -98,29 +138,29 @@ def _request(data: Json, notes: list[str]) -> Json:
     out |= {"LogUri": data.get("logUri"), "JobFlowRole": roles.get("jobflow"), "ServiceRole": roles.get("service")}
     out["VisibleToAllUsers"] = True
     out["Instances"] = _instances(ec2)
-    out["Tags"] = [{"Key": one.get("key"), "Value": one.get("value")} for one in data.get("tags") or ()]
-    out["BootstrapActions"] = [_action(one) for one in data.get("bootstrapActionConfigs") or ()]
-    out["Configurations"] = [_configuration(one) for one in data.get("configurations") or ()]
-    out["Applications"] = [{"Name": one} for one in data.get("applications") or ()]
-    notes += [f"{key} is not imported: no key of a cluster that is known here" for key in data if key not in _KNOWN]
-    if set(data.get("credentials", {}).values()) - {"env", "iam", "default"}:
-        notes.append("the keys in credentials are not imported: flowspec has those of AWS's files and environment")
-    notes.append(
-        "dataflow-runner ends the cluster itself (run-transient, down): keep_alive: false ends it with its last step"
-    )
+    out["Tags"] = [{"Key": one.get("key"), "Value": one.get("value")} for one in data.get("tags", ())]
+    out["BootstrapActions"] = [_action(one) for one in data.get("bootstrapActionConfigs", ())]
+    out["Configurations"] = [_configuration(one) for one in data.get("configurations", ())]
+    out["Applications"] = [{"Name": one} for one in data.get("applications", ())]
     return {key: value for key, value in out.items() if value not in (None, "", [])}
+
+
+def _notes(data: Json) -> Iterator[str]:
+    if not {*map(str, data.get("credentials", {}).values())} <= {"env", "iam", "default"}:
+        yield "the keys in credentials are not imported: flowspec has those of AWS's files and environment"
+    yield "dataflow-runner ends the cluster itself (run-transient, down): keep_alive: false ends it with its last step"
 
 
 def _instances(ec2: Json) -> Json:
     place, given = ec2.get("location", {}), ec2.get("instances", {})
     out: Json = {"InstanceGroups": [], "KeepJobFlowAliveWhenNoSteps": True}
     for role in ("master", "core", "task"):
-        one = given.get(role) or {}
+        one = given.get(role, {})
         count = 1 if role == "master" else one.get("count", 0)
         if count:
             out["InstanceGroups"].append(_group(role, one, count))
     out |= {"Ec2KeyName": ec2["keyName"]} if ec2.get("keyName") else {}
-    subnet, zone = (place.get("vpc") or {}).get("subnetId"), (place.get("classic") or {}).get("availabilityZone")
+    subnet, zone = place.get("vpc", {}).get("subnetId"), place.get("classic", {}).get("availabilityZone")
     out |= {"Ec2SubnetId": subnet} if subnet else {}
     return out | ({"Placement": {"AvailabilityZone": zone}} if zone else {})
 
@@ -150,7 +190,7 @@ def _action(one: Json) -> Json:
 
 
 def _configuration(one: Json) -> Json:
-    inner = [_configuration(each) for each in one.get("configurations") or ()]
+    inner = [_configuration(each) for each in one.get("configurations", ())]
     out = {"Classification": one.get("classification"), "Properties": one.get("properties", {})}
     return {**out, "Configurations": inner} if inner else out
 

@@ -9,6 +9,7 @@ from flowspec.request.instances import expand_shorthand
 
 Json = dict[str, Any]
 
+_ROLE = "the execution role of steps that are added later is not imported: RunJobFlow has none for single steps"
 _TERMINATED = "the script terminates the cluster itself: here keep_alive is false, so that it ends after its last step"
 
 
@@ -27,7 +28,7 @@ def fold(request: Json, operation: str, params: Json) -> str:
         # Only EMR can subtract the master from a variable, and it takes no groups beside the count of all nodes.
         return "the groups that are added later are not imported: the number of instances is a variable"
     _FOLDS[operation](request, params)
-    return ""
+    return _ROLE if params.get("ExecutionRoleArn") else ""
 
 
 def _steps(flow: Json, params: Json) -> None:
@@ -54,26 +55,18 @@ def _untags(flow: Json, params: Json) -> None:
     flow["Tags"] = [tag for tag in flow.get("Tags", []) if tag.get("Key") not in params["TagKeys"]]
 
 
-def _top(member: str) -> Callable[[Json, Json], None]:
-    """Sets a member of the request to that of the call."""
-
-    def fold(flow: Json, params: Json) -> None:
-        if member in params:
-            flow[member] = params[member]
-
-    return fold
+def _top(*members: str) -> Callable[[Json, Json], None]:
+    """Returns a function that sets these members of the request to those of the call."""
+    return lambda flow, params: flow.update({name: params[name] for name in members if name in params})
 
 
-def _instances(member: str, given: str = "") -> Callable[[Json, Json], None]:
-    """Sets a member of Instances."""
-
-    def fold(flow: Json, params: Json) -> None:
-        flow["Instances"][member] = params[given or member]
-
-    return fold
+def _instances(member: str) -> Callable[[Json, Json], None]:
+    """Returns a function that sets a member of Instances to that of the call."""
+    return lambda flow, params: flow["Instances"].update({member: params[member]})
 
 
 def _without(member: str) -> Callable[[Json, Json], None]:
+    """Returns a function that takes a member out of the request."""
     return lambda flow, _: flow.pop(member, None)
 
 
@@ -83,7 +76,7 @@ _FOLDS: Mapping[str, Callable[[Json, Json], None]] = {
     "AddInstanceFleet": _fleet,
     "AddTags": _tags,
     "RemoveTags": _untags,
-    "ModifyCluster": _top("StepConcurrencyLevel"),
+    "ModifyCluster": _top("StepConcurrencyLevel", "ExtendedSupport"),
     "PutManagedScalingPolicy": _top("ManagedScalingPolicy"),
     "PutAutoTerminationPolicy": _top("AutoTerminationPolicy"),
     "RemoveManagedScalingPolicy": _without("ManagedScalingPolicy"),

@@ -19,7 +19,7 @@ from flowspec.facts.api_model import input_shape
 from flowspec.importers.decompile.placeholders import Wanted
 from flowspec.importers.names import Names
 from flowspec.importers.refusal import refuse
-from flowspec.importers.shapes import fitted, known_members
+from flowspec.importers.shapes import fitted_members
 
 Json = dict[str, Any]
 
@@ -37,67 +37,24 @@ _READ = {
     *(f"{role}_instance_{what}" for role in ("master", "core", "task") for what in ("type", "bid_price")),
     *("num_core_instances", "num_task_instances"),
 }
+# Options that may be given as a single item, and those that are mappings.
+_LISTS = ("bootstrap_actions", "applications")
+_MAPPINGS = ("tags", "extra_cluster_params")
 # What mrjob does with each job, not with its cluster.
 _OF_JOBS = {
-    *(
-        "cmdenv",
-        "jobconf",
-        "setup",
-        "py_files",
-        "upload_files",
-        "upload_archives",
-        "upload_dirs",
-        "python_bin",
-        "libjars",
-    ),
-    *(
-        "hadoop_extra_args",
-        "hadoop_streaming_jar",
-        "interpreter",
-        "sh_bin",
-        "spark_args",
-        "spark_master",
-        "task_python_bin",
-    ),
-    *(
-        "steps_python_bin",
-        "steps_interpreter",
-        "spark_submit_bin",
-        "spark_deploy_mode",
-        "mapper",
-        "cloud_upload_part_size",
-    ),
+    *("cmdenv", "jobconf", "setup", "py_files", "upload_files", "upload_archives", "upload_dirs", "python_bin"),
+    *("libjars", "hadoop_extra_args", "hadoop_streaming_jar", "interpreter", "sh_bin", "spark_args", "spark_master"),
+    *("task_python_bin", "steps_python_bin", "steps_interpreter", "spark_submit_bin", "spark_deploy_mode", "mapper"),
+    "cloud_upload_part_size",
 }
 # How mrjob itself works: nothing of it is asked of EMR.
 _OF_MRJOB = {
-    *(
-        "cleanup",
-        "cleanup_on_failure",
-        "check_cluster_every",
-        "cloud_fs_sync_secs",
-        "cloud_part_size_mb",
-        "label",
-        "owner",
-    ),
-    *(
-        "local_tmp_dir",
-        "output_dir",
-        "ssh_bin",
-        "ssh_tunnel",
-        "ssh_bind_ports",
-        "ssh_tunnel_is_open",
-        "ec2_key_pair_file",
-    ),
-    *(
-        "pool_name",
-        "pool_wait_minutes",
-        "pool_jitter_seconds",
-        "pool_timeout_minutes",
-        "max_clusters_in_pool",
-        "cluster_id",
-    ),
-    *("min_available_mb", "min_available_virtual_cores", "emr_endpoint", "s3_endpoint", "iam_endpoint", "ssh_add_bin"),
-    *("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "read_logs", "emr_action_on_failure"),
+    *("cleanup", "cleanup_on_failure", "check_cluster_every", "cloud_fs_sync_secs", "cloud_part_size_mb", "label"),
+    *("owner", "local_tmp_dir", "output_dir", "ssh_bin", "ssh_tunnel", "ssh_bind_ports", "ssh_tunnel_is_open"),
+    *("ec2_key_pair_file", "pool_name", "pool_wait_minutes", "pool_jitter_seconds", "pool_timeout_minutes"),
+    *("max_clusters_in_pool", "cluster_id", "min_available_mb", "min_available_virtual_cores", "emr_endpoint"),
+    *("s3_endpoint", "iam_endpoint", "ssh_add_bin", "aws_access_key_id", "aws_secret_access_key", "aws_session_token"),
+    *("read_logs", "emr_action_on_failure"),
 }
 
 
@@ -111,21 +68,25 @@ def read(source: Source, _folder: Path, _cluster: str = "") -> Wanted:
     options = runners.get("emr") if isinstance(runners, Mapping) else None
     if not isinstance(options, Mapping):
         refuse(source, "this mrjob.conf has no runner emr", "runners: {emr: {…}} is what makes clusters")
-    reader = _Reader(dict(options), Names())
+    reader = _Reader(source, {key: value for key, value in options.items() if value is not None}, Names())
     if isinstance(conf, Mapping) and conf.get("include"):
         reader.notes.append(f"include is not followed: what {json.dumps(conf['include'])} says is not imported")
     params = reader.request(Path(source.file).stem.strip(".<>") or "mrjob")
-    made, unknown = known_members(fitted(params, input_shape()), input_shape())
-    reader.notes += [f"{path} is not imported: RunJobFlow has no such member" for path in unknown]
+    made, notes = fitted_members(params, input_shape())
     region = str(options.get("region") or "us-west-2")
-    return Wanted(made, reader.names.used(made), region, tuple(reader.notes))
+    return Wanted(made, reader.names.used(made), region, (*reader.notes, *notes))
 
 
 class _Reader:
     """Reads the options of the emr runner; what is not taken over is a note."""
 
-    def __init__(self, options: Json, names: Names) -> None:
-        self.options, self.names, self.notes = options, names, list[str]()
+    def __init__(self, source: Source, options: Json, names: Names) -> None:
+        self.source, self.options, self.names, self.notes = source, options, names, list[str]()
+        options |= {name: [options[name]] for name in _LISTS if isinstance(options.get(name), str)}
+        for name in (*_LISTS, *_MAPPINGS):
+            kind, what = (list, "a list") if name in _LISTS else (dict, "a mapping")
+            if not isinstance(options.get(name, kind()), kind):
+                refuse(source, f"{name} has to be {what}")
         self.version = str(options.get("release_label") or options.get("image_version") or _DEFAULT_VERSION)
 
     def request(self, name: str) -> Json:
@@ -139,8 +100,8 @@ class _Reader:
         out["StepConcurrencyLevel"] = given.get("max_concurrent_steps", 1)
         out["BootstrapActions"] = self._actions()
         out["Applications"] = [{"Name": one} for one in self._applications()]
-        tags = sorted((given.get("tags") or {}).items())
-        out["Tags"] = [{"Key": str(key), "Value": str(value)} for key, value in tags]
+        tags = sorted((str(key), str(value)) for key, value in given.get("tags", {}).items())
+        out["Tags"] = [{"Key": key, "Value": value} for key, value in tags]
         out["JobFlowRole"] = given.get("iam_instance_profile") or self._made("iam_instance_profile")
         out["ServiceRole"] = given.get("iam_service_role") or self._made("iam_service_role")
         info = given.get("additional_emr_info")
@@ -180,12 +141,8 @@ class _Reader:
         return out
 
     def _groups(self) -> list[Json]:
-        counts = {
-            "master": 1,
-            "core": self.options.get("num_core_instances", 0),
-            "task": self.options.get("num_task_instances", 0),
-        }
-        return [self._group(role, count, sum(counts.values()) == 1) for role, count in counts.items() if count]
+        workers = {role: count for role in ("core", "task") if (count := self.options.get(f"num_{role}_instances"))}
+        return [self._group(role, count, not workers) for role, count in {"master": 1, **workers}.items()]
 
     def _group(self, role: str, count: Any, alone: bool) -> Json:
         default = "m5.xlarge" if _numbers(self.version.removeprefix("emr-")) >= (5, 13) else "m4.large"
@@ -202,35 +159,52 @@ class _Reader:
         return {**out, "BidPrice": str(bid)} if bid else out
 
     def _applications(self) -> list[str]:
-        named = set(self.options.get("applications") or ())
+        named = {str(one) for one in self.options.get("applications", ())}
         if named and not any(one.lower() == "hadoop" for one in named):
             named.add("Hadoop")
         return sorted(named)
 
     def _actions(self) -> list[Json]:
         actions = []
-        for number, text in enumerate(self.options.get("bootstrap_actions") or ()):
-            path, *args = shlex.split(text)
+        for number, text in enumerate(self.options.get("bootstrap_actions", ())):
+            path, *args = self._words(text)
             actions.append({"Name": f"action {number}", "ScriptBootstrapAction": {"Path": path, "Args": args}})
             if "://" not in path:
                 self.notes.append(f"the bootstrap action {path} is a local file: which mrjob uploads")
         return actions
 
+    def _words(self, text: Any) -> list[str]:
+        """Returns the words of a bootstrap action, which mrjob splits as a shell does."""
+        reason = "a path is wanted"
+        try:
+            words = shlex.split(text) if isinstance(text, str) else []
+        except ValueError as error:
+            words, reason = [], str(error)
+        if not words:
+            refuse(self.source, f"the bootstrap action {json.dumps(text)} can't be read: {reason}")
+        return words
+
     def _keep(self, out: Json) -> None:
         out["Instances"]["KeepJobFlowAliveWhenNoSteps"] = True
         minutes = self.options.get("max_mins_idle", 10.0)
-        out["AutoTerminationPolicy"] = {"IdleTimeout": int(float(minutes) * 60)}
+        try:
+            out["AutoTerminationPolicy"] = {"IdleTimeout": int(float(minutes) * 60)}
+        except (TypeError, ValueError, OverflowError):
+            refuse(self.source, f"max_mins_idle is no number: {minutes!r}")
         self.notes.append(
             f"mrjob's own script ends a pooled cluster after {minutes} idle minutes: here auto_termination_policy"
         )
 
     def _add_extra(self, out: Json) -> None:
         """Lays the members of `extra_cluster_params` over the request; null deletes one."""
-        for path, value in sorted((self.options.get("extra_cluster_params") or {}).items()):
+        given = self.options.get("extra_cluster_params", {})
+        for path, value in sorted((str(path), value) for path, value in given.items()):
             *owners, last = path.split(".")
-            owner = out
+            owner: Any = out
             for one in owners:
                 owner = owner.setdefault(one, {})
+                if not isinstance(owner, dict):
+                    refuse(self.source, f"{path} in extra_cluster_params: {one} has no members")
             owner[last] = value
             if value is None:
                 del owner[last]

@@ -33,21 +33,29 @@ def recognized(source: Source) -> str:
     """
     if source.file.endswith((".tf", ".tf.json")):
         return "terraform"
-    if source.text.lstrip()[:1] in ("{", "["):
-        return _recognized_json(source)
     refuse_structured(source)
+    if _is_json(source):
+        return _recognized_json(source)
     kind = next((kind for kind, sign in _SIGNS if sign.search(source.text)), "")
     if not kind:
-        _refuse_texts(source)
+        _refuse_first(source, _TEXTS)
     return kind or "request"
 
 
-def _recognized_json(source: Source) -> str:
+def _is_json(source: Source) -> bool:
+    return source.text.lstrip()[:1] in ("{", "[")
+
+
+def _json(source: Source) -> Any:
+    """Returns the value of a JSON text; None for one that can't be read, which the reader of requests explains."""
     try:
-        value = json.loads(source.text)
+        return json.loads(source.text)
     except (ValueError, RecursionError):
-        return "request"
-    _refuse_values(source, value)
+        return None
+
+
+def _recognized_json(source: Source) -> str:
+    value = _json(source)
     members = value.keys() if isinstance(value, dict) else ()
     if is_dataflow_runner(value):
         return "dataflow-runner"
@@ -149,32 +157,24 @@ _TEXTS = (
 
 def refuse_structured(source: Source) -> None:
     """Raises `SpecError` for a file of YAML or JSON that is of another kind."""
-    if source.text.lstrip()[:1] in ("{", "["):
-        try:
-            value = json.loads(source.text)
-        except (ValueError, RecursionError):
-            return
-        _refuse_values(source, value)
-        return
-    _refuse_first(source, _STRUCTURED)
-
-
-def _refuse_texts(source: Source) -> None:
-    _refuse_first(source, _TEXTS)
+    if _is_json(source):
+        _refuse_values(source, _json(source))
+    else:
+        _refuse_first(source, _STRUCTURED)
 
 
 def _refuse_first(source: Source, others: tuple[_Other, ...]) -> None:
     for other in others:
         if other.sign(source.text):
-            name = "FILE" if source.file.startswith("<") else source.file
-            refuse(source, other.what, other.hint.replace("{file}", name))
+            refuse(source, other.what, other.hint.replace("{file}", source.argument))
 
 
 def _refuse_values(source: Source, value: Any) -> None:
     if isinstance(value, Mapping) and {"StartAt", "States"} <= value.keys():
-        states = [name for name, one in value["States"].items() if _makes_cluster(one)] if _is_map(value) else []
-        where = f".States.{json.dumps(states[0])}.Parameters" if states else "the Parameters of a createCluster state"
-        hint = f"`jq '{where}' {source.file} | flowspec import --request -` takes them out" if states else where
+        states = value["States"].items() if isinstance(value["States"], Mapping) else ()
+        maker = next((json.dumps(name) for name, one in states if _makes_cluster(one)), "")
+        command = f"`jq '.States.{maker}.Parameters' {source.argument} | flowspec import --request -`"
+        hint = f"{command} takes them out" if maker else "the Parameters of a createCluster state"
         refuse(source, "this is a state machine of Step Functions, not a request", hint)
     if isinstance(value, list) and value and all(isinstance(one, Mapping) for one in value):
         if "HadoopJarStep" in value[0] or ("Type" in value[0] and "Args" in value[0]):
@@ -189,10 +189,6 @@ def _refuse_values(source: Source, value: Any) -> None:
                 "this is a list of configurations; the cluster is missing",
                 "make it the Configurations of a request, or --configurations of a create-cluster command",
             )
-
-
-def _is_map(value: Mapping[str, Any]) -> bool:
-    return isinstance(value["States"], Mapping)
 
 
 def _makes_cluster(state: Any) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from flowspec.document.nearest import did_you_mean
 from flowspec.document.text.tree import Place, Source
@@ -17,6 +18,16 @@ def refuse(source: Source, message: str, hint: str = "", at: Place | None = None
     if at:
         raise SpecError([source.diagnostic("FS703", message, at, hint=hint)])
     raise SpecError([source.diagnostic("FS703", message, notes=(hint,) if hint else ())])
+
+
+def load_json(source: Source, hint: str = "") -> Any:
+    """Returns the value of a source that has to be JSON. Raises `SpecError`."""
+    try:
+        return json.loads(source.text)
+    except json.JSONDecodeError as error:
+        refuse(source, f"this is not JSON: {error.msg}", hint, Place(source, error.lineno, error.colno, 1))
+    except (ValueError, RecursionError):
+        refuse(source, "this is not JSON that can be read: nested too deeply, or a number too long", hint)
 
 
 def choose(source: Source, names: Sequence[str], wanted: str) -> int:

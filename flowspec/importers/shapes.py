@@ -66,11 +66,17 @@ def allowed_values(value: Any, shape: Any) -> dict[str, list[str]]:
     return out
 
 
-def known_members(value: Any, shape: Any, path: str = "") -> tuple[Any, list[str]]:
+def fitted_members(value: Any, shape: Any) -> tuple[Any, list[str]]:
+    """Returns a value in the types of botocore's `shape`, without members that it lacks, and notes on those."""
+    made, unknown = _known_members(fitted(value, shape), shape, "")
+    return made, [f"{path} is not imported: RunJobFlow has no such member" for path in unknown]
+
+
+def _known_members(value: Any, shape: Any, path: str) -> tuple[Any, list[str]]:
     """Returns the value without members that botocore's `shape` does not have, and the paths of those."""
     unknown: list[str] = []
     if isinstance(value, list) and getattr(shape, "type_name", "") == "list":
-        pairs = [known_members(one, shape.member, f"{path}[{at}]") for at, one in enumerate(value)]
+        pairs = [_known_members(one, shape.member, f"{path}[{at}]") for at, one in enumerate(value)]
         return [one for one, _ in pairs], [each for _, more in pairs for each in more]
     if not isinstance(value, dict) or getattr(shape, "type_name", "") != "structure":
         return value, unknown
@@ -79,6 +85,6 @@ def known_members(value: Any, shape: Any, path: str = "") -> tuple[Any, list[str
         if key not in shape.members:
             unknown.append(f"{path}.{key}".removeprefix("."))
             continue
-        out[key], more = known_members(item, shape.members[key], f"{path}.{key}".removeprefix("."))
+        out[key], more = _known_members(item, shape.members[key], f"{path}.{key}".removeprefix("."))
         unknown += more
     return out, unknown

@@ -18,6 +18,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 from flowspec.document.rendering.patterns import PatternWork
 from flowspec.document.text.tree import Source
@@ -74,7 +75,7 @@ def read(
     """
     source = decoded(name, data)
     if MARKS.search(source.text):
-        refuse(source, "a character of Unicode's private use (U+E0F5, U+E0F6) is in it", "take it out")
+        _refuse_marks(source)
     brought = _brought()
     kind = kind or _recognized_by_plugin(source, brought)
     if kind not in ("", "request", *brought):
@@ -137,7 +138,7 @@ def _checked(wanted: Wanted, source: Source) -> Wanted:
     # An escape (\ue0f5) in the source would make a placeholder of its own.
     shown = json.dumps(wanted.params, ensure_ascii=False)
     if MARKS.search(PLACEHOLDER.sub("", shown)) or not set(PLACEHOLDER.findall(shown)) <= wanted.variables.keys():
-        refuse(source, "a character of Unicode's private use (U+E0F5, U+E0F6) is in it", "take it out")
+        _refuse_marks(source)
     work = PatternWork()
     allowed = allowed_values(wanted.params, shape)
     variables = {
@@ -147,6 +148,11 @@ def _checked(wanted: Wanted, source: Source) -> Wanted:
     wanted = replace(wanted, variables=infer_types(wanted.params, variables, shape))
     check(wanted.request, source)
     return wanted
+
+
+def _refuse_marks(source: Source) -> NoReturn:
+    """Refuses a source with the characters around a placeholder, which would be taken for one."""
+    refuse(source, "a character of Unicode's private use (U+E0F5, U+E0F6) is in it", "take it out")
 
 
 def _limited(variable: Variable, allowed: Sequence[str]) -> Variable:

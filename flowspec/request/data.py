@@ -14,7 +14,6 @@ from flowspec.facts.api_model import Path
 from flowspec.facts.uris import is_s3, split_s3
 from flowspec.request.pairs import Inexpressible
 from flowspec.request.steps.access import Access, Use, arguments
-from flowspec.request.steps.kind import Fields
 from flowspec.request.steps.registry import KINDS
 from flowspec.request.steps.target import HadoopJarStep, StepTarget
 
@@ -45,19 +44,6 @@ class DataUse(NamedTuple):
 def data_uses(params: Mapping[str, Any], region: str | None = None) -> tuple[DataUse, ...]:
     """Returns the data that the parameters of RunJobFlow name, in their order; `region` is where EMR runs."""
     return (*_outside_steps(params), *_of_steps(params, StepTarget.of(_software(params), region)))
-
-
-def recognized(step: HadoopJarStep, target: StepTarget) -> tuple[str, Fields]:
-    """Returns the spec's word for the kind of a step, and its keys: of the first kind that can express it."""
-    for name, kind in KINDS.items():
-        try:
-            fields = kind.recognize(step, target)
-        except Inexpressible:
-            continue
-        if fields is not None:
-            return name, fields
-    # Properties that no mapping can hold are all that keeps a step from being a jar.
-    return "jar", {"jar": step["Jar"], "args": list(step.get("Args", ()))}
 
 
 def earlier_uses(use: DataUse, uses: Iterable[DataUse]) -> Iterator[DataUse]:
@@ -107,11 +93,18 @@ def _outside_steps(params: Mapping[str, Any]) -> Iterator[DataUse]:
 def _of_steps(params: Mapping[str, Any], target: StepTarget) -> Iterator[DataUse]:
     for index, step in enumerate(params.get("Steps", ())):
         part, path = f"step {step['Name']}", ("Steps", index, "HadoopJarStep")
-        for access in dict.fromkeys(step_accesses(step["HadoopJarStep"], target)):
+        for access in dict.fromkeys(_accesses(step["HadoopJarStep"], target)):
             yield DataUse(access.uri, access.use, part, path, index)
 
 
-def step_accesses(step: HadoopJarStep, target: StepTarget) -> Iterator[Access]:
-    """Yields the data that a HadoopJarStep names."""
-    name, fields = recognized(step, target)
-    yield from KINDS[name].accesses(fields)
+def _accesses(step: HadoopJarStep, target: StepTarget) -> Iterator[Access]:
+    """Returns the data that a HadoopJarStep names, by the first kind that can express it."""
+    for kind in KINDS.values():
+        try:
+            fields = kind.recognize(step, target)
+        except Inexpressible:
+            # Properties that no mapping can hold are all that keeps a step from being a jar.
+            fields = {"jar": step["Jar"], "args": step.get("Args", ())}
+        if fields is not None:
+            yield from kind.accesses(fields)
+            return

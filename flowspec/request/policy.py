@@ -12,8 +12,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from flowspec.document.checking.validate import dangling_references, schema_fault, schema_violations
 from flowspec.document.job_flow import JobFlow
@@ -28,8 +27,7 @@ from flowspec.request.origins import locate
 _MAX_SHOWN = 60
 
 
-@dataclass(frozen=True)
-class Policy:
+class Policy(NamedTuple):
     """A policy file: its path as the user gave it, and the JSON Schema in it."""
 
     file: str
@@ -80,8 +78,8 @@ def _json(source: Source) -> Any:
     except json.JSONDecodeError as error:
         at = Place(source, error.lineno, error.colno)
         raise SpecError([source.diagnostic("FS602", f"this is not JSON: {error.msg}", at)]) from None
-    except RecursionError:
-        raise _unfit(source, "this is nested too deeply") from None
+    except (RecursionError, ValueError):
+        raise _unfit(source, "this is nested too deeply, or has too long a number") from None
 
 
 def _yaml(source: Source) -> Any:

@@ -412,3 +412,14 @@ def test_what_flowspec_does_itself_is_said_to_be_left_out(tmp_path, to):
 def test_nothing_is_said_to_be_left_out_of_a_spec_without_it(tmp_path):
     made = export(flow_of(SPEC, tmp_path, {"pw": SECRET}), "airflow")
     assert not [note for note in made.notes if "left out of" in note]
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_numbers_may_be_secret(to, tmp_path):
+    text = (
+        "flowspec: v1\nname: a\nregion: us-east-1\nvariables: {n: {type: integer, sensitive: true}}\n"
+        "release_label: emr-7.5.0\nmaster_instance_type: m5.xlarge\n"
+        'num_instances: "{{ n }}"\nstep_concurrency_level: "{{ n }}"\n'
+    )
+    made, _ = exported(to, tmp_path, text, {"n": 217})
+    assert "217" not in made.text

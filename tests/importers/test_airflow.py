@@ -338,3 +338,26 @@ def test_values_without_an_operator_are_those_of_one_cluster():
     assert refusal("JOB_FLOW_OVERRIDES = make()\n", name="m.py").message.startswith("neither an EmrCreateJobFlow")
     several = "JOB_FLOW_OVERRIDES = {'Instances': {}}\nOTHER = {'Instances': {}}\n"
     assert refusal(several, name="m.py").message.endswith("tells which: JOB_FLOW_OVERRIDES, OTHER")
+
+
+def test_the_execution_role_of_added_steps_is_noted():
+    module = """
+EmrCreateJobFlowOperator(task_id="c", job_flow_overrides={"Name": "x", "Instances": {}}, emr_conn_id=None)
+EmrAddStepsOperator(task_id="s", execution_role_arn=ROLE, steps=[{"Name": "s", "HadoopJarStep": {"Jar": "s3://b/x.jar"}}])
+"""
+    assert wanted(module, "airflow").notes == (
+        "line 3: EmrAddStepsOperator: its steps are imported, in the order of the file",
+        "line 3: EmrAddStepsOperator: the execution role of steps that are added later is not imported: "
+        "RunJobFlow has none for single steps",
+    )
+
+
+def test_other_members_of_a_json_file_are_noted():
+    given = {"JOB_FLOW_OVERRIDES": {"Name": "x", "Instances": {}}, "HIVE_STEPS": [{"Name": "s"}]}
+    assert wanted(json.dumps(given), "airflow").notes == ("HIVE_STEPS is not imported",)
+    assert refusal('{"JOB_FLOW_OVERRIDES": []}', "airflow").message == "JOB_FLOW_OVERRIDES has to be an object"
+
+
+def test_a_number_that_python_can_not_convert_is_not_known():
+    source = wanted('JOB_FLOW_OVERRIDES = {"Name": f"{int(1e999)}", "Instances": {}}', "airflow")
+    assert source.params["Name"] == placeholder("value")

@@ -445,6 +445,70 @@ def test_what_a_script_does_to_its_cluster_belongs_to_the_spec(tmp_path):
     )
 
 
+def test_steps_that_are_added_to_a_cluster_of_an_ami_are_those_of_amis():
+    script = "export AWS_DEFAULT_REGION=eu-west-1\n"
+    script += "ID=$(aws emr create-cluster --ami-version 3.11.0 --instance-type m1.large --applications Name=Hive)\n"
+    script += "aws emr add-steps --cluster-id $ID --steps Type=Hive,Args=[-f,s3://b/x.q]\n"
+    source = wanted(script)
+    # The CLI asks EMR for the release of the cluster, and its session for the region (awscli/customizations/emr/addsteps.py).
+    libraries = "s3://eu-west-1.elasticmapreduce/libs"
+    jars = {step["HadoopJarStep"]["Jar"] for step in source.params["Steps"]}
+    assert jars == {f"{libraries}/script-runner/script-runner.jar"}
+    assert source.params["Steps"][-1]["HadoopJarStep"]["Args"][0] == f"{libraries}/hive/hive-script"
+    assert source.region == "eu-west-1"
+    assert source.notes == ("the steps that `aws emr add-steps` adds in the script are among the steps",)
+
+
+@pytest.mark.parametrize(
+    ("command", "note"),
+    [
+        (
+            "add-steps --cluster-id $ID --execution-role-arn arn:aws:iam::1:role/x --steps Jar=s3://b/x.jar",
+            "the execution role of steps that are added later is not imported",
+        ),
+        ("put-managed-scaling-policy --cluster-id $ID --managed-scaling-policy $(policy)", "only the shell knows"),
+        ("put-auto-termination-policy --cluster-id $ID --auto-termination-policy file://gone/$X", "is not read"),
+        ("add-steps --cluster-id $ID --steps $(steps)", "--steps is imported without it"),
+    ],
+)
+def test_what_a_later_command_says_and_no_request_can_is_noted(command, note):
+    notes = wanted(f"ID=$(aws emr create-cluster {REST})\naws emr {command}\n").notes
+    assert any(note in one for one in notes)
+    assert ("the steps that `aws emr add-steps` adds in the script are among the steps" in notes) == ("Jar=" in command)
+
+
+def test_a_later_command_without_what_it_needs_changes_nothing():
+    create = f"ID=$(aws emr create-cluster {REST})\n"
+    assert wanted(f"{create}aws emr remove-tags --resource-id $ID\n").params == wanted(create).params
+
+
+def test_extended_support_may_be_switched_on_later():
+    script = f"ID=$(aws emr create-cluster {REST})\naws emr modify-cluster --cluster-id $ID --extended-support\n"
+    assert wanted(script).params["ExtendedSupport"] is True
+
+
+@pytest.mark.parametrize(
+    ("options", "note"),
+    [
+        (
+            "--ami-version 3.11.0 --instance-type m1.large --region us-east-1 --configurations '[]'",
+            "--configurations is left out, as the AWS CLI leaves it out beside --ami-version",
+        ),
+        (
+            "--release-label emr-6.9.0 --instance-count 3 --instance-fleets InstanceFleetType=MASTER,"
+            "TargetOnDemandCapacity=1,InstanceTypeConfigs=['{InstanceType=m5.xlarge}']",
+            "--instance-count is left out, as the AWS CLI leaves it out beside --instance-fleets",
+        ),
+        (
+            "--release-label emr-6.9.0 --instance-type m5.xlarge --emrfs Consistent=true,Consistency=1",
+            "Consistency in --emrfs is left out, as the AWS CLI leaves it out: it knows no such member",
+        ),
+    ],
+)
+def test_what_the_cli_leaves_out_is_noted(options, note):
+    assert wanted(f"aws emr create-cluster {options}").notes == (note,)
+
+
 def test_later_commands_belong_to_the_cluster_that_they_name():
     script = f"A=$(aws emr create-cluster {REST})\nB=$(aws emr create-cluster {REST} --log-uri s3://b/)\n"
     script += "aws emr add-tags --resource-id $A --tags of=a\naws emr add-tags --resource-id $B --tags of=b\n"
@@ -517,3 +581,19 @@ def test_reading_costs_no_more_than_its_length(text):
 
     # Again where it fails: beside other processes, the same work took 1.6 s of CPU time instead of 0.4.
     assert any(seconds(200_000) < 16 * max(seconds(50_000), 0.05) for _ in range(3))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--configurations file://a\0b", "a NUL is no part of a file's name"),
+        ("--emrfs SSE=true --configurations null", "--configurations is a list of objects"),
+        ("--emrfs SSE=true --configurations '[\"a\"]'", "--configurations is a list of objects"),
+        (
+            """--monitoring-configuration '{"S3LoggingConfiguration": "x"}'""",
+            "MonitoringConfiguration.S3LoggingConfiguration wants an object, this is a string",
+        ),
+    ],
+)
+def test_json_of_another_form_is_refused(options, message):
+    assert refusal(f"aws emr create-cluster {REST} {options}").message == message

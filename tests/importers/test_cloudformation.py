@@ -313,3 +313,27 @@ def test_a_type_that_is_no_text_is_no_resource():
     assert (
         wanted(json.dumps({"Resources": {"C": LEAST, "U": {"Type": ["x"]}, "V": {"Type": {}}}})).params["Name"] == "x"
     )
+
+
+@pytest.mark.parametrize(
+    ("instances", "member"),
+    [
+        ("!FindInMap [Sizes, !Ref AWS::Region, all]", "Instances"),
+        ("{MasterInstanceGroup: !FindInMap [Sizes, !Ref AWS::Region, group]}", "Instances.MasterInstanceGroup"),
+        ("{TaskInstanceFleets: [!FindInMap [Sizes, !Ref AWS::Region, fleet]]}", "Instances.TaskInstanceFleets"),
+    ],
+)
+def test_instances_that_are_not_known_are_noted(instances, member):
+    text = f"Resources:\n  C:\n    Type: AWS::EMR::Cluster\n    Properties:\n      Instances: {instances}\n"
+    source = wanted(text)
+    assert source.params["Instances"] == {}
+    assert f"{member} is not imported: its value is not known here" in source.notes
+
+
+def test_a_part_of_a_cluster_whose_member_is_no_list_is_refused():
+    step = {"JobFlowId": {"Ref": "C"}, "Name": "s", "HadoopJarStep": {"Jar": "s3://b/x.jar"}}
+    resources = {
+        "C": {"Type": "AWS::EMR::Cluster", "Properties": {"Instances": {}, "Steps": {"Name": "t"}}},
+        "S": {"Type": "AWS::EMR::Step", "Properties": step},
+    }
+    assert refusal(json.dumps({"Resources": resources})).message.startswith("Steps[0]")

@@ -145,3 +145,38 @@ def test_an_ami_without_workers_in_a_zone(tmp_path):
 )
 def test_other_files_are_refused(text, kind, told):
     assert told in refusal(text, kind, name="x.json").message
+
+
+def test_keys_that_are_not_known_are_noted_wherever_they_are(tmp_path):
+    given = json.loads(json.dumps(CLUSTER))
+    data = given["data"]
+    data |= {"odd": 1, "roles": None}
+    data["ec2"]["instances"]["master"]["count"] = 3
+    data["ec2"]["location"]["region"] = "eu-west-1"
+    data["bootstrapActionConfigs"][0]["scriptBootstrapAction"]["runIf"] = "x"
+    playbook = json.loads(json.dumps(PLAYBOOK))
+    playbook["data"]["steps"][0]["mainClass"] = "a.B"
+    (tmp_path / "playbook.json").write_text(json.dumps(playbook))
+    notes = wanted(json.dumps(given), name="cluster.json", folder=tmp_path).notes
+    found = [one.partition(" is not imported")[0] for one in notes if " is not imported" in one]
+    assert found == [
+        "ec2.location.region",
+        "ec2.instances.master.count",
+        "bootstrapActionConfigs[0].scriptBootstrapAction.runIf",
+        "odd",
+        "playbook.json: steps[0].mainClass",
+        "playbook.json: tags",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"ec2": "m5.xlarge"}, "ec2 has to be an object"),
+        ({"applications": "Hadoop"}, "applications has to be a list"),
+        ({"tags": ["a"]}, "tags[0] has to be an object"),
+        ({"configurations": [{"configurations": ["a"]}]}, "configurations[0].configurations[0] has to be an object"),
+    ],
+)
+def test_a_key_of_another_form_is_refused(change, message):
+    assert refusal(json.dumps({**CLUSTER, "data": CLUSTER["data"] | change}), "dataflow-runner").message == message

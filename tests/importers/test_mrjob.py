@@ -39,6 +39,16 @@ runners:
       Instances.TerminationProtected: true
       VisibleToAllUsers: null
 """,
+    "single items and nulls": f"""
+runners:
+  emr:
+    {ROLES.replace(", ", chr(10) + "    ")}
+    bootstrap_actions: s3://b/install.sh
+    applications: Spark
+    num_core_instances: null
+    tags: null
+    extra_cluster_params: null
+""",
     "groups": f"""
 runners:
   emr:
@@ -93,3 +103,23 @@ def test_what_is_not_the_clusters_is_noted(tmp_path):
 
 def test_a_conf_without_an_emr_runner_is_refused():
     assert refusal("runners: {local: {}}", name="mrjob.conf").message == "this mrjob.conf has no runner emr"
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (
+            "bootstrap_actions: ['s3://b/x \"a']",
+            'the bootstrap action "s3://b/x \\"a" can\'t be read: No closing quotation',
+        ),
+        ("bootstrap_actions: ['']", 'the bootstrap action "" can\'t be read: a path is wanted'),
+        ("bootstrap_actions: [{a: 1}]", 'the bootstrap action {"a": 1} can\'t be read: a path is wanted'),
+        ("bootstrap_actions: {a: 1}", "bootstrap_actions has to be a list"),
+        ("tags: [a]", "tags has to be a mapping"),
+        ("extra_cluster_params: a", "extra_cluster_params has to be a mapping"),
+        ("extra_cluster_params: {Name.x: 1}", "Name.x in extra_cluster_params: Name has no members"),
+        ("max_mins_idle: soon\n    pool_clusters: true", "max_mins_idle is no number: 'soon'"),
+    ],
+)
+def test_an_option_of_another_form_is_refused(option, message):
+    assert refusal(f"runners:\n  emr:\n    {option}\n", "mrjob").message == message

@@ -50,3 +50,10 @@ def test_a_page_with_python_and_the_command_is_still_the_command():
 def test_values_are_only_for_terraform_and_cloudformation():
     text = "aws emr create-cluster --name x --release-label emr-6.9.0 --instance-type m5.xlarge"
     assert refusal(text, settings=["a=1"]).message == "--var and --var-file are for Terraform and CloudFormation"
+
+
+def test_a_command_of_a_hint_names_no_file_for_standard_input():
+    state = {"Resource": "arn:aws:states:::elasticmapreduce:createCluster", "Parameters": {}}
+    machine = json.dumps({"StartAt": "a", "States": {"a": state}})
+    (note,) = refusal(machine, name="<stdin>").notes
+    assert note.startswith("`jq '.States.\"a\".Parameters' FILE | flowspec import --request -`")

@@ -395,6 +395,9 @@ resource "aws_emr_cluster" "c" {{
         ('resource "aws_s3_bucket" "x" {}', "there is no aws_emr_cluster in it"),
         ('resource "aws_emr_cluster" "x" {', "this is not Terraform's language"),
         ('{"resource": [', "this is not JSON"),
+        ("null", "this is not Terraform's language"),
+        ('{"resources": [{"type": 7, "instances": [{}]}]}', "this is no plan or state of Terraform"),
+        ('{"planned_values": {"root_module": {"resources": null}}}', "this is no plan or state of Terraform"),
         ("[]", "Terraform's JSON is an object"),
     ],
 )

@@ -127,6 +127,7 @@ def test_secrets_are_masked(against):
         ("p.yaml", "a: 1\na: 2", ":2:1", "the key 'a' is given twice"),
         ("p.json", '{"a": 1,\n x}', ":2:2", "this is not JSON: Expecting property name"),
         ("p.json", "[" * 200_000, ":1:1", "this is nested too deeply"),
+        ("p.json", f'{{"minimum": {"1" * 5000}}}', ":1:1", "this is nested too deeply, or has too long a number"),
         ("p.yaml", "properties: 4", ":1:1", "this is no JSON Schema: properties: 4 is not of type 'object'"),
         ("p.yaml", "properties: {A: {type: text}}", ":1:1", "this is no JSON Schema: properties/A/type"),
         ("p.yaml", "properties: {A: {pattern: '('}}", ":1:1", "'(' is not a 'regex'"),

@@ -35,6 +35,11 @@ class Source:
     file: str
     text: str = field(default="", repr=False)
 
+    @property
+    def argument(self) -> str:
+        """The file in a command that a hint shows; FILE for standard input."""
+        return "FILE" if self.file.startswith("<") else self.file
+
     @cached_property
     def lines(self) -> list[str]:
         """The lines of the text, without their ends, as YAML counts them."""

@@ -8,7 +8,6 @@ AddJobFlowSteps; both are templated with Jinja.
 from __future__ import annotations
 
 import ast
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,8 +21,8 @@ from flowspec.importers.airflow.templates import rendered
 from flowspec.importers.decompile.placeholders import Wanted, placeholder_name
 from flowspec.importers.later_calls import fold
 from flowspec.importers.names import Names
-from flowspec.importers.refusal import choose, refuse
-from flowspec.importers.shapes import fitted, known_members
+from flowspec.importers.refusal import choose, load_json, refuse
+from flowspec.importers.shapes import fitted_members
 
 Json = dict[str, Any]
 
@@ -137,19 +136,26 @@ def _take_over(module: _Module, other: _Task, task: _Task, created: list[_Task],
     if len(created) > 1 and not _refers(module, owner, task):
         module.notes.append(f"{said} is not imported: its cluster is not certain")
     elif other.kind == _ADD:
-        steps = module.value(other, "steps")
-        if isinstance(steps, list):
-            made = _fitted(module, {"Steps": steps}, other.line)
-            fold(params, "AddJobFlowSteps", {"Steps": made.get("Steps", [])})
-            how = "once, though it is in a loop" if other.in_loop else "in the order of the file"
-            module.notes.append(f"{said}: its steps are imported, {how}")
-        else:
-            module.notes.append(f"{said} is not imported: its steps are known only when the module runs")
+        module.notes.extend(f"{said}{note}" for note in _add_steps(module, other, params))
     elif other.kind == _END:
         note = fold(params, "TerminateJobFlows", {})
         module.notes.extend([f"{said}: {note.replace('the script', 'the DAG')}"] if note else [])
     else:
         module.notes.append(f"{said} is not imported")
+
+
+def _add_steps(module: _Module, task: _Task, params: Json) -> Iterator[str]:
+    """Adds the steps of an operator to the request; yields notes, each of which goes on after the operator's name."""
+    steps = module.value(task, "steps")
+    if not isinstance(steps, list):
+        yield " is not imported: its steps are known only when the module runs"
+        return
+    made = _fitted(module, {"Steps": steps}, task.line)
+    role = module.value(task, "execution_role_arn")
+    lost = fold(params, "AddJobFlowSteps", {"Steps": made.get("Steps", []), "ExecutionRoleArn": role})
+    yield f": its steps are imported, {'once, though it is in a loop' if task.in_loop else 'in the order of the file'}"
+    if lost:
+        yield f": {lost}"
 
 
 def _refers(module: _Module, owner: ast.expr | None, task: _Task) -> bool:
@@ -196,16 +202,15 @@ def _are_steps(value: Any) -> bool:
 
 
 def _read_json(source: Source) -> Wanted:
-    try:
-        given = json.loads(source.text)
-    except (ValueError, RecursionError) as error:
-        refuse(source, f"this is not JSON: {str(error)[:200]}")
+    given = load_json(source)
+    flow, steps = given.pop("JOB_FLOW_OVERRIDES", {}), given.pop("SPARK_STEPS", [])
+    if not isinstance(flow, dict):
+        refuse(source, "JOB_FLOW_OVERRIDES has to be an object")
     names = Names()
-    module = _Module(source, Expressions("", {}, names), names, {}, [])
-    params = _fitted(module, rendered(given.get("JOB_FLOW_OVERRIDES", {}), names, {}), 1)
-    steps = rendered(given.get("SPARK_STEPS", []), names, {})
+    module = _Module(source, Expressions("", {}, names), names, {}, [f"{key} is not imported" for key in given])
+    params = _fitted(module, rendered(flow, names, {}), 1)
     if steps:
-        fold(params, "AddJobFlowSteps", _fitted(module, {"Steps": steps}, 1))
+        fold(params, "AddJobFlowSteps", _fitted(module, {"Steps": rendered(steps, names, {})}, 1))
     return _wanted(module, params, "")
 
 
@@ -218,8 +223,8 @@ def _fitted(module: _Module, value: Any, line: int) -> Json:
 
     What they do not have and what only Airflow knows is left out, each with a note.
     """
-    made, unknown = known_members(fitted(value, input_shape()), input_shape())
-    module.notes.extend([f"line {line}: {path} is not imported: RunJobFlow has no such member" for path in unknown])
+    made, notes = fitted_members(value, input_shape())
+    module.notes.extend(f"line {line}: {note}" for note in notes)
     out: Json = _pruned(module, made, input_shape(), "", line)
     return out
 

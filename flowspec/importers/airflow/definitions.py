@@ -151,7 +151,7 @@ def _as_generators(loop: ast.For) -> list[ast.comprehension]:
 
 
 def _keep_values(loops: list[ast.comprehension]) -> bool:
-    """Returns whether a name has its value of the round before somewhere, as in `total = total + 1`."""
+    """Returns True if a name has its value of the round before somewhere, as in `total = total + 1`."""
     bound = [_names([*ast.walk(one.target)]) for one in loops]
     return any(_names([*ast.walk(one.iter)]) & later for at, one in enumerate(loops) for later in bound[at:])
 

@@ -59,7 +59,7 @@ class Expressions:
             raise RecursionError
         try:
             made = _EVALUATED[type(node)](self, node) if type(node) in _EVALUATED else self._stand_in(node)
-        except (Unknown, TypeError, ValueError, KeyError, IndexError, AttributeError):
+        except (Unknown, TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
             made = self._stand_in(node)
         finally:
             self._depth -= 1
@@ -85,9 +85,7 @@ class Expressions:
     def _name(self, node: ast.Name) -> Any:
         if node.id in self._locals:
             return self._locals[node.id]
-        if node.id not in self.assigned:
-            raise Unknown
-        if node.id in self._open_names:
+        if node.id not in self.assigned or node.id in self._open_names:
             raise Unknown
         if node.id not in self._done:
             self._open_names.add(node.id)

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple, NoReturn
 
 from flowspec.document.nearest import did_you_mean
 from flowspec.document.text.tree import Source
-from flowspec.importers.awscli.parsed import Command, Script, Word
+from flowspec.importers.awscli.parsed import REGIONS, Command, Script, Word
 from flowspec.importers.awscli.shorthand import ShorthandError
 from flowspec.importers.awscli.shorthand import parse as parse_shorthand
 from flowspec.importers.decompile.placeholders import PLACEHOLDER, placeholder_name
 from flowspec.importers.refusal import refuse
 from flowspec.importers.shapes import fitted, parsed_json
+from flowspec.request.steps.target import DEFAULT_REGION, StepTarget
 
 Json = dict[str, Any]
 
@@ -44,6 +45,7 @@ TEXTS = {
     "step-execution-role-arn": "StepExecutionRoleArn",
 }
 NUMBERS = {
+    "step-concurrency-level": "StepConcurrencyLevel",
     "ebs-root-volume-size": "EbsRootVolumeSize",
     "ebs-root-volume-iops": "EbsRootVolumeIops",
     "ebs-root-volume-throughput": "EbsRootVolumeThroughput",
@@ -64,7 +66,6 @@ _OTHERS = {
     "instance-count",
     "name",
     "configurations",
-    "step-concurrency-level",
 }
 _STRUCTURED = {
     *(*OBJECTS, *_LISTS, "configurations", "ec2-attributes", "emrfs", "restore-from-hbase-backup", "instance-fleet")
@@ -115,8 +116,8 @@ class Given(NamedTuple):
 class Call:
     """One `aws emr` command that is read: `command` is its name, `folder` that of the script that `script` is.
 
-    `runs_in` is the folder that it runs in, from there (None: unknown); `left_out` are options whose values are not
-    known.
+    `runs_in` is the folder that it runs in, from there (None: unknown); `creating` is the command that made its cluster
+    (None: it is that command itself); `left_out` are options whose values are not known.
     """
 
     source: Source
@@ -127,6 +128,7 @@ class Call:
     conditional: bool = False
     script: Script = field(default_factory=Script)
     runs_in: str | None = ""
+    creating: Call | None = None
     options: dict[str, Given] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     left_out: set[str] = field(default_factory=set)
@@ -139,6 +141,21 @@ class Call:
         """Returns the text of an option of one value; from its file, where it names one."""
         given = self.options.get(name)
         return self.content(given.words[0]) if given else None
+
+    def setting(self, name: str, variables: tuple[str, ...]) -> str:
+        """Returns the text of an option, or of the first of several environment variables that is set; "" for none."""
+        return self.text(name) or next(filter(None, map(self.environment.get, variables)), "")
+
+    @property
+    def region(self) -> str:
+        """The region that the command is sent to; "" where only the CLI's configuration says it."""
+        return self.setting("region", REGIONS)
+
+    @property
+    def target(self) -> StepTarget:
+        """The target that decides the form of the cluster's steps."""
+        creating = self.creating or self
+        return StepTarget(not creating.has("release-label"), self.region or creating.region or DEFAULT_REGION)
 
     def content(self, word: Word) -> str:
         """Returns a value, or what is in the file that it names as `file://` or that `cat` prints."""
@@ -218,6 +235,8 @@ class Call:
         written = None if path.startswith("/") else self.script.files.get(self._name(path))
         if written is not None:
             return written
+        if "\0" in path:
+            self.refuse("a NUL is no part of a file's name", "", word)
         folder = self.folder.resolve()
         file = (folder / self._name(path)).resolve()
         if folder not in file.parents:
@@ -350,7 +369,9 @@ def _located(words: list[Word]) -> tuple[int, int] | None:
     return (emr, at) if at < len(texts) else None
 
 
-def find_call(command: Command, source: Source, folder: Path, script: Script) -> Call | None:
+def find_call(
+    command: Command, source: Source, folder: Path, script: Script, creating: Call | None = None
+) -> Call | None:
     """Returns the `aws emr` command that a command of the script is, if it is one of those that are read."""
     words = command.words
     found = _located(words)
@@ -359,7 +380,15 @@ def find_call(command: Command, source: Source, folder: Path, script: Script) ->
     emr, at = found
     start = next(index for index, word in enumerate(words) if _AWS.fullmatch(word.text))
     call = Call(
-        source, folder, words[at], words[at].text, command.environment, command.conditional, script, command.folder
+        source,
+        folder,
+        words[at],
+        words[at].text,
+        command.environment,
+        command.conditional,
+        script,
+        command.folder,
+        creating,
     )
     _take_options(call, [word for index, word in enumerate(words) if index > start and index not in (emr, at)])
     call.leave_out_unknown()

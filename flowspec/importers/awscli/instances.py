@@ -30,6 +30,8 @@ def instances(call: Call) -> Json:
     if call.has("instance-fleets"):
         fleets = call.objects("instance-fleets", shapes["InstanceFleets"].member)
         out["InstanceFleets"] = [one_fleet(call, one, shapes["InstanceFleets"].member.members) for one in fleets]
+        for name in filter(call.has, ("instance-type", "instance-count")):
+            call.notes.append(f"--{name} is left out, as the AWS CLI leaves it out beside --instance-fleets")
     elif call.has("instance-groups"):
         groups = call.objects("instance-groups", shapes["InstanceGroups"].member)
         out["InstanceGroups"] = [one_group(call, one) for one in groups]

@@ -37,7 +37,7 @@ def take_over(script: Script, creating: Command, created: Sequence[Command], par
         if name not in _CALLS:
             call.notes.append(f"line {line}: `aws emr {name}` is not imported")
             continue
-        later = find_call(command, call.source, call.folder, script)
+        later = find_call(command, call.source, call.folder, script, call)
         assert later, "a command of this table is read"
         strange = _strange(script, _owner(later), creating, created)
         if strange is None:
@@ -63,11 +63,12 @@ def _take(later: Call, params: Json, call: Call, line: int) -> None:
             call.notes.append(f"line {line}: `aws emr {later.command}` {told}, and is not imported")
             return
         call.notes.append(f"line {line}: `aws emr add-steps` {told}; its steps are imported once")
-    for operation, given in _CALLS[later.command](later):
+    operations = list(_CALLS[later.command](later))
+    for operation, given in operations:
         note = fold(params, operation, given)
         if note:
             call.notes.append(f"line {line}: {note}")
-    if later.command == "add-steps":
+    if later.command == "add-steps" and operations:
         told = "the steps that `aws emr add-steps` adds in the script are among the steps"
         call.notes += [] if told in call.notes else [told]
     call.notes += later.notes
@@ -100,7 +101,9 @@ _Operations = Iterator[tuple[str, Json]]
 
 
 def _steps(later: Call) -> _Operations:
-    yield "AddJobFlowSteps", {"Steps": added_steps(later)}
+    if later.has("steps"):
+        role = later.text("execution-role-arn")
+        yield "AddJobFlowSteps", {"Steps": added_steps(later), "ExecutionRoleArn": role}
 
 
 def _groups(later: Call) -> _Operations:
@@ -123,13 +126,16 @@ def _tags(later: Call) -> _Operations:
 
 
 def _untags(later: Call) -> _Operations:
-    yield "RemoveTags", {"TagKeys": [word.text for word in later.options["tag-keys"].words]}
+    if later.has("tag-keys"):
+        yield "RemoveTags", {"TagKeys": [word.text for word in later.options["tag-keys"].words]}
 
 
 def _cluster(later: Call) -> _Operations:
     if later.has("step-concurrency-level"):
         shape = input_shape().members["StepConcurrencyLevel"]
         yield "ModifyCluster", {"StepConcurrencyLevel": fitted(later.text("step-concurrency-level"), shape)}
+    if later.has("extended-support") or later.has("no-extended-support"):
+        yield "ModifyCluster", {"ExtendedSupport": later.choice("extended-support")}
 
 
 def _attributes(later: Call) -> _Operations:
@@ -140,7 +146,8 @@ def _attributes(later: Call) -> _Operations:
 
 def _policy(option: str, operation: str, member: str) -> Callable[[Call], _Operations]:
     def operations(later: Call) -> _Operations:
-        yield operation, {member: later.object(option, input_shape().members[member])}
+        if later.has(option):
+            yield operation, {member: later.object(option, input_shape().members[member])}
 
     return operations
 

@@ -51,12 +51,12 @@ class Script:
     """Commands in the order in which they end (one within `$( )` before that around it), and the variables met.
 
     `outputs` gives for a variable that holds the output of commands what those commands are, and `substitutions` the
-    text within its `$( )`; `texts` gives what was last assigned to each; `split` names those that were replaced by
-    their words, and `notes` tell of assignments whose effect is not certain, by variable. `files` are those that the
-    script writes, with what a here document puts into them (None: not known), `unclosed` is the place of the first
-    quote that is never closed. The last members are of use while a script is read: its functions, what it does at its
-    end (`trap`), how much was read more than once, and the variables added: their names by stem and description
-    (`added`), the last number of each stem (`numbers`).
+    text within its `$( )`; `texts` gives what was last assigned to each; `uncertain` names those that a branch or loop
+    assigns, `split` those that were replaced by their words, and `notes` tell of assignments whose effect is not
+    certain, by variable. `files` are those that the script writes, with what a here document puts into them (None: not
+    known), `unclosed` is the place of the first quote that is never closed. The last members are of use while a script
+    is read: its functions, what it does at its end (`trap`), how much was read more than once, and the variables added:
+    their names by stem and description (`added`), the last number of each stem (`numbers`).
     """
 
     commands: list[Command] = field(default_factory=list)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from flowspec.document.text.tree import Source
 from flowspec.facts.api_model import input_shape
@@ -27,7 +26,7 @@ from flowspec.importers.awscli.command import (
 )
 from flowspec.importers.awscli.instances import instances, roles
 from flowspec.importers.awscli.later import take_over
-from flowspec.importers.awscli.parsed import PROFILES, REGIONS, Script
+from flowspec.importers.awscli.parsed import PROFILES, Script
 from flowspec.importers.awscli.shell import parse
 from flowspec.importers.awscli.software import software
 from flowspec.importers.decompile.placeholders import PLACEHOLDER, Variable, Wanted, placeholder
@@ -52,8 +51,7 @@ def read(source: Source, folder: Path, cluster: str = "") -> Wanted:
     call = calls[number]
     params = _request(call)
     take_over(script, created[number], created, params, call)
-    region = call.text("region") or _first(call, REGIONS)
-    profile = call.text("profile") or _first(call, PROFILES)
+    region, profile = call.region, call.setting("profile", PROFILES)
     if call.has("endpoint-url"):
         call.notes.append("--endpoint-url is not imported: a target of the spec may have an endpoint_url")
     met = PLACEHOLDER.findall(json.dumps([params, region, profile], ensure_ascii=False))
@@ -94,11 +92,6 @@ def _with_those_of_defaults(names: list[str], variables: Mapping[str, Variable])
     return used
 
 
-def _first(call: Call, names: tuple[str, ...]) -> str:
-    """Returns the value of the first of several environment variables that is set."""
-    return next((call.environment[name] for name in names if call.environment.get(name)), "")
-
-
 def _name_of(call: Call) -> str:
     name = call.text("name")
     return "Development Cluster" if name is None else name
@@ -115,32 +108,21 @@ def _request(call: Call) -> Json:
     params["Instances"] = instances(call)
     params |= roles(call)
     params |= software(call)
-    params |= {
-        member: fitted(text, input_shape().members[member])
-        for name, member in NUMBERS.items()
-        if (text := call.text(name))
-    }
+    shapes = input_shape().members
+    params |= {member: fitted(text, shapes[member]) for name, member in NUMBERS.items() if (text := call.text(name))}
     for name, member in OBJECTS.items():
         if call.has(name):
-            params |= said(member, call.object(name, _shape(member)))
+            params |= said(member, call.object(name, shapes.get(member)))
     _refuse_logs_without_place(call, params.get("MonitoringConfiguration", {}))
     if call.has("placement-group-configs"):
         params |= said(
             "PlacementGroupConfigs",
-            call.objects("placement-group-configs", input_shape().members["PlacementGroupConfigs"].member),
-        )
-    if call.has("step-concurrency-level"):
-        params["StepConcurrencyLevel"] = fitted(
-            call.text("step-concurrency-level"), input_shape().members["StepConcurrencyLevel"]
+            call.objects("placement-group-configs", shapes["PlacementGroupConfigs"].member),
         )
     for name, member in SWITCHES.items():
         if call.has(name) or call.has(f"no-{name}"):
             params[member] = call.choice(name)
     return params
-
-
-def _shape(member: str) -> Any:
-    return input_shape().members.get(member)
 
 
 def _refuse_input_file(call: Call) -> None:
@@ -173,7 +155,8 @@ def _refuse_contradictions(call: Call) -> None:
 
 def _refuse_logs_without_place(call: Call, monitoring: Json) -> None:
     """Refuses logs without --log-uri, which the CLI wants unless both of these kinds of logs are disabled."""
-    policy = (monitoring.get("S3LoggingConfiguration") or {}).get("LogTypeUploadPolicy")
+    logging = monitoring.get("S3LoggingConfiguration")
+    policy = logging.get("LogTypeUploadPolicy") if isinstance(logging, dict) else None
     if not isinstance(policy, dict) or PLACEHOLDER.search(json.dumps(policy, ensure_ascii=False)):
         return
     if not call.has("log-uri") and any(policy.get(kind) != "disabled" for kind in ("system-logs", "application-logs")):
@@ -182,6 +165,8 @@ def _refuse_logs_without_place(call: Call, monitoring: Json) -> None:
 
 def _release(call: Call) -> Json:
     if not call.has("release-label"):
+        if call.has("configurations"):
+            call.notes.append("--configurations is left out, as the AWS CLI leaves it out beside --ami-version")
         return said("AmiVersion", call.text("ami-version"))
     out: Json = {"ReleaseLabel": call.text("release-label")}
     if call.has("configurations"):

@@ -27,6 +27,10 @@ _INVOCATIONS = {
     "pig": pig.invocation,
     "spark": spark.invocation,
 }
+_EMRFS_MEMBERS = {
+    *("Consistent", "RetryCount", "RetryPeriod", "SSE", "Encryption", "ProviderType", "KMSKeyId", "Args"),
+    *("CustomProviderLocation", "CustomProviderClass"),
+}
 _EMRFS_KMS = "com.amazon.ws.emr.hadoop.fs.cse.KMSEncryptionMaterialsProvider"
 
 
@@ -47,7 +51,9 @@ class _Software:
 
 def software(call: Call) -> Json:
     """Returns the members of the request for what runs on the cluster."""
-    made = _Software(StepTarget(not call.has("release-label"), _region(call)))
+    made = _Software(call.target)
+    if made.target.pre_emr4 and not call.region:
+        call.notes.append(f"no --region is said: the jars named are those of {made.target.region}")
     if call.choice("enable-debugging"):
         made.steps.append(debugging_step(made.target))
     if call.has("applications"):
@@ -59,17 +65,9 @@ def software(call: Call) -> Json:
     if call.has("emrfs"):
         _emrfs(call, made)
     if call.has("steps"):
-        made.steps += _steps(call, made.target)
+        made.steps += _steps(call)
     out = {**made.more, **said("NewSupportedProducts", made.products)}
     return out | said("BootstrapActions", made.actions) | said("Steps", made.steps)
-
-
-def _region(call: Call) -> str:
-    """Returns the region, which the jars of AMIs name; the CLI takes it from the configuration when it isn't said."""
-    region = call.text("region")
-    if not region and not call.has("release-label"):
-        call.notes.append("no --region is said: the jars named are those of us-east-1")
-    return region or "us-east-1"
 
 
 def _with_args() -> Any:
@@ -146,6 +144,7 @@ def _bootstrap_actions(call: Call) -> list[Json]:
 
 def _hbase_restore(call: Call) -> Json:
     given = call.object("restore-from-hbase-backup", None)
+    call.note_unread(given, {"Dir", "BackupVersion"}, "--restore-from-hbase-backup")
     words = ["emr.hbase.backup.Main", "--restore", "--backup-dir", call.required(given, "Dir", "the backup")]
     if given.get("BackupVersion") is not None:
         words += ["--backup-version", given["BackupVersion"]]
@@ -156,20 +155,24 @@ def _step(name: str, on_failure: str, jar: str, args: list[str] | None) -> Json:
     return {"Name": name, "ActionOnFailure": on_failure, "HadoopJarStep": {"Jar": jar, **said("Args", args)}}
 
 
-def _steps(call: Call, target: StepTarget) -> list[Json]:
+def _steps(call: Call) -> list[Json]:
     applications = call.objects("applications", _with_args()) if call.has("applications") else []
     present = {str(one.get("Name")).lower() for one in applications}
-    steps = call.objects("steps", _with_args())
-    for one in steps:
+    for one in call.objects("steps", _with_args()):
         kind = str(one.get("Type", "")).lower()
         if kind in ("hive", "pig", "impala") and kind not in present:
             at = call.options["steps"].at
             call.refuse(f"a {kind} step needs its application", f"add Name={kind.title()} to --applications", at)
-    return [_built_step(call, one, target) for one in steps]
+    return added_steps(call)
 
 
-def _built_step(call: Call, given: Json, target: StepTarget) -> Json:
-    kind = str(given.get("Type") or "custom_jar").lower()
+def added_steps(call: Call) -> list[Json]:
+    """Returns the steps of --steps, which `aws emr add-steps` has too."""
+    return [_built_step(call, one) for one in call.objects("steps", _with_args())]
+
+
+def _built_step(call: Call, given: Json) -> Json:
+    kind, target = str(given.get("Type") or "custom_jar").lower(), call.target
     if kind not in _STEP_NAMES or (kind == "impala" and not target.pre_emr4):
         call.refuse(f"there is no step of type {given['Type']}", f"there are {', '.join(map(str.upper, _STEP_NAMES))}")
     name, action = given.get("Name"), given.get("ActionOnFailure")
@@ -205,23 +208,20 @@ def _properties(text: str | None) -> list[Json]:
     return [{"Key": key, "Value": value} for key, _, value in pairs]
 
 
-def added_steps(call: Call) -> list[Json]:
-    """Returns the steps of an `aws emr add-steps` command."""
-    target = StepTarget(pre_emr4=False)
-    return [_built_step(call, one, target) for one in call.objects("steps", _with_args())] if call.has("steps") else []
-
-
 # --- EMRFS ---
 
 
 def _emrfs(call: Call, made: _Software) -> None:
     given = call.object("emrfs", _with_args())
+    call.note_unread(given, _EMRFS_MEMBERS, "--emrfs")
     properties = dict(_emrfs_properties(call, given))
     custom = _is(given, "Encryption", "CLIENTSIDE") and _is(given, "ProviderType", "CUSTOM")
     if not made.target.pre_emr4:
         if custom:
             properties["fs.s3.cse.encryptionMaterialsProvider.uri"] = given["CustomProviderLocation"]
         configurations = call.json("configurations") if call.has("configurations") else []
+        if not isinstance(configurations, list) or not all(isinstance(one, dict) for one in configurations):
+            call.refuse("--configurations is a list of objects", "", call.options["configurations"].at)
         if any(one.get("Classification") == "emrfs-site" for one in configurations):
             call.refuse("--emrfs and emrfs-site in --configurations exclude each other", "keep one")
         emrfs = {"Classification": "emrfs-site", "Properties": properties}

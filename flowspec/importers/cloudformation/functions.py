@@ -48,7 +48,7 @@ class Functions:
     def __init__(
         self,
         template: Mapping[str, Any],
-        resources: Mapping[str, Any],
+        resources: dict[str, Any],
         given: Mapping[str, Any] | None = None,
         outer: Functions | None = None,
         prefix: str = "",
@@ -103,7 +103,7 @@ class Functions:
     def unknown(self, name: str, argument: Any, default: Any = None) -> str:
         """Returns a variable for a function's result; `default` is its value by the parameters' values, if known."""
         called = re.sub(r"\W+", "_", _stem(name, argument))
-        shown = f"{name} {_shown(argument)}"
+        shown = f"{name} {shown_argument(argument)}"
         stem = called[-40:].strip("_")
         if isinstance(default, list) and all(isinstance(one, str) for one in default):
             return self.names.open(shown, stem, Variable("list", default, {"description": shown[:200]}))
@@ -169,7 +169,7 @@ class Functions:
         kind = _mapping(self.resources.get(resource)).get("Type", "which is not in the template")
         if kind == "AWS::EMR::Cluster" and attribute == "Id":
             return self.ref(resource)
-        shown = attribute if isinstance(attribute, str) else _shown(attribute)
+        shown = attribute if isinstance(attribute, str) else shown_argument(attribute)
         return self.names.stand_in(f"{shown} of {self.prefix}{resource}, {kind}", f"{resource}_{shown}")
 
     def sub(self, argument: Any) -> Any:
@@ -291,8 +291,8 @@ class Functions:
             self.note(f"the condition {name} is {str(decided).lower()} by the parameters' values, and taken as that")
             return self.value(yes if decided else no)
         if self._is_scalar(yes) and self._is_scalar(no):
-            return self.names.stand_in(f"Fn::If {name}: {_shown(yes)} or {_shown(no)}", f"if_{name}")
-        shown = f"{_shown(yes)[:80]} or {_shown(no)[:80]}"
+            return self.names.stand_in(f"Fn::If {name}: {shown_argument(yes)} or {shown_argument(no)}", f"if_{name}")
+        shown = f"{shown_argument(yes)[:80]} or {shown_argument(no)[:80]}"
         self.note(f"the condition {name} can't be decided here: what depends on it is not imported ({shown})")
         return ABSENT
 
@@ -379,7 +379,8 @@ def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _shown(argument: Any) -> str:
+def shown_argument(argument: Any) -> str:
+    """Returns an argument of a function as notes and descriptions show it."""
     text = argument if isinstance(argument, str) else json.dumps(argument, ensure_ascii=False)
     return PLACEHOLDER.sub(r"\1", text)[:160]
 

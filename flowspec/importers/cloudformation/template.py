@@ -17,10 +17,10 @@ from flowspec.document.text.parse import compose
 from flowspec.document.text.tree import Items, Mapping, Node, Scalar, Source
 from flowspec.errors import SpecError
 from flowspec.facts.api_model import input_shape
-from flowspec.importers.cloudformation.functions import Functions
+from flowspec.importers.cloudformation.functions import Functions, shown_argument
 from flowspec.importers.decompile.placeholders import Wanted
-from flowspec.importers.refusal import choose, refuse
-from flowspec.importers.shapes import fitted, known_members
+from flowspec.importers.refusal import choose, load_json, refuse
+from flowspec.importers.shapes import fitted_members
 
 Json = dict[str, Any]
 
@@ -52,11 +52,17 @@ _UNSAID = {
 
 
 class _Stack(NamedTuple):
-    """A template with its functions; `prefix` is the path of nested stacks that leads to it."""
+    """A template with its folder and functions; `prefix` is the path of nested stacks that leads to it."""
 
     prefix: str
-    resources: Json
+    folder: Path
+    template: Json
     functions: Functions
+
+    @property
+    def resources(self) -> Json:
+        """The resources of the template that have a type."""
+        return self.functions.resources
 
 
 class _Found(NamedTuple):
@@ -89,13 +95,13 @@ def read(
     template = _template(source, odd)
     given = _given(template, source, var_files, settings)
     resources = _resources(template)
-    root = _Stack("", resources, Functions(template, resources, given))
+    root = _Stack("", folder, template, Functions(template, resources, given))
     root.functions.notes += odd
-    _note_unread(template, root)
-    stacks = [root, *_nested(root, folder, [])]
+    _note_unread(root)
+    stacks = [root, *_nested(root, [])]
     clusters = _clusters(stacks)
     if not clusters:
-        refuse(source, f"there is no {_CLUSTER} in it", "; ".join(root.functions.notes[:3]) or _without(template))
+        refuse(source, f"there is no {_CLUSTER} in it", "; ".join(root.functions.notes[:3]) or _hint(template))
     found = clusters[choose(source, [one.shown for one in clusters], cluster)]
     functions = found.stack.functions
     properties = functions.value(found.resource.get("Properties", {}))
@@ -120,18 +126,18 @@ def _resources(template: Json) -> Json:
     return {name: one for name, one in described.items() if isinstance(one.get("Type"), str)}
 
 
-def _without(template: Json) -> str:
+def _hint(template: Json) -> str:
     """Returns a hint for a template that has no cluster."""
     if "elasticmapreduce:createCluster" in json.dumps(template):
         return "a state machine in it makes clusters: import takes the Parameters of its createCluster state, as JSON"
     return "other resources are no job flows"
 
 
-def _note_unread(template: Json, stack: _Stack) -> None:
-    for name in _mapping(template, "Resources"):
+def _note_unread(stack: _Stack) -> None:
+    for name in _mapping(stack.template, "Resources"):
         if name.startswith("Fn::ForEach"):
             stack.functions.note(f"{stack.prefix}{name} is not written out, and not imported")
-    macros = template.get("Transform", [])
+    macros = stack.template.get("Transform", [])
     for macro in macros if isinstance(macros, list) else [macros]:
         if macro not in ("AWS::Serverless-2016-10-31", "AWS::LanguageExtensions"):
             stack.functions.note(f"the macro {json.dumps(macro)[:80]} changes the template before it is used; not here")
@@ -172,34 +178,32 @@ def _file_values(content: Any) -> Json:
 # --- nested stacks ---
 
 
-def _nested(stack: _Stack, folder: Path, seen: list[str]) -> Iterator[_Stack]:
+def _nested(stack: _Stack, seen: list[str]) -> Iterator[_Stack]:
     """Yields the nested stacks of a stack whose templates are here; a note for each other one."""
     inner = {}
     for name, resource in stack.resources.items():
-        if resource.get("Type") not in _STACKS:
-            continue
-        found = _opened(stack, name, resource, folder, seen)
-        if found is not None:
+        if resource["Type"] in _STACKS and (found := _opened(stack, name, resource, seen)):
             inner[name] = found
     stack.functions.outputs = lambda name, output: _output(inner.get(name), output)
-    for one, where, _ in inner.values():
+    for one in inner.values():
         yield one
-        yield from _nested(one, where, seen)
+        yield from _nested(one, seen)
 
 
-def _opened(
-    stack: _Stack, name: str, resource: Json, folder: Path, seen: list[str]
-) -> tuple[_Stack, Path, Json] | None:
+def _opened(stack: _Stack, name: str, resource: Json, seen: list[str]) -> _Stack | None:
+    """Returns the nested stack that a resource is; None, with a note, where its template is not here."""
     functions, shown = stack.functions, f"{stack.prefix}{name}"
     properties = _mapping(resource, "Properties")
     where = properties.get("TemplateURL") or properties.get("Location")
-    path = folder / where if isinstance(where, str) and "://" not in where else None
+    path = stack.folder / where if isinstance(where, str) and "://" not in where else None
     if functions.decided(resource.get("Condition")) is False:
         functions.note(f"the nested stack {shown} is left out: its condition {resource['Condition']} is false")
         return None
     # A stack may contain itself.
     if path is None or not path.is_file() or len(seen) >= _MOST_STACKS or len(stack.prefix.split(".")) > _DEEPEST_STACK:
-        functions.note(f"the nested stack {shown} is not imported: its template {_short(where)} is not here")
+        functions.note(
+            f"the nested stack {shown} is not imported: its template {shown_argument(where)[:80]} is not here"
+        )
         return None
     seen.append(shown)
     try:
@@ -208,23 +212,16 @@ def _opened(
         reason = error.diagnostics[0].message if isinstance(error, SpecError) else str(error)
         functions.note(f"the nested stack {shown} is not imported: {path.name} can't be read: {reason}")
         return None
-    given, resources = _mapping(properties, "Parameters"), _resources(template)
-    made = _Stack(f"{shown}.", resources, Functions(template, resources, given, functions, f"{shown}."))
-    _note_unread(template, made)
-    return made, path.parent, template
+    given, prefix = _mapping(properties, "Parameters"), f"{shown}."
+    made = _Stack(prefix, path.parent, template, Functions(template, _resources(template), given, functions, prefix))
+    _note_unread(made)
+    return made
 
 
-def _output(found: tuple[_Stack, Path, Json] | None, output: str) -> Any:
+def _output(stack: _Stack | None, output: str) -> Any:
     """Returns the value of an output of a nested stack; None where it is not known."""
-    if found is None:
-        return None
-    stack, _, template = found
-    said = _mapping(_mapping(template, "Outputs"), output)
-    return stack.functions.value(said["Value"]) if "Value" in said else None
-
-
-def _short(value: Any) -> str:
-    return (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))[:80]
+    said = _mapping(_mapping(stack.template, "Outputs"), output) if stack else {}
+    return stack.functions.value(said["Value"]) if stack and "Value" in said else None
 
 
 # --- clusters ---
@@ -242,11 +239,17 @@ def _clusters(stacks: list[_Stack]) -> list[_Found]:
         condition = one.resource.get("Condition")
         decided = one.stack.functions.decided(condition)
         if condition is not None and decided is not True:
-            word = "is false by the parameters' values" if decided is False else "can't be decided here"
-            one.stack.functions.note(f"{one.shown} is made only under the condition {condition}, which {word}")
+            one.stack.functions.note(
+                f"{one.shown} is made only under the condition {condition}, which {_verdict(decided)}"
+            )
         if condition is None or decided is not False:
             made.append(one)
     return made or found
+
+
+def _verdict(decided: bool | None) -> str:
+    """Returns the words for a condition that is not known to be true."""
+    return "is false by the parameters' values" if decided is False else "can't be decided here"
 
 
 def _belongs(resource: Json) -> bool:
@@ -255,10 +258,7 @@ def _belongs(resource: Json) -> bool:
 
 def _template(source: Source, notes: list[str] | None = None) -> Json:
     if source.text.lstrip()[:1] == "{":
-        try:
-            value = json.loads(source.text)
-        except (ValueError, RecursionError) as error:
-            refuse(source, f"this is not JSON: {str(error)[:200]}")
+        value = load_json(source)
     else:
         root, found = compose(source, functions=True)
         if found:
@@ -307,8 +307,8 @@ def _parts(cluster: _Found, stacks: list[_Stack]) -> Iterator[_Found]:
             condition = resource.get("Condition")
             decided = stack.functions.decided(condition)
             if condition is not None and decided is not True:
-                word = "is false by the parameters' values" if decided is False else "can't be decided here"
-                stack.functions.note(f"{stack.prefix}{name} is left out: its condition {condition} {word}")
+                verdict = _verdict(decided)
+                stack.functions.note(f"{stack.prefix}{name} is left out: its condition {condition} {verdict}")
                 continue
             if condition is not None:
                 stack.functions.note(
@@ -343,17 +343,19 @@ def _request(properties: Json, functions: Functions) -> Json:
     if isinstance(renamed.get("AdditionalInfo"), dict):
         renamed["AdditionalInfo"] = json.dumps(renamed["AdditionalInfo"])
     if isinstance(instances, dict):
-        renamed["Instances"] = _instances(instances)
+        renamed["Instances"] = _instances(instances, functions)
+    else:
+        functions.note("Instances is not imported: its value is not known here")
     params: Json = _fitted(renamed, input_shape(), functions)
     return params
 
 
 def _fitted(value: Any, shape: Any, functions: Functions) -> Any:
     """Returns a value in the types of the API, without the members that it does not have, each of which is a note."""
-    known, unknown = known_members(fitted(value, shape), shape)
-    for path in unknown:
-        functions.note(f"{path} is not imported: RunJobFlow has no such member")
-    return known
+    made, notes = fitted_members(value, shape)
+    for note in notes:
+        functions.note(note)
+    return made
 
 
 def _renamed(value: Any) -> Any:
@@ -365,19 +367,17 @@ def _renamed(value: Any) -> Any:
     return value
 
 
-def _instances(given: Json) -> Json:
+def _instances(given: Json, functions: Functions) -> Json:
     """Returns Instances of JobFlowInstancesConfig, in which each role has a member of its own."""
     out: Json = {}
     for members, known in (("InstanceGroups", _GROUPS), ("InstanceFleets", _FLEETS)):
         word = "InstanceRole" if members == "InstanceGroups" else "InstanceFleetType"
-        found = [
-            {word: role, **one}
-            for key, role in known.items()
-            for one in _listed(given.get(key, []))
-            if isinstance(one, dict)
-        ]
-        if found:
-            out[members] = found
+        found = [(key, role, one) for key, role in known.items() for one in _listed(given.get(key, []))]
+        for key in dict.fromkeys(key for key, _, one in found if not isinstance(one, dict)):
+            functions.note(f"Instances.{key} is not imported: its value is not known here")
+        made = [{word: role, **one} for _, role, one in found if isinstance(one, dict)]
+        if made:
+            out[members] = made
     return out | {key: value for key, value in given.items() if key not in {**_GROUPS, **_FLEETS}}
 
 
@@ -406,4 +406,5 @@ def _append(params: Json, path: tuple[str, ...], value: Json, functions: Functio
     shape, owner = input_shape(), params
     for member in path[:-1]:
         shape, owner = shape.members[member], owner.setdefault(member, {})
-    owner.setdefault(path[-1], []).append(_fitted(value, shape.members[path[-1]].member, functions))
+    made = _fitted(value, shape.members[path[-1]].member, functions)
+    owner[path[-1]] = [*_listed(owner.get(path[-1], [])), made]

@@ -19,7 +19,7 @@ from flowspec.document.text.parse import compose
 from flowspec.document.text.tree import Document, Source
 from flowspec.document.text.tree import Mapping as MappingNode
 from flowspec.errors import Diagnostic, FlowspecError, Severity, SpecError
-from flowspec.importers.decompile.fields import Member, decompile_members, members
+from flowspec.importers.decompile.fields import Member, decompile_members, keys_of, members
 from flowspec.importers.decompile.placeholders import Variable, Wanted
 from flowspec.importers.decompile.redact import Redactor, escape
 from flowspec.importers.decompile.remarks import remarks
@@ -300,7 +300,7 @@ def _compiled(draft: _Draft, variables: Mapping[str, Any], folder: Path) -> Requ
 
 def _reject_places(error: SpecError, draft: _Draft, params: Mapping[str, Any], rejected: _Rejected) -> None:
     """Rejects the members (or the kind of the step) at the errors' places; all members for an error without one."""
-    keys = _members_of_keys()
+    keys = {key: member for member, (key, _) in keys_of(schemas.strict()).items()}
     for found in error.diagnostics:
         if found.severity is not Severity.ERROR:
             continue
@@ -319,11 +319,6 @@ def _reject_places(error: SpecError, draft: _Draft, params: Mapping[str, Any], r
 def _place(found: Diagnostic, draft: _Draft) -> tuple[str | int, ...]:
     number = found.location.line if found.location else 0
     return draft.lines[number - 1].path[:2] if 0 < number <= len(draft.lines) else ()
-
-
-def _members_of_keys() -> dict[str, Member]:
-    known = schemas.strict()["properties"]
-    return {key: tuple(schemas.api_name(key, one).split(".")) for key, one in known.items() if not one.get("x-tool")}
 
 
 def _reject_members(made: Mapping[str, Any], params: Mapping[str, Any], rejected: _Rejected) -> None:

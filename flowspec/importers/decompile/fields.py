@@ -23,7 +23,7 @@ def members(value: Mapping[str, Any], schema: schemas.Schema) -> Iterator[tuple[
 
     A structure without a key of its own (Instances, Placement) is not one of them, but its members are.
     """
-    yield from _members(value, _keys(schema), ())
+    yield from _members(value, keys_of(schema), ())
 
 
 def _members(value: Mapping[str, Any], keys: Mapping[Member, Any], above: Member) -> Iterator[tuple[Member, Any]]:
@@ -37,7 +37,7 @@ def _members(value: Mapping[str, Any], keys: Mapping[Member, Any], above: Member
             yield member, inner
 
 
-def _keys(schema: schemas.Schema) -> dict[Member, tuple[str, schemas.Schema]]:
+def keys_of(schema: schemas.Schema) -> dict[Member, tuple[str, schemas.Schema]]:
     """Returns the key of each member, and its schema: the reverse of `schemas.api_name`."""
     return {
         tuple(schemas.api_name(key, known).split(".")): (key, known)
@@ -51,11 +51,9 @@ def decompile_members(
 ) -> tuple[dict[str, Any], dict[Member, str]]:
     """Returns the keys that express a structure of the API, in the schema's order, and the members left over.
 
-    Each of those with the reason.
-
-    Members in `aside` are left over without an attempt, for the reason that is given there.
+    The latter are given with the reasons. Members in `aside` are left over without an attempt, for the reason there.
     """
-    keys = _keys(schema)
+    keys = keys_of(schema)
     found: dict[str, Any] = {}
     left: dict[Member, str] = {}
     for member, inner in members(value, schema):
@@ -78,7 +76,7 @@ def _decompiled(value: Any, schema: schemas.Schema) -> Any:
     schema = schemas.meant(schema, schemas.kind(value))
     shape = schema.get("x-shape")
     if shape:
-        return SHAPES[shape].decompile(value, _Context())
+        return SHAPES[shape].decompile(value, by_definition)
     if isinstance(value, dict):
         return _object(value, schema)
     return [_decompiled(item, schema["items"]) for item in value] if isinstance(value, list) else value
@@ -96,10 +94,3 @@ def _object(value: dict[str, Any], schema: schemas.Schema) -> dict[str, Any]:
 def by_definition(value: Any, name: str) -> Any:
     """Returns a value as the schema's definition of this name has it. Raises `Inexpressible`."""
     return _decompiled(value, schemas.strict()["$defs"][name])
-
-
-class _Context:
-    """The context that the module of a shape gets."""
-
-    def by_definition(self, value: Any, name: str) -> Any:
-        return by_definition(value, name)

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
-Path: TypeAlias = "tuple[str | int, ...]"
+from flowspec.facts.api_model import Path
+
 Remark: TypeAlias = "tuple[Path, str]"
 
 # AWS's page on previous generation instances, as far as EMR offered them.

@@ -157,8 +157,7 @@ def _refuse_answers(value: Any, source: Source) -> None:
             what = "the answer of DescribeCluster" if isinstance(one.get("Cluster"), Mapping) else what
             _refuse(source, f"this is {several}{what}, not a request of RunJobFlow", f"{_why(what)}{_REMEDY}")
     if isinstance(one, Mapping) and isinstance(one.get("request"), Mapping) and "Instances" not in one:
-        name = "FILE" if source.file.startswith("<") else source.file
-        hint = f"`jq .request {name} | flowspec import --request -` takes it out"
+        hint = f"`jq .request {source.argument} | flowspec import --request -` takes it out"
         _refuse(source, "the request is under the key `request` here", hint)
     if isinstance(value, list):
         _refuse(source, "this is a list, a request is an object", "give one request at a time")

@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from flowspec.document import schema as schemas
 from flowspec.document.checking.fits import fits
@@ -29,8 +28,7 @@ Step: TypeAlias = "dict[str, Any]"
 _SCRIPT_RUNNER = re.compile(r"s3://([a-z0-9-]+)\.elasticmapreduce/libs/script-runner/script-runner\.jar")
 
 
-@dataclass(frozen=True)
-class Steps:
+class Steps(NamedTuple):
     """The steps of a spec. `debugging`: the first one of the request is what `enable_debugging` adds."""
 
     items: list[Step] | None

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, TypeAlias
 from flowspec.document import schema as schemas
 from flowspec.document.rendering.overrides import NAMED
 from flowspec.document.text.parse import resolve
+from flowspec.facts.api_model import Path
 
-Path: TypeAlias = "tuple[str | int, ...]"
 Schema: TypeAlias = "schemas.Schema | None"
 
 # Lines of values; a comment or a long text may be longer.

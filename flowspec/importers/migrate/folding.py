@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
@@ -32,18 +31,16 @@ class _JobFlow:
 
 def job_flows(calls: Iterable[Mapping[str, Any]]) -> tuple[Wanted, ...]:
     """Returns the job flows that calls made, in order; the notes of each tell what a request can't say."""
+    calls = list(calls)
     flows: dict[str, _JobFlow] = {}
     rest: list[str] = []
     uploads: dict[str, str] = {}
-    others: Counter[str] = Counter()
     for call in calls:
         operation, params = call["operation"], call["params"]
-        if not call["service"]:
-            continue
         if operation == "Upload":
             uploads[params["To"]] = params["File"]
         elif call["service"] != "emr":
-            others.update([] if call.get("known") else [f"{call['service']}.{operation}"])
+            continue
         elif operation == "RunJobFlow":
             refused = [f"EMR refuses this request: {call['refused']}"] if "refused" in call else []
             flows[call["id"] or f"refused {len(flows)}"] = _JobFlow(params, call["region"], refused)
@@ -51,9 +48,9 @@ def job_flows(calls: Iterable[Mapping[str, Any]]) -> tuple[Wanted, ...]:
             rest.append(f"{operation} is not imported: EMR refuses it ({call['refused']})")
         elif not operation.startswith(_HARMLESS):
             _fold(flows, call, rest)
-    if others:
+    if made_up := _made_up(calls):
         told = "what these answered was made up, look for values such as sample-… and subnet-0123456789abcdef0"
-        rest.append(f"{told}: {', '.join(others)}")
+        rest.append(f"{told}: {made_up}")
     return tuple(
         replace(
             _with_dates(flow.params),
@@ -96,14 +93,15 @@ def reasons(calls: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
         elif operation == "Connection":
             remedy = "nothing is sent: put what the script asks for into a file beside it"
             yield f"a connection to {params['To']} was refused", remedy
-    others = dict.fromkeys(f"{call['service']}.{call['operation']}" for call in calls if _is_sample(call))
-    if others:
-        yield f"{', '.join(others)} answered with samples", "say what they hold: --answer FILE"
+    if made_up := _made_up(calls):
+        yield f"{made_up} answered with samples", "say what they hold: --answer FILE"
     yield from _steps_elsewhere(calls)
 
 
-def _is_sample(call: Mapping[str, Any]) -> bool:
-    return call["service"] not in ("", "emr") and call["operation"] != "Upload" and not call.get("known")
+def _made_up(calls: Iterable[Mapping[str, Any]]) -> str:
+    """Returns the operations, each once, whose answers were samples; "" for none."""
+    found = [one for one in calls if one["service"] not in ("", "emr") and one["operation"] != "Upload"]
+    return ", ".join(dict.fromkeys(f"{one['service']}.{one['operation']}" for one in found if not one.get("known")))
 
 
 def _steps_elsewhere(calls: list[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:

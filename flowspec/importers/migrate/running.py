@@ -11,7 +11,6 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,8 +27,7 @@ class Called(NamedTuple):
     event: str
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """The exit code of a script (None: it was interrupted), and its calls, in order."""
 
     code: int | None

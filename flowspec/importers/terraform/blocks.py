@@ -95,7 +95,10 @@ def evaluated(body: Body, scope: Scope, path: str) -> Values:
         out.places.setdefault(kind, block.body.place())
         is_dynamic = block.kind == "dynamic"
         made = _dynamic(block, scope, path) if is_dynamic else [evaluated(block.body, scope, f"{path}{kind}.")]
-        out.setdefault(kind, []).extend(made)
+        if not isinstance(out.setdefault(kind, []), list):
+            # Terraform refuses an attribute beside blocks of its name.
+            out[kind] = [out[kind]]
+        out[kind].extend(made)
     return out
 
 

@@ -146,6 +146,12 @@ def _zipmap(keys: Any, values: Any) -> dict[str, Any]:
     return dict(zip(map(to_text, _list(keys)), _list(values), strict=True))
 
 
+def _same_type(*lists: Any) -> list[list[Any]]:
+    """Returns lists whose elements are of one type, as those of a set are."""
+    elements = iter(unified([item for one in lists for item in _list(one)]))
+    return [list(itertools.islice(elements, len(one))) for one in lists]
+
+
 def _matchkeys(values: Any, keys: Any, wanted: Any) -> list[Any]:
     searched = _same_type(keys, wanted)
     return [value for value, key in zip(_list(values), searched[0], strict=True) if key in searched[1]]
@@ -328,10 +334,6 @@ def _hashed(name: str) -> Callable[[Any], str]:
 # --- numbers ---
 
 
-def _number_of(many: tuple[Any, ...], choose: Callable[..., Any]) -> Any:
-    return choose(map(to_number, many))
-
-
 def _parse_int(text: Any, base: Any) -> int:
     # Python's own reading allows spaces, underscores and 0x.
     if not isinstance(text, str) or not re.fullmatch(r"[+-]?[0-9A-Za-z]+", text) or not to_whole(base):
@@ -405,9 +407,9 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "jsondecode": _jsondecode,
     "lower": _letter_by_letter(str.lower),
     "matchkeys": _matchkeys,
-    "max": lambda *many: _number_of(many, max),
+    "max": lambda *many: max(map(to_number, many)),
     "md5": _hashed("md5"),
-    "min": lambda *many: _number_of(many, min),
+    "min": lambda *many: min(map(to_number, many)),
     "parseint": _parse_int,
     "pow": _power,
     "range": _range,
@@ -443,9 +445,3 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
 
 # Functions with a regular expression, whose work the first argument counts.
 PATTERNS: Mapping[str, Callable[..., Any]] = {"regex": _regex, "regexall": _regexall, "replace": _replace}
-
-
-def _same_type(*lists: Any) -> list[list[Any]]:
-    """Returns lists whose elements are of one type, as those of a set are."""
-    elements = iter(unified([item for one in lists for item in _list(one)]))
-    return [list(itertools.islice(elements, len(one))) for one in lists]

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from flowspec.errors import FlowspecError
@@ -58,14 +59,14 @@ def _masked(text: str) -> str:
     return text.replace("$${", "$$(").replace("%%{", "%%(")
 
 
-def split(text: str) -> Iterator[tuple[str, int]]:
+def _split(text: str) -> Iterator[tuple[str, int]]:
     """Yields the blocks at the top of a file that can't be read as a whole, each with its first line.
 
     A block begins with a word at the beginning of a line, as `terraform fmt` leaves it.
     """
     lines = text.splitlines(keepends=True)
     begins = [index for index, line in enumerate(lines) if re.match(r"[A-Za-z_]\w*[^=]*\{", line)]
-    for begin, end in zip(begins, [*begins[1:], len(lines)], strict=True):
+    for begin, end in pairwise([*begins, len(lines)]):
         yield "".join(lines[begin:end]), begin + 1
 
 
@@ -243,7 +244,7 @@ def read(text: str, file: str) -> tuple[Body, list[str]]:
         return parse(text, file), []
     except SyntaxFault as fault:
         made, faults = Body(file), []
-        for part, first in split(text):
+        for part, first in _split(text):
             try:
                 made.blocks += parse(part, file, first).blocks
             except SyntaxFault as inner:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,6 +36,11 @@ _IDS = {
 }
 
 
+def without_indexes(address: str) -> str:
+    """Returns an address without the indexes that `count` and `for_each` give."""
+    return re.sub(r"\[[^][]*\]", "", address)
+
+
 class Resource(NamedTuple):
     """An instance of a resource. `key` is its address without the index where it has only one instance."""
 
@@ -48,8 +52,7 @@ class Resource(NamedTuple):
     region: Any = ""
 
 
-@dataclass
-class _Local:
+class _Local(NamedTuple):
     """A local value with the variables that it was computed from, and its size in elements."""
 
     value: Any
@@ -72,7 +75,7 @@ class Instance:
         bound: dict[str, Any] = {
             "var": Namespace(self._variable),
             "local": Namespace(self._local),
-            "module": Namespace(self._module),
+            "module": Namespace(lambda name: _Outputs(self, name)),
             "data": Namespace(lambda kind: Namespace(lambda name: _Data(self, kind, name))),
             "path": Namespace(self._path),
             "terraform": Namespace(self._terraform),
@@ -181,9 +184,6 @@ class Instance:
         self.context.shown.setdefault(placeholder_name(made) or "", "terraform.workspace")
         return made
 
-    def _module(self, name: str) -> Any:
-        return _Outputs(self, name)
-
     # --- called modules ---
 
     def children(self, name: str) -> list[tuple[str, Instance]] | None:
@@ -225,7 +225,7 @@ class Instance:
             folder = self.module.folder / source
             path = f"{base}/{source}".removeprefix("./") if base == "." else f"{base}/{source}"
         else:
-            calls = re.sub(r"\[[^]]*\]", "", f"{self.prefix}module.{name}").replace("module.", "")
+            calls = without_indexes(f"{self.prefix}module.{name}").replace("module.", "")
             root = self.context.folders[0]
             folder = installed(root).get(calls, root / "nowhere")
             path = str(folder)
@@ -251,13 +251,11 @@ class Instance:
         for name, body in self.module.calls.items():
             found = self.children(name)
             if found is None:
-                self.context.note(f"{body.place()}: module.{name} is not imported: {self._why(body)}")
+                source = body.attributes["source"].text if "source" in body.attributes else ""
+                why = f"its source {source} is not on this machine; `terraform init` fetches it"
+                self.context.note(f"{body.place()}: module.{name} is not imported: {why}")
             for _, child in found or ():
                 yield from child.resources(kinds, parts)
-
-    def _why(self, body: Body) -> str:
-        source = body.attributes.get("source")
-        return f"its source {source.text if source else ''} is not on this machine; `terraform init` fetches it"
 
     def _instances(self, kind: str, name: str, body: Body, *, assume: bool) -> Iterator[Resource]:
         key = f"{self.prefix}{kind}.{name}"
@@ -269,8 +267,7 @@ class Instance:
             yield Resource(kind, key, f"{key}{repetition.suffix}", values, body, region)
 
 
-@dataclass
-class _Caller:
+class _Caller(NamedTuple):
     """The call of a module: its block, the scope that its arguments are in, and its address and path."""
 
     body: Body

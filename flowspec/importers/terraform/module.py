@@ -5,7 +5,6 @@ Read as HCL or as JSON; what `terraform show -json` tells of a plan or a state, 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,18 +12,17 @@ from typing import Any
 
 from flowspec.document.text.tree import Place, Source
 from flowspec.importers.decompile.placeholders import Wanted, placeholder_name
-from flowspec.importers.refusal import choose, refuse
+from flowspec.importers.refusal import choose, load_json, refuse
 from flowspec.importers.terraform import hcl
 from flowspec.importers.terraform.configuration import Module, given_values, load_module, module_files
 from flowspec.importers.terraform.context import Context, TooMuchWork
-from flowspec.importers.terraform.instances import Instance, Resource
+from flowspec.importers.terraform.instances import Instance, Resource, without_indexes
 from flowspec.importers.terraform.request import add_part, request_of
 from flowspec.importers.terraform.shown import is_shown, owners, shown_resources
 from flowspec.importers.terraform.syntax import Body, SyntaxFault
 
 _CLUSTER = "aws_emr_cluster"
 _PARTS = ("aws_emr_instance_group", "aws_emr_instance_fleet", "aws_emr_managed_scaling_policy")
-_INDEX = re.compile(r"\[[^][]*\]")
 _LAST_INDEX = re.compile(r"\[[^][]*\]$")
 
 
@@ -45,10 +43,9 @@ def read(
     try:
         shown = _shown(source)
         if shown is not None:
-            resources, links = shown_resources(shown, context), owners(shown)
-            return _wanted(source, resources, cluster, context, links)
+            return _wanted(source, *_shown_resources(source, shown, context), cluster, context)
         resources = _configured(source, folder, context, var_files, settings)
-        return _wanted(source, resources, cluster, context, {})
+        return _wanted(source, resources, {}, cluster, context)
     except TooMuchWork:
         refuse(source, "its expressions take too much work", "write out locals that refer to each other many times")
 
@@ -67,11 +64,18 @@ def _shown(source: Source) -> dict[str, Any] | None:
     """Returns the plan or state that a source is; None for a configuration."""
     if source.text.lstrip()[:1] != "{" or source.file.endswith(".tf"):
         return None
-    try:
-        value = json.loads(source.text)
-    except (ValueError, RecursionError) as error:
-        refuse(source, f"this is not JSON: {str(error)[:200]}")
+    value = load_json(source)
     return value if isinstance(value, dict) and is_shown(value) else None
+
+
+def _shown_resources(
+    source: Source, shown: dict[str, Any], context: Context
+) -> tuple[list[Resource], dict[str, list[str]]]:
+    """Returns the resources of a plan or state, and the references to clusters among them."""
+    try:
+        return shown_resources(shown, context), owners(shown)
+    except (AttributeError, LookupError, TypeError):
+        refuse(source, "this is no plan or state of Terraform", "`terraform show -json` writes one")
 
 
 def _configured(
@@ -122,11 +126,13 @@ def _own(source: Source, context: Context) -> Body:
 
 
 def _wanted(
-    source: Source, resources: list[Resource], wanted: str, context: Context, links: dict[str, list[str]]
+    source: Source, resources: list[Resource], links: dict[str, list[str]], wanted: str, context: Context
 ) -> Wanted:
     clusters = [one for one in resources if one.kind == _CLUSTER]
     if not clusters:
-        refuse(source, f"there is no {_CLUSTER} in it", _why_none(context))
+        refuse(
+            source, f"there is no {_CLUSTER} in it", "; ".join(context.notes[:3]) or "other resources are no job flows"
+        )
     found = clusters[choose(source, _names(clusters), wanted)]
     params = request_of(found, context)
     for part in (one for one in resources if one.kind in _PARTS):
@@ -137,10 +143,6 @@ def _wanted(
     _note_lifecycle(found, context)
     region = found.region if isinstance(found.region, str) and not placeholder_name(found.region) else ""
     return Wanted(params, context.names.used(params), region, tuple(context.notes))
-
-
-def _why_none(context: Context) -> str:
-    return "; ".join(context.notes[:3]) or "other resources are no job flows"
 
 
 def _names(clusters: list[Resource]) -> list[str]:
@@ -162,13 +164,14 @@ def _belongs(part: Resource, cluster: Resource, context: Context, links: dict[st
         f"in Terraform: {one}.id" for one in (cluster.address, cluster.key)
     }:
         return True
-    references = links.get(_INDEX.sub("", part.address), [])
+    references = links.get(without_indexes(part.address), [])
     return any(_refers(one, part.address, cluster.address) for one in references)
 
 
 def _refers(reference: str, part: str, cluster: str) -> bool:
     """Returns True if a reference in a plan is to a cluster; one by `each.key` is to that of the same key."""
-    if _INDEX.sub("", reference) not in (f"{_INDEX.sub('', cluster)}.id", _INDEX.sub("", cluster)):
+    address = without_indexes(cluster)
+    if without_indexes(reference) not in (address, f"{address}.id"):
         return False
     own, index = _LAST_INDEX.search(cluster), _LAST_INDEX.search(reference.removesuffix(".id"))
     same = index or _LAST_INDEX.search(part)

@@ -18,7 +18,7 @@ from flowspec.importers.terraform.blocks import Values
 from flowspec.importers.terraform.context import Context
 from flowspec.importers.terraform.functions import jsonencode
 from flowspec.importers.terraform.instances import Resource
-from flowspec.importers.terraform.values import Unknown, has_placeholder
+from flowspec.importers.terraform.values import Unknown, has_placeholder, to_whole
 
 Json = dict[str, Any]
 Table = Mapping[str, str]
@@ -168,9 +168,9 @@ def _some(member: str, value: Any) -> Json:
     return {member: value} if value not in (None, "", [], {}) else {}
 
 
-def _blocks(value: Any) -> list[Values]:
-    """Returns the blocks of a name; an object or list of objects where they are written as an attribute."""
-    return [_as_values(one) for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
+def _distinct(items: list[Any]) -> list[Any]:
+    """Returns the items of a set of the provider's, each once; they may be of another type than it wants."""
+    return [one for index, one in enumerate(items) if one not in items[:index]]
 
 
 def _as_values(value: Json) -> Values:
@@ -179,10 +179,6 @@ def _as_values(value: Json) -> Values:
     made = Values()
     made.update({key: item for key, item in value.items() if item is not None})
     return made
-
-
-def _block(value: Any) -> Values:
-    return next(iter(_blocks(value)), Values())
 
 
 class _Writer:
@@ -229,6 +225,16 @@ class _Writer:
             return []
         return made if isinstance(made, list) else [] if made is None else [made]
 
+    def _blocks(self, block: Values, key: str) -> list[Values]:
+        """Returns the blocks of a name; they may be written as an attribute, whose value only Terraform may know."""
+        place = self._place(block, key)
+        found = [one for each in self._list(block.get(key), place) for one in self._list(each, place)]
+        return [_as_values(one) for one in found if isinstance(one, dict)]
+
+    def _block(self, block: Values, key: str) -> Values:
+        """Returns the one block of a name, an empty one where there is none."""
+        return next(iter(self._blocks(block, key)), Values())
+
     def _source(self, value: Any) -> str:
         """Returns the Terraform expression that a placeholder stands for."""
         name = placeholder_name(value) or ""
@@ -248,29 +254,29 @@ class _Writer:
         params["Instances"] = self._instances(body, {**_INSTANCE_DEFAULTS, **instances})
         if "AdditionalInfo" in params:
             params["AdditionalInfo"] = _compact(params["AdditionalInfo"])
-        params |= _some("JobFlowRole", _block(body.get("ec2_attributes")).get("instance_profile"))
+        params |= _some("JobFlowRole", self._block(body, "ec2_attributes").get("instance_profile"))
         applications = self._list(body.get("applications"), self._place(body, "applications"))
         # A set in the provider, so that doubles are sent once.
-        params |= _some("Applications", [{"Name": one} for one in dict.fromkeys(applications)])
+        params |= _some("Applications", [{"Name": one} for one in _distinct(applications)])
         params |= _some("Configurations", self._configurations(body))
-        params |= _some("BootstrapActions", [self._action(one) for one in _blocks(body.get("bootstrap_action"))])
-        params |= _some("Steps", [self._step(one) for one in _blocks(body.get("step"))])
+        params |= _some("BootstrapActions", [self._action(one) for one in self._blocks(body, "bootstrap_action")])
+        params |= _some("Steps", [self._step(one) for one in self._blocks(body, "step")])
         params |= _some("Tags", self._tags(body))
-        params |= _some("KerberosAttributes", self._members(_block(body.get("kerberos_attributes")), KERBEROS))
-        timeout = self._members(_block(body.get("auto_termination_policy")), AUTO_TERMINATION)
+        params |= _some("KerberosAttributes", self._members(self._block(body, "kerberos_attributes"), KERBEROS))
+        timeout = self._members(self._block(body, "auto_termination_policy"), AUTO_TERMINATION)
         params |= _some("AutoTerminationPolicy", timeout)
-        placements = [self._members(one, PLACEMENT) for one in _blocks(body.get("placement_group_config"))]
+        placements = [self._members(one, PLACEMENT) for one in self._blocks(body, "placement_group_config")]
         params |= _some("PlacementGroupConfigs", placements)
         made: Json = fitted(params, input_shape())
         return made
 
     def _instances(self, body: Values, out: Json) -> Json:
         roles = (("master", "MASTER"), ("core", "CORE"))
-        groups = [self.group(one, role) for word, role in roles for one in _blocks(body.get(f"{word}_instance_group"))]
-        groups += [self.group(one, str(one.get("instance_role"))) for one in _blocks(body.get("instance_group"))]
-        fleets = [self.fleet(one, role) for word, role in roles for one in _blocks(body.get(f"{word}_instance_fleet"))]
+        groups = [self.group(one, role) for word, role in roles for one in self._blocks(body, f"{word}_instance_group")]
+        groups += [self.group(one, str(one.get("instance_role"))) for one in self._blocks(body, "instance_group")]
+        fleets = [self.fleet(one, role) for word, role in roles for one in self._blocks(body, f"{word}_instance_fleet")]
         out |= _some("InstanceGroups", groups) | _some("InstanceFleets", fleets) | self._old_instances(body)
-        return out | self._ec2(_block(body.get("ec2_attributes")))
+        return out | self._ec2(self._block(body, "ec2_attributes"))
 
     def _ec2(self, block: Values) -> Json:
         out = self._members(block, EC2, "ec2_attributes")
@@ -279,7 +285,7 @@ class _Writer:
             # In Terraform it is one text with commas.
             out[key] = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
         if isinstance(out.get("Ec2SubnetIds"), list):
-            out["Ec2SubnetIds"] = list(dict.fromkeys(out["Ec2SubnetIds"]))
+            out["Ec2SubnetIds"] = _distinct(out["Ec2SubnetIds"])
         one, several = out.get("Ec2SubnetId"), out.get("Ec2SubnetIds")
         # A state has both, whichever was sent.
         if several in (None, [], [one]):
@@ -292,18 +298,16 @@ class _Writer:
         """Returns the arguments of the provider before version 3."""
         if "master_instance_type" not in body:
             return {}
-        count = body.get("core_instance_count", 0)
-        if placeholder_name(count):
-            try:
-                count = self.context.concrete(count)
-            except Unknown:
-                self.context.note(f"{self._place(body, 'core_instance_count')} is not imported: it is not known here")
-                count = 0
+        count = 0
+        try:
+            count = to_whole(self.context.concrete(body.get("core_instance_count", 0)))
+        except Unknown:
+            self.context.note(f"{self._place(body, 'core_instance_count')} is not imported: it is not known here")
         core = body.get("core_instance_type", body["master_instance_type"])
         return {
             "MasterInstanceType": body["master_instance_type"],
             "SlaveInstanceType": core,
-            "InstanceCount": int(count) + 1,
+            "InstanceCount": count + 1,
         }
 
     # --- groups and fleets ---
@@ -322,7 +326,7 @@ class _Writer:
                 "VolumeSpecification": self._members(one, VOLUME, "ebs_config"),
                 "VolumesPerInstance": one.get("volumes_per_instance", 1),
             }
-            for one in _blocks(block.get("ebs_config"))
+            for one in self._blocks(block, "ebs_config")
         ]
         configuration = _some("EbsBlockDeviceConfigs", volumes)
         if block.get("ebs_optimized") is not None:
@@ -333,30 +337,30 @@ class _Writer:
         """Returns an instance fleet."""
         out = {"InstanceFleetType": role, **_FLEET_DEFAULTS, **self._members(block, FLEET, "fleet")}
         out |= _some(
-            "InstanceTypeConfigs", [self._fleet_type(one) for one in _blocks(block.get("instance_type_configs"))]
+            "InstanceTypeConfigs", [self._fleet_type(one) for one in self._blocks(block, "instance_type_configs")]
         )
-        launch = _block(block.get("launch_specifications"))
+        launch = self._block(block, "launch_specifications")
         self._members(launch, {}, "launch_specifications")
-        spot = self._members(_block(launch.get("spot_specification")), SPOT)
-        on_demand = self._members(_block(launch.get("on_demand_specification")), ON_DEMAND)
+        spot = self._members(self._block(launch, "spot_specification"), SPOT)
+        on_demand = self._members(self._block(launch, "on_demand_specification"), ON_DEMAND)
         specifications = _some("SpotSpecification", spot) | _some("OnDemandSpecification", on_demand)
         return out | _some("LaunchSpecifications", specifications)
 
     def _fleet_type(self, block: Values) -> Json:
         out = {**_FLEET_TYPE_DEFAULTS, **self._members(block, FLEET_TYPE, "instance_type_configs")}
-        if len(_blocks(block.get("ebs_config"))) > 1:
+        if len(self._blocks(block, "ebs_config")) > 1:
             # Seen with provider 5.100: it sends the volumes of an instance type only where there is one ebs_config.
             place = self._place(block, "ebs_config")
             self.context.note(
                 f"{place}: all volumes are imported; Terraform's provider sends none where there are several"
             )
-        found = [self._members(one, CONFIGURATION) for one in _blocks(block.get("configurations"))]
+        found = [self._members(one, CONFIGURATION) for one in self._blocks(block, "configurations")]
         return out | self._ebs(block) | _some("Configurations", found)
 
     def limits(self, block: Values) -> Json:
         """Returns the limits of a managed scaling policy."""
         self._members(block, {}, "managed scaling")
-        return {**_LIMIT_DEFAULTS, **self._members(_block(block.get("compute_limits")), LIMITS)}
+        return {**_LIMIT_DEFAULTS, **self._members(self._block(block, "compute_limits"), LIMITS)}
 
     # --- the rest ---
 
@@ -370,7 +374,7 @@ class _Writer:
 
     def _step(self, block: Values) -> Json:
         self._members(block, {}, "step")
-        jar = _block(block.get("hadoop_jar_step"))
+        jar = self._block(block, "hadoop_jar_step")
         out = self._members(jar, JAR)
         out |= _some("Args", self._list(out.pop("Args", None), self._place(jar, "args")))
         properties = out.pop("Properties", None)

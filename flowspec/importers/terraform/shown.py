@@ -11,7 +11,7 @@ from typing import Any
 
 from flowspec.importers.terraform.blocks import Values
 from flowspec.importers.terraform.context import Context
-from flowspec.importers.terraform.instances import Resource
+from flowspec.importers.terraform.instances import Resource, without_indexes
 
 Json = dict[str, Any]
 
@@ -39,7 +39,7 @@ def _listed(module: Any) -> Iterator[Resource]:
     for one in module.get("resources", []):
         if one.get("mode", "managed") == "managed":
             address = str(one.get("address") or f"{one.get('type')}.{one.get('name')}")
-            key = _without_last_index(address)
+            key = re.sub(r"\[[^][]*\]$", "", address)
             yield Resource(str(one.get("type")), key, address, _values(one.get("values", {}), address))
     for inner in module.get("child_modules", []):
         yield from _listed(inner)
@@ -53,10 +53,6 @@ def _stored(resources: list[Json]) -> Iterator[Resource]:
             at = instance.get("index_key")
             index = "" if at is None else f"[{at}]" if isinstance(at, int) else f'["{at}"]'
             yield Resource(str(one.get("type")), key, f"{key}{index}", _values(instance.get("attributes", {}), key))
-
-
-def _without_last_index(address: str) -> str:
-    return re.sub(r"\[[^][]*\]$", "", address)
 
 
 def _values(given: Any, place: str) -> Values:
@@ -80,7 +76,7 @@ def _plain(value: Any, place: str) -> Any:
 def _completed(one: Resource, changes: Json, written: dict[str, Json], context: Context) -> Resource:
     unknown = changes.get(one.address, {}).get("change", {}).get("after_unknown", {})
     # An argument that nobody wrote is unknown as well, where AWS chooses it.
-    expressions = written.get(re.sub(r"\[[^][]*\]", "", one.address), {})
+    expressions = written.get(without_indexes(one.address), {})
     _open(one.values, unknown, expressions, one.address, context)
     return one
 

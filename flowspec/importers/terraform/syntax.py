@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class SyntaxFault(Exception):
@@ -157,8 +157,7 @@ class Body:
         return f"{self.file}:{line or self.line}" if line or self.line else self.file
 
 
-@dataclass
-class Block:
+class Block(NamedTuple):
     """A block with its labels."""
 
     kind: str
@@ -230,8 +229,7 @@ def json_expr(value: Any) -> Expr:
 # --- templates ---
 
 
-@dataclass(frozen=True)
-class If:
+class If(NamedTuple):
     """`%{ if }` … `%{ else }` … `%{ endif }`."""
 
     condition: str
@@ -239,8 +237,7 @@ class If:
     no: tuple[Part, ...]
 
 
-@dataclass(frozen=True)
-class Loop:
+class Loop(NamedTuple):
     """`%{ for }` … `%{ endfor }`."""
 
     names: tuple[str, ...]
@@ -248,8 +245,7 @@ class Loop:
     body: tuple[Part, ...]
 
 
-@dataclass(frozen=True)
-class Code:
+class Code(NamedTuple):
     """`${ }`."""
 
     text: str

@@ -31,7 +31,7 @@ class SetOf(list[Any]):
 
 
 def _order(value: Any) -> tuple[int, Any]:
-    """Returns texts by their bytes, numbers by their size; other elements by their JSON, for Terraform hashes those."""
+    """Returns the key to sort an element by: numbers by size, texts by bytes, others, which are hashed, by JSON."""
     if isinstance(value, str):
         return 1, value.encode()
     return (0, value) if is_number(value) else (2, json.dumps(value, sort_keys=True))
@@ -122,16 +122,12 @@ def equal(one: Any, other: Any) -> bool:
 
 def unified(items: list[Any]) -> list[Any]:
     """Returns elements in one type, as a list or set has them: text, where one of them is. Raises `Unknown`."""
-    truths, numbers = (any(map(is_one, items)) for is_one in (_is_truth, is_number))
+    truths, numbers = any(isinstance(one, bool) for one in items), any(map(is_number, items))
     if any(isinstance(one, str) for one in items) and (truths or numbers):
         return [one if one is None else to_text(one) for one in items]
     if truths and numbers:
         raise Unknown
     return items
-
-
-def _is_truth(value: Any) -> bool:
-    return isinstance(value, bool)
 
 
 def type_name(constraint: Expr | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowspec.request.shapes.shape import CompileContext, DecompileContext, Route
+from flowspec.request.shapes.shape import ByDefinition, CompileContext, Route
 
 
 def compile(value: list[Any], route: Route, context: CompileContext) -> list[dict[str, Any]]:
@@ -20,6 +20,6 @@ def _compiled(one: Any, route: Route, context: CompileContext) -> dict[str, Any]
     return made
 
 
-def decompile(value: list[dict[str, Any]], context: DecompileContext) -> list[Any]:
+def decompile(value: list[dict[str, Any]], by_definition: ByDefinition) -> list[Any]:
     """Returns the name of each, or a mapping where there is more."""
-    return [one["Name"] if one.keys() == {"Name"} else context.by_definition(one, "application") for one in value]
+    return [one["Name"] if one.keys() == {"Name"} else by_definition(one, "application") for one in value]

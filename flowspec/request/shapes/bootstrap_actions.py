@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowspec.request.assets import is_relative
-from flowspec.request.shapes.shape import CompileContext, DecompileContext, Route
+from flowspec.request.shapes.shape import ByDefinition, CompileContext, Route
 
 
 def compile(value: list[Any], route: Route, context: CompileContext) -> list[dict[str, Any]]:
@@ -20,7 +20,7 @@ def compile(value: list[Any], route: Route, context: CompileContext) -> list[dic
     return actions
 
 
-def decompile(value: list[dict[str, Any]], context: DecompileContext) -> list[Any]:
+def decompile(value: list[dict[str, Any]], by_definition: ByDefinition) -> list[Any]:
     """Returns the actions by rule; with `stage: false` where the path would be taken for a local file."""
-    actions = [context.by_definition(one, "bootstrap_action") for one in value]
+    actions = [by_definition(one, "bootstrap_action") for one in value]
     return [{**one, "stage": False} if is_relative(one["path"]) else one for one in actions]

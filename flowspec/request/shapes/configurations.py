@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flowspec.request.shapes.shape import CompileContext, DecompileContext, Route
+from flowspec.request.shapes.shape import ByDefinition, CompileContext, Route
 
 
 def compile(value: Any, route: Route, context: CompileContext) -> list[dict[str, Any]]:
@@ -39,9 +39,9 @@ def _classification(name: str, content: Mapping[str, Any], route: Route, context
     return out
 
 
-def decompile(value: list[dict[str, Any]], context: DecompileContext) -> Any:
+def decompile(value: list[dict[str, Any]], by_definition: ByDefinition) -> Any:
     """Returns the mapping where it can express the list, else the list."""
-    return (_mapping(value) if value else None) or context.by_definition(value, "configuration_list")
+    return (_mapping(value) if value else None) or by_definition(value, "configuration_list")
 
 
 def _mapping(value: list[dict[str, Any]]) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowspec.request.shapes.shape import CompileContext, DecompileContext, Route
+from flowspec.request.shapes.shape import ByDefinition, CompileContext, Route
 
 
 def compile(value: list[Any], route: Route, context: CompileContext) -> list[dict[str, Any]]:
@@ -13,9 +13,9 @@ def compile(value: list[Any], route: Route, context: CompileContext) -> list[dic
     return [{"InstanceCount": 1, **group} if group["InstanceRole"] == "MASTER" else group for group in groups]
 
 
-def decompile(value: list[dict[str, Any]], context: DecompileContext) -> list[Any]:
+def decompile(value: list[dict[str, Any]], by_definition: ByDefinition) -> list[Any]:
     """Returns the groups by rule, without the one instance of a master group."""
-    groups = [context.by_definition(one, "instance_group") for one in value]
+    groups = [by_definition(one, "instance_group") for one in value]
     for group in groups:
         if group["role"] == "MASTER" and group["count"] == 1:
             del group["count"]

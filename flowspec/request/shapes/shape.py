@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from flowspec.document.job_flow import JobFlow
 from flowspec.document.schema import Schema
+from flowspec.facts.api_model import Path
 from flowspec.request.assets import Files
 from flowspec.request.steps.target import StepTarget
 
-Path: TypeAlias = "tuple[str | int, ...]"
+ByDefinition: TypeAlias = "Callable[[Any, str], Any]"
+"""Returns a value of a request as the schema's definition of this name has it. Raises `Inexpressible`."""
 
 
 class Route(NamedTuple):
@@ -52,18 +55,11 @@ class CompileContext(Protocol):
         """Records where a part of the request comes from. Values that are compiled by rule need no such call."""
 
 
-class DecompileContext(Protocol):
-    """The reverse: members of a request -> keys of a spec."""
-
-    def by_definition(self, value: Any, name: str) -> Any:
-        """Returns the value as the schema's definition of this name has it. Raises `Inexpressible`."""
-
-
 class Shape(Protocol):
     """A friendlier shape: a module of this package, entered in `registry.SHAPES` under the schema's `x-shape`."""
 
     def compile(self, value: Any, route: Route, context: CompileContext, /) -> Any:
         """Returns the member of the request. What it is made of, and is not by rule, is recorded by `came_from`."""
 
-    def decompile(self, value: Any, context: DecompileContext, /) -> Any:
+    def decompile(self, value: Any, by_definition: ByDefinition, /) -> Any:
         """Returns the value in the spec that compiles to a member. Raises `Inexpressible` where there is none."""

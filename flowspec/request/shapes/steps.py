@@ -8,7 +8,7 @@ from typing import Any
 from flowspec.document import schema as schemas
 from flowspec.facts.limits import MAX_STEP_CHARACTERS
 from flowspec.facts.rules.steps import step_characters
-from flowspec.request.shapes.shape import CompileContext, DecompileContext, Route
+from flowspec.request.shapes.shape import ByDefinition, CompileContext, Route
 from flowspec.request.steps.registry import compile_step
 
 
@@ -44,7 +44,7 @@ def _check_length(step: Mapping[str, Any], route: Route, context: CompileContext
         context.files.report("FS260", route.spec, message, hint=hint)
 
 
-def decompile(value: list[dict[str, Any]], _context: DecompileContext) -> list[dict[str, Any]]:
+def decompile(value: list[dict[str, Any]], _by_definition: ByDefinition) -> list[dict[str, Any]]:
     """Returns the steps as they are: their kinds depend on the release, which only the whole request tells.
 
     They are found afterwards, by `importers.decompile.steps`.

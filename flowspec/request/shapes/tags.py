@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowspec.request.pairs import mapping_of, pairs_of
-from flowspec.request.shapes.shape import CompileContext, DecompileContext, Route
+from flowspec.request.shapes.shape import ByDefinition, CompileContext, Route
 
 
 def compile(value: Mapping[str, str | None], route: Route, context: CompileContext) -> list[dict[str, str]]:
@@ -16,6 +16,6 @@ def compile(value: Mapping[str, str | None], route: Route, context: CompileConte
     return pairs_of(value)
 
 
-def decompile(value: list[dict[str, Any]], _context: DecompileContext) -> dict[str, str | None]:
+def decompile(value: list[dict[str, Any]], _by_definition: ByDefinition) -> dict[str, str | None]:
     """Returns the mapping. Raises `Inexpressible` for a tag without a key, or given twice."""
     return mapping_of(value, "tags")

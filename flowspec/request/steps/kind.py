@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
+from flowspec.facts.api_model import Path
 from flowspec.request.assets import Files, is_relative
 from flowspec.request.steps.access import Access
 from flowspec.request.steps.options import Table, words
 from flowspec.request.steps.target import HadoopJarStep, StepTarget
 
-Path: TypeAlias = "tuple[str | int, ...]"
 Fields: TypeAlias = "dict[str, Any]"
 """The keys of a step in a spec that are of its kind: without name, type, on_failure and stage."""
 

@@ -39,19 +39,14 @@ def _make(fields: Mapping[str, Any], at: NodePath, files: Files, pure: bool) -> 
     at_file = (*at, "requirements")
     try:
         wanted = _requirements(fields["requirements"], at_file, files)
-        packages = _packages(wanted, fields, at, files, pure) if wanted else None
+        is_local = files.jobflow.backend == "local"
+        packages = wanted and (packages_here(wanted, pure) if is_local else _on_emr(wanted, fields, at, files, pure))
         return _add(packages, at, files) if packages else None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         looked = (f"looked at {error.filename}",) if error.filename else ()
         files.report("FS403", at_file, f"'{fields['requirements']}' can't be read: {reason}", notes=looked)
         return None
-
-
-def _packages(
-    wanted: Requirements, fields: Mapping[str, Any], at: NodePath, files: Files, pure: bool
-) -> Packages | None:
-    return packages_here(wanted, pure) if files.jobflow.backend == "local" else _on_emr(wanted, fields, at, files, pure)
 
 
 def _add(packages: Packages, at: NodePath, files: Files) -> str | None:

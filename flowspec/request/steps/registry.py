@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from flowspec.facts.api_model import Path
 from flowspec.plugins import STEPS, failing, plugins
 from flowspec.request.assets import Files
 from flowspec.request.steps import command, hive, jar, pig, s3_dist_cp, script, spark, streaming
-from flowspec.request.steps.kind import Fields, Path, SpecStep, StepKind
+from flowspec.request.steps.kind import Fields, SpecStep, StepKind
 from flowspec.request.steps.target import HadoopJarStep, StepTarget
 
 # Import takes the first kind that gives a step back, so `command` comes after those that command-runner.jar runs

@@ -14,12 +14,13 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from flowspec.facts import streaming_options
+from flowspec.facts.api_model import Path
 from flowspec.facts.pythons import python_of
 from flowspec.facts.uris import is_s3, link_name, split_at_commas
 from flowspec.request.assets import Asset, is_relative, looks_like_file
 from flowspec.request.packages import LINK
 from flowspec.request.steps.access import Access, Use, file_fields
-from flowspec.request.steps.kind import Fields, Path, SpecStep, without_empty
+from flowspec.request.steps.kind import Fields, SpecStep, without_empty
 from flowspec.request.steps.options import Option, Table, read, words
 from flowspec.request.steps.packages import packages_uri, wanted_version
 from flowspec.request.steps.target import HadoopJarStep, Invocation, StepTarget

@@ -41,6 +41,10 @@ def module(tmp_path, inside="", more="", **files):
         ("configurations_json = var.c", 'variable "c" {}', "main.tf:11: configurations_json is not imported: only Terraform knows var.c"),
         ("configurations = \"https://x/y.json\"", "", "main.tf:11: configurations is not imported: the provider reads it from https://x/y.json"),
         ("configurations = \"nope.json\"", "", "main.tf:11: configurations is not imported: 'nope.json' is no file of JSON of the configuration"),
+        ("master_instance_type = \"m5.xlarge\"\n core_instance_count = \"few\"", "", "main.tf:12: core_instance_count is not imported: it is not known here"),
+        ("step = var.s", 'variable "s" { type = list(any) }', "main.tf:11: step is not imported: only Terraform knows var.s"),
+        ("core_instance_group = [data.x.y.z]", "", "main.tf:11: core_instance_group is not imported: only Terraform knows data.x.y.z"),
+        ("ec2_attributes = data.x.y.z", "", "main.tf:11: ec2_attributes is not imported: only Terraform knows data.x.y.z"),
         ("applications = data.x.y.z", "", "main.tf:11: applications is not imported: only Terraform knows data.x.y.z"),
         ("dynamic \"step\" {\n for_each = data.x.y.z\n content {}\n }", "", "main.tf:11: dynamic block step is not imported: data.x.y.z is not known here"),
         ("count = data.x.y.z", "", "main.tf:11: count of aws_emr_cluster.c can't be decided (data.x.y.z): taken as one"),
@@ -211,3 +215,12 @@ def test_a_state_file(tmp_path):
     assert made["Instances"]["Ec2SubnetId"] == "subnet-1"
     assert not {"Ec2SubnetIds", "Ec2KeyName"} & made["Instances"].keys()
     assert "EbsRootVolumeSize" not in made
+
+
+@pytest.mark.parametrize(
+    ("argument", "member"),
+    [("applications = [{ a = 1 }]", "Applications[0].Name"), ('applications = [["a"], ["a"]]', "Applications[0].Name")],
+)
+def test_elements_of_another_type_are_refused_with_their_place(argument, member, tmp_path):
+    (tmp_path / "main.tf").write_text(CLUSTER % argument)
+    assert refusal("", folder=tmp_path, name=str(tmp_path)).message.startswith(member)
