@@ -87,7 +87,7 @@ def test_resize_by_spec_by_name_and_by_id(flowspec, living):
 @pytest.mark.parametrize(
     ("sizes", "code", "message"),
     [
-        (["CORE"], 2, "'CORE' is no size"),
+        (["CORE"], 2, "'CORE' is not a size"),
         (["CORE=many"], 2, "no size"),
         (["CORE=-1"], 2, "no size"),
         (["CORE=1", "CORE=2"], 2, "given twice"),

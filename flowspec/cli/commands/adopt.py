@@ -45,7 +45,7 @@ def command(cluster_id: str, spec: Path, lock_timeout: float, yes: bool, format_
     from flowspec.report import plans
 
     if not CLUSTER_ID.fullmatch(cluster_id):
-        raise click.BadParameter(f"{cluster_id!r} is no cluster's id: write j-…", param_hint="CLUSTER")
+        raise click.BadParameter(f"{cluster_id!r} is not a cluster id: write j-…", param_hint="CLUSTER")
     flow, request = compiled(spec, **options)
     emr = connect(Endpoint.of(flow))
     found = plan_adoption(emr, cluster_id, flow, request)

@@ -31,9 +31,7 @@ from flowspec.scaffold.starters import (
 @click.argument("folder", default=".", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--template", type=click.Choice(tuple(STARTERS)), help="The kind of flow.")
 @click.option("--name", metavar="NAME", help="Name of the flow; default: the folder's.")
-@click.option(
-    "--region", metavar="REGION", help="AWS region of the target prod; default: AWS_REGION, else us-east-1."
-)
+@click.option("--region", metavar="REGION", help="AWS region of the target prod; default: AWS_REGION, else us-east-1.")
 @click.option("--bucket", metavar="BUCKET", help="S3 bucket of the target prod, for its files, data and logs.")
 @output_format("text", "json")
 def command(  # noqa: PLR0917 - click passes them by name

@@ -140,7 +140,7 @@ def _wanted(
 
 
 def _why_none(context: Context) -> str:
-    return "; ".join(context.notes[:3]) or "other resources are no job flows"
+    return "; ".join(context.notes[:3]) or "other resources are not job flows"
 
 
 def _names(clusters: list[Resource]) -> list[str]:

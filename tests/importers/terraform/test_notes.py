@@ -40,7 +40,7 @@ def module(tmp_path, inside="", more="", **files):
         ("tags = var.t", 'variable "t" { type = map(string) }', "main.tf:11: tags are not imported: only Terraform knows var.t"),
         ("configurations_json = var.c", 'variable "c" {}', "main.tf:11: configurations_json is not imported: only Terraform knows var.c"),
         ("configurations = \"https://x/y.json\"", "", "main.tf:11: configurations is not imported: the provider reads it from https://x/y.json"),
-        ("configurations = \"nope.json\"", "", "main.tf:11: configurations is not imported: 'nope.json' is no file of JSON of the configuration"),
+        ("configurations = \"nope.json\"", "", "main.tf:11: configurations is not imported: 'nope.json' is not a JSON file of the configuration"),
         ("applications = data.x.y.z", "", "main.tf:11: applications is not imported: only Terraform knows data.x.y.z"),
         ("dynamic \"step\" {\n for_each = data.x.y.z\n content {}\n }", "", "main.tf:11: dynamic block step is not imported: data.x.y.z is not known here"),
         ("count = data.x.y.z", "", "main.tf:11: count of aws_emr_cluster.c can't be decided (data.x.y.z): taken as one"),

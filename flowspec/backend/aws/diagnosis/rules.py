@@ -295,7 +295,7 @@ RULES: tuple[Rule, ...] = (
         "input-not-a-file",
         r"\b[Nn]ot a file: ",
         r"is a directory, which is not supported by the record reader",
-        cause="The input has a folder, or another thing that is no file, where Hadoop reads only files.",
+        cause="The input has a folder, or something else that is not a file, where Hadoop reads only files.",
         advice=(
             "name the folder that the files are in (a glob does for several: in/*/), or read all below with the "
             "property mapreduce.input.fileinputformat.input.dir.recursive: true"

@@ -50,7 +50,7 @@ def unknown_region(spec: Spec) -> Iterator[Violation]:
     if region is None or region in REGIONS or spec.get("endpoint_url") or spec.get("backend", "emr") != "emr":
         return
     hint = did_you_mean(region, sorted(REGIONS), most=2) or "such as us-east-1"
-    yield Violation("FS200", ("region",), f"'{region}' is no region with EMR that is known (as of {AS_OF})", hint)
+    yield Violation("FS200", ("region",), f"the region '{region}' is not known (as of {AS_OF})", hint)
 
 
 def debugging_needs_logs(spec: Spec) -> Iterator[Violation]:
