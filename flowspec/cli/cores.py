@@ -104,5 +104,7 @@ def _received(fork: _Fork) -> list[Any] | None:
     try:
         results: list[Any] | None = pickle.load(fork.results)  # noqa: S301 - of our own process
     except (EOFError, pickle.UnpicklingError) as error:
-        raise FlowspecError("a process was killed while it checked files", remedy="is memory short?") from error
+        raise FlowspecError(
+            "a process was killed while it checked files", remedy="check fewer files at a time, if memory is short"
+        ) from error
     return results

@@ -42,7 +42,9 @@ def account_checks(endpoint: Endpoint, account: Account | None, needs: Needs) ->
             yield name, partial(Check, name, State.UNCHECKED, reason)
         return
     yield "account", partial(_caller, account, needed=needs.backend == "emr")
-    remedy = "create it in IAM (`aws emr create-default-roles` creates EMR's default roles), or name another in the spec"
+    remedy = (
+        "create it in IAM (`aws emr create-default-roles` creates EMR's default roles), or name another in the spec"
+    )
     for name in needs.roles:
         yield f"role {name}", partial(_thing, f"role {name}", account.has_role, name, remedy)
     for name in needs.profiles:

@@ -197,7 +197,9 @@ def _folder(specs: Sequence[Path], *, staging: str | None, **options: Any) -> _F
         raise click.UsageError("name specs, or the folder with --staging s3://bucket/folder/")
     if len(found) > 1:
         folders = ", ".join(sorted({uri for _, uri in found}))
-        raise FlowspecError(f"the specs stage in {len(found)} places: {folders}", remedy="name specs of one at a time")
+        raise FlowspecError(
+            f"the specs stage in {len(found)} places: {folders}", remedy="name only specs of one folder"
+        )
     (((endpoint, uri), named),) = found.items()
     return _Folder(connect(endpoint), uri, named)
 

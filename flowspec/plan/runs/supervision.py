@@ -135,7 +135,7 @@ def policy_tags(policies: Mapping[str, StepPolicy]) -> dict[str, str]:
             values.append(word)
     if len(values) > _MOST_TAGS:
         message = f"the steps' timeout, retry and skip_on_exit take {len(values)} tags of the cluster"
-        raise FlowspecError(f"{message}; there is room for {_MOST_TAGS}", remedy="let steps have the same ones")
+        raise FlowspecError(f"{message}; there is room for {_MOST_TAGS}", remedy="give several steps the same values")
     return {_tag(index): value for index, value in enumerate(values)}
 
 
