@@ -218,4 +218,4 @@ def supervision_notes(policies: Mapping[str, StepPolicy], steps: Sequence[Mappin
     for name, policy in found:
         yield f"step {name}: {policy}"
     if found:
-        yield "these hold while the run is watched: by `apply`, or, after --detach, by `flowspec wait`"
+        yield "these apply only while the run is watched: by `apply`, or, after --detach, by `flowspec wait`"
