@@ -115,6 +115,9 @@ def test_a_retry_of_a_step_that_makes_its_output(found):
     assert (id_, level) == ("FS292", "error")
     assert "a second attempt fails" in message
     assert found(f"{step}, output_format: a.B", kind="") == []
+    # A folder in HDFS exists by then, too: the remedy is to leave `retry` out.
+    assert [one[0] for one in found(step.replace("s3://b/o", "hdfs:///o"), kind="")] == ["FS292"]
+    assert found(step.partition(", retry")[0], kind="") == []
 
 
 KEPT = "on_failure: CONTINUE, timeout: 60"
